@@ -1,0 +1,37 @@
+# Run `make help` for the targets. Both `quickstart` and `test` share .venv and work again, fast, when run again.
+SHELL := /bin/bash
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+QUESTION ?= Who founded the Tarnwick Tidal Cooperative?
+export HF_HUB_DISABLE_TELEMETRY := 1
+
+.PHONY: help quickstart test lint typecheck clean models
+
+help: ## List the targets
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/:/' | sort
+
+$(VENV)/installed: pyproject.toml constraints.txt
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet -c constraints.txt torch
+	$(BIN)/python -m pip install --quiet -c constraints.txt -e '.[llama-cpp,openai]' build hypothesis mypy pytest reportlab ruff types-PyYAML
+	touch $@
+
+models: $(VENV)/installed ## Pull the default models (once)
+	@if [ -z "$$RAGQA_OFFLINE" ]; then $(BIN)/ragqa models pull; fi
+
+quickstart: models ## Index the sample corpus and ask it a question
+	$(BIN)/ragqa index pipelines/quickstart.yaml
+	$(BIN)/ragqa ask pipelines/quickstart.yaml "$(QUESTION)"
+
+test: models ## Run the tests
+	$(BIN)/python -m pytest -q
+
+lint: $(VENV)/installed ## Check style
+	$(BIN)/ruff check .
+
+typecheck: $(VENV)/installed ## Check types
+	$(BIN)/mypy
+
+clean: ## Remove what was built
+	rm -rf $(VENV) .ragqa dist build site .pytest_cache .mypy_cache .ruff_cache .hypothesis

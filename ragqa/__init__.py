@@ -1,0 +1,27 @@
+"""ragqa: question answering over your own documents, with citations that can be checked.
+
+    files --load--> Document --split--> Chunk --embed--> float32[n, dim] --index--> FAISS + SQLite
+    question --retrieve--> Hit --prompt--> Prompt --generate--> Answer (text, citations, ledger)
+    questions --evaluate--> Report (metrics with confidence intervals)
+
+Importing this package loads no model library; `Pipeline` does, when it first needs one.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from ragqa.pipeline import Pipeline
+
+__version__ = "0.1.0"
+__all__ = ["Pipeline", "__version__"]
+
+
+def __getattr__(name: str) -> Any:
+    """Import `Pipeline` when it is first asked for, so that `import ragqa` stays light."""
+    if name == "Pipeline":
+        from ragqa.pipeline import Pipeline
+
+        return Pipeline
+    raise AttributeError(f"module 'ragqa' has no attribute {name!r}")

@@ -1,0 +1,33 @@
+"""`ragqa prompt`: the exact prompt for a question."""
+
+from __future__ import annotations
+
+import click
+
+from ragqa.cli.common import pipeline_options, print_json
+from ragqa.pipeline import Pipeline
+
+
+@click.command("prompt")
+@pipeline_options
+@click.argument("question")
+def command(file: str, overrides: tuple[str, ...], as_json: bool, question: str) -> None:
+    """Print the exact prompt that `ask` would send, its tokens by part, and what was left out.
+
+    \b
+    Example:
+      ragqa prompt pipelines/quickstart.yaml "Who runs the ferry?"
+    """
+    prompt = Pipeline.from_file(file, overrides).prompt(question)
+    dropped = [{"what": d.what, "reason": d.reason} for d in prompt.dropped]
+    if as_json:
+        tokens = dict(prompt.tokens)
+        print_json({"prompt": prompt.text, "tokens": tokens, "dropped": dropped, "stripped": prompt.stripped})
+        return
+    click.echo(prompt.text)
+    click.echo(
+        f"tokens: {prompt.n_tokens} = {' + '.join(f'{n} {part}' for part, n in prompt.tokens.items())}", err=True
+    )
+    for item in dropped:
+        click.echo(f"dropped: {item['what']}: {item['reason']}", err=True)
+    click.echo(f"invisible characters removed: {prompt.stripped}", err=True)

@@ -1,0 +1,245 @@
+"""The pipeline file: read strictly, checked whole, without importing a model library.
+
+`load_config` turns a YAML file into a `Config` or raises `ConfigError` with every mistake at once.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from pydantic import ValidationError
+
+from ragqa.config import specs
+from ragqa.config.reader import Key, Source, parse, read
+from ragqa.config.specs import Spec
+from ragqa.errors import ConfigError, Problem
+
+__all__ = ["Config", "load_config"]
+
+
+@dataclass(frozen=True, slots=True)
+class Config:
+    """A pipeline file that was read: one spec for each section, paths absolute. `source` knows the positions."""
+
+    file: Path
+    load: Any
+    split: Any
+    embed: Any
+    index: Any
+    retrieve: Any
+    prompt: Any
+    generate: Any
+    evaluate: Any
+    source: Source
+
+    def sections(self) -> dict[str, Spec]:
+        """Return the sections that the file has, in the order of the flow."""
+        named = {name: getattr(self, name) for name in specs.KINDS}
+        return {name: spec for name, spec in named.items() if spec is not None}
+
+    def resolved(self) -> dict[str, Any]:
+        """Return the whole file as plain data: `extends` and overrides applied, defaults written out."""
+        return {"version": specs.VERSION} | {name: spec.model_dump() for name, spec in self.sections().items()}
+
+
+def load_config(path: str | Path, overrides: Sequence[str] = (), extra_specs: Sequence[type[Spec]] = ()) -> Config:
+    """Read and check a pipeline file.
+
+    :param overrides: `section.key=value` each, the value read as YAML; relative paths from the working folder.
+    :param extra_specs: your own `CustomSpec` classes; a class attribute `section` names where each belongs.
+    :raises ConfigError: every mistake in the file, with its position.
+    """
+    file = Path(path)
+    source = _read_extended(file, ())
+    for override in overrides:
+        _override(source, override)
+    kinds = _kinds(extra_specs)
+    _check_top(source, kinds)
+    built = {name: _section(source, name, kinds[name]) for name in kinds}
+    if source.problems:
+        raise ConfigError(sorted(source.problems, key=lambda p: (p.file != str(file), p.file, p.line, p.column)))
+    return Config(file=file.absolute(), source=source, **built)
+
+
+def _kinds(extra: Sequence[type[Spec]]) -> dict[str, tuple[type[Spec], ...]]:
+    kinds = dict(specs.KINDS)
+    for spec in extra:
+        section = getattr(spec, "section", None)
+        if section not in kinds:
+            raise TypeError(f"{spec.__name__}.section is {section!r}; must be one of {', '.join(kinds)}")
+        kinds[section] = (*kinds[section], spec)
+    return kinds
+
+
+def _read_extended(file: Path, seen: tuple[Path, ...]) -> Source:
+    """Read a file and, under it, the one that it extends; relative paths are taken from the file they stand in."""
+    source = read(file)
+    _absolute_paths(source.data, file.absolute().parent)
+    base_name = source.data.pop("extends", None)
+    if base_name is None:
+        return source
+    if not isinstance(base_name, str):
+        source.problems.append(source.problem(("extends",), "must be the path of a pipeline file"))
+        return source
+    base_file = file.parent / base_name
+    if base_file.resolve() in seen or base_file.resolve() == file.resolve():
+        source.problems.append(source.problem(("extends",), f"{base_name} extends itself"))
+        return source
+    if not base_file.is_file():
+        source.problems.append(source.problem(("extends",), f"no such file: {base_name}"))
+        return source
+    return _merge(_read_extended(base_file, (*seen, file.resolve())), source)
+
+
+def _merge(base: Source, child: Source) -> Source:
+    """Lay `child` over `base`, key by key inside a section; a section of another kind replaces the whole."""
+    data = dict(base.data)
+    for name, value in child.data.items():
+        under = data.get(name)
+        same_kind = (
+            isinstance(value, dict)
+            and isinstance(under, dict)
+            and value.get("kind", under.get("kind")) == under.get("kind")
+        )
+        data[name] = {**under, **value} if same_kind else value  # type: ignore[dict-item]
+    positions = {**base.positions, **child.positions}
+    return Source(child.file, data, positions, [*base.problems, *child.problems])
+
+
+def _override(source: Source, override: str) -> None:
+    name, equals, text = override.partition("=")
+    key: Key = tuple(name.split("."))
+    where = f"--set {override}"
+    if not equals or len(key) != 2 or key[0] not in specs.KINDS:
+        message = f"must be section.key=value with a section of {', '.join(specs.KINDS)}"
+        source.problems.append(Problem(where, 1, 1, "", message))
+        return
+    given = Source(where)
+    try:
+        parse(f"value: {text}", given)
+    except ConfigError as error:
+        source.problems.extend(error.problems)
+        return
+    source.problems.extend(given.problems)
+    section, field = str(key[0]), str(key[1])
+    here = {section: {field: given.data["value"]}}
+    _absolute_paths(here, Path.cwd())
+    under = source.data.get(section)
+    if field == "kind" and isinstance(under, dict) and under.get("kind") != given.data["value"]:
+        source.data[section] = {}
+    source.data.setdefault(section, {})
+    if isinstance(source.data[section], dict):
+        source.data[section].update(here[section])
+    source.positions[key] = (where, 1, 1)
+
+
+def _absolute_paths(data: dict[str, Any], base: Path) -> None:
+    for section, keys in specs.PATH_KEYS.items():
+        block = data.get(section)
+        if not isinstance(block, dict):
+            continue
+        for key in keys:
+            value = block.get(key)
+            if isinstance(value, str) and value:
+                block[key] = specs.resolve_path(base, value)
+            elif isinstance(value, list):
+                block[key] = [specs.resolve_path(base, v) if isinstance(v, str) and v else v for v in value]
+    for section, key in (("prompt", "template"), ("embed", "model"), ("generate", "model")):
+        block = data.get(section)
+        value = block.get(key) if isinstance(block, dict) else None
+        local = isinstance(value, str) and (value.startswith((".", "~", "/")) or (key == "template" and "/" in value))
+        if isinstance(block, dict) and isinstance(value, str) and local:
+            block[key] = specs.resolve_path(base, value)
+
+
+def _check_top(source: Source, kinds: Mapping[str, Any]) -> None:
+    for name in source.data:
+        if name not in kinds and name != "version":
+            hint = did_you_mean(name, [*kinds, "version", "extends"])
+            source.problems.append(source.problem((name,), f"unknown section; {hint}"))
+    version = source.data.get("version")
+    if version is None:
+        source.problems.append(source.problem(("version",), f"missing; write `version: {specs.VERSION}`"))
+    elif type(version) is not int or version < 1:
+        source.problems.append(source.problem(("version",), f"must be {specs.VERSION}, got {version!r}"))
+    elif version > specs.VERSION:
+        message = f"version {version} is newer than this ragqa, which reads {specs.VERSION}: upgrade ragqa"
+        source.problems.append(source.problem(("version",), message))
+
+
+def _section(source: Source, name: str, kinds: Sequence[type[Spec]]) -> Spec | None:
+    names = [specs.kind_of(kind) for kind in kinds]
+    block = source.data.get(name)
+    if block is None:
+        if name in source.data or name not in specs.OPTIONAL:
+            source.problems.append(source.problem((name,), f"missing; write `{name}: {{kind: {names[0]}, ...}}`"))
+        return None
+    if not isinstance(block, dict):
+        source.problems.append(source.problem((name,), f"must be a mapping with a kind of {', '.join(names)}"))
+        return None
+    kind = block.get("kind")
+    if kind not in names:
+        found = "missing" if kind is None else f"unknown kind {kind!r}"
+        message = f"{found}; {did_you_mean(str(kind), names)}"
+        source.problems.append(source.problem((name, "kind"), message))
+        return None
+    spec = kinds[names.index(kind)]
+    try:
+        return spec.model_validate(block)
+    except ValidationError as error:
+        source.problems.extend(_translate(source, name, spec, detail) for detail in error.errors())
+        return None
+
+
+def _translate(source: Source, section: str, spec: type[Spec], detail: Any) -> Problem:
+    """Turn pydantic's finding into a sentence with the position of the key in the file."""
+    fields = list(spec.model_fields)
+    loc = tuple(part for part in detail["loc"] if not _is_union_tag(part))
+    key: Key = (section, *loc)
+    found = detail["input"]
+    match detail["type"]:
+        case "extra_forbidden":
+            message = f"unknown key in {section} (kind {specs.kind_of(spec)}); {did_you_mean(str(loc[-1]), fields)}"
+        case "missing":
+            message = f"missing in {section} (kind {specs.kind_of(spec)})"
+        case "value_error":
+            message = str(detail["ctx"]["error"])
+        case _:
+            reason = detail["msg"].removeprefix("Input should be ")
+            message = f"must be {reason}, got {found!r}{_scalar_hint(found)}"
+    return source.problem(key, message)
+
+
+def _is_union_tag(part: Any) -> bool:
+    """Pydantic puts the name of a union's member into the location; the file has no such key."""
+    names = {"str", "int", "float", "bool"} | {f"list[{inner}]" for inner in ("str", "constrained-str")}
+    return isinstance(part, str) and (part in names or part.startswith(("list[", "constrained-")))
+
+
+def _scalar_hint(found: Any) -> str:
+    if isinstance(found, bool):
+        return " (YAML reads yes, no, on and off as booleans; quote the word to mean text)"
+    if isinstance(found, str):
+        try:
+            number = float(found)
+        except ValueError:
+            return ""
+        return f" (that is text in YAML; write {number!r})" if "e" not in found.lower() else _exponent_hint(found)
+    return ""
+
+
+def _exponent_hint(found: str) -> str:
+    mantissa, _, exponent = found.lower().partition("e")
+    signed = exponent if exponent.startswith(("+", "-")) else f"+{exponent}"
+    return f" (that is text in YAML; write {mantissa if '.' in mantissa else mantissa + '.0'}e{signed})"
+
+
+def did_you_mean(found: str, valid: Sequence[str]) -> str:
+    """Return `did you mean 'x'?` where one is near, and always what is valid."""
+    near = difflib.get_close_matches(found, valid, n=1, cutoff=0.6)
+    listed = f"valid: {', '.join(valid)}"
+    return f"did you mean {near[0]!r}? {listed}" if near else listed

@@ -1,0 +1,154 @@
+"""The strict YAML reader: text -> plain data plus the position of every key and value, or every mistake at once.
+
+Only the YAML that a pipeline file needs is read: mappings, sequences and scalars. Tags, aliases, merges and
+duplicate keys are mistakes; nothing is ever constructed from a name in the file.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from ragqa.errors import ConfigError, Problem
+
+MAX_BYTES = 1_000_000
+MAX_DEPTH = 20
+
+Key = tuple[str | int, ...]
+
+
+@dataclass(slots=True)
+class Source:
+    """A file that was read: its data, where each key path stands (1-based), and what is wrong with it."""
+
+    file: str
+    data: dict[str, Any] = field(default_factory=dict)
+    positions: dict[Key, tuple[str, int, int]] = field(default_factory=dict)
+    problems: list[Problem] = field(default_factory=list)
+
+    def problem(self, key: Key, message: str) -> Problem:
+        """Return a problem at the nearest known position of `key`."""
+        known = key
+        while known and known not in self.positions:
+            known = known[:-1]
+        file, line, column = self.positions.get(known, (self.file, 1, 1))
+        return Problem(file, line, column, dotted(key), message)
+
+
+def dotted(key: Key) -> str:
+    """Return a key path as a person writes it: `load.include[0]`."""
+    text = ""
+    for part in key:
+        text += f"[{part}]" if isinstance(part, int) else f".{part}" if text else part
+    return text
+
+
+def read(path: Path) -> Source:
+    """Read a file; its mistakes are in `Source.problems`.
+
+    :raises ConfigError: the file is not there, not UTF-8, too large, or not YAML.
+    """
+    source = Source(str(path))
+    try:
+        size = path.stat().st_size
+        raw = path.read_bytes() if size <= MAX_BYTES else b""
+    except OSError as error:
+        raise _fatal(source, f"cannot be read: {error.strerror}") from error
+    if size > MAX_BYTES:
+        raise _fatal(source, f"{size:,} bytes; a pipeline file has at most {MAX_BYTES:,}")
+    try:
+        text = raw.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise _fatal(source, f"not UTF-8 at byte {error.start}") from error
+    parse(text, source)
+    return source
+
+
+def parse(text: str, source: Source) -> None:
+    """Fill `source` from YAML text."""
+    try:
+        _refuse_aliases(text, source)
+        node = yaml.compose(text, Loader=yaml.SafeLoader)
+    except yaml.MarkedYAMLError as error:
+        mark = error.problem_mark or error.context_mark
+        where = (mark.line + 1, mark.column + 1) if mark else (1, 1)
+        message = f"not YAML: {error.problem or error.context}"
+        raise ConfigError([*source.problems, Problem(source.file, *where, "", message)]) from error
+    except (yaml.YAMLError, RecursionError) as error:
+        raise _fatal(source, f"not YAML: {str(error).splitlines()[0]}") from error
+    if not isinstance(node, yaml.MappingNode):
+        raise _fatal(source, "a pipeline file is a mapping of sections such as `load:` and `split:`")
+    source.data = _value(node, (), source)
+
+
+def _fatal(source: Source, message: str) -> ConfigError:
+    return ConfigError([*source.problems, Problem(source.file, 1, 1, "", message)])
+
+
+def _refuse_aliases(text: str, source: Source) -> None:
+    """Aliases vanish when a file is composed, so they are looked for among the events."""
+    aliases = []
+    depth = 0
+    for event in yaml.parse(text, Loader=yaml.SafeLoader):
+        depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
+        if depth > MAX_DEPTH:
+            raise _fatal(source, f"nested deeper than {MAX_DEPTH} levels")
+        if isinstance(event, yaml.AliasEvent):
+            mark = event.start_mark
+            assert mark is not None
+            message = f"alias *{event.anchor} is not allowed; write the value out"
+            aliases.append(Problem(source.file, mark.line + 1, mark.column + 1, "", message))
+    if aliases:
+        raise ConfigError(aliases)
+
+
+def _value(node: yaml.Node, key: Key, source: Source) -> Any:
+    source.positions.setdefault(key, (source.file, node.start_mark.line + 1, node.start_mark.column + 1))
+    if isinstance(node, yaml.MappingNode):
+        return _mapping(node, key, source)
+    if isinstance(node, yaml.SequenceNode):
+        _refuse_tag(node, key, source)
+        return [_value(item, (*key, i), source) for i, item in enumerate(node.value)]
+    return _scalar(node, key, source)
+
+
+def _mapping(node: yaml.MappingNode, key: Key, source: Source) -> dict[str, Any]:
+    _refuse_tag(node, key, source)
+    data: dict[str, Any] = {}
+    for name_node, value_node in node.value:
+        here = (name_node.start_mark.line + 1, name_node.start_mark.column + 1)
+        if not isinstance(name_node, yaml.ScalarNode) or not name_node.tag.endswith((":str", ":int", ":bool")):
+            message = "merge keys (<<) are not allowed" if name_node.tag.endswith(":merge") else "a key must be a word"
+            source.problems.append(Problem(source.file, *here, dotted(key), message))
+            continue
+        name = name_node.value
+        path = (*key, name)
+        if name in data:
+            first = source.positions[path][1]
+            source.problems.append(Problem(source.file, *here, dotted(path), f"duplicate key; first on line {first}"))
+            continue
+        source.positions[path] = (source.file, *here)
+        data[name] = _value(value_node, path, source)
+    return data
+
+
+def _scalar(node: yaml.Node, key: Key, source: Source) -> Any:
+    _refuse_tag(node, key, source)
+    if node.tag in ("tag:yaml.org,2002:timestamp", "tag:yaml.org,2002:binary", "tag:yaml.org,2002:value"):
+        return node.value  # a date is text here
+    try:
+        return yaml.SafeLoader("").construct_object(node)
+    except (yaml.YAMLError, ValueError):
+        return node.value
+
+
+def _refuse_tag(node: yaml.Node, key: Key, source: Source) -> None:
+    """A plain node's tag is resolved to yaml.org's core types; whatever else was written out by the author."""
+    core = ("str", "int", "float", "bool", "null", "seq", "map", "timestamp", "value", "merge")
+    if node.tag.removeprefix("tag:yaml.org,2002:") not in core:
+        where = (node.start_mark.line + 1, node.start_mark.column + 1)
+        message = f"tag {node.tag!r} is not allowed; nothing is ever built from a tag"
+        source.problems.append(Problem(source.file, *where, dotted(key), message))

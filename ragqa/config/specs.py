@@ -1,0 +1,255 @@
+"""The sections of a pipeline file, as frozen data: no method here touches a model or the disk.
+
+Every section is a mapping with a `kind` from a closed set; a key that is not listed is an error. Field descriptions
+are the text of the reference page and of the JSON Schema.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+
+VERSION = 1
+
+Name = Annotated[str, Field(min_length=1)]
+Scalar = str | int | float | bool
+
+
+class Spec(BaseModel):
+    """A section of the file: strict, frozen, unknown keys refused."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
+
+
+class CustomSpec(Spec):
+    """A section kind of your own: give it a `kind` Literal and override `build`; hand the class to `load_config`."""
+
+    def build(self, **needs: Any) -> Any:
+        """Return the part that this section describes; `needs` holds what the pipeline hands to that stage."""
+        raise NotImplementedError(f"{type(self).__name__} must define build()")
+
+
+class FolderLoad(Spec):
+    """Read the documents of a folder, of one file, or of a list of both."""
+
+    kind: Literal["folder"]
+    path: Name | list[Name] = Field(description="Folder, file, or list of both; relative to the pipeline file.")
+    include: list[Name] = Field([], description="Globs over the relative path; only matching files are read.")
+    exclude: list[Name] = Field([], description="Globs over the relative path; matching files are left out.")
+    text_field: Name | None = Field(None, description="JSONL: the field that holds the text.")
+
+
+class _SizedSplit(Spec):
+    chunk_size: int = Field(200, ge=8, le=8192, description="Longest chunk, in `unit`.")
+    overlap: int = Field(40, ge=0, description="How much of a chunk the next one repeats, in `unit`.")
+    unit: Literal["token", "character"] = Field("token", description="`token`: the embedder's own tokens.")
+
+    @model_validator(mode="after")
+    def _overlap_below_size(self) -> _SizedSplit:
+        if self.overlap >= self.chunk_size:
+            raise ValueError(f"overlap {self.overlap} must be below chunk_size {self.chunk_size}")
+        return self
+
+
+class RecursiveSplit(_SizedSplit):
+    """Cut at the largest break that fits: paragraph, line, sentence, word."""
+
+    kind: Literal["recursive"]
+
+
+class TokenSplit(_SizedSplit):
+    """Cut every `chunk_size` units, wherever that falls between two tokens."""
+
+    kind: Literal["token"]
+
+
+class MarkdownSplit(_SizedSplit):
+    """Cut at headings first; the heading path is kept as context."""
+
+    kind: Literal["markdown"]
+
+
+class SentenceSplit(_SizedSplit):
+    """Fill chunks with whole sentences."""
+
+    kind: Literal["sentence"]
+
+
+class CodeSplit(_SizedSplit):
+    """Cut source code at classes, functions and blocks."""
+
+    kind: Literal["code"]
+    language: Name = Field("python", description="A language of langchain-text-splitters: python, js, go, rust, ...")
+
+
+class _EncoderEmbed(Spec):
+    model: Name = Field(description="Built-in name, folder, or hub id of a BERT-like encoder.")
+    revision: Name | None = Field(None, description="Hub revision (a commit hash).")
+    dtype: Literal["auto", "float32", "bfloat16"] = Field(
+        "auto", description="`auto`: bfloat16 where the processor has it natively, else float32."
+    )
+    batch_tokens: int = Field(8192, ge=64, description="Most padded tokens in one batch.")
+
+
+class MeanPoolEmbed(_EncoderEmbed):
+    """Average the token vectors of each text."""
+
+    kind: Literal["mean_pool"]
+
+
+class ClsPoolEmbed(_EncoderEmbed):
+    """Take the vector of each text's first token."""
+
+    kind: Literal["cls_pool"]
+
+
+class FaissIndex(Spec):
+    """FAISS for vectors, SQLite for documents, chunks and full text."""
+
+    kind: Literal["faiss"]
+    path: Name = Field(description="Folder of the index; relative to the pipeline file.")
+    search: Literal["flat"] = Field("flat", description="`flat`: exact inner product.")
+
+
+class _Retrieve(Spec):
+    top_k: int = Field(5, ge=1, le=1000, description="How many chunks are retrieved, before any expansion.")
+    min_score: float = Field(
+        0.25, ge=-1, le=1, description="Abstain when the best cosine is below this and no content word is shared."
+    )
+    filter: dict[Name, Scalar | list[Scalar]] = Field(
+        {}, description="Metadata that a document must have: a value, or a list of which one must match."
+    )
+    neighbours: int = Field(0, ge=0, le=10, description="Chunks before and after each hit that are joined to it.")
+    per_document: int | None = Field(None, ge=1, description="At most this many hits of one document.")
+
+
+class DenseRetrieve(_Retrieve):
+    """Rank by the inner product of question and chunk vectors, exactly."""
+
+    kind: Literal["dense"]
+
+
+class LexicalRetrieve(_Retrieve):
+    """Rank by BM25 over the full text."""
+
+    kind: Literal["lexical"]
+
+
+class HybridRetrieve(_Retrieve):
+    """Fuse the dense and the lexical ranking."""
+
+    kind: Literal["hybrid"]
+    fusion: Literal["convex", "rrf"] = Field(
+        "convex", description="`convex`: weighted min-max scores; `rrf`: reciprocal ranks."
+    )
+    weight: float = Field(0.5, ge=0, le=1, description="Share of the dense score in a convex fusion.")
+    depth: int = Field(100, ge=1, le=10000, description="How many hits of each retriever are fused.")
+
+
+class InContextPrompt(Spec):
+    """Fill a template with passages, examples and the question."""
+
+    kind: Literal["in_context"]
+    template: Name = Field("qa", description="Built-in name (qa, chat, summarize, extract) or a file path with `/`.")
+    order: Literal["best_first", "best_at_ends"] = Field("best_first", description="Order of passages in the prompt.")
+    examples: Name | None = Field(None, description="questions.jsonl whose questions and answers serve as examples.")
+    n_examples: int = Field(0, ge=0, le=64, description="How many examples go into the prompt.")
+    select: Literal["first", "similar"] = Field(
+        "first", description="The first examples of the file, or those most similar to the question."
+    )
+    max_context_tokens: int | None = Field(
+        None, ge=1, description="Most tokens for passages; default: all that the window leaves."
+    )
+
+    @model_validator(mode="after")
+    def _examples_given(self) -> InContextPrompt:
+        if (self.examples is None) != (self.n_examples == 0):
+            raise ValueError("examples and n_examples go together: give both or neither")
+        return self
+
+
+class _Generate(Spec):
+    max_new_tokens: int = Field(96, ge=1, le=32768, description="Longest answer, in the generator's tokens.")
+    temperature: float = Field(0.0, ge=0, le=5, description="0 is greedy.")
+    top_k: int = Field(0, ge=0, description="Sample from the k likeliest tokens; 0 is all.")
+    top_p: float = Field(1.0, gt=0, le=1, description="Sample from the likeliest tokens of this total probability.")
+    seed: int = Field(0, ge=0, description="Seed of the sampler.")
+    stop: list[Name] = Field([], description="Strings at which the answer ends; they are left out of it.")
+    deadline: float = Field(60.0, gt=0, description="Seconds after which the partial answer comes back, marked.")
+
+
+class CausalLMGenerate(_Generate):
+    """Any causal LM of transformers, from a folder, a hub id or a built-in name."""
+
+    kind: Literal["causal_lm"]
+    model: Name = Field(description="Built-in name, folder, or hub id.")
+    revision: Name | None = Field(None, description="Hub revision (a commit hash).")
+    dtype: Literal["auto", "float32", "bfloat16"] = Field(
+        "auto", description="`auto`: bfloat16 where the processor has it natively, else float32."
+    )
+    repetition_penalty: float = Field(1.0, gt=0, le=5, description="Above 1 discourages repeated tokens.")
+
+
+class LlamaCppGenerate(_Generate):
+    """A GGUF model in process by llama.cpp (`pip install ragqa[llama-cpp]`)."""
+
+    kind: Literal["llama_cpp"]
+    model: Name = Field(description="Built-in name, folder or .gguf file.")
+    window: int = Field(4096, ge=256, description="Context window that is allocated, in tokens.")
+    threads: int = Field(0, ge=0, description="Threads; 0 is one for each core.")
+    repetition_penalty: float = Field(1.0, gt=0, le=5, description="Above 1 discourages repeated tokens.")
+
+
+class OpenAIGenerate(_Generate):
+    """Any OpenAI-compatible endpoint."""
+
+    kind: Literal["openai"]
+    base_url: Name = Field(description="Address of the API, ending in /v1.")
+    model: Name = Field(description="The model's name at the endpoint.")
+    api_key_env: Name | None = Field(None, description="Environment variable that holds the key.")
+    window: int = Field(8192, ge=256, description="The model's context window, in tokens.")
+    retries: int = Field(3, ge=0, le=10, description="How often a failed request is tried again.")
+
+    @field_validator("base_url")
+    @classmethod
+    def _http(cls, value: str) -> str:
+        if not value.startswith(("http://", "https://")):
+            raise ValueError("must begin with http:// or https://")
+        return value
+
+
+class JsonlEvaluate(Spec):
+    """Questions with gold answers and evidence, one JSON object a line."""
+
+    kind: Literal["jsonl"]
+    path: Name = Field(description="questions.jsonl; relative to the pipeline file.")
+
+
+KINDS: dict[str, tuple[type[Spec], ...]] = {
+    "load": (FolderLoad,),
+    "split": (RecursiveSplit, TokenSplit, MarkdownSplit, SentenceSplit, CodeSplit),
+    "embed": (MeanPoolEmbed, ClsPoolEmbed),
+    "index": (FaissIndex,),
+    "retrieve": (DenseRetrieve, LexicalRetrieve, HybridRetrieve),
+    "prompt": (InContextPrompt,),
+    "generate": (CausalLMGenerate, LlamaCppGenerate, OpenAIGenerate),
+    "evaluate": (JsonlEvaluate,),
+}
+"""The kinds of each section, in the order of the flow."""
+
+OPTIONAL = ("evaluate",)
+
+PATH_KEYS = {"load": ("path",), "index": ("path",), "prompt": ("examples",), "evaluate": ("path",)}
+"""Keys whose value is a path relative to the file; `template` and `model` are paths only where they hold a `/`."""
+
+
+def kind_of(spec: type[BaseModel]) -> str:
+    """Return the name by which a file chooses this class."""
+    return str(spec.model_fields["kind"].annotation.__args__[0])  # type: ignore[union-attr]
+
+
+def resolve_path(base: Path, value: str) -> str:
+    """Return `value` as an absolute path, taken from the folder `base` where it is relative."""
+    return str((base / Path(value).expanduser()).absolute())

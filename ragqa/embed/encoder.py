@@ -1,0 +1,160 @@
+"""A BERT-like encoder of transformers as an `Embedder`."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterator, Sequence
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from tokenizers import Tokenizer
+from transformers import AutoConfig, AutoModel
+
+from ragqa import models
+from ragqa.config.specs import ClsPoolEmbed, MeanPoolEmbed
+from ragqa.embed.pooling import cls_pool, mean_pool
+from ragqa.errors import ModelError, UsageError
+
+Vectors = NDArray[np.float32]
+
+
+class EncoderEmbedder:
+    """Embeds texts with the encoder that an `embed` section names. The weights are loaded when first needed.
+
+    :raises ModelError: the model is not here, or has no tokenizer.json.
+    """
+
+    def __init__(self, spec: MeanPoolEmbed | ClsPoolEmbed) -> None:
+        self.spec = spec
+        self.folder = models.resolve(spec.model, spec.revision)
+        self._config = AutoConfig.from_pretrained(self.folder, local_files_only=True)
+        self.dim = int(self._config.hidden_size)
+        self.tokenizer = _tokenizer(self.folder)
+        self.window = _window(self.folder, self._config, self.tokenizer)
+        self.prefixes = _prefixes(self.folder)
+        self.dtype = models.torch_dtype(spec.dtype)
+
+    @cached_property
+    def identity(self) -> dict[str, str]:
+        """Return what a vector depends on besides its text. Dtype and engine are not part of it."""
+        tokenizer = models.file_sha256(self.folder / "tokenizer.json")
+        return {
+            "weights": models.weights_sha256(self.folder),
+            "tokenizer": tokenizer,
+            "pooling": self.spec.kind,
+            "normalise": "l2",
+            "query_prefix": self.prefixes["query"],
+            "passage_prefix": self.prefixes["passage"],
+            "window": str(self.window),
+            "quantisation": "none",
+            "dim": str(self.dim),
+        }
+
+    def count(self, text: str) -> int:
+        """Return the number of tokens of `text`, special tokens left out."""
+        return len(self.tokenizer.encode(text, add_special_tokens=False).ids)
+
+    def offsets(self, text: str) -> list[tuple[int, int]]:
+        """Return the character span of each token of `text`."""
+        return list(self.tokenizer.encode(text, add_special_tokens=False).offsets)
+
+    def embed_passages(self, texts: Sequence[str]) -> Vectors:
+        """Return float32[len(texts), dim], rows L2-normalised; float32[0, dim] for no texts.
+
+        :raises UsageError: a text is longer than the model's window.
+        """
+        return self._embed([self.prefixes["passage"] + text for text in texts], "text")
+
+    def embed_question(self, question: str) -> Vectors:
+        """Return float32[dim], L2-normalised.
+
+        :raises UsageError: the question is longer than the model's window.
+        """
+        vector: Vectors = self._embed([self.prefixes["query"] + question], "question")[0]
+        return vector
+
+    @cached_property
+    def _model(self) -> Any:
+        model = AutoModel.from_pretrained(
+            self.folder, dtype=self.dtype, local_files_only=True, use_safetensors=True, trust_remote_code=False
+        )
+        return model.eval().to(models.device())
+
+    def _embed(self, texts: Sequence[str], what: str) -> Vectors:
+        if isinstance(texts, str):
+            raise TypeError("texts must be a sequence of strings, not one string")
+        encodings = self.tokenizer.encode_batch(list(texts))
+        ids = [encoding.ids for encoding in encodings]
+        for i, tokens in enumerate(ids):
+            if len(tokens) > self.window:
+                where = "the question" if what == "question" else f"text {i}"
+                raise UsageError(f"{where} has {len(tokens):,} tokens; {self.spec.model} reads {self.window:,}")
+        out = np.empty((len(ids), self.dim), dtype=np.float32)
+        for rows in batches([len(tokens) for tokens in ids], self.spec.batch_tokens):
+            out[rows] = self._forward([ids[row] for row in rows])
+        return out
+
+    @torch.inference_mode()
+    def _forward(self, ids: list[list[int]]) -> Vectors:
+        longest = max(map(len, ids))
+        tokens = torch.zeros(len(ids), longest, dtype=torch.long)
+        mask = torch.zeros(len(ids), longest, dtype=torch.long)
+        for row, sequence in enumerate(ids):
+            tokens[row, : len(sequence)] = torch.tensor(sequence)
+            mask[row, : len(sequence)] = 1
+        tokens, mask = tokens.to(models.device()), mask.to(models.device())
+        hidden = self._model(input_ids=tokens, attention_mask=mask).last_hidden_state
+        pooled = (mean_pool if self.spec.kind == "mean_pool" else cls_pool)(hidden, mask)
+        unit: Vectors = torch.nn.functional.normalize(pooled, dim=1).cpu().numpy()
+        return unit
+
+
+def batches(lengths: Sequence[int], batch_tokens: int) -> Iterator[list[int]]:
+    """Yield row numbers in batches of at most `batch_tokens` padded tokens, longest rows first.
+
+    Sorting by length keeps padding small; the longest first shows at once whether memory suffices. A row longer than
+    `batch_tokens` goes alone.
+    """
+    batch: list[int] = []
+    for row in sorted(range(len(lengths)), key=lambda i: -lengths[i]):
+        if batch and (len(batch) + 1) * lengths[batch[0]] > batch_tokens:
+            yield batch
+            batch = []
+        batch.append(row)
+    if batch:
+        yield batch
+
+
+def _tokenizer(folder: Path) -> Tokenizer:
+    path = folder / "tokenizer.json"
+    if not path.exists():
+        raise ModelError(f"{folder} has no tokenizer.json: save the model with a fast tokenizer")
+    tokenizer = Tokenizer.from_file(str(path))
+    tokenizer.no_truncation()
+    tokenizer.no_padding()
+    os.environ.setdefault("TOKENIZERS_PARALLELISM", "true")
+    return tokenizer
+
+
+def _window(folder: Path, config: Any, tokenizer: Tokenizer) -> int:
+    """Return the longest input, special tokens included: sentence-transformers' own limit, else the positions."""
+    settings = _json(folder / "sentence_bert_config.json")
+    positions = int(getattr(config, "max_position_embeddings", 512))
+    return min(int(settings.get("max_seq_length") or positions), positions)
+
+
+def _prefixes(folder: Path) -> dict[str, str]:
+    """Return the prompts for queries and passages that the model's own sentence-transformers config names."""
+    prompts = _json(folder / "config_sentence_transformers.json").get("prompts") or {}
+    passage = next((prompts[name] for name in ("passage", "document") if prompts.get(name)), "")
+    return {"query": prompts.get("query") or "", "passage": passage}
+
+
+def _json(path: Path) -> dict[str, Any]:
+    data: dict[str, Any] = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
+    return data

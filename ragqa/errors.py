@@ -1,0 +1,97 @@
+"""The exception tree; every error knows the exit code of the command that it ends.
+
+    RagqaError                 1   a bug, when raised bare
+    ├── UsageError             2   a bad argument, question or path
+    │   └── ConfigError        2   mistakes in a pipeline file, all of them at once
+    ├── RejectedError          3   one input that could not be used (the run goes on)
+    ├── NothingUsableError     4   no index, no documents
+    ├── IndexCorruptError      5   the index is damaged, or of a format this build cannot read
+    ├── LockedError            6   another writer holds the index
+    ├── ResourceError          7   out of disk, memory or time
+    ├── ModelError             8   a model is missing, or is not the one that built the index
+    └── RefusedError           9   refused for safety
+
+A message is one line: what, where, what was found, what would be valid, what to do.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+
+class RagqaError(Exception):
+    """Root of every error that ragqa raises on purpose."""
+
+    exit_code = 1
+
+
+class UsageError(RagqaError, ValueError):
+    """A bad argument, question or path."""
+
+    exit_code = 2
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """One mistake in a pipeline file: `file:line:col: key: message` (line and column are 1-based)."""
+
+    file: str
+    line: int
+    column: int
+    key: str
+    message: str
+
+    def __str__(self) -> str:
+        where = f"{self.file}:{self.line}:{self.column}"
+        return f"{where}: {self.key}: {self.message}" if self.key else f"{where}: {self.message}"
+
+
+class ConfigError(UsageError):
+    """Every mistake found in a pipeline file, in the order of the file."""
+
+    def __init__(self, problems: Sequence[Problem]) -> None:
+        self.problems = tuple(problems)
+        super().__init__("\n".join(str(problem) for problem in self.problems))
+
+
+class RejectedError(RagqaError, ValueError):
+    """One input that could not be used; the message is the reason."""
+
+    exit_code = 3
+
+
+class NothingUsableError(RagqaError):
+    """Nothing to work on: no index yet, or no document in it."""
+
+    exit_code = 4
+
+
+class IndexCorruptError(RagqaError):
+    """The index is damaged, or written by a version that this build cannot read."""
+
+    exit_code = 5
+
+
+class LockedError(RagqaError):
+    """Another process is writing this index."""
+
+    exit_code = 6
+
+
+class ResourceError(RagqaError):
+    """Out of disk, memory or time."""
+
+    exit_code = 7
+
+
+class ModelError(RagqaError):
+    """A model is missing, or is not the one that built the index."""
+
+    exit_code = 8
+
+
+class RefusedError(RagqaError):
+    """Refused for safety."""
+
+    exit_code = 9

@@ -1,0 +1,1 @@
+"""Prompt -> text. Knows models and prompts; knows neither documents nor the index."""

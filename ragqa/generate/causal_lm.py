@@ -1,0 +1,153 @@
+"""Any causal LM of transformers, from a folder or a hub id, as a `Generator`."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from functools import cached_property
+from typing import Any
+
+import torch
+from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer, DynamicCache
+from transformers.generation.logits_process import (
+    LogitsProcessorList,
+    RepetitionPenaltyLogitsProcessor,
+    TemperatureLogitsWarper,
+    TopKLogitsWarper,
+    TopPLogitsWarper,
+)
+
+from ragqa import models
+from ragqa.config.specs import CausalLMGenerate
+from ragqa.errors import UsageError
+from ragqa.records import Generation, Prompt
+
+
+class CausalLM:
+    """Generates with the model that a `generate` section names. The weights are loaded when first needed.
+
+    :param log_probabilities: keep each generated token's log-probability.
+    :raises ModelError: the model is not here.
+    """
+
+    def __init__(self, spec: CausalLMGenerate, *, log_probabilities: bool = False) -> None:
+        self.spec = spec
+        self.folder = models.resolve(spec.model, spec.revision)
+        self._log_probabilities = log_probabilities
+        self._tokenizer: Any = AutoTokenizer.from_pretrained(self.folder, local_files_only=True)
+        config = AutoConfig.from_pretrained(self.folder, local_files_only=True)
+        self.window = int(config.max_position_embeddings)
+
+    def count(self, text: str) -> int:
+        """Return the number of tokens of `text`."""
+        return len(self._tokenizer(text, add_special_tokens=False)["input_ids"])
+
+    def chat(self, system: str, user: str) -> str:
+        """Return one turn in the model's chat template; system and user text joined where it has none."""
+        if not self._tokenizer.chat_template:
+            return f"{system}\n\n{user}" if system else user
+        turns = [{"role": "system", "content": system}] if system else []
+        turns.append({"role": "user", "content": user})
+        return str(self._tokenizer.apply_chat_template(turns, tokenize=False, add_generation_prompt=True))
+
+    def stream(self, prompt: Prompt) -> Iterator[str | Generation]:
+        """Yield pieces of text as they are written and, last, the `Generation`.
+
+        :raises UsageError: prompt and answer together exceed the window.
+        """
+        ids = self._tokenizer(prompt.text, add_special_tokens=False)["input_ids"]
+        if len(ids) + self.spec.max_new_tokens > self.window:
+            need = f"{len(ids):,} prompt and {self.spec.max_new_tokens:,} answer tokens"
+            raise UsageError(f"{need} exceed the window of {self.spec.model}: {self.window:,}")
+        written: list[int] = []
+        logprobs: list[float] = []
+        sent, finish, text = 0, "length", ""
+        for token, logprob in self._tokens(ids):
+            if token is None:
+                finish = "deadline"
+                break
+            if token in self._end_tokens:
+                finish = "stop"
+                break
+            written.append(token)
+            logprobs.append(logprob)
+            text = self._tokenizer.decode(written, skip_special_tokens=True)
+            cut = min((text.find(stop) for stop in self.spec.stop if stop in text), default=-1)
+            if cut >= 0:
+                text, finish = text[:cut], "stop"
+                break
+            ready = len(text) - _held_back(text, self.spec.stop)
+            if ready > sent:
+                yield text[sent:ready]
+                sent = ready
+        if len(text) > sent:
+            yield text[sent:]
+        kept = tuple(logprobs) if self._log_probabilities else None
+        yield Generation(text, len(written), finish, kept)
+
+    @cached_property
+    def _model(self) -> Any:
+        model: Any = AutoModelForCausalLM.from_pretrained(
+            self.folder,
+            dtype=models.torch_dtype(self.spec.dtype),
+            local_files_only=True,
+            use_safetensors=True,
+            trust_remote_code=False,
+        )
+        return model.eval().to(models.device())
+
+    @cached_property
+    def _end_tokens(self) -> frozenset[int]:
+        configured = self._model.generation_config.eos_token_id
+        ends = configured if isinstance(configured, list) else [configured, self._tokenizer.eos_token_id]
+        return frozenset(end for end in ends if end is not None)
+
+    @torch.inference_mode()
+    def _tokens(self, ids: list[int]) -> Iterator[tuple[int | None, float]]:
+        """Yield each next token with its log-probability; None once the deadline has passed."""
+        started = time.monotonic()
+        sampler = torch.Generator(device="cpu").manual_seed(self.spec.seed)
+        cache = DynamicCache(config=self._model.config)
+        history: Any = torch.tensor([ids], device=self._model.device)
+        step = history
+        for _ in range(self.spec.max_new_tokens):
+            output = self._model(input_ids=step, past_key_values=cache, use_cache=True, logits_to_keep=1)
+            scores: torch.Tensor = self._processors(history, output.logits[:, -1].float())
+            token = self._choose(scores, sampler)
+            yield token, float(torch.log_softmax(scores[0], dim=-1)[token])
+            if time.monotonic() - started > self.spec.deadline:
+                yield None, 0.0
+                return
+            step = torch.tensor([[token]], device=self._model.device)
+            history = torch.cat([history, step], dim=1)
+
+    @cached_property
+    def _processors(self) -> LogitsProcessorList:
+        spec, chain = self.spec, LogitsProcessorList()
+        if spec.repetition_penalty != 1.0:
+            chain.append(RepetitionPenaltyLogitsProcessor(spec.repetition_penalty))
+        if spec.temperature > 0:
+            chain.append(TemperatureLogitsWarper(spec.temperature))
+            if spec.top_k:
+                chain.append(TopKLogitsWarper(spec.top_k))
+            if spec.top_p < 1:
+                chain.append(TopPLogitsWarper(spec.top_p))
+        return chain
+
+    def _choose(self, scores: torch.Tensor, sampler: torch.Generator) -> int:
+        if self.spec.temperature == 0:
+            return int(scores[0].argmax())
+        return int(torch.multinomial(torch.softmax(scores[0], dim=-1).cpu(), 1, generator=sampler))
+
+
+def _held_back(text: str, stops: list[str]) -> int:
+    """Return how many characters at the end may still change: half a stop string, or half a character."""
+    if text.endswith("�"):
+        return len(text) - len(text.rstrip("�"))
+    longest = 0
+    for stop in stops:
+        for size in range(min(len(stop) - 1, len(text)), 0, -1):
+            if text.endswith(stop[:size]):
+                longest = max(longest, size)
+                break
+    return longest

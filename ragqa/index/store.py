@@ -1,0 +1,117 @@
+"""The database file: its schema, and how it is opened."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from pathlib import Path
+
+from ragqa.errors import IndexCorruptError, NothingUsableError
+
+DATABASE = "ragqa.db"
+FORMAT_VERSION = 1
+APPLICATION_ID = 0x72616771  # "ragq"
+
+SCHEMA = """
+CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT;
+CREATE TABLE commit_log (generation INTEGER PRIMARY KEY, created TEXT NOT NULL, documents INTEGER NOT NULL,
+    chunks INTEGER NOT NULL) STRICT;
+CREATE TABLE document (id TEXT NOT NULL, sha256 TEXT NOT NULL, media_type TEXT NOT NULL, encoding TEXT,
+    title TEXT NOT NULL, extractor TEXT NOT NULL, page_starts TEXT NOT NULL, metadata TEXT NOT NULL, text TEXT NOT NULL,
+    born INTEGER NOT NULL, dead INTEGER) STRICT;
+CREATE UNIQUE INDEX document_alive ON document (id) WHERE dead IS NULL;
+CREATE TABLE source (source TEXT NOT NULL, document_id TEXT NOT NULL, born INTEGER NOT NULL, dead INTEGER) STRICT;
+CREATE UNIQUE INDEX source_alive ON source (source) WHERE dead IS NULL;
+CREATE INDEX source_document ON source (document_id);
+CREATE TABLE chunk (row INTEGER PRIMARY KEY, id TEXT NOT NULL, document_id TEXT NOT NULL, start INTEGER NOT NULL,
+    end INTEGER NOT NULL, page INTEGER, context TEXT NOT NULL, text TEXT NOT NULL, vector_key TEXT NOT NULL,
+    born INTEGER NOT NULL, dead INTEGER) STRICT;
+CREATE INDEX chunk_document ON chunk (document_id, start);
+CREATE INDEX chunk_vector ON chunk (vector_key);
+CREATE TABLE segment (first_row INTEGER PRIMARY KEY, n INTEGER NOT NULL, sha256 TEXT NOT NULL, born INTEGER NOT NULL,
+    dead INTEGER) STRICT;
+CREATE VIRTUAL TABLE fulltext USING fts5 (context, text, content='chunk', content_rowid='row',
+    tokenize="porter unicode61 remove_diacritics 2");
+"""
+
+
+def create(path: Path, identity: dict[str, str]) -> sqlite3.Connection:
+    """Open the database of the index folder `path` for writing, making it where there is none.
+
+    The schema, the identity and generation 0 appear in one transaction: a crash leaves all of it or nothing.
+    """
+    connection = sqlite3.connect(path / DATABASE, isolation_level=None)
+    connection.execute("PRAGMA journal_mode = WAL")
+    connection.execute("PRAGMA synchronous = FULL")
+    _harden(connection)
+    if _table_count(connection, path) == 0:
+        # executescript would commit first, so the statements run one by one inside the transaction
+        connection.execute("BEGIN IMMEDIATE")
+        for statement in SCHEMA.split(";\n"):
+            if statement.strip():
+                connection.execute(statement)
+        connection.execute("INSERT INTO meta VALUES ('identity', ?)", (json.dumps(identity, sort_keys=True),))
+        connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
+        connection.execute(f"PRAGMA user_version = {FORMAT_VERSION}")
+        connection.execute("COMMIT")
+    _check_format(connection, path)
+    return connection
+
+
+def open_readonly(path: Path) -> sqlite3.Connection:
+    """Open the database of the index folder `path` for reading only.
+
+    :raises NothingUsableError: there is no index.
+    :raises IndexCorruptError: it is not one of ours, is damaged, or is of a newer format.
+    """
+    file = path / DATABASE
+    if not file.exists():
+        raise NothingUsableError(f"no index at {path}: run `ragqa index` first")
+    connection = sqlite3.connect(
+        f"{file.absolute().as_uri()}?mode=ro", uri=True, isolation_level=None, check_same_thread=False
+    )
+    _harden(connection)
+    if _table_count(connection, path) == 0:
+        connection.close()
+        raise NothingUsableError(f"the index at {path} is empty: run `ragqa index` first")
+    _check_format(connection, path)
+    return connection
+
+
+def generation(connection: sqlite3.Connection) -> int:
+    """Return the number of the latest commit; 0 before the first."""
+    value = connection.execute("SELECT coalesce(max(generation), 0) FROM commit_log").fetchone()[0]
+    return int(value)
+
+
+def identity(connection: sqlite3.Connection) -> dict[str, str]:
+    """Return the identity that the index was built with."""
+    row = connection.execute("SELECT value FROM meta WHERE key = 'identity'").fetchone()
+    stored: dict[str, str] = json.loads(row[0])
+    return stored
+
+
+def _harden(connection: sqlite3.Connection) -> None:
+    connection.execute("PRAGMA trusted_schema = OFF")
+    connection.execute("PRAGMA cell_size_check = ON")
+
+
+def _table_count(connection: sqlite3.Connection, path: Path) -> int:
+    try:
+        return int(connection.execute("SELECT count(*) FROM sqlite_master").fetchone()[0])
+    except sqlite3.DatabaseError as error:
+        connection.close()
+        raise IndexCorruptError(
+            f"{path / DATABASE} is damaged ({error}): remove {path} and run `ragqa index`"
+        ) from error
+
+
+def _check_format(connection: sqlite3.Connection, path: Path) -> None:
+    application = connection.execute("PRAGMA application_id").fetchone()[0]
+    found = connection.execute("PRAGMA user_version").fetchone()[0]
+    if application == APPLICATION_ID and found <= FORMAT_VERSION:
+        return
+    connection.close()
+    if application != APPLICATION_ID:
+        raise IndexCorruptError(f"{path / DATABASE} is not an index of ragqa")
+    raise IndexCorruptError(f"{path} has format {found}; this ragqa reads up to {FORMAT_VERSION}: upgrade ragqa")

@@ -1,0 +1,109 @@
+"""question -> ranked Hits: dense, lexical, or both fused. Knows an `Embedder` and a `Searcher`, neither by class."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from ragqa.config.specs import DenseRetrieve, HybridRetrieve, LexicalRetrieve
+from ragqa.errors import UsageError
+from ragqa.records import Hit
+from ragqa.stages import Embedder, Searcher
+
+MAX_QUESTION_CHARS = 8000
+RRF_CONSTANT = 60
+"""k of reciprocal rank fusion (Cormack, Clarke and Buettcher 2009)."""
+
+
+class Retriever:
+    """Ranks chunks as a `retrieve` section says."""
+
+    def __init__(self, spec: DenseRetrieve | LexicalRetrieve | HybridRetrieve, embedder: Embedder) -> None:
+        self.spec = spec
+        self._embedder = embedder
+
+    def retrieve(self, question: str, searcher: Searcher, k: int | None = None) -> list[Hit]:
+        """Return the best `k` (default `top_k`) hits; ties go by row, the order of indexing.
+
+        :raises UsageError: the question is empty, not text, or too long.
+        """
+        check_question(question)
+        k = k or self.spec.top_k
+        wanted = k if self.spec.per_document is None else 50 * k
+        hits = searcher.hits(self._rank(question, searcher, wanted))
+        return _cap(hits, self.spec.per_document)[:k]
+
+    def _rank(self, question: str, searcher: Searcher, k: int) -> list[tuple[int, float, dict[str, float]]]:
+        spec = self.spec
+        depth = max(k, spec.depth) if isinstance(spec, HybridRetrieve) else k
+        dense: dict[int, float] = {}
+        lexical: dict[int, float] = {}
+        if not isinstance(spec, LexicalRetrieve):
+            dense = dict(searcher.dense(self._embedder.embed_question(question), depth))
+        if not isinstance(spec, DenseRetrieve):
+            lexical = dict(searcher.lexical(question, depth))
+        if isinstance(spec, DenseRetrieve):
+            fused: Mapping[int, float] = dense
+        elif isinstance(spec, LexicalRetrieve):
+            fused = lexical
+        elif spec.fusion == "convex":
+            fused = convex(dense, lexical, spec.weight)
+        else:
+            fused = reciprocal_rank(dense, lexical)
+        best = sorted(fused, key=lambda row: (-fused[row], row))[:k]
+        return [(row, fused[row], _scores(row, dense, lexical)) for row in best]
+
+
+def check_question(question: str) -> None:
+    """Refuse a question that cannot be asked.
+
+    :raises UsageError: empty, longer than `MAX_QUESTION_CHARS`, or holding NULs or lone surrogates.
+    """
+    if not question.strip("\0 \t\r\n"):
+        raise UsageError("the question is empty: write at least one word")
+    if len(question) > MAX_QUESTION_CHARS:
+        raise UsageError(f"the question has {len(question):,} characters; at most {MAX_QUESTION_CHARS:,} are read")
+    if "\0" in question or any("\ud800" <= c <= "\udfff" for c in question):
+        raise UsageError("the question holds NULs or lone surrogates: write plain text")
+
+
+def convex(dense: Mapping[int, float], lexical: Mapping[int, float], weight: float) -> dict[int, float]:
+    """Mix scores after scaling each list to [0, 1] (Bruch, Gai and Ingber 2023); a missing score is 0.
+
+    :param weight: share of the dense score.
+    """
+    scaled_dense, scaled_lexical = _min_max(dense), _min_max(lexical)
+    rows = [*dense, *(row for row in lexical if row not in dense)]
+    return {row: weight * scaled_dense.get(row, 0.0) + (1 - weight) * scaled_lexical.get(row, 0.0) for row in rows}
+
+
+def reciprocal_rank(*rankings: Mapping[int, float]) -> dict[int, float]:
+    """Sum 1 / (60 + rank) over the rankings (each in order, best first)."""
+    fused: dict[int, float] = {}
+    for ranking in rankings:
+        for rank, row in enumerate(ranking, start=1):
+            fused[row] = fused.get(row, 0.0) + 1.0 / (RRF_CONSTANT + rank)
+    return fused
+
+
+def _min_max(scores: Mapping[int, float]) -> dict[int, float]:
+    if not scores:
+        return {}
+    low, high = min(scores.values()), max(scores.values())
+    return {row: (score - low) / (high - low) if high > low else 1.0 for row, score in scores.items()}
+
+
+def _scores(row: int, dense: Mapping[int, float], lexical: Mapping[int, float]) -> dict[str, float]:
+    named = {"dense": dense.get(row), "lexical": lexical.get(row)}
+    return {name: score for name, score in named.items() if score is not None}
+
+
+def _cap(hits: Sequence[Hit], per_document: int | None) -> list[Hit]:
+    if per_document is None:
+        return list(hits)
+    kept: list[Hit] = []
+    counts: dict[str, int] = {}
+    for hit in hits:
+        counts[hit.chunk.document_id] = counts.get(hit.chunk.document_id, 0) + 1
+        if counts[hit.chunk.document_id] <= per_document:
+            kept.append(hit)
+    return kept

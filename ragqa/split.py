@@ -1,0 +1,241 @@
+"""Document -> Chunks with exact character spans: `document.text[chunk.start:chunk.end] == chunk.text`, always.
+
+langchain-text-splitters makes the `recursive` and `code` pieces (this is its only importer): told to keep separators
+and white space it returns pieces that join to the text again, so that their offsets are sums of their lengths. The
+other kinds work on offsets directly. A chunk is bounded twice: in `unit` (the embedder's tokens, or characters) and,
+for tokens, in UTF-8 bytes (6 x chunk_size), because a tokenizer may make one token of a word of any length.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from collections.abc import Callable, Iterable, Iterator
+from functools import lru_cache
+from importlib.metadata import version
+from itertools import pairwise
+
+from langchain_text_splitters import Language, RecursiveCharacterTextSplitter
+
+from ragqa.config.specs import CodeSplit, MarkdownSplit, RecursiveSplit, SentenceSplit, TokenSplit
+from ragqa.errors import UsageError
+from ragqa.records import Chunk, Document
+from ragqa.stages import TokenCounter
+
+SPLITTER_VERSION = "1"
+BYTES_PER_TOKEN = 6
+CONTEXT_TOKENS = 32
+"""Most tokens of title and headings that are indexed with a chunk; outer headings give way first."""
+
+SEPARATORS = ["\n\n", "\f", "\r\n", "\n", ". ", "? ", "! ", "; ", ", ", " ", ""]
+_HEADING = re.compile(r"^(#{1,6})[ \t]+(.*?)[ \t]*#*[ \t]*$")
+_FENCE = re.compile(r"^ {0,3}(```|~~~)")
+_SENTENCE_END = re.compile(r"[.!?…]+[\"'”’)\]]*\s+|[。！？]+|\n{2,}|(?:\r\n){2,}")
+
+Span = tuple[int, int]
+SplitSpec = RecursiveSplit | TokenSplit | MarkdownSplit | SentenceSplit | CodeSplit
+
+
+class Splitter:
+    """Cuts documents as a `split` section says.
+
+    :param counter: counts in the embedder's tokens; its `count` bounds the chunks where `unit` is `token`.
+    :raises UsageError: an unknown programming language.
+    """
+
+    def __init__(self, spec: SplitSpec, counter: TokenCounter) -> None:
+        self.spec = spec
+        self._counter = counter
+        self._measure = lru_cache(maxsize=65536)(_token_length(counter.count) if spec.unit == "token" else len)
+        self._stride = spec.chunk_size - spec.overlap
+        self._recursive = RecursiveCharacterTextSplitter(
+            separators=_separators(spec),
+            is_separator_regex=isinstance(spec, CodeSplit),
+            keep_separator="start" if isinstance(spec, CodeSplit) else "end",
+            strip_whitespace=False,
+            chunk_size=self._stride,
+            chunk_overlap=0,
+            length_function=self._measure,
+        )
+
+    @property
+    def fingerprint(self) -> str:
+        """Return what chunks depend on besides their document, as canonical JSON."""
+        library = version("langchain-text-splitters")
+        return json.dumps(self.spec.model_dump() | {"version": SPLITTER_VERSION, "library": library}, sort_keys=True)
+
+    def split(self, document: Document) -> list[Chunk]:
+        """Return the chunks of a document in order; none for a blank one. Each is at most `chunk_size` long."""
+        chunks = []
+        for (low, high), headings in self._sections(document):
+            context = self._context(document, headings)
+            for start, end in self._overlapped(document.text, low, self._pieces(document, low, high)):
+                chunks.append(_chunk(document, start, end, context))
+        return chunks
+
+    def _sections(self, document: Document) -> Iterable[tuple[Span, tuple[str, ...]]]:
+        """Return the spans that no chunk may cross, each with its heading path."""
+        if isinstance(self.spec, MarkdownSplit):
+            return _markdown_sections(document)
+        return [((0, len(document.text)), ())]
+
+    def _pieces(self, document: Document, low: int, high: int) -> Iterator[Span]:
+        """Yield contiguous spans that cover [low, high), each at most chunk_size - overlap long."""
+        text = document.text
+        if document.media_type in ("text/csv", "text/tab-separated-values", "application/jsonl"):
+            return self._fill(text, _row_spans(text, low, high))
+        if isinstance(self.spec, SentenceSplit):
+            return self._fill(text, _cut(low, high, (m.end() for m in _SENTENCE_END.finditer(text, low, high))))
+        if isinstance(self.spec, TokenSplit):
+            return self._token_windows(text, low, high)
+        return self._recurse(text, low, high)
+
+    def _recurse(self, text: str, low: int, high: int) -> Iterator[Span]:
+        start = low
+        for piece in self._recursive.split_text(text[low:high]):
+            end = start + len(piece)
+            if text[start:end] != piece:  # the library rewrote the text: never trust offsets that do not hold
+                raise AssertionError(f"langchain-text-splitters changed the text at offset {start}")
+            yield from self._bounded(text, start, end)
+            start = end
+        if start != high:
+            yield from self._bounded(text, start, high)
+
+    def _bounded(self, text: str, start: int, end: int) -> Iterator[Span]:
+        """Halve what is still too long: the length of a whole can exceed the sum over its parts."""
+        if end - start <= 1 or self._measure(text[start:end]) <= self._stride:
+            yield start, end
+            return
+        middle = (start + end) // 2
+        yield from self._bounded(text, start, middle)
+        yield from self._bounded(text, middle, end)
+
+    def _fill(self, text: str, spans: Iterable[Span]) -> Iterator[Span]:
+        """Join neighbouring spans while they fit; cut a span that does not fit alone."""
+        start = end = None
+        for low, high in spans:
+            if start is not None and self._measure(text[start:high]) <= self._stride:
+                end = high
+                continue
+            if start is not None and end is not None:
+                yield start, end
+            start = end = None
+            if self._measure(text[low:high]) <= self._stride:
+                start, end = low, high
+            else:
+                yield from self._recurse(text, low, high)
+        if start is not None and end is not None:
+            yield start, end
+
+    def _token_windows(self, text: str, low: int, high: int) -> Iterator[Span]:
+        if self.spec.unit == "character":
+            starts = list(range(low, high, self._stride))
+        else:
+            tokens = [low + span[0] for span in self._counter.offsets(text[low:high])]
+            starts = sorted({low, *tokens[:: self._stride]})
+        for start, end in pairwise([*starts, high]):
+            yield from self._bounded(text, start, end)
+
+    def _overlapped(self, text: str, floor: int, pieces: Iterable[Span]) -> Iterator[Span]:
+        """Trim white space, drop blank pieces, and let each piece begin with the last words before it."""
+        for start, end in pieces:
+            end -= len(text[start:end]) - len(text[start:end].rstrip())
+            start += len(text[start:end]) - len(text[start:end].lstrip())
+            if start < end:
+                yield self._reach_back(text, floor, start, end), end
+
+    def _reach_back(self, text: str, floor: int, start: int, end: int) -> int:
+        """Return the earliest word start such that the overlap and the whole chunk stay within their bounds."""
+        best = start
+        overlap, size = self.spec.overlap, self.spec.chunk_size
+        for match in _words_before(text, max(floor, start - BYTES_PER_TOKEN * overlap), start):
+            if self._measure(text[match:start]) > overlap or self._measure(text[match:end]) > size:
+                break
+            best = match
+        return best
+
+    def _context(self, document: Document, headings: tuple[str, ...]) -> str:
+        """Return title and heading path on one line, a table's header below; bounded by `CONTEXT_TOKENS`."""
+        parts = [document.title, *(h for h in headings if h != document.title)]
+        header = document.metadata.get("header")
+        if header:
+            parts.append(" | ".join(map(str, header)) if isinstance(header, list | tuple) else str(header))
+        while parts and self._counter.count(" > ".join(parts)) > CONTEXT_TOKENS:
+            parts.pop(0)
+        return " > ".join(parts)
+
+
+def _token_length(count: Callable[[str], int]) -> Callable[[str], int]:
+    def length(text: str) -> int:
+        in_bytes = -(-len(text.encode("utf-8", "surrogatepass")) // BYTES_PER_TOKEN)
+        return max(count(text), in_bytes)
+
+    return length
+
+
+def _separators(spec: SplitSpec) -> list[str]:
+    if not isinstance(spec, CodeSplit):
+        return SEPARATORS
+    try:
+        language = Language(spec.language)
+    except ValueError as error:
+        known = ", ".join(sorted(member.value for member in Language))
+        raise UsageError(f"split.language: unknown {spec.language!r}; valid: {known}") from error
+    return RecursiveCharacterTextSplitter.get_separators_for_language(language)
+
+
+def _chunk(document: Document, start: int, end: int, context: str) -> Chunk:
+    identity = hashlib.sha256(f"{document.id}\0{start}\0{end}\0{context}".encode("utf-8", "surrogatepass")).hexdigest()
+    text = document.text[start:end]
+    return Chunk(identity[:32], document.id, start, end, text, context, document.page_of(start))
+
+
+def _cut(low: int, high: int, ends: Iterable[int]) -> Iterator[Span]:
+    """Yield [low, high) cut at `ends` (ascending)."""
+    start = low
+    for end in ends:
+        if start < end < high:
+            yield start, end
+            start = end
+    if start < high:
+        yield start, high
+
+
+def _row_spans(text: str, low: int, high: int) -> Iterator[Span]:
+    """Yield rows; a line break inside a quoted field does not end one."""
+    ends = []
+    quoted = False
+    for match in re.compile(r'"|\r\n|\n|\r').finditer(text, low, high):
+        if match.group() == '"':
+            quoted = not quoted
+        elif not quoted:
+            ends.append(match.end())
+    return _cut(low, high, ends)
+
+
+def _words_before(text: str, floor: int, start: int) -> Iterator[int]:
+    """Yield the starts of the words in [floor, start), last first."""
+    words = [m.start() for m in re.compile(r"(?<!\S)\S").finditer(text, floor, start)]
+    return reversed(words)
+
+
+def _markdown_sections(document: Document) -> Iterator[tuple[Span, tuple[str, ...]]]:
+    """Yield the spans between headings, each with the titles above it; a `#` inside a code fence is no heading."""
+    path: list[tuple[int, str]] = []
+    start = offset = 0
+    fence = ""
+    for line in document.text.splitlines(keepends=True):
+        mark = _FENCE.match(line)
+        if mark and fence in ("", mark.group(1)):
+            fence = "" if fence else mark.group(1)
+        heading = None if fence else _HEADING.match(line.rstrip("\r\n"))
+        if heading:
+            if offset > start:
+                yield (start, offset), tuple(title for _, title in path)
+            level = len(heading.group(1))
+            path = [(depth, title) for depth, title in path if depth < level] + [(level, heading.group(2))]
+            start = offset
+        offset += len(line)
+    if offset > start:
+        yield (start, offset), tuple(title for _, title in path)

@@ -1,0 +1,129 @@
+"""The whole framework on one page: one Protocol per stage, and what one stage needs of another.
+
+    Loader -> Splitter -> Embedder -> Searcher (the index) -> Retriever -> Prompter -> Generator
+
+Anything that has these methods can stand in for a built-in part.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING, Protocol, runtime_checkable
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from ragqa.records import Chunk, Document, Generation, Hit, Prompt, Scan, SourceFile
+
+    Vectors = NDArray[np.float32]
+
+
+@runtime_checkable
+class TokenCounter(Protocol):
+    """Counts a text in a model's own tokens, special tokens left out."""
+
+    def count(self, text: str) -> int:
+        """Return the number of tokens of `text`."""
+        ...
+
+    def offsets(self, text: str) -> list[tuple[int, int]]:
+        """Return the character span of each token of `text`, in order."""
+        ...
+
+
+class Loader(Protocol):
+    """Finds files and reads them."""
+
+    def scan(self) -> Scan:
+        """Return the files that may be read, and what was rejected or skipped already."""
+        ...
+
+    def read(self, file: SourceFile) -> Document:
+        """Return the document in `file`. Raises `RejectedError` with the reason where it has none."""
+        ...
+
+
+class Splitter(Protocol):
+    """Cuts a document into chunks whose spans are exact."""
+
+    @property
+    def fingerprint(self) -> str:
+        """Return what the chunks depend on besides the document: the kind, its settings, its version."""
+        ...
+
+    def split(self, document: Document) -> list[Chunk]:
+        """Return the chunks of `document` in order of their start; none for a blank document."""
+        ...
+
+
+class Embedder(Protocol):
+    """Turns texts into unit vectors, float32[n, dim]; float32[0, dim] for no texts."""
+
+    @property
+    def dim(self) -> int:
+        """Return the number of dimensions."""
+        ...
+
+    @property
+    def identity(self) -> dict[str, str]:
+        """Return everything a vector depends on besides its text, field by field."""
+        ...
+
+    def embed_passages(self, texts: Sequence[str]) -> Vectors:
+        """Return float32[len(texts), dim], rows L2-normalised. Raises `UsageError` where a text exceeds the window."""
+        ...
+
+    def embed_question(self, question: str) -> Vectors:
+        """Return float32[dim], L2-normalised. Raises `UsageError` where the question exceeds the window."""
+        ...
+
+
+class Searcher(Protocol):
+    """One generation of an index, open for reading."""
+
+    @property
+    def generation(self) -> int:
+        """Return the number of the commit that is being read."""
+        ...
+
+    def dense(self, vector: Vectors, k: int) -> list[tuple[int, float]]:
+        """Return up to k `(row, inner product)`, best first."""
+        ...
+
+    def lexical(self, question: str, k: int) -> list[tuple[int, float]]:
+        """Return up to k `(row, BM25)`, best first; higher is better."""
+        ...
+
+    def hits(self, rows: Sequence[tuple[int, float, dict[str, float]]]) -> list[Hit]:
+        """Return the hits of `(row, score, scores)`, in the order given."""
+        ...
+
+
+class Retriever(Protocol):
+    """Ranks the passages of an index for a question."""
+
+    def retrieve(self, question: str, searcher: Searcher) -> list[Hit]:
+        """Return the hits, best first."""
+        ...
+
+
+class Generator(Protocol):
+    """Writes text after a prompt."""
+
+    @property
+    def window(self) -> int:
+        """Return how many tokens prompt and answer may have together."""
+        ...
+
+    def count(self, text: str) -> int:
+        """Return the number of tokens of `text`."""
+        ...
+
+    def chat(self, system: str, user: str) -> str:
+        """Return the prompt text of one turn in the model's chat format; plain text where it has none."""
+        ...
+
+    def stream(self, prompt: Prompt) -> Iterator[str | Generation]:
+        """Yield pieces of text as they are written and, last, the `Generation`."""
+        ...
