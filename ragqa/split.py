@@ -31,6 +31,7 @@ CONTEXT_TOKENS = 32
 SEPARATORS = ["\n\n", "\f", "\r\n", "\n", ". ", "? ", "! ", "; ", ", ", " ", ""]
 _HEADING = re.compile(r"^(#{1,6})[ \t]+(.*?)[ \t]*#*[ \t]*$")
 _FENCE = re.compile(r"^ {0,3}(```|~~~)")
+_WORD_START = re.compile(r"(?<!\S)\S")
 _SENTENCE_END = re.compile(r"[.!?…]+[\"'”’)\]]*\s+|[。！？]+|\n{2,}|(?:\r\n){2,}")
 
 Span = tuple[int, int]
@@ -147,13 +148,19 @@ class Splitter:
 
     def _reach_back(self, text: str, floor: int, start: int, end: int) -> int:
         """Return the earliest word start such that the overlap and the whole chunk stay within their bounds."""
-        best = start
-        overlap, size = self.spec.overlap, self.spec.chunk_size
-        for match in _words_before(text, max(floor, start - BYTES_PER_TOKEN * overlap), start):
-            if self._measure(text[match:start]) > overlap or self._measure(text[match:end]) > size:
-                break
-            best = match
-        return best
+        overlap = self.spec.overlap
+        floor = max(floor, start - BYTES_PER_TOKEN * overlap)
+        if self.spec.unit == "character":
+            floor = max(floor, start - overlap)
+        else:
+            tokens = self._counter.offsets(text[floor:start])
+            if len(tokens) > overlap:
+                floor += tokens[-overlap][0] if overlap else start - floor
+        for word in _WORD_START.finditer(text, floor, start):
+            low = word.start()
+            if self._measure(text[low:start]) <= overlap and self._measure(text[low:end]) <= self.spec.chunk_size:
+                return low
+        return start
 
     def _context(self, document: Document, headings: tuple[str, ...]) -> str:
         """Return title and heading path on one line, a table's header below; bounded by `CONTEXT_TOKENS`."""
@@ -212,12 +219,6 @@ def _row_spans(text: str, low: int, high: int) -> Iterator[Span]:
         elif not quoted:
             ends.append(match.end())
     return _cut(low, high, ends)
-
-
-def _words_before(text: str, floor: int, start: int) -> Iterator[int]:
-    """Yield the starts of the words in [floor, start), last first."""
-    words = [m.start() for m in re.compile(r"(?<!\S)\S").finditer(text, floor, start)]
-    return reversed(words)
 
 
 def _markdown_sections(document: Document) -> Iterator[tuple[Span, tuple[str, ...]]]:
