@@ -4,17 +4,19 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 QUESTION ?= Who founded the Tarnwick Tidal Cooperative?
+# On Linux plain torch brings several GB of CUDA; TORCH_INDEX=https://download.pytorch.org/whl/cpu gets the CPU build.
+TORCH_INDEX ?=
 export HF_HUB_DISABLE_TELEMETRY := 1
 
-.PHONY: help quickstart test lint typecheck clean models
+.PHONY: help quickstart test lint typecheck docs bench models clean
 
 help: ## List the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/:/' | sort
 
 $(VENV)/installed: pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet -c constraints.txt torch
-	$(BIN)/python -m pip install --quiet -c constraints.txt -e '.[llama-cpp,openai]' build hypothesis mypy pytest reportlab ruff types-PyYAML
+	$(BIN)/python -m pip install --quiet -c constraints.txt $(if $(TORCH_INDEX),--index-url $(TORCH_INDEX)) torch
+	$(BIN)/python -m pip install --quiet -c constraints.txt -e '.[llama-cpp,openai,dev]'
 	touch $@
 
 models: $(VENV)/installed ## Pull the default models (once)
@@ -29,9 +31,17 @@ test: models ## Run the tests
 
 lint: $(VENV)/installed ## Check style
 	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
 
 typecheck: $(VENV)/installed ## Check types
 	$(BIN)/mypy
+
+docs: $(VENV)/installed ## Build the documentation into site/
+	$(BIN)/python docs/reference.py
+	$(BIN)/mkdocs build --strict --quiet
+
+bench: models ## Measure indexing and answering; prints the rows of benchmarks/RESULTS.md
+	$(BIN)/python -m benchmarks.run
 
 clean: ## Remove what was built
 	rm -rf $(VENV) .ragqa dist build site .pytest_cache .mypy_cache .ruff_cache .hypothesis
