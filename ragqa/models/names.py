@@ -1,0 +1,216 @@
+"""A model's name -> what is known of it, and its local folder. Nothing here uses the network.
+
+A name is a built-in name, a folder, a `.gguf` file, or a hub id `owner/name` that the hub's own cache holds.
+"""
+
+from __future__ import annotations
+
+import difflib
+import json
+import logging
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ragqa.errors import ModelError, RefusedError, UsageError
+from ragqa.models.gguf_header import read_header
+from ragqa.models.store import Progress, fault, model_dir
+from ragqa.models.table import BUILTIN, GGUF_NAME, Builtin, Kind
+
+_LOG = logging.getLogger("ragqa.models")
+_HUB_ID = re.compile(r"[\w-][\w.-]*/[\w.-]+")
+_PICKLES = ("*.bin", "*.pt", "*.pth", "*.ckpt", "*.pkl")
+_POSITIONS = ("max_position_embeddings", "n_positions", "max_sequence_length")
+# Position numbers of these start after the padding id, so that two of the positions hold no token.
+_OFFSET_BY_TWO = ("roberta", "xlm-roberta", "camembert", "mpnet")
+
+
+@dataclass(frozen=True, slots=True)
+class Card:
+    """What is known of a model without loading it.
+
+    `window` is in tokens, special tokens included; None where the config does not say. `size` is the bytes of the
+    weights; 0 for a hub id that is not here. `kind` is None where the config does not tell, `license` empty likewise.
+    """
+
+    name: str
+    kind: Kind | None
+    window: int | None
+    installed: bool
+    size: int
+    license: str
+
+
+def card(name: str, revision: str | None = None) -> Card:
+    """Return what is known of a model, in milliseconds and without loading any library of models.
+
+    A hub id that is not in the hub's cache gives a card with `installed` false and no window.
+
+    :raises ModelError: the name is unknown, and the message has the nearest built-in name; or a folder is no model's.
+    :raises RefusedError: the folder has only pickle weights.
+    """
+    if name in BUILTIN:
+        model = BUILTIN[name]
+        return Card(name, model.kind, model.window, fault(model) is None, model.size, model.license)
+    path = _local(name, revision)
+    if path is None:
+        return Card(name, None, None, False, 0, "")
+    if not _has_safetensors(path):
+        gguf = _one_gguf(path)
+        return Card(name, "generator", _gguf_window(gguf), True, gguf.stat().st_size, "")
+    size = sum(weights.stat().st_size for weights in path.glob("*.safetensors"))
+    return Card(name, _kind(path), window(path), True, size, "")
+
+
+def resolve(name: str, revision: str | None = None, *, progress: Progress = _LOG.warning) -> Path:
+    """Return the local folder of a model, for transformers and sentence-transformers to load. Never downloads.
+
+    A GGUF model without safetensors is dequantised into the cache, once; `progress` is told, as it takes a while.
+
+    :raises ModelError: the model is not here, or its name is unknown; the message has the command to run.
+    :raises RefusedError: the folder has only pickle weights.
+    """
+    folder = _folder(name, revision)
+    if _has_safetensors(folder):
+        return folder
+    from ragqa.models.dequantise import dequantised
+
+    return dequantised(_one_gguf(folder), name, progress)
+
+
+def gguf_path(name: str, revision: str | None = None) -> Path:
+    """Return a model's GGUF file: a built-in's original, a `.gguf` file itself, or the only one of a folder.
+
+    :raises ModelError: the model is not here, its name is unknown, or it has no GGUF file or several.
+    """
+    if name in BUILTIN and BUILTIN[name].weights != GGUF_NAME:
+        have = [model.name for model in BUILTIN.values() if model.weights == GGUF_NAME]
+        raise ModelError(f"model {name} has no GGUF file: built-in models that have one: {', '.join(have)}")
+    return _one_gguf(_folder(name, revision))
+
+
+def window(folder: Path) -> int | None:
+    """Return the longest input in tokens, special tokens included; None where the config does not say.
+
+    It is the smaller of the config's positions and, for an encoder, sentence-transformers' own `max_seq_length`.
+    """
+    config = _read_json(folder / "config.json")
+    config = config.get("text_config", config)
+    positions = next((config[key] for key in _POSITIONS if isinstance(config.get(key), int)), None)
+    if positions and config.get("model_type") in _OFFSET_BY_TWO:
+        positions -= 2
+    limit = _read_json(folder / "sentence_bert_config.json").get("max_seq_length")
+    known = [int(value) for value in (positions, limit) if value]
+    return min(known, default=None)
+
+
+def _read_json(path: Path) -> dict[str, Any]:
+    """Return the object of a JSON file; empty where there is no such file.
+
+    :raises ModelError: the file is not a JSON object.
+    """
+    try:
+        data = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return {}
+    except ValueError as error:
+        raise ModelError(f"{path} cannot be read as JSON ({error}): pull or save the model again") from error
+    if not isinstance(data, dict):
+        raise ModelError(f"{path}: got {type(data).__name__}; must be a JSON object")
+    return data
+
+
+def unknown(name: str) -> ModelError:
+    """Return the error for a name that is neither built-in, nor a path that exists, nor a hub id."""
+    near = difflib.get_close_matches(name.lower(), _spellings(), n=1, cutoff=0.7)
+    hint = f": did you mean {_spellings()[near[0]]}?" if near else ":"
+    kinds = "or a folder, a .gguf file, or a hub id owner/name"
+    return ModelError(f"unknown model {name!r}{hint} built-in: {', '.join(BUILTIN)}; {kinds}")
+
+
+def missing(model: Builtin, reason: str) -> ModelError:
+    """Return the error for a built-in model that is not in the cache, or is damaged there."""
+    return ModelError(f"model {model.name} {reason} ({model.size / 1e6:,.0f} MB): run `ragqa models pull {model.name}`")
+
+
+def _folder(name: str, revision: str | None) -> Path:
+    if name in BUILTIN:
+        if revision:
+            raise UsageError(f"revision {revision!r}: {name} is a built-in model; only hub ids have revisions")
+        if reason := fault(BUILTIN[name]):
+            raise missing(BUILTIN[name], reason)
+        return model_dir(name)
+    path = _local(name, revision)
+    if path is None:
+        at = f" --revision {revision}" if revision else ""
+        raise ModelError(f"model {name} is not here: run `ragqa models pull {name}{at}`")
+    return path
+
+
+def _local(name: str, revision: str | None) -> Path | None:
+    """Return the folder or file that a name which is not built-in stands for; None for a hub id that is not here."""
+    path = Path(name).expanduser()
+    if name and (path.is_dir() or (path.is_file() and path.suffix == ".gguf")):
+        return path
+    if path.exists() or not _HUB_ID.fullmatch(name) or path.suffix == ".gguf":
+        raise unknown(name)
+    return _hub_folder(name, revision)
+
+
+def _hub_folder(name: str, revision: str | None) -> Path | None:
+    from huggingface_hub import try_to_load_from_cache
+
+    found = try_to_load_from_cache(name, "config.json", revision=revision)
+    return Path(found).parent if isinstance(found, str) else None
+
+
+def _has_safetensors(path: Path) -> bool:
+    """Return whether a model's folder has safetensors; false for a .gguf file, or a folder with GGUF alone.
+
+    :raises RefusedError: it has only pickle weights.
+    :raises ModelError: it has no weights, or no config.json beside them.
+    """
+    if path.is_file():
+        return False
+    if any(path.glob("*.safetensors")):
+        if not (path / "config.json").exists():
+            raise ModelError(f"{path} has no config.json: name the folder that save_pretrained wrote")
+        return True
+    if any(path.glob("*.gguf")):
+        return False
+    pickles = sorted(file.name for pattern in _PICKLES for file in path.glob(pattern))
+    if pickles:
+        danger = f"only pickle weights ({pickles[0]}), which can run code when loaded"
+        raise RefusedError(f"{path} has {danger}: save the model as safetensors")
+    raise ModelError(f"{path} has no *.safetensors and no *.gguf: only these formats are loaded")
+
+
+def _one_gguf(path: Path) -> Path:
+    if path.is_file():
+        return path
+    files = sorted(path.glob("*.gguf"))
+    if len(files) != 1:
+        names = ": " + ", ".join(file.name for file in files) if files else ""
+        raise ModelError(f"{path} has {len(files)} .gguf files{names}; must be 1: name the file itself")
+    return files[0]
+
+
+def _gguf_window(path: Path) -> int | None:
+    header = read_header(path)
+    length = header.get(f"{header.get('general.architecture')}.context_length")
+    return int(length) if length else None
+
+
+def _kind(folder: Path) -> Kind | None:
+    if (folder / "modules.json").exists():
+        return "embedder"
+    architecture = str((_read_json(folder / "config.json").get("architectures") or [""])[0])
+    if architecture.endswith(("ForCausalLM", "LMHeadModel")):
+        return "generator"
+    return "embedder" if architecture.endswith(("Model", "ForMaskedLM")) else None
+
+
+def _spellings() -> dict[str, str]:
+    """Return the built-in names by themselves and by each of their beginnings: `smollm2`, `smollm2-135m`."""
+    return {name[: cut.start()]: name for name in reversed(BUILTIN) for cut in re.finditer("-|$", name)}
