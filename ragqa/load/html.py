@@ -1,0 +1,79 @@
+"""HTML -> main text, by trafilatura. It runs in the sandbox; nothing is fetched, and no entity is loaded."""
+
+from __future__ import annotations
+
+import lxml.etree
+import lxml.html
+import lxml.html.defs
+from trafilatura import bare_extraction
+
+from ragqa.errors import RejectedError
+from ragqa.load.extracted import Extracted, Limits
+
+_UNSEEN = ("script", "style", "noscript", "template", "head", "svg", "iframe", "object")
+_FIELDS = {
+    "title": "title",
+    "author": "author",
+    "date": "date",
+    "language": "language",
+    "description": "description",
+    "site": "sitename",
+}
+
+
+def extract(data: bytes, limits: Limits) -> Extracted:
+    """Return the main text of a page, tables included, with its title.
+
+    Metadata: `author`, `date`, `language`, `description` and `site` as far as the page gives them; and `extraction`,
+    which is `all_text` where no main text was found and the text is everything that a reader would see.
+
+    :param data: the page in UTF-8, whatever it declares.
+    :raises RejectedError: no text, or more than `limits.characters`; elements nested too deeply.
+    """
+    found = bare_extraction(
+        _tree(data),
+        favor_recall=True,
+        include_comments=False,
+        with_metadata=True,
+        date_extraction_params={"extensive_search": False},  # a date that the page gives, not one found in its text
+    )
+    metadata = _metadata(found)
+    title = metadata.pop("title", "")
+    text = getattr(found, "text", None) or ""
+    if not text.strip():
+        text = _all_text(_tree(data))
+        metadata["extraction"] = "all_text"
+    if not text.strip():
+        raise RejectedError("no text: the page has none outside scripts and markup")
+    if len(text) > limits.characters:
+        raise RejectedError(f"too long: {len(text):,} characters; at most {limits.characters:,}")
+    return Extracted(text, " ".join(title.split()), metadata=metadata)
+
+
+def _tree(data: bytes) -> lxml.html.HtmlElement:
+    """Parse a page. The encoding is given, because the page may declare one that its bytes no longer have."""
+    parser = lxml.html.HTMLParser(encoding="utf-8", remove_comments=True, remove_pis=True, no_network=True)
+    try:
+        tree = lxml.html.document_fromstring(data, parser=parser)
+    except lxml.etree.ParserError as error:
+        raise RejectedError("no text: the page is empty") from error
+    if any("depth" in entry.message for entry in parser.error_log):
+        raise RejectedError("elements nested too deeply")
+    return tree
+
+
+def _metadata(found: object) -> dict[str, str]:
+    """Return what trafilatura's document says of itself under our names; nothing where there is no document."""
+    values = {ours: getattr(found, theirs, None) for ours, theirs in _FIELDS.items()}
+    return {name: value for name, value in values.items() if value}
+
+
+def _all_text(tree: lxml.html.HtmlElement) -> str:
+    """Return the text of every element that a browser shows, each block on a line of its own."""
+    for element in tree.xpath("|".join(f"//{tag}" for tag in _UNSEEN)):
+        element.drop_tree()
+    for element in tree.iter():
+        if element.tag not in lxml.html.defs.phrase_tags | lxml.html.defs.font_style_tags | {"a", "span"}:
+            element.tail = "\n" + (element.tail or "")
+    lines = (" ".join(line.split()) for line in tree.text_content().split("\n"))
+    return "\n".join(line for line in lines if line)
