@@ -32,13 +32,14 @@ SEPARATORS = ["\n\n", "\f", "\r\n", "\n", ". ", "? ", "! ", "; ", ", ", " ", ""]
 _HEADING = re.compile(r"^(#{1,6})[ \t]+(.*?)[ \t]*#*[ \t]*$")
 _FENCE = re.compile(r"^ {0,3}(```|~~~)")
 _WORD_START = re.compile(r"(?<!\S)\S")
+_BLANK_LINE = re.compile(r"\n{2,}")
 _SENTENCE_END = re.compile(r"[.!?…]+[\"'”’)\]]*\s+|[。！？]+|\n{2,}|(?:\r\n){2,}")
 
 Span = tuple[int, int]
 SplitSpec = RecursiveSplit | TokenSplit | MarkdownSplit | SentenceSplit | CodeSplit
 
 
-class Splitter:
+class TextSplitter:
     """Cuts documents as a `split` section says.
 
     :param counter: counts in the embedder's tokens; its `count` bounds the chunks where `unit` is `token`.
@@ -84,8 +85,10 @@ class Splitter:
     def _pieces(self, document: Document, low: int, high: int) -> Iterator[Span]:
         """Yield contiguous spans that cover [low, high), each at most chunk_size - overlap long."""
         text = document.text
-        if document.media_type in ("text/csv", "text/tab-separated-values", "application/jsonl"):
+        if document.media_type in ("text/csv", "text/tab-separated-values"):
             return self._fill(text, _row_spans(text, low, high))
+        if document.media_type == "application/jsonl":
+            return self._fill(text, _cut(low, high, (m.end() for m in _BLANK_LINE.finditer(text, low, high))))
         if isinstance(self.spec, SentenceSplit):
             return self._fill(text, _cut(low, high, (m.end() for m in _SENTENCE_END.finditer(text, low, high))))
         if isinstance(self.spec, TokenSplit):

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from ragqa.records import Chunk, Document, Generation, Hit, Prompt, Scan, SourceFile
+    from ragqa.records import Answer, Chunk, Document, Generation, Hit, Prompt, Scan, SourceFile
 
     Vectors = NDArray[np.float32]
 
@@ -43,6 +43,10 @@ class Loader(Protocol):
         """Return the document in `file`. Raises `RejectedError` with the reason where it has none."""
         ...
 
+    def extractor(self, media_type: str) -> str:
+        """Return the name and version of what reads this type; another one means that a file is read again."""
+        ...
+
 
 class Splitter(Protocol):
     """Cuts a document into chunks whose spans are exact."""
@@ -68,6 +72,18 @@ class Embedder(Protocol):
     @property
     def identity(self) -> dict[str, str]:
         """Return everything a vector depends on besides its text, field by field."""
+        ...
+
+    def count(self, text: str) -> int:
+        """Return the number of tokens of `text`, special tokens left out."""
+        ...
+
+    def offsets(self, text: str) -> list[tuple[int, int]]:
+        """Return the character span of each token of `text`, in order."""
+        ...
+
+    def load(self) -> None:
+        """Load the weights now, where they are not yet loaded."""
         ...
 
     def embed_passages(self, texts: Sequence[str]) -> Vectors:
@@ -103,8 +119,8 @@ class Searcher(Protocol):
 class Retriever(Protocol):
     """Ranks the passages of an index for a question."""
 
-    def retrieve(self, question: str, searcher: Searcher) -> list[Hit]:
-        """Return the hits, best first."""
+    def retrieve(self, question: str, searcher: Searcher, k: int | None = None) -> list[Hit]:
+        """Return the best `k` hits, best first; as many as the stage is set to where `k` is None."""
         ...
 
 
@@ -126,4 +142,16 @@ class Generator(Protocol):
 
     def stream(self, prompt: Prompt) -> Iterator[str | Generation]:
         """Yield pieces of text as they are written and, last, the `Generation`."""
+        ...
+
+
+class System(Protocol):
+    """What evaluation takes: anything that finds passages and answers questions. `Pipeline` is one."""
+
+    def retrieve(self, question: str, k: int) -> list[Hit]:
+        """Return up to k hits, best first."""
+        ...
+
+    def answer(self, question: str, passages: Sequence[Hit] | None = None) -> Answer:
+        """Return an answer from the passages given, or from those that the system retrieves itself."""
         ...

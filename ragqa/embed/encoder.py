@@ -55,6 +55,10 @@ class EncoderEmbedder:
             "dim": str(self.dim),
         }
 
+    def load(self) -> None:
+        """Load the weights now, where they are not yet loaded."""
+        self._model  # noqa: B018  # a cached property: reading it loads
+
     def count(self, text: str) -> int:
         """Return the number of tokens of `text`, special tokens left out."""
         return len(self.tokenizer.encode(text, add_special_tokens=False).ids)
@@ -68,6 +72,8 @@ class EncoderEmbedder:
 
         :raises UsageError: a text is longer than the model's window.
         """
+        if isinstance(texts, str):
+            raise TypeError("texts must be a sequence of strings, not one string")
         return self._embed([self.prefixes["passage"] + text for text in texts], "text")
 
     def embed_question(self, question: str) -> Vectors:
@@ -86,8 +92,6 @@ class EncoderEmbedder:
         return model.eval().to(models.device())
 
     def _embed(self, texts: Sequence[str], what: str) -> Vectors:
-        if isinstance(texts, str):
-            raise TypeError("texts must be a sequence of strings, not one string")
         encodings = self.tokenizer.encode_batch(list(texts))
         ids = [encoding.ids for encoding in encodings]
         for i, tokens in enumerate(ids):

@@ -3,14 +3,90 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
-from ragqa.records import Citation, Hit
+from ragqa.errors import IndexCorruptError
+from ragqa.records import Citation, Document, Hit
 
 _WORD = re.compile(r"\w+")
 _SENTENCE = re.compile(r"\S.*?(?:[.!?…]+[\"'”’)\]]*(?=\s)|(?=\n\s*\n)|\Z)", re.DOTALL)
 _STOP = frozenset(
-    ["a", "an", "and", "are", "as", "at", "be", "been", "but", "by", "can", "could", "did", "do", "does", "for", "from", "had", "has", "have", "he", "her", "his", "how", "i", "if", "in", "into", "is", "it", "its", "may", "me", "more", "most", "my", "no", "not", "of", "on", "or", "our", "she", "should", "so", "some", "than", "that", "the", "their", "them", "then", "there", "these", "they", "this", "those", "to", "was", "we", "were", "what", "when", "where", "which", "who", "whom", "whose", "why", "will", "with", "would", "you", "your"]
+    [
+        "a",
+        "an",
+        "and",
+        "are",
+        "as",
+        "at",
+        "be",
+        "been",
+        "but",
+        "by",
+        "can",
+        "could",
+        "did",
+        "do",
+        "does",
+        "for",
+        "from",
+        "had",
+        "has",
+        "have",
+        "he",
+        "her",
+        "his",
+        "how",
+        "i",
+        "if",
+        "in",
+        "into",
+        "is",
+        "it",
+        "its",
+        "may",
+        "me",
+        "more",
+        "most",
+        "my",
+        "no",
+        "not",
+        "of",
+        "on",
+        "or",
+        "our",
+        "she",
+        "should",
+        "so",
+        "some",
+        "than",
+        "that",
+        "the",
+        "their",
+        "them",
+        "then",
+        "there",
+        "these",
+        "they",
+        "this",
+        "those",
+        "to",
+        "was",
+        "we",
+        "were",
+        "what",
+        "when",
+        "where",
+        "which",
+        "who",
+        "whom",
+        "whose",
+        "why",
+        "will",
+        "with",
+        "would",
+        "you",
+        "your",
+    ]
 )
 MAX_CITATIONS = 3
 REFUSALS = ("i do not know", "i don't know", "the passages do not", "not mentioned in the passages", "no answer")
@@ -38,21 +114,21 @@ def refused(text: str) -> bool:
     return not said or said.startswith(REFUSALS)
 
 
-def cite(question: str, answer: str, passages: Sequence[Hit]) -> tuple[Citation, ...]:
+def cite(
+    question: str, answer: str, passages: Sequence[Hit], document_of: Callable[[str], Document]
+) -> tuple[Citation, ...]:
     """Return the spans that support an answer, best first; at least one where there are passages.
 
-    The spans that contain the answer word for word, in the order of the passages; where none does, the sentence of
-    any passage that shares most with answer and question.
+    The sentences that contain the answer word for word, in the order of the passages; where none does, the sentence
+    of any passage that shares most with answer and question.
+
+    :param document_of: returns the document of an id; each span is verified to stand in it.
+    :raises IndexCorruptError: a span does not.
     """
-    verbatim = [span for hit in passages for span in _occurrences(answer, hit)]
-    if verbatim:
-        return tuple(verbatim[:MAX_CITATIONS])
-    scored = [(_support(question, answer, hit.chunk.text[a:b]), -rank, hit, a, b)
-              for rank, hit in enumerate(passages) for a, b in sentences(hit.chunk.text)]  # fmt: skip
-    if not scored:
-        return ()
-    _, _, hit, start, end = max(scored, key=lambda item: item[:2])
-    return (_citation(hit, start, end),)
+    spans = [(hit, *span) for hit in passages if (span := _occurrence(answer, hit.chunk.text))]
+    if not spans:
+        spans = _best_sentence(question, answer, passages)
+    return tuple(_verified(hit, start, end, document_of) for hit, start, end in spans[:MAX_CITATIONS])
 
 
 def sentences(text: str) -> list[tuple[int, int]]:
@@ -60,18 +136,22 @@ def sentences(text: str) -> list[tuple[int, int]]:
     return [m.span() for m in _SENTENCE.finditer(text) if m.group().strip()]
 
 
-def _occurrences(answer: str, hit: Hit) -> list[Citation]:
-    """Return the sentence of a passage that holds the answer, ignoring case, white space and final punctuation."""
+def _occurrence(answer: str, text: str) -> tuple[int, int] | None:
+    """Return the span of the sentences that hold the answer, ignoring case, white space and final punctuation."""
     words = answer.strip().strip(".\"'").split()
     if not words:
-        return []
+        return None
     pattern = re.compile(r"(?<!\w)" + r"\s+".join(map(re.escape, words)) + r"(?!\w)", re.IGNORECASE)
-    match = pattern.search(hit.chunk.text)
+    match = pattern.search(text)
     if match is None:
-        return []
-    spans = [(a, b) for a, b in sentences(hit.chunk.text) if a < match.end() and b > match.start()]
-    start, end = (min(s[0] for s in spans), max(s[1] for s in spans)) if spans else match.span()
-    return [_citation(hit, start, end)]
+        return None
+    around = [(a, b) for a, b in sentences(text) if a < match.end() and b > match.start()]
+    return (around[0][0], around[-1][1]) if around else match.span()
+
+
+def _best_sentence(question: str, answer: str, passages: Sequence[Hit]) -> list[tuple[Hit, int, int]]:
+    spans = [(hit, *span) for hit in passages for span in sentences(hit.chunk.text)]
+    return sorted(spans, key=lambda s: -_support(question, answer, s[0].chunk.text[s[1] : s[2]]))[:1]
 
 
 def _support(question: str, answer: str, sentence: str) -> float:
@@ -83,6 +163,13 @@ def _support(question: str, answer: str, sentence: str) -> float:
     return 2 * in_answer + in_question
 
 
-def _citation(hit: Hit, start: int, end: int) -> Citation:
-    chunk = hit.chunk
-    return Citation(hit.source, hit.path, chunk.page, chunk.start + start, chunk.start + end, chunk.text[start:end])
+def _verified(hit: Hit, start: int, end: int, document_of: Callable[[str], Document]) -> Citation:
+    """Return the citation of a span of a passage, after looking it up in the stored document."""
+    chunk, text = hit.chunk, hit.chunk.text[start:end]
+    document = document_of(chunk.document_id)
+    low, high = chunk.start + start, chunk.start + end
+    if document.text[low:high] != text:
+        raise IndexCorruptError(
+            f"{hit.source}[{low}:{high}] does not stand in its document: run `ragqa index --rebuild`"
+        )
+    return Citation(hit.source, hit.path, document.page_of(low), low, high, text)

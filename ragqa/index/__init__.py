@@ -8,6 +8,7 @@ This room knows vectors and ids; it never sees a model. A commit becomes visible
 """
 
 from ragqa.index.reader import IndexReader
+from ragqa.index.store import exists
 from ragqa.index.writer import Entry, IndexWriter
 
-__all__ = ["Entry", "IndexReader", "IndexWriter"]
+__all__ = ["Entry", "IndexReader", "IndexWriter", "exists"]

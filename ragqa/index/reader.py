@@ -43,8 +43,8 @@ class IndexReader:
         self.path = path
         self.identity = store.identity(self._db)
         try:
-            refuse_other_identity(path, self.identity, identity)
             self.generation = store.generation(self._db)
+            refuse_other_identity(path, self.identity, identity)
             self._dim = int(self.identity["dim"])
             self._rows = self._alive_rows(where or {})
             self._segments = self._open_segments()
@@ -136,6 +136,14 @@ class IndexReader:
         """Return the document id of every source."""
         rows = self._db.execute(f"SELECT source, document_id FROM source WHERE {_ALIVE}", {"g": self.generation})
         return dict(rows)
+
+    def extractors(self) -> dict[str, str]:
+        """Return the extractor of every document by id."""
+        return dict(self._db.execute(f"SELECT id, extractor FROM document WHERE {_ALIVE}", {"g": self.generation}))
+
+    def has_vector(self, chunk: Chunk) -> bool:
+        """Tell whether the text of a chunk was embedded before."""
+        return store.find_vector(self._db, store.vector_key(chunk)) is not None
 
     def _source(self, document_id: str) -> str:
         """Return the first source of a document in sort order: the one that is cited."""

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import sqlite3
 from pathlib import Path
 
 from ragqa.errors import IndexCorruptError, NothingUsableError
+from ragqa.records import Chunk
 
 DATABASE = "ragqa.db"
 FORMAT_VERSION = 1
@@ -75,6 +77,9 @@ def open_readonly(path: Path) -> sqlite3.Connection:
         connection.close()
         raise NothingUsableError(f"the index at {path} is empty: run `ragqa index` first")
     _check_format(connection, path)
+    if generation(connection) == 0:
+        connection.close()
+        raise NothingUsableError(f"no index at {path} yet: the run that began it was interrupted; run it again")
     return connection
 
 
@@ -89,6 +94,30 @@ def identity(connection: sqlite3.Connection) -> dict[str, str]:
     row = connection.execute("SELECT value FROM meta WHERE key = 'identity'").fetchone()
     stored: dict[str, str] = json.loads(row[0])
     return stored
+
+
+def vector_key(chunk: Chunk) -> str:
+    """Return the SHA-256 of what is embedded; with the index's identity it names the vector."""
+    return hashlib.sha256(chunk.indexed_text.encode("utf-8", "surrogatepass")).hexdigest()
+
+
+def find_vector(connection: sqlite3.Connection, key: str) -> tuple[str, int, int] | None:
+    """Return where the vector of a key is stored: its segment, how many rows that has, and its row; None if nowhere."""
+    found: tuple[str, int, int] | None = connection.execute(
+        "SELECT s.sha256, s.n, c.row - s.first_row FROM chunk c JOIN segment s "
+        "ON c.row >= s.first_row AND c.row < s.first_row + s.n AND s.dead IS NULL WHERE c.vector_key = ? LIMIT 1",
+        (key,),
+    ).fetchone()
+    return found
+
+
+def exists(path: Path) -> bool:
+    """Tell whether the index folder `path` holds a commit."""
+    try:
+        open_readonly(path).close()
+    except NothingUsableError:
+        return False
+    return True
 
 
 def _harden(connection: sqlite3.Connection) -> None:

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import fcntl
-import hashlib
 import json
 import os
-import shutil
 import sqlite3
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -75,11 +73,10 @@ class IndexWriter:
         os.close(self._lock)
 
     def _check_identity(self, rebuild: bool) -> None:
-        stored = store.identity(self._db)
-        if rebuild:
-            self._forget = store.generation(self._db) > 0
-            return
-        refuse_other_identity(self.path, stored, self._identity)
+        if rebuild or self.generation == 0:
+            self._forget = True
+        else:
+            refuse_other_identity(self.path, store.identity(self._db), self._identity)
 
     @property
     def generation(self) -> int:
@@ -91,11 +88,16 @@ class IndexWriter:
         """Return how many chunks the latest commit has."""
         return int(self._db.execute("SELECT count(*) FROM chunk WHERE dead IS NULL").fetchone()[0])
 
+    @property
+    def rebuilding(self) -> bool:
+        """Tell whether the next commit replaces what other commits left."""
+        return self._forget and self.generation > 0
+
     def sources(self) -> dict[str, str]:
         """Return the document id of every source."""
-        return (
-            {} if self._forget else dict(self._db.execute("SELECT source, document_id FROM source WHERE dead IS NULL"))
-        )
+        if self._forget:
+            return {}
+        return dict(self._db.execute("SELECT source, document_id FROM source WHERE dead IS NULL"))
 
     def extractors(self) -> dict[str, str]:
         """Return the extractor of every document by id."""
@@ -105,16 +107,9 @@ class IndexWriter:
         """Return the stored vector of each chunk whose text was embedded before, None for the others."""
         if self._forget:
             return [None] * len(chunks)
-        maps = {
-            first: segment.open_mapped(self._segments, name, n, self.dim)
-            for first, n, name in self._db.execute("SELECT first_row, n, sha256 FROM segment WHERE dead IS NULL")
-        }
-        found: list[Vectors | None] = []
-        for chunk in chunks:
-            row = self._db.execute("SELECT row FROM chunk WHERE vector_key = ?", (vector_key(chunk),)).fetchone()
-            first = max((f for f in maps if f <= row[0]), default=None) if row else None
-            found.append(maps[first][row[0] - first] if first is not None else None)
-        return found
+        places = [store.find_vector(self._db, store.vector_key(chunk)) for chunk in chunks]
+        maps = {name: segment.open_mapped(self._segments, name, n, self.dim) for name, n, _ in filter(None, places)}
+        return [maps[place[0]][place[2]] if place else None for place in places]
 
     def commit(self, entries: Sequence[Entry], sources: Mapping[str, str | None]) -> int:
         """Publish new documents and new names of documents in one transaction; return the generation.
@@ -169,7 +164,7 @@ class IndexWriter:
                 self._db.execute(
                     "INSERT INTO chunk VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, NULL)",
                     (row, chunk.id, chunk.document_id, chunk.start, chunk.end, chunk.page, chunk.context, chunk.text,
-                     vector_key(chunk), generation),
+                     store.vector_key(chunk), generation),
                 )  # fmt: skip
                 self._db.execute(
                     "INSERT INTO fulltext (rowid, context, text) VALUES (?, ?, ?)", (row, chunk.context, chunk.text)
@@ -213,18 +208,6 @@ def refuse_other_identity(path: Path, stored: Mapping[str, str], mine: Mapping[s
                 f"{path} was built with {field} {stored.get(field)}, this pipeline has {value}: "
                 "put it back, or run `ragqa index FILE --rebuild`"
             )
-
-
-def vector_key(chunk: Chunk) -> str:
-    """Return the SHA-256 of what is embedded; with the index's identity it names the vector."""
-    return hashlib.sha256(chunk.indexed_text.encode("utf-8", "surrogatepass")).hexdigest()
-
-
-def remove_index(path: Path) -> None:
-    """Delete the files of an index, and nothing else in its folder."""
-    for name in (store.DATABASE, f"{store.DATABASE}-wal", f"{store.DATABASE}-shm", "LOCK"):
-        (path / name).unlink(missing_ok=True)
-    shutil.rmtree(path / "seg", ignore_errors=True)
 
 
 def _document_row(document: Document, generation: int) -> tuple[object, ...]:

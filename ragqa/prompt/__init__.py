@@ -14,10 +14,12 @@ from ragqa.records import Dropped, Hit, Prompt
 from ragqa.stages import Generator
 
 TEMPLATES = ("qa", "chat", "summarize", "extract")
-SLOTS = ("examples", "passages", "question")
+SLOTS = ("examples", "passages", "history", "question")
 SEPARATOR = "\n---\n"
 _SLOT = re.compile(r"\{(\w+)\}")
-_FENCE = re.compile(r"<(/?\s*passage)", re.IGNORECASE)
+# what would close a passage's fence, or be read as a control token of a chat format (`<|im_end|>`, `</s>`, `[INST]`)
+_CONTROL = re.compile(r"<(?=/?\s*passage|\||/?s>)|\[(?=/?INST\])", re.IGNORECASE)
+_HARMLESS = {"<": "‹", "[": "⟦"}
 
 
 def load_template(name: str) -> tuple[str, str]:
@@ -48,6 +50,10 @@ def fill(template: str, values: Mapping[str, str]) -> str:
     return _SLOT.sub(lambda match: values.get(match.group(1), match.group(0)), template)
 
 
+Turn = tuple[str, str]
+"""A question and its answer."""
+
+
 class Prompter:
     """Builds prompts as a `prompt` section says, for one generator's window.
 
@@ -60,7 +66,7 @@ class Prompter:
         spec: InContextPrompt,
         generator: Generator,
         answer_tokens: int,
-        examples: Callable[[str], Sequence[tuple[str, str]]] = lambda _: (),
+        examples: Callable[[str], Sequence[Turn]] = lambda _: (),
     ) -> None:
         self.spec = spec
         self._generator = generator
@@ -68,32 +74,48 @@ class Prompter:
         self._examples = examples
         self.system, self.user = load_template(spec.template)
 
-    def build(self, question: str, hits: Sequence[Hit]) -> Prompt:
+    def build(self, question: str, hits: Sequence[Hit], history: Sequence[Turn] = ()) -> Prompt:
         """Return the prompt: passages whole, best first until the budget is spent; the others are named as dropped.
 
-        :raises UsageError: instructions, examples and question alone exceed the window.
+        :param history: earlier questions and answers of a conversation, for templates with a `{history}` slot.
+        :raises UsageError: instructions, examples, history and question alone exceed the window.
         """
-        examples = "".join(f"Question: {q}\nAnswer: {a}\n\n" for q, a in self._examples(question))
-        bare = self._render(question, examples, [])
-        count = self._generator.count
-        budget = self._generator.window - self._answer_tokens - count(bare)
-        if budget < 0:
+        texts = {"question": clean(question)[0], "examples": _turns(self._examples(question))}
+        texts["history"], budget, dropped = self._history(texts, history)
+        kept, left_out, stripped = self._fit(hits, min(budget, self.spec.max_context_tokens or budget))
+        if hits and not kept:
             raise UsageError(
-                f"the prompt without passages has {count(bare):,} tokens and the answer {self._answer_tokens:,}; "
-                f"the model's window is {self._generator.window:,}: shorten the question or the examples"
+                f"none of {len(hits)} passages fits into the prompt: the best one {left_out[0].reason}; "
+                "lower split.chunk_size or generate.max_new_tokens, or raise prompt.max_context_tokens"
             )
-        kept, dropped, stripped = self._fit(hits, min(budget, self.spec.max_context_tokens or budget))
         ordered = best_at_ends(kept) if self.spec.order == "best_at_ends" else kept
-        text = self._render(question, examples, ordered)
-        tokens = {"question": count(question), "examples": count(examples) if examples else 0}
-        tokens["instructions"] = count(bare) - sum(tokens.values())
-        tokens["passages"] = count(text) - count(bare)
-        return Prompt(text, tokens, tuple(ordered), tuple(dropped), stripped)
+        text = self._render(texts, ordered)
+        return Prompt(text, self._ledger(texts, text), tuple(ordered), (*dropped, *left_out), stripped)
 
-    def _render(self, question: str, examples: str, hits: Sequence[Hit]) -> str:
+    def _history(self, texts: Mapping[str, str], turns: Sequence[Turn]) -> tuple[str, int, list[Dropped]]:
+        """Return the latest turns that fit, the tokens left for passages, and the turns that were left out."""
+        wanted = list(turns) if "{history}" in self.user else []
+        for first in range(len(wanted) + 1):
+            history = _turns(wanted[first:])
+            bare = self._generator.count(self._render({**texts, "history": history}, []))
+            budget = self._generator.window - self._answer_tokens - bare
+            if budget >= self._generator.window // 4 or (first == len(wanted) and budget >= 0):
+                return history, budget, [Dropped(f"turn {n + 1}", "the window is full") for n in range(first)]
+        raise UsageError(
+            f"the prompt without passages has {bare:,} tokens and the answer {self._answer_tokens:,}; "
+            f"the model's window is {self._generator.window:,}: shorten the question or the examples"
+        )
+
+    def _ledger(self, texts: Mapping[str, str], text: str) -> dict[str, int]:
+        """Return the prompt's tokens by part; they add up to the tokens of the whole."""
+        count = self._generator.count
+        bare = count(self._render(texts, []))
+        tokens = {part: count(value) if value else 0 for part, value in texts.items()}
+        return {**tokens, "instructions": bare - sum(tokens.values()), "passages": count(text) - bare}
+
+    def _render(self, texts: Mapping[str, str], hits: Sequence[Hit]) -> str:
         passages = "\n".join(fenced(number, hit)[0] for number, hit in enumerate(hits, start=1))
-        values = {"examples": examples, "passages": passages, "question": clean(question)[0]}
-        return self._generator.chat(self.system, fill(self.user, values))
+        return self._generator.chat(self.system, fill(self.user, {**texts, "passages": passages}))
 
     def _fit(self, hits: Sequence[Hit], budget: int) -> tuple[list[Hit], list[Dropped], int]:
         kept: list[Hit] = []
@@ -123,13 +145,17 @@ def fenced(number: int, hit: Hit) -> tuple[str, int]:
 
 
 def clean(text: str) -> tuple[str, int]:
-    """Take out invisible control characters, and break what looks like a passage fence.
+    """Take out invisible control characters, and break what a model would read as a fence or a control token.
 
     Removed are categories Cc (but tab and line breaks), Cf (zero-width, bidirectional and tag characters), Co and Cs.
     """
     kept = [c for c in text if c in "\n\t" or unicodedata.category(c) not in ("Cc", "Cf", "Co", "Cs")]
     removed = len(text) - len(kept) - text.count("\r\n")
-    return _FENCE.sub(r"‹\1", "".join(kept)), removed
+    return _CONTROL.sub(lambda match: _HARMLESS[match.group()], "".join(kept)), removed
+
+
+def _turns(pairs: Sequence[Turn]) -> str:
+    return "".join(f"Question: {clean(question)[0]}\nAnswer: {clean(answer)[0]}\n\n" for question, answer in pairs)
 
 
 def best_at_ends(hits: Sequence[Hit]) -> list[Hit]:

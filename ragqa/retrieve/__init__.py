@@ -14,7 +14,7 @@ RRF_CONSTANT = 60
 """k of reciprocal rank fusion (Cormack, Clarke and Buettcher 2009)."""
 
 
-class Retriever:
+class FusionRetriever:
     """Ranks chunks as a `retrieve` section says."""
 
     def __init__(self, spec: DenseRetrieve | LexicalRetrieve | HybridRetrieve, embedder: Embedder) -> None:

@@ -1,0 +1,101 @@
+"""Builds each stage from its section of the file, when it is first needed.
+
+Model libraries are imported here, inside the functions, and nowhere earlier.
+"""
+
+from __future__ import annotations
+
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ragqa.config import Config
+from ragqa.config.specs import CustomSpec
+
+if TYPE_CHECKING:
+    from ragqa.prompt import Prompter
+    from ragqa.prompt.examples import Examples
+    from ragqa.stages import Embedder, Generator, Loader, Retriever, Splitter
+
+
+class Parts:
+    """The stages of one pipeline file. Any of them may be replaced by an object that meets its Protocol."""
+
+    def __init__(self, config: Config) -> None:
+        self.config = config
+
+    @cached_property
+    def loader(self) -> Loader:
+        """The `load` stage."""
+        from ragqa.load import FolderLoader
+
+        spec: Any = self.config.load
+        if isinstance(spec, CustomSpec):
+            own: Loader = spec.build()
+            return own
+        return FolderLoader(self.roots, include=spec.include, exclude=spec.exclude, text_field=spec.text_field)
+
+    @property
+    def roots(self) -> list[Path]:
+        """The folders and files that are loaded."""
+        path = self.config.load.path
+        return [Path(p) for p in ([path] if isinstance(path, str) else path)]
+
+    @cached_property
+    def splitter(self) -> Splitter:
+        """The `split` stage; it counts in the embedder's tokens."""
+        from ragqa.split import TextSplitter
+
+        spec: Any = self.config.split
+        if isinstance(spec, CustomSpec):
+            own: Splitter = spec.build(counter=self.embedder)
+            return own
+        return TextSplitter(spec, self.embedder)
+
+    @cached_property
+    def embedder(self) -> Embedder:
+        """The `embed` stage."""
+        spec: Any = self.config.embed
+        if isinstance(spec, CustomSpec):
+            own: Embedder = spec.build()
+            return own
+        from ragqa.embed.encoder import EncoderEmbedder
+
+        return EncoderEmbedder(spec)
+
+    @cached_property
+    def retriever(self) -> Retriever:
+        """The `retrieve` stage."""
+        from ragqa.retrieve import FusionRetriever
+
+        spec: Any = self.config.retrieve
+        if isinstance(spec, CustomSpec):
+            own: Retriever = spec.build(embedder=self.embedder)
+            return own
+        return FusionRetriever(spec, self.embedder)
+
+    @cached_property
+    def generator(self) -> Generator:
+        """The `generate` stage."""
+        spec: Any = self.config.generate
+        if isinstance(spec, CustomSpec):
+            own: Generator = spec.build()
+            return own
+        from ragqa.generate import build_generator
+
+        return build_generator(spec)
+
+    @cached_property
+    def prompter(self) -> Prompter:
+        """The `prompt` stage, for the generator's window."""
+        from ragqa.prompt import Prompter
+
+        return Prompter(self.config.prompt, self.generator, self.config.generate.max_new_tokens, self._examples)
+
+    @cached_property
+    def _examples(self) -> Examples:
+        from ragqa.prompt.examples import Examples, read_pairs
+
+        spec = self.config.prompt
+        pairs = read_pairs(Path(spec.examples)) if spec.examples else []
+        return Examples(pairs, spec.n_examples, self.embedder if spec.select == "similar" else None)

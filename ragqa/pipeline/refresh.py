@@ -1,0 +1,237 @@
+"""Bringing an index up to date: what has to be done, and doing it in commits small enough to lose."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from ragqa.errors import NothingUsableError, RejectedError
+from ragqa.index import Entry, IndexWriter
+from ragqa.records import Chunk, Document, FileStatus, Scan, SourceFile
+from ragqa.stages import Embedder, Loader, Splitter
+
+if TYPE_CHECKING:
+    from ragqa.stages import Vectors
+
+COMMIT_CHUNKS = 512
+"""How many chunks one commit of a long run holds: an interruption costs at most these."""
+
+EMBED_CHUNKS = 128
+"""How many chunks are embedded between two reports of progress."""
+
+Progress = Callable[[int, int], None]
+"""Called with the chunks done and the chunks expected in all (an estimate until the last file was read)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """A file to take in, and why. `parse` is False where only its name is new: its content is known."""
+
+    file: SourceFile
+    reason: str
+    parse: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What a run would do: files to take in, files left alone, sources to remove, files of no use."""
+
+    read: tuple[Reading, ...]
+    unchanged: tuple[SourceFile, ...]
+    removed: tuple[str, ...]
+    others: tuple[FileStatus, ...]
+
+    @property
+    def is_empty(self) -> bool:
+        """Tell whether the index is up to date."""
+        return not self.read and not self.removed
+
+
+@dataclass(frozen=True, slots=True)
+class Preview:
+    """A plan with its cost: the chunks of the files to read, and how many of them were never embedded before."""
+
+    plan: Plan
+    rejected: tuple[FileStatus, ...]
+    chunks: int
+    to_embed: int
+
+
+@dataclass(slots=True)
+class IndexReport:
+    """What a run did. `statuses` has one entry for each file; the counts add up to the number of files."""
+
+    statuses: list[FileStatus] = field(default_factory=list)
+    removed: int = 0
+    chunks: int = 0
+    embedded: int = 0
+    seconds: float = 0.0
+    embed_seconds: float = 0.0
+    generation: int = 0
+
+    def count(self, status: str) -> int:
+        """Return how many files ended with a status."""
+        return sum(entry.status == status for entry in self.statuses)
+
+
+def make_plan(scan: Scan, known: Mapping[str, str], extractors: Mapping[str, str], loader: Loader) -> Plan:
+    """Compare a folder with an index.
+
+    :param known: document id by source, as indexed.
+    :param extractors: extractor by document id, as indexed.
+    """
+    read: list[Reading] = []
+    unchanged: list[SourceFile] = []
+    first = _first_sources((file.source, file.document_id) for file in scan.files)
+    was_first = _first_sources(known.items())
+    for file in scan.files:
+        extractor = loader.extractor(file.media_type)
+        before = extractors.get(file.document_id)
+        if before is None:
+            read.append(Reading(file, "changed" if file.source in known else "new"))
+        elif before != extractor:
+            read.append(Reading(file, f"extractor {before} is now {extractor}"))
+        elif first[file.document_id] == file.source != was_first.get(file.document_id):
+            # a title may come from the file's name, and the first name is the one that is cited
+            read.append(Reading(file, f"renamed from {was_first.get(file.document_id)}"))
+        elif known.get(file.source) != file.document_id:
+            read.append(Reading(file, "another name for known content", parse=False))
+        else:
+            unchanged.append(file)
+    present = {file.source for file in scan.files}
+    removed = tuple(sorted(source for source in known if source not in present))
+    return Plan(tuple(read), tuple(unchanged), removed, scan.others)
+
+
+def _first_sources(names: Iterable[tuple[str, str]]) -> dict[str, str]:
+    """Return the first source in sort order of each document id, from (source, document id)."""
+    first: dict[str, str] = {}
+    for source, document_id in sorted(names):
+        first.setdefault(document_id, source)
+    return first
+
+
+def preview(plan: Plan, loader: Loader, splitter: Splitter, has_vector: Callable[[Chunk], bool]) -> Preview:
+    """Read and split what the plan would read, and count; nothing is embedded or written."""
+    rejected: list[FileStatus] = []
+    chunks: dict[str, Chunk] = {}
+    parsed: set[str] = set()
+    for reading in plan.read:
+        if not reading.parse or reading.file.document_id in parsed:
+            continue
+        try:
+            chunks |= {chunk.id: chunk for chunk in splitter.split(loader.read(reading.file))}
+            parsed.add(reading.file.document_id)
+        except RejectedError as error:
+            rejected.append(FileStatus(reading.file.source, "rejected", str(error)))
+    to_embed = {chunk.indexed_text for chunk in chunks.values() if not has_vector(chunk)}
+    return Preview(plan, tuple(rejected), len(chunks), len(to_embed))
+
+
+class Refresh:
+    """One run over a plan: reads, splits, embeds what was never embedded, and commits."""
+
+    def __init__(
+        self, loader: Loader, splitter: Splitter, embedder: Embedder, writer: IndexWriter, progress: Progress
+    ) -> None:
+        self._loader = loader
+        self._splitter = splitter
+        self._embedder = embedder
+        self._writer = writer
+        self._progress = progress
+        self._parsed: set[str] = set()
+        self._pending: list[tuple[Document, list[Chunk]]] = []
+        self._sources: dict[str, str | None] = {}
+        self._report = IndexReport()
+        self._read_chunks = self._done_chunks = self._read_bytes = self._all_bytes = 0
+
+    def run(self, plan: Plan) -> IndexReport:
+        """Do what the plan says. What was committed before an error or an interruption stays.
+
+        :raises NothingUsableError: no file could be used; the index is as it was.
+        """
+        report = self._report
+        report.statuses += [*plan.others, *(FileStatus(file.source, "unchanged") for file in plan.unchanged)]
+        self._all_bytes = sum(reading.file.size for reading in plan.read)
+        for reading in plan.read:
+            self._take(reading)
+            if not self._writer.rebuilding and sum(len(chunks) for _, chunks in self._pending) >= COMMIT_CHUNKS:
+                self._commit()
+        self._refuse_nothing()
+        self._sources |= dict.fromkeys(plan.removed)
+        self._sources |= {entry.source: None for entry in report.statuses if entry.status == "rejected"}
+        self._commit()
+        report.removed = len(plan.removed)
+        report.generation, report.chunks = self._writer.generation, self._writer.chunks
+        return report
+
+    def _take(self, reading: Reading) -> None:
+        file = reading.file
+        self._read_bytes += file.size
+        try:
+            if reading.parse and file.document_id not in self._parsed:
+                document = self._loader.read(file)
+                chunks = self._splitter.split(document)
+                self._pending.append((document, chunks))
+                self._read_chunks += len(chunks)
+                self._parsed.add(file.document_id)
+            self._sources[file.source] = file.document_id
+            self._report.statuses.append(FileStatus(file.source, "indexed"))
+        except RejectedError as error:
+            self._report.statuses.append(FileStatus(file.source, "rejected", str(error)))
+
+    def _refuse_nothing(self) -> None:
+        report = self._report
+        if report.count("indexed") + report.count("unchanged"):
+            return
+        reasons = [f"{s.source}: {s.reason}" for s in report.statuses if s.status == "rejected"]
+        shown = "; ".join(reasons[:5]) + ("; ..." if len(reasons) > 5 else "")
+        raise NothingUsableError(f"none of {len(report.statuses)} files could be used: {shown}; index unchanged")
+
+    def _commit(self) -> None:
+        """Publish what is pending; sources that did not change cost nothing."""
+        known = self._writer.sources()
+        sources = {s: i for s, i in self._sources.items() if i is not None or s in known}
+        if self._pending or sources:
+            chunks = [chunk for _, own in self._pending for chunk in own]
+            rows, first, entries = self._vectors(chunks), 0, []
+            for document, own in self._pending:
+                entries.append(Entry(document, own, rows[first : first + len(own)]))
+                first += len(own)
+            self._writer.commit(entries, sources)
+        self._pending, self._sources = [], {}
+
+    def _vectors(self, chunks: Sequence[Chunk]) -> Vectors:
+        """Return float32[len(chunks), dim]: stored vectors where the text was embedded before, new ones elsewhere."""
+        rows = np.empty((len(chunks), self._embedder.dim), dtype=np.float32)
+        new: dict[str, list[int]] = {}
+        for i, vector in enumerate(self._writer.vectors(chunks)):
+            if vector is None:
+                new.setdefault(chunks[i].indexed_text, []).append(i)
+            else:
+                rows[i] = vector
+        self._done_chunks += len(chunks) - sum(map(len, new.values()))
+        texts = list(new)
+        for first in range(0, len(texts), EMBED_CHUNKS):
+            part = texts[first : first + EMBED_CHUNKS]
+            for text, vector in zip(part, self._embed(part), strict=True):
+                rows[new[text]] = vector
+                self._done_chunks += len(new[text])
+            self._progress(self._done_chunks, self._expected_chunks())
+        return rows
+
+    def _embed(self, texts: Sequence[str]) -> Vectors:
+        self._embedder.load()
+        started = time.perf_counter()
+        vectors = self._embedder.embed_passages(texts)
+        self._report.embed_seconds += time.perf_counter() - started
+        self._report.embedded += len(texts)
+        return vectors
+
+    def _expected_chunks(self) -> int:
+        share = self._read_bytes / self._all_bytes if self._all_bytes else 1.0
+        return max(self._done_chunks, round(self._read_chunks / share) if share else 0)

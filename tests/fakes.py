@@ -1,0 +1,79 @@
+"""Small parts that meet the Protocols of `ragqa.stages`, for tests that need no model."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ragqa.records import Chunk, Document, Generation, Hit, Prompt
+
+Vectors = NDArray[np.float32]
+
+
+class WordEmbedder:
+    """Counts hashed words, L2-normalised: texts that share words are close. One word is one token."""
+
+    dim = 64
+
+    def __init__(self, window: int = 512) -> None:
+        self.window = window
+        self.embedded: list[str] = []
+        self.identity = {"weights": "words", "dim": str(self.dim)}
+
+    def load(self) -> None:
+        """Have nothing to load."""
+
+    def count(self, text: str) -> int:
+        return len(self.offsets(text))
+
+    def offsets(self, text: str) -> list[tuple[int, int]]:
+        return [match.span() for match in re.finditer(r"\w+|[^\w\s]", text)]
+
+    def embed_passages(self, texts: Sequence[str]) -> Vectors:
+        self.embedded += texts
+        return np.array([self._vector(text) for text in texts], dtype=np.float32).reshape(len(texts), self.dim)
+
+    def embed_question(self, question: str) -> Vectors:
+        return self._vector(question)
+
+    def _vector(self, text: str) -> Vectors:
+        vector = np.full(self.dim, 1e-3, dtype=np.float32)
+        for word in re.findall(r"\w+", text.lower()):
+            vector[int(hashlib.sha256(word.encode()).hexdigest(), 16) % self.dim] += 1
+        unit: Vectors = vector / np.linalg.norm(vector)
+        return unit
+
+
+class EchoGenerator:
+    """Answers with the first line of the first passage; one word is one token."""
+
+    def __init__(self, window: int = 1000, answer: str | None = None) -> None:
+        self.window = window
+        self._answer = answer
+
+    def count(self, text: str) -> int:
+        return len(re.findall(r"\w+|[^\w\s]", text))
+
+    def chat(self, system: str, user: str) -> str:
+        return f"<system>{system}</system>\n{user}"
+
+    def stream(self, prompt: Prompt) -> Iterator[str | Generation]:
+        text = self._answer if self._answer is not None else prompt.passages[0].chunk.text.splitlines()[0]
+        for piece in re.findall(r"\S+\s*", text):
+            yield piece
+        yield Generation(text, self.count(text), "stop")
+
+
+def document(text: str, source: str = "a.txt", media_type: str = "text/plain", **fields: object) -> Document:
+    digest = hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
+    values: dict[str, object] = {"title": "", "encoding": "utf-8", "extractor": "test/1", **fields}
+    return Document(id=digest, source=source, path=f"/x/{source}", sha256=digest, media_type=media_type, text=text, **values)  # type: ignore[arg-type]
+
+
+def hit(text: str, source: str = "a.txt", start: int = 0, score: float = 1.0, **scores: float) -> Hit:
+    chunk = Chunk(f"{source}:{start}", source, start, start + len(text), text)
+    return Hit(chunk, source, f"/x/{source}", score, scores or {"dense": score})

@@ -1,0 +1,215 @@
+"""The index: commits, incremental runs, snapshots, identity, one writer."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from ragqa.errors import IndexCorruptError, LockedError, ModelError, NothingUsableError, ResourceError
+from ragqa.index import Entry, IndexReader, IndexWriter
+from ragqa.records import Chunk, Document
+from tests.fakes import WordEmbedder, document
+
+EMBEDDER = WordEmbedder()
+IDENTITY = {"weights": "w1", "dim": str(EMBEDDER.dim), "splitter": "s1"}
+
+
+def entry(text: str, **fields: object) -> Entry:
+    doc: Document = document(text, **fields)  # type: ignore[arg-type]
+    chunks, start = [], 0
+    for number, line in enumerate(text.splitlines(keepends=True)):
+        end = start + len(line.rstrip("\n"))
+        chunks.append(Chunk(f"{doc.id[:8]}-{number}", doc.id, start, end, text[start:end], doc.title))
+        start += len(line)
+    return Entry(doc, chunks, EMBEDDER.embed_passages([c.indexed_text for c in chunks]))
+
+
+def write(path: Path, *entries: Entry, identity: dict[str, str] = IDENTITY, **removed: None) -> int:
+    with IndexWriter(path, identity, dim=EMBEDDER.dim) as writer:
+        sources: dict[str, str | None] = {e.document.source: e.document.id for e in entries}
+        return writer.commit(entries, {**sources, **removed})
+
+
+def best(path: Path, question: str, how: str = "dense", **options: object) -> list[str]:
+    with IndexReader(path, {}, **options) as reader:  # type: ignore[arg-type]
+        found = reader.dense(EMBEDDER.embed_question(question), 3) if how == "dense" else reader.lexical(question, 3)
+        return [hit.chunk.text for hit in reader.hits([(row, score, {}) for row, score in found])]
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    folder = tmp_path / "index"
+    write(folder, entry("red ferry\nblue turbine", source="a.txt"), entry("green quay", source="b.txt"))
+    return folder
+
+
+def test_dense_search_is_exact_over_all_segments(path: Path) -> None:
+    write(path, entry("yellow buoy\nblack rope", source="c.txt"))
+    texts = ["red ferry", "blue turbine", "green quay", "yellow buoy", "black rope"]
+    vectors, question = EMBEDDER.embed_passages(texts), EMBEDDER.embed_question("yellow ferry rope")
+    order = np.argsort(-(vectors @ question), kind="stable")[:3]
+    assert best(path, "yellow ferry rope") == [texts[i] for i in order]
+
+
+def test_lexical_search_stems_and_treats_operators_as_words(path: Path) -> None:
+    assert best(path, "ferries", "lexical") == ["red ferry"]
+    assert best(path, '" OR NEAR( ferry* -quay', "lexical")
+    assert best(path, "!!!", "lexical") == []
+
+
+def test_a_removed_source_disappears_and_a_second_name_keeps_the_document(path: Path) -> None:
+    with IndexWriter(path, IDENTITY, dim=EMBEDDER.dim) as writer:
+        known = writer.sources()
+        writer.commit([], {"copy.txt": known["b.txt"]})
+        writer.commit([], {"b.txt": None})
+    assert best(path, "green quay")[0] == "green quay"
+    with IndexWriter(path, IDENTITY, dim=EMBEDDER.dim) as writer:
+        writer.commit([], {"copy.txt": None})
+        assert writer.chunks == 2
+    assert "green quay" not in best(path, "green quay")
+    assert best(path, "green", "lexical") == []
+
+
+def test_the_first_of_several_sources_is_cited(path: Path) -> None:
+    with IndexWriter(path, IDENTITY, dim=EMBEDDER.dim) as writer:
+        writer.commit([], {"0-first.txt": writer.sources()["b.txt"]})
+    with IndexReader(path, {}, locate=lambda source: f"/root/{source}") as reader:
+        (row, score), *_ = reader.lexical("green", 1)
+        hit = reader.hits([(row, score, {})])[0]
+        assert (hit.source, hit.path) == ("0-first.txt", "/root/0-first.txt")
+
+
+def test_stored_vectors_are_found_by_their_text_and_only_by_it(path: Path) -> None:
+    with IndexWriter(path, IDENTITY, dim=EMBEDDER.dim) as writer:
+        known, new = writer.vectors([Chunk("x", "d", 0, 9, "blue turbine"), Chunk("y", "d", 0, 3, "never seen")])
+    assert new is None
+    np.testing.assert_array_equal(known, EMBEDDER.embed_passages(["blue turbine"])[0])
+
+
+def test_a_reader_keeps_its_generation_while_a_writer_commits(path: Path) -> None:
+    with IndexReader(path, {}) as reader:
+        write(path, entry("yellow buoy", source="c.txt"), **{"a.txt": None})
+        found = reader.hits([(row, s, {}) for row, s in reader.dense(EMBEDDER.embed_question("red ferry"), 9)])
+        assert (reader.generation, len(found)) == (1, 3)
+        assert found[0].chunk.text == "red ferry"
+    with IndexReader(path, {}) as reader:
+        assert (reader.generation, len(reader)) == (2, 2)
+
+
+def test_an_exception_before_the_commit_leaves_the_index_as_it_was(path: Path) -> None:
+    with pytest.raises(RuntimeError), IndexWriter(path, IDENTITY, dim=EMBEDDER.dim):
+        raise RuntimeError
+    assert best(path, "red ferry")[0] == "red ferry"
+
+
+def test_another_embedder_or_splitter_is_refused_with_both_values(path: Path) -> None:
+    for field in ("weights", "splitter"):
+        other = IDENTITY | {field: "other"}
+        with pytest.raises(ModelError, match=rf"built with {field} .1, this pipeline has other: .*--rebuild"):
+            IndexWriter(path, other, dim=EMBEDDER.dim)
+        with pytest.raises(ModelError, match="this pipeline has other"):
+            IndexReader(path, other)
+
+
+def test_a_rebuild_replaces_everything_in_its_first_commit_and_nothing_before(path: Path) -> None:
+    other = IDENTITY | {"weights": "w2"}
+    with IndexWriter(path, other, dim=EMBEDDER.dim, rebuild=True) as writer:
+        assert writer.sources() == {}
+        assert best(path, "red ferry")[0] == "red ferry"
+        fresh = entry("new text", source="n.txt")
+        writer.commit([fresh], {"n.txt": fresh.document.id})
+    with IndexReader(path, other) as reader:
+        assert list(reader.sources()) == ["n.txt"]
+
+
+def test_a_first_run_that_was_interrupted_leaves_no_index_and_no_identity(tmp_path: Path) -> None:
+    folder = tmp_path / "index"
+    IndexWriter(folder, IDENTITY, dim=EMBEDDER.dim).close()
+    with pytest.raises(NothingUsableError, match="interrupted"):
+        IndexReader(folder, {})
+    write(folder, entry("red ferry"), identity=IDENTITY | {"weights": "w2"})
+    with IndexReader(folder, {}) as reader:
+        assert reader.identity["weights"] == "w2"
+
+
+def test_a_second_writer_is_turned_away_with_the_holder_named(path: Path) -> None:
+    program = (
+        "import sys; from pathlib import Path; from ragqa.index import IndexWriter\n"
+        f"w = IndexWriter(Path({str(path)!r}), {IDENTITY!r}, dim={EMBEDDER.dim}); print('held', flush=True); sys.stdin.read()"
+    )
+    with subprocess.Popen(
+        [sys.executable, "-c", program], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as holder:
+        assert holder.stdout is not None and holder.stdout.readline() == "held\n"
+        with pytest.raises(LockedError, match=rf"locked by pid {holder.pid} since"):
+            IndexWriter(path, IDENTITY, dim=EMBEDDER.dim)
+        holder.kill()
+    write(path, entry("yellow buoy", source="c.txt"))
+
+
+@pytest.mark.parametrize("how", ["dense", "lexical"])
+def test_a_metadata_filter_never_returns_fewer_hits_than_exist(tmp_path: Path, how: str) -> None:
+    entries = [
+        entry(f"ferry number {i}", source=f"{i}.txt", metadata={"year": 2020 + i % 5, "tags": ["a", str(i % 2)]})
+        for i in range(50)
+    ]
+    write(tmp_path, *entries)
+    wanted = {f"ferry number {i}" for i in range(50) if i % 5 == 3 and i % 2 == 1}
+    where = {"year": 2023, "tags": "1"}
+    with IndexReader(tmp_path, {}, where=where) as reader:
+        found = reader.dense(EMBEDDER.embed_question("ferry"), 99) if how == "dense" else reader.lexical("ferry", 99)
+        texts = {hit.chunk.text for hit in reader.hits([(row, s, {}) for row, s in found])}
+    assert texts == wanted
+    assert best(tmp_path, "ferry", how, where={"year": "2023"}) == []
+
+
+def test_neighbours_widen_a_hit_within_its_document(path: Path) -> None:
+    write(path, entry("one\ntwo\nthree\nfour", source="n.txt"))
+    with IndexReader(path, {}) as reader:
+        hit = reader.hits([(reader.lexical("two", 1)[0][0], 1.0, {})])[0]
+        assert reader.neighbours(hit, 1).chunk.text == "one\ntwo\nthree"
+        assert reader.neighbours(hit, 9).chunk.text == "one\ntwo\nthree\nfour"
+
+
+def test_the_document_comes_back_as_it_went_in(path: Path) -> None:
+    doc = entry("café\r\nodd", source="z.txt", metadata={"a": [1, 2.5, None]}, page_starts=(0, 3), title="T")
+    write(path, doc)
+    with IndexReader(path, {}, locate=lambda source: f"/x/{source}") as reader:
+        assert reader.document(doc.document.id) == doc.document
+
+
+def test_a_missing_segment_is_told_apart_from_an_empty_result(path: Path) -> None:
+    next((path / "seg").glob("*.f32")).unlink()
+    with pytest.raises(IndexCorruptError, match="missing: run `ragqa index"):
+        IndexReader(path, {})
+
+
+def test_a_file_that_is_no_index_and_a_newer_format_are_refused_untouched(path: Path, tmp_path: Path) -> None:
+    import sqlite3
+
+    other = tmp_path / "other"
+    other.mkdir()
+    (other / "ragqa.db").write_bytes(b"not a database at all" * 100)
+    with pytest.raises(IndexCorruptError, match="damaged"):
+        IndexReader(other, {})
+    with sqlite3.connect(path / "ragqa.db") as db:
+        db.execute("PRAGMA user_version = 99")
+    db.close()
+    with pytest.raises(IndexCorruptError, match="format 99; this ragqa reads up to"):
+        IndexReader(path, {})
+
+
+def test_a_folder_that_cannot_be_made_is_a_resource_error(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("x", encoding="utf-8")
+    with pytest.raises(ResourceError, match="cannot make the index folder"):
+        IndexWriter(tmp_path / "file" / "index", IDENTITY, dim=EMBEDDER.dim)
+
+
+def test_the_index_stores_relative_sources_only_and_can_be_moved(path: Path, tmp_path: Path) -> None:
+    moved = path.rename(tmp_path / "elsewhere")
+    assert best(moved, "red ferry")[0] == "red ferry"
+    assert str(tmp_path).encode() not in (moved / "ragqa.db").read_bytes()

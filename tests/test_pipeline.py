@@ -1,0 +1,328 @@
+"""The pipeline over a real folder and index, with small parts of one's own in place of the models."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+from typing import Any, ClassVar, Literal
+
+import pytest
+
+from ragqa import Pipeline
+from ragqa.config.specs import CustomSpec
+from ragqa.errors import ConfigError, ModelError, NothingUsableError, UsageError
+from ragqa.pipeline import refresh
+from ragqa.records import Answer
+from ragqa.stages import System
+from tests.fakes import EchoGenerator, WordEmbedder
+
+FILE = """
+version: 1
+load:     {kind: folder, path: documents}
+split:    {kind: recursive, chunk_size: 40, overlap: 8}
+embed:    {kind: words}
+index:    {kind: faiss, path: index}
+retrieve: {kind: hybrid, top_k: 2}
+prompt:   {kind: in_context, template: qa}
+generate: {kind: echo}
+"""
+
+
+class Words(CustomSpec):
+    section: ClassVar[str] = "embed"
+    kind: Literal["words"]
+    weights: str = "words"
+
+    def build(self, **needs: Any) -> WordEmbedder:
+        embedder = WordEmbedder()
+        embedder.identity["weights"] = self.weights
+        return embedder
+
+
+class Echo(CustomSpec):
+    section: ClassVar[str] = "generate"
+    kind: Literal["echo"]
+    max_new_tokens: int = 20
+    answer: str | None = None
+
+    def build(self, **needs: Any) -> EchoGenerator:
+        return EchoGenerator(answer=self.answer)
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    documents = tmp_path / "documents"
+    documents.mkdir()
+    for name in ("ferry", "turbine", "quay"):
+        (documents / f"{name}.txt").write_text(f"The {name} has a master called {name.title()}son.\n", encoding="utf-8")
+    (tmp_path / "pipeline.yaml").write_text(FILE, encoding="utf-8")
+    return tmp_path
+
+
+def pipeline(folder: Path, *overrides: str) -> Pipeline:
+    return Pipeline.from_file(folder / "pipeline.yaml", overrides, extra_specs=[Words, Echo])
+
+
+def counts(report: refresh.IndexReport) -> dict[str, int]:
+    named = {name: report.count(name) for name in ("indexed", "unchanged", "rejected", "skipped")}
+    named |= {"removed": report.removed, "embedded": report.embedded}
+    return {name: n for name, n in named.items() if n}
+
+
+def test_a_question_is_answered_with_a_citation_a_prompt_and_a_ledger(folder: Path) -> None:
+    pipe = pipeline(folder)
+    assert counts(pipe.index()) == {"indexed": 3, "embedded": 3}
+    answer = pipe.ask("Who is the master of the turbine?")
+    assert answer.text == "The turbine has a master called Turbineson."
+    (citation,) = answer.citations
+    text = Path(citation.path).read_text(encoding="utf-8")
+    assert text[citation.start : citation.end] == citation.text == answer.text
+    assert answer.prompt is not None and answer.prompt.passages[0].source == "turbine.txt"
+    assert {"retrieve_ms", "prompt_ms", "generate_ms", "passages_tokens", "answer_tokens"} <= set(answer.ledger)
+    assert (answer.generation, answer.abstained) == (1, False)
+
+
+def test_a_second_run_embeds_nothing_and_makes_no_commit(folder: Path) -> None:
+    pipeline(folder).index()
+    again = pipeline(folder).index()
+    assert counts(again) == {"unchanged": 3}
+    assert again.generation == 1
+
+
+def test_each_change_costs_only_its_own_chunks(folder: Path) -> None:
+    pipeline(folder).index()
+    documents = folder / "documents"
+    (documents / "buoy.txt").write_text("A new buoy lies to the north.", encoding="utf-8")
+    assert counts(pipeline(folder).index()) == {"indexed": 1, "unchanged": 3, "embedded": 1}
+    (documents / "buoy.txt").write_text("The buoy was moved to the south.", encoding="utf-8")
+    assert counts(pipeline(folder).index()) == {"indexed": 1, "unchanged": 3, "embedded": 1}
+    (documents / "buoy.txt").rename(documents / "mark.txt")
+    # its title, which is indexed with its text, comes from its name
+    assert counts(pipeline(folder).index()) == {"indexed": 1, "unchanged": 3, "removed": 1, "embedded": 1}
+    assert pipeline(folder).search("buoy south")[0].source == "mark.txt"
+    (documents / "mark.txt").unlink()
+    assert counts(pipeline(folder).index()) == {"unchanged": 3, "removed": 1}
+    assert "mark.txt" not in [hit.source for hit in pipeline(folder).search("buoy south", 9)]
+    (documents / "mark.txt").write_text("The buoy was moved to the south.", encoding="utf-8")
+    assert counts(pipeline(folder).index()) == {"indexed": 1, "unchanged": 3}
+
+
+def test_an_edit_of_a_long_file_embeds_the_edited_part_only(folder: Path) -> None:
+    long = folder / "documents" / "long.txt"
+    paragraphs = [f"Paragraph {i} tells of berth {i} and of nothing else at all, in one line." for i in range(40)]
+    long.write_text("\n\n".join(paragraphs), encoding="utf-8")
+    first = pipeline(folder).index()
+    paragraphs[20] = "This one was rewritten from its first word to its last."
+    long.write_text("\n\n".join(paragraphs), encoding="utf-8")
+    assert 1 <= pipeline(folder).index().embedded <= 6 < first.embedded
+
+
+def test_the_same_bytes_under_many_names_are_embedded_once(folder: Path) -> None:
+    for i in range(200):
+        shutil.copy(folder / "documents" / "ferry.txt", folder / "documents" / f"copy{i:03}.txt")
+    report = pipeline(folder).index()
+    assert (report.count("indexed"), report.chunks, report.embedded) == (203, 3, 3)
+    assert pipeline(folder).search("ferry")[0].source == "copy000.txt"
+    assert counts(pipeline(folder).index()) == {"unchanged": 203}
+
+
+def test_counts_add_up_and_a_rejected_file_does_not_stop_the_others(folder: Path) -> None:
+    (folder / "documents" / "bad.txt").write_bytes(b"\x7fELF\0\0\0\x01" * 50)
+    (folder / "documents" / "photo.jpg").write_bytes(b"x")
+    report = pipeline(folder).index()
+    assert counts(report) == {"indexed": 3, "rejected": 1, "skipped": 1, "embedded": 3}
+    assert len(report.statuses) == 5
+    assert next(s for s in report.statuses if s.status == "rejected").reason
+
+
+def test_a_file_that_became_unusable_leaves_the_index(folder: Path) -> None:
+    pipeline(folder).index()
+    (folder / "documents" / "quay.txt").write_bytes(b"\0\0\0\0" * 99)
+    assert counts(pipeline(folder).index()) == {"unchanged": 2, "rejected": 1}
+    assert "quay.txt" not in [hit.source for hit in pipeline(folder).search("quay", 9)]
+
+
+def test_nothing_usable_keeps_the_old_index(folder: Path) -> None:
+    pipeline(folder).index()
+    for file in (folder / "documents").iterdir():
+        file.write_bytes(b"\0\0\0\0" * 99)
+    with pytest.raises(NothingUsableError, match="none of 3 files could be used"):
+        pipeline(folder).index()
+    for file in (folder / "documents").iterdir():
+        file.unlink()
+    with pytest.raises(NothingUsableError, match=r"no documents found under .*\(0 files"):
+        pipeline(folder).index()
+    assert pipeline(folder).search("ferry")[0].source == "ferry.txt"
+
+
+def test_an_interrupted_run_keeps_what_was_committed_and_the_next_goes_on(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pipeline(folder).index()
+    for i in range(30):
+        text = "\n\n".join(f"Note {i} of day {j} speaks of tide table {i * 100 + j} only." for j in range(8))
+        (folder / "documents" / f"note{i:02}.txt").write_text(text, encoding="utf-8")
+    monkeypatch.setattr(refresh, "COMMIT_CHUNKS", 20)
+    monkeypatch.setattr(refresh, "EMBED_CHUNKS", 10)
+
+    def interrupt(done: int, expected: int) -> None:
+        assert done <= expected
+        if done >= 50:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        pipeline(folder).index(progress=interrupt)
+    assert pipeline(folder).search("ferry")[0].source == "ferry.txt"
+    kept = 33 - len(pipeline(folder).changes().read)
+    rest = pipeline(folder).index()
+    assert 3 < kept < 33
+    assert rest.count("unchanged") == kept
+    assert rest.embedded < rest.chunks - 20
+
+
+def test_an_interrupted_rebuild_leaves_the_old_index_whole(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    pipeline(folder).index()
+    monkeypatch.setattr(refresh, "COMMIT_CHUNKS", 1)
+    monkeypatch.setattr(refresh, "EMBED_CHUNKS", 1)
+
+    def interrupt(done: int, expected: int) -> None:
+        if done >= 2:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        pipeline(folder, "embed.weights=other").index(rebuild=True, progress=interrupt)
+    assert len(pipeline(folder).search("master", 9)) == 3
+
+
+def test_another_embedder_or_splitter_is_refused_until_a_rebuild(folder: Path) -> None:
+    pipeline(folder).index()
+    with pytest.raises(ModelError, match="built with weights words, this pipeline has other"):
+        pipeline(folder, "embed.weights=other").ask("Who?")
+    with pytest.raises(ModelError, match=r"built with splitter .*41.*--rebuild"):
+        pipeline(folder, "split.chunk_size=41").index()
+    assert counts(pipeline(folder, "split.chunk_size=41").index(rebuild=True)) == {"indexed": 3, "embedded": 3}
+
+
+def test_a_plan_tells_what_a_run_would_do_and_writes_nothing(folder: Path) -> None:
+    first = pipeline(folder).plan()
+    assert (len(first.plan.read), first.chunks, first.to_embed) == (3, 3, 3)
+    assert not (folder / "index").exists()
+    pipeline(folder).index()
+    assert pipeline(folder).plan().plan.is_empty
+    documents = folder / "documents"
+    (documents / "new.txt").write_text("New. " * 30, encoding="utf-8")
+    (documents / "ferry.txt").write_text("Edited.", encoding="utf-8")
+    shutil.copy(documents / "quay.txt", documents / "quay2.txt")
+    (documents / "turbine.txt").unlink()
+    (documents / "bad.txt").write_bytes(b"\0" * 9)
+    plan = pipeline(folder).plan()
+    reasons = {reading.file.source: reading.reason for reading in plan.plan.read}
+    assert reasons.pop("bad.txt") == "new"
+    assert reasons == {"new.txt": "new", "ferry.txt": "changed", "quay2.txt": "another name for known content"}
+    assert plan.plan.removed == ("turbine.txt",)
+    assert [entry.source for entry in plan.rejected] == ["bad.txt"]
+    done = pipeline(folder).index()
+    assert done.embedded == plan.to_embed
+
+
+def test_without_evidence_the_generator_is_not_called(folder: Path) -> None:
+    pipe = pipeline(folder)
+    pipe.index()
+    answer = pipe.ask("zzz qqq")
+    assert (answer.abstained, answer.reason, answer.text, answer.citations) == (True, "no_evidence", "", ())
+    assert answer.prompt is None
+
+
+def test_a_generator_that_does_not_know_abstains(folder: Path) -> None:
+    pipe = pipeline(folder, "generate.answer=I do not know.")
+    pipe.index()
+    answer = pipe.ask("Who is the master of the ferry?")
+    assert (answer.abstained, answer.reason, answer.text) == (True, "not_in_passages", "")
+
+
+def test_pieces_are_streamed_and_add_up_to_the_answer(folder: Path) -> None:
+    pipe = pipeline(folder)
+    pipe.index()
+    *pieces, answer = pipe.stream("Who is the master of the quay?")
+    assert isinstance(answer, Answer) and len(pieces) > 1
+    assert "".join(map(str, pieces)).strip() == answer.text
+    assert [a.text for a in pipe.ask_many(["master of the ferry?", "master of the quay?"])] == [
+        "The ferry has a master called Ferryson.", "The quay has a master called Quayson.",
+    ]  # fmt: skip
+    assert pipe.ask_many([]) == []
+
+
+def test_a_pipeline_is_a_system_and_answers_from_given_passages(folder: Path) -> None:
+    pipe = pipeline(folder)
+    pipe.index()
+    system: System = pipe
+    hits = system.retrieve("quay", 3)
+    given = [hit for hit in hits if hit.source == "turbine.txt"]
+    assert system.answer("Who is master of the quay?", given).text == "The turbine has a master called Turbineson."
+
+
+def test_a_filter_and_neighbours_work_through_the_pipeline(folder: Path) -> None:
+    (folder / "documents" / "a.md").write_text("---\nyear: 2024\n---\n\nThe ferry, retold.\n", encoding="utf-8")
+    pipeline(folder).index()
+    assert [h.source for h in pipeline(folder, "retrieve.filter={year: 2024}").search("ferry", 9)] == ["a.md"]
+    assert pipeline(folder, "retrieve.neighbours=1").search("ferry")
+
+
+def test_examples_of_a_file_enter_the_prompt(folder: Path) -> None:
+    (folder / "q.jsonl").write_text('{"question": "Who sails?", "answers": ["Ilse"]}\n', encoding="utf-8")
+    pipe = pipeline(folder, f"prompt.examples={folder / 'q.jsonl'}", "prompt.n_examples=1", "prompt.select=similar")
+    pipe.index()
+    assert "Question: Who sails?\nAnswer: Ilse" in pipe.prompt("Who is the master of the quay?").text
+
+
+def test_several_roots_put_the_folder_in_front_and_paths_are_absolute(folder: Path) -> None:
+    other = folder / "other"
+    other.mkdir()
+    (other / "rope.txt").write_text("The rope is black.", encoding="utf-8")
+    pipe = pipeline(folder, f"load.path=[{folder / 'documents'}, {other}]")
+    pipe.index()
+    hit = pipe.search("rope black")[0]
+    assert (hit.source, hit.path) == ("other/rope.txt", str(other / "rope.txt"))
+    single = pipeline(folder, f"load.path={other / 'rope.txt'}", f"index.path={folder / 'single'}")
+    single.index()
+    assert single.search("rope")[0].path == str(other / "rope.txt")
+
+
+def test_before_the_first_run_every_question_names_the_command(folder: Path) -> None:
+    with pytest.raises(NothingUsableError, match=r"no index at .*: run `ragqa index .*pipeline\.yaml`"):
+        pipeline(folder).ask("Who?")
+
+
+def test_mistakes_in_file_folder_and_question_are_usage_errors(folder: Path) -> None:
+    with pytest.raises(ConfigError, match="did you mean"):
+        pipeline(folder, "split.chunk_sise=3")
+    with pytest.raises(UsageError, match="not found"):
+        Pipeline.from_folder(folder / "missing")
+    pipeline(folder).index()
+    with pytest.raises(UsageError, match="the question is empty"):
+        pipeline(folder).ask(" ")
+
+
+def test_an_incremental_index_equals_one_built_afresh(folder: Path) -> None:
+    documents = folder / "documents"
+    pipeline(folder).index()
+    (documents / "ferry.txt").rename(documents / "boat.txt")
+    shutil.copy(documents / "quay.txt", documents / "a-quay.txt")
+    (documents / "turbine.txt").write_text("Rewritten.", encoding="utf-8")
+    pipeline(folder).index()
+    fresh = f"index.path={folder / 'fresh'}"
+    pipeline(folder, fresh).index()
+
+    def content(*overrides: str) -> list[tuple[str, str, str]]:
+        hits = pipeline(folder, *overrides).search("master ferry quay boat rewritten", 99)
+        return sorted((hit.source, hit.chunk.id, hit.chunk.context) for hit in hits)
+
+    assert content() == content(fresh)
+
+
+def test_renaming_a_document_with_a_title_of_its_own_embeds_nothing(folder: Path) -> None:
+    documents = folder / "documents"
+    (documents / "tide.md").write_text("# Tides\n\nThe tide turns at noon.\n", encoding="utf-8")
+    pipeline(folder).index()
+    (documents / "tide.md").rename(documents / "tables.md")
+    assert counts(pipeline(folder).index()) == {"indexed": 1, "unchanged": 3, "removed": 1}

@@ -1,0 +1,92 @@
+"""Retrieval: the three rankings, fusion by hand-computed values, filters, caps, and questions that cannot be asked."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ragqa.config.specs import DenseRetrieve, HybridRetrieve, LexicalRetrieve
+from ragqa.errors import UsageError
+from ragqa.records import Hit
+from ragqa.retrieve import MAX_QUESTION_CHARS, FusionRetriever, convex, reciprocal_rank
+from tests.fakes import WordEmbedder, hit
+
+
+class FixedSearcher:
+    """Gives the same rankings for every question."""
+
+    generation = 1
+
+    def __init__(self, dense: dict[int, float], lexical: dict[int, float], documents: dict[int, str] | None = None) -> None:
+        self._dense, self._lexical, self._documents = dense, lexical, documents or {}
+
+    def dense(self, vector: Any, k: int) -> list[tuple[int, float]]:
+        return list(self._dense.items())[:k]
+
+    def lexical(self, question: str, k: int) -> list[tuple[int, float]]:
+        return list(self._lexical.items())[:k]
+
+    def hits(self, rows: Any) -> list[Hit]:
+        return [hit(str(row), self._documents.get(row, str(row)), score=score, **scores) for row, score, scores in rows]
+
+
+SEARCHER = FixedSearcher({1: 0.9, 2: 0.5, 3: 0.1}, {3: 12.0, 4: 4.0, 1: 2.0})
+
+
+def ranked(spec: Any, searcher: FixedSearcher = SEARCHER, k: int | None = None) -> list[str]:
+    return [h.chunk.text for h in FusionRetriever(spec, WordEmbedder()).retrieve("a question", searcher, k)]
+
+
+def test_dense_and_lexical_rank_by_their_own_scores() -> None:
+    assert ranked(DenseRetrieve(kind="dense")) == ["1", "2", "3"]
+    assert ranked(LexicalRetrieve(kind="lexical")) == ["3", "4", "1"]
+    assert ranked(DenseRetrieve(kind="dense", top_k=2)) == ["1", "2"]
+    assert ranked(DenseRetrieve(kind="dense", top_k=2), k=3) == ["1", "2", "3"]
+
+
+def test_convex_fusion_scales_each_list_and_counts_a_missing_score_as_zero() -> None:
+    fused = convex({1: 0.9, 2: 0.5, 3: 0.1}, {3: 12.0, 4: 4.0, 1: 2.0}, 0.75)
+    assert fused == pytest.approx({1: 0.75, 2: 0.375, 3: 0.25, 4: 0.25 * 0.2})
+    assert convex({}, {}, 0.5) == {}
+    assert convex({7: 0.3}, {}, 0.5) == {7: 0.5}
+
+
+def test_reciprocal_ranks_add_up() -> None:
+    fused = reciprocal_rank({1: 0.9, 2: 0.5}, {2: 8.0, 3: 1.0})
+    assert fused == pytest.approx({1: 1 / 61, 2: 1 / 62 + 1 / 61, 3: 1 / 62})
+
+
+@given(weight=st.floats(0, 1))
+def test_hybrid_follows_the_weight_and_says_what_each_retriever_gave(weight: float) -> None:
+    hits = FusionRetriever(HybridRetrieve(kind="hybrid", weight=weight), WordEmbedder()).retrieve("q", SEARCHER)
+    assert [h.score for h in hits] == sorted((h.score for h in hits), reverse=True)
+    scores = {h.chunk.text: h.scores for h in hits}
+    assert scores["1"] == {"dense": 0.9, "lexical": 2.0}
+    assert scores["4"] == {"lexical": 4.0}
+
+
+def test_equal_scores_are_ordered_by_row_in_every_run() -> None:
+    assert ranked(HybridRetrieve(kind="hybrid", fusion="rrf"), FixedSearcher({5: 1.0}, {2: 1.0})) == ["2", "5"]
+
+
+def test_hits_of_one_document_are_capped_and_others_take_their_place() -> None:
+    searcher = FixedSearcher({1: 0.9, 2: 0.8, 3: 0.7, 4: 0.6}, {}, {1: "a", 2: "a", 3: "a", 4: "b"})
+    assert ranked(DenseRetrieve(kind="dense", top_k=2, per_document=1), searcher) == ["1", "4"]
+
+
+@pytest.mark.parametrize(
+    ("question", "message"),
+    [
+        ("", "the question is empty"),
+        ("\0\0 \n", "the question is empty"),
+        ("who\0", "NULs or lone surrogates"),
+        ("who \ud800", "NULs or lone surrogates"),
+        ("x" * (MAX_QUESTION_CHARS + 1), "8,001 characters; at most 8,000"),
+    ],
+)
+def test_a_question_that_cannot_be_asked_is_refused_with_the_rule(question: str, message: str) -> None:
+    with pytest.raises(UsageError, match=message):
+        FusionRetriever(DenseRetrieve(kind="dense"), WordEmbedder()).retrieve(question, SEARCHER)

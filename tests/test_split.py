@@ -1,0 +1,145 @@
+"""Splitters: exact offsets on any text, bounded chunks, nothing lost."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from ragqa.config.specs import CodeSplit, MarkdownSplit, RecursiveSplit, SentenceSplit, TokenSplit
+from ragqa.errors import UsageError
+from ragqa.records import Chunk
+from ragqa.split import BYTES_PER_TOKEN, CONTEXT_TOKENS, TextSplitter
+from tests.fakes import WordEmbedder, document
+
+KINDS: dict[str, Any] = {
+    "recursive": RecursiveSplit, "token": TokenSplit, "markdown": MarkdownSplit, "sentence": SentenceSplit, "code": CodeSplit,
+}  # fmt: skip
+COUNTER = WordEmbedder()
+
+wild = st.text(
+    alphabet=st.one_of(
+        st.characters(),
+        st.sampled_from("\r\n\t .,!?#`\"'\u200b\u2028\u0085\ufeff\U0001f600e\u0301"),
+        st.sampled_from("abcdefgh   \n"),
+    ),
+    max_size=400,
+)
+repeated = st.builds(lambda part, n: part * n, wild.filter(lambda text: len(text) < 60), st.integers(1, 12))
+
+
+def splitter(kind: str, size: int = 20, overlap: int = 5, unit: str = "token") -> TextSplitter:
+    return TextSplitter(KINDS[kind](kind=kind, chunk_size=size, overlap=overlap, unit=unit), COUNTER)
+
+
+def assert_exact(text: str, chunks: list[Chunk]) -> None:
+    for chunk in chunks:
+        assert text[chunk.start : chunk.end] == chunk.text
+        assert chunk.text.strip()
+    covered = {i for chunk in chunks for i in range(chunk.start, chunk.end)}
+    lost = [i for i, c in enumerate(text) if not c.isspace() and i not in covered]
+    assert lost == []
+    assert [c.start for c in chunks] == sorted(c.start for c in chunks)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("unit", ["token", "character"])
+@settings(max_examples=150, deadline=None)
+@given(text=st.one_of(wild, repeated))
+def test_every_chunk_is_its_span_and_no_visible_character_is_lost(kind: str, unit: str, text: str) -> None:
+    chunks = splitter(kind, unit=unit).split(document(text))
+    assert_exact(text, chunks)
+    for chunk in chunks:
+        length = COUNTER.count(chunk.text) if unit == "token" else len(chunk.text)
+        assert length <= 20 or chunk.end - chunk.start == 1
+        if unit == "token" and chunk.end - chunk.start > 1:
+            assert len(chunk.text.encode("utf-8", "surrogatepass")) <= 20 * BYTES_PER_TOKEN
+
+
+@pytest.mark.parametrize("media_type", ["text/csv", "text/markdown"])
+@settings(max_examples=150, deadline=None)
+@given(text=wild)
+def test_rows_and_headings_keep_offsets_exact_too(media_type: str, text: str) -> None:
+    assert_exact(text, splitter("markdown").split(document(text, media_type=media_type)))
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_crlf_and_repeated_passages_keep_their_own_offsets(kind: str) -> None:
+    text = ("The same line, again.\r\n\r\n" * 40) + "and a last one"
+    chunks = splitter(kind).split(document(text))
+    assert_exact(text, chunks)
+    assert len({(chunk.start, chunk.end) for chunk in chunks}) == len(chunks) > 5
+
+
+def test_a_blank_document_has_no_chunks() -> None:
+    assert splitter("recursive").split(document(" \r\n\t\u2028 ")) == []
+
+
+def test_ten_megabytes_without_a_space_are_cut_within_the_bound() -> None:
+    text = "x" * 1_000_000
+    chunks = splitter("recursive", size=200, overlap=0).split(document(text))
+    assert sum(len(chunk.text) for chunk in chunks) == len(text)
+    assert max(len(chunk.text) for chunk in chunks) <= 200 * BYTES_PER_TOKEN
+
+
+def test_neighbouring_chunks_overlap_by_at_most_what_was_asked() -> None:
+    text = " ".join(f"word{i}" for i in range(200))
+    chunks = splitter("recursive", size=20, overlap=5).split(document(text))
+    shared = [text[b.start : a.end] for a, b in zip(chunks, chunks[1:], strict=False)]
+    assert any(shared)
+    assert all(COUNTER.count(part) <= 5 for part in shared)
+
+
+def test_a_markdown_chunk_carries_its_heading_path_and_never_crosses_a_heading() -> None:
+    text = "# Ferries\n\nIntro.\n\n## Tern\n\nBuilt in 1998.\n\n```\n# not a heading\n```\n\n# Sites\n\nRaces.\n"
+    chunks = splitter("markdown", size=60).split(document(text, media_type="text/markdown", title="Handbook"))
+    contexts = {chunk.context for chunk in chunks}
+    assert contexts == {"Handbook > Ferries", "Handbook > Ferries > Tern", "Handbook > Sites"}
+    tern = next(chunk for chunk in chunks if "1998" in chunk.text)
+    assert "# not a heading" in tern.text and "Races" not in tern.text
+
+
+def test_a_csv_row_is_never_cut_and_carries_the_header() -> None:
+    rows = [f'{i},"Quay ""{i}"", north\nside",{i * 7}' for i in range(30)]
+    text = "id,name,depth\n" + "\n".join(rows) + "\n"
+    chunks = splitter("recursive", size=40).split(document(text, media_type="text/csv", metadata={"header": "id,name,depth"}))
+    assert all(any(row in chunk.text for chunk in chunks) for row in rows)
+    assert all("id,name,depth" in chunk.context for chunk in chunks)
+
+
+def test_sentences_are_kept_whole_where_they_fit() -> None:
+    sentences = [f"Sentence number {i} ends here." for i in range(20)]
+    chunks = splitter("sentence", size=14, overlap=0).split(document(" ".join(sentences)))
+    assert all(chunk.text.endswith("here.") for chunk in chunks)
+
+
+def test_code_is_cut_at_functions() -> None:
+    text = "\n\n".join(f"def f{i}(x):\n    y = x + {i}\n    return y" for i in range(8))
+    chunks = splitter("code", size=24, overlap=0).split(document(text))
+    assert all(chunk.text.startswith("def f") for chunk in chunks)
+
+
+def test_context_is_bounded_and_outer_headings_give_way_first() -> None:
+    long = " ".join(["word"] * 60)
+    chunk = splitter("markdown").split(document(f"# {long}\n\n## Inner\n\nText.", media_type="text/markdown"))[-1]
+    assert chunk.context == "Inner"
+    assert COUNTER.count(chunk.context) <= CONTEXT_TOKENS
+
+
+def test_an_unknown_code_language_is_refused_with_the_known_ones() -> None:
+    with pytest.raises(UsageError, match=r"split\.language: unknown 'klingon'.*python"):
+        TextSplitter(CodeSplit(kind="code", language="klingon"), COUNTER)
+
+
+def test_ids_are_the_same_in_every_run_and_pages_follow_the_start() -> None:
+    doc = document("one two three\ffour five six", page_starts=(0, 14))
+    first, again = splitter("token", size=8, overlap=0).split(doc), splitter("token", size=8, overlap=0).split(doc)
+    assert [c.id for c in first] == [c.id for c in again]
+    assert {c.page for c in first} <= {1, 2}
+
+
+def test_the_fingerprint_follows_the_settings() -> None:
+    assert splitter("recursive", 20).fingerprint == splitter("recursive", 20).fingerprint
+    assert splitter("recursive", 20).fingerprint != splitter("recursive", 21).fingerprint
