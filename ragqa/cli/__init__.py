@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import os
 import sys
 
 import click
@@ -10,7 +11,9 @@ import click
 from ragqa import __version__
 from ragqa.errors import RagqaError
 
-COMMANDS = ("check", "index", "search", "prompt", "ask", "models")
+COMMANDS = (
+    "init", "check", "plan", "index", "search", "prompt", "ask", "chat", "show", "eval", "models", "schema",
+)  # fmt: skip
 
 
 class _Commands(click.Group):
@@ -42,6 +45,9 @@ def main() -> None:
     except RagqaError as error:
         print(f"ragqa: error: {error}", file=sys.stderr)
         sys.exit(error.exit_code)
+    except BrokenPipeError:  # the reader of our output went away, as `| head` does
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(0)
     except (click.Abort, KeyboardInterrupt):
         print("ragqa: interrupted", file=sys.stderr)
         sys.exit(130)

@@ -4,39 +4,53 @@ from __future__ import annotations
 
 import click
 
-from ragqa.cli.common import answer_json, pipeline_options, print_json
+from ragqa.cli.common import (
+    answer_json,
+    json_option,
+    print_json,
+    print_statuses,
+    progress_bar,
+    set_option,
+    stream_answer,
+    warn_of_changes,
+)
 from ragqa.pipeline import Pipeline
-from ragqa.records import Answer
 
 
 @click.command("ask")
-@pipeline_options
-@click.argument("question")
-def command(file: str, overrides: tuple[str, ...], as_json: bool, question: str) -> None:
+@click.argument("arguments", nargs=-1, required=True, metavar="[FILE] QUESTION")
+@click.option("--folder", metavar="DIR", help="Ask the documents of a folder; no pipeline file is needed.")
+@set_option
+@json_option
+def command(arguments: tuple[str, ...], folder: str | None, overrides: tuple[str, ...], as_json: bool) -> None:
     """Answer a question from the documents, and cite where the answer stands.
 
+    With --folder the small default models are used, and the index is kept in the cache and brought up to date first.
+
     \b
-    Example:
-      ragqa ask pipelines/quickstart.yaml "Who runs the ferry?"
+    Examples:
+      ragqa ask pipelines/quickstart.yaml "Who founded the Tarnwick Tidal Cooperative?"
+      ragqa ask --folder corpora/tarnwick/documents "How long is a lease on a Limpet M3?"
     """
-    pipeline = Pipeline.from_file(file, overrides)
+    if len(arguments) != (1 if folder else 2):
+        given = "--folder DIR takes one argument, QUESTION" if folder else "give FILE and QUESTION, or --folder DIR"
+        raise click.UsageError(f"{given}; got {len(arguments)} (quote the question)")
+    question = arguments[-1]
+    if folder:
+        pipeline = Pipeline.from_folder(folder, overrides)
+        refresh(pipeline)
+    else:
+        pipeline = Pipeline.from_file(arguments[0], overrides)
+        warn_of_changes(pipeline)
     if as_json:
         print_json(answer_json(pipeline.ask(question)))
-        return
-    for piece in pipeline.stream(question):
-        if isinstance(piece, Answer):
-            print_sources(piece)
-        else:
-            click.echo(piece, nl=False)
+    else:
+        stream_answer(pipeline.stream(question))
 
 
-def print_sources(answer: Answer) -> None:
-    """Print an answer's citations, or why there are none."""
-    if answer.abstained:
-        click.echo(f"\nNo answer: {answer.reason.replace('_', ' ')}.")
+def refresh(pipeline: Pipeline) -> None:
+    """Index what changed; a folder that did not change is not locked."""
+    if pipeline.has_index() and pipeline.changes().is_empty:
         return
-    click.echo("\n\nSources:")
-    for number, citation in enumerate(answer.citations, start=1):
-        page = f", page {citation.page}" if citation.page else ""
-        click.echo(f"  [{number}] {citation.source}{page} [{citation.start}:{citation.end}]")
-        click.echo(f"      {' '.join(citation.text.split())}")
+    with progress_bar() as progress:
+        print_statuses(pipeline.index(progress=progress))

@@ -1,14 +1,22 @@
-"""What commands share: options, and records as JSON."""
+"""What commands share: options, records as JSON, progress and warnings."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
-from typing import Any
+import os
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from ragqa.records import Answer, Hit
+from ragqa.records import Answer, Citation, Hit
+
+if TYPE_CHECKING:
+    from ragqa.pipeline import Pipeline
+    from ragqa.pipeline.refresh import IndexReport, Progress
 
 file_argument = click.argument("file", metavar="FILE")
 set_option = click.option("--set", "overrides", multiple=True, metavar="SECTION.KEY=VALUE", help="Override a key.")
@@ -45,15 +53,74 @@ def answer_json(answer: Answer) -> dict[str, Any]:
     return {
         "question": answer.question,
         "text": answer.text,
-        "citations": [
-            {"source": c.source, "path": c.path, "page": c.page, "start": c.start, "end": c.end, "text": c.text}
-            for c in answer.citations
-        ],
+        "citations": [asdict(citation) for citation in answer.citations],
         "abstained": answer.abstained,
         "reason": answer.reason,
         "finish": answer.finish,
         "hits": [hit_json(hit) for hit in answer.hits],
         "prompt": answer.prompt.text if answer.prompt else None,
+        "dropped": [asdict(dropped) for dropped in answer.prompt.dropped] if answer.prompt else [],
         "ledger": dict(answer.ledger),
         "generation": answer.generation,
     }
+
+
+def stream_answer(pieces: Iterator[str | Answer]) -> Answer:
+    """Print an answer as it is written, then its sources or why there are none; return it."""
+    for piece in pieces:
+        if isinstance(piece, Answer):
+            _print_sources(piece)
+            return piece
+        click.echo(piece, nl=False)
+    raise AssertionError("a stream must end with its Answer")
+
+
+def _print_sources(answer: Answer) -> None:
+    if answer.abstained:
+        click.echo(f"\nNo answer: {answer.reason.replace('_', ' ')}.")
+        return
+    if answer.finish in ("deadline", "length"):
+        limit = {"deadline": "generate.deadline", "length": "generate.max_new_tokens"}[answer.finish]
+        click.echo(f"\n[cut off at {limit}]", nl=False)
+    click.echo("\n\nSources:")
+    for number, citation in enumerate(answer.citations, start=1):
+        page = f" (page {citation.page})" if citation.page else ""
+        click.echo(f"  [{number}] {citation_name(citation)}{page}")
+        click.echo(f"      {' '.join(citation.text.split())}")
+
+
+def citation_name(citation: Citation) -> str:
+    """Return what `ragqa show` takes: the path (relative where the file is below the working folder) and the span."""
+    path = Path(citation.path)
+    shown = os.path.relpath(path) if path.is_relative_to(Path.cwd()) else str(path)
+    return f"{shown}:{citation.start}-{citation.end}"
+
+
+@contextmanager
+def progress_bar() -> Iterator[Progress]:
+    """Give a callback that draws chunks done and time left on stderr, for whatever takes more than two seconds."""
+    from tqdm import tqdm
+
+    with tqdm(unit=" chunks", delay=2, leave=False) as bar:
+
+        def report(done: int, expected: int) -> None:
+            bar.total = expected
+            bar.update(done - bar.n)
+
+        yield report
+
+
+def warn_of_changes(pipeline: Pipeline) -> None:
+    """Say on stderr when the folder is no longer what was indexed."""
+    plan = pipeline.changes()
+    if not plan.is_empty:
+        what = f"{len(plan.read)} files are new or changed, {len(plan.removed)} are gone"
+        command = f"ragqa index {os.path.relpath(pipeline.config.file)}"
+        click.echo(f"warning: the folder changed since it was indexed ({what}): run `{command}`", err=True)
+
+
+def print_statuses(report: IndexReport) -> None:
+    """Name on stderr each file that is not in the index, and why."""
+    for entry in report.statuses:
+        if entry.status in ("rejected", "skipped"):
+            click.echo(f"{entry.status}: {entry.source}: {entry.reason}", err=True)

@@ -7,29 +7,37 @@ from typing import Any
 
 import click
 
-from ragqa.cli.common import pipeline_options, print_json
-from ragqa.pipeline import IndexReport, Pipeline
+from ragqa.cli.common import pipeline_options, print_json, print_statuses, progress_bar
+from ragqa.pipeline import Pipeline
+from ragqa.pipeline.refresh import IndexReport
 
 
 @click.command("index")
 @pipeline_options
-@click.option("--rebuild", is_flag=True, help="Forget what is there and index everything again.")
+@click.option("--rebuild", is_flag=True, help="Index everything again; until that is done, the old index answers.")
 def command(file: str, overrides: tuple[str, ...], as_json: bool, rebuild: bool) -> None:
     """Bring the index up to date with its documents; only what is new is embedded.
 
+    Exit code 3 says that some files were rejected; they are named on stderr.
+
     \b
-    Example:
+    Examples:
       ragqa index pipelines/quickstart.yaml
+      ragqa index pipelines/quickstart.yaml --set split.chunk_size=150 --rebuild
     """
-    report = Pipeline.from_file(file, overrides).index(rebuild=rebuild)
+    pipeline = Pipeline.from_file(file, overrides)
+    try:
+        with progress_bar() as progress:
+            report = pipeline.index(rebuild=rebuild, progress=progress)
+    except KeyboardInterrupt:
+        click.echo("ragqa: interrupted; what was committed is kept, and the next run goes on from there", err=True)
+        sys.exit(130)
+    print_statuses(report)
     fields = report_fields(report)
     if as_json:
         print_json(fields)
     else:
-        for entry in report.statuses:
-            if entry.status in ("rejected", "skipped"):
-                click.echo(f"{entry.status}: {entry.source}: {entry.reason}", err=True)
-        click.echo("  ".join(f"{name} {value}" for name, value in fields.items() if value is not None))
+        click.echo(report_line(fields))
     if report.count("rejected"):
         sys.exit(3)
 
@@ -50,3 +58,15 @@ def report_fields(report: IndexReport) -> dict[str, Any]:
         "chunks_per_second": round(rate, 1) if rate else None,
         "generation": report.generation,
     }
+
+
+def report_line(fields: dict[str, Any]) -> str:
+    """Return the counts for people: zeros are left out, but what was embedded is always said."""
+    files = ", ".join(
+        f"{fields[name]} {name}" for name in ("indexed", "unchanged", "rejected", "skipped", "removed") if fields[name]
+    )
+    rate = f" ({fields['chunks_per_second']:,} a second)" if fields["embedded"] else ""
+    return (
+        f"{fields['files']} files: {files}. {fields['chunks']:,} chunks, {fields['embedded']:,} embedded{rate}. "
+        f"{fields['seconds']} s, generation {fields['generation']}."
+    )

@@ -4,25 +4,31 @@ from __future__ import annotations
 
 import click
 
-from ragqa.cli.common import hit_json, pipeline_options, print_json
+from ragqa.cli.common import hit_json, pipeline_options, print_json, warn_of_changes
 from ragqa.pipeline import Pipeline
 
 
 @click.command("search")
 @pipeline_options
 @click.argument("question")
-def command(file: str, overrides: tuple[str, ...], as_json: bool, question: str) -> None:
+@click.option("-k", type=click.IntRange(1, 1000), help="How many hits; default: retrieve.top_k.")
+def command(file: str, overrides: tuple[str, ...], as_json: bool, question: str, k: int | None) -> None:
     """Print the best passages for a question.
 
     \b
     Example:
-      ragqa search pipelines/quickstart.yaml "Who runs the ferry?"
+      ragqa search pipelines/quickstart.yaml "ferry timetable" -k 3
     """
-    hits = Pipeline.from_file(file, overrides).search(question)
+    pipeline = Pipeline.from_file(file, overrides)
+    warn_of_changes(pipeline)
+    hits = pipeline.search(question, k)
     if as_json:
         print_json({"hits": [hit_json(hit) for hit in hits]})
         return
     for number, hit in enumerate(hits, start=1):
-        page = f" page {hit.chunk.page}" if hit.chunk.page else ""
-        click.echo(f"{number}. {hit.source}{page} [{hit.chunk.start}:{hit.chunk.end}] {hit.score:.3f}")
-        click.echo(f"   {' '.join(hit.chunk.text.split())[:300]}")
+        scores = "  ".join(f"{name} {score:.3f}" for name, score in hit.scores.items())
+        page = f", page {hit.chunk.page}" if hit.chunk.page else ""
+        click.echo(f"[{number}] {hit.score:.3f}  {hit.source}{page} [{hit.chunk.start}:{hit.chunk.end}]  {scores}")
+        click.echo("    " + " ".join(hit.chunk.text.split()))
+    if not hits:
+        click.echo("No passage found.")

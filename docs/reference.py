@@ -1,0 +1,122 @@
+"""Writes docs/pipeline.md from the specs and docs/cli.md from the commands. A test keeps both fresh."""
+
+from __future__ import annotations
+
+import typing
+from pathlib import Path
+from typing import Any
+
+import click
+from pydantic.fields import FieldInfo
+from pydantic_core import PydanticUndefined
+
+from ragqa.cli import ragqa
+from ragqa.config.specs import KINDS, OPTIONAL, Spec, kind_of
+
+DOCS = Path(__file__).parent
+NOTE = "<!-- Made by docs/reference.py; do not edit. -->\n\n"
+PIPELINE = """# The pipeline file
+
+One YAML file wires a pipeline. Every section is a mapping with a `kind`; unknown keys, duplicate keys, tags, aliases and values of
+another type are errors, and `ragqa check` reports all of them at once. Paths are relative to the file.
+
+- `version: 1` is required; a newer version is refused.
+- `extends: other.yaml` takes every section of another file; a section given here overrides it key by key, and a section with another
+  `kind` replaces it.
+- `--set section.key=value` overrides a key on any command; the value is read as YAML.
+"""
+
+
+def pipeline() -> str:
+    """Return the page of the pipeline file."""
+    parts = [NOTE + PIPELINE]
+    for section, kinds in KINDS.items():
+        parts.append(f"\n## {section}\n{' (optional)' if section in OPTIONAL else ''}")
+        parts += [_kind(spec) for spec in kinds]
+    return "".join(parts).rstrip() + "\n"
+
+
+def _kind(spec: type[Spec]) -> str:
+    rows = "".join(_row(name, field) for name, field in spec.model_fields.items() if name != "kind")
+    table = f"\n| key | value | default | |\n|---|---|---|---|\n{rows}" if rows else ""
+    return f"\n### `kind: {kind_of(spec)}`\n\n{(spec.__doc__ or '').strip()}\n{table}"
+
+
+def _row(name: str, field: FieldInfo) -> str:
+    default = "required" if field.default is PydanticUndefined else f"`{_yaml(field.default)}`"
+    return f"| `{name}` | {_type(field)} | {default} | {field.description or ''} |\n"
+
+
+def _yaml(value: Any) -> str:
+    return {None: "null", True: "true", False: "false"}.get(value, str(value)) if not isinstance(value, list | dict) else str(value)
+
+
+def _type(field: FieldInfo) -> str:
+    bounds = [f"{sign} {getattr(m, name)}" for m in field.metadata for name, sign in _SIGNS.items() if hasattr(m, name)]
+    return ", ".join([_name(field.annotation), *bounds])
+
+
+_SIGNS = {"ge": "≥", "gt": ">", "le": "≤", "lt": "<"}
+_NAMES = {str: "text", int: "integer", float: "number", bool: "true or false", type(None): "null"}
+
+
+def _name(kind: Any) -> str:
+    origin, arguments = typing.get_origin(kind), typing.get_args(kind)
+    if origin is typing.Literal:
+        return " or ".join(f"`{value}`" for value in arguments)
+    if origin is typing.Annotated:
+        return _name(arguments[0])
+    if origin is list:
+        return f"list of {_name(arguments[0])}"
+    if origin is dict:
+        return "mapping"
+    if arguments:
+        return " or ".join(dict.fromkeys(_name(each) for each in arguments))
+    return _NAMES[kind]
+
+
+def cli() -> str:
+    """Return the page of the command line."""
+    context = click.Context(ragqa, info_name="ragqa")
+    parts = [NOTE + "# The command line\n"]
+    for name in ragqa.list_commands(context):
+        command = ragqa.get_command(context, name)
+        assert command is not None
+        parts.append(_command(command, click.Context(command, info_name=name, parent=context)))
+    return "\n".join(parts).rstrip() + "\n\n" + EXIT_CODES
+
+
+def _command(command: click.Command, context: click.Context) -> str:
+    text = f"## ragqa {' '.join(context.command_path.split()[1:])}\n\n```text\n{command.get_help(context)}\n```\n"
+    if isinstance(command, click.Group):
+        for name, inner in command.commands.items():
+            text += "\n" + _command(inner, click.Context(inner, info_name=name, parent=context))
+    return text
+
+
+EXIT_CODES = """## Exit codes
+
+| code | meaning |
+|---|---|
+| 0 | done; an answer that abstains is one, too |
+| 1 | a bug |
+| 2 | usage, or a mistake in a pipeline file |
+| 3 | done, but some inputs were rejected |
+| 4 | nothing usable: no index, no documents |
+| 5 | the index is damaged, or of a newer format |
+| 6 | another process writes the index |
+| 7 | out of disk, memory or time |
+| 8 | a model is missing, or is not the one that built the index |
+| 9 | refused for safety |
+| 130 | interrupted |
+"""
+
+
+def main() -> None:
+    """Write both pages."""
+    (DOCS / "pipeline.md").write_text(pipeline(), encoding="utf-8")
+    (DOCS / "cli.md").write_text(cli(), encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()

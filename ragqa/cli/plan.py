@@ -1,0 +1,50 @@
+"""`ragqa plan`: what `index` would do, before it does anything."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+
+import click
+
+from ragqa.cli.common import pipeline_options, print_json
+from ragqa.pipeline import Pipeline
+from ragqa.pipeline.refresh import Preview
+
+
+@click.command("plan")
+@pipeline_options
+def command(file: str, overrides: tuple[str, ...], as_json: bool) -> None:
+    """Say what `index` would read, embed and remove, and why. New files are read and split; nothing is written.
+
+    \b
+    Example:
+      ragqa plan pipelines/quickstart.yaml
+    """
+    preview = Pipeline.from_file(file, overrides).plan()
+    if as_json:
+        print_json(_fields(preview))
+        return
+    rejected = {entry.source: entry.reason for entry in preview.rejected}
+    for reading in preview.plan.read:
+        source = reading.file.source
+        click.echo(f"reject  {source}: {rejected[source]}" if source in rejected else f"read    {source}: {reading.reason}")
+    for source in preview.plan.removed:
+        click.echo(f"remove  {source}: no longer there")
+    for entry in preview.plan.others:
+        click.echo(f"{entry.status:8}{entry.source}: {entry.reason}")
+    click.echo(
+        f"{len(preview.plan.read)} files to read, {len(preview.plan.unchanged)} unchanged, "
+        f"{len(preview.plan.removed)} to remove; {preview.chunks:,} chunks, {preview.to_embed:,} of them to embed."
+    )
+
+
+def _fields(preview: Preview) -> dict[str, object]:
+    plan = preview.plan
+    return {
+        "read": [{"source": reading.file.source, "reason": reading.reason} for reading in plan.read],
+        "unchanged": [file.source for file in plan.unchanged],
+        "removed": list(plan.removed),
+        "others": [asdict(entry) for entry in (*plan.others, *preview.rejected)],
+        "chunks": preview.chunks,
+        "to_embed": preview.to_embed,
+    }

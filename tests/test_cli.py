@@ -1,0 +1,241 @@
+"""The commands as a user types them: output, JSON, exit codes, interruption."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+offline = pytest.mark.skipif(bool(os.environ.get("RAGQA_OFFLINE")), reason="needs the default models")
+
+FILE = """
+version: 1
+load:     {kind: folder, path: documents}
+split:    {kind: recursive}
+embed:    {kind: mean_pool, model: all-minilm-l6-v2}
+index:    {kind: faiss, path: index}
+retrieve: {kind: hybrid, top_k: 2}
+prompt:   {kind: in_context, template: qa}
+generate: {kind: causal_lm, model: smollm2-135m-instruct, max_new_tokens: 16}
+"""
+FERRY = "# Ferry\n\nThe ferry Morwen is commanded by Captain Ilse Brandt.\n"
+
+
+def run(
+    *arguments: str, cwd: Path, stdin: str | None = None, **environment: str
+) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "ragqa", *arguments]
+    env = os.environ | environment
+    return subprocess.run(command, cwd=cwd, input=stdin, env=env, capture_output=True, text=True, check=False)
+
+
+@pytest.fixture(scope="module")
+def indexed(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a folder with a pipeline file and its index."""
+    place = tmp_path_factory.mktemp("cli")
+    (place / "documents").mkdir()
+    (place / "documents" / "ferry.md").write_text(FERRY, encoding="utf-8")
+    (place / "documents" / "turbine.txt").write_text("The turbine at Skarn Head makes 4.2 megawatts.", encoding="utf-8")
+    (place / "pipeline.yaml").write_text(FILE, encoding="utf-8")
+    if not os.environ.get("RAGQA_OFFLINE"):
+        assert run("index", "pipeline.yaml", cwd=place).returncode == 0
+    return place
+
+
+def test_every_command_has_help_with_a_runnable_example(tmp_path: Path) -> None:
+    names = [line.split()[0] for line in run("--help", cwd=tmp_path).stdout.split("Commands:\n")[1].splitlines() if line]
+    expected = {"init", "check", "plan", "index", "search", "prompt", "ask", "chat", "show", "eval", "models", "schema"}
+    assert set(names) == expected
+    for name in names:
+        helped = run(name, "--help", cwd=tmp_path)
+        assert helped.returncode == 0
+        assert f"ragqa {name}" in helped.stdout.split("Example")[1]
+
+
+def test_an_unknown_command_and_a_missing_argument_exit_2(tmp_path: Path) -> None:
+    assert run("asc", cwd=tmp_path).returncode == 2
+    assert run("index", cwd=tmp_path).returncode == 2
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["only a question"], "give FILE and QUESTION"),
+        (["--folder", "documents", "two", "questions"], "takes one argument, QUESTION"),
+        (["--folder", "missing", "Who?"], "folder not found"),
+        (["missing.yaml", "Who?"], "missing.yaml"),
+    ],
+)
+def test_wrong_arguments_of_ask_exit_2_and_say_what_is_meant(indexed: Path, arguments: list[str], message: str) -> None:
+    asked = run("ask", *arguments, cwd=indexed)
+    assert asked.returncode == 2
+    assert message in asked.stderr
+    assert "Traceback" not in asked.stderr
+
+
+@offline
+def test_ask_streams_the_answer_and_prints_sources_that_show_takes(indexed: Path) -> None:
+    asked = run("ask", "pipeline.yaml", "Who commands the ferry Morwen?", cwd=indexed)
+    assert asked.returncode == 0, asked.stderr
+    answer, sources = asked.stdout.split("Sources:")
+    assert "Ilse Brandt" in answer
+    citation = sources.split()[1]
+    assert citation.startswith(f"documents{os.sep}ferry.md:")
+    shown = run("show", citation, cwd=indexed)
+    assert shown.returncode == 0, shown.stderr
+    assert ">>>" in shown.stdout and "Ilse Brandt" in shown.stdout.split(">>>")[1].split("<<<")[0]
+    stored = json.loads(run("show", citation.removeprefix(f"documents{os.sep}"), "pipeline.yaml", "--json", cwd=indexed).stdout)
+    assert stored["before"] + stored["text"] + stored["after"] == FERRY
+
+
+@pytest.mark.parametrize(
+    ("citation", "message"),
+    [
+        ("documents/ferry.md", "must be PATH:START-END"),
+        ("documents/ferry.md:5-5000", "characters; got 5-5000"),
+        ("documents/ferry.md:9-3", "characters; got 9-3"),
+        ("documents/none.md:1-2", "none.md"),
+    ],
+)
+def test_a_citation_that_points_nowhere_exits_2(indexed: Path, citation: str, message: str) -> None:
+    shown = run("show", citation, cwd=indexed)
+    assert shown.returncode == 2
+    assert message in shown.stderr
+
+
+@offline
+def test_search_and_prompt_give_one_json_object(indexed: Path) -> None:
+    hits = json.loads(run("search", "pipeline.yaml", "megawatts", "-k", "1", "--json", cwd=indexed).stdout)["hits"]
+    assert [hit["source"] for hit in hits] == ["turbine.txt"]
+    assert set(hits[0]) == {"source", "path", "page", "start", "end", "text", "score", "scores"}
+    prompt = json.loads(run("prompt", "pipeline.yaml", "Who commands the ferry?", "--json", cwd=indexed).stdout)
+    assert sum(prompt["tokens"].values()) > 0 and "<|im_start|>" in prompt["prompt"]
+
+
+@offline
+def test_a_changed_folder_is_a_warning_and_a_plan_lists_it(indexed: Path, tmp_path: Path) -> None:
+    new = indexed / "documents" / "new.txt"
+    new.write_text("A new buoy.", encoding="utf-8")
+    try:
+        searched = run("search", "pipeline.yaml", "megawatts", "--json", cwd=indexed)
+        assert searched.returncode == 0
+        assert "1 files are new or changed, 0 are gone" in searched.stderr
+        assert json.loads(searched.stdout)
+        plan = json.loads(run("plan", "pipeline.yaml", "--json", cwd=indexed).stdout)
+        assert plan["read"] == [{"source": "new.txt", "reason": "new"}]
+        assert plan["to_embed"] == 1
+    finally:
+        new.unlink()
+
+
+@offline
+def test_a_folder_is_asked_without_a_file_and_nothing_is_written_into_it(indexed: Path, tmp_path: Path) -> None:
+    from ragqa import models
+
+    (tmp_path / "models").symlink_to(models.cache_dir() / "models")
+    before = sorted((indexed / "documents").rglob("*"))
+    question = "How many megawatts does the turbine make?"
+    for _ in range(2):
+        asked = run("ask", "--folder", "documents", question, "--json", cwd=indexed, RAGQA_CACHE=str(tmp_path))
+        assert asked.returncode == 0, asked.stderr
+        assert "4.2" in json.loads(asked.stdout)["text"]
+    assert sorted((indexed / "documents").rglob("*")) == before
+    assert (tmp_path / "folders").is_dir()
+
+
+@offline
+def test_chat_answers_each_line_and_knows_the_last_question(indexed: Path) -> None:
+    chatted = run("chat", "pipeline.yaml", "--json", cwd=indexed, stdin="Who commands the ferry Morwen?\nWhich ferry?\n")
+    assert chatted.returncode == 0, chatted.stderr
+    first, second = json.loads(chatted.stdout)["turns"]
+    assert "Ilse Brandt" in first["text"]
+    assert "Question: Who commands the ferry Morwen?" in second["prompt"]
+
+
+@offline
+def test_index_reports_rejected_and_skipped_files_and_exits_3(indexed: Path, tmp_path: Path) -> None:
+    documents = tmp_path / "documents"
+    documents.mkdir()
+    (tmp_path / "pipeline.yaml").write_text(FILE, encoding="utf-8")
+    (documents / "good.txt").write_text("A good text.", encoding="utf-8")
+    (documents / "broken.pdf").write_bytes(b"%PDF-1.7\nnot really")
+    (documents / "photo.jpg").write_bytes(b"x")
+    done = run("index", "pipeline.yaml", "--json", cwd=tmp_path)
+    assert done.returncode == 3
+    fields = json.loads(done.stdout)
+    assert fields["files"] == fields["indexed"] + fields["unchanged"] + fields["rejected"] + fields["skipped"] == 3
+    assert "rejected: broken.pdf: " in done.stderr and "skipped: photo.jpg: " in done.stderr
+    again = run("index", "pipeline.yaml", cwd=tmp_path)
+    assert again.returncode == 3
+    assert "1 unchanged, 1 rejected, 1 skipped. 1 chunks, 0 embedded." in again.stdout
+
+
+@offline
+def test_an_empty_and_a_missing_folder_exit_4_and_2(tmp_path: Path) -> None:
+    (tmp_path / "pipeline.yaml").write_text(FILE, encoding="utf-8")
+    missing = run("index", "pipeline.yaml", cwd=tmp_path)
+    assert (missing.returncode, "not found" in missing.stderr) == (2, True)
+    (tmp_path / "documents").mkdir()
+    empty = run("index", "pipeline.yaml", cwd=tmp_path)
+    assert (empty.returncode, "no documents found under" in empty.stderr) == (4, True)
+    assert not (tmp_path / "index").exists()
+
+
+@offline
+def test_ctrl_c_during_index_exits_130_and_the_next_run_goes_on(indexed: Path, tmp_path: Path) -> None:
+    documents = tmp_path / "documents"
+    documents.mkdir()
+    (tmp_path / "pipeline.yaml").write_text(FILE, encoding="utf-8")
+    (documents / "ferry.md").write_text(FERRY, encoding="utf-8")
+    assert run("index", "pipeline.yaml", cwd=tmp_path).returncode == 0
+    for i in range(1200):
+        text = "\n\n".join(f"Entry {i}.{j}: the tide stood at {i * j} centimetres. " * 12 for j in range(2))
+        (documents / f"log{i:04}.txt").write_text(text, encoding="utf-8")
+    command = [sys.executable, "-m", "ragqa", "index", "pipeline.yaml"]
+    with subprocess.Popen(command, cwd=tmp_path, stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
+        _wait_for_generation(tmp_path / "index", 2)
+        process.send_signal(signal.SIGINT)
+        _, errors = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert "interrupted; what was committed is kept" in errors
+    assert "Traceback" not in errors
+    found = json.loads(run("search", "pipeline.yaml", "Who commands the ferry Morwen?", "--json", cwd=tmp_path).stdout)
+    assert found["hits"][0]["source"] == "ferry.md"
+    plan = json.loads(run("plan", "pipeline.yaml", "--json", cwd=tmp_path).stdout)
+    assert 100 < len(plan["unchanged"]) < 1201
+    assert len(plan["unchanged"]) + len(plan["read"]) == 1201
+
+
+def _wait_for_generation(index: Path, generation: int) -> None:
+    import sqlite3
+
+    deadline = time.monotonic() + 120
+    while time.monotonic() < deadline:
+        with sqlite3.connect(f"{(index / 'ragqa.db').as_uri()}?mode=ro", uri=True) as db:
+            found = db.execute("SELECT max(generation) FROM commit_log").fetchone()[0]
+        db.close()
+        if found >= generation:
+            return
+        time.sleep(0.05)
+    raise AssertionError(f"generation {generation} was never committed")
+
+
+@offline
+def test_output_into_a_closed_pipe_is_no_error(indexed: Path) -> None:
+    program = f"{sys.executable} -m ragqa search pipeline.yaml ferry | head -c 1; exit ${{PIPESTATUS[0]}}"
+    done = subprocess.run(["bash", "-c", program], cwd=indexed, capture_output=True, text=True, check=False)
+    assert "Traceback" not in done.stderr
+
+
+@offline
+def test_a_deadline_gives_the_partial_answer_marked(indexed: Path) -> None:
+    fields = ["--set", "generate.deadline=0.01", "--set", "generate.max_new_tokens=200"]
+    asked = run("ask", "pipeline.yaml", "Who commands the ferry Morwen?", *fields, "--json", cwd=indexed)
+    assert asked.returncode == 0, asked.stderr
+    assert json.loads(asked.stdout)["finish"] == "deadline"

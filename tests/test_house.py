@@ -1,0 +1,136 @@
+"""The house rules that a machine can check: the direction of imports, what stays unloaded, the tree in the README."""
+
+from __future__ import annotations
+
+import ast
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+PACKAGE = ROOT / "ragqa"
+
+STAGES = ("load", "split", "embed", "index", "retrieve", "prompt", "generate", "explain")
+FLOORS = (
+    ("errors", "records"),
+    ("stages", "config"),
+    ("models",),
+    STAGES,
+    ("pipeline", "evaluate"),
+    ("cli",),
+)
+"""Each room imports its own modules and rooms of lower floors; rooms of one floor know nothing of one another."""
+
+SAME_FLOOR = {("records", "errors"), ("stages", "records"), ("config", "stages")}
+ONLY_IMPORTERS = {
+    "faiss": {"index"},
+    "sqlite3": {"index"},
+    "langchain_text_splitters": {"split"},
+    "pypdf": {"load"},
+    "docx": {"load"},
+    "trafilatura": {"load"},
+    "click": {"cli"},
+}
+HEAVY = ("torch", "faiss", "transformers", "sentence_transformers", "numpy", "trafilatura", "pypdf")
+
+
+def floor(room: str) -> int:
+    return next(level for level, rooms in enumerate(FLOORS) if room in rooms)
+
+
+def imports() -> list[tuple[str, str, Path]]:
+    """Return (importing room, imported module, file) for each import, those for type checkers left out."""
+    found = []
+    for file in PACKAGE.rglob("*.py"):
+        room = file.relative_to(PACKAGE).parts[0].removesuffix(".py")
+        tree = ast.parse(file.read_text(encoding="utf-8"))
+        typing_only = {
+            id(inner)
+            for node in ast.walk(tree)
+            if isinstance(node, ast.If) and "TYPE_CHECKING" in ast.unparse(node.test)
+            for inner in ast.walk(node)
+        }
+        for node in ast.walk(tree):
+            if id(node) in typing_only:
+                continue
+            if isinstance(node, ast.Import):
+                found += [(room, alias.name, file) for alias in node.names]
+            elif isinstance(node, ast.ImportFrom) and node.module:
+                names = [f"{node.module}.{alias.name}" for alias in node.names]
+                found += [(room, name, file) for name in names]
+    return found
+
+
+def test_rooms_import_downwards_only_and_stage_rooms_never_one_another() -> None:
+    wrong = []
+    for room, module, file in imports():
+        parts = module.split(".")
+        if parts[0] != "ragqa" or len(parts) < 2 or room in ("__init__", "__main__"):
+            continue
+        other = parts[1]
+        known = any(other in rooms for rooms in FLOORS)
+        if known and other != room and floor(other) >= floor(room) and (room, other) not in SAME_FLOOR:
+            wrong.append(f"{file.relative_to(ROOT)} imports {module}")
+    assert wrong == []
+
+
+def test_every_room_stands_on_a_floor() -> None:
+    rooms = {path.stem for path in PACKAGE.iterdir() if path.suffix == ".py" or (path / "__init__.py").exists()}
+    assert rooms - {"__init__", "__main__"} == {room for rooms in FLOORS for room in rooms}
+
+
+def test_a_library_is_imported_in_its_own_room_only() -> None:
+    wrong = [
+        f"{file.relative_to(ROOT)} imports {module}"
+        for room, module, file in imports()
+        if (library := module.split(".")[0]) in ONLY_IMPORTERS and room not in ONLY_IMPORTERS[library]
+    ]
+    assert wrong == []
+
+
+def test_only_the_command_line_prints_or_exits() -> None:
+    wrong = []
+    for file in PACKAGE.rglob("*.py"):
+        relative = file.relative_to(PACKAGE)
+        if relative.parts[0] == "cli" or relative.name == "worker.py":
+            continue
+        for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.Call) and ast.unparse(node.func) in ("print", "sys.exit", "exit", "os._exit"):
+                wrong.append(f"{relative}:{node.lineno}")
+    assert wrong == []
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        "import ragqa; ragqa.Pipeline.__doc__",
+        "from ragqa.cli import ragqa; ragqa.main(['--help'], standalone_mode=False)",
+        "from ragqa.cli import ragqa; ragqa.main(['check', 'pipelines/quickstart.yaml'], standalone_mode=False)",
+    ],
+)
+def test_import_help_and_check_load_no_model_library(code: str) -> None:
+    script = f"import sys; {code}; print(*(m for m in {HEAVY} if m in sys.modules), file=sys.stderr)"
+    done = subprocess.run([sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert done.stderr.strip() == ""
+
+
+def test_the_tree_in_the_readme_is_the_tree_on_disk() -> None:
+    block = re.search(r"```text\n(ragqa/\n.*?)```", (ROOT / "README.md").read_text(encoding="utf-8"), re.DOTALL)
+    assert block, "README.md has no tree that begins with ragqa/"
+    drawn = {line.split()[0].rstrip("/") for line in block.group(1).splitlines()[1:]}
+    on_disk = {p.name for p in PACKAGE.iterdir() if p.suffix == ".py" or (p / "__init__.py").exists()}
+    assert drawn == on_disk - {"__main__.py"}
+
+
+def test_the_quickstart_pipeline_in_the_package_is_the_one_in_pipelines() -> None:
+    shipped = (PACKAGE / "config" / "quickstart.yaml").read_bytes()
+    assert shipped == (ROOT / "pipelines" / "quickstart.yaml").read_bytes()
+
+
+def test_files_stay_small_enough_to_read_whole() -> None:
+    long = {str(f.relative_to(ROOT)): n for f in PACKAGE.rglob("*.py") if (n := len(f.read_text("utf-8").splitlines())) > 350}
+    assert long == {}
