@@ -48,7 +48,11 @@ def _row(name: str, field: FieldInfo) -> str:
 
 
 def _yaml(value: Any) -> str:
-    return {None: "null", True: "true", False: "false"}.get(value, str(value)) if not isinstance(value, list | dict) else str(value)
+    return (
+        {None: "null", True: "true", False: "false"}.get(value, str(value))
+        if not isinstance(value, list | dict)
+        else str(value)
+    )
 
 
 def _type(field: FieldInfo) -> str:

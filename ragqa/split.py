@@ -18,13 +18,12 @@ from itertools import pairwise
 
 from langchain_text_splitters import Language, RecursiveCharacterTextSplitter
 
-from ragqa.config.specs import CodeSplit, MarkdownSplit, RecursiveSplit, SentenceSplit, TokenSplit
+from ragqa.config.specs import BYTES_PER_TOKEN, CodeSplit, MarkdownSplit, RecursiveSplit, SentenceSplit, TokenSplit
 from ragqa.errors import UsageError
 from ragqa.records import Chunk, Document
 from ragqa.stages import TokenCounter
 
 SPLITTER_VERSION = "1"
-BYTES_PER_TOKEN = 6
 CONTEXT_TOKENS = 32
 """Most tokens of title and headings that are indexed with a chunk; outer headings give way first."""
 

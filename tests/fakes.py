@@ -71,7 +71,9 @@ class EchoGenerator:
 def document(text: str, source: str = "a.txt", media_type: str = "text/plain", **fields: object) -> Document:
     digest = hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
     values: dict[str, object] = {"title": "", "encoding": "utf-8", "extractor": "test/1", **fields}
-    return Document(id=digest, source=source, path=f"/x/{source}", sha256=digest, media_type=media_type, text=text, **values)  # type: ignore[arg-type]
+    return Document(
+        id=digest, source=source, path=f"/x/{source}", sha256=digest, media_type=media_type, text=text, **values
+    )  # type: ignore[arg-type]
 
 
 def hit(text: str, source: str = "a.txt", start: int = 0, score: float = 1.0, **scores: float) -> Hit:

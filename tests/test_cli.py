@@ -27,9 +27,7 @@ generate: {kind: causal_lm, model: smollm2-135m-instruct, max_new_tokens: 16}
 FERRY = "# Ferry\n\nThe ferry Morwen is commanded by Captain Ilse Brandt.\n"
 
 
-def run(
-    *arguments: str, cwd: Path, stdin: str | None = None, **environment: str
-) -> subprocess.CompletedProcess[str]:
+def run(*arguments: str, cwd: Path, stdin: str | None = None, **environment: str) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-m", "ragqa", *arguments]
     env = os.environ | environment
     return subprocess.run(command, cwd=cwd, input=stdin, env=env, capture_output=True, text=True, check=False)
@@ -49,7 +47,9 @@ def indexed(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_every_command_has_help_with_a_runnable_example(tmp_path: Path) -> None:
-    names = [line.split()[0] for line in run("--help", cwd=tmp_path).stdout.split("Commands:\n")[1].splitlines() if line]
+    names = [
+        line.split()[0] for line in run("--help", cwd=tmp_path).stdout.split("Commands:\n")[1].splitlines() if line
+    ]
     expected = {"init", "check", "plan", "index", "search", "prompt", "ask", "chat", "show", "eval", "models", "schema"}
     assert set(names) == expected
     for name in names:
@@ -90,7 +90,9 @@ def test_ask_streams_the_answer_and_prints_sources_that_show_takes(indexed: Path
     shown = run("show", citation, cwd=indexed)
     assert shown.returncode == 0, shown.stderr
     assert ">>>" in shown.stdout and "Ilse Brandt" in shown.stdout.split(">>>")[1].split("<<<")[0]
-    stored = json.loads(run("show", citation.removeprefix(f"documents{os.sep}"), "pipeline.yaml", "--json", cwd=indexed).stdout)
+    stored = json.loads(
+        run("show", citation.removeprefix(f"documents{os.sep}"), "pipeline.yaml", "--json", cwd=indexed).stdout
+    )
     assert stored["before"] + stored["text"] + stored["after"] == FERRY
 
 
@@ -151,7 +153,9 @@ def test_a_folder_is_asked_without_a_file_and_nothing_is_written_into_it(indexed
 
 @offline
 def test_chat_answers_each_line_and_knows_the_last_question(indexed: Path) -> None:
-    chatted = run("chat", "pipeline.yaml", "--json", cwd=indexed, stdin="Who commands the ferry Morwen?\nWhich ferry?\n")
+    chatted = run(
+        "chat", "pipeline.yaml", "--json", cwd=indexed, stdin="Who commands the ferry Morwen?\nWhich ferry?\n"
+    )
     assert chatted.returncode == 0, chatted.stderr
     first, second = json.loads(chatted.stdout)["turns"]
     assert "Ilse Brandt" in first["text"]

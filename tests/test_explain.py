@@ -11,12 +11,16 @@ from ragqa.errors import IndexCorruptError
 from ragqa.records import Chunk, Citation, Document, Hit
 from tests.fakes import document, hit
 
-TEXT = "Tern was built in 1998. She carries 12 cars.\nShe sails from Hallin.\fPage two says more. It cost £4.20, all in."
+TEXT = (
+    "Tern was built in 1998. She carries 12 cars.\nShe sails from Hallin.\fPage two says more. It cost £4.20, all in."
+)
 DOC = document(TEXT, "r.pdf", page_starts=(0, TEXT.index("\f") + 1))
 
 
 def passage(start: int, end: int, doc: Document = DOC) -> Hit:
-    return Hit(Chunk("c", doc.id, start, end, doc.text[start:end], page=doc.page_of(start)), doc.source, doc.path, 1.0, {})
+    return Hit(
+        Chunk("c", doc.id, start, end, doc.text[start:end], page=doc.page_of(start)), doc.source, doc.path, 1.0, {}
+    )
 
 
 WHOLE = passage(0, len(TEXT))
@@ -43,7 +47,9 @@ def test_part_of_a_word_is_no_occurrence() -> None:
 
 
 def test_an_answer_in_other_words_is_cited_by_the_sentence_that_supports_it_best() -> None:
-    assert cite("How many cars does Tern carry?", "It takes twelve or 12 cars at most")[0].text == "She carries 12 cars."
+    assert (
+        cite("How many cars does Tern carry?", "It takes twelve or 12 cars at most")[0].text == "She carries 12 cars."
+    )
 
 
 def test_every_passage_that_holds_the_answer_is_cited_in_order() -> None:
@@ -55,7 +61,9 @@ def test_every_passage_that_holds_the_answer_is_cited_in_order() -> None:
 
 
 @given(answer=st.text(max_size=40), question=st.text(max_size=40), text=st.text(min_size=1, max_size=200))
-def test_any_answer_over_any_passage_is_cited_by_a_span_that_stands_there(answer: str, question: str, text: str) -> None:
+def test_any_answer_over_any_passage_is_cited_by_a_span_that_stands_there(
+    answer: str, question: str, text: str
+) -> None:
     doc = document(text, "w.txt")
     citations = explain.cite(question, answer, [passage(0, len(text), doc)], lambda _: doc)
     assert all(doc.text[c.start : c.end] == c.text for c in citations)

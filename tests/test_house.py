@@ -132,5 +132,9 @@ def test_the_quickstart_pipeline_in_the_package_is_the_one_in_pipelines() -> Non
 
 
 def test_files_stay_small_enough_to_read_whole() -> None:
-    long = {str(f.relative_to(ROOT)): n for f in PACKAGE.rglob("*.py") if (n := len(f.read_text("utf-8").splitlines())) > 350}
+    long = {
+        str(f.relative_to(ROOT)): n
+        for f in PACKAGE.rglob("*.py")
+        if (n := len(f.read_text("utf-8").splitlines())) > 350
+    }
     assert long == {}

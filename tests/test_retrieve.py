@@ -20,7 +20,9 @@ class FixedSearcher:
 
     generation = 1
 
-    def __init__(self, dense: dict[int, float], lexical: dict[int, float], documents: dict[int, str] | None = None) -> None:
+    def __init__(
+        self, dense: dict[int, float], lexical: dict[int, float], documents: dict[int, str] | None = None
+    ) -> None:
         self._dense, self._lexical, self._documents = dense, lexical, documents or {}
 
     def dense(self, vector: Any, k: int) -> list[tuple[int, float]]:

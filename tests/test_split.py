@@ -104,7 +104,9 @@ def test_a_markdown_chunk_carries_its_heading_path_and_never_crosses_a_heading()
 def test_a_csv_row_is_never_cut_and_carries_the_header() -> None:
     rows = [f'{i},"Quay ""{i}"", north\nside",{i * 7}' for i in range(30)]
     text = "id,name,depth\n" + "\n".join(rows) + "\n"
-    chunks = splitter("recursive", size=40).split(document(text, media_type="text/csv", metadata={"header": "id,name,depth"}))
+    chunks = splitter("recursive", size=40).split(
+        document(text, media_type="text/csv", metadata={"header": "id,name,depth"})
+    )
     assert all(any(row in chunk.text for chunk in chunks) for row in rows)
     assert all("id,name,depth" in chunk.context for chunk in chunks)
 

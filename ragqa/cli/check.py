@@ -1,31 +1,79 @@
-"""`ragqa check`: every mistake of pipeline files at once, without loading a model."""
+"""`ragqa check`: every mistake of pipeline files at once, and the proof that the prompt fits, without any model."""
 
 from __future__ import annotations
 
 import sys
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from ragqa.config import load_config
+from ragqa.cli.common import json_option, print_json, set_option
 from ragqa.errors import ConfigError
+from ragqa.pipeline import Pipeline
+
+if TYPE_CHECKING:
+    from ragqa.errors import Problem
+    from ragqa.pipeline.budget import Budget
 
 
 @click.command("check")
 @click.argument("files", nargs=-1, required=True, metavar="FILE...")
-def command(files: tuple[str, ...]) -> None:
-    """Report every mistake in pipeline files.
+@set_option
+@json_option
+def command(files: tuple[str, ...], overrides: tuple[str, ...], as_json: bool) -> None:
+    """Report every mistake in pipeline files, and prove that the prompt fits the model's window.
+
+    The exit code is 2 where a file has a mistake or its prompt may exceed the window.
 
     \b
-    Example:
-      ragqa check pipelines/*.yaml
+    Examples:
+      ragqa check pipelines/quickstart.yaml
+      ragqa check pipelines/quickstart.yaml --set retrieve.top_k=50
     """
-    failed = False
-    for file in files:
-        try:
-            load_config(file)
-            click.echo(f"{file}: ok")
-        except ConfigError as error:
-            failed = True
-            click.echo(str(error), err=True)
-    if failed:
+    results = [_check(file, overrides) for file in files]
+    if as_json:
+        print_json({"files": results})
+    else:
+        for result in results:
+            _print(result)
+    if not all(result["ok"] for result in results):
         sys.exit(2)
+
+
+def _check(file: str, overrides: tuple[str, ...]) -> dict[str, Any]:
+    problems: tuple[Problem, ...]
+    try:
+        report = Pipeline.from_file(file, overrides).check()
+    except ConfigError as error:
+        problems, notes, budget = error.problems, (), None
+    else:
+        problems, notes, budget = report.problems, report.notes, report.budget
+    ok = budget is not None and budget.verdict != "FAIL"
+    return {
+        "file": file,
+        "ok": ok,
+        "problems": [asdict(problem) | {"text": str(problem)} for problem in problems],
+        "notes": list(notes),
+        "budget": _budget(budget) if budget else None,
+    }
+
+
+def _budget(budget: Budget) -> dict[str, Any]:
+    return asdict(budget) | {"total": budget.total}
+
+
+def _print(result: dict[str, Any]) -> None:
+    for problem in result["problems"]:
+        click.echo(problem["text"], err=True)
+    for note in result["notes"]:
+        click.echo(f"note: {note}", err=True)
+    budget = result["budget"]
+    if budget is None:
+        return
+    click.echo(f"{result['file']}: {'ok' if result['ok'] else 'the prompt may not fit'}")
+    for term in budget["terms"]:
+        click.echo(f"  {term['part']:<12}{term['tokens']:>8,}  {term['how']}")
+    window = f"{budget['window']:,}" if budget["window"] else "unknown"
+    click.echo(f"  {'at most':<12}{budget['total']:>8,}  tokens; the window is {window}")
+    click.echo(f"  {budget['verdict']}: {budget['reason']}" if result["ok"] else f"  FAIL: {budget['reason']}")

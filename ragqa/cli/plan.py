@@ -27,7 +27,9 @@ def command(file: str, overrides: tuple[str, ...], as_json: bool) -> None:
     rejected = {entry.source: entry.reason for entry in preview.rejected}
     for reading in preview.plan.read:
         source = reading.file.source
-        click.echo(f"reject  {source}: {rejected[source]}" if source in rejected else f"read    {source}: {reading.reason}")
+        click.echo(
+            f"reject  {source}: {rejected[source]}" if source in rejected else f"read    {source}: {reading.reason}"
+        )
     for source in preview.plan.removed:
         click.echo(f"remove  {source}: no longer there")
     for entry in preview.plan.others:

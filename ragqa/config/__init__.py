@@ -228,7 +228,10 @@ def _scalar_hint(found: Any) -> str:
             number = float(found)
         except ValueError:
             return ""
-        return f" (that is text in YAML; write {number!r})" if "e" not in found.lower() else _exponent_hint(found)
+        if "e" in found.lower():
+            return _exponent_hint(found)
+        plain = int(number) if number.is_integer() and "." not in found else number
+        return f" (that is text in YAML; write {plain})"
     return ""
 
 

@@ -6,6 +6,7 @@ duplicate keys are mistakes; nothing is ever constructed from a name in the file
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,7 @@ from ragqa.errors import ConfigError, Problem
 
 MAX_BYTES = 1_000_000
 MAX_DEPTH = 20
+_DECIMAL = re.compile(r"[-+]?(0|[1-9][0-9_]*)")
 
 Key = tuple[str | int, ...]
 
@@ -139,6 +141,10 @@ def _scalar(node: yaml.Node, key: Key, source: Source) -> Any:
     _refuse_tag(node, key, source)
     if node.tag in ("tag:yaml.org,2002:timestamp", "tag:yaml.org,2002:binary", "tag:yaml.org,2002:value"):
         return node.value  # a date is text here
+    if node.tag == "tag:yaml.org,2002:int" and not _DECIMAL.fullmatch(node.value):
+        message = f"{node.value!r} is a number that YAML reads in another base; write it in decimal, or quote it"
+        where = (node.start_mark.line + 1, node.start_mark.column + 1)
+        source.problems.append(Problem(source.file, *where, dotted(key), message))
     try:
         return yaml.SafeLoader("").construct_object(node)
     except (yaml.YAMLError, ValueError):

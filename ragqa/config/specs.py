@@ -12,6 +12,8 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 VERSION = 1
+BYTES_PER_TOKEN = 6
+"""A chunk of n tokens has at most this many UTF-8 bytes a token; a tokenizer may make one token of a word of any length."""
 
 Name = Annotated[str, Field(min_length=1)]
 Scalar = str | int | float | bool

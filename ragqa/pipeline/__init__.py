@@ -16,7 +16,7 @@ from ragqa.pipeline.parts import Parts
 from ragqa.records import Answer, Generation, Hit, Prompt
 
 if TYPE_CHECKING:
-    from ragqa.config.check import Report
+    from ragqa.pipeline.check import Report
     from ragqa.config.specs import Spec
     from ragqa.index import IndexReader
     from ragqa.pipeline.refresh import IndexReport, Plan, Preview, Progress
@@ -63,7 +63,7 @@ class Pipeline(Parts):
 
     def check(self) -> Report:
         """Return what is wrong outside the file (paths, models), and the proof of the context budget; loads no model."""
-        from ragqa.config.check import check
+        from ragqa.pipeline.check import check
 
         return check(self.config)
 

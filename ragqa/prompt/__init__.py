@@ -19,7 +19,11 @@ SEPARATOR = "\n---\n"
 _SLOT = re.compile(r"\{(\w+)\}")
 # what would close a passage's fence, or be read as a control token of a chat format (`<|im_end|>`, `</s>`, `[INST]`)
 _CONTROL = re.compile(r"<(?=/?\s*passage|\||/?s>)|\[(?=/?INST\])", re.IGNORECASE)
-_HARMLESS = {"<": "‹", "[": "⟦"}
+_HARMLESS = "("
+"""Stands for what was broken. One byte for one byte: a passage never grows beyond the bound of its chunk."""
+SOURCE_BYTES = 160
+FENCE_BYTES = 208
+"""Most bytes that the fence adds to a passage, its number and the end of its source's path included."""
 
 
 def load_template(name: str) -> tuple[str, str]:
@@ -48,6 +52,11 @@ def load_template(name: str) -> tuple[str, str]:
 def fill(template: str, values: Mapping[str, str]) -> str:
     """Put values into named slots in one pass; a value is never looked at again."""
     return _SLOT.sub(lambda match: values.get(match.group(1), match.group(0)), template)
+
+
+def slotless(template: str) -> str:
+    """Return what of a template is the same in every prompt."""
+    return _SLOT.sub("", template)
 
 
 Turn = tuple[str, str]
@@ -139,9 +148,14 @@ class Prompter:
 def fenced(number: int, hit: Hit) -> tuple[str, int]:
     """Return a passage between fences that its text cannot close, and how many invisible characters were taken out."""
     text, removed = clean(hit.chunk.text)
-    source, _ = clean(hit.source)
-    safe = source.replace('"', "'").replace("\n", " ")
-    return f'<passage {number} source="{safe}">\n{text}\n</passage>', removed
+    return f'<passage {number} source="{_label(hit.source)}">\n{text}\n</passage>', removed
+
+
+def _label(source: str) -> str:
+    """Return a source for an attribute: on one line, without quotes; of a long path its end."""
+    safe = clean(source)[0].replace('"', "'").replace("\n", " ")
+    raw = safe.encode()
+    return safe if len(raw) <= SOURCE_BYTES else "..." + raw[-(SOURCE_BYTES - 3) :].decode(errors="ignore")
 
 
 def clean(text: str) -> tuple[str, int]:
@@ -151,7 +165,7 @@ def clean(text: str) -> tuple[str, int]:
     """
     kept = [c for c in text if c in "\n\t" or unicodedata.category(c) not in ("Cc", "Cf", "Co", "Cs")]
     removed = len(text) - len(kept) - text.count("\r\n")
-    return _CONTROL.sub(lambda match: _HARMLESS[match.group()], "".join(kept)), removed
+    return _CONTROL.sub(_HARMLESS, "".join(kept)), removed
 
 
 def _turns(pairs: Sequence[Turn]) -> str:

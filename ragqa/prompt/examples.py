@@ -41,6 +41,11 @@ def read_pairs(path: Path) -> list[Pair]:
     return pairs
 
 
+def example_bytes(pair: Pair) -> int:
+    """Return the most UTF-8 bytes that an example has in a prompt, its two labels included."""
+    return len("".join(pair).encode()) + 32
+
+
 class Examples:
     """Chooses examples for a question; the question itself is never among them.
 

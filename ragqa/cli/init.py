@@ -1,0 +1,91 @@
+"""`ragqa init`: a commented pipeline file for a folder."""
+
+from __future__ import annotations
+
+import json
+import os
+import shlex
+from collections import Counter
+from pathlib import Path
+
+import click
+
+from ragqa.errors import NothingUsableError, UsageError
+from ragqa.load import MEDIA_TYPES
+
+FILE = """\
+# A ragqa pipeline. `ragqa check` finds every mistake in it; docs/pipeline.md lists every key.
+version: 1
+
+# What is read: {found}. Globs in `include` and `exclude` narrow it down.
+load:     {{kind: folder, path: {folder}}}
+
+# Chunks of at most 200 of the embedder's tokens, each repeating up to 40 of the one before. For Markdown: kind: markdown.
+split:    {{kind: recursive, chunk_size: 200, overlap: 40}}
+
+# The model that turns text into vectors. Another one needs `ragqa index --rebuild`.
+embed:    {{kind: mean_pool, model: all-minilm-l6-v2}}
+
+# Where the index lives. It can be deleted at any time and built again.
+index:    {{kind: faiss, path: {index}}}
+
+# Meaning (dense) and words (lexical) together; the best top_k chunks go into the prompt.
+retrieve: {{kind: hybrid, top_k: {top_k}}}
+
+# How the model is asked: qa, chat, summarize, extract, or the path of a template of your own.
+prompt:   {{kind: in_context, template: qa}}
+
+# The model that writes the answer. Stronger, slower: qwen2.5-coder-1.5b-instruct.
+generate: {{kind: causal_lm, model: smollm2-135m-instruct, max_new_tokens: 96}}
+
+# Questions with known answers, for `ragqa eval`:
+# evaluate: {{kind: jsonl, path: questions.jsonl}}
+"""
+TOP_K = 3
+
+
+@click.command("init")
+@click.argument("folder", default=".", metavar="[DIR]")
+@click.option("--output", default="ragqa.yaml", show_default=True, metavar="FILE", help="The file to write.")
+def command(folder: str, output: str) -> None:
+    """Write a commented pipeline file for the documents of a folder (default: this one), and say what to do next.
+
+    \b
+    Example:
+      ragqa init corpora/tarnwick/documents --output tarnwick.yaml
+    """
+    root, file = Path(folder), Path(output)
+    if not root.is_dir():
+        raise UsageError(f"folder not found: {root}")
+    text = FILE.format(
+        found=_found(root),
+        folder=_quoted(root, file),
+        index=_quoted(file.parent / ".ragqa" / (root.resolve().name or "root"), file),
+        top_k=TOP_K,
+    )
+    try:
+        with file.open("x", encoding="utf-8") as stream:
+            stream.write(text)
+    except FileExistsError:
+        raise UsageError(f"{file} exists already: name another file with --output") from None
+    except OSError as error:
+        raise UsageError(f"--output: {file}: {error.strerror}") from None
+    name = shlex.quote(str(file))
+    click.echo(f'Wrote {file}. Next:\n\n  ragqa check {name}\n  ragqa index {name}\n  ragqa ask {name} "your question"')
+
+
+def _found(root: Path) -> str:
+    """Return how many files of which types are there, as `index` will find them."""
+    counts: Counter[str] = Counter()
+    for _, folders, files in os.walk(root):
+        folders[:] = [name for name in folders if not name.startswith(".")]
+        counts.update(Path(name).suffix.lower() for name in files if not name.startswith("."))
+    known = {suffix: n for suffix, n in counts.most_common() if suffix in MEDIA_TYPES}
+    if not known:
+        raise NothingUsableError(f"no documents found under {root}: ragqa reads {' '.join(MEDIA_TYPES)}")
+    return ", ".join(f"{n} {suffix}" for suffix, n in known.items())
+
+
+def _quoted(path: Path, file: Path) -> str:
+    """Return a path as YAML text, relative to the pipeline file; JSON strings are YAML."""
+    return json.dumps(os.path.relpath(path, file.absolute().parent), ensure_ascii=False)

@@ -1,0 +1,33 @@
+"""The JSON Schema of a pipeline file, made from the specs, for editors that complete and check YAML."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ragqa.config.specs import KINDS, OPTIONAL, VERSION
+
+
+def json_schema() -> dict[str, Any]:
+    """Return the schema (draft 2020-12). A file that extends another may leave out any key."""
+    return {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "title": "ragqa pipeline file",
+        "type": "object",
+        "properties": {"version": {"const": VERSION}, "extends": {"type": "string"}, **dict.fromkeys(KINDS, {})},
+        "additionalProperties": False,
+        "required": ["version"],
+        "if": {"required": ["extends"]},
+        "then": {"properties": {name: _section(name, whole=False) for name in KINDS}},
+        "else": {
+            "properties": {name: _section(name, whole=True) for name in KINDS},
+            "required": [name for name in KINDS if name not in OPTIONAL],
+        },
+    }
+
+
+def _section(name: str, *, whole: bool) -> dict[str, Any]:
+    kinds = [kind.model_json_schema() for kind in KINDS[name]]
+    if not whole:
+        for kind in kinds:
+            kind.pop("required", None)
+    return {"anyOf": kinds} if len(kinds) > 1 else kinds[0]

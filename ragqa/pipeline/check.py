@@ -1,0 +1,89 @@
+"""What a file alone cannot tell: whether its paths exist, its models are known, its prompt fits. Loads no model."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ragqa import models
+from ragqa.config import Config
+from ragqa.config.specs import CustomSpec, OpenAIGenerate
+from ragqa.errors import Problem, RagqaError, UsageError
+from ragqa.models import Card
+from ragqa.pipeline.budget import Budget, prove
+from ragqa.prompt import load_template
+from ragqa.prompt.examples import read_pairs
+
+CONTEXT_AND_SPECIAL_TOKENS = 32 + 2
+"""What is embedded with a chunk: title and headings, and the two special tokens of an encoder."""
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """What is wrong with a file that could be read, what is worth knowing, and the proof of its budget."""
+
+    file: Path
+    problems: tuple[Problem, ...]
+    notes: tuple[str, ...]
+    budget: Budget | None
+
+
+def check(config: Config) -> Report:
+    """Return the report on a pipeline file; the budget is None where a mistake hides it."""
+    problems = [config.source.problem(key, message) for key, message in _paths(config)]
+    cards: dict[str, Card] = {}
+    notes = []
+    for section in ("embed", "generate"):
+        spec = getattr(config, section)
+        if isinstance(spec, CustomSpec | OpenAIGenerate):
+            continue
+        try:
+            card = models.card(spec.model, getattr(spec, "revision", None))
+        except RagqaError as error:
+            problems.append(config.source.problem((section, "model"), str(error)))
+            continue
+        cards[section] = card
+        wanted = "embedder" if section == "embed" else "generator"
+        if card.kind not in (None, wanted):
+            message = f"{card.name} is a model of kind {card.kind}, not {wanted}"
+            problems.append(config.source.problem((section, "model"), message))
+        if not card.installed:
+            notes.append(f"{section}.model {card.name} is not here: run `ragqa models pull {card.name}`")
+    problems += [config.source.problem(("split", "chunk_size"), m) for m in _too_long(config.split, cards.get("embed"))]
+    problems.sort(key=lambda p: (p.file, p.line, p.column))
+    budget = None if problems else prove(config, cards.get("generate"))
+    return Report(config.file, tuple(problems), tuple(notes), budget)
+
+
+def _paths(config: Config) -> Iterator[tuple[tuple[str, str], str]]:
+    """Yield the key and the fault of each path that cannot be used."""
+    if not isinstance(config.load, CustomSpec):
+        paths = config.load.path
+        for path in [paths] if isinstance(paths, str) else paths:
+            if not Path(path).exists():
+                yield ("load", "path"), f"path not found: {path}"
+    try:
+        load_template(config.prompt.template)
+    except UsageError as error:
+        yield ("prompt", "template"), str(error).removeprefix("prompt.template: ")
+    if config.prompt.examples:
+        try:
+            read_pairs(Path(config.prompt.examples))
+        except UsageError as error:
+            yield ("prompt", "examples"), str(error).removeprefix("prompt.examples: ")
+    path = getattr(config.evaluate, "path", None)
+    if path and not Path(path).is_file():
+        yield ("evaluate", "path"), f"no such file: {path}"
+
+
+def _too_long(split: Any, card: Card | None) -> Iterator[str]:
+    if isinstance(split, CustomSpec) or split.unit != "token" or card is None or card.window is None:
+        return
+    most = card.window - CONTEXT_AND_SPECIAL_TOKENS
+    if split.chunk_size > most:
+        yield (
+            f"{split.chunk_size} tokens do not fit into the window of {card.name}, {card.window} tokens with "
+            f"{CONTEXT_AND_SPECIAL_TOKENS} for title, headings and special tokens; at most {most}"
+        )
