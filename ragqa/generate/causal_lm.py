@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import cached_property
 from typing import Any
 
 import torch
-from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer, DynamicCache
+from transformers import AutoModelForCausalLM, AutoTokenizer, DynamicCache
 from transformers.generation.logits_process import (
     LogitsProcessorList,
     RepetitionPenaltyLogitsProcessor,
@@ -16,17 +17,18 @@ from transformers.generation.logits_process import (
     TopKLogitsWarper,
     TopPLogitsWarper,
 )
+from transformers.utils import logging as transformers_logging
 
 from ragqa import models
 from ragqa.config.specs import CausalLMGenerate
-from ragqa.errors import UsageError
+from ragqa.errors import ModelError, UsageError
 from ragqa.records import Generation, Prompt
 
 
 class CausalLM:
     """Generates with the model that a `generate` section names. The weights are loaded when first needed.
 
-    :param log_probabilities: keep each generated token's log-probability.
+    :param log_probabilities: keep each generated token's log-probability, by the model's own unchanged distribution.
     :raises ModelError: the model is not here.
     """
 
@@ -35,8 +37,10 @@ class CausalLM:
         self.folder = models.resolve(spec.model, spec.revision)
         self._log_probabilities = log_probabilities
         self._tokenizer: Any = AutoTokenizer.from_pretrained(self.folder, local_files_only=True)
-        config = AutoConfig.from_pretrained(self.folder, local_files_only=True)
-        self.window = int(config.max_position_embeddings)
+        window = models.window(self.folder)
+        if window is None:
+            raise ModelError(f"{self.folder / 'config.json'} does not say how many tokens the model can read")
+        self.window = window
 
     def count(self, text: str) -> int:
         """Return the number of tokens of `text`."""
@@ -59,7 +63,7 @@ class CausalLM:
         if len(ids) + self.spec.max_new_tokens > self.window:
             need = f"{len(ids):,} prompt and {self.spec.max_new_tokens:,} answer tokens"
             raise UsageError(f"{need} exceed the window of {self.spec.model}: {self.window:,}")
-        written: list[int] = []
+        written = _Detokenizer(self._tokenizer)
         logprobs: list[float] = []
         sent, finish, text = 0, "length", ""
         for token, logprob in self._tokens(ids):
@@ -69,9 +73,8 @@ class CausalLM:
             if token in self._end_tokens:
                 finish = "stop"
                 break
-            written.append(token)
             logprobs.append(logprob)
-            text = self._tokenizer.decode(written, skip_special_tokens=True)
+            text += written.add(token)
             cut = min((text.find(stop) for stop in self.spec.stop if stop in text), default=-1)
             if cut >= 0:
                 text, finish = text[:cut], "stop"
@@ -83,17 +86,18 @@ class CausalLM:
         if len(text) > sent:
             yield text[sent:]
         kept = tuple(logprobs) if self._log_probabilities else None
-        yield Generation(text, len(written), finish, kept)
+        yield Generation(text, len(logprobs), finish, kept)
 
     @cached_property
     def _model(self) -> Any:
-        model: Any = AutoModelForCausalLM.from_pretrained(
-            self.folder,
-            dtype=models.torch_dtype(self.spec.dtype),
-            local_files_only=True,
-            use_safetensors=True,
-            trust_remote_code=False,
-        )
+        with _no_progress_bar():
+            model: Any = AutoModelForCausalLM.from_pretrained(
+                self.folder,
+                dtype=models.torch_dtype(self.spec.dtype),
+                local_files_only=True,
+                use_safetensors=True,
+                trust_remote_code=False,
+            )
         return model.eval().to(models.device())
 
     @cached_property
@@ -112,12 +116,12 @@ class CausalLM:
         step = history
         for _ in range(self.spec.max_new_tokens):
             output = self._model(input_ids=step, past_key_values=cache, use_cache=True, logits_to_keep=1)
-            scores: torch.Tensor = self._processors(history, output.logits[:, -1].float())
-            token = self._choose(scores, sampler)
-            yield token, float(torch.log_softmax(scores[0], dim=-1)[token])
             if time.monotonic() - started > self.spec.deadline:
                 yield None, 0.0
                 return
+            logits = output.logits[:, -1].float()
+            token = self._choose(self._processors(history, logits.clone()), sampler)
+            yield token, float(torch.log_softmax(logits[0], dim=-1)[token])
             step = torch.tensor([[token]], device=self._model.device)
             history = torch.cat([history, step], dim=1)
 
@@ -151,3 +155,39 @@ def _held_back(text: str, stops: list[str]) -> int:
                 longest = max(longest, size)
                 break
     return longest
+
+
+class _Detokenizer:
+    """Turns tokens into text one by one; a character of several tokens comes when it is whole.
+
+    Only the tokens since the last whole character but one are decoded again, so that a long answer costs no more a token
+    than a short one, and a tokenizer that drops the first space of what it decodes does so in both halves.
+    """
+
+    def __init__(self, tokenizer: Any) -> None:
+        self._decode = tokenizer.decode
+        self._tokens: list[int] = []
+        self._known = 0
+
+    def add(self, token: int) -> str:
+        """Return the text that this token completes."""
+        self._tokens.append(token)
+        before = self._decode(self._tokens[: self._known], skip_special_tokens=True)
+        text: str = self._decode(self._tokens, skip_special_tokens=True)
+        if text.endswith("\ufffd"):
+            return ""
+        self._tokens = self._tokens[self._known :]
+        self._known = len(self._tokens)
+        return text[len(before) :]
+
+
+@contextmanager
+def _no_progress_bar() -> Iterator[None]:
+    """Keep transformers from drawing on stderr while weights load, which takes a fraction of a second."""
+    shown = transformers_logging.is_progress_bar_enabled()
+    transformers_logging.disable_progress_bar()
+    try:
+        yield
+    finally:
+        if shown:
+            transformers_logging.enable_progress_bar()

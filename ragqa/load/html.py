@@ -74,6 +74,7 @@ def _all_text(tree: lxml.html.HtmlElement) -> str:
         element.drop_tree()
     for element in tree.iter():
         if element.tag not in lxml.html.defs.phrase_tags | lxml.html.defs.font_style_tags | {"a", "span"}:
+            element.text = "\n" + (element.text or "")
             element.tail = "\n" + (element.tail or "")
     lines = (" ".join(line.split()) for line in tree.text_content().split("\n"))
     return "\n".join(line for line in lines if line)

@@ -16,9 +16,9 @@ from ragqa.pipeline.parts import Parts
 from ragqa.records import Answer, Generation, Hit, Prompt
 
 if TYPE_CHECKING:
-    from ragqa.pipeline.check import Report
     from ragqa.config.specs import Spec
     from ragqa.index import IndexReader
+    from ragqa.pipeline.check import Report
     from ragqa.pipeline.refresh import IndexReport, Plan, Preview, Progress
     from ragqa.prompt import Turn
 

@@ -1,0 +1,145 @@
+"""A GGUF model in process by llama.cpp (`xllamacpp`, an extra), as a `Generator`."""
+
+from __future__ import annotations
+
+import json
+import os
+import secrets
+import time
+import urllib.request
+from collections.abc import Iterator
+from functools import cached_property
+from typing import Any
+
+from ragqa import models
+from ragqa.config.specs import LlamaCppGenerate
+from ragqa.errors import ModelError, RagqaError, UsageError
+from ragqa.generate.deadline import DeadlinePassed, Emit, emitted
+from ragqa.records import Generation, Prompt
+
+try:
+    import xllamacpp
+except ImportError as missing:
+    raise ModelError("generate.kind llama_cpp needs an extra: pip install 'ragqa[llama-cpp]'") from missing
+
+
+class LlamaCpp:
+    """Generates with the GGUF file that a `generate` section names. The weights are loaded when first needed.
+
+    Tokens are counted and turns are formatted by llama.cpp itself, which offers both on a loopback port only; the port
+    asks for a key that no other process knows.
+
+    :raises ModelError: the model is not here. :raises UsageError: `window` exceeds what the model was trained for.
+    """
+
+    def __init__(self, spec: LlamaCppGenerate, *, log_probabilities: bool = False) -> None:
+        self.spec = spec
+        self.window = spec.window
+        self._path = models.gguf_path(spec.model)
+        self._log_probabilities = log_probabilities
+        self._key = secrets.token_hex()
+        trained = models.card(spec.model).window
+        if trained and spec.window > trained:
+            raise UsageError(f"generate.window: {spec.window:,} tokens; {spec.model} was trained for {trained:,}")
+
+    def count(self, text: str) -> int:
+        """Return the number of tokens of `text`."""
+        if not text:
+            return 0
+        request = {"content": text, "add_special": False, "parse_special": True}
+        return len(self._post("/tokenize", request)["tokens"])
+
+    def chat(self, system: str, user: str) -> str:
+        """Return one turn in the chat template of the GGUF file."""
+        turns = [{"role": "system", "content": system}] if system else []
+        turns.append({"role": "user", "content": user})
+        return str(self._post("/apply-template", {"messages": turns})["prompt"])
+
+    def stream(self, prompt: Prompt) -> Iterator[str | Generation]:
+        """Yield pieces of text as they are written and, last, the `Generation`.
+
+        :raises UsageError: prompt and answer together exceed the window.
+        """
+        deadline = time.monotonic() + self.spec.deadline
+        if prompt.n_tokens + self.spec.max_new_tokens > self.window:
+            need = f"{prompt.n_tokens:,} prompt and {self.spec.max_new_tokens:,} answer tokens"
+            raise UsageError(f"{need} exceed generate.window: {self.window:,}")
+        text, finish, n_tokens = "", "length", 0
+        logprobs: list[float] = []
+
+        def complete(emit: Emit) -> None:
+            self._server.handle_completions(self._request(prompt.text), emit)
+
+        try:
+            for reply in emitted(complete, deadline, daemon=False):
+                for choice in _choices(reply):
+                    finish = choice.get("finish_reason") or finish
+                    tokens = (choice.get("logprobs") or {}).get("content") or []
+                    logprobs += [token["logprob"] for token in tokens]
+                    if choice["text"]:
+                        text += choice["text"]
+                        n_tokens += 1
+                        yield choice["text"]
+                n_tokens = (reply.get("usage") or {}).get("completion_tokens", n_tokens)
+        except DeadlinePassed:
+            finish = "deadline"
+        kept = tuple(logprobs) if self._log_probabilities else None
+        yield Generation(text, n_tokens, finish, kept)
+
+    def _request(self, prompt: str) -> dict[str, Any]:
+        spec = self.spec
+        request = {
+            "prompt": prompt,
+            "max_tokens": spec.max_new_tokens,
+            "temperature": spec.temperature,
+            "top_k": spec.top_k,
+            "top_p": spec.top_p,
+            "min_p": 0.0,
+            "seed": spec.seed,
+            "repeat_penalty": spec.repetition_penalty,
+            "repeat_last_n": self.window,
+            "stop": list(spec.stop),
+            "stream": True,
+            "stream_options": {"include_usage": True},
+        }
+        return request | ({"logprobs": 1} if self._log_probabilities else {})
+
+    @cached_property
+    def _server(self) -> Any:
+        params = xllamacpp.CommonParams()
+        params.model.path = str(self._path)
+        params.n_ctx = self.window
+        params.n_parallel = 1
+        params.verbosity = -1
+        params.warmup = False
+        params.api_keys = [self._key]
+        # Its threads wait by spinning: more of them than cores is many times slower.
+        params.cpuparams.n_threads = self.spec.threads or _cores()
+        params.cpuparams_batch.n_threads = self.spec.threads or _cores()
+        try:
+            return xllamacpp.Server(params)
+        except RuntimeError as error:
+            raise ModelError(f"llama.cpp cannot load {self._path}: {error}") from error
+
+    def _post(self, path: str, body: dict[str, Any]) -> dict[str, Any]:
+        request = urllib.request.Request(
+            self._server.listening_address + path,
+            json.dumps(body).encode(),
+            {"Content-Type": "application/json", "Authorization": f"Bearer {self._key}"},
+        )
+        direct = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+        with direct.open(request) as reply:
+            found: dict[str, Any] = json.load(reply)
+            return found
+
+
+def _choices(reply: dict[str, Any]) -> list[dict[str, Any]]:
+    """Return the pieces of a reply. An error in it is a fault of ours, since the request was checked."""
+    if "choices" not in reply:
+        raise RagqaError(f"llama.cpp: {reply.get('message') or reply.get('error') or reply}")
+    choices: list[dict[str, Any]] = reply["choices"]
+    return choices
+
+
+def _cores() -> int:
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

@@ -1,0 +1,155 @@
+"""Generators of models that run here: the same tokens as the libraries' own, stops, deadlines, log-probabilities."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from transformers import AutoModelForCausalLM, AutoTokenizer
+
+from ragqa import models
+from ragqa.config.specs import CausalLMGenerate, LlamaCppGenerate
+from ragqa.errors import ModelError, UsageError
+from ragqa.generate import build_generator
+from ragqa.pipeline.budget import CHAT_TOKENS
+from ragqa.records import Generation, Prompt
+from ragqa.stages import Generator
+
+pytestmark = pytest.mark.skipif(bool(os.environ.get("RAGQA_OFFLINE")), reason="needs the default models")
+MODEL = "smollm2-135m-instruct"
+KINDS = ("causal_lm", "llama_cpp")
+
+
+def build(kind: str, log_probabilities: bool = False, **fields: Any) -> Generator:
+    spec = {"causal_lm": CausalLMGenerate, "llama_cpp": LlamaCppGenerate}[kind]
+    values = {"kind": kind, "model": MODEL, "max_new_tokens": 24, **fields}
+    return build_generator(spec.model_validate(values), log_probabilities=log_probabilities)  # type: ignore[attr-defined]
+
+
+def run(generator: Generator, text: str) -> tuple[list[str], Generation]:
+    *pieces, last = generator.stream(Prompt(text, {"all": generator.count(text)}, ()))
+    assert isinstance(last, Generation)
+    return [str(piece) for piece in pieces], last
+
+
+def asked(generator: Generator, user: str = "List five colours.") -> tuple[list[str], Generation]:
+    return run(generator, generator.chat("Be brief.", user))
+
+
+@pytest.fixture(scope="module")
+def library() -> Iterator[tuple[Any, Any]]:
+    """Return transformers' own tokenizer and model, in the dtype that ragqa picks."""
+    folder = models.resolve(MODEL)
+    yield (
+        AutoTokenizer.from_pretrained(folder),
+        AutoModelForCausalLM.from_pretrained(folder, dtype=models.torch_dtype("auto")).eval(),
+    )
+
+
+def test_greedy_text_is_that_of_transformers_generate(library: tuple[Any, Any]) -> None:
+    tokenizer, model = library
+    generator = build("causal_lm")
+    text = generator.chat("Be brief.", "List five colours.")
+    ids = tokenizer(text, return_tensors="pt", add_special_tokens=False)
+    with torch.inference_mode():
+        written = model.generate(**ids, max_new_tokens=24, do_sample=False)[0, ids["input_ids"].shape[1] :]
+    pieces, last = run(generator, text)
+    assert last.text == "".join(pieces) == tokenizer.decode(written, skip_special_tokens=True)
+
+
+def test_log_probabilities_are_those_of_the_unchanged_distribution(library: tuple[Any, Any]) -> None:
+    tokenizer, model = library
+    _, last = asked(build("causal_lm", log_probabilities=True, temperature=0.7, top_k=5, repetition_penalty=1.2))
+    assert last.logprobs is not None and len(last.logprobs) == last.n_tokens
+    generator = build("causal_lm")
+    ids = tokenizer(generator.chat("Be brief.", "List five colours."), add_special_tokens=False)["input_ids"]
+    with torch.inference_mode():
+        first = torch.log_softmax(model(torch.tensor([ids])).logits[0, -1].float(), dim=-1)
+    assert min(abs(float(p) - last.logprobs[0]) for p in first.topk(5).values) < 0.05
+    assert asked(generator)[1].logprobs is None
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_seed_repeats_a_sample_and_another_one_does_not(kind: str) -> None:
+    texts = [asked(build(kind, temperature=1.5, seed=seed))[1].text for seed in (1, 1, 2)]
+    assert texts[0] == texts[1] != texts[2]
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_stop_string_ends_the_text_and_never_appears_in_it(kind: str) -> None:
+    _, whole = asked(build(kind))
+    stop = whole.text[6:10]
+    pieces, last = asked(build(kind, stop=[stop]))
+    assert last.finish == "stop"
+    assert last.text == "".join(pieces) == whole.text[: whole.text.index(stop)]
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_the_length_is_kept_and_said(kind: str) -> None:
+    _, last = asked(build(kind, max_new_tokens=5), "Tell me a long story.")
+    assert (last.finish, last.n_tokens) == ("length", 5)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_deadline_gives_what_was_written_marked(kind: str) -> None:
+    generator = build(kind, max_new_tokens=4000, deadline=1.5)
+    generator.count("load the model first")
+    list(build(kind, max_new_tokens=1).stream(Prompt("x", {"all": 1}, ())))
+    started = time.monotonic()
+    pieces, last = asked(generator, "Tell me a very long story about a lighthouse.")
+    assert time.monotonic() - started < 15
+    assert last.finish == "deadline"
+    assert last.text == "".join(pieces) and last.text
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_prompt_and_answer_beyond_the_window_are_an_error(kind: str) -> None:
+    with pytest.raises(UsageError, match="exceed"):
+        run(build(kind, max_new_tokens=8000), "word " * 400)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_characters_of_several_tokens_arrive_whole(kind: str) -> None:
+    text = "Repeat: 😀🎉🚢 naïve café 日本 😀🎉🚢 naïve café 日本 😀🎉🚢 naïve"
+    pieces, last = run(build(kind, max_new_tokens=32), text)
+    assert all("\ufffd" not in piece for piece in pieces)
+    assert last.text == "".join(pieces)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_the_chat_format_stays_within_what_the_budget_allows(kind: str) -> None:
+    generator = build(kind)
+    marks = generator.count(generator.chat("a", "b")) - 2
+    assert 0 < marks <= CHAT_TOKENS
+
+
+def test_both_runners_count_the_same_tokens() -> None:
+    text = "The ferry <|im_end|> costs £4.20 — naïve, 日本."
+    assert build("causal_lm").count(text) == build("llama_cpp").count(text)
+    assert build("llama_cpp").count("") == 0
+
+
+def test_a_window_beyond_the_model_is_an_error() -> None:
+    with pytest.raises(UsageError, match="was trained for 8,192"):
+        build("llama_cpp", window=9000)
+
+
+def test_a_folder_without_a_chat_template_gets_plain_text(tmp_path: Path, library: tuple[Any, Any]) -> None:
+    tokenizer, model = library
+    template, tokenizer.chat_template = tokenizer.chat_template, None
+    tokenizer.save_pretrained(tmp_path)
+    tokenizer.chat_template = template
+    model.save_pretrained(tmp_path)
+    generator = build("causal_lm", model=str(tmp_path), max_new_tokens=3)
+    assert generator.chat("Be brief.", "Hello") == "Be brief.\n\nHello"
+    assert asked(generator)[1].n_tokens == 3
+
+
+def test_a_model_that_is_not_here_is_an_error_with_the_command() -> None:
+    with pytest.raises(ModelError, match="ragqa models pull"):
+        build("causal_lm", model="someone/some-model")
