@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Iterator, Sequence
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -63,17 +64,16 @@ class EchoGenerator:
 
     def stream(self, prompt: Prompt) -> Iterator[str | Generation]:
         text = self._answer if self._answer is not None else prompt.passages[0].chunk.text.splitlines()[0]
-        for piece in re.findall(r"\S+\s*", text):
-            yield piece
+        yield from re.findall(r"\S+\s*", text)
         yield Generation(text, self.count(text), "stop")
 
 
 def document(text: str, source: str = "a.txt", media_type: str = "text/plain", **fields: object) -> Document:
     digest = hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
-    values: dict[str, object] = {"title": "", "encoding": "utf-8", "extractor": "test/1", **fields}
+    values: dict[str, Any] = {"title": "", "encoding": "utf-8", "extractor": "test/1", **fields}
     return Document(
         id=digest, source=source, path=f"/x/{source}", sha256=digest, media_type=media_type, text=text, **values
-    )  # type: ignore[arg-type]
+    )
 
 
 def hit(text: str, source: str = "a.txt", start: int = 0, score: float = 1.0, **scores: float) -> Hit:

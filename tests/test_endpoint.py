@@ -201,6 +201,6 @@ def test_no_endpoint_is_called_offline_or_without_its_key(endpoint: Endpoint, mo
 
 
 def test_nothing_listening_is_an_error_that_names_the_place_without_its_password(endpoint: Endpoint) -> None:
-    with pytest.raises(ResourceError, match="127.0.0.1:9/v1 failed") as caught:
+    with pytest.raises(ResourceError, match=r"127\.0\.0\.1:9/v1 failed") as caught:
         ask(endpoint, base_url="http://user:hidden@127.0.0.1:9/v1", retries=0)
     assert "hidden" not in str(caught.value)

@@ -47,7 +47,7 @@ def library() -> Iterator[tuple[Any, Any]]:
     folder = models.resolve(MODEL)
     yield (
         AutoTokenizer.from_pretrained(folder),
-        AutoModelForCausalLM.from_pretrained(folder, dtype=models.torch_dtype("auto")).eval(),
+        AutoModelForCausalLM.from_pretrained(folder, dtype=models.torch_dtype("auto")).eval(),  # type: ignore[no-untyped-call]
     )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -28,10 +29,10 @@ def entry(text: str, **fields: object) -> Entry:
     return Entry(doc, chunks, EMBEDDER.embed_passages([c.indexed_text for c in chunks]))
 
 
-def write(path: Path, *entries: Entry, identity: dict[str, str] = IDENTITY, **removed: None) -> int:
+def write(path: Path, *entries: Entry, identity: dict[str, str] = IDENTITY, removed: Sequence[str] = ()) -> int:
     with IndexWriter(path, identity, dim=EMBEDDER.dim) as writer:
         sources: dict[str, str | None] = {e.document.source: e.document.id for e in entries}
-        return writer.commit(entries, {**sources, **removed})
+        return writer.commit(entries, {**sources, **dict.fromkeys(removed)})
 
 
 def best(path: Path, question: str, how: str = "dense", **options: object) -> list[str]:
@@ -92,7 +93,7 @@ def test_stored_vectors_are_found_by_their_text_and_only_by_it(path: Path) -> No
 
 def test_a_reader_keeps_its_generation_while_a_writer_commits(path: Path) -> None:
     with IndexReader(path, {}) as reader:
-        write(path, entry("yellow buoy", source="c.txt"), **{"a.txt": None})
+        write(path, entry("yellow buoy", source="c.txt"), removed=["a.txt"])
         found = reader.hits([(row, s, {}) for row, s in reader.dense(EMBEDDER.embed_question("red ferry"), 9)])
         assert (reader.generation, len(found)) == (1, 3)
         assert found[0].chunk.text == "red ferry"

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import Any
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ragqa.config.specs import CodeSplit, MarkdownSplit, RecursiveSplit, SentenceSplit, TokenSplit
+from ragqa.config.specs import BYTES_PER_TOKEN, CodeSplit, MarkdownSplit, RecursiveSplit, SentenceSplit, TokenSplit
 from ragqa.errors import UsageError
 from ragqa.records import Chunk
-from ragqa.split import BYTES_PER_TOKEN, CONTEXT_TOKENS, TextSplitter
+from ragqa.split import CONTEXT_TOKENS, TextSplitter
 from tests.fakes import WordEmbedder, document
 
 KINDS: dict[str, Any] = {
@@ -87,7 +88,7 @@ def test_ten_megabytes_without_a_space_are_cut_within_the_bound() -> None:
 def test_neighbouring_chunks_overlap_by_at_most_what_was_asked() -> None:
     text = " ".join(f"word{i}" for i in range(200))
     chunks = splitter("recursive", size=20, overlap=5).split(document(text))
-    shared = [text[b.start : a.end] for a, b in zip(chunks, chunks[1:], strict=False)]
+    shared = [text[b.start : a.end] for a, b in pairwise(chunks)]
     assert any(shared)
     assert all(COUNTER.count(part) <= 5 for part in shared)
 

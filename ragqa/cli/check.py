@@ -42,11 +42,13 @@ def command(files: tuple[str, ...], overrides: tuple[str, ...], as_json: bool) -
 
 
 def _check(file: str, overrides: tuple[str, ...]) -> dict[str, Any]:
-    problems: tuple[Problem, ...]
+    problems: tuple[Problem, ...] = ()
+    notes: tuple[str, ...] = ()
+    budget: Budget | None = None
     try:
         report = Pipeline.from_file(file, overrides).check()
     except ConfigError as error:
-        problems, notes, budget = error.problems, (), None
+        problems = error.problems
     else:
         problems, notes, budget = report.problems, report.notes, report.budget
     ok = budget is not None and budget.verdict != "FAIL"

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import sys
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from ragqa.cli.common import pipeline_options, print_json, print_statuses, progress_bar
 from ragqa.pipeline import Pipeline
-from ragqa.pipeline.refresh import IndexReport
+
+if TYPE_CHECKING:
+    from ragqa.pipeline.refresh import IndexReport
 
 
 @click.command("index")

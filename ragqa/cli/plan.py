@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import asdict
+from typing import TYPE_CHECKING
 
 import click
 
 from ragqa.cli.common import pipeline_options, print_json
 from ragqa.pipeline import Pipeline
-from ragqa.pipeline.refresh import Preview
+
+if TYPE_CHECKING:
+    from ragqa.pipeline.refresh import Preview
 
 
 @click.command("plan")

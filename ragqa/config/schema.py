@@ -13,7 +13,7 @@ def json_schema() -> dict[str, Any]:
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "title": "ragqa pipeline file",
         "type": "object",
-        "properties": {"version": {"const": VERSION}, "extends": {"type": "string"}, **dict.fromkeys(KINDS, {})},
+        "properties": {"version": {"const": VERSION}, "extends": {"type": "string"}, **{name: {} for name in KINDS}},
         "additionalProperties": False,
         "required": ["version"],
         "if": {"required": ["extends"]},

@@ -35,7 +35,7 @@ class EncoderEmbedder:
         self._config = AutoConfig.from_pretrained(self.folder, local_files_only=True)
         self.dim = int(self._config.hidden_size)
         self.tokenizer = _tokenizer(self.folder)
-        self.window = _window(self.folder, self._config, self.tokenizer)
+        self.window = _window(self.folder)
         self.prefixes = _prefixes(self.folder)
         self.dtype = models.torch_dtype(spec.dtype)
 
@@ -86,9 +86,10 @@ class EncoderEmbedder:
 
     @cached_property
     def _model(self) -> Any:
-        model = AutoModel.from_pretrained(
-            self.folder, dtype=self.dtype, local_files_only=True, use_safetensors=True, trust_remote_code=False
-        )
+        with models.no_progress_bar():
+            model = AutoModel.from_pretrained(
+                self.folder, dtype=self.dtype, local_files_only=True, use_safetensors=True, trust_remote_code=False
+            )
         return model.eval().to(models.device())
 
     def _embed(self, texts: Sequence[str], what: str) -> Vectors:
@@ -145,11 +146,12 @@ def _tokenizer(folder: Path) -> Tokenizer:
     return tokenizer
 
 
-def _window(folder: Path, config: Any, tokenizer: Tokenizer) -> int:
-    """Return the longest input, special tokens included: sentence-transformers' own limit, else the positions."""
-    settings = _json(folder / "sentence_bert_config.json")
-    positions = int(getattr(config, "max_position_embeddings", 512))
-    return min(int(settings.get("max_seq_length") or positions), positions)
+def _window(folder: Path) -> int:
+    """Return the longest input in tokens, special tokens included."""
+    window = models.window(folder)
+    if window is None:
+        raise ModelError(f"{folder / 'config.json'} does not say how many tokens the model can read")
+    return window
 
 
 def _prefixes(folder: Path) -> dict[str, str]:

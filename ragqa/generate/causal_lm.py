@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
 from functools import cached_property
 from typing import Any
 
@@ -17,7 +16,6 @@ from transformers.generation.logits_process import (
     TopKLogitsWarper,
     TopPLogitsWarper,
 )
-from transformers.utils import logging as transformers_logging
 
 from ragqa import models
 from ragqa.config.specs import CausalLMGenerate
@@ -90,7 +88,7 @@ class CausalLM:
 
     @cached_property
     def _model(self) -> Any:
-        with _no_progress_bar():
+        with models.no_progress_bar():
             model: Any = AutoModelForCausalLM.from_pretrained(
                 self.folder,
                 dtype=models.torch_dtype(self.spec.dtype),
@@ -179,15 +177,3 @@ class _Detokenizer:
         self._tokens = self._tokens[self._known :]
         self._known = len(self._tokens)
         return text[len(before) :]
-
-
-@contextmanager
-def _no_progress_bar() -> Iterator[None]:
-    """Keep transformers from drawing on stderr while weights load, which takes a fraction of a second."""
-    shown = transformers_logging.is_progress_bar_enabled()
-    transformers_logging.disable_progress_bar()
-    try:
-        yield
-    finally:
-        if shown:
-            transformers_logging.enable_progress_bar()

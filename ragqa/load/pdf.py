@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import re
+from collections.abc import Mapping
 from typing import Any
 
 from pypdf import PdfReader
@@ -20,8 +21,8 @@ _FIELDS = {"author": "/Author", "subject": "/Subject"}
 def extract(data: bytes, limits: Limits) -> Extracted:
     """Return the text of the pages, joined by form feeds; a form feed within a page becomes a line break.
 
-    Text comes in the order of the page's own drawing commands, which keeps the cells of a table's row on one line;
-    pypdf's layout mode pads columns with runs of spaces that would fill the chunks.
+    Text comes in the order of the page's own drawing commands, which follows columns and, row by row, tables; a cell may
+    stand on a line of its own. pypdf's layout mode keeps rows on lines, but runs the columns of a page together.
 
     Metadata: `author`, `subject`; `pages_without_text`, the numbers of pages that have none; `undecodable`, how many
     characters the file's fonts do not map to text, each of which reads U+FFFD.
@@ -44,7 +45,7 @@ def extract(data: bytes, limits: Limits) -> Extracted:
     empty = [number for number, page in enumerate(pages, start=1) if not page.strip()]
     if len(empty) == count:
         raise RejectedError(f"no text on {count} of {count} pages (scanned? OCR is not done)")
-    info = reader.metadata or {}
+    info: Mapping[str, Any] = reader.metadata or {}
     metadata: dict[str, Any] = {ours: text for ours, theirs in _FIELDS.items() if (text := _text(info.get(theirs)))}
     if empty:
         metadata["pages_without_text"] = empty

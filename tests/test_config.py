@@ -1,0 +1,278 @@
+"""The pipeline file: every mistake is found at once, with its place and what would be valid; nothing is ever built from it."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import jsonschema
+import pytest
+import yaml
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from ragqa import Pipeline
+from ragqa.config import load_config
+from ragqa.config.schema import json_schema
+from ragqa.config.specs import KINDS, kind_of
+from ragqa.errors import ConfigError
+
+ROOT = Path(__file__).parent.parent
+FILE = """\
+version: 1
+load:     {kind: folder, path: documents}
+split:    {kind: recursive, chunk_size: 200, overlap: 40}
+embed:    {kind: mean_pool, model: all-minilm-l6-v2}
+index:    {kind: faiss, path: index}
+retrieve: {kind: hybrid, top_k: 3}
+prompt:   {kind: in_context, template: qa}
+generate: {kind: causal_lm, model: smollm2-135m-instruct}
+"""
+
+
+@pytest.fixture
+def place(tmp_path: Path) -> Path:
+    (tmp_path / "documents").mkdir()
+    (tmp_path / "p.yaml").write_text(FILE, encoding="utf-8")
+    return tmp_path
+
+
+def problems(place: Path, text: str | bytes, overrides: tuple[str, ...] = ()) -> list[str]:
+    """Return every mistake in a file, as `check` prints it, the folder left out."""
+    file = place / "p.yaml"
+    file.write_bytes(text if isinstance(text, bytes) else text.encode())
+    try:
+        found = Pipeline.from_file(file, overrides).check().problems
+    except ConfigError as error:
+        found = error.problems
+    return [str(problem).replace(f"{place}/", "") for problem in found]
+
+
+BAD = [
+    ("unknown section", "split:    {", "splitt:   {", "p.yaml:3:1: splitt: unknown section; did you mean 'split'?"),
+    ("missing section", "embed:    {kind: mean_pool, model: all-minilm-l6-v2}\n", "", "embed: missing; write `embed:"),
+    ("unknown key", "chunk_size", "chunksize", "p.yaml:3:29: split.chunksize: unknown key in split"),
+    ("duplicate key", "overlap: 40", "chunk_size: 9", "3:46: split.chunk_size: duplicate key; first on line 3"),
+    ("duplicate section", "index:    {", "load:     {", "p.yaml:5:1: load: duplicate key; first on line 2"),
+    (
+        "wrong kind",
+        "kind: hybrid",
+        "kind: hybird",
+        "6:12: retrieve.kind: unknown kind 'hybird'; did you mean 'hybrid'?",
+    ),
+    ("missing kind", "kind: hybrid, ", "", "retrieve.kind: missing; valid: dense, lexical, hybrid"),
+    ("missing key", ", model: all-minilm-l6-v2", "", "embed.model: missing in embed (kind mean_pool)"),
+    ("wrong type", "top_k: 3", "top_k: three", "retrieve.top_k: must be a valid integer, got 'three'"),
+    ("text for a number", "top_k: 3", 'top_k: "3"', "got '3' (that is text in YAML; write 3)"),
+    ("a list for a word", "template: qa", "template: [qa]", "prompt.template: must be a valid string"),
+    ("yes for a number", "top_k: 3", "top_k: yes", "got True (YAML reads yes, no, on and off as booleans"),
+    ("no for a word", "template: qa", "template: no", "prompt.template: must be a valid string, got False"),
+    ("an exponent that YAML takes for text", "top_k: 3", "min_score: 1e-4", "(that is text in YAML; write 1.0e-4)"),
+    ("not a number", "top_k: 3", "min_score: .nan", "retrieve.min_score: must be a finite number, got nan"),
+    ("infinity", "top_k: 3", "min_score: .inf", "retrieve.min_score: must be a finite number, got inf"),
+    ("another base", "top_k: 3", "top_k: 010", "'010' is a number that YAML reads in another base"),
+    ("minutes", "top_k: 3", "top_k: 1:30", "'1:30' is a number that YAML reads in another base"),
+    ("out of range", "top_k: 3", "top_k: 0", "retrieve.top_k: must be greater than or equal to 1, got 0"),
+    ("values that exclude each other", "overlap: 40", "overlap: 200", "overlap 200 must be below chunk_size 200"),
+    (
+        "a tag",
+        "kind: folder",
+        "kind: !!python/object/apply:os.system [id]",
+        "tag 'tag:yaml.org,2002:python/object/apply:os",
+    ),
+    ("a tag of one's own", "top_k: 3", "top_k: !secret 3", "tag '!secret' is not allowed"),
+    ("an alias", "path: index}", "path: &p index}\nevaluate: {kind: jsonl, path: *p}", "alias *p is not allowed"),
+    ("a merge key", "version: 1", "version: 1\n<<: {a: 1}", "merge keys (<<) are not allowed"),
+    ("a class path", "kind: folder", "kind: os.system", "load.kind: unknown kind 'os.system'; valid: folder"),
+    (
+        "a path that does not exist",
+        "path: documents",
+        "path: nowhere",
+        "p.yaml:2:26: load.path: path not found: nowhere",
+    ),
+    ("an unknown template", "template: qa", "template: qna", "prompt.template: unknown 'qna'; valid: qa, chat"),
+    ("a template that does not exist", "template: qa", "template: ./my.txt", "prompt.template: no such file: my.txt"),
+    (
+        "an unknown model",
+        "all-minilm-l6-v2",
+        "all-minilm-l6",
+        "embed.model: unknown model 'all-minilm-l6': did you mean",
+    ),
+    (
+        "a model of another kind",
+        "all-minilm-l6-v2",
+        "smollm2-135m-instruct",
+        "is a model of kind generator, not embedder",
+    ),
+    ("a chunk beyond the window", "chunk_size: 200", "chunk_size: 250", "split.chunk_size: 250 tokens do not fit"),
+    ("no version", "version: 1\n", "", "version: missing; write `version: 1`"),
+    ("a newer version", "version: 1", "version: 2", "version 2 is newer than this ragqa"),
+    ("broken YAML", "top_k: 3}", "top_k: 3", "not YAML: "),
+    ("a list", FILE, "- a\n- b\n", "a pipeline file is a mapping of sections"),
+    ("an empty file", FILE, "", "a pipeline file is a mapping of sections"),
+    ("a base that does not exist", "version: 1", "version: 1\nextends: no.yaml", "extends: no such file: no.yaml"),
+    ("a base that is itself", "version: 1", "version: 1\nextends: p.yaml", "extends: p.yaml extends itself"),
+    ("deep nesting", "top_k: 3", "filter: " + "[" * 50 + "]" * 50, "nested deeper than 20 levels"),
+    ("an address without a scheme", "kind: causal_lm,", "kind: openai, base_url: x.org,", "must begin with http://"),
+]
+
+
+@pytest.mark.parametrize(("old", "new", "message"), [case[1:] for case in BAD], ids=[case[0] for case in BAD])
+def test_a_mistake_is_named_with_its_place(place: Path, old: str, new: str, message: str) -> None:
+    assert old in FILE
+    found = problems(place, FILE.replace(old, new, 1))
+    assert any(message in problem for problem in found), found
+    assert all(problem.startswith("p.yaml:") for problem in found)
+
+
+def test_a_file_of_5_mb_and_one_that_is_not_utf8_are_refused(place: Path) -> None:
+    started = time.monotonic()
+    (found,) = problems(place, FILE + "#" * 5_000_000)
+    assert found.endswith("bytes; a pipeline file has at most 1,000,000")
+    assert time.monotonic() - started < 1
+    assert problems(place, b"version: \xff") == ["p.yaml:1:1: not UTF-8 at byte 9"]
+
+
+def test_all_mistakes_are_reported_at_once_in_the_order_of_the_file(place: Path) -> None:
+    text = FILE.replace("kind: folder", "kind: foldr").replace("top_k: 3", "top_k: yes").replace("template", "tempalte")
+    keys = [problem.split(": ")[1] for problem in problems(place, text)]
+    assert keys == ["load.kind", "retrieve.top_k", "prompt.tempalte"]
+
+
+def test_check_exits_2_with_every_mistake_on_stderr_and_as_json(place: Path) -> None:
+    (place / "p.yaml").write_text(FILE.replace("kind: folder", "kind: foldr").replace("top_k: 3", "top_k: -1"), "utf-8")
+    command = [sys.executable, "-m", "ragqa", "check", "p.yaml"]
+    done = subprocess.run(command, cwd=place, capture_output=True, text=True, check=False)
+    assert (done.returncode, len(done.stderr.splitlines())) == (2, 2)
+    assert "Traceback" not in done.stderr
+    done = subprocess.run([*command, "--json"], cwd=place, capture_output=True, text=True, check=False)
+    (result,) = json.loads(done.stdout)["files"]
+    assert (done.returncode, result["ok"], len(result["problems"])) == (2, False, 2)
+
+
+def test_nothing_in_a_file_is_ever_run(place: Path) -> None:
+    marker = place / "marker"
+    problems(place, FILE.replace("kind: folder", f"kind: !!python/object/apply:os.system ['touch {marker}']"))
+    assert not marker.exists()
+
+
+def test_check_takes_less_than_a_second(place: Path) -> None:
+    subprocess.run([sys.executable, "-m", "ragqa", "check", "p.yaml"], cwd=place, check=True, capture_output=True)
+    times = []
+    for _ in range(3):
+        started = time.monotonic()
+        subprocess.run([sys.executable, "-m", "ragqa", "check", "p.yaml"], cwd=place, check=True, capture_output=True)
+        times.append(time.monotonic() - started)
+    assert min(times) < 1
+
+
+def test_a_file_extends_another_key_by_key_and_paths_stay_with_their_file(place: Path) -> None:
+    (place / "sub").mkdir()
+    child = place / "sub" / "child.yaml"
+    child.write_text("version: 1\nextends: ../p.yaml\nretrieve: {top_k: 7}\nindex: {path: own}\n", encoding="utf-8")
+    config = load_config(child)
+    assert (config.retrieve.top_k, config.retrieve.kind) == (7, "hybrid")
+    assert Path(config.load.path).resolve() == place / "documents"
+    assert config.index.path == str(place / "sub" / "own")
+    child.write_text("version: 1\nextends: ../p.yaml\nretrieve: {kind: dense}\n", encoding="utf-8")
+    assert load_config(child).retrieve.top_k == 5  # a section of another kind replaces the whole
+
+
+def test_set_overrides_a_key_and_its_mistakes_name_it(place: Path) -> None:
+    config = load_config(place / "p.yaml", ["generate.max_new_tokens=32", "retrieve.kind=dense"])
+    assert (config.generate.max_new_tokens, config.retrieve.kind) == (32, "dense")
+    found = problems(place, FILE, ("generate.max_new_tokens=many", "nonsense", "splitt.chunk_size=3"))
+    assert len(found) == 3
+    assert any(problem.startswith("--set generate.max_new_tokens=many:") for problem in found)
+
+
+def verdict(place: Path, *overrides: str, text: str = FILE) -> Any:
+    (place / "p.yaml").write_text(text, encoding="utf-8")
+    return Pipeline.from_file(place / "p.yaml", overrides).check().budget
+
+
+def test_the_budget_adds_up_and_passes_fails_or_says_why_it_cannot_tell(place: Path) -> None:
+    budget = verdict(place)
+    assert (budget.verdict, budget.window) == ("PASS", 8192)
+    assert budget.total == sum(term.tokens for term in budget.terms) <= budget.window
+    assert {term.part for term in budget.terms} >= {"template", "passages", "question", "answer"}
+    assert verdict(place, "retrieve.top_k=50").verdict == "FAIL"
+    assert verdict(place, "retrieve.top_k=50", "prompt.max_context_tokens=2000").verdict == "PASS"
+    doubtful = verdict(place, "retrieve.neighbours=1")
+    assert doubtful.verdict == "not provable" and doubtful.reason.startswith("because neighbours")
+    endpoint = FILE.replace(
+        "kind: causal_lm, model: smollm2-135m-instruct", "kind: openai, base_url: http://x/v1, model: m"
+    )
+    assert verdict(place, text=endpoint).verdict == "PASS"
+
+
+def test_examples_are_part_of_the_budget(place: Path) -> None:
+    examples = place / "q.jsonl"
+    examples.write_text(f'{{"question": "How deep?", "answers": ["{"9" * 300}"]}}\n' * 3, encoding="utf-8")
+    own = ("prompt.examples=" + str(examples), "prompt.n_examples=2")
+    term = next(term for term in verdict(place, *own).terms if term.part == "examples")
+    assert term.tokens > 600
+
+
+def test_the_schema_knows_every_pipeline_that_is_valid_and_refuses_a_typo() -> None:
+    schema = json_schema()
+    jsonschema.Draft202012Validator.check_schema(schema)
+    for file in sorted((ROOT / "pipelines").glob("*.yaml")):
+        jsonschema.validate(yaml.safe_load(file.read_text("utf-8")), schema)
+    for old, new in (("chunk_size", "chunksize"), ("kind: hybrid", "kind: hybird"), ("top_k: 3", "top_k: yes")):
+        with pytest.raises(jsonschema.ValidationError):
+            jsonschema.validate(yaml.safe_load(FILE.replace(old, new)), schema)
+
+
+def test_the_committed_schema_is_fresh() -> None:
+    committed = json.loads((ROOT / "pipelines" / "schema.json").read_text("utf-8"))
+    assert committed == json_schema(), "run `ragqa schema > pipelines/schema.json`"
+
+
+@pytest.mark.parametrize("file", sorted((ROOT / "pipelines").glob("*.yaml")), ids=lambda file: file.name)
+def test_every_pipeline_that_is_shipped_passes_check(file: Path) -> None:
+    report = Pipeline.from_file(file).check()
+    assert report.problems == ()
+    assert report.budget is not None and report.budget.verdict == "PASS"
+
+
+@settings(deadline=None, max_examples=150)
+@given(st.text(alphabet=st.sampled_from("version: 1{}[],&*!|>-#'\"\n\t\\%@`?~ .eE+_<nloadsplitkind"), max_size=200))
+def test_any_text_is_a_config_or_a_config_error(text: str) -> None:
+    from tempfile import TemporaryDirectory
+
+    with TemporaryDirectory() as folder:
+        file = Path(folder) / "p.yaml"
+        file.write_text(FILE + text, encoding="utf-8")
+        try:
+            load_config(file)
+        except ConfigError as error:
+            assert error.problems
+
+
+VALUES = st.recursive(
+    st.none() | st.booleans() | st.integers(-9, 99999) | st.floats() | st.text(max_size=8),
+    lambda inner: st.lists(inner, max_size=2) | st.dictionaries(st.text(max_size=6), inner, max_size=2),
+    max_leaves=4,
+)
+
+
+@settings(deadline=None, max_examples=150)
+@given(st.sampled_from([(s, k, f) for s, kinds in KINDS.items() for k in kinds for f in k.model_fields]), VALUES)
+def test_any_value_of_any_key_is_a_config_or_a_config_error(field: tuple[str, Any, str], value: Any) -> None:
+    section, spec, name = field
+    block = {"kind": kind_of(spec), name: value}
+    data = yaml.safe_load(FILE) | {section: block}
+    from tempfile import TemporaryDirectory
+
+    with TemporaryDirectory() as folder:
+        file = Path(folder) / "p.yaml"
+        file.write_text(yaml.safe_dump(data, allow_unicode=True), encoding="utf-8")
+        try:
+            load_config(file)
+        except ConfigError as error:
+            assert all(problem.line >= 1 for problem in error.problems)
