@@ -21,7 +21,7 @@ from pathlib import Path
 ROOT = Path(__file__).parent.parent
 QUICKSTART = ROOT / "pipelines" / "quickstart.yaml"
 QUESTIONS = {
-    "sample corpus": "Who founded the Tarnwick Tidal Cooperative?",
+    "sample corpus": "How much does the cooperative lend for a heat pump?",
     "benefits_pdf": "What is the deductible for emergency care?",
     "squad articles": "Which NFL team won Super Bowl 50?",
 }

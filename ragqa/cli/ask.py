@@ -29,7 +29,7 @@ def command(arguments: tuple[str, ...], folder: str | None, overrides: tuple[str
 
     \b
     Examples:
-      ragqa ask pipelines/quickstart.yaml "Who founded the Tarnwick Tidal Cooperative?"
+      ragqa ask pipelines/quickstart.yaml "How much does the cooperative lend for a heat pump?"
       ragqa ask --folder corpora/tarnwick/documents "How long is a lease on a Limpet M3?"
     """
     if len(arguments) != (1 if folder else 2):

@@ -29,7 +29,8 @@ embed:    {{kind: mean_pool, model: all-minilm-l6-v2}}
 # Where the index lives. It can be deleted at any time and built again.
 index:    {{kind: faiss, path: {index}}}
 
-# Meaning (dense) and words (lexical) together; the best top_k chunks go into the prompt.
+# Meaning (dense) and words (lexical) together; the best top_k chunks go into the prompt. The smallest generator reads
+# one passage better than several; give a stronger one 3 to 5.
 retrieve: {{kind: hybrid, top_k: {top_k}}}
 
 # How the model is asked: qa, chat, summarize, extract, or the path of a template of your own.
@@ -41,7 +42,7 @@ generate: {{kind: causal_lm, model: smollm2-135m-instruct, max_new_tokens: 96}}
 # Questions with known answers, for `ragqa eval`:
 # evaluate: {{kind: jsonl, path: questions.jsonl}}
 """
-TOP_K = 3
+TOP_K = 1
 
 
 @click.command("init")
