@@ -108,7 +108,7 @@ def table(header: list[str], rows: list[list[str]]) -> str:
     return "\n".join("| " + " | ".join(line) + " |" for line in lines)
 
 
-def main(runs: int = 5) -> None:
+def main(runs: int = 3) -> None:
     """Print every table."""
     indexed, answered = [], []
     with corpora() as folders, tempfile.TemporaryDirectory() as scratch:
