@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import socket
+import struct
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -177,6 +179,19 @@ def test_a_refusal_is_not_tried_again_and_never_shows_the_key(
 
 def test_an_answer_that_breaks_off_is_an_error_and_not_an_answer(endpoint: Endpoint) -> None:
     endpoint.replies = [says("half of", finish=None)]
+    with pytest.raises(ResourceError, match="broke off after 7 characters"):
+        ask(endpoint)
+    assert len(endpoint.requests) == 1
+
+
+def test_a_connection_reset_within_an_answer_is_an_error_and_not_an_answer(endpoint: Endpoint) -> None:
+    def reset(handler: BaseHTTPRequestHandler) -> None:
+        says("half of", finish=None)(handler)
+        handler.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        time.sleep(0.3)  # the piece arrives before the reset discards it
+        socket.close(handler.connection.detach())
+
+    endpoint.replies = [reset]
     with pytest.raises(ResourceError, match="broke off after 7 characters"):
         ask(endpoint)
     assert len(endpoint.requests) == 1

@@ -17,7 +17,6 @@ from ragqa.generate.deadline import DeadlinePassed, Emit, emitted
 from ragqa.records import Generation, Prompt
 
 try:
-    import httpx
     import openai
 except ImportError as missing:
     raise ModelError("generate.kind openai needs an extra: pip install 'ragqa[openai]'") from missing
@@ -89,7 +88,10 @@ class OpenAIEndpoint:
             if not text:
                 raise ResourceError(f"{self._where}: no answer within {self.spec.deadline:g} s") from None
             finish = "deadline"
-        except (httpx.HTTPError, openai.APIError) as error:
+        except openai.APIConnectionError as error:
+            if not text:
+                raise self._failure(error) from None
+        except openai.APIError as error:
             raise self._failure(error) from None
         if not finish:
             raise ResourceError(f"{self._where}: the answer broke off after {len(text)} characters")
