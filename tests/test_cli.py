@@ -183,6 +183,39 @@ def test_index_reports_rejected_and_skipped_files_and_exits_3(indexed: Path, tmp
 
 
 @offline
+def test_a_strict_run_over_a_broken_pdf_exits_3_and_keeps_nothing(indexed: Path, tmp_path: Path) -> None:
+    (tmp_path / "documents").mkdir()
+    (tmp_path / "pipeline.yaml").write_text(FILE, encoding="utf-8")
+    (tmp_path / "documents" / "good.txt").write_text("A good text.", encoding="utf-8")
+    (tmp_path / "documents" / "broken.pdf").write_bytes(b"%PDF-1.7\nnot really")
+    done = run("index", "pipeline.yaml", "--strict", cwd=tmp_path)
+    assert done.returncode == 3 and "1 of 2 files were rejected: broken.pdf: " in done.stderr
+    assert run("search", "pipeline.yaml", "text", cwd=tmp_path).returncode == 4
+
+
+@offline
+def test_names_and_texts_of_documents_cannot_steer_the_terminal(tmp_path: Path) -> None:
+    (tmp_path / "documents").mkdir()
+    (tmp_path / "pipeline.yaml").write_text(FILE, encoding="utf-8")
+    (tmp_path / "documents" / "red\x1b[31m.txt").write_text("A \x1b[2Kferry \u202ebackwards.", encoding="utf-8")
+    (tmp_path / "documents" / "two\nlines.jpg").write_bytes(b"x")
+    with open(os.fsencode(tmp_path / "documents") + b"/caf\xe9.txt", "wb") as file:
+        file.write(b"A ferry named in Latin-1.")
+    planned = run("plan", "pipeline.yaml", cwd=tmp_path)
+    done = run("index", "pipeline.yaml", cwd=tmp_path)
+    assert "skipped: two\\nlines.jpg: " in done.stderr
+    found = run("search", "pipeline.yaml", "ferry", cwd=tmp_path)
+    assert "red\\x1b[31m.txt" in found.stdout and "\\x1b[2Kferry \\u202ebackwards" in found.stdout
+    assert "caf\\xe9.txt" in found.stdout
+    shown = run("show", "red\x1b[31m.txt:0-8", "pipeline.yaml", cwd=tmp_path)
+    assert shown.returncode == 0, shown.stderr
+    for result in (planned, done, found, shown):
+        assert not {"\x1b", "\u202e"} & set(result.stdout + result.stderr)
+    hits = json.loads(run("search", "pipeline.yaml", "ferry", "--json", cwd=tmp_path).stdout)["hits"]
+    assert "red\x1b[31m.txt" in [hit["source"] for hit in hits]
+
+
+@offline
 def test_an_empty_and_a_missing_folder_exit_4_and_2(tmp_path: Path) -> None:
     (tmp_path / "pipeline.yaml").write_text(FILE, encoding="utf-8")
     missing = run("index", "pipeline.yaml", cwd=tmp_path)

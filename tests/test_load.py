@@ -294,11 +294,17 @@ def test_odd_names_are_read(tmp_path: Path, name: str) -> None:
     assert (document.source, document.title) == (name, name.removesuffix(".txt"))
 
 
-def test_a_name_that_is_not_utf8_is_rejected_under_a_printable_name(tmp_path: Path) -> None:
+def test_a_name_that_is_not_utf8_is_read_under_a_printable_name_unless_that_is_taken(tmp_path: Path) -> None:
     with open(os.fsencode(tmp_path) + b"/caf\xe9.txt", "wb") as file:
         file.write(b"words")
-    (status,) = FolderLoader([tmp_path]).scan().others
-    assert status == FileStatus("caf\\xe9.txt", "rejected", "its name is not UTF-8: rename it")
+    loader = FolderLoader([tmp_path])
+    document = loader.read(only(loader))
+    assert (document.source, document.title, document.text) == ("caf\\xe9.txt", "caf\\xe9", "words")
+    assert document.path == f"{tmp_path}/caf\\xe9.txt"
+    (tmp_path / "caf\\xe9.txt").write_text("others", encoding="utf-8")
+    scan = loader.scan()
+    assert loader.read(scan.files[0]).text == "others"
+    assert [status.status for status in scan.others] == ["rejected"] and "rename it" in scan.others[0].reason
 
 
 def test_the_same_bytes_have_one_document_id_under_every_name(tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ import pytest
 
 from ragqa import Pipeline
 from ragqa.config.specs import CustomSpec
-from ragqa.errors import ConfigError, ModelError, NothingUsableError, UsageError
+from ragqa.errors import ConfigError, ModelError, NothingUsableError, RejectedError, UsageError
 from ragqa.pipeline import refresh
 from ragqa.records import Answer
 from ragqa.stages import System
@@ -133,6 +133,15 @@ def test_counts_add_up_and_a_rejected_file_does_not_stop_the_others(folder: Path
     assert counts(report) == {"indexed": 3, "rejected": 1, "skipped": 1, "embedded": 3}
     assert len(report.statuses) == 5
     assert next(s for s in report.statuses if s.status == "rejected").reason
+
+
+def test_a_strict_run_keeps_nothing_when_a_file_is_rejected(folder: Path) -> None:
+    (folder / "documents" / "bad.txt").write_bytes(b"\x7fELF\0\0\0\x01" * 50)
+    with pytest.raises(RejectedError, match=r"1 of 4 files were rejected: bad\.txt: .*; index unchanged"):
+        pipeline(folder).index(strict=True)
+    assert not (folder / "index").exists() or not pipeline(folder).has_index()
+    (folder / "documents" / "bad.txt").unlink()
+    assert counts(pipeline(folder).index(strict=True)) == {"indexed": 3, "embedded": 3}
 
 
 def test_a_file_that_became_unusable_leaves_the_index(folder: Path) -> None:

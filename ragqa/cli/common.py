@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import unicodedata
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
@@ -22,6 +23,8 @@ file_argument = click.argument("file", metavar="FILE")
 set_option = click.option("--set", "overrides", multiple=True, metavar="SECTION.KEY=VALUE", help="Override a key.")
 json_option = click.option("--json", "as_json", is_flag=True, help="One JSON object on stdout and nothing else.")
 
+_DIRECTIONS = ("LRE", "RLE", "LRO", "RLO", "PDF", "LRI", "RLI", "FSI", "PDI")
+
 
 def pipeline_options(function: Callable[..., Any]) -> Callable[..., Any]:
     """Add FILE, --set and --json."""
@@ -31,6 +34,26 @@ def pipeline_options(function: Callable[..., Any]) -> Callable[..., Any]:
 def print_json(data: dict[str, Any]) -> None:
     """Print one JSON object."""
     click.echo(json.dumps(data, ensure_ascii=False))
+
+
+def escaped(text: str, keep: str = "") -> str:
+    """Return a document's name or text for a terminal: controls, line ends and marks of direction are escaped.
+
+    So no document can move the cursor, colour the output or forge a line.
+
+    :param keep: what is printed as it is all the same.
+    """
+    return "".join(c if c in keep or not _moves(c) else c.encode("unicode_escape").decode() for c in text)
+
+
+def _moves(character: str) -> bool:
+    directs = unicodedata.bidirectional(character) in _DIRECTIONS
+    return directs or unicodedata.category(character) in ("Cc", "Cs", "Zl", "Zp")
+
+
+def one_line(text: str) -> str:
+    """Return a passage for one line of a terminal."""
+    return escaped(" ".join(text.split()))
 
 
 def hit_json(hit: Hit) -> dict[str, Any]:
@@ -86,14 +109,14 @@ def _print_sources(answer: Answer) -> None:
     for number, citation in enumerate(answer.citations, start=1):
         page = f" (page {citation.page})" if citation.page else ""
         click.echo(f"  [{number}] {citation_name(citation)}{page}")
-        click.echo(f"      {' '.join(citation.text.split())}")
+        click.echo(f"      {one_line(citation.text)}")
 
 
 def citation_name(citation: Citation) -> str:
     """Return what `ragqa show` takes: the path (relative where the file is below the working folder) and the span."""
     path = Path(citation.path)
     shown = os.path.relpath(path) if path.is_relative_to(Path.cwd()) else str(path)
-    return f"{shown}:{citation.start}-{citation.end}"
+    return f"{escaped(shown)}:{citation.start}-{citation.end}"
 
 
 @contextmanager
@@ -123,4 +146,4 @@ def print_statuses(report: IndexReport) -> None:
     """Name on stderr each file that is not in the index, and why."""
     for entry in report.statuses:
         if entry.status in ("rejected", "skipped"):
-            click.echo(f"{entry.status}: {entry.source}: {entry.reason}", err=True)
+            click.echo(escaped(f"{entry.status}: {entry.source}: {entry.reason}"), err=True)

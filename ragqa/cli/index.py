@@ -17,7 +17,8 @@ if TYPE_CHECKING:
 @click.command("index")
 @pipeline_options
 @click.option("--rebuild", is_flag=True, help="Index everything again; until that is done, the old index answers.")
-def command(file: str, overrides: tuple[str, ...], as_json: bool, rebuild: bool) -> None:
+@click.option("--strict", is_flag=True, help="Commit nothing when a file is rejected.")
+def command(file: str, overrides: tuple[str, ...], as_json: bool, rebuild: bool, strict: bool) -> None:
     """Bring the index up to date with its documents; only what is new is embedded.
 
     Exit code 3 says that some files were rejected; they are named on stderr.
@@ -30,7 +31,7 @@ def command(file: str, overrides: tuple[str, ...], as_json: bool, rebuild: bool)
     pipeline = Pipeline.from_file(file, overrides)
     try:
         with progress_bar() as progress:
-            report = pipeline.index(rebuild=rebuild, progress=progress)
+            report = pipeline.index(rebuild=rebuild, strict=strict, progress=progress)
     except KeyboardInterrupt:
         click.echo("ragqa: interrupted; what was committed is kept, and the next run goes on from there", err=True)
         sys.exit(130)

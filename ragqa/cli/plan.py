@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from ragqa.cli.common import pipeline_options, print_json
+from ragqa.cli.common import escaped, pipeline_options, print_json
 from ragqa.pipeline import Pipeline
 
 if TYPE_CHECKING:
@@ -29,14 +29,15 @@ def command(file: str, overrides: tuple[str, ...], as_json: bool) -> None:
         return
     rejected = {entry.source: entry.reason for entry in preview.rejected}
     for reading in preview.plan.read:
-        source = reading.file.source
-        click.echo(
-            f"reject  {source}: {rejected[source]}" if source in rejected else f"read    {source}: {reading.reason}"
+        reason = rejected.get(reading.file.source)
+        what = (
+            f"reject  {reading.file.source}: {reason}" if reason else f"read    {reading.file.source}: {reading.reason}"
         )
+        click.echo(escaped(what))
     for source in preview.plan.removed:
-        click.echo(f"remove  {source}: no longer there")
+        click.echo(escaped(f"remove  {source}: no longer there"))
     for entry in preview.plan.others:
-        click.echo(f"{entry.status:8}{entry.source}: {entry.reason}")
+        click.echo(escaped(f"{entry.status:8}{entry.source}: {entry.reason}"))
     click.echo(
         f"{len(preview.plan.read)} files to read, {len(preview.plan.unchanged)} unchanged, "
         f"{len(preview.plan.removed)} to remove; {preview.chunks:,} chunks, {preview.to_embed:,} of them to embed."

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from ragqa.cli.common import hit_json, pipeline_options, print_json, warn_of_changes
+from ragqa.cli.common import escaped, hit_json, one_line, pipeline_options, print_json, warn_of_changes
 from ragqa.pipeline import Pipeline
 
 
@@ -28,7 +28,9 @@ def command(file: str, overrides: tuple[str, ...], as_json: bool, question: str,
     for number, hit in enumerate(hits, start=1):
         scores = "  ".join(f"{name} {score:.3f}" for name, score in hit.scores.items())
         page = f", page {hit.chunk.page}" if hit.chunk.page else ""
-        click.echo(f"[{number}] {hit.score:.3f}  {hit.source}{page} [{hit.chunk.start}:{hit.chunk.end}]  {scores}")
-        click.echo("    " + " ".join(hit.chunk.text.split()))
+        click.echo(
+            f"[{number}] {hit.score:.3f}  {escaped(hit.source)}{page} [{hit.chunk.start}:{hit.chunk.end}]  {scores}"
+        )
+        click.echo("    " + one_line(hit.chunk.text))
     if not hits:
         click.echo("No passage found.")

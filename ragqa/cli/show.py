@@ -7,12 +7,13 @@ from pathlib import Path
 
 import click
 
-from ragqa.cli.common import json_option, print_json
+from ragqa.cli.common import escaped, json_option, print_json
 from ragqa.errors import UsageError
 from ragqa.pipeline import Pipeline
 from ragqa.records import Document
 
 _CITATION = re.compile(r"(?P<path>.+):(?P<start>\d+)-(?P<end>\d+)", re.DOTALL)
+_LINES = "\r\n\t"
 
 
 @click.command("show")
@@ -27,8 +28,8 @@ def command(citation: str, file: str | None, around: int, as_json: bool) -> None
 
     \b
     Examples:
-      ragqa show corpora/tarnwick/documents/reports/annual-report-2024.pdf:120-180
-      ragqa show reports/annual-report-2024.pdf:120-180 pipelines/quickstart.yaml
+      ragqa show corpora/tarnwick/documents/reports/members-benefit-guide.pdf:756-868
+      ragqa show reports/members-benefit-guide.pdf:756-868 pipelines/quickstart.yaml
     """
     match = _CITATION.fullmatch(citation)
     if match is None:
@@ -45,8 +46,9 @@ def command(citation: str, file: str | None, around: int, as_json: bool) -> None
         print_json({**named, "text": text, "before": before, "after": after})
         return
     where = f", page {page}" if page else ""
-    click.echo(f"{document.source}{where}, characters {start:,} to {end:,} of {len(document.text):,}\n")
-    click.echo(f"{before}{click.style(f'>>>{text}<<<', bold=True)}{after}")
+    click.echo(f"{escaped(document.source)}{where}, characters {start:,} to {end:,} of {len(document.text):,}\n")
+    marked = click.style(f">>>{escaped(text, _LINES)}<<<", bold=True)
+    click.echo(f"{escaped(before, _LINES)}{marked}{escaped(after, _LINES)}")
 
 
 def _read(path: str) -> Document:

@@ -62,7 +62,7 @@ class FolderLoader:
     as if it were not there; every other file ends up in the scan. Symbolic links are listed and never followed,
     except that a path given here may itself be one. Globs apply within folders: a file that is named is read.
     A hidden file that is named is listed as skipped. A source is the path relative to its folder; with several paths
-    the folder's name stands in front.
+    the folder's name stands in front. Bytes of a name that are not UTF-8 stand in it as backslash escapes.
 
     :raises UsageError: no path; one that does not exist; two that end in the same name; a bad glob.
     """
@@ -142,8 +142,8 @@ class FolderLoader:
                 return FileStatus(name, "skipped", "hidden: its name begins with a dot")
             if media_type is None:
                 return FileStatus(name, "skipped", f"unsupported type {_printable(suffix) or '(no suffix)'}")
-            if name != source:
-                raise RejectedError("its name is not UTF-8: rename it")
+            if name != source and os.path.lexists(_printable(path)):
+                raise RejectedError("its name is not UTF-8, and another file is called as it is shown: rename it")
             with _opened(path) as stream:
                 size = self._usable_size(stream)
                 sha256 = hashlib.file_digest(stream, "sha256").hexdigest()
@@ -151,7 +151,7 @@ class FolderLoader:
             return FileStatus(name, "rejected", _unreadable(error))
         except RejectedError as error:
             return FileStatus(name, "rejected", str(error))
-        return SourceFile(source, path, sha256, size, media_type)
+        return SourceFile(name, path, sha256, size, media_type)
 
     def _usable_size(self, stream: io.BufferedReader) -> int:
         size = os.fstat(stream.fileno()).st_size
@@ -174,12 +174,12 @@ class FolderLoader:
         return Document(
             id=file.document_id,
             source=file.source,
-            path=file.path,
+            path=_printable(file.path),
             sha256=file.sha256,
             media_type=file.media_type,
             encoding=encoding,
             text=extracted.text,
-            title=extracted.title or PurePath(file.path).stem,
+            title=extracted.title or PurePath(file.source).stem,
             extractor=self.extractor(file.media_type),
             page_starts=extracted.page_starts,
             metadata=extracted.metadata,

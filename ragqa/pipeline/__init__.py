@@ -79,11 +79,15 @@ class Pipeline(Parts):
         with self._open(self._identity) as reader:
             return preview(self._plan(reader), self.loader, self.splitter, reader.has_vector)
 
-    def index(self, *, rebuild: bool = False, progress: Progress = lambda done, total: None) -> IndexReport:
+    def index(
+        self, *, rebuild: bool = False, strict: bool = False, progress: Progress = lambda done, total: None
+    ) -> IndexReport:
         """Bring the index up to date with the folder; embeds only what was never embedded before.
 
         :param rebuild: index everything again; until that is done, the old index answers.
+        :param strict: one rejected file ends the run, and nothing of it is kept.
         :raises NothingUsableError: no file could be used; an old index is kept as it is.
+        :raises RejectedError: a file was rejected, and `strict` was asked for.
         :raises ModelError: the index was built by another embedder or splitter.
         :raises LockedError: another process writes this index.
         """
@@ -98,7 +102,7 @@ class Pipeline(Parts):
         path = Path(self.config.index.path)
         with IndexWriter(path, self._identity, dim=self.embedder.dim, rebuild=rebuild) as writer:
             plan = make_plan(scan, writer.sources(), writer.extractors(), self.loader)
-            report = Refresh(self.loader, self.splitter, self.embedder, writer, progress).run(plan)
+            report = Refresh(self.loader, self.splitter, self.embedder, writer, progress, strict=strict).run(plan)
         report.seconds = time.perf_counter() - started
         return report
 

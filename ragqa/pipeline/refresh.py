@@ -136,13 +136,22 @@ class Refresh:
     """One run over a plan: reads, splits, embeds what was never embedded, and commits."""
 
     def __init__(
-        self, loader: Loader, splitter: Splitter, embedder: Embedder, writer: IndexWriter, progress: Progress
+        self,
+        loader: Loader,
+        splitter: Splitter,
+        embedder: Embedder,
+        writer: IndexWriter,
+        progress: Progress,
+        *,
+        strict: bool = False,
     ) -> None:
         self._loader = loader
         self._splitter = splitter
         self._embedder = embedder
         self._writer = writer
         self._progress = progress
+        self._at_once = strict or writer.rebuilding
+        self._strict = strict
         self._parsed: set[str] = set()
         self._pending: list[tuple[Document, list[Chunk]]] = []
         self._sources: dict[str, str | None] = {}
@@ -153,15 +162,18 @@ class Refresh:
         """Do what the plan says. What was committed before an error or an interruption stays.
 
         :raises NothingUsableError: no file could be used; the index is as it was.
+        :raises RejectedError: a file was rejected in a strict run, before anything was embedded; likewise.
         """
         report = self._report
         report.statuses += [*plan.others, *(FileStatus(file.source, "unchanged") for file in plan.unchanged)]
         self._all_bytes = sum(reading.file.size for reading in plan.read)
         for reading in plan.read:
             self._take(reading)
-            if not self._writer.rebuilding and sum(len(chunks) for _, chunks in self._pending) >= COMMIT_CHUNKS:
+            if not self._at_once and sum(len(chunks) for _, chunks in self._pending) >= COMMIT_CHUNKS:
                 self._commit()
         self._refuse_nothing()
+        if self._strict:
+            self._refuse_rejected()
         self._sources |= dict.fromkeys(plan.removed)
         self._sources |= {entry.source: None for entry in report.statuses if entry.status == "rejected"}
         self._commit()
@@ -188,9 +200,20 @@ class Refresh:
         report = self._report
         if report.count("indexed") + report.count("unchanged"):
             return
-        reasons = [f"{s.source}: {s.reason}" for s in report.statuses if s.status == "rejected"]
-        shown = "; ".join(reasons[:5]) + ("; ..." if len(reasons) > 5 else "")
-        raise NothingUsableError(f"none of {len(report.statuses)} files could be used: {shown}; index unchanged")
+        raise NothingUsableError(
+            f"none of {len(report.statuses)} files could be used: {self._reasons()}; index unchanged"
+        )
+
+    def _refuse_rejected(self) -> None:
+        rejected = self._report.count("rejected")
+        if rejected:
+            what = f"{rejected} of {len(self._report.statuses)} files were rejected"
+            raise RejectedError(f"{what}: {self._reasons()}; index unchanged, because the run is strict")
+
+    def _reasons(self) -> str:
+        """Return why files were rejected: the first five of them."""
+        reasons = [f"{entry.source}: {entry.reason}" for entry in self._report.statuses if entry.status == "rejected"]
+        return "; ".join(reasons[:5]) + ("; ..." if len(reasons) > 5 else "")
 
     def _commit(self) -> None:
         """Publish what is pending; sources that did not change cost nothing."""
