@@ -137,10 +137,15 @@ def test_a_changed_folder_is_a_warning_and_a_plan_lists_it(indexed: Path, tmp_pa
 
 
 @offline
-def test_a_folder_is_asked_without_a_file_and_nothing_is_written_into_it(indexed: Path, tmp_path: Path) -> None:
+def test_a_folder_is_asked_without_a_file_and_nothing_is_written_into_it(
+    indexed: Path, tmp_path: Path, request: pytest.FixtureRequest
+) -> None:
     from ragqa import models
 
     (tmp_path / "models").symlink_to(models.cache_dir() / "models")
+    broken = indexed / "documents" / "broken.pdf"
+    broken.write_bytes(b"%PDF-1.7\nnot really")
+    request.addfinalizer(broken.unlink)
     before = sorted((indexed / "documents").rglob("*"))
     question = "How many megawatts does the turbine make?"
     for _ in range(2):
@@ -149,8 +154,18 @@ def test_a_folder_is_asked_without_a_file_and_nothing_is_written_into_it(indexed
         answer = json.loads(asked.stdout)
         assert answer["text"] and answer["citations"]
         assert answer["hits"][0]["source"] == "turbine.txt"
+        assert asked.stderr.count("broken.pdf") == 1
     assert sorted((indexed / "documents").rglob("*")) == before
     assert (tmp_path / "folders").is_dir()
+
+
+def test_an_empty_question_is_refused_before_the_folder_is_indexed(tmp_path: Path) -> None:
+    (tmp_path / "documents").mkdir()
+    (tmp_path / "documents" / "a.txt").write_text("A text.", encoding="utf-8")
+    asked = run("ask", "--folder", "documents", " ", cwd=tmp_path, RAGQA_CACHE=str(tmp_path / "cache"))
+    assert (asked.returncode, asked.stdout) == (2, "")
+    assert asked.stderr == "ragqa: error: the question is empty: write at least one word\n"
+    assert not (tmp_path / "cache" / "folders").exists()
 
 
 @offline

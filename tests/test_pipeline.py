@@ -135,6 +135,23 @@ def test_counts_add_up_and_a_rejected_file_does_not_stop_the_others(folder: Path
     assert next(s for s in report.statuses if s.status == "rejected").reason
 
 
+def test_a_rejected_file_is_tried_again_but_is_not_a_change(folder: Path) -> None:
+    bad = folder / "documents" / "bad.txt"
+    bad.write_bytes(b"\x7fELF\0\0\0\x01" * 50)
+    (status,) = [s for s in pipeline(folder).index().statuses if s.status == "rejected"]
+    changes = pipeline(folder).changes()
+    assert changes.is_empty
+    assert [(r.file.source, r.reason) for r in changes.read] == [
+        ("bad.txt", f"rejected by the last run: {status.reason}")
+    ]
+    assert counts(pipeline(folder).index()) == {"unchanged": 3, "rejected": 1}
+    bad.write_bytes(b"\x7fELF\0\0\0\x02" * 50)
+    assert [r.reason for r in pipeline(folder).changes().changed] == ["new"]
+    bad.write_text("A bad berth has no master.", encoding="utf-8")
+    assert counts(pipeline(folder).index()) == {"indexed": 1, "unchanged": 3, "embedded": 1}
+    assert pipeline(folder).changes().read == ()
+
+
 def test_a_strict_run_keeps_nothing_when_a_file_is_rejected(folder: Path) -> None:
     (folder / "documents" / "bad.txt").write_bytes(b"\x7fELF\0\0\0\x01" * 50)
     with pytest.raises(RejectedError, match=r"1 of 4 files were rejected: bad\.txt: .*; index unchanged"):

@@ -6,6 +6,7 @@ import click
 
 from ragqa.cli.common import (
     answer_json,
+    escaped,
     json_option,
     print_json,
     print_statuses,
@@ -15,6 +16,7 @@ from ragqa.cli.common import (
     warn_of_changes,
 )
 from ragqa.pipeline import Pipeline
+from ragqa.retrieve import check_question
 
 
 @click.command("ask")
@@ -36,6 +38,7 @@ def command(arguments: tuple[str, ...], folder: str | None, overrides: tuple[str
         given = "--folder DIR takes one argument, QUESTION" if folder else "give FILE and QUESTION, or --folder DIR"
         raise click.UsageError(f"{given}; got {len(arguments)} (quote the question)")
     question = arguments[-1]
+    check_question(question)
     if folder:
         pipeline = Pipeline.from_folder(folder, overrides)
         refresh(pipeline)
@@ -49,8 +52,10 @@ def command(arguments: tuple[str, ...], folder: str | None, overrides: tuple[str
 
 
 def refresh(pipeline: Pipeline) -> None:
-    """Index what changed; a folder that did not change is not locked."""
-    if pipeline.has_index() and pipeline.changes().is_empty:
+    """Index what changed; a folder that did not change is not locked, and its rejected files are only named again."""
+    if pipeline.has_index() and (plan := pipeline.changes()).is_empty:
+        for reading in plan.read:
+            click.echo(escaped(f"{reading.file.source}: {reading.reason}"), err=True)
         return
     with progress_bar() as progress:
         print_statuses(pipeline.index(progress=progress))

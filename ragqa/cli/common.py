@@ -137,7 +137,7 @@ def warn_of_changes(pipeline: Pipeline) -> None:
     """Say on stderr when the folder is no longer what was indexed."""
     plan = pipeline.changes()
     if not plan.is_empty:
-        what = f"{len(plan.read)} files are new or changed, {len(plan.removed)} are gone"
+        what = f"{len(plan.changed)} files are new or changed, {len(plan.removed)} are gone"
         command = f"ragqa index {os.path.relpath(pipeline.config.file)}"
         click.echo(f"warning: the folder changed since it was indexed ({what}): run `{command}`", err=True)
 

@@ -141,6 +141,10 @@ class IndexReader:
         """Return the extractor of every document by id."""
         return dict(self._db.execute(f"SELECT id, extractor FROM document WHERE {_ALIVE}", {"g": self.generation}))
 
+    def rejected(self) -> dict[str, tuple[str, str]]:
+        """Return (document id, reason) by source of the files that the last run could not use."""
+        return store.rejected(self._db)
+
     def has_vector(self, chunk: Chunk) -> bool:
         """Tell whether the text of a chunk was embedded before."""
         return store.find_vector(self._db, store.vector_key(chunk)) is not None

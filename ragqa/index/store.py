@@ -96,6 +96,12 @@ def identity(connection: sqlite3.Connection) -> dict[str, str]:
     return stored
 
 
+def rejected(connection: sqlite3.Connection) -> dict[str, tuple[str, str]]:
+    """Return (document id, reason) by source of the files that the last run could not use."""
+    row = connection.execute("SELECT value FROM meta WHERE key = 'rejected'").fetchone()
+    return {source: (id, reason) for source, (id, reason) in json.loads(row[0]).items()} if row else {}
+
+
 def vector_key(chunk: Chunk) -> str:
     """Return the SHA-256 of what is embedded; with the index's identity it names the vector."""
     return hashlib.sha256(chunk.indexed_text.encode("utf-8", "surrogatepass")).hexdigest()

@@ -141,6 +141,16 @@ class IndexWriter:
         self._db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
         return generation
 
+    def note_rejected(self, rejected: Mapping[str, tuple[str, str]]) -> None:
+        """Remember the files that a run could not use: (document id, reason) by source. No answer depends on it."""
+        if rejected != store.rejected(self._db):
+            value = json.dumps(rejected, sort_keys=True)
+            self._db.execute("INSERT OR REPLACE INTO meta VALUES ('rejected', ?)", (value,))
+
+    def rejected(self) -> dict[str, tuple[str, str]]:
+        """Return what `note_rejected` was last given."""
+        return store.rejected(self._db)
+
     def _roll_back(self) -> None:
         if self._db.in_transaction:
             self._db.execute("ROLLBACK")

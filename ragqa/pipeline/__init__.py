@@ -101,7 +101,7 @@ class Pipeline(Parts):
             raise NothingUsableError(f"no documents found under {where} ({len(scan.others)} files, none usable)")
         path = Path(self.config.index.path)
         with IndexWriter(path, self._identity, dim=self.embedder.dim, rebuild=rebuild) as writer:
-            plan = make_plan(scan, writer.sources(), writer.extractors(), self.loader)
+            plan = make_plan(scan, writer, self.loader)
             report = Refresh(self.loader, self.splitter, self.embedder, writer, progress, strict=strict).run(plan)
         report.seconds = time.perf_counter() - started
         return report
@@ -206,8 +206,7 @@ class Pipeline(Parts):
     def _plan(self, reader: IndexReader | None) -> Plan:
         from ragqa.pipeline.refresh import make_plan
 
-        known, extractors = (reader.sources(), reader.extractors()) if reader else ({}, {})
-        return make_plan(self.loader.scan(), known, extractors, self.loader)
+        return make_plan(self.loader.scan(), reader, self.loader)
 
     def _locate(self, source: str) -> str:
         """Return the absolute path of a source: with several roots, its first part names the root."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 
@@ -29,11 +29,16 @@ Progress = Callable[[int, int], None]
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """A file to take in, and why. `parse` is False where only its name is new: its content is known."""
+    """A file to take in, and why.
+
+    `parse` is False where only its name is new: its content is known. `retry` is True where the same bytes were
+    rejected in the last run.
+    """
 
     file: SourceFile
     reason: str
     parse: bool = True
+    retry: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,9 +51,14 @@ class Plan:
     others: tuple[FileStatus, ...]
 
     @property
+    def changed(self) -> tuple[Reading, ...]:
+        """Return the files that are new or changed since the last run; those that it rejected are neither."""
+        return tuple(reading for reading in self.read if not reading.retry)
+
+    @property
     def is_empty(self) -> bool:
-        """Tell whether the index is up to date."""
-        return not self.read and not self.removed
+        """Tell whether the folder is as the last run found it."""
+        return not self.changed and not self.removed
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,12 +88,24 @@ class IndexReport:
         return sum(entry.status == status for entry in self.statuses)
 
 
-def make_plan(scan: Scan, known: Mapping[str, str], extractors: Mapping[str, str], loader: Loader) -> Plan:
-    """Compare a folder with an index.
+class Indexed(Protocol):
+    """What an index says of the files that it was built from."""
 
-    :param known: document id by source, as indexed.
-    :param extractors: extractor by document id, as indexed.
-    """
+    def sources(self) -> Mapping[str, str]:
+        """Return the document id of every source."""
+
+    def extractors(self) -> Mapping[str, str]:
+        """Return the extractor of every document by id."""
+
+    def rejected(self) -> Mapping[str, tuple[str, str]]:
+        """Return (document id, reason) by source of the files that the last run could not use."""
+
+
+def make_plan(scan: Scan, indexed: Indexed | None, loader: Loader) -> Plan:
+    """Compare a folder with an index, or with nothing where there is none yet."""
+    known = indexed.sources() if indexed else {}
+    extractors = indexed.extractors() if indexed else {}
+    rejected = indexed.rejected() if indexed else {}
     read: list[Reading] = []
     unchanged: list[SourceFile] = []
     first = _first_sources((file.source, file.document_id) for file in scan.files)
@@ -91,7 +113,10 @@ def make_plan(scan: Scan, known: Mapping[str, str], extractors: Mapping[str, str
     for file in scan.files:
         extractor = loader.extractor(file.media_type)
         before = extractors.get(file.document_id)
-        if before is None:
+        failed, why = rejected.get(file.source, ("", ""))
+        if failed == file.document_id:
+            read.append(Reading(file, f"rejected by the last run: {why}", retry=True))
+        elif before is None:
             read.append(Reading(file, "changed" if file.source in known else "new"))
         elif before != extractor:
             read.append(Reading(file, f"extractor {before} is now {extractor}"))
@@ -177,6 +202,7 @@ class Refresh:
         self._sources |= dict.fromkeys(plan.removed)
         self._sources |= {entry.source: None for entry in report.statuses if entry.status == "rejected"}
         self._commit()
+        self._note_rejected(plan)
         report.removed = len(plan.removed)
         report.generation, report.chunks = self._writer.generation, self._writer.chunks
         return report
@@ -195,6 +221,11 @@ class Refresh:
             self._report.statuses.append(FileStatus(file.source, "indexed"))
         except RejectedError as error:
             self._report.statuses.append(FileStatus(file.source, "rejected", str(error)))
+
+    def _note_rejected(self, plan: Plan) -> None:
+        reasons = {entry.source: entry.reason for entry in self._report.statuses if entry.status == "rejected"}
+        files = (reading.file for reading in plan.read if reading.file.source in reasons)
+        self._writer.note_rejected({file.source: (file.document_id, reasons[file.source]) for file in files})
 
     def _refuse_nothing(self) -> None:
         report = self._report
