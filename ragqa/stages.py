@@ -74,6 +74,11 @@ class Embedder(Protocol):
         """Return everything a vector depends on besides its text, field by field."""
         ...
 
+    @property
+    def recorded(self) -> dict[str, str]:
+        """Return what is worth knowing of the vectors' making and does not change them: dtype, engine."""
+        ...
+
     def count(self, text: str) -> int:
         """Return the number of tokens of `text`, special tokens left out."""
         ...
@@ -103,16 +108,16 @@ class Searcher(Protocol):
         """Return the number of the commit that is being read."""
         ...
 
-    def dense(self, vector: Vectors, k: int) -> list[tuple[int, float]]:
-        """Return up to k `(row, inner product)`, best first."""
+    def dense(self, vector: Vectors, k: int) -> list[tuple[str, float]]:
+        """Return up to k `(chunk id, inner product)`, best first; ties by chunk id."""
         ...
 
-    def lexical(self, question: str, k: int) -> list[tuple[int, float]]:
-        """Return up to k `(row, BM25)`, best first; higher is better."""
+    def lexical(self, question: str, k: int) -> list[tuple[str, float]]:
+        """Return up to k `(chunk id, BM25)`, best first; higher is better; ties by chunk id."""
         ...
 
-    def hits(self, rows: Sequence[tuple[int, float, dict[str, float]]]) -> list[Hit]:
-        """Return the hits of `(row, score, scores)`, in the order given."""
+    def hits(self, ranked: Sequence[tuple[str, float, dict[str, float]]]) -> list[Hit]:
+        """Return the hits of `(chunk id, score, scores)`, in the order given."""
         ...
 
 

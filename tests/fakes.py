@@ -24,6 +24,7 @@ class WordEmbedder:
         self.window = window
         self.embedded: list[str] = []
         self.identity = {"weights": "words", "dim": str(self.dim)}
+        self.recorded = {"engine": "words"}
 
     def load(self) -> None:
         """Have nothing to load."""

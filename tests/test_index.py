@@ -26,13 +26,19 @@ def entry(text: str, **fields: object) -> Entry:
         end = start + len(line.rstrip("\n"))
         chunks.append(Chunk(f"{doc.id[:8]}-{number}", doc.id, start, end, text[start:end], doc.title))
         start += len(line)
-    return Entry(doc, chunks, EMBEDDER.embed_passages([c.indexed_text for c in chunks]))
+    return Entry(doc, chunks)
+
+
+def commit(writer: IndexWriter, entries: Sequence[Entry], sources: dict[str, str | None]) -> int:
+    texts = writer.missing([chunk for e in entries for chunk in e.chunks])
+    writer.check_embedder(EMBEDDER.embed_passages)
+    return writer.commit(entries, dict(zip(texts, EMBEDDER.embed_passages(texts), strict=True)), sources)
 
 
 def write(path: Path, *entries: Entry, identity: dict[str, str] = IDENTITY, removed: Sequence[str] = ()) -> int:
-    with IndexWriter(path, identity, dim=EMBEDDER.dim) as writer:
+    with IndexWriter(path, identity) as writer:
         sources: dict[str, str | None] = {e.document.source: e.document.id for e in entries}
-        return writer.commit(entries, {**sources, **dict.fromkeys(removed)})
+        return commit(writer, entries, {**sources, **dict.fromkeys(removed)})
 
 
 def best(path: Path, question: str, how: str = "dense", **options: object) -> list[str]:
@@ -63,21 +69,21 @@ def test_lexical_search_stems_and_treats_operators_as_words(path: Path) -> None:
 
 
 def test_a_removed_source_disappears_and_a_second_name_keeps_the_document(path: Path) -> None:
-    with IndexWriter(path, IDENTITY, dim=EMBEDDER.dim) as writer:
+    with IndexWriter(path, IDENTITY) as writer:
         known = writer.sources()
-        writer.commit([], {"copy.txt": known["b.txt"]})
-        writer.commit([], {"b.txt": None})
+        commit(writer, [], {"copy.txt": known["b.txt"]})
+        commit(writer, [], {"b.txt": None})
     assert best(path, "green quay")[0] == "green quay"
-    with IndexWriter(path, IDENTITY, dim=EMBEDDER.dim) as writer:
-        writer.commit([], {"copy.txt": None})
+    with IndexWriter(path, IDENTITY) as writer:
+        commit(writer, [], {"copy.txt": None})
         assert writer.chunks == 2
     assert "green quay" not in best(path, "green quay")
     assert best(path, "green", "lexical") == []
 
 
 def test_the_first_of_several_sources_is_cited(path: Path) -> None:
-    with IndexWriter(path, IDENTITY, dim=EMBEDDER.dim) as writer:
-        writer.commit([], {"0-first.txt": writer.sources()["b.txt"]})
+    with IndexWriter(path, IDENTITY) as writer:
+        commit(writer, [], {"0-first.txt": writer.sources()["b.txt"]})
     with IndexReader(path, {}, locate=lambda source: f"/root/{source}") as reader:
         (row, score), *_ = reader.lexical("green", 1)
         hit = reader.hits([(row, score, {})])[0]
@@ -85,10 +91,9 @@ def test_the_first_of_several_sources_is_cited(path: Path) -> None:
 
 
 def test_stored_vectors_are_found_by_their_text_and_only_by_it(path: Path) -> None:
-    with IndexWriter(path, IDENTITY, dim=EMBEDDER.dim) as writer:
-        known, new = writer.vectors([Chunk("x", "d", 0, 9, "blue turbine"), Chunk("y", "d", 0, 3, "never seen")])
-    assert new is None
-    np.testing.assert_array_equal(known, EMBEDDER.embed_passages(["blue turbine"])[0])
+    with IndexWriter(path, IDENTITY) as writer:
+        chunks = [Chunk(str(i), "d", 0, len(t), t) for i, t in enumerate(["blue turbine", "never seen", "never seen"])]
+        assert writer.missing(chunks) == ["never seen"]
 
 
 def test_a_reader_keeps_its_generation_while_a_writer_commits(path: Path) -> None:
@@ -102,7 +107,7 @@ def test_a_reader_keeps_its_generation_while_a_writer_commits(path: Path) -> Non
 
 
 def test_an_exception_before_the_commit_leaves_the_index_as_it_was(path: Path) -> None:
-    with pytest.raises(RuntimeError), IndexWriter(path, IDENTITY, dim=EMBEDDER.dim):
+    with pytest.raises(RuntimeError), IndexWriter(path, IDENTITY):
         raise RuntimeError
     assert best(path, "red ferry")[0] == "red ferry"
 
@@ -111,25 +116,25 @@ def test_another_embedder_or_splitter_is_refused_with_both_values(path: Path) ->
     for field in ("weights", "splitter"):
         other = IDENTITY | {field: "other"}
         with pytest.raises(ModelError, match=rf"built with {field} .1, this pipeline has other: .*--rebuild"):
-            IndexWriter(path, other, dim=EMBEDDER.dim)
+            IndexWriter(path, other)
         with pytest.raises(ModelError, match="this pipeline has other"):
             IndexReader(path, other)
 
 
 def test_a_rebuild_replaces_everything_in_its_first_commit_and_nothing_before(path: Path) -> None:
     other = IDENTITY | {"weights": "w2"}
-    with IndexWriter(path, other, dim=EMBEDDER.dim, rebuild=True) as writer:
+    with IndexWriter(path, other, rebuild=True) as writer:
         assert writer.sources() == {}
         assert best(path, "red ferry")[0] == "red ferry"
         fresh = entry("new text", source="n.txt")
-        writer.commit([fresh], {"n.txt": fresh.document.id})
+        commit(writer, [fresh], {"n.txt": fresh.document.id})
     with IndexReader(path, other) as reader:
         assert list(reader.sources()) == ["n.txt"]
 
 
 def test_a_first_run_that_was_interrupted_leaves_no_index_and_no_identity(tmp_path: Path) -> None:
     folder = tmp_path / "index"
-    IndexWriter(folder, IDENTITY, dim=EMBEDDER.dim).close()
+    IndexWriter(folder, IDENTITY).close()
     with pytest.raises(NothingUsableError, match="interrupted"):
         IndexReader(folder, {})
     write(folder, entry("red ferry"), identity=IDENTITY | {"weights": "w2"})
@@ -140,14 +145,14 @@ def test_a_first_run_that_was_interrupted_leaves_no_index_and_no_identity(tmp_pa
 def test_a_second_writer_is_turned_away_with_the_holder_named(path: Path) -> None:
     program = (
         "import sys; from pathlib import Path; from ragqa.index import IndexWriter\n"
-        f"w = IndexWriter(Path({str(path)!r}), {IDENTITY!r}, dim={EMBEDDER.dim}); print('held', flush=True); sys.stdin.read()"
+        f"w = IndexWriter(Path({str(path)!r}), {IDENTITY!r}); print('held', flush=True); sys.stdin.read()"
     )
     with subprocess.Popen(
         [sys.executable, "-c", program], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
     ) as holder:
         assert holder.stdout is not None and holder.stdout.readline() == "held\n"
         with pytest.raises(LockedError, match=rf"locked by pid {holder.pid} since"):
-            IndexWriter(path, IDENTITY, dim=EMBEDDER.dim)
+            IndexWriter(path, IDENTITY)
         holder.kill()
     write(path, entry("yellow buoy", source="c.txt"))
 
@@ -185,7 +190,7 @@ def test_the_document_comes_back_as_it_went_in(path: Path) -> None:
 
 def test_a_missing_segment_is_told_apart_from_an_empty_result(path: Path) -> None:
     next((path / "seg").glob("*.f32")).unlink()
-    with pytest.raises(IndexCorruptError, match="missing: run `ragqa index"):
+    with pytest.raises(IndexCorruptError, match="missing: run `ragqa doctor FILE --repair"):
         IndexReader(path, {})
 
 
@@ -200,14 +205,14 @@ def test_a_file_that_is_no_index_and_a_newer_format_are_refused_untouched(path: 
     with sqlite3.connect(path / "ragqa.db") as db:
         db.execute("PRAGMA user_version = 99")
     db.close()
-    with pytest.raises(IndexCorruptError, match="format 99; this ragqa reads up to"):
+    with pytest.raises(IndexCorruptError, match="format 99; this ragqa reads 2: upgrade"):
         IndexReader(path, {})
 
 
 def test_a_folder_that_cannot_be_made_is_a_resource_error(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("x", encoding="utf-8")
     with pytest.raises(ResourceError, match="cannot make the index folder"):
-        IndexWriter(tmp_path / "file" / "index", IDENTITY, dim=EMBEDDER.dim)
+        IndexWriter(tmp_path / "file" / "index", IDENTITY)
 
 
 def test_the_index_stores_relative_sources_only_and_can_be_moved(path: Path, tmp_path: Path) -> None:

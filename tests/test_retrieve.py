@@ -21,21 +21,21 @@ class FixedSearcher:
     generation = 1
 
     def __init__(
-        self, dense: dict[int, float], lexical: dict[int, float], documents: dict[int, str] | None = None
+        self, dense: dict[str, float], lexical: dict[str, float], documents: dict[str, str] | None = None
     ) -> None:
         self._dense, self._lexical, self._documents = dense, lexical, documents or {}
 
-    def dense(self, vector: Any, k: int) -> list[tuple[int, float]]:
+    def dense(self, vector: Any, k: int) -> list[tuple[str, float]]:
         return list(self._dense.items())[:k]
 
-    def lexical(self, question: str, k: int) -> list[tuple[int, float]]:
+    def lexical(self, question: str, k: int) -> list[tuple[str, float]]:
         return list(self._lexical.items())[:k]
 
-    def hits(self, rows: Any) -> list[Hit]:
-        return [hit(str(row), self._documents.get(row, str(row)), score=score, **scores) for row, score, scores in rows]
+    def hits(self, ranked: Any) -> list[Hit]:
+        return [hit(name, self._documents.get(name, name), score=score, **scores) for name, score, scores in ranked]
 
 
-SEARCHER = FixedSearcher({1: 0.9, 2: 0.5, 3: 0.1}, {3: 12.0, 4: 4.0, 1: 2.0})
+SEARCHER = FixedSearcher({"1": 0.9, "2": 0.5, "3": 0.1}, {"3": 12.0, "4": 4.0, "1": 2.0})
 
 
 def ranked(spec: Any, searcher: FixedSearcher = SEARCHER, k: int | None = None) -> list[str]:
@@ -50,15 +50,15 @@ def test_dense_and_lexical_rank_by_their_own_scores() -> None:
 
 
 def test_convex_fusion_scales_each_list_and_counts_a_missing_score_as_zero() -> None:
-    fused = convex({1: 0.9, 2: 0.5, 3: 0.1}, {3: 12.0, 4: 4.0, 1: 2.0}, 0.75)
-    assert fused == pytest.approx({1: 0.75, 2: 0.375, 3: 0.25, 4: 0.25 * 0.2})
+    fused = convex({"1": 0.9, "2": 0.5, "3": 0.1}, {"3": 12.0, "4": 4.0, "1": 2.0}, 0.75)
+    assert fused == pytest.approx({"1": 0.75, "2": 0.375, "3": 0.25, "4": 0.25 * 0.2})
     assert convex({}, {}, 0.5) == {}
-    assert convex({7: 0.3}, {}, 0.5) == {7: 0.5}
+    assert convex({"7": 0.3}, {}, 0.5) == {"7": 0.5}
 
 
 def test_reciprocal_ranks_add_up() -> None:
-    fused = reciprocal_rank({1: 0.9, 2: 0.5}, {2: 8.0, 3: 1.0})
-    assert fused == pytest.approx({1: 1 / 61, 2: 1 / 62 + 1 / 61, 3: 1 / 62})
+    fused = reciprocal_rank({"1": 0.9, "2": 0.5}, {"2": 8.0, "3": 1.0})
+    assert fused == pytest.approx({"1": 1 / 61, "2": 1 / 62 + 1 / 61, "3": 1 / 62})
 
 
 @given(weight=st.floats(0, 1))
@@ -70,12 +70,12 @@ def test_hybrid_follows_the_weight_and_says_what_each_retriever_gave(weight: flo
     assert scores["4"] == {"lexical": 4.0}
 
 
-def test_equal_scores_are_ordered_by_row_in_every_run() -> None:
-    assert ranked(HybridRetrieve(kind="hybrid", fusion="rrf"), FixedSearcher({5: 1.0}, {2: 1.0})) == ["2", "5"]
+def test_equal_scores_are_ordered_by_chunk_id_in_every_run() -> None:
+    assert ranked(HybridRetrieve(kind="hybrid", fusion="rrf"), FixedSearcher({"5": 1.0}, {"2": 1.0})) == ["2", "5"]
 
 
 def test_hits_of_one_document_are_capped_and_others_take_their_place() -> None:
-    searcher = FixedSearcher({1: 0.9, 2: 0.8, 3: 0.7, 4: 0.6}, {}, {1: "a", 2: "a", 3: "a", 4: "b"})
+    searcher = FixedSearcher({"1": 0.9, "2": 0.8, "3": 0.7, "4": 0.6}, {}, {"1": "a", "2": "a", "3": "a", "4": "b"})
     assert ranked(DenseRetrieve(kind="dense", top_k=2, per_document=1), searcher) == ["1", "4"]
 
 

@@ -18,7 +18,13 @@ if TYPE_CHECKING:
 @pipeline_options
 @click.option("--rebuild", is_flag=True, help="Index everything again; until that is done, the old index answers.")
 @click.option("--strict", is_flag=True, help="Commit nothing when a file is rejected.")
-def command(file: str, overrides: tuple[str, ...], as_json: bool, rebuild: bool, strict: bool) -> None:
+@click.option("--atomic", is_flag=True, help="Commit the whole run at once, or nothing of it.")
+@click.option(
+    "--wait", type=click.FloatRange(0), default=0.0, metavar="SECONDS", help="Wait for another writer to end."
+)
+def command(
+    file: str, overrides: tuple[str, ...], as_json: bool, rebuild: bool, strict: bool, atomic: bool, wait: float
+) -> None:
     """Bring the index up to date with its documents; only what is new is embedded.
 
     Exit code 3 says that some files were rejected; they are named on stderr.
@@ -31,7 +37,7 @@ def command(file: str, overrides: tuple[str, ...], as_json: bool, rebuild: bool,
     pipeline = Pipeline.from_file(file, overrides)
     try:
         with progress_bar() as progress:
-            report = pipeline.index(rebuild=rebuild, strict=strict, progress=progress)
+            report = pipeline.index(rebuild=rebuild, strict=strict, atomic=atomic, wait=wait, progress=progress)
     except KeyboardInterrupt:
         click.echo("ragqa: interrupted; what was committed is kept, and the next run goes on from there", err=True)
         sys.exit(130)
@@ -60,6 +66,9 @@ def report_fields(report: IndexReport) -> dict[str, Any]:
         "seconds": round(report.seconds, 2),
         "chunks_per_second": round(rate, 1) if rate else None,
         "generation": report.generation,
+        "search": report.search,
+        "recall": report.recall,
+        "dropped_vectors": report.dropped_vectors,
     }
 
 
@@ -69,7 +78,8 @@ def report_line(fields: dict[str, Any]) -> str:
         f"{fields[name]} {name}" for name in ("indexed", "unchanged", "rejected", "skipped", "removed") if fields[name]
     )
     rate = f" ({fields['chunks_per_second']:,} a second)" if fields["embedded"] else ""
+    search = f" Search: {fields['search']}, recall@10 {fields['recall']:.3f}." if fields["recall"] is not None else ""
     return (
         f"{fields['files']} files: {files}. {fields['chunks']:,} chunks, {fields['embedded']:,} embedded{rate}. "
-        f"{fields['seconds']} s, generation {fields['generation']}."
+        f"{fields['seconds']} s, generation {fields['generation']}.{search}"
     )

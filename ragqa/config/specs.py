@@ -112,7 +112,10 @@ class FaissIndex(Spec):
 
     kind: Literal["faiss"]
     path: Name = Field(description="Folder of the index; relative to the pipeline file.")
-    search: Literal["flat"] = Field("flat", description="`flat`: exact inner product.")
+    search: Literal["auto", "flat", "hnsw", "ivf_sq8"] = Field(
+        "auto",
+        description="`flat`: exact; `hnsw`, `ivf_sq8`: structures for millions of chunks; `auto`: by their number.",
+    )
 
 
 class _Retrieve(Spec):

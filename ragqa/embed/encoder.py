@@ -55,6 +55,11 @@ class EncoderEmbedder:
             "dim": str(self.dim),
         }
 
+    @property
+    def recorded(self) -> dict[str, str]:
+        """Return what is worth knowing of the vectors' making and does not change them."""
+        return {"model": self.spec.model, "dtype": str(self.dtype).removeprefix("torch."), "engine": "transformers"}
+
     def load(self) -> None:
         """Load the weights now, where they are not yet loaded."""
         self._model  # noqa: B018  # a cached property: reading it loads

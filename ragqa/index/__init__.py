@@ -2,13 +2,16 @@
 
 This room knows vectors and ids; it never sees a model. A commit becomes visible in one SQLite transaction:
 
-    index/ragqa.db        the truth about what exists, by generation (WAL)
+    index/ragqa.db        the truth about what exists (WAL; a reader's transaction is its snapshot)
+    index/SEAL            generation and SHA-256 of ragqa.db, written after each commit
     index/seg/SHA256.f32  raw float32 rows of one commit, immutable, named by their hash
+    index/seg/SHA256.ann  a search structure over them, derived
     index/LOCK            held by the one writer
 """
 
+from ragqa.index.identity import CANARIES
 from ragqa.index.reader import IndexReader
 from ragqa.index.store import exists
 from ragqa.index.writer import Entry, IndexWriter
 
-__all__ = ["Entry", "IndexReader", "IndexWriter", "exists"]
+__all__ = ["CANARIES", "Entry", "IndexReader", "IndexWriter", "exists"]

@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -12,21 +14,56 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ragqa.index import segment, store
-from ragqa.index.writer import refuse_other_identity
+from ragqa.errors import IndexCorruptError
+from ragqa.index import seal, search, store
+from ragqa.index.identity import refuse_drift, refuse_other
 from ragqa.records import Chunk, Document, Hit
 
 Vectors = NDArray[np.float32]
 _WORD = re.compile(r"\w+")
-_ALIVE = "born <= :g AND (dead IS NULL OR dead > :g)"
+_ATTEMPTS = 5
+
+
+@dataclass(frozen=True)
+class Catalogue:
+    """What the search needs of one generation, kept in memory; it may serve many snapshots of that generation.
+
+    `rows[i]` is a chunk whose vector stands at position `positions[i]` of `space`; positions are sorted.
+    """
+
+    version: tuple[Any, ...]
+    space: search.Space
+    rows: NDArray[np.int64]
+    positions: NDArray[np.int64]
+    filtered: bool
+
+    @cached_property
+    def alive(self) -> NDArray[np.bool_]:
+        """Return bool[n]: which vectors belong to a chunk that may be found."""
+        mask = np.zeros(len(self.space), dtype=np.bool_)
+        mask[self.positions] = True
+        return mask
+
+    @cached_property
+    def allowed(self) -> frozenset[int]:
+        """Return the rows of the chunks that may be found."""
+        return frozenset(self.rows.tolist())
+
+    def chunks_at(self, position: int) -> list[int]:
+        """Return the rows of the chunks with this vector: equal texts share one."""
+        low, high = np.searchsorted(self.positions, [position, position + 1])
+        rows: list[int] = self.rows[low:high].tolist()
+        return rows
 
 
 class IndexReader:
-    """One generation of the index in a folder; a context manager.
+    """One generation of the index in a folder; a context manager, to be closed soon: it is a transaction.
 
     :param locate: returns the absolute path of a source; the index itself holds relative sources only.
     :param where: metadata that a document must have; every search sees only the documents that have it, exactly.
+    :param catalogue: of an earlier reader; used again where the generation is still the same.
     :raises NothingUsableError: there is no index.
+    :raises IndexCorruptError: a file of it is damaged.
     :raises ModelError: it was built by another embedder.
     """
 
@@ -37,20 +74,25 @@ class IndexReader:
         *,
         locate: Callable[[str], str] = lambda source: source,
         where: Mapping[str, Any] | None = None,
+        catalogue: Catalogue | None = None,
     ) -> None:
-        self._db = store.open_readonly(path)
         self._locate = locate
         self.path = path
-        self.identity = store.identity(self._db)
-        try:
-            self.generation = store.generation(self._db)
-            refuse_other_identity(path, self.identity, identity)
-            self._dim = int(self.identity["dim"])
-            self._rows = self._alive_rows(where or {})
-            self._segments = self._open_segments()
-        except BaseException:
+        for attempt in range(_ATTEMPTS):
+            self._db = store.open_readonly(path)
+            with store.guarded(self._db):
+                self.generation = store.generation(self._db)
+                seal.verify(self._db, self.generation)
+                self.identity: dict[str, str] = store.meta(self._db, "identity")
+                refuse_other(path, self.identity, identity)
+                try:
+                    self.catalogue = self._catalogue(where or {}, catalogue)
+                    return
+                except IndexCorruptError:
+                    # a compaction may have replaced the segments since this snapshot was taken
+                    if attempt + 1 == _ATTEMPTS or not self._is_outdated():
+                        raise
             self._db.close()
-            raise
 
     def __enter__(self) -> IndexReader:
         return self
@@ -61,52 +103,47 @@ class IndexReader:
         self.close()
 
     def close(self) -> None:
-        """Close the database."""
+        """Let the snapshot go."""
         self._db.close()
 
     def __len__(self) -> int:
         """Return the number of chunks that can be found."""
-        return len(self._rows)
+        return len(self.catalogue.rows)
 
-    def dense(self, vector: Vectors, k: int) -> list[tuple[int, float]]:
-        """Return the k rows of the largest inner product, exactly, best first; ties by row."""
-        found: list[tuple[int, float]] = []
-        for first, vectors in self._segments:
-            low, high = np.searchsorted(self._rows, [first, first + len(vectors)])
-            positions = self._rows[low:high] - first
-            # where every row is alive the map is searched in place; else the living rows are gathered
-            alive = vectors if len(positions) == len(vectors) else vectors[positions]
-            rows, scores = segment.best_rows(alive, vector, k)
-            found += [(first + int(positions[row]), float(score)) for row, score in zip(rows, scores, strict=True)]
+    def dense(self, vector: Vectors, k: int) -> list[tuple[str, float]]:
+        """Return `(chunk id, inner product)` of the k best chunks, best first; ties by chunk id. A filter is exact."""
+        catalogue, found = self.catalogue, []
+        for position, score in catalogue.space.nearest(vector, k, catalogue.alive, exact=catalogue.filtered):
+            found += [(self._chunk_id(row), score) for row in catalogue.chunks_at(position)]
         return sorted(found, key=lambda pair: (-pair[1], pair[0]))[:k]
 
-    def lexical(self, question: str, k: int) -> list[tuple[int, float]]:
-        """Return the k rows of the largest BM25, best first; every word of the question is an optional term."""
+    def lexical(self, question: str, k: int) -> list[tuple[str, float]]:
+        """Return `(chunk id, BM25)` of the k best chunks, best first; every word of the question is an optional term."""
         words = dict.fromkeys(word.lower() for word in _WORD.findall(question))
-        if not words or not len(self._rows):
+        if not words or not len(self):
             return []
-        query = " OR ".join(f'"{word}"' for word in words)
-        found: list[tuple[int, float]] = []
         cursor = self._db.execute(
-            "SELECT rowid, -bm25(fulltext) FROM fulltext WHERE fulltext MATCH ? ORDER BY bm25(fulltext), rowid",
-            (query,),
+            "SELECT c.row, c.id, -bm25(fulltext) AS score FROM fulltext JOIN chunk c ON c.row = fulltext.rowid "
+            "WHERE fulltext MATCH ? ORDER BY score DESC, c.id LIMIT ?",
+            (" OR ".join(f'"{word}"' for word in words), -1 if self.catalogue.filtered else k),
         )
-        for row, score in cursor:
-            if self._is_alive(row):
-                found.append((row, score))
+        filtered, allowed = self.catalogue.filtered, self.catalogue.allowed
+        found: list[tuple[str, float]] = []
+        for row, chunk_id, score in cursor:
+            if not filtered or row in allowed:
+                found.append((chunk_id, score))
                 if len(found) == k:
                     break
         return found
 
-    def hits(self, rows: Sequence[tuple[int, float, dict[str, float]]]) -> list[Hit]:
-        """Return the hits of `(row, score, scores)`, in the order given."""
-        return [self._hit(*row) for row in rows]
+    def hits(self, ranked: Sequence[tuple[str, float, dict[str, float]]]) -> list[Hit]:
+        """Return the hits of `(chunk id, score, scores)`, in the order given."""
+        return [self._hit(*one) for one in ranked]
 
     def neighbours(self, hit: Hit, distance: int) -> Hit:
         """Return the hit widened by up to `distance` chunks of its document on either side."""
         spans = self._db.execute(
-            f"SELECT start, end FROM chunk WHERE document_id = :d AND {_ALIVE} ORDER BY start",
-            {"d": hit.chunk.document_id, "g": self.generation},
+            "SELECT start, end FROM chunk WHERE document_id = ? ORDER BY start", (hit.chunk.document_id,)
         ).fetchall()
         here = spans.index((hit.chunk.start, hit.chunk.end))
         near = spans[max(0, here - distance) : here + distance + 1]
@@ -122,8 +159,8 @@ class IndexReader:
         """Return a stored document."""
         row = self._db.execute(
             "SELECT sha256, media_type, encoding, text, title, extractor, page_starts, metadata FROM document "
-            f"WHERE id = :d AND {_ALIVE}",
-            {"d": document_id, "g": self.generation},
+            "WHERE id = ?",
+            (document_id,),
         ).fetchone()
         sha256, media_type, encoding, text, title, extractor, pages, metadata = row
         source = self._source(document_id)
@@ -132,14 +169,19 @@ class IndexReader:
             tuple(json.loads(pages)), json.loads(metadata),
         )  # fmt: skip
 
+    def chunks(self, document_id: str) -> list[Chunk]:
+        """Return the chunks of a document in order."""
+        statement = "SELECT id, start, end, text, context, page FROM chunk WHERE document_id = ? ORDER BY start, row"
+        rows = self._db.execute(statement, (document_id,))
+        return [Chunk(id, document_id, start, end, text, context, page) for id, start, end, text, context, page in rows]
+
     def sources(self) -> dict[str, str]:
         """Return the document id of every source."""
-        rows = self._db.execute(f"SELECT source, document_id FROM source WHERE {_ALIVE}", {"g": self.generation})
-        return dict(rows)
+        return dict(self._db.execute("SELECT source, document_id FROM source"))
 
     def extractors(self) -> dict[str, str]:
         """Return the extractor of every document by id."""
-        return dict(self._db.execute(f"SELECT id, extractor FROM document WHERE {_ALIVE}", {"g": self.generation}))
+        return dict(self._db.execute("SELECT id, extractor FROM document"))
 
     def rejected(self) -> dict[str, tuple[str, str]]:
         """Return (document id, reason) by source of the files that the last run could not use."""
@@ -147,49 +189,84 @@ class IndexReader:
 
     def has_vector(self, chunk: Chunk) -> bool:
         """Tell whether the text of a chunk was embedded before."""
-        return store.find_vector(self._db, store.vector_key(chunk)) is not None
+        return store.find_vector(self._db, chunk) is not None
+
+    def check_embedder(self, vectors: Vectors) -> None:
+        """Compare an embedder's vectors of `CANARIES`, float32[8, dim], with those stored when the index was built.
+
+        :raises ModelError: they are not the same: the embedder drifted.
+        """
+        stored = canaries(self._db)
+        if len(stored):
+            refuse_drift(self.path, stored, vectors)
 
     def _source(self, document_id: str) -> str:
         """Return the first source of a document in sort order: the one that is cited."""
-        statement = f"SELECT min(source) FROM source WHERE document_id = :d AND {_ALIVE}"
-        return str(self._db.execute(statement, {"d": document_id, "g": self.generation}).fetchone()[0])
+        statement = "SELECT min(source) FROM source WHERE document_id = ?"
+        return str(self._db.execute(statement, (document_id,)).fetchone()[0])
 
-    def _hit(self, row: int, score: float, scores: dict[str, float]) -> Hit:
-        chunk_id, document_id, start, end, page, context, text = self._db.execute(
-            "SELECT id, document_id, start, end, page, context, text FROM chunk WHERE row = ?", (row,)
+    def _chunk_id(self, row: int) -> str:
+        return str(self._db.execute("SELECT id FROM chunk WHERE row = ?", (row,)).fetchone()[0])
+
+    def _hit(self, chunk_id: str, score: float, scores: dict[str, float]) -> Hit:
+        document_id, start, end, page, context, text = self._db.execute(
+            "SELECT document_id, start, end, page, context, text FROM chunk WHERE id = ?", (chunk_id,)
         ).fetchone()
         source = self._source(document_id)
         chunk = Chunk(chunk_id, document_id, start, end, text, context, page)
         return Hit(chunk, source, self._locate(source), score, scores)
 
-    def _is_alive(self, row: int) -> bool:
-        position = int(np.searchsorted(self._rows, row))
-        return position < len(self._rows) and self._rows[position] == row
+    def _is_outdated(self) -> bool:
+        with store.open_readonly(self.path) as now:
+            newer = store.generation(now) != self.generation
+        now.close()
+        return newer
 
-    def _alive_rows(self, where: Mapping[str, Any]) -> NDArray[np.int64]:
-        statement = f"SELECT row, document_id FROM chunk WHERE {_ALIVE} ORDER BY row"
-        rows = self._db.execute(statement, {"g": self.generation}).fetchall()
-        if where:
-            kept = self._matching_documents(where)
-            rows = [pair for pair in rows if pair[1] in kept]
-        return np.array([pair[0] for pair in rows], dtype=np.int64)
+    def _catalogue(self, where: Mapping[str, Any], old: Catalogue | None) -> Catalogue:
+        """Return the catalogue of this snapshot: the old one, where nothing that it depends on has changed."""
+        digest = self._db.execute("SELECT digest FROM commit_log WHERE generation = ?", (self.generation,)).fetchone()
+        version = (self.generation, *digest, json.dumps(where, sort_keys=True))
+        if old is not None and old.version == version:
+            return old
+        segments = store.segments(self._db)
+        base = segments[0][0] if segments else 0
+        pairs = np.array(self._vectors_of_chunks(where), dtype=np.int64).reshape(-1, 2)
+        return Catalogue(version, open_space(self._db, self.path), pairs[:, 1], pairs[:, 0] - base, bool(where))
+
+    def _vectors_of_chunks(self, where: Mapping[str, Any]) -> list[tuple[int, int]]:
+        """Return (row of the vector, row of the chunk) of every chunk that may be found, in order of the vectors."""
+        if not where:
+            return self._db.execute("SELECT vector, row FROM chunk ORDER BY vector, row").fetchall()
+        kept = self._matching_documents(where)
+        rows = self._db.execute("SELECT vector, row, document_id FROM chunk ORDER BY vector, row")
+        return [(vector, row) for vector, row, document_id in rows if document_id in kept]
 
     def _matching_documents(self, where: Mapping[str, Any]) -> set[str]:
-        statement = f"SELECT id, media_type, title, metadata FROM document WHERE {_ALIVE}"
         kept = set()
-        for document_id, media_type, title, metadata in self._db.execute(statement, {"g": self.generation}):
+        rows = self._db.execute("SELECT id, media_type, title, metadata FROM document")
+        for document_id, media_type, title, metadata in rows:
             values = json.loads(metadata) | {"media_type": media_type, "title": title}
             if all(_matches(values.get(key), wanted) for key, wanted in where.items()):
                 kept.add(document_id)
         return kept
 
-    def _open_segments(self) -> list[tuple[int, Vectors]]:
-        statement = f"SELECT first_row, sha256, n FROM segment WHERE {_ALIVE} ORDER BY first_row"
-        folder = self.path / "seg"
-        return [
-            (first, segment.open_mapped(folder, name, n, self._dim))
-            for first, name, n in self._db.execute(statement, {"g": self.generation})
-        ]
+
+def open_space(db: store.Database, path: Path) -> search.Space:
+    """Return the vectors of the generation that `db` sees, with its search structure where there is one.
+
+    :raises IndexCorruptError: a segment is missing or damaged.
+    """
+    dim = int(store.meta(db, "identity")["dim"])
+    folder = path / "seg"
+    segments = [search.open_segment(folder, name, n, dim) for _, n, name in store.segments(db)]
+    ann = db.execute("SELECT kind, sha256, n, effort, recall FROM ann").fetchone()
+    return search.Space(segments, dim, search.load(folder, *ann) if ann else None)
+
+
+def canaries(db: store.Database) -> Vectors:
+    """Return the stored vectors of `CANARIES`, float32[8, dim]."""
+    rows = db.execute("SELECT vector FROM canary ORDER BY number").fetchall()
+    return np.array([np.frombuffer(bytes.fromhex(row[0]), dtype="<f4") for row in rows], dtype=np.float32)
 
 
 def _matches(value: Any, wanted: Any) -> bool:

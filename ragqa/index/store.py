@@ -1,120 +1,159 @@
-"""The database file: its schema, and how it is opened."""
+"""The database file: its schema, how it is opened, and the digest of what it says."""
 
 from __future__ import annotations
 
 import hashlib
 import json
+import os
 import sqlite3
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 from ragqa.errors import IndexCorruptError, NothingUsableError
+from ragqa.index import storage
 from ragqa.records import Chunk
 
 DATABASE = "ragqa.db"
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2
 APPLICATION_ID = 0x72616771  # "ragq"
 
 SCHEMA = """
 CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT;
 CREATE TABLE commit_log (generation INTEGER PRIMARY KEY, created TEXT NOT NULL, documents INTEGER NOT NULL,
-    chunks INTEGER NOT NULL) STRICT;
-CREATE TABLE document (id TEXT NOT NULL, sha256 TEXT NOT NULL, media_type TEXT NOT NULL, encoding TEXT,
-    title TEXT NOT NULL, extractor TEXT NOT NULL, page_starts TEXT NOT NULL, metadata TEXT NOT NULL, text TEXT NOT NULL,
-    born INTEGER NOT NULL, dead INTEGER) STRICT;
-CREATE UNIQUE INDEX document_alive ON document (id) WHERE dead IS NULL;
-CREATE TABLE source (source TEXT NOT NULL, document_id TEXT NOT NULL, born INTEGER NOT NULL, dead INTEGER) STRICT;
-CREATE UNIQUE INDEX source_alive ON source (source) WHERE dead IS NULL;
+    chunks INTEGER NOT NULL, vectors INTEGER NOT NULL, digest TEXT NOT NULL) STRICT;
+CREATE TABLE document (id TEXT PRIMARY KEY, sha256 TEXT NOT NULL, media_type TEXT NOT NULL, encoding TEXT,
+    title TEXT NOT NULL, extractor TEXT NOT NULL, page_starts TEXT NOT NULL, metadata TEXT NOT NULL, text TEXT NOT NULL) STRICT;
+CREATE TABLE source (source TEXT PRIMARY KEY, document_id TEXT NOT NULL) STRICT;
 CREATE INDEX source_document ON source (document_id);
-CREATE TABLE chunk (row INTEGER PRIMARY KEY, id TEXT NOT NULL, document_id TEXT NOT NULL, start INTEGER NOT NULL,
-    end INTEGER NOT NULL, page INTEGER, context TEXT NOT NULL, text TEXT NOT NULL, vector_key TEXT NOT NULL,
-    born INTEGER NOT NULL, dead INTEGER) STRICT;
+CREATE TABLE chunk (row INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE, document_id TEXT NOT NULL, start INTEGER NOT NULL,
+    end INTEGER NOT NULL, page INTEGER, context TEXT NOT NULL, text TEXT NOT NULL, vector INTEGER NOT NULL) STRICT;
 CREATE INDEX chunk_document ON chunk (document_id, start);
-CREATE INDEX chunk_vector ON chunk (vector_key);
-CREATE TABLE segment (first_row INTEGER PRIMARY KEY, n INTEGER NOT NULL, sha256 TEXT NOT NULL, born INTEGER NOT NULL,
-    dead INTEGER) STRICT;
+CREATE INDEX chunk_vector ON chunk (vector);
+CREATE TABLE vector (row INTEGER PRIMARY KEY, key TEXT NOT NULL UNIQUE) STRICT;
+CREATE TABLE segment (first_row INTEGER PRIMARY KEY, n INTEGER NOT NULL, sha256 TEXT NOT NULL) STRICT;
+CREATE TABLE canary (number INTEGER PRIMARY KEY, vector TEXT NOT NULL) STRICT;
+CREATE TABLE ann (kind TEXT NOT NULL, sha256 TEXT NOT NULL, n INTEGER NOT NULL, effort INTEGER NOT NULL,
+    recall REAL NOT NULL) STRICT;
 CREATE VIRTUAL TABLE fulltext USING fts5 (context, text, content='chunk', content_rowid='row',
     tokenize="porter unicode61 remove_diacritics 2");
 """
 
+TRUTH = ("meta", "document", "source", "chunk", "vector", "segment", "canary")
+"""The tables that everything else can be derived from; the digest of a commit covers every row of them."""
 
-def create(path: Path, identity: dict[str, str]) -> sqlite3.Connection:
+
+class Database(sqlite3.Connection):
+    """A connection that can also hash the file it is open on.
+
+    POSIX drops all locks that a process has on a file when the process closes *any* descriptor of that file. So the one
+    that hashes is opened once for all connections of the process, and closed after the last of them.
+    """
+
+    path: Path
+    _shared: tuple[int, int]
+
+    def hold(self, path: Path, flags: int) -> None:
+        """Share the descriptor of the database in the index folder `path`."""
+        self.path = path
+        self._shared = _Descriptors.hold(path / DATABASE, flags)
+
+    def sha256(self) -> str:
+        """Return the SHA-256 of the database file."""
+        return storage.sha256(_Descriptors.of(self._shared))
+
+    def state(self) -> tuple[int, ...]:
+        """Return what changes whenever the database file or its log does."""
+        status = os.fstat(_Descriptors.of(self._shared))
+        log = self.path / f"{DATABASE}-wal"
+        size = log.stat().st_size if log.exists() else 0
+        return (status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns, size)
+
+    def close(self) -> None:
+        """Close the connection, then let the descriptor go."""
+        super().close()
+        if hasattr(self, "_shared"):
+            _Descriptors.release(self._shared)
+            del self._shared
+
+
+class _Descriptors:
+    """One descriptor for each database file, with the number of connections that share it."""
+
+    _open: dict[tuple[int, int], list[int]] = {}  # noqa: RUF012  # shared on purpose
+    _guard = threading.Lock()
+
+    @classmethod
+    def hold(cls, file: Path, flags: int) -> tuple[int, int]:
+        with cls._guard:
+            if file.exists() and (shared := cls._open.get(_inode(file.stat()))):
+                shared[1] += 1
+                return _inode(file.stat())
+            handle = os.open(file, flags | os.O_CLOEXEC, 0o644)
+            key = _inode(os.fstat(handle))
+            cls._open[key] = [handle, 1]
+            return key
+
+    @classmethod
+    def of(cls, key: tuple[int, int]) -> int:
+        return cls._open[key][0]
+
+    @classmethod
+    def release(cls, key: tuple[int, int]) -> None:
+        with cls._guard:
+            shared = cls._open[key]
+            shared[1] -= 1
+            if not shared[1]:
+                os.close(cls._open.pop(key)[0])
+
+
+def _inode(status: os.stat_result) -> tuple[int, int]:
+    return status.st_dev, status.st_ino
+
+
+def create(path: Path) -> Database:
     """Open the database of the index folder `path` for writing, making it where there is none.
 
-    The schema, the identity and generation 0 appear in one transaction: a crash leaves all of it or nothing.
+    The schema appears in one transaction: a crash leaves all of it or nothing.
+
+    :raises IndexCorruptError: it is not one of ours, is damaged, or is of another format; it is not touched.
     """
-    connection = sqlite3.connect(path / DATABASE, isolation_level=None)
-    connection.execute("PRAGMA journal_mode = WAL")
-    connection.execute("PRAGMA synchronous = FULL")
-    _harden(connection)
-    if _table_count(connection, path) == 0:
-        # executescript would commit first, so the statements run one by one inside the transaction
-        connection.execute("BEGIN IMMEDIATE")
-        for statement in SCHEMA.split(";\n"):
-            if statement.strip():
-                connection.execute(statement)
-        connection.execute("INSERT INTO meta VALUES ('identity', ?)", (json.dumps(identity, sort_keys=True),))
-        connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
-        connection.execute(f"PRAGMA user_version = {FORMAT_VERSION}")
-        connection.execute("COMMIT")
-    _check_format(connection, path)
+    connection = _connect(path, "rwc", os.O_RDWR | os.O_CREAT)
+    with guarded(connection):
+        connection.execute("PRAGMA journal_mode = WAL")
+        connection.execute("PRAGMA synchronous = FULL")
+        connection.execute("PRAGMA wal_autocheckpoint = 0")
+        connection.execute("PRAGMA secure_delete = ON")
+        if _is_empty(connection):
+            # executescript would commit first, so the statements run one by one inside the transaction
+            connection.execute("BEGIN IMMEDIATE")
+            for statement in SCHEMA.split(";\n"):
+                if statement.strip():
+                    connection.execute(statement)
+            connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
+            connection.execute(f"PRAGMA user_version = {FORMAT_VERSION}")
+            storage.reached("schema made")
+            connection.execute("COMMIT")
+            storage.reached("schema committed")
     return connection
 
 
-def open_readonly(path: Path) -> sqlite3.Connection:
-    """Open the database of the index folder `path` for reading only.
+def open_readonly(path: Path) -> Database:
+    """Open the database of the index folder `path` for reading only, in a transaction: a snapshot of one generation.
 
     :raises NothingUsableError: there is no index.
-    :raises IndexCorruptError: it is not one of ours, is damaged, or is of a newer format.
+    :raises IndexCorruptError: it is not one of ours, is damaged, or is of another format.
     """
-    file = path / DATABASE
-    if not file.exists():
+    if not (path / DATABASE).exists():
         raise NothingUsableError(f"no index at {path}: run `ragqa index` first")
-    connection = sqlite3.connect(
-        f"{file.absolute().as_uri()}?mode=ro", uri=True, isolation_level=None, check_same_thread=False
-    )
-    _harden(connection)
-    if _table_count(connection, path) == 0:
-        connection.close()
-        raise NothingUsableError(f"the index at {path} is empty: run `ragqa index` first")
-    _check_format(connection, path)
-    if generation(connection) == 0:
-        connection.close()
-        raise NothingUsableError(f"no index at {path} yet: the run that began it was interrupted; run it again")
+    connection = _connect(path, "ro", os.O_RDONLY)
+    with guarded(connection):
+        connection.execute("BEGIN")
+        if _is_empty(connection) or generation(connection) == 0:
+            raise NothingUsableError(f"no index at {path} yet: the run that began it was interrupted; run it again")
     return connection
-
-
-def generation(connection: sqlite3.Connection) -> int:
-    """Return the number of the latest commit; 0 before the first."""
-    value = connection.execute("SELECT coalesce(max(generation), 0) FROM commit_log").fetchone()[0]
-    return int(value)
-
-
-def identity(connection: sqlite3.Connection) -> dict[str, str]:
-    """Return the identity that the index was built with."""
-    row = connection.execute("SELECT value FROM meta WHERE key = 'identity'").fetchone()
-    stored: dict[str, str] = json.loads(row[0])
-    return stored
-
-
-def rejected(connection: sqlite3.Connection) -> dict[str, tuple[str, str]]:
-    """Return (document id, reason) by source of the files that the last run could not use."""
-    row = connection.execute("SELECT value FROM meta WHERE key = 'rejected'").fetchone()
-    return {source: (id, reason) for source, (id, reason) in json.loads(row[0]).items()} if row else {}
-
-
-def vector_key(chunk: Chunk) -> str:
-    """Return the SHA-256 of what is embedded; with the index's identity it names the vector."""
-    return hashlib.sha256(chunk.indexed_text.encode("utf-8", "surrogatepass")).hexdigest()
-
-
-def find_vector(connection: sqlite3.Connection, key: str) -> tuple[str, int, int] | None:
-    """Return where the vector of a key is stored: its segment, how many rows that has, and its row; None if nowhere."""
-    found: tuple[str, int, int] | None = connection.execute(
-        "SELECT s.sha256, s.n, c.row - s.first_row FROM chunk c JOIN segment s "
-        "ON c.row >= s.first_row AND c.row < s.first_row + s.n AND s.dead IS NULL WHERE c.vector_key = ? LIMIT 1",
-        (key,),
-    ).fetchone()
-    return found
 
 
 def exists(path: Path) -> bool:
@@ -126,27 +165,108 @@ def exists(path: Path) -> bool:
     return True
 
 
-def _harden(connection: sqlite3.Connection) -> None:
-    connection.execute("PRAGMA trusted_schema = OFF")
-    connection.execute("PRAGMA cell_size_check = ON")
-
-
-def _table_count(connection: sqlite3.Connection, path: Path) -> int:
+@contextmanager
+def guarded(connection: Database) -> Iterator[None]:
+    """Close the connection on any error; say which file is damaged where SQLite finds it to be."""
     try:
-        return int(connection.execute("SELECT count(*) FROM sqlite_master").fetchone()[0])
+        yield
     except sqlite3.DatabaseError as error:
         connection.close()
-        raise IndexCorruptError(
-            f"{path / DATABASE} is damaged ({error}): remove {path} and run `ragqa index`"
-        ) from error
+        file = connection.path / DATABASE
+        raise IndexCorruptError(f"{file} is damaged ({error}): run `ragqa index FILE --rebuild`") from error
+    except BaseException:
+        connection.close()
+        raise
 
 
-def _check_format(connection: sqlite3.Connection, path: Path) -> None:
-    application = connection.execute("PRAGMA application_id").fetchone()[0]
-    found = connection.execute("PRAGMA user_version").fetchone()[0]
-    if application == APPLICATION_ID and found <= FORMAT_VERSION:
+def generation(connection: sqlite3.Connection) -> int:
+    """Return the number of the latest commit; 0 before the first."""
+    return int(connection.execute("SELECT coalesce(max(generation), 0) FROM commit_log").fetchone()[0])
+
+
+def meta(connection: sqlite3.Connection, key: str) -> Any:
+    """Return a value of the table `meta`: `identity`, `recorded` or `rejected`; {} where there is none."""
+    row = connection.execute("SELECT value FROM meta WHERE key = ?", (key,)).fetchone()
+    return json.loads(row[0]) if row else {}
+
+
+def rejected(connection: sqlite3.Connection) -> dict[str, tuple[str, str]]:
+    """Return (document id, reason) by source of the files that the last run could not use."""
+    return {source: (id, reason) for source, (id, reason) in meta(connection, "rejected").items()}
+
+
+def segments(connection: sqlite3.Connection) -> list[tuple[int, int, str]]:
+    """Return (first row, number of rows, SHA-256) of each segment. Together their rows have no gap."""
+    return connection.execute("SELECT first_row, n, sha256 FROM segment ORDER BY first_row").fetchall()
+
+
+def next_row(connection: sqlite3.Connection) -> int:
+    """Return the row of the next vector. Rows are not used again while their segment is named."""
+    return int(connection.execute("SELECT coalesce(max(first_row + n), 1) FROM segment").fetchone()[0])
+
+
+def vector_key(text: str) -> str:
+    """Return the SHA-256 of what is embedded; with the index's identity it names the vector."""
+    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
+
+
+def find_vector(connection: sqlite3.Connection, chunk: Chunk) -> int | None:
+    """Return the row of the vector of a chunk's text, None where it was never embedded."""
+    key = vector_key(chunk.indexed_text)
+    row = connection.execute("SELECT row FROM vector WHERE key = ?", (key,)).fetchone()
+    return row[0] if row else None
+
+
+def row_hash(table: str, values: tuple[Any, ...]) -> int:
+    """Return the SHA-256 of a row as a number. The digest of a commit is their sum over `TRUTH`, modulo 2 ** 256."""
+    return int.from_bytes(hashlib.sha256(json.dumps([table, *values]).encode()).digest(), "big")
+
+
+def digest(connection: sqlite3.Connection) -> str:
+    """Return the digest of all rows of `TRUTH`, recomputed."""
+    rows = ((table, row) for table in TRUTH for row in connection.execute(f"SELECT * FROM {table}"))
+    return as_digest(sum(row_hash(table, row) for table, row in rows))
+
+
+def as_digest(total: int) -> str:
+    """Return a sum of row hashes as text."""
+    return f"{total % (1 << 256):064x}"
+
+
+def _connect(path: Path, mode: str, flags: int) -> Database:
+    uri = f"{(path / DATABASE).absolute().as_uri()}?mode={mode}"
+    if mode == "ro" and not os.access(path, os.W_OK):
+        uri += "&immutable=1"  # on a read-only medium there is no writer, and no room for the log's index
+    connection = sqlite3.connect(uri, uri=True, isolation_level=None, check_same_thread=False, factory=Database)
+    try:
+        connection.hold(path, flags)
+        _check_format(path, os.pread(_Descriptors.of(connection._shared), 100, 0))
+    except BaseException:
+        connection.close()
+        raise
+    connection.execute("PRAGMA trusted_schema = OFF")
+    connection.execute("PRAGMA cell_size_check = ON")
+    return connection
+
+
+def _is_empty(connection: Database) -> bool:
+    return int(connection.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]) == 0
+
+
+def _check_format(path: Path, header: bytes) -> None:
+    """Refuse a file of another kind or format by its first 100 bytes; no byte of it is changed."""
+    if not header:
         return
-    connection.close()
+    file = path / DATABASE
+    if len(header) < 100 or not header.startswith(b"SQLite format 3\0"):
+        raise IndexCorruptError(f"{file} is damaged (not a database): run `ragqa index FILE --rebuild`")
+    application, found = int.from_bytes(header[68:72], "big"), int.from_bytes(header[60:64], "big")
     if application != APPLICATION_ID:
-        raise IndexCorruptError(f"{path / DATABASE} is not an index of ragqa")
-    raise IndexCorruptError(f"{path} has format {found}; this ragqa reads up to {FORMAT_VERSION}: upgrade ragqa")
+        raise IndexCorruptError(f"{file} is not an index of ragqa: choose another index.path")
+    if found > FORMAT_VERSION:
+        raise IndexCorruptError(f"{path} has format {found}; this ragqa reads {FORMAT_VERSION}: upgrade ragqa")
+    if found < FORMAT_VERSION:
+        raise IndexCorruptError(
+            f"{path} has format {found}, from before the first release; this ragqa reads {FORMAT_VERSION}: "
+            "remove it and run `ragqa index` again"
+        )

@@ -1,22 +1,21 @@
-"""The single writer of an index. A commit is one transaction; whatever is not committed is not there."""
+"""The single writer of documents. A commit is one transaction; whatever is not committed is not there."""
 
 from __future__ import annotations
 
-import fcntl
 import json
-import os
-import sqlite3
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from pathlib import Path
-from types import TracebackType
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ragqa.errors import LockedError, ModelError, ResourceError
-from ragqa.index import segment, store
+from ragqa.errors import ModelError, UsageError
+from ragqa.index import search, storage, store, upkeep
+from ragqa.index.identity import CANARIES, refuse_drift
+from ragqa.index.publication import Publisher
+from ragqa.index.reader import canaries
 from ragqa.records import Chunk, Document
 
 Vectors = NDArray[np.float32]
@@ -24,69 +23,37 @@ Vectors = NDArray[np.float32]
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """A document to add: its chunks and their vectors, float32[len(chunks), dim]."""
+    """A document to add, and its chunks."""
 
     document: Document
     chunks: Sequence[Chunk]
-    vectors: Vectors
 
 
-class IndexWriter:
-    """Writes the index in a folder; a context manager that holds the lock.
+class IndexWriter(Publisher):
+    """Writes the documents of an index; a context manager that holds the lock. See `Publisher` for the errors.
 
-    :param identity: what vectors and chunks depend on; must equal the identity that the index was built with.
     :param rebuild: forget what is there, in the first commit; until then the old index still answers.
-    :raises LockedError: another process writes this index.
-    :raises ModelError: the identity differs; the message names the field and both values.
+    :param recorded: facts about the embedder that are worth knowing and not part of the identity.
     """
 
-    def __init__(self, path: Path, identity: dict[str, str], *, dim: int, rebuild: bool = False) -> None:
-        self.path = path
-        self.dim = dim
-        self._identity = identity
-        self._segments = path / "seg"
-        try:
-            self._segments.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise ResourceError(f"cannot make the index folder {path}: {error.strerror}") from error
-        self._lock = _lock(path)
-        self._forget = False
-        try:
-            self._db = store.create(path, identity)
-            self._check_identity(rebuild)
-        except BaseException:
-            self.close()
-            raise
-
-    def __enter__(self) -> IndexWriter:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    def __init__(
+        self,
+        path: Path,
+        identity: Mapping[str, str] | None,
+        *,
+        rebuild: bool = False,
+        wait: float = 0.0,
+        recorded: Mapping[str, str] | None = None,
     ) -> None:
-        self.close()
-
-    def close(self) -> None:
-        """Close the database and let the lock go."""
-        if hasattr(self, "_db"):
-            self._db.close()
-        os.close(self._lock)
-
-    def _check_identity(self, rebuild: bool) -> None:
-        if rebuild or self.generation == 0:
-            self._forget = True
-        else:
-            refuse_other_identity(self.path, store.identity(self._db), self._identity)
-
-    @property
-    def generation(self) -> int:
-        """Return the number of the latest commit."""
-        return store.generation(self._db)
+        super().__init__(path, identity, rebuild=rebuild, wait=wait)
+        self._recorded = dict(recorded or {})
+        self._canaries: Vectors | None = None
+        self._forget = rebuild or self.generation == 0
 
     @property
     def chunks(self) -> int:
         """Return how many chunks the latest commit has."""
-        return int(self._db.execute("SELECT count(*) FROM chunk WHERE dead IS NULL").fetchone()[0])
+        return self.count("chunk")
 
     @property
     def rebuilding(self) -> bool:
@@ -95,132 +62,151 @@ class IndexWriter:
 
     def sources(self) -> dict[str, str]:
         """Return the document id of every source."""
-        if self._forget:
-            return {}
-        return dict(self._db.execute("SELECT source, document_id FROM source WHERE dead IS NULL"))
+        return {} if self._forget else dict(self.db.execute("SELECT source, document_id FROM source"))
 
     def extractors(self) -> dict[str, str]:
         """Return the extractor of every document by id."""
-        return {} if self._forget else dict(self._db.execute("SELECT id, extractor FROM document WHERE dead IS NULL"))
+        return {} if self._forget else dict(self.db.execute("SELECT id, extractor FROM document"))
 
-    def vectors(self, chunks: Sequence[Chunk]) -> list[Vectors | None]:
-        """Return the stored vector of each chunk whose text was embedded before, None for the others."""
-        if self._forget:
-            return [None] * len(chunks)
-        places = [store.find_vector(self._db, store.vector_key(chunk)) for chunk in chunks]
-        maps = {name: segment.open_mapped(self._segments, name, n, self.dim) for name, n, _ in filter(None, places)}
-        return [maps[place[0]][place[2]] if place else None for place in places]
+    def rejected(self) -> dict[str, tuple[str, str]]:
+        """Return (document id, reason) by source of the files that the last run could not use."""
+        return {} if self._forget else store.rejected(self.db)
 
-    def commit(self, entries: Sequence[Entry], sources: Mapping[str, str | None]) -> int:
+    def missing(self, chunks: Sequence[Chunk]) -> list[str]:
+        """Return the texts of chunks that were never embedded, each once, in order."""
+        new = (chunk for chunk in chunks if self._forget or store.find_vector(self.db, chunk) is None)
+        return list(dict.fromkeys(chunk.indexed_text for chunk in new))
+
+    def check_embedder(self, embed: Callable[[Sequence[str]], Vectors]) -> None:
+        """Compare the embedder with the one that built the index; the first commit of an index stores its canaries.
+
+        :raises ModelError: it drifted.
+        """
+        vectors = np.asarray(embed(CANARIES), dtype=np.float32)
+        if self._forget or not self.count("canary"):
+            self._canaries = vectors
+        else:
+            refuse_drift(self.path, canaries(self.db), vectors)
+
+    def commit(
+        self,
+        entries: Sequence[Entry],
+        vectors: Mapping[str, Vectors],
+        sources: Mapping[str, str | None],
+        rejected: Mapping[str, tuple[str, str]] | None = None,
+    ) -> int:
         """Publish new documents and new names of documents in one transaction; return the generation.
 
         A document that no source names any more disappears in the same transaction.
 
+        :param vectors: float32[dim] by text, of every text that `missing` names for the chunks.
         :param sources: document id by source; None removes the source.
+        :param rejected: (document id, reason) by source of files that could not be used; None keeps what was noted.
         :raises ResourceError: the disk is full; the index is as it was.
         """
-        vectors = np.concatenate([np.empty((0, self.dim), np.float32), *(entry.vectors for entry in entries)])
-        name = segment.write(self._segments, vectors) if len(vectors) else None
-        try:
-            self._db.execute("BEGIN IMMEDIATE")
-            generation = store.generation(self._db) + 1
+        rows = np.array(list(vectors.values()), dtype="<f4").reshape(len(vectors), self.dim)
+        if not np.isfinite(rows).all():
+            raise ModelError("the embedder gave a vector with NaN or infinity; index unchanged")
+        self.need_space(rows.nbytes + 4 * sum(len(entry.document.text) for entry in entries))
+        with self.publication():
             if self._forget:
-                self._forget_all(generation)
-            self._add(entries, name, generation)
-            self._rename(sources, generation)
-            self._bury(generation)
-            self._log(generation)
-            self._db.execute("COMMIT")
-        except sqlite3.OperationalError as error:
-            self._roll_back()
-            raise ResourceError(f"cannot commit to {self.path}: {error}; index unchanged") from error
-        except BaseException:
-            self._roll_back()
-            raise
+                self._forget_all()
+            self._add_canaries()
+            self._add_vectors(vectors, rows)
+            for entry in entries:
+                self._add(entry)
+            storage.reached("documents written")
+            self._rename(sources)
+            self._remove_unnamed()
+            if rejected is not None:
+                self._set_meta("rejected", rejected)
         self._forget = False
-        self._db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
-        return generation
+        return self.generation
 
-    def note_rejected(self, rejected: Mapping[str, tuple[str, str]]) -> None:
-        """Remember the files that a run could not use: (document id, reason) by source. No answer depends on it."""
-        if rejected != store.rejected(self._db):
-            value = json.dumps(rejected, sort_keys=True)
-            self._db.execute("INSERT OR REPLACE INTO meta VALUES ('rejected', ?)", (value,))
+    def maintain(self, setting: str) -> tuple[int, search.Structure | None]:
+        """Compact when that is due, and keep the search structure that `setting` asks for; see `upkeep`.
 
-    def rejected(self) -> dict[str, tuple[str, str]]:
-        """Return what `note_rejected` was last given."""
-        return store.rejected(self._db)
+        :return: how many dead vectors were dropped, and the structure (None: `flat`).
+        """
+        dropped = upkeep.compact(self) if upkeep.is_compaction_due(self) else 0
+        return dropped, upkeep.build_structure(self, setting)
 
-    def _roll_back(self) -> None:
-        if self._db.in_transaction:
-            self._db.execute("ROLLBACK")
+    def purge(self, sources: Sequence[str]) -> list[str]:
+        """Erase documents by any of their sources, and return all their sources. Nothing of their text is left in a file.
 
-    def _forget_all(self, generation: int) -> None:
-        for table in ("document", "source", "chunk", "segment"):
-            self._db.execute(f"UPDATE {table} SET dead = ? WHERE dead IS NULL", (generation,))
-        identity = json.dumps(self._identity, sort_keys=True)
-        self._db.execute("UPDATE meta SET value = ? WHERE key = 'identity'", (identity,))
+        :raises UsageError: a source is not in the index; nothing was erased.
+        """
+        known = self.sources()
+        unknown = [source for source in sources if source not in known]
+        if unknown:
+            raise UsageError(f"{unknown[0]!r} is not a source of {self.path}: give it as `ragqa search` prints it")
+        documents = {known[source] for source in sources}
+        erased = sorted(source for source, document_id in known.items() if document_id in documents)
+        noted = {source: why for source, why in self.rejected().items() if source not in erased}
+        self.commit([], {}, dict.fromkeys(erased), noted)
+        upkeep.reclaim(self)
+        return erased
 
-    def _add(self, entries: Sequence[Entry], name: str | None, generation: int) -> None:
-        first = self._db.execute("SELECT coalesce(max(row), 0) + 1 FROM chunk").fetchone()[0]
-        row = first
-        for entry in entries:
-            self._bury_document(entry.document.id, generation)
-            self._db.execute(
-                "INSERT INTO document VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, NULL)",
-                _document_row(entry.document, generation),
+    def _forget_all(self) -> None:
+        for table in (*store.TRUTH, "ann"):
+            self.db.execute(f"DELETE FROM {table} WHERE true")
+        self.db.execute("INSERT INTO fulltext (fulltext) VALUES ('delete-all')")
+        self._set_meta("identity", self.identity)
+        self._set_meta("recorded", self._recorded)
+
+    def _set_meta(self, key: str, value: Mapping[str, Any]) -> None:
+        self.db.execute("DELETE FROM meta WHERE key = ?", (key,))
+        self.db.execute("INSERT INTO meta VALUES (?, ?)", (key, json.dumps(value, sort_keys=True)))
+
+    def _add_canaries(self) -> None:
+        if self._canaries is not None and not self.count("canary"):
+            texts = ((number, row.astype("<f4").tobytes().hex()) for number, row in enumerate(self._canaries, start=1))
+            self.db.executemany("INSERT INTO canary VALUES (?, ?)", texts)
+
+    def _add_vectors(self, vectors: Mapping[str, Vectors], rows: Vectors) -> None:
+        if not vectors:
+            return
+        name = storage.write_hashed(self.folder, ".f32", [rows.tobytes()])
+        first = store.next_row(self.db)
+        keys = ((first + i, store.vector_key(text)) for i, text in enumerate(vectors))
+        self.db.executemany("INSERT INTO vector VALUES (?, ?)", keys)
+        self.db.execute("INSERT INTO segment VALUES (?, ?, ?)", (first, len(rows), name))
+
+    def _add(self, entry: Entry) -> None:
+        self._remove(entry.document.id)
+        self.db.execute("INSERT INTO document VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)", _document_row(entry.document))
+        for chunk in entry.chunks:
+            vector = store.find_vector(self.db, chunk)
+            values = (chunk.id, chunk.document_id, chunk.start, chunk.end, chunk.page, chunk.context, chunk.text)
+            row = self.db.execute(
+                "INSERT INTO chunk VALUES (NULL, ?, ?, ?, ?, ?, ?, ?, ?)", (*values, vector)
+            ).lastrowid
+            self.db.execute(
+                "INSERT INTO fulltext (rowid, context, text) VALUES (?, ?, ?)", (row, chunk.context, chunk.text)
             )
-            for chunk in entry.chunks:
-                self._db.execute(
-                    "INSERT INTO chunk VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, NULL)",
-                    (row, chunk.id, chunk.document_id, chunk.start, chunk.end, chunk.page, chunk.context, chunk.text,
-                     store.vector_key(chunk), generation),
-                )  # fmt: skip
-                self._db.execute(
-                    "INSERT INTO fulltext (rowid, context, text) VALUES (?, ?, ?)", (row, chunk.context, chunk.text)
-                )
-                row += 1
-        if name is not None:
-            self._db.execute("INSERT INTO segment VALUES (?, ?, ?, ?, NULL)", (first, row - first, name, generation))
 
-    def _rename(self, sources: Mapping[str, str | None], generation: int) -> None:
+    def _remove(self, document_id: str) -> None:
+        self.db.execute(
+            "INSERT INTO fulltext (fulltext, rowid, context, text) "
+            "SELECT 'delete', row, context, text FROM chunk WHERE document_id = ?",
+            (document_id,),
+        )
+        self.db.execute("DELETE FROM chunk WHERE document_id = ?", (document_id,))
+        self.db.execute("DELETE FROM document WHERE id = ?", (document_id,))
+
+    def _rename(self, sources: Mapping[str, str | None]) -> None:
         for source, document_id in sources.items():
-            self._db.execute("UPDATE source SET dead = ? WHERE source = ? AND dead IS NULL", (generation, source))
+            self.db.execute("DELETE FROM source WHERE source = ?", (source,))
             if document_id is not None:
-                self._db.execute("INSERT INTO source VALUES (?, ?, ?, NULL)", (source, document_id, generation))
+                self.db.execute("INSERT INTO source VALUES (?, ?)", (source, document_id))
 
-    def _bury(self, generation: int) -> None:
-        orphans = self._db.execute(
-            "SELECT id FROM document WHERE dead IS NULL AND id NOT IN (SELECT document_id FROM source WHERE dead IS NULL)"
-        ).fetchall()
-        for (document_id,) in orphans:
-            self._bury_document(document_id, generation)
-
-    def _bury_document(self, document_id: str, generation: int) -> None:
-        for table, column in (("document", "id"), ("chunk", "document_id")):
-            statement = f"UPDATE {table} SET dead = ? WHERE {column} = ? AND dead IS NULL"
-            self._db.execute(statement, (generation, document_id))
-
-    def _log(self, generation: int) -> None:
-        counts = [
-            self._db.execute(f"SELECT count(*) FROM {t} WHERE dead IS NULL").fetchone()[0]
-            for t in ("document", "chunk")
-        ]
-        created = datetime.now(UTC).isoformat(timespec="seconds")
-        self._db.execute("INSERT INTO commit_log VALUES (?, ?, ?, ?)", (generation, created, *counts))
+    def _remove_unnamed(self) -> None:
+        statement = "SELECT id FROM document WHERE id NOT IN (SELECT document_id FROM source)"
+        for (document_id,) in self.db.execute(statement).fetchall():
+            self._remove(document_id)
 
 
-def refuse_other_identity(path: Path, stored: Mapping[str, str], mine: Mapping[str, str]) -> None:
-    """Raise `ModelError` naming the first field of `mine` that differs from what the index was built with."""
-    for field, value in mine.items():
-        if stored.get(field) != value:
-            raise ModelError(
-                f"{path} was built with {field} {stored.get(field)}, this pipeline has {value}: "
-                "put it back, or run `ragqa index FILE --rebuild`"
-            )
-
-
-def _document_row(document: Document, generation: int) -> tuple[object, ...]:
+def _document_row(document: Document) -> tuple[object, ...]:
     return (
         document.id,
         document.sha256,
@@ -231,20 +217,4 @@ def _document_row(document: Document, generation: int) -> tuple[object, ...]:
         json.dumps(document.page_starts),
         json.dumps(dict(document.metadata), default=str, sort_keys=True),
         document.text,
-        generation,
     )
-
-
-def _lock(path: Path) -> int:
-    """Take the kernel's lock, which a dead process cannot keep, and note who holds it."""
-    handle = os.open(path / "LOCK", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
-    try:
-        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError as error:
-        holder = os.read(handle, 200).decode("utf-8", "replace").strip() or "another process"
-        os.close(handle)
-        raise LockedError(f"{path} is locked by {holder}: wait for it to end") from error
-    os.ftruncate(handle, 0)
-    started = datetime.now(UTC).isoformat(timespec="seconds")
-    os.write(handle, f"pid {os.getpid()} since {started}".encode())
-    return handle

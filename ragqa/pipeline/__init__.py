@@ -6,6 +6,7 @@ import hashlib
 import json
 import time
 from collections.abc import Generator, Iterator, Sequence
+from functools import cached_property
 from importlib.resources import as_file, files
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -14,13 +15,16 @@ from ragqa.config import Config, load_config
 from ragqa.errors import NothingUsableError, UsageError
 from ragqa.pipeline.parts import Parts
 from ragqa.records import Answer, Generation, Hit, Prompt
+from ragqa.retrieve import check_question
 
 if TYPE_CHECKING:
     from ragqa.config.specs import Spec
     from ragqa.index import IndexReader
+    from ragqa.index.reader import Catalogue
     from ragqa.pipeline.check import Report
     from ragqa.pipeline.refresh import IndexReport, Plan, Preview, Progress
     from ragqa.prompt import Turn
+    from ragqa.stages import Vectors
 
 __all__ = ["Config", "Pipeline"]
 
@@ -32,6 +36,8 @@ class Pipeline(Parts):
     pipeline.index()
     print(pipeline.ask("Who runs the ferry?").text)
     """
+
+    _catalogue: Catalogue | None = None
 
     @classmethod
     def from_file(
@@ -80,12 +86,20 @@ class Pipeline(Parts):
             return preview(self._plan(reader), self.loader, self.splitter, reader.has_vector)
 
     def index(
-        self, *, rebuild: bool = False, strict: bool = False, progress: Progress = lambda done, total: None
+        self,
+        *,
+        rebuild: bool = False,
+        strict: bool = False,
+        atomic: bool = False,
+        wait: float = 0.0,
+        progress: Progress = lambda done, total: None,
     ) -> IndexReport:
         """Bring the index up to date with the folder; embeds only what was never embedded before.
 
         :param rebuild: index everything again; until that is done, the old index answers.
         :param strict: one rejected file ends the run, and nothing of it is kept.
+        :param atomic: publish the whole run in one commit; otherwise an interruption keeps what was committed.
+        :param wait: seconds to wait for another writer of the index.
         :raises NothingUsableError: no file could be used; an old index is kept as it is.
         :raises RejectedError: a file was rejected, and `strict` was asked for.
         :raises ModelError: the index was built by another embedder or splitter.
@@ -100,9 +114,13 @@ class Pipeline(Parts):
             where = ", ".join(map(str, self.roots))
             raise NothingUsableError(f"no documents found under {where} ({len(scan.others)} files, none usable)")
         path = Path(self.config.index.path)
-        with IndexWriter(path, self._identity, dim=self.embedder.dim, rebuild=rebuild) as writer:
-            plan = make_plan(scan, writer, self.loader)
-            report = Refresh(self.loader, self.splitter, self.embedder, writer, progress, strict=strict).run(plan)
+        recorded = self.embedder.recorded
+        with IndexWriter(path, self._identity, rebuild=rebuild, wait=wait, recorded=recorded) as writer:
+            refresh = Refresh(
+                self.loader, self.splitter, self.embedder, writer, progress,
+                strict=strict, atomic=atomic, search=self.config.index.search,
+            )  # fmt: skip
+            report = refresh.run(make_plan(scan, writer, self.loader))
         report.seconds = time.perf_counter() - started
         return report
 
@@ -175,7 +193,7 @@ class Pipeline(Parts):
         :raises NothingUsableError: there is no index yet.
         :raises ModelError: the index was built by another embedder.
         """
-        return self._open(self.embedder.identity)
+        return self._open(self._identity)
 
     def changes(self) -> Plan:
         """Return how the folder differs from the index; reads hashes only, and loads no model.
@@ -192,10 +210,13 @@ class Pipeline(Parts):
     def _open(self, identity: dict[str, str]) -> IndexReader:
         from ragqa.index import IndexReader
 
-        path = Path(self.config.index.path)
-        if not self.has_index():
-            raise NothingUsableError(f"no index at {path}: run `ragqa index {self.config.file}`")
-        return IndexReader(path, identity, locate=self._locate, where=self.config.retrieve.filter)
+        path, where = Path(self.config.index.path), self.config.retrieve.filter
+        try:
+            reader = IndexReader(path, identity, locate=self._locate, where=where, catalogue=self._catalogue)
+        except NothingUsableError as error:
+            raise NothingUsableError(f"no index at {path}: run `ragqa index {self.config.file}`") from error
+        self._catalogue = reader.catalogue
+        return reader
 
     def has_index(self) -> bool:
         """Tell whether there is an index to open."""
@@ -216,7 +237,16 @@ class Pipeline(Parts):
         root = next((r for r in self.roots if r.name == source.split("/")[0]), self.roots[0])
         return str(root.parent / source)
 
+    @cached_property
+    def _canaries(self) -> Vectors:
+        from ragqa.index import CANARIES
+
+        return self.embedder.embed_passages(CANARIES)
+
     def _retrieve(self, question: str, reader: IndexReader, k: int | None = None) -> list[Hit]:
+        check_question(question)
+        if self.config.retrieve.kind != "lexical":
+            reader.check_embedder(self._canaries)
         hits = self.retriever.retrieve(question, reader, k)
         distance = self.config.retrieve.neighbours
         return [reader.neighbours(hit, distance) for hit in hits] if distance else hits

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import time
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol
-
-import numpy as np
 
 from ragqa.errors import NothingUsableError, RejectedError
 from ragqa.index import Entry, IndexWriter
@@ -73,7 +72,10 @@ class Preview:
 
 @dataclass(slots=True)
 class IndexReport:
-    """What a run did. `statuses` has one entry for each file; the counts add up to the number of files."""
+    """What a run did. `statuses` has one entry for each file; the counts add up to the number of files.
+
+    `recall` is the recall@10 of the search structure against an exact search; None where the search is exact.
+    """
 
     statuses: list[FileStatus] = field(default_factory=list)
     removed: int = 0
@@ -82,6 +84,9 @@ class IndexReport:
     seconds: float = 0.0
     embed_seconds: float = 0.0
     generation: int = 0
+    dropped_vectors: int = 0
+    search: str = "flat"
+    recall: float | None = None
 
     def count(self, status: str) -> int:
         """Return how many files ended with a status."""
@@ -169,18 +174,22 @@ class Refresh:
         progress: Progress,
         *,
         strict: bool = False,
+        atomic: bool = False,
+        search: str = "flat",
     ) -> None:
         self._loader = loader
         self._splitter = splitter
         self._embedder = embedder
         self._writer = writer
         self._progress = progress
-        self._at_once = strict or writer.rebuilding
+        self._at_once = strict or atomic or writer.rebuilding
+        self._search = search
         self._strict = strict
         self._parsed: set[str] = set()
         self._pending: list[tuple[Document, list[Chunk]]] = []
         self._sources: dict[str, str | None] = {}
         self._report = IndexReport()
+        self._checked = False
         self._read_chunks = self._done_chunks = self._read_bytes = self._all_bytes = 0
 
     def run(self, plan: Plan) -> IndexReport:
@@ -201,8 +210,8 @@ class Refresh:
             self._refuse_rejected()
         self._sources |= dict.fromkeys(plan.removed)
         self._sources |= {entry.source: None for entry in report.statuses if entry.status == "rejected"}
-        self._commit()
-        self._note_rejected(plan)
+        self._commit(self._rejected(plan))
+        self._maintain()
         report.removed = len(plan.removed)
         report.generation, report.chunks = self._writer.generation, self._writer.chunks
         return report
@@ -222,10 +231,16 @@ class Refresh:
         except RejectedError as error:
             self._report.statuses.append(FileStatus(file.source, "rejected", str(error)))
 
-    def _note_rejected(self, plan: Plan) -> None:
+    def _rejected(self, plan: Plan) -> dict[str, tuple[str, str]]:
         reasons = {entry.source: entry.reason for entry in self._report.statuses if entry.status == "rejected"}
         files = (reading.file for reading in plan.read if reading.file.source in reasons)
-        self._writer.note_rejected({file.source: (file.document_id, reasons[file.source]) for file in files})
+        return {file.source: (file.document_id, reasons[file.source]) for file in files}
+
+    def _maintain(self) -> None:
+        """Drop what is dead when it has piled up, and keep a search structure where one is due."""
+        self._report.dropped_vectors, structure = self._writer.maintain(self._search)
+        if structure is not None:
+            self._report.search, self._report.recall = structure.kind, structure.recall
 
     def _refuse_nothing(self) -> None:
         report = self._report
@@ -246,40 +261,36 @@ class Refresh:
         reasons = [f"{entry.source}: {entry.reason}" for entry in self._report.statuses if entry.status == "rejected"]
         return "; ".join(reasons[:5]) + ("; ..." if len(reasons) > 5 else "")
 
-    def _commit(self) -> None:
-        """Publish what is pending; sources that did not change cost nothing."""
+    def _commit(self, rejected: Mapping[str, tuple[str, str]] | None = None) -> None:
+        """Publish what is pending; sources and rejected files that did not change cost nothing."""
         known = self._writer.sources()
         sources = {s: i for s, i in self._sources.items() if i is not None or s in known}
-        if self._pending or sources:
+        if rejected == self._writer.rejected():
+            rejected = None
+        if self._pending or sources or rejected is not None:
             chunks = [chunk for _, own in self._pending for chunk in own]
-            rows, first, entries = self._vectors(chunks), 0, []
-            for document, own in self._pending:
-                entries.append(Entry(document, own, rows[first : first + len(own)]))
-                first += len(own)
-            self._writer.commit(entries, sources)
+            entries = [Entry(document, own) for document, own in self._pending]
+            self._writer.commit(entries, self._embed_missing(chunks), sources, rejected)
         self._pending, self._sources = [], {}
 
-    def _vectors(self, chunks: Sequence[Chunk]) -> Vectors:
-        """Return float32[len(chunks), dim]: stored vectors where the text was embedded before, new ones elsewhere."""
-        rows = np.empty((len(chunks), self._embedder.dim), dtype=np.float32)
-        new: dict[str, list[int]] = {}
-        for i, vector in enumerate(self._writer.vectors(chunks)):
-            if vector is None:
-                new.setdefault(chunks[i].indexed_text, []).append(i)
-            else:
-                rows[i] = vector
-        self._done_chunks += len(chunks) - sum(map(len, new.values()))
-        texts = list(new)
+    def _embed_missing(self, chunks: Sequence[Chunk]) -> dict[str, Vectors]:
+        """Return float32[dim] by text for the texts that were never embedded before."""
+        texts = self._writer.missing(chunks)
+        expected = Counter(chunk.indexed_text for chunk in chunks)
+        self._done_chunks += len(chunks) - sum(expected[text] for text in texts)
+        vectors: dict[str, Vectors] = {}
         for first in range(0, len(texts), EMBED_CHUNKS):
             part = texts[first : first + EMBED_CHUNKS]
-            for text, vector in zip(part, self._embed(part), strict=True):
-                rows[new[text]] = vector
-                self._done_chunks += len(new[text])
+            vectors |= zip(part, self._embed(part), strict=True)
+            self._done_chunks += sum(expected[text] for text in part)
             self._progress(self._done_chunks, self._expected_chunks())
-        return rows
+        return vectors
 
     def _embed(self, texts: Sequence[str]) -> Vectors:
-        self._embedder.load()
+        if not self._checked:
+            self._embedder.load()
+            self._writer.check_embedder(self._embedder.embed_passages)
+            self._checked = True
         started = time.perf_counter()
         vectors = self._embedder.embed_passages(texts)
         self._report.embed_seconds += time.perf_counter() - started

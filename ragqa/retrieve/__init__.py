@@ -22,7 +22,7 @@ class FusionRetriever:
         self._embedder = embedder
 
     def retrieve(self, question: str, searcher: Searcher, k: int | None = None) -> list[Hit]:
-        """Return the best `k` (default `top_k`) hits; ties go by row, the order of indexing.
+        """Return the best `k` (default `top_k`) hits; ties go by chunk id.
 
         :raises UsageError: the question is empty, not text, or too long.
         """
@@ -32,25 +32,25 @@ class FusionRetriever:
         hits = searcher.hits(self._rank(question, searcher, wanted))
         return _cap(hits, self.spec.per_document)[:k]
 
-    def _rank(self, question: str, searcher: Searcher, k: int) -> list[tuple[int, float, dict[str, float]]]:
+    def _rank(self, question: str, searcher: Searcher, k: int) -> list[tuple[str, float, dict[str, float]]]:
         spec = self.spec
         depth = max(k, spec.depth) if isinstance(spec, HybridRetrieve) else k
-        dense: dict[int, float] = {}
-        lexical: dict[int, float] = {}
+        dense: dict[str, float] = {}
+        lexical: dict[str, float] = {}
         if not isinstance(spec, LexicalRetrieve):
             dense = dict(searcher.dense(self._embedder.embed_question(question), depth))
         if not isinstance(spec, DenseRetrieve):
             lexical = dict(searcher.lexical(question, depth))
         if isinstance(spec, DenseRetrieve):
-            fused: Mapping[int, float] = dense
+            fused: Mapping[str, float] = dense
         elif isinstance(spec, LexicalRetrieve):
             fused = lexical
         elif spec.fusion == "convex":
             fused = convex(dense, lexical, spec.weight)
         else:
             fused = reciprocal_rank(dense, lexical)
-        best = sorted(fused, key=lambda row: (-fused[row], row))[:k]
-        return [(row, fused[row], _scores(row, dense, lexical)) for row in best]
+        best = sorted(fused, key=lambda chunk_id: (-fused[chunk_id], chunk_id))[:k]
+        return [(chunk_id, fused[chunk_id], _scores(chunk_id, dense, lexical)) for chunk_id in best]
 
 
 def check_question(question: str) -> None:
@@ -66,34 +66,34 @@ def check_question(question: str) -> None:
         raise UsageError("the question holds NULs or lone surrogates: write plain text")
 
 
-def convex(dense: Mapping[int, float], lexical: Mapping[int, float], weight: float) -> dict[int, float]:
+def convex(dense: Mapping[str, float], lexical: Mapping[str, float], weight: float) -> dict[str, float]:
     """Mix scores after scaling each list to [0, 1] (Bruch, Gai and Ingber 2023); a missing score is 0.
 
     :param weight: share of the dense score.
     """
     scaled_dense, scaled_lexical = _min_max(dense), _min_max(lexical)
-    rows = [*dense, *(row for row in lexical if row not in dense)]
-    return {row: weight * scaled_dense.get(row, 0.0) + (1 - weight) * scaled_lexical.get(row, 0.0) for row in rows}
+    ids = [*dense, *(chunk_id for chunk_id in lexical if chunk_id not in dense)]
+    return {i: weight * scaled_dense.get(i, 0.0) + (1 - weight) * scaled_lexical.get(i, 0.0) for i in ids}
 
 
-def reciprocal_rank(*rankings: Mapping[int, float]) -> dict[int, float]:
+def reciprocal_rank(*rankings: Mapping[str, float]) -> dict[str, float]:
     """Sum 1 / (60 + rank) over the rankings (each in order, best first)."""
-    fused: dict[int, float] = {}
+    fused: dict[str, float] = {}
     for ranking in rankings:
-        for rank, row in enumerate(ranking, start=1):
-            fused[row] = fused.get(row, 0.0) + 1.0 / (RRF_CONSTANT + rank)
+        for rank, chunk_id in enumerate(ranking, start=1):
+            fused[chunk_id] = fused.get(chunk_id, 0.0) + 1.0 / (RRF_CONSTANT + rank)
     return fused
 
 
-def _min_max(scores: Mapping[int, float]) -> dict[int, float]:
+def _min_max(scores: Mapping[str, float]) -> dict[str, float]:
     if not scores:
         return {}
     low, high = min(scores.values()), max(scores.values())
-    return {row: (score - low) / (high - low) if high > low else 1.0 for row, score in scores.items()}
+    return {chunk_id: (score - low) / (high - low) if high > low else 1.0 for chunk_id, score in scores.items()}
 
 
-def _scores(row: int, dense: Mapping[int, float], lexical: Mapping[int, float]) -> dict[str, float]:
-    named = {"dense": dense.get(row), "lexical": lexical.get(row)}
+def _scores(chunk_id: str, dense: Mapping[str, float], lexical: Mapping[str, float]) -> dict[str, float]:
+    named = {"dense": dense.get(chunk_id), "lexical": lexical.get(chunk_id)}
     return {name: score for name, score in named.items() if score is not None}
 
 

@@ -1,0 +1,206 @@
+"""The one way in which an index changes: a transaction under the lock, then the seal."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+import sqlite3
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+from ragqa.errors import IndexCorruptError, NothingUsableError, ResourceError
+from ragqa.index import lock, seal, storage, store
+from ragqa.index.identity import refuse_other
+
+_MARGIN_BYTES = 1 << 20
+
+
+class Publisher:
+    """Holds the lock of an index and publishes generations; a context manager.
+
+    :param identity: what vectors and chunks depend on; must equal the identity that the index was built with. None
+        opens an index that is there, whatever built it.
+    :param rebuild: what is there will be forgotten: it need be neither sound nor of the same identity.
+    :param wait: seconds to wait for another writer.
+    :raises NothingUsableError: there is no index, and no identity to make one with.
+    :raises LockedError: another process writes this index.
+    :raises ModelError: the identity differs; the message names the field and both values.
+    :raises IndexCorruptError: the index is damaged.
+    """
+
+    def __init__(
+        self, path: Path, identity: Mapping[str, str] | None, *, rebuild: bool = False, wait: float = 0.0
+    ) -> None:
+        self.path = path
+        self.folder = path / "seg"
+        if identity is None and not store.exists(path):
+            raise NothingUsableError(f"no index at {path}")
+        try:
+            self.folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise ResourceError(f"cannot make the index folder {path}: {error.strerror}") from error
+        self._lock = lock.acquire(path, wait)
+        try:
+            self.db = self._open(rebuild)
+        except BaseException:
+            os.close(self._lock)
+            raise
+        try:
+            stored = store.meta(self.db, "identity")
+            self.identity = dict(identity) if identity is not None else stored
+            if self.generation and not rebuild:
+                refuse_other(path, stored, self.identity)
+                with store.guarded(self.db):
+                    self._verify()
+            self.dim = int(self.identity["dim"])
+            self._delta = 0
+            self._follow_changes()
+        except BaseException:
+            self._release()
+            raise
+
+    def _verify(self) -> None:
+        seal.verify(self.db, self.generation)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        # an error that is under way says more than one from tidying up
+        with contextlib.suppress(ResourceError, sqlite3.Error) if error else contextlib.nullcontext():
+            self.close()
+
+    def close(self) -> None:
+        """Seal what is not yet sealed, remove files that nothing names, and let the lock go.
+
+        :raises ResourceError: the disk is full; what was committed is kept.
+        """
+        try:
+            if self.generation:
+                self.seal(patience_ms=2000)
+            self.remove_orphans()
+        except (OSError, sqlite3.OperationalError) as error:
+            raise ResourceError(
+                f"{self.path}: generation {self.generation} is committed and kept, but cannot be sealed: {error}"
+            ) from error
+        finally:
+            self._release()
+
+    def _release(self) -> None:
+        self.db.close()
+        os.close(self._lock)
+
+    def _open(self, rebuild: bool) -> store.Database:
+        try:
+            return store.create(self.path)
+        except IndexCorruptError as error:
+            if not rebuild or "is not an index of ragqa" in str(error) or "upgrade" in str(error):
+                raise
+            # nothing can be read from it, so there is nothing to keep until the first commit
+            for name in (store.DATABASE, f"{store.DATABASE}-wal", f"{store.DATABASE}-shm", seal.FILE):
+                (self.path / name).unlink(missing_ok=True)
+            return store.create(self.path)
+        except sqlite3.OperationalError as error:
+            raise ResourceError(f"cannot open {self.path}: {error}") from error
+
+    @property
+    def generation(self) -> int:
+        """Return the number of the latest commit."""
+        return store.generation(self.db)
+
+    def count(self, table: str) -> int:
+        return int(self.db.execute(f"SELECT count(*) FROM {table}").fetchone()[0])
+
+    def need_space(self, size: int) -> None:
+        free = shutil.disk_usage(self.path).free
+        if free < size + _MARGIN_BYTES:
+            raise ResourceError(
+                f"{self.path} needs {(size + _MARGIN_BYTES) / 1e6:,.1f} MB, {free / 1e6:,.1f} MB are free; "
+                f"index unchanged (generation {self.generation})"
+            )
+
+    @contextmanager
+    def publication(self) -> Iterator[None]:
+        """One commit: what is done inside becomes visible as a whole, or not at all."""
+        self._delta = 0
+        storage.reached("commit begun")
+        try:
+            self.db.execute("BEGIN IMMEDIATE")
+            last = self.db.execute("SELECT digest FROM commit_log ORDER BY generation DESC LIMIT 1").fetchone()
+            yield
+            counts = [self.count(table) for table in ("document", "chunk", "vector")]
+            digest = store.as_digest((int(last[0], 16) if last else 0) + self._delta)
+            created = datetime.now(UTC).isoformat(timespec="seconds")
+            values = (self.generation + 1, created, *counts, digest)
+            self.db.execute("INSERT INTO commit_log VALUES (?, ?, ?, ?, ?, ?)", values)
+            storage.reached("transaction written")
+            self.db.execute("COMMIT")
+        except sqlite3.OperationalError as error:
+            self._roll_back()
+            raise ResourceError(f"cannot commit to {self.path}: {error}; index unchanged") from error
+        except BaseException:
+            self._roll_back()
+            raise
+        storage.reached("transaction committed")
+        # a failure to seal is reported by `close`, which tries again: what is committed is safe without
+        with contextlib.suppress(OSError, sqlite3.OperationalError):
+            self.seal(patience_ms=100)
+
+    def _roll_back(self) -> None:
+        with contextlib.suppress(sqlite3.OperationalError):
+            if self.db.in_transaction:
+                self.db.execute("ROLLBACK")
+        with contextlib.suppress(OSError, sqlite3.OperationalError):
+            self.remove_orphans()
+
+    def seal(self, patience_ms: int) -> bool:
+        """Empty the log into the database file and seal that; False where a reader still needs the log."""
+        sealed, log = seal.read(self.path), self.path / f"{store.DATABASE}-wal"
+        if sealed and sealed[0] == self.generation:
+            if not log.exists() or not log.stat().st_size:
+                return True
+            seal.remove(self.path)  # what is in the log changes the file and not its generation: a crash in `rewrite`
+        self.db.execute(f"PRAGMA busy_timeout = {patience_ms}")
+        busy, *_ = self.db.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+        storage.reached("log emptied")
+        if busy:
+            return False
+        seal.write(self.db, self.generation)
+        storage.reached("sealed")
+        return True
+
+    def remove_orphans(self) -> list[Path]:
+        """Remove files that no generation names: what a crash left, or what a compaction replaced; return them."""
+        orphans = orphan_files(self.db, self.path)
+        for path in orphans:
+            path.unlink(missing_ok=True)
+        return orphans
+
+    def _follow_changes(self) -> None:
+        """Keep the digest by triggers of this connection: no statement can change the truth unseen."""
+
+        def note(sign: int, table: str, *values: Any) -> None:
+            self._delta += sign * store.row_hash(table, values)
+
+        self.db.create_function("note", -1, note)
+        for table in store.TRUTH:
+            columns = [row[1] for row in self.db.execute(f"PRAGMA table_info({table})")]
+            new, old = (", ".join(f"{which}.{column}" for column in columns) for which in ("NEW", "OLD"))
+            gain, loss = f"SELECT note(1, '{table}', {new});", f"SELECT note(-1, '{table}', {old});"
+            for event, action in (("INSERT", gain), ("DELETE", loss), ("UPDATE", loss + gain)):
+                self.db.execute(f"CREATE TEMP TRIGGER {table}_{event} AFTER {event} ON main.{table} BEGIN {action} END")
+
+
+def orphan_files(db: store.Database, path: Path) -> list[Path]:
+    """Return the files in an index folder that no generation names."""
+    named = {f"{name}.f32" for _, _, name in store.segments(db)}
+    named |= {f"{name}.ann" for (name,) in db.execute("SELECT sha256 FROM ann")}
+    scratch = [file for file in path.glob(".*.tmp") if file.is_file()]
+    return sorted([*(file for file in (path / "seg").iterdir() if file.name not in named), *scratch])

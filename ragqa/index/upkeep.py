@@ -1,0 +1,150 @@
+"""What keeps an index small and fast, and what mends it. Every change is a generation like any other."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Callable, Iterator, Mapping, Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ragqa.errors import ResourceError
+from ragqa.index import search, storage, store
+from ragqa.index.publication import Publisher
+from ragqa.index.reader import open_space
+
+Vectors = NDArray[np.float32]
+Embed = Callable[[Sequence[str]], Vectors]
+
+MOST_DEAD = 0.2
+LEAST_VECTORS = 1000
+MOST_SEGMENTS = 32
+"""A compaction is due when more than a fifth of 1,000 or more vectors belong to no chunk, or when segments have piled up."""
+
+_BLOCK_ROWS = 65_536
+
+
+def is_compaction_due(publisher: Publisher) -> bool:
+    """Tell whether dead vectors or segments have piled up."""
+    vectors = publisher.count("vector")
+    dead = vectors - publisher.count("(SELECT DISTINCT vector FROM chunk)")
+    return (vectors >= LEAST_VECTORS and dead > MOST_DEAD * vectors) or publisher.count("segment") > MOST_SEGMENTS
+
+
+def compact(publisher: Publisher) -> int:
+    """Copy the vectors of living chunks into one segment; return how many dead ones were dropped. Embeds nothing."""
+    before = publisher.count("vector")
+    rows = [row for (row,) in publisher.db.execute("SELECT DISTINCT vector FROM chunk ORDER BY vector")]
+    publisher.need_space(len(rows) * publisher.dim * 4)
+    with publisher.publication():
+        _move(publisher, rows)
+    return before - len(rows)
+
+
+def build_structure(publisher: Publisher, setting: str) -> search.Structure | None:
+    """Make the search structure that the number of vectors asks for; None where that is `flat`.
+
+    One that covers at least four fifths of the vectors is kept: what is newer is searched exactly beside it.
+    """
+    kind = search.resolve(setting, publisher.count("vector"))
+    space = open_space(publisher.db, publisher.path)
+    old = space.structure
+    if old is not None and old.kind == kind and old.n >= (1 - MOST_DEAD) * len(space):
+        return old
+    if (kind == "flat" or not len(space)) and not publisher.count("ann"):
+        return None
+    with publisher.publication():
+        publisher.db.execute("DELETE FROM ann")
+        if kind == "flat" or not len(space):
+            return None
+        first, *_ = store.segments(publisher.db)[0]
+        alive = np.zeros(len(space), dtype=np.bool_)
+        alive[[row - first for (row,) in publisher.db.execute("SELECT DISTINCT vector FROM chunk")]] = True
+        built = space.build(kind, alive)
+        name = search.save(publisher.folder, built)
+        values = (kind, name, built.n, built.effort, built.recall)
+        publisher.db.execute("INSERT INTO ann VALUES (?, ?, ?, ?, ?)", values)
+    return built
+
+
+def reclaim(publisher: Publisher) -> None:
+    """Drop dead vectors, rebuild the full text, and rewrite the database without free pages or old bytes."""
+    compact(publisher)
+    rewrite(publisher)
+
+
+def rewrite(publisher: Publisher) -> None:
+    """Rebuild what SQLite derives, and rewrite the database file.
+
+    :raises ResourceError: the disk is full.
+    """
+    with publisher.publication():
+        publisher.db.execute("INSERT INTO fulltext (fulltext) VALUES ('rebuild')")
+        publisher.db.execute("REINDEX")
+    try:
+        publisher.db.execute("PRAGMA temp_store = MEMORY")  # so that no copy goes to a temporary file
+        publisher.db.execute("VACUUM")
+    except sqlite3.OperationalError as error:
+        raise ResourceError(f"cannot rewrite {publisher.path}: {error}; it still answers") from error
+    with publisher.publication():
+        pass  # the file is another one now: a new generation, so that its seal is another one too
+    if not publisher.seal(patience_ms=10_000):
+        raise ResourceError(f"{publisher.path}: old bytes are still held by a reader: run it again when that has ended")
+    publisher.remove_orphans()
+
+
+def replace_segments(publisher: Publisher, names: Sequence[str], embed: Callable[[Sequence[str]], Vectors]) -> int:
+    """Embed the stored texts of whole segments again, and publish that; return how many vectors were made."""
+    rows: list[int] = []
+    for first, n, name in store.segments(publisher.db):
+        rows += range(first, first + n) if name in names else ()
+    texts: dict[int, str] = {}
+    for row, context, text in publisher.db.execute("SELECT vector, context, text FROM chunk"):
+        texts[row] = f"{context}\n{text}" if context else text
+    lost = [row for row in rows if row in texts]
+    fresh = dict(zip(lost, embed([texts[row] for row in lost]), strict=True)) if lost else {}
+    living = [row for (row,) in publisher.db.execute("SELECT DISTINCT vector FROM chunk ORDER BY vector")]
+    with publisher.publication():
+        _move(publisher, living, fresh)
+    return len(lost)
+
+
+def _move(publisher: Publisher, rows: Sequence[int], fresh: Mapping[int, Vectors] | None = None) -> None:
+    """Write the vectors of `rows` into one new segment, and name that instead of the old ones.
+
+    :param fresh: vectors to take instead of stored ones.
+    """
+    segments = store.segments(publisher.db)
+    first = store.next_row(publisher.db)
+    name = (
+        storage.write_hashed(publisher.folder, ".f32", _blocks(publisher, segments, rows, fresh or {}))
+        if rows
+        else None
+    )
+    publisher.db.execute("CREATE TEMP TABLE moved (old INTEGER PRIMARY KEY, new INTEGER NOT NULL)")
+    publisher.db.executemany("INSERT INTO moved VALUES (?, ?)", ((row, first + i) for i, row in enumerate(rows)))
+    publisher.db.execute("DELETE FROM vector WHERE row NOT IN (SELECT old FROM moved)")
+    for table, column in (("vector", "row"), ("chunk", "vector")):
+        publisher.db.execute(f"UPDATE {table} SET {column} = (SELECT new FROM moved WHERE old = {column})")
+    publisher.db.execute("DROP TABLE moved")
+    publisher.db.execute("DELETE FROM segment WHERE true")
+    publisher.db.execute("DELETE FROM ann")
+    if name is not None:
+        publisher.db.execute("INSERT INTO segment VALUES (?, ?, ?)", (first, len(rows), name))
+    storage.reached("vectors moved")
+
+
+def _blocks(
+    publisher: Publisher, segments: Sequence[tuple[int, int, str]], rows: Sequence[int], fresh: Mapping[int, Vectors]
+) -> Iterator[bytes]:
+    wanted = np.array(rows, dtype=np.int64)
+    for first, n, name in segments:
+        inside = wanted[(wanted >= first) & (wanted < first + n)]
+        if not len(inside):
+            continue
+        whole = all(row in fresh for row in inside.tolist())
+        stored = None if whole else search.open_segment(publisher.folder, name, n, publisher.dim)
+        for start in range(0, len(inside), _BLOCK_ROWS):
+            part = inside[start : start + _BLOCK_ROWS]
+            block = np.array([fresh[row] for row in part.tolist()]) if stored is None else stored[part - first]
+            yield block.astype("<f4").tobytes()
