@@ -166,7 +166,7 @@ class TextSplitter:
 
     def _context(self, document: Document, headings: tuple[str, ...]) -> str:
         """Return title and heading path on one line, a table's header below; bounded by `CONTEXT_TOKENS`."""
-        parts = [document.title, *(h for h in headings if h != document.title)]
+        parts = [title for title in (document.title, *(h for h in headings if h != document.title)) if title]
         header = document.metadata.get("header")
         if header:
             parts.append(" | ".join(map(str, header)) if isinstance(header, list | tuple) else str(header))

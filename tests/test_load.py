@@ -291,7 +291,7 @@ def test_odd_names_are_read(tmp_path: Path, name: str) -> None:
         assert loader.scan().files == ()
         return
     document = loader.read(only(loader))
-    assert (document.source, document.title) == (name, name.removesuffix(".txt"))
+    assert (document.source, document.title) == (name, "")
 
 
 def test_a_name_that_is_not_utf8_is_read_under_a_printable_name_unless_that_is_taken(tmp_path: Path) -> None:
@@ -299,7 +299,7 @@ def test_a_name_that_is_not_utf8_is_read_under_a_printable_name_unless_that_is_t
         file.write(b"words")
     loader = FolderLoader([tmp_path])
     document = loader.read(only(loader))
-    assert (document.source, document.title, document.text) == ("caf\\xe9.txt", "caf\\xe9", "words")
+    assert (document.source, document.text) == ("caf\\xe9.txt", "words")
     assert document.path == f"{tmp_path}/caf\\xe9.txt"
     (tmp_path / "caf\\xe9.txt").write_text("others", encoding="utf-8")
     scan = loader.scan()
@@ -526,12 +526,12 @@ def test_a_rule_at_the_start_is_no_front_matter(tmp_path: Path) -> None:
         ("Text.\n\n## The *ferry* ##\n", "The *ferry*"),
         ("```\n# no heading\n```\n\nFerry\n=====\n", "Ferry"),
         ("~~~~\n# no\n~~~\n# no\n~~~~\n# Yes\n", "Yes"),
-        ("    # code\n\nwords", "stem"),
-        ("#hashtag\n", "stem"),
-        ("\n---\n", "stem"),
+        ("    # code\n\nwords", ""),
+        ("#hashtag\n", ""),
+        ("\n---\n", ""),
     ],
 )
-def test_the_title_is_the_first_heading_else_the_file_stem(tmp_path: Path, text: str, title: str) -> None:
+def test_the_title_is_the_first_heading_and_never_the_name_of_the_file(tmp_path: Path, text: str, title: str) -> None:
     assert load(tmp_path, "stem.md", text).title == title
 
 
@@ -541,7 +541,7 @@ def test_the_title_is_the_first_heading_else_the_file_stem(tmp_path: Path, text:
 def test_a_csv_file_is_its_own_text_with_its_header_known(tmp_path: Path) -> None:
     text = '\ufeffname,"the\nnote"\r\nAda,"one\r\ntwo"\r\n\r\nBob,x\r\n'
     document = load(tmp_path, "people.csv", text)
-    assert (document.text, document.title) == (text, "people")
+    assert (document.text, document.title) == (text, "")
     assert document.metadata == {"header": 'name,"the note"', "columns": 2, "rows": 2}
 
 
@@ -576,7 +576,7 @@ def test_json_lines_use_the_field_text_where_every_row_has_it(tmp_path: Path) ->
     rows = '{"text": "one\\ntwo", "id": 1}\r\n\n{"text": "thr\\u00e9e \\u2028 x"}\n'
     document = load(tmp_path, "a.jsonl", rows)
     assert document.text == "one\ntwo\n\nthrée \u2028 x"
-    assert (document.encoding, document.title) == ("utf-8", "a")
+    assert (document.encoding, document.title) == ("utf-8", "")
     assert document.metadata == {"rows": 2, "text_field": "text"}
 
 

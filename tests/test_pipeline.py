@@ -97,8 +97,7 @@ def test_each_change_costs_only_its_own_chunks(folder: Path) -> None:
     (documents / "buoy.txt").write_text("The buoy was moved to the south.", encoding="utf-8")
     assert counts(pipeline(folder).index()) == {"indexed": 1, "unchanged": 3, "embedded": 1}
     (documents / "buoy.txt").rename(documents / "mark.txt")
-    # its title, which is indexed with its text, comes from its name
-    assert counts(pipeline(folder).index()) == {"indexed": 1, "unchanged": 3, "removed": 1, "embedded": 1}
+    assert counts(pipeline(folder).index()) == {"indexed": 1, "unchanged": 3, "removed": 1}
     assert pipeline(folder).search("buoy south")[0].source == "mark.txt"
     (documents / "mark.txt").unlink()
     assert counts(pipeline(folder).index()) == {"unchanged": 3, "removed": 1}
@@ -346,9 +345,13 @@ def test_an_incremental_index_equals_one_built_afresh(folder: Path) -> None:
     assert content() == content(fresh)
 
 
-def test_renaming_a_document_with_a_title_of_its_own_embeds_nothing(folder: Path) -> None:
+def test_renaming_and_moving_embed_nothing(folder: Path) -> None:
     documents = folder / "documents"
     (documents / "tide.md").write_text("# Tides\n\nThe tide turns at noon.\n", encoding="utf-8")
     pipeline(folder).index()
     (documents / "tide.md").rename(documents / "tables.md")
-    assert counts(pipeline(folder).index()) == {"indexed": 1, "unchanged": 3, "removed": 1}
+    (documents / "below").mkdir()
+    (documents / "quay.txt").rename(documents / "below" / "quay.txt")
+    assert counts(pipeline(folder).index()) == {"indexed": 2, "unchanged": 2, "removed": 2}
+    assert pipeline(folder).search("tide noon")[0].source == "tables.md"
+    assert pipeline(folder).search("quay master")[0].source == "below/quay.txt"

@@ -18,6 +18,9 @@ from ragqa.index import lock, seal, storage, store
 from ragqa.index.identity import refuse_other
 
 _MARGIN_BYTES = 1 << 20
+_LOG_BYTES = 64 << 20
+"""How long the log may grow, with an eighth of the database on top, before a run seals in between: sealing costs a
+pass over the whole database, and the log has checksums of its own."""
 
 
 class Publisher:
@@ -56,16 +59,13 @@ class Publisher:
             if self.generation and not rebuild:
                 refuse_other(path, stored, self.identity)
                 with store.guarded(self.db):
-                    self._verify()
+                    seal.verify(self.db, self.generation)
             self.dim = int(self.identity["dim"])
             self._delta = 0
             self._follow_changes()
         except BaseException:
             self._release()
             raise
-
-    def _verify(self) -> None:
-        seal.verify(self.db, self.generation)
 
     def __enter__(self) -> Self:
         return self
@@ -104,8 +104,8 @@ class Publisher:
             if not rebuild or "is not an index of ragqa" in str(error) or "upgrade" in str(error):
                 raise
             # nothing can be read from it, so there is nothing to keep until the first commit
-            for name in (store.DATABASE, f"{store.DATABASE}-wal", f"{store.DATABASE}-shm", seal.FILE):
-                (self.path / name).unlink(missing_ok=True)
+            store.remove(self.path / store.DATABASE)
+            storage.disk.remove(self.path / seal.FILE)
             return store.create(self.path)
         except sqlite3.OperationalError as error:
             raise ResourceError(f"cannot open {self.path}: {error}") from error
@@ -149,9 +149,10 @@ class Publisher:
             self._roll_back()
             raise
         storage.reached("transaction committed")
-        # a failure to seal is reported by `close`, which tries again: what is committed is safe without
-        with contextlib.suppress(OSError, sqlite3.OperationalError):
-            self.seal(patience_ms=100)
+        if self.db.log_size() > _LOG_BYTES + self.db.size() // 8:
+            # a failure to seal is reported by `close`, which tries again: what is committed is safe without
+            with contextlib.suppress(OSError, sqlite3.OperationalError):
+                self.seal(patience_ms=100)
 
     def _roll_back(self) -> None:
         with contextlib.suppress(sqlite3.OperationalError):
@@ -162,11 +163,13 @@ class Publisher:
 
     def seal(self, patience_ms: int) -> bool:
         """Empty the log into the database file and seal that; False where a reader still needs the log."""
-        sealed, log = seal.read(self.path), self.path / f"{store.DATABASE}-wal"
+        sealed = seal.read(self.path)
         if sealed and sealed[0] == self.generation:
-            if not log.exists() or not log.stat().st_size:
+            if not self.db.log_size():
                 return True
-            seal.remove(self.path)  # what is in the log changes the file and not its generation: a crash in `rewrite`
+            storage.remove(
+                self.path / seal.FILE
+            )  # what is in the log changes the file and not its generation: a crash in `rewrite`
         self.db.execute(f"PRAGMA busy_timeout = {patience_ms}")
         busy, *_ = self.db.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
         storage.reached("log emptied")
@@ -180,7 +183,7 @@ class Publisher:
         """Remove files that no generation names: what a crash left, or what a compaction replaced; return them."""
         orphans = orphan_files(self.db, self.path)
         for path in orphans:
-            path.unlink(missing_ok=True)
+            storage.disk.remove(path)
         return orphans
 
     def _follow_changes(self) -> None:

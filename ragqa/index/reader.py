@@ -259,7 +259,7 @@ def open_space(db: store.Database, path: Path) -> search.Space:
     dim = int(store.meta(db, "identity")["dim"])
     folder = path / "seg"
     segments = [search.open_segment(folder, name, n, dim) for _, n, name in store.segments(db)]
-    ann = db.execute("SELECT kind, sha256, n, effort, recall FROM ann").fetchone()
+    ann = db.execute("SELECT kind, sha256, effort, recall FROM ann").fetchone()
     return search.Space(segments, dim, search.load(folder, *ann) if ann else None)
 
 

@@ -8,6 +8,7 @@ seal is of another generation  a crash between commit and seal, or a copy put ba
 
 from __future__ import annotations
 
+import hashlib
 import re
 import sqlite3
 import time
@@ -18,38 +19,39 @@ from ragqa.index import storage, store
 from ragqa.index.store import Database
 
 FILE = "SEAL"
-_FORM = re.compile(rb"ragqa seal 1\ngeneration (\d+)\nsha256 ([0-9a-f]{64})\n")
+_FORM = re.compile(rb"(ragqa seal 1\ngeneration (\d+)\nsha256 ([0-9a-f]{64})\n)check ([0-9a-f]{64})\n")
 _PATIENCE = 0.5
+_PATIENCE_PER_BYTE = 2e-9
+"""How many seconds a writer is given to seal what it committed: it has to hash the database."""
+
 _sound: set[tuple[int, ...]] = set()
 
 
 def write(db: Database, generation: int) -> None:
     """Seal a database whose log is empty. :raises OSError: the disk is full."""
-    text = f"ragqa seal 1\ngeneration {generation}\nsha256 {db.sha256()}\n"
-    storage.replace(db.path / FILE, text.encode())
-
-
-def remove(path: Path) -> None:
-    """Remove the seal, so that it is gone after a power cut too."""
-    (path / FILE).unlink()
-    storage.sync_folder(path)
+    text = f"ragqa seal 1\ngeneration {generation}\nsha256 {db.sha256()}\n".encode()
+    storage.replace(db.path / FILE, text + f"check {hashlib.sha256(text).hexdigest()}\n".encode())
 
 
 def read(path: Path) -> tuple[int, str] | None:
     """Return (generation, SHA-256), None where there is no seal or it is damaged."""
-    file = path / FILE
-    match = _FORM.fullmatch(file.read_bytes()) if file.exists() else None
-    return (int(match[1]), match[2].decode()) if match else None
+    try:
+        match = _FORM.fullmatch((path / FILE).read_bytes())
+    except FileNotFoundError:
+        return None
+    if match is None or hashlib.sha256(match[1]).hexdigest() != match[4].decode():
+        return None
+    return int(match[2]), match[3].decode()
 
 
 def verify(db: Database, generation: int) -> None:
     """Let only a database pass that says what was committed; `db` is in a transaction.
 
-    A writer that is between commit and seal is given half a second.
+    A writer that is between commit and seal is given time to end.
 
     :raises IndexCorruptError: it is damaged.
     """
-    deadline = time.monotonic() + _PATIENCE
+    deadline = time.monotonic() + _PATIENCE + _PATIENCE_PER_BYTE * db.size()
     while True:
         sealed = read(db.path)
         if sealed and sealed[1] == db.sha256():
@@ -64,35 +66,38 @@ def verify(db: Database, generation: int) -> None:
         if time.monotonic() >= deadline:
             break
         time.sleep(0.01)
-    problems = logical_problems(db)
+    lost = rows_problem(db)
+    problems = [lost] if lost else [*structure_problems(db), *fulltext_problems(db)]
     if problems:
         raise IndexCorruptError(f"{db.path / store.DATABASE} is damaged: {problems[0]}: run `ragqa doctor {db.path}`")
     _sound.add(state)
 
 
-def logical_problems(db: Database) -> list[str]:
-    """Return what is wrong with the truth and the full text; [] where the database says exactly what was committed."""
-    return truth_problems(db) or fulltext_problems(db)
-
-
-def truth_problems(db: Database) -> list[str]:
-    """Return what is wrong with the tables that cannot be derived: structure, digest, counts."""
+def rows_problem(db: sqlite3.Connection) -> str | None:
+    """Return what is wrong with the rows that cannot be derived: their digest and counts; None where they are whole."""
     try:
-        found = [row[0] for row in db.execute("PRAGMA integrity_check(3)") if row[0] != "ok"]
-        if found:
-            return [f"structure: {' '.join(found[0].split())}"]
         last = "SELECT documents, chunks, vectors, digest FROM commit_log ORDER BY generation DESC LIMIT 1"
         *counts, digest = db.execute(last).fetchone()
         if store.digest(db) != digest:
-            return ["its rows are not those that were committed (digest)"]
-        tables = ("document", "chunk", "vector")
-        actual = [db.execute(f"SELECT count(*) FROM {table}").fetchone()[0] for table in tables]
-        return [] if actual == counts else [f"it has {actual} documents, chunks and vectors instead of {counts}"]
+            return "its rows are not those that were committed (digest)"
+        actual = [
+            db.execute(f"SELECT count(*) FROM {table}").fetchone()[0] for table in ("document", "chunk", "vector")
+        ]
+        return None if actual == counts else f"it has {actual} documents, chunks and vectors instead of {counts}"
     except (sqlite3.DatabaseError, ValueError, TypeError) as error:
+        return f"its rows cannot be read ({error})"
+
+
+def structure_problems(db: Database) -> list[str]:
+    """Return what is wrong with pages and indexes of the database, by SQLite's own check."""
+    try:
+        found = [" ".join(row[0].split()) for row in db.execute("PRAGMA integrity_check(3)") if row[0] != "ok"]
+    except sqlite3.DatabaseError as error:
         return [f"structure: {error}"]
+    return [f"structure: {line}" for line in found]
 
 
-def fulltext_problems(db: Database) -> list[str]:
+def fulltext_problems(db: sqlite3.Connection) -> list[str]:
     """Return what is wrong with the full text, checked in a temporary copy: the check needs write access."""
     copy = sqlite3.connect("")
     try:

@@ -196,15 +196,15 @@ def save(folder: Path, structure: Structure) -> str:
     return storage.write_hashed(folder, ".ann", [faiss.serialize_index(structure.index).tobytes()])
 
 
-def load(folder: Path, kind: Kind, name: str, n: int, effort: int, recall: float) -> Structure | None:
+def load(folder: Path, kind: Kind, name: str, effort: int, recall: float) -> Structure | None:
     """Return a stored structure. A damaged one is left out with a warning: the exact search beside it needs none."""
     path = folder / f"{name}.ann"
     problem = file_problem(path, name)
     if problem is None:
-        index = faiss.deserialize_index(np.fromfile(path, dtype=np.uint8))
-        if index.ntotal == n:
-            return Structure(kind, index, effort, recall)
-        problem = f"over {index.ntotal:,} vectors instead of {n:,}"
+        try:
+            return Structure(kind, faiss.deserialize_index(np.fromfile(path, dtype=np.uint8)), effort, recall)
+        except RuntimeError:
+            problem = f"of another version of FAISS than {faiss.__version__}"
     _log.warning(
         "search structure %s is %s: searching exactly, which is slower; run `ragqa doctor FILE --repair`", path, problem
     )

@@ -17,6 +17,38 @@ _BLOCK = 1 << 20
 _hashes: dict[tuple[int, ...], str] = {}
 
 
+class Disk:
+    """The calls by which files change; the trials in tests/torture put another one in its place, to record or to fail."""
+
+    def write(self, stream: IO[bytes], data: bytes) -> None:
+        """Append bytes to a file."""
+        stream.write(data)
+
+    def sync(self, stream: IO[bytes]) -> None:
+        """Make the content of a file survive a power cut. An error is final: it is never tried again."""
+        stream.flush()
+        os.fsync(stream.fileno())
+
+    def rename(self, old: Path, new: Path) -> None:
+        """Give a file another name; a file of that name is replaced."""
+        old.replace(new)
+
+    def remove(self, path: Path) -> None:
+        """Remove a file, where there is one."""
+        path.unlink(missing_ok=True)
+
+    def sync_folder(self, folder: Path) -> None:
+        """Make the names in a folder survive a power cut."""
+        handle = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(handle)
+        finally:
+            os.close(handle)
+
+
+disk = Disk()
+
+
 def reached(point: str) -> None:
     """Mark a named point of a commit. It does nothing; the trials in tests/torture end the process here."""
 
@@ -33,18 +65,15 @@ def write_hashed(folder: Path, suffix: str, parts: Iterable[bytes]) -> str:
     try:
         with scratch.open("wb") as stream:
             for part in parts:
-                stream.write(part)
+                disk.write(stream, part)
                 digest.update(part)
             reached("file written")
-            _sync(stream)
+            disk.sync(stream)
         reached("file synced")
-        scratch.replace(folder / f"{digest.hexdigest()}{suffix}")
-        reached("file renamed")
-        sync_folder(folder)
+        publish(scratch, folder / f"{digest.hexdigest()}{suffix}")
     except OSError as error:
-        scratch.unlink(missing_ok=True)
+        disk.remove(scratch)
         raise ResourceError(f"cannot write to {folder}: {error.strerror}; index unchanged") from error
-    reached("file named")
     return digest.hexdigest()
 
 
@@ -53,22 +82,26 @@ def replace(target: Path, data: bytes) -> None:
     scratch = target.with_name(f".{target.name}.tmp")
     try:
         with scratch.open("wb") as stream:
-            stream.write(data)
-            _sync(stream)
-        scratch.replace(target)
-        sync_folder(target.parent)
+            disk.write(stream, data)
+            disk.sync(stream)
+        publish(scratch, target)
     except OSError:
-        scratch.unlink(missing_ok=True)
+        disk.remove(scratch)
         raise
 
 
-def sync_folder(folder: Path) -> None:
-    """Make the names in a folder survive a power cut."""
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
+def publish(scratch: Path, target: Path) -> None:
+    """Give a synced file its name, so that it has it after a power cut too."""
+    disk.rename(scratch, target)
+    reached("file renamed")
+    disk.sync_folder(target.parent)
+    reached("file named")
+
+
+def remove(path: Path) -> None:
+    """Remove a file, so that it is gone after a power cut too."""
+    disk.remove(path)
+    disk.sync_folder(path.parent)
 
 
 def sha256(handle: int) -> str:
@@ -82,8 +115,3 @@ def sha256(handle: int) -> str:
             offset += len(block)
         _hashes[key] = digest.hexdigest()
     return _hashes[key]
-
-
-def _sync(stream: IO[bytes]) -> None:
-    stream.flush()
-    os.fsync(stream.fileno())

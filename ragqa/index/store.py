@@ -8,7 +8,7 @@ import os
 import sqlite3
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +17,8 @@ from ragqa.index import storage
 from ragqa.records import Chunk
 
 DATABASE = "ragqa.db"
+_SCRATCH = ".ragqa.db.tmp"
+_LOGS = ("-journal", "-wal", "-shm")
 FORMAT_VERSION = 2
 APPLICATION_ID = 0x72616771  # "ragq"
 
@@ -67,9 +69,23 @@ class Database(sqlite3.Connection):
     def state(self) -> tuple[int, ...]:
         """Return what changes whenever the database file or its log does."""
         status = os.fstat(_Descriptors.of(self._shared))
-        log = self.path / f"{DATABASE}-wal"
-        size = log.stat().st_size if log.exists() else 0
-        return (status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns, size)
+        times = (status.st_mtime_ns, status.st_ctime_ns)
+        return (status.st_dev, status.st_ino, status.st_size, *times, self.log_size())
+
+    def header(self) -> bytes:
+        """Return the first 100 bytes of the database file; fewer where it is shorter."""
+        return os.pread(_Descriptors.of(self._shared), 100, 0)
+
+    def size(self) -> int:
+        """Return the length of the database file."""
+        return os.fstat(_Descriptors.of(self._shared)).st_size
+
+    def log_size(self) -> int:
+        """Return the length of the log that lies on top of the database file, 0 where there is none."""
+        try:
+            return (self.path / f"{DATABASE}-wal").stat().st_size
+        except FileNotFoundError:
+            return 0
 
     def close(self) -> None:
         """Close the connection, then let the descriptor go."""
@@ -116,28 +132,70 @@ def _inode(status: os.stat_result) -> tuple[int, int]:
 def create(path: Path) -> Database:
     """Open the database of the index folder `path` for writing, making it where there is none.
 
-    The schema appears in one transaction: a crash leaves all of it or nothing.
+    It appears whole under its name: a crash leaves all of the schema or no database.
 
     :raises IndexCorruptError: it is not one of ours, is damaged, or is of another format; it is not touched.
     """
-    connection = _connect(path, "rwc", os.O_RDWR | os.O_CREAT)
+    if not (path / DATABASE).exists():
+        with _new(path):
+            pass
+    connection = _connect(path, "rw", os.O_RDWR)
     with guarded(connection):
-        connection.execute("PRAGMA journal_mode = WAL")
         connection.execute("PRAGMA synchronous = FULL")
         connection.execute("PRAGMA wal_autocheckpoint = 0")
         connection.execute("PRAGMA secure_delete = ON")
-        if _is_empty(connection):
-            # executescript would commit first, so the statements run one by one inside the transaction
-            connection.execute("BEGIN IMMEDIATE")
-            for statement in SCHEMA.split(";\n"):
-                if statement.strip():
-                    connection.execute(statement)
+    return connection
+
+
+def salvage(path: Path) -> None:
+    """Make the database anew from the rows of the old one that cannot be derived; the caller holds the lock.
+
+    :raises IndexCorruptError: those rows are not all there; nothing was changed.
+    """
+    file = path / DATABASE
+    with _new(path) as fresh:
+        try:
+            fresh.execute("ATTACH ? AS old", (f"{file.absolute().as_uri()}?mode=ro",))
+            for table in (*TRUTH, "commit_log", "ann"):
+                fresh.execute(f"INSERT INTO main.{table} SELECT * FROM old.{table}")
+            committed = fresh.execute("SELECT digest FROM commit_log ORDER BY generation DESC LIMIT 1").fetchone()
+            whole = committed is not None and committed[0] == digest(fresh)
+            fresh.execute("INSERT INTO fulltext (fulltext) VALUES ('rebuild')")
+            fresh.execute("DETACH old")
+        except sqlite3.DatabaseError as error:
+            raise IndexCorruptError(f"{file} cannot be repaired ({error}): run `ragqa index FILE --rebuild`") from error
+        if not whole:
+            raise IndexCorruptError(f"{file} cannot be repaired (rows are lost): run `ragqa index FILE --rebuild`")
+
+
+@contextmanager
+def _new(path: Path) -> Iterator[sqlite3.Connection]:
+    """Give a database with the schema and no rows; on success it takes the place of the one in `path`."""
+    scratch = path / _SCRATCH
+    remove(scratch)
+    try:
+        with closing(sqlite3.connect(scratch, isolation_level=None, uri=True)) as connection:
+            connection.execute("PRAGMA synchronous = OFF")  # it is synced as a whole before it is named
+            connection.executescript(SCHEMA)
+            yield connection
             connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
             connection.execute(f"PRAGMA user_version = {FORMAT_VERSION}")
-            storage.reached("schema made")
-            connection.execute("COMMIT")
-            storage.reached("schema committed")
-    return connection
+            connection.execute("PRAGMA journal_mode = WAL")
+        storage.reached("database made")
+        with scratch.open("rb") as stream:
+            storage.disk.sync(stream)
+        for suffix in _LOGS:
+            storage.disk.remove(path / f"{DATABASE}{suffix}")
+        storage.publish(scratch, path / DATABASE)
+    except BaseException:
+        remove(scratch)
+        raise
+
+
+def remove(database: Path) -> None:
+    """Remove a database file and what SQLite keeps beside it."""
+    for suffix in (*_LOGS, ""):  # a log that outlived its database would be taken for another one's
+        storage.disk.remove(database.with_name(database.name + suffix))
 
 
 def open_readonly(path: Path) -> Database:
@@ -151,7 +209,7 @@ def open_readonly(path: Path) -> Database:
     connection = _connect(path, "ro", os.O_RDONLY)
     with guarded(connection):
         connection.execute("BEGIN")
-        if _is_empty(connection) or generation(connection) == 0:
+        if generation(connection) == 0:
             raise NothingUsableError(f"no index at {path} yet: the run that began it was interrupted; run it again")
     return connection
 
@@ -240,7 +298,7 @@ def _connect(path: Path, mode: str, flags: int) -> Database:
     connection = sqlite3.connect(uri, uri=True, isolation_level=None, check_same_thread=False, factory=Database)
     try:
         connection.hold(path, flags)
-        _check_format(path, os.pread(_Descriptors.of(connection._shared), 100, 0))
+        _check_format(connection)
     except BaseException:
         connection.close()
         raise
@@ -249,24 +307,32 @@ def _connect(path: Path, mode: str, flags: int) -> Database:
     return connection
 
 
-def _is_empty(connection: Database) -> bool:
-    return int(connection.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]) == 0
+def _check_format(connection: Database) -> None:
+    """Refuse a file of another kind or format by its first 100 bytes; no byte of it is changed.
 
-
-def _check_format(path: Path, header: bytes) -> None:
-    """Refuse a file of another kind or format by its first 100 bytes; no byte of it is changed."""
-    if not header:
-        return
-    file = path / DATABASE
-    if len(header) < 100 or not header.startswith(b"SQLite format 3\0"):
+    Where a log lies on top of the file, a crash may have torn those bytes: then what the log says counts.
+    """
+    file = connection.path / DATABASE
+    header = connection.header()
+    if connection.log_size() and not _is_ours(header):
+        with guarded(connection):
+            application, found = (
+                connection.execute(f"PRAGMA {key}").fetchone()[0] for key in ("application_id", "user_version")
+            )
+    elif len(header) < 100 or not header.startswith(b"SQLite format 3\0"):
         raise IndexCorruptError(f"{file} is damaged (not a database): run `ragqa index FILE --rebuild`")
-    application, found = int.from_bytes(header[68:72], "big"), int.from_bytes(header[60:64], "big")
+    else:
+        application, found = int.from_bytes(header[68:72], "big"), int.from_bytes(header[60:64], "big")
     if application != APPLICATION_ID:
         raise IndexCorruptError(f"{file} is not an index of ragqa: choose another index.path")
     if found > FORMAT_VERSION:
-        raise IndexCorruptError(f"{path} has format {found}; this ragqa reads {FORMAT_VERSION}: upgrade ragqa")
+        raise IndexCorruptError(f"{file.parent} has format {found}; this ragqa reads {FORMAT_VERSION}: upgrade ragqa")
     if found < FORMAT_VERSION:
         raise IndexCorruptError(
-            f"{path} has format {found}, from before the first release; this ragqa reads {FORMAT_VERSION}: "
+            f"{file.parent} has format {found}, from before the first release; this ragqa reads {FORMAT_VERSION}: "
             "remove it and run `ragqa index` again"
         )
+
+
+def _is_ours(header: bytes) -> bool:
+    return header.startswith(b"SQLite format 3\0") and header[68:72] == APPLICATION_ID.to_bytes(4, "big")

@@ -179,7 +179,7 @@ class FolderLoader:
             media_type=file.media_type,
             encoding=encoding,
             text=extracted.text,
-            title=extracted.title or PurePath(file.source).stem,
+            title=extracted.title,
             extractor=self.extractor(file.media_type),
             page_starts=extracted.page_starts,
             metadata=extracted.metadata,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol
 
@@ -113,8 +113,6 @@ def make_plan(scan: Scan, indexed: Indexed | None, loader: Loader) -> Plan:
     rejected = indexed.rejected() if indexed else {}
     read: list[Reading] = []
     unchanged: list[SourceFile] = []
-    first = _first_sources((file.source, file.document_id) for file in scan.files)
-    was_first = _first_sources(known.items())
     for file in scan.files:
         extractor = loader.extractor(file.media_type)
         before = extractors.get(file.document_id)
@@ -125,9 +123,6 @@ def make_plan(scan: Scan, indexed: Indexed | None, loader: Loader) -> Plan:
             read.append(Reading(file, "changed" if file.source in known else "new"))
         elif before != extractor:
             read.append(Reading(file, f"extractor {before} is now {extractor}"))
-        elif first[file.document_id] == file.source != was_first.get(file.document_id):
-            # a title may come from the file's name, and the first name is the one that is cited
-            read.append(Reading(file, f"renamed from {was_first.get(file.document_id)}"))
         elif known.get(file.source) != file.document_id:
             read.append(Reading(file, "another name for known content", parse=False))
         else:
@@ -135,14 +130,6 @@ def make_plan(scan: Scan, indexed: Indexed | None, loader: Loader) -> Plan:
     present = {file.source for file in scan.files}
     removed = tuple(sorted(source for source in known if source not in present))
     return Plan(tuple(read), tuple(unchanged), removed, scan.others)
-
-
-def _first_sources(names: Iterable[tuple[str, str]]) -> dict[str, str]:
-    """Return the first source in sort order of each document id, from (source, document id)."""
-    first: dict[str, str] = {}
-    for source, document_id in sorted(names):
-        first.setdefault(document_id, source)
-    return first
 
 
 def preview(plan: Plan, loader: Loader, splitter: Splitter, has_vector: Callable[[Chunk], bool]) -> Preview:

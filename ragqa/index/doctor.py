@@ -1,0 +1,183 @@
+"""Looks at everything that an index consists of, and mends what can be derived from what is sound."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from ragqa.errors import IndexCorruptError
+from ragqa.index import lock, seal, search, store, upkeep
+from ragqa.index.identity import CANARIES, refuse_drift
+from ragqa.index.publication import Publisher, orphan_files
+from ragqa.index.reader import canaries
+from ragqa.index.search import Vectors
+
+Embed = Callable[[Sequence[str]], Vectors]
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """What is wrong with a file of an index, and what mends it; the remedy is empty where the truth is lost.
+
+    `seal`: seal again; `rewrite`: make the database anew from its rows; `embed`: embed the texts of a segment again;
+    `rebuild`: make the search structure again.
+    """
+
+    file: str
+    what: str
+    remedy: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Checkup:
+    """What a look at an index found; `notes` are no faults: files that nothing names, a seal that a crash prevented."""
+
+    path: Path
+    generation: int
+    documents: int
+    chunks: int
+    vectors: int
+    segments: int
+    faults: tuple[Fault, ...]
+    notes: tuple[str, ...]
+
+    @property
+    def repairable(self) -> bool:
+        """Tell whether everything that is wrong can be mended."""
+        return all(fault.remedy for fault in self.faults)
+
+
+def check(path: Path) -> Checkup:
+    """Check hashes, counts, full text and cross-references of an index. Needs no model, and changes nothing.
+
+    :raises NothingUsableError: there is no index.
+    """
+    try:
+        db = store.open_readonly(path)
+    except IndexCorruptError as error:
+        return _lost(path, str(error))
+    with closing(db):
+        try:
+            faults, notes = _database_faults(db)
+            if all(fault.remedy for fault in faults):
+                faults += [*_segment_faults(db, path), *_structure_faults(db, path)]
+                orphans = (file.relative_to(path) for file in orphan_files(db, path))
+                notes += [f"{file}: nothing names it; `ragqa gc` removes it" for file in orphans]
+            documents, chunks, vectors, segments = (_count(db, t) for t in ("document", "chunk", "vector", "segment"))
+        except sqlite3.DatabaseError as error:
+            return _lost(path, f"damaged: {error}")
+        return Checkup(path, store.generation(db), documents, chunks, vectors, segments, tuple(faults), tuple(notes))
+
+
+def _lost(path: Path, what: str) -> Checkup:
+    return Checkup(path, 0, 0, 0, 0, 0, (Fault(store.DATABASE, what),), ())
+
+
+def repair(path: Path, found: Checkup, embed: Callable[[], Embed], *, wait: float = 0.0) -> int:
+    """Mend what `check` found; return how many vectors were made again.
+
+    :param embed: gives what embeds passages; called where a segment has to be embedded again.
+    :raises IndexCorruptError: the truth itself is damaged; nothing was changed.
+    :raises ModelError: the embedder is not the one that built the index.
+    """
+    lost = [fault for fault in found.faults if not fault.remedy]
+    if lost:
+        raise IndexCorruptError(
+            f"{path / lost[0].file} cannot be repaired ({lost[0].what}): restore a copy, or run `ragqa index FILE --rebuild`"
+        )
+    remedies = {fault.remedy for fault in found.faults}
+    if "rewrite" in remedies:
+        handle = lock.acquire(path, wait)
+        try:
+            store.salvage(path)
+        finally:
+            os.close(handle)
+    with Publisher(path, None, wait=wait) as publisher:
+        made = _embed_again(publisher, found, embed) if "embed" in remedies else 0
+        if "rebuild" in remedies:
+            _rebuild_structure(publisher)
+    return made
+
+
+def _embed_again(publisher: Publisher, found: Checkup, embed: Callable[[], Embed]) -> int:
+    embed_passages = embed()
+    refuse_drift(publisher.path, canaries(publisher.db), embed_passages(CANARIES))
+    names = [Path(fault.file).stem for fault in found.faults if fault.remedy == "embed"]
+    return upkeep.replace_segments(publisher, names, embed_passages)
+
+
+def _rebuild_structure(publisher: Publisher) -> None:
+    row = publisher.db.execute("SELECT kind FROM ann").fetchone()
+    if row is not None:  # else its vectors were moved, and the next `index` makes it again
+        with publisher.publication():
+            publisher.db.execute("DELETE FROM ann")
+        upkeep.build_structure(publisher, row[0])
+
+
+def _database_faults(db: store.Database) -> tuple[list[Fault], list[str]]:
+    """Return what is wrong with the database, and what is worth a note about its seal."""
+    sealed = seal.read(db.path)
+    faults: list[Fault] = []
+    notes: list[str] = []
+    generation = store.generation(db)
+    if sealed is None and (db.path / seal.FILE).exists():
+        faults.append(Fault(seal.FILE, "damaged: it does not agree with itself", "seal"))
+    elif sealed is None or (sealed[0] != generation and not (db.log_size() and sealed[1] == db.sha256())):
+        notes.append(f"generation {generation} is not sealed: a run was cut off; the next `ragqa index` seals it")
+    elif sealed[1] != db.sha256():
+        faults.append(Fault(store.DATABASE, "its SHA-256 is not the one in its seal", "rewrite"))
+    if lost := seal.rows_problem(db):
+        return [Fault(store.DATABASE, lost)], notes
+    broken = [*seal.structure_problems(db), *seal.fulltext_problems(db), *_dangling(db)]
+    return faults + [Fault(store.DATABASE, what, "rewrite") for what in broken], notes
+
+
+_REFERENCES = {
+    "chunks of no document": "SELECT count(*) FROM chunk WHERE document_id NOT IN (SELECT id FROM document)",
+    "chunks without a vector": "SELECT count(*) FROM chunk WHERE vector NOT IN (SELECT row FROM vector)",
+    "sources of no document": "SELECT count(*) FROM source WHERE document_id NOT IN (SELECT id FROM document)",
+    "documents without a source": "SELECT count(*) FROM document WHERE id NOT IN (SELECT document_id FROM source)",
+    "vectors in no segment": "SELECT count(*) FROM vector v WHERE NOT EXISTS "
+    "(SELECT 1 FROM segment WHERE v.row >= first_row AND v.row < first_row + n)",
+    "chunks that are not the text at their place": "SELECT count(*) FROM chunk c JOIN document d ON d.id = c.document_id "
+    "WHERE substr(d.text, c.start + 1, c.end - c.start) <> c.text",
+}
+
+
+def _dangling(db: store.Database) -> Iterator[str]:
+    for what, statement in _REFERENCES.items():
+        if n := int(db.execute(statement).fetchone()[0]):
+            yield f"{n:,} {what}"
+
+
+def _segment_faults(db: store.Database, path: Path) -> Iterator[Fault]:
+    dim = int(store.meta(db, "identity")["dim"])
+    for _, n, name in store.segments(db):
+        file = f"seg/{name}.f32"
+        problem = search.file_problem(path / file, name, n * dim * 4)
+        if problem is None and not _are_unit(search.open_segment(path / "seg", name, n, dim)):
+            problem = "not of unit vectors"
+        if problem:
+            yield Fault(file, problem, "embed")
+
+
+def _are_unit(rows: Vectors) -> bool:
+    norms = np.concatenate([np.linalg.norm(rows[i : i + 65_536], axis=1) for i in range(0, len(rows), 65_536)])
+    return bool(np.all(np.abs(norms - 1) < 1e-2))
+
+
+def _structure_faults(db: store.Database, path: Path) -> Iterator[Fault]:
+    for (name,) in db.execute("SELECT sha256 FROM ann"):
+        file = f"seg/{name}.ann"
+        if problem := search.file_problem(path / file, name):
+            yield Fault(file, problem, "rebuild")
+
+
+def _count(db: store.Database, table: str) -> int:
+    return int(db.execute(f"SELECT count(*) FROM {table}").fetchone()[0])
