@@ -50,7 +50,24 @@ def test_every_command_has_help_with_a_runnable_example(tmp_path: Path) -> None:
     names = [
         line.split()[0] for line in run("--help", cwd=tmp_path).stdout.split("Commands:\n")[1].splitlines() if line
     ]
-    expected = {"init", "check", "plan", "index", "search", "prompt", "ask", "chat", "show", "eval", "models", "schema"}
+    expected = {
+        "init",
+        "check",
+        "plan",
+        "index",
+        "search",
+        "prompt",
+        "ask",
+        "chat",
+        "show",
+        "eval",
+        "models",
+        "schema",
+    } | {
+        "doctor",
+        "gc",
+        "purge",
+    }
     assert set(names) == expected
     for name in names:
         helped = run(name, "--help", cwd=tmp_path)

@@ -12,7 +12,8 @@ from ragqa import __version__
 from ragqa.errors import RagqaError
 
 COMMANDS = (
-    "init", "check", "plan", "index", "search", "prompt", "ask", "chat", "show", "eval", "models", "schema",
+    "init", "check", "plan", "index", "search", "prompt", "ask", "chat", "show", "eval", "doctor", "gc", "purge", "models",
+    "schema",
 )  # fmt: skip
 
 

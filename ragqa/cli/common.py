@@ -21,6 +21,9 @@ if TYPE_CHECKING:
 
 file_argument = click.argument("file", metavar="FILE")
 set_option = click.option("--set", "overrides", multiple=True, metavar="SECTION.KEY=VALUE", help="Override a key.")
+wait_option = click.option(
+    "--wait", type=click.FloatRange(0), default=0.0, metavar="SECONDS", help="Wait for another writer to end."
+)
 json_option = click.option("--json", "as_json", is_flag=True, help="One JSON object on stdout and nothing else.")
 
 _DIRECTIONS = ("LRE", "RLE", "LRO", "RLO", "PDF", "LRI", "RLI", "FSI", "PDI")

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from ragqa.cli.common import pipeline_options, print_json, print_statuses, progress_bar
+from ragqa.cli.common import pipeline_options, print_json, print_statuses, progress_bar, wait_option
 from ragqa.pipeline import Pipeline
 
 if TYPE_CHECKING:
@@ -19,9 +19,7 @@ if TYPE_CHECKING:
 @click.option("--rebuild", is_flag=True, help="Index everything again; until that is done, the old index answers.")
 @click.option("--strict", is_flag=True, help="Commit nothing when a file is rejected.")
 @click.option("--atomic", is_flag=True, help="Commit the whole run at once, or nothing of it.")
-@click.option(
-    "--wait", type=click.FloatRange(0), default=0.0, metavar="SECONDS", help="Wait for another writer to end."
-)
+@wait_option
 def command(
     file: str, overrides: tuple[str, ...], as_json: bool, rebuild: bool, strict: bool, atomic: bool, wait: float
 ) -> None:

@@ -58,7 +58,8 @@ class EncoderEmbedder:
     @property
     def recorded(self) -> dict[str, str]:
         """Return what is worth knowing of the vectors' making and does not change them."""
-        return {"model": self.spec.model, "dtype": str(self.dtype).removeprefix("torch."), "engine": "transformers"}
+        spec = {"kind": self.spec.kind, "model": self.spec.model, "revision": self.spec.revision or ""}
+        return spec | {"dtype": str(self.dtype).removeprefix("torch."), "engine": "transformers"}
 
     def load(self) -> None:
         """Load the weights now, where they are not yet loaded."""

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import os
-import sqlite3
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,13 +11,12 @@ from pathlib import Path
 import numpy as np
 
 from ragqa.errors import IndexCorruptError
-from ragqa.index import lock, seal, search, store, upkeep
-from ragqa.index.identity import CANARIES, refuse_drift
+from ragqa.index import database, lock, seal, search, store, upkeep
+from ragqa.index.identity import CANARIES, refuse_drift, refuse_other
 from ragqa.index.publication import Publisher, orphan_files
 from ragqa.index.reader import canaries
 from ragqa.index.search import Vectors
-
-Embed = Callable[[Sequence[str]], Vectors]
+from ragqa.stages import Embedder
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,32 +55,25 @@ def check(path: Path) -> Checkup:
     """Check hashes, counts, full text and cross-references of an index. Needs no model, and changes nothing.
 
     :raises NothingUsableError: there is no index.
+    :raises IndexCorruptError: the database cannot be read at all.
     """
-    try:
-        db = store.open_readonly(path)
-    except IndexCorruptError as error:
-        return _lost(path, str(error))
-    with closing(db):
-        try:
-            faults, notes = _database_faults(db)
-            if all(fault.remedy for fault in faults):
-                faults += [*_segment_faults(db, path), *_structure_faults(db, path)]
-                orphans = (file.relative_to(path) for file in orphan_files(db, path))
-                notes += [f"{file}: nothing names it; `ragqa gc` removes it" for file in orphans]
-            documents, chunks, vectors, segments = (_count(db, t) for t in ("document", "chunk", "vector", "segment"))
-        except sqlite3.DatabaseError as error:
-            return _lost(path, f"damaged: {error}")
+    db = store.open_readonly(path)
+    with database.guarded(db), closing(db):
+        faults, notes = _database_faults(db)
+        if all(fault.remedy for fault in faults):
+            faults += [*_segment_faults(db, path), *_structure_faults(db, path)]
+            orphans = (file.relative_to(path) for file in orphan_files(db, path))
+            notes += [f"{file}: nothing names it; `ragqa gc` removes it" for file in orphans]
+        documents, chunks, vectors, segments = (_count(db, t) for t in ("document", "chunk", "vector", "segment"))
         return Checkup(path, store.generation(db), documents, chunks, vectors, segments, tuple(faults), tuple(notes))
 
 
-def _lost(path: Path, what: str) -> Checkup:
-    return Checkup(path, 0, 0, 0, 0, 0, (Fault(store.DATABASE, what),), ())
-
-
-def repair(path: Path, found: Checkup, embed: Callable[[], Embed], *, wait: float = 0.0) -> int:
+def repair(
+    path: Path, found: Checkup, find_embedder: Callable[[Mapping[str, str]], Embedder], *, wait: float = 0.0
+) -> int:
     """Mend what `check` found; return how many vectors were made again.
 
-    :param embed: gives what embeds passages; called where a segment has to be embedded again.
+    :param find_embedder: called where a segment has to be embedded again, with what the index recorded of its embedder.
     :raises IndexCorruptError: the truth itself is damaged; nothing was changed.
     :raises ModelError: the embedder is not the one that built the index.
     """
@@ -99,43 +90,37 @@ def repair(path: Path, found: Checkup, embed: Callable[[], Embed], *, wait: floa
         finally:
             os.close(handle)
     with Publisher(path, None, wait=wait) as publisher:
-        made = _embed_again(publisher, found, embed) if "embed" in remedies else 0
-        if "rebuild" in remedies:
-            _rebuild_structure(publisher)
+        kind = upkeep.structure_kind(publisher)
+        made = _embed_again(publisher, found, find_embedder) if "embed" in remedies else 0
+        if made or "rebuild" in remedies:
+            upkeep.rebuild_structure(publisher, kind)
     return made
 
 
-def _embed_again(publisher: Publisher, found: Checkup, embed: Callable[[], Embed]) -> int:
-    embed_passages = embed()
-    refuse_drift(publisher.path, canaries(publisher.db), embed_passages(CANARIES))
+def _embed_again(publisher: Publisher, found: Checkup, find_embedder: Callable[[Mapping[str, str]], Embedder]) -> int:
+    embedder = find_embedder(store.meta(publisher.db, "recorded"))
+    refuse_other(publisher.path, publisher.identity, embedder.identity)
+    refuse_drift(publisher.path, canaries(publisher.db), embedder.embed_passages(CANARIES))
     names = [Path(fault.file).stem for fault in found.faults if fault.remedy == "embed"]
-    return upkeep.replace_segments(publisher, names, embed_passages)
+    return upkeep.replace_segments(publisher, names, embedder.embed_passages)
 
 
-def _rebuild_structure(publisher: Publisher) -> None:
-    row = publisher.db.execute("SELECT kind FROM ann").fetchone()
-    if row is not None:  # else its vectors were moved, and the next `index` makes it again
-        with publisher.publication():
-            publisher.db.execute("DELETE FROM ann")
-        upkeep.build_structure(publisher, row[0])
-
-
-def _database_faults(db: store.Database) -> tuple[list[Fault], list[str]]:
+def _database_faults(db: database.Database) -> tuple[list[Fault], list[str]]:
     """Return what is wrong with the database, and what is worth a note about its seal."""
     sealed = seal.read(db.path)
     faults: list[Fault] = []
     notes: list[str] = []
     generation = store.generation(db)
     if sealed is None and (db.path / seal.FILE).exists():
-        faults.append(Fault(seal.FILE, "damaged: it does not agree with itself", "seal"))
+        faults.append(Fault(seal.FILE, "damaged (it does not agree with itself)", "seal"))
     elif sealed is None or (sealed[0] != generation and not (db.log_size() and sealed[1] == db.sha256())):
         notes.append(f"generation {generation} is not sealed: a run was cut off; the next `ragqa index` seals it")
     elif sealed[1] != db.sha256():
-        faults.append(Fault(store.DATABASE, "its SHA-256 is not the one in its seal", "rewrite"))
+        faults.append(Fault(database.DATABASE, "not the file that was sealed (SHA-256)", "rewrite"))
     if lost := seal.rows_problem(db):
-        return [Fault(store.DATABASE, lost)], notes
+        return [Fault(database.DATABASE, f"damaged: {lost}")], notes
     broken = [*seal.structure_problems(db), *seal.fulltext_problems(db), *_dangling(db)]
-    return faults + [Fault(store.DATABASE, what, "rewrite") for what in broken], notes
+    return faults + [Fault(database.DATABASE, f"damaged: {what}", "rewrite") for what in broken], notes
 
 
 _REFERENCES = {
@@ -150,13 +135,13 @@ _REFERENCES = {
 }
 
 
-def _dangling(db: store.Database) -> Iterator[str]:
+def _dangling(db: database.Database) -> Iterator[str]:
     for what, statement in _REFERENCES.items():
         if n := int(db.execute(statement).fetchone()[0]):
             yield f"{n:,} {what}"
 
 
-def _segment_faults(db: store.Database, path: Path) -> Iterator[Fault]:
+def _segment_faults(db: database.Database, path: Path) -> Iterator[Fault]:
     dim = int(store.meta(db, "identity")["dim"])
     for _, n, name in store.segments(db):
         file = f"seg/{name}.f32"
@@ -172,12 +157,12 @@ def _are_unit(rows: Vectors) -> bool:
     return bool(np.all(np.abs(norms - 1) < 1e-2))
 
 
-def _structure_faults(db: store.Database, path: Path) -> Iterator[Fault]:
+def _structure_faults(db: database.Database, path: Path) -> Iterator[Fault]:
     for (name,) in db.execute("SELECT sha256 FROM ann"):
         file = f"seg/{name}.ann"
         if problem := search.file_problem(path / file, name):
             yield Fault(file, problem, "rebuild")
 
 
-def _count(db: store.Database, table: str) -> int:
+def _count(db: database.Database, table: str) -> int:
     return int(db.execute(f"SELECT count(*) FROM {table}").fetchone()[0])

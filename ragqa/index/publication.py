@@ -14,7 +14,7 @@ from types import TracebackType
 from typing import Any, Self
 
 from ragqa.errors import IndexCorruptError, NothingUsableError, ResourceError
-from ragqa.index import lock, seal, storage, store
+from ragqa.index import database, lock, seal, storage, store
 from ragqa.index.identity import refuse_other
 
 _MARGIN_BYTES = 1 << 20
@@ -58,7 +58,7 @@ class Publisher:
             self.identity = dict(identity) if identity is not None else stored
             if self.generation and not rebuild:
                 refuse_other(path, stored, self.identity)
-                with store.guarded(self.db):
+                with database.guarded(self.db):
                     seal.verify(self.db, self.generation)
             self.dim = int(self.identity["dim"])
             self._delta = 0
@@ -97,15 +97,15 @@ class Publisher:
         self.db.close()
         os.close(self._lock)
 
-    def _open(self, rebuild: bool) -> store.Database:
+    def _open(self, rebuild: bool) -> database.Database:
         try:
             return store.create(self.path)
         except IndexCorruptError as error:
             if not rebuild or "is not an index of ragqa" in str(error) or "upgrade" in str(error):
                 raise
             # nothing can be read from it, so there is nothing to keep until the first commit
-            store.remove(self.path / store.DATABASE)
-            storage.disk.remove(self.path / seal.FILE)
+            storage.remove(self.path / seal.FILE)
+            store.remove(self.path / database.DATABASE)
             return store.create(self.path)
         except sqlite3.OperationalError as error:
             raise ResourceError(f"cannot open {self.path}: {error}") from error
@@ -201,7 +201,7 @@ class Publisher:
                 self.db.execute(f"CREATE TEMP TRIGGER {table}_{event} AFTER {event} ON main.{table} BEGIN {action} END")
 
 
-def orphan_files(db: store.Database, path: Path) -> list[Path]:
+def orphan_files(db: database.Database, path: Path) -> list[Path]:
     """Return the files in an index folder that no generation names."""
     named = {f"{name}.f32" for _, _, name in store.segments(db)}
     named |= {f"{name}.ann" for (name,) in db.execute("SELECT sha256 FROM ann")}

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ragqa.errors import IndexCorruptError
-from ragqa.index import seal, search, store
+from ragqa.index import database, seal, search, store
 from ragqa.index.identity import refuse_drift, refuse_other
 from ragqa.records import Chunk, Document, Hit
 
@@ -80,7 +80,7 @@ class IndexReader:
         self.path = path
         for attempt in range(_ATTEMPTS):
             self._db = store.open_readonly(path)
-            with store.guarded(self._db):
+            with database.guarded(self._db):
                 self.generation = store.generation(self._db)
                 seal.verify(self._db, self.generation)
                 self.identity: dict[str, str] = store.meta(self._db, "identity")
@@ -251,7 +251,7 @@ class IndexReader:
         return kept
 
 
-def open_space(db: store.Database, path: Path) -> search.Space:
+def open_space(db: database.Database, path: Path) -> search.Space:
     """Return the vectors of the generation that `db` sees, with its search structure where there is one.
 
     :raises IndexCorruptError: a segment is missing or damaged.
@@ -263,7 +263,7 @@ def open_space(db: store.Database, path: Path) -> search.Space:
     return search.Space(segments, dim, search.load(folder, *ann) if ann else None)
 
 
-def canaries(db: store.Database) -> Vectors:
+def canaries(db: database.Database) -> Vectors:
     """Return the stored vectors of `CANARIES`, float32[8, dim]."""
     rows = db.execute("SELECT vector FROM canary ORDER BY number").fetchall()
     return np.array([np.frombuffer(bytes.fromhex(row[0]), dtype="<f4") for row in rows], dtype=np.float32)

@@ -15,10 +15,10 @@ import time
 from pathlib import Path
 
 from ragqa.errors import IndexCorruptError
-from ragqa.index import storage, store
-from ragqa.index.store import Database
+from ragqa.index import database, storage, store
+from ragqa.index.database import Database
 
-FILE = "SEAL"
+FILE = store.SEAL
 _FORM = re.compile(rb"(ragqa seal 1\ngeneration (\d+)\nsha256 ([0-9a-f]{64})\n)check ([0-9a-f]{64})\n")
 _PATIENCE = 0.5
 _PATIENCE_PER_BYTE = 2e-9
@@ -58,7 +58,7 @@ def verify(db: Database, generation: int) -> None:
             return
         if sealed and sealed[0] == generation:
             raise IndexCorruptError(
-                f"{db.path / store.DATABASE} does not match its seal: run `ragqa doctor {db.path}` to see what is left"
+                f"{db.path / database.DATABASE} does not match its seal: run `ragqa doctor {db.path}` to see what is left"
             )
         state = db.state()
         if state in _sound:
@@ -69,7 +69,9 @@ def verify(db: Database, generation: int) -> None:
     lost = rows_problem(db)
     problems = [lost] if lost else [*structure_problems(db), *fulltext_problems(db)]
     if problems:
-        raise IndexCorruptError(f"{db.path / store.DATABASE} is damaged: {problems[0]}: run `ragqa doctor {db.path}`")
+        raise IndexCorruptError(
+            f"{db.path / database.DATABASE} is damaged: {problems[0]}: run `ragqa doctor {db.path}`"
+        )
     _sound.add(state)
 
 

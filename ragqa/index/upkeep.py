@@ -19,26 +19,41 @@ Embed = Callable[[Sequence[str]], Vectors]
 MOST_DEAD = 0.2
 LEAST_VECTORS = 1000
 MOST_SEGMENTS = 32
-"""A compaction is due when more than a fifth of 1,000 or more vectors belong to no chunk, or when segments have piled up."""
+"""Dead vectors are dropped when they are more than a fifth of 1,000 or more; segments are joined when there are over 32."""
 
 _BLOCK_ROWS = 65_536
 
 
-def is_compaction_due(publisher: Publisher) -> bool:
-    """Tell whether dead vectors or segments have piled up."""
+def compact_when_due(publisher: Publisher) -> int:
+    """Drop dead vectors where many have piled up, else join segments where many have; return how many were dropped."""
     vectors = publisher.count("vector")
-    dead = vectors - publisher.count("(SELECT DISTINCT vector FROM chunk)")
-    return (vectors >= LEAST_VECTORS and dead > MOST_DEAD * vectors) or publisher.count("segment") > MOST_SEGMENTS
+    if vectors >= LEAST_VECTORS and _dead(publisher, vectors) > MOST_DEAD * vectors:
+        return compact(publisher)
+    if publisher.count("segment") > MOST_SEGMENTS:
+        with publisher.publication():
+            _move(publisher, _rows(publisher, "SELECT row FROM vector ORDER BY row"))
+    return 0
 
 
 def compact(publisher: Publisher) -> int:
     """Copy the vectors of living chunks into one segment; return how many dead ones were dropped. Embeds nothing."""
-    before = publisher.count("vector")
-    rows = [row for (row,) in publisher.db.execute("SELECT DISTINCT vector FROM chunk ORDER BY vector")]
-    publisher.need_space(len(rows) * publisher.dim * 4)
-    with publisher.publication():
-        _move(publisher, rows)
-    return before - len(rows)
+    dead = _dead(publisher, publisher.count("vector"))
+    if dead or publisher.count("segment") > 1:
+        with publisher.publication():
+            _move(publisher, _living(publisher))
+    return dead
+
+
+def _dead(publisher: Publisher, vectors: int) -> int:
+    return vectors - publisher.count("(SELECT DISTINCT vector FROM chunk)")
+
+
+def _living(publisher: Publisher) -> list[int]:
+    return _rows(publisher, "SELECT DISTINCT vector FROM chunk ORDER BY vector")
+
+
+def _rows(publisher: Publisher, statement: str) -> list[int]:
+    return [row for (row,) in publisher.db.execute(statement)]
 
 
 def build_structure(publisher: Publisher, setting: str) -> search.Structure | None:
@@ -47,19 +62,19 @@ def build_structure(publisher: Publisher, setting: str) -> search.Structure | No
     One that covers at least four fifths of the vectors is kept: what is newer is searched exactly beside it.
     """
     kind = search.resolve(setting, publisher.count("vector"))
+    if kind == "flat" and not publisher.count("ann"):
+        return None
     space = open_space(publisher.db, publisher.path)
     old = space.structure
     if old is not None and old.kind == kind and old.n >= (1 - MOST_DEAD) * len(space):
         return old
-    if (kind == "flat" or not len(space)) and not publisher.count("ann"):
-        return None
     with publisher.publication():
         publisher.db.execute("DELETE FROM ann")
         if kind == "flat" or not len(space):
             return None
         first, *_ = store.segments(publisher.db)[0]
         alive = np.zeros(len(space), dtype=np.bool_)
-        alive[[row - first for (row,) in publisher.db.execute("SELECT DISTINCT vector FROM chunk")]] = True
+        alive[np.array(_living(publisher), dtype=np.int64) - first] = True
         built = space.build(kind, alive)
         name = search.save(publisher.folder, built)
         values = (kind, name, built.n, built.effort, built.recall)
@@ -67,10 +82,30 @@ def build_structure(publisher: Publisher, setting: str) -> search.Structure | No
     return built
 
 
-def reclaim(publisher: Publisher) -> None:
-    """Drop dead vectors, rebuild the full text, and rewrite the database without free pages or old bytes."""
-    compact(publisher)
+def structure_kind(publisher: Publisher) -> str:
+    """Return the kind of the search structure that there is, `flat` where there is none."""
+    row = publisher.db.execute("SELECT kind FROM ann").fetchone()
+    return row[0] if row else "flat"
+
+
+def rebuild_structure(publisher: Publisher, kind: str) -> None:
+    """Make the search structure again, whatever is left of the old one."""
+    if publisher.count("ann"):
+        with publisher.publication():
+            publisher.db.execute("DELETE FROM ann")
+    build_structure(publisher, kind)
+
+
+def reclaim(publisher: Publisher) -> int:
+    """Drop dead vectors, rebuild the full text, and rewrite the database without free pages or old bytes.
+
+    :return: how many vectors were dropped.
+    """
+    kind = structure_kind(publisher)
+    dropped = compact(publisher)
     rewrite(publisher)
+    build_structure(publisher, kind)
+    return dropped
 
 
 def rewrite(publisher: Publisher) -> None:
@@ -103,9 +138,8 @@ def replace_segments(publisher: Publisher, names: Sequence[str], embed: Callable
         texts[row] = f"{context}\n{text}" if context else text
     lost = [row for row in rows if row in texts]
     fresh = dict(zip(lost, embed([texts[row] for row in lost]), strict=True)) if lost else {}
-    living = [row for (row,) in publisher.db.execute("SELECT DISTINCT vector FROM chunk ORDER BY vector")]
     with publisher.publication():
-        _move(publisher, living, fresh)
+        _move(publisher, _living(publisher), fresh)
     return len(lost)
 
 
@@ -114,8 +148,11 @@ def _move(publisher: Publisher, rows: Sequence[int], fresh: Mapping[int, Vectors
 
     :param fresh: vectors to take instead of stored ones.
     """
+    publisher.need_space(len(rows) * publisher.dim * 4)
     segments = store.segments(publisher.db)
     first = store.next_row(publisher.db)
+    if len(rows) < publisher.count("vector"):  # else every vector keeps its position, and the structure its sense
+        publisher.db.execute("DELETE FROM ann")
     name = (
         storage.write_hashed(publisher.folder, ".f32", _blocks(publisher, segments, rows, fresh or {}))
         if rows
@@ -128,7 +165,6 @@ def _move(publisher: Publisher, rows: Sequence[int], fresh: Mapping[int, Vectors
         publisher.db.execute(f"UPDATE {table} SET {column} = (SELECT new FROM moved WHERE old = {column})")
     publisher.db.execute("DROP TABLE moved")
     publisher.db.execute("DELETE FROM segment WHERE true")
-    publisher.db.execute("DELETE FROM ann")
     if name is not None:
         publisher.db.execute("INSERT INTO segment VALUES (?, ?, ?)", (first, len(rows), name))
     storage.reached("vectors moved")

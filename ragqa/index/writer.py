@@ -128,7 +128,7 @@ class IndexWriter(Publisher):
 
         :return: how many dead vectors were dropped, and the structure (None: `flat`).
         """
-        dropped = upkeep.compact(self) if upkeep.is_compaction_due(self) else 0
+        dropped = upkeep.compact_when_due(self)
         return dropped, upkeep.build_structure(self, setting)
 
     def purge(self, sources: Sequence[str]) -> list[str]:

@@ -1,0 +1,122 @@
+"""`ragqa doctor`: check an index and mend it, or read a corpus before it is indexed."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from ragqa.cli.common import escaped, json_option, print_json, progress_bar, set_option, wait_option
+from ragqa.errors import IndexCorruptError, UsageError
+from ragqa.pipeline import Pipeline
+from ragqa.pipeline.maintenance import Maintenance
+
+if TYPE_CHECKING:
+    from ragqa.index.doctor import Checkup
+    from ragqa.pipeline.survey import Survey
+
+_FINDINGS_SHOWN = 20
+
+
+@click.command("doctor")
+@click.argument("target", metavar="INDEX|FILE|FOLDER")
+@click.option("--repair", is_flag=True, help="Mend what can be derived; embed only damaged segments again.")
+@wait_option
+@set_option
+@json_option
+def command(target: str, repair: bool, wait: float, overrides: tuple[str, ...], as_json: bool) -> None:
+    """Check every byte of an index, or read a folder of documents before it is indexed.
+
+    INDEX is the folder of an index, FILE a pipeline file, whose index is meant. Exit code 5 says that something is
+    damaged; --repair mends what follows from sound text. FOLDER holds documents: what would be rejected, misread or
+    indexed twice is listed, each with a hint; nothing is written.
+
+    \b
+    Examples:
+      ragqa doctor pipelines/quickstart.yaml
+      ragqa doctor corpora/tarnwick/documents
+    """
+    path = Path(target)
+    if not path.exists():
+        raise UsageError(f"no such folder or file: {target}")
+    if path.is_dir() and not _is_index(path):
+        if repair:
+            raise UsageError(f"--repair is for an index; {target} is a folder of documents")
+        _read_corpus(target, overrides, as_json)
+    else:
+        _check_index(Maintenance(target, overrides, wait=wait), repair, as_json)
+
+
+def _is_index(path: Path) -> bool:
+    return any((path / name).exists() for name in ("ragqa.db", "SEAL", "LOCK"))
+
+
+def _check_index(index: Maintenance, repair: bool, as_json: bool) -> None:
+    found, mended, embedded = index.check(), 0, 0
+    if repair and found.faults:
+        mended, embedded = len(found.faults), index.repair(found)
+        found = index.check()
+    if as_json:
+        print_json(asdict(found) | {"path": str(found.path), "repaired": mended, "embedded": embedded})
+    else:
+        _print_checkup(found, mended, embedded)
+    if found.faults:
+        first = found.faults[0]
+        advice = (
+            "run `ragqa doctor TARGET --repair`"
+            if found.repairable
+            else "restore a copy, or `ragqa index FILE --rebuild`"
+        )
+        raise IndexCorruptError(f"{found.path / first.file} is {first.what}: {advice}")
+
+
+def _print_checkup(found: Checkup, mended: int, embedded: int) -> None:
+    if mended:
+        click.echo(f"Repaired: {mended:,} faults, {embedded:,} vectors embedded again.")
+    click.echo(
+        f"{found.path}: generation {found.generation}, {found.documents:,} documents, {found.chunks:,} chunks, "
+        f"{found.vectors:,} vectors in {found.segments:,} segments."
+    )
+    for fault in found.faults:
+        click.echo(escaped(f"fault: {fault.file} is {fault.what}"))
+    for note in found.notes:
+        click.echo(escaped(f"note: {note}"))
+    if not found.faults:
+        click.echo("Sound: hashes, counts, full text and references agree.")
+
+
+def _read_corpus(folder: str, overrides: Sequence[str], as_json: bool) -> None:
+    from ragqa.pipeline.survey import survey
+
+    pipeline = Pipeline.from_folder(folder, overrides)
+    embedder = pipeline.embedder
+    with progress_bar() as progress:
+        found = survey(pipeline.loader, pipeline.splitter, embedder, getattr(embedder, "window", None), progress)
+    if as_json:
+        print_json(asdict(found))
+    else:
+        _print_survey(found)
+
+
+def _print_survey(found: Survey) -> None:
+    click.echo(
+        f"{found.files:,} files: {found.usable:,} usable, {found.rejected:,} rejected, {found.skipped:,} skipped. "
+        f"{found.documents:,} documents, {found.characters:,} characters, {found.tokens:,} tokens, {found.chunks:,} chunks."
+    )
+    if found.encodings:
+        click.echo("Encodings: " + ", ".join(f"{name} {n:,}" for name, n in sorted(found.encodings.items())) + ".")
+    click.echo(
+        f"{found.beyond_window:.1%} of the text lies beyond the embedder's window where documents are embedded whole."
+    )
+    counts: dict[str, int] = {}
+    for finding in found.findings:
+        counts[finding.kind] = counts.get(finding.kind, 0) + 1
+        if counts[finding.kind] <= _FINDINGS_SHOWN:
+            click.echo(escaped(f"{finding.kind}: {finding.source}: {finding.what}"))
+            click.echo(escaped(f"    hint: {finding.hint}"))
+    for kind, n in counts.items():
+        if n > _FINDINGS_SHOWN:
+            click.echo(f"... and {n - _FINDINGS_SHOWN:,} more of {kind}; --json lists all")

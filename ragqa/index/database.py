@@ -1,0 +1,164 @@
+"""A connection to the database file of an index: its format, its locks, and the hash of its bytes."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from ragqa.errors import IndexCorruptError
+from ragqa.index import storage
+
+DATABASE = "ragqa.db"
+FORMAT_VERSION = 2
+APPLICATION_ID = 0x72616771  # "ragq"
+
+
+class Database(sqlite3.Connection):
+    """A connection that can also hash the file it is open on.
+
+    POSIX drops all locks that a process has on a file when the process closes *any* descriptor of that file. So the one
+    that hashes is opened once for all connections of the process, and closed after the last of them.
+    """
+
+    path: Path
+    _shared: tuple[int, int]
+
+    def hold(self, path: Path, flags: int) -> None:
+        """Share the descriptor of the database in the index folder `path`."""
+        self.path = path
+        self._shared = _Descriptors.hold(path / DATABASE, flags)
+
+    def sha256(self) -> str:
+        """Return the SHA-256 of the database file."""
+        return storage.sha256(_Descriptors.of(self._shared))
+
+    def state(self) -> tuple[int, ...]:
+        """Return what changes whenever the database file or its log does."""
+        status = os.fstat(_Descriptors.of(self._shared))
+        times = (status.st_mtime_ns, status.st_ctime_ns)
+        return (status.st_dev, status.st_ino, status.st_size, *times, self.log_size())
+
+    def header(self) -> bytes:
+        """Return the first 100 bytes of the database file; fewer where it is shorter."""
+        return os.pread(_Descriptors.of(self._shared), 100, 0)
+
+    def size(self) -> int:
+        """Return the length of the database file."""
+        return os.fstat(_Descriptors.of(self._shared)).st_size
+
+    def log_size(self) -> int:
+        """Return the length of the log that lies on top of the database file, 0 where there is none."""
+        try:
+            return (self.path / f"{DATABASE}-wal").stat().st_size
+        except FileNotFoundError:
+            return 0
+
+    def close(self) -> None:
+        """Close the connection, then let the descriptor go."""
+        super().close()
+        if hasattr(self, "_shared"):
+            _Descriptors.release(self._shared)
+            del self._shared
+
+
+class _Descriptors:
+    """One descriptor for each database file, with the number of connections that share it."""
+
+    _open: dict[tuple[int, int], list[int]] = {}  # noqa: RUF012  # shared on purpose
+    _guard = threading.Lock()
+
+    @classmethod
+    def hold(cls, file: Path, flags: int) -> tuple[int, int]:
+        with cls._guard:
+            if file.exists() and (shared := cls._open.get(_inode(file.stat()))):
+                shared[1] += 1
+                return _inode(file.stat())
+            handle = os.open(file, flags | os.O_CLOEXEC, 0o644)
+            key = _inode(os.fstat(handle))
+            cls._open[key] = [handle, 1]
+            return key
+
+    @classmethod
+    def of(cls, key: tuple[int, int]) -> int:
+        return cls._open[key][0]
+
+    @classmethod
+    def release(cls, key: tuple[int, int]) -> None:
+        with cls._guard:
+            shared = cls._open[key]
+            shared[1] -= 1
+            if not shared[1]:
+                os.close(cls._open.pop(key)[0])
+
+
+def _inode(status: os.stat_result) -> tuple[int, int]:
+    return status.st_dev, status.st_ino
+
+
+@contextmanager
+def guarded(connection: Database) -> Iterator[None]:
+    """Close the connection on any error; say which file is damaged where SQLite finds it to be."""
+    try:
+        yield
+    except sqlite3.DatabaseError as error:
+        connection.close()
+        file = connection.path / DATABASE
+        raise IndexCorruptError(f"{file} is damaged ({error}): run `ragqa index FILE --rebuild`") from error
+    except BaseException:
+        connection.close()
+        raise
+
+
+def connect(path: Path, mode: str) -> Database:
+    """Open the database in the index folder `path`; `mode` is `ro` or `rw`.
+
+    :raises IndexCorruptError: it is not one of ours, is damaged, or is of another format; it is not touched.
+    """
+    uri = f"{(path / DATABASE).absolute().as_uri()}?mode={mode}"
+    if mode == "ro" and not os.access(path, os.W_OK):
+        uri += "&immutable=1"  # on a read-only medium there is no writer, and no room for the log's index
+    connection = sqlite3.connect(uri, uri=True, isolation_level=None, check_same_thread=False, factory=Database)
+    try:
+        connection.hold(path, os.O_RDWR if mode == "rw" else os.O_RDONLY)
+        _check_format(connection)
+    except BaseException:
+        connection.close()
+        raise
+    connection.execute("PRAGMA trusted_schema = OFF")
+    connection.execute("PRAGMA cell_size_check = ON")
+    return connection
+
+
+def _check_format(connection: Database) -> None:
+    """Refuse a file of another kind or format by its first 100 bytes; no byte of it is changed.
+
+    Where a log lies on top of the file, a crash may have torn those bytes: then what the log says counts.
+    """
+    file = connection.path / DATABASE
+    header = connection.header()
+    if connection.log_size() and not _is_ours(header):
+        with guarded(connection):
+            application, found = (
+                connection.execute(f"PRAGMA {key}").fetchone()[0] for key in ("application_id", "user_version")
+            )
+    elif len(header) < 100 or not header.startswith(b"SQLite format 3\0"):
+        raise IndexCorruptError(f"{file} is damaged (not a database): run `ragqa index FILE --rebuild`")
+    else:
+        application, found = int.from_bytes(header[68:72], "big"), int.from_bytes(header[60:64], "big")
+    if application != APPLICATION_ID:
+        raise IndexCorruptError(f"{file} is not an index of ragqa: choose another index.path")
+    if found > FORMAT_VERSION:
+        raise IndexCorruptError(f"{file.parent} has format {found}; this ragqa reads {FORMAT_VERSION}: upgrade ragqa")
+    if found < FORMAT_VERSION:
+        raise IndexCorruptError(
+            f"{file.parent} has format {found}, from before the first release; this ragqa reads {FORMAT_VERSION}: "
+            "remove it and run `ragqa index` again"
+        )
+
+
+def _is_ours(header: bytes) -> bool:
+    return header.startswith(b"SQLite format 3\0") and header[68:72] == APPLICATION_ID.to_bytes(4, "big")
