@@ -5,11 +5,12 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Iterator, Sequence
-from typing import Any
+from typing import Any, ClassVar, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
+from ragqa.config.specs import CustomSpec
 from ragqa.records import Chunk, Document, Generation, Hit, Prompt
 
 Vectors = NDArray[np.float32]
@@ -67,6 +68,39 @@ class EchoGenerator:
         text = self._answer if self._answer is not None else prompt.passages[0].chunk.text.splitlines()[0]
         yield from re.findall(r"\S+\s*", text)
         yield Generation(text, self.count(text), "stop")
+
+
+PIPELINE = """
+version: 1
+load:     {kind: folder, path: documents}
+split:    {kind: recursive, chunk_size: 40, overlap: 8}
+embed:    {kind: words}
+index:    {kind: faiss, path: index}
+retrieve: {kind: hybrid, top_k: 2}
+prompt:   {kind: in_context, template: qa}
+generate: {kind: echo}
+"""
+
+
+class Words(CustomSpec):
+    section: ClassVar[str] = "embed"
+    kind: Literal["words"]
+    weights: str = "words"
+
+    def build(self, **needs: Any) -> WordEmbedder:
+        embedder = WordEmbedder()
+        embedder.identity["weights"] = self.weights
+        return embedder
+
+
+class Echo(CustomSpec):
+    section: ClassVar[str] = "generate"
+    kind: Literal["echo"]
+    max_new_tokens: int = 20
+    answer: str | None = None
+
+    def build(self, **needs: Any) -> EchoGenerator:
+        return EchoGenerator(answer=self.answer)
 
 
 def document(text: str, source: str = "a.txt", media_type: str = "text/plain", **fields: object) -> Document:

@@ -4,49 +4,15 @@ from __future__ import annotations
 
 import shutil
 from pathlib import Path
-from typing import Any, ClassVar, Literal
 
 import pytest
 
 from ragqa import Pipeline
-from ragqa.config.specs import CustomSpec
 from ragqa.errors import ConfigError, ModelError, NothingUsableError, RejectedError, UsageError
 from ragqa.pipeline import refresh
 from ragqa.records import Answer
 from ragqa.stages import System
-from tests.fakes import EchoGenerator, WordEmbedder
-
-FILE = """
-version: 1
-load:     {kind: folder, path: documents}
-split:    {kind: recursive, chunk_size: 40, overlap: 8}
-embed:    {kind: words}
-index:    {kind: faiss, path: index}
-retrieve: {kind: hybrid, top_k: 2}
-prompt:   {kind: in_context, template: qa}
-generate: {kind: echo}
-"""
-
-
-class Words(CustomSpec):
-    section: ClassVar[str] = "embed"
-    kind: Literal["words"]
-    weights: str = "words"
-
-    def build(self, **needs: Any) -> WordEmbedder:
-        embedder = WordEmbedder()
-        embedder.identity["weights"] = self.weights
-        return embedder
-
-
-class Echo(CustomSpec):
-    section: ClassVar[str] = "generate"
-    kind: Literal["echo"]
-    max_new_tokens: int = 20
-    answer: str | None = None
-
-    def build(self, **needs: Any) -> EchoGenerator:
-        return EchoGenerator(answer=self.answer)
+from tests.fakes import PIPELINE, Echo, Words
 
 
 @pytest.fixture
@@ -55,7 +21,7 @@ def folder(tmp_path: Path) -> Path:
     documents.mkdir()
     for name in ("ferry", "turbine", "quay"):
         (documents / f"{name}.txt").write_text(f"The {name} has a master called {name.title()}son.\n", encoding="utf-8")
-    (tmp_path / "pipeline.yaml").write_text(FILE, encoding="utf-8")
+    (tmp_path / "pipeline.yaml").write_text(PIPELINE, encoding="utf-8")
     return tmp_path
 
 

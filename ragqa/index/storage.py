@@ -20,6 +20,10 @@ _hashes: dict[tuple[int, ...], str] = {}
 class Disk:
     """The calls by which files change; the trials in tests/torture put another one in its place, to record or to fail."""
 
+    def create(self, path: Path) -> IO[bytes]:
+        """Open a new file for writing; a file of that name is emptied."""
+        return path.open("wb")
+
     def write(self, stream: IO[bytes], data: bytes) -> None:
         """Append bytes to a file."""
         stream.write(data)
@@ -63,7 +67,7 @@ def write_hashed(folder: Path, suffix: str, parts: Iterable[bytes]) -> str:
     digest = hashlib.sha256()
     scratch = folder / SCRATCH
     try:
-        with scratch.open("wb") as stream:
+        with disk.create(scratch) as stream:
             for part in parts:
                 disk.write(stream, part)
                 digest.update(part)
@@ -81,7 +85,7 @@ def replace(target: Path, data: bytes) -> None:
     """Replace a small file as a whole: after a crash it holds the old bytes or the new ones."""
     scratch = target.with_name(f".{target.name}.tmp")
     try:
-        with scratch.open("wb") as stream:
+        with disk.create(scratch) as stream:
             disk.write(stream, data)
             disk.sync(stream)
         publish(scratch, target)

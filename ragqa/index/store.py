@@ -72,7 +72,8 @@ def salvage(path: Path) -> None:
         try:
             fresh.execute("ATTACH ? AS old", (f"{file.absolute().as_uri()}?mode=ro",))
             for table in (*TRUTH, "commit_log", "ann"):
-                fresh.execute(f"INSERT INTO main.{table} SELECT * FROM old.{table}")
+                # row by row: without the WHERE, SQLite copies a damaged index of the old table with it
+                fresh.execute(f"INSERT INTO main.{table} SELECT * FROM old.{table} NOT INDEXED WHERE true")
             committed = fresh.execute("SELECT digest FROM commit_log ORDER BY generation DESC LIMIT 1").fetchone()
             whole = committed is not None and committed[0] == digest(fresh)
             fresh.execute("INSERT INTO fulltext (fulltext) VALUES ('rebuild')")
@@ -193,7 +194,7 @@ def row_hash(table: str, values: tuple[Any, ...]) -> int:
 
 def digest(connection: sqlite3.Connection) -> str:
     """Return the digest of all rows of `TRUTH`, recomputed."""
-    rows = ((table, row) for table in TRUTH for row in connection.execute(f"SELECT * FROM {table}"))
+    rows = ((table, row) for table in TRUTH for row in connection.execute(f"SELECT * FROM {table} NOT INDEXED"))
     return as_digest(sum(row_hash(table, row) for table, row in rows))
 
 

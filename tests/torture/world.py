@@ -1,0 +1,139 @@
+"""What the trials share: an index that is changed step by step, what it must hold, and the full check of it."""
+
+from __future__ import annotations
+
+import json
+import random
+import sqlite3
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import closing, contextmanager
+from pathlib import Path
+
+from ragqa.errors import NothingUsableError
+from ragqa.index import Entry, IndexReader, IndexWriter, doctor, store
+from ragqa.index.publication import Publisher
+from ragqa.records import Chunk
+from tests.fakes import WordEmbedder, document
+
+EMBEDDER = WordEmbedder()
+IDENTITY = {**EMBEDDER.identity, "splitter": "lines"}
+_WORDS = ("ferry", "quay", "turbine", "buoy", "rope", "tide", "berth", "lamp", "master", "north", "south", "grant")
+
+Texts = Mapping[str, str]
+"""What an index holds: the text of each source."""
+
+
+def make_text(seed: int, lines: int = 6) -> str:
+    """Return a text whose lines occur in no text of another seed."""
+    chosen = random.Random(seed)
+    return "\n".join(f"{' '.join(chosen.choices(_WORDS, k=6))} {seed} {i}" for i in range(lines))
+
+
+def entry(source: str, text: str) -> Entry:
+    """Return a document with one chunk a line."""
+    doc = document(text, source)
+    chunks, start = [], 0
+    for number, line in enumerate(text.splitlines(keepends=True)):
+        end = start + len(line.rstrip("\n"))
+        chunks.append(Chunk(f"{doc.id[:16]}-{number}", doc.id, start, end, text[start:end]))
+        start += len(line)
+    return Entry(doc, chunks)
+
+
+def commit(writer: IndexWriter, texts: Texts, removed: Sequence[str] = ()) -> int:
+    """Publish new texts and take sources away, as `ragqa index` does; return the generation."""
+    entries = [entry(source, text) for source, text in texts.items()]
+    missing = writer.missing([chunk for each in entries for chunk in each.chunks])
+    writer.check_embedder(EMBEDDER.embed_passages)
+    vectors = dict(zip(missing, EMBEDDER.embed_passages(missing), strict=True))
+    sources: dict[str, str | None] = {each.document.source: each.document.id for each in entries}
+    return writer.commit(entries, vectors, sources | dict.fromkeys(removed))
+
+
+def write(path: Path, texts: Texts, removed: Sequence[str] = (), *, wait: float = 0.0) -> int:
+    """Do one run of the writer; return the generation."""
+    with IndexWriter(path, IDENTITY, wait=wait, recorded=EMBEDDER.recorded) as writer:
+        return commit(writer, texts, removed)
+
+
+def texts_in(db: sqlite3.Connection) -> dict[str, str]:
+    """Return the text of each source."""
+    return dict(db.execute("SELECT source, text FROM source JOIN document ON document.id = document_id"))
+
+
+def snapshot(path: Path) -> dict[int, Texts]:
+    """Return what an index holds, under its generation; generation 0 where there is none."""
+    try:
+        with closing(store.open_readonly(path)) as db:
+            return {store.generation(db): texts_in(db)}
+    except NothingUsableError:
+        return {0: {}}
+
+
+@contextmanager
+def told_of_commits(note: Callable[[Publisher], None]) -> Iterator[None]:
+    """Call `note` after every commit within the block."""
+    usual = Publisher.publication
+
+    @contextmanager
+    def told(self: Publisher) -> Iterator[None]:
+        with usual(self):
+            yield
+        note(self)
+
+    Publisher.publication = told  # type: ignore[method-assign]
+    try:
+        yield
+    finally:
+        Publisher.publication = usual  # type: ignore[method-assign]
+
+
+def held(reader: IndexReader) -> dict[str, str]:
+    """Return the text of each source, as a reader gives it."""
+    return {source: reader.document(document_id).text for source, document_id in reader.sources().items()}
+
+
+def questions(texts: Texts, n: int = 3) -> list[str]:
+    """Return some lines of the texts: each is its own best passage."""
+    return [text.splitlines()[0] for _, text in sorted(texts.items())[:n]]
+
+
+def answers(reader: IndexReader, asked: Sequence[str], k: int = 5) -> str:
+    """Return everything that the searches for some questions say, as text that can be compared."""
+    found = []
+    for question in asked:
+        dense = reader.dense(EMBEDDER.embed_question(question), k)
+        lexical = reader.lexical(question, k)
+        hits = reader.hits([(chunk_id, score, {}) for chunk_id, score in (*dense, *lexical)])
+        found.append([[hit.source, hit.chunk.start, hit.chunk.text, round(hit.score, 4)] for hit in hits])
+    return json.dumps(found)
+
+
+def violations_of(path: Path, allowed: Mapping[int, Texts]) -> tuple[int, list[str]]:
+    """Open an index as a reader does, without any repair, and check all of it; return its generation and what is wrong.
+
+    :param allowed: what it may hold, by generation; generation 0 means that there is no index yet.
+    """
+    try:
+        with IndexReader(path, {}) as reader:
+            expected = allowed.get(reader.generation)
+            if expected is None:
+                return reader.generation, [f"generation {reader.generation}; allowed: {sorted(allowed)}"]
+            wrong = [] if held(reader) == expected else [f"generation {reader.generation} does not hold its texts"]
+            wrong += [what for question in questions(expected) for what in _not_found(reader, question)]
+    except NothingUsableError:
+        return 0, [] if 0 in allowed else ["there is no index"]
+    return reader.generation, wrong + [f"{fault.file}: {fault.what}" for fault in doctor.check(path).faults]
+
+
+def _not_found(reader: IndexReader, question: str) -> list[str]:
+    """Return which search does not find a line of a text by itself."""
+    dense, lexical = reader.dense(EMBEDDER.embed_question(question), 5), reader.lexical(question, 5)
+    found = {"dense": dense, "lexical": lexical}
+    return [
+        f"{how} search does not find {question!r}" for how, hits in found.items() if not _has(reader, hits, question)
+    ]
+
+
+def _has(reader: IndexReader, found: Sequence[tuple[str, float]], text: str) -> bool:
+    return any(text in hit.chunk.text for hit in reader.hits([(chunk_id, score, {}) for chunk_id, score in found]))
