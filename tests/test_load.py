@@ -320,7 +320,7 @@ def test_an_empty_file_is_rejected(tmp_path: Path) -> None:
     assert rejection(tmp_path, "a.txt", b"") == "empty file"
 
 
-@pytest.mark.parametrize("content", [b" \n\t\r\n", b"\xef\xbb\xbf", b"\xff\xfe \0"])
+@pytest.mark.parametrize("content", [b" \n\t\r\n", b"\xef\xbb\xbf", b"\xff\xfe \0", "\u00a0\n\u2003".encode()])
 def test_white_space_alone_is_no_text(tmp_path: Path, content: bytes) -> None:
     assert rejection(tmp_path, "a.txt", content) == "no text: only white space"
 
@@ -660,6 +660,22 @@ def test_the_encoding_that_a_page_declares_is_used(pages: FolderLoader, declarat
 def test_a_page_in_utf8_is_read_so_whatever_it_declares(pages: FolderLoader) -> None:
     content = f"<html><head><meta charset='iso-8859-1'></head><body><p>{PARAGRAPH} 漢字 €</p></body></html>"
     assert "漢字 €" in page(pages, content).text
+
+
+def test_a_codec_that_is_no_charset_gives_no_half_characters(pages: FolderLoader) -> None:
+    content = f"<html><head><meta charset='raw_unicode_escape'></head><body><p>{FRENCH} \\ud800</p></body></html>"
+    document = page(pages, content.encode("cp1252"))
+    assert (document.encoding, document.text.endswith("oublié. \\ud800")) == ("cp1252", True)
+
+
+@pytest.mark.parametrize(
+    ("control", "read"), [("\v", " "), ("\f", " "), ("\a", "\ufffd"), ("&#1;", "\ufffd"), ("\uffff", "\ufffd")]
+)
+@pytest.mark.parametrize("frame", ["{}", "<footer>{}</footer>"])
+def test_a_control_character_does_not_spoil_a_page(pages: FolderLoader, frame: str, control: str, read: str) -> None:
+    body = f"<p>{PARAGRAPH}</p><p>The reading{control}room stays open <b>until</b>{control}ten in summer.</p>"
+    text = page(pages, f"<html><head><title>Hours</title></head><body>{frame.format(body)}</body></html>").text
+    assert f"The reading{read}room" in text and PARAGRAPH.strip() in text
 
 
 @pytest.mark.parametrize("content", ["<p>Hi there.</p>", "just words", "<ul><li>Hi there</li></ul>"])

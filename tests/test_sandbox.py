@@ -174,6 +174,22 @@ def test_content_controls_insertions_and_text_boxes_of_a_docx_are_read_and_delet
     assert sandbox.extract(DOCX, repacked(data, {"word/document.xml": xml})).text == "Kept new\nControl"
 
 
+def test_a_docx_of_very_many_paragraphs_is_read_in_seconds() -> None:
+    data = sample_docx()
+    with zipfile.ZipFile(io.BytesIO(data)) as archive:
+        xml = archive.read("word/document.xml").replace(b"<w:body>", b"<w:body>" + b"<w:p/>" * 30_000)
+    with_limit = Sandbox(Limits(seconds=10))
+    try:
+        assert with_limit.extract(DOCX, repacked(data, {"word/document.xml": xml})).text.endswith("None.")
+    finally:
+        with_limit.close()
+
+
+def test_a_reason_is_one_line_that_a_terminal_can_show_whatever_it_quotes(sandbox: Sandbox) -> None:
+    data = repacked(sample_docx(), {"word/\x1b[31m\nred\x85.xml": b"<w:document"})
+    assert reason(sandbox, DOCX, data).startswith(r"damaged: word/\x1b[31m red .xml: ")
+
+
 def test_zip_bombs_are_refused_by_their_declared_size_at_once(sandbox: Sandbox) -> None:
     bomb = repacked(sample_docx(), {"word/bomb.xml": b"<a>" + b" " * (100 << 20) + b"</a>"})
     assert len(bomb) < 200_000

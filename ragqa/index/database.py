@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from ragqa.errors import IndexCorruptError
+from ragqa.errors import IndexCorruptError, ResourceError
 from ragqa.index import storage
 
 DATABASE = "ragqa.db"
@@ -101,16 +101,26 @@ def _inode(status: os.stat_result) -> tuple[int, int]:
 
 @contextmanager
 def guarded(connection: Database) -> Iterator[None]:
-    """Close the connection on any error; say which file is damaged where SQLite finds it to be."""
+    """Close the connection on any error; tell a damaged file from a full disk."""
     try:
         yield
     except sqlite3.DatabaseError as error:
         connection.close()
+        if is_of_resources(error):
+            raise ResourceError(f"cannot open {connection.path}: {error}; index unchanged") from error
         file = connection.path / DATABASE
         raise IndexCorruptError(f"{file} is damaged ({error}): run `ragqa index FILE --rebuild`") from error
     except BaseException:
         connection.close()
         raise
+
+
+def is_of_resources(error: sqlite3.Error) -> bool:
+    """Tell whether SQLite could not write, as on a full disk, rather than not read."""
+    name = getattr(error, "sqlite_errorname", "")
+    return name in ("SQLITE_FULL", "SQLITE_CANTOPEN", "SQLITE_NOMEM", "SQLITE_READONLY") or (
+        name.startswith("SQLITE_IOERR") and "READ" not in name
+    )
 
 
 def connect(path: Path, mode: str) -> Database:

@@ -47,6 +47,7 @@ class Publisher:
             self.folder.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise ResourceError(f"cannot make the index folder {path}: {error.strerror}") from error
+        self._uncertain = False
         self._lock = lock.acquire(path, wait)
         try:
             self.db = self._open(rebuild)
@@ -83,13 +84,11 @@ class Publisher:
         :raises ResourceError: the disk is full; what was committed is kept.
         """
         try:
+            self.remove_orphans()
             if self.generation:
                 self.seal(patience_ms=2000)
-            self.remove_orphans()
-        except (OSError, sqlite3.OperationalError) as error:
-            raise ResourceError(
-                f"{self.path}: generation {self.generation} is committed and kept, but cannot be sealed: {error}"
-            ) from error
+        except OSError as error:
+            raise ResourceError(f"cannot remove files of {self.path}: {error}") from error
         finally:
             self._release()
 
@@ -107,8 +106,8 @@ class Publisher:
             storage.remove(self.path / seal.FILE)
             store.remove(self.path / database.DATABASE)
             return store.create(self.path)
-        except sqlite3.OperationalError as error:
-            raise ResourceError(f"cannot open {self.path}: {error}") from error
+        except (OSError, sqlite3.OperationalError) as error:
+            raise ResourceError(f"cannot make an index at {self.path}: {error}") from error
 
     @property
     def generation(self) -> int:
@@ -143,15 +142,18 @@ class Publisher:
             storage.reached("transaction written")
             self.db.execute("COMMIT")
         except sqlite3.OperationalError as error:
+            # after a failed sync nobody knows what a crash would bring back: it must find its files
+            self._uncertain = getattr(error, "sqlite_errorname", "") == "SQLITE_IOERR_FSYNC"
             self._roll_back()
-            raise ResourceError(f"cannot commit to {self.path}: {error}; index unchanged") from error
+            kept = f"it holds generation {self.generation}{' or the next' if self._uncertain else ''}"
+            raise ResourceError(f"cannot commit to {self.path}: {error}; {kept}") from error
         except BaseException:
             self._roll_back()
             raise
         storage.reached("transaction committed")
         if self.db.log_size() > _LOG_BYTES + self.db.size() // 8:
             # a failure to seal is reported by `close`, which tries again: what is committed is safe without
-            with contextlib.suppress(OSError, sqlite3.OperationalError):
+            with contextlib.suppress(ResourceError):
                 self.seal(patience_ms=100)
 
     def _roll_back(self) -> None:
@@ -162,14 +164,24 @@ class Publisher:
             self.remove_orphans()
 
     def seal(self, patience_ms: int) -> bool:
-        """Empty the log into the database file and seal that; False where a reader still needs the log."""
+        """Empty the log into the database file and seal that; False where a reader still needs the log.
+
+        :raises ResourceError: the disk is full; what was committed is kept.
+        """
+        try:
+            return self._seal(patience_ms)
+        except (OSError, sqlite3.OperationalError) as error:
+            raise ResourceError(
+                f"{self.path}: generation {self.generation} is committed and kept, but cannot be sealed: {error}"
+            ) from error
+
+    def _seal(self, patience_ms: int) -> bool:
         sealed = seal.read(self.path)
         if sealed and sealed[0] == self.generation:
             if not self.db.log_size():
                 return True
-            storage.remove(
-                self.path / seal.FILE
-            )  # what is in the log changes the file and not its generation: a crash in `rewrite`
+            # what is in the log changes the file and not its generation: a crash in `rewrite`
+            storage.remove(self.path / seal.FILE)
         self.db.execute(f"PRAGMA busy_timeout = {patience_ms}")
         busy, *_ = self.db.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
         storage.reached("log emptied")
@@ -181,7 +193,7 @@ class Publisher:
 
     def remove_orphans(self) -> list[Path]:
         """Remove files that no generation names: what a crash left, or what a compaction replaced; return them."""
-        orphans = orphan_files(self.db, self.path)
+        orphans = [] if self._uncertain else orphan_files(self.db, self.path)
         for path in orphans:
             storage.disk.remove(path)
         return orphans
@@ -205,5 +217,5 @@ def orphan_files(db: database.Database, path: Path) -> list[Path]:
     """Return the files in an index folder that no generation names."""
     named = {f"{name}.f32" for _, _, name in store.segments(db)}
     named |= {f"{name}.ann" for (name,) in db.execute("SELECT sha256 FROM ann")}
-    scratch = [file for file in path.glob(".*.tmp") if file.is_file()]
+    scratch = [file for file in path.glob(".*.tmp*") if file.is_file()]
     return sorted([*(file for file in (path / "seg").iterdir() if file.name not in named), *scratch])

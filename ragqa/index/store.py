@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import json
+import os
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
@@ -100,12 +102,17 @@ def _new(path: Path) -> Iterator[sqlite3.Connection]:
     remove(scratch)
     try:
         with closing(sqlite3.connect(scratch, isolation_level=None, uri=True)) as connection:
+            connection.execute("PRAGMA journal_mode = MEMORY")
             connection.execute("PRAGMA synchronous = OFF")  # it is synced as a whole before it is named
             connection.executescript(SCHEMA)
             yield connection
             connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
             connection.execute(f"PRAGMA user_version = {FORMAT_VERSION}")
-            connection.execute("PRAGMA journal_mode = WAL")
+            # neither a change of mode nor closing says that it failed
+            mode = connection.execute("PRAGMA journal_mode = WAL").fetchone()[0]
+            busy, *_ = connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+            if mode != "wal" or busy:
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
         storage.reached("database made")
         with scratch.open("rb") as stream:
             storage.disk.sync(stream)

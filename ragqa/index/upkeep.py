@@ -120,7 +120,9 @@ def rewrite(publisher: Publisher) -> None:
         publisher.db.execute("PRAGMA temp_store = MEMORY")  # so that no copy goes to a temporary file
         publisher.db.execute("VACUUM")
     except sqlite3.OperationalError as error:
-        raise ResourceError(f"cannot rewrite {publisher.path}: {error}; it still answers") from error
+        raise ResourceError(
+            f"cannot rewrite {publisher.path}: {error}; it holds generation {publisher.generation}"
+        ) from error
     with publisher.publication():
         pass  # the file is another one now: a new generation, so that its seal is another one too
     if not publisher.seal(patience_ms=10_000):

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ragqa.errors import ModelError, UsageError
+from ragqa.errors import ModelError, ResourceError, UsageError
 from ragqa.index import search, storage, store, upkeep
 from ragqa.index.identity import CANARIES, refuse_drift
 from ragqa.index.publication import Publisher
@@ -144,7 +144,13 @@ class IndexWriter(Publisher):
         erased = sorted(source for source, document_id in known.items() if document_id in documents)
         noted = {source: why for source, why in self.rejected().items() if source not in erased}
         self.commit([], {}, dict.fromkeys(erased), noted)
-        upkeep.reclaim(self)
+        try:
+            upkeep.reclaim(self)
+        except ResourceError as error:
+            raise ResourceError(
+                f"{error}; generation {self.generation} does not hold what was erased, but bytes of it may be left: "
+                f"run `ragqa gc {self.path}`"
+            ) from error
         return erased
 
     def _forget_all(self) -> None:

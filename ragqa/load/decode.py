@@ -74,6 +74,7 @@ def _declared(data: bytes, declared: str | None) -> tuple[str, str] | None:
     try:
         encoding = codecs.lookup(declared or "").name
         text = data.decode(encoding)
+        text.encode("utf-8")  # codecs of Python's own, such as raw_unicode_escape, give halves of surrogate pairs
         return (text, encoding) if text.encode(encoding) == data else None
     except (LookupError, UnicodeError):
         return None

@@ -44,10 +44,11 @@ def extract(data: bytes, limits: Limits) -> Extracted:
     document = docx.Document(io.BytesIO(data))
     blocks: list[str] = []
     headings: list[list[int]] = []
+    levels: dict[str | None, int | None] = {}
     offset, heading = 0, ""
     for element in _blocks(document.element.body):
         text = _row_text(element) if element.tag == qn("w:tr") else _text_of(element)
-        level = _level(element, document)
+        level = _level(element, document, levels)
         if text.strip() and level is not None:
             headings.append([offset, level])
             heading = heading or " ".join(text.split())
@@ -163,14 +164,19 @@ def _pieces(element: Any) -> Iterator[str]:
             yield from _pieces(child)
 
 
-def _level(element: Any, document: Document) -> int | None:
-    """Return the level of a heading, 1 for a title; None for other blocks."""
+def _level(element: Any, document: Document, levels: dict[str | None, int | None]) -> int | None:
+    """Return the level of a heading, 1 for a title; None for other blocks.
+
+    :param levels: those found so far, by the id of the style. To look a style up goes through all styles.
+    """
     if element.tag != qn("w:p"):
         return None
-    style = Paragraph(element, document._body).style
-    name = (style.name if style else None) or ""
-    match = _HEADING.fullmatch(name)
-    return int(match.group(1)) if match else 1 if name == "Title" else None
+    if element.style not in levels:
+        style = Paragraph(element, document._body).style
+        name = (style.name if style else None) or ""
+        match = _HEADING.fullmatch(name)
+        levels[element.style] = int(match.group(1)) if match else 1 if name == "Title" else None
+    return levels[element.style]
 
 
 def _footnotes(document: Document) -> list[str]:

@@ -51,6 +51,7 @@ _EXTRACTORS = {
     "application/jsonl": "jsonl/1",
 }
 _CHARSET = re.compile(rb"charset\s*=\s*[\"']?\s*([\w.:-]+)", re.IGNORECASE)
+_VISIBLE = re.compile(r"[^\s\ufeff]")
 _CHARSET_BYTES = 1024
 """How far into a page its charset may be declared (HTML standard, section 4.2.5.4)."""
 
@@ -167,7 +168,7 @@ class FolderLoader:
         :raises RejectedError: with the reason: changed since the scan, binary, in an unclear encoding, without text.
         """
         extracted, encoding = self._extracted(file.media_type, _bytes(file))
-        if not extracted.text.strip("\ufeff \t\r\n\f\v"):
+        if not _VISIBLE.search(extracted.text):
             raise RejectedError("no text: only white space")
         if len(extracted.text) > self._limits.characters:
             raise RejectedError(f"too long: {len(extracted.text):,} characters; at most {self._limits.characters:,}")

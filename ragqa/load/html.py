@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import lxml.etree
 import lxml.html
 import lxml.html.defs
@@ -11,6 +13,8 @@ from ragqa.errors import RejectedError
 from ragqa.load.extracted import Extracted, Limits
 
 _UNSEEN = ("script", "style", "noscript", "template", "head", "svg", "iframe", "object")
+# What XML cannot hold: lxml reads it from a page, and fails where it, or trafilatura, writes it into an element.
+_NOT_XML = re.compile("[^\t\n\r -\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 _FIELDS = {
     "title": "title",
     "author": "author",
@@ -23,6 +27,8 @@ _FIELDS = {
 
 def extract(data: bytes, limits: Limits) -> Extracted:
     """Return the main text of a page, tables included, with its title.
+
+    A control character becomes a space where it separates words (a form feed does), else U+FFFD.
 
     Metadata: `author`, `date`, `language`, `description` and `site` as far as the page gives them; and `extraction`,
     which is `all_text` where no main text was found and the text is everything that a reader would see.
@@ -59,7 +65,16 @@ def _tree(data: bytes) -> lxml.html.HtmlElement:
         raise RejectedError("no text: the page is empty") from error
     if any("depth" in entry.message for entry in parser.error_log):
         raise RejectedError("elements nested too deeply")
+    for element in tree.iter():
+        if _NOT_XML.search(element.text or ""):
+            element.text = _NOT_XML.sub(_replacement, element.text)
+        if _NOT_XML.search(element.tail or ""):
+            element.tail = _NOT_XML.sub(_replacement, element.tail)
     return tree
+
+
+def _replacement(control: re.Match[str]) -> str:
+    return " " if control.group().isspace() else "\ufffd"
 
 
 def _metadata(found: object) -> dict[str, str]:

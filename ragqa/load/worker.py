@@ -32,6 +32,8 @@ EXTRACTORS = {
 
 _PR_SET_PDEATHSIG = 1
 _OPEN_FILES = 64
+_REASON = 300
+"""Most characters of a reason."""
 
 
 def main(parent: int) -> None:
@@ -63,14 +65,19 @@ def answer(media_type: str, data: bytes, limits: Limits) -> dict[str, Any]:
         extract: Callable[[bytes, Limits], Extracted] = import_module(EXTRACTORS[media_type]).extract
         return asdict(extract(data, limits))
     except RejectedError as error:
-        return {"rejected": str(error)}
+        return {"rejected": _line(str(error))}
     except MemoryError:
         return {"rejected": f"needs more than {limits.memory_bytes >> 20:,} MiB of memory", "last": True}
     except RecursionError:
         return {"rejected": "damaged: nested too deeply"}
     except Exception as error:  # whatever a parser raises is about this file, and must not end the run
-        first = (str(error).splitlines() or [""])[0]
-        return {"rejected": f"damaged: {type(error).__name__}: {first[:200]}"}
+        return {"rejected": _line(f"damaged: {type(error).__name__}: {error}")}
+
+
+def _line(reason: str) -> str:
+    """Return a reason as one line. It may quote the file: what cannot be printed is escaped, and it stays short."""
+    words = " ".join(reason.split())
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode("ascii") for c in words)[:_REASON]
 
 
 def _confine(parent: int) -> None:

@@ -442,11 +442,13 @@ _CHARSETS = (
 )  # fmt: skip
 _MARKS = (b"", b"", b"", b"", b"\xff\xfe", b"\xfe\xff", b"\xef\xbb\xbf", b"\xff\xfe\0\0")
 _REFERENCES = (
-    "&#0;", "&#xD800;", "&#x110000;", "&#99999999999999;", "&#1;", "&#11;", "&#x85;", "&#xFFFE;", "&#x202e;", "&#xFEFF;",
-    "&#xDC00;&#xD800;", "&nbsp", "&;", "&#", "&#x;", "&noSuchEntity;", "&amp", "&lt", "&" * 5000, "\\ud800", "\\udfff",
+    "&#0;", "&#xD800;", "&#x110000;", "&#99999999999999;", "&#1;", "&#11;", "&#x85;", "&#xFFFE;", "&#x202e;",
+    "&#xFEFF;", "&#xDC00;&#xD800;", "&nbsp", "&;", "&#", "&#x;", "&noSuchEntity;", "&amp", "&lt", "&" * 999,
+    "\\ud800", "\\udfff",
 )  # fmt: skip
 _TAGS = (
-    "div", "b", "p", "table", "table><tr><td", "ul><li", "blockquote", "span", "a href=x", "font", "select", "svg", "h1",
+    "div", "b", "p", "table", "table><tr><td", "ul><li", "blockquote", "span", "a href=x", "font", "select",
+    "svg", "h1",
 )  # fmt: skip
 _LD = '<script type="application/ld+json">'
 _HEADS = (

@@ -19,6 +19,7 @@ from typing import IO, Any
 from ragqa.index import storage
 
 SQLITE_FULL = 13
+SQLITE_IOERR_FSYNC = 1034
 _OPEN_CREATE = 0x4
 _NAME = b"ragqa-trial"
 
@@ -138,9 +139,9 @@ class _Watcher:
         return int(_Truncate(usual.truncate)(file, size))
 
     def _sync(self, usual: _Methods, file: int, flags: int) -> int:
-        code = int(_Sync(usual.sync)(file, flags))
-        self._before(Change("sync", self._paths[file]))
-        return code
+        if not self._before(Change("sync", self._paths[file])):
+            return SQLITE_IOERR_FSYNC
+        return int(_Sync(usual.sync)(file, flags))
 
 
 class _WatchedDisk(storage.Disk):
@@ -149,7 +150,8 @@ class _WatchedDisk(storage.Disk):
 
     def _ask(self, change: Change) -> None:
         if not self._before(change):
-            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), change.path)
+            code = errno.EIO if change.kind == "sync" else errno.ENOSPC
+            raise OSError(code, os.strerror(code), change.path)
 
     def create(self, path: Path) -> IO[bytes]:
         self._ask(Change("create", str(path)))
@@ -160,8 +162,8 @@ class _WatchedDisk(storage.Disk):
         super().write(stream, data)
 
     def sync(self, stream: IO[bytes]) -> None:
+        self._ask(Change("sync", str(stream.name)))
         super().sync(stream)
-        self._before(Change("sync", str(stream.name)))
 
     def rename(self, old: Path, new: Path) -> None:
         self._before(Change("rename", str(old), new=str(new)))
@@ -181,7 +183,7 @@ class _WatchedDisk(storage.Disk):
 def watched(before: Before) -> Iterator[None]:
     """Ask about every change that an index makes to a file within the block.
 
-    Only `create` and `write` can be refused; a sync is told of after it was made.
+    `create`, `write` and `sync` can be refused.
     """
     watcher, usual = _Watcher(before), storage.disk
     watcher.install()

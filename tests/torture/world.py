@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from pathlib import Path
 
-from ragqa.errors import NothingUsableError
+from ragqa.errors import NothingUsableError, RagqaError
 from ragqa.index import Entry, IndexReader, IndexWriter, doctor, store
 from ragqa.index.publication import Publisher
 from ragqa.records import Chunk
@@ -123,6 +123,8 @@ def violations_of(path: Path, allowed: Mapping[int, Texts]) -> tuple[int, list[s
             wrong += [what for question in questions(expected) for what in _not_found(reader, question)]
     except NothingUsableError:
         return 0, [] if 0 in allowed else ["there is no index"]
+    except RagqaError as error:
+        return 0, [f"cannot be read: {error}"]
     return reader.generation, wrong + [f"{fault.file}: {fault.what}" for fault in doctor.check(path).faults]
 
 
