@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing
 from dataclasses import dataclass
@@ -88,7 +87,7 @@ def repair(
         try:
             store.salvage(path)
         finally:
-            os.close(handle)
+            lock.release(handle)
     with Publisher(path, None, wait=wait) as publisher:
         kind = upkeep.structure_kind(publisher)
         made = _embed_again(publisher, found, find_embedder) if "embed" in remedies else 0

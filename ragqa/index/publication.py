@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import os
 import shutil
 import sqlite3
 from collections.abc import Iterator, Mapping
@@ -52,7 +51,7 @@ class Publisher:
         try:
             self.db = self._open(rebuild)
         except BaseException:
-            os.close(self._lock)
+            lock.release(self._lock)
             raise
         try:
             stored = store.meta(self.db, "identity")
@@ -94,7 +93,7 @@ class Publisher:
 
     def _release(self) -> None:
         self.db.close()
-        os.close(self._lock)
+        lock.release(self._lock)
 
     def _open(self, rebuild: bool) -> database.Database:
         try:

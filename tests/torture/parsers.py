@@ -27,7 +27,7 @@ from dataclasses import dataclass
 from functools import cache
 from html import escape
 from pathlib import Path
-from typing import Any, ClassVar, Literal
+from typing import Any
 
 import docx
 from reportlab.lib.styles import getSampleStyleSheet
@@ -37,13 +37,12 @@ from reportlab.pdfgen.canvas import Canvas
 from reportlab.platypus import Paragraph, SimpleDocTemplate, Table
 
 from ragqa import Pipeline
-from ragqa.config.specs import CustomSpec
 from ragqa.index import IndexReader
 from ragqa.load import FolderLoader, Limits
 from ragqa.pipeline.refresh import IndexReport
 from ragqa.records import Chunk, Document, SourceFile
 from ragqa.split import TextSplitter
-from tests.fakes import WordEmbedder
+from tests.fakes import Words
 
 LIMITS = Limits(seconds=5.0, memory_bytes=512 << 20)
 BATCH = 100
@@ -530,17 +529,6 @@ def mutated(number: int, seed: int) -> tuple[str, bytes]:
 
 
 # --- the trial -------------------------------------------------------------------------------------------------------
-
-
-class Words(CustomSpec):
-    """An embedder that needs no model."""
-
-    section: ClassVar[str] = "embed"
-    kind: Literal["words"]
-
-    def build(self, **needs: Any) -> WordEmbedder:
-        """Return the embedder."""
-        return WordEmbedder()
 
 
 class Clock:

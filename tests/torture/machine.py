@@ -1,0 +1,175 @@
+"""Any order of adding, editing, renaming, removing, compacting, killing, reopening and damage against a plain dict."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import shutil
+import signal
+import tempfile
+from collections import Counter
+from pathlib import Path
+
+import numpy as np
+from hypothesis import HealthCheck, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule, run_state_machine_as_test
+
+from ragqa.index import IndexReader, IndexWriter, doctor, seal, storage, upkeep
+from ragqa.pipeline.maintenance import Maintenance
+from tests.torture import Trial
+from tests.torture.kills import POINTS
+from tests.torture.world import EMBEDDER, IDENTITY, Texts, commit, make_text, violations_of, write
+
+_CONTEXT = multiprocessing.get_context("forkserver")
+_CONTEXT.set_forkserver_preload([__name__])
+
+SOURCES = st.sampled_from([f"{name}.txt" for name in "abcdefgh"])
+TEXTS = st.integers(0, 9).map(lambda seed: f"{make_text(seed, 4)}\nthis line stands in every text")
+_FOUND = 10
+
+
+class IndexMachine(RuleBasedStateMachine):
+    """An index, and the dict that it must equal after every step."""
+
+    steps = 0
+
+    @initialize(text=TEXTS)
+    def begin(self, text: str) -> None:
+        """Make an index with one document."""
+        upkeep.LEAST_VECTORS, upkeep.MOST_SEGMENTS = 12, 4
+        seal._PATIENCE = 0.0
+        self.place = Path(tempfile.mkdtemp(prefix="ragqa-machine-"))
+        self.path = self.place / "index"
+        self.texts: dict[str, str] = {}
+        self._write({"a.txt": text})
+
+    def _write(self, texts: Texts, removed: tuple[str, ...] = ()) -> None:
+        self.texts = {**{source: text for source, text in self.texts.items() if source not in removed}, **texts}
+        self.generation = write(self.path, texts, removed)
+
+    @rule(source=SOURCES, text=TEXTS)
+    def add_or_edit(self, source: str, text: str) -> None:
+        """Give a source a text, which other sources may have too."""
+        self._write({source: text})
+
+    @rule(old=SOURCES, new=SOURCES)
+    def rename(self, old: str, new: str) -> None:
+        """Give a document another name; nothing is embedded."""
+        if old in self.texts and new not in self.texts:
+            before = len(EMBEDDER.embedded)
+            self._write({new: self.texts[old]}, (old,))
+            assert set(EMBEDDER.embedded[before:]) <= set(CANARIES)
+
+    @rule(source=SOURCES)
+    def remove(self, source: str) -> None:
+        """Take a source away."""
+        if source in self.texts and len(self.texts) > 1:
+            self._write({}, (source,))
+
+    @rule(setting=st.sampled_from(["flat", "hnsw"]))
+    def maintain(self, setting: str) -> None:
+        """Compact where that is due, and make a search structure."""
+        with IndexWriter(self.path, None) as writer:
+            writer.maintain(setting)
+            self.generation = writer.generation
+
+    @rule()
+    def collect(self) -> None:
+        """Drop all that is dead."""
+        self.generation = Maintenance(self.path).collect().generation
+
+    @rule(source=SOURCES)
+    def purge(self, source: str) -> None:
+        """Erase a document with all its sources; no file holds its text any more."""
+        if len(set(self.texts.values())) < 2 or source not in self.texts:
+            return
+        text = self.texts[source]
+        erased = Maintenance(self.path).purge([source])
+        assert erased == sorted(s for s, t in self.texts.items() if t == text)
+        self.texts = {s: t for s, t in self.texts.items() if t != text}
+        with IndexReader(self.path, {}) as reader:
+            self.generation = reader.generation
+        line = text.splitlines()[0].encode()
+        assert not any(line in file.read_bytes() for file in self.path.rglob("*") if file.is_file())
+
+    @rule(source=SOURCES, text=TEXTS, point=st.sampled_from(POINTS), n=st.integers(1, 3))
+    def kill(self, source: str, text: str, point: str, n: int) -> None:
+        """Kill a writer at a named point: its commit is there or not, and nothing in between."""
+        process = _CONTEXT.Process(target=_edit_and_die, args=(self.path, source, text, point, n))
+        process.start()
+        process.join()
+        assert process.exitcode in (0, -signal.SIGKILL)
+        with IndexReader(self.path, {}) as reader:
+            assert reader.generation >= self.generation
+            changed = reader.generation > self.generation
+            self.generation = reader.generation
+        if changed or process.exitcode == 0:
+            self.texts[source] = text
+
+    @rule(chosen=st.randoms(use_true_random=False))
+    def corrupt_what_is_derived(self, chosen: object) -> None:
+        """Damage the search structure, or take the seal away: answers stay right, and both are mended."""
+        structures = sorted(self.path.glob("seg/*.ann"))
+        if structures:
+            content = bytearray(structures[0].read_bytes())
+            content[chosen.randrange(len(content))] ^= 1  # type: ignore[attr-defined]
+            structures[0].write_bytes(bytes(content))
+            assert [fault.remedy for fault in doctor.check(self.path).faults] == ["rebuild"]
+            self._compare()
+            doctor.repair(self.path, doctor.check(self.path), lambda recorded: EMBEDDER)
+        else:
+            (self.path / "SEAL").unlink()
+            self._compare()
+            IndexWriter(self.path, IDENTITY).close()
+        with IndexReader(self.path, {}) as reader:
+            self.generation = reader.generation
+
+    @invariant()
+    def equals_the_dict(self) -> None:
+        """Hold the same texts as the dict, sound in every byte, and find what brute force finds."""
+        if hasattr(self, "path"):
+            IndexMachine.steps += 1
+            _, wrong = violations_of(self.path, {self.generation: self.texts})
+            assert wrong == []
+            self._compare()
+
+    def _compare(self) -> None:
+        question = EMBEDDER.embed_question("the ferry at the north quay 3 1")
+        lines = [line for text in set(self.texts.values()) for line in text.splitlines()]
+        scores = np.sort(EMBEDDER.embed_passages(lines) @ question)[::-1][:_FOUND]
+        with IndexReader(self.path, {}) as reader:
+            found = reader.dense(question, _FOUND)
+            hits = reader.hits([(chunk_id, score, {}) for chunk_id, score in found])
+        np.testing.assert_allclose([score for _, score in found], scores, atol=1e-5)
+        for hit in hits:
+            assert self.texts[hit.source][hit.chunk.start : hit.chunk.end] == hit.chunk.text
+
+    def teardown(self) -> None:
+        """Remove the folder."""
+        if hasattr(self, "place"):
+            shutil.rmtree(self.place)
+
+
+def _edit_and_die(path: Path, source: str, text: str, last: str, n: int) -> None:
+    counts: Counter[str] = Counter()
+
+    def reached(point: str) -> None:
+        counts[point] += 1
+        if point == last and counts[point] == n:
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    storage.reached = reached
+    with IndexWriter(path, IDENTITY) as writer:
+        commit(writer, {source: text})
+
+
+def run(examples: int = 300, steps: int = 30, seed: int = 0) -> Trial:
+    """Run the machine; a difference raises, with the shortest way to it."""
+    IndexMachine.steps = 0
+    chosen = settings(
+        max_examples=examples, stateful_step_count=steps, deadline=None, database=None,
+        suppress_health_check=list(HealthCheck), derandomize=seed == 0,
+    )  # fmt: skip
+    run_state_machine_as_test(IndexMachine, settings=chosen)
+    return Trial("state machine against a dict", examples, [], f"{IndexMachine.steps} states compared")
