@@ -59,7 +59,7 @@ class Publisher:
             if self.generation and not rebuild:
                 refuse_other(path, stored, self.identity)
                 with database.guarded(self.db):
-                    seal.verify(self.db, self.generation)
+                    seal.verify(self.db, self.generation, alone=True)
             self.dim = int(self.identity["dim"])
             self._delta = 0
             self._follow_changes()

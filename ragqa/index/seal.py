@@ -20,7 +20,7 @@ from ragqa.index.database import Database
 
 FILE = store.SEAL
 _FORM = re.compile(rb"(ragqa seal 1\ngeneration (\d+)\nsha256 ([0-9a-f]{64})\n)check ([0-9a-f]{64})\n")
-_PATIENCE = 0.5
+PATIENCE = 0.5
 _PATIENCE_PER_BYTE = 2e-9
 """How many seconds a writer is given to seal what it committed: it has to hash the database."""
 
@@ -44,14 +44,15 @@ def read(path: Path) -> tuple[int, str] | None:
     return int(match[2]), match[3].decode()
 
 
-def verify(db: Database, generation: int) -> None:
-    """Let only a database pass that says what was committed; `db` is in a transaction.
+def verify(db: Database, generation: int, *, alone: bool = False) -> None:
+    """Let only a database pass that says what was committed.
 
-    A writer that is between commit and seal is given time to end.
-
+    :param alone: the caller holds the lock; else a writer that is between commit and seal is given time to end, and
+        `db` must be in a transaction.
     :raises IndexCorruptError: it is damaged.
     """
-    deadline = time.monotonic() + _PATIENCE + _PATIENCE_PER_BYTE * db.size()
+    patience = 0.0 if alone else PATIENCE + _PATIENCE_PER_BYTE * db.size()
+    deadline = time.monotonic() + patience
     while True:
         sealed = read(db.path)
         if sealed and sealed[1] == db.sha256():

@@ -9,13 +9,14 @@ import signal
 import tempfile
 from collections import Counter
 from pathlib import Path
+from typing import ClassVar
 
 import numpy as np
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule, run_state_machine_as_test
 
-from ragqa.index import IndexReader, IndexWriter, doctor, seal, storage, upkeep
+from ragqa.index import CANARIES, IndexReader, IndexWriter, doctor, storage, upkeep
 from ragqa.pipeline.maintenance import Maintenance
 from tests.torture import Trial
 from tests.torture.kills import POINTS
@@ -32,14 +33,14 @@ _FOUND = 10
 class IndexMachine(RuleBasedStateMachine):
     """An index, and the dict that it must equal after every step."""
 
-    steps = 0
+    steps: ClassVar[int] = 0
+    folder: ClassVar[Path]
 
     @initialize(text=TEXTS)
     def begin(self, text: str) -> None:
         """Make an index with one document."""
         upkeep.LEAST_VECTORS, upkeep.MOST_SEGMENTS = 12, 4
-        seal._PATIENCE = 0.0
-        self.place = Path(tempfile.mkdtemp(prefix="ragqa-machine-"))
+        self.place = Path(tempfile.mkdtemp(dir=self.folder))
         self.path = self.place / "index"
         self.texts: dict[str, str] = {}
         self._write({"a.txt": text})
@@ -164,12 +165,13 @@ def _edit_and_die(path: Path, source: str, text: str, last: str, n: int) -> None
         commit(writer, {source: text})
 
 
-def run(examples: int = 300, steps: int = 30, seed: int = 0) -> Trial:
+def run(folder: Path, examples: int = 300, steps: int = 30) -> Trial:
     """Run the machine; a difference raises, with the shortest way to it."""
-    IndexMachine.steps = 0
+    folder.mkdir()
+    IndexMachine.steps, IndexMachine.folder = 0, folder
     chosen = settings(
         max_examples=examples, stateful_step_count=steps, deadline=None, database=None,
-        suppress_health_check=list(HealthCheck), derandomize=seed == 0,
+        suppress_health_check=list(HealthCheck), derandomize=True,
     )  # fmt: skip
     run_state_machine_as_test(IndexMachine, settings=chosen)
     return Trial("state machine against a dict", examples, [], f"{IndexMachine.steps} states compared")

@@ -92,7 +92,7 @@ def _received(receiver: Connection) -> Iterator[tuple[str, str]]:
 
 def _examine(base: Path, place: Path, damages: list[Damage], sender: Connection) -> None:
     """Send for each damage how it was found, and what is wrong (an empty text where nothing is)."""
-    seal._PATIENCE = 0.0  # nobody is about to seal
+    seal.PATIENCE = 0.0  # nobody is about to seal
     logging.disable()  # a damaged search structure is warned of
     shutil.rmtree(place, ignore_errors=True)
     shutil.copytree(base, place)

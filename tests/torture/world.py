@@ -8,9 +8,10 @@ import sqlite3
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from pathlib import Path
+from unittest.mock import patch
 
 from ragqa.errors import NothingUsableError, RagqaError
-from ragqa.index import Entry, IndexReader, IndexWriter, doctor, store
+from ragqa.index import Entry, IndexReader, IndexWriter, doctor, seal, store
 from ragqa.index.publication import Publisher
 from ragqa.records import Chunk
 from tests.fakes import WordEmbedder, document
@@ -115,7 +116,8 @@ def violations_of(path: Path, allowed: Mapping[int, Texts]) -> tuple[int, list[s
     :param allowed: what it may hold, by generation; generation 0 means that there is no index yet.
     """
     try:
-        with IndexReader(path, {}) as reader:
+        # nobody is about to seal
+        with patch.object(seal, "PATIENCE", 0.0), IndexReader(path, {}) as reader:
             expected = allowed.get(reader.generation)
             if expected is None:
                 return reader.generation, [f"generation {reader.generation}; allowed: {sorted(allowed)}"]

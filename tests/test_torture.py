@@ -1,0 +1,86 @@
+"""A sample of each trial of tests/torture; `make torture` runs them in full."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.torture import Trial, crowd, full, kills, machine, parsers, power, rot, vfs
+from tests.torture.mutations import mutated
+
+needs_vfs = pytest.mark.skipif(not vfs.is_possible(), reason="the SQLite of this Python cannot be watched")
+
+
+def passed(trial: Trial) -> bool:
+    assert list(trial.violations) == []
+    return trial.n > 0
+
+
+def test_an_index_survives_a_kill_at_any_instant(tmp_path: Path) -> None:
+    assert passed(kills.at_random(tmp_path / "index", 25))
+
+
+def test_an_index_survives_a_kill_at_every_named_point_of_a_first_and_of_a_later_run(tmp_path: Path) -> None:
+    assert passed(kills.at_points(tmp_path, ("first", "purge"), most=1))
+
+
+@needs_vfs
+def test_an_index_survives_the_loss_of_what_was_not_synced(tmp_path: Path) -> None:
+    assert passed(power.run(tmp_path, ("update",), every=12))
+
+
+@needs_vfs
+def test_a_full_disk_keeps_the_old_generation_and_leaves_nothing_behind(tmp_path: Path) -> None:
+    assert passed(full.at_every_write(tmp_path / "writes", ("update",)))
+    assert passed(full.at_every_sync(tmp_path / "syncs", ("update",)))
+
+
+def test_a_limit_on_file_sizes_is_a_full_disk(tmp_path: Path) -> None:
+    assert passed(full.at_every_size(tmp_path, 12))
+
+
+def test_every_flipped_bit_and_every_truncation_is_found(tmp_path: Path) -> None:
+    assert passed(rot.run(tmp_path, 150))
+
+
+def test_writers_at_once_take_turns_and_lose_nothing(tmp_path: Path) -> None:
+    assert passed(crowd.writers(tmp_path / "index", processes=4, updates=5))
+
+
+def test_readers_see_whole_generations_while_an_index_is_written_and_compacted(tmp_path: Path) -> None:
+    assert passed(crowd.readers(tmp_path / "index", queries=300, commits=8))
+
+
+def test_mutated_files_cost_themselves_only_and_each_has_its_status_and_reason(tmp_path: Path) -> None:
+    batches = parsers.Batches(tmp_path, seed=0)
+    batches.batch(0, 60)
+    assert batches.violations == []
+    assert batches.counts.total() == 60
+    assert batches.counts["indexed"] >= 10 and batches.counts["rejected"] >= 10
+
+
+def test_a_mutated_file_is_made_of_its_numbers_alone() -> None:
+    for number in range(12):
+        assert mutated(number, 7) == mutated(number, 7) != mutated(number, 8)
+
+
+def test_any_order_of_changes_equals_a_dict(tmp_path: Path) -> None:
+    assert passed(machine.run(tmp_path / "machine", examples=5, steps=15))
+
+
+def test_a_trial_sees_a_commit_that_is_not_synced(tmp_path: Path) -> None:
+    """The trials would notice: without the sync of a segment, power loss breaks the index."""
+    program = (
+        "import sys; from pathlib import Path; from ragqa.index import storage; from tests.torture import power\n"
+        "storage.Disk.sync = lambda self, stream: stream.flush()\n"
+        "from tests.torture import vfs; vfs._WatchedDisk.sync = lambda self, stream: stream.flush()\n"
+        "print(len(power.run(Path(sys.argv[1]), ('update',), every=12).violations))"
+    )
+    root = Path(__file__).parent.parent
+    done = subprocess.run(
+        [sys.executable, "-c", program, str(tmp_path)], cwd=root, capture_output=True, text=True, check=True
+    )
+    assert int(done.stdout) > 0
