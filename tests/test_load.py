@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import io
 import json
 import os
 import shutil
@@ -16,6 +17,7 @@ from hypothesis import strategies as st
 
 from ragqa.errors import RejectedError, UsageError
 from ragqa.load import MEDIA_TYPES, FolderLoader, Limits
+from ragqa.load import folder as folder_module
 from ragqa.records import Document, FileStatus, SourceFile
 
 PARAGRAPH = "The observatory opens at nine in the morning and closes at six in the evening on every weekday. "
@@ -350,17 +352,44 @@ def test_many_control_characters_are_binary(tmp_path: Path) -> None:
     assert rejection(tmp_path, "a.txt", content) == "binary content: 200 control characters among 450"
 
 
-def test_a_file_that_changes_after_the_scan_is_rejected(tmp_path: Path) -> None:
+def test_a_file_that_changed_since_the_scan_is_read_as_it_is_now(tmp_path: Path) -> None:
     write(tmp_path, {"a.txt": "one"})
     loader = FolderLoader([tmp_path])
     file = only(loader)
-    for changed in (b"two", b"one and more", b""):
-        (tmp_path / "a.txt").write_bytes(changed)
+    (tmp_path / "a.txt").write_bytes(b"one and more")
+    document = loader.read(file)
+    assert (document.text, document.id) == ("one and more", only(loader).document_id)
+    for changed, reason in ((b"", "^empty file$"), (None, "cannot be read: No such file")):
+        (tmp_path / "a.txt").write_bytes(changed) if changed is not None else (tmp_path / "a.txt").unlink()
+        with pytest.raises(RejectedError, match=reason):
+            loader.read(file)
+
+
+@pytest.mark.parametrize("edits", [1, 2])
+def test_a_file_that_is_edited_while_it_is_read_is_read_once_more(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, edits: int
+) -> None:
+    path = tmp_path / "a.txt"
+    path.write_text("first words", encoding="utf-8")
+    left = [edits]
+
+    class Edited(io.BufferedReader):
+        def read(self, size: int | None = -1, /) -> bytes:
+            data = super().read(size)
+            if left[0]:
+                left[0] -= 1
+                path.write_text(f"other words {left[0]}", encoding="utf-8")
+                os.utime(path, ns=(0, left[0]))
+            return data
+
+    loader = FolderLoader([tmp_path])
+    file = only(loader)
+    monkeypatch.setattr(folder_module, "_opened", lambda path: Edited(io.FileIO(path)))
+    if edits == 1:
+        assert loader.read(file).text == "other words 0"
+    else:
         with pytest.raises(RejectedError, match=r"^changed while it was being read: run again$"):
             loader.read(file)
-    (tmp_path / "a.txt").unlink()
-    with pytest.raises(RejectedError, match="cannot be read: No such file"):
-        loader.read(file)
 
 
 # --- encodings -------------------------------------------------------------------------------------------------------

@@ -9,6 +9,7 @@ import re
 import stat
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from importlib.metadata import version
 from pathlib import Path, PurePath
 from typing import TYPE_CHECKING
@@ -163,11 +164,13 @@ class FolderLoader:
         return size
 
     def read(self, file: SourceFile) -> Document:
-        """Return the document in a file that `scan` found.
+        """Return the document in a file that `scan` found, as it is now.
 
-        :raises RejectedError: with the reason: changed since the scan, binary, in an unclear encoding, without text.
+        :raises RejectedError: with the reason: changed while it was read, binary, in an unclear encoding, without text.
         """
-        extracted, encoding = self._extracted(file.media_type, _bytes(file))
+        data = self._bytes(file.path)
+        file = replace(file, sha256=hashlib.sha256(data).hexdigest(), size=len(data))
+        extracted, encoding = self._extracted(file.media_type, data)
         if not _VISIBLE.search(extracted.text):
             raise RejectedError("no text: only white space")
         if len(extracted.text) > self._limits.characters:
@@ -185,6 +188,22 @@ class FolderLoader:
             page_starts=extracted.page_starts,
             metadata=extracted.metadata,
         )
+
+    def _bytes(self, path: str) -> bytes:
+        """Return the bytes of a file; where it changes while it is read, it is read once more.
+
+        :raises RejectedError: it changed again, or cannot be read.
+        """
+        try:
+            for _ in range(2):
+                with _opened(path) as stream:
+                    size, before = self._usable_size(stream), os.fstat(stream.fileno())
+                    data, after = stream.read(size + 1), os.fstat(stream.fileno())
+                if len(data) == size and before.st_mtime_ns == after.st_mtime_ns:
+                    return data
+        except OSError as error:
+            raise RejectedError(_unreadable(error)) from error
+        raise RejectedError("changed while it was being read: run again")
 
     def _extracted(self, media_type: str, data: bytes) -> tuple[Extracted, str | None]:
         """Return what the bytes say, and their encoding where they are text."""
@@ -236,17 +255,6 @@ def _opened(path: str) -> io.BufferedReader:
     if not stat.S_ISREG(os.lstat(path).st_mode):
         raise RejectedError("not a regular file")
     return os.fdopen(os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC), "rb")
-
-
-def _bytes(file: SourceFile) -> bytes:
-    try:
-        with _opened(file.path) as stream:
-            data = stream.read(file.size + 1)
-    except OSError as error:
-        raise RejectedError(_unreadable(error)) from error
-    if hashlib.sha256(data).hexdigest() != file.sha256:
-        raise RejectedError("changed while it was being read: run again")
-    return data
 
 
 def _unreadable(error: OSError) -> str:

@@ -207,16 +207,22 @@ class Refresh:
         file = reading.file
         self._read_bytes += file.size
         try:
-            if reading.parse and file.document_id not in self._parsed:
-                document = self._loader.read(file)
-                chunks = self._splitter.split(document)
-                self._pending.append((document, chunks))
-                self._read_chunks += len(chunks)
-                self._parsed.add(file.document_id)
-            self._sources[file.source] = file.document_id
+            self._sources[file.source] = self._read(reading)
             self._report.statuses.append(FileStatus(file.source, "indexed"))
         except RejectedError as error:
             self._report.statuses.append(FileStatus(file.source, "rejected", str(error)))
+
+    def _read(self, reading: Reading) -> str:
+        """Read and split a file whose content is not known; return the id of its document."""
+        if not reading.parse or reading.file.document_id in self._parsed:
+            return reading.file.document_id
+        document = self._loader.read(reading.file)  # as it is now, which may be newer than the plan
+        if document.id not in self._parsed:
+            chunks = self._splitter.split(document)
+            self._pending.append((document, chunks))
+            self._read_chunks += len(chunks)
+            self._parsed.add(document.id)
+        return document.id
 
     def _rejected(self, plan: Plan) -> dict[str, tuple[str, str]]:
         reasons = {entry.source: entry.reason for entry in self._report.statuses if entry.status == "rejected"}
