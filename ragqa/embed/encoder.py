@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 from collections.abc import Iterator, Sequence
@@ -21,6 +22,8 @@ from ragqa.embed.pooling import cls_pool, mean_pool
 from ragqa.errors import ModelError, UsageError
 
 Vectors = NDArray[np.float32]
+
+_NOT_COMPUTED = ("_name_or_path", "architectures", "dtype", "torch_dtype", "transformers_version")
 
 
 class EncoderEmbedder:
@@ -45,6 +48,7 @@ class EncoderEmbedder:
         tokenizer = models.file_sha256(self.folder / "tokenizer.json")
         return {
             "weights": models.weights_sha256(self.folder),
+            "config": _config_sha256(self.folder),
             "tokenizer": tokenizer,
             "pooling": self.spec.kind,
             "normalise": "l2",
@@ -158,6 +162,12 @@ def _window(folder: Path) -> int:
     if window is None:
         raise ModelError(f"{folder / 'config.json'} does not say how many tokens the model can read")
     return window
+
+
+def _config_sha256(folder: Path) -> str:
+    """Return the SHA-256 of what config.json says of the computation: not of its dtype, nor of who wrote it."""
+    config = {key: value for key, value in _json(folder / "config.json").items() if key not in _NOT_COMPUTED}
+    return hashlib.sha256(json.dumps(config, sort_keys=True).encode()).hexdigest()
 
 
 def _prefixes(folder: Path) -> dict[str, str]:
