@@ -9,7 +9,8 @@ import sys
 import click
 
 from ragqa import __version__
-from ragqa.errors import RagqaError
+from ragqa.cli.common import escaped
+from ragqa.errors import RagqaError, UsageError
 
 COMMANDS = (
     "init", "check", "plan", "index", "search", "prompt", "ask", "chat", "show", "eval", "doctor", "gc", "purge", "models",
@@ -44,7 +45,7 @@ def main() -> None:
         error.show()
         sys.exit(error.exit_code)
     except RagqaError as error:
-        print(f"ragqa: error: {error}", file=sys.stderr)
+        print(f"ragqa: error: {_printable(error)}", file=sys.stderr)
         sys.exit(error.exit_code)
     except BrokenPipeError:  # the reader of our output went away, as `| head` does
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -52,3 +53,8 @@ def main() -> None:
     except (click.Abort, KeyboardInterrupt):
         print("ragqa: interrupted", file=sys.stderr)
         sys.exit(130)
+
+
+def _printable(error: RagqaError) -> str:
+    """Return an error on one line, whatever names it quotes; mistakes of the user's own may stand on several."""
+    return escaped(str(error), keep="\n" if isinstance(error, UsageError) else "")

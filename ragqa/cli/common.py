@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from ragqa.errors import UsageError
 from ragqa.records import Answer, Citation, Hit
 
 if TYPE_CHECKING:
@@ -137,8 +138,12 @@ def progress_bar() -> Iterator[Progress]:
 
 
 def warn_of_changes(pipeline: Pipeline) -> None:
-    """Say on stderr when the folder is no longer what was indexed."""
-    plan = pipeline.changes()
+    """Say on stderr when the folder is no longer what was indexed, or is not there: the index answers all the same."""
+    try:
+        plan = pipeline.changes()
+    except UsageError as error:
+        click.echo(f"warning: {escaped(str(error))}: the index answers as it is", err=True)
+        return
     if not plan.is_empty:
         what = f"{len(plan.changed)} files are new or changed, {len(plan.removed)} are gone"
         command = f"ragqa index {os.path.relpath(pipeline.config.file)}"

@@ -6,6 +6,7 @@ import click
 
 from ragqa.cli.common import pipeline_options, print_json
 from ragqa.pipeline import Pipeline
+from ragqa.retrieve import check_question
 
 
 @click.command("prompt")
@@ -18,6 +19,7 @@ def command(file: str, overrides: tuple[str, ...], as_json: bool, question: str)
     Example:
       ragqa prompt pipelines/quickstart.yaml "Who runs the ferry?"
     """
+    check_question(question)
     prompt = Pipeline.from_file(file, overrides).prompt(question)
     dropped = [{"what": d.what, "reason": d.reason} for d in prompt.dropped]
     if as_json:

@@ -6,6 +6,7 @@ import click
 
 from ragqa.cli.common import escaped, hit_json, one_line, pipeline_options, print_json, warn_of_changes
 from ragqa.pipeline import Pipeline
+from ragqa.retrieve import check_question
 
 
 @click.command("search")
@@ -19,6 +20,7 @@ def command(file: str, overrides: tuple[str, ...], as_json: bool, question: str,
     Example:
       ragqa search pipelines/quickstart.yaml "ferry timetable" -k 3
     """
+    check_question(question)
     pipeline = Pipeline.from_file(file, overrides)
     warn_of_changes(pipeline)
     hits = pipeline.search(question, k)

@@ -118,7 +118,7 @@ def _database_faults(db: database.Database) -> tuple[list[Fault], list[str]]:
         faults.append(Fault(database.DATABASE, "not the file that was sealed (SHA-256)", "rewrite"))
     if lost := seal.rows_problem(db):
         return [Fault(database.DATABASE, f"damaged: {lost}")], notes
-    broken = [*seal.structure_problems(db), *seal.fulltext_problems(db), *_dangling(db)]
+    broken = seal.structure_problems(db) or [*seal.fulltext_problems(db), *_dangling(db)]
     return faults + [Fault(database.DATABASE, f"damaged: {what}", "rewrite") for what in broken], notes
 
 

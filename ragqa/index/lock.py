@@ -12,6 +12,7 @@ from ragqa.errors import LockedError, ResourceError
 
 _POLL = 0.05
 _NOTE_SECONDS = 0.5
+_NOTE_BYTES = 64
 
 
 def acquire(path: Path, wait: float = 0.0) -> int:
@@ -24,23 +25,26 @@ def acquire(path: Path, wait: float = 0.0) -> int:
     try:
         # not inherited: a parser that outlives its parent must not keep the lock
         handle = os.open(path / "LOCK", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+        try:
+            _lock(handle, path, wait)
+            _note(handle, f"pid {os.getpid()} since {datetime.now(UTC).isoformat(timespec='seconds')}")
+        except BaseException:
+            os.close(handle)
+            raise
     except OSError as error:
-        raise ResourceError(f"cannot lock {path}: {error.strerror}") from error
-    try:
-        _lock(handle, path, wait)
-        os.ftruncate(handle, 0)
-        started = datetime.now(UTC).isoformat(timespec="seconds")
-        os.pwrite(handle, f"pid {os.getpid()} since {started}".encode(), 0)
-    except BaseException:
-        os.close(handle)
-        raise
+        raise ResourceError(f"cannot lock {path}: {error.strerror}; index unchanged") from error
     return handle
 
 
 def release(handle: int) -> None:
     """Let the lock go, and with it the note of who holds it."""
-    os.ftruncate(handle, 0)
+    _note(handle, "")
     os.close(handle)
+
+
+def _note(handle: int, holder: str) -> None:
+    """Say who holds the lock. The note has one length: on a full disk it can still be written over."""
+    os.pwrite(handle, holder.ljust(_NOTE_BYTES).encode(), 0)
 
 
 def _lock(handle: int, path: Path, wait: float) -> None:
@@ -49,7 +53,7 @@ def _lock(handle: int, path: Path, wait: float) -> None:
         try:
             return fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:
-            passed, holder = time.monotonic() - started, os.pread(handle, 200, 0).decode("utf-8", "replace")
+            passed, holder = time.monotonic() - started, _holder(handle)
             # without a note the holder has only just come, or is about to go
             if passed >= (wait if holder else wait + _NOTE_SECONDS):
                 waited = f", still after {wait:g} s" if wait else ""
@@ -58,3 +62,7 @@ def _lock(handle: int, path: Path, wait: float) -> None:
                     "let it end, or wait for it with --wait SECONDS"
                 ) from error
             time.sleep(_POLL if holder else _POLL / 50)
+
+
+def _holder(handle: int) -> str:
+    return os.pread(handle, _NOTE_BYTES, 0).decode("utf-8", "replace").strip()

@@ -68,7 +68,7 @@ def verify(db: Database, generation: int, *, alone: bool = False) -> None:
             break
         time.sleep(0.01)
     lost = rows_problem(db)
-    problems = [lost] if lost else [*structure_problems(db), *fulltext_problems(db)]
+    problems = [lost] if lost else structure_problems(db) or fulltext_problems(db)
     if problems:
         raise IndexCorruptError(
             f"{db.path / database.DATABASE} is damaged: {problems[0]}: run `ragqa doctor {db.path}`"

@@ -21,6 +21,9 @@ LEAST_VECTORS = 1000
 MOST_SEGMENTS = 32
 """Dead vectors are dropped when they are more than a fifth of 1,000 or more; segments are joined when there are over 32."""
 
+READERS_MS = 10_000
+"""How long a rewrite waits for readers of the old file to end."""
+
 _BLOCK_ROWS = 65_536
 
 
@@ -125,7 +128,7 @@ def rewrite(publisher: Publisher) -> None:
         ) from error
     with publisher.publication():
         pass  # the file is another one now: a new generation, so that its seal is another one too
-    if not publisher.seal(patience_ms=10_000):
+    if not publisher.seal(patience_ms=READERS_MS):
         raise ResourceError(f"{publisher.path}: old bytes are still held by a reader: run it again when that has ended")
     publisher.remove_orphans()
 

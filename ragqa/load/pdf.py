@@ -60,7 +60,10 @@ def _opened(data: bytes) -> PdfReader:
         reader = PdfReader(io.BytesIO(data))
         locked = reader.is_encrypted and not reader.decrypt("")
     except DependencyError as error:
-        raise RejectedError("encrypted with AES, which is not read without the package `cryptography`") from error
+        raise RejectedError(
+            "encrypted with AES, which is not read without the package `cryptography`: install it, or save a copy "
+            "without a password"
+        ) from error
     if locked:
         raise RejectedError("encrypted: a password is needed; save a copy without one")
     return reader

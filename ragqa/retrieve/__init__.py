@@ -58,7 +58,7 @@ def check_question(question: str) -> None:
 
     :raises UsageError: empty, longer than `MAX_QUESTION_CHARS`, or holding NULs or lone surrogates.
     """
-    if not question.strip("\0 \t\r\n"):
+    if not any(c.isprintable() and not c.isspace() for c in question):
         raise UsageError("the question is empty: write at least one word")
     if len(question) > MAX_QUESTION_CHARS:
         raise UsageError(f"the question has {len(question):,} characters; at most {MAX_QUESTION_CHARS:,} are read")

@@ -66,6 +66,7 @@ def _add(folder: Path, number: int, updates: int, wait: float, sender: Connectio
             except LockedError as error:
                 assert error.exit_code == 6 and "locked by pid" in str(error)
                 locked += 1
+                time.sleep(0.005)
         sender.send((generation, locked))
 
 
