@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import os
+import signal
 import subprocess
 import sys
-from collections.abc import Sequence
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import numpy as np
@@ -142,19 +146,52 @@ def test_a_first_run_that_was_interrupted_leaves_no_index_and_no_identity(tmp_pa
         assert reader.identity["weights"] == "w2"
 
 
-def test_a_second_writer_is_turned_away_with_the_holder_named(path: Path) -> None:
+@contextmanager
+def held_by_another_process(path: Path, seconds: float = 60) -> Iterator[subprocess.Popen[str]]:
+    """Hold the lock of an index, with a parser at work in a child of its own, until the process is killed or time is over."""
     program = (
-        "import sys; from pathlib import Path; from ragqa.index import IndexWriter\n"
-        f"w = IndexWriter(Path({str(path)!r}), {IDENTITY!r}); print('held', flush=True); sys.stdin.read()"
+        "import time; from pathlib import Path; from ragqa.index import IndexWriter\n"
+        "from ragqa.load.sandbox import Sandbox; from ragqa.load.extracted import Limits\n"
+        f"w = IndexWriter(Path({str(path)!r}), {IDENTITY!r}); s = Sandbox(Limits())\n"
+        "s.extract('text/html', b'<p>All is well with the world today.</p>'); print(s._process.pid, flush=True)\n"
+        f"time.sleep({seconds}); w.close()"
     )
-    with subprocess.Popen(
-        [sys.executable, "-c", program], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
-    ) as holder:
-        assert holder.stdout is not None and holder.stdout.readline() == "held\n"
-        with pytest.raises(LockedError, match=rf"locked by pid {holder.pid} since"):
-            IndexWriter(path, IDENTITY)
+    with subprocess.Popen([sys.executable, "-c", program], stdout=subprocess.PIPE, text=True) as holder:
+        yield holder
         holder.kill()
-    write(path, entry("yellow buoy", source="c.txt"))
+
+
+def test_a_second_writer_is_turned_away_with_the_holder_named(path: Path) -> None:
+    with held_by_another_process(path) as holder:
+        assert holder.stdout is not None and holder.stdout.readline()
+        started = time.monotonic()
+        with pytest.raises(LockedError, match=rf"locked by pid {holder.pid} since 20\d\d-.*--wait"):
+            IndexWriter(path, IDENTITY)
+        assert time.monotonic() - started < 0.5
+        with pytest.raises(LockedError, match=rf"pid {holder.pid} since .*, still after 0.2 s"):
+            IndexWriter(path, IDENTITY, wait=0.2)
+
+
+def test_a_writer_waits_for_another_one_to_end(path: Path) -> None:
+    with held_by_another_process(path, seconds=0.5) as holder:
+        assert holder.stdout is not None and holder.stdout.readline()
+        with IndexWriter(path, IDENTITY, wait=30) as writer:
+            assert writer.generation == 1
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
+def test_a_parser_does_not_inherit_the_lock_and_the_lock_of_a_killed_writer_is_free(path: Path) -> None:
+    with held_by_another_process(path) as holder:
+        assert holder.stdout is not None
+        parser = int(holder.stdout.readline())
+        opened = [os.readlink(link) for link in Path(f"/proc/{parser}/fd").iterdir()]
+        assert opened and not any(str(path) in file for file in opened)
+        os.kill(parser, signal.SIGSTOP)  # so that it cannot even die with its parent
+        holder.kill()
+        holder.wait()
+        write(path, entry("yellow buoy", source="c.txt"))
+        with suppress(ProcessLookupError):  # it is killed with its parent all the same
+            os.kill(parser, signal.SIGCONT)
 
 
 @pytest.mark.parametrize("how", ["dense", "lexical"])

@@ -171,6 +171,39 @@ def test_an_interrupted_run_keeps_what_was_committed_and_the_next_goes_on(
     assert rest.embedded < rest.chunks - 20
 
 
+def test_an_atomic_run_publishes_all_or_nothing(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(refresh, "COMMIT_CHUNKS", 1)
+    monkeypatch.setattr(refresh, "EMBED_CHUNKS", 1)
+
+    def interrupt(done: int, expected: int) -> None:
+        if done >= 2:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        pipeline(folder).index(atomic=True, progress=interrupt)
+    assert not pipeline(folder).has_index()
+    assert pipeline(folder).index(atomic=True).generation == 1
+    (folder / "documents" / "more.txt").write_text("More of it.", encoding="utf-8")
+    (folder / "documents" / "most.txt").write_text("Most of it.", encoding="utf-8")
+    assert pipeline(folder).index().generation == 3, "else each batch is a generation"
+
+
+def test_a_running_pipeline_moves_to_the_new_generation_between_two_questions(folder: Path) -> None:
+    pipeline(folder).index()
+    running = pipeline(folder)
+    assert running.ask("Who is the master of the quay?").generation == 1
+    pieces = running.stream("Who is the master of the quay?")
+    first = next(pieces)
+    (folder / "documents" / "quay.txt").write_text("The quay has a master called Newson.", encoding="utf-8")
+    assert pipeline(folder).index().generation == 2
+    *_, answer = pieces
+    assert isinstance(answer, Answer) and isinstance(first, str)
+    assert (answer.generation, answer.text) == (1, "The quay has a master called Quayson.")
+    assert answer.citations[0].text == answer.text, "the citation is of the text that was answered from"
+    answer = running.ask("Who is the master of the quay?")
+    assert (answer.generation, answer.text) == (2, "The quay has a master called Newson.")
+
+
 def test_an_interrupted_rebuild_leaves_the_old_index_whole(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     pipeline(folder).index()
     monkeypatch.setattr(refresh, "COMMIT_CHUNKS", 1)
