@@ -8,7 +8,7 @@ QUESTION ?= How much does the cooperative lend for a heat pump?
 TORCH_INDEX ?=
 export HF_HUB_DISABLE_TELEMETRY := 1
 
-.PHONY: help quickstart test lint typecheck docs bench torture models clean
+.PHONY: help quickstart test lint typecheck docs bench bench-incremental torture models clean
 
 help: ## List the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/:/' | sort
@@ -42,6 +42,9 @@ docs: $(VENV)/installed ## Build the documentation into site/
 
 bench: models ## Measure indexing and answering; prints the rows of benchmarks/RESULTS.md
 	$(BIN)/python -m benchmarks.run
+
+bench-incremental: models ## Measure what a small change costs; about 15 minutes
+	$(BIN)/python -m benchmarks.incremental
 
 torture: $(VENV)/installed ## Try every fault of the index in full numbers (TRIALS="kills power ..." for some); about 20 minutes
 	$(BIN)/python -m tests.torture $(TRIALS)

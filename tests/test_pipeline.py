@@ -29,6 +29,12 @@ def pipeline(folder: Path, *overrides: str) -> Pipeline:
     return Pipeline.from_file(folder / "pipeline.yaml", overrides, extra_specs=[Words, Echo])
 
 
+def interrupt(done: int, expected: int) -> None:
+    """Stop a run, as Ctrl-C does, when two chunks are done."""
+    if done >= 2:
+        raise KeyboardInterrupt
+
+
 def counts(report: refresh.IndexReport) -> dict[str, int]:
     named = {name: report.count(name) for name in ("indexed", "unchanged", "rejected", "skipped")}
     named |= {"removed": report.removed, "embedded": report.embedded}
@@ -175,10 +181,6 @@ def test_an_atomic_run_publishes_all_or_nothing(folder: Path, monkeypatch: pytes
     monkeypatch.setattr(refresh, "COMMIT_CHUNKS", 1)
     monkeypatch.setattr(refresh, "EMBED_CHUNKS", 1)
 
-    def interrupt(done: int, expected: int) -> None:
-        if done >= 2:
-            raise KeyboardInterrupt
-
     with pytest.raises(KeyboardInterrupt):
         pipeline(folder).index(atomic=True, progress=interrupt)
     assert not pipeline(folder).has_index()
@@ -208,10 +210,6 @@ def test_an_interrupted_rebuild_leaves_the_old_index_whole(folder: Path, monkeyp
     pipeline(folder).index()
     monkeypatch.setattr(refresh, "COMMIT_CHUNKS", 1)
     monkeypatch.setattr(refresh, "EMBED_CHUNKS", 1)
-
-    def interrupt(done: int, expected: int) -> None:
-        if done >= 2:
-            raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
         pipeline(folder, "embed.weights=other").index(rebuild=True, progress=interrupt)

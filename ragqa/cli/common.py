@@ -98,7 +98,7 @@ def stream_answer(pieces: Iterator[str | Answer]) -> Answer:
         if isinstance(piece, Answer):
             _print_sources(piece)
             return piece
-        click.echo(piece, nl=False)
+        click.echo(escaped(piece, "\n\t"), nl=False)
     raise AssertionError("a stream must end with its Answer")
 
 

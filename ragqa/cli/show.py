@@ -13,7 +13,6 @@ from ragqa.pipeline import Pipeline
 from ragqa.records import Document
 
 _CITATION = re.compile(r"(?P<path>.+):(?P<start>\d+)-(?P<end>\d+)", re.DOTALL)
-_LINES = "\r\n\t"
 
 
 @click.command("show")
@@ -47,8 +46,13 @@ def command(citation: str, file: str | None, around: int, as_json: bool) -> None
         return
     where = f", page {page}" if page else ""
     click.echo(f"{escaped(document.source)}{where}, characters {start:,} to {end:,} of {len(document.text):,}\n")
-    marked = click.style(f">>>{escaped(text, _LINES)}<<<", bold=True)
-    click.echo(f"{escaped(before, _LINES)}{marked}{escaped(after, _LINES)}")
+    marked = click.style(f">>>{_lines(text)}<<<", bold=True)
+    click.echo(f"{_lines(before)}{marked}{_lines(after)}")
+
+
+def _lines(text: str) -> str:
+    """Return text for a terminal with its own line breaks; a carriage return that ends no line would overwrite one."""
+    return escaped(text.replace("\r\n", "\n"), "\n\t")
 
 
 def _read(path: str) -> Document:

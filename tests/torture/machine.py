@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import multiprocessing
 import os
 import shutil
@@ -10,13 +11,14 @@ import tempfile
 from collections import Counter
 from pathlib import Path
 from typing import ClassVar
+from unittest.mock import patch
 
 import numpy as np
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule, run_state_machine_as_test
 
-from ragqa.index import CANARIES, IndexReader, IndexWriter, doctor, storage, upkeep
+from ragqa.index import CANARIES, IndexReader, IndexWriter, doctor, seal, storage, upkeep
 from ragqa.pipeline.maintenance import Maintenance
 from tests.torture import Trial
 from tests.torture.kills import POINTS
@@ -173,5 +175,10 @@ def run(folder: Path, examples: int = 300, steps: int = 30) -> Trial:
         max_examples=examples, stateful_step_count=steps, deadline=None, database=None,
         suppress_health_check=list(HealthCheck), derandomize=True,
     )  # fmt: skip
-    run_state_machine_as_test(IndexMachine, settings=chosen)
+    logging.disable(logging.WARNING)  # each damaged search structure is warned of
+    try:
+        with patch.object(seal, "PATIENCE", 0.0):  # nobody is about to seal
+            run_state_machine_as_test(IndexMachine, settings=chosen)
+    finally:
+        logging.disable(logging.NOTSET)
     return Trial("state machine against a dict", examples, [], f"{IndexMachine.steps} states compared")

@@ -1,0 +1,117 @@
+"""What a small change costs: one document of 10,000, one word of 200 pages. Prints the rows of RESULTS.md.
+
+Run by `make bench-incremental`. The text is that of the articles in the data folder that `RAGQA_DATA` names.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import statistics
+import subprocess
+import tempfile
+import time
+import zipfile
+from collections.abc import Callable
+from pathlib import Path
+
+from benchmarks.run import QUICKSTART, ROOT, ragqa, table
+from ragqa import Pipeline
+from ragqa.stages import Splitter
+from tests.fakes import document
+
+DOCUMENTS = 10_000
+PAGES, PAGE_CHARACTERS = 200, 3_000
+
+
+def text_of_articles() -> str:
+    """Return the text of all articles."""
+    data = Path(os.environ.get("RAGQA_DATA", ROOT.parent / "shared" / "data"))
+    with zipfile.ZipFile(data / "squad" / "articles.zip") as archive:
+        names = sorted(name for name in archive.namelist() if name.endswith(".txt"))
+        return "\n\n".join(archive.read(name).decode("utf-8") for name in names)
+
+
+def one_of_many(text: str, place: Path, runs: int) -> list[list[str]]:
+    """Index 10,000 documents, then edit one of them again and again; each run is a process of its own."""
+    documents, size = place / "documents", len(text) // DOCUMENTS
+    documents.mkdir()
+    for number in range(DOCUMENTS):
+        (documents / f"{number:05}.txt").write_text(text[number * size : (number + 1) * size], encoding="utf-8")
+    overrides = [f"load.path={json.dumps(str(documents))}", f"index.path={json.dumps(str(place / 'index'))}"]
+    command = ragqa("index", str(QUICKSTART), "--json", "--set", overrides[0], "--set", overrides[1])
+    first, report = timed(command)
+    rows = [["first build", f"{report['chunks']:,}", f"{report['embedded']:,}", f"{first:.1f}", "100%", "1"]]
+    for name, change in (("nothing changed", lambda: None), ("one document edited", lambda: edit(documents))):
+        seconds, embedded = [], []
+        for _ in range(runs):
+            change()
+            spent, report = timed(command)
+            seconds.append(spent)
+            embedded.append(report["embedded"])
+        cost = statistics.median(seconds)
+        chunks = f"{min(embedded)} to {max(embedded)}"
+        rows.append([name, f"{report['chunks']:,}", chunks, f"{cost:.1f}", f"{cost / first:.2%}", str(runs)])
+    pipeline = Pipeline.from_file(QUICKSTART, overrides)
+    pipeline.index()
+    seconds = []
+    for _ in range(runs):
+        edit(documents)
+        started = time.perf_counter()
+        pipeline.index()
+        seconds.append(time.perf_counter() - started)
+    cost = statistics.median(seconds)
+    return [*rows, ["the same in a running process", "", "", f"{cost:.1f}", f"{cost / first:.2%}", str(runs)]]
+
+
+def timed(command: list[str]) -> tuple[float, dict[str, int]]:
+    """Return the wall time of a command, from the start of its process, and its JSON."""
+    started = time.perf_counter()
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    return time.perf_counter() - started, json.loads(done.stdout)
+
+
+def edit(documents: Path) -> None:
+    """Replace a word in the middle of a document."""
+    file = random.choice(sorted(documents.iterdir()))
+    words = file.read_text(encoding="utf-8").split(" ")
+    words[len(words) // 2] = f"word{random.randrange(10_000)}"
+    file.write_text(" ".join(words), encoding="utf-8")
+
+
+def one_word_of_many(text: str, splitter: Splitter, edits: int) -> list[list[str]]:
+    """Change one word of 200 pages; count the chunks that were not there before."""
+    whole = text[: PAGES * PAGE_CHARACTERS]
+    before = {chunk.indexed_text for chunk in splitter.split(document(whole))}
+    changes: dict[str, Callable[[str], str]] = {
+        "replaced by another": lambda word: "harbour",
+        "removed": lambda word: "",
+        "followed by another": lambda word: f"{word} harbour",
+    }
+    rows = []
+    for name, change in changes.items():
+        new = []
+        for _ in range(edits):
+            at = random.randrange(len(whole) // 100, len(whole))
+            start, end = whole.rfind(" ", 0, at) + 1, whole.find(" ", at)
+            changed = document(whole[:start] + change(whole[start:end]) + whole[end:])
+            new.append(len({chunk.indexed_text for chunk in splitter.split(changed)} - before))
+        rows.append([f"a word {name}", f"{len(before):,}", f"{statistics.median(new):g}", str(max(new)), str(edits)])
+    return rows
+
+
+def main(runs: int = 5, edits: int = 30) -> None:
+    """Print both tables."""
+    random.seed(0)
+    text = text_of_articles()
+    splitter = Pipeline.from_file(QUICKSTART).splitter
+    header = ["edit of a document of 200 pages", "chunks", "embedded, median", "most", "n"]
+    print(table(header, one_word_of_many(text, splitter, edits)), "\n", flush=True)
+    with tempfile.TemporaryDirectory() as place:
+        header = ["run over 10,000 documents", "chunks", "embedded", "seconds, median", "of the first build", "n"]
+        print(table(header, one_of_many(text, Path(place), runs)))
+
+
+if __name__ == "__main__":
+    main()
