@@ -205,7 +205,7 @@ class Pipeline(Parts):
 
     @property
     def _identity(self) -> dict[str, str]:
-        return {**self.embedder.identity, "splitter": self.splitter.fingerprint}
+        return {**self.embedder.identity, "dim": str(self.embedder.dim), "splitter": self.splitter.fingerprint}
 
     def _open(self, identity: dict[str, str]) -> IndexReader:
         from ragqa.index import IndexReader
