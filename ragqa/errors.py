@@ -6,6 +6,7 @@
     ├── RejectedError          3   one input that could not be used (the run goes on)
     ├── NothingUsableError     4   no index, no documents
     ├── IndexCorruptError      5   the index is damaged, or of a format this build cannot read
+    │   └── IndexFormatError   5   no index of ragqa, or of another format; never touched
     ├── LockedError            6   another writer holds the index
     ├── ResourceError          7   out of disk, memory or time
     ├── ModelError             8   a model is missing, or is not the one that built the index
@@ -71,6 +72,10 @@ class IndexCorruptError(RagqaError):
     """The index is damaged, or written by a version that this build cannot read."""
 
     exit_code = 5
+
+
+class IndexFormatError(IndexCorruptError):
+    """What lies there is no index of ragqa, or one of another format: it is left as it is."""
 
 
 class LockedError(RagqaError):

@@ -27,6 +27,10 @@ def test_an_index_survives_a_kill_at_every_named_point_of_a_first_and_of_a_later
     assert passed(kills.at_points(tmp_path, ("first", "purge"), most=1))
 
 
+def test_a_repair_that_is_killed_is_ended_by_another(tmp_path: Path) -> None:
+    assert passed(kills.at_repair(tmp_path))
+
+
 @needs_vfs
 def test_an_index_survives_the_loss_of_what_was_not_synced(tmp_path: Path) -> None:
     assert passed(power.run(tmp_path, ("update",), every=12))

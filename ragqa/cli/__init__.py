@@ -10,7 +10,7 @@ import click
 
 from ragqa import __version__
 from ragqa.cli.common import escaped
-from ragqa.errors import RagqaError, UsageError
+from ragqa.errors import RagqaError, ResourceError, UsageError
 
 COMMANDS = (
     "init", "check", "plan", "index", "search", "prompt", "ask", "chat", "show", "eval", "doctor", "gc", "purge", "models",
@@ -47,6 +47,9 @@ def main() -> None:
     except RagqaError as error:
         print(f"ragqa: error: {_printable(error)}", file=sys.stderr)
         sys.exit(error.exit_code)
+    except MemoryError:
+        print("ragqa: error: out of memory; what was committed is kept", file=sys.stderr)
+        sys.exit(ResourceError.exit_code)
     except BrokenPipeError:  # the reader of our output went away, as `| head` does
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(0)

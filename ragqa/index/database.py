@@ -9,12 +9,13 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from ragqa.errors import IndexCorruptError, ResourceError
+from ragqa.errors import IndexCorruptError, IndexFormatError, LockedError, RagqaError, ResourceError
 from ragqa.index import storage
 
 DATABASE = "ragqa.db"
 FORMAT_VERSION = 2
 APPLICATION_ID = 0x72616771  # "ragq"
+_OF_RESOURCES = ("SQLITE_FULL", "SQLITE_CANTOPEN", "SQLITE_READONLY", "SQLITE_PERM")
 
 
 class Database(sqlite3.Connection):
@@ -27,10 +28,10 @@ class Database(sqlite3.Connection):
     path: Path
     _shared: tuple[int, int]
 
-    def hold(self, path: Path, flags: int) -> None:
+    def hold(self, path: Path) -> None:
         """Share the descriptor of the database in the index folder `path`."""
         self.path = path
-        self._shared = _Descriptors.hold(path / DATABASE, flags)
+        self._shared = _Descriptors.hold(path / DATABASE)
 
     def sha256(self) -> str:
         """Return the SHA-256 of the database file."""
@@ -72,14 +73,14 @@ class _Descriptors:
     _guard = threading.Lock()
 
     @classmethod
-    def hold(cls, file: Path, flags: int) -> tuple[int, int]:
+    def hold(cls, file: Path) -> tuple[int, int]:
         with cls._guard:
-            if file.exists() and (shared := cls._open.get(_inode(file.stat()))):
-                shared[1] += 1
-                return _inode(file.stat())
-            handle = os.open(file, flags | os.O_CLOEXEC, 0o644)
-            key = _inode(os.fstat(handle))
-            cls._open[key] = [handle, 1]
+            key = _inode(file.stat())
+            if key not in cls._open:
+                handle = os.open(file, os.O_RDONLY | os.O_CLOEXEC)
+                key = _inode(os.fstat(handle))  # it may be another file by now
+                cls._open[key] = [handle, 0]
+            cls._open[key][1] += 1
             return key
 
     @classmethod
@@ -104,23 +105,23 @@ def guarded(connection: Database) -> Iterator[None]:
     """Close the connection on any error; tell a damaged file from a full disk."""
     try:
         yield
-    except sqlite3.DatabaseError as error:
+    except (sqlite3.Error, OSError) as error:
         connection.close()
-        if is_of_resources(error):
-            raise ResourceError(f"cannot open {connection.path}: {error}; index unchanged") from error
-        file = connection.path / DATABASE
-        raise IndexCorruptError(f"{file} is damaged ({error}): run `ragqa index FILE --rebuild`") from error
+        raise as_ours(error, connection.path) from error
     except BaseException:
         connection.close()
         raise
 
 
-def is_of_resources(error: sqlite3.Error) -> bool:
-    """Tell whether SQLite could not write, as on a full disk, rather than not read."""
+def as_ours(error: Exception, path: Path) -> RagqaError:
+    """Return what an error of SQLite or of the system means for the index in `path`."""
     name = getattr(error, "sqlite_errorname", "")
-    return name in ("SQLITE_FULL", "SQLITE_CANTOPEN", "SQLITE_NOMEM", "SQLITE_READONLY") or (
-        name.startswith("SQLITE_IOERR") and "READ" not in name
-    )
+    if name.startswith(("SQLITE_BUSY", "SQLITE_LOCKED", "SQLITE_PROTOCOL")):
+        return LockedError(f"{path} is in use by another process ({error}): try again")
+    cannot_write = name.startswith("SQLITE_IOERR") and "READ" not in name
+    if isinstance(error, OSError) or cannot_write or name.startswith(_OF_RESOURCES):
+        return ResourceError(f"cannot use {path}: {error}; index unchanged")
+    return IndexCorruptError(f"{path / DATABASE} is damaged ({error}): run `ragqa doctor {path}`")
 
 
 def connect(path: Path, mode: str) -> Database:
@@ -129,17 +130,18 @@ def connect(path: Path, mode: str) -> Database:
     :raises IndexCorruptError: it is not one of ours, is damaged, or is of another format; it is not touched.
     """
     uri = f"{(path / DATABASE).absolute().as_uri()}?mode={mode}"
-    if mode == "ro" and not os.access(path, os.W_OK):
-        uri += "&immutable=1"  # on a read-only medium there is no writer, and no room for the log's index
-    connection = sqlite3.connect(uri, uri=True, isolation_level=None, check_same_thread=False, factory=Database)
+    if mode == "ro" and os.statvfs(path).f_flag & os.ST_RDONLY:
+        uri += "&immutable=1"  # there is no writer, and no room for the log's index
     try:
-        connection.hold(path, os.O_RDWR if mode == "rw" else os.O_RDONLY)
+        connection = sqlite3.connect(uri, uri=True, isolation_level=None, check_same_thread=False, factory=Database)
+    except sqlite3.Error as error:
+        raise as_ours(error, path) from error
+    connection.path = path
+    with guarded(connection):
+        connection.hold(path)
         _check_format(connection)
-    except BaseException:
-        connection.close()
-        raise
-    connection.execute("PRAGMA trusted_schema = OFF")
-    connection.execute("PRAGMA cell_size_check = ON")
+        connection.execute("PRAGMA trusted_schema = OFF")
+        connection.execute("PRAGMA cell_size_check = ON")
     return connection
 
 
@@ -151,20 +153,18 @@ def _check_format(connection: Database) -> None:
     file = connection.path / DATABASE
     header = connection.header()
     if connection.log_size() and not _is_ours(header):
-        with guarded(connection):
-            application, found = (
-                connection.execute(f"PRAGMA {key}").fetchone()[0] for key in ("application_id", "user_version")
-            )
+        keys = ("application_id", "user_version")
+        application, found = (connection.execute(f"PRAGMA {key}").fetchone()[0] for key in keys)
     elif len(header) < 100 or not header.startswith(b"SQLite format 3\0"):
         raise IndexCorruptError(f"{file} is damaged (not a database): run `ragqa index FILE --rebuild`")
     else:
         application, found = int.from_bytes(header[68:72], "big"), int.from_bytes(header[60:64], "big")
     if application != APPLICATION_ID:
-        raise IndexCorruptError(f"{file} is not an index of ragqa: choose another index.path")
+        raise IndexFormatError(f"{file} is not an index of ragqa: choose another index.path")
     if found > FORMAT_VERSION:
-        raise IndexCorruptError(f"{file.parent} has format {found}; this ragqa reads {FORMAT_VERSION}: upgrade ragqa")
+        raise IndexFormatError(f"{file.parent} has format {found}; this ragqa reads {FORMAT_VERSION}: upgrade ragqa")
     if found < FORMAT_VERSION:
-        raise IndexCorruptError(
+        raise IndexFormatError(
             f"{file.parent} has format {found}, from before the first release; this ragqa reads {FORMAT_VERSION}: "
             "remove it and run `ragqa index` again"
         )

@@ -56,6 +56,13 @@ def check(path: Path) -> Checkup:
     :raises NothingUsableError: there is no index.
     :raises IndexCorruptError: the database cannot be read at all.
     """
+    found = _look(path)
+    while found.faults and (again := _look(path)).generation != found.generation:
+        found = again  # a writer came between: its compaction had removed what the first look missed
+    return found
+
+
+def _look(path: Path) -> Checkup:
     db = store.open_readonly(path)
     with database.guarded(db), closing(db):
         faults, notes = _database_faults(db)
@@ -112,14 +119,18 @@ def _database_faults(db: database.Database) -> tuple[list[Fault], list[str]]:
     generation = store.generation(db)
     if sealed is None and (db.path / seal.FILE).exists():
         faults.append(Fault(seal.FILE, "damaged (it does not agree with itself)", "seal"))
-    elif sealed is None or (sealed[0] != generation and not (db.log_size() and sealed[1] == db.sha256())):
+    elif sealed is not None and seal.is_log_lost(sealed, generation):
+        faults.append(Fault(f"{database.DATABASE}-wal", f"damaged: generation {sealed.generation} is lost"))
+    elif sealed is None or (sealed.generation != generation and not (db.log_size() and sealed.sha256 == db.sha256())):
         notes.append(f"generation {generation} is not sealed: a run was cut off; the next `ragqa index` seals it")
-    elif sealed[1] != db.sha256():
+    elif sealed.sha256 != db.sha256():
         faults.append(Fault(database.DATABASE, "not the file that was sealed (SHA-256)", "rewrite"))
     if lost := seal.rows_problem(db):
         return [Fault(database.DATABASE, f"damaged: {lost}")], notes
-    broken = seal.structure_problems(db) or [*seal.fulltext_problems(db), *_dangling(db)]
-    return faults + [Fault(database.DATABASE, f"damaged: {what}", "rewrite") for what in broken], notes
+    broken = seal.structure_problems(db) or seal.fulltext_problems(db)
+    faults += [Fault(database.DATABASE, f"damaged: {what}", "rewrite") for what in broken]
+    faults += [Fault(database.DATABASE, f"damaged: {what}") for what in ([] if broken else _dangling(db))]
+    return faults, notes
 
 
 _REFERENCES = {

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import fcntl
 import os
 import time
@@ -38,13 +39,16 @@ def acquire(path: Path, wait: float = 0.0) -> int:
 
 def release(handle: int) -> None:
     """Let the lock go, and with it the note of who holds it."""
-    _note(handle, "")
-    os.close(handle)
+    try:
+        _note(handle, "")
+    finally:
+        os.close(handle)
 
 
 def _note(handle: int, holder: str) -> None:
-    """Say who holds the lock. The note has one length: on a full disk it can still be written over."""
-    os.pwrite(handle, holder.ljust(_NOTE_BYTES).encode(), 0)
+    """Say who holds the lock. The note has one length, so that most file systems can write it on a full disk too."""
+    with contextlib.suppress(OSError):  # the lock holds without it
+        os.pwrite(handle, holder.ljust(_NOTE_BYTES).encode(), 0)
 
 
 def _lock(handle: int, path: Path, wait: float) -> None:

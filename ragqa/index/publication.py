@@ -12,7 +12,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-from ragqa.errors import IndexCorruptError, NothingUsableError, ResourceError
+from ragqa.errors import IndexCorruptError, IndexFormatError, NothingUsableError, ResourceError
 from ragqa.index import database, lock, seal, storage, store
 from ragqa.index.identity import refuse_other
 
@@ -50,21 +50,16 @@ class Publisher:
         self._lock = lock.acquire(path, wait)
         try:
             self.db = self._open(rebuild)
+            with database.guarded(self.db):
+                stored = store.meta(self.db, "identity")
+                self.identity = dict(identity) if identity is not None else stored
+                if self.generation and not rebuild:
+                    refuse_other(path, stored, self.identity)
+                self.dim = int(self.identity["dim"])
+                self._delta = 0
+                self._follow_changes()
         except BaseException:
             lock.release(self._lock)
-            raise
-        try:
-            stored = store.meta(self.db, "identity")
-            self.identity = dict(identity) if identity is not None else stored
-            if self.generation and not rebuild:
-                refuse_other(path, stored, self.identity)
-                with database.guarded(self.db):
-                    seal.verify(self.db, self.generation, alone=True)
-            self.dim = int(self.identity["dim"])
-            self._delta = 0
-            self._follow_changes()
-        except BaseException:
-            self._release()
             raise
 
     def __enter__(self) -> Self:
@@ -83,30 +78,30 @@ class Publisher:
         :raises ResourceError: the disk is full; what was committed is kept.
         """
         try:
-            self.remove_orphans()
             if self.generation:
                 self.seal(patience_ms=2000)
-        except OSError as error:
-            raise ResourceError(f"cannot remove files of {self.path}: {error}") from error
         finally:
-            self._release()
-
-    def _release(self) -> None:
-        self.db.close()
-        lock.release(self._lock)
+            with contextlib.suppress(OSError):  # `doctor` names what is left, and the next writer removes it
+                self.remove_orphans()
+            self.db.close()
+            lock.release(self._lock)
 
     def _open(self, rebuild: bool) -> database.Database:
+        """Return the database, sound in every row; to be rebuilt, a damaged one gives way to an empty one."""
         try:
-            return store.create(self.path)
-        except IndexCorruptError as error:
-            if not rebuild or "is not an index of ragqa" in str(error) or "upgrade" in str(error):
+            db = store.create(self.path)
+            with database.guarded(db):
+                if generation := store.generation(db):
+                    seal.verify(db, generation, alone=True)
+            return db
+        except IndexFormatError:
+            raise
+        except IndexCorruptError:
+            if not rebuild:
                 raise
-            # nothing can be read from it, so there is nothing to keep until the first commit
-            storage.remove(self.path / seal.FILE)
+            storage.remove(self.path / seal.FILE)  # it answers nobody: there is nothing to keep until the first commit
             store.remove(self.path / database.DATABASE)
             return store.create(self.path)
-        except (OSError, sqlite3.OperationalError) as error:
-            raise ResourceError(f"cannot make an index at {self.path}: {error}") from error
 
     @property
     def generation(self) -> int:
@@ -131,10 +126,10 @@ class Publisher:
         storage.reached("commit begun")
         try:
             self.db.execute("BEGIN IMMEDIATE")
-            last = self.db.execute("SELECT digest FROM commit_log ORDER BY generation DESC LIMIT 1").fetchone()
+            before = self._digest()
             yield
             counts = [self.count(table) for table in ("document", "chunk", "vector")]
-            digest = store.as_digest((int(last[0], 16) if last else 0) + self._delta)
+            digest = store.as_digest(before + self._delta)
             created = datetime.now(UTC).isoformat(timespec="seconds")
             values = (self.generation + 1, created, *counts, digest)
             self.db.execute("INSERT INTO commit_log VALUES (?, ?, ?, ?, ?, ?)", values)
@@ -154,6 +149,13 @@ class Publisher:
             # a failure to seal is reported by `close`, which tries again: what is committed is safe without
             with contextlib.suppress(ResourceError):
                 self.seal(patience_ms=100)
+
+    def _digest(self) -> int:
+        row = self.db.execute("SELECT digest FROM commit_log ORDER BY generation DESC LIMIT 1").fetchone()
+        try:
+            return int(row[0], 16) if row else 0
+        except (TypeError, ValueError) as error:
+            raise IndexCorruptError(f"{self.path / database.DATABASE} is damaged (commit_log)") from error
 
     def _roll_back(self) -> None:
         with contextlib.suppress(sqlite3.OperationalError):
@@ -176,19 +178,17 @@ class Publisher:
 
     def _seal(self, patience_ms: int) -> bool:
         sealed = seal.read(self.path)
-        if sealed and sealed[0] == self.generation:
-            if not self.db.log_size():
+        if sealed and sealed.generation == self.generation:
+            if not self.db.log_size() and not sealed.log:
                 return True
             # what is in the log changes the file and not its generation: a crash in `rewrite`
             storage.remove(self.path / seal.FILE)
         self.db.execute(f"PRAGMA busy_timeout = {patience_ms}")
         busy, *_ = self.db.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
         storage.reached("log emptied")
-        if busy:
-            return False
-        seal.write(self.db, self.generation)
+        seal.write(self.db, self.generation, log=bool(busy))
         storage.reached("sealed")
-        return True
+        return not busy
 
     def remove_orphans(self) -> list[Path]:
         """Remove files that no generation names: what a crash left, or what a compaction replaced; return them."""
@@ -217,4 +217,5 @@ def orphan_files(db: database.Database, path: Path) -> list[Path]:
     named = {f"{name}.f32" for _, _, name in store.segments(db)}
     named |= {f"{name}.ann" for (name,) in db.execute("SELECT sha256 FROM ann")}
     scratch = [file for file in path.glob(".*.tmp*") if file.is_file()]
-    return sorted([*(file for file in (path / "seg").iterdir() if file.name not in named), *scratch])
+    files = (file for file in path.glob("seg/*") if file.is_file())
+    return sorted([*(file for file in files if file.name not in named), *scratch])

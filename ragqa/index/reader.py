@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ragqa.errors import IndexCorruptError
+from ragqa.errors import IndexCorruptError, UsageError
 from ragqa.index import database, seal, search, store
 from ragqa.index.identity import refuse_drift, refuse_other
 from ragqa.records import Chunk, Document, Hit
@@ -156,12 +156,17 @@ class IndexReader:
         return Hit(wide, hit.source, hit.path, hit.score, hit.scores)
 
     def document(self, document_id: str) -> Document:
-        """Return a stored document."""
+        """Return a stored document.
+
+        :raises UsageError: it is not in this generation.
+        """
         row = self._db.execute(
             "SELECT sha256, media_type, encoding, text, title, extractor, page_starts, metadata FROM document "
             "WHERE id = ?",
             (document_id,),
         ).fetchone()
+        if row is None:
+            raise UsageError(f"document {document_id} is not in generation {self.generation}: search again")
         sha256, media_type, encoding, text, title, extractor, pages, metadata = row
         source = self._source(document_id)
         return Document(

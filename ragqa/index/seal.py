@@ -3,7 +3,11 @@
 seal matches the file          intact (a log on top of it has checksums of its own)
 seal is of this generation,
     and does not match         damaged
+seal says "log kept", and its
+    generation is not there    the log is damaged
 seal is of another generation  a crash between commit and seal, or a copy put back: the logical check decides
+
+The log is kept where a reader needed it when the writer ended.
 """
 
 from __future__ import annotations
@@ -12,14 +16,17 @@ import hashlib
 import re
 import sqlite3
 import time
+from dataclasses import dataclass
 from pathlib import Path
 
 from ragqa.errors import IndexCorruptError
-from ragqa.index import database, storage, store
-from ragqa.index.database import Database
+from ragqa.index import storage, store
+from ragqa.index.database import DATABASE, Database, as_ours
 
 FILE = store.SEAL
-_FORM = re.compile(rb"(ragqa seal 1\ngeneration (\d+)\nsha256 ([0-9a-f]{64})\n)check ([0-9a-f]{64})\n")
+_FORM = re.compile(
+    rb"(ragqa seal 1\ngeneration (\d+)\nsha256 ([0-9a-f]{64})\nlog (kept|empty)\n)check ([0-9a-f]{64})\n"
+)
 PATIENCE = 0.5
 _PATIENCE_PER_BYTE = 2e-9
 """How many seconds a writer is given to seal what it committed: it has to hash the database."""
@@ -27,21 +34,31 @@ _PATIENCE_PER_BYTE = 2e-9
 _sound: set[tuple[int, ...]] = set()
 
 
-def write(db: Database, generation: int) -> None:
-    """Seal a database whose log is empty. :raises OSError: the disk is full."""
-    text = f"ragqa seal 1\ngeneration {generation}\nsha256 {db.sha256()}\n".encode()
+@dataclass(frozen=True, slots=True)
+class Seal:
+    """What a seal says: the latest generation, the SHA-256 of the database file, and whether commits stand in its log."""
+
+    generation: int
+    sha256: str
+    log: bool
+
+
+def write(db: Database, generation: int, *, log: bool) -> None:
+    """Seal a database. :raises OSError: the disk is full."""
+    lines = ("ragqa seal 1", f"generation {generation}", f"sha256 {db.sha256()}", f"log {'kept' if log else 'empty'}")
+    text = "".join(f"{line}\n" for line in lines).encode()
     storage.replace(db.path / FILE, text + f"check {hashlib.sha256(text).hexdigest()}\n".encode())
 
 
-def read(path: Path) -> tuple[int, str] | None:
-    """Return (generation, SHA-256), None where there is no seal or it is damaged."""
+def read(path: Path) -> Seal | None:
+    """Return the seal, None where there is none or it is damaged."""
     try:
         match = _FORM.fullmatch((path / FILE).read_bytes())
     except FileNotFoundError:
         return None
-    if match is None or hashlib.sha256(match[1]).hexdigest() != match[4].decode():
+    if match is None or hashlib.sha256(match[1]).hexdigest() != match[5].decode():
         return None
-    return int(match[2]), match[3].decode()
+    return Seal(int(match[2]), match[3].decode(), match[4] == b"kept")
 
 
 def verify(db: Database, generation: int, *, alone: bool = False) -> None:
@@ -55,11 +72,16 @@ def verify(db: Database, generation: int, *, alone: bool = False) -> None:
     deadline = time.monotonic() + patience
     while True:
         sealed = read(db.path)
-        if sealed and sealed[1] == db.sha256():
-            return
-        if sealed and sealed[0] == generation:
+        if sealed and is_log_lost(sealed, generation):
             raise IndexCorruptError(
-                f"{db.path / database.DATABASE} does not match its seal: run `ragqa doctor {db.path}` to see what is left"
+                f"{db.path / DATABASE}-wal is damaged: generation {sealed.generation} was committed, {generation} is left: "
+                "restore a copy, or run `ragqa index FILE --rebuild`"
+            )
+        if sealed and sealed.sha256 == db.sha256():
+            return
+        if sealed and sealed.generation == generation:
+            raise IndexCorruptError(
+                f"{db.path / DATABASE} does not match its seal: run `ragqa doctor {db.path}` to see what is left"
             )
         state = db.state()
         if state in _sound:
@@ -70,13 +92,16 @@ def verify(db: Database, generation: int, *, alone: bool = False) -> None:
     lost = rows_problem(db)
     problems = [lost] if lost else structure_problems(db) or fulltext_problems(db)
     if problems:
-        raise IndexCorruptError(
-            f"{db.path / database.DATABASE} is damaged: {problems[0]}: run `ragqa doctor {db.path}`"
-        )
+        raise IndexCorruptError(f"{db.path / DATABASE} is damaged: {problems[0]}: run `ragqa doctor {db.path}`")
     _sound.add(state)
 
 
-def rows_problem(db: sqlite3.Connection) -> str | None:
+def is_log_lost(sealed: Seal, generation: int) -> bool:
+    """Tell whether commits that stood in the log alone are not there any more."""
+    return sealed.log and generation < sealed.generation
+
+
+def rows_problem(db: Database) -> str | None:
     """Return what is wrong with the rows that cannot be derived: their digest and counts; None where they are whole."""
     try:
         last = "SELECT documents, chunks, vectors, digest FROM commit_log ORDER BY generation DESC LIMIT 1"
@@ -88,7 +113,7 @@ def rows_problem(db: sqlite3.Connection) -> str | None:
         ]
         return None if actual == counts else f"it has {actual} documents, chunks and vectors instead of {counts}"
     except (sqlite3.DatabaseError, ValueError, TypeError) as error:
-        return f"its rows cannot be read ({error})"
+        return f"its rows cannot be read ({_damage(error, db)})"
 
 
 def structure_problems(db: Database) -> list[str]:
@@ -96,18 +121,25 @@ def structure_problems(db: Database) -> list[str]:
     try:
         found = [" ".join(row[0].split()) for row in db.execute("PRAGMA integrity_check(3)") if row[0] != "ok"]
     except sqlite3.DatabaseError as error:
-        return [f"structure: {error}"]
+        return [f"structure: {_damage(error, db)}"]
     return [f"structure: {line}" for line in found]
 
 
-def fulltext_problems(db: sqlite3.Connection) -> list[str]:
-    """Return what is wrong with the full text, checked in a temporary copy: the check needs write access."""
-    copy = sqlite3.connect("")
+def fulltext_problems(db: Database) -> list[str]:
+    """Return what is wrong with the full text, checked in a copy in memory: the check needs write access."""
+    copy = sqlite3.connect(":memory:")
     try:
         db.backup(copy)
         copy.execute("INSERT INTO fulltext (fulltext, rank) VALUES ('integrity-check', 1)")
     except sqlite3.DatabaseError as error:
-        return [f"full text: {error}"]
+        return [f"full text: {_damage(error, db)}"]
     finally:
         copy.close()
     return []
+
+
+def _damage(error: Exception, db: Database) -> Exception:
+    """Return an error that means damage; raise one that means something else, such as a full disk."""
+    if isinstance(error, sqlite3.Error) and not isinstance(ours := as_ours(error, db.path), IndexCorruptError):
+        raise ours from error
+    return error

@@ -53,26 +53,31 @@ def open_segment(folder: Path, name: str, n: int, dim: int) -> Vectors:
     :raises IndexCorruptError: the file is missing, of another size, or not what its name says.
     """
     path = folder / f"{name}.f32"
-    problem = file_problem(path, name, n * dim * 4)
-    if problem:
-        raise IndexCorruptError(f"segment {path} is {problem}: run `ragqa doctor FILE --repair`")
-    rows: Vectors = np.memmap(path, dtype="<f4", mode="r", shape=(n, dim))
-    return rows
+    try:
+        with path.open("rb") as stream:  # what is mapped is what was checked, whatever becomes of the name
+            problem = _content_problem(stream.fileno(), name, n * dim * 4)
+            if problem is None:
+                rows: Vectors = np.memmap(stream, dtype="<f4", mode="r", shape=(n, dim))
+                return rows
+    except FileNotFoundError:
+        problem = "missing"
+    raise IndexCorruptError(f"segment {path} is {problem}: run `ragqa doctor FILE --repair`")
 
 
 def file_problem(path: Path, sha256: str, size: int | None = None) -> str | None:
     """Return what is wrong with a file that is named by its hash; None where it is whole."""
     try:
-        handle = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+        with path.open("rb") as stream:
+            return _content_problem(stream.fileno(), sha256, size)
     except FileNotFoundError:
         return "missing"
-    try:
-        actual = os.fstat(handle).st_size
-        if size is not None and actual != size:
-            return f"{actual:,} bytes long instead of {size:,}"
-        return None if storage.sha256(handle) == sha256 else "damaged (its SHA-256 is not its name)"
-    finally:
-        os.close(handle)
+
+
+def _content_problem(handle: int, sha256: str, size: int | None = None) -> str | None:
+    actual = os.fstat(handle).st_size
+    if size is not None and actual != size:
+        return f"{actual:,} bytes long instead of {size:,}"
+    return None if storage.sha256(handle) == sha256 else "damaged (its SHA-256 is not its name)"
 
 
 @dataclass(frozen=True, slots=True)
@@ -199,12 +204,16 @@ def save(folder: Path, structure: Structure) -> str:
 def load(folder: Path, kind: Kind, name: str, effort: int, recall: float) -> Structure | None:
     """Return a stored structure. A damaged one is left out with a warning: the exact search beside it needs none."""
     path = folder / f"{name}.ann"
-    problem = file_problem(path, name)
-    if problem is None:
-        try:
-            return Structure(kind, faiss.deserialize_index(np.fromfile(path, dtype=np.uint8)), effort, recall)
-        except RuntimeError:
-            problem = f"of another version of FAISS than {faiss.__version__}"
+    try:
+        with path.open("rb") as stream:
+            problem = _content_problem(stream.fileno(), name)
+            if problem is None:
+                content = np.fromfile(stream, dtype=np.uint8)
+                return Structure(kind, faiss.deserialize_index(content), effort, recall)
+    except FileNotFoundError:
+        problem = "missing"
+    except RuntimeError:
+        problem = f"of another version of FAISS than {faiss.__version__}"
     _log.warning(
         "search structure %s is %s: searching exactly, which is slower; run `ragqa doctor FILE --repair`", path, problem
     )

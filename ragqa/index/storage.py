@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import hashlib
 import os
 from collections.abc import Iterable
@@ -31,7 +32,7 @@ class Disk:
     def sync(self, stream: IO[bytes]) -> None:
         """Make the content of a file survive a power cut. An error is final: it is never tried again."""
         stream.flush()
-        os.fsync(stream.fileno())
+        _sync(stream.fileno())
 
     def rename(self, old: Path, new: Path) -> None:
         """Give a file another name; a file of that name is replaced."""
@@ -45,9 +46,17 @@ class Disk:
         """Make the names in a folder survive a power cut."""
         handle = os.open(folder, os.O_RDONLY)
         try:
-            os.fsync(handle)
+            _sync(handle)
         finally:
             os.close(handle)
+
+
+def _sync(handle: int) -> None:
+    """Force a file to the disk itself: macOS needs to be asked for more than `fsync`."""
+    if hasattr(fcntl, "F_FULLFSYNC"):
+        fcntl.fcntl(handle, fcntl.F_FULLFSYNC)
+    else:
+        os.fsync(handle)
 
 
 disk = Disk()

@@ -12,9 +12,9 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
-from ragqa.errors import IndexCorruptError, NothingUsableError
+from ragqa.errors import IndexCorruptError, LockedError, NothingUsableError, ResourceError
 from ragqa.index import storage
-from ragqa.index.database import APPLICATION_ID, DATABASE, FORMAT_VERSION, Database, connect, guarded
+from ragqa.index.database import APPLICATION_ID, DATABASE, FORMAT_VERSION, Database, as_ours, connect, guarded
 from ragqa.records import Chunk
 
 SEAL = "SEAL"
@@ -59,6 +59,8 @@ def create(path: Path) -> Database:
     connection = connect(path, "rw")
     with guarded(connection):
         connection.execute("PRAGMA synchronous = FULL")
+        connection.execute("PRAGMA fullfsync = ON")  # on macOS; elsewhere it says nothing
+        connection.execute("PRAGMA checkpoint_fullfsync = ON")
         connection.execute("PRAGMA wal_autocheckpoint = 0")
         connection.execute("PRAGMA secure_delete = ON")
     return connection
@@ -70,6 +72,10 @@ def salvage(path: Path) -> None:
     :raises IndexCorruptError: those rows are not all there; nothing was changed.
     """
     file = path / DATABASE
+    with closing(connect(path, "rw")) as old, guarded(old):
+        busy, *_ = old.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+        if busy:  # a commit may stand in the log alone, and the log is about to go
+            raise LockedError(f"{path} cannot be repaired while it is read: try again when its readers have ended")
     with _new(path) as fresh:
         try:
             fresh.execute("ATTACH ? AS old", (f"{file.absolute().as_uri()}?mode=ro",))
@@ -81,6 +87,9 @@ def salvage(path: Path) -> None:
             fresh.execute("INSERT INTO fulltext (fulltext) VALUES ('rebuild')")
             fresh.execute("DETACH old")
         except sqlite3.DatabaseError as error:
+            ours = as_ours(error, path)
+            if not isinstance(ours, IndexCorruptError):
+                raise ours from error
             raise IndexCorruptError(f"{file} cannot be repaired ({error}): run `ragqa index FILE --rebuild`") from error
         if not whole:
             raise IndexCorruptError(f"{file} cannot be repaired (rows are lost): run `ragqa index FILE --rebuild`")
@@ -120,6 +129,9 @@ def _new(path: Path) -> Iterator[sqlite3.Connection]:
         for suffix in _LOGS:
             storage.disk.remove(path / f"{DATABASE}{suffix}")
         storage.publish(scratch, path / DATABASE)
+    except (OSError, sqlite3.OperationalError) as error:
+        remove(scratch)
+        raise ResourceError(f"cannot make a database in {path}: {error}; index unchanged") from error
     except BaseException:
         remove(scratch)
         raise

@@ -119,6 +119,7 @@ def rewrite(publisher: Publisher) -> None:
     with publisher.publication():
         publisher.db.execute("INSERT INTO fulltext (fulltext) VALUES ('rebuild')")
         publisher.db.execute("REINDEX")
+    publisher.need_space(2 * publisher.db.size())
     try:
         publisher.db.execute("PRAGMA temp_store = MEMORY")  # so that no copy goes to a temporary file
         publisher.db.execute("VACUUM")

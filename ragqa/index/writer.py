@@ -117,6 +117,7 @@ class IndexWriter(Publisher):
                 self._add(entry)
             storage.reached("documents written")
             self._rename(sources)
+            self._refuse_unknown(sources)
             self._remove_unnamed()
             if rejected is not None:
                 self._set_meta("rejected", rejected)
@@ -205,6 +206,12 @@ class IndexWriter(Publisher):
             self.db.execute("DELETE FROM source WHERE source = ?", (source,))
             if document_id is not None:
                 self.db.execute("INSERT INTO source VALUES (?, ?)", (source, document_id))
+
+    def _refuse_unknown(self, sources: Mapping[str, str | None]) -> None:
+        for source, document_id in sources.items():
+            known = self.db.execute("SELECT 1 FROM document WHERE id = ?", (document_id,)).fetchone()
+            if document_id is not None and known is None:
+                raise ValueError(f"{source!r} is to name document {document_id}, which is not there; index unchanged")
 
     def _remove_unnamed(self) -> None:
         statement = "SELECT id FROM document WHERE id NOT IN (SELECT document_id FROM source)"

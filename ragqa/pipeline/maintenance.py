@@ -68,8 +68,8 @@ class Maintenance:
         """
         from ragqa.index import IndexWriter, upkeep
 
-        before = _size(self.path)
         with IndexWriter(self.path, None, wait=self._wait) as writer:
+            before = _size(self.path)
             files = tuple(str(file.relative_to(self.path)) for file in writer.remove_orphans())
             vectors = upkeep.reclaim(writer)
             generation = writer.generation

@@ -188,7 +188,8 @@ class Refresh:
         report = self._report
         report.statuses += [*plan.others, *(FileStatus(file.source, "unchanged") for file in plan.unchanged)]
         self._all_bytes = sum(reading.file.size for reading in plan.read)
-        for reading in plan.read:
+        # new names of known content first: a batch must not remove what a later one would have named
+        for reading in sorted(plan.read, key=lambda reading: reading.parse):
             self._take(reading)
             if not self._at_once and sum(len(chunks) for _, chunks in self._pending) >= COMMIT_CHUNKS:
                 self._commit()

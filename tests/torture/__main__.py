@@ -13,6 +13,7 @@ from tests.torture import Trial, crowd, full, kills, machine, parsers, power, ro
 TRIALS: dict[str, Callable[[Path], Trial | None]] = {
     "kills": lambda folder: kills.at_random(folder, 500),
     "points": kills.at_points,
+    "repair": kills.at_repair,
     "power": power.run,
     "writes": full.at_every_write,
     "syncs": full.at_every_sync,

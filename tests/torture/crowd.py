@@ -43,6 +43,7 @@ def writers(folder: Path, processes: int = 8, updates: int = 25) -> Trial:
         wrong.append(f"the generations are not 1 to {total}, each once")
     expected = {f"{p}-{u}.txt": make_text(1000 * p + u, 2) for p in range(processes) for u in range(updates)}
     _, found = violations_of(folder, {total: expected})
+    found += [] if locked or total < 100 else ["no process found the index locked"]
     return Trial("writers at once", total, wrong + found, f"{locked} times exit code 6, then tried again")
 
 
@@ -99,6 +100,7 @@ def readers(folder: Path, queries: int = 10_000, commits: int = 100, processes: 
     wrong += [what for generation, citations in asked for what in _strangers(held.get(generation), citations)]
     generations = len({generation for generation, _ in asked})
     cited = sum(bool(citations) for _, citations in asked)
+    wrong += [] if generations > 1 and cited > len(asked) // 2 else ["nothing moved, or nothing was cited"]
     notes = f"{len(held) - 1} commits, {generations} generations seen, {cited} answers with citations"
     return Trial("readers during commits and compactions", len(asked), wrong, notes)
 

@@ -8,10 +8,11 @@ import random
 import re
 import shutil
 import signal
+import sqlite3
 import time
 from collections import Counter
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
@@ -60,11 +61,17 @@ def change(documents: Path, seed: int) -> None:
     for number in range(chosen.randint(1, 4)):
         files = sorted(documents.iterdir())
         file, new = chosen.choice(files), documents / f"{seed}-{number}.txt"
-        action = chosen.choice(("add", "edit", "rename", "remove"))
+        action = chosen.choice(("add", "edit", "rename", "remove", "copy", "swap"))
         if action == "add" and len(files) < 14:
             new.write_text(make_text(1000 * seed + number), encoding="utf-8")
         elif action == "rename":
             file.rename(new)
+        elif action == "copy" and len(files) < 14:
+            new.write_bytes(file.read_bytes())
+        elif action == "swap":
+            one, other = file.read_bytes(), files[0].read_bytes()
+            file.write_bytes(other)
+            files[0].write_bytes(one)
         elif action == "remove" and len(files) > 5:
             file.unlink()
         else:
@@ -73,7 +80,10 @@ def change(documents: Path, seed: int) -> None:
 
 def operate(folder: Path, operation: str) -> None:
     """Do one of `OPERATIONS`."""
-    if operation == "gc":
+    if operation == "repair":
+        index = Maintenance(folder / "index")
+        index.repair(index.check())
+    elif operation == "gc":
         Maintenance(folder / "index").collect()
     elif operation == "purge":
         with pipeline(folder).open_index() as reader:
@@ -192,6 +202,7 @@ def at_random(folder: Path, kills: int, seed: int = 0) -> Trial:
         interrupted += ended is None
         wrong += [f"kill {number} of {operation}: {what}" for what in survivor.check()]
     wrong += survivor.finish()
+    wrong += ["few kills came before the end of an operation"] if interrupted < kills // 2 else []
     return Trial("kill -9 at a random instant", kills, wrong, f"{interrupted} before the end of the operation")
 
 
@@ -219,6 +230,25 @@ def at_points(folder: Path, operations: tuple[str, ...] = ("first", *OPERATIONS)
     missed = set(POINTS) - seen
     wrong += [f"no operation reaches {point!r}" for point in missed] if len(operations) > 1 else []
     return Trial("kill at each named point", kills, wrong, f"{len(seen)} points")
+
+
+def at_repair(folder: Path) -> Trial:
+    """Kill a repair of the database at every occurrence of every named point; another repair must end it."""
+    base = Survivor(folder / "base")
+    base.run("index")
+    wrong = base.check()
+    with closing(sqlite3.connect(base.folder / "index" / "ragqa.db")) as db, db:
+        db.execute("DELETE FROM fulltext_data WHERE id = (SELECT max(id) FROM fulltext_data)")
+    _, counts = _copy(base, folder / "rehearsal").run("repair")
+    assert counts is not None
+    points = [(point, n) for point, times in counts.items() for n in range(1, times + 1)]
+    for point, n in points:
+        victim = _copy(base, folder / "victim")
+        _, ended = victim.run("repair", kill_at=(point, n))
+        wrong += [] if ended is None else [f"repair at {point!r} {n}: was not killed"]
+        victim.run("repair")
+        wrong += [f"repair at {point!r} {n}: {what}" for what in victim.check()]
+    return Trial("kill of a repair at each named point", len(points), wrong, f"{len(counts)} points")
 
 
 def _copy(survivor: Survivor, folder: Path) -> Survivor:

@@ -17,6 +17,7 @@ from itertools import product
 from pathlib import Path
 
 from ragqa.index import IndexWriter, publication, upkeep
+from ragqa.pipeline.maintenance import Maintenance
 from tests.torture import Trial
 from tests.torture.vfs import Change, watched
 from tests.torture.world import (
@@ -33,6 +34,9 @@ from tests.torture.world import (
 
 DAMAGES = ("lost", "kept", "first half", "second half", "zeroed", "one bit flipped")
 """What becomes of the writes to a file that were not synced."""
+
+MIXED = "each file its own"
+"""Every file has a damage of its own, and every name is lost or kept by itself."""
 
 
 @dataclass
@@ -96,9 +100,15 @@ class _Disk:
         self.sure = elsewhere | {path: file for path, file in self.now.items() if os.path.dirname(path) == folder}
 
     def after_power_cut(self, damage: str, names_kept: bool, seed: int) -> dict[str, bytes]:
-        chosen = random.Random(seed)
+        chosen = random.Random(f"{seed} {names_kept}")
         names = self.now if names_kept else self.sure
-        return {path: file.content(damage, chosen) for path, file in sorted(names.items())}
+        if damage == MIXED:
+            either = {path: chosen.choice((self.now, self.sure)) for path in sorted({**self.now, **self.sure})}
+            names = {path: names[path] for path, names in either.items() if path in names}
+        return {
+            path: file.content(chosen.choice(DAMAGES) if damage == MIXED else damage, chosen)
+            for path, file in sorted(names.items())
+        }
 
 
 Work = Callable[[Path], object]
@@ -133,6 +143,7 @@ COMMITS: dict[str, Work] = {
     "compaction": _compact,
     "search structure": _build,
     "purge": _purge,
+    "gc": lambda path: Maintenance(path).collect(),
 }
 
 
@@ -182,7 +193,7 @@ def run(folder: Path, commits: Sequence[str] = tuple(COMMITS), every: int = 1) -
             disk.change(change)
             if n % every and n != len(recording.changes):
                 continue
-            for damage, names_kept in product(DAMAGES, (False, True)):
+            for damage, names_kept in product((*DAMAGES, MIXED), (False, True)):
                 files = disk.after_power_cut(damage, names_kept, n)
                 state = hashlib.sha256(repr(files).encode()).hexdigest()
                 cuts += 1
@@ -196,7 +207,7 @@ def run(folder: Path, commits: Sequence[str] = tuple(COMMITS), every: int = 1) -
                     )
                     wrong += [f"{where}: {what}" for what in found]
         states += len(seen)
-    return Trial("lost or reordered unsynced writes", cuts, wrong, f"{states} different states")
+    return Trial("lost or reordered unsynced writes", states, wrong, f"different states, of {cuts:,} power cuts")
 
 
 def _check(files: Mapping[Path, bytes], folder: Path, allowed: Mapping[int, Texts]) -> list[str]:

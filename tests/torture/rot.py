@@ -43,18 +43,31 @@ class Damage:
 
 def run(folder: Path, damages: int = 2500, seed: int = 0) -> Trial:
     """Damage an index in many ways, one at a time; a process of its own looks, so that a crash of it is counted."""
-    base = folder / "base"
+    base = folder / "sealed"
     for step in range(4):
         write(base, {f"{step}.txt": make_text(step, 20), f"{step}b.txt": make_text(100 + step, 20)})
     with IndexWriter(base, None) as writer:
         writer.maintain("hnsw")
+    logged = folder / "with-a-log"
+    shutil.copytree(base, logged)
+    with IndexReader(logged, {}) as reader:  # while it is read, the writer cannot empty the log
+        reader.sources()
+        write(logged, {"9.txt": make_text(9, 20)})
+    assert (logged / "ragqa.db-wal").stat().st_size
     chosen = random.Random(seed)
-    todo = list(_damages(base, damages, chosen))
     wrong: list[str] = []
     found: Counter[str] = Counter()
+    for each, n in ((base, damages - damages // 3), (logged, damages // 3)):
+        wrong += _damage_all(each, folder / "place", list(_damages(each, n, chosen)), found)
+    notes = ", ".join(f"{n} {outcome}" for outcome, n in sorted(found.items()))
+    return Trial("bit flips and truncations", damages, wrong, notes)
+
+
+def _damage_all(base: Path, place: Path, todo: list[Damage], found: Counter[str]) -> list[str]:
+    wrong: list[str] = []
     while todo:
         receiver, sender = _CONTEXT.Pipe(duplex=False)
-        process = _CONTEXT.Process(target=_examine, args=(base, folder / "place", todo, sender))
+        process = _CONTEXT.Process(target=_examine, args=(base, place, todo, sender))
         process.start()
         sender.close()
         done = 0
@@ -66,8 +79,7 @@ def run(folder: Path, damages: int = 2500, seed: int = 0) -> Trial:
         if done < len(todo):
             wrong.append(f"{todo[done]}: the process ended with {process.exitcode}")
         todo = todo[done + 1 :]
-    notes = ", ".join(f"{n} {outcome}" for outcome, n in sorted(found.items()))
-    return Trial("bit flips and truncations", damages, wrong, notes)
+    return wrong
 
 
 def _damages(base: Path, n: int, chosen: random.Random) -> Iterator[Damage]:
@@ -95,7 +107,7 @@ def _examine(base: Path, place: Path, damages: list[Damage], sender: Connection)
     seal.PATIENCE = 0.0  # nobody is about to seal
     logging.disable()  # a damaged search structure is warned of
     shutil.rmtree(place, ignore_errors=True)
-    shutil.copytree(base, place)
+    shutil.copytree(base, place, ignore=shutil.ignore_patterns("*-shm"))
     ((_, texts),) = snapshot(base).items()
     asked = questions(texts, 4)
     truth = _answers(place, asked)()
@@ -104,6 +116,7 @@ def _examine(base: Path, place: Path, damages: list[Damage], sender: Connection)
         whole = file.read_bytes()
         file.unlink()  # a file that is mapped must not be cut: real damage does not come through a mapping
         file.write_bytes(damage.apply(whole))
+        (place / "ragqa.db-shm").unlink(missing_ok=True)  # SQLite would go on from what it knows of the log
         try:
             sender.send(_outcome(place, _answers(place, asked), truth))
         except Exception as error:
