@@ -81,7 +81,7 @@ def _name(kind: Any) -> str:
 
 def cli() -> str:
     """Return the page of the command line."""
-    context = click.Context(ragqa, info_name="ragqa")
+    context = click.Context(ragqa, info_name="ragqa", **ragqa.context_settings)
     parts = [NOTE + "# The command line\n"]
     for name in ragqa.list_commands(context):
         command = ragqa.get_command(context, name)
