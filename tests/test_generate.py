@@ -97,12 +97,12 @@ def test_the_length_is_kept_and_said(kind: str) -> None:
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_deadline_gives_what_was_written_marked(kind: str) -> None:
-    generator = build(kind, max_new_tokens=4000, deadline=1.5)
+    generator = build(kind, max_new_tokens=4000, deadline=3)
     generator.count("load the model first")
     list(build(kind, max_new_tokens=1).stream(Prompt("x", {"all": 1}, ())))
     started = time.monotonic()
     pieces, last = asked(generator, "Tell me a very long story about a lighthouse.")
-    assert time.monotonic() - started < 15
+    assert time.monotonic() - started < 30
     assert last.finish == "deadline"
     assert last.text == "".join(pieces) and last.text
 
