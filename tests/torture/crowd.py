@@ -6,17 +6,16 @@ import itertools
 import multiprocessing
 import random
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from multiprocessing.connection import Connection
 from multiprocessing.process import BaseProcess
 from multiprocessing.synchronize import Event
 from pathlib import Path
-from typing import Any
 
 from ragqa.errors import LockedError
 from tests.torture import Trial
 from tests.torture.kills import change, pipeline, prepare
-from tests.torture.world import Texts, make_text, snapshot, texts_in, told_of_commits, violations_of, write
+from tests.torture.world import Texts, make_text, received, snapshot, texts_in, told_of_commits, violations_of, write
 
 _CONTEXT = multiprocessing.get_context("forkserver")
 _CONTEXT.set_forkserver_preload([__name__, "ragqa.load.folder", "ragqa.split", "ragqa.retrieve"])
@@ -34,7 +33,7 @@ def writers(folder: Path, processes: int = 8, updates: int = 25) -> Trial:
     sender.close()
     locked = 0
     generations: list[int] = []
-    for generation, times in _received(receiver):
+    for generation, times in received(receiver):
         locked += times
         generations.append(generation)
     wrong = _exits(crowd)
@@ -45,15 +44,6 @@ def writers(folder: Path, processes: int = 8, updates: int = 25) -> Trial:
     _, found = violations_of(folder, {total: expected})
     found += [] if locked or total < 100 else ["no process found the index locked"]
     return Trial("writers at once", total, wrong + found, f"{locked} times exit code 6, then tried again")
-
-
-def _received(receiver: Connection) -> Iterator[Any]:
-    """Yield what is sent until every sender is gone."""
-    try:
-        while True:
-            yield receiver.recv()
-    except EOFError:
-        return
 
 
 def _add(folder: Path, number: int, updates: int, wait: float, sender: Connection) -> None:
@@ -91,7 +81,7 @@ def readers(folder: Path, queries: int = 10_000, commits: int = 100, processes: 
         process.start()
     sender.close()
     asked: list[Asked] = []
-    for kind, value in _received(receiver):
+    for kind, value in received(receiver):
         if kind == "asked":
             asked += value
         else:

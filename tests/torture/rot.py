@@ -15,7 +15,7 @@ from pathlib import Path
 from ragqa.errors import IndexCorruptError
 from ragqa.index import IndexReader, IndexWriter, doctor, seal
 from tests.torture import Trial
-from tests.torture.world import answers, make_text, questions, snapshot, write
+from tests.torture.world import answers, make_text, questions, received, snapshot, write
 
 _CONTEXT = multiprocessing.get_context("forkserver")
 _CONTEXT.set_forkserver_preload([__name__])
@@ -71,7 +71,7 @@ def _damage_all(base: Path, place: Path, todo: list[Damage], found: Counter[str]
         process.start()
         sender.close()
         done = 0
-        for outcome, problem in _received(receiver):
+        for outcome, problem in received(receiver):
             found[outcome] += 1
             wrong += [f"{todo[done]}: {problem}"] if problem else []
             done += 1
@@ -92,14 +92,6 @@ def _damages(base: Path, n: int, chosen: random.Random) -> Iterator[Damage]:
         # the first bytes of a file say most about it
         at = at if chosen.random() < 0.7 else chosen.randrange(min(size, 256))
         yield Damage(str(file.relative_to(base)), at, None if number % 5 == 0 else chosen.randrange(8))
-
-
-def _received(receiver: Connection) -> Iterator[tuple[str, str]]:
-    try:
-        while True:
-            yield receiver.recv()
-    except EOFError:
-        return
 
 
 def _examine(base: Path, place: Path, damages: list[Damage], sender: Connection) -> None:

@@ -7,7 +7,9 @@ import random
 import sqlite3
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
+from multiprocessing.connection import Connection
 from pathlib import Path
+from typing import Any
 from unittest.mock import patch
 
 from ragqa.errors import NothingUsableError, RagqaError
@@ -136,3 +138,12 @@ def _not_found(reader: IndexReader, source: str) -> list[str]:
     found = {"dense": reader.dense(EMBEDDER.embed_question(text), 1), "lexical": reader.lexical(text, 10_000)}
     hits = {how: reader.hits([(chunk_id, score, {}) for chunk_id, score in pairs]) for how, pairs in found.items()}
     return [f"{how} search does not find {text!r}" for how in hits if text not in {h.chunk.text for h in hits[how]}]
+
+
+def received(receiver: Connection) -> Iterator[Any]:
+    """Yield what is sent until every sender is gone."""
+    try:
+        while True:
+            yield receiver.recv()
+    except EOFError:
+        return
