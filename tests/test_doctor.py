@@ -93,7 +93,7 @@ def test_what_is_derived_is_made_again_without_embedding(path: Path, what: str) 
     elif what == "seal":
         flip(path / "SEAL", 20)
     elif what == "full text":
-        execute(path, "DELETE FROM fulltext_data WHERE id = (SELECT max(id) FROM fulltext_data)")
+        execute(path, "DELETE FROM posting WHERE term = (SELECT max(term) FROM posting)")
     else:
         ((page,),) = execute(path, "SELECT rootpage FROM sqlite_master WHERE name = 'chunk_vector'")
         flip(path / "ragqa.db", page * 4096 - 10)

@@ -1,18 +1,25 @@
-"""Pooling against a naive loop, batches, and vectors equal to those of sentence-transformers."""
+"""Pooling against a naive loop, packed sequences against transformers, vectors equal to those of sentence-transformers."""
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Callable
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 import torch
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
+from transformers import BertConfig, BertModel
 
+from ragqa import models
 from ragqa.config.specs import MeanPoolEmbed
+from ragqa.embed.bert import Bert
 from ragqa.embed.encoder import EncoderEmbedder, batches
+from ragqa.embed.padded import Padded
 from ragqa.embed.pooling import cls_pool, mean_pool
 from ragqa.errors import UsageError
 
@@ -20,58 +27,72 @@ offline = pytest.mark.skipif(bool(os.environ.get("RAGQA_OFFLINE")), reason="need
 TEXTS = ["a ferry", "The turbine at Skarn Head makes 4.2 megawatts.", "", "naïve 日本語 🎉", "word " * 150]
 
 
-def naive_mean(hidden: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
-    rows = []
-    for row, keep in zip(hidden.float(), mask, strict=True):
-        kept = [vector for vector, flag in zip(row, keep, strict=True) if flag]
-        rows.append(sum(kept, torch.zeros(hidden.shape[-1])) / max(1, len(kept)))
-    return torch.stack(rows)
-
-
 @pytest.fixture
 def hidden() -> torch.Tensor:
-    return torch.randn(4, 7, 16, generator=torch.Generator().manual_seed(0))
+    return torch.randn(7, 16, generator=torch.Generator().manual_seed(0))
 
 
-MASK = torch.tensor([[1] * 7, [1] * 3 + [0] * 4, [1] + [0] * 6, [0] * 7])
-
-
-def test_mean_pooling_equals_a_naive_loop_and_an_all_masked_row_gives_zeros(hidden: torch.Tensor) -> None:
-    pooled = mean_pool(hidden, MASK)
-    torch.testing.assert_close(pooled, naive_mean(hidden, MASK))
-    assert pooled[3].abs().max() == 0
+def test_mean_pooling_equals_a_naive_loop_and_no_tokens_give_zeros(hidden: torch.Tensor) -> None:
+    naive = sum(hidden, torch.zeros(16)) / 7
+    torch.testing.assert_close(mean_pool(hidden), naive)
+    assert mean_pool(hidden[:0]).abs().max() == 0
 
 
 @pytest.mark.parametrize("pool", [mean_pool, cls_pool])
-def test_padding_and_batch_order_change_nothing(
-    pool: Callable[[torch.Tensor, torch.Tensor], torch.Tensor], hidden: torch.Tensor
+def test_bfloat16_gives_float32_and_an_empty_text_keeps_its_dimension(
+    pool: Callable[[torch.Tensor], torch.Tensor], hidden: torch.Tensor
 ) -> None:
-    padded = torch.cat([hidden, torch.full((4, 5, 16), 1e6)], dim=1)
-    mask = torch.cat([MASK, torch.zeros(4, 5, dtype=torch.long)], dim=1)
-    torch.testing.assert_close(pool(padded, mask), pool(hidden, MASK))
-    order = torch.tensor([2, 0, 3, 1])
-    torch.testing.assert_close(pool(hidden[order], MASK[order]), pool(hidden, MASK)[order])
-
-
-@pytest.mark.parametrize("pool", [mean_pool, cls_pool])
-def test_bfloat16_gives_float32_and_an_empty_batch_keeps_its_dimension(
-    pool: Callable[[torch.Tensor, torch.Tensor], torch.Tensor], hidden: torch.Tensor
-) -> None:
-    pooled = pool(hidden.bfloat16(), MASK)
+    pooled = pool(hidden.bfloat16())
     assert pooled.dtype == torch.float32
-    torch.testing.assert_close(pooled, pool(hidden.bfloat16().float(), MASK))
-    assert pool(torch.empty(0, 7, 16), torch.empty(0, 7)).shape == (0, 16)
+    torch.testing.assert_close(pooled, pool(hidden.bfloat16().float()))
+    assert pool(torch.empty(0, 16)).shape == (16,)
 
 
 def test_the_sum_of_many_bfloat16_tokens_keeps_its_precision() -> None:
-    hidden = torch.full((1, 4096, 2), 1.0, dtype=torch.bfloat16)
-    hidden[0, ::2] += 0.0078125
-    exact = hidden.double().mean(dim=1).float()
-    torch.testing.assert_close(mean_pool(hidden, torch.ones(1, 4096)), exact, atol=1e-6, rtol=0)
+    hidden = torch.full((4096, 2), 1.0, dtype=torch.bfloat16)
+    hidden[::2] += 0.0078125
+    exact = hidden.double().mean(dim=0).float()
+    torch.testing.assert_close(mean_pool(hidden), exact, atol=1e-6, rtol=0)
 
 
 def test_cls_pooling_takes_the_first_token(hidden: torch.Tensor) -> None:
-    assert torch.equal(cls_pool(hidden, MASK)[:3], hidden[:3, 0])
+    assert torch.equal(cls_pool(hidden), hidden[0])
+
+
+def small_bert(folder: Path, **changes: Any) -> None:
+    config = {"vocab_size": 60, "hidden_size": 24, "num_hidden_layers": 3, "num_attention_heads": 4}
+    torch.manual_seed(1)
+    sizes = {"intermediate_size": 48, "max_position_embeddings": 40}
+    BertModel(BertConfig(**(config | sizes | changes))).save_pretrained(folder)
+
+
+@given(lengths=st.lists(st.integers(1, 40), min_size=1, max_size=6))
+@settings(max_examples=25, deadline=None)
+def test_packed_hidden_states_equal_those_of_transformers(
+    lengths: list[int], tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    folder = tmp_path_factory.mktemp("bert")
+    small_bert(folder)
+    config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
+    assert Bert.reads(folder, config)
+    random = torch.Generator().manual_seed(sum(lengths))
+    ids = [torch.randint(0, 60, (length,), generator=random).tolist() for length in lengths]
+    engines = (engine.load(folder, config, torch.float32, torch.device("cpu")) for engine in (Bert, Padded))
+    for ours, theirs in zip(*(engine.hidden(ids) for engine in engines), strict=True):
+        torch.testing.assert_close(ours, theirs, atol=1e-5, rtol=1e-4)
+
+
+@pytest.mark.parametrize("change", [{"hidden_act": "relu"}, {"is_decoder": True}, {"model_type": "roberta"}])
+def test_what_is_computed_otherwise_is_left_to_transformers(change: dict[str, Any], tmp_path: Path) -> None:
+    small_bert(tmp_path)
+    config = json.loads((tmp_path / "config.json").read_text(encoding="utf-8"))
+    assert not Bert.reads(tmp_path, config | change)
+
+
+def test_automatic_precision_is_bfloat16_only_where_that_multiplies_faster() -> None:
+    tiles = torch.cuda.is_available() or torch.cpu._is_amx_tile_supported()
+    assert models.torch_dtype("auto", matrices=True) == (torch.bfloat16 if tiles else torch.float32)
+    assert models.torch_dtype("float32", matrices=True) == torch.float32
 
 
 @given(lengths=st.lists(st.integers(1, 600), max_size=80), limit=st.integers(64, 4096))

@@ -15,7 +15,7 @@ PACKAGE = ROOT / "ragqa"
 
 STAGES = ("load", "split", "embed", "index", "retrieve", "prompt", "generate", "explain")
 FLOORS = (
-    ("errors", "records"),
+    ("errors", "records", "words"),
     ("stages", "config"),
     ("models",),
     STAGES,

@@ -90,9 +90,9 @@ class _EncoderEmbed(Spec):
     model: Name = Field(description="Built-in name, folder, or hub id of a BERT-like encoder.")
     revision: Name | None = Field(None, description="Hub revision (a commit hash).")
     dtype: Literal["auto", "float32", "bfloat16"] = Field(
-        "auto", description="`auto`: bfloat16 where the processor has it natively, else float32."
+        "auto", description="`auto`: bfloat16 where the processor has tile units for it (AMX, a GPU), else float32."
     )
-    batch_tokens: int = Field(8192, ge=64, description="Most padded tokens in one batch.")
+    batch_tokens: int = Field(1024, ge=64, description="Most tokens in one batch; on a GPU, more is faster.")
 
 
 class MeanPoolEmbed(_EncoderEmbed):

@@ -14,10 +14,11 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from tokenizers import Tokenizer
-from transformers import AutoConfig, AutoModel
 
 from ragqa import models
 from ragqa.config.specs import ClsPoolEmbed, MeanPoolEmbed
+from ragqa.embed.bert import Bert
+from ragqa.embed.padded import Padded
 from ragqa.embed.pooling import cls_pool, mean_pool
 from ragqa.errors import ModelError, UsageError
 
@@ -35,12 +36,13 @@ class EncoderEmbedder:
     def __init__(self, spec: MeanPoolEmbed | ClsPoolEmbed) -> None:
         self.spec = spec
         self.folder = models.resolve(spec.model, spec.revision)
-        self._config = AutoConfig.from_pretrained(self.folder, local_files_only=True)
-        self.dim = int(self._config.hidden_size)
+        self._config = _json(self.folder / "config.json")
+        self.dim = int(self._config["hidden_size"])
         self.tokenizer = _tokenizer(self.folder)
         self.window = _window(self.folder)
         self.prefixes = _prefixes(self.folder)
-        self.dtype = models.torch_dtype(spec.dtype)
+        self.dtype = models.torch_dtype(spec.dtype, matrices=True)
+        self.engine = "packed" if Bert.reads(self.folder, self._config) else "transformers"
 
     @cached_property
     def identity(self) -> dict[str, str]:
@@ -63,7 +65,7 @@ class EncoderEmbedder:
     def recorded(self) -> dict[str, str]:
         """Return what is worth knowing of the vectors' making and does not change them."""
         spec = {"kind": self.spec.kind, "model": self.spec.model, "revision": self.spec.revision or ""}
-        return spec | {"dtype": str(self.dtype).removeprefix("torch."), "engine": "transformers"}
+        return spec | {"dtype": str(self.dtype).removeprefix("torch."), "engine": self.engine}
 
     def load(self) -> None:
         """Load the weights now, where they are not yet loaded."""
@@ -95,12 +97,9 @@ class EncoderEmbedder:
         return vector
 
     @cached_property
-    def _model(self) -> Any:
-        with models.no_progress_bar():
-            model = AutoModel.from_pretrained(
-                self.folder, dtype=self.dtype, local_files_only=True, use_safetensors=True, trust_remote_code=False
-            )
-        return model.eval().to(models.device())
+    def _model(self) -> Bert | Padded:
+        engine = Bert if self.engine == "packed" else Padded
+        return engine.load(self.folder, self._config, self.dtype, torch.device(models.device()))
 
     def _embed(self, texts: Sequence[str], what: str) -> Vectors:
         encodings = self.tokenizer.encode_batch(list(texts))
@@ -116,21 +115,14 @@ class EncoderEmbedder:
 
     @torch.inference_mode()
     def _forward(self, ids: list[list[int]]) -> Vectors:
-        longest = max(map(len, ids))
-        tokens = torch.zeros(len(ids), longest, dtype=torch.long)
-        mask = torch.zeros(len(ids), longest, dtype=torch.long)
-        for row, sequence in enumerate(ids):
-            tokens[row, : len(sequence)] = torch.tensor(sequence)
-            mask[row, : len(sequence)] = 1
-        tokens, mask = tokens.to(models.device()), mask.to(models.device())
-        hidden = self._model(input_ids=tokens, attention_mask=mask).last_hidden_state
-        pooled = (mean_pool if self.spec.kind == "mean_pool" else cls_pool)(hidden, mask)
+        pool = mean_pool if self.spec.kind == "mean_pool" else cls_pool
+        pooled = torch.stack([pool(hidden) for hidden in self._model.hidden(ids)])
         unit: Vectors = torch.nn.functional.normalize(pooled, dim=1).cpu().numpy()
         return unit
 
 
 def batches(lengths: Sequence[int], batch_tokens: int) -> Iterator[list[int]]:
-    """Yield row numbers in batches of at most `batch_tokens` padded tokens, longest rows first.
+    """Yield row numbers in batches of at most `batch_tokens` tokens, padding included, longest rows first.
 
     Sorting by length keeps padding small; the longest first shows at once whether memory suffices. A row longer than
     `batch_tokens` goes alone.

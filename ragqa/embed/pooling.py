@@ -5,24 +5,20 @@ from __future__ import annotations
 import torch
 
 
-def mean_pool(hidden: torch.Tensor, attention_mask: torch.Tensor) -> torch.Tensor:
-    """Average the token vectors that the mask keeps (Reimers and Gurevych 2019, https://arxiv.org/abs/1908.10084).
+def mean_pool(hidden: torch.Tensor) -> torch.Tensor:
+    """Average the token vectors of a text (Reimers and Gurevych 2019, https://arxiv.org/abs/1908.10084).
 
-    The sum runs in float32, since bfloat16 keeps 8 bits of a sum over hundreds of tokens. A row that the mask leaves
-    empty gives zeros.
+    The sum runs in float32, since bfloat16 keeps 8 bits of a sum over hundreds of tokens.
 
-    :param hidden: `[batch, length, dim]`, any float dtype.
-    :param attention_mask: `[batch, length]`, 1 for tokens and 0 for padding.
-    :returns: `[batch, dim]`, float32.
+    :param hidden: `[length, dim]`, any float dtype; padding is not part of it.
+    :returns: `[dim]`, float32; zeros for no tokens.
     """
-    mask = attention_mask.unsqueeze(-1).to(torch.float32)
-    return (hidden.to(torch.float32) * mask).sum(dim=1) / mask.sum(dim=1).clamp_min(1.0)
+    return hidden.sum(dim=0, dtype=torch.float32) / max(1, len(hidden))
 
 
-def cls_pool(hidden: torch.Tensor, attention_mask: torch.Tensor) -> torch.Tensor:
-    """Take each text's first token (Devlin et al. 2019), which right padding leaves in front.
+def cls_pool(hidden: torch.Tensor) -> torch.Tensor:
+    """Take a text's first token (Devlin et al. 2019).
 
-    :returns: `[batch, dim]`, float32; zeros for a row that the mask leaves empty.
+    :returns: `[dim]`, float32; zeros for no tokens.
     """
-    kept = attention_mask.any(dim=1, keepdim=True)
-    return hidden[:, 0].to(torch.float32) * kept
+    return hidden[:1].sum(dim=0, dtype=torch.float32)

@@ -5,96 +5,18 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Sequence
 
+from ragqa import words
 from ragqa.errors import IndexCorruptError
 from ragqa.records import Citation, Document, Hit
 
-_WORD = re.compile(r"\w+")
 _SENTENCE = re.compile(r"\S.*?(?:[.!?…]+[\"'”’)\]]*(?=\s)|(?=\n\s*\n)|\Z)", re.DOTALL)
-_STOP = frozenset(
-    [
-        "a",
-        "an",
-        "and",
-        "are",
-        "as",
-        "at",
-        "be",
-        "been",
-        "but",
-        "by",
-        "can",
-        "could",
-        "did",
-        "do",
-        "does",
-        "for",
-        "from",
-        "had",
-        "has",
-        "have",
-        "he",
-        "her",
-        "his",
-        "how",
-        "i",
-        "if",
-        "in",
-        "into",
-        "is",
-        "it",
-        "its",
-        "may",
-        "me",
-        "more",
-        "most",
-        "my",
-        "no",
-        "not",
-        "of",
-        "on",
-        "or",
-        "our",
-        "she",
-        "should",
-        "so",
-        "some",
-        "than",
-        "that",
-        "the",
-        "their",
-        "them",
-        "then",
-        "there",
-        "these",
-        "they",
-        "this",
-        "those",
-        "to",
-        "was",
-        "we",
-        "were",
-        "what",
-        "when",
-        "where",
-        "which",
-        "who",
-        "whom",
-        "whose",
-        "why",
-        "will",
-        "with",
-        "would",
-        "you",
-        "your",
-    ]
-)
 MAX_CITATIONS = 3
 REFUSALS = ("i do not know", "i don't know", "the passages do not", "not mentioned in the passages", "no answer")
 
 
 def content_words(text: str) -> set[str]:
     """Return the lower-cased words of a text that are not function words."""
-    return {word for word in (w.lower() for w in _WORD.findall(text)) if word not in _STOP and len(word) > 1}
+    return {word for word in words.words(text) if word not in words.STOP_WORDS and len(word) > 1}
 
 
 def no_evidence(question: str, hits: Sequence[Hit], min_score: float) -> bool:

@@ -13,7 +13,9 @@ from ragqa.errors import IndexCorruptError, IndexFormatError, LockedError, Ragqa
 from ragqa.index import storage
 
 DATABASE = "ragqa.db"
-FORMAT_VERSION = 2
+FORMAT_VERSION = 3
+UPGRADABLE = 2
+"""The format that a writer brings up to date; what came before has to be indexed anew."""
 APPLICATION_ID = 0x72616771  # "ragq"
 _OF_RESOURCES = ("SQLITE_FULL", "SQLITE_CANTOPEN", "SQLITE_READONLY", "SQLITE_PERM")
 
@@ -124,8 +126,8 @@ def as_ours(error: Exception, path: Path) -> RagqaError:
     return IndexCorruptError(f"{path / DATABASE} is damaged ({error}): run `ragqa doctor {path}`")
 
 
-def connect(path: Path, mode: str) -> Database:
-    """Open the database in the index folder `path`; `mode` is `ro` or `rw`.
+def connect(path: Path, mode: str, oldest: int = FORMAT_VERSION) -> Database:
+    """Open the database in the index folder `path`; `mode` is `ro` or `rw`, `oldest` the least format to take.
 
     :raises IndexCorruptError: it is not one of ours, is damaged, or is of another format; it is not touched.
     """
@@ -139,13 +141,20 @@ def connect(path: Path, mode: str) -> Database:
     connection.path = path
     with guarded(connection):
         connection.hold(path)
-        _check_format(connection)
+        _check_format(connection, oldest)
         connection.execute("PRAGMA trusted_schema = OFF")
         connection.execute("PRAGMA cell_size_check = ON")
     return connection
 
 
-def _check_format(connection: Database) -> None:
+def is_old(path: Path) -> bool:
+    """Tell whether the database in the index folder `path` has a format that can be brought up to date."""
+    with (path / DATABASE).open("rb") as stream:
+        header = stream.read(100)
+    return _is_ours(header) and int.from_bytes(header[60:64], "big") == UPGRADABLE
+
+
+def _check_format(connection: Database, oldest: int) -> None:
     """Refuse a file of another kind or format by its first 100 bytes; no byte of it is changed.
 
     Where a log lies on top of the file, a crash may have torn those bytes: then what the log says counts.
@@ -163,11 +172,13 @@ def _check_format(connection: Database) -> None:
         raise IndexFormatError(f"{file} is not an index of ragqa: choose another index.path")
     if found > FORMAT_VERSION:
         raise IndexFormatError(f"{file.parent} has format {found}; this ragqa reads {FORMAT_VERSION}: upgrade ragqa")
-    if found < FORMAT_VERSION:
-        raise IndexFormatError(
-            f"{file.parent} has format {found}, from before the first release; this ragqa reads {FORMAT_VERSION}: "
-            "remove it and run `ragqa index` again"
+    if found < oldest:
+        remedy = (
+            "run `ragqa index FILE` to bring it up to date, which embeds nothing"
+            if found == UPGRADABLE
+            else "remove it and run `ragqa index FILE`"
         )
+        raise IndexFormatError(f"{file.parent} has format {found}; this ragqa reads {FORMAT_VERSION}: {remedy}")
 
 
 def _is_ours(header: bytes) -> bool:

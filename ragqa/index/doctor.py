@@ -70,7 +70,7 @@ def _look(path: Path) -> Checkup:
             faults += [*_segment_faults(db, path), *_structure_faults(db, path)]
             orphans = (file.relative_to(path) for file in orphan_files(db, path))
             notes += [f"{file}: nothing names it; `ragqa gc` removes it" for file in orphans]
-        documents, chunks, vectors, segments = (_count(db, t) for t in ("document", "chunk", "vector", "segment"))
+        documents, chunks, vectors, segments = (store.count(db, t) for t in ("document", "chunk", "vector", "segment"))
         return Checkup(path, store.generation(db), documents, chunks, vectors, segments, tuple(faults), tuple(notes))
 
 
@@ -172,7 +172,3 @@ def _structure_faults(db: database.Database, path: Path) -> Iterator[Fault]:
         file = f"seg/{name}.ann"
         if problem := search.file_problem(path / file, name):
             yield Fault(file, problem, "rebuild")
-
-
-def _count(db: database.Database, table: str) -> int:
-    return int(db.execute(f"SELECT count(*) FROM {table}").fetchone()[0])

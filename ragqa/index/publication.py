@@ -7,7 +7,6 @@ import shutil
 import sqlite3
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from datetime import UTC, datetime
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -109,7 +108,7 @@ class Publisher:
         return store.generation(self.db)
 
     def count(self, table: str) -> int:
-        return int(self.db.execute(f"SELECT count(*) FROM {table}").fetchone()[0])
+        return store.count(self.db, table)
 
     def need_space(self, size: int) -> None:
         free = shutil.disk_usage(self.path).free
@@ -128,11 +127,7 @@ class Publisher:
             self.db.execute("BEGIN IMMEDIATE")
             before = self._digest()
             yield
-            counts = [self.count(table) for table in ("document", "chunk", "vector")]
-            digest = store.as_digest(before + self._delta)
-            created = datetime.now(UTC).isoformat(timespec="seconds")
-            values = (self.generation + 1, created, *counts, digest)
-            self.db.execute("INSERT INTO commit_log VALUES (?, ?, ?, ?, ?, ?)", values)
+            store.log_commit(self.db, store.as_digest(before + self._delta))
             storage.reached("transaction written")
             self.db.execute("COMMIT")
         except sqlite3.OperationalError as error:

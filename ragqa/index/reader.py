@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -14,13 +13,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ragqa import words
 from ragqa.errors import IndexCorruptError, UsageError
-from ragqa.index import database, seal, search, store
+from ragqa.index import database, lexical, seal, search, store
 from ragqa.index.identity import refuse_drift, refuse_other
 from ragqa.records import Chunk, Document, Hit
 
 Vectors = NDArray[np.float32]
-_WORD = re.compile(r"\w+")
 _ATTEMPTS = 5
 
 
@@ -33,21 +32,15 @@ class Catalogue:
 
     version: tuple[Any, ...]
     space: search.Space
+    lexicon: lexical.Lexicon
     rows: NDArray[np.int64]
     positions: NDArray[np.int64]
     filtered: bool
 
     @cached_property
-    def alive(self) -> NDArray[np.bool_]:
+    def allowed(self) -> NDArray[np.bool_]:
         """Return bool[n]: which vectors belong to a chunk that may be found."""
-        mask = np.zeros(len(self.space), dtype=np.bool_)
-        mask[self.positions] = True
-        return mask
-
-    @cached_property
-    def allowed(self) -> frozenset[int]:
-        """Return the rows of the chunks that may be found."""
-        return frozenset(self.rows.tolist())
+        return mask(len(self.space), self.positions)
 
     def chunks_at(self, position: int) -> list[int]:
         """Return the rows of the chunks with this vector: equal texts share one."""
@@ -112,29 +105,20 @@ class IndexReader:
 
     def dense(self, vector: Vectors, k: int) -> list[tuple[str, float]]:
         """Return `(chunk id, inner product)` of the k best chunks, best first; ties by chunk id. A filter is exact."""
-        catalogue, found = self.catalogue, []
-        for position, score in catalogue.space.nearest(vector, k, catalogue.alive, exact=catalogue.filtered):
-            found += [(self._chunk_id(row), score) for row in catalogue.chunks_at(position)]
-        return sorted(found, key=lambda pair: (-pair[1], pair[0]))[:k]
+        catalogue = self.catalogue
+        return self._chunks_at(catalogue.space.nearest(vector, k, catalogue.allowed, exact=catalogue.filtered), k)
 
     def lexical(self, question: str, k: int) -> list[tuple[str, float]]:
-        """Return `(chunk id, BM25)` of the k best chunks, best first; every word of the question is an optional term."""
-        words = dict.fromkeys(word.lower() for word in _WORD.findall(question))
-        if not words or not len(self):
-            return []
-        cursor = self._db.execute(
-            "SELECT c.row, c.id, -bm25(fulltext) AS score FROM fulltext JOIN chunk c ON c.row = fulltext.rowid "
-            "WHERE fulltext MATCH ? ORDER BY score DESC, c.id LIMIT ?",
-            (" OR ".join(f'"{word}"' for word in words), -1 if self.catalogue.filtered else k),
-        )
-        filtered, allowed = self.catalogue.filtered, self.catalogue.allowed
-        found: list[tuple[str, float]] = []
-        for row, chunk_id, score in cursor:
-            if not filtered or row in allowed:
-                found.append((chunk_id, score))
-                if len(found) == k:
-                    break
-        return found
+        """Return `(chunk id, BM25)` of the k best chunks, best first; ties by chunk id. Every content word is optional."""
+        query = dict.fromkeys(map(words.term, words.content_words(question)), 1.0)
+        catalogue = self.catalogue
+        return self._chunks_at(catalogue.lexicon.search(self._db, query, k, catalogue.allowed), k)
+
+    def _chunks_at(self, found: Sequence[tuple[int, float]], k: int) -> list[tuple[str, float]]:
+        scored = [
+            (self._chunk_id(row), score) for position, score in found for row in self.catalogue.chunks_at(position)
+        ]
+        return sorted(scored, key=lambda pair: (-pair[1], pair[0]))[:k]
 
     def hits(self, ranked: Sequence[tuple[str, float, dict[str, float]]]) -> list[Hit]:
         """Return the hits of `(chunk id, score, scores)`, in the order given."""
@@ -233,18 +217,24 @@ class IndexReader:
         version = (self.generation, *digest, json.dumps(where, sort_keys=True))
         if old is not None and old.version == version:
             return old
-        segments = store.segments(self._db)
-        base = segments[0][0] if segments else 0
-        pairs = np.array(self._vectors_of_chunks(where), dtype=np.int64).reshape(-1, 2)
-        return Catalogue(version, open_space(self._db, self.path), pairs[:, 1], pairs[:, 0] - base, bool(where))
+        space = open_space(self._db, self.path)
+        first_row = next((first for first, _, _ in store.segments(self._db)), 0)
+        pairs = np.array(
+            self._db.execute("SELECT vector, row FROM chunk ORDER BY vector, row").fetchall(), dtype=np.int64
+        )
+        positions, rows = pairs.reshape(-1, 2).T
+        positions = positions - first_row
+        lexicon = lexical.Lexicon.load(self._db, first_row, mask(len(space), positions))
+        if where:
+            kept = np.isin(rows, self._matching_chunks(where))
+            positions, rows = positions[kept], rows[kept]
+        return Catalogue(version, space, lexicon, rows, positions, bool(where))
 
-    def _vectors_of_chunks(self, where: Mapping[str, Any]) -> list[tuple[int, int]]:
-        """Return (row of the vector, row of the chunk) of every chunk that may be found, in order of the vectors."""
-        if not where:
-            return self._db.execute("SELECT vector, row FROM chunk ORDER BY vector, row").fetchall()
+    def _matching_chunks(self, where: Mapping[str, Any]) -> list[int]:
         kept = self._matching_documents(where)
-        rows = self._db.execute("SELECT vector, row, document_id FROM chunk ORDER BY vector, row")
-        return [(vector, row) for vector, row, document_id in rows if document_id in kept]
+        return [
+            row for row, document_id in self._db.execute("SELECT row, document_id FROM chunk") if document_id in kept
+        ]
 
     def _matching_documents(self, where: Mapping[str, Any]) -> set[str]:
         kept = set()
@@ -254,6 +244,13 @@ class IndexReader:
             if all(_matches(values.get(key), wanted) for key, wanted in where.items()):
                 kept.add(document_id)
         return kept
+
+
+def mask(n: int, positions: NDArray[np.int64]) -> NDArray[np.bool_]:
+    """Return bool[n], true at the positions."""
+    chosen = np.zeros(n, dtype=np.bool_)
+    chosen[positions] = True
+    return chosen
 
 
 def open_space(db: database.Database, path: Path) -> search.Space:

@@ -20,7 +20,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ragqa.errors import IndexCorruptError
-from ragqa.index import storage, store
+from ragqa.index import lexical, storage, store
 from ragqa.index.database import DATABASE, Database, as_ours
 
 FILE = store.SEAL
@@ -108,9 +108,7 @@ def rows_problem(db: Database) -> str | None:
         *counts, digest = db.execute(last).fetchone()
         if store.digest(db) != digest:
             return "its rows are not those that were committed (digest)"
-        actual = [
-            db.execute(f"SELECT count(*) FROM {table}").fetchone()[0] for table in ("document", "chunk", "vector")
-        ]
+        actual = [store.count(db, table) for table in ("document", "chunk", "vector")]
         return None if actual == counts else f"it has {actual} documents, chunks and vectors instead of {counts}"
     except (sqlite3.DatabaseError, ValueError, TypeError) as error:
         return f"its rows cannot be read ({_damage(error, db)})"
@@ -126,16 +124,11 @@ def structure_problems(db: Database) -> list[str]:
 
 
 def fulltext_problems(db: Database) -> list[str]:
-    """Return what is wrong with the full text, checked in a copy in memory: the check needs write access."""
-    copy = sqlite3.connect(":memory:")
+    """Return what is wrong with the full text, against the texts of the chunks."""
     try:
-        db.backup(copy)
-        copy.execute("INSERT INTO fulltext (fulltext, rank) VALUES ('integrity-check', 1)")
+        return lexical.problems(db)
     except sqlite3.DatabaseError as error:
         return [f"full text: {_damage(error, db)}"]
-    finally:
-        copy.close()
-    return []
 
 
 def _damage(error: Exception, db: Database) -> Exception:

@@ -9,12 +9,23 @@ import os
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from ragqa.errors import IndexCorruptError, LockedError, NothingUsableError, ResourceError
-from ragqa.index import storage
-from ragqa.index.database import APPLICATION_ID, DATABASE, FORMAT_VERSION, Database, as_ours, connect, guarded
+from ragqa.index import lexical, storage
+from ragqa.index.database import (
+    APPLICATION_ID,
+    DATABASE,
+    FORMAT_VERSION,
+    UPGRADABLE,
+    Database,
+    as_ours,
+    connect,
+    guarded,
+    is_old,
+)
 from ragqa.records import Chunk
 
 SEAL = "SEAL"
@@ -38,8 +49,6 @@ CREATE TABLE segment (first_row INTEGER PRIMARY KEY, n INTEGER NOT NULL, sha256 
 CREATE TABLE canary (number INTEGER PRIMARY KEY, vector TEXT NOT NULL) STRICT;
 CREATE TABLE ann (kind TEXT NOT NULL, sha256 TEXT NOT NULL, n INTEGER NOT NULL, effort INTEGER NOT NULL,
     recall REAL NOT NULL) STRICT;
-CREATE VIRTUAL TABLE fulltext USING fts5 (context, text, content='chunk', content_rowid='row',
-    tokenize="porter unicode61 remove_diacritics 2");
 """
 
 TRUTH = ("meta", "document", "source", "chunk", "vector", "segment", "canary")
@@ -49,13 +58,16 @@ TRUTH = ("meta", "document", "source", "chunk", "vector", "segment", "canary")
 def create(path: Path) -> Database:
     """Open the database of the index folder `path` for writing, making it where there is none.
 
-    It appears whole under its name: a crash leaves all of the schema or no database.
+    It appears whole under its name: a crash leaves all of the schema or no database. One of the format before is made
+    anew from its rows.
 
     :raises IndexCorruptError: it is not one of ours, is damaged, or is of another format; it is not touched.
     """
     if not _is_there(path):
         with _new(path):
             pass
+    elif is_old(path):
+        salvage(path)
     connection = connect(path, "rw")
     with guarded(connection):
         connection.execute("PRAGMA synchronous = FULL")
@@ -72,7 +84,7 @@ def salvage(path: Path) -> None:
     :raises IndexCorruptError: those rows are not all there; nothing was changed.
     """
     file = path / DATABASE
-    with closing(connect(path, "rw")) as old, guarded(old):
+    with closing(connect(path, "rw", UPGRADABLE)) as old, guarded(old):
         busy, *_ = old.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
         if busy:  # a commit may stand in the log alone, and the log is about to go
             raise LockedError(f"{path} cannot be repaired while it is read: try again when its readers have ended")
@@ -84,8 +96,8 @@ def salvage(path: Path) -> None:
                 fresh.execute(f"INSERT INTO main.{table} SELECT * FROM old.{table} NOT INDEXED WHERE true")
             committed = fresh.execute("SELECT digest FROM commit_log ORDER BY generation DESC LIMIT 1").fetchone()
             whole = committed is not None and committed[0] == digest(fresh)
-            fresh.execute("INSERT INTO fulltext (fulltext) VALUES ('rebuild')")
             fresh.execute("DETACH old")
+            lexical.rebuild(fresh)
         except sqlite3.DatabaseError as error:
             ours = as_ours(error, path)
             if not isinstance(ours, IndexCorruptError):
@@ -93,6 +105,27 @@ def salvage(path: Path) -> None:
             raise IndexCorruptError(f"{file} cannot be repaired ({error}): run `ragqa index FILE --rebuild`") from error
         if not whole:
             raise IndexCorruptError(f"{file} cannot be repaired (rows are lost): run `ragqa index FILE --rebuild`")
+        _drop_dead_vectors(fresh)
+
+
+def _drop_dead_vectors(connection: sqlite3.Connection) -> None:
+    """Forget vectors of no chunk: their postings cannot be derived any more, so that a text that comes back is new."""
+    statement = "DELETE FROM vector WHERE row NOT IN (SELECT vector FROM chunk)"
+    if connection.execute(statement).rowcount:
+        log_commit(connection, digest(connection))
+
+
+def log_commit(connection: sqlite3.Connection, digest: str) -> None:
+    """Name what the tables hold now as the next generation."""
+    counts = [count(connection, table) for table in ("document", "chunk", "vector")]
+    created = datetime.now(UTC).isoformat(timespec="seconds")
+    values = (generation(connection) + 1, created, *counts, digest)
+    connection.execute("INSERT INTO commit_log VALUES (?, ?, ?, ?, ?, ?)", values)
+
+
+def count(connection: sqlite3.Connection, table: str) -> int:
+    """Return the number of rows of a table."""
+    return int(connection.execute(f"SELECT count(*) FROM {table}").fetchone()[0])
 
 
 def _is_there(path: Path) -> bool:
@@ -113,7 +146,7 @@ def _new(path: Path) -> Iterator[sqlite3.Connection]:
         with closing(sqlite3.connect(scratch, isolation_level=None, uri=True)) as connection:
             connection.execute("PRAGMA journal_mode = MEMORY")
             connection.execute("PRAGMA synchronous = OFF")  # it is synced as a whole before it is named
-            connection.executescript(SCHEMA)
+            connection.executescript(SCHEMA + lexical.SCHEMA)
             yield connection
             connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
             connection.execute(f"PRAGMA user_version = {FORMAT_VERSION}")

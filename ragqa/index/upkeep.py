@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ragqa.errors import ResourceError
-from ragqa.index import search, storage, store
+from ragqa.index import lexical, search, storage, store
 from ragqa.index.publication import Publisher
 from ragqa.index.reader import open_space
 
@@ -100,7 +100,7 @@ def rebuild_structure(publisher: Publisher, kind: str) -> None:
 
 
 def reclaim(publisher: Publisher) -> int:
-    """Drop dead vectors, rebuild the full text, and rewrite the database without free pages or old bytes.
+    """Drop dead vectors with their postings, and rewrite the database without free pages or old bytes.
 
     :return: how many vectors were dropped.
     """
@@ -117,7 +117,6 @@ def rewrite(publisher: Publisher) -> None:
     :raises ResourceError: the disk is full.
     """
     with publisher.publication():
-        publisher.db.execute("INSERT INTO fulltext (fulltext) VALUES ('rebuild')")
         publisher.db.execute("REINDEX")
     publisher.need_space(2 * publisher.db.size())
     try:
@@ -157,7 +156,7 @@ def _move(publisher: Publisher, rows: Sequence[int], fresh: Mapping[int, Vectors
     publisher.need_space(len(rows) * publisher.dim * 4)
     segments = store.segments(publisher.db)
     first = store.next_row(publisher.db)
-    if len(rows) < publisher.count("vector"):  # else every vector keeps its position, and the structure its sense
+    if len(rows) < sum(n for _, n, _ in segments):  # else every vector keeps its position, and the structure its sense
         publisher.db.execute("DELETE FROM ann")
     name = (
         storage.write_hashed(publisher.folder, ".f32", _blocks(publisher, segments, rows, fresh or {}))
@@ -170,6 +169,7 @@ def _move(publisher: Publisher, rows: Sequence[int], fresh: Mapping[int, Vectors
     for table, column in (("vector", "row"), ("chunk", "vector")):
         publisher.db.execute(f"UPDATE {table} SET {column} = (SELECT new FROM moved WHERE old = {column})")
     publisher.db.execute("DROP TABLE moved")
+    lexical.move(publisher.db, np.array(rows, dtype=np.int64), first)
     publisher.db.execute("DELETE FROM segment WHERE true")
     if name is not None:
         publisher.db.execute("INSERT INTO segment VALUES (?, ?, ?)", (first, len(rows), name))

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ragqa.errors import ModelError, ResourceError, UsageError
-from ragqa.index import search, storage, store, upkeep
+from ragqa.index import lexical, search, storage, store, upkeep
 from ragqa.index.identity import CANARIES, refuse_drift
 from ragqa.index.publication import Publisher
 from ragqa.index.reader import canaries
@@ -155,9 +155,8 @@ class IndexWriter(Publisher):
         return erased
 
     def _forget_all(self) -> None:
-        for table in (*store.TRUTH, "ann"):
+        for table in (*store.TRUTH, "ann", "lexicon", "posting"):
             self.db.execute(f"DELETE FROM {table} WHERE true")
-        self.db.execute("INSERT INTO fulltext (fulltext) VALUES ('delete-all')")
         self._set_meta("identity", self.identity)
         self._set_meta("recorded", self._recorded)
 
@@ -178,6 +177,7 @@ class IndexWriter(Publisher):
         keys = ((first + i, store.vector_key(text)) for i, text in enumerate(vectors))
         self.db.executemany("INSERT INTO vector VALUES (?, ?)", keys)
         self.db.execute("INSERT INTO segment VALUES (?, ?, ?)", (first, len(rows), name))
+        lexical.add(self.db, first, list(vectors))
 
     def _add(self, entry: Entry) -> None:
         self._remove(entry.document.id)
@@ -185,19 +185,9 @@ class IndexWriter(Publisher):
         for chunk in entry.chunks:
             vector = store.find_vector(self.db, chunk)
             values = (chunk.id, chunk.document_id, chunk.start, chunk.end, chunk.page, chunk.context, chunk.text)
-            row = self.db.execute(
-                "INSERT INTO chunk VALUES (NULL, ?, ?, ?, ?, ?, ?, ?, ?)", (*values, vector)
-            ).lastrowid
-            self.db.execute(
-                "INSERT INTO fulltext (rowid, context, text) VALUES (?, ?, ?)", (row, chunk.context, chunk.text)
-            )
+            self.db.execute("INSERT INTO chunk VALUES (NULL, ?, ?, ?, ?, ?, ?, ?, ?)", (*values, vector))
 
     def _remove(self, document_id: str) -> None:
-        self.db.execute(
-            "INSERT INTO fulltext (fulltext, rowid, context, text) "
-            "SELECT 'delete', row, context, text FROM chunk WHERE document_id = ?",
-            (document_id,),
-        )
         self.db.execute("DELETE FROM chunk WHERE document_id = ?", (document_id,))
         self.db.execute("DELETE FROM document WHERE id = ?", (document_id,))
 

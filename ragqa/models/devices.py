@@ -17,8 +17,13 @@ def device() -> str:
     return "cuda" if torch.cuda.is_available() else "cpu"
 
 
-def torch_dtype(name: str) -> torch.dtype:
-    """Return a torch dtype; `auto` is bfloat16 where the processor computes it natively, else float32."""
+def torch_dtype(name: str, *, matrices: bool = False) -> torch.dtype:
+    """Return a torch dtype; `auto` is bfloat16 where that is faster, else float32.
+
+    :param matrices: the work is in products of large matrices, as in embedding, where bfloat16 wins only with tile
+        units (AMX): without them it took twice the time of float32. Else it is in reading weights, as in decoding, and
+        bfloat16 wins by their size wherever the processor has instructions for it.
+    """
     import torch
 
     if name != "auto":
@@ -26,7 +31,8 @@ def torch_dtype(name: str) -> torch.dtype:
     if torch.cuda.is_available():
         native = torch.cuda.is_bf16_supported(including_emulation=False)
     else:
-        native = bool(torch.cpu._is_amx_tile_supported() or torch.cpu._is_avx512_bf16_supported())
+        tiles = torch.cpu._is_amx_tile_supported()
+        native = bool(tiles or (not matrices and torch.cpu._is_avx512_bf16_supported()))
     return torch.bfloat16 if native else torch.float32
 
 

@@ -239,7 +239,7 @@ def at_repair(folder: Path) -> Trial:
     base.run("index")
     wrong = base.check()
     with closing(sqlite3.connect(base.folder / "index" / "ragqa.db")) as db, db:
-        db.execute("DELETE FROM fulltext_data WHERE id = (SELECT max(id) FROM fulltext_data)")
+        db.execute("DELETE FROM posting WHERE term = (SELECT max(term) FROM posting)")
     _, counts = _copy(base, folder / "rehearsal").run("repair")
     assert counts is not None
     points = [(point, n) for point, times in counts.items() for n in range(1, times + 1)]

@@ -1,0 +1,50 @@
+"""Text -> the terms by which it is searched: lower-cased, without accents, stemmed. Knows nothing but strings."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from functools import lru_cache
+
+import Stemmer
+
+_CJK = "\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uac00-\ud7af\uf900-\ufaff"
+WORD = re.compile(rf"[{_CJK}]|[^\W{_CJK}]+")
+"""A run of letters and digits, or one character of a script that is written without spaces."""
+
+_FUNCTION_WORDS = """
+a about after all also am an and any are as at be been before being between both but by can could did do does
+during each for from had has have he her his how i if in into is it its may me might more most must my no not
+of on or other our over shall she should so some such than that the their them then there these they this
+those to under us was we were what when where which who whom whose why will with would you your
+"""
+STOP_WORDS = frozenset(_FUNCTION_WORDS.split())
+"""English function words: they say nothing of what a text is about."""
+
+
+def words(text: str) -> list[str]:
+    """Return the words of a text in order, lower-cased."""
+    return WORD.findall(text.lower())
+
+
+def terms(text: str) -> list[str]:
+    """Return the search terms of a text in order, stop words among them."""
+    return [term(word) for word in words(text)]
+
+
+def content_words(text: str) -> list[str]:
+    """Return the words of a text that are no stop words, in order, repeats included; all of them if nothing else is left."""
+    all_words = words(text)
+    return [word for word in all_words if word not in STOP_WORDS] or all_words
+
+
+@lru_cache(maxsize=1 << 18)
+def term(word: str) -> str:
+    """Return the search term of one lower-cased word: its English stem (Porter 2, http://snowball.tartarus.org)."""
+    if not word.isascii():
+        parts = unicodedata.normalize("NFKD", word)
+        word = "".join(c for c in parts if not unicodedata.combining(c)) or word
+    return str(_stemmer.stemWord(word))
+
+
+_stemmer = Stemmer.Stemmer("english")

@@ -1,0 +1,199 @@
+"""BM25 against a naive loop, whatever the history of the index; postings derived, moved and checked."""
+
+from __future__ import annotations
+
+import math
+import sqlite3
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from ragqa import words
+from ragqa.index import IndexReader, IndexWriter, doctor, lexical
+from ragqa.index.lexical import K1, B, Lexicon
+from tests.torture.world import EMBEDDER, write
+
+WORDS = ("ferry", "ferries", "noon", "the", "wind", "turbine", "harbour", "rope", "tide", "lamp")
+TEXTS = st.lists(st.lists(st.sampled_from(WORDS), max_size=12).map(" ".join), min_size=1, max_size=30)
+QUERY = st.sets(st.sampled_from(WORDS), min_size=1, max_size=6)
+
+
+def naive_bm25(texts: Sequence[str], query: Sequence[str]) -> list[float]:
+    counts = [Counter(words.terms(text)) for text in texts]
+    mean = max(1.0, sum(c.total() for c in counts) / len(counts))
+    scores = []
+    for mine in counts:
+        score = 0.0
+        for term in query:
+            df = sum(term in other for other in counts)
+            idf = math.log(1 + (len(texts) - df + 0.5) / (df + 0.5))
+            score += idf * mine[term] * (K1 + 1) / (mine[term] + K1 * (1 - B + B * mine.total() / mean))
+        scores.append(score)
+    return scores
+
+
+def database(blocks: Sequence[Sequence[str]]) -> sqlite3.Connection:
+    db = sqlite3.connect(":memory:")
+    db.executescript(lexical.SCHEMA)
+    first = 1
+    for texts in blocks:
+        lexical.add(db, first, texts)
+        first += len(texts)
+    return db
+
+
+def load(db: sqlite3.Connection, n: int, living: Sequence[int] | None = None, first_row: int = 1) -> Lexicon:
+    mask = np.ones(n, dtype=np.bool_) if living is None else np.isin(np.arange(n), living)
+    return Lexicon.load(db, first_row, mask)
+
+
+def check(found: list[tuple[int, float]], wanted: dict[int, float], k: int) -> None:
+    """The best k scores, best first, each belonging to its position."""
+    assert [score for _, score in found] == pytest.approx(sorted(wanted.values(), reverse=True)[:k], rel=1e-4)
+    for position, score in found:
+        assert score == pytest.approx(wanted[position], rel=1e-4)
+
+
+@given(texts=TEXTS, query=QUERY, k=st.integers(1, 8), cut=st.integers(0, 30))
+@settings(deadline=None)
+def test_scores_are_those_of_a_naive_loop_however_the_texts_came(
+    texts: list[str], query: set[str], k: int, cut: int
+) -> None:
+    terms = sorted({words.term(word) for word in query})
+    naive = naive_bm25(texts, terms)
+    wanted = {i: score for i, score in enumerate(naive) if score > 0}
+    lexicon_db = database([texts[:cut], texts[cut:]] if 0 < cut < len(texts) else [texts])
+    found = load(lexicon_db, len(texts)).search(
+        lexicon_db, dict.fromkeys(terms, 1.0), k, np.ones(len(texts), dtype=np.bool_)
+    )
+    check(found, wanted, k)
+
+
+@given(texts=TEXTS, query=QUERY, dead=st.sets(st.integers(0, 29)), allowed=st.sets(st.integers(0, 29)))
+@settings(deadline=None)
+def test_the_dead_count_in_no_statistic_and_a_filter_hides_without_changing_scores(
+    texts: list[str], query: set[str], dead: set[int], allowed: set[int]
+) -> None:
+    living = [i for i in range(len(texts)) if i not in dead]
+    if not living:
+        return
+    terms = sorted({words.term(word) for word in query})
+    naive = dict(zip(living, naive_bm25([texts[i] for i in living], terms), strict=True))
+    wanted = {i: score for i, score in naive.items() if score > 0 and i in allowed}
+    db = database([texts])
+    seen = np.isin(np.arange(len(texts)), [i for i in living if i in allowed])
+    check(load(db, len(texts), living).search(db, dict.fromkeys(terms, 1.0), 5, seen), wanted, 5)
+
+
+@given(texts=TEXTS, cut=st.integers(1, 29), kept=st.sets(st.integers(0, 29)))
+@settings(deadline=None)
+def test_moved_postings_equal_those_of_the_texts_that_are_kept(texts: list[str], cut: int, kept: set[int]) -> None:
+    rows = sorted(i for i in kept if i < len(texts))
+    moved = database([texts[:cut], texts[cut:]] if cut < len(texts) else [texts])
+    lexical.move(moved, np.array(rows, dtype=np.int64) + 1, 101)
+    fresh = sqlite3.connect(":memory:")
+    fresh.executescript(lexical.SCHEMA)
+    lexical.add(fresh, 101, [texts[i] for i in rows])
+    for table in ("lexicon", "posting"):
+        statement = f"SELECT * FROM {table} ORDER BY 1, 2"
+        assert moved.execute(statement).fetchall() == fresh.execute(statement).fetchall()
+
+
+def test_pruning_changes_no_answer_among_many_texts() -> None:
+    random = np.random.default_rng(0)
+    vocabulary = [f"w{i}" for i in range(300)]
+    weights = 1 / np.arange(1, 301)
+    texts = [" ".join(random.choice(vocabulary, 30, p=weights / weights.sum())) for _ in range(3000)]
+    db = database([texts[:1000], texts[1000:]])
+    lexicon, everything = load(db, 3000), np.ones(3000, dtype=np.bool_)
+    for query in (["w0", "w1", "w250"], ["w2", "w40", "w199", "w298"], ["w0"], ["w299", "w0", "w1", "w2", "w3"]):
+        terms = [words.term(word) for word in query]
+        wanted = {i: score for i, score in enumerate(naive_bm25(texts, terms)) if score > 0}
+        check(lexicon.search(db, dict.fromkeys(terms, 1.0), 10, everything), wanted, 10)
+
+
+def test_more_than_255_of_a_term_count_as_255() -> None:
+    texts = ["ferry " * 1000, "ferry noon"]
+    db = database([texts])
+    ((first, score), _) = load(db, 2).search(db, {"ferri": 1.0}, 2, np.ones(2, dtype=np.bool_))
+    assert first in (0, 1) and score > 0
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    write(tmp_path, {"a.txt": "The ferry leaves at noon.\nIt comes back at four.", "b.txt": "The turbine turns."})
+    return tmp_path
+
+
+def best(path: Path, question: str) -> list[tuple[str, float]]:
+    with IndexReader(path, EMBEDDER.identity) as reader:
+        ranked: list[tuple[str, float, dict[str, float]]] = [
+            (chunk_id, score, {}) for chunk_id, score in reader.lexical(question, 5)
+        ]
+        return [(hit.chunk.text, round(hit.score, 5)) for hit in reader.hits(ranked)]
+
+
+def test_an_index_built_in_steps_answers_like_one_built_at_once(
+    path: Path, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    write(path, {"c.txt": "A ferry and a rope."})
+    write(path, {}, ["b.txt"])
+    fresh = tmp_path_factory.mktemp("fresh")
+    write(fresh, {"a.txt": "The ferry leaves at noon.\nIt comes back at four.", "c.txt": "A ferry and a rope."})
+    for question in ("ferry", "ferry rope noon", "turbine"):
+        assert best(path, question) == best(fresh, question)
+
+
+def test_a_text_that_comes_back_after_a_repair_is_found_again(path: Path) -> None:
+    write(path, {}, ["b.txt"])
+    with sqlite3.connect(path / "ragqa.db") as db:
+        db.execute("DELETE FROM posting WHERE term = 'ferri'")
+    db.close()
+    found = doctor.check(path)
+    assert found.repairable and any("full text" in fault.what for fault in found.faults)
+    doctor.repair(path, found, lambda recorded: EMBEDDER)
+    assert doctor.check(path).faults == ()
+    write(path, {"b.txt": "The turbine turns."})
+    assert [text for text, _ in best(path, "turbine")] == ["The turbine turns."]
+    assert [text for text, _ in best(path, "ferry")] == ["The ferry leaves at noon."]
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        "DELETE FROM posting WHERE term = 'noon'",
+        "UPDATE posting SET texts = x'0000000002' WHERE term = 'noon'",
+        "UPDATE posting SET texts = x'00000000' WHERE term = 'noon'",
+        "INSERT INTO posting VALUES ((SELECT min(first_row) FROM lexicon), 'zebra', x'0000000001')",
+        "UPDATE lexicon SET lengths = zeroblob(length(lengths))",
+        "DELETE FROM lexicon",
+    ],
+)
+def test_every_damage_to_what_is_derived_is_seen_and_mended(path: Path, damage: str) -> None:
+    before = best(path, "ferry noon")
+    with sqlite3.connect(path / "ragqa.db") as db:
+        db.execute(damage)
+    db.close()
+    found = doctor.check(path)
+    assert found.repairable and any("full text" in fault.what for fault in found.faults)
+    doctor.repair(path, found, lambda recorded: EMBEDDER)
+    assert best(path, "ferry noon") == before
+
+
+def test_what_was_purged_stands_in_no_posting(path: Path) -> None:
+    with IndexWriter(path, EMBEDDER.identity) as writer:
+        writer.purge(["b.txt"])
+        terms = {term for (term,) in writer.db.execute("SELECT term FROM posting")}
+    assert "ferri" in terms and "turbin" not in terms
+
+
+def test_terms_are_stems_without_accents_and_characters_of_scripts_without_spaces() -> None:
+    assert words.terms("Café ferries, RUNNING") == ["cafe", "ferri", "run"]
+    assert words.terms("渡し船は") == ["渡", "し", "船", "は"]
+    assert words.content_words("Who runs the ferry?") == ["runs", "ferry"]
+    assert words.content_words("Who is it?") == ["who", "is", "it"]
