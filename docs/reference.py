@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import typing
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,7 @@ from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 
 from ragqa.cli import ragqa
-from ragqa.config.specs import KINDS, OPTIONAL, Spec, kind_of
+from ragqa.config.specs import KINDS, OPTIONAL, Spec, inner_specs, kind_of
 
 DOCS = Path(__file__).parent
 NOTE = "<!-- Made by docs/reference.py; do not edit. -->\n\n"
@@ -33,13 +34,20 @@ def pipeline() -> str:
     for section, kinds in KINDS.items():
         parts.append(f"\n## {section}\n{' (optional)' if section in OPTIONAL else ''}")
         parts += [_kind(spec) for spec in kinds]
+        parts += [_kind(inner, f"{section}.{field}: ") for field, inner in _inner(kinds)]
     return "".join(parts).rstrip() + "\n"
 
 
-def _kind(spec: type[Spec]) -> str:
+def _inner(kinds: Sequence[type[Spec]]) -> dict[tuple[str, type[Spec]], None]:
+    """Return the mappings that stand under a key of a section, each once."""
+    fields = [(name, spec) for spec in kinds for name in spec.model_fields]
+    return dict.fromkeys((name, inner) for name, spec in fields for inner in inner_specs(spec, name))
+
+
+def _kind(spec: type[Spec], where: str = "") -> str:
     rows = "".join(_row(name, field) for name, field in spec.model_fields.items() if name != "kind")
     table = f"\n| key | value | default | |\n|---|---|---|---|\n{rows}" if rows else ""
-    return f"\n### `kind: {kind_of(spec)}`\n\n{(spec.__doc__ or '').strip()}\n{table}"
+    return f"\n### `{where}kind: {kind_of(spec)}`\n\n{(spec.__doc__ or '').strip()}\n{table}"
 
 
 def _row(name: str, field: FieldInfo) -> str:
@@ -76,7 +84,7 @@ def _name(kind: Any) -> str:
         return "mapping"
     if arguments:
         return " or ".join(dict.fromkeys(_name(each) for each in arguments))
-    return _NAMES[kind]
+    return _NAMES.get(kind, "mapping")
 
 
 def cli() -> str:

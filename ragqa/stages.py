@@ -116,8 +116,24 @@ class Searcher(Protocol):
         """Return up to k `(chunk id, BM25)`, best first; higher is better; ties by chunk id."""
         ...
 
+    def lexical_scores(self, question: str, chunk_ids: Sequence[str]) -> list[float]:
+        """Return the BM25 of each chunk, 0 where it shares no term with the question."""
+        ...
+
+    def vectors(self, chunk_ids: Sequence[str]) -> Vectors:
+        """Return the vectors of chunks, float32[len(chunk_ids), dim]."""
+        ...
+
     def hits(self, ranked: Sequence[tuple[str, float, dict[str, float]]]) -> list[Hit]:
         """Return the hits of `(chunk id, score, scores)`, in the order given."""
+        ...
+
+    def chunks(self, document_id: str) -> list[Chunk]:
+        """Return the chunks of a document in order."""
+        ...
+
+    def span(self, hit: Hit, start: int, end: int) -> Hit:
+        """Return a hit with another span of its document as its text; its scores stay."""
         ...
 
 
@@ -126,6 +142,23 @@ class Retriever(Protocol):
 
     def retrieve(self, question: str, searcher: Searcher, k: int | None = None) -> list[Hit]:
         """Return the best `k` hits, best first; as many as the stage is set to where `k` is None."""
+        ...
+
+
+class Scorer(Protocol):
+    """Reads a question and passages together, more closely than an index can: what a reranker orders hits by."""
+
+    def scores(self, question: str, passages: Sequence[str]) -> list[float]:
+        """Return one score for each passage, in their order; higher is better, on any scale; `[]` for none."""
+        ...
+
+
+@runtime_checkable
+class LikelihoodModel(Protocol):
+    """Says how likely a text is after another."""
+
+    def log_likelihoods(self, pairs: Sequence[tuple[str, str]]) -> list[float]:
+        """Return for each pair the mean natural log-probability of the second text's tokens after the first."""
         ...
 
 

@@ -210,12 +210,12 @@ def test_a_metadata_filter_never_returns_fewer_hits_than_exist(tmp_path: Path, h
     assert best(tmp_path, "ferry", how, where={"year": "2023"}) == []
 
 
-def test_neighbours_widen_a_hit_within_its_document(path: Path) -> None:
+def test_a_hit_takes_another_span_of_its_document(path: Path) -> None:
     write(path, entry("one\ntwo\nthree\nfour", source="n.txt"))
     with IndexReader(path, {}) as reader:
-        hit = reader.hits([(reader.lexical("two", 1)[0][0], 1.0, {})])[0]
-        assert reader.neighbours(hit, 1).chunk.text == "one\ntwo\nthree"
-        assert reader.neighbours(hit, 9).chunk.text == "one\ntwo\nthree\nfour"
+        hit = reader.hits([(reader.lexical("two", 1)[0][0], 1.0, {"lexical": 2.0})])[0]
+        wide = reader.span(hit, 0, 13)
+        assert (wide.chunk.text, wide.chunk.id, wide.scores) == ("one\ntwo\nthree", hit.chunk.id, hit.scores)
 
 
 def test_the_document_comes_back_as_it_went_in(path: Path) -> None:

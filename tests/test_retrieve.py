@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from numpy.typing import NDArray
 
 from ragqa.config.specs import DenseRetrieve, HybridRetrieve, LexicalRetrieve
 from ragqa.errors import UsageError
-from ragqa.records import Hit
-from ragqa.retrieve import MAX_QUESTION_CHARS, FusionRetriever, convex, reciprocal_rank
+from ragqa.records import Chunk, Hit
+from ragqa.retrieve import MAX_QUESTION_CHARS
+from ragqa.retrieve.fusion import convex, mean, reciprocal_rank
+from ragqa.retrieve.retriever import FusionRetriever
 from tests.fakes import WordEmbedder, hit
 
 
@@ -31,6 +36,19 @@ class FixedSearcher:
     def lexical(self, question: str, k: int) -> list[tuple[str, float]]:
         return list(self._lexical.items())[:k]
 
+    def lexical_scores(self, question: str, chunk_ids: Sequence[str]) -> list[float]:
+        return [self._lexical.get(chunk_id, 0.0) for chunk_id in chunk_ids]
+
+    def vectors(self, chunk_ids: Sequence[str]) -> NDArray[np.float32]:
+        """Vectors whose inner product with any of these embedder's vectors is 0."""
+        return np.zeros((len(chunk_ids), WordEmbedder().dim), dtype=np.float32)
+
+    def chunks(self, document_id: str) -> list[Chunk]:
+        raise NotImplementedError
+
+    def span(self, hit: Hit, start: int, end: int) -> Hit:
+        raise NotImplementedError
+
     def hits(self, ranked: Any) -> list[Hit]:
         return [hit(name, self._documents.get(name, name), score=score, **scores) for name, score, scores in ranked]
 
@@ -49,11 +67,16 @@ def test_dense_and_lexical_rank_by_their_own_scores() -> None:
     assert ranked(DenseRetrieve(kind="dense", top_k=2), k=3) == ["1", "2", "3"]
 
 
-def test_convex_fusion_scales_each_list_and_counts_a_missing_score_as_zero() -> None:
-    fused = convex({"1": 0.9, "2": 0.5, "3": 0.1}, {"3": 12.0, "4": 4.0, "1": 2.0}, 0.75)
-    assert fused == pytest.approx({"1": 0.75, "2": 0.375, "3": 0.25, "4": 0.25 * 0.2})
+def test_convex_fusion_divides_by_the_best_and_counts_a_missing_score_as_zero() -> None:
+    fused = convex({"1": 0.8, "2": 0.4, "3": -0.1}, {"3": 12.0, "4": 3.0}, 0.75)
+    assert fused == pytest.approx({"1": 0.75, "2": 0.375, "3": 0.25, "4": 0.25 * 0.25})
     assert convex({}, {}, 0.5) == {}
     assert convex({"7": 0.3}, {}, 0.5) == {"7": 0.5}
+    assert convex({"7": -0.3}, {}, 0.5) == {"7": 0.0}
+
+
+def test_the_mean_of_rankings_counts_a_missing_score_as_zero() -> None:
+    assert mean([{"1": 1.0, "2": 0.5}, {"2": 0.5}]) == {"1": 0.5, "2": 0.5}
 
 
 def test_reciprocal_ranks_add_up() -> None:
@@ -67,7 +90,8 @@ def test_hybrid_follows_the_weight_and_says_what_each_retriever_gave(weight: flo
     assert [h.score for h in hits] == sorted((h.score for h in hits), reverse=True)
     scores = {h.chunk.text: h.scores for h in hits}
     assert scores["1"] == {"dense": 0.9, "lexical": 2.0}
-    assert scores["4"] == {"lexical": 4.0}
+    assert scores["4"] == {"dense": 0.0, "lexical": 4.0}
+    assert scores["2"] == {"dense": 0.5}
 
 
 def test_equal_scores_are_ordered_by_chunk_id_in_every_run() -> None:

@@ -148,8 +148,10 @@ def _absolute_paths(data: dict[str, Any], base: Path) -> None:
                 block[key] = specs.resolve_path(base, value)
             elif isinstance(value, list):
                 block[key] = [specs.resolve_path(base, v) if isinstance(v, str) and v else v for v in value]
-    for section, key in (("prompt", "template"), ("embed", "model"), ("generate", "model")):
-        block = data.get(section)
+    blocks = [(data.get(section), key) for section, key in specs.NAME_OR_PATH_KEYS]
+    retrieve = data.get("retrieve")
+    blocks.append((retrieve.get("rerank") if isinstance(retrieve, dict) else None, "model"))
+    for block, key in blocks:
         value = block.get(key) if isinstance(block, dict) else None
         local = isinstance(value, str) and (value.startswith((".", "~", "/")) or (key == "template" and "/" in value))
         if isinstance(block, dict) and isinstance(value, str) and local:
@@ -197,13 +199,18 @@ def _section(source: Source, name: str, kinds: Sequence[type[Spec]]) -> Spec | N
 
 def _translate(source: Source, section: str, spec: type[Spec], detail: Any) -> Problem:
     """Turn pydantic's finding into a sentence with the position of the key in the file."""
+    spec, loc = _innermost(spec, [part for part in detail["loc"] if not _is_union_tag(part)])
     fields = list(spec.model_fields)
-    loc = tuple(part for part in detail["loc"] if not _is_union_tag(part))
     key: Key = (section, *loc)
     found = detail["input"]
     match detail["type"]:
         case "extra_forbidden":
             message = f"unknown key in {section} (kind {specs.kind_of(spec)}); {did_you_mean(str(loc[-1]), fields)}"
+        case "union_tag_invalid" | "union_tag_not_found":
+            tags = [tag.strip(" '") for tag in detail["ctx"].get("expected_tags", "").split(",") if tag]
+            found = detail["ctx"].get("tag")
+            valid = did_you_mean(str(found), tags) if tags else "write `{kind: NAME, ...}`"
+            message = f"{'missing kind' if found is None else f'unknown kind {found!r}'}; {valid}"
         case "missing":
             message = f"missing in {section} (kind {specs.kind_of(spec)})"
         case "value_error":
@@ -212,6 +219,16 @@ def _translate(source: Source, section: str, spec: type[Spec], detail: Any) -> P
             reason = detail["msg"].removeprefix("Input should be ")
             message = f"must be {reason}, got {found!r}{_scalar_hint(found)}"
     return source.problem(key, message)
+
+
+def _innermost(spec: type[Spec], loc: list[Any]) -> tuple[type[Spec], tuple[Any, ...]]:
+    """Return the spec that a location lies in, and the location as the file writes it: without the kinds of inner specs."""
+    if len(loc) > 1 and loc[0] in spec.model_fields:
+        for inner in specs.inner_specs(spec, str(loc[0])):
+            if specs.kind_of(inner) == loc[1]:
+                found, rest = _innermost(inner, loc[2:])
+                return found, (loc[0], *rest)
+    return spec, tuple(loc)
 
 
 def _is_union_tag(part: Any) -> bool:

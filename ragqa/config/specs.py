@@ -7,7 +7,7 @@ are the text of the reference page and of the JSON Schema.
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, get_args
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
@@ -118,6 +118,48 @@ class FaissIndex(Spec):
     )
 
 
+class MultiQueryRewrite(Spec):
+    """Ask in other words too, written by the generator, and average the scores."""
+
+    kind: Literal["multi_query"]
+    n: int = Field(3, ge=1, le=10, description="How many paraphrases are written.")
+
+
+class HydeRewrite(Spec):
+    """Look for passages near one that the generator imagines as an answer (HyDE)."""
+
+    kind: Literal["hyde"]
+
+
+class _Rerank(Spec):
+    depth: int = Field(50, ge=1, le=1000, description="How many of the best chunks are read again.")
+    weight: float = Field(
+        0.5, gt=0, le=1, description="Share of the reranker's score; the rest is the first ranking's."
+    )
+
+
+class CrossEncoderRerank(_Rerank):
+    """A sequence classifier that reads question and passage together."""
+
+    kind: Literal["cross_encoder"]
+    model: Name = Field(description="Folder or hub id of a cross-encoder of sentence-transformers.")
+    revision: Name | None = Field(None, description="Hub revision (a commit hash).")
+
+
+class LikelihoodRerank(_Rerank):
+    """How likely the pipeline's own causal LM finds the question after the passage."""
+
+    kind: Literal["likelihood"]
+
+
+class EncoderRerank(_Rerank):
+    """Cosines by a second, larger encoder."""
+
+    kind: Literal["encoder"]
+    model: Name = Field(description="Built-in name, folder, or hub id of a mean-pooled encoder.")
+    revision: Name | None = Field(None, description="Hub revision (a commit hash).")
+
+
 class _Retrieve(Spec):
     top_k: int = Field(5, ge=1, le=1000, description="How many chunks are retrieved, before any expansion.")
     min_score: float = Field(
@@ -126,8 +168,35 @@ class _Retrieve(Spec):
     filter: dict[Name, Scalar | list[Scalar]] = Field(
         {}, description="Metadata that a document must have: a value, or a list of which one must match."
     )
-    neighbours: int = Field(0, ge=0, le=10, description="Chunks before and after each hit that are joined to it.")
+    rewrite: Annotated[MultiQueryRewrite | HydeRewrite, Field(discriminator="kind")] | None = Field(
+        None, description="What else the generator writes to search by: `{kind: multi_query}` or `{kind: hyde}`."
+    )
+    feedback: int = Field(
+        0, ge=0, le=20, description="How many of the best passages move the question's vector before a second search."
+    )
+    rerank: Annotated[CrossEncoderRerank | LikelihoodRerank | EncoderRerank, Field(discriminator="kind")] | None = (
+        Field(
+            None,
+            description="What reads the best chunks again: `{kind: cross_encoder}`, `{kind: likelihood}` or `{kind: encoder}`.",
+        )
+    )
+    near_duplicates: float | None = Field(
+        None,
+        gt=0,
+        le=1,
+        description="Leave out a hit when this share of its runs of five words stands in a better hit.",
+    )
     per_document: int | None = Field(None, ge=1, description="At most this many hits of one document.")
+    mmr: float = Field(
+        1.0,
+        ge=0,
+        le=1,
+        description="Share of relevance against novelty (maximal marginal relevance); 1 is relevance alone.",
+    )
+    neighbours: int = Field(0, ge=0, le=10, description="Chunks before and after each hit that are joined to it.")
+    section: bool = Field(
+        False, description="Join each hit to all chunks around it that stand under the same headings."
+    )
 
 
 class DenseRetrieve(_Retrieve):
@@ -147,7 +216,7 @@ class HybridRetrieve(_Retrieve):
 
     kind: Literal["hybrid"]
     fusion: Literal["convex", "rrf"] = Field(
-        "convex", description="`convex`: weighted min-max scores; `rrf`: reciprocal ranks."
+        "convex", description="`convex`: weighted sum of scores, each divided by its best; `rrf`: reciprocal ranks."
     )
     weight: float = Field(0.5, ge=0, le=1, description="Share of the dense score in a convex fusion.")
     depth: int = Field(100, ge=1, le=10000, description="How many hits of each retriever are fused.")
@@ -248,6 +317,20 @@ OPTIONAL = ("evaluate",)
 
 PATH_KEYS = {"load": ("path",), "index": ("path",), "prompt": ("examples",), "evaluate": ("path",)}
 """Keys whose value is a path relative to the file; `template` and `model` are paths only where they hold a `/`."""
+
+
+NAME_OR_PATH_KEYS = (("prompt", "template"), ("embed", "model"), ("generate", "model"))
+
+
+def inner_specs(spec: type[BaseModel], field: str) -> list[type[Spec]]:
+    """Return the kinds of spec that a field of a section may hold; none for most."""
+    pending, found = [spec.model_fields[field].annotation], []
+    while pending:
+        annotation: Any = pending.pop()
+        if isinstance(annotation, type) and issubclass(annotation, Spec):
+            found.append(annotation)
+        pending += get_args(annotation)
+    return found
 
 
 def kind_of(spec: type[BaseModel]) -> str:

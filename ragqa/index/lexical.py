@@ -238,6 +238,14 @@ class Lexicon:
         best = best[np.argsort(-scores[best], kind="stable")[:k]]
         return [(int(position), float(scores[position])) for position in best]
 
+    def scores(self, db: sqlite3.Connection, query: Mapping[str, float], positions: Rows) -> Norm:
+        """Return the BM25 of each position, float32[len(positions)]."""
+        total = np.zeros(len(positions), dtype=np.float32)
+        for term, weight in query.items():
+            if posting := self._posting(db, term, weight):
+                total += _at(positions, posting.rows, posting.gains(self.norm))
+        return total
+
     def _found(self, scores: Norm, allowed: Mask) -> Rows:
         found = np.flatnonzero(scores)
         return found[allowed[found]]
@@ -284,7 +292,7 @@ class Posting:
 
 
 def _at(wanted: Rows, rows: Rows, gains: Norm) -> Norm:
-    """Return the gains of the wanted rows, 0 where a row is not among `rows`; both are in order."""
+    """Return the gains of the wanted rows, 0 where a row is not among `rows`, which are in order."""
     places = np.searchsorted(rows, wanted)
     places[places == len(rows)] = 0
     return np.where(rows[places] == wanted, gains[places], np.float32(0)) if len(rows) else np.zeros(len(wanted), "f4")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from types import TracebackType
@@ -110,9 +110,8 @@ class IndexReader:
 
     def lexical(self, question: str, k: int) -> list[tuple[str, float]]:
         """Return `(chunk id, BM25)` of the k best chunks, best first; ties by chunk id. Every content word is optional."""
-        query = dict.fromkeys(map(words.term, words.content_words(question)), 1.0)
         catalogue = self.catalogue
-        return self._chunks_at(catalogue.lexicon.search(self._db, query, k, catalogue.allowed), k)
+        return self._chunks_at(catalogue.lexicon.search(self._db, _query(question), k, catalogue.allowed), k)
 
     def _chunks_at(self, found: Sequence[tuple[int, float]], k: int) -> list[tuple[str, float]]:
         scored = [
@@ -124,20 +123,20 @@ class IndexReader:
         """Return the hits of `(chunk id, score, scores)`, in the order given."""
         return [self._hit(*one) for one in ranked]
 
-    def neighbours(self, hit: Hit, distance: int) -> Hit:
-        """Return the hit widened by up to `distance` chunks of its document on either side."""
-        spans = self._db.execute(
-            "SELECT start, end FROM chunk WHERE document_id = ? ORDER BY start", (hit.chunk.document_id,)
-        ).fetchall()
-        here = spans.index((hit.chunk.start, hit.chunk.end))
-        near = spans[max(0, here - distance) : here + distance + 1]
-        start, end = near[0][0], max(span[1] for span in near)
+    def lexical_scores(self, question: str, chunk_ids: Sequence[str]) -> list[float]:
+        """Return the BM25 of each chunk, 0 where it shares no term with the question."""
+        scores = self.catalogue.lexicon.scores(self._db, _query(question), self._positions(chunk_ids))
+        return [float(score) for score in scores]
+
+    def vectors(self, chunk_ids: Sequence[str]) -> Vectors:
+        """Return the vectors of chunks, float32[len(chunk_ids), dim]."""
+        return self.catalogue.space.rows(self._positions(chunk_ids))
+
+    def span(self, hit: Hit, start: int, end: int) -> Hit:
+        """Return a hit with another span of its document as its text; its scores stay."""
         document = self.document(hit.chunk.document_id)
-        old = hit.chunk
-        wide = Chunk(
-            old.id, old.document_id, start, end, document.text[start:end], old.context, document.page_of(start)
-        )
-        return Hit(wide, hit.source, hit.path, hit.score, hit.scores)
+        text, page = document.text[start:end], document.page_of(start)
+        return replace(hit, chunk=replace(hit.chunk, start=start, end=end, text=text, page=page))
 
     def document(self, document_id: str) -> Document:
         """Return a stored document.
@@ -197,6 +196,11 @@ class IndexReader:
     def _chunk_id(self, row: int) -> str:
         return str(self._db.execute("SELECT id FROM chunk WHERE row = ?", (row,)).fetchone()[0])
 
+    def _positions(self, chunk_ids: Sequence[str]) -> NDArray[np.int64]:
+        statement = "SELECT vector FROM chunk WHERE id = ?"
+        rows = [self._db.execute(statement, (chunk_id,)).fetchone()[0] for chunk_id in chunk_ids]
+        return np.array(rows, dtype=np.int64) - self.catalogue.lexicon.first_row
+
     def _hit(self, chunk_id: str, score: float, scores: dict[str, float]) -> Hit:
         document_id, start, end, page, context, text = self._db.execute(
             "SELECT document_id, start, end, page, context, text FROM chunk WHERE id = ?", (chunk_id,)
@@ -244,6 +248,11 @@ class IndexReader:
             if all(_matches(values.get(key), wanted) for key, wanted in where.items()):
                 kept.add(document_id)
         return kept
+
+
+def _query(question: str) -> dict[str, float]:
+    """Return the terms of a question with their weights: each content word counts once."""
+    return dict.fromkeys(map(words.term, words.content_words(question)), 1.0)
 
 
 def mask(n: int, positions: NDArray[np.int64]) -> NDArray[np.bool_]:

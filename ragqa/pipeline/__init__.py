@@ -15,7 +15,6 @@ from ragqa.config import Config, load_config
 from ragqa.errors import NothingUsableError, UsageError
 from ragqa.pipeline.parts import Parts
 from ragqa.records import Answer, Generation, Hit, Prompt
-from ragqa.retrieve import check_question
 
 if TYPE_CHECKING:
     from ragqa.config.specs import Spec
@@ -244,12 +243,12 @@ class Pipeline(Parts):
         return self.embedder.embed_passages(CANARIES)
 
     def _retrieve(self, question: str, reader: IndexReader, k: int | None = None) -> list[Hit]:
+        from ragqa.retrieve import check_question
+
         check_question(question)
         if self.config.retrieve.kind != "lexical":
             reader.check_embedder(self._canaries)
-        hits = self.retriever.retrieve(question, reader, k)
-        distance = self.config.retrieve.neighbours
-        return [reader.neighbours(hit, distance) for hit in hits] if distance else hits
+        return self.retriever.retrieve(question, reader, k)
 
     def _generate(self, prompt: Prompt) -> Generator[str, None, Generation]:
         """Yield the pieces; return the `Generation`."""

@@ -84,7 +84,7 @@ def _terms(config: Config) -> list[Term]:
 def _passages(config: Config) -> Term:
     top_k, limit = config.retrieve.top_k, config.prompt.max_context_tokens
     chunk = _chunk_bytes(config.split)
-    if chunk is None or config.retrieve.neighbours:
+    if chunk is None or config.retrieve.neighbours or config.retrieve.section:
         return Term("passages", limit or 0, "prompt.max_context_tokens" if limit else "no bound is known")
     how = f"top_k {top_k} x ({chunk:,} bytes of a chunk + {FENCE_BYTES} of its fence)"
     bound = top_k * (chunk + FENCE_BYTES)
@@ -119,6 +119,8 @@ def _doubt(config: Config, window: int | None) -> str:
         return ""
     if isinstance(config.split, CustomSpec):
         return "because split is of a kind of your own; set prompt.max_context_tokens"
+    if config.retrieve.section:
+        return "because a section may have any length; set prompt.max_context_tokens"
     if config.retrieve.neighbours:
         return "because neighbours are joined with the white space between them; set prompt.max_context_tokens"
     return ""

@@ -11,11 +11,12 @@ from typing import TYPE_CHECKING, Any
 
 from ragqa.config import Config
 from ragqa.config.specs import CustomSpec
+from ragqa.errors import UsageError
 
 if TYPE_CHECKING:
     from ragqa.prompt import Prompter
     from ragqa.prompt.examples import Examples
-    from ragqa.stages import Embedder, Generator, Loader, Retriever, Splitter
+    from ragqa.stages import Embedder, Generator, Loader, Retriever, Scorer, Splitter
 
 
 class Parts:
@@ -66,13 +67,36 @@ class Parts:
     @cached_property
     def retriever(self) -> Retriever:
         """The `retrieve` stage."""
-        from ragqa.retrieve import FusionRetriever
+        from ragqa.retrieve.retriever import FusionRetriever
 
         spec: Any = self.config.retrieve
         if isinstance(spec, CustomSpec):
             own: Retriever = spec.build(embedder=self.embedder)
             return own
-        return FusionRetriever(spec, self.embedder)
+        return FusionRetriever(spec, self.embedder, self._scorer, self.generator if spec.rewrite else None)
+
+    @cached_property
+    def _scorer(self) -> Scorer | None:
+        from ragqa.retrieve import rerank
+        from ragqa.stages import LikelihoodModel
+
+        spec = self.config.retrieve.rerank
+        match spec.kind if spec else None:
+            case "cross_encoder":
+                return rerank.CrossEncoderScorer(spec.model, spec.revision)
+            case "encoder":
+                from ragqa.config.specs import MeanPoolEmbed
+                from ragqa.embed.encoder import EncoderEmbedder
+
+                encoder = MeanPoolEmbed(kind="mean_pool", model=spec.model, revision=spec.revision)
+                return rerank.BiEncoderScorer(EncoderEmbedder(encoder))
+            case "likelihood":
+                if not isinstance(self.generator, LikelihoodModel):
+                    kind = self.config.generate.kind
+                    raise UsageError(f"retrieve.rerank: likelihood needs generate of kind causal_lm, got {kind}")
+                return rerank.LikelihoodScorer(self.generator)
+            case _:
+                return None
 
     @cached_property
     def generator(self) -> Generator:

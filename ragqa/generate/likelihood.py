@@ -1,0 +1,78 @@
+"""How likely texts are after other texts, by a causal LM of transformers: in batches, with few logits in memory."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import torch
+
+Row = tuple[list[int], list[int]]
+"""Token ids of a text and of the one after it; neither is empty."""
+
+BATCH_TOKENS = 8192
+"""Most padded tokens in one batch."""
+BATCH_LOGITS = 1024
+"""Most positions of one batch whose logits are computed: 200 MB of float32 for a vocabulary of 49,152."""
+
+
+@torch.inference_mode()
+def mean_log_likelihoods(model: Any, rows: Sequence[Row]) -> list[float]:
+    """Return for each row the mean of log p(token | all tokens before it) over the tokens of its second text.
+
+    Log-probabilities are natural and normalised in float32 whatever the model's dtype; the order is that of `rows`.
+    """
+    means = [0.0] * len(rows)
+    for batch in batches(rows):
+        for row, mean in zip(batch, _forward(model, [rows[row] for row in batch]), strict=True):
+            means[row] = mean
+    return means
+
+
+def batches(rows: Sequence[Row]) -> Iterator[list[int]]:
+    """Yield row numbers in batches within `BATCH_TOKENS` and `BATCH_LOGITS`, longest rows first.
+
+    A row that exceeds either goes alone.
+    """
+    batch: list[int] = []
+    first = 0
+    for row in sorted(range(len(rows)), key=lambda i: -_length(rows[i])):
+        prefix = len(rows[row][0])
+        longest = _length(rows[batch[0]]) if batch else 0
+        size = len(batch) + 1
+        if batch and (size * longest > BATCH_TOKENS or size * (longest - min(first, prefix)) > BATCH_LOGITS):
+            yield batch
+            batch = []
+        first = min(first, prefix) if batch else prefix
+        batch.append(row)
+    if batch:
+        yield batch
+
+
+def _length(row: Row) -> int:
+    return len(row[0]) + len(row[1])
+
+
+def _forward(model: Any, rows: Sequence[Row]) -> list[float]:
+    """Return the mean log-probability of each row of one batch.
+
+    Rows are padded on the right: a token sees only what stands before it, so padding changes nothing. The last token is
+    only predicted, never read, and logits are kept from the first position of the batch that predicts a second text.
+    """
+    longest = max(map(_length, rows)) - 1
+    first = min(len(prefix) for prefix, _ in rows) - 1
+    tokens = torch.zeros(len(rows), longest, dtype=torch.long)
+    mask = torch.zeros_like(tokens)
+    for number, (prefix, text) in enumerate(rows):
+        read = [*prefix, *text[:-1]]
+        tokens[number, : len(read)] = torch.tensor(read)
+        mask[number, : len(read)] = 1
+    tokens, mask = tokens.to(model.device), mask.to(model.device)
+    output = model(input_ids=tokens, attention_mask=mask, use_cache=False, logits_to_keep=longest - first)
+    means = []
+    for kept, (prefix, text) in zip(output.logits, rows, strict=True):
+        start = len(prefix) - 1 - first
+        logprobs = torch.log_softmax(kept[start : start + len(text)].float(), dim=-1)
+        wanted = torch.tensor(text, device=logprobs.device)[:, None]
+        means.append(float(logprobs.gather(1, wanted).mean()))
+    return means

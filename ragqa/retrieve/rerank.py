@@ -1,0 +1,198 @@
+"""Reranking: three `Scorer`s that read the question with each passage, and how their scores change a ranking.
+
+Nothing is cut to fit a model: a passage that is too long for a scorer is an error.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import OrderedDict
+from collections.abc import Sequence
+from dataclasses import replace
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ragqa import models
+from ragqa.errors import ModelError, UsageError
+from ragqa.records import Hit
+from ragqa.stages import Embedder, LikelihoodModel
+
+QUERY_LIKELIHOOD_PROMPT = "Passage: {passage}\nPlease write a question based on this passage.\nQuestion:"
+"""What stands before the question, whose likelihood is then the score of the passage (after Sachan et al. 2022)."""
+
+_UNCUT = {"processing_kwargs": {"text": {"truncation": False, "verbose": False}}}
+"""Has sentence-transformers cut nothing, and transformers log nothing of a pair that is refused anyway."""
+
+
+class CrossEncoderScorer:
+    """Scores by a sequence classifier with one label that reads question and passage together (Nogueira and Cho 2019).
+
+    The score is the raw logit: a sigmoid would make all good passages equal. The weights are loaded when first needed,
+    in float32, from safetensors alone; no code of the model's folder is run.
+
+    :param model: built-in name, folder, or hub id of a cross-encoder.
+    :param batch_size: pairs computed together.
+    :raises ModelError: the model is not here, is no sequence classifier, or has several labels.
+    :raises RefusedError: it has only pickle weights.
+    """
+
+    def __init__(self, model: str, revision: str | None = None, batch_size: int = 32) -> None:
+        self.model = model
+        self.batch_size = batch_size
+        self.folder = models.resolve(model, revision)
+        self._check_config()
+        window = models.window(self.folder)
+        if window is None:
+            raise ModelError(f"{self.folder / 'config.json'} does not say how many tokens the model can read")
+        self._window = window
+
+    def scores(self, question: str, passages: Sequence[str]) -> list[float]:
+        """Return the logit of each pair of question and passage, in the order given; `[]` for no passages.
+
+        :raises UsageError: a pair is longer than the model's window, special tokens included; none is computed then.
+        :raises ModelError: the model cannot be loaded.
+        """
+        if not passages:
+            return []
+        from torch.nn import Identity
+
+        pairs = [(question, passage) for passage in passages]
+        self._check_lengths(pairs)
+        logits = self._encoder.predict(
+            pairs, batch_size=self.batch_size, show_progress_bar=False, activation_fn=Identity(), **_UNCUT
+        )
+        return [float(logit) for logit in logits]
+
+    def _check_config(self) -> None:
+        from transformers import AutoConfig
+
+        try:
+            config: Any = AutoConfig.from_pretrained(self.folder, local_files_only=True, trust_remote_code=False)
+        except (OSError, ValueError) as error:
+            raise self._unusable(error) from error
+        architecture = str((config.architectures or ["none"])[0])
+        if not architecture.endswith("ForSequenceClassification"):
+            need = "a cross-encoder, whose architecture ends in ForSequenceClassification"
+            raise ModelError(f"{self.model} is no reranker: its architecture is {architecture}; must be {need}")
+        if config.num_labels != 1:
+            raise ModelError(f"{self.model} is no reranker: it has {config.num_labels} labels; must have 1")
+
+    @cached_property
+    def _encoder(self) -> Any:
+        import torch
+        from sentence_transformers import CrossEncoder
+
+        try:
+            with models.no_progress_bar():
+                return CrossEncoder(
+                    str(self.folder),
+                    device=models.device(),
+                    local_files_only=True,
+                    trust_remote_code=False,
+                    model_kwargs={"use_safetensors": True, "dtype": torch.float32},
+                )
+        except (OSError, ValueError) as error:
+            raise self._unusable(error) from error
+
+    def _check_lengths(self, pairs: Sequence[tuple[str, str]]) -> None:
+        """Count every pair as `predict` will read it: the model's own prompt and special tokens included."""
+        encoder = self._encoder
+        limit = min(self._window, encoder.max_seq_length)
+        prompt = encoder.prompts.get(encoder.default_prompt_name)
+        mask = encoder.preprocess(list(pairs), prompt=prompt, **_UNCUT)["attention_mask"]
+        for number, tokens in enumerate(mask.sum(dim=1).tolist()):
+            if tokens > limit:
+                raise UsageError(
+                    f"the question and passage {number} ({pairs[number][1][:40]!r}...) have {tokens:,} tokens "
+                    f"together; {self.model} reads {limit:,}: lower split.chunk_size, or ask a shorter question"
+                )
+
+    def _unusable(self, error: Exception) -> ModelError:
+        reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
+        return ModelError(f"{self.model} cannot be loaded as a cross-encoder: {reason}")
+
+
+class LikelihoodScorer:
+    """Scores a passage by the mean log p(question's token | passage, tokens before it).
+
+    This is the query likelihood of Ponte and Croft (1998), by a language model as in UPR (Sachan et al. 2022).
+    """
+
+    def __init__(self, model: LikelihoodModel) -> None:
+        self._model = model
+
+    def scores(self, question: str, passages: Sequence[str]) -> list[float]:
+        """Return one mean log-probability (natural, at most 0) for each passage; `[]` for no passages.
+
+        :raises UsageError: passage and question together exceed the model's window.
+        """
+        before, after = QUERY_LIKELIHOOD_PROMPT.split("{passage}")
+        pairs = [(f"{before}{passage}{after}", f" {question}") for passage in passages]
+        return self._model.log_likelihoods(pairs) if pairs else []
+
+
+class BiEncoderScorer:
+    """Scores by the inner product of a second encoder's unit vectors, computed when asked.
+
+    :param remembered: how many passages' vectors are kept, those used last; a passage that comes back costs nothing.
+    """
+
+    def __init__(self, embedder: Embedder, remembered: int = 10_000) -> None:
+        self._embedder = embedder
+        self._remembered = remembered
+        self._vectors: OrderedDict[str, NDArray[np.float32]] = OrderedDict()
+
+    def scores(self, question: str, passages: Sequence[str]) -> list[float]:
+        """Return the cosine of question and each passage, in [-1, 1]; `[]` for no passages.
+
+        :raises UsageError: the question or a passage exceeds the encoder's window.
+        """
+        if not passages:
+            return []
+        wanted = self._embedder.embed_question(question)
+        return [float(vector @ wanted) for vector in self._embed(passages)]
+
+    def _embed(self, passages: Sequence[str]) -> list[NDArray[np.float32]]:
+        """Return float32[dim] for each passage; only texts that are not remembered are embedded."""
+        new = [text for text in dict.fromkeys(passages) if text not in self._vectors]
+        if new:
+            rows = self._embedder.embed_passages(new)
+            self._vectors.update((text, row.copy()) for text, row in zip(new, rows, strict=True))
+        for text in passages:
+            self._vectors.move_to_end(text)
+        vectors = [self._vectors[text] for text in passages]
+        while len(self._vectors) > self._remembered:
+            self._vectors.popitem(last=False)
+        return vectors
+
+
+def rescore(hits: Sequence[Hit], scores: Sequence[float], weight: float) -> list[Hit]:
+    """Return the hits ranked by weight * reranker + (1 - weight) * first stage, best first; ties go by chunk id.
+
+    Both scores are scaled to [0, 1] over these hits; equal ones are all 1. Each hit's `scores` gain the reranker's own
+    as `rerank`.
+
+    :param scores: the reranker's, one for each hit in their order.
+    :param weight: share of the reranker's score, in [0, 1].
+    :raises UsageError: there are not as many scores as hits, or one is not finite.
+    """
+    if len(scores) != len(hits):
+        raise UsageError(f"the reranker gave {len(scores)} scores for {len(hits)} passages: must be one for each")
+    odd = next((i for i, score in enumerate(scores) if not math.isfinite(score)), None)
+    if odd is not None:
+        raise UsageError(f"the reranker gave passage {odd} the score {scores[odd]}: must be a finite number")
+    scaled = zip(_min_max(scores), _min_max([hit.score for hit in hits]), strict=True)
+    mixed = [weight * reranker + (1 - weight) * first for reranker, first in scaled]
+    changed = [
+        replace(hit, score=new, scores={**hit.scores, "rerank": score})
+        for hit, new, score in zip(hits, mixed, scores, strict=True)
+    ]
+    return sorted(changed, key=lambda hit: (-hit.score, hit.chunk.id))
+
+
+def _min_max(scores: Sequence[float]) -> list[float]:
+    low, high = min(scores, default=0.0), max(scores, default=0.0)
+    return [(score - low) / (high - low) if high > low else 1.0 for score in scores]

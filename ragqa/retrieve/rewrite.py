@@ -1,0 +1,38 @@
+"""A question -> other texts that find its passages, written by a language model."""
+
+from __future__ import annotations
+
+from ragqa.errors import UsageError
+from ragqa.records import Generation, Prompt
+from ragqa.stages import Generator
+
+_OTHER_WORDS = (
+    "Write {n} other questions that ask for the same as the question below, in other words. One question a line, nothing else.\n"
+    "\nQuestion: {question}"
+)
+_PASSAGE = "Write a short passage, of two or three sentences, that answers the question below.\n\nQuestion: {question}"
+
+
+def other_words(question: str, n: int, generator: Generator) -> list[str]:
+    """Return up to n paraphrases of a question, each once; fewer where the model writes fewer."""
+    written = _write(_OTHER_WORDS.replace("{n}", str(n)), question, generator)
+    lines = (line.strip().lstrip("-*0123456789.) ").strip() for line in written.splitlines())
+    return [line for line in dict.fromkeys(lines) if line and line != question][:n]
+
+
+def hypothetical_passage(question: str, generator: Generator) -> str:
+    """Return a passage as it might answer the question (HyDE: Gao et al. 2022, https://arxiv.org/abs/2212.10496).
+
+    :raises UsageError: the model wrote nothing.
+    """
+    written = _write(_PASSAGE, question, generator).strip()
+    if not written:
+        raise UsageError("retrieve.rewrite: the generator wrote no passage for this question: leave the key out")
+    return written
+
+
+def _write(instruction: str, question: str, generator: Generator) -> str:
+    text = generator.chat("", instruction.replace("{question}", question))
+    *_, last = generator.stream(Prompt(text, {"rewrite": generator.count(text)}, ()))
+    assert isinstance(last, Generation)
+    return last.text
