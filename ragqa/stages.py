@@ -120,6 +120,10 @@ class Searcher(Protocol):
         """Return the BM25 of each chunk, 0 where it shares no term with the question."""
         ...
 
+    def lexical_bound(self, question: str) -> float:
+        """Return what no text can score for a question, however often it has each of its terms."""
+        ...
+
     def vectors(self, chunk_ids: Sequence[str]) -> Vectors:
         """Return the vectors of chunks, float32[len(chunk_ids), dim]."""
         ...

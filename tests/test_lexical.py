@@ -68,10 +68,16 @@ def test_scores_are_those_of_a_naive_loop_however_the_texts_came(
     naive = naive_bm25(texts, terms)
     wanted = {i: score for i, score in enumerate(naive) if score > 0}
     lexicon_db = database([texts[:cut], texts[cut:]] if 0 < cut < len(texts) else [texts])
-    found = load(lexicon_db, len(texts)).search(
-        lexicon_db, dict.fromkeys(terms, 1.0), k, np.ones(len(texts), dtype=np.bool_)
+    found = (
+        load(lexicon_db, len(texts))
+        .look_up(lexicon_db, dict.fromkeys(terms, 1.0))
+        .best(k, np.ones(len(texts), dtype=np.bool_))
     )
     check(found, wanted, k)
+    query_found = load(lexicon_db, len(texts)).look_up(lexicon_db, dict.fromkeys(terms, 1.0))
+    everywhere = np.arange(len(texts))[::-1]
+    np.testing.assert_allclose(query_found.scores(everywhere), np.array(naive)[::-1], rtol=1e-4, atol=1e-6)
+    assert max(naive) <= query_found.bound
 
 
 @given(texts=TEXTS, query=QUERY, dead=st.sets(st.integers(0, 29)), allowed=st.sets(st.integers(0, 29)))
@@ -87,7 +93,7 @@ def test_the_dead_count_in_no_statistic_and_a_filter_hides_without_changing_scor
     wanted = {i: score for i, score in naive.items() if score > 0 and i in allowed}
     db = database([texts])
     seen = np.isin(np.arange(len(texts)), [i for i in living if i in allowed])
-    check(load(db, len(texts), living).search(db, dict.fromkeys(terms, 1.0), 5, seen), wanted, 5)
+    check(load(db, len(texts), living).look_up(db, dict.fromkeys(terms, 1.0)).best(5, seen), wanted, 5)
 
 
 @given(texts=TEXTS, cut=st.integers(1, 29), kept=st.sets(st.integers(0, 29)))
@@ -114,13 +120,13 @@ def test_pruning_changes_no_answer_among_many_texts() -> None:
     for query in (["w0", "w1", "w250"], ["w2", "w40", "w199", "w298"], ["w0"], ["w299", "w0", "w1", "w2", "w3"]):
         terms = [words.term(word) for word in query]
         wanted = {i: score for i, score in enumerate(naive_bm25(texts, terms)) if score > 0}
-        check(lexicon.search(db, dict.fromkeys(terms, 1.0), 10, everything), wanted, 10)
+        check(lexicon.look_up(db, dict.fromkeys(terms, 1.0)).best(10, everything), wanted, 10)
 
 
 def test_more_than_255_of_a_term_count_as_255() -> None:
     texts = ["ferry " * 1000, "ferry noon"]
     db = database([texts])
-    ((first, score), _) = load(db, 2).search(db, {"ferri": 1.0}, 2, np.ones(2, dtype=np.bool_))
+    ((first, score), _) = load(db, 2).look_up(db, {"ferri": 1.0}).best(2, np.ones(2, dtype=np.bool_))
     assert first in (0, 1) and score > 0
 
 

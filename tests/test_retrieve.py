@@ -39,6 +39,9 @@ class FixedSearcher:
     def lexical_scores(self, question: str, chunk_ids: Sequence[str]) -> list[float]:
         return [self._lexical.get(chunk_id, 0.0) for chunk_id in chunk_ids]
 
+    def lexical_bound(self, question: str) -> float:
+        return 20.0
+
     def vectors(self, chunk_ids: Sequence[str]) -> NDArray[np.float32]:
         """Vectors whose inner product with any of these embedder's vectors is 0."""
         return np.zeros((len(chunk_ids), WordEmbedder().dim), dtype=np.float32)
@@ -67,12 +70,11 @@ def test_dense_and_lexical_rank_by_their_own_scores() -> None:
     assert ranked(DenseRetrieve(kind="dense", top_k=2), k=3) == ["1", "2", "3"]
 
 
-def test_convex_fusion_divides_by_the_best_and_counts_a_missing_score_as_zero() -> None:
-    fused = convex({"1": 0.8, "2": 0.4, "3": -0.1}, {"3": 12.0, "4": 3.0}, 0.75)
-    assert fused == pytest.approx({"1": 0.75, "2": 0.375, "3": 0.25, "4": 0.25 * 0.25})
-    assert convex({}, {}, 0.5) == {}
-    assert convex({"7": 0.3}, {}, 0.5) == {"7": 0.5}
-    assert convex({"7": -0.3}, {}, 0.5) == {"7": 0.0}
+def test_convex_fusion_adds_shares_of_what_could_be_scored_and_counts_a_missing_score_as_zero() -> None:
+    fused = convex({"1": 0.8, "2": 0.4, "3": -0.1}, {"3": 12.0, "4": 3.0}, 0.75, bound=24.0)
+    assert fused == pytest.approx({"1": 0.6, "2": 0.3, "3": -0.075 + 0.125, "4": 0.25 * 0.125})
+    assert convex({}, {}, 0.5, bound=0.0) == {}
+    assert convex({"7": 0.3}, {}, 0.5, bound=0.0) == {"7": 0.15}
 
 
 def test_the_mean_of_rankings_counts_a_missing_score_as_zero() -> None:

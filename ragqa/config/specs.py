@@ -216,9 +216,10 @@ class HybridRetrieve(_Retrieve):
 
     kind: Literal["hybrid"]
     fusion: Literal["convex", "rrf"] = Field(
-        "convex", description="`convex`: weighted sum of scores, each divided by its best; `rrf`: reciprocal ranks."
+        "convex",
+        description="`convex`: weighted sum of both scores, each as a share of its maximum; `rrf`: reciprocal ranks.",
     )
-    weight: float = Field(0.5, ge=0, le=1, description="Share of the dense score in a convex fusion.")
+    weight: float = Field(0.45, ge=0, le=1, description="Share of the dense score in a convex fusion.")
     depth: int = Field(100, ge=1, le=10000, description="How many hits of each retriever are fused.")
 
 

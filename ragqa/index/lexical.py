@@ -207,26 +207,60 @@ class Lexicon:
     def _n(self) -> int:
         return int(self.living.sum())
 
-    def search(
-        self, db: sqlite3.Connection, query: Mapping[str, float], k: int, allowed: Mask
-    ) -> list[tuple[int, float]]:
-        """Return up to k `(position, BM25)` of texts that share a term with the query, best first; ties by position.
+    def look_up(self, db: sqlite3.Connection, weights: Mapping[str, float]) -> Query:
+        """Return the postings of a question.
+
+        :param weights: by term.
+        """
+        postings = [self._posting(db, term, weight) for term, weight in weights.items()]
+        return Query(self.norm, tuple(sorted(postings, key=lambda posting: -posting.bound)))
+
+    @cached_property
+    def _n(self) -> int:
+        return int(self.living.sum())
+
+    def _posting(self, db: sqlite3.Connection, term: str, weight: float) -> Posting:
+        rows, counts = [np.empty(0, dtype=np.int64)], [np.empty(0, dtype=np.float32)]
+        for first, _ in self.blocks:
+            stored = db.execute("SELECT texts FROM posting WHERE first_row = ? AND term = ?", (first, term)).fetchone()
+            if stored:
+                offsets, times = unpack(stored[0])
+                rows.append(offsets + np.int64(first - self.first_row))
+                counts.append(times.astype(np.float32))
+        row, count = np.concatenate(rows), np.concatenate(counts)
+        if self._n < len(self.living):
+            kept = self.living[row]
+            row, count = row[kept], count[kept]
+        return Posting(row, count, weight * math.log(1 + (self._n - len(row) + 0.5) / (len(row) + 0.5)))
+
+
+@dataclass(frozen=True, slots=True)
+class Query:
+    """A question that was looked up: its postings, the rarest term first, and the lengths of all texts."""
+
+    norm: Norm
+    postings: tuple[Posting, ...]
+
+    @property
+    def bound(self) -> float:
+        """Return what no text can score, however often it has every term; terms that no text has count too."""
+        return sum(posting.bound for posting in self.postings)
+
+    def best(self, k: int, allowed: Mask) -> list[tuple[int, float]]:
+        """Return up to k `(position, BM25)` of texts that share a term with the question, best first; ties by position.
 
         Terms are taken from the rarest to the most frequent. Once those that are left cannot lift a new text among the
         best k, they are looked up for the candidates alone (MaxScore: Turtle and Flood 1995).
 
-        :param query: weight by term.
         :param allowed: bool[n]; only these positions are found, whatever the statistics count.
         """
-        found = [self._posting(db, term, weight) for term, weight in query.items()]
-        postings = sorted((each for each in found if each is not None), key=lambda each: -each.bound)
         scores = np.zeros(len(self.norm), dtype=np.float32)
         candidates: Rows | None = None
-        least, left = 0.0, sum(each.bound for each in postings)
-        for posting in postings:
+        least, left = 0.0, self.bound
+        for posting in self.postings:
             gains = posting.gains(self.norm)
             if candidates is None and left < least:
-                candidates = self._found(scores, allowed)
+                candidates = _found(scores, allowed)
                 candidates = candidates[scores[candidates] + left * _ROUNDING >= least]
             if candidates is None:
                 scores[posting.rows] += gains
@@ -234,37 +268,16 @@ class Lexicon:
             else:
                 scores[candidates] += _at(candidates, posting.rows, gains)
             left -= posting.bound
-        best = self._found(scores, allowed) if candidates is None else candidates
+        best = _found(scores, allowed) if candidates is None else candidates
         best = best[np.argsort(-scores[best], kind="stable")[:k]]
         return [(int(position), float(scores[position])) for position in best]
 
-    def scores(self, db: sqlite3.Connection, query: Mapping[str, float], positions: Rows) -> Norm:
+    def scores(self, positions: Rows) -> Norm:
         """Return the BM25 of each position, float32[len(positions)]."""
         total = np.zeros(len(positions), dtype=np.float32)
-        for term, weight in query.items():
-            if posting := self._posting(db, term, weight):
-                total += _at(positions, posting.rows, posting.gains(self.norm))
+        for posting in self.postings:
+            total += _at(positions, posting.rows, posting.gains(self.norm))
         return total
-
-    def _found(self, scores: Norm, allowed: Mask) -> Rows:
-        found = np.flatnonzero(scores)
-        return found[allowed[found]]
-
-    def _posting(self, db: sqlite3.Connection, term: str, weight: float) -> Posting | None:
-        rows, counts = [], []
-        for first, _ in self.blocks:
-            stored = db.execute("SELECT texts FROM posting WHERE first_row = ? AND term = ?", (first, term)).fetchone()
-            if stored:
-                offsets, times = unpack(stored[0])
-                rows.append(offsets + np.int64(first - self.first_row))
-                counts.append(times)
-        if not rows:
-            return None
-        row, count = np.concatenate(rows), np.concatenate(counts).astype(np.float32)
-        if self._n < len(self.living):
-            kept = self.living[row]
-            row, count = row[kept], count[kept]
-        return Posting(row, count, weight * math.log(1 + (self._n - len(row) + 0.5) / (len(row) + 0.5)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -289,6 +302,11 @@ class Posting:
         """Return what each text gains from this term, float32[df]."""
         gained: Norm = np.float32(self.bound) * self.counts / (self.counts + norm[self.rows])
         return gained
+
+
+def _found(scores: Norm, allowed: Mask) -> Rows:
+    found = np.flatnonzero(scores)
+    return found[allowed[found]]
 
 
 def _at(wanted: Rows, rows: Rows, gains: Norm) -> Norm:

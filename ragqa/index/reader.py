@@ -70,6 +70,7 @@ class IndexReader:
         catalogue: Catalogue | None = None,
     ) -> None:
         self._locate = locate
+        self._asked: tuple[str, lexical.Query] | None = None
         self.path = path
         for attempt in range(_ATTEMPTS):
             self._db = store.open_readonly(path)
@@ -110,8 +111,7 @@ class IndexReader:
 
     def lexical(self, question: str, k: int) -> list[tuple[str, float]]:
         """Return `(chunk id, BM25)` of the k best chunks, best first; ties by chunk id. Every content word is optional."""
-        catalogue = self.catalogue
-        return self._chunks_at(catalogue.lexicon.search(self._db, _query(question), k, catalogue.allowed), k)
+        return self._chunks_at(self._looked_up(question).best(k, self.catalogue.allowed), k)
 
     def _chunks_at(self, found: Sequence[tuple[int, float]], k: int) -> list[tuple[str, float]]:
         scored = [
@@ -125,8 +125,11 @@ class IndexReader:
 
     def lexical_scores(self, question: str, chunk_ids: Sequence[str]) -> list[float]:
         """Return the BM25 of each chunk, 0 where it shares no term with the question."""
-        scores = self.catalogue.lexicon.scores(self._db, _query(question), self._positions(chunk_ids))
-        return [float(score) for score in scores]
+        return [float(score) for score in self._looked_up(question).scores(self._positions(chunk_ids))]
+
+    def lexical_bound(self, question: str) -> float:
+        """Return what no text can score for a question, however often it has each of its terms."""
+        return self._looked_up(question).bound
 
     def vectors(self, chunk_ids: Sequence[str]) -> Vectors:
         """Return the vectors of chunks, float32[len(chunk_ids), dim]."""
@@ -196,6 +199,13 @@ class IndexReader:
     def _chunk_id(self, row: int) -> str:
         return str(self._db.execute("SELECT id FROM chunk WHERE row = ?", (row,)).fetchone()[0])
 
+    def _looked_up(self, question: str) -> lexical.Query:
+        """Return the postings of a question, each content word once; those of the last question are kept."""
+        if self._asked is None or self._asked[0] != question:
+            weights = dict.fromkeys(map(words.term, words.content_words(question)), 1.0)
+            self._asked = question, self.catalogue.lexicon.look_up(self._db, weights)
+        return self._asked[1]
+
     def _positions(self, chunk_ids: Sequence[str]) -> NDArray[np.int64]:
         statement = "SELECT vector FROM chunk WHERE id = ?"
         rows = [self._db.execute(statement, (chunk_id,)).fetchone()[0] for chunk_id in chunk_ids]
@@ -248,11 +258,6 @@ class IndexReader:
             if all(_matches(values.get(key), wanted) for key, wanted in where.items()):
                 kept.add(document_id)
         return kept
-
-
-def _query(question: str) -> dict[str, float]:
-    """Return the terms of a question with their weights: each content word counts once."""
-    return dict.fromkeys(map(words.term, words.content_words(question)), 1.0)
 
 
 def mask(n: int, positions: NDArray[np.int64]) -> NDArray[np.bool_]:

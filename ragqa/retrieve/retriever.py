@@ -135,4 +135,4 @@ class FusionRetriever:
         dense |= zip(unseen, (searcher.vectors(unseen) @ vector).tolist(), strict=True)
         scores = zip(unread, searcher.lexical_scores(question, unread), strict=True)
         lexical |= {chunk_id: score for chunk_id, score in scores if score > 0}
-        return Candidates(fusion.convex(dense, lexical, spec.weight), dense, lexical)
+        return Candidates(fusion.convex(dense, lexical, spec.weight, searcher.lexical_bound(question)), dense, lexical)
