@@ -215,10 +215,6 @@ class Lexicon:
         postings = [self._posting(db, term, weight) for term, weight in weights.items()]
         return Query(self.norm, tuple(sorted(postings, key=lambda posting: -posting.bound)))
 
-    @cached_property
-    def _n(self) -> int:
-        return int(self.living.sum())
-
     def _posting(self, db: sqlite3.Connection, term: str, weight: float) -> Posting:
         rows, counts = [np.empty(0, dtype=np.int64)], [np.empty(0, dtype=np.float32)]
         for first, _ in self.blocks:
@@ -244,7 +240,7 @@ class Query:
     @property
     def bound(self) -> float:
         """Return what no text can score, however often it has every term; terms that no text has count too."""
-        return sum(posting.bound for posting in self.postings)
+        return math.fsum(posting.bound for posting in self.postings)
 
     def best(self, k: int, allowed: Mask) -> list[tuple[int, float]]:
         """Return up to k `(position, BM25)` of texts that share a term with the question, best first; ties by position.

@@ -15,8 +15,9 @@ from numpy.typing import NDArray
 
 from ragqa import words
 from ragqa.errors import IndexCorruptError, UsageError
-from ragqa.index import database, lexical, seal, search, store
+from ragqa.index import database, seal, search, store
 from ragqa.index.identity import refuse_drift, refuse_other
+from ragqa.index.lexical import Lexicon, Query
 from ragqa.records import Chunk, Document, Hit
 
 Vectors = NDArray[np.float32]
@@ -32,7 +33,7 @@ class Catalogue:
 
     version: tuple[Any, ...]
     space: search.Space
-    lexicon: lexical.Lexicon
+    lexicon: Lexicon
     rows: NDArray[np.int64]
     positions: NDArray[np.int64]
     filtered: bool
@@ -70,7 +71,7 @@ class IndexReader:
         catalogue: Catalogue | None = None,
     ) -> None:
         self._locate = locate
-        self._asked: tuple[str, lexical.Query] | None = None
+        self._asked: tuple[str, Query] | None = None
         self.path = path
         for attempt in range(_ATTEMPTS):
             self._db = store.open_readonly(path)
@@ -199,7 +200,7 @@ class IndexReader:
     def _chunk_id(self, row: int) -> str:
         return str(self._db.execute("SELECT id FROM chunk WHERE row = ?", (row,)).fetchone()[0])
 
-    def _looked_up(self, question: str) -> lexical.Query:
+    def _looked_up(self, question: str) -> Query:
         """Return the postings of a question, each content word once; those of the last question are kept."""
         if self._asked is None or self._asked[0] != question:
             weights = dict.fromkeys(map(words.term, words.content_words(question)), 1.0)
@@ -238,7 +239,7 @@ class IndexReader:
         )
         positions, rows = pairs.reshape(-1, 2).T
         positions = positions - first_row
-        lexicon = lexical.Lexicon.load(self._db, first_row, mask(len(space), positions))
+        lexicon = Lexicon.load(self._db, first_row, mask(len(space), positions))
         if where:
             kept = np.isin(rows, self._matching_chunks(where))
             positions, rows = positions[kept], rows[kept]
