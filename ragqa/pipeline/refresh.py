@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import time
-from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections import Counter, deque
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Protocol, TypeVar
 
 from ragqa.errors import NothingUsableError, RejectedError
 from ragqa.index import Entry, IndexWriter
@@ -21,6 +22,11 @@ COMMIT_CHUNKS = 512
 
 EMBED_CHUNKS = 128
 """How many chunks are embedded between two reports of progress."""
+
+LOOK_AHEAD = 16
+"""How many files are read and split while others are embedded."""
+
+Content = tuple[Document, list[Chunk]]
 
 Progress = Callable[[int, int], None]
 """Called with the chunks done and the chunks expected in all (an estimate until the last file was read)."""
@@ -173,7 +179,7 @@ class Refresh:
         self._search = search
         self._strict = strict
         self._parsed: set[str] = set()
-        self._pending: list[tuple[Document, list[Chunk]]] = []
+        self._pending: list[Content] = []
         self._sources: dict[str, str | None] = {}
         self._report = IndexReport()
         self._checked = False
@@ -189,8 +195,8 @@ class Refresh:
         report.statuses += [*plan.others, *(FileStatus(file.source, "unchanged") for file in plan.unchanged)]
         self._all_bytes = sum(reading.file.size for reading in plan.read)
         # new names of known content first: a batch must not remove what a later one would have named
-        for reading in sorted(plan.read, key=lambda reading: reading.parse):
-            self._take(reading)
+        for reading, outcome in ahead(self._read, sorted(plan.read, key=lambda reading: reading.parse), LOOK_AHEAD):
+            self._take(reading, outcome)
             if not self._at_once and sum(len(chunks) for _, chunks in self._pending) >= COMMIT_CHUNKS:
                 self._commit()
         self._refuse_nothing()
@@ -204,26 +210,31 @@ class Refresh:
         report.generation, report.chunks = self._writer.generation, self._writer.chunks
         return report
 
-    def _take(self, reading: Reading) -> None:
+    def _read(self, reading: Reading) -> Content | None:
+        """Read and split a file; None where its content is known. Runs beside the rest, and changes nothing.
+
+        :raises RejectedError: it cannot be used.
+        """
+        if not reading.parse or reading.file.document_id in self._parsed:
+            return None
+        document = self._loader.read(reading.file)  # as it is now, which may be newer than the plan
+        return document, self._splitter.split(document)
+
+    def _take(self, reading: Reading, outcome: Future[Content | None]) -> None:
+        """Note what became of a file."""
         file = reading.file
-        self._read_bytes += file.size
         try:
-            self._sources[file.source] = self._read(reading)
-            self._report.statuses.append(FileStatus(file.source, "indexed"))
+            content = outcome.result()
         except RejectedError as error:
             self._report.statuses.append(FileStatus(file.source, "rejected", str(error)))
-
-    def _read(self, reading: Reading) -> str:
-        """Read and split a file whose content is not known; return the id of its document."""
-        if not reading.parse or reading.file.document_id in self._parsed:
-            return reading.file.document_id
-        document = self._loader.read(reading.file)  # as it is now, which may be newer than the plan
-        if document.id not in self._parsed:
-            chunks = self._splitter.split(document)
-            self._pending.append((document, chunks))
-            self._read_chunks += len(chunks)
-            self._parsed.add(document.id)
-        return document.id
+        else:
+            self._sources[file.source] = content[0].id if content else file.document_id
+            self._report.statuses.append(FileStatus(file.source, "indexed"))
+            if content and content[0].id not in self._parsed:
+                self._pending.append(content)
+                self._read_chunks += len(content[1])
+                self._parsed.add(content[0].id)
+        self._read_bytes += file.size
 
     def _rejected(self, plan: Plan) -> dict[str, tuple[str, str]]:
         reasons = {entry.source: entry.reason for entry in self._report.statuses if entry.status == "rejected"}
@@ -294,3 +305,22 @@ class Refresh:
     def _expected_chunks(self) -> int:
         share = self._read_bytes / self._all_bytes if self._all_bytes else 1.0
         return max(self._done_chunks, round(self._read_chunks / share) if share else 0)
+
+
+Item = TypeVar("Item")
+Result = TypeVar("Result")
+
+
+def ahead(work: Callable[[Item], Result], items: Iterable[Item], depth: int) -> Iterator[tuple[Item, Future[Result]]]:
+    """Yield each item with its finished or coming result, in order; a thread works on up to `depth` items in advance."""
+    waiting: deque[tuple[Item, Future[Result]]] = deque()
+    pool = ThreadPoolExecutor(max_workers=1, thread_name_prefix="ragqa-read")
+    try:
+        for item in items:
+            waiting.append((item, pool.submit(work, item)))
+            if len(waiting) > depth:
+                yield waiting.popleft()
+        while waiting:
+            yield waiting.popleft()
+    finally:
+        pool.shutdown(wait=True, cancel_futures=True)
