@@ -8,7 +8,7 @@ QUESTION ?= How much does the cooperative lend for a heat pump?
 TORCH_INDEX ?=
 export HF_HUB_DISABLE_TELEMETRY := 1
 
-.PHONY: help quickstart test lint typecheck docs bench bench-incremental torture models clean
+.PHONY: help quickstart test lint typecheck docs bench bench-incremental bench-peers bench-retrieval bench-chunking bench-scale torture models clean
 
 help: ## List the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/:/' | sort
@@ -45,6 +45,18 @@ bench: models ## Measure indexing and answering; prints the rows of benchmarks/R
 
 bench-incremental: models ## Measure what a small change costs; about 15 minutes
 	$(BIN)/python -m benchmarks.incremental
+
+bench-peers: models ## Compare with LangChain, LlamaIndex, Haystack and txtai, each installed once (6 GB); about 20 minutes
+	TORCH_INDEX=$(TORCH_INDEX) $(BIN)/python -m benchmarks.peers $(PEERS)
+
+bench-retrieval: models ## Measure retrieval on the public sets in RAGQA_DATA; about 20 minutes
+	$(BIN)/python -m benchmarks.retrieval $(RETRIEVAL)
+
+bench-chunking: models ## Measure splitters by the characters that are found; about 5 minutes
+	$(BIN)/python -m benchmarks.chunking $(CHUNKING)
+
+bench-scale: models ## Measure an index of up to a million chunks; about 20 minutes
+	$(BIN)/python -m benchmarks.scale $(SCALE)
 
 torture: $(VENV)/installed ## Try every fault of the index in full numbers (TRIALS="kills power ..." for some); about 20 minutes
 	$(BIN)/python -m tests.torture $(TRIALS)
