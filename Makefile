@@ -47,16 +47,16 @@ bench-incremental: models ## Measure what a small change costs; about 15 minutes
 	$(BIN)/python -m benchmarks.incremental
 
 bench-peers: models ## Compare with LangChain, LlamaIndex, Haystack and txtai, each installed once (6 GB); about 20 minutes
-	TORCH_INDEX=$(TORCH_INDEX) $(BIN)/python -m benchmarks.peers $(PEERS)
+	TORCH_INDEX=$(TORCH_INDEX) $(BIN)/python -m benchmarks.peers $(ARGS)
 
 bench-retrieval: models ## Measure retrieval on the public sets in RAGQA_DATA; about 20 minutes
-	$(BIN)/python -m benchmarks.retrieval $(RETRIEVAL)
+	$(BIN)/python -m benchmarks.retrieval $(ARGS)
 
 bench-chunking: models ## Measure splitters by the characters that are found; about 5 minutes
-	$(BIN)/python -m benchmarks.chunking $(CHUNKING)
+	$(BIN)/python -m benchmarks.chunking $(ARGS)
 
 bench-scale: models ## Measure an index of up to a million chunks; about 20 minutes
-	$(BIN)/python -m benchmarks.scale $(SCALE)
+	$(BIN)/python -m benchmarks.scale $(ARGS)
 
 torture: $(VENV)/installed ## Try every fault of the index in full numbers (TRIALS="kills power ..." for some); about 20 minutes
 	$(BIN)/python -m tests.torture $(TRIALS)
