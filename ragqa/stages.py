@@ -116,6 +116,10 @@ class Searcher(Protocol):
         """Return up to k `(chunk id, BM25)`, best first; higher is better; ties by chunk id."""
         ...
 
+    def dense_scores(self, vector: Vectors, chunk_ids: Sequence[str]) -> list[float]:
+        """Return the inner product of each chunk."""
+        ...
+
     def lexical_scores(self, question: str, chunk_ids: Sequence[str]) -> list[float]:
         """Return the BM25 of each chunk, 0 where it shares no term with the question."""
         ...

@@ -36,6 +36,9 @@ class FixedSearcher:
     def lexical(self, question: str, k: int) -> list[tuple[str, float]]:
         return list(self._lexical.items())[:k]
 
+    def dense_scores(self, vector: Any, chunk_ids: Sequence[str]) -> list[float]:
+        return [self._dense.get(chunk_id, 0.0) for chunk_id in chunk_ids]
+
     def lexical_scores(self, question: str, chunk_ids: Sequence[str]) -> list[float]:
         return [self._lexical.get(chunk_id, 0.0) for chunk_id in chunk_ids]
 
@@ -93,7 +96,7 @@ def test_hybrid_follows_the_weight_and_says_what_each_retriever_gave(weight: flo
     scores = {h.chunk.text: h.scores for h in hits}
     assert scores["1"] == {"dense": 0.9, "lexical": 2.0}
     assert scores["4"] == {"dense": 0.0, "lexical": 4.0}
-    assert scores["2"] == {"dense": 0.5}
+    assert scores["2"] == {"dense": 0.5}  # a word score of 0 is none
 
 
 def test_equal_scores_are_ordered_by_chunk_id_in_every_run() -> None:

@@ -14,7 +14,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from ragqa.config import specs
-from ragqa.config.reader import Key, Source, parse, read
+from ragqa.config.reader import Key, Source, dotted, parse, read
 from ragqa.config.specs import Spec
 from ragqa.errors import ConfigError, Problem
 
@@ -106,7 +106,7 @@ def _merge(base: Source, child: Source) -> Source:
             and value.get("kind", under.get("kind")) == under.get("kind")
         )
         data[name] = {**under, **value} if same_kind else value  # type: ignore[dict-item]
-    positions = {**base.positions, **child.positions}
+    positions = {key: at for key, at in base.positions.items() if key[:2] not in child.positions} | child.positions
     return Source(child.file, data, positions, [*base.problems, *child.problems])
 
 
@@ -134,6 +134,7 @@ def _override(source: Source, override: str) -> None:
     source.data.setdefault(section, {})
     if isinstance(source.data[section], dict):
         source.data[section].update(here[section])
+    source.positions = {known: at for known, at in source.positions.items() if known[:2] != key}
     source.positions[key] = (where, 1, 1)
 
 
@@ -202,17 +203,22 @@ def _translate(source: Source, section: str, spec: type[Spec], detail: Any) -> P
     spec, loc = _innermost(spec, [part for part in detail["loc"] if not _is_union_tag(part)])
     fields = list(spec.model_fields)
     key: Key = (section, *loc)
+    around = dotted(key[:-1])
     found = detail["input"]
     match detail["type"]:
         case "extra_forbidden":
-            message = f"unknown key in {section} (kind {specs.kind_of(spec)}); {did_you_mean(str(loc[-1]), fields)}"
-        case "union_tag_invalid" | "union_tag_not_found":
-            tags = [tag.strip(" '") for tag in detail["ctx"].get("expected_tags", "").split(",") if tag]
-            found = detail["ctx"].get("tag")
-            valid = did_you_mean(str(found), tags) if tags else "write `{kind: NAME, ...}`"
-            message = f"{'missing kind' if found is None else f'unknown kind {found!r}'}; {valid}"
+            message = f"unknown key in {around} (kind {specs.kind_of(spec)}); {did_you_mean(str(loc[-1]), fields)}"
+        case "union_tag_invalid" | "union_tag_not_found" | "model_attributes_type":
+            names = [specs.kind_of(inner) for inner in specs.inner_specs(spec, str(loc[-1]))]
+            if isinstance(found, dict):
+                kind = found.get("kind")
+                key = (*key, "kind")
+                message = f"{'missing' if kind is None else f'unknown kind {kind!r}'}; {did_you_mean(str(kind), names)}"
+            else:
+                example = f"`{loc[-1]}: {{kind: {found if found in names else 'NAME'}}}`"
+                message = f"must be a mapping with a kind of {', '.join(names)}, got {found!r}; write {example}"
         case "missing":
-            message = f"missing in {section} (kind {specs.kind_of(spec)})"
+            message = f"missing in {around} (kind {specs.kind_of(spec)})"
         case "value_error":
             message = str(detail["ctx"]["error"])
         case _:

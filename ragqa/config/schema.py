@@ -22,12 +22,20 @@ def json_schema() -> dict[str, Any]:
             "properties": {name: _section(name, whole=True) for name in KINDS},
             "required": [name for name in KINDS if name not in OPTIONAL],
         },
+        "$defs": _definitions(),
     }
+
+
+def _definitions() -> dict[str, Any]:
+    """Return the mappings inside sections, to which `#/$defs/NAME` refers from the root of the whole schema."""
+    schemas = [kind.model_json_schema() for kinds in KINDS.values() for kind in kinds]
+    return {name: schema for each in schemas for name, schema in each.get("$defs", {}).items()}
 
 
 def _section(name: str, *, whole: bool) -> dict[str, Any]:
     kinds = [kind.model_json_schema() for kind in KINDS[name]]
-    if not whole:
-        for kind in kinds:
+    for kind in kinds:
+        kind.pop("$defs", None)
+        if not whole:
             kind.pop("required", None)
     return {"anyOf": kinds} if len(kinds) > 1 else kinds[0]

@@ -210,6 +210,12 @@ class LexicalRetrieve(_Retrieve):
 
     kind: Literal["lexical"]
 
+    @model_validator(mode="after")
+    def _no_vectors(self) -> LexicalRetrieve:
+        if self.feedback or isinstance(self.rewrite, HydeRewrite):
+            raise ValueError("feedback and rewrite {kind: hyde} move a vector, which kind lexical does not search")
+        return self
+
 
 class HybridRetrieve(_Retrieve):
     """Fuse the dense and the lexical ranking."""
@@ -327,7 +333,7 @@ def inner_specs(spec: type[BaseModel], field: str) -> list[type[Spec]]:
     """Return the kinds of spec that a field of a section may hold; none for most."""
     pending, found = [spec.model_fields[field].annotation], []
     while pending:
-        annotation: Any = pending.pop()
+        annotation: Any = pending.pop(0)
         if isinstance(annotation, type) and issubclass(annotation, Spec):
             found.append(annotation)
         pending += get_args(annotation)

@@ -313,5 +313,5 @@ def _at(wanted: Rows, rows: Rows, gains: Norm) -> Norm:
 
 
 def _kth(scores: Norm, k: int) -> float:
-    """Return the k-th best score; 0 where there are fewer."""
-    return float(np.partition(scores, len(scores) - k)[len(scores) - k]) if len(scores) >= k else 0.0
+    """Return the k-th best score; 0 where there are fewer, or none is wanted."""
+    return float(np.partition(scores, len(scores) - k)[len(scores) - k]) if 0 < k <= len(scores) else 0.0

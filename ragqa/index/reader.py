@@ -124,6 +124,10 @@ class IndexReader:
         """Return the hits of `(chunk id, score, scores)`, in the order given."""
         return [self._hit(*one) for one in ranked]
 
+    def dense_scores(self, vector: Vectors, chunk_ids: Sequence[str]) -> list[float]:
+        """Return the inner product of each chunk."""
+        return [float(score) for score in search.inner_products(self.vectors(chunk_ids), vector)]
+
     def lexical_scores(self, question: str, chunk_ids: Sequence[str]) -> list[float]:
         """Return the BM25 of each chunk, 0 where it shares no term with the question."""
         return [float(score) for score in self._looked_up(question).scores(self._positions(chunk_ids))]

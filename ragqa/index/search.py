@@ -143,7 +143,7 @@ class Space:
         found = self._candidates(question, k, alive, exact)
         if len(found) < k:
             found = self._scan(question, k, alive, 0)
-        scores = _score(self.rows(found), question)
+        scores = inner_products(self.rows(found), question)
         order = np.lexsort((found, -scores))
         return [(int(found[i]), float(scores[i])) for i in order]
 
@@ -220,7 +220,7 @@ def load(folder: Path, kind: Kind, name: str, effort: int, recall: float) -> Str
     return None
 
 
-def _score(rows: Vectors, question: Vectors) -> Vectors:
+def inner_products(rows: Vectors, question: Vectors) -> Vectors:
     """Return inner products that do not depend on where a row lies: float64 sums, rounded once."""
     products = np.einsum("ij,j->i", rows.astype(np.float64), question.astype(np.float64))
     scores: Vectors = products.astype(np.float32)

@@ -203,9 +203,11 @@ def _gguf_window(path: Path) -> int | None:
 
 
 def _kind(folder: Path) -> Kind | None:
+    architecture = str((_read_json(folder / "config.json").get("architectures") or [""])[0])
+    if architecture.endswith("ForSequenceClassification"):
+        return "reranker"
     if (folder / "modules.json").exists():
         return "embedder"
-    architecture = str((_read_json(folder / "config.json").get("architectures") or [""])[0])
     if architecture.endswith(("ForCausalLM", "LMHeadModel")):
         return "generator"
     return "embedder" if architecture.endswith(("Model", "ForMaskedLM")) else None

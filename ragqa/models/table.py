@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-Kind = Literal["embedder", "generator"]
+Kind = Literal["embedder", "generator", "reranker"]
 
 GGUF_NAME = "model.gguf"
 SAFETENSORS_NAME = "model.safetensors"

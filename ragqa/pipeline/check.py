@@ -9,7 +9,15 @@ from typing import Any
 
 from ragqa import models
 from ragqa.config import Config
-from ragqa.config.specs import CustomSpec, OpenAIGenerate
+from ragqa.config.reader import Key, dotted
+from ragqa.config.specs import (
+    CausalLMGenerate,
+    CrossEncoderRerank,
+    CustomSpec,
+    EncoderRerank,
+    LikelihoodRerank,
+    OpenAIGenerate,
+)
 from ragqa.errors import Problem, RagqaError, UsageError
 from ragqa.models import Card
 from ragqa.pipeline.budget import Budget, prove
@@ -32,32 +40,47 @@ class Report:
 
 def check(config: Config) -> Report:
     """Return the report on a pipeline file; the budget is None where a mistake hides it."""
-    problems = [config.source.problem(key, message) for key, message in _paths(config)]
+    faults = (*_paths(config), *_no_likelihood(config))
+    problems = [config.source.problem(key, message) for key, message in faults]
     cards: dict[str, Card] = {}
     notes = []
-    for section in ("embed", "generate"):
-        spec = getattr(config, section)
-        if isinstance(spec, CustomSpec | OpenAIGenerate):
-            continue
+    for key, spec, wanted in _models(config):
         try:
             card = models.card(spec.model, getattr(spec, "revision", None))
         except RagqaError as error:
-            problems.append(config.source.problem((section, "model"), str(error)))
+            problems.append(config.source.problem((*key, "model"), str(error)))
             continue
-        cards[section] = card
-        wanted = "embedder" if section == "embed" else "generator"
+        cards[dotted(key)] = card
         if card.kind not in (None, wanted):
             message = f"{card.name} is a model of kind {card.kind}, not {wanted}"
-            problems.append(config.source.problem((section, "model"), message))
+            problems.append(config.source.problem((*key, "model"), message))
         if not card.installed:
-            notes.append(f"{section}.model {card.name} is not here: run `ragqa models pull {card.name}`")
+            notes.append(f"{dotted(key)}.model {card.name} is not here: run `ragqa models pull {card.name}`")
     problems += [config.source.problem(("split", "chunk_size"), m) for m in _too_long(config.split, cards.get("embed"))]
     problems.sort(key=lambda p: (p.file, p.line, p.column))
     budget = None if problems else prove(config, cards.get("generate"))
     return Report(config.file, tuple(problems), tuple(notes), budget)
 
 
-def _paths(config: Config) -> Iterator[tuple[tuple[str, str], str]]:
+def _models(config: Config) -> Iterator[tuple[Key, Any, str]]:
+    """Yield the key and the spec of each part that names a model by which ragqa computes, and the kind that it needs."""
+    for section, wanted in (("embed", "embedder"), ("generate", "generator")):
+        spec = getattr(config, section)
+        if not isinstance(spec, CustomSpec | OpenAIGenerate):
+            yield (section,), spec, wanted
+    rerank = getattr(config.retrieve, "rerank", None)
+    if isinstance(rerank, CrossEncoderRerank | EncoderRerank):
+        yield ("retrieve", "rerank"), rerank, "reranker" if isinstance(rerank, CrossEncoderRerank) else "embedder"
+
+
+def _no_likelihood(config: Config) -> Iterator[tuple[Key, str]]:
+    """Yield the fault of a reranker that needs likelihoods, which the generator does not give."""
+    likelihood = isinstance(getattr(config.retrieve, "rerank", None), LikelihoodRerank)
+    if likelihood and not isinstance(config.generate, CausalLMGenerate | CustomSpec):
+        yield ("retrieve", "rerank"), f"likelihood needs generate of kind causal_lm, got {config.generate.kind}"
+
+
+def _paths(config: Config) -> Iterator[tuple[Key, str]]:
     """Yield the key and the fault of each path that cannot be used."""
     if not isinstance(config.load, CustomSpec):
         paths = config.load.path

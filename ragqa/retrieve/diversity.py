@@ -31,14 +31,14 @@ def without_near_duplicates(hits: Sequence[Hit], share: float) -> list[Hit]:
     known: list[frozenset[tuple[str, ...]]] = []
     for hit in hits:
         mine = _shingles(hit.chunk.text)
-        if not any(len(mine & other) >= share * len(mine) for other in known):
+        if not any(len(mine & other) / len(mine) >= share for other in known):
             kept.append(hit)
             known.append(mine)
     return kept
 
 
 def marginal_relevance(hits: Sequence[Hit], vectors: NDArray[np.float32], k: int, relevance: float) -> list[Hit]:
-    """Choose k hits one by one, each the best by relevance * score - (1 - relevance) * nearest chosen cosine.
+    """Choose k hits one by one, each the best by relevance * score - (1 - relevance) * nearest chosen cosine (at least 0).
 
     Maximal marginal relevance (Carbonell and Goldstein 1998); scores are divided by the best of them.
 

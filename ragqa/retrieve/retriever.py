@@ -7,6 +7,7 @@ Knows an `Embedder`, a `Searcher`, a `Scorer` and a `Generator`, none by class.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -19,7 +20,7 @@ from ragqa.retrieve.rerank import rescore
 from ragqa.stages import Embedder, Generator, Scorer, Searcher
 
 FEEDBACK_WEIGHT = 0.2
-"""How far feedback moves the question's vector towards the mean of its best passages (Rocchio 1971)."""
+"""How far feedback moves the question's vector."""
 
 _SPARE = 10
 """How many hits for each that is wanted are looked at where some may be left out."""
@@ -29,18 +30,11 @@ Spec = DenseRetrieve | LexicalRetrieve | HybridRetrieve
 
 
 @dataclass(frozen=True, slots=True)
-class Candidates:
-    """What a question found: fused scores by chunk id, and those of either retriever."""
+class Query:
+    """What is looked for: words, and a unit vector, float32[dim] (None where vectors are not searched)."""
 
-    fused: dict[str, float]
-    dense: dict[str, float]
-    lexical: dict[str, float]
-
-    def best(self, k: int) -> list[tuple[str, float, dict[str, float]]]:
-        """Return the k best as `(chunk id, score, scores)`; ties by chunk id."""
-        ids = sorted(self.fused, key=lambda chunk_id: (-self.fused[chunk_id], chunk_id))[:k]
-        named = {"dense": self.dense, "lexical": self.lexical}
-        return [(i, self.fused[i], {name: of[i] for name, of in named.items() if i in of}) for i in ids]
+    text: str
+    vector: Vector | None
 
 
 class FusionRetriever:
@@ -53,6 +47,8 @@ class FusionRetriever:
     def __init__(
         self, spec: Spec, embedder: Embedder, scorer: Scorer | None = None, generator: Generator | None = None
     ) -> None:
+        if (spec.rerank is None) != (scorer is None) or (spec.rewrite is None) != (generator is None):
+            raise TypeError("a scorer goes with retrieve.rerank, and a generator with retrieve.rewrite")
         self.spec = spec
         self._embedder = embedder
         self._scorer = scorer
@@ -76,9 +72,8 @@ class FusionRetriever:
         thinned = spec.per_document is not None or spec.near_duplicates is not None or spec.mmr < 1
         wanted = k * _SPARE if thinned else k
         if self._scorer is None or spec.rerank is None:
-            return searcher.hits(self._candidates(question, searcher, wanted).best(wanted))
-        depth = max(spec.rerank.depth, k)
-        hits = searcher.hits(self._candidates(question, searcher, depth).best(depth))
+            return searcher.hits(self._best(question, searcher, wanted))
+        hits = searcher.hits(self._best(question, searcher, max(spec.rerank.depth, wanted)))
         scores = self._scorer.scores(question, [hit.chunk.indexed_text for hit in hits])
         return rescore(hits, scores, spec.rerank.weight)
 
@@ -93,46 +88,72 @@ class FusionRetriever:
             return diversity.marginal_relevance(hits, vectors, k, spec.mmr)
         return hits[:k]
 
-    def _candidates(self, question: str, searcher: Searcher, k: int) -> Candidates:
-        vector = self._vector(question)
-        found = self._once(question, vector, searcher, k)
-        if isinstance(self.spec.rewrite, MultiQueryRewrite) and self._generator is not None:
-            others = rewrite.other_words(question, self.spec.rewrite.n, self._generator)
-            more = [self._once(other, self._vector(other), searcher, k).fused for other in others]
-            return Candidates(fusion.mean([found.fused, *more]), found.dense, found.lexical)
-        if self.spec.feedback and not isinstance(self.spec, LexicalRetrieve):
-            nearest = searcher.vectors([chunk_id for chunk_id, *_ in found.best(self.spec.feedback)])
-            if len(nearest):
-                moved = (1 - FEEDBACK_WEIGHT) * vector + FEEDBACK_WEIGHT * nearest.mean(axis=0)
-                return self._once(question, moved / np.linalg.norm(moved), searcher, k)
-        return found
+    def _best(self, question: str, searcher: Searcher, k: int) -> list[tuple[str, float, dict[str, float]]]:
+        """Return the k best as `(chunk id, score, scores)`, ties by chunk id; `scores` are those of the question as asked."""
+        asked = self._query(question)
+        queries = [self._imagined(asked), *map(self._query, self._other_words(question))]
+        if self.spec.feedback:
+            queries = [self._fed_back(query, searcher, k) for query in queries]
+        fused = self._ranking(queries, searcher, k)
+        ids = sorted(fused, key=lambda chunk_id: (-fused[chunk_id], chunk_id))[:k]
+        dense, lexical = self._scores(asked, searcher, ids)
+        own = [{"dense": dense.get(i), "lexical": lexical.get(i) or None} for i in ids]
+        named = ({name: score for name, score in each.items() if score is not None} for each in own)
+        return [(i, fused[i], scores) for i, scores in zip(ids, named, strict=True)]
 
-    def _vector(self, question: str) -> Vector:
-        """Return what is looked for among the vectors, float32[dim]."""
-        if isinstance(self.spec, LexicalRetrieve):
-            return np.empty(0, dtype=np.float32)
-        vector: Vector = self._embedder.embed_question(question)
-        if isinstance(self.spec.rewrite, HydeRewrite) and self._generator is not None:
-            passage = rewrite.hypothetical_passage(question, self._generator)
-            both = vector + self._embedder.embed_passages([passage])[0]
-            vector = both / np.linalg.norm(both)
-        return vector
+    def _ranking(self, queries: Sequence[Query], searcher: Searcher, k: int) -> dict[str, float]:
+        """Return the mean score over the queries of every chunk that one of them found."""
+        found = [self._found(query, searcher, k) for query in queries]
+        if isinstance(self.spec, HybridRetrieve) and self.spec.fusion == "rrf":
+            return fusion.mean([fusion.reciprocal_rank(*lists) for lists in found])
+        ids = list(dict.fromkeys(chunk_id for lists in found for ranking in lists for chunk_id in ranking))
+        return fusion.mean([self._fused(query, searcher, ids) for query in queries])
 
-    def _once(self, question: str, vector: Vector, searcher: Searcher, k: int) -> Candidates:
+    def _found(self, query: Query, searcher: Searcher, k: int) -> list[dict[str, float]]:
+        """Return what each retriever found, best first."""
         spec = self.spec
-        if isinstance(spec, DenseRetrieve):
-            dense = dict(searcher.dense(vector, k))
-            return Candidates(dense, dense, {})
-        if isinstance(spec, LexicalRetrieve):
-            lexical = dict(searcher.lexical(question, k))
-            return Candidates(lexical, {}, lexical)
-        depth = max(k, spec.depth)
-        dense, lexical = dict(searcher.dense(vector, depth)), dict(searcher.lexical(question, depth))
-        if spec.fusion == "rrf":
-            return Candidates(fusion.reciprocal_rank(dense, lexical), dense, lexical)
-        unseen = [chunk_id for chunk_id in lexical if chunk_id not in dense]
-        unread = [chunk_id for chunk_id in dense if chunk_id not in lexical]
-        dense |= zip(unseen, (searcher.vectors(unseen) @ vector).tolist(), strict=True)
-        scores = zip(unread, searcher.lexical_scores(question, unread), strict=True)
-        lexical |= {chunk_id: score for chunk_id, score in scores if score > 0}
-        return Candidates(fusion.convex(dense, lexical, spec.weight, searcher.lexical_bound(question)), dense, lexical)
+        depth = max(k, spec.depth) if isinstance(spec, HybridRetrieve) else k
+        dense = [] if query.vector is None else [dict(searcher.dense(query.vector, depth))]
+        return dense if isinstance(spec, DenseRetrieve) else [*dense, dict(searcher.lexical(query.text, depth))]
+
+    def _fused(self, query: Query, searcher: Searcher, ids: Sequence[str]) -> dict[str, float]:
+        dense, lexical = self._scores(query, searcher, ids)
+        if isinstance(self.spec, HybridRetrieve):
+            return fusion.convex(dense, lexical, self.spec.weight, searcher.lexical_bound(query.text))
+        return dense or lexical
+
+    def _scores(
+        self, query: Query, searcher: Searcher, ids: Sequence[str]
+    ) -> tuple[dict[str, float], dict[str, float]]:
+        """Return the exact scores of chunks by either retriever, by chunk id; none of one that is not used."""
+        dense = [] if query.vector is None else searcher.dense_scores(query.vector, ids)
+        lexical = [] if isinstance(self.spec, DenseRetrieve) else searcher.lexical_scores(query.text, ids)
+        return dict(zip(ids, dense, strict=False)), dict(zip(ids, lexical, strict=False))
+
+    def _query(self, question: str) -> Query:
+        wordless = isinstance(self.spec, LexicalRetrieve)
+        return Query(question, None if wordless else self._embedder.embed_question(question))
+
+    def _other_words(self, question: str) -> list[str]:
+        if not isinstance(self.spec.rewrite, MultiQueryRewrite) or self._generator is None:
+            return []
+        return rewrite.other_words(question, self.spec.rewrite.n, self._generator)
+
+    def _imagined(self, query: Query) -> Query:
+        """Move the vector towards that of a passage which the generator imagines."""
+        if not isinstance(self.spec.rewrite, HydeRewrite) or self._generator is None or query.vector is None:
+            return query
+        passage = rewrite.hypothetical_passage(query.text, self._generator)
+        return _moved(query, query.vector + self._embedder.embed_passages([passage])[0])
+
+    def _fed_back(self, query: Query, searcher: Searcher, k: int) -> Query:
+        """Move the vector towards the mean of the best passages (Rocchio 1971)."""
+        found = self._ranking([query], searcher, max(k, self.spec.feedback))
+        nearest = searcher.vectors(sorted(found, key=lambda i: (-found[i], i))[: self.spec.feedback])
+        if not len(nearest) or query.vector is None:
+            return query
+        return _moved(query, (1 - FEEDBACK_WEIGHT) * query.vector + FEEDBACK_WEIGHT * nearest.mean(axis=0))
+
+
+def _moved(query: Query, vector: Vector) -> Query:
+    return Query(query.text, vector / np.linalg.norm(vector))

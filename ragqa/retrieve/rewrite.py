@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import re
+
+from ragqa import words
 from ragqa.errors import UsageError
 from ragqa.records import Generation, Prompt
 from ragqa.stages import Generator
@@ -12,12 +15,15 @@ _OTHER_WORDS = (
 )
 _PASSAGE = "Write a short passage, of two or three sentences, that answers the question below.\n\nQuestion: {question}"
 
+_MARK = re.compile(r"^\s*(?:[-–*•]\s+|\(?\d{1,2}[.):](?!\d)\s*)")
+"""What a model puts before a line of a list; a number that the line itself begins with is no such mark."""
+
 
 def other_words(question: str, n: int, generator: Generator) -> list[str]:
     """Return up to n paraphrases of a question, each once; fewer where the model writes fewer."""
     written = _write(_OTHER_WORDS.replace("{n}", str(n)), question, generator)
-    lines = (line.strip().lstrip("-*0123456789.) ").strip() for line in written.splitlines())
-    return [line for line in dict.fromkeys(lines) if line and line != question][:n]
+    lines = (_MARK.sub("", line).strip() for line in written.splitlines())
+    return [line for line in dict.fromkeys(lines) if words.words(line) and line != question.strip()][:n]
 
 
 def hypothetical_passage(question: str, generator: Generator) -> str:
