@@ -13,7 +13,7 @@ from __future__ import annotations
 import math
 import sqlite3
 from array import array
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -53,29 +53,30 @@ def add(db: sqlite3.Connection, first_row: int, texts: Sequence[str]) -> None:
 
 def invert(texts: Iterable[str]) -> tuple[bytes, Iterator[tuple[str, bytes]]]:
     """Return the lengths of texts in terms, and the postings of each term in order; "" has none."""
-    lengths, owners, offsets, counts = array("I"), array("I"), array("I"), array("B")
-    ids: dict[str, int] = {}
-    for offset, text in enumerate(texts):
+    lengths, distinct, owners, counts = array("I"), array("I"), array("I"), array("I")
+    ids: defaultdict[str, int] = defaultdict()
+    ids.default_factory = ids.__len__
+    for text in texts:
         found = Counter(words.terms(text))
         lengths.append(found.total())
-        for term, count in found.items():
-            owners.append(ids.setdefault(term, len(ids)))
-            offsets.append(offset)
-            counts.append(min(count, 255))
+        distinct.append(len(found))
+        owners.extend([ids[term] for term in found])
+        counts.extend(found.values())
+    offsets = np.repeat(np.arange(len(distinct)), np.frombuffer(distinct, dtype=distinct.typecode))
     return _bytes(lengths, "<u4"), _by_term(ids, owners, offsets, counts)
 
 
 def _by_term(
-    ids: Mapping[str, int], owners: array[int], offsets: array[int], counts: array[int]
+    ids: Mapping[str, int], owners: array[int], offsets: Rows, counts: array[int]
 ) -> Iterator[tuple[str, bytes]]:
     owner = np.frombuffer(owners, dtype=owners.typecode)
     order = np.argsort(owner, kind="stable")
-    rows, times = np.frombuffer(offsets, dtype=offsets.typecode)[order], np.frombuffer(counts, dtype="u1")[order]
+    rows, times = offsets[order], np.frombuffer(counts, dtype=counts.typecode)[order]
     ends = np.cumsum(np.bincount(owner, minlength=len(ids)))
     starts = ends - np.bincount(owner, minlength=len(ids))
     for term in sorted(ids):
         part = slice(starts[ids[term]], ends[ids[term]])
-        yield term, pack(rows[part], times[part])
+        yield term, pack(rows[part], np.minimum(times[part], 255))
 
 
 def _bytes(values: array[int], dtype: str) -> bytes:
@@ -203,10 +204,6 @@ class Lexicon:
         mean = max(1.0, float(lengths[living].mean(dtype=np.float64))) if living.any() else 1.0
         return cls(first_row, tuple(blocks), (K1 * (1 - B + B * lengths / mean)).astype(np.float32), living)
 
-    @cached_property
-    def _n(self) -> int:
-        return int(self.living.sum())
-
     def look_up(self, db: sqlite3.Connection, weights: Mapping[str, float]) -> Query:
         """Return the postings of a question.
 
@@ -215,24 +212,33 @@ class Lexicon:
         postings = [self._posting(db, term, weight) for term, weight in weights.items()]
         return Query(self.norm, tuple(sorted(postings, key=lambda posting: -posting.bound)))
 
+    @cached_property
+    def _n(self) -> int:
+        return int(self.living.sum())
+
+    @cached_property
+    def _least_norm(self) -> float:
+        return float(self.norm.min(initial=np.inf, where=self.living))
+
+    @cached_property
+    def _statement(self) -> str:
+        blocks = ",".join(str(first) for first, _ in self.blocks)
+        return f"SELECT first_row, texts FROM posting WHERE term = ? AND first_row IN ({blocks}) ORDER BY first_row"
+
     def _posting(self, db: sqlite3.Connection, term: str, weight: float) -> Posting:
-        rows, counts = [np.empty(0, dtype=np.int64)], [np.empty(0, dtype=np.float32)]
-        for first, _ in self.blocks:
-            stored = db.execute("SELECT texts FROM posting WHERE first_row = ? AND term = ?", (first, term)).fetchone()
-            if stored:
-                offsets, times = unpack(stored[0])
-                rows.append(offsets + np.int64(first - self.first_row))
-                counts.append(times.astype(np.float32))
-        row, count = np.concatenate(rows), np.concatenate(counts)
+        found = db.execute(self._statement, (term,))
+        parts = tuple((first - self.first_row, *unpack(texts)) for first, texts in found)
+        df = sum(len(offsets) for _, offsets, _ in parts)
         if self._n < len(self.living):
-            kept = self.living[row]
-            row, count = row[kept], count[kept]
-        return Posting(row, count, weight * math.log(1 + (self._n - len(row) + 0.5) / (len(row) + 0.5)))
+            df = sum(int(np.count_nonzero(self.living[first:][offsets])) for first, offsets, _ in parts)
+        most = max((float(counts.max()) for *_, counts in parts), default=0.0)
+        top = weight * math.log(1 + (self._n - df + 0.5) / (df + 0.5)) * (K1 + 1)
+        return Posting(parts, top, top * most / (most + self._least_norm) if most else 0.0)
 
 
 @dataclass(frozen=True, slots=True)
 class Query:
-    """A question that was looked up: its postings, the rarest term first, and the lengths of all texts."""
+    """A question that was looked up: its postings, the most telling term first, and the lengths of all texts."""
 
     norm: Norm
     postings: tuple[Posting, ...]
@@ -240,31 +246,34 @@ class Query:
     @property
     def bound(self) -> float:
         """Return what no text can score, however often it has every term; terms that no text has count too."""
-        return math.fsum(posting.bound for posting in self.postings)
+        return math.fsum(posting.top for posting in self.postings)
 
     def best(self, k: int, allowed: Mask) -> list[tuple[int, float]]:
         """Return up to k `(position, BM25)` of texts that share a term with the question, best first; ties by position.
 
-        Terms are taken from the rarest to the most frequent. Once those that are left cannot lift a new text among the
+        Terms are taken in the order of what they can add. Once those that are left cannot lift a new text among the
         best k, they are looked up for the candidates alone (MaxScore: Turtle and Flood 1995).
 
-        :param allowed: bool[n]; only these positions are found, whatever the statistics count.
+        :param allowed: bool[n], a part of the living; only these positions are found, whatever the statistics count.
         """
         scores = np.zeros(len(self.norm), dtype=np.float32)
         candidates: Rows | None = None
-        least, left = 0.0, self.bound
+        least, left = 0.0, math.fsum(posting.bound for posting in self.postings)
         for posting in self.postings:
-            gains = posting.gains(self.norm)
-            if candidates is None and left < least:
-                candidates = _found(scores, allowed)
-                candidates = candidates[scores[candidates] + left * _ROUNDING >= least]
+            needed = least / _ROUNDING - left * _ROUNDING
+            if candidates is not None:
+                candidates = candidates[scores[candidates] >= needed]
+            elif needed > 0:
+                candidates = _found(scores, needed, allowed)
             if candidates is None:
-                scores[posting.rows] += gains
-                least = max(least, _kth(scores[posting.rows[allowed[posting.rows]]], k))
+                rows = posting.rows
+                scores[rows] += posting.gains(self.norm[rows])
+                least = max(least, _kth(scores[rows[allowed[rows]]], k))
             else:
-                scores[candidates] += _at(candidates, posting.rows, gains)
+                scores[candidates] += posting.gains_at(candidates, self.norm)
+                least = max(least, _kth(scores[candidates], k))
             left -= posting.bound
-        best = _found(scores, allowed) if candidates is None else candidates
+        best = _found(scores, least, allowed) if candidates is None else candidates[scores[candidates] >= least]
         best = best[np.argsort(-scores[best], kind="stable")[:k]]
         return [(int(position), float(scores[position])) for position in best]
 
@@ -272,44 +281,54 @@ class Query:
         """Return the BM25 of each position, float32[len(positions)]."""
         total = np.zeros(len(positions), dtype=np.float32)
         for posting in self.postings:
-            total += _at(positions, posting.rows, posting.gains(self.norm))
+            total += posting.gains_at(positions, self.norm)
         return total
 
 
 @dataclass(frozen=True, slots=True)
 class Posting:
-    """Where a term stands.
+    """Where a term stands, the dead among it; read where it lies, for a frequent term is long and mostly skipped.
 
-    :param rows: int64[df], positions in order.
-    :param counts: float32[df], how often.
-    :param idf: inverse document frequency, times the weight of the term in the query.
+    :param parts: of each block its first position, offsets from that in order, and how often.
+    :param top: idf * (k1 + 1), times the weight of the term in the query.
+    :param bound: what no living text gains more than.
     """
 
-    rows: Rows
-    counts: Norm
-    idf: float
+    parts: tuple[tuple[int, NDArray[np.uint32], NDArray[np.uint8]], ...]
+    top: float
+    bound: float
 
     @property
-    def bound(self) -> float:
-        """Return what no text can gain from this term."""
-        return self.idf * (K1 + 1)
+    def rows(self) -> Rows:
+        """Return the positions in order, int64[n]."""
+        parts = [offsets + np.int64(first) for first, offsets, _ in self.parts]
+        return np.concatenate([np.empty(0, dtype=np.int64), *parts])
 
     def gains(self, norm: Norm) -> Norm:
-        """Return what each text gains from this term, float32[df]."""
-        gained: Norm = np.float32(self.bound) * self.counts / (self.counts + norm[self.rows])
+        """Return what each text gains from this term, float32[n], by the norm of each."""
+        counts = np.concatenate([np.empty(0, dtype=np.uint8), *(times for *_, times in self.parts)])
+        return self._gains(counts, norm)
+
+    def gains_at(self, positions: Rows, norm: Norm) -> Norm:
+        """Return what each of the positions gains, float32[len(positions)]; 0 where the term does not stand."""
+        counts = np.zeros(len(positions), dtype=np.uint8)
+        for first, offsets, times in self.parts:
+            inside = np.flatnonzero((positions >= first) & (positions <= first + np.int64(offsets[-1])))
+            wanted = (positions[inside] - first).astype(np.uint32)  # of the same type, or all offsets would be copied
+            places = np.searchsorted(offsets, wanted)
+            stands = offsets[places] == wanted
+            counts[inside[stands]] = times[places[stands]]
+        return self._gains(counts, norm[positions])
+
+    def _gains(self, counts: NDArray[np.uint8], norm: Norm) -> Norm:
+        gained: Norm = np.float32(self.top) * counts / (counts + norm)
         return gained
 
 
-def _found(scores: Norm, allowed: Mask) -> Rows:
-    found = np.flatnonzero(scores)
+def _found(scores: Norm, least: float, allowed: Mask) -> Rows:
+    """Return the allowed positions that score at least this much, and more than 0."""
+    found = np.flatnonzero(scores >= np.float32(least) if least > 0 else scores > 0)
     return found[allowed[found]]
-
-
-def _at(wanted: Rows, rows: Rows, gains: Norm) -> Norm:
-    """Return the gains of the wanted rows, 0 where a row is not among `rows`, which are in order."""
-    places = np.searchsorted(rows, wanted)
-    places[places == len(rows)] = 0
-    return np.where(rows[places] == wanted, gains[places], np.float32(0)) if len(rows) else np.zeros(len(wanted), "f4")
 
 
 def _kth(scores: Norm, k: int) -> float:

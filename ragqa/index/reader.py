@@ -6,6 +6,7 @@ import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
+from itertools import chain
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -43,11 +44,10 @@ class Catalogue:
         """Return bool[n]: which vectors belong to a chunk that may be found."""
         return mask(len(self.space), self.positions)
 
-    def chunks_at(self, position: int) -> list[int]:
-        """Return the rows of the chunks with this vector: equal texts share one."""
-        low, high = np.searchsorted(self.positions, [position, position + 1])
-        rows: list[int] = self.rows[low:high].tolist()
-        return rows
+    def chunks_at(self, positions: Sequence[int]) -> list[list[int]]:
+        """Return for each position the rows of the chunks with this vector: equal texts share one."""
+        low, high = (np.searchsorted(self.positions, positions, side) for side in ("left", "right"))
+        return [self.rows[start:end].tolist() for start, end in zip(low.tolist(), high.tolist(), strict=True)]
 
 
 class IndexReader:
@@ -115,9 +115,9 @@ class IndexReader:
         return self._chunks_at(self._looked_up(question).best(k, self.catalogue.allowed), k)
 
     def _chunks_at(self, found: Sequence[tuple[int, float]], k: int) -> list[tuple[str, float]]:
-        scored = [
-            (self._chunk_id(row), score) for position, score in found for row in self.catalogue.chunks_at(position)
-        ]
+        rows = self.catalogue.chunks_at([position for position, _ in found])
+        ids = self._among("SELECT row, id FROM chunk WHERE row", [row for each in rows for row in each])
+        scored = [(str(ids[row]), score) for each, (_, score) in zip(rows, found, strict=True) for row in each]
         return sorted(scored, key=lambda pair: (-pair[1], pair[0]))[:k]
 
     def hits(self, ranked: Sequence[tuple[str, float, dict[str, float]]]) -> list[Hit]:
@@ -201,8 +201,9 @@ class IndexReader:
         statement = "SELECT min(source) FROM source WHERE document_id = ?"
         return str(self._db.execute(statement, (document_id,)).fetchone()[0])
 
-    def _chunk_id(self, row: int) -> str:
-        return str(self._db.execute("SELECT id FROM chunk WHERE row = ?", (row,)).fetchone()[0])
+    def _among(self, statement: str, keys: Sequence[int | str]) -> dict[Any, Any]:
+        """Return what a statement finds of these keys, its second column by its first."""
+        return dict(self._db.execute(f"{statement} IN (SELECT value FROM json_each(?))", (json.dumps(keys),)))
 
     def _looked_up(self, question: str) -> Query:
         """Return the postings of a question, each content word once; those of the last question are kept."""
@@ -212,9 +213,8 @@ class IndexReader:
         return self._asked[1]
 
     def _positions(self, chunk_ids: Sequence[str]) -> NDArray[np.int64]:
-        statement = "SELECT vector FROM chunk WHERE id = ?"
-        rows = [self._db.execute(statement, (chunk_id,)).fetchone()[0] for chunk_id in chunk_ids]
-        return np.array(rows, dtype=np.int64) - self.catalogue.lexicon.first_row
+        rows = self._among("SELECT id, vector FROM chunk WHERE id", chunk_ids)
+        return np.array([rows[i] for i in chunk_ids], dtype=np.int64) - self.catalogue.lexicon.first_row
 
     def _hit(self, chunk_id: str, score: float, scores: dict[str, float]) -> Hit:
         document_id, start, end, page, context, text = self._db.execute(
@@ -238,10 +238,8 @@ class IndexReader:
             return old
         space = open_space(self._db, self.path)
         first_row = next((first for first, _, _ in store.segments(self._db)), 0)
-        pairs = np.array(
-            self._db.execute("SELECT vector, row FROM chunk ORDER BY vector, row").fetchall(), dtype=np.int64
-        )
-        positions, rows = pairs.reshape(-1, 2).T
+        pairs = chain.from_iterable(self._db.execute("SELECT vector, row FROM chunk ORDER BY vector, row"))
+        positions, rows = np.fromiter(pairs, dtype=np.int64).reshape(-1, 2).T
         positions = positions - first_row
         lexicon = Lexicon.load(self._db, first_row, mask(len(space), positions))
         if where:
