@@ -55,7 +55,7 @@ bench-retrieval: models ## Measure retrieval on the public sets in RAGQA_DATA; a
 bench-chunking: models ## Measure splitters by the characters that are found; about 5 minutes
 	$(BIN)/python -m benchmarks.chunking $(ARGS)
 
-bench-scale: models ## Measure an index of up to a million chunks; about 20 minutes
+bench-scale: models ## Measure indexes of 10,000 to 1,000,000 chunks and draw docs/figures/scale.svg; about an hour, 10 GB of disk
 	$(BIN)/python -m benchmarks.scale $(ARGS)
 
 torture: $(VENV)/installed ## Try every fault of the index in full numbers (TRIALS="kills power ..." for some); about 20 minutes
