@@ -79,8 +79,8 @@ Medians over the rounds; in parentheses the ratio to ragqa's first row. Each sys
 - peak MB: the larger of the two processes, 2**20 bytes.
 - hit@{TOP_K}: share of questions for which one of the chunks that hold the gold answer, where it was annotated, is among
   the {TOP_K}; a 95% bootstrap interval over the questions.
-- Every system has its own defaults: ragqa computes in bfloat16 where the processor does natively, the peers in float32;
-  ragqa-float32 is ragqa-dense in float32.
+- Every system has its own defaults: ragqa computes in bfloat16 where the processor has tile units for it, else in float32
+  like the peers; ragqa-float32 is ragqa-dense in float32 in any case.
 - Torch waits for its slowest thread: other work on the same cores, even a little, shows in the queries first.
 """
 

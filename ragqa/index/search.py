@@ -178,22 +178,27 @@ class Space:
         for first in range(0, n, _BLOCK):
             index.add(self.rows(np.arange(first, min(first + _BLOCK, n))))
         sample = random.permutation(np.flatnonzero(alive))[:_SAMPLE]
+        wanted = [self._others(position, alive, exact=True) for position in sample]
         for effort in _EFFORTS:
-            built = Structure(kind, index, effort, self._recall(Structure(kind, index, effort, 0.0), sample, alive))
+            tried = Space(self._segments, dim, Structure(kind, index, effort, 0.0))
+            found = [tried._others(position, alive, exact=False) for position in sample]
+            built = Structure(kind, index, effort, _recall(found, wanted))
             if built.recall >= TARGET_RECALL or (kind == "ivf_sq8" and effort >= lists):
                 break
         return built
 
-    def _recall(self, structure: Structure, sample: Positions, alive: Mask) -> float:
-        """Return recall@10 of stored vectors as questions, each left out of its own answer."""
-        other, found, wanted = Space(self._segments, self._dim, structure), 0, 0
-        for position, question in zip(sample, self.rows(sample), strict=True):
-            rest = alive.copy()
-            rest[position] = False
-            exact = {p for p, _ in self.nearest(question, 10, rest, exact=True)[:10]}
-            found += len(exact & {p for p, _ in other.nearest(question, 10, rest, exact=False)[:10]})
-            wanted += len(exact)
-        return found / wanted if wanted else 1.0
+    def _others(self, position: int, alive: Mask, *, exact: bool) -> set[int]:
+        """Return the ten nearest of the vector at a position, itself left out."""
+        rest = alive.copy()
+        rest[position] = False
+        question = self.rows(np.array([position]))[0]
+        return {found for found, _ in self.nearest(question, 10, rest, exact=exact)[:10]}
+
+
+def _recall(found: Sequence[set[int]], wanted: Sequence[set[int]]) -> float:
+    """Return the share of what was wanted that was found; 1 where nothing was."""
+    hits = sum(len(mine & right) for mine, right in zip(found, wanted, strict=True))
+    return hits / n if (n := sum(map(len, wanted))) else 1.0
 
 
 def save(folder: Path, structure: Structure) -> str:
