@@ -87,7 +87,12 @@ class Chunk:
     @property
     def indexed_text(self) -> str:
         """Return what is embedded and searched: the context, a newline and the text."""
-        return f"{self.context}\n{self.text}" if self.context else self.text
+        return indexed_text(self.context, self.text)
+
+
+def indexed_text(context: str, text: str) -> str:
+    """Return what is embedded and searched of a chunk."""
+    return f"{context}\n{text}" if context else text
 
 
 @dataclass(frozen=True, slots=True)

@@ -40,7 +40,10 @@ class Loader(Protocol):
         ...
 
     def read(self, file: SourceFile) -> Document:
-        """Return the document in `file`. Raises `RejectedError` with the reason where it has none."""
+        """Return the document in `file`. Raises `RejectedError` with the reason where it has none.
+
+        Called from another thread than the rest, while texts are embedded; `Splitter.split` and `Embedder.count` too.
+        """
         ...
 
     def extractor(self, media_type: str) -> str:

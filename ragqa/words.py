@@ -9,7 +9,7 @@ from functools import lru_cache
 import Stemmer
 
 _CJK = "\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uac00-\ud7af\uf900-\ufaff"
-WORD = re.compile(rf"[{_CJK}]|[^\W{_CJK}]+")
+WORD = re.compile(rf"[{_CJK}]|[^\W_{_CJK}]+")
 """A run of letters and digits, or one character of a script that is written without spaces."""
 
 _FUNCTION_WORDS = """
@@ -18,13 +18,20 @@ during each for from had has have he her his how i if in into is it its may me m
 of on or other our over shall she should so some such than that the their them then there these they this
 those to under us was we were what when where which who whom whose why will with would you your
 """
+VERSION = f"1, Snowball {Stemmer.version()}, Unicode {unicodedata.unidata_version}"
+"""What terms depend on besides the text: stored terms of another version are not those of a question."""
+
 STOP_WORDS = frozenset(_FUNCTION_WORDS.split())
 """English function words: they say nothing of what a text is about."""
 
 
 def words(text: str) -> list[str]:
-    """Return the words of a text in order, lower-cased."""
-    return WORD.findall(text.lower())
+    """Return the words of a text in order, lower-cased and without accents."""
+    text = text.lower()
+    if not text.isascii():
+        parts = unicodedata.normalize("NFKD", text)
+        text = unicodedata.normalize("NFC", "".join(c for c in parts if not unicodedata.combining(c)))
+    return WORD.findall(text)
 
 
 def terms(text: str) -> list[str]:
@@ -40,10 +47,7 @@ def content_words(text: str) -> list[str]:
 
 @lru_cache(maxsize=1 << 18)
 def term(word: str) -> str:
-    """Return the search term of one lower-cased word: its English stem (Porter 2, http://snowball.tartarus.org)."""
-    if not word.isascii():
-        parts = unicodedata.normalize("NFKD", word)
-        word = "".join(c for c in parts if not unicodedata.combining(c)) or word
+    """Return the search term of one word as `words` returns it: its English stem (Porter 2, http://snowball.tartarus.org)."""
     return str(_stemmer.stemWord(word))
 
 

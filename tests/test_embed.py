@@ -13,6 +13,7 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from safetensors.torch import load_file, save_file
 from transformers import BertConfig, BertModel
 
 from ragqa import models
@@ -80,6 +81,20 @@ def test_packed_hidden_states_equal_those_of_transformers(
     engines = (engine.load(folder, config, torch.float32, torch.device("cpu")) for engine in (Bert, Padded))
     for ours, theirs in zip(*(engine.hidden(ids) for engine in engines), strict=True):
         torch.testing.assert_close(ours, theirs, atol=1e-5, rtol=1e-4)
+
+
+def test_a_checkpoint_converted_from_tensorflow_is_read_alike(tmp_path: Path) -> None:
+    small_bert(tmp_path)
+    config = json.loads((tmp_path / "config.json").read_text(encoding="utf-8"))
+    ids = [[1, 2, 3]]
+    (before,) = Bert.load(tmp_path, config, torch.float32, torch.device("cpu")).hidden(ids)
+    weights = load_file(tmp_path / "model.safetensors")
+    renamed = {name.replace("LayerNorm.weight", "LayerNorm.gamma"): tensor for name, tensor in weights.items()}
+    renamed = {name.replace("LayerNorm.bias", "LayerNorm.beta"): tensor for name, tensor in renamed.items()}
+    save_file(renamed, tmp_path / "model.safetensors", metadata={"format": "pt"})
+    del config["layer_norm_eps"]
+    (after,) = Bert.load(tmp_path, config, torch.float32, torch.device("cpu")).hidden(ids)
+    assert torch.equal(before, after)
 
 
 @pytest.mark.parametrize("change", [{"hidden_act": "relu"}, {"is_decoder": True}, {"model_type": "roberta"}])

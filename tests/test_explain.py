@@ -93,3 +93,8 @@ def test_a_generator_that_says_it_does_not_know_has_abstained(text: str) -> None
 
 def test_an_answer_that_knows_is_not_a_refusal() -> None:
     assert not explain.refused("Ilse Brandt, who does not know fear.")
+
+
+def test_words_of_one_character_count_in_scripts_without_spaces() -> None:
+    assert explain.content_words("東京の人口") == set("東京の人口")
+    assert explain.content_words("a 7 ferry") == {"ferry"}

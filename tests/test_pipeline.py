@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import shutil
+import threading
+import time
 from pathlib import Path
 
 import pytest
@@ -352,3 +354,32 @@ def test_renaming_and_moving_embed_nothing(folder: Path) -> None:
     assert counts(pipeline(folder).index()) == {"indexed": 2, "unchanged": 2, "removed": 2}
     assert pipeline(folder).search("tide noon")[0].source == "tables.md"
     assert pipeline(folder).search("quay master")[0].source == "below/quay.txt"
+
+
+def test_whoever_stops_reading_ahead_does_not_wait_for_the_file_that_is_read() -> None:
+    started, release = threading.Event(), threading.Event()
+
+    def work(item: int) -> int:
+        if item == 2:
+            started.set()
+            release.wait(30)
+        return item
+
+    results = refresh.ahead(work, range(5), depth=2)
+    item, future = next(results)
+    assert (item, future.result(30)) == (0, 0)
+    assert started.wait(30)
+    before = time.monotonic()
+    results.close()  # type: ignore[attr-defined]
+    assert time.monotonic() - before < 10
+    release.set()
+
+
+def test_what_was_read_ahead_comes_in_order_with_its_errors() -> None:
+    def work(item: int) -> int:
+        if item == 3:
+            raise ValueError(item)
+        return item * item
+
+    found = [(item, future.exception() is None) for item, future in refresh.ahead(work, range(6), depth=2)]
+    assert found == [(0, True), (1, True), (2, True), (3, False), (4, True), (5, True)]

@@ -132,7 +132,7 @@ class HydeRewrite(Spec):
 
 
 class _Rerank(Spec):
-    depth: int = Field(50, ge=1, le=1000, description="How many of the best chunks are read again.")
+    depth: int = Field(50, ge=1, le=1000, description="How many of the best chunks are read again; at least top_k.")
     weight: float = Field(
         0.5, gt=0, le=1, description="Share of the reranker's score; the rest is the first ranking's."
     )

@@ -43,11 +43,11 @@ class Bert:
     """
 
     def __init__(self, weights: Mapping[str, Tensor], config: Mapping[str, Any], dtype: torch.dtype) -> None:
-        cast = {name.removeprefix("bert."): tensor.to(dtype) for name, tensor in weights.items()}
+        cast = {_name(name): tensor.to(dtype) for name, tensor in weights.items()}
         affine = _Reader(cast)
         self.dim = int(config["hidden_size"])
         self._heads = int(config["num_attention_heads"])
-        self._eps = float(config["layer_norm_eps"])
+        self._eps = float(config.get("layer_norm_eps", 1e-12))
         self._words = cast["embeddings.word_embeddings.weight"]
         types = cast["embeddings.token_type_embeddings.weight"]
         self._positions = cast["embeddings.position_embeddings.weight"] + types[0]  # every text is of type 0
@@ -95,6 +95,12 @@ class Bert:
 
     def _normed(self, x: Tensor, norm: Affine) -> Tensor:
         return layer_norm(x, (self.dim,), *norm, self._eps)
+
+
+def _name(name: str) -> str:
+    """Return the present name of a weight: checkpoints converted from TensorFlow still say gamma and beta."""
+    name = name.removeprefix("bert.")
+    return name.replace("LayerNorm.gamma", "LayerNorm.weight").replace("LayerNorm.beta", "LayerNorm.bias")
 
 
 class _Reader:

@@ -122,7 +122,7 @@ class EncoderEmbedder:
 
 
 def batches(lengths: Sequence[int], batch_tokens: int) -> Iterator[list[int]]:
-    """Yield row numbers in batches of at most `batch_tokens` tokens, padding included, longest rows first.
+    """Yield row numbers in batches of at most `batch_tokens` tokens, counted as if padded, longest rows first.
 
     Sorting by length keeps padding small; the longest first shows at once whether memory suffices. A row longer than
     `batch_tokens` goes alone.

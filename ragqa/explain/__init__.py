@@ -16,7 +16,9 @@ REFUSALS = ("i do not know", "i don't know", "the passages do not", "not mention
 
 def content_words(text: str) -> set[str]:
     """Return the lower-cased words of a text that are not function words."""
-    return {word for word in words.words(text) if word not in words.STOP_WORDS and len(word) > 1}
+    return {
+        word for word in words.words(text) if word not in words.STOP_WORDS and (len(word) > 1 or not word.isascii())
+    }
 
 
 def no_evidence(question: str, hits: Sequence[Hit], min_score: float) -> bool:

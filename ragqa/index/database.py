@@ -149,8 +149,14 @@ def connect(path: Path, mode: str, oldest: int = FORMAT_VERSION) -> Database:
 
 def is_old(path: Path) -> bool:
     """Tell whether the database in the index folder `path` has a format that can be brought up to date."""
-    with (path / DATABASE).open("rb") as stream:
-        header = stream.read(100)
+    try:
+        shared = _Descriptors.hold(path / DATABASE)
+        try:
+            header = os.pread(_Descriptors.of(shared), 100, 0)
+        finally:
+            _Descriptors.release(shared)
+    except OSError as error:
+        raise as_ours(error, path) from error
     return _is_ours(header) and int.from_bytes(header[60:64], "big") == UPGRADABLE
 
 

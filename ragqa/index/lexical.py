@@ -10,6 +10,7 @@ idf = ln(1 + (n - df + 0.5) / (df + 0.5)) (Robertson and Zaragoza 2009, as in Lu
 
 from __future__ import annotations
 
+import heapq
 import math
 import sqlite3
 from array import array
@@ -24,6 +25,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ragqa import words
+from ragqa.records import indexed_text
 
 Rows = NDArray[np.int64]
 Norm = NDArray[np.float32]
@@ -33,6 +35,7 @@ SCHEMA = """
 CREATE TABLE lexicon (first_row INTEGER PRIMARY KEY, lengths BLOB NOT NULL) STRICT;
 CREATE TABLE posting (first_row INTEGER NOT NULL, term TEXT NOT NULL, texts BLOB NOT NULL) STRICT;
 CREATE UNIQUE INDEX posting_term ON posting (first_row, term);
+CREATE TABLE analysis (version TEXT NOT NULL) STRICT;
 """
 """`lengths`: uint32 for each row of the block. `texts`: uint32 offsets from `first_row` in order, then as many uint8
 counts of the term, 255 standing for that and more."""
@@ -41,6 +44,12 @@ K1, B = 1.2, 0.75
 _BLOCK_ROWS = 65_536
 _BYTES = 5
 _ROUNDING = 1.001  # so that no candidate falls for the last bit of a float
+
+
+def version(db: sqlite3.Connection) -> str:
+    """Return the `words.VERSION` that the stored terms were made with; "" where none is noted."""
+    row = db.execute("SELECT version FROM analysis").fetchone()
+    return row[0] if row else ""
 
 
 def add(db: sqlite3.Connection, first_row: int, texts: Sequence[str]) -> None:
@@ -116,10 +125,8 @@ def _join(db: sqlite3.Connection, old: Sequence[tuple[int, int]], rows: Rows, fi
             stored = db.execute("SELECT lengths FROM lexicon WHERE first_row = ?", (first,)).fetchone()[0]
             lengths[inside] = np.frombuffer(stored, dtype="<u4")[rows[inside] - first]
     db.execute("INSERT INTO lexicon VALUES (?, ?)", (first_row, lengths.tobytes()))
-    sorted_postings = db.execute(
-        f"SELECT term, first_row, texts FROM posting WHERE first_row IN ({','.join(map(str, new_offset))}) "
-        "ORDER BY term, first_row"
-    )
+    each = "SELECT term, first_row, texts FROM posting WHERE first_row = ? ORDER BY term"
+    sorted_postings = heapq.merge(*(db.execute(each, (first,)) for first in new_offset))
     for term, blocks in groupby(sorted_postings, key=lambda posting: posting[0]):
         parts = [_renumbered(texts, new_offset[first]) for _, first, texts in blocks]
         offsets, counts = (np.concatenate(part) for part in zip(*parts, strict=True))
@@ -138,6 +145,8 @@ def rebuild(db: sqlite3.Connection) -> None:
     db.execute("DELETE FROM posting WHERE true")
     db.execute("DELETE FROM lexicon WHERE true")
     low, high = db.execute("SELECT min(row), max(row) FROM vector").fetchone()
+    db.execute("DELETE FROM analysis WHERE true")
+    db.execute("INSERT INTO analysis VALUES (?)", (words.VERSION,))
     for first in range(low, high + 1, _BLOCK_ROWS) if low is not None else ():
         add(db, first, _texts(db, first, min(_BLOCK_ROWS, high + 1 - first)))
 
@@ -175,7 +184,7 @@ def _texts(db: sqlite3.Connection, first: int, n: int) -> list[str]:
     texts = [""] * n
     statement = "SELECT vector, context, text FROM chunk WHERE vector >= ? AND vector < ? GROUP BY vector"
     for row, context, text in db.execute(statement, (first, first + n)):
-        texts[row - first] = f"{context}\n{text}" if context else text
+        texts[row - first] = indexed_text(context, text)
     return texts
 
 
@@ -228,10 +237,11 @@ class Lexicon:
     def _posting(self, db: sqlite3.Connection, term: str, weight: float) -> Posting:
         found = db.execute(self._statement, (term,))
         parts = tuple((first - self.first_row, *unpack(texts)) for first, texts in found)
-        df = sum(len(offsets) for _, offsets, _ in parts)
+        counts = [times for *_, times in parts]
         if self._n < len(self.living):
-            df = sum(int(np.count_nonzero(self.living[first:][offsets])) for first, offsets, _ in parts)
-        most = max((float(counts.max()) for *_, counts in parts), default=0.0)
+            counts = [times[self.living[first:][offsets]] for first, offsets, times in parts]
+        df = sum(map(len, counts))
+        most = max((float(times.max(initial=0)) for times in counts), default=0.0)
         top = weight * math.log(1 + (self._n - df + 0.5) / (df + 0.5)) * (K1 + 1)
         return Posting(parts, top, top * most / (most + self._least_norm) if most else 0.0)
 
@@ -274,7 +284,10 @@ class Query:
                 least = max(least, _kth(scores[candidates], k))
             left -= posting.bound
         best = _found(scores, least, allowed) if candidates is None else candidates[scores[candidates] >= least]
-        best = best[np.argsort(-scores[best], kind="stable")[:k]]
+        best = best[np.argsort(-scores[best], kind="stable")]
+        if 0 < k < len(best):  # all that tie with the k-th: which of them stand first is not for their rows to say
+            k = int(np.count_nonzero(scores[best] >= scores[best[k - 1]]))
+        best = best[:k]
         return [(int(position), float(scores[position])) for position in best]
 
     def scores(self, positions: Rows) -> Norm:

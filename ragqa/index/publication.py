@@ -11,8 +11,9 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
+from ragqa import words
 from ragqa.errors import IndexCorruptError, IndexFormatError, NothingUsableError, ResourceError
-from ragqa.index import database, lock, seal, storage, store
+from ragqa.index import database, lexical, lock, seal, storage, store
 from ragqa.index.identity import refuse_other
 
 _MARGIN_BYTES = 1 << 20
@@ -57,6 +58,9 @@ class Publisher:
                 self.dim = int(self.identity["dim"])
                 self._delta = 0
                 self._follow_changes()
+                if lexical.version(self.db) != words.VERSION:
+                    with self.publication():
+                        store.renew_terms(self.db)
         except BaseException:
             lock.release(self._lock)
             raise

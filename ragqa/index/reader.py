@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -16,13 +17,14 @@ from numpy.typing import NDArray
 
 from ragqa import words
 from ragqa.errors import IndexCorruptError, UsageError
-from ragqa.index import database, seal, search, store
+from ragqa.index import database, lexical, seal, search, store
 from ragqa.index.identity import refuse_drift, refuse_other
 from ragqa.index.lexical import Lexicon, Query
 from ragqa.records import Chunk, Document, Hit
 
 Vectors = NDArray[np.float32]
 _ATTEMPTS = 5
+_log = logging.getLogger("ragqa.index")
 
 
 @dataclass(frozen=True)
@@ -241,6 +243,11 @@ class IndexReader:
         pairs = chain.from_iterable(self._db.execute("SELECT vector, row FROM chunk ORDER BY vector, row"))
         positions, rows = np.fromiter(pairs, dtype=np.int64).reshape(-1, 2).T
         positions = positions - first_row
+        if (terms := lexical.version(self._db)) != words.VERSION:
+            _log.warning(
+                "the terms of %s are of version %r, those of questions of %r: words may not be found until the next "
+                "`ragqa index FILE`, which embeds nothing for it", self.path, terms, words.VERSION,
+            )  # fmt: skip
         lexicon = Lexicon.load(self._db, first_row, mask(len(space), positions))
         if where:
             kept = np.isin(rows, self._matching_chunks(where))

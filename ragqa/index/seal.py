@@ -19,6 +19,7 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
+from ragqa import words
 from ragqa.errors import IndexCorruptError
 from ragqa.index import lexical, storage, store
 from ragqa.index.database import DATABASE, Database, as_ours
@@ -126,8 +127,10 @@ def structure_problems(db: Database) -> list[str]:
 def fulltext_problems(db: Database) -> list[str]:
     """Return what is wrong with the full text, against the texts of the chunks."""
     try:
+        if lexical.version(db) != words.VERSION:
+            return []  # stale, not damaged: the next writer makes them anew
         return lexical.problems(db)
-    except sqlite3.DatabaseError as error:
+    except (sqlite3.DatabaseError, ValueError) as error:
         return [f"full text: {_damage(error, db)}"]
 
 

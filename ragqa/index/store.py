@@ -64,8 +64,8 @@ def create(path: Path) -> Database:
     :raises IndexCorruptError: it is not one of ours, is damaged, or is of another format; it is not touched.
     """
     if not _is_there(path):
-        with _new(path):
-            pass
+        with _new(path) as fresh:
+            lexical.rebuild(fresh)
     elif is_old(path):
         salvage(path)
     connection = connect(path, "rw")
@@ -97,7 +97,12 @@ def salvage(path: Path) -> None:
             committed = fresh.execute("SELECT digest FROM commit_log ORDER BY generation DESC LIMIT 1").fetchone()
             whole = committed is not None and committed[0] == digest(fresh)
             fresh.execute("DETACH old")
-            lexical.rebuild(fresh)
+            if whole:
+                fresh.execute("BEGIN")
+                renew_terms(fresh)
+                fresh.execute("COMMIT")
+                # always: a reader that kept the old blocks of postings must not take these for them
+                log_commit(fresh, digest(fresh))
         except sqlite3.DatabaseError as error:
             ours = as_ours(error, path)
             if not isinstance(ours, IndexCorruptError):
@@ -105,14 +110,15 @@ def salvage(path: Path) -> None:
             raise IndexCorruptError(f"{file} cannot be repaired ({error}): run `ragqa index FILE --rebuild`") from error
         if not whole:
             raise IndexCorruptError(f"{file} cannot be repaired (rows are lost): run `ragqa index FILE --rebuild`")
-        _drop_dead_vectors(fresh)
 
 
-def _drop_dead_vectors(connection: sqlite3.Connection) -> None:
-    """Forget vectors of no chunk: their postings cannot be derived any more, so that a text that comes back is new."""
-    statement = "DELETE FROM vector WHERE row NOT IN (SELECT vector FROM chunk)"
-    if connection.execute(statement).rowcount:
-        log_commit(connection, digest(connection))
+def renew_terms(connection: sqlite3.Connection) -> None:
+    """Make all postings anew from the texts of the chunks.
+
+    Vectors of no chunk are forgotten: their texts are gone, so that one that comes back must count as new.
+    """
+    connection.execute("DELETE FROM vector WHERE row NOT IN (SELECT vector FROM chunk)")
+    lexical.rebuild(connection)
 
 
 def log_commit(connection: sqlite3.Connection, digest: str) -> None:

@@ -12,6 +12,7 @@ from ragqa.errors import ResourceError
 from ragqa.index import lexical, search, storage, store
 from ragqa.index.publication import Publisher
 from ragqa.index.reader import open_space
+from ragqa.records import indexed_text
 
 Vectors = NDArray[np.float32]
 Embed = Callable[[Sequence[str]], Vectors]
@@ -29,7 +30,7 @@ _BLOCK_ROWS = 65_536
 
 def compact_when_due(publisher: Publisher) -> int:
     """Drop dead vectors where many have piled up, else join segments where many have; return how many were dropped."""
-    vectors = publisher.count("vector")
+    vectors = _stored(publisher)
     if vectors >= LEAST_VECTORS and _dead(publisher, vectors) > MOST_DEAD * vectors:
         return compact(publisher)
     if publisher.count("segment") > MOST_SEGMENTS:
@@ -40,11 +41,16 @@ def compact_when_due(publisher: Publisher) -> int:
 
 def compact(publisher: Publisher) -> int:
     """Copy the vectors of living chunks into one segment; return how many dead ones were dropped. Embeds nothing."""
-    dead = _dead(publisher, publisher.count("vector"))
+    dead = _dead(publisher, _stored(publisher))
     if dead or publisher.count("segment") > 1:
         with publisher.publication():
             _move(publisher, _living(publisher))
     return dead
+
+
+def _stored(publisher: Publisher) -> int:
+    """Return how many vectors the segments hold, those among them that a repair has forgotten."""
+    return sum(n for _, n, _ in store.segments(publisher.db))
 
 
 def _dead(publisher: Publisher, vectors: int) -> int:
@@ -140,7 +146,7 @@ def replace_segments(publisher: Publisher, names: Sequence[str], embed: Callable
         rows += range(first, first + n) if name in names else ()
     texts: dict[int, str] = {}
     for row, context, text in publisher.db.execute("SELECT vector, context, text FROM chunk"):
-        texts[row] = f"{context}\n{text}" if context else text
+        texts[row] = indexed_text(context, text)
     lost = [row for row in rows if row in texts]
     fresh = dict(zip(lost, embed([texts[row] for row in lost]), strict=True)) if lost else {}
     with publisher.publication():

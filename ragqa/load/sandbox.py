@@ -9,6 +9,7 @@ import select
 import signal
 import subprocess
 import sys
+import threading
 import time
 from dataclasses import asdict
 from pathlib import Path
@@ -41,6 +42,7 @@ class Sandbox:
 
     def __init__(self, limits: Limits) -> None:
         self._limits = limits
+        self._one_at_a_time = threading.Lock()
         self._process: subprocess.Popen[bytes] | None = None
 
     def extract(self, media_type: str, data: bytes) -> Extracted:
@@ -83,6 +85,10 @@ class Sandbox:
         self.close()
 
     def _request(self, media_type: str, data: bytes) -> dict[str, Any]:
+        with self._one_at_a_time:
+            return self._exchange(media_type, data)
+
+    def _exchange(self, media_type: str, data: bytes) -> dict[str, Any]:
         """Return the child's reply. Whatever interrupts, Ctrl-C too, ends the child: a late reply is never read."""
         try:
             process = self._process or self._start()

@@ -5,8 +5,10 @@ from __future__ import annotations
 import time
 from collections import Counter, deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future
 from dataclasses import dataclass, field
+from queue import SimpleQueue
+from threading import Thread
 from typing import TYPE_CHECKING, Protocol, TypeVar
 
 from ragqa.errors import NothingUsableError, RejectedError
@@ -23,7 +25,7 @@ COMMIT_CHUNKS = 512
 EMBED_CHUNKS = 128
 """How many chunks are embedded between two reports of progress."""
 
-LOOK_AHEAD = 16
+LOOK_AHEAD = 4
 """How many files are read and split while others are embedded."""
 
 Content = tuple[Document, list[Chunk]]
@@ -314,13 +316,27 @@ Result = TypeVar("Result")
 def ahead(work: Callable[[Item], Result], items: Iterable[Item], depth: int) -> Iterator[tuple[Item, Future[Result]]]:
     """Yield each item with its finished or coming result, in order; a thread works on up to `depth` items in advance."""
     waiting: deque[tuple[Item, Future[Result]]] = deque()
-    pool = ThreadPoolExecutor(max_workers=1, thread_name_prefix="ragqa-read")
+    jobs: SimpleQueue[tuple[Item, Future[Result]] | None] = SimpleQueue()
+
+    def serve() -> None:
+        while (job := jobs.get()) is not None:
+            item, future = job
+            if future.set_running_or_notify_cancel():
+                try:
+                    future.set_result(work(item))
+                except BaseException as error:  # it is the reader's to raise
+                    future.set_exception(error)
+
+    Thread(target=serve, name="ragqa-read", daemon=True).start()  # a daemon: Ctrl-C waits for no file
     try:
         for item in items:
-            waiting.append((item, pool.submit(work, item)))
+            waiting.append((item, Future()))
+            jobs.put(waiting[-1])
             if len(waiting) > depth:
                 yield waiting.popleft()
         while waiting:
             yield waiting.popleft()
     finally:
-        pool.shutdown(wait=True, cancel_futures=True)
+        for _, future in waiting:
+            future.cancel()
+        jobs.put(None)

@@ -31,7 +31,7 @@ def without_near_duplicates(hits: Sequence[Hit], share: float) -> list[Hit]:
     known: list[frozenset[tuple[str, ...]]] = []
     for hit in hits:
         mine = _shingles(hit.chunk.text)
-        if not any(len(mine & other) / len(mine) >= share for other in known):
+        if not mine or not any(len(mine & other) / len(mine) >= share for other in known):
             kept.append(hit)
             known.append(mine)
     return kept
@@ -57,5 +57,7 @@ def marginal_relevance(hits: Sequence[Hit], vectors: NDArray[np.float32], k: int
 
 
 def _shingles(text: str) -> frozenset[tuple[str, ...]]:
+    """Return the runs of five words; all words where there are fewer, nothing where there are none."""
     found = words.words(text)
-    return frozenset(tuple(found[i : i + _SHINGLE]) for i in range(max(1, len(found) - _SHINGLE + 1)))
+    runs = range(max(1, len(found) - _SHINGLE + 1)) if found else ()
+    return frozenset(tuple(found[i : i + _SHINGLE]) for i in runs)

@@ -22,7 +22,7 @@ from ragqa.stages import Embedder, Generator, Scorer, Searcher
 FEEDBACK_WEIGHT = 0.2
 """How far feedback moves the question's vector."""
 
-_SPARE = 10
+_SPARE = 50
 """How many hits for each that is wanted are looked at where some may be left out."""
 
 Vector = NDArray[np.float32]
@@ -73,7 +73,7 @@ class FusionRetriever:
         wanted = k * _SPARE if thinned else k
         if self._scorer is None or spec.rerank is None:
             return searcher.hits(self._best(question, searcher, wanted))
-        hits = searcher.hits(self._best(question, searcher, max(spec.rerank.depth, wanted)))
+        hits = searcher.hits(self._best(question, searcher, max(spec.rerank.depth, k)))
         scores = self._scorer.scores(question, [hit.chunk.indexed_text for hit in hits])
         return rescore(hits, scores, spec.rerank.weight)
 
