@@ -45,8 +45,9 @@ class Writer:
 
     window = 1000
 
-    def __init__(self, text: str) -> None:
+    def __init__(self, text: str, finish: str = "stop") -> None:
         self.text = text
+        self.finish = finish
         self.prompts: list[Prompt] = []
 
     def count(self, text: str) -> int:
@@ -58,7 +59,7 @@ class Writer:
     def stream(self, prompt: Prompt) -> Iterator[str | Generation]:
         self.prompts.append(prompt)
         yield from self.text
-        yield Generation(self.text, self.count(self.text), "stop")
+        yield Generation(self.text, self.count(self.text), self.finish)
 
 
 class Ranking:
@@ -129,6 +130,12 @@ def test_an_imagined_passage_is_taken_whole_and_an_empty_one_is_an_error() -> No
     assert writer.prompts[0].text.endswith("Question: When does it sail?</user>")
     with pytest.raises(UsageError, match=r"retrieve\.rewrite: the generator wrote no passage .* leave the key out"):
         hypothetical_passage("When does it sail?", Writer(" \n"))
+
+
+def test_what_a_deadline_cut_is_not_searched_by() -> None:
+    for written in (lambda writer: other_words("q", 2, writer), lambda writer: hypothetical_passage("q", writer)):
+        with pytest.raises(UsageError, match=r"ran out of time: raise generate\.deadline"):
+            written(Writer("half a sen", finish="deadline"))
 
 
 TEXTS = {

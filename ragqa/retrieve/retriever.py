@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ragqa.config.specs import DenseRetrieve, HybridRetrieve, HydeRewrite, LexicalRetrieve, MultiQueryRewrite
+from ragqa.errors import UsageError
 from ragqa.records import Hit
 from ragqa.retrieve import check_question, diversity, fusion, passages, rewrite
 from ragqa.retrieve.rerank import rescore
@@ -144,7 +145,13 @@ class FusionRetriever:
         if not isinstance(self.spec.rewrite, HydeRewrite) or self._generator is None or query.vector is None:
             return query
         passage = rewrite.hypothetical_passage(query.text, self._generator)
-        return _moved(query, query.vector + self._embedder.embed_passages([passage])[0])
+        try:
+            imagined = self._embedder.embed_passages([passage])[0]
+        except UsageError as error:
+            raise UsageError(
+                f"retrieve.rewrite: the imagined passage: {error}; lower generate.max_new_tokens"
+            ) from error
+        return _moved(query, query.vector + imagined)
 
     def _fed_back(self, query: Query, searcher: Searcher, k: int) -> Query:
         """Move the vector towards the mean of the best passages (Rocchio 1971)."""

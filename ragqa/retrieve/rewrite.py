@@ -29,7 +29,7 @@ def other_words(question: str, n: int, generator: Generator) -> list[str]:
 def hypothetical_passage(question: str, generator: Generator) -> str:
     """Return a passage as it might answer the question (HyDE: Gao et al. 2022, https://arxiv.org/abs/2212.10496).
 
-    :raises UsageError: the model wrote nothing.
+    :raises UsageError: the model wrote nothing, or ran out of time.
     """
     written = _write(_PASSAGE, question, generator).strip()
     if not written:
@@ -41,4 +41,6 @@ def _write(instruction: str, question: str, generator: Generator) -> str:
     text = generator.chat("", instruction.replace("{question}", question))
     *_, last = generator.stream(Prompt(text, {"rewrite": generator.count(text)}, ()))
     assert isinstance(last, Generation)
+    if last.finish == "deadline":
+        raise UsageError("retrieve.rewrite: the generator ran out of time: raise generate.deadline")
     return last.text
