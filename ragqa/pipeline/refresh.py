@@ -5,10 +5,8 @@ from __future__ import annotations
 import time
 from collections import Counter, deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import Future
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
-from queue import SimpleQueue
-from threading import Thread
 from typing import TYPE_CHECKING, Protocol, TypeVar
 
 from ragqa.errors import NothingUsableError, RejectedError
@@ -316,27 +314,13 @@ Result = TypeVar("Result")
 def ahead(work: Callable[[Item], Result], items: Iterable[Item], depth: int) -> Iterator[tuple[Item, Future[Result]]]:
     """Yield each item with its finished or coming result, in order; a thread works on up to `depth` items in advance."""
     waiting: deque[tuple[Item, Future[Result]]] = deque()
-    jobs: SimpleQueue[tuple[Item, Future[Result]] | None] = SimpleQueue()
-
-    def serve() -> None:
-        while (job := jobs.get()) is not None:
-            item, future = job
-            if future.set_running_or_notify_cancel():
-                try:
-                    future.set_result(work(item))
-                except BaseException as error:  # it is the reader's to raise
-                    future.set_exception(error)
-
-    Thread(target=serve, name="ragqa-read", daemon=True).start()  # a daemon: Ctrl-C waits for no file
+    pool = ThreadPoolExecutor(max_workers=1, thread_name_prefix="ragqa-read")
     try:
         for item in items:
-            waiting.append((item, Future()))
-            jobs.put(waiting[-1])
+            waiting.append((item, pool.submit(work, item)))
             if len(waiting) > depth:
                 yield waiting.popleft()
         while waiting:
             yield waiting.popleft()
     finally:
-        for _, future in waiting:
-            future.cancel()
-        jobs.put(None)
+        pool.shutdown(wait=True, cancel_futures=True)  # native code must not be left running when Python ends
