@@ -9,7 +9,7 @@ import time
 from collections.abc import Sequence
 from multiprocessing.connection import Connection
 from multiprocessing.process import BaseProcess
-from multiprocessing.synchronize import Event
+from multiprocessing.synchronize import Event, Lock
 from pathlib import Path
 
 from ragqa.errors import LockedError
@@ -72,11 +72,12 @@ def readers(folder: Path, queries: int = 10_000, commits: int = 100, processes: 
     held = snapshot(folder / "index")
     done = _CONTEXT.Event()
     receiver, sender = _CONTEXT.Pipe(duplex=False)
+    turn = _CONTEXT.Lock()  # a long message is written in parts: two at once would mix
     crowd = [
-        _CONTEXT.Process(target=_ask, args=(folder, queries // processes, number, done, sender))
+        _CONTEXT.Process(target=_ask, args=(folder, queries // processes, number, done, sender, turn))
         for number in range(processes)
     ]
-    crowd.append(_CONTEXT.Process(target=_churn, args=(folder, commits, done, sender)))
+    crowd.append(_CONTEXT.Process(target=_churn, args=(folder, commits, done, sender, turn)))
     for process in crowd:
         process.start()
     sender.close()
@@ -109,17 +110,18 @@ def _strangers(texts: Texts | None, citations: list[tuple[str, int, int, str]]) 
     ]
 
 
-def _ask(folder: Path, queries: int, number: int, done: Event, sender: Connection) -> None:
+def _ask(folder: Path, queries: int, number: int, done: Event, sender: Connection, turn: Lock) -> None:
     """Ask with one pipeline, so often and until the writer is done, and send what the answers cite."""
     chosen, running = random.Random(number), pipeline(folder)
     asked: list[Asked] = []
     while len(asked) < queries or not done.is_set():
         answer = running.ask(make_text(chosen.randrange(8)).splitlines()[chosen.randrange(6)])
         asked.append((answer.generation, [(c.source, c.start, c.end, c.text) for c in answer.citations]))
-    sender.send(("asked", asked))
+    with turn:
+        sender.send(("asked", asked))
 
 
-def _churn(folder: Path, commits: int, done: Event, sender: Connection) -> None:
+def _churn(folder: Path, commits: int, done: Event, sender: Connection, turn: Lock) -> None:
     """Change the folder and index it until there are so many commits, and send what each of them held."""
     held: dict[int, Texts] = {}
     with told_of_commits(lambda publisher: held.update({publisher.generation: texts_in(publisher.db)})):
@@ -129,5 +131,6 @@ def _churn(folder: Path, commits: int, done: Event, sender: Connection) -> None:
             if len(held) >= commits:
                 break
             time.sleep(0.1)
-    sender.send(("held", held))
+    with turn:
+        sender.send(("held", held))
     done.set()
