@@ -112,7 +112,7 @@ EXIT_CODES = """## Exit codes
 | 2 | usage, or a mistake in a pipeline file |
 | 3 | done, but some inputs were rejected |
 | 4 | nothing usable: no index, no documents |
-| 5 | the index is damaged, or of a newer format |
+| 5 | the index is damaged, or of another format |
 | 6 | another process writes the index |
 | 7 | out of disk, memory or time |
 | 8 | a model is missing, or is not the one that built the index |

@@ -21,7 +21,7 @@ def torch_dtype(name: str, *, matrices: bool = False) -> torch.dtype:
     """Return a torch dtype; `auto` is bfloat16 where that is faster, else float32.
 
     :param matrices: the work is in products of large matrices, as in embedding, where bfloat16 wins only with tile
-        units (AMX): without them it took twice the time of float32. Else it is in reading weights, as in decoding, and
+        units (AMX). Else it is in reading weights, as in decoding, and
         bfloat16 wins by their size wherever the processor has instructions for it.
     """
     import torch
