@@ -7,13 +7,14 @@ import logging
 import shutil
 from functools import cache
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 import pytest
 from numpy.typing import NDArray
 
 from ragqa.index import Entry, IndexReader, IndexWriter, doctor
-from ragqa.index.search import HNSW_FROM, IVF_FROM, TARGET_RECALL, resolve
+from ragqa.index.search import HNSW_FROM, IVF_FROM, TARGET_RECALL, Space, resolve
 from ragqa.records import Chunk
 from tests.fakes import document
 
@@ -150,3 +151,20 @@ def test_compaction_drops_the_dead_and_keeps_the_structure_where_nothing_is_dead
     with IndexReader(tmp_path, {}) as reader:
         assert reader.dense(vector("136 3"), 1)[0][0] == "00136-3"
     assert len(list((tmp_path / "seg").iterdir())) == 2
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_questions_that_are_near_to_no_stored_vector_find_their_share_too(kind: Literal["hnsw", "ivf_sq8"]) -> None:
+    random = np.random.default_rng(0)
+    rows = np.repeat(random.standard_normal((100, 96)), 100, axis=0) + 1.5 * random.standard_normal((10_000, 96))
+    rows = (rows / np.linalg.norm(rows, axis=1, keepdims=True)).astype(np.float32)
+    space, alive = Space([rows], 96), np.ones(len(rows), dtype=np.bool_)
+    structured = Space([rows], 96, space.build(kind, alive))
+    found = 0
+    for question in random.standard_normal((100, 96), dtype=np.float32):
+        right, mine = (
+            {position for position, _ in where.nearest(question, 10, alive, exact=False)[:10]}
+            for where in (space, structured)
+        )
+        found += len(right & mine)
+    assert found / 1000 >= TARGET_RECALL - 0.02

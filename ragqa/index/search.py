@@ -33,7 +33,9 @@ TARGET_RECALL = 0.95
 _SPARE = 16
 _OVERFETCH = 4
 _SAMPLE = 100
-_TRAIN_ROWS = 100_000
+_TRAIN_ROWS_PER_LIST = 39
+"""FAISS warns of fewer."""
+_BLUR = 0.3
 _BLOCK = 65_536
 _EFFORTS = (16, 32, 64, 128, 256, 512, 1024)
 _faiss: Any = faiss  # its type hints leave out the keyword arguments of parameters
@@ -85,7 +87,7 @@ class Structure:
     """A FAISS index over the positions [0, n) of a `Space`, and how hard it has to look.
 
     :param effort: `efSearch` of HNSW, `nprobe` of IVF.
-    :param recall: recall@10 against an exact search, measured on stored vectors when it was built.
+    :param recall: recall@10 against an exact search, measured on blurred rows when it was built.
     """
 
     kind: Kind
@@ -132,7 +134,7 @@ class Space:
         return out
 
     def nearest(self, question: Vectors, k: int, alive: Mask, *, exact: bool) -> list[tuple[int, float]]:
-        """Return up to k `(position, inner product)` of living vectors, best first.
+        """Return the k best `(position, inner product)` of living vectors and some more, best first; fewer where all are.
 
         :param alive: bool[n]; only these positions are found.
         :param exact: look at every living vector, whatever structure there is.
@@ -168,31 +170,39 @@ class Space:
         return [rows[max(0, first - start) :] for start, rows in pairs if first < start + len(rows)]
 
     def build(self, kind: Kind, alive: Mask) -> Structure:
-        """Return a structure over all positions, working just hard enough for `TARGET_RECALL` on a sample of its rows."""
+        """Return a structure over all positions, working just hard enough for `TARGET_RECALL` on blurred rows."""
         n, dim = len(self), self._dim
-        lists = max(1, min(int(4 * n**0.5), n // 39))
+        lists = max(1, min(int(4 * n**0.5), n // _TRAIN_ROWS_PER_LIST))
         recipe = "HNSW32,SQ8" if kind == "hnsw" else f"IVF{lists},SQ8"
         index = faiss.index_factory(dim, recipe, faiss.METRIC_INNER_PRODUCT)
         random = np.random.default_rng(0)
-        index.train(self.rows(np.sort(random.permutation(n)[:_TRAIN_ROWS])))
+        index.train(self.rows(np.sort(random.permutation(n)[: lists * _TRAIN_ROWS_PER_LIST])))
         for first in range(0, n, _BLOCK):
             index.add(self.rows(np.arange(first, min(first + _BLOCK, n))))
-        sample = random.permutation(np.flatnonzero(alive))[:_SAMPLE]
-        wanted = [self._others(position, alive, exact=True) for position in sample]
+        questions = _blurred(self.rows(random.permutation(np.flatnonzero(alive))[:_SAMPLE]), random)
+        wanted = [self._ten(question, alive, exact=True) for question in questions]
         for effort in _EFFORTS:
             tried = Space(self._segments, dim, Structure(kind, index, effort, 0.0))
-            found = [tried._others(position, alive, exact=False) for position in sample]
+            found = [tried._ten(question, alive, exact=False) for question in questions]
             built = Structure(kind, index, effort, _recall(found, wanted))
             if built.recall >= TARGET_RECALL or (kind == "ivf_sq8" and effort >= lists):
                 break
         return built
 
-    def _others(self, position: int, alive: Mask, *, exact: bool) -> set[int]:
-        """Return the ten nearest of the vector at a position, itself left out."""
-        rest = alive.copy()
-        rest[position] = False
-        question = self.rows(np.array([position]))[0]
-        return {found for found, _ in self.nearest(question, 10, rest, exact=exact)[:10]}
+    def _ten(self, question: Vectors, alive: Mask, *, exact: bool) -> set[int]:
+        return {position for position, _ in self.nearest(question, 10, alive, exact=exact)[:10]}
+
+
+def _blurred(rows: Vectors, random: np.random.Generator) -> Vectors:
+    """Return unit vectors whose cosine to the rows, float32[n, dim], is `_BLUR`: as far away as real questions are.
+
+    A stored vector finds its neighbours with less effort than a question does, which is near to none of them.
+    """
+    noise = random.standard_normal(rows.shape, dtype=np.float32)
+    noise -= (noise * rows).sum(axis=1, keepdims=True) * rows
+    noise /= np.maximum(np.linalg.norm(noise, axis=1, keepdims=True), 1e-12)  # 0 where there is one dimension
+    blurred: Vectors = _BLUR * rows + np.float32((1 - _BLUR**2) ** 0.5) * noise
+    return blurred
 
 
 def _recall(found: Sequence[set[int]], wanted: Sequence[set[int]]) -> float:
