@@ -44,7 +44,7 @@ bench: models ## Measure indexing and answering; prints the rows of benchmarks/R
 	$(BIN)/python -m benchmarks.run
 
 bench-incremental: models ## Measure what a small change costs; about 15 minutes
-	$(BIN)/python -m benchmarks.incremental
+	$(BIN)/python -m benchmarks.incremental $(ARGS)
 
 bench-peers: models ## Compare with LangChain, LlamaIndex, Haystack and txtai, each installed once (6 GB); about 20 minutes
 	TORCH_INDEX=$(TORCH_INDEX) $(BIN)/python -m benchmarks.peers $(ARGS)

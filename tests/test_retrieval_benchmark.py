@@ -13,6 +13,7 @@ import pytest
 import pytrec_eval
 
 from benchmarks.retrieval.__main__ import ask
+from benchmarks.retrieval.fidelity import bm25
 from benchmarks.retrieval.product import Product
 from benchmarks.retrieval.scores import MEASURES, as_run, compare, mean, pool, score, sign_flip
 from benchmarks.retrieval.sets import (
@@ -309,3 +310,9 @@ def test_a_depth_that_may_hide_documents_from_recall_is_counted(tmp_path: Path) 
     bench = product(tmp_path)
     assert ask(bench, bench.system("dense"), QUERIES, 2)[1] == len(QUERIES)
     assert ask(bench, bench.system("dense"), QUERIES, 100)[1] == 0
+
+
+def test_bm25_of_whole_texts_ranks_the_text_with_the_rarer_word_first() -> None:
+    texts = {"a": "Enzymes and proteins", "b": "Proteins of the liver", "c": "Weather"}
+    found = bm25(texts, [Query("q", "Do proteins need enzymes?", frozenset({"a"}), "test")])["q"]
+    assert list(found) == ["a", "b"] and found["a"] > found["b"] > 0
