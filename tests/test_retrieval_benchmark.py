@@ -259,6 +259,11 @@ def test_a_limit_keeps_the_questions_that_the_documents_suffice_for(tmp_path: Pa
     assert ([text.id for text in limited.texts], limited.queries) == (["b", "d"], queries)
 
 
+def test_titles_can_be_left_out_and_nothing_else_is() -> None:
+    titled = Collection("set", (), (Text("a", "text", "title"), Text("b", "other")), note="note")
+    assert titled.untitled() == Collection("set", (), (Text("a", "text"), Text("b", "other")), note="note")
+
+
 def test_every_set_has_its_name() -> None:
     assert list(SETS) == ["scifact", "squad", "squad2", "pubmedqa", "hotpotqa", "musique", "benefits_pdf"]
 

@@ -46,6 +46,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--sets", nargs="+", choices=SETS, help="all, unless --fidelity or --rerank is given")
     parser.add_argument("--systems", nargs="+", default=list(SYSTEMS), choices=SYSTEMS)
     parser.add_argument("--limit", type=int, metavar="N", help="documents of each set, for a trial of the benchmark")
+    parser.add_argument("--without-titles", action="store_true", help="of --sets: index no title of a document")
     parser.add_argument("--depth", type=int, default=300, help="chunks retrieved for each question")
     parser.add_argument("--fidelity", action="store_true", help="BEIR's protocol on SciFact, beside published figures")
     parser.add_argument("--rerank", choices=("likelihood", "encoder"), help="hybrid with and without, SciFact test")
@@ -90,7 +91,9 @@ def systems(arguments: argparse.Namespace) -> Results:
     """Print a table of the systems and one of comparisons for each set; return the figures."""
     results: Results = {}
     for name in arguments.sets or SETS:
-        with _indexed(_read(name, arguments.limit), arguments.set) as product:
+        collection = _read(name, arguments.limit)
+        collection = collection.untitled() if arguments.without_titles else collection
+        with _indexed(collection, arguments.set) as product:
             _print(HEADER)
             found = {system: _system(product, system, arguments.depth) for system in arguments.systems}
             _print_short(found, arguments.depth)

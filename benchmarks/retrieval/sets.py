@@ -57,6 +57,10 @@ class Collection:
         """Return the questions of a split, in order."""
         return [query for query in self.queries if query.split == split]
 
+    def untitled(self) -> Collection:
+        """Return the same without the titles of documents, to measure what indexing them gains."""
+        return replace(self, texts=tuple(replace(text, title="") for text in self.texts))
+
     def limited(self, n: int) -> Collection:
         """Return n documents (files, where there is a folder) and the questions that they suffice for.
 
