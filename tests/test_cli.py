@@ -269,11 +269,18 @@ def test_ctrl_c_during_index_exits_130_and_the_next_run_goes_on(indexed: Path, t
         text = "\n\n".join(f"Entry {i}.{j}: the tide stood at {i * j} centimetres. " * 12 for j in range(2))
         (documents / f"log{i:04}.txt").write_text(text, encoding="utf-8")
     command = [sys.executable, "-m", "ragqa", "index", "pipeline.yaml"]
-    with subprocess.Popen(command, cwd=tmp_path, stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
+    with subprocess.Popen(
+        command,
+        cwd=tmp_path,
+        stderr=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+        preexec_fn=_heed_ctrl_c,
+    ) as process:
         _wait_for_generation(tmp_path / "index", 2)
         process.send_signal(signal.SIGINT)
         _, errors = process.communicate(timeout=60)
-    assert process.returncode == 130
+    assert process.returncode == 130, errors
     assert "interrupted; what was committed is kept" in errors
     assert "Traceback" not in errors
     found = json.loads(run("search", "pipeline.yaml", "Who commands the ferry Morwen?", "--json", cwd=tmp_path).stdout)
@@ -281,6 +288,11 @@ def test_ctrl_c_during_index_exits_130_and_the_next_run_goes_on(indexed: Path, t
     plan = json.loads(run("plan", "pipeline.yaml", "--json", cwd=tmp_path).stdout)
     assert 100 < len(plan["unchanged"]) < 1201
     assert len(plan["unchanged"]) + len(plan["read"]) == 1201
+
+
+def _heed_ctrl_c() -> None:
+    """Undo what a shell does to a command in the background: it ignores SIGINT, and so do its children."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
 def _wait_for_generation(index: Path, generation: int) -> None:

@@ -125,6 +125,20 @@ def test_another_embedder_or_splitter_is_refused_with_both_values(path: Path) ->
             IndexReader(path, other)
 
 
+def test_ctrl_c_within_sqlite_is_ctrl_c_and_leaves_the_index_as_it_was(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupt(table: str, values: Sequence[object]) -> int:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched, pytest.raises(KeyboardInterrupt):
+        patched.setattr("ragqa.index.store.row_hash", interrupt)
+        write(path, entry("yellow buoy", source="c.txt"))
+    assert best(path, "yellow buoy")[0] != "yellow buoy"
+    write(path, entry("yellow buoy", source="c.txt"))
+    assert best(path, "yellow buoy")[0] == "yellow buoy"
+
+
 def test_a_rebuild_replaces_everything_in_its_first_commit_and_nothing_before(path: Path) -> None:
     other = IDENTITY | {"weights": "w2"}
     with IndexWriter(path, other, rebuild=True) as writer:

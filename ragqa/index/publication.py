@@ -17,6 +17,9 @@ from ragqa.index import database, lexical, lock, seal, storage, store
 from ragqa.index.identity import refuse_other
 
 _MARGIN_BYTES = 1 << 20
+_NOTE_INTERRUPTED = "user-defined function raised exception"
+"""What SQLite makes of a Ctrl-C that arrives while it calls `note`, which raises nothing itself."""
+
 _LOG_BYTES = 64 << 20
 """How long the log may grow, with an eighth of the database on top, before a run seals in between: sealing costs a
 pass over the whole database, and the log has checksums of its own."""
@@ -135,6 +138,9 @@ class Publisher:
             storage.reached("transaction written")
             self.db.execute("COMMIT")
         except sqlite3.OperationalError as error:
+            if str(error) == _NOTE_INTERRUPTED:
+                self._roll_back()
+                raise KeyboardInterrupt from error
             # after a failed sync nobody knows what a crash would bring back: it must find its files
             self._uncertain = getattr(error, "sqlite_errorname", "") == "SQLITE_IOERR_FSYNC"
             self._roll_back()
