@@ -10,17 +10,15 @@ import argparse
 import json
 import os
 import random
-import resource
 import statistics
 import subprocess
-import sys
 import tempfile
 import time
 import zipfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from benchmarks.run import QUICKSTART, ROOT, ragqa, table
+from benchmarks.run import QUICKSTART, ROOT, peak_gib, ragqa, table
 from ragqa import Pipeline
 from ragqa.stages import Splitter
 from tests.fakes import document
@@ -61,12 +59,6 @@ def one_of_many(text: str, n: int, place: Path, runs: int) -> Iterator[list[str]
             embedded.append(report["embedded"])
         cost = statistics.median(seconds)
         yield [name, "", f"{min(embedded)} to {max(embedded)}", f"{cost:.1f}", f"{cost / first:.2%}", "", str(runs)]
-
-
-def peak_gib() -> str:
-    """Return the peak memory of the largest process that was started so far and has ended."""
-    peak = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss  # KiB; on macOS bytes
-    return f"{peak / (1 << 20 if sys.platform != 'darwin' else 1 << 30):.2f}"
 
 
 def in_process(pipeline: Pipeline) -> tuple[float, dict[str, int]]:

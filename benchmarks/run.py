@@ -54,12 +54,17 @@ def index(folder: Path, place: Path) -> list[str]:
     overrides = ["--set", f"load.path={json.dumps(str(folder))}", "--set", f"index.path={json.dumps(str(place))}"]
     command = ragqa("index", str(QUICKSTART), *overrides, "--json")
     first = json.loads(subprocess.run(command, capture_output=True, text=True, check=False).stdout)
-    # the largest child so far: corpora are indexed from small to large
-    peak = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / (1 << 20 if sys.platform != "darwin" else 1 << 30)
+    peak = peak_gib()  # corpora are indexed from small to large
     again = json.loads(subprocess.run(command, capture_output=True, text=True, check=False).stdout)
     counts = f"{first['files']} ({first['rejected']} rejected)"
-    return [counts, f"{first['chunks']:,}", f"{first['seconds']:.1f}", f"{first['chunks_per_second']:.0f}", f"{peak:.2f}",
+    return [counts, f"{first['chunks']:,}", f"{first['seconds']:.1f}", f"{first['chunks_per_second']:.0f}", peak,
             f"{again['seconds']:.1f}"]  # fmt: skip
+
+
+def peak_gib() -> str:
+    """Return the peak memory of the largest process that was started so far and has ended."""
+    peak = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss  # KiB; on macOS bytes
+    return f"{peak / (1 << 20 if sys.platform != 'darwin' else 1 << 30):.2f}"
 
 
 def first_token(question: str, folder: Path, place: Path, runs: int) -> tuple[float, float]:
