@@ -117,6 +117,7 @@ EXIT_CODES = """## Exit codes
 | 7 | out of disk, memory or time |
 | 8 | a model is missing, or is not the one that built the index |
 | 9 | refused for safety |
+| 10 | a gate of `compare` is not met |
 | 130 | interrupted |
 """
 

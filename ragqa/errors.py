@@ -10,7 +10,8 @@
     ├── LockedError            6   another writer holds the index
     ├── ResourceError          7   out of disk, memory or time
     ├── ModelError             8   a model is missing, or is not the one that built the index
-    └── RefusedError           9   refused for safety
+    ├── RefusedError           9   refused for safety
+    └── GateError             10   a gate of `ragqa compare` is not met
 
 A message is one line: what, where, what was found, what would be valid, what to do.
 """
@@ -100,3 +101,9 @@ class RefusedError(RagqaError):
     """Refused for safety."""
 
     exit_code = 9
+
+
+class GateError(RagqaError):
+    """A run is worse than another by more than a gate allows, or may be."""
+
+    exit_code = 10

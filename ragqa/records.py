@@ -120,6 +120,8 @@ class Prompt:
 
     `tokens` counts the generator's tokens by part; `passages` are the hits that went in, in their order in the text
     (number n is `passages[n - 1]`); `stripped` counts the invisible control characters taken out of passages.
+    `question` is the span of `text` that is the question asked; the first `shared` characters of `text` are the same
+    whatever is asked, so that a generator may read them once.
     """
 
     text: str
@@ -127,6 +129,8 @@ class Prompt:
     passages: tuple[Hit, ...]
     dropped: tuple[Dropped, ...] = ()
     stripped: int = 0
+    question: tuple[int, int] = (0, 0)
+    shared: int = 0
 
     @property
     def n_tokens(self) -> int:
@@ -139,12 +143,14 @@ class Generation:
     """What a generator wrote. `finish` is `stop`, `length` or `deadline` (then `text` is partial).
 
     `logprobs[i]` is the natural log-probability of the i-th generated token; None unless they were asked for.
+    `confidence`, in [0, 1], is how sure the generator is of the text; None where it does not say.
     """
 
     text: str
     n_tokens: int
     finish: str
     logprobs: tuple[float, ...] | None = None
+    confidence: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,7 +167,10 @@ class Citation:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """An answer, what it rests on, and what it cost. `ledger` holds tokens and milliseconds by stage."""
+    """An answer, what it rests on, and what it cost. `ledger` holds tokens and milliseconds by stage.
+
+    `confidence` is the generator's, None where it does not say.
+    """
 
     question: str
     text: str
@@ -173,3 +182,4 @@ class Answer:
     abstained: bool = False
     reason: str = ""
     finish: str = ""
+    confidence: float | None = None

@@ -168,8 +168,8 @@ class Scorer(Protocol):
 class LikelihoodModel(Protocol):
     """Says how likely a text is after another."""
 
-    def log_likelihoods(self, pairs: Sequence[tuple[str, str]]) -> list[float]:
-        """Return for each pair the mean natural log-probability of the second text's tokens after the first."""
+    def log_likelihoods(self, pairs: Sequence[tuple[str, str]]) -> list[list[float]]:
+        """Return for each pair the natural log-probability of each of the second text's tokens after the first."""
         ...
 
 
@@ -197,10 +197,28 @@ class Generator(Protocol):
 class System(Protocol):
     """What evaluation takes: anything that finds passages and answers questions. `Pipeline` is one."""
 
+    def with_documents(self, documents: Sequence[Document]) -> System:
+        """Return the same system over these documents in place of its own."""
+        ...
+
     def retrieve(self, question: str, k: int) -> list[Hit]:
         """Return up to k hits, best first."""
         ...
 
     def answer(self, question: str, passages: Sequence[Hit] | None = None) -> Answer:
-        """Return an answer from the passages given, or from those that the system retrieves itself."""
+        """Return an answer from the passages given, or from those that the system retrieves itself.
+
+        With no passages (`[]`) it answers from what its model knows.
+        """
+        ...
+
+    def prompt(self, question: str, passages: Sequence[Hit] | None = None) -> Prompt:
+        """Return the prompt that `answer` gives to the model."""
+        ...
+
+    def score(self, prompt: Prompt, answer: str) -> list[float]:
+        """Return the natural log-probability of each token of an answer after a prompt.
+
+        Raises `UsageError` where the system cannot tell.
+        """
         ...

@@ -18,6 +18,7 @@ during each for from had has have he her his how i if in into is it its may me m
 of on or other our over shall she should so some such than that the their them then there these they this
 those to under us was we were what when where which who whom whose why will with would you your
 """
+_SENTENCE = re.compile(r"\S.*?(?:[.!?…]+[\"'”’)\]]*(?=\s)|(?=\n\s*\n)|\Z)", re.DOTALL)
 VERSION = f"1, Snowball {Stemmer.version()}, Unicode {unicodedata.unidata_version}"
 """What terms depend on besides the text: stored terms of another version are not those of a question."""
 
@@ -43,6 +44,11 @@ def content_words(text: str) -> list[str]:
     """Return the words of a text that are no stop words, in order, repeats included; all of them if nothing else is left."""
     all_words = words(text)
     return [word for word in all_words if word not in STOP_WORDS] or all_words
+
+
+def sentences(text: str) -> list[tuple[int, int]]:
+    """Return the spans of the sentences of a text, white space around them left out."""
+    return [match.span() for match in _SENTENCE.finditer(text) if match.group().strip()]
 
 
 @lru_cache(maxsize=1 << 18)

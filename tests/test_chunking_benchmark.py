@@ -165,10 +165,10 @@ def test_a_reference_that_does_not_stand_in_the_document_ends_the_run(tmp_path: 
 def test_a_row_has_means_intervals_and_n_and_one_more_for_each_corpus() -> None:
     perfect = dict.fromkeys(("recall", "precision", "precision-Omega", "IoU"), 1.0)
     outcome = Outcome(chunks=Counter(a=1000, b=234), scores=(("a", perfect), ("b", perfect)))
-    cells = ["1.000 [1.000, 1.000]"] * 4
-    assert list(rows("x", outcome, by_corpus=False)) == [["x", "1,234", *cells, "2"]]
+    both, single = ["1.000 [0.158, 1.000]"] * 4, ["1.000 [0.025, 1.000]"] * 4  # Clopper and Pearson, 2 of 2, 1 of 1
+    assert list(rows("x", outcome, by_corpus=False)) == [["x", "1,234", *both, "2"]]
     assert list(rows("x", outcome, by_corpus=True)) == [
-        ["x", "all", "1,234", *cells, "2"],
-        ["x", "a", "1,000", *cells, "1"],
-        ["x", "b", "234", *cells, "1"],
+        ["x", "all", "1,234", *both, "2"],
+        ["x", "a", "1,000", *single, "1"],
+        ["x", "b", "234", *single, "1"],
     ]

@@ -61,6 +61,7 @@ def test_every_command_has_help_with_a_runnable_example(tmp_path: Path) -> None:
         "chat",
         "show",
         "eval",
+        "compare",
         "models",
         "schema",
     } | {

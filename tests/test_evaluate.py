@@ -47,6 +47,9 @@ class Fake:
         self.hits = list(hits)
         self.asked_k: list[int] = []
 
+    def with_documents(self, documents: Sequence[Document]) -> Fake:
+        raise NotImplementedError
+
     def retrieve(self, question: str, k: int) -> list[Hit]:
         self.asked_k.append(k)
         return self.hits[:k]
@@ -96,8 +99,8 @@ def test_line_separators_inside_a_text_do_not_end_the_line(tmp_path: Path) -> No
         ({"answers": []}, "give at least one answer"),
         ({"answerable": False}, "leave it empty"),
         ({"answerable": "yes"}, "answerable: got 'yes'; must be true or false"),
-        ({"evidence": ["ferry.md"]}, "evidence: got str"),
-        ({"evidence": [{"source": "ferry.md"}]}, "evidence: text: is missing"),
+        ({"evidence": ["ferry.md"]}, "evidence[0]: got 'ferry.md'; must be an object"),
+        ({"evidence": [{"source": "ferry.md"}]}, "evidence[0].text: is missing"),
         ({"evidence": [{"source": "f", "text": "x", "page": True}]}, "page: got True; must be a whole number"),
         ({"evidence": [{"source": "f", "text": "x", "start": 1}]}, "give both or neither"),
     ],

@@ -60,31 +60,35 @@ def tiny(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+def means(logprobs: Sequence[Sequence[float]]) -> list[float]:
+    return [sum(one) / len(one) for one in logprobs]
+
+
 def naive(folder: Path, pairs: Sequence[Pair]) -> list[float]:
     """Return the means one pair at a time, from the logits of every position."""
     tokenizer: Any = AutoTokenizer.from_pretrained(folder)
     model: Any = AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32).eval()  # type: ignore[no-untyped-call]
-    means = []
+    found = []
     for pair in pairs:
         prefix, text = (tokenizer(part, add_special_tokens=False)["input_ids"] for part in pair)
         with torch.inference_mode():
             logprobs = torch.log_softmax(model(torch.tensor([prefix + text])).logits[0], dim=-1)
         chosen = [float(logprobs[len(prefix) + i - 1, token]) for i, token in enumerate(text)]
-        means.append(sum(chosen) / len(chosen))
-    return means
+        found.append(sum(chosen) / len(chosen))
+    return found
 
 
 def test_a_tiny_models_means_equal_a_naive_loop(tiny: Path) -> None:
     model: LikelihoodModel = build(tiny)
     expected = naive(tiny, PAIRS)
-    assert model.log_likelihoods(PAIRS) == pytest.approx(expected, abs=1e-4)
+    assert means(model.log_likelihoods(PAIRS)) == pytest.approx(expected, abs=1e-4)
     assert max(expected) - min(expected) > 0.1
 
 
 @pytest.mark.skipif(bool(os.environ.get("RAGQA_OFFLINE")), reason="needs the default models")
 def test_the_default_generators_means_equal_a_naive_loop() -> None:
     folder = models.resolve("smollm2-135m-instruct")
-    assert build(folder).log_likelihoods(PAIRS) == pytest.approx(naive(folder, PAIRS), abs=1e-4)
+    assert means(build(folder).log_likelihoods(PAIRS)) == pytest.approx(naive(folder, PAIRS), abs=1e-4)
 
 
 @pytest.mark.parametrize("limits", [(1, 1024), (200, 1024), (8192, 1), (8192, 60)])
@@ -92,13 +96,13 @@ def test_a_mean_does_not_depend_on_the_rest_of_the_batch(
     tiny: Path, limits: tuple[int, int], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     model = build(tiny)
-    whole = model.log_likelihoods(PAIRS)
+    whole = means(model.log_likelihoods(PAIRS))
     order = random.Random(0).sample(range(len(PAIRS)), len(PAIRS))
     monkeypatch.setattr(likelihood, "BATCH_TOKENS", limits[0])
     monkeypatch.setattr(likelihood, "BATCH_LOGITS", limits[1])
-    shuffled = model.log_likelihoods([PAIRS[i] for i in order])
+    shuffled = means(model.log_likelihoods([PAIRS[i] for i in order]))
     assert shuffled == pytest.approx([whole[i] for i in order], abs=1e-4)
-    assert [model.log_likelihoods([pair])[0] for pair in PAIRS] == pytest.approx(whole, abs=1e-4)
+    assert [means(model.log_likelihoods([pair]))[0] for pair in PAIRS] == pytest.approx(whole, abs=1e-4)
 
 
 LENGTHS = st.lists(st.tuples(st.integers(1, 3000), st.integers(1, 1500)), max_size=40)
@@ -133,7 +137,7 @@ def test_no_pairs_give_no_means_and_load_no_weights(tiny: Path) -> None:
 def test_a_pair_fills_the_window_and_beyond_it_is_an_error(tiny: Path) -> None:
     model = build(tiny)
     full = ("p" * 200, "t" * 56)
-    assert model.log_likelihoods([full]) == pytest.approx(naive(tiny, [full]), abs=1e-4)
+    assert means(model.log_likelihoods([full])) == pytest.approx(naive(tiny, [full]), abs=1e-4)
     with pytest.raises(UsageError, match=r"pair 1 has 200 \+ 57 tokens, which exceed the window of .*: 256"):
         model.log_likelihoods([full, ("p" * 200, "t" * 57)])
 

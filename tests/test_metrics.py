@@ -11,7 +11,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ragqa.evaluate import metrics
-from ragqa.evaluate.bootstrap import interval
 from ragqa.evaluate.metrics import Span
 from ragqa.records import Chunk, Hit
 
@@ -152,28 +151,3 @@ def test_reciprocal_rank_is_that_of_the_first_covering_hit_in_the_order_given() 
     assert metrics.reciprocal_rank(tied, gold) == 0.5
     assert metrics.reciprocal_rank(tied[:1], gold) == 0
     assert metrics.reciprocal_rank([], gold) == 0
-
-
-def test_the_interval_is_close_to_that_of_the_normal_approximation() -> None:
-    scores = [1.0] * 60 + [0.0] * 40
-    low, high = interval(scores)
-    half = 1.96 * (0.6 * 0.4 / 100) ** 0.5
-    assert low == pytest.approx(0.6 - half, abs=0.015)
-    assert high == pytest.approx(0.6 + half, abs=0.015)
-
-
-def test_the_interval_narrows_with_the_root_of_n_and_is_the_same_every_time() -> None:
-    narrow, wide = interval([1.0, 0.0] * 200), interval([1.0, 0.0] * 50)
-    assert (wide[1] - wide[0]) / (narrow[1] - narrow[0]) == pytest.approx(2, rel=0.15)
-    assert interval([1.0, 0.0] * 50) == wide
-
-
-@given(st.lists(st.floats(0, 1), min_size=1, max_size=8))
-def test_the_interval_lies_within_the_scores(scores: list[float]) -> None:
-    low, high = interval(scores)
-    assert min(scores) - 1e-12 <= low <= high <= max(scores) + 1e-12
-
-
-def test_an_interval_of_no_scores_is_refused() -> None:
-    with pytest.raises(ValueError, match="at least one"):
-        interval([])

@@ -140,9 +140,9 @@ class SharedWords:
     def __init__(self) -> None:
         self.pairs: list[tuple[str, str]] = []
 
-    def log_likelihoods(self, pairs: Sequence[tuple[str, str]]) -> list[float]:
+    def log_likelihoods(self, pairs: Sequence[tuple[str, str]]) -> list[list[float]]:
         self.pairs += pairs
-        return [-float(len(set(after.split()) - set(before.split()))) for before, after in pairs]
+        return [[-float(len(set(after.split()) - set(before.split())))] for before, after in pairs]
 
 
 def test_query_likelihood_asks_how_likely_the_question_is_after_each_passage() -> None:

@@ -8,14 +8,13 @@ import random
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
 import pytrec_eval
 
 from benchmarks.retrieval.__main__ import ask
 from benchmarks.retrieval.fidelity import bm25
 from benchmarks.retrieval.product import Product
-from benchmarks.retrieval.scores import MEASURES, as_run, compare, mean, pool, score, sign_flip
+from benchmarks.retrieval.scores import MEASURES, as_run, compare, mean, pool, score
 from benchmarks.retrieval.sets import (
     SETS,
     Collection,
@@ -97,25 +96,6 @@ def test_a_document_ranks_where_its_best_chunk_does() -> None:
 def test_a_run_keeps_the_order_whatever_the_ids() -> None:
     for ranking in (["a", "b", "c"], ["c", "b", "a"], ["b", "c", "a"]):
         assert score({"q": [ranking[1]]}, {"q": as_run(ranking)})["q"]["RR@10"] == 0.5
-
-
-def test_without_a_difference_p_is_uniform() -> None:
-    rng = np.random.default_rng(5)
-    ps = np.sort([sign_flip(rng.normal(size=30).tolist(), draws=400) for _ in range(300)])
-    assert np.abs(ps - (np.arange(300) + 0.5) / 300).max() < 1.36 / math.sqrt(300)  # Kolmogorov-Smirnov at 5%
-
-
-def test_p_is_tiny_for_a_clear_difference_and_the_same_either_way() -> None:
-    differences = np.random.default_rng(5).normal(0.2, 0.1, size=100).tolist()
-    assert sign_flip(differences) == sign_flip([-one for one in differences]) == pytest.approx(1 / 10_001)
-
-
-def test_p_is_one_where_nothing_differs() -> None:
-    assert sign_flip([0.0] * 20) == 1
-
-
-def test_p_is_the_share_of_signs_that_are_as_extreme() -> None:
-    assert sign_flip([0.1] * 4) == pytest.approx(2 / 16, abs=0.01)
 
 
 def test_systems_are_compared_question_by_question() -> None:

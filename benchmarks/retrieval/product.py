@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Sequence
 from pathlib import Path
 
-from benchmarks.retrieval.sets import Collection, Query, Text
+from benchmarks.retrieval.sets import Collection, Query
 from benchmarks.run import QUICKSTART
 from ragqa import Pipeline
 from ragqa.config.specs import Spec
-from ragqa.records import Document, Hit, Scan, SourceFile
+from ragqa.load import MemoryLoader, text_document
+from ragqa.records import Hit
 
 SYSTEMS = {
     "dense": ["retrieve.kind=dense"],
@@ -21,41 +21,6 @@ SYSTEMS = {
 }
 SINGLE = ("dense", "lexical")
 _OF_FUSION = ("retrieve.weight=", "retrieve.depth=")
-
-
-class TextLoader:
-    """A `Loader` of documents that are in memory; the id is the source. Equal texts stay different documents."""
-
-    def __init__(self, texts: Sequence[Text]) -> None:
-        self._texts = {text.id: text for text in texts}
-
-    def scan(self) -> Scan:
-        """Return all documents."""
-        return Scan(tuple(_file(self._texts[id]) for id in sorted(self._texts)), ())
-
-    def read(self, file: SourceFile) -> Document:
-        """Return one document."""
-        text = self._texts[file.source]
-        return Document(
-            id=file.document_id,
-            source=file.source,
-            path=file.path,
-            sha256=file.sha256,
-            media_type=file.media_type,
-            encoding=None,
-            text=text.text,
-            title=text.title,
-            extractor=self.extractor(file.media_type),
-        )
-
-    def extractor(self, media_type: str) -> str:
-        """Return a name of this loader."""
-        return "benchmark/1"
-
-
-def _file(text: Text) -> SourceFile:
-    content = f"{text.id}\0{text.title}\0{text.text}".encode()
-    return SourceFile(text.id, text.id, hashlib.sha256(content).hexdigest(), len(content), "text/plain")
 
 
 class Product:
@@ -103,7 +68,9 @@ class Product:
         own = [one for one in self._overrides if not (single and one.startswith(_OF_FUSION))]
         pipeline = Pipeline.from_file(self._file, [*self._paths, *own, *system], self._extra_specs)
         if not self.collection.folder:
-            pipeline.loader = TextLoader(self.collection.texts)
+            pipeline.loader = MemoryLoader(
+                [text_document(one.id, one.text, one.title) for one in self.collection.texts]
+            )
         return pipeline
 
 

@@ -6,15 +6,11 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import ir_measures
-import numpy as np
 from ir_measures import RR, R, nDCG
 
-from ragqa.evaluate.bootstrap import interval
+from ragqa.evaluate.statistics import interval, sign_flip
 
 MEASURES = ("nDCG@10", "R@5", "R@100", "RR@10")
-DRAWS = 10_000
-_SEED = 20240229
-_BLOCK = 500  # draws at once, to bound memory
 
 Scores = dict[str, dict[str, float]]
 """By question, then by measure."""
@@ -84,20 +80,3 @@ def compare(ours: Mapping[str, float], theirs: Mapping[str, float]) -> Compariso
     """
     differences = [value - theirs[query] for query, value in ours.items()]
     return Comparison(sum(differences) / len(differences), sign_flip(differences), len(differences))
-
-
-def sign_flip(differences: Sequence[float], draws: int = DRAWS) -> float:
-    """Return the two-sided p of paired differences having mean 0, by signs drawn at random with a fixed seed.
-
-    This is Fisher's randomisation test, which suits retrieval measures (Smucker, Allan and Carterette 2007). The signs
-    observed count as one draw, so that p is never 0 (Phipson and Smyth 2010).
-    """
-    values = np.asarray(differences, dtype=np.float64)
-    rng = np.random.default_rng(_SEED)
-    total, extreme = float(values.sum()), 1
-    least = abs(total) - 1e-9 * float(np.abs(values).sum())  # the order of a sum must not decide
-    for first in range(0, draws, _BLOCK):
-        flips = rng.integers(0, 2, size=(min(_BLOCK, draws - first), len(values)), dtype=np.int8)
-        sums = total - 2 * (flips.astype(np.float64) @ values)
-        extreme += int((np.abs(sums) >= least).sum())
-    return extreme / (draws + 1)

@@ -3,31 +3,35 @@
 from __future__ import annotations
 
 import json
-import statistics
 import sys
-from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
+import yaml
 
-from ragqa.cli.ask import refresh
 from ragqa.cli.common import pipeline_options, print_json
-from ragqa.errors import ResourceError, UsageError
+from ragqa.cli.evaluation import Bench, ask_all, dataset_name, peak_mib, prepare, recorded
+from ragqa.errors import UsageError
 from ragqa.pipeline import Pipeline
 
 if TYPE_CHECKING:
-    from ragqa.evaluate import Metric, Question, Report, Result
-    from ragqa.records import Document
+    from ragqa.evaluate import Protocol, Report
+    from ragqa.evaluate.runs import RunFolder
 
 
 @click.command("eval")
 @pipeline_options
-@click.option("--dataset", metavar="jsonl:PATH", help="Questions to ask; default: the section `evaluate`.")
+@click.option("--dataset", metavar="KIND:PATH", help="jsonl, squad, beir, hotpotqa, musique, pubmedqa or pages; default: the section `evaluate`.")  # fmt: skip
 @click.option("--limit", type=click.IntRange(min=1), help="Ask the first N questions only.")
-@click.option("--split", help="Ask the questions whose key `split` has this value, such as dev or test.")
-@click.option("--out", metavar="DIR", type=click.Path(path_type=Path), help="Write report.json and results.jsonl here.")
+@click.option("--split", help="Ask the questions of one split only, such as tune, report, dev or test.")
+@click.option("--out", metavar="DIR", type=click.Path(path_type=Path), help="Keep the run in this folder; default: in the cache, by content.")  # fmt: skip
+@click.option("--report", is_flag=True, help="Write report.html and report.md into the run's folder.")
 @click.option("--retrieval-only", is_flag=True, help="Measure retrieval alone; no generator is loaded.")
+@click.option("--oracle", is_flag=True, help="Answer from the gold passages instead of what is retrieved.")
+@click.option("--closed-book", is_flag=True, help="Answer without any passage.")
+@click.option("--likelihood", is_flag=True, help="Also measure how likely the gold answer is after gold, retrieved and no passages.")  # fmt: skip
+@click.option("--no-trace", is_flag=True, help="Do not ask wrong answers again with the gold passage to find what was lost where.")  # fmt: skip
 def command(
     file: str,
     overrides: tuple[str, ...],
@@ -36,149 +40,96 @@ def command(
     limit: int | None,
     split: str | None,
     out: Path | None,
+    report: bool,
     retrieval_only: bool,
+    oracle: bool,
+    closed_book: bool,
+    likelihood: bool,
+    no_trace: bool,
 ) -> None:
     """Measure how often a pipeline finds the evidence and answers right, with 95% intervals.
 
-    The index is brought up to date first. A question that fails counts as 0, is listed, and makes the exit code 3.
+    A dataset with documents of its own is indexed in the cache; else the pipeline's own index is brought up to date.
+    Every result is kept as it comes: the same command again goes on where it was killed, and asks nothing twice. A
+    question that fails is counted apart, is listed, and makes the exit code 3.
 
     \b
     Examples:
       ragqa eval pipelines/quickstart.yaml --limit 20
       ragqa eval pipelines/quickstart.yaml --retrieval-only --json
-      ragqa eval pipelines/quickstart.yaml --dataset jsonl:corpora/tarnwick/questions.jsonl --out .ragqa/run
+      ragqa eval pipelines/quickstart.yaml --dataset jsonl:corpora/tarnwick/questions.jsonl --limit 5 --out .ragqa/run --report
     """
-    from ragqa.evaluate import evaluate, read_questions, select
+    from ragqa.evaluate.runs import PIPELINE
 
+    protocol = _protocol(retrieval_only, oracle, closed_book, likelihood, not no_trace)
     pipeline = Pipeline.from_file(file, overrides)
-    questions = select(read_questions(_questions_path(pipeline, dataset)), split, limit)
-    if out:
-        _make_folder(out)
-    click.echo(f"bringing the index of {file} up to date", err=True)
-    refresh(pipeline)
-    documents = _gold_documents(pipeline, questions)
-    with _question_bar(len(questions)) as bar:
-        report = evaluate(
-            pipeline,
-            questions,
-            documents,
-            retrieval_only=retrieval_only,
-            progress=lambda done: bar.update(done - bar.n),
-        )
-    for note in report.notes:
-        click.echo(f"note: {note}", err=True)
-    for result in report.failures:
-        click.echo(f"failed: {result.question.id}: {result.error}", err=True)
-    if out:
-        _write(out, report)
+    name = dataset_name(pipeline, dataset)
+    bench = prepare(pipeline, name, split, limit)
+    folder = _folder(bench, protocol, name, out)
+    folder.write(PIPELINE, yaml.safe_dump(pipeline.config.resolved(), sort_keys=False, allow_unicode=True))
+    found = _run(bench, protocol, folder)
+    for result in found.failures:
+        click.echo(f"failed: {result.id}: {result.error}", err=True)
+    written = _write(folder, found, name, report)
     if as_json:
-        print_json(_report_json(report))
+        print_json(json.loads((folder.folder / "report.json").read_text(encoding="utf-8")))
     else:
-        click.echo(_table(report))
-        if out:
-            click.echo(f"Written: {out / 'report.json'} and {out / 'results.jsonl'}")
-    if report.failures:
+        from ragqa.evaluate.report_text import table
+
+        click.echo(table(found))
+        click.echo("\nWritten: " + ", ".join(map(str, written)))
+    if found.failures:
         sys.exit(3)
 
 
-def _questions_path(pipeline: Pipeline, dataset: str | None) -> Path:
-    spec: Any = pipeline.config.evaluate
-    if dataset is None:
-        if spec is None:
-            line = "evaluate: {kind: jsonl, path: questions.jsonl}"
-            raise UsageError(
-                f"{pipeline.config.file}: no section `evaluate`; add `{line}` or give --dataset jsonl:PATH"
-            )
-        return Path(spec.path)
-    kind, _, path = dataset.partition(":")
-    if kind != "jsonl" or not path:
-        raise UsageError(f"--dataset: got {dataset!r}; must be jsonl:PATH, such as jsonl:questions.jsonl")
-    return Path(path)
+def _protocol(retrieval_only: bool, oracle: bool, closed_book: bool, likelihood: bool, trace: bool) -> Protocol:
+    from ragqa.evaluate import Protocol
+
+    if retrieval_only + oracle + closed_book > 1:
+        raise UsageError("--retrieval-only, --oracle and --closed-book exclude one another: give one of them")
+    if retrieval_only and likelihood:
+        raise UsageError("--likelihood needs a generator, which --retrieval-only leaves out")
+    context = "gold" if oracle else "none" if closed_book else "retrieved"
+    traced = trace and context == "retrieved" and not retrieval_only
+    return Protocol(context, answers=not retrieval_only, trace=traced, likelihood=likelihood)  # type: ignore[arg-type]
 
 
-def _gold_documents(pipeline: Pipeline, questions: list[Question]) -> dict[str, Document]:
-    """Return the indexed documents that the evidence names, by source; one that is not indexed is left to `evaluate`."""
-    wanted = {evidence.source for question in questions for evidence in question.evidence}
-    with pipeline.open_index() as reader:
-        return {source: reader.document(id_) for source, id_ in reader.sources().items() if source in wanted}
+def _folder(bench: Bench, protocol: Protocol, dataset: str, out: Path | None) -> RunFolder:
+    from ragqa import models
+    from ragqa.evaluate.runs import RunFolder, fingerprint
+
+    identity = bench.identity(protocol)
+    folder = out or models.cache_dir() / "runs" / fingerprint(identity)[:32]
+    run = RunFolder(folder, identity, recorded(bench, dataset))
+    ids = {question.id for question in bench.questions}
+    if kept := len(ids & run.known.keys()):
+        click.echo(f"{kept} of {len(ids)} questions are known from {folder}", err=True)
+    return run
 
 
-def _question_bar(total: int) -> Any:
-    from tqdm import tqdm
+def _run(bench: Bench, protocol: Protocol, folder: RunFolder) -> Report:
+    from ragqa.evaluate import summarize
 
-    return tqdm(total=total, unit=" questions", delay=2, leave=False)
-
-
-def _table(report: Report) -> str:
-    """Return the report for people."""
-    asked, failed = len(report.results), len(report.failures)
-    answerable = sum(result.question.answerable for result in report.results)
-    lines = [f"{asked} questions, {answerable} of them answerable; {failed} failed.", ""]
-    lines.append(f"{'metric':<22}{'value':>7}   {'95% interval':<15}{'n':>6}{'failed':>8}")
-    lines += [_row(name, metric) for name, metric in report.metrics.items()]
-    median, slow = _seconds(report)
-    lines += ["", f"{median:.2f} s a question (median), {slow:.2f} s (slowest); {report.seconds:.1f} s in all."]
-    return "\n".join(lines)
+    results = []
+    for result in ask_all(bench, protocol, folder.known):
+        folder.append(result)
+        results.append(result)
+    return summarize(results, [bench.dataset.note] if bench.dataset.note else [])
 
 
-def _row(name: str, metric: Metric) -> str:
-    if metric.value is None:
-        return f"{name:<22}{'-':>7}   {'no such question':<21}"
-    spread = f"{metric.low:.3f} to {metric.high:.3f}"
-    return f"{name:<22}{metric.value:>7.3f}   {spread:<15}{metric.n:>6}{metric.failed:>8}"
+def _write(folder: RunFolder, report: Report, title: str, pages: bool) -> list[Path]:
+    """Write the reports of a run; return their paths."""
+    from ragqa.evaluate.report import to_json
+    from ragqa.evaluate.runs import read_run
 
+    figures = {**to_json(report), "peak_mib": peak_mib(), "run": str(folder.folder)}
+    written = [folder.write("report.json", json.dumps(figures, indent=2, ensure_ascii=False) + "\n")]
+    if pages:
+        from ragqa.evaluate.report_html import html
+        from ragqa.evaluate.report_text import markdown
 
-def _seconds(report: Report) -> tuple[float, float]:
-    """Return the median and the largest time of a question, in seconds."""
-    times = [sum(result.ms.values()) / 1000 for result in report.results]
-    return statistics.median(times), max(times)
-
-
-def _report_json(report: Report) -> dict[str, Any]:
-    median, slowest = _seconds(report)
-    return {
-        "metrics": {name: asdict(metric) for name, metric in report.metrics.items()},
-        "questions": len(report.results),
-        "failures": [{"id": result.question.id, "error": result.error} for result in report.failures],
-        "notes": list(report.notes),
-        "seconds": round(report.seconds, 2),
-        "seconds_per_question": {"median": round(median, 3), "max": round(slowest, 3)},
-    }
-
-
-def _result_json(result: Result) -> dict[str, Any]:
-    question = result.question
-    return {
-        "id": question.id,
-        "question": question.question,
-        "answers": list(question.answers),
-        "answerable": question.answerable,
-        "evidence": [asdict(evidence) for evidence in question.evidence],
-        "gold": [asdict(span) for span in result.gold],
-        "prediction": result.prediction,
-        "abstained": result.abstained,
-        "hits": [
-            {"source": hit.source, "start": hit.chunk.start, "end": hit.chunk.end, "score": hit.score}
-            for hit in result.hits
-        ],
-        "scores": dict(result.scores),
-        "ms": dict(result.ms),
-        "error": result.error,
-        "metadata": dict(question.metadata),
-    }
-
-
-def _make_folder(out: Path) -> None:
-    try:
-        out.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise UsageError(f"--out: {out}: {error.strerror}; name a folder that can be written") from None
-
-
-def _write(out: Path, report: Report) -> None:
-    lines = (json.dumps(_result_json(result), ensure_ascii=False) + "\n" for result in report.results)
-    try:
-        (out / "report.json").write_text(json.dumps(_report_json(report), indent=2) + "\n", encoding="utf-8")
-        (out / "results.jsonl").write_text("".join(lines), encoding="utf-8")
-    except OSError as error:
-        raise ResourceError(f"--out: {out}: {error.strerror}; free some space or name another folder") from None
+        run = read_run(folder.folder)
+        about = {**run.recorded, "identity": run.identity, "peak_mib": figures["peak_mib"]}
+        written.append(folder.write("report.md", markdown(report, title, about)))
+        written.append(folder.write("report.html", html(report, title, about)))
+    return written

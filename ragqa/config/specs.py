@@ -233,7 +233,9 @@ class InContextPrompt(Spec):
     """Fill a template with passages, examples and the question."""
 
     kind: Literal["in_context"]
-    template: Name = Field("qa", description="Built-in name (qa, chat, summarize, extract) or a file path with `/`.")
+    template: Name = Field(
+        "qa", description="Built-in name (qa, span, chat, summarize, extract) or a file path with `/`."
+    )
     order: Literal["best_first", "best_at_ends"] = Field("best_first", description="Order of passages in the prompt.")
     examples: Name | None = Field(None, description="questions.jsonl whose questions and answers serve as examples.")
     n_examples: int = Field(0, ge=0, le=64, description="How many examples go into the prompt.")
@@ -259,6 +261,9 @@ class _Generate(Spec):
     seed: int = Field(0, ge=0, description="Seed of the sampler.")
     stop: list[Name] = Field([], description="Strings at which the answer ends; they are left out of it.")
     deadline: float = Field(60.0, gt=0, description="Seconds after which the partial answer comes back, marked.")
+    min_confidence: float = Field(
+        0.0, ge=0, le=1, description="Abstain when the generator is less sure of its answer than this; 0 never does."
+    )
 
 
 class CausalLMGenerate(_Generate):
@@ -271,6 +276,9 @@ class CausalLMGenerate(_Generate):
         "auto", description="`auto`: bfloat16 where the processor has it natively, else float32."
     )
     repetition_penalty: float = Field(1.0, gt=0, le=5, description="Above 1 discourages repeated tokens.")
+    decode: Literal["free", "span"] = Field(
+        "free", description="`span`: the answer is the likeliest span of the passages; use template span with it."
+    )
 
 
 class LlamaCppGenerate(_Generate):

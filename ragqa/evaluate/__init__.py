@@ -1,14 +1,30 @@
 """Questions with gold answers + a `System` -> `Report`: how often it is right, and how sure that figure is.
 
-    read_questions -> evaluate (resolve gold spans, run every question, score) -> Report
+    read_dataset -> evaluate (resolve gold spans, put every question, score, trace) -> Result -> summarize -> Report
 
 Knows a `System` by its methods only; `Pipeline` is one of many.
 """
 
 from __future__ import annotations
 
-from ragqa.evaluate.dataset import Evidence, Question, read_questions, select
-from ragqa.evaluate.report import Metric, Report, Result
-from ragqa.evaluate.run import evaluate
+from ragqa.evaluate.dataset import Dataset, Evidence, Question, select
+from ragqa.evaluate.datasets import read_dataset, read_questions
+from ragqa.evaluate.report import Metric, Report, summarize
+from ragqa.evaluate.result import Result
+from ragqa.evaluate.run import Corpus, Protocol, evaluate
 
-__all__ = ["Evidence", "Metric", "Question", "Report", "Result", "evaluate", "read_questions", "select"]
+__all__ = [
+    "Corpus",
+    "Dataset",
+    "Evidence",
+    "Metric",
+    "Protocol",
+    "Question",
+    "Report",
+    "Result",
+    "evaluate",
+    "read_dataset",
+    "read_questions",
+    "select",
+    "summarize",
+]

@@ -1,19 +1,16 @@
-"""questions.jsonl -> `Question`, and quotes -> exact spans of the documents."""
+"""A dataset: questions, the documents they are about, and quotes -> exact spans of these documents."""
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from ragqa.errors import UsageError
 from ragqa.evaluate.metrics import Span
 from ragqa.records import Document
-
-_KEYS = ("id", "question", "answers", "answerable", "evidence")
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +28,11 @@ class Evidence:
 class Question:
     """A question and its gold answers, any of which is right; none where the documents do not answer it.
 
-    `metadata` holds every other key of the line, `split` among them.
+    `relevant` holds a grade above 0 for each unit that retrieval should find: a document by its source, a page as
+    `source#page=N` (N from 1); where it is empty, retrieval is judged by the evidence. A question that is answerable
+    and has no answers is there for its `relevant` alone. Questions of one `group` are about one thing and so not
+    independent: it is the source of the first evidence unless given, else the question's own id. `metadata` holds
+    what else is known, `split` among it.
     """
 
     id: str
@@ -39,31 +40,36 @@ class Question:
     answers: tuple[str, ...]
     answerable: bool = True
     evidence: tuple[Evidence, ...] = ()
+    relevant: Mapping[str, int] = field(default_factory=dict)
+    group: str = ""
     metadata: Mapping[str, Any] = field(default_factory=dict)
 
+    def __post_init__(self) -> None:
+        if not self.group:
+            object.__setattr__(self, "group", self.evidence[0].source if self.evidence else self.id)
 
-def read_questions(path: Path) -> list[Question]:
-    """Return the questions of a JSON Lines file, in order; blank lines are passed over.
 
-    A line is `{id, question, answers: [...], answerable, evidence: [{source, text, page?, start?, end?}]}`;
-    `answerable` is true and `evidence` is empty unless given.
+@dataclass(frozen=True, slots=True)
+class Dataset:
+    """Questions with unique ids, and what they are asked of: documents in memory, or the files of a folder.
 
-    :raises UsageError: the file cannot be read, holds no question, or has a bad line (named as `file:line`).
+    With neither of them, the questions are about the documents of the pipeline that is evaluated. `include` holds the
+    globs of the files in `folder`. `unit` is what a question's `relevant` names; `span` where evidence is quoted
+    instead. `note` says what was left out or altered, with its number; empty where nothing was.
     """
-    questions: dict[str, Question] = {}
-    for number, line in enumerate(_lines(path), start=1):
-        if not line.strip():
-            continue
-        try:
-            question = _question(_object(line))
-            if question.id in questions:
-                raise UsageError(f"id: {question.id!r} stands on an earlier line too; ids must be unique")
-        except UsageError as error:
-            raise UsageError(f"{path}:{number}: {error}") from None
-        questions[question.id] = question
-    if not questions:
-        raise UsageError(f"{path}: no questions; write one JSON object a line: {{id, question, answers, evidence}}")
-    return list(questions.values())
+
+    name: str
+    questions: tuple[Question, ...]
+    documents: tuple[Document, ...] = ()
+    folder: Path | None = None
+    include: tuple[str, ...] = ()
+    unit: Literal["span", "document", "page"] = "span"
+    note: str = ""
+
+    @property
+    def splits(self) -> tuple[str, ...]:
+        """Return the names of the splits, sorted; `select` takes one."""
+        return _splits(self.questions)
 
 
 def select(questions: Sequence[Question], split: str | None = None, limit: int | None = None) -> list[Question]:
@@ -73,20 +79,24 @@ def select(questions: Sequence[Question], split: str | None = None, limit: int |
     """
     chosen = [q for q in questions if split is None or q.metadata.get("split") == split]
     if not chosen:
-        splits = sorted({str(q.metadata["split"]) for q in questions if "split" in q.metadata})
-        raise UsageError(f"no question has split {split!r}; there are: {', '.join(splits) or 'no splits'}")
+        raise UsageError(f"no question has split {split!r}; there are: {', '.join(_splits(questions)) or 'no splits'}")
     return chosen[:limit]
+
+
+def _splits(questions: Sequence[Question]) -> tuple[str, ...]:
+    return tuple(sorted({str(q.metadata["split"]) for q in questions if "split" in q.metadata}))
 
 
 def resolve(
     questions: Sequence[Question], documents: Mapping[str, Document]
 ) -> tuple[dict[str, tuple[Span, ...]], list[str]]:
-    """Return the gold spans of each answerable question by its id, and notes on quotes that stand more than once.
+    """Return the gold spans of each answerable question by its id, and notes on what was decided for them.
 
     White space of any kind and length matches any other, since extraction moves line breaks. A quote that stands more
-    than once, and that neither page nor offsets tell apart, is taken to be the first.
+    than once, and that neither page nor offsets tell apart, is taken to be the first. The span of a source that is not
+    among the documents is one that nothing can find.
 
-    :param documents: by source; every source named in the evidence has to be there.
+    :param documents: by source.
     :raises UsageError: quotes that do not stand where they should, all of them, one a line.
     """
     spans: dict[str, tuple[Span, ...]] = {}
@@ -108,10 +118,16 @@ def resolve(
 def _locate(evidence: Evidence, documents: Mapping[str, Document], where: str, notes: list[str]) -> Span:
     document = documents.get(evidence.source)
     if document is None:
-        raise UsageError(f"source {evidence.source!r} is not in the index; see `ragqa plan` for the files that are")
-    found = [match.span() for match in _pattern(evidence.text).finditer(document.text)]
-    if evidence.start is not None:
-        found = [span for span in found if span == (evidence.start, evidence.end)]
+        notes.append(
+            f"{where}: source {evidence.source!r} is not in the index; see `ragqa plan` for the files that are"
+        )
+        return Span(f"not indexed: {evidence.source}", 0, max(1, len(evidence.text)))
+    quote = _pattern(evidence.text)
+    if evidence.start is None or evidence.end is None:
+        found = [match.span() for match in quote.finditer(document.text)]
+    else:
+        there = quote.fullmatch(document.text, evidence.start, evidence.end)
+        found = [there.span()] if there and there.span() == (evidence.start, evidence.end) else []
     if evidence.page is not None:
         found = [span for span in found if _is_on_page(document, span, evidence.page)]
     if not found:
@@ -137,74 +153,3 @@ def _pattern(quote: str) -> re.Pattern[str]:
 def _short(text: str) -> str:
     words = " ".join(text.split())
     return repr(words if len(words) <= 60 else words[:57] + "...")
-
-
-def _lines(path: Path) -> list[str]:
-    try:
-        return path.read_text(encoding="utf-8-sig").split("\n")
-    except UnicodeDecodeError as error:
-        raise UsageError(f"{path}: not UTF-8 (byte {error.start}); save it as UTF-8") from None
-    except OSError as error:
-        raise UsageError(f"{path}: cannot be read: {error.strerror}; name a questions.jsonl file") from None
-
-
-def _object(line: str) -> dict[str, Any]:
-    try:
-        data = json.loads(line)
-    except (ValueError, RecursionError) as error:
-        raise UsageError(f"not JSON: {error}; write one object a line") from None
-    if not isinstance(data, dict):
-        raise UsageError(f"got {type(data).__name__}; must be an object with id, question, answers")
-    return data
-
-
-def _question(data: dict[str, Any]) -> Question:
-    answerable = _typed(data, "answerable", bool, "true or false", default=True)
-    answers = _typed(data, "answers", list, "a list of texts")
-    if not all(isinstance(answer, str) and answer.strip() for answer in answers):
-        raise UsageError("answers: must hold texts, none of them empty")
-    if answerable != bool(answers):
-        wanted = "give at least one answer" if answerable else "leave it empty where answerable is false"
-        raise UsageError(f"answers: got {len(answers)}; {wanted}")
-    return Question(
-        _text(data, "id"),
-        _text(data, "question"),
-        tuple(answers),
-        answerable,
-        tuple(map(_evidence, _typed(data, "evidence", list, "a list of objects", default=[]))),
-        {key: value for key, value in data.items() if key not in _KEYS},
-    )
-
-
-def _evidence(data: Any) -> Evidence:
-    if not isinstance(data, dict):
-        raise UsageError(f"evidence: got {type(data).__name__}; must be an object with source and text")
-    try:
-        page, start, end = (_typed(data, key, int, "a whole number", default=None) for key in ("page", "start", "end"))
-        if (start is None) != (end is None):
-            raise UsageError("start and end: give both or neither")
-        return Evidence(_text(data, "source"), _text(data, "text"), page, start, end)
-    except UsageError as error:
-        raise UsageError(f"evidence: {error}") from None
-
-
-def _text(data: Mapping[str, Any], key: str) -> str:
-    text: str = _typed(data, key, str, "a text")
-    if not text.strip():
-        raise UsageError(f"{key}: is empty; must be a text")
-    return text
-
-
-_REQUIRED: Any = object()
-
-
-def _typed(data: Mapping[str, Any], key: str, kind: type, wanted: str, default: Any = _REQUIRED) -> Any:
-    """Return `data[key]`, or the default where the key is missing or null."""
-    value = data.get(key)
-    if value is None and default is not _REQUIRED:
-        return default
-    if value is None:
-        raise UsageError(f"{key}: is missing; must be {wanted}")
-    if type(value) is not kind:  # `is`: a bool is no whole number
-        raise UsageError(f"{key}: got {value!r}; must be {wanted}")
-    return value

@@ -1,7 +1,7 @@
-"""What one answer or one ranking is worth, in [0, 1]. Pure functions.
+"""What one answer is worth, in [0, 1]. Pure functions.
 
-Answers: Rajpurkar, Jia and Liang (2018), the official SQuAD 2.0 script. `contains` and `has_answer` compare whole
-words (Karpukhin et al. 2020, DPR), so that "art" is not found in "party".
+Exact match and F1: Rajpurkar, Jia and Liang (2018), the official SQuAD 2.0 script. `contains` and `has_answer` compare
+whole words (Karpukhin et al. 2020, DPR), so that "art" is not found in "party".
 """
 
 from __future__ import annotations
@@ -12,13 +12,10 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from ragqa.records import Hit
+from ragqa.records import Citation, Hit
 
 _ARTICLES = re.compile(r"\b(a|an|the)\b")
 _PUNCTUATION = str.maketrans("", "", string.punctuation)
-
-COVERED = 0.5
-"""The share of a gold span that one hit has to hold for the span to count as found."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,34 +56,44 @@ def contains(prediction: str, golds: Sequence[str]) -> float:
     return _best(lambda gold: float(f" {gold} " in f" {words} " if gold else not words), golds)
 
 
+def rouge_l(prediction: str, golds: Sequence[str]) -> float:
+    """Return the best ROUGE-L F1 over the golds: by the longest common subsequence of normalised words (Lin 2004).
+
+    Empties as in `exact_match`. Words are not stemmed.
+    """
+    words = normalize(prediction).split()
+    return _best(lambda gold: _lcs_f1(words, gold.split()), golds)
+
+
 def has_answer(hits: Sequence[Hit], golds: Sequence[str]) -> float:
     """Return 1 where a hit's text contains a gold answer word for word, else 0; 0 for no hits or no golds."""
     return max((contains(hit.chunk.text, golds) for hit in hits if golds), default=0.0)
 
 
-def recall(hits: Sequence[Hit], gold: Sequence[Span]) -> float:
-    """Return the share of the distinct gold spans that some hit covers.
+def citation_precision(citations: Sequence[Citation], gold: Sequence[tuple[str, int, int]]) -> float:
+    """Return the share of citations that overlap a gold span `(source, start, end)`.
 
-    :raises ValueError: there is no gold span; such a question has no recall.
+    :raises ValueError: there are no citations; such an answer has no precision.
+    """
+    if not citations:
+        raise ValueError("citation precision needs at least one citation")
+    return sum(any(_overlap(one, span) for span in gold) for one in citations) / len(citations)
+
+
+def citation_recall(citations: Sequence[Citation], gold: Sequence[tuple[str, int, int]]) -> float:
+    """Return the share of distinct gold spans `(source, start, end)` that some citation overlaps; 0 for no citations.
+
+    :raises ValueError: there is no gold span.
     """
     spans = set(gold)
     if not spans:
-        raise ValueError("recall needs at least one gold span")
-    return sum(any(covers(hit, span) for hit in hits) for span in spans) / len(spans)
+        raise ValueError("citation recall needs at least one gold span")
+    return sum(any(_overlap(one, span) for one in citations) for span in spans) / len(spans)
 
 
-def reciprocal_rank(hits: Sequence[Hit], gold: Sequence[Span]) -> float:
-    """Return 1 / rank of the first hit that covers any gold span, 0 where none does."""
-    ranks = (rank for rank, hit in enumerate(hits, start=1) if any(covers(hit, span) for span in gold))
-    return 1 / next(ranks, float("inf"))
-
-
-def covers(hit: Hit, span: Span) -> bool:
-    """Tell whether a hit holds at least half of a gold span, counted in code points."""
-    if hit.chunk.document_id != span.document_id:
-        return False
-    shared = min(hit.chunk.end, span.end) - max(hit.chunk.start, span.start)
-    return shared >= COVERED * (span.end - span.start)
+def _overlap(citation: Citation, span: tuple[str, int, int]) -> bool:
+    source, start, end = span
+    return citation.source == source and citation.start < end and start < citation.end
 
 
 def _best(score: Callable[[str], float], golds: Sequence[str]) -> float:
@@ -97,5 +104,16 @@ def _best(score: Callable[[str], float], golds: Sequence[str]) -> float:
 def _word_f1(words: Sequence[str], gold: Sequence[str]) -> float:
     if not words or not gold:
         return float(words == gold)
-    shared = sum((Counter(words) & Counter(gold)).values())
-    return 2 * shared / (len(words) + len(gold))
+    return 2 * sum((Counter(words) & Counter(gold)).values()) / (len(words) + len(gold))
+
+
+def _lcs_f1(words: Sequence[str], gold: Sequence[str]) -> float:
+    if not words or not gold:
+        return float(words == gold)
+    row = [0] * (len(gold) + 1)
+    for word in words:
+        last = row
+        row = [0]
+        for column, other in enumerate(gold, start=1):
+            row.append(last[column - 1] + 1 if word == other else max(last[column], row[-1]))
+    return 2 * row[-1] / (len(words) + len(gold))

@@ -1,22 +1,27 @@
-"""What an evaluation found: every question's result, and the means with their intervals."""
+"""Results -> the figures of an evaluation: means with intervals, losses by cause, curves, latency. Plain data."""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
+from typing import Any
 
-from ragqa.evaluate.bootstrap import interval
-from ragqa.evaluate.dataset import Question
-from ragqa.evaluate.metrics import Span
-from ragqa.records import Hit
+import numpy as np
+
+from ragqa.evaluate.losses import CAUSES
+from ragqa.evaluate.result import Result
+from ragqa.evaluate.statistics import interval
+
+PERCENTILES = (50, 95, 99)
 
 
 @dataclass(frozen=True, slots=True)
 class Metric:
-    """A mean over `n` questions with its 95% interval; all three figures are None where n is 0.
+    """A mean with its 95% interval, clustered by what the questions are about.
 
-    `n` counts every question that the metric is about, the `failed` ones among them: those count as 0 in the value, so
-    that failing can never raise it, and are told apart here and in the results.
+    `n` counts the questions that the metric is about, `failed` ones among them; the mean is over those that did not
+    fail. The three figures are None where there are none.
     """
 
     value: float | None
@@ -27,31 +32,29 @@ class Metric:
 
 
 @dataclass(frozen=True, slots=True)
-class Result:
-    """What became of one question.
+class Loss:
+    """What one cause cost: `points` of the mean F1 (all causes add up to 1 - F1), and in how many questions."""
 
-    `scores` holds the metrics that the question has, all 0 where it failed; `error` is then the reason, else empty.
-    `ms` holds wall milliseconds of `retrieve` and `answer`. `prediction` is empty where the system abstained.
-    """
-
-    question: Question
-    gold: tuple[Span, ...]
-    prediction: str
-    abstained: bool
-    hits: tuple[Hit, ...]
-    scores: Mapping[str, float]
-    ms: Mapping[str, float]
-    error: str = ""
+    points: float
+    questions: int
 
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """Metrics by name, results in the order of the questions, and notes on what was decided along the way."""
+    """The figures of a run.
+
+    `risk_coverage` holds `(coverage, risk)`: the share of answerable questions that are answered when only answers
+    of at least some confidence are given, and the share of wrong ones (1 - mean F1) among all answers given; from the
+    most confident on. `latency` holds milliseconds by stage and percentile, `tokens` the mean tokens of a question.
+    """
 
     metrics: Mapping[str, Metric]
+    losses: Mapping[str, Loss]
+    risk_coverage: tuple[tuple[float, float], ...]
+    latency: Mapping[str, Mapping[str, float]]
+    tokens: Mapping[str, float]
     results: tuple[Result, ...]
-    notes: tuple[str, ...]
-    seconds: float
+    notes: tuple[str, ...] = ()
 
     @property
     def failures(self) -> tuple[Result, ...]:
@@ -59,14 +62,97 @@ class Report:
         return tuple(result for result in self.results if result.error)
 
 
-def summarize(results: Sequence[Result], names: Sequence[str]) -> dict[str, Metric]:
-    """Return a `Metric` for each name, over the results that have it."""
-    return {name: _metric([result for result in results if name in result.scores], name) for name in names}
+def summarize(results: Sequence[Result], notes: Sequence[str] = ()) -> Report:
+    """Return the report of results; every metric that any of them has."""
+    names = list(dict.fromkeys(name for result in results for name in result.scores))
+    metrics = {name: _metric(results, name) for name in names}
+    for name in names:
+        if name.startswith("nll_per_token_"):
+            metrics[name.replace("nll_per_token", "perplexity")] = _exponential(metrics[name])
+    return Report(
+        metrics,
+        _losses(results),
+        risk_coverage(results),
+        _latency(results),
+        _tokens(results),
+        tuple(results),
+        tuple(notes),
+    )
 
 
 def _metric(results: Sequence[Result], name: str) -> Metric:
-    if not results:
-        return Metric(None, None, None, 0, 0)
-    scores = [result.scores[name] for result in results]
-    failed = sum(bool(result.error) for result in results)
-    return Metric(sum(scores) / len(scores), *interval(scores), len(scores), failed)
+    scored = [result for result in results if name in result.scores]
+    failed = sum(bool(result.error) and _concerns(name, result) for result in results)
+    scores = [result.scores[name] for result in scored]
+    low, high = interval(scores, [result.group for result in scored])
+    return Metric(sum(scores) / len(scores), low, high, len(scores) + failed, failed)
+
+
+def _concerns(name: str, result: Result) -> bool:
+    """Tell whether a metric would have been about a question that failed."""
+    if name.startswith(("unanswerable", "abstention_recall")):
+        return not result.answerable
+    everyone = ("exact_match", "f1", "contains", "rouge_l", "well_formed", "abstention")
+    return result.answerable or name.startswith(everyone)
+
+
+def _exponential(metric: Metric) -> Metric:
+    assert metric.value is not None and metric.low is not None and metric.high is not None
+    return Metric(math.exp(metric.value), math.exp(metric.low), math.exp(metric.high), metric.n, metric.failed)
+
+
+def _losses(results: Sequence[Result]) -> dict[str, Loss]:
+    scored = [result for result in results if "f1" in result.scores]
+    found = {}
+    for cause in CAUSES:
+        lost = [result.losses[cause] for result in scored if result.losses.get(cause)]
+        if lost:
+            found[cause] = Loss(sum(lost) / len(scored), len(lost))
+    return found
+
+
+def risk_coverage(results: Sequence[Result]) -> tuple[tuple[float, float], ...]:
+    """Return the risk-coverage curve (El-Yaniv and Wiener 2010); empty where no answer has a confidence.
+
+    Answers of equal confidence are given together. Unanswerable questions count in the risk when they are answered.
+    """
+    rated = [r for r in results if r.confidence is not None and "f1" in r.scores]
+    answerable = sum(result.answerable for result in rated)
+    if not answerable:
+        return ()
+    curve, wrong, covered = [], 0.0, 0
+    ordered = sorted(rated, key=lambda r: -(r.confidence or 0.0))
+    for given, result in enumerate(ordered, start=1):
+        wrong += (1 - result.scores["f1"]) if result.answerable and not result.abstained else 1.0
+        covered += result.answerable
+        if given == len(ordered) or ordered[given].confidence != result.confidence:
+            curve.append((covered / answerable, wrong / given))
+    return tuple(curve)
+
+
+def _latency(results: Sequence[Result]) -> dict[str, dict[str, float]]:
+    stages = list(dict.fromkeys(stage for result in results for stage in result.ms))
+    found = {}
+    for stage in stages:
+        times = [result.ms[stage] for result in results if stage in result.ms]
+        found[stage] = {f"p{p}": round(float(np.percentile(times, p)), 1) for p in PERCENTILES}
+    return found
+
+
+def _tokens(results: Sequence[Result]) -> dict[str, float]:
+    counted = [result.tokens for result in results if result.tokens]
+    return {key: sum(tokens[key] for tokens in counted) / len(counted) for key in ("prompt", "answer") if counted}
+
+
+def to_json(report: Report) -> dict[str, Any]:
+    """Return the figures as plain JSON, without the results."""
+    return {
+        "metrics": {name: asdict(metric) for name, metric in report.metrics.items()},
+        "losses": {cause: asdict(loss) for cause, loss in report.losses.items()},
+        "risk_coverage": [list(point) for point in report.risk_coverage],
+        "latency_ms": {stage: dict(values) for stage, values in report.latency.items()},
+        "tokens": dict(report.tokens),
+        "questions": len(report.results),
+        "failures": [{"id": result.id, "error": result.error} for result in report.failures],
+        "notes": list(report.notes),
+    }

@@ -4,107 +4,162 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Literal
 
 from ragqa.errors import IndexCorruptError, LockedError, ModelError, NothingUsableError, RefusedError, UsageError
-from ragqa.evaluate import metrics
+from ragqa.evaluate import metrics, ranking, result
 from ragqa.evaluate.dataset import Question, resolve
+from ragqa.evaluate.gold import gold_passages
+from ragqa.evaluate.losses import trace
 from ragqa.evaluate.metrics import Span
-from ragqa.evaluate.report import Report, Result, summarize
-from ragqa.records import Answer, Document, Hit
+from ragqa.evaluate.result import Result
+from ragqa.records import Answer, Chunk, Document, Hit
 from ragqa.stages import System
 
-DEPTHS = (1, 5, 10)
-"""The cut-offs of recall and has_answer; the deepest is how many hits are asked for, whatever `top_k` says."""
-
-RETRIEVAL = (*(f"recall@{k}" for k in DEPTHS), "mrr", *(f"has_answer@{k}" for k in DEPTHS))
-ANSWERS = ("exact_match", "f1", "contains", "answerable_f1", "unanswerable_f1", "abstention_accuracy")
+ANSWER_DEPTHS = (1, 5, 10)
+"""The cut-offs of has_answer."""
 
 _FATAL = (ModelError, NothingUsableError, IndexCorruptError, LockedError, RefusedError, ImportError)
 """Faults of the system, not of a question: they would fail every question, so they end the run."""
+
+Context = Literal["retrieved", "gold", "none"]
+
+
+@dataclass(frozen=True, slots=True)
+class Protocol:
+    """How questions are put.
+
+    `context`: from the passages that the system retrieves, from the gold passages (`--oracle`), or from none
+    (`--closed-book`). `answers` False measures retrieval alone. `trace` asks wrong answers again with the gold
+    passages. `likelihood` scores the gold answer after each of the three contexts, for systems that can.
+    """
+
+    context: Context = "retrieved"
+    answers: bool = True
+    trace: bool = True
+    likelihood: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Corpus:
+    """What is indexed: documents by source (those named in evidence are enough), and the chunks of a document id."""
+
+    documents: Mapping[str, Document]
+    chunks: Callable[[str], Sequence[Chunk]] = lambda document_id: ()
 
 
 def evaluate(
     system: System,
     questions: Sequence[Question],
-    documents: Mapping[str, Document],
+    corpus: Corpus,
+    protocol: Protocol = Protocol(),
     *,
-    retrieval_only: bool = False,
-    progress: Callable[[int], None] = lambda done: None,
-) -> Report:
-    """Return how well a system finds the evidence of the questions and answers them.
+    known: Mapping[str, Result] | None = None,
+) -> Iterator[Result]:
+    """Yield the result of each question, in order, as it is known.
 
-    `exact_match`, `f1` and `contains` are over all questions and follow SQuAD 2.0: an unanswerable one scores 1 where
-    the system abstains (or answers nothing), else 0. `recall@k` and `mrr` are over the answerable questions that have
-    evidence, `has_answer@k` over all answerable ones. A question that raises is `failed` and the run goes on.
+    Answers score `exact_match`, `f1`, `contains` and `rouge_l`; an unanswerable question scores 1 where the system
+    abstains, else 0 (SQuAD 2.0). Retrieval scores where something is known to be relevant. A question that raises is
+    `failed`, and the run goes on.
 
-    :param documents: the indexed documents by source; those named in the evidence are enough.
-    :param retrieval_only: ask for no answers; only the retrieval metrics are in the report.
-    :param progress: called after each question with how many are done.
-    :raises UsageError: no questions, or evidence that does not stand in the documents.
+    :param known: results of an earlier run by question id, to be taken as they are.
+    :raises UsageError: no questions, or evidence that does not stand in its document.
     """
     if not questions:
         raise UsageError("no questions to evaluate: give at least one")
+    gold, _ = resolve(questions, corpus.documents)
+    for question in questions:
+        if known and question.id in known:
+            yield known[question.id]
+            continue
+        try:
+            yield _run(system, question, gold[question.id], corpus, protocol)
+        except _FATAL:
+            raise
+        except Exception as fault:  # whatever one question breaks must not cost the others
+            yield result.failed(question, fault)
+
+
+def _run(system: System, question: Question, gold: tuple[Span, ...], corpus: Corpus, protocol: Protocol) -> Result:
+    hits, ms = _retrieved(system, question, protocol)
+    scores = _retrieval_scores(question, gold, hits) if protocol.context == "retrieved" else {}
+    if not protocol.answers:
+        return result.found(question, scores, hits[: max(ANSWER_DEPTHS)], ms)
+    passages = gold_passages(question, gold, corpus.documents)
+    given = {"retrieved": None, "gold": passages, "none": []}[protocol.context]
+    answer = system.answer(question.question, passages=given)
+    scores |= answer_scores(question, gold, answer, corpus)
+    traced: tuple[dict[str, float], str | None] = {}, None
+    if protocol.trace and protocol.context == "retrieved" and "f1" in scores:
+        traced = trace(system, question, gold, passages, hits, answer, corpus.chunks)
+    if protocol.likelihood:
+        scores |= _likelihoods(system, question, passages)
+    return result.answered(question, answer, scores, losses=traced[0], gold_prediction=traced[1])
+
+
+def _retrieved(system: System, question: Question, protocol: Protocol) -> tuple[tuple[Hit, ...], float]:
+    """Return what is found at the depth of the metrics, and the milliseconds; nothing where passages are given."""
+    if protocol.context != "retrieved":
+        return (), 0.0
     started = time.perf_counter()
-    gold, notes = resolve(questions, documents)
-    results = []
-    for done, question in enumerate(questions, start=1):
-        results.append(_run(system, question, gold[question.id], retrieval_only))
-        progress(done)
-    names = RETRIEVAL if retrieval_only else (*ANSWERS, *RETRIEVAL)
-    return Report(summarize(results, names), tuple(results), tuple(notes), time.perf_counter() - started)
-
-
-def _run(system: System, question: Question, gold: tuple[Span, ...], retrieval_only: bool) -> Result:
-    ms: dict[str, float] = {}
-    hits: tuple[Hit, ...] = ()
-    answer: Answer | None = None
-    error = ""
-    try:
-        with _timed(ms, "retrieve"):
-            hits = tuple(system.retrieve(question.question, DEPTHS[-1]))
-        if not retrieval_only:
-            with _timed(ms, "answer"):
-                answer = system.answer(question.question)
-    except _FATAL:
-        raise
-    except Exception as fault:  # whatever one question breaks must not cost the others
-        error = f"{type(fault).__name__}: {fault}"
-    abstained = answer is not None and (answer.abstained or not answer.text.strip())
-    prediction = "" if answer is None or abstained else answer.text
-    scores = _retrieval_scores(question, gold, hits)
-    if not retrieval_only:
-        scores |= _answer_scores(question, prediction, abstained)
-    if error:
-        scores = dict.fromkeys(scores, 0.0)
-    return Result(question, gold, prediction, abstained, hits, scores, ms, error)
+    hits = tuple(system.retrieve(question.question, ranking.DEPTH))
+    return hits, round(1000 * (time.perf_counter() - started), 1)
 
 
 def _retrieval_scores(question: Question, gold: Sequence[Span], hits: Sequence[Hit]) -> dict[str, float]:
-    scores: dict[str, float] = {}
     if not question.answerable:
-        return scores
-    if gold:
-        scores |= {f"recall@{k}": metrics.recall(hits[:k], gold) for k in DEPTHS}
-        scores["mrr"] = metrics.reciprocal_rank(hits, gold)
-    return scores | {f"has_answer@{k}": metrics.has_answer(hits[:k], question.answers) for k in DEPTHS}
+        return {}
+    scores: dict[str, float] = {}
+    if relevant := ranking.relevant_units(question, gold):
+        scores |= ranking.scores(relevant, ranking.ranked_units(question, gold, hits))
+    if question.answers:
+        scores |= {f"has_answer@{k}": metrics.has_answer(hits[:k], question.answers) for k in ANSWER_DEPTHS}
+    return scores
 
 
-def _answer_scores(question: Question, prediction: str, abstained: bool) -> dict[str, float]:
-    f1 = metrics.f1(prediction, question.answers)
-    return {
-        "exact_match": metrics.exact_match(prediction, question.answers),
+def answer_scores(question: Question, gold: Sequence[Span], answer: Answer, corpus: Corpus) -> dict[str, float]:
+    """Return the metrics of an answer that apply to its question; none where the gold answer is not known."""
+    if question.answerable and not question.answers:
+        return {}
+    abstained = answer.abstained or not answer.text.strip()
+    text = "" if abstained else answer.text
+    f1 = metrics.f1(text, question.answers)
+    scores = {
+        "exact_match": metrics.exact_match(text, question.answers),
         "f1": f1,
-        "contains": metrics.contains(prediction, question.answers),
+        "contains": metrics.contains(text, question.answers),
+        "rouge_l": metrics.rouge_l(text, question.answers),
         "answerable_f1" if question.answerable else "unanswerable_f1": f1,
-        "abstention_accuracy": float(abstained != question.answerable),
+        "well_formed": float(abstained or answer.finish == "stop"),
     }
+    if abstained:
+        scores["abstention_precision"] = float(not question.answerable)
+    if not question.answerable:
+        scores["abstention_recall"] = float(abstained)
+    return scores | _citation_scores(gold, answer, corpus)
 
 
-@contextmanager
-def _timed(ms: dict[str, float], name: str) -> Iterator[None]:
-    started = time.perf_counter()
-    try:
-        yield
-    finally:
-        ms[name] = round(1000 * (time.perf_counter() - started), 1)
+def _citation_scores(gold: Sequence[Span], answer: Answer, corpus: Corpus) -> dict[str, float]:
+    sources = {document.id: source for source, document in corpus.documents.items()}
+    spans = [(sources[span.document_id], span.start, span.end) for span in gold if span.document_id in sources]
+    if not spans or answer.abstained:
+        return {}
+    scores = {"citation_recall": metrics.citation_recall(answer.citations, spans)}
+    if answer.citations:
+        scores["citation_precision"] = metrics.citation_precision(answer.citations, spans)
+    return scores
+
+
+def _likelihoods(system: System, question: Question, passages: Sequence[Hit]) -> dict[str, float]:
+    """Return negative log-likelihoods of the first gold answer, in nats, after each context."""
+    if not question.answers:
+        return {}
+    scores = {}
+    for context, given in {"gold": passages, "retrieved": None, "none": ()}.items():
+        if given or context != "gold":
+            prompt = system.prompt(question.question, given)
+            logprobs = system.score(prompt, question.answers[0])
+            scores[f"nll_{context}"] = -sum(logprobs)
+            scores[f"nll_per_token_{context}"] = -sum(logprobs) / len(logprobs)
+    return scores

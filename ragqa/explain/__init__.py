@@ -9,7 +9,6 @@ from ragqa import words
 from ragqa.errors import IndexCorruptError
 from ragqa.records import Citation, Document, Hit
 
-_SENTENCE = re.compile(r"\S.*?(?:[.!?…]+[\"'”’)\]]*(?=\s)|(?=\n\s*\n)|\Z)", re.DOTALL)
 MAX_CITATIONS = 3
 REFUSALS = ("i do not know", "i don't know", "the passages do not", "not mentioned in the passages", "no answer")
 
@@ -55,26 +54,21 @@ def cite(
     return tuple(_verified(hit, start, end, document_of) for hit, start, end in spans[:MAX_CITATIONS])
 
 
-def sentences(text: str) -> list[tuple[int, int]]:
-    """Return the spans of the sentences of a text, white space around them left out."""
-    return [m.span() for m in _SENTENCE.finditer(text) if m.group().strip()]
-
-
 def _occurrence(answer: str, text: str) -> tuple[int, int] | None:
     """Return the span of the sentences that hold the answer, ignoring case, white space and final punctuation."""
-    words = answer.strip().strip(".\"'").split()
-    if not words:
+    parts = answer.strip().strip(".\"'").split()
+    if not parts:
         return None
-    pattern = re.compile(r"(?<!\w)" + r"\s+".join(map(re.escape, words)) + r"(?!\w)", re.IGNORECASE)
+    pattern = re.compile(r"(?<!\w)" + r"\s+".join(map(re.escape, parts)) + r"(?!\w)", re.IGNORECASE)
     match = pattern.search(text)
     if match is None:
         return None
-    around = [(a, b) for a, b in sentences(text) if a < match.end() and b > match.start()]
+    around = [(a, b) for a, b in words.sentences(text) if a < match.end() and b > match.start()]
     return (around[0][0], around[-1][1]) if around else match.span()
 
 
 def _best_sentence(question: str, answer: str, passages: Sequence[Hit]) -> list[tuple[Hit, int, int]]:
-    spans = [(hit, *span) for hit in passages for span in sentences(hit.chunk.text)]
+    spans = [(hit, *span) for hit in passages for span in words.sentences(hit.chunk.text)]
     return sorted(spans, key=lambda s: -_support(question, answer, s[0].chunk.text[s[1] : s[2]]))[:1]
 
 

@@ -20,8 +20,12 @@ from transformers.generation.logits_process import (
 from ragqa import models
 from ragqa.config.specs import CausalLMGenerate
 from ragqa.errors import ModelError, UsageError
-from ragqa.generate.likelihood import Row, mean_log_likelihoods
+from ragqa.generate.likelihood import Row, token_log_likelihoods
+from ragqa.generate.spans import SpanReader
 from ragqa.records import Generation, Prompt
+
+_LINE_ENDS = ("\u010a", "\n", "<0x0A>")
+"""How vocabularies write a line's end: GPT-2's bytes, as it is, and SentencePiece's bytes."""
 
 
 class CausalLM:
@@ -40,6 +44,15 @@ class CausalLM:
         if window is None:
             raise ModelError(f"{self.folder / 'config.json'} does not say how many tokens the model can read")
         self.window = window
+
+    @cached_property
+    def identity(self) -> dict[str, str]:
+        """Return what an answer depends on besides the prompt and the settings."""
+        return {
+            "weights": models.weights_sha256(self.folder),
+            "tokenizer": models.file_sha256(self.folder / "tokenizer.json"),
+            "dtype": str(self._dtype).removeprefix("torch."),
+        }
 
     def count(self, text: str) -> int:
         """Return the number of tokens of `text`."""
@@ -62,6 +75,13 @@ class CausalLM:
         if len(ids) + self.spec.max_new_tokens > self.window:
             need = f"{len(ids):,} prompt and {self.spec.max_new_tokens:,} answer tokens"
             raise UsageError(f"{need} exceed the window of {self.spec.model}: {self.window:,}")
+        if self.spec.decode == "span":
+            yield from self._spans.stream(prompt)
+        else:
+            yield from self._written(ids)
+
+    def _written(self, ids: list[int]) -> Iterator[str | Generation]:
+        """Yield what the model writes after some tokens."""
         written = _Detokenizer(self._tokenizer)
         logprobs: list[float] = []
         sent, finish, text = 0, "length", ""
@@ -87,8 +107,8 @@ class CausalLM:
         kept = tuple(logprobs) if self._log_probabilities else None
         yield Generation(text, len(logprobs), finish, kept)
 
-    def log_likelihoods(self, pairs: Sequence[tuple[str, str]]) -> list[float]:
-        """Return for each pair the mean natural log-probability of the second text's tokens after the first.
+    def log_likelihoods(self, pairs: Sequence[tuple[str, str]]) -> list[list[float]]:
+        """Return for each pair the natural log-probability of each of the second text's tokens after the first.
 
         The two texts are tokenised apart and without special tokens, so that the second text has the same tokens after
         any first one. The other pairs of a call change a result by less than 1e-4 in float32; bfloat16 is coarser, by
@@ -106,23 +126,32 @@ class CausalLM:
                 raise UsageError(f"{have}: each of its two texts must have at least one")
             if len(prefix) + len(text) > self.window:
                 raise UsageError(f"{have}, which exceed the window of {self.spec.model}: {self.window:,}")
-        return mean_log_likelihoods(self._model, rows)
+        return token_log_likelihoods(self._model, rows)
 
     def _ids(self, texts: list[str]) -> list[list[int]]:
         ids: list[list[int]] = self._tokenizer(texts, add_special_tokens=False)["input_ids"]
         return ids
 
     @cached_property
+    def _dtype(self) -> torch.dtype:
+        return models.torch_dtype(self.spec.dtype, matrices=self.spec.decode == "span")
+
+    @cached_property
     def _model(self) -> Any:
         with models.no_progress_bar():
             model: Any = AutoModelForCausalLM.from_pretrained(
                 self.folder,
-                dtype=models.torch_dtype(self.spec.dtype),
+                dtype=self._dtype,
                 local_files_only=True,
                 use_safetensors=True,
                 trust_remote_code=False,
             )
         return model.eval().to(models.device())
+
+    @cached_property
+    def _spans(self) -> SpanReader:
+        lines = (token for text, token in self._tokenizer.get_vocab().items() if text.startswith(_LINE_ENDS))
+        return SpanReader(self._model, self._tokenizer, [*self._end_tokens, *lines])
 
     @cached_property
     def _end_tokens(self) -> frozenset[int]:

@@ -17,16 +17,16 @@ BATCH_LOGITS = 1024
 
 
 @torch.inference_mode()
-def mean_log_likelihoods(model: Any, rows: Sequence[Row]) -> list[float]:
-    """Return for each row the mean of log p(token | all tokens before it) over the tokens of its second text.
+def token_log_likelihoods(model: Any, rows: Sequence[Row]) -> list[list[float]]:
+    """Return for each row log p(token | all tokens before it) of each token of its second text.
 
     Log-probabilities are natural and normalised in float32 whatever the model's dtype; the order is that of `rows`.
     """
-    means = [0.0] * len(rows)
+    found: list[list[float]] = [[] for _ in rows]
     for batch in batches(rows):
-        for row, mean in zip(batch, _forward(model, [rows[row] for row in batch]), strict=True):
-            means[row] = mean
-    return means
+        for row, logprobs in zip(batch, _forward(model, [rows[row] for row in batch]), strict=True):
+            found[row] = logprobs
+    return found
 
 
 def batches(rows: Sequence[Row]) -> Iterator[list[int]]:
@@ -53,8 +53,8 @@ def _length(row: Row) -> int:
     return len(row[0]) + len(row[1])
 
 
-def _forward(model: Any, rows: Sequence[Row]) -> list[float]:
-    """Return the mean log-probability of each row of one batch.
+def _forward(model: Any, rows: Sequence[Row]) -> list[list[float]]:
+    """Return the log-probabilities of each row of one batch.
 
     Rows are padded on the right: a token sees only what stands before it, so padding changes nothing. The last token is
     only predicted, never read, and logits are kept from the first position of the batch that predicts a second text.
@@ -69,10 +69,10 @@ def _forward(model: Any, rows: Sequence[Row]) -> list[float]:
         mask[number, : len(read)] = 1
     tokens, mask = tokens.to(model.device), mask.to(model.device)
     output = model(input_ids=tokens, attention_mask=mask, use_cache=False, logits_to_keep=longest - first)
-    means = []
+    found = []
     for kept, (prefix, text) in zip(output.logits, rows, strict=True):
         start = len(prefix) - 1 - first
         logprobs = torch.log_softmax(kept[start : start + len(text)].float(), dim=-1)
         wanted = torch.tensor(text, device=logprobs.device)[:, None]
-        means.append(float(logprobs.gather(1, wanted).mean()))
-    return means
+        found.append(logprobs.gather(1, wanted)[:, 0].tolist())
+    return found

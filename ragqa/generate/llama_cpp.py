@@ -9,6 +9,7 @@ import time
 import urllib.request
 from collections.abc import Iterator
 from functools import cached_property
+from importlib.metadata import version
 from typing import Any
 
 from ragqa import models
@@ -41,6 +42,11 @@ class LlamaCpp:
         trained = models.card(spec.model).window
         if trained and spec.window > trained:
             raise UsageError(f"generate.window: {spec.window:,} tokens; {spec.model} was trained for {trained:,}")
+
+    @cached_property
+    def identity(self) -> dict[str, str]:
+        """Return what an answer depends on besides the prompt and the settings."""
+        return {"weights": models.remembered_sha256(self._path), "engine": f"xllamacpp {version('xllamacpp')}"}
 
     def count(self, text: str) -> int:
         """Return the number of tokens of `text`."""

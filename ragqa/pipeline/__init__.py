@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+import copy
 import hashlib
 import json
 import time
-from collections.abc import Generator, Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import replace
 from functools import cached_property
 from importlib.resources import as_file, files
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Literal
 
 from ragqa.config import Config, load_config
+from ragqa.config.specs import CustomSpec, FolderLoad
 from ragqa.errors import NothingUsableError, UsageError
 from ragqa.pipeline.parts import Parts
-from ragqa.records import Answer, Generation, Hit, Prompt
+from ragqa.records import Answer, Chunk, Document, Hit, Prompt
 
 if TYPE_CHECKING:
     from ragqa.config.specs import Spec
@@ -26,6 +29,12 @@ if TYPE_CHECKING:
     from ragqa.stages import Vectors
 
 __all__ = ["Config", "Pipeline"]
+
+
+class MemoryLoad(CustomSpec):
+    """What stands for `load` where the documents are in memory; no file can choose it."""
+
+    kind: Literal["memory"] = "memory"
 
 
 class Pipeline(Parts):
@@ -65,6 +74,45 @@ class Pipeline(Parts):
         paths = (f"load.path={json.dumps(str(root))}", f"index.path={json.dumps(str(index))}")
         with as_file(files("ragqa.config") / "quickstart.yaml") as file:
             return cls.from_file(file, (*paths, *overrides))
+
+    def with_documents(self, documents: Sequence[Document]) -> Pipeline:
+        """Return the same pipeline over documents in memory; see `with_folder`. Their sources are their paths.
+
+        :raises UsageError: two documents have the same source.
+        :raises ModelError: the embedder's model is not here.
+        """
+        from ragqa.load import MemoryLoader
+
+        loader = MemoryLoader(documents)
+        pipeline = self._over(MemoryLoad(), sorted((document.source, document.id) for document in documents))
+        pipeline.loader = loader
+        return pipeline
+
+    def with_folder(self, folder: Path, include: Sequence[str] = ()) -> Pipeline:
+        """Return the same pipeline over another folder; parts that are built already are shared.
+
+        `load` and `index.path` of the file are not used: the index is in the cache, by what is loaded, the embedder
+        and the splitter. It is not built yet: `index` brings it up to date.
+
+        :param include: globs of the files to read; all for none.
+        :raises ModelError: the embedder's model is not here.
+        """
+        root = str(folder.expanduser().resolve())
+        return self._over(FolderLoad(kind="folder", path=root, include=list(include)), [root, *include])
+
+    def _over(self, load: Spec, key: object) -> Pipeline:
+        """Return this pipeline with another `load`, and an index in the cache that belongs to a key."""
+        from ragqa import models
+
+        digest = hashlib.sha256(json.dumps([key, self._identity], sort_keys=True).encode()).hexdigest()
+        path = models.cache_dir() / "datasets" / digest[:32]
+        pipeline = copy.copy(self)  # with every part that is built
+        vars(pipeline).pop("loader", None)
+        pipeline.config = replace(
+            self.config, load=load, index=self.config.index.model_copy(update={"path": str(path)})
+        )
+        pipeline._catalogue = None
+        return pipeline
 
     def check(self) -> Report:
         """Return what is wrong outside the file (paths, models), and the proof of the context budget; loads no model."""
@@ -110,7 +158,7 @@ class Pipeline(Parts):
         started = time.perf_counter()
         scan = self.loader.scan()
         if not scan.files:
-            where = ", ".join(map(str, self.roots))
+            where = ", ".join(map(str, self.roots)) or self.config.load.kind
             raise NothingUsableError(f"no documents found under {where} ({len(scan.others)} files, none usable)")
         path = Path(self.config.index.path)
         recorded = self.embedder.recorded
@@ -136,9 +184,23 @@ class Pipeline(Parts):
         """Return up to k hits, best first; the `System` name of `search`."""
         return self.search(question, k)
 
-    def prompt(self, question: str) -> Prompt:
-        """Return the exact prompt that `ask` would give to the generator."""
-        return self.prompter.build(question, self.search(question))
+    def prompt(self, question: str, passages: Sequence[Hit] | None = None) -> Prompt:
+        """Return the exact prompt that `answer` would give to the generator."""
+        return self.prompter.build(question, self.search(question) if passages is None else passages)
+
+    def score(self, prompt: Prompt, answer: str) -> list[float]:
+        """Return the natural log-probability of each of an answer's tokens after a prompt.
+
+        :raises UsageError: the generator does not tell.
+        """
+        from ragqa.stages import LikelihoodModel
+
+        if not isinstance(self.generator, LikelihoodModel):
+            raise UsageError(
+                f"the likelihood of an answer needs generate of kind causal_lm, got {self.config.generate.kind}"
+            )
+        separator = "" if prompt.text[-1:].isspace() else " "
+        return self.generator.log_likelihoods([(prompt.text, separator + answer)])[0]
 
     def ask(self, question: str) -> Answer:
         """Return an answer with its citations; see `stream` for the pieces as they are written."""
@@ -160,31 +222,20 @@ class Pipeline(Parts):
         """Yield pieces of the answer's text as they are written and, last, the `Answer`.
 
         :param history: earlier turns; the last question is searched along with this one.
-        :param passages: answer from these instead of what is retrieved.
+        :param passages: answer from these instead of what is retrieved; from what the model knows for none.
         """
         from ragqa import explain
+        from ragqa.pipeline import asking
 
-        clock = _Clock()
+        clock = asking.Clock()
         with self.open_index() as reader:
             searched = f"{history[-1][0]}\n{question}" if history else question
-            hits = tuple(self._retrieve(searched, reader) if passages is None else passages)
-            clock.lap("retrieve_ms")
-            if explain.no_evidence(searched, hits, self.config.retrieve.min_score):
-                yield _abstained(question, "no_evidence", hits, None, clock.ledger, reader.generation)
+            hits = self._retrieve(searched, reader) if passages is None else passages
+            clock.lap("retrieve")
+            if passages is None and explain.no_evidence(searched, hits, self.config.retrieve.min_score):
+                yield asking.no_evidence(question, hits, clock, reader.generation)
                 return
-            prompt = self.prompter.build(question, hits, history)
-            clock.lap("prompt_ms")
-            generation = yield from self._generate(prompt)
-            clock.lap("generate_ms")
-            ledger = clock.ledger | {f"{part}_tokens": n for part, n in prompt.tokens.items()}
-            ledger["answer_tokens"] = generation.n_tokens
-            text = generation.text.strip()
-            if explain.refused(text):
-                reason = "deadline" if generation.finish == "deadline" else "not_in_passages"
-                yield _abstained(question, reason, hits, prompt, ledger, reader.generation, generation.finish)
-                return
-            citations = explain.cite(question, text, prompt.passages, reader.document)
-            yield Answer(question, text, citations, hits, prompt, ledger, reader.generation, finish=generation.finish)
+            yield from asking.read(self, question, hits, history, reader, clock)
 
     def open_index(self) -> IndexReader:
         """Open the latest generation for reading; close it after use (it is a context manager).
@@ -201,6 +252,32 @@ class Pipeline(Parts):
         """
         with self._open({}) as reader:
             return self._plan(reader)
+
+    def documents(self, sources: Collection[str] | None = None) -> dict[str, Document]:
+        """Return the indexed documents by source, of these sources or all; those that are not indexed are missing."""
+        with self._open({}) as reader:
+            ids = reader.sources()
+            return {source: reader.document(id_) for source, id_ in ids.items() if sources is None or source in sources}
+
+    def chunks(self, document_id: str) -> list[Chunk]:
+        """Return the indexed chunks of a document, in order."""
+        with self._open({}) as reader:
+            return reader.chunks(document_id)
+
+    @property
+    def fingerprint(self) -> dict[str, Any]:
+        """Return what answers depend on: settings, models by their hashes, and what is indexed. Paths are not part of it."""
+        sections = {
+            n: section for n, section in self.config.resolved().items() if n not in ("load", "index", "evaluate")
+        }
+        with self._open({}) as reader:
+            indexed = json.dumps(sorted(reader.sources().items())).encode()
+        generator = getattr(self.generator, "identity", {})
+        return {
+            "pipeline": sections,
+            "models": {"embed": self._identity, "generate": generator},
+            "documents": hashlib.sha256(indexed).hexdigest(),
+        }
 
     @property
     def _identity(self) -> dict[str, str]:
@@ -229,7 +306,12 @@ class Pipeline(Parts):
         return make_plan(self.loader.scan(), reader, self.loader)
 
     def _locate(self, source: str) -> str:
-        """Return the absolute path of a source: with several roots, its first part names the root."""
+        """Return the absolute path of a source: with several roots, its first part names the root.
+
+        Without any, the source is all that there is.
+        """
+        if not self.roots:
+            return source
         if len(self.roots) == 1:
             root = self.roots[0]
             return str(root if root.is_file() else root / source)
@@ -249,36 +331,3 @@ class Pipeline(Parts):
         if self.config.retrieve.kind != "lexical":
             reader.check_embedder(self._canaries)
         return self.retriever.retrieve(question, reader, k)
-
-    def _generate(self, prompt: Prompt) -> Generator[str, None, Generation]:
-        """Yield the pieces; return the `Generation`."""
-        for piece in self.generator.stream(prompt):
-            if isinstance(piece, Generation):
-                return piece
-            yield piece
-        raise AssertionError("a generator must end with its Generation")
-
-
-class _Clock:
-    """Milliseconds by stage."""
-
-    def __init__(self) -> None:
-        self.ledger: dict[str, float] = {}
-        self._last = time.perf_counter()
-
-    def lap(self, name: str) -> None:
-        now = time.perf_counter()
-        self.ledger[name] = round(1000 * (now - self._last), 1)
-        self._last = now
-
-
-def _abstained(
-    question: str,
-    reason: str,
-    hits: tuple[Hit, ...],
-    prompt: Prompt | None,
-    ledger: dict[str, float],
-    generation: int,
-    finish: str = "",
-) -> Answer:
-    return Answer(question, "", (), hits, prompt, ledger, generation, abstained=True, reason=reason, finish=finish)

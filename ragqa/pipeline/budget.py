@@ -65,8 +65,8 @@ def prove(config: Config, card: Card | None) -> Budget:
 
 
 def _terms(config: Config) -> list[Term]:
-    system, user = load_template(config.prompt.template)
-    template = len((system + slotless(user)).encode())
+    parts = load_template(config.prompt.template)
+    template = len((parts.system + slotless(parts.user)).encode())
     terms = [
         Term("template", template, f"{template:,} bytes of {Path(config.prompt.template).name}"),
         Term("chat format", CHAT_TOKENS, "allowed for the marks of the turns"),

@@ -38,8 +38,8 @@ class Parts:
 
     @property
     def roots(self) -> list[Path]:
-        """The folders and files that are loaded."""
-        path = self.config.load.path
+        """The folders and files that are loaded; none for documents that do not come from files."""
+        path = getattr(self.config.load, "path", [])
         return [Path(p) for p in ([path] if isinstance(path, str) else path)]
 
     @cached_property

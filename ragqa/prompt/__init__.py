@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from importlib.resources import files
 from pathlib import Path
 
@@ -13,9 +14,11 @@ from ragqa.errors import UsageError
 from ragqa.records import Dropped, Hit, Prompt
 from ragqa.stages import Generator
 
-TEMPLATES = ("qa", "chat", "summarize", "extract")
+TEMPLATES = ("qa", "span", "chat", "summarize", "extract")
 SLOTS = ("examples", "passages", "history", "question")
 SEPARATOR = "\n---\n"
+PLAIN = "{plain}\n"
+"""The first line of a template that is a text for the model to go on with: no turns of a chat, no fences."""
 _SLOT = re.compile(r"\{(\w+)\}")
 # what would close a passage's fence, or be read as a control token of a chat format (`<|im_end|>`, `</s>`, `[INST]`)
 _CONTROL = re.compile(r"<(?=/?\s*passage|\||/?s>)|\[(?=/?INST\])", re.IGNORECASE)
@@ -26,8 +29,17 @@ FENCE_BYTES = 208
 """Most bytes that the fence adds to a passage, its number and the end of its source's path included."""
 
 
-def load_template(name: str) -> tuple[str, str]:
-    """Return the system and the user part of a template: a built-in name, or a file path that holds a `/`.
+@dataclass(frozen=True, slots=True)
+class Template:
+    """A template that was read: the instructions, and the turn with its slots. `plain` has no instructions."""
+
+    system: str
+    user: str
+    plain: bool = False
+
+
+def load_template(name: str) -> Template:
+    """Return a template: a built-in name, or a file path that holds a `/`.
 
     :raises UsageError: there is no such template, or its slots are not the known ones.
     """
@@ -40,13 +52,15 @@ def load_template(name: str) -> tuple[str, str]:
         text = (files("ragqa.prompt") / "templates" / f"{name}.txt").read_text(encoding="utf-8")
     else:
         raise UsageError(f"prompt.template: unknown {name!r}; valid: {', '.join(TEMPLATES)}, or a path with `/`")
-    system, _, user = text.rpartition(SEPARATOR)
+    plain = text.startswith(PLAIN)
+    text = text.removeprefix(PLAIN)
+    system, _, user = ("", "", text) if plain else text.rpartition(SEPARATOR)
     found = _SLOT.findall(user)
     unknown = [slot for slot in _SLOT.findall(text) if slot not in SLOTS]
     if unknown or "question" not in found:
         problem = f"unknown slot {{{unknown[0]}}}" if unknown else "no {question}"
         raise UsageError(f"prompt.template: {name}: {problem}; slots: {', '.join(f'{{{s}}}' for s in SLOTS)}")
-    return system.strip(), user.rstrip("\n")
+    return Template(system.strip(), user.rstrip("\n"), plain)
 
 
 def fill(template: str, values: Mapping[str, str]) -> str:
@@ -81,7 +95,7 @@ class Prompter:
         self._generator = generator
         self._answer_tokens = answer_tokens
         self._examples = examples
-        self.system, self.user = load_template(spec.template)
+        self.template = load_template(spec.template)
 
     def build(self, question: str, hits: Sequence[Hit], history: Sequence[Turn] = ()) -> Prompt:
         """Return the prompt: passages whole, best first until the budget is spent; the others are named as dropped.
@@ -99,11 +113,14 @@ class Prompter:
             )
         ordered = best_at_ends(kept) if self.spec.order == "best_at_ends" else kept
         text = self._render(texts, ordered)
-        return Prompt(text, self._ledger(texts, text), tuple(ordered), (*dropped, *left_out), stripped)
+        start = text.rindex(texts["question"])
+        asked = (start, start + len(texts["question"]))
+        shared = _common(text, self._render({**texts, "history": "", "question": ""}, []))
+        return Prompt(text, self._ledger(texts, text), tuple(ordered), (*dropped, *left_out), stripped, asked, shared)
 
     def _history(self, texts: Mapping[str, str], turns: Sequence[Turn]) -> tuple[str, int, list[Dropped]]:
         """Return the latest turns that fit, the tokens left for passages, and the turns that were left out."""
-        wanted = list(turns) if "{history}" in self.user else []
+        wanted = list(turns) if "{history}" in self.template.user else []
         for first in range(len(wanted) + 1):
             history = _turns(wanted[first:])
             bare = self._generator.count(self._render({**texts, "history": history}, []))
@@ -123,15 +140,20 @@ class Prompter:
         return {**tokens, "instructions": bare - sum(tokens.values()), "passages": count(text) - bare}
 
     def _render(self, texts: Mapping[str, str], hits: Sequence[Hit]) -> str:
-        passages = "\n".join(fenced(number, hit)[0] for number, hit in enumerate(hits, start=1))
-        return self._generator.chat(self.system, fill(self.user, {**texts, "passages": passages}))
+        passages = "\n".join(self._passage(number, hit)[0] for number, hit in enumerate(hits, start=1))
+        user = fill(self.template.user, {**texts, "passages": passages})
+        return user if self.template.plain else self._generator.chat(self.template.system, user)
+
+    def _passage(self, number: int, hit: Hit) -> tuple[str, int]:
+        """Return the text of a passage in the prompt, and how many invisible characters were taken out."""
+        return clean(hit.chunk.text) if self.template.plain else fenced(number, hit)
 
     def _fit(self, hits: Sequence[Hit], budget: int) -> tuple[list[Hit], list[Dropped], int]:
         kept: list[Hit] = []
         dropped: list[Dropped] = []
         stripped = spent = 0
         for hit in hits:
-            text, removed = fenced(len(kept) + 1, hit)
+            text, removed = self._passage(len(kept) + 1, hit)
             cost = self._generator.count(text + "\n") + 1
             if spent + cost > budget:
                 left = budget - spent
@@ -166,6 +188,11 @@ def clean(text: str) -> tuple[str, int]:
     kept = [c for c in text if c in "\n\t" or unicodedata.category(c) not in ("Cc", "Cf", "Co", "Cs")]
     removed = len(text) - len(kept) - text.count("\r\n")
     return _CONTROL.sub(_HARMLESS, "".join(kept)), removed
+
+
+def _common(one: str, other: str) -> int:
+    """Return how many characters two texts have in common at their beginning."""
+    return next((i for i, (a, b) in enumerate(zip(one, other, strict=False)) if a != b), min(len(one), len(other)))
 
 
 def _turns(pairs: Sequence[Turn]) -> str:

@@ -131,7 +131,7 @@ class LikelihoodScorer:
         """
         before, after = QUERY_LIKELIHOOD_PROMPT.split("{passage}")
         pairs = [(f"{before}{passage}{after}", f" {question}") for passage in passages]
-        return self._model.log_likelihoods(pairs) if pairs else []
+        return [sum(logprobs) / len(logprobs) for logprobs in self._model.log_likelihoods(pairs)] if pairs else []
 
 
 class BiEncoderScorer:

@@ -1,0 +1,115 @@
+"""What `eval`, `replay` and `tune` share: a pipeline over the documents of a dataset, and a run of it in a folder."""
+
+from __future__ import annotations
+
+import os
+import platform
+import resource
+import sys
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from importlib.metadata import version
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from ragqa.cli.ask import refresh
+from ragqa.errors import UsageError
+from ragqa.pipeline import Pipeline
+
+if TYPE_CHECKING:
+    from ragqa.evaluate import Corpus, Dataset, Protocol, Question, Result
+
+PACKAGES = ("ragqa", "torch", "transformers", "tokenizers", "faiss-cpu", "numpy", "langchain-text-splitters")
+
+
+@dataclass(frozen=True, slots=True)
+class Bench:
+    """A pipeline that is ready to be asked, and the questions."""
+
+    pipeline: Pipeline
+    dataset: Dataset
+    questions: Sequence[Question]
+    corpus: Corpus
+
+    def identity(self, protocol: Protocol) -> dict[str, Any]:
+        """Return what results depend on."""
+        from ragqa.evaluate.runs import fingerprint
+
+        questions = [asdict(question) for question in self.dataset.questions]
+        return {
+            **self.pipeline.fingerprint,
+            "dataset": {"name": self.dataset.name, "questions": fingerprint({"questions": questions})},
+            "protocol": asdict(protocol),
+            "ragqa": version("ragqa"),
+        }
+
+
+def dataset_name(pipeline: Pipeline, given: str | None) -> str:
+    """Return the dataset that was asked for, else that of the section `evaluate`, as `KIND:PATH`.
+
+    :raises UsageError: there is neither.
+    """
+    spec: Any = pipeline.config.evaluate
+    if given is None and spec is None:
+        line = "evaluate: {kind: jsonl, path: questions.jsonl}"
+        raise UsageError(f"{pipeline.config.file}: no section `evaluate`; add `{line}` or give --dataset KIND:PATH")
+    return given if given is not None else f"{spec.kind}:{spec.path}"
+
+
+def prepare(pipeline: Pipeline, name: str, split: str | None = None, limit: int | None = None) -> Bench:
+    """Read a dataset, put the pipeline over its documents, and bring the index up to date.
+
+    A dataset without documents is about the pipeline's own. What was decided along the way is said on stderr.
+    """
+    from ragqa.evaluate import Corpus, read_dataset, select
+    from ragqa.evaluate.dataset import resolve
+
+    dataset = read_dataset(name)
+    questions = select(dataset.questions, split, limit)
+    if dataset.documents:
+        pipeline = pipeline.with_documents(dataset.documents)
+    elif dataset.folder:
+        pipeline = pipeline.with_folder(dataset.folder, dataset.include)
+    click.echo("bringing the index up to date", err=True)
+    refresh(pipeline)
+    wanted = {evidence.source for question in questions for evidence in question.evidence}
+    wanted |= {unit.partition("#page=")[0] for question in questions for unit in question.relevant}
+    corpus = Corpus(pipeline.documents(wanted), pipeline.chunks)
+    for note in filter(None, [dataset.note, *resolve(questions, corpus.documents)[1]]):
+        click.echo(f"note: {note}", err=True)
+    return Bench(pipeline, dataset, questions, corpus)
+
+
+def ask_all(bench: Bench, protocol: Protocol, known: Mapping[str, Result]) -> Iterator[Result]:
+    """Yield the result of each question, under a bar with the time that is left."""
+    from tqdm import tqdm
+
+    from ragqa.evaluate import evaluate
+
+    left = [question for question in bench.questions if question.id not in known]
+    with tqdm(total=len(left), unit=" questions", delay=2, leave=False) as bar:
+        for result in evaluate(bench.pipeline, bench.questions, bench.corpus, protocol, known=known):
+            bar.update(result.id not in known)
+            yield result
+
+
+def recorded(bench: Bench, dataset: str) -> dict[str, Any]:
+    """Return what is worth knowing of a run, and what it takes to do it again; results do not depend on it."""
+    import torch
+
+    return {
+        "file": str(bench.pipeline.config.file),
+        "dataset": dataset,
+        "note": bench.dataset.note,
+        "versions": {"python": platform.python_version(), **{name: version(name) for name in PACKAGES}},
+        "machine": {"platform": platform.platform(), "cpus": os.cpu_count(), "threads": torch.get_num_threads()},
+        "started": time.strftime("%Y-%m-%dT%H:%M:%S%z"),
+    }
+
+
+def peak_mib() -> float:
+    """Return the most memory that this process has had, in MiB."""
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss  # KiB; on macOS bytes
+    return round(peak / (1 << 10 if sys.platform != "darwin" else 1 << 20), 1)

@@ -1,0 +1,155 @@
+"""Files of questions as they are read: every value is checked, and a fault says where it stands and what would do."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ragqa.errors import UsageError
+
+_REQUIRED: Any = object()
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """An object of a JSON file, and where it stands: `file` (with the line, where lines are objects) and `path` in it.
+
+    Every method raises `UsageError` where the value of a key is missing or not as it says; `null` counts as missing.
+    """
+
+    values: Mapping[str, Any]
+    file: str
+    path: str = ""
+
+    def fault(self, key: str, message: str) -> UsageError:
+        """Return the error about the value of a key."""
+        return UsageError(f"{self.file}: {self.path}{key}: {message}")
+
+    def get(self, key: str, kind: type, wanted: str, default: Any = _REQUIRED) -> Any:
+        """Return the value of a key, which is of that very type, or the default where it is missing."""
+        value = self.values.get(key)
+        if value is None and default is not _REQUIRED:
+            return default
+        if value is None:
+            raise self.fault(key, f"is missing; must be {wanted}")
+        if type(value) is not kind:  # `is`: a bool is no whole number
+            raise self.fault(key, f"got {_short(value)}; must be {wanted}")
+        return value
+
+    def text(self, key: str, default: Any = _REQUIRED) -> str:
+        """Return a text that is not blank, or the default where it is missing."""
+        text: str = self.get(key, str, "a text", default)
+        if not text.strip() and text != default:
+            raise self.fault(key, "is empty; must be a text")
+        return text
+
+    def string(self, key: str, default: Any = _REQUIRED) -> str:
+        """Return a text, which may be blank, or the default where it is missing."""
+        text: str = self.get(key, str, "a text", default)
+        return text
+
+    def number(self, key: str, default: Any = _REQUIRED) -> Any:
+        """Return a whole number, or the default where it is missing."""
+        return self.get(key, int, "a whole number", default)
+
+    def flag(self, key: str, default: bool) -> bool:
+        """Return true or false, or the default where it is missing."""
+        flag: bool = self.get(key, bool, "true or false", default)
+        return flag
+
+    def strings(self, key: str, default: Any = _REQUIRED) -> tuple[str, ...]:
+        """Return a list of texts, which may be blank, or the default where it is missing."""
+        values = self.get(key, list, "a list of texts", default)
+        if not all(isinstance(value, str) for value in values):
+            raise self.fault(key, "must hold texts alone")
+        return tuple(values)
+
+    def pairs(self, key: str, kind: type, wanted: str) -> list[tuple[str, Any]]:
+        """Return a list of pairs, each of a text and a value of that type; a list as a value holds texts alone."""
+        pairs = self.get(key, list, f"a list of pairs {wanted}")
+        for number, pair in enumerate(pairs):
+            if not _is_pair(pair, kind):
+                raise self.fault(f"{key}[{number}]", f"got {_short(pair)}; must be a pair {wanted}")
+        return [(first, second) for first, second in pairs]
+
+    def row(self, key: str) -> Row:
+        """Return the object of a key."""
+        return Row(self.get(key, dict, "an object"), self.file, f"{self.path}{key}.")
+
+    def rows(self, key: str, default: Any = _REQUIRED) -> list[Row]:
+        """Return the objects of a list, or of the default where it is missing."""
+        values = self.get(key, list, "a list of objects", default)
+        return [_row(value, self.file, f"{self.path}{key}[{number}]") for number, value in enumerate(values)]
+
+
+def read_object(path: Path) -> Row:
+    """Return the object that a JSON file holds.
+
+    :raises UsageError: the file cannot be read or holds something else.
+    """
+    return _row(_parsed(read_text(path), str(path)), str(path))
+
+
+def read_list(path: Path) -> list[Row]:
+    """Return the objects of a JSON file that holds a list of them, or of a JSON Lines file.
+
+    :raises UsageError: the file cannot be read or holds something else.
+    """
+    if path.suffix == ".jsonl":
+        return list(read_lines(path))
+    values = _parsed(read_text(path), str(path))
+    if not isinstance(values, list):
+        raise UsageError(f"{path}: got {_short(values)}; must be a list of objects")
+    return [_row(value, str(path), f"[{number}]") for number, value in enumerate(values)]
+
+
+def read_lines(path: Path) -> Iterator[Row]:
+    """Yield the objects of a JSON Lines file; blank lines are passed over.
+
+    :raises UsageError: the file cannot be read, or a line is no object.
+    """
+    for number, line in enumerate(read_text(path).split("\n"), start=1):
+        if line.strip():
+            yield _row(_parsed(line, f"{path}:{number}"), f"{path}:{number}")
+
+
+def read_text(path: Path) -> str:
+    """Return the text of a file in UTF-8, its byte-order mark left out.
+
+    :raises UsageError: it cannot be read, or is in another encoding.
+    """
+    try:
+        return path.read_text(encoding="utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise UsageError(f"{path}: not UTF-8 (byte {error.start}); save it as UTF-8") from None
+    except OSError as error:
+        raise UsageError(f"{path}: cannot be read: {error.strerror}; check the path") from None
+
+
+def _parsed(text: str, where: str) -> Any:
+    try:
+        return json.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise UsageError(f"{where}: not JSON: {error}; mend it or fetch it again") from None
+
+
+def _row(value: Any, file: str, path: str = "") -> Row:
+    if not isinstance(value, dict):
+        raise UsageError(f"{file}: {path + ': ' if path else ''}got {_short(value)}; must be an object")
+    return Row(value, file, f"{path}." if path else "")
+
+
+def _is_pair(value: Any, kind: type) -> bool:
+    if not isinstance(value, list) or [type(one) for one in value] != [str, kind]:
+        return False
+    return kind is not list or all(isinstance(one, str) for one in value[1])
+
+
+def _short(value: Any) -> str:
+    if isinstance(value, dict | list):
+        return "an object" if isinstance(value, dict) else f"a list of {len(value):,}"
+    text = repr(value)
+    return text if len(text) <= 60 else f"{text[:57]}..."

@@ -1,0 +1,85 @@
+"""Where the points of a wrong answer went: each is charged to one cause, so that the shares add up to the loss.
+
+The question is asked again with the gold passages. What is still lost then was lost in reading; the rest was lost on the
+way, at the first stage that no longer held the evidence.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from ragqa.evaluate import metrics
+from ragqa.evaluate.dataset import Question
+from ragqa.evaluate.metrics import Span
+from ragqa.evaluate.ranking import covers
+from ragqa.records import Answer, Chunk, Hit
+from ragqa.stages import System
+
+CAUSES = {
+    "not_in_corpus": "the document that holds the evidence is not indexed",
+    "split_across_chunks": "no chunk holds the whole evidence",
+    "not_retrieved": "the evidence is not among the passages that were looked at",
+    "ranked_too_low": "the evidence was found, below the passages that were used",
+    "cut_by_budget": "the evidence was used, but did not fit into the prompt",
+    "distracted": "the evidence was in the prompt, and alone it is read better",
+    "misread": "even the gold passage alone is read wrong",
+    "refused": "the evidence was there, and the system declined to answer",
+    "metric_artefact": "the answer holds a gold answer word for word, and more",
+    "answered_unanswerable": "the question has no answer, and was answered",
+    "unknown": "the dataset does not say where the evidence stands",
+}
+"""What each cause means, in the order of the stages."""
+
+
+def trace(
+    system: System,
+    question: Question,
+    gold: Sequence[Span],
+    passages: Sequence[Hit],
+    ranked: Sequence[Hit],
+    answer: Answer,
+    chunks: Callable[[str], Sequence[Chunk]],
+) -> tuple[dict[str, float], str | None]:
+    """Return what of the F1 was lost, by cause, and the answer from the gold passages (None where it was not asked for).
+
+    :param passages: the gold passages.
+    :param ranked: the passages that retrieval finds, as deep as it is looked at.
+    :param chunks: returns the indexed chunks of a document id.
+    """
+    lost = 1 - metrics.f1(answer.text, question.answers)
+    if lost == 0:
+        return {}, None
+    if not question.answerable:
+        return {"answered_unanswerable": lost}, None
+    if metrics.contains(answer.text, question.answers):
+        return {"metric_artefact": lost}, None
+    if not passages:
+        return {"not_in_corpus" if gold else "unknown": lost}, None
+    again = system.answer(question.question, passages=passages)
+    misread = min(lost, 1 - metrics.f1(again.text, question.answers))
+    charged = {"refused" if again.abstained else "misread": misread}
+    where = _lost_at(gold, ranked, answer, chunks)
+    charged[where] = charged.get(where, 0.0) + lost - misread
+    return {cause: points for cause, points in charged.items() if points > 0}, again.text
+
+
+def _lost_at(
+    gold: Sequence[Span], ranked: Sequence[Hit], answer: Answer, chunks: Callable[[str], Sequence[Chunk]]
+) -> str:
+    """Return the first stage after which no passage holds any of the evidence."""
+
+    def held(hits: Sequence[Hit]) -> bool:
+        return any(covers(hit, span) for hit in hits for span in gold)
+
+    if not gold:
+        return "unknown"
+    if held(answer.prompt.passages if answer.prompt else ()):
+        return "refused" if answer.abstained else "distracted"
+    if held(answer.hits):
+        return "refused" if answer.abstained else "cut_by_budget"
+    whole = any(
+        chunk.start <= span.start and span.end <= chunk.end for span in gold for chunk in chunks(span.document_id)
+    )
+    if not whole:
+        return "split_across_chunks"
+    return "ranked_too_low" if held(ranked) else "not_retrieved"

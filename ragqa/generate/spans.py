@@ -1,0 +1,212 @@
+"""The span of the passages that a causal LM finds likeliest as the answer: decoding constrained to a trie of spans.
+
+A model too small to write a good answer still knows a good one when it reads it. All spans that begin with the likeliest
+first tokens are scored in one pass, each seeing the prompt and itself alone; how likely a span is where nothing in
+particular is asked is taken off again (pointwise mutual information, as in Holtzman et al. 2021), or names and numbers
+would win everywhere. A log-linear model, fitted on questions with known answers, weighs this with what the words say.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from transformers import DynamicCache
+
+from ragqa.generate.candidates import Candidate, Evidence, boundaries
+from ragqa.records import Generation, Prompt
+
+MAX_STARTS = 12
+"""How many places at which a span may start are followed: those likeliest by their first token and their sentence."""
+MAX_TOKENS = 12
+"""The longest span, in tokens."""
+NEUTRAL = "What is it?"
+"""Asks nothing in particular."""
+
+FEATURES = ("log_p", "log_prior", "log_end", "tokens", "shared", "repeated")
+WEIGHTS = (0.75, -0.35, 1.0, 0.2, 14.0, -3.5)
+"""Of `FEATURES`. Made by `make fit-spans` on the tuning articles of SQuAD 1.1."""
+
+
+def features(candidate: Candidate, evidence: Evidence) -> tuple[float, ...]:
+    """Return the values of `FEATURES` for a candidate."""
+    shared, repeated = evidence.shared(candidate.passage, candidate.start), evidence.repeated(candidate.text)
+    return candidate.log_p, candidate.log_prior, candidate.log_end, float(candidate.n_tokens), shared, repeated
+
+
+@dataclass(frozen=True, slots=True)
+class _Branch:
+    """A start of spans: its place, and the tokens from there on with the offsets at which each ends."""
+
+    passage: int
+    start: int
+    tokens: tuple[int, ...]
+    ends: tuple[int, ...]
+
+
+class SpanReader:
+    """Scores the spans of a prompt's passages by a causal LM of transformers.
+
+    :param ends: tokens that end an answer.
+    """
+
+    def __init__(self, model: Any, tokenizer: Any, ends: Sequence[int]) -> None:
+        self._model = model
+        self._tokenizer = tokenizer
+        self._ends = torch.tensor(sorted(ends), device=model.device)
+        self._shared: list[int] = []
+        self._cache: Any = None
+
+    def stream(self, prompt: Prompt) -> Iterator[str | Generation]:
+        """Yield the best span of a prompt's passages and, last, the `Generation`; its text is empty where there is none.
+
+        Its confidence is the share of the probability of all candidates that lies on those of the same words.
+        """
+        start, end = prompt.question
+        candidates = self.candidates(prompt)
+        evidence = Evidence(prompt.text[start:end], [hit.chunk.text for hit in prompt.passages])
+        if not candidates:
+            yield Generation("", 0, "stop", confidence=0.0)
+            return
+        found, confidence = best(candidates, evidence)
+        yield found.text
+        yield Generation(found.text, found.n_tokens, "stop", confidence=confidence)
+
+    @torch.inference_mode()
+    def candidates(self, prompt: Prompt) -> list[Candidate]:
+        """Return the spans of the passages that may answer a prompt's question; `[]` where there is none.
+
+        Spans of the same text count once, at their first place.
+        """
+        passages = [hit.chunk.text for hit in prompt.passages]
+        start, end = prompt.question
+        before, after = prompt.text[:start].rstrip(" "), prompt.text[end:]
+        shared = before[: prompt.shared].rstrip(" ")
+        self._read_shared(self._ids(shared))
+        self._read(self._ids(before[len(shared) :]))
+        here = self._cache.get_seq_length()
+        first = self._read(self._ids(" " + prompt.text[start:end] + after))
+        branches = _likeliest(self._branches(passages), first, Evidence(prompt.text[start:end], passages))
+        asked = self._scores(branches, first)
+        self._forget(here)
+        unasked = self._scores(branches, self._read(self._ids(" " + NEUTRAL + after)))
+        self._forget(len(self._shared))
+        return list(_candidates(branches, asked, unasked, passages))
+
+    def _ids(self, text: str) -> list[int]:
+        ids: list[int] = self._tokenizer(text, add_special_tokens=False)["input_ids"]
+        return ids
+
+    def _read_shared(self, ids: list[int]) -> None:
+        """Have the cache hold what every prompt begins with; it is read once."""
+        if self._cache is None or ids != self._shared:
+            self._cache = DynamicCache(config=self._model.config)
+            self._shared = ids
+            self._read(ids)
+        self._forget(len(ids))
+
+    def _forget(self, length: int) -> None:
+        """Have the cache hold the first tokens alone."""
+        if surplus := self._cache.get_seq_length() - length:
+            self._cache.crop(-surplus)
+
+    def _read(self, ids: list[int]) -> Any:
+        """Read tokens into the cache; return the log-probabilities of the token after them, float32[vocabulary]."""
+        if not ids:
+            return None
+        tokens = torch.tensor([ids], device=self._model.device)
+        output = self._model(input_ids=tokens, past_key_values=self._cache, use_cache=True, logits_to_keep=1)
+        return torch.log_softmax(output.logits[0, -1].float(), dim=-1)
+
+    def _branches(self, passages: Sequence[str]) -> list[_Branch]:
+        found: dict[tuple[int, ...], _Branch] = {}
+        for number, passage in enumerate(passages):
+            starts, ends = boundaries(passage)
+            texts = [" " + passage[start : start + 10 * MAX_TOKENS] for start in starts]
+            encoded = self._tokenizer(texts, add_special_tokens=False, return_offsets_mapping=True) if texts else {}
+            for start, ids, offsets in zip(
+                starts, encoded.get("input_ids", ()), encoded.get("offset_mapping", ()), strict=True
+            ):
+                places = tuple(start + last - 1 for _, last in offsets[:MAX_TOKENS])
+                tokens = tuple(ids[:MAX_TOKENS])
+                kept = tuple(place if place in ends and place > start else -1 for place in places)
+                found.setdefault(tokens, _Branch(number, start, tokens, kept))
+        return list(found.values())
+
+    def _scores(self, branches: Sequence[_Branch], first: Any) -> list[tuple[list[float], list[float]]]:
+        """Return for each branch the log-probability of each of its tokens, and of ending after it.
+
+        The branches stand in one row; each token sees what was read before and its own branch up to itself.
+        """
+        before = self._cache.get_seq_length()
+        sizes = torch.tensor([len(branch.tokens) for branch in branches])
+        own = torch.repeat_interleave(torch.arange(len(branches)), sizes)
+        place = torch.cat([torch.arange(size) for size in sizes])
+        order = torch.arange(len(own))
+        sees = (own[:, None] == own[None, :]) & (order[None, :] <= order[:, None])
+        mask = torch.cat([torch.ones(len(own), before, dtype=torch.bool), sees], dim=1)
+        bias = torch.zeros(mask.shape, dtype=self._model.dtype).masked_fill(~mask, torch.finfo(self._model.dtype).min)
+        tokens = torch.tensor([[token for branch in branches for token in branch.tokens]])
+        device = self._model.device
+        output = self._model(
+            input_ids=tokens.to(device),
+            attention_mask=bias[None, None].to(device),
+            position_ids=(before + place)[None].to(device),
+            past_key_values=self._cache,
+            use_cache=True,
+        )
+        logprobs = torch.log_softmax(output.logits[0].float(), dim=-1)
+        ends = torch.logsumexp(logprobs[:, self._ends], dim=-1).tolist()
+        following = logprobs[:-1].gather(1, tokens[0, 1:, None].to(device))[:, 0].tolist()
+        scores, at = [], 0
+        for branch in branches:
+            n = len(branch.tokens)
+            scores.append(([float(first[branch.tokens[0]]), *following[at : at + n - 1]], ends[at : at + n]))
+            at += n
+        return scores
+
+
+def _likeliest(branches: Sequence[_Branch], first: Any, evidence: Evidence) -> list[_Branch]:
+    """Return the branches to follow; what the sentence shares with the question weighs as in the final score."""
+    weight = WEIGHTS[FEATURES.index("shared")] / WEIGHTS[FEATURES.index("log_p")]
+
+    def promise(branch: _Branch) -> float:
+        return float(first[branch.tokens[0]]) + weight * evidence.shared(branch.passage, branch.start)
+
+    return sorted(branches, key=promise, reverse=True)[:MAX_STARTS]
+
+
+def _candidates(
+    branches: Sequence[_Branch],
+    asked: Sequence[tuple[list[float], list[float]]],
+    unasked: Sequence[tuple[list[float], list[float]]],
+    passages: Sequence[str],
+) -> Any:
+    """Yield a candidate for each place at which a span of a branch may end; equal texts once."""
+    seen: set[str] = set()
+    for branch, (tokens, ends), (prior_tokens, prior_ends) in zip(branches, asked, unasked, strict=True):
+        log_p = log_prior = 0.0
+        for n, (end, token, prior) in enumerate(zip(branch.ends, tokens, prior_tokens, strict=True), start=1):
+            log_p += token
+            log_prior += prior
+            text = passages[branch.passage][branch.start : end]
+            if end < 0 or text in seen:
+                continue
+            seen.add(text)
+            stop = ends[n - 1]
+            yield Candidate(
+                branch.passage, branch.start, end, text, n, log_p + stop, log_prior + prior_ends[n - 1], stop
+            )
+
+
+def best(candidates: Sequence[Candidate], evidence: Evidence) -> tuple[Candidate, float]:
+    """Return the best of some candidates, and its share of the probability among all of them.
+
+    :raises ValueError: there are no candidates.
+    """
+    scores = [sum(w * x for w, x in zip(WEIGHTS, features(one, evidence), strict=True)) for one in candidates]
+    top = max(range(len(scores)), key=scores.__getitem__)
+    return candidates[top], 1 / sum(math.exp(score - scores[top]) for score in scores)

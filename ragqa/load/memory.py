@@ -1,0 +1,64 @@
+"""Documents that are in memory already: a dataset's, or those of another program."""
+
+from __future__ import annotations
+
+import hashlib
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import replace
+
+from ragqa.errors import RejectedError, UsageError
+from ragqa.records import Document, Scan, SourceFile
+
+_PLAIN = "text/plain"
+_EXTRACTOR = "memory/1"
+
+
+class MemoryLoader:
+    """A `Loader` of documents in memory; `sha256` and the media type say which of them are the same, as for files.
+
+    :raises UsageError: two documents have the same source.
+    """
+
+    def __init__(self, documents: Sequence[Document]) -> None:
+        self._documents = {document.source: document for document in documents}
+        if len(self._documents) < len(documents):
+            source, n = Counter(document.source for document in documents).most_common(1)[0]
+            raise UsageError(f"{n} documents have the source {source!r}; give each its own")
+
+    def scan(self) -> Scan:
+        """Return all documents, sorted by source; a size is that of the text in UTF-8."""
+        return Scan(tuple(_file(self._documents[source]) for source in sorted(self._documents)), ())
+
+    def read(self, file: SourceFile) -> Document:
+        """Return the document of a source.
+
+        :raises RejectedError: it is blank.
+        """
+        document = self._documents[file.source]
+        if not document.text.strip():
+            raise RejectedError("no text: only white space")
+        return replace(document, id=file.document_id, extractor=_EXTRACTOR)
+
+    def extractor(self, media_type: str) -> str:
+        """Return the name of this loader: it takes every type as it is."""
+        return _EXTRACTOR
+
+
+def text_document(source: str, text: str, title: str = "") -> Document:
+    """Return a document of plain text. Its id follows from source, title and text, so that equal texts stay apart.
+
+    :raises UsageError: the text or the title holds half of a surrogate pair, which no index can store.
+    """
+    try:
+        digest = hashlib.sha256(f"{source}\0{title}\0{text}".encode()).hexdigest()
+    except UnicodeEncodeError as error:
+        found = f"{error.object[error.start]!a}, half of a surrogate pair"
+        raise UsageError(f"document {source!a}: holds {found}; mend its origin") from None
+    file = SourceFile(source, source, digest, len(text), _PLAIN)
+    return Document(file.document_id, source, source, digest, _PLAIN, None, text, title, _EXTRACTOR)
+
+
+def _file(document: Document) -> SourceFile:
+    size = len(document.text.encode("utf-8", "surrogatepass"))
+    return SourceFile(document.source, document.path, document.sha256, size, document.media_type)

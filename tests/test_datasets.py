@@ -1,0 +1,331 @@
+"""Public datasets are read as their papers mean them; what is altered is counted, and a fault is named by its place."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from ragqa.errors import UsageError
+from ragqa.evaluate import Dataset, Evidence, Question, read_dataset
+from ragqa.evaluate.dataset import resolve
+from ragqa.evaluate.datasets import KINDS
+
+
+def write(path: Path, data: Any) -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    lines = path.suffix == ".jsonl"
+    path.write_text("".join(json.dumps(one) + "\n" for one in data) if lines else json.dumps(data), encoding="utf-8")
+    return path
+
+
+def by_id(dataset: Dataset) -> dict[str, Question]:
+    return {question.id: question for question in dataset.questions}
+
+
+# The record
+
+
+def test_a_question_is_of_the_group_of_its_first_evidence_unless_it_has_one(tmp_path: Path) -> None:
+    row = {"question": "?", "answers": ["x"], "evidence": [{"source": "b.md", "text": "x"}]}
+    rows = [row | {"id": "1"}, row | {"id": "2", "group": "ships"}, {"id": "3", "question": "?", "answers": ["x"]}]
+    dataset = read_dataset(f"jsonl:{write(tmp_path / 'questions.jsonl', rows)}")
+    assert [question.group for question in dataset.questions] == ["b.md", "ships", "3"]
+    assert all(not question.relevant and "group" not in question.metadata for question in dataset.questions)
+    assert (dataset.name, dataset.unit, dataset.documents, dataset.folder) == (
+        "jsonl:questions.jsonl",
+        "span",
+        (),
+        None,
+    )
+
+
+# SQuAD
+
+
+def article(title: str, *qas: dict[str, Any]) -> dict[str, Any]:
+    return {"title": title, "paragraphs": [{"context": "The Morwen, a ferry, leaves Brae at noon.", "qas": list(qas)}]}
+
+
+def qa(id: str, *answers: tuple[str, int], **more: Any) -> dict[str, Any]:
+    golds = [{"text": text, "answer_start": start} for text, start in answers]
+    return {"id": id, "question": "?", "answers": golds, **more}
+
+
+def squad(tmp_path: Path, *articles: dict[str, Any]) -> Dataset:
+    return read_dataset(f"squad:{write(tmp_path / 'dev.json', {'data': list(articles)})}")
+
+
+def test_squad_is_read_paragraph_by_paragraph_with_every_distinct_gold_span(tmp_path: Path) -> None:
+    gold = qa("q1", ("noon", 36), ("noon", 36), ("at noon", 33))
+    dataset = squad(tmp_path, article("Old_Ferries", gold, qa("q2", is_impossible=True)), article("Herons"))
+    assert [(one.source, one.title) for one in dataset.documents] == [
+        ("Old_Ferries/000", "Old Ferries"),
+        ("Herons/000", "Herons"),
+    ]
+    first, second = dataset.questions
+    source = "Old_Ferries/000"
+    assert first.answers == ("noon", "at noon")
+    assert first.evidence == (
+        Evidence(source, "noon", start=36, end=40),
+        Evidence(source, "at noon", start=33, end=40),
+    )
+    assert (first.answerable, first.relevant, first.group) == (True, {source: 1}, "Old_Ferries")
+    assert (second.answerable, second.relevant, second.group, second.answers) == (False, {}, "Old_Ferries", ())
+    assert first.metadata == {"title": "Old_Ferries", "paragraph": source, "split": "report"}
+    assert (dataset.unit, dataset.note) == ("document", "")
+    spans, _ = resolve(dataset.questions, {one.source: one for one in dataset.documents})
+    assert len(spans["q1"]) == 2
+
+
+def test_the_first_half_of_squads_articles_by_title_is_for_tuning(tmp_path: Path) -> None:
+    dataset = squad(tmp_path, *(article(title, qa(title, ("noon", 36))) for title in "cabed"))
+    assert {id: question.metadata["split"] for id, question in by_id(dataset).items()} == {
+        "a": "tune", "b": "tune", "c": "report", "d": "report", "e": "report",
+    }  # fmt: skip
+    assert dataset.splits == ("report", "tune")
+
+
+def test_an_offset_of_squad_that_is_off_by_one_is_mended_and_counted(tmp_path: Path) -> None:
+    dataset = squad(tmp_path, article("A", qa("q", (" a ferry", 10), ("noon", 37))))
+    assert [(one.text, one.start, one.end) for one in dataset.questions[0].evidence] == [
+        ("a ferry", 12, 19),
+        ("noon", 36, 40),
+    ]
+    assert dataset.note == "2 answers that stand one character beside their offset, moved there"
+
+
+@pytest.mark.parametrize(
+    ("gold", "message"),
+    [
+        (
+            qa("q", ("noon", 4)),
+            r"data\[0\].paragraphs\[0\].qas\[0\].answers\[0\].answer_start: question 'q': 'noon' does",
+        ),
+        (qa("q", ("noon", -5)), "does not stand at -5"),
+        (qa("q"), r"qas\[0\].answers: got 0 for question 'q'; give at least one"),
+        (qa("q", ("noon", 36), is_impossible=True), "leave it empty where is_impossible"),
+        (qa("q", ("noon", 36)) | {"question": 3}, r"qas\[0\].question: got 3; must be a text"),
+        ({"id": "q", "question": "?"}, r"qas\[0\].answers: is missing"),
+    ],
+)
+def test_a_fault_in_squad_is_named_by_its_place(tmp_path: Path, gold: dict[str, Any], message: str) -> None:
+    with pytest.raises(UsageError, match=rf"dev\.json: .*{message}.*; squad reads an official JSON file"):
+        squad(tmp_path, article("A", gold))
+
+
+def test_an_id_and_a_title_that_stand_for_two_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="1 question ids stand more than once: 'q'"):
+        squad(tmp_path, article("A", qa("q", ("noon", 36))), article("B", qa("q", ("noon", 36))))
+    with pytest.raises(UsageError, match="1 sources of documents stand more than once: 'A/000'"):
+        squad(tmp_path, article("A", qa("q", ("noon", 36))), article("A"))
+
+
+# BEIR
+
+
+def beir(folder: Path, **qrels: str) -> Path:
+    corpus = [{"_id": "d1", "title": "Ferries", "text": "They float."}, {"_id": "d2", "title": "", "text": "Herons."}]
+    write(folder / "corpus.jsonl", [*corpus, {"_id": "d3", "text": ""}])
+    write(folder / "queries.jsonl", [{"_id": f"q{number}", "text": f"claim {number}"} for number in range(1, 6)])
+    (folder / "qrels").mkdir()
+    for name, lines in qrels.items():
+        (folder / "qrels" / f"{name}.tsv").write_text(f"query-id\tcorpus-id\tscore\n{lines}", encoding="utf-8")
+    return folder
+
+
+def test_beir_is_read_with_grades_test_first_and_titles_in_the_text(tmp_path: Path) -> None:
+    train, test = "q2\td1\t1\nq1\td2\t1\n", "q3\td2\t2\nq3\td1\t1\nq3\td3\t0\nq1\tgone\t1\nq4\td1\t-1\n"
+    dataset = read_dataset(f"beir:{beir(tmp_path / 'set', train=train, test=test)}")
+    assert [(one.source, one.text, one.title) for one in dataset.documents] == [
+        ("d1", "Ferries They float.", ""),
+        ("d2", "Herons.", ""),
+        ("d3", "", ""),
+    ]
+    found = [(one.id, dict(one.relevant), one.group, one.metadata["split"]) for one in dataset.questions]
+    assert found == [
+        ("q3", {"d2": 2, "d1": 1}, "d2", "test"),
+        ("q1", {"gone": 1}, "gone", "test"),
+        ("q2", {"d1": 1}, "d1", "train"),
+    ]
+    assert all(one.answerable and one.answers == () for one in dataset.questions)
+    assert sorted(dataset.note.split("; ")) == [
+        "1 blank documents, which cannot be indexed",
+        "1 queries judged in several files, taken from the first",
+        "1 queries without a relevant document left out",
+        "1 queries without judgements left out",
+        "1 relevant documents that are not in the corpus",
+        "2 judgements of grade 0 or less left out",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("line", "message"),
+    [("q1 d1 1", r"test\.tsv:2: got 'q1 d1 1'; must be"), ("q1\td1\tx", r":2: got"), ("q9\td1\t1", ":2: query 'q9'")],
+)
+def test_a_bad_judgement_is_named_by_its_line(tmp_path: Path, line: str, message: str) -> None:
+    with pytest.raises(UsageError, match=message):
+        read_dataset(f"beir:{beir(tmp_path / 'set', test=line)}")
+
+
+def test_a_beir_folder_without_judgements_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match=r"qrels: no judgements; put test\.tsv there"):
+        read_dataset(f"beir:{beir(tmp_path / 'set')}")
+
+
+# HotpotQA and MuSiQue
+
+CONTEXT = [["Morwen", ["The Morwen is a ferry.", " It leaves Brae."]], ["Brae", ["Brae is a port."]]]
+HOP = {"_id": "h1", "question": "?", "answer": "yes", "type": "bridge", "context": CONTEXT}
+
+
+def test_hotpotqa_quotes_supporting_sentences_in_the_pool_of_all_paragraphs(tmp_path: Path) -> None:
+    facts = [["Morwen", 1], ["Brae", 0], ["Brae", 7]]
+    other = HOP | {
+        "_id": "h2",
+        "context": [CONTEXT[1], ["Brae", ["Brae is a hill."]]],
+        "supporting_facts": [["Brae", 0]],
+    }
+    path = write(tmp_path / "hotpot.json", [HOP | {"supporting_facts": facts}, other])
+    dataset = read_dataset(f"hotpotqa:{path}")
+    assert [(one.source, one.title) for one in dataset.documents] == [
+        ("Morwen/000", "Morwen"),
+        ("Brae/000", "Brae"),
+        ("Brae/001", "Brae"),
+    ]
+    first, second = dataset.questions
+    assert first.evidence == (
+        Evidence("Morwen/000", "It leaves Brae.", start=23, end=38),
+        Evidence("Brae/000", "Brae is a port.", start=0, end=15),
+    )
+    assert first.relevant == {"Morwen/000": 1, "Brae/000": 1}
+    assert (first.answers, first.group, first.metadata) == (("yes",), "h1", {"type": "bridge", "split": "tune"})
+    assert (second.metadata["split"], list(second.relevant)) == ("report", ["Brae/001"])
+    assert dataset.note == "1 supporting sentences that do not exist left out"
+
+
+def test_a_corpus_beside_the_questions_is_the_pool_and_what_it_lacks_is_counted(tmp_path: Path) -> None:
+    path = write(tmp_path / "hotpot.json", [HOP | {"supporting_facts": [["Brae", 0]]}])
+    write(tmp_path / "hotpot_corpus.json", {"Heron": ["A bird."], "Brae": ["Brae is a port."]})
+    dataset = read_dataset(f"hotpotqa:{path}")
+    assert [one.source for one in dataset.documents] == ["Heron/000", "Brae/000", "Morwen/000"]
+    assert dataset.note == "1 paragraphs that the corpus lacks, added to it"
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"supporting_facts": [["Heron", 0]]}, r"\[0\].supporting_facts: 'Heron' is not in the context"),
+        ({"supporting_facts": [["Brae"]]}, r"\[0\].supporting_facts\[0\]: got a list of 1; must be a pair"),
+        ({"supporting_facts": [], "context": [["Brae", "text"]]}, r"context\[0\]: .* must be a pair"),
+        ({"supporting_facts": [], "context": [["Brae", [1]]]}, r"context\[0\]: .* must be a pair"),
+    ],
+)
+def test_a_fault_in_hotpotqa_is_named_by_its_place(tmp_path: Path, change: dict[str, Any], message: str) -> None:
+    with pytest.raises(UsageError, match=message):
+        read_dataset(f"hotpotqa:{write(tmp_path / 'hotpot.json', [HOP | change])}")
+
+
+def test_musique_has_aliases_and_its_full_set_pairs_of_one_group(tmp_path: Path) -> None:
+    texts = ("Brae is a port.", "Herons eat fish.")
+    paragraphs = [{"title": "Brae", "paragraph_text": one, "is_supporting": one == texts[0]} for one in texts]
+    row = {
+        "id": "m1",
+        "question": "?",
+        "answer": "Brae",
+        "answer_aliases": ["Port Brae", "Brae"],
+        "paragraphs": paragraphs,
+    }
+    path = write(tmp_path / "musique.jsonl", [row | {"answerable": True}, row | {"answerable": False}])
+    dataset = read_dataset(f"musique:{path}")
+    first, second = dataset.questions
+    assert first.answers == ("Brae", "Port Brae")
+    assert first.evidence == (Evidence("Brae/000", texts[0], start=0, end=15),)
+    assert (first.relevant, first.group) == ({"Brae/000": 1}, "m1")
+    assert (second.id, second.group, second.answerable) == ("m1-unanswerable", "m1", False)
+    assert (second.answers, second.evidence, second.relevant) == ((), (), {})
+    assert dataset.note == "1 unanswerable questions, which paragraphs of other questions may answer"
+
+
+# PubMedQA
+
+
+def test_pubmedqa_asks_for_a_decision_on_an_abstract(tmp_path: Path) -> None:
+    row = {"QUESTION": "Do herons sleep?", "CONTEXTS": ["We looked.", "They slept."], "final_decision": "yes"}
+    file = write(tmp_path / "ori_pqal.json", {"11": row, "12": row | {"final_decision": "maybe"}})
+    bare = read_dataset(f"pubmedqa:{file}")
+    assert (bare.splits, "have no split" in bare.note) == ((), True)
+    write(tmp_path / "test_ground_truth.json", {"12": "maybe"})
+    dataset = read_dataset(f"pubmedqa:{tmp_path}")
+    first = dataset.documents[0]
+    assert (first.source, first.text, first.title) == ("11", "We looked.\nThey slept.", "")
+    assert [(one.answers, one.relevant, one.metadata["split"]) for one in dataset.questions] == [
+        (("yes",), {"11": 1}, "train"),
+        (("maybe",), {"12": 1}, "test"),
+    ]
+    write(file, {"11": row | {"final_decision": "perhaps"}})
+    with pytest.raises(UsageError, match=r"ori_pqal\.json: 11\.final_decision: got 'perhaps'; must be one of yes, no"):
+        read_dataset(f"pubmedqa:{tmp_path}")
+
+
+# Pages
+
+
+def test_pages_are_read_from_citations_which_are_no_part_of_the_answer(tmp_path: Path) -> None:
+    truth = "It floats [b.pdf#page=2], on water [a.pdf#page=1][b.pdf#page=2]."
+    rows = [{"question": "Why?", "truth": truth}, {"question": "When?", "truth": "Nobody knows."}]
+    write(tmp_path / "ground_truth.jsonl", rows)
+    with pytest.raises(UsageError, match=r"2 cited files are not there: a\.pdf, b\.pdf"):
+        read_dataset(f"pages:{tmp_path}")
+    for name in "ab":
+        (tmp_path / f"{name}.pdf").write_bytes(b"%PDF")
+    dataset = read_dataset(f"pages:{tmp_path}")
+    first, second = dataset.questions
+    assert (first.id, first.answers) == ("1", ("It floats, on water.",))
+    assert (first.relevant, first.group) == ({"b.pdf#page=2": 1, "a.pdf#page=1": 1}, "b.pdf")
+    assert (second.relevant, second.group) == ({}, "2")
+    assert (dataset.folder, dataset.include, dataset.unit) == (tmp_path, ("**/*.pdf",), "page")
+    assert dataset.note == "1 questions that cite no page, for which retrieval is not judged"
+
+
+def test_pages_are_read_from_evidence_with_or_without_a_quote(tmp_path: Path) -> None:
+    (tmp_path / "a.pdf").write_bytes(b"%PDF")
+    evidence = [{"source": "a.pdf", "page": 3}, {"source": "a.pdf", "page": 4, "text": "at noon"}]
+    row = {"id": "q", "question": "?", "answers": ["noon"], "evidence": evidence}
+    write(tmp_path / "questions.jsonl", [row])
+    (question,) = read_dataset(f"pages:{tmp_path}").questions
+    assert question.relevant == {"a.pdf#page=3": 1, "a.pdf#page=4": 1}
+    assert question.evidence == (Evidence("a.pdf", "at noon", page=4),)
+    write(tmp_path / "questions.jsonl", [row | {"evidence": [{"source": "a.pdf", "text": "at noon"}]}])
+    with pytest.raises(UsageError, match=r"question 'q': evidence in 'a\.pdf' has page None; must be a whole number"):
+        read_dataset(f"pages:{tmp_path}")
+
+
+# Names and files
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("sqad:x.json", "unknown kind 'sqad'; did you mean 'squad'. valid: jsonl, squad, beir"),
+        ("questions.jsonl", "unknown kind 'questions.jsonl'"),
+        ("beir", "no path; write beir:PATH, where beir reads a folder with corpus.jsonl"),
+        ("beir:", "no path"),
+        ("musique:/no/such/file", "path not found: /no/such/file; musique reads"),
+    ],
+)
+def test_a_name_that_leads_nowhere_says_what_would(name: str, message: str) -> None:
+    with pytest.raises(UsageError, match=message):
+        read_dataset(name)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("content", [b"", b"[]", b"{}", b"null", b"[1]", b'{"data": 1}', b"\xff", b"[" * 5000])
+def test_what_is_no_dataset_is_refused_with_the_layout(tmp_path: Path, kind: str, content: bytes) -> None:
+    for name in ("file.json", "corpus.jsonl", "queries.jsonl", "ori_pqal.json", "ground_truth.jsonl"):
+        (tmp_path / name).write_bytes(content)
+    path = tmp_path if kind in ("beir", "pages", "pubmedqa") else tmp_path / "file.json"
+    with pytest.raises(UsageError, match=f"{kind} reads "):
+        read_dataset(f"{kind}:{path}")

@@ -1,0 +1,51 @@
+"""The public datasets as they are distributed, read whole: their numbers are known."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from ragqa.evaluate import Dataset, read_dataset
+
+DATA = Path(os.environ.get("RAGQA_DATA", Path(__file__).parent.parent.parent / "shared" / "data"))
+real = pytest.mark.skipif(not (DATA / "squad").is_dir(), reason="RAGQA_DATA names no folder with the public datasets")
+
+
+@real
+@pytest.mark.parametrize(
+    ("name", "questions", "answerable", "documents", "splits", "groups"),
+    [
+        ("squad:squad/dev-v1.1.json", 10565, 10565, 2067, {"tune": 4805, "report": 5760}, 48),
+        ("squad:squad/dev-v2.0-half.json", 6078, 2910, 646, {"tune": 3017, "report": 3061}, 16),
+        ("beir:scifact", 1109, 1109, 5183, {"test": 300, "train": 809}, 585),
+        ("hotpotqa:multihop/hotpotqa_train.json", 100, 100, 994, {"tune": 50, "report": 50}, 100),
+        ("musique:multihop/musique_train.json", 100, 100, 1890, {"tune": 50, "report": 50}, 100),
+        ("pubmedqa:pubmedqa", 1000, 1000, 1000, {"test": 500, "train": 500}, 1000),
+        ("pages:benefits_pdf", 50, 50, 0, {}, 2),
+    ],
+)
+def test_the_real_files_hold_what_is_known_of_them(
+    name: str, questions: int, answerable: int, documents: int, splits: dict[str, int], groups: int
+) -> None:
+    kind, _, path = name.partition(":")
+    dataset = read_dataset(f"{kind}:{DATA / path}")
+    assert (len(dataset.questions), sum(q.answerable for q in dataset.questions)) == (questions, answerable)
+    assert (len(dataset.documents), len({q.group for q in dataset.questions})) == (documents, groups)
+    named = [q.metadata.get("split") for q in dataset.questions]
+    assert {split: named.count(split) for split in dataset.splits} == splits
+    sources = {document.source for document in dataset.documents}
+    assert dataset.folder or all(q.relevant.keys() <= sources for q in dataset.questions)
+    assert all(bool(q.relevant) == q.answerable for q in dataset.questions)
+    quotes(dataset)
+    moved = "15 answers that stand one character beside their offset, moved there"
+    assert dataset.note == (moved if path.endswith("v1.1.json") else "")
+
+
+def quotes(dataset: Dataset) -> None:
+    """Check that every piece of evidence is, letter by letter, what stands at its offsets."""
+    texts = {document.source: document.text for document in dataset.documents}
+    for question in dataset.questions:
+        for evidence in question.evidence:
+            assert texts[evidence.source][evidence.start : evidence.end] == evidence.text
