@@ -8,7 +8,7 @@ QUESTION ?= How much does the cooperative lend for a heat pump?
 TORCH_INDEX ?=
 export HF_HUB_DISABLE_TELEMETRY := 1
 
-.PHONY: help quickstart test lint typecheck docs bench bench-incremental bench-peers bench-retrieval bench-chunking bench-scale torture models clean
+.PHONY: help quickstart test lint typecheck docs bench bench-incremental bench-peers bench-retrieval bench-chunking bench-scale bench-answers fit-spans torture models clean
 
 help: ## List the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/:/' | sort
@@ -57,6 +57,12 @@ bench-chunking: models ## Measure splitters by the characters that are found; ab
 
 bench-scale: models ## Measure indexes of 10,000 to 1,000,000 chunks and draw docs/figures/scale.svg; about an hour, 10 GB of disk
 	$(BIN)/python -m benchmarks.scale $(ARGS)
+
+bench-answers: models ## Measure what each step towards a short answer gains, on SQuAD in RAGQA_DATA; about an hour
+	$(BIN)/python -m benchmarks.answers $(ARGS)
+
+fit-spans: models ## Fit the weights by which spans are ranked, on the tuning articles of SQuAD; about 15 minutes
+	$(BIN)/python -m benchmarks.answers.fit $(ARGS)
 
 torture: $(VENV)/installed ## Try every fault of the index in full numbers (TRIALS="kills power ..." for some); about 20 minutes
 	$(BIN)/python -m tests.torture $(TRIALS)

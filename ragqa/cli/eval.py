@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 @pipeline_options
 @click.option("--dataset", metavar="KIND:PATH", help="jsonl, squad, beir, hotpotqa, musique, pubmedqa or pages; default: the section `evaluate`.")  # fmt: skip
 @click.option("--limit", type=click.IntRange(min=1), help="Ask the first N questions only.")
+@click.option("--sample", type=click.IntRange(min=1), help="Ask N questions drawn with a fixed seed; for a set too large to ask whole.")  # fmt: skip
 @click.option("--split", help="Ask the questions of one split only, such as tune, report, dev or test.")
 @click.option("--out", metavar="DIR", type=click.Path(path_type=Path), help="Keep the run in this folder; default: in the cache, by content.")  # fmt: skip
 @click.option("--report", is_flag=True, help="Write report.html and report.md into the run's folder.")
@@ -38,6 +39,7 @@ def command(
     as_json: bool,
     dataset: str | None,
     limit: int | None,
+    sample: int | None,
     split: str | None,
     out: Path | None,
     report: bool,
@@ -64,13 +66,13 @@ def command(
     protocol = _protocol(retrieval_only, oracle, closed_book, likelihood, not no_trace)
     pipeline = Pipeline.from_file(file, overrides)
     name = dataset_name(pipeline, dataset)
-    bench = prepare(pipeline, name, split, limit)
+    bench = prepare(pipeline, name, split, limit, sample)
     folder = _folder(bench, protocol, name, out)
     folder.write(PIPELINE, yaml.safe_dump(pipeline.config.resolved(), sort_keys=False, allow_unicode=True))
     found = _run(bench, protocol, folder)
     for result in found.failures:
         click.echo(f"failed: {result.id}: {result.error}", err=True)
-    written = _write(folder, found, name, report)
+    written = _write(folder, found, bench.dataset.name, report)
     if as_json:
         print_json(json.loads((folder.folder / "report.json").read_text(encoding="utf-8")))
     else:

@@ -58,7 +58,9 @@ def dataset_name(pipeline: Pipeline, given: str | None) -> str:
     return given if given is not None else f"{spec.kind}:{spec.path}"
 
 
-def prepare(pipeline: Pipeline, name: str, split: str | None = None, limit: int | None = None) -> Bench:
+def prepare(
+    pipeline: Pipeline, name: str, split: str | None = None, limit: int | None = None, sample: int | None = None
+) -> Bench:
     """Read a dataset, put the pipeline over its documents, and bring the index up to date.
 
     A dataset without documents is about the pipeline's own. What was decided along the way is said on stderr.
@@ -67,7 +69,7 @@ def prepare(pipeline: Pipeline, name: str, split: str | None = None, limit: int 
     from ragqa.evaluate.dataset import resolve
 
     dataset = read_dataset(name)
-    questions = select(dataset.questions, split, limit)
+    questions = select(dataset.questions, split, limit, sample)
     if dataset.documents:
         pipeline = pipeline.with_documents(dataset.documents)
     elif dataset.folder:

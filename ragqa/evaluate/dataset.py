@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -11,6 +12,8 @@ from typing import Any, Literal
 from ragqa.errors import UsageError
 from ragqa.evaluate.metrics import Span
 from ragqa.records import Document
+
+SAMPLE_SEED = 20240229
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,14 +75,21 @@ class Dataset:
         return _splits(self.questions)
 
 
-def select(questions: Sequence[Question], split: str | None = None, limit: int | None = None) -> list[Question]:
-    """Return the first `limit` questions of a split, or of all.
+def select(
+    questions: Sequence[Question], split: str | None = None, limit: int | None = None, sample: int | None = None
+) -> list[Question]:
+    """Return the questions of a split, or all: the first `limit` of them, or `sample` of them drawn with a fixed seed.
+
+    Questions keep their order. A smaller sample is part of a larger one.
 
     :raises UsageError: no question is of that split.
     """
     chosen = [q for q in questions if split is None or q.metadata.get("split") == split]
     if not chosen:
         raise UsageError(f"no question has split {split!r}; there are: {', '.join(_splits(questions)) or 'no splits'}")
+    if sample is not None:
+        drawn = random.Random(SAMPLE_SEED).sample(range(len(chosen)), len(chosen))[:sample]
+        chosen = [chosen[place] for place in sorted(drawn)]
     return chosen[:limit]
 
 

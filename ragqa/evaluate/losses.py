@@ -55,12 +55,19 @@ def trace(
         return {"metric_artefact": lost}, None
     if not passages:
         return {"not_in_corpus" if gold else "unknown": lost}, None
-    again = system.answer(question.question, passages=passages)
+    again = _again(system, question, passages, answer)
     misread = min(lost, 1 - metrics.f1(again.text, question.answers))
     charged = {"refused" if again.abstained else "misread": misread}
     where = _lost_at(gold, ranked, answer, chunks)
     charged[where] = charged.get(where, 0.0) + lost - misread
     return {cause: points for cause, points in charged.items() if points > 0}, again.text
+
+
+def _again(system: System, question: Question, passages: Sequence[Hit], answer: Answer) -> Answer:
+    """Return the answer from the gold passages; the same one where it was given from the same texts."""
+    if answer.prompt and [hit.chunk.text for hit in answer.prompt.passages] == [hit.chunk.text for hit in passages]:
+        return answer
+    return system.answer(question.question, passages=passages)
 
 
 def _lost_at(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from ragqa import words
@@ -12,6 +12,8 @@ _WORD = re.compile(r"\S+")
 _JOINT = re.compile(r"[-–—/]")
 _EDGE = ".,;:!?\"'()[]{}“”‘’«»…*_`"
 """Punctuation that a span may leave out at its ends."""
+NEAR = 40
+"""How many characters on either side of a span are near it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,32 +52,44 @@ def boundaries(text: str) -> tuple[list[int], set[int]]:
 
 
 class Evidence:
-    """What a passage's sentences share with a question, to judge spans by.
+    """What passages share with a question around a span, to judge spans by.
 
-    Words are compared by their stems; function words do not count.
+    Words are compared by their stems; function words do not count. Each value is a share, in [0, 1].
     """
 
     def __init__(self, question: str, passages: Sequence[str]) -> None:
         self._asked = _stems(question)
-        self._sentences = [list(_sentences(passage)) for passage in passages]
+        self._passages = passages
+        self._sentences = [words.sentences(passage) for passage in passages]
+        self._stems = [
+            [_stems(passage[a:b]) for a, b in spans] for passage, spans in zip(passages, self._sentences, strict=True)
+        ]
 
     def shared(self, passage: int, start: int) -> float:
         """Return the share of the question's words that stand in the sentence of a passage's offset."""
-        for end, stems in self._sentences[passage]:
-            if start < end:
-                return len(self._asked & stems) / max(1, len(self._asked))
-        return 0.0
+        number = self._sentence(passage, start)
+        return 0.0 if number is None else self._share(self._stems[passage][number])
+
+    def near(self, passage: int, start: int, end: int) -> float:
+        """Return the share of the question's words that stand within `NEAR` characters of a span, in its sentence."""
+        number = self._sentence(passage, start)
+        if number is None:
+            return 0.0
+        first, last = self._sentences[passage][number]
+        text = self._passages[passage]
+        return self._share(_stems(text[max(first, start - NEAR) : start]) | _stems(text[end : min(last, end + NEAR)]))
 
     def repeated(self, text: str) -> float:
         """Return the share of a span's words that stand in the question: who asks knows them already."""
         own = _stems(text)
         return len(own & self._asked) / max(1, len(own))
 
+    def _sentence(self, passage: int, offset: int) -> int | None:
+        """Return the number of the sentence that holds an offset or is the next one after it."""
+        return next((i for i, (_, end) in enumerate(self._sentences[passage]) if offset < end), None)
 
-def _sentences(passage: str) -> Iterator[tuple[int, set[str]]]:
-    """Yield the end of each sentence and its stems."""
-    for start, end in words.sentences(passage):
-        yield end, _stems(passage[start:end])
+    def _share(self, stems: set[str]) -> float:
+        return len(self._asked & stems) / max(1, len(self._asked))
 
 
 def _stems(text: str) -> set[str]:
