@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, ClassVar, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ragqa.config.specs import CustomSpec
-from ragqa.records import Chunk, Document, Generation, Hit, Prompt
+from ragqa.records import Answer, Chunk, Citation, Document, Generation, Hit, Prompt
 
 Vectors = NDArray[np.float32]
 
@@ -70,6 +70,60 @@ class EchoGenerator:
         yield Generation(text, self.count(text), "stop")
 
 
+class ToldSystem:
+    """A `System` that is told what to find and say: an answer that is an exception is raised, an empty one abstains.
+
+    `alone` holds what it says to questions for which passages are given; it says the same as ever to the others. The
+    first `top_k` hits are used, and the first `fits` of them are in the prompt. `asked` notes each question that it was
+    to answer and whether passages were given, `depths` how deep it was to look.
+    """
+
+    def __init__(
+        self,
+        answers: Mapping[str, str | Exception] | None = None,
+        hits: Sequence[Hit] = (),
+        *,
+        alone: Mapping[str, str] | None = None,
+        top_k: int = 2,
+        fits: int = 2,
+        citations: Sequence[Citation] = (),
+        **fields: Any,
+    ) -> None:
+        self.answers, self.alone = dict(answers or {}), dict(alone or {})
+        self.hits, self.top_k, self.fits = list(hits), top_k, fits
+        self.citations, self.fields = tuple(citations), fields
+        self.asked: list[tuple[str, bool]] = []
+        self.depths: list[int] = []
+
+    def with_documents(self, documents: Sequence[Document]) -> ToldSystem:
+        return self
+
+    def retrieve(self, question: str, k: int) -> list[Hit]:
+        self.depths.append(k)
+        return self.hits[:k]
+
+    def prompt(self, question: str, passages: Sequence[Hit] | None = None) -> Prompt:
+        shown = tuple(self.hits[: self.top_k] if passages is None else passages)[: self.fits]
+        text = "\n".join([*(hit.chunk.text for hit in shown), question])
+        return Prompt(text, {"question": len(question.split())}, shown)
+
+    def answer(self, question: str, passages: Sequence[Hit] | None = None) -> Answer:
+        self.asked.append((question, passages is not None))
+        text = self.answers[question]
+        if passages is not None:
+            text = self.alone.get(question, text)
+        if isinstance(text, Exception):
+            raise text
+        used = tuple(self.hits[: self.top_k] if passages is None else passages)
+        ledger = {"retrieve_ms": 1.0, "generate_ms": 2.0, "answer_tokens": len(text.split())}
+        values: dict[str, Any] = {"abstained": not text, "finish": "stop", **self.fields}
+        return Answer(question, text, self.citations, used, self.prompt(question, passages), ledger, 1, **values)
+
+    def score(self, prompt: Prompt, answer: str) -> list[float]:
+        """Be the surer, the more passages are in the prompt."""
+        return [-1.0 / (1 + len(prompt.passages))] * len(answer.split())
+
+
 PIPELINE = """
 version: 1
 load:     {kind: folder, path: documents}
@@ -114,3 +168,9 @@ def document(text: str, source: str = "a.txt", media_type: str = "text/plain", *
 def hit(text: str, source: str = "a.txt", start: int = 0, score: float = 1.0, **scores: float) -> Hit:
     chunk = Chunk(f"{source}:{start}", source, start, start + len(text), text)
     return Hit(chunk, source, f"/x/{source}", score, scores or {"dense": score})
+
+
+def passage(of: Document, start: int, end: int, score: float = 1.0) -> Hit:
+    """Return a span of a document as it would be found."""
+    chunk = Chunk(f"{of.id}:{start}-{end}", of.id, start, end, of.text[start:end], page=of.page_of(start))
+    return Hit(chunk, of.source, of.path, score, {"dense": score})

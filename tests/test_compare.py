@@ -5,39 +5,36 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from ragqa.errors import UsageError
-from ragqa.evaluate.compare import Gate, Outcome, compare, parse_gate, read_run
+from ragqa.evaluate import Result
+from ragqa.evaluate.compare import Gate, compare, parse_gate
+from ragqa.evaluate.runs import RunFolder
 from ragqa.evaluate.statistics import interval, sign_flip
 
 
-def outcome(id_: str, prediction: str = "", group: str = "", error: str = "", **scores: float) -> Outcome:
-    return Outcome(id_, group, f"What is {id_}?", ("gold",), prediction, scores, error)
+def result(id_: str, prediction: str, group: str, error: str, scores: Mapping[str, float]) -> Result:
+    return Result(id_, group or id_, f"What is {id_}?", ("gold",), True, prediction, scores=scores, error=error)
 
 
-def run(*outcomes: Outcome) -> dict[str, Outcome]:
-    return {one.id: one for one in outcomes}
+def outcome(id_: str, prediction: str = "", group: str = "", error: str = "", **scores: float) -> Result:
+    return result(id_, prediction, group, error, scores)
 
 
-def graded(*scores: float, name: str = "f1", groups: str = "") -> dict[str, Outcome]:
-    found = [Outcome(f"q{i}", "", f"What is q{i}?", ("gold",), "", {name: score}, "") for i, score in enumerate(scores)]
-    return run(*(replace(one, group=group) for one, group in zip(found, groups or [""] * len(found), strict=True)))
+def run(*outcomes: Result) -> list[Result]:
+    return list(outcomes)
 
 
-def row(id_: str, **keys: Any) -> dict[str, Any]:
-    found = {"id": id_, "group": "", "question": f"What is {id_}?", "answers": ["gold"], "prediction": "", "error": ""}
-    return found | {"scores": {"exact_match": 0.0, "f1": 0.0}} | keys
-
-
-def write(folder: Path, *rows: dict[str, Any]) -> Path:
-    folder.mkdir(parents=True, exist_ok=True)
-    (folder / "results.jsonl").write_text("".join(json.dumps(one) + "\n" for one in rows), encoding="utf-8")
-    return folder
+def graded(*scores: float, name: str = "f1", groups: str = "") -> list[Result]:
+    return [
+        result(f"q{i}", "", group, "", {name: score})
+        for i, (score, group) in enumerate(zip(scores, groups or [""] * len(scores), strict=True))
+    ]
 
 
 # Comparing
@@ -58,10 +55,10 @@ def test_the_difference_is_b_minus_a_with_the_interval_and_p_of_its_clusters() -
     assert metric.smallest_difference is not None and metric.smallest_difference > 0.3
 
 
-def test_runs_without_groups_take_each_question_for_itself_and_one_run_may_name_them_for_both() -> None:
-    a, b = graded(0.0, 0.0, 0.0, 0.0), graded(1.0, 1.0, 1.0, 1.0)
-    assert compare(a, b).metrics["f1"].p == 2 / 16
-    assert compare(a, graded(1.0, 1.0, 1.0, 1.0, groups="xxyy")).metrics["f1"].p == 2 / 4
+def test_signs_are_flipped_by_the_groups_of_questions() -> None:
+    b = graded(1.0, 1.0, 1.0, 1.0)
+    assert compare(graded(0.0, 0.0, 0.0, 0.0), b).metrics["f1"].p == 2 / 16
+    assert compare(graded(0.0, 0.0, 0.0, 0.0, groups="xxyy"), b).metrics["f1"].p == 2 / 4
 
 
 def test_a_failed_question_is_counted_apart_and_pulls_no_mean() -> None:
@@ -111,9 +108,11 @@ def test_questions_of_one_run_alone_are_counted_and_left_out() -> None:
 
 
 def test_runs_of_other_questions_are_refused() -> None:
-    with pytest.raises(UsageError, match="share no question: A begins with id 'q0', B with 'new'"):
+    with pytest.raises(UsageError, match="share no question: they begin with 'q0' and 'new'"):
         compare(graded(1.0), run(outcome("new", f1=1.0)))
-    changed = Outcome("q0", "", "Who?", (), "", {"f1": 1.0}, "")
+    with pytest.raises(UsageError, match="begin with 'q0' and nothing"):
+        compare(graded(1.0), [])
+    changed = replace(outcome("q0", f1=1.0), question="Who?")
     with pytest.raises(UsageError, match=r"question 'q0' differs: 'What is q0\?' in A, 'Who\?' in B"):
         compare(graded(1.0), run(changed))
 
@@ -193,42 +192,6 @@ def test_a_gate_without_an_interval_fails_and_one_of_an_unknown_metric_is_refuse
         parse_gate("mrr >= 0").check(single)
 
 
-# Reading runs
-
-
-def test_a_run_is_read_and_the_zeros_of_failures_in_older_files_are_none(tmp_path: Path) -> None:
-    old = {key: value for key, value in row("q2", error="late", ms={}).items() if key not in ("group", "answers")}
-    found = read_run(write(tmp_path, row("q1", group="ferry.md"), old))
-    assert (found["q1"].group, found["q1"].scores) == ("ferry.md", {"exact_match": 0, "f1": 0})
-    assert (found["q2"].group, found["q2"].answers, found["q2"].scores) == ("", (), {})
-
-
-@pytest.mark.parametrize(
-    ("change", "message"),
-    [
-        ({"id": 7}, "id: got 7; must be a text"),
-        ({"question": None}, "question: got None; must be a text"),
-        ({"answers": "gold"}, "answers: got 'gold'; must be a list of texts"),
-        ({"scores": {"f1": "1"}}, "scores: got"),
-        ({"scores": {"f1": float("nan")}}, "scores: got"),
-        ({"id": "q1"}, "'q1' stands on an earlier line"),
-    ],
-)
-def test_a_bad_line_is_an_error_with_its_number(tmp_path: Path, change: dict[str, Any], message: str) -> None:
-    folder = write(tmp_path, row("q1"), row("q2") | change)
-    with pytest.raises(UsageError) as error:
-        read_run(folder)
-    assert str(error.value).startswith(f"{folder / 'results.jsonl'}:2: ")
-    assert message in str(error.value)
-
-
-def test_what_is_no_run_is_refused_with_the_command_that_makes_one(tmp_path: Path) -> None:
-    (tmp_path / "file").write_text("", encoding="utf-8")
-    for folder in (tmp_path / "missing", tmp_path, tmp_path / "file", write(tmp_path / "empty")):
-        with pytest.raises(UsageError, match="`ragqa eval FILE --out DIR`"):
-            read_run(folder)
-
-
 # The command
 
 
@@ -241,9 +204,10 @@ def ragqa(*arguments: str, cwd: Path) -> subprocess.CompletedProcess[str]:
 def runs(tmp_path: Path) -> Path:
     """Return a folder with runs a and b of 12 questions: b gained eleven answers and lost one."""
     right, wrong = {"exact_match": 1.0, "f1": 1.0}, {"exact_match": 0.0, "f1": 0.0}
-    ids = [f"q{i}" for i in range(12)]
-    write(tmp_path / "a", *(row(id_, scores=right if id_ == "q0" else wrong, prediction="old") for id_ in ids))
-    write(tmp_path / "b", *(row(id_, scores=wrong if id_ == "q0" else right, prediction="n\x1bew") for id_ in ids))
+    for name, prediction, first, others in (("a", "old", right, wrong), ("b", "n\x1bew", wrong, right)):
+        folder = RunFolder(tmp_path / name, {"name": name}, {})
+        for i in range(12):
+            folder.append(result(f"q{i}", prediction, "", "", others if i else first))
     return tmp_path
 
 

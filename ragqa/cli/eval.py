@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import click
 import yaml
 
-from ragqa.cli.common import pipeline_options, print_json
+from ragqa.cli.common import escaped, pipeline_options, print_json
 from ragqa.cli.evaluation import Bench, ask_all, dataset_name, peak_mib, prepare, recorded
 from ragqa.errors import UsageError
 from ragqa.pipeline import Pipeline
@@ -65,13 +65,15 @@ def command(
 
     protocol = _protocol(retrieval_only, oracle, closed_book, likelihood, not no_trace)
     pipeline = Pipeline.from_file(file, overrides)
+    if likelihood:
+        pipeline.likelihood_model()
     name = dataset_name(pipeline, dataset)
     bench = prepare(pipeline, name, split, limit, sample)
     folder = _folder(bench, protocol, name, out)
     folder.write(PIPELINE, yaml.safe_dump(pipeline.config.resolved(), sort_keys=False, allow_unicode=True))
     found = _run(bench, protocol, folder)
     for result in found.failures:
-        click.echo(f"failed: {result.id}: {result.error}", err=True)
+        click.echo(escaped(f"failed: {result.id}: {result.error}"), err=True)
     written = _write(folder, found, bench.dataset.name, report)
     if as_json:
         print_json(json.loads((folder.folder / "report.json").read_text(encoding="utf-8")))

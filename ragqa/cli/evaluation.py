@@ -10,11 +10,13 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from importlib.metadata import version
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from ragqa.cli.ask import refresh
+from ragqa.cli.common import escaped
 from ragqa.errors import UsageError
 from ragqa.pipeline import Pipeline
 
@@ -39,7 +41,7 @@ class Bench:
 
         questions = [asdict(question) for question in self.dataset.questions]
         return {
-            **self.pipeline.fingerprint,
+            **self.pipeline.fingerprint(answers=protocol.answers),
             "dataset": {"name": self.dataset.name, "questions": fingerprint({"questions": questions})},
             "protocol": asdict(protocol),
             "ragqa": version("ragqa"),
@@ -80,7 +82,7 @@ def prepare(
     wanted |= {unit.partition("#page=")[0] for question in questions for unit in question.relevant}
     corpus = Corpus(pipeline.documents(wanted), pipeline.chunks)
     for note in filter(None, [dataset.note, *resolve(questions, corpus.documents)[1]]):
-        click.echo(f"note: {note}", err=True)
+        click.echo(escaped(f"note: {note}"), err=True)
     return Bench(pipeline, dataset, questions, corpus)
 
 
@@ -101,9 +103,10 @@ def recorded(bench: Bench, dataset: str) -> dict[str, Any]:
     """Return what is worth knowing of a run, and what it takes to do it again; results do not depend on it."""
     import torch
 
+    kind, _, path = dataset.partition(":")
     return {
         "file": str(bench.pipeline.config.file),
-        "dataset": dataset,
+        "dataset": f"{kind}:{Path(path).expanduser().resolve()}",
         "note": bench.dataset.note,
         "versions": {"python": platform.python_version(), **{name: version(name) for name in PACKAGES}},
         "machine": {"platform": platform.platform(), "cpus": os.cpu_count(), "threads": torch.get_num_threads()},

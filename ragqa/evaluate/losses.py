@@ -44,23 +44,25 @@ def trace(
 
     :param passages: the gold passages.
     :param ranked: the passages that retrieval finds, as deep as it is looked at.
-    :param chunks: returns the indexed chunks of a document id.
+    :param chunks: returns the indexed chunks of a document id; none where they are not known.
     """
-    lost = 1 - metrics.f1(answer.text, question.answers)
+    text = metrics.prediction(answer)
+    lost = 1 - metrics.f1(text, question.answers)
     if lost == 0:
         return {}, None
     if not question.answerable:
         return {"answered_unanswerable": lost}, None
-    if metrics.contains(answer.text, question.answers):
+    if metrics.contains(text, question.answers):
         return {"metric_artefact": lost}, None
     if not passages:
         return {"not_in_corpus" if gold else "unknown": lost}, None
     again = _again(system, question, passages, answer)
-    misread = min(lost, 1 - metrics.f1(again.text, question.answers))
-    charged = {"refused" if again.abstained else "misread": misread}
+    alone = metrics.prediction(again)
+    misread = min(lost, 1 - metrics.f1(alone, question.answers))
+    charged = {"misread" if alone else "refused": misread}
     where = _lost_at(gold, ranked, answer, chunks)
     charged[where] = charged.get(where, 0.0) + lost - misread
-    return {cause: points for cause, points in charged.items() if points > 0}, again.text
+    return {cause: points for cause, points in charged.items() if points > 0}, alone
 
 
 def _again(system: System, question: Question, passages: Sequence[Hit], answer: Answer) -> Answer:
@@ -80,13 +82,12 @@ def _lost_at(
 
     if not gold:
         return "unknown"
+    refused = not metrics.prediction(answer)
     if held(answer.prompt.passages if answer.prompt else ()):
-        return "refused" if answer.abstained else "distracted"
+        return "refused" if refused else "distracted"
     if held(answer.hits):
-        return "refused" if answer.abstained else "cut_by_budget"
-    whole = any(
-        chunk.start <= span.start and span.end <= chunk.end for span in gold for chunk in chunks(span.document_id)
-    )
-    if not whole:
+        return "refused" if refused else "cut_by_budget"
+    near = [(span, chunk) for span in gold for chunk in chunks(span.document_id)]
+    if near and not any(chunk.start <= span.start and span.end <= chunk.end for span, chunk in near):
         return "split_across_chunks"
     return "ranked_too_low" if held(ranked) else "not_retrieved"

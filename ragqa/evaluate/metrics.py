@@ -12,7 +12,7 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from ragqa.records import Citation, Hit
+from ragqa.records import Answer, Citation, Hit
 
 _ARTICLES = re.compile(r"\b(a|an|the)\b")
 _PUNCTUATION = str.maketrans("", "", string.punctuation)
@@ -25,6 +25,11 @@ class Span:
     document_id: str
     start: int
     end: int
+
+
+def prediction(answer: Answer) -> str:
+    """Return the text of an answer that counts: empty where the system abstained."""
+    return "" if answer.abstained or not answer.text.strip() else answer.text
 
 
 def normalize(text: str) -> str:

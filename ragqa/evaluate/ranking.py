@@ -27,13 +27,16 @@ METRICS = (*(f"recall@{k}" for k in RECALL_DEPTHS), "precision@5", "map", "mrr",
 def ranked_units(question: Question, gold: Sequence[Span], hits: Sequence[Hit]) -> list[list[str]]:
     """Return the units found at each rank, best first, each unit once.
 
-    Judged by documents or pages, a rank is one of them. Judged by spans, it is a passage: the gold spans that it
-    covers, or itself where it covers none.
+    Judged by documents or pages, a rank is one of them. Judged by spans, it is a passage: the gold spans that it is the
+    first to cover, or itself where there are none.
     """
     seen: set[str] = set()
     ranks = []
     for hit in hits:
-        if new := [unit for unit in _units(question, gold, hit) if unit not in seen]:
+        new = [unit for unit in _units(question, gold, hit) if unit not in seen]
+        if not new and not question.relevant:
+            new = [hit.chunk.id]
+        if new and seen.isdisjoint(new):
             seen.update(new)
             ranks.append(new)
     return ranks
@@ -77,7 +80,7 @@ def covers(hit: Hit, span: Span) -> bool:
 
 def _units(question: Question, gold: Sequence[Span], hit: Hit) -> list[str]:
     if not question.relevant:
-        return [_span_unit(span) for span in gold if covers(hit, span)] or [hit.chunk.id]
+        return list(dict.fromkeys(_span_unit(span) for span in gold if covers(hit, span))) or [hit.chunk.id]
     by_page = any("#page=" in unit for unit in question.relevant)
     return [f"{hit.source}#page={hit.chunk.page}" if by_page else hit.source]
 

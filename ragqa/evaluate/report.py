@@ -21,7 +21,8 @@ class Metric:
     """A mean with its 95% interval, clustered by what the questions are about.
 
     `n` counts the questions that the metric is about, `failed` ones among them; the mean is over those that did not
-    fail. The three figures are None where there are none.
+    fail. The three figures are None where there are none; the ends of the interval also where one question says
+    nothing of them.
     """
 
     value: float | None
@@ -84,8 +85,10 @@ def _metric(results: Sequence[Result], name: str) -> Metric:
     scored = [result for result in results if name in result.scores]
     failed = sum(bool(result.error) and _concerns(name, result) for result in results)
     scores = [result.scores[name] for result in scored]
-    low, high = interval(scores, [result.group for result in scored])
-    return Metric(sum(scores) / len(scores), low, high, len(scores) + failed, failed)
+    endless = name.startswith("nll_")
+    low, high = interval(scores, [result.group for result in scored], differences=endless)
+    mean, n = math.fsum(scores) / len(scores), len(scores) + failed
+    return Metric(mean, low, high, n, failed) if math.isfinite(low) else Metric(mean, None, None, n, failed)
 
 
 def _concerns(name: str, result: Result) -> bool:
@@ -97,8 +100,8 @@ def _concerns(name: str, result: Result) -> bool:
 
 
 def _exponential(metric: Metric) -> Metric:
-    assert metric.value is not None and metric.low is not None and metric.high is not None
-    return Metric(math.exp(metric.value), math.exp(metric.low), math.exp(metric.high), metric.n, metric.failed)
+    value, low, high = (None if x is None else math.exp(x) for x in (metric.value, metric.low, metric.high))
+    return Metric(value, low, high, metric.n, metric.failed)
 
 
 def _losses(results: Sequence[Result]) -> dict[str, Loss]:
@@ -114,16 +117,17 @@ def _losses(results: Sequence[Result]) -> dict[str, Loss]:
 def risk_coverage(results: Sequence[Result]) -> tuple[tuple[float, float], ...]:
     """Return the risk-coverage curve (El-Yaniv and Wiener 2010); empty where no answer has a confidence.
 
-    Answers of equal confidence are given together. Unanswerable questions count in the risk when they are answered.
+    Answers of equal confidence are given together. Unanswerable questions count in the risk when they are answered;
+    what the system declined to answer is never given.
     """
-    rated = [r for r in results if r.confidence is not None and "f1" in r.scores]
-    answerable = sum(result.answerable for result in rated)
-    if not answerable:
+    rated = [r for r in results if r.confidence is not None and "f1" in r.scores and not r.abstained]
+    answerable = sum(result.answerable and "f1" in result.scores for result in results)
+    if not rated or not answerable:
         return ()
     curve, wrong, covered = [], 0.0, 0
     ordered = sorted(rated, key=lambda r: -(r.confidence or 0.0))
     for given, result in enumerate(ordered, start=1):
-        wrong += (1 - result.scores["f1"]) if result.answerable and not result.abstained else 1.0
+        wrong += 1 - result.scores["f1"]
         covered += result.answerable
         if given == len(ordered) or ordered[given].confidence != result.confidence:
             curve.append((covered / answerable, wrong / given))

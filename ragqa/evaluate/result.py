@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
+from ragqa.evaluate import metrics
 from ragqa.evaluate.dataset import Question
 from ragqa.records import Answer, Hit
 
@@ -61,7 +62,7 @@ class Result:
     @property
     def prompt_sha256(self) -> str:
         """Return the hash of the prompt; empty where nothing was generated."""
-        return hashlib.sha256(self.prompt.encode()).hexdigest() if self.prompt else ""
+        return hashlib.sha256(self.prompt.encode("utf-8", "surrogatepass")).hexdigest() if self.prompt else ""
 
     def to_json(self) -> dict[str, Any]:
         """Return the result as plain JSON."""
@@ -91,12 +92,11 @@ def found(question: Question, scores: Mapping[str, float], hits: tuple[Hit, ...]
 
 def answered(question: Question, answer: Answer, scores: Mapping[str, float], **more: Any) -> Result:
     """Return the result of a question that was answered, or that the system declined to answer."""
-    abstained = answer.abstained or not answer.text.strip()
-    ledger = answer.ledger
+    prediction, ledger = metrics.prediction(answer), answer.ledger
     return Result(
         **_about(question),
-        prediction="" if abstained else answer.text,
-        abstained=abstained,
+        prediction=prediction,
+        abstained=not prediction,
         reason=answer.reason,
         confidence=answer.confidence,
         hits=tuple(map(Found.of, answer.hits)),

@@ -122,8 +122,8 @@ def answer_scores(question: Question, gold: Sequence[Span], answer: Answer, corp
     """Return the metrics of an answer that apply to its question; none where the gold answer is not known."""
     if question.answerable and not question.answers:
         return {}
-    abstained = answer.abstained or not answer.text.strip()
-    text = "" if abstained else answer.text
+    text = metrics.prediction(answer)
+    abstained = not text
     f1 = metrics.f1(text, question.answers)
     scores = {
         "exact_match": metrics.exact_match(text, question.answers),

@@ -22,10 +22,13 @@ from ragqa.evaluate.result import Result
 
 MANIFEST, PIPELINE, RESULTS = "run.json", "pipeline.yaml", "results.jsonl"
 
+_TEXT: Any = {"encoding": "utf-8", "errors": "backslashreplace"}
+"""Half a surrogate pair, which UTF-8 cannot hold, is written as JSON escapes it."""
+
 
 def fingerprint(identity: Mapping[str, Any]) -> str:
     """Return the SHA-256 of what results depend on."""
-    return hashlib.sha256(json.dumps(identity, sort_keys=True, ensure_ascii=False).encode()).hexdigest()
+    return hashlib.sha256(json.dumps(identity, sort_keys=True).encode()).hexdigest()
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,12 +48,12 @@ def read_run(folder: Path) -> Run:
     """
     try:
         manifest = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
-        lines = (folder / RESULTS).read_text(encoding="utf-8").split("\n")[:-1] if (folder / RESULTS).exists() else []
+        lines = (folder / RESULTS).read_bytes().split(b"\n")[:-1] if (folder / RESULTS).exists() else []
         results = tuple(Result.from_json(json.loads(line)) for line in lines)
         return Run(folder, manifest["identity"], manifest["recorded"], results)
     except FileNotFoundError:
         raise UsageError(f"no run in {folder}: it has no {MANIFEST}; `ragqa eval FILE --out DIR` makes one") from None
-    except (OSError, ValueError, KeyError, TypeError) as error:
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise UsageError(f"{folder}: not the files of a run that this ragqa wrote: {error}") from None
 
 
@@ -60,14 +63,19 @@ class RunFolder:
     A folder that holds results of the same identity is gone on with: `known` has them. Those that failed are asked
     again.
 
-    :raises UsageError: the folder holds a run of another identity (what differs is named), or cannot be written.
+    :raises UsageError: the folder holds a run of another identity (what differs is named) or results of something else,
+        or cannot be written.
     """
 
     def __init__(self, folder: Path, identity: Mapping[str, Any], recorded: Mapping[str, Any]) -> None:
         self.folder = folder
         self.known: dict[str, Result] = {}
         identity = json.loads(json.dumps(identity))
-        if (folder / MANIFEST).exists():
+        with _writing(folder):
+            begun, other = (folder / MANIFEST).exists(), (folder / RESULTS).exists()
+        if other and not begun:
+            raise UsageError(f"{folder} holds a {RESULTS} without its {MANIFEST}: name another folder, or remove it")
+        if begun:
             run = read_run(folder)
             if differing := list(differences(run.identity, identity)):
                 raise UsageError(
@@ -83,9 +91,8 @@ class RunFolder:
         """Write one result that is not known yet."""
         if self.known.get(result.id) is result:
             return
-        with _writing(self.folder), (self.folder / RESULTS).open("a", encoding="utf-8") as file:
+        with _writing(self.folder), (self.folder / RESULTS).open("a", **_TEXT) as file:
             file.write(_line(result))
-            file.flush()
 
     def write(self, name: str, text: str) -> Path:
         """Write a report beside the results; return its path."""
@@ -109,7 +116,7 @@ def _line(result: Result) -> str:
 
 def _replace(path: Path, text: str) -> None:
     scratch = path.with_name(path.name + ".partial")
-    scratch.write_text(text, encoding="utf-8")
+    scratch.write_text(text, **_TEXT)
     os.replace(scratch, path)
 
 

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from ragqa.pipeline.check import Report
     from ragqa.pipeline.refresh import IndexReport, Plan, Preview, Progress
     from ragqa.prompt import Turn
-    from ragqa.stages import Vectors
+    from ragqa.stages import LikelihoodModel, Vectors
 
 __all__ = ["Config", "Pipeline"]
 
@@ -193,14 +193,21 @@ class Pipeline(Parts):
 
         :raises UsageError: the generator does not tell.
         """
+        separator = "" if prompt.text[-1:].isspace() else " "
+        return self.likelihood_model().log_likelihoods([(prompt.text, separator + answer)])[0]
+
+    def likelihood_model(self) -> LikelihoodModel:
+        """Return the generator as what `score` asks.
+
+        :raises UsageError: it does not tell.
+        """
         from ragqa.stages import LikelihoodModel
 
         if not isinstance(self.generator, LikelihoodModel):
             raise UsageError(
                 f"the likelihood of an answer needs generate of kind causal_lm, got {self.config.generate.kind}"
             )
-        separator = "" if prompt.text[-1:].isspace() else " "
-        return self.generator.log_likelihoods([(prompt.text, separator + answer)])[0]
+        return self.generator
 
     def ask(self, question: str) -> Answer:
         """Return an answer with its citations; see `stream` for the pieces as they are written."""
@@ -264,18 +271,22 @@ class Pipeline(Parts):
         with self._open({}) as reader:
             return reader.chunks(document_id)
 
-    @property
-    def fingerprint(self) -> dict[str, Any]:
-        """Return what answers depend on: settings, models by their hashes, and what is indexed. Paths are not part of it."""
+    def fingerprint(self, *, answers: bool = True) -> dict[str, Any]:
+        """Return what answers depend on: settings, models by their hashes, and what is indexed. Paths are not part of it.
+
+        :param answers: False for what retrieval depends on; the generator is then not needed, unless it helps retrieve.
+        """
         sections = {
             n: section for n, section in self.config.resolved().items() if n not in ("load", "index", "evaluate")
         }
         with self._open({}) as reader:
             indexed = json.dumps(sorted(reader.sources().items())).encode()
-        generator = getattr(self.generator, "identity", {})
+        spec: Any = self.config.retrieve
+        rerank = getattr(spec, "rerank", None)
+        writes = answers or getattr(spec, "rewrite", None) or (rerank and rerank.kind == "likelihood")
         return {
             "pipeline": sections,
-            "models": {"embed": self._identity, "generate": generator},
+            "models": {"embed": self._identity, "generate": getattr(self.generator, "identity", {}) if writes else {}},
             "documents": hashlib.sha256(indexed).hexdigest(),
         }
 
