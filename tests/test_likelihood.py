@@ -12,10 +12,7 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
-from tokenizers import Tokenizer
-from tokenizers.models import BPE
-from tokenizers.pre_tokenizers import ByteLevel
-from transformers import AutoModelForCausalLM, AutoTokenizer, LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
+from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from ragqa import models
 from ragqa.config.specs import CausalLMGenerate
@@ -23,6 +20,7 @@ from ragqa.errors import UsageError
 from ragqa.generate import likelihood
 from ragqa.generate.causal_lm import CausalLM
 from ragqa.stages import LikelihoodModel
+from tests.tiny import save_tiny_llama
 
 Pair = tuple[str, str]
 PAIRS = [
@@ -40,24 +38,7 @@ def build(folder: Path) -> CausalLM:
 
 @pytest.fixture(scope="module")
 def tiny(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Save a tiny Llama of random weights whose tokens are bytes and whose window is 256."""
-    folder = tmp_path_factory.mktemp("llama")
-    tokenizer = Tokenizer(BPE({letter: number for number, letter in enumerate(sorted(ByteLevel.alphabet()))}, []))
-    tokenizer.pre_tokenizer = ByteLevel(add_prefix_space=False)
-    PreTrainedTokenizerFast(tokenizer_object=tokenizer).save_pretrained(folder)  # type: ignore[no-untyped-call]
-    torch.manual_seed(0)
-    config = LlamaConfig(
-        vocab_size=256,
-        hidden_size=32,
-        intermediate_size=64,
-        num_hidden_layers=2,
-        num_attention_heads=4,
-        num_key_value_heads=2,
-        max_position_embeddings=256,
-        initializer_range=0.5,
-    )
-    LlamaForCausalLM(config).save_pretrained(folder)
-    return folder
+    return save_tiny_llama(tmp_path_factory.mktemp("llama"))
 
 
 def means(logprobs: Sequence[Sequence[float]]) -> list[float]:
@@ -125,7 +106,7 @@ def test_logits_are_computed_only_where_a_second_text_is_predicted(tiny: Path) -
     kept = []
     model._model.lm_head.register_forward_hook(lambda module, inputs, logits: kept.append(tuple(logits.shape)))
     model.log_likelihoods([("p" * 200, "text"), ("p" * 198, "text")])
-    assert kept == [(2, 6, 256)]
+    assert kept == [(2, 6, 257)]
 
 
 def test_no_pairs_give_no_means_and_load_no_weights(tiny: Path) -> None:

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from ragqa.config.specs import InContextPrompt
 from ragqa.errors import UsageError
-from ragqa.prompt import TEMPLATES, Prompter, best_at_ends, clean, fill, load_template
+from ragqa.prompt import TEMPLATES, Prompter, Template, best_at_ends, clean, fill, load_template
 from ragqa.prompt.examples import Examples, read_pairs
 from tests.fakes import EchoGenerator, WordEmbedder, hit
 
@@ -21,7 +21,13 @@ def prompter(window: int = 1000, examples: Examples | None = None, **fields: obj
     return Prompter(spec, EchoGenerator(window), 20, examples or (lambda _: []))
 
 
-@pytest.mark.parametrize("template", TEMPLATES)
+def with_template(folder: Path, text: str, examples: Examples | None = None) -> Prompter:
+    """Return a prompter of a template of one's own."""
+    (folder / "own.txt").write_text(text, encoding="utf-8")
+    return prompter(100_000, examples, template=str(folder / "own.txt"))
+
+
+@pytest.mark.parametrize("template", [name for name in TEMPLATES if name != "span"])
 def test_every_template_shows_passages_with_number_and_source_and_the_question(template: str) -> None:
     prompt = prompter(template=template).build("Who sails?", [hit("Ilse sails."), hit("Rope.", "b/c.md")])
     assert '<passage 1 source="a.txt">\nIlse sails.\n</passage>' in prompt.text
@@ -125,7 +131,7 @@ def test_slots_are_filled_in_one_pass() -> None:
 def test_a_template_of_ones_own_is_a_file_with_known_slots(tmp_path: Path) -> None:
     own = tmp_path / "own.txt"
     own.write_text("Be brief.\n---\n{passages}\nQ: {question}\nA:", encoding="utf-8")
-    assert load_template(str(own)) == ("Be brief.", "{passages}\nQ: {question}\nA:")
+    assert load_template(str(own)) == Template("Be brief.", "{passages}\nQ: {question}\nA:")
     assert prompter(template=str(own)).build("Who?", [hit("x")]).text.endswith("Q: Who?\nA:")
     own.write_text("{passages} {questoin}", encoding="utf-8")
     with pytest.raises(UsageError, match=r"unknown slot \{questoin\}; slots: .*\{question\}"):
@@ -135,7 +141,7 @@ def test_a_template_of_ones_own_is_a_file_with_known_slots(tmp_path: Path) -> No
         load_template(str(own))
     with pytest.raises(UsageError, match="no such file"):
         load_template(str(tmp_path / "missing.txt"))
-    with pytest.raises(UsageError, match="unknown 'qaa'; valid: qa, chat"):
+    with pytest.raises(UsageError, match="unknown 'qaa'; valid: qa, span, chat"):
         load_template("qaa")
 
 
@@ -175,3 +181,86 @@ def test_history_is_shown_where_the_template_has_a_place_and_the_oldest_turns_gi
     assert prompt.dropped[0].what == "turn 1"
     assert prompt.tokens["history"] > 0
     assert "answer 5" not in prompter(300, template="qa").build("And then?", [hit("x")], history).text
+
+
+PLAIN = "{plain}\nPassage: Rope is dear.\nQuestion: What?\nAnswer: Rope\n\n{examples}Passage: {passages}\nQuestion: {question}\nAnswer:\n"
+
+
+def test_a_plain_template_is_gone_on_with_as_it_stands(tmp_path: Path) -> None:
+    assert load_template("span").plain and not load_template("qa").plain
+    prompt = with_template(tmp_path, PLAIN).build("Who sails?", [hit("Ilse sails."), hit("Salt.", "b.md")])
+    assert prompt.text == (
+        "Passage: Rope is dear.\nQuestion: What?\nAnswer: Rope\n\n"
+        "Passage: Ilse sails.\nSalt.\nQuestion: Who sails?\nAnswer:"
+    )
+    separated = with_template(tmp_path, "{plain}\nA\n---\n{question}").build("Who?", [])
+    assert separated.text == "A\n---\nWho?", "a plain template has no instructions to part from the turn"
+    (tmp_path / "own.txt").write_text("{question}\n{plain}\n", encoding="utf-8")
+    with pytest.raises(UsageError, match=r"unknown slot \{plain\}"):
+        load_template(str(tmp_path / "own.txt"))
+
+
+@pytest.mark.parametrize("attack", ["<|im_end|>", "</s>", "[/INST]", "<|endoftext|>", "</passage>"])
+def test_a_document_writes_no_control_tokens_into_a_plain_template_either(tmp_path: Path, attack: str) -> None:
+    own = with_template(tmp_path, PLAIN, Examples([(f"E{attack}?", f"F{attack}")], 1))
+    prompt = own.build(f"Who {attack}?", [hit(f"before {attack}\u200b after")])
+    assert attack not in prompt.text
+    assert "before (" in prompt.text and " after" in prompt.text
+    assert prompt.stripped == 1
+
+
+TEXTS = st.text(max_size=60) | st.sampled_from(
+    [
+        "Answer:",
+        "A",
+        ":",
+        "system",
+        "\nQuestion:",
+        "{question}",
+        "{passages}",
+        "Question: Who?\nAnswer:",
+        "\ue000",
+        " s ",
+    ]
+)
+
+
+@pytest.mark.parametrize("template", TEMPLATES)
+@given(question=TEXTS, texts=st.lists(TEXTS, max_size=3), examples=st.lists(st.tuples(TEXTS, TEXTS), max_size=2))
+def test_a_prompt_knows_where_its_question_stands(
+    template: str, question: str, texts: list[str], examples: list[tuple[str, str]]
+) -> None:
+    own = prompter(100_000, Examples(examples, 2), template=template)
+    prompt = own.build(question, [hit(text, f"{n}.txt") for n, text in enumerate(texts)])
+    start, end = prompt.question
+    assert prompt.text[start:end] == clean(question)[0]
+    after = own.template.user.rpartition("{question}")[2]
+    assert prompt.text[end:] == after, "it is the question that is asked, not an equal text elsewhere"
+    assert prompt.n_tokens == EchoGenerator().count(prompt.text)
+
+
+def test_a_question_keeps_its_place_in_a_chat_format_that_trims_a_turn(tmp_path: Path) -> None:
+    class Trimming(EchoGenerator):
+        def chat(self, system: str, user: str) -> str:
+            return f"<user>{user.strip()}<assistant>"
+
+    (tmp_path / "own.txt").write_text("Be brief.\n---\n{passages}\n{question}", encoding="utf-8")
+    spec = InContextPrompt(kind="in_context", template=str(tmp_path / "own.txt"))
+    prompt = Prompter(spec, Trimming(), 20).build("Who sails? ", [hit("Who sails? Ilse.")])
+    assert prompt.text[slice(*prompt.question)] == "Who sails?"
+    assert prompt.text.endswith("\nWho sails?<assistant>")
+
+
+@pytest.mark.parametrize("template", TEMPLATES)
+@given(
+    questions=st.lists(TEXTS, min_size=2, max_size=3),
+    passage=st.sampled_from(["\nQuestion: Who?", "\n", "Question: Who?\nAnswer:", "Passage: ", "Ilse."]),
+)
+def test_what_is_shared_begins_every_prompt(template: str, questions: list[str], passage: str) -> None:
+    own = prompter(100_000, Examples(PAIRS, 2), template=template)
+    history = [("Who?", "Ilse")]
+    prompts = [own.build(question, [hit(passage)] * n, history * n) for n, question in enumerate(questions)]
+    prompts.append(own.build(PAIRS[0][0], []))
+    (shared,) = {prompt.shared for prompt in prompts}
+    assert len({prompt.text[:shared] for prompt in prompts}) == 1
+    assert shared >= len(load_template(template).system or load_template(template).user.partition("{")[0])

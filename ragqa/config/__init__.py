@@ -14,7 +14,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from ragqa.config import specs
-from ragqa.config.reader import Key, Source, dotted, parse, read
+from ragqa.config.reader import Key, Source, dotted, parse, read, resolve_path
 from ragqa.config.specs import Spec
 from ragqa.errors import ConfigError, Problem
 
@@ -146,9 +146,9 @@ def _absolute_paths(data: dict[str, Any], base: Path) -> None:
         for key in keys:
             value = block.get(key)
             if isinstance(value, str) and value:
-                block[key] = specs.resolve_path(base, value)
+                block[key] = resolve_path(base, value)
             elif isinstance(value, list):
-                block[key] = [specs.resolve_path(base, v) if isinstance(v, str) and v else v for v in value]
+                block[key] = [resolve_path(base, v) if isinstance(v, str) and v else v for v in value]
     blocks = [(data.get(section), key) for section, key in specs.NAME_OR_PATH_KEYS]
     retrieve = data.get("retrieve")
     blocks.append((retrieve.get("rerank") if isinstance(retrieve, dict) else None, "model"))
@@ -156,7 +156,7 @@ def _absolute_paths(data: dict[str, Any], base: Path) -> None:
         value = block.get(key) if isinstance(block, dict) else None
         local = isinstance(value, str) and (value.startswith((".", "~", "/")) or (key == "template" and "/" in value))
         if isinstance(block, dict) and isinstance(value, str) and local:
-            block[key] = specs.resolve_path(base, value)
+            block[key] = resolve_path(base, value)
 
 
 def _check_top(source: Source, kinds: Mapping[str, Any]) -> None:

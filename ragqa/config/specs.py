@@ -6,7 +6,6 @@ are the text of the reference page and of the JSON Schema.
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Annotated, Any, Literal, get_args
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
@@ -332,8 +331,6 @@ OPTIONAL = ("evaluate",)
 
 PATH_KEYS = {"load": ("path",), "index": ("path",), "prompt": ("examples",), "evaluate": ("path",)}
 """Keys whose value is a path relative to the file; `template` and `model` are paths only where they hold a `/`."""
-
-
 NAME_OR_PATH_KEYS = (("prompt", "template"), ("embed", "model"), ("generate", "model"))
 
 
@@ -351,8 +348,3 @@ def inner_specs(spec: type[BaseModel], field: str) -> list[type[Spec]]:
 def kind_of(spec: type[BaseModel]) -> str:
     """Return the name by which a file chooses this class."""
     return str(spec.model_fields["kind"].annotation.__args__[0])  # type: ignore[union-attr]
-
-
-def resolve_path(base: Path, value: str) -> str:
-    """Return `value` as an absolute path, taken from the folder `base` where it is relative."""
-    return str((base / Path(value).expanduser()).absolute())

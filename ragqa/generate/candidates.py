@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from ragqa import words
 
 _WORD = re.compile(r"\S+")
-_JOINT = re.compile(r"[-–—/]")
+_JOINT = re.compile(r"[-–—/]+")
 _EDGE = ".,;:!?\"'()[]{}“”‘’«»…*_`"
 """Punctuation that a span may leave out at its ends."""
 NEAR = 40
@@ -35,18 +35,24 @@ class Candidate:
 
 
 def boundaries(text: str) -> tuple[list[int], set[int]]:
-    """Return where a span may start (in order) and where it may end: at words, with or without their punctuation."""
+    """Return where a span may start (in order) and where it may end: at words, with or without their punctuation.
+
+    Words of punctuation alone are no place for either.
+    """
     starts: set[int] = set()
     ends: set[int] = set()
     for match in _WORD.finditer(text):
-        first, last = match.span()
-        word = match.group()
-        starts |= {first, first + len(word) - len(word.lstrip(_EDGE))}
-        ends |= {last, last - len(word) + len(word.rstrip(_EDGE))}
-        for joint in _JOINT.finditer(word, 1, len(word) - 1):
+        core = match.group().strip(_EDGE)
+        if not core:
+            continue
+        first = text.index(core, match.start())
+        last = first + len(core)
+        starts |= {match.start(), first}
+        ends |= {last, match.end()}
+        for joint in _JOINT.finditer(core, 1, len(core) - 1):
             starts.add(first + joint.end())
             ends.add(first + joint.start())
-        if word.endswith(("'s", "’s")):
+        if core.endswith(("'s", "’s")):
             ends.add(last - 2)
     return sorted(starts), ends
 

@@ -151,7 +151,7 @@ class CausalLM:
     @cached_property
     def _spans(self) -> SpanReader:
         lines = (token for text, token in self._tokenizer.get_vocab().items() if text.startswith(_LINE_ENDS))
-        return SpanReader(self._model, self._tokenizer, [*self._end_tokens, *lines])
+        return SpanReader(self._model, self._tokenizer, [*self._end_tokens, *lines], self.spec.max_new_tokens)
 
     @cached_property
     def _end_tokens(self) -> frozenset[int]:
@@ -162,10 +162,10 @@ class CausalLM:
     @torch.inference_mode()
     def _tokens(self, ids: list[int]) -> Iterator[tuple[int | None, float]]:
         """Yield each next token with its log-probability; None once the deadline has passed."""
-        started = time.monotonic()
         sampler = torch.Generator(device="cpu").manual_seed(self.spec.seed)
         cache = DynamicCache(config=self._model.config)
         history: Any = torch.tensor([ids], device=self._model.device)
+        started = time.monotonic()  # the weights are loaded by now
         step = history
         for _ in range(self.spec.max_new_tokens):
             output = self._model(input_ids=step, past_key_values=cache, use_cache=True, logits_to_keep=1)

@@ -19,8 +19,9 @@ from transformers import DynamicCache
 from ragqa.generate.candidates import Candidate, Evidence, boundaries
 from ragqa.records import Generation, Prompt
 
-MAX_STARTS = 12
-"""How many places at which a span may start are followed: those likeliest by their first token and their sentence."""
+MAX_STARTS = 16
+"""How many places at which a span may start are followed: half of them the likeliest by their first token, half the
+likeliest when what their sentence shares with the question counts too."""
 MAX_TOKENS = 12
 """The longest span, in tokens."""
 NEUTRAL = "What is it?"
@@ -54,19 +55,21 @@ class SpanReader:
     """Scores the spans of a prompt's passages by a causal LM of transformers.
 
     :param ends: tokens that end an answer.
+    :param longest: most tokens of an answer; `MAX_TOKENS` where that is less.
     """
 
-    def __init__(self, model: Any, tokenizer: Any, ends: Sequence[int]) -> None:
+    def __init__(self, model: Any, tokenizer: Any, ends: Sequence[int], longest: int = MAX_TOKENS) -> None:
         self._model = model
         self._tokenizer = tokenizer
         self._ends = torch.tensor(sorted(ends), device=model.device)
+        self._longest = min(longest, MAX_TOKENS)
         self._shared: list[int] = []
         self._cache: Any = None
 
     def stream(self, prompt: Prompt) -> Iterator[str | Generation]:
         """Yield the best span of a prompt's passages and, last, the `Generation`; its text is empty where there is none.
 
-        Its confidence is the share of the probability of all candidates that lies on those of the same words.
+        Its confidence is the span's share of the probability of all candidates.
         """
         start, end = prompt.question
         candidates = self.candidates(prompt)
@@ -85,18 +88,25 @@ class SpanReader:
         Spans of the same text count once, at their first place.
         """
         passages = [hit.chunk.text for hit in prompt.passages]
+        branches = self._branches(passages, "" if prompt.text[-1:].isspace() else " ")
+        if not branches:
+            return []
         start, end = prompt.question
-        before, after = prompt.text[:start].rstrip(" "), prompt.text[end:]
-        shared = before[: prompt.shared].rstrip(" ")
-        self._read_shared(self._ids(shared))
-        self._read(self._ids(before[len(shared) :]))
-        here = self._cache.get_seq_length()
-        first = self._read(self._ids(" " + prompt.text[start:end] + after))
-        branches = _likeliest(self._branches(passages), first, Evidence(prompt.text[start:end], passages))
-        asked = self._scores(branches, first)
-        self._forget(here)
-        unasked = self._scores(branches, self._read(self._ids(" " + NEUTRAL + after)))
-        self._forget(len(self._shared))
+        before, after = prompt.text[:start].rstrip(), prompt.text[end:]
+        space, shared = prompt.text[len(before) : start], before[: prompt.shared].rstrip()
+        try:
+            self._read_shared(self._ids(shared))
+            self._read(self._ids(before[len(shared) :]))
+            here = self._cache.get_seq_length()
+            first = self._read(self._ids(space + prompt.text[start:end] + after))
+            branches = _likeliest(branches, first, Evidence(prompt.text[start:end], passages))
+            asked = self._scores(branches, first)
+            self._forget(here)
+            unasked = self._scores(branches, self._read(self._ids(space + NEUTRAL + after)))
+            self._forget(len(self._shared))
+        except BaseException:
+            self._cache = None  # its layers may differ in length
+            raise
         return list(_candidates(branches, asked, unasked, passages))
 
     def _ids(self, text: str) -> list[int]:
@@ -124,19 +134,32 @@ class SpanReader:
         output = self._model(input_ids=tokens, past_key_values=self._cache, use_cache=True, logits_to_keep=1)
         return torch.log_softmax(output.logits[0, -1].float(), dim=-1)
 
-    def _branches(self, passages: Sequence[str]) -> list[_Branch]:
+    def _branches(self, passages: Sequence[str], space: str) -> list[_Branch]:
+        """Return the starts from which a span can end, each with the white space that parts it from the prompt.
+
+        A token that holds a part of a character ends no span, and a document's text makes no control token.
+        """
         found: dict[tuple[int, ...], _Branch] = {}
         for number, passage in enumerate(passages):
             starts, ends = boundaries(passage)
-            texts = [" " + passage[start : start + 10 * MAX_TOKENS] for start in starts]
-            encoded = self._tokenizer(texts, add_special_tokens=False, return_offsets_mapping=True) if texts else {}
-            for start, ids, offsets in zip(
-                starts, encoded.get("input_ids", ()), encoded.get("offset_mapping", ()), strict=True
-            ):
-                places = tuple(start + last - 1 for _, last in offsets[:MAX_TOKENS])
-                tokens = tuple(ids[:MAX_TOKENS])
+            if not starts:
+                continue
+            encoded = self._tokenizer(
+                [space + passage[start : start + 10 * MAX_TOKENS] for start in starts],
+                add_special_tokens=False,
+                split_special_tokens=True,
+                return_offsets_mapping=True,
+            )
+            for start, ids, offsets in zip(starts, encoded["input_ids"], encoded["offset_mapping"], strict=True):
+                following = [first for first, _ in offsets[1:]] + [10**9]
+                places = [
+                    start + last - len(space) if last <= then else -1
+                    for (_, last), then in zip(offsets, following, strict=True)
+                ][: self._longest]
+                tokens = tuple(ids[: self._longest])
                 kept = tuple(place if place in ends and place > start else -1 for place in places)
-                found.setdefault(tokens, _Branch(number, start, tokens, kept))
+                if max(kept, default=-1) >= 0:
+                    found.setdefault(tokens, _Branch(number, start, tokens, kept))
         return list(found.values())
 
     def _scores(self, branches: Sequence[_Branch], first: Any) -> list[tuple[list[float], list[float]]]:
@@ -173,13 +196,13 @@ class SpanReader:
 
 
 def _likeliest(branches: Sequence[_Branch], first: Any, evidence: Evidence) -> list[_Branch]:
-    """Return the branches to follow; what the sentence shares with the question weighs as in the final score."""
+    """Return the branches to follow, at most `MAX_STARTS`."""
     weight = WEIGHTS[FEATURES.index("shared")] / WEIGHTS[FEATURES.index("log_p")]
-
-    def promise(branch: _Branch) -> float:
-        return float(first[branch.tokens[0]]) + weight * evidence.shared(branch.passage, branch.start)
-
-    return sorted(branches, key=promise, reverse=True)[:MAX_STARTS]
+    likely = {branch: float(first[branch.tokens[0]]) for branch in branches}
+    promising = {branch: p + weight * evidence.shared(branch.passage, branch.start) for branch, p in likely.items()}
+    half = MAX_STARTS // 2
+    ranked = [sorted(branches, key=scores.__getitem__, reverse=True)[:half] for scores in (likely, promising)]
+    return list(dict.fromkeys(ranked[0] + ranked[1]))
 
 
 def _candidates(
@@ -187,7 +210,7 @@ def _candidates(
     asked: Sequence[tuple[list[float], list[float]]],
     unasked: Sequence[tuple[list[float], list[float]]],
     passages: Sequence[str],
-) -> Any:
+) -> Iterator[Candidate]:
     """Yield a candidate for each place at which a span of a branch may end; equal texts once."""
     seen: set[str] = set()
     for branch, (tokens, ends), (prior_tokens, prior_ends) in zip(branches, asked, unasked, strict=True):

@@ -276,16 +276,15 @@ class Pipeline(Parts):
 
         :param answers: False for what retrieval depends on; the generator is then not needed, unless it helps retrieve.
         """
-        sections = {
-            n: section for n, section in self.config.resolved().items() if n not in ("load", "index", "evaluate")
-        }
+        from ragqa.pipeline.settings import settings
+
         with self._open({}) as reader:
             indexed = json.dumps(sorted(reader.sources().items())).encode()
         spec: Any = self.config.retrieve
         rerank = getattr(spec, "rerank", None)
         writes = answers or getattr(spec, "rewrite", None) or (rerank and rerank.kind == "likelihood")
         return {
-            "pipeline": sections,
+            "pipeline": settings(self.config),
             "models": {"embed": self._identity, "generate": getattr(self.generator, "identity", {}) if writes else {}},
             "documents": hashlib.sha256(indexed).hexdigest(),
         }

@@ -6,6 +6,7 @@ import re
 import unicodedata
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from importlib.resources import files
 from pathlib import Path
 
@@ -20,6 +21,8 @@ SEPARATOR = "\n---\n"
 PLAIN = "{plain}\n"
 """The first line of a template that is a text for the model to go on with: no turns of a chat, no fences."""
 _SLOT = re.compile(r"\{(\w+)\}")
+_MARK = "\ue000"
+"""Stands in a slot to find its place in a rendered prompt; `clean` leaves it in no value."""
 # what would close a passage's fence, or be read as a control token of a chat format (`<|im_end|>`, `</s>`, `[INST]`)
 _CONTROL = re.compile(r"<(?=/?\s*passage|\||/?s>)|\[(?=/?INST\])", re.IGNORECASE)
 _HARMLESS = "("
@@ -113,10 +116,15 @@ class Prompter:
             )
         ordered = best_at_ends(kept) if self.spec.order == "best_at_ends" else kept
         text = self._render(texts, ordered)
-        start = text.rindex(texts["question"])
-        asked = (start, start + len(texts["question"]))
-        shared = _common(text, self._render({**texts, "history": "", "question": ""}, []))
-        return Prompt(text, self._ledger(texts, text), tuple(ordered), (*dropped, *left_out), stripped, asked, shared)
+        before, _, after = self._render({**texts, "question": _MARK}, ordered).rpartition(_MARK)
+        asked = (len(before.replace(_MARK, texts["question"])), len(text) - len(after))
+        tokens, left_out = self._ledger(texts, text), [*dropped, *left_out]
+        return Prompt(text, tokens, tuple(ordered), tuple(left_out), stripped, asked, self._shared)
+
+    @cached_property
+    def _shared(self) -> int:
+        """How many characters every prompt begins with: those before the first slot."""
+        return len(self._filled(dict.fromkeys(SLOTS, _MARK)).partition(_MARK)[0])
 
     def _history(self, texts: Mapping[str, str], turns: Sequence[Turn]) -> tuple[str, int, list[Dropped]]:
         """Return the latest turns that fit, the tokens left for passages, and the turns that were left out."""
@@ -141,7 +149,10 @@ class Prompter:
 
     def _render(self, texts: Mapping[str, str], hits: Sequence[Hit]) -> str:
         passages = "\n".join(self._passage(number, hit)[0] for number, hit in enumerate(hits, start=1))
-        user = fill(self.template.user, {**texts, "passages": passages})
+        return self._filled({**texts, "passages": passages})
+
+    def _filled(self, values: Mapping[str, str]) -> str:
+        user = fill(self.template.user, values)
         return user if self.template.plain else self._generator.chat(self.template.system, user)
 
     def _passage(self, number: int, hit: Hit) -> tuple[str, int]:
@@ -188,11 +199,6 @@ def clean(text: str) -> tuple[str, int]:
     kept = [c for c in text if c in "\n\t" or unicodedata.category(c) not in ("Cc", "Cf", "Co", "Cs")]
     removed = len(text) - len(kept) - text.count("\r\n")
     return _CONTROL.sub(_HARMLESS, "".join(kept)), removed
-
-
-def _common(one: str, other: str) -> int:
-    """Return how many characters two texts have in common at their beginning."""
-    return next((i for i, (a, b) in enumerate(zip(one, other, strict=False)) if a != b), min(len(one), len(other)))
 
 
 def _turns(pairs: Sequence[Turn]) -> str:

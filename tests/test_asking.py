@@ -1,0 +1,201 @@
+"""What is said of an answer: its confidence and when it is withheld, closed book, likelihoods, the fingerprint."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any, ClassVar, Literal
+
+import pytest
+
+from ragqa import Pipeline
+from ragqa.config.specs import CustomSpec
+from ragqa.errors import UsageError
+from ragqa.records import Answer, Generation, Prompt
+from tests.fakes import PIPELINE, Echo, EchoGenerator, Words
+
+QUESTION = "Who is the master of the quay?"
+
+
+class SureGenerator(EchoGenerator):
+    """Writes one answer in two pieces, with a confidence; every letter of a text has the probability 1/2."""
+
+    def __init__(self, answer: str, confidence: float | None) -> None:
+        super().__init__(answer=answer)
+        self.confidence = confidence
+        self.prompts: list[Prompt] = []
+        self.pairs: list[tuple[str, str]] = []
+
+    def stream(self, prompt: Prompt) -> Iterator[str | Generation]:
+        self.prompts.append(prompt)
+        for piece in super().stream(prompt):
+            if isinstance(piece, Generation):
+                piece = Generation(piece.text, piece.n_tokens, piece.finish, confidence=self.confidence)
+            yield piece
+
+    def log_likelihoods(self, pairs: Sequence[tuple[str, str]]) -> list[list[float]]:
+        self.pairs += pairs
+        return [[math.log(0.5)] * len(text) for _, text in pairs]
+
+
+class Sure(CustomSpec):
+    section: ClassVar[str] = "generate"
+    kind: Literal["sure"]
+    max_new_tokens: int = 20
+    answer: str = "Quayson himself"
+    confidence: float | None = 0.6
+    min_confidence: float = 0.0
+
+    def build(self, **needs: Any) -> SureGenerator:
+        return SureGenerator(self.answer, self.confidence)
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    home = tmp_path / "home"
+    (home / "documents").mkdir(parents=True)
+    for name in ("ferry", "quay"):
+        text = f"The {name} has a master called {name.title()}son.\n"
+        (home / "documents" / f"{name}.txt").write_text(text, encoding="utf-8")
+    (home / "pipeline.yaml").write_text(PIPELINE.replace("kind: echo", "kind: sure"), encoding="utf-8")
+    pipeline(home).index()
+    return home
+
+
+def pipeline(folder: Path, *overrides: str) -> Pipeline:
+    return Pipeline.from_file(folder / "pipeline.yaml", overrides, extra_specs=[Words, Echo, Sure])
+
+
+def streamed(pipe: Pipeline) -> tuple[list[str], Answer]:
+    *pieces, last = pipe.stream(QUESTION)
+    assert isinstance(last, Answer)
+    return [str(piece) for piece in pieces], last
+
+
+def test_an_answer_says_how_sure_the_generator_is(folder: Path) -> None:
+    assert pipeline(folder).ask(QUESTION).confidence == 0.6
+    assert pipeline(folder, "generate.confidence=null").ask(QUESTION).confidence is None
+
+
+def test_below_the_least_confidence_nothing_is_said_and_nothing_was_streamed(folder: Path) -> None:
+    pieces, last = streamed(pipeline(folder, "generate.min_confidence=0.61"))
+    assert pieces == []
+    assert (last.text, last.abstained, last.reason, last.citations) == ("", True, "low_confidence", ())
+    assert (last.confidence, last.ledger["answer_tokens"]) == (0.6, 2)
+    assert last.prompt is not None and len(last.hits) == 2
+
+
+def test_a_sure_answer_is_streamed_when_that_is_known(folder: Path) -> None:
+    pieces, last = streamed(pipeline(folder, "generate.min_confidence=0.6"))
+    assert pieces == [last.text] == ["Quayson himself"]
+    assert (last.abstained, last.reason) == (False, "")
+    assert last.citations[0].source == "quay.txt"
+
+
+def test_a_refusal_is_one_however_sure(folder: Path) -> None:
+    for least in (0.0, 0.5, 0.9):
+        pipe = pipeline(folder, "generate.answer=I do not know.", f"generate.min_confidence={least}")
+        pieces, last = streamed(pipe)
+        assert (last.text, last.reason, bool(pieces)) == ("", "not_in_passages", least == 0)
+
+
+@pytest.mark.parametrize("confidence", ["0.0", "null"])
+def test_without_a_least_confidence_pieces_come_as_they_are_written(folder: Path, confidence: str) -> None:
+    pieces, last = streamed(pipeline(folder, f"generate.confidence={confidence}"))
+    assert pieces == ["Quayson ", "himself"]
+    assert (last.text, last.abstained) == ("Quayson himself", False)
+
+
+def test_a_generator_that_does_not_say_how_sure_it_is_is_believed(folder: Path) -> None:
+    pieces, last = streamed(pipeline(folder, "generate.confidence=null", "generate.min_confidence=0.5"))
+    assert pieces == ["Quayson himself"] and not last.abstained
+
+
+def test_closed_book_the_generator_is_asked_without_passages_and_nothing_is_cited(folder: Path) -> None:
+    pipe = pipeline(folder)
+    answer = pipe.answer(QUESTION, passages=[])
+    (prompt,) = pipe.generator.prompts  # type: ignore[attr-defined]
+    assert (prompt.passages, answer.hits, answer.citations) == ((), (), ())
+    assert (answer.text, answer.abstained) == ("Quayson himself", False)
+    assert answer.prompt == prompt == pipe.prompt(QUESTION, [])
+    assert QUESTION in prompt.text and "<passage" not in prompt.text and "Quayson" not in prompt.text
+
+
+def test_the_prompt_is_the_one_that_an_answer_gives_to_the_generator(folder: Path) -> None:
+    pipe = pipeline(folder)
+    hits = pipe.search("ferry", 1)
+    assert pipe.prompt(QUESTION) == pipe.ask(QUESTION).prompt
+    assert pipe.prompt(QUESTION, hits) == pipe.answer(QUESTION, hits).prompt
+    assert pipe.prompt(QUESTION, hits).passages == tuple(hits)
+
+
+def test_a_score_is_the_log_probability_of_each_token_of_an_answer_that_goes_on_the_prompt(folder: Path) -> None:
+    pipe = pipeline(folder)
+    prompt = pipe.prompt(QUESTION)
+    assert math.exp(sum(pipe.score(prompt, "abc"))) == pytest.approx(0.5 ** len(" abc"))
+    spaced = Prompt("Answer:\n", {}, ())
+    assert len(pipe.score(spaced, "abc")) == 3
+    assert pipe.generator.pairs == [(prompt.text, " abc"), ("Answer:\n", "abc")]  # type: ignore[attr-defined]
+
+
+def test_a_generator_without_likelihoods_cannot_score(folder: Path) -> None:
+    pipe = pipeline(folder, "generate.kind=echo")
+    with pytest.raises(UsageError, match="needs generate of kind causal_lm, got echo"):
+        pipe.score(pipe.prompt(QUESTION), "abc")
+
+
+def test_documents_and_chunks_are_those_that_are_indexed(folder: Path) -> None:
+    pipe = pipeline(folder)
+    assert set(pipe.documents()) == {"ferry.txt", "quay.txt"}
+    found = pipe.documents(["quay.txt", "missing.txt"])
+    assert set(found) == {"quay.txt"}
+    document = found["quay.txt"]
+    assert document.text == "The quay has a master called Quayson.\n"
+    chunks = pipe.chunks(document.id)
+    assert chunks and all(document.text[chunk.start : chunk.end] == chunk.text for chunk in chunks)
+
+
+def own_files(folder: Path) -> tuple[str, str, str]:
+    """Write a template and examples into a folder; return the settings that name them."""
+    (folder / "own.txt").write_text("Be brief.\n---\n{examples}{passages}\n{question}", encoding="utf-8")
+    (folder / "q.jsonl").write_text('{"question": "a?", "answers": ["b"]}\n', encoding="utf-8")
+    return f"prompt.template={folder}/own.txt", f"prompt.examples={folder}/q.jsonl", "prompt.n_examples=1"
+
+
+def test_a_moved_folder_has_the_same_fingerprint(folder: Path, tmp_path: Path) -> None:
+    before = pipeline(folder, *own_files(folder)).fingerprint
+    assert str(tmp_path) not in str(before)
+    moved = folder.rename(tmp_path / "elsewhere")
+    assert pipeline(moved, *own_files(moved)).fingerprint() == before
+    index = (moved / "index").rename(tmp_path / "index")
+    assert pipeline(moved, *own_files(moved), f"index.path={index}").fingerprint() == before
+
+
+@pytest.mark.parametrize(
+    "override",
+    [
+        "retrieve.top_k=3",
+        "generate.min_confidence=0.5",
+        "prompt.template=chat",
+        "embed.weights=other",
+        "index.search=hnsw",
+    ],
+)
+def test_another_setting_or_model_has_another_fingerprint(folder: Path, override: str) -> None:
+    assert pipeline(folder).fingerprint() == pipeline(folder).fingerprint != pipeline(folder, override).fingerprint
+
+
+def test_another_document_template_or_example_has_another_fingerprint(folder: Path) -> None:
+    given = own_files(folder)
+    found = [pipeline(folder, *given).fingerprint()]
+    for name, text in (("own.txt", "{passages}\n{question}"), ("q.jsonl", '{"question": "a?", "answers": ["c"]}')):
+        (folder / name).write_text(text, encoding="utf-8")
+        found.append(pipeline(folder, *given).fingerprint())
+    (folder / "documents" / "quay.txt").write_text("The quay has no master.", encoding="utf-8")
+    pipeline(folder).index()
+    found.append(pipeline(folder, *given).fingerprint())
+    (folder / "documents" / "quay.txt").rename(folder / "documents" / "dock.txt")
+    pipeline(folder).index()
+    found.append(pipeline(folder, *given).fingerprint())
+    assert all(one not in found[:n] for n, one in enumerate(found))
