@@ -164,7 +164,7 @@ def own_files(folder: Path) -> tuple[str, str, str]:
 
 
 def test_a_moved_folder_has_the_same_fingerprint(folder: Path, tmp_path: Path) -> None:
-    before = pipeline(folder, *own_files(folder)).fingerprint
+    before = pipeline(folder, *own_files(folder)).fingerprint()
     assert str(tmp_path) not in str(before)
     moved = folder.rename(tmp_path / "elsewhere")
     assert pipeline(moved, *own_files(moved)).fingerprint() == before
@@ -183,7 +183,7 @@ def test_a_moved_folder_has_the_same_fingerprint(folder: Path, tmp_path: Path) -
     ],
 )
 def test_another_setting_or_model_has_another_fingerprint(folder: Path, override: str) -> None:
-    assert pipeline(folder).fingerprint() == pipeline(folder).fingerprint != pipeline(folder, override).fingerprint
+    assert pipeline(folder).fingerprint() == pipeline(folder).fingerprint() != pipeline(folder, override).fingerprint()
 
 
 def test_another_document_template_or_example_has_another_fingerprint(folder: Path) -> None:
