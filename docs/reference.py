@@ -13,7 +13,8 @@ from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 
 from ragqa.cli import ragqa
-from ragqa.config.specs import KINDS, OPTIONAL, Spec, inner_specs, kind_of
+from ragqa.config.schema import inner_specs
+from ragqa.config.specs import KINDS, OPTIONAL, Spec, kind_of
 
 DOCS = Path(__file__).parent
 NOTE = "<!-- Made by docs/reference.py; do not edit. -->\n\n"
@@ -25,6 +26,7 @@ another type are errors, and `ragqa check` reports all of them at once. Paths ar
 - `version: 1` is required; a newer version is refused.
 - `extends: other.yaml` takes every section of another file; a section given here overrides it key by key, and a section with another
   `kind` replaces it.
+- A list of values, `top_k: {grid: [3, 5, 10]}`, stands for each of them in turn; `ragqa tune` finds the best, and no other command takes it.
 - `--set section.key=value` overrides a key on any command; the value is read as YAML.
 """
 

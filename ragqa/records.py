@@ -121,7 +121,8 @@ class Prompt:
     `tokens` counts the generator's tokens by part; `passages` are the hits that went in, in their order in the text
     (number n is `passages[n - 1]`); `stripped` counts the invisible control characters taken out of passages.
     `question` is the span of `text` that is the question asked; the first `shared` characters of `text` are the same
-    whatever is asked, so that a generator may read them once.
+    whatever is asked, so that a generator may read them once. `examples` are the ids of the in-context examples, in
+    their order in the text.
     """
 
     text: str
@@ -131,6 +132,7 @@ class Prompt:
     stripped: int = 0
     question: tuple[int, int] = (0, 0)
     shared: int = 0
+    examples: tuple[str, ...] = ()
 
     @property
     def n_tokens(self) -> int:

@@ -13,7 +13,7 @@ from ragqa.cli.common import escaped
 from ragqa.errors import RagqaError, ResourceError, UsageError
 
 COMMANDS = (
-    "init", "check", "plan", "index", "search", "prompt", "ask", "chat", "show", "eval", "compare", "replay", "doctor", "gc", "purge",
+    "init", "check", "plan", "index", "search", "prompt", "ask", "chat", "show", "eval", "compare", "replay", "tune", "doctor", "gc", "purge",
     "models", "schema",
 )  # fmt: skip
 

@@ -8,10 +8,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
-import yaml
 
 from ragqa.cli.common import escaped, pipeline_options, print_json
-from ragqa.cli.evaluation import Bench, ask_all, dataset_name, peak_mib, prepare, recorded
+from ragqa.cli.evaluation import Bench, ask_all, dataset_name, open_run, peak_mib, prepare
 from ragqa.errors import UsageError
 from ragqa.pipeline import Pipeline
 
@@ -61,16 +60,13 @@ def command(
       ragqa eval pipelines/quickstart.yaml --retrieval-only --json
       ragqa eval pipelines/quickstart.yaml --dataset jsonl:corpora/tarnwick/questions.jsonl --limit 5 --out .ragqa/run --report
     """
-    from ragqa.evaluate.runs import PIPELINE
-
     protocol = _protocol(retrieval_only, oracle, closed_book, likelihood, not no_trace)
     pipeline = Pipeline.from_file(file, overrides)
     if likelihood:
         pipeline.likelihood_model()
     name = dataset_name(pipeline, dataset)
     bench = prepare(pipeline, name, split, limit, sample)
-    folder = _folder(bench, protocol, name, out)
-    folder.write(PIPELINE, yaml.safe_dump(pipeline.config.resolved(), sort_keys=False, allow_unicode=True))
+    folder = open_run(bench, pipeline.config, protocol, name, folder=out)
     found = _run(bench, protocol, folder)
     for result in found.failures:
         click.echo(escaped(f"failed: {result.id}: {result.error}"), err=True)
@@ -96,19 +92,6 @@ def _protocol(retrieval_only: bool, oracle: bool, closed_book: bool, likelihood:
     context = "gold" if oracle else "none" if closed_book else "retrieved"
     traced = trace and context == "retrieved" and not retrieval_only
     return Protocol(context, answers=not retrieval_only, trace=traced, likelihood=likelihood)  # type: ignore[arg-type]
-
-
-def _folder(bench: Bench, protocol: Protocol, dataset: str, out: Path | None) -> RunFolder:
-    from ragqa import models
-    from ragqa.evaluate.runs import RunFolder, fingerprint
-
-    identity = bench.identity(protocol)
-    folder = out or models.cache_dir() / "runs" / fingerprint(identity)[:32]
-    run = RunFolder(folder, identity, recorded(bench, dataset))
-    ids = {question.id for question in bench.questions}
-    if kept := len(ids & run.known.keys()):
-        click.echo(f"{kept} of {len(ids)} questions are known from {folder}", err=True)
-    return run
 
 
 def _run(bench: Bench, protocol: Protocol, folder: RunFolder) -> Report:

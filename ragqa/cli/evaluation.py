@@ -14,14 +14,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
+import yaml
 
 from ragqa.cli.ask import refresh
 from ragqa.cli.common import escaped
 from ragqa.errors import UsageError
-from ragqa.pipeline import Pipeline
+from ragqa.pipeline import Config, Pipeline
 
 if TYPE_CHECKING:
     from ragqa.evaluate import Corpus, Dataset, Protocol, Question, Result
+    from ragqa.evaluate.runs import RunFolder
 
 PACKAGES = ("ragqa", "torch", "transformers", "tokenizers", "faiss-cpu", "numpy", "langchain-text-splitters")
 
@@ -67,23 +69,66 @@ def prepare(
 
     A dataset without documents is about the pipeline's own. What was decided along the way is said on stderr.
     """
-    from ragqa.evaluate import Corpus, read_dataset, select
-    from ragqa.evaluate.dataset import resolve
+    from ragqa.evaluate import read_dataset, select
 
     dataset = read_dataset(name)
-    questions = select(dataset.questions, split, limit, sample)
+    bench = make_bench(over(pipeline, dataset), dataset, select(dataset.questions, split, limit, sample))
+    say_notes(bench)
+    return bench
+
+
+def over(pipeline: Pipeline, dataset: Dataset) -> Pipeline:
+    """Return a pipeline over the documents of a dataset; over its own where the dataset has none."""
     if dataset.documents:
-        pipeline = pipeline.with_documents(dataset.documents)
-    elif dataset.folder:
-        pipeline = pipeline.with_folder(dataset.folder, dataset.include)
+        return pipeline.with_documents(dataset.documents)
+    return pipeline.with_folder(dataset.folder, dataset.include) if dataset.folder else pipeline
+
+
+def make_bench(pipeline: Pipeline, dataset: Dataset, questions: Sequence[Question]) -> Bench:
+    """Bring the index of a pipeline up to date, and look up the documents that questions name."""
+    from ragqa.evaluate import Corpus
+
     click.echo("bringing the index up to date", err=True)
     refresh(pipeline)
     wanted = {evidence.source for question in questions for evidence in question.evidence}
     wanted |= {unit.partition("#page=")[0] for question in questions for unit in question.relevant}
-    corpus = Corpus(pipeline.documents(wanted), pipeline.chunks)
-    for note in filter(None, [dataset.note, *resolve(questions, corpus.documents)[1]]):
+    return Bench(pipeline, dataset, questions, Corpus(pipeline.documents(wanted), pipeline.chunks))
+
+
+def say_notes(bench: Bench) -> None:
+    """Say on stderr what was decided about the questions."""
+    from ragqa.evaluate.dataset import resolve
+
+    for note in filter(None, [bench.dataset.note, *resolve(bench.questions, bench.corpus.documents)[1]]):
         click.echo(escaped(f"note: {note}"), err=True)
-    return Bench(pipeline, dataset, questions, corpus)
+
+
+def open_run(
+    bench: Bench,
+    config: Config,
+    protocol: Protocol,
+    dataset: str,
+    *,
+    folder: Path | None = None,
+    root: Path | None = None,
+) -> RunFolder:
+    """Return the folder that keeps a run: the one given, else one by content in `root`, which is in the cache unless given.
+
+    How many of the questions it has answered already is said on stderr.
+
+    :param config: the pipeline file before it was put over the documents of a dataset, for doing the run again.
+    """
+    from ragqa import models
+    from ragqa.evaluate.runs import PIPELINE, RunFolder, fingerprint
+
+    identity = bench.identity(protocol)
+    folder = folder or (root or models.cache_dir() / "runs") / fingerprint(identity)[:32]
+    run = RunFolder(folder, identity, recorded(bench, dataset))
+    run.write(PIPELINE, yaml.safe_dump(config.resolved(), sort_keys=False, allow_unicode=True))
+    ids = {question.id for question in bench.questions}
+    if kept := len(ids & run.known.keys()):
+        click.echo(f"{kept} of {len(ids)} questions are known from {folder}", err=True)
+    return run
 
 
 def ask_all(bench: Bench, protocol: Protocol, known: Mapping[str, Result]) -> Iterator[Result]:

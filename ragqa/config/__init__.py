@@ -1,6 +1,7 @@
 """The pipeline file: read strictly, checked whole, without importing a model library.
 
-`load_config` turns a YAML file into a `Config` or raises `ConfigError` with every mistake at once.
+`load_config` turns a YAML file into a `Config` or raises `ConfigError` with every mistake at once;
+`load_combinations` turns one that holds grids into a `Config` for each combination of their values.
 """
 
 from __future__ import annotations
@@ -13,12 +14,14 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from ragqa.config import specs
-from ragqa.config.reader import Key, Source, dotted, parse, read, resolve_path
+from ragqa.config import grid, specs
+from ragqa.config.paths import make_absolute
+from ragqa.config.reader import Key, Source, dotted, parse, read
+from ragqa.config.schema import inner_specs
 from ragqa.config.specs import Spec
 from ragqa.errors import ConfigError, Problem
 
-__all__ = ["Config", "load_config"]
+__all__ = ["Combination", "Config", "load_combinations", "load_config"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,23 +49,70 @@ class Config:
         return {"version": specs.VERSION} | {name: spec.model_dump() for name, spec in self.sections().items()}
 
 
+@dataclass(frozen=True, slots=True)
+class Combination:
+    """One value of each grid of a file: `settings` by dotted key, `name` the same as text, `config` with them filled in."""
+
+    name: str
+    settings: Mapping[str, Any]
+    config: Config
+
+
 def load_config(path: str | Path, overrides: Sequence[str] = (), extra_specs: Sequence[type[Spec]] = ()) -> Config:
     """Read and check a pipeline file.
 
     :param overrides: `section.key=value` each, the value read as YAML; relative paths from the working folder.
     :param extra_specs: your own `CustomSpec` classes; a class attribute `section` names where each belongs.
-    :raises ConfigError: every mistake in the file, with its position.
+    :raises ConfigError: every mistake in the file, with its position; a grid is one.
     """
-    file = Path(path)
-    source = _read_extended(file, ())
+    source, kinds = _read(path, overrides), _kinds(extra_specs)
+    grids = grid.find(source)
+    _, first = next(grid.product(source, grids))
+    config = _config(first, kinds)
+    for key in grids:
+        source.problems.append(
+            source.problem(key, "a grid is for `ragqa tune` alone; give one value, or tune the file")
+        )
+    _refuse(source.file, [*source.problems, *first.problems])
+    return config
+
+
+def load_combinations(
+    path: str | Path, overrides: Sequence[str] = (), extra_specs: Sequence[type[Spec]] = ()
+) -> list[Combination]:
+    """Read and check a pipeline file that holds grids; return each combination, the values of the last grid in turn.
+
+    A file without grids has one combination, without a name. Parameters are those of `load_config`.
+
+    :raises ConfigError: every mistake in the file or in a combination, with its position.
+    """
+    source, kinds = _read(path, overrides), _kinds(extra_specs)
+    problems, combinations = source.problems, []
+    for settings, filled in grid.product(source, grid.find(source)):
+        combinations.append(Combination(grid.name(settings), settings, _config(filled, kinds)))
+        problems = [*problems, *filled.problems]
+    _refuse(source.file, problems)
+    return combinations
+
+
+def _read(path: str | Path, overrides: Sequence[str]) -> Source:
+    source = _read_extended(Path(path), ())
     for override in overrides:
         _override(source, override)
-    kinds = _kinds(extra_specs)
+    return source
+
+
+def _config(source: Source, kinds: Mapping[str, Sequence[type[Spec]]]) -> Config:
+    """Return what a source says; what is wrong is then in its problems."""
     _check_top(source, kinds)
     built = {name: _section(source, name, kinds[name]) for name in kinds}
-    if source.problems:
-        raise ConfigError(sorted(source.problems, key=lambda p: (p.file != str(file), p.file, p.line, p.column)))
-    return Config(file=file.absolute(), source=source, **built)
+    return Config(file=Path(source.file).absolute(), source=source, **built)
+
+
+def _refuse(file: str, problems: Sequence[Problem]) -> None:
+    """Raise what is wrong, each mistake once; those of the file itself stand first, in its order."""
+    if problems:
+        raise ConfigError(sorted(dict.fromkeys(problems), key=lambda p: (p.file != file, p.file, p.line, p.column)))
 
 
 def _kinds(extra: Sequence[type[Spec]]) -> dict[str, tuple[type[Spec], ...]]:
@@ -78,7 +128,7 @@ def _kinds(extra: Sequence[type[Spec]]) -> dict[str, tuple[type[Spec], ...]]:
 def _read_extended(file: Path, seen: tuple[Path, ...]) -> Source:
     """Read a file and, under it, the one that it extends; relative paths are taken from the file they stand in."""
     source = read(file)
-    _absolute_paths(source.data, file.absolute().parent)
+    make_absolute(source.data, file.absolute().parent)
     base_name = source.data.pop("extends", None)
     if base_name is None:
         return source
@@ -127,7 +177,7 @@ def _override(source: Source, override: str) -> None:
     source.problems.extend(given.problems)
     section, field = str(key[0]), str(key[1])
     here = {section: {field: given.data["value"]}}
-    _absolute_paths(here, Path.cwd())
+    make_absolute(here, Path.cwd())
     under = source.data.get(section)
     if field == "kind" and isinstance(under, dict) and under.get("kind") != given.data["value"]:
         source.data[section] = {}
@@ -136,27 +186,6 @@ def _override(source: Source, override: str) -> None:
         source.data[section].update(here[section])
     source.positions = {known: at for known, at in source.positions.items() if known[:2] != key}
     source.positions[key] = (where, 1, 1)
-
-
-def _absolute_paths(data: dict[str, Any], base: Path) -> None:
-    for section, keys in specs.PATH_KEYS.items():
-        block = data.get(section)
-        if not isinstance(block, dict):
-            continue
-        for key in keys:
-            value = block.get(key)
-            if isinstance(value, str) and value:
-                block[key] = resolve_path(base, value)
-            elif isinstance(value, list):
-                block[key] = [resolve_path(base, v) if isinstance(v, str) and v else v for v in value]
-    blocks = [(data.get(section), key) for section, key in specs.NAME_OR_PATH_KEYS]
-    retrieve = data.get("retrieve")
-    blocks.append((retrieve.get("rerank") if isinstance(retrieve, dict) else None, "model"))
-    for block, key in blocks:
-        value = block.get(key) if isinstance(block, dict) else None
-        local = isinstance(value, str) and (value.startswith((".", "~", "/")) or (key == "template" and "/" in value))
-        if isinstance(block, dict) and isinstance(value, str) and local:
-            block[key] = resolve_path(base, value)
 
 
 def _check_top(source: Source, kinds: Mapping[str, Any]) -> None:
@@ -209,7 +238,7 @@ def _translate(source: Source, section: str, spec: type[Spec], detail: Any) -> P
         case "extra_forbidden":
             message = f"unknown key in {around} (kind {specs.kind_of(spec)}); {did_you_mean(str(loc[-1]), fields)}"
         case "union_tag_invalid" | "union_tag_not_found" | "model_attributes_type":
-            names = [specs.kind_of(inner) for inner in specs.inner_specs(spec, str(loc[-1]))]
+            names = [specs.kind_of(inner) for inner in inner_specs(spec, str(loc[-1]))]
             if isinstance(found, dict):
                 kind = found.get("kind")
                 key = (*key, "kind")
@@ -230,7 +259,7 @@ def _translate(source: Source, section: str, spec: type[Spec], detail: Any) -> P
 def _innermost(spec: type[Spec], loc: list[Any]) -> tuple[type[Spec], tuple[Any, ...]]:
     """Return the spec that a location lies in, and the location as the file writes it: without the kinds of inner specs."""
     if len(loc) > 1 and loc[0] in spec.model_fields:
-        for inner in specs.inner_specs(spec, str(loc[0])):
+        for inner in inner_specs(spec, str(loc[0])):
             if specs.kind_of(inner) == loc[1]:
                 found, rest = _innermost(inner, loc[2:])
                 return found, (loc[0], *rest)

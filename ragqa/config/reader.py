@@ -158,8 +158,3 @@ def _refuse_tag(node: yaml.Node, key: Key, source: Source) -> None:
         where = (node.start_mark.line + 1, node.start_mark.column + 1)
         message = f"tag {node.tag!r} is not allowed; nothing is ever built from a tag"
         source.problems.append(Problem(source.file, *where, dotted(key), message))
-
-
-def resolve_path(base: Path, value: str) -> str:
-    """Return `value` as an absolute path, taken from the folder `base` where it is relative."""
-    return str((base / Path(value).expanduser()).absolute())

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, get_args
 
-from ragqa.config.specs import KINDS, OPTIONAL, VERSION
+from pydantic import BaseModel
+
+from ragqa.config.specs import KINDS, OPTIONAL, VERSION, Spec
 
 
 def json_schema() -> dict[str, Any]:
@@ -39,3 +41,14 @@ def _section(name: str, *, whole: bool) -> dict[str, Any]:
         if not whole:
             kind.pop("required", None)
     return {"anyOf": kinds} if len(kinds) > 1 else kinds[0]
+
+
+def inner_specs(spec: type[BaseModel], field: str) -> list[type[Spec]]:
+    """Return the kinds of spec that a field of a section may hold; none for most."""
+    pending, found = [spec.model_fields[field].annotation], []
+    while pending:
+        annotation: Any = pending.pop(0)
+        if isinstance(annotation, type) and issubclass(annotation, Spec):
+            found.append(annotation)
+        pending += get_args(annotation)
+    return found

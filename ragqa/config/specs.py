@@ -6,7 +6,7 @@ are the text of the reference page and of the JSON Schema.
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal, get_args
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
@@ -236,11 +236,19 @@ class InContextPrompt(Spec):
         "qa", description="Built-in name (qa, span, chat, summarize, extract) or a file path with `/`."
     )
     order: Literal["best_first", "best_at_ends"] = Field("best_first", description="Order of passages in the prompt.")
-    examples: Name | None = Field(None, description="questions.jsonl whose questions and answers serve as examples.")
-    n_examples: int = Field(0, ge=0, le=64, description="How many examples go into the prompt.")
-    select: Literal["first", "similar"] = Field(
-        "first", description="The first examples of the file, or those most similar to the question."
+    examples: Name | None = Field(
+        None,
+        description="questions.jsonl whose questions and answers serve as examples; plain templates show the first evidence too.",
     )
+    examples_split: Name | None = Field(
+        None, description="Take only examples whose key `split` has this value, so that none of them is asked."
+    )
+    n_examples: int = Field(0, ge=0, le=64, description="How many examples go into the prompt.")
+    select: Literal["first", "similar", "random"] = Field(
+        "first",
+        description="The first examples of the file, those most similar to the question, or some drawn once for all.",
+    )
+    examples_seed: int = Field(0, ge=0, description="Seed of the draw of `select: random`.")
     max_context_tokens: int | None = Field(
         None, ge=1, description="Most tokens for passages; default: all that the window leaves."
     )
@@ -249,6 +257,8 @@ class InContextPrompt(Spec):
     def _examples_given(self) -> InContextPrompt:
         if (self.examples is None) != (self.n_examples == 0):
             raise ValueError("examples and n_examples go together: give both or neither")
+        if self.examples_split is not None and self.examples is None:
+            raise ValueError("examples_split chooses among examples, which are not given: give both or neither")
         return self
 
 
@@ -328,21 +338,6 @@ KINDS: dict[str, tuple[type[Spec], ...]] = {
 """The kinds of each section, in the order of the flow."""
 
 OPTIONAL = ("evaluate",)
-
-PATH_KEYS = {"load": ("path",), "index": ("path",), "prompt": ("examples",), "evaluate": ("path",)}
-"""Keys whose value is a path relative to the file; `template` and `model` are paths only where they hold a `/`."""
-NAME_OR_PATH_KEYS = (("prompt", "template"), ("embed", "model"), ("generate", "model"))
-
-
-def inner_specs(spec: type[BaseModel], field: str) -> list[type[Spec]]:
-    """Return the kinds of spec that a field of a section may hold; none for most."""
-    pending, found = [spec.model_fields[field].annotation], []
-    while pending:
-        annotation: Any = pending.pop(0)
-        if isinstance(annotation, type) and issubclass(annotation, Spec):
-            found.append(annotation)
-        pending += get_args(annotation)
-    return found
 
 
 def kind_of(spec: type[BaseModel]) -> str:

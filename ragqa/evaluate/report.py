@@ -66,7 +66,7 @@ class Report:
 def summarize(results: Sequence[Result], notes: Sequence[str] = ()) -> Report:
     """Return the report of results; every metric that any of them has."""
     names = list(dict.fromkeys(name for result in results for name in result.scores))
-    metrics = {name: _metric(results, name) for name in names}
+    metrics = {name: metric(results, name) for name in names}
     for name in names:
         if name.startswith("nll_per_token_"):
             metrics[name.replace("nll_per_token", "perplexity")] = _exponential(metrics[name])
@@ -81,10 +81,13 @@ def summarize(results: Sequence[Result], notes: Sequence[str] = ()) -> Report:
     )
 
 
-def _metric(results: Sequence[Result], name: str) -> Metric:
+def metric(results: Sequence[Result], name: str) -> Metric:
+    """Return the mean of one metric; without figures where no result has it."""
     scored = [result for result in results if name in result.scores]
     failed = sum(bool(result.error) and _concerns(name, result) for result in results)
     scores = [result.scores[name] for result in scored]
+    if not scores:
+        return Metric(None, None, None, failed, failed)
     endless = name.startswith("nll_")
     low, high = interval(scores, [result.group for result in scored], differences=endless)
     mean, n = math.fsum(scores) / len(scores), len(scores) + failed

@@ -18,7 +18,7 @@ _SYNTAX = re.compile(r"[\\`*\[\]<>|#~&!$]|(?<!\w)_|_(?!\w)")
 def table(report: Report) -> str:
     """Return the figures in aligned columns: metrics, losses by cause, latency and tokens; those without data left out."""
     found = [tables.metrics(report), tables.losses(report), tables.latency(report)]
-    parts = [tables.counts(report), *(_aligned(one) for one in found if one.rows), tables.tokens(report)]
+    parts = [tables.counts(report), *(aligned(one) for one in found if one.rows), tables.tokens(report)]
     return "\n\n".join(part for part in parts if part)
 
 
@@ -44,7 +44,7 @@ def markdown(report: Report, title: str, recorded: Mapping[str, object]) -> str:
     return "\n".join(lines) + "\n"
 
 
-def _aligned(table: Table) -> str:
+def aligned(table: Table) -> str:
     """Return columns as wide as their widest cell, the first to the left and the others to the right."""
     rows = [table.header, *table.rows]
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]

@@ -34,9 +34,9 @@ class Result:
 
     `scores` holds the metrics that apply to the question, none where it failed; `error` is then the reason, else empty.
     `prediction` is empty where the system abstained. `hits` are the passages that the answer was given, best first,
-    `prompt` is the exact text that the generator read. `ms` holds milliseconds by stage, `tokens` the tokens of prompt
-    and answer. `losses` says by cause what of the F1 was lost; `gold_prediction` is the answer from the gold passages,
-    None where it was not asked for.
+    `prompt` is the exact text that the generator read, `examples` are the ids of the examples in it. `ms` holds
+    milliseconds by stage, `tokens` the tokens of prompt and answer. `losses` says by cause what of the F1 was lost;
+    `gold_prediction` is the answer from the gold passages, None where it was not asked for.
     """
 
     id: str
@@ -54,6 +54,7 @@ class Result:
     losses: Mapping[str, float] = field(default_factory=dict)
     gold_prediction: str | None = None
     prompt: str = ""
+    examples: tuple[str, ...] = ()
     ms: Mapping[str, float] = field(default_factory=dict)
     tokens: Mapping[str, int] = field(default_factory=dict)
     error: str = ""
@@ -77,7 +78,8 @@ class Result:
         values = {key: value for key, value in row.items() if key != "prompt_sha256"}
         for key in ("hits", "citations"):
             values[key] = tuple(Found(**found) for found in values[key])
-        return cls(**{**values, "answers": tuple(values["answers"])})
+        examples = tuple(values.get("examples", ()))  # earlier runs did not keep them
+        return cls(**{**values, "answers": tuple(values["answers"]), "examples": examples})
 
 
 def failed(question: Question, error: Exception) -> Result:
@@ -103,6 +105,7 @@ def answered(question: Question, answer: Answer, scores: Mapping[str, float], **
         citations=tuple(Found(c.source, c.start, c.end, c.page, 1.0) for c in answer.citations),
         scores=scores,
         prompt=answer.prompt.text if answer.prompt else "",
+        examples=answer.prompt.examples if answer.prompt else (),
         ms={key.removesuffix("_ms"): value for key, value in ledger.items() if key.endswith("_ms")},
         tokens={
             "prompt": answer.prompt.n_tokens if answer.prompt else 0,

@@ -75,7 +75,8 @@ def _terms(config: Config) -> list[Term]:
         Term("answer", config.generate.max_new_tokens, "generate.max_new_tokens"),
     ]
     if config.prompt.examples:
-        sizes = sorted(map(example_bytes, read_pairs(Path(config.prompt.examples))), reverse=True)
+        examples = read_pairs(Path(config.prompt.examples), config.prompt.examples_split)
+        sizes = sorted((example_bytes(example, plain=parts.plain) for example in examples), reverse=True)
         n = config.prompt.n_examples
         terms.insert(2, Term("examples", sum(sizes[:n]), f"bytes of the {n} longest of {len(sizes)}"))
     return terms

@@ -93,7 +93,7 @@ def _paths(config: Config) -> Iterator[tuple[Key, str]]:
         yield ("prompt", "template"), str(error).removeprefix("prompt.template: ")
     if config.prompt.examples:
         try:
-            read_pairs(Path(config.prompt.examples))
+            read_pairs(Path(config.prompt.examples), config.prompt.examples_split)
         except UsageError as error:
             yield ("prompt", "examples"), str(error).removeprefix("prompt.examples: ")
     path = getattr(config.evaluate, "path", None)

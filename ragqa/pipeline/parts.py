@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ragqa.config import Config
-from ragqa.config.specs import CustomSpec
+from ragqa.config.specs import KINDS, CustomSpec
 from ragqa.errors import UsageError
 
 if TYPE_CHECKING:
@@ -19,11 +19,24 @@ if TYPE_CHECKING:
     from ragqa.stages import Embedder, Generator, Loader, Retriever, Scorer, Splitter
 
 
+_SHARED = {"embedder": ("embed",), "generator": ("generate",), "_examples": ("prompt", "embed")}
+"""The parts that hold a model or vectors, and the sections that each is made of."""
+
+
 class Parts:
     """The stages of one pipeline file. Any of them may be replaced by an object that meets its Protocol."""
 
     def __init__(self, config: Config) -> None:
         self.config = config
+
+    def share(self, other: Parts) -> None:
+        """Take over the parts of another pipeline that are the same in this one, so that a model is loaded once."""
+        same = {name for name in KINDS if getattr(self.config, name) == getattr(other.config, name)}
+        parts = [part for part, sections in _SHARED.items() if same.issuperset(sections)]
+        vars(self).update({part: getattr(other, part) for part in parts})
+        reranks = [getattr(each.config.retrieve, "rerank", None) for each in (self, other)]
+        if reranks[0] is not None and reranks[0] == reranks[1] and "generate" in same:
+            vars(self)["_scorer"] = other._scorer
 
     @cached_property
     def loader(self) -> Loader:
@@ -121,5 +134,6 @@ class Parts:
         from ragqa.prompt.examples import Examples, read_pairs
 
         spec = self.config.prompt
-        pairs = read_pairs(Path(spec.examples)) if spec.examples else []
-        return Examples(pairs, spec.n_examples, self.embedder if spec.select == "similar" else None)
+        pairs = read_pairs(Path(spec.examples), spec.examples_split) if spec.examples else []
+        seed = spec.examples_seed if spec.select == "random" else None
+        return Examples(pairs, spec.n_examples, self.embedder if spec.select == "similar" else None, seed=seed)

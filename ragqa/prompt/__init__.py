@@ -12,6 +12,7 @@ from pathlib import Path
 
 from ragqa.config.specs import InContextPrompt
 from ragqa.errors import UsageError
+from ragqa.prompt.examples import Example
 from ragqa.records import Dropped, Hit, Prompt
 from ragqa.stages import Generator
 
@@ -106,7 +107,8 @@ class Prompter:
         :param history: earlier questions and answers of a conversation, for templates with a `{history}` slot.
         :raises UsageError: instructions, examples, history and question alone exceed the window.
         """
-        texts = {"question": clean(question)[0], "examples": _turns(self._examples(question))}
+        examples = [turn if isinstance(turn, Example) else Example(*turn) for turn in self._examples(question)]
+        texts = {"question": clean(question)[0], "examples": "".join(map(self._example, examples))}
         texts["history"], budget, dropped = self._history(texts, history)
         kept, left_out, stripped = self._fit(hits, min(budget, self.spec.max_context_tokens or budget))
         if hits and not kept:
@@ -118,8 +120,9 @@ class Prompter:
         text = self._render(texts, ordered)
         before, _, after = self._render({**texts, "question": _MARK}, ordered).rpartition(_MARK)
         asked = (len(before.replace(_MARK, texts["question"])), len(text) - len(after))
-        tokens, left_out = self._ledger(texts, text), [*dropped, *left_out]
-        return Prompt(text, tokens, tuple(ordered), tuple(left_out), stripped, asked, self._shared)
+        shown = tuple(example.id for example in examples) if "{examples}" in self.template.user else ()
+        tokens, dropped = self._ledger(texts, text), [*dropped, *left_out]
+        return Prompt(text, tokens, tuple(ordered), tuple(dropped), stripped, asked, self._shared, shown)
 
     @cached_property
     def _shared(self) -> int:
@@ -158,6 +161,11 @@ class Prompter:
     def _passage(self, number: int, hit: Hit) -> tuple[str, int]:
         """Return the text of a passage in the prompt, and how many invisible characters were taken out."""
         return clean(hit.chunk.text) if self.template.plain else fenced(number, hit)
+
+    def _example(self, example: Example) -> str:
+        """Return an example as the template puts the question: a plain text shows its passage before it."""
+        passage = f"Passage: {clean(example.passage)[0]}\n" if self.template.plain and example.passage else ""
+        return passage + _turns([example])
 
     def _fit(self, hits: Sequence[Hit], budget: int) -> tuple[list[Hit], list[Dropped], int]:
         kept: list[Hit] = []

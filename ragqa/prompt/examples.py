@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+import random
+from collections.abc import Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Self
 
 from ragqa.errors import UsageError
 from ragqa.stages import Embedder
@@ -17,43 +18,78 @@ if TYPE_CHECKING:
 Pair = tuple[str, str]
 
 
-def read_pairs(path: Path) -> list[Pair]:
-    """Return question and first answer of each answerable line of a questions.jsonl.
+class Example(tuple[str, str]):
+    """A question and its answer, which it is as a pair, and what else is known of it.
 
-    :raises UsageError: the file cannot be read, a line is not such an object, or none has an answer.
+    `id` is that of its line, else the question itself. `passage` is the quote that the answer rests on; empty where
+    there is none.
+    """
+
+    id: str
+    passage: str
+
+    def __new__(cls, question: str, answer: str, id: str = "", passage: str = "") -> Self:
+        """Return an example; of a plain pair, `Example(*pair)`."""
+        example = super().__new__(cls, (question, answer))
+        example.id, example.passage = id or question, passage
+        return example
+
+
+def read_pairs(path: Path, split: str | None = None) -> list[Example]:
+    """Return each answerable line of a questions.jsonl: the question, its first answer and its first evidence.
+
+    :param split: take the lines only whose key `split` has this value.
+    :raises UsageError: the file cannot be read, a line is not such an object, or none (of the split) has an answer.
     """
     try:
         lines = path.read_text(encoding="utf-8-sig").splitlines()
     except (OSError, UnicodeDecodeError) as error:
         raise UsageError(f"prompt.examples: cannot read {path}: {error}") from error
-    pairs = []
+    examples: list[Example] = []
+    splits: set[str] = set()
     for number, line in enumerate(lines, start=1):
         if not line.strip():
             continue
         try:
             row = json.loads(line)
             if row["answers"]:
-                pairs.append((str(row["question"]), str(row["answers"][0])))
-        except (ValueError, KeyError, TypeError, IndexError) as error:
+                splits.add(str(row.get("split", "")))
+                if split is None or row.get("split") == split:
+                    examples.append(_example(row))
+        except (ValueError, KeyError, TypeError, IndexError, AttributeError) as error:
             raise UsageError(f"prompt.examples: {path}:{number}: needs `question` and `answers`: {error}") from error
-    if not pairs:
+    if not examples and splits and split is not None:
+        there = ", ".join(sorted(splits - {""})) or "no splits"
+        raise UsageError(f"prompt.examples: {path} has no answer of split {split!r}; there are: {there}")
+    if not examples:
         raise UsageError(f"prompt.examples: {path} has no question with an answer")
-    return pairs
+    return examples
 
 
-def example_bytes(pair: Pair) -> int:
-    """Return the most UTF-8 bytes that an example has in a prompt, its two labels included."""
-    return len("".join(pair).encode()) + 32
+def _example(row: Mapping[str, Any]) -> Example:
+    evidence: Mapping[str, Any] = next(iter(row.get("evidence") or ()), {})
+    return Example(str(row["question"]), str(row["answers"][0]), str(row.get("id", "")), str(evidence.get("text", "")))
+
+
+def example_bytes(example: Example, *, plain: bool = False) -> int:
+    """Return the most UTF-8 bytes that an example has in a prompt, its labels included.
+
+    :param plain: the template is a plain text, which shows the example's passage too.
+    """
+    return len("".join([*example, example.passage if plain else ""]).encode()) + 32
 
 
 class Examples:
     """Chooses examples for a question; the question itself is never among them.
 
     :param embedder: rank the examples by similarity to the question; None takes the first ones.
+    :param seed: put the examples into a random order first, the same for every question; None leaves them as they are.
     """
 
-    def __init__(self, pairs: Sequence[Pair], n: int, embedder: Embedder | None = None) -> None:
-        self._pairs = list(pairs)
+    def __init__(
+        self, pairs: Sequence[Pair], n: int, embedder: Embedder | None = None, *, seed: int | None = None
+    ) -> None:
+        self._pairs = list(pairs) if seed is None else random.Random(seed).sample(list(pairs), len(pairs))
         self._n = n
         self._embedder = embedder
 

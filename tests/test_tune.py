@@ -1,0 +1,278 @@
+"""Candidates race over one split, the winner is tested on another, and what was asked once is not asked again."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+from click.testing import CliRunner
+from click.testing import Result as Ran
+
+from ragqa import Pipeline
+from ragqa.cli.tune import command
+from ragqa.config import load_config, specs
+from ragqa.errors import ConfigError, UsageError
+from ragqa.evaluate import Question, Result
+from ragqa.evaluate.tune import BLOCK, race, split
+from tests.fakes import PIPELINE, Echo, Words
+
+Score = Callable[[int], float | None]
+"""The f1 of a question by its number; None where it fails."""
+
+
+def questions(n: int, split: str = "dev", groups: int = 1000) -> list[Question]:
+    return [
+        Question(f"{split}{i}", f"question {i}?", ("a",), group=f"g{i % groups}", metadata={"split": split, "i": i})
+        for i in range(n)
+    ]
+
+
+class Asked:
+    """Scores candidates as they are told, and keeps which questions each was asked."""
+
+    def __init__(self, **scores: Score) -> None:
+        self.scores = scores
+        self.ids: dict[str, list[str]] = {name: [] for name in scores}
+
+    def __call__(self, name: str, block: Sequence[Question]) -> list[Result]:
+        self.ids[name] += [question.id for question in block]
+        return [self.result(question, self.scores[name](question.metadata["i"])) for question in block]
+
+    @staticmethod
+    def result(question: Question, score: float | None) -> Result:
+        fields: dict[str, Any] = {"error": "OSError: gone"} if score is None else {"scores": {"f1": score}}
+        return Result(question.id, question.group, question.question, question.answers, True, **fields)
+
+
+def outcomes(asked: Asked, n: int, **options: Any) -> tuple[str, dict[str, str]]:
+    found = race(list(asked.scores), questions(n), asked, "f1", **options)
+    return found.winner, {candidate.name: candidate.outcome for candidate in found.candidates}
+
+
+def half(i: int) -> float:
+    return i % 2
+
+
+def test_who_is_surely_behind_leaves_after_the_first_block_and_is_asked_no_more() -> None:
+    asked = Asked(bad=lambda i: 0.0, good=lambda i: 1.0, near=lambda i: float(i % 40 > 0))
+    found = race(list(asked.scores), questions(3 * BLOCK), asked, "f1")
+    assert found.winner == "good"
+    bad, good, near = found.candidates
+    assert (bad.metric.n, good.metric.n) == (BLOCK, 3 * BLOCK)
+    assert (bad.metric.value, good.metric.value) == (0.0, 1.0)
+    assert bad.outcome.startswith("1.000 behind good, p 0.0")
+    assert good.outcome == "won"
+    assert near.metric.low is not None and near.metric.value is not None and near.metric.low < near.metric.value < 1
+    assert len(asked.ids["bad"]) == BLOCK
+
+
+def test_all_are_asked_the_same_blocks_in_an_order_that_is_drawn_once() -> None:
+    one, two = Asked(a=half, b=half), Asked(a=half, b=half)
+    outcomes(one, 60)
+    outcomes(two, 60)
+    assert one.ids["a"] == one.ids["b"] == two.ids["a"]
+    assert sorted(one.ids["a"]) == sorted(question.id for question in questions(60))
+    assert one.ids["a"] != [question.id for question in questions(60)]
+
+
+def test_the_race_ends_when_one_is_left() -> None:
+    asked = Asked(bad=lambda i: 0.0, good=lambda i: 1.0)
+    assert outcomes(asked, 200)[0] == "good"
+    assert len(asked.ids["good"]) == BLOCK
+
+
+def test_of_equal_means_the_first_wins_and_the_others_are_in_to_the_end() -> None:
+    assert outcomes(Asked(b=half, a=half), 30) == ("b", {"b": "won", "a": "in the race to the end"})
+
+
+def test_the_test_is_adjusted_for_how_many_are_in_the_race() -> None:
+    """Six differences of one sign have p 2 / 64 = 0.031: enough against one rival, too little against two."""
+    one = outcomes(Asked(best=lambda i: 1.0, other=lambda i: 0.5), 6)[1]
+    assert one["other"] == "0.500 behind best, p 0.0312"
+    two = outcomes(Asked(best=lambda i: 1.0, other=lambda i: 0.5, third=lambda i: 0.5), 6)[1]
+    assert (two["other"], two["third"]) == ("in the race to the end", "in the race to the end")
+
+
+def test_questions_of_one_group_count_as_one_piece_of_evidence() -> None:
+    asked = Asked(best=lambda i: 1.0, other=lambda i: 0.5)
+    found = race(["best", "other"], questions(25, groups=4), asked, "f1")
+    assert found.candidates[1].outcome == "in the race to the end"
+
+
+def test_who_fails_cannot_win_over_one_that_does_not() -> None:
+    asked = Asked(fails=lambda i: None if i == 0 else 1.0, sound=lambda i: 0.3, worse=lambda i: 0.2)
+    winner, left = outcomes(asked, 25)
+    assert (winner, left["fails"]) == ("sound", "failed at 1 questions, others at none")
+
+
+def test_where_all_fail_at_some_the_best_mean_of_what_was_answered_wins() -> None:
+    asked = Asked(
+        low=lambda i: None if i == 1 else 0.2,
+        high=lambda i: None if i in (0, 2) else 0.8,
+        never=lambda i: None,
+    )
+    found = race(list(asked.scores), questions(5), asked, "f1")
+    assert found.winner == "high"
+    assert [(one.metric.n, one.metric.failed) for one in found.candidates] == [(5, 1), (5, 2), (5, 5)]
+    assert found.candidates[2].metric.value is None
+
+
+def test_a_race_that_no_score_can_decide_stops_after_a_block() -> None:
+    asked = Asked(a=half, b=half)
+    with pytest.raises(UsageError, match="no question has the metric 'mrr'; they have: f1"):
+        race(["a", "b"], questions(90), asked, "mrr")
+    assert len(asked.ids["a"]) == BLOCK
+    with pytest.raises(UsageError, match="every candidate failed at every question, the first with: OSError: gone"):
+        race(["a"], questions(90), Asked(a=lambda i: None), "f1")
+    with pytest.raises(UsageError, match="at least one candidate and one question"):
+        race([], questions(3), asked, "f1")
+
+
+@pytest.mark.parametrize("names", [("tune", "report"), ("dev", "test"), ("train", "test")])
+def test_splits_of_the_usual_names_are_found(names: tuple[str, str]) -> None:
+    asked = [*questions(3, names[0]), *questions(4, names[1]), *questions(2, "other")]
+    parts = split(asked, limit=3)
+    assert parts.names == names
+    assert ({q.metadata["split"] for q in parts.tune}, len(parts.test)) == ({names[0]}, 3)
+
+
+def test_a_split_that_is_named_is_taken_and_the_other_is_the_usual_one() -> None:
+    asked = [*questions(1, "dev"), *questions(1, "test"), *questions(1, "train"), *questions(1, "own")]
+    assert split(asked, tune="train").names == ("train", "test")
+    assert split(asked, tune="own", test="dev").names == ("own", "dev")
+    with pytest.raises(UsageError, match="have: dev, own, test, train; name both with --tune-split and --test-split"):
+        split(asked, tune="own")
+    with pytest.raises(UsageError, match="have: no splits; name both"):
+        split([Question("q", "?", ("a",))])
+
+
+def test_a_winner_is_never_tested_on_the_questions_that_chose_it() -> None:
+    with pytest.raises(UsageError, match="1 questions are in split 'dev' and in 'dev', such as 'dev0'"):
+        split(questions(1), tune="dev", test="dev")
+
+
+def test_groups_with_questions_in_both_splits_are_named() -> None:
+    assert split([*questions(3, "dev"), *questions(2, "test")]).shared == ("g0", "g1")
+
+
+@pytest.fixture
+def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Return a folder with a pipeline of fakes, which its commands know too, and questions that `Ilse` answers."""
+    monkeypatch.setitem(specs.KINDS, "embed", (*specs.KINDS["embed"], Words))
+    monkeypatch.setitem(specs.KINDS, "generate", (*specs.KINDS["generate"], Echo))
+    monkeypatch.setenv("RAGQA_CACHE", str(tmp_path / "cache"))
+    (tmp_path / "documents").mkdir()
+    (tmp_path / "documents" / "a.txt").write_text("Ilse steers the ferry at noon.", encoding="utf-8")
+    rows = [
+        {"id": f"{part}{i}", "question": f"Who steers the ferry, {i}?", "answers": ["Ilse"], "split": part, "group": f"{part}{i}"}
+        for part in ("dev", "test")
+        for i in range(8)
+    ]  # fmt: skip
+    (tmp_path / "q.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
+    grid = PIPELINE.replace("{kind: echo}", "{kind: echo, answer: {grid: [nobody, Ilse, Ilse or Jon]}}")
+    (tmp_path / "base.yaml").write_text(grid + "evaluate: {kind: jsonl, path: q.jsonl}\n", encoding="utf-8")
+    (tmp_path / "p.yaml").write_text("version: 1\nextends: base.yaml\n", encoding="utf-8")
+    return tmp_path
+
+
+def tune(place: Path, *arguments: str) -> Ran:
+    return CliRunner().invoke(command, [str(place / "p.yaml"), *arguments])
+
+
+def test_the_command_names_the_winner_tests_it_against_the_first_and_writes_its_file(place: Path) -> None:
+    out = place / "out"
+    ran = tune(place, "--out", str(out), "--json")
+    assert ran.exit_code == 0, ran.output
+    found = json.loads(ran.stdout)
+    assert (found["winner"], found["baseline"]) == ("generate.answer=Ilse", "generate.answer=nobody")
+    assert found["splits"] == {"tune": "dev", "test": "test"}
+    assert {name: (metric["value"], metric["n"]) for name, metric in found["test"].items()} == {
+        "generate.answer=Ilse": (1.0, 8),
+        "generate.answer=nobody": (0.0, 8),
+    }
+    assert found["comparison"]["difference"] == 1.0
+    winner = load_config(out / "winner.yaml")
+    assert (winner.generate.answer, winner.load.path) == ("Ilse", str(place / "documents"))
+    assert (out / "winner.yaml").read_text("utf-8") == found["pipeline"]
+    Pipeline(winner).search("Who steers?")
+
+
+def test_the_terminal_shows_candidates_test_and_file(place: Path) -> None:
+    ran = tune(place)
+    assert ran.exit_code == 0, ran.output
+    assert "generate.answer=nobody" in ran.stdout and "1.000 behind generate.answer=Ilse, p 0.0" in ran.stdout
+    assert "test: f1, 1.000, 0.631 to 1.000, n 8, failed 0  winner: generate.answer=Ilse\n" in ran.stdout
+    assert "baseline: generate.answer=nobody" in ran.stdout
+    assert "winner - baseline: +1.000, +1.000 to +1.000, p 0.0078" in ran.stdout
+    assert "\n# generate.answer=Ilse\nversion: 1\n" in ran.stdout
+
+
+def test_a_tune_goes_on_where_it_was_killed(place: Path) -> None:
+    out = ("--out", str(place / "out"))
+    first = tune(place, *out)
+    kept = sorted((place / "out" / "runs").glob("*/results.jsonl"))
+    assert len(kept) == 3
+    lines = kept[0].read_text("utf-8").splitlines(keepends=True)
+    kept[0].write_text("".join(lines[:3]) + lines[3][:20], encoding="utf-8")
+    again = tune(place, *out)
+    assert again.stdout == first.stdout
+    assert "3 of 16 questions are known from" in again.stderr
+    assert len(kept[0].read_text("utf-8").splitlines()) == len(lines)
+
+
+def test_a_file_without_a_choice_and_an_index_of_the_users_own_are_refused(place: Path) -> None:
+    assert "nothing to choose from" in str(tune(place, "--set", "generate.answer=Ilse").exception)
+    rebuilt = tune(place, "--set", "split.chunk_size={grid: [30, 40]}")
+    assert f"split.chunk_size: each value would rebuild the pipeline's own index at {place / 'index'}" in str(
+        rebuilt.exception
+    )
+    assert "a grid in load changes what is asked" in str(tune(place, "--set", "load.path={grid: [a, b]}").exception)
+    assert not (place / "index").exists()
+    assert isinstance(tune(place, "--set", "retrieve.top_k={grid: [0, 1]}").exception, ConfigError)
+
+
+def squad(place: Path) -> str:
+    """Write two articles, the first to tune on and the other to report; return the dataset's name."""
+
+    def paragraph(title: str, i: int) -> dict[str, Any]:
+        answers = [{"text": "Ilse", "answer_start": 0}]
+        asked = [{"id": f"{title}{i}", "question": f"Who steers ferry {i} of {title}?", "answers": answers}]
+        return {"context": f"Ilse steers ferry {i} of {title}.", "qas": asked}
+
+    data = [{"title": title, "paragraphs": [paragraph(title, i) for i in range(3)]} for title in ("A", "B")]
+    (place / "squad.json").write_text(json.dumps({"version": "1.1", "data": data}), encoding="utf-8")
+    return f"squad:{place / 'squad.json'}"
+
+
+def test_candidates_that_differ_after_the_index_share_it(place: Path) -> None:
+    weights = ("--set", "embed.weights={grid: [one, two]}")
+    ran = tune(place, "--dataset", squad(place), *weights, "--set", "retrieve.top_k={grid: [1, 2]}")
+    assert ran.exit_code == 0, ran.output
+    assert ran.stderr.count("bringing the index up to date") == 2
+    assert len(list((place / "cache" / "datasets").iterdir())) == 2
+    assert len(list((place / "cache" / "runs").iterdir())) == 2 * 2 * 3
+    assert not (place / "index").exists()
+
+
+def test_pipelines_share_the_parts_that_are_made_of_equal_sections(place: Path) -> None:
+    def build(*overrides: str) -> Pipeline:
+        return Pipeline.from_file(place / "p.yaml", ["generate.answer=Ilse", *overrides])
+
+    first, deeper, other = build(), build("retrieve.top_k=5"), build("generate.answer=Jon")
+    for pipeline in (deeper, other):
+        pipeline.share(first)
+    assert deeper.generator is first.generator
+    assert other.embedder is first.embedder
+    assert other.generator is not first.generator
+    assert deeper.retriever is not first.retriever
+
+
+def test_a_metric_of_retrieval_asks_for_no_answer(place: Path) -> None:
+    ran = tune(place, "--dataset", squad(place), "--metric", "mrr", "--json")
+    assert json.loads(ran.stdout)["winner"] == "generate.answer=nobody"
+    runs = (place / "cache" / "runs").glob("*/results.jsonl")
+    rows = [json.loads(line) for run in runs for line in run.read_text("utf-8").splitlines()]
+    assert rows and all(row["prompt"] == "" and "mrr" in row["scores"] for row in rows)
