@@ -68,6 +68,8 @@ def test_every_command_has_help_with_a_runnable_example(tmp_path: Path) -> None:
         "doctor",
         "gc",
         "purge",
+        "questions",
+        "replay",
     }
     assert set(names) == expected
     for name in names:

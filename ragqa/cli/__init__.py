@@ -13,8 +13,8 @@ from ragqa.cli.common import escaped
 from ragqa.errors import RagqaError, ResourceError, UsageError
 
 COMMANDS = (
-    "init", "check", "plan", "index", "search", "prompt", "ask", "chat", "show", "eval", "compare", "replay", "tune", "doctor", "gc", "purge",
-    "models", "schema",
+    "init", "check", "plan", "index", "search", "prompt", "ask", "chat", "show", "eval", "compare", "replay", "tune", "questions",
+    "doctor", "gc", "purge", "models", "schema",
 )  # fmt: skip
 
 
