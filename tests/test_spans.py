@@ -70,11 +70,6 @@ def answer(model: CausalLM, prompt: Prompt) -> tuple[str, Generation]:
     return "".join(map(str, pieces)), last
 
 
-def with_question(prompt: Prompt, question: str) -> str:
-    start, end = prompt.question
-    return prompt.text[:start] + question + prompt.text[end:]
-
-
 @torch.inference_mode()
 def naive(model: CausalLM, text: str, span: str, space: str = " ") -> tuple[float, float]:
     """Return the log-probability of a span and of a line's or text's end after it, and that of the end alone."""
@@ -93,10 +88,8 @@ def test_spans_are_scored_as_by_a_full_pass_over_prompt_and_span(model: CausalLM
     assert len(found) >= 5
     for one in found:
         assert (one.log_p, one.log_end) == pytest.approx(naive(model, prompt.text, one.text), abs=1e-4)
-        prior, _ = naive(model, with_question(prompt, spans.NEUTRAL), one.text)
-        assert one.log_prior == pytest.approx(prior, abs=1e-4)
         assert one.n_tokens == len(f" {one.text}".encode())
-    assert max(abs(one.log_p - one.log_prior) for one in found) > 0.1
+    assert max(one.log_p for one in found) - min(one.log_p for one in found) > 0.1
 
 
 def test_a_prompt_that_ends_in_white_space_is_gone_on_with_without_more_of_it(model: CausalLM) -> None:
@@ -117,7 +110,7 @@ def test_what_was_asked_before_changes_nothing(model: CausalLM) -> None:
     assert candidates(build(model.folder), first) == before
 
 
-@pytest.mark.parametrize("interrupted", [1, 2, 3, 4, 5])
+@pytest.mark.parametrize("interrupted", [1, 2, 3])
 def test_an_interrupted_pass_leaves_nothing_behind(folder: Path, interrupted: int) -> None:
     prompt, model = ask(build(folder), "Who is the master?", FERRY), build(folder)
     calls = 0
@@ -146,7 +139,7 @@ def test_what_all_prompts_begin_with_is_read_once(folder: Path) -> None:
     assert read[0] == model.count(prompts[0].text[: prompts[0].shared].rstrip()) > 50
     read.clear()
     candidates(model, prompts[1])
-    assert read[0] + read[1] == model.count(prompts[1].text.removeprefix(prompts[0].text[: prompts[0].shared].rstrip()))
+    assert read[0] == model.count(prompts[1].text.removeprefix(prompts[0].text[: prompts[0].shared].rstrip()))
 
 
 def test_equal_texts_count_once_at_their_first_place(model: CausalLM) -> None:
@@ -211,7 +204,7 @@ def test_spans_of_any_text_are_exact_and_end_at_words(model: CausalLM, texts: li
         starts, ends = boundaries(passage)
         assert one.start in starts and one.end in ends
         assert 0 < one.n_tokens <= spans.MAX_TOKENS
-        assert all(math.isfinite(value) for value in (one.log_p, one.log_prior, one.log_end))
+        assert all(math.isfinite(value) for value in (one.log_p, one.log_end))
     text, last = answer(model, prompt)
     assert text == last.text and (text in [one.text for one in found] or not found)
     assert last.confidence is not None and 0 <= last.confidence <= 1
@@ -235,7 +228,7 @@ def test_of_equally_likely_spans_that_of_the_sentence_asked_about_wins() -> None
     passage = "Rope is dear in May. The ferry sails to Hallin."
     evidence = Evidence("Where does the ferry sail?", [passage])
     places = [(text, passage.index(text)) for text in ("May", "Hallin", "ferry")]
-    equal = [Candidate(0, start, start + len(text), text, 3, -5.0, -6.0, -1.0) for text, start in places]
+    equal = [Candidate(0, start, start + len(text), text, 3, -5.0, -1.0) for text, start in places]
     found, confidence = spans.best(equal, evidence)
     assert found.text == "Hallin"
     assert 0.5 < confidence < 1

@@ -36,8 +36,7 @@ STEPS = (
     Step("plain chat prompt", (*FREE, "prompt.template=qa")),
     Step("six examples, the answer ends with the line", (*FREE, 'generate.stop=["\\n"]')),
     Step("the likeliest span of the passage", (), (("log_p", 1.0),)),
-    Step("less what is likely whatever is asked", (), (("log_p", 1.0), ("log_prior", -0.5))),
-    Step("what the sentence shares with the question (the default)"),
+    Step("what the words around it share with the question (the default)"),
 )
 
 

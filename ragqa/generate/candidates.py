@@ -21,7 +21,7 @@ class Candidate:
     """A span of `passages[passage]`, and how it is scored.
 
     `log_p` is the natural log-probability that the model writes the span and then ends the line, given the question;
-    `log_prior` the same where nothing in particular is asked; `log_end` the part of `log_p` that is the line's end.
+    `log_end` the part of it that is the line's end.
     """
 
     passage: int
@@ -30,7 +30,6 @@ class Candidate:
     text: str
     n_tokens: int
     log_p: float
-    log_prior: float
     log_end: float
 
 
