@@ -36,6 +36,7 @@ REBUILDING = ("split", "embed")
 @click.option("--tune-split", metavar="NAME", help="Choose by the questions of this split; default: tune, dev or train.")  # fmt: skip
 @click.option("--test-split", metavar="NAME", help="Test the winner on this split; default: report or test.")
 @click.option("--limit", type=click.IntRange(min=1), help="Ask the first N questions of each split only.")
+@click.option("--sample", type=click.IntRange(min=1), help="Ask N questions of each split, drawn with a fixed seed.")
 @click.option("--out", metavar="DIR", type=click.Path(path_type=Path), help="Keep the runs and winner.yaml in this folder; default: the runs in the cache, by content.")  # fmt: skip
 def command(
     file: str,
@@ -46,6 +47,7 @@ def command(
     tune_split: str | None,
     test_split: str | None,
     limit: int | None,
+    sample: int | None,
     out: Path | None,
 ) -> None:
     """Find the best values of the grids in a pipeline file, such as `top_k: {grid: [3, 5, 10]}`.
@@ -66,7 +68,7 @@ def command(
     name = dataset_name(Pipeline(combinations[0].config), dataset)
     data = read_dataset(name)
     _check(file, combinations, data)
-    parts = split(data.questions, tune_split, test_split, limit)
+    parts = split(data.questions, tune_split, test_split, limit, sample)
     runs = _runs(combinations, data, name, parts, metric, out)
     found = race([one.name for one in combinations], parts.tune, lambda who, block: runs[who].ask(block), metric)
     first = combinations[0].name

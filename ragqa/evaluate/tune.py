@@ -55,9 +55,13 @@ class Race:
 
 
 def split(
-    questions: Sequence[Question], tune: str | None = None, test: str | None = None, limit: int | None = None
+    questions: Sequence[Question],
+    tune: str | None = None,
+    test: str | None = None,
+    limit: int | None = None,
+    sample: int | None = None,
 ) -> Split:
-    """Return the questions of two splits, up to `limit` of each; see `SPLITS` for those that are not named.
+    """Return the questions of two splits, of each what `select` takes; see `SPLITS` for those that are not named.
 
     :raises UsageError: a split is missing or not named, or a question is in both.
     """
@@ -72,7 +76,7 @@ def split(
             f"no pair of splits to tune and to test on; the questions have: {', '.join(there) or 'no splits'}; "
             "name both with --tune-split and --test-split"
         )
-    parts = tuple(select(questions, tune, limit)), tuple(select(questions, test, limit))
+    parts = tuple(select(questions, tune, limit, sample)), tuple(select(questions, test, limit, sample))
     ids, groups = ([{getattr(q, key) for q in part} for part in parts] for key in ("id", "group"))
     if both := ids[0] & ids[1]:
         raise UsageError(
