@@ -276,3 +276,12 @@ def test_any_value_of_any_key_is_a_config_or_a_config_error(field: tuple[str, An
             load_config(file)
         except ConfigError as error:
             assert all(problem.line >= 1 for problem in error.problems)
+
+
+def test_a_least_confidence_is_refused_where_the_generator_has_none() -> None:
+    free = ["generate.decode=free", "generate.min_confidence=0.5"]
+    with pytest.raises(ConfigError, match="min_confidence needs decode: span"):
+        load_config("pipelines/quickstart.yaml", free)
+    with pytest.raises(ConfigError, match="unknown key"):
+        load_config("pipelines/llama_cpp.yaml", ["generate.min_confidence=0.5"])
+    assert load_config("pipelines/quickstart.yaml", ["generate.min_confidence=0.5"]).generate.min_confidence == 0.5

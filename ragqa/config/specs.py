@@ -270,9 +270,6 @@ class _Generate(Spec):
     seed: int = Field(0, ge=0, description="Seed of the sampler.")
     stop: list[Name] = Field([], description="Strings at which the answer ends; they are left out of it.")
     deadline: float = Field(60.0, gt=0, description="Seconds after which the partial answer comes back, marked.")
-    min_confidence: float = Field(
-        0.0, ge=0, le=1, description="Abstain when the generator is less sure of its answer than this; 0 never does."
-    )
 
 
 class CausalLMGenerate(_Generate):
@@ -288,6 +285,13 @@ class CausalLMGenerate(_Generate):
     decode: Literal["free", "span"] = Field(
         "free", description="`span`: the answer is the likeliest span of the passages; use template span with it."
     )
+    min_confidence: float = Field(0.0, ge=0, le=1, description="Abstain when a span is less sure than this; 0 never.")
+
+    @model_validator(mode="after")
+    def _confident(self) -> CausalLMGenerate:
+        if self.min_confidence and self.decode != "span":
+            raise ValueError("min_confidence needs decode: span; what is written freely has no confidence")
+        return self
 
 
 class LlamaCppGenerate(_Generate):
