@@ -122,7 +122,8 @@ class Prompt:
     (number n is `passages[n - 1]`); `stripped` counts the invisible control characters taken out of passages.
     `question` is the span of `text` that is the question asked; the first `shared` characters of `text` are the same
     whatever is asked, so that a generator may read them once. `examples` are the ids of the in-context examples, in
-    their order in the text.
+    their order in the text. `verdict` is the span of `text` that says "yes", the question can be answered, which a
+    generator may doubt; None where the template has no such slot.
     """
 
     text: str
@@ -133,6 +134,7 @@ class Prompt:
     question: tuple[int, int] = (0, 0)
     shared: int = 0
     examples: tuple[str, ...] = ()
+    verdict: tuple[int, int] | None = None
 
     @property
     def n_tokens(self) -> int:

@@ -283,5 +283,5 @@ def test_a_least_confidence_is_refused_where_the_generator_has_none() -> None:
     with pytest.raises(ConfigError, match="min_confidence needs decode: span"):
         load_config("pipelines/quickstart.yaml", free)
     with pytest.raises(ConfigError, match="unknown key"):
-        load_config("pipelines/llama_cpp.yaml", ["generate.min_confidence=0.5"])
+        load_config("pipelines/openai.yaml", ["generate.min_confidence=0.5"])
     assert load_config("pipelines/quickstart.yaml", ["generate.min_confidence=0.5"]).generate.min_confidence == 0.5

@@ -73,7 +73,7 @@ def test_squad_is_read_paragraph_by_paragraph_with_every_distinct_gold_span(tmp_
         Evidence(source, "at noon", start=33, end=40),
     )
     assert (first.answerable, first.relevant, first.group) == (True, {source: 1}, "Old_Ferries")
-    assert (second.answerable, second.relevant, second.group, second.answers) == (False, {}, "Old_Ferries", ())
+    assert (second.answerable, second.relevant, second.group, second.answers) == (False, {source: 1}, "Old_Ferries", ())
     assert first.metadata == {"title": "Old_Ferries", "paragraph": source, "split": "report"}
     assert (dataset.unit, dataset.note) == ("document", "")
     spans, _ = resolve(dataset.questions, {one.source: one for one in dataset.documents})

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ from ragqa import models
 from ragqa.config.specs import CausalLMGenerate, LlamaCppGenerate
 from ragqa.errors import ModelError, UsageError
 from ragqa.generate import build_generator
+from ragqa.generate.llama_cpp import confidence
 from ragqa.pipeline.budget import CHAT_TOKENS
 from ragqa.records import Generation, Prompt
 from ragqa.stages import Generator
@@ -153,3 +155,39 @@ def test_a_folder_without_a_chat_template_gets_plain_text(tmp_path: Path, librar
 def test_a_model_that_is_not_here_is_an_error_with_the_command() -> None:
     with pytest.raises(ModelError, match="ragqa models pull"):
         build("causal_lm", model="someone/some-model")
+
+
+def doubted(passage: str, question: str) -> Prompt:
+    """Return a prompt that says in its last line but one that the question can be answered."""
+    examples = (
+        "Passage: Ilse steers the ferry.\nQuestion: Who steers the ferry?\nAnswerable: yes\nAnswer: Ilse\n\n"
+        "Passage: Ilse steers the ferry.\nQuestion: When was the ferry built?\nAnswerable: no\n\n"
+    )
+    before = f"{examples}Passage: {passage}\nQuestion: {question}\nAnswerable: "
+    verdict = (len(before), len(before) + 3)
+    return Prompt(f"{before}yes\nAnswer:", {"all": 400}, (), verdict=verdict)
+
+
+def test_confidence_weighs_the_verdict_and_the_answer_and_changes_no_answer() -> None:
+    generator = build("llama_cpp", stop=["\n"])
+    passage, question = "The harbour was dug in 1931.", "When was the harbour dug?"
+    sure = list(generator.stream(doubted(passage, question)))[-1]
+    unsure = list(generator.stream(doubted("Otters eat crayfish.", question)))[-1]
+    assert isinstance(sure, Generation) and isinstance(unsure, Generation)
+    assert sure.confidence is not None and unsure.confidence is not None
+    assert 0 <= unsure.confidence < sure.confidence <= 1
+    without = list(generator.stream(replace(doubted(passage, question), verdict=None)))[-1]
+    assert isinstance(without, Generation)
+    assert (without.text, without.confidence) == (sure.text, None)
+    assert sure.logprobs is None, "they were not asked for"
+
+
+def test_confidence_grows_with_either_of_its_parts() -> None:
+    assert confidence(1.0, -2.0) > confidence(0.0, -2.0) > confidence(0.0, -4.0) > 0
+    assert confidence(50.0, 0.0) <= 1
+
+
+def test_a_least_confidence_needs_a_prompt_that_asks_for_it() -> None:
+    prompt = replace(doubted("Otters eat crayfish.", "What do otters eat?"), verdict=None)
+    with pytest.raises(UsageError, match=r"min_confidence needs prompt.template: answerable"):
+        list(build("llama_cpp", min_confidence=0.5).stream(prompt))

@@ -27,7 +27,7 @@ def with_template(folder: Path, text: str, examples: Examples | None = None) -> 
     return prompter(100_000, examples, template=str(folder / "own.txt"))
 
 
-@pytest.mark.parametrize("template", [name for name in TEMPLATES if name != "span"])
+@pytest.mark.parametrize("template", [name for name in TEMPLATES if name not in ("span", "answerable")])
 def test_every_template_shows_passages_with_number_and_source_and_the_question(template: str) -> None:
     prompt = prompter(template=template).build("Who sails?", [hit("Ilse sails."), hit("Rope.", "b/c.md")])
     assert '<passage 1 source="a.txt">\nIlse sails.\n</passage>' in prompt.text
@@ -141,7 +141,7 @@ def test_a_template_of_ones_own_is_a_file_with_known_slots(tmp_path: Path) -> No
         load_template(str(own))
     with pytest.raises(UsageError, match="no such file"):
         load_template(str(tmp_path / "missing.txt"))
-    with pytest.raises(UsageError, match="unknown 'qaa'; valid: qa, span, chat"):
+    with pytest.raises(UsageError, match="unknown 'qaa'; valid: qa, span, answerable, chat"):
         load_template("qaa")
 
 
@@ -234,9 +234,31 @@ def test_a_prompt_knows_where_its_question_stands(
     prompt = own.build(question, [hit(text, f"{n}.txt") for n, text in enumerate(texts)])
     start, end = prompt.question
     assert prompt.text[start:end] == clean(question)[0]
-    after = own.template.user.rpartition("{question}")[2]
+    after = own.template.user.rpartition("{question}")[2].replace("{answerable}", "yes")
     assert prompt.text[end:] == after, "it is the question that is asked, not an equal text elsewhere"
     assert prompt.n_tokens == EchoGenerator().count(prompt.text)
+
+
+@given(question=TEXTS, text=TEXTS, examples=st.lists(st.tuples(TEXTS, TEXTS), max_size=2))
+def test_a_prompt_knows_where_it_says_that_the_question_can_be_answered(
+    question: str, text: str, examples: list[tuple[str, str]]
+) -> None:
+    prompt = prompter(100_000, Examples(examples, 2), template="answerable").build(question, [hit(text)])
+    assert prompt.verdict is not None
+    start, end = prompt.verdict
+    assert prompt.text[start - len("Answerable: ") : end] == "Answerable: yes"
+    assert prompt.text[end:] == "\nAnswer:", "it is the verdict on the question that is asked, not on an example"
+    assert start > prompt.question[1]
+    assert prompter(100_000, template="span").build(question, [hit(text)]).verdict is None
+
+
+def test_an_example_says_that_it_can_be_answered_where_the_template_does() -> None:
+    shown = Examples([("Who sails?", "Ilse")], 1)
+    assert "Question: Who sails?\nAnswerable: yes\nAnswer: Ilse\n\n" in (
+        prompter(100_000, shown, template="answerable").build("Where?", [hit("x")]).text
+    )
+    span = prompter(100_000, shown, template="span").build("Where?", [hit("x")])
+    assert "Question: Who sails?\nAnswer: Ilse\n\n" in span.text
 
 
 def test_a_question_keeps_its_place_in_a_chat_format_that_trims_a_turn(tmp_path: Path) -> None:

@@ -233,7 +233,7 @@ class InContextPrompt(Spec):
 
     kind: Literal["in_context"]
     template: Name = Field(
-        "qa", description="Built-in name (qa, span, chat, summarize, extract) or a file path with `/`."
+        "qa", description="Built-in name (qa, span, answerable, chat, summarize, extract) or a file path with `/`."
     )
     order: Literal["best_first", "best_at_ends"] = Field("best_first", description="Order of passages in the prompt.")
     examples: Name | None = Field(
@@ -302,6 +302,7 @@ class LlamaCppGenerate(_Generate):
     window: int = Field(4096, ge=256, description="Context window that is allocated, in tokens.")
     threads: int = Field(0, ge=0, description="Threads; 0 is one for each core.")
     repetition_penalty: float = Field(1.0, gt=0, le=5, description="Above 1 discourages repeated tokens.")
+    min_confidence: float = Field(0.0, ge=0, le=1, description="Abstain below it; 0 never. Needs template answerable.")
 
 
 class OpenAIGenerate(_Generate):

@@ -32,7 +32,8 @@ class Question:
     """A question and its gold answers, any of which is right; none where the documents do not answer it.
 
     `relevant` holds a grade above 0 for each unit that retrieval should find: a document by its source, a page as
-    `source#page=N` (N from 1); where it is empty, retrieval is judged by the evidence. A question that is answerable
+    `source#page=N` (N from 1); where it is empty, retrieval is judged by the evidence. For a question that cannot be
+    answered it says what the question is about, and retrieval is not judged. A question that is answerable
     and has no answers is there for its `relevant` alone. Questions of one `group` are about one thing and so not
     independent: it is the source of the first evidence unless given, else the question's own id. `metadata` holds
     what else is known, `split` among it.

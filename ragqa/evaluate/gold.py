@@ -19,7 +19,8 @@ _BREAK = re.compile(r"\n\s*\n|\f")
 def gold_passages(question: Question, gold: Sequence[Span], documents: Mapping[str, Document]) -> list[Hit]:
     """Return a passage for each gold span, in the order of the spans, each passage once.
 
-    Where a question has no span, its relevant documents or pages are the passages; `[]` where it has neither.
+    Where a question has no span, its relevant documents or pages are the passages; `[]` where it has neither. Those of an
+    unanswerable question do not answer it.
 
     :param documents: by source.
     """

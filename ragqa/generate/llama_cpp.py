@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import os
 import secrets
 import time
@@ -22,6 +23,13 @@ try:
     import xllamacpp
 except ImportError as missing:
     raise ModelError("generate.kind llama_cpp needs an extra: pip install 'ragqa[llama-cpp]'") from missing
+
+
+CONFIDENCE = (-1.66, 1.42, 0.87)
+"""Log-odds that the answer is right: a constant, and weights of the log-odds that the model gives to "yes" when asked
+whether the passages answer the question, and of the log-probability of the answer that it then writes."""
+_ALTERNATIVES = 40
+"""How many of the likeliest tokens are looked through for "yes" and "no"."""
 
 
 class LlamaCpp:
@@ -66,22 +74,22 @@ class LlamaCpp:
 
         :raises UsageError: prompt and answer together exceed the window.
         """
-        deadline = time.monotonic() + self.spec.deadline
         if prompt.n_tokens + self.spec.max_new_tokens > self.window:
             need = f"{prompt.n_tokens:,} prompt and {self.spec.max_new_tokens:,} answer tokens"
             raise UsageError(f"{need} exceed generate.window: {self.window:,}")
+        if self.spec.min_confidence and not prompt.verdict:
+            raise UsageError("generate.min_confidence needs prompt.template: answerable, or one with its slot")
+        deadline = time.monotonic() + self.spec.deadline
         text, finish, n_tokens = "", "length", 0
         logprobs: list[float] = []
-
-        def complete(emit: Emit) -> None:
-            self._server.handle_completions(self._request(prompt.text), emit)
-
+        odds = None
         try:
-            for reply in emitted(complete, deadline, daemon=False):
+            if prompt.verdict:
+                odds = self._log_odds(prompt.text[: prompt.verdict[0]].rstrip(), deadline)
+            for reply in self._replies(self._request(prompt.text, logprobs=odds is not None), deadline):
                 for choice in _choices(reply):
                     finish = choice.get("finish_reason") or finish
-                    tokens = (choice.get("logprobs") or {}).get("content") or []
-                    logprobs += [token["logprob"] for token in tokens]
+                    logprobs += [token["logprob"] for token in _tokens(choice)]
                     if choice["text"]:
                         text += choice["text"]
                         n_tokens += 1
@@ -90,9 +98,32 @@ class LlamaCpp:
         except DeadlinePassed:
             finish = "deadline"
         kept = tuple(logprobs) if self._log_probabilities else None
-        yield Generation(text, n_tokens, finish, kept)
+        yield Generation(text, n_tokens, finish, kept, None if odds is None else confidence(odds, sum(logprobs)))
 
-    def _request(self, prompt: str) -> dict[str, Any]:
+    def _log_odds(self, text: str, deadline: float) -> float:
+        """Return the log-odds of "yes" against "no" as the word after a text, each at least a ten-thousandth."""
+        request = {**self._request(text), "max_tokens": 1, "logprobs": _ALTERNATIVES}
+        odds = {"yes": 1e-4, "no": 1e-4}
+        for reply in self._replies(request, deadline):
+            for token in (token for choice in _choices(reply) for token in _tokens(choice)):
+                for other in token["top_logprobs"]:
+                    word = other["token"].strip().lower()
+                    if word in odds:
+                        odds[word] += math.exp(other["logprob"])
+        return math.log(odds["yes"] / odds["no"])
+
+    def _replies(self, request: dict[str, Any], deadline: float) -> Iterator[dict[str, Any]]:
+        """Yield what the server says to a request, piece by piece.
+
+        :raises DeadlinePassed: it has not ended by then.
+        """
+
+        def complete(emit: Emit) -> None:
+            self._server.handle_completions(request, emit)
+
+        return emitted(complete, deadline, daemon=False)
+
+    def _request(self, prompt: str, *, logprobs: bool = False) -> dict[str, Any]:
         spec = self.spec
         request = {
             "prompt": prompt,
@@ -108,7 +139,7 @@ class LlamaCpp:
             "stream": True,
             "stream_options": {"include_usage": True},
         }
-        return request | ({"logprobs": 1} if self._log_probabilities else {})
+        return request | ({"logprobs": 1} if logprobs or self._log_probabilities else {})
 
     @cached_property
     def _server(self) -> Any:
@@ -137,6 +168,22 @@ class LlamaCpp:
         with direct.open(request) as reply:
             found: dict[str, Any] = json.load(reply)
             return found
+
+
+def confidence(log_odds: float, log_p: float) -> float:
+    """Return how sure the model is of an answer, in [0, 1].
+
+    :param log_odds: of "yes" against "no", asked whether the passages answer the question, in nats.
+    :param log_p: log-probability of the answer, in nats.
+    """
+    constant, verdict, answer = CONFIDENCE
+    return 1 / (1 + math.exp(-(constant + verdict * log_odds + answer * log_p)))
+
+
+def _tokens(choice: dict[str, Any]) -> list[dict[str, Any]]:
+    """Return what is said of each token of a piece: its log-probability, and those of other tokens."""
+    tokens: list[dict[str, Any]] = (choice.get("logprobs") or {}).get("content") or []
+    return tokens
 
 
 def _choices(reply: dict[str, Any]) -> list[dict[str, Any]]:

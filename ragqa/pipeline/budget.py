@@ -76,7 +76,8 @@ def _terms(config: Config) -> list[Term]:
     ]
     if config.prompt.examples:
         examples = read_pairs(Path(config.prompt.examples), config.prompt.examples_split)
-        sizes = sorted((example_bytes(example, plain=parts.plain) for example in examples), reverse=True)
+        verdict = len(parts.verdict.encode())
+        sizes = sorted((example_bytes(example, plain=parts.plain) + verdict for example in examples), reverse=True)
         n = config.prompt.n_examples
         terms.insert(2, Term("examples", sum(sizes[:n]), f"bytes of the {n} longest of {len(sizes)}"))
     return terms

@@ -16,6 +16,7 @@ from ragqa.config.specs import (
     CustomSpec,
     EncoderRerank,
     LikelihoodRerank,
+    LlamaCppGenerate,
     OpenAIGenerate,
 )
 from ragqa.errors import Problem, RagqaError, UsageError
@@ -40,7 +41,7 @@ class Report:
 
 def check(config: Config) -> Report:
     """Return the report on a pipeline file; the budget is None where a mistake hides it."""
-    faults = (*_paths(config), *_no_likelihood(config))
+    faults = (*_paths(config), *_no_likelihood(config), *_no_verdict(config))
     problems = [config.source.problem(key, message) for key, message in faults]
     cards: dict[str, Card] = {}
     notes = []
@@ -78,6 +79,17 @@ def _no_likelihood(config: Config) -> Iterator[tuple[Key, str]]:
     likelihood = isinstance(getattr(config.retrieve, "rerank", None), LikelihoodRerank)
     if likelihood and not isinstance(config.generate, CausalLMGenerate | CustomSpec):
         yield ("retrieve", "rerank"), f"likelihood needs generate of kind causal_lm, got {config.generate.kind}"
+
+
+def _no_verdict(config: Config) -> Iterator[tuple[Key, str]]:
+    """Yield the fault of a least confidence where nothing says how sure the generator is."""
+    if isinstance(config.generate, LlamaCppGenerate) and config.generate.min_confidence:
+        try:
+            unsure = not load_template(config.prompt.template).verdict
+        except UsageError:
+            return  # told with the paths
+        if unsure:
+            yield ("generate", "min_confidence"), "needs a template with the slot {answerable}, such as `answerable`"
 
 
 def _paths(config: Config) -> Iterator[tuple[Key, str]]:

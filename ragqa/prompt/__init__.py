@@ -16,8 +16,10 @@ from ragqa.prompt.examples import Example
 from ragqa.records import Dropped, Hit, Prompt
 from ragqa.stages import Generator
 
-TEMPLATES = ("qa", "span", "chat", "summarize", "extract")
-SLOTS = ("examples", "passages", "history", "question")
+TEMPLATES = ("qa", "span", "answerable", "chat", "summarize", "extract")
+SLOTS = ("examples", "passages", "history", "question", "answerable")
+ANSWERABLE = "yes"
+"""What the slot `{answerable}` is filled with; a generator may ask first how likely the model finds that."""
 SEPARATOR = "\n---\n"
 PLAIN = "{plain}\n"
 """The first line of a template that is a text for the model to go on with: no turns of a chat, no fences."""
@@ -40,6 +42,12 @@ class Template:
     system: str
     user: str
     plain: bool = False
+
+    @property
+    def verdict(self) -> str:
+        """The line that says that the question can be answered; empty where the template has no such slot."""
+        lines = [line for line in self.user.splitlines(keepends=True) if "{answerable}" in line]
+        return "".join(fill(line, {"answerable": ANSWERABLE}) for line in lines)
 
 
 def load_template(name: str) -> Template:
@@ -74,7 +82,7 @@ def fill(template: str, values: Mapping[str, str]) -> str:
 
 def slotless(template: str) -> str:
     """Return what of a template is the same in every prompt."""
-    return _SLOT.sub("", template)
+    return _SLOT.sub("", fill(template, {"answerable": ANSWERABLE}))
 
 
 Turn = tuple[str, str]
@@ -118,11 +126,17 @@ class Prompter:
             )
         ordered = best_at_ends(kept) if self.spec.order == "best_at_ends" else kept
         text = self._render(texts, ordered)
-        before, _, after = self._render({**texts, "question": _MARK}, ordered).rpartition(_MARK)
-        asked = (len(before.replace(_MARK, texts["question"])), len(text) - len(after))
+        asked = self._place("question", texts, ordered, len(text))
+        verdict = self._place("answerable", texts, ordered, len(text)) if self.template.verdict else None
         shown = tuple(example.id for example in examples) if "{examples}" in self.template.user else ()
         tokens, dropped = self._ledger(texts, text), [*dropped, *left_out]
-        return Prompt(text, tokens, tuple(ordered), tuple(dropped), stripped, asked, self._shared, shown)
+        return Prompt(text, tokens, tuple(ordered), tuple(dropped), stripped, asked, self._shared, shown, verdict)
+
+    def _place(self, slot: str, texts: Mapping[str, str], hits: Sequence[Hit], length: int) -> tuple[int, int]:
+        """Return the span that the last slot of this name has in the prompt, a text of some length."""
+        value = {"answerable": ANSWERABLE, **texts}[slot]
+        before, _, after = self._render({**texts, slot: _MARK}, hits).rpartition(_MARK)
+        return len(before.replace(_MARK, value)), length - len(after)
 
     @cached_property
     def _shared(self) -> int:
@@ -155,7 +169,7 @@ class Prompter:
         return self._filled({**texts, "passages": passages})
 
     def _filled(self, values: Mapping[str, str]) -> str:
-        user = fill(self.template.user, values)
+        user = fill(self.template.user, {"answerable": ANSWERABLE, **values})
         return user if self.template.plain else self._generator.chat(self.template.system, user)
 
     def _passage(self, number: int, hit: Hit) -> tuple[str, int]:
@@ -163,9 +177,13 @@ class Prompter:
         return clean(hit.chunk.text) if self.template.plain else fenced(number, hit)
 
     def _example(self, example: Example) -> str:
-        """Return an example as the template puts the question: a plain text shows its passage before it."""
+        """Return an example as the template puts the question: a plain text shows its passage before it.
+
+        Where the template says of a question that it can be answered, so does the example.
+        """
         passage = f"Passage: {clean(example.passage)[0]}\n" if self.template.plain and example.passage else ""
-        return passage + _turns([example])
+        question, answer = (clean(text)[0] for text in example)
+        return f"{passage}Question: {question}\n{self.template.verdict}Answer: {answer}\n\n"
 
     def _fit(self, hits: Sequence[Hit], budget: int) -> tuple[list[Hit], list[Dropped], int]:
         kept: list[Hit] = []

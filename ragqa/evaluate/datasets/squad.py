@@ -18,7 +18,8 @@ def read(path: Path, name: str) -> Dataset:
     """Return the questions of an official file (Rajpurkar et al. 2016; Rajpurkar, Jia and Liang 2018).
 
     A paragraph is a document `Title/NNN` (N from 000 within its article), titled with the article's title; evidence is
-    each distinct gold answer where it stands. Questions are grouped by article. The first half of the articles, in
+    each distinct gold answer where it stands. An unanswerable question has its paragraph as relevant too: it is the gold
+    passage, which does not answer it. Questions are grouped by article. The first half of the articles, in
     the order of their titles, has the split `tune`, the rest `report`.
     """
     articles = read_object(path).rows("data")
@@ -51,7 +52,7 @@ def _question(qa: Row, paragraph: Document, metadata: dict[str, str], notes: Cou
         tuple(dict.fromkeys(gold.text for gold in golds)),
         answerable,
         tuple(dict.fromkeys(golds)),
-        relevant={paragraph.source: 1} if answerable else {},
+        relevant={paragraph.source: 1},
         group=metadata["title"],
         metadata=metadata,
     )
