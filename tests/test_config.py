@@ -94,7 +94,7 @@ BAD = [
         "path: nowhere",
         "p.yaml:2:26: load.path: path not found: nowhere",
     ),
-    ("an unknown template", "template: qa", "template: qna", "prompt.template: unknown 'qna'; valid: qa, span, chat"),
+    ("an unknown template", "template: qa", "template: qna", "prompt.template: unknown 'qna'; valid: qa, span, answerable, chat"),
     ("a template that does not exist", "template: qa", "template: ./my.txt", "prompt.template: no such file: my.txt"),
     (
         "an unknown model",
