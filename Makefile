@@ -27,7 +27,7 @@ quickstart: models ## Index the sample corpus and ask it a question
 	$(BIN)/ragqa ask pipelines/quickstart.yaml "$(QUESTION)"
 
 test: models ## Run the tests
-	$(BIN)/python -m pytest -q
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -q -n 2 --dist loadfile
 
 lint: $(VENV)/installed ## Check style
 	$(BIN)/ruff check .

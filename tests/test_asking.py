@@ -122,6 +122,14 @@ def test_closed_book_the_generator_is_asked_without_passages_and_nothing_is_cite
     assert QUESTION in prompt.text and "<passage" not in prompt.text and "Quayson" not in prompt.text
 
 
+@pytest.mark.parametrize("passages", [None, []])
+def test_an_empty_question_is_refused_whether_passages_are_given_or_not(
+    folder: Path, passages: list[Any] | None
+) -> None:
+    with pytest.raises(UsageError, match="the question is empty"):
+        pipeline(folder).answer(" \n", passages)
+
+
 def test_the_prompt_is_the_one_that_an_answer_gives_to_the_generator(folder: Path) -> None:
     pipe = pipeline(folder)
     hits = pipe.search("ferry", 1)

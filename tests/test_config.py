@@ -94,7 +94,12 @@ BAD = [
         "path: nowhere",
         "p.yaml:2:26: load.path: path not found: nowhere",
     ),
-    ("an unknown template", "template: qa", "template: qna", "prompt.template: unknown 'qna'; valid: qa, span, answerable, chat"),
+    (
+        "an unknown template",
+        "template: qa",
+        "template: qna",
+        "prompt.template: unknown 'qna'; valid: qa, span, answerable, chat",
+    ),
     ("a template that does not exist", "template: qa", "template: ./my.txt", "prompt.template: no such file: my.txt"),
     (
         "an unknown model",
@@ -226,6 +231,13 @@ def test_the_schema_knows_every_pipeline_that_is_valid_and_refuses_a_typo() -> N
     for old, new in (("chunk_size", "chunksize"), ("kind: hybrid", "kind: hybird"), ("top_k: 3", "top_k: yes")):
         with pytest.raises(jsonschema.ValidationError):
             jsonschema.validate(yaml.safe_load(FILE.replace(old, new)), schema)
+
+
+def test_the_schema_knows_a_grid_and_refuses_an_empty_one() -> None:
+    jsonschema.validate(yaml.safe_load(FILE.replace("top_k: 3", "top_k: {grid: [1, 3]}")), json_schema())
+    for grid in ("{grid: []}", "{grid: [1], gird: [2]}", "[1, 3]"):
+        with pytest.raises(jsonschema.ValidationError):
+            jsonschema.validate(yaml.safe_load(FILE.replace("top_k: 3", f"top_k: {grid}")), json_schema())
 
 
 def test_the_committed_schema_is_fresh() -> None:

@@ -220,6 +220,15 @@ def test_a_source_that_is_not_indexed_is_a_note_and_a_loss(project: Path) -> Non
     done = ragqa(*OWN, "--json", cwd=project)
     assert "note: question 'q1': source 'gone.md' is not in the index" in done.err
     assert (done.code, set(done.said["losses"])) == (0, {"not_in_corpus"})
+    assert any("source 'gone.md' is not in the index" in note for note in done.said["notes"])
+
+
+def test_questions_that_are_shown_as_examples_are_warned_of(project: Path) -> None:
+    shown = ("--set", "prompt.examples=questions.jsonl", "--set", "prompt.n_examples=1")
+    done = ragqa(*OWN, *shown, "--json", cwd=project)
+    leak = "2 of the questions are shown with their answers to others: use prompt.examples_split"
+    assert f"warning: {leak}" in done.err and leak in done.said["notes"]
+    assert "warning" not in ragqa(*OWN, cwd=project).err
 
 
 def test_a_file_in_the_place_of_the_folder_is_refused(project: Path) -> None:

@@ -55,6 +55,17 @@ def test_each_result_is_in_the_file_before_the_next_question_is_asked(tmp_path: 
         assert len(ids(run.folder)) == len(system.asked) == number
 
 
+def test_a_question_that_two_processes_answered_counts_once(tmp_path: Path) -> None:
+    first, second = (RunFolder(tmp_path, IDENTITY, {}) for _ in range(2))
+    for run, answer in ((first, "one"), (second, "two")):
+        for result in evaluate(telling(q1=answer), QUESTIONS[:2], Corpus({})):
+            run.append(result)
+    assert [(result.id, result.prediction) for result in read_run(tmp_path).results] == [
+        ("q0", "é gold"),
+        ("q1", "two"),
+    ]
+
+
 @pytest.mark.parametrize("cut", [1, 2, 40])
 def test_a_kill_within_a_line_loses_one_question_and_only_that_is_asked_again(tmp_path: Path, cut: int) -> None:
     ask(tmp_path, telling(), QUESTIONS[:3])

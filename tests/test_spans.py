@@ -18,6 +18,7 @@ from ragqa.errors import UsageError
 from ragqa.generate import spans
 from ragqa.generate.candidates import Candidate, Evidence, boundaries
 from ragqa.generate.causal_lm import CausalLM
+from ragqa.generate.spans import SpanReader
 from ragqa.prompt import Prompter
 from ragqa.records import Generation, Prompt
 from tests.fakes import hit
@@ -184,6 +185,18 @@ def test_the_answer_does_not_depend_on_threads(model: CausalLM) -> None:
         found.append(answer(model, prompt)[1])
     assert found[0].text == found[1].text
     assert found[0].confidence == pytest.approx(found[1].confidence, abs=1e-4)
+
+
+def test_a_deadline_that_passes_ends_without_an_answer_and_leaves_no_trace(model: CausalLM) -> None:
+    prompt = ask(model, "Who is the master?", FERRY)
+    before = answer(model, prompt)
+    late = SpanReader(model._model, model._tokenizer, [0], seconds=-1)
+    *pieces, last = late.stream(prompt)
+    assert (pieces, last) == ([], Generation("", 0, "deadline"))
+    late._seconds = math.inf
+    *_, last = late.stream(prompt)
+    assert isinstance(last, Generation) and last.text
+    assert answer(model, prompt) == before
 
 
 @settings(max_examples=25, deadline=None)

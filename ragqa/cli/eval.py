@@ -101,7 +101,11 @@ def _run(bench: Bench, protocol: Protocol, folder: RunFolder) -> Report:
     for result in ask_all(bench, protocol, folder.known):
         folder.append(result)
         results.append(result)
-    return summarize(results, [bench.dataset.note] if bench.dataset.note else [])
+    shown = {example for result in results for example in result.examples} & {result.id for result in results}
+    leak = f"{len(shown)} of the questions are shown with their answers to others: use prompt.examples_split"
+    if shown:
+        click.echo(f"warning: {leak}", err=True)
+    return summarize(results, [*bench.notes, *([leak] if shown else [])])
 
 
 def _write(folder: RunFolder, report: Report, title: str, pages: bool) -> list[Path]:

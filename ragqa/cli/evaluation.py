@@ -9,6 +9,7 @@ import sys
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
+from functools import cached_property
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
 PACKAGES = ("ragqa", "torch", "transformers", "tokenizers", "faiss-cpu", "numpy", "langchain-text-splitters")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Bench:
     """A pipeline that is ready to be asked, and the questions."""
 
@@ -36,6 +37,13 @@ class Bench:
     dataset: Dataset
     questions: Sequence[Question]
     corpus: Corpus
+
+    @cached_property
+    def notes(self) -> list[str]:
+        """What was decided about the questions: by the dataset, and where their evidence was looked up."""
+        from ragqa.evaluate.dataset import resolve
+
+        return [*filter(None, [self.dataset.note]), *resolve(self.questions, self.corpus.documents)[1]]
 
     def identity(self, protocol: Protocol) -> dict[str, Any]:
         """Return what results depend on."""
@@ -97,9 +105,7 @@ def make_bench(pipeline: Pipeline, dataset: Dataset, questions: Sequence[Questio
 
 def say_notes(bench: Bench) -> None:
     """Say on stderr what was decided about the questions."""
-    from ragqa.evaluate.dataset import resolve
-
-    for note in filter(None, [bench.dataset.note, *resolve(bench.questions, bench.corpus.documents)[1]]):
+    for note in bench.notes:
         click.echo(escaped(f"note: {note}"), err=True)
 
 

@@ -15,7 +15,7 @@ from ragqa.config.reader import Key, Source, dotted
 MOST = 64
 """How many combinations a file may have."""
 
-_FREE = (("retrieve", "filter"),)
+FREE = (("retrieve", "filter"),)
 """Mappings whose keys are the user's own."""
 
 Grids = Mapping[Key, list[Any]]
@@ -77,7 +77,7 @@ def _is_grid(value: Any) -> bool:
 
 def _within(key: Key, value: Any) -> Iterator[tuple[Key, Any]]:
     """Yield the grids below a key; a mapping with keys of the user's own has none."""
-    if not isinstance(value, dict) or key in _FREE:
+    if not isinstance(value, dict) or key in FREE:
         return
     if _is_grid(value) and len(key) > 1:
         yield key, value

@@ -6,7 +6,16 @@ from typing import Any, get_args
 
 from pydantic import BaseModel
 
+from ragqa.config.grid import FREE
 from ragqa.config.specs import KINDS, OPTIONAL, VERSION, Spec
+
+GRID = {
+    "description": "Values that `ragqa tune` tries in turn.",
+    "type": "object",
+    "properties": {"grid": {"type": "array", "minItems": 1}},
+    "required": ["grid"],
+    "additionalProperties": False,
+}
 
 
 def json_schema() -> dict[str, Any]:
@@ -31,7 +40,8 @@ def json_schema() -> dict[str, Any]:
 def _definitions() -> dict[str, Any]:
     """Return the mappings inside sections, to which `#/$defs/NAME` refers from the root of the whole schema."""
     schemas = [kind.model_json_schema() for kinds in KINDS.values() for kind in kinds]
-    return {name: schema for each in schemas for name, schema in each.get("$defs", {}).items()}
+    inner = {name: schema for each in schemas for name, schema in each.get("$defs", {}).items()}
+    return {"Grid": GRID, **{name: _with_grids(schema) for name, schema in inner.items()}}
 
 
 def _section(name: str, *, whole: bool) -> dict[str, Any]:
@@ -40,7 +50,23 @@ def _section(name: str, *, whole: bool) -> dict[str, Any]:
         kind.pop("$defs", None)
         if not whole:
             kind.pop("required", None)
+    kinds = [_with_grids(kind, name) for kind in kinds]
     return {"anyOf": kinds} if len(kinds) > 1 else kinds[0]
+
+
+def _with_grids(mapping: dict[str, Any], section: str = "") -> dict[str, Any]:
+    """Return a mapping's schema in which each value may be a grid, for `ragqa tune`."""
+    properties = {
+        key: value if "const" in value or (section, key) in FREE else _or_grid(value)
+        for key, value in mapping.get("properties", {}).items()
+    }
+    return {**mapping, "properties": properties}
+
+
+def _or_grid(value: dict[str, Any]) -> dict[str, Any]:
+    about = {key: value[key] for key in ("title", "description", "default") if key in value}
+    alone = {key: part for key, part in value.items() if key not in about}
+    return {**about, "anyOf": [alone, {"$ref": "#/$defs/Grid"}]}
 
 
 def inner_specs(spec: type[BaseModel], field: str) -> list[type[Spec]]:

@@ -44,13 +44,15 @@ class Run:
 def read_run(folder: Path) -> Run:
     """Return the run in a folder; a last line that was cut off by a kill is left out.
 
+    Of a question that two processes answered at once the last result counts.
+
     :raises UsageError: the folder holds no run, or its files were changed by hand.
     """
     try:
         manifest = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
         lines = (folder / RESULTS).read_bytes().split(b"\n")[:-1] if (folder / RESULTS).exists() else []
-        results = tuple(Result.from_json(json.loads(line)) for line in lines)
-        return Run(folder, manifest["identity"], manifest["recorded"], results)
+        results = {result.id: result for result in (Result.from_json(json.loads(line)) for line in lines)}
+        return Run(folder, manifest["identity"], manifest["recorded"], tuple(results.values()))
     except FileNotFoundError:
         raise UsageError(f"no run in {folder}: it has no {MANIFEST}; `ragqa eval FILE --out DIR` makes one") from None
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:

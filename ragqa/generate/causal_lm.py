@@ -151,7 +151,8 @@ class CausalLM:
     @cached_property
     def _spans(self) -> SpanReader:
         lines = (token for text, token in self._tokenizer.get_vocab().items() if text.startswith(_LINE_ENDS))
-        return SpanReader(self._model, self._tokenizer, [*self._end_tokens, *lines], self.spec.max_new_tokens)
+        ends = [*self._end_tokens, *lines]
+        return SpanReader(self._model, self._tokenizer, ends, self.spec.max_new_tokens, self.spec.deadline)
 
     @cached_property
     def _end_tokens(self) -> frozenset[int]:

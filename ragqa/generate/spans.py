@@ -8,6 +8,7 @@ with known answers, weighs how likely the span is, and that the line ends after 
 from __future__ import annotations
 
 import math
+import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -16,6 +17,7 @@ import torch
 from transformers import DynamicCache
 
 from ragqa.generate.candidates import Candidate, Evidence, boundaries
+from ragqa.generate.deadline import DeadlinePassed
 from ragqa.records import Generation, Prompt
 
 MAX_STARTS = 16
@@ -51,13 +53,18 @@ class SpanReader:
 
     :param ends: tokens that end an answer.
     :param longest: most tokens of an answer; `MAX_TOKENS` where that is less.
+    :param seconds: how long an answer may take; it is looked at before each pass of the model.
     """
 
-    def __init__(self, model: Any, tokenizer: Any, ends: Sequence[int], longest: int = MAX_TOKENS) -> None:
+    def __init__(
+        self, model: Any, tokenizer: Any, ends: Sequence[int], longest: int = MAX_TOKENS, seconds: float = math.inf
+    ) -> None:
         self._model = model
         self._tokenizer = tokenizer
         self._ends = torch.tensor(sorted(ends), device=model.device)
         self._longest = min(longest, MAX_TOKENS)
+        self._seconds = seconds
+        self._deadline = math.inf
         self._shared: list[int] = []
         self._cache: Any = None
 
@@ -67,7 +74,11 @@ class SpanReader:
         Its confidence is the span's share of the probability of all candidates.
         """
         start, end = prompt.question
-        candidates = self.candidates(prompt)
+        try:
+            candidates = self.candidates(prompt, time.monotonic() + self._seconds)
+        except DeadlinePassed:
+            yield Generation("", 0, "deadline")
+            return
         evidence = Evidence(prompt.text[start:end], [hit.chunk.text for hit in prompt.passages])
         if not candidates:
             yield Generation("", 0, "stop", confidence=0.0)
@@ -77,11 +88,15 @@ class SpanReader:
         yield Generation(found.text, found.n_tokens, "stop", confidence=confidence)
 
     @torch.inference_mode()
-    def candidates(self, prompt: Prompt) -> list[Candidate]:
+    def candidates(self, prompt: Prompt, deadline: float = math.inf) -> list[Candidate]:
         """Return the spans of the passages that may answer a prompt's question; `[]` where there is none.
 
         Spans of the same text count once, at their first place.
+
+        :param deadline: as `time.monotonic` counts.
+        :raises DeadlinePassed: it passed before the last pass of the model began.
         """
+        self._deadline = deadline
         passages = [hit.chunk.text for hit in prompt.passages]
         branches = self._branches(passages, "" if prompt.text[-1:].isspace() else " ")
         if not branches:
@@ -120,6 +135,8 @@ class SpanReader:
         """Read tokens into the cache; return the log-probabilities of the token after them, float32[vocabulary]."""
         if not ids:
             return None
+        if time.monotonic() > self._deadline:
+            raise DeadlinePassed
         tokens = torch.tensor([ids], device=self._model.device)
         output = self._model(input_ids=tokens, past_key_values=self._cache, use_cache=True, logits_to_keep=1)
         return torch.log_softmax(output.logits[0, -1].float(), dim=-1)
@@ -157,6 +174,8 @@ class SpanReader:
 
         The branches stand in one row; each token sees what was read before and its own branch up to itself.
         """
+        if time.monotonic() > self._deadline:
+            raise DeadlinePassed
         before = self._cache.get_seq_length()
         sizes = torch.tensor([len(branch.tokens) for branch in branches])
         own = torch.repeat_interleave(torch.arange(len(branches)), sizes)

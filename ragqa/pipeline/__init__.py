@@ -230,9 +230,13 @@ class Pipeline(Parts):
 
         :param history: earlier turns; the last question is searched along with this one.
         :param passages: answer from these instead of what is retrieved; from what the model knows for none.
+        :raises UsageError: the question is empty or too long.
         """
         from ragqa import explain
         from ragqa.pipeline import asking
+        from ragqa.retrieve import check_question
+
+        check_question(question)
 
         clock = asking.Clock()
         with self.open_index() as reader:
