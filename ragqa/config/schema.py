@@ -64,7 +64,7 @@ def _with_grids(mapping: dict[str, Any], section: str = "") -> dict[str, Any]:
 
 
 def _or_grid(value: dict[str, Any]) -> dict[str, Any]:
-    about = {key: value[key] for key in ("title", "description", "default") if key in value}
+    about: dict[str, Any] = {key: value[key] for key in ("title", "description", "default") if key in value}
     alone = {key: part for key, part in value.items() if key not in about}
     return {**about, "anyOf": [alone, {"$ref": "#/$defs/Grid"}]}
 
