@@ -185,6 +185,7 @@ def test_confidence_weighs_the_verdict_and_the_answer_and_changes_no_answer() ->
 def test_confidence_grows_with_either_of_its_parts() -> None:
     assert confidence(1.0, -2.0) > confidence(0.0, -2.0) > confidence(0.0, -4.0) > 0
     assert confidence(50.0, 0.0) <= 1
+    assert confidence(-9.0, -1e6) == 0, "an answer of many unlikely tokens"
 
 
 def test_a_least_confidence_needs_a_prompt_that_asks_for_it() -> None:

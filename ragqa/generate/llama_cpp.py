@@ -102,7 +102,7 @@ class LlamaCpp:
 
     def _log_odds(self, text: str, deadline: float) -> float:
         """Return the log-odds of "yes" against "no" as the word after a text, each at least a ten-thousandth."""
-        request = {**self._request(text), "max_tokens": 1, "logprobs": _ALTERNATIVES}
+        request = {**self._request(text), "max_tokens": 1, "logprobs": _ALTERNATIVES, "stop": []}
         odds = {"yes": 1e-4, "no": 1e-4}
         for reply in self._replies(request, deadline):
             for token in (token for choice in _choices(reply) for token in _tokens(choice)):
@@ -177,7 +177,8 @@ def confidence(log_odds: float, log_p: float) -> float:
     :param log_p: log-probability of the answer, in nats.
     """
     constant, verdict, answer = CONFIDENCE
-    return 1 / (1 + math.exp(-(constant + verdict * log_odds + answer * log_p)))
+    total = constant + verdict * log_odds + answer * log_p
+    return (1 + math.tanh(total / 2)) / 2  # the logistic function, without overflow
 
 
 def _tokens(choice: dict[str, Any]) -> list[dict[str, Any]]:
