@@ -12,7 +12,7 @@ from click.testing import CliRunner
 from click.testing import Result as Ran
 
 from ragqa import Pipeline
-from ragqa.cli.tune import command
+from ragqa.cli import ragqa
 from ragqa.config import load_config, specs
 from ragqa.errors import ConfigError, UsageError
 from ragqa.evaluate import Question, Result
@@ -179,7 +179,7 @@ def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def tune(place: Path, *arguments: str) -> Ran:
-    return CliRunner().invoke(command, [str(place / "p.yaml"), *arguments])
+    return CliRunner().invoke(ragqa, ["tune", str(place / "p.yaml"), *arguments])
 
 
 def test_the_command_names_the_winner_tests_it_against_the_first_and_writes_its_file(place: Path) -> None:
