@@ -129,9 +129,35 @@ def fit_confidence(pipeline: Pipeline, questions: Sequence[Question], data: Data
 
 def refused(results: Sequence[Result], least: float) -> str:
     """Return the share of questions whose answer is refused, with its interval."""
-    scores = [float((result.confidence or 0.0) < least) for result in results if not result.error]
-    low, high = interval(scores, [result.group for result in results if not result.error])
+    results = [result for result in results if not result.error]
+    scores = [float((result.confidence or 0.0) < least) for result in results]
+    low, high = interval(scores, [result.group for result in results])
     return f"{sum(scores) / len(scores):.3f} [{low:.3f}, {high:.3f}]"
+
+
+def report(results: Sequence[Result], lost: Sequence[Result], leasts: Sequence[float]) -> None:
+    """Print how often answers are refused, how right they are, and the risk by coverage.
+
+    :param results: of questions with their paragraphs. :param lost: of questions whose articles are not in the index.
+    """
+    groups = {
+        "answerable, with its paragraph": [result for result in results if result.answerable],
+        "unanswerable, with its paragraph": [result for result in results if not result.answerable],
+        "its article is not in the index": lost,
+    }
+    rows = [
+        [name, f"{least:g}", refused(group, least), str(len(group))]
+        for least in leasts
+        for name, group in groups.items()
+    ]
+    print(table(["question", "least confidence", "refused", "n"], rows))
+    answered = summarize(groups["answerable, with its paragraph"]).metrics
+    for name in ("exact_match", "f1"):
+        one = answered[name]
+        print(f"answerable, none refused: {name} {one.value:.3f} [{one.low:.3f}, {one.high:.3f}]")
+    curve = risk_coverage(results)
+    points = [min(curve, key=lambda point: abs(point[0] - coverage)) for coverage in SHOWN]
+    print(table(["coverage", "risk"], [[f"{coverage:.2f}", f"{risk:.3f}"] for coverage, risk in points]))
 
 
 def main() -> None:
@@ -154,24 +180,7 @@ def main() -> None:
     elsewhere = [document for document in other.documents if document.source.partition("/")[0] in tuning]
     absent = select([question for question in asked if question.answerable], sample=arguments.absent)
     lost = ask("absent", pipeline.with_documents(elsewhere), absent, data, "retrieved")
-    groups = {
-        "answerable, with its paragraph": [result for result in results if result.answerable],
-        "unanswerable, with its paragraph": [result for result in results if not result.answerable],
-        "its article is not in the index": lost,
-    }
-    rows = [
-        [name, f"{least:g}", refused(group, least), str(len(group))]
-        for least in arguments.least
-        for name, group in groups.items()
-    ]
-    print(table(["question", "least confidence", "refused", "n"], rows))
-    answered = summarize(groups["answerable, with its paragraph"]).metrics
-    for name in ("exact_match", "f1"):
-        one = answered[name]
-        print(f"answerable, none refused: {name} {one.value:.3f} [{one.low:.3f}, {one.high:.3f}]")
-    curve = risk_coverage(results)
-    points = [min(curve, key=lambda point: abs(point[0] - coverage)) for coverage in SHOWN]
-    print(table(["coverage", "risk"], [[f"{coverage:.2f}", f"{risk:.3f}"] for coverage, risk in points]))
+    report(results, lost, arguments.least)
 
 
 if __name__ == "__main__":
