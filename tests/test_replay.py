@@ -41,7 +41,7 @@ def test_a_run_done_again_is_equal(project: Path) -> None:
     assert len(set(done.asked)) == 3
     assert (project / "run" / "results.jsonl").read_bytes() == before
     said = replay(project, "--json").said
-    assert said == {"questions": 3, "equal": 3, "identity": [], "differing": {}}
+    assert said == {"questions": 3, "equal": 3, "identity": [], "counts": {}, "differing": {}}
 
 
 @pytest.mark.parametrize(
@@ -96,6 +96,15 @@ def test_a_change_that_changes_no_result_is_named_and_is_equal(project: Path) ->
     done = replay(project)
     assert (done.code, done.out.splitlines()[-1]) == (0, "equal: 3 of 3 questions are as they were")
     assert done.out.startswith("changed since: dataset.questions: ")
+
+
+def test_a_run_done_again_under_another_setting_counts_what_differs(project: Path) -> None:
+    done = replay(project, "--set", "retrieve.top_k=1")
+    assert done.code == 1
+    assert done.out.startswith("changed since: pipeline.retrieve.top_k: ")
+    assert "hits: differs in 3 of 3\n" in done.out
+    said = replay(project, "--set", "retrieve.top_k=1", "--json").said
+    assert (said["counts"]["hits"], "error" in said["counts"]) == (3, False)
 
 
 def test_the_first_questions_alone_can_be_done_again_and_those_of_a_stopped_run(project: Path) -> None:
