@@ -17,7 +17,7 @@ STAGES = ("load", "split", "embed", "index", "retrieve", "prompt", "generate", "
 FLOORS = (
     ("errors", "records", "words"),
     ("stages", "config"),
-    ("models",),
+    ("models", "transformer"),
     STAGES,
     ("pipeline", "evaluate"),
     ("cli",),

@@ -1,0 +1,127 @@
+"""Attention: each position takes a weighted mean of what the positions that it sees hold (Vaswani et al. 2017)."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+
+import torch
+from torch import Tensor, nn
+from torch.nn.functional import dropout, scaled_dot_product_attention
+
+from ragqa.transformer.masks import Mask, Packed
+from ragqa.transformer.positions import Rotation, rotate
+
+Extend = Callable[[Tensor, Tensor], tuple[Tensor, Tensor]]
+"""Takes the keys and values of new positions; returns those of all positions so far (see `KVCache`)."""
+
+
+def attention(
+    query: Tensor, key: Tensor, value: Tensor, mask: Mask = None, *, dropout_p: float = 0.0
+) -> tuple[Tensor, Tensor]:
+    """Return softmax(query keyᵀ / √head_dim) value, and the weights that the softmax gives.
+
+    This is the definition; `attend` computes the same faster and keeps no weights.
+
+    :param query: [batch, heads, queries, head_dim].
+    :param key, value: [batch, kv_heads, keys, head_dim]; each of these heads serves heads / kv_heads query heads in
+        turn (grouped-query attention, Ainslie et al. 2023).
+    :param mask: see `ragqa.transformer.masks`; a query that sees no key gets zeros.
+    :returns: [batch, heads, queries, head_dim] and [batch, heads, queries, keys].
+    """
+    group = query.shape[-3] // key.shape[-3]
+    key, value = key.repeat_interleave(group, -3), value.repeat_interleave(group, -3)
+    scores = query @ key.transpose(-2, -1) / math.sqrt(query.shape[-1])
+    if isinstance(mask, Packed):
+        mask = mask.dense(query.device)
+    if mask is not None:
+        scores = scores.masked_fill(~mask, -math.inf)
+    weights = torch.softmax(scores, dim=-1, dtype=torch.float32).nan_to_num(0.0).to(value.dtype)
+    return dropout(weights, dropout_p, training=dropout_p > 0) @ value, weights
+
+
+def attend(query: Tensor, key: Tensor, value: Tensor, mask: Mask = None, *, dropout_p: float = 0.0) -> Tensor:
+    """Return what `attention` returns first, by torch's fused kernels; packed sequences one at a time."""
+    if not isinstance(mask, Packed):
+        return _fused(query, key, value, mask, dropout_p=dropout_p)
+    if len(mask.lengths) == 1:
+        return _fused(query, key, value, causal=mask.causal, dropout_p=dropout_p)
+    parts = zip(*(torch.split(whole, list(mask.lengths), dim=-2) for whole in (query, key, value)), strict=True)
+    return torch.cat([_fused(*part, causal=mask.causal, dropout_p=dropout_p) for part in parts], dim=-2)
+
+
+def _fused(
+    query: Tensor,
+    key: Tensor,
+    value: Tensor,
+    mask: Tensor | None = None,
+    *,
+    causal: bool = False,
+    dropout_p: float = 0.0,
+) -> Tensor:
+    grouped = query.shape[-3] != key.shape[-3]
+    return scaled_dot_product_attention(query, key, value, mask, dropout_p, causal, enable_gqa=grouped)
+
+
+class MultiHeadAttention(nn.Module):
+    """Attention by several heads at once, each with projections of its own; their results are joined and projected.
+
+    Query, key and value projections are one matrix, so that the input is read once.
+
+    :param num_kv_heads: heads of keys and values, num_heads where None; it must divide num_heads.
+    :param head_dim: d_model / num_heads where None, which must be whole then.
+    :raises ValueError: sizes that do not fit together.
+    """
+
+    def __init__(
+        self,
+        d_model: int,
+        num_heads: int,
+        num_kv_heads: int | None = None,
+        *,
+        head_dim: int | None = None,
+        qkv_bias: bool = True,
+        bias: bool = True,
+        dropout: float = 0.0,
+    ) -> None:
+        super().__init__()
+        num_kv_heads = num_kv_heads or num_heads
+        if head_dim is None and d_model % num_heads:
+            raise ValueError(f"num_heads {num_heads} does not divide d_model {d_model}; give head_dim")
+        if num_heads % num_kv_heads:
+            raise ValueError(f"num_kv_heads {num_kv_heads} does not divide num_heads {num_heads}")
+        self.head_dim = head_dim or d_model // num_heads
+        self.heads = (num_heads, num_kv_heads, num_kv_heads)
+        self.dropout = dropout
+        self.qkv = nn.Linear(d_model, sum(self.heads) * self.head_dim, bias=qkv_bias)
+        self.out = nn.Linear(num_heads * self.head_dim, d_model, bias=bias)
+
+    def forward(
+        self,
+        x: Tensor,
+        mask: Mask = None,
+        *,
+        rotation: Rotation | None = None,
+        extend: Extend | None = None,
+        need_weights: bool = False,
+    ) -> tuple[Tensor, Tensor | None]:
+        """Return float[batch, length, d_model] and, where they are needed, the weights [batch, heads, length, keys].
+
+        :param x: float[batch, length, d_model].
+        :param rotation: turns queries and keys by their positions (see `Rotary`).
+        :param extend: puts the keys and values of earlier positions before those of x.
+        """
+        num_heads, num_kv_heads, _ = self.heads
+        heads = self.qkv(x).unflatten(-1, (-1, self.head_dim)).transpose(1, 2)
+        turned, value = heads.split((num_heads + num_kv_heads, num_kv_heads), dim=1)
+        if rotation is not None:
+            turned = rotate(turned, rotation)
+        query, key = turned.split(self.heads[:2], dim=1)
+        if extend is not None:
+            key, value = extend(key, value)
+        dropout_p = self.dropout if self.training else 0.0
+        if need_weights:
+            mixed, weights = attention(query, key, value, mask, dropout_p=dropout_p)
+        else:
+            mixed, weights = attend(query, key, value, mask, dropout_p=dropout_p), None
+        return self.out(mixed.transpose(1, 2).flatten(-2)), weights

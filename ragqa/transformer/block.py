@@ -1,0 +1,57 @@
+"""A block: attention, then feed-forward, each added to what came in."""
+
+from __future__ import annotations
+
+from torch import Tensor, nn
+
+from ragqa.transformer.attention import Extend, MultiHeadAttention
+from ragqa.transformer.config import TransformerConfig
+from ragqa.transformer.feed_forward import FeedForward
+from ragqa.transformer.masks import Mask
+from ragqa.transformer.norms import NORMS
+from ragqa.transformer.positions import Rotation
+
+
+class TransformerBlock(nn.Module):
+    """One layer of a transformer.
+
+    Pre-norm, x + part(norm(x)), trains without a warm-up (Xiong et al. 2020); post-norm, norm(x + part(x)), is that of
+    the first transformer (Vaswani et al. 2017) and of BERT.
+    """
+
+    def __init__(self, config: TransformerConfig) -> None:
+        super().__init__()
+        self._pre_norm = config.pre_norm
+        self.attention = MultiHeadAttention(
+            config.d_model,
+            config.num_heads,
+            config.num_kv_heads,
+            head_dim=config.head_dim,
+            qkv_bias=config.qkv_bias,
+            bias=config.bias,
+            dropout=config.dropout,
+        )
+        self.feed_forward = FeedForward(
+            config.d_model, config.d_ff, activation=config.activation, gated=config.gated, bias=config.bias
+        )
+        self.attention_norm = NORMS[config.norm](config.d_model, config.norm_eps)
+        self.feed_forward_norm = NORMS[config.norm](config.d_model, config.norm_eps)
+        self.dropout = nn.Dropout(config.dropout)
+
+    def forward(
+        self,
+        x: Tensor,
+        mask: Mask = None,
+        *,
+        rotation: Rotation | None = None,
+        extend: Extend | None = None,
+        need_weights: bool = False,
+    ) -> tuple[Tensor, Tensor | None]:
+        """Return float[batch, length, d_model] and, where they are needed, the attention weights."""
+        seen = self.attention_norm(x) if self._pre_norm else x
+        mixed, weights = self.attention(seen, mask, rotation=rotation, extend=extend, need_weights=need_weights)
+        x = x + self.dropout(mixed)
+        if self._pre_norm:
+            return x + self.dropout(self.feed_forward(self.feed_forward_norm(x))), weights
+        x = self.attention_norm(x)
+        return self.feed_forward_norm(x + self.dropout(self.feed_forward(x))), weights

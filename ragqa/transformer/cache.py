@@ -1,0 +1,65 @@
+"""The keys and values of what a decoder has read, so that each further token is computed alone."""
+
+from __future__ import annotations
+
+from functools import partial
+
+import torch
+from torch import Tensor
+
+from ragqa.transformer.attention import Extend
+from ragqa.transformer.config import TransformerConfig
+
+
+class KVCache:
+    """Room for the keys and values of every layer, made once and filled in place; it doubles where it is too small.
+
+    `crop` forgets the last positions at no cost, so that many questions can follow one prefix.
+
+    :param capacity: positions that there is room for at first.
+    """
+
+    def __init__(
+        self,
+        config: TransformerConfig,
+        *,
+        batch: int = 1,
+        capacity: int = 256,
+        dtype: torch.dtype = torch.float32,
+        device: torch.device | str = "cpu",
+    ) -> None:
+        sizes = (config.num_layers, 2, batch, config.num_kv_heads, capacity, config.head_dim)
+        self._room = torch.empty(sizes, dtype=dtype, device=device)
+        self.length = 0
+        """How many positions are held."""
+
+    def crop(self, length: int) -> None:
+        """Forget all but the first positions.
+
+        :raises ValueError: fewer are held.
+        """
+        if not 0 <= length <= self.length:
+            raise ValueError(f"the cache holds {self.length} positions; it cannot be cropped to {length}")
+        self.length = length
+
+    def reserve(self, length: int) -> None:
+        """Make room for so many positions."""
+        layers, two, batch, heads, capacity, width = self._room.shape
+        if length <= capacity:
+            return
+        room = self._room.new_empty(layers, two, batch, heads, max(length, 2 * capacity), width)
+        room[..., : self.length, :] = self._room[..., : self.length, :]
+        self._room = room
+
+    def layer(self, number: int) -> Extend:
+        """Return what takes the new keys and values of a layer and returns all of them.
+
+        They count as held once `length` says so, after the pass through all layers.
+        """
+        return partial(self._extend, self._room[number])
+
+    def _extend(self, room: Tensor, key: Tensor, value: Tensor) -> tuple[Tensor, Tensor]:
+        end = self.length + key.shape[-2]
+        room[0, :, :, self.length : end] = key
+        room[1, :, :, self.length : end] = value
+        return room[0, :, :, :end], room[1, :, :, :end]

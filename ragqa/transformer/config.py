@@ -1,0 +1,53 @@
+"""The sizes and choices that make one transformer differ from another."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TransformerConfig:
+    """A transformer's shape.
+
+    :param d_model: width of the hidden states.
+    :param num_kv_heads: heads of keys and values, each shared by a group of query heads; 0 is one for each query head.
+    :param head_dim: width of a head; 0 is d_model / num_heads.
+    :param d_ff: inner width of the feed-forward network.
+    :param gated: the feed-forward network multiplies by a gate, as in SwiGLU.
+    :param pre_norm: normalise what a block's parts read, instead of the sums that they add to.
+    :param max_length: most positions.
+    :param rope_theta: base of the rotary frequencies.
+    :param qkv_bias, bias: of the query, key and value projections; of all other projections.
+    :param tied: the output weights are the token embeddings.
+    :raises ValueError: sizes that do not fit together.
+    """
+
+    vocab_size: int
+    d_model: int
+    num_layers: int
+    num_heads: int
+    d_ff: int
+    max_length: int
+    num_kv_heads: int = 0
+    head_dim: int = 0
+    activation: Literal["relu", "gelu", "silu"] = "gelu"
+    gated: bool = False
+    norm: Literal["layer", "rms"] = "layer"
+    norm_eps: float = 1e-5
+    pre_norm: bool = True
+    positions: Literal["sinusoidal", "learned", "rotary"] = "rotary"
+    rope_theta: float = 10_000.0
+    qkv_bias: bool = True
+    bias: bool = True
+    tied: bool = True
+    dropout: float = 0.0
+
+    def __post_init__(self) -> None:
+        for name in ("vocab_size", "d_model", "num_layers", "num_heads", "d_ff", "max_length"):
+            if getattr(self, name) < 1:
+                raise ValueError(f"{name} is {getattr(self, name)}; it must be at least 1")
+        object.__setattr__(self, "num_kv_heads", self.num_kv_heads or self.num_heads)
+        object.__setattr__(self, "head_dim", self.head_dim or self.d_model // self.num_heads)
+        if not 0 <= self.dropout < 1:
+            raise ValueError(f"dropout is {self.dropout}; it must be at least 0 and less than 1")

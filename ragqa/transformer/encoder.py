@@ -1,0 +1,47 @@
+"""An encoder: every position sees all of its sequence (BERT, Devlin et al. 2019)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import chain
+
+import torch
+from torch import Tensor
+
+from ragqa.transformer.masks import Mask, Packed
+from ragqa.transformer.stack import Stack
+
+
+class Encoder(Stack):
+    """Gives the hidden states of sequences."""
+
+    def forward(
+        self,
+        tokens: Tensor,
+        mask: Mask = None,
+        *,
+        positions: Tensor | None = None,
+        weights: list[Tensor] | None = None,
+    ) -> Tensor:
+        """Return the last hidden states, float[batch, length, d_model].
+
+        :param tokens: int64[batch, length]. :param mask: `padding_mask` where sequences end early.
+        :param positions: 0, 1, 2, ... where None.
+        :param weights: takes the attention weights of each layer, [batch, heads, length, length].
+        """
+        if positions is None:
+            self.check(tokens.shape[1])
+            positions = torch.arange(tokens.shape[1], device=tokens.device)
+        return self.run(tokens, positions, mask, weights=weights)
+
+    @torch.inference_mode()
+    def hidden(self, ids: Sequence[Sequence[int]]) -> tuple[Tensor, ...]:
+        """Return the last hidden states of each sequence, [length, d_model].
+
+        The sequences stand in one row: no padding is computed, and a sequence's result does not depend on the others.
+        """
+        lengths = tuple(map(len, ids))
+        self.check(max(lengths))
+        tokens = torch.tensor(list(chain.from_iterable(ids)), device=self.device)
+        positions = torch.cat([torch.arange(length, device=self.device) for length in lengths])
+        return self(tokens[None], Packed(lengths), positions=positions)[0].split(lengths)  # type: ignore[no-any-return]

@@ -1,0 +1,44 @@
+"""What each position computes by itself: two layers with a bend between them (Vaswani et al. 2017)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+from torch import Tensor, nn
+from torch.nn.functional import gelu, relu, silu
+
+ACTIVATIONS: Mapping[str, Callable[[Tensor], Tensor]] = {"relu": relu, "gelu": gelu, "silu": silu}
+
+
+class FeedForward(nn.Module):
+    """down(activation(up(x))), or down(activation(gate(x)) * up(x)) with a gate.
+
+    With `activation="silu"` the gated one is SwiGLU (Shazeer 2020). Gate and up are one matrix, gate first.
+
+    :param d_ff: inner width.
+    :raises ValueError: there is no such activation.
+    """
+
+    def __init__(
+        self,
+        d_model: int,
+        d_ff: int,
+        *,
+        activation: str = "gelu",
+        gated: bool = False,
+        bias: bool = True,
+    ) -> None:
+        super().__init__()
+        if activation not in ACTIVATIONS:
+            raise ValueError(f"activation is {activation!r}; it must be one of {', '.join(ACTIVATIONS)}")
+        self._activation = ACTIVATIONS[activation]
+        self._gated = gated
+        self.up = nn.Linear(d_model, 2 * d_ff if gated else d_ff, bias=bias)
+        self.down = nn.Linear(d_ff, d_model, bias=bias)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Return float[..., d_model] for x float[..., d_model]."""
+        if not self._gated:
+            return self.down(self._activation(self.up(x)))  # type: ignore[no-any-return]
+        gate, up = self.up(x).chunk(2, dim=-1)
+        return self.down(self._activation(gate) * up)  # type: ignore[no-any-return]

@@ -1,0 +1,45 @@
+"""Which position may see which. A dense mask is bool, broadcastable to [batch, heads, queries, keys]; True is seen."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+
+def padding_mask(lengths: Sequence[int], longest: int, device: torch.device | None = None) -> Tensor:
+    """Hide what stands after each sequence's end: bool[batch, 1, 1, longest]."""
+    ends = torch.tensor(lengths, device=device)[:, None]
+    return (torch.arange(longest, device=device) < ends)[:, None, None]
+
+
+def causal_mask(queries: int, keys: int, device: torch.device | None = None) -> Tensor:
+    """Hide what comes later: bool[queries, keys], where the queries are the last of the keys."""
+    return torch.ones(queries, keys, dtype=torch.bool, device=device).tril(keys - queries)
+
+
+@dataclass(frozen=True, slots=True)
+class Packed:
+    """Sequences one after another in one row, without padding: each sees itself alone.
+
+    It stands for the dense mask of `dense`, which `attend` never makes: it attends within one sequence at a time.
+
+    :param lengths: in tokens; they add up to the row.
+    :param causal: nor does a position see later ones.
+    """
+
+    lengths: tuple[int, ...]
+    causal: bool = False
+
+    def dense(self, device: torch.device | None = None) -> Tensor:
+        """Return bool[tokens, tokens]."""
+        number = torch.arange(len(self.lengths), device=device)
+        own = torch.repeat_interleave(number, torch.tensor(self.lengths, device=device))
+        same = own[:, None] == own[None, :]
+        return same.tril() if self.causal else same
+
+
+Mask = Tensor | Packed | None
+"""None: every query sees every key."""

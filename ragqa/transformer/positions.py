@@ -1,0 +1,64 @@
+"""Where a token stands. Attention itself sees a set; positions are added to the embeddings or turn queries and keys."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+Rotation = tuple[Tensor, Tensor]
+"""Cosines and signed sines, [..., length, head_dim]."""
+
+
+class Sinusoidal(nn.Module):
+    """Sines and cosines of wavelengths from 2π to 10,000 * 2π (Vaswani et al. 2017).
+
+    :param d_model: even.
+    """
+
+    def __init__(self, d_model: int) -> None:
+        super().__init__()
+        if d_model % 2:
+            raise ValueError(f"d_model is {d_model}; sinusoidal positions need an even one")
+        self._d_model = d_model
+
+    def forward(self, positions: Tensor) -> Tensor:
+        """Return float32[..., d_model] for positions int64[...]: sines at even places, cosines at odd ones."""
+        angles = _angles(positions, self._d_model, 10_000.0)
+        return torch.stack((angles.sin(), angles.cos()), dim=-1).flatten(-2)
+
+
+class Learned(nn.Embedding):
+    """A learned vector for each position (Gehring et al. 2017)."""
+
+
+class Rotary:
+    """Turns each pair of a head's coordinates by an angle that grows with the position (Su et al. 2021).
+
+    The product of a query and a key then depends on how far they stand apart, not on where. Pairs are the coordinates i
+    and i + head_dim / 2.
+
+    :param theta: base of the wavelengths, which go from 2π to nearly theta * 2π.
+    """
+
+    def __init__(self, head_dim: int, theta: float = 10_000.0) -> None:
+        if head_dim % 2:
+            raise ValueError(f"head_dim is {head_dim}; rotary positions need an even one")
+        self._head_dim, self._theta = head_dim, theta
+
+    def __call__(self, positions: Tensor, dtype: torch.dtype = torch.float32) -> Rotation:
+        """Return the rotation of positions int64[..., length], for `rotate`."""
+        angles = _angles(positions, self._head_dim, self._theta)
+        cos, sin = angles.cos().to(dtype), angles.sin().to(dtype)
+        return torch.cat((cos, cos), dim=-1), torch.cat((-sin, sin), dim=-1)
+
+
+def rotate(x: Tensor, rotation: Rotation) -> Tensor:
+    """Turn vectors [..., length, head_dim]: (a, b) becomes (a cos - b sin, b cos + a sin)."""
+    cos, sin = rotation
+    return torch.addcmul(x * cos, x.roll(x.shape[-1] // 2, dims=-1), sin)
+
+
+def _angles(positions: Tensor, dim: int, base: float) -> Tensor:
+    """Return position / base^(2i / dim) for each i below dim / 2: float32[..., dim / 2]."""
+    exponents = torch.arange(0, dim, 2, device=positions.device, dtype=torch.float32) / dim
+    return positions[..., None].float() * (1.0 / base**exponents)

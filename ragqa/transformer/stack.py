@@ -1,0 +1,88 @@
+"""Token ids -> embeddings -> blocks: what encoders and decoders have in common."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+from ragqa.transformer.block import TransformerBlock
+from ragqa.transformer.cache import KVCache
+from ragqa.transformer.config import TransformerConfig
+from ragqa.transformer.masks import Mask
+from ragqa.transformer.norms import NORMS
+from ragqa.transformer.positions import Learned, Rotary, Sinusoidal
+
+
+class Stack(nn.Module):
+    """Embeddings and blocks. Pre-norm blocks leave their sum as it is, so a last norm follows them; post-norm blocks
+    expect normalised input, so a first norm precedes them. Either is `norm`."""
+
+    def __init__(self, config: TransformerConfig) -> None:
+        super().__init__()
+        self.config = config
+        self.tokens = nn.Embedding(config.vocab_size, config.d_model)
+        self.rotary = Rotary(config.head_dim, config.rope_theta)
+        if config.positions == "learned":
+            self.positions: nn.Module | None = Learned(config.max_length, config.d_model)
+        else:
+            self.positions = Sinusoidal(config.d_model) if config.positions == "sinusoidal" else None
+        self.norm = NORMS[config.norm](config.d_model, config.norm_eps)
+        self.dropout = nn.Dropout(config.dropout)
+        self.blocks = nn.ModuleList(TransformerBlock(config) for _ in range(config.num_layers))
+
+    def run(
+        self,
+        tokens: Tensor,
+        positions: Tensor,
+        mask: Mask = None,
+        *,
+        cache: KVCache | None = None,
+        weights: list[Tensor] | None = None,
+    ) -> Tensor:
+        """Return the last hidden states, float[batch, length, d_model].
+
+        :param tokens: int64[batch, length]. :param positions: int64[length] or int64[batch, 1, length].
+        :param weights: takes the attention weights of each layer, [batch, heads, length, keys].
+        :raises ValueError: more positions than there are.
+        """
+        x, rotation = self._embedded(tokens, positions)
+        if cache is not None:
+            cache.reserve(cache.length + tokens.shape[1])
+        for number, block in enumerate(self.blocks):
+            extend = None if cache is None else cache.layer(number)
+            x, seen = block(x, mask, rotation=rotation, extend=extend, need_weights=weights is not None)
+            if weights is not None:
+                weights.append(seen)
+        if cache is not None:
+            cache.length += tokens.shape[1]
+        return self.norm(x) if self.config.pre_norm else x
+
+    def _embedded(self, tokens: Tensor, positions: Tensor) -> tuple[Tensor, tuple[Tensor, Tensor] | None]:
+        """Return the input of the first block, and the rotation of its queries and keys."""
+        x = self.tokens(tokens)
+        rotation = None
+        if self.positions is None:
+            rotation = self.rotary(positions, x.dtype)
+        else:
+            added = self.positions(positions).to(x.dtype)
+            x = x + (added[:, 0] if positions.dim() == 3 else added)
+        x = x if self.config.pre_norm else self.norm(x)
+        return self.dropout(x), rotation
+
+    def check(self, length: int) -> None:
+        """Refuse more positions than the model has.
+
+        :raises ValueError: so.
+        """
+        if length > self.config.max_length:
+            raise ValueError(f"{length:,} positions; the model has {self.config.max_length:,}")
+
+    @property
+    def device(self) -> torch.device:
+        """Where the weights lie."""
+        return self.tokens.weight.device
+
+    @property
+    def dtype(self) -> torch.dtype:
+        """Of the weights and hidden states."""
+        return self.tokens.weight.dtype
