@@ -13,8 +13,9 @@ from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 
 from ragqa.cli import ragqa
+from ragqa.config.base import Spec
 from ragqa.config.schema import inner_specs
-from ragqa.config.specs import KINDS, OPTIONAL, Spec, kind_of
+from ragqa.config.specs import KINDS, OPTIONAL, kind_of
 
 DOCS = Path(__file__).parent
 NOTE = "<!-- Made by docs/reference.py; do not edit. -->\n\n"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Callable
 from pathlib import Path
@@ -13,16 +12,18 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from safetensors.torch import load_file, save_file
+from tokenizers import Tokenizer
+from tokenizers.models import WordLevel
+from tokenizers.pre_tokenizers import Whitespace
 from transformers import BertConfig, BertModel
 
 from ragqa import models
 from ragqa.config.specs import MeanPoolEmbed
-from ragqa.embed.bert import Bert
 from ragqa.embed.encoder import EncoderEmbedder, batches
 from ragqa.embed.padded import Padded
 from ragqa.embed.pooling import cls_pool, mean_pool
-from ragqa.errors import UsageError
+from ragqa.errors import ModelError, UsageError
+from ragqa.transformer import load_encoder
 
 offline = pytest.mark.skipif(bool(os.environ.get("RAGQA_OFFLINE")), reason="needs the default models")
 TEXTS = ["a ferry", "The turbine at Skarn Head makes 4.2 megawatts.", "", "naïve 日本語 🎉", "word " * 150]
@@ -74,34 +75,11 @@ def test_packed_hidden_states_equal_those_of_transformers(
 ) -> None:
     folder = tmp_path_factory.mktemp("bert")
     small_bert(folder)
-    config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
-    assert Bert.reads(folder, config)
     random = torch.Generator().manual_seed(sum(lengths))
     ids = [torch.randint(0, 60, (length,), generator=random).tolist() for length in lengths]
-    engines = (engine.load(folder, config, torch.float32, torch.device("cpu")) for engine in (Bert, Padded))
+    engines = (load(folder, dtype=torch.float32, device="cpu") for load in (load_encoder, Padded.load))
     for ours, theirs in zip(*(engine.hidden(ids) for engine in engines), strict=True):
         torch.testing.assert_close(ours, theirs, atol=1e-5, rtol=1e-4)
-
-
-def test_a_checkpoint_converted_from_tensorflow_is_read_alike(tmp_path: Path) -> None:
-    small_bert(tmp_path)
-    config = json.loads((tmp_path / "config.json").read_text(encoding="utf-8"))
-    ids = [[1, 2, 3]]
-    (before,) = Bert.load(tmp_path, config, torch.float32, torch.device("cpu")).hidden(ids)
-    weights = load_file(tmp_path / "model.safetensors")
-    renamed = {name.replace("LayerNorm.weight", "LayerNorm.gamma"): tensor for name, tensor in weights.items()}
-    renamed = {name.replace("LayerNorm.bias", "LayerNorm.beta"): tensor for name, tensor in renamed.items()}
-    save_file(renamed, tmp_path / "model.safetensors", metadata={"format": "pt"})
-    del config["layer_norm_eps"]
-    (after,) = Bert.load(tmp_path, config, torch.float32, torch.device("cpu")).hidden(ids)
-    assert torch.equal(before, after)
-
-
-@pytest.mark.parametrize("change", [{"hidden_act": "relu"}, {"is_decoder": True}, {"model_type": "roberta"}])
-def test_what_is_computed_otherwise_is_left_to_transformers(change: dict[str, Any], tmp_path: Path) -> None:
-    small_bert(tmp_path)
-    config = json.loads((tmp_path / "config.json").read_text(encoding="utf-8"))
-    assert not Bert.reads(tmp_path, config | change)
 
 
 def test_automatic_precision_is_bfloat16_only_where_that_multiplies_faster() -> None:
@@ -169,3 +147,37 @@ def test_token_offsets_are_spans_of_the_text(embedder: EncoderEmbedder) -> None:
     spans = embedder.offsets(text)
     assert len(spans) == embedder.count(text)
     assert text[spans[0][0] : spans[0][1]] == "Café"
+
+
+def tokenised(folder: Path) -> Path:
+    """Return a folder with a small BERT whose tokens are words of one letter."""
+    small_bert(folder)
+    vocabulary = {"[UNK]": 0} | {letter: 1 + number for number, letter in enumerate("abcdefghijklmnopqrstuvwxyz")}
+    tokenizer = Tokenizer(WordLevel(vocabulary, unk_token="[UNK]"))
+    tokenizer.pre_tokenizer = Whitespace()
+    tokenizer.save(str(folder / "tokenizer.json"))
+    return folder
+
+
+def test_either_engine_gives_the_same_vectors_and_is_no_part_of_their_identity(tmp_path: Path) -> None:
+    folder = tokenised(tmp_path)
+    native, library, auto = (
+        EncoderEmbedder(MeanPoolEmbed.model_validate({"kind": "mean_pool", "model": str(folder), "engine": engine}))
+        for engine in ("native", "transformers", "auto")
+    )
+    assert [one.recorded["engine"] for one in (native, library, auto)] == ["native", "transformers", "native"]
+    assert native.identity == library.identity
+    texts = ["a b c", "z", "q w e r t y " * 5]
+    np.testing.assert_allclose(native.embed_passages(texts), library.embed_passages(texts), atol=1e-6)
+
+
+def test_a_form_that_native_does_not_know_is_left_to_transformers_and_refused_where_native_is_asked_for(
+    tmp_path: Path,
+) -> None:
+    folder = tokenised(tmp_path)
+    file = folder / "config.json"
+    file.write_text(file.read_text(encoding="utf-8").replace('"gelu"', '"relu"'), encoding="utf-8")
+    spec = {"kind": "mean_pool", "model": str(folder)}
+    assert EncoderEmbedder(MeanPoolEmbed.model_validate(spec)).engine == "transformers"
+    with pytest.raises(ModelError, match="engine native does not know the form of"):
+        EncoderEmbedder(MeanPoolEmbed.model_validate(spec | {"engine": "native"}))

@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from ragqa.config.specs import OpenAIGenerate
+from ragqa.config.generators import OpenAIGenerate
 from ragqa.errors import ModelError, RefusedError, ResourceError, UsageError
 from ragqa.generate import build_generator
 from ragqa.records import Generation, Prompt

@@ -14,7 +14,7 @@ import torch
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from ragqa import models
-from ragqa.config.specs import CausalLMGenerate, LlamaCppGenerate
+from ragqa.config.generators import CausalLMGenerate, LlamaCppGenerate
 from ragqa.errors import ModelError, UsageError
 from ragqa.generate import build_generator
 from ragqa.generate.llama_cpp import confidence

@@ -15,11 +15,12 @@ from hypothesis import strategies as st
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from ragqa import models
-from ragqa.config.specs import CausalLMGenerate
+from ragqa.config.generators import CausalLMGenerate
 from ragqa.errors import UsageError
 from ragqa.generate import likelihood
 from ragqa.generate.causal_lm import CausalLM
 from ragqa.stages import LikelihoodModel
+from ragqa.transformer import Decoder
 from tests.tiny import save_tiny_llama
 
 Pair = tuple[str, str]
@@ -104,7 +105,9 @@ def test_batches_hold_every_row_once_within_both_limits(lengths: list[tuple[int,
 def test_logits_are_computed_only_where_a_second_text_is_predicted(tiny: Path) -> None:
     model = build(tiny)
     kept = []
-    model._model.lm_head.register_forward_hook(lambda module, inputs, logits: kept.append(tuple(logits.shape)))
+    decoder = model._model
+    assert isinstance(decoder, Decoder) and decoder.head is not None
+    decoder.head.register_forward_hook(lambda module, inputs, logits: kept.append(tuple(logits.shape)))
     model.log_likelihoods([("p" * 200, "text"), ("p" * 198, "text")])
     assert kept == [(2, 6, 257)]
 

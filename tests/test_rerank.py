@@ -24,7 +24,7 @@ from transformers import (
     PreTrainedTokenizerFast,
 )
 
-from ragqa.config.specs import CausalLMGenerate
+from ragqa.config.generators import CausalLMGenerate
 from ragqa.errors import ModelError, UsageError
 from ragqa.generate.causal_lm import CausalLM
 from ragqa.records import Hit

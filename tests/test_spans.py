@@ -13,7 +13,8 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ragqa.config.specs import CausalLMGenerate, InContextPrompt
+from ragqa.config.generators import CausalLMGenerate
+from ragqa.config.specs import InContextPrompt
 from ragqa.errors import UsageError
 from ragqa.generate import spans
 from ragqa.generate.candidates import Candidate, Evidence, boundaries
@@ -21,6 +22,7 @@ from ragqa.generate.causal_lm import CausalLM
 from ragqa.generate.spans import SpanReader
 from ragqa.prompt import Prompter
 from ragqa.records import Generation, Prompt
+from ragqa.transformer import Decoder
 from tests.fakes import hit
 from tests.tiny import save_tiny_llama
 
@@ -76,7 +78,7 @@ def naive(model: CausalLM, text: str, span: str, space: str = " ") -> tuple[floa
     """Return the log-probability of a span and of a line's or text's end after it, and that of the end alone."""
     prompt, written = (model._tokenizer(part, add_special_tokens=False)["input_ids"] for part in (text, space + span))
     ends = [END, model._tokenizer.convert_tokens_to_ids("\u010a")]
-    logprobs = torch.log_softmax(model._model(torch.tensor([prompt + written])).logits[0].double(), dim=-1)
+    logprobs = torch.log_softmax(model._model(torch.tensor([prompt + written]))[0].double(), dim=-1)
     said = sum(float(logprobs[len(prompt) - 1 + i, token]) for i, token in enumerate(written))
     end = float(torch.logsumexp(logprobs[-1, ends], dim=-1))
     return said + end, end
@@ -101,6 +103,15 @@ def test_a_prompt_that_ends_in_white_space_is_gone_on_with_without_more_of_it(mo
     assert found["Salt"] == pytest.approx(naive(model, text, "Salt", space="")[0], abs=1e-4)
 
 
+def test_either_engine_finds_the_same_spans(model: CausalLM) -> None:
+    prompt = ask(model, "Who is the master?", FERRY)
+    library = CausalLM(model.spec.model_copy(update={"engine": "transformers"}))
+    assert (model.engine, library.engine) == ("native", "transformers")
+    for ours, theirs in zip(candidates(model, prompt), candidates(library, prompt), strict=True):
+        assert ours.text == theirs.text
+        assert ours.log_p == pytest.approx(theirs.log_p, abs=1e-4)
+
+
 def test_what_was_asked_before_changes_nothing(model: CausalLM) -> None:
     first, other = ask(model, "Who is the master?", FERRY), ask(model, "When?", UNICODE, "Rope.")
     own_start = replace(other, text="Another beginning. " + other.text, shared=0, question=(0, 7))
@@ -122,7 +133,9 @@ def test_an_interrupted_pass_leaves_nothing_behind(folder: Path, interrupted: in
         if calls == interrupted:
             raise KeyboardInterrupt
 
-    handle = model._model.model.layers[1].register_forward_pre_hook(interrupt)
+    decoder = model._model
+    assert isinstance(decoder, Decoder)
+    handle = decoder.blocks[1].register_forward_pre_hook(interrupt)
     with pytest.raises(KeyboardInterrupt):
         candidates(model, prompt)
     handle.remove()
@@ -132,9 +145,9 @@ def test_an_interrupted_pass_leaves_nothing_behind(folder: Path, interrupted: in
 def test_what_all_prompts_begin_with_is_read_once(folder: Path) -> None:
     model = build(folder)
     read: list[int] = []
-    model._model.register_forward_pre_hook(
-        lambda module, args, kwargs: read.append(kwargs["input_ids"].shape[1]), with_kwargs=True
-    )
+    decoder = model._model
+    assert isinstance(decoder, Decoder)
+    decoder.register_forward_pre_hook(lambda module, inputs: read.append(inputs[0].shape[1]))
     prompts = [ask(model, "Who is the master?", FERRY), ask(model, "When?", UNICODE)]
     candidates(model, prompts[0])
     assert read[0] == model.count(prompts[0].text[: prompts[0].shared].rstrip()) > 50

@@ -9,7 +9,7 @@ from pathlib import Path
 from benchmarks.retrieval.sets import Collection, Query
 from benchmarks.run import QUICKSTART
 from ragqa import Pipeline
-from ragqa.config.specs import Spec
+from ragqa.config.base import Spec
 from ragqa.load import MemoryLoader, text_document
 from ragqa.records import Hit
 

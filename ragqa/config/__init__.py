@@ -15,10 +15,10 @@ from typing import Any
 from pydantic import ValidationError
 
 from ragqa.config import grid, specs
+from ragqa.config.base import Spec
 from ragqa.config.paths import make_absolute
 from ragqa.config.reader import Key, Source, dotted, parse, read
 from ragqa.config.schema import inner_specs
-from ragqa.config.specs import Spec
 from ragqa.errors import ConfigError, Problem
 
 __all__ = ["Combination", "Config", "load_combinations", "load_config"]

@@ -6,8 +6,9 @@ from typing import Any, get_args
 
 from pydantic import BaseModel
 
+from ragqa.config.base import Spec
 from ragqa.config.grid import FREE
-from ragqa.config.specs import KINDS, OPTIONAL, VERSION, Spec
+from ragqa.config.specs import KINDS, OPTIONAL, VERSION
 
 GRID = {
     "description": "Values that `ragqa tune` tries in turn.",

@@ -17,10 +17,10 @@ from tokenizers import Tokenizer
 
 from ragqa import models
 from ragqa.config.specs import ClsPoolEmbed, MeanPoolEmbed
-from ragqa.embed.bert import Bert
 from ragqa.embed.padded import Padded
 from ragqa.embed.pooling import cls_pool, mean_pool
 from ragqa.errors import ModelError, UsageError
+from ragqa.transformer import Encoder, load_encoder, reads
 
 Vectors = NDArray[np.float32]
 
@@ -30,7 +30,7 @@ _NOT_COMPUTED = ("_name_or_path", "architectures", "dtype", "torch_dtype", "tran
 class EncoderEmbedder:
     """Embeds texts with the encoder that an `embed` section names. The weights are loaded when first needed.
 
-    :raises ModelError: the model is not here, or has no tokenizer.json.
+    :raises ModelError: the model is not here, has no tokenizer.json, or is not one for the engine that is asked for.
     """
 
     def __init__(self, spec: MeanPoolEmbed | ClsPoolEmbed) -> None:
@@ -42,7 +42,7 @@ class EncoderEmbedder:
         self.window = _window(self.folder)
         self.prefixes = _prefixes(self.folder)
         self.dtype = models.torch_dtype(spec.dtype, matrices=True)
-        self.engine = "packed" if Bert.reads(self.folder, self._config) else "transformers"
+        self.engine = _engine(spec, self.folder)
 
     @cached_property
     def identity(self) -> dict[str, str]:
@@ -97,9 +97,9 @@ class EncoderEmbedder:
         return vector
 
     @cached_property
-    def _model(self) -> Bert | Padded:
-        engine = Bert if self.engine == "packed" else Padded
-        return engine.load(self.folder, self._config, self.dtype, torch.device(models.device()))
+    def _model(self) -> Encoder | Padded:
+        load = load_encoder if self.engine == "native" else Padded.load
+        return load(self.folder, dtype=self.dtype, device=models.device())
 
     def _embed(self, texts: Sequence[str], what: str) -> Vectors:
         encodings = self.tokenizer.encode_batch(list(texts))
@@ -135,6 +135,13 @@ def batches(lengths: Sequence[int], batch_tokens: int) -> Iterator[list[int]]:
         batch.append(row)
     if batch:
         yield batch
+
+
+def _engine(spec: MeanPoolEmbed | ClsPoolEmbed, folder: Path) -> str:
+    native = reads(folder, Encoder)
+    if spec.engine == "native" and not native:
+        raise ModelError(f"engine native does not know the form of {spec.model}: use engine auto or transformers")
+    return "native" if native and spec.engine != "transformers" else "transformers"
 
 
 def _tokenizer(folder: Path) -> Tokenizer:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Self
 
@@ -19,7 +19,7 @@ class Padded:
         self._model = model
 
     @classmethod
-    def load(cls, folder: Path, config: Mapping[str, Any], dtype: torch.dtype, device: torch.device) -> Self:
+    def load(cls, folder: Path, *, dtype: torch.dtype, device: str) -> Self:
         """Read the safetensors of a folder; what its config.json says is read by transformers itself."""
         from transformers import AutoModel
 

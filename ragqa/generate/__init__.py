@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ragqa.config.specs import CausalLMGenerate, LlamaCppGenerate, OpenAIGenerate
+from ragqa.config.generators import CausalLMGenerate, LlamaCppGenerate, OpenAIGenerate
 from ragqa.stages import Generator
 
 __all__ = ["build_generator"]

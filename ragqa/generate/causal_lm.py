@@ -8,7 +8,7 @@ from functools import cached_property
 from typing import Any
 
 import torch
-from transformers import AutoModelForCausalLM, AutoTokenizer, DynamicCache
+from transformers import AutoTokenizer
 from transformers.generation.logits_process import (
     LogitsProcessorList,
     RepetitionPenaltyLogitsProcessor,
@@ -18,8 +18,9 @@ from transformers.generation.logits_process import (
 )
 
 from ragqa import models
-from ragqa.config.specs import CausalLMGenerate
+from ragqa.config.generators import CausalLMGenerate
 from ragqa.errors import ModelError, UsageError
+from ragqa.generate.engines import Engine, choose_engine, end_tokens, load_engine
 from ragqa.generate.likelihood import Row, token_log_likelihoods
 from ragqa.generate.spans import SpanReader
 from ragqa.records import Generation, Prompt
@@ -32,12 +33,13 @@ class CausalLM:
     """Generates with the model that a `generate` section names. The weights are loaded when first needed.
 
     :param log_probabilities: keep each generated token's log-probability, by the model's own unchanged distribution.
-    :raises ModelError: the model is not here.
+    :raises ModelError: the model is not here, or is not one for the engine that is asked for.
     """
 
     def __init__(self, spec: CausalLMGenerate, *, log_probabilities: bool = False) -> None:
         self.spec = spec
         self.folder = models.resolve(spec.model, spec.revision)
+        self.engine = choose_engine(self.folder, spec.engine, spec.model)
         self._log_probabilities = log_probabilities
         self._tokenizer: Any = AutoTokenizer.from_pretrained(self.folder, local_files_only=True)
         window = models.window(self.folder)
@@ -52,6 +54,7 @@ class CausalLM:
             "weights": models.weights_sha256(self.folder),
             "tokenizer": models.file_sha256(self.folder / "tokenizer.json"),
             "dtype": str(self._dtype).removeprefix("torch."),
+            "engine": self.engine,
         }
 
     def count(self, text: str) -> int:
@@ -137,16 +140,8 @@ class CausalLM:
         return models.torch_dtype(self.spec.dtype, matrices=self.spec.decode == "span")
 
     @cached_property
-    def _model(self) -> Any:
-        with models.no_progress_bar():
-            model: Any = AutoModelForCausalLM.from_pretrained(
-                self.folder,
-                dtype=self._dtype,
-                local_files_only=True,
-                use_safetensors=True,
-                trust_remote_code=False,
-            )
-        return model.eval().to(models.device())
+    def _model(self) -> Engine:
+        return load_engine(self.folder, self.engine, self._dtype)
 
     @cached_property
     def _spans(self) -> SpanReader:
@@ -156,24 +151,22 @@ class CausalLM:
 
     @cached_property
     def _end_tokens(self) -> frozenset[int]:
-        configured = self._model.generation_config.eos_token_id
-        ends = configured if isinstance(configured, list) else [configured, self._tokenizer.eos_token_id]
-        return frozenset(end for end in ends if end is not None)
+        named = self._tokenizer.eos_token_id
+        return end_tokens(self.folder) | (frozenset() if named is None else {named})
 
     @torch.inference_mode()
     def _tokens(self, ids: list[int]) -> Iterator[tuple[int | None, float]]:
         """Yield each next token with its log-probability; None once the deadline has passed."""
         sampler = torch.Generator(device="cpu").manual_seed(self.spec.seed)
-        cache = DynamicCache(config=self._model.config)
+        cache = self._model.new_cache()
         history: Any = torch.tensor([ids], device=self._model.device)
         started = time.monotonic()  # the weights are loaded by now
         step = history
         for _ in range(self.spec.max_new_tokens):
-            output = self._model(input_ids=step, past_key_values=cache, use_cache=True, logits_to_keep=1)
+            logits = self._model(step, cache, keep=1)[:, -1].float()
             if time.monotonic() - started > self.spec.deadline:
                 yield None, 0.0
                 return
-            logits = output.logits[:, -1].float()
             token = self._choose(self._processors(history, logits.clone()), sampler)
             yield token, float(torch.log_softmax(logits[0], dim=-1)[token])
             step = torch.tensor([[token]], device=self._model.device)

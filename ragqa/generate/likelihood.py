@@ -1,11 +1,12 @@
-"""How likely texts are after other texts, by a causal LM of transformers: in batches, with few logits in memory."""
+"""How likely texts are after other texts, by a causal LM: in batches, with few logits in memory."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import Any
 
 import torch
+
+from ragqa.generate.engines import Engine
 
 Row = tuple[list[int], list[int]]
 """Token ids of a text and of the one after it; neither is empty."""
@@ -17,7 +18,7 @@ BATCH_LOGITS = 1024
 
 
 @torch.inference_mode()
-def token_log_likelihoods(model: Any, rows: Sequence[Row]) -> list[list[float]]:
+def token_log_likelihoods(model: Engine, rows: Sequence[Row]) -> list[list[float]]:
     """Return for each row log p(token | all tokens before it) of each token of its second text.
 
     Log-probabilities are natural and normalised in float32 whatever the model's dtype; the order is that of `rows`.
@@ -53,7 +54,7 @@ def _length(row: Row) -> int:
     return len(row[0]) + len(row[1])
 
 
-def _forward(model: Any, rows: Sequence[Row]) -> list[list[float]]:
+def _forward(model: Engine, rows: Sequence[Row]) -> list[list[float]]:
     """Return the log-probabilities of each row of one batch.
 
     Rows are padded on the right: a token sees only what stands before it, so padding changes nothing. The last token is
@@ -62,15 +63,12 @@ def _forward(model: Any, rows: Sequence[Row]) -> list[list[float]]:
     longest = max(map(_length, rows)) - 1
     first = min(len(prefix) for prefix, _ in rows) - 1
     tokens = torch.zeros(len(rows), longest, dtype=torch.long)
-    mask = torch.zeros_like(tokens)
     for number, (prefix, text) in enumerate(rows):
         read = [*prefix, *text[:-1]]
         tokens[number, : len(read)] = torch.tensor(read)
-        mask[number, : len(read)] = 1
-    tokens, mask = tokens.to(model.device), mask.to(model.device)
-    output = model(input_ids=tokens, attention_mask=mask, use_cache=False, logits_to_keep=longest - first)
+    logits = model(tokens.to(model.device), keep=longest - first)
     found = []
-    for kept, (prefix, text) in zip(output.logits, rows, strict=True):
+    for kept, (prefix, text) in zip(logits, rows, strict=True):
         start = len(prefix) - 1 - first
         logprobs = torch.log_softmax(kept[start : start + len(text)].float(), dim=-1)
         wanted = torch.tensor(text, device=logprobs.device)[:, None]

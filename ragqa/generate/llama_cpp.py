@@ -14,7 +14,7 @@ from importlib.metadata import version
 from typing import Any
 
 from ragqa import models
-from ragqa.config.specs import LlamaCppGenerate
+from ragqa.config.generators import LlamaCppGenerate
 from ragqa.errors import ModelError, RagqaError, UsageError
 from ragqa.generate.deadline import DeadlinePassed, Emit, emitted
 from ragqa.records import Generation, Prompt

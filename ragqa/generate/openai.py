@@ -11,7 +11,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from ragqa import models
-from ragqa.config.specs import OpenAIGenerate
+from ragqa.config.generators import OpenAIGenerate
 from ragqa.errors import ModelError, RagqaError, RefusedError, ResourceError, UsageError
 from ragqa.generate.deadline import DeadlinePassed, Emit, emitted
 from ragqa.records import Generation, Prompt

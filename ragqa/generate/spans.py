@@ -14,10 +14,10 @@ from dataclasses import dataclass
 from typing import Any
 
 import torch
-from transformers import DynamicCache
 
 from ragqa.generate.candidates import Candidate, Evidence, boundaries
 from ragqa.generate.deadline import DeadlinePassed
+from ragqa.generate.engines import Engine
 from ragqa.records import Generation, Prompt
 
 MAX_STARTS = 16
@@ -49,7 +49,7 @@ class _Branch:
 
 
 class SpanReader:
-    """Scores the spans of a prompt's passages by a causal LM of transformers.
+    """Scores the spans of a prompt's passages by a causal LM.
 
     :param ends: tokens that end an answer.
     :param longest: most tokens of an answer; `MAX_TOKENS` where that is less.
@@ -57,7 +57,7 @@ class SpanReader:
     """
 
     def __init__(
-        self, model: Any, tokenizer: Any, ends: Sequence[int], longest: int = MAX_TOKENS, seconds: float = math.inf
+        self, model: Engine, tokenizer: Any, ends: Sequence[int], longest: int = MAX_TOKENS, seconds: float = math.inf
     ) -> None:
         self._model = model
         self._tokenizer = tokenizer
@@ -108,7 +108,7 @@ class SpanReader:
             first = self._read(self._ids(prompt.text[len(shared) :]))
             branches = _likeliest(branches, first, Evidence(prompt.text[start:end], passages))
             scores = self._scores(branches, first)
-            self._forget(len(self._shared))
+            self._cache.crop(len(self._shared))
         except BaseException:
             self._cache = None  # its layers may differ in length
             raise
@@ -121,15 +121,10 @@ class SpanReader:
     def _read_shared(self, ids: list[int]) -> None:
         """Have the cache hold what every prompt begins with; it is read once."""
         if self._cache is None or ids != self._shared:
-            self._cache = DynamicCache(config=self._model.config)
+            self._cache = self._model.new_cache()
             self._shared = ids
             self._read(ids)
-        self._forget(len(ids))
-
-    def _forget(self, length: int) -> None:
-        """Have the cache hold the first tokens alone."""
-        if surplus := self._cache.get_seq_length() - length:
-            self._cache.crop(-surplus)
+        self._cache.crop(len(ids))
 
     def _read(self, ids: list[int]) -> Any:
         """Read tokens into the cache; return the log-probabilities of the token after them, float32[vocabulary]."""
@@ -138,8 +133,7 @@ class SpanReader:
         if time.monotonic() > self._deadline:
             raise DeadlinePassed
         tokens = torch.tensor([ids], device=self._model.device)
-        output = self._model(input_ids=tokens, past_key_values=self._cache, use_cache=True, logits_to_keep=1)
-        return torch.log_softmax(output.logits[0, -1].float(), dim=-1)
+        return torch.log_softmax(self._model(tokens, self._cache, keep=1)[0, -1].float(), dim=-1)
 
     def _branches(self, passages: Sequence[str], space: str) -> list[_Branch]:
         """Return the starts from which a span can end, each with the white space that parts it from the prompt.
@@ -176,24 +170,18 @@ class SpanReader:
         """
         if time.monotonic() > self._deadline:
             raise DeadlinePassed
-        before = self._cache.get_seq_length()
+        before = self._cache.length
         sizes = torch.tensor([len(branch.tokens) for branch in branches])
         own = torch.repeat_interleave(torch.arange(len(branches)), sizes)
         place = torch.cat([torch.arange(size) for size in sizes])
         order = torch.arange(len(own))
         sees = (own[:, None] == own[None, :]) & (order[None, :] <= order[:, None])
         mask = torch.cat([torch.ones(len(own), before, dtype=torch.bool), sees], dim=1)
-        bias = torch.zeros(mask.shape, dtype=self._model.dtype).masked_fill(~mask, torch.finfo(self._model.dtype).min)
         tokens = torch.tensor([[token for branch in branches for token in branch.tokens]])
         device = self._model.device
-        output = self._model(
-            input_ids=tokens.to(device),
-            attention_mask=bias[None, None].to(device),
-            position_ids=(before + place)[None].to(device),
-            past_key_values=self._cache,
-            use_cache=True,
-        )
-        logprobs = torch.log_softmax(output.logits[0].float(), dim=-1)
+        positions = (before + place).to(device)
+        logits = self._model(tokens.to(device), self._cache, mask=mask.to(device), positions=positions)
+        logprobs = torch.log_softmax(logits[0].float(), dim=-1)
         ends = torch.logsumexp(logprobs[:, self._ends], dim=-1).tolist()
         following = logprobs[:-1].gather(1, tokens[0, 1:, None].to(device))[:, 0].tolist()
         scores, at = [], 0

@@ -20,7 +20,7 @@ from ragqa.pipeline.parts import Parts
 from ragqa.records import Answer, Chunk, Document, Hit, Prompt
 
 if TYPE_CHECKING:
-    from ragqa.config.specs import Spec
+    from ragqa.config.base import Spec
     from ragqa.index import IndexReader
     from ragqa.index.reader import Catalogue
     from ragqa.pipeline.check import Report

@@ -11,7 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from ragqa.config import Config
-from ragqa.config.specs import BYTES_PER_TOKEN, CustomSpec, LlamaCppGenerate, OpenAIGenerate
+from ragqa.config.generators import LlamaCppGenerate, OpenAIGenerate
+from ragqa.config.specs import BYTES_PER_TOKEN, CustomSpec
 from ragqa.models import BUILTIN, Card
 from ragqa.prompt import FENCE_BYTES, load_template, slotless
 from ragqa.prompt.examples import example_bytes, read_pairs

@@ -9,16 +9,9 @@ from typing import Any
 
 from ragqa import models
 from ragqa.config import Config
+from ragqa.config.generators import CausalLMGenerate, LlamaCppGenerate, OpenAIGenerate
 from ragqa.config.reader import Key, dotted
-from ragqa.config.specs import (
-    CausalLMGenerate,
-    CrossEncoderRerank,
-    CustomSpec,
-    EncoderRerank,
-    LikelihoodRerank,
-    LlamaCppGenerate,
-    OpenAIGenerate,
-)
+from ragqa.config.specs import CrossEncoderRerank, CustomSpec, EncoderRerank, LikelihoodRerank
 from ragqa.errors import Problem, RagqaError, UsageError
 from ragqa.models import Card
 from ragqa.pipeline.budget import Budget, prove

@@ -1,0 +1,73 @@
+"""The kinds of the section `generate`, as frozen data."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import Field, field_validator, model_validator
+
+from ragqa.config.base import Name, Spec
+
+
+class _Generate(Spec):
+    max_new_tokens: int = Field(96, ge=1, le=32768, description="Longest answer, in the generator's tokens.")
+    temperature: float = Field(0.0, ge=0, le=5, description="0 is greedy.")
+    top_k: int = Field(0, ge=0, description="Sample from the k likeliest tokens; 0 is all.")
+    top_p: float = Field(1.0, gt=0, le=1, description="Sample from the likeliest tokens of this total probability.")
+    seed: int = Field(0, ge=0, description="Seed of the sampler.")
+    stop: list[Name] = Field([], description="Strings at which the answer ends; they are left out of it.")
+    deadline: float = Field(60.0, gt=0, description="Seconds after which the partial answer comes back, marked.")
+
+
+class CausalLMGenerate(_Generate):
+    """Any causal LM of transformers, from a folder, a hub id or a built-in name."""
+
+    kind: Literal["causal_lm"]
+    model: Name = Field(description="Built-in name, folder, or hub id.")
+    revision: Name | None = Field(None, description="Hub revision (a commit hash).")
+    dtype: Literal["auto", "float32", "bfloat16"] = Field(
+        "auto", description="`auto`: bfloat16 where the processor has it natively, else float32."
+    )
+    engine: Literal["auto", "native", "transformers"] = Field(
+        "auto", description="What runs the weights; `auto`: native for Llama and Qwen2, else transformers."
+    )
+    repetition_penalty: float = Field(1.0, gt=0, le=5, description="Above 1 discourages repeated tokens.")
+    decode: Literal["free", "span"] = Field(
+        "free", description="`span`: the answer is the likeliest span of the passages; use template span with it."
+    )
+    min_confidence: float = Field(0.0, ge=0, le=1, description="Abstain when a span is less sure than this; 0 never.")
+
+    @model_validator(mode="after")
+    def _confident(self) -> CausalLMGenerate:
+        if self.min_confidence and self.decode != "span":
+            raise ValueError("min_confidence needs decode: span; what is written freely has no confidence")
+        return self
+
+
+class LlamaCppGenerate(_Generate):
+    """A GGUF model in process by llama.cpp (`pip install ragqa[llama-cpp]`)."""
+
+    kind: Literal["llama_cpp"]
+    model: Name = Field(description="Built-in name, folder or .gguf file.")
+    window: int = Field(4096, ge=256, description="Context window that is allocated, in tokens.")
+    threads: int = Field(0, ge=0, description="Threads; 0 is one for each core.")
+    repetition_penalty: float = Field(1.0, gt=0, le=5, description="Above 1 discourages repeated tokens.")
+    min_confidence: float = Field(0.0, ge=0, le=1, description="Abstain below it; 0 never. Needs template answerable.")
+
+
+class OpenAIGenerate(_Generate):
+    """Any OpenAI-compatible endpoint."""
+
+    kind: Literal["openai"]
+    base_url: Name = Field(description="Address of the API, ending in /v1.")
+    model: Name = Field(description="The model's name at the endpoint.")
+    api_key_env: Name | None = Field(None, description="Environment variable that holds the key.")
+    window: int = Field(8192, ge=256, description="The model's context window, in tokens.")
+    retries: int = Field(3, ge=0, le=10, description="How often a failed request is tried again.")
+
+    @field_validator("base_url")
+    @classmethod
+    def _http(cls, value: str) -> str:
+        if not value.startswith(("http://", "https://")):
+            raise ValueError("must begin with http:// or https://")
+        return value

@@ -1,0 +1,129 @@
+"""What runs a causal LM's weights: the decoder of this package, or any model of transformers."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any, Protocol
+
+import torch
+from torch import Tensor
+from transformers import AutoModelForCausalLM, DynamicCache
+
+from ragqa import models
+from ragqa.errors import ModelError
+from ragqa.transformer import Decoder, load_decoder, reads
+
+
+class Cache(Protocol):
+    """What an engine has read."""
+
+    @property
+    def length(self) -> int:
+        """How many tokens are held."""
+
+    def crop(self, length: int) -> None:
+        """Forget all but the first tokens."""
+
+
+class Engine(Protocol):
+    """A causal LM: token ids -> logits."""
+
+    @property
+    def device(self) -> torch.device:
+        """Where the weights lie."""
+
+    def __call__(
+        self,
+        tokens: Tensor,
+        cache: Any = None,
+        *,
+        mask: Tensor | None = None,
+        positions: Tensor | None = None,
+        keep: int = 0,
+    ) -> Tensor:
+        """Return the logits of the token after each position, as `ragqa.transformer.Decoder` does."""
+
+    def new_cache(self) -> Any:
+        """Return an empty `Cache`."""
+
+
+def choose_engine(folder: Path, engine: str, name: str) -> str:
+    """Return `native` or `transformers`; `auto` is native for the families that it has.
+
+    :raises ModelError: native is asked for, and the model is of another family.
+    """
+    native = reads(folder, Decoder)
+    if engine == "native" and not native:
+        raise ModelError(f"engine native does not know the form of {name}: use engine auto or transformers")
+    return "native" if native and engine != "transformers" else "transformers"
+
+
+def load_engine(folder: Path, engine: str, dtype: torch.dtype) -> Engine:
+    """Load the weights of a folder."""
+    if engine == "native":
+        return load_decoder(folder, dtype=dtype, device=models.device())
+    with models.no_progress_bar():
+        model: Any = AutoModelForCausalLM.from_pretrained(
+            folder, dtype=dtype, local_files_only=True, use_safetensors=True, trust_remote_code=False
+        )
+    return Transformers(model.eval().to(models.device()))
+
+
+class Transformers:
+    """A causal LM of transformers as an `Engine`."""
+
+    def __init__(self, model: Any) -> None:
+        self._model = model
+        self.device: torch.device = model.device
+
+    def __call__(
+        self,
+        tokens: Tensor,
+        cache: _Cache | None = None,
+        *,
+        mask: Tensor | None = None,
+        positions: Tensor | None = None,
+        keep: int = 0,
+    ) -> Tensor:
+        """Return the logits of the token after each position, float[batch, length or keep, vocabulary]."""
+        given: dict[str, Any] = {}
+        if mask is not None:
+            bias = torch.zeros(mask.shape, dtype=self._model.dtype, device=self.device)
+            given["attention_mask"] = bias.masked_fill(~mask, torch.finfo(bias.dtype).min)[None, None]
+        if positions is not None:
+            given["position_ids"] = positions[None]
+        if cache is not None:
+            given["past_key_values"] = cache.held
+        output = self._model(input_ids=tokens, use_cache=cache is not None, logits_to_keep=keep, **given)
+        logits: Tensor = output.logits
+        return logits
+
+    def new_cache(self) -> _Cache:
+        """Return an empty cache."""
+        return _Cache(DynamicCache(config=self._model.config))
+
+
+class _Cache:
+    """A cache of transformers as a `Cache`."""
+
+    def __init__(self, held: Any) -> None:
+        self.held = held
+
+    @property
+    def length(self) -> int:
+        return int(self.held.get_seq_length())
+
+    def crop(self, length: int) -> None:
+        if surplus := self.length - length:
+            self.held.crop(-surplus)
+
+
+def end_tokens(folder: Path) -> frozenset[int]:
+    """Return the tokens that end a text, by the folder's generation_config.json or else its config.json."""
+    for name in ("generation_config.json", "config.json"):
+        file = folder / name
+        ends = json.loads(file.read_text(encoding="utf-8")).get("eos_token_id") if file.exists() else None
+        if ends is not None:
+            return frozenset(ends if isinstance(ends, list) else [ends])
+    return frozenset()
