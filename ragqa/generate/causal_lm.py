@@ -21,9 +21,13 @@ from ragqa import models
 from ragqa.config.generators import CausalLMGenerate
 from ragqa.errors import ModelError, UsageError
 from ragqa.generate.engines import Engine, choose_engine, end_tokens, load_engine
+from ragqa.generate.int8 import quantise
 from ragqa.generate.likelihood import Row, token_log_likelihoods
+from ragqa.generate.lookup import Lookup
+from ragqa.generate.prefix import PrefixCache
 from ragqa.generate.spans import SpanReader
 from ragqa.records import Generation, Prompt
+from ragqa.transformer import Decoder
 
 _LINE_ENDS = ("\u010a", "\n", "<0x0A>")
 """How vocabularies write a line's end: GPT-2's bytes, as it is, and SentencePiece's bytes."""
@@ -39,7 +43,7 @@ class CausalLM:
     def __init__(self, spec: CausalLMGenerate, *, log_probabilities: bool = False) -> None:
         self.spec = spec
         self.folder = models.resolve(spec.model, spec.revision)
-        self.engine = choose_engine(self.folder, spec.engine, spec.model)
+        self.engine = choose_engine(self.folder, "native" if spec.dtype == "int8" else spec.engine, spec.model)
         self._log_probabilities = log_probabilities
         self._tokenizer: Any = AutoTokenizer.from_pretrained(self.folder, local_files_only=True)
         window = models.window(self.folder)
@@ -53,7 +57,7 @@ class CausalLM:
         return {
             "weights": models.weights_sha256(self.folder),
             "tokenizer": models.file_sha256(self.folder / "tokenizer.json"),
-            "dtype": str(self._dtype).removeprefix("torch."),
+            "dtype": "int8" if self.spec.dtype == "int8" else str(self._dtype).removeprefix("torch."),
             "engine": self.engine,
         }
 
@@ -81,14 +85,19 @@ class CausalLM:
         if self.spec.decode == "span":
             yield from self._spans.stream(prompt)
         else:
-            yield from self._written(ids)
+            yield from self._written(ids, self._shared(prompt, ids))
 
-    def _written(self, ids: list[int]) -> Iterator[str | Generation]:
-        """Yield what the model writes after some tokens."""
+    def _shared(self, prompt: Prompt, ids: list[int]) -> int:
+        """Return how many of a prompt's tokens other prompts begin with as well; at least one is its own."""
+        shared = self._ids([prompt.text[: prompt.shared]])[0] if prompt.shared else []
+        return len(shared) if len(shared) < len(ids) and ids[: len(shared)] == shared else 0
+
+    def _written(self, ids: list[int], shared: int) -> Iterator[str | Generation]:
+        """Yield what the model writes after some tokens, of which the first `shared` may be in the cache."""
         written = _Detokenizer(self._tokenizer)
         logprobs: list[float] = []
         sent, finish, text = 0, "length", ""
-        for token, logprob in self._tokens(ids):
+        for token, logprob in self._tokens(ids, shared):
             if token is None:
                 finish = "deadline"
                 break
@@ -137,11 +146,20 @@ class CausalLM:
 
     @cached_property
     def _dtype(self) -> torch.dtype:
-        return models.torch_dtype(self.spec.dtype, matrices=self.spec.decode == "span")
+        name = "float32" if self.spec.dtype == "int8" else self.spec.dtype
+        return models.torch_dtype(name, matrices=self.spec.decode == "span")
 
     @cached_property
     def _model(self) -> Engine:
-        return load_engine(self.folder, self.engine, self._dtype)
+        model = load_engine(self.folder, self.engine, self._dtype)
+        if self.spec.dtype == "int8":
+            assert isinstance(model, Decoder)
+            quantise(model, lambda text: self._ids([text])[0])
+        return model
+
+    @cached_property
+    def _prefixes(self) -> PrefixCache:
+        return PrefixCache(self._model)
 
     @cached_property
     def _spans(self) -> SpanReader:
@@ -155,22 +173,30 @@ class CausalLM:
         return end_tokens(self.folder) | (frozenset() if named is None else {named})
 
     @torch.inference_mode()
-    def _tokens(self, ids: list[int]) -> Iterator[tuple[int | None, float]]:
+    def _tokens(self, ids: list[int], shared: int) -> Iterator[tuple[int | None, float]]:
         """Yield each next token with its log-probability; None once the deadline has passed."""
         sampler = torch.Generator(device="cpu").manual_seed(self.spec.seed)
-        cache = self._model.new_cache()
-        history: Any = torch.tensor([ids], device=self._model.device)
-        started = time.monotonic()  # the weights are loaded by now
-        step = history
-        for _ in range(self.spec.max_new_tokens):
-            logits = self._model(step, cache, keep=1)[:, -1].float()
-            if time.monotonic() - started > self.spec.deadline:
-                yield None, 0.0
-                return
-            token = self._choose(self._processors(history, logits.clone()), sampler)
-            yield token, float(torch.log_softmax(logits[0], dim=-1)[token])
-            step = torch.tensor([[token]], device=self._model.device)
-            history = torch.cat([history, step], dim=1)
+        model, left, lookup = self._model, self.spec.max_new_tokens, Lookup(ids)
+        deadline = time.monotonic() + self.spec.deadline  # the weights are loaded by now
+        with self._prefixes.begun(ids[:shared]) as cache:
+            step, drafted = ids[shared:], list[int]()
+            while left:
+                logits = model(torch.tensor([step], device=model.device), cache, keep=len(drafted) + 1)[0].float()
+                if time.monotonic() > deadline:
+                    yield None, 0.0
+                    return
+                held = cache.length - len(drafted)
+                for row, expected in zip(logits, [*drafted, None], strict=True):
+                    token = self._choose(row[None], lookup.tokens, sampler)
+                    lookup.add(token)
+                    left -= 1
+                    yield token, float(torch.log_softmax(row, dim=-1)[token])
+                    if token != expected:
+                        break
+                    held += 1
+                cache.crop(held)
+                drafted = lookup.draft(left - 1)
+                step = [token, *drafted]
 
     @cached_property
     def _processors(self) -> LogitsProcessorList:
@@ -185,10 +211,13 @@ class CausalLM:
                 chain.append(TopPLogitsWarper(spec.top_p))
         return chain
 
-    def _choose(self, scores: torch.Tensor, sampler: torch.Generator) -> int:
+    def _choose(self, logits: torch.Tensor, tokens: list[int], sampler: torch.Generator) -> int:
+        """Return the token that follows others, by logits float32[1, vocabulary]."""
+        history: Any = torch.tensor([tokens], device=logits.device)
+        scores = self._processors(history, logits.clone())[0]
         if self.spec.temperature == 0:
-            return int(scores[0].argmax())
-        return int(torch.multinomial(torch.softmax(scores[0], dim=-1).cpu(), 1, generator=sampler))
+            return int(scores.argmax())
+        return int(torch.multinomial(torch.softmax(scores, dim=-1).cpu(), 1, generator=sampler))
 
 
 def _held_back(text: str, stops: list[str]) -> int:

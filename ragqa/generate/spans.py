@@ -18,6 +18,7 @@ import torch
 from ragqa.generate.candidates import Candidate, Evidence, boundaries
 from ragqa.generate.deadline import DeadlinePassed
 from ragqa.generate.engines import Engine
+from ragqa.generate.prefix import PrefixCache
 from ragqa.records import Generation, Prompt
 
 MAX_STARTS = 16
@@ -65,8 +66,7 @@ class SpanReader:
         self._longest = min(longest, MAX_TOKENS)
         self._seconds = seconds
         self._deadline = math.inf
-        self._shared: list[int] = []
-        self._cache: Any = None
+        self._prefixes = PrefixCache(model)
 
     def stream(self, prompt: Prompt) -> Iterator[str | Generation]:
         """Yield the best span of a prompt's passages and, last, the `Generation`; its text is empty where there is none.
@@ -103,37 +103,22 @@ class SpanReader:
             return []
         start, end = prompt.question
         shared = prompt.text[: prompt.shared].rstrip()
-        try:
-            self._read_shared(self._ids(shared))
-            first = self._read(self._ids(prompt.text[len(shared) :]))
+        with self._prefixes.begun(self._ids(shared)) as cache:
+            first = self._read(self._ids(prompt.text[len(shared) :]), cache)
             branches = _likeliest(branches, first, Evidence(prompt.text[start:end], passages))
-            scores = self._scores(branches, first)
-            self._cache.crop(len(self._shared))
-        except BaseException:
-            self._cache = None  # its layers may differ in length
-            raise
+            scores = self._scores(branches, first, cache)
         return list(_candidates(branches, scores, passages))
 
     def _ids(self, text: str) -> list[int]:
         ids: list[int] = self._tokenizer(text, add_special_tokens=False)["input_ids"]
         return ids
 
-    def _read_shared(self, ids: list[int]) -> None:
-        """Have the cache hold what every prompt begins with; it is read once."""
-        if self._cache is None or ids != self._shared:
-            self._cache = self._model.new_cache()
-            self._shared = ids
-            self._read(ids)
-        self._cache.crop(len(ids))
-
-    def _read(self, ids: list[int]) -> Any:
+    def _read(self, ids: list[int], cache: Any) -> Any:
         """Read tokens into the cache; return the log-probabilities of the token after them, float32[vocabulary]."""
-        if not ids:
-            return None
         if time.monotonic() > self._deadline:
             raise DeadlinePassed
         tokens = torch.tensor([ids], device=self._model.device)
-        return torch.log_softmax(self._model(tokens, self._cache, keep=1)[0, -1].float(), dim=-1)
+        return torch.log_softmax(self._model(tokens, cache, keep=1)[0, -1].float(), dim=-1)
 
     def _branches(self, passages: Sequence[str], space: str) -> list[_Branch]:
         """Return the starts from which a span can end, each with the white space that parts it from the prompt.
@@ -163,14 +148,14 @@ class SpanReader:
                     found.setdefault(tokens, _Branch(number, start, tokens, kept))
         return list(found.values())
 
-    def _scores(self, branches: Sequence[_Branch], first: Any) -> list[tuple[list[float], list[float]]]:
+    def _scores(self, branches: Sequence[_Branch], first: Any, cache: Any) -> list[tuple[list[float], list[float]]]:
         """Return for each branch the log-probability of each of its tokens, and of ending after it.
 
         The branches stand in one row; each token sees what was read before and its own branch up to itself.
         """
         if time.monotonic() > self._deadline:
             raise DeadlinePassed
-        before = self._cache.length
+        before = cache.length
         sizes = torch.tensor([len(branch.tokens) for branch in branches])
         own = torch.repeat_interleave(torch.arange(len(branches)), sizes)
         place = torch.cat([torch.arange(size) for size in sizes])
@@ -180,7 +165,7 @@ class SpanReader:
         tokens = torch.tensor([[token for branch in branches for token in branch.tokens]])
         device = self._model.device
         positions = (before + place).to(device)
-        logits = self._model(tokens.to(device), self._cache, mask=mask.to(device), positions=positions)
+        logits = self._model(tokens.to(device), cache, mask=mask.to(device), positions=positions)
         logprobs = torch.log_softmax(logits[0].float(), dim=-1)
         ends = torch.logsumexp(logprobs[:, self._ends], dim=-1).tolist()
         following = logprobs[:-1].gather(1, tokens[0, 1:, None].to(device))[:, 0].tolist()

@@ -1,0 +1,85 @@
+"""Weights and inputs in eight bits, by torch's integer kernels: a quarter of the bytes to read for each token.
+
+Weights have one scale for each output, inputs one for each position, so that a position's result does not depend on
+what stands beside it. What little precision there is is spent evenly: input channels that are large in ordinary text
+are made smaller and their weights larger (SmoothQuant, Xiao et al. 2023).
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn.functional import pad
+
+from ragqa.transformer import Decoder
+
+BALANCE = 0.65
+"""How much of a channel's size goes over to the weights: chosen on paragraphs of SQuAD 1.1 among .35, .5, .65 and .8."""
+TEXT = """The harbour office opens at half past seven, except on Sundays. In 1987 the town bought a second crane, which
+cost 41,000 pounds and lifts 12.5 tonnes. "Whoever moors here pays by the metre," says the warden, Mrs Ingrid Halloran,
+"and nobody has ever asked for the money back." Questions: Who is the warden? Answer: Ingrid Halloran. Ships from Norway,
+Japan and Brazil bring timber, fish and coffee; they leave with wool, because the hills behind the town feed thousands of
+sheep. The method is simple: measure the depth, subtract the tide, and add one metre (never less) for safety.
+"""
+"""Ordinary text, by which the sizes of channels are measured."""
+
+
+class Int8Linear(nn.Module):
+    """A linear layer in eight bits; its inputs and outputs stay float32.
+
+    torch's kernel has one input scale for a whole batch. Each position is therefore brought to the range -1 to 1, and
+    two inputs of no weight, 1 and -1, keep that range the same for every batch. Seven bits are used of an input's
+    eight: processors without VNNI add pairs of products in sixteen bits.
+
+    :param size: the largest input of each channel in ordinary text, float32[in_features].
+    """
+
+    def __init__(self, layer: nn.Linear, size: Tensor) -> None:
+        super().__init__()
+        weight = layer.weight.detach().float()
+        largest = weight.abs().amax(0).clamp_min(1e-5)
+        self.shrink = (largest ** (1 - BALANCE) / size.clamp_min(1e-5) ** BALANCE).contiguous()
+        weight = pad(weight / self.shrink, (0, 2))
+        scales = (weight.abs().amax(1) / 127).clamp_min(1e-8)
+        with warnings.catch_warnings():  # of the old quantised tensors, the only form that these kernels take
+            warnings.simplefilter("ignore")
+            eight = torch.quantize_per_channel(
+                weight, scales.double(), torch.zeros(len(scales), dtype=torch.long), 0, torch.qint8
+            )
+            self.packed: Any = torch.ops.quantized.linear_prepack(eight, None)
+        self.bias = layer.bias
+        self.ends = torch.tensor([1.0, -1.0])
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Return float32[..., out_features] for x float32[..., in_features]."""
+        x = x * self.shrink
+        size = torch.linalg.vector_norm(x, torch.inf, dim=-1, keepdim=True).clamp_min_(1e-12)
+        unit = torch.cat((x / size, self.ends.expand(*x.shape[:-1], 2)), dim=-1)
+        result: Tensor = torch.ops.quantized.linear_dynamic(unit, self.packed, reduce_range=True)
+        return result.mul_(size) if self.bias is None else torch.addcmul(self.bias, result, size)
+
+
+@torch.inference_mode()
+def quantise(decoder: Decoder, tokenise: Callable[[str], list[int]]) -> None:
+    """Put eight-bit layers in the place of a float32 decoder's linear layers, output weights included."""
+    if decoder.head is None:
+        decoder.head = nn.Linear(decoder.config.d_model, decoder.config.vocab_size, bias=False, device="meta")
+        decoder.head.weight = decoder.tokens.weight
+    sizes: dict[str, Tensor] = {}
+    layers = {name: layer for name, layer in decoder.named_modules() if isinstance(layer, nn.Linear)}
+    hooks = [layer.register_forward_pre_hook(partial(_measure, sizes, name)) for name, layer in layers.items()]
+    decoder(torch.tensor([tokenise(TEXT)[: decoder.config.max_length]]))
+    for hook in hooks:
+        hook.remove()
+    for name, layer in layers.items():
+        parent, _, own = name.rpartition(".")
+        setattr(decoder.get_submodule(parent), own, Int8Linear(layer, sizes[name]))
+
+
+def _measure(sizes: dict[str, Tensor], name: str, layer: nn.Module, inputs: tuple[Tensor]) -> None:
+    sizes[name] = inputs[0].abs().flatten(0, -2).amax(0)

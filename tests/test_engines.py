@@ -1,0 +1,195 @@
+"""What runs a causal LM: both engines agree, prefixes and drafts change nothing, eight bits change little."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+from pydantic import ValidationError
+
+from ragqa import models
+from ragqa.config.generators import CausalLMGenerate
+from ragqa.errors import ModelError
+from ragqa.generate import lookup as lookups
+from ragqa.generate.causal_lm import CausalLM
+from ragqa.generate.engines import Transformers
+from ragqa.generate.int8 import Int8Linear
+from ragqa.generate.lookup import Lookup
+from ragqa.records import Generation, Prompt
+from ragqa.transformer import Decoder
+from tests.tiny import save_tiny_llama
+
+offline = pytest.mark.skipif(bool(os.environ.get("RAGQA_OFFLINE")), reason="needs the default models")
+BEGINNING = "Answer from the passage.\n"
+QUESTIONS = ("Passage: the ferry the ferry the ferry\nWho?", "Passage: rope and salt\nWhen?", "Why?")
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return save_tiny_llama(tmp_path_factory.mktemp("tiny"))
+
+
+def build(folder: Path | str, **fields: Any) -> CausalLM:
+    values = {"kind": "causal_lm", "model": str(folder), "max_new_tokens": 40, "dtype": "float32", **fields}
+    return CausalLM(CausalLMGenerate.model_validate(values), log_probabilities=True)
+
+
+def prompt(question: str, beginning: str = BEGINNING) -> Prompt:
+    text = beginning + question
+    return Prompt(text, {"all": len(text)}, (), shared=len(beginning))
+
+
+def written(generator: CausalLM, asked: Prompt) -> Generation:
+    *_, last = generator.stream(asked)
+    assert isinstance(last, Generation)
+    return last
+
+
+def same(one: Generation, other: Generation) -> bool:
+    assert one.logprobs is not None and other.logprobs is not None
+    return one.text == other.text and one.logprobs == pytest.approx(other.logprobs, abs=1e-3)
+
+
+@pytest.fixture
+def drafts(monkeypatch: pytest.MonkeyPatch) -> list[list[int]]:
+    """Note every draft."""
+    noted: list[list[int]] = []
+    draft = Lookup.draft
+
+    def note(self: Lookup, longest: int = lookups.LONGEST) -> list[int]:
+        noted.append(draft(self, longest))
+        return noted[-1]
+
+    monkeypatch.setattr(Lookup, "draft", note)
+    return noted
+
+
+@pytest.mark.parametrize("fields", [{}, {"temperature": 0.8, "seed": 3}, {"repetition_penalty": 1.3}], ids=str)
+def test_both_engines_write_the_same(folder: Path, fields: dict[str, Any]) -> None:
+    native, library = (build(folder, engine=engine, **fields) for engine in ("native", "transformers"))
+    for question in QUESTIONS:
+        assert same(written(native, prompt(question)), written(library, prompt(question)))
+    assert (native.identity["engine"], library.identity["engine"]) == ("native", "transformers")
+
+
+def test_what_was_asked_before_or_is_asked_meanwhile_changes_nothing(folder: Path) -> None:
+    asked = [prompt(question) for question in QUESTIONS] + [prompt(QUESTIONS[0], "Another beginning. ")]
+    alone = [written(build(folder), one) for one in asked]
+    generator = build(folder)
+    assert [written(generator, one) for one in (*asked, *asked)] == [*alone, *alone]
+    streams: list[Iterator[str | Generation]] = [generator.stream(one) for one in asked]
+    begun = [list(islice(stream, 3)) for stream in streams]
+    assert [(*first, *rest)[-1] for first, rest in zip(begun, streams, strict=True)] == alone
+
+
+def test_what_prompts_begin_with_is_read_once(folder: Path) -> None:
+    generator = build(folder, max_new_tokens=1)
+    decoder = generator._model
+    assert isinstance(decoder, Decoder)
+    read: list[int] = []
+    decoder.register_forward_pre_hook(lambda module, inputs: read.append(inputs[0].shape[1]))
+    for question in QUESTIONS[:2]:
+        written(generator, prompt(question))
+    assert read == [len(BEGINNING), len(QUESTIONS[0]), len(QUESTIONS[1])]
+
+
+def test_an_interrupted_answer_leaves_nothing_behind(folder: Path) -> None:
+    for engine in ("native", "transformers"):
+        generator = build(folder, engine=engine)
+        alone = written(build(folder, engine=engine), prompt(QUESTIONS[0]))
+        written(generator, prompt(QUESTIONS[1]))
+        model: Any = generator._model
+        part = model.blocks[1] if engine == "native" else model._model.model.layers[1]
+
+        def interrupt(*_: object) -> None:
+            raise KeyboardInterrupt
+
+        handle = part.register_forward_pre_hook(interrupt)
+        with pytest.raises(KeyboardInterrupt):
+            written(generator, prompt(QUESTIONS[0]))
+        handle.remove()
+        assert written(generator, prompt(QUESTIONS[0])) == alone
+
+
+@pytest.mark.parametrize("fields", [{}, {"temperature": 0.5}, {"repetition_penalty": 1.1}], ids=str)
+def test_drafts_change_nothing(
+    folder: Path, fields: dict[str, Any], drafts: list[list[int]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A model of random weights repeats single tokens, so that drafts are made."""
+    monkeypatch.setattr(lookups, "MATCH", 1)
+    with_drafts = [written(build(folder, max_new_tokens=120, **fields), prompt(question)) for question in QUESTIONS]
+    assert any(drafts)
+    monkeypatch.setattr(lookups, "LONGEST", 0)
+    without = [written(build(folder, max_new_tokens=120, **fields), prompt(question)) for question in QUESTIONS]
+    assert all(same(*pair) for pair in zip(with_drafts, without, strict=True))
+
+
+@given(st.lists(st.integers(0, 2), max_size=60))
+def test_a_draft_is_what_followed_where_the_last_tokens_stood_last(tokens: list[int]) -> None:
+    found = Lookup(tokens).draft()
+    last, n = tokens[-lookups.MATCH :], lookups.MATCH
+    starts = [start for start in range(len(tokens) - n) if tokens[start : start + n] == last] if len(last) == n else []
+    assert found == (tokens[starts[-1] + n :][: lookups.LONGEST] if starts else [])
+    assert Lookup(tokens).draft(2) == found[:2]
+
+
+def test_eight_bit_layers_are_near_and_do_not_depend_on_what_stands_beside_them() -> None:
+    torch.manual_seed(0)
+    layer, x = torch.nn.Linear(96, 50).requires_grad_(False), torch.randn(9, 96) * torch.logspace(-1, 2, 9)[:, None]
+    x[:, 7] *= 40
+    eight = Int8Linear(layer, x.abs().amax(0))
+    y, exact = eight(x), layer(x)
+    assert float(((y - exact).norm(dim=1) / exact.norm(dim=1)).max()) < 0.05
+    assert all(torch.equal(eight(x[row : row + 1])[0], y[row]) for row in range(9))
+    assert torch.equal(eight(torch.zeros(1, 96))[0], layer.bias)
+
+
+def test_eight_bits_write_and_are_part_of_the_identity(folder: Path) -> None:
+    eight, full = build(folder, dtype="int8"), build(folder)
+    assert eight.identity["dtype"] == "int8"
+    assert written(eight, prompt(QUESTIONS[0])).n_tokens > 0
+    pairs = [("Passage: rope", " and salt"), ("x", "yz")]
+    for ours, exact in zip(eight.log_likelihoods(pairs), full.log_likelihoods(pairs), strict=True):
+        assert ours != exact
+        assert ours == pytest.approx(exact, abs=1.0)
+
+
+def test_an_engine_that_does_not_fit_the_model_is_refused(folder: Path, tmp_path: Path) -> None:
+    save_tiny_llama(tmp_path)
+    file = tmp_path / "config.json"
+    file.write_text(file.read_text(encoding="utf-8").replace('"silu"', '"gelu"'), encoding="utf-8")
+    assert isinstance(build(tmp_path)._model, Transformers)
+    for fields in ({"engine": "native"}, {"dtype": "int8"}):
+        with pytest.raises(ModelError, match="engine native does not know the form of"):
+            build(tmp_path, **fields)
+    with pytest.raises(ValidationError, match="dtype int8 needs the native engine"):
+        build(folder, dtype="int8", engine="transformers")
+
+
+@offline
+def test_the_default_model_copies_a_passage_in_fewer_passes_than_tokens(drafts: list[list[int]]) -> None:
+    generator = build("smollm2-135m-instruct", max_new_tokens=30)
+    passage = "The ferry Morwen crosses the bay twice a day, and the fare for a bicycle is two pounds fifty."
+    last = written(
+        generator, prompt(f"{passage}\nRepeat it: {passage}\nRepeat it: The ferry", "Repeat what you read.\n")
+    )
+    assert last.n_tokens >= 15
+    assert len(drafts) <= last.n_tokens / 3
+
+
+@offline
+def test_eight_bits_of_the_default_model_write_nearly_as_well() -> None:
+    full, eight = (build("smollm2-135m-instruct", dtype=dtype) for dtype in ("float32", "int8"))
+    text = "The ferry crosses the bay twice a day, and the fare for a bicycle is two pounds fifty in each direction."
+    pairs = [("Passage:", " " + text), (f"Passage: {text}\nRepeat it:", " " + text)]
+    exact, near = (model.log_likelihoods(pairs) for model in (full, eight))
+    for one, other in zip(exact, near, strict=True):
+        assert sum(other) / len(other) == pytest.approx(sum(one) / len(one), abs=0.15)
+    assert models.card("smollm2-135m-instruct").window == full.window
