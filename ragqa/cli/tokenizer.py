@@ -92,6 +92,8 @@ def inspect(name: str, text: str | None, corpus: str | None, terms: int, as_json
     """
     from ragqa.train import broken_terms, load_tokenizer
 
+    if text is not None and any("\ud800" <= character <= "\udfff" for character in text):
+        raise UsageError("--text: it is not UTF-8, and a tokenizer reads nothing else")
     documents = None if corpus is None else _Documents(corpus)
     tokenizer = load_tokenizer(name)
     special = sum(token.special for token in tokenizer.get_added_tokens_decoder().values())
