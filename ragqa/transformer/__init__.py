@@ -1,5 +1,6 @@
-"""The transformer: the model itself, in parts that can each be read alone. Knows tokens and weights; knows no text.
+"""The transformer: the model itself, in parts that can each be read alone. Knows tokens and weights; text only in `bpe`.
 
+    bpe.py           text -> tokens: byte-pair encoding, learned and applied
     config.py        the sizes and choices that make one transformer differ from another
     masks.py         which position may see which: padding, causal, packed
     attention.py     scaled dot-product attention, and many heads of it at once
@@ -18,6 +19,7 @@ Shapes are [batch, length, d_model] throughout; heads stand at [batch, heads, le
 
 from ragqa.transformer.attention import MultiHeadAttention, attend, attention
 from ragqa.transformer.block import TransformerBlock
+from ragqa.transformer.bpe import BPE
 from ragqa.transformer.cache import KVCache
 from ragqa.transformer.config import TransformerConfig
 from ragqa.transformer.decoder import Decoder
@@ -29,6 +31,7 @@ from ragqa.transformer.positions import Learned, Rotary, Sinusoidal, rotate
 from ragqa.transformer.weights import load_decoder, load_encoder, reads, save_decoder
 
 __all__ = [
+    "BPE",
     "Decoder",
     "Encoder",
     "FeedForward",

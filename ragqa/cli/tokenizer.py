@@ -1,0 +1,214 @@
+"""`ragqa tokenizer`: learn a tokenizer from documents, and see how one breaks up texts."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from ragqa.cli.common import escaped, json_option, print_json
+from ragqa.errors import NothingUsableError, RejectedError, UsageError
+from ragqa.pipeline import Pipeline
+
+if TYPE_CHECKING:
+    from tokenizers import Tokenizer
+
+    from ragqa.records import SourceFile
+    from ragqa.train import Breakage
+
+CUT = "│"
+"""Stands between two tokens."""
+
+
+@click.group("tokenizer")
+def command() -> None:
+    """Learn a tokenizer from documents, or see how one breaks up texts and the terms of a corpus.
+
+    \b
+    Examples:
+      ragqa tokenizer train corpora/tarnwick/documents --vocab-size 2000 --out .ragqa/tokenizer
+      ragqa tokenizer inspect smollm2-135m-instruct --corpus corpora/tarnwick/documents
+    """
+
+
+@command.command("train")
+@click.argument("corpus", metavar="FOLDER|FILE")
+@click.option("--vocab-size", type=click.IntRange(min=257), default=8192, show_default=True, metavar="N", help="Most tokens; 257 are the bytes and the end of text.")  # fmt: skip
+@click.option("--out", type=click.Path(path_type=Path), required=True, metavar="DIR", help="Where the tokenizer is written.")  # fmt: skip
+@click.option("--force", is_flag=True, help="Write into a folder that holds something; its tokenizer is replaced.")
+@json_option
+def train(corpus: str, vocab_size: int, out: Path, force: bool, as_json: bool) -> None:
+    """Learn a byte-level BPE tokenizer from documents, and write it as `AutoTokenizer.from_pretrained` loads it.
+
+    FOLDER holds documents; FILE is a pipeline file, whose documents are meant, or one document. Any text can be
+    written without loss. Exit code 3 says that some files were rejected; they are named on stderr.
+
+    \b
+    Examples:
+      ragqa tokenizer train corpora/tarnwick/documents --vocab-size 2000 --out .ragqa/tokenizer
+      ragqa tokenizer train pipelines/quickstart.yaml --vocab-size 2000 --out .ragqa/tokenizer --force --json
+    """
+    from ragqa.train import save_tokenizer, train_tokenizer
+
+    _check_target(out, force)
+    documents = _Documents(corpus)
+    texts = list(documents)
+    tokenizer = train_tokenizer(texts, vocab_size)
+    try:
+        save_tokenizer(tokenizer, out)
+    except OSError as error:
+        raise UsageError(f"--out: {out}: {error.strerror}") from error
+    learned, characters = tokenizer.get_vocab_size(), sum(map(len, texts))
+    if learned < vocab_size:
+        click.echo(f"{learned:,} tokens instead of {vocab_size:,}: no pair of tokens is left that stands twice", err=True)  # fmt: skip
+    if as_json:
+        print_json({"out": str(out), "vocabulary": learned, "documents": len(texts), "characters": characters})
+    else:
+        click.echo(f"{escaped(str(out))}: {learned:,} tokens from {len(texts):,} documents, {characters:,} characters")
+    documents.end()
+
+
+@command.command("inspect")
+@click.argument("name", metavar="TOKENIZER")
+@click.option("--text", metavar="TEXT", help="Show the tokens of this text.")
+@click.option("--corpus", metavar="FOLDER|FILE", help="Show which words of these documents are broken up, and how badly.")  # fmt: skip
+@click.option("--terms", type=click.IntRange(min=0), default=20, show_default=True, metavar="N", help="How many words of the corpus to list.")  # fmt: skip
+@json_option
+def inspect(name: str, text: str | None, corpus: str | None, terms: int, as_json: bool) -> None:
+    """Show how a tokenizer breaks up a text, or the words of a corpus; the words that cost most tokens come first.
+
+    TOKENIZER is a folder with a tokenizer.json, or the name or folder of a model. The tokens that a model puts around
+    every text are left out. A word costs the tokens beyond its first, each time that it stands in the corpus.
+
+    \b
+    Examples:
+      ragqa tokenizer inspect smollm2-135m-instruct --text "The ferry to Sandrigg"
+      ragqa tokenizer inspect all-minilm-l6-v2 --corpus corpora/tarnwick/documents --terms 10
+      ragqa tokenizer inspect all-minilm-l6-v2 --corpus pipelines/quickstart.yaml --json
+    """
+    from ragqa.train import broken_terms, load_tokenizer
+
+    if text is not None and any("\ud800" <= character <= "\udfff" for character in text):
+        raise UsageError("--text: it is not UTF-8, and a tokenizer reads nothing else")
+    documents = None if corpus is None else _Documents(corpus)
+    tokenizer = load_tokenizer(name)
+    special = sum(token.special for token in tokenizer.get_added_tokens_decoder().values())
+    about: dict[str, Any] = {"tokenizer": name, "vocabulary": tokenizer.get_vocab_size(), "special": special}
+    lines = [escaped(f"{name}: {about['vocabulary']:,} tokens, {special:,} of them special")]
+    if text is not None:
+        about["text"] = _tokens(tokenizer, text)
+        lines += ["", *_token_lines(tokenizer, text)]
+    if documents is not None:
+        found = broken_terms(tokenizer, documents)
+        about["corpus"] = _breakage(found, terms)
+        lines += ["", *_breakage_lines(found, terms)]
+    if as_json:
+        print_json(about)
+    else:
+        click.echo("\n".join(lines))
+    if documents is not None:
+        documents.end()
+
+
+class _Documents:
+    """The texts of a folder, of a pipeline file's documents or of one document, as `ragqa index` would read them.
+
+    A content that stands under several names counts once. Files that are not used are named on stderr.
+
+    :raises UsageError: there is nothing of this name, or it is a pipeline file with mistakes.
+    """
+
+    def __init__(self, corpus: str) -> None:
+        from ragqa.load import MEDIA_TYPES
+
+        path = Path(corpus)
+        if not path.exists():
+            raise UsageError(f"no such folder or file: {corpus}")
+        folder = path.is_dir() or path.suffix.lower() in MEDIA_TYPES
+        self._loader = (Pipeline.from_folder if folder else Pipeline.from_file)(corpus).loader
+        self._corpus, self._rejected = corpus, 0
+
+    def __iter__(self) -> Iterator[str]:
+        """Yield the texts.
+
+        :raises NothingUsableError: at the end, where there was none.
+        """
+        scan = self._loader.scan()
+        for other in scan.others:
+            self._leave_out(other.status, other.source, other.reason)
+        contents: dict[str, SourceFile] = {}
+        for file in scan.files:
+            contents.setdefault(file.document_id, file)
+        used = 0
+        for file in contents.values():
+            try:
+                text = self._loader.read(file).text
+            except RejectedError as error:
+                self._leave_out("rejected", file.source, str(error))
+                continue
+            used += 1
+            yield text
+        if not used:
+            raise NothingUsableError(f"no documents found under {self._corpus}: no file could be used")
+
+    def _leave_out(self, status: str, source: str, reason: str) -> None:
+        click.echo(escaped(f"{status}: {source}: {reason}"), err=True)
+        self._rejected += status == "rejected"
+
+    def end(self) -> None:
+        """End the command by exit code 3 where a file was rejected."""
+        if self._rejected:
+            sys.exit(3)
+
+
+def _check_target(out: Path, force: bool) -> None:
+    if out.exists() and not out.is_dir():
+        raise UsageError(f"--out: {out} is a file; name a folder")
+    if out.is_dir() and any(out.iterdir()) and not force:
+        raise UsageError(f"--out: {out} is not empty; name another folder, or give --force")
+
+
+def _tokens(tokenizer: Tokenizer, text: str) -> dict[str, Any]:
+    encoding = tokenizer.encode(text, add_special_tokens=False)
+    rows = zip(encoding.ids, encoding.tokens, encoding.offsets, strict=True)
+    tokens = [{"id": number, "token": token, "start": start, "end": end} for number, token, (start, end) in rows]
+    return {"characters": len(text), "tokens": tokens}
+
+
+def _token_lines(tokenizer: Tokenizer, text: str) -> Iterator[str]:
+    """Yield the text with its cuts, then the tokens as the vocabulary writes them, each with the characters it covers."""
+    from ragqa.train import spans
+
+    tokens = _tokens(tokenizer, text)["tokens"]
+    found = spans([(token["start"], token["end"]) for token in tokens])
+    yield CUT.join(escaped(text[start:end]) + (f"×{n}" if n > 1 else "") for start, end, n in found)
+    yield f"{len(tokens):,} tokens, {len(text):,} characters"
+    yield f"{'id':>8}  {'characters':>11}  token"
+    for token in tokens:
+        where = f"{token['start']}-{token['end']}"
+        yield f"{token['id']:>8}  {where:>11}  {escaped(token['token'])}"
+
+
+def _breakage(found: Breakage, terms: int) -> dict[str, Any]:
+    listed = [asdict(term) | {"lost": term.lost} for term in found.terms[:terms]]
+    return asdict(found) | {"broken_terms": len(found.terms), "terms": listed}
+
+
+def _breakage_lines(found: Breakage, terms: int) -> Iterator[str]:
+    yield f"{found.documents:,} documents, {found.characters:,} characters, {found.words:,} words, {found.tokens:,} tokens"
+    yield (
+        f"{found.fertility:.2f} tokens a word, {found.whole:.1%} of words are one token, "
+        f"{found.characters_per_token:.2f} characters a token"
+    )
+    yield f"{found.unknown:,} tokens are unknown, {found.partial:,} hold a part of a character"
+    if shown := found.terms[:terms]:
+        yield f"\n{'lost':>8}  {'count':>8}  {'tokens':>6}  term"
+    for term in shown:
+        broken = CUT.join(map(escaped, term.pieces))
+        yield f"{term.lost:>8,}  {term.count:>8,}  {term.tokens:>6.2f}  {broken}"
+    if more := len(found.terms) - len(shown):
+        yield f"... and {more:,} more words are broken up; --terms N lists more"

@@ -1,0 +1,226 @@
+"""A tokenizer learned from texts, and how badly any tokenizer breaks up the words of a corpus.
+
+The library `tokenizers` does the work; `ragqa/transformer/bpe.py` is the same algorithm to read.
+"""
+
+from __future__ import annotations
+
+import json
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from tokenizers import Tokenizer, decoders, pre_tokenizers, trainers
+from tokenizers.models import BPE
+
+from ragqa import models
+from ragqa.errors import ModelError, UsageError
+from ragqa.models.gguf_header import read_header
+from ragqa.words import WORD
+
+END_OF_TEXT = "<|endoftext|>"
+SMALLEST = 257
+"""The smallest vocabulary: the 256 bytes and the end of text."""
+MIN_COUNT = 2
+"""How often a pair of tokens must stand in the texts to become one."""
+TERM_LETTERS = 4
+"""The shortest word that counts as a term."""
+
+Span = tuple[int, int]
+
+
+def train_tokenizer(texts: Iterable[str], vocab_size: int) -> Tokenizer:
+    """Learn a byte-level BPE that writes any text without loss. Token 0 is the end of text, then come the bytes.
+
+    It is smaller than `vocab_size` where no pair of tokens is left that stands twice in the texts. The same texts give
+    the same tokenizer, in any order.
+
+    :raises UsageError: there is no room for the bytes.
+    """
+    if vocab_size < SMALLEST:
+        raise UsageError(f"vocab_size is {vocab_size}; must be at least {SMALLEST}: 256 bytes and {END_OF_TEXT}")
+    tokenizer = Tokenizer(BPE())
+    tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+    tokenizer.decoder = decoders.ByteLevel()
+    trainer = trainers.BpeTrainer(
+        vocab_size=vocab_size,
+        min_frequency=MIN_COUNT,
+        special_tokens=[END_OF_TEXT],
+        initial_alphabet=pre_tokenizers.ByteLevel.alphabet(),
+        show_progress=False,
+    )
+    tokenizer.train_from_iterator(texts, trainer)
+    return tokenizer
+
+
+def save_tokenizer(tokenizer: Tokenizer, folder: Path) -> None:
+    """Write a tokenizer that `train_tokenizer` made, as `AutoTokenizer.from_pretrained(folder)` loads it.
+
+    :raises OSError: the folder cannot be written.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    config = {
+        "tokenizer_class": "PreTrainedTokenizerFast",
+        "eos_token": END_OF_TEXT,
+        "clean_up_tokenization_spaces": False,  # else decoding would take spaces out
+    }
+    (folder / "tokenizer.json").write_text(tokenizer.to_str(pretty=True), encoding="utf-8")
+    (folder / "tokenizer_config.json").write_text(json.dumps(config, indent=1), encoding="utf-8")
+
+
+def load_tokenizer(name: str) -> Tokenizer:
+    """Return the tokenizer of a folder, of a `tokenizer.json`, or of a model by the name that `ragqa models` knows.
+
+    It neither cuts texts nor pads them. Where a model has nothing but a GGUF file, its tokenizer takes half a minute.
+
+    :raises UsageError: the folder or file is there, and holds no tokenizer.
+    :raises ModelError: the model is not here, or its name is unknown.
+    """
+    path = Path(name).expanduser()
+    folder = models.model_dir(name) if name in models.BUILTIN else path
+    file = path if path.is_file() else folder / "tokenizer.json"
+    if path.suffix == ".gguf" or (any(folder.glob("*.gguf")) and not file.is_file()):
+        return _from_gguf(models.gguf_path(name))
+    if not file.is_file() and path.is_dir():
+        raise UsageError(f"{path} has no tokenizer.json: name a folder that has one, or a model")
+    file = file if file.is_file() else models.resolve(name) / "tokenizer.json"
+    try:
+        tokenizer = Tokenizer.from_file(str(file))
+    except Exception as error:  # the library raises no narrower one
+        raise UsageError(f"{file} is no tokenizer that can be read: {error}") from error
+    tokenizer.no_truncation()
+    tokenizer.no_padding()
+    return tokenizer
+
+
+def _from_gguf(file: Path) -> Tokenizer:
+    from transformers import AutoTokenizer
+
+    read_header(file)
+    try:
+        loaded = AutoTokenizer.from_pretrained(file.parent, gguf_file=file.name, local_files_only=True)
+    except (ValueError, KeyError, NotImplementedError) as error:
+        raise ModelError(f"transformers cannot read the tokenizer of {file}: {error}") from error
+    tokenizer: Tokenizer = loaded.backend_tokenizer
+    return tokenizer
+
+
+def spans(offsets: Sequence[Span]) -> list[tuple[int, int, int]]:
+    """Return (start, end, number of tokens) for the tokens at these offsets, in order.
+
+    Tokens that hold parts of one character stand together; those that stand for nothing in the text are left out.
+    """
+    found: list[tuple[int, int, int]] = []
+    for start, end in offsets:
+        if found and start < found[-1][1]:
+            first, last, tokens = found[-1]
+            found[-1] = first, max(last, end), tokens + 1
+        elif start < end:
+            found.append((start, end, 1))
+    return found
+
+
+@dataclass(frozen=True, slots=True)
+class Term:
+    """A word of a corpus, as it is written there.
+
+    :param tokens: how many hold some of its letters, on average.
+    :param pieces: the most usual of the ways in which it is broken up.
+    """
+
+    text: str
+    count: int
+    tokens: float
+    pieces: tuple[str, ...]
+
+    @property
+    def lost(self) -> int:
+        """How many tokens would be saved if the word were one token wherever it stands."""
+        return round(self.count * (self.tokens - 1))
+
+
+@dataclass(frozen=True, slots=True)
+class Breakage:
+    """How a tokenizer breaks up the words of a corpus; a word is what search takes for one.
+
+    :param fertility: tokens that hold some of a word's letters, on average.
+    :param whole: share of the words that are one token, 0 to 1.
+    :param unknown: tokens that stand for what the vocabulary cannot write.
+    :param partial: tokens that hold only a part of a character.
+    :param terms: words of four letters or more that are broken up, the one that costs most first.
+    """
+
+    documents: int
+    characters: int
+    words: int
+    tokens: int
+    fertility: float
+    whole: float
+    characters_per_token: float
+    unknown: int
+    partial: int
+    terms: tuple[Term, ...]
+
+
+def broken_terms(tokenizer: Tokenizer, texts: Iterable[str]) -> Breakage:
+    """Return how badly the words of texts are broken up, each where it stands; special tokens are left out.
+
+    A term costs the tokens that it has beyond the first, at each occurrence. Without any text all figures are 0.
+    """
+    unknown_id = _unknown(tokenizer)
+    documents = characters = tokens = unknown = partial = whole = 0
+    seen: Counter[tuple[str, tuple[Span, ...]]] = Counter()
+    for text in texts:
+        encoding = tokenizer.encode(text, add_special_tokens=False)
+        documents, characters, tokens = documents + 1, characters + len(text), tokens + len(encoding.ids)
+        unknown += sum(number == unknown_id for number in encoding.ids)
+        partial += sum(n for _, _, n in spans(encoding.offsets) if n > 1)
+        for word, ids, parts in _words(text, encoding.ids, encoding.offsets):
+            seen[word, parts] += 1
+            whole += len(ids) == 1 and ids[0] != unknown_id
+    words = seen.total()
+    return Breakage(
+        documents, characters, words, tokens,
+        fertility=sum(len(parts) * n for (_, parts), n in seen.items()) / max(1, words),
+        whole=whole / max(1, words),
+        characters_per_token=characters / max(1, tokens),
+        unknown=unknown, partial=partial, terms=_terms(seen),
+    )  # fmt: skip
+
+
+def _words(text: str, ids: Sequence[int], offsets: Sequence[Span]) -> Iterable[tuple[str, list[int], tuple[Span, ...]]]:
+    """Yield each word with its tokens, and the part of the word that each covers."""
+    first = 0
+    for match in WORD.finditer(text):
+        start, end = match.span()
+        while first < len(ids) and offsets[first][1] <= start:
+            first += 1
+        last = first
+        while last < len(ids) and offsets[last][0] < end:
+            last += 1
+        parts = tuple((max(a, start) - start, min(b, end) - start) for a, b in offsets[first:last])
+        yield match.group(), list(ids[first:last]), parts
+
+
+def _terms(seen: Counter[tuple[str, tuple[Span, ...]]]) -> tuple[Term, ...]:
+    ways: defaultdict[str, Counter[tuple[Span, ...]]] = defaultdict(Counter)
+    for (word, parts), n in seen.items():
+        if len(word) >= TERM_LETTERS and word.isalpha():
+            ways[word][parts] += n
+    terms = []
+    for word, counts in ways.items():
+        tokens = sum(len(parts) * n for parts, n in counts.items())
+        broken = [parts for parts in counts if len(parts) > 1]
+        if broken:
+            usual = max(broken, key=lambda parts: (counts[parts], parts))
+            pieces = tuple(word[start:end] for start, end, _ in spans(usual))
+            terms.append(Term(word, counts.total(), tokens / counts.total(), pieces))
+    return tuple(sorted(terms, key=lambda term: (-term.lost, term.text)))
+
+
+def _unknown(tokenizer: Tokenizer) -> int | None:
+    """Return the token for what cannot be written; None where everything can, as by bytes."""
+    model = json.loads(tokenizer.to_str())["model"]
+    token, number = model.get("unk_token"), model.get("unk_id")
+    return number if token is None else tokenizer.token_to_id(token)
