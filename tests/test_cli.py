@@ -70,6 +70,7 @@ def test_every_command_has_help_with_a_runnable_example(tmp_path: Path) -> None:
         "purge",
         "questions",
         "replay",
+        "train",
         "tune",
     }
     assert set(names) == expected

@@ -19,7 +19,7 @@ FLOORS = (
     ("stages", "config"),
     ("models", "transformer"),
     STAGES,
-    ("pipeline", "evaluate"),
+    ("pipeline", "evaluate", "train"),
     ("cli",),
 )
 """Each room imports its own modules and rooms of lower floors; rooms of one floor know nothing of one another."""

@@ -14,7 +14,7 @@ from ragqa.errors import RagqaError, ResourceError, UsageError
 
 COMMANDS = (
     "init", "check", "plan", "index", "search", "prompt", "ask", "chat", "show", "eval", "compare", "replay", "tune", "questions",
-    "doctor", "gc", "purge", "models", "schema",
+    "train", "doctor", "gc", "purge", "models", "schema",
 )  # fmt: skip
 
 

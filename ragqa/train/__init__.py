@@ -1,0 +1,1 @@
+"""Training from scratch: a folder of documents -> a vocabulary, and a small language model."""
