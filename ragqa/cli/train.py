@@ -87,7 +87,8 @@ def lm(
 
 
 def _read(source: str, overrides: tuple[str, ...]) -> tuple[list[str], list[FileStatus]]:
-    """Return the texts of a folder or of a pipeline's documents, each once, and the files that gave none."""
+    """Return the texts of a folder or of a pipeline's documents, each once and in an order that no file's name is part
+    of, and the files that gave none."""
     if not os.path.exists(source):
         raise UsageError(f"{source} not found: name a folder, or a pipeline file")
     folder = os.path.isdir(source)
@@ -105,7 +106,7 @@ def _read(source: str, overrides: tuple[str, ...]) -> tuple[list[str], list[File
             others.append(FileStatus(file.source, "rejected", str(error)))
     if not texts:
         raise NothingUsableError(f"no documents found in {source} ({len(others)} files, none usable)")
-    return list(texts.values()), others
+    return [texts[id_] for id_ in sorted(texts)], others
 
 
 @contextmanager

@@ -42,7 +42,8 @@ def stream(texts: Sequence[str], tokenizer: Any) -> Tensor:
 
 def split(texts: Sequence[str], share: float, seed: int) -> tuple[list[str], list[str]]:
     """Return the texts to learn from, and those that are held out: whole ones, drawn by the seed, of up to a share of
-    the characters. Where none is so short, it is the end of the longest."""
+    the characters. Where none is so short, it is the end of the longest. Empty texts are in neither."""
+    texts = [text for text in texts if text]
     room = min(int(share * sum(map(len, texts))), HELD_OUT_CHARACTERS)
     kept: list[str] = []
     held: list[str] = []
