@@ -24,7 +24,7 @@ from tokenizers.trainers import BpeTrainer
 from transformers import AutoTokenizer, PreTrainedTokenizerFast
 
 from ragqa.config.specs import CausalLMGenerate
-from ragqa.errors import ModelError, UsageError
+from ragqa.errors import ModelError, ResourceError, UsageError
 from ragqa.generate.causal_lm import CausalLM
 from ragqa.load import FolderLoader
 from ragqa.records import Generation, Prompt
@@ -115,14 +115,17 @@ def test_the_figures_are_those_of_the_model_that_was_saved(
 ) -> None:
     out, report = whole
     model = load_decoder(out)
-    held = split(corpus, TINY.held_out, TINY.seed)[1]
-    tokens = stream(held, load_tokenizer(tokenizer))
+    kept, held = split(corpus, TINY.held_out, TINY.seed)
+    words = load_tokenizer(tokenizer)
+    kept_ids = words(kept)["input_ids"]
+    tokens = stream(held, words)
     total = 0.0
     for first in range(0, len(tokens) - 1, TINY.context):
         window = tokens[first : first + TINY.context + 1]
         total -= float(model(window[None, :-1])[0].log_softmax(-1).gather(-1, window[1:, None]).sum())
     assert report.validations[-1][1] == pytest.approx(total / (len(tokens) - 1), rel=1e-5)
     assert report.bits_per_byte == pytest.approx(total / math.log(2) / len("".join(held).encode()), rel=1e-5)
+    assert (report.held_out_tokens, report.tokens) == (len(tokens) - 1, sum(map(len, kept_ids)) + len(kept_ids) + 1)
     assert report.best == min(report.validations, key=lambda pair: pair[1])
     assert [step for step, _ in report.validations] == [4, 8, 10]
     assert report.parameters == sum(p.numel() for p in model.parameters())
@@ -251,6 +254,18 @@ def test_a_damaged_checkpoint_is_refused_and_code_in_it_is_not_run(
         with pytest.raises(UsageError, match="cannot be read"):
             train_lm(corpus, tokenizer, file.parent, TINY)
     assert not (tmp_path / "harmed").exists()
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs a disk that is always full")
+def test_a_full_disk_ends_the_training_and_keeps_the_last_checkpoint(
+    corpus: list[str], tokenizer: Path, tmp_path: Path
+) -> None:
+    train_lm(corpus, tokenizer, tmp_path, TINY, stop=lambda: True)
+    before = (tmp_path / folder.CHECKPOINT).read_bytes()
+    (tmp_path / f".{folder.CHECKPOINT}.partial").symlink_to("/dev/full")
+    with pytest.raises(ResourceError, match=r"cannot be written: No space left on device; free some space"):
+        train_lm(corpus, tokenizer, tmp_path, TINY)
+    assert (tmp_path / folder.CHECKPOINT).read_bytes() == before
 
 
 # What is learned from

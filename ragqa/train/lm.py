@@ -40,6 +40,7 @@ class LMReport:
 
     :param losses: of each step's batch, before the step.
     :param validations: (steps done, loss on what is held out) at each checkpoint.
+    :param tokens, held_out_tokens: to learn from; that the validation loss is the mean of.
     :param bits_per_byte: of all that is held out, the ends of its texts included: comparable between tokenizers.
     :param tokens_per_second: of training alone, over all runs.
     """
@@ -106,7 +107,7 @@ def train_lm(
             folder.save(out, identity, run.state())
         else:
             folder.export(run.model, tokenizer, words.eos_token_id, out)
-    return run.report(len(stream), len(held_out), sum(len(text.encode()) for text in held))
+    return run.report(len(stream), len(held_out) - 1, sum(len(text.encode()) for text in held))
 
 
 class _Run:
@@ -175,10 +176,10 @@ class _Run:
         self.losses, self.validations, self.seconds = state["losses"], state["validations"], state["seconds"]
 
     def report(self, tokens: int, held_out_tokens: int, held_out_bytes: int) -> LMReport:
-        """Return what became of it, with the sizes of the streams."""
+        """Return what became of it, with the sizes of what was read."""
         bits = None
         if self.validations:
-            bits = self.validations[-1][1] * (held_out_tokens - 1) / math.log(2) / held_out_bytes
+            bits = self.validations[-1][1] * held_out_tokens / math.log(2) / held_out_bytes
         read = self.step * self.settings.batch * self.settings.context
         return LMReport(
             finished=self.step == self.settings.steps,
