@@ -71,6 +71,7 @@ def test_every_command_has_help_with_a_runnable_example(tmp_path: Path) -> None:
         "questions",
         "replay",
         "tokenizer",
+        "train",
         "tune",
     }
     assert set(names) == expected

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterator
 from dataclasses import asdict
 from pathlib import Path
@@ -11,13 +10,12 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from ragqa.cli.common import escaped, json_option, print_json
-from ragqa.errors import NothingUsableError, RejectedError, UsageError
-from ragqa.pipeline import Pipeline
+from ragqa.cli.corpus import Corpus
+from ragqa.errors import UsageError
 
 if TYPE_CHECKING:
     from tokenizers import Tokenizer
 
-    from ragqa.records import SourceFile
     from ragqa.train import Breakage
 
 CUT = "│"
@@ -55,8 +53,8 @@ def train(corpus: str, vocab_size: int, out: Path, force: bool, as_json: bool) -
     from ragqa.train import save_tokenizer, train_tokenizer
 
     _check_target(out, force)
-    documents = _Documents(corpus)
-    texts = list(documents)
+    documents = Corpus(corpus)
+    texts = [document.text for document in documents]
     tokenizer = train_tokenizer(texts, vocab_size)
     try:
         save_tokenizer(tokenizer, out)
@@ -94,7 +92,7 @@ def inspect(name: str, text: str | None, corpus: str | None, terms: int, as_json
 
     if text is not None and any("\ud800" <= character <= "\udfff" for character in text):
         raise UsageError("--text: it is not UTF-8, and a tokenizer reads nothing else")
-    documents = None if corpus is None else _Documents(corpus)
+    documents = None if corpus is None else Corpus(corpus)
     tokenizer = load_tokenizer(name)
     special = sum(token.special for token in tokenizer.get_added_tokens_decoder().values())
     about: dict[str, Any] = {"tokenizer": name, "vocabulary": tokenizer.get_vocab_size(), "special": special}
@@ -103,7 +101,7 @@ def inspect(name: str, text: str | None, corpus: str | None, terms: int, as_json
         about["text"] = _tokens(tokenizer, text)
         lines += ["", *_token_lines(tokenizer, text)]
     if documents is not None:
-        found = broken_terms(tokenizer, documents)
+        found = broken_terms(tokenizer, (document.text for document in documents))
         about["corpus"] = _breakage(found, terms)
         lines += ["", *_breakage_lines(found, terms)]
     if as_json:
@@ -112,57 +110,6 @@ def inspect(name: str, text: str | None, corpus: str | None, terms: int, as_json
         click.echo("\n".join(lines))
     if documents is not None:
         documents.end()
-
-
-class _Documents:
-    """The texts of a folder, of a pipeline file's documents or of one document, as `ragqa index` would read them.
-
-    A content that stands under several names counts once. Files that are not used are named on stderr.
-
-    :raises UsageError: there is nothing of this name, or it is a pipeline file with mistakes.
-    """
-
-    def __init__(self, corpus: str) -> None:
-        from ragqa.load import MEDIA_TYPES
-
-        path = Path(corpus)
-        if not path.exists():
-            raise UsageError(f"no such folder or file: {corpus}")
-        folder = path.is_dir() or path.suffix.lower() in MEDIA_TYPES
-        self._loader = (Pipeline.from_folder if folder else Pipeline.from_file)(corpus).loader
-        self._corpus, self._rejected = corpus, 0
-
-    def __iter__(self) -> Iterator[str]:
-        """Yield the texts.
-
-        :raises NothingUsableError: at the end, where there was none.
-        """
-        scan = self._loader.scan()
-        for other in scan.others:
-            self._leave_out(other.status, other.source, other.reason)
-        contents: dict[str, SourceFile] = {}
-        for file in scan.files:
-            contents.setdefault(file.document_id, file)
-        used = 0
-        for file in contents.values():
-            try:
-                text = self._loader.read(file).text
-            except RejectedError as error:
-                self._leave_out("rejected", file.source, str(error))
-                continue
-            used += 1
-            yield text
-        if not used:
-            raise NothingUsableError(f"no documents found under {self._corpus}: no file could be used")
-
-    def _leave_out(self, status: str, source: str, reason: str) -> None:
-        click.echo(escaped(f"{status}: {source}: {reason}"), err=True)
-        self._rejected += status == "rejected"
-
-    def end(self) -> None:
-        """End the command by exit code 3 where a file was rejected."""
-        if self._rejected:
-            sys.exit(3)
 
 
 def _check_target(out: Path, force: bool) -> None:

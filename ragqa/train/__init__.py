@@ -1,6 +1,10 @@
 """texts -> models trained on them. It takes texts from anywhere, and knows neither the pipeline nor its stages.
 
 vocabulary.py    a byte-level BPE tokenizer, and how badly a tokenizer breaks up the words of a corpus
+lm.py            a small causal language model, from scratch
+settings.py      its sizes, and how it is trained
+texts.py         texts -> the stream of tokens that it learns from, and what is held out
+folder.py        checkpoints to go on from, and the finished model
 """
 
 from ragqa.train.vocabulary import (

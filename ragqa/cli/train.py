@@ -1,0 +1,146 @@
+"""`ragqa train`: a model of one's own, from scratch."""
+
+from __future__ import annotations
+
+import signal
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import fields
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from ragqa.cli.common import json_option, print_json, set_option
+from ragqa.cli.corpus import Corpus
+from ragqa.train.settings import LMSettings
+
+if TYPE_CHECKING:
+    from ragqa.train.lm import LMReport, Progress
+
+
+@click.group("train")
+def command() -> None:
+    """Train a model from scratch, on documents of your own.
+
+    \b
+    Example:
+      ragqa train lm corpora/tarnwick/documents --tokenizer .ragqa/tokenizer --out .ragqa/lm --steps 20
+    """
+
+
+def settings_options(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Add an option for each setting."""
+    for field in reversed(fields(LMSettings)):
+        name, text = f"--{field.name.replace('_', '-')}", field.metadata["help"]
+        option = click.option(name, type=type(field.default), default=field.default, show_default=True, help=text)
+        function = option(function)
+    return function
+
+
+@command.command("lm")
+@click.argument("source", metavar="FOLDER|FILE")
+@click.option("--tokenizer", type=click.Path(path_type=Path), required=True, metavar="DIR", help="A tokenizer, as `ragqa tokenizer train` makes it.")  # fmt: skip
+@click.option("--out", type=click.Path(path_type=Path), required=True, metavar="DIR", help="Where checkpoint and model are written.")  # fmt: skip
+@settings_options
+@set_option
+@json_option
+def lm(
+    source: str, tokenizer: Path, out: Path, overrides: tuple[str, ...], as_json: bool, **settings: int | float
+) -> None:
+    """Train a small causal language model on a folder, or on the documents that a pipeline file loads.
+
+    It learns to continue text like theirs, on the processor. A checkpoint is written as it goes: the same command again
+    goes on where it was killed, and ends with the same weights as if it never was. What comes of it is a folder for
+    `generate: {kind: causal_lm, model: DIR}`. A held-out part of the text is only measured. Losses are in nats a token.
+
+    Exit code 3 says that some files were rejected; they are named on stderr.
+
+    \b
+    Examples:
+      ragqa train lm corpora/tarnwick/documents --tokenizer .ragqa/tokenizer --out .ragqa/lm --steps 20
+      ragqa train lm pipelines/quickstart.yaml --tokenizer .ragqa/tokenizer --out .ragqa/lm-wide --d-model 256
+    """
+    chosen = LMSettings(**settings)  # type: ignore[arg-type]  # click has checked the types
+    corpus = Corpus(source, overrides)
+    texts = [
+        document.text for document in sorted(corpus, key=lambda document: document.id)
+    ]  # whatever files are called
+    from ragqa.train.lm import train_lm
+
+    with _stoppable() as stop, _progress(chosen.steps) as progress:
+        report = train_lm(texts, tokenizer, out, chosen, progress=progress, stop=stop)
+    if not report.finished:
+        done = f"{len(report.losses):,} of {chosen.steps:,} steps"
+        click.echo(f"ragqa: interrupted; {out} keeps {done}, and the same command again goes on from there", err=True)
+        sys.exit(130)
+    figures = _figures(report)
+    if as_json:
+        print_json({"out": str(out), **figures})
+    else:
+        click.echo("\n".join(_lines(figures, out)))
+    corpus.end()
+
+
+@contextmanager
+def _stoppable() -> Iterator[Callable[[], bool]]:
+    """Let Ctrl-C wait for the end of a step, so that a checkpoint is whole; a second one ends at once."""
+    before = signal.getsignal(signal.SIGINT)
+    asked: list[bool] = []
+
+    def ask(number: int, frame: object) -> None:
+        asked.append(True)
+        signal.signal(signal.SIGINT, before)
+
+    signal.signal(signal.SIGINT, ask)
+    try:
+        yield lambda: bool(asked)
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+@contextmanager
+def _progress(steps: int) -> Iterator[Progress]:
+    """Draw the steps, the loss and the time that is left on stderr, for whatever takes more than two seconds."""
+    from tqdm import tqdm
+
+    bars: list[tqdm[Any]] = []
+
+    def report(step: int, loss: float) -> None:
+        if not bars:
+            if step > 1:
+                click.echo(f"going on after step {step - 1:,}", err=True)
+            bars.append(tqdm(initial=step - 1, total=steps, unit=" steps", delay=2, leave=False))
+        bars[0].set_postfix_str(f"loss {loss:.3f}", refresh=False)
+        bars[0].update()
+
+    try:
+        yield report
+    finally:
+        for bar in bars:
+            bar.close()
+
+
+def _figures(report: LMReport) -> dict[str, Any]:
+    last, best = (report.validations[-1], report.best) if report.validations else (None, None)
+    return {
+        "steps": len(report.losses),
+        "training_loss": report.training_loss,
+        "validation_loss": last and last[1],
+        "bits_per_byte": report.bits_per_byte,
+        "best_validation_loss": best and best[1],
+        "best_step": best and best[0],
+        "parameters": report.parameters,
+        "tokens": report.tokens,
+        "held_out_tokens": report.held_out_tokens,
+        "tokens_per_second": report.tokens_per_second,
+    }
+
+
+def _lines(figures: dict[str, Any], out: Path) -> Iterator[str]:
+    for name, figure in figures.items():
+        shown = "-" if figure is None else f"{figure:.3f}" if "loss" in name or "bits" in name else f"{figure:,.0f}"
+        yield f"{name.replace('_', ' '):<21}{shown:>12}"
+    yield f"\nWritten: {out}. To answer with it, in a pipeline file or by --set:"
+    yield f"  generate: {{kind: causal_lm, model: {out}}}"

@@ -1,0 +1,48 @@
+"""The sizes of a small language model, and how it is trained. Imports nothing heavy: `--help` shows these."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from ragqa.errors import UsageError
+
+
+def _setting(default: Any, text: str) -> Any:
+    return field(default=default, metadata={"help": text})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LMSettings:
+    """What a training depends on besides its texts and its tokenizer.
+
+    :raises UsageError: a value out of range, or sizes that do not fit together.
+    """
+
+    steps: int = _setting(500, "Batches to learn from.")
+    batch: int = _setting(8, "Windows of text in a batch.")
+    context: int = _setting(512, "Tokens in a window; the longest prompt and answer together that the model can read.")
+    d_model: int = _setting(128, "Width of the hidden states.")
+    num_layers: int = _setting(4, "Blocks of attention and feed-forward.")
+    num_heads: int = _setting(4, "Heads of attention in a block.")
+    dropout: float = _setting(0.0, "Share of what blocks and embeddings give that is dropped in training.")
+    learning_rate: float = _setting(
+        3e-3, "The highest: it rises to this over the first tenth, and falls to a tenth of it."
+    )
+    held_out: float = _setting(0.1, "Share of the text that is only measured; 0 measures nothing.")
+    save_every: int = _setting(100, "Steps between two checkpoints, each with a validation loss.")
+    seed: int = _setting(0, "Draws the first weights, the batches and what is held out.")
+
+    def __post_init__(self) -> None:
+        for name in ("steps", "batch", "context", "d_model", "num_layers", "num_heads", "save_every"):
+            self._check(name, getattr(self, name) >= 1, "at least 1")
+        self._check("seed", self.seed >= 0, "at least 0")
+        self._check("dropout", 0 <= self.dropout < 1, "at least 0 and below 1")
+        self._check("held_out", 0 <= self.held_out <= 0.5, "from 0 to 0.5")
+        self._check("learning_rate", 0 < self.learning_rate < 1, "above 0 and below 1")
+        even = f"a multiple of 2 * num_heads, {2 * self.num_heads}: each head has pairs of coordinates"
+        self._check("d_model", self.d_model % (2 * self.num_heads) == 0, even)
+
+    def _check(self, name: str, valid: bool, range_: str) -> None:
+        if not valid:
+            raise UsageError(f"{name} is {getattr(self, name)}; it must be {range_}")
