@@ -354,7 +354,7 @@ def generator() -> Iterator[tuple[Any, Decoder, Any]]:
 @offline
 def test_logits_of_the_default_generator_equal_those_of_transformers(generator: tuple[Any, Decoder, Any]) -> None:
     tokenizer, ours, theirs = generator
-    assert_same_logits(ours, theirs, corpus_ids(tokenizer, range(1, 600, 12) if FULL else range(1, 101, 2)))
+    assert_same_logits(ours, theirs, corpus_ids(tokenizer, range(1, 401, 8) if FULL else range(1, 51)))
 
 
 @offline
