@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -343,18 +343,26 @@ def test_hidden_states_of_the_default_embedder_equal_those_of_transformers() -> 
 
 
 @pytest.fixture(scope="module")
-def generator() -> Iterator[tuple[Any, Decoder, Any]]:
+def generator() -> tuple[Any, Decoder, Any]:
     """The tokenizer of the default generator, and the model as it is read here and by transformers."""
     folder = models.resolve("smollm2-135m-instruct")
     theirs = AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32).eval()
-    yield AutoTokenizer.from_pretrained(folder), load_decoder(folder), theirs
-    del theirs
+    return AutoTokenizer.from_pretrained(folder), load_decoder(folder), theirs
 
 
 @offline
 def test_logits_of_the_default_generator_equal_those_of_transformers(generator: tuple[Any, Decoder, Any]) -> None:
     tokenizer, ours, theirs = generator
     assert_same_logits(ours, theirs, corpus_ids(tokenizer, range(1, 401, 8) if FULL else range(1, 51)))
+
+
+def greedy(prompt: list[int], length: int, step: Callable[[Tensor], Tensor]) -> list[int]:
+    """Return the likeliest next token, so many times; `step` gives the logits after new tokens and remembers them."""
+    written: list[int] = []
+    for _ in range(length):
+        logits = step(torch.tensor([written[-1:] or prompt]))
+        written.append(int(logits[0, -1].argmax()))
+    return written
 
 
 @offline
@@ -375,12 +383,3 @@ def test_the_default_generator_writes_the_tokens_that_it_writes_in_transformers(
             prompt, length, lambda tokens, cache=their_cache: theirs(tokens, past_key_values=cache).logits
         )
         assert written == expected, line
-
-
-def greedy(prompt: list[int], length: int, step: Callable[[Tensor], Tensor]) -> list[int]:
-    """Return the likeliest next token, so many times; `step` gives the logits after new tokens and remembers them."""
-    written: list[int] = []
-    while len(written) < length:
-        tokens = torch.tensor([written[-1:] or prompt])
-        written.append(int(step(tokens)[0, -1].argmax()))
-    return written
