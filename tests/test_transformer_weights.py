@@ -37,7 +37,12 @@ FULL = os.environ.get("RAGQA_FULL_PARITY") == "1"
 CORPUS = Path(__file__).parent.parent / "corpora" / "tarnwick"
 
 VOCABULARY, WINDOW = 60, 40
-BERT = {"vocab_size": VOCABULARY, "hidden_size": 24, "num_hidden_layers": 3, "num_attention_heads": 4} | {
+BERT: dict[str, Any] = {
+    "vocab_size": VOCABULARY,
+    "hidden_size": 24,
+    "num_hidden_layers": 3,
+    "num_attention_heads": 4,
+} | {
     "intermediate_size": 48,
     "max_position_embeddings": WINDOW,
 }
@@ -339,14 +344,14 @@ def test_hidden_states_of_the_default_embedder_equal_those_of_transformers() -> 
     folder = models.resolve("all-minilm-l6-v2")
     ids = corpus_ids(AutoTokenizer.from_pretrained(folder), range(1, 255, 5))
     assert len(ids) > 50
-    assert_same_hidden(load_encoder(folder), BertModel.from_pretrained(folder, dtype=torch.float32).eval(), ids)
+    assert_same_hidden(load_encoder(folder), BertModel.from_pretrained(folder, dtype=torch.float32), ids)
 
 
 @pytest.fixture(scope="module")
 def generator() -> tuple[Any, Decoder, Any]:
     """The tokenizer of the default generator, and the model as it is read here and by transformers."""
     folder = models.resolve("smollm2-135m-instruct")
-    theirs = AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32).eval()
+    theirs = AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32)
     return AutoTokenizer.from_pretrained(folder), load_decoder(folder), theirs
 
 
@@ -365,6 +370,15 @@ def greedy(prompt: list[int], length: int, step: Callable[[Tensor], Tensor]) -> 
     return written
 
 
+def both_greedy(prompt: list[int], length: int, ours: Decoder, theirs: Any) -> tuple[list[int], list[int]]:
+    """Return what the model writes after a prompt, here and in transformers."""
+    our_cache, their_cache = ours.new_cache(), DynamicCache()
+    return (
+        greedy(prompt, length, lambda tokens: ours(tokens, our_cache, keep=1)),
+        greedy(prompt, length, lambda tokens: theirs(tokens, past_key_values=their_cache).logits),
+    )
+
+
 @offline
 @torch.inference_mode()
 def test_the_default_generator_writes_the_tokens_that_it_writes_in_transformers(
@@ -377,9 +391,5 @@ def test_the_default_generator_writes_the_tokens_that_it_writes_in_transformers(
     for line in lines:
         turn = [{"role": "user", "content": json.loads(line)["question"]}]
         prompt = tokenizer.apply_chat_template(turn, add_generation_prompt=True, return_dict=True)["input_ids"]
-        our_cache, their_cache = ours.new_cache(), DynamicCache()
-        written = greedy(prompt, length, lambda tokens, cache=our_cache: ours(tokens, cache, keep=1))
-        expected = greedy(
-            prompt, length, lambda tokens, cache=their_cache: theirs(tokens, past_key_values=cache).logits
-        )
+        written, expected = both_greedy(prompt, length, ours, theirs)
         assert written == expected, line
