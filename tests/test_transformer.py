@@ -42,6 +42,7 @@ few = settings(max_examples=15, deadline=None)
 close: dict[str, Any] = {"atol": 1e-5, "rtol": 1e-5}
 
 SIZES = TransformerConfig(vocab_size=30, d_model=16, num_layers=2, num_heads=4, d_ff=24, max_length=24)
+WRONG: dict[str, Any] = {"norm": {"norm": "x"}, "positions": {"positions": "x"}}
 FORMS = {
     "first": replace(SIZES, pre_norm=False, positions="sinusoidal", activation="relu"),
     "gpt": replace(SIZES, positions="learned"),
@@ -511,6 +512,16 @@ def test_a_decoder_learns_a_sequence_by_heart(form: str) -> None:
         (lambda: FeedForward(4, 4, activation="tanh"), "activation is 'tanh'; it must be one of relu, gelu, silu"),
         (lambda: Rotary(5), "head_dim is 5; rotary positions need an even one"),
         (lambda: Decoder(replace(SIZES, head_dim=3)), "head_dim is 3; rotary positions need an even one"),
+        (
+            lambda: replace(SIZES, num_heads=3, num_kv_heads=0, head_dim=0),
+            "num_heads 3 does not divide d_model 16; give head_dim",
+        ),
+        (lambda: replace(SIZES, num_kv_heads=-1), "num_kv_heads and head_dim must not be negative"),
+        (lambda: replace(SIZES, **WRONG["norm"]), "norm is 'x'; it must be one of layer, rms"),
+        (
+            lambda: replace(SIZES, **WRONG["positions"]),
+            "positions is 'x'; it must be one of sinusoidal, learned, rotary",
+        ),
         (lambda: Sinusoidal(5), "d_model is 5; sinusoidal positions need an even one"),
     ],
 )
@@ -533,6 +544,30 @@ def test_more_positions_than_there_are_are_refused() -> None:
     with pytest.raises(ValueError, match=message):
         decodes(random_tokens(1, 999), cache)
     assert cache.length == 2
+
+
+def test_packed_lengths_that_are_not_those_of_the_row_are_refused() -> None:
+    x = torch.randn(1, 2, 5, 4)
+    for lengths in ((3,), (3, 3)):
+        with pytest.raises(ValueError, match=f"^packed lengths add up to {sum(lengths)}; the row has 5 positions$"):
+            attend(x, x, x, Packed(lengths))
+
+
+def test_a_cache_of_another_batch_is_refused() -> None:
+    model = decoder("llama")
+    with pytest.raises(ValueError, match="a batch of 1 sequences; the cache has room for 2"):
+        model(random_tokens(1, 3), model.new_cache(batch=2))
+
+
+def test_no_sequences_and_empty_ones_give_no_hidden_states() -> None:
+    model = Encoder(SIZES)
+    assert model.hidden([]) == ()
+    assert [tuple(one.shape) for one in model.hidden([[], [1, 2], []])] == [
+        (0, SIZES.d_model),
+        (2, SIZES.d_model),
+        (0, SIZES.d_model),
+    ]
+    assert tuple(model.hidden([[]])[0].shape) == (0, SIZES.d_model)
 
 
 @pytest.mark.parametrize("length", [-1, 4])

@@ -265,6 +265,8 @@ def test_what_is_not_read_is_an_error_that_says_what_is(tmp_path: Path) -> None:
     ("make", "load", "name"),
     [
         (bert, load_encoder, "encoder.layer.1.attention.self.key.bias"),
+        (bert, load_encoder, "embeddings.token_type_embeddings.weight"),
+        (bert, load_encoder, "embeddings.position_embeddings.weight"),
         (llama, load_decoder, "model.layers.2.mlp.up_proj.weight"),
         (llama, load_decoder, "lm_head.weight"),
         (qwen2, load_decoder, "model.layers.0.self_attn.q_proj.bias"),
@@ -287,6 +289,29 @@ def test_a_weight_that_nothing_reads_is_named(
     change_weights(tmp_path, lambda weights: weights | {"adapter.weight": torch.zeros(2)})
     with pytest.raises(ModelError, match=r"holds weights that nothing here reads: adapter\.weight$"):
         load(tmp_path)
+
+
+def test_a_weight_of_another_shape_is_named(tmp_path: Path) -> None:
+    saved(llama(), tmp_path)
+    rewrite(tmp_path, config_of(tmp_path) | {"intermediate_size": 50})
+    with pytest.raises(ModelError, match=r"mlp\.up_proj\.weight has the shape \[96, 24\] instead of \[100, 24\]"):
+        load_decoder(tmp_path)
+
+
+def test_other_files_of_weights_beside_the_models_are_not_read(tmp_path: Path) -> None:
+    saved(bert(), tmp_path)
+    before = load_encoder(tmp_path).hidden([[1, 2]])[0]
+    weights = load_file(tmp_path / "model.safetensors")
+    save_file({name: torch.zeros_like(tensor) for name, tensor in weights.items()}, tmp_path / "model_old.safetensors")
+    assert torch.equal(load_encoder(tmp_path).hidden([[1, 2]])[0], before)
+
+
+def test_half_precision_weights_read_in_float32_give_what_transformers_gives(tmp_path: Path) -> None:
+    half: Any = bert()
+    saved(half.to(torch.bfloat16), tmp_path)
+    theirs: Any = BertModel.from_pretrained(tmp_path, dtype=torch.float32)
+    theirs.eval()
+    assert_same_hidden(load_encoder(tmp_path), theirs, texts()[::7])
 
 
 # Saving

@@ -41,9 +41,14 @@ def attention(
 
 
 def attend(query: Tensor, key: Tensor, value: Tensor, mask: Mask = None, *, dropout_p: float = 0.0) -> Tensor:
-    """Return what `attention` returns first, by torch's fused kernels; packed sequences one at a time."""
+    """Return what `attention` returns first, by torch's fused kernels; packed sequences one at a time.
+
+    :raises ValueError: the packed lengths do not add up to the row.
+    """
     if not isinstance(mask, Packed):
         return _fused(query, key, value, mask, dropout_p=dropout_p)
+    if sum(mask.lengths) != query.shape[-2]:
+        raise ValueError(f"packed lengths add up to {sum(mask.lengths)}; the row has {query.shape[-2]} positions")
     if len(mask.lengths) == 1:
         return _fused(query, key, value, causal=mask.causal, dropout_p=dropout_p)
     parts = zip(*(torch.split(whole, list(mask.lengths), dim=-2) for whole in (query, key, value)), strict=True)

@@ -30,6 +30,7 @@ class KVCache:
     ) -> None:
         sizes = (config.num_layers, 2, batch, config.num_kv_heads, capacity, config.head_dim)
         self._room = torch.empty(sizes, dtype=dtype, device=device)
+        self.batch = batch
         self.length = 0
         """How many positions are held."""
 

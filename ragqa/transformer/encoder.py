@@ -41,6 +41,8 @@ class Encoder(Stack):
         The sequences stand in one row: no padding is computed, and a sequence's result does not depend on the others.
         """
         lengths = tuple(map(len, ids))
+        if not any(lengths):
+            return tuple(torch.zeros(0, self.config.d_model, dtype=self.dtype) for _ in lengths)
         self.check(max(lengths))
         tokens = torch.tensor(list(chain.from_iterable(ids)), device=self.device)
         positions = torch.cat([torch.arange(length, device=self.device) for length in lengths])

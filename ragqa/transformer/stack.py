@@ -21,7 +21,7 @@ class Stack(nn.Module):
         super().__init__()
         self.config = config
         self.tokens = nn.Embedding(config.vocab_size, config.d_model)
-        self.rotary = Rotary(config.head_dim, config.rope_theta)
+        self.rotary = Rotary(config.head_dim, config.rope_theta) if config.positions == "rotary" else None
         if config.positions == "learned":
             self.positions: nn.Module | None = Learned(config.max_length, config.d_model)
         else:
@@ -43,8 +43,10 @@ class Stack(nn.Module):
 
         :param tokens: int64[batch, length]. :param positions: int64[length] or int64[batch, 1, length].
         :param weights: takes the attention weights of each layer, [batch, heads, length, keys].
-        :raises ValueError: more positions than there are.
+        :raises ValueError: the cache is of another batch size.
         """
+        if cache is not None and cache.batch != len(tokens):
+            raise ValueError(f"a batch of {len(tokens)} sequences; the cache has room for {cache.batch}")
         x, rotation = self._embedded(tokens, positions)
         if cache is not None:
             cache.reserve(cache.length + tokens.shape[1])
@@ -60,10 +62,8 @@ class Stack(nn.Module):
     def _embedded(self, tokens: Tensor, positions: Tensor) -> tuple[Tensor, tuple[Tensor, Tensor] | None]:
         """Return the input of the first block, and the rotation of its queries and keys."""
         x = self.tokens(tokens)
-        rotation = None
-        if self.positions is None:
-            rotation = self.rotary(positions, x.dtype)
-        else:
+        rotation = self.rotary(positions, x.dtype) if self.rotary else None
+        if self.positions is not None:
             added = self.positions(positions).to(x.dtype)
             x = x + (added[:, 0] if positions.dim() == 3 else added)
         x = x if self.config.pre_norm else self.norm(x)

@@ -46,11 +46,11 @@ def reads(folder: Path, model: type[Encoder] | type[Decoder]) -> bool:
     config = _json(folder / "config.json")
     family = FAMILIES.get(str(config.get("model_type")))
     known = family is not None and family.model is model and family.same(config)
-    return known and next(folder.glob("model*.safetensors"), None) is not None
+    return known and bool(_files(folder))
 
 
 def load_encoder(folder: Path, *, dtype: torch.dtype = torch.float32, device: str = "cpu") -> Encoder:
-    """Read the encoder of a folder: `config.json` and `model*.safetensors`.
+    """Read the encoder of a folder: `config.json` and `model.safetensors` or its parts.
 
     :raises ModelError: the folder holds none that `reads` knows, or weights are missing or left over.
     """
@@ -60,7 +60,7 @@ def load_encoder(folder: Path, *, dtype: torch.dtype = torch.float32, device: st
 
 
 def load_decoder(folder: Path, *, dtype: torch.dtype = torch.float32, device: str = "cpu") -> Decoder:
-    """Read the decoder of a folder: `config.json` and `model*.safetensors`.
+    """Read the decoder of a folder: `config.json` and `model.safetensors` or its parts.
 
     :raises ModelError: the folder holds none that `reads` knows, or weights are missing or left over.
     """
@@ -98,23 +98,31 @@ def _load(folder: Path, kind: type[Encoder] | type[Decoder], dtype: torch.dtype,
     family = FAMILIES[config["model_type"]]
     with torch.device("meta"):
         model = family.model(family.config(config))
-    theirs: Weights = {}
-    for file in sorted(folder.glob("model*.safetensors")):
-        theirs |= load_file(file, device=device)
-    theirs = {name: tensor.to(dtype) for name, tensor in family.prepare(theirs).items()}
-    ours = {name: _joined(name, family, theirs, folder) for name in model.state_dict()}
+    weights = {name: tensor.to(dtype) for file in _files(folder) for name, tensor in load_file(file, device).items()}
+    try:
+        theirs = family.prepare(weights)
+        ours = {name: _joined(name, family, theirs) for name in model.state_dict()}
+    except KeyError as error:
+        raise ModelError(f"{folder} has no weight {error.args[0]}") from error
     if left := sorted(name for name in theirs if not re.search(family.unused, name)):
         raise ModelError(f"{folder} holds weights that nothing here reads: {', '.join(left[:3])}")
+    for name, expected in model.state_dict().items():
+        if ours[name].shape != expected.shape:
+            shapes = f"{list(ours[name].shape)} instead of {list(expected.shape)}"
+            raise ModelError(f"{folder}: {', '.join(_sources(name, family))} has the shape {shapes} of config.json")
     model.load_state_dict(ours, assign=True)
     return model.eval().requires_grad_(False)
 
 
-def _joined(name: str, family: Family, theirs: Weights, folder: Path) -> Tensor:
+def _joined(name: str, family: Family, theirs: Weights) -> Tensor:
     """Take one of our weights out of theirs."""
-    sources = _sources(name, family)
-    if missing := [source for source in sources if source not in theirs]:
-        raise ModelError(f"{folder} has no weight {missing[0]}")
-    return torch.cat([theirs.pop(source) for source in sources])
+    return torch.cat([theirs.pop(source) for source in _sources(name, family)])
+
+
+def _files(folder: Path) -> list[Path]:
+    """Return the one file of weights, or its parts."""
+    whole = folder / "model.safetensors"
+    return [whole] if whole.exists() else sorted(folder.glob("model-*-of-*.safetensors"))
 
 
 def _sources(name: str, family: Family) -> list[str]:
