@@ -123,7 +123,8 @@ class Prompt:
     `question` is the span of `text` that is the question asked; the first `shared` characters of `text` are the same
     whatever is asked, so that a generator may read them once. `examples` are the ids of the in-context examples, in
     their order in the text. `verdict` is the span of `text` that says "yes", the question can be answered, which a
-    generator may doubt; None where the template has no such slot.
+    generator may doubt; None where the template has no such slot. `places` are the spans of `text` that hold the
+    passages, in their order.
     """
 
     text: str
@@ -135,6 +136,7 @@ class Prompt:
     shared: int = 0
     examples: tuple[str, ...] = ()
     verdict: tuple[int, int] | None = None
+    places: tuple[tuple[int, int], ...] = ()
 
     @property
     def n_tokens(self) -> int:

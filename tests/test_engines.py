@@ -13,17 +13,21 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
+from transformers import AutoModelForCausalLM
 
 from ragqa import models
 from ragqa.config.generators import CausalLMGenerate
-from ragqa.errors import ModelError
+from ragqa.config.specs import InContextPrompt
+from ragqa.errors import ModelError, UsageError
 from ragqa.generate import lookup as lookups
 from ragqa.generate.causal_lm import CausalLM
 from ragqa.generate.engines import Transformers
 from ragqa.generate.int8 import Int8Linear
 from ragqa.generate.lookup import Lookup
+from ragqa.prompt import Prompter
 from ragqa.records import Generation, Prompt
 from ragqa.transformer import Decoder
+from tests.fakes import hit
 from tests.tiny import save_tiny_llama
 
 offline = pytest.mark.skipif(bool(os.environ.get("RAGQA_OFFLINE")), reason="needs the default models")
@@ -193,3 +197,54 @@ def test_eight_bits_of_the_default_model_write_nearly_as_well() -> None:
     for one, other in zip(exact, near, strict=True):
         assert sum(other) / len(other) == pytest.approx(sum(one) / len(one), abs=0.15)
     assert models.card("smollm2-135m-instruct").window == full.window
+
+
+def looked_at(generator: CausalLM, question: str, passages: list[str], answer: str) -> tuple[Prompt, tuple[float, ...]]:
+    spec = InContextPrompt(kind="in_context", template="qa")
+    hits = [hit(text, f"{number}.txt") for number, text in enumerate(passages)]
+    asked = Prompter(spec, generator, 20).build(question, hits)
+    return asked, generator.attention(asked, answer)
+
+
+def test_the_places_of_a_prompt_hold_its_passages(folder: Path, tmp_path: Path) -> None:
+    generator = build(save_tiny_llama(tmp_path, window=4096))
+    asked, shares = looked_at(generator, "Who?", ["Rope. Salt.", "The ferry.", "Rope. Salt."], "Rope")
+    texts = [asked.text[start:end] for start, end in asked.places]
+    assert [text.splitlines()[1] for text in texts] == ["Rope. Salt.", "The ferry.", "Rope. Salt."]
+    assert all(text.startswith("<passage") and text.endswith("</passage>") for text in texts)
+    assert len(shares) == 3 and min(shares) > 0 and sum(shares) < 1
+
+
+def test_attention_shares_equal_those_of_a_full_pass(folder: Path, tmp_path: Path) -> None:
+    generator = build(save_tiny_llama(tmp_path, window=4096))
+    asked, shares = looked_at(generator, "Who?", ["Rope.", "The ferry."], "Rope and salt")
+    model = AutoModelForCausalLM.from_pretrained(tmp_path, attn_implementation="eager").eval()  # type: ignore[no-untyped-call]
+    before = len(asked.text.encode())
+    with torch.inference_mode():
+        ids = torch.tensor([list(generator._ids([asked.text + "Rope and salt"])[0])])
+        layers = model(ids, output_attentions=True).attentions
+    mean = torch.stack(layers)[:, 0, :, before - 1 : -1].mean(dim=(0, 1, 2))
+    assert asked.text.isascii()  # a token is a byte, so that places are token numbers
+    assert shares == pytest.approx([float(mean[start:end].sum()) for start, end in asked.places], abs=1e-5)
+
+
+def test_attention_is_refused_where_it_cannot_be_seen(folder: Path) -> None:
+    with pytest.raises(UsageError, match=r"set generate\.engine to native"):
+        build(folder, engine="transformers").attention(prompt("Who?"), "Rope")
+    with pytest.raises(UsageError, match="0 answer tokens: at least one"):
+        build(folder).attention(prompt("Who?"), "")
+
+
+@offline
+def test_the_default_model_looks_at_the_passage_that_it_answers_from() -> None:
+    ferry, crane = (
+        "The ferry Morwen is mastered by Ingrid Halloran.",
+        "The crane lifts 12.5 tonnes and cost 41,000 pounds.",
+    )
+    generator = build("smollm2-135m-instruct", engine="native")
+    for passages, question, answer in (
+        ([ferry, crane], "Who is the master of the ferry?", "Ingrid Halloran"),
+        ([ferry, crane], "How much does the crane lift?", "12.5 tonnes"),
+    ):
+        _, shares = looked_at(generator, question, passages, answer)
+        assert (shares[0] > shares[1]) == (answer in passages[0])

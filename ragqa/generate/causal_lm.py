@@ -20,6 +20,7 @@ from transformers.generation.logits_process import (
 from ragqa import models
 from ragqa.config.generators import CausalLMGenerate
 from ragqa.errors import ModelError, UsageError
+from ragqa.generate.attention import attention_shares, token_span
 from ragqa.generate.engines import Engine, choose_engine, end_tokens, load_engine
 from ragqa.generate.int8 import quantise
 from ragqa.generate.likelihood import Row, token_log_likelihoods
@@ -139,6 +140,26 @@ class CausalLM:
             if len(prefix) + len(text) > self.window:
                 raise UsageError(f"{have}, which exceed the window of {self.spec.model}: {self.window:,}")
         return token_log_likelihoods(self._model, rows)
+
+    def attention(self, prompt: Prompt, answer: str) -> tuple[float, ...]:
+        """Return for each passage of a prompt the share of attention that the answer's tokens pay to it.
+
+        Shares are means over layers and heads, in [0, 1]; the rest goes to the instructions, the question, the answer
+        itself, and to the first token, where heads look that have nothing to look at (Xiao et al. 2023). Attention
+        shows what was read, and proves no cause (Jain and Wallace 2019).
+
+        :raises UsageError: the engine is not native, the answer has no token, or both together exceed the window.
+        """
+        if not isinstance(self._model, Decoder):
+            raise UsageError("attention can be seen in the native engine only: set generate.engine to native")
+        encoded = self._tokenizer(prompt.text, add_special_tokens=False, return_offsets_mapping=True)
+        ids, (said,) = encoded["input_ids"], self._ids([answer])
+        if not said or len(ids) + len(said) > self.window:
+            raise UsageError(
+                f"{len(ids):,} prompt and {len(said):,} answer tokens: at least one, and at most {self.window:,} together"
+            )
+        groups = [token_span(encoded["offset_mapping"], *place) for place in prompt.places]
+        return attention_shares(self._model, ids, said, groups)
 
     def _ids(self, texts: list[str]) -> list[list[int]]:
         ids: list[list[int]] = self._tokenizer(texts, add_special_tokens=False)["input_ids"]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from importlib.resources import files
@@ -130,7 +130,26 @@ class Prompter:
         verdict = self._place("answerable", texts, ordered, len(text)) if self.template.verdict else None
         shown = tuple(example.id for example in examples) if "{examples}" in self.template.user else ()
         tokens, dropped = self._ledger(texts, text), [*dropped, *left_out]
-        return Prompt(text, tokens, tuple(ordered), tuple(dropped), stripped, asked, self._shared, shown, verdict)
+        return Prompt(
+            text,
+            tokens,
+            tuple(ordered),
+            tuple(dropped),
+            stripped=stripped,
+            question=asked,
+            shared=self._shared,
+            examples=shown,
+            verdict=verdict,
+            places=tuple(self._places(texts, ordered)),
+        )
+
+    def _places(self, texts: Mapping[str, str], hits: Sequence[Hit]) -> Iterator[tuple[int, int]]:
+        """Yield the span that each passage has in the prompt."""
+        start = len(self._filled({**texts, "passages": _MARK}).rpartition(_MARK)[0])
+        for number, hit in enumerate(hits, start=1):
+            end = start + len(self._passage(number, hit)[0])
+            yield start, end
+            start = end + 1
 
     def _place(self, slot: str, texts: Mapping[str, str], hits: Sequence[Hit], length: int) -> tuple[int, int]:
         """Return the span that the last slot of this name has in the prompt, a text of some length."""

@@ -1,0 +1,38 @@
+"""What an answer looked at: the share of attention that goes to each passage of its prompt."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+
+from ragqa.transformer import Decoder
+
+Span = tuple[int, int]
+
+
+@torch.inference_mode()
+def attention_shares(
+    model: Decoder, prompt: Sequence[int], answer: Sequence[int], groups: Sequence[Span]
+) -> tuple[float, ...]:
+    """Return the share of attention that each group of prompt tokens gets, mean over layers, heads and answer tokens.
+
+    A token's attention is that of the position that predicts it, the one before it. The prompt is read by the fast
+    path; weights are computed for these positions alone.
+
+    :param prompt, answer: token ids, at least one each. :param groups: spans of token numbers of the prompt.
+    :returns: in [0, 1], one for each group; what is left goes to the rest of the prompt and the answer itself.
+    """
+    cache = model.new_cache(capacity=len(prompt) + len(answer))
+    if len(prompt) > 1:
+        model(torch.tensor([prompt[:-1]], device=model.device), cache, keep=1)
+    weights: list[torch.Tensor] = []
+    model(torch.tensor([[prompt[-1], *answer[:-1]]], device=model.device), cache, keep=1, weights=weights)
+    received = torch.stack([layer[0].float().mean(dim=(0, 1)) for layer in weights]).mean(dim=0)
+    return tuple(float(received[start:end].sum()) for start, end in groups)
+
+
+def token_span(offsets: Sequence[Span], start: int, end: int) -> Span:
+    """Return the numbers of the tokens that hold the characters from `start` to `end`, by each token's characters."""
+    inside = [number for number, (low, high) in enumerate(offsets) if low < end and high > start]
+    return (inside[0], inside[-1] + 1) if inside else (0, 0)
