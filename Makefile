@@ -8,7 +8,7 @@ QUESTION ?= How much does the cooperative lend for a heat pump?
 TORCH_INDEX ?=
 export HF_HUB_DISABLE_TELEMETRY := 1
 
-.PHONY: help quickstart test lint typecheck docs bench bench-incremental bench-peers bench-retrieval bench-chunking bench-scale bench-answers bench-shots bench-refusal fit-spans torture models clean
+.PHONY: help quickstart test lint typecheck docs bench bench-incremental bench-peers bench-retrieval bench-chunking bench-scale bench-answers bench-shots bench-refusal bench-engine fit-spans torture models clean
 
 help: ## List the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/:/' | sort
@@ -67,6 +67,9 @@ fit-spans: models ## Fit the weights by which spans are ranked, on the tuning ar
 bench-refusal: models ## Measure when answers are refused, on SQuAD 2.0 in RAGQA_DATA, with the stronger model; about an hour
 	$(BIN)/ragqa models pull qwen2.5-coder-1.5b-instruct
 	$(BIN)/python -m benchmarks.answers.refusal $(ARGS)
+
+bench-engine: models ## Measure the native engine beside transformers, sentence-transformers and llama.cpp; about 15 minutes
+	$(BIN)/python -m benchmarks.engine $(ARGS)
 
 bench-shots: models ## Measure answers by the number of in-context examples; about an hour
 	$(BIN)/python -m benchmarks.shots $(ARGS)
