@@ -1,4 +1,4 @@
-"""The documentation: its code blocks run, its reference pages are fresh, its links lead somewhere."""
+"""The documentation: its code blocks run and give what it shows, its reference pages are fresh, its links lead somewhere."""
 
 from __future__ import annotations
 
@@ -21,8 +21,12 @@ PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 offline = pytest.mark.skipif(bool(os.environ.get("RAGQA_OFFLINE")), reason="needs the default models")
 
 
+def text(file: Path) -> str:
+    return file.read_text(encoding="utf-8")
+
+
 def blocks(page: Path, language: str) -> list[str]:
-    return re.findall(rf"^```{language}\n(.*?)^```", page.read_text(encoding="utf-8"), re.DOTALL | re.MULTILINE)
+    return re.findall(rf"^```{language}\n(.*?)^```", text(page), re.DOTALL | re.MULTILINE)
 
 
 @pytest.fixture(scope="module")
@@ -34,10 +38,11 @@ def workplace(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return place
 
 
-def run(command: list[str], place: Path) -> None:
+def run(command: list[str], place: Path) -> str:
     environment = os.environ | {"RAGQA_CACHE": _shared_cache(place)}
     done = subprocess.run(command, cwd=place, env=environment, capture_output=True, text=True, check=False)
     assert done.returncode == 0, f"{shlex.join(command)}\n{done.stdout}\n{done.stderr}"
+    return done.stdout
 
 
 def _shared_cache(place: Path) -> str:
@@ -64,8 +69,27 @@ def test_every_command_of_a_page_runs(page: Path, workplace: Path) -> None:
 
 @offline
 @pytest.mark.parametrize("page", [p for p in PAGES if blocks(p, "python")], ids=lambda p: p.name)
-def test_the_python_of_a_page_runs(page: Path, workplace: Path) -> None:
-    run([sys.executable, "-W", "error", "-c", "\n".join(blocks(page, "python"))], workplace)
+def test_the_python_of_a_page_runs_and_gives_what_the_page_shows(page: Path, workplace: Path) -> None:
+    printed = run([sys.executable, "-W", "error", "-c", "\n".join(blocks(page, "python"))], workplace)
+    shown = re.findall(r"^```python\n(?:(?!^```).)*^```\n\n```text\n(.*?)^```", text(page), re.DOTALL | re.MULTILINE)
+    if shown:
+        assert_alike(printed, "".join(shown))
+    committed, drawn = (place / "docs" / "figures" / page.stem for place in (ROOT, workplace))
+    assert {file.name for file in drawn.glob("*")} == {file.name for file in committed.glob("*")}
+    for figure in drawn.glob("*"):
+        assert_alike(text(figure), text(committed / figure.name))
+
+
+def assert_alike(new: str, old: str) -> None:
+    """Compare texts, and their numbers as far as another processor may round them; orange cells are below 0."""
+    (new_words, new_numbers), (old_words, old_numbers) = map(_parts, (new, old))
+    assert new_words == old_words
+    assert new_numbers == pytest.approx(old_numbers, rel=0.02, abs=0.02)
+
+
+def _parts(whole: str) -> tuple[list[str], list[float]]:
+    signed = whole.replace('#c2410c" fill-opacity="', '#0072b2" fill-opacity="-').replace(",", "")
+    return re.split(r"-?\d+(?:\.\d+)?", signed), [float(number) for number in re.findall(r"-?\d+(?:\.\d+)?", signed)]
 
 
 @pytest.mark.parametrize("page", [p for p in PAGES if blocks(p, "yaml")], ids=lambda p: p.name)
@@ -78,7 +102,7 @@ def test_every_pipeline_of_a_page_is_valid(page: Path, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda p: p.name)
 def test_links_between_pages_lead_somewhere(page: Path) -> None:
-    links = re.findall(r"\]\((?!https?:|#)([^)#]+)", page.read_text(encoding="utf-8"))
+    links = re.findall(r"\]\((?!https?:|#)([^)#]+)", text(page))
     assert [link for link in links if not (page.parent / link).exists()] == []
 
 
@@ -92,4 +116,4 @@ def reference() -> ModuleType:
 
 @pytest.mark.parametrize("page", ["pipeline", "cli"])
 def test_the_reference_pages_are_fresh(page: str) -> None:
-    assert (ROOT / "docs" / f"{page}.md").read_text(encoding="utf-8") == getattr(reference(), page)(), "run `make docs`"
+    assert text(ROOT / "docs" / f"{page}.md") == getattr(reference(), page)(), "run `make docs`"
