@@ -64,8 +64,12 @@ def _fused(
     causal: bool = False,
     dropout_p: float = 0.0,
 ) -> Tensor:
-    grouped = query.shape[-3] != key.shape[-3]
-    return scaled_dot_product_attention(query, key, value, mask, dropout_p, causal, enable_gqa=grouped)
+    heads, kv_heads = query.shape[-3], key.shape[-3]
+    if heads != kv_heads and query.shape[-2] == 1 and mask is None:
+        # one query sees every key: its heads can stand as the queries of their group, and no key is copied
+        rows = query.unflatten(-3, (kv_heads, -1)).squeeze(-2)
+        return scaled_dot_product_attention(rows, key, value, dropout_p=dropout_p).flatten(-3, -2).unsqueeze(-2)
+    return scaled_dot_product_attention(query, key, value, mask, dropout_p, causal, enable_gqa=heads != kv_heads)
 
 
 class MultiHeadAttention(nn.Module):
