@@ -80,7 +80,7 @@ class IndexFormatError(IndexCorruptError):
 
 
 class LockedError(RagqaError):
-    """Another process is writing this index."""
+    """Another process is writing this index, or this folder of a training."""
 
     exit_code = 6
 

@@ -13,7 +13,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
-from transformers import AutoModelForCausalLM
+from transformers import AutoModelForCausalLM, MistralConfig, MistralForCausalLM
 
 from ragqa import models
 from ragqa.config.generators import CausalLMGenerate
@@ -26,7 +26,7 @@ from ragqa.generate.int8 import Int8Linear
 from ragqa.generate.lookup import Lookup
 from ragqa.prompt import Prompter
 from ragqa.records import Generation, Prompt
-from ragqa.transformer import Decoder
+from ragqa.transformer import Decoder, OneByOne
 from tests.fakes import hit
 from tests.tiny import save_tiny_llama
 
@@ -101,7 +101,7 @@ def test_what_prompts_begin_with_is_read_once(folder: Path) -> None:
     decoder.register_forward_pre_hook(lambda module, inputs: read.append(inputs[0].shape[1]))
     for question in QUESTIONS[:2]:
         written(generator, prompt(question))
-    assert read == [len(BEGINNING), len(QUESTIONS[0]), len(QUESTIONS[1])]
+    assert read == [len(BEGINNING.rstrip()), 1 + len(QUESTIONS[0]), 1 + len(QUESTIONS[1])]
 
 
 def test_an_interrupted_answer_leaves_nothing_behind(folder: Path) -> None:
@@ -135,6 +135,47 @@ def test_drafts_change_nothing(
     assert all(same(*pair) for pair in zip(with_drafts, without, strict=True))
 
 
+@pytest.mark.parametrize("dtype", ["float32", "int8"])
+def test_tokens_that_are_checked_together_are_those_that_come_alone(folder: Path, dtype: str) -> None:
+    """In eight bits to the last bit, since differences of rounding would grow from layer to layer."""
+    decoder: Any = build(folder, dtype=dtype)._model
+    tokens = torch.randint(0, 256, (1, 60), generator=torch.Generator().manual_seed(2))
+    together, alone = decoder.new_cache(), decoder.new_cache()
+    with torch.inference_mode():
+        for cache in (together, alone):
+            decoder(tokens[:, :52], cache, keep=1)
+        found = decoder(tokens[:, 52:], together, mask=OneByOne())
+        steps = torch.cat([decoder(tokens[:, n : n + 1], alone) for n in range(52, 60)], dim=1)
+    if dtype == "int8":
+        assert torch.equal(found, steps)
+    torch.testing.assert_close(found, steps, atol=1e-4, rtol=1e-4)
+
+
+def test_a_model_whose_cache_cannot_forget_answers_again_and_again(tmp_path: Path) -> None:
+    save_tiny_llama(tmp_path)
+    torch.manual_seed(0)
+    sizes: dict[str, Any] = {
+        "hidden_size": 32,
+        "intermediate_size": 64,
+        "num_hidden_layers": 2,
+        "num_attention_heads": 4,
+    }
+    config = MistralConfig(vocab_size=257, sliding_window=16, num_key_value_heads=2, eos_token_id=256, **sizes)
+    MistralForCausalLM(config).save_pretrained(tmp_path)
+    generator = build(tmp_path, max_new_tokens=60)
+    answers = [written(generator, prompt(question)) for question in (*QUESTIONS, *QUESTIONS)]
+    assert answers[:3] == answers[3:] == [written(build(tmp_path, max_new_tokens=60), prompt(q)) for q in QUESTIONS]
+
+
+@offline
+@pytest.mark.parametrize("template", ["qa", "span", "answerable", "chat", "summarize", "extract"])
+def test_the_beginning_of_every_template_is_shared(template: str) -> None:
+    generator = build("smollm2-135m-instruct")
+    asked = Prompter(InContextPrompt(kind="in_context", template=template), generator, 20).build("Who?", [hit("Rope.")])
+    shared = generator._shared(asked, generator._ids([asked.text])[0])
+    assert shared >= generator.count(asked.text[: asked.shared].rstrip()) - 1 > 5
+
+
 @given(st.lists(st.integers(0, 2), max_size=60))
 def test_a_draft_is_what_followed_where_the_last_tokens_stood_last(tokens: list[int]) -> None:
     found = Lookup(tokens).draft()
@@ -160,6 +201,7 @@ def test_eight_bits_write_and_are_part_of_the_identity(folder: Path) -> None:
     assert eight.identity["dtype"] == "int8"
     assert written(eight, prompt(QUESTIONS[0])).n_tokens > 0
     pairs = [("Passage: rope", " and salt"), ("x", "yz")]
+    assert eight.log_likelihoods(pairs) == [eight.log_likelihoods([pair])[0] for pair in pairs]
     for ours, exact in zip(eight.log_likelihoods(pairs), full.log_likelihoods(pairs), strict=True):
         assert ours != exact
         assert ours == pytest.approx(exact, abs=1.0)
@@ -226,6 +268,19 @@ def test_attention_shares_equal_those_of_a_full_pass(folder: Path, tmp_path: Pat
     mean = torch.stack(layers)[:, 0, :, before - 1 : -1].mean(dim=(0, 1, 2))
     assert asked.text.isascii()  # a token is a byte, so that places are token numbers
     assert shares == pytest.approx([float(mean[start:end].sum()) for start, end in asked.places], abs=1e-5)
+
+
+def test_templates_with_the_passages_twice_or_never_have_the_right_places(folder: Path, tmp_path: Path) -> None:
+    texts = {"twice": "{passages}\n\n{passages}\n{question}", "never": "{question}"}
+    found = {}
+    for name, text in texts.items():
+        (tmp_path / f"{name}.txt").write_text(text, encoding="utf-8")
+        spec = InContextPrompt(kind="in_context", template=str(tmp_path / f"{name}.txt"))
+        asked = Prompter(spec, build(save_tiny_llama(tmp_path, window=4096)), 20).build(
+            "Who?", [hit("Rope."), hit("Salt.")]
+        )
+        found[name] = [asked.text[start:end].splitlines()[1:2] for start, end in asked.places]
+    assert found == {"twice": [["Rope."], ["Salt."]], "never": []}
 
 
 def test_attention_is_refused_where_it_cannot_be_seen(folder: Path) -> None:

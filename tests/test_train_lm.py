@@ -24,7 +24,7 @@ from tokenizers.trainers import BpeTrainer
 from transformers import AutoTokenizer, PreTrainedTokenizerFast
 
 from ragqa.config.generators import CausalLMGenerate
-from ragqa.errors import ModelError, ResourceError, UsageError
+from ragqa.errors import LockedError, ModelError, ResourceError, UsageError
 from ragqa.generate.causal_lm import CausalLM
 from ragqa.load import FolderLoader
 from ragqa.records import Generation, Prompt
@@ -94,7 +94,7 @@ def test_loss_on_held_out_text_falls_well_below_the_entropy_of_single_tokens(
     entropy = -sum(n / len(held) * math.log(n / len(held)) for n in counts.values())
     assert report.losses[0] == pytest.approx(math.log(1000), abs=0.1)
     assert report.validations[-1][1] < entropy - 0.3
-    assert report.training_loss < report.losses[0] - 2
+    assert report.training_loss is not None and report.training_loss < report.losses[0] - 2
 
 
 def test_a_model_that_learned_one_sentence_by_heart_writes_it_and_stops(tmp_path: Path) -> None:
@@ -103,7 +103,8 @@ def test_a_model_that_learned_one_sentence_by_heart_writes_it_and_stops(tmp_path
         TINY, d_model=32, context=64, steps=150, batch=4, learning_rate=1e-2, held_out=0.0, dropout=0.0, save_every=999
     )
     report = train_lm([SENTENCE] * 4, tokenizer, tmp_path / "out", sizes)
-    assert report.training_loss < 0.5 and report.validations == () and report.bits_per_byte is None
+    assert report.training_loss is not None and report.training_loss < 0.5
+    assert report.best is None and report.validations == () and report.bits_per_byte is None
     spec = CausalLMGenerate(kind="causal_lm", model=str(tmp_path / "out"), max_new_tokens=45, dtype="float32")
     *_, generation = CausalLM(spec).stream(Prompt("The ferry Morwen", {}, ()))
     assert isinstance(generation, Generation)
@@ -378,7 +379,7 @@ def test_the_table_has_every_figure_and_a_rejected_file_is_named(project: Path) 
         "steps", "training loss", "validation loss", "bits per byte", "best validation loss", "best step", "parameters",
         "tokens", "held out tokens", "tokens per second",
     ]  # fmt: skip
-    assert "generate: {kind: causal_lm, model: lm}" in done.out
+    assert f"generate: {{kind: causal_lm, model: {(project / 'lm').resolve()}}}" in done.out
     (project / "documents" / "copy.md").unlink()
     again = train(project, "documents", "--steps=3", "--held-out=0.2", "--json")
     assert again.code == 3 and again.said["steps"] == 3
@@ -386,7 +387,11 @@ def test_the_table_has_every_figure_and_a_rejected_file_is_named(project: Path) 
 
 @pytest.mark.parametrize(
     ("source", "code", "said"),
-    [("nothing", 4, "no documents found in nothing"), ("missing", 2, "missing not found"), ("tokenizer", 4, "usable")],
+    [
+        ("nothing", 4, "no documents found under nothing"),
+        ("missing", 2, "no such folder or file: missing"),
+        ("tokenizer", 4, "no file could be used"),
+    ],
 )
 def test_a_source_without_documents_is_refused(project: Path, source: str, code: int, said: str) -> None:
     (project / "nothing").mkdir()
@@ -415,3 +420,11 @@ def test_ctrl_c_leaves_a_checkpoint_and_the_same_command_goes_on(project: Path) 
     done = ragqa("train", "lm", *arguments, "--json", cwd=project)
     assert done.code == 0 and "going on after step" in done.err
     assert done.said["steps"] == 300 and (project / "lm" / folder.WEIGHTS).exists()
+
+
+def test_one_training_at_a_time_writes_a_folder(tmp_path: Path) -> None:
+    tokenizer = save_tokenizer(tmp_path / "tokenizer", [SENTENCE], 300, eos_token=END)
+    out = tmp_path / "out"
+    with folder.held(out), pytest.raises(LockedError, match="another training writes"):
+        train_lm([SENTENCE] * 9, tokenizer, out, TINY)
+    assert train_lm([SENTENCE] * 9, tokenizer, out, TINY, stop=lambda: True).training_loss is None

@@ -277,7 +277,7 @@ def test_a_missing_weight_is_named(
 ) -> None:
     saved(make(), tmp_path)
     change_weights(tmp_path, lambda weights: {other: tensor for other, tensor in weights.items() if other != name})
-    with pytest.raises(ModelError, match=f"{tmp_path} has no weight {name}$"):
+    with pytest.raises(ModelError, match=f"{tmp_path} has no weight {name}; engine transformers may do without$"):
         load(tmp_path)
 
 
@@ -287,7 +287,9 @@ def test_a_weight_that_nothing_reads_is_named(
 ) -> None:
     saved(make(), tmp_path)
     change_weights(tmp_path, lambda weights: weights | {"adapter.weight": torch.zeros(2)})
-    with pytest.raises(ModelError, match=r"holds weights that nothing here reads: adapter\.weight$"):
+    with pytest.raises(
+        ModelError, match=r"holds weights that nothing here reads: adapter\.weight; engine transformers may$"
+    ):
         load(tmp_path)
 
 
@@ -304,6 +306,27 @@ def test_other_files_of_weights_beside_the_models_are_not_read(tmp_path: Path) -
     weights = load_file(tmp_path / "model.safetensors")
     save_file({name: torch.zeros_like(tensor) for name, tensor in weights.items()}, tmp_path / "model_old.safetensors")
     assert torch.equal(load_encoder(tmp_path).hidden([[1, 2]])[0], before)
+
+
+def test_a_damaged_file_and_a_broken_config_are_named(tmp_path: Path) -> None:
+    saved(bert(), tmp_path)
+    whole = (tmp_path / "model.safetensors").read_bytes()
+    (tmp_path / "model.safetensors").write_bytes(whole[:-100])
+    with pytest.raises(ModelError, match=r"model\.safetensors is damaged"):
+        load_encoder(tmp_path)
+    rewrite(tmp_path, {key: value for key, value in config_of(tmp_path).items() if key != "vocab_size"})
+    with pytest.raises(ModelError, match=r"config\.json: vocab_size is missing or wrong"):
+        load_encoder(tmp_path)
+    (tmp_path / "config.json").write_text("{", encoding="utf-8")
+    with pytest.raises(ModelError, match=r"config\.json cannot be read as JSON"):
+        load_encoder(tmp_path)
+
+
+def test_a_decoder_saved_without_its_head_is_read_alike(tmp_path: Path) -> None:
+    whole = saved(llama(tie_word_embeddings=True), tmp_path / "whole")
+    whole.model.save_pretrained(tmp_path / "bare")
+    tokens = torch.tensor([[1, 2, 3]])
+    assert torch.equal(load_decoder(tmp_path / "bare")(tokens), load_decoder(tmp_path / "whole")(tokens))
 
 
 def test_half_precision_weights_read_in_float32_give_what_transformers_gives(tmp_path: Path) -> None:

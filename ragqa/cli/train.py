@@ -79,7 +79,9 @@ def lm(
     if as_json:
         print_json({"out": str(out), **figures})
     else:
-        click.echo("\n".join(_lines(figures, out)))
+        click.echo("\n".join(_lines(figures, out.resolve())))
+        if chosen.context < 512:
+            click.echo(f"its window is {chosen.context} tokens; most prompts need --context 512 or more", err=True)
     corpus.end()
 
 
@@ -91,6 +93,7 @@ def _stoppable() -> Iterator[Callable[[], bool]]:
 
     def ask(number: int, frame: object) -> None:
         asked.append(True)
+        click.echo("ragqa: finishing this step; Ctrl-C again ends at once", err=True)
         signal.signal(signal.SIGINT, before)
 
     signal.signal(signal.SIGINT, ask)
@@ -123,7 +126,7 @@ def _progress(steps: int) -> Iterator[Progress]:
 
 
 def _figures(report: LMReport) -> dict[str, Any]:
-    last, best = (report.validations[-1], report.best) if report.validations else (None, None)
+    last, best = report.validations[-1] if report.validations else None, report.best
     return {
         "steps": len(report.losses),
         "training_loss": report.training_loss,

@@ -20,15 +20,15 @@ class _Generate(Spec):
 
 
 class CausalLMGenerate(_Generate):
-    """Any causal LM of transformers, from a folder, a hub id or a built-in name."""
+    """Any causal LM that transformers can read, from a folder, a hub id or a built-in name."""
 
     kind: Literal["causal_lm"]
     model: Name = Field(description="Built-in name, folder, or hub id.")
     revision: Name | None = Field(None, description="Hub revision (a commit hash).")
     dtype: Literal["auto", "float32", "bfloat16", "int8"] = Field(
         "auto",
-        description="`auto`: bfloat16 where the processor has it natively, else float32. `int8` is faster and a little "
-        "less exact; for the native engine on a processor.",
+        description="`auto`: bfloat16 where the processor has it natively, else float32. `int8` is faster, needs the "
+        "native engine and a CPU, and picks another token than float32 about one time in ten.",
     )
     engine: Literal["auto", "native", "transformers"] = Field(
         "auto", description="What runs the weights; `auto`: native for Llama and Qwen2, else transformers."

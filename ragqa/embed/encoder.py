@@ -1,4 +1,4 @@
-"""A BERT-like encoder of transformers as an `Embedder`."""
+"""A BERT-like encoder as an `Embedder`: run by the transformer room, or by transformers."""
 
 from __future__ import annotations
 
@@ -8,7 +8,6 @@ import os
 from collections.abc import Iterator, Sequence
 from functools import cached_property
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
@@ -20,7 +19,7 @@ from ragqa.config.specs import ClsPoolEmbed, MeanPoolEmbed
 from ragqa.embed.padded import Padded
 from ragqa.embed.pooling import cls_pool, mean_pool
 from ragqa.errors import ModelError, UsageError
-from ragqa.transformer import Encoder, load_encoder, reads
+from ragqa.transformer import Encoder, choose_engine, load_encoder
 
 Vectors = NDArray[np.float32]
 
@@ -36,13 +35,13 @@ class EncoderEmbedder:
     def __init__(self, spec: MeanPoolEmbed | ClsPoolEmbed) -> None:
         self.spec = spec
         self.folder = models.resolve(spec.model, spec.revision)
-        self._config = _json(self.folder / "config.json")
+        self._config = models.read_json(self.folder / "config.json")
         self.dim = int(self._config["hidden_size"])
         self.tokenizer = _tokenizer(self.folder)
         self.window = _window(self.folder)
         self.prefixes = _prefixes(self.folder)
         self.dtype = models.torch_dtype(spec.dtype, matrices=True)
-        self.engine = _engine(spec, self.folder)
+        self.engine = choose_engine(self.folder, Encoder, spec.engine, spec.model)
 
     @cached_property
     def identity(self) -> dict[str, str]:
@@ -137,13 +136,6 @@ def batches(lengths: Sequence[int], batch_tokens: int) -> Iterator[list[int]]:
         yield batch
 
 
-def _engine(spec: MeanPoolEmbed | ClsPoolEmbed, folder: Path) -> str:
-    native = reads(folder, Encoder)
-    if spec.engine == "native" and not native:
-        raise ModelError(f"engine native does not know the form of {spec.model}: use engine auto or transformers")
-    return "native" if native and spec.engine != "transformers" else "transformers"
-
-
 def _tokenizer(folder: Path) -> Tokenizer:
     path = folder / "tokenizer.json"
     if not path.exists():
@@ -165,17 +157,12 @@ def _window(folder: Path) -> int:
 
 def _config_sha256(folder: Path) -> str:
     """Return the SHA-256 of what config.json says of the computation: not of its dtype, nor of who wrote it."""
-    config = {key: value for key, value in _json(folder / "config.json").items() if key not in _NOT_COMPUTED}
+    config = {key: value for key, value in models.read_json(folder / "config.json").items() if key not in _NOT_COMPUTED}
     return hashlib.sha256(json.dumps(config, sort_keys=True).encode()).hexdigest()
 
 
 def _prefixes(folder: Path) -> dict[str, str]:
     """Return the prompts for queries and passages that the model's own sentence-transformers config names."""
-    prompts = _json(folder / "config_sentence_transformers.json").get("prompts") or {}
+    prompts = models.read_json(folder / "config_sentence_transformers.json").get("prompts") or {}
     passage = next((prompts[name] for name in ("passage", "document") if prompts.get(name)), "")
     return {"query": prompts.get("query") or "", "passage": passage}
-
-
-def _json(path: Path) -> dict[str, Any]:
-    data: dict[str, Any] = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
-    return data

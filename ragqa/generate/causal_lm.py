@@ -1,4 +1,4 @@
-"""Any causal LM of transformers, from a folder or a hub id, as a `Generator`."""
+"""A causal LM as a `Generator`: run by the transformer room where it knows the family, else by transformers."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ from ragqa import models
 from ragqa.config.generators import CausalLMGenerate
 from ragqa.errors import ModelError, UsageError
 from ragqa.generate.attention import attention_shares, token_span
-from ragqa.generate.engines import Engine, choose_engine, end_tokens, load_engine
+from ragqa.generate.engines import Engine, end_tokens, load_engine
 from ragqa.generate.int8 import quantise
 from ragqa.generate.likelihood import Row, token_log_likelihoods
 from ragqa.generate.lookup import Lookup
 from ragqa.generate.prefix import PrefixCache
 from ragqa.generate.spans import SpanReader
 from ragqa.records import Generation, Prompt
-from ragqa.transformer import Decoder
+from ragqa.transformer import Decoder, OneByOne, choose_engine
 
 _LINE_ENDS = ("\u010a", "\n", "<0x0A>")
 """How vocabularies write a line's end: GPT-2's bytes, as it is, and SentencePiece's bytes."""
@@ -43,8 +43,9 @@ class CausalLM:
 
     def __init__(self, spec: CausalLMGenerate, *, log_probabilities: bool = False) -> None:
         self.spec = spec
+        self._int8 = spec.dtype == "int8"
         self.folder = models.resolve(spec.model, spec.revision)
-        self.engine = choose_engine(self.folder, "native" if spec.dtype == "int8" else spec.engine, spec.model)
+        self.engine = choose_engine(self.folder, Decoder, "native" if self._int8 else spec.engine, spec.model)
         self._log_probabilities = log_probabilities
         self._tokenizer: Any = AutoTokenizer.from_pretrained(self.folder, local_files_only=True)
         window = models.window(self.folder)
@@ -58,7 +59,7 @@ class CausalLM:
         return {
             "weights": models.weights_sha256(self.folder),
             "tokenizer": models.file_sha256(self.folder / "tokenizer.json"),
-            "dtype": "int8" if self.spec.dtype == "int8" else str(self._dtype).removeprefix("torch."),
+            "dtype": "int8" if self._int8 else str(self._dtype).removeprefix("torch."),
             "engine": self.engine,
         }
 
@@ -90,7 +91,7 @@ class CausalLM:
 
     def _shared(self, prompt: Prompt, ids: list[int]) -> int:
         """Return how many of a prompt's tokens other prompts begin with as well; at least one is its own."""
-        shared = self._ids([prompt.text[: prompt.shared]])[0] if prompt.shared else []
+        shared = self._ids([prompt.text[: prompt.shared].rstrip()])[0] if prompt.shared else []
         return len(shared) if len(shared) < len(ids) and ids[: len(shared)] == shared else 0
 
     def _written(self, ids: list[int], shared: int) -> Iterator[str | Generation]:
@@ -124,8 +125,8 @@ class CausalLM:
         """Return for each pair the natural log-probability of each of the second text's tokens after the first.
 
         The two texts are tokenised apart and without special tokens, so that the second text has the same tokens after
-        any first one. The other pairs of a call change a result by less than 1e-4 in float32; bfloat16 is coarser, by
-        about 0.03.
+        any first one. The other pairs of a call change a result by less than 1e-4 in float32, by about 0.03 in bfloat16,
+        and not at all in int8.
 
         :raises UsageError: a text has no token, or both together exceed the window; no pair is computed then.
         """
@@ -139,7 +140,8 @@ class CausalLM:
                 raise UsageError(f"{have}: each of its two texts must have at least one")
             if len(prefix) + len(text) > self.window:
                 raise UsageError(f"{have}, which exceed the window of {self.spec.model}: {self.window:,}")
-        return token_log_likelihoods(self._model, rows)
+        together = [[row] for row in rows] if self._int8 else [rows]  # in eight bits, padding would tell
+        return [found for part in together for found in token_log_likelihoods(self._model, part)]
 
     def attention(self, prompt: Prompt, answer: str) -> tuple[float, ...]:
         """Return for each passage of a prompt the share of attention that the answer's tokens pay to it.
@@ -167,13 +169,13 @@ class CausalLM:
 
     @cached_property
     def _dtype(self) -> torch.dtype:
-        name = "float32" if self.spec.dtype == "int8" else self.spec.dtype
+        name = "float32" if self._int8 else self.spec.dtype
         return models.torch_dtype(name, matrices=self.spec.decode == "span")
 
     @cached_property
     def _model(self) -> Engine:
-        model = load_engine(self.folder, self.engine, self._dtype)
-        if self.spec.dtype == "int8":
+        model = load_engine(self.folder, self.engine, self._dtype, "cpu" if self._int8 else models.device())
+        if self._int8:
             assert isinstance(model, Decoder)
             quantise(model, lambda text: self._ids([text])[0])
         return model
@@ -199,10 +201,12 @@ class CausalLM:
         sampler = torch.Generator(device="cpu").manual_seed(self.spec.seed)
         model, left, lookup = self._model, self.spec.max_new_tokens, Lookup(ids)
         deadline = time.monotonic() + self.spec.deadline  # the weights are loaded by now
-        with self._prefixes.begun(ids[:shared]) as cache:
-            step, drafted = ids[shared:], list[int]()
+        with self._prefixes.begun(ids, shared, left) as (cache, step):
+            drafted: list[int] = []
             while left:
-                logits = model(torch.tensor([step], device=model.device), cache, keep=len(drafted) + 1)[0].float()
+                mask = OneByOne() if drafted and self._int8 else None
+                tokens = torch.tensor([step], device=model.device)
+                logits = model(tokens, cache, mask=mask, keep=len(drafted) + 1)[0].float()
                 if time.monotonic() > deadline:
                     yield None, 0.0
                     return
@@ -215,9 +219,15 @@ class CausalLM:
                     if token != expected:
                         break
                     held += 1
-                cache.crop(held)
-                drafted = lookup.draft(left - 1)
+                if drafted:
+                    cache.crop(held)
+                drafted = lookup.draft(left - 1) if self._drafts else []
                 step = [token, *drafted]
+
+    @property
+    def _drafts(self) -> bool:
+        """Whether drafts change no token: float32 rounds too finely to tell, and eight bits are read one by one."""
+        return self.engine == "native" and (self._int8 or self._dtype == torch.float32)
 
     @cached_property
     def _processors(self) -> LogitsProcessorList:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -11,19 +10,7 @@ from torch import Tensor
 from transformers import AutoModelForCausalLM, DynamicCache
 
 from ragqa import models
-from ragqa.errors import ModelError
-from ragqa.transformer import Decoder, load_decoder, reads
-
-
-class Cache(Protocol):
-    """What an engine has read."""
-
-    @property
-    def length(self) -> int:
-        """How many tokens are held."""
-
-    def crop(self, length: int) -> None:
-        """Forget all but the first tokens."""
+from ragqa.transformer import load_decoder
 
 
 class Engine(Protocol):
@@ -38,36 +25,25 @@ class Engine(Protocol):
         tokens: Tensor,
         cache: Any = None,
         *,
-        mask: Tensor | None = None,
+        mask: Any = None,
         positions: Tensor | None = None,
         keep: int = 0,
     ) -> Tensor:
         """Return the logits of the token after each position, as `ragqa.transformer.Decoder` does."""
 
     def new_cache(self) -> Any:
-        """Return an empty `Cache`."""
+        """Return an empty cache: `length` says how many tokens it holds."""
 
 
-def choose_engine(folder: Path, engine: str, name: str) -> str:
-    """Return `native` or `transformers`; `auto` is native for the families that it has.
-
-    :raises ModelError: native is asked for, and the model is of another family.
-    """
-    native = reads(folder, Decoder)
-    if engine == "native" and not native:
-        raise ModelError(f"engine native does not know the form of {name}: use engine auto or transformers")
-    return "native" if native and engine != "transformers" else "transformers"
-
-
-def load_engine(folder: Path, engine: str, dtype: torch.dtype) -> Engine:
+def load_engine(folder: Path, engine: str, dtype: torch.dtype, device: str) -> Engine:
     """Load the weights of a folder."""
     if engine == "native":
-        return load_decoder(folder, dtype=dtype, device=models.device())
+        return load_decoder(folder, dtype=dtype, device=device)
     with models.no_progress_bar():
         model: Any = AutoModelForCausalLM.from_pretrained(
             folder, dtype=dtype, local_files_only=True, use_safetensors=True, trust_remote_code=False
         )
-    return Transformers(model.eval().to(models.device()))
+    return Transformers(model.eval().to(device))
 
 
 class Transformers:
@@ -114,16 +90,11 @@ class _Cache:
     def length(self) -> int:
         return int(self.held.get_seq_length())
 
-    def crop(self, length: int) -> None:
-        if surplus := self.length - length:
-            self.held.crop(-surplus)
-
 
 def end_tokens(folder: Path) -> frozenset[int]:
     """Return the tokens that end a text, by the folder's generation_config.json or else its config.json."""
     for name in ("generation_config.json", "config.json"):
-        file = folder / name
-        ends = json.loads(file.read_text(encoding="utf-8")).get("eos_token_id") if file.exists() else None
+        ends = models.read_json(folder / name).get("eos_token_id")
         if ends is not None:
             return frozenset(ends if isinstance(ends, list) else [ends])
     return frozenset()

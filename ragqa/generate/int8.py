@@ -46,6 +46,8 @@ class Int8Linear(nn.Module):
         self.shrink = (largest ** (1 - BALANCE) / size.clamp_min(1e-5) ** BALANCE).contiguous()
         weight = pad(weight / self.shrink, (0, 2))
         scales = (weight.abs().amax(1) / 127).clamp_min(1e-8)
+        if torch.backends.quantized.engine == "none":  # on Apple's processors
+            torch.backends.quantized.engine = "qnnpack"
         with warnings.catch_warnings():  # of the old quantised tensors, the only form that these kernels take
             warnings.simplefilter("ignore")
             eight = torch.quantize_per_channel(

@@ -9,37 +9,48 @@ from typing import Any
 import torch
 
 from ragqa.generate.engines import Engine
+from ragqa.transformer import Decoder, KVCache
 
 
 class PrefixCache:
     """Keeps the cache of an engine from one prompt to the next.
 
-    What is kept is exactly the prefix, whatever was asked before: results do not depend on the order of questions.
+    What is kept is exactly the prefix, whatever was asked before: results do not depend on the order of questions. Only
+    the native engine keeps any: the caches of some models of transformers cannot forget (sliding windows), and some
+    models read a short text otherwise than a long one (LongRoPE).
     """
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
-        self._kept: tuple[list[int], Any] | None = None
+        self._kept: tuple[list[int], KVCache] | None = None
 
     @contextmanager
-    def begun(self, prefix: list[int]) -> Iterator[Any]:
-        """Lend the cache, which holds the tokens of `prefix` and no others.
+    def begun(self, ids: list[int], shared: int, room: int = 0) -> Iterator[tuple[Any, list[int]]]:
+        """Lend a cache for a prompt; yield it with those of the prompt's tokens that it does not hold.
 
         A prompt that begins before another one has ended gets a cache of its own. One whose pass was interrupted is
-        thrown away, since its layers may hold different lengths; a reader that has enough leaves it whole.
+        thrown away; a reader that has enough leaves it whole.
+
+        :param shared: how many of the tokens other prompts begin with as well. :param room: tokens that will follow.
         """
+        if not isinstance(self._engine, Decoder):
+            yield self._engine.new_cache(), ids
+            return
         kept, self._kept = self._kept, None
-        cache = kept[1] if kept and kept[0] == prefix else self._read(prefix)
-        cache.crop(len(prefix))
+        prefix, size = ids[:shared], len(ids) + room
+        cache = kept[1] if kept and kept[0] == prefix else self._read(self._engine, prefix, size)
+        cache.crop(shared)
+        cache.reserve(size)
         try:
-            yield cache
+            yield cache, ids[shared:]
         except GeneratorExit:
             self._kept = prefix, cache
             raise
         self._kept = prefix, cache
 
-    def _read(self, prefix: list[int]) -> Any:
-        cache = self._engine.new_cache()
+    @staticmethod
+    def _read(decoder: Decoder, prefix: list[int], size: int) -> KVCache:
+        cache = decoder.new_cache(capacity=size)
         if prefix:
-            self._engine(torch.tensor([prefix], device=self._engine.device), cache, keep=1)
+            decoder(torch.tensor([prefix], device=decoder.device), cache, keep=1)
         return cache

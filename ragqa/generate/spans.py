@@ -103,8 +103,10 @@ class SpanReader:
             return []
         start, end = prompt.question
         shared = prompt.text[: prompt.shared].rstrip()
-        with self._prefixes.begun(self._ids(shared)) as cache:
-            first = self._read(self._ids(prompt.text[len(shared) :]), cache)
+        prefix, rest = self._ids(shared), self._ids(prompt.text[len(shared) :])
+        followed = MAX_STARTS * self._longest
+        with self._prefixes.begun([*prefix, *rest], len(prefix), followed) as (cache, left):
+            first = self._read(left, cache)
             branches = _likeliest(branches, first, Evidence(prompt.text[start:end], passages))
             scores = self._scores(branches, first, cache)
         return list(_candidates(branches, scores, passages))

@@ -95,17 +95,17 @@ def window(folder: Path) -> int | None:
 
     It is the smaller of the config's positions and, for an encoder, sentence-transformers' own `max_seq_length`.
     """
-    config = _read_json(folder / "config.json")
+    config = read_json(folder / "config.json")
     config = config.get("text_config", config)
     positions = next((config[key] for key in _POSITIONS if isinstance(config.get(key), int)), None)
     if positions and config.get("model_type") in _OFFSET_BY_TWO:
         positions -= 2
-    limit = _read_json(folder / "sentence_bert_config.json").get("max_seq_length")
+    limit = read_json(folder / "sentence_bert_config.json").get("max_seq_length")
     known = [int(value) for value in (positions, limit) if value]
     return min(known, default=None)
 
 
-def _read_json(path: Path) -> dict[str, Any]:
+def read_json(path: Path) -> dict[str, Any]:
     """Return the object of a JSON file; empty where there is no such file.
 
     :raises ModelError: the file is not a JSON object.
@@ -203,7 +203,7 @@ def _gguf_window(path: Path) -> int | None:
 
 
 def _kind(folder: Path) -> Kind | None:
-    architecture = str((_read_json(folder / "config.json").get("architectures") or [""])[0])
+    architecture = str((read_json(folder / "config.json").get("architectures") or [""])[0])
     if architecture.endswith("ForSequenceClassification"):
         return "reranker"
     if (folder / "modules.json").exists():

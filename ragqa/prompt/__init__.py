@@ -145,7 +145,11 @@ class Prompter:
 
     def _places(self, texts: Mapping[str, str], hits: Sequence[Hit]) -> Iterator[tuple[int, int]]:
         """Yield the span that each passage has in the prompt."""
-        start = len(self._filled({**texts, "passages": _MARK}).rpartition(_MARK)[0])
+        if "{passages}" not in self.template.user:
+            return
+        whole = "\n".join(self._passage(number, hit)[0] for number, hit in enumerate(hits, start=1))
+        before = self._filled({**texts, "passages": _MARK}).rpartition(_MARK)[0]
+        start = len(before.replace(_MARK, whole))
         for number, hit in enumerate(hits, start=1):
             end = start + len(self._passage(number, hit)[0])
             yield start, end

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import io
 import json
 import os
@@ -14,7 +15,7 @@ from typing import Any
 import torch
 from safetensors import SafetensorError
 
-from ragqa.errors import ResourceError, UsageError
+from ragqa.errors import LockedError, ResourceError, UsageError
 from ragqa.transformer import Decoder, save_decoder
 
 CHECKPOINT = "training.checkpoint"
@@ -33,6 +34,24 @@ def check(out: Path) -> None:
         other = next((path.name for path in sorted(out.iterdir()) if not path.name.startswith(".")), None)
         if other:
             raise UsageError(f"{out} holds {other}, and no training to go on with: name a new or empty folder")
+
+
+@contextmanager
+def held(out: Path) -> Iterator[None]:
+    """Hold a folder for one training; the system frees it when the process dies.
+
+    :raises LockedError: another process holds it. :raises ResourceError: it cannot be written.
+    """
+    with _writing(out):
+        out.mkdir(parents=True, exist_ok=True)
+        handle = os.open(out, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        yield
+    except BlockingIOError:
+        raise LockedError(f"another training writes {out}: wait for it to end, or name another folder") from None
+    finally:
+        os.close(handle)
 
 
 def save(out: Path, identity: Mapping[str, Any], state: Mapping[str, Any]) -> None:

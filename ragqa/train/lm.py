@@ -55,15 +55,15 @@ class LMReport:
     tokens_per_second: float
 
     @property
-    def training_loss(self) -> float:
-        """Return the mean loss of the last `AVERAGED` steps."""
+    def training_loss(self) -> float | None:
+        """Return the mean loss of the last `AVERAGED` steps; None before the first."""
         last = self.losses[-AVERAGED:]
-        return sum(last) / len(last)
+        return sum(last) / len(last) if last else None
 
     @property
-    def best(self) -> tuple[int, float]:
-        """Return the checkpoint with the least loss on what is held out."""
-        return min(self.validations, key=lambda validation: validation[1])
+    def best(self) -> tuple[int, float] | None:
+        """Return the checkpoint with the least loss on what is held out, where any is."""
+        return min(self.validations, key=lambda validation: validation[1], default=None)
 
 
 def train_lm(
@@ -84,6 +84,7 @@ def train_lm(
     :param stop: asked before each step; if True, a checkpoint is written and the report is not `finished`.
     :raises UsageError: too few tokens; `out` holds something else, or a training that differs.
     :raises ModelError: there is no such tokenizer. :raises ResourceError: `out` cannot be written.
+    :raises LockedError: another training writes `out`.
     """
     folder.check(out)
     words = texts.load_tokenizer(tokenizer)
@@ -92,7 +93,7 @@ def train_lm(
     if len(stream) <= settings.context:
         raise UsageError(f"context is {settings.context:,}; it must be below the tokens to learn from, {len(stream):,}")
     identity = _identity(read, tokenizer, words.eos_token_id, settings)
-    with torch.random.fork_rng(devices=[]):
+    with folder.held(out), torch.random.fork_rng(devices=[]):
         run = _Run(len(words), settings)
         if (state := folder.load(out, identity)) is not None:
             run.restore(state)

@@ -2,7 +2,7 @@
 
     bpe.py           text -> tokens: byte-pair encoding, learned and applied
     config.py        the sizes and choices that make one transformer differ from another
-    masks.py         which position may see which: padding, causal, packed
+    masks.py         which position may see which: padding, causal, packed, one by one
     attention.py     scaled dot-product attention, and many heads of it at once
     positions.py     where a token stands: sinusoidal, learned, rotary
     feed_forward.py  what each position computes by itself: ReLU, GELU, SwiGLU
@@ -25,10 +25,10 @@ from ragqa.transformer.config import TransformerConfig
 from ragqa.transformer.decoder import Decoder
 from ragqa.transformer.encoder import Encoder
 from ragqa.transformer.feed_forward import FeedForward
-from ragqa.transformer.masks import Packed, causal_mask, padding_mask
+from ragqa.transformer.masks import OneByOne, Packed, causal_mask, padding_mask
 from ragqa.transformer.norms import LayerNorm, RMSNorm
 from ragqa.transformer.positions import Learned, Rotary, Sinusoidal, rotate
-from ragqa.transformer.weights import load_decoder, load_encoder, reads, save_decoder
+from ragqa.transformer.weights import choose_engine, load_decoder, load_encoder, reads, save_decoder
 
 __all__ = [
     "BPE",
@@ -39,6 +39,7 @@ __all__ = [
     "LayerNorm",
     "Learned",
     "MultiHeadAttention",
+    "OneByOne",
     "Packed",
     "RMSNorm",
     "Rotary",
@@ -48,6 +49,7 @@ __all__ = [
     "attend",
     "attention",
     "causal_mask",
+    "choose_engine",
     "load_decoder",
     "load_encoder",
     "padding_mask",

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import dropout, scaled_dot_product_attention
 
-from ragqa.transformer.masks import Mask, Packed
+from ragqa.transformer.masks import Mask, OneByOne, Packed, causal_mask
 from ragqa.transformer.positions import Rotation, rotate
 
 Extend = Callable[[Tensor, Tensor], tuple[Tensor, Tensor]]
@@ -34,6 +34,8 @@ def attention(
     scores = query @ key.transpose(-2, -1) / math.sqrt(query.shape[-1])
     if isinstance(mask, Packed):
         mask = mask.dense(query.device)
+    elif isinstance(mask, OneByOne):
+        mask = causal_mask(query.shape[-2], key.shape[-2], query.device)
     if mask is not None:
         scores = scores.masked_fill(~mask, -math.inf)
     weights = torch.softmax(scores, dim=-1, dtype=torch.float32).nan_to_num(0.0).to(value.dtype)
@@ -41,10 +43,15 @@ def attention(
 
 
 def attend(query: Tensor, key: Tensor, value: Tensor, mask: Mask = None, *, dropout_p: float = 0.0) -> Tensor:
-    """Return what `attention` returns first, by torch's fused kernels; packed sequences one at a time.
+    """Return what `attention` returns first, by torch's fused kernels; sequences and queries that must not meet, one at a time.
 
     :raises ValueError: the packed lengths do not add up to the row.
     """
+    if isinstance(mask, OneByOne):
+        before = key.shape[-2] - query.shape[-2]
+        seen = ((whole[..., : before + n, :] for whole in (key, value)) for n in range(1, query.shape[-2] + 1))
+        rows = zip(torch.split(query, 1, dim=-2), seen, strict=True)
+        return torch.cat([_fused(row, *pair, dropout_p=dropout_p) for row, pair in rows], dim=-2)
     if not isinstance(mask, Packed):
         return _fused(query, key, value, mask, dropout_p=dropout_p)
     if sum(mask.lengths) != query.shape[-2]:
@@ -67,7 +74,7 @@ def _fused(
     heads, kv_heads = query.shape[-3], key.shape[-3]
     if heads != kv_heads and query.shape[-2] == 1 and mask is None:
         # one query sees every key: its heads can stand as the queries of their group, and no key is copied
-        rows = query.unflatten(-3, (kv_heads, -1)).squeeze(-2)
+        rows = query.squeeze(-2).reshape(*query.shape[:-3], kv_heads, -1, query.shape[-1])
         return scaled_dot_product_attention(rows, key, value, dropout_p=dropout_p).flatten(-3, -2).unsqueeze(-2)
     return scaled_dot_product_attention(query, key, value, mask, dropout_p, causal, enable_gqa=heads != kv_heads)
 

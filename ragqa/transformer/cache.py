@@ -34,6 +34,11 @@ class KVCache:
         self.length = 0
         """How many positions are held."""
 
+    @property
+    def capacity(self) -> int:
+        """How many positions there is room for."""
+        return self._room.shape[-2]
+
     def crop(self, length: int) -> None:
         """Forget all but the first positions.
 
@@ -44,11 +49,11 @@ class KVCache:
         self.length = length
 
     def reserve(self, length: int) -> None:
-        """Make room for so many positions."""
+        """Make room for so many positions, where there is less."""
         layers, two, batch, heads, capacity, width = self._room.shape
         if length <= capacity:
             return
-        room = self._room.new_empty(layers, two, batch, heads, max(length, 2 * capacity), width)
+        room = self._room.new_empty(layers, two, batch, heads, length, width)
         room[..., : self.length, :] = self._room[..., : self.length, :]
         self._room = room
 

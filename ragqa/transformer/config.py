@@ -44,7 +44,11 @@ class TransformerConfig:
     dropout: float = 0.0
 
     def __post_init__(self) -> None:
-        for name, valid in (("norm", ("layer", "rms")), ("positions", ("sinusoidal", "learned", "rotary"))):
+        for name, valid in (
+            ("activation", ("relu", "gelu", "silu")),
+            ("norm", ("layer", "rms")),
+            ("positions", ("sinusoidal", "learned", "rotary")),
+        ):
             if getattr(self, name) not in valid:
                 raise ValueError(f"{name} is {getattr(self, name)!r}; it must be one of {', '.join(valid)}")
         for name in ("vocab_size", "d_model", "num_layers", "num_heads", "d_ff", "max_length"):
@@ -54,6 +58,8 @@ class TransformerConfig:
             raise ValueError("num_kv_heads and head_dim must not be negative")
         if not self.head_dim and self.d_model % self.num_heads:
             raise ValueError(f"num_heads {self.num_heads} does not divide d_model {self.d_model}; give head_dim")
+        if self.num_kv_heads and self.num_heads % self.num_kv_heads:
+            raise ValueError(f"num_kv_heads {self.num_kv_heads} does not divide num_heads {self.num_heads}")
         object.__setattr__(self, "num_kv_heads", self.num_kv_heads or self.num_heads)
         object.__setattr__(self, "head_dim", self.head_dim or self.d_model // self.num_heads)
         if not 0 <= self.dropout < 1:

@@ -41,5 +41,13 @@ class Packed:
         return same.tril() if self.causal else same
 
 
-Mask = Tensor | Packed | None
+@dataclass(frozen=True, slots=True)
+class OneByOne:
+    """The queries are the last of the keys, and none sees a later one: `causal_mask`, for few queries.
+
+    `attend` takes one query after another, so that each gets what it would get alone, to the last bit.
+    """
+
+
+Mask = Tensor | Packed | OneByOne | None
 """None: every query sees every key."""

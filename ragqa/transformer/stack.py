@@ -49,7 +49,8 @@ class Stack(nn.Module):
             raise ValueError(f"a batch of {len(tokens)} sequences; the cache has room for {cache.batch}")
         x, rotation = self._embedded(tokens, positions)
         if cache is not None:
-            cache.reserve(cache.length + tokens.shape[1])
+            needed = cache.length + tokens.shape[1]
+            cache.reserve(needed if needed <= cache.capacity else max(needed, 2 * cache.capacity))
         for number, block in enumerate(self.blocks):
             extend = None if cache is None else cache.layer(number)
             x, seen = block(x, mask, rotation=rotation, extend=extend, need_weights=weights is not None)

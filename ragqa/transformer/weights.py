@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
@@ -47,6 +48,18 @@ def reads(folder: Path, model: type[Encoder] | type[Decoder]) -> bool:
     family = FAMILIES.get(str(config.get("model_type")))
     known = family is not None and family.model is model and family.same(config)
     return known and bool(_files(folder))
+
+
+def choose_engine(folder: Path, model: type[Encoder] | type[Decoder], engine: str, name: str) -> str:
+    """Return `native` or `transformers`; `auto` is native for what is computed here.
+
+    :param name: of the model, for the error.
+    :raises ModelError: native is asked for, and the model is not computed here.
+    """
+    native = reads(folder, model)
+    if engine == "native" and not native:
+        raise ModelError(f"engine native does not know the form of {name}: use engine auto or transformers")
+    return "native" if native and engine != "transformers" else "transformers"
 
 
 def load_encoder(folder: Path, *, dtype: torch.dtype = torch.float32, device: str = "cpu") -> Encoder:
@@ -96,16 +109,20 @@ def _load(folder: Path, kind: type[Encoder] | type[Decoder], dtype: torch.dtype,
         raise ModelError(f"{folder} holds no {kind.__name__.lower()} that is known here ({known}): use transformers")
     config = _json(folder / "config.json")
     family = FAMILIES[config["model_type"]]
-    with torch.device("meta"):
-        model = family.model(family.config(config))
-    weights = {name: tensor.to(dtype) for file in _files(folder) for name, tensor in load_file(file, device).items()}
     try:
-        theirs = family.prepare(weights)
+        with torch.device("meta"):
+            model = family.model(family.config(config))
+    except (KeyError, ValueError) as error:
+        raise ModelError(f"{folder / 'config.json'}: {error.args[0]} is missing or wrong") from error
+    try:
+        theirs = family.prepare(_read(folder, dtype, device))
         ours = {name: _joined(name, family, theirs) for name in model.state_dict()}
     except KeyError as error:
-        raise ModelError(f"{folder} has no weight {error.args[0]}") from error
+        raise ModelError(f"{folder} has no weight {error.args[0]}; engine transformers may do without") from error
     if left := sorted(name for name in theirs if not re.search(family.unused, name)):
-        raise ModelError(f"{folder} holds weights that nothing here reads: {', '.join(left[:3])}")
+        raise ModelError(
+            f"{folder} holds weights that nothing here reads: {', '.join(left[:3])}; engine transformers may"
+        )
     for name, expected in model.state_dict().items():
         if ours[name].shape != expected.shape:
             shapes = f"{list(ours[name].shape)} instead of {list(expected.shape)}"
@@ -116,7 +133,19 @@ def _load(folder: Path, kind: type[Encoder] | type[Decoder], dtype: torch.dtype,
 
 def _joined(name: str, family: Family, theirs: Weights) -> Tensor:
     """Take one of our weights out of theirs."""
-    return torch.cat([theirs.pop(source) for source in _sources(name, family)])
+    parts = [theirs.pop(source) for source in _sources(name, family)]
+    return parts[0] if len(parts) == 1 else torch.cat(parts)
+
+
+def _read(folder: Path, dtype: torch.dtype, device: str) -> Weights:
+    """Return all weights of a folder."""
+    weights: Weights = {}
+    for file in _files(folder):
+        try:
+            weights |= {name: tensor.to(dtype) for name, tensor in load_file(file, device).items()}
+        except SafetensorError as error:
+            raise ModelError(f"{file} is damaged ({error}): pull or save the model again") from error
+    return weights
 
 
 def _files(folder: Path) -> list[Path]:
@@ -133,8 +162,12 @@ def _sources(name: str, family: Family) -> list[str]:
 
 
 def _json(path: Path) -> dict[str, Any]:
-    data: dict[str, Any] = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
-    return data
+    """Return the object of a JSON file; empty where there is none, as for a folder that is no model's."""
+    try:
+        data = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
+    except ValueError as error:
+        raise ModelError(f"{path} cannot be read as JSON ({error}): pull or save the model again") from error
+    return data if isinstance(data, dict) else {}
 
 
 _BERT = {
@@ -178,7 +211,7 @@ def _bert_config(config: Json) -> TransformerConfig:
 
 def _bert_same(config: Json) -> bool:
     absolute = config.get("position_embedding_type", "absolute") == "absolute"
-    return config.get("hidden_act") == "gelu" and absolute and not config.get("is_decoder")
+    return config.get("hidden_act") == "gelu" and absolute and not config.get("is_decoder") and _dense(config)
 
 
 def _bert_weights(theirs: Weights) -> Weights:
@@ -204,7 +237,7 @@ def _llama_config(config: Json) -> TransformerConfig:
         activation="silu",
         gated=True,
         norm="rms",
-        norm_eps=config["rms_norm_eps"],
+        norm_eps=config.get("rms_norm_eps", 1e-6),
         rope_theta=float(_rope(config).get("rope_theta", 10_000.0)),
         qkv_bias=config["model_type"] == "qwen2",
         bias=False,
@@ -237,7 +270,20 @@ def _as_llama(config: TransformerConfig) -> dict[str, Any]:
 def _llama_same(config: Json) -> bool:
     scaled = _rope(config).get("rope_type", "default") != "default"
     biased = config.get("attention_bias") or config.get("mlp_bias")
-    return config.get("hidden_act") == "silu" and not (scaled or biased or config.get("use_sliding_window"))
+    same = config.get("hidden_act") == "silu" and _dense(config)
+    return same and not (scaled or biased or config.get("use_sliding_window"))
+
+
+def _dense(config: Json) -> bool:
+    """Tell whether weights are stored as they are: not quantised."""
+    return not config.get("quantization_config")
+
+
+def _llama_weights(theirs: Weights) -> Weights:
+    """Give the weights of a model that was saved without its head the names of a whole one."""
+    if any(name.startswith("model.") for name in theirs):
+        return theirs
+    return {name if name.startswith("lm_head.") else f"model.{name}": tensor for name, tensor in theirs.items()}
 
 
 def _rope(config: Json) -> dict[str, Any]:
@@ -253,7 +299,7 @@ def _rope(config: Json) -> dict[str, Any]:
 
 FAMILIES = {
     "bert": Family(Encoder, _BERT, _bert_config, _bert_same, _bert_weights, r"^(pooler|cls)\.|position_ids$"),
-    "llama": Family(Decoder, _LLAMA, _llama_config, _llama_same, dict, r"^lm_head\.|rotary_emb"),
-    "qwen2": Family(Decoder, _LLAMA, _llama_config, _llama_same, dict, r"^lm_head\.|rotary_emb"),
+    "llama": Family(Decoder, _LLAMA, _llama_config, _llama_same, _llama_weights, r"^lm_head\.|rotary_emb"),
+    "qwen2": Family(Decoder, _LLAMA, _llama_config, _llama_same, _llama_weights, r"^lm_head\.|rotary_emb"),
 }
 """By what config.json calls `model_type`."""
