@@ -81,7 +81,7 @@ class Transformers:
 
 
 class _Cache:
-    """A cache of transformers as a `Cache`."""
+    """A cache of transformers that tells its length as a `KVCache` does."""
 
     def __init__(self, held: Any) -> None:
         self.held = held

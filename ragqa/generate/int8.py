@@ -19,7 +19,7 @@ from torch.nn.functional import pad
 from ragqa.transformer import Decoder
 
 BALANCE = 0.65
-"""How much of a channel's size goes over to the weights: chosen on paragraphs of SQuAD 1.1 among .35, .5, .65 and .8."""
+"""How much of a channel's size goes over to the weights: on eight paragraphs of SQuAD 1.1, .35 and .5 did worse."""
 TEXT = """The harbour office opens at half past seven, except on Sundays. In 1987 the town bought a second crane, which
 cost 41,000 pounds and lifts 12.5 tonnes. "Whoever moors here pays by the metre," says the warden, Mrs Ingrid Halloran,
 "and nobody has ever asked for the money back." Questions: Who is the warden? Answer: Ingrid Halloran. Ships from Norway,

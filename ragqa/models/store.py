@@ -92,11 +92,11 @@ def publish(work: Path, folder: Path, **facts: str) -> None:
     sizes = {str(p.relative_to(work)): p.stat().st_size for p in sorted(work.rglob("*")) if p.is_file()}
     (work / _MANIFEST).write_text(json.dumps({**facts, "sizes": sizes}, indent=1), encoding="utf-8")
     for path in (*work.rglob("*"), work):
-        _fsync(path)
+        fsync(path)
     folder.parent.mkdir(parents=True, exist_ok=True)
     discard(folder)
     work.rename(folder)
-    _fsync(folder.parent)
+    fsync(folder.parent)
 
 
 def discard(folder: Path) -> None:
@@ -155,7 +155,8 @@ def weights_sha256(folder: Path) -> str:
     return hashlib.sha256("".join(map(remembered_sha256, files)).encode()).hexdigest()
 
 
-def _fsync(path: Path) -> None:
+def fsync(path: Path) -> None:
+    """Have the bytes of a file, or the names in a folder, on disk."""
     handle = os.open(path, os.O_RDONLY)
     try:
         os.fsync(handle)

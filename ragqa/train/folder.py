@@ -16,6 +16,7 @@ import torch
 from safetensors import SafetensorError
 
 from ragqa.errors import LockedError, ResourceError, UsageError
+from ragqa.models.store import fsync
 from ragqa.transformer import Decoder, save_decoder
 
 CHECKPOINT = "training.checkpoint"
@@ -118,14 +119,6 @@ def _writing(out: Path) -> Iterator[None]:
 
 def _move(scratch: Path, target: Path) -> None:
     """Let a file take a name once its bytes are on disk."""
-    _sync(scratch)
+    fsync(scratch)
     os.replace(scratch, target)
-    _sync(target.parent)
-
-
-def _sync(path: Path) -> None:
-    handle = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
+    fsync(target.parent)

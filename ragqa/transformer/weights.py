@@ -92,10 +92,10 @@ def save_decoder(model: Decoder, folder: Path) -> None:
         config.qkv_bias or config.bias or not config.pre_norm
     ):
         raise ValueError("only decoders of Llama's form can be saved: pre-norm, RMSNorm, SwiGLU, rotary, no biases")
+    sizes = [heads * config.head_dim for heads in (config.num_heads, config.num_kv_heads, config.num_kv_heads)]
     theirs: Weights = {}
     for name, tensor in model.state_dict().items():
         sources = _sources(name, FAMILIES["llama"])
-        sizes = [heads * config.head_dim for heads in (config.num_heads, config.num_kv_heads, config.num_kv_heads)]
         parts = tensor.split(sizes) if len(sources) == len(sizes) else tensor.chunk(len(sources))
         theirs |= {source: part.contiguous() for source, part in zip(sources, parts, strict=True)}
     folder.mkdir(parents=True, exist_ok=True)
