@@ -15,14 +15,13 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 from transformers import AutoModelForCausalLM, MistralConfig, MistralForCausalLM
 
-from ragqa import models
 from ragqa.config.generators import CausalLMGenerate
 from ragqa.config.specs import InContextPrompt
 from ragqa.errors import ModelError, UsageError
 from ragqa.generate import lookup as lookups
 from ragqa.generate.causal_lm import CausalLM
 from ragqa.generate.engines import Transformers
-from ragqa.generate.int8 import Int8Linear
+from ragqa.generate.int8 import Int8Linear, input_bits
 from ragqa.generate.lookup import Lookup
 from ragqa.prompt import Prompter
 from ragqa.records import Generation, Prompt
@@ -31,6 +30,7 @@ from tests.fakes import hit
 from tests.tiny import save_tiny_llama
 
 offline = pytest.mark.skipif(bool(os.environ.get("RAGQA_OFFLINE")), reason="needs the default models")
+CORPUS = Path(__file__).parent.parent / "corpora" / "tarnwick"
 BEGINNING = "Answer from the passage.\n"
 QUESTIONS = ("Passage: the ferry the ferry the ferry\nWho?", "Passage: rope and salt\nWhen?", "Why?")
 
@@ -198,7 +198,7 @@ def test_eight_bit_layers_are_near_and_do_not_depend_on_what_stands_beside_them(
 
 def test_eight_bits_write_and_are_part_of_the_identity(folder: Path) -> None:
     eight, full = build(folder, dtype="int8"), build(folder)
-    assert eight.identity["dtype"] == "int8"
+    assert eight.identity["dtype"].startswith("int8, inputs int")
     assert written(eight, prompt(QUESTIONS[0])).n_tokens > 0
     pairs = [("Passage: rope", " and salt"), ("x", "yz")]
     assert eight.log_likelihoods(pairs) == [eight.log_likelihoods([pair])[0] for pair in pairs]
@@ -231,14 +231,15 @@ def test_the_default_model_copies_a_passage_in_fewer_passes_than_tokens(drafts: 
 
 
 @offline
-def test_eight_bits_of_the_default_model_write_nearly_as_well() -> None:
+@pytest.mark.parametrize("bits", sorted({7, input_bits()}))
+def test_eight_bits_of_the_default_model_read_nearly_as_well(monkeypatch: pytest.MonkeyPatch, bits: int) -> None:
+    monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: {"avx512_vnni": bits == 8})
     full, eight = (build("smollm2-135m-instruct", dtype=dtype) for dtype in ("float32", "int8"))
-    text = "The ferry crosses the bay twice a day, and the fare for a bicycle is two pounds fifty in each direction."
-    pairs = [("Passage:", " " + text), (f"Passage: {text}\nRepeat it:", " " + text)]
-    exact, near = (model.log_likelihoods(pairs) for model in (full, eight))
-    for one, other in zip(exact, near, strict=True):
-        assert sum(other) / len(other) == pytest.approx(sum(one) / len(one), abs=0.15)
-    assert models.card("smollm2-135m-instruct").window == full.window
+    document = (CORPUS / "documents" / "community" / "tide-school.md").read_text(encoding="utf-8")
+    exact, near = (model.log_likelihoods([(document[:500], document[500:2500])])[0] for model in (full, eight))
+    assert len(exact) > 400
+    assert abs(sum(near) - sum(exact)) / len(exact) < (0.1 if bits == 7 else 0.05)
+    assert eight.identity["dtype"] == f"int8, inputs int{bits}"
 
 
 def looked_at(generator: CausalLM, question: str, passages: list[str], answer: str) -> tuple[Prompt, tuple[float, ...]]:

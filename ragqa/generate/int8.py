@@ -29,12 +29,19 @@ sheep. The method is simple: measure the depth, subtract the tide, and add one m
 """Ordinary text, by which the sizes of channels are measured."""
 
 
+def input_bits() -> int:
+    """Return how many bits inputs have here: 8, or 7 on processors without AVX-512 VNNI.
+
+    Those add pairs of products in sixteen bits, which eight would overflow. Seven cost some precision.
+    """
+    return 8 if torch.cpu.get_capabilities().get("avx512_vnni") else 7
+
+
 class Int8Linear(nn.Module):
     """A linear layer in eight bits; its inputs and outputs stay float32.
 
     torch's kernel has one input scale for a whole batch. Each position is therefore brought to the range -1 to 1, and
-    two inputs of no weight, 1 and -1, keep that range the same for every batch. Seven bits are used of an input's
-    eight: processors without VNNI add pairs of products in sixteen bits.
+    two inputs of no weight, 1 and -1, keep that range the same for every batch.
 
     :param size: the largest input of each channel in ordinary text, float32[in_features].
     """
@@ -56,13 +63,14 @@ class Int8Linear(nn.Module):
             self.packed: Any = torch.ops.quantized.linear_prepack(eight, None)
         self.bias = layer.bias
         self.ends = torch.tensor([1.0, -1.0])
+        self.seven = input_bits() == 7
 
     def forward(self, x: Tensor) -> Tensor:
         """Return float32[..., out_features] for x float32[..., in_features]."""
         x = x * self.shrink
         size = torch.linalg.vector_norm(x, torch.inf, dim=-1, keepdim=True).clamp_min_(1e-12)
         unit = torch.cat((x / size, self.ends.expand(*x.shape[:-1], 2)), dim=-1)
-        result: Tensor = torch.ops.quantized.linear_dynamic(unit, self.packed, reduce_range=True)
+        result: Tensor = torch.ops.quantized.linear_dynamic(unit, self.packed, reduce_range=self.seven)
         return result.mul_(size) if self.bias is None else torch.addcmul(self.bias, result, size)
 
 
