@@ -194,6 +194,20 @@ class Generator(Protocol):
         ...
 
 
+@runtime_checkable
+class BatchGenerator(Protocol):
+    """Writes after several prompts at once."""
+
+    @property
+    def batch_size(self) -> int:
+        """Return how many prompts it is set to take at once."""
+        ...
+
+    def write_many(self, prompts: Sequence[Prompt]) -> list[Generation]:
+        """Return the generation of each prompt, in their order; `[]` for none."""
+        ...
+
+
 class System(Protocol):
     """What evaluation takes: anything that finds passages and answers questions. `Pipeline` is one."""
 

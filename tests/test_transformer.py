@@ -24,6 +24,7 @@ from ragqa.transformer import (
     LayerNorm,
     Learned,
     MultiHeadAttention,
+    OneByOne,
     Packed,
     RMSNorm,
     Rotary,
@@ -178,6 +179,32 @@ def test_packed_equals_its_dense_mask(lengths: list[int], causal: bool, kv_heads
     assert_close(attend(query, key, value, packed), expected, **close)
     ours, our_weights = attention(query, key, value, packed)
     assert torch.equal(ours, expected) and torch.equal(our_weights, weights)
+
+
+@given(
+    before=st.lists(st.integers(0, 5), min_size=1, max_size=3),
+    queries=st.integers(1, 3),
+    kv_heads=st.sampled_from([1, 2, 4]),
+)
+@few
+def test_one_by_one_equals_its_dense_mask_and_each_sequence_alone(
+    before: list[int], queries: int, kv_heads: int
+) -> None:
+    batch, keys = len(before), max(before) + queries
+    query = random(batch, 4, queries, 6)
+    key, value = (random(batch, kv_heads, keys, 6, seed=seed) for seed in (1, 2))
+    mask = OneByOne(tuple(max(before) - n for n in before))
+    expected, weights = attention(query, key, value, mask.dense(queries, keys))
+    found = attend(query, key, value, mask)
+    assert_close(found, expected, **close)
+    assert_close(attention(query, key, value, mask)[1], weights, **close)
+    for row, start in enumerate(mask.starts):
+        for n in range(queries):
+            parts = (
+                query[None, row, :, n : n + 1],
+                *(x[None, row, :, start : max(before) + n + 1] for x in (key, value)),
+            )
+            assert torch.equal(found[None, row, :, n : n + 1], attend(*parts))
 
 
 def test_several_heads_equal_those_of_torch() -> None:
@@ -551,6 +578,27 @@ def test_packed_lengths_that_are_not_those_of_the_row_are_refused() -> None:
     for lengths in ((3,), (3, 3)):
         with pytest.raises(ValueError, match=f"^packed lengths add up to {sum(lengths)}; the row has 5 positions$"):
             attend(x, x, x, Packed(lengths))
+
+
+@given(lengths=st.lists(st.integers(1, 6), min_size=2, max_size=4), data=st.data())
+@few
+def test_sequences_in_one_cache_go_on_as_they_do_alone(lengths: list[int], data: st.DataObject) -> None:
+    model, longest = decoder("llama"), max(lengths)
+    rows = [random_tokens(1, length, seed=seed) for seed, length in enumerate(lengths)]
+    cache = model.new_cache(len(rows), capacity=longest)
+    cache.length = longest
+    for number, row in enumerate(rows):
+        alone = model.new_cache()
+        model(row, alone)
+        cache.put(number, alone)
+    kept = data.draw(st.permutations(range(len(rows))))[: data.draw(st.integers(1, len(rows)))]
+    cache.select(kept)
+    new = random_tokens(len(kept), 1, seed=9)
+    starts = tuple(longest - lengths[number] for number in kept)
+    positions = torch.tensor([[[lengths[number]]] for number in kept])
+    found = model(new, cache, mask=OneByOne(starts), positions=positions)
+    for n, number in enumerate(kept):
+        assert_close(found[n], model(torch.cat((rows[number], new[n : n + 1]), dim=1))[0, -1:], **close)
 
 
 def test_a_cache_of_another_batch_is_refused() -> None:

@@ -33,6 +33,13 @@ class CausalLMGenerate(_Generate):
     engine: Literal["auto", "native", "transformers"] = Field(
         "auto", description="What runs the weights; `auto`: native for Llama and Qwen2, else transformers."
     )
+    batch_size: int = Field(
+        1,
+        ge=1,
+        le=256,
+        description="Free answers that `ask_many` writes at once, by the native engine; this may change "
+        "a token where two are as likely up to rounding.",
+    )
     repetition_penalty: float = Field(1.0, gt=0, le=5, description="Above 1 discourages repeated tokens.")
     decode: Literal["free", "span"] = Field(
         "free", description="`span`: the answer is the likeliest span of the passages; use template span with it."
@@ -40,9 +47,16 @@ class CausalLMGenerate(_Generate):
     min_confidence: float = Field(0.0, ge=0, le=1, description="Abstain when a span is less sure than this; 0 never.")
 
     @model_validator(mode="after")
-    def _eight_bits(self) -> CausalLMGenerate:
-        if self.dtype == "int8" and self.engine == "transformers":
-            raise ValueError("dtype int8 needs the native engine: leave engine out, or set it to native")
+    def _native(self) -> CausalLMGenerate:
+        for name, wanted in (("dtype int8", self.dtype == "int8"), ("batch_size", self.batch_size > 1)):
+            if wanted and self.engine == "transformers":
+                raise ValueError(f"{name} needs the native engine: leave engine out, or set it to native")
+        return self
+
+    @model_validator(mode="after")
+    def _written(self) -> CausalLMGenerate:
+        if self.batch_size > 1 and self.decode == "span":
+            raise ValueError("batch_size needs decode: free; spans are read one question at a time")
         return self
 
     @model_validator(mode="after")

@@ -9,24 +9,19 @@ from typing import Any
 
 import torch
 from transformers import AutoTokenizer
-from transformers.generation.logits_process import (
-    LogitsProcessorList,
-    RepetitionPenaltyLogitsProcessor,
-    TemperatureLogitsWarper,
-    TopKLogitsWarper,
-    TopPLogitsWarper,
-)
 
 from ragqa import models
 from ragqa.config.generators import CausalLMGenerate
 from ragqa.errors import ModelError, UsageError
 from ragqa.generate.attention import attention_shares, token_span
+from ragqa.generate.batch import write_together
 from ragqa.generate.engines import Engine, end_tokens, load_engine
-from ragqa.generate.int8 import quantise
+from ragqa.generate.int8 import input_bits, quantise
 from ragqa.generate.likelihood import Row, token_log_likelihoods
 from ragqa.generate.lookup import Lookup
 from ragqa.generate.prefix import PrefixCache
 from ragqa.generate.spans import SpanReader
+from ragqa.generate.writing import Writing
 from ragqa.records import Generation, Prompt
 from ragqa.transformer import Decoder, OneByOne, choose_engine
 
@@ -45,7 +40,9 @@ class CausalLM:
         self.spec = spec
         self._int8 = spec.dtype == "int8"
         self.folder = models.resolve(spec.model, spec.revision)
-        self.engine = choose_engine(self.folder, Decoder, "native" if self._int8 else spec.engine, spec.model)
+        self.engine = choose_engine(
+            self.folder, Decoder, "native" if self._int8 or spec.batch_size > 1 else spec.engine, spec.model
+        )
         self._log_probabilities = log_probabilities
         self._tokenizer: Any = AutoTokenizer.from_pretrained(self.folder, local_files_only=True)
         window = models.window(self.folder)
@@ -59,7 +56,7 @@ class CausalLM:
         return {
             "weights": models.weights_sha256(self.folder),
             "tokenizer": models.file_sha256(self.folder / "tokenizer.json"),
-            "dtype": "int8" if self._int8 else str(self._dtype).removeprefix("torch."),
+            "dtype": f"int8, inputs int{input_bits()}" if self._int8 else str(self._dtype).removeprefix("torch."),
             "engine": self.engine,
         }
 
@@ -80,46 +77,63 @@ class CausalLM:
 
         :raises UsageError: prompt and answer together exceed the window.
         """
-        ids = self._tokenizer(prompt.text, add_special_tokens=False)["input_ids"]
+        ids = self._fitting(prompt)
+        if self.spec.decode == "span":
+            yield from self._spans.stream(prompt)
+            return
+        writing = self._writing(ids)
+        for _ in self._steps(writing, self._shared(prompt, ids)):
+            if piece := writing.piece():
+                yield piece
+        if piece := writing.piece():
+            yield piece
+        yield writing.generation(self._log_probabilities)
+
+    @property
+    def batch_size(self) -> int:
+        """Return how many prompts are best given to `write_many` at once."""
+        return self.spec.batch_size
+
+    def write_many(self, prompts: Sequence[Prompt]) -> list[Generation]:
+        """Return the generation of each prompt; free answers are written at once by the native engine.
+
+        The other prompts change a token only where two are as likely up to rounding. Together they may take as long as
+        all of them apart.
+
+        :raises UsageError: a prompt and its answer together exceed the window; nothing is written then.
+        """
+        rows = [self._fitting(prompt) for prompt in prompts]
+        if len(rows) < 2 or self.spec.decode == "span" or not isinstance(self._model, Decoder):
+            return [self._alone(prompt) for prompt in prompts]
+        writings = [self._writing(ids) for ids in rows]
+        shared = [self._shared(prompt, ids) for prompt, ids in zip(prompts, rows, strict=True)]
+        deadline = time.monotonic() + self.spec.deadline * len(rows)
+        write_together(self._model, self._prefixes, writings, shared, deadline)
+        return [writing.generation(self._log_probabilities) for writing in writings]
+
+    def _alone(self, prompt: Prompt) -> Generation:
+        *_, generation = self.stream(prompt)
+        assert isinstance(generation, Generation)
+        return generation
+
+    def _fitting(self, prompt: Prompt) -> list[int]:
+        """Return the tokens of a prompt.
+
+        :raises UsageError: prompt and answer together exceed the window.
+        """
+        ids = self._ids([prompt.text])[0]
         if len(ids) + self.spec.max_new_tokens > self.window:
             need = f"{len(ids):,} prompt and {self.spec.max_new_tokens:,} answer tokens"
             raise UsageError(f"{need} exceed the window of {self.spec.model}: {self.window:,}")
-        if self.spec.decode == "span":
-            yield from self._spans.stream(prompt)
-        else:
-            yield from self._written(ids, self._shared(prompt, ids))
+        return ids
 
     def _shared(self, prompt: Prompt, ids: list[int]) -> int:
         """Return how many of a prompt's tokens other prompts begin with as well; at least one is its own."""
         shared = self._ids([prompt.text[: prompt.shared].rstrip()])[0] if prompt.shared else []
         return len(shared) if len(shared) < len(ids) and ids[: len(shared)] == shared else 0
 
-    def _written(self, ids: list[int], shared: int) -> Iterator[str | Generation]:
-        """Yield what the model writes after some tokens, of which the first `shared` may be in the cache."""
-        written = _Detokenizer(self._tokenizer)
-        logprobs: list[float] = []
-        sent, finish, text = 0, "length", ""
-        for token, logprob in self._tokens(ids, shared):
-            if token is None:
-                finish = "deadline"
-                break
-            if token in self._end_tokens:
-                finish = "stop"
-                break
-            logprobs.append(logprob)
-            text += written.add(token)
-            cut = min((text.find(stop) for stop in self.spec.stop if stop in text), default=-1)
-            if cut >= 0:
-                text, finish = text[:cut], "stop"
-                break
-            ready = len(text) - _held_back(text, self.spec.stop)
-            if ready > sent:
-                yield text[sent:ready]
-                sent = ready
-        if len(text) > sent:
-            yield text[sent:]
-        kept = tuple(logprobs) if self._log_probabilities else None
-        yield Generation(text, len(logprobs), finish, kept)
+    def _writing(self, ids: list[int]) -> Writing:
+        return Writing(self.spec, self._tokenizer, ids, self._end_tokens)
 
     def log_likelihoods(self, pairs: Sequence[tuple[str, str]]) -> list[list[float]]:
         """Return for each pair the natural log-probability of each of the second text's tokens after the first.
@@ -196,93 +210,36 @@ class CausalLM:
         return end_tokens(self.folder) | (frozenset() if named is None else {named})
 
     @torch.inference_mode()
-    def _tokens(self, ids: list[int], shared: int) -> Iterator[tuple[int | None, float]]:
-        """Yield each next token with its log-probability; None once the deadline has passed."""
-        sampler = torch.Generator(device="cpu").manual_seed(self.spec.seed)
-        model, left, lookup = self._model, self.spec.max_new_tokens, Lookup(ids)
+    def _steps(self, writing: Writing, shared: int) -> Iterator[None]:
+        """Write an answer; yield after each token. The first `shared` tokens of its prompt may be in the cache."""
+        model, ids = self._model, list(writing.tokens)
         deadline = time.monotonic() + self.spec.deadline  # the weights are loaded by now
-        with self._prefixes.begun(ids, shared, left) as (cache, step):
+        lookup = Lookup(ids)
+        with self._prefixes.begun(ids, shared, writing.left) as (cache, step):
             drafted: list[int] = []
-            while left:
+            while True:
                 mask = OneByOne() if drafted and self._int8 else None
                 tokens = torch.tensor([step], device=model.device)
                 logits = model(tokens, cache, mask=mask, keep=len(drafted) + 1)[0].float()
                 if time.monotonic() > deadline:
-                    yield None, 0.0
+                    writing.finish = "deadline"
                     return
                 held = cache.length - len(drafted)
                 for row, expected in zip(logits, [*drafted, None], strict=True):
-                    token = self._choose(row[None], lookup.tokens, sampler)
+                    token = writing.take(row)
+                    yield
+                    if writing.finish:
+                        return
                     lookup.add(token)
-                    left -= 1
-                    yield token, float(torch.log_softmax(row, dim=-1)[token])
                     if token != expected:
                         break
                     held += 1
                 if drafted:
                     cache.crop(held)
-                drafted = lookup.draft(left - 1) if self._drafts else []
+                drafted = lookup.draft(writing.left - 1) if self._drafts else []
                 step = [token, *drafted]
 
     @property
     def _drafts(self) -> bool:
         """Whether drafts change no token: float32 rounds too finely to tell, and eight bits are read one by one."""
         return self.engine == "native" and (self._int8 or self._dtype == torch.float32)
-
-    @cached_property
-    def _processors(self) -> LogitsProcessorList:
-        spec, chain = self.spec, LogitsProcessorList()
-        if spec.repetition_penalty != 1.0:
-            chain.append(RepetitionPenaltyLogitsProcessor(spec.repetition_penalty))
-        if spec.temperature > 0:
-            chain.append(TemperatureLogitsWarper(spec.temperature))
-            if spec.top_k:
-                chain.append(TopKLogitsWarper(spec.top_k))
-            if spec.top_p < 1:
-                chain.append(TopPLogitsWarper(spec.top_p))
-        return chain
-
-    def _choose(self, logits: torch.Tensor, tokens: list[int], sampler: torch.Generator) -> int:
-        """Return the token that follows others, by logits float32[1, vocabulary]."""
-        history: Any = torch.tensor([tokens], device=logits.device)
-        scores = self._processors(history, logits.clone())[0]
-        if self.spec.temperature == 0:
-            return int(scores.argmax())
-        return int(torch.multinomial(torch.softmax(scores, dim=-1).cpu(), 1, generator=sampler))
-
-
-def _held_back(text: str, stops: list[str]) -> int:
-    """Return how many characters at the end may still change: half a stop string, or half a character."""
-    if text.endswith("�"):
-        return len(text) - len(text.rstrip("�"))
-    longest = 0
-    for stop in stops:
-        for size in range(min(len(stop) - 1, len(text)), 0, -1):
-            if text.endswith(stop[:size]):
-                longest = max(longest, size)
-                break
-    return longest
-
-
-class _Detokenizer:
-    """Turns tokens into text one by one; a character of several tokens comes when it is whole.
-
-    Only the tokens since the last whole character but one are decoded again, so that a long answer costs no more a token
-    than a short one, and a tokenizer that drops the first space of what it decodes does so in both halves.
-    """
-
-    def __init__(self, tokenizer: Any) -> None:
-        self._decode = tokenizer.decode
-        self._tokens: list[int] = []
-        self._known = 0
-
-    def add(self, token: int) -> str:
-        """Return the text that this token completes."""
-        self._tokens.append(token)
-        before = self._decode(self._tokens[: self._known], skip_special_tokens=True)
-        text: str = self._decode(self._tokens, skip_special_tokens=True)
-        if text.endswith("\ufffd"):
-            return ""
-        self._tokens = self._tokens[self._known :]
-        self._known = len(self._tokens)
-        return text[len(before) :]

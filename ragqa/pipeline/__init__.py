@@ -8,7 +8,7 @@ import json
 import time
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import replace
-from functools import cached_property
+from functools import cached_property, partial
 from importlib.resources import as_file, files
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -220,8 +220,16 @@ class Pipeline(Parts):
         return answer
 
     def ask_many(self, questions: Sequence[str]) -> list[Answer]:
-        """Return the answers to several questions, in order; `[]` for none."""
-        return [self.ask(question) for question in questions]
+        """Return the answers to several questions, in order; `[]` for none.
+
+        Where the file sets `generate.batch_size`, so many are written at once.
+
+        :raises UsageError: a question is empty or too long.
+        """
+        from ragqa.pipeline import asking
+
+        with self.open_index() as reader:
+            return asking.answer_many(self, questions, partial(self._retrieve, reader=reader), reader)
 
     def stream(
         self, question: str, *, history: Sequence[Turn] = (), passages: Sequence[Hit] | None = None
@@ -232,21 +240,11 @@ class Pipeline(Parts):
         :param passages: answer from these instead of what is retrieved; from what the model knows for none.
         :raises UsageError: the question is empty or too long.
         """
-        from ragqa import explain
         from ragqa.pipeline import asking
-        from ragqa.retrieve import check_question
 
-        check_question(question)
-
-        clock = asking.Clock()
         with self.open_index() as reader:
-            searched = f"{history[-1][0]}\n{question}" if history else question
-            hits = self._retrieve(searched, reader) if passages is None else passages
-            clock.lap("retrieve")
-            if passages is None and explain.no_evidence(searched, hits, self.config.retrieve.min_score):
-                yield asking.no_evidence(question, hits, clock, reader.generation)
-                return
-            yield from asking.read(self, question, hits, history, reader, clock)
+            retrieve = partial(self._retrieve, reader=reader)
+            yield from asking.stream(self, asking.prepare(self, question, retrieve, history, passages), reader)
 
     def open_index(self) -> IndexReader:
         """Open the latest generation for reading; close it after use (it is a context manager).

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Generator, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from ragqa import explain
 from ragqa.records import Answer, Generation, Hit, Prompt
+from ragqa.retrieve import check_question
+from ragqa.stages import BatchGenerator
 
 if TYPE_CHECKING:
     from ragqa.index import IndexReader
@@ -25,46 +28,124 @@ class Clock:
     def lap(self, name: str) -> None:
         """Charge the time since the last call to a stage."""
         now = time.perf_counter()
-        self.ledger[f"{name}_ms"] = round(1000 * (now - self._last), 1)
+        self.charge(name, now - self._last)
         self._last = now
 
+    def charge(self, name: str, seconds: float) -> None:
+        """Charge some time to a stage."""
+        self.ledger[f"{name}_ms"] = round(1000 * seconds, 1)
 
-def read(
-    parts: Parts, question: str, hits: Sequence[Hit], history: Sequence[Turn], reader: IndexReader, clock: Clock
-) -> Iterator[str | Answer]:
-    """Yield pieces of the answer that the passages give and, last, the `Answer`."""
-    threshold = getattr(parts.config.generate, "min_confidence", 0.0)
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """A question, what was found for it, and the prompt made of that; None where nothing was found to answer from."""
+
+    question: str
+    hits: tuple[Hit, ...]
+    prompt: Prompt | None
+    clock: Clock
+
+
+def prepare(
+    parts: Parts,
+    question: str,
+    retrieve: Callable[[str], Sequence[Hit]],
+    history: Sequence[Turn] = (),
+    passages: Sequence[Hit] | None = None,
+) -> Asked:
+    """Find passages for a question, unless they are given, and put both into a prompt.
+
+    :raises UsageError: the question is empty or too long.
+    """
+    check_question(question)
+    clock = Clock()
+    searched = f"{history[-1][0]}\n{question}" if history else question
+    hits = tuple(retrieve(searched) if passages is None else passages)
+    clock.lap("retrieve")
+    if passages is None and explain.no_evidence(searched, hits, parts.config.retrieve.min_score):
+        return Asked(question, hits, None, clock)
     prompt = parts.prompter.build(question, hits, history)
     clock.lap("prompt")
-    generation = yield from _generate(parts, prompt, hold=threshold > 0)
-    clock.lap("generate")
-    ledger = clock.ledger | {f"{part}_tokens": n for part, n in prompt.tokens.items()}
-    ledger["answer_tokens"] = generation.n_tokens
-    text, confidence = generation.text.strip(), generation.confidence
-    reason = ""
+    return Asked(question, hits, prompt, clock)
+
+
+def stream(parts: Parts, asked: Asked, reader: IndexReader) -> Iterator[str | Answer]:
+    """Yield pieces of the answer as they are written and, last, the `Answer`.
+
+    Where an answer needs some confidence, it comes in one piece when that is known.
+    """
+    hold = _least_confidence(parts) > 0
+    written = None
+    if asked.prompt:
+        written = yield from _write(parts, asked.prompt, hold)
+        asked.clock.lap("generate")
+    answer = _answer(parts, asked, written, reader)
+    if hold and written and not answer.abstained:
+        yield written.text
+    yield answer
+
+
+def answer_many(
+    parts: Parts, questions: Sequence[str], retrieve: Callable[[str], Sequence[Hit]], reader: IndexReader
+) -> list[Answer]:
+    """Return the answers to questions, in order; a generator that writes several at once gets so many at a time."""
+    generator = parts.generator
+    size = generator.batch_size if isinstance(generator, BatchGenerator) else 1
+    answers: list[Answer] = []
+    for start in range(0, len(questions), size):
+        asked = [prepare(parts, question, retrieve) for question in questions[start : start + size]]
+        if size > 1 and isinstance(generator, BatchGenerator):
+            answers += _together(parts, generator, asked, reader)
+        else:
+            *_, answer = stream(parts, asked[0], reader)
+            assert isinstance(answer, Answer)
+            answers.append(answer)
+    return answers
+
+
+def _together(parts: Parts, generator: BatchGenerator, asked: Sequence[Asked], reader: IndexReader) -> list[Answer]:
+    """Return answers that are written at once; each is charged the same share of the time."""
+    prompts = [one.prompt for one in asked if one.prompt]
+    started = time.perf_counter()
+    written = iter(generator.write_many(prompts))
+    share = (time.perf_counter() - started) / max(1, len(prompts))
+    for one in asked:
+        if one.prompt:
+            one.clock.charge("generate", share)
+    return [_answer(parts, one, next(written) if one.prompt else None, reader) for one in asked]
+
+
+def _answer(parts: Parts, asked: Asked, written: Generation | None, reader: IndexReader) -> Answer:
+    """Return what may be said of what was written; None where there was nothing to write from."""
+    question, hits, ledger = asked.question, asked.hits, asked.clock.ledger
+    if asked.prompt is None or written is None:
+        return Answer(question, "", (), hits, None, ledger, reader.generation, abstained=True, reason="no_evidence")
+    tokens = {f"{part}_tokens": n for part, n in asked.prompt.tokens.items()}
+    text, confidence, reason = written.text.strip(), written.confidence, ""
     if explain.refused(text):
-        reason = "deadline" if generation.finish == "deadline" else "not_in_passages"
-    elif confidence is not None and confidence < threshold:
+        reason = "deadline" if written.finish == "deadline" else "not_in_passages"
+    elif confidence is not None and confidence < _least_confidence(parts):
         reason = "low_confidence"
-    elif threshold > 0:
-        yield generation.text
-    citations = () if reason else explain.cite(question, text, prompt.passages, reader.document)
-    yield Answer(
+    return Answer(
         question,
         "" if reason else text,
-        citations,
-        tuple(hits),
-        prompt,
-        ledger,
+        () if reason else explain.cite(question, text, asked.prompt.passages, reader.document),
+        hits,
+        asked.prompt,
+        {**ledger, **tokens, "answer_tokens": written.n_tokens},
         reader.generation,
         abstained=bool(reason),
         reason=reason,
-        finish=generation.finish,
+        finish=written.finish,
         confidence=confidence,
     )
 
 
-def _generate(parts: Parts, prompt: Prompt, hold: bool) -> Generator[str, None, Generation]:
+def _least_confidence(parts: Parts) -> float:
+    return getattr(parts.config.generate, "min_confidence", 0.0)
+
+
+def _write(parts: Parts, prompt: Prompt, hold: bool) -> Generator[str, None, Generation]:
     """Yield the pieces, none where they are held back until they may be said; return the `Generation`."""
     for piece in parts.generator.stream(prompt):
         if isinstance(piece, Generation):
@@ -72,8 +153,3 @@ def _generate(parts: Parts, prompt: Prompt, hold: bool) -> Generator[str, None, 
         if not hold:
             yield piece
     raise AssertionError("a generator must end with its Generation")
-
-
-def no_evidence(question: str, hits: Sequence[Hit], clock: Clock, generation: int) -> Answer:
-    """Return the answer where nothing was found to answer from."""
-    return Answer(question, "", (), tuple(hits), None, clock.ledger, generation, abstained=True, reason="no_evidence")

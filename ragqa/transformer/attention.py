@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import dropout, scaled_dot_product_attention
 
-from ragqa.transformer.masks import Mask, OneByOne, Packed, causal_mask
+from ragqa.transformer.masks import Mask, OneByOne, Packed
 from ragqa.transformer.positions import Rotation, rotate
 
 Extend = Callable[[Tensor, Tensor], tuple[Tensor, Tensor]]
@@ -35,7 +35,7 @@ def attention(
     if isinstance(mask, Packed):
         mask = mask.dense(query.device)
     elif isinstance(mask, OneByOne):
-        mask = causal_mask(query.shape[-2], key.shape[-2], query.device)
+        mask = mask.dense(query.shape[-2], key.shape[-2], query.device)
     if mask is not None:
         scores = scores.masked_fill(~mask, -math.inf)
     weights = torch.softmax(scores, dim=-1, dtype=torch.float32).nan_to_num(0.0).to(value.dtype)
@@ -48,10 +48,7 @@ def attend(query: Tensor, key: Tensor, value: Tensor, mask: Mask = None, *, drop
     :raises ValueError: the packed lengths do not add up to the row.
     """
     if isinstance(mask, OneByOne):
-        before = key.shape[-2] - query.shape[-2]
-        seen = ((whole[..., : before + n, :] for whole in (key, value)) for n in range(1, query.shape[-2] + 1))
-        rows = zip(torch.split(query, 1, dim=-2), seen, strict=True)
-        return torch.cat([_fused(row, *pair, dropout_p=dropout_p) for row, pair in rows], dim=-2)
+        return torch.cat([_one_by_one(*row, dropout_p) for row in zip(query, key, value, mask.starts, strict=True)])
     if not isinstance(mask, Packed):
         return _fused(query, key, value, mask, dropout_p=dropout_p)
     if sum(mask.lengths) != query.shape[-2]:
@@ -60,6 +57,16 @@ def attend(query: Tensor, key: Tensor, value: Tensor, mask: Mask = None, *, drop
         return _fused(query, key, value, causal=mask.causal, dropout_p=dropout_p)
     parts = zip(*(torch.split(whole, list(mask.lengths), dim=-2) for whole in (query, key, value)), strict=True)
     return torch.cat([_fused(*part, causal=mask.causal, dropout_p=dropout_p) for part in parts], dim=-2)
+
+
+def _one_by_one(query: Tensor, key: Tensor, value: Tensor, start: int, dropout_p: float) -> Tensor:
+    """Attend in one sequence, [1, heads, queries, head_dim], one query after another."""
+    before = key.shape[-2] - query.shape[-2]
+    rows = [
+        _fused(row, *(whole[None, :, start : before + n] for whole in (key, value)), dropout_p=dropout_p)
+        for n, row in enumerate(torch.split(query[None], 1, dim=-2), start=1)
+    ]
+    return torch.cat(rows, dim=-2)
 
 
 def _fused(

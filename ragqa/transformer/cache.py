@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import partial
 
 import torch
@@ -56,6 +57,17 @@ class KVCache:
         room = self._room.new_empty(layers, two, batch, heads, length, width)
         room[..., : self.length, :] = self._room[..., : self.length, :]
         self._room = room
+
+    def put(self, row: int, other: KVCache) -> None:
+        """Take over what a cache of one sequence holds, as the last of the positions that a row holds; zeros before it."""
+        start = self.length - other.length
+        self._room[:, :, row, :, :start] = 0
+        self._room[:, :, row, :, start : self.length] = other._room[:, :, 0, :, : other.length]
+
+    def select(self, rows: Sequence[int]) -> None:
+        """Keep these sequences alone, in this order."""
+        self._room = self._room[:, :, list(rows)]
+        self.batch = len(rows)
 
     def layer(self, number: int) -> Extend:
         """Return what takes the new keys and values of a layer and returns all of them.

@@ -43,10 +43,19 @@ class Packed:
 
 @dataclass(frozen=True, slots=True)
 class OneByOne:
-    """The queries are the last of the keys, and none sees a later one: `causal_mask`, for few queries.
+    """The queries are the last of the keys, and each sees those from its sequence's start up to itself.
 
     `attend` takes one query after another, so that each gets what it would get alone, to the last bit.
+
+    :param starts: where each sequence of the batch begins, for sequences that end together.
     """
+
+    starts: tuple[int, ...] = (0,)
+
+    def dense(self, queries: int, keys: int, device: torch.device | None = None) -> Tensor:
+        """Return bool[batch, 1, queries, keys]."""
+        begun = torch.arange(keys, device=device) >= torch.tensor(self.starts, device=device)[:, None]
+        return causal_mask(queries, keys, device) & begun[:, None, None]
 
 
 Mask = Tensor | Packed | OneByOne | None
