@@ -31,11 +31,11 @@ from ragqa.transformer import (
     TransformerBlock,
     TransformerConfig,
     attend,
-    attention,
     causal_mask,
     padding_mask,
     rotate,
 )
+from ragqa.transformer.attention import attention
 
 Module = TypeVar("Module", bound=nn.Module)
 few = settings(max_examples=15, deadline=None)
