@@ -15,11 +15,12 @@ import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ragqa import Pipeline
+from ragqa import Pipeline, models
 from ragqa.config import load_config
 from ragqa.config.schema import json_schema
 from ragqa.config.specs import KINDS, kind_of
 from ragqa.errors import ConfigError
+from tests.test_models import make_folder, write_gguf
 
 ROOT = Path(__file__).parent.parent
 FILE = """\
@@ -250,6 +251,58 @@ def test_every_pipeline_that_is_shipped_passes_check(file: Path) -> None:
     report = Pipeline.from_file(file).check()
     assert report.problems == ()
     assert report.budget is not None and report.budget.verdict == "PASS"
+
+
+def judged(place: Path, embedder: Path, generator: Path, *overrides: str) -> list[str]:
+    """Return the mistakes of two models and of what is asked of them, their places left out."""
+    folders = (f"embed.model={embedder}", f"generate.model={generator}")
+    return [problem.split(": ", 1)[1] for problem in problems(place, FILE, (*overrides, *folders))]
+
+
+def test_an_engine_or_eight_bits_that_do_not_fit_the_model_are_named(place: Path) -> None:
+    embedder = make_folder(place / "roberta", model_type="roberta", architectures=["RobertaModel"])
+    generator = make_folder(place / "mistral", model_type="mistral", architectures=["MistralForCausalLM"])
+    native = ("embed.engine=native", "generate.engine=native")
+    bert = "engine native does not know the form of roberta (roberta); it runs the usual form of bert"
+    found = "engine native does not know the form of mistral (mistral); it runs the usual form of llama, qwen2"
+    embed, engine = (
+        f"embed.engine: {bert}: use auto or transformers",
+        f"generate.engine: {found}: use auto or transformers",
+    )
+    dtype = f"generate.dtype: int8 needs the native engine, and {found}: use auto, float32 or bfloat16"
+    assert judged(place, embedder, generator, *native) == [embed, engine]
+    assert judged(place, embedder, generator, "embed.kind=cls_pool", *native) == [embed, engine]
+    assert judged(place, embedder, generator, "generate.engine=native", "generate.dtype=int8") == [dtype, engine]
+    assert judged(place, embedder, generator, "generate.dtype=int8") == [dtype]
+    assert judged(place, embedder, generator) == []
+    make_folder(generator, model_type="llama", architectures=["LlamaForCausalLM"], hidden_act="gelu")
+    assert "(llama); it runs the usual form of llama" in judged(place, embedder, generator, *native)[1]
+
+
+def test_an_engine_that_fits_or_a_model_that_is_not_here_is_no_mistake(
+    place: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    native = ("embed.engine=native", "generate.engine=native", "generate.dtype=int8")
+    embedder = make_folder(place / "bert", hidden_act="gelu")
+    generator = make_folder(place / "llama", model_type="llama", architectures=["LlamaForCausalLM"], hidden_act="silu")
+    assert judged(place, embedder, generator, *native) == []
+    monkeypatch.setenv("RAGQA_CACHE", str(place / "empty"))
+    assert problems(place, FILE, native) == []
+
+
+def test_a_gguf_file_is_judged_once_it_was_dequantised_which_check_does_not_do(
+    place: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("RAGQA_CACHE", str(place / "cache"))
+    embedder, generator = make_folder(place / "bert"), write_gguf(place / "small.gguf")
+    assert judged(place, embedder, generator, "generate.dtype=int8") == []
+    assert models.resolved(str(generator)) is None
+    folder = models.resolve(str(generator))
+    assert models.resolved(str(generator)) == folder
+    assert judged(place, embedder, generator, "generate.dtype=int8") == []
+    config = folder / "config.json"
+    config.write_text(config.read_text(encoding="utf-8").replace('"silu"', '"gelu"'), encoding="utf-8")
+    assert "generate.dtype: int8 needs the native" in judged(place, embedder, generator, "generate.dtype=int8")[0]
 
 
 @settings(deadline=None, max_examples=150)

@@ -109,6 +109,9 @@ def test_only_the_command_line_prints_or_exits() -> None:
         "import ragqa; ragqa.Pipeline.__doc__",
         "from ragqa.cli import ragqa; ragqa.main(['--help'], standalone_mode=False)",
         "from ragqa.cli import ragqa; ragqa.main(['check', 'pipelines/quickstart.yaml'], standalone_mode=False)",
+        "from ragqa.cli import ragqa; ragqa.main(['check', 'pipelines/quickstart.yaml', '--set', 'embed.engine=native', "
+        "'--set', 'generate.engine=native', '--set', 'generate.dtype=int8'], standalone_mode=False)",
+        "from pathlib import Path; from ragqa.transformer.families import misfit; misfit(Path(), 'decoder', 'model')",
     ],
 )
 def test_import_help_and_check_load_no_model_library(code: str) -> None:

@@ -79,6 +79,15 @@ def test_a_pipeline_file_stands_for_its_documents_and_one_document_for_itself(pl
     assert not (place / "index").exists()
 
 
+@pytest.mark.parametrize("corpus", ["documents", "pipeline.yaml"])
+def test_set_chooses_the_documents(place: Path, corpus: str) -> None:
+    choice = ("--set", "load.include=[ferry.md]", "--json")
+    done = ragqa("tokenizer", "train", corpus, "--out", "made", *choice, cwd=place)
+    assert (done.code, done.said["documents"]) == (0, 1), done.err
+    done = ragqa("tokenizer", "inspect", "learned", "--corpus", corpus, *choice, cwd=place)
+    assert (done.code, done.said["corpus"]["documents"]) == (0, 1), done.err
+
+
 def test_a_small_corpus_says_that_it_gave_fewer_tokens(place: Path) -> None:
     done = ragqa("tokenizer", "train", "documents", "--out", "made", cwd=place)
     assert done.out.startswith("made: 270 tokens from 3 documents")
@@ -108,6 +117,8 @@ def test_rejected_files_are_named_and_end_in_exit_code_3(place: Path, command: l
         (["train", "nothing", "--out", "made"], 4, "no documents found under nothing"),
         (["inspect", "learned", "--corpus", "nothing"], 4, "no documents found under nothing"),
         (["inspect", "learned", "--corpus", "missing"], 2, "no such folder or file: missing"),
+        (["train", "documents", "--out", "made", "--set", "load.inclde=[a]"], 2, "load.inclde: unknown key"),
+        (["inspect", "learned", "--set", "load.include=[a]"], 2, "--set: it changes how the documents of --corpus"),
         (["inspect", "documents"], 2, "documents has no tokenizer.json"),
         (["inspect", "pipeline.yaml"], 2, "pipeline.yaml is no tokenizer that can be read"),
         (["inspect", "learned", "--text", "a\udcff"], 2, "--text: it is not UTF-8"),

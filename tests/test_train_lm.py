@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -23,6 +24,7 @@ from tokenizers.models import BPE
 from tokenizers.trainers import BpeTrainer
 from transformers import AutoTokenizer, PreTrainedTokenizerFast
 
+from ragqa import models
 from ragqa.config.generators import CausalLMGenerate
 from ragqa.errors import LockedError, ModelError, ResourceError, UsageError
 from ragqa.generate.causal_lm import CausalLM
@@ -31,12 +33,14 @@ from ragqa.records import Generation, Prompt
 from ragqa.train import folder
 from ragqa.train.lm import LMReport, train_lm
 from ragqa.train.settings import LMSettings
-from ragqa.train.texts import HELD_OUT_CHARACTERS, load_tokenizer, split, stream
+from ragqa.train.texts import HELD_OUT_CHARACTERS, split, stream, tokenizer_with_end
 from ragqa.transformer import load_decoder
 from tests.commands import Done, ragqa
 from tests.fakes import PIPELINE
+from tests.test_models import write_gguf
 
 ROOT = Path(__file__).parent.parent
+offline = pytest.mark.skipif(bool(os.environ.get("RAGQA_OFFLINE")), reason="needs the default models")
 END = "<|endoftext|>"
 SENTENCE = "The ferry Morwen leaves Brae at noon, and Captain Ilse Brandt is at the wheel."
 TINY = LMSettings(d_model=16, num_layers=1, num_heads=2, context=16, batch=2, steps=10, save_every=4, dropout=0.1)
@@ -73,6 +77,10 @@ def whole(tmp_path_factory: pytest.TempPathFactory, corpus: list[str], tokenizer
     return out, train_lm(corpus, tokenizer, out, TINY)
 
 
+def words_of(folder: Path) -> Any:
+    return tokenizer_with_end(folder / "tokenizer.json")
+
+
 def same(one: Path, other: Path) -> bool:
     return all(
         (one / name).read_bytes() == (other / name).read_bytes() for name in ("model.safetensors", "config.json")
@@ -89,7 +97,7 @@ def test_loss_on_held_out_text_falls_well_below_the_entropy_of_single_tokens(
         d_model=64, num_layers=2, num_heads=2, context=64, batch=8, steps=160, save_every=80, learning_rate=1e-2
     )
     report = train_lm(corpus, tokenizer, tmp_path / "out", sizes)
-    held = stream(split(corpus, 0.1, 0)[1], load_tokenizer(tokenizer))[1:].tolist()
+    held = stream(split(corpus, 0.1, 0)[1], words_of(tokenizer))[1:].tolist()
     counts = Counter(held)
     entropy = -sum(n / len(held) * math.log(n / len(held)) for n in counts.values())
     assert report.losses[0] == pytest.approx(math.log(1000), abs=0.1)
@@ -117,7 +125,7 @@ def test_the_figures_are_those_of_the_model_that_was_saved(
     out, report = whole
     model = load_decoder(out)
     kept, held = split(corpus, TINY.held_out, TINY.seed)
-    words = load_tokenizer(tokenizer)
+    words = words_of(tokenizer)
     kept_ids = words(kept)["input_ids"]
     tokens = stream(held, words)
     total = 0.0
@@ -289,7 +297,7 @@ def test_of_few_texts_the_end_of_the_longest_is_held_out_and_never_more_than_can
 
 
 def test_ends_stand_between_texts_and_one_that_a_text_spells_is_no_end(tokenizer: Path) -> None:
-    words = load_tokenizer(tokenizer)
+    words = words_of(tokenizer)
     tokens = stream([f"a{END}b", "c"], words).tolist()
     assert [tokens[0], tokens[-1], tokens.count(words.eos_token_id)] == [words.eos_token_id, words.eos_token_id, 3]
     assert words.decode(tokens, skip_special_tokens=True) == f"a{END}bc"
@@ -300,10 +308,24 @@ def test_too_few_tokens_a_missing_tokenizer_and_one_without_an_end_are_refused(
 ) -> None:
     with pytest.raises(UsageError, match=r"context is 4,000; it must be below the tokens to learn from, \d+"):
         train_lm(["too short"], tokenizer, tmp_path / "out", replace(TINY, context=4000))
-    with pytest.raises(ModelError, match=r"no tokenizer in .*nowhere"):
+    with pytest.raises(ModelError, match=r"unknown model '.*nowhere': .* or a folder"):
         train_lm(corpus, tmp_path / "nowhere", tmp_path / "out", TINY)
-    with pytest.raises(ModelError, match="has no eos_token"):
-        train_lm(corpus, save_tokenizer(tmp_path / "endless", corpus, 300), tmp_path / "out", TINY)
+    endless, bare = save_tokenizer(tmp_path / "endless", corpus, 300), tmp_path / "bare"
+    bare.mkdir()
+    shutil.copy(tokenizer / "tokenizer.json", bare)
+    (bare / "config.json").write_text('{"model_type": "gpt2"}', encoding="utf-8")  # whose tokenizers end texts by END
+    for name in (endless, bare, bare / "tokenizer.json"):
+        with pytest.raises(
+            ModelError, match=r"tokenizer\.json has no eos_token, .* name one in .*tokenizer_config\.json"
+        ):
+            train_lm(corpus, name, tmp_path / "out", TINY)
+    shutil.copy(tokenizer / "tokenizer.json", tmp_path / "words.json")
+    for name in (write_gguf(tmp_path / "small.gguf"), tmp_path / "words.json"):
+        with pytest.raises(UsageError, match=r"(small\.gguf|words\.json) is no tokenizer\.json"):
+            train_lm(corpus, name, tmp_path / "out", TINY)
+    (bare / "tokenizer.json").write_text("{", encoding="utf-8")
+    with pytest.raises(UsageError, match=r"tokenizer\.json is no tokenizer that transformers can read"):
+        train_lm(corpus, bare, tmp_path / "out", TINY)
     assert not (tmp_path / "out").exists()
 
 
@@ -356,9 +378,7 @@ def test_the_model_answers_in_the_same_pipeline_file(project: Path) -> None:
     done = train(project, "pipeline.yaml", "--steps=5", "--context=400", "--held-out=0", "--json")
     assert done.code == 0, done.err
     assert done.said["steps"] == 5 and done.said["validation_loss"] is None
-    assert (
-        AutoTokenizer.from_pretrained(project / "lm").get_vocab() == load_tokenizer(project / "tokenizer").get_vocab()
-    )
+    assert AutoTokenizer.from_pretrained(project / "lm").get_vocab() == words_of(project / "tokenizer").get_vocab()
     change = ("--set", "generate.model=lm")
     assert ragqa("index", "pipeline.yaml", *change, cwd=project).code == 0
     asked = ragqa("ask", "pipeline.yaml", "Who is at the wheel of the Morwen?", *change, "--json", cwd=project)
@@ -366,6 +386,30 @@ def test_the_model_answers_in_the_same_pipeline_file(project: Path) -> None:
     assert asked.said["text"] and asked.said["hits"]
     assert asked.said["finish"] in ("stop", "length")
     assert ragqa("check", "pipeline.yaml", *change, cwd=project).code == 0
+
+
+def test_a_tokenizer_is_named_as_for_inspect(project: Path, whole: tuple[Path, LMReport], tokenizer: Path) -> None:
+    shutil.copytree(whole[0], project / "model")
+    made: list[dict[str, bytes]] = []
+    for name in ("tokenizer", "tokenizer/tokenizer.json", "model"):
+        out = project / f"lm{len(made)}"
+        arguments = ("documents", "--tokenizer", name, "--out", str(out), *OPTIONS, "--steps=1", "--json")
+        done = ragqa("train", "lm", *arguments, cwd=project)
+        assert done.code == 0, done.err
+        assert AutoTokenizer.from_pretrained(out).eos_token == END
+        made.append({file.name: file.read_bytes() for file in out.glob("tokenizer*")})
+    assert made == 3 * [{file.name: file.read_bytes() for file in tokenizer.iterdir()}]
+    done = ragqa("train", "lm", "documents", "--tokenizer", "all-minilm-l6-v2", "--out", "lm", cwd=project)
+    assert done.code == 8 and "ragqa models pull all-minilm-l6-v2" in done.err
+
+
+@offline
+def test_a_model_lends_its_tokenizer(tmp_path: Path) -> None:
+    lender = "smollm2-135m-instruct"
+    train_lm([SENTENCE * 20], lender, tmp_path, replace(TINY, steps=1))
+    theirs, ours = (AutoTokenizer.from_pretrained(folder) for folder in (models.resolve(lender), tmp_path))
+    assert ours(SENTENCE)["input_ids"] == theirs(SENTENCE)["input_ids"]
+    assert (ours.eos_token, ours.chat_template) == (theirs.eos_token, theirs.chat_template)
 
 
 def test_the_table_has_every_figure_and_a_rejected_file_is_named(project: Path) -> None:

@@ -17,6 +17,7 @@ from torch import Tensor, nn
 from torch.nn.functional import cross_entropy, scaled_dot_product_attention
 from torch.testing import assert_close
 
+from ragqa import transformer
 from ragqa.transformer import (
     Decoder,
     Encoder,
@@ -32,11 +33,11 @@ from ragqa.transformer import (
     TransformerBlock,
     TransformerConfig,
     attend,
-    attention,
     causal_mask,
     padding_mask,
     rotate,
 )
+from ragqa.transformer.attention import attention
 
 Module = TypeVar("Module", bound=nn.Module)
 few = settings(max_examples=15, deadline=None)
@@ -61,6 +62,12 @@ FORMS = {
 }
 each_form = pytest.mark.parametrize("form", FORMS)
 LENGTHS = st.lists(st.integers(1, 7), min_size=1, max_size=4)
+
+
+def test_every_part_is_found_by_its_name_and_nothing_else_is() -> None:
+    assert all(getattr(transformer, name).__name__ == name for name in transformer.__all__)
+    with pytest.raises(ImportError, match="cannot import name 'GPT'"):
+        exec("from ragqa.transformer import GPT")
 
 
 def random(*sizes: int, seed: int = 0) -> Tensor:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from ragqa.cli.common import escaped, json_option, print_json
+from ragqa.cli.common import escaped, json_option, print_json, set_option
 from ragqa.cli.corpus import Corpus
 from ragqa.errors import UsageError
 
@@ -38,22 +38,25 @@ def command() -> None:
 @click.option("--vocab-size", type=click.IntRange(min=257), default=8192, show_default=True, metavar="N", help="Most tokens; 257 are the bytes and the end of text.")  # fmt: skip
 @click.option("--out", type=click.Path(path_type=Path), required=True, metavar="DIR", help="Where the tokenizer is written.")  # fmt: skip
 @click.option("--force", is_flag=True, help="Write into a folder that holds something; its tokenizer is replaced.")
+@set_option
 @json_option
-def train(corpus: str, vocab_size: int, out: Path, force: bool, as_json: bool) -> None:
+def train(corpus: str, vocab_size: int, out: Path, force: bool, overrides: tuple[str, ...], as_json: bool) -> None:
     """Learn a byte-level BPE tokenizer from documents, and write it as `AutoTokenizer.from_pretrained` loads it.
 
-    FOLDER holds documents; FILE is a pipeline file, whose documents are meant, or one document. Any text can be
-    written without loss. Exit code 3 says that some files were rejected; they are named on stderr.
+    FOLDER holds documents; FILE is a pipeline file, whose documents are meant, or one document; --set changes how they
+    are loaded. Any text can be written without loss. Exit code 3 says that some files were rejected; they are named on
+    stderr.
 
     \b
     Examples:
       ragqa tokenizer train corpora/tarnwick/documents --vocab-size 2000 --out .ragqa/tokenizer
       ragqa tokenizer train pipelines/quickstart.yaml --vocab-size 2000 --out .ragqa/tokenizer --force --json
+      ragqa tokenizer train corpora/tarnwick/documents --set "load.include=['**/*.md']" --out .ragqa/tokenizer-md
     """
     from ragqa.train import save_tokenizer, train_tokenizer
 
     _check_target(out, force)
-    documents = Corpus(corpus)
+    documents = Corpus(corpus, overrides)
     texts = [document.text for document in documents]
     tokenizer = train_tokenizer(texts, vocab_size)
     try:
@@ -75,12 +78,16 @@ def train(corpus: str, vocab_size: int, out: Path, force: bool, as_json: bool) -
 @click.option("--text", metavar="TEXT", help="Show the tokens of this text.")
 @click.option("--corpus", metavar="FOLDER|FILE", help="Show which words of these documents are broken up, and how badly.")  # fmt: skip
 @click.option("--terms", type=click.IntRange(min=0), default=20, show_default=True, metavar="N", help="How many words of the corpus to list.")  # fmt: skip
+@set_option
 @json_option
-def inspect(name: str, text: str | None, corpus: str | None, terms: int, as_json: bool) -> None:
+def inspect(
+    name: str, text: str | None, corpus: str | None, terms: int, overrides: tuple[str, ...], as_json: bool
+) -> None:
     """Show how a tokenizer breaks up a text, or the words of a corpus; the words that cost most tokens come first.
 
     TOKENIZER is a folder with a tokenizer.json, or the name or folder of a model. The tokens that a model puts around
-    every text are left out. A word costs the tokens beyond its first, each time that it stands in the corpus.
+    every text are left out. A word costs the tokens beyond its first, each time that it stands in the corpus. --set
+    changes how the corpus is loaded.
 
     \b
     Examples:
@@ -92,7 +99,9 @@ def inspect(name: str, text: str | None, corpus: str | None, terms: int, as_json
 
     if text is not None and any("\ud800" <= character <= "\udfff" for character in text):
         raise UsageError("--text: it is not UTF-8, and a tokenizer reads nothing else")
-    documents = None if corpus is None else Corpus(corpus)
+    if overrides and corpus is None:
+        raise UsageError("--set: it changes how the documents of --corpus are loaded; give --corpus")
+    documents = None if corpus is None else Corpus(corpus, overrides)
     tokenizer = load_tokenizer(name)
     special = sum(token.special for token in tokenizer.get_added_tokens_decoder().values())
     about: dict[str, Any] = {"tokenizer": name, "vocabulary": tokenizer.get_vocab_size(), "special": special}

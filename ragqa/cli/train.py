@@ -41,19 +41,20 @@ def settings_options(function: Callable[..., Any]) -> Callable[..., Any]:
 
 @command.command("lm")
 @click.argument("source", metavar="FOLDER|FILE")
-@click.option("--tokenizer", type=click.Path(path_type=Path), required=True, metavar="DIR", help="A tokenizer, as `ragqa tokenizer train` makes it.")  # fmt: skip
+@click.option("--tokenizer", required=True, metavar="TOKENIZER", help="A folder, as `ragqa tokenizer train` makes it, or the name of a model.")  # fmt: skip
 @click.option("--out", type=click.Path(path_type=Path), required=True, metavar="DIR", help="Where checkpoint and model are written.")  # fmt: skip
 @settings_options
 @set_option
 @json_option
 def lm(
-    source: str, tokenizer: Path, out: Path, overrides: tuple[str, ...], as_json: bool, **settings: int | float
+    source: str, tokenizer: str, out: Path, overrides: tuple[str, ...], as_json: bool, **settings: int | float
 ) -> None:
     """Train a small causal language model on a folder, or on the documents that a pipeline file loads.
 
     It learns to continue text like theirs, on the processor. A checkpoint is written as it goes: the same command again
     goes on where it was killed, and ends with the same weights as if it never was. What comes of it is a folder for
     `generate: {kind: causal_lm, model: DIR}`. A held-out part of the text is only measured. Losses are in nats a token.
+    TOKENIZER is what `ragqa tokenizer inspect` takes, with a tokenizer.json that ends texts by an eos_token.
 
     Exit code 3 says that some files were rejected; they are named on stderr.
 

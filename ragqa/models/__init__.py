@@ -6,7 +6,7 @@ a hub id (`owner/name`, with a revision). Only safetensors and GGUF weights are 
 
 from ragqa.models.devices import device, no_progress_bar, torch_dtype
 from ragqa.models.download import pull, remove
-from ragqa.models.names import Card, card, gguf_path, read_json, resolve, window
+from ragqa.models.names import Card, card, gguf_path, read_json, resolve, resolved, window
 from ragqa.models.store import cache_dir, file_sha256, model_dir, offline, remembered_sha256, weights_sha256
 from ragqa.models.table import BUILTIN, DEFAULTS, Builtin, Wheel
 
@@ -29,6 +29,7 @@ __all__ = [
     "remembered_sha256",
     "remove",
     "resolve",
+    "resolved",
     "torch_dtype",
     "weights_sha256",
     "window",

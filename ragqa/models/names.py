@@ -15,7 +15,7 @@ from typing import Any
 
 from ragqa.errors import ModelError, RefusedError, UsageError
 from ragqa.models.gguf_header import read_header
-from ragqa.models.store import Progress, fault, model_dir
+from ragqa.models.store import Progress, damage, fault, model_dir, remembered_sha256
 from ragqa.models.table import BUILTIN, GGUF_NAME, Builtin, Kind
 
 _LOG = logging.getLogger("ragqa.models")
@@ -77,6 +77,23 @@ def resolve(name: str, revision: str | None = None, *, progress: Progress = _LOG
     from ragqa.models.dequantise import dequantised
 
     return dequantised(_one_gguf(folder), name, progress)
+
+
+def resolved(name: str, revision: str | None = None) -> Path | None:
+    """Return the folder that `resolve` gives; None where it would have to dequantise a GGUF file first.
+
+    A GGUF file is hashed where it was not before.
+
+    :raises ModelError: the model is not here, or its name is unknown.
+    :raises RefusedError: the folder has only pickle weights.
+    """
+    folder = _folder(name, revision)
+    if _has_safetensors(folder):
+        return folder
+    from ragqa.models.dequantise import dequantised_dir
+
+    made = dequantised_dir(remembered_sha256(_one_gguf(folder)))
+    return made if damage(made) is None else None
 
 
 def gguf_path(name: str, revision: str | None = None) -> Path:

@@ -11,15 +11,25 @@ from ragqa import models
 from ragqa.config import Config
 from ragqa.config.generators import CausalLMGenerate, LlamaCppGenerate, OpenAIGenerate
 from ragqa.config.reader import Key, dotted
-from ragqa.config.specs import CrossEncoderRerank, CustomSpec, EncoderRerank, LikelihoodRerank
+from ragqa.config.specs import (
+    ClsPoolEmbed,
+    CrossEncoderRerank,
+    CustomSpec,
+    EncoderRerank,
+    LikelihoodRerank,
+    MeanPoolEmbed,
+)
 from ragqa.errors import Problem, RagqaError, UsageError
 from ragqa.models import Card
 from ragqa.pipeline.budget import Budget, prove
 from ragqa.prompt import load_template
 from ragqa.prompt.examples import read_pairs
+from ragqa.transformer.families import Kind, misfit
 
 CONTEXT_AND_SPECIAL_TOKENS = 32 + 2
 """What is embedded with a chunk: title and headings, and the two special tokens of an encoder."""
+NATIVE: dict[type, Kind] = {MeanPoolEmbed: "encoder", ClsPoolEmbed: "encoder", CausalLMGenerate: "decoder"}
+"""The specs whose model the native engine may run, and what it has to be."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,20 +44,19 @@ class Report:
 
 def check(config: Config) -> Report:
     """Return the report on a pipeline file; the budget is None where a mistake hides it."""
-    faults = (*_paths(config), *_no_likelihood(config), *_no_verdict(config))
-    problems = [config.source.problem(key, message) for key, message in faults]
+    found = (*_paths(config), *_no_likelihood(config), *_no_verdict(config))
+    problems = [config.source.problem(key, message) for key, message in found]
     cards: dict[str, Card] = {}
     notes = []
     for key, spec, wanted in _models(config):
         try:
             card = models.card(spec.model, getattr(spec, "revision", None))
+            faults = _misfits(spec, card, wanted)
         except RagqaError as error:
             problems.append(config.source.problem((*key, "model"), str(error)))
             continue
         cards[dotted(key)] = card
-        if card.kind not in (None, wanted):
-            message = f"{card.name} is a model of kind {card.kind}, not {wanted}"
-            problems.append(config.source.problem((*key, "model"), message))
+        problems += [config.source.problem((*key, name), message) for name, message in faults]
         if not card.installed:
             notes.append(f"{dotted(key)}.model {card.name} is not here: run `ragqa models pull {card.name}`")
     problems += [config.source.problem(("split", "chunk_size"), m) for m in _too_long(config.split, cards.get("embed"))]
@@ -65,6 +74,26 @@ def _models(config: Config) -> Iterator[tuple[Key, Any, str]]:
     rerank = getattr(config.retrieve, "rerank", None)
     if isinstance(rerank, CrossEncoderRerank | EncoderRerank):
         yield ("retrieve", "rerank"), rerank, "reranker" if isinstance(rerank, CrossEncoderRerank) else "embedder"
+
+
+def _misfits(spec: Any, card: Card, wanted: str) -> list[tuple[str, str]]:
+    """Return each key of a section that does not fit its model, and why.
+
+    The native engine is judged for a model that is here; for a GGUF file, once it was dequantised.
+    """
+    if card.kind not in (None, wanted):
+        return [("model", f"{card.name} is a model of kind {card.kind}, not {wanted}")]
+    kind = NATIVE.get(type(spec))
+    if kind is None or not card.installed or (spec.engine != "native" and spec.dtype != "int8"):
+        return []
+    folder = models.resolved(spec.model, spec.revision)
+    why = misfit(folder, kind, card.name) if folder else None
+    faults = []
+    if why and spec.engine == "native":
+        faults.append(("engine", f"{why}: use auto or transformers"))
+    if why and spec.dtype == "int8":
+        faults.append(("dtype", f"int8 needs the native engine, and {why}: use auto, float32 or bfloat16"))
+    return faults
 
 
 def _no_likelihood(config: Config) -> Iterator[tuple[Key, str]]:

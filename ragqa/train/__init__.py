@@ -16,6 +16,7 @@ from ragqa.train.vocabulary import (
     load_tokenizer,
     save_tokenizer,
     spans,
+    tokenizer_file,
     train_tokenizer,
 )
 
@@ -28,5 +29,6 @@ __all__ = [
     "load_tokenizer",
     "save_tokenizer",
     "spans",
+    "tokenizer_file",
     "train_tokenizer",
 ]

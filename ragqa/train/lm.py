@@ -21,6 +21,7 @@ from ragqa.errors import UsageError
 from ragqa.models import file_sha256
 from ragqa.train import folder, texts
 from ragqa.train.settings import LMSettings
+from ragqa.train.vocabulary import tokenizer_file
 from ragqa.transformer import Decoder, TransformerConfig
 
 WARM_UP = LAST_RATE = 0.1
@@ -68,7 +69,7 @@ class LMReport:
 
 def train_lm(
     read: Sequence[str],
-    tokenizer: Path,
+    tokenizer: str | Path,
     out: Path,
     settings: LMSettings,
     *,
@@ -78,21 +79,22 @@ def train_lm(
     """Train a model into a folder, or go on with the one that is there.
 
     :param read: the texts, in any order that stays the same.
-    :param tokenizer: a folder with a tokenizer of transformers that has an end of text.
+    :param tokenizer: a folder with a `tokenizer.json` and an end of text, or any other name that `tokenizer_file` takes.
     :param out: a new or empty folder, or one that the same call was killed in; then holds what `generate` of kind
         causal_lm reads.
     :param stop: asked before each step; if True, a checkpoint is written and the report is not `finished`.
-    :raises UsageError: too few tokens; `out` holds something else, or a training that differs.
-    :raises ModelError: there is no such tokenizer. :raises ResourceError: `out` cannot be written.
+    :raises UsageError: too few tokens; `out` holds something else, or a training that differs; no tokenizer in a file.
+    :raises ModelError: there is no such tokenizer, or it has no end of text. :raises ResourceError: `out` cannot be written.
     :raises LockedError: another training writes `out`.
     """
     folder.check(out)
-    words = texts.load_tokenizer(tokenizer)
+    file = tokenizer_file(str(tokenizer))
+    words = texts.tokenizer_with_end(file)
     kept, held = texts.split(read, settings.held_out, settings.seed)
     stream, held_out = texts.stream(kept, words), texts.stream(held, words)
     if len(stream) <= settings.context:
         raise UsageError(f"context is {settings.context:,}; it must be below the tokens to learn from, {len(stream):,}")
-    identity = _identity(read, tokenizer, words.eos_token_id, settings)
+    identity = _identity(read, file, words.eos_token_id, settings)
     with folder.held(out), torch.random.fork_rng(devices=[]):
         run = _Run(len(words), settings)
         if (state := folder.load(out, identity)) is not None:
@@ -107,7 +109,7 @@ def train_lm(
         if run.step < settings.steps:
             folder.save(out, identity, run.state())
         else:
-            folder.export(run.model, tokenizer, words.eos_token_id, out)
+            folder.export(run.model, file.parent, words.eos_token_id, out)
     return run.report(len(stream), len(held_out) - 1, sum(len(text.encode()) for text in held))
 
 
@@ -195,9 +197,8 @@ class _Run:
 
 
 def _identity(read: Sequence[str], tokenizer: Path, eos: int, settings: LMSettings) -> dict[str, Any]:
-    """Return what the weights depend on."""
-    words = file_sha256(tokenizer / "tokenizer.json")
-    return {**asdict(settings), "eos": eos, "tokenizer": words, "texts": texts.digest(read)}
+    """Return what the weights depend on; the tokenizer is its file."""
+    return {**asdict(settings), "eos": eos, "tokenizer": file_sha256(tokenizer), "texts": texts.digest(read)}
 
 
 def _config(vocab_size: int, settings: LMSettings) -> TransformerConfig:

@@ -12,22 +12,27 @@ import torch
 from torch import Tensor
 from transformers import AutoTokenizer
 
-from ragqa.errors import ModelError
+from ragqa.errors import ModelError, UsageError
 
 HELD_OUT_CHARACTERS = 200_000
 """Most of the text that is held out: more would cost time and tell no more."""
 
 
-def load_tokenizer(path: Path) -> Any:
-    """Return the tokenizer of a folder.
+def tokenizer_with_end(file: Path) -> Any:
+    """Return the tokenizer of a `tokenizer.json` and of what stands beside it, as transformers reads them.
 
-    :raises ModelError: there is none, or it has no end of text.
+    :raises UsageError: it is another file, or cannot be read.
+    :raises ModelError: nothing says which token is the end of text.
     """
-    if not (path / "tokenizer.json").is_file():
-        raise ModelError(f"no tokenizer in {path}: it has no tokenizer.json; `ragqa tokenizer train` makes one")
-    tokenizer = AutoTokenizer.from_pretrained(path, local_files_only=True)
-    if tokenizer.eos_token_id is None:
-        raise ModelError(f"the tokenizer in {path} has no eos_token, which must stand between texts: set one")
+    if file.name != "tokenizer.json":
+        raise UsageError(f"{file} is no tokenizer.json: a model is trained with a tokenizer that has one; name another")
+    try:
+        tokenizer = AutoTokenizer.from_pretrained(file.parent, local_files_only=True)
+    except Exception as error:  # transformers names no common class for what a damaged file raises
+        raise UsageError(f"{file} is no tokenizer that transformers can read: {error!r}") from error
+    beside = file.parent / "tokenizer_config.json"
+    if tokenizer.eos_token_id is None or not beside.is_file():
+        raise ModelError(f"{file} has no eos_token, which must stand between texts: name one in {beside}")
     return tokenizer
 
 

@@ -69,22 +69,34 @@ def save_tokenizer(tokenizer: Tokenizer, folder: Path) -> None:
     (folder / "tokenizer_config.json").write_text(json.dumps(config, indent=1), encoding="utf-8")
 
 
-def load_tokenizer(name: str) -> Tokenizer:
-    """Return the tokenizer of a folder, of a `tokenizer.json`, or of a model by the name that `ragqa models` knows.
+def tokenizer_file(name: str) -> Path:
+    """Return the file of a tokenizer: its `tokenizer.json`, or the `.gguf` file of a model that has none.
 
-    It neither cuts texts nor pads them. Where a model has nothing but a GGUF file, its tokenizer takes half a minute.
-
-    :raises UsageError: the folder or file is there, and holds no tokenizer.
+    :param name: a folder, a `tokenizer.json`, or a model by the name that `ragqa models` knows.
+    :raises UsageError: the folder is there, and holds no tokenizer.
     :raises ModelError: the model is not here, or its name is unknown.
     """
     path = Path(name).expanduser()
     folder = models.model_dir(name) if name in models.BUILTIN else path
     file = path if path.is_file() else folder / "tokenizer.json"
     if path.suffix == ".gguf" or (any(folder.glob("*.gguf")) and not file.is_file()):
-        return _from_gguf(models.gguf_path(name))
+        return models.gguf_path(name)
     if not file.is_file() and path.is_dir():
         raise UsageError(f"{path} has no tokenizer.json: name a folder that has one, or a model")
-    file = file if file.is_file() else models.resolve(name) / "tokenizer.json"
+    return file if file.is_file() else models.resolve(name) / "tokenizer.json"
+
+
+def load_tokenizer(name: str) -> Tokenizer:
+    """Return the tokenizer of a name, as `tokenizer_file` takes it; it neither cuts texts nor pads them.
+
+    Where a model has nothing but a GGUF file, its tokenizer takes half a minute.
+
+    :raises UsageError: the folder or file is there, and holds no tokenizer.
+    :raises ModelError: the model is not here, or its name is unknown.
+    """
+    file = tokenizer_file(name)
+    if file.suffix == ".gguf":
+        return _from_gguf(file)
     try:
         tokenizer = Tokenizer.from_file(str(file))
     except Exception as error:  # the library raises no narrower one

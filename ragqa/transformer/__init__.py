@@ -12,23 +12,33 @@
     encoder.py       every position sees all: hidden states (BERT)
     decoder.py       every position sees those before it: logits of the next token (GPT, Llama, Qwen)
     cache.py         the keys and values of what a decoder has read
-    weights.py       checkpoints of the families BERT, Llama and Qwen2 -> encoder or decoder
+    families.py      what differs between checkpoints of BERT, Llama and Qwen2, and which are computed here
+    weights.py       a checkpoint's tensors -> encoder or decoder
 
 Shapes are [batch, length, d_model] throughout; heads stand at [batch, heads, length, head_dim].
+
+A part is imported when it is first asked for: `families.py` tells what a checkpoint is without torch.
 """
 
-from ragqa.transformer.attention import MultiHeadAttention, attend, attention
-from ragqa.transformer.block import TransformerBlock
-from ragqa.transformer.bpe import BPE
-from ragqa.transformer.cache import KVCache
-from ragqa.transformer.config import TransformerConfig
-from ragqa.transformer.decoder import Decoder
-from ragqa.transformer.encoder import Encoder
-from ragqa.transformer.feed_forward import FeedForward
-from ragqa.transformer.masks import OneByOne, Packed, causal_mask, padding_mask
-from ragqa.transformer.norms import LayerNorm, RMSNorm
-from ragqa.transformer.positions import Learned, Rotary, Sinusoidal, rotate
-from ragqa.transformer.weights import choose_engine, load_decoder, load_encoder, reads, save_decoder
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from ragqa.transformer.attention import MultiHeadAttention, attend
+    from ragqa.transformer.block import TransformerBlock
+    from ragqa.transformer.bpe import BPE
+    from ragqa.transformer.cache import KVCache
+    from ragqa.transformer.config import TransformerConfig
+    from ragqa.transformer.decoder import Decoder
+    from ragqa.transformer.encoder import Encoder
+    from ragqa.transformer.families import choose_engine, reads
+    from ragqa.transformer.feed_forward import FeedForward
+    from ragqa.transformer.masks import OneByOne, Packed, causal_mask, padding_mask
+    from ragqa.transformer.norms import LayerNorm, RMSNorm
+    from ragqa.transformer.positions import Learned, Rotary, Sinusoidal, rotate
+    from ragqa.transformer.weights import load_decoder, load_encoder, save_decoder
 
 __all__ = [
     "BPE",
@@ -47,7 +57,6 @@ __all__ = [
     "TransformerBlock",
     "TransformerConfig",
     "attend",
-    "attention",
     "causal_mask",
     "choose_engine",
     "load_decoder",
@@ -57,3 +66,19 @@ __all__ = [
     "rotate",
     "save_decoder",
 ]
+
+_PARTS = (
+    "bpe", "config", "families", "attention", "block", "cache", "decoder", "encoder", "feed_forward", "masks", "norms",
+    "positions", "weights",
+)  # fmt: skip
+"""Those without torch come first."""
+
+
+def __getattr__(name: str) -> Any:
+    """Import the part that has a name when it is first asked for."""
+    if name in __all__:
+        for part in _PARTS:
+            module = import_module(f"{__name__}.{part}")
+            if hasattr(module, name):
+                return getattr(module, name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -4,16 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from itertools import chain
+from typing import ClassVar
 
 import torch
 from torch import Tensor
 
+from ragqa.transformer.families import Kind
 from ragqa.transformer.masks import Mask, Packed
 from ragqa.transformer.stack import Stack
 
 
 class Encoder(Stack):
     """Gives the hidden states of sequences."""
+
+    kind: ClassVar[Kind] = "encoder"
 
     def forward(
         self,
