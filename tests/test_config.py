@@ -269,11 +269,13 @@ def test_an_engine_or_eight_bits_that_do_not_fit_the_model_are_named(place: Path
         f"embed.engine: {bert}: use auto or transformers",
         f"generate.engine: {found}: use auto or transformers",
     )
-    dtype = f"generate.dtype: int8 needs the native engine, and {found}: use auto, float32 or bfloat16"
+    dtype = f"generate.dtype: {found}: int8 needs it; use auto, float32 or bfloat16"
+    batch = f"generate.batch_size: {found}: batch_size needs it; use 1"
     assert judged(place, embedder, generator, *native) == [embed, engine]
     assert judged(place, embedder, generator, "embed.kind=cls_pool", *native) == [embed, engine]
     assert judged(place, embedder, generator, "generate.engine=native", "generate.dtype=int8") == [dtype, engine]
     assert judged(place, embedder, generator, "generate.dtype=int8") == [dtype]
+    assert judged(place, embedder, generator, "generate.decode=free", "generate.batch_size=4") == [batch]
     assert judged(place, embedder, generator) == []
     make_folder(generator, model_type="llama", architectures=["LlamaForCausalLM"], hidden_act="gelu")
     assert "(llama); it runs the usual form of llama" in judged(place, embedder, generator, *native)[1]
@@ -302,7 +304,7 @@ def test_a_gguf_file_is_judged_once_it_was_dequantised_which_check_does_not_do(
     assert judged(place, embedder, generator, "generate.dtype=int8") == []
     config = folder / "config.json"
     config.write_text(config.read_text(encoding="utf-8").replace('"silu"', '"gelu"'), encoding="utf-8")
-    assert "generate.dtype: int8 needs the native" in judged(place, embedder, generator, "generate.dtype=int8")[0]
+    assert "int8 needs it" in judged(place, embedder, generator, "generate.dtype=int8")[0]
 
 
 @settings(deadline=None, max_examples=150)

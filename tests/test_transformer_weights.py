@@ -403,9 +403,19 @@ def generator() -> tuple[Any, Decoder, Any]:
 
 
 @offline
+@torch.inference_mode()
 def test_logits_of_the_default_generator_equal_those_of_transformers(generator: tuple[Any, Decoder, Any]) -> None:
+    """Both round in thirty layers of float32: where that is more than 1e-4, they are as far apart as from float64."""
     tokenizer, ours, theirs = generator
-    assert_same_logits(ours, theirs, corpus_ids(tokenizer, range(1, 401, 8) if FULL else range(1, 51)))
+    folder = models.resolve("smollm2-135m-instruct")
+    exact = AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float64)
+    ours_exact = load_decoder(folder, dtype=torch.float64)
+    for ids in corpus_ids(tokenizer, range(1, 401, 8) if FULL else range(1, 51, 7)):
+        tokens = torch.tensor([ids])
+        expected, found = exact(tokens).logits, theirs(tokens).logits
+        assert_close(ours_exact(tokens), expected, atol=1e-4, rtol=0)
+        rounded = float((found - expected).abs().max())
+        assert_close(ours(tokens), found, atol=max(1e-4, 2 * rounded), rtol=0)
 
 
 def greedy(prompt: list[int], length: int, step: Callable[[Tensor], Tensor]) -> list[int]:

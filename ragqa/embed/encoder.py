@@ -41,7 +41,7 @@ class EncoderEmbedder:
         self.window = _window(self.folder)
         self.prefixes = _prefixes(self.folder)
         self.dtype = models.torch_dtype(spec.dtype, matrices=True)
-        self.engine = choose_engine(self.folder, Encoder, spec.engine, spec.model)
+        self.engine = choose_engine(self.folder, "encoder", spec.engine, spec.model)
 
     @cached_property
     def identity(self) -> dict[str, str]:

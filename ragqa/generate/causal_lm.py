@@ -40,9 +40,8 @@ class CausalLM:
         self.spec = spec
         self._int8 = spec.dtype == "int8"
         self.folder = models.resolve(spec.model, spec.revision)
-        self.engine = choose_engine(
-            self.folder, Decoder, "native" if self._int8 or spec.batch_size > 1 else spec.engine, spec.model
-        )
+        native = self._int8 or spec.batch_size > 1
+        self.engine = choose_engine(self.folder, "decoder", "native" if native else spec.engine, spec.model)
         self._log_probabilities = log_probabilities
         self._tokenizer: Any = AutoTokenizer.from_pretrained(self.folder, local_files_only=True)
         window = models.window(self.folder)

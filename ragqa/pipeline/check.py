@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -30,6 +30,12 @@ CONTEXT_AND_SPECIAL_TOKENS = 32 + 2
 """What is embedded with a chunk: title and headings, and the two special tokens of an encoder."""
 NATIVE: dict[type, Kind] = {MeanPoolEmbed: "encoder", ClsPoolEmbed: "encoder", CausalLMGenerate: "decoder"}
 """The specs whose model the native engine may run, and what it has to be."""
+_NEEDS_NATIVE: tuple[tuple[str, Callable[[Any], bool], str], ...] = (
+    ("engine", lambda spec: spec.engine == "native", "use auto or transformers"),
+    ("dtype", lambda spec: spec.dtype == "int8", "int8 needs it; use auto, float32 or bfloat16"),
+    ("batch_size", lambda spec: getattr(spec, "batch_size", 1) > 1, "batch_size needs it; use 1"),
+)
+"""The keys that may ask for the native engine, when they do, and what to do where it does not run the model."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,16 +90,10 @@ def _misfits(spec: Any, card: Card, wanted: str) -> list[tuple[str, str]]:
     if card.kind not in (None, wanted):
         return [("model", f"{card.name} is a model of kind {card.kind}, not {wanted}")]
     kind = NATIVE.get(type(spec))
-    if kind is None or not card.installed or (spec.engine != "native" and spec.dtype != "int8"):
-        return []
-    folder = models.resolved(spec.model, spec.revision)
-    why = misfit(folder, kind, card.name) if folder else None
-    faults = []
-    if why and spec.engine == "native":
-        faults.append(("engine", f"{why}: use auto or transformers"))
-    if why and spec.dtype == "int8":
-        faults.append(("dtype", f"int8 needs the native engine, and {why}: use auto, float32 or bfloat16"))
-    return faults
+    asked = [(key, advice) for key, needs, advice in _NEEDS_NATIVE if needs(spec)] if kind and card.installed else []
+    folder = models.resolved(spec.model, spec.revision) if asked else None
+    why = misfit(folder, kind, card.name) if folder and kind else None
+    return [(key, f"{why}: {advice}") for key, advice in asked] if why else []
 
 
 def _no_likelihood(config: Config) -> Iterator[tuple[Key, str]]:

@@ -18,9 +18,6 @@ from ragqa.transformer.config import TransformerConfig
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from ragqa.transformer.decoder import Decoder
-    from ragqa.transformer.encoder import Encoder
-
     Weights = dict[str, Tensor]
 
 Json = Mapping[str, Any]
@@ -65,13 +62,13 @@ def misfit(folder: Path, kind: Kind, name: str) -> str | None:
     return f"engine native does not know the form of {name} ({found}); it runs the usual form of {families_of(kind)}"
 
 
-def choose_engine(folder: Path, model: type[Encoder] | type[Decoder], engine: str, name: str) -> str:
+def choose_engine(folder: Path, kind: Kind, engine: str, name: str) -> str:
     """Return `native` or `transformers`; `auto` is native for what is computed here.
 
     :param name: of the model, for the error.
     :raises ModelError: native is asked for, and the model is not computed here.
     """
-    why = misfit(folder, model.kind, name)
+    why = misfit(folder, kind, name)
     if engine == "native" and why:
         raise ModelError(f"{why}: use engine auto or transformers")
     return "transformers" if why or engine == "transformers" else "native"
