@@ -32,7 +32,7 @@ from ragqa.records import Generation, Prompt
 Work = Callable[[], float]
 """Does the work once; returns milliseconds a unit."""
 GENERATOR, EMBEDDER = "smollm2-135m-instruct", "all-minilm-l6-v2"
-N_TEXTS, N_NEW = 128, 48
+N_TEXTS, N_NEW, N_PROMPTS = 128, 48, 8
 GROUPS: dict[str, tuple[str, ...]] = {
     "embed": ("sentence-transformers, batch 32", "sentence-transformers, batch 8", "native"),
     "prefill": ("transformers float32", "native float32", "native int8"),
@@ -46,9 +46,16 @@ GROUPS: dict[str, tuple[str, ...]] = {
         "native int8 with lookup",
         "llama.cpp Q4_1",
     ),
+    "answers": (
+        "transformers float32, 8 at once",
+        "native float32, one by one",
+        "native float32, 8 at once",
+        "native int8, one by one",
+        "native int8, 8 at once",
+    ),
 }
 """The contenders; the first one of a group is what the others are compared with."""
-UNITS = {"embed": "ms a text", "prefill": "ms a prompt", "decode": "ms a token"}
+UNITS = {"embed": "ms a text", "prefill": "ms a prompt", "decode": "ms a token", "answers": "ms an answer"}
 
 
 def paragraphs(n: int) -> list[str]:
@@ -66,7 +73,7 @@ def prompt() -> str:
 
 def prepare(group: str, name: str) -> Work:
     """Load a contender and return its work."""
-    return {"embed": _embed, "prefill": _prefill, "decode": _decode}[group](name)
+    return {"embed": _embed, "prefill": _prefill, "decode": _decode, "answers": _answers}[group](name)
 
 
 def _embed(name: str) -> Work:
@@ -157,13 +164,38 @@ WRITTEN: dict[str, list[int]] = {}
 def _by_native(name: str, generator: CausalLM, ids: list[int], longest: int) -> float:
     kept, lookup.LONGEST = lookup.LONGEST, longest
     try:
-        tokens = generator._tokens(ids, 0)
-        WRITTEN[name] = [token for token, _ in islice(tokens, 1) if token is not None]
+        writing = generator._writing(ids)
+        steps = generator._steps(writing, 0)
+        next(steps)
         started = time.perf_counter()
-        WRITTEN[name] += [token for token, _ in islice(tokens, N_NEW) if token is not None]
-        return (time.perf_counter() - started) * 1000 / N_NEW
+        n = sum(1 for _ in islice(steps, N_NEW))
+        WRITTEN[name] = writing.tokens[len(ids) :]
+        return (time.perf_counter() - started) * 1000 / n
     finally:
         lookup.LONGEST = kept
+
+
+def _answers(name: str) -> Work:
+    """Return the work of answering `N_PROMPTS` questions about different paragraphs, in up to `N_NEW` tokens each."""
+    kind, dtype = name.partition(",")[0].split()
+    values = {"kind": "causal_lm", "model": GENERATOR, "engine": "native", "dtype": dtype, "max_new_tokens": N_NEW}
+    generator = CausalLM(CausalLMGenerate.model_validate(values))
+    texts = [generator.chat("", f"What is this about?\n\n{text}") for text in paragraphs(N_PROMPTS)]
+    prompts = [Prompt(text, {"all": 0}, ()) for text in texts]
+    if kind == "transformers":
+        return _padded(name, texts)
+    if "at once" in name:
+        return _timed(lambda: generator.write_many(prompts), N_PROMPTS)
+    return _timed(lambda: [generator.write_many([prompt]) for prompt in prompts], N_PROMPTS)
+
+
+def _padded(name: str, texts: list[str]) -> Work:
+    from transformers import AutoTokenizer
+
+    model, _ = _library(name.partition(",")[0])
+    tokenizer: Any = AutoTokenizer.from_pretrained(models.resolve(GENERATOR), padding_side="left")
+    batch = tokenizer(texts, return_tensors="pt", padding=True, add_special_tokens=False)
+    return _timed(lambda: model.generate(**batch, max_new_tokens=N_NEW, do_sample=False), len(texts))
 
 
 def _llama() -> Work:
