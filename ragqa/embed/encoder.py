@@ -19,7 +19,7 @@ from ragqa.config.specs import ClsPoolEmbed, MeanPoolEmbed
 from ragqa.embed.padded import Padded
 from ragqa.embed.pooling import cls_pool, mean_pool
 from ragqa.errors import ModelError, UsageError
-from ragqa.transformer import Encoder, choose_engine, load_encoder
+from ragqa.transformer import Encoder, choose_engine, load_encoder, use_onednn
 
 Vectors = NDArray[np.float32]
 
@@ -97,8 +97,11 @@ class EncoderEmbedder:
 
     @cached_property
     def _model(self) -> Encoder | Padded:
-        load = load_encoder if self.engine == "native" else Padded.load
-        return load(self.folder, dtype=self.dtype, device=models.device())
+        if self.engine != "native":
+            return Padded.load(self.folder, dtype=self.dtype, device=models.device())
+        encoder = load_encoder(self.folder, dtype=self.dtype, device=models.device())
+        use_onednn(encoder)
+        return encoder
 
     def _embed(self, texts: Sequence[str], what: str) -> Vectors:
         encodings = self.tokenizer.encode_batch(list(texts))

@@ -16,7 +16,7 @@ from ragqa.errors import ModelError, UsageError
 from ragqa.generate.attention import attention_shares, token_span
 from ragqa.generate.batch import write_together
 from ragqa.generate.engines import Engine, end_tokens, load_engine
-from ragqa.generate.int8 import input_bits, quantise
+from ragqa.generate.int8 import input_bits, load_int8
 from ragqa.generate.likelihood import Row, token_log_likelihoods
 from ragqa.generate.lookup import Lookup
 from ragqa.generate.prefix import PrefixCache
@@ -187,11 +187,9 @@ class CausalLM:
 
     @cached_property
     def _model(self) -> Engine:
-        model = load_engine(self.folder, self.engine, self._dtype, "cpu" if self._int8 else models.device())
         if self._int8:
-            assert isinstance(model, Decoder)
-            quantise(model, lambda text: self._ids([text])[0])
-        return model
+            return load_int8(self.folder, lambda text: self._ids([text])[0])
+        return load_engine(self.folder, self.engine, self._dtype, models.device())
 
     @cached_property
     def _prefixes(self) -> PrefixCache:

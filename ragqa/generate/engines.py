@@ -10,7 +10,7 @@ from torch import Tensor
 from transformers import AutoModelForCausalLM, DynamicCache
 
 from ragqa import models
-from ragqa.transformer import load_decoder
+from ragqa.transformer import load_decoder, use_onednn
 
 
 class Engine(Protocol):
@@ -38,7 +38,9 @@ class Engine(Protocol):
 def load_engine(folder: Path, engine: str, dtype: torch.dtype, device: str) -> Engine:
     """Load the weights of a folder."""
     if engine == "native":
-        return load_decoder(folder, dtype=dtype, device=device)
+        decoder = load_decoder(folder, dtype=dtype, device=device)
+        use_onednn(decoder)
+        return decoder
     with models.no_progress_bar():
         model: Any = AutoModelForCausalLM.from_pretrained(
             folder, dtype=dtype, local_files_only=True, use_safetensors=True, trust_remote_code=False

@@ -10,13 +10,14 @@ from __future__ import annotations
 import warnings
 from collections.abc import Callable
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 from torch.nn.functional import pad
 
-from ragqa.transformer import Decoder
+from ragqa.transformer import Decoder, load_decoder
 
 BALANCE = 0.65
 """How much of a channel's size goes over to the weights: on eight paragraphs of SQuAD 1.1, .35 and .5 did worse."""
@@ -74,12 +75,17 @@ class Int8Linear(nn.Module):
         return result.mul_(size) if self.bias is None else torch.addcmul(self.bias, result, size)
 
 
+def load_int8(folder: Path, tokenise: Callable[[str], list[int]]) -> Decoder:
+    """Load the decoder of a folder on the processor, in eight bits."""
+    decoder = load_decoder(folder)
+    quantise(decoder, tokenise)
+    return decoder
+
+
 @torch.inference_mode()
 def quantise(decoder: Decoder, tokenise: Callable[[str], list[int]]) -> None:
     """Put eight-bit layers in the place of a float32 decoder's linear layers, output weights included."""
-    if decoder.head is None:
-        decoder.head = nn.Linear(decoder.config.d_model, decoder.config.vocab_size, bias=False, device="meta")
-        decoder.head.weight = decoder.tokens.weight
+    decoder.untie()
     sizes: dict[str, Tensor] = {}
     layers = {name: layer for name, layer in decoder.named_modules() if isinstance(layer, nn.Linear)}
     hooks = [layer.register_forward_pre_hook(partial(_measure, sizes, name)) for name, layer in layers.items()]

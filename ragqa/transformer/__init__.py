@@ -12,6 +12,7 @@
     encoder.py       every position sees all: hidden states (BERT)
     decoder.py       every position sees those before it: logits of the next token (GPT, Llama, Qwen)
     cache.py         the keys and values of what a decoder has read
+    onednn.py        the same layers with weights laid out for the processor, which embed and generate use
     families.py      what differs between checkpoints of BERT, Llama and Qwen2, and which are computed here
     weights.py       a checkpoint's tensors -> encoder or decoder
 
@@ -37,6 +38,7 @@ if TYPE_CHECKING:
     from ragqa.transformer.feed_forward import FeedForward
     from ragqa.transformer.masks import OneByOne, Packed, causal_mask, padding_mask
     from ragqa.transformer.norms import LayerNorm, RMSNorm
+    from ragqa.transformer.onednn import use_onednn
     from ragqa.transformer.positions import Learned, Rotary, Sinusoidal, rotate
     from ragqa.transformer.weights import load_decoder, load_encoder, save_decoder
 
@@ -65,11 +67,12 @@ __all__ = [
     "reads",
     "rotate",
     "save_decoder",
+    "use_onednn",
 ]
 
 _PARTS = (
     "bpe", "config", "families", "attention", "block", "cache", "decoder", "encoder", "feed_forward", "masks", "norms",
-    "positions", "weights",
+    "onednn", "positions", "weights",
 )  # fmt: skip
 """Those without torch come first."""
 

@@ -55,6 +55,12 @@ class Decoder(Stack):
         """Return the logits of hidden states: float[..., vocab_size] for float[..., d_model]."""
         return linear(hidden, self.tokens.weight) if self.head is None else self.head(hidden)
 
+    def untie(self) -> None:
+        """Make a layer of output weights that are the token embeddings, so that it can be replaced by another."""
+        if self.head is None:
+            self.head = nn.Linear(self.config.d_model, self.config.vocab_size, bias=False, device="meta")
+            self.head.weight = self.tokens.weight
+
     def new_cache(self, batch: int = 1, capacity: int = 256) -> KVCache:
         """Return an empty cache for this model."""
         return KVCache(self.config, batch=batch, capacity=capacity, dtype=self.dtype, device=self.device)

@@ -31,14 +31,14 @@ class FeedForward(nn.Module):
         super().__init__()
         if activation not in ACTIVATIONS:
             raise ValueError(f"activation is {activation!r}; it must be one of {', '.join(ACTIVATIONS)}")
-        self._activation = ACTIVATIONS[activation]
-        self._gated = gated
+        self.activation, self.gated = activation, gated
         self.up = nn.Linear(d_model, 2 * d_ff if gated else d_ff, bias=bias)
         self.down = nn.Linear(d_ff, d_model, bias=bias)
 
     def forward(self, x: Tensor) -> Tensor:
         """Return float[..., d_model] for x float[..., d_model]."""
-        if not self._gated:
-            return self.down(self._activation(self.up(x)))  # type: ignore[no-any-return]
+        activate = ACTIVATIONS[self.activation]
+        if not self.gated:
+            return self.down(activate(self.up(x)))  # type: ignore[no-any-return]
         gate, up = self.up(x).chunk(2, dim=-1)
-        return self.down(self._activation(gate) * up)  # type: ignore[no-any-return]
+        return self.down(activate(gate) * up)  # type: ignore[no-any-return]
