@@ -118,9 +118,14 @@ def _library(name: str) -> tuple[Any, torch.Tensor]:
     return model.eval(), tokenizer(prompt(), return_tensors="pt", add_special_tokens=False)["input_ids"]
 
 
+def native(dtype: str) -> CausalLM:
+    """Return the native engine with the weights in a dtype; they are loaded when first needed."""
+    values = {"kind": "causal_lm", "model": GENERATOR, "engine": "native", "dtype": dtype}
+    return CausalLM(CausalLMGenerate.model_validate(values | {"max_new_tokens": N_NEW + 1}))
+
+
 def _native(name: str) -> tuple[CausalLM, torch.Tensor]:
-    values = {"kind": "causal_lm", "model": GENERATOR, "engine": "native", "dtype": name.split()[1]}
-    generator = CausalLM(CausalLMGenerate.model_validate(values | {"max_new_tokens": N_NEW + 1}))
+    generator = native(name.split()[1])
     return generator, torch.tensor(generator._ids([prompt()]))
 
 

@@ -6,6 +6,7 @@ The smallest model reads the gold paragraph; each step keeps those before it. Di
 from __future__ import annotations
 
 import argparse
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -53,21 +54,23 @@ def weighed(weights: tuple[tuple[str, float], ...] | None) -> Iterator[None]:
 
 
 def run(step: Step, asked: Sequence[Question], passages: dict[str, list[Hit]]) -> list[Result]:
-    """Return the results of one step."""
+    """Return the results of one step; the weights are loaded at the first question, whose `ms` hold that too."""
     pipeline = oracle_pipeline(step.overrides)
     results = []
     with weighed(step.weights):
         for question in tqdm(asked, unit=" questions", desc=step.name[:24]):
             prompt = pipeline.prompt(question.question, passages[question.id])
+            started = time.perf_counter()
             *_, generation = pipeline.generator.stream(prompt)
             assert isinstance(generation, Generation)
-            results.append(_result(question, generation.text.strip()))
+            ms = {"generate": round(1000 * (time.perf_counter() - started), 1)}
+            results.append(_result(question, generation.text.strip(), ms))
     return results
 
 
-def _result(question: Question, text: str) -> Result:
+def _result(question: Question, text: str, ms: dict[str, float]) -> Result:
     scores = {score.__name__: score(text, question.answers) for score in (metrics.exact_match, metrics.f1)}
-    return Result(question.id, question.group, question.question, question.answers, True, text, scores=scores)
+    return Result(question.id, question.group, question.question, question.answers, True, text, scores=scores, ms=ms)
 
 
 def _metric(metric: Metric) -> str:
