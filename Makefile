@@ -8,10 +8,10 @@ QUESTION ?= How much does the cooperative lend for a heat pump?
 TORCH_INDEX ?=
 export HF_HUB_DISABLE_TELEMETRY := 1
 
-.PHONY: help quickstart test lint typecheck docs bench bench-incremental bench-peers bench-retrieval bench-chunking bench-scale bench-answers bench-shots bench-refusal bench-engine fit-spans torture models clean
+.PHONY: help quickstart test lint typecheck docs bench bench-incremental bench-peers bench-retrieval bench-chunking bench-scale bench-answers bench-shots bench-refusal bench-engine bench-int8 fit-spans torture models clean
 
 help: ## List the targets
-	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/:/' | sort
+	@grep -E '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/:/' | sort
 
 $(VENV)/installed: pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
@@ -70,6 +70,9 @@ bench-refusal: models ## Measure when answers are refused, on SQuAD 2.0 in RAGQA
 
 bench-engine: models ## Measure the native engine beside transformers, sentence-transformers and llama.cpp; about 15 minutes
 	$(BIN)/python -m benchmarks.engine $(ARGS)
+
+bench-int8: models ## Measure what eight bits cost, in loss and in answers, on SQuAD in RAGQA_DATA; about 15 minutes
+	$(BIN)/python -m benchmarks.eight_bits $(ARGS)
 
 bench-shots: models ## Measure answers by the number of in-context examples; about an hour
 	$(BIN)/python -m benchmarks.shots $(ARGS)
