@@ -71,7 +71,7 @@ bench-refusal: models ## Measure when answers are refused, on SQuAD 2.0 in RAGQA
 bench-engine: models ## Measure the native engine beside transformers, sentence-transformers and llama.cpp; about 15 minutes
 	$(BIN)/python -m benchmarks.engine $(ARGS)
 
-bench-int8: models ## Measure what eight bits cost, in loss and in answers, on SQuAD in RAGQA_DATA; about 15 minutes
+bench-int8: models ## Measure what eight bits cost, in loss and in answers, on SQuAD in RAGQA_DATA; about 10 minutes
 	$(BIN)/python -m benchmarks.eight_bits $(ARGS)
 
 bench-shots: models ## Measure answers by the number of in-context examples; about an hour
