@@ -9,7 +9,13 @@ Importing this package loads no model library; `Pipeline` does, when it first ne
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING, Any
+
+if not {"OMP_WAIT_POLICY", "GOMP_SPINCOUNT"} & os.environ.keys():
+    # torch's threads wait for one another by spinning, 300,000 times by default: where another program wants the cores,
+    # each of some hundred steps a token then lasts until the scheduler's next turn
+    os.environ["GOMP_SPINCOUNT"] = "10000"
 
 if TYPE_CHECKING:
     from ragqa.pipeline import Pipeline

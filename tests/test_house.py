@@ -141,3 +141,11 @@ def test_files_stay_small_enough_to_read_whole() -> None:
         if (n := len(f.read_text("utf-8").splitlines())) > 350
     }
     assert long == {}
+
+
+@pytest.mark.parametrize("given", [{}, {"OMP_WAIT_POLICY": "ACTIVE"}, {"GOMP_SPINCOUNT": "7"}], ids=str)
+def test_threads_that_wait_leave_the_cores_to_others_unless_the_user_says_how(given: dict[str, str]) -> None:
+    kept = {name: value for name, value in os.environ.items() if name not in ("OMP_WAIT_POLICY", "GOMP_SPINCOUNT")}
+    script = "import os, ragqa; print(os.environ.get('GOMP_SPINCOUNT'))"
+    done = subprocess.run([sys.executable, "-c", script], env=kept | given, capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == ("10000" if not given else str(given.get("GOMP_SPINCOUNT")))
