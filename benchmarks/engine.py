@@ -35,7 +35,13 @@ GENERATOR, EMBEDDER = "smollm2-135m-instruct", "all-minilm-l6-v2"
 N_TEXTS, N_NEW, N_PROMPTS = 128, 48, 8
 GROUPS: dict[str, tuple[str, ...]] = {
     "embed": ("sentence-transformers, batch 32", "sentence-transformers, batch 8", "native"),
-    "prefill": ("transformers float32", "native float32", "native int8"),
+    "prefill": (
+        "transformers float32",
+        "transformers bfloat16",
+        "native float32",
+        "native bfloat16",
+        "native int8",
+    ),
     "decode": (
         "transformers float32",
         "transformers bfloat16",
@@ -204,11 +210,11 @@ def _padded(name: str, texts: list[str]) -> Work:
 
 
 def _llama() -> Work:
+    """Return the work of llama.cpp, which is loaded for each run: its threads spin also while it has nothing to do."""
     spec = LlamaCppGenerate(kind="llama_cpp", model=GENERATOR, max_new_tokens=N_NEW + 1)
-    generator = build_generator(spec)
 
     def run() -> float:
-        pieces = generator.stream(Prompt(prompt(), {"all": 0}, ()))
+        pieces = build_generator(spec).stream(Prompt(prompt(), {"all": 0}, ()))
         next(pieces)
         started = time.perf_counter()
         *_, last = pieces

@@ -36,7 +36,9 @@ from ragqa.transformer import (
     causal_mask,
     padding_mask,
     rotate,
+    use_onednn,
 )
+from ragqa.transformer import onednn
 from ragqa.transformer.attention import attention
 
 Module = TypeVar("Module", bound=nn.Module)
@@ -633,3 +635,38 @@ def test_a_cache_cannot_be_cropped_beyond_what_it_holds(length: int) -> None:
     with pytest.raises(ValueError, match=f"^the cache holds 3 positions; it cannot be cropped to {length}$"):
         cache.crop(length)
     assert cache.length == 3
+
+
+# oneDNN
+
+
+@each_form
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16], ids=str)
+@pytest.mark.parametrize("length", [1, 5, 24])
+def test_the_layers_of_onednn_compute_what_the_plain_ones_do(form: str, dtype: torch.dtype, length: int) -> None:
+    tokens, within = random_tokens(2, length), 1e-5 if dtype == torch.float32 else 0.1
+    models: tuple[Encoder | Decoder, ...] = encoder(form).to(dtype), decoder(form).to(dtype)
+    for model in models:
+        expected = model(tokens)
+        use_onednn(model)
+        assert_close(model(tokens), expected, atol=within, rtol=within)
+        left = [type(module).__name__ for module in model.modules() if isinstance(module, nn.Linear | FeedForward)]
+        assert left == [] if onednn.available(dtype, model.device) else left
+
+
+def test_output_weights_of_their_own_leave_the_embeddings_as_they_are() -> None:
+    model = decoder("gpt")
+    kept, expected = model.tokens.weight.clone(), model(random_tokens(1, 4))
+    use_onednn(model)
+    assert torch.equal(model.tokens.weight, kept)
+    assert_close(model(random_tokens(1, 4)), expected, **close)
+
+
+def test_layers_stay_plain_where_onednn_does_not_compute(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert not onednn.available(torch.float64, torch.device("cpu"))
+    assert not onednn.available(torch.float32, torch.device("meta"))
+    monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: {"architecture": "aarch64"})
+    model = decoder("llama")
+    before = [type(module) for module in model.modules()]
+    use_onednn(model)
+    assert [type(module) for module in model.modules()] == before
