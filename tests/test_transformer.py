@@ -34,11 +34,11 @@ from ragqa.transformer import (
     TransformerConfig,
     attend,
     causal_mask,
+    onednn,
     padding_mask,
     rotate,
     use_onednn,
 )
-from ragqa.transformer import onednn
 from ragqa.transformer.attention import attention
 
 Module = TypeVar("Module", bound=nn.Module)

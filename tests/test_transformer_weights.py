@@ -30,7 +30,16 @@ from transformers import (
 
 from ragqa import models
 from ragqa.errors import ModelError
-from ragqa.transformer import Decoder, Encoder, TransformerConfig, load_decoder, load_encoder, reads, save_decoder
+from ragqa.transformer import (
+    Decoder,
+    Encoder,
+    TransformerConfig,
+    load_decoder,
+    load_encoder,
+    reads,
+    save_decoder,
+    use_onednn,
+)
 
 offline = pytest.mark.skipif(bool(os.environ.get("RAGQA_OFFLINE")), reason="needs the default models")
 FULL = os.environ.get("RAGQA_FULL_PARITY") == "1"
@@ -427,13 +436,17 @@ def greedy(prompt: list[int], length: int, step: Callable[[Tensor], Tensor]) -> 
     return written
 
 
+def step(model: Decoder) -> Callable[[Tensor], Tensor]:
+    """Return a step of a model with a cache of its own."""
+    cache = model.new_cache()
+    return lambda tokens: model(tokens, cache, keep=1)
+
+
 def both_greedy(prompt: list[int], length: int, ours: Decoder, theirs: Any) -> tuple[list[int], list[int]]:
     """Return what the model writes after a prompt, here and in transformers."""
-    our_cache, their_cache = ours.new_cache(), DynamicCache()
-    return (
-        greedy(prompt, length, lambda tokens: ours(tokens, our_cache, keep=1)),
-        greedy(prompt, length, lambda tokens: theirs(tokens, past_key_values=their_cache).logits),
-    )
+    cache = DynamicCache()
+    expected = greedy(prompt, length, lambda tokens: theirs(tokens, past_key_values=cache).logits)
+    return greedy(prompt, length, step(ours)), expected
 
 
 @offline
@@ -442,6 +455,8 @@ def test_the_default_generator_writes_the_tokens_that_it_writes_in_transformers(
     generator: tuple[Any, Decoder, Any],
 ) -> None:
     tokenizer, ours, theirs = generator
+    used = load_decoder(models.resolve("smollm2-135m-instruct"))
+    use_onednn(used)
     prompts, length = (20, 64) if FULL else (3, 32)
     lines = (CORPUS / "questions.jsonl").read_text(encoding="utf-8").splitlines()[:prompts]
     assert len(lines) == prompts
@@ -450,6 +465,7 @@ def test_the_default_generator_writes_the_tokens_that_it_writes_in_transformers(
         prompt = tokenizer.apply_chat_template(turn, add_generation_prompt=True, return_dict=True)["input_ids"]
         written, expected = both_greedy(prompt, length, ours, theirs)
         assert written == expected, line
+        assert greedy(prompt, length, step(used)) == expected, line
 
 
 @pytest.mark.skipif(not FULL, reason="RAGQA_FULL_PARITY=1 reads 12 GB of weights of the stronger model, if it is here")

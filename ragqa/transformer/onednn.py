@@ -70,7 +70,8 @@ def use_onednn(model: Stack) -> None:
         return
     if isinstance(model, Decoder):
         model.untie()
-    for parent in [module for module in model.modules() if not isinstance(module, FeedForward)]:
+    # no list holds a layer that is replaced, so that its weights are freed at once
+    for parent in [module for module in model.modules() if not isinstance(module, FeedForward | nn.Linear)]:
         for name, layer in list(parent.named_children()):
             if isinstance(layer, FeedForward):
                 setattr(parent, name, OneDNNFeedForward(layer))
