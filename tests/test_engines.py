@@ -233,7 +233,7 @@ def test_the_default_model_copies_a_passage_in_fewer_passes_than_tokens(drafts: 
 @offline
 @pytest.mark.parametrize("bits", sorted({7, input_bits()}))
 def test_eight_bits_of_the_default_model_read_nearly_as_well(monkeypatch: pytest.MonkeyPatch, bits: int) -> None:
-    monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: {"avx512_vnni": bits == 8})
+    monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: {"architecture": "x86_64", "avx512_vnni": bits == 8})
     full, eight = (build("smollm2-135m-instruct", dtype=dtype) for dtype in ("float32", "int8"))
     document = (CORPUS / "documents" / "community" / "tide-school.md").read_text(encoding="utf-8")
     exact, near = (model.log_likelihoods([(document[:500], document[500:2500])])[0] for model in (full, eight))

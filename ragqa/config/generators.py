@@ -28,8 +28,8 @@ class CausalLMGenerate(_Generate):
     dtype: Literal["auto", "float32", "bfloat16", "int8"] = Field(
         "auto",
         description="`auto`: bfloat16 where the processor has it natively, else float32. `int8` is faster, needs the "
-        "native engine and a CPU, and picks another token than float32 one time in eleven; in eight on processors "
-        "without AVX-512 VNNI.",
+        "native engine and a CPU, and picks another token than float32 one time in eleven, in eight on x86 "
+        "processors without AVX-512 VNNI (SmolLM2-135M).",
     )
     engine: Literal["auto", "native", "transformers"] = Field(
         "auto", description="What runs the weights; `auto`: native for Llama and Qwen2, else transformers."
@@ -39,7 +39,8 @@ class CausalLMGenerate(_Generate):
         ge=1,
         le=256,
         description="Free answers that `ask_many` writes at once, by the native engine; this may change "
-        "a token where two are as likely up to rounding.",
+        "a token where two are as likely up to rounding. They share the sum of their deadlines; each holds the room of "
+        "the longest prompt and answer in memory (46 KB a token for SmolLM2-135M in float32).",
     )
     repetition_penalty: float = Field(1.0, gt=0, le=5, description="Above 1 discourages repeated tokens.")
     decode: Literal["free", "span"] = Field(

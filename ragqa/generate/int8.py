@@ -31,11 +31,12 @@ sheep. The method is simple: measure the depth, subtract the tide, and add one m
 
 
 def input_bits() -> int:
-    """Return how many bits inputs have here: 8, or 7 on processors without AVX-512 VNNI.
+    """Return how many bits inputs have here: 8, or 7 on x86 processors without AVX-512 VNNI.
 
     Those add pairs of products in sixteen bits, which eight would overflow. Seven cost some precision.
     """
-    return 8 if torch.cpu.get_capabilities().get("avx512_vnni") else 7
+    has = torch.cpu.get_capabilities()
+    return 7 if has.get("architecture") == "x86_64" and not has.get("avx512_vnni") else 8
 
 
 class Int8Linear(nn.Module):
@@ -54,7 +55,7 @@ class Int8Linear(nn.Module):
         self.shrink = (largest ** (1 - BALANCE) / size.clamp_min(1e-5) ** BALANCE).contiguous()
         weight = pad(weight / self.shrink, (0, 2))
         scales = (weight.abs().amax(1) / 127).clamp_min(1e-8)
-        if torch.backends.quantized.engine == "none":  # on Apple's processors
+        if torch.backends.quantized.engine == "none":  # on ARM processors
             torch.backends.quantized.engine = "qnnpack"
         with warnings.catch_warnings():  # of the old quantised tensors, the only form that these kernels take
             warnings.simplefilter("ignore")

@@ -224,10 +224,13 @@ class Pipeline(Parts):
 
         Where the file sets `generate.batch_size`, so many are written at once.
 
-        :raises UsageError: a question is empty or too long.
+        :raises NothingUsableError: there is no index yet.
+        :raises UsageError: a question is empty or too long; none is answered then.
         """
         from ragqa.pipeline import asking
 
+        if not questions:
+            return []
         with self.open_index() as reader:
             return asking.answer_many(self, questions, partial(self._retrieve, reader=reader), reader)
 

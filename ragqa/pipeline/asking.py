@@ -92,6 +92,8 @@ def answer_many(
     generator = parts.generator
     size = generator.batch_size if isinstance(generator, BatchGenerator) else 1
     answers: list[Answer] = []
+    for question in questions:  # all of them, before the first is answered
+        check_question(question)
     for start in range(0, len(questions), size):
         asked = [prepare(parts, question, retrieve) for question in questions[start : start + size]]
         if size > 1 and isinstance(generator, BatchGenerator):

@@ -70,7 +70,7 @@ def choose_engine(folder: Path, kind: Kind, engine: str, name: str) -> str:
     """
     why = misfit(folder, kind, name)
     if engine == "native" and why:
-        raise ModelError(f"{why}: use engine auto or transformers")
+        raise ModelError(f"{why}: use engine auto or transformers, without int8 or batch_size")
     return "transformers" if why or engine == "transformers" else "native"
 
 

@@ -70,7 +70,7 @@ def use_onednn(model: Stack) -> None:
         return
     if isinstance(model, Decoder):
         model.untie()
-    # no list holds a layer that is replaced, so that its weights are freed at once
+    # nothing holds the layers of a parent once they are replaced, so that their weights are freed
     for parent in [module for module in model.modules() if not isinstance(module, FeedForward | nn.Linear)]:
         for name, layer in list(parent.named_children()):
             if isinstance(layer, FeedForward):
