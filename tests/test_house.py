@@ -16,7 +16,7 @@ PACKAGE = ROOT / "ragqa"
 
 STAGES = ("load", "split", "embed", "index", "retrieve", "prompt", "generate", "explain")
 FLOORS = (
-    ("errors", "records", "words"),
+    ("errors", "records", "words", "files", "points"),
     ("stages", "config"),
     ("models", "transformer"),
     STAGES,

@@ -11,7 +11,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-from ragqa import words
+from ragqa import points, words
 from ragqa.errors import IndexCorruptError, IndexFormatError, NothingUsableError, ResourceError
 from ragqa.index import database, lexical, lock, seal, storage, store
 from ragqa.index.identity import refuse_other
@@ -129,13 +129,13 @@ class Publisher:
     def publication(self) -> Iterator[None]:
         """One commit: what is done inside becomes visible as a whole, or not at all."""
         self._delta = 0
-        storage.reached("commit begun")
+        points.reached("commit begun")
         try:
             self.db.execute("BEGIN IMMEDIATE")
             before = self._digest()
             yield
             store.log_commit(self.db, store.as_digest(before + self._delta))
-            storage.reached("transaction written")
+            points.reached("transaction written")
             self.db.execute("COMMIT")
         except sqlite3.OperationalError as error:
             if str(error) == _NOTE_INTERRUPTED:
@@ -149,7 +149,7 @@ class Publisher:
         except BaseException:
             self._roll_back()
             raise
-        storage.reached("transaction committed")
+        points.reached("transaction committed")
         if self.db.log_size() > _LOG_BYTES + self.db.size() // 8:
             # a failure to seal is reported by `close`, which tries again: what is committed is safe without
             with contextlib.suppress(ResourceError):
@@ -190,9 +190,9 @@ class Publisher:
             storage.remove(self.path / seal.FILE)
         self.db.execute(f"PRAGMA busy_timeout = {patience_ms}")
         busy, *_ = self.db.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
-        storage.reached("log emptied")
+        points.reached("log emptied")
         seal.write(self.db, self.generation, log=bool(busy))
-        storage.reached("sealed")
+        points.reached("sealed")
         return not busy
 
     def remove_orphans(self) -> list[Path]:

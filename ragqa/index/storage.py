@@ -9,6 +9,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import IO
 
+from ragqa import points
 from ragqa.errors import ResourceError
 
 SCRATCH = ".writing.tmp"
@@ -62,10 +63,6 @@ def _sync(handle: int) -> None:
 disk = Disk()
 
 
-def reached(point: str) -> None:
-    """Mark a named point of a commit. It does nothing; the trials in tests/torture end the process here."""
-
-
 def write_hashed(folder: Path, suffix: str, parts: Iterable[bytes]) -> str:
     """Write bytes to a file named by their SHA-256, and return that name without the suffix.
 
@@ -80,9 +77,9 @@ def write_hashed(folder: Path, suffix: str, parts: Iterable[bytes]) -> str:
             for part in parts:
                 disk.write(stream, part)
                 digest.update(part)
-            reached("file written")
+            points.reached("file written")
             disk.sync(stream)
-        reached("file synced")
+        points.reached("file synced")
         publish(scratch, folder / f"{digest.hexdigest()}{suffix}")
     except OSError as error:
         disk.remove(scratch)
@@ -106,9 +103,9 @@ def replace(target: Path, data: bytes) -> None:
 def publish(scratch: Path, target: Path) -> None:
     """Give a synced file its name, so that it has it after a power cut too."""
     disk.rename(scratch, target)
-    reached("file renamed")
+    points.reached("file renamed")
     disk.sync_folder(target.parent)
-    reached("file named")
+    points.reached("file named")
 
 
 def remove(path: Path) -> None:

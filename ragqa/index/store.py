@@ -13,6 +13,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from ragqa import points
 from ragqa.errors import IndexCorruptError, LockedError, NothingUsableError, ResourceError
 from ragqa.index import lexical, storage
 from ragqa.index.database import (
@@ -161,7 +162,7 @@ def _new(path: Path) -> Iterator[sqlite3.Connection]:
             busy, *_ = connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
             if mode != "wal" or busy:
                 raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
-        storage.reached("database made")
+        points.reached("database made")
         with scratch.open("rb") as stream:
             storage.disk.sync(stream)
         storage.remove(path / SEAL)  # it is of the file that is replaced

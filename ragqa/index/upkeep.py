@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from ragqa import points
 from ragqa.errors import ResourceError
 from ragqa.index import lexical, search, storage, store
 from ragqa.index.publication import Publisher
@@ -179,7 +180,7 @@ def _move(publisher: Publisher, rows: Sequence[int], fresh: Mapping[int, Vectors
     publisher.db.execute("DELETE FROM segment WHERE true")
     if name is not None:
         publisher.db.execute("INSERT INTO segment VALUES (?, ?, ?)", (first, len(rows), name))
-    storage.reached("vectors moved")
+    points.reached("vectors moved")
 
 
 def _blocks(

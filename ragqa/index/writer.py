@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ragqa import points
 from ragqa.errors import ModelError, ResourceError, UsageError
 from ragqa.index import lexical, search, storage, store, upkeep
 from ragqa.index.identity import CANARIES, refuse_drift
@@ -115,7 +116,7 @@ class IndexWriter(Publisher):
             self._add_vectors(vectors, rows)
             for entry in entries:
                 self._add(entry)
-            storage.reached("documents written")
+            points.reached("documents written")
             self._rename(sources)
             self._refuse_unknown(sources)
             self._remove_unnamed()

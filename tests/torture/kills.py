@@ -18,8 +18,8 @@ from pathlib import Path
 from typing import Any
 
 import ragqa.index
-from ragqa import Pipeline
-from ragqa.index import publication, storage, upkeep
+from ragqa import Pipeline, points
+from ragqa.index import publication, upkeep
 from ragqa.pipeline import refresh
 from ragqa.pipeline.maintenance import Maintenance
 from tests.fakes import PIPELINE, Echo, Words
@@ -117,7 +117,7 @@ def work(folder: Path, operation: str, reports: Connection, kill_at: tuple[str, 
             yield
         reports.send(("acknowledged", self.generation, None))
 
-    storage.reached = reached
+    points.reached = reached
     publication.Publisher.publication = announced  # type: ignore[method-assign]
     reports.send(("begun", 0, None))
     operate(folder, operation)

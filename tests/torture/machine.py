@@ -18,7 +18,8 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule, run_state_machine_as_test
 
-from ragqa.index import CANARIES, IndexReader, IndexWriter, doctor, seal, storage, upkeep
+from ragqa import points
+from ragqa.index import CANARIES, IndexReader, IndexWriter, doctor, seal, upkeep
 from ragqa.pipeline.maintenance import Maintenance
 from tests.torture import Trial
 from tests.torture.kills import POINTS
@@ -162,7 +163,7 @@ def _edit_and_die(path: Path, source: str, text: str, last: str, n: int) -> None
         if point == last and counts[point] == n:
             os.kill(os.getpid(), signal.SIGKILL)
 
-    storage.reached = reached
+    points.reached = reached
     with IndexWriter(path, IDENTITY) as writer:
         commit(writer, {source: text})
 
