@@ -3,7 +3,8 @@
 langchain-text-splitters makes the `recursive` and `code` pieces (this is its only importer): told to keep separators
 and white space it returns pieces that join to the text again, so that their offsets are sums of their lengths. The
 other kinds work on offsets directly. A chunk is bounded twice: in `unit` (the embedder's tokens, or characters) and,
-for tokens, in UTF-8 bytes (6 x chunk_size), because a tokenizer may make one token of a word of any length.
+for tokens, in UTF-8 bytes (6 x chunk_size), because a tokenizer may make one token of a word of any length. What has
+more bytes than that is not given to the tokenizer.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from __future__ import annotations
 import hashlib
 import json
 import re
+import time
 from collections.abc import Callable, Iterable, Iterator
 from functools import lru_cache
 from importlib.metadata import version
@@ -19,15 +21,19 @@ from itertools import pairwise
 from langchain_text_splitters import Language, RecursiveCharacterTextSplitter
 
 from ragqa.config.specs import BYTES_PER_TOKEN, CodeSplit, MarkdownSplit, RecursiveSplit, SentenceSplit, TokenSplit
-from ragqa.errors import UsageError
+from ragqa.errors import RejectedError, UsageError
 from ragqa.records import Chunk, Document
 from ragqa.stages import TokenCounter
 
 SPLITTER_VERSION = "1"
 CONTEXT_TOKENS = 32
 """Most tokens of title and headings that are indexed with a chunk; outer headings give way first."""
+CONTEXT_BYTES = 512
+"""Most UTF-8 bytes of the same: a tokenizer may make one token of a heading of any length."""
+SECONDS, SECONDS_PER_CHARACTER = 60.0, 10e-6
+"""How long one document may take to split, and how much longer for each of its characters."""
 
-SEPARATORS = ["\n\n", "\f", "\r\n", "\n", ". ", "? ", "! ", "; ", ", ", " ", ""]
+SEPARATORS = ["\n\n", "\f", "\r\n", "\n", ". ", "? ", "! ", "; ", ", ", " "]
 _HEADING = re.compile(r"^(#{1,6})[ \t]+(.*?)[ \t]*#*[ \t]*$")
 _FENCE = re.compile(r"^ {0,3}(```|~~~)")
 _WORD_START = re.compile(r"(?<!\S)\S")
@@ -48,12 +54,15 @@ class TextSplitter:
     def __init__(self, spec: SplitSpec, counter: TokenCounter) -> None:
         self.spec = spec
         self._counter = counter
-        self._measure = lru_cache(maxsize=65536)(_token_length(counter.count) if spec.unit == "token" else len)
+        length = _token_length(counter.count, spec.chunk_size) if spec.unit == "token" else len
+        self._measure = lru_cache(maxsize=65536)(length)
         self._stride = spec.chunk_size - spec.overlap
+        separators, self._is_code = _separators(spec), isinstance(spec, CodeSplit)
+        self._separator = re.compile("|".join(separators if self._is_code else map(re.escape, separators)))
         self._recursive = RecursiveCharacterTextSplitter(
-            separators=_separators(spec),
-            is_separator_regex=isinstance(spec, CodeSplit),
-            keep_separator="start" if isinstance(spec, CodeSplit) else "end",
+            separators=separators,
+            is_separator_regex=self._is_code,
+            keep_separator="start" if self._is_code else "end",
             strip_whitespace=False,
             chunk_size=self._stride,
             chunk_overlap=0,
@@ -67,12 +76,19 @@ class TextSplitter:
         return json.dumps(self.spec.model_dump() | {"version": SPLITTER_VERSION, "library": library}, sort_keys=True)
 
     def split(self, document: Document) -> list[Chunk]:
-        """Return the chunks of a document in order; none for a blank one. Each is at most `chunk_size` long."""
+        """Return the chunks of a document in order; none for a blank one. Each is at most `chunk_size` long.
+
+        :raises RejectedError: it takes longer than `SECONDS`, and what its length adds to that.
+        """
+        seconds = SECONDS + SECONDS_PER_CHARACTER * len(document.text)
+        deadline = time.monotonic() + seconds
         chunks = []
         for (low, high), headings in self._sections(document):
             context = self._context(document, headings)
             for start, end in self._overlapped(document.text, low, self._pieces(document, low, high)):
                 chunks.append(_chunk(document, start, end, context))
+                if time.monotonic() > deadline:
+                    raise RejectedError(f"splitting took more than {seconds:.0f} s, at character {end:,}")
         return chunks
 
     def _sections(self, document: Document) -> Iterable[tuple[Span, tuple[str, ...]]]:
@@ -95,15 +111,39 @@ class TextSplitter:
         return self._recurse(text, low, high)
 
     def _recurse(self, text: str, low: int, high: int) -> Iterator[Span]:
+        if not self._separator.search(text, low, high):
+            yield from self._by_characters(text, low, high)
+            return
         start = low
         for piece in self._recursive.split_text(text[low:high]):
             end = start + len(piece)
             if text[start:end] != piece:  # the library rewrote the text: never trust offsets that do not hold
                 raise AssertionError(f"langchain-text-splitters changed the text at offset {start}")
-            yield from self._bounded(text, start, end)
+            yield from self._cut(text, start, end)
             start = end
         if start != high:
-            yield from self._bounded(text, start, high)
+            yield from self._cut(text, start, high)
+
+    def _cut(self, text: str, start: int, end: int) -> Iterator[Span]:
+        """Yield a piece of the library within the bound: by characters where it found no separator in it."""
+        inner = (
+            (start + 1, end) if self._is_code else (start, end - 1)
+        )  # pieces begin with a separator, or end with one
+        if self._measure(text[start:end]) >= self._stride and not self._separator.search(text, *inner):
+            yield from self._by_characters(text, start, end)
+        else:
+            yield from self._bounded(text, start, end)
+
+    def _by_characters(self, text: str, start: int, end: int) -> Iterator[Span]:
+        """Yield spans of characters whose lengths add up to the bound, as the library does with the separator ""."""
+        total = 0
+        for at in range(start, end):
+            length = self._measure(text[at])
+            if total and total + length > self._stride:
+                yield from self._bounded(text, start, at)
+                start, total = at, 0
+            total += length
+        yield from self._bounded(text, start, end)
 
     def _bounded(self, text: str, start: int, end: int) -> Iterator[Span]:
         """Halve what is still too long: the length of a whole can exceed the sum over its parts."""
@@ -154,7 +194,7 @@ class TextSplitter:
         floor = max(floor, start - BYTES_PER_TOKEN * overlap)
         if self.spec.unit == "character":
             floor = max(floor, start - overlap)
-        else:
+        elif _WORD_START.search(text, floor, start):  # else no token needs to be counted
             tokens = self._counter.offsets(text[floor:start])
             if len(tokens) > overlap:
                 floor += tokens[-overlap][0] if overlap else start - floor
@@ -170,15 +210,23 @@ class TextSplitter:
         header = document.metadata.get("header")
         if header:
             parts.append(" | ".join(map(str, header)) if isinstance(header, list | tuple) else str(header))
-        while parts and self._counter.count(" > ".join(parts)) > CONTEXT_TOKENS:
+        while parts and self._is_long(" > ".join(parts)):
             parts.pop(0)
         return " > ".join(parts)
 
+    def _is_long(self, context: str) -> bool:
+        return (
+            len(context.encode("utf-8", "surrogatepass")) > CONTEXT_BYTES
+            or self._counter.count(context) > CONTEXT_TOKENS
+        )
 
-def _token_length(count: Callable[[str], int]) -> Callable[[str], int]:
+
+def _token_length(count: Callable[[str], int], most: int) -> Callable[[str], int]:
+    """Return the length of a text in tokens or sixths of a byte; what is over `most` in bytes alone is not counted."""
+
     def length(text: str) -> int:
         in_bytes = -(-len(text.encode("utf-8", "surrogatepass")) // BYTES_PER_TOKEN)
-        return max(count(text), in_bytes)
+        return in_bytes if in_bytes > most else max(count(text), in_bytes)
 
     return length
 
@@ -191,7 +239,7 @@ def _separators(spec: SplitSpec) -> list[str]:
     except ValueError as error:
         known = ", ".join(sorted(member.value for member in Language))
         raise UsageError(f"split.language: unknown {spec.language!r}; valid: {known}") from error
-    return RecursiveCharacterTextSplitter.get_separators_for_language(language)
+    return [each for each in RecursiveCharacterTextSplitter.get_separators_for_language(language) if each]
 
 
 def _chunk(document: Document, start: int, end: int, context: str) -> Chunk:

@@ -51,6 +51,23 @@ def sentences(text: str) -> list[tuple[int, int]]:
     return [match.span() for match in _SENTENCE.finditer(text) if match.group().strip()]
 
 
+def blocks(text: str, most: int) -> list[tuple[int, int]]:
+    """Return spans that cover a text, each of at most `most` characters: for tokenizers, which hold all tokens at once.
+
+    A span ends before a space that follows a letter or digit, where no tokenizer joins the two sides; where there is no
+    such space in it, at its last character.
+    """
+    spans, start = [], 0
+    while len(text) - start > most:
+        end = text.rfind(" ", start + 1, start + most)
+        while end > start and not text[end - 1].isalnum():
+            end = text.rfind(" ", start + 1, end)
+        end = end if end > start else start + most
+        spans.append((start, end))
+        start = end
+    return [*spans, (start, len(text))]
+
+
 @lru_cache(maxsize=1 << 18)
 def term(word: str) -> str:
     """Return the search term of one word as `words` returns it: its English stem (Porter 2, http://snowball.tartarus.org)."""

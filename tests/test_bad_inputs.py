@@ -38,8 +38,8 @@ from ragqa.load import folder as folder_module
 from tests.fakes import EchoGenerator, document
 from tests.test_cli import FERRY, FILE, offline
 from tests.test_cli import run as process
+from tests.test_formats import pdf, repacked, sample_docx
 from tests.test_load import FRENCH, JAPANESE, PARAGRAPH
-from tests.test_sandbox import pdf, repacked, sample_docx
 
 QUESTION = "Who commands the ferry Morwen?"
 TURBINE = "The turbine at Skarn Head makes 4.2 megawatts."

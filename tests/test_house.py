@@ -17,7 +17,7 @@ PACKAGE = ROOT / "ragqa"
 STAGES = ("load", "split", "embed", "index", "retrieve", "prompt", "generate", "explain")
 FLOORS = (
     ("errors", "records", "words", "files", "points"),
-    ("stages", "config"),
+    ("stages", "config", "sandbox"),
     ("models", "transformer"),
     STAGES,
     ("pipeline", "evaluate", "train"),
@@ -96,7 +96,7 @@ def test_only_the_command_line_prints_or_exits() -> None:
     wrong = []
     for file in PACKAGE.rglob("*.py"):
         relative = file.relative_to(PACKAGE)
-        if relative.parts[0] == "cli" or relative.name == "worker.py":
+        if relative.parts[0] == "cli" or str(relative) == "sandbox/worker.py":
             continue
         for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
             if isinstance(node, ast.Call) and ast.unparse(node.func) in ("print", "sys.exit", "exit", "os._exit"):

@@ -165,9 +165,11 @@ def held_by_another_process(path: Path, seconds: float = 60) -> Iterator[subproc
     """Hold the lock of an index, with a parser at work in a child of its own, until the process is killed or time is over."""
     program = (
         "import time; from pathlib import Path; from ragqa.index import IndexWriter\n"
-        "from ragqa.load.sandbox import Sandbox; from ragqa.load.extracted import Limits\n"
-        f"w = IndexWriter(Path({str(path)!r}), {IDENTITY!r}); s = Sandbox(Limits())\n"
-        "s.extract('text/html', b'<p>All is well with the world today.</p>'); print(s._process.pid, flush=True)\n"
+        "from ragqa.sandbox import Sandbox\n"
+        f"w = IndexWriter(Path({str(path)!r}), {IDENTITY!r})\n"
+        "s = Sandbox(seconds=9, memory_bytes=1 << 28, reply_bytes=1000)\n"
+        "s.call('ragqa.load.html:extract', b'<p>All is well with the world today.</p>')\n"
+        "print(s._process.pid, flush=True)\n"
         f"time.sleep({seconds}); w.close()"
     )
     with subprocess.Popen([sys.executable, "-c", program], stdout=subprocess.PIPE, text=True) as holder:

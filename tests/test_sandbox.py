@@ -1,277 +1,39 @@
-"""The parsing sandbox, PDF and DOCX: what they read, what they refuse, and that no file hangs or kills a run."""
+"""The sandbox: whatever a function does costs its own call only, and it can touch nothing outside."""
 
 from __future__ import annotations
 
-import io
+import json
 import os
+import re
 import signal
+import socket
 import subprocess
 import sys
+import threading
 import time
-import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 
-import docx
 import pytest
-from pypdf import PdfReader, PdfWriter
-from reportlab.lib.pagesizes import A4
-from reportlab.pdfgen.canvas import Canvas
 
-from ragqa.errors import RejectedError
-from ragqa.load import FolderLoader
-from ragqa.load.extracted import Extracted, Limits
-from ragqa.load.folder import DOCX, HTML, PDF
-from ragqa.load.sandbox import Sandbox
+from ragqa.errors import RejectedError, ResourceError
+from ragqa.sandbox import Confinement, Sandbox, available, confine, isolated, syscalls
 
-
-@pytest.fixture(scope="module")
-def sandbox() -> Iterator[Sandbox]:
-    sandbox = Sandbox(Limits(seconds=20))
-    yield sandbox
-    sandbox.close()
+ROOT = Path(__file__).parent.parent
+TESTS = str(ROOT / "tests")
+ACT = "hostile:act"
+linux = pytest.mark.skipif(sys.platform != "linux", reason="Landlock and seccomp are of Linux")
 
 
-def pdf(*pages: list[str], title: str = "") -> bytes:
-    stream = io.BytesIO()
-    canvas = Canvas(stream, pagesize=A4)
-    if title:
-        canvas.setTitle(title)
-    for lines in pages:
-        for number, line in enumerate(lines):
-            canvas.drawString(72, 780 - 16 * number, line)
-        canvas.showPage()
-    canvas.save()
-    return stream.getvalue()
-
-
-def docx_bytes(document: object) -> bytes:
-    stream = io.BytesIO()
-    document.save(stream)  # type: ignore[attr-defined]
-    return stream.getvalue()
-
-
-def repacked(data: bytes, changes: dict[str, bytes]) -> bytes:
-    """Return a DOCX with some of its parts replaced or added."""
-    stream = io.BytesIO()
-    with zipfile.ZipFile(io.BytesIO(data)) as old, zipfile.ZipFile(stream, "w", zipfile.ZIP_DEFLATED) as new:
-        for name in old.namelist():
-            if name not in changes:
-                new.writestr(name, old.read(name))
-        for name, content in changes.items():
-            new.writestr(name, content)
-    return stream.getvalue()
-
-
-def reason(sandbox: Sandbox, media_type: str, data: bytes) -> str:
-    with pytest.raises(RejectedError) as caught:
-        sandbox.extract(media_type, data)
-    return str(caught.value)
-
-
-def test_a_pdf_keeps_its_pages_title_and_table_rows(sandbox: Sandbox) -> None:
-    found = sandbox.extract(PDF, pdf(["Annual report", "Turbine   MWh"], ["Second page"], title="Report 2024"))
-    assert found.title == "Report 2024"
-    first, second = found.text.split("\f")
-    assert first.startswith("Annual report") and second.startswith("Second page")
-    assert [found.text[start : start + 6] for start in found.page_starts] == ["Annual", "Second"]
-
-
-def test_a_pdf_page_without_text_is_named_and_one_without_any_is_rejected(sandbox: Sandbox) -> None:
-    assert sandbox.extract(PDF, pdf(["One"], [], ["Three"])).metadata["pages_without_text"] == [2]
-    assert reason(sandbox, PDF, pdf([], [], [])) == "no text on 3 of 3 pages (scanned? OCR is not done)"
-
-
-def test_a_truncated_pdf_is_rejected(sandbox: Sandbox) -> None:
-    whole = pdf(["Some text"] * 20)
-    for part in (len(whole) // 2, 20):
-        assert reason(sandbox, PDF, whole[:part]).startswith("damaged: ")
-
-
-def test_an_encrypted_pdf_is_rejected_unless_the_password_is_empty(sandbox: Sandbox) -> None:
-    for password, algorithm in (("secret", "RC4-128"), ("", "RC4-128")):
-        writer = PdfWriter(clone_from=PdfReader(io.BytesIO(pdf(["The hidden text"]))))
-        writer.encrypt(user_password=password, owner_password="owner", algorithm=algorithm)
-        stream = io.BytesIO()
-        writer.write(stream)
-        if password:
-            assert reason(sandbox, PDF, stream.getvalue()).startswith("encrypted: a password is needed")
-        else:
-            assert "The hidden text" in sandbox.extract(PDF, stream.getvalue()).text
-
-
-def test_an_aes_encrypted_pdf_is_rejected_with_that_reason(sandbox: Sandbox) -> None:
-    encrypt = b"/Encrypt<</Filter/Standard/V 5/R 6/Length 256/P -4/O<%s>/U<%s>/OE<%s>/UE<%s>/Perms<%s>" % (
-        b"00" * 48, b"11" * 48, b"22" * 32, b"33" * 32, b"44" * 16,
-    )  # fmt: skip
-    encrypt += b"/CF<</StdCF<</CFM/AESV3/Length 32/AuthEvent/DocOpen>>>>/StmF/StdCF/StrF/StdCF>>"
-    data = pdf(["Text"]).replace(b"trailer\n<<", b"trailer\n<<" + encrypt)
-    assert b"/Encrypt" in data
-    assert reason(sandbox, PDF, data).startswith("encrypted")
-
-
-def test_a_pdf_whose_tables_of_objects_form_a_circle_ends_within_its_limit() -> None:
-    data = pdf(["Text"])
-    start = int(data.rsplit(b"startxref", 1)[1].split()[0])
-    data = data.replace(b"trailer\n<<", b"trailer\n<</Prev %d" % start)
-    with_limit = Sandbox(Limits(seconds=3))
-    started = time.monotonic()
-    try:
-        text = with_limit.extract(PDF, data).text
-    except RejectedError as error:
-        text = str(error)
-    finally:
-        with_limit.close()
-    assert time.monotonic() - started < 10
-    assert "Text" in text or "timeout" in text or "damaged" in text
-
-
-def test_too_many_pages_are_rejected() -> None:
-    sandbox = Sandbox(Limits(pages=2))
-    try:
-        assert reason(sandbox, PDF, pdf(["a"], ["b"], ["c"])) == "too long: 3 pages; at most 2"
-    finally:
-        sandbox.close()
-
-
-def sample_docx() -> bytes:
-    document = docx.Document()
-    document.core_properties.title = "Minutes"
-    document.core_properties.author = "Ada"
-    document.add_heading("Present", 1)
-    document.add_paragraph("Ilse and\tBram.")
-    table = document.add_table(rows=3, cols=2)
-    for row, texts in zip(table.rows, [("Item", "Cost"), ("Rope", "12"), ("Rope", "15")], strict=True):
-        for cell, text in zip(row.cells, texts, strict=True):
-            cell.text = text
-    table.cell(1, 0).merge(table.cell(2, 0)).text = "Rope"
-    document.add_heading("Decisions", 2)
-    document.add_paragraph("None.")
-    return docx_bytes(document)
-
-
-def test_a_docx_keeps_headings_and_the_cells_of_its_tables(sandbox: Sandbox) -> None:
-    found = sandbox.extract(DOCX, sample_docx())
-    assert found.text == "Present\nIlse and\tBram.\nItem\tCost\nRope\t12\n\t15\nDecisions\nNone."
-    assert (found.title, found.metadata["author"]) == ("Minutes", "Ada")
-    headings = found.metadata["headings"]
-    assert [(found.text[offset:].split("\n")[0], level) for offset, level in headings] == [
-        ("Present", 1),
-        ("Decisions", 2),
-    ]
-
-
-def test_content_controls_insertions_and_text_boxes_of_a_docx_are_read_and_deletions_are_not(sandbox: Sandbox) -> None:
-    document = docx.Document()
-    body = (
-        b"<w:p><w:r><w:t>Kept </w:t></w:r><w:ins><w:r><w:t>new</w:t></w:r></w:ins>"
-        b"<w:del><w:r><w:delText>old</w:delText></w:r></w:del></w:p>"
-        b"<w:sdt><w:sdtContent><w:p><w:r><w:t>Control</w:t></w:r></w:p></w:sdtContent></w:sdt>"
-    )
-    data = docx_bytes(document)
-    with zipfile.ZipFile(io.BytesIO(data)) as archive:
-        xml = archive.read("word/document.xml").replace(b"<w:sectPr", body + b"<w:sectPr", 1)
-    assert sandbox.extract(DOCX, repacked(data, {"word/document.xml": xml})).text == "Kept new\nControl"
-
-
-def test_a_docx_of_very_many_paragraphs_is_read_in_seconds() -> None:
-    data = sample_docx()
-    with zipfile.ZipFile(io.BytesIO(data)) as archive:
-        xml = archive.read("word/document.xml").replace(b"<w:body>", b"<w:body>" + b"<w:p/>" * 30_000)
-    with_limit = Sandbox(Limits(seconds=10))
-    try:
-        assert with_limit.extract(DOCX, repacked(data, {"word/document.xml": xml})).text.endswith("None.")
-    finally:
-        with_limit.close()
-
-
-def test_a_reason_is_one_line_that_a_terminal_can_show_whatever_it_quotes(sandbox: Sandbox) -> None:
-    data = repacked(sample_docx(), {"word/\x1b[31m\nred\x85.xml": b"<w:document"})
-    assert reason(sandbox, DOCX, data).startswith(r"damaged: word/\x1b[31m red .xml: ")
-
-
-def test_zip_bombs_are_refused_by_their_declared_size_at_once(sandbox: Sandbox) -> None:
-    bomb = repacked(sample_docx(), {"word/bomb.xml": b"<a>" + b" " * (100 << 20) + b"</a>"})
-    assert len(bomb) < 200_000
-    started = time.monotonic()
-    assert reason(sandbox, DOCX, bomb).startswith("declared 101 MiB > 64 MiB")
-    assert time.monotonic() - started < 1
-
-
-def test_a_zip_bomb_that_declares_less_than_it_holds_is_refused(sandbox: Sandbox) -> None:
-    size = 60 << 20
-    bomb = bytearray(repacked(sample_docx(), {"word/bomb.xml": b"<a>" + b" " * size + b"</a>"}))
-    true, false = (size + 7).to_bytes(4, "little"), (1000).to_bytes(4, "little")
-    assert bomb.count(true) == 2
-    assert "not a DOCX file, or a damaged one" in reason(sandbox, DOCX, bytes(bomb.replace(true, false)))
-
-
-def test_a_bomb_below_the_size_limit_is_refused_by_its_ratio(sandbox: Sandbox) -> None:
-    bomb = repacked(sample_docx(), {"word/bomb.xml": b"<a>" + b" " * (40 << 20) + b"</a>"})
-    assert "times its size; at most 100" in reason(sandbox, DOCX, bomb)
-
-
-@pytest.mark.parametrize("encoding", ["utf-8", "utf-16"])
-def test_entities_in_a_docx_are_refused(sandbox: Sandbox, encoding: str) -> None:
-    xml = f'<?xml version="1.0" encoding="{encoding}"?><!DOCTYPE a [<!ENTITY b SYSTEM "file:///etc/passwd">]><a>&b;</a>'
-    data = repacked(sample_docx(), {"word/document.xml": xml.encode(encoding)})
-    assert reason(sandbox, DOCX, data) == "XML entity declarations are not allowed"
-
-
-@pytest.mark.parametrize(
-    ("data", "message"),
-    [
-        (b"just text", "not a DOCX file, or a damaged one"),
-        (bytes.fromhex("d0cf11e0a1b11ae1") + b"\0" * 600, "the old .doc format"),
-        (repacked(sample_docx(), {"word/document.xml": b"<w:document"}), "damaged: word/document.xml"),
-    ],
-)
-def test_what_is_no_docx_is_rejected_with_the_reason(sandbox: Sandbox, data: bytes, message: str) -> None:
-    assert message in reason(sandbox, DOCX, data)
-
-
-def test_html_deeper_than_any_browser_shows_does_not_end_the_run(sandbox: Sandbox) -> None:
-    assert reason(sandbox, HTML, b"<div>" * 100_000 + b"deep")
-    assert "fine" in sandbox.extract(HTML, b"<html><body><p>All is fine here.</p></body></html>").text
-
-
-SLOW = """
-import ragqa.load.worker as worker
-import sys, types, time
-module = types.ModuleType("odd")
-def extract(data, limits):
-    from ragqa.load.extracted import Extracted
-    what = data.decode()
-    print("noise on stdout")
-    if what == "sleep": time.sleep(60)
-    if what == "spin":
-        while True: pass
-    if what == "eat": bytearray(2 << 30)
-    if what == "die":
-        import os; os.abort()
-    if what.startswith("write "):
-        import pathlib
-        pathlib.Path(what[6:]).write_text("x")
-    return Extracted(what)
-module.extract = extract
-sys.modules["odd"] = module
-worker.EXTRACTORS["odd"] = "odd"
-"""
-
-
-class OddSandbox(Sandbox):
-    """A sandbox whose child knows one more type, which does what its bytes say."""
+@pytest.fixture(autouse=True)
+def known(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Have the child import this folder's modules."""
+    monkeypatch.setattr(sys, "path", [*sys.path, TESTS])
 
 
 @pytest.fixture
-def odd(monkeypatch: pytest.MonkeyPatch) -> Iterator[Sandbox]:
-    from ragqa.load import sandbox as module
-
-    start = module._START.replace(
-        "from ragqa.load.worker import main;", f"exec({SLOW!r}); from ragqa.load.worker import main;"
-    )
-    monkeypatch.setattr(module, "_START", start)
-    sandbox = OddSandbox(Limits(seconds=1, memory_bytes=256 << 20))
+def sandbox() -> Iterator[Sandbox]:
+    sandbox = Sandbox(seconds=1, memory_bytes=256 << 20, reply_bytes=1 << 20)
     yield sandbox
     sandbox.close()
 
@@ -283,25 +45,118 @@ def odd(monkeypatch: pytest.MonkeyPatch) -> Iterator[Sandbox]:
         ("spin", "parser timeout: more than 1 s"),
         ("eat", "needs more than 256 MiB of memory"),
         ("die", "ended by SIGABRT"),
-        ("write written.txt", "damaged: OSError"),
+        ("leave", "exit code 7"),
+        ("flood", "needs more than 256 MiB of memory"),
+        ("write written.txt", "damaged: PermissionError" if sys.platform == "linux" else "damaged: OSError"),
     ],
 )
-def test_a_parser_that_misbehaves_costs_its_own_file_only(
-    odd: Sandbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, what: str, message: str
-) -> None:
-    monkeypatch.chdir(tmp_path)
-    assert odd.extract("odd", b"good") == Extracted("good")
-    assert message in reason(odd, "odd", what.encode())
-    assert odd.extract("odd", b"good again") == Extracted("good again")
+def test_a_function_that_misbehaves_costs_its_own_call_only(sandbox: Sandbox, what: str, message: str) -> None:
+    assert sandbox.call(ACT, b"good") == "good"
+    with pytest.raises(RejectedError, match=message):
+        sandbox.call(ACT, what.encode())
+    assert sandbox.call(ACT, b"good again") == "good again"
 
 
-def test_the_child_dies_with_its_parent(tmp_path: Path) -> None:
+def test_a_child_that_stopped_reading_is_not_waited_for(sandbox: Sandbox) -> None:
+    sandbox.call(ACT, b"good")
+    assert sandbox._process is not None
+    os.kill(sandbox._process.pid, signal.SIGSTOP)
+    started = time.monotonic()
+    with pytest.raises(RejectedError, match="timeout"):
+        sandbox.call(ACT, b"x" * 10_000_000)
+    assert time.monotonic() - started < 5
+
+
+@linux
+@pytest.mark.parametrize("layers", ["both", "landlock", "seccomp"])
+def test_a_function_can_see_and_touch_nothing_outside(layers: str, tmp_path: Path) -> None:
+    """Either layer alone keeps files whole and the parent's memory closed; what it leaves is named here."""
+    offered = available()
+    if not offered.landlock or not offered.seccomp:
+        pytest.skip(f"this kernel has not both layers: {offered}")
+    (tmp_path / "secret.txt").write_text("secret", encoding="utf-8")
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        found = _attempts(layers, tmp_path, server.getsockname()[1])
+    left = {name for name, outcome in found.items() if outcome != "refused"}
+    allowed = {
+        "both": set(),
+        "landlock": {
+            "change the mode", "change the owner", "change the times", "send a datagram", "open a local socket", "fork",
+            "limit the parent", "slow the parent down",
+        },
+        "seccomp": {"read a file", "list a folder", "read the passwords"},
+    }  # fmt: skip
+    root = {"read through /proc", "read the parent's environment", "read the parent's memory"}
+    assert left <= allowed[layers] | (root if layers == "seccomp" else set())
+    assert [path.name for path in tmp_path.iterdir()] == ["secret.txt"]
+    assert (tmp_path / "secret.txt").read_text(encoding="utf-8") == "secret"
+
+
+def _attempts(layers: str, victim: Path, port: int) -> dict[str, str]:
+    """Run the attempts in a process that is confined by one layer or both."""
+    offered = {"landlock": "available().landlock, False", "seccomp": "0, True"}.get(layers)
     script = (
-        "import sys, time; from ragqa.load.sandbox import Sandbox; from ragqa.load.extracted import Limits;"
-        "s = Sandbox(Limits()); s.extract('text/html', b'<p>All is well with the world today.</p>');"
+        "import json, sys; from ragqa.sandbox import confine, worker, Confinement, available\n"
+        f"{f'confine.available = lambda found=Confinement({offered}): found' if offered else ''}\n"
+        f"import tests.hostile; confine.confine([*worker.libraries(), {str(ROOT / 'tests')!r}])\n"
+        f"print(json.dumps(tests.hostile.attempts(b'', victim={str(victim)!r}, port={port})), flush=True)"
+    )
+    done = subprocess.run([sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    found: dict[str, str] = json.loads(done.stdout.splitlines()[-1])
+    return found
+
+
+def test_the_child_has_no_environment_and_can_still_import_and_start_threads(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("RAGQA_SECRET", "s3cr3t")
+    sandbox = Sandbox(seconds=20, memory_bytes=512 << 20, reply_bytes=1 << 20)
+    found = sandbox.call("hostile:surroundings")
+    sandbox.close()
+    assert set(found["environment"]) <= {"LC_ALL", "GOMP_SPINCOUNT", "LD_LIBRARY_PATH"}
+    assert found["folder"] == "/" and found["thread"] and found["library"] == "trafilatura"
+    assert len(found["descriptors"]) < 10
+
+
+def test_python_children_import_nothing_from_the_working_folder_nor_what_variables_name(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("json", "ragqa", "torch", "pip", "tempfile", "sitecustomize"):
+        (tmp_path / f"{name}.py").write_text("raise SystemExit('hijacked')", encoding="utf-8")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    monkeypatch.setattr(sys, "path", ["", str(tmp_path), *sys.path])
+    command = isolated("import json, ragqa; print(ragqa.__file__)")
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert Path(done.stdout.strip()) == ROOT / "ragqa" / "__init__.py"
+
+
+def test_the_numbers_of_system_calls_are_those_of_the_headers() -> None:
+    """Where the headers of the kernel are installed for this machine."""
+    header = Path("/usr/include/x86_64-linux-gnu/asm/unistd_64.h")
+    if not header.exists():
+        pytest.skip("the headers of the kernel are not here")
+    defined = dict(
+        line.split()[1:3] for line in header.read_text("ascii").splitlines() if line.startswith("#define __NR_")
+    )
+    table = syscalls._numbers(syscalls._TABLE + syscalls._LOOKED_AT, "x86_64")
+    wrong = {name: number for name, number in table.items() if int(defined.get(f"__NR_{name}", number)) != number}
+    assert wrong == {}
+    assert len(table) > 90
+
+
+def test_what_confines_is_told() -> None:
+    assert str(Confinement(7, True)) == "Landlock 7 and seccomp"
+    assert str(Confinement(0, True)) == "seccomp"
+    assert str(Confinement(0, False)) == ""
+
+
+def test_the_child_dies_with_its_parent() -> None:
+    script = (
+        f"import sys, time; sys.path.append({TESTS!r}); from ragqa.sandbox import Sandbox;"
+        "s = Sandbox(seconds=9, memory_bytes=1 << 28, reply_bytes=1000); s.call('hostile:act', b'x');"
         "print(s._process.pid, flush=True); time.sleep(60)"
     )
-    with subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE, text=True) as parent:
+    with subprocess.Popen([sys.executable, "-c", script], cwd=ROOT, stdout=subprocess.PIPE, text=True) as parent:
         assert parent.stdout is not None
         child = int(parent.stdout.readline())
         parent.send_signal(signal.SIGKILL)
@@ -320,22 +175,72 @@ def test_the_child_dies_with_its_parent(tmp_path: Path) -> None:
     raise AssertionError(f"process {child} outlived its parent")
 
 
-def test_close_can_be_called_twice_and_the_sandbox_used_again() -> None:
-    sandbox = Sandbox(Limits())
+def test_a_sandbox_outlives_the_thread_that_started_its_child(sandbox: Sandbox) -> None:
+    thread = threading.Thread(target=sandbox.call, args=(ACT, b"x"))
+    thread.start()
+    thread.join()
+    assert sandbox._process is not None
+    started = sandbox._process.pid
+    time.sleep(0.2)
+    assert sandbox.call(ACT, b"y") == "y"
+    assert sandbox._process.pid == started
+
+
+def test_after_a_fork_the_child_process_of_the_other_is_left_alone(sandbox: Sandbox) -> None:
+    sandbox.call(ACT, b"x")
+    pid = os.fork()
+    if pid == 0:
+        os._exit(0 if sandbox.call(ACT, b"mine") == "mine" else 1)
+    assert os.waitpid(pid, 0)[1] == 0
+    assert sandbox.call(ACT, b"still here") == "still here"
+
+
+def test_close_can_be_called_twice_and_the_sandbox_used_again(sandbox: Sandbox) -> None:
     for _ in range(2):
-        assert "Ropes" in sandbox.extract(PDF, pdf(["Ropes"])).text
+        assert sandbox.call(ACT, b"x") == "x"
         sandbox.close()
         sandbox.close()
 
 
-def test_the_loader_reads_a_pdf_with_pages_and_a_docx(tmp_path: Path) -> None:
-    (tmp_path / "report.pdf").write_bytes(pdf(["First"], ["Second"]))
-    (tmp_path / "minutes.docx").write_bytes(sample_docx())
-    loader = FolderLoader([tmp_path])
-    try:
-        minutes, report = [loader.read(file) for file in loader.scan().files]
-    finally:
-        loader.close()
-    assert minutes.title == "Minutes" and "Rope\t12" in minutes.text
-    assert report.page_of(report.text.index("Second")) == 2
-    assert report.encoding is None
+LIMITED = """
+import resource, sys
+sys.path.append(sys.argv[4])
+from ragqa.sandbox import Sandbox
+resource.setrlimit(getattr(resource, sys.argv[1]), (int(sys.argv[2]),) * 2)
+try:
+    print(Sandbox(seconds=20, memory_bytes=1 << 30, reply_bytes=1000).call("hostile:act", sys.argv[3].encode()))
+except Exception as error:
+    print(type(error).__name__, error)
+"""
+
+
+@linux
+@pytest.mark.parametrize(
+    ("limit", "value", "what", "expected"),
+    [
+        ("RLIMIT_NOFILE", 32, "good", "good"),
+        ("RLIMIT_CPU", 5, "good", "good"),
+        ("RLIMIT_CPU", 2, "spin", "RejectedError the parser was ended by SIGKILL: .*ulimit -t 2"),
+        ("RLIMIT_AS", 700 << 20, "good", "good"),
+        ("RLIMIT_AS", 700 << 20, "eat", "RejectedError needs more than"),
+        ("RLIMIT_NOFILE", 8, "good", "ResourceError the parser process .*ulimit -n 8"),
+    ],
+)
+def test_a_limit_of_the_system_that_is_less_than_ours_is_kept_and_named(
+    limit: str, value: int, what: str, expected: str
+) -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", LIMITED, limit, str(value), what, TESTS],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert re.match(expected, done.stdout), done.stdout + done.stderr
+
+
+def test_a_parser_that_cannot_be_started_is_no_fault_of_the_file(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "executable", "/nowhere/python")
+    with pytest.raises(ResourceError, match="cannot be started: No such file"):
+        Sandbox(seconds=1, memory_bytes=1 << 20, reply_bytes=10).call(ACT)
+    assert confine.available() == available()

@@ -129,7 +129,7 @@ def test_files_of_no_use_are_named_with_the_loaders_reason_and_a_remedy_for_it(t
     assert rejected["empty.txt"][0] == "empty file" and "load.exclude" in rejected["empty.txt"][1]
     assert rejected["scan.pdf"][0].startswith("no text on 2 of 2 pages") and "OCR" in rejected["scan.pdf"][1]
     skipped = {f.source: f.hint for f in of_kind(found, "skipped")}
-    assert "save it as text" in skipped["photo.jpg"] and "points to" in skipped["link.txt"]
+    assert "load.as_text" in skipped["photo.jpg"] and "points to" in skipped["link.txt"]
     assert [f.source for f in found.findings] == sorted(f.source for f in found.findings)
 
 

@@ -27,6 +27,11 @@ class FolderLoad(Spec):
     path: Name | list[Name] = Field(description="Folder, file, or list of both; relative to the pipeline file.")
     include: list[Name] = Field([], description="Globs over the relative path; only matching files are read.")
     exclude: list[Name] = Field([], description="Globs over the relative path; matching files are left out.")
+    as_text: list[Name] = Field(
+        [],
+        description="Globs over the relative path; matching files are read as plain text, whatever their type "
+        "(source code, LICENSE). A file that `path` names is read so too where its type is not known.",
+    )
     text_field: Name | None = Field(None, description="JSONL: the field that holds the text.")
 
 
@@ -67,10 +72,45 @@ class SentenceSplit(_SizedSplit):
 
 
 class CodeSplit(_SizedSplit):
-    """Cut source code at classes, functions and blocks."""
+    """Cut source code at classes, functions and blocks. Files of the language are read as text."""
 
     kind: Literal["code"]
     language: Name = Field("python", description="A language of langchain-text-splitters: python, js, go, rust, ...")
+
+    @property
+    def source_suffixes(self) -> tuple[str, ...]:
+        """Return how names of files in this language end; of Markdown and HTML none: they are read anyway."""
+        return tuple(_SOURCE_SUFFIXES.get(self.language, "").split())
+
+
+_SOURCE_SUFFIXES = {
+    "c": ".c .h",
+    "cobol": ".cob .cbl",
+    "cpp": ".cpp .cc .cxx .hpp .hh .h",
+    "csharp": ".cs",
+    "elixir": ".ex .exs",
+    "go": ".go",
+    "haskell": ".hs",
+    "java": ".java",
+    "js": ".js .mjs .cjs .jsx",
+    "kotlin": ".kt .kts",
+    "latex": ".tex",
+    "lua": ".lua",
+    "perl": ".pl .pm",
+    "php": ".php",
+    "powershell": ".ps1 .psm1",
+    "proto": ".proto",
+    "python": ".py .pyi",
+    "r": ".r .R",
+    "rst": ".rst",
+    "ruby": ".rb",
+    "rust": ".rs",
+    "scala": ".scala",
+    "sol": ".sol",
+    "swift": ".swift",
+    "ts": ".ts .tsx",
+    "visualbasic6": ".bas .cls .frm",
+}
 
 
 class _EncoderEmbed(Spec):

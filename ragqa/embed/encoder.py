@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from tokenizers import Tokenizer
+from tokenizers import Encoding, Tokenizer
 
 from ragqa import models
 from ragqa.config.specs import ClsPoolEmbed, MeanPoolEmbed
@@ -20,10 +20,13 @@ from ragqa.embed.padded import Padded
 from ragqa.embed.pooling import cls_pool, mean_pool
 from ragqa.errors import ModelError, UsageError
 from ragqa.transformer import Encoder, choose_engine, load_encoder, use_onednn
+from ragqa.words import blocks
 
 Vectors = NDArray[np.float32]
 
 _NOT_COMPUTED = ("_name_or_path", "architectures", "dtype", "torch_dtype", "transformers_version")
+_BLOCK_CHARACTERS = 100_000
+"""How much is tokenised at once: a token takes a hundred bytes of memory and more."""
 
 
 class EncoderEmbedder:
@@ -71,12 +74,17 @@ class EncoderEmbedder:
         self._model  # noqa: B018  # a cached property: reading it loads
 
     def count(self, text: str) -> int:
-        """Return the number of tokens of `text`, special tokens left out."""
-        return len(self.tokenizer.encode(text, add_special_tokens=False).ids)
+        """Return the number of tokens of `text`, special tokens left out. A long text is counted block by block."""
+        return sum(len(encoding.ids) for _, encoding in self._encoded(text))
 
     def offsets(self, text: str) -> list[tuple[int, int]]:
         """Return the character span of each token of `text`."""
-        return list(self.tokenizer.encode(text, add_special_tokens=False).offsets)
+        spans = ((start, span) for start, encoding in self._encoded(text) for span in encoding.offsets)
+        return [(start + low, start + high) for start, (low, high) in spans]
+
+    def _encoded(self, text: str) -> Iterator[tuple[int, Encoding]]:
+        for start, end in blocks(text, _BLOCK_CHARACTERS):
+            yield start, self.tokenizer.encode(text[start:end], add_special_tokens=False)
 
     def embed_passages(self, texts: Sequence[str]) -> Vectors:
         """Return float32[len(texts), dim], rows L2-normalised; float32[0, dim] for no texts.

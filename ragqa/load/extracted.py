@@ -19,6 +19,8 @@ class Limits:
     zip_bytes: int = 64 << 20
     zip_entries: int = 2_000
     zip_ratio: int = 100
+    text_ratio: int = 100
+    """Most characters for each byte of a file: a small file whose text fills an index is a bomb."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,10 +28,11 @@ class Extracted:
     """The text of one file. `page_starts[i]` is the offset of page i + 1; empty where the format has no pages.
 
     `metadata` holds plain JSON values. `headings` among it lists `[offset, level]` of each heading, where the format
-    marks them.
+    marks them. `encoding` is that of a file which is text, None for others.
     """
 
     text: str
     title: str = ""
     page_starts: tuple[int, ...] = ()
     metadata: Mapping[str, Any] = field(default_factory=dict)
+    encoding: str | None = None

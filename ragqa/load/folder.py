@@ -1,60 +1,49 @@
-"""Finds the files of folders and reads them."""
+"""Finds the files of folders and reads them. Their bytes become text in the sandbox; nothing here looks into them."""
 
 from __future__ import annotations
 
 import hashlib
 import io
 import os
-import re
 import stat
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
+from dataclasses import asdict, replace
+from functools import cache
 from importlib.metadata import version
 from pathlib import Path, PurePath
-from typing import TYPE_CHECKING
 
 from ragqa.errors import RejectedError, UsageError
-from ragqa.load.decode import decode
-from ragqa.load.extracted import Extracted, Limits
+from ragqa.files import open_regular
+from ragqa.load.extract import CSV, DOCX, HTML, JSON_LINES, MARKDOWN, PDF, PLAIN, TSV
+from ragqa.load.extracted import Limits
 from ragqa.load.globs import Globs
-from ragqa.load.table import json_lines, separated
-from ragqa.load.text import markdown, plain
 from ragqa.records import Document, FileStatus, Scan, SourceFile
-
-if TYPE_CHECKING:
-    from ragqa.load.sandbox import Sandbox
-
-HTML = "text/html"
-PDF = "application/pdf"
-DOCX = "application/vnd.openxmlformats-officedocument.wordprocessingml.document"
+from ragqa.sandbox import Sandbox
 
 MEDIA_TYPES = {
-    ".txt": "text/plain",
-    ".md": "text/markdown",
-    ".markdown": "text/markdown",
+    ".txt": PLAIN,
+    ".md": MARKDOWN,
+    ".markdown": MARKDOWN,
     ".html": HTML,
     ".htm": HTML,
-    ".csv": "text/csv",
-    ".tsv": "text/tab-separated-values",
-    ".jsonl": "application/jsonl",
+    ".csv": CSV,
+    ".tsv": TSV,
+    ".jsonl": JSON_LINES,
     ".docx": DOCX,
     ".pdf": PDF,
 }
 """What is read, by suffix; capital letters do not matter."""
 
 _LIBRARIES = {HTML: "trafilatura", DOCX: "python-docx", PDF: "pypdf"}
-_EXTRACTORS = {
-    "text/plain": "text/1",
-    "text/markdown": "markdown/1",
-    "text/csv": "csv/1",
-    "text/tab-separated-values": "tsv/1",
-    "application/jsonl": "jsonl/1",
-}
-_CHARSET = re.compile(rb"charset\s*=\s*[\"']?\s*([\w.:-]+)", re.IGNORECASE)
-_VISIBLE = re.compile(r"[^\s\ufeff]")
-_CHARSET_BYTES = 1024
-"""How far into a page its charset may be declared (HTML standard, section 4.2.5.4)."""
+_EXTRACTORS = {PLAIN: "text/1", MARKDOWN: "markdown/1", CSV: "csv/1", TSV: "tsv/1", JSON_LINES: "jsonl/1"}
+
+
+@cache
+def _sandbox(limits: Limits) -> Sandbox:
+    """Return the sandbox that all loaders of this process with these limits share: its child is started once."""
+    reply = 4 * limits.characters  # UTF-8
+    return Sandbox(seconds=limits.seconds, memory_bytes=limits.memory_bytes, reply_bytes=reply)
 
 
 class FolderLoader:
@@ -66,6 +55,8 @@ class FolderLoader:
     A hidden file that is named is listed as skipped. A source is the path relative to its folder; with several paths
     the folder's name stands in front. Bytes of a name that are not UTF-8 stand in it as backslash escapes.
 
+    :param as_text: globs of the files that are plain text, whatever their type; a file that is named is, where its type
+        is not known.
     :raises UsageError: no path; one that does not exist; two that end in the same name; a bad glob.
     """
 
@@ -75,27 +66,26 @@ class FolderLoader:
         *,
         include: Sequence[str] = (),
         exclude: Sequence[str] = (),
+        as_text: Sequence[str] = (),
         text_field: str | None = None,
         limits: Limits | None = None,
     ) -> None:
         self._roots = _roots(paths)
         self._include = Globs(include)
         self._exclude = Globs(exclude)
+        self._as_text = Globs(as_text)
         self._text_field = text_field
         self._limits = limits or Limits()
-        self._sandbox: Sandbox | None = None
 
     def close(self) -> None:
-        """End the child process that parses, if one runs; a later `read` starts another."""
-        if self._sandbox is not None:
-            self._sandbox.close()
-            self._sandbox = None
+        """End the child process that parses, if one runs; a later `read`, of any loader, starts another."""
+        _sandbox(self._limits).close()
 
     def extractor(self, media_type: str) -> str:
         """Return the name and version of what reads this type; for JSON lines also the field that is read."""
         if media_type in _LIBRARIES:
             return f"{_LIBRARIES[media_type]}/{version(_LIBRARIES[media_type])}"
-        field = f" text_field={self._text_field}" if media_type == "application/jsonl" and self._text_field else ""
+        field = f" text_field={self._text_field}" if media_type == JSON_LINES and self._text_field else ""
         return _EXTRACTORS[media_type] + field
 
     def scan(self) -> Scan:
@@ -109,7 +99,7 @@ class FolderLoader:
     def _found(self, prefix: str, root: Path) -> Iterator[SourceFile | FileStatus]:
         """Yield what stands under a root. Folders wait on a list, so that depth costs no stack."""
         if not root.is_dir():
-            yield self._examine(prefix, str(root))
+            yield self._examine(prefix, str(root), MEDIA_TYPES.get(root.suffix.lower(), PLAIN))
             return
         waiting = [("", str(root))]
         while waiting:
@@ -126,16 +116,20 @@ class FolderLoader:
                     if not self._exclude.match(relative + "/"):
                         waiting.append((relative + "/", entry.path))
                 elif self._wanted(relative):
-                    yield self._examine(prefix + relative, entry.path)
+                    yield self._examine(prefix + relative, entry.path, self._media_type(relative))
 
     def _wanted(self, relative: str) -> bool:
         return (not self._include or self._include.match(relative)) and not self._exclude.match(relative)
 
-    def _examine(self, source: str, path: str) -> SourceFile | FileStatus:
-        """Return a file with the SHA-256 of its bytes, or why it cannot be used."""
+    def _media_type(self, relative: str) -> str | None:
+        return PLAIN if self._as_text.match(relative) else MEDIA_TYPES.get(PurePath(relative).suffix.lower())
+
+    def _examine(self, source: str, path: str, media_type: str | None) -> SourceFile | FileStatus:
+        """Return a file with the SHA-256 of its bytes, or why it cannot be used.
+
+        :param media_type: None where it is not known.
+        """
         name = _printable(source)
-        suffix = PurePath(path).suffix
-        media_type = MEDIA_TYPES.get(suffix.lower())
         try:
             mode = os.lstat(path).st_mode
             if stat.S_ISLNK(mode):
@@ -143,7 +137,8 @@ class FolderLoader:
             if PurePath(path).name.startswith("."):
                 return FileStatus(name, "skipped", "hidden: its name begins with a dot")
             if media_type is None:
-                return FileStatus(name, "skipped", f"unsupported type {_printable(suffix) or '(no suffix)'}")
+                suffix = _printable(PurePath(path).suffix) or "(no suffix)"
+                return FileStatus(name, "skipped", f"unsupported type {suffix}")
             if name != source and os.path.lexists(_printable(path)):
                 raise RejectedError("its name is not UTF-8, and another file is called as it is shown: rename it")
             with _opened(path) as stream:
@@ -170,23 +165,25 @@ class FolderLoader:
         """
         data = self._bytes(file.path)
         file = replace(file, sha256=hashlib.sha256(data).hexdigest(), size=len(data))
-        extracted, encoding = self._extracted(file.media_type, data)
-        if not _VISIBLE.search(extracted.text):
-            raise RejectedError("no text: only white space")
-        if len(extracted.text) > self._limits.characters:
-            raise RejectedError(f"too long: {len(extracted.text):,} characters; at most {self._limits.characters:,}")
+        found = _sandbox(self._limits).call(
+            "ragqa.load.extract:extract",
+            data,
+            media_type=file.media_type,
+            limits=asdict(self._limits),
+            text_field=self._text_field,
+        )
         return Document(
             id=file.document_id,
             source=file.source,
             path=_printable(file.path),
             sha256=file.sha256,
             media_type=file.media_type,
-            encoding=encoding,
-            text=extracted.text,
-            title=extracted.title,
+            encoding=found["encoding"],
+            text=found["text"],
+            title=found["title"],
             extractor=self.extractor(file.media_type),
-            page_starts=extracted.page_starts,
-            metadata=extracted.metadata,
+            page_starts=tuple(found["page_starts"]),
+            metadata=found["metadata"],
         )
 
     def _bytes(self, path: str) -> bytes:
@@ -204,29 +201,6 @@ class FolderLoader:
         except OSError as error:
             raise RejectedError(_unreadable(error)) from error
         raise RejectedError("changed while it was being read: run again")
-
-    def _extracted(self, media_type: str, data: bytes) -> tuple[Extracted, str | None]:
-        """Return what the bytes say, and their encoding where they are text."""
-        if media_type in (PDF, DOCX):
-            return self._in_sandbox(media_type, data), None
-        charset = _CHARSET.search(data[:_CHARSET_BYTES]) if media_type == HTML else None
-        text, encoding = decode(data, charset.group(1).decode("ascii", "ignore") if charset else None)
-        if media_type == HTML:
-            return self._in_sandbox(HTML, text.encode()), encoding
-        if media_type == "application/jsonl":
-            return json_lines(text, self._text_field), encoding
-        if media_type == "text/markdown":
-            return markdown(text), encoding
-        if media_type == "text/plain":
-            return plain(text), encoding
-        return separated(text, ",;" if media_type == "text/csv" else "\t"), encoding
-
-    def _in_sandbox(self, media_type: str, data: bytes) -> Extracted:
-        if self._sandbox is None:
-            from ragqa.load.sandbox import Sandbox
-
-            self._sandbox = Sandbox(self._limits)
-        return self._sandbox.extract(media_type, data)
 
 
 def _roots(paths: Sequence[Path]) -> list[tuple[str, Path]]:
@@ -254,7 +228,7 @@ def _opened(path: str) -> io.BufferedReader:
     """
     if not stat.S_ISREG(os.lstat(path).st_mode):
         raise RejectedError("not a regular file")
-    return os.fdopen(os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC), "rb")
+    return open_regular(path, follow=False)
 
 
 def _unreadable(error: OSError) -> str:

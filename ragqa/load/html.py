@@ -10,7 +10,7 @@ import lxml.html.defs
 from trafilatura import bare_extraction
 
 from ragqa.errors import RejectedError
-from ragqa.load.extracted import Extracted, Limits
+from ragqa.load.extracted import Extracted
 
 _UNSEEN = ("script", "style", "noscript", "template", "head", "svg", "iframe", "object")
 # What XML cannot hold: lxml reads it from a page, and fails where it, or trafilatura, writes it into an element.
@@ -25,7 +25,7 @@ _FIELDS = {
 }
 
 
-def extract(data: bytes, limits: Limits) -> Extracted:
+def extract(data: bytes) -> Extracted:
     """Return the main text of a page, tables included, with its title.
 
     A control character becomes a space where it separates words (a form feed does), else U+FFFD.
@@ -34,7 +34,7 @@ def extract(data: bytes, limits: Limits) -> Extracted:
     which is `all_text` where no main text was found and the text is everything that a reader would see.
 
     :param data: the page in UTF-8, whatever it declares.
-    :raises RejectedError: no text, or more than `limits.characters`; elements nested too deeply.
+    :raises RejectedError: no text; elements nested too deeply.
     """
     found = bare_extraction(
         _tree(data),
@@ -51,8 +51,6 @@ def extract(data: bytes, limits: Limits) -> Extracted:
         metadata["extraction"] = "all_text"
     if not text.strip():
         raise RejectedError("no text: the page has none outside scripts and markup")
-    if len(text) > limits.characters:
-        raise RejectedError(f"too long: {len(text):,} characters; at most {limits.characters:,}")
     return Extracted(text, " ".join(title.split()), metadata=metadata)
 
 

@@ -14,20 +14,19 @@ from ragqa.errors import RejectedError
 from ragqa.load.extracted import Extracted
 
 Row = dict[str, Any]
+_HEADER_CHARACTERS = 10_000
+"""What is longer is no header, but a quotation mark that nothing closes."""
 
 
 def separated(text: str, delimiters: str) -> Extracted:
     """Return a CSV or TSV file as it is; of `delimiters` the one that gives the header most columns is used.
 
-    Metadata: `header` (its line), `columns` (of the header), `rows` (below the header, blank lines left out), and
+    Metadata: `header` (its line; empty where it is very long), `columns` (of the header), `rows` (below the header, blank lines left out), and
     `ragged_rows`, the number of rows with more or fewer columns, where there are any.
     """
     body = text.removeprefix("\ufeff")
-    usual = csv.field_size_limit(len(body) + 1)  # one setting for the whole process: put back below
-    try:
-        return Extracted(text, metadata=_table(body, delimiters))
-    finally:
-        csv.field_size_limit(usual)
+    csv.field_size_limit(len(body) + 1)
+    return Extracted(text, metadata=_table(body, delimiters))
 
 
 def _table(body: str, delimiters: str) -> dict[str, Any]:
@@ -37,7 +36,8 @@ def _table(body: str, delimiters: str) -> dict[str, Any]:
     header = "".join(itertools.islice(io.StringIO(body, newline=""), line))
     widths = Counter(len(record) for _, record in records)
     ragged = widths.total() - widths[len(names)]
-    metadata = {"header": " ".join(header.splitlines()).strip(), "columns": len(names), "rows": widths.total()}
+    title = " ".join(header.splitlines()).strip() if len(header) <= _HEADER_CHARACTERS else ""
+    metadata = {"header": title, "columns": len(names), "rows": widths.total()}
     return metadata | ({"ragged_rows": ragged} if ragged else {})
 
 

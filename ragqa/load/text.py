@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+import json
 import math
 import re
 from typing import Any
@@ -30,11 +31,6 @@ _REFUSED = {
 _FENCE = re.compile(r" {0,3}(`{3,}|~{3,})")
 _HEADING = re.compile(r" {0,3}#{1,6}[ \t]+(.*?)(?:[ \t]+#*)?[ \t]*$")
 _UNDERLINE = re.compile(r" {0,3}(?:=+|-+)[ \t]*$")
-
-
-def plain(text: str) -> Extracted:
-    """Return a text file as it is."""
-    return Extracted(text)
 
 
 def markdown(text: str) -> Extracted:
@@ -82,8 +78,10 @@ def _mapping(node: yaml.Node | None) -> dict[str, Any]:
     metadata: dict[str, Any] = {}
     faults = []
     for name, value in node.value:
-        key = str(name.value)
+        key = str(name.value) if isinstance(name, yaml.ScalarNode) else ""
         try:
+            if not key:
+                raise ValueError("a name must be text")
             if key in metadata:
                 raise ValueError("given twice; the first is kept")
             metadata[key] = _plain_value(value)
@@ -95,13 +93,28 @@ def _mapping(node: yaml.Node | None) -> dict[str, Any]:
 def _plain_value(node: yaml.Node) -> Any:
     """Return a scalar or a list of scalars as plain JSON values. Raises `ValueError` for anything nested deeper."""
     if isinstance(node, yaml.ScalarNode):
-        value = yaml.SafeLoader("").construct_object(node)
+        value = _constructed(node)
         if isinstance(value, datetime.date):
             return value.isoformat()
         return str(node.value) if isinstance(value, float) and not math.isfinite(value) else value
     if isinstance(node, yaml.SequenceNode) and all(isinstance(item, yaml.ScalarNode) for item in node.value):
         return [_plain_value(item) for item in node.value]
     raise ValueError("nested values are not read")
+
+
+def _constructed(node: yaml.ScalarNode) -> Any:
+    """Return what YAML makes of a scalar. Raises `ValueError` where JSON cannot hold it, or no index can store it."""
+    try:
+        value = yaml.SafeLoader("").construct_object(node)
+    except OverflowError as error:
+        raise ValueError("a number that is too large") from error
+    try:
+        json.dumps(value, default=str, ensure_ascii=False).encode()
+    except UnicodeEncodeError as error:
+        raise ValueError("half of a surrogate pair, which is no character") from error
+    except ValueError as error:
+        raise ValueError("a number that is too large") from error
+    return value
 
 
 def _first_heading(text: str) -> str:

@@ -47,7 +47,14 @@ class Parts:
         if isinstance(spec, CustomSpec):
             own: Loader = spec.build()
             return own
-        return FolderLoader(self.roots, include=spec.include, exclude=spec.exclude, text_field=spec.text_field)
+        sources = [f"**/*{suffix}" for suffix in getattr(self.config.split, "source_suffixes", ())]
+        return FolderLoader(
+            self.roots,
+            include=spec.include,
+            exclude=spec.exclude,
+            as_text=[*spec.as_text, *sources],
+            text_field=spec.text_field,
+        )
 
     @property
     def roots(self) -> list[Path]:

@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ragqa.errors import RejectedError
-from ragqa.load.folder import DOCX, PDF
+from ragqa.load.extract import DOCX, PDF
 from ragqa.records import Chunk, Document, SourceFile
 from ragqa.stages import Loader, Splitter, TokenCounter
 
@@ -38,7 +38,8 @@ _REMEDIES = {
     "encoding": "find out its encoding and convert it to UTF-8 (with iconv, for example)",
     "too l": "cut it into several files",
     "changed while": "wait until nothing writes to it, and run again",
-    "unsupported type": "leave it where it holds no text; else save it as text, Markdown, HTML, CSV, DOCX or PDF",
+    "unsupported type": "leave it where it holds no text; read text of any kind by load.as_text: ['**/*.py']; else save "
+    "it as text, Markdown, HTML, CSV, DOCX or PDF",
     "symbolic link": "load the folder that it points to as well, or put a copy in its place",
     "": "mend it or fetch it again; or leave it out with load.exclude",
 }

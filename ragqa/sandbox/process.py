@@ -1,0 +1,265 @@
+"""The parent's side of a sandbox: starts the child, sends it bytes, and waits no longer than a limit."""
+
+from __future__ import annotations
+
+import atexit
+import contextlib
+import json
+import logging
+import os
+import select
+import signal
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+import weakref
+from pathlib import Path
+from typing import Any
+
+from ragqa.errors import RejectedError, ResourceError
+from ragqa.sandbox.confine import available
+
+_LOG = logging.getLogger("ragqa.sandbox")
+_PATH = "import json, sys; sys.path[:] = json.loads(sys.argv.pop(1)); "
+_START = "from ragqa.sandbox.worker import main; main(int(sys.argv[1]))"
+_START_SECONDS = 60.0
+_LENGTH = 8
+_OVERHEAD_BYTES = 64 << 20
+_KEPT_VARIABLES = ("LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH", "DYLD_FALLBACK_LIBRARY_PATH")
+"""What an interpreter may need to find its own shared library. The child's environment holds nothing else of ours."""
+
+
+class _Died(Exception):
+    """The child ended without a reply."""
+
+
+class _TimedOut(Exception):
+    """The child did not reply in time."""
+
+
+def isolated(code: str, *arguments: str) -> list[str]:
+    """Return the command of a Python that runs `code` and imports libraries from where this one does.
+
+    It imports nothing from the working folder, nor what environment variables name (`-I`).
+    """
+    return [sys.executable, "-I", "-c", _PATH + code, json.dumps(_import_folders()), *arguments]
+
+
+def _import_folders() -> list[str]:
+    """Return `sys.path` without the working folder; the folder of this package stands last."""
+    here, package = os.path.realpath(os.getcwd()), str(Path(__file__).resolve().parents[2])
+    others = [path for path in sys.path if os.path.isabs(path) and os.path.realpath(path) not in (here, package)]
+    return [*others, package]
+
+
+class Sandbox:
+    """One child that runs function after function. It is started when first needed, and again after it had to be killed.
+
+    Wall-clock time, processor time and the size of a reply are bounded everywhere; memory is bounded on Linux (macOS
+    does not enforce `RLIMIT_AS`). The child has an empty environment, cannot write files, and ends with this process.
+    What else it cannot do depends on the kernel: see `confine`. It may be used from several threads, and after a fork.
+
+    :param seconds: of each call.
+    :param memory_bytes: of each call, on top of what the child has in use.
+    :param reply_bytes: of each reply, without what JSON adds.
+    """
+
+    def __init__(self, *, seconds: float, memory_bytes: int, reply_bytes: int) -> None:
+        self._seconds, self._memory_bytes, self._reply_bytes = seconds, memory_bytes, reply_bytes
+        self._owner = os.getpid()
+        self._lock = threading.Lock()
+        self._process: subprocess.Popen[bytes] | None = None
+        self._status = 0
+        _SANDBOXES.add(self)
+
+    def call(self, target: str, data: bytes = b"", **arguments: Any) -> Any:
+        """Return what the function `module:name` of this package makes of some bytes, as JSON gives it back.
+
+        A child that failed after other calls may have been worn out by them: the bytes then get a fresh one.
+
+        :param arguments: of the function, besides the bytes; what JSON can hold.
+        :raises RejectedError: with the reason; also where the function ran out of time or memory, or crashed.
+        :raises ResourceError: no child can be started.
+        """
+        self._forget_others()
+        with self._lock:
+            worn = self._process is not None
+            try:
+                reply = self._exchange(target, data, arguments)
+                if worn and reply.get("last"):
+                    reply = self._exchange(target, data, arguments)
+            except _Died:
+                if not worn:
+                    raise RejectedError(self._died()) from None
+                reply = self._fresh(target, data, arguments)
+        if "rejected" in reply:
+            raise RejectedError(str(reply["rejected"]))
+        return reply["result"]
+
+    def close(self) -> None:
+        """End the child, if one runs; a later call starts another."""
+        self._forget_others()
+        process, self._process = self._process, None
+        if process is None:
+            return
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+        for stream in (process.stdin, process.stdout, process.stderr):
+            assert stream is not None
+            with contextlib.suppress(BrokenPipeError):
+                stream.close()
+
+    def __del__(self) -> None:
+        self.close()
+
+    def _forget_others(self) -> None:
+        """After a fork the child belongs to the other process, and so does whoever held the lock."""
+        if self._owner != os.getpid():
+            self._owner, self._process, self._lock = os.getpid(), None, threading.Lock()
+
+    def _fresh(self, target: str, data: bytes, arguments: dict[str, Any]) -> dict[str, Any]:
+        try:
+            return self._exchange(target, data, arguments)
+        except _Died:
+            raise RejectedError(self._died()) from None
+
+    def _exchange(self, target: str, data: bytes, arguments: dict[str, Any]) -> dict[str, Any]:
+        """Return the child's reply. Whatever interrupts, Ctrl-C too, ends the child: a late reply is never read."""
+        try:
+            process = self._process or self._start()
+            limits = {"seconds": self._seconds, "memory_bytes": self._memory_bytes}
+            deadline = time.monotonic() + self._seconds
+            _send(process, json.dumps({"target": target, "arguments": arguments, **limits}).encode(), deadline)
+            _send(process, data, deadline)
+            reply = _receive(process, deadline, 2 * self._reply_bytes + _OVERHEAD_BYTES)
+        except _TimedOut:
+            self.close()
+            raise RejectedError(f"parser timeout: more than {self._seconds:g} s") from None
+        except _Died:
+            self._status = self._process.wait() if self._process else 0
+            self.close()
+            raise
+        except BaseException:
+            self.close()
+            raise
+        if reply.get("last"):
+            self.close()
+        return reply
+
+    def _start(self) -> subprocess.Popen[bytes]:
+        """Start the child in an empty folder, which is gone when the child is ready."""
+        try:
+            with tempfile.TemporaryDirectory(prefix="ragqa-") as empty:
+                return self._started(empty)
+        except OSError as error:
+            raise ResourceError(
+                f"the parser process cannot be started: {error.strerror or error}{limits_note()}"
+            ) from error
+
+    def _started(self, folder: str) -> subprocess.Popen[bytes]:
+        environment = {name: os.environ[name] for name in _KEPT_VARIABLES if name in os.environ}
+        self._process = subprocess.Popen(
+            isolated(_START, str(os.getpid())),
+            cwd=folder,
+            env={**environment, "LC_ALL": "C.UTF-8"},
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            start_new_session=True,
+        )
+        for stream in (self._process.stdin, self._process.stdout):
+            assert stream is not None
+            os.set_blocking(stream.fileno(), False)
+        try:
+            ready = _receive(self._process, time.monotonic() + _START_SECONDS, _OVERHEAD_BYTES)["ready"]
+        except (_Died, _TimedOut):
+            reason = self._last_words(self._process)
+            self.close()
+            raise ResourceError(f"the parser process does not start: {reason}{limits_note()}") from None
+        if (offered := available()) != type(offered)(**ready):
+            _LOG.warning("the parser process is confined by less than this kernel offers: %s of %s", ready, offered)
+        return self._process
+
+    def _last_words(self, process: subprocess.Popen[bytes]) -> str:
+        """Return the last line that a child wrote before it ended."""
+        assert process.stderr is not None
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            os.killpg(process.pid, signal.SIGKILL)
+        lines = process.stderr.read(1 << 16).decode("utf-8", "replace").splitlines()
+        return lines[-1][:300] if lines else f"it ended with status {process.wait()}"
+
+    def _died(self) -> str:
+        if self._status == -getattr(signal, "SIGXCPU", 0):
+            return f"parser timeout: more than {self._seconds:g} s of processor time{limits_note()}"
+        if self._status < 0:
+            name = signal.Signals(-self._status).name
+            return f"the parser was ended by {name}: it crashed or ran out of memory{limits_note()}"
+        return f"the parser ended with exit code {self._status}{limits_note()}"
+
+
+_SANDBOXES: weakref.WeakSet[Sandbox] = weakref.WeakSet()
+
+
+@atexit.register
+def _close_all() -> None:
+    for sandbox in list(_SANDBOXES):
+        sandbox.close()
+
+
+def _send(process: subprocess.Popen[bytes], data: bytes, deadline: float) -> None:
+    """Write a frame; a child that does not read it is not waited for longer than until the deadline."""
+    assert process.stdin is not None
+    pipe = process.stdin.fileno()
+    for part in (len(data).to_bytes(_LENGTH), data):
+        left = memoryview(part)
+        while left:
+            if not select.select([], [pipe], [], max(0.0, deadline - time.monotonic()))[1]:
+                raise _TimedOut
+            try:
+                left = left[os.write(pipe, left[: 1 << 20]) :]
+            except BrokenPipeError:
+                raise _Died from None
+
+
+def _receive(process: subprocess.Popen[bytes], deadline: float, most: int) -> dict[str, Any]:
+    """Read a frame that holds a JSON object."""
+    length = int.from_bytes(_read(process, _LENGTH, deadline))
+    if length > most:
+        raise _Died
+    try:
+        reply = json.loads(_read(process, length, deadline))
+    except (ValueError, RecursionError):
+        raise _Died from None
+    if not isinstance(reply, dict):
+        raise _Died
+    return reply
+
+
+def _read(process: subprocess.Popen[bytes], length: int, deadline: float) -> bytes:
+    """Read exactly so many bytes, past the buffer of the stream, so that `select` knows what is there."""
+    assert process.stdout is not None
+    pipe = process.stdout.fileno()
+    data = bytearray()
+    while len(data) < length:
+        if not select.select([pipe], [], [], max(0.0, deadline - time.monotonic()))[0]:
+            raise _TimedOut
+        piece = os.read(pipe, min(length - len(data), 1 << 20))
+        if not piece:
+            raise _Died
+        data += piece
+    return bytes(data)
+
+
+def limits_note() -> str:
+    """Return the limits that this process was started with, for an error that they may have caused; empty for none."""
+    import resource
+
+    names = {"RLIMIT_CPU": "-t", "RLIMIT_AS": "-v", "RLIMIT_NOFILE": "-n", "RLIMIT_NPROC": "-u"}
+    hard = {option: resource.getrlimit(getattr(resource, name))[1] for name, option in names.items()}
+    small = {"-t": 3600, "-v": 4 << 30, "-n": 256, "-u": 64}
+    set_ = [f"{option} {value >> 10 if option == '-v' else value}" for option, value in hard.items()
+            if value != resource.RLIM_INFINITY and value < small[option]]  # fmt: skip
+    return f" (this shell's limits: ulimit {' '.join(set_)})" if set_ else ""

@@ -1,0 +1,150 @@
+"""The child process of a sandbox: runs one function after another over bytes, and gives its result or a reason.
+
+A frame is a length of 8 bytes, big-endian, and so many bytes. A request is two frames, a JSON header and the bytes; the
+reply is one JSON frame. Before the first request comes one reply that says that the child is ready.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import logging
+import math
+import os
+import resource
+import sys
+import sysconfig
+import threading
+import time
+import warnings
+from collections.abc import Callable
+from dataclasses import asdict, is_dataclass
+from functools import cache
+from importlib import import_module
+from pathlib import Path
+from typing import Any, BinaryIO
+
+from ragqa.errors import RejectedError
+from ragqa.sandbox.confine import confine
+
+_OPEN_FILES = 64
+_REASON = 300
+"""Most characters of a reason."""
+_WATCH_SECONDS = 0.5
+
+
+class _Use:
+    """Memory and processor time of the next call, on top of what is in use; never more than the system allows."""
+
+    def __init__(self) -> None:
+        self._statm = os.open("/proc/self/statm", os.O_RDONLY) if sys.platform == "linux" else None
+
+    def limit(self, seconds: float, memory_bytes: int) -> None:
+        """Bound what the process may use from now on."""
+        used = resource.getrusage(resource.RUSAGE_SELF)
+        set_limit(resource.RLIMIT_CPU, math.ceil(used.ru_utime + used.ru_stime + seconds) + 1)
+        if self._statm is not None:
+            mapped = int(os.pread(self._statm, 100, 0).split()[0]) * resource.getpagesize()
+            set_limit(resource.RLIMIT_AS, mapped + memory_bytes)
+
+
+def main(parent: int) -> None:
+    """Serve requests until the input ends."""
+    requests, replies = os.fdopen(os.dup(0), "rb"), os.fdopen(os.dup(1), "wb")
+    nothing = os.open(os.devnull, os.O_RDWR)
+    for standard in (0, 1):  # what a library prints must not get between the replies
+        os.dup2(nothing, standard)
+    logging.disable(logging.CRITICAL)
+    warnings.simplefilter("ignore")
+    sys.dont_write_bytecode = True
+    use = _Use()
+    os.chdir("/")
+    for limit, value in ((resource.RLIMIT_FSIZE, 0), (resource.RLIMIT_CORE, 0), (resource.RLIMIT_NOFILE, _OPEN_FILES)):
+        set_limit(limit, value)
+    granted = confine(libraries())
+    with contextlib.suppress(RuntimeError):  # no thread is to be had: the end of the input tells as much, in most cases
+        threading.Thread(target=_end_with, args=(parent,), daemon=True).start()
+    _reply(replies, {"ready": asdict(granted)})
+    os.dup2(nothing, 2)  # until now it told why the child could not start
+    while (header := _frame(requests)) is not None:
+        request = json.loads(header)
+        data = _frame(requests)
+        assert data is not None
+        use.limit(request["seconds"], request["memory_bytes"])
+        reply = answer(request["target"], data, request["arguments"], request["memory_bytes"])
+        _reply(replies, reply)
+        if reply.get("last"):
+            return
+
+
+def answer(target: str, data: bytes, arguments: dict[str, Any], memory_bytes: int) -> dict[str, Any]:
+    """Call `module:function` with the bytes; return its `result`, or why it was `rejected`.
+
+    `last` says that this process is not fit for more.
+    """
+    try:
+        module, _, name = target.partition(":")
+        function: Callable[..., Any] = getattr(import_module(module), name)
+        result = function(data, **arguments)
+        return {"result": asdict(result) if is_dataclass(result) and not isinstance(result, type) else result}
+    except RejectedError as error:
+        return {"rejected": _line(str(error))}
+    except MemoryError:
+        return {"rejected": f"needs more than {memory_bytes >> 20:,} MiB of memory", "last": True}
+    except RecursionError:
+        return {"rejected": "damaged: nested too deeply"}
+    except Exception as error:  # whatever a library raises is about these bytes, and must not end the run
+        return {"rejected": _line(f"damaged: {type(error).__name__}: {error}")}
+
+
+def set_limit(which: int, value: int) -> None:
+    """Set a limit of this process to a value, or to what it was started with where that is less."""
+    finite = [limit for limit in (value, *_given(which)) if limit != resource.RLIM_INFINITY]
+    resource.setrlimit(which, (min(finite), _given(which)[1]))
+
+
+@cache
+def _given(which: int) -> tuple[int, int]:
+    """Return the soft and the hard limit that this process was started with; first called before any is set."""
+    return resource.getrlimit(which)
+
+
+def libraries() -> list[str]:
+    """Return what the interpreter reads when it imports a library: folders of packages and of shared libraries."""
+    package = Path(__file__).resolve().parents[1]
+    # of a checkout only the package: its folder may hold anything
+    imports = [path for path in sys.path if path.endswith("-packages") or Path(path).resolve() != package.parent]
+    shared = [
+        str(sysconfig.get_config_var("LIBDIR") or ""),
+        "/lib",
+        "/lib64",
+        "/usr/lib",
+        "/usr/lib64",
+        "/etc/ld.so.cache",
+    ]
+    return [*imports, str(package), *filter(None, shared), os.devnull]
+
+
+def _line(reason: str) -> str:
+    """Return a reason as one line. It may quote the input: what cannot be printed is escaped, and it stays short."""
+    words = " ".join(reason.split())
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode("ascii") for c in words)[:_REASON]
+
+
+def _end_with(parent: int) -> None:
+    """End this process soon after its parent, also where another process keeps the pipe open."""
+    while os.getppid() == parent:
+        time.sleep(_WATCH_SECONDS)
+    os._exit(1)
+
+
+def _frame(stream: BinaryIO) -> bytes | None:
+    """Return the next frame; None where the input has ended."""
+    length = stream.read(8)
+    return stream.read(int.from_bytes(length)) if len(length) == 8 else None
+
+
+def _reply(stream: BinaryIO, reply: dict[str, Any]) -> None:
+    data = json.dumps(reply, ensure_ascii=False, allow_nan=False).encode("utf-8", "surrogatepass")
+    stream.write(len(data).to_bytes(8) + data)
+    stream.flush()
