@@ -128,13 +128,25 @@ def test_a_database_that_is_gone_is_no_empty_index(path: Path) -> None:
 
 
 def test_orphans_and_a_missing_seal_are_notes_and_no_faults(path: Path) -> None:
-    (path / "seg" / "stray.f32").write_bytes(b"x")
+    stray = f"seg/{'0' * 64}.f32"
+    (path / stray).write_bytes(b"x")
     (path / "SEAL").unlink()
     found = doctor.check(path)
     assert found.faults == ()
-    assert [note.split(":")[0] for note in found.notes] == ["generation 7 is not sealed", "seg/stray.f32"]
-    assert Maintenance(path).collect().files == ("seg/stray.f32",)
+    assert [note.split(":")[0] for note in found.notes] == ["generation 7 is not sealed", stray]
+    assert Maintenance(path).collect().files == (stray,)
     assert doctor.check(path).notes == ()
+
+
+def test_files_that_are_not_of_the_index_are_named_and_left_alone(path: Path) -> None:
+    others = ["seg/notes.txt", "seg/0123.f32", ".draft.tmp", "thesis.txt"]
+    for name in others:
+        (path / name).write_bytes(b"mine")
+    found = doctor.check(path)
+    assert found.faults == ()
+    assert sorted(note.split(":")[0] for note in found.notes) == sorted(others)
+    assert Maintenance(path).collect().files == ()
+    assert all((path / name).read_bytes() == b"mine" for name in others)
 
 
 def test_gc_drops_what_no_chunk_needs_and_embeds_nothing(path: Path) -> None:

@@ -5,16 +5,18 @@ from __future__ import annotations
 import hashlib
 import logging
 import shutil
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 from typing import Literal
 
+import faiss
 import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from ragqa.index import Entry, IndexReader, IndexWriter, doctor
-from ragqa.index.search import HNSW_FROM, IVF_FROM, TARGET_RECALL, Space, resolve
+from ragqa.index import Entry, IndexReader, IndexWriter, doctor, storage
+from ragqa.index.search import HNSW_FROM, IVF_FROM, TARGET_RECALL, Space, load, resolve
 from ragqa.records import Chunk
 from tests.fakes import document
 
@@ -168,3 +170,53 @@ def test_questions_that_are_near_to_no_stored_vector_find_their_share_too(kind: 
         )
         found += len(right & mine)
     assert found / 1000 >= TARGET_RECALL - 0.02
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize(
+    ("recipe", "dim", "n"),
+    [
+        ("HNSW32,SQ8", 16, 500),
+        ("IVF4,SQ8", 16, 500),
+        ("HNSW32,SQ8", DIM, 900),
+        ("IVF4,SQ8", DIM, 900),
+        ("Flat", DIM, 500),
+    ],
+)
+def test_a_structure_that_does_not_fit_is_left_out_with_a_warning(
+    kind: Literal["hnsw", "ivf_sq8"],
+    recipe: str,
+    dim: int,
+    n: int,
+    tmp_path: Path,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """It is whole by its hash, but was made for other vectors, or by another program."""
+    index = faiss.index_factory(dim, recipe, faiss.METRIC_INNER_PRODUCT)
+    rows = np.random.default_rng(0).standard_normal((n, dim)).astype(np.float32)
+    index.train(rows)
+    index.add(rows)
+    name = storage.write_hashed(tmp_path, ".ann", [faiss.serialize_index(index).tobytes()])
+    assert load(tmp_path, kind, name, 16, 1.0, dim=DIM, most=800) is None
+    assert "searching exactly" in caplog.text
+
+
+def test_what_is_no_structure_at_all_is_left_out_with_a_warning(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    name = storage.write_hashed(tmp_path, ".ann", [b"IxXX" + b"\xff" * 500])
+    assert load(tmp_path, "hnsw", name, 16, 1.0, dim=DIM, most=800) is None
+    assert "searching exactly" in caplog.text
+
+
+def test_a_structure_that_fails_while_it_searches_gives_way_to_the_exact_search(
+    built: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    with IndexReader(built, IDENTITY) as reader:
+        space = reader.catalogue.space
+        assert space.structure is not None
+        expected = space.nearest(vector("5 5"), 10, reader.catalogue.allowed, exact=True)
+        kept, space.structure = space.structure, replace(space.structure, index=faiss.IndexFlatIP(DIM + 1))
+        found = space.nearest(vector("5 5"), 10, reader.catalogue.allowed, exact=False)
+        space.structure = kept
+    assert found[:10] == expected[:10] and "searching exactly" in caplog.text

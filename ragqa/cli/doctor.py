@@ -13,6 +13,7 @@ from ragqa.cli.common import escaped, json_option, print_json, progress_bar, set
 from ragqa.errors import IndexCorruptError, UsageError
 from ragqa.pipeline import Pipeline
 from ragqa.pipeline.maintenance import Maintenance
+from ragqa.sandbox import available
 
 if TYPE_CHECKING:
     from ragqa.index.doctor import Checkup
@@ -60,7 +61,8 @@ def _check_index(index: Maintenance, repair: bool, as_json: bool) -> None:
         mended, embedded = len(found.faults), index.repair(found)
         found = index.check()
     if as_json:
-        print_json(asdict(found) | {"path": str(found.path), "repaired": mended, "embedded": embedded})
+        about = {"path": str(found.path), "repaired": mended, "embedded": embedded, "confinement": asdict(available())}
+        print_json(asdict(found) | about)
     else:
         _print_checkup(found, mended, embedded)
     if found.faults:
@@ -86,6 +88,17 @@ def _print_checkup(found: Checkup, mended: int, embedded: int) -> None:
         click.echo(escaped(f"note: {note}"))
     if not found.faults:
         click.echo("Sound: hashes, counts, full text and references agree.")
+    click.echo(_confinement())
+
+
+def _confinement() -> str:
+    """Say what keeps the parser of documents from the rest of the machine."""
+    found = available()
+    if found.landlock and found.seccomp:
+        return f"Parser: confined by {found}; it reads the bytes it is given and touches nothing else."
+    if found.landlock or found.seccomp:
+        return f"Parser: confined by {found} alone; this system does not have both Landlock and seccomp."
+    return "Parser: a process with limits, which guards against accidents alone: this system has neither Landlock nor seccomp."
 
 
 def _read_corpus(folder: str, overrides: Sequence[str], as_json: bool) -> None:
@@ -96,7 +109,7 @@ def _read_corpus(folder: str, overrides: Sequence[str], as_json: bool) -> None:
     with progress_bar() as progress:
         found = survey(pipeline.loader, pipeline.splitter, embedder, getattr(embedder, "window", None), progress)
     if as_json:
-        print_json(asdict(found))
+        print_json(asdict(found) | {"confinement": asdict(available())})
     else:
         _print_survey(found)
 
@@ -111,6 +124,7 @@ def _print_survey(found: Survey) -> None:
     click.echo(
         f"{found.beyond_window:.1%} of the text lies beyond the embedder's window where documents are embedded whole."
     )
+    click.echo(_confinement())
     counts: dict[str, int] = {}
     for finding in found.findings:
         counts[finding.kind] = counts.get(finding.kind, 0) + 1

@@ -10,13 +10,12 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from ragqa.errors import IndexCorruptError, IndexFormatError, LockedError, RagqaError, ResourceError
-from ragqa.index import storage
+from ragqa.index import place, storage
+from ragqa.index.place import APPLICATION_ID, DATABASE
 
-DATABASE = "ragqa.db"
 FORMAT_VERSION = 3
 UPGRADABLE = 2
 """The format that a writer brings up to date; what came before has to be indexed anew."""
-APPLICATION_ID = 0x72616771  # "ragq"
 _OF_RESOURCES = ("SQLITE_FULL", "SQLITE_CANTOPEN", "SQLITE_READONLY", "SQLITE_PERM")
 
 
@@ -28,12 +27,16 @@ class Database(sqlite3.Connection):
     """
 
     path: Path
+    immutable = False
+    """Opened as a file that nobody changes, because this process cannot write beside it."""
     _shared: tuple[int, int]
+    _opened: tuple[int, ...]
 
     def hold(self, path: Path) -> None:
         """Share the descriptor of the database in the index folder `path`."""
         self.path = path
         self._shared = _Descriptors.hold(path / DATABASE)
+        self._opened = self.state()
 
     def sha256(self) -> str:
         """Return the SHA-256 of the database file."""
@@ -44,6 +47,14 @@ class Database(sqlite3.Connection):
         status = os.fstat(_Descriptors.of(self._shared))
         times = (status.st_mtime_ns, status.st_ctime_ns)
         return (status.st_dev, status.st_ino, status.st_size, *times, self.log_size())
+
+    def refuse_change(self) -> None:
+        """Refuse what was read of a file that another process changed since, where no lock keeps it from that.
+
+        :raises LockedError: it was changed.
+        """
+        if self.immutable and self.state() != self._opened:
+            raise LockedError(f"{self.path} was changed by another process while it was read: ask again")
 
     def header(self) -> bytes:
         """Return the first 100 bytes of the database file; fewer where it is shorter."""
@@ -77,9 +88,9 @@ class _Descriptors:
     @classmethod
     def hold(cls, file: Path) -> tuple[int, int]:
         with cls._guard:
-            key = _inode(file.stat())
+            key = _inode(file.lstat())
             if key not in cls._open:
-                handle = os.open(file, os.O_RDONLY | os.O_CLOEXEC)
+                handle = place.open_file(file)
                 key = _inode(os.fstat(handle))  # it may be another file by now
                 cls._open[key] = [handle, 0]
             cls._open[key][1] += 1
@@ -132,19 +143,31 @@ def connect(path: Path, mode: str, oldest: int = FORMAT_VERSION) -> Database:
     :raises IndexCorruptError: it is not one of ours, is damaged, or is of another format; it is not touched.
     """
     uri = f"{(path / DATABASE).absolute().as_uri()}?mode={mode}"
-    if mode == "ro" and os.statvfs(path).f_flag & os.ST_RDONLY:
-        uri += "&immutable=1"  # there is no writer, and no room for the log's index
+    immutable = mode == "ro" and _is_read_only(path)
     try:
-        connection = sqlite3.connect(uri, uri=True, isolation_level=None, check_same_thread=False, factory=Database)
+        connection = sqlite3.connect(
+            f"{uri}{'&immutable=1' if immutable else ''}",
+            uri=True, isolation_level=None, check_same_thread=False, factory=Database,
+        )  # fmt: skip
     except sqlite3.Error as error:
         raise as_ours(error, path) from error
-    connection.path = path
+    connection.path, connection.immutable = path, immutable
     with guarded(connection):
         connection.hold(path)
         _check_format(connection, oldest)
         connection.execute("PRAGMA trusted_schema = OFF")
         connection.execute("PRAGMA cell_size_check = ON")
     return connection
+
+
+def _is_read_only(path: Path) -> bool:
+    """Tell whether SQLite finds no room in the folder for the index of a log, and there is no log to be indexed.
+
+    Where there is a log, its writer may be at work, and has made the index of it.
+    """
+    writable = os.access(path, os.W_OK) and not os.statvfs(path).f_flag & os.ST_RDONLY
+    log = path / f"{DATABASE}-wal"
+    return not writable and not (log.exists() and log.stat().st_size)
 
 
 def is_old(path: Path) -> bool:

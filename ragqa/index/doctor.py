@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from ragqa.errors import IndexCorruptError
-from ragqa.index import database, lock, seal, search, store, upkeep
+from ragqa.index import database, lock, place, seal, search, store, upkeep
 from ragqa.index.identity import CANARIES, refuse_drift, refuse_other
 from ragqa.index.publication import Publisher, orphan_files
 from ragqa.index.reader import canaries
@@ -70,6 +70,7 @@ def _look(path: Path) -> Checkup:
             faults += [*_segment_faults(db, path), *_structure_faults(db, path)]
             orphans = (file.relative_to(path) for file in orphan_files(db, path))
             notes += [f"{file}: nothing names it; `ragqa gc` removes it" for file in orphans]
+            notes += [f"{name}: not of this index; it is left as it is" for name in place.others(path)]
         documents, chunks, vectors, segments = (store.count(db, t) for t in ("document", "chunk", "vector", "segment"))
         return Checkup(path, store.generation(db), documents, chunks, vectors, segments, tuple(faults), tuple(notes))
 
@@ -90,6 +91,7 @@ def repair(
         )
     remedies = {fault.remedy for fault in found.faults}
     if "rewrite" in remedies:
+        place.claim(path)
         handle = lock.acquire(path, wait)
         try:
             store.salvage(path)
@@ -120,16 +122,16 @@ def _database_faults(db: database.Database) -> tuple[list[Fault], list[str]]:
     if sealed is None and (db.path / seal.FILE).exists():
         faults.append(Fault(seal.FILE, "damaged (it does not agree with itself)", "seal"))
     elif sealed is not None and seal.is_log_lost(sealed, generation):
-        faults.append(Fault(f"{database.DATABASE}-wal", f"damaged: generation {sealed.generation} is lost"))
+        faults.append(Fault(f"{place.DATABASE}-wal", f"damaged: generation {sealed.generation} is lost"))
     elif sealed is None or (sealed.generation != generation and not (db.log_size() and sealed.sha256 == db.sha256())):
         notes.append(f"generation {generation} is not sealed: a run was cut off; the next `ragqa index` seals it")
     elif sealed.sha256 != db.sha256():
-        faults.append(Fault(database.DATABASE, "not the file that was sealed (SHA-256)", "rewrite"))
+        faults.append(Fault(place.DATABASE, "not the file that was sealed (SHA-256)", "rewrite"))
     if lost := seal.rows_problem(db):
-        return [Fault(database.DATABASE, f"damaged: {lost}")], notes
+        return [Fault(place.DATABASE, f"damaged: {lost}")], notes
     broken = seal.structure_problems(db) or seal.fulltext_problems(db)
-    faults += [Fault(database.DATABASE, f"damaged: {what}", "rewrite") for what in broken]
-    faults += [Fault(database.DATABASE, f"damaged: {what}") for what in ([] if broken else _dangling(db))]
+    faults += [Fault(place.DATABASE, f"damaged: {what}", "rewrite") for what in broken]
+    faults += [Fault(place.DATABASE, f"damaged: {what}") for what in ([] if broken else _dangling(db))]
     return faults, notes
 
 

@@ -9,11 +9,11 @@ import time
 from datetime import UTC, datetime
 from pathlib import Path
 
-from ragqa.errors import LockedError, ResourceError
+from ragqa.errors import LockedError, RefusedError, ResourceError
+from ragqa.index import place
 
 _POLL = 0.05
 _NOTE_SECONDS = 0.5
-_NOTE_BYTES = 64
 
 
 def acquire(path: Path, wait: float = 0.0) -> int:
@@ -21,13 +21,15 @@ def acquire(path: Path, wait: float = 0.0) -> int:
 
     :param wait: seconds to wait for another writer to end.
     :raises LockedError: another process writes this index; the message names it.
+    :raises RefusedError: the lock's file is not one of ours.
     :raises ResourceError: the lock's file cannot be written.
     """
     try:
-        # not inherited: a parser that outlives its parent must not keep the lock
-        handle = os.open(path / "LOCK", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+        handle = place.open_file(path / place.LOCK, os.O_RDWR | os.O_CREAT)
         try:
             _lock(handle, path, wait)
+            if not place.is_begun(os.pread(handle, 2 * place.NOTE_BYTES, 0)):
+                raise RefusedError(f"{path / place.LOCK} is not the lock of an index: choose another index.path")
             _note(handle, f"pid {os.getpid()} since {datetime.now(UTC).isoformat(timespec='seconds')}")
         except BaseException:
             os.close(handle)
@@ -38,17 +40,18 @@ def acquire(path: Path, wait: float = 0.0) -> int:
 
 
 def release(handle: int) -> None:
-    """Let the lock go, and with it the note of who holds it."""
+    """Let the lock go, and with it the note of who holds it: the file is as empty as before."""
     try:
-        _note(handle, "")
+        with contextlib.suppress(OSError):
+            os.ftruncate(handle, 0)
     finally:
         os.close(handle)
 
 
 def _note(handle: int, holder: str) -> None:
-    """Say who holds the lock. The note has one length, so that most file systems can write it on a full disk too."""
+    """Say who holds the lock."""
     with contextlib.suppress(OSError):  # the lock holds without it
-        os.pwrite(handle, holder.ljust(_NOTE_BYTES).encode(), 0)
+        os.pwrite(handle, holder.ljust(place.NOTE_BYTES).encode(), 0)
 
 
 def _lock(handle: int, path: Path, wait: float) -> None:
@@ -69,4 +72,4 @@ def _lock(handle: int, path: Path, wait: float) -> None:
 
 
 def _holder(handle: int) -> str:
-    return os.pread(handle, _NOTE_BYTES, 0).decode("utf-8", "replace").strip()
+    return os.pread(handle, place.NOTE_BYTES, 0).decode("utf-8", "replace").strip()

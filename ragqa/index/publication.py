@@ -13,7 +13,7 @@ from typing import Any, Self
 
 from ragqa import points, words
 from ragqa.errors import IndexCorruptError, IndexFormatError, NothingUsableError, ResourceError
-from ragqa.index import database, lexical, lock, seal, storage, store
+from ragqa.index import database, lexical, lock, place, seal, storage, store
 from ragqa.index.identity import refuse_other
 
 _MARGIN_BYTES = 1 << 20
@@ -36,19 +36,17 @@ class Publisher:
     :raises LockedError: another process writes this index.
     :raises ModelError: the identity differs; the message names the field and both values.
     :raises IndexCorruptError: the index is damaged.
+    :raises RefusedError: the folder holds other files and no index, or links.
     """
 
     def __init__(
         self, path: Path, identity: Mapping[str, str] | None, *, rebuild: bool = False, wait: float = 0.0
     ) -> None:
         self.path = path
-        self.folder = path / "seg"
+        self.folder = path / place.SEGMENTS
         if identity is None and not store.exists(path):
             raise NothingUsableError(f"no index at {path}")
-        try:
-            self.folder.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise ResourceError(f"cannot make the index folder {path}: {error.strerror}") from error
+        place.claim(path)
         self._uncertain = False
         self._lock = lock.acquire(path, wait)
         try:
@@ -106,7 +104,7 @@ class Publisher:
             if not rebuild:
                 raise
             storage.remove(self.path / seal.FILE)  # it answers nobody: there is nothing to keep until the first commit
-            store.remove(self.path / database.DATABASE)
+            store.remove(self.path / place.DATABASE)
             return store.create(self.path)
 
     @property
@@ -160,7 +158,7 @@ class Publisher:
         try:
             return int(row[0], 16) if row else 0
         except (TypeError, ValueError) as error:
-            raise IndexCorruptError(f"{self.path / database.DATABASE} is damaged (commit_log)") from error
+            raise IndexCorruptError(f"{self.path / place.DATABASE} is damaged (commit_log)") from error
 
     def _roll_back(self) -> None:
         with contextlib.suppress(sqlite3.OperationalError):
@@ -196,7 +194,7 @@ class Publisher:
         return not busy
 
     def remove_orphans(self) -> list[Path]:
-        """Remove files that no generation names: what a crash left, or what a compaction replaced; return them."""
+        """Remove files of ours that no generation names: what a crash left, or a compaction replaced; return them."""
         orphans = [] if self._uncertain else orphan_files(self.db, self.path)
         for path in orphans:
             storage.disk.remove(path)
@@ -218,9 +216,6 @@ class Publisher:
 
 
 def orphan_files(db: database.Database, path: Path) -> list[Path]:
-    """Return the files in an index folder that no generation names."""
+    """Return the files of ours in an index folder that no generation names."""
     named = {f"{name}.f32" for _, _, name in store.segments(db)}
-    named |= {f"{name}.ann" for (name,) in db.execute("SELECT sha256 FROM ann")}
-    scratch = [file for file in path.glob(".*.tmp*") if file.is_file()]
-    files = (file for file in path.glob("seg/*") if file.is_file())
-    return sorted([*(file for file in files if file.name not in named), *scratch])
+    return place.orphans(path, named | {f"{name}.ann" for (name,) in db.execute("SELECT sha256 FROM ann")})

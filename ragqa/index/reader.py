@@ -97,11 +97,21 @@ class IndexReader:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self.close()
+        if error:
+            self._db.close()
+        else:
+            self.close()
 
     def close(self) -> None:
-        """Let the snapshot go."""
-        self._db.close()
+        """End the transaction.
+
+        :raises LockedError: another process changed a file that this one could only read, so that what was read may be
+            of two generations.
+        """
+        try:
+            self._db.refuse_change()
+        finally:
+            self._db.close()
 
     def __len__(self) -> int:
         """Return the number of chunks that can be found."""
@@ -124,7 +134,9 @@ class IndexReader:
 
     def hits(self, ranked: Sequence[tuple[str, float, dict[str, float]]]) -> list[Hit]:
         """Return the hits of `(chunk id, score, scores)`, in the order given."""
-        return [self._hit(*one) for one in ranked]
+        hits = [self._hit(*one) for one in ranked]
+        self._db.refuse_change()
+        return hits
 
     def dense_scores(self, vector: Vectors, chunk_ids: Sequence[str]) -> list[float]:
         """Return the inner product of each chunk."""
@@ -286,7 +298,10 @@ def open_space(db: database.Database, path: Path) -> search.Space:
     folder = path / "seg"
     segments = [search.open_segment(folder, name, n, dim) for _, n, name in store.segments(db)]
     ann = db.execute("SELECT kind, sha256, effort, recall FROM ann").fetchone()
-    return search.Space(segments, dim, search.load(folder, *ann) if ann else None)
+    space = search.Space(segments, dim)
+    if ann:
+        space.structure = search.load(folder, *ann, dim=dim, most=len(space))
+    return space
 
 
 def canaries(db: database.Database) -> Vectors:

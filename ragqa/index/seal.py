@@ -13,7 +13,7 @@ The log is kept where a reader needed it when the writer ended.
 from __future__ import annotations
 
 import hashlib
-import re
+import os
 import sqlite3
 import time
 from dataclasses import dataclass
@@ -21,13 +21,11 @@ from pathlib import Path
 
 from ragqa import words
 from ragqa.errors import IndexCorruptError
-from ragqa.index import lexical, storage, store
-from ragqa.index.database import DATABASE, Database, as_ours
+from ragqa.index import lexical, place, storage, store
+from ragqa.index.database import Database, as_ours
+from ragqa.index.place import DATABASE
 
-FILE = store.SEAL
-_FORM = re.compile(
-    rb"(ragqa seal 1\ngeneration (\d+)\nsha256 ([0-9a-f]{64})\nlog (kept|empty)\n)check ([0-9a-f]{64})\n"
-)
+FILE = place.SEAL
 PATIENCE = 0.5
 _PATIENCE_PER_BYTE = 2e-9
 """How many seconds a writer is given to seal what it committed: it has to hash the database."""
@@ -54,9 +52,11 @@ def write(db: Database, generation: int, *, log: bool) -> None:
 def read(path: Path) -> Seal | None:
     """Return the seal, None where there is none or it is damaged."""
     try:
-        match = _FORM.fullmatch((path / FILE).read_bytes())
+        handle = place.open_file(path / FILE)
     except FileNotFoundError:
         return None
+    with os.fdopen(handle, "rb") as stream:
+        match = place.SEAL_FORM.fullmatch(stream.read())
     if match is None or hashlib.sha256(match[1]).hexdigest() != match[5].decode():
         return None
     return Seal(int(match[2]), match[3].decode(), match[4] == b"kept")

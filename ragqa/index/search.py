@@ -6,6 +6,7 @@ exactly beside it.
 
 from __future__ import annotations
 
+import io
 import logging
 import os
 from collections.abc import Sequence
@@ -18,7 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ragqa.errors import IndexCorruptError
-from ragqa.index import storage
+from ragqa.index import place, storage
 
 Vectors = NDArray[np.float32]
 Positions = NDArray[np.int64]
@@ -57,7 +58,7 @@ def open_segment(folder: Path, name: str, n: int, dim: int) -> Vectors:
     """
     path = folder / f"{name}.f32"
     try:
-        with path.open("rb") as stream:  # what is mapped is what was checked, whatever becomes of the name
+        with _opened(path) as stream:  # what is mapped is what was checked, whatever becomes of the name
             problem = _content_problem(stream.fileno(), name, n * dim * 4)
             if problem is None:
                 rows: Vectors = np.memmap(stream, dtype="<f4", mode="r", shape=(n, dim))
@@ -70,10 +71,14 @@ def open_segment(folder: Path, name: str, n: int, dim: int) -> Vectors:
 def file_problem(path: Path, sha256: str, size: int | None = None) -> str | None:
     """Return what is wrong with a file that is named by its hash; None where it is whole."""
     try:
-        with path.open("rb") as stream:
+        with _opened(path) as stream:
             return _content_problem(stream.fileno(), sha256, size)
     except FileNotFoundError:
         return "missing"
+
+
+def _opened(path: Path) -> io.BufferedReader:
+    return os.fdopen(place.open_file(path), "rb")
 
 
 def _content_problem(handle: int, sha256: str, size: int | None = None) -> str | None:
@@ -153,7 +158,12 @@ class Space:
     def _candidates(self, question: Vectors, k: int, alive: Mask, exact: bool) -> Positions:
         if exact or self.structure is None:
             return self._scan(question, k, alive, 0)
-        near = self.structure.candidates(question, k * _OVERFETCH + _SPARE, alive)
+        try:
+            near = self.structure.candidates(question, k * _OVERFETCH + _SPARE, alive)
+        except (RuntimeError, AssertionError) as error:  # of FAISS, of its bindings
+            _log.warning("the search structure fails (%s): searching exactly, which is slower", error or type(error))
+            self.structure = None
+            return self._scan(question, k, alive, 0)
         return np.concatenate([near, self._scan(question, k, alive, self.structure.n)])
 
     def _scan(self, question: Vectors, k: int, alive: Mask, first: int) -> Positions:
@@ -217,22 +227,37 @@ def save(folder: Path, structure: Structure) -> str:
     return storage.write_hashed(folder, ".ann", [faiss.serialize_index(structure.index).tobytes()])
 
 
-def load(folder: Path, kind: Kind, name: str, effort: int, recall: float) -> Structure | None:
-    """Return a stored structure. A damaged one is left out with a warning: the exact search beside it needs none."""
+def load(folder: Path, kind: Kind, name: str, effort: int, recall: float, *, dim: int, most: int) -> Structure | None:
+    """Return a stored structure. One that is damaged or does not fit is left out with a warning: the search is exact.
+
+    :param most: how many vectors there are; it may cover fewer.
+    """
     path = folder / f"{name}.ann"
     try:
-        with path.open("rb") as stream:
+        with _opened(path) as stream:
             problem = _content_problem(stream.fileno(), name)
             if problem is None:
-                content = np.fromfile(stream, dtype=np.uint8)
-                return Structure(kind, faiss.deserialize_index(content), effort, recall)
+                index = faiss.deserialize_index(np.fromfile(stream, dtype=np.uint8))
+                problem = _misfit(index, kind, dim, most)
+                if problem is None:
+                    return Structure(kind, index, effort, recall)
     except FileNotFoundError:
         problem = "missing"
-    except RuntimeError:
+    except Exception:  # faiss raises what its bindings happen to raise
         problem = f"of another version of FAISS than {faiss.__version__}"
     _log.warning(
         "search structure %s is %s: searching exactly, which is slower; run `ragqa doctor FILE --repair`", path, problem
     )
+    return None
+
+
+def _misfit(index: Any, kind: Kind, dim: int, most: int) -> str | None:
+    """Return why a structure cannot serve these vectors; None where it can."""
+    fits = isinstance(index, _faiss.IndexHNSW if kind == "hnsw" else _faiss.IndexIVF)
+    if not fits or index.metric_type != faiss.METRIC_INNER_PRODUCT:
+        return f"no structure of kind {kind} but a {type(index).__name__}"
+    if index.d != dim or index.ntotal > most:
+        return f"for {index.ntotal:,} vectors of {index.d} dimensions, not for {most:,} of {dim}"
     return None
 
 

@@ -11,9 +11,7 @@ from typing import IO
 
 from ragqa import points
 from ragqa.errors import ResourceError
-
-SCRATCH = ".writing.tmp"
-"""There is one writer, so there is one file that is being written."""
+from ragqa.index import place
 
 _BLOCK = 1 << 20
 _hashes: dict[tuple[int, ...], str] = {}
@@ -23,8 +21,9 @@ class Disk:
     """The calls by which files change; the trials in tests/torture put another one in its place, to record or to fail."""
 
     def create(self, path: Path) -> IO[bytes]:
-        """Open a new file for writing; a file of that name is emptied."""
-        return path.open("wb")
+        """Make a new file for writing; a file of that name is removed, and a link is not followed."""
+        path.unlink(missing_ok=True)
+        return open(path, "xb", opener=lambda name, flags: place.open_file(Path(name), flags))
 
     def write(self, stream: IO[bytes], data: bytes) -> None:
         """Append bytes to a file."""
@@ -71,7 +70,7 @@ def write_hashed(folder: Path, suffix: str, parts: Iterable[bytes]) -> str:
     :raises ResourceError: the disk is full; no file is left.
     """
     digest = hashlib.sha256()
-    scratch = folder / SCRATCH
+    scratch = folder / place.BEING_WRITTEN
     try:
         with disk.create(scratch) as stream:
             for part in parts:

@@ -15,10 +15,8 @@ from typing import Any
 
 from ragqa import points
 from ragqa.errors import IndexCorruptError, LockedError, NothingUsableError, ResourceError
-from ragqa.index import lexical, storage
+from ragqa.index import lexical, place, storage
 from ragqa.index.database import (
-    APPLICATION_ID,
-    DATABASE,
     FORMAT_VERSION,
     UPGRADABLE,
     Database,
@@ -27,11 +25,8 @@ from ragqa.index.database import (
     guarded,
     is_old,
 )
+from ragqa.index.place import APPLICATION_ID, DATABASE
 from ragqa.records import Chunk
-
-SEAL = "SEAL"
-_SCRATCH = ".ragqa.db.tmp"
-_LOGS = ("-journal", "-wal", "-shm")
 
 SCHEMA = """
 CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT;
@@ -139,7 +134,7 @@ def _is_there(path: Path) -> bool:
     """Tell whether there is a database; one that was sealed and is gone is no empty place to begin anew."""
     if (path / DATABASE).exists():
         return True
-    if (path / SEAL).exists():
+    if (path / place.SEAL).exists():
         raise IndexCorruptError(f"{path / DATABASE} is missing: restore a copy, or run `ragqa index FILE --rebuild`")
     return False
 
@@ -147,7 +142,7 @@ def _is_there(path: Path) -> bool:
 @contextmanager
 def _new(path: Path) -> Iterator[sqlite3.Connection]:
     """Give a database with the schema and no rows; on success it takes the place of the one in `path`."""
-    scratch = path / _SCRATCH
+    scratch = path / place.NEW_DATABASE
     remove(scratch)
     try:
         with closing(sqlite3.connect(scratch, isolation_level=None, uri=True)) as connection:
@@ -165,8 +160,8 @@ def _new(path: Path) -> Iterator[sqlite3.Connection]:
         points.reached("database made")
         with scratch.open("rb") as stream:
             storage.disk.sync(stream)
-        storage.remove(path / SEAL)  # it is of the file that is replaced
-        for suffix in _LOGS:
+        storage.remove(path / place.SEAL)  # it is of the file that is replaced
+        for suffix in place.LOGS:
             storage.disk.remove(path / f"{DATABASE}{suffix}")
         storage.publish(scratch, path / DATABASE)
     except (OSError, sqlite3.OperationalError) as error:
@@ -179,7 +174,7 @@ def _new(path: Path) -> Iterator[sqlite3.Connection]:
 
 def remove(database: Path) -> None:
     """Remove a database file and what SQLite keeps beside it."""
-    for suffix in (*_LOGS, ""):  # a log that outlived its database would be taken for another one's
+    for suffix in (*place.LOGS, ""):  # a log that outlived its database would be taken for another one's
         storage.disk.remove(database.with_name(database.name + suffix))
 
 
@@ -188,7 +183,9 @@ def open_readonly(path: Path) -> Database:
 
     :raises NothingUsableError: there is no index.
     :raises IndexCorruptError: it is not one of ours, is damaged, or is of another format.
+    :raises RefusedError: it holds links.
     """
+    place.refuse_links(path)
     if not _is_there(path):
         raise NothingUsableError(f"no index at {path}: run `ragqa index` first")
     connection = connect(path, "ro")

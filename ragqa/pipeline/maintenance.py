@@ -66,14 +66,14 @@ class Maintenance:
 
         :raises LockedError: another process writes this index.
         """
-        from ragqa.index import IndexWriter, upkeep
+        from ragqa.index import IndexWriter, place, upkeep
 
         with IndexWriter(self.path, None, wait=self._wait) as writer:
-            before = _size(self.path)
+            before = place.size(self.path)
             files = tuple(str(file.relative_to(self.path)) for file in writer.remove_orphans())
             vectors = upkeep.reclaim(writer)
             generation = writer.generation
-        return Collected(generation, vectors, files, before - _size(self.path))
+        return Collected(generation, vectors, files, before - place.size(self.path))
 
     def purge(self, sources: Sequence[str]) -> list[str]:
         """Erase documents, each by any of its sources; return all their sources. No file of the index holds their text.
@@ -100,7 +100,3 @@ class Maintenance:
             raise ModelError(f"{self.path} was built by an embedder of your own: give its pipeline file instead")
         fields = {"kind": kind, "model": recorded["model"], "revision": recorded["revision"] or None}
         return EncoderEmbedder(_EMBEDS[kind].model_validate(fields))
-
-
-def _size(path: Path) -> int:
-    return sum(file.stat().st_size for file in path.rglob("*") if file.is_file())

@@ -1,0 +1,167 @@
+"""The folder of an index: which names in it are ours, and the refusal of folders that hold anything else.
+
+Nothing is written to a folder, or removed from it, before it was looked at here. What other programs put beside an index
+is left as it is. An index holds no links: what a link leads to belongs to somebody else.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import stat
+from collections.abc import Collection, Iterator
+from pathlib import Path
+
+from ragqa.errors import IndexFormatError, RefusedError, ResourceError
+
+DATABASE, SEAL, LOCK, SEGMENTS = "ragqa.db", "SEAL", "LOCK", "seg"
+NEW_DATABASE = f".{DATABASE}.tmp"
+BEING_WRITTEN = ".writing.tmp"
+"""There is one writer, so there is one file in `seg` that is being written."""
+LOGS = ("-journal", "-wal", "-shm")
+APPLICATION_ID = 0x72616771  # "ragq"
+
+_SCRATCH = {NEW_DATABASE, *(NEW_DATABASE + suffix for suffix in LOGS), f".{SEAL}.tmp"}
+_FILES = {DATABASE, *(DATABASE + suffix for suffix in LOGS), SEAL, LOCK, *_SCRATCH}
+_HASHED = re.compile(r"[0-9a-f]{64}\.(f32|ann)")
+SEAL_FORM = re.compile(
+    rb"(ragqa seal 1\ngeneration (\d+)\nsha256 ([0-9a-f]{64})\nlog (kept|empty)\n)check ([0-9a-f]{64})\n"
+)
+NOTE_BYTES = 64
+_NOTE = re.compile(rb"pid \d+ since [0-9T:+-]+ *| {64}")
+"""What a writer notes in the lock while it holds it; earlier versions left blanks behind."""
+
+
+def claim(path: Path) -> None:
+    """Make the folder of an index, or take one that is empty or holds an index, also one that was just begun.
+
+    :raises RefusedError: it holds other files, or links.
+    :raises IndexFormatError: it holds another program's database under the name of ours.
+    :raises ResourceError: it cannot be made.
+    """
+    try:
+        refuse_links(path, writing=True)
+        if path.is_dir() and not _is_index(path):
+            _refuse_others(path)
+        (path / SEGMENTS).mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise ResourceError(f"cannot make the index folder {path}: {error.strerror}") from error
+
+
+def refuse_links(path: Path, *, writing: bool = False) -> None:
+    """Let only a folder pass in which each of our names is what we made it: a file, or the folder of segments.
+
+    :param writing: files that are changed in place must have no second name either, whose owner would see the change.
+    :raises RefusedError: one is not; the message names it.
+    """
+    for name in sorted(_FILES):
+        _refuse_link(path / name, writing)
+    folder = path / SEGMENTS
+    status = _status(folder)
+    if status is not None and not stat.S_ISDIR(status.st_mode):
+        raise RefusedError(f"{folder} is {_kind(status)}: an index holds no links; put the folder itself in its place")
+    for name in _names(folder):
+        if _is_segment(name):
+            _refuse_link(folder / name, False)
+
+
+def is_begun(note: bytes) -> bool:
+    """Tell whether the content of a lock is that of ours: nothing, or the note of who holds it."""
+    return not note or _NOTE.fullmatch(note) is not None
+
+
+def orphans(path: Path, named: Collection[str]) -> list[Path]:
+    """Return the files of ours that nothing names: segments and structures of no generation, and scratch files.
+
+    :param named: names of files in `seg`.
+    """
+    segments = [path / SEGMENTS / name for name in _names(path / SEGMENTS) if _is_segment(name) and name not in named]
+    return sorted([*segments, *(path / name for name in _names(path) if name in _SCRATCH)])
+
+
+def others(path: Path) -> list[str]:
+    """Return the names, relative to the folder, of what is not of the index."""
+    found = [name for name in _names(path) if name not in {*_FILES, SEGMENTS}]
+    return sorted(found + [f"{SEGMENTS}/{name}" for name in _names(path / SEGMENTS) if not _is_segment(name)])
+
+
+def size(path: Path) -> int:
+    """Return the bytes of all files of the index."""
+    files = [path / name for name in _names(path) if name in _FILES]
+    files += [path / SEGMENTS / name for name in _names(path / SEGMENTS) if _is_segment(name)]
+    return sum(status.st_size for status in map(_status, files) if status)
+
+
+def open_file(path: Path, flags: int = os.O_RDONLY) -> int:
+    """Return a descriptor of a file of ours that no child process inherits; a link is not followed."""
+    return os.open(path, flags | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK, 0o644)
+
+
+def _refuse_link(path: Path, writing: bool) -> None:
+    status = _status(path)
+    if status is None:
+        return
+    if not stat.S_ISREG(status.st_mode):
+        raise RefusedError(
+            f"{path} is {_kind(status)}: an index holds files of its own; put the file itself in its place"
+        )
+    in_place = not path.name.endswith((SEAL, ".tmp"))
+    if writing and in_place and status.st_nlink > 1:
+        raise RefusedError(
+            f"{path} has another name on this disk, whose owner would see it change: copy the index first"
+        )
+
+
+def _refuse_others(path: Path) -> None:
+    """Refuse a folder without an index where it holds anything but what an interrupted first run leaves."""
+    found = others(path)
+    if (path / LOCK).exists() and not is_begun(_head(path / LOCK, 2 * NOTE_BYTES)):
+        found.append(LOCK)
+    if found:
+        listed = ", ".join(found[:3]) + (", ..." if len(found) > 3 else "")
+        raise RefusedError(
+            f"{path} holds no index and is not empty ({listed}): choose another index.path; nothing was changed"
+        )
+    if (path / DATABASE).exists() and not _head(path / LOCK, NOTE_BYTES):
+        raise IndexFormatError(f"{path / DATABASE} is not an index of ragqa: choose another index.path")
+
+
+def _is_index(path: Path) -> bool:
+    """Tell whether the folder holds a database or a seal of ours."""
+    header = _head(path / DATABASE, 100)
+    ours = header.startswith(b"SQLite format 3\0") and header[68:72] == APPLICATION_ID.to_bytes(4, "big")
+    return ours or SEAL_FORM.fullmatch(_head(path / SEAL, 1000)) is not None
+
+
+def _head(path: Path, most: int) -> bytes:
+    try:
+        handle = open_file(path)
+    except FileNotFoundError:
+        return b""
+    try:
+        return os.pread(handle, most, 0)
+    finally:
+        os.close(handle)
+
+
+def _is_segment(name: str) -> bool:
+    return name == BEING_WRITTEN or _HASHED.fullmatch(name) is not None
+
+
+def _names(folder: Path) -> Iterator[str]:
+    try:
+        yield from os.listdir(folder)
+    except (FileNotFoundError, NotADirectoryError):
+        return
+
+
+def _status(path: Path) -> os.stat_result | None:
+    try:
+        return os.lstat(path)
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+
+
+def _kind(status: os.stat_result) -> str:
+    kinds = {stat.S_IFLNK: "a link", stat.S_IFDIR: "a folder", stat.S_IFREG: "a file"}
+    return kinds.get(stat.S_IFMT(status.st_mode), "neither a file nor a folder")
