@@ -25,7 +25,7 @@ from transformers import (
 )
 
 from ragqa.config.generators import CausalLMGenerate
-from ragqa.errors import ModelError, UsageError
+from ragqa.errors import ModelError, RefusedError, UsageError
 from ragqa.generate.causal_lm import CausalLM
 from ragqa.records import Hit
 from ragqa.retrieve.rerank import BiEncoderScorer, CrossEncoderScorer, LikelihoodScorer, rescore
@@ -120,12 +120,13 @@ def test_an_encoder_without_a_classifier_is_no_reranker(tmp_path: Path) -> None:
         CrossEncoderScorer(str(save_cross_encoder(tmp_path, kind=BertModel)))
 
 
-def test_a_folder_that_names_code_of_its_own_is_an_error_of_the_model(tmp_path: Path) -> None:
+def test_a_folder_that_names_code_of_its_own_is_refused(tmp_path: Path) -> None:
     folder = save_cross_encoder(tmp_path)
     modules = '[{"idx": 0, "name": "0", "path": "", "type": "evil.Module"}]'
     (folder / "modules.json").write_text(modules, encoding="utf-8")
     (folder / "config_sentence_transformers.json").write_text('{"model_type": "CrossEncoder"}', encoding="utf-8")
-    with pytest.raises(ModelError, match=r"cannot be loaded as a cross-encoder: .*evil.Module"):
+    (folder / "evil.py").write_text("raise SystemExit('it ran')", encoding="utf-8")
+    with pytest.raises(RefusedError, match="without running code of its own"):
         CrossEncoderScorer(str(folder)).scores(QUESTION, PASSAGES)
 
 

@@ -6,6 +6,7 @@ import click
 
 from ragqa import models
 from ragqa.cli.common import json_option, print_json
+from ragqa.errors import ModelError
 
 revision_option = click.option("--revision", metavar="HASH", help="Revision of a hub id: a commit hash.")
 
@@ -61,6 +62,32 @@ def pull(names: tuple[str, ...], revision: str | None, as_json: bool) -> None:
             click.echo(f"{name}: {pulled[name]}")
     if as_json:
         print_json({"models": [{"name": name, "path": path} for name, path in pulled.items()]})
+
+
+@command.command("verify")
+@click.argument("names", nargs=-1, metavar="[NAME]...")
+@json_option
+def verify(names: tuple[str, ...], as_json: bool) -> None:
+    """Read every byte of models in the cache, and compare each file with its recorded SHA-256; all models without NAME.
+
+    A model is checked whenever it is loaded too, by what is remembered of files that did not change. The exit code is 8
+    where a file is not what was pulled.
+
+    \b
+    Examples:
+      ragqa models verify
+      ragqa models verify all-minilm-l6-v2 --json
+    """
+    found = models.verify(names)
+    if as_json:
+        print_json(
+            {"models": [{"name": name, "sound": fault is None, "fault": fault} for name, fault in found.items()]}
+        )
+    else:
+        for name, fault in found.items():
+            click.echo(f"{name}: {fault or 'sound'}")
+    if any(found.values()):
+        raise ModelError("a model is damaged: run `ragqa models pull NAME`")
 
 
 @command.command("path")

@@ -84,7 +84,15 @@ class EncoderEmbedder:
 
     def _encoded(self, text: str) -> Iterator[tuple[int, Encoding]]:
         for start, end in blocks(text, _BLOCK_CHARACTERS):
-            yield start, self.tokenizer.encode(text[start:end], add_special_tokens=False)
+            yield start, self._tokenised([text[start:end]], special=False)[0]
+
+    def _tokenised(self, texts: Sequence[str], *, special: bool) -> list[Encoding]:
+        try:
+            return self.tokenizer.encode_batch(list(texts), add_special_tokens=special)
+        except BaseException as error:
+            if type(error).__name__ != "PanicException":  # of the library's native part; no Exception
+                raise
+            raise UsageError(f"the tokenizer of {self.spec.model} fails on a text: {error}") from error
 
     def embed_passages(self, texts: Sequence[str]) -> Vectors:
         """Return float32[len(texts), dim], rows L2-normalised; float32[0, dim] for no texts.
@@ -112,7 +120,7 @@ class EncoderEmbedder:
         return encoder
 
     def _embed(self, texts: Sequence[str], what: str) -> Vectors:
-        encodings = self.tokenizer.encode_batch(list(texts))
+        encodings = self._tokenised(texts, special=True)
         ids = [encoding.ids for encoding in encodings]
         for i, tokens in enumerate(ids):
             if len(tokens) > self.window:

@@ -21,13 +21,7 @@ class Padded:
     @classmethod
     def load(cls, folder: Path, *, dtype: torch.dtype, device: str) -> Self:
         """Read the safetensors of a folder; what its config.json says is read by transformers itself."""
-        from transformers import AutoModel
-
-        with models.no_progress_bar():
-            model = AutoModel.from_pretrained(
-                folder, dtype=dtype, local_files_only=True, use_safetensors=True, trust_remote_code=False
-            )
-        return cls(model.eval().to(device))
+        return cls(models.load_pretrained("AutoModel", folder, dtype=dtype).eval().to(device))
 
     @torch.inference_mode()
     def hidden(self, ids: Sequence[Sequence[int]]) -> tuple[Tensor, ...]:

@@ -8,7 +8,6 @@ from functools import cached_property
 from typing import Any
 
 import torch
-from transformers import AutoTokenizer
 
 from ragqa import models
 from ragqa.config.generators import CausalLMGenerate
@@ -43,7 +42,7 @@ class CausalLM:
         native = self._int8 or spec.batch_size > 1
         self.engine = choose_engine(self.folder, "decoder", "native" if native else spec.engine, spec.model)
         self._log_probabilities = log_probabilities
-        self._tokenizer: Any = AutoTokenizer.from_pretrained(self.folder, local_files_only=True)
+        self._tokenizer: Any = models.load_pretrained("AutoTokenizer", self.folder)
         window = models.window(self.folder)
         if window is None:
             raise ModelError(f"{self.folder / 'config.json'} does not say how many tokens the model can read")
@@ -65,11 +64,9 @@ class CausalLM:
 
     def chat(self, system: str, user: str) -> str:
         """Return one turn in the model's chat template; system and user text joined where it has none."""
-        if not self._tokenizer.chat_template:
+        if self._chat is None:
             return f"{system}\n\n{user}" if system else user
-        turns = [{"role": "system", "content": system}] if system else []
-        turns.append({"role": "user", "content": user})
-        return str(self._tokenizer.apply_chat_template(turns, tokenize=False, add_generation_prompt=True))
+        return self._chat.fill(system, user)
 
     def stream(self, prompt: Prompt) -> Iterator[str | Generation]:
         """Yield pieces of text as they are written and, last, the `Generation`.
@@ -179,6 +176,15 @@ class CausalLM:
     def _ids(self, texts: list[str]) -> list[list[int]]:
         ids: list[list[int]] = self._tokenizer(texts, add_special_tokens=False)["input_ids"]
         return ids
+
+    @cached_property
+    def _chat(self) -> models.ChatTemplate | None:
+        if not self._tokenizer.chat_template:
+            return None
+        special = {
+            name: str(token) for name, token in self._tokenizer.special_tokens_map.items() if isinstance(token, str)
+        }
+        return models.ChatTemplate(self._tokenizer.get_chat_template(), special, self.spec.model)
 
     @cached_property
     def _dtype(self) -> torch.dtype:

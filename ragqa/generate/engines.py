@@ -7,7 +7,7 @@ from typing import Any, Protocol
 
 import torch
 from torch import Tensor
-from transformers import AutoModelForCausalLM, DynamicCache
+from transformers import DynamicCache
 
 from ragqa import models
 from ragqa.transformer import load_decoder, use_onednn
@@ -41,11 +41,7 @@ def load_engine(folder: Path, engine: str, dtype: torch.dtype, device: str) -> E
         decoder = load_decoder(folder, dtype=dtype, device=device)
         use_onednn(decoder)
         return decoder
-    with models.no_progress_bar():
-        model: Any = AutoModelForCausalLM.from_pretrained(
-            folder, dtype=dtype, local_files_only=True, use_safetensors=True, trust_remote_code=False
-        )
-    return Transformers(model.eval().to(device))
+    return Transformers(models.load_pretrained("AutoModelForCausalLM", folder, dtype=dtype).eval().to(device))
 
 
 class Transformers:

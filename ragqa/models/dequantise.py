@@ -2,41 +2,39 @@
 
 from __future__ import annotations
 
-import shutil
 from pathlib import Path
 
 from ragqa.errors import ModelError
+from ragqa.models import manifest
+from ragqa.models.cache import Progress, dequantised_dir, lock, partial_dir, remove_tree, require_space
 from ragqa.models.gguf_header import read_header
-from ragqa.models.store import Progress, cache_dir, damage, lock, partial_dir, publish, remembered_sha256, require_space
+from ragqa.models.memo import remembered_sha256
+from ragqa.models.pretrained import load_pretrained
+from ragqa.points import reached
 
 # From 4.5 bits a weight, the smallest in common use, to 16.
 GROWTH = 4
-
-
-def dequantised_dir(sha256: str) -> Path:
-    """Return where the safetensors of a GGUF file with this SHA-256 lie."""
-    return cache_dir() / "dequantised" / sha256
 
 
 def dequantised(gguf: Path, name: str, progress: Progress) -> Path:
     """Return a folder with the dequantised model of a GGUF file, and make it in the cache where it is not there yet.
 
     :raises ModelError: the file is not GGUF, or of an architecture that transformers cannot read.
-    :raises ResourceError: the disk is too full.
+    :raises ResourceError: the disk is too full, or the cache cannot be written.
     """
     read_header(gguf)
     folder = dequantised_dir(remembered_sha256(gguf))
-    if damage(folder) is None:
+    if manifest.altered(folder, {}) is None:
         return folder
     with lock(folder.name, progress):
-        if damage(folder) is None:
+        if manifest.altered(folder, {}) is None:
             return folder
         require_space(GROWTH * gguf.stat().st_size, f"dequantising {name}")
         progress(f"{name}: dequantising {gguf.name} to safetensors, once: about a minute for each GB")
         work = partial_dir(folder.name)
-        shutil.rmtree(work, ignore_errors=True)
+        remove_tree(work)
         write_safetensors(gguf, work)
-        publish(work, folder)
+        manifest.publish(work, folder)
     return folder
 
 
@@ -46,20 +44,20 @@ def write_safetensors(gguf: Path, folder: Path) -> None:
     :raises ModelError: transformers cannot read the file.
     """
     import torch
-    from transformers import AutoModelForCausalLM, AutoTokenizer, GgufConfig
+    from transformers import GgufConfig
 
     try:
-        tokenizer = AutoTokenizer.from_pretrained(gguf.parent, gguf_file=gguf.name, local_files_only=True)
-        model = AutoModelForCausalLM.from_pretrained(
+        tokenizer = load_pretrained("AutoTokenizer", gguf.parent, gguf_file=gguf.name)
+        model = load_pretrained(
+            "AutoModelForCausalLM",
             gguf.parent,
             gguf_file=gguf.name,
             dtype=torch.bfloat16,
             quantization_config=GgufConfig(dequantize=True),
-            local_files_only=True,
-            trust_remote_code=False,
         )
-    except (ValueError, KeyError, NotImplementedError) as error:
-        reason = str(error).strip().splitlines()[0]
-        raise ModelError(f"transformers cannot read {gguf}: {reason}; generate.kind llama_cpp may") from error
+    except ModelError as error:
+        raise ModelError(f"{error}; generate.kind llama_cpp may read {gguf.name}") from error
     tokenizer.save_pretrained(folder)
+    reached("tokenizer converted")
     model.save_pretrained(folder)
+    reached("weights converted")

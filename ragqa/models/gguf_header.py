@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import struct
 from pathlib import Path
 from typing import BinaryIO
@@ -29,12 +30,38 @@ def read_header(path: Path) -> dict[str, str | int | float]:
             raise ModelError(f"{path} is damaged: its GGUF header cannot be read; download it again") from error
 
 
-def _fields(stream: BinaryIO) -> dict[str, str | int | float]:
+def chat_template(path: Path) -> str:
+    """Return the chat template of a GGUF file, which mostly stands behind the vocabulary; empty where it has none.
+
+    :raises ModelError: the file is damaged.
+    """
+    with path.open("rb") as stream:
+        stream.seek(4)
+        try:
+            return str(_fields(stream, past_vocabulary=True).get("tokenizer.chat_template", ""))
+        except (struct.error, UnicodeDecodeError, KeyError) as error:
+            raise ModelError(f"{path} is damaged: its GGUF header cannot be read; download it again") from error
+
+
+def tensor_count(path: Path) -> int:
+    """Return how many tensors a GGUF file says it holds; no more than would fit into it.
+
+    :raises ModelError: the file ends inside its header.
+    """
+    try:
+        with path.open("rb") as stream:
+            stream.seek(8)
+            return min(int(_scalar(stream, "Q")), path.stat().st_size)
+    except struct.error as error:
+        raise ModelError(f"{path} is damaged: its GGUF header cannot be read; download it again") from error
+
+
+def _fields(stream: BinaryIO, *, past_vocabulary: bool = False) -> dict[str, str | int | float]:
     _version, _tensors, count = (_scalar(stream, code) for code in "IQQ")
     fields: dict[str, str | int | float] = {}
     for _ in range(int(count)):
         key, kind = _string(stream), int(_scalar(stream, "I"))
-        if kind == _ARRAY and key.startswith("tokenizer."):
+        if kind == _ARRAY and key.startswith("tokenizer.") and not past_vocabulary:
             break
         if kind == _ARRAY:
             _skip_array(stream)
@@ -62,5 +89,8 @@ def _string(stream: BinaryIO) -> str:
 
 def _skip_array(stream: BinaryIO) -> None:
     kind, count = int(_scalar(stream, "I")), int(_scalar(stream, "Q"))
+    if kind in _SCALARS:
+        stream.seek(count * struct.calcsize("<" + _SCALARS[kind]), os.SEEK_CUR)
+        return
     for _ in range(count):
         _value(stream, kind)

@@ -6,6 +6,7 @@ A name is a built-in name, a folder, a `.gguf` file, or a hub id `owner/name` th
 from __future__ import annotations
 
 import difflib
+import hashlib
 import json
 import logging
 import re
@@ -14,8 +15,12 @@ from pathlib import Path
 from typing import Any
 
 from ragqa.errors import ModelError, RefusedError, UsageError
+from ragqa.files import read_regular
+from ragqa.models import manifest, sanity
+from ragqa.models.cache import Progress, dequantised_dir, model_dir
 from ragqa.models.gguf_header import read_header
-from ragqa.models.store import Progress, damage, fault, model_dir, remembered_sha256
+from ragqa.models.manifest import fault
+from ragqa.models.memo import remembered_sha256
 from ragqa.models.table import BUILTIN, GGUF_NAME, Builtin, Kind
 
 _LOG = logging.getLogger("ragqa.models")
@@ -59,6 +64,7 @@ def card(name: str, revision: str | None = None) -> Card:
     if not _has_safetensors(path):
         gguf = _one_gguf(path)
         return Card(name, "generator", _gguf_window(gguf), True, gguf.stat().st_size, "")
+    sanity.refuse_unlikely(path, read_json(path / "config.json"))
     size = sum(weights.stat().st_size for weights in path.glob("*.safetensors"))
     return Card(name, _kind(path), window(path), True, size, "")
 
@@ -68,15 +74,21 @@ def resolve(name: str, revision: str | None = None, *, progress: Progress = _LOG
 
     A GGUF model without safetensors is dequantised into the cache, once; `progress` is told, as it takes a while.
 
-    :raises ModelError: the model is not here, or its name is unknown; the message has the command to run.
-    :raises RefusedError: the folder has only pickle weights.
+    What the cache recorded of a model is compared with what lies there, file by file.
+
+    :raises ModelError: the model is not here, damaged, or its name is unknown; the message has the command to run.
+    :raises RefusedError: the folder has only pickle weights, or a tokenizer that takes for ever.
     """
     folder = _folder(name, revision)
+    if name in BUILTIN:
+        _refuse_altered(BUILTIN[name])
     if _has_safetensors(folder):
+        if name not in BUILTIN:
+            _refuse_unsound(folder)
         return folder
     from ragqa.models.dequantise import dequantised
 
-    return dequantised(_one_gguf(folder), name, progress)
+    return dequantised(gguf_path(name, revision), name, progress)
 
 
 def resolved(name: str, revision: str | None = None) -> Path | None:
@@ -90,10 +102,8 @@ def resolved(name: str, revision: str | None = None) -> Path | None:
     folder = _folder(name, revision)
     if _has_safetensors(folder):
         return folder
-    from ragqa.models.dequantise import dequantised_dir
-
     made = dequantised_dir(remembered_sha256(_one_gguf(folder)))
-    return made if damage(made) is None else None
+    return made if manifest.missing(made, {}) is None else None
 
 
 def gguf_path(name: str, revision: str | None = None) -> Path:
@@ -104,7 +114,12 @@ def gguf_path(name: str, revision: str | None = None) -> Path:
     if name in BUILTIN and BUILTIN[name].weights != GGUF_NAME:
         have = [model.name for model in BUILTIN.values() if model.weights == GGUF_NAME]
         raise ModelError(f"model {name} has no GGUF file: built-in models that have one: {', '.join(have)}")
-    return _one_gguf(_folder(name, revision))
+    path = _one_gguf(_folder(name, revision))
+    if name in BUILTIN:
+        _refuse_altered(BUILTIN[name])
+    else:
+        sanity.refuse_unsound_gguf(path)
+    return path
 
 
 def window(folder: Path) -> int | None:
@@ -128,14 +143,27 @@ def read_json(path: Path) -> dict[str, Any]:
     :raises ModelError: the file is not a JSON object.
     """
     try:
-        data = json.loads(path.read_text(encoding="utf-8"))
+        data = json.loads(read_regular(path, sanity.JSON_BYTES))
     except FileNotFoundError:
         return {}
-    except ValueError as error:
+    except OSError as error:
+        raise ModelError(f"{path} cannot be read: {error.strerror}") from error
+    except (ValueError, RecursionError) as error:
         raise ModelError(f"{path} cannot be read as JSON ({error}): pull or save the model again") from error
     if not isinstance(data, dict):
         raise ModelError(f"{path}: got {type(data).__name__}; must be a JSON object")
     return data
+
+
+def weights_sha256(folder: Path) -> str:
+    """Return one SHA-256 over a folder's weights files.
+
+    :raises ModelError: the folder has no weights of a format that is loaded.
+    """
+    files = sorted(folder.glob("*.safetensors")) or sorted(folder.glob("*.gguf"))
+    if not files:
+        raise ModelError(f"no *.safetensors or *.gguf in {folder}: only these formats are loaded")
+    return hashlib.sha256("".join(map(remembered_sha256, files)).encode()).hexdigest()
 
 
 def unknown(name: str) -> ModelError:
@@ -163,6 +191,21 @@ def _folder(name: str, revision: str | None) -> Path:
         at = f" --revision {revision}" if revision else ""
         raise ModelError(f"model {name} is not here: run `ragqa models pull {name}{at}`")
     return path
+
+
+def _refuse_altered(model: Builtin) -> None:
+    """Raise `ModelError` where a file of a built-in model is not the one that was pulled."""
+    if reason := manifest.altered(model_dir(model.name), manifest.records_of(model)):
+        raise missing(model, reason)
+
+
+def _refuse_unsound(folder: Path) -> None:
+    """Raise `ModelError` or `RefusedError` where a folder that we did not make cannot be what it says."""
+    sanity.refuse_unlikely(folder, read_json(folder / "config.json"))
+    sanity.refuse_altered_blobs(folder)
+    tokenizer = folder / "tokenizer.json"
+    if tokenizer.exists():
+        sanity.refuse_slow_tokenizer(tokenizer)
 
 
 def _local(name: str, revision: str | None) -> Path | None:

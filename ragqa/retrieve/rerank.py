@@ -67,12 +67,7 @@ class CrossEncoderScorer:
         return [float(logit) for logit in logits]
 
     def _check_config(self) -> None:
-        from transformers import AutoConfig
-
-        try:
-            config: Any = AutoConfig.from_pretrained(self.folder, local_files_only=True, trust_remote_code=False)
-        except (OSError, ValueError) as error:
-            raise self._unusable(error) from error
+        config = models.load_pretrained("AutoConfig", self.folder)
         architecture = str((config.architectures or ["none"])[0])
         if not architecture.endswith("ForSequenceClassification"):
             need = "a cross-encoder, whose architecture ends in ForSequenceClassification"
@@ -94,8 +89,8 @@ class CrossEncoderScorer:
                     trust_remote_code=False,
                     model_kwargs={"use_safetensors": True, "dtype": torch.float32},
                 )
-        except (OSError, ValueError) as error:
-            raise self._unusable(error) from error
+        except Exception as error:  # the library names no common class for what a folder can make it raise
+            raise models.load_error(self.folder, error) from error
 
     def _check_lengths(self, pairs: Sequence[tuple[str, str]]) -> None:
         """Count every pair as `predict` will read it: the model's own prompt and special tokens included."""
@@ -109,10 +104,6 @@ class CrossEncoderScorer:
                     f"the question and passage {number} ({pairs[number][1][:40]!r}...) have {tokens:,} tokens "
                     f"together; {self.model} reads {limit:,}: lower split.chunk_size, or ask a shorter question"
                 )
-
-    def _unusable(self, error: Exception) -> ModelError:
-        reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
-        return ModelError(f"{self.model} cannot be loaded as a cross-encoder: {reason}")
 
 
 class LikelihoodScorer:

@@ -93,7 +93,7 @@ def answer(target: str, data: bytes, arguments: dict[str, Any], memory_bytes: in
         return {"rejected": f"needs more than {memory_bytes >> 20:,} MiB of memory", "last": True}
     except RecursionError:
         return {"rejected": "damaged: nested too deeply"}
-    except Exception as error:  # whatever a library raises is about these bytes, and must not end the run
+    except BaseException as error:  # whatever a library raises is about these bytes, and must not end the run
         return {"rejected": _line(f"damaged: {type(error).__name__}: {error}")}
 
 

@@ -16,7 +16,7 @@ import torch
 from safetensors import SafetensorError
 
 from ragqa.errors import LockedError, ResourceError, UsageError
-from ragqa.models.store import fsync
+from ragqa.models.cache import fsync
 from ragqa.transformer import Decoder, save_decoder
 
 CHECKPOINT = "training.checkpoint"

@@ -10,8 +10,8 @@ from typing import Any
 
 import torch
 from torch import Tensor
-from transformers import AutoTokenizer
 
+from ragqa import models
 from ragqa.errors import ModelError, UsageError
 
 HELD_OUT_CHARACTERS = 200_000
@@ -26,10 +26,11 @@ def tokenizer_with_end(file: Path) -> Any:
     """
     if file.name != "tokenizer.json":
         raise UsageError(f"{file} is no tokenizer.json: a model is trained with a tokenizer that has one; name another")
+    models.refuse_slow_tokenizer(file)
     try:
-        tokenizer = AutoTokenizer.from_pretrained(file.parent, local_files_only=True)
-    except Exception as error:  # transformers names no common class for what a damaged file raises
-        raise UsageError(f"{file} is no tokenizer that transformers can read: {error!r}") from error
+        tokenizer = models.load_pretrained("AutoTokenizer", file.parent)
+    except ModelError as error:
+        raise UsageError(f"{file} is no tokenizer that transformers can read: {error}") from error
     beside = file.parent / "tokenizer_config.json"
     if tokenizer.eos_token_id is None or not beside.is_file():
         raise ModelError(f"{file} has no eos_token, which must stand between texts: name one in {beside}")

@@ -15,7 +15,7 @@ from tokenizers import Tokenizer, decoders, pre_tokenizers, trainers
 from tokenizers.models import BPE
 
 from ragqa import models
-from ragqa.errors import ModelError, UsageError
+from ragqa.errors import UsageError
 from ragqa.models.gguf_header import read_header
 from ragqa.words import WORD
 
@@ -97,6 +97,7 @@ def load_tokenizer(name: str) -> Tokenizer:
     file = tokenizer_file(name)
     if file.suffix == ".gguf":
         return _from_gguf(file)
+    models.refuse_slow_tokenizer(file)
     try:
         tokenizer = Tokenizer.from_file(str(file))
     except Exception as error:  # the library raises no narrower one
@@ -107,14 +108,8 @@ def load_tokenizer(name: str) -> Tokenizer:
 
 
 def _from_gguf(file: Path) -> Tokenizer:
-    from transformers import AutoTokenizer
-
     read_header(file)
-    try:
-        loaded = AutoTokenizer.from_pretrained(file.parent, gguf_file=file.name, local_files_only=True)
-    except (ValueError, KeyError, NotImplementedError) as error:
-        raise ModelError(f"transformers cannot read the tokenizer of {file}: {error}") from error
-    tokenizer: Tokenizer = loaded.backend_tokenizer
+    tokenizer: Tokenizer = models.load_pretrained("AutoTokenizer", file.parent, gguf_file=file.name).backend_tokenizer
     return tokenizer
 
 

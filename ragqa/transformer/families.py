@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from ragqa.errors import ModelError
+from ragqa.files import read_regular
 from ragqa.transformer.config import TransformerConfig
 
 if TYPE_CHECKING:
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     Weights = dict[str, Tensor]
 
 Json = Mapping[str, Any]
+_CONFIG_BYTES = 50_000_000
 Kind = Literal["encoder", "decoder"]
 
 
@@ -92,8 +94,10 @@ def read_config(folder: Path) -> dict[str, Any]:
     """
     path = folder / "config.json"
     try:
-        data = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
-    except ValueError as error:
+        data = json.loads(read_regular(path, _CONFIG_BYTES)) if path.exists() else {}
+    except OSError as error:
+        raise ModelError(f"{path} cannot be read: {error.strerror}") from error
+    except (ValueError, RecursionError) as error:
         raise ModelError(f"{path} cannot be read as JSON ({error}): pull or save the model again") from error
     return data if isinstance(data, dict) else {}
 

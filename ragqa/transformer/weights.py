@@ -67,7 +67,7 @@ def _load(folder: Path, kind: type[Model], dtype: torch.dtype, device: str) -> M
     try:
         with torch.device("meta"):
             model = kind(family.config(config))
-    except (KeyError, ValueError) as error:
+    except (KeyError, ValueError, TypeError, OverflowError, RuntimeError) as error:
         raise ModelError(f"{folder / 'config.json'}: {error.args[0]} is missing or wrong") from error
     try:
         theirs = family.prepare(_read(folder, dtype, device))

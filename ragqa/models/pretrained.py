@@ -1,0 +1,44 @@
+"""The one way in which this package has transformers load anything from a model's folder."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from ragqa.errors import ModelError, RefusedError
+from ragqa.models.devices import no_progress_bar
+
+
+def load_pretrained(kind: str, folder: Path, **arguments: Any) -> Any:
+    """Return `transformers.KIND.from_pretrained(folder)`: from local files, weights from safetensors or GGUF alone.
+
+    No code of the folder is run, and nobody is asked whether it should be.
+
+    :param kind: such as `AutoTokenizer`.
+    :param arguments: of `from_pretrained`, besides.
+    :raises RefusedError: the folder cannot be loaded without code of its own.
+    :raises ModelError: transformers cannot load it, for whatever reason.
+    """
+    import transformers
+
+    fixed = {"local_files_only": True, "trust_remote_code": False}
+    if kind.startswith("AutoModel") and "gguf_file" not in arguments:
+        fixed["use_safetensors"] = True
+    source = folder / arguments.get("gguf_file", "")
+    try:
+        with no_progress_bar():
+            return getattr(transformers, kind).from_pretrained(folder, **arguments, **fixed)
+    except MemoryError:
+        raise
+    except Exception as error:  # transformers names no common class for what a folder can make it raise
+        raise load_error(source, error) from error
+
+
+def load_error(source: Path, error: Exception) -> ModelError | RefusedError:
+    """Return what an error of transformers or sentence-transformers means for the model in a folder."""
+    reason = " ".join(str(error).split()) or type(error).__name__
+    if "trust_remote_code" in reason:
+        return RefusedError(
+            f"{source} cannot be loaded without running code of its own (auto_map), which is never done: use another model"
+        )
+    return ModelError(f"transformers cannot read {source}: {reason[:300]}")

@@ -1,0 +1,120 @@
+"""What a model's folder may make a library do: refused here where it would take for ever, or fill the memory.
+
+The folder of a stranger is data like any other. Its config.json is compared with its weights, its tokenizer is tried
+out in the sandbox before it reads a document, and its chat template is only ever run there.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from ragqa.errors import ModelError, RefusedError, RejectedError
+from ragqa.files import open_regular, read_regular
+from ragqa.models import memo
+from ragqa.models.chat import ChatTemplate
+from ragqa.models.gguf_header import chat_template, read_header, tensor_count
+from ragqa.models.trial import sandbox
+
+JSON_BYTES = 50_000_000
+"""The largest JSON file of a model that is read; tokenizers may be larger."""
+TOKENIZER_BYTES = 500_000_000
+_HEADER_BYTES = 100_000_000
+_SHA256 = re.compile("[0-9a-f]{64}")
+_LAYERS = re.compile(r"layers?$")
+_OTHERS = re.compile(r"(heads?|experts?|labels?|blocks?|groups?|stages?)$")
+_MOST_OTHERS = 10_000
+_TRIAL = "2"
+"""Version of the trial of tokenizers: another one tries them again."""
+
+
+def refuse_unlikely(folder: Path, config: dict[str, Any]) -> None:
+    """Refuse counts that the weights of a folder cannot have: libraries make one part after another by them.
+
+    :param config: what config.json says.
+    :raises ModelError: a count of layers exceeds the number of weights, or another count is absurd.
+    """
+    weights = sum(map(_tensors, folder.glob("*.safetensors")))
+    for key, count in _counts(config):
+        if weights and _LAYERS.search(key) and count > weights:
+            raise ModelError(
+                f"{folder / 'config.json'}: {key} is {count:,}, but there are {weights:,} weights: not a sound model"
+            )
+        if (_OTHERS.search(key) or _LAYERS.search(key)) and count > _MOST_OTHERS:
+            raise ModelError(
+                f"{folder / 'config.json'}: {key} is {count:,}; at most {_MOST_OTHERS:,}: not a sound model"
+            )
+
+
+def refuse_unsound_gguf(path: Path) -> None:
+    """Refuse counts that a GGUF file cannot have, and a chat template that takes for ever.
+
+    :raises ModelError: it has more layers than tensors, or is damaged.
+    :raises RefusedError: its chat template cannot be run.
+    """
+    header = read_header(path)
+    layers = header.get(f"{header.get('general.architecture')}.block_count", 0)
+    tensors = tensor_count(path)
+    if isinstance(layers, int) and not 0 <= layers <= tensors:
+        raise ModelError(f"{path}: block_count is {layers:,}, but there are {tensors:,} tensors: not a sound model")
+    key = f"{_TRIAL} {memo.stamp(path)}"
+    if memo.recall("gguf", key) != "sound":
+        if template := chat_template(path):
+            ChatTemplate(template, {"bos_token": "<s>", "eos_token": "</s>"}, str(path)).render()
+        memo.keep("gguf", key, "sound")
+
+
+def refuse_altered_blobs(folder: Path) -> None:
+    """Refuse files of the hub's cache that are not what they were downloaded as: their names are hashes of them.
+
+    :raises ModelError: a file is another one; the message names it.
+    """
+    for path in folder.iterdir():
+        blob = path.resolve().name
+        if path.is_symlink() and _SHA256.fullmatch(blob) and memo.remembered_sha256(path) != blob:
+            raise ModelError(
+                f"{path} is damaged (its SHA-256 is not {blob}): remove {path.resolve()} and pull the model again"
+            )
+
+
+def refuse_slow_tokenizer(file: Path) -> None:
+    """Refuse a tokenizer that takes for ever, or fills the memory, on some short text. It is tried once, in the sandbox.
+
+    :raises RefusedError: it does. :raises ModelError: it cannot be read.
+    """
+    try:
+        data = read_regular(file, TOKENIZER_BYTES)
+    except OSError as error:
+        raise ModelError(f"{file} cannot be read: {error.strerror}") from error
+    key = f"{_TRIAL} {memo.remembered_sha256(file)}"
+    if memo.recall("tokenizers", key) == "sound":
+        return
+    try:
+        found = sandbox().call("ragqa.models.untrusted:try_tokenizer", data)
+    except RejectedError as error:
+        what = "takes too long" if "timeout" in str(error) else str(error)
+        raise RefusedError(f"{file}: the tokenizer {what} on a short text: refused; use another model") from error
+    memo.keep("tokenizers", key, found)
+
+
+def _tensors(path: Path) -> int:
+    """Return how many weights a safetensors file holds; 0 where its header cannot be read, which loading will tell."""
+    try:
+        with open_regular(path) as stream:
+            length = int.from_bytes(stream.read(8), "little")
+            header = json.loads(stream.read(length)) if length <= _HEADER_BYTES else {}
+        return len(header)
+    except (OSError, ValueError, RecursionError):
+        return 0
+
+
+def _counts(config: dict[str, Any]) -> Iterator[tuple[str, int]]:
+    """Yield the numbers of a config with their keys, those of inner configs too."""
+    for key, value in config.items():
+        if isinstance(value, dict):
+            yield from _counts(value)
+        elif isinstance(value, int | float) and not isinstance(value, bool):
+            yield str(key), int(min(value, 1e300)) if value == value else 0

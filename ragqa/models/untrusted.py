@@ -1,0 +1,94 @@
+"""What is done in the sandbox with the files of a model: its tokenizer is tried out, its chat template is run."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator, Sequence
+from itertools import pairwise, product
+from typing import Any
+
+from ragqa.errors import RejectedError
+
+_ALWAYS = "aA1 \n.'_é中\u0e01!"
+"""Letters, digits and signs that classes such as \\w or \\s stand for."""
+_CHARACTERS = 16
+"""How many characters of the tokenizer's own patterns are tried."""
+_EXPONENTIAL, _POLYNOMIAL = 60, 3000
+"""How often a character is repeated: few repetitions show exponential time, many show powers."""
+_TOKENS_PER_BYTE = 8
+
+
+def try_tokenizer(data: bytes) -> str:
+    """Tokenise texts that patterns with nested repetitions are slow on; the sandbox bounds time and memory.
+
+    :param data: a tokenizer.json.
+    :return: `sound`, or `unreadable`, which whoever loads it will find out too, and why.
+    :raises RejectedError: it makes far more tokens than a text has bytes.
+    """
+    from tokenizers import Tokenizer
+
+    try:
+        tokenizer = Tokenizer.from_buffer(data)
+    except Exception:  # the library raises no narrower one
+        return "unreadable"
+    tokenizer.no_truncation()
+    tokenizer.no_padding()
+    for text in _texts(json.loads(data)):
+        try:
+            tokens = len(tokenizer.encode(text, add_special_tokens=False).ids)
+        except BaseException as error:  # what the library raises where a pattern exceeds its limit is no Exception
+            raise RejectedError(f"fails ({' '.join(str(error).split())[:150]})") from error
+        if tokens > _TOKENS_PER_BYTE * len(text.encode()) + 64:
+            raise RejectedError(f"makes {tokens:,} tokens of {len(text):,} characters")
+    return "sound"
+
+
+def _texts(tokenizer: dict[str, Any]) -> Iterator[str]:
+    own = dict.fromkeys(c for pattern in _patterns(tokenizer) for c in re.sub(r"\\.", "", pattern) if c.isprintable())
+    own = dict.fromkeys(list(own)[:_CHARACTERS])
+    characters = list(dict.fromkeys([*_ALWAYS, *own]))
+    for character in characters:
+        for end in ("", "\n", "\x00", *(f"{last}\x00" for last in own)):
+            yield character * _EXPONENTIAL + end
+        yield character * _POLYNOMIAL + "\x00"
+    for pair in product(characters, repeat=2):
+        yield "".join(pair) * (_EXPONENTIAL // 2) + "\x00"
+    for first, second in pairwise(characters):
+        yield first * _POLYNOMIAL + second * _POLYNOMIAL + "\x00"
+
+
+def _patterns(value: Any) -> Iterator[str]:
+    """Yield the regular expressions and the replaced strings anywhere in a tokenizer, but not its vocabulary."""
+    if isinstance(value, dict):
+        for key, inner in value.items():
+            if key in ("Regex", "String") and isinstance(inner, str):
+                yield inner
+            elif key not in ("vocab", "merges", "added_tokens"):
+                yield from _patterns(inner)
+    elif isinstance(value, list):
+        for inner in value:
+            yield from _patterns(inner)
+
+
+def render_chats(data: bytes, *, special: dict[str, Any], chats: Sequence[list[dict[str, str]]]) -> list[str | None]:
+    """Return each conversation in a chat template, as transformers renders it; None where the template refuses it.
+
+    :param data: the template, in Jinja.
+    :param special: the special tokens that it may use, by name.
+    :raises RejectedError: it is no template.
+    """
+    from jinja2 import TemplateError, TemplateSyntaxError
+    from transformers.utils.chat_template_utils import render_jinja_template
+
+    template = data.decode()
+    found: list[str | None] = []
+    for chat in chats:
+        try:
+            rendered: Any = render_jinja_template([chat], chat_template=template, add_generation_prompt=True, **special)
+            found.append(str(rendered[0][0]))
+        except TemplateSyntaxError as error:
+            raise RejectedError(f"not a template: {error}") from error
+        except TemplateError:
+            found.append(None)
+    return found

@@ -1,0 +1,286 @@
+"""A stranger's model folder is data: no code of it runs, and nothing in it takes for ever or fills the memory."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+from tokenizers import Regex, Tokenizer, normalizers, pre_tokenizers
+from tokenizers.models import BPE
+from tokenizers.pre_tokenizers import ByteLevel
+
+from ragqa import models
+from ragqa.config.generators import CausalLMGenerate
+from ragqa.config.specs import MeanPoolEmbed
+from ragqa.embed.encoder import EncoderEmbedder
+from ragqa.errors import ModelError, RefusedError
+from ragqa.generate.causal_lm import CausalLM
+from ragqa.models import trial
+from ragqa.sandbox import Sandbox
+from ragqa.train.texts import tokenizer_with_end
+from tests.test_models import write_gguf
+from tests.tiny import save_tiny_llama
+
+offline = pytest.mark.skipif(bool(os.environ.get("RAGQA_OFFLINE")), reason="needs the default models")
+
+
+@pytest.fixture(scope="module")
+def saved(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return save_tiny_llama(tmp_path_factory.mktemp("tiny"))
+
+
+@pytest.fixture
+def folder(saved: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("RAGQA_CACHE", str(tmp_path / "cache"))
+    return Path(shutil.copytree(saved, tmp_path / "model"))
+
+
+@pytest.fixture
+def quick(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Have the sandbox end early."""
+    sandbox = Sandbox(seconds=3.0, memory_bytes=1 << 30, reply_bytes=10_000_000)
+    monkeypatch.setattr("ragqa.models.sanity.sandbox", lambda: sandbox)
+    monkeypatch.setattr("ragqa.models.chat.sandbox", lambda: sandbox)
+
+
+def change(folder: Path, **fields: Any) -> None:
+    config = json.loads((folder / "config.json").read_text("utf-8"))
+    (folder / "config.json").write_text(json.dumps(config | fields), encoding="utf-8")
+
+
+def generator(folder: Path, **fields: Any) -> CausalLM:
+    values = {"kind": "causal_lm", "model": str(folder), "max_new_tokens": 8, **fields}
+    return CausalLM(CausalLMGenerate.model_validate(values))
+
+
+CODE = (
+    "import pathlib; pathlib.Path({canary!r}).write_text('ran')\nfrom transformers import PretrainedConfig as {name}\n"
+)
+
+
+def with_code(folder: Path, canary: Path) -> None:
+    """Let the folder name code of its own for everything that transformers loads."""
+    (folder / "evil.py").write_text(CODE.format(canary=str(canary), name="Evil"), encoding="utf-8")
+    kinds = ("AutoConfig", "AutoModel", "AutoModelForCausalLM")
+    change(folder, model_type="evil", auto_map=dict.fromkeys(kinds, "evil.Evil"))
+    settings = {"tokenizer_class": "Evil", "auto_map": {"AutoTokenizer": ["evil.Evil", "evil.Evil"]}}
+    (folder / "tokenizer_config.json").write_text(json.dumps(settings), encoding="utf-8")
+
+
+def test_a_folder_that_asks_to_run_its_code_is_refused_and_nobody_is_asked(folder: Path, tmp_path: Path) -> None:
+    with_code(folder, tmp_path / "canary")
+    (tmp_path / "a.yaml").write_text(
+        f"version: 1\nload: {{kind: folder, path: docs}}\nsplit: {{kind: recursive}}\n"
+        f"embed: {{kind: mean_pool, model: '{folder}'}}\nindex: {{kind: faiss, path: index}}\nretrieve: {{kind: hybrid}}\n"
+        f"prompt: {{kind: in_context}}\ngenerate: {{kind: causal_lm, model: '{folder}'}}\n",
+        encoding="utf-8",
+    )
+    (tmp_path / "docs").mkdir()
+    (tmp_path / "docs" / "a.txt").write_text("text", encoding="utf-8")
+    done = subprocess.run(
+        [sys.executable, "-m", "ragqa", "index", str(tmp_path / "a.yaml")],
+        input="y\ny\n", capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert "[y/N]" not in done.stdout + done.stderr
+    assert done.returncode == 9, done.stderr
+    assert done.stderr.count("\n") == 1 and "without running code of its own" in done.stderr
+    assert not (tmp_path / "canary").exists()
+
+
+@pytest.mark.parametrize("kind", ["AutoConfig", "AutoModel", "AutoModelForCausalLM", "AutoTokenizer"])
+def test_no_loader_runs_the_code_of_a_folder(kind: str, folder: Path, tmp_path: Path) -> None:
+    with_code(folder, tmp_path / "canary")
+    with pytest.raises(RefusedError, match="without running code of its own"):
+        models.load_pretrained(kind, folder)
+    assert not (tmp_path / "canary").exists()
+
+
+def test_a_tokenizer_with_code_of_its_own_is_not_learned_with(folder: Path, tmp_path: Path) -> None:
+    with_code(folder, tmp_path / "canary")
+    with pytest.raises(RefusedError):
+        tokenizer_with_end(folder / "tokenizer.json")
+    assert not (tmp_path / "canary").exists()
+
+
+@pytest.mark.parametrize(
+    "key", ["num_hidden_layers", "num_local_experts", "num_labels", "num_attention_heads", "num_key_value_heads"]
+)
+@pytest.mark.parametrize("count", [10**9, 1e18, 10**30])
+@pytest.mark.parametrize("inside", [False, True])
+def test_a_count_that_the_weights_cannot_have_is_named_at_once(
+    key: str, count: float, inside: bool, folder: Path
+) -> None:
+    change(folder, **({"text_config": {key: count}} if inside else {key: count}))
+    started = time.monotonic()
+    for attempt in (models.resolve, models.card):
+        with pytest.raises(ModelError, match=rf"config.json: {key} is [\d,]+"):
+            attempt(str(folder))
+    assert time.monotonic() - started < 1
+
+
+@pytest.mark.parametrize("key", ["hidden_size", "vocab_size", "intermediate_size", "head_dim"])
+@pytest.mark.parametrize("engine", ["native", "transformers"])
+def test_a_size_that_the_weights_do_not_have_is_an_error_of_the_model(key: str, engine: str, folder: Path) -> None:
+    change(folder, **{key: 10**12})
+    with pytest.raises(ModelError):
+        generator(folder, engine=engine)._model  # noqa: B018  # a cached property: reading it loads
+
+
+def test_a_gguf_file_with_more_layers_than_tensors_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("RAGQA_CACHE", str(tmp_path / "cache"))
+    path = write_gguf(tmp_path / "small.gguf")
+    data = bytearray(path.read_bytes())
+    at = data.index(b"llama.block_count") + len(b"llama.block_count") + 4
+    data[at : at + 4] = (10**9).to_bytes(4, "little")
+    path.write_bytes(data)
+    for attempt in (models.gguf_path, models.resolve):
+        with pytest.raises(ModelError, match=r"block_count is 1,000,000,000, but there are 12 tensors"):
+            attempt(str(path))
+
+
+def save_tokenizer(folder: Path, pattern: str = "", replaced: tuple[str, str] | None = None) -> None:
+    tokenizer = Tokenizer(BPE({letter: n for n, letter in enumerate(sorted(ByteLevel.alphabet()))}, []))
+    parts: list[Any] = [pre_tokenizers.Split(Regex(pattern), "isolated")] if pattern else []
+    tokenizer.pre_tokenizer = pre_tokenizers.Sequence([*parts, ByteLevel(add_prefix_space=False, use_regex=False)])
+    if replaced:
+        tokenizer.normalizer = normalizers.Replace(*replaced)
+    tokenizer.save(str(folder / "tokenizer.json"))
+
+
+@pytest.mark.parametrize(
+    "pattern",
+    [r"(a+)+$", r"(\w+\s?)+$", r"(a|aa)+$", r"^(([a-z])+.)+[A-Z]([a-z])+$", r"(x+x+)+y", r"(\d+)*!$"],
+)
+def test_a_tokenizer_whose_pattern_takes_exponential_time_is_refused(quick: None, pattern: str, folder: Path) -> None:
+    save_tokenizer(folder, pattern)
+    started = time.monotonic()
+    with pytest.raises(RefusedError, match=r"the tokenizer (takes too long|fails)"):
+        models.resolve(str(folder))
+    assert time.monotonic() - started < 10
+
+
+def test_a_tokenizer_that_makes_a_book_of_a_letter_is_refused(quick: None, folder: Path) -> None:
+    save_tokenizer(folder, replaced=("a", "b" * 100_000))
+    with pytest.raises(RefusedError, match=r"the tokenizer .*(makes [0-9,]+ tokens|memory|takes too long)"):
+        models.resolve(str(folder))
+
+
+@pytest.mark.parametrize(
+    "pattern",
+    [
+        r"""'s|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+""",
+        r"""(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+""",
+        r"""[^\r\n\p{L}\p{N}]?[\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}]*[\p{Ll}\p{Lm}\p{Lo}\p{M}]+(?i:'s|'t|'re|'ve|'m|'ll|'d)?"""
+        r"""|\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n/]*|\s*[\r\n]+|\s+(?!\S)|\s+""",
+    ],
+    ids=["gpt-2", "llama-3", "gpt-4o"],
+)
+def test_the_patterns_of_well_known_tokenizers_are_taken_and_tried_once(
+    pattern: str, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    save_tokenizer(folder, pattern)
+    assert models.resolve(str(folder)) == folder
+    monkeypatch.setattr("ragqa.models.sanity.sandbox", lambda: pytest.fail("it was tried before"))
+    assert models.resolve(str(folder)) == folder
+
+
+def test_a_json_file_that_is_a_pipe_a_device_or_huge_is_an_error_of_the_model(folder: Path) -> None:
+    config = folder / "config.json"
+    config.unlink()
+    os.mkfifo(config)
+    with pytest.raises(ModelError, match="not a regular file"):
+        models.resolve(str(folder))
+    config.unlink()
+    config.symlink_to("/dev/zero")
+    with pytest.raises(ModelError, match="not a regular file"):
+        models.resolve(str(folder))
+    config.unlink()
+    with config.open("wb") as stream:
+        stream.truncate(10**12)
+    with pytest.raises(ModelError, match=r"at most 50,000,000 are read"):
+        models.resolve(str(folder))
+    config.write_text("[" * 200_000, encoding="utf-8")
+    with pytest.raises(ModelError, match="cannot be read as JSON"):
+        models.resolve(str(folder))
+
+
+TURN = "{% for m in messages %}<{{ m['role'] }}>{{ m['content'] }}</>{% endfor %}"
+TRIMMED = "{% for m in messages %}<{{ m['role'] }}>{{ m['content'] | trim }}</>{% endfor %}"
+NO_SYSTEM = "{% if messages[0]['role'] == 'system' %}{{ raise_exception('no') }}{% endif %}" + TRIMMED
+INSIDE = (
+    "{% for m in messages %}{% if m['role'] == 'system' %}{% set s = namespace(t=m['content']) %}{% endif %}{% endfor %}"
+    "[INST] {% if messages[0]['role'] == 'system' %}{{ messages[0]['content'] }}\n{% endif %}{{ messages[-1]['content'] }} [/INST]"
+)
+
+
+@pytest.mark.parametrize("template", [TURN, TRIMMED, NO_SYSTEM, INSIDE], ids=["turn", "trimmed", "no system", "inside"])
+@pytest.mark.parametrize(
+    ("system", "user"),
+    [("Be brief.", "Why?"), ("", "  Why?\n\n"), (" a\n", "{{ x }} {% y %} \ue000 <|im_end|> ünï \U0001f600")],
+)
+def test_a_chat_template_says_what_transformers_says(template: str, system: str, user: str, folder: Path) -> None:
+    (folder / "chat_template.jinja").write_text(template, encoding="utf-8")
+    tokenizer = models.load_pretrained("AutoTokenizer", folder)
+    turns = [{"role": "system", "content": system}] if system and template != NO_SYSTEM else []
+    said = f"{system}\n\n{user}" if system and template == NO_SYSTEM else user
+    turns.append({"role": "user", "content": said})
+    expected = tokenizer.apply_chat_template(turns, tokenize=False, add_generation_prompt=True)
+    assert generator(folder).chat(system, user) == expected
+
+
+@offline
+def test_the_chat_template_of_the_default_generator_says_what_transformers_says() -> None:
+    own = CausalLM(CausalLMGenerate(kind="causal_lm", model="smollm2-135m-instruct"))
+    for system, user in (("Be brief.", "Why?"), ("", "\nWhy?  ")):
+        turns = [{"role": "system", "content": system}] if system else []
+        turns.append({"role": "user", "content": user})
+        expected = own._tokenizer.apply_chat_template(turns, tokenize=False, add_generation_prompt=True)
+        assert own.chat(system, user) == expected
+
+
+@pytest.mark.parametrize(
+    ("template", "why"),
+    [
+        ("{% for i in range(99999) %}{% for j in range(99999) %}{% endfor %}{% endfor %}", "takes too long"),
+        ("{% macro f(n) %}{{ f(n) }}{% endmacro %}{{ f(1) }}", "cannot be used"),
+        ("{{ 'a' * 10 ** 10 }}", "cannot be used"),
+        ("{% if messages %}", "cannot be used"),
+        ("{{ messages[0]['content'].__class__.__mro__ }}", "does not show"),
+        ("Hello!", "does not show"),
+        (TURN + TURN, "does not show"),
+        (TURN.replace("m['content']", "m['content'] | replace('e', '3')"), "changes the text"),
+        (TURN.replace("m['content']", "m['content'] | upper"), "changes the text"),
+        ("{% if 'Why' in messages[-1]['content'] %}{% for i in range(99999) %}{% for j in range(99999) %}{% endfor %}{% endfor %}{% endif %}" + TURN, "takes too long"),
+    ],
+)  # fmt: skip
+def test_a_chat_template_that_cannot_be_relied_on_is_refused_within_the_limit(
+    quick: None, template: str, why: str, folder: Path
+) -> None:
+    (folder / "chat_template.jinja").write_text(template, encoding="utf-8")
+    own = generator(folder)
+    started = time.monotonic()
+    with pytest.raises(RefusedError, match=f"chat template of .* {why}"):
+        own.chat("Be brief.", "Why?")
+    assert time.monotonic() - started < 10
+
+
+def test_a_template_that_waits_for_a_word_cannot_loop_when_the_word_comes(folder: Path) -> None:
+    """It is never run on what a user says: only what it puts around the turns is used."""
+    loop = "{% for i in range(99999) %}{% for j in range(99999) %}{% endfor %}{% endfor %}"
+    template = "{% if 'sesame' in messages[-1]['content'] %}" + loop + "{% endif %}" + TURN
+    (folder / "chat_template.jinja").write_text(template, encoding="utf-8")
+    assert generator(folder).chat("", "open sesame") == "<user>open sesame</>"
+
+
+def test_an_embedder_with_a_slow_tokenizer_is_refused_before_it_reads_a_document(quick: None, folder: Path) -> None:
+    save_tokenizer(folder, r"(a+)+$")
+    with pytest.raises(RefusedError, match=r"the tokenizer (takes too long|fails)"):
+        EncoderEmbedder(MeanPoolEmbed(kind="mean_pool", model=str(folder)))
+    assert trial.sandbox() is trial.sandbox()
