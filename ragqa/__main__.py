@@ -1,5 +1,32 @@
-"""`python -m ragqa`."""
+"""The command `ragqa`, and `python -m ragqa`: nothing is imported from the working folder, which may be anybody's."""
 
-from ragqa.cli import main
+from __future__ import annotations
 
-main()
+import os
+import sys
+
+
+def main() -> None:
+    """Run the command line."""
+    _leave_out_working_folder()
+    from ragqa.cli import main as run
+
+    run()
+
+
+def _leave_out_working_folder() -> None:
+    """Take the working folder out of `sys.path`, where `python -m` and an empty part of PYTHONPATH put it.
+
+    A checkout of this package is one that stays.
+    """
+    package = os.path.dirname(os.path.dirname(os.path.realpath(__file__)))
+    try:
+        here = os.path.realpath(os.getcwd())
+    except FileNotFoundError:  # it was removed
+        return
+    if here != package:
+        sys.path[:] = [path for path in sys.path if path and os.path.realpath(path) != here]
+
+
+if __name__ == "__main__":
+    main()

