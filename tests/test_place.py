@@ -55,6 +55,9 @@ def content(folder: Path) -> dict[str, bytes | str]:
         {"ragqa.db-wal": b"log", "x": b"y"},
         {"seg/0.f32": b"floats"},
         {"folder/file": b"x"},
+        {".SEAL.tmp": b"draft"},
+        {".ragqa.db.tmp": b"draft", "seg/.writing.tmp": b"x"},
+        {f"seg/{'a' * 64}.f32": b"floats"},
     ],
     ids=lambda files: "+".join(files),
 )
@@ -79,12 +82,13 @@ def test_a_file_that_only_has_the_name_of_a_database_is_refused_and_not_changed(
     assert content(tmp_path) == {"ragqa.db": b"my data"}
 
 
-@pytest.mark.parametrize("left", [(), ("seg",), ("LOCK",), ("LOCK", "seg", ".ragqa.db.tmp"), ("seg", ".SEAL.tmp")])
+@pytest.mark.parametrize("left", [(), ("seg",), ("LOCK",), ("LOCK", "seg"), ("LOCK", "seg", ".ragqa.db.tmp")])
 def test_an_empty_folder_and_what_an_interrupted_first_run_left_are_taken(
     left: tuple[str, ...], tmp_path: Path
 ) -> None:
+    note = b"pid 123 since 2026-01-02T03:04:05+00:00".ljust(64) if len(left) > 2 else b""
     for name in left:
-        (tmp_path / name).mkdir() if name == "seg" else (tmp_path / name).write_bytes(b"")
+        (tmp_path / name).mkdir() if name == "seg" else (tmp_path / name).write_bytes(note if name == "LOCK" else b"")
     assert write(tmp_path, {"a.txt": make_text(1)}) == 1
 
 
@@ -128,6 +132,15 @@ def test_a_segment_that_is_a_link_is_refused(index: Path, tmp_path: Path) -> Non
     segment.symlink_to(tmp_path / "target")
     with pytest.raises(RefusedError, match="is a link"):
         doctor.check(index)
+
+
+def test_a_file_that_readers_change_too_must_have_one_name(index: Path, tmp_path: Path) -> None:
+    (tmp_path / "target").write_bytes(b"x" * 40_000)
+    (index / "ragqa.db-shm").unlink(missing_ok=True)
+    (index / "ragqa.db-shm").hardlink_to(tmp_path / "target")
+    with pytest.raises(RefusedError, match="another name"):
+        IndexReader(index, {})
+    assert (tmp_path / "target").read_bytes() == b"x" * 40_000
 
 
 @pytest.mark.parametrize("name", ["LOCK", "ragqa.db"])

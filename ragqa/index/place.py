@@ -51,7 +51,8 @@ def claim(path: Path) -> None:
 def refuse_links(path: Path, *, writing: bool = False) -> None:
     """Let only a folder pass in which each of our names is what we made it: a file, or the folder of segments.
 
-    :param writing: files that are changed in place must have no second name either, whose owner would see the change.
+    :param writing: files that are changed in place must have no second name either, whose owner would see the change;
+        SQLite changes one of them for readers too.
     :raises RefusedError: one is not; the message names it.
     """
     for name in sorted(_FILES):
@@ -105,24 +106,31 @@ def _refuse_link(path: Path, writing: bool) -> None:
         raise RefusedError(
             f"{path} is {_kind(status)}: an index holds files of its own; put the file itself in its place"
         )
-    in_place = not path.name.endswith((SEAL, ".tmp"))
-    if writing and in_place and status.st_nlink > 1:
+    in_place = not path.name.endswith((SEAL, ".tmp")) if writing else path.name.endswith("-shm")
+    if in_place and status.st_nlink > 1:
         raise RefusedError(
             f"{path} has another name on this disk, whose owner would see it change: copy the index first"
         )
 
 
 def _refuse_others(path: Path) -> None:
-    """Refuse a folder without an index where it holds anything but what an interrupted first run leaves."""
+    """Refuse a folder without an index where it holds anything but what an interrupted first run leaves.
+
+    Such a run leaves its note in the lock. Without a note there is nothing else yet.
+    """
+    note = _head(path / LOCK, 2 * NOTE_BYTES)
     found = others(path)
-    if (path / LOCK).exists() and not is_begun(_head(path / LOCK, 2 * NOTE_BYTES)):
+    if not note:
+        found += [name for name in _names(path) if name in _FILES - {LOCK, DATABASE}]
+        found += [f"{SEGMENTS}/{name}" for name in _names(path / SEGMENTS)]
+    elif not is_begun(note):
         found.append(LOCK)
     if found:
         listed = ", ".join(found[:3]) + (", ..." if len(found) > 3 else "")
         raise RefusedError(
             f"{path} holds no index and is not empty ({listed}): choose another index.path; nothing was changed"
         )
-    if (path / DATABASE).exists() and not _head(path / LOCK, NOTE_BYTES):
+    if (path / DATABASE).exists() and not note:
         raise IndexFormatError(f"{path / DATABASE} is not an index of ragqa: choose another index.path")
 
 

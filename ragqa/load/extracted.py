@@ -19,7 +19,7 @@ class Limits:
     zip_bytes: int = 64 << 20
     zip_entries: int = 2_000
     zip_ratio: int = 100
-    text_ratio: int = 100
+    text_ratio: int = 20
     """Most characters for each byte of a file: a small file whose text fills an index is a bomb."""
 
 

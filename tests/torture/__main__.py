@@ -8,7 +8,23 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from tests.torture import Trial, crowd, full, hijack, kills, machine, model_rot, parsers, power, pulls, rot
+from tests.torture import (
+    Trial,
+    bounds,
+    confined,
+    crowd,
+    documents,
+    full,
+    hijack,
+    kills,
+    machine,
+    model_rot,
+    parsers,
+    power,
+    pulls,
+    rot,
+    strangers,
+)
 
 TRIALS: dict[str, Callable[[Path], Trial | None]] = {
     "kills": lambda folder: kills.at_random(folder, 500),
@@ -24,7 +40,11 @@ TRIALS: dict[str, Callable[[Path], Trial | None]] = {
     "readers": crowd.readers,
     "parsers": parsers.run,
     "machine": machine.run,
+    "strangers": strangers.run,
     "hijack": hijack.run,
+    "documents": documents.run,
+    "bounds": bounds.run,
+    "confined": confined.run,
     "pulls": pulls.run,
     "model_rot": model_rot.run,
 }
