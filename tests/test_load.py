@@ -19,6 +19,7 @@ from ragqa.errors import RejectedError, UsageError
 from ragqa.load import MEDIA_TYPES, FolderLoader, Limits
 from ragqa.load import folder as folder_module
 from ragqa.records import Document, FileStatus, SourceFile
+from tests.torture.bounds import packed_docx
 
 PARAGRAPH = "The observatory opens at nine in the morning and closes at six in the evening on every weekday. "
 FRENCH = (
@@ -736,3 +737,80 @@ def test_external_entities_and_entity_bombs_come_to_nothing(pages: FolderLoader,
 def test_a_page_nested_too_deeply_is_rejected(pages: FolderLoader) -> None:
     with pytest.raises(RejectedError, match="nested too deeply"):
         page(pages, "<div>" * 20_000 + "text" + "</div>" * 20_000)
+
+
+def test_what_is_text_is_read_where_a_glob_says_so_or_its_name_is_given(tmp_path: Path) -> None:
+    files = {
+        "LICENSE": "MIT",
+        "a.py": "x = 1",
+        "b.rst": "Title",
+        "sub/c.json": "{}",
+        "d.html": "<p>raw</p>",
+        "e.bin": "x",
+    }
+    write(tmp_path, files)
+    loader = FolderLoader([tmp_path], as_text=["LICENSE", "**/*.py", "**/*.json", "*.html"])
+    scan = loader.scan()
+    assert {file.source: file.media_type for file in scan.files} == dict.fromkeys(
+        ["LICENSE", "a.py", "d.html", "sub/c.json"], "text/plain"
+    )
+    assert [(other.source, other.reason) for other in scan.others] == [
+        ("b.rst", "unsupported type .rst"),
+        ("e.bin", "unsupported type .bin"),
+    ]
+    assert [loader.read(file).text for file in scan.files] == ["MIT", "x = 1", "<p>raw</p>", "{}"]
+    named = FolderLoader([tmp_path / "b.rst", tmp_path / "LICENSE", tmp_path / "d.html"])
+    assert [named.read(file).text for file in named.scan().files] == ["MIT", "Title", "raw"]
+
+
+def test_a_named_file_of_unknown_type_that_is_no_text_is_rejected(tmp_path: Path) -> None:
+    (tmp_path / "photo.jpg").write_bytes(b"\xff\xd8\xff\xe0\0\x10JFIF" * 20)
+    loader = FolderLoader([tmp_path / "photo.jpg"])
+    with pytest.raises(RejectedError, match="binary content"):
+        loader.read(loader.scan().files[0])
+
+
+@pytest.mark.parametrize(
+    ("value", "fault"),
+    [
+        ("0x" + "f" * 5000, "line 2: a: a number that is too large"),
+        ("1" * 5000, "line 2: a: "),
+        (":".join(["59"] * 900) + ".5", "line 2: a: a number that is too large"),
+        ('"\\ud800"', "line 2: a: half of a surrogate pair, which is no character"),
+        ("2024-13-45", "line 2: a: month must be in 1..12"),
+        ("[1, 0x" + "f" * 5000 + "]", "line 2: a: a number that is too large"),
+    ],
+    ids=["hex", "digits", "base 60", "surrogate", "date", "in a list"],
+)
+def test_front_matter_that_cannot_be_stored_is_named_and_the_text_is_read(
+    value: str, fault: str, tmp_path: Path
+) -> None:
+    write(tmp_path, {"a.md": f"---\na: {value}\nb: kept\n---\n# Title\n\nText.\n"})
+    loader = FolderLoader([tmp_path])
+    document = loader.read(loader.scan().files[0])
+    assert document.metadata["front_matter_error"].startswith(fault)
+    assert (document.metadata["b"], document.title) == ("kept", "Title")
+    json.dumps(dict(document.metadata), allow_nan=False, ensure_ascii=False).encode()
+
+
+def test_a_title_of_thousands_of_letters_is_no_title(tmp_path: Path) -> None:
+    write(tmp_path, {"a.md": f"# {'h' * 3000}\n\nText.\n"})
+    loader = FolderLoader([tmp_path])
+    assert loader.read(loader.scan().files[0]).title == ""
+
+
+def test_a_csv_with_an_open_quote_is_one_row_and_a_header_without_end_is_none(tmp_path: Path) -> None:
+    write(tmp_path, {"a.csv": 'a,b\n"' + "some text, and more\n" * 50_000, "b.csv": '"' + "no end\n" * 50_000})
+    loader = FolderLoader([tmp_path])
+    one, none = (loader.read(file).metadata for file in loader.scan().files)
+    assert (one["header"], one["rows"]) == ("a,b", 1)
+    assert (none["header"], none["rows"]) == ("", 0)
+
+
+def test_a_small_file_that_unfolds_to_a_book_is_rejected(tmp_path: Path) -> None:
+    data = packed_docx(60, "The ferry leaves at noon. " * 1500)
+    assert len(data) < 50_000
+    (tmp_path / "bomb.docx").write_bytes(data)
+    loader = FolderLoader([tmp_path])
+    with pytest.raises(RejectedError, match=r"characters from [\d,]+ bytes; at most 20 for each|times its size"):
+        loader.read(loader.scan().files[0])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from itertools import pairwise
 from typing import Any
 
@@ -9,10 +10,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from ragqa import split
 from ragqa.config.specs import BYTES_PER_TOKEN, CodeSplit, MarkdownSplit, RecursiveSplit, SentenceSplit, TokenSplit
-from ragqa.errors import UsageError
+from ragqa.errors import RejectedError, UsageError
 from ragqa.records import Chunk
-from ragqa.split import CONTEXT_TOKENS, TextSplitter
+from ragqa.split import CONTEXT_BYTES, CONTEXT_TOKENS, TextSplitter
 from tests.fakes import WordEmbedder, document
 
 KINDS: dict[str, Any] = {
@@ -146,3 +148,56 @@ def test_ids_are_the_same_in_every_run_and_pages_follow_the_start() -> None:
 def test_the_fingerprint_follows_the_settings() -> None:
     assert splitter("recursive", 20).fingerprint == splitter("recursive", 20).fingerprint
     assert splitter("recursive", 20).fingerprint != splitter("recursive", 21).fingerprint
+
+
+class Watched(WordEmbedder):
+    """Notes the longest text that it was given."""
+
+    longest = 0
+
+    def offsets(self, text: str) -> list[tuple[int, int]]:
+        self.longest = max(self.longest, len(text.encode()))
+        return super().offsets(text)
+
+
+@pytest.mark.parametrize("kind", ["recursive", "markdown", "sentence", "code"])
+@pytest.mark.parametrize(
+    "text",
+    ["x" * 100_000, "# " + "h" * 100_000 + "\n\ntext", "a,b\n" * 20_000, '"' + "open quote, " * 9_000, "中" * 30_000],
+    ids=["blankless", "heading", "rows", "open quote", "chinese"],
+)
+@pytest.mark.parametrize("media_type", ["text/plain", "text/markdown", "text/csv", "application/jsonl"])
+def test_no_text_is_given_to_the_tokenizer_whole(kind: str, text: str, media_type: str) -> None:
+    counter = Watched()
+    chunks = TextSplitter(KINDS[kind](kind=kind, chunk_size=200, overlap=40), counter).split(
+        document(text, media_type=media_type, title=text[:5000], metadata={"header": text[:9000]})
+    )
+    assert chunks and counter.longest <= 200 * BYTES_PER_TOKEN
+    assert all(len(chunk.context.encode()) <= CONTEXT_BYTES for chunk in chunks)
+
+
+@settings(max_examples=300, deadline=None)
+@given(text=st.one_of(wild, repeated), size=st.integers(8, 30), overlap=st.integers(0, 7), code=st.booleans())
+def test_pieces_without_separators_are_those_of_the_library(text: str, size: int, overlap: int, code: bool) -> None:
+    """The library cuts what has no separator character by character, which takes long; its cuts are kept."""
+
+    class Library(TextSplitter):
+        def _recurse(self, text: str, low: int, high: int) -> Iterator[tuple[int, int]]:
+            start = low
+            for piece in self._recursive.split_text(text[low:high]):
+                yield from self._bounded(text, start, start + len(piece))
+                start += len(piece)
+
+    spec = KINDS["code" if code else "recursive"](
+        kind="code" if code else "recursive", chunk_size=size, overlap=overlap
+    )
+    library = Library(spec, COUNTER)
+    library._recursive._separators = [*library._recursive._separators, ""]
+    own = TextSplitter(spec, COUNTER).split(document(text))
+    assert own == library.split(document(text))
+
+
+def test_a_document_that_takes_too_long_is_rejected(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(split, "SECONDS", -1.0)
+    with pytest.raises(RejectedError, match=r"splitting took more than -1 s, at character \d+"):
+        splitter("recursive").split(document("word " * 500))
