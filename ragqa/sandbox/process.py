@@ -18,6 +18,7 @@ import weakref
 from pathlib import Path
 from typing import Any
 
+from ragqa import limits
 from ragqa.errors import RejectedError, ResourceError
 from ragqa.sandbox.confine import available
 
@@ -130,9 +131,9 @@ class Sandbox:
         """Return the child's reply. Whatever interrupts, Ctrl-C too, ends the child: a late reply is never read."""
         try:
             process = self._process or self._start()
-            limits = {"seconds": self._seconds, "memory_bytes": self._memory_bytes}
+            bounds = {"seconds": self._seconds, "memory_bytes": self._memory_bytes}
             deadline = time.monotonic() + self._seconds
-            _send(process, json.dumps({"target": target, "arguments": arguments, **limits}).encode(), deadline)
+            _send(process, json.dumps({"target": target, "arguments": arguments, **bounds}).encode(), deadline)
             _send(process, data, deadline)
             reply = _receive(process, deadline, 2 * self._reply_bytes + _OVERHEAD_BYTES)
         except _TimedOut:
@@ -156,7 +157,7 @@ class Sandbox:
                 return self._started(empty)
         except OSError as error:
             raise ResourceError(
-                f"the parser process cannot be started: {error.strerror or error}{limits_note()}"
+                f"the parser process cannot be started: {error.strerror or error}{limits.note()}"
             ) from error
 
     def _started(self, folder: str) -> subprocess.Popen[bytes]:
@@ -178,7 +179,7 @@ class Sandbox:
         except (_Died, _TimedOut):
             reason = self._last_words(self._process)
             self.close()
-            raise ResourceError(f"the parser process does not start: {reason}{limits_note()}") from None
+            raise ResourceError(f"the parser process does not start: {reason}{limits.note()}") from None
         if (offered := available()) != type(offered)(**ready):
             _LOG.warning("the parser process is confined by less than this kernel offers: %s of %s", ready, offered)
         return self._process
@@ -193,11 +194,11 @@ class Sandbox:
 
     def _died(self) -> str:
         if self._status == -getattr(signal, "SIGXCPU", 0):
-            return f"parser timeout: more than {self._seconds:g} s of processor time{limits_note()}"
+            return f"parser timeout: more than {self._seconds:g} s of processor time{limits.note()}"
         if self._status < 0:
             name = signal.Signals(-self._status).name
-            return f"the parser was ended by {name}: it crashed or ran out of memory{limits_note()}"
-        return f"the parser ended with exit code {self._status}{limits_note()}"
+            return f"the parser was ended by {name}: it crashed or ran out of memory{limits.note()}"
+        return f"the parser ended with exit code {self._status}{limits.note()}"
 
 
 _SANDBOXES: weakref.WeakSet[Sandbox] = weakref.WeakSet()
@@ -251,15 +252,3 @@ def _read(process: subprocess.Popen[bytes], length: int, deadline: float) -> byt
             raise _Died
         data += piece
     return bytes(data)
-
-
-def limits_note() -> str:
-    """Return the limits that this process was started with, for an error that they may have caused; empty for none."""
-    import resource
-
-    names = {"RLIMIT_CPU": "-t", "RLIMIT_AS": "-v", "RLIMIT_NOFILE": "-n", "RLIMIT_NPROC": "-u"}
-    hard = {option: resource.getrlimit(getattr(resource, name))[1] for name, option in names.items()}
-    small = {"-t": 3600, "-v": 4 << 30, "-n": 256, "-u": 64}
-    set_ = [f"{option} {value >> 10 if option == '-v' else value}" for option, value in hard.items()
-            if value != resource.RLIM_INFINITY and value < small[option]]  # fmt: skip
-    return f" (this shell's limits: ulimit {' '.join(set_)})" if set_ else ""

@@ -1,0 +1,77 @@
+"""The limits that the system sets to this process (`ulimit`): kept, and named where they end something."""
+
+from __future__ import annotations
+
+import errno
+import os
+import resource
+import signal
+import threading
+from types import FrameType
+
+from ragqa.errors import ResourceError
+
+LEAST_MEMORY = 600 << 20
+"""Below so many bytes of address space the numeric libraries end the process while they are loaded."""
+_FEW = {"RLIMIT_CPU": 3600, "RLIMIT_AS": 4 << 30, "RLIMIT_NOFILE": 256, "RLIMIT_NPROC": 64}
+"""A limit below this may have caused an error; it is named then."""
+_OPTIONS = {"RLIMIT_CPU": "-t", "RLIMIT_AS": "-v", "RLIMIT_NOFILE": "-n", "RLIMIT_NPROC": "-u"}
+_CODES = (errno.ENOMEM, errno.EMFILE, errno.ENFILE, errno.EAGAIN)
+_WORDS = (
+    "cannot allocate memory", "can't allocate memory", "not enough memory", "failed to map segment", "too many open files",
+    "can't start new thread", "resource temporarily unavailable",
+)  # fmt: skip
+"""How libraries say that a limit was met, in errors of many classes."""
+
+
+def note() -> str:
+    """Return the limits that this process was started with and that are tight, for an error; empty for none."""
+    limits = {name: resource.getrlimit(getattr(resource, name))[0] for name in _OPTIONS}
+    tight = [
+        f"{_OPTIONS[name]} {value >> 10 if name == 'RLIMIT_AS' else value}"
+        for name, value in limits.items()
+        if value != resource.RLIM_INFINITY and value < _FEW[name]
+    ]
+    return f" (this shell's limits: ulimit {' '.join(tight)})" if tight else ""
+
+
+def met(error: BaseException) -> ResourceError | None:
+    """Return what an error means that comes of a limit of memory, files or processes; None for any other error."""
+    said = str(error).lower()
+    if isinstance(error, MemoryError):
+        return ResourceError(f"out of memory{note()}; what was committed is kept")
+    if (isinstance(error, OSError) and error.errno in _CODES) or any(words in said for words in _WORDS):
+        return ResourceError(f"{' '.join(str(error).split())[:300]}{note()}; what was committed is kept")
+    return None
+
+
+def fit() -> None:
+    """Have this process stay within its limits where that is possible: fewer threads, and a word before time is over.
+
+    :raises ResourceError: so little memory is allowed that loading the numeric libraries would end the process.
+    """
+    memory, processes = (resource.getrlimit(limit)[0] for limit in (resource.RLIMIT_AS, resource.RLIMIT_NPROC))
+    few = [(memory, _FEW["RLIMIT_AS"]), (processes, _FEW["RLIMIT_NPROC"])]
+    if any(limit != resource.RLIM_INFINITY and limit < enough for limit, enough in few):
+        for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "RAYON_NUM_THREADS"):
+            os.environ.setdefault(name, "1")
+    if memory != resource.RLIM_INFINITY and memory < LEAST_MEMORY:
+        need = f"at least {LEAST_MEMORY >> 20:,} MiB are needed"
+        raise ResourceError(f"this shell allows {memory >> 20:,} MiB of memory (ulimit -v {memory >> 10}): {need}")
+    _tell_before_time_is_over()
+
+
+def _tell_before_time_is_over() -> None:
+    """Take the last second of processor time for saying so: at the hard limit the system ends a process without a word."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_CPU)
+    if hard == resource.RLIM_INFINITY or threading.current_thread() is not threading.main_thread():
+        return
+
+    def tell(number: int, frame: FrameType | None) -> None:
+        raise ResourceError(
+            f"out of processor time (this shell's limits: ulimit -t {hard}); what was committed is kept"
+        )
+
+    signal.signal(signal.SIGXCPU, tell)
+    if soft == hard and hard > 1:
+        resource.setrlimit(resource.RLIMIT_CPU, (hard - 1, hard))
