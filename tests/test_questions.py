@@ -145,3 +145,24 @@ def test_every_quote_that_does_not_stand_is_listed() -> None:
     assert "quote not found in ferry.md: 'never written'" in lines[0]
     assert "on page 3" in lines[1]
     assert "at 1:9" in lines[2]
+
+
+@pytest.mark.parametrize(
+    ("quote", "text", "place"),
+    [
+        ("5", "15 boats of 5.2 metres, built in 2025, 5 of them red", 39),
+        ("no", "to the north, no further", 14),
+        ("4.2 MW", "14.2 MW, 4.2 MWh and 4.2 MW", 21),
+        ("207", "S007,Marit Ostrander,Sandrigg,207,2010", 30),
+        ("京都", "東京都は", 1),
+    ],
+)
+def test_a_short_quote_stands_where_its_words_and_numbers_are_whole(quote: str, text: str, place: int) -> None:
+    span, notes = located(Evidence("ferry.md", quote), text)
+    assert (span.start, span.end, notes) == (place, place + len(quote), [])
+
+
+def test_a_quote_that_stands_within_longer_numbers_only_is_an_error_that_says_so_unless_offsets_are_given() -> None:
+    with pytest.raises(UsageError, match="'5'; it stands there within longer words or numbers only: quote whole ones"):
+        located(Evidence("ferry.md", "5"), "15 boats of 5.2 metres, built in 2025")
+    assert located(Evidence("ferry.md", "5", start=1, end=2), "15 boats")[0].start == 1

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
+from ragqa import words
 from ragqa.errors import UsageError
 from ragqa.evaluate.metrics import Span
 from ragqa.records import Document
@@ -103,7 +104,8 @@ def resolve(
 ) -> tuple[dict[str, tuple[Span, ...]], list[str]]:
     """Return the gold spans of each answerable question by its id, and notes on what was decided for them.
 
-    White space of any kind and length matches any other, since extraction moves line breaks. A quote that stands more
+    White space of any kind and length matches any other, since extraction moves line breaks. A quote stands where its
+    words and numbers are whole (see `words.occurrences`); where offsets are given, they decide. A quote that stands more
     than once, and that neither page nor offsets tell apart, is taken to be the first. The span of a source that is not
     among the documents is one that nothing can find.
 
@@ -133,11 +135,10 @@ def _locate(evidence: Evidence, documents: Mapping[str, Document], where: str, n
             f"{where}: source {evidence.source!r} is not in the index; see `ragqa plan` for the files that are"
         )
         return Span(f"not indexed: {evidence.source}", 0, max(1, len(evidence.text)))
-    quote = _pattern(evidence.text)
     if evidence.start is None or evidence.end is None:
-        found = [match.span() for match in quote.finditer(document.text)]
+        found = list(words.occurrences(evidence.text, document.text))
     else:
-        there = quote.fullmatch(document.text, evidence.start, evidence.end)
+        there = _pattern(evidence.text).fullmatch(document.text, evidence.start, evidence.end)
         found = [there.span()] if there and there.span() == (evidence.start, evidence.end) else []
     if evidence.page is not None:
         found = [span for span in found if _is_on_page(document, span, evidence.page)]
@@ -145,7 +146,7 @@ def _locate(evidence: Evidence, documents: Mapping[str, Document], where: str, n
         at = f" at {evidence.start}:{evidence.end}" if evidence.start is not None else ""
         at += f" on page {evidence.page}" if evidence.page is not None else ""
         raise UsageError(
-            f"quote not found in {evidence.source}{at}: {_short(evidence.text)}; copy it from `ragqa show`"
+            f"quote not found in {evidence.source}{at}: {_short(evidence.text)}; {_advice(evidence, document)}"
         )
     if len(found) > 1:
         notes.append(f"{where}: {_short(evidence.text)} stands {len(found)} times in {evidence.source}; took the first")
@@ -155,6 +156,12 @@ def _locate(evidence: Evidence, documents: Mapping[str, Document], where: str, n
 def _is_on_page(document: Document, span: tuple[int, int], page: int) -> bool:
     first, last = document.page_of(span[0]), document.page_of(span[1] - 1)
     return first is not None and last is not None and first <= page <= last
+
+
+def _advice(evidence: Evidence, document: Document) -> str:
+    if evidence.start is None and _pattern(evidence.text).search(document.text):
+        return "it stands there within longer words or numbers only: quote whole ones, or give start and end"
+    return "copy it from `ragqa show`"
 
 
 def _pattern(quote: str) -> re.Pattern[str]:
