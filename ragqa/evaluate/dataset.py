@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import random
+import json
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -13,8 +13,6 @@ from ragqa import words
 from ragqa.errors import UsageError
 from ragqa.evaluate.metrics import Span
 from ragqa.records import Document
-
-SAMPLE_SEED = 20240229
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +51,12 @@ class Question:
         if not self.group:
             object.__setattr__(self, "group", self.evidence[0].source if self.evidence else self.id)
 
+    @property
+    def split(self) -> str | None:
+        """Return the name of the split, as JSON where it is no text; None where there is none."""
+        name = self.metadata.get("split")
+        return name if name is None or isinstance(name, str) else json.dumps(name)
+
 
 @dataclass(frozen=True, slots=True)
 class Dataset:
@@ -74,29 +78,7 @@ class Dataset:
     @property
     def splits(self) -> tuple[str, ...]:
         """Return the names of the splits, sorted; `select` takes one."""
-        return _splits(self.questions)
-
-
-def select(
-    questions: Sequence[Question], split: str | None = None, limit: int | None = None, sample: int | None = None
-) -> list[Question]:
-    """Return the questions of a split, or all: the first `limit` of them, or `sample` of them drawn with a fixed seed.
-
-    Questions keep their order. A smaller sample is part of a larger one.
-
-    :raises UsageError: no question is of that split.
-    """
-    chosen = [q for q in questions if split is None or q.metadata.get("split") == split]
-    if not chosen:
-        raise UsageError(f"no question has split {split!r}; there are: {', '.join(_splits(questions)) or 'no splits'}")
-    if sample is not None:
-        drawn = random.Random(SAMPLE_SEED).sample(range(len(chosen)), len(chosen))[:sample]
-        chosen = [chosen[place] for place in sorted(drawn)]
-    return chosen[:limit]
-
-
-def _splits(questions: Sequence[Question]) -> tuple[str, ...]:
-    return tuple(sorted({str(q.metadata["split"]) for q in questions if "split" in q.metadata}))
+        return tuple(sorted({question.split for question in self.questions if question.split is not None}))
 
 
 def resolve(
