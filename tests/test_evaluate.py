@@ -264,7 +264,7 @@ class SleepingEmbedder(Sleeper, WordEmbedder):
 class SleepingGenerator(Sleeper, EchoGenerator):
     def __init__(self) -> None:
         Sleeper.__init__(self)
-        EchoGenerator.__init__(self)
+        EchoGenerator.__init__(self, answer="Ilse Brandt")
 
     def stream(self, prompt: Prompt) -> Iterator[str | Generation]:
         self.load()
