@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -292,7 +293,8 @@ def test_what_a_protocol_needs_is_loaded_before_the_clock_of_the_first_question_
     pipeline = Pipeline.from_file(tmp_path / "p.yaml", extra_specs=[Words, Echo])
     embedder, generator = SleepingEmbedder(), SleepingGenerator()
     pipeline.embedder, pipeline.generator = embedder, generator
-    found = list(evaluate(pipeline, [CAPTAIN, POWER], Corpus(pipeline.documents(), pipeline.chunks), protocol))
+    asked = [replace(one, question=f"{one.question} The ferry Morwen?") for one in (CAPTAIN, POWER)]
+    found = list(evaluate(pipeline, asked, Corpus(pipeline.documents(), pipeline.chunks), protocol))
     assert [result.error for result in found] == ["", ""]
     assert max(ms for result in found for ms in result.ms.values()) < 1000 * Sleeper.SECONDS
     assert (embedder.loads > 0, generator.loads > 0) == (embeds, writes)
