@@ -80,6 +80,15 @@ def check_own_folder(path: Path) -> None:
             raise UsageError(f"{path} is no folder: remove it or name another place")
 
 
+def check_writable(path: Path) -> None:
+    """Refuse a place that no file can be written to, before long work is done for one.
+
+    :raises UsageError: so. :raises ResourceError: there is no room.
+    """
+    with writing(path, "file"), _scratch(path, b""):
+        pass
+
+
 def write_new(path: Path, data: bytes) -> None:
     """Write a file that is not there yet. Of two processes that write one name, one is refused.
 
@@ -194,7 +203,7 @@ class OutputFolder:
         :param check: given a manifest that is there already and the new content, refuses to write one for the other.
         :raises UsageError, RefusedError: as `read` and `check_files`. :raises ResourceError: there is no room.
         """
-        with _made(self.folder), self.held():
+        with made(self.folder), self.held():
             before = self.read()
             if before is not None:
                 check(before, content)
@@ -237,9 +246,15 @@ class OutputFolder:
             content = json.loads(read_regular(path, _LARGEST_MANIFEST))
         except (OSError, ValueError, RecursionError):
             content = None
-        if not isinstance(content, dict) or not all(isinstance(content.get(key), dict) for key in self._keys):
+        if not self._is_ours(content):
             raise UsageError(f"{path} is not one that this command wrote: name another folder")
         return content
+
+    def _is_ours(self, content: Any) -> bool:
+        if not isinstance(content, dict) or not all(isinstance(content.get(key), dict) for key in self._keys):
+            return False
+        files = content.get("files", {})  # earlier manifests did not list them
+        return isinstance(files, dict) and all(isinstance(digests, list) for digests in files.values())
 
     def _write(self, content: Mapping[str, Any]) -> None:
         replace(self.folder / self._manifest, (json.dumps(content, indent=2) + "\n").encode())
@@ -253,8 +268,11 @@ class OutputFolder:
 
 
 @contextmanager
-def _made(folder: Path) -> Iterator[None]:
-    """Make a folder with those above it; where the block fails, those that were made are gone again."""
+def made(folder: Path) -> Iterator[None]:
+    """Make a folder with those above it; where the block fails, those that were made are gone again, if they are empty.
+
+    :raises UsageError: it cannot be made. :raises ResourceError: there is no room.
+    """
     with writing(folder):
         new = [path for path in (folder, *folder.parents) if not os.path.lexists(path)]
         folder.mkdir(parents=True, exist_ok=True)

@@ -299,6 +299,26 @@ def test_reviewed_questions_are_not_overwritten_unasked(run: Run) -> None:
     assert len(read_questions(Path("questions.draft.jsonl"))) == 1
 
 
+@pytest.mark.parametrize("force", [(), ("--force",)], ids=["plain", "force"])
+@pytest.mark.parametrize("target", ["mine.jsonl", "missing.jsonl"])
+def test_no_draft_is_written_through_a_link(run: Run, target: str, force: tuple[str, ...]) -> None:
+    Path("mine.jsonl").write_text("mine", encoding="utf-8")
+    Path("questions.draft.jsonl").symlink_to(target)
+    code, _, err = run(*force)
+    assert code == (9 if force else 2)
+    assert ("is a link" if force else "exists and may hold reviewed questions") in err
+    assert Path("mine.jsonl").read_text(encoding="utf-8") == "mine"
+    assert Path("questions.draft.jsonl").is_symlink() and not Path("missing.jsonl").exists()
+    assert not Path("index").exists()
+
+
+def test_a_folder_in_the_place_of_the_drafts_is_refused(run: Run) -> None:
+    Path("questions.draft.jsonl").mkdir()
+    assert run()[0] == 2
+    code, _, err = run("--force")
+    assert (code, "is no regular file" in err) == (2, True)
+
+
 def test_a_folder_that_is_not_there_is_said_before_anything_is_done(run: Run) -> None:
     code, _, err = run("--out", "missing/my.jsonl")
     assert code == 2

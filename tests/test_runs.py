@@ -6,9 +6,7 @@ import errno
 import json
 import multiprocessing
 import os
-import resource
 import shutil
-import signal
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -22,6 +20,7 @@ from ragqa.evaluate import Corpus, Question, Result, evaluate
 from ragqa.evaluate.result import Found
 from ragqa.evaluate.runs import MANIFEST, REPORTS, RESULTS, RunFolder, check_folder, differences, fingerprint, read_run
 from tests.fakes import ToldSystem
+from tests.limits import no_file_above
 
 IDENTITY = {"pipeline": {"retrieve": {"top_k": 2}}, "documents": "abc"}
 QUESTIONS = [Question(f"q{i}", f"What is {i}?", ("é gold",)) for i in range(5)]
@@ -278,15 +277,8 @@ def test_processes_that_write_one_run_at_once_lose_nothing_and_corrupt_nothing(t
 
 
 def test_a_folder_that_could_not_be_begun_is_not_left_behind(tmp_path: Path) -> None:
-    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
-    handler = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (10, limits[1]))
-    try:
-        with pytest.raises(ResourceError, match="File too large; free some space"):
-            RunFolder(tmp_path / "a" / "run", IDENTITY, {})
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
-        signal.signal(signal.SIGXFSZ, handler)
+    with no_file_above(10), pytest.raises(ResourceError, match="File too large; free some space"):
+        RunFolder(tmp_path / "a" / "run", IDENTITY, {})
     assert list(tmp_path.iterdir()) == []
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
@@ -10,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from ragqa import outputs
 from ragqa.cli.ask import refresh
 from ragqa.cli.common import escaped, one_line, pipeline_options, print_json
 from ragqa.config.specs import CustomSpec
@@ -65,7 +67,8 @@ def draft(file: str, overrides: tuple[str, ...], as_json: bool, n: int, out: Pat
     if not drafts:
         raise NothingUsableError(f"no draft was kept of {dropped.total()} passages; use a stronger generator")
     rows = [row(question) for question in drafts]
-    out.write_text("".join(json.dumps(one, ensure_ascii=False) + "\n" for one in rows), encoding="utf-8")
+    data = "".join(json.dumps(one, ensure_ascii=False) + "\n" for one in rows).encode("utf-8", "backslashreplace")
+    outputs.replace(out, data) if force else outputs.write_new(out, data)
     if as_json:
         print_json({"out": str(out), "questions": rows, "dropped": dict(dropped)})
     else:
@@ -73,10 +76,12 @@ def draft(file: str, overrides: tuple[str, ...], as_json: bool, n: int, out: Pat
 
 
 def _check_target(out: Path, force: bool) -> None:
-    if out.exists() and not force:
-        raise UsageError(f"--out: {out} exists and may hold reviewed questions; name another file, or give --force")
     if not out.parent.is_dir():
         raise UsageError(f"--out: folder not found: {out.parent}; make it first")
+    if os.path.lexists(out) and not force:
+        raise UsageError(f"--out: {out} exists and may hold reviewed questions; name another file, or give --force")
+    outputs.check_own(out)
+    outputs.check_writable(out)
 
 
 def _drafts(pipeline: Pipeline, n: int, seed: int) -> tuple[list[Question], Counter[str]]:
