@@ -248,7 +248,7 @@ class OutputFolder:
             content = None
         if not self._is_ours(content):
             raise UsageError(f"{path} is not one that this command wrote: name another folder")
-        return content
+        return dict(content)
 
     def _is_ours(self, content: Any) -> bool:
         if not isinstance(content, dict) or not all(isinstance(content.get(key), dict) for key in self._keys):

@@ -376,6 +376,25 @@ def test_a_result_is_the_same_after_it_was_json(result: Result) -> None:
     assert Result.from_json(json.loads(json.dumps(result.to_json()))) == result
 
 
+@given(RESULT, st.data())
+def test_a_result_that_was_cut_off_anywhere_is_dropped_and_what_is_none_is_refused(
+    tmp_path_factory: pytest.TempPathFactory, result: Result, data: st.DataObject
+) -> None:
+    run = RunFolder(tmp_path_factory.mktemp("run"), IDENTITY, {})
+    run.append(result)
+    file = run.folder / RESULTS
+    line = file.read_bytes()
+    file.write_bytes(line + line[: data.draw(st.integers(0, len(line) - 1))])
+    assert read_run(run.folder).results == (result,)
+    for foreign in (b"mine", b"{}", b'{"id": 1', b'{"id": "q1", "text": "mine"}', b"\xff"):
+        file.write_bytes(line + foreign)
+        with pytest.raises(UsageError):
+            RunFolder(run.folder, IDENTITY, {})
+        with pytest.raises(UsageError, match="was changed while it was written"):
+            run.append(result)
+        assert file.read_bytes() == line + foreign
+
+
 @given(st.lists(RESULT, min_size=1, max_size=3, unique_by=lambda result: result.id))
 def test_results_are_the_same_after_they_were_in_a_file(
     tmp_path_factory: pytest.TempPathFactory, results: list[Result]

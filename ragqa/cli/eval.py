@@ -84,7 +84,7 @@ def command(
         from ragqa.evaluate.report_text import table
 
         click.echo(table(found))
-        click.echo("\nWritten: " + ", ".join(map(str, written)))
+        click.echo(escaped("\nWritten: " + ", ".join(map(str, written)), keep="\n"))
     if found.failures:
         sys.exit(3)
 

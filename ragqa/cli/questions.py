@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
@@ -119,6 +120,6 @@ def _writer(pipeline: Pipeline) -> Generator:
 def _lines(drafts: list[Question], n: int, out: Path, file: str) -> Iterator[str]:
     for question in drafts:
         yield f"{one_line(question.question)}\n    {one_line(question.answers[0])}   {escaped(question.evidence[0].source)}"
-    yield f"\nWritten: {len(drafts)} of {n} drafts to {out}"
+    yield f"\nWritten: {len(drafts)} of {n} drafts to {escaped(str(out))}"
     yield "Review each line: mend or delete what is wrong, and add the other right ways to say an answer. Then:"
-    yield f"  ragqa eval {file} --dataset jsonl:{out}"
+    yield escaped(f"  ragqa eval {shlex.quote(file)} --dataset {shlex.quote(f'jsonl:{out}')}")

@@ -13,6 +13,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -30,6 +31,7 @@ REPORTS = (PIPELINE, REPORT, "report.md", "report.html")
 TUNING, WINNER, RUNS = "tune.json", "winner.yaml", "runs"
 """What is in the folder of a tuning, with `REPORT`."""
 
+_ID = re.compile(rb'\{"id": "(?:[^"\\]|\\.)*')
 _TEXT: Any = {"encoding": "utf-8", "errors": "backslashreplace"}
 """Half a surrogate pair, which UTF-8 cannot hold, is written as JSON escapes it."""
 
@@ -58,7 +60,7 @@ def read_run(folder: Path) -> Run:
     """
     try:
         manifest = json.loads(_read(folder / MANIFEST))
-        lines = _read(folder / RESULTS).split(b"\n")[:-1] if (folder / RESULTS).exists() else []
+        lines = _lines(_read(folder / RESULTS)) if (folder / RESULTS).exists() else []
         results = {result.id: result for result in (Result.from_json(json.loads(line)) for line in lines)}
         return Run(folder, manifest["identity"], manifest["recorded"], tuple(results.values()))
     except FileNotFoundError:
@@ -118,7 +120,10 @@ class RunFolder:
             return
         flags = os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
         with self._output.held(), os.fdopen(os.open(self.folder / RESULTS, flags, 0o666), "r+b") as file:
-            _end_line(file)
+            try:
+                _end_line(file)
+            except ValueError:
+                raise UsageError(f"{self.folder / RESULTS} was changed while it was written: move it away") from None
             file.write(_line(result))
 
     def write(self, name: str, text: str) -> Path:
@@ -157,14 +162,34 @@ def _output(folder: Path) -> OutputFolder:
     return OutputFolder(folder, MANIFEST, ("identity", "recorded"), REPORTS)
 
 
+def _lines(data: bytes) -> list[bytes]:
+    """Return the whole lines of results; what a kill left of one more is dropped.
+
+    :raises ValueError: what follows the last line end is no beginning of a result.
+    """
+    *lines, rest = data.split(b"\n")
+    if not _begins_result(rest):
+        raise ValueError("the last line is no result")
+    return lines
+
+
+def _begins_result(line: bytes) -> bool:
+    """Tell whether a line is the beginning of a result, cut off anywhere."""
+    first, second = b'{"id": "', b'", "group": "'
+    if len(line) <= len(first):
+        return first.startswith(line)
+    match = _ID.match(line)
+    rest = line[match.end() :] if match else b"?"
+    return rest == b"\\" or rest[: len(second)] == second[: len(rest)]
+
+
 def _end_line(file: IO[bytes]) -> None:
     """Take away a last line that another process, which was killed, did not end."""
     size = file.seek(0, os.SEEK_END)
-    back = min(size, 1)
-    file.seek(size - back)
+    file.seek(max(0, size - 1))
     if size and file.read(1) != b"\n":
         file.seek(0)
-        file.truncate(file.read().rfind(b"\n") + 1)
+        file.truncate(sum(len(line) + 1 for line in _lines(file.read())))
 
 
 def differences(old: Any, new: Any, where: str = "") -> Iterator[str]:
