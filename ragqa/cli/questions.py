@@ -64,9 +64,11 @@ def draft(file: str, overrides: tuple[str, ...], as_json: bool, n: int, out: Pat
     refresh(pipeline)
     drafts, dropped = _drafts(pipeline, n, seed)
     for reason, count in dropped.most_common():
-        click.echo(f"dropped: {count} of {len(drafts) + dropped.total()} passages: {reason}", err=True)
+        click.echo(f"dropped: {count} of {len(drafts) + dropped.total()} tries: {reason}", err=True)
     if not drafts:
-        raise NothingUsableError(f"no draft was kept of {dropped.total()} passages; use a stronger generator")
+        raise NothingUsableError(
+            f"no draft was kept of {dropped.total()} tries; use a stronger generator, or more documents"
+        )
     rows = [row(question) for question in drafts]
     data = "".join(json.dumps(one, ensure_ascii=False) + "\n" for one in rows).encode("utf-8", "backslashreplace")
     outputs.replace(out, data) if force else outputs.write_new(out, data)
@@ -86,7 +88,7 @@ def _check_target(out: Path, force: bool) -> None:
 
 
 def _drafts(pipeline: Pipeline, n: int, seed: int) -> tuple[list[Question], Counter[str]]:
-    """Return the drafts, and how many passages gave none, by reason."""
+    """Return the drafts, and how many tries gave none, by reason."""
     from tqdm import tqdm
 
     from ragqa.evaluate.draft import draft, sample
