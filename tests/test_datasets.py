@@ -376,6 +376,12 @@ def test_nothing_of_a_file_that_is_no_dataset_is_shown(tmp_path: Path, kind: str
 # Names and files
 
 
+def test_a_path_without_a_kind_is_told_what_to_write(tmp_path: Path) -> None:
+    file = write(tmp_path / "q.jsonl", [])
+    with pytest.raises(UsageError, match=r"a path needs its kind before it, such as jsonl:.*q\.jsonl; valid: jsonl"):
+        read_dataset(str(file))
+
+
 @pytest.mark.parametrize(
     ("name", "message"),
     [

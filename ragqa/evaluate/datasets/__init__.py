@@ -50,7 +50,8 @@ def read_dataset(name: str) -> Dataset:
     """
     kind, colon, place = name.partition(":")
     if kind not in KINDS:
-        raise UsageError(f"dataset {name!r}: unknown kind {kind!r}; {did_you_mean(kind, list(KINDS))}")
+        hint = f"; a path needs its kind before it, such as jsonl:{name}" if Path(name).expanduser().exists() else ""
+        raise UsageError(f"dataset {name!r}: unknown kind {kind!r}{hint}; {did_you_mean(kind, list(KINDS))}")
     layout = f"{kind} reads {KINDS[kind].layout}"
     if not colon or not place:
         raise UsageError(f"dataset {name!r}: no path; write {kind}:PATH, where {layout}")
