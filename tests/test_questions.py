@@ -114,6 +114,8 @@ def test_split_and_limit_choose_the_first_questions_and_an_unknown_split_is_name
     assert [q.id for q in select(questions)] == list("012345")
     with pytest.raises(UsageError, match=r"'train'; there are: dev \(3\), test \(3\)"):
         select(questions, "train")
+    with pytest.raises(UsageError, match="no question has split 'dev'; none of them has a split: leave the name out"):
+        select([Question("q", "?", ("x",))], "dev")
 
 
 # Gold spans

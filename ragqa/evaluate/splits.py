@@ -186,6 +186,8 @@ def _counts(questions: Sequence[Question]) -> dict[str, int]:
 
 def _which(questions: Sequence[Question], split: str | None) -> str:
     there = _counts(questions)
+    if not there:
+        return "none of them has a split: leave the name out (`ragqa tune` then splits them by document)"
     near = did_you_mean(str(split), list(there)).partition("valid:")[0]
     return f"{near}there are: {_listed(there, len(questions))}"
 
