@@ -61,7 +61,6 @@ def command(
       ragqa eval pipelines/quickstart.yaml --retrieval-only --json
       ragqa eval pipelines/quickstart.yaml --dataset jsonl:corpora/tarnwick/questions.jsonl --limit 5 --out .ragqa/run --report
     """
-    from ragqa.evaluate.report import to_json
     from ragqa.evaluate.runs import check_folder
 
     protocol = _protocol(retrieval_only, oracle, closed_book, likelihood, not no_trace)
@@ -76,15 +75,7 @@ def command(
     found = _run(bench, protocol, folder)
     for result in found.failures:
         click.echo(escaped(f"failed: {result.id}: {result.error}"), err=True)
-    figures = {**to_json(found), "peak_mib": peak_mib(), "run": str(folder.folder)}
-    written = _write(folder, found, figures, bench.dataset.name, report)
-    if as_json:
-        print_json(figures)
-    else:
-        from ragqa.evaluate.report_text import table
-
-        click.echo(table(found))
-        click.echo(escaped("\nWritten: " + ", ".join(map(str, written)), keep="\n"))
+    _tell(found, folder, bench.dataset.name, report, as_json)
     if found.failures:
         sys.exit(3)
 
@@ -113,6 +104,20 @@ def _run(bench: Bench, protocol: Protocol, folder: RunFolder) -> Report:
     if shown:
         click.echo(f"warning: {leak}", err=True)
     return summarize(results, [*bench.notes, *([leak] if shown else [])])
+
+
+def _tell(report: Report, folder: RunFolder, title: str, pages: bool, as_json: bool) -> None:
+    """Write the reports of a run, and print its figures."""
+    from ragqa.evaluate.report import to_json
+    from ragqa.evaluate.report_text import table
+
+    figures = {**to_json(report), "peak_mib": peak_mib(), "run": str(folder.folder)}
+    written = _write(folder, report, figures, title, pages)
+    if as_json:
+        print_json(figures)
+    else:
+        click.echo(table(report))
+        click.echo(escaped("\nWritten: " + ", ".join(map(str, written)), keep="\n"))
 
 
 def _write(folder: RunFolder, report: Report, figures: Mapping[str, Any], title: str, pages: bool) -> list[Path]:

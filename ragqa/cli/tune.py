@@ -87,14 +87,7 @@ def command(
     tested = {who: runs[who].ask(parts.test) for who in dict.fromkeys((found.winner, first))}
     winner = next(one for one in combinations if one.name == found.winner)
     outcome = Outcome(name, metric, parts, found, first, tested, pipeline_file(winner))
-    written = _write(output, outcome)
-    if as_json:
-        print_json(outcome.to_json())
-    else:
-        click.echo("\n".join(outcome.lines()))
-        click.echo(f"\n{outcome.pipeline}", nl=False)
-    if written:
-        click.echo(escaped(f"Written: {', '.join(map(str, written))}"), err=True)
+    _tell(outcome, output, as_json)
     if failures := [result for run in runs.values() for result in run.failed]:
         for result in failures:
             click.echo(escaped(f"failed: {result.id}: {result.error}"), err=True)
@@ -183,6 +176,18 @@ def _begin(output: OutputFolder, combinations: Sequence[Combination], dataset: s
 
     identity = {"dataset": dataset, "metric": metric, "splits": parts.names, "seed": parts.seed}
     begin_tuning(output, {**identity, "candidates": [one.name for one in combinations]})
+
+
+def _tell(outcome: Outcome, output: OutputFolder | None, as_json: bool) -> None:
+    """Write what was found, and print it."""
+    written = _write(output, outcome)
+    if as_json:
+        print_json(outcome.to_json())
+    else:
+        click.echo("\n".join(outcome.lines()))
+        click.echo(f"\n{outcome.pipeline}", nl=False)
+    if written:
+        click.echo(escaped(f"Written: {', '.join(map(str, written))}"), err=True)
 
 
 def _write(output: OutputFolder | None, outcome: Outcome) -> list[Path]:
