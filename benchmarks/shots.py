@@ -1,6 +1,6 @@
 """Accuracy against the number of in-context examples, fixed or nearest to the question. Run by `make bench-shots`.
 
-Examples come from the split that one tunes on, questions from the one that one reports on (see `ragqa.evaluate.tune`);
+Examples come from the split that one tunes on, questions from the one that one reports on (see `ragqa.evaluate.splits`);
 "fixed" examples are drawn once for all questions (Brown et al. 2020), "nearest" ones for each by the similarity of the
 questions (Liu et al. 2022). There is no figure, since zero examples have no place on a logarithmic axis.
 """
@@ -18,7 +18,7 @@ from pathlib import Path
 from benchmarks.run import ROOT, table
 from ragqa import Pipeline
 from ragqa.evaluate import Corpus, Dataset, Protocol, Question, evaluate, read_dataset, summarize
-from ragqa.evaluate.tune import split
+from ragqa.evaluate.splits import split
 
 COUNTS = (0, 1, 2, 4, 8)
 SELECT = {"fixed": "random", "nearest": "similar"}

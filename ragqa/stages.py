@@ -64,6 +64,15 @@ class Splitter(Protocol):
         ...
 
 
+@runtime_checkable
+class Loadable(Protocol):
+    """Has weights, or vectors to compute, that it would otherwise load when they are first needed."""
+
+    def load(self) -> None:
+        """Load now what is not yet loaded."""
+        ...
+
+
 class Embedder(Protocol):
     """Turns texts into unit vectors, float32[n, dim]; float32[0, dim] for no texts."""
 
@@ -205,6 +214,15 @@ class BatchGenerator(Protocol):
 
     def write_many(self, prompts: Sequence[Prompt]) -> list[Generation]:
         """Return the generation of each prompt, in their order; `[]` for none."""
+        ...
+
+
+@runtime_checkable
+class LoadableSystem(Protocol):
+    """A `System` that can load its models before it is asked, so that no question waits for them."""
+
+    def load_models(self, *, retrieval: bool = True, answers: bool = True) -> None:
+        """Load now what retrieval, answers or both need, where it is not yet loaded."""
         ...
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from collections.abc import Iterator
 from functools import lru_cache
 
 import Stemmer
@@ -11,6 +12,20 @@ import Stemmer
 _CJK = "\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uac00-\ud7af\uf900-\ufaff"
 WORD = re.compile(rf"[{_CJK}]|[^\W_{_CJK}]+")
 """A run of letters and digits, or one character of a script that is written without spaces."""
+
+_SPACELESS = re.compile(
+    rf"[{_CJK}\u3005-\u3007\uff66-\uff9f\U00020000-\U0003ffff\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff]"
+)
+"""A character of a script in which words may follow one another without a space: Chinese, Japanese, Korean, Thai, Lao,
+Burmese, Khmer."""
+
+_DIGIT_RUN = "0123456789.,:/-–"
+_LONGEST_NUMBER = 40
+_NUMBER = re.compile(
+    r"(?<![\d,])(?<!\d\.)(?:\d{1,3}(?:,\d{3})+(?:\.\d+)?(?![\d,])|\d+,\d{1,3}(?![\d,])|\d+(?:[.:/–-]\d+)+)"
+)
+"""Digits that are one number, date or range: 1,200 and 5,2 and 5.2 and 10:30; the 7 and the 12 of a table's row 7,12,3
+are apart."""
 
 _FUNCTION_WORDS = """
 a about after all also am an and any are as at be been before being between both but by can could did do does
@@ -66,6 +81,45 @@ def blocks(text: str, most: int) -> list[tuple[int, int]]:
         spans.append((start, end))
         start = end
     return [*spans, (start, len(text))]
+
+
+def occurrences(phrase: str, text: str, *, ignore_case: bool = False) -> Iterator[tuple[int, int]]:
+    """Yield the spans at which a phrase stands in a text as whole words, in order; none for a blank phrase.
+
+    White space of any kind and length matches any other. "5" does not stand in 15, 5.2 or 2025, nor "no" in north. Scripts
+    without spaces between words have no such edges: there, a phrase stands wherever its characters do.
+    """
+    parts = phrase.split()
+    pattern = re.compile(r"\s+".join(map(re.escape, parts)), re.IGNORECASE if ignore_case else 0)
+    at = 0
+    while parts and (match := pattern.search(text, at)):
+        whole = _is_edge(text, match.start()) and _is_edge(text, match.end())
+        if whole:
+            yield match.span()
+        at = match.end() if whole else match.start() + 1
+
+
+def _is_edge(text: str, at: int) -> bool:
+    """Tell whether a word or a number may begin or end at an offset."""
+    if at in (0, len(text)):
+        return True
+    before, after = text[at - 1], text[at]
+    if _is_of_word(before) and _is_of_word(after):
+        return bool(_SPACELESS.match(before) or _SPACELESS.match(after))
+    return not _is_within_number(text, at)
+
+
+def _is_of_word(character: str) -> bool:
+    return character == "_" or unicodedata.category(character)[0] in "LMN"
+
+
+def _is_within_number(text: str, at: int) -> bool:
+    start = end = at
+    while start > max(0, at - _LONGEST_NUMBER) and text[start - 1] in _DIGIT_RUN:
+        start -= 1
+    while end < min(len(text), at + _LONGEST_NUMBER) and text[end] in _DIGIT_RUN:
+        end += 1
+    return any(start + match.start() < at < start + match.end() for match in _NUMBER.finditer(text[start:end]))
 
 
 @lru_cache(maxsize=1 << 18)

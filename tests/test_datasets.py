@@ -102,12 +102,12 @@ def test_an_offset_of_squad_that_is_off_by_one_is_mended_and_counted(tmp_path: P
     [
         (
             qa("q", ("noon", 4)),
-            r"data\[0\].paragraphs\[0\].qas\[0\].answers\[0\].answer_start: question 'q': 'noon' does",
+            r"data\[0\].paragraphs\[0\].qas\[0\].answers\[0\].answer_start: `text` does not stand at 4",
         ),
         (qa("q", ("noon", -5)), "does not stand at -5"),
-        (qa("q"), r"qas\[0\].answers: got 0 for question 'q'; give at least one"),
+        (qa("q"), r"qas\[0\].answers: got 0; give at least one"),
         (qa("q", ("noon", 36), is_impossible=True), "leave it empty where is_impossible"),
-        (qa("q", ("noon", 36)) | {"question": 3}, r"qas\[0\].question: got 3; must be a text"),
+        (qa("q", ("noon", 36)) | {"question": 3}, r"qas\[0\].question: got a number; must be a text"),
         ({"id": "q", "question": "?"}, r"qas\[0\].answers: is missing"),
     ],
 )
@@ -117,9 +117,9 @@ def test_a_fault_in_squad_is_named_by_its_place(tmp_path: Path, gold: dict[str, 
 
 
 def test_an_id_and_a_title_that_stand_for_two_are_refused(tmp_path: Path) -> None:
-    with pytest.raises(UsageError, match="1 question ids stand more than once: 'q'"):
+    with pytest.raises(UsageError, match="1 question ids stand more than once, the first as numbers 1 and 2"):
         squad(tmp_path, article("A", qa("q", ("noon", 36))), article("B", qa("q", ("noon", 36))))
-    with pytest.raises(UsageError, match="1 sources of documents stand more than once: 'A/000'"):
+    with pytest.raises(UsageError, match="1 sources of documents stand more than once, the first as numbers 1 and 2"):
         squad(tmp_path, article("A", qa("q", ("noon", 36))), article("A"))
 
 
@@ -163,7 +163,11 @@ def test_beir_is_read_with_grades_test_first_and_titles_in_the_text(tmp_path: Pa
 
 @pytest.mark.parametrize(
     ("line", "message"),
-    [("q1 d1 1", r"test\.tsv:2: got 'q1 d1 1'; must be"), ("q1\td1\tx", r":2: got"), ("q9\td1\t1", ":2: query 'q9'")],
+    [
+        ("q1 d1 1", r"test\.tsv:2: got 1 columns; must be"),
+        ("q1\td1\tx", r":2: got 3 columns; must be query-id, corpus-id and a whole number"),
+        ("q9\td1\t1", ":2: its query-id is not in queries.jsonl"),
+    ],
 )
 def test_a_bad_judgement_is_named_by_its_line(tmp_path: Path, line: str, message: str) -> None:
     with pytest.raises(UsageError, match=message):
@@ -217,7 +221,7 @@ def test_a_corpus_beside_the_questions_is_the_pool_and_what_it_lacks_is_counted(
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"supporting_facts": [["Heron", 0]]}, r"\[0\].supporting_facts: 'Heron' is not in the context"),
+        ({"supporting_facts": [["Heron", 0]]}, r"\[0\].supporting_facts\[0\]: its title is not in `context`"),
         ({"supporting_facts": [["Brae"]]}, r"\[0\].supporting_facts\[0\]: got a list of 1; must be a pair"),
         ({"supporting_facts": [], "context": [["Brae", "text"]]}, r"context\[0\]: .* must be a pair"),
         ({"supporting_facts": [], "context": [["Brae", [1]]]}, r"context\[0\]: .* must be a pair"),
@@ -266,7 +270,9 @@ def test_pubmedqa_asks_for_a_decision_on_an_abstract(tmp_path: Path) -> None:
         (("maybe",), {"12": 1}, "test"),
     ]
     write(file, {"11": row | {"final_decision": "perhaps"}})
-    with pytest.raises(UsageError, match=r"ori_pqal\.json: 11\.final_decision: got 'perhaps'; must be one of yes, no"):
+    with pytest.raises(
+        UsageError, match=r"ori_pqal\.json: item 1\.abstract\.final_decision: .*; must be one of yes, no"
+    ):
         read_dataset(f"pubmedqa:{tmp_path}")
 
 
@@ -277,7 +283,7 @@ def test_pages_are_read_from_citations_which_are_no_part_of_the_answer(tmp_path:
     truth = "It floats [b.pdf#page=2], on water [a.pdf#page=1][b.pdf#page=2]."
     rows = [{"question": "Why?", "truth": truth}, {"question": "When?", "truth": "Nobody knows."}]
     write(tmp_path / "ground_truth.jsonl", rows)
-    with pytest.raises(UsageError, match=r"2 cited files are not there: a\.pdf, b\.pdf"):
+    with pytest.raises(UsageError, match="2 cited files are not there, the first in question 1"):
         read_dataset(f"pages:{tmp_path}")
     for name in "ab":
         (tmp_path / f"{name}.pdf").write_bytes(b"%PDF")
@@ -299,11 +305,81 @@ def test_pages_are_read_from_evidence_with_or_without_a_quote(tmp_path: Path) ->
     assert question.relevant == {"a.pdf#page=3": 1, "a.pdf#page=4": 1}
     assert question.evidence == (Evidence("a.pdf", "at noon", page=4),)
     write(tmp_path / "questions.jsonl", [row | {"evidence": [{"source": "a.pdf", "text": "at noon"}]}])
-    with pytest.raises(UsageError, match=r"question 'q': evidence in 'a\.pdf' has page None; must be a whole number"):
+    with pytest.raises(
+        UsageError, match=r"questions\.jsonl:1: evidence\[0\]\.page: is missing; must be a whole number from 1"
+    ):
         read_dataset(f"pages:{tmp_path}")
 
 
+def test_answers_that_the_metrics_take_for_none_are_counted_in_the_note(tmp_path: Path) -> None:
+    rows = [{"question": f"{n}?", "answers": answers} for n, answers in enumerate((["A"], ["The", "..."], ["A", "5"]))]
+    note = read_dataset(f"jsonl:{write(tmp_path / 'q.jsonl', rows)}").note
+    assert note.startswith("2 questions whose answers are articles or punctuation alone")
+
+
+# Other people's files
+
+SECRET = "hunter2"
+FOREIGN: tuple[Any, ...] = (
+    {SECRET: SECRET},
+    {SECRET: {SECRET: SECRET}},
+    {"data": [{"title": SECRET, "paragraphs": SECRET}]},
+    {"data": [article(SECRET, qa(SECRET, (SECRET, 4)))]},
+    [SECRET],
+    [{SECRET: SECRET}],
+    [{"id": SECRET, "_id": SECRET, "question": SECRET, "answers": SECRET, "truth": 1, "text": [SECRET]}],
+    [{"id": SECRET, "question": SECRET, "answers": [SECRET], "answerable": SECRET}],
+    [{"id": SECRET, "question": SECRET, "answers": [SECRET], "evidence": SECRET}],
+    [{"id": SECRET, "question": SECRET, "answers": [SECRET], "evidence": [{"source": SECRET, "text": {SECRET: 1}}]}],
+    [{"id": SECRET, "question": SECRET, "answers": [SECRET], "evidence": [{"source": SECRET, "page": SECRET}]}],
+    [{"question": SECRET, "truth": f"{SECRET} [{SECRET}.pdf#page=1]"}],
+    [HOP | {"context": SECRET, "supporting_facts": SECRET}],
+    [HOP | {"_id": SECRET, "supporting_facts": [[SECRET, 0]]}],
+    [HOP | {"_id": SECRET, "supporting_facts": [SECRET]}],
+    [{"id": SECRET, "question": SECRET, "answer": SECRET, "paragraphs": [SECRET]}],
+    [{"id": SECRET, "question": SECRET, "answer": SECRET, "paragraphs": [{"title": 1, "paragraph_text": SECRET}]}],
+    {SECRET: {"QUESTION": SECRET, "CONTEXTS": [SECRET], "final_decision": SECRET}},
+    {SECRET: {"QUESTION": SECRET, "CONTEXTS": SECRET, "final_decision": "yes"}},
+    f"{{{SECRET}}}",
+    f"root:{SECRET}:0:0",
+    f"query-id\tcorpus-id\tscore\n{SECRET}\t{SECRET}\t{SECRET}\n",
+    f"query-id\tcorpus-id\tscore\n{SECRET}\t{SECRET}\t1\n",
+)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("foreign", FOREIGN, ids=range(len(FOREIGN)))
+def test_nothing_of_a_file_that_is_no_dataset_is_shown(tmp_path: Path, kind: str, foreign: Any) -> None:
+    lines = foreign if isinstance(foreign, list) else [foreign]
+    text = foreign if isinstance(foreign, str) else json.dumps(foreign)
+    names = ("corpus.jsonl", "queries.jsonl", "questions.jsonl", "qrels/test.tsv", "x_corpus.json", "x.json", "x.jsonl")
+    for one in names:
+        (tmp_path / one).parent.mkdir(exist_ok=True)
+        rows = "".join(json.dumps(line) + "\n" for line in lines)
+        (tmp_path / one).write_text(rows if one.endswith(".jsonl") and not isinstance(foreign, str) else text, "utf-8")
+    if kind == "beir" and not isinstance(foreign, list):
+        write(tmp_path / "corpus.jsonl", [{"_id": "d1", "text": "x"}])
+        write(tmp_path / "queries.jsonl", [{"_id": "q1", "text": "x"}])
+    place = {"jsonl": "x.jsonl", "beir": ".", "pages": "."}.get(kind, "x.json")
+    with pytest.raises(UsageError) as error:
+        read_dataset(f"{kind}:{tmp_path / place}")
+    assert SECRET not in str(error.value)
+    assert str(tmp_path) in str(error.value)
+    if place != "x.json" or not isinstance(foreign, list):
+        return
+    (tmp_path / "x_corpus.json").unlink()
+    with pytest.raises(UsageError) as error:
+        read_dataset(f"{kind}:{tmp_path / place}")
+    assert SECRET not in str(error.value)
+
+
 # Names and files
+
+
+def test_a_path_without_a_kind_is_told_what_to_write(tmp_path: Path) -> None:
+    file = write(tmp_path / "q.jsonl", [])
+    with pytest.raises(UsageError, match=r"a path needs its kind before it, such as jsonl:.*q\.jsonl; valid: jsonl"):
+        read_dataset(str(file))
 
 
 @pytest.mark.parametrize(

@@ -70,8 +70,7 @@ def hit(found: Passage) -> Hit:
 
 def drafted(written: str, hits: Sequence[Hit] | None = None, text: str = TEXT, title: str = "") -> Question | Dropped:
     one = passage(text, title=title)
-    (made,) = draft([one], Writer(written), Finder(*([hit(one)] if hits is None else hits)), n=1)
-    return made
+    return next(draft([one], Writer(written), Finder(*([hit(one)] if hits is None else hits)), n=1))
 
 
 # Answers
@@ -210,6 +209,15 @@ def test_drafting_ends_with_enough_drafts_and_with_a_generator_that_writes_none(
     assert list(draft([], Writer(""), Finder(), n=1)) == []
 
 
+def test_of_few_passages_each_is_tried_for_all_that_can_be_asked_of_it_once_all_were_tried() -> None:
+    ones = [passage(source=f"{number}.txt") for number in range(2)]
+    written = Writer("no", "no", "no", "Who launched the ferry at the old yard by the mayor?")
+    made = list(draft(ones, written, Finder(*map(hit, ones)), n=1))
+    assert [type(one) for one in made] == [Dropped, Dropped, Dropped, Question]
+    assert len({prompt.rpartition("Text: ")[2] for prompt in written.prompts}) == 2  # two answers, in both passages
+    assert len(list(draft(ones, Writer(""), Finder(), n=5))) == 4
+
+
 def test_a_passage_without_an_answer_is_dropped_and_not_asked_about() -> None:
     writer = Writer(GOOD)
     (made,) = draft([passage("Nothing to see here.")], writer, Finder(), n=1)
@@ -278,7 +286,7 @@ def test_the_command_writes_drafts_says_what_was_dropped_and_what_comes_next(run
     assert question.question in out
     assert "1 of 20 drafts to questions.draft.jsonl" in out
     assert "ragqa eval pipeline.yaml --dataset jsonl:questions.draft.jsonl" in out
-    assert "dropped: 1 of 2 passages: no whole sentence holds what looks like an answer" in err
+    assert "dropped: 1 of 3 tries: no whole sentence holds what looks like an answer" in err
 
 
 def test_the_command_gives_one_json_object(run: Run) -> None:
@@ -286,7 +294,10 @@ def test_the_command_gives_one_json_object(run: Run) -> None:
     assert code == 0, err
     found = json.loads(out)
     assert found["questions"] == [row(question) for question in read_questions(Path("my.jsonl"))]
-    assert sum(found["dropped"].values()) == 1
+    assert found["dropped"] == {
+        "no whole sentence holds what looks like an answer": 1,
+        "the question is asked already": 1,  # the fake asks the same of whatever is left of the passage
+    }
 
 
 def test_reviewed_questions_are_not_overwritten_unasked(run: Run) -> None:
@@ -297,6 +308,26 @@ def test_reviewed_questions_are_not_overwritten_unasked(run: Run) -> None:
     assert Path("questions.draft.jsonl").read_text(encoding="utf-8") == "reviewed"
     assert run("--force")[0] == 0
     assert len(read_questions(Path("questions.draft.jsonl"))) == 1
+
+
+@pytest.mark.parametrize("force", [(), ("--force",)], ids=["plain", "force"])
+@pytest.mark.parametrize("target", ["mine.jsonl", "missing.jsonl"])
+def test_no_draft_is_written_through_a_link(run: Run, target: str, force: tuple[str, ...]) -> None:
+    Path("mine.jsonl").write_text("mine", encoding="utf-8")
+    Path("questions.draft.jsonl").symlink_to(target)
+    code, _, err = run(*force)
+    assert code == (9 if force else 2)
+    assert ("is a link" if force else "exists and may hold reviewed questions") in err
+    assert Path("mine.jsonl").read_text(encoding="utf-8") == "mine"
+    assert Path("questions.draft.jsonl").is_symlink() and not Path("missing.jsonl").exists()
+    assert not Path("index").exists()
+
+
+def test_a_folder_in_the_place_of_the_drafts_is_refused(run: Run) -> None:
+    Path("questions.draft.jsonl").mkdir()
+    assert run()[0] == 2
+    code, _, err = run("--force")
+    assert (code, "is no regular file" in err) == (2, True)
 
 
 def test_a_folder_that_is_not_there_is_said_before_anything_is_done(run: Run) -> None:

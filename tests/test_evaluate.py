@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from ragqa import Pipeline
 from ragqa.errors import LockedError, ModelError, UsageError
 from ragqa.evaluate import Corpus, Evidence, Protocol, Question, Report, Result, evaluate, summarize
 from ragqa.evaluate.dataset import resolve
 from ragqa.evaluate.ranking import DEPTH
-from ragqa.records import Citation
-from tests.fakes import ToldSystem, document, passage
+from ragqa.records import Citation, Generation, Prompt
+from tests.fakes import PIPELINE, Echo, EchoGenerator, ToldSystem, WordEmbedder, Words, document, passage
 
 TEXT = "The ferry Morwen is commanded by Captain Ilse Brandt. The turbine makes 4.2 megawatts."
 FERRY = document(TEXT, "ferry.md")
@@ -228,3 +232,78 @@ def test_percentiles_of_each_stage_and_mean_tokens_are_reported() -> None:
     report = summarize(timed)
     assert report.latency == {"generate": {"p50": 50, "p95": 95, "p99": 99}}
     assert report.tokens == {"prompt": 50, "answer": 1}
+
+
+class Sleeper:
+    """A part whose weights take a while to load, unless they are loaded already."""
+
+    SECONDS = 0.4
+
+    def __init__(self) -> None:
+        self.loads = 0
+
+    def load(self) -> None:
+        if not self.loads:
+            time.sleep(self.SECONDS)
+        self.loads += 1
+
+
+class SleepingEmbedder(Sleeper, WordEmbedder):
+    def __init__(self) -> None:
+        Sleeper.__init__(self)
+        WordEmbedder.__init__(self)
+
+    def embed_question(self, question: str) -> Any:
+        self.load()
+        return super().embed_question(question)
+
+    def embed_passages(self, texts: Sequence[str]) -> Any:
+        self.load()
+        return super().embed_passages(texts)
+
+
+class SleepingGenerator(Sleeper, EchoGenerator):
+    def __init__(self) -> None:
+        Sleeper.__init__(self)
+        EchoGenerator.__init__(self, answer="Ilse Brandt")
+
+    def stream(self, prompt: Prompt) -> Iterator[str | Generation]:
+        self.load()
+        return super().stream(prompt)
+
+
+@pytest.mark.parametrize(
+    ("protocol", "embeds", "writes"),
+    [
+        (Protocol(), True, True),
+        (Protocol(answers=False), True, False),
+        (Protocol(context="none"), False, True),
+        (Protocol(context="gold"), False, True),
+    ],
+    ids=["whole", "retrieval only", "closed book", "oracle"],
+)
+def test_what_a_protocol_needs_is_loaded_before_the_clock_of_the_first_question_and_nothing_else(
+    tmp_path: Path, protocol: Protocol, embeds: bool, writes: bool
+) -> None:
+    (tmp_path / "documents").mkdir()
+    (tmp_path / "documents" / "ferry.md").write_text(TEXT, encoding="utf-8")
+    (tmp_path / "p.yaml").write_text(PIPELINE, encoding="utf-8")
+    pipeline = Pipeline.from_file(tmp_path / "p.yaml", extra_specs=[Words, Echo])
+    pipeline.index()
+    pipeline = Pipeline.from_file(tmp_path / "p.yaml", extra_specs=[Words, Echo])
+    embedder, generator = SleepingEmbedder(), SleepingGenerator()
+    pipeline.embedder, pipeline.generator = embedder, generator
+    asked = [replace(one, question=f"{one.question} The ferry Morwen?") for one in (CAPTAIN, POWER)]
+    found = list(evaluate(pipeline, asked, Corpus(pipeline.documents(), pipeline.chunks), protocol))
+    assert [result.error for result in found] == ["", ""]
+    assert max(ms for result in found for ms in result.ms.values()) < 1000 * Sleeper.SECONDS
+    assert (embedder.loads > 0, generator.loads > 0) == (embeds, writes)
+
+
+def test_nothing_is_loaded_where_every_result_is_known(tmp_path: Path) -> None:
+    class Loading(ToldSystem):
+        def load_models(self, *, retrieval: bool = True, answers: bool = True) -> None:
+            raise AssertionError("nothing is asked")
+
+    known = {"q1": Result("q1", "g", "Who?", ("Ilse Brandt",), True)}
+    assert results(Loading(), [CAPTAIN], known=known) == list(known.values())

@@ -46,6 +46,22 @@ def test_part_of_a_word_is_no_occurrence() -> None:
     assert explain.cite("?", "2", [passage(0, 23)], lambda _: DOC)[0].text == TEXT[:23]
 
 
+@pytest.mark.parametrize(
+    ("answer", "text", "cited"),
+    [
+        ("5", "It is 15 years old. It has 5.2 metres. She has 5 boats.", "She has 5 boats."),
+        ("207", "Old,1207,1\n\nMarit,Sandrigg,207,2010", "Marit,Sandrigg,207,2010"),
+        ("No", "It lies north. No cars are carried.", "No cars are carried."),
+        ("東京", "それは北にある。\n\n彼は東京に住む。", "彼は東京に住む。"),
+    ],
+)
+def test_a_short_answer_is_cited_where_it_stands_as_a_word_or_a_number_of_its_own(
+    answer: str, text: str, cited: str
+) -> None:
+    doc = document(text)
+    assert explain.cite("?", answer, [passage(0, len(text), doc)], lambda _: doc)[0].text == cited
+
+
 def test_an_answer_in_other_words_is_cited_by_the_sentence_that_supports_it_best() -> None:
     assert (
         cite("How many cars does Tern carry?", "It takes twelve or 12 cars at most")[0].text == "She carries 12 cars."

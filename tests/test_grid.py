@@ -130,3 +130,12 @@ def test_a_grid_of_an_extended_file_is_inherited_and_can_be_overridden_by_a_valu
     child = written(file.parent, "version: 1\nextends: p.yaml\nretrieve: {top_k: 9}\n", "child.yaml")
     assert [one.name for one in load_combinations(child)] == ["prompt.order=best_first", "prompt.order=best_at_ends"]
     assert {one.config.retrieve.top_k for one in load_combinations(child)} == {9}
+
+
+def test_a_grid_of_kinds_with_the_files_own_keeps_what_all_of_them_have(tmp_path: Path) -> None:
+    plain = FILE.replace("{grid: [best_first, best_at_ends]}", "best_first")
+    file = written(tmp_path, plain.replace("top_k: {grid: [3, 5]}", "top_k: 1, fusion: rrf"))
+    found = load_combinations(file, ["retrieve.kind={grid: [hybrid, dense]}"])
+    assert [(one.config.retrieve.kind, one.config.retrieve.top_k) for one in found] == [("hybrid", 1), ("dense", 1)]
+    others = load_combinations(file, ["retrieve.kind={grid: [dense, lexical]}"])
+    assert {one.config.retrieve.top_k for one in others} == {5}

@@ -17,6 +17,7 @@ PACKAGE = ROOT / "ragqa"
 STAGES = ("load", "split", "embed", "index", "retrieve", "prompt", "generate", "explain")
 FLOORS = (
     ("errors", "records", "words", "files", "points", "limits"),
+    ("outputs",),
     ("stages", "config", "sandbox"),
     ("models", "transformer"),
     STAGES,

@@ -99,6 +99,32 @@ def longest_common(words: list[str], gold: list[str]) -> int:
     return max(longest_common(words[1:], gold), longest_common(words, gold[1:]))
 
 
+FOUND = [
+    ("It is 5.", "5"), ("(5) metres", "5"), ("about 5%", "5"), ("for $5 a day", "5"), ("“5” it said", "5"), ("5, 6 or 7", "5"),
+    ("7,5,12", "5"), ("No.", "no"), ("He said no, twice", "no"), ("vitamin A", "A"), ("The answer is A.", "A"), ("A) because", "A"),
+    ("about 1,000,000 kr", "1000000"), ("1000 kr", "1,000"), ("U.S. ships", "US"), ("on 2025-05-01, at noon", "2025-05-01"),
+    ("彼は東京に住む", "東京"), ("東京5月に", "5月"), ("NASAは", "NASA"), ("서울에서", "서울"), ("ในกรุงเทพฯ", "กรุงเทพ"),
+]  # fmt: skip
+NOT_FOUND = [
+    ("It costs 15", "5"), ("51 metres", "5"), ("4.2 or 5.2 MW", "5"), ("5,2 km", "5"), ("in 2025", "5"), ("5,000 kr", "5"),
+    ("1,207 kr", "207"), ("the 5th of May", "5"), ("at 10:05", "10"), ("3-5 days", "5"), ("3–5 days", "5"), ("a share of 4/5", "5"),
+    ("1.2 MW", "12"), ("from 1.2.3 on", "2"), ("to the north", "no"), ("nobody", "no"), ("yesterday", "yes"), ("an apple", "A"),
+    ("A ferry leaves", "A"), ("a ferry", "A"), ("the theatre", "The"), ("ivory", "IV"), ("15月", "5月"), ("हिन्दी", "हिन्द"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("text", "gold"), FOUND)
+def test_a_short_gold_is_found_where_it_stands_as_a_word_or_a_number_of_its_own(text: str, gold: str) -> None:
+    assert metrics.contains(text, [gold]) == 1
+    assert metrics.has_answer([hit("nothing here"), hit(text)], ["never", gold]) == 1
+
+
+@pytest.mark.parametrize(("text", "gold"), NOT_FOUND)
+def test_a_short_gold_is_not_found_within_a_longer_word_or_number(text: str, gold: str) -> None:
+    assert metrics.contains(text, [gold]) == 0
+    assert metrics.has_answer([hit("nothing here"), hit(text)], [gold]) == 0
+
+
 LETTERS = st.lists(st.sampled_from("xyz"), max_size=6).map(" ".join)
 
 

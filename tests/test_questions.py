@@ -49,17 +49,19 @@ def test_line_separators_inside_a_text_do_not_end_the_line(tmp_path: Path) -> No
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"id": None}, "id: is missing"),
-        ({"id": 7}, "id: got 7; must be a text"),
+        ({"id": " "}, "id: is empty"),
+        ({"id": 7}, "id: got a number; must be a text"),
         ({"question": " "}, "question: is empty"),
-        ({"answers": "Ilse"}, "answers: got 'Ilse'; must be a list"),
+        ({"answers": "Ilse"}, "answers: got a text; must be a list"),
         ({"answers": ["ok", ""]}, "answers: must hold texts"),
-        ({"answers": []}, "give at least one answer"),
-        ({"answerable": False}, "leave it empty"),
-        ({"answerable": "yes"}, "answerable: got 'yes'; must be true or false"),
-        ({"evidence": ["ferry.md"]}, "evidence[0]: got 'ferry.md'; must be an object"),
+        ({"answers": []}, 'answers: is empty; give at least one answer in a list, or "answerable": false where'),
+        ({"answers": None}, 'answers: is missing; give at least one answer in a list, or "answerable": false where'),
+        ({"answerable": True, "answers": []}, '"answerable": false where the documents do not answer the question'),
+        ({"answerable": False}, "answers: got 2; leave them out where answerable is false"),
+        ({"answerable": "yes"}, "answerable: got a text; must be true or false"),
+        ({"evidence": ["ferry.md"]}, "evidence[0]: got a text; must be an object"),
         ({"evidence": [{"source": "ferry.md"}]}, "evidence[0].text: is missing"),
-        ({"evidence": [{"source": "f", "text": "x", "page": True}]}, "page: got True; must be a whole number"),
+        ({"evidence": [{"source": "f", "text": "x", "page": True}]}, "page: got true or false; must be a whole number"),
         ({"evidence": [{"source": "f", "text": "x", "start": 1}]}, "give both or neither"),
     ],
 )
@@ -79,9 +81,21 @@ def test_a_line_that_is_no_json_object_is_refused(tmp_path: Path, line: str) -> 
         read_questions(path)
 
 
-def test_the_same_id_twice_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(UsageError, match=r":2: id: 'q1' stands on an earlier line"):
+def test_the_same_id_twice_is_refused_with_both_lines(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match=r"q\.jsonl:2: id: is the id of .*q\.jsonl:1 too; ids must be unique"):
         read_questions(write(tmp_path / "q.jsonl", GOOD, GOOD))
+    asked = {"question": "Who?", "answerable": False}
+    with pytest.raises(UsageError, match=r"q\.jsonl:2: question: is the question, or the id, of .*q\.jsonl:1 too"):
+        read_questions(write(tmp_path / "q.jsonl", asked, asked))
+
+
+def test_a_question_without_an_answer_needs_one_key_and_one_with_answers_no_other(tmp_path: Path) -> None:
+    rows = {"question": "When was it sold?", "answerable": False}, {"question": "Who steers?", "answers": ["Ilse"]}
+    unknown, known = read_questions(write(tmp_path / "q.jsonl", *rows))
+    assert (unknown.id, unknown.answers, unknown.answerable) == ("When was it sold?", (), False)
+    assert (known.id, known.answers, known.answerable) == ("Who steers?", ("Ilse",), True)
+    (explicit,) = read_questions(write(tmp_path / "q.jsonl", rows[0] | {"answers": [], "evidence": []}))
+    assert explicit == unknown
 
 
 def test_a_file_without_questions_or_not_in_utf8_or_missing_is_refused(tmp_path: Path) -> None:
@@ -98,8 +112,10 @@ def test_split_and_limit_choose_the_first_questions_and_an_unknown_split_is_name
     questions = [Question(str(i), "?", ("x",), metadata={"split": "dev" if i % 2 else "test"}) for i in range(6)]
     assert [q.id for q in select(questions, "dev", 2)] == ["1", "3"]
     assert [q.id for q in select(questions)] == list("012345")
-    with pytest.raises(UsageError, match="'train'; there are: dev, test"):
+    with pytest.raises(UsageError, match=r"'train'; there are: dev \(3\), test \(3\)"):
         select(questions, "train")
+    with pytest.raises(UsageError, match="no question has split 'dev'; none of them has a split: leave the name out"):
+        select([Question("q", "?", ("x",))], "dev")
 
 
 # Gold spans
@@ -145,3 +161,24 @@ def test_every_quote_that_does_not_stand_is_listed() -> None:
     assert "quote not found in ferry.md: 'never written'" in lines[0]
     assert "on page 3" in lines[1]
     assert "at 1:9" in lines[2]
+
+
+@pytest.mark.parametrize(
+    ("quote", "text", "place"),
+    [
+        ("5", "15 boats of 5.2 metres, built in 2025, 5 of them red", 39),
+        ("no", "to the north, no further", 14),
+        ("4.2 MW", "14.2 MW, 4.2 MWh and 4.2 MW", 21),
+        ("207", "S007,Marit Ostrander,Sandrigg,207,2010", 30),
+        ("京都", "東京都は", 1),
+    ],
+)
+def test_a_short_quote_stands_where_its_words_and_numbers_are_whole(quote: str, text: str, place: int) -> None:
+    span, notes = located(Evidence("ferry.md", quote), text)
+    assert (span.start, span.end, notes) == (place, place + len(quote), [])
+
+
+def test_a_quote_that_stands_within_longer_numbers_only_is_an_error_that_says_so_unless_offsets_are_given() -> None:
+    with pytest.raises(UsageError, match="'5'; it stands there within longer words or numbers only: quote whole ones"):
+        located(Evidence("ferry.md", "5"), "15 boats of 5.2 metres, built in 2025")
+    assert located(Evidence("ferry.md", "5", start=1, end=2), "15 boats")[0].start == 1

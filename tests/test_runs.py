@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import errno
 import json
+import multiprocessing
 import os
+import shutil
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -13,11 +15,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ragqa.errors import ResourceError, UsageError
+from ragqa.errors import RagqaError, RefusedError, ResourceError, UsageError
 from ragqa.evaluate import Corpus, Question, Result, evaluate
 from ragqa.evaluate.result import Found
-from ragqa.evaluate.runs import MANIFEST, RESULTS, RunFolder, differences, fingerprint, read_run
+from ragqa.evaluate.runs import MANIFEST, REPORTS, RESULTS, RunFolder, check_folder, differences, fingerprint, read_run
 from tests.fakes import ToldSystem
+from tests.limits import no_file_above
 
 IDENTITY = {"pipeline": {"retrieve": {"top_k": 2}}, "documents": "abc"}
 QUESTIONS = [Question(f"q{i}", f"What is {i}?", ("é gold",)) for i in range(5)]
@@ -132,7 +135,7 @@ def test_a_folder_of_another_identity_is_refused_with_what_differs_and_kept(tmp_
 
 def test_results_of_something_else_are_not_written_over(tmp_path: Path) -> None:
     (tmp_path / RESULTS).write_text("precious\n", encoding="utf-8")
-    with pytest.raises(UsageError, match="without its run"):
+    with pytest.raises(UsageError, match=r"holds 'results\.jsonl' and no run\.json"):
         RunFolder(tmp_path, IDENTITY, {})
     assert (tmp_path / RESULTS).read_text(encoding="utf-8") == "precious\n"
 
@@ -158,11 +161,125 @@ def test_results_that_were_changed_by_hand_are_refused(tmp_path: Path, line: str
 def test_a_manifest_that_is_none_is_refused(tmp_path: Path) -> None:
     for text in ("", "[]", "{}"):
         (tmp_path / MANIFEST).write_text(text, encoding="utf-8")
-        with pytest.raises(UsageError, match="not the files of a run"):
+        with pytest.raises(UsageError, match=r"run\.json is not one that this command wrote: name another folder"):
             RunFolder(tmp_path, IDENTITY, {})
 
 
+# Files of the user's
+
+
+def snapshot(folder: Path) -> dict[str, object]:
+    """Return what is in a folder: the bytes of files, where links lead, and what is none of both."""
+    return {
+        str(path.relative_to(folder)): os.readlink(path) if path.is_symlink() else path.is_file() and path.read_bytes()
+        for path in sorted(folder.rglob("*"))
+    }
+
+
+@pytest.mark.parametrize("name", [MANIFEST, RESULTS, *REPORTS, "notes.md"])
+def test_a_folder_with_files_of_the_users_is_refused_and_left_as_it_is(tmp_path: Path, name: str) -> None:
+    (tmp_path / name).write_text('{"mine": true}', encoding="utf-8")
+    before = snapshot(tmp_path)
+    for begin in (lambda: check_folder(tmp_path), lambda: RunFolder(tmp_path, IDENTITY, {})):
+        with pytest.raises(UsageError, match=r"name a new or empty folder|is not one that this command wrote"):
+            begin()
+    assert snapshot(tmp_path) == before
+
+
+@pytest.mark.parametrize("name", REPORTS)
+def test_a_report_that_the_user_wrote_or_changed_is_never_written_over(tmp_path: Path, name: str) -> None:
+    run = ask(tmp_path, telling())
+    (tmp_path / name).write_text("mine", encoding="utf-8")
+    before = snapshot(tmp_path)
+    for work in (lambda: run.write(name, "new"), lambda: check_folder(tmp_path), lambda: ask(tmp_path, telling())):
+        with pytest.raises(UsageError, match=f"{name} is not as this command wrote it: move it away"):
+            work()
+    assert snapshot(tmp_path) == before
+    (tmp_path / name).unlink()
+    ask(tmp_path, telling()).write(name, "new")
+    run.write(name, "newer")
+    (tmp_path / name).write_text("newer, with my notes", encoding="utf-8")
+    with pytest.raises(UsageError, match="is not as this command wrote it"):
+        run.write(name, "newest")
+
+
+@pytest.mark.parametrize("target", ["mine", "missing", "below", "/dev/full"])
+@pytest.mark.parametrize("name", [MANIFEST, RESULTS, *REPORTS])
+def test_no_link_in_a_run_is_written_through_or_taken_away(tmp_path: Path, name: str, target: str) -> None:
+    folder = tmp_path / "run"
+    run = ask(folder, telling(), QUESTIONS[:2])
+    (tmp_path / "mine").write_bytes((folder / name).read_bytes() if (folder / name).exists() else b"mine")
+    (tmp_path / "below").mkdir()
+    (folder / name).unlink(missing_ok=True)
+    (folder / name).symlink_to(tmp_path / target)
+    before = snapshot(tmp_path)
+    for begin in (lambda: check_folder(folder), lambda: RunFolder(folder, IDENTITY, {})):
+        with pytest.raises(RefusedError, match=f"{name} is a link, and nothing is written in the place of one"):
+            begin()
+    with pytest.raises(RagqaError):
+        run.append(Result("q9", "q9", "?", (), True)) if name == RESULTS else run.write(name, "new")
+    assert snapshot(tmp_path) == before
+
+
+def test_a_pipe_or_a_folder_in_the_place_of_a_file_is_refused_at_once(tmp_path: Path) -> None:
+    for number, make in enumerate((os.mkfifo, os.mkdir)):
+        for name in (MANIFEST, RESULTS, *REPORTS):
+            folder = tmp_path / f"{number}{name}"
+            ask(folder, telling(), QUESTIONS[:1])
+            (folder / name).unlink(missing_ok=True)
+            make(folder / name)
+            with pytest.raises(UsageError, match="is no regular file: remove it"):
+                RunFolder(folder, IDENTITY, {})
+    os.mkfifo(tmp_path / MANIFEST)
+    with pytest.raises(UsageError, match=r"not a regular file|Invalid argument"):
+        read_run(tmp_path)
+
+
+def test_a_run_that_is_moved_or_copied_is_gone_on_with(tmp_path: Path) -> None:
+    ask(tmp_path / "a", telling(), QUESTIONS[:2]).write("report.md", "text")
+    shutil.copytree(tmp_path / "a", tmp_path / "b")
+    (tmp_path / "b" / "notes.txt").write_text("mine", encoding="utf-8")
+    system = telling()
+    ask(tmp_path / "b", system).write("report.md", "other")
+    assert asked(system) == ["2", "3", "4"]
+    assert (tmp_path / "b" / "notes.txt").read_text(encoding="utf-8") == "mine"
+
+
+def test_an_end_of_a_line_that_another_process_was_killed_in_is_taken_away_by_the_next_result(tmp_path: Path) -> None:
+    run = ask(tmp_path, telling(), QUESTIONS[:2])
+    with (tmp_path / RESULTS).open("ab") as file:
+        file.write('{"id": "é'.encode()[:-1])
+    run.append(Result("q9", "q9", "?", (), True))
+    assert ids(tmp_path) == ["q0", "q1", "q9"]
+
+
+def write_some(folder: Path, first: int) -> None:
+    run = RunFolder(folder, IDENTITY, {})
+    for number in range(first, first + 40):
+        run.append(Result(f"r{number}", "", "é" * number, (), True))
+        run.write("report.md", f"{first} {number}")
+
+
+def test_processes_that_write_one_run_at_once_lose_nothing_and_corrupt_nothing(tmp_path: Path) -> None:
+    context = multiprocessing.get_context("spawn")
+    processes = [context.Process(target=write_some, args=(tmp_path, 40 * n)) for n in range(3)]
+    for process in processes:
+        process.start()
+    for process in processes:
+        process.join()
+    assert [process.exitcode for process in processes] == [0, 0, 0]
+    assert {*ids(tmp_path)} == {f"r{number}" for number in range(120)}
+    check_folder(tmp_path)
+    assert not [path for path in tmp_path.iterdir() if path.name.startswith(".")]
+
+
 # The disk
+
+
+def test_a_folder_that_could_not_be_begun_is_not_left_behind(tmp_path: Path) -> None:
+    with no_file_above(10), pytest.raises(ResourceError, match="File too large; free some space"):
+        RunFolder(tmp_path / "a" / "run", IDENTITY, {})
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_a_folder_that_cannot_be_one_is_an_error_that_says_what_to_do(tmp_path: Path) -> None:
@@ -170,7 +287,7 @@ def test_a_folder_that_cannot_be_one_is_an_error_that_says_what_to_do(tmp_path: 
     for folder in (tmp_path / "file", tmp_path / "file" / "below"):
         with pytest.raises(UsageError, match="name a folder that can be written"):
             RunFolder(folder, IDENTITY, {})
-    with pytest.raises(ResourceError, match="name another folder"):
+    with pytest.raises(UsageError, match="File name too long; name a folder that can be written"):
         RunFolder(tmp_path / ("long" * 100), IDENTITY, {})
 
 
@@ -189,7 +306,7 @@ def test_a_fault_of_the_disk_is_an_error_and_costs_nothing_that_was_kept(
             run.write("report.md", "text")
         with pytest.raises(kind):
             RunFolder(tmp_path, IDENTITY, {})
-        patch.setattr(Path, "open", broken)
+        patch.setattr(os, "open", broken)
         with pytest.raises(kind):
             run.append(Result("q9", "q9", "?", (), True))
     assert ids(tmp_path) == ["q0", "q1"]
@@ -257,6 +374,25 @@ RESULT = st.builds(
 @given(RESULT)
 def test_a_result_is_the_same_after_it_was_json(result: Result) -> None:
     assert Result.from_json(json.loads(json.dumps(result.to_json()))) == result
+
+
+@given(RESULT, st.data())
+def test_a_result_that_was_cut_off_anywhere_is_dropped_and_what_is_none_is_refused(
+    tmp_path_factory: pytest.TempPathFactory, result: Result, data: st.DataObject
+) -> None:
+    run = RunFolder(tmp_path_factory.mktemp("run"), IDENTITY, {})
+    run.append(result)
+    file = run.folder / RESULTS
+    line = file.read_bytes()
+    file.write_bytes(line + line[: data.draw(st.integers(0, len(line) - 1))])
+    assert read_run(run.folder).results == (result,)
+    for foreign in (b"mine", b"{}", b'{"id": 1', b'{"id": "q1", "text": "mine"}', b"\xff"):
+        file.write_bytes(line + foreign)
+        with pytest.raises(UsageError):
+            RunFolder(run.folder, IDENTITY, {})
+        with pytest.raises(UsageError, match="was changed while it was written"):
+            run.append(result)
+        assert file.read_bytes() == line + foreign
 
 
 @given(st.lists(RESULT, min_size=1, max_size=3, unique_by=lambda result: result.id))

@@ -8,12 +8,13 @@ from pathlib import Path
 import pytest
 from tokenizers import Tokenizer, models, pre_tokenizers
 
-from ragqa.errors import ModelError, UsageError
+from ragqa.errors import ModelError, ResourceError, UsageError
 from ragqa.load import FolderLoader
 from ragqa.train import END_OF_TEXT, broken_terms, load_tokenizer, save_tokenizer, spans, train_tokenizer
 from ragqa.transformer import BPE
 from ragqa.transformer.bpe import BYTES
 from tests.commands import fill, ragqa
+from tests.limits import no_file_above
 from tests.test_models import write_gguf
 
 ROOT = Path(__file__).parent.parent
@@ -113,7 +114,7 @@ def test_rejected_files_are_named_and_end_in_exit_code_3(place: Path, command: l
         (["train", "missing", "--out", "made"], 2, "no such folder or file: missing"),
         (["train", "questions.yaml", "--out", "made"], 2, "no such folder or file: questions.yaml"),
         (["train", "documents", "--out", "learned"], 2, "learned is not empty"),
-        (["train", "documents", "--out", "pipeline.yaml"], 2, "pipeline.yaml is a file"),
+        (["train", "documents", "--out", "pipeline.yaml"], 2, "pipeline.yaml: Not a directory; name a folder"),
         (["train", "nothing", "--out", "made"], 4, "no documents found under nothing"),
         (["inspect", "learned", "--corpus", "nothing"], 4, "no documents found under nothing"),
         (["inspect", "learned", "--corpus", "missing"], 2, "no such folder or file: missing"),
@@ -140,6 +141,32 @@ def test_force_replaces_the_tokenizer_of_a_folder_and_nothing_else(place: Path) 
     assert done.code == 0, done.err
     assert load_tokenizer(str(place / "learned")).token_to_id("ĠSandrigg") is None
     assert (place / "learned" / "notes.txt").read_text(encoding="utf-8") == "mine"
+
+
+@pytest.mark.parametrize("name", ["tokenizer.json", "tokenizer_config.json"])
+def test_a_link_in_the_place_of_the_tokenizer_is_refused_with_force_too(place: Path, name: str) -> None:
+    for target in ("mine.json", "missing.json"):
+        (place / "mine.json").write_text("mine", encoding="utf-8")
+        (place / "learned" / name).unlink()
+        (place / "learned" / name).symlink_to(place / target)
+        done = ragqa("tokenizer", "train", "documents", "--out", "learned", "--force", cwd=place)
+        assert (done.code, done.out) == (9, "")
+        assert f"{name} is a link" in done.err
+        assert (place / "mine.json").read_text(encoding="utf-8") == "mine"
+        assert not (place / "missing.json").exists()
+
+
+def test_a_tokenizer_is_not_replaced_from_python_unasked(place: Path) -> None:
+    made = train_tokenizer(["at Sandrigg " * 4], 300)
+    with pytest.raises(UsageError, match="learned is not empty"):
+        save_tokenizer(made, place / "learned")
+    save_tokenizer(made, place / "learned", force=True)
+
+
+def test_a_full_disk_leaves_no_tokenizer_and_no_folder(place: Path) -> None:
+    with no_file_above(100), pytest.raises(ResourceError, match="File too large; free some space"):
+        save_tokenizer(train_tokenizer(["at Sandrigg " * 4], 300), place / "a" / "new")
+    assert not (place / "a").exists()
 
 
 def test_a_text_is_shown_with_its_cuts_and_each_token_with_the_characters_it_covers(place: Path) -> None:

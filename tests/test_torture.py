@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.torture import Trial, crowd, full, kills, machine, parsers, power, rot, vfs
+from tests.torture import Trial, crowd, full, kills, machine, outputs, parsers, power, rot, vfs
 from tests.torture.mutations import mutated
 
 needs_vfs = pytest.mark.skipif(not vfs.is_possible(), reason="the SQLite of this Python cannot be watched")
@@ -73,6 +73,10 @@ def test_a_mutated_file_is_made_of_its_numbers_alone() -> None:
 
 def test_any_order_of_changes_equals_a_dict(tmp_path: Path) -> None:
     assert passed(machine.run(tmp_path / "machine", examples=5, steps=15))
+
+
+def test_no_command_writes_over_a_file_of_the_users(tmp_path: Path) -> None:
+    assert passed(outputs.run(tmp_path, every=7))
 
 
 def test_a_trial_sees_a_commit_that_is_not_synced(tmp_path: Path) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -26,7 +27,7 @@ from transformers import AutoTokenizer, PreTrainedTokenizerFast
 
 from ragqa import models
 from ragqa.config.generators import CausalLMGenerate
-from ragqa.errors import LockedError, ModelError, ResourceError, UsageError
+from ragqa.errors import LockedError, ModelError, RefusedError, ResourceError, UsageError
 from ragqa.generate.causal_lm import CausalLM
 from ragqa.load import FolderLoader
 from ragqa.records import Generation, Prompt
@@ -37,6 +38,7 @@ from ragqa.train.texts import HELD_OUT_CHARACTERS, split, stream, tokenizer_with
 from ragqa.transformer import load_decoder
 from tests.commands import Done, ragqa
 from tests.fakes import PIPELINE
+from tests.limits import no_file_above
 from tests.test_models import write_gguf
 
 ROOT = Path(__file__).parent.parent
@@ -209,12 +211,54 @@ def test_a_training_that_was_killed_ends_with_the_same_bits(
 def test_a_kill_while_a_checkpoint_or_the_model_is_written_costs_no_more_than_that(
     whole: tuple[Path, LMReport], corpus: list[str], tokenizer: Path, tmp_path: Path
 ) -> None:
-    (tmp_path / f".{folder.CHECKPOINT}.partial").write_bytes(b"half of")
-    (tmp_path / ".partial").mkdir()
-    (tmp_path / ".partial" / "model.safetensors").write_bytes(b"half of")
+    (tmp_path / f".{folder.CHECKPOINT}.0123abcd.partial").write_bytes(b"half of")
+    (tmp_path / ".export.abcd_123").mkdir()
+    (tmp_path / ".export.abcd_123" / "model.safetensors").write_bytes(b"half of")
     train_lm(corpus, tokenizer, tmp_path, TINY)
     assert same(whole[0], tmp_path)
     assert not any(path.name.startswith(".") for path in tmp_path.iterdir())
+
+
+def test_hidden_files_of_the_users_are_kept(corpus: list[str], tokenizer: Path, tmp_path: Path) -> None:
+    (tmp_path / ".partial").mkdir()
+    (tmp_path / ".export.mine").symlink_to(".partial")
+    for name in (".partial/model.safetensors", f".{folder.CHECKPOINT}.partial", ".gitignore"):
+        (tmp_path / name).write_bytes(b"mine")
+    train_lm(corpus, tokenizer, tmp_path, replace(TINY, steps=1))
+    assert (tmp_path / ".partial" / "model.safetensors").read_bytes() == b"mine"
+    assert (tmp_path / f".{folder.CHECKPOINT}.partial").read_bytes() == b"mine"
+    assert (tmp_path / ".export.mine").is_symlink()
+
+
+@pytest.mark.parametrize("name", folder.EXPORTED)
+def test_a_file_that_has_the_name_of_one_of_the_model_is_never_written_over(
+    whole: tuple[Path, LMReport], corpus: list[str], tokenizer: Path, tmp_path: Path, name: str
+) -> None:
+    train_lm(corpus, tokenizer, tmp_path / "begun", TINY, stop=lambda: True)
+    shutil.copytree(whole[0], tmp_path / "ended")
+    for out, said in (("begun", "which has not ended: move it away"), ("ended", "move it away, and run the same")):
+        (tmp_path / out / name).write_bytes(b"mine")
+        if name in os.listdir(whole[0]) or out == "begun":
+            with pytest.raises(UsageError, match=f"{re.escape(name)} is no file of this training.*{said}"):
+                train_lm(corpus, tokenizer, tmp_path / out, TINY)
+        assert (tmp_path / out / name).read_bytes() == b"mine"
+        (tmp_path / out / name).unlink()
+        (tmp_path / out / name).symlink_to(tokenizer / "tokenizer.json")
+        with pytest.raises(RefusedError, match=f"{re.escape(name)} is a link"):
+            train_lm(corpus, tokenizer, tmp_path / out, TINY)
+    assert not list(tmp_path.rglob(".*"))
+
+
+def test_a_checkpoint_that_is_a_link_or_a_pipe_is_refused(
+    whole: tuple[Path, LMReport], corpus: list[str], tokenizer: Path, tmp_path: Path
+) -> None:
+    (tmp_path / folder.CHECKPOINT).symlink_to(whole[0] / folder.CHECKPOINT)
+    with pytest.raises(RefusedError, match="is a link"):
+        train_lm(corpus, tokenizer, tmp_path, TINY)
+    (tmp_path / folder.CHECKPOINT).unlink()
+    os.mkfifo(tmp_path / folder.CHECKPOINT)
+    with pytest.raises(UsageError, match="is no regular file"):
+        train_lm(corpus, tokenizer, tmp_path, TINY)
 
 
 def test_a_finished_training_is_not_done_again(
@@ -265,16 +309,17 @@ def test_a_damaged_checkpoint_is_refused_and_code_in_it_is_not_run(
     assert not (tmp_path / "harmed").exists()
 
 
-@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs a disk that is always full")
 def test_a_full_disk_ends_the_training_and_keeps_the_last_checkpoint(
     corpus: list[str], tokenizer: Path, tmp_path: Path
 ) -> None:
     train_lm(corpus, tokenizer, tmp_path, TINY, stop=lambda: True)
     before = (tmp_path / folder.CHECKPOINT).read_bytes()
-    (tmp_path / f".{folder.CHECKPOINT}.partial").symlink_to("/dev/full")
-    with pytest.raises(ResourceError, match=r"cannot be written: No space left on device; free some space"):
+    with (
+        no_file_above(len(before) // 2),
+        pytest.raises(ResourceError, match=r"training\.checkpoint: File too large; free some space"),
+    ):
         train_lm(corpus, tokenizer, tmp_path, TINY)
-    assert (tmp_path / folder.CHECKPOINT).read_bytes() == before
+    assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == {folder.CHECKPOINT: before}
 
 
 # What is learned from

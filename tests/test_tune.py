@@ -15,8 +15,10 @@ from ragqa import Pipeline
 from ragqa.cli import ragqa
 from ragqa.config import load_config, specs
 from ragqa.errors import ConfigError, UsageError
-from ragqa.evaluate import Question, Result
-from ragqa.evaluate.tune import BLOCK, race, split
+from ragqa.evaluate import Evidence, Question, Result
+from ragqa.evaluate.draft import row
+from ragqa.evaluate.splits import Split, split
+from ragqa.evaluate.tune import BLOCK, race
 from tests.fakes import PIPELINE, Echo, Words
 
 Score = Callable[[int], float | None]
@@ -139,14 +141,118 @@ def test_splits_of_the_usual_names_are_found(names: tuple[str, str]) -> None:
     assert ({q.metadata["split"] for q in parts.tune}, len(parts.test)) == ({names[0]}, 3)
 
 
-def test_a_split_that_is_named_is_taken_and_the_other_is_the_usual_one() -> None:
+def test_a_split_that_is_named_is_taken_and_the_other_is_the_usual_or_the_only_one() -> None:
     asked = [*questions(1, "dev"), *questions(1, "test"), *questions(1, "train"), *questions(1, "own")]
     assert split(asked, tune="train").names == ("train", "test")
     assert split(asked, tune="own", test="dev").names == ("own", "dev")
-    with pytest.raises(UsageError, match="have: dev, own, test, train; name both with --tune-split and --test-split"):
-        split(asked, tune="own")
-    with pytest.raises(UsageError, match="have: no splits; name both"):
-        split([Question("q", "?", ("a",))])
+    assert split(asked, tune="own").names == ("own", "test")
+    assert split(asked, test="test").names == ("dev", "test")
+    assert split([*questions(1, "a"), *questions(1, "b")], tune="b").names == ("b", "a")
+    assert split([*questions(1, "a"), *questions(1, "b")], test="b").names == ("a", "b")
+
+
+@pytest.mark.parametrize("name", ["x", "Dev 2", "", "--seed", "1", "tune,report", "déjà\nvu", "test", "None"])
+def test_any_two_splits_can_be_named(name: str) -> None:
+    asked = [*questions(2, name), *questions(3, "other", groups=1), *questions(4, "third")]
+    parts = split(asked, tune=name, test="other")
+    assert ({q.split for q in parts.tune}, {q.split for q in parts.test}) == ({name}, {"other"})
+    assert split(asked, tune="other", test=name).names == ("other", name)
+
+
+@pytest.mark.parametrize(("value", "name"), [(1, "1"), (True, "true"), (0.5, "0.5"), (["a"], '["a"]')])
+def test_a_split_that_is_no_text_is_named_as_json_writes_it(value: Any, name: str) -> None:
+    asked = [Question(str(i), f"{i}?", ("a",), metadata={"split": value if i else "other"}) for i in range(3)]
+    assert len(split(asked, tune="other", test=name).test) == 2
+
+
+def test_splits_that_have_to_be_named_are_listed_with_their_counts_and_what_to_type() -> None:
+    asked = [*questions(3, "own"), *questions(2, "his own"), Question("q", "?", ("a",))]
+    with pytest.raises(UsageError) as error:
+        split(asked)
+    assert str(error.value) == (
+        "no pair of splits to tune and to test on; the questions have: his own (2), own (3), without a split (1); name two, "
+        "such as --tune-split 'his own' --test-split own, or give --seed 0, which splits all of them by document"
+    )
+    with pytest.raises(UsageError, match=r"have: own \(3\), without a split \(1\); give --seed 0"):
+        split([*questions(3, "own"), Question("q", "?", ("a",))])
+    with pytest.raises(
+        UsageError, match=r"no question has split 'onw'; did you mean 'own'\? there are: his own \(2\), own"
+    ):
+        split(asked, tune="onw", test="own")
+    with pytest.raises(UsageError, match="--seed splits all questions: leave it out, or --tune-split"):
+        split(asked, tune="own", seed=1)
+
+
+# A seed splits where there is none
+
+
+def about(*documents: str, first: int = 0, split: str | None = "draft") -> list[Question]:
+    """Return a question about each of some documents; a name such as "a+b" is of a question about two."""
+    return [
+        Question(
+            f"q{number}",
+            f"question {number}?",
+            ("a",),
+            evidence=tuple(Evidence(source, "x") for source in names.split("+")),
+            metadata={"split": split} if split else {},
+        )
+        for number, names in enumerate(documents, start=first)
+    ]
+
+
+def sides(parts: Split) -> dict[str, int]:
+    return {question.id: side for side, part in enumerate((parts.tune, parts.test)) for question in part}
+
+
+DOCUMENTS = [f"{name}.md" for name in "abcabdeaafgghi"]
+
+
+@pytest.mark.parametrize("name", [None, "draft"])
+def test_questions_of_one_split_or_none_are_halved_by_document(name: str | None) -> None:
+    asked = about(*DOCUMENTS, split=name)
+    parts = split(asked)
+    assert (parts.seed, parts.shared, len(parts.tune) + len(parts.test)) == (0, (), len(asked))
+    groups = [{question.group for question in part} for part in (parts.tune, parts.test)]
+    assert groups[0].isdisjoint(groups[1]) and {len(each) for each in groups} <= {4, 5}
+    note = f"split by seed 0: tuning on {len(parts.tune)} questions in {len(groups[0])} groups by document; testing on"
+    assert parts.notes[0].startswith(note)
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_questions_that_are_added_at_the_end_move_none_of_those_before(seed: int) -> None:
+    asked = about(*DOCUMENTS, "a.md+i.md", "j.md", "k.md+j.md", "l.md")
+    whole = sides(split(asked, seed=seed))
+    for n in range(2, len(asked)):
+        before = sides(split(asked[:n], seed=seed))
+        assert before == {id: side for id, side in whole.items() if id in before}
+
+
+def test_a_seed_draws_the_same_halves_everywhere_and_another_seed_others() -> None:
+    drawn = ["".join(str(sides(split(about(*DOCUMENTS), seed=seed))[f"q{n}"]) for n in range(14)) for seed in range(9)]
+    assert drawn[0] == "10110011100010"
+    assert len({*drawn}) > 4
+
+
+def test_questions_about_one_document_are_halved_one_by_one_with_a_note() -> None:
+    parts = split(about(*["a.md"] * 7))
+    assert abs(len(parts.tune) - len(parts.test)) == 1
+    assert "documents with questions in both splits: 1, such as 'a.md'" in parts.notes[1]
+    with pytest.raises(UsageError, match="1 question cannot be split in two: add questions"):
+        split(about("a.md"))
+
+
+def test_a_question_about_two_documents_takes_both_to_its_side() -> None:
+    parts = split(about("a.md+b.md", "b.md", "c.md", "a.md", "d.md+c.md"))
+    assert parts.shared == ()
+    assert len({side for id, side in sides(parts).items() if id in ("q0", "q1", "q3")}) == 1
+
+
+def test_a_seed_that_is_given_splits_whatever_splits_there_are() -> None:
+    asked = [*questions(6, "dev"), *questions(6, "test")]
+    assert split(asked).seed is None
+    parts = split(asked, seed=3)
+    assert (parts.seed, parts.names, parts.shared) == (3, ("tune", "report"), ())
+    assert {question.split for question in parts.tune} == {"dev", "test"}
 
 
 def test_a_winner_is_never_tested_on_the_questions_that_chose_it() -> None:
@@ -198,6 +304,55 @@ def test_the_command_names_the_winner_tests_it_against_the_first_and_writes_its_
     assert (winner.generate.answer, winner.load.path) == ("Ilse", str(place / "documents"))
     assert (out / "winner.yaml").read_text("utf-8") == found["pipeline"]
     Pipeline(winner).search("Who steers?")
+
+
+def draft(place: Path) -> str:
+    """Write what `ragqa questions draft` writes, of three documents; return the dataset's name."""
+    for name in "bcd":
+        (place / "documents" / f"{name}.txt").write_text(f"Ilse steers the ferry {name} at noon.", encoding="utf-8")
+    rows = [
+        row(Question(f"draft-{name}{i}", f"Who steers the ferry {name}, {i}?", ("Ilse",), evidence=(Evidence(f"{name}.txt", "Ilse steers", start=0, end=11),),
+                     metadata={"split": "draft", "status": "draft", "context": "..."}))
+        for name in "bcd" for i in range(4)
+    ]  # fmt: skip
+    (place / "draft.jsonl").write_text("".join(json.dumps(one) + "\n" for one in rows), encoding="utf-8")
+    return f"jsonl:{place / 'draft.jsonl'}"
+
+
+def test_drafts_are_tuned_on_as_they_are_and_every_report_says_how_they_were_split(place: Path) -> None:
+    name, out = draft(place), place / "out"
+    ran = tune(place, "--dataset", name, "--out", str(out), "--json")
+    assert ran.exit_code == 0, ran.output
+    found = json.loads(ran.stdout)
+    assert (found["winner"], found["seed"], found["shared_groups"]) == ("generate.answer=Ilse", 0, [])
+    assert found["questions"] in ({"tune": 4, "test": 8}, {"tune": 8, "test": 4})
+    assert found["notes"][0].startswith("split by seed 0: tuning on ")
+    assert f"note: {found['notes'][0]}" in ran.stderr
+    assert json.loads((out / "report.json").read_text("utf-8")) == found
+    other = tune(place, "--dataset", name, "--seed", "5")
+    assert other.stdout.startswith("Split by seed 5: tuning on ")
+    assert tune(place, "--dataset", name, "--seed", "5").stdout == other.stdout
+
+
+def test_a_seed_and_names_exclude_one_another_and_a_split_that_is_not_there_is_named(place: Path) -> None:
+    assert "--seed splits all questions" in str(tune(place, "--seed", "1", "--tune-split", "dev").exception)
+    there = tune(place, "--tune-split", "dve", "--test-split", "test").exception
+    assert "no question has split 'dve'; did you mean 'dev'? there are: dev (8), test (8)" in str(there)
+    assert not (place / "index").exists()
+
+
+def test_a_folder_of_another_tuning_or_of_the_users_own_is_refused_and_kept(place: Path) -> None:
+    out = place / "out"
+    assert tune(place, "--out", str(out)).exit_code == 0
+    kept = {path: path.read_bytes() for path in out.rglob("*") if path.is_file()}
+    other = tune(place, "--out", str(out), "--metric", "exact_match").exception
+    assert 'holds another tuning (metric: "f1", now "exact_match")' in str(other)
+    assert {path: path.read_bytes() for path in out.rglob("*") if path.is_file()} == kept
+    (out / "winner.yaml").write_text("mine: true\n", encoding="utf-8")
+    assert "winner.yaml is not as this command wrote it: move it away" in str(tune(place, "--out", str(out)).exception)
+    assert (out / "winner.yaml").read_text(encoding="utf-8") == "mine: true\n"
+    assert "holds 'a.txt' and no tune.json" in str(tune(place, "--out", str(place / "documents")).exception)
+    assert [path.name for path in (place / "documents").iterdir()] == ["a.txt"]
 
 
 def test_the_terminal_shows_candidates_test_and_file(place: Path) -> None:

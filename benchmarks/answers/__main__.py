@@ -54,8 +54,9 @@ def weighed(weights: tuple[tuple[str, float], ...] | None) -> Iterator[None]:
 
 
 def run(step: Step, asked: Sequence[Question], passages: dict[str, list[Hit]]) -> list[Result]:
-    """Return the results of one step; the weights are loaded at the first question, whose `ms` hold that too."""
+    """Return the results of one step."""
     pipeline = oracle_pipeline(step.overrides)
+    pipeline.load_models(retrieval=False)
     results = []
     with weighed(step.weights):
         for question in tqdm(asked, unit=" questions", desc=step.name[:24]):

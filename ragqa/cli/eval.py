@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import json
 import sys
+from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -60,7 +61,11 @@ def command(
       ragqa eval pipelines/quickstart.yaml --retrieval-only --json
       ragqa eval pipelines/quickstart.yaml --dataset jsonl:corpora/tarnwick/questions.jsonl --limit 5 --out .ragqa/run --report
     """
+    from ragqa.evaluate.runs import check_folder
+
     protocol = _protocol(retrieval_only, oracle, closed_book, likelihood, not no_trace)
+    if out:
+        check_folder(out)
     pipeline = Pipeline.from_file(file, overrides)
     if likelihood:
         pipeline.likelihood_model()
@@ -70,14 +75,7 @@ def command(
     found = _run(bench, protocol, folder)
     for result in found.failures:
         click.echo(escaped(f"failed: {result.id}: {result.error}"), err=True)
-    written = _write(folder, found, bench.dataset.name, report)
-    if as_json:
-        print_json(json.loads((folder.folder / "report.json").read_text(encoding="utf-8")))
-    else:
-        from ragqa.evaluate.report_text import table
-
-        click.echo(table(found))
-        click.echo("\nWritten: " + ", ".join(map(str, written)))
+    _tell(found, folder, bench.dataset.name, report, as_json)
     if found.failures:
         sys.exit(3)
 
@@ -108,12 +106,24 @@ def _run(bench: Bench, protocol: Protocol, folder: RunFolder) -> Report:
     return summarize(results, [*bench.notes, *([leak] if shown else [])])
 
 
-def _write(folder: RunFolder, report: Report, title: str, pages: bool) -> list[Path]:
-    """Write the reports of a run; return their paths."""
+def _tell(report: Report, folder: RunFolder, title: str, pages: bool, as_json: bool) -> None:
+    """Write the reports of a run, and print its figures."""
     from ragqa.evaluate.report import to_json
-    from ragqa.evaluate.runs import read_run
+    from ragqa.evaluate.report_text import table
 
     figures = {**to_json(report), "peak_mib": peak_mib(), "run": str(folder.folder)}
+    written = _write(folder, report, figures, title, pages)
+    if as_json:
+        print_json(figures)
+    else:
+        click.echo(table(report))
+        click.echo(escaped("\nWritten: " + ", ".join(map(str, written)), keep="\n"))
+
+
+def _write(folder: RunFolder, report: Report, figures: Mapping[str, Any], title: str, pages: bool) -> list[Path]:
+    """Write the reports of a run; return their paths."""
+    from ragqa.evaluate.runs import read_run
+
     written = [folder.write("report.json", json.dumps(figures, indent=2, ensure_ascii=False) + "\n")]
     if pages:
         from ragqa.evaluate.report_html import html

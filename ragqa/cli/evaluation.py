@@ -20,6 +20,7 @@ import yaml
 from ragqa.cli.ask import refresh
 from ragqa.cli.common import escaped
 from ragqa.errors import UsageError
+from ragqa.outputs import check_own_folder
 from ragqa.pipeline import Config, Pipeline
 
 if TYPE_CHECKING:
@@ -47,6 +48,7 @@ class Bench:
 
     def identity(self, protocol: Protocol) -> dict[str, Any]:
         """Return what results depend on."""
+        from ragqa.evaluate import metrics
         from ragqa.evaluate.runs import fingerprint
 
         questions = [asdict(question) for question in self.dataset.questions]
@@ -54,6 +56,7 @@ class Bench:
             **self.pipeline.fingerprint(answers=protocol.answers),
             "dataset": {"name": self.dataset.name, "questions": fingerprint({"questions": questions})},
             "protocol": asdict(protocol),
+            "metrics": metrics.VERSION,
             "ragqa": version("ragqa"),
         }
 
@@ -128,7 +131,9 @@ def open_run(
     from ragqa.evaluate.runs import PIPELINE, RunFolder, fingerprint
 
     identity = bench.identity(protocol)
-    folder = folder or (root or models.cache_dir() / "runs") / fingerprint(identity)[:32]
+    if folder is None:
+        folder = (root or models.cache_dir() / "runs") / fingerprint(identity)[:32]
+        check_own_folder(folder)
     run = RunFolder(folder, identity, recorded(bench, dataset))
     run.write(PIPELINE, yaml.safe_dump(config.resolved(), sort_keys=False, allow_unicode=True))
     ids = {question.id for question in bench.questions}

@@ -12,6 +12,7 @@ import click
 
 from ragqa.errors import NothingUsableError, UsageError
 from ragqa.load import MEDIA_TYPES
+from ragqa.outputs import write_new
 
 FILE = """\
 # A ragqa pipeline. `ragqa check` finds every mistake in it; docs/pipeline.md lists every key.
@@ -64,13 +65,7 @@ def command(folder: str, output: str) -> None:
         index=_quoted(file.parent / ".ragqa" / (root.resolve().name or "root"), file),
         top_k=TOP_K,
     )
-    try:
-        with file.open("x", encoding="utf-8") as stream:
-            stream.write(text)
-    except FileExistsError:
-        raise UsageError(f"{file} exists already: name another file with --output") from None
-    except OSError as error:
-        raise UsageError(f"--output: {file}: {error.strerror}") from None
+    write_new(file, text.encode("utf-8", "backslashreplace"))
     name = shlex.quote(str(file))
     click.echo(f'Wrote {file}. Next:\n\n  ragqa check {name}\n  ragqa index {name}\n  ragqa ask {name} "your question"')
 

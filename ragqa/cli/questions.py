@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import shlex
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
@@ -10,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from ragqa import outputs
 from ragqa.cli.ask import refresh
 from ragqa.cli.common import escaped, one_line, pipeline_options, print_json
 from ragqa.config.specs import CustomSpec
@@ -61,11 +64,14 @@ def draft(file: str, overrides: tuple[str, ...], as_json: bool, n: int, out: Pat
     refresh(pipeline)
     drafts, dropped = _drafts(pipeline, n, seed)
     for reason, count in dropped.most_common():
-        click.echo(f"dropped: {count} of {len(drafts) + dropped.total()} passages: {reason}", err=True)
+        click.echo(f"dropped: {count} of {len(drafts) + dropped.total()} tries: {reason}", err=True)
     if not drafts:
-        raise NothingUsableError(f"no draft was kept of {dropped.total()} passages; use a stronger generator")
+        raise NothingUsableError(
+            f"no draft was kept of {dropped.total()} tries; use a stronger generator, or more documents"
+        )
     rows = [row(question) for question in drafts]
-    out.write_text("".join(json.dumps(one, ensure_ascii=False) + "\n" for one in rows), encoding="utf-8")
+    data = "".join(json.dumps(one, ensure_ascii=False) + "\n" for one in rows).encode("utf-8", "backslashreplace")
+    outputs.replace(out, data) if force else outputs.write_new(out, data)
     if as_json:
         print_json({"out": str(out), "questions": rows, "dropped": dict(dropped)})
     else:
@@ -73,14 +79,16 @@ def draft(file: str, overrides: tuple[str, ...], as_json: bool, n: int, out: Pat
 
 
 def _check_target(out: Path, force: bool) -> None:
-    if out.exists() and not force:
-        raise UsageError(f"--out: {out} exists and may hold reviewed questions; name another file, or give --force")
     if not out.parent.is_dir():
         raise UsageError(f"--out: folder not found: {out.parent}; make it first")
+    if os.path.lexists(out) and not force:
+        raise UsageError(f"--out: {out} exists and may hold reviewed questions; name another file, or give --force")
+    outputs.check_own(out)
+    outputs.check_writable(out)
 
 
 def _drafts(pipeline: Pipeline, n: int, seed: int) -> tuple[list[Question], Counter[str]]:
-    """Return the drafts, and how many passages gave none, by reason."""
+    """Return the drafts, and how many tries gave none, by reason."""
     from tqdm import tqdm
 
     from ragqa.evaluate.draft import draft, sample
@@ -114,6 +122,6 @@ def _writer(pipeline: Pipeline) -> Generator:
 def _lines(drafts: list[Question], n: int, out: Path, file: str) -> Iterator[str]:
     for question in drafts:
         yield f"{one_line(question.question)}\n    {one_line(question.answers[0])}   {escaped(question.evidence[0].source)}"
-    yield f"\nWritten: {len(drafts)} of {n} drafts to {out}"
+    yield f"\nWritten: {len(drafts)} of {n} drafts to {escaped(str(out))}"
     yield "Review each line: mend or delete what is wrong, and add the other right ways to say an answer. Then:"
-    yield f"  ragqa eval {file} --dataset jsonl:{out}"
+    yield escaped(f"  ragqa eval {shlex.quote(file)} --dataset {shlex.quote(f'jsonl:{out}')}")

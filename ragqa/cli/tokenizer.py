@@ -53,16 +53,13 @@ def train(corpus: str, vocab_size: int, out: Path, force: bool, overrides: tuple
       ragqa tokenizer train pipelines/quickstart.yaml --vocab-size 2000 --out .ragqa/tokenizer --force --json
       ragqa tokenizer train corpora/tarnwick/documents --set "load.include=['**/*.md']" --out .ragqa/tokenizer-md
     """
-    from ragqa.train import save_tokenizer, train_tokenizer
+    from ragqa.train import check_tokenizer_folder, save_tokenizer, train_tokenizer
 
-    _check_target(out, force)
+    check_tokenizer_folder(out, force=force)
     documents = Corpus(corpus, overrides)
     texts = [document.text for document in documents]
     tokenizer = train_tokenizer(texts, vocab_size)
-    try:
-        save_tokenizer(tokenizer, out)
-    except OSError as error:
-        raise UsageError(f"--out: {out}: {error.strerror}") from error
+    save_tokenizer(tokenizer, out, force=force)
     learned, characters = tokenizer.get_vocab_size(), sum(map(len, texts))
     if learned < vocab_size:
         click.echo(f"{learned:,} tokens instead of {vocab_size:,}: no pair of tokens is left that stands twice", err=True)  # fmt: skip
@@ -119,13 +116,6 @@ def inspect(
         click.echo("\n".join(lines))
     if documents is not None:
         documents.end()
-
-
-def _check_target(out: Path, force: bool) -> None:
-    if out.exists() and not out.is_dir():
-        raise UsageError(f"--out: {out} is a file; name a folder")
-    if out.is_dir() and any(out.iterdir()) and not force:
-        raise UsageError(f"--out: {out} is not empty; name another folder, or give --force")
 
 
 def _tokens(tokenizer: Tokenizer, text: str) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
@@ -21,7 +22,9 @@ if TYPE_CHECKING:
     from ragqa.evaluate import Dataset, Metric, Protocol, Question, Result
     from ragqa.evaluate.compare import MetricComparison
     from ragqa.evaluate.runs import RunFolder
-    from ragqa.evaluate.tune import Candidate, Race, Split
+    from ragqa.evaluate.splits import Split
+    from ragqa.evaluate.tune import Candidate, Race
+    from ragqa.outputs import OutputFolder
 
 UNTUNABLE = ("load", "index", "evaluate")
 """Sections that say what is asked of what, and where it is kept; not how it is answered."""
@@ -35,6 +38,7 @@ REBUILDING = ("split", "embed")
 @click.option("--metric", default="f1", show_default=True, help="What to maximise; a metric of retrieval loads no generator.")  # fmt: skip
 @click.option("--tune-split", metavar="NAME", help="Choose by the questions of this split; default: tune, dev or train.")  # fmt: skip
 @click.option("--test-split", metavar="NAME", help="Test the winner on this split; default: report or test.")
+@click.option("--seed", type=click.IntRange(min=0), metavar="N", help="Split all questions in two by document instead, drawn by this seed; 0 where they have no two splits.")  # fmt: skip
 @click.option("--limit", type=click.IntRange(min=1), help="Ask the first N questions of each split only.")
 @click.option("--sample", type=click.IntRange(min=1), help="Ask N questions of each split, drawn with a fixed seed.")
 @click.option("--out", metavar="DIR", type=click.Path(path_type=Path), help="Keep the runs and winner.yaml in this folder; default: the runs in the cache, by content.")  # fmt: skip
@@ -46,6 +50,7 @@ def command(
     metric: str,
     tune_split: str | None,
     test_split: str | None,
+    seed: int | None,
     limit: int | None,
     sample: int | None,
     out: Path | None,
@@ -54,7 +59,8 @@ def command(
 
     All combinations race over growing blocks of the tuning split; those that are significantly behind the best leave
     early. The winner and the first combination then answer the test split, which nothing was chosen by, and the winner
-    is printed as a pipeline file. Results are kept as they come: the same command again goes on where it was killed.
+    is printed as a pipeline file. Questions without two splits, such as drafts, are split by a seed: whole documents
+    go to either side. Results are kept as they come: the same command again goes on where it was killed.
 
     \b
     Examples:
@@ -62,27 +68,26 @@ def command(
       ragqa tune pipelines/quickstart.yaml --set "retrieve.top_k={grid: [1, 3]}" --limit 2 --out .ragqa/tune
     """
     from ragqa.evaluate import read_dataset
-    from ragqa.evaluate.tune import race, split
+    from ragqa.evaluate.splits import split
+    from ragqa.evaluate.tune import race
 
+    output = _output(out)
     combinations = load_combinations(file, overrides)
     name = dataset_name(Pipeline(combinations[0].config), dataset)
     data = read_dataset(name)
     _check(file, combinations, data)
-    parts = split(data.questions, tune_split, test_split, limit, sample)
+    parts = split(data.questions, tune_split, test_split, limit, sample, seed)
+    for note in parts.notes:
+        click.echo(escaped(f"note: {note}"), err=True)
+    if output:
+        _begin(output, combinations, data.name, metric, parts)
     runs = _runs(combinations, data, name, parts, metric, out)
     found = race([one.name for one in combinations], parts.tune, lambda who, block: runs[who].ask(block), metric)
     first = combinations[0].name
     tested = {who: runs[who].ask(parts.test) for who in dict.fromkeys((found.winner, first))}
     winner = next(one for one in combinations if one.name == found.winner)
     outcome = Outcome(name, metric, parts, found, first, tested, pipeline_file(winner))
-    written = _write(out, outcome.pipeline)
-    if as_json:
-        print_json(outcome.to_json())
-    else:
-        click.echo("\n".join(outcome.lines()))
-        click.echo(f"\n{outcome.pipeline}", nl=False)
-    if written:
-        click.echo(f"Written: {written}", err=True)
+    _tell(outcome, output, as_json)
     if failures := [result for run in runs.values() for result in run.failed]:
         for result in failures:
             click.echo(escaped(f"failed: {result.id}: {result.error}"), err=True)
@@ -141,9 +146,6 @@ def _runs(
         questions = (*parts.tune, *parts.test)
         benches[one.name] = replace(same, pipeline=pipeline) if same else make_bench(pipeline, dataset, questions)
     say_notes(next(iter(benches.values())))
-    if parts.shared:
-        both = f"groups with questions in both splits: {len(parts.shared)}, such as {parts.shared[0]!r}"
-        click.echo(escaped(f"note: {both}; the test is of new questions, not of new documents"), err=True)
     root = out / "runs" if out else None
     folders = {one.name: open_run(benches[one.name], one.config, protocol, name, root=root) for one in combinations}
     return {who: _Run(bench, protocol, folders[who], []) for who, bench in benches.items()}
@@ -162,12 +164,41 @@ def pipeline_file(winner: Combination) -> str:
     return f"# {winner.name}\n{text}"
 
 
-def _write(out: Path | None, text: str) -> Path | None:
-    if out is None:
-        return None
-    path = out / "winner.yaml"
-    path.write_text(text, encoding="utf-8")
-    return path
+def _output(out: Path | None) -> OutputFolder | None:
+    from ragqa.evaluate.runs import open_tuning
+
+    return open_tuning(out) if out else None
+
+
+def _begin(output: OutputFolder, combinations: Sequence[Combination], dataset: str, metric: str, parts: Split) -> None:
+    """Write down what is chosen from and by."""
+    from ragqa.evaluate.runs import begin_tuning
+
+    identity = {"dataset": dataset, "metric": metric, "splits": parts.names, "seed": parts.seed}
+    begin_tuning(output, {**identity, "candidates": [one.name for one in combinations]})
+
+
+def _tell(outcome: Outcome, output: OutputFolder | None, as_json: bool) -> None:
+    """Write what was found, and print it."""
+    written = _write(output, outcome)
+    if as_json:
+        print_json(outcome.to_json())
+    else:
+        click.echo("\n".join(outcome.lines()))
+        click.echo(f"\n{outcome.pipeline}", nl=False)
+    if written:
+        click.echo(escaped(f"Written: {', '.join(map(str, written))}"), err=True)
+
+
+def _write(output: OutputFolder | None, outcome: Outcome) -> list[Path]:
+    """Write the report and the winner; return their paths."""
+    from ragqa.evaluate.runs import REPORT, WINNER
+
+    if output is None:
+        return []
+    report = json.dumps(outcome.to_json(), indent=2, ensure_ascii=False) + "\n"
+    files = {REPORT: report, WINNER: outcome.pipeline}
+    return [output.write(name, text.encode("utf-8", "backslashreplace")) for name, text in files.items()]
 
 
 @dataclass(frozen=True, slots=True)
@@ -189,7 +220,10 @@ class Outcome:
             "dataset": self.dataset,
             "metric": self.metric,
             "splits": dict(zip(("tune", "test"), self.parts.names, strict=True)),
+            "seed": self.parts.seed,
+            "questions": {"tune": len(self.parts.tune), "test": len(self.parts.test)},
             "shared_groups": list(self.parts.shared),
+            "notes": self.parts.notes,
             "candidates": [asdict(candidate) for candidate in self.race.candidates],
             "winner": self.race.winner,
             "baseline": self.baseline,
@@ -204,6 +238,8 @@ class Outcome:
         from ragqa.evaluate.tables import Table
 
         tune, test = self.parts.names
+        yield from (escaped(f"{note[0].upper()}{note[1:]}.") for note in self.parts.notes)
+        yield ""
         header = (f"split {tune}", self.metric, "95% interval", "n", "failed", "outcome")
         yield aligned(Table(header, tuple(map(_row, self.race.candidates))))
         yield ""

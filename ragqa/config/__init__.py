@@ -180,12 +180,22 @@ def _override(source: Source, override: str) -> None:
     make_absolute(here, Path.cwd())
     under = source.data.get(section)
     if field == "kind" and isinstance(under, dict) and under.get("kind") != given.data["value"]:
-        source.data[section] = {}
+        source.data[section] = _kept(section, under, grid.values(given.data["value"]))
     source.data.setdefault(section, {})
     if isinstance(source.data[section], dict):
         source.data[section].update(here[section])
     source.positions = {known: at for known, at in source.positions.items() if known[:2] != key}
     source.positions[key] = (where, 1, 1)
+
+
+def _kept(section: str, block: Mapping[str, Any], kinds: Sequence[Any]) -> dict[str, Any]:
+    """Return what stays of a section whose kind is set: nothing of another kind; of a grid with its own, what all have."""
+    if block.get("kind") not in kinds:
+        return {}
+    fields = [set(spec.model_fields) for spec in specs.KINDS[section] if specs.kind_of(spec) in kinds]
+    return {
+        key: value for key, value in block.items() if len(fields) == len(kinds) and key in set.intersection(*fields)
+    }
 
 
 def _check_top(source: Source, kinds: Mapping[str, Any]) -> None:

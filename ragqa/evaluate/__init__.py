@@ -7,11 +7,12 @@ Knows a `System` by its methods only; `Pipeline` is one of many.
 
 from __future__ import annotations
 
-from ragqa.evaluate.dataset import Dataset, Evidence, Question, select
+from ragqa.evaluate.dataset import Dataset, Evidence, Question
 from ragqa.evaluate.datasets import read_dataset, read_questions
 from ragqa.evaluate.report import Metric, Report, summarize
 from ragqa.evaluate.result import Result
 from ragqa.evaluate.run import Corpus, Protocol, evaluate
+from ragqa.evaluate.splits import select
 
 __all__ = [
     "Corpus",

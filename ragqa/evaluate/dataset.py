@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import random
+import json
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
+from ragqa import words
 from ragqa.errors import UsageError
 from ragqa.evaluate.metrics import Span
 from ragqa.records import Document
-
-SAMPLE_SEED = 20240229
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +51,12 @@ class Question:
         if not self.group:
             object.__setattr__(self, "group", self.evidence[0].source if self.evidence else self.id)
 
+    @property
+    def split(self) -> str | None:
+        """Return the name of the split, as JSON where it is no text; None where there is none."""
+        name = self.metadata.get("split")
+        return name if name is None or isinstance(name, str) else json.dumps(name)
+
 
 @dataclass(frozen=True, slots=True)
 class Dataset:
@@ -73,29 +78,7 @@ class Dataset:
     @property
     def splits(self) -> tuple[str, ...]:
         """Return the names of the splits, sorted; `select` takes one."""
-        return _splits(self.questions)
-
-
-def select(
-    questions: Sequence[Question], split: str | None = None, limit: int | None = None, sample: int | None = None
-) -> list[Question]:
-    """Return the questions of a split, or all: the first `limit` of them, or `sample` of them drawn with a fixed seed.
-
-    Questions keep their order. A smaller sample is part of a larger one.
-
-    :raises UsageError: no question is of that split.
-    """
-    chosen = [q for q in questions if split is None or q.metadata.get("split") == split]
-    if not chosen:
-        raise UsageError(f"no question has split {split!r}; there are: {', '.join(_splits(questions)) or 'no splits'}")
-    if sample is not None:
-        drawn = random.Random(SAMPLE_SEED).sample(range(len(chosen)), len(chosen))[:sample]
-        chosen = [chosen[place] for place in sorted(drawn)]
-    return chosen[:limit]
-
-
-def _splits(questions: Sequence[Question]) -> tuple[str, ...]:
-    return tuple(sorted({str(q.metadata["split"]) for q in questions if "split" in q.metadata}))
+        return tuple(sorted({question.split for question in self.questions if question.split is not None}))
 
 
 def resolve(
@@ -103,7 +86,8 @@ def resolve(
 ) -> tuple[dict[str, tuple[Span, ...]], list[str]]:
     """Return the gold spans of each answerable question by its id, and notes on what was decided for them.
 
-    White space of any kind and length matches any other, since extraction moves line breaks. A quote that stands more
+    White space of any kind and length matches any other, since extraction moves line breaks. A quote stands where its
+    words and numbers are whole (see `words.occurrences`); where offsets are given, they decide. A quote that stands more
     than once, and that neither page nor offsets tell apart, is taken to be the first. The span of a source that is not
     among the documents is one that nothing can find.
 
@@ -133,11 +117,10 @@ def _locate(evidence: Evidence, documents: Mapping[str, Document], where: str, n
             f"{where}: source {evidence.source!r} is not in the index; see `ragqa plan` for the files that are"
         )
         return Span(f"not indexed: {evidence.source}", 0, max(1, len(evidence.text)))
-    quote = _pattern(evidence.text)
     if evidence.start is None or evidence.end is None:
-        found = [match.span() for match in quote.finditer(document.text)]
+        found = list(words.occurrences(evidence.text, document.text))
     else:
-        there = quote.fullmatch(document.text, evidence.start, evidence.end)
+        there = _pattern(evidence.text).fullmatch(document.text, evidence.start, evidence.end)
         found = [there.span()] if there and there.span() == (evidence.start, evidence.end) else []
     if evidence.page is not None:
         found = [span for span in found if _is_on_page(document, span, evidence.page)]
@@ -145,7 +128,7 @@ def _locate(evidence: Evidence, documents: Mapping[str, Document], where: str, n
         at = f" at {evidence.start}:{evidence.end}" if evidence.start is not None else ""
         at += f" on page {evidence.page}" if evidence.page is not None else ""
         raise UsageError(
-            f"quote not found in {evidence.source}{at}: {_short(evidence.text)}; copy it from `ragqa show`"
+            f"quote not found in {evidence.source}{at}: {_short(evidence.text)}; {_advice(evidence, document)}"
         )
     if len(found) > 1:
         notes.append(f"{where}: {_short(evidence.text)} stands {len(found)} times in {evidence.source}; took the first")
@@ -155,6 +138,12 @@ def _locate(evidence: Evidence, documents: Mapping[str, Document], where: str, n
 def _is_on_page(document: Document, span: tuple[int, int], page: int) -> bool:
     first, last = document.page_of(span[0]), document.page_of(span[1] - 1)
     return first is not None and last is not None and first <= page <= last
+
+
+def _advice(evidence: Evidence, document: Document) -> str:
+    if evidence.start is None and _pattern(evidence.text).search(document.text):
+        return "it stands there within longer words or numbers only: quote whole ones, or give start and end"
+    return "copy it from `ragqa show`"
 
 
 def _pattern(quote: str) -> re.Pattern[str]:

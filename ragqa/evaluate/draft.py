@@ -12,6 +12,7 @@ import random
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any
 
 from ragqa import words
@@ -26,7 +27,7 @@ DEPTH = 10
 """Among how many hits the evidence has to be found by its question."""
 
 EFFORT = 10
-"""How many passages are tried for each draft that is wanted, so that a generator that writes none comes to an end."""
+"""How many tries there are for each draft that is wanted, so that a generator that writes none comes to an end."""
 
 _MONTHS = "January|February|March|April|May|June|July|August|September|October|November|December"
 _DAYS = "Monday|Tuesday|Wednesday|Thursday|Friday|Saturday|Sunday"
@@ -104,22 +105,22 @@ def sample(sources: Mapping[str, str], chunks: Callable[[str], Sequence[Chunk]],
 def draft(
     passages: Iterable[Passage], generator: Generator, system: System, n: int, seed: int = 0
 ) -> Iterator[Question | Dropped]:
-    """Yield up to n drafts as they are made and, for each passage that gave none, why it was dropped.
+    """Yield up to n drafts as they are made and, for each try that gave none, why it was dropped.
 
-    Fewer where passages run out, or where `EFFORT * n` of them were tried. A draft is kept where its question finds
-    its evidence among the first `DEPTH` hits: the round trip of Alberti et al. (2019), by retrieval as in Promptagator
-    (Dai et al. 2022).
+    A try asks for one thing in one passage; where passages run out, they are tried again for other things in them. There
+    are fewer drafts where nothing is left to ask for, or after `EFFORT * n` tries. A draft is kept where its question
+    finds its evidence among the first `DEPTH` hits: the round trip of Alberti et al. (2019), by retrieval as in
+    Promptagator (Dai et al. 2022).
 
     :param generator: writes freely and ends at the line's end; what it writes after that is left out.
     :raises UsageError: a sentence and the examples exceed the generator's window.
     """
     rng, kept = random.Random(seed), dict[str, Question]()
-    for passage, _ in zip(passages, range(EFFORT * n), strict=False):
-        found = candidates(passage.chunk.text, passage.chunk.context)
-        if not found:
+    for passage, candidate in islice(_tries(passages, rng), EFFORT * n):
+        if candidate is None:
             yield Dropped(_place(passage), "no whole sentence holds what looks like an answer")
             continue
-        made = _draft(passage, rng.choice(found), generator)
+        made = _draft(passage, candidate, generator)
         key = metrics.normalize(made.question)
         if reason := "the question is asked already" if key in kept else _fault(made, passage, system):
             yield Dropped(_place(passage), reason)
@@ -128,6 +129,25 @@ def draft(
         yield made
         if len(kept) == n:
             return
+
+
+def _tries(passages: Iterable[Passage], rng: random.Random) -> Iterator[tuple[Passage, Candidate | None]]:
+    """Yield each passage with something to ask for, or None where it holds nothing; then, again, with what is left."""
+    waiting: Iterable[tuple[Passage, list[Candidate]]] = (
+        (p, candidates(p.chunk.text, p.chunk.context)) for p in passages
+    )
+    first = True
+    while first or waiting:
+        left = []
+        for passage, found in waiting:
+            if not found:
+                yield passage, None
+                continue
+            chosen = rng.choice(found)
+            yield passage, chosen
+            if rest := [candidate for candidate in found if candidate is not chosen]:
+                left.append((passage, rest))
+        waiting, first = left, False
 
 
 def row(question: Question) -> dict[str, Any]:

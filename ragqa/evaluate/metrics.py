@@ -1,7 +1,7 @@
 """What one answer is worth, in [0, 1]. Pure functions.
 
 Exact match and F1: Rajpurkar, Jia and Liang (2018), the official SQuAD 2.0 script. `contains` and `has_answer` compare
-whole words (Karpukhin et al. 2020, DPR), so that "art" is not found in "party".
+whole words and whole numbers (Karpukhin et al. 2020, DPR), so that "art" is not found in "party", nor "5" in "5.2".
 """
 
 from __future__ import annotations
@@ -12,10 +12,18 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+from ragqa import words
 from ragqa.records import Answer, Citation, Hit
+
+VERSION = 2
+"""Raised when a metric is defined anew: scores of another version are not taken over."""
 
 _ARTICLES = re.compile(r"\b(a|an|the)\b")
 _PUNCTUATION = str.maketrans("", "", string.punctuation)
+_MARK = f"[{re.escape(string.punctuation)}]"
+_OUTSIDE_NUMBERS = re.compile(rf"(?<=\d),(?=\d{{3}}(?!\d))|(?<!\d){_MARK}|{_MARK}(?!\d)")
+"""ASCII punctuation, but not that between two digits; the commas of thousands are no part of a number."""
+_WORD_FOLLOWS = re.compile(r"\s*\w")
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,10 +63,18 @@ def f1(prediction: str, golds: Sequence[str]) -> float:
 def contains(prediction: str, golds: Sequence[str]) -> float:
     """Return 1 where a gold's words stand in the prediction, in their order with nothing between, else 0.
 
-    Without any gold, only an empty prediction scores 1: nothing is not contained in everything.
+    Words are normalised, but numbers keep their points: 12 does not stand in 1.2. In scripts without spaces a gold
+    stands wherever its characters do. A gold that is an article, such as "A", stands where it is written so and no word
+    follows it. Without any gold, only an empty prediction scores 1: nothing is not contained in everything.
     """
-    words = normalize(prediction)
-    return _best(lambda gold: float(f" {gold} " in f" {words} " if gold else not words), golds)
+    searched = _searched(prediction)
+    forms = {gold: _searched(gold) for gold in golds}
+    if any(
+        any(words.occurrences(form, searched)) if form else _ends_a_phrase(gold, prediction)
+        for gold, form in forms.items()
+    ):
+        return 1.0
+    return 0.0 if any(forms.values()) else exact_match(prediction, golds)
 
 
 def rouge_l(prediction: str, golds: Sequence[str]) -> float:
@@ -104,6 +120,16 @@ def _overlap(citation: Citation, span: tuple[str, int, int]) -> bool:
 def _best(score: Callable[[str], float], golds: Sequence[str]) -> float:
     normalized = [gold for gold in map(normalize, golds) if gold]
     return max(score(gold) for gold in normalized or [""])
+
+
+def _searched(text: str) -> str:
+    """Return a text as `contains` looks through it: normalised, with the punctuation inside numbers kept."""
+    return " ".join(_ARTICLES.sub(" ", _OUTSIDE_NUMBERS.sub("", text.lower())).split())
+
+
+def _ends_a_phrase(article: str, text: str) -> bool:
+    """Tell whether an article stands in a text as it is written, with no word after it: as the name of something."""
+    return any(not _WORD_FOLLOWS.match(text, end) for _, end in words.occurrences(article, text))
 
 
 def _word_f1(words: Sequence[str], gold: Sequence[str]) -> float:

@@ -74,7 +74,8 @@ def _examples(report: Report) -> Iterator[str]:
 
 
 def _example(result: Result, cause: str) -> Iterator[str]:
-    yield f"- **{_plain(result.question)}** ({_plain(result.id)})"
+    id = "" if result.id == result.question else f" ({_plain(result.id)})"
+    yield f"- **{_plain(result.question)}**{id}"
     yield f"    - gold: {_plain(tables.golds(result))}"
     yield f"    - answer: {_plain(tables.said(result))}"
     yield f"    - from the gold passage: {_plain(tables.alone(result))}"

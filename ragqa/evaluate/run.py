@@ -15,7 +15,7 @@ from ragqa.evaluate.losses import trace
 from ragqa.evaluate.metrics import Span
 from ragqa.evaluate.result import Result
 from ragqa.records import Answer, Chunk, Document, Hit
-from ragqa.stages import System
+from ragqa.stages import LoadableSystem, System
 
 ANSWER_DEPTHS = (1, 5, 10)
 """The cut-offs of has_answer."""
@@ -61,7 +61,8 @@ def evaluate(
 
     Answers score `exact_match`, `f1`, `contains` and `rouge_l`; an unanswerable question scores 1 where the system
     abstains, else 0 (SQuAD 2.0). Retrieval scores where something is known to be relevant. A question that raises is
-    `failed`, and the run goes on.
+    `failed`, and the run goes on. Models are loaded before the first question is put, where the system can: the time
+    that takes is in the time of no question.
 
     :param known: results of an earlier run by question id, to be taken as they are.
     :raises UsageError: no questions, or evidence that does not stand in its document.
@@ -69,6 +70,8 @@ def evaluate(
     if not questions:
         raise UsageError("no questions to evaluate: give at least one")
     gold, _ = resolve(questions, corpus.documents)
+    if isinstance(system, LoadableSystem) and any(question.id not in (known or ()) for question in questions):
+        system.load_models(retrieval=protocol.context == "retrieved", answers=protocol.answers)
     for question in questions:
         if known and question.id in known:
             yield known[question.id]

@@ -4,6 +4,8 @@ run.json        what the results depend on, and what is worth knowing besides
 pipeline.yaml   the pipeline file with everything written out
 results.jsonl   one line a question
 report.json, report.md, report.html
+
+A tuning is a folder too: tune.json, report.json, winner.yaml, and in runs/ a run of each candidate.
 """
 
 from __future__ import annotations
@@ -11,17 +13,25 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import re
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
-from ragqa.errors import ResourceError, UsageError
+from ragqa.errors import UsageError
 from ragqa.evaluate.result import Result
+from ragqa.files import open_regular
+from ragqa.outputs import OutputFolder, check_own, check_own_folder, replace, sweep
 
 MANIFEST, PIPELINE, RESULTS = "run.json", "pipeline.yaml", "results.jsonl"
+REPORT = "report.json"
+REPORTS = (PIPELINE, REPORT, "report.md", "report.html")
+"""The files of a run that are written whole."""
+TUNING, WINNER, RUNS = "tune.json", "winner.yaml", "runs"
+"""What is in the folder of a tuning, with `REPORT`."""
 
+_ID = re.compile(rb'\{"id": "(?:[^"\\]|\\.)*')
 _TEXT: Any = {"encoding": "utf-8", "errors": "backslashreplace"}
 """Half a surrogate pair, which UTF-8 cannot hold, is written as JSON escapes it."""
 
@@ -49,58 +59,137 @@ def read_run(folder: Path) -> Run:
     :raises UsageError: the folder holds no run, or its files were changed by hand.
     """
     try:
-        manifest = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
-        lines = (folder / RESULTS).read_bytes().split(b"\n")[:-1] if (folder / RESULTS).exists() else []
+        manifest = json.loads(_read(folder / MANIFEST))
+        lines = _lines(_read(folder / RESULTS)) if (folder / RESULTS).exists() else []
         results = {result.id: result for result in (Result.from_json(json.loads(line)) for line in lines)}
         return Run(folder, manifest["identity"], manifest["recorded"], tuple(results.values()))
     except FileNotFoundError:
         raise UsageError(f"no run in {folder}: it has no {MANIFEST}; `ragqa eval FILE --out DIR` makes one") from None
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-        raise UsageError(f"{folder}: not the files of a run that this ragqa wrote: {error}") from None
+        reason = error.strerror if isinstance(error, OSError) else type(error).__name__
+        raise UsageError(f"{folder}: not the files of a run that this ragqa wrote ({reason})") from None
+
+
+def _read(file: Path) -> bytes:
+    with open_regular(file) as stream:
+        return stream.read()
+
+
+def check_folder(folder: Path) -> None:
+    """Refuse a folder that is neither new, nor empty, nor that of a run whose files are as they were written.
+
+    :raises UsageError: so. :raises RefusedError: one of its files is a link.
+    """
+    _output(folder).check_files()
+    check_own(folder / RESULTS)
 
 
 class RunFolder:
     """A run that is being written. Results are appended one by one, so that a kill costs at most one question.
 
     A folder that holds results of the same identity is gone on with: `known` has them. Those that failed are asked
-    again.
+    again. Several processes may write one run: of a question that two of them answered the last result counts.
 
-    :raises UsageError: the folder holds a run of another identity (what differs is named) or results of something else,
-        or cannot be written.
+    :raises UsageError: the folder holds a run of another identity (what differs is named) or something else, or cannot be
+        written. :raises RefusedError: one of its files is a link. :raises ResourceError: there is no room.
     """
 
     def __init__(self, folder: Path, identity: Mapping[str, Any], recorded: Mapping[str, Any]) -> None:
         self.folder = folder
         self.known: dict[str, Result] = {}
+        self._output = _output(folder)
         identity = json.loads(json.dumps(identity))
-        with _writing(folder):
-            begun, other = (folder / MANIFEST).exists(), (folder / RESULTS).exists()
-        if other and not begun:
-            raise UsageError(f"{folder} holds a {RESULTS} without its {MANIFEST}: name another folder, or remove it")
-        if begun:
-            run = read_run(folder)
-            if differing := list(differences(run.identity, identity)):
-                raise UsageError(
-                    f"{folder} holds another run ({'; '.join(differing[:3])}): name another folder, or remove it"
-                )
-            self.known = {result.id: result for result in run.results if not result.error}
-        with _writing(folder):
-            folder.mkdir(parents=True, exist_ok=True)
-            _replace(folder / MANIFEST, json.dumps({"identity": identity, "recorded": recorded}, indent=2) + "\n")
-            _replace(folder / RESULTS, "".join(map(_line, self.known.values())))
+        self._output.begin({"identity": identity, "recorded": recorded}, self._check)
+        with self._output.held():
+            sweep(folder, [RESULTS])
+            self.known = {result.id: result for result in read_run(folder).results if not result.error}
+            replace(folder / RESULTS, b"".join(map(_line, self.known.values())))
+
+    def _check(self, before: Mapping[str, Any], now: Mapping[str, Any]) -> None:
+        """Refuse to go on with a run of another identity."""
+        if differing := list(differences(before["identity"], now["identity"])):
+            raise UsageError(
+                f"{self.folder} holds another run ({'; '.join(differing[:3])}): name another folder, or remove it"
+            )
+        check_own(self.folder / RESULTS)
+        read_run(self.folder)
 
     def append(self, result: Result) -> None:
         """Write one result that is not known yet."""
         if self.known.get(result.id) is result:
             return
-        with _writing(self.folder), (self.folder / RESULTS).open("a", **_TEXT) as file:
+        flags = os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
+        with self._output.held(), os.fdopen(os.open(self.folder / RESULTS, flags, 0o666), "r+b") as file:
+            try:
+                _end_line(file)
+            except ValueError:
+                raise UsageError(f"{self.folder / RESULTS} was changed while it was written: move it away") from None
             file.write(_line(result))
 
     def write(self, name: str, text: str) -> Path:
         """Write a report beside the results; return its path."""
-        with _writing(self.folder):
-            _replace(self.folder / name, text)
-        return self.folder / name
+        return self._output.write(name, text.encode(**_TEXT))
+
+
+def open_tuning(folder: Path) -> OutputFolder:
+    """Return the folder of a tuning, its manifest not yet written.
+
+    :raises UsageError: it is neither new, nor empty, nor that of a tuning whose files are as they were written.
+    :raises RefusedError: one of its files is a link.
+    """
+    output = OutputFolder(folder, TUNING, ("tuning",), (REPORT, WINNER))
+    output.check_files()
+    check_own_folder(folder / RUNS)
+    return output
+
+
+def begin_tuning(output: OutputFolder, identity: Mapping[str, Any]) -> None:
+    """Write what a tuning chooses from and by into its folder, before anything is asked.
+
+    :raises UsageError: the folder holds another tuning (what differs is named), or cannot be written.
+    """
+
+    def check(before: Mapping[str, Any], now: Mapping[str, Any]) -> None:
+        if differing := list(differences(before["tuning"], now["tuning"])):
+            raise UsageError(
+                f"{output.folder} holds another tuning ({'; '.join(differing[:3])}): name another folder, or remove it"
+            )
+
+    output.begin({"tuning": json.loads(json.dumps(identity))}, check)
+
+
+def _output(folder: Path) -> OutputFolder:
+    return OutputFolder(folder, MANIFEST, ("identity", "recorded"), REPORTS)
+
+
+def _lines(data: bytes) -> list[bytes]:
+    """Return the whole lines of results; what a kill left of one more is dropped.
+
+    :raises ValueError: what follows the last line end is no beginning of a result.
+    """
+    *lines, rest = data.split(b"\n")
+    if not _begins_result(rest):
+        raise ValueError("the last line is no result")
+    return lines
+
+
+def _begins_result(line: bytes) -> bool:
+    """Tell whether a line is the beginning of a result, cut off anywhere."""
+    first, second = b'{"id": "', b'", "group": "'
+    if len(line) <= len(first):
+        return first.startswith(line)
+    match = _ID.match(line)
+    rest = line[match.end() :] if match else b"?"
+    return rest == b"\\" or rest[: len(second)] == second[: len(rest)]
+
+
+def _end_line(file: IO[bytes]) -> None:
+    """Take away a last line that another process, which was killed, did not end."""
+    size = file.seek(0, os.SEEK_END)
+    file.seek(max(0, size - 1))
+    if size and file.read(1) != b"\n":
+        file.seek(0)
+        file.truncate(sum(len(line) + 1 for line in _lines(file.read())))
 
 
 def differences(old: Any, new: Any, where: str = "") -> Iterator[str]:
@@ -112,22 +201,5 @@ def differences(old: Any, new: Any, where: str = "") -> Iterator[str]:
         yield f"{where}: {json.dumps(old)}, now {json.dumps(new)}"
 
 
-def _line(result: Result) -> str:
-    return json.dumps(result.to_json(), ensure_ascii=False) + "\n"
-
-
-def _replace(path: Path, text: str) -> None:
-    scratch = path.with_name(path.name + ".partial")
-    scratch.write_text(text, **_TEXT)
-    os.replace(scratch, path)
-
-
-@contextmanager
-def _writing(folder: Path) -> Iterator[None]:
-    """Turn a fault of the disk into an error that says what to do."""
-    try:
-        yield
-    except (NotADirectoryError, FileExistsError, PermissionError) as error:
-        raise UsageError(f"{folder}: {error.strerror}; name a folder that can be written") from None
-    except OSError as error:
-        raise ResourceError(f"{folder}: {error.strerror}; free some space or name another folder") from None
+def _line(result: Result) -> bytes:
+    return (json.dumps(result.to_json(), ensure_ascii=False) + "\n").encode(**_TEXT)

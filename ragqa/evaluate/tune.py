@@ -1,6 +1,6 @@
 """Candidates race over the same questions: those that are surely behind leave, and the best of the others wins.
 
-split -> race (ask a block, test, let go, and again) -> Race
+race (ask a block, test, let go, and again) -> Race
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from ragqa.errors import UsageError
 from ragqa.evaluate import report
-from ragqa.evaluate.dataset import Question, select
+from ragqa.evaluate.dataset import Question
 from ragqa.evaluate.report import Metric
 from ragqa.evaluate.result import Result
 from ragqa.evaluate.statistics import holm, sign_flip
@@ -20,21 +20,9 @@ from ragqa.evaluate.statistics import holm, sign_flip
 BLOCK = 25
 ALPHA = 0.05
 SEED = 20240229
-SPLITS = (("tune", "report"), ("dev", "test"), ("train", "test"))
-"""What to tune and to test on where nothing is named: the first pair that a dataset has."""
 
 Ask = Callable[[str, Sequence[Question]], Iterable[Result]]
 """Puts questions to the candidate of a name; one result each, in their order."""
-
-
-@dataclass(frozen=True, slots=True)
-class Split:
-    """Questions to tune on, and others to test the winner on; `shared` are the clusters with questions in both."""
-
-    tune: tuple[Question, ...]
-    test: tuple[Question, ...]
-    names: tuple[str, str]
-    shared: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,38 +40,6 @@ class Race:
 
     winner: str
     candidates: tuple[Candidate, ...]
-
-
-def split(
-    questions: Sequence[Question],
-    tune: str | None = None,
-    test: str | None = None,
-    limit: int | None = None,
-    sample: int | None = None,
-) -> Split:
-    """Return the questions of two splits, of each what `select` takes; see `SPLITS` for those that are not named.
-
-    :raises UsageError: a split is missing or not named, or a question is in both.
-    """
-    there = sorted({str(question.metadata["split"]) for question in questions if "split" in question.metadata})
-    if tune is None or test is None:
-        fitting = (
-            pair for pair in SPLITS if {*pair} <= {*there} and tune in (None, pair[0]) and test in (None, pair[1])
-        )
-        tune, test = next(fitting, (None, None))
-    if tune is None or test is None:
-        raise UsageError(
-            f"no pair of splits to tune and to test on; the questions have: {', '.join(there) or 'no splits'}; "
-            "name both with --tune-split and --test-split"
-        )
-    parts = tuple(select(questions, tune, limit, sample)), tuple(select(questions, test, limit, sample))
-    ids, groups = ([{getattr(q, key) for q in part} for part in parts] for key in ("id", "group"))
-    if both := ids[0] & ids[1]:
-        raise UsageError(
-            f"{len(both)} questions are in split {tune!r} and in {test!r}, such as {min(both)!r}: "
-            "a winner must be tested on questions that it was not chosen by; name disjoint splits"
-        )
-    return Split(*parts, (tune, test), tuple(sorted(groups[0] & groups[1])))
 
 
 def race(names: Sequence[str], questions: Sequence[Question], ask: Ask, metric: str, block: int = BLOCK) -> Race:

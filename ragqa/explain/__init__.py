@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Sequence
 
 from ragqa import words
@@ -55,16 +54,13 @@ def cite(
 
 
 def _occurrence(answer: str, text: str) -> tuple[int, int] | None:
-    """Return the span of the sentences that hold the answer, ignoring case, white space and final punctuation."""
-    parts = answer.strip().strip(".\"'").split()
-    if not parts:
+    """Return the span of the sentences that hold the answer, ignoring case, white space and final punctuation; see `occurrences`."""
+    span = next(words.occurrences(answer.strip().strip(".\"'"), text, ignore_case=True), None)
+    if span is None:
         return None
-    pattern = re.compile(r"(?<!\w)" + r"\s+".join(map(re.escape, parts)) + r"(?!\w)", re.IGNORECASE)
-    match = pattern.search(text)
-    if match is None:
-        return None
-    around = [(a, b) for a, b in words.sentences(text) if a < match.end() and b > match.start()]
-    return (around[0][0], around[-1][1]) if around else match.span()
+    start, end = span
+    around = [(a, b) for a, b in words.sentences(text) if a < end and b > start]
+    return (around[0][0], around[-1][1]) if around else span
 
 
 def _best_sentence(question: str, answer: str, passages: Sequence[Hit]) -> list[tuple[Hit, int, int]]:

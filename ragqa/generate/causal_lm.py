@@ -58,6 +58,10 @@ class CausalLM:
             "engine": self.engine,
         }
 
+    def load(self) -> None:
+        """Load the weights now, where they are not yet loaded."""
+        self._model  # noqa: B018  # a cached property: reading it loads
+
     def count(self, text: str) -> int:
         """Return the number of tokens of `text`."""
         return len(self._tokenizer(text, add_special_tokens=False)["input_ids"])

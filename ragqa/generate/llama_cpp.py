@@ -56,6 +56,10 @@ class LlamaCpp:
         """Return what an answer depends on besides the prompt and the settings."""
         return {"weights": models.remembered_sha256(self._path), "engine": f"xllamacpp {version('xllamacpp')}"}
 
+    def load(self) -> None:
+        """Map the weights now, where that is not done yet; they are read as the first prompt is."""
+        self._server  # noqa: B018  # a cached property: reading it loads
+
     def count(self, text: str) -> int:
         """Return the number of tokens of `text`."""
         if not text:

@@ -8,7 +8,7 @@ import json
 import time
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import replace
-from functools import cached_property, partial
+from functools import partial
 from importlib.resources import as_file, files
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from ragqa.pipeline.check import Report
     from ragqa.pipeline.refresh import IndexReport, Plan, Preview, Progress
     from ragqa.prompt import Turn
-    from ragqa.stages import LikelihoodModel, Vectors
+    from ragqa.stages import LikelihoodModel
 
 __all__ = ["Config", "Pipeline"]
 
@@ -332,12 +332,6 @@ class Pipeline(Parts):
             return str(root if root.is_file() else root / source)
         root = next((r for r in self.roots if r.name == source.split("/")[0]), self.roots[0])
         return str(root.parent / source)
-
-    @cached_property
-    def _canaries(self) -> Vectors:
-        from ragqa.index import CANARIES
-
-        return self.embedder.embed_passages(CANARIES)
 
     def _retrieve(self, question: str, reader: IndexReader, k: int | None = None) -> list[Hit]:
         from ragqa.retrieve import check_question

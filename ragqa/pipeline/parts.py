@@ -12,11 +12,12 @@ from typing import TYPE_CHECKING, Any
 from ragqa.config import Config
 from ragqa.config.specs import KINDS, CustomSpec
 from ragqa.errors import UsageError
+from ragqa.records import Chunk, Hit
 
 if TYPE_CHECKING:
     from ragqa.prompt import Prompter
     from ragqa.prompt.examples import Examples
-    from ragqa.stages import Embedder, Generator, Loader, Retriever, Scorer, Splitter
+    from ragqa.stages import Embedder, Generator, Loader, Retriever, Scorer, Splitter, Vectors
 
 
 _SHARED = {"embedder": ("embed",), "generator": ("generate",), "_examples": ("prompt", "embed")}
@@ -37,6 +38,41 @@ class Parts:
         reranks = [getattr(each.config.retrieve, "rerank", None) for each in (self, other)]
         if reranks[0] is not None and reranks[0] == reranks[1] and "generate" in same:
             vars(self)["_scorer"] = other._scorer
+
+    def load_models(self, *, retrieval: bool = True, answers: bool = True) -> None:
+        """Load the models that retrieval, answers or both need, so that the first question waits for none.
+
+        :raises ModelError: a model is not here.
+        """
+        from ragqa.stages import Loadable
+
+        spec, parts = self.config.retrieve, list[object]()
+        if retrieval:
+            parts += [self.retriever, self._scorer if hasattr(spec, "rerank") else None]
+            parts += [self.generator] if getattr(spec, "rewrite", None) else []
+            if spec.kind != "lexical":
+                self._canaries  # noqa: B018  # a cached property: reading it loads the embedder too
+        if answers:
+            parts += [self.generator, self.prompter, self._examples]
+        for part in parts:
+            if isinstance(part, Loadable):
+                part.load()
+        if answers and isinstance(self.generator, Loadable):
+            self._read_shared_prompt()
+
+    def _read_shared_prompt(self) -> None:
+        """Have the generator read a prompt, so that it keeps what all of them begin with; what it writes is dropped."""
+        text = "The ferry leaves at noon."
+        passage = Hit(Chunk("warm-up", "warm-up", 0, len(text), text), "warm-up", "", 1.0, {})
+        for _ in self.generator.stream(self.prompter.build("When does the ferry leave?", [passage])):
+            break
+
+    @cached_property
+    def _canaries(self) -> Vectors:
+        """The vectors by which an index knows the embedder that built it."""
+        from ragqa.index import CANARIES
+
+        return self.embedder.embed_passages(CANARIES)
 
     @cached_property
     def loader(self) -> Loader:

@@ -52,7 +52,7 @@ def read_pairs(path: Path, split: str | None = None) -> list[Example]:
             continue
         try:
             row = json.loads(line)
-            if row["answers"]:
+            if row.get("answerable", True) and row["answers"]:
                 splits.add(str(row.get("split", "")))
                 if split is None or row.get("split") == split:
                     examples.append(_example(row))
@@ -92,6 +92,11 @@ class Examples:
         self._pairs = list(pairs) if seed is None else random.Random(seed).sample(list(pairs), len(pairs))
         self._n = n
         self._embedder = embedder
+
+    def load(self) -> None:
+        """Embed the examples now, where they are ranked by similarity."""
+        if self._embedder is not None:
+            self._vectors  # noqa: B018  # a cached property: reading it embeds
 
     def __call__(self, question: str) -> list[Pair]:
         """Return up to n pairs; the most similar stands last, next to the question (Liu et al. 2022)."""

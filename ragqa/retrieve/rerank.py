@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from ragqa import models
 from ragqa.errors import ModelError, UsageError
 from ragqa.records import Hit
-from ragqa.stages import Embedder, LikelihoodModel
+from ragqa.stages import Embedder, LikelihoodModel, Loadable
 
 QUERY_LIKELIHOOD_PROMPT = "Passage: {passage}\nPlease write a question based on this passage.\nQuestion:"
 """What stands before the question, whose likelihood is then the score of the passage (after Sachan et al. 2022)."""
@@ -48,6 +48,10 @@ class CrossEncoderScorer:
         if window is None:
             raise ModelError(f"{self.folder / 'config.json'} does not say how many tokens the model can read")
         self._window = window
+
+    def load(self) -> None:
+        """Load the weights now, where they are not yet loaded."""
+        self._encoder  # noqa: B018  # a cached property: reading it loads
 
     def scores(self, question: str, passages: Sequence[str]) -> list[float]:
         """Return the logit of each pair of question and passage, in the order given; `[]` for no passages.
@@ -115,6 +119,11 @@ class LikelihoodScorer:
     def __init__(self, model: LikelihoodModel) -> None:
         self._model = model
 
+    def load(self) -> None:
+        """Load the weights now, where they are not yet loaded."""
+        if isinstance(self._model, Loadable):
+            self._model.load()
+
     def scores(self, question: str, passages: Sequence[str]) -> list[float]:
         """Return one mean log-probability (natural, at most 0) for each passage; `[]` for no passages.
 
@@ -135,6 +144,10 @@ class BiEncoderScorer:
         self._embedder = embedder
         self._remembered = remembered
         self._vectors: OrderedDict[str, NDArray[np.float32]] = OrderedDict()
+
+    def load(self) -> None:
+        """Load the weights now, where they are not yet loaded."""
+        self._embedder.load()
 
     def scores(self, question: str, passages: Sequence[str]) -> list[float]:
         """Return the cosine of question and each passage, in [-1, 1]; `[]` for no passages.

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import fcntl
+import filecmp
 import io
 import json
 import os
 import shutil
+import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -16,58 +17,61 @@ import torch
 from safetensors import SafetensorError
 
 from ragqa.errors import LockedError, ResourceError, UsageError
+from ragqa.files import open_regular
 from ragqa.models.cache import fsync
+from ragqa.outputs import check_own, locked, made, replace, sweep, writing
 from ragqa.transformer import Decoder, save_decoder
 
 CHECKPOINT = "training.checkpoint"
 WEIGHTS = "model.safetensors"
+_EXPORT = ".export."
 TOKENIZER_FILES = ("tokenizer.json", "tokenizer_config.json", "special_tokens_map.json", "chat_template.jinja")
+EXPORTED = ("config.json", "generation_config.json", WEIGHTS, *TOKENIZER_FILES)
+"""The files of the model that comes of a training."""
 
 
 def check(out: Path) -> None:
     """Refuse a folder that holds anything but a training; hidden files do not count.
 
-    :raises UsageError: so.
+    :raises UsageError: so, or it is no folder. :raises RefusedError: one of the files of a training is a link.
     """
-    if out.exists() and not out.is_dir():
-        raise UsageError(f"{out} is no folder: name another one")
-    if out.is_dir() and not (out / CHECKPOINT).exists():
-        other = next((path.name for path in sorted(out.iterdir()) if not path.name.startswith(".")), None)
-        if other:
-            raise UsageError(f"{out} holds {other}, and no training to go on with: name a new or empty folder")
+    with writing(out):
+        names = sorted(os.listdir(out)) if os.path.lexists(out) else []
+    for name in (CHECKPOINT, *EXPORTED):
+        check_own(out / name)
+    other = next((name for name in names if not name.startswith(".")), None)
+    if other and CHECKPOINT not in names:
+        raise UsageError(f"{out} holds {other}, and no training to go on with: name a new or empty folder")
 
 
 @contextmanager
 def held(out: Path) -> Iterator[None]:
-    """Hold a folder for one training; the system frees it when the process dies.
+    """Hold a folder, which is made where it is new, for one training; the system frees it when the process dies.
 
-    :raises LockedError: another process holds it. :raises ResourceError: it cannot be written.
+    :raises LockedError: another process holds it. :raises UsageError: it cannot be made. :raises ResourceError: there is no
+        room.
     """
-    with _writing(out):
-        out.mkdir(parents=True, exist_ok=True)
-        handle = os.open(out, os.O_RDONLY | os.O_CLOEXEC)
-    try:
-        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        yield
-    except BlockingIOError:
-        raise LockedError(f"another training writes {out}: wait for it to end, or name another folder") from None
-    finally:
-        os.close(handle)
+    with made(out):
+        try:
+            with locked(out, wait=False):
+                sweep(out, [CHECKPOINT])
+                _sweep_exports(out)
+                yield
+        except BlockingIOError:
+            raise LockedError(f"another training writes {out}: wait for it to end, or name another folder") from None
 
 
 def save(out: Path, identity: Mapping[str, Any], state: Mapping[str, Any]) -> None:
     """Write a checkpoint; at each instant there is the old one or the new one.
 
     :param identity: plain data that the state depends on.
-    :raises ResourceError: it cannot be written.
+    :raises ResourceError, UsageError, RefusedError: it cannot be written.
     """
     data = io.BytesIO()
     torch.save({"identity": dict(identity), **state}, data)
-    scratch = out / f".{CHECKPOINT}.partial"
-    with _writing(out):
-        out.mkdir(parents=True, exist_ok=True)
-        scratch.write_bytes(data.getbuffer())
-        _move(scratch, out / CHECKPOINT)
+    replace(out / CHECKPOINT, data.getvalue())
+    with writing(out):
+        fsync(out)
 
 
 def load(out: Path, identity: Mapping[str, Any]) -> dict[str, Any] | None:
@@ -76,10 +80,11 @@ def load(out: Path, identity: Mapping[str, Any]) -> dict[str, Any] | None:
     :raises UsageError: it is of another identity (what differs is named), or damaged.
     """
     file = out / CHECKPOINT
-    if not file.exists():
+    if not os.path.lexists(file):
         return None
     try:
-        state: dict[str, Any] = torch.load(file, weights_only=True)
+        with open_regular(file, follow=False) as stream:
+            state: dict[str, Any] = torch.load(stream, weights_only=True)
         before = state.pop("identity")
     except Exception as error:  # torch names no common class for what a damaged file raises
         raise UsageError(f"{file} cannot be read ({type(error).__name__}): remove it, or name another folder") from None
@@ -89,36 +94,57 @@ def load(out: Path, identity: Mapping[str, Any]) -> dict[str, Any] | None:
     return state
 
 
+def check_exports(out: Path) -> None:
+    """Refuse a folder of a training that has not ended where a file has the name of one of the model that will come of it.
+
+    :raises UsageError: so.
+    """
+    if taken := [name for name in EXPORTED if os.path.lexists(out / name)]:
+        raise UsageError(f"{out / taken[0]} is no file of this training, which has not ended: move it away")
+
+
 def export(model: Decoder, tokenizer: Path, eos: int, out: Path) -> None:
     """Put the model and its tokenizer beside the checkpoint, as transformers reads them; the weights come last.
 
-    :raises ResourceError: they cannot be written.
+    Files that are there already must be the same.
+
+    :raises ResourceError: they cannot be written. :raises UsageError: a file of the name is another one.
     """
-    scratch = out / ".partial"
-    with _writing(out):
-        shutil.rmtree(scratch, ignore_errors=True)
+    with writing(out), _export_folder(out) as scratch:
         save_decoder(model, scratch)
         (scratch / "generation_config.json").write_text(json.dumps({"eos_token_id": eos}) + "\n", encoding="utf-8")
         for name in TOKENIZER_FILES:
             if (tokenizer / name).exists():
                 shutil.copyfile(tokenizer / name, scratch / name)
-        for file in sorted(scratch.iterdir(), key=lambda file: file.name == WEIGHTS):
-            _move(file, out / file.name)
-        scratch.rmdir()
+        files = sorted(scratch.iterdir(), key=lambda file: file.name == WEIGHTS)
+        for file in files:
+            _check_same(file, out / file.name)
+        for file in files:
+            fsync(file)
+            os.replace(file, out / file.name)
+        fsync(out)
+
+
+def _check_same(file: Path, target: Path) -> None:
+    check_own(target)
+    if target.exists() and not filecmp.cmp(file, target, shallow=False):
+        raise UsageError(f"{target} is no file of this training: move it away, and run the same command again")
 
 
 @contextmanager
-def _writing(out: Path) -> Iterator[None]:
-    """Turn a fault of the disk into an error that says what to do."""
+def _export_folder(out: Path) -> Iterator[Path]:
+    """Yield a new folder within another one, which is gone after the block."""
+    scratch = Path(tempfile.mkdtemp(prefix=_EXPORT, dir=out))
     try:
-        yield
-    except (OSError, SafetensorError) as error:
-        reason = getattr(error, "strerror", None) or error
-        raise ResourceError(f"{out} cannot be written: {reason}; free some space or name another folder") from None
+        yield scratch
+    except SafetensorError as error:
+        raise ResourceError(f"{out}: {error}; free some space or name another folder") from None
+    finally:
+        shutil.rmtree(scratch, ignore_errors=True)
 
 
-def _move(scratch: Path, target: Path) -> None:
-    """Let a file take a name once its bytes are on disk."""
-    fsync(scratch)
-    os.replace(scratch, target)
-    fsync(target.parent)
+def _sweep_exports(out: Path) -> None:
+    """Remove what a kill left of a model while it was written."""
+    for path in out.glob(f"{_EXPORT}????????"):
+        if not path.is_symlink() and path.is_dir() and {file.name for file in path.iterdir()} <= {*EXPORTED}:
+            shutil.rmtree(path, ignore_errors=True)

@@ -84,7 +84,8 @@ def train_lm(
         causal_lm reads.
     :param stop: asked before each step; if True, a checkpoint is written and the report is not `finished`.
     :raises UsageError: too few tokens; `out` holds something else, or a training that differs; no tokenizer in a file.
-    :raises ModelError: there is no such tokenizer, or it has no end of text. :raises ResourceError: `out` cannot be written.
+    :raises RefusedError: a file in `out` is a link. :raises ResourceError: there is no room in `out`.
+    :raises ModelError: there is no such tokenizer, or it has no end of text.
     :raises LockedError: another training writes `out`.
     """
     folder.check(out)
@@ -99,6 +100,8 @@ def train_lm(
         run = _Run(len(words), settings)
         if (state := folder.load(out, identity)) is not None:
             run.restore(state)
+        if run.step < settings.steps:
+            folder.check_exports(out)
         while run.step < settings.steps and not stop():
             run.learn(stream)
             progress(run.step, run.losses[-1])

@@ -6,6 +6,7 @@ The library `tokenizers` does the work; `ragqa/transformer/bpe.py` is the same a
 from __future__ import annotations
 
 import json
+import os
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -17,8 +18,10 @@ from tokenizers.models import BPE
 from ragqa import models
 from ragqa.errors import UsageError
 from ragqa.models.gguf_header import read_header
+from ragqa.outputs import check_own, made, replace, writing
 from ragqa.words import WORD
 
+TOKENIZER, TOKENIZER_CONFIG = "tokenizer.json", "tokenizer_config.json"
 END_OF_TEXT = "<|endoftext|>"
 SMALLEST = 257
 """The smallest vocabulary: the 256 bytes and the end of text."""
@@ -54,19 +57,38 @@ def train_tokenizer(texts: Iterable[str], vocab_size: int) -> Tokenizer:
     return tokenizer
 
 
-def save_tokenizer(tokenizer: Tokenizer, folder: Path) -> None:
+def check_tokenizer_folder(folder: Path, *, force: bool = False) -> None:
+    """Refuse a folder that a tokenizer must not be written into.
+
+    :param force: the folder may hold something, and its tokenizer is replaced.
+    :raises UsageError: it is not empty, and `force` is not given; it is no folder; or a name of the files is taken by a
+        folder, a pipe or a device.
+    :raises RefusedError: one of the files is a link.
+    """
+    with writing(folder):
+        held = os.listdir(folder) if os.path.lexists(folder) else []
+    if held and not force:
+        raise UsageError(f"{folder} is not empty: name another folder, or give --force to replace its tokenizer")
+    for name in (TOKENIZER, TOKENIZER_CONFIG):
+        check_own(folder / name)
+
+
+def save_tokenizer(tokenizer: Tokenizer, folder: Path, *, force: bool = False) -> None:
     """Write a tokenizer that `train_tokenizer` made, as `AutoTokenizer.from_pretrained(folder)` loads it.
 
-    :raises OSError: the folder cannot be written.
+    :param force: the folder may hold something, and its tokenizer is replaced.
+    :raises UsageError, RefusedError: as `check_tokenizer_folder`, or the folder cannot be written.
+    :raises ResourceError: there is no room.
     """
-    folder.mkdir(parents=True, exist_ok=True)
+    check_tokenizer_folder(folder, force=force)
     config = {
         "tokenizer_class": "PreTrainedTokenizerFast",
         "eos_token": END_OF_TEXT,
         "clean_up_tokenization_spaces": False,  # else decoding would take spaces out
     }
-    (folder / "tokenizer.json").write_text(tokenizer.to_str(pretty=True), encoding="utf-8")
-    (folder / "tokenizer_config.json").write_text(json.dumps(config, indent=1), encoding="utf-8")
+    with made(folder):
+        replace(folder / TOKENIZER, tokenizer.to_str(pretty=True).encode())
+        replace(folder / TOKENIZER_CONFIG, json.dumps(config, indent=1).encode())
 
 
 def tokenizer_file(name: str) -> Path:

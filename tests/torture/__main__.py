@@ -19,6 +19,7 @@ from tests.torture import (
     kills,
     machine,
     model_rot,
+    outputs,
     parsers,
     power,
     pulls,
@@ -47,6 +48,7 @@ TRIALS: dict[str, Callable[[Path], Trial | None]] = {
     "confined": confined.run,
     "pulls": pulls.run,
     "model_rot": model_rot.run,
+    "outputs": outputs.run,
 }
 
 

@@ -7,14 +7,16 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from ragqa.config import did_you_mean
 from ragqa.errors import UsageError
-from ragqa.evaluate.dataset import Dataset
+from ragqa.evaluate.dataset import Dataset, Question
 from ragqa.evaluate.datasets import beir, jsonl, multihop, pages, pubmedqa, squad
 from ragqa.evaluate.datasets.jsonl import read_questions
+from ragqa.evaluate.datasets.notes import sentence
+from ragqa.evaluate.metrics import normalize
 
 __all__ = ["KINDS", "Kind", "read_dataset", "read_questions"]
 
@@ -28,7 +30,9 @@ class Kind:
 
 
 KINDS = {
-    "jsonl": Kind(jsonl.read, "a file with one object a line: {id, question, answers, answerable, evidence}"),
+    "jsonl": Kind(
+        jsonl.read, "a file with one object a line: {question, answers, evidence}, or {question, answerable: false}"
+    ),
     "squad": Kind(squad.read, "an official JSON file of SQuAD 1.1 or 2.0: {data: [{title, paragraphs}]}"),
     "beir": Kind(beir.read, "a folder with corpus.jsonl, queries.jsonl and qrels/test.tsv"),
     "hotpotqa": Kind(multihop.hotpotqa, "a JSON list of {_id, question, answer, supporting_facts, context}"),
@@ -46,7 +50,8 @@ def read_dataset(name: str) -> Dataset:
     """
     kind, colon, place = name.partition(":")
     if kind not in KINDS:
-        raise UsageError(f"dataset {name!r}: unknown kind {kind!r}; {did_you_mean(kind, list(KINDS))}")
+        hint = f"; a path needs its kind before it, such as jsonl:{name}" if Path(name).expanduser().exists() else ""
+        raise UsageError(f"dataset {name!r}: unknown kind {kind!r}{hint}; {did_you_mean(kind, list(KINDS))}")
     layout = f"{kind} reads {KINDS[kind].layout}"
     if not colon or not place:
         raise UsageError(f"dataset {name!r}: no path; write {kind}:PATH, where {layout}")
@@ -61,11 +66,20 @@ def read_dataset(name: str) -> Dataset:
             raise UsageError(f"{path}: no questions")
     except UsageError as error:
         raise UsageError(f"{error}; {layout}") from None
-    return dataset
+    return replace(dataset, note="; ".join(filter(None, [dataset.note, _note_on_answers(dataset.questions)])))
+
+
+def _note_on_answers(questions: Sequence[Question]) -> str:
+    """Return how many questions have answers that exact match and F1 take for none, as the script of SQuAD does."""
+    blank = sum(bool(one.answers) and not any(map(normalize, one.answers)) for one in questions)
+    what = "questions whose answers are articles or punctuation alone, which exact match and F1 take for no answer"
+    return sentence({what: blank})
 
 
 def _check_unique(path: Path, what: str, names: Sequence[str]) -> None:
-    twice = [name for name, n in Counter(names).items() if n > 1]
-    if twice:
-        shown = ", ".join(map(repr, twice[:5])) + (", ..." if len(twice) > 5 else "")
-        raise UsageError(f"{path}: {len(twice):,} {what} stand more than once: {shown}; make them unique")
+    if twice := [name for name, n in Counter(names).items() if n > 1]:
+        first = [number for number, name in enumerate(names, start=1) if name == twice[0]]
+        raise UsageError(
+            f"{path}: {len(twice):,} {what} stand more than once, the first as numbers {first[0]} and {first[1]}; "
+            "make them unique"
+        )

@@ -16,48 +16,59 @@ def read(path: Path, name: str) -> Dataset:
     return Dataset(name, tuple(read_questions(path)))
 
 
-def read_questions(path: Path, *, quotes: bool = True) -> list[Question]:
+def read_questions(path: Path, *, pages: bool = False) -> list[Question]:
     """Return the questions of a JSON Lines file, in order; blank lines are passed over.
 
-    A line is `{id, question, answers: [...], answerable, evidence: [{source, text, page?, start?, end?}], group?}`;
-    `answerable` is true and `evidence` is empty unless given.
+    A line is `{question, answers: [...], id?, evidence?: [{source, text, page?, start?, end?}], group?}`, or
+    `{question, answerable: false}` where the documents do not answer it. The id is the question itself unless given.
 
-    :param quotes: evidence must have a `text`; otherwise it is empty where it is not given.
+    :param pages: evidence must have a `page` from 1, and its `text` is empty where it is not given.
     :raises UsageError: the file cannot be read, holds no question, or has a bad line (named as `file:line`).
     """
     questions: dict[str, Question] = {}
+    places: dict[str, str] = {}
     for row in read_lines(path):
-        question = _question(row, quotes)
+        question = _question(row, pages)
         if question.id in questions:
-            raise row.fault("id", f"{question.id!r} stands on an earlier line too; ids must be unique")
-        questions[question.id] = question
+            key, what = ("id", "is the id") if "id" in row.values else ("question", "is the question, or the id,")
+            raise row.fault(key, f"{what} of {places[question.id]} too; ids must be unique")
+        questions[question.id], places[question.id] = question, row.file
     if not questions:
-        raise UsageError(f"{path}: no questions; write one JSON object a line: {{id, question, answers, evidence}}")
+        raise UsageError(f"{path}: no questions; write one JSON object a line: {{question, answers, evidence}}")
     return list(questions.values())
 
 
-def _question(row: Row, quotes: bool) -> Question:
-    answerable = row.flag("answerable", default=True)
-    answers = row.strings("answers")
-    if not all(answer.strip() for answer in answers):
-        raise row.fault("answers", "must hold texts, none of them empty")
-    if answerable != bool(answers):
-        wanted = "give at least one answer" if answerable else "leave it empty where answerable is false"
-        raise row.fault("answers", f"got {len(answers)}; {wanted}")
+def _question(row: Row, pages: bool) -> Question:
+    text, answerable = row.text("question"), row.flag("answerable", default=True)
     return Question(
-        row.text("id"),
-        row.text("question"),
-        answers,
+        row.text("id", default=text),
+        text,
+        _answers(row, answerable),
         answerable,
-        tuple(_evidence(evidence, quotes) for evidence in row.rows("evidence", default=[])),
+        tuple(_evidence(evidence, pages) for evidence in row.rows("evidence", default=[])),
         group=row.text("group", default=""),
         metadata={key: value for key, value in row.values.items() if key not in _KEYS},
     )
 
 
-def _evidence(row: Row, quotes: bool) -> Evidence:
+def _answers(row: Row, answerable: bool) -> tuple[str, ...]:
+    answers = row.strings("answers", default=())
+    if not all(answer.strip() for answer in answers):
+        raise row.fault("answers", "must hold texts, none of them empty")
+    if answerable and not answers:
+        found = "is empty" if row.values.get("answers") is not None else "is missing"
+        advice = 'or "answerable": false where the documents do not answer the question'
+        raise row.fault("answers", f"{found}; give at least one answer in a list, {advice}")
+    if answers and not answerable:
+        raise row.fault("answers", f"got {len(answers)}; leave them out where answerable is false")
+    return answers
+
+
+def _evidence(row: Row, pages: bool) -> Evidence:
     page, start, end = (row.number(key, default=None) for key in ("page", "start", "end"))
     if (start is None) != (end is None):
         raise row.fault("start", "give both or neither of start and end")
-    text = row.text("text") if quotes else row.text("text", default="")
+    if pages and (page is None or page < 1):
+        raise row.fault("page", f"{'is missing' if page is None else f'got {page}'}; must be a whole number from 1")
+    text = row.text("text", default="") if pages else row.text("text")
     return Evidence(row.text("source"), text, page, start, end)

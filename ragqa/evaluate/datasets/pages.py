@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path, PurePath
 
@@ -24,11 +24,15 @@ def read(path: Path, name: str) -> Dataset:
     """
     own = path / "questions.jsonl"
     if own.exists():
-        questions = [_paged(question, own) for question in read_questions(own, quotes=False)]
+        questions = [_paged(question) for question in read_questions(own, pages=True)]
     else:
         rows = read_lines(path / "ground_truth.jsonl")
         questions = [_cited(row, number) for number, row in enumerate(rows, start=1)]
-    cited = sorted({page.partition("#page=")[0] for question in questions for page in question.relevant})
+    cited = {
+        page.partition("#page=")[0]: number
+        for number, question in reversed(list(enumerate(questions, start=1)))
+        for page in question.relevant
+    }
     _check_files(path, cited)
     include = tuple(sorted({f"**/*{PurePath(file).suffix}" for file in cited}))
     silent = sum(question.answerable and not question.relevant for question in questions)
@@ -51,19 +55,21 @@ def _cited(row: Row, number: int) -> Question:
     )
 
 
-def _paged(question: Question, file: Path) -> Question:
+def _paged(question: Question) -> Question:
     """Return a question with the pages of its evidence as what is relevant; only evidence with a text is kept."""
-    for evidence in question.evidence:
-        if evidence.page is None or evidence.page < 1:
-            found = f"evidence in {evidence.source!r} has page {evidence.page}"
-            raise UsageError(f"{file}: question {question.id!r}: {found}; must be a whole number from 1")
     pages = [f"{evidence.source}#page={evidence.page}" for evidence in question.evidence if question.answerable]
     quoted = tuple(evidence for evidence in question.evidence if evidence.text)
     return replace(question, relevant=dict.fromkeys(pages, 1), evidence=quoted)
 
 
-def _check_files(path: Path, cited: Sequence[str]) -> None:
+def _check_files(path: Path, cited: Mapping[str, int]) -> None:
+    """Refuse files that are not there.
+
+    :param cited: the number of a question that cites it, by file.
+    """
     if not cited:
         raise UsageError(f"{path}: no question cites a page; evidence needs source and page, or [file.pdf#page=N]")
-    if missing := [file for file in cited if not (path / file).is_file()]:
-        raise UsageError(f"{path}: {len(missing)} cited files are not there: {', '.join(missing[:5])}; add them")
+    if missing := [number for file, number in cited.items() if not (path / file).is_file()]:
+        raise UsageError(
+            f"{path}: {len(missing)} cited files are not there, the first in question {min(missing)}; add them"
+        )

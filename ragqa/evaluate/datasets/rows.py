@@ -1,4 +1,7 @@
-"""Files of questions as they are read: every value is checked, and a fault says where it stands and what would do."""
+"""Files of questions as they are read: every value is checked, and a fault says where it stands and what would do.
+
+What was found is named by its type alone: the file may be any file that a pipeline names, and none of it is shown.
+"""
 
 from __future__ import annotations
 
@@ -11,6 +14,8 @@ from typing import Any
 from ragqa.errors import UsageError
 
 _REQUIRED: Any = object()
+_TYPES = {str: "a text", bool: "true or false", int: "a number", float: "a number", dict: "an object"}
+"""What a value of JSON is called; `null` counts as missing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +41,7 @@ class Row:
         if value is None:
             raise self.fault(key, f"is missing; must be {wanted}")
         if type(value) is not kind:  # `is`: a bool is no whole number
-            raise self.fault(key, f"got {_short(value)}; must be {wanted}")
+            raise self.fault(key, f"got {type_name(value)}; must be {wanted}")
         return value
 
     def text(self, key: str, default: Any = _REQUIRED) -> str:
@@ -72,12 +77,17 @@ class Row:
         pairs = self.get(key, list, f"a list of pairs {wanted}")
         for number, pair in enumerate(pairs):
             if not _is_pair(pair, kind):
-                raise self.fault(f"{key}[{number}]", f"got {_short(pair)}; must be a pair {wanted}")
+                raise self.fault(f"{key}[{number}]", f"got {type_name(pair)}; must be a pair {wanted}")
         return [(first, second) for first, second in pairs]
 
     def row(self, key: str) -> Row:
         """Return the object of a key."""
         return Row(self.get(key, dict, "an object"), self.file, f"{self.path}{key}.")
+
+    def items(self, name: str) -> Iterator[tuple[str, Row]]:
+        """Yield each key of an object whose keys are data, and its value as a row of one key, `name`."""
+        for number, (key, value) in enumerate(self.values.items(), start=1):
+            yield key, Row({name: value}, self.file, f"{self.path}item {number}.")
 
     def rows(self, key: str, default: Any = _REQUIRED) -> list[Row]:
         """Return the objects of a list, or of the default where it is missing."""
@@ -102,7 +112,7 @@ def read_list(path: Path) -> list[Row]:
         return list(read_lines(path))
     values = _parsed(read_text(path), str(path))
     if not isinstance(values, list):
-        raise UsageError(f"{path}: got {_short(values)}; must be a list of objects")
+        raise UsageError(f"{path}: got {type_name(values)}; must be a list of objects")
     return [_row(value, str(path), f"[{number}]") for number, value in enumerate(values)]
 
 
@@ -138,18 +148,16 @@ def _parsed(text: str, where: str) -> Any:
 
 def _row(value: Any, file: str, path: str = "") -> Row:
     if not isinstance(value, dict):
-        raise UsageError(f"{file}: {path + ': ' if path else ''}got {_short(value)}; must be an object")
+        raise UsageError(f"{file}: {path + ': ' if path else ''}got {type_name(value)}; must be an object")
     return Row(value, file, f"{path}." if path else "")
+
+
+def type_name(value: Any) -> str:
+    """Return what a value of JSON is, without any of it."""
+    return f"a list of {len(value):,}" if isinstance(value, list) else _TYPES.get(type(value), "null")
 
 
 def _is_pair(value: Any, kind: type) -> bool:
     if not isinstance(value, list) or [type(one) for one in value] != [str, kind]:
         return False
     return kind is not list or all(isinstance(one, str) for one in value[1])
-
-
-def _short(value: Any) -> str:
-    if isinstance(value, dict | list):
-        return "an object" if isinstance(value, dict) else f"a list of {len(value):,}"
-    text = repr(value)
-    return text if len(text) <= 60 else f"{text[:57]}..."

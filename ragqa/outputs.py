@@ -1,0 +1,285 @@
+"""Files that a command writes where the user says: nothing of the user's is overwritten, and no link is written through.
+
+A file is written beside its place, under a name of its own, and takes its place when it is whole.
+"""
+
+from __future__ import annotations
+
+import errno
+import fcntl
+import hashlib
+import json
+import os
+import re
+import secrets
+import stat
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Any
+
+from ragqa.errors import RefusedError, ResourceError, UsageError
+from ragqa.files import open_regular, read_regular
+
+_NO_ROOM = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.ENOMEM, errno.EMFILE, errno.ENFILE}
+_LARGEST_MANIFEST = 64 << 20
+_REMEMBERED = 4
+"""How many of the last contents of a file are known as our own: one more than a kill can leave."""
+
+
+@contextmanager
+def writing(place: Path, what: str = "folder") -> Iterator[None]:
+    """Turn a fault of the disk within the block into an error that names the place and says what to do.
+
+    :raises ResourceError: there is no room, or the disk fails. :raises UsageError: the place cannot be written.
+    """
+    try:
+        yield
+    except OSError as error:
+        if error.errno in _NO_ROOM:
+            raise ResourceError(f"{place}: {error.strerror}; free some space or name another {what}") from None
+        raise UsageError(f"{place}: {error.strerror}; name a {what} that can be written") from None
+
+
+def check_free(path: Path) -> None:
+    """Refuse a name that is taken, by a link that leads nowhere too, or that is in no folder.
+
+    :raises UsageError: so.
+    """
+    with writing(path, "file"):
+        if not path.parent.is_dir():
+            raise UsageError(f"{path}: folder not found: {path.parent}; make it first")
+        if os.path.lexists(path):
+            raise UsageError(f"{path} exists already; name another file")
+
+
+def check_own(path: Path) -> None:
+    """Refuse what is there under a name that will be replaced, unless it is a regular file.
+
+    :raises RefusedError: it is a link. :raises UsageError: it is a folder, a pipe or a device.
+    """
+    with writing(path, "file"):
+        mode = path.lstat().st_mode if os.path.lexists(path) else stat.S_IFREG
+    if stat.S_ISLNK(mode):
+        raise RefusedError(
+            f"{path} is a link, and nothing is written in the place of one: remove it or name another place"
+        )
+    if not stat.S_ISREG(mode):
+        raise UsageError(f"{path} is no regular file: remove it or name another place")
+
+
+def check_own_folder(path: Path) -> None:
+    """Refuse what is there under the name of a folder within one of ours, unless it is a folder.
+
+    :raises RefusedError: it is a link. :raises UsageError: it is a file, or cannot be looked at.
+    """
+    with writing(path):
+        if path.is_symlink():
+            raise RefusedError(f"{path} is a link, and nothing is written through one: remove it or name another place")
+        if os.path.lexists(path) and not path.is_dir():
+            raise UsageError(f"{path} is no folder: remove it or name another place")
+
+
+def check_writable(path: Path) -> None:
+    """Refuse a place that no file can be written to, before long work is done for one.
+
+    :raises UsageError: so. :raises ResourceError: there is no room.
+    """
+    with writing(path, "file"), _scratch(path, b""):
+        pass
+
+
+def write_new(path: Path, data: bytes) -> None:
+    """Write a file that is not there yet. Of two processes that write one name, one is refused.
+
+    :raises UsageError: the name is taken, or cannot be written. :raises ResourceError: there is no room.
+    """
+    check_free(path)
+    with writing(path, "file"), _scratch(path, data) as scratch:
+        try:
+            os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_CLOEXEC, 0o666))
+        except FileExistsError:
+            raise UsageError(f"{path} exists already; name another file") from None
+        os.replace(scratch, path)
+
+
+def replace(path: Path, data: bytes) -> None:
+    """Write a file, in the place of a regular one where there is one; at each instant it is the old or the new one.
+
+    :raises RefusedError: a link has the name. :raises UsageError: the name cannot be written. :raises ResourceError: there
+        is no room.
+    """
+    check_own(path)
+    with writing(path, "place"), _scratch(path, data) as scratch:
+        os.replace(scratch, path)
+
+
+@contextmanager
+def _scratch(path: Path, data: bytes) -> Iterator[Path]:
+    """Yield a new file with the data beside a path; it is removed unless it was moved."""
+    scratch = path.with_name(f".{path.name}.{secrets.token_hex(4)}.partial")
+    try:
+        with open(scratch, "xb") as stream:
+            stream.write(data)
+            stream.flush()
+            os.fsync(stream.fileno())
+        yield scratch
+    finally:
+        with suppress(OSError):
+            scratch.unlink()
+
+
+def sweep(folder: Path, names: Collection[str]) -> None:
+    """Remove what kills left of files of these names while they were written; call it where nobody writes them."""
+    pattern = re.compile(rf"\.({'|'.join(map(re.escape, names))})\.[0-9a-f]{{8}}\.partial")
+    for entry in os.scandir(folder):
+        if pattern.fullmatch(entry.name) and entry.is_file(follow_symlinks=False):
+            os.unlink(entry)
+
+
+@contextmanager
+def locked(folder: Path, *, wait: bool = True) -> Iterator[None]:
+    """Hold a folder within the block; the system frees it when the process dies.
+
+    :raises BlockingIOError: another process holds it, and there is no waiting.
+    """
+    handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
+        yield
+    finally:
+        os.close(handle)
+
+
+class OutputFolder:
+    """A folder that one command writes, known by what its manifest holds.
+
+    The manifest, a JSON object, keeps the SHA-256 of each file that was written, so that one of the user's, or one that
+    the user changed, is never taken for it. Other files are left alone once the folder is known; a folder without the
+    manifest has to be new or empty. Names that begin with a point do not count.
+
+    :param keys: what the manifest holds, each an object.
+    :param names: the files that are written.
+    """
+
+    def __init__(self, folder: Path, manifest: str, keys: Sequence[str], names: Collection[str]) -> None:
+        self.folder = folder
+        self._manifest, self._keys, self._names = manifest, keys, names
+
+    def read(self) -> dict[str, Any] | None:
+        """Return the manifest, None for a folder that is new or empty. Nothing is written.
+
+        :raises RefusedError: the manifest is a link.
+        :raises UsageError: the folder is none, holds something else, or cannot be read.
+        """
+        with writing(self.folder):
+            if not os.path.lexists(self.folder):
+                self._check_parents()
+                return None
+            others = sorted(name for name in os.listdir(self.folder) if not name.startswith("."))
+        if self._manifest not in others:
+            if others:
+                raise UsageError(
+                    f"{self.folder} holds {others[0]!r} and no {self._manifest}, so it is not one that this command wrote: "
+                    "name a new or empty folder"
+                )
+            return None
+        return self._read()
+
+    def check_files(self) -> None:
+        """Refuse a file with a name of ours that is not as it was written.
+
+        :raises RefusedError: it is a link. :raises UsageError: so.
+        """
+        known = (self.read() or {}).get("files")
+        for name in self._names:
+            check_own(self.folder / name)
+            if known is not None and (self.folder / name).exists():
+                self._check(name, known)
+
+    def begin(self, content: Mapping[str, Any], check: Callable[[Mapping[str, Any], Mapping[str, Any]], None]) -> None:
+        """Make the folder where it is new, and write its manifest, with the files that are known already.
+
+        :param check: given a manifest that is there already and the new content, refuses to write one for the other.
+        :raises UsageError, RefusedError: as `read` and `check_files`. :raises ResourceError: there is no room.
+        """
+        with made(self.folder), self.held():
+            before = self.read()
+            if before is not None:
+                check(before, content)
+            self.check_files()
+            sweep(self.folder, [self._manifest, *self._names])
+            self._write({**content, "files": (before or {}).get("files", {})})
+
+    def write(self, name: str, data: bytes) -> Path:
+        """Write one of the files; return its path.
+
+        :raises UsageError, RefusedError: as `check_files`. :raises ResourceError: there is no room.
+        """
+        path = self.folder / name
+        with self.held():
+            content = self._read()
+            known = content.setdefault("files", {})
+            check_own(path)
+            if path.exists():
+                self._check(name, known)
+            known[name] = [*known.get(name, ()), hashlib.sha256(data).hexdigest()][-_REMEMBERED:]
+            self._write(content)  # first, so that a kill between the two leaves nothing unknown
+            replace(path, data)
+        return path
+
+    @contextmanager
+    def held(self) -> Iterator[None]:
+        """Keep other processes from writing the folder within the block."""
+        with writing(self.folder), locked(self.folder):
+            yield
+
+    def _check_parents(self) -> None:
+        above = next(path for path in self.folder.absolute().parents if os.path.lexists(path))
+        if not above.is_dir():
+            raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR))
+
+    def _read(self) -> dict[str, Any]:
+        path = self.folder / self._manifest
+        check_own(path)
+        try:
+            content = json.loads(read_regular(path, _LARGEST_MANIFEST))
+        except (OSError, ValueError, RecursionError):
+            content = None
+        if not self._is_ours(content):
+            raise UsageError(f"{path} is not one that this command wrote: name another folder")
+        return dict(content)
+
+    def _is_ours(self, content: Any) -> bool:
+        if not isinstance(content, dict) or not all(isinstance(content.get(key), dict) for key in self._keys):
+            return False
+        files = content.get("files", {})  # earlier manifests did not list them
+        return isinstance(files, dict) and all(isinstance(digests, list) for digests in files.values())
+
+    def _write(self, content: Mapping[str, Any]) -> None:
+        replace(self.folder / self._manifest, (json.dumps(content, indent=2) + "\n").encode())
+
+    def _check(self, name: str, known: Mapping[str, Sequence[str]]) -> None:
+        path = self.folder / name
+        with writing(path, "folder"), open_regular(path, follow=False) as stream:
+            digest = hashlib.file_digest(stream, "sha256").hexdigest()
+        if digest not in known.get(name, ()):
+            raise UsageError(f"{path} is not as this command wrote it: move it away, or name another folder")
+
+
+@contextmanager
+def made(folder: Path) -> Iterator[None]:
+    """Make a folder with those above it; where the block fails, those that were made are gone again, if they are empty.
+
+    :raises UsageError: it cannot be made. :raises ResourceError: there is no room.
+    """
+    with writing(folder):
+        new = [path for path in (folder, *folder.parents) if not os.path.lexists(path)]
+        folder.mkdir(parents=True, exist_ok=True)
+    try:
+        yield
+    except BaseException:
+        for path in new:
+            with suppress(OSError):
+                path.rmdir()
+        raise
