@@ -10,7 +10,7 @@ import pytest
 
 from ragqa import Pipeline
 from ragqa.errors import ConfigError, ModelError, NothingUsableError, RejectedError, UsageError
-from ragqa.pipeline import refresh
+from ragqa.pipeline import reading, refresh
 from ragqa.records import Answer
 from ragqa.stages import System
 from tests.fakes import PIPELINE, Echo, Words
@@ -148,7 +148,7 @@ def test_nothing_usable_keeps_the_old_index(folder: Path) -> None:
         pipeline(folder).index()
     for file in (folder / "documents").iterdir():
         file.unlink()
-    with pytest.raises(NothingUsableError, match=r"no documents found under .*\(0 files"):
+    with pytest.raises(NothingUsableError, match=r"3 of 3 indexed documents are gone from .*is it mounted"):
         pipeline(folder).index()
     assert pipeline(folder).search("ferry")[0].source == "ferry.txt"
 
@@ -366,7 +366,7 @@ def test_whoever_stops_reading_ahead_has_no_further_file_read() -> None:
             go_on.wait(30)
         return item
 
-    results = refresh.ahead(work, range(9), depth=4)
+    results = reading.ahead(work, range(9), lambda item: 1, budget=4)
     next(results)
     assert first_two.wait(30)
     threading.Timer(0.2, go_on.set).start()
@@ -380,5 +380,6 @@ def test_what_was_read_ahead_comes_in_order_with_its_errors() -> None:
             raise ValueError(item)
         return item * item
 
-    found = [(item, future.exception() is None) for item, future in refresh.ahead(work, range(6), depth=2)]
+    results = reading.ahead(work, range(6), lambda item: 1, budget=2)
+    found = [(item, future.exception() is None) for item, future in results]
     assert found == [(0, True), (1, True), (2, True), (3, False), (4, True), (5, True)]
