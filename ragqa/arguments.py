@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import operator
 import os
-from collections.abc import Iterable, Mapping, Set
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -44,7 +44,7 @@ def items(value: Any, name: str, wanted: str) -> list[Any]:
 
     :raises UsageTypeError: it is none of these.
     """
-    if not isinstance(value, Iterable) or isinstance(value, str | bytes | bytearray | Mapping | Set):
+    if not isinstance(value, Iterable) or isinstance(value, str | bytes | bytearray | Mapping | set | frozenset):
         raise wrong_type(name, value, wanted)
     return list(value)
 

@@ -17,6 +17,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from ragqa import arguments
+from ragqa.arguments import AnyPath
 from ragqa.errors import ResourceError, UsageError
 from ragqa.evaluate.result import Result
 
@@ -41,13 +43,14 @@ class Run:
     results: tuple[Result, ...]
 
 
-def read_run(folder: Path) -> Run:
+def read_run(folder: AnyPath) -> Run:
     """Return the run in a folder; a last line that was cut off by a kill is left out.
 
     Of a question that two processes answered at once the last result counts.
 
     :raises UsageError: the folder holds no run, or its files were changed by hand.
     """
+    folder = arguments.path(folder, "folder")
     try:
         manifest = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
         lines = (folder / RESULTS).read_bytes().split(b"\n")[:-1] if (folder / RESULTS).exists() else []
@@ -69,8 +72,8 @@ class RunFolder:
         or cannot be written.
     """
 
-    def __init__(self, folder: Path, identity: Mapping[str, Any], recorded: Mapping[str, Any]) -> None:
-        self.folder = folder
+    def __init__(self, folder: AnyPath, identity: Mapping[str, Any], recorded: Mapping[str, Any]) -> None:
+        self.folder = folder = arguments.path(folder, "folder")
         self.known: dict[str, Result] = {}
         identity = json.loads(json.dumps(identity))
         with _writing(folder):

@@ -14,6 +14,8 @@ from importlib.metadata import version
 from pathlib import Path, PurePath
 from typing import TYPE_CHECKING
 
+from ragqa import arguments
+from ragqa.arguments import AnyPath
 from ragqa.errors import RejectedError, UsageError
 from ragqa.load.decode import decode
 from ragqa.load.extracted import Extracted, Limits
@@ -71,16 +73,16 @@ class FolderLoader:
 
     def __init__(
         self,
-        paths: Sequence[Path],
+        paths: Sequence[AnyPath],
         *,
         include: Sequence[str] = (),
         exclude: Sequence[str] = (),
         text_field: str | None = None,
         limits: Limits | None = None,
     ) -> None:
-        self._roots = _roots(paths)
-        self._include = Globs(include)
-        self._exclude = Globs(exclude)
+        self._roots = _roots(arguments.paths(paths, "paths"))
+        self._include = Globs(arguments.texts(include, "include", "a list of globs"))
+        self._exclude = Globs(arguments.texts(exclude, "exclude", "a list of globs"))
         self._text_field = text_field
         self._limits = limits or Limits()
         self._sandbox: Sandbox | None = None

@@ -11,7 +11,7 @@ from importlib.resources import as_file, files
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ragqa.arguments import AnyPath, path, set_values, texts, whole
+from ragqa.arguments import AnyPath, path, set_values, texts, whole, wrong_type
 from ragqa.config import Config, load_config
 from ragqa.config.specs import FolderLoad
 from ragqa.errors import NothingUsableError, UsageError
@@ -53,7 +53,7 @@ class Pipeline(Parts):
         :param extra_specs: section classes of your own; see `load_config`.
         :raises ConfigError: the file has mistakes; all of them are listed.
         """
-        return cls(load_config(path, overrides, extra_specs))
+        return cls(load_config(given.file(path), overrides, extra_specs))
 
     @classmethod
     def from_folder(cls, folder: AnyPath, overrides: Sequence[str] = ()) -> Pipeline:
@@ -273,6 +273,8 @@ class Pipeline(Parts):
 
     def documents(self, sources: Collection[str] | None = None) -> dict[str, Document]:
         """Return the indexed documents by source, of these sources or all; those that are not indexed are missing."""
+        if isinstance(sources, str):
+            raise wrong_type("sources", sources, "a list of sources")
         with self._open({}) as reader:
             ids = reader.sources()
             return {source: reader.document(id_) for source, id_ in ids.items() if sources is None or source in sources}
@@ -280,7 +282,7 @@ class Pipeline(Parts):
     def chunks(self, document_id: str) -> list[Chunk]:
         """Return the indexed chunks of a document, in order."""
         with self._open({}) as reader:
-            return reader.chunks(document_id)
+            return reader.chunks(given.text(document_id, "document_id"))
 
     def fingerprint(self, *, answers: bool = True) -> dict[str, Any]:
         """Return what answers depend on: settings, models by their hashes, and what is indexed. Paths are not part of it.

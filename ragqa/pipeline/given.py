@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ragqa import arguments
@@ -18,6 +19,17 @@ if TYPE_CHECKING:
 
 _DOCUMENT = "a string, a pair (name, text) or a Document"
 _TURN = "a pair (question, answer) of strings"
+
+
+def file(value: Any) -> Path:
+    """Return the path of a pipeline file.
+
+    :raises UsageError: it is no path, or that of a folder.
+    """
+    path = arguments.path(value)
+    if path.is_dir():
+        raise UsageError(f"path: {path} is a folder; pass a pipeline file, or use Pipeline.from_folder")
+    return path
 
 
 def question(value: Any) -> str:

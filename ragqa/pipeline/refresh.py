@@ -49,7 +49,7 @@ class IndexReport:
     `recall` is the recall@10 of the search structure against an exact search; None where the search is exact.
     """
 
-    statuses: list[FileStatus] = field(default_factory=list)
+    statuses: list[FileStatus] = field(default_factory=list, repr=False)
     removed: int = 0
     chunks: int = 0
     embedded: int = 0

@@ -6,6 +6,7 @@ The library `tokenizers` does the work; `ragqa/transformer/bpe.py` is the same a
 from __future__ import annotations
 
 import json
+import os
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -14,7 +15,8 @@ from pathlib import Path
 from tokenizers import Tokenizer, decoders, pre_tokenizers, trainers
 from tokenizers.models import BPE
 
-from ragqa import models
+from ragqa import arguments, models
+from ragqa.arguments import AnyPath
 from ragqa.errors import ModelError, UsageError
 from ragqa.models.gguf_header import read_header
 from ragqa.words import WORD
@@ -54,11 +56,12 @@ def train_tokenizer(texts: Iterable[str], vocab_size: int) -> Tokenizer:
     return tokenizer
 
 
-def save_tokenizer(tokenizer: Tokenizer, folder: Path) -> None:
+def save_tokenizer(tokenizer: Tokenizer, folder: AnyPath) -> None:
     """Write a tokenizer that `train_tokenizer` made, as `AutoTokenizer.from_pretrained(folder)` loads it.
 
     :raises OSError: the folder cannot be written.
     """
+    folder = arguments.path(folder, "folder")
     folder.mkdir(parents=True, exist_ok=True)
     config = {
         "tokenizer_class": "PreTrainedTokenizerFast",
@@ -69,14 +72,14 @@ def save_tokenizer(tokenizer: Tokenizer, folder: Path) -> None:
     (folder / "tokenizer_config.json").write_text(json.dumps(config, indent=1), encoding="utf-8")
 
 
-def tokenizer_file(name: str) -> Path:
+def tokenizer_file(name: AnyPath) -> Path:
     """Return the file of a tokenizer: its `tokenizer.json`, or the `.gguf` file of a model that has none.
 
     :param name: a folder, a `tokenizer.json`, or a model by the name that `ragqa models` knows.
     :raises UsageError: the folder is there, and holds no tokenizer.
     :raises ModelError: the model is not here, or its name is unknown.
     """
-    path = Path(name).expanduser()
+    path, name = arguments.path(name, "tokenizer"), os.fspath(name)
     folder = models.model_dir(name) if name in models.BUILTIN else path
     file = path if path.is_file() else folder / "tokenizer.json"
     if path.suffix == ".gguf" or (any(folder.glob("*.gguf")) and not file.is_file()):
@@ -86,7 +89,7 @@ def tokenizer_file(name: str) -> Path:
     return file if file.is_file() else models.resolve(name) / "tokenizer.json"
 
 
-def load_tokenizer(name: str) -> Tokenizer:
+def load_tokenizer(name: AnyPath) -> Tokenizer:
     """Return the tokenizer of a name, as `tokenizer_file` takes it; it neither cuts texts nor pads them.
 
     Where a model has nothing but a GGUF file, its tokenizer takes half a minute.

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from ragqa import arguments
+from ragqa.arguments import AnyPath
 from ragqa.errors import UsageError
 from ragqa.evaluate.dataset import Dataset, Evidence, Question
 from ragqa.evaluate.datasets.rows import Row, read_lines
@@ -16,7 +18,7 @@ def read(path: Path, name: str) -> Dataset:
     return Dataset(name, tuple(read_questions(path)))
 
 
-def read_questions(path: Path, *, quotes: bool = True) -> list[Question]:
+def read_questions(path: AnyPath, *, quotes: bool = True) -> list[Question]:
     """Return the questions of a JSON Lines file, in order; blank lines are passed over.
 
     A line is `{id, question, answers: [...], answerable, evidence: [{source, text, page?, start?, end?}], group?}`;
@@ -26,7 +28,7 @@ def read_questions(path: Path, *, quotes: bool = True) -> list[Question]:
     :raises UsageError: the file cannot be read, holds no question, or has a bad line (named as `file:line`).
     """
     questions: dict[str, Question] = {}
-    for row in read_lines(path):
+    for row in read_lines(arguments.path(path)):
         question = _question(row, quotes)
         if question.id in questions:
             raise row.fault("id", f"{question.id!r} stands on an earlier line too; ids must be unique")
