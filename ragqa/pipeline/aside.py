@@ -48,7 +48,8 @@ async def aside(start: Callable[[], Generator[T, None, None]]) -> AsyncGenerator
         finally:
             tell(ended.set)
 
-    Thread(target=contextvars.copy_context().run, args=(work,), name="ragqa-answer").start()
+    thread = Thread(target=contextvars.copy_context().run, args=(work,), name="ragqa-answer")
+    thread.start()
     try:
         while True:
             item, error = await items.get()
@@ -60,3 +61,4 @@ async def aside(start: Callable[[], Generator[T, None, None]]) -> AsyncGenerator
     finally:
         unwanted.set()
         await ended.wait()
+        thread.join()  # it has done its work, so this takes no time
