@@ -84,12 +84,15 @@ def bring_up_to_date(parts: Parts, identity: Mapping[str, str], options: Options
     """
     started = time.perf_counter()
     scan, path = parts.loader.scan(), Path(parts.config.index.path)
+    nothing = NothingUsableError(f"no documents found under {_where(parts)} ({len(scan.others)} files, none usable)")
     if not scan.files and not exists(path):
-        found = f"{len(scan.others)} files, none usable"
-        raise NothingUsableError(f"no documents found under {_where(parts)} ({found})")
+        raise nothing
     recorded = parts.embedder.recorded
     with IndexWriter(path, identity, rebuild=options.rebuild, wait=options.wait, recorded=recorded) as writer:
-        report = Refresh(parts, writer, options).run(make_plan(scan, writer, parts.loader))
+        plan = make_plan(scan, writer, parts.loader)
+        if not scan.files and not plan.documents and not options.allow_empty:
+            raise nothing
+        report = Refresh(parts, writer, options).run(plan)
     report.seconds = time.perf_counter() - started
     return report
 
@@ -134,7 +137,7 @@ class Refresh:
             if not self._at_once and sum(len(chunks) for _, chunks in self._pending) >= COMMIT_CHUNKS:
                 self._commit()
         report.statuses.sort(key=lambda entry: entry.source)
-        self._refuse_nothing(plan)
+        self._refuse_nothing()
         if self._options.strict:
             self._refuse_rejected()
         self._refuse_gone(plan)
@@ -203,10 +206,10 @@ class Refresh:
             f"{plan.gone(reasons)} of {plan.documents} indexed documents are gone from {self._where}{unusable}"
         )
 
-    def _refuse_nothing(self, plan: Plan) -> None:
+    def _refuse_nothing(self) -> None:
         report = self._report
-        cleared = self._options.allow_empty and plan.documents
-        if cleared or report.count("indexed") + report.count("unchanged"):
+        may_be_empty = self._options.allow_empty and self._writer.generation > 0
+        if may_be_empty or report.count("indexed") + report.count("unchanged"):
             return
         raise NothingUsableError(
             f"none of {len(report.statuses)} files could be used: {self._reasons()}; index unchanged"
