@@ -84,14 +84,15 @@ def bring_up_to_date(parts: Parts, identity: Mapping[str, str], options: Options
     """
     started = time.perf_counter()
     scan, path = parts.loader.scan(), Path(parts.config.index.path)
-    nothing = NothingUsableError(f"no documents found under {_where(parts)} ({len(scan.others)} files, none usable)")
+    nothing = f"no documents found under {_where(parts)} ({len(scan.others)} files, none usable)"
     if not scan.files and not exists(path):
-        raise nothing
+        raise NothingUsableError(nothing)
     recorded = parts.embedder.recorded
     with IndexWriter(path, identity, rebuild=options.rebuild, wait=options.wait, recorded=recorded) as writer:
         plan = make_plan(scan, writer, parts.loader)
-        if not scan.files and not plan.documents and not options.allow_empty:
-            raise nothing
+        if not scan.files and not options.allow_empty:
+            gone = f"{nothing}; {plan.documents} of {plan.documents} indexed documents are gone"
+            raise DocumentsGoneError(gone) if plan.documents else NothingUsableError(nothing)
         report = Refresh(parts, writer, options).run(plan)
     report.seconds = time.perf_counter() - started
     return report
