@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import shutil
-import threading
 from pathlib import Path
 
 import pytest
 
 from ragqa import Pipeline
 from ragqa.errors import ConfigError, ModelError, NothingUsableError, RejectedError, UsageError
-from ragqa.pipeline import reading, refresh
+from ragqa.pipeline import refresh
 from ragqa.records import Answer
 from ragqa.stages import System
 from tests.fakes import PIPELINE, Echo, Words
@@ -353,33 +352,3 @@ def test_renaming_and_moving_embed_nothing(folder: Path) -> None:
     assert counts(pipeline(folder).index()) == {"indexed": 2, "unchanged": 2, "removed": 2}
     assert pipeline(folder).search("tide noon")[0].source == "tables.md"
     assert pipeline(folder).search("quay master")[0].source == "below/quay.txt"
-
-
-def test_whoever_stops_reading_ahead_has_no_further_file_read() -> None:
-    read: list[int] = []
-    first_two, go_on = threading.Event(), threading.Event()
-
-    def work(item: int) -> int:
-        read.append(item)
-        if item == 1:
-            first_two.set()
-            go_on.wait(30)
-        return item
-
-    results = reading.ahead(work, range(9), lambda item: 1, budget=4)
-    next(results)
-    assert first_two.wait(30)
-    threading.Timer(0.2, go_on.set).start()
-    results.close()  # type: ignore[attr-defined]
-    assert read == [0, 1]
-
-
-def test_what_was_read_ahead_comes_in_order_with_its_errors() -> None:
-    def work(item: int) -> int:
-        if item == 3:
-            raise ValueError(item)
-        return item * item
-
-    results = reading.ahead(work, range(6), lambda item: 1, budget=2)
-    found = [(item, future.exception() is None) for item, future in results]
-    assert found == [(0, True), (1, True), (2, True), (3, False), (4, True), (5, True)]
