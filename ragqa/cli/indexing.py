@@ -99,8 +99,8 @@ def left_out(statuses: Iterable[FileStatus], *, verbose: bool) -> Iterator[str]:
         elif kind == _UNSUPPORTED:
             yield f"skipped {len(entries):,} files of types that are not read: {_types(entries)}; --verbose lists them"
         else:
-            names = ", ".join(entry.source for entry in entries[:_NAMED])
-            yield f"{status} {len(entries):,} files: {entries[0].reason} ({names}, ...; --verbose lists them)"
+            names = ", ".join([*(entry.source for entry in entries[:_NAMED]), *(["..."] if entries[_NAMED:] else [])])
+            yield f"{status} {len(entries):,} files: {entries[0].reason} ({names}; --verbose lists them)"
 
 
 def _kind(reason: str) -> str:
