@@ -39,6 +39,8 @@ def command(
     if len(arguments) != (1 if folder else 2):
         given = "--folder DIR takes one argument, QUESTION" if folder else "give FILE and QUESTION, or --folder DIR"
         raise click.UsageError(f"{given}; got {len(arguments)} (quote the question)")
+    if not folder and (allow_empty or verbose):
+        raise click.UsageError("--allow-empty and --verbose go with --folder DIR, which is brought up to date first")
     question = arguments[-1]
     check_question(question)
     if folder:
