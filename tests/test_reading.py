@@ -219,6 +219,16 @@ def test_what_waits_never_weighs_more_than_the_budget_and_one_item() -> None:
     assert most <= 500 + 2 * 100
 
 
+def test_no_more_items_than_a_bound_are_begun_however_light_they_are(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(reading, "AHEAD_FILES", 3)
+    begun: list[int] = []
+    results = reading.ahead(begun.append, range(20), lambda item: 0, budget=1)
+    for number, (_, future) in enumerate(results):
+        future.result()
+        assert len(begun) <= number + 3
+    assert begun == list(range(20))
+
+
 def test_an_item_that_alone_is_over_the_budget_is_worked_on() -> None:
     assert [future.result() for _, future in reading.ahead(str, range(5), lambda item: 10**9, budget=1)] == list(
         "01234"

@@ -6,6 +6,7 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import CancelledError, Future, ThreadPoolExecutor
 from dataclasses import dataclass
+from itertools import islice
 from threading import Condition, Lock
 from typing import TypeVar
 
@@ -23,6 +24,9 @@ TEXT_SHARE = {
 
 PRIOR_BYTES = 20_000
 """How many bytes of text have to be read of a type before they count for as much as what was taken."""
+
+AHEAD_FILES = 10_000
+"""How many files are read in advance at most, however small they are."""
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
@@ -56,9 +60,12 @@ def ahead(
                 waiting += own
 
     pool = ThreadPoolExecutor(max_workers=1, thread_name_prefix="ragqa-read")
-    futures = deque((item, pool.submit(one, item)) for item in items)
+    coming, futures = iter(items), deque[tuple[Item, Future[Result]]]()
     try:
-        while futures:
+        while True:
+            futures += [(item, pool.submit(one, item)) for item in islice(coming, AHEAD_FILES - len(futures))]
+            if not futures:
+                return
             item, future = futures.popleft()
             yield item, future
             future.exception()  # it has ended
