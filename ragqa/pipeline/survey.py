@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from ragqa.errors import RejectedError
 from ragqa.load.folder import DOCX, PDF
+from ragqa.pipeline.reading import Estimate
 from ragqa.records import Chunk, Document, SourceFile
 from ragqa.stages import Loader, Splitter, TokenCounter
 
@@ -119,17 +120,18 @@ def survey(
 
     :param counter: counts in the embedder's tokens.
     :param window: how many of these the embedder reads at most, special tokens included; None where that is unknown.
-    :param progress: called after each file with the chunks so far and the chunks expected in all, an estimate by size.
+    :param progress: called after each file with the chunks so far and the chunks expected in all, an estimate by type and size.
     """
     scan = loader.scan()
     reading = _Reading(loader, splitter, counter, window)
     for entry in scan.others:
         reading.add(entry.status, entry.source, entry.reason)
-    size, read = sum(file.size for file in scan.files), 0
+    estimate = Estimate(scan.files)
     for file in scan.files:
+        before = reading.chunks
         reading.take(file)
-        read += file.size
-        progress(reading.chunks, round(reading.chunks * size / read) if read else reading.chunks)
+        estimate.learn(file, reading.chunks - before)
+        progress(reading.chunks, estimate.chunks)
     return reading.result(len(scan.files) + len(scan.others))
 
 
