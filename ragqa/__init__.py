@@ -4,11 +4,13 @@
     question --retrieve--> Hit --prompt--> Prompt --generate--> Answer (text, citations, ledger)
     questions --evaluate--> Report (metrics with confidence intervals)
 
-Importing this package loads no model library; `Pipeline` does, when it first needs one.
+Importing this package loads no model library; `Pipeline` does, when it first needs one. What a user needs at first can
+be imported from here: the pipeline, its records, its errors.
 """
 
 from __future__ import annotations
 
+import importlib
 import os
 from typing import TYPE_CHECKING, Any
 
@@ -18,16 +20,69 @@ if not {"OMP_WAIT_POLICY", "GOMP_SPINCOUNT"} & os.environ.keys():
     os.environ["GOMP_SPINCOUNT"] = "10000"
 
 if TYPE_CHECKING:
+    from ragqa.config import Config, load_config
+    from ragqa.errors import (
+        ConfigError,
+        DocumentsGoneError,
+        GateError,
+        IndexCorruptError,
+        IndexFormatError,
+        LockedError,
+        ModelError,
+        NothingUsableError,
+        RagqaError,
+        RefusedError,
+        RejectedError,
+        ResourceError,
+        UsageError,
+        UsageTypeError,
+    )
     from ragqa.pipeline import Pipeline
+    from ragqa.pipeline.maintenance import Maintenance
+    from ragqa.records import Answer, Chunk, Citation, Document, FileStatus, Generation, Hit, Prompt
 
 __version__ = "0.1.0"
-__all__ = ["Pipeline", "__version__"]
+__all__ = [
+    "Answer",
+    "Chunk",
+    "Citation",
+    "Config",
+    "ConfigError",
+    "Document",
+    "DocumentsGoneError",
+    "FileStatus",
+    "GateError",
+    "Generation",
+    "Hit",
+    "IndexCorruptError",
+    "IndexFormatError",
+    "LockedError",
+    "Maintenance",
+    "ModelError",
+    "NothingUsableError",
+    "Pipeline",
+    "Prompt",
+    "RagqaError",
+    "RefusedError",
+    "RejectedError",
+    "ResourceError",
+    "UsageError",
+    "UsageTypeError",
+    "__version__",
+    "load_config",
+]
+
+_HOMES = {"Pipeline": "pipeline", "Maintenance": "pipeline.maintenance", "Config": "config", "load_config": "config"}
+"""Where a public name is defined; errors stand in `errors`, the others in `records`."""
 
 
 def __getattr__(name: str) -> Any:
-    """Import `Pipeline` when it is first asked for, so that `import ragqa` stays light."""
-    if name == "Pipeline":
-        from ragqa.pipeline import Pipeline
+    """Import a public name when it is first asked for, so that `import ragqa` stays light."""
+    if name not in __all__:
+        raise AttributeError(f"module 'ragqa' has no attribute {name!r}")
+    home = _HOMES.get(name, "errors" if name.endswith("Error") else "records")
+    return getattr(importlib.import_module(f"ragqa.{home}"), name)
 
-        return Pipeline
-    raise AttributeError(f"module 'ragqa' has no attribute {name!r}")
+
+def __dir__() -> list[str]:
+    return [*globals(), *__all__]

@@ -2,9 +2,11 @@
 
     RagqaError                 1   a bug, when raised bare
     ├── UsageError             2   a bad argument, question or path
+    │   ├── UsageTypeError     2   an argument of the wrong type; a TypeError as well
     │   └── ConfigError        2   mistakes in a pipeline file, all of them at once
     ├── RejectedError          3   one input that could not be used (the run goes on)
     ├── NothingUsableError     4   no index, no documents
+    │   └── DocumentsGoneError 4   most of what is indexed is no longer there; nothing was removed
     ├── IndexCorruptError      5   the index is damaged, or of a format this build cannot read
     │   └── IndexFormatError   5   no index of ragqa, or of another format; never touched
     ├── LockedError            6   another writer holds the index
@@ -14,6 +16,7 @@
     └── GateError             10   a gate of `ragqa compare` is not met
 
 A message is one line: what, where, what was found, what would be valid, what to do.
+Whatever a caller passes wrongly is a `UsageError`, which is a `ValueError`; where its type is wrong, it is a `TypeError` too.
 """
 
 from __future__ import annotations
@@ -32,6 +35,10 @@ class UsageError(RagqaError, ValueError):
     """A bad argument, question or path."""
 
     exit_code = 2
+
+
+class UsageTypeError(UsageError, TypeError):
+    """An argument of the wrong type; the message says what to pass."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +74,20 @@ class NothingUsableError(RagqaError):
     """Nothing to work on: no index yet, or no document in it."""
 
     exit_code = 4
+
+
+class DocumentsGoneError(NothingUsableError):
+    """More than half of the indexed documents are no longer there: perhaps their folder is not mounted.
+
+    :param what: how many are gone, and from where.
+    """
+
+    def __init__(self, what: str) -> None:
+        self.what = what
+        super().__init__(
+            f"{what}: is it mounted? Nothing was removed; to remove them from the index, run `ragqa index` or "
+            "`ragqa ask --folder` with --allow-empty (in Python: allow_empty=True)"
+        )
 
 
 class IndexCorruptError(RagqaError):

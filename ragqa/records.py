@@ -1,15 +1,31 @@
 """What the stages hand to one another: frozen, slotted dataclasses, and nothing else.
 
 Offsets are 0-based positions in Unicode code points into `Document.text`, end exclusive; pages are 1-based.
+A `repr` is one short line for a prompt or a debugger: long texts are cut. `to_dict` gives plain data for JSON.
 """
 
 from __future__ import annotations
 
 import hashlib
+import json
 from bisect import bisect_right
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from typing import Any
+
+_SHOWN = 60
+"""How many characters of a text a `repr` shows."""
+
+
+def _cut(text: str) -> str:
+    """Return the beginning of a text as a quoted literal of one line."""
+    line = " ".join(text[: 4 * _SHOWN].split())
+    return repr(line if len(line) <= _SHOWN and len(text) <= 4 * _SHOWN else f"{line[:_SHOWN]}…")
+
+
+def _place(source: str, start: int, end: int) -> str:
+    """Return `SOURCE:START-END` on one line, whatever the source is called."""
+    return f"{repr(source)[1:-1]}:{start}-{end}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +61,7 @@ class Scan:
     others: tuple[FileStatus, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class Document:
     """The text of one file; for a text file it is the decoded file itself, byte-order mark included.
 
@@ -64,12 +80,15 @@ class Document:
     page_starts: tuple[int, ...] = ()
     metadata: Mapping[str, Any] = field(default_factory=dict)
 
+    def __repr__(self) -> str:
+        return f"Document({self.source!r}, {len(self.text):,} characters, {_cut(self.text)})"
+
     def page_of(self, offset: int) -> int | None:
         """Return the 1-based page on which `offset` lies, None where the document has no pages."""
         return max(1, bisect_right(self.page_starts, offset)) if self.page_starts else None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class Chunk:
     """A span of a document: `document.text[start:end] == text`.
 
@@ -84,6 +103,9 @@ class Chunk:
     context: str = ""
     page: int | None = None
 
+    def __repr__(self) -> str:
+        return f"Chunk({self.start}-{self.end}, {_cut(self.text)})"
+
     @property
     def indexed_text(self) -> str:
         """Return what is embedded and searched: the context, a newline and the text."""
@@ -95,7 +117,7 @@ def indexed_text(context: str, text: str) -> str:
     return f"{context}\n{text}" if context else text
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class Hit:
     """A retrieved passage: `score` ranks it, `scores` says what each retriever gave it."""
 
@@ -104,6 +126,24 @@ class Hit:
     path: str
     score: float
     scores: Mapping[str, float]
+
+    def __repr__(self) -> str:
+        place = _place(self.source, self.chunk.start, self.chunk.end)
+        return f"Hit({place}, score={self.score:.3f}, {_cut(self.chunk.text)})"
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the fields of the hit and its chunk, as `ragqa search --json` prints them."""
+        chunk = self.chunk
+        return {
+            "source": self.source,
+            "path": self.path,
+            "page": chunk.page,
+            "start": chunk.start,
+            "end": chunk.end,
+            "text": chunk.text,
+            "score": self.score,
+            "scores": dict(self.scores),
+        }
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,7 +154,7 @@ class Dropped:
     reason: str
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class Prompt:
     """The exact text given to the generator, and where its tokens went.
 
@@ -138,13 +178,17 @@ class Prompt:
     verdict: tuple[int, int] | None = None
     places: tuple[tuple[int, int], ...] = ()
 
+    def __repr__(self) -> str:
+        asked = self.text[slice(*self.question)] or self.text
+        return f"Prompt({_cut(asked)}, {self.n_tokens:,} tokens, {len(self.passages)} passages)"
+
     @property
     def n_tokens(self) -> int:
         """Return the length of the prompt in the generator's tokens."""
         return sum(self.tokens.values())
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class Generation:
     """What a generator wrote. `finish` is `stop`, `length` or `deadline` (then `text` is partial).
 
@@ -158,10 +202,16 @@ class Generation:
     logprobs: tuple[float, ...] | None = None
     confidence: float | None = None
 
+    def __repr__(self) -> str:
+        return f"Generation({_cut(self.text)}, {self.n_tokens:,} tokens, finish={self.finish!r})"
 
-@dataclass(frozen=True, slots=True)
+
+@dataclass(frozen=True, slots=True, repr=False)
 class Citation:
-    """A span of a document that supports an answer; it was verified to stand there."""
+    """A span of a document that supports an answer; it was verified to stand in the text that was indexed.
+
+    `stale` is True where the file has changed, or is gone, since it was indexed: then it may no longer say so.
+    """
 
     source: str
     path: str
@@ -169,9 +219,22 @@ class Citation:
     start: int
     end: int
     text: str
+    stale: bool = False
+
+    def __repr__(self) -> str:
+        return f"Citation({_cited(self)}, {_cut(self.text)})"
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the fields as plain data."""
+        return asdict(self)
 
 
-@dataclass(frozen=True, slots=True)
+def _cited(citation: Citation) -> str:
+    place = _place(citation.source, citation.start, citation.end)
+    return f"{place} (stale)" if citation.stale else place
+
+
+@dataclass(frozen=True, slots=True, repr=False)
 class Answer:
     """An answer, what it rests on, and what it cost. `ledger` holds tokens and milliseconds by stage.
 
@@ -189,3 +252,29 @@ class Answer:
     reason: str = ""
     finish: str = ""
     confidence: float | None = None
+
+    def __repr__(self) -> str:
+        if self.abstained:
+            return f"Answer(abstained={self.reason!r}, question={_cut(self.question)})"
+        return f"Answer({_cut(self.text)}, citations=[{', '.join(map(_cited, self.citations))}])"
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the answer as plain data, with the prompt's text and what was dropped of it: what `ask --json` prints."""
+        return {
+            "question": self.question,
+            "text": self.text,
+            "citations": [citation.to_dict() for citation in self.citations],
+            "abstained": self.abstained,
+            "reason": self.reason,
+            "finish": self.finish,
+            "confidence": self.confidence,
+            "hits": [hit.to_dict() for hit in self.hits],
+            "prompt": self.prompt.text if self.prompt else None,
+            "dropped": [asdict(dropped) for dropped in self.prompt.dropped] if self.prompt else [],
+            "ledger": dict(self.ledger),
+            "generation": self.generation,
+        }
+
+    def to_json(self) -> str:
+        """Return `to_dict` as JSON on one line; it can be encoded as UTF-8, whatever the texts hold."""
+        return json.dumps(self.to_dict(), ensure_ascii=False).encode("utf-8", "backslashreplace").decode()

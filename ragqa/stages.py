@@ -74,7 +74,10 @@ class Loadable(Protocol):
 
 
 class Embedder(Protocol):
-    """Turns texts into unit vectors, float32[n, dim]; float32[0, dim] for no texts."""
+    """Turns texts into unit vectors, float32[n, dim]; float32[0, dim] for no texts.
+
+    Passages are embedded in one thread while another embeds a question, where a pipeline answers during `index`.
+    """
 
     @property
     def dim(self) -> int:
@@ -183,7 +186,11 @@ class LikelihoodModel(Protocol):
 
 
 class Generator(Protocol):
-    """Writes text after a prompt."""
+    """Writes text after a prompt.
+
+    A pipeline has it write one answer at a time, whichever threads ask. One that may write several at once, such as an
+    endpoint, says so by an attribute `concurrent = True`.
+    """
 
     @property
     def window(self) -> int:

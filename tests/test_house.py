@@ -16,7 +16,7 @@ PACKAGE = ROOT / "ragqa"
 
 STAGES = ("load", "split", "embed", "index", "retrieve", "prompt", "generate", "explain")
 FLOORS = (
-    ("errors", "records", "words", "files", "points", "limits"),
+    ("errors", "records", "words", "files", "points", "limits", "arguments", "stopping"),
     ("outputs",),
     ("stages", "config", "sandbox"),
     ("models", "transformer"),
@@ -26,7 +26,13 @@ FLOORS = (
 )
 """Each room imports its own modules and rooms of lower floors; rooms of one floor know nothing of one another."""
 
-SAME_FLOOR = {("limits", "errors"), ("records", "errors"), ("stages", "records"), ("config", "stages")}
+SAME_FLOOR = {
+    ("limits", "errors"),
+    ("records", "errors"),
+    ("arguments", "errors"),
+    ("stages", "records"),
+    ("config", "stages"),
+}
 ONLY_IMPORTERS = {
     "faiss": {"index"},
     "sqlite3": {"index"},

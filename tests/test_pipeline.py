@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shutil
-import threading
 from pathlib import Path
 
 import pytest
@@ -11,7 +10,7 @@ import pytest
 from ragqa import Pipeline
 from ragqa.errors import ConfigError, ModelError, NothingUsableError, RejectedError, UsageError
 from ragqa.pipeline import refresh
-from ragqa.records import Answer
+from ragqa.records import Answer, Chunk, Document
 from ragqa.stages import System
 from tests.fakes import PIPELINE, Echo, Words
 
@@ -148,7 +147,7 @@ def test_nothing_usable_keeps_the_old_index(folder: Path) -> None:
         pipeline(folder).index()
     for file in (folder / "documents").iterdir():
         file.unlink()
-    with pytest.raises(NothingUsableError, match=r"no documents found under .*\(0 files"):
+    with pytest.raises(NothingUsableError, match=r"no documents found under .*\(0 files.*3 of 3 indexed"):
         pipeline(folder).index()
     assert pipeline(folder).search("ferry")[0].source == "ferry.txt"
 
@@ -355,30 +354,30 @@ def test_renaming_and_moving_embed_nothing(folder: Path) -> None:
     assert pipeline(folder).search("quay master")[0].source == "below/quay.txt"
 
 
-def test_whoever_stops_reading_ahead_has_no_further_file_read() -> None:
-    read: list[int] = []
-    first_two, go_on = threading.Event(), threading.Event()
+class OddSplitter:
+    """Fails on documents that say so."""
 
-    def work(item: int) -> int:
-        read.append(item)
-        if item == 1:
-            first_two.set()
-            go_on.wait(30)
-        return item
+    fingerprint = "odd"
 
-    results = refresh.ahead(work, range(9), depth=4)
-    next(results)
-    assert first_two.wait(30)
-    threading.Timer(0.2, go_on.set).start()
-    results.close()  # type: ignore[attr-defined]
-    assert read == [0, 1]
+    def split(self, document: Document) -> list[Chunk]:
+        if "fail" in document.text:
+            raise AssertionError("a splitter's own fault\nin two lines")
+        context = "\ud800" if "context" in document.text else ""
+        return [Chunk(document.id[:16], document.id, 0, len(document.text), document.text, context)]
 
 
-def test_what_was_read_ahead_comes_in_order_with_its_errors() -> None:
-    def work(item: int) -> int:
-        if item == 3:
-            raise ValueError(item)
-        return item * item
-
-    found = [(item, future.exception() is None) for item, future in refresh.ahead(work, range(6), depth=2)]
-    assert found == [(0, True), (1, True), (2, True), (3, False), (4, True), (5, True)]
+def test_a_document_that_cannot_be_split_or_stored_costs_itself_only(folder: Path) -> None:
+    """Whoever made the splitter or the loader."""
+    shutil.rmtree(folder / "documents")
+    (folder / "documents").mkdir()
+    for name in ("fail", "context", "sound"):
+        (folder / "documents" / f"{name}.txt").write_text(f"{name} ferry", encoding="utf-8")
+    own = pipeline(folder)
+    own.splitter = OddSplitter()
+    report = own.index()
+    assert [(entry.source, entry.status, entry.reason) for entry in report.statuses] == [
+        ("context.txt", "rejected", r"cannot be stored: '\ud800' is half of a surrogate pair"),
+        ("fail.txt", "rejected", "cannot be split: AssertionError: a splitter's own fault in two lines"),
+        ("sound.txt", "indexed", ""),
+    ]
+    assert [hit.source for hit in own.search("ferry")] == ["sound.txt"]

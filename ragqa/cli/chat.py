@@ -6,7 +6,7 @@ import sys
 
 import click
 
-from ragqa.cli.common import answer_json, pipeline_options, print_json, stream_answer, warn_of_changes
+from ragqa.cli.common import pipeline_options, print_json, stream_answer, warn_of_changes
 from ragqa.errors import UsageError
 from ragqa.pipeline import Pipeline
 from ragqa.records import Answer
@@ -38,7 +38,7 @@ def command(file: str, overrides: tuple[str, ...], as_json: bool) -> None:
         if answer is not None:
             answers.append(answer)
     if as_json:
-        print_json({"turns": [answer_json(answer) for answer in answers]})
+        print_json({"turns": [answer.to_dict() for answer in answers]})
 
 
 def _turn(pipeline: Pipeline, question: str, answers: list[Answer], quiet: bool) -> Answer | None:

@@ -1,4 +1,4 @@
-"""What commands share: options, records as JSON, progress and warnings."""
+"""What commands share: options, what is printed of an answer, warnings."""
 
 from __future__ import annotations
 
@@ -6,19 +6,16 @@ import json
 import os
 import unicodedata
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from ragqa.errors import UsageError
-from ragqa.records import Answer, Citation, Hit
+from ragqa.records import Answer, Citation
 
 if TYPE_CHECKING:
     from ragqa.pipeline import Pipeline
-    from ragqa.pipeline.refresh import IndexReport, Progress
 
 file_argument = click.argument("file", metavar="FILE")
 set_option = click.option("--set", "overrides", multiple=True, metavar="SECTION.KEY=VALUE", help="Override a key.")
@@ -60,38 +57,6 @@ def one_line(text: str) -> str:
     return escaped(" ".join(text.split()))
 
 
-def hit_json(hit: Hit) -> dict[str, Any]:
-    """Return a hit's fields."""
-    chunk = hit.chunk
-    return {
-        "source": hit.source,
-        "path": hit.path,
-        "page": chunk.page,
-        "start": chunk.start,
-        "end": chunk.end,
-        "text": chunk.text,
-        "score": hit.score,
-        "scores": dict(hit.scores),
-    }
-
-
-def answer_json(answer: Answer) -> dict[str, Any]:
-    """Return an answer's fields."""
-    return {
-        "question": answer.question,
-        "text": answer.text,
-        "citations": [asdict(citation) for citation in answer.citations],
-        "abstained": answer.abstained,
-        "reason": answer.reason,
-        "finish": answer.finish,
-        "hits": [hit_json(hit) for hit in answer.hits],
-        "prompt": answer.prompt.text if answer.prompt else None,
-        "dropped": [asdict(dropped) for dropped in answer.prompt.dropped] if answer.prompt else [],
-        "ledger": dict(answer.ledger),
-        "generation": answer.generation,
-    }
-
-
 def stream_answer(pieces: Iterator[str | Answer]) -> Answer:
     """Print an answer as it is written, then its sources or why there are none; return it."""
     for piece in pieces:
@@ -112,7 +77,8 @@ def _print_sources(answer: Answer) -> None:
     click.echo("\n\nSources:")
     for number, citation in enumerate(answer.citations, start=1):
         page = f" (page {citation.page})" if citation.page else ""
-        click.echo(f"  [{number}] {citation_name(citation)}{page}")
+        stale = " [changed since it was indexed]" if citation.stale else ""
+        click.echo(f"  [{number}] {citation_name(citation)}{page}{stale}")
         click.echo(f"      {one_line(citation.text)}")
 
 
@@ -121,20 +87,6 @@ def citation_name(citation: Citation) -> str:
     path = Path(citation.path)
     shown = os.path.relpath(path) if path.is_relative_to(Path.cwd()) else str(path)
     return f"{escaped(shown)}:{citation.start}-{citation.end}"
-
-
-@contextmanager
-def progress_bar() -> Iterator[Progress]:
-    """Give a callback that draws chunks done and time left on stderr, for whatever takes more than two seconds."""
-    from tqdm import tqdm
-
-    with tqdm(unit=" chunks", delay=2, leave=False) as bar:
-
-        def report(done: int, expected: int) -> None:
-            bar.total = expected
-            bar.update(done - bar.n)
-
-        yield report
 
 
 def warn_of_changes(pipeline: Pipeline) -> None:
@@ -148,10 +100,3 @@ def warn_of_changes(pipeline: Pipeline) -> None:
         what = f"{len(plan.changed)} files are new or changed, {len(plan.removed)} are gone"
         command = f"ragqa index {os.path.relpath(pipeline.config.file)}"
         click.echo(f"warning: the folder changed since it was indexed ({what}): run `{command}`", err=True)
-
-
-def print_statuses(report: IndexReport) -> None:
-    """Name on stderr each file that is not in the index, and why."""
-    for entry in report.statuses:
-        if entry.status in ("rejected", "skipped"):
-            click.echo(escaped(f"{entry.status}: {entry.source}: {entry.reason}"), err=True)

@@ -6,23 +6,22 @@ import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-import click
-
-from ragqa.cli.common import escaped
+from ragqa.cli.indexing import print_left_out
 from ragqa.errors import NothingUsableError, RejectedError, UsageError
 from ragqa.pipeline import Pipeline
-from ragqa.records import Document, SourceFile
+from ragqa.records import Document, FileStatus, SourceFile
 
 
 class Corpus:
     """The documents of a folder, of a pipeline file or of one file, as `ragqa index` would read them.
 
-    A content that stands under several names counts once. Files that are not used are named on stderr.
+    A content that stands under several names counts once. Files that are not used are named on stderr at the end.
 
+    :param verbose: name every one of them, however many have the same reason.
     :raises UsageError: there is nothing of this name, or it is a pipeline file with mistakes.
     """
 
-    def __init__(self, source: str, overrides: Sequence[str] = ()) -> None:
+    def __init__(self, source: str, overrides: Sequence[str] = (), *, verbose: bool = False) -> None:
         from ragqa.load import MEDIA_TYPES
 
         path = Path(source)
@@ -30,7 +29,8 @@ class Corpus:
             raise UsageError(f"no such folder or file: {source}")
         folder = path.is_dir() or path.suffix.lower() in MEDIA_TYPES
         self._loader = (Pipeline.from_folder if folder else Pipeline.from_file)(source, overrides).loader
-        self._source, self._rejected = source, 0
+        self._source, self._verbose = source, verbose
+        self._left_out: list[FileStatus] = []
 
     def __iter__(self) -> Iterator[Document]:
         """Yield the documents.
@@ -38,8 +38,7 @@ class Corpus:
         :raises NothingUsableError: at the end, where there was none.
         """
         scan = self._loader.scan()
-        for other in scan.others:
-            self._leave_out(other.status, other.source, other.reason)
+        self._left_out = list(scan.others)
         contents: dict[str, SourceFile] = {}
         for file in scan.files:
             contents.setdefault(file.document_id, file)
@@ -48,18 +47,15 @@ class Corpus:
             try:
                 document = self._loader.read(file)
             except RejectedError as error:
-                self._leave_out("rejected", file.source, str(error))
+                self._left_out.append(FileStatus(file.source, "rejected", str(error)))
                 continue
             used += 1
             yield document
+        print_left_out(self._left_out, verbose=self._verbose)
         if not used:
             raise NothingUsableError(f"no documents found under {self._source}: no file could be used")
 
-    def _leave_out(self, status: str, source: str, reason: str) -> None:
-        click.echo(escaped(f"{status}: {source}: {reason}"), err=True)
-        self._rejected += status == "rejected"
-
     def end(self) -> None:
         """End the command by exit code 3 where a file was rejected."""
-        if self._rejected:
+        if any(entry.status == "rejected" for entry in self._left_out):
             sys.exit(3)

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from ragqa.cli.common import escaped, json_option, print_json, progress_bar, set_option, wait_option
+from ragqa.cli.common import escaped, json_option, print_json, set_option, wait_option
+from ragqa.cli.indexing import progress_bar
 from ragqa.errors import IndexCorruptError, UsageError
 from ragqa.pipeline import Pipeline
 from ragqa.pipeline.maintenance import Maintenance

@@ -100,7 +100,7 @@ def make_bench(pipeline: Pipeline, dataset: Dataset, questions: Sequence[Questio
     from ragqa.evaluate import Corpus
 
     click.echo("bringing the index up to date", err=True)
-    refresh(pipeline)
+    refresh(pipeline, allow_empty=dataset.folder is not None)  # such an index is in the cache, and nobody's own
     wanted = {evidence.source for question in questions for evidence in question.evidence}
     wanted |= {unit.partition("#page=")[0] for question in questions for unit in question.relevant}
     return Bench(pipeline, dataset, questions, Corpus(pipeline.documents(wanted), pipeline.chunks))

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from ragqa.cli.common import pipeline_options, print_json, print_statuses, progress_bar, wait_option
+from ragqa.cli.common import pipeline_options, print_json, wait_option
+from ragqa.cli.indexing import allow_empty_option, bring_up_to_date, verbose_option
 from ragqa.pipeline import Pipeline
 
 if TYPE_CHECKING:
@@ -19,13 +20,14 @@ if TYPE_CHECKING:
 @click.option("--rebuild", is_flag=True, help="Index everything again; until that is done, the old index answers.")
 @click.option("--strict", is_flag=True, help="Commit nothing when a file is rejected.")
 @click.option("--atomic", is_flag=True, help="Commit the whole run at once, or nothing of it.")
+@allow_empty_option
+@verbose_option
 @wait_option
-def command(
-    file: str, overrides: tuple[str, ...], as_json: bool, rebuild: bool, strict: bool, atomic: bool, wait: float
-) -> None:
+def command(file: str, overrides: tuple[str, ...], as_json: bool, **options: Any) -> None:
     """Bring the index up to date with its documents; only what is new is embedded.
 
-    Exit code 3 says that some files were rejected; they are named on stderr.
+    Exit code 3 says that some files were rejected; they are named on stderr. Where more than half of the indexed documents
+    are gone, perhaps because a folder is not mounted, nothing is removed (exit code 4); on a terminal you are asked.
 
     \b
     Examples:
@@ -34,12 +36,10 @@ def command(
     """
     pipeline = Pipeline.from_file(file, overrides)
     try:
-        with progress_bar() as progress:
-            report = pipeline.index(rebuild=rebuild, strict=strict, atomic=atomic, wait=wait, progress=progress)
+        report = bring_up_to_date(pipeline, confirm=not as_json, **options)
     except KeyboardInterrupt:
         click.echo("ragqa: interrupted; what was committed is kept, and the next run goes on from there", err=True)
         sys.exit(130)
-    print_statuses(report)
     fields = report_fields(report)
     if as_json:
         print_json(fields)

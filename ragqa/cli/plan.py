@@ -8,15 +8,17 @@ from typing import TYPE_CHECKING
 import click
 
 from ragqa.cli.common import escaped, pipeline_options, print_json
+from ragqa.cli.indexing import left_out, verbose_option
 from ragqa.pipeline import Pipeline
 
 if TYPE_CHECKING:
-    from ragqa.pipeline.refresh import Preview
+    from ragqa.pipeline.plan import Preview
 
 
 @click.command("plan")
 @pipeline_options
-def command(file: str, overrides: tuple[str, ...], as_json: bool) -> None:
+@verbose_option
+def command(file: str, overrides: tuple[str, ...], as_json: bool, verbose: bool) -> None:
     """Say what `index` would read, embed and remove, and why. New files are read and split; nothing is written.
 
     \b
@@ -36,12 +38,17 @@ def command(file: str, overrides: tuple[str, ...], as_json: bool) -> None:
         click.echo(escaped(what))
     for source in preview.plan.removed:
         click.echo(escaped(f"remove  {source}: no longer there"))
-    for entry in preview.plan.others:
-        click.echo(escaped(f"{entry.status:8}{entry.source}: {entry.reason}"))
+    for line in left_out(preview.plan.others, verbose=verbose):
+        click.echo(escaped(line))
     click.echo(
         f"{len(preview.plan.read)} files to read, {len(preview.plan.unchanged)} unchanged, "
         f"{len(preview.plan.removed)} to remove; {preview.chunks:,} chunks, {preview.to_embed:,} of them to embed."
     )
+    if preview.empties:
+        click.echo(
+            f"{preview.gone} of {preview.plan.documents} indexed documents are gone: `ragqa index` removes nothing "
+            "without --allow-empty. Is the folder mounted?"
+        )
 
 
 def _fields(preview: Preview) -> dict[str, object]:
@@ -53,4 +60,6 @@ def _fields(preview: Preview) -> dict[str, object]:
         "others": [asdict(entry) for entry in (*plan.others, *preview.rejected)],
         "chunks": preview.chunks,
         "to_embed": preview.to_embed,
+        "documents": plan.documents,
+        "gone": preview.gone,
     }

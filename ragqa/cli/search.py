@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from ragqa.cli.common import escaped, hit_json, one_line, pipeline_options, print_json, warn_of_changes
+from ragqa.cli.common import escaped, one_line, pipeline_options, print_json, warn_of_changes
 from ragqa.pipeline import Pipeline
 from ragqa.retrieve import check_question
 
@@ -25,7 +25,7 @@ def command(file: str, overrides: tuple[str, ...], as_json: bool, question: str,
     warn_of_changes(pipeline)
     hits = pipeline.search(question, k)
     if as_json:
-        print_json({"hits": [hit_json(hit) for hit in hits]})
+        print_json({"hits": [hit.to_dict() for hit in hits]})
         return
     for number, hit in enumerate(hits, start=1):
         scores = "  ".join(f"{name} {score:.3f}" for name, score in hit.scores.items())

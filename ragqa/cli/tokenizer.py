@@ -11,6 +11,7 @@ import click
 
 from ragqa.cli.common import escaped, json_option, print_json, set_option
 from ragqa.cli.corpus import Corpus
+from ragqa.cli.indexing import verbose_option
 from ragqa.errors import UsageError
 
 if TYPE_CHECKING:
@@ -38,9 +39,12 @@ def command() -> None:
 @click.option("--vocab-size", type=click.IntRange(min=257), default=8192, show_default=True, metavar="N", help="Most tokens; 257 are the bytes and the end of text.")  # fmt: skip
 @click.option("--out", type=click.Path(path_type=Path), required=True, metavar="DIR", help="Where the tokenizer is written.")  # fmt: skip
 @click.option("--force", is_flag=True, help="Write into a folder that holds something; its tokenizer is replaced.")
+@verbose_option
 @set_option
 @json_option
-def train(corpus: str, vocab_size: int, out: Path, force: bool, overrides: tuple[str, ...], as_json: bool) -> None:
+def train(
+    corpus: str, vocab_size: int, out: Path, force: bool, verbose: bool, overrides: tuple[str, ...], as_json: bool
+) -> None:
     """Learn a byte-level BPE tokenizer from documents, and write it as `AutoTokenizer.from_pretrained` loads it.
 
     FOLDER holds documents; FILE is a pipeline file, whose documents are meant, or one document; --set changes how they
@@ -56,7 +60,7 @@ def train(corpus: str, vocab_size: int, out: Path, force: bool, overrides: tuple
     from ragqa.train import check_tokenizer_folder, save_tokenizer, train_tokenizer
 
     check_tokenizer_folder(out, force=force)
-    documents = Corpus(corpus, overrides)
+    documents = Corpus(corpus, overrides, verbose=verbose)
     texts = [document.text for document in documents]
     tokenizer = train_tokenizer(texts, vocab_size)
     save_tokenizer(tokenizer, out, force=force)
@@ -75,10 +79,17 @@ def train(corpus: str, vocab_size: int, out: Path, force: bool, overrides: tuple
 @click.option("--text", metavar="TEXT", help="Show the tokens of this text.")
 @click.option("--corpus", metavar="FOLDER|FILE", help="Show which words of these documents are broken up, and how badly.")  # fmt: skip
 @click.option("--terms", type=click.IntRange(min=0), default=20, show_default=True, metavar="N", help="How many words of the corpus to list.")  # fmt: skip
+@verbose_option
 @set_option
 @json_option
 def inspect(
-    name: str, text: str | None, corpus: str | None, terms: int, overrides: tuple[str, ...], as_json: bool
+    name: str,
+    text: str | None,
+    corpus: str | None,
+    terms: int,
+    verbose: bool,
+    overrides: tuple[str, ...],
+    as_json: bool,
 ) -> None:
     """Show how a tokenizer breaks up a text, or the words of a corpus; the words that cost most tokens come first.
 
@@ -98,7 +109,7 @@ def inspect(
         raise UsageError("--text: it is not UTF-8, and a tokenizer reads nothing else")
     if overrides and corpus is None:
         raise UsageError("--set: it changes how the documents of --corpus are loaded; give --corpus")
-    documents = None if corpus is None else Corpus(corpus, overrides)
+    documents = None if corpus is None else Corpus(corpus, overrides, verbose=verbose)
     tokenizer = load_tokenizer(name)
     special = sum(token.special for token in tokenizer.get_added_tokens_decoder().values())
     about: dict[str, Any] = {"tokenizer": name, "vocabulary": tokenizer.get_vocab_size(), "special": special}

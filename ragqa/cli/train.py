@@ -14,6 +14,7 @@ import click
 
 from ragqa.cli.common import json_option, print_json, set_option
 from ragqa.cli.corpus import Corpus
+from ragqa.cli.indexing import verbose_option
 from ragqa.train.settings import LMSettings
 
 if TYPE_CHECKING:
@@ -44,10 +45,17 @@ def settings_options(function: Callable[..., Any]) -> Callable[..., Any]:
 @click.option("--tokenizer", required=True, metavar="TOKENIZER", help="A folder, as `ragqa tokenizer train` makes it, or the name of a model.")  # fmt: skip
 @click.option("--out", type=click.Path(path_type=Path), required=True, metavar="DIR", help="Where checkpoint and model are written.")  # fmt: skip
 @settings_options
+@verbose_option
 @set_option
 @json_option
 def lm(
-    source: str, tokenizer: str, out: Path, overrides: tuple[str, ...], as_json: bool, **settings: int | float
+    source: str,
+    tokenizer: str,
+    out: Path,
+    verbose: bool,
+    overrides: tuple[str, ...],
+    as_json: bool,
+    **settings: int | float,
 ) -> None:
     """Train a small causal language model on a folder, or on the documents that a pipeline file loads.
 
@@ -64,7 +72,7 @@ def lm(
       ragqa train lm pipelines/quickstart.yaml --tokenizer .ragqa/tokenizer --out .ragqa/lm-wide --d-model 256
     """
     chosen = LMSettings(**settings)  # type: ignore[arg-type]  # click has checked the types
-    corpus = Corpus(source, overrides)
+    corpus = Corpus(source, overrides, verbose=verbose)
     texts = [
         document.text for document in sorted(corpus, key=lambda document: document.id)
     ]  # whatever files are called

@@ -14,12 +14,14 @@ from typing import Any
 
 from pydantic import ValidationError
 
+from ragqa import arguments
+from ragqa.arguments import AnyPath
 from ragqa.config import grid, specs
 from ragqa.config.base import Spec
 from ragqa.config.paths import make_absolute
 from ragqa.config.reader import Key, Source, dotted, parse, read
 from ragqa.config.schema import inner_specs
-from ragqa.errors import ConfigError, Problem
+from ragqa.errors import ConfigError, Problem, UsageTypeError
 
 __all__ = ["Combination", "Config", "load_combinations", "load_config"]
 
@@ -58,7 +60,7 @@ class Combination:
     config: Config
 
 
-def load_config(path: str | Path, overrides: Sequence[str] = (), extra_specs: Sequence[type[Spec]] = ()) -> Config:
+def load_config(path: AnyPath, overrides: Sequence[str] = (), extra_specs: Sequence[type[Spec]] = ()) -> Config:
     """Read and check a pipeline file.
 
     :param overrides: `section.key=value` each, the value read as YAML; relative paths from the working folder.
@@ -78,7 +80,7 @@ def load_config(path: str | Path, overrides: Sequence[str] = (), extra_specs: Se
 
 
 def load_combinations(
-    path: str | Path, overrides: Sequence[str] = (), extra_specs: Sequence[type[Spec]] = ()
+    path: AnyPath, overrides: Sequence[str] = (), extra_specs: Sequence[type[Spec]] = ()
 ) -> list[Combination]:
     """Read and check a pipeline file that holds grids; return each combination, the values of the last grid in turn.
 
@@ -95,9 +97,10 @@ def load_combinations(
     return combinations
 
 
-def _read(path: str | Path, overrides: Sequence[str]) -> Source:
-    source = _read_extended(Path(path), ())
-    for override in overrides:
+def _read(path: AnyPath, overrides: Sequence[str]) -> Source:
+    given = arguments.set_values(overrides)
+    source = _read_extended(arguments.path(path), ())
+    for override in given:
         _override(source, override)
     return source
 
@@ -117,10 +120,12 @@ def _refuse(file: str, problems: Sequence[Problem]) -> None:
 
 def _kinds(extra: Sequence[type[Spec]]) -> dict[str, tuple[type[Spec], ...]]:
     kinds = dict(specs.KINDS)
-    for spec in extra:
+    for i, spec in enumerate(arguments.items(extra, "extra_specs", "a list of CustomSpec classes")):
+        if not isinstance(spec, type) or not issubclass(spec, Spec):
+            raise arguments.wrong_type(f"extra_specs[{i}]", spec, "a class that inherits from CustomSpec")
         section = getattr(spec, "section", None)
         if section not in kinds:
-            raise TypeError(f"{spec.__name__}.section is {section!r}; must be one of {', '.join(kinds)}")
+            raise UsageTypeError(f"{spec.__name__}.section is {section!r}; must be one of {', '.join(kinds)}")
         kinds[section] = (*kinds[section], spec)
     return kinds
 

@@ -19,6 +19,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
 
+from ragqa import arguments
+from ragqa.arguments import AnyPath
 from ragqa.errors import UsageError
 from ragqa.evaluate.result import Result
 from ragqa.files import open_regular
@@ -51,13 +53,14 @@ class Run:
     results: tuple[Result, ...]
 
 
-def read_run(folder: Path) -> Run:
+def read_run(folder: AnyPath) -> Run:
     """Return the run in a folder; a last line that was cut off by a kill is left out.
 
     Of a question that two processes answered at once the last result counts.
 
     :raises UsageError: the folder holds no run, or its files were changed by hand.
     """
+    folder = arguments.path(folder, "folder")
     try:
         manifest = json.loads(_read(folder / MANIFEST))
         lines = _lines(_read(folder / RESULTS)) if (folder / RESULTS).exists() else []
@@ -94,8 +97,8 @@ class RunFolder:
         written. :raises RefusedError: one of its files is a link. :raises ResourceError: there is no room.
     """
 
-    def __init__(self, folder: Path, identity: Mapping[str, Any], recorded: Mapping[str, Any]) -> None:
-        self.folder = folder
+    def __init__(self, folder: AnyPath, identity: Mapping[str, Any], recorded: Mapping[str, Any]) -> None:
+        self.folder = folder = arguments.path(folder, "folder")
         self.known: dict[str, Result] = {}
         self._output = _output(folder)
         identity = json.loads(json.dumps(identity))

@@ -9,7 +9,7 @@ from typing import Any
 
 import torch
 
-from ragqa import models
+from ragqa import models, stopping
 from ragqa.config.generators import CausalLMGenerate
 from ragqa.errors import ModelError, UsageError
 from ragqa.generate.attention import attention_shares, token_span
@@ -228,6 +228,7 @@ class CausalLM:
                 mask = OneByOne() if drafted and self._int8 else None
                 tokens = torch.tensor([step], device=model.device)
                 logits = model(tokens, cache, mask=mask, keep=len(drafted) + 1)[0].float()
+                stopping.check()
                 if time.monotonic() > deadline:
                     writing.finish = "deadline"
                     return

@@ -8,6 +8,8 @@ from queue import Empty, SimpleQueue
 from threading import Event, Thread
 from typing import Any
 
+from ragqa import stopping
+
 Emit = Callable[[Any], bool]
 """Takes one item; returns True once nobody listens any more."""
 _DONE = object()
@@ -43,8 +45,12 @@ def emitted(source: Callable[[Emit], None], deadline: float, *, daemon: bool = T
     try:
         while True:
             try:
-                item = items.get(timeout=max(0.0, deadline - time.monotonic()))
+                left_seconds = max(0.0, deadline - time.monotonic())
+                item = items.get(timeout=min(left_seconds, stopping.LOOK_SECONDS))
             except Empty:
+                stopping.check()
+                if left_seconds > stopping.LOOK_SECONDS:
+                    continue
                 raise DeadlinePassed from None
             if item is _DONE:
                 return

@@ -36,6 +36,8 @@ class OpenAIEndpoint:
     :raises UsageError: the environment variable of the key is not set.
     """
 
+    concurrent = True
+
     def __init__(self, spec: OpenAIGenerate, *, log_probabilities: bool = False) -> None:
         if models.offline():
             raise RefusedError("RAGQA_OFFLINE is set: no endpoint is called; unset it, or use a local generator")

@@ -15,6 +15,7 @@ from typing import Any
 
 import torch
 
+from ragqa import stopping
 from ragqa.generate.candidates import Candidate, Evidence, boundaries
 from ragqa.generate.deadline import DeadlinePassed
 from ragqa.generate.engines import Engine
@@ -117,10 +118,14 @@ class SpanReader:
 
     def _read(self, ids: list[int], cache: Any) -> Any:
         """Read tokens into the cache; return the log-probabilities of the token after them, float32[vocabulary]."""
-        if time.monotonic() > self._deadline:
-            raise DeadlinePassed
+        self._look_at_the_time()
         tokens = torch.tensor([ids], device=self._model.device)
         return torch.log_softmax(self._model(tokens, cache, keep=1)[0, -1].float(), dim=-1)
+
+    def _look_at_the_time(self) -> None:
+        stopping.check()
+        if time.monotonic() > self._deadline:
+            raise DeadlinePassed
 
     def _branches(self, passages: Sequence[str], space: str) -> list[_Branch]:
         """Return the starts from which a span can end, each with the white space that parts it from the prompt.
@@ -155,8 +160,7 @@ class SpanReader:
 
         The branches stand in one row; each token sees what was read before and its own branch up to itself.
         """
-        if time.monotonic() > self._deadline:
-            raise DeadlinePassed
+        self._look_at_the_time()
         before = cache.length
         sizes = torch.tensor([len(branch.tokens) for branch in branches])
         own = torch.repeat_interleave(torch.arange(len(branches)), sizes)

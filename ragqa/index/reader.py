@@ -197,6 +197,21 @@ class IndexReader:
         """Return (document id, reason) by source of the files that the last run could not use."""
         return store.rejected(self._db)
 
+    def contents(self) -> dict[str, str]:
+        """Return the SHA-256 of the file of every source."""
+        return store.contents(self._db)
+
+    def copies(self, document_id: str) -> tuple[str, list[str]]:
+        """Return the SHA-256 of a document's file, and all its sources in sort order."""
+        found = self._db.execute("SELECT sha256 FROM document WHERE id = ?", (document_id,)).fetchone()
+        sources = self._db.execute("SELECT source FROM source WHERE document_id = ? ORDER BY source", (document_id,))
+        return str(found[0]), [source for (source,) in sources]
+
+    def holds(self, chunk: Chunk) -> bool:
+        """Tell whether the text of a chunk stands in this generation where the chunk says."""
+        row = self._db.execute("SELECT text FROM document WHERE id = ?", (chunk.document_id,)).fetchone()
+        return row is not None and 0 <= chunk.start < chunk.end and row[0][chunk.start : chunk.end] == chunk.text
+
     def has_vector(self, chunk: Chunk) -> bool:
         """Tell whether the text of a chunk was embedded before."""
         return store.find_vector(self._db, chunk) is not None

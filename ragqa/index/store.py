@@ -221,6 +221,12 @@ def rejected(connection: sqlite3.Connection) -> dict[str, tuple[str, str]]:
     return {source: (id, reason) for source, (id, reason) in meta(connection, "rejected").items()}
 
 
+def contents(connection: sqlite3.Connection) -> dict[str, str]:
+    """Return the SHA-256 of the file of every source."""
+    statement = "SELECT source, sha256 FROM source JOIN document ON document.id = source.document_id"
+    return dict(connection.execute(statement))
+
+
 def segments(connection: sqlite3.Connection) -> list[tuple[int, int, str]]:
     """Return (first row, number of rows, SHA-256) of each segment. Together their rows have no gap."""
     return connection.execute("SELECT first_row, n, sha256 FROM segment ORDER BY first_row").fetchall()

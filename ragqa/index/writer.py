@@ -73,6 +73,10 @@ class IndexWriter(Publisher):
         """Return (document id, reason) by source of the files that the last run could not use."""
         return {} if self._forget else store.rejected(self.db)
 
+    def contents(self) -> dict[str, str]:
+        """Return the SHA-256 of the file of every source, also where the next commit forgets them."""
+        return store.contents(self.db)
+
     def missing(self, chunks: Sequence[Chunk]) -> list[str]:
         """Return the texts of chunks that were never embedded, each once, in order."""
         new = (chunk for chunk in chunks if self._forget or store.find_vector(self.db, chunk) is None)

@@ -13,6 +13,8 @@ from functools import cache
 from importlib.metadata import version
 from pathlib import Path, PurePath
 
+from ragqa import arguments
+from ragqa.arguments import AnyPath
 from ragqa.errors import RejectedError, UsageError
 from ragqa.files import open_regular
 from ragqa.load.extract import CSV, DOCX, HTML, JSON_LINES, MARKDOWN, PDF, PLAIN, TSV
@@ -62,7 +64,7 @@ class FolderLoader:
 
     def __init__(
         self,
-        paths: Sequence[Path],
+        paths: Sequence[AnyPath],
         *,
         include: Sequence[str] = (),
         exclude: Sequence[str] = (),
@@ -70,10 +72,10 @@ class FolderLoader:
         text_field: str | None = None,
         limits: Limits | None = None,
     ) -> None:
-        self._roots = _roots(paths)
-        self._include = Globs(include)
-        self._exclude = Globs(exclude)
-        self._as_text = Globs(as_text)
+        self._roots = _roots(arguments.paths(paths, "paths"))
+        self._include = Globs(arguments.texts(include, "include", "a list of globs"))
+        self._exclude = Globs(arguments.texts(exclude, "exclude", "a list of globs"))
+        self._as_text = Globs(arguments.texts(as_text, "as_text", "a list of globs"))
         self._text_field = text_field
         self._limits = limits or Limits()
 

@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
 
+from ragqa.arguments import wrong_type
 from ragqa.errors import RejectedError, UsageError
 from ragqa.records import Document, Scan, SourceFile
 
@@ -17,10 +18,14 @@ _EXTRACTOR = "memory/1"
 class MemoryLoader:
     """A `Loader` of documents in memory; `sha256` and the media type say which of them are the same, as for files.
 
-    :raises UsageError: two documents have the same source.
+    :raises UsageError: two documents have the same source, or one holds half of a surrogate pair.
     """
 
     def __init__(self, documents: Sequence[Document]) -> None:
+        for i, document in enumerate(documents):
+            if not isinstance(document, Document):
+                raise wrong_type(f"documents[{i}]", document, "a Document")
+            _refuse_half_pairs(document.source, document.title, document.text)
         self._documents = {document.source: document for document in documents}
         if len(self._documents) < len(documents):
             source, n = Counter(document.source for document in documents).most_common(1)[0]
@@ -50,13 +55,19 @@ def text_document(source: str, text: str, title: str = "") -> Document:
 
     :raises UsageError: the text or the title holds half of a surrogate pair, which no index can store.
     """
+    _refuse_half_pairs(source, title, text)
+    digest = hashlib.sha256(f"{source}\0{title}\0{text}".encode()).hexdigest()
+    file = SourceFile(source, source, digest, len(text), _PLAIN)
+    return Document(file.document_id, source, source, digest, _PLAIN, None, text, title, _EXTRACTOR)
+
+
+def _refuse_half_pairs(source: str, title: str, text: str) -> None:
     try:
-        digest = hashlib.sha256(f"{source}\0{title}\0{text}".encode()).hexdigest()
+        for one in (source, title, text):
+            one.encode()
     except UnicodeEncodeError as error:
         found = f"{error.object[error.start]!a}, half of a surrogate pair"
         raise UsageError(f"document {source!a}: holds {found}; mend its origin") from None
-    file = SourceFile(source, source, digest, len(text), _PLAIN)
-    return Document(file.document_id, source, source, digest, _PLAIN, None, text, title, _EXTRACTOR)
 
 
 def _file(document: Document) -> SourceFile:

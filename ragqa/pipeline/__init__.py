@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
-import copy
 import hashlib
 import json
-import time
-from collections.abc import Collection, Iterator, Sequence
-from dataclasses import replace
+from collections.abc import AsyncGenerator, Collection, Generator, Iterable, Iterator, Sequence
+from contextlib import aclosing, nullcontext
 from functools import partial
 from importlib.resources import as_file, files
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
+from ragqa.arguments import AnyPath, path, set_values, texts, whole, wrong_type
 from ragqa.config import Config, load_config
-from ragqa.config.specs import CustomSpec, FolderLoad
+from ragqa.config.specs import FolderLoad
 from ragqa.errors import NothingUsableError, UsageError
+from ragqa.pipeline import given
+from ragqa.pipeline.over import MemoryLoad, over
 from ragqa.pipeline.parts import Parts
 from ragqa.records import Answer, Chunk, Document, Hit, Prompt
 
@@ -24,17 +25,11 @@ if TYPE_CHECKING:
     from ragqa.index import IndexReader
     from ragqa.index.reader import Catalogue
     from ragqa.pipeline.check import Report
-    from ragqa.pipeline.refresh import IndexReport, Plan, Preview, Progress
+    from ragqa.pipeline.plan import Plan, Preview
+    from ragqa.pipeline.refresh import IndexReport, Progress
     from ragqa.prompt import Turn
-    from ragqa.stages import LikelihoodModel
 
 __all__ = ["Config", "Pipeline"]
-
-
-class MemoryLoad(CustomSpec):
-    """What stands for `load` where the documents are in memory; no file can choose it."""
-
-    kind: Literal["memory"] = "memory"
 
 
 class Pipeline(Parts):
@@ -49,7 +44,7 @@ class Pipeline(Parts):
 
     @classmethod
     def from_file(
-        cls, path: str | Path, overrides: Sequence[str] = (), extra_specs: Sequence[type[Spec]] = ()
+        cls, path: AnyPath, overrides: Sequence[str] = (), extra_specs: Sequence[type[Spec]] = ()
     ) -> Pipeline:
         """Build a pipeline from a file; no model is loaded yet.
 
@@ -57,38 +52,43 @@ class Pipeline(Parts):
         :param extra_specs: section classes of your own; see `load_config`.
         :raises ConfigError: the file has mistakes; all of them are listed.
         """
-        return cls(load_config(path, overrides, extra_specs))
+        return cls(load_config(given.file(path), overrides, extra_specs))
 
     @classmethod
-    def from_folder(cls, folder: str | Path, overrides: Sequence[str] = ()) -> Pipeline:
-        """Build the quickstart pipeline for a folder, its index kept in the cache, never in the folder.
+    def from_folder(cls, folder: AnyPath, overrides: Sequence[str] = ()) -> Pipeline:
+        """Build the quickstart pipeline for a folder or one document; its index is in the cache, never in the folder.
 
-        :raises UsageError: there is no such folder.
+        :raises UsageError: there is no such folder, or it is a pipeline file.
         """
         from ragqa import models
 
-        root = Path(folder).expanduser().resolve()
+        root = path(folder, "folder").resolve()
+        if root.suffix in (".yaml", ".yml") and root.is_file():
+            raise UsageError(f"folder: {root} is a pipeline file; pass a folder, or use Pipeline.from_file")
         if not root.exists():
             raise UsageError(f"folder not found: {root}")
         index = models.cache_dir() / "folders" / hashlib.sha256(str(root).encode()).hexdigest()[:32]
         paths = (f"load.path={json.dumps(str(root))}", f"index.path={json.dumps(str(index))}")
         with as_file(files("ragqa.config") / "quickstart.yaml") as file:
-            return cls.from_file(file, (*paths, *overrides))
+            return cls.from_file(file, (*paths, *set_values(overrides)))
 
-    def with_documents(self, documents: Sequence[Document]) -> Pipeline:
+    def with_documents(self, documents: Iterable[Document | str | tuple[str, str]]) -> Pipeline:
         """Return the same pipeline over documents in memory; see `with_folder`. Their sources are their paths.
 
-        :raises UsageError: two documents have the same source.
+        :param documents: strings, called `text-1`, `text-2` and so on by their place, pairs (name, text), or `Document`s.
+        :raises UsageError: two documents have the same source, or something else than these is among them.
         :raises ModelError: the embedder's model is not here.
         """
         from ragqa.load import MemoryLoader
 
-        loader = MemoryLoader(documents)
-        pipeline = self._over(MemoryLoad(), sorted((document.source, document.id) for document in documents))
+        own = given.documents(documents)
+        loader = MemoryLoader(own)
+        key = sorted((document.source, document.id) for document in own)
+        pipeline = over(self, MemoryLoad(), key, self._identity)
         pipeline.loader = loader
         return pipeline
 
-    def with_folder(self, folder: Path, include: Sequence[str] = ()) -> Pipeline:
+    def with_folder(self, folder: AnyPath, include: Sequence[str] = ()) -> Pipeline:
         """Return the same pipeline over another folder; parts that are built already are shared.
 
         `load` and `index.path` of the file are not used: the index is in the cache, by what is loaded, the embedder
@@ -97,22 +97,9 @@ class Pipeline(Parts):
         :param include: globs of the files to read; all for none.
         :raises ModelError: the embedder's model is not here.
         """
-        root = str(folder.expanduser().resolve())
-        return self._over(FolderLoad(kind="folder", path=root, include=list(include)), [root, *include])
-
-    def _over(self, load: Spec, key: object) -> Pipeline:
-        """Return this pipeline with another `load`, and an index in the cache that belongs to a key."""
-        from ragqa import models
-
-        digest = hashlib.sha256(json.dumps([key, self._identity], sort_keys=True).encode()).hexdigest()
-        path = models.cache_dir() / "datasets" / digest[:32]
-        pipeline = copy.copy(self)  # with every part that is built
-        vars(pipeline).pop("loader", None)
-        pipeline.config = replace(
-            self.config, load=load, index=self.config.index.model_copy(update={"path": str(path)})
-        )
-        pipeline._catalogue = None
-        return pipeline
+        globs = texts(include, "include", "a list of globs such as ['*.md']")
+        root = str(path(folder, "folder").resolve())
+        return over(self, FolderLoad(kind="folder", path=root, include=globs), [root, *globs], self._identity)
 
     def check(self) -> Report:
         """Return what is wrong outside the file (paths, models), and the proof of the context budget; loads no model."""
@@ -125,7 +112,7 @@ class Pipeline(Parts):
 
         :raises ModelError: the index was built by another embedder or splitter.
         """
-        from ragqa.pipeline.refresh import preview
+        from ragqa.pipeline.plan import preview
 
         if not self.has_index():
             return preview(self._plan(None), self.loader, self.splitter, lambda chunk: False)
@@ -138,6 +125,7 @@ class Pipeline(Parts):
         rebuild: bool = False,
         strict: bool = False,
         atomic: bool = False,
+        allow_empty: bool = False,
         wait: float = 0.0,
         progress: Progress = lambda done, total: None,
     ) -> IndexReport:
@@ -146,39 +134,30 @@ class Pipeline(Parts):
         :param rebuild: index everything again; until that is done, the old index answers.
         :param strict: one rejected file ends the run, and nothing of it is kept.
         :param atomic: publish the whole run in one commit; otherwise an interruption keeps what was committed.
+        :param allow_empty: remove documents that are gone even where they are more than half of those indexed, or all.
         :param wait: seconds to wait for another writer of the index.
+        :param progress: called with the chunks done and those expected in all, first when embedding begins.
         :raises NothingUsableError: no file could be used; an old index is kept as it is.
+        :raises DocumentsGoneError: more than half of the indexed documents are gone; none was removed.
         :raises RejectedError: a file was rejected, and `strict` was asked for.
         :raises ModelError: the index was built by another embedder or splitter.
         :raises LockedError: another process writes this index.
         """
-        from ragqa.index import IndexWriter
-        from ragqa.pipeline.refresh import Refresh, make_plan
+        from ragqa.pipeline.refresh import Options, bring_up_to_date
 
-        started = time.perf_counter()
-        scan = self.loader.scan()
-        if not scan.files:
-            where = ", ".join(map(str, self.roots)) or self.config.load.kind
-            raise NothingUsableError(f"no documents found under {where} ({len(scan.others)} files, none usable)")
-        path = Path(self.config.index.path)
-        recorded = self.embedder.recorded
-        with IndexWriter(path, self._identity, rebuild=rebuild, wait=wait, recorded=recorded) as writer:
-            refresh = Refresh(
-                self.loader, self.splitter, self.embedder, writer, progress,
-                strict=strict, atomic=atomic, search=self.config.index.search,
-            )  # fmt: skip
-            report = refresh.run(make_plan(scan, writer, self.loader))
-        report.seconds = time.perf_counter() - started
-        return report
+        given.run(wait, progress)
+        options = Options(rebuild, strict, atomic, allow_empty, wait, progress)
+        return bring_up_to_date(self, self._identity, options)
 
     def search(self, question: str, k: int | None = None) -> list[Hit]:
         """Return the best hits for a question, `top_k` of them unless `k` is given.
 
         :raises NothingUsableError: there is no index yet.
-        :raises UsageError: the question is empty or too long.
+        :raises UsageError: the question is empty or too long, or `k` is less than 1.
         """
-        with self.open_index() as reader:
-            return self._retrieve(question, reader, k)
+        asked, depth = given.question(question), None if k is None else whole(k, "k")
+        with self.open_index() as reader, self.turn.taken():
+            return self._retrieve(asked, reader, depth)
 
     def retrieve(self, question: str, k: int) -> list[Hit]:
         """Return up to k hits, best first; the `System` name of `search`."""
@@ -186,28 +165,20 @@ class Pipeline(Parts):
 
     def prompt(self, question: str, passages: Sequence[Hit] | None = None) -> Prompt:
         """Return the exact prompt that `answer` would give to the generator."""
-        return self.prompter.build(question, self.search(question) if passages is None else passages)
+        asked, hits = given.question(question), given.passages(passages)
+        with self.turn.taken():
+            return self.prompter.build(asked, self.search(asked) if hits is None else hits)
 
     def score(self, prompt: Prompt, answer: str) -> list[float]:
         """Return the natural log-probability of each of an answer's tokens after a prompt.
 
         :raises UsageError: the generator does not tell.
         """
-        separator = "" if prompt.text[-1:].isspace() else " "
-        return self.likelihood_model().log_likelihoods([(prompt.text, separator + answer)])[0]
-
-    def likelihood_model(self) -> LikelihoodModel:
-        """Return the generator as what `score` asks.
-
-        :raises UsageError: it does not tell.
-        """
-        from ragqa.stages import LikelihoodModel
-
-        if not isinstance(self.generator, LikelihoodModel):
-            raise UsageError(
-                f"the likelihood of an answer needs generate of kind causal_lm, got {self.config.generate.kind}"
-            )
-        return self.generator
+        text = given.prompt(prompt).text
+        separator = "" if text[-1:].isspace() else " "
+        pair = (text, separator + given.text(answer, "answer"))
+        with self.turn.taken():
+            return self.likelihood_model().log_likelihoods([pair])[0]
 
     def ask(self, question: str) -> Answer:
         """Return an answer with its citations; see `stream` for the pieces as they are written."""
@@ -215,11 +186,11 @@ class Pipeline(Parts):
 
     def answer(self, question: str, passages: Sequence[Hit] | None = None) -> Answer:
         """Return an answer from the passages given, or from those retrieved; the `System` name of `ask`."""
-        *_, answer = self.stream(question, passages=passages)
+        *_, answer = self._stream(given.question(question), [], given.passages(passages), undisturbed=True)
         assert isinstance(answer, Answer)
         return answer
 
-    def ask_many(self, questions: Sequence[str]) -> list[Answer]:
+    def ask_many(self, questions: Iterable[str]) -> list[Answer]:
         """Return the answers to several questions, in order; `[]` for none.
 
         Where the file sets `generate.batch_size`, so many are written at once.
@@ -229,10 +200,11 @@ class Pipeline(Parts):
         """
         from ragqa.pipeline import asking
 
-        if not questions:
+        asked = given.questions(questions)
+        if not asked:
             return []
         with self.open_index() as reader:
-            return asking.answer_many(self, questions, partial(self._retrieve, reader=reader), reader)
+            return asking.answer_many(self, asked, partial(self._retrieve, reader=reader), reader)
 
     def stream(
         self, question: str, *, history: Sequence[Turn] = (), passages: Sequence[Hit] | None = None
@@ -241,11 +213,44 @@ class Pipeline(Parts):
 
         :param history: earlier turns; the last question is searched along with this one.
         :param passages: answer from these instead of what is retrieved; from what the model knows for none.
-        :raises UsageError: the question is empty or too long.
+        :raises UsageError: the question is empty or too long, or passages do not stand in the index.
+        """
+        return self._stream(given.question(question), given.history(history), given.passages(passages))
+
+    async def aask(self, question: str) -> Answer:
+        """Return an answer as `ask` does, while the event loop goes on; several may be awaited at once.
+
+        A cancelled one has stopped, within a token, when the cancellation is raised.
+        """
+        async with aclosing(self.astream(question)) as pieces:
+            async for piece in pieces:
+                last = piece
+        assert isinstance(last, Answer)
+        return last
+
+    def astream(
+        self, question: str, *, history: Sequence[Turn] = (), passages: Sequence[Hit] | None = None
+    ) -> AsyncGenerator[str | Answer, None]:
+        """Yield what `stream` yields, while the event loop goes on; see there for parameters and errors.
+
+        Whoever breaks off its iteration before the end closes it (`contextlib.aclosing`), which stops it within a token.
+        """
+        from ragqa.pipeline.aside import aside
+
+        asked, turns, hits = given.question(question), given.history(history), given.passages(passages)
+        return aside(partial(self._stream, asked, turns, hits, undisturbed=True))
+
+    def _stream(
+        self, question: str, history: Sequence[Turn], passages: Sequence[Hit] | None, *, undisturbed: bool = False
+    ) -> Generator[str | Answer, None, None]:
+        """Answer a question that can be asked.
+
+        :param undisturbed: no other thread uses the generator meanwhile; the pieces must be taken without delay.
         """
         from ragqa.pipeline import asking
 
-        with self.open_index() as reader:
+        with self.open_index() as reader, asking.undisturbed(self) if undisturbed else nullcontext():
+            given.refuse_foreign(passages or (), reader)
             retrieve = partial(self._retrieve, reader=reader)
             yield from asking.stream(self, asking.prepare(self, question, retrieve, history, passages), reader)
 
@@ -267,6 +272,8 @@ class Pipeline(Parts):
 
     def documents(self, sources: Collection[str] | None = None) -> dict[str, Document]:
         """Return the indexed documents by source, of these sources or all; those that are not indexed are missing."""
+        if isinstance(sources, str):
+            raise wrong_type("sources", sources, "a list of sources")
         with self._open({}) as reader:
             ids = reader.sources()
             return {source: reader.document(id_) for source, id_ in ids.items() if sources is None or source in sources}
@@ -274,25 +281,17 @@ class Pipeline(Parts):
     def chunks(self, document_id: str) -> list[Chunk]:
         """Return the indexed chunks of a document, in order."""
         with self._open({}) as reader:
-            return reader.chunks(document_id)
+            return reader.chunks(given.text(document_id, "document_id"))
 
     def fingerprint(self, *, answers: bool = True) -> dict[str, Any]:
         """Return what answers depend on: settings, models by their hashes, and what is indexed. Paths are not part of it.
 
         :param answers: False for what retrieval depends on; the generator is then not needed, unless it helps retrieve.
         """
-        from ragqa.pipeline.settings import settings
+        from ragqa.pipeline.settings import fingerprint
 
         with self._open({}) as reader:
-            indexed = json.dumps(sorted(reader.sources().items())).encode()
-        spec: Any = self.config.retrieve
-        rerank = getattr(spec, "rerank", None)
-        writes = answers or getattr(spec, "rewrite", None) or (rerank and rerank.kind == "likelihood")
-        return {
-            "pipeline": settings(self.config),
-            "models": {"embed": self._identity, "generate": getattr(self.generator, "identity", {}) if writes else {}},
-            "documents": hashlib.sha256(indexed).hexdigest(),
-        }
+            return fingerprint(self, self._identity, reader.sources(), answers=answers)
 
     @property
     def _identity(self) -> dict[str, str]:
@@ -303,7 +302,7 @@ class Pipeline(Parts):
 
         path, where = Path(self.config.index.path), self.config.retrieve.filter
         try:
-            reader = IndexReader(path, identity, locate=self._locate, where=where, catalogue=self._catalogue)
+            reader = IndexReader(path, identity, locate=self.files.locate, where=where, catalogue=self._catalogue)
         except NothingUsableError as error:
             raise NothingUsableError(f"no index at {path}: run `ragqa index {self.config.file}`") from error
         self._catalogue = reader.catalogue
@@ -316,27 +315,11 @@ class Pipeline(Parts):
         return exists(Path(self.config.index.path))
 
     def _plan(self, reader: IndexReader | None) -> Plan:
-        from ragqa.pipeline.refresh import make_plan
+        from ragqa.pipeline.plan import make_plan
 
         return make_plan(self.loader.scan(), reader, self.loader)
 
-    def _locate(self, source: str) -> str:
-        """Return the absolute path of a source: with several roots, its first part names the root.
-
-        Without any, the source is all that there is.
-        """
-        if not self.roots:
-            return source
-        if len(self.roots) == 1:
-            root = self.roots[0]
-            return str(root if root.is_file() else root / source)
-        root = next((r for r in self.roots if r.name == source.split("/")[0]), self.roots[0])
-        return str(root.parent / source)
-
     def _retrieve(self, question: str, reader: IndexReader, k: int | None = None) -> list[Hit]:
-        from ragqa.retrieve import check_question
-
-        check_question(question)
         if self.config.retrieve.kind != "lexical":
             reader.check_embedder(self._canaries)
         return self.retriever.retrieve(question, reader, k)

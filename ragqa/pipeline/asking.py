@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Generator, Iterator, Sequence
+from collections.abc import Callable, Generator, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from ragqa import explain
-from ragqa.records import Answer, Generation, Hit, Prompt
-from ragqa.retrieve import check_question
+from ragqa import explain, stopping
+from ragqa.records import Answer, Citation, Generation, Hit, Prompt
 from ragqa.stages import BatchGenerator
 
 if TYPE_CHECKING:
@@ -53,23 +53,20 @@ def prepare(
     history: Sequence[Turn] = (),
     passages: Sequence[Hit] | None = None,
 ) -> Asked:
-    """Find passages for a question, unless they are given, and put both into a prompt.
-
-    :raises UsageError: the question is empty or too long.
-    """
-    check_question(question)
-    clock = Clock()
+    """Find passages for a question, unless they are given, and put both into a prompt."""
     searched = f"{history[-1][0]}\n{question}" if history else question
-    hits = tuple(retrieve(searched) if passages is None else passages)
-    clock.lap("retrieve")
-    if passages is None and explain.no_evidence(searched, hits, parts.config.retrieve.min_score):
-        return Asked(question, hits, None, clock)
-    prompt = parts.prompter.build(question, hits, history)
-    clock.lap("prompt")
+    with parts.turn.taken():
+        clock = Clock()
+        hits = tuple(retrieve(searched) if passages is None else passages)
+        clock.lap("retrieve")
+        if passages is None and explain.no_evidence(searched, hits, parts.config.retrieve.min_score):
+            return Asked(question, hits, None, clock)
+        prompt = parts.prompter.build(question, hits, history)
+        clock.lap("prompt")
     return Asked(question, hits, prompt, clock)
 
 
-def stream(parts: Parts, asked: Asked, reader: IndexReader) -> Iterator[str | Answer]:
+def stream(parts: Parts, asked: Asked, reader: IndexReader) -> Generator[str | Answer, None, None]:
     """Yield pieces of the answer as they are written and, last, the `Answer`.
 
     Where an answer needs some confidence, it comes in one piece when that is known.
@@ -92,14 +89,13 @@ def answer_many(
     generator = parts.generator
     size = generator.batch_size if isinstance(generator, BatchGenerator) else 1
     answers: list[Answer] = []
-    for question in questions:  # all of them, before the first is answered
-        check_question(question)
     for start in range(0, len(questions), size):
         asked = [prepare(parts, question, retrieve) for question in questions[start : start + size]]
         if size > 1 and isinstance(generator, BatchGenerator):
             answers += _together(parts, generator, asked, reader)
         else:
-            *_, answer = stream(parts, asked[0], reader)
+            with undisturbed(parts):
+                *_, answer = stream(parts, asked[0], reader)
             assert isinstance(answer, Answer)
             answers.append(answer)
     return answers
@@ -108,9 +104,10 @@ def answer_many(
 def _together(parts: Parts, generator: BatchGenerator, asked: Sequence[Asked], reader: IndexReader) -> list[Answer]:
     """Return answers that are written at once; each is charged the same share of the time."""
     prompts = [one.prompt for one in asked if one.prompt]
-    started = time.perf_counter()
-    written = iter(generator.write_many(prompts))
-    share = (time.perf_counter() - started) / max(1, len(prompts))
+    with parts.turn.taken():
+        started = time.perf_counter()
+        written = iter(generator.write_many(prompts))
+        share = (time.perf_counter() - started) / max(1, len(prompts))
     for one in asked:
         if one.prompt:
             one.clock.charge("generate", share)
@@ -131,7 +128,7 @@ def _answer(parts: Parts, asked: Asked, written: Generation | None, reader: Inde
     return Answer(
         question,
         "" if reason else text,
-        () if reason else explain.cite(question, text, asked.prompt.passages, reader.document),
+        () if reason else _cited(parts, question, text, asked.prompt.passages, reader),
         hits,
         asked.prompt,
         {**ledger, **tokens, "answer_tokens": written.n_tokens},
@@ -147,11 +144,35 @@ def _least_confidence(parts: Parts) -> float:
     return getattr(parts.config.generate, "min_confidence", 0.0)
 
 
+def _cited(
+    parts: Parts, question: str, text: str, passages: Sequence[Hit], reader: IndexReader
+) -> tuple[Citation, ...]:
+    """Return the spans that support an answer; those of files that changed since they were indexed are marked."""
+    citations = explain.cite(question, text, passages, reader.document)
+    if not parts.reads_files:
+        return citations
+    documents = {hit.source: hit.chunk.document_id for hit in passages}
+    return tuple(parts.files.checked(one, *reader.copies(documents[one.source])) for one in citations)
+
+
+def undisturbed(parts: Parts) -> AbstractContextManager[None]:
+    """Have no other thread use the generator within this context, unless it can write several answers at once."""
+    return nullcontext() if getattr(parts.generator, "concurrent", False) else parts.turn.taken()
+
+
 def _write(parts: Parts, prompt: Prompt, hold: bool) -> Generator[str, None, Generation]:
-    """Yield the pieces, none where they are held back until they may be said; return the `Generation`."""
-    for piece in parts.generator.stream(prompt):
+    """Yield the pieces, none where they are held back until they may be said; return the `Generation`.
+
+    Whoever takes the pieces may take their time: others have their turn between two of them.
+    """
+    pieces = iter(parts.generator.stream(prompt))
+    while True:
+        with undisturbed(parts):
+            piece = next(pieces, None)
+        if piece is None:
+            raise AssertionError("a generator must end with its Generation")
         if isinstance(piece, Generation):
             return piece
+        stopping.check()
         if not hold:
             yield piece
-    raise AssertionError("a generator must end with its Generation")

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from ragqa.arguments import AnyPath, path, texts
 from ragqa.config.specs import ClsPoolEmbed, MeanPoolEmbed
 from ragqa.errors import ModelError
 from ragqa.pipeline import Pipeline
@@ -36,9 +37,10 @@ class Maintenance:
     :param wait: seconds to wait for another writer of the index.
     """
 
-    def __init__(self, target: str | Path, overrides: Sequence[str] = (), *, wait: float = 0.0) -> None:
-        self._pipeline = None if Path(target).is_dir() else Pipeline.from_file(target, overrides)
-        self.path = Path(self._pipeline.config.index.path) if self._pipeline else Path(target)
+    def __init__(self, target: AnyPath, overrides: Sequence[str] = (), *, wait: float = 0.0) -> None:
+        place = path(target, "target")
+        self._pipeline = None if place.is_dir() else Pipeline.from_file(place, overrides)
+        self.path = Path(self._pipeline.config.index.path) if self._pipeline else place
         self._wait = wait
 
     def check(self) -> Checkup:
@@ -86,8 +88,9 @@ class Maintenance:
         """
         from ragqa.index import IndexWriter
 
+        names = texts(sources, "sources", "a list of sources, as search returns them")
         with IndexWriter(self.path, None, wait=self._wait) as writer:
-            return writer.purge(sources)
+            return writer.purge(names)
 
     def _embedder(self, recorded: Mapping[str, str]) -> Embedder:
         """Return the pipeline's embedder; without a pipeline, the one that the index recorded."""

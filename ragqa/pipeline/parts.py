@@ -9,15 +9,18 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from ragqa.arguments import wrong_type
 from ragqa.config import Config
-from ragqa.config.specs import KINDS, CustomSpec
+from ragqa.config.specs import KINDS, CustomSpec, FolderLoad
 from ragqa.errors import UsageError
+from ragqa.pipeline.sources import SourceFiles
 from ragqa.records import Chunk, Hit
+from ragqa.stopping import Turn
 
 if TYPE_CHECKING:
     from ragqa.prompt import Prompter
     from ragqa.prompt.examples import Examples
-    from ragqa.stages import Embedder, Generator, Loader, Retriever, Scorer, Splitter, Vectors
+    from ragqa.stages import Embedder, Generator, LikelihoodModel, Loader, Retriever, Scorer, Splitter, Vectors
 
 
 _SHARED = {"embedder": ("embed",), "generator": ("generate",), "_examples": ("prompt", "embed")}
@@ -25,13 +28,21 @@ _SHARED = {"embedder": ("embed",), "generator": ("generate",), "_examples": ("pr
 
 
 class Parts:
-    """The stages of one pipeline file. Any of them may be replaced by an object that meets its Protocol."""
+    """The stages of one pipeline file. Any of them may be replaced by an object that meets its Protocol.
+
+    `turn` is taken by whoever works with them: several threads may use a pipeline, and pipelines that share a part.
+    """
 
     def __init__(self, config: Config) -> None:
+        if not isinstance(config, Config):
+            wanted = "what load_config returns, or use Pipeline.from_file(path) or Pipeline.from_folder(path)"
+            raise wrong_type("config", config, wanted)
         self.config = config
+        self.turn = Turn()
 
     def share(self, other: Parts) -> None:
         """Take over the parts of another pipeline that are the same in this one, so that a model is loaded once."""
+        self.turn = other.turn
         same = {name for name in KINDS if getattr(self.config, name) == getattr(other.config, name)}
         parts = [part for part, sections in _SHARED.items() if same.issuperset(sections)]
         vars(self).update({part: getattr(other, part) for part in parts})
@@ -99,6 +110,19 @@ class Parts:
         return [Path(p) for p in ([path] if isinstance(path, str) else path)]
 
     @cached_property
+    def files(self) -> SourceFiles:
+        """The files that the sources of the index stand for."""
+        return SourceFiles(self.roots)
+
+    @property
+    def reads_files(self) -> bool:
+        """Tell whether documents are files that the built-in loader reads."""
+        from ragqa.load import FolderLoader
+
+        own = vars(self).get("loader")
+        return isinstance(self.config.load, FolderLoad) and (own is None or isinstance(own, FolderLoader))
+
+    @cached_property
     def splitter(self) -> Splitter:
         """The `split` stage; it counts in the embedder's tokens."""
         from ragqa.split import TextSplitter
@@ -164,6 +188,19 @@ class Parts:
         from ragqa.generate import build_generator
 
         return build_generator(spec)
+
+    def likelihood_model(self) -> LikelihoodModel:
+        """Return the generator as what `score` asks.
+
+        :raises UsageError: it does not tell.
+        """
+        from ragqa.stages import LikelihoodModel
+
+        if not isinstance(self.generator, LikelihoodModel):
+            raise UsageError(
+                f"the likelihood of an answer needs generate of kind causal_lm, got {self.config.generate.kind}"
+            )
+        return self.generator
 
     @cached_property
     def prompter(self) -> Prompter:

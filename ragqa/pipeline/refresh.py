@@ -1,20 +1,24 @@
-"""Bringing an index up to date: what has to be done, and doing it in commits small enough to lose."""
+"""Bringing an index up to date: reading, embedding, and commits small enough to lose."""
 
 from __future__ import annotations
 
+import sys
 import time
-from collections import Counter, deque
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import Future
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Protocol, TypeVar
+from pathlib import Path
+from typing import TYPE_CHECKING
 
-from ragqa.errors import NothingUsableError, RejectedError
-from ragqa.index import Entry, IndexWriter
-from ragqa.records import Chunk, Document, FileStatus, Scan, SourceFile
-from ragqa.stages import Embedder, Loader, Splitter
+from ragqa.errors import DocumentsGoneError, NothingUsableError, RejectedError
+from ragqa.index import Entry, IndexWriter, exists
+from ragqa.pipeline.plan import Plan, Reading, make_plan
+from ragqa.pipeline.reading import Content, Estimate, ahead, read_and_split
+from ragqa.records import Chunk, FileStatus
 
 if TYPE_CHECKING:
+    from ragqa.pipeline.parts import Parts
     from ragqa.stages import Vectors
 
 COMMIT_CHUNKS = 512
@@ -23,57 +27,17 @@ COMMIT_CHUNKS = 512
 EMBED_CHUNKS = 128
 """How many chunks are embedded between two reports of progress."""
 
-LOOK_AHEAD = 4
-"""How many files are read and split while others are embedded."""
+AHEAD_BYTES = 64 << 20
+"""How much memory the files may take that were read and split, and wait to be embedded."""
 
-Content = tuple[Document, list[Chunk]]
+_CHUNK_BYTES = 400
+"""About what a chunk takes beside its text."""
 
 Progress = Callable[[int, int], None]
-"""Called with the chunks done and the chunks expected in all (an estimate until the last file was read)."""
+"""Called with the chunks done and the chunks expected in all, first when embedding begins.
 
-
-@dataclass(frozen=True, slots=True)
-class Reading:
-    """A file to take in, and why.
-
-    `parse` is False where only its name is new: its content is known. `retry` is True where the same bytes were
-    rejected in the last run.
-    """
-
-    file: SourceFile
-    reason: str
-    parse: bool = True
-    retry: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Plan:
-    """What a run would do: files to take in, files left alone, sources to remove, files of no use."""
-
-    read: tuple[Reading, ...]
-    unchanged: tuple[SourceFile, ...]
-    removed: tuple[str, ...]
-    others: tuple[FileStatus, ...]
-
-    @property
-    def changed(self) -> tuple[Reading, ...]:
-        """Return the files that are new or changed since the last run; those that it rejected are neither."""
-        return tuple(reading for reading in self.read if not reading.retry)
-
-    @property
-    def is_empty(self) -> bool:
-        """Tell whether the folder is as the last run found it."""
-        return not self.changed and not self.removed
-
-
-@dataclass(frozen=True, slots=True)
-class Preview:
-    """A plan with its cost: the chunks of the files to read, and how many of them were never embedded before."""
-
-    plan: Plan
-    rejected: tuple[FileStatus, ...]
-    chunks: int
-    to_embed: int
+What is expected is an estimate until the last file was read, which is early on: reading is far ahead of embedding.
+"""
 
 
 @dataclass(slots=True)
@@ -83,7 +47,7 @@ class IndexReport:
     `recall` is the recall@10 of the search structure against an exact search; None where the search is exact.
     """
 
-    statuses: list[FileStatus] = field(default_factory=list)
+    statuses: list[FileStatus] = field(default_factory=list, repr=False)
     removed: int = 0
     chunks: int = 0
     embedded: int = 0
@@ -99,111 +63,85 @@ class IndexReport:
         return sum(entry.status == status for entry in self.statuses)
 
 
-class Indexed(Protocol):
-    """What an index says of the files that it was built from."""
+@dataclass(frozen=True, slots=True)
+class Options:
+    """How a run is done; see `Pipeline.index`."""
 
-    def sources(self) -> Mapping[str, str]:
-        """Return the document id of every source."""
-
-    def extractors(self) -> Mapping[str, str]:
-        """Return the extractor of every document by id."""
-
-    def rejected(self) -> Mapping[str, tuple[str, str]]:
-        """Return (document id, reason) by source of the files that the last run could not use."""
-
-
-def make_plan(scan: Scan, indexed: Indexed | None, loader: Loader) -> Plan:
-    """Compare a folder with an index, or with nothing where there is none yet."""
-    known = indexed.sources() if indexed else {}
-    extractors = indexed.extractors() if indexed else {}
-    rejected = indexed.rejected() if indexed else {}
-    read: list[Reading] = []
-    unchanged: list[SourceFile] = []
-    for file in scan.files:
-        extractor = loader.extractor(file.media_type)
-        before = extractors.get(file.document_id)
-        failed, why = rejected.get(file.source, ("", ""))
-        if failed == file.document_id:
-            read.append(Reading(file, f"rejected by the last run: {why}", retry=True))
-        elif before is None:
-            read.append(Reading(file, "changed" if file.source in known else "new"))
-        elif before != extractor:
-            read.append(Reading(file, f"extractor {before} is now {extractor}"))
-        elif known.get(file.source) != file.document_id:
-            read.append(Reading(file, "another name for known content", parse=False))
-        else:
-            unchanged.append(file)
-    present = {file.source for file in scan.files}
-    removed = tuple(sorted(source for source in known if source not in present))
-    return Plan(tuple(read), tuple(unchanged), removed, scan.others)
+    rebuild: bool = False
+    strict: bool = False
+    atomic: bool = False
+    allow_empty: bool = False
+    wait: float = 0.0
+    progress: Progress = lambda done, expected: None
 
 
-def preview(plan: Plan, loader: Loader, splitter: Splitter, has_vector: Callable[[Chunk], bool]) -> Preview:
-    """Read and split what the plan would read, and count; nothing is embedded or written."""
-    rejected: list[FileStatus] = []
-    chunks: dict[str, Chunk] = {}
-    parsed: set[str] = set()
-    for reading in plan.read:
-        if not reading.parse or reading.file.document_id in parsed:
-            continue
-        try:
-            chunks |= {chunk.id: chunk for chunk in splitter.split(loader.read(reading.file))}
-            parsed.add(reading.file.document_id)
-        except RejectedError as error:
-            rejected.append(FileStatus(reading.file.source, "rejected", str(error)))
-    to_embed = {chunk.indexed_text for chunk in chunks.values() if not has_vector(chunk)}
-    return Preview(plan, tuple(rejected), len(chunks), len(to_embed))
+def bring_up_to_date(parts: Parts, identity: Mapping[str, str], options: Options) -> IndexReport:
+    """Index what is new in a folder, and remove what is gone; see `Pipeline.index` for the errors.
+
+    :param identity: of the embedder and the splitter.
+    """
+    started = time.perf_counter()
+    scan, path = parts.loader.scan(), Path(parts.config.index.path)
+    nothing = f"no documents found under {_where(parts)} ({len(scan.others)} files, none usable)"
+    if not scan.files and not exists(path):
+        raise NothingUsableError(nothing)
+    recorded = parts.embedder.recorded
+    with IndexWriter(path, identity, rebuild=options.rebuild, wait=options.wait, recorded=recorded) as writer:
+        plan = make_plan(scan, writer, parts.loader)
+        if not scan.files and not options.allow_empty:
+            gone = f"{nothing}; {plan.documents} of {plan.documents} indexed documents are gone"
+            raise DocumentsGoneError(gone) if plan.documents else NothingUsableError(nothing)
+        report = Refresh(parts, writer, options).run(plan)
+    report.seconds = time.perf_counter() - started
+    return report
+
+
+def _where(parts: Parts) -> str:
+    return ", ".join(map(str, parts.roots)) or str(parts.config.load.kind)
 
 
 class Refresh:
     """One run over a plan: reads, splits, embeds what was never embedded, and commits."""
 
-    def __init__(
-        self,
-        loader: Loader,
-        splitter: Splitter,
-        embedder: Embedder,
-        writer: IndexWriter,
-        progress: Progress,
-        *,
-        strict: bool = False,
-        atomic: bool = False,
-        search: str = "flat",
-    ) -> None:
-        self._loader = loader
-        self._splitter = splitter
-        self._embedder = embedder
+    def __init__(self, parts: Parts, writer: IndexWriter, options: Options) -> None:
+        self._loader, self._splitter, self._embedder = parts.loader, parts.splitter, parts.embedder
+        self._where, self._search = _where(parts), parts.config.index.search
         self._writer = writer
-        self._progress = progress
-        self._at_once = strict or atomic or writer.rebuilding
-        self._search = search
-        self._strict = strict
-        self._parsed: set[str] = set()
+        self._options = options
+        self._at_once = options.strict or options.atomic or writer.rebuilding
+        self._read_ids: set[str] = set()
+        self._taken_ids: set[str] = set()
         self._pending: list[Content] = []
         self._sources: dict[str, str | None] = {}
         self._report = IndexReport()
         self._checked = False
-        self._read_chunks = self._done_chunks = self._read_bytes = self._all_bytes = 0
+        self._done_chunks = 0
 
     def run(self, plan: Plan) -> IndexReport:
         """Do what the plan says. What was committed before an error or an interruption stays.
 
         :raises NothingUsableError: no file could be used; the index is as it was.
-        :raises RejectedError: a file was rejected in a strict run, before anything was embedded; likewise.
+        :raises DocumentsGoneError: more than half of the indexed documents are gone; none was removed.
+        :raises RejectedError: a file was rejected in a strict run, before anything was embedded; the index is as it was.
         """
         report = self._report
         report.statuses += [*plan.others, *(FileStatus(file.source, "unchanged") for file in plan.unchanged)]
-        self._all_bytes = sum(reading.file.size for reading in plan.read)
-        # new names of known content first: a batch must not remove what a later one would have named
-        for reading, outcome in ahead(self._read, sorted(plan.read, key=lambda reading: reading.parse), LOOK_AHEAD):
+        self._refuse_gone(plan)
+        self._estimate = Estimate(reading.file for reading in plan.read if reading.parse)
+        # new names of known content first: a batch must not remove what a later one would have named; then in the order
+        # of hashes, which is as good as drawn at random: what was read tells what is to come
+        order = sorted(plan.read, key=lambda reading: (reading.parse, reading.file.sha256))
+        for reading, outcome in ahead(self._read, order, _memory, AHEAD_BYTES):
             self._take(reading, outcome)
             if not self._at_once and sum(len(chunks) for _, chunks in self._pending) >= COMMIT_CHUNKS:
                 self._commit()
+        report.statuses.sort(key=lambda entry: entry.source)
         self._refuse_nothing()
-        if self._strict:
+        if self._options.strict:
             self._refuse_rejected()
+        self._refuse_gone(plan)
         self._sources |= dict.fromkeys(plan.removed)
-        self._sources |= {entry.source: None for entry in report.statuses if entry.status == "rejected"}
+        self._sources |= dict.fromkeys(self._rejected_sources)
         self._commit(self._rejected(plan))
         self._maintain()
         report.removed = len(plan.removed)
@@ -211,14 +149,21 @@ class Refresh:
         return report
 
     def _read(self, reading: Reading) -> Content | None:
-        """Read and split a file; None where its content is known. Runs beside the rest, and changes nothing.
+        """Read and split a file; None where its content is known. Runs in a thread of its own.
 
         :raises RejectedError: it cannot be used.
         """
-        if not reading.parse or reading.file.document_id in self._parsed:
+        if not reading.parse or reading.file.document_id in self._read_ids:
             return None
-        document = self._loader.read(reading.file)  # as it is now, which may be newer than the plan
-        return document, self._splitter.split(document)
+        try:
+            # as it is now, which may be newer than the plan
+            document, chunks = read_and_split(self._loader, self._splitter, reading.file)
+        except RejectedError:
+            self._estimate.learn(reading.file, 0)
+            raise
+        self._estimate.learn(reading.file, len(chunks))
+        self._read_ids.add(document.id)
+        return document, chunks
 
     def _take(self, reading: Reading, outcome: Future[Content | None]) -> None:
         """Note what became of a file."""
@@ -227,17 +172,20 @@ class Refresh:
             content = outcome.result()
         except RejectedError as error:
             self._report.statuses.append(FileStatus(file.source, "rejected", str(error)))
-        else:
-            self._sources[file.source] = content[0].id if content else file.document_id
-            self._report.statuses.append(FileStatus(file.source, "indexed"))
-            if content and content[0].id not in self._parsed:
-                self._pending.append(content)
-                self._read_chunks += len(content[1])
-                self._parsed.add(content[0].id)
-        self._read_bytes += file.size
+            return
+        self._sources[file.source] = content[0].id if content else file.document_id
+        self._report.statuses.append(FileStatus(file.source, "indexed"))
+        if content and content[0].id not in self._taken_ids:
+            self._pending.append(content)
+            self._taken_ids.add(content[0].id)
+
+    @property
+    def _rejected_sources(self) -> dict[str, str]:
+        """The reason for each source that was rejected."""
+        return {entry.source: entry.reason for entry in self._report.statuses if entry.status == "rejected"}
 
     def _rejected(self, plan: Plan) -> dict[str, tuple[str, str]]:
-        reasons = {entry.source: entry.reason for entry in self._report.statuses if entry.status == "rejected"}
+        reasons = self._rejected_sources
         files = (reading.file for reading in plan.read if reading.file.source in reasons)
         return {file.source: (file.document_id, reasons[file.source]) for file in files}
 
@@ -247,9 +195,20 @@ class Refresh:
         if structure is not None:
             self._report.search, self._report.recall = structure.kind, structure.recall
 
+    def _refuse_gone(self, plan: Plan) -> None:
+        """Refuse to remove most of what is indexed, unless that is allowed."""
+        reasons = self._rejected_sources
+        if self._options.allow_empty or not plan.empties(reasons):
+            return
+        unusable = f" ({len(reasons)} files cannot be used: {self._reasons()})" if reasons else ""
+        raise DocumentsGoneError(
+            f"{plan.gone(reasons)} of {plan.documents} indexed documents are gone from {self._where}{unusable}"
+        )
+
     def _refuse_nothing(self) -> None:
         report = self._report
-        if report.count("indexed") + report.count("unchanged"):
+        may_be_empty = self._options.allow_empty and self._writer.generation > 0
+        if may_be_empty or report.count("indexed") + report.count("unchanged"):
             return
         raise NothingUsableError(
             f"none of {len(report.statuses)} files could be used: {self._reasons()}; index unchanged"
@@ -263,7 +222,7 @@ class Refresh:
 
     def _reasons(self) -> str:
         """Return why files were rejected: the first five of them."""
-        reasons = [f"{entry.source}: {entry.reason}" for entry in self._report.statuses if entry.status == "rejected"]
+        reasons = [f"{source}: {reason}" for source, reason in self._rejected_sources.items()]
         return "; ".join(reasons[:5]) + ("; ..." if len(reasons) > 5 else "")
 
     def _commit(self, rejected: Mapping[str, tuple[str, str]] | None = None) -> None:
@@ -272,7 +231,7 @@ class Refresh:
         sources = {s: i for s, i in self._sources.items() if i is not None or s in known}
         if rejected == self._writer.rejected():
             rejected = None
-        if self._pending or sources or rejected is not None:
+        if self._pending or sources or rejected is not None or self._writer.rebuilding:
             chunks = [chunk for _, own in self._pending for chunk in own]
             entries = [Entry(document, own) for document, own in self._pending]
             self._writer.commit(entries, self._embed_missing(chunks), sources, rejected)
@@ -283,44 +242,35 @@ class Refresh:
         texts = self._writer.missing(chunks)
         expected = Counter(chunk.indexed_text for chunk in chunks)
         self._done_chunks += len(chunks) - sum(expected[text] for text in texts)
+        if texts and not self._checked:
+            self._prepare_embedder()
         vectors: dict[str, Vectors] = {}
         for first in range(0, len(texts), EMBED_CHUNKS):
             part = texts[first : first + EMBED_CHUNKS]
             vectors |= zip(part, self._embed(part), strict=True)
             self._done_chunks += sum(expected[text] for text in part)
-            self._progress(self._done_chunks, self._expected_chunks())
+            self._options.progress(self._done_chunks, self._estimate.chunks)
         return vectors
 
+    def _prepare_embedder(self) -> None:
+        """Load the model and compare it with the one that built the index; time counts for progress from here on."""
+        self._embedder.load()
+        self._writer.check_embedder(self._embedder.embed_passages)
+        self._checked = True
+        self._options.progress(self._done_chunks, self._estimate.chunks)
+
     def _embed(self, texts: Sequence[str]) -> Vectors:
-        if not self._checked:
-            self._embedder.load()
-            self._writer.check_embedder(self._embedder.embed_passages)
-            self._checked = True
         started = time.perf_counter()
         vectors = self._embedder.embed_passages(texts)
         self._report.embed_seconds += time.perf_counter() - started
         self._report.embedded += len(texts)
         return vectors
 
-    def _expected_chunks(self) -> int:
-        share = self._read_bytes / self._all_bytes if self._all_bytes else 1.0
-        return max(self._done_chunks, round(self._read_chunks / share) if share else 0)
 
-
-Item = TypeVar("Item")
-Result = TypeVar("Result")
-
-
-def ahead(work: Callable[[Item], Result], items: Iterable[Item], depth: int) -> Iterator[tuple[Item, Future[Result]]]:
-    """Yield each item with its finished or coming result, in order; a thread works on up to `depth` items in advance."""
-    waiting: deque[tuple[Item, Future[Result]]] = deque()
-    pool = ThreadPoolExecutor(max_workers=1, thread_name_prefix="ragqa-read")
-    try:
-        for item in items:
-            waiting.append((item, pool.submit(work, item)))
-            if len(waiting) > depth:
-                yield waiting.popleft()
-        while waiting:
-            yield waiting.popleft()
-    finally:
-        pool.shutdown(wait=True, cancel_futures=True)  # native code must not be left running when Python ends
+def _memory(content: Content | None) -> int:
+    """Return about how many bytes a document and its chunks take."""
+    if content is None:
+        return 0
+    document, chunks = content
+    texts = sum(sys.getsizeof(chunk.text) + _CHUNK_BYTES for chunk in chunks)
+    return sys.getsizeof(document.text) + texts

@@ -2,13 +2,36 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ragqa import models
 from ragqa.config import Config
 
+if TYPE_CHECKING:
+    from ragqa.pipeline.parts import Parts
+
 _PATHS = ("template", "examples", "model")
+
+
+def fingerprint(
+    parts: Parts, identity: Mapping[str, str], sources: Mapping[str, str], *, answers: bool
+) -> dict[str, Any]:
+    """Return what answers depend on; see `Pipeline.fingerprint`.
+
+    :param identity: of the embedder and the splitter. :param sources: document id by source.
+    """
+    spec = parts.config.retrieve
+    rerank = getattr(spec, "rerank", None)
+    writes = answers or getattr(spec, "rewrite", None) or (rerank and rerank.kind == "likelihood")
+    return {
+        "pipeline": settings(parts.config),
+        "models": {"embed": dict(identity), "generate": getattr(parts.generator, "identity", {}) if writes else {}},
+        "documents": hashlib.sha256(json.dumps(sorted(sources.items())).encode()).hexdigest(),
+    }
 
 
 def settings(config: Config) -> dict[str, Any]:

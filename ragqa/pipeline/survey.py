@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from ragqa.errors import RejectedError
 from ragqa.load.extract import DOCX, PDF
+from ragqa.pipeline.reading import Estimate, read_and_split
 from ragqa.records import Chunk, Document, SourceFile
 from ragqa.stages import Loader, Splitter, TokenCounter
 
@@ -120,17 +121,18 @@ def survey(
 
     :param counter: counts in the embedder's tokens.
     :param window: how many of these the embedder reads at most, special tokens included; None where that is unknown.
-    :param progress: called after each file with the chunks so far and the chunks expected in all, an estimate by size.
+    :param progress: called after each file with the chunks so far and the chunks expected in all, an estimate by type and size.
     """
     scan = loader.scan()
     reading = _Reading(loader, splitter, counter, window)
     for entry in scan.others:
         reading.add(entry.status, entry.source, entry.reason)
-    size, read = sum(file.size for file in scan.files), 0
+    estimate = Estimate(scan.files)
     for file in scan.files:
+        before = reading.chunks
         reading.take(file)
-        read += file.size
-        progress(reading.chunks, round(reading.chunks * size / read) if read else reading.chunks)
+        estimate.learn(file, reading.chunks - before)
+        progress(reading.chunks, estimate.chunks)
     return reading.result(len(scan.files) + len(scan.others))
 
 
@@ -157,19 +159,19 @@ class _Reading:
             self.add("duplicate", file.source, f"the same content as {self._first[file.document_id][0]}")
         else:
             try:
-                document = self._loader.read(file)
+                document, chunks = read_and_split(self._loader, self._splitter, file)
             except RejectedError as error:
                 self.add("rejected", file.source, str(error))
                 return
             self._first[file.document_id] = file.source, document.encoding
-            self._examine(document)
+            self._examine(document, chunks)
         if encoding := self._first[file.document_id][1]:
             self._encodings[encoding] += 1
             if encoding != "utf-8":
                 self.add("encoding", file.source, f"read as {encoding}, which was marked, declared or guessed")
 
-    def _examine(self, document: Document) -> None:
-        chunks, source = self._splitter.split(document), document.source
+    def _examine(self, document: Document, chunks: Sequence[Chunk]) -> None:
+        source = document.source
         tokens = self._counter.count(document.text)
         self._shingles.append(shingles(document.text))
         self._characters += len(document.text)

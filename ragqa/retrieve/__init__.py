@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from ragqa import arguments
 from ragqa.errors import UsageError
 
 MAX_QUESTION_CHARS = 8000
@@ -10,8 +11,9 @@ MAX_QUESTION_CHARS = 8000
 def check_question(question: str) -> None:
     """Refuse a question that cannot be asked.
 
-    :raises UsageError: empty, longer than `MAX_QUESTION_CHARS`, or holding NULs or lone surrogates.
+    :raises UsageError: no string, empty, longer than `MAX_QUESTION_CHARS`, or holding NULs or lone surrogates.
     """
+    arguments.text(question, "question", "one string; ask_many takes a list of them")
     if not any(c.isprintable() and not c.isspace() for c in question):
         raise UsageError("the question is empty: write at least one word")
     if len(question) > MAX_QUESTION_CHARS:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from ragqa import words
+from ragqa import stopping, words
 from ragqa.errors import UsageError
 from ragqa.records import Generation, Prompt
 from ragqa.stages import Generator
@@ -39,7 +39,10 @@ def hypothetical_passage(question: str, generator: Generator) -> str:
 
 def _write(instruction: str, question: str, generator: Generator) -> str:
     text = generator.chat("", instruction.replace("{question}", question))
-    *_, last = generator.stream(Prompt(text, {"rewrite": generator.count(text)}, ()))
+    last: str | Generation = ""
+    for piece in generator.stream(Prompt(text, {"rewrite": generator.count(text)}, ())):
+        stopping.check()
+        last = piece
     assert isinstance(last, Generation)
     if last.finish == "deadline":
         raise UsageError("retrieve.rewrite: the generator ran out of time: raise generate.deadline")

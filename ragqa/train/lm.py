@@ -17,6 +17,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
+from ragqa import arguments
+from ragqa.arguments import AnyPath
 from ragqa.errors import UsageError
 from ragqa.models import file_sha256
 from ragqa.train import folder, texts
@@ -69,8 +71,8 @@ class LMReport:
 
 def train_lm(
     read: Sequence[str],
-    tokenizer: str | Path,
-    out: Path,
+    tokenizer: AnyPath,
+    out: AnyPath,
     settings: LMSettings,
     *,
     progress: Progress = lambda step, loss: None,
@@ -88,8 +90,9 @@ def train_lm(
     :raises ModelError: there is no such tokenizer, or it has no end of text.
     :raises LockedError: another training writes `out`.
     """
+    out = arguments.path(out, "out")
     folder.check(out)
-    file = tokenizer_file(str(tokenizer))
+    file = tokenizer_file(tokenizer)
     words = texts.tokenizer_with_end(file)
     kept, held = texts.split(read, settings.held_out, settings.seed)
     stream, held_out = texts.stream(kept, words), texts.stream(held, words)

@@ -15,7 +15,8 @@ from pathlib import Path
 from tokenizers import Tokenizer, decoders, pre_tokenizers, trainers
 from tokenizers.models import BPE
 
-from ragqa import models
+from ragqa import arguments, models
+from ragqa.arguments import AnyPath
 from ragqa.errors import UsageError
 from ragqa.models.gguf_header import read_header
 from ragqa.outputs import check_own, made, replace, writing
@@ -57,7 +58,7 @@ def train_tokenizer(texts: Iterable[str], vocab_size: int) -> Tokenizer:
     return tokenizer
 
 
-def check_tokenizer_folder(folder: Path, *, force: bool = False) -> None:
+def check_tokenizer_folder(folder: AnyPath, *, force: bool = False) -> None:
     """Refuse a folder that a tokenizer must not be written into.
 
     :param force: the folder may hold something, and its tokenizer is replaced.
@@ -65,6 +66,7 @@ def check_tokenizer_folder(folder: Path, *, force: bool = False) -> None:
         folder, a pipe or a device.
     :raises RefusedError: one of the files is a link.
     """
+    folder = arguments.path(folder, "folder")
     with writing(folder):
         held = os.listdir(folder) if os.path.lexists(folder) else []
     if held and not force:
@@ -73,13 +75,14 @@ def check_tokenizer_folder(folder: Path, *, force: bool = False) -> None:
         check_own(folder / name)
 
 
-def save_tokenizer(tokenizer: Tokenizer, folder: Path, *, force: bool = False) -> None:
+def save_tokenizer(tokenizer: Tokenizer, folder: AnyPath, *, force: bool = False) -> None:
     """Write a tokenizer that `train_tokenizer` made, as `AutoTokenizer.from_pretrained(folder)` loads it.
 
     :param force: the folder may hold something, and its tokenizer is replaced.
     :raises UsageError, RefusedError: as `check_tokenizer_folder`, or the folder cannot be written.
     :raises ResourceError: there is no room.
     """
+    folder = arguments.path(folder, "folder")
     check_tokenizer_folder(folder, force=force)
     config = {
         "tokenizer_class": "PreTrainedTokenizerFast",
@@ -91,14 +94,14 @@ def save_tokenizer(tokenizer: Tokenizer, folder: Path, *, force: bool = False) -
         replace(folder / TOKENIZER_CONFIG, json.dumps(config, indent=1).encode())
 
 
-def tokenizer_file(name: str) -> Path:
+def tokenizer_file(name: AnyPath) -> Path:
     """Return the file of a tokenizer: its `tokenizer.json`, or the `.gguf` file of a model that has none.
 
     :param name: a folder, a `tokenizer.json`, or a model by the name that `ragqa models` knows.
     :raises UsageError: the folder is there, and holds no tokenizer.
     :raises ModelError: the model is not here, or its name is unknown.
     """
-    path = Path(name).expanduser()
+    path, name = arguments.path(name, "tokenizer"), os.fspath(name)
     folder = models.model_dir(name) if name in models.BUILTIN else path
     file = path if path.is_file() else folder / "tokenizer.json"
     if path.suffix == ".gguf" or (any(folder.glob("*.gguf")) and not file.is_file()):
@@ -108,7 +111,7 @@ def tokenizer_file(name: str) -> Path:
     return file if file.is_file() else models.resolve(name) / "tokenizer.json"
 
 
-def load_tokenizer(name: str) -> Tokenizer:
+def load_tokenizer(name: AnyPath) -> Tokenizer:
     """Return the tokenizer of a name, as `tokenizer_file` takes it; it neither cuts texts nor pads them.
 
     Where a model has nothing but a GGUF file, its tokenizer takes half a minute.

@@ -12,6 +12,8 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
+from ragqa import arguments
+from ragqa.arguments import AnyPath
 from ragqa.errors import ModelError
 from ragqa.transformer.decoder import Decoder
 from ragqa.transformer.encoder import Encoder
@@ -21,23 +23,23 @@ Weights = dict[str, Tensor]
 Model = TypeVar("Model", Encoder, Decoder)
 
 
-def load_encoder(folder: Path, *, dtype: torch.dtype = torch.float32, device: str = "cpu") -> Encoder:
+def load_encoder(folder: AnyPath, *, dtype: torch.dtype = torch.float32, device: str = "cpu") -> Encoder:
     """Read the encoder of a folder: `config.json` and `model.safetensors` or its parts.
 
     :raises ModelError: the folder holds none that `reads` knows, or weights are missing or left over.
     """
-    return _load(folder, Encoder, dtype, device)
+    return _load(arguments.path(folder, "folder"), Encoder, dtype, device)
 
 
-def load_decoder(folder: Path, *, dtype: torch.dtype = torch.float32, device: str = "cpu") -> Decoder:
+def load_decoder(folder: AnyPath, *, dtype: torch.dtype = torch.float32, device: str = "cpu") -> Decoder:
     """Read the decoder of a folder: `config.json` and `model.safetensors` or its parts.
 
     :raises ModelError: the folder holds none that `reads` knows, or weights are missing or left over.
     """
-    return _load(folder, Decoder, dtype, device)
+    return _load(arguments.path(folder, "folder"), Decoder, dtype, device)
 
 
-def save_decoder(model: Decoder, folder: Path) -> None:
+def save_decoder(model: Decoder, folder: AnyPath) -> None:
     """Write `config.json` and `model.safetensors` in the form of Llama, which `load_decoder` and transformers read.
 
     :raises ValueError: the decoder is of another form than Llama's.
@@ -53,6 +55,7 @@ def save_decoder(model: Decoder, folder: Path) -> None:
         sources = _sources(name, FAMILIES["llama"])
         parts = tensor.split(sizes) if len(sources) == len(sizes) else tensor.chunk(len(sources))
         theirs |= {source: part.contiguous() for source, part in zip(sources, parts, strict=True)}
+    folder = arguments.path(folder, "folder")
     folder.mkdir(parents=True, exist_ok=True)
     save_file(theirs, folder / "model.safetensors", metadata={"format": "pt"})
     (folder / "config.json").write_text(json.dumps(as_llama(config), indent=2) + "\n", encoding="utf-8")

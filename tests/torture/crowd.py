@@ -127,7 +127,7 @@ def _churn(folder: Path, commits: int, done: Event, sender: Connection, turn: Lo
     with told_of_commits(lambda publisher: held.update({publisher.generation: texts_in(publisher.db)})):
         for round_ in itertools.count(1):
             change(folder / "documents", round_)
-            pipeline(folder).index()
+            pipeline(folder).index(allow_empty=True)
             if len(held) >= commits:
                 break
             time.sleep(0.1)

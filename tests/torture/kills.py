@@ -90,7 +90,7 @@ def operate(folder: Path, operation: str) -> None:
             source = min(reader.sources())
         Maintenance(folder / "index").purge([source])
     else:
-        pipeline(folder).index(rebuild=operation == "rebuild")
+        pipeline(folder).index(rebuild=operation == "rebuild", allow_empty=True)
 
 
 def work(folder: Path, operation: str, reports: Connection, kill_at: tuple[str, int] | None = None) -> None:

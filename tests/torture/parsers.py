@@ -111,7 +111,7 @@ class Batches:
         self._clock.seconds.clear()
         try:
             with bound(files * LIMITS.seconds + START_SECONDS):
-                return self._pipeline.index()
+                return self._pipeline.index(allow_empty=True)
         except (Exception, Hang) as error:
             self._blame(self._clock.current, f"index() raised {type(error).__name__}: {error}")
             return None

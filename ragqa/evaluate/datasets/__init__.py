@@ -5,11 +5,14 @@ What is left out or altered is counted in `Dataset.note`. A fault in a file is a
 
 from __future__ import annotations
 
+import os
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from ragqa import arguments
+from ragqa.arguments import AnyPath
 from ragqa.config import did_you_mean
 from ragqa.errors import UsageError
 from ragqa.evaluate.dataset import Dataset, Question
@@ -42,20 +45,23 @@ KINDS = {
 }
 
 
-def read_dataset(name: str) -> Dataset:
+def read_dataset(name: AnyPath) -> Dataset:
     """Read a dataset by its name, `KIND:PATH`; the kinds and what each has to find at its path are in `KINDS`.
 
     :raises UsageError: an unknown kind, no such path, a file that is not of the kind, no questions, an id or a source
         that stands for two.
     """
-    kind, colon, place = name.partition(":")
+    given = os.fspath(name) if isinstance(name, os.PathLike) else name
+    kind, colon, place = arguments.text(
+        given, "dataset", "a string KIND:PATH such as 'jsonl:questions.jsonl'"
+    ).partition(":")
     if kind not in KINDS:
         hint = f"; a path needs its kind before it, such as jsonl:{name}" if Path(name).expanduser().exists() else ""
         raise UsageError(f"dataset {name!r}: unknown kind {kind!r}{hint}; {did_you_mean(kind, list(KINDS))}")
     layout = f"{kind} reads {KINDS[kind].layout}"
     if not colon or not place:
         raise UsageError(f"dataset {name!r}: no path; write {kind}:PATH, where {layout}")
-    path = Path(place).expanduser()
+    path = arguments.path(place, "dataset")
     if not path.exists():
         raise UsageError(f"dataset {name!r}: path not found: {path}; {layout}")
     try:

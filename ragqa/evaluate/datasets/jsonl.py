@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from ragqa import arguments
+from ragqa.arguments import AnyPath
 from ragqa.errors import UsageError
 from ragqa.evaluate.dataset import Dataset, Evidence, Question
 from ragqa.evaluate.datasets.rows import Row, read_lines
@@ -16,7 +18,7 @@ def read(path: Path, name: str) -> Dataset:
     return Dataset(name, tuple(read_questions(path)))
 
 
-def read_questions(path: Path, *, pages: bool = False) -> list[Question]:
+def read_questions(path: AnyPath, *, pages: bool = False) -> list[Question]:
     """Return the questions of a JSON Lines file, in order; blank lines are passed over.
 
     A line is `{question, answers: [...], id?, evidence?: [{source, text, page?, start?, end?}], group?}`, or
@@ -27,7 +29,7 @@ def read_questions(path: Path, *, pages: bool = False) -> list[Question]:
     """
     questions: dict[str, Question] = {}
     places: dict[str, str] = {}
-    for row in read_lines(path):
+    for row in read_lines(arguments.path(path)):
         question = _question(row, pages)
         if question.id in questions:
             key, what = ("id", "is the id") if "id" in row.values else ("question", "is the question, or the id,")

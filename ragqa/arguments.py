@@ -1,0 +1,102 @@
+"""What callers pass, checked where it enters: an error says what was found and what to pass.
+
+A value of the wrong type raises `UsageTypeError`, a value that is out of range `UsageError`. Both are `ValueError`s, and the
+first is a `TypeError` as well.
+"""
+
+from __future__ import annotations
+
+import operator
+import os
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+from ragqa.errors import UsageError, UsageTypeError
+
+AnyPath = str | os.PathLike[str]
+
+
+def wrong_type(name: str, value: Any, wanted: str) -> UsageTypeError:
+    """Return the error for a value of the wrong type."""
+    return UsageTypeError(f"{name}: got {kind(value)}; pass {wanted}")
+
+
+def kind(value: Any) -> str:
+    """Return how an error names a value: by its type."""
+    return "None" if value is None else type(value).__name__
+
+
+def text(value: Any, name: str, wanted: str = "a string") -> str:
+    """Return a value that must be a string.
+
+    :raises UsageTypeError: it is not.
+    """
+    if not isinstance(value, str):
+        raise wrong_type(name, value, wanted)
+    return value
+
+
+def items(value: Any, name: str, wanted: str) -> list[Any]:
+    """Return what a list, a tuple or another iterable holds, in its order.
+
+    A string is no list of its letters, and a mapping or a set has no order of its own that a caller could rely on.
+
+    :raises UsageTypeError: it is none of these.
+    """
+    if not isinstance(value, Iterable) or isinstance(value, str | bytes | bytearray | Mapping | set | frozenset):
+        raise wrong_type(name, value, wanted)
+    return list(value)
+
+
+def texts(value: Any, name: str, wanted: str) -> list[str]:
+    """Return a list of strings.
+
+    :raises UsageTypeError: it is no list, or holds something else.
+    """
+    return [text(one, f"{name}[{i}]") for i, one in enumerate(items(value, name, wanted))]
+
+
+def set_values(value: Any) -> list[str]:
+    """Return overrides of a pipeline file, `section.key=value` each.
+
+    :raises UsageTypeError: they are no list of strings.
+    """
+    return texts(value, "overrides", "a list of strings such as ['retrieve.top_k=3']")
+
+
+def whole(value: Any, name: str, least: int = 1) -> int:
+    """Return a whole number.
+
+    :raises UsageTypeError: it is none, or a bool. :raises UsageError: it is less than `least`.
+    """
+    wanted = f"a whole number, {least} or more"
+    if isinstance(value, bool) or not hasattr(type(value), "__index__"):
+        raise wrong_type(name, value, wanted)
+    number = operator.index(value)
+    if number < least:
+        raise UsageError(f"{name}: got {number}; pass {wanted}")
+    return number
+
+
+def path(value: Any, name: str = "path") -> Path:
+    """Return a path, `~` expanded.
+
+    :raises UsageTypeError: it is neither a str nor a Path. :raises UsageError: it is empty, or holds a NUL.
+    """
+    if not isinstance(value, str | os.PathLike) or not isinstance(given := os.fspath(value), str):
+        raise wrong_type(name, value, "a str or a Path")
+    if not given or "\0" in given:
+        raise UsageError(f"{name}: got {given!r}; pass the path of a file or a folder")
+    return Path(os.path.expanduser(given))
+
+
+def paths(value: Any, name: str) -> list[Path]:
+    """Return a list of paths.
+
+    :raises UsageTypeError: it is no list, or holds something else than paths.
+    """
+    wanted = "a list of paths, each a str or a Path"
+    if isinstance(value, os.PathLike):
+        raise wrong_type(name, value, wanted)
+    return [path(one, f"{name}[{i}]") for i, one in enumerate(items(value, name, wanted))]

@@ -1,0 +1,117 @@
+"""Bringing an index up to date from the command line: progress, what is gone, and the files that were left out."""
+
+from __future__ import annotations
+
+import re
+import sys
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import PurePath
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from ragqa.cli.common import escaped
+from ragqa.errors import DocumentsGoneError
+from ragqa.records import FileStatus
+
+if TYPE_CHECKING:
+    from tqdm import tqdm
+
+    from ragqa.pipeline import Pipeline
+    from ragqa.pipeline.refresh import IndexReport, Progress
+
+allow_empty_option = click.option(
+    "--allow-empty",
+    is_flag=True,
+    help="Remove documents that are gone even where they are more than half of those indexed, or all.",
+)
+verbose_option = click.option("--verbose", is_flag=True, help="Name every file that is left out, one a line.")
+
+LISTED = {"skipped": 3, "rejected": 20}
+"""How many files with the same reason are named one a line; more of them become one line."""
+_NAMED = 5
+_TYPES_NAMED = 10
+_UNSUPPORTED = "unsupported type"
+_NUMBER = re.compile(r"\d[\d,.]*")
+
+
+@contextmanager
+def progress_bar() -> Iterator[Progress]:
+    """Give a callback that draws chunks done and time left on stderr, for whatever takes more than two seconds.
+
+    The clock starts with the first call, so that the loading of a model is not taken for slow work.
+    """
+    from tqdm import tqdm
+
+    bars: list[tqdm[Any]] = []
+
+    def report(done: int, expected: int) -> None:
+        if not bars:
+            bars.append(tqdm(total=expected, initial=done, unit=" chunks", delay=2, leave=False))
+        bars[0].total = expected
+        bars[0].update(done - bars[0].n)
+
+    try:
+        yield report
+    finally:
+        for bar in bars:
+            bar.close()
+
+
+def bring_up_to_date(
+    pipeline: Pipeline, *, confirm: bool, verbose: bool = False, allow_empty: bool = False, **options: Any
+) -> IndexReport:
+    """Index what is new and name on stderr the files that are left out.
+
+    :param confirm: on a terminal, ask whether to remove documents where most of them are gone.
+    :param options: of `Pipeline.index`.
+    :raises DocumentsGoneError: most documents are gone, and nobody said that they may be removed.
+    """
+    try:
+        with progress_bar() as progress:
+            report = pipeline.index(progress=progress, allow_empty=allow_empty, **options)
+    except DocumentsGoneError as error:
+        asked = confirm and sys.stdin.isatty() and sys.stderr.isatty()
+        if not asked or not click.confirm(escaped(f"{error.what}. Remove them from the index?"), err=True):
+            raise
+        return bring_up_to_date(pipeline, confirm=False, verbose=verbose, allow_empty=True, **options)
+    print_left_out(report.statuses, verbose=verbose)
+    return report
+
+
+def print_left_out(statuses: Sequence[FileStatus], *, verbose: bool) -> None:
+    """Name on stderr the files that were skipped or rejected, and why; many with the same reason on one line."""
+    for line in left_out(statuses, verbose=verbose):
+        click.echo(escaped(line), err=True)
+
+
+def left_out(statuses: Iterable[FileStatus], *, verbose: bool) -> Iterator[str]:
+    """Yield the lines that `print_left_out` prints."""
+    groups: dict[tuple[str, str], list[FileStatus]] = {}
+    for entry in statuses:
+        if entry.status in LISTED:
+            groups.setdefault((entry.status, _kind(entry.reason)), []).append(entry)
+    for (status, kind), entries in sorted(groups.items(), reverse=True):
+        if verbose or len(entries) <= LISTED[status]:
+            yield from (f"{status}: {entry.source}: {entry.reason}" for entry in entries)
+        elif kind == _UNSUPPORTED:
+            yield f"skipped {len(entries):,} files of types that are not read: {_types(entries)}; --verbose lists them"
+        else:
+            names = ", ".join([*(entry.source for entry in entries[:_NAMED]), *(["..."] if entries[_NAMED:] else [])])
+            yield f"{status} {len(entries):,} files: {entries[0].reason} ({names}; --verbose lists them)"
+
+
+def _kind(reason: str) -> str:
+    """Return what the reasons of files of one group have in common: they may differ in numbers."""
+    return _UNSUPPORTED if reason.startswith(_UNSUPPORTED) else _NUMBER.sub("N", reason)
+
+
+def _types(entries: Sequence[FileStatus]) -> str:
+    """Return suffixes with their counts, most frequent first; a file without a suffix counts by its name."""
+    paths = [PurePath(entry.source) for entry in entries]
+    counts = Counter(path.suffix.lower() or path.name for path in paths)
+    shown = [f"{name} {n:,}" for name, n in sorted(counts.items(), key=lambda item: (-item[1], item[0]))]
+    rest = len(shown) - _TYPES_NAMED
+    return ", ".join([*shown[:_TYPES_NAMED], *([f"{rest:,} other types"] if rest > 0 else [])])

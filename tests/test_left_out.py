@@ -1,0 +1,131 @@
+"""Files that are left out of an index: named one a line while they are few, counted by reason when they are many."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+
+import pytest
+from tqdm import tqdm
+
+from ragqa.cli.indexing import left_out, progress_bar
+from ragqa.records import FileStatus
+from tests.commands import fill, ragqa
+
+ADVICE = "--verbose lists them"
+
+
+def statuses(status: str, reason: str, *names: str) -> list[FileStatus]:
+    return [FileStatus(name, status, reason) for name in names]
+
+
+def unsupported(*names: str) -> list[FileStatus]:
+    return [FileStatus(name, "skipped", f"unsupported type {Path(name).suffix or '(no suffix)'}") for name in names]
+
+
+def test_many_files_of_types_that_are_not_read_are_one_line_by_type() -> None:
+    names = (
+        [f"src/{i}.py" for i in range(40)]
+        + [f"{i}.JSON" for i in range(9)]
+        + ["a.json", "LICENSE", "b/LICENSE", "Makefile"]
+    )
+    assert list(left_out(unsupported(*names), verbose=False)) == [
+        f"skipped 53 files of types that are not read: .py 40, .json 10, LICENSE 2, Makefile 1; {ADVICE}"
+    ]
+
+
+def test_a_few_files_are_named_each() -> None:
+    assert list(left_out(unsupported("a.py", "b.jpg"), verbose=False)) == [
+        "skipped: a.py: unsupported type .py",
+        "skipped: b.jpg: unsupported type .jpg",
+    ]
+
+
+def test_verbose_names_every_file() -> None:
+    entries = [
+        *unsupported(*(f"{i}.py" for i in range(53))),
+        *statuses("rejected", "empty file", *map(str, range(500))),
+    ]
+    assert len(list(left_out(entries, verbose=True))) == 553
+
+
+def test_there_are_never_more_than_ten_types_on_the_line() -> None:
+    (line,) = left_out(unsupported(*(f"{i}.t{i:02}" for i in range(30))), verbose=False)
+    assert line.endswith(f".t09 1, 20 other types; {ADVICE}")
+
+
+def test_rejected_files_are_named_each_unless_hundreds_have_the_same_reason() -> None:
+    names = [f"{i:03}.txt" for i in range(500)]
+    few = [*statuses("rejected", "empty file", *names[:20]), *statuses("rejected", "too large", "x.txt")]
+    assert len(list(left_out(few, verbose=False))) == 21
+    numbers = [FileStatus(name, "rejected", f"binary content: a NUL at byte {i:,}") for i, name in enumerate(names)]
+    assert list(left_out([*numbers, *statuses("rejected", "empty file", "e.txt")], verbose=False)) == [
+        "rejected: e.txt: empty file",
+        "rejected 500 files: binary content: a NUL at byte 0 "
+        f"(000.txt, 001.txt, 002.txt, 003.txt, 004.txt, ...; {ADVICE})",
+    ]
+
+
+def test_links_and_types_are_apart_and_what_is_indexed_is_not_named() -> None:
+    entries = [
+        *statuses("skipped", "symbolic link: not followed", *"abcd"),
+        *unsupported("a.py", "b.py"),
+        *statuses("indexed", "", "x.txt"),
+        *statuses("unchanged", "", "y.txt"),
+    ]
+    assert list(left_out(entries, verbose=False)) == [
+        "skipped: a.py: unsupported type .py",
+        "skipped: b.py: unsupported type .py",
+        f"skipped 4 files: symbolic link: not followed (a, b, c, d; {ADVICE})",
+    ]
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Path:
+    fill(tmp_path)
+    for i in range(40):
+        (tmp_path / "documents" / f"{i:02}.py").write_text("pass\n", encoding="utf-8")
+    for i in range(25):
+        (tmp_path / "documents" / f"{i:02}.txt").write_bytes(b"")
+    return tmp_path
+
+
+def test_the_commands_print_one_line_and_with_verbose_all(home: Path) -> None:
+    short = ragqa("index", "pipeline.yaml", cwd=home)
+    assert short.code == 3
+    assert short.err.splitlines() == [
+        f"skipped 40 files of types that are not read: .py 40; {ADVICE}",
+        f"rejected 25 files: empty file (00.txt, 01.txt, 02.txt, 03.txt, 04.txt, ...; {ADVICE})",
+    ]
+    assert "68 files: 3 indexed, 25 rejected, 40 skipped." in short.out
+    assert len(ragqa("index", "pipeline.yaml", "--verbose", cwd=home).err.splitlines()) == 65
+    assert ragqa("index", "pipeline.yaml", "--json", cwd=home).said["skipped"] == 40
+    planned = ragqa("plan", "pipeline.yaml", cwd=home).out
+    assert f"skipped 40 files of types that are not read: .py 40; {ADVICE}\n" in planned
+    assert ragqa("plan", "pipeline.yaml", "--verbose", cwd=home).out.count("unsupported type .py") == 40
+
+
+def test_commands_that_learn_from_documents_do_so_too(home: Path) -> None:
+    learn = ("tokenizer", "train", "documents", "--vocab-size", "260", "--out", "tokenizer", "--force")
+    done = ragqa(*learn, cwd=home)
+    assert (done.code, len(done.err.splitlines())) == (3, 2)
+    assert len(ragqa(*learn, "--verbose", cwd=home).err.splitlines()) == 65
+
+
+def test_no_name_forges_a_line(tmp_path: Path) -> None:
+    fill(tmp_path)
+    for i in range(30):
+        (tmp_path / "documents" / f"a\nragqa: error: {i}.\x1b[2Jpy").write_text("x", encoding="utf-8")
+    (line,) = ragqa("index", "pipeline.yaml", cwd=tmp_path).err.splitlines()
+    assert line.isprintable() and line.startswith("skipped 30 files")
+
+
+def test_the_time_left_is_told_by_the_time_since_embedding_began() -> None:
+    with progress_bar() as report:
+        time.sleep(0.3)
+        report(100, 1000)
+        (bar,) = [bar for bar in tqdm._instances if bar.unit == " chunks"]  # type: ignore[attr-defined]
+        assert bar.format_dict["elapsed"] < 0.2
+        assert (bar.n, bar.total, bar.initial) == (100, 1000, 100)
+        report(200, 900)
+        assert (bar.n, bar.total) == (200, 900)
