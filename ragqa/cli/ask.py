@@ -2,60 +2,57 @@
 
 from __future__ import annotations
 
+import shlex
+
 import click
 
-from ragqa.cli.common import (
-    answer_json,
-    escaped,
-    json_option,
-    print_json,
-    print_statuses,
-    progress_bar,
-    set_option,
-    stream_answer,
-    warn_of_changes,
-)
+from ragqa.cli.answers import stream_answer
+from ragqa.cli.common import answer_json, json_option, open_indexed, print_json, refresh, set_option
+from ragqa.cli.usage import exists
 from ragqa.pipeline import Pipeline
 from ragqa.retrieve import check_question
 
 
 @click.command("ask")
-@click.argument("arguments", nargs=-1, required=True, metavar="[FILE] QUESTION")
-@click.option("--folder", metavar="DIR", help="Ask the documents of a folder; no pipeline file is needed.")
+@click.argument("arguments", nargs=-1, required=True, metavar="[FILE|FOLDER] QUESTION")
+@click.option("--folder", metavar="DIR", help="The same as DIR in place of FILE.")
 @set_option
 @json_option
 def command(arguments: tuple[str, ...], folder: str | None, overrides: tuple[str, ...], as_json: bool) -> None:
     """Answer a question from the documents, and cite where the answer stands.
 
-    With --folder the small default models are used, and the index is kept in the cache and brought up to date first.
+    FILE is a pipeline file. With a FOLDER of documents, or one document, in its place the small default models are
+    used, and the index is kept in the cache and brought up to date first. Each line of the answer, and of what is
+    cited, begins with `|`; no other line does. A question that begins with `-` goes behind `--`.
 
     \b
     Examples:
+      ragqa ask corpora/tarnwick/documents "How long is a lease on a Limpet M3?"
       ragqa ask pipelines/quickstart.yaml "How much does the cooperative lend for a heat pump?"
-      ragqa ask --folder corpora/tarnwick/documents "How long is a lease on a Limpet M3?"
     """
     if len(arguments) != (1 if folder else 2):
-        given = "--folder DIR takes one argument, QUESTION" if folder else "give FILE and QUESTION, or --folder DIR"
-        raise click.UsageError(f"{given}; got {len(arguments)} (quote the question)")
+        raise click.UsageError(_wrong_number(arguments, folder))
     question = arguments[-1]
     check_question(question)
-    if folder:
-        pipeline = Pipeline.from_folder(folder, overrides)
-        refresh(pipeline)
-    else:
-        pipeline = Pipeline.from_file(arguments[0], overrides)
-        warn_of_changes(pipeline)
+    pipeline = _over_folder(folder, overrides) if folder else open_indexed(arguments[0], overrides)
     if as_json:
         print_json(answer_json(pipeline.ask(question)))
     else:
         stream_answer(pipeline.stream(question))
 
 
-def refresh(pipeline: Pipeline) -> None:
-    """Index what changed; a folder that did not change is not locked, and its rejected files are only named again."""
-    if pipeline.has_index() and (plan := pipeline.changes()).is_empty:
-        for reading in plan.read:
-            click.echo(escaped(f"{reading.file.source}: {reading.reason}"), err=True)
-        return
-    with progress_bar() as progress:
-        print_statuses(pipeline.index(progress=progress))
+def _wrong_number(arguments: tuple[str, ...], folder: str | None) -> str:
+    """Return what is wrong with the number of arguments, and the command line that was probably meant."""
+    if folder:
+        return f"--folder DIR takes one argument, QUESTION; got {len(arguments)} (quote the question)"
+    target, words = (".", arguments) if len(arguments) == 1 else (arguments[0], arguments[1:])
+    if exists(arguments[0]):
+        target, words = arguments[0], arguments[1:] or ("your question",)
+    meant = f"ragqa ask {shlex.quote(target)} {shlex.quote(' '.join(words))}"
+    return f"give FILE and QUESTION; got {len(arguments)}; did you mean `{meant}`?"
+
+
+def _over_folder(folder: str, overrides: tuple[str, ...]) -> Pipeline:
+    pipeline = Pipeline.from_folder(folder, overrides)
+    refresh(pipeline)
+    return pipeline

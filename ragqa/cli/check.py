@@ -4,21 +4,21 @@ from __future__ import annotations
 
 import sys
 from dataclasses import asdict
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from ragqa.cli.common import json_option, print_json, set_option
-from ragqa.errors import ConfigError
-from ragqa.pipeline import Pipeline
+from ragqa.cli.common import check_target, json_option, print_json, say, set_option
+from ragqa.errors import Problem, UsageError
+from ragqa.pipeline.check import Report
 
 if TYPE_CHECKING:
-    from ragqa.errors import Problem
     from ragqa.pipeline.budget import Budget
 
 
 @click.command("check")
-@click.argument("files", nargs=-1, required=True, metavar="FILE...")
+@click.argument("files", nargs=-1, required=True, metavar="FILE|FOLDER...")
 @set_option
 @json_option
 def command(files: tuple[str, ...], overrides: tuple[str, ...], as_json: bool) -> None:
@@ -42,21 +42,17 @@ def command(files: tuple[str, ...], overrides: tuple[str, ...], as_json: bool) -
 
 
 def _check(file: str, overrides: tuple[str, ...]) -> dict[str, Any]:
-    problems: tuple[Problem, ...] = ()
-    notes: tuple[str, ...] = ()
-    budget: Budget | None = None
     try:
-        report = Pipeline.from_file(file, overrides).check()
-    except ConfigError as error:
-        problems = error.problems
-    else:
-        problems, notes, budget = report.problems, report.notes, report.budget
+        report = check_target(file, overrides)
+    except UsageError as error:  # the other files are checked all the same
+        report = Report(Path(file), (Problem(file, 1, 1, "", str(error)),), (), None)
+    budget = report.budget
     ok = budget is not None and budget.verdict != "FAIL"
     return {
         "file": file,
         "ok": ok,
-        "problems": [asdict(problem) | {"text": str(problem)} for problem in problems],
-        "notes": list(notes),
+        "problems": [asdict(problem) | {"text": str(problem)} for problem in report.problems],
+        "notes": list(report.notes),
         "budget": _budget(budget) if budget else None,
     }
 
@@ -67,9 +63,9 @@ def _budget(budget: Budget) -> dict[str, Any]:
 
 def _print(result: dict[str, Any]) -> None:
     for problem in result["problems"]:
-        click.echo(problem["text"], err=True)
+        say(problem["text"], err=True)
     for note in result["notes"]:
-        click.echo(f"note: {note}", err=True)
+        say(f"note: {note}", err=True)
     budget = result["budget"]
     if budget is None:
         return

@@ -1,11 +1,13 @@
-"""What commands share: options, records as JSON, progress and warnings."""
+"""What commands share: options, what FILE may be, records as JSON, progress and warnings."""
 
 from __future__ import annotations
 
-import json
+import difflib
 import os
-import unicodedata
-from collections.abc import Callable, Iterator
+import re
+import shlex
+import stat
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
@@ -13,51 +15,37 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from ragqa.cli.marks import say
+from ragqa.cli.terminal import bar, escaped, one_line, print_json
+from ragqa.cli.usage import exists
+from ragqa.config import Combination, load_combinations
 from ragqa.errors import UsageError
-from ragqa.records import Answer, Citation, Hit
+from ragqa.pipeline import Pipeline
+from ragqa.records import Answer, Hit
 
 if TYPE_CHECKING:
-    from ragqa.pipeline import Pipeline
+    from ragqa.pipeline.check import Report
+    from ragqa.pipeline.maintenance import Maintenance
     from ragqa.pipeline.refresh import IndexReport, Progress
 
-file_argument = click.argument("file", metavar="FILE")
+__all__ = ["escaped", "one_line", "print_json", "say"]
+
+FILE_IS = "a pipeline file (`ragqa init` writes one), a folder of documents, or one document"
+
+_SECTION = re.compile(rb"^[{\s]*[\"']?(version|extends|load)[\"']?\s*:", re.MULTILINE)
+_BEGINNING_BYTES = 100_000
+
+file_argument = click.argument("file", metavar="FILE|FOLDER")
 set_option = click.option("--set", "overrides", multiple=True, metavar="SECTION.KEY=VALUE", help="Override a key.")
 wait_option = click.option(
     "--wait", type=click.FloatRange(0), default=0.0, metavar="SECONDS", help="Wait for another writer to end."
 )
 json_option = click.option("--json", "as_json", is_flag=True, help="One JSON object on stdout and nothing else.")
 
-_DIRECTIONS = ("LRE", "RLE", "LRO", "RLO", "PDF", "LRI", "RLI", "FSI", "PDI")
-
 
 def pipeline_options(function: Callable[..., Any]) -> Callable[..., Any]:
     """Add FILE, --set and --json."""
     return file_argument(set_option(json_option(function)))
-
-
-def print_json(data: dict[str, Any]) -> None:
-    """Print one JSON object."""
-    click.echo(json.dumps(data, ensure_ascii=False))
-
-
-def escaped(text: str, keep: str = "") -> str:
-    """Return a document's name or text for a terminal: controls, line ends and marks of direction are escaped.
-
-    So no document can move the cursor, colour the output or forge a line.
-
-    :param keep: what is printed as it is all the same.
-    """
-    return "".join(c if c in keep or not _moves(c) else c.encode("unicode_escape").decode() for c in text)
-
-
-def _moves(character: str) -> bool:
-    directs = unicodedata.bidirectional(character) in _DIRECTIONS
-    return directs or unicodedata.category(character) in ("Cc", "Cs", "Zl", "Zp")
-
-
-def one_line(text: str) -> str:
-    """Return a passage for one line of a terminal."""
-    return escaped(" ".join(text.split()))
 
 
 def hit_json(hit: Hit) -> dict[str, Any]:
@@ -92,47 +80,131 @@ def answer_json(answer: Answer) -> dict[str, Any]:
     }
 
 
-def stream_answer(pieces: Iterator[str | Answer]) -> Answer:
-    """Print an answer as it is written, then its sources or why there are none; return it."""
-    for piece in pieces:
-        if isinstance(piece, Answer):
-            _print_sources(piece)
-            return piece
-        click.echo(escaped(piece, "\n\t"), nl=False)
-    raise AssertionError("a stream must end with its Answer")
+def open_pipeline(target: str, overrides: Sequence[str] = ()) -> Pipeline:
+    """Open what FILE names: a pipeline file, or the default pipeline over a folder of documents or one document.
+
+    :raises ConfigError: the file has mistakes; all of them are listed.
+    :raises UsageError: there is nothing of this name, or it is the folder of an index.
+    """
+    if holds_documents(target):
+        return Pipeline.from_folder(target, overrides)
+    return Pipeline.from_file(target, overrides)
 
 
-def _print_sources(answer: Answer) -> None:
-    if answer.abstained:
-        click.echo(f"\nNo answer: {answer.reason.replace('_', ' ')}.")
+def open_combinations(target: str, overrides: Sequence[str] = ()) -> list[Combination]:
+    """Open what FILE names with each combination of its grids; raises as `open_pipeline` does."""
+    from ragqa.pipeline.folder import default_file
+
+    if not holds_documents(target):
+        return load_combinations(target, overrides)
+    with default_file(target, overrides) as (file, all_overrides):
+        return load_combinations(file, all_overrides)
+
+
+def check_target(target: str, overrides: Sequence[str] = ()) -> Report:
+    """Return every mistake in what FILE names.
+
+    :raises UsageError: there is nothing of this name, or it is the folder of an index.
+    """
+    from ragqa.pipeline.check import check_file
+    from ragqa.pipeline.folder import default_file
+
+    if not holds_documents(target):
+        return check_file(target, overrides)
+    with default_file(target, overrides) as (file, all_overrides):
+        return check_file(file, all_overrides)
+
+
+def open_indexed(target: str, overrides: Sequence[str] = ()) -> Pipeline:
+    """Open what FILE names, to look for something in its index.
+
+    The index of a folder is kept in the cache, and is brought up to date first. That of a pipeline file is not; where
+    its documents changed since, a warning says so.
+    """
+    pipeline = open_pipeline(target, overrides)
+    if holds_documents(target):
+        refresh(pipeline)
+    else:
+        warn_of_changes(pipeline)
+    return pipeline
+
+
+def holds_documents(target: str) -> bool:
+    """Tell whether FILE is a folder of documents, or one document, and no pipeline file.
+
+    :raises UsageError: there is nothing of this name, or it is the folder of an index.
+    """
+    from ragqa.load import MEDIA_TYPES
+
+    path = Path(target)
+    try:
+        mode = path.stat().st_mode
+    except FileNotFoundError:
+        raise UsageError(f"no such file or folder: {target}{_meant(path)}; FILE is {FILE_IS}") from None
+    except (OSError, ValueError) as error:
+        raise UsageError(f"{target}: {getattr(error, 'strerror', error)}; FILE is {FILE_IS}") from None
+    if stat.S_ISDIR(mode) and is_index(path):
+        raise UsageError(f"{target} is the folder of an index; give what it was made from: FILE is {FILE_IS}")
+    if stat.S_ISDIR(mode) or path.suffix.lower() in MEDIA_TYPES:
+        return True
+    return stat.S_ISREG(mode) and path.suffix.lower() not in (".yaml", ".yml") and not _looks_like_a_pipeline(path)
+
+
+def _looks_like_a_pipeline(path: Path) -> bool:
+    """Tell whether a file without the suffix of one begins a section that every pipeline file has."""
+    try:
+        with path.open("rb") as stream:
+            return _SECTION.search(stream.read(_BEGINNING_BYTES)) is not None
+    except OSError:
+        return True  # which says why it cannot be read
+
+
+def is_index(folder: Path) -> bool:
+    """Tell whether a folder is an index, sound or not."""
+    return any(exists(folder / name) for name in ("ragqa.db", "SEAL", "LOCK"))
+
+
+def open_maintenance(target: str, overrides: Sequence[str] = (), *, wait: float = 0.0) -> Maintenance:
+    """Open the index that INDEX|FILE names: the folder of an index, or a pipeline file, whose index is meant.
+
+    :raises UsageError: there is nothing of this name, or it holds documents.
+    """
+    from ragqa.pipeline.maintenance import Maintenance
+
+    if not is_index(Path(target)) and holds_documents(target):
+        index = Pipeline.from_folder(target, overrides).config.index.path
+        kept = f"its index is {index}" if is_index(Path(index)) else "it has no index yet"
+        raise UsageError(f"{target} holds documents; give the folder of an index, or a pipeline file; {kept}")
+    return Maintenance(target, overrides, wait=wait)
+
+
+def _meant(path: Path) -> str:
+    """Return what beside a missing path has almost the same name."""
+    try:
+        near = difflib.get_close_matches(path.name, [entry.name for entry in path.absolute().parent.iterdir()], n=1)
+    except OSError:
+        return ""
+    return f"; did you mean {path.with_name(near[0])}?" if near else ""
+
+
+def refresh(pipeline: Pipeline) -> None:
+    """Index what changed; a folder that did not change is not locked, and its rejected files are only named again."""
+    if pipeline.has_index() and (plan := pipeline.changes()).is_empty:
+        for reading in plan.read:
+            say(f"{reading.file.source}: {reading.reason}", err=True)
         return
-    if answer.finish in ("deadline", "length"):
-        limit = {"deadline": "generate.deadline", "length": "generate.max_new_tokens"}[answer.finish]
-        click.echo(f"\n[cut off at {limit}]", nl=False)
-    click.echo("\n\nSources:")
-    for number, citation in enumerate(answer.citations, start=1):
-        page = f" (page {citation.page})" if citation.page else ""
-        click.echo(f"  [{number}] {citation_name(citation)}{page}")
-        click.echo(f"      {one_line(citation.text)}")
-
-
-def citation_name(citation: Citation) -> str:
-    """Return what `ragqa show` takes: the path (relative where the file is below the working folder) and the span."""
-    path = Path(citation.path)
-    shown = os.path.relpath(path) if path.is_relative_to(Path.cwd()) else str(path)
-    return f"{escaped(shown)}:{citation.start}-{citation.end}"
+    with progress_bar() as progress:
+        print_statuses(pipeline.index(progress=progress))
 
 
 @contextmanager
 def progress_bar() -> Iterator[Progress]:
     """Give a callback that draws chunks done and time left on stderr, for whatever takes more than two seconds."""
-    from tqdm import tqdm
-
-    with tqdm(unit=" chunks", delay=2, leave=False) as bar:
+    with bar(unit=" chunks") as drawn:
 
         def report(done: int, expected: int) -> None:
-            bar.total = expected
-            bar.update(done - bar.n)
+            drawn.total = expected
+            drawn.update(done - drawn.n)
 
         yield report
 
@@ -142,16 +214,16 @@ def warn_of_changes(pipeline: Pipeline) -> None:
     try:
         plan = pipeline.changes()
     except UsageError as error:
-        click.echo(f"warning: {escaped(str(error))}: the index answers as it is", err=True)
+        say(f"warning: {error}: the index answers as it is", err=True)
         return
     if not plan.is_empty:
         what = f"{len(plan.changed)} files are new or changed, {len(plan.removed)} are gone"
-        command = f"ragqa index {os.path.relpath(pipeline.config.file)}"
-        click.echo(f"warning: the folder changed since it was indexed ({what}): run `{command}`", err=True)
+        command = f"ragqa index {shlex.quote(os.path.relpath(pipeline.config.file))}"
+        say(f"warning: the folder changed since it was indexed ({what}): run `{command}`", err=True)
 
 
 def print_statuses(report: IndexReport) -> None:
     """Name on stderr each file that is not in the index, and why."""
     for entry in report.statuses:
         if entry.status in ("rejected", "skipped"):
-            click.echo(escaped(f"{entry.status}: {entry.source}: {entry.reason}"), err=True)
+            say(f"{entry.status}: {entry.source}: {entry.reason}", err=True)

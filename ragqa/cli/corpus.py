@@ -4,13 +4,9 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterator, Sequence
-from pathlib import Path
 
-import click
-
-from ragqa.cli.common import escaped
-from ragqa.errors import NothingUsableError, RejectedError, UsageError
-from ragqa.pipeline import Pipeline
+from ragqa.cli.common import open_pipeline, say
+from ragqa.errors import NothingUsableError, RejectedError
 from ragqa.records import Document, SourceFile
 
 
@@ -23,13 +19,7 @@ class Corpus:
     """
 
     def __init__(self, source: str, overrides: Sequence[str] = ()) -> None:
-        from ragqa.load import MEDIA_TYPES
-
-        path = Path(source)
-        if not path.exists():
-            raise UsageError(f"no such folder or file: {source}")
-        folder = path.is_dir() or path.suffix.lower() in MEDIA_TYPES
-        self._loader = (Pipeline.from_folder if folder else Pipeline.from_file)(source, overrides).loader
+        self._loader = open_pipeline(source, overrides).loader
         self._source, self._rejected = source, 0
 
     def __iter__(self) -> Iterator[Document]:
@@ -56,7 +46,7 @@ class Corpus:
             raise NothingUsableError(f"no documents found under {self._source}: no file could be used")
 
     def _leave_out(self, status: str, source: str, reason: str) -> None:
-        click.echo(escaped(f"{status}: {source}: {reason}"), err=True)
+        say(f"{status}: {source}: {reason}", err=True)
         self._rejected += status == "rejected"
 
     def end(self) -> None:

@@ -9,10 +9,9 @@ from typing import TYPE_CHECKING
 
 import click
 
-from ragqa.cli.common import escaped, pipeline_options, print_json
+from ragqa.cli.common import open_pipeline, pipeline_options, print_json, say
 from ragqa.cli.evaluation import Bench, ask_all, dataset_name, open_run, peak_mib, prepare
 from ragqa.errors import UsageError
-from ragqa.pipeline import Pipeline
 
 if TYPE_CHECKING:
     from ragqa.evaluate import Protocol, Report
@@ -61,7 +60,7 @@ def command(
       ragqa eval pipelines/quickstart.yaml --dataset jsonl:corpora/tarnwick/questions.jsonl --limit 5 --out .ragqa/run --report
     """
     protocol = _protocol(retrieval_only, oracle, closed_book, likelihood, not no_trace)
-    pipeline = Pipeline.from_file(file, overrides)
+    pipeline = open_pipeline(file, overrides)
     if likelihood:
         pipeline.likelihood_model()
     name = dataset_name(pipeline, dataset)
@@ -69,7 +68,7 @@ def command(
     folder = open_run(bench, pipeline.config, protocol, name, folder=out)
     found = _run(bench, protocol, folder)
     for result in found.failures:
-        click.echo(escaped(f"failed: {result.id}: {result.error}"), err=True)
+        say(f"failed: {result.id}: {result.error}", err=True)
     written = _write(folder, found, bench.dataset.name, report)
     if as_json:
         print_json(json.loads((folder.folder / "report.json").read_text(encoding="utf-8")))

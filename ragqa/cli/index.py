@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import sys
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from ragqa.cli.common import pipeline_options, print_json, print_statuses, progress_bar, wait_option
-from ragqa.pipeline import Pipeline
+from ragqa.cli.common import open_pipeline, pipeline_options, print_json, print_statuses, progress_bar, wait_option
 
 if TYPE_CHECKING:
     from ragqa.pipeline.refresh import IndexReport
@@ -32,13 +32,12 @@ def command(
       ragqa index pipelines/quickstart.yaml
       ragqa index pipelines/quickstart.yaml --set split.chunk_size=150 --rebuild
     """
-    pipeline = Pipeline.from_file(file, overrides)
+    pipeline = open_pipeline(file, overrides)
     try:
         with progress_bar() as progress:
             report = pipeline.index(rebuild=rebuild, strict=strict, atomic=atomic, wait=wait, progress=progress)
     except KeyboardInterrupt:
-        click.echo("ragqa: interrupted; what was committed is kept, and the next run goes on from there", err=True)
-        sys.exit(130)
+        raise KeyboardInterrupt("what was committed is kept, and the next run goes on from there") from None
     print_statuses(report)
     fields = report_fields(report)
     if as_json:
@@ -50,7 +49,7 @@ def command(
 
 
 def report_fields(report: IndexReport) -> dict[str, Any]:
-    """Return the counts of a run; `files` is the sum of the four statuses."""
+    """Return the counts of a run, and the status of each file; `files` is the sum of the four statuses."""
     rate = report.embedded / report.embed_seconds if report.embedded else None
     return {
         "files": len(report.statuses),
@@ -67,6 +66,7 @@ def report_fields(report: IndexReport) -> dict[str, Any]:
         "search": report.search,
         "recall": report.recall,
         "dropped_vectors": report.dropped_vectors,
+        "statuses": [asdict(entry) for entry in report.statuses],
     }
 
 

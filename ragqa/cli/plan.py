@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from ragqa.cli.common import escaped, pipeline_options, print_json
-from ragqa.pipeline import Pipeline
+from ragqa.cli.common import open_pipeline, pipeline_options, print_json, say
 
 if TYPE_CHECKING:
     from ragqa.pipeline.refresh import Preview
@@ -23,7 +22,7 @@ def command(file: str, overrides: tuple[str, ...], as_json: bool) -> None:
     Example:
       ragqa plan pipelines/quickstart.yaml
     """
-    preview = Pipeline.from_file(file, overrides).plan()
+    preview = open_pipeline(file, overrides).plan()
     if as_json:
         print_json(_fields(preview))
         return
@@ -33,11 +32,11 @@ def command(file: str, overrides: tuple[str, ...], as_json: bool) -> None:
         what = (
             f"reject  {reading.file.source}: {reason}" if reason else f"read    {reading.file.source}: {reading.reason}"
         )
-        click.echo(escaped(what))
+        say(what)
     for source in preview.plan.removed:
-        click.echo(escaped(f"remove  {source}: no longer there"))
+        say(f"remove  {source}: no longer there")
     for entry in preview.plan.others:
-        click.echo(escaped(f"{entry.status:8}{entry.source}: {entry.reason}"))
+        say(f"{entry.status:8}{entry.source}: {entry.reason}")
     click.echo(
         f"{len(preview.plan.read)} files to read, {len(preview.plan.unchanged)} unchanged, "
         f"{len(preview.plan.removed)} to remove; {preview.chunks:,} chunks, {preview.to_embed:,} of them to embed."

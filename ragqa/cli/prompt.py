@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import click
 
-from ragqa.cli.common import pipeline_options, print_json
-from ragqa.pipeline import Pipeline
+from ragqa.cli.common import open_indexed, pipeline_options, print_json, say
 from ragqa.retrieve import check_question
 
 
@@ -20,7 +19,7 @@ def command(file: str, overrides: tuple[str, ...], as_json: bool, question: str)
       ragqa prompt pipelines/quickstart.yaml "Who runs the ferry?"
     """
     check_question(question)
-    prompt = Pipeline.from_file(file, overrides).prompt(question)
+    prompt = open_indexed(file, overrides).prompt(question)
     dropped = [{"what": d.what, "reason": d.reason} for d in prompt.dropped]
     if as_json:
         tokens = dict(prompt.tokens)
@@ -31,5 +30,5 @@ def command(file: str, overrides: tuple[str, ...], as_json: bool, question: str)
         f"tokens: {prompt.n_tokens} = {' + '.join(f'{n} {part}' for part, n in prompt.tokens.items())}", err=True
     )
     for item in dropped:
-        click.echo(f"dropped: {item['what']}: {item['reason']}", err=True)
+        say(f"dropped: {item['what']}: {item['reason']}", err=True)
     click.echo(f"invisible characters removed: {prompt.stripped}", err=True)

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from ragqa.cli.ask import refresh
-from ragqa.cli.common import escaped, one_line, pipeline_options, print_json
+from ragqa.cli.common import escaped, one_line, open_pipeline, pipeline_options, print_json, refresh
+from ragqa.cli.terminal import bar
 from ragqa.config.specs import CustomSpec
 from ragqa.errors import NothingUsableError, UsageError
 from ragqa.pipeline import Pipeline
@@ -56,7 +56,7 @@ def draft(file: str, overrides: tuple[str, ...], as_json: bool, n: int, out: Pat
     from ragqa.evaluate.draft import row
 
     _check_target(out, force)
-    pipeline = Pipeline.from_file(file, overrides)
+    pipeline = open_pipeline(file, overrides)
     click.echo("bringing the index up to date", err=True)
     refresh(pipeline)
     drafts, dropped = _drafts(pipeline, n, seed)
@@ -81,8 +81,6 @@ def _check_target(out: Path, force: bool) -> None:
 
 def _drafts(pipeline: Pipeline, n: int, seed: int) -> tuple[list[Question], Counter[str]]:
     """Return the drafts, and how many passages gave none, by reason."""
-    from tqdm import tqdm
-
     from ragqa.evaluate.draft import draft, sample
     from ragqa.records import Dropped
 
@@ -90,13 +88,13 @@ def _drafts(pipeline: Pipeline, n: int, seed: int) -> tuple[list[Question], Coun
         passages = sample(reader.sources(), reader.chunks, seed)
         drafts, dropped = [], Counter[str]()
         made: Iterator[Question | Dropped] = draft(passages, _writer(pipeline), pipeline, n, seed)
-        with tqdm(total=n, unit=" questions", delay=2, leave=False) as bar:
+        with bar(total=n, unit=" questions") as drawn:
             for one in made:
                 if isinstance(one, Dropped):
                     dropped[one.reason] += 1
                 else:
                     drafts.append(one)
-                    bar.update()
+                    drawn.update()
     return drafts, dropped
 
 

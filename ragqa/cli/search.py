@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import click
 
-from ragqa.cli.common import escaped, hit_json, one_line, pipeline_options, print_json, warn_of_changes
-from ragqa.pipeline import Pipeline
+from ragqa.cli.common import hit_json, one_line, open_indexed, pipeline_options, print_json, say
+from ragqa.cli.marks import marked, name
 from ragqa.retrieve import check_question
 
 
@@ -14,25 +14,22 @@ from ragqa.retrieve import check_question
 @click.argument("question")
 @click.option("-k", type=click.IntRange(1, 1000), help="How many hits; default: retrieve.top_k.")
 def command(file: str, overrides: tuple[str, ...], as_json: bool, question: str, k: int | None) -> None:
-    """Print the best passages for a question.
+    """Print the best passages for a question, each behind a mark.
 
     \b
-    Example:
+    Examples:
+      ragqa search corpora/tarnwick/documents "ferry timetable"
       ragqa search pipelines/quickstart.yaml "ferry timetable" -k 3
     """
     check_question(question)
-    pipeline = Pipeline.from_file(file, overrides)
-    warn_of_changes(pipeline)
-    hits = pipeline.search(question, k)
+    hits = open_indexed(file, overrides).search(question, k)
     if as_json:
         print_json({"hits": [hit_json(hit) for hit in hits]})
         return
     for number, hit in enumerate(hits, start=1):
-        scores = "  ".join(f"{name} {score:.3f}" for name, score in hit.scores.items())
+        scores = "  ".join(f"{kind} {score:.3f}" for kind, score in hit.scores.items())
         page = f", page {hit.chunk.page}" if hit.chunk.page else ""
-        click.echo(
-            f"[{number}] {hit.score:.3f}  {escaped(hit.source)}{page} [{hit.chunk.start}:{hit.chunk.end}]  {scores}"
-        )
-        click.echo("    " + one_line(hit.chunk.text))
+        say(f"[{number}] {hit.score:.3f}  {name(hit.source)}{page} [{hit.chunk.start}:{hit.chunk.end}]  {scores}")
+        marked(one_line(hit.chunk.text), indent="    ")
     if not hits:
         click.echo("No passage found.")

@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Any
 import click
 import yaml
 
-from ragqa.cli.common import escaped, pipeline_options, print_json
+from ragqa.cli.common import escaped, open_combinations, pipeline_options, print_json, say
 from ragqa.cli.evaluation import Bench, ask_all, dataset_name, make_bench, open_run, over, say_notes
-from ragqa.config import Combination, load_combinations
+from ragqa.config import Combination
 from ragqa.errors import UsageError
 from ragqa.pipeline import Pipeline
 
@@ -64,7 +64,7 @@ def command(
     from ragqa.evaluate import read_dataset
     from ragqa.evaluate.tune import race, split
 
-    combinations = load_combinations(file, overrides)
+    combinations = open_combinations(file, overrides)
     name = dataset_name(Pipeline(combinations[0].config), dataset)
     data = read_dataset(name)
     _check(file, combinations, data)
@@ -85,7 +85,7 @@ def command(
         click.echo(f"Written: {written}", err=True)
     if failures := [result for run in runs.values() for result in run.failed]:
         for result in failures:
-            click.echo(escaped(f"failed: {result.id}: {result.error}"), err=True)
+            say(f"failed: {result.id}: {result.error}", err=True)
         sys.exit(3)
 
 
@@ -143,7 +143,7 @@ def _runs(
     say_notes(next(iter(benches.values())))
     if parts.shared:
         both = f"groups with questions in both splits: {len(parts.shared)}, such as {parts.shared[0]!r}"
-        click.echo(escaped(f"note: {both}; the test is of new questions, not of new documents"), err=True)
+        say(f"note: {both}; the test is of new questions, not of new documents", err=True)
     root = out / "runs" if out else None
     folders = {one.name: open_run(benches[one.name], one.config, protocol, name, root=root) for one in combinations}
     return {who: _Run(bench, protocol, folders[who], []) for who, bench in benches.items()}

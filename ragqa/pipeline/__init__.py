@@ -9,13 +9,12 @@ import time
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import replace
 from functools import cached_property, partial
-from importlib.resources import as_file, files
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from ragqa.config import Config, load_config
 from ragqa.config.specs import CustomSpec, FolderLoad
-from ragqa.errors import NothingUsableError, UsageError
+from ragqa.errors import ConfigError, NothingUsableError, UsageError
 from ragqa.pipeline.parts import Parts
 from ragqa.records import Answer, Chunk, Document, Hit, Prompt
 
@@ -57,7 +56,12 @@ class Pipeline(Parts):
         :param extra_specs: section classes of your own; see `load_config`.
         :raises ConfigError: the file has mistakes; all of them are listed.
         """
-        return cls(load_config(path, overrides, extra_specs))
+        try:
+            return cls(load_config(path, overrides, extra_specs))
+        except ConfigError:
+            from ragqa.pipeline.check import check_file
+
+            raise ConfigError(check_file(path, overrides, extra_specs).problems) from None
 
     @classmethod
     def from_folder(cls, folder: str | Path, overrides: Sequence[str] = ()) -> Pipeline:
@@ -65,15 +69,10 @@ class Pipeline(Parts):
 
         :raises UsageError: there is no such folder.
         """
-        from ragqa import models
+        from ragqa.pipeline.folder import default_file
 
-        root = Path(folder).expanduser().resolve()
-        if not root.exists():
-            raise UsageError(f"folder not found: {root}")
-        index = models.cache_dir() / "folders" / hashlib.sha256(str(root).encode()).hexdigest()[:32]
-        paths = (f"load.path={json.dumps(str(root))}", f"index.path={json.dumps(str(index))}")
-        with as_file(files("ragqa.config") / "quickstart.yaml") as file:
-            return cls.from_file(file, (*paths, *overrides))
+        with default_file(folder, overrides) as (file, all_overrides):
+            return cls.from_file(file, all_overrides)
 
     def with_documents(self, documents: Sequence[Document]) -> Pipeline:
         """Return the same pipeline over documents in memory; see `with_folder`. Their sources are their paths.

@@ -1,0 +1,32 @@
+"""The default pipeline over a folder: what stands for a pipeline file where the user has none."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from importlib.resources import as_file, files
+from pathlib import Path
+
+from ragqa import models
+from ragqa.errors import UsageError
+
+
+@contextmanager
+def default_file(folder: str | Path, overrides: Sequence[str] = ()) -> Iterator[tuple[Path, tuple[str, ...]]]:
+    """Give the quickstart pipeline file, and the overrides that put it over a folder or one document.
+
+    The index is in the cache, under the hash of the path. There are no questions, unless overrides name some.
+
+    :raises UsageError: there is no such folder.
+    """
+    root = Path(folder).expanduser().resolve()
+    if not root.exists():
+        raise UsageError(f"folder not found: {root}")
+    digest = hashlib.sha256(str(root).encode("utf-8", "surrogateescape")).hexdigest()
+    index = models.cache_dir() / "folders" / digest[:32]
+    paths = (f"load.path={json.dumps(str(root))}", f"index.path={json.dumps(str(index))}")
+    asked = any(override.startswith("evaluate.") for override in overrides)
+    with as_file(files("ragqa.config") / "quickstart.yaml") as file:
+        yield file, (*paths, *(() if asked else ("evaluate=null",)), *overrides)
