@@ -69,9 +69,9 @@ def _print(result: dict[str, Any]) -> None:
     budget = result["budget"]
     if budget is None:
         return
-    click.echo(f"{result['file']}: {'ok' if result['ok'] else 'the prompt may not fit'}")
+    say(f"{result['file']}: {'ok' if result['ok'] else 'the prompt may not fit'}")
     for term in budget["terms"]:
-        click.echo(f"  {term['part']:<12}{term['tokens']:>8,}  {term['how']}")
+        say(f"  {term['part']:<12}{term['tokens']:>8,}  {term['how']}")
     window = f"{budget['window']:,}" if budget["window"] else "unknown"
     click.echo(f"  {'at most':<12}{budget['total']:>8,}  tokens; the window is {window}")
-    click.echo(f"  {budget['verdict']}: {budget['reason']}" if result["ok"] else f"  FAIL: {budget['reason']}")
+    say(f"  {budget['verdict']}: {budget['reason']}" if result["ok"] else f"  FAIL: {budget['reason']}")

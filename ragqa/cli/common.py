@@ -140,7 +140,7 @@ def holds_documents(target: str) -> bool:
     try:
         mode = path.stat().st_mode
     except FileNotFoundError:
-        raise UsageError(f"no such file or folder: {target}{_meant(path)}; FILE is {FILE_IS}") from None
+        raise UsageError(f"no such folder or file: {target}{_meant(path)}; FILE is {FILE_IS}") from None
     except (OSError, ValueError) as error:
         raise UsageError(f"{target}: {getattr(error, 'strerror', error)}; FILE is {FILE_IS}") from None
     if stat.S_ISDIR(mode) and is_index(path):

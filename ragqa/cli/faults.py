@@ -13,7 +13,7 @@ import click
 
 from ragqa.cli.terminal import escaped
 from ragqa.cli.usage import explain
-from ragqa.errors import ConfigError, RagqaError, ResourceError, UsageError
+from ragqa.errors import ConfigError, MistakesError, RagqaError, ResourceError, UsageError
 
 INTERRUPTED = 130
 """The exit code after Ctrl-C."""
@@ -43,14 +43,14 @@ def fault(error: BaseException, arguments: Sequence[str]) -> Fault:
             return Fault("UsageError", message, UsageError.exit_code, escaped(error.format_message(), "\n"))
         case click.ClickException():
             return _expected("UsageError", explain(error, arguments), UsageError.exit_code)
-        case ConfigError():
-            problems = [asdict(problem) for problem in error.problems]
-            return _expected("ConfigError", str(error), error.exit_code, keep="\n", problems=problems)
+        case MistakesError():
+            lines = "\n".join(map(escaped, error.mistakes))
+            fields = (
+                {"problems": [asdict(problem) for problem in error.problems]} if isinstance(error, ConfigError) else {}
+            )
+            return Fault(type(error).__name__, str(error), error.exit_code, f"ragqa: error: {lines}", fields)
         case RagqaError():
-            keep = (
-                "\n" if isinstance(error, UsageError) else ""
-            )  # mistakes of the user's own may stand on several lines
-            return _expected(type(error).__name__, str(error), error.exit_code, keep=keep)
+            return _expected(type(error).__name__, str(error), error.exit_code)
         case MemoryError():
             return _expected("ResourceError", "out of memory; what was committed is kept", ResourceError.exit_code)
         case KeyboardInterrupt() | click.Abort():
@@ -68,5 +68,5 @@ def fault(error: BaseException, arguments: Sequence[str]) -> Fault:
     return Fault(type(error).__name__, message, RagqaError.exit_code, f"{text}ragqa: error: a bug: {escaped(message)}")
 
 
-def _expected(type_: str, message: str, exit_code: int, *, keep: str = "", **fields: Any) -> Fault:
-    return Fault(type_, message, exit_code, f"ragqa: error: {escaped(message, keep)}", fields)
+def _expected(type_: str, message: str, exit_code: int) -> Fault:
+    return Fault(type_, message, exit_code, f"ragqa: error: {escaped(message)}")

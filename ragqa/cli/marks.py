@@ -39,7 +39,7 @@ class Marked:
     def __init__(self, indent: str = "") -> None:
         self._indent, self._width = indent, width(sys.stdout)
         self._column, self._line_ends, self._blanks, self._word = 0, 0, "", ""
-        self._after_return = False
+        self._return = ""
 
     @property
     def empty(self) -> bool:
@@ -48,14 +48,14 @@ class Marked:
 
     def write(self, piece: str) -> None:
         """Print a piece, as far as it can be printed yet."""
-        if self._after_return and piece.startswith("\n"):
-            piece = piece[1:]
-        self._after_return = piece.endswith("\r")
-        out = "".join(map(self._part, _PARTS.findall(piece.replace("\r\n", "\n").replace("\r", "\n"))))
+        text = (self._return + piece).replace("\r\n", "\n")
+        self._return = "\r" if text.endswith("\r") else ""  # the first half of a line end, or a control
+        out = "".join(map(self._part, _PARTS.findall(text.removesuffix("\r"))))
         _print(out if self._width else out + self._end_word())
 
     def end(self) -> None:
         """Print what was held back, and end the line."""
+        self._word += self._return
         out = self._end_word()
         _print(out if self.empty else f"{out}\n")
 

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import sys
+
 import click
 
 from ragqa.cli.common import open_indexed, pipeline_options, print_json, say
+from ragqa.cli.marks import marked
 from ragqa.retrieve import check_question
 
 
@@ -25,7 +28,10 @@ def command(file: str, overrides: tuple[str, ...], as_json: bool, question: str)
         tokens = dict(prompt.tokens)
         print_json({"prompt": prompt.text, "tokens": tokens, "dropped": dropped, "stripped": prompt.stripped})
         return
-    click.echo(prompt.text)
+    if sys.stdout.isatty():  # between lines of ours; a file or a pipe gets the prompt and nothing else
+        marked(prompt.text)
+    else:
+        click.echo(prompt.text)
     click.echo(
         f"tokens: {prompt.n_tokens} = {' + '.join(f'{n} {part}' for part, n in prompt.tokens.items())}", err=True
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
@@ -10,7 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from ragqa.cli.common import escaped, one_line, open_pipeline, pipeline_options, print_json, refresh
+from ragqa.cli.common import one_line, open_pipeline, pipeline_options, print_json, refresh, say
+from ragqa.cli.marks import MARK, name
 from ragqa.cli.terminal import bar
 from ragqa.config.specs import CustomSpec
 from ragqa.errors import NothingUsableError, UsageError
@@ -69,7 +71,8 @@ def draft(file: str, overrides: tuple[str, ...], as_json: bool, n: int, out: Pat
     if as_json:
         print_json({"out": str(out), "questions": rows, "dropped": dict(dropped)})
     else:
-        click.echo("\n".join(_lines(drafts, n, out, file)))
+        for line in _lines(drafts, n, out, file):
+            say(line)
 
 
 def _check_target(out: Path, force: bool) -> None:
@@ -111,7 +114,9 @@ def _writer(pipeline: Pipeline) -> Generator:
 
 def _lines(drafts: list[Question], n: int, out: Path, file: str) -> Iterator[str]:
     for question in drafts:
-        yield f"{one_line(question.question)}\n    {one_line(question.answers[0])}   {escaped(question.evidence[0].source)}"
-    yield f"\nWritten: {len(drafts)} of {n} drafts to {out}"
+        yield MARK + one_line(question.question)
+        yield f"    {MARK}{one_line(question.answers[0])}   {name(question.evidence[0].source)}"
+    yield ""
+    yield f"Written: {len(drafts)} of {n} drafts to {out}"
     yield "Review each line: mend or delete what is wrong, and add the other right ways to say an answer. Then:"
-    yield f"  ragqa eval {file} --dataset jsonl:{out}"
+    yield f"  ragqa eval {shlex.quote(file)} --dataset {shlex.quote(f'jsonl:{out}')}"

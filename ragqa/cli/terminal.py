@@ -45,6 +45,12 @@ def escaped(text: str, keep: str = "") -> str:
     return _CONTROLS.sub(lambda m: m[0] if m[0] in keep else m[0].encode("unicode_escape").decode(), text)
 
 
+def printable(text: str) -> bool:
+    """Tell whether a text with line ends reaches stdout as it is."""
+    holds_all = getattr(sys.stdout, "holds_all", True)
+    return escaped(text, "\n\t") == text and (holds_all or text.isascii())
+
+
 def one_line(text: str) -> str:
     """Return a passage for one line of a terminal."""
     return escaped(" ".join(text.replace("\ufeff", " ").split()))

@@ -13,6 +13,7 @@ import yaml
 
 from ragqa.cli.common import escaped, open_combinations, pipeline_options, print_json, say
 from ragqa.cli.evaluation import Bench, ask_all, dataset_name, make_bench, open_run, over, say_notes
+from ragqa.cli.terminal import printable
 from ragqa.config import Combination
 from ragqa.errors import UsageError
 from ragqa.pipeline import Pipeline
@@ -158,8 +159,11 @@ def _protocol(metric: str) -> Protocol:
 
 def pipeline_file(winner: Combination) -> str:
     """Return a combination as a pipeline file: its values filled in, `extends` resolved, paths absolute."""
-    text = yaml.safe_dump(winner.config.source.data, sort_keys=False, allow_unicode=True)
-    return f"# {winner.name}\n{text}"
+    data = winner.config.source.data
+    text = yaml.safe_dump(data, sort_keys=False, allow_unicode=True)
+    if not printable(text):
+        text = yaml.safe_dump(data, sort_keys=False)
+    return f"# {escaped(winner.name)}\n{text}"
 
 
 def _write(out: Path | None, text: str) -> Path | None:

@@ -21,7 +21,7 @@ def exists(path: str | Path) -> bool:
 def explain(error: click.ClickException, arguments: Sequence[str]) -> str:
     """Return what is wrong with a command line, and what to type instead."""
     ctx: click.Context | None = getattr(error, "ctx", None)
-    message = _uncapitalised(error.message if isinstance(error, click.NoSuchOption) else error.format_message())
+    message = error.message if isinstance(error, click.NoSuchOption) else error.format_message()
     if ctx is None:
         return message.rstrip(".")
     if isinstance(error, click.exceptions.NoArgsIsHelpError):
@@ -74,7 +74,7 @@ def _advice(error: click.ClickException, ctx: click.Context, arguments: Sequence
     else:
         if "unexpected extra argument" in error.message and "QUESTION" in ctx.get_usage():
             yield "put quotes around a question"
-        yield _uncapitalised(" ".join(ctx.get_usage().split()))
+        yield f"usage: {' '.join(ctx.get_usage().split()[1:])}"
         if isinstance(error, click.MissingParameter) and (example := _example(ctx.command)):
             yield f"for example: {example}"
 
@@ -110,7 +110,3 @@ def _example(command: click.Command) -> str:
     """Return the first example of a command's help."""
     _, _, examples = (command.help or "").partition("Example")
     return next((line.strip() for line in examples.splitlines() if line.strip().startswith("ragqa ")), "")
-
-
-def _uncapitalised(text: str) -> str:
-    return text[:1].lower() + text[1:] if text[1:2].islower() else text

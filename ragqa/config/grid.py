@@ -66,6 +66,12 @@ def name(settings: Mapping[str, Any]) -> str:
     return ", ".join(f"{key}={_yaml(value)}" for key, value in settings.items())
 
 
+def quoted(text: str) -> str:
+    """Return a text between the quotes in which YAML reads it as it is, on one line."""
+    dumped: str = yaml.safe_dump(text, default_style='"', width=math.inf, allow_unicode=True)
+    return dumped.rstrip("\n")
+
+
 def _yaml(value: Any) -> str:
     text = yaml.safe_dump(value, default_flow_style=True, width=math.inf, allow_unicode=True)
     return text.removesuffix("...\n").strip()

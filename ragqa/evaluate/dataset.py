@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
-from ragqa.errors import UsageError
+from ragqa.errors import MistakesError, UsageError
 from ragqa.evaluate.metrics import Span
 from ragqa.records import Document
 
@@ -108,7 +108,7 @@ def resolve(
     among the documents is one that nothing can find.
 
     :param documents: by source.
-    :raises UsageError: quotes that do not stand where they should, all of them, one a line.
+    :raises MistakesError: quotes that do not stand where they should, all of them.
     """
     spans: dict[str, tuple[Span, ...]] = {}
     problems: list[str] = []
@@ -122,7 +122,7 @@ def resolve(
                 problems.append(f"question {question.id!r}: {error}")
         spans[question.id] = tuple(dict.fromkeys(own))
     if problems:
-        raise UsageError("\n".join(problems))
+        raise MistakesError(problems)
     return spans, notes
 
 

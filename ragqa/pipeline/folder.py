@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import hashlib
-import json
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from importlib.resources import as_file, files
 from pathlib import Path
 
 from ragqa import models
+from ragqa.config.grid import quoted
 from ragqa.errors import UsageError
 
 
@@ -19,14 +19,17 @@ def default_file(folder: str | Path, overrides: Sequence[str] = ()) -> Iterator[
 
     The index is in the cache, under the hash of the path. There are no questions, unless overrides name some.
 
-    :raises UsageError: there is no such folder.
+    :raises UsageError: there is no such folder, or its name is not UTF-8.
     """
     root = Path(folder).expanduser().resolve()
     if not root.exists():
         raise UsageError(f"folder not found: {root}")
-    digest = hashlib.sha256(str(root).encode("utf-8", "surrogateescape")).hexdigest()
+    try:
+        digest = hashlib.sha256(str(root).encode()).hexdigest()
+    except UnicodeEncodeError:
+        raise UsageError(f"{root}: its name is not UTF-8, and a pipeline file cannot hold it: rename it") from None
     index = models.cache_dir() / "folders" / digest[:32]
-    paths = (f"load.path={json.dumps(str(root))}", f"index.path={json.dumps(str(index))}")
+    paths = (f"load.path={quoted(str(root))}", f"index.path={quoted(str(index))}")
     asked = any(override.startswith("evaluate.") for override in overrides)
     with as_file(files("ragqa.config") / "quickstart.yaml") as file:
         yield file, (*paths, *(() if asked else ("evaluate=null",)), *overrides)
