@@ -14,7 +14,7 @@ import click
 from ragqa import __version__
 from ragqa.cli.faults import INTERRUPTED, fault
 from ragqa.cli.terminal import Said, Screen, escaped, json_text, screens
-from ragqa.errors import RejectedError, ResourceError
+from ragqa.errors import GateError, RejectedError, ResourceError
 
 COMMANDS = (
     "init", "check", "plan", "index", "search", "prompt", "ask", "chat", "show", "eval", "compare", "replay", "tune", "questions",
@@ -39,7 +39,7 @@ class _Commands(click.Group):
         return super().parse_args(ctx, [*args[1:], "--help"] if args[:1] == ["help"] else args)
 
 
-@click.command(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"]})
+@click.command(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"], "color": True})
 @click.version_option(__version__)
 def ragqa() -> None:
     """Question answering over your own documents, with citations that can be checked."""
@@ -66,18 +66,19 @@ def main() -> None:
 
 def _run(arguments: Sequence[str]) -> int:
     """Run a command, and tell how it ended; return the exit code."""
-    said, ended = Said(), None
+    said, told = Said(), {}
     try:
         code = _invoke(arguments, said)
     except (Exception, KeyboardInterrupt) as error:
         ended = fault(error, arguments)
         code = ended.exit_code
         print(ended.line, file=sys.stderr)
-    result = said.result
-    if ended and "--json" in itertools.takewhile(lambda argument: argument != "--", arguments):
-        result = {**(result or {}), "error": ended.to_json()}
-    if result is not None:
-        print(json_text(result))
+        if not (said.result and isinstance(error, GateError)):  # a verdict, which the result holds
+            told = {"error": ended.to_json()}
+    if told and "--json" in itertools.takewhile(lambda argument: argument != "--", arguments):
+        said.result = {**(said.result or {}), **told}
+    if said.result is not None:
+        print(json_text(said.result))
     return code
 
 

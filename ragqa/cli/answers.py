@@ -53,4 +53,5 @@ def citation_name(citation: Citation) -> str:
     """Return what `ragqa show` takes: the path (relative where the file is below the working folder) and the span."""
     path = Path(citation.path)
     shown = os.path.relpath(path) if path.is_relative_to(Path.cwd()) else str(path)
+    shown = f"./{shown}" if shown.startswith("-") else shown  # which would be taken for an option
     return name(f"{shown}:{citation.start}-{citation.end}")

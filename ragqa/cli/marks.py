@@ -80,6 +80,8 @@ class Marked:
         if not begins and self._width and self._column + _cells(before + word) > self._width:
             begins, before = True, ""
         out = self._begin_line() if begins else ""
+        if self._width and self._column + _cells(before) >= self._width:
+            before = ""
         self._line_ends, self._blanks = 0, ""
         return out + before + self._fitted(word, _cells(before))
 
@@ -116,22 +118,25 @@ def marked(text: str, indent: str = "") -> None:
 
 
 def say(text: str, *, err: bool = False) -> None:
-    """Print a line that quotes names or texts of documents, escaped.
-
-    On a terminal a line that is too long goes on behind the mark. Names without blanks are left whole, to be copied.
-    """
+    """Print a line that quotes names or texts of documents, escaped; on a terminal it goes on behind the mark."""
     columns = width(sys.stderr if err else sys.stdout)
     click.echo(_broken(escaped(text), columns) if columns else escaped(text), err=err)
 
 
 def _broken(line: str, columns: int) -> str:
-    indent = " " * (len(line) - len(line.lstrip(" ")) + 4)
-    out, column = "", 0
+    """Return a line as rows, broken at blanks, and within a word that is wider than a row."""
+    indent = " " * (len(line) - len(line.lstrip(" ")) + 6) + MARK
+    rows, row = [], ""
     for part in _BLANKS_AND_WORDS.findall(line):
-        if column and part.strip() and column + _cells(part) > columns:
-            out, column = f"{out.rstrip()}\n{indent}{MARK}", len(indent) + len(MARK)
-        out, column = out + part, column + _cells(part)
-    return out
+        if row.strip() and _cells(row + part) > columns:
+            rows.append(row.rstrip())
+            row, part = indent, part.lstrip()
+        for character in part:
+            if _cells(row + character) > columns:
+                rows.append(row)
+                row = indent
+            row += character
+    return "\n".join([*rows, row.rstrip()])
 
 
 def name(text: str) -> str:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import click
 
 from ragqa.cli.common import hit_json, one_line, open_indexed, pipeline_options, print_json, say
 from ragqa.cli.marks import marked, name
+from ragqa.records import Hit
 from ragqa.retrieve import check_question
 
 
@@ -26,6 +29,11 @@ def command(file: str, overrides: tuple[str, ...], as_json: bool, question: str,
     if as_json:
         print_json({"hits": [hit_json(hit) for hit in hits]})
         return
+    print_hits(hits)
+
+
+def print_hits(hits: Sequence[Hit]) -> None:
+    """Print passages, each under a line of ours that says where it stands."""
     for number, hit in enumerate(hits, start=1):
         scores = "  ".join(f"{kind} {score:.3f}" for kind, score in hit.scores.items())
         page = f", page {hit.chunk.page}" if hit.chunk.page else ""

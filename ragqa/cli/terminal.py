@@ -215,8 +215,11 @@ def width(stream: TextIO) -> int | None:
     """Return how many columns a row of a terminal may have; None where the stream is no terminal."""
     if not stream.isatty():
         return None
-    columns = os.get_terminal_size(stream.fileno()).columns or _USUAL_COLUMNS
-    return max(columns - 1, _LEAST_COLUMNS)
+    try:
+        columns = os.get_terminal_size(stream.fileno()).columns
+    except OSError:
+        columns = 0
+    return max((columns or _USUAL_COLUMNS) - 1, _LEAST_COLUMNS)
 
 
 def bar(**options: Any) -> tqdm[Any]:
