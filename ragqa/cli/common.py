@@ -134,8 +134,6 @@ def holds_documents(target: str) -> bool:
 
     :raises UsageError: there is nothing of this name, or it is the folder of an index.
     """
-    from ragqa.load import MEDIA_TYPES
-
     path = Path(target)
     try:
         mode = path.stat().st_mode
@@ -145,9 +143,12 @@ def holds_documents(target: str) -> bool:
         raise UsageError(f"{target}: {getattr(error, 'strerror', error)}; FILE is {FILE_IS}") from None
     if stat.S_ISDIR(mode) and is_index(path):
         raise UsageError(f"{target} is the folder of an index; give what it was made from: FILE is {FILE_IS}")
-    if stat.S_ISDIR(mode) or path.suffix.lower() in MEDIA_TYPES:
-        return True
-    return stat.S_ISREG(mode) and path.suffix.lower() not in (".yaml", ".yml") and not _looks_like_a_pipeline(path)
+    if stat.S_ISDIR(mode) or path.suffix.lower() in (".yaml", ".yml"):
+        return stat.S_ISDIR(mode)
+    from ragqa.load import MEDIA_TYPES
+
+    known = path.suffix.lower() in MEDIA_TYPES
+    return known or (stat.S_ISREG(mode) and not _looks_like_a_pipeline(path))
 
 
 def _looks_like_a_pipeline(path: Path) -> bool:

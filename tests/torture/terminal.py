@@ -111,7 +111,7 @@ class Condition:
     lost: bool = False
     """Whether what is printed is lost, and the user has to be told."""
     whole: bool = False
-    """Whether all of stdout is seen."""
+    """Whether all of stdout is seen, and JSON is looked at."""
     encoding: str = "utf-8"
 
 
@@ -119,7 +119,7 @@ def _closed() -> Iterator[Condition]:
     names = ("<&-", ">&-", "2>&-")
     for n in (1, 2, 3):
         for chosen in itertools.combinations(names, n):
-            yield Condition(f"closed {' '.join(chosen)}", "{} " + " ".join(chosen), whole=">&-" not in chosen)
+            yield Condition(f"closed {' '.join(chosen)}", "{} " + " ".join(chosen), whole=chosen == ("<&-", "2>&-"))
 
 
 _C = {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}
@@ -130,7 +130,6 @@ CONDITIONS = [
     Condition("full stderr", "{} 2>/dev/full", whole=True),
     Condition("full both", "{} >/dev/full 2>&1", lost=True),
     Condition("stdout that is for reading", "{} 1</dev/null", lost=True),
-    Condition("stdin that is for writing", "{} 0>/dev/null", whole=True),
     Condition("latin-1", environment={"PYTHONIOENCODING": "latin-1"}, whole=True, encoding="latin-1"),
     Condition("ascii", environment={"PYTHONIOENCODING": "ascii"}, whole=True, encoding="ascii"),
     Condition("C locale", environment=_C, whole=True, encoding="ascii"),
