@@ -363,6 +363,16 @@ def test_chat_prints_an_object_for_each_question_one_that_fails_too(
     assert done.code == 0 and len({text.count("\n") for text in flushed if text.startswith("{")}) == 3
 
 
+def test_a_stdin_that_cannot_be_read_ends_a_chat_by_exit_code_2(indexed: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    class Unreadable(io.StringIO):
+        def readline(self, size: int | None = -1, /) -> str:  # type: ignore[override]
+            raise OSError(errno.EBADF, "Bad file descriptor")
+
+    monkeypatch.setattr(sys, "stdin", Unreadable())
+    done = ragqa("chat", "pipeline.yaml", cwd=indexed)
+    assert (done.code, done.err) == (2, "ragqa: error: stdin cannot be read: Bad file descriptor\n")
+
+
 def test_an_error_that_ends_a_chat_is_the_object_of_its_question(
     indexed: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
