@@ -25,6 +25,7 @@ models: $(VENV)/installed ## Pull the default models (once)
 quickstart: models ## Index the sample corpus and ask it a question
 	$(BIN)/ragqa index pipelines/quickstart.yaml
 	$(BIN)/ragqa ask pipelines/quickstart.yaml "$(QUESTION)"
+	@printf '\nTo go on, make ragqa a command of this shell:\n\n  source $(BIN)/activate\n  ragqa ask pipelines/quickstart.yaml "your question"\n'
 
 test: models ## Run the tests
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -q -n 2 --dist loadfile

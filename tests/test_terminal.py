@@ -10,7 +10,10 @@ import os
 import pty
 import subprocess
 import sys
+import time
+import types
 import unicodedata
+import weakref
 from collections.abc import Callable, Iterator
 from contextlib import redirect_stderr, redirect_stdout
 from pathlib import Path
@@ -20,6 +23,7 @@ import click
 import pytest
 
 from ragqa import Pipeline, cli
+from ragqa.__main__ import main as program
 from ragqa.cli import answers, main, marks
 from ragqa.cli.terminal import Screen, bar, escaped, json_text
 from ragqa.records import Answer, Citation
@@ -324,6 +328,37 @@ def test_an_interruption_a_shortage_and_a_bug_are_told_in_json_too(
     assert (done.code, done.said["error"]["type"], done.said["error"]["exit_code"]) == (code, type_, code)
     assert done.err.endswith(said) and ("Traceback" in done.err) == (code == 1)
     assert escaped(done.err, "\n") == done.err
+
+
+def test_an_interruption_before_anything_is_imported_is_quiet(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Interrupted(types.ModuleType):
+        def __getattr__(self, name: str) -> Any:
+            raise KeyboardInterrupt
+
+    monkeypatch.setitem(sys.modules, "ragqa.cli", Interrupted("ragqa.cli"))
+    with pytest.raises(SystemExit) as caught:
+        program()
+    assert caught.value.code == 130
+
+
+def test_an_interruption_that_python_would_lose_in_a_callback_is_not_lost(
+    indexed: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Held:
+        pass
+
+    def search(*_: object) -> list[Any]:
+        held = Held()
+        reference = weakref.ref(held, raising(KeyboardInterrupt()))
+        del held
+        assert reference() is None
+        time.sleep(10)
+        return []
+
+    monkeypatch.setattr(Pipeline, "search", search)
+    monkeypatch.setattr(sys, "unraisablehook", sys.unraisablehook)
+    done = ragqa("search", "pipeline.yaml", "tide", cwd=indexed)
+    assert (done.code, done.err) == (130, "ragqa: interrupted\n")
 
 
 def test_an_error_after_the_result_joins_it(indexed: Path, tmp_path: Path) -> None:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import _thread
 import importlib
 import itertools
 import logging
 import os
 import sys
+import threading
 from collections.abc import Sequence
 
 import click
@@ -54,6 +56,7 @@ def main() -> None:
     if "_RAGQA_COMPLETE" in os.environ:  # a shell asks what may be typed next
         ragqa.main(prog_name="ragqa")
     logging.getLogger("ragqa").addHandler(_WARNINGS)
+    sys.unraisablehook = _interrupt_again
     try:
         with screens() as out:
             code = _run(sys.argv[1:])
@@ -99,6 +102,14 @@ def _code_of_output(out: Screen, code: int) -> int:
         return code
     print(f"ragqa: error: stdout: {out.failure.strerror}: what was printed is lost", file=sys.stderr)
     return ResourceError.exit_code if code in (0, RejectedError.exit_code) else code
+
+
+def _interrupt_again(unraisable: sys.UnraisableHookArgs) -> None:
+    """Interrupt once more where Ctrl-C came while a callback ran, in which Python would lose it."""
+    if issubclass(unraisable.exc_type, KeyboardInterrupt):
+        threading.Timer(0.05, _thread.interrupt_main).start()  # when the callback is over
+    else:
+        sys.__unraisablehook__(unraisable)
 
 
 class _Warnings(logging.Handler):

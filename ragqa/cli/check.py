@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from ragqa.cli.common import check_target, json_option, print_json, say, set_option
+from ragqa.cli.common import check_target, file_help, json_option, print_json, say, set_option
 from ragqa.errors import Problem, UsageError
 from ragqa.pipeline.check import Report
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 @click.command("check")
-@click.argument("files", nargs=-1, required=True, metavar="FILE|FOLDER...")
+@click.argument("files", nargs=-1, required=True, metavar="FILE|FOLDER...", help=file_help)
 @set_option
 @json_option
 def command(files: tuple[str, ...], overrides: tuple[str, ...], as_json: bool) -> None:

@@ -35,12 +35,18 @@ FILE_IS = "a pipeline file (`ragqa init` writes one), a folder of documents, or 
 _SECTION = re.compile(rb"^[{\s]*[\"']?(version|extends|load)[\"']?\s*:", re.MULTILINE)
 _BEGINNING_BYTES = 100_000
 
-file_argument = click.argument("file", metavar="FILE|FOLDER")
+file_help = (
+    "A pipeline file. A folder of documents, or one document, is read by the default pipeline, its index in the cache."
+)
+file_argument = click.argument("file", metavar="FILE|FOLDER", help=file_help)
+question_argument = click.argument("question", help="Between quotes; behind -- where it begins with -.")
 set_option = click.option("--set", "overrides", multiple=True, metavar="SECTION.KEY=VALUE", help="Override a key.")
 wait_option = click.option(
     "--wait", type=click.FloatRange(0), default=0.0, metavar="SECONDS", help="Wait for another writer to end."
 )
-json_option = click.option("--json", "as_json", is_flag=True, help="One JSON object on stdout and nothing else.")
+json_option = click.option(
+    "--json", "as_json", is_flag=True, help="One JSON object on stdout and nothing else; an error is its key `error`."
+)
 
 
 def pipeline_options(function: Callable[..., Any]) -> Callable[..., Any]:

@@ -6,14 +6,14 @@ import sys
 
 import click
 
-from ragqa.cli.common import open_indexed, pipeline_options, print_json, say
+from ragqa.cli.common import open_indexed, pipeline_options, print_json, question_argument, say
 from ragqa.cli.marks import marked
 from ragqa.retrieve import check_question
 
 
 @click.command("prompt")
 @pipeline_options
-@click.argument("question")
+@question_argument
 def command(file: str, overrides: tuple[str, ...], as_json: bool, question: str) -> None:
     """Print the exact prompt that `ask` would send, its tokens by part, and what was left out.
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import click
 
-from ragqa.cli.common import hit_json, one_line, open_indexed, pipeline_options, print_json, say
+from ragqa.cli.common import hit_json, one_line, open_indexed, pipeline_options, print_json, question_argument, say
 from ragqa.cli.marks import marked, name
 from ragqa.records import Hit
 from ragqa.retrieve import check_question
@@ -14,7 +14,7 @@ from ragqa.retrieve import check_question
 
 @click.command("search")
 @pipeline_options
-@click.argument("question")
+@question_argument
 @click.option("-k", type=click.IntRange(1, 1000), help="How many hits; default: retrieve.top_k.")
 def command(file: str, overrides: tuple[str, ...], as_json: bool, question: str, k: int | None) -> None:
     """Print the best passages for a question, each behind a mark.

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from ragqa.cli.common import holds_documents, json_option, open_pipeline, print_json, refresh, say
+from ragqa.cli.common import file_help, holds_documents, json_option, open_pipeline, print_json, refresh, say
 from ragqa.cli.marks import marked, name
 from ragqa.errors import UsageError
 from ragqa.records import Document
@@ -17,7 +17,7 @@ _CITATION = re.compile(r"(?P<path>.+):(?P<start>[0-9]{1,15})-(?P<end>[0-9]{1,15}
 
 @click.command("show")
 @click.argument("citation", metavar="CITATION")
-@click.argument("file", metavar="[FILE|FOLDER]", required=False)
+@click.argument("file", metavar="[FILE|FOLDER]", required=False, help=file_help)
 @click.option("--around", default=300, show_default=True, type=click.IntRange(0), help="Characters on either side.")
 @json_option
 def command(citation: str, file: str | None, around: int, as_json: bool) -> None:
