@@ -17,6 +17,8 @@ from ragqa.cli.terminal import escaped, width
 
 MARK = "| "
 """Stands before each line of text that is not ours, after its indentation."""
+_GOES_ON = "... "
+"""Stands before each row but the first of a line of ours that is wider than the terminal."""
 _TAB = 8
 """The most columns of a tab."""
 _PARTS = re.compile(r"\n|[ \t]+|[^\n \t]+")
@@ -118,14 +120,14 @@ def marked(text: str, indent: str = "") -> None:
 
 
 def say(text: str, *, err: bool = False) -> None:
-    """Print a line that quotes names or texts of documents, escaped; on a terminal it goes on behind the mark."""
+    """Print a line of ours that quotes names or texts of documents, escaped; on a terminal it goes on behind dots."""
     columns = width(sys.stderr if err else sys.stdout)
     click.echo(_broken(escaped(text), columns) if columns else escaped(text), err=err)
 
 
 def _broken(line: str, columns: int) -> str:
     """Return a line as rows, broken at blanks, and within a word that is wider than a row."""
-    indent = " " * (len(line) - len(line.lstrip(" ")) + 6) + MARK
+    indent = " " * (len(line) - len(line.lstrip(" ")) + 4) + _GOES_ON
     rows, row = [], ""
     for part in _BLANKS_AND_WORDS.findall(line):
         if row.strip() and _cells(row + part) > columns:

@@ -1,7 +1,7 @@
 """Answers and passages that try to pass for what ragqa says of them: a reader of the printed output is never misled.
 
 The rule that the reader goes by is the documented one: what stands behind `|` is text of a model or of a document, and
-everything else is ours.
+everything else is ours. On a terminal a line of ours goes on behind dots.
 """
 
 from __future__ import annotations
@@ -131,7 +131,7 @@ def faults_of_answer(forger: Forger) -> list[str]:
     if rest[: len(ours)] != ours:
         wrong.append(f"after the answer stands {rest[: len(ours)]!r}")
     expected = [] if answer.abstained else [_source(n, c) for n, c in enumerate(answer.citations, start=1)]
-    found = list(_blocks(rest[len(ours) :], "  [", "        |", "      |"))
+    found = list(_blocks(rest[len(ours) :], "  [", "      ...", "      |"))
     return wrong + ([] if found == expected else [f"the sources are read as {found!r}"])
 
 
@@ -159,7 +159,7 @@ def _blocks(rows: Sequence[str], head: str, more: str, mark: str) -> Iterator[tu
 def faults_of_hits(forger: Forger) -> list[str]:
     """Print passages, read them by the rule, and return in what the two differ."""
     hits, columns = [forger.hit(n) for n in range(3)], forger.columns()
-    found = list(_blocks(printed(columns, print_hits, hits), "[", "      |", "    |"))
+    found = list(_blocks(printed(columns, print_hits, hits), "[", "    ...", "    |"))
     expected = [_passage(n, hit) for n, hit in enumerate(hits, start=1)]
     return [] if found == expected else [f"the passages are read as {found!r}"]
 
