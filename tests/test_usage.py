@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from ragqa import Pipeline, models
-from ragqa.cli.common import holds_documents
+from ragqa.cli.opening import holds_documents
 from ragqa.config.grid import quoted
 from ragqa.errors import ConfigError, UsageError
 from tests.commands import Done, fill, ragqa

@@ -7,7 +7,8 @@ import shlex
 import click
 
 from ragqa.cli.answers import stream_answer
-from ragqa.cli.common import answer_json, json_option, open_indexed, print_json, refresh, set_option
+from ragqa.cli.common import answer_json, json_option, print_json, refresh, set_option
+from ragqa.cli.opening import open_indexed
 from ragqa.cli.usage import exists
 from ragqa.pipeline import Pipeline
 from ragqa.retrieve import check_question

@@ -7,8 +7,9 @@ import sys
 import click
 
 from ragqa.cli.answers import stream_answer
-from ragqa.cli.common import answer_json, open_indexed, open_pipeline, pipeline_options
+from ragqa.cli.common import answer_json, pipeline_options
 from ragqa.cli.faults import fault
+from ragqa.cli.opening import open_indexed, open_pipeline
 from ragqa.cli.terminal import print_json, print_json_line
 from ragqa.errors import UsageError
 from ragqa.pipeline import Pipeline

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from ragqa.cli.common import check_target, file_help, json_option, print_json, say, set_option
+from ragqa.cli.common import file_help, json_option, print_json, say, set_option
+from ragqa.cli.opening import check_target
 from ragqa.errors import Problem, UsageError
 from ragqa.pipeline.check import Report
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterator, Sequence
 
-from ragqa.cli.common import open_pipeline, say
+from ragqa.cli.common import say
+from ragqa.cli.opening import open_pipeline
 from ragqa.errors import NothingUsableError, RejectedError
 from ragqa.records import Document, SourceFile
 

@@ -9,17 +9,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from ragqa.cli.common import (
-    holds_documents,
-    is_index,
-    json_option,
-    open_maintenance,
-    print_json,
-    progress_bar,
-    say,
-    set_option,
-    wait_option,
-)
+from ragqa.cli.common import json_option, print_json, progress_bar, say, set_option, wait_option
+from ragqa.cli.opening import holds_documents, is_index, open_maintenance
 from ragqa.errors import IndexCorruptError, UsageError
 from ragqa.pipeline import Pipeline
 

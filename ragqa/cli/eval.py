@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING
 
 import click
 
-from ragqa.cli.common import open_pipeline, pipeline_options, print_json, say
+from ragqa.cli.common import pipeline_options, print_json, say
 from ragqa.cli.evaluation import Bench, ask_all, dataset_name, open_run, peak_mib, prepare
+from ragqa.cli.opening import open_pipeline
 from ragqa.errors import UsageError
 
 if TYPE_CHECKING:

@@ -6,7 +6,8 @@ from dataclasses import asdict
 
 import click
 
-from ragqa.cli.common import json_option, open_maintenance, print_json, set_option, wait_option
+from ragqa.cli.common import json_option, print_json, set_option, wait_option
+from ragqa.cli.opening import open_maintenance
 
 
 @click.command("gc")

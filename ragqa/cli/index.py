@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from ragqa.cli.common import open_pipeline, pipeline_options, print_json, print_statuses, progress_bar, wait_option
+from ragqa.cli.common import pipeline_options, print_json, print_statuses, progress_bar, wait_option
+from ragqa.cli.opening import open_pipeline
 
 if TYPE_CHECKING:
     from ragqa.pipeline.refresh import IndexReport

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from ragqa.cli.common import open_pipeline, pipeline_options, print_json, say
+from ragqa.cli.common import pipeline_options, print_json, say
+from ragqa.cli.opening import open_pipeline
 
 if TYPE_CHECKING:
     from ragqa.pipeline.refresh import Preview

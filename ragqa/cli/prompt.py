@@ -6,8 +6,9 @@ import sys
 
 import click
 
-from ragqa.cli.common import open_indexed, pipeline_options, print_json, question_argument, say
+from ragqa.cli.common import pipeline_options, print_json, question_argument, say
 from ragqa.cli.marks import marked
+from ragqa.cli.opening import open_indexed
 from ragqa.retrieve import check_question
 
 

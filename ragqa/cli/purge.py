@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import click
 
-from ragqa.cli.common import json_option, open_maintenance, print_json, say, set_option, wait_option
+from ragqa.cli.common import json_option, print_json, say, set_option, wait_option
+from ragqa.cli.opening import open_maintenance
 
 
 @click.command("purge")

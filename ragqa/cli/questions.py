@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from ragqa.cli.common import one_line, open_pipeline, pipeline_options, print_json, refresh, say
+from ragqa.cli.common import one_line, pipeline_options, print_json, refresh, say
 from ragqa.cli.marks import MARK, name
+from ragqa.cli.opening import open_pipeline
 from ragqa.cli.terminal import bar
 from ragqa.config.specs import CustomSpec
 from ragqa.errors import NothingUsableError, UsageError

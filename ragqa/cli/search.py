@@ -6,8 +6,9 @@ from collections.abc import Sequence
 
 import click
 
-from ragqa.cli.common import hit_json, one_line, open_indexed, pipeline_options, print_json, question_argument, say
+from ragqa.cli.common import hit_json, one_line, pipeline_options, print_json, question_argument, say
 from ragqa.cli.marks import marked, name
+from ragqa.cli.opening import open_indexed
 from ragqa.records import Hit
 from ragqa.retrieve import check_question
 

@@ -7,8 +7,9 @@ from pathlib import Path
 
 import click
 
-from ragqa.cli.common import file_help, holds_documents, json_option, open_pipeline, print_json, refresh, say
+from ragqa.cli.common import file_help, json_option, print_json, refresh, say
 from ragqa.cli.marks import marked, name
+from ragqa.cli.opening import holds_documents, open_pipeline
 from ragqa.errors import UsageError
 from ragqa.records import Document
 
