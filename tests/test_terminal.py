@@ -180,6 +180,17 @@ def test_a_stderr_that_fails_changes_nothing(place: Path, monkeypatch: pytest.Mo
     assert json.loads(out.getvalue())["files"][0]["problems"]
 
 
+def test_a_stream_that_failed_leads_to_nowhere_for_libraries_too() -> None:
+    reading, writing = os.pipe()
+    os.close(reading)
+    with open(writing, "w", encoding="utf-8") as stream:
+        screen = Screen(stream)
+        screen.write("a line\n")
+        screen.flush()
+        assert screen.gone and isinstance(screen.failure, BrokenPipeError)
+        assert os.write(writing, b"of a library") == 12
+
+
 def test_an_answer_whose_reader_goes_away_is_not_written_to_its_end() -> None:
     written = []
 
