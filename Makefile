@@ -25,6 +25,7 @@ models: $(VENV)/installed ## Pull the default models (once)
 quickstart: models ## Index the sample corpus and ask it a question
 	$(BIN)/ragqa index pipelines/quickstart.yaml
 	$(BIN)/ragqa ask pipelines/quickstart.yaml "$(QUESTION)"
+	@printf '\nTo go on, make ragqa a command of this shell:\n\n  source $(BIN)/activate\n  ragqa ask pipelines/quickstart.yaml "your question"\n'
 
 test: models ## Run the tests
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -q -n 2 --dist loadfile
@@ -77,7 +78,7 @@ bench-int8: models ## Measure what eight bits cost, in loss and in answers, on S
 bench-shots: models ## Measure answers by the number of in-context examples; about an hour
 	$(BIN)/python -m benchmarks.shots $(ARGS)
 
-torture: $(VENV)/installed ## Try every fault of the index in full numbers (TRIALS="kills power ..." for some); about 20 minutes
+torture: $(VENV)/installed ## Try every fault of the index in full numbers (TRIALS="kills power ..." for some); about 45 minutes
 	$(BIN)/python -m tests.torture $(TRIALS)
 
 clean: ## Remove what was built

@@ -28,7 +28,7 @@ another type are errors, and `ragqa check` reports all of them at once. Paths ar
 - `extends: other.yaml` takes every section of another file; a section given here overrides it key by key, and a section with another
   `kind` replaces it.
 - A list of values, `top_k: {grid: [3, 5, 10]}`, stands for each of them in turn; `ragqa tune` finds the best, and no other command takes it.
-- `--set section.key=value` overrides a key on any command; the value is read as YAML.
+- `--set section.key=value` overrides a key on any command; the value is read as YAML. `--set evaluate=null` leaves that section out.
 """
 
 

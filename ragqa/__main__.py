@@ -7,10 +7,12 @@ import sys
 
 
 def main() -> None:
-    """Run the command line."""
+    """Run the command line; Ctrl-C is quiet while its modules are still being imported, too."""
     _leave_out_working_folder()
-    from ragqa.cli import main as run
-
+    try:
+        from ragqa.cli import main as run
+    except KeyboardInterrupt:
+        raise SystemExit(130) from None
     run()
 
 

@@ -3,7 +3,8 @@
     RagqaError                 1   a bug, when raised bare
     ├── UsageError             2   a bad argument, question or path
     │   ├── UsageTypeError     2   an argument of the wrong type; a TypeError as well
-    │   └── ConfigError        2   mistakes in a pipeline file, all of them at once
+    │   └── MistakesError      2   several mistakes, all of them at once
+    │       └── ConfigError    2   those in a pipeline file
     ├── RejectedError          3   one input that could not be used (the run goes on)
     ├── NothingUsableError     4   no index, no documents
     │   └── DocumentsGoneError 4   most of what is indexed is no longer there; nothing was removed
@@ -15,7 +16,8 @@
     ├── RefusedError           9   refused for safety
     └── GateError             10   a gate of `ragqa compare` is not met
 
-A message is one line: what, where, what was found, what would be valid, what to do.
+A message is one line: what, where, what was found, what would be valid, what to do. That of a `MistakesError` has a line
+for each mistake.
 Whatever a caller passes wrongly is a `UsageError`, which is a `ValueError`; where its type is wrong, it is a `TypeError` too.
 """
 
@@ -41,6 +43,14 @@ class UsageTypeError(UsageError, TypeError):
     """An argument of the wrong type; the message says what to pass."""
 
 
+class MistakesError(UsageError):
+    """Several mistakes, such as those in a file of questions; each of `mistakes` is one line."""
+
+    def __init__(self, mistakes: Sequence[str]) -> None:
+        self.mistakes = tuple(mistakes)
+        super().__init__("\n".join(self.mistakes))
+
+
 @dataclass(frozen=True, slots=True)
 class Problem:
     """One mistake in a pipeline file: `file:line:col: key: message` (line and column are 1-based)."""
@@ -56,12 +66,12 @@ class Problem:
         return f"{where}: {self.key}: {self.message}" if self.key else f"{where}: {self.message}"
 
 
-class ConfigError(UsageError):
+class ConfigError(MistakesError):
     """Every mistake found in a pipeline file, in the order of the file."""
 
     def __init__(self, problems: Sequence[Problem]) -> None:
         self.problems = tuple(problems)
-        super().__init__("\n".join(str(problem) for problem in self.problems))
+        super().__init__([str(problem) for problem in self.problems])
 
 
 class RejectedError(RagqaError, ValueError):

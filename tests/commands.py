@@ -9,14 +9,13 @@ import os
 import signal
 import sys
 from collections.abc import Callable, Iterator, Mapping
-from functools import partial
 from pathlib import Path
 from typing import Any, ClassVar, Literal, NamedTuple
 
 import pytest
 
-from ragqa import Pipeline
 from ragqa.cli import main
+from ragqa.config import specs
 from ragqa.config.specs import CustomSpec
 from ragqa.records import Generation, Prompt
 from tests.fakes import PIPELINE, EchoGenerator, Words
@@ -86,7 +85,8 @@ def ragqa(*arguments: str, cwd: Path, faults: Mapping[str, Fault] | None = None)
     Scripted.faults = dict(faults or {})
     with pytest.MonkeyPatch.context() as patch, contextlib.chdir(cwd):
         patch.setattr(sys, "argv", ["ragqa", *arguments])
-        patch.setattr(Pipeline, "from_file", partial(Pipeline.from_file, extra_specs=[Words, Scripted]))
+        patch.setitem(specs.KINDS, "embed", (*specs.KINDS["embed"], Words))
+        patch.setitem(specs.KINDS, "generate", (*specs.KINDS["generate"], Scripted))
         patch.setenv("RAGQA_CACHE", str(cwd / "cache"))
         with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
             try:

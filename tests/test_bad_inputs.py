@@ -671,6 +671,6 @@ def test_neither_a_model_nor_a_document_can_steer_the_terminal(
 ) -> None:
     answer = "Captain Ilse\x1b[2J Brandt\r commands it."
     monkeypatch.setattr(generate, "build_generator", lambda spec: EchoGenerator(answer=answer))
-    assert ragqa("ask", "pipeline.yaml", QUESTION).out.startswith("Captain Ilse\\x1b[2J Brandt\\r commands it.\n")
+    assert ragqa("ask", "pipeline.yaml", QUESTION).out.startswith("| Captain Ilse\\x1b[2J Brandt\\r commands it.\n")
     write({"lamp.txt": "Lit at dusk.\r\n\rUnlit.\x1b[2J"})
-    assert ">>>Lit at dusk.\n\\rUnlit.\\x1b[2J<<<" in ragqa("show", "documents/lamp.txt:0-25").out
+    assert "| >>>Lit at dusk.\n| \\rUnlit.\\x1b[2J<<<\n" in ragqa("show", "documents/lamp.txt:0-25").out

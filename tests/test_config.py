@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
 import time
@@ -147,6 +148,141 @@ def test_all_mistakes_are_reported_at_once_in_the_order_of_the_file(place: Path)
     text = FILE.replace("kind: folder", "kind: foldr").replace("top_k: 3", "top_k: yes").replace("template", "tempalte")
     keys = [problem.split(": ")[1] for problem in problems(place, text)]
     assert keys == ["load.kind", "retrieve.top_k", "prompt.tempalte"]
+
+
+EVERYTHING = """\
+version: 1
+load:     {kind: folder, path: nowhere, incude: [a]}
+split:    {kind: recursive, chunk_size: "200", overlap: 40}
+embed:    {kind: mean_pool, model: &m all-minilm-l6-v3, dtpye: auto}
+index:    {kind: faiss, path: *m, search: best}
+retrieve: {kind: hybrid, top_k: 0x3, rerank: {kind: encoder, model: nope, dept: 5}}
+prompt:   {kind: in_context, template: qna, oder: best_first, n_examples: 3, examples_split: x}
+generate: {kind: causal_lm, model: smollm2-360m, dtype: int8, engine: transformers, min_confidence: 0.3, batch_size: -1}
+evaluate: {kind: jsonl, path: no.jsonl}
+splitt:   {kind: recursive}
+"""
+
+
+def test_a_first_look_finds_every_mistake_whatever_kinds_of_mistakes_there_are(place: Path) -> None:
+    keys = [problem.split(": ")[1] for problem in problems(place, EVERYTHING, ("generate.seed=-1", "nonsense"))]
+    assert keys == [
+        "load.path", "load.incude", "split.chunk_size", "embed.model", "embed.dtpye", "index.path", "index.search",
+        "retrieve.top_k", "retrieve.rerank.model", "retrieve.rerank.dept", "prompt.template", "prompt.oder", "prompt.n_examples",
+        "prompt.examples_split", "generate.model", "generate.dtype", "generate.min_confidence", "generate.batch_size", "evaluate.path",
+        "splitt", "generate.seed", "must be section.key=value with a section of load, split, embed, index, retrieve, prompt, generate, evaluate",
+    ]  # fmt: skip
+
+
+def test_what_is_mended_shows_no_mistake_that_was_there_before(place: Path) -> None:
+    """Of all pairs of mistakes in two sections, both are named at once.
+
+    But whether a chunk fits into a window is not known where the embedder's model is not.
+    """
+    single = [case for case in BAD if "\n" not in case[1] + case[2] and case[1] not in (FILE, "top_k: 3}")]
+    independent = [
+        (old, new, message) for name, old, new, message in single if not re.search("base|nesting|window", name)
+    ]
+    missed = []
+    for n, (old, new, message) in enumerate(independent):
+        for other_old, other_new, other in independent[n + 1 :]:
+            text = FILE.replace(old, new, 1)
+            both = text.replace(other_old, other_new, 1)
+            if section(old) == section(other_old) or both == text or other_old not in text:
+                continue
+            found = problems(place, both)
+            said = [re.sub(r"^(p\.yaml:)?\d+:\d+: ", "", m) for m in (message, other)]  # places move
+            missed += [(new, other_new, m) for m in said if not any(m in problem for problem in found)]
+    assert missed == []
+
+
+def section(text: str) -> str:
+    """Return the line of FILE in which a text stands first."""
+    return next(line for line in FILE.splitlines() if text in line)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "keys"),
+    [
+        # what depends on a key that is mistaken is not judged by the default that nobody chose
+        ("chunk_size: 200, overlap: 40", "chunksize: 400, overlap: 300", ["split.chunksize"]),
+        ("chunk_size: 200, overlap: 40", "chunk_size: x, overlap: 300", ["split.chunk_size"]),
+        ("kind: causal_lm", "kind: casual_lm", ["generate.kind"]),
+        ("all-minilm-l6-v2", "5", ["embed.model"]),
+        ("top_k: 3", "rerank: {kind: nope}", ["retrieve.rerank.kind"]),
+        ("top_k: 3", "rerank: {kind: likelihood, depth: 0}", ["retrieve.rerank.depth"]),
+        ("template: qa", "template: 5", ["prompt.template"]),
+        ("split:    {", "splitt:   {", ["splitt"]),
+        ("version: 1", "version: 1\nextends: no.yaml", ["extends"]),
+        ("template: qa", "template: &a qa, examples: *a, n_examples: 1", ["prompt.examples"]),
+    ],
+)  # fmt: skip
+def test_a_mistake_is_named_once_and_nothing_that_only_follows_from_it(
+    place: Path, old: str, new: str, keys: list[str]
+) -> None:
+    unsure = "generate: {kind: llama_cpp, min_confidence: 0.3,"  # it needs a template with a slot for the verdict
+    text = FILE.replace("generate: {kind: causal_lm,", unsure) if "template: 5" in new else FILE
+    assert [problem.split(": ")[1] for problem in problems(place, text.replace(old, new, 1))] == keys
+
+
+def test_what_a_base_that_cannot_be_read_may_hold_is_not_called_missing(place: Path) -> None:
+    (place / "base.yaml").write_text("load: [", encoding="utf-8")
+    child = "version: 1\nextends: base.yaml\nretrieve: {top_k: x}\nprompt: {kind: in_context, template: qna}\n"
+    found = problems(place, child)
+    assert ["template: unknown" in found[0], found[1].startswith("base.yaml:1:8: not YAML")] == [True, True]
+    assert len(found) == 2
+
+
+def test_mistakes_of_a_file_and_of_the_one_it_extends_are_found_together(place: Path) -> None:
+    (place / "base.yaml").write_text(FILE.replace("top_k: 3", "top_k: 0x3, dept: 9"), encoding="utf-8")
+    child = "version: 1\nextends: base.yaml\nprompt: {template: qna}\ngenerate: {max_new_token: 9}\n"
+    assert [problem.split(": ")[:2] for problem in problems(place, child)] == [
+        ["p.yaml:3:10", "prompt.template"], ["p.yaml:4:12", "generate.max_new_token"],
+        ["base.yaml:6:33", "retrieve.top_k"], ["base.yaml:6:38", "retrieve.dept"],
+    ]  # fmt: skip
+    mended = problems(place, child + "retrieve: {top_k: 3, depth: 9}\n")
+    assert len(mended) == 4  # the base is no better for that
+
+
+def test_every_conflict_of_a_section_is_named_at_its_key(place: Path) -> None:
+    wrong = "engine: transformers, dtype: int8, batch_size: 4, decode: span"
+    found = problems(place, FILE.replace("smollm2-135m-instruct", f"smollm2-135m-instruct, {wrong}"))
+    assert [problem.split(": ")[1] for problem in found] == [
+        "generate.dtype",
+        "generate.batch_size",
+        "generate.batch_size",
+    ]
+
+
+def test_each_file_is_checked_whatever_is_wrong_with_the_others(place: Path) -> None:
+    (place / "q.yaml").write_text(FILE.replace("qa", "qna").replace("top_k: 3", "top_k: x"), encoding="utf-8")
+    (place / "r.yaml").write_text("- no", encoding="utf-8")
+    command = [sys.executable, "-m", "ragqa", "check", "q.yaml", "none.yaml", "r.yaml", "p.yaml", "documents", "--json"]
+    done = subprocess.run(command, cwd=place, capture_output=True, text=True, check=False)
+    files = json.loads(done.stdout)["files"]
+    assert [(file["ok"], len(file["problems"])) for file in files] == [
+        (False, 2),
+        (False, 1),
+        (False, 1),
+        (True, 0),
+        (True, 0),
+    ]
+    assert done.returncode == 2
+
+
+def test_every_command_names_every_mistake_of_a_file(place: Path) -> None:
+    (place / "p.yaml").write_text(FILE.replace("qa", "qna").replace("top_k: 3", "top_k: x"), encoding="utf-8")
+    with pytest.raises(ConfigError) as caught:
+        Pipeline.from_file(place / "p.yaml")
+    assert [problem.key for problem in caught.value.problems] == ["retrieve.top_k", "prompt.template"]
+
+
+def test_aliases_are_not_followed_however_many_there_are(place: Path) -> None:
+    bomb = "".join(f"a{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 9)}]\n" for n in range(1, 40))
+    started = time.monotonic()
+    found = problems(place, f"a0: &a0 x\n{bomb}{FILE}loop: &l [*l]\n")
+    assert time.monotonic() - started < 5
+    assert sum("alias" in problem for problem in found) == 9 * 39 + 1
 
 
 def test_check_exits_2_with_every_mistake_on_stderr_and_as_json(place: Path) -> None:

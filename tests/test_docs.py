@@ -67,6 +67,32 @@ def test_every_command_of_a_page_runs(page: Path, workplace: Path) -> None:
             run([sys.executable, "-m", "ragqa", *arguments], workplace)
 
 
+@pytest.mark.parametrize("page", PAGES, ids=lambda p: p.name)
+def test_no_command_of_a_page_has_to_be_filled_in(page: Path) -> None:
+    lines = [
+        line for language in ("bash", "console") for block in blocks(page, language) for line in block.splitlines()
+    ]
+    assert [line for line in lines if re.search(r"<[^|]*>|\.\.\.|…|\bTODO\b", line)] == []
+
+
+def test_the_first_commands_of_the_readme_name_what_is_there() -> None:
+    makefile = text(ROOT / "Makefile")
+    for line in "".join(blocks(ROOT / "README.md", "console")).splitlines():
+        match shlex.split(line):
+            case ["make", target]:
+                assert f"\n{target}:" in makefile
+            case ["source", activate]:
+                assert (
+                    activate == ".venv/bin/activate"
+                    and "VENV := .venv\n" in makefile
+                    and "source $(BIN)/activate" in makefile
+                )
+            case ["pip", "install", "."]:
+                assert (ROOT / "pyproject.toml").is_file()
+            case command:
+                assert command == ["ragqa", "models", "pull"]
+
+
 @offline
 @pytest.mark.parametrize("page", [p for p in PAGES if blocks(p, "python")], ids=lambda p: p.name)
 def test_the_python_of_a_page_runs_and_gives_what_the_page_shows(page: Path, workplace: Path) -> None:

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from ragqa import Pipeline
-from ragqa.cli.ask import refresh as refresh_folder
+from ragqa.cli.indexing import refresh as refresh_folder
 from ragqa.errors import DocumentsGoneError, NothingUsableError, RejectedError
 from ragqa.pipeline import refresh
 from tests.commands import Done, ragqa

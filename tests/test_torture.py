@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.torture import Trial, crowd, full, kills, machine, outputs, parsers, power, rot, vfs
+from ragqa.cli import marks
+from tests.torture import Trial, crowd, full, imitation, kills, machine, outputs, parsers, power, rot, terminal, vfs
 from tests.torture.mutations import mutated
 
 needs_vfs = pytest.mark.skipif(not vfs.is_possible(), reason="the SQLite of this Python cannot be watched")
@@ -77,6 +78,26 @@ def test_any_order_of_changes_equals_a_dict(tmp_path: Path) -> None:
 
 def test_no_command_writes_over_a_file_of_the_users(tmp_path: Path) -> None:
     assert passed(outputs.run(tmp_path, every=7))
+
+
+def test_a_command_is_quiet_or_says_one_line_whatever_becomes_of_its_streams(tmp_path: Path) -> None:
+    assert passed(terminal.run(tmp_path, every=163))
+
+
+def test_no_answer_and_no_passage_can_pass_for_what_is_said_of_it(tmp_path: Path) -> None:
+    assert passed(imitation.run(tmp_path, 400))
+
+
+def test_a_trial_sees_an_answer_without_marks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(marks, "MARK", "  ")
+    assert len(imitation.run(tmp_path, 100).violations) > 100
+
+
+def test_a_trial_sees_a_command_that_raises_or_loses_what_it_prints(tmp_path: Path) -> None:
+    """The trial would notice: this is what Python does with a full disk by itself."""
+    done = subprocess.CompletedProcess([], 120, b"", b"Exception ignored in: <_io.TextIOWrapper name='<stdout>'")
+    full_disk = next(condition for condition in terminal.CONDITIONS if condition.lost)
+    assert len(list(terminal.violations(terminal.Use("schema"), full_disk, done))) == 2
 
 
 def test_a_trial_sees_a_commit_that_is_not_synced(tmp_path: Path) -> None:

@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+import _thread
 import importlib
+import itertools
+import logging
 import os
 import sys
+import threading
+from collections.abc import Sequence
 
 import click
 
 from ragqa import __version__
-from ragqa.cli.common import escaped
-from ragqa.errors import RagqaError, ResourceError, UsageError
+from ragqa.cli.faults import INTERRUPTED, fault
+from ragqa.cli.terminal import Said, Screen, escaped, json_text, screens
+from ragqa.errors import GateError, RejectedError, ResourceError
 
 COMMANDS = (
     "init", "check", "plan", "index", "search", "prompt", "ask", "chat", "show", "eval", "compare", "replay", "tune", "questions",
@@ -30,34 +36,87 @@ class _Commands(click.Group):
         command: click.Command = importlib.import_module(f"ragqa.cli.{name}").command
         return command
 
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Read `help COMMAND` as `COMMAND --help`."""
+        return super().parse_args(ctx, [*args[1:], "--help"] if args[:1] == ["help"] else args)
 
-@click.command(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"]})
+
+@click.command(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"], "color": True})
 @click.version_option(__version__)
 def ragqa() -> None:
     """Question answering over your own documents, with citations that can be checked."""
 
 
 def main() -> None:
-    """Run the command line; every expected fault is one line on stderr and its exit code."""
+    """Run the command line.
+
+    Every expected fault is one line on stderr and its exit code. With --json, stdout holds one object whatever happens,
+    and a fault is its key `error`. What cannot be written to a closed, full or abandoned stream ends no command.
+    """
+    if "_RAGQA_COMPLETE" in os.environ:  # a shell asks what may be typed next
+        ragqa.main(prog_name="ragqa")
+    logging.getLogger("ragqa").addHandler(_WARNINGS)
+    sys.unraisablehook = _interrupt_again
     try:
-        ragqa.main(standalone_mode=False)
-    except click.ClickException as error:
-        error.show()
-        sys.exit(error.exit_code)
-    except RagqaError as error:
-        print(f"ragqa: error: {_printable(error)}", file=sys.stderr)
-        sys.exit(error.exit_code)
-    except MemoryError:
-        print("ragqa: error: out of memory; what was committed is kept", file=sys.stderr)
-        sys.exit(ResourceError.exit_code)
-    except BrokenPipeError:  # the reader of our output went away, as `| head` does
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        sys.exit(0)
-    except (click.Abort, KeyboardInterrupt):
-        print("ragqa: interrupted", file=sys.stderr)
-        sys.exit(130)
+        with screens() as out:
+            code = _run(sys.argv[1:])
+            out.flush()
+            code = _code_of_output(out, code)
+    except KeyboardInterrupt:  # a second one, while the first was being told
+        code = INTERRUPTED
+    sys.exit(code)
 
 
-def _printable(error: RagqaError) -> str:
-    """Return an error on one line, whatever names it quotes; mistakes of the user's own may stand on several."""
-    return escaped(str(error), keep="\n" if isinstance(error, UsageError) else "")
+def _run(arguments: Sequence[str]) -> int:
+    """Run a command, and tell how it ended; return the exit code."""
+    said, told = Said(), {}
+    try:
+        code = _invoke(arguments, said)
+    except (Exception, KeyboardInterrupt) as error:
+        ended = fault(error, arguments)
+        code = ended.exit_code
+        print(ended.line, file=sys.stderr)
+        if not (said.result and isinstance(error, GateError)):  # a verdict, which the result holds
+            told = {"error": ended.to_json()}
+    if told and "--json" in itertools.takewhile(lambda argument: argument != "--", arguments):
+        said.result = {**(said.result or {}), **told}
+    if said.result is not None:
+        print(json_text(said.result))
+    return code
+
+
+def _invoke(arguments: Sequence[str], said: Said) -> int:
+    try:
+        with ragqa.make_context("ragqa", list(arguments), obj=said) as ctx:
+            ragqa.invoke(ctx)
+    except click.exceptions.Exit as ended:
+        return ended.exit_code
+    except SystemExit as ended:
+        return int(ended.code or 0)
+    return 0
+
+
+def _code_of_output(out: Screen, code: int) -> int:
+    """Return the exit code of a command whose output may have been lost; a reader that went away has seen enough."""
+    if out.failure is None or isinstance(out.failure, BrokenPipeError):
+        return code
+    print(f"ragqa: error: stdout: {out.failure.strerror}: what was printed is lost", file=sys.stderr)
+    return ResourceError.exit_code if code in (0, RejectedError.exit_code) else code
+
+
+def _interrupt_again(unraisable: sys.UnraisableHookArgs) -> None:
+    """Interrupt once more where Ctrl-C came while a callback ran, in which Python would lose it."""
+    if issubclass(unraisable.exc_type, KeyboardInterrupt):
+        threading.Timer(0.05, _thread.interrupt_main).start()  # when the callback is over
+    else:
+        sys.__unraisablehook__(unraisable)
+
+
+class _Warnings(logging.Handler):
+    """Prints what the package warns of, each warning on a line."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        print(f"warning: {escaped(record.getMessage())}", file=sys.stderr)
+
+
+_WARNINGS = _Warnings(logging.WARNING)

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import shlex
+
 import click
 
-from ragqa.cli.common import json_option, print_json, set_option, stream_answer, warn_of_changes
-from ragqa.cli.indexing import allow_empty_option, bring_up_to_date, print_left_out, verbose_option
+from ragqa.cli.answers import stream_answer
+from ragqa.cli.common import json_option, print_json, set_option
+from ragqa.cli.indexing import allow_empty_option, refresh, verbose_option
+from ragqa.cli.opening import holds_documents, open_indexed
+from ragqa.cli.usage import exists
 from ragqa.pipeline import Pipeline
-from ragqa.records import FileStatus
 from ragqa.retrieve import check_question
 
 
 @click.command("ask")
-@click.argument("arguments", nargs=-1, required=True, metavar="[FILE] QUESTION")
-@click.option("--folder", metavar="DIR", help="Ask the documents of a folder; no pipeline file is needed.")
+@click.argument("arguments", nargs=-1, required=True, metavar="[FILE|FOLDER] QUESTION")
+@click.option("--folder", metavar="DIR", help="The same as DIR in place of FILE.")
 @allow_empty_option
 @verbose_option
 @set_option
@@ -28,40 +32,41 @@ def command(
 ) -> None:
     """Answer a question from the documents, and cite where the answer stands.
 
-    With --folder the small default models are used, and the index is kept in the cache and brought up to date first;
-    --allow-empty and --verbose are for that.
+    FILE is a pipeline file. With a FOLDER of documents, or one document, in its place the small default models are
+    used, and the index is kept in the cache and brought up to date first; --allow-empty and --verbose are for that. Each line of the answer, and of what is
+    cited, begins with `|`; no other line does. A question that begins with `-` goes behind `--`.
 
     \b
     Examples:
+      ragqa ask corpora/tarnwick/documents "How long is a lease on a Limpet M3?"
       ragqa ask pipelines/quickstart.yaml "How much does the cooperative lend for a heat pump?"
-      ragqa ask --folder corpora/tarnwick/documents "How long is a lease on a Limpet M3?"
     """
     if len(arguments) != (1 if folder else 2):
-        given = "--folder DIR takes one argument, QUESTION" if folder else "give FILE and QUESTION, or --folder DIR"
-        raise click.UsageError(f"{given}; got {len(arguments)} (quote the question)")
-    if not folder and (allow_empty or verbose):
-        raise click.UsageError("--allow-empty and --verbose go with --folder DIR, which is brought up to date first")
+        raise click.UsageError(_wrong_number(arguments, folder))
     question = arguments[-1]
     check_question(question)
-    if folder:
-        pipeline = Pipeline.from_folder(folder, overrides)
-        refresh(pipeline, confirm=not as_json, allow_empty=allow_empty, verbose=verbose)
-    else:
-        pipeline = Pipeline.from_file(arguments[0], overrides)
-        warn_of_changes(pipeline)
+    options = {"confirm": not as_json, "allow_empty": allow_empty, "verbose": verbose}
+    if not folder and (allow_empty or verbose) and not holds_documents(arguments[0]):
+        raise click.UsageError("--allow-empty and --verbose go with a folder, whose index is brought up to date first")
+    pipeline = _over_folder(folder, overrides, options) if folder else open_indexed(arguments[0], overrides, **options)
     if as_json:
         print_json(pipeline.ask(question).to_dict())
     else:
         stream_answer(pipeline.stream(question))
 
 
-def refresh(pipeline: Pipeline, *, confirm: bool = False, allow_empty: bool = False, verbose: bool = False) -> None:
-    """Index what changed; a folder that did not change is not locked, and its rejected files are only named again.
+def _wrong_number(arguments: tuple[str, ...], folder: str | None) -> str:
+    """Return what is wrong with the number of arguments, and the command line that was probably meant."""
+    if folder:
+        return f"--folder DIR takes one argument, QUESTION; got {len(arguments)} (quote the question)"
+    target, words = (".", arguments) if len(arguments) == 1 else (arguments[0], arguments[1:])
+    if exists(arguments[0]):
+        target, words = arguments[0], arguments[1:] or ("your question",)
+    meant = f"ragqa ask {shlex.quote(target)} {shlex.quote(' '.join(words))}"
+    return f"give FILE and QUESTION; got {len(arguments)}; did you mean `{meant}`?"
 
-    See `bring_up_to_date` for the parameters.
-    """
-    if pipeline.has_index() and (plan := pipeline.changes()).is_empty:
-        again = [FileStatus(reading.file.source, "rejected", reading.reason) for reading in plan.read]
-        print_left_out(again, verbose=verbose)
-        return
-    bring_up_to_date(pipeline, confirm=confirm, allow_empty=allow_empty, verbose=verbose)
+
+def _over_folder(folder: str, overrides: tuple[str, ...], options: dict[str, bool]) -> Pipeline:
+    pipeline = Pipeline.from_folder(folder, overrides)
+    refresh(pipeline, **options)
+    return pipeline

@@ -6,10 +6,15 @@ import sys
 
 import click
 
-from ragqa.cli.common import pipeline_options, print_json, stream_answer, warn_of_changes
+from ragqa.cli.answers import stream_answer
+from ragqa.cli.common import pipeline_options
+from ragqa.cli.faults import fault
+from ragqa.cli.opening import open_indexed, open_pipeline
+from ragqa.cli.terminal import print_json, print_json_line
 from ragqa.errors import UsageError
 from ragqa.pipeline import Pipeline
 from ragqa.records import Answer
+from ragqa.retrieve import MAX_QUESTION_CHARS
 
 TURNS = 4
 """How many earlier turns a question is shown with."""
@@ -21,41 +26,50 @@ def command(file: str, overrides: tuple[str, ...], as_json: bool) -> None:
     """Ask one question after another; end with an empty line or Ctrl-D.
 
     Questions are read from stdin. The last four turns are shown to the model, and the previous question is searched
-    along with the new one. The template `qa` is replaced by `chat`, which has a place for them.
+    along with the new one. The template `qa` is replaced by `chat`, which has a place for them. With --json each
+    question gets an object on a line of its own, as `ragqa ask --json` prints it; one that fails has the key `error`.
 
     \b
     Examples:
       ragqa chat pipelines/quickstart.yaml
-      printf 'Who runs the ferry?\\nSince when?\\n' | ragqa chat pipelines/quickstart.yaml
+      printf 'Who runs the ferry?\\nSince when?\\n' | ragqa chat corpora/tarnwick/documents
     """
-    pipeline = Pipeline.from_file(file, overrides)
-    if pipeline.config.prompt.template == "qa":
-        pipeline = Pipeline.from_file(file, (*overrides, "prompt.template=chat"))
-    warn_of_changes(pipeline)
+    if open_pipeline(file, overrides).config.prompt.template == "qa":
+        overrides = (*overrides, "prompt.template=chat")
+    pipeline = open_indexed(file, overrides)
     answers: list[Answer] = []
-    while question := _read_question():
+    while not getattr(sys.stdout, "gone", False) and (question := _read_question()):
         answer = _turn(pipeline, question, answers, as_json)
         if answer is not None:
             answers.append(answer)
-    if as_json:
-        print_json({"turns": [answer.to_dict() for answer in answers]})
 
 
-def _turn(pipeline: Pipeline, question: str, answers: list[Answer], quiet: bool) -> Answer | None:
+def _turn(pipeline: Pipeline, question: str, answers: list[Answer], as_json: bool) -> Answer | None:
     history = [(a.question, a.text or "I do not know.") for a in answers[-TURNS:]]
-    pieces = pipeline.stream(question, history=history)
     try:
-        if not quiet:
-            return stream_answer(pieces)
-        *_, answer = pieces
+        if not as_json:
+            return stream_answer(pipeline.stream(question, history=history))
+        print_json({"question": question})  # should the command end here, by an error
+        *_, answer = pipeline.stream(question, history=history)
     except UsageError as error:  # a question that cannot be asked does not end the conversation
-        click.echo(f"ragqa: error: {error}", err=True)
+        told = fault(error, ())
+        click.echo(told.line, err=True)
+        if as_json:
+            print_json_line({"question": question, "error": told.to_json()})
         return None
     assert isinstance(answer, Answer)
+    print_json_line(answer.to_dict())
     return answer
 
 
 def _read_question() -> str:
+    """Return the next line; of one that is far too long to be a question, only the beginning is kept."""
     if sys.stdin.isatty():
         click.echo("\n> ", nl=False, err=True)
-    return sys.stdin.readline().strip()
+    try:
+        line = part = sys.stdin.readline(2 * MAX_QUESTION_CHARS)
+        while part and not part.endswith("\n"):
+            part = sys.stdin.readline(2 * MAX_QUESTION_CHARS)
+        return line.strip()
+    except OSError as error:
+        raise UsageError(f"stdin cannot be read: {error.strerror}") from None

@@ -4,21 +4,22 @@ from __future__ import annotations
 
 import sys
 from dataclasses import asdict
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from ragqa.cli.common import json_option, print_json, set_option
-from ragqa.errors import ConfigError
-from ragqa.pipeline import Pipeline
+from ragqa.cli.common import file_help, json_option, print_json, say, set_option
+from ragqa.cli.opening import check_target
+from ragqa.errors import Problem, UsageError
+from ragqa.pipeline.check import Report
 
 if TYPE_CHECKING:
-    from ragqa.errors import Problem
     from ragqa.pipeline.budget import Budget
 
 
 @click.command("check")
-@click.argument("files", nargs=-1, required=True, metavar="FILE...")
+@click.argument("files", nargs=-1, required=True, metavar="FILE|FOLDER...", help=file_help)
 @set_option
 @json_option
 def command(files: tuple[str, ...], overrides: tuple[str, ...], as_json: bool) -> None:
@@ -42,21 +43,17 @@ def command(files: tuple[str, ...], overrides: tuple[str, ...], as_json: bool) -
 
 
 def _check(file: str, overrides: tuple[str, ...]) -> dict[str, Any]:
-    problems: tuple[Problem, ...] = ()
-    notes: tuple[str, ...] = ()
-    budget: Budget | None = None
     try:
-        report = Pipeline.from_file(file, overrides).check()
-    except ConfigError as error:
-        problems = error.problems
-    else:
-        problems, notes, budget = report.problems, report.notes, report.budget
+        report = check_target(file, overrides)
+    except UsageError as error:  # the other files are checked all the same
+        report = Report(Path(file), (Problem(file, 1, 1, "", str(error)),), (), None)
+    budget = report.budget
     ok = budget is not None and budget.verdict != "FAIL"
     return {
         "file": file,
         "ok": ok,
-        "problems": [asdict(problem) | {"text": str(problem)} for problem in problems],
-        "notes": list(notes),
+        "problems": [asdict(problem) | {"text": str(problem)} for problem in report.problems],
+        "notes": list(report.notes),
         "budget": _budget(budget) if budget else None,
     }
 
@@ -67,15 +64,15 @@ def _budget(budget: Budget) -> dict[str, Any]:
 
 def _print(result: dict[str, Any]) -> None:
     for problem in result["problems"]:
-        click.echo(problem["text"], err=True)
+        say(problem["text"], err=True)
     for note in result["notes"]:
-        click.echo(f"note: {note}", err=True)
+        say(f"note: {note}", err=True)
     budget = result["budget"]
     if budget is None:
         return
-    click.echo(f"{result['file']}: {'ok' if result['ok'] else 'the prompt may not fit'}")
+    say(f"{result['file']}: {'ok' if result['ok'] else 'the prompt may not fit'}")
     for term in budget["terms"]:
-        click.echo(f"  {term['part']:<12}{term['tokens']:>8,}  {term['how']}")
+        say(f"  {term['part']:<12}{term['tokens']:>8,}  {term['how']}")
     window = f"{budget['window']:,}" if budget["window"] else "unknown"
     click.echo(f"  {'at most':<12}{budget['total']:>8,}  tokens; the window is {window}")
-    click.echo(f"  {budget['verdict']}: {budget['reason']}" if result["ok"] else f"  FAIL: {budget['reason']}")
+    say(f"  {budget['verdict']}: {budget['reason']}" if result["ok"] else f"  FAIL: {budget['reason']}")

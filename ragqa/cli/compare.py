@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from ragqa.cli.common import escaped, json_option, one_line, print_json
+from ragqa.cli.common import escaped, json_option, one_line, print_json, say
 from ragqa.errors import GateError
 
 if TYPE_CHECKING:
@@ -53,7 +53,9 @@ def command(run_a: Path, run_b: Path, gates: tuple[str, ...], flips: int, as_jso
     if as_json:
         print_json(_comparison_json(comparison, verdicts))
     else:
-        click.echo("\n".join([*_table(comparison), *_flips(comparison, flips), *_verdicts(verdicts)]))
+        click.echo("\n".join(_table(comparison)))
+        for line in (*_flips(comparison, flips), *_verdicts(verdicts)):
+            say(line)
     missed = [verdict.gate for verdict in verdicts if not verdict.passed]
     if missed:
         raise GateError(f"{len(missed)} of {len(verdicts)} gates not met: {', '.join(missed)}")

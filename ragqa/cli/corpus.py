@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterator, Sequence
-from pathlib import Path
 
 from ragqa.cli.indexing import print_left_out
-from ragqa.errors import NothingUsableError, RejectedError, UsageError
-from ragqa.pipeline import Pipeline
+from ragqa.cli.opening import open_pipeline
+from ragqa.errors import NothingUsableError, RejectedError
 from ragqa.records import Document, FileStatus, SourceFile
 
 
@@ -22,13 +21,7 @@ class Corpus:
     """
 
     def __init__(self, source: str, overrides: Sequence[str] = (), *, verbose: bool = False) -> None:
-        from ragqa.load import MEDIA_TYPES
-
-        path = Path(source)
-        if not path.exists():
-            raise UsageError(f"no such folder or file: {source}")
-        folder = path.is_dir() or path.suffix.lower() in MEDIA_TYPES
-        self._loader = (Pipeline.from_folder if folder else Pipeline.from_file)(source, overrides).loader
+        self._loader = open_pipeline(source, overrides).loader
         self._source, self._verbose = source, verbose
         self._left_out: list[FileStatus] = []
 

@@ -9,15 +9,16 @@ from typing import TYPE_CHECKING
 
 import click
 
-from ragqa.cli.common import escaped, json_option, print_json, set_option, wait_option
+from ragqa.cli.common import json_option, print_json, say, set_option, wait_option
 from ragqa.cli.indexing import progress_bar
+from ragqa.cli.opening import holds_documents, is_index, open_maintenance
 from ragqa.errors import IndexCorruptError, UsageError
 from ragqa.pipeline import Pipeline
-from ragqa.pipeline.maintenance import Maintenance
 from ragqa.sandbox import available
 
 if TYPE_CHECKING:
     from ragqa.index.doctor import Checkup
+    from ragqa.pipeline.maintenance import Maintenance
     from ragqa.pipeline.survey import Survey
 
 _FINDINGS_SHOWN = 20
@@ -41,19 +42,12 @@ def command(target: str, repair: bool, wait: float, overrides: tuple[str, ...], 
       ragqa doctor pipelines/quickstart.yaml
       ragqa doctor corpora/tarnwick/documents
     """
-    path = Path(target)
-    if not path.exists():
-        raise UsageError(f"no such folder or file: {target}")
-    if path.is_dir() and not _is_index(path):
+    if not is_index(Path(target)) and holds_documents(target):
         if repair:
-            raise UsageError(f"--repair is for an index; {target} is a folder of documents")
+            raise UsageError(f"--repair is for an index; {target} holds documents")
         _read_corpus(target, overrides, as_json)
     else:
-        _check_index(Maintenance(target, overrides, wait=wait), repair, as_json)
-
-
-def _is_index(path: Path) -> bool:
-    return any((path / name).exists() for name in ("ragqa.db", "SEAL", "LOCK"))
+        _check_index(open_maintenance(target, overrides, wait=wait), repair, as_json)
 
 
 def _check_index(index: Maintenance, repair: bool, as_json: bool) -> None:
@@ -84,9 +78,9 @@ def _print_checkup(found: Checkup, mended: int, embedded: int) -> None:
         f"{found.vectors:,} vectors in {found.segments:,} segments."
     )
     for fault in found.faults:
-        click.echo(escaped(f"fault: {fault.file} is {fault.what}"))
+        say(f"fault: {fault.file} is {fault.what}")
     for note in found.notes:
-        click.echo(escaped(f"note: {note}"))
+        say(f"note: {note}")
     if not found.faults:
         click.echo("Sound: hashes, counts, full text and references agree.")
     click.echo(_confinement())
@@ -130,8 +124,8 @@ def _print_survey(found: Survey) -> None:
     for finding in found.findings:
         counts[finding.kind] = counts.get(finding.kind, 0) + 1
         if counts[finding.kind] <= _FINDINGS_SHOWN:
-            click.echo(escaped(f"{finding.kind}: {finding.source}: {finding.what}"))
-            click.echo(escaped(f"    hint: {finding.hint}"))
+            say(f"{finding.kind}: {finding.source}: {finding.what}")
+            say(f"    hint: {finding.hint}")
     for kind, n in counts.items():
         if n > _FINDINGS_SHOWN:
             click.echo(f"... and {n - _FINDINGS_SHOWN:,} more of {kind}; --json lists all")

@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from ragqa.cli.common import escaped, pipeline_options, print_json
+from ragqa.cli.common import pipeline_options, print_json, say
 from ragqa.cli.evaluation import Bench, ask_all, dataset_name, open_run, peak_mib, prepare
+from ragqa.cli.opening import open_pipeline
 from ragqa.errors import UsageError
-from ragqa.pipeline import Pipeline
 
 if TYPE_CHECKING:
     from ragqa.evaluate import Protocol, Report
@@ -66,7 +66,7 @@ def command(
     protocol = _protocol(retrieval_only, oracle, closed_book, likelihood, not no_trace)
     if out:
         check_folder(out)
-    pipeline = Pipeline.from_file(file, overrides)
+    pipeline = open_pipeline(file, overrides)
     if likelihood:
         pipeline.likelihood_model()
     name = dataset_name(pipeline, dataset)
@@ -74,7 +74,7 @@ def command(
     folder = open_run(bench, pipeline.config, protocol, name, folder=out)
     found = _run(bench, protocol, folder)
     for result in found.failures:
-        click.echo(escaped(f"failed: {result.id}: {result.error}"), err=True)
+        say(f"failed: {result.id}: {result.error}", err=True)
     _tell(found, folder, bench.dataset.name, report, as_json)
     if found.failures:
         sys.exit(3)
@@ -117,7 +117,8 @@ def _tell(report: Report, folder: RunFolder, title: str, pages: bool, as_json: b
         print_json(figures)
     else:
         click.echo(table(report))
-        click.echo(escaped("\nWritten: " + ", ".join(map(str, written)), keep="\n"))
+        click.echo()
+        say("Written: " + ", ".join(map(str, written)))
 
 
 def _write(folder: RunFolder, report: Report, figures: Mapping[str, Any], title: str, pages: bool) -> list[Path]:

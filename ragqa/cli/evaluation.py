@@ -17,8 +17,9 @@ from typing import TYPE_CHECKING, Any
 import click
 import yaml
 
-from ragqa.cli.ask import refresh
-from ragqa.cli.common import escaped
+from ragqa.cli.common import say
+from ragqa.cli.indexing import refresh
+from ragqa.cli.terminal import bar
 from ragqa.errors import UsageError
 from ragqa.outputs import check_own_folder
 from ragqa.pipeline import Config, Pipeline
@@ -69,7 +70,7 @@ def dataset_name(pipeline: Pipeline, given: str | None) -> str:
     spec: Any = pipeline.config.evaluate
     if given is None and spec is None:
         line = "evaluate: {kind: jsonl, path: questions.jsonl}"
-        raise UsageError(f"{pipeline.config.file}: no section `evaluate`; add `{line}` or give --dataset KIND:PATH")
+        raise UsageError(f"no questions: give --dataset KIND:PATH, or add `{line}` to the pipeline file")
     return given if given is not None else f"{spec.kind}:{spec.path}"
 
 
@@ -109,7 +110,7 @@ def make_bench(pipeline: Pipeline, dataset: Dataset, questions: Sequence[Questio
 def say_notes(bench: Bench) -> None:
     """Say on stderr what was decided about the questions."""
     for note in bench.notes:
-        click.echo(escaped(f"note: {note}"), err=True)
+        say(f"note: {note}", err=True)
 
 
 def open_run(
@@ -144,14 +145,12 @@ def open_run(
 
 def ask_all(bench: Bench, protocol: Protocol, known: Mapping[str, Result]) -> Iterator[Result]:
     """Yield the result of each question, under a bar with the time that is left."""
-    from tqdm import tqdm
-
     from ragqa.evaluate import evaluate
 
     left = [question for question in bench.questions if question.id not in known]
-    with tqdm(total=len(left), unit=" questions", delay=2, leave=False) as bar:
+    with bar(total=len(left), unit=" questions") as drawn:
         for result in evaluate(bench.pipeline, bench.questions, bench.corpus, protocol, known=known):
-            bar.update(result.id not in known)
+            drawn.update(result.id not in known)
             yield result
 
 

@@ -7,7 +7,7 @@ from dataclasses import asdict
 import click
 
 from ragqa.cli.common import json_option, print_json, set_option, wait_option
-from ragqa.pipeline.maintenance import Maintenance
+from ragqa.cli.opening import open_maintenance
 
 
 @click.command("gc")
@@ -24,7 +24,7 @@ def command(target: str, wait: float, overrides: tuple[str, ...], as_json: bool)
     Example:
       ragqa gc pipelines/quickstart.yaml
     """
-    done = Maintenance(target, overrides, wait=wait).collect()
+    done = open_maintenance(target, overrides, wait=wait).collect()
     if as_json:
         print_json(asdict(done))
         return

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import sys
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from ragqa.cli.common import pipeline_options, print_json, wait_option
 from ragqa.cli.indexing import allow_empty_option, bring_up_to_date, verbose_option
-from ragqa.pipeline import Pipeline
+from ragqa.cli.opening import open_pipeline
 
 if TYPE_CHECKING:
     from ragqa.pipeline.refresh import IndexReport
@@ -34,12 +35,11 @@ def command(file: str, overrides: tuple[str, ...], as_json: bool, **options: Any
       ragqa index pipelines/quickstart.yaml
       ragqa index pipelines/quickstart.yaml --set split.chunk_size=150 --rebuild
     """
-    pipeline = Pipeline.from_file(file, overrides)
+    pipeline = open_pipeline(file, overrides)
     try:
         report = bring_up_to_date(pipeline, confirm=not as_json, **options)
     except KeyboardInterrupt:
-        click.echo("ragqa: interrupted; what was committed is kept, and the next run goes on from there", err=True)
-        sys.exit(130)
+        raise KeyboardInterrupt("what was committed is kept, and the next run goes on from there") from None
     fields = report_fields(report)
     if as_json:
         print_json(fields)
@@ -50,7 +50,7 @@ def command(file: str, overrides: tuple[str, ...], as_json: bool, **options: Any
 
 
 def report_fields(report: IndexReport) -> dict[str, Any]:
-    """Return the counts of a run; `files` is the sum of the four statuses."""
+    """Return the counts of a run, and the status of each file; `files` is the sum of the four statuses."""
     rate = report.embedded / report.embed_seconds if report.embedded else None
     return {
         "files": len(report.statuses),
@@ -67,6 +67,7 @@ def report_fields(report: IndexReport) -> dict[str, Any]:
         "search": report.search,
         "recall": report.recall,
         "dropped_vectors": report.dropped_vectors,
+        "statuses": [asdict(entry) for entry in report.statuses],
     }
 
 

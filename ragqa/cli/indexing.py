@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from ragqa.cli.common import escaped
+from ragqa.cli.common import escaped, say
+from ragqa.cli.terminal import bar
 from ragqa.errors import DocumentsGoneError
 from ragqa.records import FileStatus
 
@@ -43,21 +44,19 @@ def progress_bar() -> Iterator[Progress]:
 
     The clock starts with the first call, so that the loading of a model is not taken for slow work.
     """
-    from tqdm import tqdm
-
     bars: list[tqdm[Any]] = []
 
     def report(done: int, expected: int) -> None:
         if not bars:
-            bars.append(tqdm(total=expected, initial=done, unit=" chunks", delay=2, leave=False))
+            bars.append(bar(total=expected, initial=done, unit=" chunks"))
         bars[0].total = expected
         bars[0].update(done - bars[0].n)
 
     try:
         yield report
     finally:
-        for bar in bars:
-            bar.close()
+        for drawn in bars:
+            drawn.close()
 
 
 def bring_up_to_date(
@@ -81,10 +80,22 @@ def bring_up_to_date(
     return report
 
 
+def refresh(pipeline: Pipeline, *, confirm: bool = False, allow_empty: bool = False, verbose: bool = False) -> None:
+    """Index what changed; a folder that did not change is not locked, and its rejected files are only named again.
+
+    See `bring_up_to_date` for the parameters.
+    """
+    if pipeline.has_index() and (plan := pipeline.changes()).is_empty:
+        again = [FileStatus(reading.file.source, "rejected", reading.reason) for reading in plan.read]
+        print_left_out(again, verbose=verbose)
+        return
+    bring_up_to_date(pipeline, confirm=confirm, allow_empty=allow_empty, verbose=verbose)
+
+
 def print_left_out(statuses: Sequence[FileStatus], *, verbose: bool) -> None:
     """Name on stderr the files that were skipped or rejected, and why; many with the same reason on one line."""
     for line in left_out(statuses, verbose=verbose):
-        click.echo(escaped(line), err=True)
+        say(line, err=True)
 
 
 def left_out(statuses: Iterable[FileStatus], *, verbose: bool) -> Iterator[str]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import shlex
 from collections import Counter
@@ -10,6 +9,8 @@ from pathlib import Path
 
 import click
 
+from ragqa.cli.common import json_option, print_json, say
+from ragqa.config.grid import quoted
 from ragqa.errors import NothingUsableError, UsageError
 from ragqa.load import MEDIA_TYPES
 from ragqa.outputs import write_new
@@ -49,7 +50,8 @@ TOP_K = 1
 @click.command("init")
 @click.argument("folder", default=".", metavar="[DIR]")
 @click.option("--output", default="ragqa.yaml", show_default=True, metavar="FILE", help="The file to write.")
-def command(folder: str, output: str) -> None:
+@json_option
+def command(folder: str, output: str, as_json: bool) -> None:
     """Write a commented pipeline file for the documents of a folder (default: this one), and say what to do next.
 
     \b
@@ -59,6 +61,8 @@ def command(folder: str, output: str) -> None:
     root, file = Path(folder), Path(output)
     if not root.is_dir():
         raise UsageError(f"folder not found: {root}")
+    if any("\ud800" <= character <= "\udfff" for character in f"{root.resolve()}{file.absolute()}"):
+        raise UsageError(f"{root}: its name is not UTF-8, and a pipeline file cannot hold it: rename it")
     text = FILE.format(
         found=_found(root),
         folder=_quoted(root, file),
@@ -67,7 +71,14 @@ def command(folder: str, output: str) -> None:
     )
     write_new(file, text.encode("utf-8", "backslashreplace"))
     name = shlex.quote(str(file))
-    click.echo(f'Wrote {file}. Next:\n\n  ragqa check {name}\n  ragqa index {name}\n  ragqa ask {name} "your question"')
+    following = [f"ragqa check {name}", f"ragqa index {name}", f'ragqa ask {name} "your question"']
+    if as_json:
+        print_json({"file": str(file), "next": following})
+        return
+    say(f"Wrote {file}. Next:")
+    click.echo()
+    for line in following:
+        say(f"  {line}")
 
 
 def _found(root: Path) -> str:
@@ -83,5 +94,5 @@ def _found(root: Path) -> str:
 
 
 def _quoted(path: Path, file: Path) -> str:
-    """Return a path as YAML text, relative to the pipeline file; JSON strings are YAML."""
-    return json.dumps(os.path.relpath(path, file.absolute().parent), ensure_ascii=False)
+    """Return a path as YAML text, relative to the pipeline file."""
+    return quoted(os.path.relpath(path, file.absolute().parent))

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 
 import click
 
-from ragqa.cli.common import escaped, pipeline_options, print_json
+from ragqa.cli.common import pipeline_options, print_json, say
 from ragqa.cli.indexing import left_out, verbose_option
-from ragqa.pipeline import Pipeline
+from ragqa.cli.opening import open_pipeline
 
 if TYPE_CHECKING:
     from ragqa.pipeline.plan import Preview
@@ -25,7 +25,7 @@ def command(file: str, overrides: tuple[str, ...], as_json: bool, verbose: bool)
     Example:
       ragqa plan pipelines/quickstart.yaml
     """
-    preview = Pipeline.from_file(file, overrides).plan()
+    preview = open_pipeline(file, overrides).plan()
     if as_json:
         print_json(_fields(preview))
         return
@@ -35,11 +35,11 @@ def command(file: str, overrides: tuple[str, ...], as_json: bool, verbose: bool)
         what = (
             f"reject  {reading.file.source}: {reason}" if reason else f"read    {reading.file.source}: {reading.reason}"
         )
-        click.echo(escaped(what))
+        say(what)
     for source in preview.plan.removed:
-        click.echo(escaped(f"remove  {source}: no longer there"))
+        say(f"remove  {source}: no longer there")
     for line in left_out(preview.plan.others, verbose=verbose):
-        click.echo(escaped(line))
+        say(line)
     click.echo(
         f"{len(preview.plan.read)} files to read, {len(preview.plan.unchanged)} unchanged, "
         f"{len(preview.plan.removed)} to remove; {preview.chunks:,} chunks, {preview.to_embed:,} of them to embed."

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import sys
+
 import click
 
-from ragqa.cli.common import pipeline_options, print_json
-from ragqa.pipeline import Pipeline
+from ragqa.cli.common import pipeline_options, print_json, question_argument, say
+from ragqa.cli.marks import marked
+from ragqa.cli.opening import open_indexed
 from ragqa.retrieve import check_question
 
 
 @click.command("prompt")
 @pipeline_options
-@click.argument("question")
+@question_argument
 def command(file: str, overrides: tuple[str, ...], as_json: bool, question: str) -> None:
     """Print the exact prompt that `ask` would send, its tokens by part, and what was left out.
 
@@ -20,16 +23,19 @@ def command(file: str, overrides: tuple[str, ...], as_json: bool, question: str)
       ragqa prompt pipelines/quickstart.yaml "Who runs the ferry?"
     """
     check_question(question)
-    prompt = Pipeline.from_file(file, overrides).prompt(question)
+    prompt = open_indexed(file, overrides).prompt(question)
     dropped = [{"what": d.what, "reason": d.reason} for d in prompt.dropped]
     if as_json:
         tokens = dict(prompt.tokens)
         print_json({"prompt": prompt.text, "tokens": tokens, "dropped": dropped, "stripped": prompt.stripped})
         return
-    click.echo(prompt.text)
+    if sys.stdout.isatty():  # between lines of ours; a file or a pipe gets the prompt and nothing else
+        marked(prompt.text)
+    else:
+        click.echo(prompt.text)
     click.echo(
         f"tokens: {prompt.n_tokens} = {' + '.join(f'{n} {part}' for part, n in prompt.tokens.items())}", err=True
     )
     for item in dropped:
-        click.echo(f"dropped: {item['what']}: {item['reason']}", err=True)
+        say(f"dropped: {item['what']}: {item['reason']}", err=True)
     click.echo(f"invisible characters removed: {prompt.stripped}", err=True)

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import click
 
-from ragqa.cli.common import escaped, json_option, print_json, set_option, wait_option
-from ragqa.pipeline.maintenance import Maintenance
+from ragqa.cli.common import json_option, print_json, say, set_option, wait_option
+from ragqa.cli.opening import open_maintenance
 
 
 @click.command("purge")
@@ -24,9 +24,9 @@ def command(target: str, sources: tuple[str, ...], wait: float, overrides: tuple
     Example:
       ragqa purge pipelines/quickstart.yaml reports/members-benefit-guide.pdf
     """
-    erased = Maintenance(target, overrides, wait=wait).purge(sources)
+    erased = open_maintenance(target, overrides, wait=wait).purge(sources)
     if as_json:
         print_json({"erased": erased})
         return
     for source in erased:
-        click.echo(escaped(f"erased: {source}"))
+        say(f"erased: {source}")

@@ -13,8 +13,11 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from ragqa import outputs
-from ragqa.cli.ask import refresh
-from ragqa.cli.common import escaped, one_line, pipeline_options, print_json
+from ragqa.cli.common import one_line, pipeline_options, print_json, say
+from ragqa.cli.indexing import refresh
+from ragqa.cli.marks import MARK, name
+from ragqa.cli.opening import open_pipeline
+from ragqa.cli.terminal import bar
 from ragqa.config.specs import CustomSpec
 from ragqa.errors import NothingUsableError, UsageError
 from ragqa.pipeline import Pipeline
@@ -59,7 +62,7 @@ def draft(file: str, overrides: tuple[str, ...], as_json: bool, n: int, out: Pat
     from ragqa.evaluate.draft import row
 
     _check_target(out, force)
-    pipeline = Pipeline.from_file(file, overrides)
+    pipeline = open_pipeline(file, overrides)
     click.echo("bringing the index up to date", err=True)
     refresh(pipeline)
     drafts, dropped = _drafts(pipeline, n, seed)
@@ -75,7 +78,8 @@ def draft(file: str, overrides: tuple[str, ...], as_json: bool, n: int, out: Pat
     if as_json:
         print_json({"out": str(out), "questions": rows, "dropped": dict(dropped)})
     else:
-        click.echo("\n".join(_lines(drafts, n, out, file)))
+        for line in _lines(drafts, n, out, file):
+            say(line)
 
 
 def _check_target(out: Path, force: bool) -> None:
@@ -89,8 +93,6 @@ def _check_target(out: Path, force: bool) -> None:
 
 def _drafts(pipeline: Pipeline, n: int, seed: int) -> tuple[list[Question], Counter[str]]:
     """Return the drafts, and how many tries gave none, by reason."""
-    from tqdm import tqdm
-
     from ragqa.evaluate.draft import draft, sample
     from ragqa.records import Dropped
 
@@ -98,13 +100,13 @@ def _drafts(pipeline: Pipeline, n: int, seed: int) -> tuple[list[Question], Coun
         passages = sample(reader.sources(), reader.chunks, seed)
         drafts, dropped = [], Counter[str]()
         made: Iterator[Question | Dropped] = draft(passages, _writer(pipeline), pipeline, n, seed)
-        with tqdm(total=n, unit=" questions", delay=2, leave=False) as bar:
+        with bar(total=n, unit=" questions") as drawn:
             for one in made:
                 if isinstance(one, Dropped):
                     dropped[one.reason] += 1
                 else:
                     drafts.append(one)
-                    bar.update()
+                    drawn.update()
     return drafts, dropped
 
 
@@ -121,7 +123,9 @@ def _writer(pipeline: Pipeline) -> Generator:
 
 def _lines(drafts: list[Question], n: int, out: Path, file: str) -> Iterator[str]:
     for question in drafts:
-        yield f"{one_line(question.question)}\n    {one_line(question.answers[0])}   {escaped(question.evidence[0].source)}"
-    yield f"\nWritten: {len(drafts)} of {n} drafts to {escaped(str(out))}"
+        yield MARK + one_line(question.question)
+        yield f"    {MARK}{one_line(question.answers[0])}   {name(question.evidence[0].source)}"
+    yield ""
+    yield f"Written: {len(drafts)} of {n} drafts to {out}"
     yield "Review each line: mend or delete what is wrong, and add the other right ways to say an answer. Then:"
-    yield escaped(f"  ragqa eval {shlex.quote(file)} --dataset {shlex.quote(f'jsonl:{out}')}")
+    yield f"  ragqa eval {shlex.quote(file)} --dataset {shlex.quote(f'jsonl:{out}')}"

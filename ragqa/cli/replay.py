@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from ragqa.cli.common import escaped, json_option, print_json, set_option
+from ragqa.cli.common import json_option, print_json, say, set_option
 from ragqa.cli.evaluation import ask_all, prepare
 from ragqa.errors import UsageError
 from ragqa.pipeline import Pipeline
@@ -58,7 +58,8 @@ def command(folder: Path, limit: int | None, overrides: tuple[str, ...], as_json
     if as_json:
         print_json({**report, "differing": differing})
     else:
-        click.echo("\n".join(_lines(report, differing)))
+        for line in _lines(report, differing):
+            say(line)
     if differing:
         sys.exit(1)
 
@@ -93,7 +94,7 @@ def _differing(old: Result, new: Result) -> Iterator[tuple[str, str]]:
 
 def _lines(report: dict[str, Any], differing: dict[str, dict[str, str]]) -> list[str]:
     lines = [f"changed since: {change}" for change in report["identity"]]
-    lines += [escaped(f"{id_}: {name}: {how}") for id_, found in differing.items() for name, how in found.items()]
+    lines += [f"{id_}: {name}: {how}" for id_, found in differing.items() for name, how in found.items()]
     lines += [f"{name}: differs in {count} of {report['questions']}" for name, count in report["counts"].items()]
     verdict = "equal" if not differing else f"{len(differing)} of {report['questions']} questions differ"
     return [*lines, f"{verdict}: {report['equal']} of {report['questions']} questions are as they were"]

@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
-import json
-
 import click
 
+from ragqa.cli.common import json_option, print_json
+from ragqa.cli.terminal import json_text
 from ragqa.config.schema import json_schema
 
 
 @click.command("schema")
-def command() -> None:
-    """Print the JSON Schema of a pipeline file, for editors.
+@json_option
+def command(as_json: bool) -> None:
+    """Print the JSON Schema of a pipeline file, for editors; with --json on one line.
 
     \b
     Example:
       ragqa schema > schema.json
     """
-    click.echo(json.dumps(json_schema(), indent=2))
+    if as_json:
+        print_json(json_schema())
+    else:
+        click.echo(json_text(json_schema(), indent=2))

@@ -2,37 +2,43 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import click
 
-from ragqa.cli.common import escaped, one_line, pipeline_options, print_json, warn_of_changes
-from ragqa.pipeline import Pipeline
+from ragqa.cli.common import one_line, pipeline_options, print_json, question_argument, say
+from ragqa.cli.marks import marked, name
+from ragqa.cli.opening import open_indexed
+from ragqa.records import Hit
 from ragqa.retrieve import check_question
 
 
 @click.command("search")
 @pipeline_options
-@click.argument("question")
+@question_argument
 @click.option("-k", type=click.IntRange(1, 1000), help="How many hits; default: retrieve.top_k.")
 def command(file: str, overrides: tuple[str, ...], as_json: bool, question: str, k: int | None) -> None:
-    """Print the best passages for a question.
+    """Print the best passages for a question, each behind a mark.
 
     \b
-    Example:
+    Examples:
+      ragqa search corpora/tarnwick/documents "ferry timetable"
       ragqa search pipelines/quickstart.yaml "ferry timetable" -k 3
     """
     check_question(question)
-    pipeline = Pipeline.from_file(file, overrides)
-    warn_of_changes(pipeline)
-    hits = pipeline.search(question, k)
+    hits = open_indexed(file, overrides).search(question, k)
     if as_json:
         print_json({"hits": [hit.to_dict() for hit in hits]})
         return
+    print_hits(hits)
+
+
+def print_hits(hits: Sequence[Hit]) -> None:
+    """Print passages, each under a line of ours that says where it stands."""
     for number, hit in enumerate(hits, start=1):
-        scores = "  ".join(f"{name} {score:.3f}" for name, score in hit.scores.items())
+        scores = "  ".join(f"{kind} {score:.3f}" for kind, score in hit.scores.items())
         page = f", page {hit.chunk.page}" if hit.chunk.page else ""
-        click.echo(
-            f"[{number}] {hit.score:.3f}  {escaped(hit.source)}{page} [{hit.chunk.start}:{hit.chunk.end}]  {scores}"
-        )
-        click.echo("    " + one_line(hit.chunk.text))
+        say(f"[{number}] {hit.score:.3f}  {name(hit.source)}{page} [{hit.chunk.start}:{hit.chunk.end}]  {scores}")
+        marked(one_line(hit.chunk.text), indent="    ")
     if not hits:
         click.echo("No passage found.")

@@ -7,23 +7,26 @@ from pathlib import Path
 
 import click
 
-from ragqa.cli.common import escaped, json_option, print_json
+from ragqa.cli.common import file_help, json_option, print_json, say
+from ragqa.cli.indexing import refresh
+from ragqa.cli.marks import marked, name
+from ragqa.cli.opening import holds_documents, open_pipeline
 from ragqa.errors import UsageError
-from ragqa.pipeline import Pipeline
 from ragqa.records import Document
 
-_CITATION = re.compile(r"(?P<path>.+):(?P<start>\d+)-(?P<end>\d+)", re.DOTALL)
+_CITATION = re.compile(r"(?P<path>.+):(?P<start>[0-9]{1,15})-(?P<end>[0-9]{1,15})", re.DOTALL)
 
 
 @click.command("show")
 @click.argument("citation", metavar="CITATION")
-@click.argument("file", metavar="[FILE]", required=False)
+@click.argument("file", metavar="[FILE|FOLDER]", required=False, help=file_help)
 @click.option("--around", default=300, show_default=True, type=click.IntRange(0), help="Characters on either side.")
 @json_option
 def command(citation: str, file: str | None, around: int, as_json: bool) -> None:
     """Print the span PATH:START-END of a document's extracted text between its surroundings.
 
-    PATH is a file, which is read again; with a pipeline FILE it is a source of its index, and the stored text is shown.
+    PATH is a file, which is read again; with a pipeline FILE, or a FOLDER of documents, it is a source of its index, and
+    the stored text is shown. Each line of the document begins with `|`.
 
     \b
     Examples:
@@ -45,20 +48,19 @@ def command(citation: str, file: str | None, around: int, as_json: bool) -> None
         print_json({**named, "text": text, "before": before, "after": after})
         return
     where = f", page {page}" if page else ""
-    click.echo(f"{escaped(document.source)}{where}, characters {start:,} to {end:,} of {len(document.text):,}\n")
-    marked = click.style(f">>>{_lines(text)}<<<", bold=True)
-    click.echo(f"{_lines(before)}{marked}{_lines(after)}")
-
-
-def _lines(text: str) -> str:
-    """Return text for a terminal with its own line breaks; a carriage return that ends no line would overwrite one."""
-    return escaped(text.replace("\r\n", "\n"), "\n\t")
+    say(f"{name(document.source)}{where}, characters {start:,} to {end:,} of {len(document.text):,}")
+    click.echo()
+    longest = max(map(len, re.findall("<+|>+", before + text + after)), default=0)
+    fence = max(3, longest + 1)  # no text can close it
+    marked(f"{before}{'>' * fence}{text}{'<' * fence}{after}")
 
 
 def _read(path: str) -> Document:
     from ragqa.load import FolderLoader
 
     loader = FolderLoader([Path(path)])
+    if Path(path).is_dir():
+        raise UsageError(f"citation: {path} is a folder; give a source of its index as SOURCE:START-END, then {path}")
     scan = loader.scan()
     if not scan.files:
         raise UsageError(f"citation: {path} cannot be read: {scan.others[0].reason}")
@@ -66,7 +68,10 @@ def _read(path: str) -> Document:
 
 
 def _indexed(source: str, file: str) -> Document:
-    with Pipeline.from_file(file).open_index() as reader:
+    pipeline = open_pipeline(file)
+    if holds_documents(file):
+        refresh(pipeline)
+    with pipeline.open_index() as reader:
         document_id = reader.sources().get(source)
         if document_id is None:
             raise UsageError(f"citation: {source!r} is not in the index of {file}: give the source as `ask` prints it")

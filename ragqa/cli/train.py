@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import signal
-import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import fields
@@ -15,9 +14,12 @@ import click
 from ragqa.cli.common import json_option, print_json, set_option
 from ragqa.cli.corpus import Corpus
 from ragqa.cli.indexing import verbose_option
+from ragqa.cli.terminal import bar
 from ragqa.train.settings import LMSettings
 
 if TYPE_CHECKING:
+    from tqdm import tqdm
+
     from ragqa.train.lm import LMReport, Progress
 
 
@@ -82,8 +84,7 @@ def lm(
         report = train_lm(texts, tokenizer, out, chosen, progress=progress, stop=stop)
     if not report.finished:
         done = f"{len(report.losses):,} of {chosen.steps:,} steps"
-        click.echo(f"ragqa: interrupted; {out} keeps {done}, and the same command again goes on from there", err=True)
-        sys.exit(130)
+        raise KeyboardInterrupt(f"{out} keeps {done}, and the same command again goes on from there")
     figures = _figures(report)
     if as_json:
         print_json({"out": str(out), **figures})
@@ -115,23 +116,21 @@ def _stoppable() -> Iterator[Callable[[], bool]]:
 @contextmanager
 def _progress(steps: int) -> Iterator[Progress]:
     """Draw the steps, the loss and the time that is left on stderr, for whatever takes more than two seconds."""
-    from tqdm import tqdm
-
     bars: list[tqdm[Any]] = []
 
     def report(step: int, loss: float) -> None:
         if not bars:
             if step > 1:
                 click.echo(f"going on after step {step - 1:,}", err=True)
-            bars.append(tqdm(initial=step - 1, total=steps, unit=" steps", delay=2, leave=False))
+            bars.append(bar(initial=step - 1, total=steps, unit=" steps"))
         bars[0].set_postfix_str(f"loss {loss:.3f}", refresh=False)
         bars[0].update()
 
     try:
         yield report
     finally:
-        for bar in bars:
-            bar.close()
+        for drawn in bars:
+            drawn.close()
 
 
 def _figures(report: LMReport) -> dict[str, Any]:

@@ -12,9 +12,11 @@ from typing import TYPE_CHECKING, Any
 import click
 import yaml
 
-from ragqa.cli.common import escaped, pipeline_options, print_json
+from ragqa.cli.common import escaped, pipeline_options, print_json, say
 from ragqa.cli.evaluation import Bench, ask_all, dataset_name, make_bench, open_run, over, say_notes
-from ragqa.config import Combination, load_combinations
+from ragqa.cli.opening import open_combinations
+from ragqa.cli.terminal import printable
+from ragqa.config import Combination
 from ragqa.errors import UsageError
 from ragqa.pipeline import Pipeline
 
@@ -72,13 +74,13 @@ def command(
     from ragqa.evaluate.tune import race
 
     output = _output(out)
-    combinations = load_combinations(file, overrides)
+    combinations = open_combinations(file, overrides)
     name = dataset_name(Pipeline(combinations[0].config), dataset)
     data = read_dataset(name)
     _check(file, combinations, data)
     parts = split(data.questions, tune_split, test_split, limit, sample, seed)
     for note in parts.notes:
-        click.echo(escaped(f"note: {note}"), err=True)
+        say(f"note: {note}", err=True)
     if output:
         _begin(output, combinations, data.name, metric, parts)
     runs = _runs(combinations, data, name, parts, metric, out)
@@ -90,7 +92,7 @@ def command(
     _tell(outcome, output, as_json)
     if failures := [result for run in runs.values() for result in run.failed]:
         for result in failures:
-            click.echo(escaped(f"failed: {result.id}: {result.error}"), err=True)
+            say(f"failed: {result.id}: {result.error}", err=True)
         sys.exit(3)
 
 
@@ -160,8 +162,11 @@ def _protocol(metric: str) -> Protocol:
 
 def pipeline_file(winner: Combination) -> str:
     """Return a combination as a pipeline file: its values filled in, `extends` resolved, paths absolute."""
-    text = yaml.safe_dump(winner.config.source.data, sort_keys=False, allow_unicode=True)
-    return f"# {winner.name}\n{text}"
+    data = winner.config.source.data
+    text = yaml.safe_dump(data, sort_keys=False, allow_unicode=True)
+    if not printable(text):
+        text = yaml.safe_dump(data, sort_keys=False)
+    return f"# {escaped(winner.name)}\n{text}"
 
 
 def _output(out: Path | None) -> OutputFolder | None:
@@ -187,7 +192,7 @@ def _tell(outcome: Outcome, output: OutputFolder | None, as_json: bool) -> None:
         click.echo("\n".join(outcome.lines()))
         click.echo(f"\n{outcome.pipeline}", nl=False)
     if written:
-        click.echo(escaped(f"Written: {', '.join(map(str, written))}"), err=True)
+        say("Written: " + ", ".join(map(str, written)), err=True)
 
 
 def _write(output: OutputFolder | None, outcome: Outcome) -> list[Path]:

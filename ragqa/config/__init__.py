@@ -6,24 +6,22 @@
 
 from __future__ import annotations
 
-import difflib
-from collections.abc import Mapping, Sequence
+import os
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
-
-from pydantic import ValidationError
 
 from ragqa import arguments
 from ragqa.arguments import AnyPath
 from ragqa.config import grid, specs
 from ragqa.config.base import Spec
 from ragqa.config.paths import make_absolute
-from ragqa.config.reader import Key, Source, dotted, parse, read
-from ragqa.config.schema import inner_specs
+from ragqa.config.reader import Finding, Key, Source, parse, read
+from ragqa.config.sections import did_you_mean, read_section, unknown
 from ragqa.errors import ConfigError, Problem, UsageTypeError
 
-__all__ = ["Combination", "Config", "load_combinations", "load_config"]
+__all__ = ["Combination", "Config", "did_you_mean", "examine", "load_combinations", "load_config"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,16 +65,31 @@ def load_config(path: AnyPath, overrides: Sequence[str] = (), extra_specs: Seque
     :param extra_specs: your own `CustomSpec` classes; a class attribute `section` names where each belongs.
     :raises ConfigError: every mistake in the file, with its position; a grid is one.
     """
+    config, problems = examine(path, overrides, extra_specs)
+    if problems:
+        raise ConfigError(problems)
+    return config
+
+
+def examine(
+    path: AnyPath, overrides: Sequence[str] = (), extra_specs: Sequence[type[Spec]] = ()
+) -> tuple[Config, list[Problem]]:
+    """Read a pipeline file as far as it can be read; return that and every mistake, in the order of the file.
+
+    A section that cannot be read is None. In the others, mistaken keys have their defaults, which `config.source` knows
+    by `is_faulty`. Parameters are those of `load_config`.
+
+    :raises ConfigError: nothing of the file can be read.
+    """
     source, kinds = _read(path, overrides), _kinds(extra_specs)
     grids = grid.find(source)
-    _, first = next(grid.product(source, grids))
-    config = _config(first, kinds)
+    configs = [_config(filled, kinds) for _, filled in grid.product(source, grids)]
     for key in grids:
         source.problems.append(
             source.problem(key, "a grid is for `ragqa tune` alone; give one value, or tune the file")
         )
-    _refuse(source.file, [*source.problems, *first.problems])
-    return config
+    found = [*source.problems, *(problem for config in configs for problem in config.source.problems)]
+    return configs[0], in_order(source.file, found)
 
 
 def load_combinations(
@@ -93,29 +106,39 @@ def load_combinations(
     for settings, filled in grid.product(source, grid.find(source)):
         combinations.append(Combination(grid.name(settings), settings, _config(filled, kinds)))
         problems = [*problems, *filled.problems]
-    _refuse(source.file, problems)
+    if problems:
+        raise ConfigError(in_order(source.file, problems))
     return combinations
 
 
 def _read(path: AnyPath, overrides: Sequence[str]) -> Source:
+    """Read a file, the ones that it extends, and overrides.
+
+    :raises ConfigError: the file itself cannot be read; mistakes in the overrides are told too.
+    """
     given = arguments.set_values(overrides)
-    source = _read_extended(arguments.path(path), ())
+    file = arguments.path(path)
+    try:
+        source, unread = _read_extended(file, ()), None
+    except ConfigError as error:
+        source = unread = Source(str(file), problems=list(error.problems))
     for override in given:
         _override(source, override)
+    if unread:
+        raise ConfigError(in_order(unread.file, unread.problems))
     return source
 
 
 def _config(source: Source, kinds: Mapping[str, Sequence[type[Spec]]]) -> Config:
     """Return what a source says; what is wrong is then in its problems."""
     _check_top(source, kinds)
-    built = {name: _section(source, name, kinds[name]) for name in kinds}
+    built = {name: read_section(source, name, kinds[name]) for name in kinds}
     return Config(file=Path(source.file).absolute(), source=source, **built)
 
 
-def _refuse(file: str, problems: Sequence[Problem]) -> None:
-    """Raise what is wrong, each mistake once; those of the file itself stand first, in its order."""
-    if problems:
-        raise ConfigError(sorted(dict.fromkeys(problems), key=lambda p: (p.file != file, p.file, p.line, p.column)))
+def in_order(file: str, problems: Iterable[Problem]) -> list[Problem]:
+    """Return problems, each once; those of the file itself stand first, in its order."""
+    return sorted(dict.fromkeys(problems), key=lambda p: (p.file != file, p.file, p.line, p.column))
 
 
 def _kinds(extra: Sequence[type[Spec]]) -> dict[str, tuple[type[Spec], ...]]:
@@ -137,17 +160,29 @@ def _read_extended(file: Path, seen: tuple[Path, ...]) -> Source:
     base_name = source.data.pop("extends", None)
     if base_name is None:
         return source
-    if not isinstance(base_name, str):
-        source.problems.append(source.problem(("extends",), "must be the path of a pipeline file"))
-        return source
-    base_file = file.parent / base_name
-    if base_file.resolve() in seen or base_file.resolve() == file.resolve():
-        source.problems.append(source.problem(("extends",), f"{base_name} extends itself"))
-        return source
-    if not base_file.is_file():
-        source.problems.append(source.problem(("extends",), f"no such file: {base_name}"))
-        return source
-    return _merge(_read_extended(base_file, (*seen, file.resolve())), source)
+    fault = _fault_of_base(file, base_name, seen)
+    if not fault:
+        try:
+            return _merge(_read_extended(file.parent / base_name, (*seen, file.resolve())), source)
+        except ConfigError as error:
+            source.problems += error.problems
+    else:
+        source.add(Finding((("extends",),), fault))
+    source.incomplete = True
+    return source
+
+
+def _fault_of_base(file: Path, name: Any, seen: Sequence[Path]) -> str:
+    """Return why a file cannot extend the one of this name; empty where it can be tried."""
+    if not isinstance(name, str):
+        return "must be the path of a pipeline file"
+    try:
+        base = (file.parent / name).resolve()
+    except (OSError, ValueError) as error:
+        return f"{name} is no path: {error}"
+    if base in seen or base == file.resolve():
+        return f"{name} extends itself"
+    return "" if os.path.exists(base) else f"no such file: {name}"
 
 
 def _merge(base: Source, child: Source) -> Source:
@@ -162,13 +197,17 @@ def _merge(base: Source, child: Source) -> Source:
         )
         data[name] = {**under, **value} if same_kind else value  # type: ignore[dict-item]
     positions = {key: at for key, at in base.positions.items() if key[:2] not in child.positions} | child.positions
-    return Source(child.file, data, positions, [*base.problems, *child.problems])
+    faulty = {key for key in base.faulty if key[:2] not in child.positions} | child.faulty
+    return Source(child.file, data, positions, [*base.problems, *child.problems], faulty, base.incomplete)
 
 
 def _override(source: Source, override: str) -> None:
     name, equals, text = override.partition("=")
     key: Key = tuple(name.split("."))
     where = f"--set {override}"
+    if override in (f"{section}=null" for section in specs.OPTIONAL):
+        source.data.pop(name, None)
+        return
     if not equals or len(key) != 2 or key[0] not in specs.KINDS:
         message = f"must be section.key=value with a section of {', '.join(specs.KINDS)}"
         source.problems.append(Problem(where, 1, 1, "", message))
@@ -191,6 +230,7 @@ def _override(source: Source, override: str) -> None:
         source.data[section].update(here[section])
     source.positions = {known: at for known, at in source.positions.items() if known[:2] != key}
     source.positions[key] = (where, 1, 1)
+    source.faulty = {faulty for faulty in source.faulty if faulty[:2] != key} | ({key} if given.faulty else set())
 
 
 def _kept(section: str, block: Mapping[str, Any], kinds: Sequence[Any]) -> dict[str, Any]:
@@ -206,110 +246,17 @@ def _kept(section: str, block: Mapping[str, Any], kinds: Sequence[Any]) -> dict[
 def _check_top(source: Source, kinds: Mapping[str, Any]) -> None:
     for name in source.data:
         if name not in kinds and name != "version":
-            hint = did_you_mean(name, [*kinds, "version", "extends"])
-            source.problems.append(source.problem((name,), f"unknown section; {hint}"))
-    version = source.data.get("version")
+            source.add(unknown(source, (name,), "section", [*kinds, "version", "extends"]))
+    if fault := _fault_of_version(source.data.get("version"), source.incomplete):
+        source.problems.append(source.problem(("version",), fault))
+
+
+def _fault_of_version(version: Any, incomplete: bool) -> str:
+    """Return what is wrong with the version of a file; empty for nothing. An incomplete file may have it elsewhere."""
     if version is None:
-        source.problems.append(source.problem(("version",), f"missing; write `version: {specs.VERSION}`"))
-    elif type(version) is not int or version < 1:
-        source.problems.append(source.problem(("version",), f"must be {specs.VERSION}, got {version!r}"))
-    elif version > specs.VERSION:
-        message = f"version {version} is newer than this ragqa, which reads {specs.VERSION}: upgrade ragqa"
-        source.problems.append(source.problem(("version",), message))
-
-
-def _section(source: Source, name: str, kinds: Sequence[type[Spec]]) -> Spec | None:
-    names = [specs.kind_of(kind) for kind in kinds]
-    block = source.data.get(name)
-    if block is None:
-        if name in source.data or name not in specs.OPTIONAL:
-            source.problems.append(source.problem((name,), f"missing; write `{name}: {{kind: {names[0]}, ...}}`"))
-        return None
-    if not isinstance(block, dict):
-        source.problems.append(source.problem((name,), f"must be a mapping with a kind of {', '.join(names)}"))
-        return None
-    kind = block.get("kind")
-    if kind not in names:
-        found = "missing" if kind is None else f"unknown kind {kind!r}"
-        message = f"{found}; {did_you_mean(str(kind), names)}"
-        source.problems.append(source.problem((name, "kind"), message))
-        return None
-    spec = kinds[names.index(kind)]
-    try:
-        return spec.model_validate(block)
-    except ValidationError as error:
-        source.problems.extend(_translate(source, name, spec, detail) for detail in error.errors())
-        return None
-
-
-def _translate(source: Source, section: str, spec: type[Spec], detail: Any) -> Problem:
-    """Turn pydantic's finding into a sentence with the position of the key in the file."""
-    spec, loc = _innermost(spec, [part for part in detail["loc"] if not _is_union_tag(part)])
-    fields = list(spec.model_fields)
-    key: Key = (section, *loc)
-    around = dotted(key[:-1])
-    found = detail["input"]
-    match detail["type"]:
-        case "extra_forbidden":
-            message = f"unknown key in {around} (kind {specs.kind_of(spec)}); {did_you_mean(str(loc[-1]), fields)}"
-        case "union_tag_invalid" | "union_tag_not_found" | "model_attributes_type":
-            names = [specs.kind_of(inner) for inner in inner_specs(spec, str(loc[-1]))]
-            if isinstance(found, dict):
-                kind = found.get("kind")
-                key = (*key, "kind")
-                message = f"{'missing' if kind is None else f'unknown kind {kind!r}'}; {did_you_mean(str(kind), names)}"
-            else:
-                example = f"`{loc[-1]}: {{kind: {found if found in names else 'NAME'}}}`"
-                message = f"must be a mapping with a kind of {', '.join(names)}, got {found!r}; write {example}"
-        case "missing":
-            message = f"missing in {around} (kind {specs.kind_of(spec)})"
-        case "value_error":
-            message = str(detail["ctx"]["error"])
-        case _:
-            reason = detail["msg"].removeprefix("Input should be ")
-            message = f"must be {reason}, got {found!r}{_scalar_hint(found)}"
-    return source.problem(key, message)
-
-
-def _innermost(spec: type[Spec], loc: list[Any]) -> tuple[type[Spec], tuple[Any, ...]]:
-    """Return the spec that a location lies in, and the location as the file writes it: without the kinds of inner specs."""
-    if len(loc) > 1 and loc[0] in spec.model_fields:
-        for inner in inner_specs(spec, str(loc[0])):
-            if specs.kind_of(inner) == loc[1]:
-                found, rest = _innermost(inner, loc[2:])
-                return found, (loc[0], *rest)
-    return spec, tuple(loc)
-
-
-def _is_union_tag(part: Any) -> bool:
-    """Pydantic puts the name of a union's member into the location; the file has no such key."""
-    names = {"str", "int", "float", "bool"} | {f"list[{inner}]" for inner in ("str", "constrained-str")}
-    return isinstance(part, str) and (part in names or part.startswith(("list[", "constrained-")))
-
-
-def _scalar_hint(found: Any) -> str:
-    if isinstance(found, bool):
-        return " (YAML reads yes, no, on and off as booleans; quote the word to mean text)"
-    if isinstance(found, str):
-        try:
-            number = float(found)
-        except ValueError:
-            return ""
-        if "e" in found.lower():
-            return _exponent_hint(found)
-        plain = int(number) if number.is_integer() and "." not in found else number
-        return f" (that is text in YAML; write {plain})"
+        return "" if incomplete else f"missing; write `version: {specs.VERSION}`"
+    if type(version) is not int or version < 1:
+        return f"must be {specs.VERSION}, got {version!r}"
+    if version > specs.VERSION:
+        return f"version {version} is newer than this ragqa, which reads {specs.VERSION}: upgrade ragqa"
     return ""
-
-
-def _exponent_hint(found: str) -> str:
-    mantissa, _, exponent = found.lower().partition("e")
-    signed = exponent if exponent.startswith(("+", "-")) else f"+{exponent}"
-    return f" (that is text in YAML; write {mantissa if '.' in mantissa else mantissa + '.0'}e{signed})"
-
-
-def did_you_mean(found: str, valid: Sequence[str]) -> str:
-    """Return `did you mean 'x'?` where one is near, and always what is valid."""
-    near = difflib.get_close_matches(found, valid, n=1, cutoff=0.6)
-    listed = f"valid: {', '.join(valid)}"
-    return f"did you mean {near[0]!r}? {listed}" if near else listed

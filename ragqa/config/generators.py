@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Literal
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import Field, field_validator
 
-from ragqa.config.base import Name, Spec
+from ragqa.config.base import Conflict, Name, Spec
 
 
 class _Generate(Spec):
@@ -48,24 +49,20 @@ class CausalLMGenerate(_Generate):
     )
     min_confidence: float = Field(0.0, ge=0, le=1, description="Abstain when a span is less sure than this; 0 never.")
 
-    @model_validator(mode="after")
-    def _native(self) -> CausalLMGenerate:
-        for name, wanted in (("dtype int8", self.dtype == "int8"), ("batch_size", self.batch_size > 1)):
+    def conflicts(self) -> Iterator[Conflict]:
+        """Yield what the engine or the way of decoding does not do."""
+        for key, wanted in (("dtype", self.dtype == "int8"), ("batch_size", self.batch_size > 1)):
             if wanted and self.engine == "transformers":
-                raise ValueError(f"{name} needs the native engine: leave engine out, or set it to native")
-        return self
-
-    @model_validator(mode="after")
-    def _written(self) -> CausalLMGenerate:
+                name = "dtype int8" if key == "dtype" else key
+                yield Conflict(
+                    (key, "engine"), f"{name} needs the native engine: leave engine out, or set it to native"
+                )
         if self.batch_size > 1 and self.decode == "span":
-            raise ValueError("batch_size needs decode: free; spans are read one question at a time")
-        return self
-
-    @model_validator(mode="after")
-    def _confident(self) -> CausalLMGenerate:
+            message = "batch_size needs decode: free; spans are read one question at a time"
+            yield Conflict(("batch_size", "decode"), message)
         if self.min_confidence and self.decode != "span":
-            raise ValueError("min_confidence needs decode: span; what is written freely has no confidence")
-        return self
+            message = "min_confidence needs decode: span; what is written freely has no confidence"
+            yield Conflict(("min_confidence", "decode"), message)
 
 
 class LlamaCppGenerate(_Generate):

@@ -10,7 +10,7 @@ from typing import Any
 
 import yaml
 
-from ragqa.config.reader import Key, Source, dotted
+from ragqa.config.reader import Finding, Key, Source, dotted
 
 MOST = 64
 """How many combinations a file may have."""
@@ -41,14 +41,14 @@ def find(source: Source) -> dict[Key, list[Any]]:
     There are none where they are mistaken: too many combinations, no list, or a value that stands twice.
     """
     found = {key: grid for name, block in source.data.items() for key, grid in _within((name,), block)}
-    problems = [source.problem(key, fault) for key, grid in found.items() if (fault := _fault(grid))]
+    faults = [Finding((key,), fault) for key, grid in found.items() if (fault := _fault(grid))]
     count = math.prod(len(values(grid)) for grid in found.values())
-    if not problems and count > MOST:
+    if not faults and count > MOST:
         last = list(found)[-1]
         message = f"the {len(found)} grids have {count:,} combinations; at most {MOST}: shorten one"
-        problems.append(source.problem(last, message))
-    source.problems += problems
-    return {} if problems else {key: values(grid) for key, grid in found.items()}
+        faults.append(Finding((last, *found), message))
+    source.add(*faults)
+    return {} if faults else {key: values(grid) for key, grid in found.items()}
 
 
 def product(source: Source, grids: Grids) -> Iterator[tuple[dict[str, Any], Source]]:
@@ -64,6 +64,12 @@ def product(source: Source, grids: Grids) -> Iterator[tuple[dict[str, Any], Sour
 def name(settings: Mapping[str, Any]) -> str:
     """Return settings as `--set` takes them, with commas between; empty for none."""
     return ", ".join(f"{key}={_yaml(value)}" for key, value in settings.items())
+
+
+def quoted(text: str) -> str:
+    """Return a text between the quotes in which YAML reads it as it is, on one line."""
+    dumped: str = yaml.safe_dump(text, default_style='"', width=math.inf, allow_unicode=True)
+    return dumped.rstrip("\n")
 
 
 def _yaml(value: Any) -> str:
@@ -106,4 +112,4 @@ def _filled(source: Source, grids: Grids, chosen: Mapping[Key, int]) -> Source:
         for known, where in source.positions.items():
             if known[: len(option)] == option:
                 positions[*key, *known[len(option) :]] = where
-    return Source(source.file, data, positions)
+    return Source(source.file, data, positions, faulty=set(source.faulty), incomplete=source.incomplete)

@@ -7,9 +7,10 @@ duplicate keys are mistakes; nothing is ever constructed from a name in the file
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import yaml
 
@@ -22,14 +23,38 @@ _DECIMAL = re.compile(r"[-+]?(0|[1-9][0-9_]*)")
 Key = tuple[str | int, ...]
 
 
+class Finding(NamedTuple):
+    """What is wrong with some keys together; it is told at the first of them."""
+
+    keys: tuple[Key, ...]
+    message: str
+
+
 @dataclass(slots=True)
 class Source:
-    """A file that was read: its data, where each key path stands (1-based), and what is wrong with it."""
+    """A file that was read: its data, where each key path stands (1-based), and what is wrong with it.
+
+    `faulty` holds the keys whose values are not known, because what the file says is a mistake. An `incomplete` file
+    extends one that could not be read: what is missing may stand there.
+    """
 
     file: str
     data: dict[str, Any] = field(default_factory=dict)
     positions: dict[Key, tuple[str, int, int]] = field(default_factory=dict)
     problems: list[Problem] = field(default_factory=list)
+    faulty: set[Key] = field(default_factory=set)
+    incomplete: bool = False
+
+    def add(self, *findings: Finding) -> None:
+        """Add findings to the problems, but those of keys that were known to be faulty; all their keys are from now on."""
+        self.problems += [
+            self.problem(found.keys[0], found.message) for found in findings if not self.is_faulty(found.keys)
+        ]
+        self.faulty.update(key for found in findings for key in found.keys)
+
+    def is_faulty(self, keys: Iterable[Key]) -> bool:
+        """Tell whether the value of a key is not known, as a whole or in part."""
+        return any(_one_within_the_other(key, faulty) for key in keys for faulty in self.faulty)
 
     def problem(self, key: Key, message: str) -> Problem:
         """Return a problem at the nearest known position of `key`."""
@@ -38,6 +63,11 @@ class Source:
             known = known[:-1]
         file, line, column = self.positions.get(known, (self.file, 1, 1))
         return Problem(file, line, column, dotted(key), message)
+
+
+def _one_within_the_other(a: Key, b: Key) -> bool:
+    length = min(len(a), len(b))
+    return a[:length] == b[:length]
 
 
 def dotted(key: Key) -> str:
@@ -72,12 +102,12 @@ def read(path: Path) -> Source:
 def parse(text: str, source: Source) -> None:
     """Fill `source` from YAML text."""
     try:
-        _refuse_aliases(text, source)
-        node = yaml.compose(text, Loader=yaml.SafeLoader)
+        node = yaml.compose(text, Loader=_Loader)
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         where = (mark.line + 1, mark.column + 1) if mark else (1, 1)
-        message = f"not YAML: {error.problem or error.context}"
+        what = "" if isinstance(error, _TooDeep) else "not YAML: "
+        message = f"{what}{error.problem or error.context}"
         raise ConfigError([*source.problems, Problem(source.file, *where, "", message)]) from error
     except (yaml.YAMLError, RecursionError) as error:
         raise _fatal(source, f"not YAML: {str(error).splitlines()[0]}") from error
@@ -90,25 +120,38 @@ def _fatal(source: Source, message: str) -> ConfigError:
     return ConfigError([*source.problems, Problem(source.file, 1, 1, "", message)])
 
 
-def _refuse_aliases(text: str, source: Source) -> None:
-    """Aliases vanish when a file is composed, so they are looked for among the events."""
-    aliases = []
+class _Alias(yaml.ScalarNode):
+    """Stands for an alias, which is never followed: it could lead round, or stand for very much."""
+
+
+class _TooDeep(yaml.MarkedYAMLError):
+    """Mappings in mappings in mappings, beyond what a pipeline file needs."""
+
+
+class _Loader(yaml.SafeLoader):
+    """Composes nodes of bounded depth, without aliases."""
+
     depth = 0
-    for event in yaml.parse(text, Loader=yaml.SafeLoader):
-        depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
-        if depth > MAX_DEPTH:
-            raise _fatal(source, f"nested deeper than {MAX_DEPTH} levels")
-        if isinstance(event, yaml.AliasEvent):
-            mark = event.start_mark
-            assert mark is not None
-            message = f"alias *{event.anchor} is not allowed; write the value out"
-            aliases.append(Problem(source.file, mark.line + 1, mark.column + 1, "", message))
-    if aliases:
-        raise ConfigError(aliases)
+
+    def compose_node(self, parent: yaml.Node | None, index: int) -> yaml.Node | None:
+        if self.check_event(yaml.AliasEvent):
+            event = self.get_event()  # type: ignore[no-untyped-call]
+            return _Alias("alias", event.anchor, event.start_mark, event.end_mark)
+        nests = self.check_event(yaml.CollectionStartEvent)
+        self.depth += nests
+        if self.depth > MAX_DEPTH:
+            mark = self.peek_event().start_mark  # type: ignore[no-untyped-call]
+            raise _TooDeep(problem=f"nested deeper than {MAX_DEPTH} levels", problem_mark=mark)
+        node = super().compose_node(parent, index)
+        self.depth -= nests
+        return node
 
 
 def _value(node: yaml.Node, key: Key, source: Source) -> Any:
     source.positions.setdefault(key, (source.file, node.start_mark.line + 1, node.start_mark.column + 1))
+    if isinstance(node, _Alias):
+        source.add(Finding((key,), f"alias *{node.value} is not allowed; write the value out"))
+        return None
     if isinstance(node, yaml.MappingNode):
         return _mapping(node, key, source)
     if isinstance(node, yaml.SequenceNode):
@@ -143,8 +186,7 @@ def _scalar(node: yaml.Node, key: Key, source: Source) -> Any:
         return node.value  # a date is text here
     if node.tag == "tag:yaml.org,2002:int" and not _DECIMAL.fullmatch(node.value):
         message = f"{node.value!r} is a number that YAML reads in another base; write it in decimal, or quote it"
-        where = (node.start_mark.line + 1, node.start_mark.column + 1)
-        source.problems.append(Problem(source.file, *where, dotted(key), message))
+        _blame(node, key, source, message)
     try:
         return yaml.SafeLoader("").construct_object(node)
     except (yaml.YAMLError, ValueError):
@@ -155,6 +197,11 @@ def _refuse_tag(node: yaml.Node, key: Key, source: Source) -> None:
     """A plain node's tag is resolved to yaml.org's core types; whatever else was written out by the author."""
     core = ("str", "int", "float", "bool", "null", "seq", "map", "timestamp", "value", "merge")
     if node.tag.removeprefix("tag:yaml.org,2002:") not in core:
-        where = (node.start_mark.line + 1, node.start_mark.column + 1)
-        message = f"tag {node.tag!r} is not allowed; nothing is ever built from a tag"
-        source.problems.append(Problem(source.file, *where, dotted(key), message))
+        _blame(node, key, source, f"tag {node.tag!r} is not allowed; nothing is ever built from a tag")
+
+
+def _blame(node: yaml.Node, key: Key, source: Source, message: str) -> None:
+    """Add a problem of a value at the place of the value."""
+    where = (node.start_mark.line + 1, node.start_mark.column + 1)
+    source.problems.append(Problem(source.file, *where, dotted(key), message))
+    source.faulty.add(key)

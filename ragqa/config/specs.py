@@ -6,11 +6,12 @@ are the text of the reference page and of the JSON Schema.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, Field, model_validator
+from pydantic import BaseModel, Field
 
-from ragqa.config.base import CustomSpec, Name, Scalar, Spec
+from ragqa.config.base import Conflict, CustomSpec, Name, Scalar, Spec
 from ragqa.config.generators import CausalLMGenerate, LlamaCppGenerate, OpenAIGenerate
 
 __all__ = ["CustomSpec"]
@@ -40,11 +41,11 @@ class _SizedSplit(Spec):
     overlap: int = Field(40, ge=0, description="How much of a chunk the next one repeats, in `unit`.")
     unit: Literal["token", "character"] = Field("token", description="`token`: the embedder's own tokens.")
 
-    @model_validator(mode="after")
-    def _overlap_below_size(self) -> _SizedSplit:
+    def conflicts(self) -> Iterator[Conflict]:
+        """Yield whether a chunk would repeat all of the one before."""
         if self.overlap >= self.chunk_size:
-            raise ValueError(f"overlap {self.overlap} must be below chunk_size {self.chunk_size}")
-        return self
+            message = f"overlap {self.overlap} must be below chunk_size {self.chunk_size}"
+            yield Conflict(("overlap", "chunk_size"), message)
 
 
 class RecursiveSplit(_SizedSplit):
@@ -240,11 +241,13 @@ class LexicalRetrieve(_Retrieve):
 
     kind: Literal["lexical"]
 
-    @model_validator(mode="after")
-    def _no_vectors(self) -> LexicalRetrieve:
-        if self.feedback or isinstance(self.rewrite, HydeRewrite):
-            raise ValueError("feedback and rewrite {kind: hyde} move a vector, which kind lexical does not search")
-        return self
+    def conflicts(self) -> Iterator[Conflict]:
+        """Yield what moves a vector."""
+        message = "feedback and rewrite {kind: hyde} move a vector, which kind lexical does not search"
+        if self.feedback:
+            yield Conflict(("feedback",), message)
+        if isinstance(self.rewrite, HydeRewrite):
+            yield Conflict(("rewrite",), message)
 
 
 class HybridRetrieve(_Retrieve):
@@ -284,13 +287,14 @@ class InContextPrompt(Spec):
         None, ge=1, description="Most tokens for passages; default: all that the window leaves."
     )
 
-    @model_validator(mode="after")
-    def _examples_given(self) -> InContextPrompt:
+    def conflicts(self) -> Iterator[Conflict]:
+        """Yield what is said of examples that are not given or not shown."""
         if (self.examples is None) != (self.n_examples == 0):
-            raise ValueError("examples and n_examples go together: give both or neither")
+            given = ("examples", "n_examples") if self.examples else ("n_examples", "examples")
+            yield Conflict(given, "examples and n_examples go together: give both or neither")
         if self.examples_split is not None and self.examples is None:
-            raise ValueError("examples_split chooses among examples, which are not given: give both or neither")
-        return self
+            message = "examples_split chooses among examples, which are not given: give both or neither"
+            yield Conflict(("examples_split", "examples"), message)
 
 
 class JsonlEvaluate(Spec):

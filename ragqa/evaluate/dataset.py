@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from ragqa import words
-from ragqa.errors import UsageError
+from ragqa.errors import MistakesError, UsageError
 from ragqa.evaluate.metrics import Span
 from ragqa.records import Document
 
@@ -92,7 +92,7 @@ def resolve(
     among the documents is one that nothing can find.
 
     :param documents: by source.
-    :raises UsageError: quotes that do not stand where they should, all of them, one a line.
+    :raises MistakesError: quotes that do not stand where they should, all of them.
     """
     spans: dict[str, tuple[Span, ...]] = {}
     problems: list[str] = []
@@ -106,7 +106,7 @@ def resolve(
                 problems.append(f"question {question.id!r}: {error}")
         spans[question.id] = tuple(dict.fromkeys(own))
     if problems:
-        raise UsageError("\n".join(problems))
+        raise MistakesError(problems)
     return spans, notes
 
 

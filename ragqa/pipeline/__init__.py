@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 from collections.abc import AsyncGenerator, Collection, Generator, Iterable, Iterator, Sequence
 from contextlib import aclosing, nullcontext
 from functools import partial
-from importlib.resources import as_file, files
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ragqa.arguments import AnyPath, path, set_values, texts, whole, wrong_type
+from ragqa.arguments import AnyPath, path, texts, whole, wrong_type
 from ragqa.config import Config, load_config
 from ragqa.config.specs import FolderLoad
-from ragqa.errors import NothingUsableError, UsageError
+from ragqa.errors import ConfigError, NothingUsableError, UsageError
 from ragqa.pipeline import given
 from ragqa.pipeline.over import MemoryLoad, over
 from ragqa.pipeline.parts import Parts
@@ -29,7 +26,7 @@ if TYPE_CHECKING:
     from ragqa.pipeline.refresh import IndexReport, Progress
     from ragqa.prompt import Turn
 
-__all__ = ["Config", "Pipeline"]
+__all__ = ["Config", "Pipeline", "UsageError"]
 
 
 class Pipeline(Parts):
@@ -52,7 +49,13 @@ class Pipeline(Parts):
         :param extra_specs: section classes of your own; see `load_config`.
         :raises ConfigError: the file has mistakes; all of them are listed.
         """
-        return cls(load_config(given.file(path), overrides, extra_specs))
+        file = given.file(path)
+        try:
+            return cls(load_config(file, overrides, extra_specs))
+        except ConfigError:
+            from ragqa.pipeline.check import check_file
+
+            raise ConfigError(check_file(file, overrides, extra_specs).problems) from None
 
     @classmethod
     def from_folder(cls, folder: AnyPath, overrides: Sequence[str] = ()) -> Pipeline:
@@ -60,17 +63,10 @@ class Pipeline(Parts):
 
         :raises UsageError: there is no such folder, or it is a pipeline file.
         """
-        from ragqa import models
+        from ragqa.pipeline.folder import default_file
 
-        root = path(folder, "folder").resolve()
-        if root.suffix in (".yaml", ".yml") and root.is_file():
-            raise UsageError(f"folder: {root} is a pipeline file; pass a folder, or use Pipeline.from_file")
-        if not root.exists():
-            raise UsageError(f"folder not found: {root}")
-        index = models.cache_dir() / "folders" / hashlib.sha256(str(root).encode()).hexdigest()[:32]
-        paths = (f"load.path={json.dumps(str(root))}", f"index.path={json.dumps(str(index))}")
-        with as_file(files("ragqa.config") / "quickstart.yaml") as file:
-            return cls.from_file(file, (*paths, *set_values(overrides)))
+        with default_file(folder, overrides) as (file, all_overrides):
+            return cls.from_file(file, all_overrides)
 
     def with_documents(self, documents: Iterable[Document | str | tuple[str, str]]) -> Pipeline:
         """Return the same pipeline over documents in memory; see `with_folder`. Their sources are their paths.

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+import os
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from ragqa import models
-from ragqa.config import Config
+from ragqa.config import Config, examine, in_order
+from ragqa.config.base import Spec
 from ragqa.config.generators import CausalLMGenerate, LlamaCppGenerate, OpenAIGenerate
-from ragqa.config.reader import Key, dotted
+from ragqa.config.reader import Finding, Key, dotted
 from ragqa.config.specs import (
     ClsPoolEmbed,
     CrossEncoderRerank,
@@ -19,7 +21,7 @@ from ragqa.config.specs import (
     LikelihoodRerank,
     MeanPoolEmbed,
 )
-from ragqa.errors import Problem, RagqaError, UsageError
+from ragqa.errors import ConfigError, Problem, RagqaError, UsageError
 from ragqa.models import Card
 from ragqa.pipeline.budget import Budget, prove
 from ragqa.prompt import load_template
@@ -50,32 +52,52 @@ class Report:
 
 def check(config: Config) -> Report:
     """Return the report on a pipeline file; the budget is None where a mistake hides it."""
-    found = (*_paths(config), *_no_likelihood(config), *_no_verdict(config))
-    problems = [config.source.problem(key, message) for key, message in found]
+    return _report(config, ())
+
+
+def check_file(path: str | Path, overrides: Sequence[str] = (), extra_specs: Sequence[type[Spec]] = ()) -> Report:
+    """Return the report on a pipeline file that may have any mistake; parameters are those of `load_config`."""
+    try:
+        config, problems = examine(path, overrides, extra_specs)
+    except ConfigError as error:
+        return Report(Path(path), error.problems, (), None)
+    return _report(config, problems)
+
+
+def _report(config: Config, known: Sequence[Problem]) -> Report:
+    """Look at the sections that could be read; what depends on a key that was mistaken is left to the next time."""
     cards: dict[str, Card] = {}
-    notes = []
+    notes: list[str] = []
+    found = [*_paths(config), *_no_likelihood(config), *_no_verdict(config), *_of_models(config, cards, notes)]
+    found += _too_long(config.split, cards.get("embed"))
+    source = config.source
+    new = [source.problem(keys[0], message) for keys, message in found if not source.is_faulty(keys)]
+    problems = in_order(source.file, [*known, *new])
+    budget = None if problems else prove(config, cards.get("generate"))
+    return Report(config.file, tuple(problems), tuple(notes), budget)
+
+
+def _of_models(config: Config, cards: dict[str, Card], notes: list[str]) -> Iterator[Finding]:
+    """Yield what is wrong with the models that are named; note those that are not here, and keep what is known of each."""
     for key, spec, wanted in _models(config):
         try:
             card = models.card(spec.model, getattr(spec, "revision", None))
             faults = _misfits(spec, card, wanted)
         except RagqaError as error:
-            problems.append(config.source.problem((*key, "model"), str(error)))
+            yield Finding(((*key, "model"),), str(error))
             continue
         cards[dotted(key)] = card
-        problems += [config.source.problem((*key, name), message) for name, message in faults]
+        for name, message in faults:
+            yield Finding(((*key, name),), message)
         if not card.installed:
             notes.append(f"{dotted(key)}.model {card.name} is not here: run `ragqa models pull {card.name}`")
-    problems += [config.source.problem(("split", "chunk_size"), m) for m in _too_long(config.split, cards.get("embed"))]
-    problems.sort(key=lambda p: (p.file, p.line, p.column))
-    budget = None if problems else prove(config, cards.get("generate"))
-    return Report(config.file, tuple(problems), tuple(notes), budget)
 
 
 def _models(config: Config) -> Iterator[tuple[Key, Any, str]]:
     """Yield the key and the spec of each part that names a model by which ragqa computes, and the kind that it needs."""
     for section, wanted in (("embed", "embedder"), ("generate", "generator")):
         spec = getattr(config, section)
-        if not isinstance(spec, CustomSpec | OpenAIGenerate):
+        if spec is not None and not isinstance(spec, CustomSpec | OpenAIGenerate):
             yield (section,), spec, wanted
     rerank = getattr(config.retrieve, "rerank", None)
     if isinstance(rerank, CrossEncoderRerank | EncoderRerank):
@@ -96,51 +118,59 @@ def _misfits(spec: Any, card: Card, wanted: str) -> list[tuple[str, str]]:
     return [(key, f"{why}: {advice}") for key, advice in asked] if why else []
 
 
-def _no_likelihood(config: Config) -> Iterator[tuple[Key, str]]:
+def _no_likelihood(config: Config) -> Iterator[Finding]:
     """Yield the fault of a reranker that needs likelihoods, which the generator does not give."""
     likelihood = isinstance(getattr(config.retrieve, "rerank", None), LikelihoodRerank)
-    if likelihood and not isinstance(config.generate, CausalLMGenerate | CustomSpec):
-        yield ("retrieve", "rerank"), f"likelihood needs generate of kind causal_lm, got {config.generate.kind}"
+    if likelihood and not isinstance(config.generate, CausalLMGenerate | CustomSpec | None):
+        message = f"likelihood needs generate of kind causal_lm, got {config.generate.kind}"
+        yield Finding((("retrieve", "rerank"), ("generate", "kind")), message)
 
 
-def _no_verdict(config: Config) -> Iterator[tuple[Key, str]]:
+def _no_verdict(config: Config) -> Iterator[Finding]:
     """Yield the fault of a least confidence where nothing says how sure the generator is."""
-    if isinstance(config.generate, LlamaCppGenerate) and config.generate.min_confidence:
+    if isinstance(config.generate, LlamaCppGenerate) and config.generate.min_confidence and config.prompt:
         try:
             unsure = not load_template(config.prompt.template).verdict
         except UsageError:
             return  # told with the paths
         if unsure:
-            yield ("generate", "min_confidence"), "needs a template with the slot {answerable}, such as `answerable`"
+            message = "needs a template with the slot {answerable}, such as `answerable`"
+            yield Finding((("generate", "min_confidence"), ("prompt", "template")), message)
 
 
-def _paths(config: Config) -> Iterator[tuple[Key, str]]:
+def _paths(config: Config) -> Iterator[Finding]:
     """Yield the key and the fault of each path that cannot be used."""
-    if not isinstance(config.load, CustomSpec):
-        paths = config.load.path
-        for path in [paths] if isinstance(paths, str) else paths:
-            if not Path(path).exists():
-                yield ("load", "path"), f"path not found: {path}"
+    paths = getattr(config.load, "path", [])
+    for path in [paths] if isinstance(paths, str) else paths:
+        if not os.path.exists(path):
+            yield Finding((("load", "path"),), f"path not found: {path}")
+    if config.prompt is not None:
+        yield from _of_prompt(config.prompt)
+    questions = getattr(config.evaluate, "path", None)
+    if questions and not os.path.isfile(questions):
+        yield Finding((("evaluate", "path"),), f"no such file: {questions}")
+
+
+def _of_prompt(spec: Any) -> Iterator[Finding]:
     try:
-        load_template(config.prompt.template)
+        load_template(spec.template)
     except UsageError as error:
-        yield ("prompt", "template"), str(error).removeprefix("prompt.template: ")
-    if config.prompt.examples:
+        yield Finding((("prompt", "template"),), str(error).removeprefix("prompt.template: "))
+    if spec.examples:
         try:
-            read_pairs(Path(config.prompt.examples), config.prompt.examples_split)
+            read_pairs(Path(spec.examples), spec.examples_split)
         except UsageError as error:
-            yield ("prompt", "examples"), str(error).removeprefix("prompt.examples: ")
-    path = getattr(config.evaluate, "path", None)
-    if path and not Path(path).is_file():
-        yield ("evaluate", "path"), f"no such file: {path}"
+            keys = (("prompt", "examples"), ("prompt", "examples_split"))
+            yield Finding(keys, str(error).removeprefix("prompt.examples: "))
 
 
-def _too_long(split: Any, card: Card | None) -> Iterator[str]:
-    if isinstance(split, CustomSpec) or split.unit != "token" or card is None or card.window is None:
+def _too_long(split: Any, card: Card | None) -> Iterator[Finding]:
+    if isinstance(split, CustomSpec | None) or split.unit != "token" or card is None or card.window is None:
         return
     most = card.window - CONTEXT_AND_SPECIAL_TOKENS
     if split.chunk_size > most:
-        yield (
+        message = (
             f"{split.chunk_size} tokens do not fit into the window of {card.name}, {card.window} tokens with "
             f"{CONTEXT_AND_SPECIAL_TOKENS} for title, headings and special tokens; at most {most}"
         )
+        yield Finding((("split", "chunk_size"), ("split", "unit")), message)

@@ -1,4 +1,6 @@
-"""Trials by fire: every fault that an index may meet, tried for real and counted. `make torture` runs all of them.
+"""Trials by fire: every fault that an index, a command or its output may meet, tried for real and counted.
+
+`make torture` runs all of them.
 
 `tests/test_torture.py` runs a sample of each; `python -m tests.torture` prints the rows of benchmarks/RESULTS.md.
 """

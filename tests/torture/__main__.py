@@ -16,6 +16,7 @@ from tests.torture import (
     documents,
     full,
     hijack,
+    imitation,
     kills,
     machine,
     model_rot,
@@ -25,6 +26,7 @@ from tests.torture import (
     pulls,
     rot,
     strangers,
+    terminal,
 )
 
 TRIALS: dict[str, Callable[[Path], Trial | None]] = {
@@ -49,6 +51,8 @@ TRIALS: dict[str, Callable[[Path], Trial | None]] = {
     "pulls": pulls.run,
     "model_rot": model_rot.run,
     "outputs": outputs.run,
+    "terminal": terminal.run,
+    "imitation": imitation.run,
 }
 
 

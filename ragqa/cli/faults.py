@@ -1,0 +1,72 @@
+"""What is said of an error that ends a command: one line on stderr, an object of JSON, an exit code."""
+
+from __future__ import annotations
+
+import errno
+import sys
+import traceback
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+import click
+
+from ragqa.cli.terminal import escaped
+from ragqa.cli.usage import explain
+from ragqa.errors import ConfigError, MistakesError, RagqaError, ResourceError, UsageError
+
+INTERRUPTED = 130
+"""The exit code after Ctrl-C."""
+_EXHAUSTED = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.ENOMEM, errno.EMFILE, errno.ENFILE, errno.EIO)
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """An error as it is told: its line, and the fields of its JSON object."""
+
+    type: str
+    message: str
+    exit_code: int
+    line: str
+    fields: dict[str, Any] = field(default_factory=dict)
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the object that stands for this error in JSON."""
+        return {"type": self.type, "message": self.message, "exit_code": self.exit_code, **self.fields}
+
+
+def fault(error: BaseException, arguments: Sequence[str]) -> Fault:
+    """Return what is told of an error that ended the command with these arguments."""
+    match error:
+        case click.exceptions.NoArgsIsHelpError():
+            message = explain(error, arguments)
+            return Fault("UsageError", message, UsageError.exit_code, escaped(error.format_message(), "\n"))
+        case click.ClickException():
+            return _expected("UsageError", explain(error, arguments), UsageError.exit_code)
+        case MistakesError():
+            lines = "\n".join(map(escaped, error.mistakes))
+            fields = (
+                {"problems": [asdict(problem) for problem in error.problems]} if isinstance(error, ConfigError) else {}
+            )
+            return Fault(type(error).__name__, str(error), error.exit_code, f"ragqa: error: {lines}", fields)
+        case RagqaError():
+            return _expected(type(error).__name__, str(error), error.exit_code)
+        case MemoryError():
+            return _expected("ResourceError", "out of memory; what was committed is kept", ResourceError.exit_code)
+        case KeyboardInterrupt() | click.Abort():
+            what = str(error) and f"; {error}"
+            return Fault("Interrupted", f"interrupted{what}", INTERRUPTED, f"ragqa: interrupted{escaped(what)}")
+        case OSError(errno=int()):
+            kind = ResourceError if error.errno in _EXHAUSTED else UsageError
+            where = f"{error.filename}: " if error.filename is not None else ""
+            return _expected(kind.__name__, f"{where}{error.strerror}", kind.exit_code)
+        case UnicodeEncodeError(encoding=encoding) if encoding == sys.getfilesystemencoding():
+            message = f"{error.object!r} cannot be the name of a file where names are {encoding}: set LC_ALL=C.UTF-8"
+            return _expected("UsageError", message, UsageError.exit_code)
+    text = "".join(traceback.format_exception(error))
+    message = f"{type(error).__name__}: {error}"
+    return Fault(type(error).__name__, message, RagqaError.exit_code, f"{text}ragqa: error: a bug: {escaped(message)}")
+
+
+def _expected(type_: str, message: str, exit_code: int) -> Fault:
+    return Fault(type_, message, exit_code, f"ragqa: error: {escaped(message)}")

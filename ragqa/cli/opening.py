@@ -1,0 +1,135 @@
+"""What FILE may be on a command line: a pipeline file, a folder of documents, or one document; or the folder of an index."""
+
+from __future__ import annotations
+
+import difflib
+import re
+import stat
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from ragqa.cli.common import warn_of_changes
+from ragqa.cli.indexing import refresh
+from ragqa.cli.usage import exists
+from ragqa.config import Combination, load_combinations
+from ragqa.errors import UsageError
+from ragqa.pipeline import Pipeline
+
+if TYPE_CHECKING:
+    from ragqa.pipeline.check import Report
+    from ragqa.pipeline.maintenance import Maintenance
+
+FILE_IS = "a pipeline file (`ragqa init` writes one), a folder of documents, or one document"
+_SECTION = re.compile(rb"^[{\s]*[\"']?(version|extends|load)[\"']?\s*:", re.MULTILINE)
+_BEGINNING_BYTES = 100_000
+
+
+def open_pipeline(target: str, overrides: Sequence[str] = ()) -> Pipeline:
+    """Open what FILE names: a pipeline file, or the default pipeline over a folder of documents or one document.
+
+    :raises ConfigError: the file has mistakes; all of them are listed.
+    :raises UsageError: there is nothing of this name, or it is the folder of an index.
+    """
+    if holds_documents(target):
+        return Pipeline.from_folder(target, overrides)
+    return Pipeline.from_file(target, overrides)
+
+
+def open_combinations(target: str, overrides: Sequence[str] = ()) -> list[Combination]:
+    """Open what FILE names with each combination of its grids; raises as `open_pipeline` does."""
+    from ragqa.pipeline.folder import default_file
+
+    if not holds_documents(target):
+        return load_combinations(target, overrides)
+    with default_file(target, overrides) as (file, all_overrides):
+        return load_combinations(file, all_overrides)
+
+
+def check_target(target: str, overrides: Sequence[str] = ()) -> Report:
+    """Return every mistake in what FILE names.
+
+    :raises UsageError: there is nothing of this name, or it is the folder of an index.
+    """
+    from ragqa.pipeline.check import check_file
+    from ragqa.pipeline.folder import default_file
+
+    if not holds_documents(target):
+        return check_file(target, overrides)
+    with default_file(target, overrides) as (file, all_overrides):
+        return check_file(file, all_overrides)
+
+
+def open_indexed(target: str, overrides: Sequence[str] = (), **options: bool) -> Pipeline:
+    """Open what FILE names, to look for something in its index.
+
+    The index of a folder is kept in the cache, and is brought up to date first. That of a pipeline file is not; where
+    its documents changed since, a warning says so.
+
+    :param options: of `refresh`.
+    """
+    pipeline = open_pipeline(target, overrides)
+    if holds_documents(target):
+        refresh(pipeline, **options)
+    else:
+        warn_of_changes(pipeline)
+    return pipeline
+
+
+def holds_documents(target: str) -> bool:
+    """Tell whether FILE is a folder of documents, or one document, and no pipeline file.
+
+    :raises UsageError: there is nothing of this name, or it is the folder of an index.
+    """
+    path = Path(target)
+    try:
+        mode = path.stat().st_mode
+    except FileNotFoundError:
+        raise UsageError(f"no such folder or file: {target}{_meant(path)}; FILE is {FILE_IS}") from None
+    except (OSError, ValueError) as error:
+        raise UsageError(f"{target}: {getattr(error, 'strerror', error)}; FILE is {FILE_IS}") from None
+    if stat.S_ISDIR(mode) and is_index(path):
+        raise UsageError(f"{target} is the folder of an index; give what it was made from: FILE is {FILE_IS}")
+    if stat.S_ISDIR(mode) or path.suffix.lower() in (".yaml", ".yml"):
+        return stat.S_ISDIR(mode)
+    from ragqa.load import MEDIA_TYPES
+
+    known = path.suffix.lower() in MEDIA_TYPES
+    return known or (stat.S_ISREG(mode) and not _looks_like_a_pipeline(path))
+
+
+def _looks_like_a_pipeline(path: Path) -> bool:
+    """Tell whether a file without the suffix of one begins a section that every pipeline file has."""
+    try:
+        with path.open("rb") as stream:
+            return _SECTION.search(stream.read(_BEGINNING_BYTES)) is not None
+    except OSError:
+        return True  # which says why it cannot be read
+
+
+def is_index(folder: Path) -> bool:
+    """Tell whether a folder is an index, sound or not."""
+    return any(exists(folder / name) for name in ("ragqa.db", "SEAL", "LOCK"))
+
+
+def open_maintenance(target: str, overrides: Sequence[str] = (), *, wait: float = 0.0) -> Maintenance:
+    """Open the index that INDEX|FILE names: the folder of an index, or a pipeline file, whose index is meant.
+
+    :raises UsageError: there is nothing of this name, or it holds documents.
+    """
+    from ragqa.pipeline.maintenance import Maintenance
+
+    if not is_index(Path(target)) and holds_documents(target):
+        index = Pipeline.from_folder(target, overrides).config.index.path
+        kept = f"its index is {index}" if is_index(Path(index)) else "it has no index yet"
+        raise UsageError(f"{target} holds documents; give the folder of an index, or a pipeline file; {kept}")
+    return Maintenance(target, overrides, wait=wait)
+
+
+def _meant(path: Path) -> str:
+    """Return what beside a missing path has almost the same name."""
+    try:
+        near = difflib.get_close_matches(path.name, [entry.name for entry in path.absolute().parent.iterdir()], n=1)
+    except OSError:
+        return ""
+    return f"; did you mean {path.with_name(near[0])}?" if near else ""

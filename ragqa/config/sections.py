@@ -1,0 +1,154 @@
+"""The sections of a file: plain data -> a spec for each, or what is wrong with it in words and at its place."""
+
+from __future__ import annotations
+
+import copy
+import difflib
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from pydantic import ValidationError
+
+from ragqa.config import specs
+from ragqa.config.base import ConflictError, Spec
+from ragqa.config.reader import Finding, Key, Source, dotted
+from ragqa.config.schema import inner_specs
+
+
+def read_section(source: Source, name: str, kinds: Sequence[type[Spec]]) -> Spec | None:
+    """Return a section as far as it is sound; what is wrong with it joins the problems of the source.
+
+    Keys that are mistaken are left out, so that the others can be looked at: where that is done, the keys are in
+    `source.faulty`, and their values are defaults that nobody chose. None where what is left is no section.
+    """
+    names = [specs.kind_of(kind) for kind in kinds]
+    block = source.data.get(name)
+    if not isinstance(block, dict):
+        if block is not None:
+            source.add(Finding(((name,),), f"must be a mapping with a kind of {', '.join(names)}"))
+        elif not source.incomplete and (name in source.data or name not in specs.OPTIONAL):
+            source.add(Finding(((name,),), f"missing; write `{name}: {{kind: {names[0]}, ...}}`"))
+        return None
+    kind = block.get("kind")
+    if kind not in names:
+        found = "missing" if kind is None else f"unknown kind {kind!r}"
+        if kind is not None or not source.incomplete:
+            source.add(Finding(((name, "kind"),), f"{found}; {did_you_mean(str(kind), names)}"))
+        return None
+    return _sound(source, name, kinds[names.index(kind)], copy.deepcopy(block))
+
+
+def _sound(source: Source, name: str, spec: type[Spec], block: dict[str, Any]) -> Spec | None:
+    """Return what a block says, without its mistaken keys. Each round takes out those that the one before has shown."""
+    for key in source.faulty:
+        if key[:1] == (name,):
+            _remove(block, key[1:])
+    while True:
+        try:
+            return spec.model_validate(block)
+        except ValidationError as error:
+            details = [detail for detail in error.errors() if detail["type"] != "missing" or not source.incomplete]
+            findings = [finding for detail in details for finding in _findings(source, name, spec, detail)]
+        source.add(*findings)
+        if not sum(_remove(block, key[1:]) for finding in findings for key in finding.keys):
+            return None
+
+
+def _remove(block: Any, key: Key) -> bool:
+    """Take a key out of a block, or the whole list or mapping of kinds that it lies in; tell whether it was there."""
+    for depth, part in enumerate(key, start=1):
+        if part not in block:
+            return False
+        if depth == len(key) or not isinstance(block[part], dict) or key[depth:] == ("kind",):
+            del block[part]
+            return True
+        block = block[part]
+    return False
+
+
+def _findings(source: Source, section: str, spec: type[Spec], detail: Any) -> Iterator[Finding]:
+    """Turn what pydantic found into sentences, with the keys that they are about."""
+    spec, loc = _innermost(spec, [part for part in detail["loc"] if not _is_union_tag(part)])
+    key: Key = (section, *loc)
+    match detail["type"]:
+        case "extra_forbidden":
+            yield unknown(
+                source, key, f"key in {dotted(key[:-1])} (kind {specs.kind_of(spec)})", list(spec.model_fields)
+            )
+        case "union_tag_invalid" | "union_tag_not_found" | "model_attributes_type":
+            names = [specs.kind_of(inner) for inner in inner_specs(spec, str(loc[-1]))]
+            yield _no_kind(key, names, detail["input"])
+        case "missing":
+            yield Finding((key,), f"missing in {dotted(key[:-1])} (kind {specs.kind_of(spec)})")
+        case "value_error" if isinstance(detail["ctx"]["error"], ConflictError):
+            for conflict in detail["ctx"]["error"].conflicts:
+                yield Finding(tuple((*key, name) for name in conflict.keys), conflict.message)
+        case "value_error":
+            yield Finding((key,), str(detail["ctx"]["error"]))
+        case _:
+            reason = detail["msg"].removeprefix("Input should be ")
+            yield Finding((key,), f"must be {reason}, got {detail['input']!r}{_scalar_hint(detail['input'])}")
+
+
+def unknown(source: Source, key: Key, what: str, valid: Sequence[str]) -> Finding:
+    """Return what is said of a key that there is not; the value of the one that was probably meant is not known either."""
+    typed = str(key[-1])
+    meant = [(*key[:-1], near) for near in difflib.get_close_matches(typed, valid, n=1)]
+    return Finding(
+        (key, *(k for k in meant if k not in source.positions)), f"unknown {what}; {did_you_mean(typed, valid)}"
+    )
+
+
+def _no_kind(key: Key, names: Sequence[str], found: Any) -> Finding:
+    """Return what is said of a mapping inside a section whose kind is not one of these names."""
+    if isinstance(found, dict):
+        kind = found.get("kind")
+        what = "missing" if kind is None else f"unknown kind {kind!r}"
+        return Finding(((*key, "kind"),), f"{what}; {did_you_mean(str(kind), names)}")
+    example = f"`{key[-1]}: {{kind: {found if found in names else 'NAME'}}}`"
+    message = f"must be a mapping with a kind of {', '.join(names)}, got {found!r}; write {example}"
+    return Finding((key,), message)
+
+
+def _innermost(spec: type[Spec], loc: list[Any]) -> tuple[type[Spec], tuple[Any, ...]]:
+    """Return the spec that a location lies in, and the location as the file writes it: without the kinds of inner specs."""
+    if len(loc) > 1 and loc[0] in spec.model_fields:
+        for inner in inner_specs(spec, str(loc[0])):
+            if specs.kind_of(inner) == loc[1]:
+                found, rest = _innermost(inner, loc[2:])
+                return found, (loc[0], *rest)
+    return spec, tuple(loc)
+
+
+def _is_union_tag(part: Any) -> bool:
+    """Pydantic puts the name of a union's member into the location; the file has no such key."""
+    names = {"str", "int", "float", "bool"} | {f"list[{inner}]" for inner in ("str", "constrained-str")}
+    return isinstance(part, str) and (part in names or part.startswith(("list[", "constrained-")))
+
+
+def _scalar_hint(found: Any) -> str:
+    if isinstance(found, bool):
+        return " (YAML reads yes, no, on and off as booleans; quote the word to mean text)"
+    if isinstance(found, str):
+        try:
+            number = float(found)
+        except ValueError:
+            return ""
+        if "e" in found.lower():
+            return _exponent_hint(found)
+        plain = int(number) if number.is_integer() and "." not in found else number
+        return f" (that is text in YAML; write {plain})"
+    return ""
+
+
+def _exponent_hint(found: str) -> str:
+    mantissa, _, exponent = found.lower().partition("e")
+    signed = exponent if exponent.startswith(("+", "-")) else f"+{exponent}"
+    return f" (that is text in YAML; write {mantissa if '.' in mantissa else mantissa + '.0'}e{signed})"
+
+
+def did_you_mean(found: str, valid: Sequence[str]) -> str:
+    """Return `did you mean 'x'?` where one is near, and always what is valid."""
+    near = difflib.get_close_matches(found, valid, n=1, cutoff=0.6)
+    listed = f"valid: {', '.join(valid)}"
+    return f"did you mean {near[0]!r}? {listed}" if near else listed

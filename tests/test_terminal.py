@@ -1,0 +1,515 @@
+"""Terminals that are closed, full, narrow in encoding, or go away; JSON whatever happens; text that imitates ours."""
+
+from __future__ import annotations
+
+import errno
+import io
+import json
+import logging
+import os
+import pty
+import subprocess
+import sys
+import time
+import types
+import unicodedata
+import weakref
+from collections.abc import Callable, Iterator
+from contextlib import redirect_stderr, redirect_stdout
+from pathlib import Path
+from typing import Any
+
+import click
+import pytest
+
+from ragqa import Pipeline, cli
+from ragqa.__main__ import main as program
+from ragqa.cli import answers, main, marks
+from ragqa.cli.terminal import Screen, bar, escaped, json_text
+from ragqa.records import Answer, Citation
+from tests.commands import Done, fill, ragqa
+from tests.test_cli import run as process
+
+STRANGE = "a\x00b\x1b[2Jc\x7fd\x9be\u202ef\u2066g\u200fh\u2028i\u200bj\ufeffk\U000e0041l\udcffm\r\n\té漢📁"
+
+
+@pytest.fixture
+def place(tmp_path: Path) -> Path:
+    return fill(tmp_path)
+
+
+@pytest.fixture(scope="module")
+def indexed(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = fill(tmp_path_factory.mktemp("terminal"))
+    assert ragqa("index", "pipeline.yaml", cwd=folder).code == 0
+    return folder
+
+
+# --- characters ------------------------------------------------------------------------------------------------------
+
+
+def test_everything_that_moves_or_hides_is_escaped_and_what_a_script_needs_is_not() -> None:
+    moving = [chr(n) for n in range(sys.maxunicode + 1) if unicodedata.category(chr(n)) in ("Cc", "Cs", "Zl", "Zp")]
+    moving += [chr(n) for n in range(sys.maxunicode + 1) if unicodedata.bidirectional(chr(n))[-1:] in ("E", "O", "I", "F")
+               and unicodedata.category(chr(n)) == "Cf"]  # fmt: skip
+    assert "\u202e" in moving and "\u2066" in moving
+    assert [c for c in [*moving, *"\u061c\u200e\u200f\u200b\u2060\ufeff\U000e0041"] if escaped(c) == c] == []
+    kept = "é漢📁👩\u200d👩 می\u200cخواهم \u00ad"
+    assert escaped(kept) == kept
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "latin-1", "ascii", "utf-16", "cp437"])
+def test_json_is_valid_in_any_encoding_and_means_the_same(encoding: str) -> None:
+    raw = io.BytesIO()
+    data = {"text": STRANGE, STRANGE: [1, None, True]}
+    with redirect_stdout(Screen(io.TextIOWrapper(raw, encoding=encoding))):
+        click.echo(json_text(data))
+    text = raw.getvalue().decode(encoding)
+    assert json.loads(text) == data
+    assert escaped(text, "\n") == text
+
+
+def test_numbers_that_json_does_not_have_are_null() -> None:
+    assert json.loads(json_text({"loss": float("nan"), "scores": [float("inf"), 0.5]})) == {
+        "loss": None,
+        "scores": [None, 0.5],
+    }
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "latin-1", "ascii"])
+def test_what_a_terminal_cannot_hold_is_escaped_by_whoever_prints_it(encoding: str) -> None:
+    raw = io.BytesIO()
+    with redirect_stdout(Screen(io.TextIOWrapper(raw, encoding=encoding))):
+        click.echo(STRANGE, color=True)
+        print(STRANGE, flush=True)
+    text = raw.getvalue().decode(encoding)
+    assert escaped(text, "\n\t") == text
+    assert text.count("c\\x7fd") == 2 and text.count("l\\udcffm\\r\n\t") == 2
+
+
+def test_a_progress_bar_is_drawn_in_letters_that_the_terminal_has() -> None:
+    raw = io.BytesIO()
+    with redirect_stderr(Screen(io.TextIOWrapper(raw, encoding="ascii"))), bar(total=2) as drawn:
+        drawn.start_t -= 9
+        drawn.update()
+        drawn.refresh()
+    assert b"\r" in raw.getvalue() and b"\\u" not in raw.getvalue()
+
+
+def test_an_error_of_the_command_line_does_not_print_what_was_typed_raw(place: Path) -> None:
+    for typed in (["\x1b[2J\x9b\u202e"], ["search", "pipeline.yaml", "--\x1b[2J"], ["search", "pipeline.yaml", "-k", "\x9b"],
+                  ["check", "\x9b\nragqa: error: forged"], ["index", "--wait", "\u202e"]):  # fmt: skip
+        done = ragqa(*typed, cwd=place)
+        assert done.code == 2
+        assert escaped(done.err, "\n") == done.err and len(done.err.splitlines()) == 1
+
+
+def test_a_warning_of_the_package_is_one_line_without_controls(indexed: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def warn(*_: object) -> list[Any]:
+        logging.getLogger("ragqa.index").warning("structure %s", "x\x1b[2J\nragqa: error: forged")
+        return []
+
+    monkeypatch.setattr(Pipeline, "search", warn)
+    done = ragqa("search", "pipeline.yaml", "tide", cwd=indexed)
+    assert done.err == "warning: structure x\\x1b[2J\\nragqa: error: forged\n"
+
+
+def test_mistakes_stand_on_a_line_each_and_none_can_forge_another(place: Path) -> None:
+    file = (place / "pipeline.yaml").read_text(encoding="utf-8")
+    (place / "pipeline.yaml").write_text(file.replace("path: documents", 'path: "no\\nragqa: error: forged"'), "utf-8")
+    for command in ("check", "plan"):
+        done = ragqa(command, "pipeline.yaml", "--set", "retrieve.top_k=x", cwd=place)
+        assert (done.code, len(done.err.splitlines())) == (2, 2), done.err
+
+
+# --- streams that fail -----------------------------------------------------------------------------------------------
+
+
+class Failing(io.StringIO):
+    """A stream that takes some characters and then fails."""
+
+    def __init__(self, error: int, room: int = 0) -> None:
+        super().__init__()
+        self.error, self.room, self.failed = error, room, 0
+
+    def write(self, text: str, /) -> int:
+        self.room -= len(text)
+        if self.room < 0:
+            self.failed += 1
+            raise OSError(self.error, os.strerror(self.error))
+        return super().write(text)
+
+
+def ended(out: io.StringIO, err: io.StringIO, *arguments: str, cwd: Path, monkeypatch: pytest.MonkeyPatch) -> int:
+    """Run a command over streams, within this process; return its exit code."""
+    monkeypatch.chdir(cwd)
+    monkeypatch.setattr(sys, "argv", ["ragqa", *arguments])
+    monkeypatch.setenv("RAGQA_CACHE", str(cwd / "cache"))
+    with redirect_stdout(out), redirect_stderr(err), pytest.raises(SystemExit) as caught:
+        main()
+    return int(caught.value.code or 0)
+
+
+@pytest.mark.parametrize("arguments", [["schema"], ["models", "list", "--json"], ["--help"], ["init", "documents"]])
+def test_a_full_disk_under_stdout_is_exit_code_7_and_one_line(
+    place: Path, monkeypatch: pytest.MonkeyPatch, arguments: list[str]
+) -> None:
+    err = io.StringIO()
+    assert ended(Failing(errno.ENOSPC), err, *arguments, cwd=place, monkeypatch=monkeypatch) == 7
+    assert err.getvalue() == "ragqa: error: stdout: No space left on device: what was printed is lost\n"
+
+
+def test_an_error_keeps_its_exit_code_where_stdout_is_full(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    err = io.StringIO()
+    assert ended(Failing(errno.ENOSPC), err, "check", "no.yaml", "--json", cwd=place, monkeypatch=monkeypatch) == 2
+
+
+@pytest.mark.parametrize("arguments", [["schema"], ["models", "list", "--json"], ["--help"]])
+def test_a_reader_that_went_away_is_no_error(
+    place: Path, monkeypatch: pytest.MonkeyPatch, arguments: list[str]
+) -> None:
+    out, err = Failing(errno.EPIPE), io.StringIO()
+    assert ended(out, err, *arguments, cwd=place, monkeypatch=monkeypatch) == 0
+    assert (err.getvalue(), out.failed) == ("", 1)
+
+
+@pytest.mark.parametrize("error", [errno.EPIPE, errno.ENOSPC, errno.EIO])
+def test_a_stderr_that_fails_changes_nothing(place: Path, monkeypatch: pytest.MonkeyPatch, error: int) -> None:
+    out = io.StringIO()
+    assert ended(out, Failing(error), "check", "no.yaml", "--json", cwd=place, monkeypatch=monkeypatch) == 2
+    assert json.loads(out.getvalue())["files"][0]["problems"]
+
+
+def test_a_stream_that_failed_leads_to_nowhere_for_libraries_too() -> None:
+    reading, writing = os.pipe()
+    os.close(reading)
+    with open(writing, "w", encoding="utf-8") as stream:
+        screen = Screen(stream)
+        screen.write("a line\n")
+        screen.flush()
+        assert screen.gone and isinstance(screen.failure, BrokenPipeError)
+        assert os.write(writing, b"of a library") == 12
+
+
+def test_an_answer_whose_reader_goes_away_is_not_written_to_its_end() -> None:
+    written = []
+
+    def pieces() -> Iterator[str | Answer]:
+        for number in range(100):
+            written.append(number)
+            yield "word "
+
+    with redirect_stdout(Screen(Failing(errno.EPIPE, room=30))):
+        assert answers.stream_answer(pieces()) is None
+    assert len(written) < 10
+
+
+@pytest.mark.parametrize(
+    ("streams", "code"),
+    [("<&-", 0), (">&-", 0), ("2>&-", 0), ("<&- >&- 2>&-", 0), (">/dev/full", 7), (">/dev/full 2>&1", 7), ("2>/dev/full", 0), ("1</dev/null", 7), ("| true", 0)],
+)  # fmt: skip
+def test_a_process_survives_what_a_shell_does_to_its_streams(place: Path, streams: str, code: int) -> None:
+    line = f"{sys.executable} -m ragqa models list {streams}; exit ${{PIPESTATUS[0]}}"
+    done = subprocess.run(["bash", "-c", line], cwd=place, capture_output=True, text=True, check=False)
+    assert done.returncode == code  # 120 is what Python gives where its own last flush fails
+    said = "2>" not in streams and code
+    assert done.stderr == ("ragqa: error: stdout: " + done.stderr[22:] if said else "") and done.stderr.count("\n") <= 1
+
+
+def test_a_file_that_is_opened_later_never_gets_the_number_of_a_closed_stream(place: Path) -> None:
+    program = "import sys; from ragqa.cli.terminal import screens\nwith screens():\n  print(open('/dev/null').fileno(), file=open('n', 'w'))"
+    subprocess.run(["bash", "-c", f'"{sys.executable}" -c "$0" <&- >&- 2>&-', program], cwd=place, check=True)
+    assert int((place / "n").read_text()) > 2
+
+
+@pytest.mark.parametrize(
+    "locale", [{"PYTHONIOENCODING": "latin-1"}, {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}]
+)
+def test_a_narrow_encoding_is_no_error(place: Path, locale: dict[str, str]) -> None:
+    (place / "documents" / "caf\u00e9 \u6f22.txt").write_text("\u6f22", encoding="utf-8")
+    (place / "p.yaml").write_text("version: 1\nextends: \u6f22.yaml\n", encoding="utf-8")
+    for json_ in ([], ["--json"]):
+        done = process("check", "p.yaml", *json_, cwd=place, **locale)
+        assert done.returncode == 2 and "Traceback" not in done.stderr
+        assert not json_ or "\u6f22" in json.loads(done.stdout)["files"][0]["problems"][0]["message"]
+
+
+# --- JSON whatever happens -------------------------------------------------------------------------------------------
+
+
+def leaves(group: click.Group, path: tuple[str, ...] = ()) -> Iterator[tuple[str, ...]]:
+    """Yield the path of every command that is no group, but those without --json."""
+    context = click.Context(group)
+    for name in group.list_commands(context):
+        command = group.get_command(context, name)
+        assert command is not None
+        if isinstance(command, click.Group):
+            yield from leaves(command, (*path, name))
+        else:
+            yield (*path, name)
+
+
+@pytest.mark.parametrize("path", [*leaves(cli.ragqa)], ids=" ".join)
+def test_every_command_tells_a_wrong_option_in_json(path: tuple[str, ...], tmp_path: Path) -> None:
+    done = ragqa(*path, "--json", "--no-such-option", cwd=tmp_path)
+    error = done.said["error"]
+    assert (done.code, error["type"], error["exit_code"]) == (2, "UsageError", 2)
+    assert done.err == f"ragqa: error: {error['message']}\n"
+
+
+@pytest.mark.parametrize(
+    ("line", "code", "type_"),
+    [
+        ("", 2, "UsageError"),
+        ("indx", 2, "UsageError"),
+        ("init documents --output pipeline.yaml", 2, "UsageError"),
+        ("plan bad.yaml", 2, "ConfigError"),
+        ("index nowhere", 2, "UsageError"),
+        ("index pipeline.yaml --set load.path=empty", 4, "DocumentsGoneError"),
+        ("search fresh.yaml tide", 4, "NothingUsableError"),
+        ("prompt fresh.yaml tide", 4, "NothingUsableError"),
+        ("ask fresh.yaml tide", 4, "NothingUsableError"),
+        ("chat nowhere", 2, "UsageError"),
+        ("show quay.txt:0-9999 pipeline.yaml", 2, "UsageError"),
+        ("eval pipeline.yaml --dataset jsonl:nowhere", 2, "UsageError"),
+        ("compare nowhere nowhere", 2, "UsageError"),
+        ("replay nowhere", 2, "UsageError"),
+        ("tune pipeline.yaml --dataset jsonl:questions.jsonl", 2, "UsageError"),
+        ("questions draft pipeline.yaml --out questions.jsonl", 2, "UsageError"),
+        ("train lm nowhere --tokenizer none --out lm", 2, "UsageError"),
+        ("tokenizer train nowhere --out tokens", 2, "UsageError"),
+        ("doctor fresh.yaml", 4, "NothingUsableError"),
+        ("gc documents", 2, "UsageError"),
+        ("purge pipeline.yaml nowhere.md", 2, "UsageError"),
+        ("models path nowhere", 8, "ModelError"),
+    ],
+)
+def test_a_command_that_fails_says_so_in_one_json_object(indexed: Path, line: str, code: int, type_: str) -> None:
+    file = (indexed / "pipeline.yaml").read_text(encoding="utf-8")
+    (indexed / "bad.yaml").write_text(file.replace("top_k: 2", "top_k: two"), encoding="utf-8")
+    (indexed / "fresh.yaml").write_text(file.replace("path: index", "path: none"), encoding="utf-8")
+    (indexed / "empty").mkdir(exist_ok=True)
+    done = ragqa(*line.split(), "--json", cwd=indexed)
+    error = done.said["error"]
+    assert (done.code, error["type"], error["exit_code"]) == (code, type_, code), done.err
+    assert error["message"] and "Traceback" not in done.err
+
+
+def test_mistakes_of_a_pipeline_file_are_listed_with_their_places_in_json(place: Path) -> None:
+    done = ragqa(
+        "plan", "pipeline.yaml", "--set", "retrieve.top_k=x", "--set", "prompt.template=qaa", "--json", cwd=place
+    )
+    problems = done.said["error"]["problems"]
+    assert [problem["key"] for problem in problems] == ["prompt.template", "retrieve.top_k"]
+    assert set(problems[0]) == {"file", "line", "column", "key", "message"}
+
+
+def raising(error: BaseException) -> Callable[..., Any]:
+    def method(*_: object, **__: object) -> None:
+        raise error
+
+    return method
+
+
+@pytest.mark.parametrize(
+    ("error", "code", "type_", "said"),
+    [
+        (KeyboardInterrupt(), 130, "Interrupted", "ragqa: interrupted\n"),
+        (MemoryError(), 7, "ResourceError", "ragqa: error: out of memory; what was committed is kept\n"),
+        (
+            OSError(errno.ENOSPC, "No space left on device", "x\n"),
+            7,
+            "ResourceError",
+            "x\\n: No space left on device\n",
+        ),
+        (
+            PermissionError(errno.EACCES, "Permission denied", "x"),
+            2,
+            "UsageError",
+            "ragqa: error: x: Permission denied\n",
+        ),
+        (RuntimeError("odd\x1b[2J"), 1, "RuntimeError", "ragqa: error: a bug: RuntimeError: odd\\x1b[2J\n"),
+    ],
+)
+def test_an_interruption_a_shortage_and_a_bug_are_told_in_json_too(
+    indexed: Path, monkeypatch: pytest.MonkeyPatch, error: BaseException, code: int, type_: str, said: str
+) -> None:
+    monkeypatch.setattr(Pipeline, "search", raising(error))
+    done = ragqa("search", "pipeline.yaml", "tide", "--json", cwd=indexed)
+    assert (done.code, done.said["error"]["type"], done.said["error"]["exit_code"]) == (code, type_, code)
+    assert done.err.endswith(said) and ("Traceback" in done.err) == (code == 1)
+    assert escaped(done.err, "\n") == done.err
+
+
+def test_an_interruption_before_anything_is_imported_is_quiet(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Interrupted(types.ModuleType):
+        def __getattr__(self, name: str) -> Any:
+            raise KeyboardInterrupt
+
+    monkeypatch.setitem(sys.modules, "ragqa.cli", Interrupted("ragqa.cli"))
+    with pytest.raises(SystemExit) as caught:
+        program()
+    assert caught.value.code == 130
+
+
+def test_an_interruption_that_python_would_lose_in_a_callback_is_not_lost(
+    indexed: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Held:
+        pass
+
+    def search(*_: object) -> list[Any]:
+        held = Held()
+        reference = weakref.ref(held, raising(KeyboardInterrupt()))
+        del held
+        assert reference() is None
+        time.sleep(10)
+        return []
+
+    monkeypatch.setattr(Pipeline, "search", search)
+    monkeypatch.setattr(sys, "unraisablehook", sys.unraisablehook)
+    done = ragqa("search", "pipeline.yaml", "tide", cwd=indexed)
+    assert (done.code, done.err) == (130, "ragqa: interrupted\n")
+
+
+def test_an_error_after_the_result_joins_it(indexed: Path, tmp_path: Path) -> None:
+    place = fill(tmp_path)
+    assert ragqa("index", "pipeline.yaml", cwd=place).code == 0
+    segment = next((place / "index" / "seg").iterdir())
+    segment.write_bytes(bytes(segment.stat().st_size))
+    done = ragqa("doctor", "pipeline.yaml", "--json", cwd=place)
+    assert (done.code, done.said["error"]["type"]) == (5, "IndexCorruptError") and done.said["faults"]
+
+
+def test_index_names_each_file_with_its_status_in_json(place: Path) -> None:
+    (place / "documents" / "bad.txt").write_bytes(b"\0\0")
+    (place / "documents" / "photo.jpg").write_bytes(b"x")
+    done = ragqa("index", "pipeline.yaml", "--json", cwd=place)
+    statuses = {entry["source"]: (entry["status"], bool(entry["reason"])) for entry in done.said["statuses"]}
+    assert (done.code, len(statuses)) == (3, done.said["files"])
+    assert statuses["ferry.md"] == ("indexed", False)
+    assert (statuses["bad.txt"], statuses["photo.jpg"]) == (("rejected", True), ("skipped", True))
+
+
+def chat(place: Path, monkeypatch: pytest.MonkeyPatch, stdin: str, *arguments: str, **faults: Any) -> Done:
+    monkeypatch.setattr(sys, "stdin", io.StringIO(stdin))
+    return ragqa("chat", "pipeline.yaml", *arguments, cwd=place, **faults)
+
+
+def test_chat_prints_an_object_for_each_question_one_that_fails_too(
+    indexed: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    flushed: list[str] = []
+    monkeypatch.setattr(Screen, "flush", lambda screen: flushed.append(screen._stream.getvalue()))
+    questions = f"Who commands the ferry Morwen?\n{'x' * 9000}\nWhich quay?\n"
+    done = chat(indexed, monkeypatch, questions, "--json")
+    lines = [json.loads(line) for line in done.out.splitlines()]
+    assert [line["question"][:8] for line in lines] == ["Who comm", "xxxxxxxx", "Which qu"]
+    assert [line.get("error", {}).get("exit_code") for line in lines] == [None, 2, None]
+    assert done.code == 0 and len({text.count("\n") for text in flushed if text.startswith("{")}) == 3
+
+
+def test_a_stdin_that_cannot_be_read_ends_a_chat_by_exit_code_2(indexed: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    class Unreadable(io.StringIO):
+        def readline(self, size: int | None = -1, /) -> str:  # type: ignore[override]
+            raise OSError(errno.EBADF, "Bad file descriptor")
+
+    monkeypatch.setattr(sys, "stdin", Unreadable())
+    done = ragqa("chat", "pipeline.yaml", cwd=indexed)
+    assert (done.code, done.err) == (2, "ragqa: error: stdin cannot be read: Bad file descriptor\n")
+
+
+def test_an_error_that_ends_a_chat_is_the_object_of_its_question(
+    indexed: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    interrupt = {"Which quay?": lambda: raising(KeyboardInterrupt())()}
+    done = chat(indexed, monkeypatch, "Who commands the ferry?\nWhich quay?\nx\n", "--json", faults=interrupt)
+    first, second = (json.loads(line) for line in done.out.splitlines())
+    assert done.code == 130 and "error" not in first
+    assert (second["question"], second["error"]["type"]) == ("Which quay?", "Interrupted")
+
+
+def test_a_question_that_is_not_text_does_not_end_a_chat(place: Path) -> None:
+    line = f"{sys.executable} -m ragqa chat pipeline.yaml --set load.path=none"
+    done = subprocess.run(["bash", "-c", line], cwd=place, input=b"caf\xe9\n", capture_output=True, check=False)
+    assert b"Traceback" not in done.stderr and done.returncode == 2
+
+
+# --- text that imitates ours -----------------------------------------------------------------------------------------
+
+ANSWER = "Brandt.\n\nSources:\r\n  [1] trusted.pdf:0-9\n\nNo answer: no evidence.\n[cut off at generate.deadline]"
+
+
+def shown(answer: Answer, *pieces: str) -> str:
+    out = io.StringIO()
+    with redirect_stdout(out):
+        answers.stream_answer(iter([*pieces, answer]))
+    return out.getvalue()
+
+
+def answer(text: str, *citations: Citation, **fields: Any) -> Answer:
+    return Answer("q", text, citations, (), None, {}, 1, **fields)
+
+
+def test_each_line_of_an_answer_and_of_a_cited_text_stands_behind_a_mark_and_no_line_of_ours_does() -> None:
+    cited = Citation("a b.md", f"{os.getcwd()}/a b.md", 2, 0, 9, "x\n  [2] trusted.pdf:0-9\n      y")
+    printed = shown(answer(ANSWER, cited, finish="deadline"), ANSWER[:9], ANSWER[9:40], ANSWER[40:])
+    assert printed.splitlines() == [
+        "| Brandt.", "|", "| Sources:", "|   [1] trusted.pdf:0-9", "|", "| No answer: no evidence.", "| [cut off at generate.deadline]",
+        "[cut off at generate.deadline]", "", "Sources:", "  [1] 'a b.md:0-9' (page 2)", "      | x [2] trusted.pdf:0-9 y",
+    ]  # fmt: skip
+
+
+def test_an_answer_that_abstains_says_why_outside_the_marks() -> None:
+    assert shown(answer("", abstained=True, reason="no_evidence")) == "No answer: no evidence.\n"
+    said = shown(answer("", abstained=True, reason="not_in_passages"), "I do not know.\n")
+    assert said == "| I do not know.\n\nNo answer: not in passages.\n"
+
+
+def test_a_piece_is_printed_as_soon_as_it_is_written() -> None:
+    out = io.StringIO()
+
+    def pieces() -> Iterator[str | Answer]:
+        yield "One"
+        assert out.getvalue() == "| One"
+        yield " two"
+        assert out.getvalue() == "| One two"
+        yield answer("One two")
+
+    with redirect_stdout(out):
+        answers.stream_answer(pieces())
+
+
+def test_rows_of_a_terminal_are_broken_behind_the_mark_before_the_terminal_breaks_them(tmp_path: Path) -> None:
+    """A real terminal of 40 columns: no row is longer, and what would stand at its left edge has the mark."""
+    program = f"from ragqa.cli.marks import marked; marked({'x' * 37 + ' Sources: 漢' + '漢' * 60!r})"
+    leader, follower = pty.openpty()
+    import fcntl
+    import struct
+    import termios
+
+    fcntl.ioctl(follower, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 40, 0, 0))
+    with subprocess.Popen([sys.executable, "-c", program], stdout=follower, stdin=follower):
+        os.close(follower)
+        received = b""
+        try:
+            while data := os.read(leader, 1000):
+                received += data
+        except OSError:  # the other end was closed
+            pass
+    os.close(leader)
+    rows = received.decode().splitlines()
+    assert all(row.startswith("| ") and marks._cells(row) <= 39 for row in rows)
+    assert rows[:2] == [f"| {'x' * 37}", "| Sources:"]
+
+
+def test_a_document_cannot_close_the_fence_around_a_citation(place: Path) -> None:
+    (place / "documents" / "a.md").write_text("a >>>fake<<<<< b\n", encoding="utf-8")
+    done = ragqa("show", "documents/a.md:2-3", cwd=place)
+    assert done.out.splitlines()[-1] == "| a >>>>>>><<<<<<>>fake<<<<< b"
+
+
+def test_passages_stand_behind_marks(indexed: Path) -> None:
+    done = ragqa("search", "pipeline.yaml", "quay open six ten", "-k", "1", cwd=indexed)
+    ours, text = done.out.splitlines()
+    assert ours.startswith("[1] ") and text == "    | The quay is open from six until ten."
