@@ -16,8 +16,8 @@ PACKAGE = ROOT / "ragqa"
 
 STAGES = ("load", "split", "embed", "index", "retrieve", "prompt", "generate", "explain")
 FLOORS = (
-    ("errors", "records", "words", "files", "points"),
-    ("stages", "config"),
+    ("errors", "records", "words", "files", "points", "origins"),
+    ("stages", "config", "settings"),
     ("models", "transformer"),
     STAGES,
     ("pipeline", "evaluate", "train"),

@@ -14,7 +14,7 @@ from ragqa.errors import RagqaError, ResourceError, UsageError
 
 COMMANDS = (
     "init", "check", "plan", "index", "search", "prompt", "ask", "chat", "show", "eval", "compare", "replay", "tune", "questions",
-    "train", "tokenizer", "doctor", "gc", "purge", "models", "schema",
+    "train", "tokenizer", "doctor", "gc", "purge", "models", "settings", "schema",
 )  # fmt: skip
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ragqa import models
+from ragqa import models, settings
 from ragqa.config import Config
 from ragqa.config.generators import CausalLMGenerate, LlamaCppGenerate, OpenAIGenerate
 from ragqa.config.reader import Key, dotted
@@ -21,6 +21,7 @@ from ragqa.config.specs import (
 )
 from ragqa.errors import Problem, RagqaError, UsageError
 from ragqa.models import Card
+from ragqa.origins import is_loopback, origin
 from ragqa.pipeline.budget import Budget, prove
 from ragqa.prompt import load_template
 from ragqa.prompt.examples import read_pairs
@@ -53,7 +54,7 @@ def check(config: Config) -> Report:
     found = (*_paths(config), *_no_likelihood(config), *_no_verdict(config))
     problems = [config.source.problem(key, message) for key, message in found]
     cards: dict[str, Card] = {}
-    notes = []
+    notes = list(_sent(config.generate))
     for key, spec, wanted in _models(config):
         try:
             card = models.card(spec.model, getattr(spec, "revision", None))
@@ -69,6 +70,20 @@ def check(config: Config) -> Report:
     problems.sort(key=lambda p: (p.file, p.line, p.column))
     budget = None if problems else prove(config, cards.get("generate"))
     return Report(config.file, tuple(problems), tuple(notes), budget)
+
+
+def _sent(spec: Any) -> Iterator[str]:
+    """Yield what a generator sends to another program, and where."""
+    if isinstance(spec, OpenAIGenerate):
+        where, key = origin(spec.base_url), spec.api_key_env
+        yield f"generate sends questions and passages of your documents to {where}"
+        if key and is_loopback(where):
+            yield f"generate sends the key in {key} to {where}, which is this machine"
+        elif key and settings.load().may_send(key, where):
+            yield f"generate sends the key in {key} to {where}: confirmed"
+        elif key:
+            command = f"ragqa settings allow-key {key} {where}"
+            yield f"generate sends the key in {key} to {where}: not confirmed, run `{command}` if you trust it"
 
 
 def _models(config: Config) -> Iterator[tuple[Key, Any, str]]:
