@@ -26,7 +26,7 @@ from ragqa.origins import is_loopback, is_loopback_ip, origin
 
 _SENT = ("host", "content-type", "content-length", "accept")
 """Headers of a request that are sent as the library sets them; whatever else it adds stays here."""
-_KEPT = ("content-type", "content-encoding", "retry-after")
+_KEPT = (b"content-type", b"content-encoding", b"retry-after")
 """Headers of a reply that are looked at; the others may repeat a key, and a library may write them to a log."""
 _LONGEST_WAIT = 86_400.0
 # Its debug messages hold every header of a reply, in which an endpoint may repeat the key.
@@ -115,8 +115,7 @@ class BoundedTransport(httpx2.BaseTransport):
                 content=request.stream,
             )
         )
-        kept = [(name, value) for name, value in reply.headers if name.decode().lower() in _KEPT]
-        return _Reply(reply, kept, self._budget)
+        return _Reply(reply, list(_kept(reply.headers)), self._budget)
 
     def _headers(self, given: Mapping[str, str]) -> list[tuple[str, str]]:
         headers = [(name, given[name]) for name in _SENT if name in given]
@@ -126,6 +125,13 @@ class BoundedTransport(httpx2.BaseTransport):
     def close(self) -> None:
         """Close the connection."""
         self._pool.close()
+
+
+def _kept(headers: Iterable[tuple[bytes, bytes]]) -> Iterator[tuple[bytes, bytes]]:
+    """Yield the headers of a reply that are looked at, without parameters: the text of a reply is UTF-8."""
+    for name, value in headers:
+        if name.lower() in _KEPT:
+            yield name, value.partition(b";")[0]
 
 
 class _Reply(httpx2.Response):

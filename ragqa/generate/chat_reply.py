@@ -111,7 +111,8 @@ def misfit(error: ValidationError) -> str:
     """Return what is wrong with a chunk and where; its values are not repeated."""
     detail = error.errors(include_input=False)[0]
     where = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in detail["loc"]).removeprefix(".")
-    return f"malformed reply: {where or 'it'} must be {detail['msg'].removeprefix('Input should be ')}"
+    wanted = "an object" if detail["type"] == "model_type" else detail["msg"].removeprefix("Input should be ")
+    return f"malformed reply: {where or 'an event'} must be {wanted}"
 
 
 def _encodable(text: str) -> str:

@@ -94,9 +94,9 @@ class OpenAIEndpoint:
         except (RagqaError, MemoryError):
             raise
         except Exception as error:  # of sockets, TLS, HTTP, JSON, the client: what they may raise has no end
-            raise self._failure(error, f": the answer broke off after {answer.length} characters") from None
+            raise self._failure(error, _broken(answer)) from None
         if not answer.finish:
-            raise ResourceError(f"{self._url}: the answer broke off after {answer.length} characters, without its end")
+            raise ResourceError(f"{self._url}{_broken(answer)}: the reply ends without saying why")
         yield answer.generation(self._log_probabilities)
 
     def _chunks(self, prompt: str) -> Generator[Chunk]:
@@ -105,11 +105,16 @@ class OpenAIEndpoint:
         :raises DeadlinePassed: the reply did not end in time.
         """
         kind = ScoredChunk if self._log_probabilities else Chunk
+        began = False
         client, budget, stream = self._opened(prompt, time.monotonic() + self.spec.deadline)
         with client:
             for data in stream:
                 budget.restart()
+                began = True
                 yield kind.model_validate(data)
+            if not began:
+                media_type = stream.response.headers.get("content-type", "unknown")
+                raise ValueError(f"the reply of type {media_type} holds no event of a stream")
 
     def _opened(self, prompt: str, deadline: float) -> tuple[openai.OpenAI, Budget, openai.Stream[object]]:
         """Return the stream of a reply; a passing failure is tried again, after a wait that doubles."""
@@ -169,7 +174,7 @@ class OpenAIEndpoint:
     def _failure(self, error: Exception, how: str) -> RagqaError:
         """Turn a library's error into one of ours. No key stands in it, even where the endpoint repeats it."""
         status = getattr(error, "status_code", None)
-        said = redacted(_said(error), self._secrets)
+        said = redacted(_said(error), self._secrets).rstrip(": ")
         match status:
             case 401 | 403:
                 key = f"the key in {self.spec.api_key_env}" if self._key else "a request without generate.api_key_env"
@@ -207,7 +212,7 @@ def _basic(credentials: str) -> str:
     return f"Basic {base64.b64encode(unquote(credentials).encode()).decode()}" if credentials else ""
 
 
-def _said(error: Exception) -> str:
+def _said(error: BaseException) -> str:
     """Return what an error says, without the values of a malformed reply where a library would quote them."""
     match error:
         case ValidationError():
@@ -218,7 +223,19 @@ def _said(error: Exception) -> str:
             return "malformed reply: not UTF-8"
         case RecursionError():
             return "malformed reply: nested too deep"
+        case openai.APIConnectionError() if error.__cause__:
+            return _said(error.__cause__)
+        case openai.APIStatusError(body={"message": str(message)}):
+            return f"status {error.status_code}: {message}"
+        case openai.APIStatusError():
+            return f"status {error.status_code}: {error.response.text}"
+        case openai.APIError(body=str(message)):
+            return message
     return str(error) or type(error).__name__
+
+
+def _broken(answer: Draft) -> str:
+    return f": the answer broke off after {answer.length} characters" if answer.length else ": no answer came"
 
 
 def _is_passing(error: Exception) -> bool:

@@ -14,7 +14,7 @@ _LEFT_OUT = "what it says repeats the key, and is left out"
 
 
 def redacted(text: str, secrets: Sequence[str], most: int = 300) -> str:
-    """Return a foreign text on one line, cut to `most` characters, without any secret.
+    """Return a foreign text on one line, in printable characters, cut to `most` of them, without any secret.
 
     A text with a part of a secret, as it is or URL-, base64-, hex- or HTML-encoded, is left out whole. A word that is
     too short to be a secret (local servers take any) is crossed out where it stands.
@@ -24,7 +24,7 @@ def redacted(text: str, secrets: Sequence[str], most: int = 300) -> str:
             text = text.replace(secret, "***")
         elif _reveals(text, secret):
             return _LEFT_OUT
-    return " ".join(text.split())[:most]
+    return "".join(character for character in " ".join(text.split()) if character.isprintable())[:most].strip()
 
 
 def _reveals(text: str, secret: str) -> bool:
