@@ -102,12 +102,12 @@ def test_an_offset_of_squad_that_is_off_by_one_is_mended_and_counted(tmp_path: P
     [
         (
             qa("q", ("noon", 4)),
-            r"data\[0\].paragraphs\[0\].qas\[0\].answers\[0\].answer_start: question 'q': 'noon' does",
+            r"data\[0\].paragraphs\[0\].qas\[0\].answers\[0\].answer_start: the text does",
         ),
         (qa("q", ("noon", -5)), "does not stand at -5"),
-        (qa("q"), r"qas\[0\].answers: got 0 for question 'q'; give at least one"),
+        (qa("q"), r"qas\[0\].answers: got 0; give at least one"),
         (qa("q", ("noon", 36), is_impossible=True), "leave it empty where is_impossible"),
-        (qa("q", ("noon", 36)) | {"question": 3}, r"qas\[0\].question: got 3; must be a text"),
+        (qa("q", ("noon", 36)) | {"question": 3}, r"qas\[0\].question: got a whole number; must be a text"),
         ({"id": "q", "question": "?"}, r"qas\[0\].answers: is missing"),
     ],
 )
@@ -163,7 +163,11 @@ def test_beir_is_read_with_grades_test_first_and_titles_in_the_text(tmp_path: Pa
 
 @pytest.mark.parametrize(
     ("line", "message"),
-    [("q1 d1 1", r"test\.tsv:2: got 'q1 d1 1'; must be"), ("q1\td1\tx", r":2: got"), ("q9\td1\t1", ":2: query 'q9'")],
+    [
+        ("q1 d1 1", r"test\.tsv:2: must be query-id, corpus-id"),
+        ("q1\td1\tx", ":2: must be query-id, corpus-id"),
+        ("q9\td1\t1", r":2: its query is not in queries\.jsonl"),
+    ],
 )
 def test_a_bad_judgement_is_named_by_its_line(tmp_path: Path, line: str, message: str) -> None:
     with pytest.raises(UsageError, match=message):
@@ -217,7 +221,7 @@ def test_a_corpus_beside_the_questions_is_the_pool_and_what_it_lacks_is_counted(
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"supporting_facts": [["Heron", 0]]}, r"\[0\].supporting_facts: 'Heron' is not in the context"),
+        ({"supporting_facts": [["Heron", 0]]}, r"\[0\].supporting_facts\[0\]: has a title that is not in the context"),
         ({"supporting_facts": [["Brae"]]}, r"\[0\].supporting_facts\[0\]: got a list of 1; must be a pair"),
         ({"supporting_facts": [], "context": [["Brae", "text"]]}, r"context\[0\]: .* must be a pair"),
         ({"supporting_facts": [], "context": [["Brae", [1]]]}, r"context\[0\]: .* must be a pair"),
@@ -266,7 +270,7 @@ def test_pubmedqa_asks_for_a_decision_on_an_abstract(tmp_path: Path) -> None:
         (("maybe",), {"12": 1}, "test"),
     ]
     write(file, {"11": row | {"final_decision": "perhaps"}})
-    with pytest.raises(UsageError, match=r"ori_pqal\.json: 11\.final_decision: got 'perhaps'; must be one of yes, no"):
+    with pytest.raises(UsageError, match=r"ori_pqal\.json: entry\[0\]\.final_decision: must be one of yes, no"):
         read_dataset(f"pubmedqa:{tmp_path}")
 
 

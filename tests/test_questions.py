@@ -50,16 +50,16 @@ def test_line_separators_inside_a_text_do_not_end_the_line(tmp_path: Path) -> No
     ("change", "message"),
     [
         ({"id": None}, "id: is missing"),
-        ({"id": 7}, "id: got 7; must be a text"),
+        ({"id": 7}, "id: got a whole number; must be a text"),
         ({"question": " "}, "question: is empty"),
-        ({"answers": "Ilse"}, "answers: got 'Ilse'; must be a list"),
+        ({"answers": "Ilse"}, "answers: got a text of 4 characters; must be a list"),
         ({"answers": ["ok", ""]}, "answers: must hold texts"),
         ({"answers": []}, "give at least one answer"),
         ({"answerable": False}, "leave it empty"),
-        ({"answerable": "yes"}, "answerable: got 'yes'; must be true or false"),
-        ({"evidence": ["ferry.md"]}, "evidence[0]: got 'ferry.md'; must be an object"),
+        ({"answerable": "yes"}, "answerable: got a text of 3 characters; must be true or false"),
+        ({"evidence": ["ferry.md"]}, "evidence[0]: got a text of 8 characters; must be an object"),
         ({"evidence": [{"source": "ferry.md"}]}, "evidence[0].text: is missing"),
-        ({"evidence": [{"source": "f", "text": "x", "page": True}]}, "page: got True; must be a whole number"),
+        ({"evidence": [{"source": "f", "text": "x", "page": True}]}, "page: got true or false; must be a whole number"),
         ({"evidence": [{"source": "f", "text": "x", "start": 1}]}, "give both or neither"),
     ],
 )
@@ -80,7 +80,7 @@ def test_a_line_that_is_no_json_object_is_refused(tmp_path: Path, line: str) -> 
 
 
 def test_the_same_id_twice_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(UsageError, match=r":2: id: 'q1' stands on an earlier line"):
+    with pytest.raises(UsageError, match=r":2: id: stands on an earlier line"):
         read_questions(write(tmp_path / "q.jsonl", GOOD, GOOD))
 
 

@@ -16,8 +16,9 @@ from pydantic import ValidationError
 
 from ragqa.config import grid, specs
 from ragqa.config.base import Spec
+from ragqa.config.extends import read_extended
 from ragqa.config.paths import make_absolute
-from ragqa.config.reader import Key, Source, dotted, parse, read
+from ragqa.config.reader import Key, Source, dotted, parse, shown
 from ragqa.config.schema import inner_specs
 from ragqa.errors import ConfigError, Problem
 
@@ -96,7 +97,7 @@ def load_combinations(
 
 
 def _read(path: str | Path, overrides: Sequence[str]) -> Source:
-    source = _read_extended(Path(path), ())
+    source = read_extended(Path(path))
     for override in overrides:
         _override(source, override)
     return source
@@ -123,41 +124,6 @@ def _kinds(extra: Sequence[type[Spec]]) -> dict[str, tuple[type[Spec], ...]]:
             raise TypeError(f"{spec.__name__}.section is {section!r}; must be one of {', '.join(kinds)}")
         kinds[section] = (*kinds[section], spec)
     return kinds
-
-
-def _read_extended(file: Path, seen: tuple[Path, ...]) -> Source:
-    """Read a file and, under it, the one that it extends; relative paths are taken from the file they stand in."""
-    source = read(file)
-    make_absolute(source.data, file.absolute().parent)
-    base_name = source.data.pop("extends", None)
-    if base_name is None:
-        return source
-    if not isinstance(base_name, str):
-        source.problems.append(source.problem(("extends",), "must be the path of a pipeline file"))
-        return source
-    base_file = file.parent / base_name
-    if base_file.resolve() in seen or base_file.resolve() == file.resolve():
-        source.problems.append(source.problem(("extends",), f"{base_name} extends itself"))
-        return source
-    if not base_file.is_file():
-        source.problems.append(source.problem(("extends",), f"no such file: {base_name}"))
-        return source
-    return _merge(_read_extended(base_file, (*seen, file.resolve())), source)
-
-
-def _merge(base: Source, child: Source) -> Source:
-    """Lay `child` over `base`, key by key inside a section; a section of another kind replaces the whole."""
-    data = dict(base.data)
-    for name, value in child.data.items():
-        under = data.get(name)
-        same_kind = (
-            isinstance(value, dict)
-            and isinstance(under, dict)
-            and value.get("kind", under.get("kind")) == under.get("kind")
-        )
-        data[name] = {**under, **value} if same_kind else value  # type: ignore[dict-item]
-    positions = {key: at for key, at in base.positions.items() if key[:2] not in child.positions} | child.positions
-    return Source(child.file, data, positions, [*base.problems, *child.problems])
 
 
 def _override(source: Source, override: str) -> None:
@@ -197,9 +163,9 @@ def _check_top(source: Source, kinds: Mapping[str, Any]) -> None:
     if version is None:
         source.problems.append(source.problem(("version",), f"missing; write `version: {specs.VERSION}`"))
     elif type(version) is not int or version < 1:
-        source.problems.append(source.problem(("version",), f"must be {specs.VERSION}, got {version!r}"))
+        source.problems.append(source.problem(("version",), f"must be {specs.VERSION}, got {shown(version)}"))
     elif version > specs.VERSION:
-        message = f"version {version} is newer than this ragqa, which reads {specs.VERSION}: upgrade ragqa"
+        message = f"version {shown(version)} is newer than this ragqa, which reads {specs.VERSION}: upgrade ragqa"
         source.problems.append(source.problem(("version",), message))
 
 
@@ -215,7 +181,7 @@ def _section(source: Source, name: str, kinds: Sequence[type[Spec]]) -> Spec | N
         return None
     kind = block.get("kind")
     if kind not in names:
-        found = "missing" if kind is None else f"unknown kind {kind!r}"
+        found = "missing" if kind is None else f"unknown kind {shown(kind)}"
         message = f"{found}; {did_you_mean(str(kind), names)}"
         source.problems.append(source.problem((name, "kind"), message))
         return None
@@ -242,17 +208,19 @@ def _translate(source: Source, section: str, spec: type[Spec], detail: Any) -> P
             if isinstance(found, dict):
                 kind = found.get("kind")
                 key = (*key, "kind")
-                message = f"{'missing' if kind is None else f'unknown kind {kind!r}'}; {did_you_mean(str(kind), names)}"
+                message = (
+                    f"{'missing' if kind is None else f'unknown kind {shown(kind)}'}; {did_you_mean(str(kind), names)}"
+                )
             else:
                 example = f"`{loc[-1]}: {{kind: {found if found in names else 'NAME'}}}`"
-                message = f"must be a mapping with a kind of {', '.join(names)}, got {found!r}; write {example}"
+                message = f"must be a mapping with a kind of {', '.join(names)}, got {shown(found)}; write {example}"
         case "missing":
             message = f"missing in {around} (kind {specs.kind_of(spec)})"
         case "value_error":
             message = str(detail["ctx"]["error"])
         case _:
             reason = detail["msg"].removeprefix("Input should be ")
-            message = f"must be {reason}, got {found!r}{_scalar_hint(found)}"
+            message = f"must be {reason}, got {shown(found)}{_scalar_hint(found)}"
     return source.problem(key, message)
 
 

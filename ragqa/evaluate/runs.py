@@ -19,8 +19,11 @@ from typing import Any
 
 from ragqa.errors import ResourceError, UsageError
 from ragqa.evaluate.result import Result
+from ragqa.files import read_regular
 
 MANIFEST, PIPELINE, RESULTS = "run.json", "pipeline.yaml", "results.jsonl"
+MANIFEST_BYTES, RESULTS_BYTES = 10_000_000, 4 << 30
+"""The largest files of a run that are read."""
 
 _TEXT: Any = {"encoding": "utf-8", "errors": "backslashreplace"}
 """Half a surrogate pair, which UTF-8 cannot hold, is written as JSON escapes it."""
@@ -49,14 +52,40 @@ def read_run(folder: Path) -> Run:
     :raises UsageError: the folder holds no run, or its files were changed by hand.
     """
     try:
-        manifest = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
-        lines = (folder / RESULTS).read_bytes().split(b"\n")[:-1] if (folder / RESULTS).exists() else []
-        results = {result.id: result for result in (Result.from_json(json.loads(line)) for line in lines)}
-        return Run(folder, manifest["identity"], manifest["recorded"], tuple(results.values()))
+        manifest = _parsed(read_regular(folder / MANIFEST, MANIFEST_BYTES), f"{folder / MANIFEST}")
+        lines = read_regular(folder / RESULTS, RESULTS_BYTES).split(b"\n")[:-1] if (folder / RESULTS).exists() else []
     except FileNotFoundError:
         raise UsageError(f"no run in {folder}: it has no {MANIFEST}; `ragqa eval FILE --out DIR` makes one") from None
-    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-        raise UsageError(f"{folder}: not the files of a run that this ragqa wrote: {error}") from None
+    except OSError as error:
+        raise UsageError(f"{folder}: cannot be read as a run: {error.strerror}") from None
+    if not all(isinstance(manifest.get(key), dict) for key in ("identity", "recorded")):
+        raise _foreign(f"{folder / MANIFEST}")
+    results = {}
+    for number, line in enumerate(lines, start=1):
+        result = _result(line, f"{folder / RESULTS}:{number}")
+        results[result.id] = result
+    return Run(folder, manifest["identity"], manifest["recorded"], tuple(results.values()))
+
+
+def _result(line: bytes, where: str) -> Result:
+    try:
+        return Result.from_json(_parsed(line, where))
+    except (ValueError, LookupError, TypeError) as error:
+        raise error if isinstance(error, UsageError) else _foreign(where) from None
+
+
+def _parsed(text: bytes, where: str) -> dict[str, Any]:
+    try:
+        value = json.loads(text)
+    except (ValueError, RecursionError):
+        value = None
+    if not isinstance(value, dict):
+        raise _foreign(where)
+    return value
+
+
+def _foreign(where: str) -> UsageError:
+    return UsageError(f"{where}: not the files of a run that this ragqa wrote; name the folder of `ragqa eval --out`")
 
 
 class RunFolder:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -134,7 +135,7 @@ def _paths(config: Config) -> Iterator[tuple[Key, str]]:
     if not isinstance(config.load, CustomSpec):
         paths = config.load.path
         for path in [paths] if isinstance(paths, str) else paths:
-            if not Path(path).exists():
+            if not os.path.exists(path):
                 yield ("load", "path"), f"path not found: {path}"
     try:
         load_template(config.prompt.template)
@@ -146,7 +147,7 @@ def _paths(config: Config) -> Iterator[tuple[Key, str]]:
         except UsageError as error:
             yield ("prompt", "examples"), str(error).removeprefix("prompt.examples: ")
     path = getattr(config.evaluate, "path", None)
-    if path and not Path(path).is_file():
+    if path and not os.path.isfile(path):
         yield ("evaluate", "path"), f"no such file: {path}"
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +32,6 @@ def _placeless(block: Any) -> Any:
 def _content(value: Any) -> Any:
     """Return the hash of an absolute path's file or of its folder's weights; any other value as it is."""
     path = Path(value) if isinstance(value, str) and value.startswith("/") else None
-    if path is None or not path.exists():
+    if path is None or not (os.path.isdir(path) or os.path.isfile(path)):
         return value
     return models.weights_sha256(path) if path.is_dir() else models.remembered_sha256(path)

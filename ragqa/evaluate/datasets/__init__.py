@@ -5,6 +5,7 @@ What is left out or altered is counted in `Dataset.note`. A fault in a file is a
 
 from __future__ import annotations
 
+import os
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -50,8 +51,8 @@ def read_dataset(name: str) -> Dataset:
     layout = f"{kind} reads {KINDS[kind].layout}"
     if not colon or not place:
         raise UsageError(f"dataset {name!r}: no path; write {kind}:PATH, where {layout}")
-    path = Path(place).expanduser()
-    if not path.exists():
+    path = Path(os.path.expanduser(place))
+    if not os.path.exists(path):
         raise UsageError(f"dataset {name!r}: path not found: {path}; {layout}")
     try:
         dataset = KINDS[kind].read(path, f"{kind}:{path.resolve().name}")

@@ -67,9 +67,9 @@ def _judgements(file: Path, asked: Container[str]) -> Judgements:
         try:
             query, document, grade = columns[0], columns[1], int(columns[2])
         except (IndexError, ValueError):
-            message = f"got {line[:60]!r}; must be query-id, corpus-id and a whole number, with tabs between them"
+            message = "must be query-id, corpus-id and a whole number, with tabs between them"
             raise UsageError(f"{file}:{number}: {message}") from None
         if query not in asked:
-            raise UsageError(f"{file}:{number}: query {query!r} is not in queries.jsonl; add it there")
+            raise UsageError(f"{file}:{number}: its query is not in queries.jsonl; add it there")
         judgements.setdefault(query, {})[document] = grade
     return judgements

@@ -29,7 +29,7 @@ def read_questions(path: Path, *, quotes: bool = True) -> list[Question]:
     for row in read_lines(path):
         question = _question(row, quotes)
         if question.id in questions:
-            raise row.fault("id", f"{question.id!r} stands on an earlier line too; ids must be unique")
+            raise row.fault("id", "stands on an earlier line too; ids must be unique")
         questions[question.id] = question
     if not questions:
         raise UsageError(f"{path}: no questions; write one JSON object a line: {{id, question, answers, evidence}}")

@@ -70,9 +70,10 @@ def _hotpotqa(row: Row, position: int, pool: _Pool, notes: Counter[str]) -> Ques
         paragraphs[title] = pool.add(title, "".join(sentences)), sentences
     evidence: list[Evidence] = []
     relevant: dict[str, int] = {}
-    for title, number in row.pairs("supporting_facts", int, "[title, number of the sentence]"):
+    for place, (title, number) in enumerate(row.pairs("supporting_facts", int, "[title, number of the sentence]")):
         if title not in paragraphs:
-            raise row.fault("supporting_facts", f"{title!r} is not in the context; take the distractor setting")
+            message = "has a title that is not in the context; take the distractor setting"
+            raise row.fault(f"supporting_facts[{place}]", message)
         source, sentences = paragraphs[title]
         relevant[source] = 1
         if 0 <= number < len(sentences) and sentences[number].strip():
@@ -115,7 +116,9 @@ def _musique(row: Row, position: int, pool: _Pool) -> Question:
 
 def _hotpotqa_corpus(path: Path) -> Iterable[tuple[str, str]]:
     corpus = read_object(file) if (file := _corpus(path)).exists() else None
-    return ((title, "".join(corpus.strings(title))) for title in corpus.values) if corpus else ()
+    named = enumerate(corpus.values.items() if corpus else ())
+    rows = ((title, Row({"sentences": value}, str(file), f"entry[{number}].")) for number, (title, value) in named)
+    return ((title, "".join(row.strings("sentences"))) for title, row in rows)
 
 
 def _musique_corpus(path: Path) -> Iterable[tuple[str, str]]:

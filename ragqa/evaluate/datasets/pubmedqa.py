@@ -21,7 +21,7 @@ def read(path: Path, name: str) -> Dataset:
     listed = file.with_name("test_ground_truth.json")
     test = read_object(listed).values if listed.exists() else None
     abstracts = read_object(file)
-    rows = {id: abstracts.row(id) for id in abstracts.values}
+    rows = abstracts.entries("entry")
     documents = tuple(text_document(id, "\n".join(row.strings("CONTEXTS"))) for id, row in rows.items())
     splits = {id: {"split": "test" if id in test else "train"} for id in rows} if test is not None else {}
     questions = tuple(_question(id, row, splits.get(id, {})) for id, row in rows.items())
@@ -32,5 +32,5 @@ def read(path: Path, name: str) -> Dataset:
 def _question(id: str, row: Row, split: dict[str, str]) -> Question:
     decision = row.text("final_decision")
     if decision not in _DECISIONS:
-        raise row.fault("final_decision", f"got {decision!r}; must be one of {', '.join(_DECISIONS)}")
+        raise row.fault("final_decision", f"must be one of {', '.join(_DECISIONS)}")
     return Question(id, row.text("QUESTION"), (decision,), relevant={id: 1}, group=id, metadata=split)

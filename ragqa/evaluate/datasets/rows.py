@@ -1,4 +1,7 @@
-"""Files of questions as they are read: every value is checked, and a fault says where it stands and what would do."""
+"""Files of questions as they are read: every value is checked, and a fault says where it stands and what would do.
+
+What stands there is not repeated: a pipeline file of somebody else may name a file that is no dataset at all.
+"""
 
 from __future__ import annotations
 
@@ -8,8 +11,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from ragqa import files
 from ragqa.errors import UsageError
 
+MAX_BYTES = 4 << 30
+"""The largest file of a dataset that is read."""
 _REQUIRED: Any = object()
 
 
@@ -36,7 +42,7 @@ class Row:
         if value is None:
             raise self.fault(key, f"is missing; must be {wanted}")
         if type(value) is not kind:  # `is`: a bool is no whole number
-            raise self.fault(key, f"got {_short(value)}; must be {wanted}")
+            raise self.fault(key, f"got {_kind(value)}; must be {wanted}")
         return value
 
     def text(self, key: str, default: Any = _REQUIRED) -> str:
@@ -72,12 +78,17 @@ class Row:
         pairs = self.get(key, list, f"a list of pairs {wanted}")
         for number, pair in enumerate(pairs):
             if not _is_pair(pair, kind):
-                raise self.fault(f"{key}[{number}]", f"got {_short(pair)}; must be a pair {wanted}")
+                raise self.fault(f"{key}[{number}]", f"got {_kind(pair)}; must be a pair {wanted}")
         return [(first, second) for first, second in pairs]
 
     def row(self, key: str) -> Row:
         """Return the object of a key."""
         return Row(self.get(key, dict, "an object"), self.file, f"{self.path}{key}.")
+
+    def entries(self, what: str) -> dict[str, Row]:
+        """Return the objects of all keys, where these are data; in a fault the first is `what[0]`."""
+        named = enumerate(self.values.items())
+        return {key: _row(value, self.file, f"{self.path}{what}[{number}]") for number, (key, value) in named}
 
     def rows(self, key: str, default: Any = _REQUIRED) -> list[Row]:
         """Return the objects of a list, or of the default where it is missing."""
@@ -102,7 +113,7 @@ def read_list(path: Path) -> list[Row]:
         return list(read_lines(path))
     values = _parsed(read_text(path), str(path))
     if not isinstance(values, list):
-        raise UsageError(f"{path}: got {_short(values)}; must be a list of objects")
+        raise UsageError(f"{path}: got {_kind(values)}; must be a list of objects")
     return [_row(value, str(path), f"[{number}]") for number, value in enumerate(values)]
 
 
@@ -119,12 +130,10 @@ def read_lines(path: Path) -> Iterator[Row]:
 def read_text(path: Path) -> str:
     """Return the text of a file in UTF-8, its byte-order mark left out.
 
-    :raises UsageError: it cannot be read, or is in another encoding.
+    :raises UsageError: it cannot be read, is no regular file, has more than `MAX_BYTES`, or is in another encoding.
     """
     try:
-        return path.read_text(encoding="utf-8-sig")
-    except UnicodeDecodeError as error:
-        raise UsageError(f"{path}: not UTF-8 (byte {error.start}); save it as UTF-8") from None
+        return files.read_text(path, MAX_BYTES)
     except OSError as error:
         raise UsageError(f"{path}: cannot be read: {error.strerror}; check the path") from None
 
@@ -138,7 +147,7 @@ def _parsed(text: str, where: str) -> Any:
 
 def _row(value: Any, file: str, path: str = "") -> Row:
     if not isinstance(value, dict):
-        raise UsageError(f"{file}: {path + ': ' if path else ''}got {_short(value)}; must be an object")
+        raise UsageError(f"{file}: {path + ': ' if path else ''}got {_kind(value)}; must be an object")
     return Row(value, file, f"{path}." if path else "")
 
 
@@ -148,8 +157,9 @@ def _is_pair(value: Any, kind: type) -> bool:
     return kind is not list or all(isinstance(one, str) for one in value[1])
 
 
-def _short(value: Any) -> str:
-    if isinstance(value, dict | list):
-        return "an object" if isinstance(value, dict) else f"a list of {len(value):,}"
-    text = repr(value)
-    return text if len(text) <= 60 else f"{text[:57]}..."
+def _kind(value: Any) -> str:
+    """Return what a value is, without what it holds."""
+    if isinstance(value, str | list):
+        return f"a text of {len(value):,} characters" if isinstance(value, str) else f"a list of {len(value):,}"
+    kinds = {dict: "an object", bool: "true or false", int: "a whole number", float: "a decimal number"}
+    return kinds.get(type(value), "null")
