@@ -284,7 +284,7 @@ def test_a_real_base_keeps_its_mistakes_with_key_position_and_advice(place: Path
         (base.replace("top_k: 2", "top_k: two"), "retrieve.top_k: must be a valid integer, got 'two'"),
         (base + "split: {kind: token}\n", "split: duplicate key; first on line 4"),
         (base.replace("kind: hybrid", "kind: *hybrid"), "base.yaml:7:18: alias *hybrid is not allowed"),
-        (base.replace("kind: hybrid", "kind: [hybrid"), "base.yaml:8:1: not YAML: "),
+        (base.replace("kind: hybrid", "kind: [hybrid"), "base.yaml:7:35: not YAML: expected"),
         ("{version: 1, retreive: {kind: hybrid}}", "base.yaml:1:14: retreive: unknown section"),
         ("extends: deeper.yaml\n", "base.yaml:1:1: extends: no such file"),
     ]
