@@ -16,7 +16,7 @@ PACKAGE = ROOT / "ragqa"
 
 STAGES = ("load", "split", "embed", "index", "retrieve", "prompt", "generate", "explain")
 FLOORS = (
-    ("errors", "records", "words", "files", "points", "origins"),
+    ("errors", "records", "words", "files", "points", "origins", "forks"),
     ("stages", "config", "settings"),
     ("models", "transformer"),
     STAGES,
@@ -25,7 +25,7 @@ FLOORS = (
 )
 """Each room imports its own modules and rooms of lower floors; rooms of one floor know nothing of one another."""
 
-SAME_FLOOR = {("records", "errors"), ("stages", "records"), ("config", "stages")}
+SAME_FLOOR = {("records", "errors"), ("forks", "errors"), ("stages", "records"), ("config", "stages")}
 ONLY_IMPORTERS = {
     "faiss": {"index"},
     "sqlite3": {"index"},

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
-from tests.torture import Trial, crowd, full, kills, machine, parsers, power, rot, vfs
+from tests.torture import Trial, crowd, fork, full, kills, machine, parsers, power, rot, vfs
 from tests.torture.mutations import mutated
 
 needs_vfs = pytest.mark.skipif(not vfs.is_possible(), reason="the SQLite of this Python cannot be watched")
@@ -73,6 +74,14 @@ def test_a_mutated_file_is_made_of_its_numbers_alone() -> None:
 
 def test_any_order_of_changes_equals_a_dict(tmp_path: Path) -> None:
     assert passed(machine.run(tmp_path / "machine", examples=5, steps=15))
+
+
+@pytest.mark.skipif(bool(os.environ.get("RAGQA_OFFLINE")), reason="needs the default models")
+def test_processes_forked_from_one_that_answers_answer_or_say_why_not(tmp_path: Path) -> None:
+    forks = fork.Forks(tmp_path)
+    for scenario in (forks.child_asks, forks.fork_while_a_thread_answers):
+        scenario(1)
+    assert forks.violations == [] and forks.counts["answered"] >= 3
 
 
 def test_a_trial_sees_a_commit_that_is_not_synced(tmp_path: Path) -> None:

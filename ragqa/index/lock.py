@@ -38,9 +38,15 @@ def acquire(path: Path, wait: float = 0.0) -> int:
 
 
 def release(handle: int) -> None:
-    """Let the lock go, and with it the note of who holds it."""
+    """Let the lock go, and with it the note of who holds it.
+
+    A process that was forked meanwhile has the same lock: the process that took it lets it go for both, the other one
+    for itself alone.
+    """
     try:
-        _note(handle, "")
+        if _holder(handle).startswith(f"pid {os.getpid()} "):
+            _note(handle, "")
+            fcntl.flock(handle, fcntl.LOCK_UN)
     finally:
         os.close(handle)
 

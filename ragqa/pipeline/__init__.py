@@ -13,6 +13,7 @@ from importlib.resources import as_file, files
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
+from ragqa import forks
 from ragqa.config import Config, load_config
 from ragqa.config.specs import CustomSpec, FolderLoad
 from ragqa.errors import NothingUsableError, UsageError
@@ -155,6 +156,7 @@ class Pipeline(Parts):
         from ragqa.index import IndexWriter
         from ragqa.pipeline.refresh import Refresh, make_plan
 
+        forks.check()
         started = time.perf_counter()
         scan = self.loader.scan()
         if not scan.files:
@@ -293,10 +295,6 @@ class Pipeline(Parts):
             "models": {"embed": self._identity, "generate": getattr(self.generator, "identity", {}) if writes else {}},
             "documents": hashlib.sha256(indexed).hexdigest(),
         }
-
-    @property
-    def _identity(self) -> dict[str, str]:
-        return {**self.embedder.identity, "dim": str(self.embedder.dim), "splitter": self.splitter.fingerprint}
 
     def _open(self, identity: dict[str, str]) -> IndexReader:
         from ragqa.index import IndexReader
