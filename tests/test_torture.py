@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.torture import Trial, crowd, fork, full, kills, machine, parsers, power, rot, vfs
+from tests.torture import Trial, crowd, endpoint, fork, full, kills, machine, parsers, power, rot, vfs
 from tests.torture.mutations import mutated
 
 needs_vfs = pytest.mark.skipif(not vfs.is_possible(), reason="the SQLite of this Python cannot be watched")
@@ -74,6 +74,10 @@ def test_a_mutated_file_is_made_of_its_numbers_alone() -> None:
 
 def test_any_order_of_changes_equals_a_dict(tmp_path: Path) -> None:
     assert passed(machine.run(tmp_path / "machine", examples=5, steps=15))
+
+
+def test_every_fault_of_an_endpoint_ends_as_an_answer_or_one_line_in_time(tmp_path: Path) -> None:
+    assert passed(endpoint.run(tmp_path, 20, first=1000))
 
 
 @pytest.mark.skipif(bool(os.environ.get("RAGQA_OFFLINE")), reason="needs the default models")

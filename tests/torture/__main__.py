@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from tests.torture import Trial, crowd, fork, full, kills, machine, parsers, power, rot
+from tests.torture import Trial, crowd, endpoint, fork, full, kills, machine, parsers, power, rot
 
 TRIALS: dict[str, Callable[[Path], Trial | None]] = {
     "kills": lambda folder: kills.at_random(folder, 500),
@@ -24,6 +24,7 @@ TRIALS: dict[str, Callable[[Path], Trial | None]] = {
     "readers": crowd.readers,
     "parsers": parsers.run,
     "machine": machine.run,
+    "endpoint": lambda folder: endpoint.run(folder, 500),
     "fork": lambda folder: fork.run(folder, 5),
 }
 
