@@ -137,6 +137,19 @@ def test_the_commands_say_the_same_and_end_with_2(place: Path) -> None:
     assert done.code == 2 and "pipe: cannot be read: not a regular file" in done.err
 
 
+def test_a_run_with_a_template_that_is_none_fails_its_questions_at_once(place: Path) -> None:
+    os.mkfifo(place / "pipe")
+    (place / "folder").mkdir()
+    with (place / "huge").open("wb") as stream:
+        stream.truncate(5 << 40)
+    for name in ("pipe", "folder", "huge", "missing"):
+        started = time.monotonic()
+        setting = f"prompt.template=./{name}"
+        done = ragqa("eval", "pipeline.yaml", "--dataset", "jsonl:questions.jsonl", "--set", setting, cwd=place)
+        assert done.code == 3 and f"prompt.template: {place}/{name}" in done.err.replace("no such file: ", "")
+        assert time.monotonic() - started < 10 and "Traceback" not in done.err
+
+
 def with_template(folder: Path, path: str) -> Done:
     text = (folder / "pipeline.yaml").read_text(encoding="utf-8")
     (folder / "changed.yaml").write_text(text.replace("template: qa", f"template: {json.dumps(path)}"), "utf-8")

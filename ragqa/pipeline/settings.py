@@ -8,6 +8,7 @@ from typing import Any
 
 from ragqa import models
 from ragqa.config import Config
+from ragqa.prompt.examples import EXAMPLES_BYTES
 
 _PATHS = ("template", "examples", "model")
 
@@ -26,12 +27,17 @@ def settings(config: Config) -> dict[str, Any]:
 def _placeless(block: Any) -> Any:
     if not isinstance(block, dict):
         return block
-    return {key: _content(value) if key in _PATHS else _placeless(value) for key, value in block.items()}
+    return {key: _content(key, value) if key in _PATHS else _placeless(value) for key, value in block.items()}
 
 
-def _content(value: Any) -> Any:
-    """Return the hash of an absolute path's file or of its folder's weights; any other value as it is."""
+def _content(key: str, value: Any) -> Any:
+    """Return the hash of an absolute path's file or of its folder's weights; any other value as it is.
+
+    What is too large for a template or for examples is refused when it is read, and not hashed before.
+    """
     path = Path(value) if isinstance(value, str) and value.startswith("/") else None
-    if path is None or not (os.path.isdir(path) or os.path.isfile(path)):
+    if path is not None and key == "model" and os.path.isdir(path):
+        return models.weights_sha256(path)
+    if path is None or not os.path.isfile(path) or (key != "model" and path.stat().st_size > EXAMPLES_BYTES):
         return value
-    return models.weights_sha256(path) if path.is_dir() else models.remembered_sha256(path)
+    return models.remembered_sha256(path)
