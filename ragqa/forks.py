@@ -28,6 +28,8 @@ class _State:
 
 
 _state = _State()
+_seen = threading.local()
+"""What the thread that forks saw before: several may, and the others go on in the parent."""
 
 
 def check() -> None:
@@ -47,22 +49,17 @@ def check() -> None:
 
 def _before() -> None:
     """Look at what the other threads are doing; the command line alone computes nothing."""
-    mine = threading.get_ident()
+    mine, _seen.busy = threading.get_ident(), False
     frames = [frame for thread, frame in sys._current_frames().items() if thread != mine]
-    while frames:
+    while frames and not _seen.busy:
         frame = frames.pop()
         name = frame.f_globals.get("__name__", "")
-        if name.startswith("ragqa.") and not name.startswith("ragqa.cli."):
-            _state.busy = True
-            return
+        _seen.busy = name.startswith("ragqa.") and not name.startswith("ragqa.cli.")
         frames += [frame.f_back] if frame.f_back else []
 
 
-def _in_parent() -> None:
-    _state.busy = False
-
-
 def _in_child() -> None:
+    _state.busy = _state.busy or _seen.busy
     torch, faiss = sys.modules.get("torch"), sys.modules.get("faiss")
     if torch is not None:
         torch.set_num_threads(1)
@@ -72,4 +69,4 @@ def _in_child() -> None:
     _state.alone = torch is not None or faiss is not None
 
 
-os.register_at_fork(before=_before, after_in_parent=_in_parent, after_in_child=_in_child)
+os.register_at_fork(before=_before, after_in_child=_in_child)

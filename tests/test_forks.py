@@ -133,3 +133,26 @@ def test_a_process_that_is_forked_from_one_with_a_gpu_says_so(monkeypatch: pytes
     monkeypatch.setattr(torch.cuda, "_is_in_bad_fork", lambda: True)
     with pytest.raises(UsageError, match="forked from one that uses the GPU"):
         forks.check()
+
+
+def test_a_parent_answers_while_it_is_forked_by_another_of_its_threads(pipeline: Pipeline) -> None:
+    failures: list[Exception] = []
+    ended = threading.Event()
+
+    def ask() -> None:
+        while not ended.is_set():
+            try:
+                pipeline.search(QUESTION)
+            except Exception as error:
+                failures.append(error)
+
+    thread = threading.Thread(target=ask)
+    thread.start()
+    for _ in range(60):
+        pid = os.fork()
+        if pid == 0:
+            os._exit(0)
+        os.waitpid(pid, 0)
+    ended.set()
+    thread.join()
+    assert failures == []
