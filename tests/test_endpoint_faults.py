@@ -32,9 +32,9 @@ def nothing_is_left_behind(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     monkeypatch.delenv("RAGQA_OFFLINE", raising=False)
     with serving(replies(EVENT_STREAM + piece("warm", "stop") + DONE)) as server:
         ask(server.url)  # what is loaded once stays open
-    before = set(threading.enumerate()), open_descriptors()
+    threads, descriptors = set(threading.enumerate()), open_descriptors()
     yield
-    assert (set(threading.enumerate()), open_descriptors()) == before
+    assert set(threading.enumerate()) <= threads and open_descriptors() <= descriptors  # those of others may end
 
 
 def open_descriptors() -> int:
