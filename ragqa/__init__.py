@@ -14,6 +14,8 @@ import importlib
 import os
 from typing import TYPE_CHECKING, Any
 
+from ragqa import forks as forks  # what a process that is forked from this one can do is settled from here on
+
 if not {"OMP_WAIT_POLICY", "GOMP_SPINCOUNT"} & os.environ.keys():
     # torch's threads wait for one another by spinning, 300,000 times by default: where another program wants the cores,
     # each of some hundred steps a token then lasts until the scheduler's next turn

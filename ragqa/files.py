@@ -16,7 +16,10 @@ def open_regular(path: str | Path, *, follow: bool = True) -> io.BufferedReader:
     :raises OSError: it cannot be opened, or is not a regular file; `strerror` says which.
     """
     flags = os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC | (0 if follow else os.O_NOFOLLOW)
-    handle = os.open(path, flags)
+    try:
+        handle = os.open(path, flags)
+    except ValueError:  # a NUL, or half a surrogate pair
+        raise OSError(errno.EINVAL, "not the name of a file", str(path)) from None
     if not stat.S_ISREG(os.fstat(handle).st_mode):
         os.close(handle)
         raise OSError(errno.EINVAL, "not a regular file", str(path))
@@ -35,3 +38,16 @@ def read_regular(path: str | Path, most: int) -> bytes:
     if max(size, len(data)) > most:
         raise OSError(errno.EFBIG, f"{max(size, len(data)):,} bytes; at most {most:,} are read", str(path))
     return data
+
+
+def read_text(path: str | Path, most: int) -> str:
+    """Return the text of a regular file in UTF-8, its byte-order mark left out.
+
+    :param most: how many bytes it may have.
+    :raises OSError: it cannot be opened, is not a regular file, is larger, or is not UTF-8; `strerror` says which,
+        and holds nothing of what is in the file.
+    """
+    try:
+        return read_regular(path, most).decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise OSError(errno.EILSEQ, f"not UTF-8 at byte {error.start}", str(path)) from None

@@ -76,7 +76,7 @@ def kill() -> None:
 
 
 def ragqa(*arguments: str, cwd: Path, faults: Mapping[str, Fault] | None = None) -> Done:
-    """Run a command in a folder, which holds its cache too.
+    """Run a command in a folder, which holds its cache and its settings too.
 
     :param faults: what happens where a question is put to the generator.
     """
@@ -88,6 +88,7 @@ def ragqa(*arguments: str, cwd: Path, faults: Mapping[str, Fault] | None = None)
         patch.setitem(specs.KINDS, "embed", (*specs.KINDS["embed"], Words))
         patch.setitem(specs.KINDS, "generate", (*specs.KINDS["generate"], Scripted))
         patch.setenv("RAGQA_CACHE", str(cwd / "cache"))
+        patch.setenv("RAGQA_CONFIG", str(cwd / "config"))
         with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
             try:
                 main()

@@ -63,6 +63,7 @@ def test_every_command_has_help_with_a_runnable_example(tmp_path: Path) -> None:
         "eval",
         "compare",
         "models",
+        "settings",
         "schema",
     } | {
         "doctor",

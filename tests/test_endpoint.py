@@ -98,7 +98,7 @@ def endpoint(monkeypatch: pytest.MonkeyPatch) -> Iterator[Endpoint]:
     monkeypatch.delenv("RAGQA_OFFLINE", raising=False)
     monkeypatch.setenv("THE_KEY", KEY)
     with Endpoint() as server:
-        thread = threading.Thread(target=server.serve_forever)
+        thread = threading.Thread(target=server.serve_forever, args=(0.02,))
         thread.start()
         yield server
         server.shutdown()

@@ -16,9 +16,9 @@ PACKAGE = ROOT / "ragqa"
 
 STAGES = ("load", "split", "embed", "index", "retrieve", "prompt", "generate", "explain")
 FLOORS = (
-    ("errors", "records", "words", "files", "points", "limits", "arguments", "stopping"),
+    ("errors", "records", "words", "files", "points", "limits", "arguments", "stopping", "origins", "forks"),
     ("outputs",),
-    ("stages", "config", "sandbox"),
+    ("stages", "config", "sandbox", "settings"),
     ("models", "transformer"),
     STAGES,
     ("pipeline", "evaluate", "train"),
@@ -30,6 +30,7 @@ SAME_FLOOR = {
     ("limits", "errors"),
     ("records", "errors"),
     ("arguments", "errors"),
+    ("forks", "errors"),
     ("stages", "records"),
     ("config", "stages"),
 }

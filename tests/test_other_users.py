@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import subprocess
+import sys
 import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -73,12 +75,24 @@ def test_an_index_that_can_only_be_read_is_served(index: Path) -> None:
 
 def test_an_index_that_is_being_written_is_served_from_its_log(index: Path) -> None:
     expected = said(index)
-    with IndexWriter(index, IDENTITY) as writer:
-        writer.commit([], {}, {"b.txt": None})
+    script = """
+import sys
+from pathlib import Path
+from ragqa.index import IndexWriter
+from tests.torture.world import IDENTITY
+with IndexWriter(Path(sys.argv[1]), IDENTITY) as writer:
+    writer.commit([], {}, {"b.txt": None})
+    print("written", flush=True)
+    sys.stdin.read()
+"""
+    command = [sys.executable, "-c", script, str(index)]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as writing:
+        assert writing.stdout and writing.stdout.readline() == b"written\n"
         assert (index / "ragqa.db-wal").stat().st_size
         protect(index)
         seen = as_another_user(lambda: said(index))
         index.chmod(0o755)
+        writing.communicate()
     assert seen != expected and "a.txt" in seen and "b.txt" not in seen
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -9,7 +10,22 @@ from pathlib import Path
 import pytest
 
 from ragqa.cli import marks
-from tests.torture import Trial, crowd, full, imitation, kills, machine, outputs, parsers, power, rot, terminal, vfs
+from tests.torture import (
+    Trial,
+    crowd,
+    endpoint,
+    fork,
+    full,
+    imitation,
+    kills,
+    machine,
+    outputs,
+    parsers,
+    power,
+    rot,
+    terminal,
+    vfs,
+)
 from tests.torture.mutations import mutated
 
 needs_vfs = pytest.mark.skipif(not vfs.is_possible(), reason="the SQLite of this Python cannot be watched")
@@ -98,6 +114,18 @@ def test_a_trial_sees_a_command_that_raises_or_loses_what_it_prints(tmp_path: Pa
     done = subprocess.CompletedProcess([], 120, b"", b"Exception ignored in: <_io.TextIOWrapper name='<stdout>'")
     full_disk = next(condition for condition in terminal.CONDITIONS if condition.lost)
     assert len(list(terminal.violations(terminal.Use("schema"), full_disk, done))) == 2
+
+
+def test_every_fault_of_an_endpoint_ends_as_an_answer_or_one_line_in_time(tmp_path: Path) -> None:
+    assert passed(endpoint.run(tmp_path, 20, first=1000))
+
+
+@pytest.mark.skipif(bool(os.environ.get("RAGQA_OFFLINE")), reason="needs the default models")
+def test_processes_forked_from_one_that_answers_answer_or_say_why_not(tmp_path: Path) -> None:
+    forks = fork.Forks(tmp_path)
+    for scenario in (forks.child_asks, forks.fork_while_a_thread_answers):
+        scenario(1)
+    assert forks.violations == [] and forks.counts["answered"] >= 3
 
 
 def test_a_trial_sees_a_commit_that_is_not_synced(tmp_path: Path) -> None:

@@ -20,7 +20,7 @@ from ragqa.errors import GateError, RejectedError, ResourceError
 
 COMMANDS = (
     "init", "check", "plan", "index", "search", "prompt", "ask", "chat", "show", "eval", "compare", "replay", "tune", "questions",
-    "train", "tokenizer", "doctor", "gc", "purge", "models", "schema",
+    "train", "tokenizer", "doctor", "gc", "purge", "models", "settings", "schema",
 )  # fmt: skip
 
 

@@ -161,7 +161,7 @@ def recorded(bench: Bench, dataset: str) -> dict[str, Any]:
     kind, _, path = dataset.partition(":")
     return {
         "file": str(bench.pipeline.config.file),
-        "dataset": f"{kind}:{Path(path).expanduser().resolve()}",
+        "dataset": f"{kind}:{os.path.realpath(os.path.expanduser(path))}",
         "note": bench.dataset.note,
         "versions": {"python": platform.python_version(), **{name: version(name) for name in PACKAGES}},
         "machine": {"platform": platform.platform(), "cpus": os.cpu_count(), "threads": torch.get_num_threads()},

@@ -69,12 +69,18 @@ def _again(run: Run, limit: int | None, overrides: Sequence[str]) -> tuple[Proto
     from ragqa.evaluate import Protocol
     from ragqa.evaluate.runs import PIPELINE
 
-    bench = prepare(Pipeline.from_file(run.folder / PIPELINE, overrides), run.recorded["dataset"])
+    try:
+        protocol, name = Protocol(**run.identity["protocol"]), str(run.recorded["dataset"])
+    except (LookupError, TypeError):
+        raise UsageError(
+            f"{run.folder}: run.json does not say what was asked and how: not a run of `ragqa eval`"
+        ) from None
+    bench = prepare(Pipeline.from_file(run.folder / PIPELINE, overrides), name)
     asked = {result.id for result in run.results}
     questions = [question for question in bench.questions if question.id in asked][:limit]
     if not questions:
-        raise UsageError(f"{run.folder}: none of its questions is in {run.recorded['dataset']}")
-    return Protocol(**run.identity["protocol"]), replace(bench, questions=questions)
+        raise UsageError(f"{run.folder}: none of its questions is in {name}")
+    return protocol, replace(bench, questions=questions)
 
 
 def _differing(old: Result, new: Result) -> Iterator[tuple[str, str]]:

@@ -6,7 +6,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,12 +15,13 @@ from ragqa import arguments
 from ragqa.arguments import AnyPath
 from ragqa.config import grid, specs
 from ragqa.config.base import Spec
+from ragqa.config.extends import read_extended
 from ragqa.config.paths import make_absolute
-from ragqa.config.reader import Finding, Key, Source, parse, read
+from ragqa.config.reader import Finding, Key, Source, parse, shown
 from ragqa.config.sections import did_you_mean, read_section, unknown
 from ragqa.errors import ConfigError, Problem, UsageTypeError
 
-__all__ = ["Combination", "Config", "did_you_mean", "examine", "load_combinations", "load_config"]
+__all__ = ["Combination", "Config", "Finding", "did_you_mean", "examine", "load_combinations", "load_config"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,7 +119,7 @@ def _read(path: AnyPath, overrides: Sequence[str]) -> Source:
     given = arguments.set_values(overrides)
     file = arguments.path(path)
     try:
-        source, unread = _read_extended(file, ()), None
+        source, unread = read_extended(file), None
     except ConfigError as error:
         source = unread = Source(str(file), problems=list(error.problems))
     for override in given:
@@ -151,54 +151,6 @@ def _kinds(extra: Sequence[type[Spec]]) -> dict[str, tuple[type[Spec], ...]]:
             raise UsageTypeError(f"{spec.__name__}.section is {section!r}; must be one of {', '.join(kinds)}")
         kinds[section] = (*kinds[section], spec)
     return kinds
-
-
-def _read_extended(file: Path, seen: tuple[Path, ...]) -> Source:
-    """Read a file and, under it, the one that it extends; relative paths are taken from the file they stand in."""
-    source = read(file)
-    make_absolute(source.data, file.absolute().parent)
-    base_name = source.data.pop("extends", None)
-    if base_name is None:
-        return source
-    fault = _fault_of_base(file, base_name, seen)
-    if not fault:
-        try:
-            return _merge(_read_extended(file.parent / base_name, (*seen, file.resolve())), source)
-        except ConfigError as error:
-            source.problems += error.problems
-    else:
-        source.add(Finding((("extends",),), fault))
-    source.incomplete = True
-    return source
-
-
-def _fault_of_base(file: Path, name: Any, seen: Sequence[Path]) -> str:
-    """Return why a file cannot extend the one of this name; empty where it can be tried."""
-    if not isinstance(name, str):
-        return "must be the path of a pipeline file"
-    try:
-        base = (file.parent / name).resolve()
-    except (OSError, ValueError) as error:
-        return f"{name} is no path: {error}"
-    if base in seen or base == file.resolve():
-        return f"{name} extends itself"
-    return "" if os.path.exists(base) else f"no such file: {name}"
-
-
-def _merge(base: Source, child: Source) -> Source:
-    """Lay `child` over `base`, key by key inside a section; a section of another kind replaces the whole."""
-    data = dict(base.data)
-    for name, value in child.data.items():
-        under = data.get(name)
-        same_kind = (
-            isinstance(value, dict)
-            and isinstance(under, dict)
-            and value.get("kind", under.get("kind")) == under.get("kind")
-        )
-        data[name] = {**under, **value} if same_kind else value  # type: ignore[dict-item]
-    positions = {key: at for key, at in base.positions.items() if key[:2] not in child.positions} | child.positions
-    faulty = {key for key in base.faulty if key[:2] not in child.positions} | child.faulty
-    return Source(child.file, data, positions, [*base.problems, *child.problems], faulty, base.incomplete)
 
 
 def _override(source: Source, override: str) -> None:
@@ -256,7 +208,7 @@ def _fault_of_version(version: Any, incomplete: bool) -> str:
     if version is None:
         return "" if incomplete else f"missing; write `version: {specs.VERSION}`"
     if type(version) is not int or version < 1:
-        return f"must be {specs.VERSION}, got {version!r}"
+        return f"must be {specs.VERSION}, got {shown(version)}"
     if version > specs.VERSION:
-        return f"version {version} is newer than this ragqa, which reads {specs.VERSION}: upgrade ragqa"
+        return f"version {shown(version)} is newer than this ragqa, which reads {specs.VERSION}: upgrade ragqa"
     return ""

@@ -8,6 +8,7 @@ from typing import Literal
 from pydantic import Field, field_validator
 
 from ragqa.config.base import Conflict, Name, Spec
+from ragqa.origins import is_variable, origin
 
 
 class _Generate(Spec):
@@ -82,13 +83,23 @@ class OpenAIGenerate(_Generate):
     kind: Literal["openai"]
     base_url: Name = Field(description="Address of the API, ending in /v1.")
     model: Name = Field(description="The model's name at the endpoint.")
-    api_key_env: Name | None = Field(None, description="Environment variable that holds the key.")
+    api_key_env: Name | None = Field(
+        None,
+        description="Environment variable that holds the key. It is sent to this machine, or to a host that "
+        "`ragqa settings allow-key` confirmed.",
+    )
     window: int = Field(8192, ge=256, description="The model's context window, in tokens.")
     retries: int = Field(3, ge=0, le=10, description="How often a failed request is tried again.")
 
     @field_validator("base_url")
     @classmethod
     def _http(cls, value: str) -> str:
-        if not value.startswith(("http://", "https://")):
-            raise ValueError("must begin with http:// or https://")
+        origin(value)
+        return value
+
+    @field_validator("api_key_env")
+    @classmethod
+    def _variable(cls, value: str | None) -> str | None:
+        if value is not None and not is_variable(value):
+            raise ValueError("must be the name of an environment variable (letters, digits, _), never the key itself")
         return value

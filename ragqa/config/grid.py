@@ -10,7 +10,7 @@ from typing import Any
 
 import yaml
 
-from ragqa.config.reader import Finding, Key, Source, dotted
+from ragqa.config.reader import Finding, Key, Source, dotted, shown
 
 MOST = 64
 """How many combinations a file may have."""
@@ -96,9 +96,9 @@ def _fault(grid: Any) -> str:
     """Return what is wrong with a grid; empty where nothing is."""
     options = grid["grid"]
     if not isinstance(options, list) or not options:
-        return f"a grid is a list of at least one value, such as `{{grid: [3, 5]}}`; got {options!r}"
+        return f"a grid is a list of at least one value, such as `{{grid: [3, 5]}}`; got {shown(options)}"
     twice = next((one for at, one in enumerate(options) if repr(one) in map(repr, options[:at])), None)
-    return "" if twice is None else f"{twice!r} stands twice in the grid; give each value once"
+    return "" if twice is None else f"{shown(twice)} stands twice in the grid; give each value once"
 
 
 def _filled(source: Source, grids: Grids, chosen: Mapping[Key, int]) -> Source:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -44,4 +45,4 @@ def _absolute_if_local(base: Path, slash: bool, value: Any) -> Any:
 
 
 def _resolved(base: Path, value: str) -> str:
-    return str((base / Path(value).expanduser()).absolute())
+    return str((base / os.path.expanduser(value)).absolute())

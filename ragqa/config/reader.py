@@ -6,6 +6,7 @@ duplicate keys are mistakes; nothing is ever constructed from a name in the file
 
 from __future__ import annotations
 
+import errno
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field
@@ -15,8 +16,10 @@ from typing import Any, NamedTuple
 import yaml
 
 from ragqa.errors import ConfigError, Problem
+from ragqa.files import read_text
 
 MAX_BYTES = 1_000_000
+"""The largest pipeline file that is read."""
 MAX_DEPTH = 20
 _DECIMAL = re.compile(r"[-+]?(0|[1-9][0-9_]*)")
 
@@ -81,20 +84,14 @@ def dotted(key: Key) -> str:
 def read(path: Path) -> Source:
     """Read a file; its mistakes are in `Source.problems`.
 
-    :raises ConfigError: the file is not there, not UTF-8, too large, or not YAML.
+    :raises ConfigError: the file is not there, no regular file, not UTF-8, too large, or not YAML.
     """
     source = Source(str(path))
     try:
-        size = path.stat().st_size
-        raw = path.read_bytes() if size <= MAX_BYTES else b""
+        text = read_text(path, MAX_BYTES)
     except OSError as error:
-        raise _fatal(source, f"cannot be read: {error.strerror}") from error
-    if size > MAX_BYTES:
-        raise _fatal(source, f"{size:,} bytes; a pipeline file has at most {MAX_BYTES:,}")
-    try:
-        text = raw.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        raise _fatal(source, f"not UTF-8 at byte {error.start}") from error
+        prefix = "" if error.errno in (errno.EFBIG, errno.EILSEQ) else "cannot be read: "
+        raise _fatal(source, f"{prefix}{error.strerror}") from None
     parse(text, source)
     return source
 
@@ -184,13 +181,25 @@ def _scalar(node: yaml.Node, key: Key, source: Source) -> Any:
     _refuse_tag(node, key, source)
     if node.tag in ("tag:yaml.org,2002:timestamp", "tag:yaml.org,2002:binary", "tag:yaml.org,2002:value"):
         return node.value  # a date is text here
-    if node.tag == "tag:yaml.org,2002:int" and not _DECIMAL.fullmatch(node.value):
-        message = f"{node.value!r} is a number that YAML reads in another base; write it in decimal, or quote it"
+    if _is_in_another_base(node):
+        message = f"{shown(node.value)} is a number that YAML reads in another base; write it in decimal, or quote it"
         _blame(node, key, source, message)
+        return node.value  # to read it takes minutes where it is long
     try:
         return yaml.SafeLoader("").construct_object(node)
-    except (yaml.YAMLError, ValueError):
+    except (yaml.YAMLError, ValueError, OverflowError):
         return node.value
+
+
+def _is_in_another_base(node: yaml.Node) -> bool:
+    kind = node.tag.removeprefix("tag:yaml.org,2002:")
+    return (kind == "int" and not _DECIMAL.fullmatch(node.value)) or (kind == "float" and ":" in node.value)
+
+
+def shown(value: Any) -> str:
+    """Return a value as it is shown in a message: the beginning of a long one."""
+    text = repr(value)
+    return text if len(text) <= 80 else f"{text[:77]}..."
 
 
 def _refuse_tag(node: yaml.Node, key: Key, source: Source) -> None:

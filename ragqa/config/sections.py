@@ -11,7 +11,7 @@ from pydantic import ValidationError
 
 from ragqa.config import specs
 from ragqa.config.base import ConflictError, Spec
-from ragqa.config.reader import Finding, Key, Source, dotted
+from ragqa.config.reader import Finding, Key, Source, dotted, shown
 from ragqa.config.schema import inner_specs
 
 
@@ -31,7 +31,7 @@ def read_section(source: Source, name: str, kinds: Sequence[type[Spec]]) -> Spec
         return None
     kind = block.get("kind")
     if kind not in names:
-        found = "missing" if kind is None else f"unknown kind {kind!r}"
+        found = "missing" if kind is None else f"unknown kind {shown(kind)}"
         if kind is not None or not source.incomplete:
             source.add(Finding(((name, "kind"),), f"{found}; {did_you_mean(str(kind), names)}"))
         return None
@@ -87,7 +87,7 @@ def _findings(source: Source, section: str, spec: type[Spec], detail: Any) -> It
             yield Finding((key,), str(detail["ctx"]["error"]))
         case _:
             reason = detail["msg"].removeprefix("Input should be ")
-            yield Finding((key,), f"must be {reason}, got {detail['input']!r}{_scalar_hint(detail['input'])}")
+            yield Finding((key,), f"must be {reason}, got {shown(detail['input'])}{_scalar_hint(detail['input'])}")
 
 
 def unknown(source: Source, key: Key, what: str, valid: Sequence[str]) -> Finding:
@@ -103,10 +103,10 @@ def _no_kind(key: Key, names: Sequence[str], found: Any) -> Finding:
     """Return what is said of a mapping inside a section whose kind is not one of these names."""
     if isinstance(found, dict):
         kind = found.get("kind")
-        what = "missing" if kind is None else f"unknown kind {kind!r}"
+        what = "missing" if kind is None else f"unknown kind {shown(kind)}"
         return Finding(((*key, "kind"),), f"{what}; {did_you_mean(str(kind), names)}")
     example = f"`{key[-1]}: {{kind: {found if found in names else 'NAME'}}}`"
-    message = f"must be a mapping with a kind of {', '.join(names)}, got {found!r}; write {example}"
+    message = f"must be a mapping with a kind of {', '.join(names)}, got {shown(found)}; write {example}"
     return Finding((key,), message)
 
 

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, fields
+from functools import cache
 from typing import Any
+
+from pydantic import TypeAdapter
 
 from ragqa.evaluate import metrics
 from ragqa.evaluate.dataset import Question
@@ -73,13 +76,17 @@ class Result:
     def from_json(cls, row: Mapping[str, Any]) -> Result:
         """Return the result that `to_json` wrote.
 
-        :raises TypeError: keys are missing or unknown.
+        :raises ValueError: keys are missing or unknown, or have values of another type.
         """
         values = {key: value for key, value in row.items() if key != "prompt_sha256"}
-        for key in ("hits", "citations"):
-            values[key] = tuple(Found(**found) for found in values[key])
-        examples = tuple(values.get("examples", ()))  # earlier runs did not keep them
-        return cls(**{**values, "answers": tuple(values["answers"]), "examples": examples})
+        if unknown := values.keys() - {field.name for field in fields(cls)}:
+            raise ValueError(f"{len(unknown)} keys are unknown")
+        return _adapter().validate_python(values)
+
+
+@cache
+def _adapter() -> TypeAdapter[Result]:
+    return TypeAdapter(Result)
 
 
 def failed(question: Question, error: Exception) -> Result:

@@ -23,7 +23,7 @@ from ragqa import arguments
 from ragqa.arguments import AnyPath
 from ragqa.errors import UsageError
 from ragqa.evaluate.result import Result
-from ragqa.files import open_regular
+from ragqa.files import read_regular
 from ragqa.outputs import OutputFolder, check_own, check_own_folder, replace, sweep
 
 MANIFEST, PIPELINE, RESULTS = "run.json", "pipeline.yaml", "results.jsonl"
@@ -32,6 +32,8 @@ REPORTS = (PIPELINE, REPORT, "report.md", "report.html")
 """The files of a run that are written whole."""
 TUNING, WINNER, RUNS = "tune.json", "winner.yaml", "runs"
 """What is in the folder of a tuning, with `REPORT`."""
+MANIFEST_BYTES, RESULTS_BYTES = 10_000_000, 4 << 30
+"""The largest files of a run that are read."""
 
 _ID = re.compile(rb'\{"id": "(?:[^"\\]|\\.)*')
 _TEXT: Any = {"encoding": "utf-8", "errors": "backslashreplace"}
@@ -62,20 +64,46 @@ def read_run(folder: AnyPath) -> Run:
     """
     folder = arguments.path(folder, "folder")
     try:
-        manifest = json.loads(_read(folder / MANIFEST))
-        lines = _lines(_read(folder / RESULTS)) if (folder / RESULTS).exists() else []
-        results = {result.id: result for result in (Result.from_json(json.loads(line)) for line in lines)}
-        return Run(folder, manifest["identity"], manifest["recorded"], tuple(results.values()))
+        manifest = _parsed(read_regular(folder / MANIFEST, MANIFEST_BYTES), f"{folder / MANIFEST}")
+        file = folder / RESULTS
+        data = read_regular(file, RESULTS_BYTES) if file.exists() else b""
     except FileNotFoundError:
         raise UsageError(f"no run in {folder}: it has no {MANIFEST}; `ragqa eval FILE --out DIR` makes one") from None
-    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-        reason = error.strerror if isinstance(error, OSError) else type(error).__name__
-        raise UsageError(f"{folder}: not the files of a run that this ragqa wrote ({reason})") from None
+    except OSError as error:
+        raise UsageError(f"{folder}: cannot be read as a run: {error.strerror}") from None
+    if not all(isinstance(manifest.get(key), dict) for key in ("identity", "recorded")):
+        raise _foreign(f"{folder / MANIFEST}")
+    try:
+        lines = _lines(data)
+    except ValueError:
+        last = data.count(b"\n") + 1
+        raise _foreign(f"{file}:{last}") from None
+    results = {}
+    for number, line in enumerate(lines, start=1):
+        result = _result(line, f"{file}:{number}")
+        results[result.id] = result
+    return Run(folder, manifest["identity"], manifest["recorded"], tuple(results.values()))
 
 
-def _read(file: Path) -> bytes:
-    with open_regular(file) as stream:
-        return stream.read()
+def _result(line: bytes, where: str) -> Result:
+    try:
+        return Result.from_json(_parsed(line, where))
+    except (ValueError, LookupError, TypeError) as error:
+        raise error if isinstance(error, UsageError) else _foreign(where) from None
+
+
+def _parsed(text: bytes, where: str) -> dict[str, Any]:
+    try:
+        value = json.loads(text)
+    except (ValueError, RecursionError):
+        value = None
+    if not isinstance(value, dict):
+        raise _foreign(where)
+    return value
+
+
+def _foreign(where: str) -> UsageError:
+    return UsageError(f"{where}: not the files of a run that this ragqa wrote; name the folder of `ragqa eval --out`")
 
 
 def check_folder(folder: Path) -> None:

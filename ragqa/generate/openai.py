@@ -2,38 +2,52 @@
 
 from __future__ import annotations
 
+import base64
+import json
 import os
 import random
 import time
-from collections.abc import Iterator
-from functools import cached_property
+from collections.abc import Generator, Iterator
+from contextlib import closing
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import unquote
 
-from ragqa import models
+from pydantic import ValidationError
+
+from ragqa import models, settings
 from ragqa.config.generators import OpenAIGenerate
 from ragqa.errors import ModelError, RagqaError, RefusedError, ResourceError, UsageError
-from ragqa.generate.deadline import DeadlinePassed, Emit, emitted
+from ragqa.generate.chat_reply import Chunk, Draft, ScoredChunk, misfit
+from ragqa.generate.deadline import DeadlinePassed
+from ragqa.generate.redaction import redacted
+from ragqa.origins import origin, without_credentials
 from ragqa.records import Generation, Prompt
 
 try:
+    import httpx2
     import openai
+
+    from ragqa.generate.bounded_http import BoundedTransport, Budget
 except ImportError as missing:
     raise ModelError("generate.kind openai needs an extra: pip install 'ragqa[openai]'") from missing
 
+TEXT_BYTES_PER_TOKEN = 32
+"""An answer is cut at this many bytes for each of `max_new_tokens`; the text of tokens has 4 on average."""
+REPLY_BYTES_PER_TOKEN = 4096
+REPLY_BYTES = 1 << 20
+"""What a whole reply may have, besides its bytes for each token, and what may come without a piece of an answer."""
 _AGAIN = (408, 409, 425, 429)
 _FIRST_WAIT = 0.5
-_FINISHES = {"stop": "stop", "length": "length", "content_filter": "stop"}
 
 
 class OpenAIEndpoint:
     """Generates at the endpoint that a `generate` section names. The whole prompt is one user message, word for word.
 
     No endpoint tells its tokenizer. Tokens are counted as UTF-8 bytes, which no tokenizer exceeds, so that a prompt
-    that fits by this count fits.
+    that fits by this count fits. Every request has a connection of its own, which is closed with it.
 
-    :raises RefusedError: `RAGQA_OFFLINE` is set.
-    :raises UsageError: the environment variable of the key is not set.
+    :raises RefusedError: `RAGQA_OFFLINE` is set, or the user did not confirm that the key may go to this host.
+    :raises UsageError: the environment variable of the key is not set, or holds no key.
     """
 
     concurrent = True
@@ -44,9 +58,10 @@ class OpenAIEndpoint:
         self.spec = spec
         self.window = spec.window
         self._log_probabilities = log_probabilities
-        self._key = os.environ.get(spec.api_key_env, "") if spec.api_key_env else ""
-        if spec.api_key_env and not self._key:
-            raise UsageError(f"generate.api_key_env: the environment variable {spec.api_key_env} is not set")
+        self._url, credentials = without_credentials(spec.base_url)
+        self._key = _key(spec.api_key_env, self._url) if spec.api_key_env else ""
+        self._authorization = f"Bearer {self._key}" if self._key else _basic(credentials)
+        self._secrets = (self._key, unquote(credentials.partition(":")[2]))
 
     def count(self, text: str) -> int:
         """Return an upper bound on the number of tokens of `text`: its UTF-8 bytes."""
@@ -59,68 +74,84 @@ class OpenAIEndpoint:
     def stream(self, prompt: Prompt) -> Iterator[str | Generation]:
         """Yield pieces of text as they arrive and, last, the `Generation`.
 
-        A request that fails is tried again until the first piece has arrived. `n_tokens` is what the endpoint reports,
-        else the number of pieces.
+        A request that fails before its reply begins is tried again. `n_tokens` is what the endpoint reports, else the
+        number of pieces. An endpoint that goes on beyond `max_new_tokens` is cut (`length`).
 
-        :raises ResourceError: the endpoint fails or breaks off, or no piece arrives by the deadline.
+        :raises ResourceError: the endpoint fails or breaks off, its reply is malformed or too long, or no piece arrives
+            by the deadline.
         :raises UsageError: it refuses the key or the request. :raises ModelError: it has no such model.
         """
-        deadline = time.monotonic() + self.spec.deadline
-        text, finish, n_tokens = "", "", 0
-        logprobs: list[float] = []
-
-        def complete(emit: Emit) -> None:
-            with self._opened(prompt.text, deadline) as stream:
-                for chunk in stream:
-                    if emit(chunk):
-                        return
-
+        answer = Draft(self.spec.max_new_tokens * TEXT_BYTES_PER_TOKEN)
         try:
-            for chunk in emitted(complete, deadline):
-                n_tokens = chunk.usage.completion_tokens if chunk.usage else n_tokens
-                for choice in chunk.choices:
-                    finish = choice.finish_reason or finish
-                    if choice.logprobs and choice.logprobs.content:
-                        logprobs += [token.logprob for token in choice.logprobs.content]
-                    if choice.delta.content:
-                        text += choice.delta.content
-                        n_tokens += 1
-                        yield choice.delta.content
+            with closing(self._chunks(prompt.text)) as chunks:
+                for chunk in chunks:
+                    if piece := answer.add(chunk):
+                        yield piece
+                    if answer.is_full:
+                        break
         except DeadlinePassed:
-            if not text:
-                raise ResourceError(f"{self._where}: no answer within {self.spec.deadline:g} s") from None
-            finish = "deadline"
-        except openai.APIConnectionError as error:
-            if not text:
-                raise self._failure(error) from None
-        except openai.APIError as error:
-            raise self._failure(error) from None
-        if not finish:
-            raise ResourceError(f"{self._where}: the answer broke off after {len(text)} characters")
-        kept = tuple(logprobs) if self._log_probabilities else None
-        yield Generation(text, n_tokens, _FINISHES.get(finish, finish), kept)
+            if not answer.length:
+                raise ResourceError(f"{self._url}: no answer within {self.spec.deadline:g} s") from None
+            answer.finish = answer.finish or "deadline"
+        except (RagqaError, MemoryError):
+            raise
+        except Exception as error:  # of sockets, TLS, HTTP, JSON, the client: what they may raise has no end
+            raise self._failure(error, _broken(answer)) from None
+        if not answer.finish:
+            raise ResourceError(f"{self._url}{_broken(answer)}: the reply ends without saying why")
+        yield answer.generation(self._log_probabilities)
 
-    def _opened(self, prompt: str, deadline: float) -> Any:
-        """Return the stream of an answer; a passing failure is tried again, after a wait that doubles."""
+    def _chunks(self, prompt: str) -> Generator[Chunk]:
+        """Yield the pieces of a reply as they arrive.
+
+        :raises DeadlinePassed: the reply did not end in time.
+        """
+        kind = ScoredChunk if self._log_probabilities else Chunk
+        began = False
+        client, budget, stream = self._opened(prompt, time.monotonic() + self.spec.deadline)
+        with client:
+            for data in stream:
+                budget.restart()
+                began = True
+                yield kind.model_validate(data)
+            if not began:
+                media_type = stream.response.headers.get("content-type", "unknown")
+                raise ValueError(f"the reply of type {media_type} holds no event of a stream")
+
+    def _opened(self, prompt: str, deadline: float) -> tuple[openai.OpenAI, Budget, openai.Stream[object]]:
+        """Return the stream of a reply; a passing failure is tried again, after a wait that doubles."""
         for attempt in range(self.spec.retries + 1):
+            budget = Budget(deadline, REPLY_BYTES + self.spec.max_new_tokens * REPLY_BYTES_PER_TOKEN, REPLY_BYTES)
+            client = self._client(budget)
             try:
-                return self._client.chat.completions.create(**self._request(prompt))
-            except openai.APIConnectionError as error:
-                failure, wait = error, _backoff(attempt)
-            except openai.APIStatusError as error:
-                if error.status_code not in _AGAIN and error.status_code < 500:
+                return client, budget, self._post(client, prompt)
+            except Exception as error:
+                client.close()
+                if isinstance(error, DeadlinePassed | RagqaError | MemoryError):
                     raise
-                failure, wait = error, max(_backoff(attempt), _retry_after(error))  # type: ignore[assignment]
-            if attempt == self.spec.retries or time.monotonic() + wait > deadline:
-                raise failure
+                wait = max(_backoff(attempt), _retry_after(error))
+                late = attempt == self.spec.retries or time.monotonic() + wait > deadline
+                if late or not _is_passing(error):
+                    raise self._failure(error, f" failed ({attempt} retries)") from None
+            except BaseException:
+                client.close()
+                raise
             time.sleep(wait)
         raise AssertionError("the last attempt returns or raises")
 
-    @cached_property
-    def _client(self) -> openai.OpenAI:
-        return openai.OpenAI(
-            base_url=self.spec.base_url, api_key=self._key or "none", max_retries=0, timeout=self.spec.deadline
+    def _client(self, budget: Budget) -> openai.OpenAI:
+        """Return a client for one request. The key is put in by the transport, so that no library ever holds it."""
+        transport = BoundedTransport(origin(self._url), budget, self._authorization)
+        http = httpx2.Client(transport=transport, trust_env=False, follow_redirects=False)
+        return openai.OpenAI(base_url=self._url, api_key="none", max_retries=0, http_client=http)
+
+    def _post(self, client: openai.OpenAI, prompt: str) -> openai.Stream[object]:
+        """Send the request. Its reply is read as plain data, since the types of the library are not checked."""
+        request = self._request(prompt)
+        stream: openai.Stream[object] = client.post(
+            "/chat/completions", cast_to=object, body=request, stream=True, stream_cls=openai.Stream[object]
         )
+        return stream
 
     def _request(self, prompt: str) -> dict[str, Any]:
         spec = self.spec
@@ -137,30 +168,82 @@ class OpenAIEndpoint:
         if spec.stop:
             request["stop"] = list(spec.stop)
         if spec.top_k:  # not part of OpenAI's own protocol; servers of open models know it
-            request["extra_body"] = {"top_k": spec.top_k}
+            request["top_k"] = spec.top_k
         if self._log_probabilities:
             request["logprobs"] = True
         return request
 
-    @property
-    def _where(self) -> str:
-        parts = urlsplit(self.spec.base_url)
-        return f"{parts.scheme}://{parts.hostname}{f':{parts.port}' if parts.port else ''}{parts.path}"
-
-    def _failure(self, error: Exception) -> RagqaError:
-        """Turn a library's error into one of ours. The key never stands in it, even where the endpoint repeats it."""
+    def _failure(self, error: Exception, how: str) -> RagqaError:
+        """Turn a library's error into one of ours. No key stands in it, even where the endpoint repeats it."""
         status = getattr(error, "status_code", None)
-        said = " ".join(str(error).split())[:300]
-        said = said.replace(self._key, "***") if self._key else said
+        said = redacted(_said(error), self._secrets).rstrip(": ")
         match status:
             case 401 | 403:
                 key = f"the key in {self.spec.api_key_env}" if self._key else "a request without generate.api_key_env"
-                return UsageError(f"{self._where} refuses {key}: {said}")
+                return UsageError(f"{self._url} refuses {key}: {said}")
             case 404:
-                return ModelError(f"{self._where} has no model {self.spec.model!r}, or no such path: {said}")
+                return ModelError(f"{self._url} has no model {self.spec.model!r}, or no such path: {said}")
+            case int() if 300 <= status < 400:
+                return UsageError(f"{self._url} redirects ({status}), which is not followed: give its final base_url")
             case int() if status < 500 and status not in _AGAIN:
-                return UsageError(f"{self._where} refuses the request: {said}")
-        return ResourceError(f"{self._where} failed ({self.spec.retries} retries): {said}")
+                return UsageError(f"{self._url} refuses the request: {said}")
+        return ResourceError(f"{self._url}{how}: {said}")
+
+
+def _key(variable: str, url: str) -> str:
+    """Return the key in an environment variable, once it may go to an address.
+
+    :raises RefusedError: the user did not confirm that. :raises UsageError: there is no key in it.
+    """
+    if not settings.load().may_send(variable, url):
+        command = f"ragqa settings allow-key {variable} {origin(url)}"
+        raise RefusedError(
+            f"generate.api_key_env: the key in {variable} would go to {origin(url)}, which you have not confirmed: "
+            f"run `{command}` if you trust it"
+        )
+    key = os.environ.get(variable, "").strip()
+    if not key:
+        raise UsageError(f"generate.api_key_env: the environment variable {variable} is not set")
+    if not (key.isascii() and key.isprintable() and " " not in key):
+        raise UsageError(f"generate.api_key_env: {variable} holds no key: it has blanks or other than ASCII characters")
+    return key
+
+
+def _basic(credentials: str) -> str:
+    """Return the header for the user name and password in an address; empty for none."""
+    return f"Basic {base64.b64encode(unquote(credentials).encode()).decode()}" if credentials else ""
+
+
+def _said(error: BaseException) -> str:
+    """Return what an error says, without the values of a malformed reply where a library would quote them."""
+    match error:
+        case ValidationError():
+            return misfit(error)
+        case json.JSONDecodeError():
+            return f"malformed reply: not JSON: {error.msg}"
+        case UnicodeDecodeError():
+            return "malformed reply: not UTF-8"
+        case RecursionError():
+            return "malformed reply: nested too deep"
+        case openai.APIConnectionError() if error.__cause__:
+            return _said(error.__cause__)
+        case openai.APIStatusError(body={"message": str(message)}):
+            return f"status {error.status_code}: {message}"
+        case openai.APIStatusError():
+            return f"status {error.status_code}: {error.response.text}"
+        case openai.APIError(body=str(message)):
+            return message
+    return str(error) or type(error).__name__
+
+
+def _broken(answer: Draft) -> str:
+    return f": the answer broke off after {answer.length} characters" if answer.length else ": no answer came"
+
+
+def _is_passing(error: Exception) -> bool:
+    """Tell whether the same request may succeed later: nothing was said, or that the endpoint cannot serve it now."""
+    status = getattr(error, "status_code", None)
+    return status is None or status in _AGAIN or status >= 500
 
 
 def _backoff(attempt: int) -> float:
@@ -168,9 +251,10 @@ def _backoff(attempt: int) -> float:
     return _FIRST_WAIT * float(2**attempt) * random.uniform(0.75, 1.25)
 
 
-def _retry_after(error: openai.APIStatusError) -> float:
+def _retry_after(error: Exception) -> float:
     """Return the seconds that the endpoint asks for; 0 where it does not, or gives a date."""
+    headers = error.response.headers if isinstance(error, openai.APIStatusError) else {}
     try:
-        return max(0.0, float(error.response.headers.get("retry-after", "0")))
+        return max(0.0, float(headers.get("retry-after", "0")))
     except ValueError:
         return 0.0

@@ -9,7 +9,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from ragqa.errors import IndexCorruptError, IndexFormatError, LockedError, RagqaError, ResourceError
+from ragqa import forks
+from ragqa.errors import IndexCorruptError, IndexFormatError, LockedError, RagqaError, ResourceError, UsageError
 from ragqa.index import place, storage
 from ragqa.index.place import APPLICATION_ID, DATABASE
 
@@ -80,7 +81,7 @@ class Database(sqlite3.Connection):
 
 
 class _Descriptors:
-    """One descriptor for each database file, with the number of connections that share it."""
+    """One descriptor for each database file, the number of connections that share it, and the process that opened it."""
 
     _open: dict[tuple[int, int], list[int]] = {}  # noqa: RUF012  # shared on purpose
     _guard = threading.Lock()
@@ -89,10 +90,13 @@ class _Descriptors:
     def hold(cls, file: Path) -> tuple[int, int]:
         with cls._guard:
             key = _inode(file.lstat())
+            if key in cls._open and cls._open[key][2] != os.getpid():
+                # SQLite believes that this process has the locks of the other one
+                raise UsageError(f"{file} was open when this process was forked: close it before, or start by spawn")
             if key not in cls._open:
                 handle = place.open_file(file)
                 key = _inode(os.fstat(handle))  # it may be another file by now
-                cls._open[key] = [handle, 0]
+                cls._open[key] = [handle, 0, os.getpid()]
             cls._open[key][1] += 1
             return key
 
@@ -142,6 +146,7 @@ def connect(path: Path, mode: str, oldest: int = FORMAT_VERSION) -> Database:
 
     :raises IndexCorruptError: it is not one of ours, is damaged, or is of another format; it is not touched.
     """
+    forks.check()
     uri = f"{(path / DATABASE).absolute().as_uri()}?mode={mode}"
     immutable = mode == "ro" and _is_read_only(path)
     try:

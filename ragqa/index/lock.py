@@ -40,10 +40,16 @@ def acquire(path: Path, wait: float = 0.0) -> int:
 
 
 def release(handle: int) -> None:
-    """Let the lock go, and with it the note of who holds it: the file is as empty as before."""
+    """Let the lock go, and with it the note of who holds it: the file is as empty as before.
+
+    A process that was forked meanwhile has the same lock: the process that took it lets it go for both, the other one
+    for itself alone.
+    """
     try:
-        with contextlib.suppress(OSError):
-            os.ftruncate(handle, 0)
+        if _holder(handle).startswith(f"pid {os.getpid()} "):
+            with contextlib.suppress(OSError):
+                os.ftruncate(handle, 0)
+            fcntl.flock(handle, fcntl.LOCK_UN)
     finally:
         os.close(handle)
 

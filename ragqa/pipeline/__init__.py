@@ -8,6 +8,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from ragqa import forks
 from ragqa.arguments import AnyPath, path, texts, whole, wrong_type
 from ragqa.config import Config, load_config
 from ragqa.config.specs import FolderLoad
@@ -142,6 +143,7 @@ class Pipeline(Parts):
         from ragqa.pipeline.refresh import Options, bring_up_to_date
 
         given.run(wait, progress)
+        forks.check()
         options = Options(rebuild, strict, atomic, allow_empty, wait, progress)
         return bring_up_to_date(self, self._identity, options)
 
@@ -288,10 +290,6 @@ class Pipeline(Parts):
 
         with self._open({}) as reader:
             return fingerprint(self, self._identity, reader.sources(), answers=answers)
-
-    @property
-    def _identity(self) -> dict[str, str]:
-        return {**self.embedder.identity, "dim": str(self.embedder.dim), "splitter": self.splitter.fingerprint}
 
     def _open(self, identity: dict[str, str]) -> IndexReader:
         from ragqa.index import IndexReader

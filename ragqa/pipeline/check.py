@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ragqa import models
+from ragqa import models, settings
 from ragqa.config import Config, examine, in_order
 from ragqa.config.base import Spec
 from ragqa.config.generators import CausalLMGenerate, LlamaCppGenerate, OpenAIGenerate
@@ -23,6 +23,7 @@ from ragqa.config.specs import (
 )
 from ragqa.errors import ConfigError, Problem, RagqaError, UsageError
 from ragqa.models import Card
+from ragqa.origins import is_loopback, origin
 from ragqa.pipeline.budget import Budget, prove
 from ragqa.prompt import load_template
 from ragqa.prompt.examples import read_pairs
@@ -67,7 +68,7 @@ def check_file(path: str | Path, overrides: Sequence[str] = (), extra_specs: Seq
 def _report(config: Config, known: Sequence[Problem]) -> Report:
     """Look at the sections that could be read; what depends on a key that was mistaken is left to the next time."""
     cards: dict[str, Card] = {}
-    notes: list[str] = []
+    notes = list(_sent(config.generate))
     found = [*_paths(config), *_no_likelihood(config), *_no_verdict(config), *_of_models(config, cards, notes)]
     found += _too_long(config.split, cards.get("embed"))
     source = config.source
@@ -91,6 +92,20 @@ def _of_models(config: Config, cards: dict[str, Card], notes: list[str]) -> Iter
             yield Finding(((*key, name),), message)
         if not card.installed:
             notes.append(f"{dotted(key)}.model {card.name} is not here: run `ragqa models pull {card.name}`")
+
+
+def _sent(spec: Any) -> Iterator[str]:
+    """Yield what a generator sends to another program, and where."""
+    if isinstance(spec, OpenAIGenerate):
+        where, key = origin(spec.base_url), spec.api_key_env
+        yield f"generate sends questions and passages of your documents to {where}"
+        if key and is_loopback(where):
+            yield f"generate sends the key in {key} to {where}, which is this machine"
+        elif key and settings.load().may_send(key, where):
+            yield f"generate sends the key in {key} to {where}: confirmed"
+        elif key:
+            command = f"ragqa settings allow-key {key} {where}"
+            yield f"generate sends the key in {key} to {where}: not confirmed, run `{command}` if you trust it"
 
 
 def _models(config: Config) -> Iterator[tuple[Key, Any, str]]:

@@ -9,6 +9,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from ragqa import forks
 from ragqa.arguments import wrong_type
 from ragqa.config import Config
 from ragqa.config.specs import KINDS, CustomSpec, FolderLoad
@@ -143,6 +144,12 @@ class Parts:
         from ragqa.embed.encoder import EncoderEmbedder
 
         return EncoderEmbedder(spec)
+
+    @property
+    def _identity(self) -> dict[str, str]:
+        """What an index depends on."""
+        forks.check()
+        return {**self.embedder.identity, "dim": str(self.embedder.dim), "splitter": self.splitter.fingerprint}
 
     @cached_property
     def retriever(self) -> Retriever:

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ragqa import models
 from ragqa.config import Config
+from ragqa.prompt.examples import EXAMPLES_BYTES
 
 if TYPE_CHECKING:
     from ragqa.pipeline.parts import Parts
@@ -48,12 +50,17 @@ def settings(config: Config) -> dict[str, Any]:
 def _placeless(block: Any) -> Any:
     if not isinstance(block, dict):
         return block
-    return {key: _content(value) if key in _PATHS else _placeless(value) for key, value in block.items()}
+    return {key: _content(key, value) if key in _PATHS else _placeless(value) for key, value in block.items()}
 
 
-def _content(value: Any) -> Any:
-    """Return the hash of an absolute path's file or of its folder's weights; any other value as it is."""
+def _content(key: str, value: Any) -> Any:
+    """Return the hash of an absolute path's file or of its folder's weights; any other value as it is.
+
+    What is too large for a template or for examples is refused when it is read, and not hashed before.
+    """
     path = Path(value) if isinstance(value, str) and value.startswith("/") else None
-    if path is None or not path.exists():
+    if path is not None and key == "model" and os.path.isdir(path):
+        return models.weights_sha256(path)
+    if path is None or not os.path.isfile(path) or (key != "model" and path.stat().st_size > EXAMPLES_BYTES):
         return value
-    return models.weights_sha256(path) if path.is_dir() else models.remembered_sha256(path)
+    return models.remembered_sha256(path)

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import difflib
 import re
 import unicodedata
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from importlib.resources import files
-from pathlib import Path
+from importlib import resources
 
+from ragqa import files
 from ragqa.config.specs import InContextPrompt
 from ragqa.errors import UsageError
 from ragqa.prompt.examples import Example
@@ -21,6 +22,8 @@ SLOTS = ("examples", "passages", "history", "question", "answerable")
 ANSWERABLE = "yes"
 """What the slot `{answerable}` is filled with; a generator may ask first how likely the model finds that."""
 SEPARATOR = "\n---\n"
+TEMPLATE_BYTES = 1_000_000
+"""The largest file that is read as a template."""
 PLAIN = "{plain}\n"
 """The first line of a template that is a text for the model to go on with: no turns of a chat, no fences."""
 _SLOT = re.compile(r"\{(\w+)\}")
@@ -53,26 +56,47 @@ class Template:
 def load_template(name: str) -> Template:
     """Return a template: a built-in name, or a file path that holds a `/`.
 
-    :raises UsageError: there is no such template, or its slots are not the known ones.
+    :raises UsageError: there is no such template, it cannot be read, or its slots are not the known ones.
     """
-    if "/" in name:
-        path = Path(name)
-        if not path.is_file():
-            raise UsageError(f"prompt.template: no such file: {name}")
-        text = path.read_text(encoding="utf-8")
-    elif name in TEMPLATES:
-        text = (files("ragqa.prompt") / "templates" / f"{name}.txt").read_text(encoding="utf-8")
-    else:
-        raise UsageError(f"prompt.template: unknown {name!r}; valid: {', '.join(TEMPLATES)}, or a path with `/`")
+    text = _template_text(name)
     plain = text.startswith(PLAIN)
-    text = text.removeprefix(PLAIN)
-    system, _, user = ("", "", text) if plain else text.rpartition(SEPARATOR)
-    found = _SLOT.findall(user)
-    unknown = [slot for slot in _SLOT.findall(text) if slot not in SLOTS]
-    if unknown or "question" not in found:
-        problem = f"unknown slot {{{unknown[0]}}}" if unknown else "no {question}"
-        raise UsageError(f"prompt.template: {name}: {problem}; slots: {', '.join(f'{{{s}}}' for s in SLOTS)}")
+    system, _, user = ("", "", text.removeprefix(PLAIN)) if plain else text.rpartition(SEPARATOR)
+    if fault := _unknown_slot(text, len(PLAIN) if plain else 0):
+        raise UsageError(f"prompt.template: {name}{fault}")
+    if "question" not in _SLOT.findall(user):
+        raise UsageError(f"prompt.template: {name}: no {{question}}; slots: {_slots()}")
     return Template(system.strip(), user.rstrip("\n"), plain)
+
+
+def _template_text(name: str) -> str:
+    if name in TEMPLATES:
+        return (resources.files("ragqa.prompt") / "templates" / f"{name}.txt").read_text(encoding="utf-8")
+    if "/" not in name:
+        raise UsageError(f"prompt.template: unknown {name!r}; valid: {', '.join(TEMPLATES)}, or a path with `/`")
+    try:
+        return files.read_text(name, TEMPLATE_BYTES).replace("\r\n", "\n").replace("\r", "\n")
+    except FileNotFoundError:
+        raise UsageError(f"prompt.template: no such file: {name}") from None
+    except OSError as error:
+        raise UsageError(f"prompt.template: {name}: cannot be read: {error.strerror}") from None
+
+
+def _unknown_slot(text: str, start: int) -> str:
+    """Return where the first unknown slot is and the nearest one; empty where there is none.
+
+    The slot itself is not repeated: a pipeline file of somebody else may name a file that is no template at all.
+    """
+    for slot in _SLOT.finditer(text, start):
+        if slot[1] not in SLOTS:
+            line, column = text.count("\n", 0, slot.start()) + 1, slot.start() - text.rfind("\n", 0, slot.start())
+            near = difflib.get_close_matches(slot[1][:40], SLOTS, n=1)
+            hint = f"did you mean {{{near[0]}}}? " if near else ""
+            return f":{line}:{column}: unknown slot; {hint}slots: {_slots()}"
+    return ""
+
+
+def _slots() -> str:
+    return ", ".join(f"{{{slot}}}" for slot in SLOTS)
 
 
 def fill(template: str, values: Mapping[str, str]) -> str:

@@ -10,10 +10,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
 from ragqa.errors import UsageError
+from ragqa.files import read_text
 from ragqa.stages import Embedder
 
 if TYPE_CHECKING:
     from ragqa.stages import Vectors
+
+EXAMPLES_BYTES = 100_000_000
+"""The largest file of examples that is read."""
 
 Pair = tuple[str, str]
 
@@ -42,9 +46,9 @@ def read_pairs(path: Path, split: str | None = None) -> list[Example]:
     :raises UsageError: the file cannot be read, a line is not such an object, or none (of the split) has an answer.
     """
     try:
-        lines = path.read_text(encoding="utf-8-sig").splitlines()
-    except (OSError, UnicodeDecodeError) as error:
-        raise UsageError(f"prompt.examples: cannot read {path}: {error}") from error
+        lines = read_text(path, EXAMPLES_BYTES).split("\n")
+    except OSError as error:
+        raise UsageError(f"prompt.examples: {path}: cannot be read: {error.strerror}") from None
     examples: list[Example] = []
     splits: set[str] = set()
     for number, line in enumerate(lines, start=1):
@@ -56,8 +60,9 @@ def read_pairs(path: Path, split: str | None = None) -> list[Example]:
                 splits.add(str(row.get("split", "")))
                 if split is None or row.get("split") == split:
                     examples.append(_example(row))
-        except (ValueError, KeyError, TypeError, IndexError, AttributeError) as error:
-            raise UsageError(f"prompt.examples: {path}:{number}: needs `question` and `answers`: {error}") from error
+        except (ValueError, LookupError, TypeError, AttributeError, RecursionError):
+            message = "needs `question` and `answers`, as a JSON object"
+            raise UsageError(f"prompt.examples: {path}:{number}: {message}") from None
     if not examples and splits and split is not None:
         there = ", ".join(sorted(splits - {""})) or "no splits"
         raise UsageError(f"prompt.examples: {path} has no answer of split {split!r}; there are: {there}")

@@ -14,6 +14,8 @@ from tests.torture import (
     confined,
     crowd,
     documents,
+    endpoint,
+    fork,
     full,
     hijack,
     imitation,
@@ -53,6 +55,8 @@ TRIALS: dict[str, Callable[[Path], Trial | None]] = {
     "outputs": outputs.run,
     "terminal": terminal.run,
     "imitation": imitation.run,
+    "endpoint": lambda folder: endpoint.run(folder, 500),
+    "fork": lambda folder: fork.run(folder, 5),
 }
 
 

@@ -62,7 +62,7 @@ def read_dataset(name: AnyPath) -> Dataset:
     if not colon or not place:
         raise UsageError(f"dataset {name!r}: no path; write {kind}:PATH, where {layout}")
     path = arguments.path(place, "dataset")
-    if not path.exists():
+    if not os.path.exists(path):
         raise UsageError(f"dataset {name!r}: path not found: {path}; {layout}")
     try:
         dataset = KINDS[kind].read(path, f"{kind}:{path.resolve().name}")

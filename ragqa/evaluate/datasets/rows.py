@@ -11,8 +11,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from ragqa import files
 from ragqa.errors import UsageError
 
+MAX_BYTES = 4 << 30
+"""The largest file of a dataset that is read."""
 _REQUIRED: Any = object()
 _TYPES = {str: "a text", bool: "true or false", int: "a number", float: "a number", dict: "an object"}
 """What a value of JSON is called; `null` counts as missing."""
@@ -129,12 +132,10 @@ def read_lines(path: Path) -> Iterator[Row]:
 def read_text(path: Path) -> str:
     """Return the text of a file in UTF-8, its byte-order mark left out.
 
-    :raises UsageError: it cannot be read, or is in another encoding.
+    :raises UsageError: it cannot be read, is no regular file, has more than `MAX_BYTES`, or is in another encoding.
     """
     try:
-        return path.read_text(encoding="utf-8-sig")
-    except UnicodeDecodeError as error:
-        raise UsageError(f"{path}: not UTF-8 (byte {error.start}); save it as UTF-8") from None
+        return files.read_text(path, MAX_BYTES)
     except OSError as error:
         raise UsageError(f"{path}: cannot be read: {error.strerror}; check the path") from None
 

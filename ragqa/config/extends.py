@@ -1,0 +1,109 @@
+"""`extends`: a pipeline file laid over another one, key by key."""
+
+from __future__ import annotations
+
+import difflib
+import os
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from ragqa.config import specs
+from ragqa.config.paths import make_absolute
+from ragqa.config.reader import MAX_BYTES, Finding, Source, parse, read
+from ragqa.errors import ConfigError
+from ragqa.files import read_text
+
+MOST = 10
+"""How many files may extend one another in a row."""
+_MARKS = ("version", "extends")
+_MARK_LINE = re.compile(rf"^({'|'.join(_MARKS)})\s*:", re.MULTILINE)
+_SECTION_LINE = re.compile(rf"^({'|'.join(specs.KINDS)})\s*:", re.MULTILINE)
+
+
+class _Unusable(Exception):
+    """A file cannot be extended; the message is the reason."""
+
+
+def read_extended(file: Path) -> Source:
+    """Read a file and, under it, the one that it extends; relative paths are taken from the file they stand in.
+
+    A base that cannot be read is among the problems, and the source is then incomplete.
+
+    :raises ConfigError: the file itself cannot be read.
+    """
+    return _with_base(file, read(file), ())
+
+
+def _with_base(file: Path, source: Source, above: tuple[str, ...]) -> Source:
+    """Lay a file that was read over the one that it extends. `above` are the files that extend it, resolved."""
+    make_absolute(source.data, file.absolute().parent)
+    name = source.data.pop("extends", None)
+    if name is None:
+        return source
+    shown = "" if above else f"{name} "  # what stands in a file that somebody's file names is not repeated
+    above = (*above, os.path.realpath(file))
+    try:
+        if not isinstance(name, str):
+            raise _Unusable("must be the path of a pipeline file")
+        base_file = file.parent / os.path.expanduser(name)
+        base = _read_base(base_file, above, shown)
+        return _merge(_with_base(base_file, base, above), source)
+    except _Unusable as fault:
+        source.add(Finding((("extends",),), str(fault)))
+    except ConfigError as error:
+        source.problems += error.problems
+    source.incomplete = True
+    return source
+
+
+def _read_base(file: Path, above: tuple[str, ...], shown: str) -> Source:
+    """Read a file that is extended. Of one that is no pipeline file no word is said but that.
+
+    :raises ConfigError: it is one, with mistakes that leave nothing to read.
+    """
+    try:
+        text = read_text(file, MAX_BYTES)
+    except FileNotFoundError:
+        raise _Unusable(f"no such file: {shown}".rstrip(": ")) from None
+    except OSError as error:
+        raise _Unusable(f"{shown}cannot be read: {error.strerror}") from None
+    if os.path.realpath(file) in above:
+        raise _Unusable(f"{shown}extends itself")
+    if len(above) > MOST:
+        raise _Unusable(f"more than {MOST} files extend one another")
+    source = Source(str(file))
+    try:
+        parse(text, source)
+    except ConfigError:
+        if _MARK_LINE.search(text) and _SECTION_LINE.search(text):
+            raise
+    if not _is_pipeline(source.data):
+        raise _Unusable(f"{shown}is not a pipeline file")
+    return source
+
+
+def _is_pipeline(data: Mapping[str, Any]) -> bool:
+    """Tell whether a mapping is meant as a pipeline: it says so, and what else it has are sections, or nearly so."""
+    others = [key for key in data if key not in _MARKS]
+    if not others:
+        return bool(data) and type(data.get("version", specs.VERSION)) is int
+    near = any(difflib.get_close_matches(key, specs.KINDS, n=1, cutoff=0.7) for key in others)
+    return near and len(others) < len(data)
+
+
+def _merge(base: Source, child: Source) -> Source:
+    """Lay `child` over `base`, key by key inside a section; a section of another kind replaces the whole."""
+    data = dict(base.data)
+    for name, value in child.data.items():
+        under = data.get(name)
+        same_kind = (
+            isinstance(value, dict)
+            and isinstance(under, dict)
+            and value.get("kind", under.get("kind")) == under.get("kind")
+        )
+        data[name] = {**under, **value} if same_kind else value  # type: ignore[dict-item]
+    positions = {key: at for key, at in base.positions.items() if key[:2] not in child.positions} | child.positions
+    faulty = {key for key in base.faulty if key[:2] not in child.positions} | child.faulty
+    return Source(child.file, data, positions, [*base.problems, *child.problems], faulty, base.incomplete)

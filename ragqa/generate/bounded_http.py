@@ -1,0 +1,285 @@
+"""HTTP for httpx2 that ends by a deadline, reads a bounded number of bytes, and goes to one origin alone.
+
+Every wait on the network happens in `_Connection`, with the seconds that are left as its timeout: no thread is needed,
+and none is left behind. A connection serves one request and is closed with it, so that none is shared by processes
+after a fork.
+"""
+
+from __future__ import annotations
+
+import logging
+import socket
+import ssl
+import time
+import urllib.request
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from functools import cache
+from typing import Any
+
+import httpcore2
+import httpx2
+
+from ragqa.errors import RefusedError, UsageError
+from ragqa.generate.deadline import DeadlinePassed, Emit, emitted
+from ragqa.origins import is_loopback, is_loopback_ip, origin
+
+_SENT = ("host", "content-type", "content-length", "accept")
+"""Headers of a request that are sent as the library sets them; whatever else it adds stays here."""
+_KEPT = (b"content-type", b"content-encoding", b"retry-after")
+"""Headers of a reply that are looked at; the others may repeat a key, and a library may write them to a log."""
+_LONGEST_WAIT = 86_400.0
+# Its debug messages hold every header of a reply, in which an endpoint may repeat the key.
+if logging.getLogger("httpcore2").level == logging.NOTSET:
+    logging.getLogger("httpcore2").setLevel(logging.INFO)
+
+
+class TooManyBytes(Exception):
+    """A reply exceeds its bound; the message says which."""
+
+
+class Budget:
+    """What one request may take: time until `deadline`, `total` bytes, and `pause` bytes without anything of use.
+
+    Bytes are counted as they arrive and, apart from that, as they are decompressed.
+
+    :param deadline: as `time.monotonic` counts.
+    """
+
+    def __init__(self, deadline: float, total: int, pause: int) -> None:
+        self._deadline, self._total, self._pause = deadline, total, pause
+        self._spent = dict.fromkeys(("raw", "decoded"), 0)
+        self._useless = dict.fromkeys(("raw", "decoded"), 0)
+
+    def seconds(self) -> float:
+        """Return how long may be waited, more than 0.
+
+        :raises DeadlinePassed: there is no time left.
+        """
+        left = self._deadline - time.monotonic()
+        if left <= 0:
+            raise DeadlinePassed
+        return min(left, _LONGEST_WAIT)
+
+    def spend(self, kind: str, n_bytes: int) -> None:
+        """Count bytes, `raw` or `decoded`.
+
+        :raises TooManyBytes: they exceed what is allowed.
+        """
+        self._spent[kind] += n_bytes
+        self._useless[kind] += n_bytes
+        if self._spent[kind] > self._total:
+            raise TooManyBytes(f"the reply has more than {self._total:,} bytes")
+        if self._useless[kind] > self._pause:
+            raise TooManyBytes(f"the reply has {self._pause:,} bytes without a piece of an answer")
+
+    def restart(self) -> None:
+        """Note that something of use has come."""
+        self._useless = dict.fromkeys(self._useless, 0)
+
+
+class BoundedTransport(httpx2.BaseTransport):
+    """Sends the requests of a client to one origin, within a budget. Proxies are those of the environment.
+
+    :param allowed: the origin to which requests go; nothing is sent elsewhere.
+    :param authorization: the header of this name; empty for none.
+    :raises UsageError: the environment names a proxy of a kind that is not supported.
+    """
+
+    def __init__(self, allowed: str, budget: Budget, authorization: str = "") -> None:
+        self._allowed, self._budget, self._authorization = allowed, budget, authorization
+        self._pool = httpcore2.ConnectionPool(
+            ssl_context=_ssl_context(),
+            proxy=_proxy(allowed),
+            max_keepalive_connections=0,
+            network_backend=_Network(budget, is_loopback(allowed)),
+        )
+
+    def handle_request(self, request: httpx2.Request) -> httpx2.Response:
+        """Send a request and return the reply as soon as its headers are there.
+
+        :raises RefusedError: the request is for another origin.
+        :raises DeadlinePassed: there is no time left. :raises TooManyBytes: headers without end.
+        """
+        if origin(str(request.url)) != self._allowed:
+            raise RefusedError(
+                f"a request for {origin(str(request.url))} is not sent: it was meant for {self._allowed}"
+            )
+        assert isinstance(request.stream, Iterable)
+        url = request.url
+        reply = self._pool.handle_request(
+            httpcore2.Request(
+                request.method,
+                httpcore2.URL(scheme=url.raw_scheme, host=url.raw_host, port=url.port, target=url.raw_path),
+                headers=self._headers(request.headers),
+                content=request.stream,
+            )
+        )
+        return _Reply(reply, list(_kept(reply.headers)), self._budget)
+
+    def _headers(self, given: Mapping[str, str]) -> list[tuple[str, str]]:
+        headers = [(name, given[name]) for name in _SENT if name in given]
+        headers += [("accept-encoding", "identity"), ("user-agent", "ragqa"), ("connection", "close")]
+        return [*headers, *([("authorization", self._authorization)] if self._authorization else [])]
+
+    def close(self) -> None:
+        """Close the connection."""
+        self._pool.close()
+
+
+def _kept(headers: Iterable[tuple[bytes, bytes]]) -> Iterator[tuple[bytes, bytes]]:
+    """Yield the headers of a reply that are looked at, without parameters: the text of a reply is UTF-8."""
+    for name, value in headers:
+        if name.lower() in _KEPT:
+            yield name, value.partition(b";")[0]
+
+
+class _Reply(httpx2.Response):
+    """A reply whose decompressed bytes are counted too."""
+
+    def __init__(self, reply: httpcore2.Response, headers: Any, budget: Budget) -> None:
+        super().__init__(reply.status, headers=headers, stream=_Body(reply))
+        self._budget = budget
+
+    def iter_bytes(self, chunk_size: int | None = None) -> Iterator[bytes]:
+        """Yield the body as it comes, decompressed.
+
+        :raises DeadlinePassed: there is no time left. :raises TooManyBytes: it is too long.
+        """
+        for piece in super().iter_bytes(chunk_size):
+            self._budget.spend("decoded", len(piece))
+            yield piece
+
+
+class _Body(httpx2.SyncByteStream):
+    def __init__(self, reply: httpcore2.Response) -> None:
+        self._reply = reply
+
+    def __iter__(self) -> Iterator[bytes]:
+        return self._reply.iter_stream()
+
+    def close(self) -> None:
+        self._reply.close()
+
+
+class _Network(httpcore2.NetworkBackend):
+    """Opens connections within a budget.
+
+    :param loopback: only addresses of this machine are connected to, whatever its name is resolved to.
+    """
+
+    def __init__(self, budget: Budget, loopback: bool) -> None:
+        self._budget, self._loopback = budget, loopback
+
+    def connect_tcp(self, host: str, port: int, *_: Any, **__: Any) -> httpcore2.NetworkStream:
+        """Connect to the first address of a host that takes it; each has its share of the time that is left."""
+        found = [address for address in self._addresses(host, port) if self._is_allowed(address)]
+        if not found:
+            raise RefusedError(f"{host} is not an address of this machine: nothing is sent")
+        failure: OSError | None = None
+        for left, (family, kind, protocol, _, address) in zip(range(len(found), 0, -1), found, strict=True):
+            connection = socket.socket(family, kind, protocol)
+            try:
+                connection.settimeout(self._budget.seconds() / left)
+                connection.connect(address)
+                connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+                return _Connection(connection, self._budget)
+            except OSError as error:
+                connection.close()
+                failure = error
+            except BaseException:
+                connection.close()
+                raise
+        self._budget.seconds()
+        assert failure is not None
+        raise failure
+
+    def _addresses(self, host: str, port: int) -> list[Any]:
+        """Return what a name stands for. A name server that does not answer is left to a thread, which ends with its reply."""
+        try:
+            return socket.getaddrinfo(host, port, 0, socket.SOCK_STREAM, flags=socket.AI_NUMERICHOST)
+        except OSError:
+            pass  # it is a name
+
+        def look_up(emit: Emit) -> None:
+            emit(socket.getaddrinfo(host, port, 0, socket.SOCK_STREAM))
+
+        (found,) = emitted(look_up, time.monotonic() + self._budget.seconds())
+        return list(found)
+
+    def _is_allowed(self, address: Any) -> bool:
+        return not self._loopback or is_loopback_ip(address[4][0])
+
+
+class _Connection(httpcore2.NetworkStream):
+    """A connection, each of whose waits ends by the deadline."""
+
+    def __init__(self, connection: socket.socket, budget: Budget) -> None:
+        self._socket, self._budget = connection, budget
+
+    def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
+        with _in_time():
+            self._socket.settimeout(self._budget.seconds())
+            data = self._socket.recv(max_bytes)
+        self._budget.spend("raw", len(data))
+        return data
+
+    def write(self, buffer: bytes, timeout: float | None = None) -> None:
+        view = memoryview(buffer)
+        while view:
+            try:
+                with _in_time():
+                    self._socket.settimeout(self._budget.seconds())
+                    view = view[self._socket.send(view) :]
+            except OSError as error:  # the library then reads what the server said before it closed
+                raise httpcore2.WriteError(str(error)) from None
+
+    def start_tls(
+        self, ssl_context: ssl.SSLContext, server_hostname: str | None = None, timeout: float | None = None
+    ) -> httpcore2.NetworkStream:
+        try:
+            with _in_time():
+                self._socket.settimeout(self._budget.seconds())
+                return _Connection(ssl_context.wrap_socket(self._socket, server_hostname=server_hostname), self._budget)
+        except BaseException:
+            self.close()
+            raise
+
+    def close(self) -> None:
+        self._socket.close()
+
+
+@contextmanager
+def _in_time() -> Iterator[None]:
+    try:
+        yield
+    except TimeoutError as error:
+        if error.errno is None:  # else it is the system that gave up
+            raise DeadlinePassed from None
+        raise
+
+
+@cache
+def _ssl_context() -> ssl.SSLContext:
+    return httpx2.create_ssl_context()
+
+
+def _proxy(target: str) -> httpcore2.Proxy | None:
+    """Return the proxy that the environment names for an origin; none for this machine."""
+    scheme, _, host = target.partition("://")
+    if is_loopback(target) or urllib.request.proxy_bypass(host):
+        return None
+    named = urllib.request.getproxies()
+    address = named.get(scheme) or named.get("all")
+    if not address:
+        return None
+    try:
+        proxy = httpx2.Proxy(address)
+    except (ValueError, httpx2.InvalidURL):
+        raise UsageError(
+            f"the proxy for {scheme} in the environment must be an address such as http://host:port"
+        ) from None
+    if proxy.url.scheme != "http":
+        raise UsageError(f"the proxy for {scheme} in the environment is of kind {proxy.url.scheme}; must be http")
+    url = httpcore2.URL(scheme="http", host=proxy.url.raw_host, port=proxy.url.port or 80, target="/")
+    return httpcore2.Proxy(url, auth=proxy.raw_auth)

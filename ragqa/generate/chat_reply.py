@@ -1,0 +1,120 @@
+"""What is read of a streamed reply in OpenAI's protocol: its chunks, checked, and the answer that they make."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from ragqa.records import Generation
+
+_FINISHES = {"length": "length", "deadline": "deadline"}
+"""Endpoints have other words for the end of an answer, which mean that the model stopped."""
+
+
+class _Part(BaseModel):
+    """A part of a reply; keys that are not named here are passed over."""
+
+    model_config = ConfigDict(strict=True, frozen=True, allow_inf_nan=False)
+
+
+class _Delta(_Part):
+    content: str | None = None
+
+
+class _Token(_Part):
+    logprob: float
+
+
+class _Logprobs(_Part):
+    content: list[_Token] | None = None
+
+
+class _Choice(_Part):
+    delta: _Delta | None = None
+    finish_reason: str | None = None
+    logprobs: Any = None
+
+
+class _ScoredChoice(_Choice):
+    logprobs: _Logprobs | None = None
+
+
+class _Usage(_Part):
+    completion_tokens: int | None = Field(None, ge=0)
+
+
+class Chunk(_Part):
+    """One event of a reply."""
+
+    choices: list[_Choice] | None = None
+    usage: _Usage | None = None
+
+
+class ScoredChunk(Chunk):
+    """One event of a reply for which log-probabilities were asked."""
+
+    choices: list[_ScoredChoice] | None = None  # type: ignore[assignment]
+
+
+class Draft:
+    """An answer that is being written.
+
+    :param room: the most UTF-8 bytes that it may have.
+    """
+
+    def __init__(self, room: int) -> None:
+        self.finish = ""
+        self._room = room
+        self._pieces: list[str] = []
+        self._logprobs: list[float] = []
+        self._n_tokens: int | None = None
+
+    def add(self, chunk: Chunk) -> str:
+        """Take what a chunk adds; return its text, cut where there is no more room."""
+        text = ""
+        for choice in chunk.choices or ():
+            self.finish = choice.finish_reason or self.finish
+            text += (choice.delta and choice.delta.content) or ""
+            if isinstance(choice.logprobs, _Logprobs):
+                self._logprobs += [token.logprob for token in choice.logprobs.content or ()]
+        if chunk.usage and chunk.usage.completion_tokens is not None:
+            self._n_tokens = chunk.usage.completion_tokens
+        return self._append(_encodable(text))
+
+    def _append(self, text: str) -> str:
+        raw = text.encode()
+        if len(raw) > self._room:
+            text, self.finish = raw[: self._room].decode(errors="ignore"), "length"
+        self._room -= len(raw)
+        self._pieces += [text] if text else []
+        return text
+
+    @property
+    def is_full(self) -> bool:
+        """Whether text was cut off."""
+        return self._room < 0
+
+    @property
+    def length(self) -> int:
+        """How many characters it has."""
+        return sum(map(len, self._pieces))
+
+    def generation(self, log_probabilities: bool) -> Generation:
+        """Return the answer; its tokens are what the endpoint reports, else the number of pieces."""
+        n_tokens = len(self._pieces) if self._n_tokens is None else self._n_tokens
+        logprobs = tuple(self._logprobs) if log_probabilities else None
+        return Generation("".join(self._pieces), n_tokens, _FINISHES.get(self.finish, "stop"), logprobs)
+
+
+def misfit(error: ValidationError) -> str:
+    """Return what is wrong with a chunk and where; its values are not repeated."""
+    detail = error.errors(include_input=False)[0]
+    where = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in detail["loc"]).removeprefix(".")
+    wanted = "an object" if detail["type"] == "model_type" else detail["msg"].removeprefix("Input should be ")
+    return f"malformed reply: {where or 'an event'} must be {wanted}"
+
+
+def _encodable(text: str) -> str:
+    """Return a text with U+FFFD for half a surrogate pair, which UTF-8 cannot hold."""
+    return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")

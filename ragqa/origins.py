@@ -1,0 +1,79 @@
+"""Where a key may go: the scheme, host and port of an address, read so strictly that no two readers disagree."""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+
+# Hosts are ASCII: a letter of another script that looks the same is another host.
+_URL = re.compile(
+    r"(?P<scheme>https?)://(?:(?P<user>[^@/?#\\\s]*)@)?"
+    r"(?P<host>\[[0-9a-f:.]+\]|[a-z0-9._-]+)(?::(?P<port>[0-9]{1,5}))?(?P<path>/[!-~]*)?",
+    re.ASCII | re.IGNORECASE,
+)
+_VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+_PORTS = {"http": 80, "https": 443}
+
+
+def origin(url: str) -> str:
+    """Return `scheme://host` of an http(s) address in lower case, with `:port` where it is not the usual one.
+
+    A user name and a password in it are left out.
+
+    :raises ValueError: it is not such an address; the message says what would be, and does not repeat it.
+    """
+    scheme, host, port = _parts(url)
+    return f"{scheme}://{host}" if port == _PORTS[scheme] else f"{scheme}://{host}:{port}"
+
+
+def is_loopback(url: str) -> bool:
+    """Tell whether an address is of this machine itself: `localhost`, 127.0.0.0/8 or ::1, written out in full.
+
+    Other ways to write such an address (`127.1`, `2130706433`, `localhost.`) count as another machine.
+
+    :raises ValueError: it is no http(s) address.
+    """
+    host = _parts(url)[1]
+    return host == "localhost" or is_loopback_ip(host.strip("[]"))
+
+
+def is_loopback_ip(host: str) -> bool:
+    """Tell whether a host is the number of this machine itself; False for a name."""
+    try:
+        address = ipaddress.ip_address(host)
+    except ValueError:
+        return False
+    return (getattr(address, "ipv4_mapped", None) or address).is_loopback
+
+
+def without_credentials(url: str) -> tuple[str, str]:
+    """Return an address without its user name and password, and these as they are written: `user:password` or empty.
+
+    :raises ValueError: it is no http(s) address.
+    """
+    _parts(url)
+    user = _URL.fullmatch(url)["user"]  # type: ignore[index]
+    return (url, "") if user is None else (url.replace(f"{user}@", "", 1), user)
+
+
+def is_variable(name: str) -> bool:
+    """Tell whether the environment variable of a key can have this name."""
+    return _VARIABLE.fullmatch(name) is not None
+
+
+def _parts(url: str) -> tuple[str, str, int]:
+    found = _URL.fullmatch(url)
+    if found is None or {"?", "#", "\\"} & set(found["path"] or ""):
+        raise ValueError(
+            "must begin with http:// or https://, then an ASCII host (xn--... for others), without blanks, ? and #"
+        )
+    scheme, host = found["scheme"].lower(), found["host"].lower()
+    port = int(found["port"] or _PORTS[scheme])
+    if not 0 < port < 65536:
+        raise ValueError("must have a port from 1 to 65535")
+    if host.startswith("["):
+        try:
+            host = f"[{ipaddress.IPv6Address(host[1:-1]).compressed}]"
+        except ValueError:
+            raise ValueError("must have an IPv6 address between the brackets") from None
+    return scheme, host, port

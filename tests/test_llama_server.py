@@ -1,0 +1,110 @@
+"""What llama.cpp replies within this process, where it is not what it should be; its port is played by real sockets."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from ragqa.errors import ModelError, RagqaError, ResourceError, UsageError
+from ragqa.generate import llama_server
+from ragqa.generate.deadline import DeadlinePassed
+from ragqa.generate.llama_server import LlamaServer
+from tests.raw_server import Behaviour, Peer, replies, serving
+
+HEAD = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n\r\n"
+
+
+class Native:
+    """Stands for the compiled server: it has a port, and emits what it is given."""
+
+    def __init__(self, address: str = "", emitted: tuple[Any, ...] = (), seconds: float = 0.0) -> None:
+        self.listening_address, self._emitted, self._seconds = address, emitted, seconds
+
+    def handle_completions(self, request: dict[str, Any], emit: Callable[[Any], bool]) -> None:
+        for reply in self._emitted:
+            emit(reply)
+        time.sleep(self._seconds)
+
+
+def server(native: Native) -> LlamaServer:
+    """Return a server without a model."""
+    made = object.__new__(LlamaServer)
+    vars(made).update(_path=Path("model.gguf"), _key="key", _process=os.getpid(), _server=native)
+    return made
+
+
+@pytest.fixture(autouse=True)
+def impatient(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    monkeypatch.setattr(llama_server, "_SECONDS", 0.3)
+    yield
+
+
+@pytest.mark.parametrize(
+    ("behaviour", "error", "message"),
+    [
+        (replies(HEAD + b"{"), RagqaError, "malformed reply to /tokenize"),
+        (replies(HEAD + b"[]"), RagqaError, "malformed reply to /tokenize"),
+        (replies(HEAD + b"{}"), RagqaError, "malformed reply to /tokenize: no tokens"),
+        (replies(HEAD + b'{"tokens": 5}'), RagqaError, "malformed reply to /tokenize"),
+        (replies(HEAD + b"\xff\xfe"), RagqaError, "malformed reply to /tokenize"),
+        (replies(HEAD + b"[" * 100_000), RagqaError, "malformed reply to /tokenize"),
+        (
+            replies(b"HTTP/1.1 500 no\r\n\r\n{}"),
+            ModelError,
+            r"refuses /tokenize with the model model\.gguf: status 500",
+        ),
+        (replies(b"nonsense\r\n\r\n"), ResourceError, "does not answer /tokenize"),
+        (replies(b""), ResourceError, "does not answer /tokenize"),
+        (replies(HEAD.replace(b"\r\n\r\n", b"\r\nContent-Length: 99\r\n\r\n{")), RagqaError, "malformed reply"),
+        (lambda peer: peer.wait(5), ResourceError, r"does not answer /tokenize within 0\.3 s"),
+    ],
+)
+def test_a_reply_of_the_port_that_is_none_is_one_line(
+    behaviour: Behaviour, error: type[RagqaError], message: str
+) -> None:
+    started = time.monotonic()
+    with serving(behaviour) as port, pytest.raises(error, match=message) as caught:
+        server(Native(f"http://127.0.0.1:{port.port}")).tokenize("text")
+    assert len(str(caught.value).splitlines()) == 1 and time.monotonic() - started < 2
+
+
+def test_the_port_is_asked_with_its_key_and_past_any_proxy(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("http_proxy", "http://127.0.0.1:9")
+    asked: list[bytes] = []
+
+    def behave(peer: Peer) -> None:
+        asked.append(peer.read_request())
+        peer.send(HEAD + b'{"prompt": "turn"}')
+
+    with serving(behave) as port:
+        assert server(Native(f"http://127.0.0.1:{port.port}")).apply_template([]) == "turn"
+    assert b"Authorization: Bearer key\r\n" in asked[0]
+
+
+@pytest.mark.parametrize(
+    "reply", [None, 5, [], {}, {"choices": None}, {"choices": [{}]}, {"choices": [{"text": 5}]}, {"choices": "x"}]
+)
+def test_a_piece_that_is_none_is_one_line(reply: Any) -> None:
+    with pytest.raises(RagqaError, match=r"^llama\.cpp: a malformed reply$"):
+        list(server(Native(emitted=(reply,))).complete({}, time.monotonic() + 5))
+    said = {"code": 400, "message": "the prompt is too long"}
+    with pytest.raises(RagqaError, match=r"^llama\.cpp: the prompt is too long$"):
+        list(server(Native(emitted=(said,))).complete({}, time.monotonic() + 5))
+
+
+def test_a_completion_ends_at_its_deadline() -> None:
+    with pytest.raises(DeadlinePassed):
+        list(server(Native(seconds=1.0)).complete({}, time.monotonic() + 0.2))
+
+
+def test_a_server_of_another_process_says_what_to_do() -> None:
+    forked = server(Native())
+    vars(forked)["_process"] = 1
+    for use in (lambda: forked.tokenize("a"), lambda: forked.apply_template([]), lambda: list(forked.complete({}, 0))):
+        with pytest.raises(UsageError, match=r"threads of process 1, .* build the Pipeline after the fork"):
+            use()
