@@ -7,11 +7,12 @@ import os
 import resource
 import signal
 import threading
+import time
 from types import FrameType
 
 from ragqa.errors import ResourceError
 
-LEAST_MEMORY = 600 << 20
+LEAST_MEMORY = 800 << 20
 """Below so many bytes of address space the numeric libraries end the process while they are loaded."""
 _FEW = {"RLIMIT_CPU": 3600, "RLIMIT_AS": 4 << 30, "RLIMIT_NOFILE": 256, "RLIMIT_NPROC": 64}
 """A limit below this may have caused an error; it is named then."""
@@ -22,6 +23,12 @@ _WORDS = (
     "can't start new thread", "resource temporarily unavailable",
 )  # fmt: skip
 """How libraries say that a limit was met, in errors of many classes."""
+ONE_THREAD = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "TOKENIZERS_PARALLELISM": "false"}
+"""The environment in which the numeric libraries start no thread; where they cannot, some of them end the process."""
+
+
+class OutOfTime(BaseException):  # no error that libraries may catch
+    """The processor time that the system allows this process is over, but for what it takes to say so."""
 
 
 def note() -> str:
@@ -38,6 +45,8 @@ def note() -> str:
 def met(error: BaseException) -> ResourceError | None:
     """Return what an error means that comes of a limit of memory, files or processes; None for any other error."""
     said = str(error).lower()
+    if isinstance(error, OutOfTime):
+        return ResourceError(str(error))
     if isinstance(error, MemoryError):
         return ResourceError(f"out of memory{note()}; what was committed is kept")
     if (isinstance(error, OSError) and error.errno in _CODES) or any(words in said for words in _WORDS):
@@ -53,8 +62,8 @@ def fit() -> None:
     memory, processes = (resource.getrlimit(limit)[0] for limit in (resource.RLIMIT_AS, resource.RLIMIT_NPROC))
     few = [(memory, _FEW["RLIMIT_AS"]), (processes, _FEW["RLIMIT_NPROC"])]
     if any(limit != resource.RLIM_INFINITY and limit < enough for limit, enough in few):
-        for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "RAYON_NUM_THREADS"):
-            os.environ.setdefault(name, "1")
+        for name, value in ONE_THREAD.items():
+            os.environ.setdefault(name, value)
     if memory != resource.RLIM_INFINITY and memory < LEAST_MEMORY:
         need = f"at least {LEAST_MEMORY >> 20:,} MiB are needed"
         raise ResourceError(f"this shell allows {memory >> 20:,} MiB of memory (ulimit -v {memory >> 10}): {need}")
@@ -62,16 +71,24 @@ def fit() -> None:
 
 
 def _tell_before_time_is_over() -> None:
-    """Take the last second of processor time for saying so: at the hard limit the system ends a process without a word."""
-    soft, hard = resource.getrlimit(resource.RLIMIT_CPU)
-    if hard == resource.RLIM_INFINITY or threading.current_thread() is not threading.main_thread():
+    """Take the last second of processor time for saying so: at its end the system ends a process without a word."""
+    seconds = resource.getrlimit(resource.RLIMIT_CPU)[0]
+    if seconds == resource.RLIM_INFINITY or threading.current_thread() is not threading.main_thread():
         return
 
     def tell(number: int, frame: FrameType | None) -> None:
-        raise ResourceError(
-            f"out of processor time (this shell's limits: ulimit -t {hard}); what was committed is kept"
-        )
+        take_no_more_time()
+        raise OutOfTime(f"out of processor time (this shell's limits: ulimit -t {seconds}); what was committed is kept")
 
-    signal.signal(signal.SIGXCPU, tell)
-    if soft == hard and hard > 1:
-        resource.setrlimit(resource.RLIMIT_CPU, (hard - 1, hard))
+    for sent in (signal.SIGPROF, signal.SIGXCPU):
+        signal.signal(sent, tell)
+    left = seconds - time.process_time()
+    signal.setitimer(signal.ITIMER_PROF, max(left - 1, left / 2, 0.01))
+
+
+def take_no_more_time() -> None:
+    """Let the rest of the processor time be for the end of the process, which is not interrupted any more."""
+    if callable(signal.getsignal(signal.SIGXCPU)):
+        signal.setitimer(signal.ITIMER_PROF, 0)
+        for sent in (signal.SIGPROF, signal.SIGXCPU):
+            signal.signal(sent, signal.SIG_IGN)

@@ -13,7 +13,7 @@ from collections.abc import Sequence
 
 import click
 
-from ragqa import __version__
+from ragqa import __version__, limits
 from ragqa.cli.faults import INTERRUPTED, fault
 from ragqa.cli.terminal import Said, Screen, escaped, json_text, screens
 from ragqa.errors import GateError, RejectedError, ResourceError
@@ -22,6 +22,11 @@ COMMANDS = (
     "init", "check", "plan", "index", "search", "prompt", "ask", "chat", "show", "eval", "compare", "replay", "tune", "questions",
     "train", "tokenizer", "doctor", "gc", "purge", "models", "settings", "schema",
 )  # fmt: skip
+_COMPUTING = (
+    ("plan",), ("index",), ("search",), ("prompt",), ("ask",), ("chat",), ("show",), ("eval",), ("replay",), ("tune",),
+    ("questions",), ("train",), ("tokenizer",), ("doctor",), ("gc",), ("purge",), ("models", "pull"), ("models", "verify"),
+)  # fmt: skip
+"""The commands that load numeric libraries."""
 
 
 class _Commands(click.Group):
@@ -60,6 +65,7 @@ def main() -> None:
     try:
         with screens() as out:
             code = _run(sys.argv[1:])
+            limits.take_no_more_time()
             out.flush()
             code = _code_of_output(out, code)
     except KeyboardInterrupt:  # a second one, while the first was being told
@@ -72,7 +78,7 @@ def _run(arguments: Sequence[str]) -> int:
     said, told = Said(), {}
     try:
         code = _invoke(arguments, said)
-    except (Exception, KeyboardInterrupt) as error:
+    except (Exception, KeyboardInterrupt, limits.OutOfTime) as error:
         ended = fault(error, arguments)
         code = ended.exit_code
         print(ended.line, file=sys.stderr)
@@ -86,6 +92,8 @@ def _run(arguments: Sequence[str]) -> int:
 
 
 def _invoke(arguments: Sequence[str], said: Said) -> int:
+    if any(tuple(arguments[: len(command)]) == command for command in _COMPUTING) and "--help" not in arguments:
+        limits.fit()
     try:
         with ragqa.make_context("ragqa", list(arguments), obj=said) as ctx:
             ragqa.invoke(ctx)

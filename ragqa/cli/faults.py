@@ -14,10 +14,11 @@ import click
 from ragqa.cli.terminal import escaped
 from ragqa.cli.usage import explain
 from ragqa.errors import ConfigError, MistakesError, RagqaError, ResourceError, UsageError
+from ragqa.limits import met
 
 INTERRUPTED = 130
 """The exit code after Ctrl-C."""
-_EXHAUSTED = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.ENOMEM, errno.EMFILE, errno.ENFILE, errno.EIO)
+_EXHAUSTED = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO)
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,11 +52,12 @@ def fault(error: BaseException, arguments: Sequence[str]) -> Fault:
             return Fault(type(error).__name__, str(error), error.exit_code, f"ragqa: error: {lines}", fields)
         case RagqaError():
             return _expected(type(error).__name__, str(error), error.exit_code)
-        case MemoryError():
-            return _expected("ResourceError", "out of memory; what was committed is kept", ResourceError.exit_code)
         case KeyboardInterrupt() | click.Abort():
             what = str(error) and f"; {error}"
             return Fault("Interrupted", f"interrupted{what}", INTERRUPTED, f"ragqa: interrupted{escaped(what)}")
+    if limit := met(error):
+        return _expected(type(limit).__name__, str(limit), limit.exit_code)
+    match error:
         case OSError(errno=int()):
             kind = ResourceError if error.errno in _EXHAUSTED else UsageError
             where = f"{error.filename}: " if error.filename is not None else ""

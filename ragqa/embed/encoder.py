@@ -14,7 +14,7 @@ import torch
 from numpy.typing import NDArray
 from tokenizers import Encoding, Tokenizer
 
-from ragqa import models
+from ragqa import limits, models
 from ragqa.config.specs import ClsPoolEmbed, MeanPoolEmbed
 from ragqa.embed.padded import Padded
 from ragqa.embed.pooling import cls_pool, mean_pool
@@ -92,7 +92,8 @@ class EncoderEmbedder:
         except BaseException as error:
             if type(error).__name__ != "PanicException":  # of the library's native part; no Exception
                 raise
-            raise UsageError(f"the tokenizer of {self.spec.model} fails on a text: {error}") from error
+            fault = UsageError(f"the tokenizer of {self.spec.model} fails on a text: {error}")
+            raise limits.met(error) or fault from error
 
     def embed_passages(self, texts: Sequence[str]) -> Vectors:
         """Return float32[len(texts), dim], rows L2-normalised; float32[0, dim] for no texts.

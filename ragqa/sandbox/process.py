@@ -165,7 +165,7 @@ class Sandbox:
         self._process = subprocess.Popen(
             isolated(_START, str(os.getpid())),
             cwd=folder,
-            env={**environment, "LC_ALL": "C.UTF-8"},
+            env={**environment, **limits.ONE_THREAD, "LC_ALL": "C.UTF-8"},
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
