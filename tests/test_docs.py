@@ -14,6 +14,7 @@ from types import ModuleType
 
 import pytest
 
+from ragqa import errors
 from ragqa.config import load_config
 
 ROOT = Path(__file__).parent.parent
@@ -130,6 +131,20 @@ def test_every_pipeline_of_a_page_is_valid(page: Path, tmp_path: Path) -> None:
 def test_links_between_pages_lead_somewhere(page: Path) -> None:
     links = re.findall(r"\]\((?!https?:|#)([^)#]+)", text(page))
     assert [link for link in links if not (page.parent / link).exists()] == []
+
+
+def test_every_message_of_the_troubleshooting_page_is_one_that_the_package_says() -> None:
+    said = "\n".join(text(file) for file in (ROOT / "ragqa").rglob("*.py"))
+    headings = re.findall(r"^### `(.*)`$", text(ROOT / "docs" / "troubleshooting.md"), re.MULTILINE)
+    parts = [part.strip(" :,") for heading in headings for part in heading.split("…")]
+    assert len(headings) > 20 and [part for part in parts if part not in said] == []
+
+
+def test_the_table_of_exit_codes_is_that_of_the_errors() -> None:
+    rows = re.findall(r"^\| (\d+) \| (`.+?) \|", text(ROOT / "docs" / "troubleshooting.md"), re.MULTILINE)
+    named = {name: int(code) for code, names in rows for name in re.findall(r"`(\w+)`", names)}
+    assert named == {name: getattr(errors, name).exit_code for name in named} and len(named) == 12
+    assert {error.exit_code for error in vars(errors).values() if hasattr(error, "exit_code")} == set(named.values())
 
 
 def reference() -> ModuleType:
