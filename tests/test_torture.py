@@ -12,23 +12,32 @@ import pytest
 from ragqa.cli import marks
 from tests.torture import (
     Trial,
+    bounds,
+    confined,
     crowd,
+    documents,
     endpoint,
     fork,
     full,
+    hijack,
     imitation,
     kills,
+    limits,
     machine,
+    model_rot,
     outputs,
     parsers,
     power,
     rot,
+    strangers,
     terminal,
     vfs,
 )
 from tests.torture.mutations import mutated
 
 needs_vfs = pytest.mark.skipif(not vfs.is_possible(), reason="the SQLite of this Python cannot be watched")
+
+needs_models = pytest.mark.skipif(bool(os.environ.get("RAGQA_OFFLINE")), reason="needs the default models")
 
 
 def passed(trial: Trial) -> bool:
@@ -92,6 +101,39 @@ def test_any_order_of_changes_equals_a_dict(tmp_path: Path) -> None:
     assert passed(machine.run(tmp_path / "machine", examples=5, steps=15))
 
 
+def test_no_foreign_file_in_or_beside_an_index_is_changed(tmp_path: Path) -> None:
+    assert passed(strangers.run(tmp_path, 25))
+
+
+def test_nothing_of_the_working_folder_runs(tmp_path: Path) -> None:
+    assert passed(hijack.run(tmp_path / "place", ("help", "check")))
+
+
+def test_each_of_many_strange_files_has_its_status(tmp_path: Path) -> None:
+    assert passed(documents.run(tmp_path, 100))
+
+
+def test_memory_and_disk_are_bounded_by_the_size_of_a_file(tmp_path: Path) -> None:
+    assert passed(bounds.run(tmp_path, ("heading.md", "blank.txt")))
+
+
+def test_a_parser_reaches_nothing_but_its_bytes(tmp_path: Path) -> None:
+    trial = confined.run(tmp_path / "place")
+    if trial is None:
+        pytest.skip("the kernel has neither Landlock nor seccomp")
+    assert passed(trial)
+
+
+@needs_models
+def test_flipped_bits_of_a_model_are_named_or_change_nothing(tmp_path: Path) -> None:
+    assert passed(model_rot.run(tmp_path, 18))
+
+
+@needs_models
+def test_a_command_under_hard_limits_ends_as_without_or_says_why_not(tmp_path: Path) -> None:
+    assert passed(limits.run(tmp_path / "place", every=83))
+
+
 def test_no_command_writes_over_a_file_of_the_users(tmp_path: Path) -> None:
     assert passed(outputs.run(tmp_path, every=7))
 
@@ -120,7 +162,7 @@ def test_every_fault_of_an_endpoint_ends_as_an_answer_or_one_line_in_time(tmp_pa
     assert passed(endpoint.run(tmp_path, 20, first=1000))
 
 
-@pytest.mark.skipif(bool(os.environ.get("RAGQA_OFFLINE")), reason="needs the default models")
+@needs_models
 def test_processes_forked_from_one_that_answers_answer_or_say_why_not(tmp_path: Path) -> None:
     forks = fork.Forks(tmp_path)
     for scenario in (forks.child_asks, forks.fork_while_a_thread_answers):

@@ -20,6 +20,7 @@ from tests.torture import (
     hijack,
     imitation,
     kills,
+    limits,
     machine,
     model_rot,
     outputs,
@@ -55,6 +56,7 @@ TRIALS: dict[str, Callable[[Path], Trial | None]] = {
     "outputs": outputs.run,
     "terminal": terminal.run,
     "imitation": imitation.run,
+    "limits": limits.run,
     "endpoint": lambda folder: endpoint.run(folder, 500),
     "fork": lambda folder: fork.run(folder, 5),
 }

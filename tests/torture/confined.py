@@ -7,6 +7,7 @@ import socket
 import sys
 from pathlib import Path
 
+from ragqa.limits import ONE_THREAD
 from ragqa.sandbox import Sandbox, available
 from tests.torture import Trial
 
@@ -32,9 +33,8 @@ def run(folder: Path) -> Trial | None:
         sys.path.remove(str(TESTS))
         del os.environ["RAGQA_TRIAL_SECRET"]
     wrong = [f"{attempt}: {outcome}" for attempt, outcome in found.items() if outcome != "refused"]
-    wrong += [
-        f"{name} is in its environment" for name in around["environment"] if name not in ("LC_ALL", "GOMP_SPINCOUNT")
-    ]
+    own = {"LC_ALL", "GOMP_SPINCOUNT", *ONE_THREAD}
+    wrong += [f"{name} is in its environment" for name in around["environment"] if name not in own]
     if [path.name for path in folder.iterdir()] != ["secret.txt"] or (folder / "secret.txt").read_text(
         "utf-8"
     ) != "secret":
