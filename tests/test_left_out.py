@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from pathlib import Path
 
+import click
 import pytest
 from tqdm import tqdm
 
@@ -12,7 +13,7 @@ from ragqa.cli.indexing import left_out, progress_bar
 from ragqa.records import FileStatus
 from tests.commands import fill, ragqa
 
-ADVICE = "--verbose lists them"
+ADVICE = "`ragqa index --verbose` lists them"
 
 
 def statuses(status: str, reason: str, *names: str) -> list[FileStatus]:
@@ -94,14 +95,14 @@ def test_the_commands_print_one_line_and_with_verbose_all(home: Path) -> None:
     short = ragqa("index", "pipeline.yaml", cwd=home)
     assert short.code == 3
     assert short.err.splitlines() == [
-        f"skipped 40 files of types that are not read: .py 40; {ADVICE}",
-        f"rejected 25 files: empty file (00.txt, 01.txt, 02.txt, 03.txt, 04.txt, ...; {ADVICE})",
+        "skipped 40 files of types that are not read: .py 40; --verbose lists them",
+        "rejected 25 files: empty file (00.txt, 01.txt, 02.txt, 03.txt, 04.txt, ...; --verbose lists them)",
     ]
     assert "68 files: 3 indexed, 25 rejected, 40 skipped." in short.out
     assert len(ragqa("index", "pipeline.yaml", "--verbose", cwd=home).err.splitlines()) == 65
     assert ragqa("index", "pipeline.yaml", "--json", cwd=home).said["skipped"] == 40
     planned = ragqa("plan", "pipeline.yaml", cwd=home).out
-    assert f"skipped 40 files of types that are not read: .py 40; {ADVICE}\n" in planned
+    assert "skipped 40 files of types that are not read: .py 40; --verbose lists them\n" in planned
     assert ragqa("plan", "pipeline.yaml", "--verbose", cwd=home).out.count("unsupported type .py") == 40
 
 
@@ -129,3 +130,11 @@ def test_the_time_left_is_told_by_the_time_since_embedding_began() -> None:
         assert (bar.n, bar.total, bar.initial) == (100, 1000, 100)
         report(200, 900)
         assert (bar.n, bar.total) == (200, 900)
+
+
+def test_a_command_that_can_list_them_names_its_own_option() -> None:
+    entries = [FileStatus(f"{n}.x", "skipped", "unsupported type .x") for n in range(9)]
+    with click.Context(click.Command("index"), obj=None) as ctx:
+        ctx.params["verbose"] = False
+        (line,) = left_out(entries, verbose=False)
+    assert line.endswith("; --verbose lists them")

@@ -100,6 +100,8 @@ def print_left_out(statuses: Sequence[FileStatus], *, verbose: bool) -> None:
 
 def left_out(statuses: Iterable[FileStatus], *, verbose: bool) -> Iterator[str]:
     """Yield the lines that `print_left_out` prints."""
+    ctx = click.get_current_context(silent=True)
+    how = "--verbose lists them" if ctx and "verbose" in ctx.params else "`ragqa index --verbose` lists them"
     groups: dict[tuple[str, str], list[FileStatus]] = {}
     for entry in statuses:
         if entry.status in LISTED:
@@ -108,10 +110,10 @@ def left_out(statuses: Iterable[FileStatus], *, verbose: bool) -> Iterator[str]:
         if verbose or len(entries) <= LISTED[status]:
             yield from (f"{status}: {entry.source}: {entry.reason}" for entry in entries)
         elif kind == _UNSUPPORTED:
-            yield f"skipped {len(entries):,} files of types that are not read: {_types(entries)}; --verbose lists them"
+            yield f"skipped {len(entries):,} files of types that are not read: {_types(entries)}; {how}"
         else:
             names = ", ".join([*(entry.source for entry in entries[:_NAMED]), *(["..."] if entries[_NAMED:] else [])])
-            yield f"{status} {len(entries):,} files: {entries[0].reason} ({names}; --verbose lists them)"
+            yield f"{status} {len(entries):,} files: {entries[0].reason} ({names}; {how})"
 
 
 def _kind(reason: str) -> str:
