@@ -25,6 +25,7 @@ _WORDS = (
 """How libraries say that a limit was met, in errors of many classes."""
 ONE_THREAD = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "TOKENIZERS_PARALLELISM": "false"}
 """The environment in which the numeric libraries start no thread; where they cannot, some of them end the process."""
+_over = threading.Event()
 
 
 class OutOfTime(BaseException):  # no error that libraries may catch
@@ -77,6 +78,7 @@ def _tell_before_time_is_over() -> None:
         return
 
     def tell(number: int, frame: FrameType | None) -> None:
+        _over.set()
         take_no_more_time()
         raise OutOfTime(f"out of processor time (this shell's limits: ulimit -t {seconds}); what was committed is kept")
 
@@ -84,6 +86,11 @@ def _tell_before_time_is_over() -> None:
         signal.signal(sent, tell)
     left = seconds - time.process_time()
     signal.setitimer(signal.ITIMER_PROF, max(left - 1, left / 2, 0.01))
+
+
+def time_is_over() -> bool:
+    """Tell whether the last second of processor time has begun, in which the libraries cannot be taken down in order."""
+    return _over.is_set()
 
 
 def take_no_more_time() -> None:

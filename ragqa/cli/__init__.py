@@ -70,6 +70,8 @@ def main() -> None:
             code = _code_of_output(out, code)
     except KeyboardInterrupt:  # a second one, while the first was being told
         code = INTERRUPTED
+    if limits.time_is_over():
+        os._exit(code)
     sys.exit(code)
 
 

@@ -17,6 +17,7 @@ from ragqa import arguments
 from ragqa.arguments import AnyPath
 from ragqa.errors import RejectedError, UsageError
 from ragqa.files import open_regular
+from ragqa.limits import met
 from ragqa.load.extract import CSV, DOCX, HTML, JSON_LINES, MARKDOWN, PDF, PLAIN, TSV
 from ragqa.load.extracted import Limits
 from ragqa.load.globs import Globs
@@ -234,6 +235,12 @@ def _opened(path: str) -> io.BufferedReader:
 
 
 def _unreadable(error: OSError) -> str:
+    """Return why a file or folder cannot be read.
+
+    :raises ResourceError: that is no fault of its own, but of a limit of this process.
+    """
+    if limit := met(error):
+        raise limit from error
     return f"cannot be read: {error.strerror}"
 
 

@@ -30,7 +30,7 @@ USES = [
     ("search", "pipeline.yaml", ASKED), ("prompt", "pipeline.yaml", ASKED), ("ask", "pipeline.yaml", ASKED),
     ("ask", "pipeline.yaml", ASKED, "--json"), ("ask", "documents", ASKED), ("chat", "pipeline.yaml"),
     ("show", "ferry.md:0-9", "pipeline.yaml"), ("doctor", "pipeline.yaml"), ("gc", "pipeline.yaml"),
-    ("eval", "pipeline.yaml", "--dataset", "jsonl:questions.jsonl"), ("tokenizer", "train", "documents", "--vocab-size", "260", "--out", "tokens"),
+    ("eval", "pipeline.yaml", "--dataset", "jsonl:questions.jsonl", "--out", "run"), ("tokenizer", "train", "documents", "--vocab-size", "260", "--out", "tokens"),
     ("models", "list"), ("models", "path", "all-minilm-l6-v2"), ("models", "verify", "all-minilm-l6-v2"),
 ]  # fmt: skip
 READING = {
