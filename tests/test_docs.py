@@ -16,6 +16,7 @@ import pytest
 
 from ragqa import errors
 from ragqa.config import load_config
+from tests.commands import ragqa
 
 ROOT = Path(__file__).parent.parent
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
@@ -61,11 +62,13 @@ def _shared_cache(place: Path) -> str:
 @offline
 @pytest.mark.parametrize("page", [p for p in PAGES if blocks(p, "bash")], ids=lambda p: p.name)
 def test_every_command_of_a_page_runs(page: Path, workplace: Path) -> None:
+    _shared_cache(workplace)
     for block in blocks(page, "bash"):
         for line in block.splitlines():
             program, *arguments = shlex.split(line)
             assert program == "ragqa", line
-            run([sys.executable, "-m", "ragqa", *arguments], workplace)
+            done = ragqa(*arguments, cwd=workplace)
+            assert done.code == 0, f"{line}\n{done.out}\n{done.err}"
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda p: p.name)
