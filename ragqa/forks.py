@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from ragqa.errors import UsageError
 
 _LOG = logging.getLogger("ragqa.forks")
-_REMEDY = "start workers by multiprocessing's spawn, or build the Pipeline after the fork"
+_REMEDY = "start workers by multiprocessing's spawn, or fork before anything is computed"
 
 
 @dataclass

@@ -15,7 +15,7 @@ from typing import Any
 from ragqa.errors import UsageError
 from ragqa.files import read_regular
 from ragqa.models.cache import dequantised_dir, discard, fsync, model_dir
-from ragqa.models.memo import file_sha256, remember_sha256, remembered_sha256
+from ragqa.models.memo import file_sha256, has_sha256, remember_sha256
 from ragqa.models.table import BUILTIN, Builtin
 from ragqa.points import reached
 
@@ -103,7 +103,7 @@ def altered(folder: Path, known: Mapping[str, FileRecord], *, full: bool = False
 
     :param full: read every byte, whatever was remembered of it.
     """
-    return _problem(folder, known, lambda path, file: _is_whole(path, file.sha256, full))
+    return _problem(folder, known, lambda path, file: has_sha256(path, file.sha256, full))
 
 
 def fault(model: Builtin) -> str | None:
@@ -145,11 +145,6 @@ def _problem(folder: Path, known: Mapping[str, FileRecord], is_whole: Callable[[
         if not is_whole(path, file):
             return f"is damaged ({name} is not the file that was pulled: its SHA-256 is not {file.sha256})"
     return None
-
-
-def _is_whole(path: Path, sha256: str, full: bool) -> bool:
-    """Compare; a memo alone is not enough to call a file damaged."""
-    return (not full and remembered_sha256(path) == sha256) or file_sha256(path) == sha256
 
 
 def _check(whole: Mapping[str, Any]) -> str:

@@ -56,6 +56,11 @@ def remembered_sha256(path: Path) -> str:
     return digest
 
 
+def has_sha256(path: Path, sha256: str, full: bool = False) -> bool:
+    """Tell whether a file has this SHA-256; `full` believes no memo, and a memo alone calls no file another one."""
+    return (not full and remembered_sha256(path) == sha256) or file_sha256(path) == sha256
+
+
 def remember_sha256(path: Path, digest: str) -> None:
     """Keep the SHA-256 of a file that was found out elsewhere."""
     keep("hashes", stamp(path), digest)

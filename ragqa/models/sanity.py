@@ -74,7 +74,7 @@ def refuse_altered_blobs(folder: Path) -> None:
     """
     for path in folder.iterdir():
         blob = path.resolve().name
-        if path.is_symlink() and _SHA256.fullmatch(blob) and memo.remembered_sha256(path) != blob:
+        if path.is_symlink() and _SHA256.fullmatch(blob) and not memo.has_sha256(path, blob):
             raise ModelError(
                 f"{path} is damaged (its SHA-256 is not {blob}): remove {path.resolve()} and pull the model again"
             )
