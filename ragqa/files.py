@@ -34,7 +34,9 @@ def read_regular(path: str | Path, most: int) -> bytes:
     """
     with open_regular(path) as stream:
         size = os.fstat(stream.fileno()).st_size
-        data = stream.read(most + 1) if size <= most else b""
+        data = stream.read(size + 1) if size <= most else b""  # the memory of a read is taken at once
+        while size < len(data) <= most and (more := stream.read(min(1 << 20, most + 1 - len(data)))):
+            data += more  # a file of /proc says that it has 0 bytes, and any file may grow
     if max(size, len(data)) > most:
         raise OSError(errno.EFBIG, f"{max(size, len(data)):,} bytes; at most {most:,} are read", str(path))
     return data

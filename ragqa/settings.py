@@ -8,7 +8,8 @@ from __future__ import annotations
 import json
 import os
 import tempfile
-from collections.abc import Callable, Container
+from collections.abc import Callable, Container, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Any, TypeVar
 
@@ -23,6 +24,7 @@ from pydantic_settings import (
     SettingsConfigDict,
 )
 
+from ragqa import outputs
 from ragqa.errors import ResourceError, UsageError
 from ragqa.files import read_text
 from ragqa.origins import is_loopback, is_variable, origin
@@ -98,8 +100,10 @@ def allow_key(variable: str, url: str) -> str:
 
     :raises UsageError: one of both is not what it should be, or the file cannot be written.
     """
-    entry, kept = _entry(variable, url), _kept_keys()
-    _write({**_in_file(), "keys": [*kept, *([] if entry in kept else [entry])]})
+    entry = _entry(variable, url)
+    with _changing():
+        kept = _kept_keys()
+        _write({**_in_file(), "keys": [*kept, *([] if entry in kept else [entry])]})
     return entry
 
 
@@ -108,10 +112,12 @@ def forget_key(variable: str, url: str) -> bool:
 
     :raises UsageError: one of both is not what it should be, or the file cannot be written.
     """
-    entry, kept = _entry(variable, url), _kept_keys()
-    if entry in kept:
-        _write({**_in_file(), "keys": [key for key in kept if key != entry]})
-    return entry in kept
+    entry = _entry(variable, url)
+    if entry not in _kept_keys():
+        return False
+    with _changing():
+        _write({**_in_file(), "keys": [key for key in _kept_keys() if key != entry]})
+    return True
 
 
 def _entry(variable: str, url: str) -> str:
@@ -170,20 +176,31 @@ def _in_file() -> dict[str, Any]:
     return values
 
 
-def _write(values: dict[str, Any]) -> None:
-    """Put a new file in the place of the old one, for this user alone to read."""
+@contextmanager
+def _changing() -> Iterator[None]:
+    """Make the folder of the file, and hold it within the block, so that no process loses what another has written.
+
+    :raises UsageError: it cannot be written. :raises ResourceError: there is no room.
+    """
     path = file()
     try:
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        with tempfile.NamedTemporaryFile("w", encoding="utf-8", dir=path.parent, delete=False) as scratch:
-            scratch.write(json.dumps(values, indent=2) + "\n")
-            scratch.flush()
-            os.fsync(scratch.fileno())
-        try:
-            os.replace(scratch.name, path)
-        finally:
-            Path(scratch.name).unlink(missing_ok=True)
+        with outputs.locked(path.parent):
+            yield
     except (PermissionError, FileNotFoundError, NotADirectoryError, FileExistsError, IsADirectoryError) as error:
         raise UsageError(f"{path}: cannot be written: {error.strerror}; set RAGQA_CONFIG to another folder") from None
     except OSError as error:
         raise ResourceError(f"{path}: cannot be written: {error.strerror}") from None
+
+
+def _write(values: dict[str, Any]) -> None:
+    """Put a new file in the place of the old one, for this user alone to read."""
+    path = file()
+    with tempfile.NamedTemporaryFile("w", encoding="utf-8", dir=path.parent, delete=False) as scratch:
+        try:
+            scratch.write(json.dumps(values, indent=2) + "\n")
+            scratch.flush()
+            os.fsync(scratch.fileno())
+            os.replace(scratch.name, path)
+        finally:
+            Path(scratch.name).unlink(missing_ok=True)

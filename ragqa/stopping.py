@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -42,6 +43,17 @@ def check() -> None:
     unwanted = _unwanted.get()
     if unwanted is not None and unwanted():
         raise Stopped
+
+
+def sleep(seconds: float) -> None:
+    """Wait, as long as the work is still wanted.
+
+    :raises Stopped: it is not.
+    """
+    end = time.monotonic() + seconds
+    while (left := end - time.monotonic()) > 0:
+        check()
+        time.sleep(min(left, LOOK_SECONDS))
 
 
 class Turn:

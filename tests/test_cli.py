@@ -95,7 +95,7 @@ def test_an_unknown_command_and_a_missing_argument_exit_2(tmp_path: Path) -> Non
     [
         (["only a question"], "give FILE and QUESTION"),
         (["--folder", "documents", "two", "questions"], "takes one argument, QUESTION"),
-        (["--folder", "missing", "Who?"], "folder not found"),
+        (["--folder", "missing", "Who?"], "no such folder or file: missing"),
         (["missing.yaml", "Who?"], "missing.yaml"),
     ],
 )

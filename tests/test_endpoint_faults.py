@@ -15,6 +15,7 @@ from typing import Any
 
 import pytest
 
+from ragqa import stopping
 from ragqa.config.generators import OpenAIGenerate
 from ragqa.errors import ModelError, RagqaError, ResourceError, UsageError
 from ragqa.generate import build_generator
@@ -47,6 +48,20 @@ def ask(url: str, *, log_probabilities: bool = False, **fields: Any) -> Generati
     *_, last = generator.stream(Prompt("Who sails?", {"all": 3}, ()))
     assert isinstance(last, Generation)
     return last
+
+
+@pytest.mark.parametrize("begin", [b"", EVENT_STREAM, EVENT_STREAM + piece("Ilse")])
+def test_an_answer_that_is_no_longer_wanted_is_not_waited_for(begin: bytes) -> None:
+    def silent(peer: Peer) -> None:
+        peer.read_request()
+        peer.send(begin)
+        peer.hang()
+
+    started = time.monotonic()
+    unwanted = stopping.stoppable(lambda: time.monotonic() > started + 0.5)
+    with serving(silent) as server, pytest.raises(stopping.Stopped), unwanted:
+        ask(server.url, deadline=20.0)
+    assert time.monotonic() - started < 5
 
 
 def fault(behaviour: Behaviour, error: type[RagqaError] = ResourceError, **fields: Any) -> str:

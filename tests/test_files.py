@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import tracemalloc
 from pathlib import Path
 
 import pytest
@@ -39,6 +40,21 @@ def test_a_file_that_is_too_large_is_refused_with_both_sizes(tmp_path: Path) -> 
     (tmp_path / "file").write_bytes(b"12345")
     with pytest.raises(OSError, match="5 bytes; at most 4 are read"):
         read_regular(tmp_path / "file", 4)
+
+
+def test_a_small_file_takes_little_memory_whatever_it_may_have(tmp_path: Path) -> None:
+    (tmp_path / "file").write_bytes(b"text")
+    tracemalloc.start()
+    try:
+        assert read_regular(tmp_path / "file", 1 << 31) == b"text"
+        assert tracemalloc.get_traced_memory()[1] < 1 << 20
+    finally:
+        tracemalloc.stop()
+
+
+@pytest.mark.skipif(not Path("/proc/version").exists(), reason="no /proc here")
+def test_a_file_that_tells_no_size_is_read_whole() -> None:
+    assert read_regular("/proc/version", 10_000) == Path("/proc/version").read_bytes()
 
 
 @pytest.mark.skipif(not Path("/proc/version").exists(), reason="no /proc here")

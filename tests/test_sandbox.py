@@ -48,6 +48,10 @@ def sandbox() -> Iterator[Sandbox]:
         ("die", "ended by SIGABRT"),
         ("leave", "exit code 7"),
         ("flood", "needs more than 256 MiB of memory"),
+        ("talk", "the parser's reply is too long"),
+        ("babble", "the parser's reply is malformed"),
+        ("answer nothing", "the parser's reply is malformed"),
+        ("signal", "ended by signal 40"),
         ("write written.txt", "damaged: PermissionError" if sys.platform == "linux" else "damaged: OSError"),
     ],
 )

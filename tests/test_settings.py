@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import errno
 import json
+import os
 import stat
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -54,6 +57,24 @@ def test_the_file_is_for_its_user_alone_and_whole_at_any_time(config: Path) -> N
     assert json.loads((config / "settings.json").read_text("utf-8")) == {"keys": ["A@http://a", "B@http://b"]}
     assert settings.forget_key("A", "http://a/v1") and not settings.forget_key("A", "http://a")
     assert settings.load().keys == ("B@http://b",)
+
+
+def test_keys_that_are_confirmed_at_once_are_all_kept() -> None:
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(lambda n: settings.allow_key(f"KEY_{n}", "https://host.test"), range(20)))
+    assert all(settings.load().may_send(f"KEY_{n}", "https://host.test") for n in range(20))
+
+
+def test_a_write_that_fails_leaves_nothing_behind(config: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    settings.allow_key("KEY", "https://host.test")
+
+    def full(handle: int) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(ResourceError, match="No space left"):
+        settings.allow_key("OTHER", "https://host.test")
+    assert [path.name for path in config.iterdir()] == [settings.FILE]
 
 
 def test_the_environment_counts_before_the_file(monkeypatch: pytest.MonkeyPatch) -> None:

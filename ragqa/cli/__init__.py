@@ -23,8 +23,8 @@ COMMANDS = (
     "train", "tokenizer", "doctor", "gc", "purge", "models", "settings", "schema",
 )  # fmt: skip
 _COMPUTING = (
-    ("plan",), ("index",), ("search",), ("prompt",), ("ask",), ("chat",), ("show",), ("eval",), ("replay",), ("tune",),
-    ("questions",), ("train",), ("tokenizer",), ("doctor",), ("gc",), ("purge",), ("models", "pull"), ("models", "verify"),
+    ("plan",), ("index",), ("search",), ("prompt",), ("ask",), ("chat",), ("show",), ("eval",), ("compare",), ("replay",), ("tune",),
+    ("questions",), ("train",), ("tokenizer",), ("doctor",), ("gc",), ("purge",), ("models", "pull"), ("models", "path"), ("models", "verify"),
 )  # fmt: skip
 """The commands that load numeric libraries."""
 
@@ -94,7 +94,9 @@ def _run(arguments: Sequence[str]) -> int:
 
 
 def _invoke(arguments: Sequence[str], said: Said) -> int:
-    if any(tuple(arguments[: len(command)]) == command for command in _COMPUTING) and "--help" not in arguments:
+    if any(tuple(arguments[: len(command)]) == command for command in _COMPUTING) and not {"-h", "--help"} & set(
+        arguments
+    ):
         limits.fit()
     try:
         with ragqa.make_context("ragqa", list(arguments), obj=said) as ctx:

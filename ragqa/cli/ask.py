@@ -8,10 +8,9 @@ import click
 
 from ragqa.cli.answers import stream_answer
 from ragqa.cli.common import json_option, print_json, set_option
-from ragqa.cli.indexing import allow_empty_option, refresh, verbose_option
+from ragqa.cli.indexing import allow_empty_option, verbose_option
 from ragqa.cli.opening import holds_documents, open_indexed
 from ragqa.cli.usage import exists
-from ragqa.pipeline import Pipeline
 from ragqa.retrieve import check_question
 
 
@@ -46,9 +45,10 @@ def command(
     question = arguments[-1]
     check_question(question)
     options = {"confirm": not as_json, "allow_empty": allow_empty, "verbose": verbose}
-    if not folder and (allow_empty or verbose) and not holds_documents(arguments[0]):
+    target = folder or arguments[0]
+    if (allow_empty or verbose) and not holds_documents(target):
         raise click.UsageError("--allow-empty and --verbose go with a folder, whose index is brought up to date first")
-    pipeline = _over_folder(folder, overrides, options) if folder else open_indexed(arguments[0], overrides, **options)
+    pipeline = open_indexed(target, overrides, **options)
     if as_json:
         print_json(pipeline.ask(question).to_dict())
     else:
@@ -64,9 +64,3 @@ def _wrong_number(arguments: tuple[str, ...], folder: str | None) -> str:
         target, words = arguments[0], arguments[1:] or ("your question",)
     meant = f"ragqa ask {shlex.quote(target)} {shlex.quote(' '.join(words))}"
     return f"give FILE and QUESTION; got {len(arguments)}; did you mean `{meant}`?"
-
-
-def _over_folder(folder: str, overrides: tuple[str, ...], options: dict[str, bool]) -> Pipeline:
-    pipeline = Pipeline.from_folder(folder, overrides)
-    refresh(pipeline, **options)
-    return pipeline

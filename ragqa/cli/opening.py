@@ -109,7 +109,8 @@ def _looks_like_a_pipeline(path: Path) -> bool:
 
 def is_index(folder: Path) -> bool:
     """Tell whether a folder is an index, sound or not."""
-    return any(exists(folder / name) for name in ("ragqa.db", "SEAL", "LOCK"))
+    # the names of `ragqa.index.place`, whose room loads numeric libraries
+    return exists(folder / "ragqa.db") or (exists(folder / "seg") and any(exists(folder / n) for n in ("SEAL", "LOCK")))
 
 
 def open_maintenance(target: str, overrides: Sequence[str] = (), *, wait: float = 0.0) -> Maintenance:

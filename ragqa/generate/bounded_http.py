@@ -7,23 +7,27 @@ after a fork.
 
 from __future__ import annotations
 
+import errno
 import logging
+import os
+import select
 import socket
 import ssl
 import time
 import urllib.request
-from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
-from functools import cache
-from typing import Any
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from functools import cache, partial
+from typing import Any, TypeVar
 
 import httpcore2
 import httpx2
 
+from ragqa import stopping
 from ragqa.errors import RefusedError, UsageError
 from ragqa.generate.deadline import DeadlinePassed, Emit, emitted
 from ragqa.origins import is_loopback, is_loopback_ip, origin
 
+_T = TypeVar("_T")
 _SENT = ("host", "content-type", "content-length", "accept")
 """Headers of a request that are sent as the library sets them; whatever else it adds stays here."""
 _KEPT = (b"content-type", b"content-encoding", b"retry-after")
@@ -38,7 +42,7 @@ class TooManyBytes(Exception):
     """A reply exceeds its bound; the message says which."""
 
 
-class Budget:
+class Allowance:
     """What one request may take: time until `deadline`, `total` bytes, and `pause` bytes without anything of use.
 
     Bytes are counted as they arrive and, apart from that, as they are decompressed.
@@ -79,20 +83,20 @@ class Budget:
 
 
 class BoundedTransport(httpx2.BaseTransport):
-    """Sends the requests of a client to one origin, within a budget. Proxies are those of the environment.
+    """Sends the requests of a client to one origin, within an allowance. Proxies are those of the environment.
 
     :param allowed: the origin to which requests go; nothing is sent elsewhere.
     :param authorization: the header of this name; empty for none.
     :raises UsageError: the environment names a proxy of a kind that is not supported.
     """
 
-    def __init__(self, allowed: str, budget: Budget, authorization: str = "") -> None:
-        self._allowed, self._budget, self._authorization = allowed, budget, authorization
+    def __init__(self, allowed: str, allowance: Allowance, authorization: str = "") -> None:
+        self._allowed, self._allowance, self._authorization = allowed, allowance, authorization
         self._pool = httpcore2.ConnectionPool(
             ssl_context=_ssl_context(),
             proxy=_proxy(allowed),
             max_keepalive_connections=0,
-            network_backend=_Network(budget, is_loopback(allowed)),
+            network_backend=_Network(allowance, is_loopback(allowed)),
         )
 
     def handle_request(self, request: httpx2.Request) -> httpx2.Response:
@@ -115,7 +119,7 @@ class BoundedTransport(httpx2.BaseTransport):
                 content=request.stream,
             )
         )
-        return _Reply(reply, list(_kept(reply.headers)), self._budget)
+        return _Reply(reply, list(_kept(reply.headers)), self._allowance)
 
     def _headers(self, given: Mapping[str, str]) -> list[tuple[str, str]]:
         headers = [(name, given[name]) for name in _SENT if name in given]
@@ -137,9 +141,9 @@ def _kept(headers: Iterable[tuple[bytes, bytes]]) -> Iterator[tuple[bytes, bytes
 class _Reply(httpx2.Response):
     """A reply whose decompressed bytes are counted too."""
 
-    def __init__(self, reply: httpcore2.Response, headers: Any, budget: Budget) -> None:
+    def __init__(self, reply: httpcore2.Response, headers: Any, allowance: Allowance) -> None:
         super().__init__(reply.status, headers=headers, stream=_Body(reply))
-        self._budget = budget
+        self._allowance = allowance
 
     def iter_bytes(self, chunk_size: int | None = None) -> Iterator[bytes]:
         """Yield the body as it comes, decompressed.
@@ -147,7 +151,7 @@ class _Reply(httpx2.Response):
         :raises DeadlinePassed: there is no time left. :raises TooManyBytes: it is too long.
         """
         for piece in super().iter_bytes(chunk_size):
-            self._budget.spend("decoded", len(piece))
+            self._allowance.spend("decoded", len(piece))
             yield piece
 
 
@@ -163,13 +167,13 @@ class _Body(httpx2.SyncByteStream):
 
 
 class _Network(httpcore2.NetworkBackend):
-    """Opens connections within a budget.
+    """Opens connections within an allowance.
 
     :param loopback: only addresses of this machine are connected to, whatever its name is resolved to.
     """
 
-    def __init__(self, budget: Budget, loopback: bool) -> None:
-        self._budget, self._loopback = budget, loopback
+    def __init__(self, allowance: Allowance, loopback: bool) -> None:
+        self._allowance, self._loopback = allowance, loopback
 
     def connect_tcp(self, host: str, port: int, *_: Any, **__: Any) -> httpcore2.NetworkStream:
         """Connect to the first address of a host that takes it; each has its share of the time that is left."""
@@ -180,17 +184,16 @@ class _Network(httpcore2.NetworkBackend):
         for left, (family, kind, protocol, _, address) in zip(range(len(found), 0, -1), found, strict=True):
             connection = socket.socket(family, kind, protocol)
             try:
-                connection.settimeout(self._budget.seconds() / left)
-                connection.connect(address)
+                _connect(connection, address, time.monotonic() + self._allowance.seconds() / left)
                 connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-                return _Connection(connection, self._budget)
+                return _Connection(connection, self._allowance)
             except OSError as error:
                 connection.close()
                 failure = error
             except BaseException:
                 connection.close()
                 raise
-        self._budget.seconds()
+        self._allowance.seconds()
         assert failure is not None
         raise failure
 
@@ -204,7 +207,7 @@ class _Network(httpcore2.NetworkBackend):
         def look_up(emit: Emit) -> None:
             emit(socket.getaddrinfo(host, port, 0, socket.SOCK_STREAM))
 
-        (found,) = emitted(look_up, time.monotonic() + self._budget.seconds())
+        (found,) = emitted(look_up, time.monotonic() + self._allowance.seconds())
         return list(found)
 
     def _is_allowed(self, address: Any) -> bool:
@@ -214,23 +217,19 @@ class _Network(httpcore2.NetworkBackend):
 class _Connection(httpcore2.NetworkStream):
     """A connection, each of whose waits ends by the deadline."""
 
-    def __init__(self, connection: socket.socket, budget: Budget) -> None:
-        self._socket, self._budget = connection, budget
+    def __init__(self, connection: socket.socket, allowance: Allowance) -> None:
+        self._socket, self._allowance = connection, allowance
 
     def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
-        with _in_time():
-            self._socket.settimeout(self._budget.seconds())
-            data = self._socket.recv(max_bytes)
-        self._budget.spend("raw", len(data))
+        data = self._waited(lambda: self._socket.recv(max_bytes))
+        self._allowance.spend("raw", len(data))
         return data
 
     def write(self, buffer: bytes, timeout: float | None = None) -> None:
         view = memoryview(buffer)
         while view:
             try:
-                with _in_time():
-                    self._socket.settimeout(self._budget.seconds())
-                    view = view[self._socket.send(view) :]
+                view = view[self._waited(partial(self._socket.send, view)) :]
             except OSError as error:  # the library then reads what the server said before it closed
                 raise httpcore2.WriteError(str(error)) from None
 
@@ -238,25 +237,50 @@ class _Connection(httpcore2.NetworkStream):
         self, ssl_context: ssl.SSLContext, server_hostname: str | None = None, timeout: float | None = None
     ) -> httpcore2.NetworkStream:
         try:
-            with _in_time():
-                self._socket.settimeout(self._budget.seconds())
-                return _Connection(ssl_context.wrap_socket(self._socket, server_hostname=server_hostname), self._budget)
+            self._socket = ssl_context.wrap_socket(
+                self._socket, server_hostname=server_hostname, do_handshake_on_connect=False
+            )
+            self._waited(self._socket.do_handshake)
         except BaseException:
             self.close()
             raise
+        return self
+
+    def _waited(self, work: Callable[[], _T]) -> _T:
+        """Return what a call of the socket returns. It is made again and again, to look whether it is still wanted.
+
+        :raises DeadlinePassed: there is no time left. :raises Stopped: the answer is no longer wanted.
+        """
+        while True:
+            stopping.check()
+            self._socket.settimeout(min(self._allowance.seconds(), stopping.LOOK_SECONDS))
+            try:
+                return work()
+            except TimeoutError as error:
+                if error.errno is not None:  # it is the system that gave up
+                    raise
 
     def close(self) -> None:
         self._socket.close()
 
 
-@contextmanager
-def _in_time() -> Iterator[None]:
-    try:
-        yield
-    except TimeoutError as error:
-        if error.errno is None:  # else it is the system that gave up
-            raise DeadlinePassed from None
-        raise
+def _connect(connection: socket.socket, address: Any, until: float) -> None:
+    """Connect a socket, and look now and then whether that is still wanted.
+
+    :raises OSError: it cannot be connected, or not in time. :raises Stopped: the answer is no longer wanted.
+    """
+    connection.setblocking(False)
+    status = connection.connect_ex(address)
+    while status in (errno.EINPROGRESS, errno.EALREADY, errno.EWOULDBLOCK):
+        stopping.check()
+        left = until - time.monotonic()
+        if left <= 0:
+            raise TimeoutError("timed out")
+        if select.select([], [connection], [], min(left, stopping.LOOK_SECONDS))[1]:
+            status = connection.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
+            break
+    if status:
+        raise OSError(status, os.strerror(status))
 
 
 @cache

@@ -44,14 +44,14 @@ class _Usage(_Part):
     completion_tokens: int | None = Field(None, ge=0)
 
 
-class Chunk(_Part):
+class Event(_Part):
     """One event of a reply."""
 
     choices: list[_Choice] | None = None
     usage: _Usage | None = None
 
 
-class ScoredChunk(Chunk):
+class ScoredEvent(Event):
     """One event of a reply for which log-probabilities were asked."""
 
     choices: list[_ScoredChoice] | None = None  # type: ignore[assignment]
@@ -70,7 +70,7 @@ class Draft:
         self._logprobs: list[float] = []
         self._n_tokens: int | None = None
 
-    def add(self, chunk: Chunk) -> str:
+    def add(self, chunk: Event) -> str:
         """Take what a chunk adds; return its text, cut where there is no more room."""
         text = ""
         for choice in chunk.choices or ():

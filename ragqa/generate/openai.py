@@ -14,10 +14,10 @@ from urllib.parse import unquote
 
 from pydantic import ValidationError
 
-from ragqa import models, settings
+from ragqa import models, settings, stopping
 from ragqa.config.generators import OpenAIGenerate
 from ragqa.errors import ModelError, RagqaError, RefusedError, ResourceError, UsageError
-from ragqa.generate.chat_reply import Chunk, Draft, ScoredChunk, misfit
+from ragqa.generate.chat_reply import Draft, Event, ScoredEvent, misfit
 from ragqa.generate.deadline import DeadlinePassed
 from ragqa.generate.redaction import redacted
 from ragqa.origins import origin, without_credentials
@@ -27,7 +27,7 @@ try:
     import httpx2
     import openai
 
-    from ragqa.generate.bounded_http import BoundedTransport, Budget
+    from ragqa.generate.bounded_http import Allowance, BoundedTransport
 except ImportError as missing:
     raise ModelError("generate.kind openai needs an extra: pip install 'ragqa[openai]'") from missing
 
@@ -83,7 +83,7 @@ class OpenAIEndpoint:
         """
         answer = Draft(self.spec.max_new_tokens * TEXT_BYTES_PER_TOKEN)
         try:
-            with closing(self._chunks(prompt.text)) as chunks:
+            with closing(self._events(prompt.text)) as chunks:
                 for chunk in chunks:
                     if piece := answer.add(chunk):
                         yield piece
@@ -101,30 +101,30 @@ class OpenAIEndpoint:
             raise ResourceError(f"{self._url}{_broken(answer)}: the reply ends without saying why")
         yield answer.generation(self._log_probabilities)
 
-    def _chunks(self, prompt: str) -> Generator[Chunk]:
+    def _events(self, prompt: str) -> Generator[Event]:
         """Yield the pieces of a reply as they arrive.
 
         :raises DeadlinePassed: the reply did not end in time.
         """
-        kind = ScoredChunk if self._log_probabilities else Chunk
+        kind = ScoredEvent if self._log_probabilities else Event
         began = False
-        client, budget, stream = self._opened(prompt, time.monotonic() + self.spec.deadline)
+        client, allowance, stream = self._opened(prompt, time.monotonic() + self.spec.deadline)
         with client:
             for data in stream:
-                budget.restart()
+                allowance.restart()
                 began = True
                 yield kind.model_validate(data)
             if not began:
                 media_type = stream.response.headers.get("content-type", "unknown")
                 raise ValueError(f"the reply of type {media_type} holds no event of a stream")
 
-    def _opened(self, prompt: str, deadline: float) -> tuple[openai.OpenAI, Budget, openai.Stream[object]]:
+    def _opened(self, prompt: str, deadline: float) -> tuple[openai.OpenAI, Allowance, openai.Stream[object]]:
         """Return the stream of a reply; a passing failure is tried again, after a wait that doubles."""
         for attempt in range(self.spec.retries + 1):
-            budget = Budget(deadline, REPLY_BYTES + self.spec.max_new_tokens * REPLY_BYTES_PER_TOKEN, REPLY_BYTES)
-            client = self._client(budget)
+            allowance = Allowance(deadline, REPLY_BYTES + self.spec.max_new_tokens * REPLY_BYTES_PER_TOKEN, REPLY_BYTES)
+            client = self._client(allowance)
             try:
-                return client, budget, self._post(client, prompt)
+                return client, allowance, self._post(client, prompt)
             except Exception as error:
                 client.close()
                 if isinstance(error, DeadlinePassed | RagqaError | MemoryError):
@@ -136,12 +136,12 @@ class OpenAIEndpoint:
             except BaseException:
                 client.close()
                 raise
-            time.sleep(wait)
+            stopping.sleep(wait)
         raise AssertionError("the last attempt returns or raises")
 
-    def _client(self, budget: Budget) -> openai.OpenAI:
+    def _client(self, allowance: Allowance) -> openai.OpenAI:
         """Return a client for one request. The key is put in by the transport, so that no library ever holds it."""
-        transport = BoundedTransport(origin(self._url), budget, self._authorization)
+        transport = BoundedTransport(origin(self._url), allowance, self._authorization)
         http = httpx2.Client(transport=transport, trust_env=False, follow_redirects=False)
         return openai.OpenAI(base_url=self._url, api_key="none", max_retries=0, http_client=http)
 

@@ -185,7 +185,7 @@ def is_old(path: Path) -> bool:
             _Descriptors.release(shared)
     except OSError as error:
         raise as_ours(error, path) from error
-    return _is_ours(header) and int.from_bytes(header[60:64], "big") == UPGRADABLE
+    return place.is_ours(header) and int.from_bytes(header[60:64], "big") == UPGRADABLE
 
 
 def _check_format(connection: Database, oldest: int) -> None:
@@ -195,7 +195,7 @@ def _check_format(connection: Database, oldest: int) -> None:
     """
     file = connection.path / DATABASE
     header = connection.header()
-    if connection.log_size() and not _is_ours(header):
+    if connection.log_size() and not place.is_ours(header):
         keys = ("application_id", "user_version")
         application, found = (connection.execute(f"PRAGMA {key}").fetchone()[0] for key in keys)
     elif len(header) < 100 or not header.startswith(b"SQLite format 3\0"):
@@ -213,7 +213,3 @@ def _check_format(connection: Database, oldest: int) -> None:
             else "remove it and run `ragqa index FILE`"
         )
         raise IndexFormatError(f"{file.parent} has format {found}; this ragqa reads {FORMAT_VERSION}: {remedy}")
-
-
-def _is_ours(header: bytes) -> bool:
-    return header.startswith(b"SQLite format 3\0") and header[68:72] == APPLICATION_ID.to_bytes(4, "big")

@@ -136,9 +136,12 @@ def _refuse_others(path: Path) -> None:
 
 def _is_index(path: Path) -> bool:
     """Tell whether the folder holds a database or a seal of ours."""
-    header = _head(path / DATABASE, 100)
-    ours = header.startswith(b"SQLite format 3\0") and header[68:72] == APPLICATION_ID.to_bytes(4, "big")
-    return ours or SEAL_FORM.fullmatch(_head(path / SEAL, 1000)) is not None
+    return is_ours(_head(path / DATABASE, 100)) or SEAL_FORM.fullmatch(_head(path / SEAL, 1000)) is not None
+
+
+def is_ours(header: bytes) -> bool:
+    """Tell whether the first 100 bytes of a database are those of an index."""
+    return header.startswith(b"SQLite format 3\0") and header[68:72] == APPLICATION_ID.to_bytes(4, "big")
 
 
 def _head(path: Path, most: int) -> bytes:

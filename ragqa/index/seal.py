@@ -56,7 +56,7 @@ def read(path: Path) -> Seal | None:
     except FileNotFoundError:
         return None
     with os.fdopen(handle, "rb") as stream:
-        match = place.SEAL_FORM.fullmatch(stream.read())
+        match = place.SEAL_FORM.fullmatch(stream.read(1000))
     if match is None or hashlib.sha256(match[1]).hexdigest() != match[5].decode():
         return None
     return Seal(int(match[2]), match[3].decode(), match[4] == b"kept")

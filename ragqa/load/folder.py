@@ -13,13 +13,15 @@ from functools import cache
 from importlib.metadata import version
 from pathlib import Path, PurePath
 
+from pydantic import TypeAdapter, ValidationError
+
 from ragqa import arguments
 from ragqa.arguments import AnyPath
 from ragqa.errors import RejectedError, UsageError
 from ragqa.files import open_regular
 from ragqa.limits import met
 from ragqa.load.extract import CSV, DOCX, HTML, JSON_LINES, MARKDOWN, PDF, PLAIN, TSV
-from ragqa.load.extracted import Limits
+from ragqa.load.extracted import Extracted, Limits
 from ragqa.load.globs import Globs
 from ragqa.records import Document, FileStatus, Scan, SourceFile
 from ragqa.sandbox import Sandbox
@@ -38,6 +40,7 @@ MEDIA_TYPES = {
 }
 """What is read, by suffix; capital letters do not matter."""
 
+_EXTRACTED = TypeAdapter(Extracted)
 _LIBRARIES = {HTML: "trafilatura", DOCX: "python-docx", PDF: "pypdf"}
 _EXTRACTORS = {PLAIN: "text/1", MARKDOWN: "markdown/1", CSV: "csv/1", TSV: "tsv/1", JSON_LINES: "jsonl/1"}
 
@@ -175,18 +178,22 @@ class FolderLoader:
             limits=asdict(self._limits),
             text_field=self._text_field,
         )
+        try:
+            extracted = _EXTRACTED.validate_python(found)
+        except ValidationError:
+            raise RejectedError("the parser's reply is malformed") from None
         return Document(
             id=file.document_id,
             source=file.source,
             path=_printable(file.path),
             sha256=file.sha256,
             media_type=file.media_type,
-            encoding=found["encoding"],
-            text=found["text"],
-            title=found["title"],
+            encoding=extracted.encoding,
+            text=extracted.text,
+            title=extracted.title,
             extractor=self.extractor(file.media_type),
-            page_starts=tuple(found["page_starts"]),
-            metadata=found["metadata"],
+            page_starts=extracted.page_starts,
+            metadata=extracted.metadata,
         )
 
     def _bytes(self, path: str) -> bytes:

@@ -9,9 +9,9 @@ from dataclasses import replace
 
 from ragqa.arguments import wrong_type
 from ragqa.errors import RejectedError, UsageError
+from ragqa.load.extract import PLAIN
 from ragqa.records import Document, Scan, SourceFile
 
-_PLAIN = "text/plain"
 _EXTRACTOR = "memory/1"
 
 
@@ -57,8 +57,8 @@ def text_document(source: str, text: str, title: str = "") -> Document:
     """
     _refuse_half_pairs(source, title, text)
     digest = hashlib.sha256(f"{source}\0{title}\0{text}".encode()).hexdigest()
-    file = SourceFile(source, source, digest, len(text), _PLAIN)
-    return Document(file.document_id, source, source, digest, _PLAIN, None, text, title, _EXTRACTOR)
+    file = SourceFile(source, source, digest, len(text), PLAIN)
+    return Document(file.document_id, source, source, digest, PLAIN, None, text, title, _EXTRACTOR)
 
 
 def _refuse_half_pairs(source: str, title: str, text: str) -> None:

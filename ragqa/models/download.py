@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 import shutil
 import subprocess
 import tempfile
@@ -48,7 +49,7 @@ def pull(name: str, revision: str | None = None, *, progress: Progress = _LOG.in
     """
     if name in BUILTIN:
         return _pull_builtin(BUILTIN[name], revision, progress)
-    if Path(name).expanduser().exists():
+    if Path(os.path.expanduser(name)).exists():
         progress(f"{name}: a local path, nothing to pull")
         return resolve(name, revision, progress=progress)
     if name.count("/") != 1:

@@ -9,6 +9,7 @@ import difflib
 import hashlib
 import json
 import logging
+import os
 import re
 from dataclasses import dataclass
 from pathlib import Path
@@ -210,7 +211,7 @@ def _refuse_unsound(folder: Path) -> None:
 
 def _local(name: str, revision: str | None) -> Path | None:
     """Return the folder or file that a name which is not built-in stands for; None for a hub id that is not here."""
-    path = Path(name).expanduser()
+    path = Path(os.path.expanduser(name))
     if name and (path.is_dir() or (path.is_file() and path.suffix == ".gguf")):
         return path
     if path.exists() or not _HUB_ID.fullmatch(name) or path.suffix == ".gguf":

@@ -8,7 +8,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ragqa import forks
+from ragqa import arguments
 from ragqa.arguments import AnyPath, path, texts, whole, wrong_type
 from ragqa.config import Config, load_config
 from ragqa.config.specs import FolderLoad
@@ -143,7 +143,6 @@ class Pipeline(Parts):
         from ragqa.pipeline.refresh import Options, bring_up_to_date
 
         given.run(wait, progress)
-        forks.check()
         options = Options(rebuild, strict, atomic, allow_empty, wait, progress)
         return bring_up_to_date(self, self._identity, options)
 
@@ -174,7 +173,7 @@ class Pipeline(Parts):
         """
         text = given.prompt(prompt).text
         separator = "" if text[-1:].isspace() else " "
-        pair = (text, separator + given.text(answer, "answer"))
+        pair = (text, separator + arguments.text(answer, "answer"))
         with self.turn.taken():
             return self.likelihood_model().log_likelihoods([pair])[0]
 
@@ -279,14 +278,14 @@ class Pipeline(Parts):
     def chunks(self, document_id: str) -> list[Chunk]:
         """Return the indexed chunks of a document, in order."""
         with self._open({}) as reader:
-            return reader.chunks(given.text(document_id, "document_id"))
+            return reader.chunks(arguments.text(document_id, "document_id"))
 
     def fingerprint(self, *, answers: bool = True) -> dict[str, Any]:
         """Return what answers depend on: settings, models by their hashes, and what is indexed. Paths are not part of it.
 
         :param answers: False for what retrieval depends on; the generator is then not needed, unless it helps retrieve.
         """
-        from ragqa.pipeline.settings import fingerprint
+        from ragqa.pipeline.fingerprint import fingerprint
 
         with self._open({}) as reader:
             return fingerprint(self, self._identity, reader.sources(), answers=answers)

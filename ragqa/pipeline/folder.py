@@ -24,7 +24,7 @@ def default_file(folder: AnyPath, overrides: Sequence[str] = ()) -> Iterator[tup
     """
     given = arguments.set_values(overrides)
     root = arguments.path(folder, "folder").resolve()
-    if root.suffix in (".yaml", ".yml") and root.is_file():
+    if root.suffix.lower() in (".yaml", ".yml") and root.is_file():
         raise UsageError(f"folder: {root} is a pipeline file; pass a folder, or use Pipeline.from_file")
     if not root.exists():
         raise UsageError(f"folder not found: {root}")

@@ -88,11 +88,6 @@ def refuse_foreign(hits: Sequence[Hit], reader: IndexReader) -> None:
             )
 
 
-def text(value: Any, name: str) -> str:
-    """Return a string. :raises UsageTypeError: it is none."""
-    return arguments.text(value, name)
-
-
 def prompt(value: Any) -> Prompt:
     """Return a prompt. :raises UsageTypeError: it is none."""
     if not isinstance(value, Prompt):

@@ -18,7 +18,7 @@ import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from ragqa.sandbox.syscalls import MACHINES, looked_at, refused
+from ragqa.sandbox.syscalls import MACHINES, NEWEST, looked_at, refused
 
 _PR_SET_SECCOMP, _SECCOMP_MODE_FILTER = 22, 2
 _PR_SET_NO_NEW_PRIVS = 38
@@ -133,6 +133,7 @@ def _filter(machine: str, pid: int) -> list[bytes]:
     #    them the C library takes the older form.
     for name in ("openat2", "clone3"):
         program += [_op(_EQUAL, calls[name], 0, 1), unknown]
+    program += [_op(_AT_LEAST, NEWEST + 1, 0, 1), unknown]  # what later kernels add, by path and by argument
     # 4. Opening for writing, new processes (threads are allowed), signals to and limits of other processes.
     for name, argument in (("open", 1), ("openat", 2)):
         if name in calls:

@@ -36,6 +36,10 @@ class _Died(Exception):
     """The child ended without a reply."""
 
 
+class _Malformed(Exception):
+    """The child's reply cannot be used; the message says how it is. The child may still run."""
+
+
 class _TimedOut(Exception):
     """The child did not reply in time."""
 
@@ -100,8 +104,13 @@ class Sandbox:
         return reply["result"]
 
     def close(self) -> None:
-        """End the child, if one runs; a later call starts another."""
+        """End the child, if one runs, when no call is under way; a later call starts another."""
         self._forget_others()
+        with self._lock:
+            self._end()
+
+    def _end(self) -> None:
+        """End the child, whatever it does."""
         process, self._process = self._process, None
         if process is None:
             return
@@ -114,7 +123,8 @@ class Sandbox:
                 stream.close()
 
     def __del__(self) -> None:
-        self.close()
+        self._forget_others()
+        self._end()
 
     def _forget_others(self) -> None:
         """After a fork the child belongs to the other process, and so does whoever held the lock."""
@@ -136,18 +146,23 @@ class Sandbox:
             _send(process, json.dumps({"target": target, "arguments": arguments, **bounds}).encode(), deadline)
             _send(process, data, deadline)
             reply = _receive(process, deadline, 2 * self._reply_bytes + _OVERHEAD_BYTES)
+            if not reply.keys() & {"result", "rejected"}:
+                raise _Malformed("malformed")
         except _TimedOut:
-            self.close()
+            self._end()
             raise RejectedError(f"parser timeout: more than {self._seconds:g} s") from None
+        except _Malformed as fault:
+            self._end()
+            raise RejectedError(f"the parser's reply is {fault}") from None
         except _Died:
-            self._status = self._process.wait() if self._process else 0
-            self.close()
+            self._status = _ended(self._process) if self._process else 0
+            self._end()
             raise
         except BaseException:
-            self.close()
+            self._end()
             raise
         if reply.get("last"):
-            self.close()
+            self._end()
         return reply
 
     def _start(self) -> subprocess.Popen[bytes]:
@@ -176,9 +191,9 @@ class Sandbox:
             os.set_blocking(stream.fileno(), False)
         try:
             ready = _receive(self._process, time.monotonic() + _START_SECONDS, _OVERHEAD_BYTES)["ready"]
-        except (_Died, _TimedOut):
+        except (_Died, _Malformed, _TimedOut):
             reason = self._last_words(self._process)
-            self.close()
+            self._end()
             raise ResourceError(f"the parser process does not start: {reason}{limits.note()}") from None
         if (offered := available()) != type(offered)(**ready):
             _LOG.warning("the parser process is confined by less than this kernel offers: %s of %s", ready, offered)
@@ -196,18 +211,29 @@ class Sandbox:
         if self._status == -getattr(signal, "SIGXCPU", 0):
             return f"parser timeout: more than {self._seconds:g} s of processor time{limits.note()}"
         if self._status < 0:
-            name = signal.Signals(-self._status).name
+            name = _NAMES.get(-self._status, f"signal {-self._status}")
             return f"the parser was ended by {name}: it crashed or ran out of memory{limits.note()}"
         return f"the parser ended with exit code {self._status}{limits.note()}"
 
 
+def _ended(process: subprocess.Popen[bytes]) -> int:
+    """Return the status of a child that has closed its pipe; one that does not end by itself is ended."""
+    try:
+        return process.wait(timeout=1)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        return process.wait()
+
+
+_NAMES = {one.value: one.name for one in signal.Signals}
 _SANDBOXES: weakref.WeakSet[Sandbox] = weakref.WeakSet()
 
 
 @atexit.register
 def _close_all() -> None:
     for sandbox in list(_SANDBOXES):
-        sandbox.close()
+        sandbox._forget_others()
+        sandbox._end()
 
 
 def _send(process: subprocess.Popen[bytes], data: bytes, deadline: float) -> None:
@@ -229,13 +255,13 @@ def _receive(process: subprocess.Popen[bytes], deadline: float, most: int) -> di
     """Read a frame that holds a JSON object."""
     length = int.from_bytes(_read(process, _LENGTH, deadline))
     if length > most:
-        raise _Died
+        raise _Malformed("too long")
     try:
         reply = json.loads(_read(process, length, deadline))
     except (ValueError, RecursionError):
-        raise _Died from None
+        reply = None
     if not isinstance(reply, dict):
-        raise _Died
+        raise _Malformed("malformed")
     return reply
 
 

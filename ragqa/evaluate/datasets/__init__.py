@@ -56,7 +56,11 @@ def read_dataset(name: AnyPath) -> Dataset:
         given, "dataset", "a string KIND:PATH such as 'jsonl:questions.jsonl'"
     ).partition(":")
     if kind not in KINDS:
-        hint = f"; a path needs its kind before it, such as jsonl:{name}" if Path(name).expanduser().exists() else ""
+        hint = (
+            f"; a path needs its kind before it, such as jsonl:{name}"
+            if Path(os.path.expanduser(name)).exists()
+            else ""
+        )
         raise UsageError(f"dataset {name!r}: unknown kind {kind!r}{hint}; {did_you_mean(kind, list(KINDS))}")
     layout = f"{kind} reads {KINDS[kind].layout}"
     if not colon or not place:
