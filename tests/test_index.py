@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 
 from ragqa.errors import IndexCorruptError, LockedError, ModelError, NothingUsableError, ResourceError
-from ragqa.index import Entry, IndexReader, IndexWriter
+from ragqa.index import Entry, IndexReader, IndexWriter, doctor
 from ragqa.records import Chunk, Document
 from tests.fakes import WordEmbedder, document
 
@@ -272,3 +272,17 @@ def test_the_index_stores_relative_sources_only_and_can_be_moved(path: Path, tmp
     moved = path.rename(tmp_path / "elsewhere")
     assert best(moved, "red ferry")[0] == "red ferry"
     assert str(tmp_path).encode() not in (moved / "ragqa.db").read_bytes()
+
+
+def test_a_writer_that_is_refused_leaves_the_index_as_sound_as_it_was(tmp_path: Path) -> None:
+    """A reader that is open during a commit keeps the log, which the next connection that closes moves into the file."""
+    index = tmp_path / "index"
+    write(index, entry("The ferry sails.", source="a.txt"))
+    with IndexReader(index, IDENTITY):
+        write(index, entry("The quay is closed.", source="b.txt"))
+    assert (index / "ragqa.db-wal").stat().st_size
+    with pytest.raises(ModelError, match="this pipeline has other"):
+        IndexWriter(index, IDENTITY | {"splitter": "other"})
+    assert doctor.check(index).faults == ()
+    with IndexReader(index, IDENTITY) as reader:
+        assert set(reader.sources()) == {"a.txt", "b.txt"}

@@ -23,15 +23,19 @@ def stream_answer(pieces: Iterator[str | Answer]) -> Answer | None:
     Where nobody reads stdout any more, the rest is not written, and None is returned.
     """
     text = Marked()
-    for piece in pieces:
-        if isinstance(piece, Answer):
-            text.end()
-            _print_end(piece, begun=not text.empty)
-            return piece
-        text.write(piece)
-        if getattr(sys.stdout, "gone", False):
-            return None
-    raise AssertionError("a stream must end with its Answer")
+    try:
+        for piece in pieces:
+            if isinstance(piece, Answer):
+                break
+            text.write(piece)
+            if getattr(sys.stdout, "gone", False):
+                return None
+        else:
+            raise AssertionError("a stream must end with its Answer")
+    finally:
+        text.end()
+    _print_end(piece, begun=not text.empty)
+    return piece
 
 
 def _print_end(answer: Answer, *, begun: bool) -> None:

@@ -28,6 +28,9 @@ _NOT_COMPUTED = ("_name_or_path", "architectures", "dtype", "torch_dtype", "tran
 _BLOCK_CHARACTERS = 100_000
 """How much is tokenised at once: a token takes a hundred bytes of memory and more."""
 
+_LONGEST_PREFIX = 4_000
+"""Characters of a prompt that goes before every text; it takes room of the window."""
+
 
 class EncoderEmbedder:
     """Embeds texts with the encoder that an `embed` section names. The weights are loaded when first needed.
@@ -38,8 +41,12 @@ class EncoderEmbedder:
     def __init__(self, spec: MeanPoolEmbed | ClsPoolEmbed) -> None:
         self.spec = spec
         self.folder = models.resolve(spec.model, spec.revision)
-        self._config = models.read_json(self.folder / "config.json")
-        self.dim = int(self._config["hidden_size"])
+        file = self.folder / "config.json"
+        self._config = models.read_json(file)
+        dim = models.whole_number(file, "hidden_size")
+        if not dim:
+            raise ModelError(f"{file} has no hidden_size: not the config of an encoder")
+        self.dim = dim
         self.tokenizer = _tokenizer(self.folder)
         self.window = _window(self.folder)
         self.prefixes = _prefixes(self.folder)
@@ -183,6 +190,12 @@ def _config_sha256(folder: Path) -> str:
 
 def _prefixes(folder: Path) -> dict[str, str]:
     """Return the prompts for queries and passages that the model's own sentence-transformers config names."""
-    prompts = models.read_json(folder / "config_sentence_transformers.json").get("prompts") or {}
+    file = folder / "config_sentence_transformers.json"
+    prompts = models.read_json(file).get("prompts") or {}
+    if not isinstance(prompts, dict) or not all(isinstance(text, str | None) for text in prompts.values()):
+        raise ModelError(f"{file}: prompts must be texts by name")
+    texts = [text for text in prompts.values() if text]
+    if any(len(text) > _LONGEST_PREFIX or any("\ud800" <= c <= "\udfff" for c in text) for text in texts):
+        raise ModelError(f"{file}: a prompt has at most {_LONGEST_PREFIX:,} characters, and no half surrogate pair")
     passage = next((prompts[name] for name in ("passage", "document") if prompts.get(name)), "")
     return {"query": prompts.get("query") or "", "passage": passage}

@@ -6,6 +6,7 @@ is left as it is. An index holds no links: what a link leads to belongs to someb
 
 from __future__ import annotations
 
+import hashlib
 import os
 import re
 import stat
@@ -125,6 +126,10 @@ def _refuse_others(path: Path) -> None:
         found += [f"{SEGMENTS}/{name}" for name in _names(path / SEGMENTS)]
     elif not is_begun(note):
         found.append(LOCK)
+    else:
+        found += [
+            f"{SEGMENTS}/{name}" for name in _names(path / SEGMENTS) if not _is_own_segment(path / SEGMENTS / name)
+        ]
     if found:
         listed = ", ".join(found[:3]) + (", ..." if len(found) > 3 else "")
         raise RefusedError(
@@ -153,6 +158,14 @@ def _head(path: Path, most: int) -> bytes:
         return os.pread(handle, most, 0)
     finally:
         os.close(handle)
+
+
+def _is_own_segment(path: Path) -> bool:
+    """Tell whether a file is what its name says, which is the hash of it; or is being written."""
+    if path.name == BEING_WRITTEN or not _is_segment(path.name):
+        return path.name == BEING_WRITTEN
+    with os.fdopen(open_file(path), "rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest() == path.stem
 
 
 def _is_segment(name: str) -> bool:

@@ -51,7 +51,7 @@ class Publisher:
         self._lock = lock.acquire(path, wait)
         try:
             self.db = self._open(rebuild)
-            with database.guarded(self.db):
+            with database.guarded(self.db), self._sealed_after_an_error():
                 stored = store.meta(self.db, "identity")
                 self.identity = dict(identity) if identity is not None else stored
                 if self.generation and not rebuild:
@@ -64,6 +64,17 @@ class Publisher:
                         store.renew_terms(self.db)
         except BaseException:
             lock.release(self._lock)
+            raise
+
+    @contextmanager
+    def _sealed_after_an_error(self) -> Iterator[None]:
+        """Seal before an error closes the database, which moves what is in its log into the file."""
+        try:
+            yield
+        except BaseException:
+            with contextlib.suppress(ResourceError, sqlite3.Error):  # the error that is under way says more
+                if self.generation:
+                    self.seal(patience_ms=2000)
             raise
 
     def __enter__(self) -> Self:

@@ -10,7 +10,7 @@ from ragqa.models.devices import device, no_progress_bar, torch_dtype
 from ragqa.models.download import pull, remove
 from ragqa.models.manifest import verify
 from ragqa.models.memo import file_sha256, remembered_sha256
-from ragqa.models.names import Card, card, gguf_path, read_json, resolve, resolved, weights_sha256, window
+from ragqa.models.names import Card, card, gguf_path, read_json, resolve, resolved, weights_sha256, whole_number, window
 from ragqa.models.pretrained import load_error, load_pretrained
 from ragqa.models.sanity import refuse_slow_tokenizer
 from ragqa.models.table import BUILTIN, DEFAULTS, Builtin, Wheel
@@ -42,5 +42,6 @@ __all__ = [
     "torch_dtype",
     "verify",
     "weights_sha256",
+    "whole_number",
     "window",
 ]

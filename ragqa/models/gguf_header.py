@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import os
 import struct
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO
 
 from ragqa.errors import ModelError
+from ragqa.files import open_regular
 
 # GGUF value types, as in the format's specification: number -> struct code. 8 is a string, 9 an array.
 _SCALARS = dict(enumerate("BbHhIif?")) | {10: "Q", 11: "q", 12: "d"}
 _STRING, _ARRAY = 8, 9
+_MOST_FIELDS, _MOST_ITEMS = 10_000, 4_000_000
 
 
 def read_header(path: Path) -> dict[str, str | int | float]:
@@ -21,13 +25,10 @@ def read_header(path: Path) -> dict[str, str | int | float]:
 
     :raises ModelError: the file is not GGUF, or ends inside its header.
     """
-    with path.open("rb") as stream:
+    with _opened(path) as stream:
         if stream.read(4) != b"GGUF":
             raise ModelError(f"{path} is not a GGUF file: it must start with the bytes GGUF")
-        try:
-            return _fields(stream)
-        except (struct.error, UnicodeDecodeError, KeyError) as error:
-            raise ModelError(f"{path} is damaged: its GGUF header cannot be read; download it again") from error
+        return _fields(stream)
 
 
 def chat_template(path: Path) -> str:
@@ -35,12 +36,9 @@ def chat_template(path: Path) -> str:
 
     :raises ModelError: the file is damaged.
     """
-    with path.open("rb") as stream:
+    with _opened(path) as stream:
         stream.seek(4)
-        try:
-            return str(_fields(stream, past_vocabulary=True).get("tokenizer.chat_template", ""))
-        except (struct.error, UnicodeDecodeError, KeyError) as error:
-            raise ModelError(f"{path} is damaged: its GGUF header cannot be read; download it again") from error
+        return str(_fields(stream, past_vocabulary=True).get("tokenizer.chat_template", ""))
 
 
 def tensor_count(path: Path) -> int:
@@ -48,18 +46,32 @@ def tensor_count(path: Path) -> int:
 
     :raises ModelError: the file ends inside its header.
     """
+    with _opened(path) as stream:
+        stream.seek(8)
+        return min(int(_scalar(stream, "Q")), path.stat().st_size)
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[BinaryIO]:
+    """Open a file whose header is read within the block.
+
+    :raises ModelError: it cannot be opened, or what is read is damaged.
+    """
     try:
-        with path.open("rb") as stream:
-            stream.seek(8)
-            return min(int(_scalar(stream, "Q")), path.stat().st_size)
-    except struct.error as error:
-        raise ModelError(f"{path} is damaged: its GGUF header cannot be read; download it again") from error
+        stream = open_regular(path)
+    except OSError as error:
+        raise ModelError(f"{path} cannot be read: {error.strerror}") from error
+    with stream:
+        try:
+            yield stream
+        except (struct.error, ValueError, KeyError, OverflowError, OSError) as error:
+            raise ModelError(f"{path} is damaged: its GGUF header cannot be read; download it again") from error
 
 
 def _fields(stream: BinaryIO, *, past_vocabulary: bool = False) -> dict[str, str | int | float]:
     _version, _tensors, count = (_scalar(stream, code) for code in "IQQ")
     fields: dict[str, str | int | float] = {}
-    for _ in range(int(count)):
+    for _ in range(_bounded(count, _MOST_FIELDS)):
         key, kind = _string(stream), int(_scalar(stream, "I"))
         if kind == _ARRAY and key.startswith("tokenizer.") and not past_vocabulary:
             break
@@ -92,5 +104,11 @@ def _skip_array(stream: BinaryIO) -> None:
     if kind in _SCALARS:
         stream.seek(count * struct.calcsize("<" + _SCALARS[kind]), os.SEEK_CUR)
         return
-    for _ in range(count):
+    for _ in range(_bounded(count, _MOST_ITEMS)):
         _value(stream, kind)
+
+
+def _bounded(count: float, most: int) -> int:
+    if count > most:  # a damaged count: reading so many would take for ever
+        raise KeyError(count)
+    return int(count)

@@ -128,14 +128,28 @@ def window(folder: Path) -> int | None:
 
     It is the smaller of the config's positions and, for an encoder, sentence-transformers' own `max_seq_length`.
     """
-    config = read_json(folder / "config.json")
+    file = folder / "config.json"
+    config = read_json(file)
     config = config.get("text_config", config)
+    if not isinstance(config, dict):
+        raise ModelError(f"{file}: text_config must be an object")
     positions = next((config[key] for key in _POSITIONS if isinstance(config.get(key), int)), None)
     if positions and config.get("model_type") in _OFFSET_BY_TWO:
         positions -= 2
-    limit = read_json(folder / "sentence_bert_config.json").get("max_seq_length")
-    known = [int(value) for value in (positions, limit) if value]
+    limit = whole_number(folder / "sentence_bert_config.json", "max_seq_length")
+    known = [value for value in (positions, limit) if value]
     return min(known, default=None)
+
+
+def whole_number(file: Path, key: str) -> int | None:
+    """Return a whole number of a JSON file; None where it does not say.
+
+    :raises ModelError: it says something else, or the file is not a JSON object.
+    """
+    value = read_json(file).get(key)
+    if value is not None and (type(value) is not int or value < 0):
+        raise ModelError(f"{file}: {key} must be a whole number, 0 or more")
+    return value
 
 
 def read_json(path: Path) -> dict[str, Any]:
@@ -260,11 +274,14 @@ def _one_gguf(path: Path) -> Path:
 def _gguf_window(path: Path) -> int | None:
     header = read_header(path)
     length = header.get(f"{header.get('general.architecture')}.context_length")
-    return int(length) if length else None
+    return length if isinstance(length, int) and length > 0 else None
 
 
 def _kind(folder: Path) -> Kind | None:
-    architecture = str((read_json(folder / "config.json").get("architectures") or [""])[0])
+    architectures = read_json(folder / "config.json").get("architectures") or [""]
+    if not isinstance(architectures, list):
+        raise ModelError(f"{folder / 'config.json'}: architectures must be a list of names")
+    architecture = str(architectures[0])
     if architecture.endswith("ForSequenceClassification"):
         return "reranker"
     if (folder / "modules.json").exists():

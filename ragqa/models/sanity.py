@@ -25,9 +25,10 @@ TOKENIZER_BYTES = 500_000_000
 _HEADER_BYTES = 100_000_000
 _SHA256 = re.compile("[0-9a-f]{64}")
 _LAYERS = re.compile(r"layers?$")
-_OTHERS = re.compile(r"(heads?|experts?|labels?|blocks?|groups?|stages?)$")
+_OTHERS = re.compile(r"(heads?|experts?|labels?|blocks?|groups?|stages?|\(blocks\))$")
+_TOKENS = re.compile(r"(token|id)s?$")
 _MOST_OTHERS = 10_000
-_TRIAL = "2"
+_TRIAL = "3"
 """Version of the trial of tokenizers: another one tries them again."""
 
 
@@ -37,6 +38,9 @@ def refuse_unlikely(folder: Path, config: dict[str, Any]) -> None:
     :param config: what config.json says.
     :raises ModelError: a count of layers exceeds the number of weights, or another count is absurd.
     """
+    for path in folder.glob("*.safetensors"):
+        if not path.is_file():
+            raise ModelError(f"{path} is not a regular file: not a sound model")
     weights = sum(map(_tensors, folder.glob("*.safetensors")))
     for key, count in _counts(config):
         if weights and _LAYERS.search(key) and count > weights:
@@ -96,7 +100,7 @@ def refuse_slow_tokenizer(file: Path) -> None:
         found = sandbox().call("ragqa.models.untrusted:try_tokenizer", data)
     except RejectedError as error:
         what = "takes too long" if "timeout" in str(error) else str(error)
-        raise RefusedError(f"{file}: the tokenizer {what} on a short text: refused; use another model") from error
+        raise RefusedError(f"{file}: the tokenizer on short texts: {what}: refused; use another model") from error
     memo.keep("tokenizers", key, found)
 
 
@@ -112,9 +116,19 @@ def _tensors(path: Path) -> int:
 
 
 def _counts(config: dict[str, Any]) -> Iterator[tuple[str, int]]:
-    """Yield the numbers of a config with their keys, those of inner configs too."""
+    """Yield the numbers of a config with their keys, those of inner configs too; numbers in a list are counts of blocks."""
     for key, value in config.items():
         if isinstance(value, dict):
             yield from _counts(value)
-        elif isinstance(value, int | float) and not isinstance(value, bool):
-            yield str(key), int(min(value, 1e300)) if value == value else 0
+        elif isinstance(value, list) and not _TOKENS.search(key):
+            yield from ((f"{key} (blocks)", _whole(number)) for number in value if _is_number(number))
+        elif _is_number(value):
+            yield str(key), _whole(value)
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+def _whole(number: float) -> int:
+    return int(min(number, 1e300)) if number == number else 0

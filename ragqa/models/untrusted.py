@@ -17,6 +17,7 @@ _CHARACTERS = 16
 _EXPONENTIAL, _POLYNOMIAL = 60, 3000
 """How often a character is repeated: few repetitions show exponential time, many show powers."""
 _TOKENS_PER_BYTE = 8
+_ESCAPED = re.compile(r"\\[xu](?:\{([0-9A-Fa-f]{1,8})\}|([0-9A-Fa-f]{2,4}))")
 
 
 def try_tokenizer(data: bytes) -> str:
@@ -36,7 +37,7 @@ def try_tokenizer(data: bytes) -> str:
     tokenizer.no_padding()
     for text in _texts(json.loads(data)):
         try:
-            tokens = len(tokenizer.encode(text, add_special_tokens=False).ids)
+            tokens = len(tokenizer.encode(text).ids)
         except BaseException as error:  # what the library raises where a pattern exceeds its limit is no Exception
             raise RejectedError(f"fails ({' '.join(str(error).split())[:150]})") from error
         if tokens > _TOKENS_PER_BYTE * len(text.encode()) + 64:
@@ -45,8 +46,11 @@ def try_tokenizer(data: bytes) -> str:
 
 
 def _texts(tokenizer: dict[str, Any]) -> Iterator[str]:
-    own = dict.fromkeys(c for pattern in _patterns(tokenizer) for c in re.sub(r"\\.", "", pattern) if c.isprintable())
+    patterns = [_ESCAPED.sub(_unescaped, pattern) for pattern in _patterns(tokenizer)]
+    own = dict.fromkeys(c for pattern in patterns for c in re.sub(r"\\.", "", pattern) if c.isprintable())
     own = dict.fromkeys(list(own)[:_CHARACTERS])
+    for character in map(chr, range(32, 127)):
+        yield character * _EXPONENTIAL + "\x00"
     characters = list(dict.fromkeys([*_ALWAYS, *own]))
     for character in characters:
         for end in ("", "\n", "\x00", *(f"{last}\x00" for last in own)):
@@ -56,6 +60,12 @@ def _texts(tokenizer: dict[str, Any]) -> Iterator[str]:
         yield "".join(pair) * (_EXPONENTIAL // 2) + "\x00"
     for first, second in pairwise(characters):
         yield first * _POLYNOMIAL + second * _POLYNOMIAL + "\x00"
+
+
+def _unescaped(escape: re.Match[str]) -> str:
+    """Return the character that is written by its number; nothing for a number that none has."""
+    number = int(escape[1] or escape[2], 16)
+    return chr(number) if number < 0x110000 else ""
 
 
 def _patterns(value: Any) -> Iterator[str]:

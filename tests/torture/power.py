@@ -17,6 +17,7 @@ from itertools import product
 from pathlib import Path
 
 from ragqa.index import IndexWriter, publication, upkeep
+from ragqa.index.place import DATABASE, LOCK
 from ragqa.pipeline.maintenance import Maintenance
 from tests.torture import Trial
 from tests.torture.vfs import Change, watched
@@ -217,6 +218,9 @@ def _check(files: Mapping[Path, bytes], folder: Path, allowed: Mapping[int, Text
     for file, content in files.items():
         (place / file).parent.mkdir(parents=True, exist_ok=True)
         (place / file).write_bytes(content)
+    if not files.get(Path(DATABASE), b"").startswith(b"SQLite"):  # a first run syncs its note before it writes anything
+        place.mkdir(parents=True, exist_ok=True)
+        (place / LOCK).write_text("pid 1 since 2026-01-01T00:00:00+00:00".ljust(64), encoding="utf-8")
     generation, wrong = violations_of(place, allowed)
     if not wrong:
         new = {"after.txt": make_text(999)}
