@@ -286,3 +286,11 @@ def test_a_writer_that_is_refused_leaves_the_index_as_sound_as_it_was(tmp_path: 
     assert doctor.check(index).faults == ()
     with IndexReader(index, IDENTITY) as reader:
         assert set(reader.sources()) == {"a.txt", "b.txt"}
+
+
+def test_a_text_with_a_nul_is_indexed_and_sound(tmp_path: Path) -> None:
+    write(tmp_path / "index", entry("The ferry\0 sails.\nThe quay is closed.", source="a.jsonl"))
+    assert doctor.check(tmp_path / "index").faults == ()
+    with IndexReader(tmp_path / "index", IDENTITY) as reader:
+        found = reader.hits([(row, score, {}) for row, score in reader.dense(EMBEDDER.embed_question("ferry"), 9)])
+    assert {hit.chunk.text for hit in found} == {"The ferry\0 sails.", "The quay is closed."}

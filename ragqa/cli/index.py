@@ -39,7 +39,11 @@ def command(file: str, overrides: tuple[str, ...], as_json: bool, **options: Any
     try:
         report = bring_up_to_date(pipeline, confirm=not as_json, **options)
     except KeyboardInterrupt:
-        raise KeyboardInterrupt("what was committed is kept, and the next run goes on from there") from None
+        from ragqa.pipeline.refresh import COMMIT_CHUNKS
+
+        raise KeyboardInterrupt(
+            f"what was committed is kept (every {COMMIT_CHUNKS} chunks), and the next run goes on from there"
+        ) from None
     fields = report_fields(report)
     if as_json:
         print_json(fields)

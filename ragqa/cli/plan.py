@@ -40,8 +40,9 @@ def command(file: str, overrides: tuple[str, ...], as_json: bool, verbose: bool)
         say(f"remove  {source}: no longer there")
     for line in left_out(preview.plan.others, verbose=verbose):
         say(line)
+    useless = f"{len(rejected)} that cannot be used, " if rejected else ""
     click.echo(
-        f"{len(preview.plan.read)} files to read, {len(preview.plan.unchanged)} unchanged, "
+        f"{len(preview.plan.read) - len(rejected)} files to read, {useless}{len(preview.plan.unchanged)} unchanged, "
         f"{len(preview.plan.removed)} to remove; {preview.chunks:,} chunks, {preview.to_embed:,} of them to embed."
     )
     if preview.empties:

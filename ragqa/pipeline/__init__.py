@@ -297,7 +297,11 @@ class Pipeline(Parts):
         try:
             reader = IndexReader(path, identity, locate=self.files.locate, where=where, catalogue=self._catalogue)
         except NothingUsableError as error:
-            raise NothingUsableError(f"no index at {path}: run `ragqa index {self.config.file}`") from error
+            from ragqa import models
+
+            in_cache = path.is_relative_to(models.cache_dir())  # of documents that no pipeline file names
+            advice = "call index() on this pipeline" if in_cache else f"run `ragqa index {self.config.file}`"
+            raise NothingUsableError(f"no index at {path}: {advice}") from error
         self._catalogue = reader.catalogue
         return reader
 

@@ -82,7 +82,7 @@ def bring_up_to_date(parts: Parts, identity: Mapping[str, str], options: Options
     """
     started = time.perf_counter()
     scan, path = parts.loader.scan(), Path(parts.config.index.path)
-    nothing = f"no documents found under {_where(parts)} ({len(scan.others)} files, none usable)"
+    nothing = f"no documents found under {_where(parts)} ({len(scan.others)} files, none usable: see `ragqa plan`)"
     if not scan.files and not exists(path):
         raise NothingUsableError(nothing)
     recorded = parts.embedder.recorded

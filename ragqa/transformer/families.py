@@ -135,7 +135,7 @@ def _bert_config(config: Json) -> TransformerConfig:
         d_ff=config["intermediate_size"],
         max_length=config["max_position_embeddings"],
         activation="gelu",
-        norm_eps=config.get("layer_norm_eps", 1e-12),
+        norm_eps=float(config.get("layer_norm_eps", 1e-12)),
         pre_norm=False,
         positions="learned",
     )
@@ -169,7 +169,7 @@ def _llama_config(config: Json) -> TransformerConfig:
         activation="silu",
         gated=True,
         norm="rms",
-        norm_eps=config.get("rms_norm_eps", 1e-6),
+        norm_eps=float(config.get("rms_norm_eps", 1e-6)),
         rope_theta=float(_rope(config).get("rope_theta", 10_000.0)),
         qkv_bias=config["model_type"] == "qwen2",
         bias=False,
