@@ -39,8 +39,8 @@ _REMEDIES = {
     "encoding": "find out its encoding and convert it to UTF-8 (with iconv, for example)",
     "too l": "cut it into several files",
     "changed while": "wait until nothing writes to it, and run again",
-    "unsupported type": "leave it where it holds no text; read text of any kind by load.as_text: ['**/*.py']; else save "
-    "it as text, Markdown, HTML, CSV, DOCX or PDF",
+    "unsupported type": "leave it where it holds no text; read text of any kind by load.as_text: ['GLOB']; else save it "
+    "as text, Markdown, HTML, CSV, DOCX or PDF",
     "symbolic link": "load the folder that it points to as well, or put a copy in its place",
     "": "mend it or fetch it again; or leave it out with load.exclude",
 }
@@ -151,7 +151,9 @@ class _Reading:
     def add(self, kind: str, source: str, what: str) -> None:
         """Keep a finding, with what to do; what a parser says of a file may have line breaks."""
         hint = _HINTS.get(kind) or next(remedy for words, remedy in _REMEDIES.items() if words in what)
-        self._findings.append(Finding(kind, source, " ".join(what.split()), hint))
+        path = PurePosixPath(source)
+        glob = f"**/*{path.suffix}" if path.suffix else f"**/{path.name}"
+        self._findings.append(Finding(kind, source, " ".join(what.split()), hint.replace("GLOB", glob)))
 
     def take(self, file: SourceFile) -> None:
         """Read a file, unless its content is known."""
