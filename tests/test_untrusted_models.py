@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import struct
 import subprocess
 import sys
 import time
@@ -125,6 +126,48 @@ def test_a_count_that_the_weights_cannot_have_is_named_at_once(
     assert time.monotonic() - started < 1
 
 
+def test_a_list_of_counts_is_looked_at_too(folder: Path) -> None:
+    change(folder, block_sizes=[4, 10_000_000])
+    with pytest.raises(ModelError, match=r"config.json: block_sizes \(blocks\) is 10,000,000"):
+        models.resolve(str(folder))
+
+
+def test_weights_that_are_a_pipe_are_not_waited_for(folder: Path) -> None:
+    (folder / "model.safetensors").unlink()
+    os.mkfifo(folder / "model.safetensors")
+    with pytest.raises(ModelError, match="not a regular file"):
+        models.resolve(str(folder))
+
+
+@pytest.mark.parametrize("value", [None, "abc", [1], -4])
+def test_an_encoder_without_a_width_is_an_error_of_the_model(value: Any, folder: Path) -> None:
+    change(folder, hidden_size=value)
+    with pytest.raises(ModelError, match="hidden_size"):
+        EncoderEmbedder(MeanPoolEmbed(kind="mean_pool", model=str(folder)))
+
+
+@pytest.mark.parametrize("prompts", [[1], {"passage": [2]}, {"passage": "\ud800"}, {"passage": "x " * 10_000_000}])
+def test_prompts_that_are_no_texts_of_some_size_are_an_error_of_the_model(prompts: Any, folder: Path) -> None:
+    (folder / "config_sentence_transformers.json").write_text(json.dumps({"prompts": prompts}), encoding="utf-8")
+    with pytest.raises(ModelError, match=r"config_sentence_transformers\.json: "):
+        EncoderEmbedder(MeanPoolEmbed(kind="mean_pool", model=str(folder)))
+
+
+@pytest.mark.parametrize(
+    ("file", "values"),
+    [
+        ("config.json", {"text_config": 5}), ("config.json", {"architectures": 5}),
+        ("sentence_bert_config.json", {"max_seq_length": "abc"}), ("sentence_bert_config.json", {"max_seq_length": 1e400}),
+    ],
+)  # fmt: skip
+def test_values_of_another_type_are_an_error_of_the_model(file: str, values: dict[str, Any], folder: Path) -> None:
+    path = folder / file
+    before = json.loads(path.read_text("utf-8")) if path.exists() else {}
+    path.write_text(json.dumps(before | values), encoding="utf-8")
+    with pytest.raises(ModelError, match=file):
+        models.card(str(folder))
+
+
 @pytest.mark.parametrize("key", ["hidden_size", "vocab_size", "intermediate_size", "head_dim"])
 @pytest.mark.parametrize("engine", ["native", "transformers"])
 def test_a_size_that_the_weights_do_not_have_is_an_error_of_the_model(key: str, engine: str, folder: Path) -> None:
@@ -145,7 +188,34 @@ def test_a_gguf_file_with_more_layers_than_tensors_is_refused(tmp_path: Path, mo
             attempt(str(path))
 
 
-def save_tokenizer(folder: Path, pattern: str = "", replaced: tuple[str, str] | None = None) -> None:
+def header(*fields: bytes, count: int | None = None) -> bytes:
+    return b"GGUF" + struct.pack("<IQQ", 3, 0, len(fields) if count is None else count) + b"".join(fields)
+
+
+def array(items: int) -> bytes:
+    return struct.pack("<Q1sIIQ", 1, b"k", 9, 8, items)
+
+
+@pytest.mark.parametrize(
+    "data",
+    [header(count=2**63) + bytes(1000), header(array(2**59)), header(array(2**64 - 1)), header(array(10**7)) + bytes(10**8)],
+)  # fmt: skip
+def test_a_gguf_header_of_absurd_counts_is_an_error_at_once(data: bytes, tmp_path: Path) -> None:
+    (tmp_path / "absurd.gguf").write_bytes(data)
+    started = time.monotonic()
+    with pytest.raises(ModelError, match="is damaged: its GGUF header"):
+        models.card(str(tmp_path / "absurd.gguf"))
+    assert time.monotonic() - started < 1
+
+
+def test_a_gguf_file_that_is_a_pipe_is_not_waited_for(tmp_path: Path) -> None:
+    (tmp_path / "model").mkdir()
+    os.mkfifo(tmp_path / "model" / "model.gguf")
+    with pytest.raises(ModelError, match="not a regular file"):
+        models.card(str(tmp_path / "model"))
+
+
+def save_tokenizer(folder: Path, pattern: str = "", replaced: tuple[Any, str] | None = None) -> None:
     tokenizer = Tokenizer(BPE({letter: n for n, letter in enumerate(sorted(ByteLevel.alphabet()))}, []))
     parts: list[Any] = [pre_tokenizers.Split(Regex(pattern), "isolated")] if pattern else []
     tokenizer.pre_tokenizer = pre_tokenizers.Sequence([*parts, ByteLevel(add_prefix_space=False, use_regex=False)])
@@ -168,6 +238,25 @@ def test_a_tokenizer_whose_pattern_takes_exponential_time_is_refused(quick: None
 
 def test_a_tokenizer_that_makes_a_book_of_a_letter_is_refused(quick: None, folder: Path) -> None:
     save_tokenizer(folder, replaced=("a", "b" * 100_000))
+    with pytest.raises(RefusedError, match=r"the tokenizer .*(makes [0-9,]+ tokens|memory|takes too long)"):
+        models.resolve(str(folder))
+
+
+def test_a_letter_that_is_written_by_its_number_is_tried_too(quick: None, folder: Path) -> None:
+    save_tokenizer(folder, replaced=(Regex(r"\x{5A}"), "x" * 100_000))
+    with pytest.raises(RefusedError, match=r"the tokenizer .*(makes [0-9,]+ tokens|memory|takes too long)"):
+        models.resolve(str(folder))
+
+
+def test_what_a_tokenizer_adds_to_every_text_is_bounded(quick: None, folder: Path) -> None:
+    save_tokenizer(folder)
+    whole = json.loads((folder / "tokenizer.json").read_text("utf-8"))
+    special = {"id": "[X]", "ids": [1] * 10_000, "tokens": ["!"] * 10_000}
+    pieces = [{"SpecialToken": {"id": "[X]", "type_id": 0}}] * 100 + [{"Sequence": {"id": "A", "type_id": 0}}]
+    whole["post_processor"] = {
+        "type": "TemplateProcessing", "single": pieces, "pair": pieces, "special_tokens": {"[X]": special},
+    }  # fmt: skip
+    (folder / "tokenizer.json").write_text(json.dumps(whole), encoding="utf-8")
     with pytest.raises(RefusedError, match=r"the tokenizer .*(makes [0-9,]+ tokens|memory|takes too long)"):
         models.resolve(str(folder))
 
