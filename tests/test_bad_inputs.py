@@ -167,7 +167,7 @@ def rejection(ragqa: Ragqa, name: str, content: bytes) -> str:
 def test_a_missing_folder_exits_2_and_nothing_is_created(ragqa: Ragqa, place: Path) -> None:
     shutil.rmtree("documents")
     refused(ragqa("index", "pipeline.yaml"), 2, f"path not found: {place}/documents")
-    refused(ragqa("ask", "--folder", "documents", QUESTION), 2, f"folder not found: {place}/documents")
+    refused(ragqa("ask", "--folder", "documents", QUESTION), 2, "no such folder or file: documents")
     assert os.listdir() == ["pipeline.yaml"]
 
 

@@ -117,7 +117,9 @@ def test_an_index_that_was_cleared_answers_that_it_has_nothing_and_fills_again(h
     answer = pipeline(home).ask("Who is the master of the quay?")
     assert (answer.abstained, answer.reason, answer.hits) == (True, "no_evidence", ())
     assert pipeline(home).index(allow_empty=True).generation == report.generation, "there is nothing left to clear"
-    with pytest.raises(NothingUsableError, match=r"no documents found under .* \(0 files, none usable\)"):
+    with pytest.raises(
+        NothingUsableError, match=r"no documents found under .* \(0 files, none usable: see `ragqa plan`\)"
+    ):
         pipeline(home).index()
     with pytest.raises(NothingUsableError, match="no documents found under"):
         pipeline(home, f"index.path={home / 'none'}").index(allow_empty=True)

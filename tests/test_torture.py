@@ -131,7 +131,7 @@ def test_flipped_bits_of_a_model_are_named_or_change_nothing(tmp_path: Path) -> 
 
 @needs_models
 def test_a_command_under_hard_limits_ends_as_without_or_says_why_not(tmp_path: Path) -> None:
-    assert passed(limits.run(tmp_path / "place", every=83))
+    assert passed(limits.run(tmp_path / "place", every=149))
 
 
 def test_no_command_writes_over_a_file_of_the_users(tmp_path: Path) -> None:

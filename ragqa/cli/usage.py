@@ -65,7 +65,7 @@ def _advice(error: click.ClickException, ctx: click.Context, arguments: Sequence
         return
     options, texts = _sorted_out(ctx, arguments)
     dashed = [text for text in texts if text.startswith("-") and text != "-"]
-    possibilities = getattr(error, "possibilities", None) or _long_options(error, ctx)
+    possibilities = getattr(error, "possibilities", None) or _long_options(error, ctx, arguments)
     if possibilities and not any(map(_has_blanks, dashed)):
         yield f"did you mean {' or '.join(possibilities)}?"
     elif dashed and not isinstance(ctx.command, click.Group):
@@ -102,11 +102,11 @@ def _sorted_out(ctx: click.Context, arguments: Sequence[str]) -> tuple[list[str]
     return options, texts
 
 
-def _long_options(error: click.ClickException, ctx: click.Context) -> list[str]:
+def _long_options(error: click.ClickException, ctx: click.Context, arguments: Sequence[str]) -> list[str]:
     """Return the options that a single letter, which is none, may be meant for."""
     typed = error.option_name if isinstance(error, click.NoSuchOption) else ""
     options = [opt for param in ctx.command.get_params(ctx) if isinstance(param, click.Option) for opt in param.opts]
-    return [opt for opt in options if len(typed) == 2 and opt.startswith(f"-{typed}")]
+    return [opt for opt in options if typed in arguments and opt.startswith(f"-{typed}")]
 
 
 def _has_blanks(text: str) -> bool:

@@ -42,7 +42,6 @@ class IndexMachine(RuleBasedStateMachine):
     @initialize(text=TEXTS)
     def begin(self, text: str) -> None:
         """Make an index with one document."""
-        upkeep.LEAST_VECTORS, upkeep.MOST_SEGMENTS = 12, 4
         self.place = Path(tempfile.mkdtemp(dir=self.folder))
         self.path = self.place / "index"
         self.texts: dict[str, str] = {}
@@ -178,7 +177,8 @@ def run(folder: Path, examples: int = 300, steps: int = 30) -> Trial:
     )  # fmt: skip
     logging.disable(logging.WARNING)  # each damaged search structure is warned of
     try:
-        with patch.object(seal, "PATIENCE", 0.0):  # nobody is about to seal
+        # nobody is about to seal; small indexes have search structures and are compacted
+        with patch.object(seal, "PATIENCE", 0.0), patch.multiple(upkeep, LEAST_VECTORS=12, MOST_SEGMENTS=4):
             run_state_machine_as_test(IndexMachine, settings=chosen)
     finally:
         logging.disable(logging.NOTSET)
