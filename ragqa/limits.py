@@ -48,7 +48,7 @@ def met(error: BaseException) -> ResourceError | None:
     said = str(error).lower()
     if isinstance(error, OutOfTime):
         return ResourceError(str(error))
-    if isinstance(error, MemoryError):
+    if isinstance(error, MemoryError) or (isinstance(error, SystemError) and note()):  # native code without memory
         return ResourceError(f"out of memory{note()}; what was committed is kept")
     if (isinstance(error, OSError) and error.errno in _CODES) or any(words in said for words in _WORDS):
         return ResourceError(f"{' '.join(str(error).split())[:300]}{note()}; what was committed is kept")

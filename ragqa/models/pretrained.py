@@ -5,7 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from ragqa.errors import ModelError, RefusedError
+from ragqa import limits
+from ragqa.errors import ModelError, RefusedError, ResourceError
 from ragqa.models.devices import no_progress_bar
 
 
@@ -34,8 +35,10 @@ def load_pretrained(kind: str, folder: Path, **arguments: Any) -> Any:
         raise load_error(source, error) from error
 
 
-def load_error(source: Path, error: Exception) -> ModelError | RefusedError:
+def load_error(source: Path, error: Exception) -> ModelError | RefusedError | ResourceError:
     """Return what an error of transformers or sentence-transformers means for the model in a folder."""
+    if limit := limits.met(error):
+        return limit
     reason = " ".join(str(error).split()) or type(error).__name__
     if "trust_remote_code" in reason:
         return RefusedError(

@@ -79,7 +79,8 @@ def ragqa(place: Path, use: tuple[str, ...], condition: Condition) -> subprocess
             "setpriv", f"--reuid={NOBODY}", f"--regid={NOBODY}", "--clear-groups", "--inh-caps=+dac_read_search",
             "--ambient-caps=+dac_read_search", *line,
         ]  # fmt: skip
-    environment = os.environ | {
+    given = {name: value for name, value in os.environ.items() if name != "TOKENIZERS_PARALLELISM"}
+    environment = given | {
         "PYTHONPATH": str(ROOT), "RAGQA_CACHE": str(place / "cache"), "OMP_NUM_THREADS": "1", "HOME": str(place),
         "PYTHONDONTWRITEBYTECODE": "1",
     }  # fmt: skip
