@@ -12,8 +12,8 @@ from types import FrameType
 
 from ragqa.errors import ResourceError
 
-LEAST_MEMORY = 800 << 20
-"""Below so many bytes of address space the numeric libraries end the process while they are loaded."""
+LEAST_MEMORY = 1200 << 20
+"""Below so many bytes of address space no model can be loaded, and the numeric libraries may end the process."""
 _FEW = {"RLIMIT_CPU": 3600, "RLIMIT_AS": 4 << 30, "RLIMIT_NOFILE": 256, "RLIMIT_NPROC": 64}
 """A limit below this may have caused an error; it is named then."""
 _OPTIONS = {"RLIMIT_CPU": "-t", "RLIMIT_AS": "-v", "RLIMIT_NOFILE": "-n", "RLIMIT_NPROC": "-u"}

@@ -26,7 +26,7 @@ def test_too_little_memory_for_the_libraries_is_said_before_they_are_loaded() ->
     error = json.loads(done.stdout)["error"]
     assert (done.returncode, error["type"], error["exit_code"]) == (7, "ResourceError", 7)
     assert done.stderr == (
-        "ragqa: error: this shell allows 292 MiB of memory (ulimit -v 300000): at least 800 MiB are needed\n"
+        "ragqa: error: this shell allows 292 MiB of memory (ulimit -v 300000): at least 1,200 MiB are needed\n"
     )
 
 

@@ -57,7 +57,7 @@ class Condition:
 CONDITIONS = [
     Condition("usual"),
     *(Condition(f"ulimit -t {n}", f"ulimit -t {n};") for n in (1, 2, 3, 5)),
-    *(Condition(f"ulimit -v {n}", f"ulimit -v {n};") for n in (300_000, 700_000, 900_000, 1_500_000, 3_000_000)),
+    *(Condition(f"ulimit -v {n}", f"ulimit -v {n};") for n in (300_000, 700_000, 1_250_000, 1_500_000, 3_000_000)),
     *(Condition(f"ulimit -n {n}", f"ulimit -n {n};") for n in (8, 16, 32)),
     Condition("ulimit -u 3", "ulimit -u 3;", user=True),
     Condition("ulimit -f 0", "ulimit -f 0;"),
