@@ -78,7 +78,7 @@ bench-int8: models ## Measure what eight bits cost, in loss and in answers, on S
 bench-shots: models ## Measure answers by the number of in-context examples; about an hour
 	$(BIN)/python -m benchmarks.shots $(ARGS)
 
-torture: $(VENV)/installed ## Try every fault of the index in full numbers (TRIALS="kills power ..." for some); about 45 minutes
+torture: $(VENV)/installed ## Try every fault of the index in full numbers (TRIALS="kills power ..." for some); about 75 minutes
 	$(BIN)/python -m tests.torture $(TRIALS)
 
 clean: ## Remove what was built
