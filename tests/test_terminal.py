@@ -8,6 +8,7 @@ import json
 import logging
 import os
 import pty
+import signal
 import subprocess
 import sys
 import time
@@ -368,7 +369,13 @@ def test_an_interruption_that_python_would_lose_in_a_callback_is_not_lost(
 
     monkeypatch.setattr(Pipeline, "search", search)
     monkeypatch.setattr(sys, "unraisablehook", sys.unraisablehook)
-    done = ragqa("search", "pipeline.yaml", "tide", cwd=indexed)
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)  # a background job of a shell ignores it
+    try:
+        started = time.monotonic()
+        done = ragqa("search", "pipeline.yaml", "tide", cwd=indexed)
+    finally:
+        signal.signal(signal.SIGINT, before)
+    assert time.monotonic() - started < 5
     assert (done.code, done.err) == (130, "ragqa: interrupted\n")
 
 

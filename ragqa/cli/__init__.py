@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import _thread
 import importlib
 import itertools
 import logging
 import os
+import signal
 import sys
 import threading
 from collections.abc import Sequence
@@ -119,7 +119,7 @@ def _code_of_output(out: Screen, code: int) -> int:
 def _interrupt_again(unraisable: sys.UnraisableHookArgs) -> None:
     """Interrupt once more where Ctrl-C came while a callback ran, in which Python would lose it."""
     if issubclass(unraisable.exc_type, KeyboardInterrupt):
-        threading.Timer(0.05, _thread.interrupt_main).start()  # when the callback is over
+        threading.Timer(0.05, os.kill, (os.getpid(), signal.SIGINT)).start()  # when the callback is over
     else:
         sys.__unraisablehook__(unraisable)
 
