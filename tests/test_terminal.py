@@ -27,6 +27,7 @@ from ragqa import Pipeline, cli
 from ragqa.__main__ import main as program
 from ragqa.cli import answers, main, marks
 from ragqa.cli.terminal import Screen, bar, escaped, json_text
+from ragqa.errors import ResourceError
 from ragqa.records import Answer, Citation
 from tests.commands import Done, fill, ragqa
 from tests.test_cli import run as process
@@ -520,3 +521,26 @@ def test_passages_stand_behind_marks(indexed: Path) -> None:
     done = ragqa("search", "pipeline.yaml", "quay open six ten", "-k", "1", cwd=indexed)
     ours, text = done.out.splitlines()
     assert ours.startswith("[1] ") and text == "    | The quay is open from six until ten."
+
+
+def test_an_error_in_the_middle_of_an_answer_begins_on_a_line_of_its_own(
+    indexed: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def stream(*_: object, **__: object) -> Iterator[str]:
+        yield "The captain is"
+        raise ResourceError("the endpoint went away")
+
+    monkeypatch.setattr(Pipeline, "stream", stream)
+    done = ragqa("ask", "pipeline.yaml", "Who?", cwd=indexed)
+    assert (done.code, done.out, done.err) == (7, "| The captain is\n", "ragqa: error: the endpoint went away\n")
+
+
+def test_documents_beside_a_file_called_lock_are_no_index(place: Path) -> None:
+    (place / "documents" / "LOCK").write_text("mine", encoding="utf-8")
+    done = ragqa("plan", "documents", "--set", "embed.kind=words", "--set", "generate.kind=scripted", cwd=place)
+    assert done.code == 0, done.err
+
+
+def test_the_home_of_a_user_that_there_is_not_is_no_bug(place: Path) -> None:
+    done = ragqa("models", "path", "~nosuchuser12", cwd=place)
+    assert (done.code, done.err.startswith("ragqa: error: unknown model")) == (8, True)
