@@ -314,9 +314,9 @@ def test_a_hang_after_the_end_of_an_answer_costs_time_and_not_the_answer() -> No
 def test_a_retry_after_any_number_keeps_the_deadline() -> None:
     started = time.monotonic()
     for wanted in (b"1e400", b"nan", b"-5", b"inf", b"9" * 5000, b"Wed, 21 Oct 2099 07:28:00 GMT"):
-        assert "status 429" in fault(
-            replies(b"HTTP/1.1 429 x\r\nRetry-After: " + wanted + b"\r\n\r\n"), deadline=0.4, retries=9
-        )
+        again = replies(b"HTTP/1.1 429 x\r\nRetry-After: " + wanted + b"\r\n\r\n")
+        said = fault(again, deadline=0.4, retries=9)
+        assert "status 429" in said or "no answer within" in said  # the deadline may pass during a retry
     assert time.monotonic() - started < 6
 
 
