@@ -10,6 +10,8 @@ from pathlib import Path
 import pytest
 
 from ragqa.cli import marks
+from ragqa.index import upkeep
+from ragqa.pipeline import refresh
 from tests.torture import (
     Trial,
     bounds,
@@ -38,6 +40,14 @@ from tests.torture.mutations import mutated
 needs_vfs = pytest.mark.skipif(not vfs.is_possible(), reason="the SQLite of this Python cannot be watched")
 
 needs_models = pytest.mark.skipif(bool(os.environ.get("RAGQA_OFFLINE")), reason="needs the default models")
+
+
+@pytest.fixture(autouse=True)
+def constants_of_the_index(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Have what a trial changes of the index end with its test."""
+    for name in ("LEAST_VECTORS", "MOST_SEGMENTS"):
+        monkeypatch.setattr(upkeep, name, getattr(upkeep, name))
+    monkeypatch.setattr(refresh, "COMMIT_CHUNKS", refresh.COMMIT_CHUNKS)
 
 
 def passed(trial: Trial) -> bool:
