@@ -17,6 +17,8 @@ LEAST_MEMORY = 1200 << 20
 _FEW = {"RLIMIT_CPU": 3600, "RLIMIT_AS": 4 << 30, "RLIMIT_NOFILE": 256, "RLIMIT_NPROC": 64}
 """A limit below this may have caused an error; it is named then."""
 _OPTIONS = {"RLIMIT_CPU": "-t", "RLIMIT_AS": "-v", "RLIMIT_NOFILE": "-n", "RLIMIT_NPROC": "-u"}
+NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO)
+"""How the system says that a disk is full, or fails."""
 _CODES = (errno.ENOMEM, errno.EMFILE, errno.ENFILE, errno.EAGAIN)
 _WORDS = (
     "cannot allocate memory", "can't allocate memory", "not enough memory", "failed to map segment", "too many open files",

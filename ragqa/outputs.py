@@ -18,10 +18,10 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
+from ragqa import limits
 from ragqa.errors import RefusedError, ResourceError, UsageError
 from ragqa.files import open_regular, read_regular
 
-_NO_ROOM = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.ENOMEM, errno.EMFILE, errno.ENFILE}
 _LARGEST_MANIFEST = 64 << 20
 _REMEMBERED = 4
 """How many of the last contents of a file are known as our own: one more than a kill can leave."""
@@ -36,7 +36,7 @@ def writing(place: Path, what: str = "folder") -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        if error.errno in _NO_ROOM:
+        if error.errno in limits.NO_ROOM or limits.met(error):
             raise ResourceError(f"{place}: {error.strerror}; free some space or name another {what}") from None
         raise UsageError(f"{place}: {error.strerror}; name a {what} that can be written") from None
 

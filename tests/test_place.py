@@ -197,3 +197,13 @@ def test_who_holds_the_lock_is_named_while_it_is_held(index: Path) -> None:
     with IndexWriter(index, IDENTITY), pytest.raises(LockedError, match=f"locked by pid {os.getpid()} since"):
         IndexWriter(index, IDENTITY)
     assert issubclass(LockedError, RagqaError)
+
+
+def test_a_segment_that_is_not_what_its_name_says_is_somebody_elses(tmp_path: Path) -> None:
+    index, foreign = tmp_path / "index", f"{'a' * 64}.f32"
+    (index / "seg").mkdir(parents=True)
+    (index / "LOCK").write_text("pid 1 since 2026 ", encoding="utf-8")
+    (index / "seg" / foreign).write_text("mine", encoding="utf-8")
+    with pytest.raises(RefusedError, match=rf"is not empty \(seg/{foreign}\): choose another"):
+        IndexWriter(index, IDENTITY)
+    assert (index / "seg" / foreign).read_text(encoding="utf-8") == "mine"

@@ -7,9 +7,10 @@ import shlex
 import click
 
 from ragqa.cli.answers import stream_answer
-from ragqa.cli.common import json_option, print_json, set_option
+from ragqa.cli.common import json_option, set_option
 from ragqa.cli.indexing import allow_empty_option, verbose_option
 from ragqa.cli.opening import holds_documents, open_indexed
+from ragqa.cli.terminal import print_json
 from ragqa.cli.usage import exists
 from ragqa.retrieve import check_question
 

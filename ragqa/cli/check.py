@@ -9,8 +9,10 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from ragqa.cli.common import file_help, json_option, print_json, say, set_option
+from ragqa.cli.common import file_help, json_option, set_option
+from ragqa.cli.marks import say
 from ragqa.cli.opening import check_target
+from ragqa.cli.terminal import print_json
 from ragqa.errors import Problem, UsageError
 from ragqa.pipeline.check import Report
 

@@ -9,7 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from ragqa.cli.common import escaped, json_option, one_line, print_json, say
+from ragqa.cli.common import json_option
+from ragqa.cli.marks import say
+from ragqa.cli.terminal import escaped, one_line, print_json
 from ragqa.errors import GateError
 
 if TYPE_CHECKING:

@@ -9,9 +9,11 @@ from typing import TYPE_CHECKING
 
 import click
 
-from ragqa.cli.common import json_option, print_json, say, set_option, wait_option
+from ragqa.cli.common import json_option, set_option, wait_option
 from ragqa.cli.indexing import progress_bar
+from ragqa.cli.marks import say
 from ragqa.cli.opening import holds_documents, is_index, open_maintenance
+from ragqa.cli.terminal import print_json
 from ragqa.errors import IndexCorruptError, UsageError
 from ragqa.pipeline import Pipeline
 from ragqa.sandbox import available

@@ -10,9 +10,11 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from ragqa.cli.common import pipeline_options, print_json, say
+from ragqa.cli.common import pipeline_options
 from ragqa.cli.evaluation import Bench, ask_all, dataset_name, open_run, peak_mib, prepare
+from ragqa.cli.marks import say
 from ragqa.cli.opening import open_pipeline
+from ragqa.cli.terminal import print_json
 from ragqa.errors import UsageError
 
 if TYPE_CHECKING:

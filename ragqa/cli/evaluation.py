@@ -17,8 +17,8 @@ from typing import TYPE_CHECKING, Any
 import click
 import yaml
 
-from ragqa.cli.common import say
 from ragqa.cli.indexing import refresh
+from ragqa.cli.marks import say
 from ragqa.cli.terminal import bar
 from ragqa.errors import UsageError
 from ragqa.outputs import check_own_folder

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import sys
 import traceback
 from collections.abc import Sequence
@@ -14,11 +13,10 @@ import click
 from ragqa.cli.terminal import escaped
 from ragqa.cli.usage import explain
 from ragqa.errors import ConfigError, MistakesError, RagqaError, ResourceError, UsageError
-from ragqa.limits import met
+from ragqa.limits import NO_ROOM, met
 
 INTERRUPTED = 130
 """The exit code after Ctrl-C."""
-_EXHAUSTED = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO)
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +57,7 @@ def fault(error: BaseException, arguments: Sequence[str]) -> Fault:
         return _expected(type(limit).__name__, str(limit), limit.exit_code)
     match error:
         case OSError(errno=int()):
-            kind = ResourceError if error.errno in _EXHAUSTED else UsageError
+            kind = ResourceError if error.errno in NO_ROOM else UsageError
             where = f"{error.filename}: " if error.filename is not None else ""
             return _expected(kind.__name__, f"{where}{error.strerror}", kind.exit_code)
         case UnicodeEncodeError(encoding=encoding) if encoding == sys.getfilesystemencoding():

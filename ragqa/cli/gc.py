@@ -6,8 +6,9 @@ from dataclasses import asdict
 
 import click
 
-from ragqa.cli.common import json_option, print_json, set_option, wait_option
+from ragqa.cli.common import json_option, set_option, wait_option
 from ragqa.cli.opening import open_maintenance
+from ragqa.cli.terminal import print_json
 
 
 @click.command("gc")

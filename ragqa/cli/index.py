@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from ragqa.cli.common import pipeline_options, print_json, wait_option
+from ragqa.cli.common import pipeline_options, wait_option
 from ragqa.cli.indexing import allow_empty_option, bring_up_to_date, verbose_option
 from ragqa.cli.opening import open_pipeline
+from ragqa.cli.terminal import print_json
 
 if TYPE_CHECKING:
     from ragqa.pipeline.refresh import IndexReport

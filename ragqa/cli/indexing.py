@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from ragqa.cli.common import escaped, say
-from ragqa.cli.terminal import bar
+from ragqa.cli.marks import say
+from ragqa.cli.terminal import bar, escaped
 from ragqa.errors import DocumentsGoneError
 from ragqa.records import FileStatus
 

@@ -9,7 +9,9 @@ from pathlib import Path
 
 import click
 
-from ragqa.cli.common import json_option, print_json, say
+from ragqa.cli.common import json_option
+from ragqa.cli.marks import say
+from ragqa.cli.terminal import print_json
 from ragqa.config.grid import quoted
 from ragqa.errors import NothingUsableError, UsageError
 from ragqa.load import MEDIA_TYPES

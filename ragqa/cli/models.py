@@ -5,7 +5,8 @@ from __future__ import annotations
 import click
 
 from ragqa import models
-from ragqa.cli.common import json_option, print_json
+from ragqa.cli.common import json_option
+from ragqa.cli.terminal import print_json
 from ragqa.errors import ModelError
 
 revision_option = click.option("--revision", metavar="HASH", help="Revision of a hub id: a commit hash.")

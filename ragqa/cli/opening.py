@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import difflib
+import os
 import re
+import shlex
 import stat
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ragqa.cli.common import warn_of_changes
 from ragqa.cli.indexing import refresh
+from ragqa.cli.marks import say
 from ragqa.cli.usage import exists
 from ragqa.config import Combination, load_combinations
 from ragqa.errors import UsageError
@@ -38,11 +41,7 @@ def open_pipeline(target: str, overrides: Sequence[str] = ()) -> Pipeline:
 
 def open_combinations(target: str, overrides: Sequence[str] = ()) -> list[Combination]:
     """Open what FILE names with each combination of its grids; raises as `open_pipeline` does."""
-    from ragqa.pipeline.folder import default_file
-
-    if not holds_documents(target):
-        return load_combinations(target, overrides)
-    with default_file(target, overrides) as (file, all_overrides):
+    with _pipeline_file(target, overrides) as (file, all_overrides):
         return load_combinations(file, all_overrides)
 
 
@@ -52,12 +51,21 @@ def check_target(target: str, overrides: Sequence[str] = ()) -> Report:
     :raises UsageError: there is nothing of this name, or it is the folder of an index.
     """
     from ragqa.pipeline.check import check_file
+
+    with _pipeline_file(target, overrides) as (file, all_overrides):
+        return check_file(file, all_overrides)
+
+
+@contextmanager
+def _pipeline_file(target: str, overrides: Sequence[str]) -> Iterator[tuple[str | Path, Sequence[str]]]:
+    """Give the pipeline file and the overrides that FILE stands for; raises as `holds_documents` does."""
     from ragqa.pipeline.folder import default_file
 
-    if not holds_documents(target):
-        return check_file(target, overrides)
-    with default_file(target, overrides) as (file, all_overrides):
-        return check_file(file, all_overrides)
+    if holds_documents(target):
+        with default_file(target, overrides) as found:
+            yield found
+    else:
+        yield target, overrides
 
 
 def open_indexed(target: str, overrides: Sequence[str] = (), **options: bool) -> Pipeline:
@@ -72,8 +80,21 @@ def open_indexed(target: str, overrides: Sequence[str] = (), **options: bool) ->
     if holds_documents(target):
         refresh(pipeline, **options)
     else:
-        warn_of_changes(pipeline)
+        _warn_of_changes(pipeline)
     return pipeline
+
+
+def _warn_of_changes(pipeline: Pipeline) -> None:
+    """Say on stderr when the folder is no longer what was indexed, or is not there: the index answers all the same."""
+    try:
+        plan = pipeline.changes()
+    except UsageError as error:
+        say(f"warning: {error}: the index answers as it is", err=True)
+        return
+    if not plan.is_empty:
+        what = f"{len(plan.changed)} files are new or changed, {len(plan.removed)} are gone"
+        command = f"ragqa index {shlex.quote(os.path.relpath(pipeline.config.file))}"
+        say(f"warning: the folder changed since it was indexed ({what}): run `{command}`", err=True)
 
 
 def holds_documents(target: str) -> bool:

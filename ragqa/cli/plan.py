@@ -7,9 +7,11 @@ from typing import TYPE_CHECKING
 
 import click
 
-from ragqa.cli.common import pipeline_options, print_json, say
+from ragqa.cli.common import pipeline_options
 from ragqa.cli.indexing import left_out, verbose_option
+from ragqa.cli.marks import say
 from ragqa.cli.opening import open_pipeline
+from ragqa.cli.terminal import print_json
 
 if TYPE_CHECKING:
     from ragqa.pipeline.plan import Preview

@@ -6,9 +6,10 @@ import sys
 
 import click
 
-from ragqa.cli.common import pipeline_options, print_json, question_argument, say
-from ragqa.cli.marks import marked
+from ragqa.cli.common import pipeline_options, question_argument
+from ragqa.cli.marks import marked, say
 from ragqa.cli.opening import open_indexed
+from ragqa.cli.terminal import print_json
 from ragqa.retrieve import check_question
 
 

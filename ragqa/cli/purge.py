@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import click
 
-from ragqa.cli.common import json_option, print_json, say, set_option, wait_option
+from ragqa.cli.common import json_option, set_option, wait_option
+from ragqa.cli.marks import say
 from ragqa.cli.opening import open_maintenance
+from ragqa.cli.terminal import print_json
 
 
 @click.command("purge")

@@ -13,11 +13,11 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from ragqa import outputs
-from ragqa.cli.common import one_line, pipeline_options, print_json, say
+from ragqa.cli.common import pipeline_options
 from ragqa.cli.indexing import refresh
-from ragqa.cli.marks import MARK, name
+from ragqa.cli.marks import MARK, name, say
 from ragqa.cli.opening import open_pipeline
-from ragqa.cli.terminal import bar
+from ragqa.cli.terminal import bar, one_line, print_json
 from ragqa.config.specs import CustomSpec
 from ragqa.errors import NothingUsableError, UsageError
 from ragqa.pipeline import Pipeline

@@ -11,8 +11,10 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from ragqa.cli.common import json_option, print_json, say, set_option
+from ragqa.cli.common import json_option, set_option
 from ragqa.cli.evaluation import ask_all, prepare
+from ragqa.cli.marks import say
+from ragqa.cli.terminal import print_json
 from ragqa.errors import UsageError
 from ragqa.pipeline import Pipeline
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import click
 
-from ragqa.cli.common import json_option, print_json
-from ragqa.cli.terminal import json_text
+from ragqa.cli.common import json_option
+from ragqa.cli.terminal import json_text, print_json
 from ragqa.config.schema import json_schema
 
 

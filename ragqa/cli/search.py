@@ -6,9 +6,10 @@ from collections.abc import Sequence
 
 import click
 
-from ragqa.cli.common import one_line, pipeline_options, print_json, question_argument, say
-from ragqa.cli.marks import marked, name
+from ragqa.cli.common import pipeline_options, question_argument
+from ragqa.cli.marks import marked, name, say
 from ragqa.cli.opening import open_indexed
+from ragqa.cli.terminal import one_line, print_json
 from ragqa.records import Hit
 from ragqa.retrieve import check_question
 

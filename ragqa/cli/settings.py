@@ -7,7 +7,8 @@ from typing import Any
 import click
 
 from ragqa import settings
-from ragqa.cli.common import json_option, print_json
+from ragqa.cli.common import json_option
+from ragqa.cli.terminal import print_json
 
 
 @click.group("settings", invoke_without_command=True)

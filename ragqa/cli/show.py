@@ -7,10 +7,11 @@ from pathlib import Path
 
 import click
 
-from ragqa.cli.common import file_help, json_option, print_json, say
+from ragqa.cli.common import file_help, json_option
 from ragqa.cli.indexing import refresh
-from ragqa.cli.marks import marked, name
+from ragqa.cli.marks import marked, name, say
 from ragqa.cli.opening import holds_documents, open_pipeline
+from ragqa.cli.terminal import print_json
 from ragqa.errors import UsageError
 from ragqa.records import Document
 

@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from ragqa.cli.common import escaped, json_option, print_json, set_option
+from ragqa.cli.common import json_option, set_option
 from ragqa.cli.corpus import Corpus
 from ragqa.cli.indexing import verbose_option
+from ragqa.cli.terminal import escaped, print_json
 from ragqa.errors import UsageError
 
 if TYPE_CHECKING:

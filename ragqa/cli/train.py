@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from ragqa.cli.common import json_option, print_json, set_option
+from ragqa.cli.common import json_option, set_option
 from ragqa.cli.corpus import Corpus
 from ragqa.cli.indexing import verbose_option
-from ragqa.cli.terminal import bar
+from ragqa.cli.terminal import bar, print_json
 from ragqa.train.settings import LMSettings
 
 if TYPE_CHECKING:

@@ -12,10 +12,11 @@ from typing import TYPE_CHECKING, Any
 import click
 import yaml
 
-from ragqa.cli.common import escaped, pipeline_options, print_json, say
+from ragqa.cli.common import pipeline_options
 from ragqa.cli.evaluation import Bench, ask_all, dataset_name, make_bench, open_run, over, say_notes
+from ragqa.cli.marks import say
 from ragqa.cli.opening import open_combinations
-from ragqa.cli.terminal import printable
+from ragqa.cli.terminal import escaped, print_json, printable
 from ragqa.config import Combination
 from ragqa.errors import UsageError
 from ragqa.pipeline import Pipeline

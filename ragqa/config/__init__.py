@@ -17,11 +17,11 @@ from ragqa.config import grid, specs
 from ragqa.config.base import Spec
 from ragqa.config.extends import read_extended
 from ragqa.config.paths import make_absolute
-from ragqa.config.reader import Finding, Key, Source, parse, shown
-from ragqa.config.sections import did_you_mean, read_section, unknown
+from ragqa.config.reader import Key, Source, parse, shown
+from ragqa.config.sections import did_you_mean, nearest, read_section, unknown
 from ragqa.errors import ConfigError, Problem, UsageTypeError
 
-__all__ = ["Combination", "Config", "Finding", "did_you_mean", "examine", "load_combinations", "load_config"]
+__all__ = ["Combination", "Config", "did_you_mean", "examine", "load_combinations", "load_config", "nearest"]
 
 
 @dataclass(frozen=True, slots=True)

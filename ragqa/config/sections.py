@@ -149,6 +149,10 @@ def _exponent_hint(found: str) -> str:
 
 def did_you_mean(found: str, valid: Sequence[str]) -> str:
     """Return `did you mean 'x'?` where one is near, and always what is valid."""
+    return f"{nearest(found, valid)}valid: {', '.join(valid)}"
+
+
+def nearest(found: str, valid: Sequence[str]) -> str:
+    """Return `did you mean 'x'?` and a blank where one is near; else nothing."""
     near = difflib.get_close_matches(found, valid, n=1, cutoff=0.6)
-    listed = f"valid: {', '.join(valid)}"
-    return f"did you mean {near[0]!r}? {listed}" if near else listed
+    return f"did you mean {near[0]!r}? " if near else ""

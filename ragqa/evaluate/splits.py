@@ -13,7 +13,7 @@ from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
-from ragqa.config import did_you_mean
+from ragqa.config import nearest
 from ragqa.errors import UsageError
 from ragqa.evaluate.dataset import Question
 
@@ -188,7 +188,7 @@ def _which(questions: Sequence[Question], split: str | None) -> str:
     there = _counts(questions)
     if not there:
         return "none of them has a split: leave the name out (`ragqa tune` then splits them by document)"
-    near = did_you_mean(str(split), list(there)).partition("valid:")[0]
+    near = nearest(str(split), list(there))
     return f"{near}there are: {_listed(there, len(questions))}"
 
 

@@ -127,9 +127,8 @@ def _refuse_others(path: Path) -> None:
     elif not is_begun(note):
         found.append(LOCK)
     else:
-        found += [
-            f"{SEGMENTS}/{name}" for name in _names(path / SEGMENTS) if not _is_own_segment(path / SEGMENTS / name)
-        ]
+        hashed = filter(_HASHED.fullmatch, _names(path / SEGMENTS))
+        found += [f"{SEGMENTS}/{name}" for name in hashed if not _is_what_its_name_says(path / SEGMENTS / name)]
     if found:
         listed = ", ".join(found[:3]) + (", ..." if len(found) > 3 else "")
         raise RefusedError(
@@ -160,10 +159,8 @@ def _head(path: Path, most: int) -> bytes:
         os.close(handle)
 
 
-def _is_own_segment(path: Path) -> bool:
-    """Tell whether a file is what its name says, which is the hash of it; or is being written."""
-    if path.name == BEING_WRITTEN or not _is_segment(path.name):
-        return path.name == BEING_WRITTEN
+def _is_what_its_name_says(path: Path) -> bool:
+    """Tell whether the hash that a segment is named by is its own."""
     with os.fdopen(open_file(path), "rb") as stream:
         return hashlib.file_digest(stream, "sha256").hexdigest() == path.stem
 

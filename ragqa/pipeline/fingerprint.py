@@ -30,27 +30,25 @@ def fingerprint(
     rerank = getattr(spec, "rerank", None)
     writes = answers or getattr(spec, "rewrite", None) or (rerank and rerank.kind == "likelihood")
     return {
-        "pipeline": settings(parts.config),
+        "pipeline": placeless(parts.config),
         "models": {"embed": dict(identity), "generate": getattr(parts.generator, "identity", {}) if writes else {}},
         "documents": hashlib.sha256(json.dumps(sorted(sources.items())).encode()).hexdigest(),
     }
 
 
-def settings(config: Config) -> dict[str, Any]:
+def placeless(config: Config) -> dict[str, Any]:
     """Return the sections of a file but those that say what is loaded or asked; paths are hashes of what is there.
 
     :raises ModelError: a model's folder has no weights.
     """
-    sections = {
-        name: _placeless(block) for name, block in config.resolved().items() if name not in ("load", "evaluate")
-    }
+    sections = {name: _values(block) for name, block in config.resolved().items() if name not in ("load", "evaluate")}
     return {**sections, "index": {key: value for key, value in sections["index"].items() if key != "path"}}
 
 
-def _placeless(block: Any) -> Any:
+def _values(block: Any) -> Any:
     if not isinstance(block, dict):
         return block
-    return {key: _content(key, value) if key in _PATHS else _placeless(value) for key, value in block.items()}
+    return {key: _content(key, value) if key in _PATHS else _values(value) for key, value in block.items()}
 
 
 def _content(key: str, value: Any) -> Any:
