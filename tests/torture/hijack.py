@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from ragqa.cli import COMMANDS
-from tests.test_pull import build_model
+from tests.models.test_pull import build_model
 from tests.torture import Trial
 
 ROOT = Path(__file__).parent.parent.parent

@@ -23,9 +23,9 @@ from ragqa.evaluate.runs import MANIFEST, REPORT, REPORTS, RESULTS, RUNS, TUNING
 from ragqa.train.folder import CHECKPOINT, EXPORTED
 from ragqa.train.vocabulary import TOKENIZER, TOKENIZER_CONFIG
 from tests.commands import jsonl
+from tests.evaluate.test_draft import GOOD, TEXT
 from tests.fakes import PIPELINE, Echo, Words
 from tests.limits import no_file_above
-from tests.test_draft import GOOD, TEXT
 from tests.torture import Trial
 
 TRAIN = ("train", "lm", "documents", "--tokenizer", "words", "--steps=1", "--d-model=16", "--num-layers=1",

@@ -16,8 +16,8 @@ from pathlib import Path
 import ragqa.models
 from ragqa import models
 from ragqa.errors import ModelError
-from tests.test_models import write_gguf
-from tests.test_pull import WEIGHTS, build_model
+from tests.models.test_models import write_gguf
+from tests.models.test_pull import WEIGHTS, build_model
 from tests.torture import Trial
 
 POINTS = sorted(

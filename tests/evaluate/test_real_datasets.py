@@ -8,8 +8,9 @@ from pathlib import Path
 import pytest
 
 from ragqa.evaluate import Dataset, read_dataset
+from tests import ROOT
 
-DATA = Path(os.environ.get("RAGQA_DATA", Path(__file__).parent.parent.parent / "shared" / "data"))
+DATA = Path(os.environ.get("RAGQA_DATA", ROOT.parent / "shared" / "data"))
 real = pytest.mark.skipif(not (DATA / "squad").is_dir(), reason="RAGQA_DATA names no folder with the public datasets")
 
 

@@ -16,10 +16,10 @@ import pytest
 from ragqa.errors import IndexCorruptError, ModelError, NothingUsableError, ResourceError, UsageError
 from ragqa.index import IndexReader, IndexWriter, doctor
 from ragqa.pipeline.maintenance import Maintenance
+from tests import ROOT
 from tests.fakes import WordEmbedder
 from tests.torture.world import EMBEDDER, IDENTITY, answers, make_text, questions, snapshot, write
 
-ROOT = Path(__file__).parent.parent
 offline = pytest.mark.skipif(bool(os.environ.get("RAGQA_OFFLINE")), reason="needs the default models")
 TEXTS = {f"{number}.txt": make_text(number) for number in range(6)}
 

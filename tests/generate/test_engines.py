@@ -26,11 +26,12 @@ from ragqa.generate.lookup import Lookup
 from ragqa.prompt import Prompter
 from ragqa.records import Generation, Prompt
 from ragqa.transformer import Decoder, OneByOne
+from tests import ROOT
 from tests.fakes import hit
 from tests.tiny import save_tiny_llama
 
 offline = pytest.mark.skipif(bool(os.environ.get("RAGQA_OFFLINE")), reason="needs the default models")
-CORPUS = Path(__file__).parent.parent / "corpora" / "tarnwick"
+CORPUS = ROOT / "corpora" / "tarnwick"
 BEGINNING = "Answer from the passage.\n"
 QUESTIONS = ("Passage: the ferry the ferry the ferry\nWho?", "Passage: rope and salt\nWhen?", "Why?")
 

@@ -19,8 +19,8 @@ import pytest
 from ragqa.errors import RejectedError, ResourceError
 from ragqa.limits import ONE_THREAD
 from ragqa.sandbox import Confinement, Sandbox, available, confine, isolated, syscalls
+from tests import ROOT
 
-ROOT = Path(__file__).parent.parent
 TESTS = str(ROOT / "tests")
 ACT = "hostile:act"
 linux = pytest.mark.skipif(sys.platform != "linux", reason="Landlock and seccomp are of Linux")

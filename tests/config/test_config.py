@@ -21,9 +21,9 @@ from ragqa.config import load_config
 from ragqa.config.schema import json_schema
 from ragqa.config.specs import KINDS, kind_of
 from ragqa.errors import ConfigError
-from tests.test_models import make_folder, write_gguf
+from tests import ROOT
+from tests.models.test_models import make_folder, write_gguf
 
-ROOT = Path(__file__).parent.parent
 FILE = """\
 version: 1
 load:     {kind: folder, path: documents}

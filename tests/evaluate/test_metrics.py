@@ -1,4 +1,4 @@
-"""Scores of answers; what other harnesses get wrong is tested by name in tests/test_defects.py."""
+"""Scores of answers; what other harnesses get wrong is tested by name in tests/evaluate/test_defects.py."""
 
 from __future__ import annotations
 

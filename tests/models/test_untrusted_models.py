@@ -26,7 +26,7 @@ from ragqa.generate.causal_lm import CausalLM
 from ragqa.models import trial
 from ragqa.sandbox import Sandbox
 from ragqa.train.texts import tokenizer_with_end
-from tests.test_models import write_gguf
+from tests.models.test_models import write_gguf
 from tests.tiny import save_tiny_llama
 
 offline = pytest.mark.skipif(bool(os.environ.get("RAGQA_OFFLINE")), reason="needs the default models")

@@ -23,6 +23,7 @@ from ragqa.load import FolderLoader
 from ragqa.pipeline.survey import Finding, Survey, _tables, near_duplicates, shingles, survey
 from ragqa.records import Document, SourceFile
 from ragqa.split import TextSplitter
+from tests import ROOT
 from tests.fakes import WordEmbedder
 
 PROSE = "The observatory opens at nine in the morning and closes at six in the evening on every weekday. "
@@ -107,7 +108,7 @@ def test_a_sound_folder_has_counts_and_no_findings(tmp_path: Path) -> None:
 
 
 def test_the_sample_corpus_has_hardly_a_finding() -> None:
-    loader = FolderLoader([Path(__file__).parent.parent / "corpora" / "tarnwick" / "documents"])
+    loader = FolderLoader([ROOT / "corpora" / "tarnwick" / "documents"])
     counter = WordEmbedder()
     spec = RecursiveSplit(kind="recursive", chunk_size=200, overlap=40, unit="token")
     found = survey(loader, TextSplitter(spec, counter), counter, 256)

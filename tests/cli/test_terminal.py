@@ -29,8 +29,8 @@ from ragqa.cli import answers, main, marks
 from ragqa.cli.terminal import Screen, bar, escaped, json_text
 from ragqa.errors import ResourceError
 from ragqa.records import Answer, Citation
+from tests.cli.test_cli import run as process
 from tests.commands import Done, fill, ragqa
-from tests.test_cli import run as process
 
 STRANGE = "a\x00b\x1b[2Jc\x7fd\x9be\u202ef\u2066g\u200fh\u2028i\u200bj\ufeffk\U000e0041l\udcffm\r\n\té漢📁"
 

@@ -1,7 +1,7 @@
 """Bad inputs as a user meets them: the exit code, one line that says what to do, and nothing lost.
 
 Commands run by their own entry point, most of them within this process. A mistake in the pipeline file, the one bad input
-that is not here, is the subject of tests/test_config.py.
+that is not here, is the subject of tests/config/test_config.py.
 """
 
 from __future__ import annotations
@@ -35,11 +35,11 @@ from ragqa.index import lock
 from ragqa.index.database import FORMAT_VERSION
 from ragqa.load import Limits
 from ragqa.load import folder as folder_module
+from tests.cli.test_cli import FERRY, FILE, offline
+from tests.cli.test_cli import run as process
 from tests.fakes import EchoGenerator, document
-from tests.test_cli import FERRY, FILE, offline
-from tests.test_cli import run as process
-from tests.test_formats import pdf, repacked, sample_docx
-from tests.test_load import FRENCH, JAPANESE, PARAGRAPH
+from tests.load.test_formats import pdf, repacked, sample_docx
+from tests.load.test_load import FRENCH, JAPANESE, PARAGRAPH
 
 QUESTION = "Who commands the ferry Morwen?"
 TURBINE = "The turbine at Skarn Head makes 4.2 megawatts."

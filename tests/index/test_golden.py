@@ -1,6 +1,6 @@
 """Every index that a release wrote must be opened by the later ones: tests/golden has one of each format.
 
-`python -m tests.test_golden` writes the one of this format; a file that is there is not written over.
+`python -m tests.index.test_golden` writes the one of this format; a file that is there is not written over.
 """
 
 from __future__ import annotations

@@ -13,7 +13,7 @@ from ragqa import Pipeline
 from ragqa.config import load_config
 from ragqa.config.schema import json_schema
 from ragqa.errors import ConfigError
-from tests.test_config import FILE, problems
+from tests.config.test_config import FILE, problems
 
 RETRIEVE = "retrieve: {kind: hybrid, top_k: 3}\n"
 SCHEMA = json_schema()

@@ -13,10 +13,10 @@ from typing import Any
 import pytest
 
 from ragqa.evaluate.runs import read_run
+from tests import ROOT
+from tests.cli.test_cli import offline
 from tests.commands import CAPTAIN, POWER, UNKNOWN, Done, fail, fill, interrupt, jsonl, ragqa
-from tests.test_cli import offline
 
-ROOT = Path(__file__).parent.parent
 OWN = ("eval", "pipeline.yaml", "--dataset", "jsonl:questions.jsonl")
 KEYS = {"value", "low", "high", "n", "failed"}
 

@@ -25,8 +25,8 @@ from ragqa.retrieve.retriever import FEEDBACK_WEIGHT, FusionRetriever
 from ragqa.retrieve.rewrite import hypothetical_passage, other_words
 from ragqa.stages import Generator, Scorer
 from tests.fakes import PIPELINE, Echo, Words
-from tests.test_index import entry
-from tests.test_index import write as publish
+from tests.index.test_index import entry
+from tests.index.test_index import write as publish
 from tests.torture.world import EMBEDDER, write
 
 MULTI_QUERY = MultiQueryRewrite(kind="multi_query")

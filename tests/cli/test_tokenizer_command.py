@@ -13,11 +13,11 @@ from ragqa.load import FolderLoader
 from ragqa.train import END_OF_TEXT, broken_terms, load_tokenizer, save_tokenizer, spans, train_tokenizer
 from ragqa.transformer import BPE
 from ragqa.transformer.bpe import BYTES
+from tests import ROOT
 from tests.commands import fill, ragqa
 from tests.limits import no_file_above
-from tests.test_models import write_gguf
+from tests.models.test_models import write_gguf
 
-ROOT = Path(__file__).parent.parent
 HANDBOOK = ROOT / "corpora" / "tarnwick" / "documents" / "handbook"
 
 

@@ -40,10 +40,11 @@ from ragqa.transformer import (
     save_decoder,
     use_onednn,
 )
+from tests import ROOT
 
 offline = pytest.mark.skipif(bool(os.environ.get("RAGQA_OFFLINE")), reason="needs the default models")
 FULL = os.environ.get("RAGQA_FULL_PARITY") == "1"
-CORPUS = Path(__file__).parent.parent / "corpora" / "tarnwick"
+CORPUS = ROOT / "corpora" / "tarnwick"
 
 VOCABULARY, WINDOW = 60, 40
 BERT: dict[str, Any] = {

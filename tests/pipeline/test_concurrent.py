@@ -22,7 +22,7 @@ from ragqa.index.database import _Descriptors
 from ragqa.records import Answer, Generation, Prompt
 from ragqa.stopping import Stopped, stoppable
 from tests.fakes import PIPELINE, Echo, EchoGenerator, Words
-from tests.test_batch import without_times
+from tests.generate.test_batch import without_times
 from tests.tiny import save_tiny_llama
 
 NAMES = ("ferry", "turbine", "quay", "buoy", "crane", "tower")

@@ -36,12 +36,12 @@ from ragqa.train.lm import LMReport, train_lm
 from ragqa.train.settings import LMSettings
 from ragqa.train.texts import HELD_OUT_CHARACTERS, split, stream, tokenizer_with_end
 from ragqa.transformer import load_decoder
+from tests import ROOT
 from tests.commands import Done, ragqa
 from tests.fakes import PIPELINE
 from tests.limits import no_file_above
-from tests.test_models import write_gguf
+from tests.models.test_models import write_gguf
 
-ROOT = Path(__file__).parent.parent
 offline = pytest.mark.skipif(bool(os.environ.get("RAGQA_OFFLINE")), reason="needs the default models")
 END = "<|endoftext|>"
 SENTENCE = "The ferry Morwen leaves Brae at noon, and Captain Ilse Brandt is at the wheel."
