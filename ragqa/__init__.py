@@ -44,7 +44,7 @@ if TYPE_CHECKING:
     from ragqa.pipeline.maintenance import Maintenance
     from ragqa.records import Answer, Chunk, Citation, Document, FileStatus, Generation, Hit, Prompt
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"
 __all__ = [
     "Answer",
     "Chunk",
