@@ -1,7 +1,7 @@
 """ragqa: question answering over your own documents, with citations that can be checked.
 
     files --load--> Document --split--> Chunk --embed--> float32[n, dim] --index--> FAISS + SQLite
-    question --retrieve--> Hit --prompt--> Prompt --generate--> Answer (text, citations, ledger)
+    question --retrieve--> Hit --prompt--> Prompt --generate--> Answer (text, citations, usage)
     questions --evaluate--> Report (metrics with confidence intervals)
 
 Importing this package loads no model library; `Pipeline` does, when it first needs one. What a user needs at first can

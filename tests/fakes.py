@@ -115,9 +115,9 @@ class ToldSystem:
         if isinstance(text, Exception):
             raise text
         used = tuple(self.hits[: self.top_k] if passages is None else passages)
-        ledger = {"retrieve_ms": 1.0, "generate_ms": 2.0, "answer_tokens": len(text.split())}
+        usage = {"retrieve_ms": 1.0, "generate_ms": 2.0, "answer_tokens": len(text.split())}
         values: dict[str, Any] = {"abstained": not text, "finish": "stop", **self.fields}
-        return Answer(question, text, self.citations, used, self.prompt(question, passages), ledger, 1, **values)
+        return Answer(question, text, self.citations, used, self.prompt(question, passages), usage, 1, **values)
 
     def score(self, prompt: Prompt, answer: str) -> list[float]:
         """Be the surer, the more passages are in the prompt."""

@@ -22,7 +22,7 @@ class Clock:
     """Milliseconds by stage."""
 
     def __init__(self) -> None:
-        self.ledger: dict[str, float] = {}
+        self.usage: dict[str, float] = {}
         self._last = time.perf_counter()
 
     def lap(self, name: str) -> None:
@@ -33,7 +33,7 @@ class Clock:
 
     def charge(self, name: str, seconds: float) -> None:
         """Charge some time to a stage."""
-        self.ledger[f"{name}_ms"] = round(1000 * seconds, 1)
+        self.usage[f"{name}_ms"] = round(1000 * seconds, 1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,9 +116,9 @@ def _together(parts: Parts, generator: BatchGenerator, asked: Sequence[Asked], r
 
 def _answer(parts: Parts, asked: Asked, written: Generation | None, reader: IndexReader) -> Answer:
     """Return what may be said of what was written; None where there was nothing to write from."""
-    question, hits, ledger = asked.question, asked.hits, asked.clock.ledger
+    question, hits, usage = asked.question, asked.hits, asked.clock.usage
     if asked.prompt is None or written is None:
-        return Answer(question, "", (), hits, None, ledger, reader.generation, abstained=True, reason="no_evidence")
+        return Answer(question, "", (), hits, None, usage, reader.generation, abstained=True, reason="no_evidence")
     tokens = {f"{part}_tokens": n for part, n in asked.prompt.tokens.items()}
     text, confidence, reason = written.text.strip(), written.confidence, ""
     if explain.refused(text):
@@ -131,7 +131,7 @@ def _answer(parts: Parts, asked: Asked, written: Generation | None, reader: Inde
         () if reason else _cited(parts, question, text, asked.prompt.passages, reader),
         hits,
         asked.prompt,
-        {**ledger, **tokens, "answer_tokens": written.n_tokens},
+        {**usage, **tokens, "answer_tokens": written.n_tokens},
         reader.generation,
         abstained=bool(reason),
         reason=reason,

@@ -128,11 +128,11 @@ def test_many_questions_of_a_pipeline_are_answered_as_each_alone(model: Path, tm
         without_times(pipe.ask(question)) for question in questions
     ]
     assert [answer.reason == "no_evidence" for answer in answers] == [False, True, False, False]
-    assert answers[0].ledger["generate_ms"] == answers[2].ledger["generate_ms"] > 0
+    assert answers[0].usage["generate_ms"] == answers[2].usage["generate_ms"] > 0
     with pytest.raises(UsageError, match="the question is empty"):
         pipe.ask_many(["master?", " "])
 
 
 def without_times(answer: Answer) -> dict[str, Any]:
-    ledger = {name: value for name, value in answer.ledger.items() if not name.endswith("_ms")}
-    return {name: getattr(answer, name) for name in answer.__slots__} | {"ledger": ledger}
+    usage = {name: value for name, value in answer.usage.items() if not name.endswith("_ms")}
+    return {name: getattr(answer, name) for name in answer.__slots__} | {"usage": usage}

@@ -82,7 +82,7 @@ def test_below_the_least_confidence_nothing_is_said_and_nothing_was_streamed(fol
     pieces, last = streamed(pipeline(folder, "generate.min_confidence=0.61"))
     assert pieces == []
     assert (last.text, last.abstained, last.reason, last.citations) == ("", True, "low_confidence", ())
-    assert (last.confidence, last.ledger["answer_tokens"]) == (0.6, 2)
+    assert (last.confidence, last.usage["answer_tokens"]) == (0.6, 2)
     assert last.prompt is not None and len(last.hits) == 2
 
 
