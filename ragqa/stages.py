@@ -7,16 +7,20 @@ Anything that has these methods can stand in for a built-in part.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING, Protocol, runtime_checkable
+from collections.abc import Callable, Iterator, Sequence
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar, runtime_checkable
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+    from ragqa.config import Config
+    from ragqa.config.base import Spec
     from ragqa.records import Answer, Chunk, Document, Generation, Hit, Prompt, Scan, SourceFile
 
     Vectors = NDArray[np.float32]
+
+Made = TypeVar("Made")
 
 
 @runtime_checkable
@@ -260,4 +264,50 @@ class System(Protocol):
 
         Raises `UsageError` where the system cannot tell.
         """
+        ...
+
+
+class Prompter(Protocol):
+    """Puts passages and a question into a prompt that fits the generator's window."""
+
+    def build(self, question: str, hits: Sequence[Hit], history: Sequence[tuple[str, str]] = ()) -> Prompt:
+        """Return the prompt: passages best first as far as they fit, the others named in `Prompt.dropped`.
+
+        :param history: earlier questions and answers of a conversation.
+        :raises UsageError: the question and what has to be in the prompt exceed the window.
+        """
+        ...
+
+
+class Needs(Protocol):
+    """What the builder of a kind may ask for. Whatever it asks for is built then, if it was not built before."""
+
+    @property
+    def config(self) -> Config:
+        """Return the pipeline file."""
+        ...
+
+    @property
+    def embedder(self) -> Embedder:
+        """Return the `embed` stage, which is a `TokenCounter` too."""
+        ...
+
+    @property
+    def generator(self) -> Generator:
+        """Return the `generate` stage."""
+        ...
+
+    def likelihood_model(self, who: str) -> LikelihoodModel:
+        """Return the generator as one that tells likelihoods; `who` asks is named in the error.
+
+        :raises UsageError: it does not tell.
+        """
+        ...
+
+    def build(self, spec: Spec) -> Any:
+        """Return the part that a spec inside the builder's own describes."""
+        ...
+
+    def once(self, name: str, spec: Spec, make: Callable[[], Made]) -> Made:
+        """Return what `make` makes, made once for pipelines that share this spec and all models."""
         ...

@@ -40,10 +40,13 @@ class ConflictError(ValueError):
 
 
 class UnknownKindError(ValueError):
-    """A nested part that is no mapping with one of the kinds of its slot; `names` are those kinds."""
+    """A nested part that is not of one of the kinds of its slot; `names` are those kinds.
 
-    def __init__(self, names: list[str], value: Any) -> None:
-        self.names, self.value = names, value
+    :param short: the name of a kind may be written alone.
+    """
+
+    def __init__(self, names: list[str], value: Any, short: bool) -> None:
+        self.names, self.value, self.short = names, value, short
         super().__init__(f"must be a mapping with a kind of {', '.join(names)}, got {value!r}")
 
 
@@ -137,7 +140,7 @@ class Slot:
         block = {"kind": value} if self.short and isinstance(value, str) else value
         kind = kinds.find(self.name, block.get("kind")) if isinstance(block, Mapping) else None
         if kind is None:
-            raise UnknownKindError(kinds.names(self.name), value)
+            raise UnknownKindError(kinds.names(self.name), value, self.short)
         spec: type[Spec] = kind.spec
         try:
             return spec.model_validate(block, context=info.context)

@@ -85,7 +85,7 @@ def _finding(source: Source, key: Key, spec: type[Spec], detail: Any, cause: Any
         case "missing":
             yield Finding((key,), f"missing in {dotted(key[:-1])} {kind}")
         case "value_error" if isinstance(cause, UnknownKindError):
-            yield _no_kind(key, cause.names, cause.value)
+            yield _no_kind(key, cause)
         case "value_error" if isinstance(cause, ConflictError):
             for conflict in cause.conflicts:
                 yield Finding(tuple((*key, name) for name in conflict.keys), conflict.message)
@@ -105,14 +105,17 @@ def unknown(source: Source, key: Key, what: str, valid: Sequence[str]) -> Findin
     )
 
 
-def _no_kind(key: Key, names: Sequence[str], found: Any) -> Finding:
-    """Return what is said of a mapping inside a section whose kind is not one of these names."""
-    if isinstance(found, dict):
-        kind = found.get("kind")
-        what = "missing" if kind is None else f"unknown kind {shown(kind)}"
-        return Finding(((*key, "kind"),), f"{what}; {did_you_mean(str(kind), names)}")
-    example = f"`{key[-1]}: {{kind: {found if found in names else 'NAME'}}}`"
-    message = f"must be a mapping with a kind of {', '.join(names)}, got {shown(found)}; write {example}"
+def _no_kind(key: Key, error: UnknownKindError) -> Finding:
+    """Return what is said of a part inside a section that is not of one of the kinds of its slot."""
+    names, value = error.names, error.value
+    if isinstance(value, dict):
+        named = value.get("kind")
+        what = "missing" if named is None else f"unknown kind {shown(named)}"
+        return Finding(((*key, "kind"),), f"{what}; {did_you_mean(str(named), names)}")
+    if error.short and isinstance(value, str):
+        return Finding((key,), f"unknown kind {shown(value)}; {did_you_mean(value, names)}")
+    example = f"`{key[-1]}: {{kind: {value if value in names else 'NAME'}}}`"
+    message = f"must be a mapping with a kind of {', '.join(names)}, got {shown(value)}; write {example}"
     return Finding((key,), message)
 
 
