@@ -22,7 +22,7 @@ if not {"OMP_WAIT_POLICY", "GOMP_SPINCOUNT"} & os.environ.keys():
     os.environ["GOMP_SPINCOUNT"] = "10000"
 
 if TYPE_CHECKING:
-    from ragqa.config import Config, load_config
+    from ragqa.config import Config, Kind
     from ragqa.errors import (
         ConfigError,
         DocumentsGoneError,
@@ -40,8 +40,9 @@ if TYPE_CHECKING:
         UsageError,
         UsageTypeError,
     )
+    from ragqa.kinds import load_config
     from ragqa.pipeline import Pipeline
-    from ragqa.pipeline.maintenance import Maintenance
+    from ragqa.pipeline.ingest.maintenance import Maintenance
     from ragqa.records import Answer, Chunk, Citation, Document, FileStatus, Generation, Hit, Prompt
 
 __version__ = "0.1.0"
@@ -59,6 +60,7 @@ __all__ = [
     "Hit",
     "IndexCorruptError",
     "IndexFormatError",
+    "Kind",
     "LockedError",
     "Maintenance",
     "MistakesError",
@@ -76,7 +78,13 @@ __all__ = [
     "load_config",
 ]
 
-_HOMES = {"Pipeline": "pipeline", "Maintenance": "pipeline.maintenance", "Config": "config", "load_config": "config"}
+_HOMES = {
+    "Pipeline": "pipeline",
+    "Maintenance": "pipeline.maintenance",
+    "Config": "config",
+    "Kind": "config",
+    "load_config": "kinds",
+}
 """Where a public name is defined; errors stand in `errors`, the others in `records`."""
 
 

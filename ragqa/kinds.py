@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING, Any
 
 from ragqa.arguments import AnyPath
 from ragqa.config import Combination, Config, Kind, Kinds, generators, read_combinations, read_config, retrieval, specs
-from ragqa.errors import UsageError
 
 if TYPE_CHECKING:
     from ragqa.embed.encoder import EncoderEmbedder

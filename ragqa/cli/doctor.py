@@ -20,8 +20,8 @@ from ragqa.sandbox import available
 
 if TYPE_CHECKING:
     from ragqa.index.doctor import Checkup
-    from ragqa.pipeline.maintenance import Maintenance
-    from ragqa.pipeline.survey import Survey
+    from ragqa.pipeline.ingest.maintenance import Maintenance
+    from ragqa.pipeline.ingest.survey import Survey
 
 _FINDINGS_SHOWN = 20
 
@@ -99,12 +99,18 @@ def _confinement() -> str:
 
 
 def _read_corpus(folder: str, overrides: Sequence[str], as_json: bool) -> None:
-    from ragqa.pipeline.survey import survey
+    from ragqa.pipeline.ingest.survey import survey
 
     pipeline = Pipeline.from_folder(folder, overrides)
-    embedder = pipeline.embedder
+    embedder = pipeline.components.embedder
     with progress_bar() as progress:
-        found = survey(pipeline.loader, pipeline.splitter, embedder, getattr(embedder, "window", None), progress)
+        found = survey(
+            pipeline.components.loader,
+            pipeline.components.splitter,
+            embedder,
+            getattr(embedder, "window", None),
+            progress,
+        )
     if as_json:
         print_json(asdict(found) | {"confinement": asdict(available())})
     else:

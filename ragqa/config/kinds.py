@@ -45,7 +45,7 @@ class Kind(Generic[AnySpec]):
         if not isinstance(self.spec, type) or not issubclass(self.spec, base):
             raise arguments.wrong_type(f"Kind({self.slot!r}, ...): spec", self.spec, wanted)
         field = self.spec.model_fields.get("kind")
-        names = getattr(field.annotation if field else None, "__args__", ())
+        names: tuple[object, ...] = getattr(field.annotation if field else None, "__args__", ())
         if len(names) != 1 or not isinstance(names[0], str):
             raise UsageTypeError(f'{self.spec.__name__} must have a field `kind: Literal["name"]`')
         if not callable(self.build):

@@ -12,7 +12,7 @@ from typing import ClassVar, Self
 
 from pydantic import Field
 
-from ragqa.config.base import Name, Scalar, Spec, kind_of
+from ragqa.config.base import Name, Scalar, Spec
 
 VERSION = 1
 """The version of the pipeline file that is read."""
@@ -59,7 +59,7 @@ class IndexSpec(Spec):
 
     def location(self) -> str:
         """Return where the index is, as it is told to a person."""
-        return f"index of kind {kind_of(type(self))}"
+        return f"index of kind {self.kind}"
 
     def at(self, place: str) -> Self:
         """Return the same kind of index for other documents; one that is kept in files is kept in the folder `place`."""

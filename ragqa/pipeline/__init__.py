@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Collection, Generator, Iterable, Iterator, Sequence
 from contextlib import aclosing, nullcontext
-from functools import cached_property, partial
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from ragqa import arguments
@@ -25,8 +25,8 @@ from ragqa.pipeline.assemble.components import Components
 from ragqa.records import Answer, Chunk, Document, Hit, Prompt
 
 if TYPE_CHECKING:
-    from ragqa.pipeline.answer.asking import Asking
-    from ragqa.pipeline.assemble.check import Report
+    from ragqa.pipeline.answer.asking import Asking, Question
+    from ragqa.pipeline.assemble.check import CheckReport
     from ragqa.pipeline.ingest.plan import Plan, Preview
     from ragqa.pipeline.ingest.refresh import IndexReport, Progress
     from ragqa.prompt import Turn
@@ -59,9 +59,7 @@ class Pipeline:
         return SourceFiles(self.components.roots)
 
     @classmethod
-    def from_file(
-        cls, path: AnyPath, overrides: Sequence[str] = (), kinds: Iterable[Kind[Any]] = ()
-    ) -> Pipeline:
+    def from_file(cls, path: AnyPath, overrides: Sequence[str] = (), kinds: Iterable[Kind[Any]] = ()) -> Pipeline:
         """Build a pipeline from a file; no model is loaded yet.
 
         :param overrides: `section.key=value` each, as `--set` takes them.
@@ -118,7 +116,7 @@ class Pipeline:
         pipeline.components = components
         return pipeline
 
-    def check(self) -> Report:
+    def check(self) -> CheckReport:
         """Return what is wrong outside the file (paths, models), and the proof of the context budget; loads no model."""
         from ragqa.pipeline.assemble.check import check
 
@@ -138,10 +136,11 @@ class Pipeline:
         """
         from ragqa.pipeline.ingest.plan import preview
 
+        loader, splitter = self.components.loader, self.components.splitter
         if not self.has_index():
-            return preview(self._plan(None), self.components, None)
+            return preview(self._plan(None), loader, splitter, None)
         with self.open_index() as reader:
-            return preview(self._plan(reader), self.components, reader)
+            return preview(self._plan(reader), loader, splitter, reader)
 
     def index(
         self,

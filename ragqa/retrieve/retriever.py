@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from ragqa.config.specs import DenseRetrieve, HybridRetrieve, HydeRewrite, LexicalRetrieve, MultiQueryRewrite
+from ragqa.config.retrieval import DenseRetrieve, HybridRetrieve, HydeRewrite, LexicalRetrieve, MultiQueryRewrite
 from ragqa.errors import UsageError
 from ragqa.records import Hit
 from ragqa.retrieve import check_question, diversity, fusion, passages, rewrite

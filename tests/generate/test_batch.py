@@ -14,7 +14,7 @@ from ragqa.config.generators import CausalLMGenerate
 from ragqa.errors import ModelError, UsageError
 from ragqa.generate.causal_lm import CausalLM
 from ragqa.records import Answer, Generation, Prompt
-from tests.fakes import PIPELINE, Words
+from tests.fakes import PIPELINE, WORDS
 from tests.tiny import save_tiny_llama
 
 BEGINNING = "Answer from the passage.\n"
@@ -120,7 +120,7 @@ def test_many_questions_of_a_pipeline_are_answered_as_each_alone(model: Path, tm
     generate = f"{{kind: causal_lm, model: {tmp_path / 'model'}, dtype: int8, max_new_tokens: 8, batch_size: 3}}"
     file = tmp_path / "pipeline.yaml"
     file.write_text(PIPELINE.replace("{kind: echo}", generate), encoding="utf-8")
-    pipe = Pipeline.from_file(file, extra_specs=[Words])
+    pipe = Pipeline.from_file(file, kinds=[WORDS])
     pipe.index()
     questions = ["master of the quay?", "zzz qqq", "who is master of the turbine?", "the ferry?"]
     answers = pipe.ask_many(questions)

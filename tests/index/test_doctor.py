@@ -15,7 +15,7 @@ import pytest
 
 from ragqa.errors import IndexCorruptError, ModelError, NothingUsableError, ResourceError, UsageError
 from ragqa.index import IndexReader, IndexWriter, doctor
-from ragqa.pipeline.maintenance import Maintenance
+from ragqa.pipeline.ingest.maintenance import Maintenance
 from tests import ROOT
 from tests.fakes import WordEmbedder
 from tests.torture.world import EMBEDDER, IDENTITY, answers, make_text, questions, snapshot, write

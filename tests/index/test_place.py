@@ -10,7 +10,7 @@ import pytest
 
 from ragqa.errors import IndexFormatError, LockedError, RagqaError, RefusedError
 from ragqa.index import IndexReader, IndexWriter, doctor, place
-from ragqa.pipeline.maintenance import Maintenance
+from ragqa.pipeline.ingest.maintenance import Maintenance
 from tests.torture.world import IDENTITY, make_text, snapshot, write
 
 OWN = (

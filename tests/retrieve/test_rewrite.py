@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from ragqa import Pipeline
-from ragqa.config.specs import (
+from ragqa.config.retrieval import (
     CrossEncoderRerank,
     DenseRetrieve,
     HybridRetrieve,
@@ -24,7 +24,7 @@ from ragqa.records import Generation, Hit, Prompt
 from ragqa.retrieve.retriever import FEEDBACK_WEIGHT, FusionRetriever
 from ragqa.retrieve.rewrite import hypothetical_passage, other_words
 from ragqa.stages import Generator, Scorer
-from tests.fakes import PIPELINE, Echo, Words
+from tests.fakes import ECHO, PIPELINE, WORDS
 from tests.index.test_index import entry
 from tests.index.test_index import write as publish
 from tests.torture.world import EMBEDDER, write
@@ -337,7 +337,7 @@ def pipeline(folder: Path, **sections: str) -> Pipeline:
     lines = [line for line in PIPELINE.splitlines() if line.split(":")[0] not in sections]
     lines += [f"{name}: {value}" for name, value in sections.items()]
     (folder / "p.yaml").write_text("\n".join(lines), encoding="utf-8")
-    made = Pipeline.from_file(folder / "p.yaml", extra_specs=[Words, Echo])
+    made = Pipeline.from_file(folder / "p.yaml", kinds=[WORDS, ECHO])
     made.index()
     return made
 

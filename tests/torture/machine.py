@@ -20,7 +20,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 
 from ragqa import points
 from ragqa.index import CANARIES, IndexReader, IndexWriter, doctor, seal, upkeep
-from ragqa.pipeline.maintenance import Maintenance
+from ragqa.pipeline.ingest.maintenance import Maintenance
 from tests.torture import Trial
 from tests.torture.kills import POINTS
 from tests.torture.world import EMBEDDER, IDENTITY, Texts, commit, make_text, violations_of, write

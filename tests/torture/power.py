@@ -18,7 +18,7 @@ from pathlib import Path
 
 from ragqa.index import IndexWriter, publication, upkeep
 from ragqa.index.place import DATABASE, LOCK
-from ragqa.pipeline.maintenance import Maintenance
+from ragqa.pipeline.ingest.maintenance import Maintenance
 from tests.torture import Trial
 from tests.torture.vfs import Change, watched
 from tests.torture.world import (

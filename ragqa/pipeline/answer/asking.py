@@ -166,7 +166,9 @@ class Asking:
         """Return what may be said of what was written; None where there was nothing to write from."""
         question, usage, index_version = draft.question.text, draft.clock.usage, self.reader.generation
         if draft.prompt is None or written is None:
-            return Answer(question, "", (), draft.hits, None, usage, index_version, abstained=True, reason="no_evidence")
+            return Answer(
+                question, "", (), draft.hits, None, usage, index_version, abstained=True, reason="no_evidence"
+            )
         tokens = {f"{part}_tokens": n for part, n in draft.prompt.tokens.items()}
         text, reason = written.text.strip(), self._reason_to_abstain(written)
         return Answer(

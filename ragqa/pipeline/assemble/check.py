@@ -11,7 +11,7 @@ from typing import Any
 from ragqa import kinds, models, settings
 from ragqa.arguments import AnyPath
 from ragqa.config import Config, Kind, PartialConfig, examine, in_order
-from ragqa.config.base import ModelUse, Spec, kind_of, path_rules
+from ragqa.config.base import ModelUse, Spec, path_rules
 from ragqa.config.reader import Finding, Key, dotted
 from ragqa.config.slots import GenerateSpec, PromptSpec, SplitSpec
 from ragqa.errors import ConfigError, Problem, RagqaError, UsageError
@@ -27,7 +27,7 @@ CONTEXT_AND_SPECIAL_TOKENS = 32 + 2
 
 
 @dataclass(frozen=True, slots=True)
-class Report:
+class CheckReport:
     """What is wrong with a file that could be read, what is worth knowing, and the proof of its budget."""
 
     file: Path
@@ -36,21 +36,21 @@ class Report:
     budget: Budget | None
 
 
-def check(config: Config) -> Report:
+def check(config: Config) -> CheckReport:
     """Return the report on a pipeline file; the budget is None where a mistake hides it."""
     return _report(config, ())
 
 
-def check_file(path: AnyPath, overrides: Sequence[str] = (), own_kinds: Iterable[Kind[Any]] = ()) -> Report:
+def check_file(path: AnyPath, overrides: Sequence[str] = (), own_kinds: Iterable[Kind[Any]] = ()) -> CheckReport:
     """Return the report on a pipeline file that may have any mistake; parameters are those of `load_config`."""
     try:
         config, problems = examine(path, overrides, kinds.BUILTIN.and_own(own_kinds))
     except ConfigError as error:
-        return Report(Path(path), error.problems, (), None)
+        return CheckReport(Path(path), error.problems, (), None)
     return _report(config, problems)
 
 
-def _report(config: PartialConfig, mistakes: Sequence[Problem]) -> Report:
+def _report(config: PartialConfig, mistakes: Sequence[Problem]) -> CheckReport:
     """Look at the sections that could be read; what depends on a key that was mistaken is left to the next time."""
     cards: dict[str, Card] = {}
     notes = list(_sent(config.generate)) if config.generate else []
@@ -61,14 +61,14 @@ def _report(config: PartialConfig, mistakes: Sequence[Problem]) -> Report:
     new = [source.problem(keys[0], message) for keys, message in findings if not source.is_faulty(keys)]
     problems = in_order(source.file, [*mistakes, *new])
     budget = prove(config, cards.get("generate")) if isinstance(config, Config) and not problems else None
-    return Report(config.file, tuple(problems), tuple(notes), budget)
+    return CheckReport(config.file, tuple(problems), tuple(notes), budget)
 
 
 def _unbuildable(config: PartialConfig) -> Iterator[Finding]:
     """Yield the fault of each kind whose builder cannot be called."""
     for key, spec in config.parts():
         if fault := config.kinds.of(spec).fault():
-            yield Finding(((*key, "kind"),), f"kind {kind_of(type(spec))} cannot be built: {fault}")
+            yield Finding(((*key, "kind"),), f"kind {spec.kind} cannot be built: {fault}")
 
 
 def _of_models(config: PartialConfig, cards: dict[str, Card], notes: list[str]) -> Iterator[Finding]:
@@ -125,8 +125,8 @@ def _no_likelihood(config: PartialConfig) -> Iterator[Finding]:
         return
     for key, spec in config.parts():
         if spec.needs_likelihoods:
-            kind = kind_of(type(config.generate))
-            message = f"{kind_of(type(spec))} needs generate of kind causal_lm, got {kind}"
+            kind = config.generate.kind
+            message = f"{spec.kind} needs generate of kind causal_lm, got {kind}"
             yield Finding((key, ("generate", "kind")), message)
 
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeVar, cast
 from ragqa import forks, stages
 from ragqa.arguments import wrong_type
 from ragqa.config import Config
-from ragqa.config.base import Spec, kind_of
+from ragqa.config.base import Spec
 from ragqa.config.slots import SECTIONS
 from ragqa.errors import ConfigError, RagqaError, UsageError
 from ragqa.records import Chunk, Hit
@@ -41,6 +41,17 @@ _PROTOCOLS: dict[str, type] = {
     "generate": stages.Generator,
 }
 """What a part of a slot has to be."""
+
+_PARTS = {
+    "loader": "load",
+    "splitter": "split",
+    "embedder": "embed",
+    "index": "index",
+    "retriever": "retrieve",
+    "prompter": "prompt",
+    "generator": "generate",
+}
+"""The section that describes each part."""
 
 _DEPENDS: dict[str, tuple[str, ...]] = {
     "load": ("split",),
@@ -106,16 +117,17 @@ class Components:
         return cast("Generator", self._section("generate"))
 
     def replace(self, **parts: Any) -> None:
-        """Use these objects in place of what the sections of the same names describe: `replace(generate=mine)`.
+        """Use these objects in place of what the file describes: `replace(generator=mine)`.
 
-        :raises UsageError: there is no such section. :raises UsageTypeError: an object lacks what its stage needs.
+        :raises UsageError: there is no such part. :raises UsageTypeError: an object lacks what its stage needs.
         """
-        for section, part in parts.items():
-            if section not in _PROTOCOLS or section not in SECTIONS:
-                raise UsageError(f"replace: there is no part {section!r}; valid: {', '.join(SECTIONS)}")
-            if missing := _missing(part, _PROTOCOLS[section]):
-                wanted = f"a {_PROTOCOLS[section].__name__}, with {', '.join(missing)}"
-                raise wrong_type(f"replace({section}=...)", part, wanted)
+        for name, part in parts.items():
+            if name not in _PARTS:
+                raise UsageError(f"replace: there is no part {name!r}; valid: {', '.join(_PARTS)}")
+            section = _PARTS[name]
+            protocol = _PROTOCOLS[section]
+            if missing := _missing(part, protocol):
+                raise wrong_type(f"replace: {name}", part, f"a {protocol.__name__}, with {', '.join(missing)}")
             self._made[self._key(section, self._specs[section])] = part
             self._replaced.add(section)
 
@@ -141,7 +153,7 @@ class Components:
         :raises UsageError: it does not tell.
         """
         if not isinstance(self.generator, stages.LikelihoodModel):
-            raise UsageError(f"{who} needs generate of kind causal_lm, got {kind_of(type(self.config.generate))}")
+            raise UsageError(f"{who} needs generate of kind causal_lm, got {self.config.generate.kind}")
         return self.generator
 
     def build(self, spec: Spec) -> Any:
@@ -213,13 +225,15 @@ class Components:
         protocol = _PROTOCOLS.get(kind.slot)
         missing = _missing(part, protocol) if protocol else []
         if protocol and missing:
-            what = f"it builds {type(part).__name__}, which lacks {', '.join(missing)} of ragqa.stages.{protocol.__name__}"
+            what = (
+                f"it builds {type(part).__name__}, which lacks {', '.join(missing)} of ragqa.stages.{protocol.__name__}"
+            )
             raise self._cannot_build(spec, what)
         return part
 
     def _cannot_build(self, spec: Spec, why: str) -> ConfigError:
         key = next((key for key, part in self.config.parts() if part is spec), ())
-        message = f"kind {kind_of(type(spec))} cannot be built: {why}"
+        message = f"kind {spec.kind} cannot be built: {why}"
         return ConfigError([self.config.source.problem((*key, "kind"), message)])
 
 

@@ -53,9 +53,10 @@ def _content(spec: Spec) -> dict[str, Any]:
             block[key] = _hashed(block[key], is_model=rule.when == "local")
         else:
             del block[key]
-    for (name, *index), inner in spec.nested():
-        if not index and isinstance(block[name], dict):
-            block[str(name)] = _content(inner)
+    for key, inner in spec.nested():
+        name = str(key[0])
+        if len(key) == 1 and isinstance(block[name], dict):
+            block[name] = _content(inner)
     return block
 
 

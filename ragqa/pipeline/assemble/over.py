@@ -41,7 +41,7 @@ def over_documents(components: Components, documents: Sequence[Document]) -> Com
     loader = MemoryLoader(documents)
     key = sorted((document.source, document.id) for document in documents)
     other = _over(components, MemoryLoad(), key)
-    other.replace(load=loader)
+    other.replace(loader=loader)
     return other
 
 

@@ -40,7 +40,7 @@ class Maintenance:
     def __init__(self, target: AnyPath, overrides: Sequence[str] = (), *, wait: float = 0.0) -> None:
         place = path(target, "target")
         self._pipeline = None if place.is_dir() else Pipeline.from_file(place, overrides)
-        self.path = Path(self._pipeline.config.index.path) if self._pipeline else place
+        self.path = Path(self._pipeline.config.index.location()) if self._pipeline else place
         self._wait = wait
 
     def check(self) -> Checkup:
@@ -95,7 +95,7 @@ class Maintenance:
     def _embedder(self, recorded: Mapping[str, str]) -> Embedder:
         """Return the pipeline's embedder; without a pipeline, the one that the index recorded."""
         if self._pipeline:
-            return self._pipeline.embedder
+            return self._pipeline.components.embedder
         from ragqa.embed.encoder import EncoderEmbedder
 
         kind = recorded.get("kind", "")

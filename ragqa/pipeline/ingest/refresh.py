@@ -13,12 +13,12 @@ from typing import TYPE_CHECKING
 
 from ragqa.errors import DocumentsGoneError, NothingUsableError, RejectedError
 from ragqa.index import Entry, IndexWriter, exists
-from ragqa.pipeline.plan import Plan, Reading, make_plan
-from ragqa.pipeline.reading import Content, Estimate, ahead, read_and_split
+from ragqa.pipeline.ingest.plan import Plan, Reading, make_plan
+from ragqa.pipeline.ingest.reading import Content, Estimate, ahead, read_and_split
 from ragqa.records import Chunk, FileStatus
 
 if TYPE_CHECKING:
-    from ragqa.pipeline.parts import Parts
+    from ragqa.pipeline.assemble.components import Parts
     from ragqa.stages import Vectors
 
 COMMIT_CHUNKS = 512
