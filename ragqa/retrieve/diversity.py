@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from ragqa import words
+from ragqa import text_analysis
 from ragqa.records import Hit
 
 _SHINGLE = 5
@@ -58,6 +58,6 @@ def marginal_relevance(hits: Sequence[Hit], vectors: NDArray[np.float32], k: int
 
 def _shingles(text: str) -> frozenset[tuple[str, ...]]:
     """Return the runs of five words; all words where there are fewer, nothing where there are none."""
-    found = words.words(text)
+    found = text_analysis.words(text)
     runs = range(max(1, len(found) - _SHINGLE + 1)) if found else ()
     return frozenset(tuple(found[i : i + _SHINGLE]) for i in runs)

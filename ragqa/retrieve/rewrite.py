@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from ragqa import stopping, words
+from ragqa import stopping, text_analysis
 from ragqa.errors import UsageError
 from ragqa.records import Generation, Prompt
 from ragqa.stages import Generator
@@ -23,7 +23,7 @@ def other_words(question: str, n: int, generator: Generator) -> list[str]:
     """Return up to n paraphrases of a question, each once; fewer where the model writes fewer."""
     written = _write(_OTHER_WORDS.replace("{n}", str(n)), question, generator)
     lines = (_MARK.sub("", line).strip() for line in written.splitlines())
-    return [line for line in dict.fromkeys(lines) if words.words(line) and line != question.strip()][:n]
+    return [line for line in dict.fromkeys(lines) if text_analysis.words(line) and line != question.strip()][:n]
 
 
 def hypothetical_passage(question: str, generator: Generator) -> str:
