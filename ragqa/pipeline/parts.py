@@ -21,7 +21,17 @@ from ragqa.stopping import Turn
 if TYPE_CHECKING:
     from ragqa.prompt import Prompter
     from ragqa.prompt.examples import Examples
-    from ragqa.stages import Embedder, Generator, LikelihoodModel, Loader, Retriever, Scorer, Splitter, Vectors
+    from ragqa.stages import (
+        Embedder,
+        Generator,
+        LikelihoodModel,
+        Loader,
+        Retriever,
+        Rewriter,
+        Scorer,
+        Splitter,
+        Vectors,
+    )
 
 
 _SHARED = {"embedder": ("embed",), "generator": ("generate",), "_examples": ("prompt", "embed")}
@@ -160,7 +170,20 @@ class Parts:
         if isinstance(spec, CustomSpec):
             own: Retriever = spec.build(embedder=self.embedder)
             return own
-        return FusionRetriever(spec, self.embedder, self._scorer, self.generator if spec.rewrite else None)
+        return FusionRetriever(spec, self.embedder, self._scorer, self._rewriter)
+
+    @property
+    def _rewriter(self) -> Rewriter | None:
+        from ragqa.retrieve import rewrite
+
+        spec = self.config.retrieve.rewrite
+        match spec.kind if spec else None:
+            case "multi_query":
+                return rewrite.MultiQueryRewriter(self.generator, spec.n)
+            case "hyde":
+                return rewrite.HydeRewriter(self.generator)
+            case _:
+                return None
 
     @cached_property
     def _scorer(self) -> Scorer | None:
