@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from ragqa.prompt.examples import Examples
     from ragqa.retrieve.rerank import BiEncoderScorer, CrossEncoderScorer, LikelihoodScorer
     from ragqa.retrieve.retriever import FusionRetriever
+    from ragqa.retrieve.rewrite import HydeRewriter, MultiQueryRewriter
     from ragqa.split import TextSplitter
     from ragqa.stages import Needs
 
@@ -69,8 +70,22 @@ def fusion_retriever(spec: Any, needs: Needs) -> FusionRetriever:
     """Build a retriever with the scorer and the rewriter that its section names."""
     from ragqa.retrieve.retriever import FusionRetriever
 
-    scorer = None if spec.rerank is None else needs.build(spec.rerank)
-    return FusionRetriever(spec, needs.embedder, scorer, needs.generator if spec.rewrite else None)
+    scorer, rewriter = (None if part is None else needs.build(part) for part in (spec.rerank, spec.rewrite))
+    return FusionRetriever(spec, needs.embedder, scorer, rewriter)
+
+
+def multi_query(spec: retrieval.MultiQueryRewrite, needs: Needs) -> MultiQueryRewriter:
+    """Build a rewriter that asks in other words too."""
+    from ragqa.retrieve.rewrite import MultiQueryRewriter
+
+    return MultiQueryRewriter(needs.generator, spec.n)
+
+
+def hyde(spec: retrieval.HydeRewrite, needs: Needs) -> HydeRewriter:
+    """Build a rewriter that imagines a passage."""
+    from ragqa.retrieve.rewrite import HydeRewriter
+
+    return HydeRewriter(needs.generator)
 
 
 def cross_encoder(spec: retrieval.CrossEncoderRerank, needs: Needs) -> CrossEncoderScorer:
@@ -154,8 +169,8 @@ BUILTIN = Kinds(
         Kind("retrieve", retrieval.DenseRetrieve, fusion_retriever),
         Kind("retrieve", retrieval.LexicalRetrieve, fusion_retriever),
         Kind("retrieve", retrieval.HybridRetrieve, fusion_retriever),
-        Kind("rewrite", retrieval.MultiQueryRewrite, lambda spec, needs: None),
-        Kind("rewrite", retrieval.HydeRewrite, lambda spec, needs: None),
+        Kind("rewrite", retrieval.MultiQueryRewrite, multi_query),
+        Kind("rewrite", retrieval.HydeRewrite, hyde),
         Kind("rerank", retrieval.CrossEncoderRerank, cross_encoder),
         Kind("rerank", retrieval.LikelihoodRerank, likelihood),
         Kind("rerank", retrieval.EncoderRerank, bi_encoder),

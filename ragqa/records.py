@@ -279,3 +279,15 @@ class Answer:
     def to_json(self) -> str:
         """Return `to_dict` as JSON on one line; it can be encoded as UTF-8, whatever the texts hold."""
         return json.dumps(self.to_dict(), ensure_ascii=False).encode("utf-8", "backslashreplace").decode()
+
+
+@dataclass(frozen=True, slots=True)
+class SearchTexts:
+    """What a question is searched by besides itself.
+
+    `questions` ask for the same in other words: each is searched for alone, and the scores are averaged with those of the
+    question. `passages` look like an answer: their vectors are added to the question's vector.
+    """
+
+    questions: tuple[str, ...] = ()
+    passages: tuple[str, ...] = ()

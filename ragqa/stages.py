@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from ragqa.config import Config
     from ragqa.config.base import Spec
-    from ragqa.records import Answer, Chunk, Document, Generation, Hit, Prompt, Scan, SourceFile
+    from ragqa.records import Answer, Chunk, Document, Generation, Hit, Prompt, Scan, SearchTexts, SourceFile
 
     Vectors = NDArray[np.float32]
 
@@ -169,6 +169,20 @@ class Retriever(Protocol):
 
     def retrieve(self, question: str, searcher: Searcher, k: int | None = None) -> list[Hit]:
         """Return the best `k` hits, best first; as many as the stage is set to where `k` is None."""
+        ...
+
+
+class Rewriter(Protocol):
+    """Gives other texts by which a question is searched; the question itself is always searched too.
+
+    `rewrite` may be called from several threads at once.
+    """
+
+    def rewrite(self, question: str) -> SearchTexts:
+        """Return other wordings of the question, passages like an answer, or both; an empty `SearchTexts` changes nothing.
+
+        Passages need a retriever that searches vectors. Raises `UsageError` where nothing can be written.
+        """
         ...
 
 

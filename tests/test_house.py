@@ -16,7 +16,7 @@ PACKAGE = ROOT / "ragqa"
 
 STAGES = ("load", "split", "embed", "index", "retrieve", "prompt", "generate", "explain")
 FLOORS = (
-    ("errors", "records", "words", "files", "points", "limits", "arguments", "stopping", "origins", "forks"),
+    ("errors", "records", "text_analysis", "files", "points", "limits", "arguments", "stopping", "origins", "forks"),
     ("outputs",),
     ("stages", "config", "sandbox", "settings"),
     ("models", "transformer"),

@@ -60,7 +60,9 @@ class EncoderRerank(RerankSpec):
         return ModelUse(self.model, self.revision, "embedder")
 
 
-class _FusionRetrieve(RetrieveSpec):
+class FusionRetrieve(RetrieveSpec):
+    """What the built-in kinds of `retrieve` have in common."""
+
     rewrite: Annotated[RewriteSpec | None, Slot("rewrite", optional=True)] = Field(
         None, description="What else the generator writes to search by: `{kind: multi_query}` or `{kind: hyde}`."
     )
@@ -98,13 +100,13 @@ class _FusionRetrieve(RetrieveSpec):
         return ""
 
 
-class DenseRetrieve(_FusionRetrieve):
+class DenseRetrieve(FusionRetrieve):
     """Rank by the inner product of question and chunk vectors, exactly."""
 
     kind: Literal["dense"]
 
 
-class LexicalRetrieve(_FusionRetrieve):
+class LexicalRetrieve(FusionRetrieve):
     """Rank by BM25 over the full text."""
 
     uses_vectors: ClassVar[bool] = False
@@ -120,7 +122,7 @@ class LexicalRetrieve(_FusionRetrieve):
             yield Conflict(("rewrite",), message)
 
 
-class HybridRetrieve(_FusionRetrieve):
+class HybridRetrieve(FusionRetrieve):
     """Fuse the dense and the lexical ranking."""
 
     kind: Literal["hybrid"]

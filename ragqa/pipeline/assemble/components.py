@@ -37,6 +37,7 @@ _PROTOCOLS: dict[str, type] = {
     "index": stages.Index,
     "retrieve": stages.Retriever,
     "rerank": stages.Scorer,
+    "rewrite": stages.Rewriter,
     "prompt": stages.Prompter,
     "generate": stages.Generator,
 }
