@@ -4,22 +4,19 @@
     question --retrieve--> Hit --prompt--> Prompt --generate--> Answer (text, citations, ledger)
     questions --evaluate--> Report (metrics with confidence intervals)
 
-Importing this package loads no model library; `Pipeline` does, when it first needs one. What a user needs at first can
-be imported from here: the pipeline, its records, its errors.
+Importing this package loads no model library; `Pipeline` does, when it first needs one. It says in the environment how the
+threads of these libraries wait (`GOMP_SPINCOUNT`, see `ragqa.threads`), unless the user has said it.
 """
 
 from __future__ import annotations
 
 import importlib
-import os
 from typing import TYPE_CHECKING, Any
 
-from ragqa import forks as forks  # what a process that is forked from this one can do is settled from here on
+from ragqa import forks as forks  # from here on, a process that is forked from this one knows what it can do
+from ragqa import threads
 
-if not {"OMP_WAIT_POLICY", "GOMP_SPINCOUNT"} & os.environ.keys():
-    # torch's threads wait for one another by spinning, 300,000 times by default: where another program wants the cores,
-    # each of some hundred steps a token then lasts until the scheduler's next turn
-    os.environ["GOMP_SPINCOUNT"] = "10000"
+threads.set_up()
 
 if TYPE_CHECKING:
     from ragqa.config import Config, load_config

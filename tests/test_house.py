@@ -16,7 +16,7 @@ PACKAGE = ROOT / "ragqa"
 
 STAGES = ("load", "split", "embed", "index", "retrieve", "prompt", "generate", "explain")
 FLOORS = (
-    ("errors", "records", "words", "files", "points", "limits", "arguments", "stopping", "origins", "forks"),
+    ("errors", "records", "words", "files", "points", "limits", "arguments", "stopping", "origins", "forks", "threads"),
     ("outputs",),
     ("stages", "config", "sandbox", "settings"),
     ("models", "transformer"),

@@ -32,7 +32,7 @@ _FINDINGS_SHOWN = 20
 @wait_option
 @set_option
 @json_option
-def command(target: str, repair: bool, wait: float, overrides: tuple[str, ...], as_json: bool) -> None:
+def check_index_or_folder(target: str, repair: bool, wait: float, overrides: tuple[str, ...], as_json: bool) -> None:
     """Check every byte of an index, or read a folder of documents before it is indexed.
 
     INDEX is the folder of an index, FILE a pipeline file, whose index is meant. Exit code 5 says that something is

@@ -53,7 +53,7 @@ TOP_K = 1
 @click.argument("folder", default=".", metavar="[DIR]")
 @click.option("--output", default="ragqa.yaml", show_default=True, metavar="FILE", help="The file to write.")
 @json_option
-def command(folder: str, output: str, as_json: bool) -> None:
+def write_pipeline_file(folder: str, output: str, as_json: bool) -> None:
     """Write a commented pipeline file for the documents of a folder (default: this one), and say what to do next.
 
     \b

@@ -25,7 +25,7 @@ CUT = "│"
 
 
 @click.group("tokenizer")
-def command() -> None:
+def tokenizer_group() -> None:
     """Learn a tokenizer from documents, or see how one breaks up texts and the terms of a corpus.
 
     \b
@@ -35,7 +35,7 @@ def command() -> None:
     """
 
 
-@command.command("train")
+@tokenizer_group.command("train")
 @click.argument("corpus", metavar="FOLDER|FILE")
 @click.option("--vocab-size", type=click.IntRange(min=257), default=8192, show_default=True, metavar="N", help="Most tokens; 257 are the bytes and the end of text.")  # fmt: skip
 @click.option("--out", type=click.Path(path_type=Path), required=True, metavar="DIR", help="Where the tokenizer is written.")  # fmt: skip
@@ -75,7 +75,7 @@ def train(
     documents.end()
 
 
-@command.command("inspect")
+@tokenizer_group.command("inspect")
 @click.argument("name", metavar="TOKENIZER")
 @click.option("--text", metavar="TEXT", help="Show the tokens of this text.")
 @click.option("--corpus", metavar="FOLDER|FILE", help="Show which words of these documents are broken up, and how badly.")  # fmt: skip

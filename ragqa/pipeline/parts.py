@@ -9,7 +9,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ragqa import forks
+from ragqa import forks, settings
 from ragqa.arguments import wrong_type
 from ragqa.config import Config
 from ragqa.config.specs import KINDS, CustomSpec, FolderLoad
@@ -38,6 +38,7 @@ class Parts:
         if not isinstance(config, Config):
             wanted = "what load_config returns, or use Pipeline.from_file(path) or Pipeline.from_folder(path)"
             raise wrong_type("config", config, wanted)
+        settings.apply_threads()
         self.config = config
         self.turn = Turn()
 
