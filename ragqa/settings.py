@@ -30,6 +30,7 @@ from pydantic_settings import (
 from ragqa import outputs, threads
 from ragqa.errors import UsageError
 from ragqa.files import read_text
+from ragqa.messages import requirement
 from ragqa.origins import is_loopback, is_variable, origin
 
 FILE = "settings.json"
@@ -257,9 +258,7 @@ def _fault(detail: Any, sources: tuple[_Source, ...]) -> str:
         valid = (f"RAGQA_{field.upper()}" if path == env_file() else field for field in Settings.model_fields)
         return f"{path}: an unknown setting; valid: {', '.join(valid)}"
     where = variable if path is None else f"{path}: {variable if path == env_file() else name}"
-    if detail["type"] == "value_error":
-        return f"{where}: {detail['ctx']['error']}"
-    return f"{where}: must be {detail['msg'].removeprefix('Input should be ')}"
+    return f"{where}: {requirement(detail)}"
 
 
 def _entry(variable: str, url: str) -> str:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from ragqa.arguments import is_unicode
 from ragqa.cli.common import json_option, set_option
 from ragqa.cli.corpus import Corpus
 from ragqa.cli.indexing import verbose_option
@@ -106,7 +107,7 @@ def inspect(
     """
     from ragqa.train import broken_terms, load_tokenizer
 
-    if text is not None and any("\ud800" <= character <= "\udfff" for character in text):
+    if text is not None and not is_unicode(text):
         raise UsageError("--text: it is not UTF-8, and a tokenizer reads nothing else")
     if overrides and corpus is None:
         raise UsageError("--set: it changes how the documents of --corpus are loaded; give --corpus")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import os
 import re
 from collections.abc import Mapping
@@ -14,6 +13,7 @@ from ragqa.config.paths import make_absolute
 from ragqa.config.reader import MAX_BYTES, Finding, Source, parse, read
 from ragqa.errors import ConfigError
 from ragqa.files import read_text
+from ragqa.messages import nearest
 
 MOST = 10
 """How many files may extend one another in a row."""
@@ -89,7 +89,7 @@ def _is_pipeline(data: Mapping[str, Any]) -> bool:
     others = [key for key in data if key not in _MARKS]
     if not others:
         return bool(data) and type(data.get("version", specs.VERSION)) is int
-    near = any(difflib.get_close_matches(key, specs.KINDS, n=1, cutoff=0.7) for key in others)
+    near = any(nearest(key, specs.KINDS, cutoff=0.7) for key in others)
     return near and len(others) < len(data)
 
 
