@@ -30,19 +30,51 @@ if TYPE_CHECKING:
         MistakesError,
         ModelError,
         NothingUsableError,
+        Problem,
         RagqaError,
         RefusedError,
         RejectedError,
         ResourceError,
+        TooSlowError,
         UsageError,
         UsageTypeError,
     )
     from ragqa.pipeline import Pipeline
     from ragqa.pipeline.maintenance import Maintenance
-    from ragqa.records import Answer, Chunk, Citation, Document, FileStatus, Generation, Hit, Prompt
+    from ragqa.records import (
+        Answer,
+        Chunk,
+        Citation,
+        Document,
+        Dropped,
+        FileStatus,
+        Generation,
+        Hit,
+        Prompt,
+        Scan,
+        SourceFile,
+    )
 
 __version__ = "0.1.0"
+PUBLIC_MODULES = (
+    "ragqa.config.specs",
+    "ragqa.diagnosis",
+    "ragqa.errors",
+    "ragqa.evaluate",
+    "ragqa.models",
+    "ragqa.project",
+    "ragqa.records",
+    "ragqa.settings",
+    "ragqa.stages",
+    "ragqa.stopping",
+    "ragqa.train",
+    "ragqa.transformer",
+    "ragqa.transformer.attention",
+)
+"""The modules that programs may import from, besides `ragqa` itself; what is in others may change in any version."""
+
 __all__ = [
+    "PUBLIC_MODULES",
     "Answer",
     "Chunk",
     "Citation",
@@ -50,6 +82,7 @@ __all__ = [
     "ConfigError",
     "Document",
     "DocumentsGoneError",
+    "Dropped",
     "FileStatus",
     "GateError",
     "Generation",
@@ -62,19 +95,29 @@ __all__ = [
     "ModelError",
     "NothingUsableError",
     "Pipeline",
+    "Problem",
     "Prompt",
     "RagqaError",
     "RefusedError",
     "RejectedError",
     "ResourceError",
+    "Scan",
+    "SourceFile",
+    "TooSlowError",
     "UsageError",
     "UsageTypeError",
     "__version__",
     "load_config",
 ]
 
-_HOMES = {"Pipeline": "pipeline", "Maintenance": "pipeline.maintenance", "Config": "config", "load_config": "config"}
-"""Where a public name is defined; errors stand in `errors`, the others in `records`."""
+_HOMES = {
+    "Config": "config",
+    "load_config": "config",
+    "Maintenance": "pipeline.maintenance",
+    "Pipeline": "pipeline",
+    "Problem": "errors",
+}
+"""The module that defines a public name; other errors are in `errors`, other names in `records`."""
 
 
 def __getattr__(name: str) -> Any:
@@ -86,4 +129,4 @@ def __getattr__(name: str) -> Any:
 
 
 def __dir__() -> list[str]:
-    return [*globals(), *__all__]
+    return sorted({*globals(), *__all__})
