@@ -13,7 +13,9 @@ from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 
 from ragqa.cli import ragqa
-from ragqa.config.base import Spec, kind_of
+from ragqa.config.base import Spec, kind_of, slots
+from ragqa.config.slots import OPTIONAL, SECTIONS
+from ragqa.kinds import BUILTIN
 
 DOCS = Path(__file__).parent
 NOTE = "<!-- Made by docs/reference.py; do not edit. -->\n\n"

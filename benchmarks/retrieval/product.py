@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from benchmarks.retrieval.sets import Collection, Query
 from benchmarks.run import QUICKSTART

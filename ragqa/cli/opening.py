@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import os
 import re
 import shlex
@@ -18,6 +17,7 @@ from ragqa.cli.usage import exists
 from ragqa.config import Combination
 from ragqa.errors import UsageError
 from ragqa.kinds import load_combinations
+from ragqa.messages import nearest
 from ragqa.pipeline import Pipeline
 
 if TYPE_CHECKING:
@@ -152,7 +152,7 @@ def open_maintenance(target: str, overrides: Sequence[str] = (), *, wait: float 
 def _meant(path: Path) -> str:
     """Return what beside a missing path has almost the same name."""
     try:
-        near = difflib.get_close_matches(path.name, [entry.name for entry in path.absolute().parent.iterdir()], n=1)
+        near = nearest(path.name, (entry.name for entry in path.absolute().parent.iterdir()))
     except OSError:
         return ""
-    return f"; did you mean {path.with_name(near[0])}?" if near else ""
+    return f"; did you mean {path.with_name(near)}?" if near else ""

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 @click.command("plan")
 @pipeline_options
 @verbose_option
-def command(file: str, overrides: tuple[str, ...], as_json: bool, verbose: bool) -> None:
+def plan_index(file: str, overrides: tuple[str, ...], as_json: bool, verbose: bool) -> None:
     """Say what `index` would read, embed and remove, and why. New files are read and split; nothing is written.
 
     \b

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import os
 import re
 from collections.abc import Mapping
@@ -15,6 +14,7 @@ from ragqa.config.reader import MAX_BYTES, Finding, Source, parse, read
 from ragqa.config.slots import SECTIONS, VERSION
 from ragqa.errors import ConfigError
 from ragqa.files import read_text
+from ragqa.messages import nearest
 
 MOST = 10
 """How many files may extend one another in a row."""
@@ -90,7 +90,7 @@ def _is_pipeline(data: Mapping[str, Any]) -> bool:
     others = [key for key in data if key not in _MARKS]
     if not others:
         return bool(data) and type(data.get("version", VERSION)) is int
-    near = any(difflib.get_close_matches(key, SECTIONS, n=1, cutoff=0.7) for key in others)
+    near = any(nearest(key, list(SECTIONS), cutoff=0.7) for key in others)
     return near and len(others) < len(data)
 
 

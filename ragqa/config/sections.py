@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import copy
-import difflib
 from collections.abc import Iterator, Sequence
 from typing import Any
 
 from pydantic import ValidationError
 
+from ragqa import messages
 from ragqa.config.base import KINDS, ConflictError, NestedError, Spec, UnknownKindError, kind_of
 from ragqa.config.kinds import Kinds
 from ragqa.config.reader import Finding, Key, Source, dotted, shown
@@ -90,16 +90,18 @@ def _finding(source: Source, key: Key, spec: type[Spec], detail: Any, cause: Any
             for conflict in cause.conflicts:
                 yield Finding(tuple((*key, name) for name in conflict.keys), conflict.message)
         case "value_error":
-            yield Finding((key,), str(cause))
+            yield Finding((key,), messages.requirement(detail))
         case _:
-            reason = detail["msg"].removeprefix("Input should be ")
-            yield Finding((key,), f"must be {reason}, got {shown(detail['input'])}{_scalar_hint(detail['input'])}")
+            yield Finding(
+                (key,), f"{messages.requirement(detail)}, got {shown(detail['input'])}{_scalar_hint(detail['input'])}"
+            )
 
 
 def unknown(source: Source, key: Key, what: str, valid: Sequence[str]) -> Finding:
     """Return what is said of a key that there is not; the value of the one that was probably meant is not known either."""
     typed = str(key[-1])
-    meant = [(*key[:-1], near) for near in difflib.get_close_matches(typed, valid, n=1)]
+    near = messages.nearest(typed, valid)
+    meant = [(*key[:-1], near)] if near else []
     return Finding(
         (key, *(k for k in meant if k not in source.positions)), f"unknown {what}; {did_you_mean(typed, valid)}"
     )
@@ -153,5 +155,5 @@ def did_you_mean(found: str, valid: Sequence[str]) -> str:
 
 def nearest(found: str, valid: Sequence[str]) -> str:
     """Return `did you mean 'x'?` and a blank where one is near; else nothing."""
-    near = difflib.get_close_matches(found, valid, n=1, cutoff=0.6)
-    return f"did you mean {near[0]!r}? " if near else ""
+    near = messages.nearest(found, valid)
+    return f"did you mean {near!r}? " if near else ""

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
-from ragqa import forks, stages
+from ragqa import forks, settings, stages
 from ragqa.arguments import wrong_type
 from ragqa.config import Config
 from ragqa.config.base import Spec
@@ -76,6 +76,7 @@ class Components:
         if not isinstance(config, Config):
             wanted = "what load_config returns, or use Pipeline.from_file(path) or Pipeline.from_folder(path)"
             raise wrong_type("config", config, wanted)
+        settings.apply_threads()
         self.config = config
         self.turn = Turn()
         self._specs = {name: repr(spec) for name, spec in config.sections().items()}

@@ -53,9 +53,9 @@ def _content(spec: Spec) -> dict[str, Any]:
             block[key] = _hashed(block[key], is_model=rule.when == "local")
         else:
             del block[key]
-    for key, inner in spec.nested():
-        name = str(key[0])
-        if len(key) == 1 and isinstance(block[name], dict):
+    for place, inner in spec.nested():
+        name = str(place[0])
+        if len(place) == 1 and isinstance(block[name], dict):
             block[name] = _content(inner)
     return block
 
