@@ -12,16 +12,17 @@ import click
 from ragqa.cli.common import json_option, set_option, wait_option
 from ragqa.cli.indexing import progress_bar
 from ragqa.cli.marks import say
-from ragqa.cli.opening import holds_documents, is_index, open_maintenance
+from ragqa.cli.opening import holds_documents, open_maintenance
 from ragqa.cli.terminal import print_json
 from ragqa.errors import IndexCorruptError, UsageError
+from ragqa.index.place import is_index
 from ragqa.pipeline import Pipeline
 from ragqa.sandbox import available
 
 if TYPE_CHECKING:
-    from ragqa.index.doctor import Checkup
     from ragqa.pipeline.maintenance import Maintenance
     from ragqa.pipeline.survey import Survey
+    from ragqa.stages import Checkup
 
 _FINDINGS_SHOWN = 20
 
@@ -58,7 +59,7 @@ def _check_index(index: Maintenance, repair: bool, as_json: bool) -> None:
         mended, embedded = len(found.faults), index.repair(found)
         found = index.check()
     if as_json:
-        about = {"path": str(found.path), "repaired": mended, "embedded": embedded, "confinement": asdict(available())}
+        about = {"repaired": mended, "embedded": embedded, "confinement": asdict(available())}
         print_json(asdict(found) | about)
     else:
         _print_checkup(found, mended, embedded)
@@ -69,7 +70,7 @@ def _check_index(index: Maintenance, repair: bool, as_json: bool) -> None:
             if found.repairable
             else "restore a copy, or `ragqa index FILE --rebuild`"
         )
-        raise IndexCorruptError(f"{found.path / first.file} is {first.what}: {advice}")
+        raise IndexCorruptError(f"{found.path}/{first.file} is {first.what}: {advice}")
 
 
 def _print_checkup(found: Checkup, mended: int, embedded: int) -> None:

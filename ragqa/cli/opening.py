@@ -14,9 +14,9 @@ from typing import TYPE_CHECKING
 
 from ragqa.cli.indexing import refresh
 from ragqa.cli.marks import say
-from ragqa.cli.usage import exists
 from ragqa.config import Combination, load_combinations
 from ragqa.errors import UsageError
+from ragqa.index.place import is_index
 from ragqa.pipeline import Pipeline
 
 if TYPE_CHECKING:
@@ -126,12 +126,6 @@ def _looks_like_a_pipeline(path: Path) -> bool:
             return _SECTION.search(stream.read(_BEGINNING_BYTES)) is not None
     except OSError:
         return True  # which says why it cannot be read
-
-
-def is_index(folder: Path) -> bool:
-    """Tell whether a folder is an index, sound or not."""
-    # the names of `ragqa.index.place`, whose room loads numeric libraries
-    return exists(folder / "ragqa.db") or (exists(folder / "seg") and any(exists(folder / n) for n in ("SEAL", "LOCK")))
 
 
 def open_maintenance(target: str, overrides: Sequence[str] = (), *, wait: float = 0.0) -> Maintenance:

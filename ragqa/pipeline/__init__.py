@@ -20,12 +20,11 @@ from ragqa.records import Answer, Chunk, Document, Hit, Prompt
 
 if TYPE_CHECKING:
     from ragqa.config.base import Spec
-    from ragqa.index import IndexReader
-    from ragqa.index.reader import Catalogue
     from ragqa.pipeline.check import Report
     from ragqa.pipeline.plan import Plan, Preview
     from ragqa.pipeline.refresh import IndexReport, Progress
     from ragqa.prompt import Turn
+    from ragqa.stages import IndexReader
 
 __all__ = ["Config", "Pipeline", "UsageError"]
 
@@ -37,8 +36,6 @@ class Pipeline(Parts):
     pipeline.index()
     print(pipeline.ask("Who runs the ferry?").text)
     """
-
-    _catalogue: Catalogue | None = None
 
     @classmethod
     def from_file(
@@ -112,9 +109,9 @@ class Pipeline(Parts):
         from ragqa.pipeline.plan import preview
 
         if not self.has_index():
-            return preview(self._plan(None), self.loader, self.splitter, lambda chunk: False)
+            return preview(self._plan(None), self.loader, self.splitter, None)
         with self._open(self._identity) as reader:
-            return preview(self._plan(reader), self.loader, self.splitter, reader.has_vector)
+            return preview(self._plan(reader), self.loader, self.splitter, reader)
 
     def index(
         self,
@@ -291,25 +288,20 @@ class Pipeline(Parts):
             return fingerprint(self, self._identity, reader.sources(), answers=answers)
 
     def _open(self, identity: dict[str, str]) -> IndexReader:
-        from ragqa.index import IndexReader
-
-        path, where = Path(self.config.index.path), self.config.retrieve.filter
+        index = self.search_index
         try:
-            reader = IndexReader(path, identity, locate=self.files.locate, where=where, catalogue=self._catalogue)
+            return index.open(identity, where=self.config.retrieve.filter, locate=self.files.locate)
         except NothingUsableError as error:
             from ragqa import models
 
-            in_cache = path.is_relative_to(models.cache_dir())  # of documents that no pipeline file names
+            # of documents that no pipeline file names
+            in_cache = Path(index.location).is_relative_to(models.cache_dir())
             advice = "call index() on this pipeline" if in_cache else f"run `ragqa index {self.config.file}`"
-            raise NothingUsableError(f"no index at {path}: {advice}") from error
-        self._catalogue = reader.catalogue
-        return reader
+            raise NothingUsableError(f"no index at {index.location}: {advice}") from error
 
     def has_index(self) -> bool:
         """Tell whether there is an index to open."""
-        from ragqa.index import exists
-
-        return exists(Path(self.config.index.path))
+        return self.search_index.exists()
 
     def _plan(self, reader: IndexReader | None) -> Plan:
         from ragqa.pipeline.plan import make_plan

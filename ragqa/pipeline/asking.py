@@ -13,9 +13,9 @@ from ragqa.records import Answer, Citation, Generation, Hit, Prompt
 from ragqa.stages import BatchGenerator
 
 if TYPE_CHECKING:
-    from ragqa.index import IndexReader
     from ragqa.pipeline.parts import Parts
     from ragqa.prompt import Turn
+    from ragqa.stages import IndexReader
 
 
 class Clock:

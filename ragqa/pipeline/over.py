@@ -35,7 +35,7 @@ def over(parts: SomeParts, load: Spec, key: object, identity: Mapping[str, str])
     digest = hashlib.sha256(json.dumps([key, identity], sort_keys=True).encode()).hexdigest()
     place = models.cache_dir() / "datasets" / digest[:32]
     other = copy.copy(parts)
-    for name in ("loader", "files", "_catalogue"):
+    for name in ("loader", "files", "search_index"):
         vars(other).pop(name, None)
     index = parts.config.index.model_copy(update={"path": str(place)})
     other.config = replace(parts.config, load=load, index=index)

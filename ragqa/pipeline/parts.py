@@ -21,7 +21,7 @@ from ragqa.stopping import Turn
 if TYPE_CHECKING:
     from ragqa.prompt import Prompter
     from ragqa.prompt.examples import Examples
-    from ragqa.stages import Embedder, Generator, LikelihoodModel, Loader, Retriever, Scorer, Splitter, Vectors
+    from ragqa.stages import Embedder, Generator, Index, LikelihoodModel, Loader, Retriever, Scorer, Splitter, Vectors
 
 
 _SHARED = {"embedder": ("embed",), "generator": ("generate",), "_examples": ("prompt", "embed")}
@@ -82,7 +82,7 @@ class Parts:
     @cached_property
     def _canaries(self) -> Vectors:
         """The vectors by which an index knows the embedder that built it."""
-        from ragqa.index import CANARIES
+        from ragqa.stages import CANARIES
 
         return self.embedder.embed_passages(CANARIES)
 
@@ -144,6 +144,17 @@ class Parts:
         from ragqa.embed.encoder import EncoderEmbedder
 
         return EncoderEmbedder(spec)
+
+    @cached_property
+    def search_index(self) -> Index:
+        """The `index` stage: where its readers and its writer come from."""
+        from ragqa.index import LocalIndex
+
+        spec: Any = self.config.index
+        if isinstance(spec, CustomSpec):
+            own: Index = spec.build()
+            return own
+        return LocalIndex(Path(spec.path), spec.search)
 
     @property
     def _identity(self) -> dict[str, str]:

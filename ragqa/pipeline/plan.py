@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Protocol
 
 from ragqa.errors import RejectedError
 from ragqa.pipeline.reading import read_and_split
 from ragqa.records import Chunk, FileStatus, Scan, SourceFile
-from ragqa.stages import Loader, Splitter
+from ragqa.stages import Indexed, Loader, Splitter
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,22 +94,6 @@ class Preview:
         return [entry.source for entry in self.rejected]
 
 
-class Indexed(Protocol):
-    """What an index says of the files that it was built from."""
-
-    def sources(self) -> Mapping[str, str]:
-        """Return the document id of every source."""
-
-    def extractors(self) -> Mapping[str, str]:
-        """Return the extractor of every document by id."""
-
-    def rejected(self) -> Mapping[str, tuple[str, str]]:
-        """Return (document id, reason) by source of the files that the last run could not use."""
-
-    def contents(self) -> Mapping[str, str]:
-        """Return the SHA-256 of the file of every source, also where a rebuild is about to forget them."""
-
-
 def make_plan(scan: Scan, indexed: Indexed | None, loader: Loader) -> Plan:
     """Compare a folder with an index, or with nothing where there is none yet."""
     known = indexed.sources() if indexed else {}
@@ -138,7 +121,7 @@ def make_plan(scan: Scan, indexed: Indexed | None, loader: Loader) -> Plan:
     return Plan(tuple(read), tuple(unchanged), removed, scan.others, contents)
 
 
-def preview(plan: Plan, loader: Loader, splitter: Splitter, has_vector: Callable[[Chunk], bool]) -> Preview:
+def preview(plan: Plan, loader: Loader, splitter: Splitter, indexed: Indexed | None) -> Preview:
     """Read and split what the plan would read, and count; nothing is embedded or written."""
     rejected: list[FileStatus] = []
     chunks: dict[str, Chunk] = {}
@@ -151,5 +134,6 @@ def preview(plan: Plan, loader: Loader, splitter: Splitter, has_vector: Callable
             parsed.add(reading.file.document_id)
         except RejectedError as error:
             rejected.append(FileStatus(reading.file.source, "rejected", str(error)))
-    to_embed = {chunk.indexed_text for chunk in chunks.values() if not has_vector(chunk)}
+    own = list(chunks.values())
+    to_embed = indexed.missing(own) if indexed else {chunk.indexed_text for chunk in own}
     return Preview(plan, tuple(rejected), len(chunks), len(to_embed))

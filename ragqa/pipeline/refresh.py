@@ -8,18 +8,17 @@ from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ragqa.errors import DocumentsGoneError, NothingUsableError, RejectedError
-from ragqa.index import Entry, IndexWriter, exists
 from ragqa.pipeline.plan import Plan, Reading, make_plan
 from ragqa.pipeline.reading import Content, Estimate, ahead, read_and_split
 from ragqa.records import Chunk, FileStatus
+from ragqa.stages import CANARIES, Entry
 
 if TYPE_CHECKING:
     from ragqa.pipeline.parts import Parts
-    from ragqa.stages import Vectors
+    from ragqa.stages import IndexWriter, Vectors
 
 COMMIT_CHUNKS = 512
 """How many chunks one commit of a long run holds: an interruption costs at most these."""
@@ -81,12 +80,12 @@ def bring_up_to_date(parts: Parts, identity: Mapping[str, str], options: Options
     :param identity: of the embedder and the splitter.
     """
     started = time.perf_counter()
-    scan, path = parts.loader.scan(), Path(parts.config.index.path)
+    scan, index = parts.loader.scan(), parts.search_index
     nothing = f"no documents found under {_where(parts)} ({len(scan.others)} files, none usable: see `ragqa plan`)"
-    if not scan.files and not exists(path):
+    if not scan.files and not index.exists():
         raise NothingUsableError(nothing)
     recorded = parts.embedder.recorded
-    with IndexWriter(path, identity, rebuild=options.rebuild, wait=options.wait, recorded=recorded) as writer:
+    with index.write(identity, recorded=recorded, rebuild=options.rebuild, wait=options.wait) as writer:
         plan = make_plan(scan, writer, parts.loader)
         if not scan.files and not options.allow_empty:
             gone = f"{nothing}; {plan.documents} of {plan.documents} indexed documents are gone"
@@ -105,7 +104,7 @@ class Refresh:
 
     def __init__(self, parts: Parts, writer: IndexWriter, options: Options) -> None:
         self._loader, self._splitter, self._embedder = parts.loader, parts.splitter, parts.embedder
-        self._where, self._search = _where(parts), parts.config.index.search
+        self._where = _where(parts)
         self._writer = writer
         self._options = options
         self._at_once = options.strict or options.atomic or writer.rebuilding
@@ -145,7 +144,7 @@ class Refresh:
         self._commit(self._rejected(plan))
         self._maintain()
         report.removed = len(plan.removed)
-        report.generation, report.chunks = self._writer.generation, self._writer.chunks
+        report.generation, report.chunks = self._writer.generation, self._writer.chunk_count
         return report
 
     def _read(self, reading: Reading) -> Content | None:
@@ -191,9 +190,8 @@ class Refresh:
 
     def _maintain(self) -> None:
         """Drop what is dead when it has piled up, and keep a search structure where one is due."""
-        self._report.dropped_vectors, structure = self._writer.maintain(self._search)
-        if structure is not None:
-            self._report.search, self._report.recall = structure.kind, structure.recall
+        report, done = self._report, self._writer.maintain()
+        report.dropped_vectors, report.search, report.recall = done.dropped_vectors, done.search, done.recall
 
     def _refuse_gone(self, plan: Plan) -> None:
         """Refuse to remove most of what is indexed, unless that is allowed."""
@@ -255,7 +253,7 @@ class Refresh:
     def _prepare_embedder(self) -> None:
         """Load the model and compare it with the one that built the index; time counts for progress from here on."""
         self._embedder.load()
-        self._writer.check_embedder(self._embedder.embed_passages)
+        self._writer.check_embedder(self._embedder.embed_passages(CANARIES))
         self._checked = True
         self._options.progress(self._done_chunks, self._estimate.chunks)
 

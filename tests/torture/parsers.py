@@ -16,11 +16,11 @@ from pathlib import Path
 from typing import Any
 
 from ragqa import Pipeline
-from ragqa.index import IndexReader
 from ragqa.load import FolderLoader, Limits
 from ragqa.pipeline.refresh import IndexReport
 from ragqa.records import Chunk, Document, SourceFile
 from ragqa.split import TextSplitter
+from ragqa.stages import IndexReader
 from tests.fakes import PIPELINE, Echo, Words
 from tests.torture import Trial
 from tests.torture.mutations import drawn_pdf, made_docx, made_html, mutated
