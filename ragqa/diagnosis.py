@@ -11,7 +11,7 @@ from ragqa.pipeline import Pipeline
 from ragqa.sandbox import Confinement, available
 
 if TYPE_CHECKING:
-    from ragqa.index.doctor import Checkup
+    from ragqa.stages import Checkup
     from ragqa.pipeline.ingest.survey import Survey
 
 
@@ -80,4 +80,6 @@ def diagnose_documents(
     pipeline = Pipeline.from_folder(folder, overrides)
     embedder = pipeline.components.embedder
     window = getattr(embedder, "window", None)
-    return CorpusDiagnosis(survey(pipeline.components.loader, pipeline.components.splitter, embedder, window, progress), available())
+    return CorpusDiagnosis(
+        survey(pipeline.components.loader, pipeline.components.splitter, embedder, window, progress), available()
+    )

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from ragqa.generate.causal_lm import CausalLM
     from ragqa.generate.llama_cpp import LlamaCpp
     from ragqa.generate.openai import OpenAIEndpoint
+    from ragqa.index import LocalIndex
     from ragqa.load import FolderLoader
     from ragqa.prompt import Prompter
     from ragqa.prompt.examples import Examples
@@ -59,7 +60,7 @@ def encoder(spec: specs.MeanPoolEmbed | specs.ClsPoolEmbed, needs: Needs) -> Enc
     return EncoderEmbedder(spec)
 
 
-def faiss_index(spec: specs.FaissIndex, needs: Needs) -> Any:
+def faiss_index(spec: specs.FaissIndex, needs: Needs) -> LocalIndex:
     """Build the local index."""
     from ragqa.index import LocalIndex
 

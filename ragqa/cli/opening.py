@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING
 
 from ragqa.cli.indexing import refresh
 from ragqa.cli.marks import say
-from ragqa.cli.usage import exists
 from ragqa.config import Combination
 from ragqa.errors import UsageError
+from ragqa.index.place import is_index
 from ragqa.kinds import load_combinations
 from ragqa.messages import nearest
 from ragqa.pipeline import Pipeline
@@ -129,12 +129,6 @@ def _looks_like_a_pipeline(path: Path) -> bool:
         return True  # which says why it cannot be read
 
 
-def is_index(folder: Path) -> bool:
-    """Tell whether a folder is an index, sound or not."""
-    # the names of `ragqa.index.place`, whose room loads numeric libraries
-    return exists(folder / "ragqa.db") or (exists(folder / "seg") and any(exists(folder / n) for n in ("SEAL", "LOCK")))
-
-
 def open_maintenance(target: str, overrides: Sequence[str] = (), *, wait: float = 0.0) -> Maintenance:
     """Open the index that INDEX|FILE names: the folder of an index, or a pipeline file, whose index is meant.
 
@@ -143,7 +137,7 @@ def open_maintenance(target: str, overrides: Sequence[str] = (), *, wait: float 
     from ragqa.pipeline.ingest.maintenance import Maintenance
 
     if not is_index(Path(target)) and holds_documents(target):
-        index = Pipeline.from_folder(target, overrides).config.index.location()
+        index = Pipeline.from_folder(target, overrides).components.index.location
         kept = f"its index is {index}" if is_index(Path(index)) else "it has no index yet"
         raise UsageError(f"{target} holds documents; give the folder of an index, or a pipeline file; {kept}")
     return Maintenance(target, overrides, wait=wait)

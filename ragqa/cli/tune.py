@@ -110,7 +110,7 @@ def _check(file: str, combinations: Sequence[Combination], dataset: Dataset) -> 
             raise UsageError(f"{file}: {key}: a grid in {section} changes what is asked of what; give one value")
         if section in REBUILDING and not (dataset.documents or dataset.folder):
             raise UsageError(
-                f"{file}: {key}: each value would rebuild the pipeline's own index at {combinations[0].config.index.location()}; "
+                f"{file}: {key}: each value would rebuild the pipeline's own index at {Pipeline(combinations[0].config).components.index.location}; "
                 "give --dataset with documents of its own, such as squad:PATH, which are indexed in the cache, or "
                 "evaluate each value with its own `--set index.path=...` and compare them by `ragqa compare`"
             )

@@ -57,10 +57,6 @@ class EmbedSpec(Spec):
 class IndexSpec(Spec):
     """A kind of the section `index`: builds an `Index`."""
 
-    def location(self) -> str:
-        """Return where the index is, as it is told to a person."""
-        return f"index of kind {self.kind}"
-
     def at(self, place: str) -> Self:
         """Return the same kind of index for other documents; one that is kept in files is kept in the folder `place`."""
         return self

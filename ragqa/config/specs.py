@@ -180,10 +180,6 @@ class FaissIndex(IndexSpec):
         description="`flat`: exact; `hnsw`, `ivf_sq8`: structures for millions of chunks; `auto`: by their number.",
     )
 
-    def location(self) -> str:
-        """Return the folder."""
-        return self.path
-
     def at(self, place: str) -> Self:
         """Return the same kind of index in another folder."""
         return self.model_copy(update={"path": place})

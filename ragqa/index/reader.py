@@ -52,7 +52,7 @@ class Catalogue:
         return [self.rows[start:end].tolist() for start, end in zip(low.tolist(), high.tolist(), strict=True)]
 
 
-class IndexReader:
+class LocalReader:
     """One generation of the index in a folder; a context manager, to be closed soon: it is a transaction.
 
     :param locate: returns the absolute path of a source; the index itself holds relative sources only.
@@ -91,7 +91,7 @@ class IndexReader:
                         raise
             self._db.close()
 
-    def __enter__(self) -> IndexReader:
+    def __enter__(self) -> LocalReader:
         return self
 
     def __exit__(
@@ -180,7 +180,7 @@ class IndexReader:
         )  # fmt: skip
 
     def chunks(self, document_id: str) -> list[Chunk]:
-        """Return the chunks of a document in order."""
+        """Return the chunks of a document in order; none where it is not there."""
         statement = "SELECT id, start, end, text, context, page FROM chunk WHERE document_id = ? ORDER BY start, row"
         rows = self._db.execute(statement, (document_id,))
         return [Chunk(id, document_id, start, end, text, context, page) for id, start, end, text, context, page in rows]
@@ -212,9 +212,9 @@ class IndexReader:
         row = self._db.execute("SELECT text FROM document WHERE id = ?", (chunk.document_id,)).fetchone()
         return row is not None and 0 <= chunk.start < chunk.end and row[0][chunk.start : chunk.end] == chunk.text
 
-    def has_vector(self, chunk: Chunk) -> bool:
-        """Tell whether the text of a chunk was embedded before."""
-        return store.find_vector(self._db, chunk) is not None
+    def missing(self, chunks: Sequence[Chunk]) -> list[str]:
+        """Return the texts of chunks that were never embedded, each once, in order."""
+        return store.texts_without_vector(self._db, chunks)
 
     def check_embedder(self, vectors: Vectors) -> None:
         """Compare an embedder's vectors of `CANARIES`, float32[8, dim], with those stored when the index was built.

@@ -330,14 +330,13 @@ class Pipeline:
         return self.components.index.exists()
 
     def _open(self, identity: dict[str, str]) -> IndexReader:
-        where = self.config.retrieve.filter
+        index = self.components.index
         try:
-            return self.components.index.open(identity, locate=self.files.locate, where=where)
+            return index.open(identity, where=self.config.retrieve.filter, locate=self.files.locate)
         except NothingUsableError as error:
-            from ragqa.pipeline.assemble.over import advice_to_index
+            from ragqa.pipeline.assemble.over import how_to_index
 
-            place = self.config.index.location()
-            raise NothingUsableError(f"no index at {place}: {advice_to_index(self.config)}") from error
+            raise NothingUsableError(f"no index at {index.location}: {how_to_index(self.components)}") from error
 
     def _plan(self, reader: IndexReader | None) -> Plan:
         from ragqa.pipeline.ingest.plan import make_plan

@@ -237,5 +237,5 @@ def test_init_and_schema_speak_json(place: Path) -> None:
 def test_the_cache_of_a_folder_is_where_ask_folder_keeps_it(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert ragqa("ask", "--folder", "documents", ASKED, *FAKES, cwd=place).code == 0
     monkeypatch.setenv("RAGQA_CACHE", str(place / "cache"))
-    index = Path(Pipeline.from_folder(place / "documents").config.index.location())
+    index = Path(Pipeline.from_folder(place / "documents").components.index.location)
     assert index.parent == models.cache_dir() / "folders" and (index / "SEAL").exists()

@@ -319,7 +319,7 @@ def test_a_file_extends_another_key_by_key_and_paths_stay_with_their_file(place:
     config = load_config(child)
     assert (config.retrieve.top_k, config.retrieve.kind) == (7, "hybrid")
     assert Path(*config.load.roots).resolve() == place / "documents"
-    assert config.index.location() == str(place / "sub" / "own")
+    assert config.resolved()["index"]["path"] == str(place / "sub" / "own")
     child.write_text("version: 1\nextends: ../p.yaml\nretrieve: {kind: dense}\n", encoding="utf-8")
     assert load_config(child).retrieve.top_k == 5  # a section of another kind replaces the whole
 

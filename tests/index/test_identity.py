@@ -21,7 +21,7 @@ from transformers import BertConfig, BertModel
 
 from ragqa import Pipeline
 from ragqa.errors import ModelError
-from ragqa.index.identity import CANARIES, LEAST_COSINE
+from ragqa.stages.index import CANARIES, LEAST_COSINE
 from tests.fakes import ECHO
 
 FILE = """

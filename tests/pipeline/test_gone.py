@@ -40,7 +40,7 @@ def pipeline(home: Path, *overrides: str) -> Pipeline:
 
 def indexed(home: Path) -> dict[str, str]:
     with pipeline(home).open_index() as reader:
-        return reader.sources()
+        return dict(reader.sources())
 
 
 def unmount(home: Path) -> None:

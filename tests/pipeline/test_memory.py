@@ -81,7 +81,7 @@ def test_the_index_of_documents_is_found_again_in_the_cache_and_belongs_to_them_
     pipeline: Pipeline, tmp_path: Path
 ) -> None:
     def place(pipe: Pipeline, documents: tuple[Document, ...] = DOCUMENTS) -> Path:
-        return Path(pipe.with_documents(documents).config.index.location())
+        return Path(pipe.with_documents(documents).components.index.location)
 
     pipeline.with_documents(DOCUMENTS).index()
     again = pipeline.with_documents(DOCUMENTS[::-1])
@@ -121,7 +121,7 @@ def test_a_pipeline_over_another_folder_reads_what_is_included(pipeline: Pipelin
     assert moved.index().count("indexed") == 1
     (hit,) = moved.search("heron", 5)
     assert (hit.source, Path(hit.path)) == ("heron.txt", other / "heron.txt")
-    assert Path(moved.config.index.location()).parent == tmp_path / "cache" / "datasets"
+    assert Path(moved.components.index.location).parent == tmp_path / "cache" / "datasets"
     assert pipeline.with_folder(other, ["*.txt"]).has_index()
     assert not pipeline.with_folder(other).has_index()
     assert {hit.source for hit in pipeline.search("heron", 5)} == {"own.txt", "own.md"}

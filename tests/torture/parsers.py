@@ -16,11 +16,11 @@ from pathlib import Path
 from typing import Any
 
 from ragqa import Pipeline
-from ragqa.index import IndexReader
 from ragqa.load import FolderLoader, Limits
 from ragqa.pipeline.ingest.refresh import IndexReport
 from ragqa.records import Chunk, Document, SourceFile
 from ragqa.split import TextSplitter
+from ragqa.stages import IndexReader
 from tests.fakes import ECHO, PIPELINE, WORDS
 from tests.torture import Trial
 from tests.torture.mutations import drawn_pdf, made_docx, made_html, mutated
@@ -86,7 +86,8 @@ class Batches:
         (place / "pipeline.yaml").write_text(PIPELINE, encoding="utf-8")
         self._pipeline = Pipeline.from_file(place / "pipeline.yaml", kinds=[WORDS, ECHO])
         self._loader = TimedLoader(self._pipeline.components.roots, limits=LIMITS)
-        splitter = TimedSplitter(self._pipeline.config.split, self._pipeline.components.embedder)
+        spec: Any = self._pipeline.config.split
+        splitter = TimedSplitter(spec, self._pipeline.components.embedder)
         self._loader.clock = splitter.clock = self._clock
         self._pipeline.components.replace(loader=self._loader, splitter=splitter)
         self.counts: Counter[str] = Counter()

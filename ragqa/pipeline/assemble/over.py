@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from ragqa import models
-from ragqa.config import Config, Kind
+from ragqa.config import Kind
 from ragqa.config.slots import LoadSpec
 from ragqa.config.specs import FolderLoad
 from ragqa.pipeline.assemble.components import Components
@@ -65,8 +65,9 @@ def _over(components: Components, load: LoadSpec, key: object) -> Components:
     return other
 
 
-def advice_to_index(config: Config) -> str:
+def how_to_index(components: Components) -> str:
     """Return what to do where there is no index yet."""
-    in_cache = Path(config.index.location()).is_relative_to(models.cache_dir())  # of documents that no file names
-    in_memory = isinstance(config.load, MemoryLoad)
-    return "call index() on this pipeline" if in_cache or in_memory else f"run `ragqa index {config.file}`"
+    in_cache = Path(components.index.location).is_relative_to(models.cache_dir())  # of documents that no file names
+    in_memory = isinstance(components.config.load, MemoryLoad)
+    command = f"run `ragqa index {components.config.file}`"
+    return "call index() on this pipeline" if in_cache or in_memory else command

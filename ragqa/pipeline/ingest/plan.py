@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from ragqa.errors import RejectedError
 from ragqa.pipeline.ingest.reading import read_and_split
 from ragqa.records import Chunk, FileStatus, Scan, SourceFile
-from ragqa.stages import IndexReader, IndexWriter, Loader, Splitter
+from ragqa.stages import Indexed, Loader, Splitter
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +94,7 @@ class Preview:
         return [entry.source for entry in self.rejected]
 
 
-def make_plan(scan: Scan, indexed: IndexReader | IndexWriter | None, loader: Loader) -> Plan:
+def make_plan(scan: Scan, indexed: Indexed | None, loader: Loader) -> Plan:
     """Compare a folder with an index, or with nothing where there is none yet."""
     known = indexed.sources() if indexed else {}
     extractors = indexed.extractors() if indexed else {}
@@ -121,7 +121,7 @@ def make_plan(scan: Scan, indexed: IndexReader | IndexWriter | None, loader: Loa
     return Plan(tuple(read), tuple(unchanged), removed, scan.others, contents)
 
 
-def preview(plan: Plan, loader: Loader, splitter: Splitter, reader: IndexReader | None) -> Preview:
+def preview(plan: Plan, loader: Loader, splitter: Splitter, indexed: Indexed | None) -> Preview:
     """Read and split what the plan would read, and count; nothing is embedded or written."""
     rejected: list[FileStatus] = []
     chunks: dict[str, Chunk] = {}
@@ -134,5 +134,6 @@ def preview(plan: Plan, loader: Loader, splitter: Splitter, reader: IndexReader 
             parsed.add(planned.file.document_id)
         except RejectedError as error:
             rejected.append(FileStatus(planned.file.source, "rejected", str(error)))
-    to_embed = {chunk.indexed_text for chunk in chunks.values() if reader is None or not reader.has_vector(chunk)}
+    texts = list(chunks.values())
+    to_embed = indexed.missing(texts) if indexed else {chunk.indexed_text for chunk in texts}
     return Preview(plan, tuple(rejected), len(chunks), len(to_embed))

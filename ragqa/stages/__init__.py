@@ -1,14 +1,29 @@
 """The whole framework on one page: one Protocol per stage, and what one stage needs of another.
 
-    Loader -> Splitter -> Embedder -> Searcher (the index) -> Retriever -> Prompter -> Generator
+    Loader -> Splitter -> Embedder -> Index (a Searcher when it is open) -> Retriever -> Prompter -> Generator
 
-Anything that has these methods can stand in for a built-in part.
+Anything that has these methods can stand in for a built-in part. Each Protocol says which of its methods may be called from
+several threads at once. Where it says nothing else, a pipeline calls a part from one thread at a time, which need not always
+be the same thread; pipelines that share a part take turns. The Protocols of the index are in `stages/index.py`, and those of
+its maintenance in `stages/maintenance.py`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar, runtime_checkable
+
+from ragqa.stages.index import (
+    CANARIES,
+    Entry,
+    Index,
+    Indexed,
+    IndexReader,
+    IndexWriter,
+    MaintenanceReport,
+    Searcher,
+)
+from ragqa.stages.maintenance import Checkup, Collected, Fault, IndexMaintenance
 
 if TYPE_CHECKING:
     import numpy as np
@@ -20,12 +35,42 @@ if TYPE_CHECKING:
 
     Vectors = NDArray[np.float32]
 
+__all__ = [
+    "CANARIES",
+    "BatchGenerator",
+    "Checkup",
+    "Collected",
+    "Embedder",
+    "Entry",
+    "Fault",
+    "Generator",
+    "Index",
+    "IndexMaintenance",
+    "IndexReader",
+    "IndexWriter",
+    "Indexed",
+    "LikelihoodModel",
+    "Loadable",
+    "LoadableSystem",
+    "Loader",
+    "MaintenanceReport",
+    "Needs",
+    "Prompter",
+    "Retriever",
+    "Rewriter",
+    "Scorer",
+    "Searcher",
+    "Splitter",
+    "System",
+    "TokenCounter",
+]
+
 Made = TypeVar("Made")
 
 
 @runtime_checkable
 class TokenCounter(Protocol):
-    """Counts a text in a model's own tokens, special tokens left out."""
+    """Counts a text in a model's own tokens, special tokens left out. Both methods may be called from several threads at once."""
 
     def count(self, text: str) -> int:
         """Return the number of tokens of `text`."""
@@ -37,17 +82,17 @@ class TokenCounter(Protocol):
 
 
 class Loader(Protocol):
-    """Finds files and reads them."""
+    """Finds files and reads them.
+
+    `read` is called from one thread, which only reads and splits, while others may call `scan` and `extractor`.
+    """
 
     def scan(self) -> Scan:
         """Return the files that may be read, and what was rejected or skipped already."""
         ...
 
     def read(self, file: SourceFile) -> Document:
-        """Return the document in `file`. Raises `RejectedError` with the reason where it has none.
-
-        Called from another thread than the rest, while texts are embedded; `Splitter.split` and `Embedder.count` too.
-        """
+        """Return the document in `file`. Raises `RejectedError` with the reason where it has none."""
         ...
 
     def extractor(self, media_type: str) -> str:
@@ -56,7 +101,10 @@ class Loader(Protocol):
 
 
 class Splitter(Protocol):
-    """Cuts a document into chunks whose spans are exact."""
+    """Cuts a document into chunks whose spans are exact.
+
+    `split` is called from the thread that reads files, while other threads embed texts and ask for the fingerprint.
+    """
 
     @property
     def fingerprint(self) -> str:
@@ -70,7 +118,10 @@ class Splitter(Protocol):
 
 @runtime_checkable
 class Loadable(Protocol):
-    """Has weights, or vectors to compute, that it would otherwise load when they are first needed."""
+    """Has weights, or vectors to compute, that it would otherwise load when they are first needed.
+
+    `load` may be called while another thread uses the part, and by two threads at once.
+    """
 
     def load(self) -> None:
         """Load now what is not yet loaded."""
@@ -80,7 +131,9 @@ class Loadable(Protocol):
 class Embedder(Protocol):
     """Turns texts into unit vectors, float32[n, dim]; float32[0, dim] for no texts.
 
-    Passages are embedded in one thread while another embeds a question, where a pipeline answers during `index`.
+    Questions take turns. Where a pipeline answers while it indexes, one thread embeds passages, another embeds what a
+    question needs (the question, canaries, an imagined passage), and a third, which reads files, calls `count` and
+    `offsets`: all of them at once. `dim`, `identity` and `recorded` may be read at any time.
     """
 
     @property
@@ -119,53 +172,8 @@ class Embedder(Protocol):
         ...
 
 
-class Searcher(Protocol):
-    """One generation of an index, open for reading."""
-
-    @property
-    def generation(self) -> int:
-        """Return the number of the commit that is being read."""
-        ...
-
-    def dense(self, vector: Vectors, k: int) -> list[tuple[str, float]]:
-        """Return up to k `(chunk id, inner product)`, best first; ties by chunk id."""
-        ...
-
-    def lexical(self, question: str, k: int) -> list[tuple[str, float]]:
-        """Return up to k `(chunk id, BM25)`, best first; higher is better; ties by chunk id."""
-        ...
-
-    def dense_scores(self, vector: Vectors, chunk_ids: Sequence[str]) -> list[float]:
-        """Return the inner product of each chunk."""
-        ...
-
-    def lexical_scores(self, question: str, chunk_ids: Sequence[str]) -> list[float]:
-        """Return the BM25 of each chunk, 0 where it shares no term with the question."""
-        ...
-
-    def lexical_bound(self, question: str) -> float:
-        """Return what no text can score for a question, however often it has each of its terms."""
-        ...
-
-    def vectors(self, chunk_ids: Sequence[str]) -> Vectors:
-        """Return the vectors of chunks, float32[len(chunk_ids), dim]."""
-        ...
-
-    def hits(self, ranked: Sequence[tuple[str, float, dict[str, float]]]) -> list[Hit]:
-        """Return the hits of `(chunk id, score, scores)`, in the order given."""
-        ...
-
-    def chunks(self, document_id: str) -> list[Chunk]:
-        """Return the chunks of a document in order."""
-        ...
-
-    def span(self, hit: Hit, start: int, end: int) -> Hit:
-        """Return a hit with another span of its document as its text; its scores stay."""
-        ...
-
-
 class Retriever(Protocol):
-    """Ranks the passages of an index for a question."""
+    """Ranks the passages of an index for a question. One thread at a time calls it, with a searcher that no other uses."""
 
     def retrieve(self, question: str, searcher: Searcher, k: int | None = None) -> list[Hit]:
         """Return the best `k` hits, best first; as many as the stage is set to where `k` is None."""
@@ -187,7 +195,10 @@ class Rewriter(Protocol):
 
 
 class Scorer(Protocol):
-    """Reads a question and passages together, more closely than an index can: what a reranker orders hits by."""
+    """Reads a question and passages together, more closely than an index can: a reranker orders hits by its scores.
+
+    One thread at a time calls it.
+    """
 
     def scores(self, question: str, passages: Sequence[str]) -> list[float]:
         """Return one score for each passage, in their order; higher is better, on any scale; `[]` for none."""
@@ -196,7 +207,7 @@ class Scorer(Protocol):
 
 @runtime_checkable
 class LikelihoodModel(Protocol):
-    """Says how likely a text is after another."""
+    """Says how likely a text is after another. One thread at a time calls it."""
 
     def log_likelihoods(self, pairs: Sequence[tuple[str, str]]) -> list[list[float]]:
         """Return for each pair the natural log-probability of each of the second text's tokens after the first."""
@@ -206,8 +217,10 @@ class LikelihoodModel(Protocol):
 class Generator(Protocol):
     """Writes text after a prompt.
 
-    A pipeline has it write one answer at a time, whichever threads ask. One that may write several at once, such as an
-    endpoint, says so by an attribute `concurrent = True`.
+    A pipeline has it write one answer at a time, whichever threads ask; where a caller takes the pieces slowly, another
+    thread may begin a stream between two of them, and the pieces of one stream may be taken by several threads, one after
+    another. A generator that may write several answers at once, such as an endpoint, says so by an attribute
+    `concurrent = True`: then all methods are called from several threads at once.
     """
 
     @property
@@ -230,7 +243,7 @@ class Generator(Protocol):
 
 @runtime_checkable
 class BatchGenerator(Protocol):
-    """Writes after several prompts at once."""
+    """Writes after several prompts at once. One thread at a time calls it."""
 
     @property
     def batch_size(self) -> int:
@@ -244,7 +257,10 @@ class BatchGenerator(Protocol):
 
 @runtime_checkable
 class LoadableSystem(Protocol):
-    """A `System` that can load its models before it is asked, so that no question waits for them."""
+    """A `System` that can load its models before it is asked, so that no question waits for them.
+
+    Evaluation calls it from the thread that asks.
+    """
 
     def load_models(self, *, retrieval: bool = True, answers: bool = True) -> None:
         """Load now what retrieval, answers or both need, where it is not yet loaded."""
@@ -252,7 +268,10 @@ class LoadableSystem(Protocol):
 
 
 class System(Protocol):
-    """What evaluation takes: anything that finds passages and answers questions. `Pipeline` is one."""
+    """Anything that finds passages and answers questions, which evaluation takes. `Pipeline` is one.
+
+    Evaluation asks one question at a time, from one thread.
+    """
 
     def with_documents(self, documents: Sequence[Document]) -> System:
         """Return the same system over these documents in place of its own."""
