@@ -37,6 +37,14 @@ def text(value: Any, name: str, wanted: str = "a string") -> str:
     return value
 
 
+def is_unicode(value: str) -> bool:
+    """Tell whether a string is text that UTF-8 can hold: it has no half of a surrogate pair.
+
+    Python gives such a half for each byte of a file's name or of an argument that is not UTF-8.
+    """
+    return not any("\ud800" <= character <= "\udfff" for character in value)
+
+
 def items(value: Any, name: str, wanted: str) -> list[Any]:
     """Return what a list, a tuple or another iterable holds, in its order.
 

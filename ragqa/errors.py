@@ -6,6 +6,7 @@
     │   └── MistakesError      2   several mistakes, all of them at once
     │       └── ConfigError    2   those in a pipeline file
     ├── RejectedError          3   one input that could not be used (the run goes on)
+    │   └── TooSlowError       3   it took longer than an input may take
     ├── NothingUsableError     4   no index, no documents
     │   └── DocumentsGoneError 4   most of what is indexed is no longer there; nothing was removed
     ├── IndexCorruptError      5   the index is damaged, or of a format this build cannot read
@@ -78,6 +79,10 @@ class RejectedError(RagqaError, ValueError):
     """One input that could not be used; the message is the reason."""
 
     exit_code = 3
+
+
+class TooSlowError(RejectedError):
+    """One input that took longer than an input may take."""
 
 
 class NothingUsableError(RagqaError):

@@ -11,6 +11,7 @@ import time
 from types import FrameType
 
 from ragqa.errors import ResourceError
+from ragqa.messages import brief
 
 LEAST_MEMORY = 1200 << 20
 """Below so many bytes of address space no model can be loaded, and the numeric libraries may end the process."""
@@ -53,7 +54,7 @@ def met(error: BaseException) -> ResourceError | None:
     if isinstance(error, MemoryError) or (isinstance(error, SystemError) and note()):  # native code without memory
         return ResourceError(f"out of memory{note()}; what was committed is kept")
     if (isinstance(error, OSError) and error.errno in _CODES) or any(words in said for words in _WORDS):
-        return ResourceError(f"{' '.join(str(error).split())[:300]}{note()}; what was committed is kept")
+        return ResourceError(f"{brief(error, 300)}{note()}; what was committed is kept")
     return None
 
 

@@ -103,23 +103,33 @@ def write_new(path: Path, data: bytes) -> None:
         os.replace(scratch, path)
 
 
-def replace(path: Path, data: bytes) -> None:
+def replace(path: Path, data: bytes, *, mode: int = 0o666) -> None:
     """Write a file, in the place of a regular one where there is one; at each instant it is the old or the new one.
 
+    :param mode: the permissions of the new file, less the process's umask.
     :raises RefusedError: a link has the name. :raises UsageError: the name cannot be written. :raises ResourceError: there
         is no room.
     """
     check_own(path)
-    with writing(path, "place"), _scratch(path, data) as scratch:
+    with writing(path, "place"), _scratch(path, data, mode) as scratch:
         os.replace(scratch, path)
 
 
+def sync(path: Path) -> None:
+    """Wait until the bytes of a file, or the names in a folder, are on the disk."""
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
 @contextmanager
-def _scratch(path: Path, data: bytes) -> Iterator[Path]:
+def _scratch(path: Path, data: bytes, mode: int = 0o666) -> Iterator[Path]:
     """Yield a new file with the data beside a path; it is removed unless it was moved."""
     scratch = path.with_name(f".{path.name}.{secrets.token_hex(4)}.partial")
     try:
-        with open(scratch, "xb") as stream:
+        with open(scratch, "xb", opener=lambda name, flags: os.open(name, flags, mode)) as stream:
             stream.write(data)
             stream.flush()
             os.fsync(stream.fileno())

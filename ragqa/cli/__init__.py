@@ -38,8 +38,8 @@ class _Commands(click.Group):
     def get_command(self, ctx: click.Context, name: str) -> click.Command | None:
         if name not in COMMANDS:
             return None
-        command: click.Command = importlib.import_module(f"ragqa.cli.{name}").command
-        return command
+        module = importlib.import_module(f"ragqa.cli.{name}")
+        return next(each for each in vars(module).values() if isinstance(each, click.Command) and each.name == name)
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         """Read `help COMMAND` as `COMMAND --help`."""
@@ -97,7 +97,7 @@ def _invoke(arguments: Sequence[str], said: Said) -> int:
     if any(tuple(arguments[: len(command)]) == command for command in _COMPUTING) and not {"-h", "--help"} & set(
         arguments
     ):
-        limits.fit()
+        _prepare_to_compute()
     try:
         with ragqa.make_context("ragqa", list(arguments), obj=said) as ctx:
             ragqa.invoke(ctx)
@@ -106,6 +106,13 @@ def _invoke(arguments: Sequence[str], said: Said) -> int:
     except SystemExit as ended:
         return int(ended.code or 0)
     return 0
+
+
+def _prepare_to_compute() -> None:
+    limits.fit()
+    from ragqa import settings
+
+    settings.apply_threads()
 
 
 def _code_of_output(out: Screen, code: int) -> int:

@@ -22,7 +22,7 @@ TURNS = 4
 
 @click.command("chat")
 @pipeline_options
-def command(file: str, overrides: tuple[str, ...], as_json: bool) -> None:
+def converse(file: str, overrides: tuple[str, ...], as_json: bool) -> None:
     """Ask one question after another; end with an empty line or Ctrl-D.
 
     Questions are read from stdin. The last four turns are shown to the model, and the previous question is searched
@@ -34,7 +34,7 @@ def command(file: str, overrides: tuple[str, ...], as_json: bool) -> None:
       ragqa chat pipelines/quickstart.yaml
       printf 'Who runs the ferry?\\nSince when?\\n' | ragqa chat corpora/tarnwick/documents
     """
-    if open_pipeline(file, overrides).config.prompt.template == "qa":
+    if open_pipeline(file, overrides).config.prompt.template_name() == "qa":
         overrides = (*overrides, "prompt.template=chat")
     pipeline = open_indexed(file, overrides)
     answers: list[Answer] = []

@@ -13,7 +13,7 @@ revision_option = click.option("--revision", metavar="HASH", help="Revision of a
 
 
 @click.group("models")
-def command() -> None:
+def models_group() -> None:
     """Pull models, find their folders, remove them.
 
     \b
@@ -22,7 +22,7 @@ def command() -> None:
     """
 
 
-@command.command("list")
+@models_group.command("list")
 @json_option
 def list_(as_json: bool) -> None:
     """List the built-in models.
@@ -42,7 +42,7 @@ def list_(as_json: bool) -> None:
         click.echo(f"{card.name:28} {card.kind:10} {size}  {reads}  {card.license}  {here}")
 
 
-@command.command("pull")
+@models_group.command("pull")
 @click.argument("names", nargs=-1, metavar="[NAME]...")
 @revision_option
 @json_option
@@ -65,7 +65,7 @@ def pull(names: tuple[str, ...], revision: str | None, as_json: bool) -> None:
         print_json({"models": [{"name": name, "path": path} for name, path in pulled.items()]})
 
 
-@command.command("verify")
+@models_group.command("verify")
 @click.argument("names", nargs=-1, metavar="[NAME]...")
 @json_option
 def verify(names: tuple[str, ...], as_json: bool) -> None:
@@ -91,7 +91,7 @@ def verify(names: tuple[str, ...], as_json: bool) -> None:
         raise ModelError("a model is damaged: run `ragqa models pull NAME`")
 
 
-@command.command("path")
+@models_group.command("path")
 @click.argument("name")
 @revision_option
 @json_option
@@ -109,7 +109,7 @@ def path(name: str, revision: str | None, as_json: bool) -> None:
         click.echo(folder)
 
 
-@command.command("remove")
+@models_group.command("remove")
 @click.argument("name")
 @json_option
 def remove(name: str, as_json: bool) -> None:

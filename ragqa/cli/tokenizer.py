@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from ragqa.arguments import is_unicode
 from ragqa.cli.common import json_option, set_option
 from ragqa.cli.corpus import Corpus
 from ragqa.cli.indexing import verbose_option
@@ -25,7 +26,7 @@ CUT = "│"
 
 
 @click.group("tokenizer")
-def command() -> None:
+def tokenizer_group() -> None:
     """Learn a tokenizer from documents, or see how one breaks up texts and the terms of a corpus.
 
     \b
@@ -35,7 +36,7 @@ def command() -> None:
     """
 
 
-@command.command("train")
+@tokenizer_group.command("train")
 @click.argument("corpus", metavar="FOLDER|FILE")
 @click.option("--vocab-size", type=click.IntRange(min=257), default=8192, show_default=True, metavar="N", help="Most tokens; 257 are the bytes and the end of text.")  # fmt: skip
 @click.option("--out", type=click.Path(path_type=Path), required=True, metavar="DIR", help="Where the tokenizer is written.")  # fmt: skip
@@ -75,7 +76,7 @@ def train(
     documents.end()
 
 
-@command.command("inspect")
+@tokenizer_group.command("inspect")
 @click.argument("name", metavar="TOKENIZER")
 @click.option("--text", metavar="TEXT", help="Show the tokens of this text.")
 @click.option("--corpus", metavar="FOLDER|FILE", help="Show which words of these documents are broken up, and how badly.")  # fmt: skip
@@ -106,7 +107,7 @@ def inspect(
     """
     from ragqa.train import broken_terms, load_tokenizer
 
-    if text is not None and any("\ud800" <= character <= "\udfff" for character in text):
+    if text is not None and not is_unicode(text):
         raise UsageError("--text: it is not UTF-8, and a tokenizer reads nothing else")
     if overrides and corpus is None:
         raise UsageError("--set: it changes how the documents of --corpus are loaded; give --corpus")

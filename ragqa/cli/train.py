@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 
 @click.group("train")
-def command() -> None:
+def train_group() -> None:
     """Train a model from scratch, on documents of your own.
 
     \b
@@ -42,7 +42,7 @@ def settings_options(function: Callable[..., Any]) -> Callable[..., Any]:
     return function
 
 
-@command.command("lm")
+@train_group.command("lm")
 @click.argument("source", metavar="FOLDER|FILE")
 @click.option("--tokenizer", required=True, metavar="TOKENIZER", help="A folder, as `ragqa tokenizer train` makes it, or the name of a model.")  # fmt: skip
 @click.option("--out", type=click.Path(path_type=Path), required=True, metavar="DIR", help="Where checkpoint and model are written.")  # fmt: skip

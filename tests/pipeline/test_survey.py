@@ -20,7 +20,7 @@ from reportlab.pdfgen.canvas import Canvas
 from ragqa.config.specs import MarkdownSplit, RecursiveSplit
 from ragqa.errors import RejectedError
 from ragqa.load import FolderLoader
-from ragqa.pipeline.survey import Finding, Survey, _tables, near_duplicates, shingles, survey
+from ragqa.pipeline.ingest.survey import Finding, Survey, _tables, near_duplicates, shingles, survey
 from ragqa.records import Document, SourceFile
 from ragqa.split import TextSplitter
 from tests import ROOT

@@ -12,6 +12,7 @@ from threading import Condition, Lock
 from typing import TypeVar
 
 from ragqa.errors import RejectedError
+from ragqa.messages import brief
 from ragqa.records import Chunk, Document, SourceFile
 from ragqa.stages import Loader, Splitter
 
@@ -47,7 +48,7 @@ def read_and_split(loader: Loader, splitter: Splitter, file: SourceFile) -> Cont
     except (RejectedError, MemoryError):
         raise
     except Exception as error:
-        raise RejectedError(f"cannot be split: {type(error).__name__}: {' '.join(str(error).split())[:200]}") from error
+        raise RejectedError(f"cannot be split: {type(error).__name__}: {brief(error)}") from error
     _refuse_unstorable(document, chunks)
     return document, chunks
 
@@ -61,7 +62,7 @@ def _refuse_unstorable(document: Document, chunks: Sequence[Chunk]) -> None:
     except UnicodeEncodeError as error:
         raise RejectedError(f"cannot be stored: {error.object[error.start]!a} is half of a surrogate pair") from error
     except (TypeError, ValueError, OverflowError, RecursionError) as error:
-        raise RejectedError(f"its metadata cannot be stored: {' '.join(str(error).split())[:200]}") from error
+        raise RejectedError(f"its metadata cannot be stored: {brief(error)}") from error
 
 
 def ahead(
