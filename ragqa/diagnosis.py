@@ -11,8 +11,8 @@ from ragqa.pipeline import Pipeline
 from ragqa.sandbox import Confinement, available
 
 if TYPE_CHECKING:
-    from ragqa.stages import Checkup
     from ragqa.pipeline.ingest.survey import Survey
+    from ragqa.stages import Checkup
 
 
 @dataclass(frozen=True, slots=True)
