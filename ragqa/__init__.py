@@ -56,7 +56,7 @@ if TYPE_CHECKING:
         SourceFile,
     )
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"
 PUBLIC_MODULES = (
     "ragqa.config.specs",
     "ragqa.diagnosis",
