@@ -13,9 +13,9 @@ from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 
 from ragqa.cli import ragqa
-from ragqa.config.base import Spec
-from ragqa.config.schema import inner_specs
-from ragqa.config.specs import KINDS, OPTIONAL, kind_of
+from ragqa.config.base import Spec, kind_of, slots
+from ragqa.config.slots import OPTIONAL, SECTIONS
+from ragqa.kinds import BUILTIN
 
 DOCS = Path(__file__).parent
 NOTE = "<!-- Made by docs/reference.py; do not edit. -->\n\n"
@@ -35,17 +35,18 @@ another type are errors, and `ragqa check` reports all of them at once. Paths ar
 def pipeline() -> str:
     """Return the page of the pipeline file."""
     parts = [NOTE + PIPELINE]
-    for section, kinds in KINDS.items():
+    for section in SECTIONS:
+        specs = BUILTIN.specs(section)
         parts.append(f"\n## {section}\n{' (optional)' if section in OPTIONAL else ''}")
-        parts += [_kind(spec) for spec in kinds]
-        parts += [_kind(inner, f"{section}.{field}: ") for field, inner in _inner(kinds)]
+        parts += [_kind(spec) for spec in specs]
+        parts += [_kind(inner, f"{section}.{field}: ") for field, inner in _inner(specs)]
     return "".join(parts).rstrip() + "\n"
 
 
-def _inner(kinds: Sequence[type[Spec]]) -> dict[tuple[str, type[Spec]], None]:
+def _inner(specs: Sequence[type[Spec]]) -> dict[tuple[str, type[Spec]], None]:
     """Return the mappings that stand under a key of a section, each once."""
-    fields = [(name, spec) for spec in kinds for name in spec.model_fields]
-    return dict.fromkeys((name, inner) for name, spec in fields for inner in inner_specs(spec, name))
+    fields = [(name, slot) for spec in specs for name, slot in slots(spec).items()]
+    return dict.fromkeys((name, inner) for name, slot in fields for inner in BUILTIN.specs(slot.name))
 
 
 def _kind(spec: type[Spec], where: str = "") -> str:

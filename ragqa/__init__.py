@@ -1,7 +1,7 @@
 """ragqa: question answering over your own documents, with citations that can be checked.
 
     files --load--> Document --split--> Chunk --embed--> float32[n, dim] --index--> FAISS + SQLite
-    question --retrieve--> Hit --prompt--> Prompt --generate--> Answer (text, citations, ledger)
+    question --retrieve--> Hit --prompt--> Prompt --generate--> Answer (text, citations, usage)
     questions --evaluate--> Report (metrics with confidence intervals)
 
 Importing this package loads no model library; `Pipeline` does, when it first needs one. It says in the environment how the
@@ -19,7 +19,7 @@ from ragqa import threads
 threads.set_up()
 
 if TYPE_CHECKING:
-    from ragqa.config import Config, load_config
+    from ragqa.config import Config, Kind
     from ragqa.errors import (
         ConfigError,
         DocumentsGoneError,
@@ -39,8 +39,9 @@ if TYPE_CHECKING:
         UsageError,
         UsageTypeError,
     )
+    from ragqa.kinds import load_config
     from ragqa.pipeline import Pipeline
-    from ragqa.pipeline.maintenance import Maintenance
+    from ragqa.pipeline.ingest.maintenance import Maintenance
     from ragqa.records import (
         Answer,
         Chunk,
@@ -89,6 +90,7 @@ __all__ = [
     "Hit",
     "IndexCorruptError",
     "IndexFormatError",
+    "Kind",
     "LockedError",
     "Maintenance",
     "MistakesError",
@@ -112,8 +114,9 @@ __all__ = [
 
 _HOMES = {
     "Config": "config",
-    "load_config": "config",
-    "Maintenance": "pipeline.maintenance",
+    "Kind": "config",
+    "load_config": "kinds",
+    "Maintenance": "pipeline.ingest.maintenance",
     "Pipeline": "pipeline",
     "Problem": "errors",
 }

@@ -11,8 +11,8 @@ from ragqa.pipeline import Pipeline
 from ragqa.sandbox import Confinement, available
 
 if TYPE_CHECKING:
-    from ragqa.index.doctor import Checkup
-    from ragqa.pipeline.survey import Survey
+    from ragqa.pipeline.ingest.survey import Survey
+    from ragqa.stages import Checkup
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +51,7 @@ def diagnose_index(
     :raises ModelError: a repair has to embed texts, and the model that built the index is not here.
     :raises LockedError: a repair is wanted, and another process writes the index.
     """
-    from ragqa.pipeline.maintenance import Maintenance
+    from ragqa.pipeline.ingest.maintenance import Maintenance
 
     index = Maintenance(target, overrides, wait=wait)
     checkup, repaired, embedded = index.check(), 0, 0
@@ -75,9 +75,11 @@ def diagnose_documents(
     :raises UsageError: there is nothing of this name.
     :raises ModelError: the tokenizer of the embedder, by which texts are split, is not here.
     """
-    from ragqa.pipeline.survey import survey
+    from ragqa.pipeline.ingest.survey import survey
 
     pipeline = Pipeline.from_folder(folder, overrides)
-    embedder = pipeline.embedder
+    embedder = pipeline.components.embedder
     window = getattr(embedder, "window", None)
-    return CorpusDiagnosis(survey(pipeline.loader, pipeline.splitter, embedder, window, progress), available())
+    return CorpusDiagnosis(
+        survey(pipeline.components.loader, pipeline.components.splitter, embedder, window, progress), available()
+    )

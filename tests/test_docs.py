@@ -15,7 +15,7 @@ from types import ModuleType
 import pytest
 
 from ragqa import errors
-from ragqa.config import load_config
+from ragqa.kinds import load_config
 from tests.commands import ragqa
 
 ROOT = Path(__file__).parent.parent

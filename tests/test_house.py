@@ -19,7 +19,7 @@ FLOORS = (
     (
         "errors",
         "records",
-        "words",
+        "text_analysis",
         "files",
         "points",
         "limits",
@@ -34,7 +34,9 @@ FLOORS = (
     ("stages", "config", "sandbox", "settings"),
     ("models", "transformer"),
     STAGES,
-    ("pipeline", "evaluate", "train"),
+    ("evaluate", "train"),
+    ("kinds",),
+    ("pipeline",),
     ("project", "diagnosis"),
     ("cli",),
 )

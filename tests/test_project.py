@@ -26,7 +26,9 @@ def test_the_record_says_what_was_written_and_the_file_is_a_pipeline(
     written = project.init(folder)
     assert written == project.Project(Path("ragqa.yaml"), folder, {".md": 2, ".txt": 1})
     config = load_config(written.file)
-    assert config.load.path == str(folder) and config.index.path == str(folder.parent / ".ragqa" / "my documents")
+    assert config.load.roots == (str(folder),) and config.resolved()["index"]["path"] == str(
+        folder.parent / ".ragqa" / "my documents"
+    )
     assert "2 .md, 1 .txt" in written.file.read_text("utf-8")
     assert capsys.readouterr() == ("", "")
 
@@ -34,7 +36,7 @@ def test_the_record_says_what_was_written_and_the_file_is_a_pipeline(
 def test_the_file_is_written_where_it_is_wanted_and_names_the_folder_from_there(folder: Path, tmp_path: Path) -> None:
     (tmp_path / "pipelines").mkdir()
     written = project.init("my documents", tmp_path / "pipelines" / "mine.yaml")
-    assert Path(load_config(written.file).load.path).resolve() == folder.resolve()
+    assert Path(*load_config(written.file).load.roots).resolve() == folder.resolve()
 
 
 def test_a_file_that_is_there_is_not_replaced(folder: Path) -> None:

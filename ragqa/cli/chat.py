@@ -34,7 +34,7 @@ def converse(file: str, overrides: tuple[str, ...], as_json: bool) -> None:
       ragqa chat pipelines/quickstart.yaml
       printf 'Who runs the ferry?\\nSince when?\\n' | ragqa chat corpora/tarnwick/documents
     """
-    if open_pipeline(file, overrides).config.prompt.template == "qa":
+    if open_pipeline(file, overrides).config.prompt.template_name() == "qa":
         overrides = (*overrides, "prompt.template=chat")
     pipeline = open_indexed(file, overrides)
     answers: list[Answer] = []

@@ -14,14 +14,15 @@ from ragqa import diagnosis
 from ragqa.cli.common import json_option, set_option, wait_option
 from ragqa.cli.indexing import progress_bar
 from ragqa.cli.marks import say
-from ragqa.cli.opening import holds_documents, is_index
+from ragqa.cli.opening import holds_documents
 from ragqa.cli.terminal import print_json
 from ragqa.errors import IndexCorruptError, UsageError
+from ragqa.index.place import is_index
 from ragqa.sandbox import Confinement
 
 if TYPE_CHECKING:
-    from ragqa.index.doctor import Checkup
-    from ragqa.pipeline.survey import Survey
+    from ragqa.pipeline.ingest.survey import Survey
+    from ragqa.stages import Checkup
 
 _FINDINGS_SHOWN = 20
 
@@ -57,7 +58,7 @@ def _check_index(target: str, overrides: Sequence[str], *, repair: bool, wait: f
     checkup = state.checkup
     if as_json:
         counts = {"repaired": state.repaired, "embedded": state.embedded}
-        print_json(asdict(checkup) | {"path": str(checkup.path), **counts, "confinement": asdict(state.confinement)})
+        print_json(asdict(checkup) | {**counts, "confinement": asdict(state.confinement)})
     else:
         if state.repaired:
             click.echo(f"Repaired: {state.repaired:,} faults, {state.embedded:,} vectors embedded again.")
@@ -70,7 +71,7 @@ def _check_index(target: str, overrides: Sequence[str], *, repair: bool, wait: f
             if checkup.repairable
             else "restore a copy, or `ragqa index FILE --rebuild`"
         )
-        raise IndexCorruptError(f"{checkup.path / first.file} is {first.what}: {advice}")
+        raise IndexCorruptError(f"{checkup.path}/{first.file} is {first.what}: {advice}")
 
 
 def _print_checkup(checkup: Checkup) -> None:

@@ -14,7 +14,7 @@ from ragqa.cli.opening import open_pipeline
 from ragqa.cli.terminal import print_json
 
 if TYPE_CHECKING:
-    from ragqa.pipeline.plan import Preview
+    from ragqa.pipeline.ingest.plan import Preview
 
 
 @click.command("plan")

@@ -20,8 +20,8 @@ from ragqa.config.specs import ClsPoolEmbed, MeanPoolEmbed
 from ragqa.embed.padded import Padded
 from ragqa.embed.pooling import cls_pool, mean_pool
 from ragqa.errors import ModelError, UsageError
+from ragqa.text_analysis import blocks
 from ragqa.transformer import Encoder, choose_engine, load_encoder, use_onednn
-from ragqa.words import blocks
 
 Vectors = NDArray[np.float32]
 

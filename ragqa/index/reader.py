@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ragqa import words
+from ragqa import text_analysis
 from ragqa.errors import IndexCorruptError, UsageError
 from ragqa.index import database, lexical, seal, search, store
 from ragqa.index.identity import refuse_drift, refuse_other
@@ -52,7 +52,7 @@ class Catalogue:
         return [self.rows[start:end].tolist() for start, end in zip(low.tolist(), high.tolist(), strict=True)]
 
 
-class IndexReader:
+class LocalReader:
     """One generation of the index in a folder; a context manager, to be closed soon: it is a transaction.
 
     :param locate: returns the absolute path of a source; the index itself holds relative sources only.
@@ -91,7 +91,7 @@ class IndexReader:
                         raise
             self._db.close()
 
-    def __enter__(self) -> IndexReader:
+    def __enter__(self) -> LocalReader:
         return self
 
     def __exit__(
@@ -180,7 +180,7 @@ class IndexReader:
         )  # fmt: skip
 
     def chunks(self, document_id: str) -> list[Chunk]:
-        """Return the chunks of a document in order."""
+        """Return the chunks of a document in order; none where it is not there."""
         statement = "SELECT id, start, end, text, context, page FROM chunk WHERE document_id = ? ORDER BY start, row"
         rows = self._db.execute(statement, (document_id,))
         return [Chunk(id, document_id, start, end, text, context, page) for id, start, end, text, context, page in rows]
@@ -212,9 +212,9 @@ class IndexReader:
         row = self._db.execute("SELECT text FROM document WHERE id = ?", (chunk.document_id,)).fetchone()
         return row is not None and 0 <= chunk.start < chunk.end and row[0][chunk.start : chunk.end] == chunk.text
 
-    def has_vector(self, chunk: Chunk) -> bool:
-        """Tell whether the text of a chunk was embedded before."""
-        return store.find_vector(self._db, chunk) is not None
+    def missing(self, chunks: Sequence[Chunk]) -> list[str]:
+        """Return the texts of chunks that were never embedded, each once, in order."""
+        return store.texts_without_vector(self._db, chunks)
 
     def check_embedder(self, vectors: Vectors) -> None:
         """Compare an embedder's vectors of `CANARIES`, float32[8, dim], with those stored when the index was built.
@@ -237,7 +237,7 @@ class IndexReader:
     def _looked_up(self, question: str) -> Query:
         """Return the postings of a question, each content word once; those of the last question are kept."""
         if self._asked is None or self._asked[0] != question:
-            weights = dict.fromkeys(map(words.term, words.content_words(question)), 1.0)
+            weights = dict.fromkeys(map(text_analysis.term, text_analysis.query_words(question)), 1.0)
             self._asked = question, self.catalogue.lexicon.look_up(self._db, weights)
         return self._asked[1]
 
@@ -270,10 +270,10 @@ class IndexReader:
         pairs = chain.from_iterable(self._db.execute("SELECT vector, row FROM chunk ORDER BY vector, row"))
         positions, rows = np.fromiter(pairs, dtype=np.int64).reshape(-1, 2).T
         positions = positions - first_row
-        if (terms := lexical.version(self._db)) != words.VERSION:
+        if (terms := lexical.version(self._db)) != text_analysis.VERSION:
             _log.warning(
                 "the terms of %s are of version %r, those of questions of %r: words may not be found until the next "
-                "`ragqa index FILE`, which embeds nothing for it", self.path, terms, words.VERSION,
+                "`ragqa index FILE`, which embeds nothing for it", self.path, terms, text_analysis.VERSION,
             )  # fmt: skip
         lexicon = Lexicon.load(self._db, first_row, mask(len(space), positions))
         if where:

@@ -1,4 +1,8 @@
-"""question -> ranked Hits: dense, lexical, or both fused; reranked, thinned and widened as the file says."""
+"""question -> ranked Hits: dense, lexical, or both fused; then reranked, deduplicated and expanded as the file says.
+
+`retriever` has the list of steps; `first_stage` searches the index and `fusion` makes one score of several; `rewrite`,
+`rerank`, `diversity` and `passages` have the other steps; `state` is what they pass on.
+"""
 
 from __future__ import annotations
 

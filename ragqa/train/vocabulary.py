@@ -20,7 +20,7 @@ from ragqa.arguments import AnyPath
 from ragqa.errors import UsageError
 from ragqa.models.gguf_header import read_header
 from ragqa.outputs import check_own, made, replace, writing
-from ragqa.words import WORD
+from ragqa.text_analysis import WORD
 
 TOKENIZER, TOKENIZER_CONFIG = "tokenizer.json", "tokenizer_config.json"
 END_OF_TEXT = "<|endoftext|>"

@@ -29,7 +29,8 @@ from pypdf import PdfReader, PdfWriter
 
 from ragqa import Pipeline, generate, models
 from ragqa.cli import main
-from ragqa.config.specs import BYTES_PER_TOKEN, MeanPoolEmbed, RecursiveSplit
+from ragqa.config.slots import BYTES_PER_TOKEN
+from ragqa.config.specs import MeanPoolEmbed, RecursiveSplit
 from ragqa.index.database import FORMAT_VERSION
 from ragqa.load import Limits
 from ragqa.load import folder as folder_module

@@ -12,10 +12,10 @@ from typing import Any
 
 import pytest
 
-from ragqa.config import load_config
 from ragqa.errors import ConfigError, UsageError
 from ragqa.evaluate.datasets import read_dataset
 from ragqa.evaluate.runs import read_run
+from ragqa.kinds import load_config
 from ragqa.prompt import load_template
 from ragqa.prompt.examples import read_pairs
 from tests.commands import Done, fill, ragqa

@@ -17,10 +17,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ragqa import Pipeline, models
-from ragqa.config import load_config
 from ragqa.config.schema import json_schema
-from ragqa.config.specs import KINDS, kind_of
+from ragqa.config.slots import SECTIONS
 from ragqa.errors import ConfigError
+from ragqa.kinds import BUILTIN, load_config
 from tests import ROOT
 from tests.limits import no_hang
 from tests.models.test_models import make_folder, write_gguf
@@ -320,8 +320,8 @@ def test_a_file_extends_another_key_by_key_and_paths_stay_with_their_file(place:
     child.write_text("version: 1\nextends: ../p.yaml\nretrieve: {top_k: 7}\nindex: {path: own}\n", encoding="utf-8")
     config = load_config(child)
     assert (config.retrieve.top_k, config.retrieve.kind) == (7, "hybrid")
-    assert Path(config.load.path).resolve() == place / "documents"
-    assert config.index.path == str(place / "sub" / "own")
+    assert Path(*config.load.roots).resolve() == place / "documents"
+    assert config.resolved()["index"]["path"] == str(place / "sub" / "own")
     child.write_text("version: 1\nextends: ../p.yaml\nretrieve: {kind: dense}\n", encoding="utf-8")
     assert load_config(child).retrieve.top_k == 5  # a section of another kind replaces the whole
 
@@ -363,7 +363,7 @@ def test_examples_are_part_of_the_budget(place: Path) -> None:
 
 
 def test_the_schema_knows_every_pipeline_that_is_valid_and_refuses_a_typo() -> None:
-    schema = json_schema()
+    schema = json_schema(BUILTIN)
     jsonschema.Draft202012Validator.check_schema(schema)
     for file in sorted((ROOT / "pipelines").glob("*.yaml")):
         jsonschema.validate(yaml.safe_load(file.read_text("utf-8")), schema)
@@ -373,15 +373,15 @@ def test_the_schema_knows_every_pipeline_that_is_valid_and_refuses_a_typo() -> N
 
 
 def test_the_schema_knows_a_grid_and_refuses_an_empty_one() -> None:
-    jsonschema.validate(yaml.safe_load(FILE.replace("top_k: 3", "top_k: {grid: [1, 3]}")), json_schema())
+    jsonschema.validate(yaml.safe_load(FILE.replace("top_k: 3", "top_k: {grid: [1, 3]}")), json_schema(BUILTIN))
     for grid in ("{grid: []}", "{grid: [1], gird: [2]}", "[1, 3]"):
         with pytest.raises(jsonschema.ValidationError):
-            jsonschema.validate(yaml.safe_load(FILE.replace("top_k: 3", f"top_k: {grid}")), json_schema())
+            jsonschema.validate(yaml.safe_load(FILE.replace("top_k: 3", f"top_k: {grid}")), json_schema(BUILTIN))
 
 
 def test_the_committed_schema_is_fresh() -> None:
     committed = json.loads((ROOT / "pipelines" / "schema.json").read_text("utf-8"))
-    assert committed == json_schema(), "run `ragqa schema > pipelines/schema.json`"
+    assert committed == json_schema(BUILTIN), "run `ragqa schema > pipelines/schema.json`"
 
 
 @pytest.mark.parametrize("file", sorted((ROOT / "pipelines").glob("*.yaml")), ids=lambda file: file.name)
@@ -467,10 +467,10 @@ VALUES = st.recursive(
 
 
 @settings(deadline=None, max_examples=150)
-@given(st.sampled_from([(s, k, f) for s, kinds in KINDS.items() for k in kinds for f in k.model_fields]), VALUES)
+@given(st.sampled_from([(s, k, f) for s in SECTIONS for k in BUILTIN.of_slot(s) for f in k.spec.model_fields]), VALUES)
 def test_any_value_of_any_key_is_a_config_or_a_config_error(field: tuple[str, Any, str], value: Any) -> None:
-    section, spec, name = field
-    block = {"kind": kind_of(spec), name: value}
+    section, kind, name = field
+    block = {"kind": kind.name, name: value}
     data = yaml.safe_load(FILE) | {section: block}
     from tempfile import TemporaryDirectory
 
@@ -489,4 +489,4 @@ def test_a_least_confidence_is_refused_where_the_generator_has_none() -> None:
         load_config("pipelines/quickstart.yaml", free)
     with pytest.raises(ConfigError, match="unknown key"):
         load_config("pipelines/openai.yaml", ["generate.min_confidence=0.5"])
-    assert load_config("pipelines/quickstart.yaml", ["generate.min_confidence=0.5"]).generate.min_confidence == 0.5
+    assert load_config("pipelines/quickstart.yaml", ["generate.min_confidence=0.5"]).generate.least_confidence() == 0.5

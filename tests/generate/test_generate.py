@@ -17,7 +17,7 @@ from ragqa.config.generators import CausalLMGenerate, LlamaCppGenerate
 from ragqa.errors import ModelError, UsageError
 from ragqa.generate import build_generator
 from ragqa.generate.llama_cpp import confidence
-from ragqa.pipeline.budget import CHAT_TOKENS
+from ragqa.pipeline.assemble.budget import CHAT_TOKENS
 from ragqa.records import Generation, Prompt
 from ragqa.stages import Generator
 

@@ -21,7 +21,7 @@ from ragqa.generate.deadline import Emit, emitted
 from ragqa.index.database import _Descriptors
 from ragqa.records import Answer, Generation, Prompt
 from ragqa.stopping import Stopped, stoppable
-from tests.fakes import PIPELINE, Echo, EchoGenerator, Words
+from tests.fakes import ECHO, PIPELINE, WORDS, EchoGenerator
 from tests.generate.test_batch import without_times
 from tests.limits import no_hang
 from tests.tiny import save_tiny_llama
@@ -79,9 +79,9 @@ def home(tmp_path: Path) -> Path:
 
 
 def pipeline(home: Path, generator: Any = None, *overrides: str) -> Pipeline:
-    pipe = Pipeline.from_file(home / "pipeline.yaml", overrides, extra_specs=[Words, Echo])
+    pipe = Pipeline.from_file(home / "pipeline.yaml", overrides, kinds=[WORDS, ECHO])
     if generator is not None:
-        pipe.generator = generator
+        pipe.components.replace(generator=generator)
     return pipe
 
 
@@ -367,8 +367,8 @@ def test_a_real_model_gives_the_same_answers_to_threads_as_one_after_another(hom
     file.write_text(PIPELINE.replace("{kind: echo}", generate), encoding="utf-8")
     pipe = pipeline(home)
     others = pipeline(home, None, "retrieve.top_k=1")
-    others.share(pipe)  # the model, and so the turn
-    assert others.generator is pipe.generator
+    others.components.share(pipe.components)  # the model, and so the turn
+    assert others.components.generator is pipe.components.generator
     alone = [without_times(one.ask(question)) for one in (pipe, others) for question in QUESTIONS]
     with ThreadPoolExecutor(4) as pool:
         for _ in range(3):
@@ -382,7 +382,7 @@ def test_a_process_that_was_forked_in_the_middle_of_an_answer_has_its_own_turn(h
         held, go_on = threading.Event(), threading.Event()
 
         def hold() -> None:
-            with pipe.turn.taken():
+            with pipe.components.turn.taken():
                 held.set()
                 go_on.wait(300)
 
@@ -392,7 +392,7 @@ def test_a_process_that_was_forked_in_the_middle_of_an_answer_has_its_own_turn(h
         if not child:
             with stoppable(lambda: True):
                 try:
-                    pipe.turn._lock.acquire(timeout=300) and os._exit(0)
+                    pipe.components.turn._lock.acquire(timeout=300) and os._exit(0)
                 finally:
                     os._exit(1)
         go_on.set()

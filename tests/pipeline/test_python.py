@@ -16,13 +16,13 @@ import pytest
 
 import ragqa
 from ragqa import Pipeline, errors, records
-from ragqa.config import load_combinations, load_config
 from ragqa.errors import UsageError, UsageTypeError
 from ragqa.evaluate import read_dataset, read_questions
+from ragqa.kinds import load_combinations, load_config
 from ragqa.load import FolderLoader, MemoryLoader, text_document
-from ragqa.pipeline.maintenance import Maintenance
+from ragqa.pipeline.ingest.maintenance import Maintenance
 from ragqa.records import Answer, Chunk, Citation, Dropped, Generation, Hit, Prompt
-from tests.fakes import PIPELINE, Echo, Words, document, hit
+from tests.fakes import ECHO, PIPELINE, WORDS, Echo, document, hit
 
 QUESTION = "Who is the master of the quay?"
 
@@ -42,7 +42,7 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def pipeline(home: Path, *overrides: str) -> Pipeline:
-    return Pipeline.from_file(home / "pipeline.yaml", overrides, extra_specs=[Words, Echo])
+    return Pipeline.from_file(home / "pipeline.yaml", overrides, kinds=[WORDS, ECHO])
 
 
 # Public names
@@ -84,8 +84,8 @@ def test_an_answer_as_a_dict_has_what_the_command_prints_and_as_json_it_is_one_l
     fields = answer.to_dict()
     assert json.loads(answer.to_json()) == fields and "\n" not in answer.to_json()
     assert list(fields) == [
-        "question", "text", "citations", "abstained", "reason", "finish", "confidence", "hits", "prompt", "dropped", "ledger",
-        "generation",
+        "question", "text", "citations", "abstained", "reason", "finish", "confidence", "hits", "prompt", "dropped", "usage",
+        "index_version",
     ]  # fmt: skip
     (citation,) = fields["citations"]
     assert citation == {
@@ -154,9 +154,9 @@ def test_documents_are_strings_pairs_or_records_mixed(home: Path) -> None:
     assert sorted(pipe.documents()) == ["birds/gull", "owl", "text-1"]
     assert pipe.ask("What does the heron eat?").citations[0].source == "text-1"
     names = pipeline(home).with_documents({"a": "The tern dives.", "b": "The crake hides."}.items())
-    assert {file.source for file in names.loader.scan().files} == {"a", "b"}
+    assert {file.source for file in names.components.loader.scan().files} == {"a", "b"}
     named = pipeline(home).with_documents(one for one in ("x", "y", ("z", "z")))
-    assert {file.source for file in named.loader.scan().files} == {"text-1", "text-2", "z"}
+    assert {file.source for file in named.components.loader.scan().files} == {"text-1", "text-2", "z"}
 
 
 # Paths
@@ -166,11 +166,11 @@ def test_paths_are_strings_or_paths_and_a_tilde_is_the_home_folder(home: Path) -
     (home / "questions.jsonl").write_text('{"id": "1", "question": "Who?", "answers": ["x"]}\n', encoding="utf-8")
     for form in (str, Path, pathlib.PurePath):
         file, folder, questions = (form(f"~/{name}") for name in ("pipeline.yaml", "documents", "questions.jsonl"))
-        specs: Any = [Words, Echo]
-        assert Pipeline.from_file(file, extra_specs=specs).search("ferry")
-        assert load_config(file, extra_specs=specs).file == home / "pipeline.yaml"
-        assert len(load_combinations(file, extra_specs=specs)) == 1
-        assert Pipeline.from_folder(folder).roots == [home / "documents"]
+        specs: Any = [WORDS, ECHO]
+        assert Pipeline.from_file(file, kinds=specs).search("ferry")
+        assert load_config(file, kinds=specs).file == home / "pipeline.yaml"
+        assert len(load_combinations(file, kinds=specs)) == 1
+        assert Pipeline.from_folder(folder).components.roots == [home / "documents"]
         assert pipeline(home).with_folder(folder).index().chunks == 2
         assert len(FolderLoader([folder]).scan().files) == 2
         assert Maintenance(form("~/index")).check().documents == 2
@@ -179,7 +179,7 @@ def test_paths_are_strings_or_paths_and_a_tilde_is_the_home_folder(home: Path) -
 
 
 def test_one_document_can_be_asked_where_a_folder_is_expected(home: Path) -> None:
-    assert len(Pipeline.from_folder(home / "documents" / "quay.txt").loader.scan().files) == 1
+    assert len(Pipeline.from_folder(home / "documents" / "quay.txt").components.loader.scan().files) == 1
 
 
 # Errors of wrong types and values

@@ -19,7 +19,7 @@ from reportlab.pdfgen.canvas import Canvas
 from ragqa.config.specs import MarkdownSplit, RecursiveSplit
 from ragqa.errors import RejectedError
 from ragqa.load import FolderLoader
-from ragqa.pipeline.survey import BANDS, Finding, Survey, _candidates, _tables, near_duplicates, shingles, survey
+from ragqa.pipeline.ingest.survey import BANDS, Finding, Survey, _candidates, _tables, near_duplicates, shingles, survey
 from ragqa.records import Document, SourceFile
 from ragqa.split import TextSplitter
 from tests import ROOT

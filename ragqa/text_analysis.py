@@ -1,4 +1,4 @@
-"""Text -> the terms by which it is searched: lower-cased, without accents, stemmed. Knows nothing but strings."""
+"""Text analysis: words, sentences and search terms (lower-cased, without accents, stemmed). It works on strings alone."""
 
 from __future__ import annotations
 
@@ -55,8 +55,12 @@ def terms(text: str) -> list[str]:
     return [term(word) for word in words(text)]
 
 
-def content_words(text: str) -> list[str]:
-    """Return the words of a text that are no stop words, in order, repeats included; all of them if nothing else is left."""
+def query_words(text: str) -> list[str]:
+    """Return the words by which a question is searched: those that are no stop words, in order, repeats included.
+
+    A question of stop words alone is searched by all of them, and words of one letter count ("vitamin C"). What two texts
+    have in common is asked of `ragqa.explain.content_words` instead, where neither holds.
+    """
     all_words = words(text)
     return [word for word in all_words if word not in STOP_WORDS] or all_words
 

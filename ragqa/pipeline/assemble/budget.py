@@ -8,13 +8,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from ragqa.config import Config
-from ragqa.config.generators import LlamaCppGenerate, OpenAIGenerate
-from ragqa.config.specs import BYTES_PER_TOKEN, CustomSpec
+from ragqa.config.slots import ExampleFile
 from ragqa.models import BUILTIN, Card
-from ragqa.prompt import FENCE_BYTES, load_template, slotless
+from ragqa.prompt import FENCE_BYTES, Template, load_template, slotless
 from ragqa.prompt.examples import example_bytes, read_pairs
 
 CHAT_TOKENS = 128
@@ -66,28 +64,34 @@ def prove(config: Config, card: Card | None) -> Budget:
 
 
 def _terms(config: Config) -> list[Term]:
-    parts = load_template(config.prompt.template)
-    template = len((parts.system + slotless(parts.user)).encode())
+    """Return the parts of a prompt of which something is known; of a prompt of a kind of one's own it is little."""
+    generate = config.generate.max_new_tokens
     terms = [
-        Term("template", template, f"{template:,} bytes of {Path(config.prompt.template).name}"),
         Term("chat format", CHAT_TOKENS, "allowed for the marks of the turns"),
         _passages(config),
         Term("question", QUESTION_TOKENS, "allowed; a longer question may cost passages, which are named"),
-        Term("answer", config.generate.max_new_tokens, "generate.max_new_tokens"),
+        Term("answer", generate, "generate.max_new_tokens"),
     ]
-    if config.prompt.examples:
-        examples = read_pairs(Path(config.prompt.examples), config.prompt.examples_split)
-        verdict = len(parts.verdict.encode())
-        sizes = sorted((example_bytes(example, plain=parts.plain) + verdict for example in examples), reverse=True)
-        n = config.prompt.n_examples
-        terms.insert(2, Term("examples", sum(sizes[:n]), f"bytes of the {n} longest of {len(sizes)}"))
-    return terms
+    name, file = config.prompt.template_name(), config.prompt.example_file()
+    if not name:
+        return terms
+    template = load_template(name)
+    size = len((template.system + slotless(template.user)).encode())
+    first = [Term("template", size, f"{size:,} bytes of {Path(name).name}")]
+    return [*first, terms[0], *([_shown_examples(file, template)] if file else []), *terms[1:]]
+
+
+def _shown_examples(file: ExampleFile, template: Template) -> Term:
+    examples = read_pairs(Path(file.path), file.split)
+    verdict = len(template.verdict.encode())
+    sizes = sorted((example_bytes(example, plain=template.plain) + verdict for example in examples), reverse=True)
+    return Term("examples", sum(sizes[: file.shown]), f"bytes of the {file.shown} longest of {len(sizes)}")
 
 
 def _passages(config: Config) -> Term:
-    top_k, limit = config.retrieve.top_k, config.prompt.max_context_tokens
-    chunk = _chunk_bytes(config.split)
-    if chunk is None or config.retrieve.neighbours or config.retrieve.section:
+    top_k, limit = config.retrieve.top_k, config.prompt.context_limit()
+    chunk = config.split.max_bytes()
+    if chunk is None or config.retrieve.unbounded():
         return Term("passages", limit or 0, "prompt.max_context_tokens" if limit else "no bound is known")
     how = f"top_k {top_k} x ({chunk:,} bytes of a chunk + {FENCE_BYTES} of its fence)"
     bound = top_k * (chunk + FENCE_BYTES)
@@ -96,34 +100,25 @@ def _passages(config: Config) -> Term:
     return Term("passages", bound, how)
 
 
-def _chunk_bytes(split: Any) -> int | None:
-    if isinstance(split, CustomSpec):
-        return None
-    return int(split.chunk_size) * (BYTES_PER_TOKEN if split.unit == "token" else 4)
-
-
 def _window(config: Config, card: Card | None) -> int | None:
-    spec = config.generate
-    if isinstance(spec, OpenAIGenerate | LlamaCppGenerate):
-        return min(spec.window, card.window) if card and card.window else int(spec.window)
-    return card.window if card else None
+    windows = (config.generate.window_limit(), card.window if card else None)
+    return min((window for window in windows if window), default=None)
 
 
 def _doubt(config: Config, window: int | None) -> str:
     """Return why the budget cannot be proved; empty where it can."""
-    spec = config.generate
-    if isinstance(spec, CustomSpec):
+    use = config.generate.model_use()
+    if not config.generate.bounded_tokens:
         return "because generate is of a kind of your own, whose tokens are not known"
     if window is None:
-        return f"because the window of {spec.model} is not known until it is pulled"
-    if not isinstance(spec, OpenAIGenerate) and spec.model not in BUILTIN:
-        return f"because the tokenizer and chat format of {spec.model} are not known to keep the bounds"
-    if config.prompt.max_context_tokens:
+        name = use.model if use else "the generator"
+        return f"because the window of {name} is not known until it is pulled"
+    if use and use.model not in BUILTIN:
+        return f"because the tokenizer and chat format of {use.model} are not known to keep the bounds"
+    if not config.prompt.template_name():
+        return "because prompt is of a kind of your own, whose text is not known"
+    if config.prompt.context_limit():
         return ""
-    if isinstance(config.split, CustomSpec):
+    if config.split.max_bytes() is None:
         return "because split is of a kind of your own; set prompt.max_context_tokens"
-    if config.retrieve.section:
-        return "because a section may have any length; set prompt.max_context_tokens"
-    if config.retrieve.neighbours:
-        return "because neighbours are joined with the white space between them; set prompt.max_context_tokens"
-    return ""
+    return config.retrieve.unbounded()

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from ragqa.errors import RejectedError
 from ragqa.load.extract import DOCX, PDF
-from ragqa.pipeline.reading import Estimate, read_and_split
+from ragqa.pipeline.ingest.reading import Estimate, read_and_split
 from ragqa.records import Chunk, Document, SourceFile
 from ragqa.stages import Loader, Splitter, TokenCounter
 

@@ -3,30 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ragqa.arguments import AnyPath, path, texts
 from ragqa.config.specs import ClsPoolEmbed, MeanPoolEmbed
-from ragqa.errors import ModelError
+from ragqa.errors import ModelError, UsageError
 from ragqa.pipeline import Pipeline
 
 if TYPE_CHECKING:
-    from ragqa.index.doctor import Checkup
-    from ragqa.stages import Embedder
+    from ragqa.stages import Checkup, Collected, Embedder, Index, IndexMaintenance
 
 _EMBEDS: dict[str, type[MeanPoolEmbed | ClsPoolEmbed]] = {"mean_pool": MeanPoolEmbed, "cls_pool": ClsPoolEmbed}
-
-
-@dataclass(frozen=True, slots=True)
-class Collected:
-    """What `gc` freed: vectors of no chunk, files that nothing named, and bytes in all."""
-
-    generation: int
-    vectors: int
-    files: tuple[str, ...]
-    bytes_freed: int
 
 
 class Maintenance:
@@ -38,9 +25,12 @@ class Maintenance:
     """
 
     def __init__(self, target: AnyPath, overrides: Sequence[str] = (), *, wait: float = 0.0) -> None:
+        from ragqa.index import LocalIndex
+
         place = path(target, "target")
         self._pipeline = None if place.is_dir() else Pipeline.from_file(place, overrides)
-        self.path = Path(self._pipeline.config.index.path) if self._pipeline else place
+        index = self._pipeline.components.index if self._pipeline else LocalIndex(place)
+        self._location, self._index = index.location, _maintainable(index)
         self._wait = wait
 
     def check(self) -> Checkup:
@@ -48,9 +38,7 @@ class Maintenance:
 
         :raises NothingUsableError: there is no index.
         """
-        from ragqa.index import doctor
-
-        return doctor.check(self.path)
+        return self._index.check()
 
     def repair(self, found: Checkup) -> int:
         """Mend what `check` found; return how many vectors were embedded again.
@@ -59,23 +47,14 @@ class Maintenance:
         :raises ModelError: a segment must be embedded again, and the model that built the index is not here.
         :raises LockedError: another process writes this index.
         """
-        from ragqa.index import doctor
-
-        return doctor.repair(self.path, found, self._embedder, wait=self._wait)
+        return self._index.repair(found, self._embedder, wait=self._wait)
 
     def collect(self) -> Collected:
         """Drop vectors of no chunk and files that nothing names, and rewrite the database without free pages.
 
         :raises LockedError: another process writes this index.
         """
-        from ragqa.index import IndexWriter, place, upkeep
-
-        with IndexWriter(self.path, None, wait=self._wait) as writer:
-            before = place.size(self.path)
-            files = tuple(str(file.relative_to(self.path)) for file in writer.remove_orphans())
-            vectors = upkeep.reclaim(writer)
-            generation = writer.generation
-        return Collected(generation, vectors, files, before - place.size(self.path))
+        return self._index.collect(wait=self._wait)
 
     def purge(self, sources: Sequence[str]) -> list[str]:
         """Erase documents, each by any of its sources; return all their sources. No file of the index holds their text.
@@ -86,20 +65,28 @@ class Maintenance:
         :raises LockedError: another process writes this index.
         :raises ResourceError: a reader still holds the old bytes.
         """
-        from ragqa.index import IndexWriter
-
         names = texts(sources, "sources", "a list of sources, as search returns them")
-        with IndexWriter(self.path, None, wait=self._wait) as writer:
-            return writer.purge(names)
+        return self._index.purge(names, wait=self._wait)
 
     def _embedder(self, recorded: Mapping[str, str]) -> Embedder:
         """Return the pipeline's embedder; without a pipeline, the one that the index recorded."""
         if self._pipeline:
-            return self._pipeline.embedder
+            return self._pipeline.components.embedder
         from ragqa.embed.encoder import EncoderEmbedder
 
         kind = recorded.get("kind", "")
         if kind not in _EMBEDS:
-            raise ModelError(f"{self.path} was built by an embedder of your own: give its pipeline file instead")
+            raise ModelError(f"{self._location} was built by an embedder of your own: give its pipeline file instead")
         fields = {"kind": kind, "model": recorded["model"], "revision": recorded["revision"] or None}
         return EncoderEmbedder(_EMBEDS[kind].model_validate(fields))
+
+
+def _maintainable(index: Index) -> IndexMaintenance:
+    """Return an index as one that can be checked. :raises UsageError: it does not offer that."""
+    from ragqa.stages import IndexMaintenance
+
+    if not isinstance(index, IndexMaintenance):
+        raise UsageError(
+            f"{index.location}: an index of this kind can be opened and written, not checked, repaired or purged"
+        )
+    return index

@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Protocol
 
 from ragqa.errors import RejectedError
-from ragqa.pipeline.reading import read_and_split
+from ragqa.pipeline.ingest.reading import read_and_split
 from ragqa.records import Chunk, FileStatus, Scan, SourceFile
-from ragqa.stages import Loader, Splitter
+from ragqa.stages import Indexed, Loader, Splitter
 
 
 @dataclass(frozen=True, slots=True)
-class Reading:
+class PlannedFile:
     """A file to take in, and why.
 
     `parse` is False where only its name is new: its content is known. `retry` is True where the same bytes were
@@ -33,16 +32,16 @@ class Plan:
     `contents` is the SHA-256 of every indexed source, by which `gone` counts.
     """
 
-    read: tuple[Reading, ...]
+    read: tuple[PlannedFile, ...]
     unchanged: tuple[SourceFile, ...]
     removed: tuple[str, ...]
     others: tuple[FileStatus, ...]
     contents: Mapping[str, str]
 
     @property
-    def changed(self) -> tuple[Reading, ...]:
+    def changed(self) -> tuple[PlannedFile, ...]:
         """Return the files that are new or changed since the last run; those that it rejected are neither."""
-        return tuple(reading for reading in self.read if not reading.retry)
+        return tuple(planned for planned in self.read if not planned.retry)
 
     @property
     def is_empty(self) -> bool:
@@ -60,7 +59,7 @@ class Plan:
         :param rejected: sources that are there and could not be used.
         """
         unusable = set(rejected)
-        files = [*self.unchanged, *(reading.file for reading in self.read)]
+        files = [*self.unchanged, *(planned.file for planned in self.read)]
         usable = [file for file in files if file.source not in unusable]
         sources, hashes = {file.source for file in usable}, {file.sha256 for file in usable}
         hashes |= {sha256 for source, sha256 in self.contents.items() if source in sources}
@@ -95,41 +94,25 @@ class Preview:
         return [entry.source for entry in self.rejected]
 
 
-class Indexed(Protocol):
-    """What an index says of the files that it was built from."""
-
-    def sources(self) -> Mapping[str, str]:
-        """Return the document id of every source."""
-
-    def extractors(self) -> Mapping[str, str]:
-        """Return the extractor of every document by id."""
-
-    def rejected(self) -> Mapping[str, tuple[str, str]]:
-        """Return (document id, reason) by source of the files that the last run could not use."""
-
-    def contents(self) -> Mapping[str, str]:
-        """Return the SHA-256 of the file of every source, also where a rebuild is about to forget them."""
-
-
 def make_plan(scan: Scan, indexed: Indexed | None, loader: Loader) -> Plan:
     """Compare a folder with an index, or with nothing where there is none yet."""
     known = indexed.sources() if indexed else {}
     extractors = indexed.extractors() if indexed else {}
     rejected = indexed.rejected() if indexed else {}
-    read: list[Reading] = []
+    read: list[PlannedFile] = []
     unchanged: list[SourceFile] = []
     for file in scan.files:
         extractor = loader.extractor(file.media_type)
         before = extractors.get(file.document_id)
         failed, why = rejected.get(file.source, ("", ""))
         if failed == file.document_id:
-            read.append(Reading(file, f"rejected by the last run: {why}", retry=True))
+            read.append(PlannedFile(file, f"rejected by the last run: {why}", retry=True))
         elif before is None:
-            read.append(Reading(file, "changed" if file.source in known else "new"))
+            read.append(PlannedFile(file, "changed" if file.source in known else "new"))
         elif before != extractor:
-            read.append(Reading(file, f"extractor {before} is now {extractor}"))
+            read.append(PlannedFile(file, f"extractor {before} is now {extractor}"))
         elif known.get(file.source) != file.document_id:
-            read.append(Reading(file, "another name for known content", parse=False))
+            read.append(PlannedFile(file, "another name for known content", parse=False))
         else:
             unchanged.append(file)
     present = {file.source for file in scan.files}
@@ -138,18 +121,19 @@ def make_plan(scan: Scan, indexed: Indexed | None, loader: Loader) -> Plan:
     return Plan(tuple(read), tuple(unchanged), removed, scan.others, contents)
 
 
-def preview(plan: Plan, loader: Loader, splitter: Splitter, has_vector: Callable[[Chunk], bool]) -> Preview:
+def preview(plan: Plan, loader: Loader, splitter: Splitter, indexed: Indexed | None) -> Preview:
     """Read and split what the plan would read, and count; nothing is embedded or written."""
     rejected: list[FileStatus] = []
     chunks: dict[str, Chunk] = {}
     parsed: set[str] = set()
-    for reading in plan.read:
-        if not reading.parse or reading.file.document_id in parsed:
+    for planned in plan.read:
+        if not planned.parse or planned.file.document_id in parsed:
             continue
         try:
-            chunks |= {chunk.id: chunk for chunk in read_and_split(loader, splitter, reading.file)[1]}
-            parsed.add(reading.file.document_id)
+            chunks |= {chunk.id: chunk for chunk in read_and_split(loader, splitter, planned.file)[1]}
+            parsed.add(planned.file.document_id)
         except RejectedError as error:
-            rejected.append(FileStatus(reading.file.source, "rejected", str(error)))
-    to_embed = {chunk.indexed_text for chunk in chunks.values() if not has_vector(chunk)}
+            rejected.append(FileStatus(planned.file.source, "rejected", str(error)))
+    texts = list(chunks.values())
+    to_embed = indexed.missing(texts) if indexed else {chunk.indexed_text for chunk in texts}
     return Preview(plan, tuple(rejected), len(chunks), len(to_embed))

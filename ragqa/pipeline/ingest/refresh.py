@@ -8,18 +8,17 @@ from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ragqa.errors import DocumentsGoneError, NothingUsableError, RejectedError
-from ragqa.index import Entry, IndexWriter, exists
-from ragqa.pipeline.plan import Plan, Reading, make_plan
-from ragqa.pipeline.reading import Content, Estimate, ahead, read_and_split
+from ragqa.pipeline.ingest.plan import Plan, PlannedFile, make_plan
+from ragqa.pipeline.ingest.reading import Content, Estimate, ahead, read_and_split
 from ragqa.records import Chunk, FileStatus
+from ragqa.stages import CANARIES, Entry
 
 if TYPE_CHECKING:
-    from ragqa.pipeline.parts import Parts
-    from ragqa.stages import Vectors
+    from ragqa.pipeline.assemble.components import Components
+    from ragqa.stages import IndexWriter, Vectors
 
 COMMIT_CHUNKS = 512
 """How many chunks one commit of a long run holds: an interruption costs at most these."""
@@ -75,37 +74,34 @@ class Options:
     progress: Progress = lambda done, expected: None
 
 
-def bring_up_to_date(parts: Parts, identity: Mapping[str, str], options: Options) -> IndexReport:
-    """Index what is new in a folder, and remove what is gone; see `Pipeline.index` for the errors.
-
-    :param identity: of the embedder and the splitter.
-    """
+def bring_up_to_date(components: Components, options: Options) -> IndexReport:
+    """Index what is new in a folder, and remove what is gone; see `Pipeline.index` for the errors."""
     started = time.perf_counter()
-    scan, path = parts.loader.scan(), Path(parts.config.index.path)
-    nothing = f"no documents found under {_where(parts)} ({len(scan.others)} files, none usable: see `ragqa plan`)"
-    if not scan.files and not exists(path):
+    scan, index = components.loader.scan(), components.index
+    nothing = f"no documents found under {_where(components)} ({len(scan.others)} files, none usable: see `ragqa plan`)"
+    if not scan.files and not index.exists():
         raise NothingUsableError(nothing)
-    recorded = parts.embedder.recorded
-    with IndexWriter(path, identity, rebuild=options.rebuild, wait=options.wait, recorded=recorded) as writer:
-        plan = make_plan(scan, writer, parts.loader)
+    recorded = components.embedder.recorded
+    with index.write(components.identity, recorded=recorded, rebuild=options.rebuild, wait=options.wait) as writer:
+        plan = make_plan(scan, writer, components.loader)
         if not scan.files and not options.allow_empty:
             gone = f"{nothing}; {plan.documents} of {plan.documents} indexed documents are gone"
             raise DocumentsGoneError(gone) if plan.documents else NothingUsableError(nothing)
-        report = Refresh(parts, writer, options).run(plan)
+        report = Refresh(components, writer, options).run(plan)
     report.seconds = time.perf_counter() - started
     return report
 
 
-def _where(parts: Parts) -> str:
-    return ", ".join(map(str, parts.roots)) or str(parts.config.load.kind)
+def _where(components: Components) -> str:
+    return ", ".join(map(str, components.roots)) or components.config.load.kind
 
 
 class Refresh:
     """One run over a plan: reads, splits, embeds what was never embedded, and commits."""
 
-    def __init__(self, parts: Parts, writer: IndexWriter, options: Options) -> None:
-        self._loader, self._splitter, self._embedder = parts.loader, parts.splitter, parts.embedder
-        self._where, self._search = _where(parts), parts.config.index.search
+    def __init__(self, components: Components, writer: IndexWriter, options: Options) -> None:
+        self._loader, self._splitter, self._embedder = components.loader, components.splitter, components.embedder
+        self._where = _where(components)
         self._writer = writer
         self._options = options
         self._at_once = options.strict or options.atomic or writer.rebuilding
@@ -127,12 +123,12 @@ class Refresh:
         report = self._report
         report.statuses += [*plan.others, *(FileStatus(file.source, "unchanged") for file in plan.unchanged)]
         self._refuse_gone(plan)
-        self._estimate = Estimate(reading.file for reading in plan.read if reading.parse)
+        self._estimate = Estimate(planned.file for planned in plan.read if planned.parse)
         # new names of known content first: a batch must not remove what a later one would have named; then in the order
         # of hashes, which is as good as drawn at random: what was read tells what is to come
-        order = sorted(plan.read, key=lambda reading: (reading.parse, reading.file.sha256))
-        for reading, outcome in ahead(self._read, order, _memory, AHEAD_BYTES):
-            self._take(reading, outcome)
+        order = sorted(plan.read, key=lambda planned: (planned.parse, planned.file.sha256))
+        for planned, outcome in ahead(self._read, order, _memory, AHEAD_BYTES):
+            self._take(planned, outcome)
             if not self._at_once and sum(len(chunks) for _, chunks in self._pending) >= COMMIT_CHUNKS:
                 self._commit()
         report.statuses.sort(key=lambda entry: entry.source)
@@ -145,29 +141,29 @@ class Refresh:
         self._commit(self._rejected(plan))
         self._maintain()
         report.removed = len(plan.removed)
-        report.generation, report.chunks = self._writer.generation, self._writer.chunks
+        report.generation, report.chunks = self._writer.generation, self._writer.chunk_count
         return report
 
-    def _read(self, reading: Reading) -> Content | None:
+    def _read(self, planned: PlannedFile) -> Content | None:
         """Read and split a file; None where its content is known. Runs in a thread of its own.
 
         :raises RejectedError: it cannot be used.
         """
-        if not reading.parse or reading.file.document_id in self._read_ids:
+        if not planned.parse or planned.file.document_id in self._read_ids:
             return None
         try:
             # as it is now, which may be newer than the plan
-            document, chunks = read_and_split(self._loader, self._splitter, reading.file)
+            document, chunks = read_and_split(self._loader, self._splitter, planned.file)
         except RejectedError:
-            self._estimate.learn(reading.file, 0)
+            self._estimate.learn(planned.file, 0)
             raise
-        self._estimate.learn(reading.file, len(chunks))
+        self._estimate.learn(planned.file, len(chunks))
         self._read_ids.add(document.id)
         return document, chunks
 
-    def _take(self, reading: Reading, outcome: Future[Content | None]) -> None:
+    def _take(self, planned: PlannedFile, outcome: Future[Content | None]) -> None:
         """Note what became of a file."""
-        file = reading.file
+        file = planned.file
         try:
             content = outcome.result()
         except RejectedError as error:
@@ -186,14 +182,13 @@ class Refresh:
 
     def _rejected(self, plan: Plan) -> dict[str, tuple[str, str]]:
         reasons = self._rejected_sources
-        files = (reading.file for reading in plan.read if reading.file.source in reasons)
+        files = (planned.file for planned in plan.read if planned.file.source in reasons)
         return {file.source: (file.document_id, reasons[file.source]) for file in files}
 
     def _maintain(self) -> None:
         """Drop what is dead when it has piled up, and keep a search structure where one is due."""
-        self._report.dropped_vectors, structure = self._writer.maintain(self._search)
-        if structure is not None:
-            self._report.search, self._report.recall = structure.kind, structure.recall
+        report, done = self._report, self._writer.maintain()
+        report.dropped_vectors, report.search, report.recall = done.dropped_vectors, done.search, done.recall
 
     def _refuse_gone(self, plan: Plan) -> None:
         """Refuse to remove most of what is indexed, unless that is allowed."""
@@ -255,7 +250,7 @@ class Refresh:
     def _prepare_embedder(self) -> None:
         """Load the model and compare it with the one that built the index; time counts for progress from here on."""
         self._embedder.load()
-        self._writer.check_embedder(self._embedder.embed_passages)
+        self._writer.check_embedder(self._embedder.embed_passages(CANARIES))
         self._checked = True
         self._options.progress(self._done_chunks, self._estimate.chunks)
 
