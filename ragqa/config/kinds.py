@@ -56,6 +56,13 @@ class Kind(Generic[AnySpec]):
         """Return the name by which a file chooses this kind."""
         return kind_of(self.spec)
 
+    def default(self) -> AnySpec | None:
+        """Return the settings with all keys left out; None where one is required."""
+        fields = {name: field for name, field in self.spec.model_fields.items() if name != "kind"}
+        if any(field.is_required() for field in fields.values()):
+            return None
+        return self.spec.model_validate({"kind": self.name})
+
     def fault(self) -> str:
         """Return why `build` cannot be called; empty where nothing shows that."""
         if inspect.isabstract(self.build):

@@ -32,6 +32,7 @@ Made = TypeVar("Made")
 
 _PROTOCOLS: dict[str, type] = {
     "load": stages.Loader,
+    "format": stages.FileFormat,
     "split": stages.Splitter,
     "embed": stages.Embedder,
     "index": stages.Index,
