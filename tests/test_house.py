@@ -21,7 +21,7 @@ FLOORS = (
     ("stages", "config", "sandbox", "settings"),
     ("models", "transformer"),
     STAGES,
-    ("pipeline", "evaluate", "train"),
+    ("pipeline", "evaluate", "train", "testing"),
     ("cli",),
 )
 """Each room imports its own modules and rooms of lower floors; rooms of one floor know nothing of one another."""
