@@ -65,7 +65,7 @@ class BuiltInFormat(FormatSpec):
 
 def _format_kind(record: Format) -> Kind[BuiltInFormat]:
     """Return the kind of a line of the table of built-in formats."""
-    named: Any = Literal[record.name]  # type: ignore[valid-type]
+    named: Any = Literal[record.name]
     spec = create_model(f"{record.name.title()}Format", __base__=BuiltInFormat, kind=(named, ...))
     spec.__doc__ = f"Files of type {record.media_type} ({', '.join(record.suffixes)})."
     return Kind("format", spec, lambda spec, needs: _sandboxed(record, needs))
