@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+    from ragqa.generate.protocols import AnswerState, DecodingRequest
     from ragqa.records import Answer, Chunk, Document, Generation, Hit, Prompt, Scan, SourceFile
 
     Vectors = NDArray[np.float32]
@@ -221,6 +222,23 @@ class BatchGenerator(Protocol):
 
     def write_many(self, prompts: Sequence[Prompt]) -> list[Generation]:
         """Return the generation of each prompt, in their order; `[]` for none."""
+        ...
+
+
+class Constraint(Protocol):
+    """Limits the tokens of a causal LM's answers, or chooses them. One object serves all answers, and holds none.
+
+    `has_confidence`: its generations have a `confidence`. `stepwise`: an answer is what `DecodingRequest.sequence`
+    returns, so that several may be written at once; others read many tokens in a pass.
+    """
+
+    @property
+    def has_confidence(self) -> bool: ...
+    @property
+    def stepwise(self) -> bool: ...
+
+    def begin(self, request: DecodingRequest) -> AnswerState:
+        """Return the answer to a prompt, of which nothing is written yet."""
         ...
 
 

@@ -25,5 +25,6 @@ def build_generator(
 
         return OpenAIEndpoint(spec, log_probabilities=log_probabilities)
     from ragqa.generate.causal_lm import CausalLM
+    from ragqa.generate.constraints import CONSTRAINTS
 
-    return CausalLM(spec, log_probabilities=log_probabilities)
+    return CausalLM(spec, CONSTRAINTS[spec.decode](), log_probabilities=log_probabilities)

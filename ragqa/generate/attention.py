@@ -25,9 +25,9 @@ def attention_shares(
     """
     cache = model.new_cache(capacity=len(prompt) + len(answer))
     if len(prompt) > 1:
-        model(torch.tensor([prompt[:-1]], device=model.device), cache, keep=1)
+        model(torch.tensor([prompt[:-1]], device=model.device), cache, logits_to_keep=1)
     weights: list[torch.Tensor] = []
-    model(torch.tensor([[prompt[-1], *answer[:-1]]], device=model.device), cache, keep=1, weights=weights)
+    model(torch.tensor([[prompt[-1], *answer[:-1]]], device=model.device), cache, logits_to_keep=1, weights=weights)
     received = torch.stack([layer[0].float().mean(dim=(0, 1)) for layer in weights]).mean(dim=0)
     return tuple(float(received[start:end].sum()) for start, end in groups)
 

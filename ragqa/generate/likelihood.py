@@ -66,7 +66,7 @@ def _forward(model: Engine, rows: Sequence[Row]) -> list[list[float]]:
     for number, (prefix, text) in enumerate(rows):
         read = [*prefix, *text[:-1]]
         tokens[number, : len(read)] = torch.tensor(read)
-    logits = model(tokens.to(model.device), keep=longest - first)
+    logits = model(tokens.to(model.device), logits_to_keep=longest - first)
     found = []
     for kept, (prefix, text) in zip(logits, rows, strict=True):
         start = len(prefix) - 1 - first

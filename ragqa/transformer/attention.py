@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import dropout, scaled_dot_product_attention
 
-from ragqa.transformer.masks import Mask, OneByOne, Packed
+from ragqa.transformer.masks import Mask, Packed, StepwiseCausalMask
 from ragqa.transformer.positions import Rotation, rotate
 
 Extend = Callable[[Tensor, Tensor], tuple[Tensor, Tensor]]
@@ -34,7 +34,7 @@ def attention(
     scores = query @ key.transpose(-2, -1) / math.sqrt(query.shape[-1])
     if isinstance(mask, Packed):
         mask = mask.dense(query.device)
-    elif isinstance(mask, OneByOne):
+    elif isinstance(mask, StepwiseCausalMask):
         mask = mask.dense(query.shape[-2], key.shape[-2], query.device)
     if mask is not None:
         scores = scores.masked_fill(~mask, -math.inf)
@@ -47,8 +47,8 @@ def attend(query: Tensor, key: Tensor, value: Tensor, mask: Mask = None, *, drop
 
     :raises ValueError: the packed lengths do not add up to the row.
     """
-    if isinstance(mask, OneByOne):
-        return torch.cat([_one_by_one(*row, dropout_p) for row in zip(query, key, value, mask.starts, strict=True)])
+    if isinstance(mask, StepwiseCausalMask):
+        return torch.cat([_query_by_query(*row, dropout_p) for row in zip(query, key, value, mask.starts, strict=True)])
     if not isinstance(mask, Packed):
         return _fused(query, key, value, mask, dropout_p=dropout_p)
     if sum(mask.lengths) != query.shape[-2]:
@@ -59,7 +59,7 @@ def attend(query: Tensor, key: Tensor, value: Tensor, mask: Mask = None, *, drop
     return torch.cat([_fused(*part, causal=mask.causal, dropout_p=dropout_p) for part in parts], dim=-2)
 
 
-def _one_by_one(query: Tensor, key: Tensor, value: Tensor, start: int, dropout_p: float) -> Tensor:
+def _query_by_query(query: Tensor, key: Tensor, value: Tensor, start: int, dropout_p: float) -> Tensor:
     """Attend in one sequence, [1, heads, queries, head_dim], one query after another."""
     before = key.shape[-2] - query.shape[-2]
     rows = [
