@@ -17,7 +17,7 @@ from ragqa.generate.constraints import Unconstrained
 from ragqa.generate.decoding import decode_batch, decode_one
 from ragqa.generate.engines import Engine, end_tokens, load_engine
 from ragqa.generate.int8 import input_bits, load_int8
-from ragqa.generate.likelihood import Row, token_log_likelihoods
+from ragqa.generate.likelihood import TokenPair, token_log_likelihoods
 from ragqa.generate.prefix import PrefixCache
 from ragqa.generate.protocols import AnswerState
 from ragqa.generate.sequence import AnswerRequest, Vocabulary
@@ -154,7 +154,7 @@ class CausalLM:
         if not pairs:
             return []
         first, second = ([pair[side] for pair in pairs] for side in (0, 1))
-        rows: list[Row] = list(zip(self._ids(first), self._ids(second), strict=True))
+        rows: list[TokenPair] = list(zip(self._ids(first), self._ids(second), strict=True))
         for number, (prefix, text) in enumerate(rows):
             have = f"pair {number} has {len(prefix):,} + {len(text):,} tokens"
             if not prefix or not text:

@@ -41,10 +41,10 @@ def load_engine(folder: Path, engine: str, dtype: torch.dtype, device: str) -> E
         decoder = load_decoder(folder, dtype=dtype, device=device)
         use_onednn(decoder)
         return decoder
-    return Transformers(models.load_pretrained("AutoModelForCausalLM", folder, dtype=dtype).eval().to(device))
+    return TransformersEngine(models.load_pretrained("AutoModelForCausalLM", folder, dtype=dtype).eval().to(device))
 
 
-class Transformers:
+class TransformersEngine:
     """A causal LM of transformers as an `Engine`."""
 
     def __init__(self, model: Any) -> None:

@@ -27,11 +27,11 @@ from ragqa.origins import is_loopback, origin
 from ragqa.pipeline.budget import Budget, prove
 from ragqa.prompt import load_template
 from ragqa.prompt.examples import read_pairs
-from ragqa.transformer.families import Kind, misfit
+from ragqa.transformer.families import Architecture, misfit
 
 CONTEXT_AND_SPECIAL_TOKENS = 32 + 2
 """What is embedded with a chunk: title and headings, and the two special tokens of an encoder."""
-NATIVE: dict[type, Kind] = {MeanPoolEmbed: "encoder", ClsPoolEmbed: "encoder", CausalLMGenerate: "decoder"}
+NATIVE: dict[type, Architecture] = {MeanPoolEmbed: "encoder", ClsPoolEmbed: "encoder", CausalLMGenerate: "decoder"}
 """The specs whose model the native engine may run, and what it has to be."""
 _NEEDS_NATIVE: tuple[tuple[str, Callable[[Any], bool], str], ...] = (
     ("engine", lambda spec: spec.engine == "native", "use auto or transformers"),

@@ -28,7 +28,7 @@ from ragqa.transformer import Decoder, TransformerConfig
 
 WARM_UP = LAST_RATE = 0.1
 """The share of the steps in which the learning rate rises; the share of it that is left at the end."""
-BETAS, WEIGHT_DECAY, CLIP, SPREAD = (0.9, 0.95), 0.1, 1.0, 0.02
+BETAS, WEIGHT_DECAY, CLIP, INIT_STD = (0.9, 0.95), 0.1, 1.0, 0.02
 """Of AdamW; the norm that gradients are cut to; the standard deviation of the first weights."""
 AVERAGED = 20
 """How many of the last steps the training loss is the mean of."""
@@ -227,10 +227,10 @@ def _config(vocab_size: int, settings: LMSettings) -> TransformerConfig:
 
 def _initialise(model: Decoder) -> None:
     """Draw small weights, smaller where blocks add to the sum of all blocks (Radford et al. 2019)."""
-    added = SPREAD / math.sqrt(2 * model.config.num_layers)
+    added = INIT_STD / math.sqrt(2 * model.config.num_layers)
     for name, parameter in model.named_parameters():
         if parameter.dim() > 1:
-            nn.init.normal_(parameter, std=added if name.endswith(("out.weight", "down.weight")) else SPREAD)
+            nn.init.normal_(parameter, std=added if name.endswith(("out.weight", "down.weight")) else INIT_STD)
 
 
 def _rate(step: int, steps: int) -> float:

@@ -12,7 +12,7 @@ from torch.nn.functional import dropout, scaled_dot_product_attention
 from ragqa.transformer.masks import Mask, Packed, StepwiseCausalMask
 from ragqa.transformer.positions import Rotation, rotate
 
-Extend = Callable[[Tensor, Tensor], tuple[Tensor, Tensor]]
+UpdateKV = Callable[[Tensor, Tensor], tuple[Tensor, Tensor]]
 """Takes the keys and values of new positions; returns those of all positions so far (see `KVCache`)."""
 
 
@@ -125,14 +125,14 @@ class MultiHeadAttention(nn.Module):
         mask: Mask = None,
         *,
         rotation: Rotation | None = None,
-        extend: Extend | None = None,
+        update_kv: UpdateKV | None = None,
         need_weights: bool = False,
     ) -> tuple[Tensor, Tensor | None]:
         """Return float[batch, length, d_model] and, where they are needed, the weights [batch, heads, length, keys].
 
         :param x: float[batch, length, d_model].
         :param rotation: turns queries and keys by their positions (see `Rotary`).
-        :param extend: puts the keys and values of earlier positions before those of x.
+        :param update_kv: puts the keys and values of earlier positions before those of x.
         """
         num_heads, num_kv_heads, _ = self.heads
         heads = self.qkv(x).unflatten(-1, (-1, self.head_dim)).transpose(1, 2)
@@ -140,8 +140,8 @@ class MultiHeadAttention(nn.Module):
         if rotation is not None:
             turned = rotate(turned, rotation)
         query, key = turned.split(self.heads[:2], dim=1)
-        if extend is not None:
-            key, value = extend(key, value)
+        if update_kv is not None:
+            key, value = update_kv(key, value)
         dropout_p = self.dropout if self.training else 0.0
         if need_weights:
             mixed, weights = attention(query, key, value, mask, dropout_p=dropout_p)

@@ -10,7 +10,7 @@ from torch.nn.functional import linear
 
 from ragqa.transformer.cache import KVCache
 from ragqa.transformer.config import TransformerConfig
-from ragqa.transformer.families import Kind
+from ragqa.transformer.families import Architecture
 from ragqa.transformer.masks import Mask, Packed, causal_mask
 from ragqa.transformer.stack import Stack
 
@@ -18,7 +18,7 @@ from ragqa.transformer.stack import Stack
 class Decoder(Stack):
     """A causal language model. Its output weights are the token embeddings where the config ties them."""
 
-    kind: ClassVar[Kind] = "decoder"
+    kind: ClassVar[Architecture] = "decoder"
 
     def __init__(self, config: TransformerConfig) -> None:
         super().__init__(config)

@@ -20,7 +20,7 @@ from ragqa.config.specs import InContextPrompt
 from ragqa.errors import ModelError, UsageError
 from ragqa.generate import prompt_lookup
 from ragqa.generate.causal_lm import CausalLM
-from ragqa.generate.engines import Transformers
+from ragqa.generate.engines import TransformersEngine
 from ragqa.generate.int8 import Int8Linear, input_bits
 from ragqa.generate.prompt_lookup import PromptLookupDrafter
 from ragqa.prompt import Prompter
@@ -212,7 +212,7 @@ def test_an_engine_that_does_not_fit_the_model_is_refused(folder: Path, tmp_path
     save_tiny_llama(tmp_path)
     file = tmp_path / "config.json"
     file.write_text(file.read_text(encoding="utf-8").replace('"silu"', '"gelu"'), encoding="utf-8")
-    assert isinstance(build(tmp_path)._model, Transformers)
+    assert isinstance(build(tmp_path)._model, TransformersEngine)
     for fields in ({"engine": "native"}, {"dtype": "int8"}):
         with pytest.raises(ModelError, match="engine native does not know the form of"):
             build(tmp_path, **fields)

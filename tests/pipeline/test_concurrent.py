@@ -17,7 +17,7 @@ import pytest
 
 from ragqa import Pipeline
 from ragqa.errors import NothingUsableError, ResourceError, UsageError
-from ragqa.generate.deadline import Emit, emitted
+from ragqa.generate.deadline import Emit, iterate_until
 from ragqa.index.database import _Descriptors
 from ragqa.records import Answer, Generation, Prompt
 from ragqa.stopping import Stopped, stoppable
@@ -304,7 +304,7 @@ def test_a_source_that_says_nothing_is_not_waited_for_once_nobody_wants_it() -> 
     threading.Timer(0.05, unwanted.set).start()
     started = time.monotonic()
     with pytest.raises(Stopped), stoppable(unwanted.is_set):
-        list(emitted(source, time.monotonic() + 20))
+        list(iterate_until(source, time.monotonic() + 20))
     silent.set()
     assert time.monotonic() - started < 5
 
