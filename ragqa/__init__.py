@@ -2,7 +2,7 @@
 
     files --load--> Document --split--> Chunk --embed--> float32[n, dim] --index--> FAISS + SQLite
     question --retrieve--> Hit --prompt--> Prompt --generate--> Answer (text, citations, usage)
-    questions --evaluate--> Report (metrics with confidence intervals)
+    questions --evaluate--> EvaluationReport (metrics with confidence intervals)
 
 Importing this package loads no model library; `Pipeline` does, when it first needs one. What a user needs at first can
 be imported from here: the pipeline, its records, its errors.

@@ -16,12 +16,13 @@ PACKAGE = ROOT / "ragqa"
 
 STAGES = ("load", "split", "embed", "index", "retrieve", "prompt", "generate", "explain")
 FLOORS = (
-    ("errors", "records", "words", "files", "points", "limits", "arguments", "stopping", "origins", "forks"),
+    ("errors", "records", "words", "files", "points", "limits", "arguments", "stopping", "origins", "forks", "wire"),
     ("outputs",),
     ("stages", "config", "sandbox", "settings"),
     ("models", "transformer"),
     STAGES,
     ("pipeline", "evaluate", "train"),
+    ("experiments",),
     ("cli",),
 )
 """Each room imports its own modules and rooms of lower floors; rooms of one floor know nothing of one another."""
@@ -29,6 +30,7 @@ FLOORS = (
 SAME_FLOOR = {
     ("limits", "errors"),
     ("records", "errors"),
+    ("records", "wire"),
     ("arguments", "errors"),
     ("forks", "errors"),
     ("stages", "records"),

@@ -38,7 +38,8 @@ class _Commands(click.Group):
     def get_command(self, ctx: click.Context, name: str) -> click.Command | None:
         if name not in COMMANDS:
             return None
-        command: click.Command = importlib.import_module(f"ragqa.cli.{name}").command
+        module = importlib.import_module(f"ragqa.cli.{name}")
+        command: click.Command = getattr(module, f"{name}_command", None) or module.command
         return command
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:

@@ -15,7 +15,7 @@ import pytest
 from ragqa.config import load_config
 from ragqa.errors import ConfigError, UsageError
 from ragqa.evaluate.datasets import read_dataset
-from ragqa.evaluate.runs import read_run
+from ragqa.evaluate.runs.folder import read_run
 from ragqa.prompt import load_template
 from ragqa.prompt.examples import read_pairs
 from tests.commands import Done, fill, ragqa
