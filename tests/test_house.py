@@ -22,7 +22,7 @@ FLOORS = (
     ("models", "transformer"),
     STAGES,
     ("pipeline", "evaluate", "train"),
-    ("experiments",),
+    ("experiments", "testing"),
     ("cli",),
 )
 """Each room imports its own modules and rooms of lower floors; rooms of one floor know nothing of one another."""

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from ragqa.cli.common import json_option, set_option
-from ragqa.cli.corpus import Corpus
+from ragqa.cli.corpus import exit_if_rejected, open_corpus
 from ragqa.cli.indexing import verbose_option
 from ragqa.cli.terminal import escaped, print_json
 from ragqa.errors import UsageError
@@ -61,7 +61,7 @@ def train(
     from ragqa.train import check_tokenizer_folder, save_tokenizer, train_tokenizer
 
     check_tokenizer_folder(out, force=force)
-    documents = Corpus(corpus, overrides, verbose=verbose)
+    documents = open_corpus(corpus, overrides, verbose=verbose)
     texts = [document.text for document in documents]
     tokenizer = train_tokenizer(texts, vocab_size)
     save_tokenizer(tokenizer, out, force=force)
@@ -72,7 +72,7 @@ def train(
         print_json({"out": str(out), "vocabulary": learned, "documents": len(texts), "characters": characters})
     else:
         click.echo(f"{escaped(str(out))}: {learned:,} tokens from {len(texts):,} documents, {characters:,} characters")
-    documents.end()
+    exit_if_rejected(documents)
 
 
 @command.command("inspect")
@@ -110,7 +110,7 @@ def inspect(
         raise UsageError("--text: it is not UTF-8, and a tokenizer reads nothing else")
     if overrides and corpus is None:
         raise UsageError("--set: it changes how the documents of --corpus are loaded; give --corpus")
-    documents = None if corpus is None else Corpus(corpus, overrides, verbose=verbose)
+    documents = None if corpus is None else open_corpus(corpus, overrides, verbose=verbose)
     tokenizer = load_tokenizer(name)
     special = sum(token.special for token in tokenizer.get_added_tokens_decoder().values())
     about: dict[str, Any] = {"tokenizer": name, "vocabulary": tokenizer.get_vocab_size(), "special": special}
@@ -127,7 +127,7 @@ def inspect(
     else:
         click.echo("\n".join(lines))
     if documents is not None:
-        documents.end()
+        exit_if_rejected(documents)
 
 
 def _tokens(tokenizer: Tokenizer, text: str) -> dict[str, Any]:

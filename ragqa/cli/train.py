@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from ragqa.cli.common import json_option, set_option
-from ragqa.cli.corpus import Corpus
+from ragqa.cli.corpus import exit_if_rejected, open_corpus
 from ragqa.cli.indexing import verbose_option
 from ragqa.cli.terminal import bar, print_json
 from ragqa.train.settings import LMSettings
@@ -74,7 +74,7 @@ def lm(
       ragqa train lm pipelines/quickstart.yaml --tokenizer .ragqa/tokenizer --out .ragqa/lm-wide --d-model 256
     """
     chosen = LMSettings(**settings)  # type: ignore[arg-type]  # click has checked the types
-    corpus = Corpus(source, overrides, verbose=verbose)
+    corpus = open_corpus(source, overrides, verbose=verbose)
     texts = [
         document.text for document in sorted(corpus, key=lambda document: document.id)
     ]  # whatever files are called
@@ -92,7 +92,7 @@ def lm(
         click.echo("\n".join(_lines(figures, out.resolve())))
         if chosen.context < 512:
             click.echo(f"its window is {chosen.context} tokens; most prompts need --context 512 or more", err=True)
-    corpus.end()
+    exit_if_rejected(corpus)
 
 
 @contextmanager

@@ -413,3 +413,16 @@ def test_results_are_the_same_after_they_were_in_a_file(
     for result in results:
         run.append(result)
     assert read_run(run.folder).results == tuple(results)
+
+
+def test_a_result_of_an_older_version_with_the_usage_of_its_answer_is_read(tmp_path: Path) -> None:
+    result = Result(
+        "q1", "g", "Who?", ("Ilse",), True, prediction="Ilse", scores={"f1": 1.0}, lost_points={"misread": 0.5}
+    )
+    run = RunFolder(tmp_path / "run", IDENTITY, {})
+    run.append(result)
+    row = json.loads((run.folder / RESULTS).read_text("utf-8"))
+    assert row["losses"] == {"misread": 0.5}, "the key of the file stays"
+    old = {**row, "ledger": {"retrieve_ms": 1.0}, "generation": 3}
+    (run.folder / RESULTS).write_text(json.dumps(old) + "\n", encoding="utf-8")
+    assert read_run(run.folder).results == (result,)
