@@ -13,6 +13,9 @@ from ragqa.evaluate.datasets.rows import Row, read_lines, read_text
 from ragqa.load import text_document
 from ragqa.records import Document
 
+LAYOUT = "a folder with corpus.jsonl, queries.jsonl and qrels/test.tsv"
+"""The files that `read` finds at its path."""
+
 Judgements = dict[str, dict[str, int]]
 """Grades by document by question."""
 

@@ -10,8 +10,7 @@ from collections.abc import Mapping, Sequence
 from functools import cache
 from typing import Any
 
-from ragqa.evaluate.dataset import Question
-from ragqa.evaluate.metrics import Span
+from ragqa.evaluate.dataset import Question, Span
 from ragqa.records import Hit
 
 DEPTH = 300

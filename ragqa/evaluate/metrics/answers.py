@@ -10,7 +10,6 @@ import re
 import string
 from collections import Counter
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 
 from ragqa import text_analysis
 from ragqa.records import Answer, Citation, Hit
@@ -24,15 +23,6 @@ _MARK = f"[{re.escape(string.punctuation)}]"
 _OUTSIDE_NUMBERS = re.compile(rf"(?<=\d),(?=\d{{3}}(?!\d))|(?<!\d){_MARK}|{_MARK}(?!\d)")
 """ASCII punctuation, but not that between two digits; the commas of thousands are no part of a number."""
 _WORD_FOLLOWS = re.compile(r"\s*\w")
-
-
-@dataclass(frozen=True, slots=True)
-class Span:
-    """Where a piece of gold evidence stands: code points of the document's text, end exclusive, never empty."""
-
-    document_id: str
-    start: int
-    end: int
 
 
 def prediction(answer: Answer) -> str:

@@ -13,13 +13,11 @@ import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
-from typing import Any
 
 from ragqa import text_analysis
 from ragqa.evaluate import metrics
-from ragqa.evaluate.dataset import Evidence, Question
-from ragqa.evaluate.metrics import Span
-from ragqa.evaluate.ranking import covers
+from ragqa.evaluate.dataset import Evidence, Question, Span
+from ragqa.evaluate.metrics.ranking import covers
 from ragqa.records import Chunk, Dropped, Generation, Prompt
 from ragqa.stages import Generator, System
 
@@ -131,9 +129,9 @@ def draft(
             return
 
 
-def _tries(passages: Iterable[Passage], rng: random.Random) -> Iterator[tuple[Passage, Candidate | None]]:
+def _tries(passages: Iterable[Passage], rng: random.Random) -> Iterator[tuple[Passage, AnswerCandidate | None]]:
     """Yield each passage with something to ask for, or None where it holds nothing; then, again, with what is left."""
-    waiting: Iterable[tuple[Passage, list[Candidate]]] = (
+    waiting: Iterable[tuple[Passage, list[AnswerCandidate]]] = (
         (p, candidates(p.chunk.text, p.chunk.context)) for p in passages
     )
     first = True
@@ -150,21 +148,8 @@ def _tries(passages: Iterable[Passage], rng: random.Random) -> Iterator[tuple[Pa
         waiting, first = left, False
 
 
-def row(question: Question) -> dict[str, Any]:
-    """Return a draft as a line of questions.jsonl."""
-    evidence = [{"source": e.source, "text": e.text, "start": e.start, "end": e.end} for e in question.evidence]
-    return {
-        "id": question.id,
-        "question": question.question,
-        "answers": list(question.answers),
-        "answerable": question.answerable,
-        "evidence": evidence,
-        **question.metadata,
-    }
-
-
 @dataclass(frozen=True, slots=True)
-class Candidate:
+class AnswerCandidate:
     """Something that could be asked for: a whole sentence, the answer in it, and how the question has to begin.
 
     `start` and `end` say where the sentence stands in its text, `offset` where the answer does.
@@ -178,7 +163,7 @@ class Candidate:
     opening: str = ""
 
 
-def candidates(text: str, title: str = "") -> list[Candidate]:
+def candidates(text: str, title: str = "") -> list[AnswerCandidate]:
     """Return what could be asked for in a text, in order, by rules for English; `[]` where there is nothing.
 
     An answer is a date, a number with its unit, a quoted term, or a capitalised name that does not begin its sentence.
@@ -193,7 +178,7 @@ def candidates(text: str, title: str = "") -> list[Candidate]:
             kind = str(match.lastgroup)
             answer, offset = match[kind], match.start(kind)
             if _is_answer(kind, answer, sentence, match) and not metrics.contains(title, [answer]):
-                found.append(Candidate(sentence, answer, start, end, start + offset, _opening(kind, answer)))
+                found.append(AnswerCandidate(sentence, answer, start, end, start + offset, _opening(kind, answer)))
     return found
 
 
@@ -219,7 +204,7 @@ def _opening(kind: str, answer: str) -> str:
     return "When" if kind == "date" else f"How many {count[1]}" if kind == "number" and count else ""
 
 
-def _draft(passage: Passage, candidate: Candidate, generator: Generator) -> Question:
+def _draft(passage: Passage, candidate: AnswerCandidate, generator: Generator) -> Question:
     """Return a question for a candidate, as the generator writes it."""
     chunk = passage.chunk
     start, end = chunk.start + candidate.start, chunk.start + candidate.end
@@ -233,7 +218,7 @@ def _draft(passage: Passage, candidate: Candidate, generator: Generator) -> Ques
     )
 
 
-def _write(title: str, candidate: Candidate, generator: Generator) -> str:
+def _write(title: str, candidate: AnswerCandidate, generator: Generator) -> str:
     """Return the first line that a generator writes; what it wrote until its deadline counts."""
     values = {"title": title, "text": candidate.sentence, "answer": candidate.answer}
     text = re.sub(r"\{(\w+)\}", lambda match: _squeezed(values[match[1]]), _PROMPT)
