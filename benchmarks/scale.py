@@ -37,7 +37,7 @@ from numpy.typing import NDArray
 
 from benchmarks import figure, synthetic
 from benchmarks.run import ROOT, table
-from ragqa.config.specs import HybridRetrieve
+from ragqa.config.retrieval import HybridRetrieve
 from ragqa.index.reader import LocalReader
 from ragqa.index.search import resolve
 from ragqa.index.writer import LocalWriter

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ragqa import words
+from ragqa import text_analysis
 from ragqa.errors import IndexCorruptError, UsageError
 from ragqa.index import database, lexical, seal, search, store
 from ragqa.index.filters import matches
@@ -238,7 +238,7 @@ class LocalReader:
     def _looked_up(self, question: str) -> Query:
         """Return the postings of a question, each content word once; those of the last question are kept."""
         if self._asked is None or self._asked[0] != question:
-            weights = dict.fromkeys(map(words.term, words.content_words(question)), 1.0)
+            weights = dict.fromkeys(map(text_analysis.term, text_analysis.query_words(question)), 1.0)
             self._asked = question, self.catalogue.lexicon.look_up(self._db, weights)
         return self._asked[1]
 
@@ -271,10 +271,10 @@ class LocalReader:
         pairs = chain.from_iterable(self._db.execute("SELECT vector, row FROM chunk ORDER BY vector, row"))
         positions, rows = np.fromiter(pairs, dtype=np.int64).reshape(-1, 2).T
         positions = positions - first_row
-        if (terms := lexical.version(self._db)) != words.VERSION:
+        if (terms := lexical.version(self._db)) != text_analysis.VERSION:
             _log.warning(
                 "the terms of %s are of version %r, those of questions of %r: words may not be found until the next "
-                "`ragqa index FILE`, which embeds nothing for it", self.path, terms, words.VERSION,
+                "`ragqa index FILE`, which embeds nothing for it", self.path, terms, text_analysis.VERSION,
             )  # fmt: skip
         lexicon = Lexicon.load(self._db, first_row, mask(len(space), positions))
         if where:

@@ -10,8 +10,8 @@ its maintenance in `stages/maintenance.py`.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING, Protocol, runtime_checkable
+from collections.abc import Callable, Iterator, Sequence
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar, runtime_checkable
 
 from ragqa.stages.index import (
     CANARIES,
@@ -29,7 +29,9 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from ragqa.records import Answer, Chunk, Document, Generation, Hit, Prompt, Scan, SourceFile
+    from ragqa.config import Config
+    from ragqa.config.base import Spec
+    from ragqa.records import Answer, Chunk, Document, Extracted, Generation, Hit, Prompt, Scan, SearchTexts, SourceFile
 
     Vectors = NDArray[np.float32]
 
@@ -41,6 +43,7 @@ __all__ = [
     "Embedder",
     "Entry",
     "Fault",
+    "FileFormat",
     "Generator",
     "Index",
     "IndexMaintenance",
@@ -52,13 +55,18 @@ __all__ = [
     "LoadableSystem",
     "Loader",
     "MaintenanceReport",
+    "Needs",
+    "Prompter",
     "Retriever",
+    "Rewriter",
     "Scorer",
     "Searcher",
     "Splitter",
     "System",
     "TokenCounter",
 ]
+
+Made = TypeVar("Made")
 
 
 @runtime_checkable
@@ -90,6 +98,33 @@ class Loader(Protocol):
 
     def extractor(self, media_type: str) -> str:
         """Return the name and version of what reads this type; another one means that a file is read again."""
+        ...
+
+
+@runtime_checkable
+class FileFormat(Protocol):
+    """Reads files of one format. A loader of files takes formats of a user's own besides the built-in ones.
+
+    `read` is called for one file at a time, from another thread than the rest.
+    """
+
+    @property
+    def media_type(self) -> str:
+        """Return the type of the files, such as `text/x-rst`; a document's id depends on it."""
+        ...
+
+    @property
+    def suffixes(self) -> Sequence[str]:
+        """Return how names of such files end, in small letters: `(".rst",)`."""
+        ...
+
+    @property
+    def extractor(self) -> str:
+        """Return the name and version of what reads them, such as `rst/1`; another one means that files are read again."""
+        ...
+
+    def read(self, data: bytes) -> Extracted:
+        """Return the text of a file. Raises `RejectedError` with the reason where it has none."""
         ...
 
 
@@ -170,6 +205,20 @@ class Retriever(Protocol):
 
     def retrieve(self, question: str, searcher: Searcher, k: int | None = None) -> list[Hit]:
         """Return the best `k` hits, best first; as many as the stage is set to where `k` is None."""
+        ...
+
+
+class Rewriter(Protocol):
+    """Gives other texts by which a question is searched; the question itself is always searched too.
+
+    `rewrite` may be called from several threads at once.
+    """
+
+    def rewrite(self, question: str) -> SearchTexts:
+        """Return other wordings of the question, passages like an answer, or both; an empty `SearchTexts` changes nothing.
+
+        Passages need a retriever that searches vectors. Raises `UsageError` where nothing can be written.
+        """
         ...
 
 
@@ -276,4 +325,50 @@ class System(Protocol):
 
         Raises `UsageError` where the system cannot tell.
         """
+        ...
+
+
+class Prompter(Protocol):
+    """Puts passages and a question into a prompt that fits the generator's window."""
+
+    def build(self, question: str, hits: Sequence[Hit], history: Sequence[tuple[str, str]] = ()) -> Prompt:
+        """Return the prompt: passages best first as far as they fit, the others named in `Prompt.dropped`.
+
+        :param history: earlier questions and answers of a conversation.
+        :raises UsageError: the question and what has to be in the prompt exceed the window.
+        """
+        ...
+
+
+class Needs(Protocol):
+    """What the builder of a kind may ask for. Whatever it asks for is built then, if it was not built before."""
+
+    @property
+    def config(self) -> Config:
+        """Return the pipeline file."""
+        ...
+
+    @property
+    def embedder(self) -> Embedder:
+        """Return the `embed` stage, which is a `TokenCounter` too."""
+        ...
+
+    @property
+    def generator(self) -> Generator:
+        """Return the `generate` stage."""
+        ...
+
+    def likelihood_model(self, who: str) -> LikelihoodModel:
+        """Return the generator as one that tells likelihoods; `who` asks is named in the error.
+
+        :raises UsageError: it does not tell.
+        """
+        ...
+
+    def build(self, spec: Spec) -> Any:
+        """Return the part that a spec inside the builder's own describes."""
+        ...
+
+    def once(self, name: str, spec: Spec, make: Callable[[], Made]) -> Made:
+        """Return what `make` makes, made once for pipelines that share this spec and all models."""
         ...

@@ -17,7 +17,7 @@ from ragqa.errors import IndexCorruptError, ModelError, NothingUsableError, Reso
 from ragqa.index import doctor
 from ragqa.index.reader import LocalReader
 from ragqa.index.writer import LocalWriter
-from ragqa.pipeline.maintenance import Maintenance
+from ragqa.pipeline.ingest.maintenance import Maintenance
 from tests import ROOT
 from tests.fakes import WordEmbedder
 from tests.torture.world import EMBEDDER, IDENTITY, answers, make_text, questions, snapshot, write

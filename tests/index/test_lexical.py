@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ragqa import words
+from ragqa import text_analysis
 from ragqa.index import doctor, lexical, upkeep
 from ragqa.index.lexical import K1, B, Lexicon
 from ragqa.index.reader import LocalReader
@@ -26,7 +26,7 @@ QUERY = st.sets(st.sampled_from(WORDS), min_size=1, max_size=6)
 
 
 def naive_bm25(texts: Sequence[str], query: Sequence[str]) -> list[float]:
-    counts = [Counter(words.terms(text)) for text in texts]
+    counts = [Counter(text_analysis.terms(text)) for text in texts]
     mean = max(1.0, sum(c.total() for c in counts) / len(counts))
     scores = []
     for mine in counts:
@@ -68,7 +68,7 @@ def check(found: list[tuple[int, float]], wanted: dict[int, float], k: int) -> N
 def test_scores_are_those_of_a_naive_loop_however_the_texts_came(
     texts: list[str], query: set[str], k: int, cut: int
 ) -> None:
-    terms = sorted({words.term(word) for word in query})
+    terms = sorted({text_analysis.term(word) for word in query})
     naive = naive_bm25(texts, terms)
     wanted = {i: score for i, score in enumerate(naive) if score > 0}
     lexicon_db = database([texts[:cut], texts[cut:]] if 0 < cut < len(texts) else [texts])
@@ -92,7 +92,7 @@ def test_the_dead_count_in_no_statistic_and_a_filter_hides_without_changing_scor
     living = [i for i in range(len(texts)) if i not in dead]
     if not living:
         return
-    terms = sorted({words.term(word) for word in query})
+    terms = sorted({text_analysis.term(word) for word in query})
     naive = dict(zip(living, naive_bm25([texts[i] for i in living], terms), strict=True))
     wanted = {i: score for i, score in naive.items() if score > 0 and i in allowed}
     db = database([texts])
@@ -122,7 +122,7 @@ def test_pruning_changes_no_answer_among_many_texts() -> None:
     db = database([texts[:1000], texts[1000:]])
     lexicon, everything = load(db, 3000), np.ones(3000, dtype=np.bool_)
     for query in (["w0", "w1", "w250"], ["w2", "w40", "w199", "w298"], ["w0"], ["w299", "w0", "w1", "w2", "w3"]):
-        terms = [words.term(word) for word in query]
+        terms = [text_analysis.term(word) for word in query]
         wanted = {i: score for i, score in enumerate(naive_bm25(texts, terms)) if score > 0}
         check(lexicon.look_up(db, dict.fromkeys(terms, 1.0)).best(10, everything), wanted, 10)
 
@@ -255,9 +255,9 @@ def test_what_a_repair_forgot_is_dropped_by_a_compaction(path: Path) -> None:
 
 
 def test_terms_are_stems_without_accents_and_characters_of_scripts_without_spaces() -> None:
-    assert words.terms("Café ferries, RUNNING") == ["cafe", "ferri", "run"]
-    assert words.terms("_ferry_ **bold** max_new") == ["ferri", "bold", "max", "new"]
-    assert words.terms("Zu\u0308rich Zürich İstanbul") == ["zurich", "zurich", "istanbul"]
-    assert words.terms("渡し船は") == ["渡", "し", "船", "は"]
-    assert words.content_words("Who runs the ferry?") == ["runs", "ferry"]
-    assert words.content_words("Who is it?") == ["who", "is", "it"]
+    assert text_analysis.terms("Café ferries, RUNNING") == ["cafe", "ferri", "run"]
+    assert text_analysis.terms("_ferry_ **bold** max_new") == ["ferri", "bold", "max", "new"]
+    assert text_analysis.terms("Zu\u0308rich Zürich İstanbul") == ["zurich", "zurich", "istanbul"]
+    assert text_analysis.terms("渡し船は") == ["渡", "し", "船", "は"]
+    assert text_analysis.query_words("Who runs the ferry?") == ["runs", "ferry"]
+    assert text_analysis.query_words("Who is it?") == ["who", "is", "it"]

@@ -12,7 +12,7 @@ from ragqa.errors import IndexFormatError, LockedError, RagqaError, RefusedError
 from ragqa.index import doctor, place
 from ragqa.index.reader import LocalReader
 from ragqa.index.writer import LocalWriter
-from ragqa.pipeline.maintenance import Maintenance
+from ragqa.pipeline.ingest.maintenance import Maintenance
 from tests.torture.world import IDENTITY, make_text, snapshot, write
 
 OWN = (

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from ragqa.index.reader import LocalReader
 from ragqa.index.writer import LocalWriter
 from ragqa.records import Chunk, Hit
-from ragqa.retrieve.passages import joined, widen
+from ragqa.retrieve.passages import expand, joined
 from ragqa.stages import CANARIES, Entry
 from tests.fakes import document, hit
 from tests.torture.world import EMBEDDER, IDENTITY, make_text, write
@@ -105,7 +105,7 @@ def test_neighbours_are_joined_up_to_the_ends_of_the_document(
 ) -> None:
     with index(tmp_path / "index", entry("a.txt", PLAIN), entry("b.txt", [("", "another file")])) as reader:
         hits = hits_of(reader, f"a.txt-{chunk}")
-        (wide,) = widen(hits, reader, neighbours=neighbours, section=False)
+        (wide,) = expand(hits, reader, neighbours=neighbours, section=False)
         assert wide.chunk.text == lines(*wanted)
         assert wide.chunk.text == reader.document(wide.chunk.document_id).text[wide.chunk.start : wide.chunk.end]
         assert (wide.chunk.id, wide.source, wide.score, wide.scores) == (f"a.txt-{chunk}", "a.txt", 1.0, {"dense": 1.0})
@@ -114,14 +114,14 @@ def test_neighbours_are_joined_up_to_the_ends_of_the_document(
 def test_hits_whose_passages_touch_become_one_with_the_better_score_and_others_stay(tmp_path: Path) -> None:
     with index(tmp_path / "index", entry("a.txt", PLAIN), entry("b.txt", [*PLAIN[:5], ("", "The end.")])) as reader:
         ranked = ("a.txt-4", "b.txt-0", "a.txt-1", "b.txt-4")
-        wide = widen(hits_of(reader, *ranked), reader, neighbours=1, section=False)
+        wide = expand(hits_of(reader, *ranked), reader, neighbours=1, section=False)
         assert [(h.chunk.id, h.score) for h in wide] == [("a.txt-4", 1.0), ("b.txt-0", 0.5), ("b.txt-4", 0.25)]
         assert [h.chunk.text for h in wide] == [lines(0, 1, 2, 3, 4, 5), lines(0, 1), lines(3, 4) + "The end."]
 
 
 def test_overlapping_chunks_give_each_character_once(tmp_path: Path) -> None:
     with index(tmp_path / "index", entry("a.txt", PLAIN, overlap=8)) as reader:
-        (wide,) = widen(hits_of(reader, "a.txt-2"), reader, neighbours=1, section=False)
+        (wide,) = expand(hits_of(reader, "a.txt-2"), reader, neighbours=1, section=False)
         assert wide.chunk.text == lines(0)[-8:] + lines(1, 2, 3)
 
 
@@ -130,9 +130,9 @@ def test_lines_between_chunks_come_with_them(tmp_path: Path) -> None:
     write(tmp_path / "index", {"a.txt": text, "b.txt": make_text(4)})
     with LocalReader(tmp_path / "index", {}) as reader:
         chunks = reader.chunks(reader.sources()["a.txt"])
-        (wide,) = widen(hits_of(reader, chunks[2].id), reader, neighbours=1, section=False)
+        (wide,) = expand(hits_of(reader, chunks[2].id), reader, neighbours=1, section=False)
         assert wide.chunk.text == "\n".join(text.splitlines()[1:4])
-        (whole,) = widen(hits_of(reader, chunks[4].id, chunks[0].id), reader, neighbours=0, section=True)
+        (whole,) = expand(hits_of(reader, chunks[4].id, chunks[0].id), reader, neighbours=0, section=True)
         assert (whole.chunk.text, whole.score) == (text, 1.0)
 
 
@@ -152,7 +152,7 @@ def test_a_section_ends_where_the_headings_change_even_if_they_come_again(
     tmp_path: Path, chunk: int, wanted: tuple[int, ...]
 ) -> None:
     with index(tmp_path / "index", entry("guide.md", GUIDE)) as reader:
-        (wide,) = widen(hits_of(reader, f"guide.md-{chunk}"), reader, neighbours=0, section=True)
+        (wide,) = expand(hits_of(reader, f"guide.md-{chunk}"), reader, neighbours=0, section=True)
         assert wide.chunk.text == "".join(GUIDE[number][1] for number in wanted)
         assert wide.chunk.context == GUIDE[chunk][0]
 
@@ -160,13 +160,13 @@ def test_a_section_ends_where_the_headings_change_even_if_they_come_again(
 def test_a_document_without_headings_is_one_section_and_its_hits_one_passage(tmp_path: Path) -> None:
     with index(tmp_path / "index", entry("a.txt", PLAIN), entry("guide.md", GUIDE)) as reader:
         hits = hits_of(reader, "guide.md-4", "a.txt-5", "a.txt-0")
-        wide = widen(hits, reader, neighbours=0, section=True)
+        wide = expand(hits, reader, neighbours=0, section=True)
         assert [(h.chunk.text, h.score) for h in wide] == [(GUIDE[4][1], 1.0), (lines(0, 1, 2, 3, 4, 5), 0.5)]
 
 
 def test_a_section_and_its_neighbours_are_both_taken(tmp_path: Path) -> None:
     with index(tmp_path / "index", entry("guide.md", GUIDE)) as reader:
-        (wide,) = widen(hits_of(reader, "guide.md-1"), reader, neighbours=1, section=True)
+        (wide,) = expand(hits_of(reader, "guide.md-1"), reader, neighbours=1, section=True)
         assert wide.chunk.text == "".join(GUIDE[number][1] for number in (0, 1, 2))
 
 
@@ -174,10 +174,10 @@ def test_the_page_is_that_on_which_the_passage_begins(tmp_path: Path) -> None:
     pages = (0, len(lines(0, 1)), len(lines(0, 1, 2, 3)))
     with index(tmp_path / "index", entry("a.pdf", PLAIN, page_starts=pages)) as reader:
         (narrow,) = hits_of(reader, "a.pdf-2")
-        (wide,) = widen([narrow], reader, neighbours=1, section=False)
+        (wide,) = expand([narrow], reader, neighbours=1, section=False)
         assert (narrow.chunk.page, wide.chunk.page) == (2, 1)
 
 
 def test_no_hits_give_no_passages(tmp_path: Path) -> None:
     with index(tmp_path / "index", entry("a.txt", PLAIN)) as reader:
-        assert widen([], reader, neighbours=1, section=True) == []
+        assert expand([], reader, neighbours=1, section=True) == []

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from ragqa import Pipeline
-from ragqa.config.specs import (
+from ragqa.config.retrieval import (
     CrossEncoderRerank,
     DenseRetrieve,
     HybridRetrieve,
@@ -20,11 +20,18 @@ from ragqa.config.specs import (
 )
 from ragqa.errors import UsageError
 from ragqa.index.reader import LocalReader
-from ragqa.records import Generation, Hit, Prompt
-from ragqa.retrieve.retriever import FEEDBACK_WEIGHT, FusionRetriever
-from ragqa.retrieve.rewrite import hypothetical_passage, other_words
-from ragqa.stages import Generator, Scorer
-from tests.fakes import PIPELINE, Echo, Words
+from ragqa.records import Generation, Hit, Prompt, SearchTexts
+from ragqa.retrieve.first_stage import first_stage
+from ragqa.retrieve.retriever import FusionRetriever, steps
+from ragqa.retrieve.rewrite import (
+    FEEDBACK_WEIGHT,
+    HydeRewriter,
+    MultiQueryRewriter,
+    hypothetical_passage,
+    paraphrases,
+)
+from ragqa.stages import Generator, Rewriter, Scorer
+from tests.fakes import ECHO, PIPELINE, WORDS
 from tests.index.test_index import entry
 from tests.index.test_index import write as publish
 from tests.torture.world import EMBEDDER, write
@@ -77,12 +84,12 @@ class Ranking:
 
 def wordings(text: str, n: int = 3, question: str = "When does the ferry sail?") -> list[str]:
     writer: Generator = Writer(text)
-    return other_words(question, n, writer)
+    return paraphrases(question, n, writer)
 
 
 def test_the_generator_is_asked_for_so_many_questions_about_this_one() -> None:
     writer = Writer("At what hour does the ferry leave?")
-    assert other_words("What is {n} in {question}?", 3, writer) == ["At what hour does the ferry leave?"]
+    assert paraphrases("What is {n} in {question}?", 3, writer) == ["At what hour does the ferry leave?"]
     (prompt,) = writer.prompts
     assert prompt.text.startswith("<user>Write 3 other questions")
     assert prompt.text.endswith("\n\nQuestion: What is {n} in {question}?</user>")
@@ -133,7 +140,7 @@ def test_an_imagined_passage_is_taken_whole_and_an_empty_one_is_an_error() -> No
 
 
 def test_what_a_deadline_cut_is_not_searched_by() -> None:
-    for written in (lambda writer: other_words("q", 2, writer), lambda writer: hypothetical_passage("q", writer)):
+    for written in (lambda writer: paraphrases("q", 2, writer), lambda writer: hypothetical_passage("q", writer)):
         with pytest.raises(UsageError, match=r"ran out of time: raise generate\.deadline"):
             written(Writer("half a sen", finish="deadline"))
 
@@ -153,6 +160,10 @@ def reader(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalReader]:
         yield reader
 
 
+def rewriter_of(spec: Any, generator: Generator) -> Rewriter:
+    return HydeRewriter(generator) if spec == HYDE else MultiQueryRewriter(generator, spec.n)
+
+
 def found(
     reader: LocalReader,
     spec: Any,
@@ -161,7 +172,8 @@ def found(
     scorer: Scorer | None = None,
     generator: Generator | None = None,
 ) -> list[Hit]:
-    return FusionRetriever(spec, EMBEDDER, scorer, generator).retrieve(question, reader, k)
+    rewriter = None if generator is None else rewriter_of(spec.rewrite, generator)
+    return FusionRetriever(spec, EMBEDDER, scorer, rewriter).retrieve(question, reader, k)
 
 
 def texts(hits: Sequence[Hit]) -> list[str]:
@@ -302,7 +314,7 @@ def test_a_question_that_finds_nothing_gives_the_reranker_nothing(reader: LocalR
     assert found(reader, SPECS["lexical"](rerank=rerank()), "xyzzy", scorer=Ranking()) == []
 
 
-def test_hits_are_thinned_after_reranking(reader: LocalReader) -> None:
+def test_hits_of_one_document_are_capped_after_reranking(reader: LocalReader) -> None:
     scorer = Ranking("harbour lantern keeper", "power costs crowns")
     spec = SPECS["dense"](rerank=rerank(weight=1.0), per_document=1)
     hits = found(reader, spec, k=2, scorer=scorer)
@@ -337,7 +349,7 @@ def pipeline(folder: Path, **sections: str) -> Pipeline:
     lines = [line for line in PIPELINE.splitlines() if line.split(":")[0] not in sections]
     lines += [f"{name}: {value}" for name, value in sections.items()]
     (folder / "p.yaml").write_text("\n".join(lines), encoding="utf-8")
-    made = Pipeline.from_file(folder / "p.yaml", extra_specs=[Words, Echo])
+    made = Pipeline.from_file(folder / "p.yaml", kinds=[WORDS, ECHO])
     made.index()
     return made
 
@@ -355,3 +367,47 @@ def test_likelihood_by_a_generator_that_gives_none_is_an_error_of_the_file(tmp_p
     made = pipeline(tmp_path, retrieve="{kind: dense, rerank: {kind: likelihood}}")
     with pytest.raises(UsageError, match=r"retrieve\.rerank: likelihood needs generate of kind causal_lm, got echo"):
         made.search("leaving time")
+
+
+class Both:
+    """A rewriter of a user's own: another wording and a passage."""
+
+    def rewrite(self, question: str) -> SearchTexts:
+        return SearchTexts(questions=("power",), passages=("boat departs nine",))
+
+
+def test_a_rewriter_may_give_wordings_and_passages_together(reader: LocalReader) -> None:
+    rewriter: Rewriter = Both()
+    hits = FusionRetriever(SPECS["dense"](rewrite=HYDE), EMBEDDER, None, rewriter).retrieve("ferry sails", reader, ALL)
+    moved = EMBEDDER.embed_question("ferry sails") + EMBEDDER.embed_passages(["boat departs nine"])[0]
+    queries = [moved / np.linalg.norm(moved), EMBEDDER.embed_question("power")]
+    expected = [
+        float(np.mean([vector @ query for query in queries])) for vector in EMBEDDER.embed_passages(texts(hits))
+    ]
+    assert [h.score for h in hits] == pytest.approx(expected, abs=1e-6)
+
+
+def test_passages_are_refused_where_no_vector_is_searched(reader: LocalReader) -> None:
+    retriever = FusionRetriever(SPECS["lexical"](rewrite=MULTI_QUERY), EMBEDDER, None, Both())
+    with pytest.raises(UsageError, match=r"retrieve\.rewrite: .* kind lexical searches no vectors"):
+        retriever.retrieve("ferry", reader)
+
+
+def test_what_a_section_does_not_ask_for_is_no_step() -> None:
+    def names(**fields: Any) -> list[str]:
+        spec = SPECS["hybrid"](**fields)
+        scorer = Ranking() if spec.rerank else None
+        rewriter = Both() if spec.rewrite else None
+        return [
+            getattr(step, "func", step).__name__ for step in steps(spec, first_stage(spec), EMBEDDER, scorer, rewriter)
+        ]
+
+    assert names() == ["search_index", "_best_k"]
+    assert names(rewrite=HYDE, feedback=1, rerank=rerank(), mmr=0.5, section=True) == [
+        "rewrite_question",
+        "feed_back",
+        "search_index",
+        "rerank",
+        "diversify",
+        "expand_hits",
+    ]

@@ -22,7 +22,7 @@ from ragqa import points
 from ragqa.index import doctor, seal, upkeep
 from ragqa.index.reader import LocalReader
 from ragqa.index.writer import LocalWriter
-from ragqa.pipeline.maintenance import Maintenance
+from ragqa.pipeline.ingest.maintenance import Maintenance
 from ragqa.stages import CANARIES
 from tests.torture import Trial
 from tests.torture.kills import POINTS

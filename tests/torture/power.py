@@ -19,7 +19,7 @@ from pathlib import Path
 from ragqa.index import publication, upkeep
 from ragqa.index.place import DATABASE, LOCK
 from ragqa.index.writer import LocalWriter
-from ragqa.pipeline.maintenance import Maintenance
+from ragqa.pipeline.ingest.maintenance import Maintenance
 from tests.torture import Trial
 from tests.torture.vfs import Change, watched
 from tests.torture.world import (

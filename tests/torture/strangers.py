@@ -11,7 +11,7 @@ from pathlib import Path
 
 from ragqa.errors import RagqaError
 from ragqa.index.writer import LocalWriter
-from ragqa.pipeline.maintenance import Maintenance
+from ragqa.pipeline.ingest.maintenance import Maintenance
 from tests.torture import Trial
 from tests.torture.world import IDENTITY, commit, make_text, write
 
