@@ -136,13 +136,13 @@ class Parts:
     @cached_property
     def splitter(self) -> Splitter:
         """The `split` stage; it counts in the embedder's tokens."""
-        from ragqa.split import TextSplitter
+        from ragqa.split import SPLITTERS
 
         spec: Any = self.config.split
         if isinstance(spec, CustomSpec):
             own: Splitter = spec.build(counter=self.embedder)
             return own
-        return TextSplitter(spec, self.embedder)
+        return SPLITTERS[spec.kind](spec, self.embedder)
 
     @cached_property
     def embedder(self) -> Embedder:

@@ -20,7 +20,7 @@ from ragqa.index import IndexReader
 from ragqa.load import FolderLoader, Limits
 from ragqa.pipeline.refresh import IndexReport
 from ragqa.records import Chunk, Document, SourceFile
-from ragqa.split import TextSplitter
+from ragqa.split import RecursiveSplitter
 from tests.fakes import PIPELINE, Echo, Words
 from tests.torture import Trial
 from tests.torture.mutations import drawn_pdf, made_docx, made_html, mutated
@@ -61,7 +61,7 @@ class TimedLoader(FolderLoader):
             return super().read(file)
 
 
-class TimedSplitter(TextSplitter):
+class TimedSplitter(RecursiveSplitter):
     """The splitter, with the same clock: what a parser gives must not hang this process either."""
 
     clock: Clock
