@@ -236,9 +236,10 @@ def _cited(citation: Citation) -> str:
 
 @dataclass(frozen=True, slots=True, repr=False)
 class Answer:
-    """An answer, what it rests on, and what it cost. `ledger` holds tokens and milliseconds by stage.
+    """An answer, what it rests on, and what it cost. `usage` holds tokens and milliseconds by stage.
 
-    `confidence` is the generator's, None where it does not say.
+    `index_version` is the number of the index's commit that the answer was made from. `confidence` is the generator's,
+    None where it does not say.
     """
 
     question: str
@@ -246,8 +247,8 @@ class Answer:
     citations: tuple[Citation, ...]
     hits: tuple[Hit, ...]
     prompt: Prompt | None
-    ledger: Mapping[str, float]
-    generation: int
+    usage: Mapping[str, float]
+    index_version: int
     abstained: bool = False
     reason: str = ""
     finish: str = ""
@@ -271,8 +272,8 @@ class Answer:
             "hits": [hit.to_dict() for hit in self.hits],
             "prompt": self.prompt.text if self.prompt else None,
             "dropped": [asdict(dropped) for dropped in self.prompt.dropped] if self.prompt else [],
-            "ledger": dict(self.ledger),
-            "generation": self.generation,
+            "usage": dict(self.usage),
+            "index_version": self.index_version,
         }
 
     def to_json(self) -> str:

@@ -37,7 +37,7 @@ class Scored:
 def collect(asked: Sequence[Question], passages: dict[str, Any]) -> list[Scored]:
     """Return the scored candidates of each question that has any."""
     pipeline = oracle_pipeline()
-    reader: Any = pipeline.generator._spans  # type: ignore[attr-defined]
+    reader: Any = pipeline.components.generator._spans  # type: ignore[attr-defined]
     found = []
     for question in tqdm(asked, unit=" questions"):
         prompt = pipeline.prompt(question.question, passages[question.id])

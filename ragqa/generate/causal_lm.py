@@ -78,7 +78,7 @@ class CausalLM:
         :raises UsageError: prompt and answer together exceed the window.
         """
         ids = self._fitting(prompt)
-        if self.spec.decode == "span":
+        if self.spec.decode.kind == "span":
             yield from self._spans.stream(prompt)
             return
         writing = self._writing(ids)
@@ -103,7 +103,7 @@ class CausalLM:
         :raises UsageError: a prompt and its answer together exceed the window; nothing is written then.
         """
         rows = [self._fitting(prompt) for prompt in prompts]
-        if len(rows) < 2 or self.spec.decode == "span" or not isinstance(self._model, Decoder):
+        if len(rows) < 2 or self.spec.decode.kind == "span" or not isinstance(self._model, Decoder):
             return [self._alone(prompt) for prompt in prompts]
         writings = [self._writing(ids) for ids in rows]
         shared = [self._shared(prompt, ids) for prompt, ids in zip(prompts, rows, strict=True)]
@@ -193,7 +193,7 @@ class CausalLM:
     @cached_property
     def _dtype(self) -> torch.dtype:
         name = "float32" if self._int8 else self.spec.dtype
-        return models.torch_dtype(name, matrices=self.spec.decode == "span")
+        return models.torch_dtype(name, matrices=self.spec.decode.kind == "span")
 
     @cached_property
     def _model(self) -> Engine:

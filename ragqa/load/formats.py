@@ -21,6 +21,7 @@ PDF = "application/pdf"
 class Format:
     """A built-in file format.
 
+    :param name: by which a pipeline file names it.
     :param suffixes: how names of its files end, in small letters; capital letters in a name do not matter.
     :param extractor: name and version of what reads it, or the name of a package, whose installed version is taken. The
         index records both: another version means that files are read again.
@@ -45,14 +46,14 @@ class Format:
 
 
 FORMATS = (
-    Format("plain text", PLAIN, (".txt",), "text/1", "text", "ragqa.load.text:plain"),
-    Format("Markdown", MARKDOWN, (".md", ".markdown"), "markdown/1", "text", "ragqa.load.text:markdown"),
-    Format("HTML", HTML, (".html", ".htm"), "trafilatura", "bytes", "ragqa.load.html:page"),
-    Format("CSV", CSV, (".csv",), "csv/1", "text", "ragqa.load.table:comma_separated"),
-    Format("TSV", TSV, (".tsv",), "tsv/1", "text", "ragqa.load.table:tab_separated"),
-    Format("JSON Lines", JSON_LINES, (".jsonl",), "jsonl/1", "text", "ragqa.load.table:json_lines", ("text_field",)),
-    Format("DOCX", DOCX, (".docx",), "python-docx", "bytes", "ragqa.load.docx:extract"),
-    Format("PDF", PDF, (".pdf",), "pypdf", "bytes", "ragqa.load.pdf:extract"),
+    Format("text", PLAIN, (".txt",), "text/1", "text", "ragqa.load.text:plain"),
+    Format("markdown", MARKDOWN, (".md", ".markdown"), "markdown/1", "text", "ragqa.load.text:markdown"),
+    Format("html", HTML, (".html", ".htm"), "trafilatura", "bytes", "ragqa.load.html:page"),
+    Format("csv", CSV, (".csv",), "csv/1", "text", "ragqa.load.table:comma_separated"),
+    Format("tsv", TSV, (".tsv",), "tsv/1", "text", "ragqa.load.table:tab_separated"),
+    Format("jsonl", JSON_LINES, (".jsonl",), "jsonl/1", "text", "ragqa.load.table:json_lines", ("text_field",)),
+    Format("docx", DOCX, (".docx",), "python-docx", "bytes", "ragqa.load.docx:extract"),
+    Format("pdf", PDF, (".pdf",), "pypdf", "bytes", "ragqa.load.pdf:extract"),
 )
 """The built-in formats, in the order in which they are told."""
 

@@ -22,5 +22,5 @@ def check_question(question: str) -> None:
         raise UsageError("the question is empty: write at least one word")
     if len(question) > MAX_QUESTION_CHARS:
         raise UsageError(f"the question has {len(question):,} characters; at most {MAX_QUESTION_CHARS:,} are read")
-    if "\0" in question or any("\ud800" <= c <= "\udfff" for c in question):
+    if "\0" in question or not arguments.is_unicode(question):
         raise UsageError("the question holds NULs or lone surrogates: write plain text")

@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 
-from ragqa.config.specs import DenseRetrieve, HybridRetrieve, LexicalRetrieve
+from ragqa.config.retrieval import DenseRetrieve, HybridRetrieve, LexicalRetrieve
 from ragqa.retrieve import fusion
 from ragqa.retrieve.state import RetrievalState, SearchQuery
 from ragqa.stages import Embedder, Searcher

@@ -13,7 +13,7 @@ from functools import lru_cache
 
 from langchain_text_splitters import Language, RecursiveCharacterTextSplitter
 
-from ragqa.config.specs import BYTES_PER_TOKEN
+from ragqa.config.slots import BYTES_PER_TOKEN
 from ragqa.errors import UsageError
 from ragqa.split.spans import Span
 

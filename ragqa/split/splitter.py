@@ -13,7 +13,8 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator
 from importlib.metadata import version
 
-from ragqa.config.specs import BYTES_PER_TOKEN, CodeSplit, MarkdownSplit, RecursiveSplit, SentenceSplit, TokenSplit
+from ragqa.config.slots import BYTES_PER_TOKEN
+from ragqa.config.specs import CodeSplit, MarkdownSplit, RecursiveSplit, SentenceSplit, TokenSplit
 from ragqa.errors import RejectedError
 from ragqa.records import Chunk, Document
 from ragqa.split.cutter import Cutter, Separators, prose_separators, text_length

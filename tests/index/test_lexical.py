@@ -14,8 +14,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ragqa import text_analysis
-from ragqa.index import IndexReader, IndexWriter, doctor, lexical, upkeep
+from ragqa.index import doctor, lexical, upkeep
 from ragqa.index.lexical import K1, B, Lexicon
+from ragqa.index.reader import LocalReader
+from ragqa.index.writer import LocalWriter
 from tests.torture.world import EMBEDDER, write
 
 WORDS = ("ferry", "ferries", "noon", "the", "wind", "turbine", "harbour", "rope", "tide", "lamp")
@@ -139,7 +141,7 @@ def path(tmp_path: Path) -> Path:
 
 
 def best(path: Path, question: str) -> list[tuple[str, float]]:
-    with IndexReader(path, EMBEDDER.identity) as reader:
+    with LocalReader(path, EMBEDDER.identity) as reader:
         ranked: list[tuple[str, float, dict[str, float]]] = [
             (chunk_id, score, {}) for chunk_id, score in reader.lexical(question, 5)
         ]
@@ -194,7 +196,7 @@ def test_every_damage_to_what_is_derived_is_seen_and_mended(path: Path, damage: 
 
 
 def test_what_was_purged_stands_in_no_posting(path: Path) -> None:
-    with IndexWriter(path, EMBEDDER.identity) as writer:
+    with LocalWriter(path, EMBEDDER.identity) as writer:
         writer.purge(["b.txt"])
         terms = {term for (term,) in writer.db.execute("SELECT term FROM posting")}
     assert "ferri" in terms and "turbin" not in terms
@@ -206,7 +208,7 @@ def test_equal_scores_go_by_chunk_id_whatever_the_history(tmp_path: Path) -> Non
     for name, order in (("forwards", list(texts)), ("backwards", list(texts)[::-1])):
         for source in order:
             write(tmp_path / name, {source: texts[source]})
-        with IndexReader(tmp_path / name, EMBEDDER.identity) as reader:
+        with LocalReader(tmp_path / name, EMBEDDER.identity) as reader:
             found.append(reader.lexical("ferry", 3))
     assert found[0] == found[1] and len(found[0]) == 3
 
@@ -231,13 +233,13 @@ def test_terms_of_another_version_are_warned_of_and_made_anew_by_the_next_writer
 def test_a_reader_that_is_kept_over_a_repair_loses_no_hit(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(lexical, "_BLOCK_ROWS", 2)
     write(path, {f"{number}.txt": f"ferry {number}" for number in range(5)})
-    with IndexReader(path, EMBEDDER.identity) as reader:
+    with LocalReader(path, EMBEDDER.identity) as reader:
         before, catalogue = reader.lexical("ferry", 9), reader.catalogue
     with sqlite3.connect(path / "ragqa.db") as db:
         db.execute("DELETE FROM posting WHERE term = 'noon'")
     db.close()
     doctor.repair(path, doctor.check(path), lambda recorded: EMBEDDER)
-    with IndexReader(path, EMBEDDER.identity, catalogue=catalogue) as reader:
+    with LocalReader(path, EMBEDDER.identity, catalogue=catalogue) as reader:
         assert reader.lexical("ferry", 9) == before
 
 
@@ -247,7 +249,7 @@ def test_what_a_repair_forgot_is_dropped_by_a_compaction(path: Path) -> None:
         db.execute("DELETE FROM posting WHERE term = 'noon'")
     db.close()
     doctor.repair(path, doctor.check(path), lambda recorded: EMBEDDER)
-    with IndexWriter(path, EMBEDDER.identity) as writer:
+    with LocalWriter(path, EMBEDDER.identity) as writer:
         assert upkeep.compact(writer) == 1
         assert writer.db.execute("SELECT sum(n) FROM segment").fetchone() == (2,)
 

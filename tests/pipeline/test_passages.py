@@ -10,9 +10,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ragqa.index import Entry, IndexReader, IndexWriter
+from ragqa.index.reader import LocalReader
+from ragqa.index.writer import LocalWriter
 from ragqa.records import Chunk, Hit
 from ragqa.retrieve.passages import expand, joined
+from ragqa.stages import CANARIES, Entry
 from tests.fakes import document, hit
 from tests.torture.world import EMBEDDER, IDENTITY, make_text, write
 
@@ -64,17 +66,17 @@ def entry(source: str, pieces: Sequence[tuple[str, str]], overlap: int = 0, **fi
 
 
 @contextmanager
-def index(path: Path, *entries: Entry) -> Iterator[IndexReader]:
-    with IndexWriter(path, IDENTITY, recorded=EMBEDDER.recorded) as writer:
+def index(path: Path, *entries: Entry) -> Iterator[LocalReader]:
+    with LocalWriter(path, IDENTITY, recorded=EMBEDDER.recorded) as writer:
         texts = writer.missing([chunk for each in entries for chunk in each.chunks])
-        writer.check_embedder(EMBEDDER.embed_passages)
+        writer.check_embedder(EMBEDDER.embed_passages(CANARIES))
         sources: dict[str, str | None] = {each.document.source: each.document.id for each in entries}
         writer.commit(entries, dict(zip(texts, EMBEDDER.embed_passages(texts), strict=True)), sources)
-    with IndexReader(path, {}) as reader:
+    with LocalReader(path, {}) as reader:
         yield reader
 
 
-def hits_of(reader: IndexReader, *chunk_ids: str) -> list[Hit]:
+def hits_of(reader: LocalReader, *chunk_ids: str) -> list[Hit]:
     """Return the hits of chunks, the first the best."""
     return reader.hits([(chunk_id, 1 / (i + 1), {"dense": 1 / (i + 1)}) for i, chunk_id in enumerate(chunk_ids)])
 
@@ -126,7 +128,7 @@ def test_overlapping_chunks_give_each_character_once(tmp_path: Path) -> None:
 def test_lines_between_chunks_come_with_them(tmp_path: Path) -> None:
     text = make_text(3)
     write(tmp_path / "index", {"a.txt": text, "b.txt": make_text(4)})
-    with IndexReader(tmp_path / "index", {}) as reader:
+    with LocalReader(tmp_path / "index", {}) as reader:
         chunks = reader.chunks(reader.sources()["a.txt"])
         (wide,) = expand(hits_of(reader, chunks[2].id), reader, neighbours=1, section=False)
         assert wide.chunk.text == "\n".join(text.splitlines()[1:4])

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from ragqa import Pipeline
-from ragqa.config.specs import (
+from ragqa.config.retrieval import (
     CrossEncoderRerank,
     DenseRetrieve,
     HybridRetrieve,
@@ -19,7 +19,7 @@ from ragqa.config.specs import (
     MultiQueryRewrite,
 )
 from ragqa.errors import UsageError
-from ragqa.index import IndexReader
+from ragqa.index.reader import LocalReader
 from ragqa.records import Generation, Hit, Prompt, SearchTexts
 from ragqa.retrieve.first_stage import first_stage
 from ragqa.retrieve.retriever import FusionRetriever, steps
@@ -31,7 +31,7 @@ from ragqa.retrieve.rewrite import (
     paraphrases,
 )
 from ragqa.stages import Generator, Rewriter, Scorer
-from tests.fakes import PIPELINE, Echo, Words
+from tests.fakes import ECHO, PIPELINE, WORDS
 from tests.index.test_index import entry
 from tests.index.test_index import write as publish
 from tests.torture.world import EMBEDDER, write
@@ -153,10 +153,10 @@ TEXTS = {
 
 
 @pytest.fixture(scope="module")
-def reader(tmp_path_factory: pytest.TempPathFactory) -> Iterator[IndexReader]:
+def reader(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalReader]:
     path = tmp_path_factory.mktemp("index")
     write(path, TEXTS)
-    with IndexReader(path, {}) as reader:
+    with LocalReader(path, {}) as reader:
         yield reader
 
 
@@ -165,7 +165,7 @@ def rewriter_of(spec: Any, generator: Generator) -> Rewriter:
 
 
 def found(
-    reader: IndexReader,
+    reader: LocalReader,
     spec: Any,
     question: str = "ferry sails",
     k: int = ALL,
@@ -185,7 +185,7 @@ def scores(hits: Sequence[Hit]) -> dict[str, float]:
 
 
 @pytest.mark.parametrize("kind", SPECS)
-def test_the_scores_of_all_wordings_are_averaged(reader: IndexReader, kind: str) -> None:
+def test_the_scores_of_all_wordings_are_averaged(reader: LocalReader, kind: str) -> None:
     questions = ["ferry sails", "boat departs", "power"]
     alone = [scores(found(reader, SPECS[kind](), question)) for question in questions]
     everything = {text for each in alone for text in each}
@@ -198,12 +198,12 @@ def test_the_scores_of_all_wordings_are_averaged(reader: IndexReader, kind: str)
     assert "boat departs nine" in texts(hits[:3])
 
 
-def test_a_model_that_writes_no_other_wording_changes_nothing(reader: IndexReader) -> None:
+def test_a_model_that_writes_no_other_wording_changes_nothing(reader: LocalReader) -> None:
     hits = found(reader, SPECS["hybrid"](rewrite=MULTI_QUERY), generator=Writer("ferry sails"))
     assert hits == found(reader, SPECS["hybrid"]())
 
 
-def test_no_more_wordings_are_asked_than_the_file_says(reader: IndexReader) -> None:
+def test_no_more_wordings_are_asked_than_the_file_says(reader: LocalReader) -> None:
     spec = SPECS["lexical"](rewrite=MultiQueryRewrite(kind="multi_query", n=1))
     assert set(texts(found(reader, spec, generator=Writer("boat\npower")))) == {
         "ferry sails harbour",
@@ -212,7 +212,7 @@ def test_no_more_wordings_are_asked_than_the_file_says(reader: IndexReader) -> N
 
 
 @pytest.mark.parametrize("kind", ["dense", "hybrid", "rrf"])
-def test_an_imagined_passage_leads_to_passages_in_its_words(reader: IndexReader, kind: str) -> None:
+def test_an_imagined_passage_leads_to_passages_in_its_words(reader: LocalReader, kind: str) -> None:
     question, imagined = "leaving time", "the boat departs nine nine"
     assert "boat departs nine" not in texts(found(reader, SPECS[kind](), question, k=1))
     hits = found(reader, SPECS[kind](rewrite=HYDE), question, k=1, generator=Writer(imagined))
@@ -221,18 +221,18 @@ def test_an_imagined_passage_leads_to_passages_in_its_words(reader: IndexReader,
     assert hits[0].scores["dense"] == pytest.approx(own, abs=1e-6)  # of the question as it was asked
 
 
-def test_the_words_of_an_imagined_passage_are_not_searched_as_words(reader: IndexReader) -> None:
+def test_the_words_of_an_imagined_passage_are_not_searched_as_words(reader: LocalReader) -> None:
     spec = SPECS["hybrid"](rewrite=HYDE, weight=0.0)
     hits = found(reader, spec, "ferry", generator=Writer("boat boat boat"))
     assert [h.chunk.text for h in hits if "lexical" in h.scores] == ["ferry sails harbour"]
 
 
-def test_a_generator_that_imagines_nothing_ends_the_search(reader: IndexReader) -> None:
+def test_a_generator_that_imagines_nothing_ends_the_search(reader: LocalReader) -> None:
     with pytest.raises(UsageError, match="wrote no passage"):
         found(reader, SPECS["dense"](rewrite=HYDE), generator=Writer(""))
 
 
-def test_nothing_is_written_for_a_question_that_cannot_be_asked(reader: IndexReader) -> None:
+def test_nothing_is_written_for_a_question_that_cannot_be_asked(reader: LocalReader) -> None:
     writer = Writer("a passage")
     for rewrite in (MULTI_QUERY, HYDE):
         with pytest.raises(UsageError, match="the question is empty"):
@@ -241,7 +241,7 @@ def test_nothing_is_written_for_a_question_that_cannot_be_asked(reader: IndexRea
 
 
 @pytest.mark.parametrize("kind", ["dense", "hybrid"])
-def test_feedback_finds_a_passage_that_shares_words_with_the_best_one_alone(reader: IndexReader, kind: str) -> None:
+def test_feedback_finds_a_passage_that_shares_words_with_the_best_one_alone(reader: LocalReader, kind: str) -> None:
     question, near = "ferry sails", "harbour lantern keeper"
     before, after = (scores(found(reader, SPECS[kind](feedback=n), question)) for n in (0, 1))
     assert before[near] == pytest.approx(before["turbine makes power"], abs=0.01), "no word is shared"
@@ -250,7 +250,7 @@ def test_feedback_finds_a_passage_that_shares_words_with_the_best_one_alone(read
     assert after["turbine makes power"] == pytest.approx(before["turbine makes power"], abs=0.01)
 
 
-def test_feedback_moves_the_vector_by_its_weight_towards_the_mean_of_the_best(reader: IndexReader) -> None:
+def test_feedback_moves_the_vector_by_its_weight_towards_the_mean_of_the_best(reader: LocalReader) -> None:
     question = EMBEDDER.embed_question("ferry sails")
     best = EMBEDDER.embed_passages(texts(found(reader, SPECS["dense"](), k=2))).mean(axis=0)
     moved = (1 - FEEDBACK_WEIGHT) * question + FEEDBACK_WEIGHT * best
@@ -259,7 +259,7 @@ def test_feedback_moves_the_vector_by_its_weight_towards_the_mean_of_the_best(re
     assert [h.score for h in hits] == pytest.approx(expected.tolist(), abs=1e-6)
 
 
-def test_feedback_moves_every_wording(reader: IndexReader) -> None:
+def test_feedback_moves_every_wording(reader: LocalReader) -> None:
     moved = [scores(found(reader, SPECS["dense"](feedback=1), question)) for question in ("ferry sails", "boat")]
     spec = SPECS["dense"](feedback=1, rewrite=MULTI_QUERY)
     expected = {text: (moved[0][text] + moved[1][text]) / 2 for text in moved[0]}
@@ -270,7 +270,7 @@ def rerank(**fields: Any) -> CrossEncoderRerank:
     return CrossEncoderRerank(kind="cross_encoder", model="any", **fields)
 
 
-def test_the_best_chunks_are_read_again_and_ranked_by_what_the_reranker_says(reader: IndexReader) -> None:
+def test_the_best_chunks_are_read_again_and_ranked_by_what_the_reranker_says(reader: LocalReader) -> None:
     first = found(reader, SPECS["dense"]())
     scorer = Ranking(first[2].chunk.text, first[0].chunk.text, first[1].chunk.text)
     hits = found(reader, SPECS["dense"](rerank=rerank(depth=3, weight=1.0)), k=2, scorer=scorer)
@@ -281,7 +281,7 @@ def test_the_best_chunks_are_read_again_and_ranked_by_what_the_reranker_says(rea
 
 
 @pytest.mark.parametrize("kind", SPECS)
-def test_a_light_reranker_changes_scores_and_not_a_clear_first(reader: IndexReader, kind: str) -> None:
+def test_a_light_reranker_changes_scores_and_not_a_clear_first(reader: LocalReader, kind: str) -> None:
     first = found(reader, SPECS[kind](), k=2, question="ferry sails harbour")
     hits = found(
         reader,
@@ -294,7 +294,7 @@ def test_a_light_reranker_changes_scores_and_not_a_clear_first(reader: IndexRead
     assert all({"rerank"} < set(h.scores) for h in hits)
 
 
-def test_more_hits_than_the_depth_are_all_read_again(reader: IndexReader) -> None:
+def test_more_hits_than_the_depth_are_all_read_again(reader: LocalReader) -> None:
     scorer = Ranking()
     hits = found(reader, SPECS["hybrid"](rerank=rerank(depth=1)), k=4, scorer=scorer)
     assert len(hits) == 4 and [len(passages) for _, passages in scorer.asked] == [4]
@@ -304,17 +304,17 @@ def test_more_hits_than_the_depth_are_all_read_again(reader: IndexReader) -> Non
 def test_the_reranker_reads_a_passage_with_its_title_and_headings(tmp_path: Path) -> None:
     publish(tmp_path / "index", entry("departs at nine", source="a.txt", title="Winter ferry"))
     scorer = Ranking()
-    with IndexReader(tmp_path / "index", {}) as reader:
+    with LocalReader(tmp_path / "index", {}) as reader:
         hits = found(reader, SPECS["lexical"](rerank=rerank()), "ferry", scorer=scorer)
     assert scorer.asked == [("ferry", ["Winter ferry\ndeparts at nine"])]
     assert texts(hits) == ["departs at nine"]
 
 
-def test_a_question_that_finds_nothing_gives_the_reranker_nothing(reader: IndexReader) -> None:
+def test_a_question_that_finds_nothing_gives_the_reranker_nothing(reader: LocalReader) -> None:
     assert found(reader, SPECS["lexical"](rerank=rerank()), "xyzzy", scorer=Ranking()) == []
 
 
-def test_hits_of_one_document_are_capped_after_reranking(reader: IndexReader) -> None:
+def test_hits_of_one_document_are_capped_after_reranking(reader: LocalReader) -> None:
     scorer = Ranking("harbour lantern keeper", "power costs crowns")
     spec = SPECS["dense"](rerank=rerank(weight=1.0), per_document=1)
     hits = found(reader, spec, k=2, scorer=scorer)
@@ -323,7 +323,7 @@ def test_hits_of_one_document_are_capped_after_reranking(reader: IndexReader) ->
 
 @pytest.mark.parametrize("kind", SPECS)
 @pytest.mark.parametrize("fields", [{}, {"mmr": 0.5, "per_document": 1}, {"feedback": 2}, {"neighbours": 1}])
-def test_no_hits_are_found_where_none_are_wanted(reader: IndexReader, kind: str, fields: dict[str, Any]) -> None:
+def test_no_hits_are_found_where_none_are_wanted(reader: LocalReader, kind: str, fields: dict[str, Any]) -> None:
     if kind == "lexical":
         fields = {name: value for name, value in fields.items() if name != "feedback"}
     assert found(reader, SPECS[kind](**fields), "ferry sails harbour", k=0) == []
@@ -335,7 +335,7 @@ def test_a_filter_holds_for_other_wordings_feedback_and_reranking(tmp_path: Path
     publish(tmp_path / "index", kept, *(entry(text, source=source) for source, text in TEXTS.items()))
     spec = SPECS[kind](rewrite=MULTI_QUERY, feedback=0 if kind == "lexical" else 2, rerank=rerank(weight=1.0))
     scorer = Ranking("boat departs nine", "ferry lantern")
-    with IndexReader(tmp_path / "index", {}, where={"media_type": "text/html"}) as reader:
+    with LocalReader(tmp_path / "index", {}, where={"media_type": "text/html"}) as reader:
         hits = found(reader, spec, "ferry", scorer=scorer, generator=Writer("boat\nturbine power"))
     assert texts(hits) == ["ferry lantern", "ferry departs"]
     assert scorer.asked and set(scorer.asked[0][1]) == set(texts(hits))
@@ -349,7 +349,7 @@ def pipeline(folder: Path, **sections: str) -> Pipeline:
     lines = [line for line in PIPELINE.splitlines() if line.split(":")[0] not in sections]
     lines += [f"{name}: {value}" for name, value in sections.items()]
     (folder / "p.yaml").write_text("\n".join(lines), encoding="utf-8")
-    made = Pipeline.from_file(folder / "p.yaml", extra_specs=[Words, Echo])
+    made = Pipeline.from_file(folder / "p.yaml", kinds=[WORDS, ECHO])
     made.index()
     return made
 
@@ -376,7 +376,7 @@ class Both:
         return SearchTexts(questions=("power",), passages=("boat departs nine",))
 
 
-def test_a_rewriter_may_give_wordings_and_passages_together(reader: IndexReader) -> None:
+def test_a_rewriter_may_give_wordings_and_passages_together(reader: LocalReader) -> None:
     rewriter: Rewriter = Both()
     hits = FusionRetriever(SPECS["dense"](rewrite=HYDE), EMBEDDER, None, rewriter).retrieve("ferry sails", reader, ALL)
     moved = EMBEDDER.embed_question("ferry sails") + EMBEDDER.embed_passages(["boat departs nine"])[0]
@@ -387,7 +387,7 @@ def test_a_rewriter_may_give_wordings_and_passages_together(reader: IndexReader)
     assert [h.score for h in hits] == pytest.approx(expected, abs=1e-6)
 
 
-def test_passages_are_refused_where_no_vector_is_searched(reader: IndexReader) -> None:
+def test_passages_are_refused_where_no_vector_is_searched(reader: LocalReader) -> None:
     retriever = FusionRetriever(SPECS["lexical"](rewrite=MULTI_QUERY), EMBEDDER, None, Both())
     with pytest.raises(UsageError, match=r"retrieve\.rewrite: .* kind lexical searches no vectors"):
         retriever.retrieve("ferry", reader)
