@@ -84,9 +84,9 @@ def _sandboxed(record: Format, needs: Needs) -> SandboxedFormat:
 
 def text_splitter(spec: Any, needs: Needs) -> TextSplitter:
     """Build a splitter that counts in the embedder's tokens."""
-    from ragqa.split import TextSplitter
+    from ragqa.split import SPLITTERS
 
-    return TextSplitter(spec, needs.embedder)
+    return SPLITTERS[spec.kind](spec, needs.embedder)
 
 
 def encoder(spec: specs.MeanPoolEmbed | specs.ClsPoolEmbed, needs: Needs) -> EncoderEmbedder:
