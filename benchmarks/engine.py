@@ -25,8 +25,9 @@ from ragqa import models
 from ragqa.config.generators import CausalLMGenerate, LlamaCppGenerate
 from ragqa.config.specs import MeanPoolEmbed
 from ragqa.evaluate import read_dataset
-from ragqa.generate import build_generator, prompt_lookup
+from ragqa.generate import prompt_lookup
 from ragqa.generate.causal_lm import CausalLM
+from ragqa.generate.llama_cpp import LlamaCpp
 from ragqa.generate.sequence import SequenceState
 from ragqa.records import Generation, Prompt
 
@@ -215,7 +216,7 @@ def _llama() -> Work:
     spec = LlamaCppGenerate(kind="llama_cpp", model=GENERATOR, max_new_tokens=N_NEW + 1)
 
     def run() -> float:
-        pieces = build_generator(spec).stream(Prompt(prompt(), {"all": 0}, ()))
+        pieces = LlamaCpp(spec).stream(Prompt(prompt(), {"all": 0}, ()))
         next(pieces)
         started = time.perf_counter()
         *_, last = pieces

@@ -236,9 +236,10 @@ def _cited(citation: Citation) -> str:
 
 @dataclass(frozen=True, slots=True, repr=False)
 class Answer:
-    """An answer, what it rests on, and what it cost. `ledger` holds tokens and milliseconds by stage.
+    """An answer, what it rests on, and what it cost. `usage` holds tokens and milliseconds by stage.
 
-    `confidence` is the generator's, None where it does not say.
+    `index_version` is the number of the index's commit that the answer was made from. `confidence` is the generator's,
+    None where it does not say.
     """
 
     question: str
@@ -246,8 +247,8 @@ class Answer:
     citations: tuple[Citation, ...]
     hits: tuple[Hit, ...]
     prompt: Prompt | None
-    ledger: Mapping[str, float]
-    generation: int
+    usage: Mapping[str, float]
+    index_version: int
     abstained: bool = False
     reason: str = ""
     finish: str = ""
@@ -271,10 +272,37 @@ class Answer:
             "hits": [hit.to_dict() for hit in self.hits],
             "prompt": self.prompt.text if self.prompt else None,
             "dropped": [asdict(dropped) for dropped in self.prompt.dropped] if self.prompt else [],
-            "ledger": dict(self.ledger),
-            "generation": self.generation,
+            "usage": dict(self.usage),
+            "index_version": self.index_version,
         }
 
     def to_json(self) -> str:
         """Return `to_dict` as JSON on one line; it can be encoded as UTF-8, whatever the texts hold."""
         return json.dumps(self.to_dict(), ensure_ascii=False).encode("utf-8", "backslashreplace").decode()
+
+
+@dataclass(frozen=True, slots=True)
+class Extracted:
+    """The text of one file. `page_starts[i]` is the offset of page i + 1; empty where the format has no pages.
+
+    `metadata` holds plain JSON values; `headings` in it lists `[offset, level]` of each heading, where the format marks
+    them. `encoding` is that of a file which is text, None for others.
+    """
+
+    text: str
+    title: str = ""
+    page_starts: tuple[int, ...] = ()
+    metadata: Mapping[str, Any] = field(default_factory=dict)
+    encoding: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class SearchTexts:
+    """What a question is searched by besides itself.
+
+    `questions` ask for the same in other words: each is searched for alone, and the scores are averaged with those of the
+    question. `passages` look like an answer: their vectors are added to the question's vector.
+    """
+
+    questions: tuple[str, ...] = ()
+    passages: tuple[str, ...] = ()

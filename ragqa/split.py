@@ -20,7 +20,8 @@ from itertools import pairwise
 
 from langchain_text_splitters import Language, RecursiveCharacterTextSplitter
 
-from ragqa.config.specs import BYTES_PER_TOKEN, CodeSplit, MarkdownSplit, RecursiveSplit, SentenceSplit, TokenSplit
+from ragqa.config.slots import BYTES_PER_TOKEN
+from ragqa.config.specs import CodeSplit, MarkdownSplit, RecursiveSplit, SentenceSplit, TokenSplit
 from ragqa.errors import RejectedError, UsageError
 from ragqa.records import Chunk, Document
 from ragqa.stages import TokenCounter

@@ -16,12 +16,28 @@ PACKAGE = ROOT / "ragqa"
 
 STAGES = ("load", "split", "embed", "index", "retrieve", "prompt", "generate", "explain")
 FLOORS = (
-    ("errors", "records", "words", "files", "points", "limits", "arguments", "stopping", "origins", "forks"),
+    (
+        "errors",
+        "records",
+        "text_analysis",
+        "files",
+        "points",
+        "limits",
+        "arguments",
+        "stopping",
+        "origins",
+        "forks",
+        "threads",
+        "messages",
+    ),
     ("outputs",),
     ("stages", "config", "sandbox", "settings"),
     ("models", "transformer"),
     STAGES,
-    ("pipeline", "evaluate", "train"),
+    ("evaluate", "train"),
+    ("kinds",),
+    ("pipeline",),
+    ("project", "diagnosis", "testing"),
     ("cli",),
 )
 """Each room imports its own modules and rooms of lower floors; rooms of one floor know nothing of one another."""
@@ -31,6 +47,7 @@ SAME_FLOOR = {
     ("records", "errors"),
     ("arguments", "errors"),
     ("forks", "errors"),
+    ("limits", "messages"),
     ("stages", "records"),
     ("config", "stages"),
 }

@@ -37,7 +37,7 @@ class Scored:
 def collect(asked: Sequence[Question], passages: dict[str, Any]) -> list[Scored]:
     """Return the scored candidates of each question that has any."""
     pipeline = oracle_pipeline()
-    generator: Any = pipeline.generator
+    generator: Any = pipeline.components.generator
     found = []
     for question in tqdm(asked, unit=" questions"):
         prompt = pipeline.prompt(question.question, passages[question.id])

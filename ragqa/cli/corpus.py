@@ -21,7 +21,7 @@ class Corpus:
     """
 
     def __init__(self, source: str, overrides: Sequence[str] = (), *, verbose: bool = False) -> None:
-        self._loader = open_pipeline(source, overrides).loader
+        self._loader = open_pipeline(source, overrides).components.loader
         self._source, self._verbose = source, verbose
         self._left_out: list[FileStatus] = []
 

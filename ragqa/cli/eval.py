@@ -70,7 +70,7 @@ def command(
         check_folder(out)
     pipeline = open_pipeline(file, overrides)
     if likelihood:
-        pipeline.likelihood_model()
+        pipeline.components.likelihood_model("the likelihood of an answer")
     name = dataset_name(pipeline, dataset)
     bench = prepare(pipeline, name, split, limit, sample)
     folder = open_run(bench, pipeline.config, protocol, name, folder=out)

@@ -14,7 +14,7 @@ from ragqa.cli.opening import open_pipeline
 from ragqa.cli.terminal import print_json
 
 if TYPE_CHECKING:
-    from ragqa.pipeline.refresh import IndexReport
+    from ragqa.pipeline.ingest.refresh import IndexReport
 
 
 @click.command("index")
@@ -40,7 +40,7 @@ def command(file: str, overrides: tuple[str, ...], as_json: bool, **options: Any
     try:
         report = bring_up_to_date(pipeline, confirm=not as_json, **options)
     except KeyboardInterrupt:
-        from ragqa.pipeline.refresh import COMMIT_CHUNKS
+        from ragqa.pipeline.ingest.refresh import COMMIT_CHUNKS
 
         raise KeyboardInterrupt(
             f"what was committed is kept (every {COMMIT_CHUNKS} chunks), and the next run goes on from there"

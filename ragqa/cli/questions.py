@@ -8,7 +8,7 @@ import shlex
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
@@ -18,7 +18,7 @@ from ragqa.cli.indexing import refresh
 from ragqa.cli.marks import MARK, name, say
 from ragqa.cli.opening import open_pipeline
 from ragqa.cli.terminal import bar, one_line, print_json
-from ragqa.config.specs import CustomSpec
+from ragqa.config.generators import FreeDecode
 from ragqa.errors import NothingUsableError, UsageError
 from ragqa.pipeline import Pipeline
 
@@ -112,13 +112,13 @@ def _drafts(pipeline: Pipeline, n: int, seed: int) -> tuple[list[Question], Coun
 
 def _writer(pipeline: Pipeline) -> Generator:
     """Return the pipeline's generator as one that writes a single line freely, whatever it is set to for answers."""
-    spec: Any = pipeline.config.generate
-    if isinstance(spec, CustomSpec):
-        return pipeline.generator
-    from ragqa.generate import build_generator
-
-    changes = {"stop": ["\n"], "max_new_tokens": MAX_NEW_TOKENS, "decode": "free"}
-    return build_generator(spec.model_copy(update={k: v for k, v in changes.items() if k in type(spec).model_fields}))
+    spec = pipeline.config.generate
+    changes = {"stop": ["\n"], "max_new_tokens": MAX_NEW_TOKENS, "decode": FreeDecode(kind="free")}
+    fields = type(spec).model_fields
+    writer: Generator = pipeline.components.build(
+        spec.model_copy(update={k: v for k, v in changes.items() if k in fields})
+    )
+    return writer
 
 
 def _lines(drafts: list[Question], n: int, out: Path, file: str) -> Iterator[str]:

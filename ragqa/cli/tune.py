@@ -110,7 +110,7 @@ def _check(file: str, combinations: Sequence[Combination], dataset: Dataset) -> 
             raise UsageError(f"{file}: {key}: a grid in {section} changes what is asked of what; give one value")
         if section in REBUILDING and not (dataset.documents or dataset.folder):
             raise UsageError(
-                f"{file}: {key}: each value would rebuild the pipeline's own index at {combinations[0].config.index.path}; "
+                f"{file}: {key}: each value would rebuild the pipeline's own index at {Pipeline(combinations[0].config).components.index.location}; "
                 "give --dataset with documents of its own, such as squad:PATH, which are indexed in the cache, or "
                 "evaluate each value with its own `--set index.path=...` and compare them by `ragqa compare`"
             )
@@ -143,7 +143,7 @@ def _runs(
     for one in combinations:
         pipeline = Pipeline(one.config)
         for other in benches.values():
-            pipeline.share(other.pipeline)
+            pipeline.components.share(other.pipeline.components)
         pipeline = over(pipeline, dataset)
         same = next((b for b in benches.values() if b.pipeline.config.index == pipeline.config.index), None)
         questions = (*parts.tune, *parts.test)

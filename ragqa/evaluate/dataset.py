@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
-from ragqa import words
+from ragqa import text_analysis
 from ragqa.errors import MistakesError, UsageError
 from ragqa.evaluate.metrics import Span
 from ragqa.records import Document
@@ -87,7 +87,7 @@ def resolve(
     """Return the gold spans of each answerable question by its id, and notes on what was decided for them.
 
     White space of any kind and length matches any other, since extraction moves line breaks. A quote stands where its
-    words and numbers are whole (see `words.occurrences`); where offsets are given, they decide. A quote that stands more
+    words and numbers are whole (see `text_analysis.occurrences`); where offsets are given, they decide. A quote that stands more
     than once, and that neither page nor offsets tell apart, is taken to be the first. The span of a source that is not
     among the documents is one that nothing can find.
 
@@ -118,7 +118,7 @@ def _locate(evidence: Evidence, documents: Mapping[str, Document], where: str, n
         )
         return Span(f"not indexed: {evidence.source}", 0, max(1, len(evidence.text)))
     if evidence.start is None or evidence.end is None:
-        found = list(words.occurrences(evidence.text, document.text))
+        found = list(text_analysis.occurrences(evidence.text, document.text))
     else:
         there = _pattern(evidence.text).fullmatch(document.text, evidence.start, evidence.end)
         found = [there.span()] if there and there.span() == (evidence.start, evidence.end) else []

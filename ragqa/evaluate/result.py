@@ -101,7 +101,7 @@ def found(question: Question, scores: Mapping[str, float], hits: tuple[Hit, ...]
 
 def answered(question: Question, answer: Answer, scores: Mapping[str, float], **more: Any) -> Result:
     """Return the result of a question that was answered, or that the system declined to answer."""
-    prediction, ledger = metrics.prediction(answer), answer.ledger
+    prediction, usage = metrics.prediction(answer), answer.usage
     return Result(
         **_about(question),
         prediction=prediction,
@@ -113,10 +113,10 @@ def answered(question: Question, answer: Answer, scores: Mapping[str, float], **
         scores=scores,
         prompt=answer.prompt.text if answer.prompt else "",
         examples=answer.prompt.examples if answer.prompt else (),
-        ms={key.removesuffix("_ms"): value for key, value in ledger.items() if key.endswith("_ms")},
+        ms={key.removesuffix("_ms"): value for key, value in usage.items() if key.endswith("_ms")},
         tokens={
             "prompt": answer.prompt.n_tokens if answer.prompt else 0,
-            "answer": int(ledger.get("answer_tokens", 0)),
+            "answer": int(usage.get("answer_tokens", 0)),
         },
         **more,
     )

@@ -19,10 +19,10 @@ from ragqa.generate.engines import Engine, end_tokens, load_engine
 from ragqa.generate.int8 import input_bits, load_int8
 from ragqa.generate.likelihood import TokenPair, token_log_likelihoods
 from ragqa.generate.prefix import PrefixCache
-from ragqa.generate.protocols import AnswerState
 from ragqa.generate.sequence import AnswerRequest, Vocabulary
 from ragqa.records import Generation, Prompt
 from ragqa.stages import Constraint
+from ragqa.stages.decoding import AnswerState
 from ragqa.transformer import Decoder, choose_engine
 
 

@@ -1,12 +1,8 @@
-"""The kinds of constraint that come with the package: what `generate.decode` names (see `ragqa.stages.Constraint`)."""
+"""Free answers, as the constraint that allows every token (see `ragqa.stages.Constraint`)."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-
-from ragqa.generate.protocols import AnswerState, DecodingRequest
-from ragqa.generate.spans import SpanConstraint
-from ragqa.stages import Constraint
+from ragqa.stages.decoding import AnswerState, DecodingRequest
 
 
 class Unconstrained:
@@ -18,7 +14,3 @@ class Unconstrained:
     def begin(self, request: DecodingRequest) -> AnswerState:
         """Return an answer that is written token by token."""
         return request.sequence()
-
-
-CONSTRAINTS: Mapping[str, Callable[[], Constraint]] = {"free": Unconstrained, "span": SpanConstraint}
-"""What builds each kind."""

@@ -16,7 +16,7 @@ from torch import Tensor
 from ragqa import stopping
 from ragqa.generate.engines import Engine
 from ragqa.generate.prefix import PrefixCache
-from ragqa.generate.protocols import AnswerState, Reading
+from ragqa.stages.decoding import AnswerState, Reading
 from ragqa.transformer import Decoder, Packed, StepwiseCausalMask
 from ragqa.transformer.masks import Mask
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import json
-import os
 import random
 import time
 from collections.abc import Generator, Iterator
@@ -201,7 +200,7 @@ def _key(variable: str, url: str) -> str:
             f"generate.api_key_env: the key in {variable} would go to {origin(url)}, which you have not confirmed: "
             f"run `{command}` if you trust it"
         )
-    key = os.environ.get(variable, "").strip()
+    key = settings.key(variable)
     if not key:
         raise UsageError(f"generate.api_key_env: the environment variable {variable} is not set")
     if not (key.isascii() and key.isprintable() and " " not in key):

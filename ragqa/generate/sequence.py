@@ -15,9 +15,9 @@ from ragqa.config.generators import CausalLMGenerate
 from ragqa.errors import UsageError
 from ragqa.generate.detokenizer import Detokenizer, unsettled
 from ragqa.generate.prompt_lookup import PromptLookupDrafter
-from ragqa.generate.protocols import Reading, TokenLimit
 from ragqa.generate.sampling import make_processors, make_sampler
 from ragqa.records import Generation, Prompt
+from ragqa.stages.decoding import Reading, TokenLimit
 
 LINE_ENDS = ("\u010a", "\n", "<0x0A>")
 """How vocabularies write a line's end: GPT-2's bytes, as it is, and SentencePiece's bytes."""

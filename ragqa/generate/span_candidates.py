@@ -6,7 +6,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from ragqa import words
+from ragqa import text_analysis
 
 _WORD = re.compile(r"\S+")
 _JOINT = re.compile(r"[-–—/]+")
@@ -65,7 +65,7 @@ class QuestionOverlap:
     def __init__(self, question: str, passages: Sequence[str]) -> None:
         self._asked = _stems(question)
         self._passages = passages
-        self._sentences = [words.sentences(passage) for passage in passages]
+        self._sentences = [text_analysis.sentences(passage) for passage in passages]
         self._stems = [
             [_stems(passage[a:b]) for a, b in spans] for passage, spans in zip(passages, self._sentences, strict=True)
         ]
@@ -98,4 +98,4 @@ class QuestionOverlap:
 
 
 def _stems(text: str) -> set[str]:
-    return {words.term(word) for word in words.words(text) if word not in words.STOP_WORDS}
+    return {text_analysis.term(word) for word in text_analysis.words(text) if word not in text_analysis.STOP_WORDS}

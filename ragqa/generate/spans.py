@@ -15,9 +15,9 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from ragqa.generate.protocols import DecodingRequest, Reading
 from ragqa.generate.span_candidates import QuestionOverlap, SpanCandidate, boundaries
 from ragqa.records import Generation
+from ragqa.stages.decoding import DecodingRequest, Reading
 
 MAX_STARTS = 16
 """How many places at which a span may start are followed: half of them the likeliest by their first token, half the

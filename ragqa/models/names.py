@@ -5,7 +5,6 @@ A name is a built-in name, a folder, a `.gguf` file, or a hub id `owner/name` th
 
 from __future__ import annotations
 
-import difflib
 import hashlib
 import json
 import logging
@@ -17,6 +16,7 @@ from typing import Any
 
 from ragqa.errors import ModelError, RefusedError, UsageError
 from ragqa.files import read_regular
+from ragqa.messages import nearest
 from ragqa.models import manifest, sanity
 from ragqa.models.cache import Progress, dequantised_dir, model_dir
 from ragqa.models.gguf_header import read_header
@@ -183,8 +183,8 @@ def weights_sha256(folder: Path) -> str:
 
 def unknown(name: str) -> ModelError:
     """Return the error for a name that is neither built-in, nor a path that exists, nor a hub id."""
-    near = difflib.get_close_matches(name.lower(), _spellings(), n=1, cutoff=0.7)
-    hint = f": did you mean {_spellings()[near[0]]}?" if near else ":"
+    near = nearest(name.lower(), _spellings(), cutoff=0.7)
+    hint = f": did you mean {_spellings()[near]}?" if near else ":"
     kinds = "or a folder, a .gguf file, or a hub id owner/name"
     return ModelError(f"unknown model {name!r}{hint} built-in: {', '.join(BUILTIN)}; {kinds}")
 

@@ -18,8 +18,7 @@ from safetensors import SafetensorError
 
 from ragqa.errors import LockedError, ResourceError, UsageError
 from ragqa.files import open_regular
-from ragqa.models.cache import fsync
-from ragqa.outputs import check_own, locked, made, replace, sweep, writing
+from ragqa.outputs import check_own, locked, made, replace, sweep, sync, writing
 from ragqa.transformer import Decoder, save_decoder
 
 CHECKPOINT = "training.checkpoint"
@@ -71,7 +70,7 @@ def save(out: Path, identity: Mapping[str, Any], state: Mapping[str, Any]) -> No
     torch.save({"identity": dict(identity), **state}, data)
     replace(out / CHECKPOINT, data.getvalue())
     with writing(out):
-        fsync(out)
+        sync(out)
 
 
 def load(out: Path, identity: Mapping[str, Any]) -> dict[str, Any] | None:
@@ -123,9 +122,9 @@ def export(model: Decoder, tokenizer: Path, eos: int, out: Path) -> None:
         for file in files:
             _check_same(file, out / file.name)
         for file in files:
-            fsync(file)
+            sync(file)
             os.replace(file, out / file.name)
-        fsync(out)
+        sync(out)
 
 
 def _check_same(file: Path, target: Path) -> None:

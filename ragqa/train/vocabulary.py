@@ -20,7 +20,7 @@ from ragqa.arguments import AnyPath
 from ragqa.errors import UsageError
 from ragqa.models.gguf_header import read_header
 from ragqa.outputs import check_own, made, replace, writing
-from ragqa.words import WORD
+from ragqa.text_analysis import WORD
 
 TOKENIZER, TOKENIZER_CONFIG = "tokenizer.json", "tokenizer_config.json"
 END_OF_TEXT = "<|endoftext|>"
@@ -79,7 +79,8 @@ def save_tokenizer(tokenizer: Tokenizer, folder: AnyPath, *, force: bool = False
     """Write a tokenizer that `train_tokenizer` made, as `AutoTokenizer.from_pretrained(folder)` loads it.
 
     :param force: the folder may hold something, and its tokenizer is replaced.
-    :raises UsageError, RefusedError: as `check_tokenizer_folder`, or the folder cannot be written.
+    :raises UsageError: as `check_tokenizer_folder`, or the folder cannot be written.
+    :raises RefusedError: as `check_tokenizer_folder`.
     :raises ResourceError: there is no room.
     """
     folder = arguments.path(folder, "folder")

@@ -12,14 +12,17 @@ import pytest
 import torch
 from torch import Tensor
 
+from ragqa import Pipeline
 from ragqa.config.generators import CausalLMGenerate
 from ragqa.errors import UsageError
-from ragqa.generate import build_generator, prompt_lookup
+from ragqa.generate import prompt_lookup
 from ragqa.generate.causal_lm import CausalLM
-from ragqa.generate.constraints import CONSTRAINTS
-from ragqa.generate.protocols import AnswerState, DecodingRequest
+from ragqa.generate.constraints import Unconstrained
+from ragqa.generate.spans import SpanConstraint
 from ragqa.records import Generation, Prompt
 from ragqa.stages import Constraint
+from ragqa.stages.decoding import AnswerState, DecodingRequest
+from tests.fakes import PIPELINE, WORDS
 from tests.tiny import save_tiny_llama
 
 QUESTIONS = (
@@ -176,14 +179,19 @@ def test_a_constraint_that_allows_no_token_is_an_error_that_says_so(folder: Path
         written(build(folder, Nothing(), temperature=temperature), "Who?")
 
 
-def test_kinds_of_the_package_say_what_they_give(folder: Path) -> None:
-    facts = {name: (kind().has_confidence, kind().stepwise) for name, kind in CONSTRAINTS.items()}
-    assert facts == {"free": (False, True), "span": (True, False)}
-    for name, kind in CONSTRAINTS.items():
-        spec = CausalLMGenerate(kind="causal_lm", model=str(folder), decode=name)  # type: ignore[arg-type]
-        generator = build_generator(spec)
-        assert isinstance(generator, CausalLM)
-        assert type(generator.constraint) is kind
-        *_, last = generator.stream(prompt("Who?"))
-        assert isinstance(last, Generation)
-        assert (last.confidence is not None) == kind().has_confidence
+@pytest.mark.parametrize(("decode", "kind"), [("free", Unconstrained), ("span", SpanConstraint)])
+def test_a_file_names_a_constraint_whose_facts_are_those_of_its_section(
+    folder: Path, tmp_path: Path, decode: str, kind: type
+) -> None:
+    (tmp_path / "p.yaml").write_text(
+        PIPELINE.replace("kind: echo", f"kind: causal_lm, model: {folder}, decode: {decode}")
+    )
+    pipeline = Pipeline.from_file(tmp_path / "p.yaml", kinds=[WORDS])
+    generator, spec = pipeline.components.generator, pipeline.config.generate
+    assert isinstance(generator, CausalLM) and isinstance(spec, CausalLMGenerate)
+    assert type(generator.constraint) is kind
+    facts = (generator.constraint.has_confidence, generator.constraint.stepwise)
+    assert facts == (spec.decode.has_confidence, spec.decode.stepwise)
+    *_, last = generator.stream(prompt("Who?"))
+    assert isinstance(last, Generation)
+    assert (last.confidence is not None) == spec.decode.has_confidence

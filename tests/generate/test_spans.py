@@ -13,7 +13,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ragqa.config.generators import CausalLMGenerate
+from ragqa.config.generators import CausalLMGenerate, SpanDecode
 from ragqa.config.specs import InContextPrompt
 from ragqa.errors import UsageError
 from ragqa.generate import spans
@@ -47,7 +47,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def build(folder: Path, **fields: Any) -> CausalLM:
-    spec = {"kind": "causal_lm", "model": str(folder), "dtype": "float32", "decode": "span", **fields}
+    spec = {"kind": "causal_lm", "model": str(folder), "dtype": "float32", "decode": SpanDecode(kind="span"), **fields}
     return CausalLM(CausalLMGenerate.model_validate(spec), SpanConstraint())
 
 

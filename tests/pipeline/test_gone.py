@@ -14,9 +14,9 @@ import pytest
 from ragqa import Pipeline
 from ragqa.cli.indexing import refresh as refresh_folder
 from ragqa.errors import DocumentsGoneError, NothingUsableError, RejectedError
-from ragqa.pipeline import refresh
+from ragqa.pipeline.ingest import refresh
 from tests.commands import Done, ragqa
-from tests.fakes import PIPELINE, Echo, Words
+from tests.fakes import ECHO, PIPELINE, WORDS
 
 NAMES = ("ferry", "turbine", "quay", "buoy", "crane")
 
@@ -35,12 +35,12 @@ def home(tmp_path: Path) -> Path:
 
 
 def pipeline(home: Path, *overrides: str) -> Pipeline:
-    return Pipeline.from_file(home / "pipeline.yaml", overrides, extra_specs=[Words, Echo])
+    return Pipeline.from_file(home / "pipeline.yaml", overrides, kinds=[WORDS, ECHO])
 
 
 def indexed(home: Path) -> dict[str, str]:
     with pipeline(home).open_index() as reader:
-        return reader.sources()
+        return dict(reader.sources())
 
 
 def unmount(home: Path) -> None:

@@ -9,10 +9,10 @@ import pytest
 
 from ragqa import Pipeline
 from ragqa.errors import ConfigError, ModelError, NothingUsableError, RejectedError, UsageError
-from ragqa.pipeline import refresh
+from ragqa.pipeline.ingest import refresh
 from ragqa.records import Answer, Chunk, Document
 from ragqa.stages import System
-from tests.fakes import PIPELINE, Echo, Words
+from tests.fakes import ECHO, PIPELINE, WORDS
 
 
 @pytest.fixture
@@ -26,7 +26,7 @@ def folder(tmp_path: Path) -> Path:
 
 
 def pipeline(folder: Path, *overrides: str) -> Pipeline:
-    return Pipeline.from_file(folder / "pipeline.yaml", overrides, extra_specs=[Words, Echo])
+    return Pipeline.from_file(folder / "pipeline.yaml", overrides, kinds=[WORDS, ECHO])
 
 
 def interrupt(done: int, expected: int) -> None:
@@ -50,8 +50,8 @@ def test_a_question_is_answered_with_a_citation_a_prompt_and_a_ledger(folder: Pa
     text = Path(citation.path).read_text(encoding="utf-8")
     assert text[citation.start : citation.end] == citation.text == answer.text
     assert answer.prompt is not None and answer.prompt.passages[0].source == "turbine.txt"
-    assert {"retrieve_ms", "prompt_ms", "generate_ms", "passages_tokens", "answer_tokens"} <= set(answer.ledger)
-    assert (answer.generation, answer.abstained) == (1, False)
+    assert {"retrieve_ms", "prompt_ms", "generate_ms", "passages_tokens", "answer_tokens"} <= set(answer.usage)
+    assert (answer.index_version, answer.abstained) == (1, False)
 
 
 def test_a_second_run_embeds_nothing_and_makes_no_commit(folder: Path) -> None:
@@ -193,17 +193,17 @@ def test_an_atomic_run_publishes_all_or_nothing(folder: Path, monkeypatch: pytes
 def test_a_running_pipeline_moves_to_the_new_generation_between_two_questions(folder: Path) -> None:
     pipeline(folder).index()
     running = pipeline(folder)
-    assert running.ask("Who is the master of the quay?").generation == 1
+    assert running.ask("Who is the master of the quay?").index_version == 1
     pieces = running.stream("Who is the master of the quay?")
     first = next(pieces)
     (folder / "documents" / "quay.txt").write_text("The quay has a master called Newson.", encoding="utf-8")
     assert pipeline(folder).index().generation == 2
     *_, answer = pieces
     assert isinstance(answer, Answer) and isinstance(first, str)
-    assert (answer.generation, answer.text) == (1, "The quay has a master called Quayson.")
+    assert (answer.index_version, answer.text) == (1, "The quay has a master called Quayson.")
     assert answer.citations[0].text == answer.text, "the citation is of the text that was answered from"
     answer = running.ask("Who is the master of the quay?")
-    assert (answer.generation, answer.text) == (2, "The quay has a master called Newson.")
+    assert (answer.index_version, answer.text) == (2, "The quay has a master called Newson.")
 
 
 def test_an_interrupted_rebuild_leaves_the_old_index_whole(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -373,7 +373,7 @@ def test_a_document_that_cannot_be_split_or_stored_costs_itself_only(folder: Pat
     for name in ("fail", "context", "sound"):
         (folder / "documents" / f"{name}.txt").write_text(f"{name} ferry", encoding="utf-8")
     own = pipeline(folder)
-    own.splitter = OddSplitter()
+    own.components.replace(splitter=OddSplitter())
     report = own.index()
     assert [(entry.source, entry.status, entry.reason) for entry in report.statuses] == [
         ("context.txt", "rejected", r"cannot be stored: '\ud800' is half of a surrogate pair"),

@@ -5,7 +5,6 @@ from __future__ import annotations
 import io
 import os
 import random
-import time
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -20,11 +19,12 @@ from reportlab.pdfgen.canvas import Canvas
 from ragqa.config.specs import MarkdownSplit, RecursiveSplit
 from ragqa.errors import RejectedError
 from ragqa.load import FolderLoader
-from ragqa.pipeline.survey import Finding, Survey, _tables, near_duplicates, shingles, survey
+from ragqa.pipeline.ingest.survey import BANDS, Finding, Survey, _candidates, _tables, near_duplicates, shingles, survey
 from ragqa.records import Document, SourceFile
 from ragqa.split import TextSplitter
 from tests import ROOT
 from tests.fakes import WordEmbedder
+from tests.limits import no_hang
 
 PROSE = "The observatory opens at nine in the morning and closes at six in the evening on every weekday. "
 FRENCH = "Le café de la gare était fermé depuis l’été dernier ; les élèves préféraient déjeuner à la bibliothèque. " * 3
@@ -269,14 +269,13 @@ def test_near_duplicates_below_the_threshold_are_not_reported() -> None:
     assert near_duplicates([shingles(" ".join(text)), shingles(" ".join(edited))]) == []
 
 
-def test_comparing_many_alike_documents_takes_linear_time_and_loses_no_copy() -> None:
+def test_of_many_alike_documents_few_pairs_are_compared_and_no_copy_is_lost() -> None:
     form = words(4, 200)  # the same form filled in by everyone: every pair is alike, by less than the threshold
     filled = [[*form, *words(seed, 60)] for seed in range(3000)]
     copies = [[*text[:-1], "x"] for text in filled[::300]]
     sets = [shingles(" ".join(text)) for text in [*filled, *copies]]
-    started = time.perf_counter()
+    assert len(list(_candidates(sets))) <= BANDS * len(sets)
     found = near_duplicates(sets)
-    assert time.perf_counter() - started < 10
     assert [(earlier, later) for earlier, later, _ in found] == [(300 * i, 3000 + i) for i in range(10)]
 
 
@@ -364,13 +363,13 @@ def test_a_table_in_a_pdf_is_told_by_its_short_lines_of_numbers(tmp_path: Path) 
     assert of_kind(look(tmp_path, {}, size=900), "table_fragments") == []
 
 
-@pytest.mark.parametrize("text", ["| " * 30_000, "|\n" + " " * 60_000, "-|" * 30_000, "a\t" * 30_000 + "\n|\n|-"])
+@pytest.mark.parametrize("text", ["| " * 500_000, "|\n" + " " * 1_000_000, "-|" * 500_000, "a\t" * 500_000 + "\n|\n|-"])
 def test_no_text_makes_the_search_for_tables_slow(tmp_path: Path, text: str) -> None:
     (tmp_path / "a.md").write_text(text + "\nEnd.", encoding="utf-8")
     loader = FolderLoader([tmp_path])
-    started = time.perf_counter()
-    list(_tables(loader.read(loader.scan().files[0])))
-    assert time.perf_counter() - started < 1
+    document = loader.read(loader.scan().files[0])
+    with no_hang():  # in quadratic time, it would take hours
+        list(_tables(document))
 
 
 def test_progress_counts_chunks_and_ends_with_all_of_them(tmp_path: Path) -> None:

@@ -11,7 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ragqa import split
-from ragqa.config.specs import BYTES_PER_TOKEN, CodeSplit, MarkdownSplit, RecursiveSplit, SentenceSplit, TokenSplit
+from ragqa.config.slots import BYTES_PER_TOKEN
+from ragqa.config.specs import CodeSplit, MarkdownSplit, RecursiveSplit, SentenceSplit, TokenSplit
 from ragqa.errors import RejectedError, UsageError
 from ragqa.records import Chunk
 from ragqa.split import CONTEXT_BYTES, CONTEXT_TOKENS, TextSplitter

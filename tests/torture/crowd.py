@@ -116,7 +116,7 @@ def _ask(folder: Path, queries: int, number: int, done: Event, sender: Connectio
     asked: list[Asked] = []
     while len(asked) < queries or not done.is_set():
         answer = running.ask(make_text(chosen.randrange(8)).splitlines()[chosen.randrange(6)])
-        asked.append((answer.generation, [(c.source, c.start, c.end, c.text) for c in answer.citations]))
+        asked.append((answer.index_version, [(c.source, c.start, c.end, c.text) for c in answer.citations]))
     with turn:
         sender.send(("asked", asked))
 

@@ -17,12 +17,13 @@ from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import ClassVar, Literal
+from typing import Literal
 
-from ragqa.config import specs
+from ragqa import kinds
+from ragqa.config import GenerateSpec, Kind
 from ragqa.records import Generation, Prompt
-from tests.commands import CAPTAIN, POWER, Scripted, fill, jsonl
-from tests.fakes import Echo, EchoGenerator, Words
+from tests.commands import CAPTAIN, POWER, SCRIPTED, fill, jsonl
+from tests.fakes import ECHO, WORDS, EchoGenerator
 from tests.torture import Trial
 
 ROOT = Path(__file__).parent.parent.parent
@@ -31,15 +32,11 @@ SECONDS = 120
 _STRANGE = "Größe 漢字 \u202edesrever\u202c \x9b31m \x1b[2J 📁 \u2028 tide"
 
 
-class Talker(specs.CustomSpec):
+class Talker(GenerateSpec):
     """A generator that would talk for a minute."""
 
-    section: ClassVar[str] = "generate"
     kind: Literal["talker"]
     max_new_tokens: int = 20
-
-    def build(self, **needs: object) -> TalkingGenerator:
-        return TalkingGenerator()
 
 
 class TalkingGenerator(EchoGenerator):
@@ -251,8 +248,8 @@ def main() -> None:
     """Be `ragqa`, with parts in place of models."""
     from ragqa.cli import main
 
-    specs.KINDS["embed"] += (Words,)
-    specs.KINDS["generate"] += (Echo, Scripted, Talker)
+    talker = Kind("generate", Talker, lambda spec, needs: TalkingGenerator())
+    kinds.BUILTIN = kinds.BUILTIN.and_own([WORDS, ECHO, SCRIPTED, talker])
     sys.argv[0] = "ragqa"
     main()
 
