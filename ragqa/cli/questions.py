@@ -6,7 +6,7 @@ import os
 import shlex
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -38,9 +38,7 @@ def questions_command() -> None:
 @click.option("--out", type=click.Path(path_type=Path), default="questions.draft.jsonl", show_default=True, metavar="FILE", help="Where they are written.")  # fmt: skip
 @click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Draws the passages and the answers.")  # fmt: skip
 @click.option("--force", is_flag=True, help="Overwrite the file where it exists.")
-def draft_command(
-    file: str, overrides: tuple[str, ...], as_json: bool, n: int, out: Path, seed: int, force: bool
-) -> None:
+def draft_command(file: str, overrides: tuple[str, ...], as_json: bool, out: Path, **options: Any) -> None:
     """Draft questions about the pipeline's documents, with answers and evidence, for a person to review.
 
     Passages are drawn from all documents. Rules choose an answer in each (a date, a number, a name, a quoted term), the
@@ -52,12 +50,13 @@ def draft_command(
       ragqa questions draft pipelines/quickstart.yaml --n 5
       ragqa questions draft pipelines/quickstart.yaml --n 50 --seed 1 --out more.jsonl --json
     """
+    n, force = options["n"], options["force"]
     _check_target(out, force)
     pipeline = open_pipeline(file, overrides)
     from ragqa.experiments import draft_questions
 
     with listener() as told:
-        drafts = draft_questions(pipeline, n, seed=seed, listener=told)
+        drafts = draft_questions(pipeline, n, seed=options["seed"], listener=told)
     for reason, count in drafts.dropped.items():
         click.echo(f"dropped: {count} of {drafts.tries} tries: {reason}", err=True)
     if not drafts.questions:

@@ -13,7 +13,7 @@ from ragqa.records import Document
 
 @dataclass(frozen=True, slots=True)
 class Span:
-    """Where a piece of gold evidence stands: code points of the document's text, end exclusive, never empty."""
+    """The place of gold evidence: offsets in code points of the document's text, end exclusive, never empty."""
 
     document_id: str
     start: int
@@ -22,7 +22,7 @@ class Span:
 
 @dataclass(frozen=True, slots=True)
 class Evidence:
-    """A quote that supports an answer; `page` (1-based) or `start` and `end` say which one, where it stands twice."""
+    """A quote that supports an answer; `page` (1-based) or `start` and `end` say which one, where the document has it twice."""
 
     source: str
     text: str

@@ -113,19 +113,19 @@ def draft(
     :param generator: writes freely and ends at the line's end; what it writes after that is left out.
     :raises UsageError: a sentence and the examples exceed the generator's window.
     """
-    rng, kept = random.Random(seed), dict[str, Question]()
+    rng, drafts = random.Random(seed), dict[str, Question]()
     for passage, candidate in islice(_tries(passages, rng), EFFORT * n):
         if candidate is None:
             yield Dropped(_place(passage), "no whole sentence holds what looks like an answer")
             continue
         made = _draft(passage, candidate, generator)
         key = metrics.normalize(made.question)
-        if reason := "the question is asked already" if key in kept else _fault(made, passage, system):
+        if reason := "the question is asked already" if key in drafts else _fault(made, passage, system):
             yield Dropped(_place(passage), reason)
             continue
-        kept[key] = made
+        drafts[key] = made
         yield made
-        if len(kept) == n:
+        if len(drafts) == n:
             return
 
 
@@ -137,13 +137,13 @@ def _tries(passages: Iterable[Passage], rng: random.Random) -> Iterator[tuple[Pa
     first = True
     while first or waiting:
         left = []
-        for passage, found in waiting:
-            if not found:
+        for passage, untried in waiting:
+            if not untried:
                 yield passage, None
                 continue
-            chosen = rng.choice(found)
+            chosen = rng.choice(untried)
             yield passage, chosen
-            if rest := [candidate for candidate in found if candidate is not chosen]:
+            if rest := [candidate for candidate in untried if candidate is not chosen]:
                 left.append((passage, rest))
         waiting, first = left, False
 
@@ -169,7 +169,7 @@ def candidates(text: str, title: str = "") -> list[AnswerCandidate]:
     An answer is a date, a number with its unit, a quoted term, or a capitalised name that does not begin its sentence.
     It is not part of a longer phrase, and not what the title names.
     """
-    found = []
+    possible = []
     for start, end in text_analysis.sentences(text):
         sentence = text[start:end]
         if not _is_whole(sentence):
@@ -178,8 +178,8 @@ def candidates(text: str, title: str = "") -> list[AnswerCandidate]:
             kind = str(match.lastgroup)
             answer, offset = match[kind], match.start(kind)
             if _is_answer(kind, answer, sentence, match) and not metrics.contains(title, [answer]):
-                found.append(AnswerCandidate(sentence, answer, start, end, start + offset, _opening(kind, answer)))
-    return found
+                possible.append(AnswerCandidate(sentence, answer, start, end, start + offset, _opening(kind, answer)))
+    return possible
 
 
 def _is_whole(sentence: str) -> bool:

@@ -1,4 +1,4 @@
-"""What a caller hears of an experiment while it runs, since an experiment itself prints nothing."""
+"""The events of an experiment that a caller may listen to, since an experiment itself prints nothing."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from ragqa.records import FileStatus
 
 
 def _ignore(*heard: Any) -> None:
-    """Do nothing with what is heard."""
+    """Do nothing."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -113,9 +113,9 @@ def _difference(best: Sequence[Result], other: Sequence[Result], metric: str) ->
 
 def _check_metric(results: Results, metric: str) -> None:
     """Stop a race that no score can decide before it has cost more than a block."""
-    found = [result for each in results.values() for result in each]
-    if all(result.error for result in found):
-        raise UsageError(f"every candidate failed at every question, the first with: {found[0].error}")
-    scored = sorted({name for result in found for name in result.scores})
+    asked = [result for of_one in results.values() for result in of_one]
+    if all(result.error for result in asked):
+        raise UsageError(f"every candidate failed at every question, the first with: {asked[0].error}")
+    scored = sorted({name for result in asked for name in result.scores})
     if metric not in scored:
         raise UsageError(f"no question has the metric {metric!r}; they have: {', '.join(scored) or 'none'}")

@@ -1,4 +1,4 @@
-"""What experiments share: a pipeline over the documents of a dataset, the questions, and a run of them in a folder."""
+"""The parts that experiments share: a pipeline over the documents of a dataset, the questions, and a run of them in a folder."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ class EvaluationSetup:
 
     @cached_property
     def notes(self) -> list[str]:
-        """Return what was decided about the questions: by the dataset, and where their evidence was looked up."""
+        """Return the decisions about the questions: of the dataset, and of the search for their evidence."""
         return [*filter(None, [self.dataset.note]), *locate_evidence(self.questions, self.indexed.documents)[1]]
 
     def identity(self, protocol: Protocol) -> dict[str, Any]:
@@ -160,7 +160,7 @@ def refresh(pipeline: Pipeline, listener: Listener = SILENT, *, allow_empty: boo
 
 
 def say_notes(setup: EvaluationSetup, listener: Listener) -> None:
-    """Tell a listener what was decided about the questions."""
+    """Tell a listener the notes on the questions."""
     for note in setup.notes:
         listener.say(f"note: {note}")
 
@@ -203,7 +203,7 @@ def ask_all(
 
 
 def recorded(setup: EvaluationSetup) -> dict[str, Any]:
-    """Return what is worth knowing of a run, and what it takes to do it again; results do not depend on it."""
+    """Return facts of a run on which its results do not depend, and the dataset, which it takes to do the run again."""
     import torch
 
     kind, _, path = setup.name.partition(":")

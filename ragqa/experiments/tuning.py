@@ -2,9 +2,9 @@
 
 A tuning may be kept in a folder:
 
-tune.json     what is chosen from, and by which questions
+tune.json     the candidates, the metric and the splits
 runs/         a run of each combination
-report.json   what was chosen, and how sure that is
+report.json   the winner, and how sure it is that it is better
 winner.yaml   the winner as a pipeline file
 """
 
@@ -50,7 +50,7 @@ from ragqa.pipeline import Pipeline
 TUNING, WINNER, RUNS = "tune.json", "winner.yaml", "runs"
 """The files and the folder in the folder of a tuning, with `REPORT`."""
 UNTUNABLE = ("load", "index", "evaluate")
-"""Sections that say what is asked of what, and where it is kept; not how it is answered."""
+"""Sections in which a grid would change the documents, the questions or the place of the index, not the answers."""
 REBUILDING = ("split", "embed")
 """Sections of which each value has an index of its own."""
 
@@ -69,7 +69,7 @@ def pipeline_yaml(winner: Combination, *, allow_unicode: bool = True) -> str:
 
 @dataclass(frozen=True, slots=True)
 class TuningGrid:
-    """What is chosen from: the combinations of a pipeline file with grids.
+    """The combinations of a pipeline file with grids, of which one is chosen.
 
     `file` is what errors call the file, `to_text` writes the winner as a pipeline file.
     """
@@ -165,7 +165,7 @@ def tune(
 
 
 def check_choices(grid: TuningGrid, dataset: Dataset) -> None:
-    """Refuse what is no choice, and what would rebuild an index of the user's own.
+    """Check that there is a choice, and that it would not rebuild an index of the user's own.
 
     :raises UsageError: there is one combination, or a grid changes what is asked of what.
     """

@@ -91,7 +91,7 @@ def _hotpotqa(row: Row, position: int, pool: _Pool, notes: Counter[str]) -> Ques
 
 
 def _quote(source: str, sentences: Sequence[str], number: int) -> Evidence:
-    """Return a sentence without the white space around it, where it stands in the joined sentences."""
+    """Return a sentence without the white space around it, with its offsets in the joined sentences."""
     sentence = sentences[number]
     start = sum(map(len, sentences[:number])) + len(sentence) - len(sentence.lstrip())
     return Evidence(source, sentence.strip(), start=start, end=start + len(sentence.strip()))

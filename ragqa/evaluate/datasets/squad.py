@@ -62,7 +62,7 @@ def _question(qa: Row, paragraph: Document, metadata: dict[str, str], notes: Cou
 
 
 def _evidence(answer: Row, paragraph: Document, notes: Counter[str]) -> Evidence:
-    """Return the answer without the white space around it, where it stands.
+    """Return the answer without the white space around it, with its offsets.
 
     SQuAD 1.1 has a few offsets that are off by one.
     """

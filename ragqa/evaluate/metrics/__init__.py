@@ -1,4 +1,4 @@
-"""What an answer and a ranking are worth, and how sure a mean of such scores is. Pure functions.
+"""Scores of answers and of rankings, and how sure a mean of such scores is. Pure functions.
 
 answers       exact match, F1 and the other metrics of one answer, in [0, 1]; their names are this package's own
 ranking       retrieved passages -> recall, precision, MAP, MRR, nDCG

@@ -1,4 +1,4 @@
-"""What one answer is worth, in [0, 1]. Pure functions.
+"""The metrics of one answer, each in [0, 1]. Pure functions.
 
 Exact match and F1: Rajpurkar, Jia and Liang (2018), the official SQuAD 2.0 script. `contains` and `has_answer` compare
 whole words and whole numbers (Karpukhin et al. 2020, DPR), so that "art" is not found in "party", nor "5" in "5.2".
@@ -88,7 +88,7 @@ def citation_precision(citations: Sequence[Citation], gold: Sequence[tuple[str, 
     """
     if not citations:
         raise ValueError("citation precision needs at least one citation")
-    return sum(any(_overlap(one, span) for span in gold) for one in citations) / len(citations)
+    return sum(any(_overlap(citation, span) for span in gold) for citation in citations) / len(citations)
 
 
 def citation_recall(citations: Sequence[Citation], gold: Sequence[tuple[str, int, int]]) -> float:
@@ -99,7 +99,7 @@ def citation_recall(citations: Sequence[Citation], gold: Sequence[tuple[str, int
     spans = set(gold)
     if not spans:
         raise ValueError("citation recall needs at least one gold span")
-    return sum(any(_overlap(one, span) for one in citations) for span in spans) / len(spans)
+    return sum(any(_overlap(citation, span) for citation in citations) for span in spans) / len(spans)
 
 
 def _overlap(citation: Citation, span: tuple[str, int, int]) -> bool:

@@ -116,10 +116,10 @@ def _notes(report: EvaluationReport) -> Markup:
 def _metric_plots(report: EvaluationReport) -> Iterator[Markup]:
     figures = []
     for group in _GROUPS:
-        found = {name: metric for name, metric in report.metrics.items() if _group(name) == group}
-        if rows := [bar for name, metric in found.items() for bar in _bars(name, metric)]:
+        measured = {name: metric for name, metric in report.metrics.items() if _group(name) == group}
+        if rows := [bar for name, metric in measured.items() for bar in _bars(name, metric)]:
             plot = charts.bars(f"{group}: means with their 95% intervals", rows)
-            figures.append(_figure(group, plot, tables.metrics(report, found)))
+            figures.append(_figure(group, plot, tables.metrics(report, measured)))
     if figures:
         yield tag("div", *figures, class_="plots")
     if likelihoods := [name for name in report.metrics if name.startswith(_LIKELIHOOD)]:
@@ -144,12 +144,12 @@ def _recall(report: EvaluationReport) -> Iterator[Markup]:
         for name, metric in report.metrics.items()
         if name.startswith("recall@") and metric.value is not None
     }
-    known = [(float(k), report.metrics[depths[k]]) for k in sorted(depths)]
-    if known:
-        points = [(k, metric.value) for k, metric in known if metric.value is not None]
-        band = [(k, m.low, m.high) for k, m in known if m.low is not None and m.high is not None]
+    recalls = [(float(k), report.metrics[depths[k]]) for k in sorted(depths)]
+    if recalls:
+        points = [(k, metric.value) for k, metric in recalls if metric.value is not None]
+        band = [(k, m.low, m.high) for k, m in recalls if m.low is not None and m.high is not None]
         caption = "Recall@k, with its 95% interval"
-        axes, ticks = ("k (passages looked at)", "recall"), [k for k, _ in known]
+        axes, ticks = ("k (passages looked at)", "recall"), [k for k, _ in recalls]
         plot = charts.curve(caption, axes, points, band=band, ticks=ticks, log=True)
         yield _figure(caption, plot, tables.metrics(report, [depths[k] for k in sorted(depths)]))
 
@@ -206,8 +206,8 @@ def _example(result: Result, cause: str) -> Markup:
     return tag("article", *parts, class_="example")
 
 
-def _place(found: Location) -> str:
-    return f"{found.source}:{found.start}-{found.end}"
+def _place(location: Location) -> str:
+    return f"{location.source}:{location.start}-{location.end}"
 
 
 def _failures(report: EvaluationReport) -> Iterator[Markup]:

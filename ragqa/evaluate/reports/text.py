@@ -16,14 +16,14 @@ _SYNTAX = re.compile(r"[\\`*\[\]<>|#~&!$]|(?<!\w)_|_(?!\w)")
 
 
 def table(report: EvaluationReport) -> str:
-    """Return the figures in aligned columns: metrics, losses by cause, latency and tokens; those without data left out."""
-    found = [tables.metrics(report), tables.lost_points(report), tables.latency(report)]
-    parts = [tables.counts(report), *(aligned(one) for one in found if one.rows), tables.tokens(report)]
+    """Return the figures in aligned columns: metrics, lost points by cause, latency and tokens; those without data left out."""
+    figures = [tables.metrics(report), tables.lost_points(report), tables.latency(report)]
+    parts = [tables.counts(report), *(aligned(each) for each in figures if each.rows), tables.tokens(report)]
     return "\n\n".join(part for part in parts if part)
 
 
 def markdown(report: EvaluationReport, title: str, recorded: Mapping[str, object]) -> str:
-    """Return the figures as Markdown tables, the worst examples of each cause of loss, failures and what was recorded.
+    """Return the figures as Markdown tables, the worst examples of each cause, failures, and the facts that were recorded.
 
     :param recorded: what the run depends on and which versions made it; may be nested.
     """

@@ -1,6 +1,6 @@
-"""A run is a folder: what was asked of what, and every result, written as it comes.
+"""A run is a folder. Every result is written into it as it comes.
 
-run.json        what the results depend on, and what is worth knowing besides
+run.json        what the results depend on, and other facts of the run
 pipeline.yaml   the pipeline file with everything written out
 results.jsonl   one line a question
 report.json, report.md, report.html
@@ -35,13 +35,13 @@ _ID = re.compile(rb'\{"id": "(?:[^"\\]|\\.)*')
 
 
 def fingerprint(identity: Mapping[str, Any]) -> str:
-    """Return the SHA-256 of what results depend on."""
+    """Return the SHA-256 of the identity of a run, as hexadecimal digits."""
     return hashlib.sha256(json.dumps(identity, sort_keys=True).encode()).hexdigest()
 
 
 @dataclass(frozen=True, slots=True)
 class SavedRun:
-    """A run that was read: `identity` is what its results depend on, `recorded` what is worth knowing besides."""
+    """A run that was read: `identity` is what its results depend on, `recorded` holds other facts of the run."""
 
     folder: Path
     identity: Mapping[str, Any]

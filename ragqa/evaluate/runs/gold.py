@@ -32,7 +32,7 @@ class GoldEvidence:
 def locate_evidence(
     questions: Sequence[Question], documents: Mapping[str, Document]
 ) -> tuple[dict[str, tuple[Span, ...]], list[str]]:
-    """Return the gold spans of each answerable question by its id, and notes on what was decided for them.
+    """Return the gold spans of each answerable question by its id, and notes on the decisions that were made.
 
     White space of any kind and length matches any other, since extraction moves line breaks. A quote stands where its
     words and numbers are whole (see `text_analysis.occurrences`); where offsets are given, they decide. A quote that stands more
