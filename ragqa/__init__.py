@@ -2,7 +2,7 @@
 
     files --load--> Document --split--> Chunk --embed--> float32[n, dim] --index--> FAISS + SQLite
     question --retrieve--> Hit --prompt--> Prompt --generate--> Answer (text, citations, usage)
-    questions --evaluate--> Report (metrics with confidence intervals)
+    questions --evaluate--> EvaluationReport (metrics with confidence intervals)
 
 Importing this package loads no model library; `Pipeline` does, when it first needs one. It says in the environment how the
 threads of these libraries wait (`GOMP_SPINCOUNT`, see `ragqa.threads`), unless the user has said it.

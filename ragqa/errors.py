@@ -19,7 +19,7 @@
 
 A message is one line: what, where, what was found, what would be valid, what to do. That of a `MistakesError` has a line
 for each mistake.
-Whatever a caller passes wrongly is a `UsageError`, which is a `ValueError`; where its type is wrong, it is a `TypeError` too.
+An argument that cannot be used raises a `UsageError`, which is a `ValueError`; a wrong type raises one that is a `TypeError` too.
 """
 
 from __future__ import annotations
@@ -92,9 +92,9 @@ class NothingUsableError(RagqaError):
 
 
 class DocumentsGoneError(NothingUsableError):
-    """More than half of the indexed documents are no longer there: perhaps their folder is not mounted.
+    """More than half of the indexed documents are missing: perhaps their folder is not mounted.
 
-    :param what: how many are gone, and from where.
+    :param what: how many are missing, and from where.
     """
 
     def __init__(self, what: str) -> None:
@@ -112,7 +112,7 @@ class IndexCorruptError(RagqaError):
 
 
 class IndexFormatError(IndexCorruptError):
-    """What lies there is no index of ragqa, or one of another format: it is left as it is."""
+    """The folder holds no index of ragqa, or one of another format; it was not changed."""
 
 
 class LockedError(RagqaError):

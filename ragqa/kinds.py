@@ -10,19 +10,29 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
+
+from pydantic import create_model
 
 from ragqa.arguments import AnyPath
 from ragqa.config import Combination, Config, Kind, Kinds, generators, read_combinations, read_config, retrieval, specs
+from ragqa.config.slots import FormatSpec
+from ragqa.evaluate.datasets import KINDS as DATASETS
+from ragqa.evaluate.datasets import DatasetKind, read_kind
+from ragqa.load.bounds import Limits
+from ragqa.load.formats import FORMATS, Format
+from ragqa.train.settings import NextTokenObjective
 
 if TYPE_CHECKING:
     from ragqa.embed.encoder import EncoderEmbedder
-    from ragqa.evaluate import Dataset
     from ragqa.generate.causal_lm import CausalLM
+    from ragqa.generate.constraints import Unconstrained
     from ragqa.generate.llama_cpp import LlamaCpp
     from ragqa.generate.openai import OpenAIEndpoint
+    from ragqa.generate.spans import SpanConstraint
     from ragqa.index import LocalIndex
     from ragqa.load import FolderLoader
+    from ragqa.load.readers import SandboxedFormat
     from ragqa.prompt import Prompter
     from ragqa.prompt.examples import Examples
     from ragqa.retrieve.rerank import BiEncoderScorer, CrossEncoderScorer, LikelihoodScorer
@@ -30,12 +40,17 @@ if TYPE_CHECKING:
     from ragqa.retrieve.rewrite import HydeRewriter, MultiQueryRewriter
     from ragqa.split import TextSplitter
     from ragqa.stages import Needs
+    from ragqa.train.objectives import NextTokenPrediction
 
 
 def folder_loader(spec: specs.FolderLoad, needs: Needs) -> FolderLoader:
     """Build a loader; source files of a language that the splitter cuts are read as text."""
     from ragqa.load import FolderLoader
 
+    # formats of the user's own, with the settings that the section gives to some of them
+    listed = {type(format_spec): format_spec for format_spec in spec.formats}
+    kinds = needs.config.kinds.of_slot("format")
+    formats = [listed.get(kind.spec) or kind.default() for kind in kinds if not kind.spec.built_in]
     source_code = [f"**/*{suffix}" for suffix in needs.config.split.source_suffixes]
     return FolderLoader(
         spec.roots,
@@ -43,14 +58,35 @@ def folder_loader(spec: specs.FolderLoad, needs: Needs) -> FolderLoader:
         exclude=spec.exclude,
         as_text=[*spec.as_text, *source_code],
         text_field=spec.text_field,
+        formats=[needs.build(format_spec) for format_spec in formats if format_spec is not None],
     )
+
+
+class BuiltInFormat(FormatSpec):
+    """A format that ragqa reads in the sandbox; it has no settings of its own."""
+
+    built_in: ClassVar[bool] = True
+
+
+def _format_kind(record: Format) -> Kind[BuiltInFormat]:
+    """Return the kind of a line of the table of built-in formats."""
+    named: Any = Literal[record.name]
+    spec = create_model(f"{record.name.title()}Format", __base__=BuiltInFormat, kind=(named, ...))
+    spec.__doc__ = f"Files of type {record.media_type} ({', '.join(record.suffixes)})."
+    return Kind("format", spec, lambda spec, needs: _sandboxed(record, needs))
+
+
+def _sandboxed(record: Format, needs: Needs) -> SandboxedFormat:
+    from ragqa.load.readers import SandboxedFormat
+
+    return SandboxedFormat(record, Limits(), dict.fromkeys(record.options))
 
 
 def text_splitter(spec: Any, needs: Needs) -> TextSplitter:
     """Build a splitter that counts in the embedder's tokens."""
-    from ragqa.split import TextSplitter
+    from ragqa.split import SPLITTERS
 
-    return TextSplitter(spec, needs.embedder)
+    return SPLITTERS[spec.kind](spec, needs.embedder)
 
 
 def encoder(spec: specs.MeanPoolEmbed | specs.ClsPoolEmbed, needs: Needs) -> EncoderEmbedder:
@@ -132,7 +168,21 @@ def causal_lm(spec: generators.CausalLMGenerate, needs: Needs) -> CausalLM:
     """Build a generator that runs the weights itself."""
     from ragqa.generate.causal_lm import CausalLM
 
-    return CausalLM(spec)
+    return CausalLM(spec, needs.build(spec.decode))
+
+
+def free(spec: generators.FreeDecode, needs: Needs) -> Unconstrained:
+    """Build the constraint that allows every token."""
+    from ragqa.generate.constraints import Unconstrained
+
+    return Unconstrained()
+
+
+def span(spec: generators.SpanDecode, needs: Needs) -> SpanConstraint:
+    """Build the constraint that chooses the likeliest span of the passages."""
+    from ragqa.generate.spans import SpanConstraint
+
+    return SpanConstraint()
 
 
 def llama_cpp(spec: generators.LlamaCppGenerate, needs: Needs) -> LlamaCpp:
@@ -149,16 +199,25 @@ def openai(spec: generators.OpenAIGenerate, needs: Needs) -> OpenAIEndpoint:
     return OpenAIEndpoint(spec)
 
 
-def dataset(spec: Any, needs: Needs) -> Dataset:
-    """Read a dataset."""
-    from ragqa.evaluate import read_dataset
+def next_token(spec: NextTokenObjective, needs: Needs) -> NextTokenPrediction:
+    """Build the objective of a language model."""
+    from ragqa.train.objectives import NextTokenPrediction
 
-    return read_dataset(f"{spec.kind}:{spec.path}")
+    return NextTokenPrediction()
+
+
+def _dataset_kind(name: str, record: DatasetKind) -> Kind[specs.FileEvaluate]:
+    """Return the kind of a line of the table of datasets."""
+    named: Any = Literal[name]
+    spec = create_model(f"{name.title()}Evaluate", __base__=specs.FileEvaluate, kind=(named, ...))
+    spec.__doc__ = f"Questions of {record.layout}."
+    return Kind("evaluate", spec, lambda spec, needs: read_kind(name, spec.path))
 
 
 BUILTIN = Kinds(
     [
         Kind("load", specs.FolderLoad, folder_loader),
+        *map(_format_kind, FORMATS),
         Kind("split", specs.RecursiveSplit, text_splitter),
         Kind("split", specs.TokenSplit, text_splitter),
         Kind("split", specs.MarkdownSplit, text_splitter),
@@ -179,9 +238,10 @@ BUILTIN = Kinds(
         Kind("generate", generators.CausalLMGenerate, causal_lm),
         Kind("generate", generators.LlamaCppGenerate, llama_cpp),
         Kind("generate", generators.OpenAIGenerate, openai),
-        Kind("constraint", generators.FreeDecode, lambda spec, needs: None),
-        Kind("constraint", generators.SpanDecode, lambda spec, needs: None),
-        Kind("evaluate", specs.JsonlEvaluate, dataset),
+        Kind("constraint", generators.FreeDecode, free),
+        Kind("constraint", generators.SpanDecode, span),
+        *(_dataset_kind(name, record) for name, record in DATASETS.items()),
+        Kind("objective", NextTokenObjective, next_token),
     ]
 )
 """Every kind that a pipeline file may name without a word in Python."""

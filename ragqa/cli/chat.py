@@ -1,4 +1,4 @@
-"""`ragqa chat`: questions one after another, each knowing the ones before."""
+"""`ragqa chat`: a conversation; each question is answered with the earlier ones in view."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from ragqa.records import Answer
 from ragqa.retrieve import MAX_QUESTION_CHARS
 
 TURNS = 4
-"""How many earlier turns a question is shown with."""
+"""How many earlier questions and answers the model is shown."""
 
 
 @click.command("chat")
@@ -51,11 +51,11 @@ def _turn(pipeline: Pipeline, question: str, answers: list[Answer], as_json: boo
             return stream_answer(pipeline.stream(question, history=history))
         print_json({"question": question})  # should the command end here, by an error
         *_, answer = pipeline.stream(question, history=history)
-    except UsageError as error:  # a question that cannot be asked does not end the conversation
-        told = fault(error, ())
-        click.echo(told.line, err=True)
+    except UsageError as error:  # the user can ask another question
+        report = fault(error, ())
+        click.echo(report.line, err=True)
         if as_json:
-            print_json_line({"question": question, "error": told.to_json()})
+            print_json_line({"question": question, "error": report.to_json()})
         return None
     assert isinstance(answer, Answer)
     print_json_line(answer.to_dict())
@@ -63,7 +63,7 @@ def _turn(pipeline: Pipeline, question: str, answers: list[Answer], as_json: boo
 
 
 def _read_question() -> str:
-    """Return the next line; of one that is far too long to be a question, only the beginning is kept."""
+    """Return the next line from stdin; of a line that is far too long for a question, only the beginning."""
     if sys.stdin.isatty():
         click.echo("\n> ", nl=False, err=True)
     try:

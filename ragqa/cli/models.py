@@ -71,23 +71,23 @@ def pull(names: tuple[str, ...], revision: str | None, as_json: bool) -> None:
 def verify(names: tuple[str, ...], as_json: bool) -> None:
     """Read every byte of models in the cache, and compare each file with its recorded SHA-256; all models without NAME.
 
-    A model is checked whenever it is loaded too, by what is remembered of files that did not change. The exit code is 8
-    where a file is not what was pulled.
+    A model is also checked each time that it is loaded; files that did not change since are not read for that. The exit
+    code is 8 where a file differs from the one that was pulled.
 
     \b
     Examples:
       ragqa models verify
       ragqa models verify all-minilm-l6-v2 --json
     """
-    found = models.verify(names)
+    faults = models.verify(names)
     if as_json:
         print_json(
-            {"models": [{"name": name, "sound": fault is None, "fault": fault} for name, fault in found.items()]}
+            {"models": [{"name": name, "sound": fault is None, "fault": fault} for name, fault in faults.items()]}
         )
     else:
-        for name, fault in found.items():
+        for name, fault in faults.items():
             click.echo(f"{name}: {fault or 'sound'}")
-    if any(found.values()):
+    if any(faults.values()):
         raise ModelError("a model is damaged: run `ragqa models pull NAME`")
 
 

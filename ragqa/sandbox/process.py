@@ -29,7 +29,7 @@ _START_SECONDS = 60.0
 _LENGTH = 8
 _OVERHEAD_BYTES = 64 << 20
 _KEPT_VARIABLES = ("LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH", "DYLD_FALLBACK_LIBRARY_PATH")
-"""What an interpreter may need to find its own shared library. The child's environment holds nothing else of ours."""
+"""Variables that a Python may need to find its own shared library; the child gets no other variable of this process."""
 
 
 class _Died(Exception):
@@ -37,7 +37,7 @@ class _Died(Exception):
 
 
 class _Malformed(Exception):
-    """The child's reply cannot be used; the message says how it is. The child may still run."""
+    """The child's reply cannot be used; the message says why. The child may still run."""
 
 
 class _TimedOut(Exception):
@@ -53,7 +53,7 @@ def isolated(code: str, *arguments: str) -> list[str]:
 
 
 def _import_folders() -> list[str]:
-    """Return `sys.path` without the working folder; the folder of this package stands last."""
+    """Return `sys.path` without the working folder; the folder of this package is the last entry."""
     here, package = os.path.realpath(os.getcwd()), str(Path(__file__).resolve().parents[2])
     others = [path for path in sys.path if os.path.isabs(path) and os.path.realpath(path) not in (here, package)]
     return [*others, package]
@@ -267,7 +267,7 @@ def _receive(process: subprocess.Popen[bytes], deadline: float, most: int) -> di
 
 
 def _read(process: subprocess.Popen[bytes], length: int, deadline: float) -> bytes:
-    """Read exactly so many bytes, past the buffer of the stream, so that `select` knows what is there."""
+    """Read exactly `length` bytes from the descriptor, not through the stream's buffer, which `select` does not see."""
     assert process.stdout is not None
     pipe = process.stdout.fileno()
     data = bytearray()
