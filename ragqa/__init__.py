@@ -59,6 +59,7 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 PUBLIC_MODULES = (
     "ragqa.config.specs",
+    "ragqa.conversation",
     "ragqa.diagnosis",
     "ragqa.errors",
     "ragqa.evaluate",

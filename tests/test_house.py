@@ -37,7 +37,7 @@ FLOORS = (
     ("evaluate", "train"),
     ("kinds",),
     ("pipeline",),
-    ("project", "diagnosis"),
+    ("project", "diagnosis", "conversation"),
     ("cli",),
 )
 """Each room imports its own modules and rooms of lower floors; rooms of one floor know nothing of one another."""
