@@ -48,21 +48,25 @@ if TYPE_CHECKING:
         Citation,
         Document,
         Dropped,
+        Extracted,
         FileStatus,
         Generation,
         Hit,
         Prompt,
         Scan,
+        SearchTexts,
         SourceFile,
     )
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"
 PUBLIC_MODULES = (
+    "ragqa.config",
     "ragqa.config.specs",
     "ragqa.conversation",
     "ragqa.diagnosis",
     "ragqa.errors",
     "ragqa.evaluate",
+    "ragqa.kinds",
     "ragqa.models",
     "ragqa.project",
     "ragqa.records",
@@ -85,6 +89,7 @@ __all__ = [
     "Document",
     "DocumentsGoneError",
     "Dropped",
+    "Extracted",
     "FileStatus",
     "GateError",
     "Generation",
@@ -105,6 +110,7 @@ __all__ = [
     "RejectedError",
     "ResourceError",
     "Scan",
+    "SearchTexts",
     "SourceFile",
     "TooSlowError",
     "UsageError",

@@ -10,10 +10,15 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
+
+from pydantic import create_model
 
 from ragqa.arguments import AnyPath
 from ragqa.config import Combination, Config, Kind, Kinds, generators, read_combinations, read_config, retrieval, specs
+from ragqa.config.slots import FormatSpec
+from ragqa.load.bounds import Limits
+from ragqa.load.formats import FORMATS, Format
 
 if TYPE_CHECKING:
     from ragqa.embed.encoder import EncoderEmbedder
@@ -23,6 +28,7 @@ if TYPE_CHECKING:
     from ragqa.generate.openai import OpenAIEndpoint
     from ragqa.index import LocalIndex
     from ragqa.load import FolderLoader
+    from ragqa.load.readers import SandboxedFormat
     from ragqa.prompt import Prompter
     from ragqa.prompt.examples import Examples
     from ragqa.retrieve.rerank import BiEncoderScorer, CrossEncoderScorer, LikelihoodScorer
@@ -36,6 +42,10 @@ def folder_loader(spec: specs.FolderLoad, needs: Needs) -> FolderLoader:
     """Build a loader; source files of a language that the splitter cuts are read as text."""
     from ragqa.load import FolderLoader
 
+    # formats of the user's own, with the settings that the section gives to some of them
+    listed = {type(format_spec): format_spec for format_spec in spec.formats}
+    kinds = needs.config.kinds.of_slot("format")
+    formats = [listed.get(kind.spec) or kind.default() for kind in kinds if not kind.spec.built_in]
     source_code = [f"**/*{suffix}" for suffix in needs.config.split.source_suffixes]
     return FolderLoader(
         spec.roots,
@@ -43,7 +53,28 @@ def folder_loader(spec: specs.FolderLoad, needs: Needs) -> FolderLoader:
         exclude=spec.exclude,
         as_text=[*spec.as_text, *source_code],
         text_field=spec.text_field,
+        formats=[needs.build(format_spec) for format_spec in formats if format_spec is not None],
     )
+
+
+class BuiltInFormat(FormatSpec):
+    """A format that ragqa reads in the sandbox; it has no settings of its own."""
+
+    built_in: ClassVar[bool] = True
+
+
+def _format_kind(record: Format) -> Kind[BuiltInFormat]:
+    """Return the kind of a line of the table of built-in formats."""
+    named: Any = Literal[record.name]
+    spec = create_model(f"{record.name.title()}Format", __base__=BuiltInFormat, kind=(named, ...))
+    spec.__doc__ = f"Files of type {record.media_type} ({', '.join(record.suffixes)})."
+    return Kind("format", spec, lambda spec, needs: _sandboxed(record, needs))
+
+
+def _sandboxed(record: Format, needs: Needs) -> SandboxedFormat:
+    from ragqa.load.readers import SandboxedFormat
+
+    return SandboxedFormat(record, Limits(), dict.fromkeys(record.options))
 
 
 def text_splitter(spec: Any, needs: Needs) -> TextSplitter:
@@ -159,6 +190,7 @@ def dataset(spec: Any, needs: Needs) -> Dataset:
 BUILTIN = Kinds(
     [
         Kind("load", specs.FolderLoad, folder_loader),
+        *map(_format_kind, FORMATS),
         Kind("split", specs.RecursiveSplit, text_splitter),
         Kind("split", specs.TokenSplit, text_splitter),
         Kind("split", specs.MarkdownSplit, text_splitter),

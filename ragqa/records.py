@@ -282,6 +282,21 @@ class Answer:
 
 
 @dataclass(frozen=True, slots=True)
+class Extracted:
+    """The text of one file. `page_starts[i]` is the offset of page i + 1; empty where the format has no pages.
+
+    `metadata` holds plain JSON values; `headings` in it lists `[offset, level]` of each heading, where the format marks
+    them. `encoding` is that of a file which is text, None for others.
+    """
+
+    text: str
+    title: str = ""
+    page_starts: tuple[int, ...] = ()
+    metadata: Mapping[str, Any] = field(default_factory=dict)
+    encoding: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class SearchTexts:
     """What a question is searched by besides itself.
 

@@ -37,7 +37,7 @@ FLOORS = (
     ("evaluate", "train"),
     ("kinds",),
     ("pipeline",),
-    ("project", "diagnosis", "conversation"),
+    ("project", "diagnosis", "conversation", "testing"),
     ("cli",),
 )
 """Each room imports its own modules and rooms of lower floors; rooms of one floor know nothing of one another."""

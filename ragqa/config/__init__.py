@@ -89,6 +89,11 @@ class PartialConfig:
         """Return the sections that there are, in the order of the flow."""
         return {name: spec for name in SECTIONS if isinstance(spec := getattr(self, name), Spec)}
 
+    def whole(self) -> Config:
+        """Return a file that was read without a mistake: no section that has to be there is None."""
+        sections: dict[str, Any] = {"evaluate": None, **self.sections()}
+        return Config(file=self.file, source=self.source, kinds=self.kinds, **sections)
+
     def parts(self) -> Iterator[tuple[Key, Spec]]:
         """Yield every part, the sections and what is inside them, each with its key."""
         waiting: list[tuple[Key, Spec]] = [((name,), spec) for name, spec in self.sections().items()]
@@ -134,7 +139,7 @@ def read_config(path: AnyPath, overrides: Sequence[str], kinds: Kinds) -> Config
     config, problems = examine(path, overrides, kinds)
     if problems:
         raise ConfigError(problems)
-    return _whole(config)
+    return config.whole()
 
 
 def examine(path: AnyPath, overrides: Sequence[str], kinds: Kinds) -> tuple[PartialConfig, list[Problem]]:
@@ -170,7 +175,7 @@ def read_combinations(path: AnyPath, overrides: Sequence[str], kinds: Kinds) -> 
     if problems:
         raise ConfigError(in_order(source.file, problems))
     return [
-        Combination(grid.name(settings), settings, _whole(config))
+        Combination(grid.name(settings), settings, config.whole())
         for (settings, _), config in zip(filled, configs, strict=True)
     ]
 
@@ -198,12 +203,6 @@ def _config(source: Source, kinds: Kinds) -> PartialConfig:
     _check_top(source)
     read: dict[str, Any] = {name: read_section(source, name, kinds) for name in SECTIONS}
     return PartialConfig(file=Path(source.file).absolute(), source=source, kinds=kinds, **read)
-
-
-def _whole(config: PartialConfig) -> Config:
-    """Return a file that was read without a mistake: no section that has to be there is None."""
-    sections: dict[str, Any] = {"evaluate": None, **config.sections()}
-    return Config(file=config.file, source=config.source, kinds=config.kinds, **sections)
 
 
 def in_order(file: str, problems: Iterable[Problem]) -> list[Problem]:

@@ -56,6 +56,13 @@ class Kind(Generic[AnySpec]):
         """Return the name by which a file chooses this kind."""
         return kind_of(self.spec)
 
+    def default(self) -> AnySpec | None:
+        """Return the settings with all keys left out; None where one is required."""
+        fields = {name: field for name, field in self.spec.model_fields.items() if name != "kind"}
+        if any(field.is_required() for field in fields.values()):
+            return None
+        return self.spec.model_validate({"kind": self.name})
+
     def fault(self) -> str:
         """Return why `build` cannot be called; empty where nothing shows that."""
         if inspect.isabstract(self.build):
@@ -73,6 +80,18 @@ def _named(build: Callable[..., Any]) -> str:
     return str(getattr(build, "__qualname__", build))
 
 
+def checked_kinds(kinds: Iterable[Kind[Any]]) -> list[Kind[Any]]:
+    """Return kinds as a list.
+
+    :raises UsageTypeError: something else than a `Kind` is among them.
+    """
+    listed = arguments.items(kinds, "kinds", "a list of Kind(slot, spec, build)")
+    for i, kind in enumerate(listed):
+        if not isinstance(kind, Kind):
+            raise arguments.wrong_type(f"kinds[{i}]", kind, "a Kind(slot, spec, build)")
+    return listed
+
+
 class Kinds:
     """A table of kinds.
 
@@ -81,16 +100,14 @@ class Kinds:
 
     def __init__(self, kinds: Iterable[Kind[Any]]) -> None:
         self._kinds: dict[tuple[str, str], Kind[Any]] = {}
-        for i, kind in enumerate(arguments.items(kinds, "kinds", "a list of Kind(slot, spec, build)")):
-            if not isinstance(kind, Kind):
-                raise arguments.wrong_type(f"kinds[{i}]", kind, "a Kind(slot, spec, build)")
+        for kind in checked_kinds(kinds):
             if (kind.slot, kind.name) in self._kinds:
                 raise UsageError(f"{kind.slot}: there are two kinds with the name {kind.name!r}: rename one")
             self._kinds[kind.slot, kind.name] = kind
 
     def and_own(self, kinds: Iterable[Kind[Any]]) -> Kinds:
         """Return a table that has these kinds too."""
-        own = arguments.items(kinds, "kinds", "a list of Kind(slot, spec, build)")
+        own = checked_kinds(kinds)
         return Kinds([*self, *own]) if own else self
 
     def __iter__(self) -> Iterator[Kind[Any]]:

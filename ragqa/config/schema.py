@@ -74,6 +74,7 @@ def _with_kinds(value: dict[str, Any], kinds: Kinds) -> dict[str, Any]:
     options: list[dict[str, Any]] = [{"enum": names}] if value["short"] else []
     options += [{"$ref": f"#/$defs/{value['slot']}.{name}"} for name in names]
     options += [{"type": "null"}] if value["optional"] else []
+    options = options or [{"not": {}}]  # a table without kinds of this slot: no value is valid
     about = {key: part for key, part in value.items() if key not in ("slot", "short", "optional")}
     return {**about, "anyOf": options}
 

@@ -30,7 +30,10 @@ class LoadSpec(Spec):
 
 
 class FormatSpec(Spec):
-    """A kind of file: builds a `FileFormat`. One without required keys is read by every loader of files."""
+    """A kind of file: builds a `FileFormat`. One without required keys is read by every loader of folders."""
+
+    built_in: ClassVar[bool] = False
+    """A loader of folders reads it anyway, in the sandbox."""
 
 
 class SplitSpec(Spec):

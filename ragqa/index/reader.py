@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from ragqa import text_analysis
 from ragqa.errors import IndexCorruptError, UsageError
 from ragqa.index import database, lexical, seal, search, store
+from ragqa.index.filters import matches
 from ragqa.index.identity import refuse_drift, refuse_other
 from ragqa.index.lexical import Lexicon, Query
 from ragqa.records import Chunk, Document, Hit
@@ -292,7 +293,7 @@ class LocalReader:
         rows = self._db.execute("SELECT id, media_type, title, metadata FROM document")
         for document_id, media_type, title, metadata in rows:
             values = json.loads(metadata) | {"media_type": media_type, "title": title}
-            if all(_matches(values.get(key), wanted) for key, wanted in where.items()):
+            if matches(values, where):
                 kept.add(document_id)
         return kept
 
@@ -323,10 +324,3 @@ def canaries(db: database.Database) -> Vectors:
     """Return the stored vectors of `CANARIES`, float32[8, dim]."""
     rows = db.execute("SELECT vector FROM canary ORDER BY number").fetchall()
     return np.array([np.frombuffer(bytes.fromhex(row[0]), dtype="<f4") for row in rows], dtype=np.float32)
-
-
-def _matches(value: Any, wanted: Any) -> bool:
-    """Tell whether a document's value is the wanted one, or shares one with it where either is a list."""
-    values = value if isinstance(value, list) else [value]
-    accepted = wanted if isinstance(wanted, list) else [wanted]
-    return any(type(v) is type(w) and v == w for v in values for w in accepted)

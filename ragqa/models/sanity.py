@@ -87,7 +87,8 @@ def refuse_altered_blobs(folder: Path) -> None:
 def refuse_slow_tokenizer(file: Path) -> None:
     """Refuse a tokenizer that takes for ever, or fills the memory, on some short text. It is tried once, in the sandbox.
 
-    :raises RefusedError: it does. :raises ModelError: it cannot be read.
+    :raises RefusedError: it does.
+    :raises ModelError: it cannot be read.
     """
     try:
         data = read_regular(file, TOKENIZER_BYTES)

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 from ragqa import arguments
 from ragqa.arguments import AnyPath, path, texts, whole, wrong_type
 from ragqa.config import Config, Kind
+from ragqa.config.kinds import checked_kinds
 from ragqa.errors import ConfigError, NothingUsableError, UsageError
 from ragqa.kinds import load_config
 from ragqa.pipeline import given
@@ -66,7 +67,7 @@ class Pipeline:
         :param kinds: kinds of your own that the file may name beside the built-in ones.
         :raises ConfigError: the file has mistakes; all of them are listed.
         """
-        file, own_kinds = given.file(path), list(arguments.items(kinds, "kinds", "a list of Kind(slot, spec, build)"))
+        file, own_kinds = given.file(path), checked_kinds(kinds)
         try:
             return cls(load_config(file, overrides, own_kinds))
         except ConfigError:

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
     from ragqa.config import Config
     from ragqa.config.base import Spec
-    from ragqa.records import Answer, Chunk, Document, Generation, Hit, Prompt, Scan, SearchTexts, SourceFile
+    from ragqa.records import Answer, Chunk, Document, Extracted, Generation, Hit, Prompt, Scan, SearchTexts, SourceFile
 
     Vectors = NDArray[np.float32]
 
@@ -43,6 +43,7 @@ __all__ = [
     "Embedder",
     "Entry",
     "Fault",
+    "FileFormat",
     "Generator",
     "Index",
     "IndexMaintenance",
@@ -97,6 +98,33 @@ class Loader(Protocol):
 
     def extractor(self, media_type: str) -> str:
         """Return the name and version of what reads this type; another one means that a file is read again."""
+        ...
+
+
+@runtime_checkable
+class FileFormat(Protocol):
+    """Reads files of one format. A loader of files takes formats of a user's own besides the built-in ones.
+
+    `read` is called for one file at a time, from another thread than the rest.
+    """
+
+    @property
+    def media_type(self) -> str:
+        """Return the type of the files, such as `text/x-rst`; a document's id depends on it."""
+        ...
+
+    @property
+    def suffixes(self) -> Sequence[str]:
+        """Return how names of such files end, in small letters: `(".rst",)`."""
+        ...
+
+    @property
+    def extractor(self) -> str:
+        """Return the name and version of what reads them, such as `rst/1`; another one means that files are read again."""
+        ...
+
+    def read(self, data: bytes) -> Extracted:
+        """Return the text of a file. Raises `RejectedError` with the reason where it has none."""
         ...
 
 

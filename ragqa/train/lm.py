@@ -86,7 +86,8 @@ def train_lm(
         causal_lm reads.
     :param stop: asked before each step; if True, a checkpoint is written and the report is not `finished`.
     :raises UsageError: too few tokens; `out` holds something else, or a training that differs; no tokenizer in a file.
-    :raises RefusedError: a file in `out` is a link. :raises ResourceError: there is no room in `out`.
+    :raises RefusedError: a file in `out` is a link.
+    :raises ResourceError: there is no room in `out`.
     :raises ModelError: there is no such tokenizer, or it has no end of text.
     :raises LockedError: another training writes `out`.
     """

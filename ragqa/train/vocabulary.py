@@ -79,7 +79,8 @@ def save_tokenizer(tokenizer: Tokenizer, folder: AnyPath, *, force: bool = False
     """Write a tokenizer that `train_tokenizer` made, as `AutoTokenizer.from_pretrained(folder)` loads it.
 
     :param force: the folder may hold something, and its tokenizer is replaced.
-    :raises UsageError, RefusedError: as `check_tokenizer_folder`, or the folder cannot be written.
+    :raises UsageError: as `check_tokenizer_folder`, or the folder cannot be written.
+    :raises RefusedError: as `check_tokenizer_folder`.
     :raises ResourceError: there is no room.
     """
     folder = arguments.path(folder, "folder")

@@ -24,8 +24,9 @@ def attention(
     This is the definition; `attend` computes the same faster and keeps no weights.
 
     :param query: [batch, heads, queries, head_dim].
-    :param key, value: [batch, kv_heads, keys, head_dim]; each of these heads serves heads / kv_heads query heads in
-        turn (grouped-query attention, Ainslie et al. 2023).
+    :param key: [batch, kv_heads, keys, head_dim]; each of these heads serves heads / kv_heads query heads in turn
+        (grouped-query attention, Ainslie et al. 2023).
+    :param value: of the shape of `key`.
     :param mask: see `ragqa.transformer.masks`; a query that sees no key gets zeros.
     :returns: [batch, heads, queries, head_dim] and [batch, heads, queries, keys].
     """

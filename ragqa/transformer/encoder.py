@@ -29,7 +29,8 @@ class Encoder(Stack):
     ) -> Tensor:
         """Return the last hidden states, float[batch, length, d_model].
 
-        :param tokens: int64[batch, length]. :param mask: `padding_mask` where sequences end early.
+        :param tokens: int64[batch, length].
+        :param mask: `padding_mask` where sequences end early.
         :param positions: 0, 1, 2, ... where None.
         :param weights: takes the attention weights of each layer, [batch, heads, length, length].
         """

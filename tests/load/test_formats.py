@@ -16,8 +16,9 @@ from reportlab.pdfgen.canvas import Canvas
 
 from ragqa.errors import RejectedError
 from ragqa.load import FolderLoader
-from ragqa.load.extract import DOCX, HTML, PDF
-from ragqa.load.extracted import Extracted, Limits
+from ragqa.load.bounds import Limits
+from ragqa.load.formats import DOCX, HTML, PDF
+from ragqa.records import Extracted
 from ragqa.sandbox import Sandbox
 from tests.limits import no_hang
 

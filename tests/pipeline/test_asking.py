@@ -117,7 +117,7 @@ def test_a_generator_that_does_not_say_how_sure_it_is_is_believed(folder: Path) 
 def test_closed_book_the_generator_is_asked_without_passages_and_nothing_is_cited(folder: Path) -> None:
     pipe = pipeline(folder)
     answer = pipe.answer(QUESTION, passages=[])
-    (prompt,) = pipe.generator.prompts  # type: ignore[attr-defined]
+    (prompt,) = pipe.components.generator.prompts  # type: ignore[attr-defined]
     assert (prompt.passages, answer.hits, answer.citations) == ((), (), ())
     assert (answer.text, answer.abstained) == ("Quayson himself", False)
     assert answer.prompt == prompt == pipe.prompt(QUESTION, [])
@@ -146,7 +146,7 @@ def test_a_score_is_the_log_probability_of_each_token_of_an_answer_that_goes_on_
     assert math.exp(sum(pipe.score(prompt, "abc"))) == pytest.approx(0.5 ** len(" abc"))
     spaced = Prompt("Answer:\n", {}, ())
     assert len(pipe.score(spaced, "abc")) == 3
-    assert pipe.generator.pairs == [(prompt.text, " abc"), ("Answer:\n", "abc")]  # type: ignore[attr-defined]
+    assert pipe.components.generator.pairs == [(prompt.text, " abc"), ("Answer:\n", "abc")]  # type: ignore[attr-defined]
 
 
 def test_a_generator_without_likelihoods_cannot_score(folder: Path) -> None:

@@ -185,7 +185,7 @@ def test_documents_that_are_no_files_are_never_stale(home: Path) -> None:
     memory = pipeline(home).with_documents([("quay", QUAY)])
     memory.index()
     assert not cited(memory).stale
-    own = pipeline(home, "load.kind=notes", f"index.path={home / 'own'}", specs=[Notes])
+    own = pipeline(home, "load.kind=notes", f"index.path={home / 'own'}", specs=[NOTES])
     own.index()
     assert not cited(own).stale
     replaced = pipeline(home, f"index.path={home / 'replaced'}")

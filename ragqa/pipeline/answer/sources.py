@@ -11,7 +11,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from ragqa.files import open_regular
-from ragqa.load.extracted import Limits
+from ragqa.load.bounds import Limits
 from ragqa.records import Citation
 
 _SETTLED_SECONDS = 2.0

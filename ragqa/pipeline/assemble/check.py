@@ -60,7 +60,7 @@ def _report(config: PartialConfig, mistakes: Sequence[Problem]) -> CheckReport:
     source = config.source
     new = [source.problem(keys[0], message) for keys, message in findings if not source.is_faulty(keys)]
     problems = in_order(source.file, [*mistakes, *new])
-    budget = prove(config, cards.get("generate")) if isinstance(config, Config) and not problems else None
+    budget = None if problems else prove(config.whole(), cards.get("generate"))
     return CheckReport(config.file, tuple(problems), tuple(notes), budget)
 
 

@@ -32,6 +32,7 @@ Made = TypeVar("Made")
 
 _PROTOCOLS: dict[str, type] = {
     "load": stages.Loader,
+    "format": stages.FileFormat,
     "split": stages.Splitter,
     "embed": stages.Embedder,
     "index": stages.Index,
@@ -174,7 +175,17 @@ class Components:
         return cast("Made", self._made[key])
 
     def share(self, other: Components) -> None:
-        """Take over the parts of another pipeline that are the same in this one, so that a model is loaded once."""
+        """Have the parts that hold models in common with another pipeline where both describe the same ones.
+
+        :raises ModelError: such a model is not here.
+        """
+        for name in ("embed", "generate"):
+            if self._specs[name] == other._specs[name]:
+                other._section(name)
+        self.take_over(other)
+
+    def take_over(self, other: Components) -> None:
+        """Use what another pipeline has built already wherever it would be built alike here."""
         self.turn = other.turn
         mine = {repr(spec) for _, spec in self.config.parts()} | {""}
         self._made |= {key: part for key, part in other._made.items() if mine.issuperset(key[1:])}

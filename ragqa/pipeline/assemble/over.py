@@ -61,7 +61,7 @@ def _over(components: Components, load: LoadSpec, key: object) -> Components:
     index = config.index.at(str(models.cache_dir() / "datasets" / digest[:32]))
     own = [Kind("load", MemoryLoad, _no_documents)] if config.kinds.find("load", "memory") is None else []
     other = Components(replace(config, load=load, index=index, kinds=config.kinds.and_own(own)))
-    other.share(components)
+    other.take_over(components)
     return other
 
 

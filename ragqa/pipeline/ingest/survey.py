@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ragqa.errors import RejectedError
-from ragqa.load.extract import DOCX, PDF
+from ragqa.load.formats import DOCX, PDF
 from ragqa.pipeline.ingest.reading import Estimate, read_and_split
 from ragqa.records import Chunk, Document, SourceFile
 from ragqa.stages import Loader, Splitter, TokenCounter
