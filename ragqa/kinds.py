@@ -24,8 +24,10 @@ if TYPE_CHECKING:
     from ragqa.embed.encoder import EncoderEmbedder
     from ragqa.evaluate import Dataset
     from ragqa.generate.causal_lm import CausalLM
+    from ragqa.generate.constraints import Unconstrained
     from ragqa.generate.llama_cpp import LlamaCpp
     from ragqa.generate.openai import OpenAIEndpoint
+    from ragqa.generate.spans import SpanConstraint
     from ragqa.index import LocalIndex
     from ragqa.load import FolderLoader
     from ragqa.load.readers import SandboxedFormat
@@ -163,7 +165,21 @@ def causal_lm(spec: generators.CausalLMGenerate, needs: Needs) -> CausalLM:
     """Build a generator that runs the weights itself."""
     from ragqa.generate.causal_lm import CausalLM
 
-    return CausalLM(spec)
+    return CausalLM(spec, needs.build(spec.decode))
+
+
+def free(spec: generators.FreeDecode, needs: Needs) -> Unconstrained:
+    """Build the constraint that allows every token."""
+    from ragqa.generate.constraints import Unconstrained
+
+    return Unconstrained()
+
+
+def span(spec: generators.SpanDecode, needs: Needs) -> SpanConstraint:
+    """Build the constraint that chooses the likeliest span of the passages."""
+    from ragqa.generate.spans import SpanConstraint
+
+    return SpanConstraint()
 
 
 def llama_cpp(spec: generators.LlamaCppGenerate, needs: Needs) -> LlamaCpp:
@@ -211,8 +227,8 @@ BUILTIN = Kinds(
         Kind("generate", generators.CausalLMGenerate, causal_lm),
         Kind("generate", generators.LlamaCppGenerate, llama_cpp),
         Kind("generate", generators.OpenAIGenerate, openai),
-        Kind("constraint", generators.FreeDecode, lambda spec, needs: None),
-        Kind("constraint", generators.SpanDecode, lambda spec, needs: None),
+        Kind("constraint", generators.FreeDecode, free),
+        Kind("constraint", generators.SpanDecode, span),
         Kind("evaluate", specs.JsonlEvaluate, dataset),
     ]
 )

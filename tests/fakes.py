@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -13,7 +14,7 @@ import pytest
 from numpy.typing import NDArray
 
 from ragqa import kinds
-from ragqa.config import EmbedSpec, GenerateSpec, Kind
+from ragqa.config import EmbedSpec, GenerateSpec, Kind, Kinds
 from ragqa.records import Answer, Chunk, Citation, Document, Generation, Hit, Prompt
 from ragqa.stages import Needs
 
@@ -173,6 +174,17 @@ def write_project(folder: Path, names: Iterable[str]) -> None:
 def add_kinds(patch: pytest.MonkeyPatch, *own: Kind[Any]) -> None:
     """Let every pipeline file choose these kinds, also one that a command reads."""
     patch.setattr(kinds, "BUILTIN", kinds.BUILTIN.and_own(own))
+
+
+def replace_generators(patch: pytest.MonkeyPatch, build: Callable[[Any, Needs], Any]) -> None:
+    """Have every kind of generator that a file may name built by this function."""
+    table = kinds.BUILTIN
+    patch.setattr(kinds, "BUILTIN", Kinds([replace(k, build=build) if k.slot == "generate" else k for k in table]))
+
+
+def always(part: Any) -> Callable[[Any, Needs], Any]:
+    """Return a builder that gives this part."""
+    return lambda spec, needs: part
 
 
 def document(text: str, source: str = "a.txt", media_type: str = "text/plain", **fields: object) -> Document:

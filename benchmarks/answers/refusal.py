@@ -11,6 +11,7 @@ import argparse
 import math
 from collections.abc import Sequence
 from dataclasses import asdict
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -36,8 +37,7 @@ from ragqa.evaluate.gold import gold_passages
 from ragqa.evaluate.report import risk_coverage
 from ragqa.evaluate.runs import RunFolder
 from ragqa.evaluate.statistics import interval
-from ragqa.generate import build_generator
-from ragqa.generate.llama_cpp import CONFIDENCE
+from ragqa.generate.llama_cpp import CONFIDENCE, LlamaCpp
 from ragqa.records import Generation
 
 BETTER = ROOT / "pipelines" / "better.yaml"
@@ -78,7 +78,8 @@ def collect(pipeline: Pipeline, questions: Sequence[Question], data: Dataset) ->
     """
     documents = {document.source: document for document in data.documents}
     gold, _ = resolve(questions, documents)
-    generator = build_generator(pipeline.config.generate, log_probabilities=True)
+    spec: Any = pipeline.config.generate
+    generator = LlamaCpp(spec, log_probabilities=True)
     constant, verdict, answer = CONFIDENCE
     rows, f1 = [], []
     for question in tqdm(questions, desc="fit"):

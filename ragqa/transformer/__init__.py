@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from ragqa.transformer.encoder import Encoder
     from ragqa.transformer.families import choose_engine, reads
     from ragqa.transformer.feed_forward import FeedForward
-    from ragqa.transformer.masks import OneByOne, Packed, causal_mask, padding_mask
+    from ragqa.transformer.masks import Packed, StepwiseCausalMask, causal_mask, padding_mask
     from ragqa.transformer.norms import LayerNorm, RMSNorm
     from ragqa.transformer.onednn import use_onednn
     from ragqa.transformer.positions import Learned, Rotary, Sinusoidal, rotate
@@ -51,11 +51,11 @@ __all__ = [
     "LayerNorm",
     "Learned",
     "MultiHeadAttention",
-    "OneByOne",
     "Packed",
     "RMSNorm",
     "Rotary",
     "Sinusoidal",
+    "StepwiseCausalMask",
     "TransformerBlock",
     "TransformerConfig",
     "attend",

@@ -9,10 +9,10 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import dropout, scaled_dot_product_attention
 
-from ragqa.transformer.masks import Mask, OneByOne, Packed
+from ragqa.transformer.masks import Mask, Packed, StepwiseCausalMask
 from ragqa.transformer.positions import Rotation, rotate
 
-Extend = Callable[[Tensor, Tensor], tuple[Tensor, Tensor]]
+UpdateKV = Callable[[Tensor, Tensor], tuple[Tensor, Tensor]]
 """Takes the keys and values of new positions; returns those of all positions so far (see `KVCache`)."""
 
 
@@ -35,7 +35,7 @@ def attention(
     scores = query @ key.transpose(-2, -1) / math.sqrt(query.shape[-1])
     if isinstance(mask, Packed):
         mask = mask.dense(query.device)
-    elif isinstance(mask, OneByOne):
+    elif isinstance(mask, StepwiseCausalMask):
         mask = mask.dense(query.shape[-2], key.shape[-2], query.device)
     if mask is not None:
         scores = scores.masked_fill(~mask, -math.inf)
@@ -48,8 +48,8 @@ def attend(query: Tensor, key: Tensor, value: Tensor, mask: Mask = None, *, drop
 
     :raises ValueError: the packed lengths do not add up to the row.
     """
-    if isinstance(mask, OneByOne):
-        return torch.cat([_one_by_one(*row, dropout_p) for row in zip(query, key, value, mask.starts, strict=True)])
+    if isinstance(mask, StepwiseCausalMask):
+        return torch.cat([_query_by_query(*row, dropout_p) for row in zip(query, key, value, mask.starts, strict=True)])
     if not isinstance(mask, Packed):
         return _fused(query, key, value, mask, dropout_p=dropout_p)
     if sum(mask.lengths) != query.shape[-2]:
@@ -60,7 +60,7 @@ def attend(query: Tensor, key: Tensor, value: Tensor, mask: Mask = None, *, drop
     return torch.cat([_fused(*part, causal=mask.causal, dropout_p=dropout_p) for part in parts], dim=-2)
 
 
-def _one_by_one(query: Tensor, key: Tensor, value: Tensor, start: int, dropout_p: float) -> Tensor:
+def _query_by_query(query: Tensor, key: Tensor, value: Tensor, start: int, dropout_p: float) -> Tensor:
     """Attend in one sequence, [1, heads, queries, head_dim], one query after another."""
     before = key.shape[-2] - query.shape[-2]
     rows = [
@@ -126,14 +126,14 @@ class MultiHeadAttention(nn.Module):
         mask: Mask = None,
         *,
         rotation: Rotation | None = None,
-        extend: Extend | None = None,
+        update_kv: UpdateKV | None = None,
         need_weights: bool = False,
     ) -> tuple[Tensor, Tensor | None]:
         """Return float[batch, length, d_model] and, where they are needed, the weights [batch, heads, length, keys].
 
         :param x: float[batch, length, d_model].
         :param rotation: turns queries and keys by their positions (see `Rotary`).
-        :param extend: puts the keys and values of earlier positions before those of x.
+        :param update_kv: puts the keys and values of earlier positions before those of x.
         """
         num_heads, num_kv_heads, _ = self.heads
         heads = self.qkv(x).unflatten(-1, (-1, self.head_dim)).transpose(1, 2)
@@ -141,8 +141,8 @@ class MultiHeadAttention(nn.Module):
         if rotation is not None:
             turned = rotate(turned, rotation)
         query, key = turned.split(self.heads[:2], dim=1)
-        if extend is not None:
-            key, value = extend(key, value)
+        if update_kv is not None:
+            key, value = update_kv(key, value)
         dropout_p = self.dropout if self.training else 0.0
         if need_weights:
             mixed, weights = attention(query, key, value, mask, dropout_p=dropout_p)

@@ -8,7 +8,7 @@ from functools import partial
 import torch
 from torch import Tensor
 
-from ragqa.transformer.attention import Extend
+from ragqa.transformer.attention import UpdateKV
 from ragqa.transformer.config import TransformerConfig
 
 
@@ -69,14 +69,14 @@ class KVCache:
         self._room = self._room[:, :, list(rows)]
         self.batch = len(rows)
 
-    def layer(self, number: int) -> Extend:
+    def layer(self, number: int) -> UpdateKV:
         """Return what takes the new keys and values of a layer and returns all of them.
 
         They count as held once `length` says so, after the pass through all layers.
         """
-        return partial(self._extend, self._room[number])
+        return partial(self._update_kv, self._room[number])
 
-    def _extend(self, room: Tensor, key: Tensor, value: Tensor) -> tuple[Tensor, Tensor]:
+    def _update_kv(self, room: Tensor, key: Tensor, value: Tensor) -> tuple[Tensor, Tensor]:
         end = self.length + key.shape[-2]
         room[0, :, :, self.length : end] = key
         room[1, :, :, self.length : end] = value

@@ -9,7 +9,7 @@ from typing import ClassVar
 import torch
 from torch import Tensor
 
-from ragqa.transformer.families import Kind
+from ragqa.transformer.families import Architecture
 from ragqa.transformer.masks import Mask, Packed
 from ragqa.transformer.stack import Stack
 
@@ -17,7 +17,7 @@ from ragqa.transformer.stack import Stack
 class Encoder(Stack):
     """Gives the hidden states of sequences."""
 
-    kind: ClassVar[Kind] = "encoder"
+    kind: ClassVar[Architecture] = "encoder"
 
     def forward(
         self,

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 Json = Mapping[str, Any]
 _CONFIG_BYTES = 50_000_000
-Kind = Literal["encoder", "decoder"]
+Architecture = Literal["encoder", "decoder"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +37,7 @@ class Family:
     :param unused: a pattern of weights that are not read.
     """
 
-    kind: Kind
+    kind: Architecture
     names: Mapping[str, tuple[str, ...]]
     config: Callable[[Json], TransformerConfig]
     same: Callable[[Json], bool]
@@ -45,7 +45,7 @@ class Family:
     unused: str
 
 
-def reads(folder: Path, kind: Kind) -> bool:
+def reads(folder: Path, kind: Architecture) -> bool:
     """Tell whether the model in a folder is an encoder or decoder that is computed exactly as it is here."""
     config = read_config(folder)
     family = FAMILIES.get(str(config.get("model_type")))
@@ -53,7 +53,7 @@ def reads(folder: Path, kind: Kind) -> bool:
     return known and bool(weight_files(folder))
 
 
-def misfit(folder: Path, kind: Kind, name: str) -> str | None:
+def misfit(folder: Path, kind: Architecture, name: str) -> str | None:
     """Return why the native engine does not run the model in a folder; None where it does.
 
     :param name: of the model, as the user calls it.
@@ -64,7 +64,7 @@ def misfit(folder: Path, kind: Kind, name: str) -> str | None:
     return f"engine native does not know the form of {name} ({found}); it runs the usual form of {families_of(kind)}"
 
 
-def choose_engine(folder: Path, kind: Kind, engine: str, name: str) -> str:
+def choose_engine(folder: Path, kind: Architecture, engine: str, name: str) -> str:
     """Return `native` or `transformers`; `auto` is native for what is computed here.
 
     :param name: of the model, for the error.
@@ -76,7 +76,7 @@ def choose_engine(folder: Path, kind: Kind, engine: str, name: str) -> str:
     return "transformers" if why or engine == "transformers" else "native"
 
 
-def families_of(kind: Kind) -> str:
+def families_of(kind: Architecture) -> str:
     """Return the names of the families of a kind."""
     return ", ".join(name for name, family in FAMILIES.items() if family.kind == kind)
 

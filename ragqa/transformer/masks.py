@@ -42,7 +42,7 @@ class Packed:
 
 
 @dataclass(frozen=True, slots=True)
-class OneByOne:
+class StepwiseCausalMask:
     """The queries are the last of the keys, and each sees those from its sequence's start up to itself.
 
     `attend` takes one query after another, so that each gets what it would get alone, to the last bit.
@@ -58,5 +58,5 @@ class OneByOne:
         return causal_mask(queries, keys, device) & begun[:, None, None]
 
 
-Mask = Tensor | Packed | OneByOne | None
+Mask = Tensor | Packed | StepwiseCausalMask | None
 """None: every query sees every key."""

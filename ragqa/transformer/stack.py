@@ -52,8 +52,8 @@ class Stack(nn.Module):
             needed = cache.length + tokens.shape[1]
             cache.reserve(needed if needed <= cache.capacity else max(needed, 2 * cache.capacity))
         for number, block in enumerate(self.blocks):
-            extend = None if cache is None else cache.layer(number)
-            x, seen = block(x, mask, rotation=rotation, extend=extend, need_weights=weights is not None)
+            update_kv = None if cache is None else cache.layer(number)
+            x, seen = block(x, mask, rotation=rotation, update_kv=update_kv, need_weights=weights is not None)
             if weights is not None:
                 weights.append(seen)
         if cache is not None:

@@ -17,8 +17,8 @@ from ragqa.evaluate.dataset import resolve
 from ragqa.evaluate.draft import DEPTH, EFFORT, Passage, candidates, draft, row, sample
 from ragqa.pipeline import Pipeline
 from ragqa.records import Answer, Chunk, Document, Dropped, Generation, Hit, Prompt
-from ragqa.stages import Generator
-from tests.fakes import ECHO, PIPELINE, WORDS, EchoGenerator, document
+from ragqa.stages import Generator, Needs
+from tests.fakes import ECHO, PIPELINE, WORDS, EchoGenerator, document, replace_generators
 
 TEXT = "The old harbour is quiet.\n\nThe ferry Morwen was launched at the old yard in Brackhaven by the mayor."
 GOOD = "Where was the ferry Morwen launched by the mayor?"
@@ -349,11 +349,11 @@ def test_questions_are_written_freely_whatever_the_pipeline_answers_by(
 ) -> None:
     built: list[Any] = []
 
-    def build(spec: object) -> Generator:
+    def build(spec: object, needs: Needs) -> Generator:
         built.append(spec)
         return EchoGenerator()
 
-    monkeypatch.setattr("ragqa.generate.build_generator", build)
+    replace_generators(monkeypatch, build)
     file = tmp_path / "pipeline.yaml"
     spans = "kind: causal_lm, model: smollm2-135m-instruct, decode: span, stop: ['.'], max_new_tokens: 5"
     servers = "kind: openai, base_url: 'http://localhost/v1', model: any"
@@ -361,6 +361,6 @@ def test_questions_are_written_freely_whatever_the_pipeline_answers_by(
         file.write_text(PIPELINE.replace("kind: echo", section).replace("template: qa", "template: span"), "utf-8")
         _writer(Pipeline.from_file(file, (), [WORDS]))
     causal, endpoint = built
-    assert (causal.decode, causal.stop, causal.max_new_tokens) == ("free", ["\n"], 48)
+    assert (causal.decode.kind, causal.stop, causal.max_new_tokens) == ("free", ["\n"], 48)
     assert endpoint.stop == ["\n"]
     assert not hasattr(endpoint, "decode")

@@ -17,7 +17,7 @@ import pytest
 
 from ragqa import Pipeline
 from ragqa.errors import NothingUsableError, ResourceError, UsageError
-from ragqa.generate.deadline import Emit, emitted
+from ragqa.generate.deadline import Emit, iterate_until
 from ragqa.index.database import _Descriptors
 from ragqa.records import Answer, Generation, Prompt
 from ragqa.stopping import Stopped, stoppable
@@ -301,7 +301,7 @@ def test_a_source_that_says_nothing_is_not_waited_for_once_nobody_wants_it() -> 
 
     threading.Timer(0.05, unwanted.set).start()
     with no_hang(), pytest.raises(Stopped), stoppable(unwanted.is_set):
-        list(emitted(source, time.monotonic() + 1e6))
+        list(iterate_until(source, time.monotonic() + 1e6))
     assert not source_ended.is_set()
     silence_over.set()
 

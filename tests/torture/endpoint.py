@@ -27,9 +27,9 @@ import pytest
 
 from ragqa.config.generators import OpenAIGenerate
 from ragqa.errors import RagqaError
-from ragqa.generate import build_generator
 from ragqa.generate.openai import TEXT_BYTES_PER_TOKEN
 from ragqa.records import Generation, Prompt
+from tests.generate.building import build_generator
 from tests.raw_server import DONE, Peer, RawServer, event, piece
 from tests.torture import Trial
 

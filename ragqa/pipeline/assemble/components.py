@@ -41,6 +41,7 @@ _PROTOCOLS: dict[str, type] = {
     "rewrite": stages.Rewriter,
     "prompt": stages.Prompter,
     "generate": stages.Generator,
+    "constraint": stages.Constraint,
 }
 """What a part of a slot has to be."""
 

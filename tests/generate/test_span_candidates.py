@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ragqa.generate.candidates import Evidence, boundaries
+from ragqa.generate.span_candidates import QuestionOverlap, boundaries
 
 
 def spans(text: str) -> set[str]:
@@ -60,25 +60,25 @@ def test_every_word_with_a_letter_can_be_an_answer(text: str) -> None:
 
 def test_a_place_is_judged_by_its_own_sentence_and_by_stems_without_function_words() -> None:
     passage = "The ferries were sailing at nine. Rope is dear."
-    evidence = Evidence("When does the ferry sail?", ["Is the when?", passage])
-    assert evidence.shared(1, passage.index("nine")) == 1.0
-    assert evidence.shared(1, passage.index("Rope")) == 0.0
-    assert evidence.shared(0, 0) == 0.0, "function words are not shared"
-    half = Evidence("Does the ferry carry rope?", [passage])
+    overlap = QuestionOverlap("When does the ferry sail?", ["Is the when?", passage])
+    assert overlap.shared(1, passage.index("nine")) == 1.0
+    assert overlap.shared(1, passage.index("Rope")) == 0.0
+    assert overlap.shared(0, 0) == 0.0, "function words are not shared"
+    half = QuestionOverlap("Does the ferry carry rope?", [passage])
     assert half.shared(0, 0) == half.shared(0, passage.index("dear")) == pytest.approx(1 / 3)
     assert half.shared(0, len(passage)) == 0.0
 
 
 def test_a_span_that_says_what_was_asked_is_known_by_its_words() -> None:
-    evidence = Evidence("When does the old ferry sail?", [])
-    assert evidence.repeated("the ferries") == 1.0
-    assert evidence.repeated("sailing at nine") == 0.5
-    assert evidence.repeated("nine") == evidence.repeated("the") == evidence.repeated("") == 0.0
+    overlap = QuestionOverlap("When does the old ferry sail?", [])
+    assert overlap.repeated("the ferries") == 1.0
+    assert overlap.repeated("sailing at nine") == 0.5
+    assert overlap.repeated("nine") == overlap.repeated("the") == overlap.repeated("") == 0.0
 
 
 @given(question=TEXTS, passage=TEXTS, start=st.integers(0, 100))
-def test_evidence_is_a_share_whatever_the_texts(question: str, passage: str, start: int) -> None:
-    evidence = Evidence(question, [passage])
-    assert 0 <= evidence.shared(0, start) <= 1
-    assert 0 <= evidence.repeated(passage) <= 1
-    assert evidence.repeated(question) in (0.0, 1.0)
+def test_overlap_is_a_share_whatever_the_texts(question: str, passage: str, start: int) -> None:
+    overlap = QuestionOverlap(question, [passage])
+    assert 0 <= overlap.shared(0, start) <= 1
+    assert 0 <= overlap.repeated(passage) <= 1
+    assert overlap.repeated(question) in (0.0, 1.0)

@@ -17,7 +17,7 @@ NEAR = 40
 
 
 @dataclass(frozen=True, slots=True)
-class Candidate:
+class SpanCandidate:
     """A span of `passages[passage]`, and how it is scored.
 
     `log_p` is the natural log-probability that the model writes the span and then ends the line, given the question;
@@ -56,7 +56,7 @@ def boundaries(text: str) -> tuple[list[int], set[int]]:
     return sorted(starts), ends
 
 
-class Evidence:
+class QuestionOverlap:
     """What passages share with a question around a span, to judge spans by.
 
     Words are compared by their stems; function words do not count. Each value is a share, in [0, 1].

@@ -12,7 +12,7 @@ from torch import Tensor
 from ragqa import models
 
 
-class Padded:
+class TransformersEncoder:
     """Gives the last hidden states of an `AutoModel`."""
 
     def __init__(self, model: Any) -> None:
