@@ -39,6 +39,7 @@ FLOORS = (
     ("kinds",),
     ("pipeline",),
     ("experiments", "project", "diagnosis", "testing"),
+    ("project", "diagnosis", "conversation", "testing"),
     ("cli",),
 )
 """Each room imports its own modules and rooms of lower floors; rooms of one floor know nothing of one another."""
