@@ -38,7 +38,7 @@ FLOORS = (
     ("evaluate", "train"),
     ("kinds",),
     ("pipeline",),
-    ("experiments", "project", "diagnosis", "testing"),
+    ("experiments", "project", "diagnosis", "conversation", "testing"),
     ("cli",),
 )
 """Each room imports its own modules and rooms of lower floors; rooms of one floor know nothing of one another."""
