@@ -11,6 +11,7 @@ import argparse
 import math
 from collections.abc import Sequence
 from dataclasses import asdict
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -31,13 +32,11 @@ from ragqa.evaluate import (
     select,
     summarize,
 )
-from ragqa.evaluate.dataset import resolve
-from ragqa.evaluate.gold import gold_passages
-from ragqa.evaluate.report import risk_coverage
-from ragqa.evaluate.runs import RunFolder
-from ragqa.evaluate.statistics import interval
-from ragqa.generate import build_generator
-from ragqa.generate.llama_cpp import CONFIDENCE
+from ragqa.evaluate.metrics.statistics import interval
+from ragqa.evaluate.reports.summary import risk_coverage
+from ragqa.evaluate.runs.folder import RunFolder
+from ragqa.evaluate.runs.gold import gold_passages, locate_evidence
+from ragqa.generate.llama_cpp import CONFIDENCE, LlamaCpp
 from ragqa.records import Generation
 
 BETTER = ROOT / "pipelines" / "better.yaml"
@@ -77,8 +76,9 @@ def collect(pipeline: Pipeline, questions: Sequence[Question], data: Dataset) ->
     The three are 1, the log-odds that the question can be answered, and the log-probability of the answer.
     """
     documents = {document.source: document for document in data.documents}
-    gold, _ = resolve(questions, documents)
-    generator = build_generator(pipeline.config.generate, log_probabilities=True)
+    gold, _ = locate_evidence(questions, documents)
+    spec: Any = pipeline.config.generate
+    generator = LlamaCpp(spec, log_probabilities=True)
     constant, verdict, answer = CONFIDENCE
     rows, f1 = [], []
     for question in tqdm(questions, desc="fit"):

@@ -30,8 +30,8 @@ class FreeDecode(ConstraintSpec):
 class SpanDecode(ConstraintSpec):
     """The answer is the likeliest span of the passages."""
 
-    gives_confidence: ClassVar[bool] = True
-    batches: ClassVar[bool] = False
+    has_confidence: ClassVar[bool] = True
+    stepwise: ClassVar[bool] = False
 
     kind: Literal["span"]
 
@@ -77,10 +77,10 @@ class CausalLMGenerate(_Generate):
                 yield Conflict(
                     (key, "engine"), f"{name} needs the native engine: leave engine out, or set it to native"
                 )
-        if self.batch_size > 1 and not self.decode.batches:
+        if self.batch_size > 1 and not self.decode.stepwise:
             message = "batch_size needs decode: free; spans are read one question at a time"
             yield Conflict(("batch_size", "decode"), message)
-        if self.min_confidence and not self.decode.gives_confidence:
+        if self.min_confidence and not self.decode.has_confidence:
             message = "min_confidence needs decode: span; what is written freely has no confidence"
             yield Conflict(("min_confidence", "decode"), message)
 

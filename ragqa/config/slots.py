@@ -127,12 +127,12 @@ class PromptSpec(Spec):
 
 
 class ConstraintSpec(Spec):
-    """A kind of `generate.decode`: builds a `Constraint`, or None where every token may come next."""
+    """A kind of `generate.decode`: builds a `Constraint`."""
 
-    gives_confidence: ClassVar[bool] = False
+    has_confidence: ClassVar[bool] = False
     """The answer comes with a confidence."""
-    batches: ClassVar[bool] = True
-    """Several answers may be written at once."""
+    stepwise: ClassVar[bool] = True
+    """Answers are written token by token, so that several may be written at once."""
 
 
 @dataclass(frozen=True, slots=True)

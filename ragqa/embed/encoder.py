@@ -17,8 +17,8 @@ from tokenizers import Encoding, Tokenizer
 from ragqa import limits, models
 from ragqa.arguments import is_unicode
 from ragqa.config.specs import ClsPoolEmbed, MeanPoolEmbed
-from ragqa.embed.padded import Padded
 from ragqa.embed.pooling import cls_pool, mean_pool
+from ragqa.embed.transformers_encoder import TransformersEncoder
 from ragqa.errors import ModelError, UsageError
 from ragqa.text_analysis import blocks
 from ragqa.transformer import Encoder, choose_engine, load_encoder, use_onednn
@@ -121,9 +121,9 @@ class EncoderEmbedder:
         return vector
 
     @cached_property
-    def _model(self) -> Encoder | Padded:
+    def _model(self) -> Encoder | TransformersEncoder:
         if self.engine != "native":
-            return Padded.load(self.folder, dtype=self.dtype, device=models.device())
+            return TransformersEncoder.load(self.folder, dtype=self.dtype, device=models.device())
         encoder = load_encoder(self.folder, dtype=self.dtype, device=models.device())
         use_onednn(encoder)
         return encoder

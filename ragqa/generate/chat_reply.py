@@ -58,7 +58,7 @@ class ScoredEvent(Event):
     choices: list[_ScoredChoice] | None = None  # type: ignore[assignment]
 
 
-class Draft:
+class StreamedReply:
     """An answer that is being written.
 
     :param room: the most UTF-8 bytes that it may have.
@@ -108,7 +108,7 @@ class Draft:
         return Generation("".join(self._pieces), n_tokens, _FINISHES.get(self.finish, "stop"), logprobs)
 
 
-def misfit(error: ValidationError) -> str:
+def describe_malformed(error: ValidationError) -> str:
     """Return what is wrong with a chunk and where; its values are not repeated."""
     detail = error.errors(include_input=False)[0]
     where = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in detail["loc"]).removeprefix(".")

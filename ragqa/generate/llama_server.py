@@ -18,7 +18,7 @@ from pydantic import BaseModel, ValidationError
 
 from ragqa import settings
 from ragqa.errors import ModelError, RagqaError, ResourceError, UsageError
-from ragqa.generate.deadline import Emit, emitted
+from ragqa.generate.deadline import Emit, iterate_until
 
 try:
     import xllamacpp
@@ -113,7 +113,7 @@ class LlamaServer:
         def complete(emit: Emit) -> None:
             self._server.handle_completions(request, emit)
 
-        for reply in emitted(complete, deadline, daemon=False):
+        for reply in iterate_until(complete, deadline, daemon=False):
             try:
                 yield Reply.model_validate(reply)
             except ValidationError:

@@ -22,7 +22,7 @@ from ragqa.models.cache import Progress, dequantised_dir, model_dir
 from ragqa.models.gguf_header import read_header
 from ragqa.models.manifest import fault
 from ragqa.models.memo import remembered_sha256
-from ragqa.models.table import BUILTIN, GGUF_NAME, Builtin, Kind
+from ragqa.models.table import BUILTIN, GGUF_NAME, Builtin, ModelKind
 
 _LOG = logging.getLogger("ragqa.models")
 _HUB_ID = re.compile(r"[\w-][\w.-]*/[\w.-]+")
@@ -41,7 +41,7 @@ class Card:
     """
 
     name: str
-    kind: Kind | None
+    kind: ModelKind | None
     window: int | None
     installed: bool
     size: int
@@ -277,7 +277,7 @@ def _gguf_window(path: Path) -> int | None:
     return length if isinstance(length, int) and length > 0 else None
 
 
-def _kind(folder: Path) -> Kind | None:
+def _kind(folder: Path) -> ModelKind | None:
     architectures = read_json(folder / "config.json").get("architectures") or [""]
     if not isinstance(architectures, list):
         raise ModelError(f"{folder / 'config.json'}: architectures must be a list of names")

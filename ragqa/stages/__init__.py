@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from ragqa.config import Config
     from ragqa.config.base import Spec
     from ragqa.records import Answer, Chunk, Document, Extracted, Generation, Hit, Prompt, Scan, SearchTexts, SourceFile
+    from ragqa.stages.decoding import AnswerState, DecodingRequest
 
     Vectors = NDArray[np.float32]
 
@@ -40,6 +41,7 @@ __all__ = [
     "BatchGenerator",
     "Checkup",
     "Collected",
+    "Constraint",
     "Embedder",
     "Entry",
     "Fault",
@@ -280,6 +282,23 @@ class BatchGenerator(Protocol):
 
     def write_many(self, prompts: Sequence[Prompt]) -> list[Generation]:
         """Return the generation of each prompt, in their order; `[]` for none."""
+        ...
+
+
+class Constraint(Protocol):
+    """Limits the tokens of a causal LM's answers, or chooses them. One object serves all answers, and holds none.
+
+    `has_confidence`: its generations have a `confidence`. `stepwise`: an answer is what `DecodingRequest.sequence`
+    returns, so that several may be written at once; others read many tokens in a pass.
+    """
+
+    @property
+    def has_confidence(self) -> bool: ...
+    @property
+    def stepwise(self) -> bool: ...
+
+    def begin(self, request: DecodingRequest) -> AnswerState:
+        """Return the answer to a prompt, of which nothing is written yet."""
         ...
 
 

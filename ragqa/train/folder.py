@@ -87,7 +87,10 @@ def load(out: Path, identity: Mapping[str, Any]) -> dict[str, Any] | None:
         before = state.pop("identity")
     except Exception as error:  # torch names no common class for what a damaged file raises
         raise UsageError(f"{file} cannot be read ({type(error).__name__}): remove it, or name another folder") from None
-    differing = [f"{key} {before.get(key)}, now {now}" for key, now in identity.items() if before.get(key) != now]
+    keys = [*identity, *(key for key in before if key not in identity)]
+    differing = [
+        f"{key} {before.get(key)}, now {identity.get(key)}" for key in keys if before.get(key) != identity.get(key)
+    ]
     if differing:
         raise UsageError(f"{out} holds another training ({'; '.join(differing)}): name another folder, or remove it")
     return state

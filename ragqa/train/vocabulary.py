@@ -31,7 +31,7 @@ MIN_COUNT = 2
 TERM_LETTERS = 4
 """The shortest word that counts as a term."""
 
-Span = tuple[int, int]
+Offset = tuple[int, int]
 
 
 def train_tokenizer(texts: Iterable[str], vocab_size: int) -> Tokenizer:
@@ -139,7 +139,7 @@ def _from_gguf(file: Path) -> Tokenizer:
     return tokenizer
 
 
-def spans(offsets: Sequence[Span]) -> list[tuple[int, int, int]]:
+def spans(offsets: Sequence[Offset]) -> list[tuple[int, int, int]]:
     """Return (start, end, number of tokens) for the tokens at these offsets, in order.
 
     Tokens that hold parts of one character stand together; those that stand for nothing in the text are left out.
@@ -155,7 +155,7 @@ def spans(offsets: Sequence[Span]) -> list[tuple[int, int, int]]:
 
 
 @dataclass(frozen=True, slots=True)
-class Term:
+class BrokenTerm:
     """A word of a corpus, as it is written there.
 
     :param tokens: how many hold some of its letters, on average.
@@ -193,7 +193,7 @@ class Breakage:
     characters_per_token: float
     unknown: int
     partial: int
-    terms: tuple[Term, ...]
+    terms: tuple[BrokenTerm, ...]
 
 
 def broken_terms(tokenizer: Tokenizer, texts: Iterable[str]) -> Breakage:
@@ -203,7 +203,7 @@ def broken_terms(tokenizer: Tokenizer, texts: Iterable[str]) -> Breakage:
     """
     unknown_id = _unknown(tokenizer)
     documents = characters = tokens = unknown = partial = whole = 0
-    seen: Counter[tuple[str, tuple[Span, ...]]] = Counter()
+    seen: Counter[tuple[str, tuple[Offset, ...]]] = Counter()
     for text in texts:
         encoding = tokenizer.encode(text, add_special_tokens=False)
         documents, characters, tokens = documents + 1, characters + len(text), tokens + len(encoding.ids)
@@ -222,7 +222,9 @@ def broken_terms(tokenizer: Tokenizer, texts: Iterable[str]) -> Breakage:
     )  # fmt: skip
 
 
-def _words(text: str, ids: Sequence[int], offsets: Sequence[Span]) -> Iterable[tuple[str, list[int], tuple[Span, ...]]]:
+def _words(
+    text: str, ids: Sequence[int], offsets: Sequence[Offset]
+) -> Iterable[tuple[str, list[int], tuple[Offset, ...]]]:
     """Yield each word with its tokens, and the part of the word that each covers."""
     first = 0
     for match in WORD.finditer(text):
@@ -236,8 +238,8 @@ def _words(text: str, ids: Sequence[int], offsets: Sequence[Span]) -> Iterable[t
         yield match.group(), list(ids[first:last]), parts
 
 
-def _terms(seen: Counter[tuple[str, tuple[Span, ...]]]) -> tuple[Term, ...]:
-    ways: defaultdict[str, Counter[tuple[Span, ...]]] = defaultdict(Counter)
+def _terms(seen: Counter[tuple[str, tuple[Offset, ...]]]) -> tuple[BrokenTerm, ...]:
+    ways: defaultdict[str, Counter[tuple[Offset, ...]]] = defaultdict(Counter)
     for (word, parts), n in seen.items():
         if len(word) >= TERM_LETTERS and word.isalpha():
             ways[word][parts] += n
@@ -248,7 +250,7 @@ def _terms(seen: Counter[tuple[str, tuple[Span, ...]]]) -> tuple[Term, ...]:
         if broken:
             usual = max(broken, key=lambda parts: (counts[parts], parts))
             pieces = tuple(word[start:end] for start, end, _ in spans(usual))
-            terms.append(Term(word, counts.total(), tokens / counts.total(), pieces))
+            terms.append(BrokenTerm(word, counts.total(), tokens / counts.total(), pieces))
     return tuple(sorted(terms, key=lambda term: (-term.lost, term.text)))
 
 

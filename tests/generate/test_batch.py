@@ -10,7 +10,7 @@ import pytest
 from pydantic import ValidationError
 
 from ragqa import Pipeline
-from ragqa.config.generators import CausalLMGenerate
+from ragqa.config.generators import CausalLMGenerate, SpanDecode
 from ragqa.errors import ModelError, UsageError
 from ragqa.generate.causal_lm import CausalLM
 from ragqa.records import Answer, Generation, Prompt
@@ -100,7 +100,7 @@ def test_none_and_one_prompt_and_one_too_long(model: Path) -> None:
 def test_what_cannot_be_written_together_is_refused(model: Path, tmp_path: Path) -> None:
     for fields, message in (
         ({"engine": "transformers"}, "batch_size needs the native"),
-        ({"decode": "span"}, "decode: free"),
+        ({"decode": SpanDecode(kind="span")}, "decode: free"),
     ):
         with pytest.raises(ValidationError, match=message):
             build(model, batch_size=2, **fields)

@@ -15,8 +15,8 @@ import pytest
 
 from ragqa.config.generators import OpenAIGenerate
 from ragqa.errors import ModelError, RefusedError, ResourceError, UsageError
-from ragqa.generate import build_generator
 from ragqa.records import Generation, Prompt
+from tests.generate.building import build_generator
 from tests.limits import no_hang
 
 KEY = "sk-secret-0815"

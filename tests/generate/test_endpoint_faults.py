@@ -18,9 +18,9 @@ import pytest
 from ragqa import stopping
 from ragqa.config.generators import OpenAIGenerate
 from ragqa.errors import ModelError, RagqaError, ResourceError, UsageError
-from ragqa.generate import build_generator
 from ragqa.generate.openai import TEXT_BYTES_PER_TOKEN
 from ragqa.records import Generation, Prompt
+from tests.generate.building import build_generator
 from tests.limits import no_hang
 from tests.raw_server import DONE, EVENT_STREAM, Behaviour, Peer, event, piece, replies, serving
 

@@ -15,11 +15,11 @@ from transformers import AutoModelForCausalLM, AutoTokenizer
 from ragqa import models
 from ragqa.config.generators import CausalLMGenerate, LlamaCppGenerate
 from ragqa.errors import ModelError, UsageError
-from ragqa.generate import build_generator
 from ragqa.generate.llama_cpp import confidence
 from ragqa.pipeline.assemble.budget import CHAT_TOKENS
 from ragqa.records import Generation, Prompt
 from ragqa.stages import Generator
+from tests.generate.building import build_generator
 
 pytestmark = pytest.mark.skipif(bool(os.environ.get("RAGQA_OFFLINE")), reason="needs the default models")
 MODEL = "smollm2-135m-instruct"
