@@ -25,8 +25,10 @@ from ragqa import models
 from ragqa.config.generators import CausalLMGenerate, LlamaCppGenerate
 from ragqa.config.specs import MeanPoolEmbed
 from ragqa.evaluate import read_dataset
-from ragqa.generate import build_generator, lookup
+from ragqa.generate import prompt_lookup
 from ragqa.generate.causal_lm import CausalLM
+from ragqa.generate.llama_cpp import LlamaCpp
+from ragqa.generate.sequence import SequenceState
 from ragqa.records import Generation, Prompt
 
 Work = Callable[[], float]
@@ -102,7 +104,7 @@ def _prefill(name: str) -> Work:
         model, ids = _library(name)
         return _timed(lambda: model(ids, logits_to_keep=1, use_cache=True))
     generator, ids = _native(name)
-    return _timed(lambda: generator._model(ids, generator._model.new_cache(), keep=1))
+    return _timed(lambda: generator._model(ids, generator._model.new_cache(), logits_to_keep=1))
 
 
 def _timed(work: Callable[[], object], units: int = 1) -> Work:
@@ -142,9 +144,9 @@ def _decode(name: str) -> Work:
     if name.startswith("transformers"):
         model, ids = _library(name)
         return lambda: _by_library(model, ids)
-    generator, ids = _native(name)
-    longest = lookup.LONGEST if "lookup" in name else 0
-    return lambda: _by_native(name, generator, ids[0].tolist(), longest)
+    generator, _ = _native(name)
+    longest = prompt_lookup.LONGEST if "lookup" in name else 0
+    return lambda: _by_native(name, generator, longest)
 
 
 class Clock:
@@ -172,18 +174,18 @@ WRITTEN: dict[str, list[int]] = {}
 """The tokens that each native contender wrote."""
 
 
-def _by_native(name: str, generator: CausalLM, ids: list[int], longest: int) -> float:
-    kept, lookup.LONGEST = lookup.LONGEST, longest
+def _by_native(name: str, generator: CausalLM, longest: int) -> float:
+    longest_before, prompt_lookup.LONGEST = prompt_lookup.LONGEST, longest
     try:
-        writing = generator._writing(ids)
-        steps = generator._steps(writing, 0)
+        answer, steps = generator._begun(Prompt(prompt(), {"all": 0}, ()))
+        assert isinstance(answer, SequenceState)
         next(steps)
         started = time.perf_counter()
         n = sum(1 for _ in islice(steps, N_NEW))
-        WRITTEN[name] = writing.tokens[len(ids) :]
+        WRITTEN[name] = answer.tokens[len(answer.prompt_tokens) :]
         return (time.perf_counter() - started) * 1000 / n
     finally:
-        lookup.LONGEST = kept
+        prompt_lookup.LONGEST = longest_before
 
 
 def _answers(name: str) -> Work:
@@ -214,7 +216,7 @@ def _llama() -> Work:
     spec = LlamaCppGenerate(kind="llama_cpp", model=GENERATOR, max_new_tokens=N_NEW + 1)
 
     def run() -> float:
-        pieces = build_generator(spec).stream(Prompt(prompt(), {"all": 0}, ()))
+        pieces = LlamaCpp(spec).stream(Prompt(prompt(), {"all": 0}, ()))
         next(pieces)
         started = time.perf_counter()
         *_, last = pieces

@@ -90,10 +90,12 @@ def embedding_ratio(runs: int) -> list[str]:
     from ragqa import Pipeline
 
     pipeline = Pipeline.from_file(QUICKSTART, ["embed.dtype=float32"])
-    files = pipeline.loader.scan().files
-    chunks = [chunk for file in files for chunk in pipeline.splitter.split(pipeline.loader.read(file))]
+    files = pipeline.components.loader.scan().files
+    chunks = [
+        chunk for file in files for chunk in pipeline.components.splitter.split(pipeline.components.loader.read(file))
+    ]
     texts = [chunk.indexed_text for chunk in chunks]
-    ours = pipeline.embedder
+    ours = pipeline.components.embedder
     ours.load()
     theirs = SentenceTransformer(str(getattr(ours, "folder")), device="cpu", local_files_only=True)  # noqa: B009
     seconds: dict[str, list[float]] = {"ours": [], "theirs": []}

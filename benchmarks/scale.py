@@ -1,6 +1,6 @@
 """What an index costs as it grows: to build, to keep, to open, to search. Run by `make bench-scale`.
 
-Every index is built by the public `IndexWriter` from the corpus of `benchmarks.synthetic`: text and vectors drawn from
+Every index is built by the public `LocalWriter` from the corpus of `benchmarks.synthetic`: text and vectors drawn from
 real ones, documents of 10 chunks of about 800 characters. Each figure is taken in a fresh process:
 
 - building counts the writer's work alone: neither the encoder nor the drawing of the corpus;
@@ -37,9 +37,10 @@ from numpy.typing import NDArray
 
 from benchmarks import figure, synthetic
 from benchmarks.run import ROOT, table
-from ragqa.config.specs import HybridRetrieve
-from ragqa.index import IndexReader, IndexWriter
+from ragqa.config.retrieval import HybridRetrieve
+from ragqa.index.reader import LocalReader
 from ragqa.index.search import resolve
+from ragqa.index.writer import LocalWriter
 from ragqa.retrieve.retriever import FusionRetriever
 from ragqa.stages import Embedder
 
@@ -117,19 +118,19 @@ def identity(corpus: Path) -> dict[str, str]:
 def build(corpus: Path, place: Path, n_chunks: int) -> Built:
     """Build an index without a search structure."""
     seconds, started = 0.0, time.perf_counter()
-    with IndexWriter(place, identity(corpus)) as writer:
+    with LocalWriter(place, identity(corpus), search="flat") as writer:
         seconds += time.perf_counter() - started
         for block in synthetic.blocks(corpus, n_chunks, BLOCK_CHUNKS):
             started = time.perf_counter()
             commit(writer, block)
             seconds += time.perf_counter() - started
         started = time.perf_counter()
-        writer.maintain("flat")
+        writer.maintain()
     seconds += time.perf_counter() - started
     return Built(n_chunks, seconds, peak(), size_of(place, "ragqa.db*"), size_of(place, "seg/*.f32"))
 
 
-def commit(writer: IndexWriter, block: synthetic.Block) -> None:
+def commit(writer: LocalWriter, block: synthetic.Block) -> None:
     """Publish a block as `Pipeline.index` would."""
     missing = set(writer.missing(block.chunks))
     texts = [chunk.indexed_text for chunk in block.chunks]
@@ -139,10 +140,11 @@ def commit(writer: IndexWriter, block: synthetic.Block) -> None:
 
 def make(corpus: Path, place: Path, search: str) -> Made:
     """Give the index the search structure that is named, in place of the one that it has."""
-    with IndexWriter(place, identity(corpus)) as writer:
+    with LocalWriter(place, identity(corpus), search=search) as writer:
         started = time.perf_counter()
-        _, structure = writer.maintain(search)
-        chunks, effort = writer.chunks, structure.effort if structure else 0
+        writer.maintain()
+        chunks = writer.chunk_count
+        (effort,) = writer.db.execute("SELECT coalesce(max(effort), 0) FROM ann").fetchone()
     seconds = time.perf_counter() - started
     return Made(chunks, search, seconds, peak(), size_of(place, "seg/*.ann"), effort)
 
@@ -151,10 +153,10 @@ def measure(corpus: Path, place: Path, search: str) -> Searched:
     """Open the index twice, and ask every question each way."""
     questions = synthetic.questions(corpus)
     started = time.perf_counter()
-    with IndexReader(place, identity(corpus)) as reader:
+    with LocalReader(place, identity(corpus)) as reader:
         first_open, catalogue = time.perf_counter() - started, reader.catalogue
     started = time.perf_counter()
-    with IndexReader(place, identity(corpus), catalogue=catalogue) as reader:
+    with LocalReader(place, identity(corpus), catalogue=catalogue) as reader:
         next_open = time.perf_counter() - started
         # of an embedder it needs the one method
         retriever = FusionRetriever(HybridRetrieve(kind="hybrid", top_k=5), cast(Embedder, questions))

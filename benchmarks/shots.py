@@ -78,7 +78,7 @@ def main() -> None:
         for name, count, overrides in settings(examples):
             pipeline = Pipeline.from_file(arguments.pipeline, [*arguments.set, *overrides])
             if first:
-                pipeline.share(first)
+                pipeline.components.share(first.components)
             pipeline = pipeline.with_documents(dataset.documents) if dataset.documents else pipeline
             if first is None:
                 pipeline.index()

@@ -22,9 +22,8 @@ from numpy.typing import NDArray
 
 from benchmarks.run import QUICKSTART, ROOT
 from ragqa import Pipeline
-from ragqa.index import Entry
 from ragqa.records import Chunk, Document
-from ragqa.stages import Embedder
+from ragqa.stages import Embedder, Entry
 
 Vectors = NDArray[np.float32]
 

@@ -1,7 +1,11 @@
-"""Writes docs/pipeline.md from the specs and docs/cli.md from the commands. A test keeps both fresh."""
+"""Writes three pages: docs/pipeline.md from the specs, docs/cli.md from the commands, docs/api/index.md from `ragqa.__all__`.
+
+A test compares them with what it writes.
+"""
 
 from __future__ import annotations
 
+import inspect
 import json
 import typing
 from collections.abc import Sequence
@@ -12,10 +16,11 @@ import click
 from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 
+import ragqa as package
 from ragqa.cli import ragqa
-from ragqa.config.base import Spec
-from ragqa.config.schema import inner_specs
-from ragqa.config.specs import KINDS, OPTIONAL, kind_of
+from ragqa.config.base import Spec, kind_of, slots
+from ragqa.config.slots import OPTIONAL, SECTIONS
+from ragqa.kinds import BUILTIN
 
 DOCS = Path(__file__).parent
 NOTE = "<!-- Made by docs/reference.py; do not edit. -->\n\n"
@@ -35,17 +40,18 @@ another type are errors, and `ragqa check` reports all of them at once. Paths ar
 def pipeline() -> str:
     """Return the page of the pipeline file."""
     parts = [NOTE + PIPELINE]
-    for section, kinds in KINDS.items():
+    for section in SECTIONS:
+        specs = BUILTIN.specs(section)
         parts.append(f"\n## {section}\n{' (optional)' if section in OPTIONAL else ''}")
-        parts += [_kind(spec) for spec in kinds]
-        parts += [_kind(inner, f"{section}.{field}: ") for field, inner in _inner(kinds)]
+        parts += [_kind(spec) for spec in specs]
+        parts += [_kind(inner, f"{section}.{field}: ") for field, inner in _inner(specs)]
     return "".join(parts).rstrip() + "\n"
 
 
-def _inner(kinds: Sequence[type[Spec]]) -> dict[tuple[str, type[Spec]], None]:
+def _inner(specs: Sequence[type[Spec]]) -> dict[tuple[str, type[Spec]], None]:
     """Return the mappings that stand under a key of a section, each once."""
-    fields = [(name, spec) for spec in kinds for name in spec.model_fields]
-    return dict.fromkeys((name, inner) for name, spec in fields for inner in inner_specs(spec, name))
+    fields = [(name, slot) for spec in specs for name, slot in slots(spec).items()]
+    return dict.fromkeys((name, inner) for name, slot in fields for inner in BUILTIN.specs(slot.name))
 
 
 def _kind(spec: type[Spec], where: str = "") -> str:
@@ -125,10 +131,34 @@ EXIT_CODES = """## Exit codes
 """
 
 
+API = """# ragqa
+
+Most programs need one import: `from ragqa import Pipeline`. Importing the package loads no model library; a `Pipeline` loads one when it first needs it.
+
+The names below can be imported from `ragqa` itself. Every name that a program may rely on is on one of the pages of this section; one that is on none of
+them, or begins with `_`, can change in any version.
+
+| from `ragqa` | |
+|---|---|
+"""
+
+
+def api() -> str:
+    """Return the page of the names that `ragqa` exports, each with a link to its reference."""
+    exported = {name: getattr(package, name) for name in sorted(package.__all__, key=str.lower)}
+    return NOTE + API + "".join(_export(value) for value in exported.values() if callable(value))
+
+
+def _export(value: Any) -> str:
+    summary = " ".join((inspect.getdoc(value) or "").partition("\n\n")[0].split())
+    return f"| [`{value.__name__}`][{value.__module__}.{value.__qualname__}] | {summary} |\n"
+
+
 def main() -> None:
-    """Write both pages."""
+    """Write the three pages."""
     (DOCS / "pipeline.md").write_text(pipeline(), encoding="utf-8")
     (DOCS / "cli.md").write_text(cli(), encoding="utf-8")
+    (DOCS / "api" / "index.md").write_text(api(), encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -4,25 +4,22 @@
     question --retrieve--> Hit --prompt--> Prompt --generate--> Answer (text, citations, usage)
     questions --evaluate--> EvaluationReport (metrics with confidence intervals)
 
-Importing this package loads no model library; `Pipeline` does, when it first needs one. What a user needs at first can
-be imported from here: the pipeline, its records, its errors.
+Importing this package loads no model library; `Pipeline` does, when it first needs one. It says in the environment how the
+threads of these libraries wait (`GOMP_SPINCOUNT`, see `ragqa.threads`), unless the user has said it.
 """
 
 from __future__ import annotations
 
 import importlib
-import os
 from typing import TYPE_CHECKING, Any
 
-from ragqa import forks as forks  # what a process that is forked from this one can do is settled from here on
+from ragqa import forks as forks  # from here on, a process that is forked from this one knows what it can do
+from ragqa import threads
 
-if not {"OMP_WAIT_POLICY", "GOMP_SPINCOUNT"} & os.environ.keys():
-    # torch's threads wait for one another by spinning, 300,000 times by default: where another program wants the cores,
-    # each of some hundred steps a token then lasts until the scheduler's next turn
-    os.environ["GOMP_SPINCOUNT"] = "10000"
+threads.set_up()
 
 if TYPE_CHECKING:
-    from ragqa.config import Config, load_config
+    from ragqa.config import Config, Kind
     from ragqa.errors import (
         ConfigError,
         DocumentsGoneError,
@@ -33,19 +30,57 @@ if TYPE_CHECKING:
         MistakesError,
         ModelError,
         NothingUsableError,
+        Problem,
         RagqaError,
         RefusedError,
         RejectedError,
         ResourceError,
+        TooSlowError,
         UsageError,
         UsageTypeError,
     )
+    from ragqa.kinds import load_config
     from ragqa.pipeline import Pipeline
-    from ragqa.pipeline.maintenance import Maintenance
-    from ragqa.records import Answer, Chunk, Citation, Document, FileStatus, Generation, Hit, Prompt
+    from ragqa.pipeline.ingest.maintenance import Maintenance
+    from ragqa.records import (
+        Answer,
+        Chunk,
+        Citation,
+        Document,
+        Dropped,
+        Extracted,
+        FileStatus,
+        Generation,
+        Hit,
+        Prompt,
+        Scan,
+        SearchTexts,
+        SourceFile,
+    )
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"
+PUBLIC_MODULES = (
+    "ragqa.config",
+    "ragqa.config.specs",
+    "ragqa.conversation",
+    "ragqa.diagnosis",
+    "ragqa.errors",
+    "ragqa.evaluate",
+    "ragqa.kinds",
+    "ragqa.models",
+    "ragqa.project",
+    "ragqa.records",
+    "ragqa.settings",
+    "ragqa.stages",
+    "ragqa.stopping",
+    "ragqa.train",
+    "ragqa.transformer",
+    "ragqa.transformer.attention",
+)
+"""The modules that programs may import from, besides `ragqa` itself; what is in others may change in any version."""
+
 __all__ = [
+    "PUBLIC_MODULES",
     "Answer",
     "Chunk",
     "Citation",
@@ -53,31 +88,46 @@ __all__ = [
     "ConfigError",
     "Document",
     "DocumentsGoneError",
+    "Dropped",
+    "Extracted",
     "FileStatus",
     "GateError",
     "Generation",
     "Hit",
     "IndexCorruptError",
     "IndexFormatError",
+    "Kind",
     "LockedError",
     "Maintenance",
     "MistakesError",
     "ModelError",
     "NothingUsableError",
     "Pipeline",
+    "Problem",
     "Prompt",
     "RagqaError",
     "RefusedError",
     "RejectedError",
     "ResourceError",
+    "Scan",
+    "SearchTexts",
+    "SourceFile",
+    "TooSlowError",
     "UsageError",
     "UsageTypeError",
     "__version__",
     "load_config",
 ]
 
-_HOMES = {"Pipeline": "pipeline", "Maintenance": "pipeline.maintenance", "Config": "config", "load_config": "config"}
-"""Where a public name is defined; errors stand in `errors`, the others in `records`."""
+_HOMES = {
+    "Config": "config",
+    "Kind": "config",
+    "load_config": "kinds",
+    "Maintenance": "pipeline.ingest.maintenance",
+    "Pipeline": "pipeline",
+    "Problem": "errors",
+}
+"""The module that defines a public name; other errors are in `errors`, other names in `records`."""
 
 
 def __getattr__(name: str) -> Any:
@@ -89,4 +139,4 @@ def __getattr__(name: str) -> Any:
 
 
 def __dir__() -> list[str]:
-    return [*globals(), *__all__]
+    return sorted({*globals(), *__all__})

@@ -1,4 +1,4 @@
-"""What callers pass, checked where it enters: an error says what was found and what to pass.
+"""Checks of arguments, where they enter the package: an error says what it got and what to pass.
 
 A value of the wrong type raises `UsageTypeError`, a value that is out of range `UsageError`. Both are `ValueError`s, and the
 first is a `TypeError` as well.
@@ -30,19 +30,27 @@ def kind(value: Any) -> str:
 def text(value: Any, name: str, wanted: str = "a string") -> str:
     """Return a value that must be a string.
 
-    :raises UsageTypeError: it is not.
+    :raises UsageTypeError: it has another type.
     """
     if not isinstance(value, str):
         raise wrong_type(name, value, wanted)
     return value
 
 
+def is_unicode(value: str) -> bool:
+    """Tell whether a string is text that UTF-8 can hold: it has no half of a surrogate pair.
+
+    Python gives such a half for each byte of a file's name or of an argument that is not UTF-8.
+    """
+    return not any("\ud800" <= character <= "\udfff" for character in value)
+
+
 def items(value: Any, name: str, wanted: str) -> list[Any]:
-    """Return what a list, a tuple or another iterable holds, in its order.
+    """Return the items of a list, a tuple or another iterable, in its order.
 
-    A string is no list of its letters, and a mapping or a set has no order of its own that a caller could rely on.
+    A string is not taken as a list of its letters. A mapping or a set is refused, since a caller does not decide its order.
 
-    :raises UsageTypeError: it is none of these.
+    :raises UsageTypeError: it has another type.
     """
     if not isinstance(value, Iterable) or isinstance(value, str | bytes | bytearray | Mapping | set | frozenset):
         raise wrong_type(name, value, wanted)
@@ -54,13 +62,13 @@ def texts(value: Any, name: str, wanted: str) -> list[str]:
 
     :raises UsageTypeError: it is no list, or holds something else.
     """
-    return [text(one, f"{name}[{i}]") for i, one in enumerate(items(value, name, wanted))]
+    return [text(item, f"{name}[{i}]") for i, item in enumerate(items(value, name, wanted))]
 
 
 def set_values(value: Any) -> list[str]:
     """Return overrides of a pipeline file, `section.key=value` each.
 
-    :raises UsageTypeError: they are no list of strings.
+    :raises UsageTypeError: it is no list of strings.
     """
     return texts(value, "overrides", "a list of strings such as ['retrieve.top_k=3']")
 
@@ -68,7 +76,7 @@ def set_values(value: Any) -> list[str]:
 def whole(value: Any, name: str, least: int = 1) -> int:
     """Return a whole number.
 
-    :raises UsageTypeError: it is none, or a bool. :raises UsageError: it is less than `least`.
+    :raises UsageTypeError: it is no whole number, or a bool. :raises UsageError: it is less than `least`.
     """
     wanted = f"a whole number, {least} or more"
     if isinstance(value, bool) or not hasattr(type(value), "__index__"):
@@ -99,4 +107,4 @@ def paths(value: Any, name: str) -> list[Path]:
     wanted = "a list of paths, each a str or a Path"
     if isinstance(value, os.PathLike):
         raise wrong_type(name, value, wanted)
-    return [path(one, f"{name}[{i}]") for i, one in enumerate(items(value, name, wanted))]
+    return [path(item, f"{name}[{i}]") for i, item in enumerate(items(value, name, wanted))]

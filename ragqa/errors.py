@@ -6,6 +6,7 @@
     │   └── MistakesError      2   several mistakes, all of them at once
     │       └── ConfigError    2   those in a pipeline file
     ├── RejectedError          3   one input that could not be used (the run goes on)
+    │   └── TooSlowError       3   it took longer than an input may take
     ├── NothingUsableError     4   no index, no documents
     │   └── DocumentsGoneError 4   most of what is indexed is no longer there; nothing was removed
     ├── IndexCorruptError      5   the index is damaged, or of a format this build cannot read
@@ -18,7 +19,7 @@
 
 A message is one line: what, where, what was found, what would be valid, what to do. That of a `MistakesError` has a line
 for each mistake.
-Whatever a caller passes wrongly is a `UsageError`, which is a `ValueError`; where its type is wrong, it is a `TypeError` too.
+An argument that cannot be used raises a `UsageError`, which is a `ValueError`; a wrong type raises one that is a `TypeError` too.
 """
 
 from __future__ import annotations
@@ -80,6 +81,10 @@ class RejectedError(RagqaError, ValueError):
     exit_code = 3
 
 
+class TooSlowError(RejectedError):
+    """One input that took longer than an input may take."""
+
+
 class NothingUsableError(RagqaError):
     """Nothing to work on: no index yet, or no document in it."""
 
@@ -87,9 +92,9 @@ class NothingUsableError(RagqaError):
 
 
 class DocumentsGoneError(NothingUsableError):
-    """More than half of the indexed documents are no longer there: perhaps their folder is not mounted.
+    """More than half of the indexed documents are missing: perhaps their folder is not mounted.
 
-    :param what: how many are gone, and from where.
+    :param what: how many are missing, and from where.
     """
 
     def __init__(self, what: str) -> None:
@@ -107,7 +112,7 @@ class IndexCorruptError(RagqaError):
 
 
 class IndexFormatError(IndexCorruptError):
-    """What lies there is no index of ragqa, or one of another format: it is left as it is."""
+    """The folder holds no index of ragqa, or one of another format; it was not changed."""
 
 
 class LockedError(RagqaError):

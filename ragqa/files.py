@@ -1,4 +1,4 @@
-"""Files that a person, a pipeline file or a model's folder names: read only where they are regular, and of bounded size."""
+"""Reading files that a person, a pipeline file or a model's folder names: only regular ones, of bounded size."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from pathlib import Path
 def open_regular(path: str | Path, *, follow: bool = True) -> io.BufferedReader:
     """Open a regular file for reading. A pipe or a device is never waited for.
 
-    :param follow: a symbolic link may stand for the file.
+    :param follow: whether a symbolic link is followed.
     :raises OSError: it cannot be opened, or is not a regular file; `strerror` says which.
     """
     flags = os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC | (0 if follow else os.O_NOFOLLOW)
@@ -46,8 +46,8 @@ def read_text(path: str | Path, most: int) -> str:
     """Return the text of a regular file in UTF-8, its byte-order mark left out.
 
     :param most: how many bytes it may have.
-    :raises OSError: it cannot be opened, is not a regular file, is larger, or is not UTF-8; `strerror` says which,
-        and holds nothing of what is in the file.
+    :raises OSError: it cannot be opened, is not a regular file, is larger, or is not UTF-8; `strerror` says which, and
+        quotes nothing of the file.
     """
     try:
         return read_regular(path, most).decode("utf-8-sig")

@@ -1,8 +1,8 @@
-"""What a process can do that `os.fork` made from one that computes: it has its memory, and none of its threads.
+"""Processes that `os.fork` made from one that computes: they have its memory, and none of its threads.
 
-The threads of torch and FAISS wait for one another; in the child, they would wait for ever for those that are not
-there. So it computes on one thread. What another thread was in the middle of, with locks that nobody releases any
-more, cannot be gone on with. Children that only start another program (`subprocess`) are not concerned.
+The threads of torch and FAISS wait for one another. In the child, they would wait for ever for threads that do not exist
+there, so the child computes on one thread. Where another thread of the parent was at work in this package, the child has its
+locks, which nobody releases; it cannot compute. Children that only start another program (`subprocess`) are not affected.
 """
 
 from __future__ import annotations
@@ -24,18 +24,18 @@ class _State:
     busy: bool = False
     """Another thread was at work in this package when the process was forked."""
     alone: bool = False
-    """It computes on one thread, which was not told yet."""
+    """It computes on one thread, and the log does not say so yet."""
 
 
 _state = _State()
 _seen = threading.local()
-"""What the thread that forks saw before: several may, and the others go on in the parent."""
+"""Whether other threads were busy, as the forking thread saw it; several threads may fork at the same time."""
 
 
 def check() -> None:
-    """Make sure that this process can compute; on one thread alone, that is told once, as a warning of the log.
+    """Check that this process can compute; where it can do so on one thread only, the log gets one warning.
 
-    :raises UsageError: it cannot, since it was forked while another thread was at work, or from one that uses the GPU.
+    :raises UsageError: it was forked while another thread was at work, or from a process that uses the GPU.
     """
     if _state.busy:
         raise UsageError(f"this process was forked while another thread used ragqa, whose locks stay closed: {_REMEDY}")
@@ -48,7 +48,7 @@ def check() -> None:
 
 
 def _before() -> None:
-    """Look at what the other threads are doing; the command line alone computes nothing."""
+    """Find out whether another thread is at work in this package; code of the command line alone does not count."""
     mine, _seen.busy = threading.get_ident(), False
     frames = [frame for thread, frame in sys._current_frames().items() if thread != mine]
     while frames and not _seen.busy:

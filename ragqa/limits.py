@@ -1,4 +1,4 @@
-"""The limits that the system sets to this process (`ulimit`): kept, and named where they end something."""
+"""The limits that the system sets for this process (`ulimit`): respected, and named in the error where one was reached."""
 
 from __future__ import annotations
 
@@ -11,9 +11,10 @@ import time
 from types import FrameType
 
 from ragqa.errors import ResourceError
+from ragqa.messages import brief
 
 LEAST_MEMORY = 1200 << 20
-"""Below so many bytes of address space no model can be loaded, and the numeric libraries may end the process."""
+"""With fewer bytes of address space no model can be loaded, and the numeric libraries may end the process."""
 _FEW = {"RLIMIT_CPU": 3600, "RLIMIT_AS": 4 << 30, "RLIMIT_NOFILE": 256, "RLIMIT_NPROC": 64}
 """A limit below this may have caused an error; it is named then."""
 _OPTIONS = {"RLIMIT_CPU": "-t", "RLIMIT_AS": "-v", "RLIMIT_NOFILE": "-n", "RLIMIT_NPROC": "-u"}
@@ -24,18 +25,18 @@ _WORDS = (
     "cannot allocate memory", "can't allocate memory", "not enough memory", "failed to map segment", "too many open files",
     "can't start new thread", "resource temporarily unavailable",
 )  # fmt: skip
-"""How libraries say that a limit was met, in errors of many classes."""
+"""How libraries say that a limit was reached, in errors of many classes."""
 ONE_THREAD = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "TOKENIZERS_PARALLELISM": "false"}
 """The environment in which the numeric libraries start no thread; where they cannot, some of them end the process."""
 _over = threading.Event()
 
 
 class OutOfTime(BaseException):  # no error that libraries may catch
-    """The processor time that the system allows this process is over, but for what it takes to say so."""
+    """The processor time that the system allows this process is over, except for the time that the message takes."""
 
 
 def note() -> str:
-    """Return the limits that this process was started with and that are tight, for an error; empty for none."""
+    """Return the tight limits of this process, as the end of an error message; empty for none."""
     limits = {name: resource.getrlimit(getattr(resource, name))[0] for name in _OPTIONS}
     tight = [
         f"{_OPTIONS[name]} {value >> 10 if name == 'RLIMIT_AS' else value}"
@@ -46,19 +47,19 @@ def note() -> str:
 
 
 def met(error: BaseException) -> ResourceError | None:
-    """Return what an error means that comes of a limit of memory, files or processes; None for any other error."""
-    said = str(error).lower()
+    """Return the error to raise where a limit of memory, files or processes caused one; None for any other error."""
+    message = str(error).lower()
     if isinstance(error, OutOfTime):
         return ResourceError(str(error))
     if isinstance(error, MemoryError) or (isinstance(error, SystemError) and note()):  # native code without memory
         return ResourceError(f"out of memory{note()}; what was committed is kept")
-    if (isinstance(error, OSError) and error.errno in _CODES) or any(words in said for words in _WORDS):
-        return ResourceError(f"{' '.join(str(error).split())[:300]}{note()}; what was committed is kept")
+    if (isinstance(error, OSError) and error.errno in _CODES) or any(words in message for words in _WORDS):
+        return ResourceError(f"{brief(error, 300)}{note()}; what was committed is kept")
     return None
 
 
 def fit() -> None:
-    """Have this process stay within its limits where that is possible: fewer threads, and a word before time is over.
+    """Prepare this process for its limits: start fewer threads, and end with a message before processor time is over.
 
     :raises ResourceError: so little memory is allowed that loading the numeric libraries would end the process.
     """
@@ -74,7 +75,7 @@ def fit() -> None:
 
 
 def _tell_before_time_is_over() -> None:
-    """Take the last second of processor time for saying so: at its end the system ends a process without a word."""
+    """Raise `OutOfTime` one second before the processor time is over, when the system would end the process without a message."""
     seconds = resource.getrlimit(resource.RLIMIT_CPU)[0]
     if seconds == resource.RLIM_INFINITY or threading.current_thread() is not threading.main_thread():
         return
@@ -96,7 +97,7 @@ def time_is_over() -> bool:
 
 
 def take_no_more_time() -> None:
-    """Let the rest of the processor time be for the end of the process, which is not interrupted any more."""
+    """Do not interrupt this process again: the rest of its processor time is for its end."""
     if callable(signal.getsignal(signal.SIGXCPU)):
         signal.setitimer(signal.ITIMER_PROF, 0)
         for sent in (signal.SIGPROF, signal.SIGXCPU):

@@ -1,4 +1,5 @@
-"""Where a key may go: the scheme, host and port of an address, read so strictly that no two readers disagree."""
+"""Scheme, host and port of an address, which decide where a key may go. An address that two programs could read differently
+is refused."""
 
 from __future__ import annotations
 
@@ -62,13 +63,13 @@ def is_variable(name: str) -> bool:
 
 
 def _parts(url: str) -> tuple[str, str, int]:
-    found = _URL.fullmatch(url)
-    if found is None or {"?", "#", "\\"} & set(found["path"] or ""):
+    parts = _URL.fullmatch(url)
+    if parts is None or {"?", "#", "\\"} & set(parts["path"] or ""):
         raise ValueError(
             "must begin with http:// or https://, then an ASCII host (xn--... for others), without blanks, ? and #"
         )
-    scheme, host = found["scheme"].lower(), found["host"].lower()
-    port = int(found["port"] or _PORTS[scheme])
+    scheme, host = parts["scheme"].lower(), parts["host"].lower()
+    port = int(parts["port"] or _PORTS[scheme])
     if not 0 < port < 65536:
         raise ValueError("must have a port from 1 to 65535")
     if host.startswith("["):

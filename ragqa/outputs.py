@@ -1,6 +1,6 @@
-"""Files that a command writes where the user says: nothing of the user's is overwritten, and no link is written through.
+"""Files that a command writes where the user says: no file of the user is overwritten, and no link is followed.
 
-A file is written beside its place, under a name of its own, and takes its place when it is whole.
+A file is first written under a temporary name in the same folder. When it is complete, it gets its name in one step.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from ragqa.files import open_regular, read_regular
 
 _LARGEST_MANIFEST = 64 << 20
 _REMEMBERED = 4
-"""How many of the last contents of a file are known as our own: one more than a kill can leave."""
+"""How many of the last contents of a file the manifest remembers: one more than a kill can leave."""
 
 
 @contextmanager
@@ -42,9 +42,9 @@ def writing(place: Path, what: str = "folder") -> Iterator[None]:
 
 
 def check_free(path: Path) -> None:
-    """Refuse a name that is taken, by a link that leads nowhere too, or that is in no folder.
+    """Refuse the name of a new file where something has this name, or where its folder does not exist.
 
-    :raises UsageError: so.
+    :raises UsageError: the name is taken, by a broken link too, or the folder is missing.
     """
     with writing(path, "file"):
         if not path.parent.is_dir():
@@ -54,9 +54,9 @@ def check_free(path: Path) -> None:
 
 
 def check_own(path: Path) -> None:
-    """Refuse what is there under a name that will be replaced, unless it is a regular file.
+    """Refuse to replace anything but a regular file; a name that nothing has is allowed.
 
-    :raises RefusedError: it is a link. :raises UsageError: it is a folder, a pipe or a device.
+    :raises RefusedError: a link has the name. :raises UsageError: a folder, a pipe or a device has it.
     """
     with writing(path, "file"):
         mode = path.lstat().st_mode if os.path.lexists(path) else stat.S_IFREG
@@ -69,9 +69,9 @@ def check_own(path: Path) -> None:
 
 
 def check_own_folder(path: Path) -> None:
-    """Refuse what is there under the name of a folder within one of ours, unless it is a folder.
+    """Refuse to write into anything but a folder; a name that nothing has is allowed.
 
-    :raises RefusedError: it is a link. :raises UsageError: it is a file, or cannot be looked at.
+    :raises RefusedError: a link has the name. :raises UsageError: a file has it, or it cannot be read.
     """
     with writing(path):
         if path.is_symlink():
@@ -81,9 +81,9 @@ def check_own_folder(path: Path) -> None:
 
 
 def check_writable(path: Path) -> None:
-    """Refuse a place that no file can be written to, before long work is done for one.
+    """Check, before long work, that its result can be written.
 
-    :raises UsageError: so. :raises ResourceError: there is no room.
+    :raises UsageError: no file can be written there. :raises ResourceError: there is no room.
     """
     with writing(path, "file"), _scratch(path, b""):
         pass
@@ -103,23 +103,33 @@ def write_new(path: Path, data: bytes) -> None:
         os.replace(scratch, path)
 
 
-def replace(path: Path, data: bytes) -> None:
+def replace(path: Path, data: bytes, *, mode: int = 0o666) -> None:
     """Write a file, in the place of a regular one where there is one; at each instant it is the old or the new one.
 
+    :param mode: the permissions of the new file, less the process's umask.
     :raises RefusedError: a link has the name. :raises UsageError: the name cannot be written. :raises ResourceError: there
         is no room.
     """
     check_own(path)
-    with writing(path, "place"), _scratch(path, data) as scratch:
+    with writing(path, "place"), _scratch(path, data, mode) as scratch:
         os.replace(scratch, path)
 
 
+def sync(path: Path) -> None:
+    """Wait until the bytes of a file, or the names in a folder, are on the disk."""
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
 @contextmanager
-def _scratch(path: Path, data: bytes) -> Iterator[Path]:
+def _scratch(path: Path, data: bytes, mode: int = 0o666) -> Iterator[Path]:
     """Yield a new file with the data beside a path; it is removed unless it was moved."""
     scratch = path.with_name(f".{path.name}.{secrets.token_hex(4)}.partial")
     try:
-        with open(scratch, "xb") as stream:
+        with open(scratch, "xb", opener=lambda name, flags: os.open(name, flags, mode)) as stream:
             stream.write(data)
             stream.flush()
             os.fsync(stream.fileno())
@@ -130,7 +140,7 @@ def _scratch(path: Path, data: bytes) -> Iterator[Path]:
 
 
 def sweep(folder: Path, names: Collection[str]) -> None:
-    """Remove what kills left of files of these names while they were written; call it where nobody writes them."""
+    """Remove temporary files that killed processes left; call it where no other process writes files of these names."""
     pattern = re.compile(rf"\.({'|'.join(map(re.escape, names))})\.[0-9a-f]{{8}}\.partial")
     for entry in os.scandir(folder):
         if pattern.fullmatch(entry.name) and entry.is_file(follow_symlinks=False):
@@ -154,12 +164,12 @@ def locked(folder: Path, *, wait: bool = True) -> Iterator[None]:
 class OutputFolder:
     """A folder that one command writes, known by what its manifest holds.
 
-    The manifest, a JSON object, keeps the SHA-256 of each file that was written, so that one of the user's, or one that
-    the user changed, is never taken for it. Other files are left alone once the folder is known; a folder without the
-    manifest has to be new or empty. Names that begin with a point do not count.
+    The manifest, a JSON object, records the SHA-256 of each file that was written. So a file of the user, or one that the
+    user changed, is never replaced. Other files in a folder with a manifest are left as they are. A folder without a manifest
+    must be new or empty, apart from names that begin with a point.
 
-    :param keys: what the manifest holds, each an object.
-    :param names: the files that are written.
+    :param keys: the keys of the manifest, each with an object as its value.
+    :param names: the names of the files that are written.
     """
 
     def __init__(self, folder: Path, manifest: str, keys: Sequence[str], names: Collection[str]) -> None:
@@ -170,7 +180,7 @@ class OutputFolder:
         """Return the manifest, None for a folder that is new or empty. Nothing is written.
 
         :raises RefusedError: the manifest is a link.
-        :raises UsageError: the folder is none, holds something else, or cannot be read.
+        :raises UsageError: it is no folder, holds other files and no manifest, or cannot be read.
         """
         with writing(self.folder):
             if not os.path.lexists(self.folder):
@@ -187,20 +197,20 @@ class OutputFolder:
         return self._read()
 
     def check_files(self) -> None:
-        """Refuse a file with a name of ours that is not as it was written.
+        """Check that each file that is there is as this command wrote it.
 
-        :raises RefusedError: it is a link. :raises UsageError: so.
+        :raises RefusedError: a link has its name. :raises UsageError: somebody changed it, or it cannot be read.
         """
-        known = (self.read() or {}).get("files")
+        digests = (self.read() or {}).get("files")
         for name in self._names:
             check_own(self.folder / name)
-            if known is not None and (self.folder / name).exists():
-                self._check(name, known)
+            if digests is not None and (self.folder / name).exists():
+                self._check(name, digests)
 
     def begin(self, content: Mapping[str, Any], check: Callable[[Mapping[str, Any], Mapping[str, Any]], None]) -> None:
-        """Make the folder where it is new, and write its manifest, with the files that are known already.
+        """Make the folder where it is new, and write its manifest, which keeps the digests of files that are there already.
 
-        :param check: given a manifest that is there already and the new content, refuses to write one for the other.
+        :param check: called with the manifest that is there already and with the new content; raises where the two do not fit.
         :raises UsageError, RefusedError: as `read` and `check_files`. :raises ResourceError: there is no room.
         """
         with made(self.folder), self.held():
@@ -219,12 +229,14 @@ class OutputFolder:
         path = self.folder / name
         with self.held():
             content = self._read()
-            known = content.setdefault("files", {})
+            digests = content.setdefault("files", {})
             check_own(path)
             if path.exists():
-                self._check(name, known)
-            known[name] = [*known.get(name, ()), hashlib.sha256(data).hexdigest()][-_REMEMBERED:]
-            self._write(content)  # first, so that a kill between the two leaves nothing unknown
+                self._check(name, digests)
+            digests[name] = [*digests.get(name, ()), hashlib.sha256(data).hexdigest()][-_REMEMBERED:]
+            self._write(
+                content
+            )  # before the file: a kill between the two leaves no file that the manifest does not list
             replace(path, data)
         return path
 
@@ -259,17 +271,17 @@ class OutputFolder:
     def _write(self, content: Mapping[str, Any]) -> None:
         replace(self.folder / self._manifest, (json.dumps(content, indent=2) + "\n").encode())
 
-    def _check(self, name: str, known: Mapping[str, Sequence[str]]) -> None:
+    def _check(self, name: str, digests: Mapping[str, Sequence[str]]) -> None:
         path = self.folder / name
         with writing(path, "folder"), open_regular(path, follow=False) as stream:
             digest = hashlib.file_digest(stream, "sha256").hexdigest()
-        if digest not in known.get(name, ()):
+        if digest not in digests.get(name, ()):
             raise UsageError(f"{path} is not as this command wrote it: move it away, or name another folder")
 
 
 @contextmanager
 def made(folder: Path) -> Iterator[None]:
-    """Make a folder with those above it; where the block fails, those that were made are gone again, if they are empty.
+    """Make a folder and its parents; where the block fails, remove those that were made and are still empty.
 
     :raises UsageError: it cannot be made. :raises ResourceError: there is no room.
     """

@@ -257,3 +257,30 @@ class Answer:
     def to_json(self) -> str:
         """Return `to_dict` as JSON on one line; it can be encoded as UTF-8, whatever the texts hold."""
         return wire.line(self.to_dict()).decode()
+
+
+@dataclass(frozen=True, slots=True)
+class Extracted:
+    """The text of one file. `page_starts[i]` is the offset of page i + 1; empty where the format has no pages.
+
+    `metadata` holds plain JSON values; `headings` in it lists `[offset, level]` of each heading, where the format marks
+    them. `encoding` is that of a file which is text, None for others.
+    """
+
+    text: str
+    title: str = ""
+    page_starts: tuple[int, ...] = ()
+    metadata: Mapping[str, Any] = field(default_factory=dict)
+    encoding: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class SearchTexts:
+    """What a question is searched by besides itself.
+
+    `questions` ask for the same in other words: each is searched for alone, and the scores are averaged with those of the
+    question. `passages` look like an answer: their vectors are added to the question's vector.
+    """
+
+    questions: tuple[str, ...] = ()
+    passages: tuple[str, ...] = ()

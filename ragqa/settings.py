@@ -1,57 +1,93 @@
-"""The user's own settings: from the environment, else from one file in the user's config folder.
+"""The user's own settings: cache folder, offline, threads, and the hosts that may get a key.
 
-No pipeline file sets one, and no file in the working folder: what a stranger wrote may lie there.
+A setting comes from the first of these places that has it: the environment (`RAGQA_` and its name in capitals); the file
+`.env` in the user's config folder; the file `settings.json` there; the default. The config folder is `$RAGQA_CONFIG`, or the
+platform's. No pipeline file sets one, and no file in the working folder, which may be a stranger's: a `.env` there is not
+read, since it could send keys to a host of its author, or load models of its author.
 """
 
 from __future__ import annotations
 
 import json
 import os
-import tempfile
-from collections.abc import Callable, Container, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, Any, Literal
 
 import platformdirs
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic import Field, ValidationError, field_validator
 from pydantic_settings import (
     BaseSettings,
+    DotEnvSettingsSource,
     EnvSettingsSource,
-    InitSettingsSource,
     NoDecode,
     PydanticBaseSettingsSource,
     SettingsConfigDict,
 )
 
-from ragqa import outputs
-from ragqa.errors import ResourceError, UsageError
+from ragqa import outputs, threads
+from ragqa.errors import UsageError
 from ragqa.files import read_text
+from ragqa.messages import requirement
 from ragqa.origins import is_loopback, is_variable, origin
 
-_T = TypeVar("_T")
-
 FILE = "settings.json"
+ENV_FILE = ".env"
 MAX_BYTES = 1_000_000
+MASK = "********"
+"""What is shown in the place of a secret."""
 
 
-class _Values(BaseModel):
-    """The settings that there are, wherever they come from."""
+class Settings(BaseSettings):
+    """What the user has set. `load` builds it."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = SettingsConfigDict(env_prefix="RAGQA_", extra="forbid", frozen=True)
 
+    cache: Path = Field(
+        default_factory=lambda: Path(platformdirs.user_cache_dir("ragqa", appauthor=False)),
+        description="The folder of models, of indexes of folders, and of runs.",
+    )
+    offline: bool = Field(False, description="Whether no connection is made: no model is pulled, no endpoint called.")
+    threads: Annotated[int, Field(ge=1)] | None = Field(
+        None, description="How many threads the numeric libraries start; none: one on each core."
+    )
     keys: Annotated[tuple[str, ...], NoDecode] = Field(
         (), description="Environment variables that may be sent, each as NAME@ORIGIN; in the environment with commas."
     )
 
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        *_: PydanticBaseSettingsSource,
+        **__: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Take the values that `load` found, and nothing else."""
+        return (init_settings,)
+
+    @field_validator("cache", "offline", "threads", mode="before")
+    @classmethod
+    def _empty_is_the_default(cls, value: Any, info: Any) -> Any:
+        return cls.model_fields[info.field_name].get_default(call_default_factory=True) if value == "" else value
+
+    @field_validator("cache")
+    @classmethod
+    def _folder(cls, value: Path) -> Path:
+        if "\0" in str(value):
+            raise ValueError("must be the path of a folder")
+        return Path(os.path.expanduser(value))
+
     @field_validator("keys", mode="before")
     @classmethod
-    def _listed(cls, value: Any) -> Any:
+    def _split_at_commas(cls, value: Any) -> Any:
         return value.replace(",", " ").split() if isinstance(value, str) else value
 
     @field_validator("keys")
     @classmethod
-    def _confirmed(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+    def _name_at_origin(cls, value: tuple[str, ...]) -> tuple[str, ...]:
         return tuple(dict.fromkeys(_permission(*entry.partition("@")[::2]) for entry in value))
 
     def may_send(self, variable: str, url: str) -> bool:
@@ -59,65 +95,170 @@ class _Values(BaseModel):
         return is_loopback(url) or f"{variable}@{origin(url)}" in self.keys
 
 
-class Settings(_Values, BaseSettings):
-    """What the user has set, each from the first of its sources that has it. Build it by `load`."""
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """A setting as it is shown: its value, and where it comes from.
 
-    model_config = SettingsConfigDict(env_prefix="RAGQA_")
+    :param value: for JSON; a secret is `MASK`, or None where it is not set.
+    :param path: the file, where the origin is one.
+    """
 
-    @classmethod
-    def settings_customise_sources(
-        cls, settings_cls: type[BaseSettings], *_: PydanticBaseSettingsSource, **__: PydanticBaseSettingsSource
-    ) -> tuple[PydanticBaseSettingsSource, ...]:
-        """Return where values come from, the first one wins."""
-        return EnvSettingsSource(settings_cls), InitSettingsSource(settings_cls, _in_file())
+    name: str
+    value: Any
+    origin: Literal["environment", "file", "default"]
+    path: Path | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class _Source:
+    """The settings that one place has, not checked yet."""
+
+    origin: Literal["environment", "file"]
+    path: Path | None
+    values: dict[str, Any]
 
 
 def load() -> Settings:
     """Return the settings as they are now.
 
-    :raises UsageError: the file or the environment holds something else than settings.
+    :raises UsageError: a file or the environment holds something else than settings.
     """
-    return _checked(Settings, EnvSettingsSource(Settings)())
+    return _merged(_sources())
 
 
-def sources() -> dict[str, str]:
-    """Return where each setting comes from: `environment`, `file` or `default`."""
-    found = {"file": _in_file(), "environment": EnvSettingsSource(Settings)()}
-    return {
-        name: next((source for source in ("environment", "file") if name in found[source]), "default")
-        for name in Settings.model_fields
-    }
+def listing() -> tuple[Setting, ...]:
+    """Return each setting with its value and its origin.
+
+    :raises UsageError: as `load`.
+    """
+    sources = _sources()
+    values = _merged(sources).model_dump(mode="json")
+    return tuple(_shown(name, value, sources) for name, value in values.items())
+
+
+def secrets() -> tuple[Setting, ...]:
+    """Return the keys that may be sent, by their environment variables, each masked, with its origin.
+
+    :raises UsageError: as `load`.
+    """
+    variables = dict.fromkeys(entry.partition("@")[0] for entry in load().keys)
+    file_variables = _env_file(case_sensitive=True).env_vars
+    places: tuple[_Source, ...] = (
+        _Source("environment", None, dict(os.environ)),
+        _Source("file", env_file(), {name: value for name, value in file_variables.items() if value}),
+    )
+    return tuple(_shown(name, MASK if key(name) else None, places) for name in variables)
+
+
+def key(variable: str) -> str:
+    """Return the key in an environment variable, else in the file `.env` of the config folder; empty for none.
+
+    :raises UsageError: the file cannot be read.
+    """
+    value = os.environ.get(variable)
+    return (value if value is not None else _env_file(case_sensitive=True).env_vars.get(variable) or "").strip()
+
+
+def apply_threads() -> None:
+    """Have the numeric libraries start as many threads as the setting says, where they are not loaded yet.
+
+    :raises UsageError: as `load`.
+    """
+    threads.set_up(load().threads)
 
 
 def file() -> Path:
-    """Return the file of settings, in `$RAGQA_CONFIG` or the platform's config folder of the user."""
-    override = os.environ.get("RAGQA_CONFIG")
-    return Path(override or platformdirs.user_config_dir("ragqa", appauthor=False)) / FILE
+    """Return the file of settings that `allow_key` writes."""
+    return _folder() / FILE
+
+
+def env_file() -> Path:
+    """Return the file that holds environment variables for ragqa alone."""
+    return _folder() / ENV_FILE
 
 
 def allow_key(variable: str, url: str) -> str:
     """Write into the file that the key in a variable may go to the origin of an address; return `NAME@ORIGIN`.
 
-    :raises UsageError: one of both is not what it should be, or the file cannot be written.
+    :raises UsageError: the variable or the address cannot be one, or the file cannot be written.
     """
     entry = _entry(variable, url)
     with _changing():
-        kept = _kept_keys()
-        _write({**_in_file(), "keys": [*kept, *([] if entry in kept else [entry])]})
+        before = _keys_in_file()
+        _write({**_in_file(), "keys": [*before, *([] if entry in before else [entry])]})
     return entry
 
 
 def forget_key(variable: str, url: str) -> bool:
     """Take back what `allow_key` wrote; return whether it was there.
 
-    :raises UsageError: one of both is not what it should be, or the file cannot be written.
+    :raises UsageError: as `allow_key`.
     """
     entry = _entry(variable, url)
-    if entry not in _kept_keys():
+    if entry not in _keys_in_file():
         return False
     with _changing():
-        _write({**_in_file(), "keys": [key for key in _kept_keys() if key != entry]})
+        _write({**_in_file(), "keys": [other for other in _keys_in_file() if other != entry]})
     return True
+
+
+def _folder() -> Path:
+    """Return the config folder: `$RAGQA_CONFIG`, or the platform's."""
+    return Path(os.environ.get("RAGQA_CONFIG") or platformdirs.user_config_dir("ragqa", appauthor=False))
+
+
+def _sources() -> tuple[_Source, ...]:
+    """Return the places that settings come from; the first one that has a setting counts."""
+    return (
+        _Source("environment", None, EnvSettingsSource(Settings)()),
+        _Source("file", env_file(), _beside(env_file(), _env_file()())),
+        _Source("file", file(), _beside(file(), _in_file())),
+    )
+
+
+def _beside(path: Path, values: dict[str, Any]) -> dict[str, Any]:
+    """Return the values of a file; a relative cache folder is meant from the file's folder, not from the working folder."""
+    cache = values.get("cache")
+    return (
+        {**values, "cache": str(path.parent / os.path.expanduser(cache))}
+        if cache and isinstance(cache, str)
+        else values
+    )
+
+
+def _merged(sources: tuple[_Source, ...]) -> Settings:
+    """Return the settings that some places make together, checked.
+
+    :raises UsageError: one of them holds something else than settings; the message does not repeat values.
+    """
+    values = {name: value for source in reversed(sources) for name, value in source.values.items()}
+    try:
+        return Settings(**values)
+    except ValidationError as error:
+        details = error.errors(include_input=False)
+        raise UsageError("; ".join(_fault(detail, sources) for detail in details)) from None
+
+
+def _first(name: str, sources: tuple[_Source, ...]) -> _Source | None:
+    return next((source for source in sources if name in source.values), None)
+
+
+def _shown(name: str, value: Any, sources: tuple[_Source, ...]) -> Setting:
+    source = _first(name, sources)
+    return Setting(name, value, source.origin, source.path) if source else Setting(name, value, "default")
+
+
+def _fault(detail: Any, sources: tuple[_Source, ...]) -> str:
+    """Return what is wrong with a setting and where, without its value."""
+    name = str(detail["loc"][0])
+    source = _first(name, sources)
+    path = source.path if source else None
+    variable = f"RAGQA_{name.upper()}"
+    if detail["type"] == "extra_forbidden":
+        valid = (f"RAGQA_{field.upper()}" if path == env_file() else field for field in Settings.model_fields)
+        return f"{path}: an unknown setting; valid: {', '.join(valid)}"
+    where = variable if path is None else f"{path}: {variable if path == env_file() else name}"
+    return f"{where}: {requirement(detail)}"
 
 
 def _entry(variable: str, url: str) -> str:
@@ -136,39 +277,17 @@ def _permission(variable: str, url: str) -> str:
         raise ValueError(f"the address for {variable} {error}") from None
 
 
-def _kept_keys() -> tuple[str, ...]:
+def _keys_in_file() -> tuple[str, ...]:
     """Return the keys that the file confirms, whatever the environment says."""
-    return _checked(lambda: _Values.model_validate(_in_file())).keys
-
-
-def _checked(build: Callable[[], _T], environment: Container[str] = ()) -> _T:
-    try:
-        return build()
-    except ValidationError as error:
-        details = error.errors(include_input=False)
-        raise UsageError("; ".join(_fault(detail, environment) for detail in details)) from None
-
-
-def _fault(detail: Any, environment: Container[str]) -> str:
-    """Return what is wrong with a setting and where it stands, without its value."""
-    name = str(detail["loc"][0])
-    if detail["type"] == "extra_forbidden":
-        return f"{file()}: an unknown setting; valid: {', '.join(Settings.model_fields)}"
-    where = f"RAGQA_{name.upper()}" if name in environment else f"{file()}: {name}"
-    if detail["type"] == "value_error":
-        return f"{where}: {detail['ctx']['error']}"
-    return f"{where}: must be {detail['msg'].removeprefix('Input should be ')}"
+    return _merged((_Source("file", file(), _in_file()),)).keys
 
 
 def _in_file() -> dict[str, Any]:
-    """Return what stands in the file; nothing where there is none."""
+    """Return what the file of settings holds; nothing where there is none."""
     path = file()
+    text = _text(path)
     try:
-        values = json.loads(read_text(path, MAX_BYTES))
-    except (FileNotFoundError, NotADirectoryError):
-        return {}
-    except OSError as error:
-        raise UsageError(f"{path}: cannot be read: {error.strerror}") from None
+        values = {} if text is None else json.loads(text)
     except (ValueError, RecursionError):
         values = None
     if not isinstance(values, dict):
@@ -176,31 +295,37 @@ def _in_file() -> dict[str, Any]:
     return values
 
 
+def _env_file(*, case_sensitive: bool = False) -> DotEnvSettingsSource:
+    """Return the variables of `.env` in the config folder; those that begin with RAGQA_ have to be settings."""
+    path = env_file() if _text(env_file()) else None  # the library would wait for a pipe, and read a file of any size
+    return DotEnvSettingsSource(Settings, path, dotenv_filtering="match_prefix", case_sensitive=case_sensitive)
+
+
+def _text(path: Path) -> str | None:
+    """Return the text of a file; None where there is none.
+
+    :raises UsageError: it cannot be read.
+    """
+    try:
+        return read_text(path, MAX_BYTES)
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    except OSError as error:
+        raise UsageError(f"{path}: cannot be read: {error.strerror}") from None
+
+
 @contextmanager
 def _changing() -> Iterator[None]:
-    """Make the folder of the file, and hold it within the block, so that no process loses what another has written.
+    """Make the config folder, and hold it within the block, so that no process loses what another has written.
 
     :raises UsageError: it cannot be written. :raises ResourceError: there is no room.
     """
-    path = file()
-    try:
-        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        with outputs.locked(path.parent):
+    with outputs.writing(file(), "folder (RAGQA_CONFIG)"):
+        _folder().mkdir(mode=0o700, parents=True, exist_ok=True)
+        with outputs.locked(_folder()):
             yield
-    except (PermissionError, FileNotFoundError, NotADirectoryError, FileExistsError, IsADirectoryError) as error:
-        raise UsageError(f"{path}: cannot be written: {error.strerror}; set RAGQA_CONFIG to another folder") from None
-    except OSError as error:
-        raise ResourceError(f"{path}: cannot be written: {error.strerror}") from None
 
 
 def _write(values: dict[str, Any]) -> None:
     """Put a new file in the place of the old one, for this user alone to read."""
-    path = file()
-    with tempfile.NamedTemporaryFile("w", encoding="utf-8", dir=path.parent, delete=False) as scratch:
-        try:
-            scratch.write(json.dumps(values, indent=2) + "\n")
-            scratch.flush()
-            os.fsync(scratch.fileno())
-            os.replace(scratch.name, path)
-        finally:
-            Path(scratch.name).unlink(missing_ok=True)
+    outputs.replace(file(), (json.dumps(values, indent=2) + "\n").encode(), mode=0o600)

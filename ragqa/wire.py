@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from ragqa.evaluate.reports.summary import EvaluationReport
     from ragqa.evaluate.runs.result import Result
     from ragqa.experiments import Comparison, Drafts, Replay, Tuning
-    from ragqa.pipeline.refresh import IndexReport
+    from ragqa.pipeline.ingest.refresh import IndexReport
     from ragqa.records import Answer, Citation, FileStatus, Hit
 
 Json = dict[str, Any]

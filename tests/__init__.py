@@ -1,6 +1,11 @@
-"""The tests, in folders that mirror the rooms of ragqa; what concerns several rooms stands here."""
+"""The tests, in folders that mirror the rooms of ragqa; those that concern several rooms are in this folder."""
 
 from pathlib import Path
 
+from hypothesis import settings
+
 ROOT = Path(__file__).parent.parent
 """The folder of the repository."""
+
+settings.register_profile("ragqa", deadline=None)  # on a busy machine, an example may take any time
+settings.load_profile("ragqa")

@@ -15,25 +15,20 @@ from typing import Any, ClassVar, Literal, NamedTuple
 import pytest
 
 from ragqa.cli import main
-from ragqa.config import specs
-from ragqa.config.specs import CustomSpec
+from ragqa.config import GenerateSpec, Kind
 from ragqa.records import Generation, Prompt
-from tests.fakes import PIPELINE, EchoGenerator, Words
+from tests.fakes import PIPELINE, WORDS, EchoGenerator, add_kinds
 
 Fault = Callable[[], None]
 
 
-class Scripted(CustomSpec):
+class Scripted(GenerateSpec):
     """An `EchoGenerator` that notes the questions it is asked, and meets a fault at some of them."""
 
-    section: ClassVar[str] = "generate"
     kind: Literal["scripted"]
     max_new_tokens: int = 20
     asked: ClassVar[list[str]] = []
     faults: ClassVar[dict[str, Fault]] = {}
-
-    def build(self, **needs: Any) -> ScriptedGenerator:
-        return ScriptedGenerator()
 
 
 class ScriptedGenerator(EchoGenerator):
@@ -42,6 +37,9 @@ class ScriptedGenerator(EchoGenerator):
         Scripted.asked.append(question)
         Scripted.faults.get(question, lambda: None)()
         yield from super().stream(prompt)
+
+
+SCRIPTED = Kind("generate", Scripted, lambda spec, needs: ScriptedGenerator())
 
 
 class Done(NamedTuple):
@@ -85,8 +83,7 @@ def ragqa(*arguments: str, cwd: Path, faults: Mapping[str, Fault] | None = None)
     Scripted.faults = dict(faults or {})
     with pytest.MonkeyPatch.context() as patch, contextlib.chdir(cwd):
         patch.setattr(sys, "argv", ["ragqa", *arguments])
-        patch.setitem(specs.KINDS, "embed", (*specs.KINDS["embed"], Words))
-        patch.setitem(specs.KINDS, "generate", (*specs.KINDS["generate"], Scripted))
+        add_kinds(patch, WORDS, SCRIPTED)
         patch.setenv("RAGQA_CACHE", str(cwd / "cache"))
         patch.setenv("RAGQA_CONFIG", str(cwd / "config"))
         with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):

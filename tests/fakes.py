@@ -4,14 +4,19 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Iterator, Mapping, Sequence
-from typing import Any, ClassVar, Literal
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, Literal
 
 import numpy as np
+import pytest
 from numpy.typing import NDArray
 
-from ragqa.config.specs import CustomSpec
+from ragqa import kinds
+from ragqa.config import EmbedSpec, GenerateSpec, Kind, Kinds
 from ragqa.records import Answer, Chunk, Citation, Document, Generation, Hit, Prompt
+from ragqa.stages import Needs
 
 Vectors = NDArray[np.float32]
 
@@ -136,25 +141,50 @@ generate: {kind: echo}
 """
 
 
-class Words(CustomSpec):
-    section: ClassVar[str] = "embed"
+class Words(EmbedSpec):
     kind: Literal["words"]
     weights: str = "words"
 
-    def build(self, **needs: Any) -> WordEmbedder:
-        embedder = WordEmbedder()
-        embedder.identity["weights"] = self.weights
-        return embedder
+
+def _word_embedder(spec: Words, needs: Needs) -> WordEmbedder:
+    embedder = WordEmbedder()
+    embedder.identity["weights"] = spec.weights
+    return embedder
 
 
-class Echo(CustomSpec):
-    section: ClassVar[str] = "generate"
+class Echo(GenerateSpec):
     kind: Literal["echo"]
     max_new_tokens: int = 20
     answer: str | None = None
 
-    def build(self, **needs: Any) -> EchoGenerator:
-        return EchoGenerator(answer=self.answer)
+
+WORDS = Kind("embed", Words, _word_embedder)
+ECHO = Kind("generate", Echo, lambda spec, needs: EchoGenerator(answer=spec.answer))
+
+
+def write_project(folder: Path, names: Iterable[str]) -> None:
+    """Write a document about each of some things, and a pipeline file over small parts."""
+    (folder / "documents").mkdir()
+    for name in names:
+        text = f"The {name} has a master called {name.title()}son.\n"
+        (folder / "documents" / f"{name}.txt").write_text(text, encoding="utf-8")
+    (folder / "pipeline.yaml").write_text(PIPELINE, encoding="utf-8")
+
+
+def add_kinds(patch: pytest.MonkeyPatch, *own: Kind[Any]) -> None:
+    """Let every pipeline file choose these kinds, also one that a command reads."""
+    patch.setattr(kinds, "BUILTIN", kinds.BUILTIN.and_own(own))
+
+
+def replace_generators(patch: pytest.MonkeyPatch, build: Callable[[Any, Needs], Any]) -> None:
+    """Have every kind of generator that a file may name built by this function."""
+    table = kinds.BUILTIN
+    patch.setattr(kinds, "BUILTIN", Kinds([replace(k, build=build) if k.slot == "generate" else k for k in table]))
+
+
+def always(part: Any) -> Callable[[Any, Needs], Any]:
+    """Return a builder that gives this part."""
+    return lambda spec, needs: part
 
 
 def document(text: str, source: str = "a.txt", media_type: str = "text/plain", **fields: object) -> Document:

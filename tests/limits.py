@@ -1,11 +1,22 @@
-"""Limits that the kernel sets for the while: a disk that is full."""
+"""Limits for the while of a test: a disk that is full, and an end to whatever hangs."""
 
 from __future__ import annotations
 
+import faulthandler
 import resource
 import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
+
+
+@contextmanager
+def no_hang(seconds: float = 300) -> Iterator[None]:
+    """End this process, and print what its threads do, where the block hangs. What is merely slow passes."""
+    faulthandler.dump_traceback_later(seconds, exit=True)
+    try:
+        yield
+    finally:
+        faulthandler.cancel_dump_traceback_later()
 
 
 @contextmanager

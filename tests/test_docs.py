@@ -15,11 +15,12 @@ from types import ModuleType
 import pytest
 
 from ragqa import errors
-from ragqa.config import load_config
+from ragqa.kinds import load_config
 from tests.commands import ragqa
 
 ROOT = Path(__file__).parent.parent
-PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
+DECISIONS = sorted(f"docs/decisions/{file.name}" for file in (ROOT / "docs" / "decisions").glob("*.md"))
 offline = pytest.mark.skipif(bool(os.environ.get("RAGQA_OFFLINE")), reason="needs the default models")
 
 
@@ -136,6 +137,44 @@ def test_links_between_pages_lead_somewhere(page: Path) -> None:
     assert [link for link in links if not (page.parent / link).exists()] == []
 
 
+FOLDERS = (ROOT, ROOT / "ragqa", ROOT / "docs")
+"""What a path in backticks is relative to: design.md leaves `ragqa/` out."""
+PLANNED = {"ragqa/load/formats.py"}
+"""Paths that a page names before they are there."""
+
+
+def named_paths(page: Path) -> list[str]:
+    """Return what a page has in backticks that reads as a file or a folder of this repository."""
+    named = re.findall(
+        r"`([\w.-]+(?:/[\w.-]+)*/?)`", re.sub(r"^```.*?^```", "", text(page), flags=re.DOTALL | re.MULTILINE)
+    )
+    tops = {entry.name for folder in FOLDERS for entry in folder.iterdir() if entry.is_dir()}
+    return [
+        name
+        for name in named
+        if name.endswith((".py", ".md", ".toml", ".cff", "/")) or name.split("/")[0] in tops - {name}
+    ]
+
+
+@pytest.mark.parametrize("page", ["CONTRIBUTING.md", "SECURITY.md", "docs/design.md", *DECISIONS])
+def test_every_path_that_a_page_names_is_there(page: str) -> None:
+    missing = {name for name in named_paths(ROOT / page) if not any((folder / name).exists() for folder in FOLDERS)}
+    assert missing - PLANNED == set()
+
+
+def test_a_planned_path_is_one_that_is_not_there_yet() -> None:
+    assert {path for path in PLANNED if (ROOT / path).exists()} == set()
+    assert {path for path in PLANNED if f"`{path}`" in text(ROOT / "CONTRIBUTING.md")} == PLANNED
+
+
+def test_the_page_for_contributors_says_where_ten_things_are_added_and_each_row_names_a_path() -> None:
+    table = text(ROOT / "CONTRIBUTING.md").partition("| X |")[2].partition("\n\n")[0]
+    rows = [line.strip("|").split(" | ") for line in table.splitlines()[2:]]
+    assert len(rows) == 10 and all(len(row) == 3 for row in rows)
+    assert [row[0] for row in rows if "`ragqa/" not in row[1] and "same room" not in row[1]] == []
+    assert re.findall(r'`(?:Kind|Format)\("(\w+)"', table)
+
+
 def test_every_message_of_the_troubleshooting_page_is_one_that_the_package_says() -> None:
     said = "\n".join(text(file) for file in (ROOT / "ragqa").rglob("*.py"))
     headings = re.findall(r"^### `(.*)`$", text(ROOT / "docs" / "troubleshooting.md"), re.MULTILINE)
@@ -150,6 +189,12 @@ def test_the_table_of_exit_codes_is_that_of_the_errors() -> None:
     assert {error.exit_code for error in vars(errors).values() if hasattr(error, "exit_code")} == set(named.values())
 
 
+def test_the_glossary_is_in_order_and_explains_the_terms_of_the_design() -> None:
+    terms = re.findall(r"^\*\*(.+)\*\*\n:   [A-Z]", text(ROOT / "docs" / "glossary.md"), re.MULTILINE)
+    assert terms == sorted(set(terms), key=str.lower)
+    assert {"Constraint", "Index version", "Kind", "Prompt lookup", "Sequence state", "Slot", "Usage"} <= set(terms)
+
+
 def reference() -> ModuleType:
     spec = importlib.util.spec_from_file_location("reference", ROOT / "docs" / "reference.py")
     assert spec and spec.loader
@@ -158,6 +203,6 @@ def reference() -> ModuleType:
     return module
 
 
-@pytest.mark.parametrize("page", ["pipeline", "cli"])
-def test_the_reference_pages_are_fresh(page: str) -> None:
-    assert text(ROOT / "docs" / f"{page}.md") == getattr(reference(), page)(), "run `make docs`"
+@pytest.mark.parametrize(("page", "made_by"), [("pipeline.md", "pipeline"), ("cli.md", "cli"), ("api/index.md", "api")])
+def test_the_reference_pages_are_fresh(page: str, made_by: str) -> None:
+    assert text(ROOT / "docs" / page) == getattr(reference(), made_by)(), "run `make docs`"

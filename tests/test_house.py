@@ -16,13 +16,29 @@ PACKAGE = ROOT / "ragqa"
 
 STAGES = ("load", "split", "embed", "index", "retrieve", "prompt", "generate", "explain")
 FLOORS = (
-    ("errors", "records", "words", "files", "points", "limits", "arguments", "stopping", "origins", "forks", "wire"),
+    (
+        "errors",
+        "records",
+        "text_analysis",
+        "files",
+        "points",
+        "limits",
+        "arguments",
+        "stopping",
+        "origins",
+        "forks",
+        "threads",
+        "messages",
+        "wire",
+    ),
     ("outputs",),
     ("stages", "config", "sandbox", "settings"),
     ("models", "transformer"),
     STAGES,
-    ("pipeline", "evaluate", "train"),
-    ("experiments", "testing"),
+    ("evaluate", "train"),
+    ("kinds",),
+    ("pipeline",),
+    ("experiments", "project", "diagnosis", "conversation", "testing"),
     ("cli",),
 )
 """Each room imports its own modules and rooms of lower floors; rooms of one floor know nothing of one another."""
@@ -33,6 +49,7 @@ SAME_FLOOR = {
     ("records", "wire"),
     ("arguments", "errors"),
     ("forks", "errors"),
+    ("limits", "messages"),
     ("stages", "records"),
     ("config", "stages"),
 }

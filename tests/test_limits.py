@@ -18,7 +18,7 @@ ROOT = Path(__file__).parent.parent
 
 def ragqa(limit: str, *arguments: str) -> subprocess.CompletedProcess[str]:
     command = ["bash", "-c", f'ulimit {limit}; exec "$0" -m ragqa "$@"', sys.executable, *arguments]
-    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=60, check=False)
+    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=600, check=False)
 
 
 def test_too_little_memory_for_the_libraries_is_said_before_they_are_loaded() -> None:

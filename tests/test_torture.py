@@ -11,7 +11,7 @@ import pytest
 
 from ragqa.cli import marks
 from ragqa.index import upkeep
-from ragqa.pipeline import refresh
+from ragqa.pipeline.ingest import refresh
 from tests.torture import (
     Trial,
     bounds,

@@ -62,7 +62,7 @@ def run(step: Step, asked: Sequence[Question], passages: dict[str, list[Hit]]) -
         for question in tqdm(asked, unit=" questions", desc=step.name[:24]):
             prompt = pipeline.prompt(question.question, passages[question.id])
             started = time.perf_counter()
-            *_, generation = pipeline.generator.stream(prompt)
+            *_, generation = pipeline.components.generator.stream(prompt)
             assert isinstance(generation, Generation)
             ms = {"generate": round(1000 * (time.perf_counter() - started), 1)}
             results.append(_result(question, generation.text.strip(), ms))

@@ -17,7 +17,7 @@ from tqdm import tqdm
 from benchmarks.answers.data import oracle_pipeline, questions
 from ragqa.evaluate import Question, metrics
 from ragqa.generate import spans
-from ragqa.generate.candidates import Evidence
+from ragqa.generate.span_candidates import QuestionOverlap
 
 PENALTY = 1e-3
 STEPS = 300
@@ -37,14 +37,14 @@ class Scored:
 def collect(asked: Sequence[Question], passages: dict[str, Any]) -> list[Scored]:
     """Return the scored candidates of each question that has any."""
     pipeline = oracle_pipeline()
-    reader: Any = pipeline.generator._spans  # type: ignore[attr-defined]
+    generator: Any = pipeline.components.generator
     found = []
     for question in tqdm(asked, unit=" questions"):
         prompt = pipeline.prompt(question.question, passages[question.id])
-        evidence = Evidence(question.question, [hit.chunk.text for hit in prompt.passages])
-        candidates = reader.candidates(prompt)
+        overlap = QuestionOverlap(question.question, [hit.chunk.text for hit in prompt.passages])
+        candidates = generator.decode(prompt).candidates
         if candidates:
-            values = torch.tensor([spans.features(one, evidence) for one in candidates])
+            values = torch.tensor([spans.features(one, overlap) for one in candidates])
             f1, exact = (
                 torch.tensor([score(one.text, question.answers) for one in candidates])
                 for score in (metrics.f1, metrics.exact_match)

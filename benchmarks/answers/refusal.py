@@ -11,6 +11,7 @@ import argparse
 import math
 from collections.abc import Sequence
 from dataclasses import asdict
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -35,8 +36,7 @@ from ragqa.evaluate.metrics.statistics import interval
 from ragqa.evaluate.reports.summary import risk_coverage
 from ragqa.evaluate.runs.folder import RunFolder
 from ragqa.evaluate.runs.gold import gold_passages, locate_evidence
-from ragqa.generate import build_generator
-from ragqa.generate.llama_cpp import CONFIDENCE
+from ragqa.generate.llama_cpp import CONFIDENCE, LlamaCpp
 from ragqa.records import Generation
 
 BETTER = ROOT / "pipelines" / "better.yaml"
@@ -77,7 +77,8 @@ def collect(pipeline: Pipeline, questions: Sequence[Question], data: Dataset) ->
     """
     documents = {document.source: document for document in data.documents}
     gold, _ = locate_evidence(questions, documents)
-    generator = build_generator(pipeline.config.generate, log_probabilities=True)
+    spec: Any = pipeline.config.generate
+    generator = LlamaCpp(spec, log_probabilities=True)
     constant, verdict, answer = CONFIDENCE
     rows, f1 = [], []
     for question in tqdm(questions, desc="fit"):

@@ -30,7 +30,7 @@ class Ragqa:
         retrieve = "dense" if job.variant else "hybrid"
         file.write_text(FILE.format(articles=articles, model=model, retrieve=retrieve, top_k=TOP_K), encoding="utf-8")
         self._pipeline = Pipeline.from_file(file, ["embed.dtype=float32"] if job.variant == "float32" else [])
-        self._pipeline.embedder.load()
+        self._pipeline.components.embedder.load()
 
     def build(self, chunks: Sequence[str]) -> None:
         """Index the folder of articles, from which the chunks were made."""

@@ -16,7 +16,7 @@ import numpy as np
 
 from benchmarks.retrieval.scores import Mean, mean, score
 from benchmarks.retrieval.sets import Collection, Query
-from ragqa import words
+from ragqa import text_analysis
 from ragqa.config.specs import MeanPoolEmbed
 from ragqa.embed.encoder import EncoderEmbedder
 from ragqa.index import lexical
@@ -81,7 +81,7 @@ def bm25(texts: Mapping[str, str], queries: Sequence[Query]) -> Run:
     lexicon = lexical.Lexicon.load(db, 0, everything)
     run: Run = {}
     for query in queries:
-        terms = dict.fromkeys(map(words.term, words.content_words(query.text)), 1.0)
+        terms = dict.fromkeys(map(text_analysis.term, text_analysis.query_words(query.text)), 1.0)
         run[query.id] = {ids[row]: value for row, value in lexicon.look_up(db, terms).best(DEPTH, everything)}
     db.close()
     return run

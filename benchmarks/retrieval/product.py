@@ -5,11 +5,12 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from benchmarks.retrieval.sets import Collection, Query
 from benchmarks.run import QUICKSTART
 from ragqa import Pipeline
-from ragqa.config.base import Spec
+from ragqa.config import Kind
 from ragqa.load import MemoryLoader, text_document
 from ragqa.records import Hit
 
@@ -36,11 +37,11 @@ class Product:
         place: Path,
         overrides: Sequence[str] = (),
         file: Path = QUICKSTART,
-        extra_specs: Sequence[type[Spec]] = (),
+        kinds: Sequence[Kind[Any]] = (),
     ) -> None:
         self.collection = collection
         self._file = file
-        self._extra_specs = extra_specs
+        self._kinds = kinds
         folder = str(collection.folder or place)
         self._paths = [f"load.path={json.dumps(folder)}", f"index.path={json.dumps(str(place / 'index'))}"]
         if collection.files:
@@ -48,7 +49,7 @@ class Product:
         self._overrides = overrides
         builder = self._pipeline([])
         self.report = builder.index()
-        self._embedder = builder.embedder
+        self._embedder = builder.components.embedder
 
     def system(self, name: str, more: Sequence[str] = ()) -> Pipeline:
         """Return a pipeline on the index.
@@ -56,7 +57,7 @@ class Product:
         :param more: overrides of this system alone.
         """
         pipeline = self._pipeline([*SYSTEMS[name], *more], single=name in SINGLE)
-        pipeline.embedder = self._embedder  # so that its weights are loaded once
+        pipeline.components.replace(embedder=self._embedder)  # so that its weights are loaded once
         return pipeline
 
     def rank(self, pipeline: Pipeline, query: Query, k: int) -> list[str]:
@@ -66,11 +67,10 @@ class Product:
 
     def _pipeline(self, system: Sequence[str], single: bool = False) -> Pipeline:
         own = [one for one in self._overrides if not (single and one.startswith(_OF_FUSION))]
-        pipeline = Pipeline.from_file(self._file, [*self._paths, *own, *system], self._extra_specs)
+        pipeline = Pipeline.from_file(self._file, [*self._paths, *own, *system], self._kinds)
         if not self.collection.folder:
-            pipeline.loader = MemoryLoader(
-                [text_document(one.id, one.text, one.title) for one in self.collection.texts]
-            )
+            documents = [text_document(one.id, one.text, one.title) for one in self.collection.texts]
+            pipeline.components.replace(loader=MemoryLoader(documents))
         return pipeline
 
 

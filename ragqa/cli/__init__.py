@@ -39,8 +39,7 @@ class _Commands(click.Group):
         if name not in COMMANDS:
             return None
         module = importlib.import_module(f"ragqa.cli.{name}")
-        command: click.Command = getattr(module, f"{name}_command", None) or module.command
-        return command
+        return next(each for each in vars(module).values() if isinstance(each, click.Command) and each.name == name)
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         """Read `help COMMAND` as `COMMAND --help`."""
@@ -56,8 +55,8 @@ def ragqa() -> None:
 def main() -> None:
     """Run the command line.
 
-    Every expected fault is one line on stderr and its exit code. With --json, stdout holds one object whatever happens,
-    and a fault is its key `error`. What cannot be written to a closed, full or abandoned stream ends no command.
+    Every expected error is one line on stderr and its exit code. With --json, stdout holds one JSON object in any case, with
+    an error under its key `error`. A stream that is closed or full, or that nobody reads, ends no command.
     """
     if "_RAGQA_COMPLETE" in os.environ:  # a shell asks what may be typed next
         ragqa.main(prog_name="ragqa")
@@ -77,18 +76,18 @@ def main() -> None:
 
 
 def _run(arguments: Sequence[str]) -> int:
-    """Run a command, and tell how it ended; return the exit code."""
-    said, told = Said(), {}
+    """Run a command, report an error that ended it, and print its JSON; return the exit code."""
+    said, report = Said(), {}
     try:
         code = _invoke(arguments, said)
     except (Exception, KeyboardInterrupt, limits.OutOfTime) as error:
         ended = fault(error, arguments)
         code = ended.exit_code
         print(ended.line, file=sys.stderr)
-        if not (said.result and isinstance(error, GateError)):  # a verdict, which the result holds
-            told = {"error": ended.to_json()}
-    if told and "--json" in itertools.takewhile(lambda argument: argument != "--", arguments):
-        said.result = {**(said.result or {}), **told}
+        if not (said.result and isinstance(error, GateError)):  # whose result says that the gate is not met
+            report = {"error": ended.to_json()}
+    if report and "--json" in itertools.takewhile(lambda argument: argument != "--", arguments):
+        said.result = {**(said.result or {}), **report}
     if said.result is not None:
         print(json_text(said.result))
     return code
@@ -98,7 +97,7 @@ def _invoke(arguments: Sequence[str], said: Said) -> int:
     if any(tuple(arguments[: len(command)]) == command for command in _COMPUTING) and not {"-h", "--help"} & set(
         arguments
     ):
-        limits.fit()
+        _prepare_to_compute()
     try:
         with ragqa.make_context("ragqa", list(arguments), obj=said) as ctx:
             ragqa.invoke(ctx)
@@ -109,8 +108,15 @@ def _invoke(arguments: Sequence[str], said: Said) -> int:
     return 0
 
 
+def _prepare_to_compute() -> None:
+    limits.fit()
+    from ragqa import settings
+
+    settings.apply_threads()
+
+
 def _code_of_output(out: Screen, code: int) -> int:
-    """Return the exit code of a command whose output may have been lost; a reader that went away has seen enough."""
+    """Return the exit code of a command whose output may be lost; that a reader has closed the pipe is no error."""
     if out.failure is None or isinstance(out.failure, BrokenPipeError):
         return code
     print(f"ragqa: error: stdout: {out.failure.strerror}: what was printed is lost", file=sys.stderr)
@@ -118,7 +124,7 @@ def _code_of_output(out: Screen, code: int) -> int:
 
 
 def _interrupt_again(unraisable: sys.UnraisableHookArgs) -> None:
-    """Interrupt once more where Ctrl-C came while a callback ran, in which Python would lose it."""
+    """Interrupt again where Ctrl-C came during a callback: Python ignores exceptions there."""
     if issubclass(unraisable.exc_type, KeyboardInterrupt):
         threading.Timer(0.05, os.kill, (os.getpid(), signal.SIGINT)).start()  # when the callback is over
     else:
@@ -126,7 +132,7 @@ def _interrupt_again(unraisable: sys.UnraisableHookArgs) -> None:
 
 
 class _Warnings(logging.Handler):
-    """Prints what the package warns of, each warning on a line."""
+    """Prints the warnings of the package, one a line."""
 
     def emit(self, record: logging.LogRecord) -> None:
         print(f"warning: {escaped(record.getMessage())}", file=sys.stderr)

@@ -1,4 +1,4 @@
-"""`ragqa chat`: questions one after another, each knowing the ones before."""
+"""`ragqa chat`: a conversation; each question is answered with the earlier ones in view."""
 
 from __future__ import annotations
 
@@ -11,18 +11,14 @@ from ragqa.cli.common import pipeline_options
 from ragqa.cli.faults import fault
 from ragqa.cli.opening import open_indexed, open_pipeline
 from ragqa.cli.terminal import print_json, print_json_line
+from ragqa.conversation import Conversation
 from ragqa.errors import UsageError
-from ragqa.pipeline import Pipeline
-from ragqa.records import Answer
 from ragqa.retrieve import MAX_QUESTION_CHARS
-
-TURNS = 4
-"""How many earlier turns a question is shown with."""
 
 
 @click.command("chat")
 @pipeline_options
-def command(file: str, overrides: tuple[str, ...], as_json: bool) -> None:
+def converse(file: str, overrides: tuple[str, ...], as_json: bool) -> None:
     """Ask one question after another; end with an empty line or Ctrl-D.
 
     Questions are read from stdin. The last four turns are shown to the model, and the previous question is searched
@@ -34,36 +30,29 @@ def command(file: str, overrides: tuple[str, ...], as_json: bool) -> None:
       ragqa chat pipelines/quickstart.yaml
       printf 'Who runs the ferry?\\nSince when?\\n' | ragqa chat corpora/tarnwick/documents
     """
-    if open_pipeline(file, overrides).config.prompt.template == "qa":
+    if open_pipeline(file, overrides).config.prompt.template_name() == "qa":
         overrides = (*overrides, "prompt.template=chat")
-    pipeline = open_indexed(file, overrides)
-    answers: list[Answer] = []
+    conversation = Conversation(open_indexed(file, overrides))
     while not getattr(sys.stdout, "gone", False) and (question := _read_question()):
-        answer = _turn(pipeline, question, answers, as_json)
-        if answer is not None:
-            answers.append(answer)
+        _answer(conversation, question, as_json)
 
 
-def _turn(pipeline: Pipeline, question: str, answers: list[Answer], as_json: bool) -> Answer | None:
-    history = [(a.question, a.text or "I do not know.") for a in answers[-TURNS:]]
+def _answer(conversation: Conversation, question: str, as_json: bool) -> None:
     try:
-        if not as_json:
-            return stream_answer(pipeline.stream(question, history=history))
-        print_json({"question": question})  # should the command end here, by an error
-        *_, answer = pipeline.stream(question, history=history)
-    except UsageError as error:  # a question that cannot be asked does not end the conversation
-        told = fault(error, ())
-        click.echo(told.line, err=True)
         if as_json:
-            print_json_line({"question": question, "error": told.to_json()})
-        return None
-    assert isinstance(answer, Answer)
-    print_json_line(answer.to_dict())
-    return answer
+            print_json({"question": question})  # printed if an error ends the command here
+            print_json_line(conversation.ask(question).to_dict())
+        else:
+            stream_answer(conversation.stream(question))
+    except UsageError as error:  # the user can ask another question
+        report = fault(error, ())
+        click.echo(report.line, err=True)
+        if as_json:
+            print_json_line({"question": question, "error": report.to_json()})
 
 
 def _read_question() -> str:
-    """Return the next line; of one that is far too long to be a question, only the beginning is kept."""
+    """Return the next line from stdin; of a line that is far too long for a question, only the beginning."""
     if sys.stdin.isatty():
         click.echo("\n> ", nl=False, err=True)
     try:

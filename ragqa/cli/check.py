@@ -14,10 +14,10 @@ from ragqa.cli.marks import say
 from ragqa.cli.opening import check_target
 from ragqa.cli.terminal import print_json
 from ragqa.errors import Problem, UsageError
-from ragqa.pipeline.check import Report
+from ragqa.pipeline.assemble.check import CheckReport
 
 if TYPE_CHECKING:
-    from ragqa.pipeline.budget import Budget
+    from ragqa.pipeline.assemble.budget import Budget
 
 
 @click.command("check")
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 @set_option
 @json_option
 def command(files: tuple[str, ...], overrides: tuple[str, ...], as_json: bool) -> None:
-    """Report every mistake in pipeline files, and prove that the prompt fits the model's window.
+    """CheckReport every mistake in pipeline files, and prove that the prompt fits the model's window.
 
     The exit code is 2 where a file has a mistake or its prompt may exceed the window.
 
@@ -48,7 +48,7 @@ def _check(file: str, overrides: tuple[str, ...]) -> dict[str, Any]:
     try:
         report = check_target(file, overrides)
     except UsageError as error:  # the other files are checked all the same
-        report = Report(Path(file), (Problem(file, 1, 1, "", str(error)),), (), None)
+        report = CheckReport(Path(file), (Problem(file, 1, 1, "", str(error)),), (), None)
     budget = report.budget
     ok = budget is not None and budget.verdict != "FAIL"
     return {

@@ -20,7 +20,7 @@ def open_corpus(source: str, overrides: Sequence[str] = (), *, verbose: bool = F
     :param verbose: name every one of them, however many have the same reason.
     :raises UsageError: there is nothing of this name, or it is a pipeline file with mistakes.
     """
-    loader = open_pipeline(source, overrides).loader
+    loader = open_pipeline(source, overrides).components.loader
     from ragqa.train import Corpus
 
     return Corpus(loader, source, partial(print_left_out, verbose=verbose))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -9,19 +10,19 @@ from typing import TYPE_CHECKING
 
 import click
 
+from ragqa import diagnosis
 from ragqa.cli.common import json_option, set_option, wait_option
 from ragqa.cli.indexing import progress_bar
 from ragqa.cli.marks import say
-from ragqa.cli.opening import holds_documents, is_index, open_maintenance
+from ragqa.cli.opening import holds_documents
 from ragqa.cli.terminal import print_json
 from ragqa.errors import IndexCorruptError, UsageError
-from ragqa.pipeline import Pipeline
-from ragqa.sandbox import available
+from ragqa.index.place import is_index
+from ragqa.sandbox import Confinement
 
 if TYPE_CHECKING:
-    from ragqa.index.doctor import Checkup
-    from ragqa.pipeline.maintenance import Maintenance
-    from ragqa.pipeline.survey import Survey
+    from ragqa.pipeline.ingest.survey import Survey
+    from ragqa.stages import Checkup
 
 _FINDINGS_SHOWN = 20
 
@@ -32,7 +33,7 @@ _FINDINGS_SHOWN = 20
 @wait_option
 @set_option
 @json_option
-def command(target: str, repair: bool, wait: float, overrides: tuple[str, ...], as_json: bool) -> None:
+def check_index_or_folder(target: str, repair: bool, wait: float, overrides: tuple[str, ...], as_json: bool) -> None:
     """Check every byte of an index, or read a folder of documents before it is indexed.
 
     INDEX is the folder of an index, FILE a pipeline file, whose index is meant. Exit code 5 says that something is
@@ -47,84 +48,82 @@ def command(target: str, repair: bool, wait: float, overrides: tuple[str, ...], 
     if not is_index(Path(target)) and holds_documents(target):
         if repair:
             raise UsageError(f"--repair is for an index; {target} holds documents")
-        _read_corpus(target, overrides, as_json)
+        _read_documents(target, overrides, as_json)
     else:
-        _check_index(open_maintenance(target, overrides, wait=wait), repair, as_json)
+        _check_index(target, overrides, repair=repair, wait=wait, as_json=as_json)
 
 
-def _check_index(index: Maintenance, repair: bool, as_json: bool) -> None:
-    found, mended, embedded = index.check(), 0, 0
-    if repair and found.faults:
-        mended, embedded = len(found.faults), index.repair(found)
-        found = index.check()
+def _check_index(target: str, overrides: Sequence[str], *, repair: bool, wait: float, as_json: bool) -> None:
+    state = diagnosis.diagnose_index(target, overrides, repair=repair, wait=wait)
+    checkup = state.checkup
     if as_json:
-        about = {"path": str(found.path), "repaired": mended, "embedded": embedded, "confinement": asdict(available())}
-        print_json(asdict(found) | about)
+        counts = {"repaired": state.repaired, "embedded": state.embedded}
+        print_json(asdict(checkup) | {**counts, "confinement": asdict(state.confinement)})
     else:
-        _print_checkup(found, mended, embedded)
-    if found.faults:
-        first = found.faults[0]
+        if state.repaired:
+            click.echo(f"Repaired: {state.repaired:,} faults, {state.embedded:,} vectors embedded again.")
+        _print_checkup(checkup)
+        click.echo(_confinement(state.confinement))
+    if checkup.faults:
+        first = checkup.faults[0]
         advice = (
             "run `ragqa doctor TARGET --repair`"
-            if found.repairable
+            if checkup.repairable
             else "restore a copy, or `ragqa index FILE --rebuild`"
         )
-        raise IndexCorruptError(f"{found.path / first.file} is {first.what}: {advice}")
+        raise IndexCorruptError(f"{checkup.path}/{first.file} is {first.what}: {advice}")
 
 
-def _print_checkup(found: Checkup, mended: int, embedded: int) -> None:
-    if mended:
-        click.echo(f"Repaired: {mended:,} faults, {embedded:,} vectors embedded again.")
+def _print_checkup(checkup: Checkup) -> None:
     click.echo(
-        f"{found.path}: generation {found.generation}, {found.documents:,} documents, {found.chunks:,} chunks, "
-        f"{found.vectors:,} vectors in {found.segments:,} segments."
+        f"{checkup.path}: generation {checkup.generation}, {checkup.documents:,} documents, {checkup.chunks:,} chunks, "
+        f"{checkup.vectors:,} vectors in {checkup.segments:,} segments."
     )
-    for fault in found.faults:
+    for fault in checkup.faults:
         say(f"fault: {fault.file} is {fault.what}")
-    for note in found.notes:
+    for note in checkup.notes:
         say(f"note: {note}")
-    if not found.faults:
+    if not checkup.faults:
         click.echo("Sound: hashes, counts, full text and references agree.")
-    click.echo(_confinement())
 
 
-def _confinement() -> str:
+def _confinement(confinement: Confinement) -> str:
     """Say what keeps the parser of documents from the rest of the machine."""
-    found = available()
-    if found.landlock and found.seccomp:
-        return f"Parser: confined by {found}; it reads the bytes it is given and touches nothing else."
-    if found.landlock or found.seccomp:
-        return f"Parser: confined by {found} alone; this system does not have both Landlock and seccomp."
+    if confinement.landlock and confinement.seccomp:
+        return f"Parser: confined by {confinement}; it reads the bytes it is given and touches nothing else."
+    if confinement.landlock or confinement.seccomp:
+        return f"Parser: confined by {confinement} alone; this system does not have both Landlock and seccomp."
     return "Parser: a process with limits, which guards against accidents alone: this system has neither Landlock nor seccomp."
 
 
-def _read_corpus(folder: str, overrides: Sequence[str], as_json: bool) -> None:
-    from ragqa.pipeline.survey import survey
-
-    pipeline = Pipeline.from_folder(folder, overrides)
-    embedder = pipeline.embedder
+def _read_documents(folder: str, overrides: Sequence[str], as_json: bool) -> None:
     with progress_bar() as progress:
-        found = survey(pipeline.loader, pipeline.splitter, embedder, getattr(embedder, "window", None), progress)
+        state = diagnosis.diagnose_documents(folder, overrides, progress=progress)
     if as_json:
-        print_json(asdict(found) | {"confinement": asdict(available())})
-    else:
-        _print_survey(found)
+        print_json(asdict(state.survey) | {"confinement": asdict(state.confinement)})
+        return
+    _print_survey(state.survey)
+    click.echo(_confinement(state.confinement))
+    _print_findings(state.survey)
 
 
-def _print_survey(found: Survey) -> None:
+def _print_survey(survey: Survey) -> None:
     click.echo(
-        f"{found.files:,} files: {found.usable:,} usable, {found.rejected:,} rejected, {found.skipped:,} skipped. "
-        f"{found.documents:,} documents, {found.characters:,} characters, {found.tokens:,} tokens, {found.chunks:,} chunks."
+        f"{survey.files:,} files: {survey.usable:,} usable, {survey.rejected:,} rejected, {survey.skipped:,} skipped. "
+        f"{survey.documents:,} documents, {survey.characters:,} characters, {survey.tokens:,} tokens, "
+        f"{survey.chunks:,} chunks."
     )
-    if found.encodings:
-        click.echo("Encodings: " + ", ".join(f"{name} {n:,}" for name, n in sorted(found.encodings.items())) + ".")
+    if survey.encodings:
+        click.echo("Encodings: " + ", ".join(f"{name} {n:,}" for name, n in sorted(survey.encodings.items())) + ".")
     click.echo(
-        f"{found.beyond_window:.1%} of the text lies beyond the embedder's window where documents are embedded whole."
+        f"{survey.beyond_window:.1%} of the text lies beyond the embedder's window where documents are embedded whole."
     )
-    click.echo(_confinement())
-    counts: dict[str, int] = {}
-    for finding in found.findings:
-        counts[finding.kind] = counts.get(finding.kind, 0) + 1
+
+
+def _print_findings(survey: Survey) -> None:
+    counts: Counter[str] = Counter()
+    for finding in survey.findings:
+        counts[finding.kind] += 1
         if counts[finding.kind] <= _FINDINGS_SHOWN:
             say(f"{finding.kind}: {finding.source}: {finding.what}")
             say(f"    hint: {finding.hint}")

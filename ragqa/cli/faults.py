@@ -1,4 +1,4 @@
-"""What is said of an error that ends a command: one line on stderr, an object of JSON, an exit code."""
+"""The report of an error that ends a command: one line on stderr, a JSON object, an exit code."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ INTERRUPTED = 130
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """An error as it is told: its line, and the fields of its JSON object."""
+    """The report of an error: its line on stderr, and the fields of its JSON object."""
 
     type: str
     message: str
@@ -30,12 +30,15 @@ class Fault:
     fields: dict[str, Any] = field(default_factory=dict)
 
     def to_json(self) -> dict[str, Any]:
-        """Return the object that stands for this error in JSON."""
+        """Return the JSON object of this error."""
         return {"type": self.type, "message": self.message, "exit_code": self.exit_code, **self.fields}
 
 
 def fault(error: BaseException, arguments: Sequence[str]) -> Fault:
-    """Return what is told of an error that ended the command with these arguments."""
+    """Return the report of an error that ended a command.
+
+    :param arguments: of the command line, from which the advice on a wrong one is made.
+    """
     match error:
         case click.exceptions.NoArgsIsHelpError():
             message = explain(error, arguments)

@@ -16,7 +16,7 @@ from ragqa.cli.terminal import print_json
 @wait_option
 @set_option
 @json_option
-def command(target: str, wait: float, overrides: tuple[str, ...], as_json: bool) -> None:
+def collect_garbage(target: str, wait: float, overrides: tuple[str, ...], as_json: bool) -> None:
     """Drop vectors of no chunk and files that nothing names, and rewrite the database without free pages.
 
     INDEX is the folder of an index, FILE a pipeline file. Nothing is embedded; readers are not disturbed.

@@ -37,7 +37,7 @@ def command(file: str, overrides: tuple[str, ...], as_json: bool, **options: Any
     try:
         report = bring_up_to_date(pipeline, confirm=not as_json, **options)
     except KeyboardInterrupt:
-        from ragqa.pipeline.refresh import COMMIT_CHUNKS
+        from ragqa.pipeline.ingest.refresh import COMMIT_CHUNKS
 
         raise KeyboardInterrupt(
             f"what was committed is kept (every {COMMIT_CHUNKS} chunks), and the next run goes on from there"

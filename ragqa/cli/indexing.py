@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from tqdm import tqdm
 
     from ragqa.pipeline import Pipeline
-    from ragqa.pipeline.refresh import IndexReport, Progress
+    from ragqa.pipeline.ingest.refresh import IndexReport, Progress
 
 allow_empty_option = click.option(
     "--allow-empty",

@@ -1,7 +1,7 @@
-"""Text of documents and of models between lines of ours: which is which can always be told.
+"""Printing text of documents and of models so that a reader can always tell it from lines of ragqa.
 
-Each line of such text stands behind a mark, and no line of ours begins with one. On a terminal rows are broken here,
-before the terminal would break them: what it begins anew at the left edge would have no mark.
+Each line of such text begins with a mark, and no line of ragqa does. On a terminal, long lines are broken here into rows,
+each with the mark: rows that the terminal breaks itself would have none.
 """
 
 from __future__ import annotations
@@ -16,26 +16,26 @@ import click
 from ragqa.cli.terminal import escaped, width
 
 MARK = "| "
-"""Stands before each line of text that is not ours, after its indentation."""
+"""The mark before each line of foreign text, after its indentation."""
 _GOES_ON = "... "
-"""Stands before each row but the first of a line of ours that is wider than the terminal."""
+"""The mark before the second and later rows of a line of ragqa that is wider than the terminal."""
 _TAB = 8
 """The most columns of a tab."""
 _PARTS = re.compile(r"\n|[ \t]+|[^\n \t]+")
 _BLANK = r"\s\u115f\u1160\u2800\u3164\uffa0"
-"""What looks blank, as the inside of a class of characters."""
+"""Characters that look blank, as the inside of a character class."""
 _BLANKS_AND_WORDS = re.compile(f"[{_BLANK}]+|[^{_BLANK}]+")
 _UNSAFE = re.compile(rf"[{_BLANK}!-$&-*;<>?[\]^`{{-~]")
-"""What a shell or a reader could take for the end of a name."""
+"""Characters that a shell or a reader could take for the end of a name."""
 
 
 class Marked:
-    """Prints a text that comes in pieces, each of its lines behind the mark.
+    """Prints a text that comes in pieces, each of its lines after the mark.
 
-    Blanks at the ends of lines and line ends around the text are left out. On a terminal the last word of a piece is
-    held back until it is known to fit.
+    Blanks at the ends of lines and line ends around the text are left out. On a terminal the last word of a piece is printed
+    when it is complete, since it must fit into its row.
 
-    :param indent: what stands before the mark.
+    :param indent: blanks before the mark.
     """
 
     def __init__(self, indent: str = "") -> None:
@@ -56,7 +56,7 @@ class Marked:
         _print(out if self._width else out + self._end_word())
 
     def end(self) -> None:
-        """Print what was held back, and end the line."""
+        """Print the last word, and end the line."""
         self._word += self._return
         out = self._end_word()
         _print(out if self.empty else f"{out}\n")
@@ -73,7 +73,7 @@ class Marked:
         return out
 
     def _end_word(self) -> str:
-        """Return the word that was held back, and what stands before it; empty for none."""
+        """Return the waiting word with the blanks or line ends before it; empty for none."""
         word, self._word = escaped(self._word), ""
         if not word:
             return ""
@@ -94,7 +94,7 @@ class Marked:
         return f"{ends}{self._indent}{MARK}"
 
     def _fitted(self, word: str, cells_before: int) -> str:
-        """Return a word, broken where it is wider than what is left of its row."""
+        """Return a word, broken into rows where it is too wide for the rest of its row."""
         self._column += cells_before
         out = ""
         for character in word:
@@ -113,14 +113,14 @@ def _print(text: str) -> None:
 
 
 def marked(text: str, indent: str = "") -> None:
-    """Print a text, each of its lines behind the mark."""
+    """Print a text, each of its lines after the mark."""
     printer = Marked(indent)
     printer.write(text)
     printer.end()
 
 
 def say(text: str, *, err: bool = False) -> None:
-    """Print a line of ours that quotes names or texts of documents, escaped; on a terminal it goes on behind dots."""
+    """Print a line of ragqa that may quote names or texts of documents, escaped; on a terminal, later rows begin with dots."""
     columns = width(sys.stderr if err else sys.stdout)
     click.echo(_broken(escaped(text), columns) if columns else escaped(text), err=err)
 

@@ -13,7 +13,7 @@ revision_option = click.option("--revision", metavar="HASH", help="Revision of a
 
 
 @click.group("models")
-def command() -> None:
+def models_group() -> None:
     """Pull models, find their folders, remove them.
 
     \b
@@ -22,7 +22,7 @@ def command() -> None:
     """
 
 
-@command.command("list")
+@models_group.command("list")
 @json_option
 def list_(as_json: bool) -> None:
     """List the built-in models.
@@ -42,7 +42,7 @@ def list_(as_json: bool) -> None:
         click.echo(f"{card.name:28} {card.kind:10} {size}  {reads}  {card.license}  {here}")
 
 
-@command.command("pull")
+@models_group.command("pull")
 @click.argument("names", nargs=-1, metavar="[NAME]...")
 @revision_option
 @json_option
@@ -65,33 +65,33 @@ def pull(names: tuple[str, ...], revision: str | None, as_json: bool) -> None:
         print_json({"models": [{"name": name, "path": path} for name, path in pulled.items()]})
 
 
-@command.command("verify")
+@models_group.command("verify")
 @click.argument("names", nargs=-1, metavar="[NAME]...")
 @json_option
 def verify(names: tuple[str, ...], as_json: bool) -> None:
     """Read every byte of models in the cache, and compare each file with its recorded SHA-256; all models without NAME.
 
-    A model is checked whenever it is loaded too, by what is remembered of files that did not change. The exit code is 8
-    where a file is not what was pulled.
+    A model is also checked each time that it is loaded; files that did not change since are not read for that. The exit
+    code is 8 where a file differs from the one that was pulled.
 
     \b
     Examples:
       ragqa models verify
       ragqa models verify all-minilm-l6-v2 --json
     """
-    found = models.verify(names)
+    faults = models.verify(names)
     if as_json:
         print_json(
-            {"models": [{"name": name, "sound": fault is None, "fault": fault} for name, fault in found.items()]}
+            {"models": [{"name": name, "sound": fault is None, "fault": fault} for name, fault in faults.items()]}
         )
     else:
-        for name, fault in found.items():
+        for name, fault in faults.items():
             click.echo(f"{name}: {fault or 'sound'}")
-    if any(found.values()):
+    if any(faults.values()):
         raise ModelError("a model is damaged: run `ragqa models pull NAME`")
 
 
-@command.command("path")
+@models_group.command("path")
 @click.argument("name")
 @revision_option
 @json_option
@@ -109,7 +109,7 @@ def path(name: str, revision: str | None, as_json: bool) -> None:
         click.echo(folder)
 
 
-@command.command("remove")
+@models_group.command("remove")
 @click.argument("name")
 @json_option
 def remove(name: str, as_json: bool) -> None:

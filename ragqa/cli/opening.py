@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import os
 import re
 import shlex
@@ -14,14 +13,16 @@ from typing import TYPE_CHECKING
 
 from ragqa.cli.indexing import refresh
 from ragqa.cli.marks import say
-from ragqa.cli.usage import exists
-from ragqa.config import Combination, load_combinations
+from ragqa.config import Combination
 from ragqa.errors import UsageError
+from ragqa.index.place import is_index
+from ragqa.kinds import load_combinations
+from ragqa.messages import nearest
 from ragqa.pipeline import Pipeline
 
 if TYPE_CHECKING:
-    from ragqa.pipeline.check import Report
-    from ragqa.pipeline.maintenance import Maintenance
+    from ragqa.pipeline.assemble.check import CheckReport
+    from ragqa.pipeline.ingest.maintenance import Maintenance
 
 FILE_IS = "a pipeline file (`ragqa init` writes one), a folder of documents, or one document"
 _SECTION = re.compile(rb"^[{\s]*[\"']?(version|extends|load)[\"']?\s*:", re.MULTILINE)
@@ -45,12 +46,12 @@ def open_combinations(target: str, overrides: Sequence[str] = ()) -> list[Combin
         return load_combinations(file, all_overrides)
 
 
-def check_target(target: str, overrides: Sequence[str] = ()) -> Report:
+def check_target(target: str, overrides: Sequence[str] = ()) -> CheckReport:
     """Return every mistake in what FILE names.
 
     :raises UsageError: there is nothing of this name, or it is the folder of an index.
     """
-    from ragqa.pipeline.check import check_file
+    from ragqa.pipeline.assemble.check import check_file
 
     with _pipeline_file(target, overrides) as (file, all_overrides):
         return check_file(file, all_overrides)
@@ -59,7 +60,7 @@ def check_target(target: str, overrides: Sequence[str] = ()) -> Report:
 @contextmanager
 def _pipeline_file(target: str, overrides: Sequence[str]) -> Iterator[tuple[str | Path, Sequence[str]]]:
     """Give the pipeline file and the overrides that FILE stands for; raises as `holds_documents` does."""
-    from ragqa.pipeline.folder import default_file
+    from ragqa.pipeline.assemble.folder import default_file
 
     if holds_documents(target):
         with default_file(target, overrides) as found:
@@ -128,21 +129,15 @@ def _looks_like_a_pipeline(path: Path) -> bool:
         return True  # which says why it cannot be read
 
 
-def is_index(folder: Path) -> bool:
-    """Tell whether a folder is an index, sound or not."""
-    # the names of `ragqa.index.place`, whose room loads numeric libraries
-    return exists(folder / "ragqa.db") or (exists(folder / "seg") and any(exists(folder / n) for n in ("SEAL", "LOCK")))
-
-
 def open_maintenance(target: str, overrides: Sequence[str] = (), *, wait: float = 0.0) -> Maintenance:
     """Open the index that INDEX|FILE names: the folder of an index, or a pipeline file, whose index is meant.
 
     :raises UsageError: there is nothing of this name, or it holds documents.
     """
-    from ragqa.pipeline.maintenance import Maintenance
+    from ragqa.pipeline.ingest.maintenance import Maintenance
 
     if not is_index(Path(target)) and holds_documents(target):
-        index = Pipeline.from_folder(target, overrides).config.index.path
+        index = Pipeline.from_folder(target, overrides).components.index.location
         kept = f"its index is {index}" if is_index(Path(index)) else "it has no index yet"
         raise UsageError(f"{target} holds documents; give the folder of an index, or a pipeline file; {kept}")
     return Maintenance(target, overrides, wait=wait)
@@ -151,7 +146,7 @@ def open_maintenance(target: str, overrides: Sequence[str] = (), *, wait: float 
 def _meant(path: Path) -> str:
     """Return what beside a missing path has almost the same name."""
     try:
-        near = difflib.get_close_matches(path.name, [entry.name for entry in path.absolute().parent.iterdir()], n=1)
+        near = nearest(path.name, (entry.name for entry in path.absolute().parent.iterdir()))
     except OSError:
         return ""
-    return f"; did you mean {path.with_name(near[0])}?" if near else ""
+    return f"; did you mean {path.with_name(near)}?" if near else ""

@@ -14,13 +14,13 @@ from ragqa.cli.opening import open_pipeline
 from ragqa.cli.terminal import print_json
 
 if TYPE_CHECKING:
-    from ragqa.pipeline.plan import Preview
+    from ragqa.pipeline.ingest.plan import Preview
 
 
 @click.command("plan")
 @pipeline_options
 @verbose_option
-def command(file: str, overrides: tuple[str, ...], as_json: bool, verbose: bool) -> None:
+def plan_index(file: str, overrides: tuple[str, ...], as_json: bool, verbose: bool) -> None:
     """Say what `index` would read, embed and remove, and why. New files are read and split; nothing is written.
 
     \b

@@ -16,7 +16,9 @@ from ragqa.cli.terminal import print_json
 @wait_option
 @set_option
 @json_option
-def command(target: str, sources: tuple[str, ...], wait: float, overrides: tuple[str, ...], as_json: bool) -> None:
+def erase_documents(
+    target: str, sources: tuple[str, ...], wait: float, overrides: tuple[str, ...], as_json: bool
+) -> None:
     """Erase documents so that no file of the index holds their text, as a request for erasure asks.
 
     SOURCE is a document as `ragqa search` prints it; a document with several sources is erased with all of them.

@@ -7,6 +7,7 @@ import click
 from ragqa.cli.common import json_option
 from ragqa.cli.terminal import json_text, print_json
 from ragqa.config.schema import json_schema
+from ragqa.kinds import BUILTIN
 
 
 @click.command("schema")
@@ -19,6 +20,6 @@ def command(as_json: bool) -> None:
       ragqa schema > schema.json
     """
     if as_json:
-        print_json(json_schema())
+        print_json(json_schema(BUILTIN))
     else:
-        click.echo(json_text(json_schema(), indent=2))
+        click.echo(json_text(json_schema(BUILTIN), indent=2))

@@ -23,7 +23,7 @@ _CITATION = re.compile(r"(?P<path>.+):(?P<start>[0-9]{1,15})-(?P<end>[0-9]{1,15}
 @click.argument("file", metavar="[FILE|FOLDER]", required=False, help=file_help)
 @click.option("--around", default=300, show_default=True, type=click.IntRange(0), help="Characters on either side.")
 @json_option
-def command(citation: str, file: str | None, around: int, as_json: bool) -> None:
+def show_citation(citation: str, file: str | None, around: int, as_json: bool) -> None:
     """Print the span PATH:START-END of a document's extracted text between its surroundings.
 
     PATH is a file, which is read again; with a pipeline FILE, or a FOLDER of documents, it is a source of its index, and

@@ -1,4 +1,4 @@
-"""What reaches a terminal: text without control characters, JSON that any encoding holds, streams that never raise."""
+"""Output for a terminal: text without control characters, JSON that any encoding can hold, streams that never raise."""
 
 from __future__ import annotations
 
@@ -29,18 +29,18 @@ _CONTROLS = re.compile(
     "]"
 )
 _USUAL_COLUMNS = 80
-"""What is taken for the width of a terminal that does not tell."""
+"""The width of a terminal that does not report one."""
 _LEAST_COLUMNS = 8
-"""What a row has at least, however narrow the terminal."""
+"""The least width of a row, also on a narrower terminal."""
 
 
 def escaped(text: str, keep: str = "") -> str:
-    """Return a document's name or text for a terminal: controls, line ends, marks of direction and what nobody sees
-    are escaped.
+    """Return a document's name or text for a terminal: control characters, line ends, marks of direction and invisible
+    characters are escaped.
 
     So no document can move the cursor, colour the output or forge a line.
 
-    :param keep: what is printed as it is all the same.
+    :param keep: characters that are not escaped.
     """
     return _CONTROLS.sub(lambda m: m[0] if m[0] in keep else m[0].encode("unicode_escape").decode(), text)
 
@@ -57,9 +57,9 @@ def one_line(text: str) -> str:
 
 
 def json_text(data: Any, indent: int | None = None) -> str:
-    """Return JSON that the encoding of stdout can hold; what `escaped` escapes is escaped, and means the same.
+    """Return JSON that the encoding of stdout can hold; characters that `escaped` escapes are escaped as JSON does it.
 
-    JSON has no number for infinity and none for what is no number: null stands for them.
+    JSON has no infinity and no NaN: both become null.
     """
     holds_all = getattr(sys.stdout, "holds_all", True)
     try:
@@ -85,7 +85,7 @@ def _json_escape(character: str) -> str:
 
 @dataclass(slots=True)
 class Said:
-    """What a command has to say in JSON when it ends; an error that ends it joins it."""
+    """The JSON object that a command prints when it ends; an error that ends the command is added to it."""
 
     result: dict[str, Any] | None = None
 
@@ -107,15 +107,15 @@ def print_json_line(data: dict[str, Any]) -> None:
 
 
 class Screen(io.TextIOBase):
-    """A stream over stdout or stderr that anything may be written to.
+    """A stream over stdout or stderr that accepts any text.
 
-    Controls but the line end and the tab are escaped, and so is what the encoding cannot hold. A write that fails does
-    not raise: the stream remembers why in `failure`, and what follows is dropped.
+    Control characters except the line end and the tab are escaped, and so are characters that the encoding cannot hold. A
+    write that fails does not raise: `failure` keeps the error, and later text is dropped.
 
-    :param raw: controls are left as they are; for the bars that we draw ourselves.
+    :param raw: control characters are not escaped; for progress bars.
     """
 
-    errors = "strict"  # for click, which would else put a stream of its own over this one
+    errors = "strict"  # else click would wrap this stream in another one
 
     def __init__(self, stream: TextIO, *, raw: bool = False) -> None:
         self._stream, self._raw = stream, raw
@@ -126,16 +126,16 @@ class Screen(io.TextIOBase):
 
     @property
     def encoding(self) -> str:  # type: ignore[override]
-        """Name an encoding that holds everything, as this stream does; click trusts no stream that says ASCII."""
+        """Return an encoding that holds all characters; click replaces a stream that says ASCII."""
         return "utf-8"
 
     @property
     def gone(self) -> bool:
-        """Tell whether nobody will read what is written."""
+        """Tell whether a write has failed, so that later text is dropped."""
         return self.failure is not None
 
     def unescaped(self) -> Screen:
-        """Return a stream to the same place that lets controls through."""
+        """Return a stream to the same place that does not escape control characters."""
         return Screen(self._stream, raw=True)
 
     def write(self, text: str, /) -> int:
@@ -148,7 +148,7 @@ class Screen(io.TextIOBase):
         return len(text)
 
     def flush(self) -> None:
-        """Write what is held back, as far as it can be written."""
+        """Write buffered text, as far as it can be written."""
         if not self.gone:
             try:
                 self._stream.flush()
@@ -168,7 +168,7 @@ class Screen(io.TextIOBase):
         return self._stream.fileno()
 
     def _fail(self, error: OSError) -> None:
-        """Remember why, and lead the descriptor to nowhere: Python writes what is left in its buffer when it ends."""
+        """Keep the error, and point the descriptor to the null device: Python still writes its buffer when it ends."""
         self.failure = error
         try:
             descriptor = self._stream.fileno()
@@ -181,12 +181,12 @@ class Screen(io.TextIOBase):
 
 @contextmanager
 def screens() -> Iterator[Screen]:
-    """Put a `Screen` over stdout, which is given, and over stderr, within the block. A closed one leads to nowhere."""
+    """Put a `Screen` over stdout and stderr within the block, and give that of stdout. A closed stream becomes the null device."""
     _open_closed()
     before = sys.stdout, sys.stderr
     stdin = sys.stdin
     if isinstance(stdin, io.TextIOWrapper):
-        stdin.reconfigure(errors="surrogateescape")  # what is not text is refused by name, where it is read
+        stdin.reconfigure(errors="surrogateescape")  # bytes that are no text are refused where they are read
     out, err = Screen(sys.stdout), Screen(sys.stderr)
     sys.stdout, sys.stderr = cast(TextIO, out), cast(TextIO, err)
     try:
@@ -198,7 +198,7 @@ def screens() -> Iterator[Screen]:
 
 
 def _open_closed() -> None:
-    """Lead closed standard descriptors to nowhere, so that no file that is opened later gets their numbers."""
+    """Open the null device in the place of closed standard descriptors, so that no later file gets their numbers."""
     for descriptor in range(3):
         try:
             os.fstat(descriptor)

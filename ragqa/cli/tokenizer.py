@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from ragqa.arguments import is_unicode
 from ragqa.cli.common import json_option, set_option
 from ragqa.cli.corpus import exit_if_rejected, open_corpus
 from ragqa.cli.indexing import verbose_option
@@ -21,11 +22,11 @@ if TYPE_CHECKING:
     from ragqa.train import Breakage
 
 CUT = "│"
-"""Stands between two tokens."""
+"""The mark between two tokens."""
 
 
 @click.group("tokenizer")
-def command() -> None:
+def tokenizer_group() -> None:
     """Learn a tokenizer from documents, or see how one breaks up texts and the terms of a corpus.
 
     \b
@@ -35,7 +36,7 @@ def command() -> None:
     """
 
 
-@command.command("train")
+@tokenizer_group.command("train")
 @click.argument("corpus", metavar="FOLDER|FILE")
 @click.option("--vocab-size", type=click.IntRange(min=257), default=8192, show_default=True, metavar="N", help="Most tokens; 257 are the bytes and the end of text.")  # fmt: skip
 @click.option("--out", type=click.Path(path_type=Path), required=True, metavar="DIR", help="Where the tokenizer is written.")  # fmt: skip
@@ -43,9 +44,7 @@ def command() -> None:
 @verbose_option
 @set_option
 @json_option
-def train(
-    corpus: str, vocab_size: int, out: Path, force: bool, verbose: bool, overrides: tuple[str, ...], as_json: bool
-) -> None:
+def train(corpus: str, vocab_size: int, out: Path, force: bool, as_json: bool, **reading: Any) -> None:
     """Learn a byte-level BPE tokenizer from documents, and write it as `AutoTokenizer.from_pretrained` loads it.
 
     FOLDER holds documents; FILE is a pipeline file, whose documents are meant, or one document; --set changes how they
@@ -61,7 +60,7 @@ def train(
     from ragqa.train import check_tokenizer_folder, save_tokenizer, train_tokenizer
 
     check_tokenizer_folder(out, force=force)
-    documents = open_corpus(corpus, overrides, verbose=verbose)
+    documents = open_corpus(corpus, **reading)
     texts = [document.text for document in documents]
     tokenizer = train_tokenizer(texts, vocab_size)
     save_tokenizer(tokenizer, out, force=force)
@@ -75,7 +74,7 @@ def train(
     exit_if_rejected(documents)
 
 
-@command.command("inspect")
+@tokenizer_group.command("inspect")
 @click.argument("name", metavar="TOKENIZER")
 @click.option("--text", metavar="TEXT", help="Show the tokens of this text.")
 @click.option("--corpus", metavar="FOLDER|FILE", help="Show which words of these documents are broken up, and how badly.")  # fmt: skip
@@ -83,15 +82,7 @@ def train(
 @verbose_option
 @set_option
 @json_option
-def inspect(
-    name: str,
-    text: str | None,
-    corpus: str | None,
-    terms: int,
-    verbose: bool,
-    overrides: tuple[str, ...],
-    as_json: bool,
-) -> None:
+def inspect(name: str, text: str | None, corpus: str | None, terms: int, as_json: bool, **reading: Any) -> None:
     """Show how a tokenizer breaks up a text, or the words of a corpus; the words that cost most tokens come first.
 
     TOKENIZER is a folder with a tokenizer.json, or the name or folder of a model. The tokens that a model puts around
@@ -106,11 +97,11 @@ def inspect(
     """
     from ragqa.train import broken_terms, load_tokenizer
 
-    if text is not None and any("\ud800" <= character <= "\udfff" for character in text):
+    if text is not None and not is_unicode(text):
         raise UsageError("--text: it is not UTF-8, and a tokenizer reads nothing else")
-    if overrides and corpus is None:
+    if reading["overrides"] and corpus is None:
         raise UsageError("--set: it changes how the documents of --corpus are loaded; give --corpus")
-    documents = None if corpus is None else open_corpus(corpus, overrides, verbose=verbose)
+    documents = None if corpus is None else open_corpus(corpus, **reading)
     tokenizer = load_tokenizer(name)
     special = sum(token.special for token in tokenizer.get_added_tokens_decoder().values())
     about: dict[str, Any] = {"tokenizer": name, "vocabulary": tokenizer.get_vocab_size(), "special": special}
@@ -119,9 +110,9 @@ def inspect(
         about["text"] = _tokens(tokenizer, text)
         lines += ["", *_token_lines(tokenizer, text)]
     if documents is not None:
-        found = broken_terms(tokenizer, (document.text for document in documents))
-        about["corpus"] = _breakage(found, terms)
-        lines += ["", *_breakage_lines(found, terms)]
+        breakage = broken_terms(tokenizer, (document.text for document in documents))
+        about["corpus"] = _breakage(breakage, terms)
+        lines += ["", *_breakage_lines(breakage, terms)]
     if as_json:
         print_json(about)
     else:
@@ -142,8 +133,8 @@ def _token_lines(tokenizer: Tokenizer, text: str) -> Iterator[str]:
     from ragqa.train import spans
 
     tokens = _tokens(tokenizer, text)["tokens"]
-    found = spans([(token["start"], token["end"]) for token in tokens])
-    yield CUT.join(escaped(text[start:end]) + (f"×{n}" if n > 1 else "") for start, end, n in found)
+    shown = spans([(token["start"], token["end"]) for token in tokens])
+    yield CUT.join(escaped(text[start:end]) + (f"×{n}" if n > 1 else "") for start, end, n in shown)
     yield f"{len(tokens):,} tokens, {len(text):,} characters"
     yield f"{'id':>8}  {'characters':>11}  token"
     for token in tokens:
@@ -151,22 +142,22 @@ def _token_lines(tokenizer: Tokenizer, text: str) -> Iterator[str]:
         yield f"{token['id']:>8}  {where:>11}  {escaped(token['token'])}"
 
 
-def _breakage(found: Breakage, terms: int) -> dict[str, Any]:
-    listed = [asdict(term) | {"lost": term.lost} for term in found.terms[:terms]]
-    return asdict(found) | {"broken_terms": len(found.terms), "terms": listed}
+def _breakage(breakage: Breakage, terms: int) -> dict[str, Any]:
+    listed = [asdict(term) | {"lost": term.lost} for term in breakage.terms[:terms]]
+    return asdict(breakage) | {"broken_terms": len(breakage.terms), "terms": listed}
 
 
-def _breakage_lines(found: Breakage, terms: int) -> Iterator[str]:
-    yield f"{found.documents:,} documents, {found.characters:,} characters, {found.words:,} words, {found.tokens:,} tokens"
+def _breakage_lines(breakage: Breakage, terms: int) -> Iterator[str]:
+    yield f"{breakage.documents:,} documents, {breakage.characters:,} characters, {breakage.words:,} words, {breakage.tokens:,} tokens"
     yield (
-        f"{found.fertility:.2f} tokens a word, {found.whole:.1%} of words are one token, "
-        f"{found.characters_per_token:.2f} characters a token"
+        f"{breakage.fertility:.2f} tokens a word, {breakage.whole:.1%} of words are one token, "
+        f"{breakage.characters_per_token:.2f} characters a token"
     )
-    yield f"{found.unknown:,} tokens are unknown, {found.partial:,} hold a part of a character"
-    if shown := found.terms[:terms]:
+    yield f"{breakage.unknown:,} tokens are unknown, {breakage.partial:,} hold a part of a character"
+    if shown := breakage.terms[:terms]:
         yield f"\n{'lost':>8}  {'count':>8}  {'tokens':>6}  term"
     for term in shown:
         broken = CUT.join(map(escaped, term.pieces))
         yield f"{term.lost:>8,}  {term.count:>8,}  {term.tokens:>6.2f}  {broken}"
-    if more := len(found.terms) - len(shown):
+    if more := len(breakage.terms) - len(shown):
         yield f"... and {more:,} more words are broken up; --terms N lists more"

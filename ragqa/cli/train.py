@@ -1,4 +1,4 @@
-"""`ragqa train`: a model of one's own, from scratch."""
+"""`ragqa train`: trains a model of the user from scratch."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import fields
 from pathlib import Path
+from threading import Event
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
 
 
 @click.group("train")
-def command() -> None:
+def train_group() -> None:
     """Train a model from scratch, on documents of your own.
 
     \b
@@ -42,7 +43,7 @@ def settings_options(function: Callable[..., Any]) -> Callable[..., Any]:
     return function
 
 
-@command.command("lm")
+@train_group.command("lm")
 @click.argument("source", metavar="FOLDER|FILE")
 @click.option("--tokenizer", required=True, metavar="TOKENIZER", help="A folder, as `ragqa tokenizer train` makes it, or the name of a model.")  # fmt: skip
 @click.option("--out", type=click.Path(path_type=Path), required=True, metavar="DIR", help="Where checkpoint and model are written.")  # fmt: skip
@@ -50,19 +51,11 @@ def settings_options(function: Callable[..., Any]) -> Callable[..., Any]:
 @verbose_option
 @set_option
 @json_option
-def lm(
-    source: str,
-    tokenizer: str,
-    out: Path,
-    verbose: bool,
-    overrides: tuple[str, ...],
-    as_json: bool,
-    **settings: int | float,
-) -> None:
+def lm(source: str, tokenizer: str, out: Path, as_json: bool, overrides: tuple[str, ...], **options: Any) -> None:
     """Train a small causal language model on a folder, or on the documents that a pipeline file loads.
 
-    It learns to continue text like theirs, on the processor. A checkpoint is written as it goes: the same command again
-    goes on where it was killed, and ends with the same weights as if it never was. What comes of it is a folder for
+    It learns to continue text like theirs, on the processor. Checkpoints are written: after a kill, the same command goes
+    on from the last one, and ends with the weights of a run without a kill. The result is a folder for
     `generate: {kind: causal_lm, model: DIR}`. A held-out part of the text is only measured. Losses are in nats a token.
     TOKENIZER is what `ragqa tokenizer inspect` takes, with a tokenizer.json that ends texts by an eos_token.
 
@@ -73,49 +66,48 @@ def lm(
       ragqa train lm corpora/tarnwick/documents --tokenizer .ragqa/tokenizer --out .ragqa/lm --steps 20
       ragqa train lm pipelines/quickstart.yaml --tokenizer .ragqa/tokenizer --out .ragqa/lm-wide --d-model 256
     """
-    chosen = LMSettings(**settings)  # type: ignore[arg-type]  # click has checked the types
-    corpus = open_corpus(source, overrides, verbose=verbose)
-    texts = [
-        document.text for document in sorted(corpus, key=lambda document: document.id)
-    ]  # whatever files are called
+    corpus = open_corpus(source, overrides, verbose=options.pop("verbose"))
+    settings = LMSettings(**options)
+    in_order = sorted(corpus, key=lambda document: document.id)  # which does not depend on the names of files
+    texts = [document.text for document in in_order]
     from ragqa.train.lm import train_lm
 
-    with _stoppable() as stop, _progress(chosen.steps) as progress:
-        report = train_lm(texts, tokenizer, out, chosen, progress=progress, stop=stop)
+    with _stoppable() as stop, _progress(settings.steps) as progress:
+        report = train_lm(texts, tokenizer, out, settings, progress=progress, stop=stop)
     if not report.finished:
-        done = f"{len(report.losses):,} of {chosen.steps:,} steps"
+        done = f"{len(report.losses):,} of {settings.steps:,} steps"
         raise KeyboardInterrupt(f"{out} keeps {done}, and the same command again goes on from there")
     figures = _figures(report)
     if as_json:
         print_json({"out": str(out), **figures})
     else:
         click.echo("\n".join(_lines(figures, out.resolve())))
-        if chosen.context < 512:
-            click.echo(f"its window is {chosen.context} tokens; most prompts need --context 512 or more", err=True)
+        if settings.context < 512:
+            click.echo(f"its window is {settings.context} tokens; most prompts need --context 512 or more", err=True)
     exit_if_rejected(corpus)
 
 
 @contextmanager
 def _stoppable() -> Iterator[Callable[[], bool]]:
-    """Let Ctrl-C wait for the end of a step, so that a checkpoint is whole; a second one ends at once."""
+    """Give a function that tells whether Ctrl-C was pressed, so that the step under way can end; a second Ctrl-C interrupts it."""
     before = signal.getsignal(signal.SIGINT)
-    asked: list[bool] = []
+    interrupted = Event()
 
     def ask(number: int, frame: object) -> None:
-        asked.append(True)
+        interrupted.set()
         click.echo("ragqa: finishing this step; Ctrl-C again ends at once", err=True)
         signal.signal(signal.SIGINT, before)
 
     signal.signal(signal.SIGINT, ask)
     try:
-        yield lambda: bool(asked)
+        yield interrupted.is_set
     finally:
         signal.signal(signal.SIGINT, before)
 
 
 @contextmanager
 def _progress(steps: int) -> Iterator[Progress]:
-    """Draw the steps, the loss and the time that is left on stderr, for whatever takes more than two seconds."""
+    """Give a callback that draws steps, loss and remaining time on stderr, once training takes more than two seconds."""
     bars: list[tqdm[Any]] = []
 
     def report(step: int, loss: float) -> None:

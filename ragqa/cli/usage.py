@@ -1,4 +1,4 @@
-"""What is said of a command line that cannot be understood: what was meant, or what could be typed instead."""
+"""Messages for a command line that cannot be understood: what was probably meant, or what to type instead."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import click
 
 
 def exists(path: str | Path) -> bool:
-    """Tell whether there is a file or folder of this name; a name that none can have, or may not be looked up, is none."""
+    """Tell whether there is a file or folder of this name; False for an impossible name and where access is denied."""
     try:
         return Path(path).exists()
     except OSError:
@@ -36,7 +36,7 @@ def explain(error: click.ClickException, arguments: Sequence[str]) -> str:
 
 
 def _meant(ctx: click.Context, typed: str) -> str:
-    """Return which command of a group was probably meant by what was typed."""
+    """Return the command of a group that was probably meant."""
     if typed == "help":
         return f"did you mean `{ctx.command_path} --help`?"
     if ctx.parent is None and exists(typed):
@@ -49,7 +49,7 @@ def _meant(ctx: click.Context, typed: str) -> str:
 
 
 def _names(ctx: click.Context) -> dict[str, str]:
-    """Return the commands of a group by what may be typed for them: those of inner groups by their own names too."""
+    """Return the commands of a group by the names that may be typed for them; commands of inner groups also by their own."""
     assert isinstance(ctx.command, click.Group)
     names = {name: name for name in ctx.command.list_commands(ctx)}
     for name in list(names):
@@ -80,7 +80,7 @@ def _advice(error: click.ClickException, ctx: click.Context, arguments: Sequence
 
 
 def _sorted_out(ctx: click.Context, arguments: Sequence[str]) -> tuple[list[str], list[str]]:
-    """Return the options among the arguments of a command, each with its value, and what is left, which is text."""
+    """Return the options among the arguments of a command, each with its value, and the other arguments."""
     valued = {
         opt: not param.is_flag
         for param in ctx.command.get_params(ctx)
@@ -103,7 +103,7 @@ def _sorted_out(ctx: click.Context, arguments: Sequence[str]) -> tuple[list[str]
 
 
 def _long_options(error: click.ClickException, ctx: click.Context, arguments: Sequence[str]) -> list[str]:
-    """Return the options that a single letter, which is none, may be meant for."""
+    """Return the options that begin with the letter of an unknown one-letter option."""
     typed = error.option_name if isinstance(error, click.NoSuchOption) else ""
     options = [opt for param in ctx.command.get_params(ctx) if isinstance(param, click.Option) for opt in param.opts]
     return [opt for opt in options if typed in arguments and opt.startswith(f"-{typed}")]

@@ -1,14 +1,27 @@
-"""What every section of a pipeline file is."""
+"""What every spec is: frozen data with a `kind`, and what a field may say about its values."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import Annotated, Any, NamedTuple, Self
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, NamedTuple, Self, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    GetCoreSchemaHandler,
+    ValidationError,
+    ValidationInfo,
+    model_validator,
+)
+from pydantic_core import CoreSchema, core_schema
 
 Name = Annotated[str, Field(min_length=1)]
 Scalar = str | int | float | bool
+Mark = TypeVar("Mark")
+KINDS = "kinds"
+"""The key of the validation context under which the table of kinds is handed over."""
 
 
 class Conflict(NamedTuple):
@@ -26,10 +39,59 @@ class ConflictError(ValueError):
         super().__init__("; ".join(conflict.message for conflict in conflicts))
 
 
+class UnknownKindError(ValueError):
+    """A nested part that is not of one of the kinds of its slot; `names` are those kinds.
+
+    :param short: the name of a kind may be written alone.
+    """
+
+    def __init__(self, names: list[str], value: Any, short: bool) -> None:
+        self.names, self.value, self.short = names, value, short
+        super().__init__(f"must be a mapping with a kind of {', '.join(names)}, got {value!r}")
+
+
+class NestedError(ValueError):
+    """The mistakes inside a nested part; `spec` is the class that its kind names."""
+
+    def __init__(self, spec: type[Spec], error: ValidationError) -> None:
+        self.spec, self.error = spec, error
+        super().__init__(str(error))
+
+
+@dataclass(frozen=True, slots=True)
+class ModelUse:
+    """A model that a part computes with; its fields `model` and `revision` name it.
+
+    :param wanted: the kind that it has to be. :param native: what the native engine would have to run it as.
+    :param needs_native: the keys that ask for the native engine as they are set, each with what to do where it cannot run.
+    """
+
+    model: str
+    revision: str | None
+    wanted: Literal["embedder", "generator", "reranker"]
+    native: Literal["encoder", "decoder"] | None = None
+    needs_native: tuple[tuple[str, str], ...] = ()
+
+
 class Spec(BaseModel):
-    """A section of the file: strict, frozen, unknown keys refused."""
+    """A part of the pipeline file: strict, frozen, unknown keys refused. `kind` is a `Literal` of one name.
+
+    What other rooms ask about a kind is declared here and in the classes of `config.slots`, never found out by its class.
+    """
 
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
+
+    if TYPE_CHECKING:
+        kind: str
+
+    uses_generator: ClassVar[bool] = False
+    """The part has the pipeline's generator write or read."""
+    needs_likelihoods: ClassVar[bool] = False
+    """The part asks the generator how likely texts are."""
+
+    def model_use(self) -> ModelUse | None:
+        """Return the model that the part computes with, where it names one."""
+        return None
 
     def conflicts(self) -> Iterator[Conflict]:
         """Yield which values do not go together; each is sound alone."""
@@ -37,14 +99,96 @@ class Spec(BaseModel):
 
     @model_validator(mode="after")
     def _without_conflicts(self) -> Self:
-        if found := list(self.conflicts()):
-            raise ConflictError(found)
+        if conflicts := list(self.conflicts()):
+            raise ConflictError(conflicts)
         return self
 
+    def nested(self) -> Iterator[tuple[tuple[str | int, ...], Spec]]:
+        """Yield the parts inside this one, each with its key below it."""
+        for name in slots(type(self)):
+            value = getattr(self, name)
+            if isinstance(value, Spec):
+                yield (name,), value
+            elif isinstance(value, list):
+                yield from (((name, i), spec) for i, spec in enumerate(value))
 
-class CustomSpec(Spec):
-    """A section kind of your own: give it a `kind` Literal and override `build`; hand the class to `load_config`."""
 
-    def build(self, **needs: Any) -> Any:
-        """Return the part that this section describes; `needs` holds what the pipeline hands to that stage."""
-        raise NotImplementedError(f"{type(self).__name__} must define build()")
+@dataclass(frozen=True, slots=True)
+class Slot:
+    """Says of a field that it holds a part of a kind of this slot. Which kinds there are is in the table of kinds.
+
+    :param short: the name of a kind may be written alone, for a mapping that holds nothing but `kind`.
+    :param optional: the field may be null.
+    """
+
+    name: str
+    short: bool = False
+    optional: bool = False
+
+    def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
+        """Return the schema by which pydantic validates and writes the field."""
+        written = core_schema.plain_serializer_function_ser_schema(self._written)
+        return core_schema.with_info_plain_validator_function(self._read, serialization=written)
+
+    def __get_pydantic_json_schema__(self, schema: CoreSchema, handler: Any) -> dict[str, Any]:
+        """Return a mark in place of the kinds; `config.schema` fills them in."""
+        return {"slot": self.name, "short": self.short, "optional": self.optional}
+
+    def _read(self, value: Any, info: ValidationInfo) -> Spec | None:
+        if isinstance(value, Spec) or (value is None and self.optional):
+            return value
+        kinds = info.context[KINDS] if info.context else None
+        if kinds is None:
+            raise ValueError("must be a spec here; a mapping is read where a pipeline file is")
+        block = {"kind": value} if self.short and isinstance(value, str) else value
+        kind = kinds.find(self.name, block.get("kind")) if isinstance(block, Mapping) else None
+        if kind is None:
+            raise UnknownKindError(kinds.names(self.name), value, self.short)
+        spec: type[Spec] = kind.spec
+        try:
+            return spec.model_validate(block, context=info.context)
+        except ValidationError as error:
+            raise NestedError(spec, error) from None
+
+    def _written(self, value: Spec | None) -> Any:
+        if value is None:
+            return None
+        block = value.model_dump()
+        return block["kind"] if self.short and len(block) == 1 else block
+
+
+def slots(spec: type[BaseModel]) -> dict[str, Slot]:
+    """Return the slot of each field that holds a nested part, or a list of them."""
+    return {name: slot for name, field in spec.model_fields.items() if (slot := _metadata(field, Slot))}
+
+
+@dataclass(frozen=True, slots=True)
+class PathRule:
+    """Says of a field that its value is a path, which is taken from the folder of the file that it is written in.
+
+    :param when: `always`; `slash`: where it holds a `/`, else it is a name; `local`: where it begins with `.`, `~` or `/`.
+    :param exists: what has to be there, as far as `check` looks.
+    :param content: answers depend on what is there, not on where it is; False for a place that ragqa writes to.
+    """
+
+    when: Literal["always", "slash", "local"] = "always"
+    exists: Literal["", "any", "file"] = ""
+    content: bool = True
+
+
+def path_rules(spec: type[BaseModel]) -> dict[str, PathRule]:
+    """Return the rule of each field that holds a path, or a list of them."""
+    return {name: rule for name, field in spec.model_fields.items() if (rule := _metadata(field, PathRule))}
+
+
+def _metadata(field: Any, kind: type[Mark]) -> Mark | None:
+    """Return what a field, or the items of the list that it holds, are annotated with."""
+    marks = [*field.metadata]
+    for argument in getattr(field.annotation, "__args__", ()):
+        marks += getattr(argument, "__metadata__", ())
+    return next((mark for mark in marks if isinstance(mark, kind)), None)
+
+
+def kind_of(spec: type[BaseModel]) -> str:
+    """Return the name by which a file chooses this class."""
+    return str(spec.model_fields["kind"].annotation.__args__[0])  # type: ignore[union-attr]

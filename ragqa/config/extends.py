@@ -2,43 +2,44 @@
 
 from __future__ import annotations
 
-import difflib
 import os
 import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from ragqa.config import specs
+from ragqa.config.kinds import Kinds
 from ragqa.config.paths import make_absolute
 from ragqa.config.reader import MAX_BYTES, Finding, Source, parse, read
+from ragqa.config.slots import SECTIONS, VERSION
 from ragqa.errors import ConfigError
 from ragqa.files import read_text
+from ragqa.messages import nearest
 
 MOST = 10
 """How many files may extend one another in a row."""
 _MARKS = ("version", "extends")
 _MARK_LINE = re.compile(rf"^({'|'.join(_MARKS)})\s*:", re.MULTILINE)
-_SECTION_LINE = re.compile(rf"^({'|'.join(specs.KINDS)})\s*:", re.MULTILINE)
+_SECTION_LINE = re.compile(rf"^({'|'.join(SECTIONS)})\s*:", re.MULTILINE)
 
 
 class _Unusable(Exception):
     """A file cannot be extended; the message is the reason."""
 
 
-def read_extended(file: Path) -> Source:
+def read_extended(file: Path, kinds: Kinds) -> Source:
     """Read a file and, under it, the one that it extends; relative paths are taken from the file they stand in.
 
     A base that cannot be read is among the problems, and the source is then incomplete.
 
     :raises ConfigError: the file itself cannot be read.
     """
-    return _with_base(file, read(file), ())
+    return _with_base(file, read(file), kinds, ())
 
 
-def _with_base(file: Path, source: Source, above: tuple[str, ...]) -> Source:
+def _with_base(file: Path, source: Source, kinds: Kinds, above: tuple[str, ...]) -> Source:
     """Lay a file that was read over the one that it extends. `above` are the files that extend it, resolved."""
-    make_absolute(source.data, file.absolute().parent)
+    make_absolute(source.data, file.absolute().parent, kinds)
     name = source.data.pop("extends", None)
     if name is None:
         return source
@@ -49,7 +50,7 @@ def _with_base(file: Path, source: Source, above: tuple[str, ...]) -> Source:
             raise _Unusable("must be the path of a pipeline file")
         base_file = file.parent / os.path.expanduser(name)
         base = _read_base(base_file, above, shown)
-        return _merge(_with_base(base_file, base, above), source)
+        return _merge(_with_base(base_file, base, kinds, above), source)
     except _Unusable as fault:
         source.add(Finding((("extends",),), str(fault)))
     except ConfigError as error:
@@ -88,8 +89,8 @@ def _is_pipeline(data: Mapping[str, Any]) -> bool:
     """Tell whether a mapping is meant as a pipeline: it says so, and what else it has are sections, or nearly so."""
     others = [key for key in data if key not in _MARKS]
     if not others:
-        return bool(data) and type(data.get("version", specs.VERSION)) is int
-    near = any(difflib.get_close_matches(key, specs.KINDS, n=1, cutoff=0.7) for key in others)
+        return bool(data) and type(data.get("version", VERSION)) is int
+    near = any(nearest(key, list(SECTIONS), cutoff=0.7) for key in others)
     return near and len(others) < len(data)
 
 

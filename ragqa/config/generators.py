@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Literal
+from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field, field_validator
 
-from ragqa.config.base import Conflict, Name, Spec
+from ragqa.config.base import Conflict, ModelUse, Name, PathRule, Slot
+from ragqa.config.slots import ConstraintSpec, Endpoint, GenerateSpec
 from ragqa.origins import is_variable, origin
 
 
-class _Generate(Spec):
-    max_new_tokens: int = Field(96, ge=1, le=32768, description="Longest answer, in the generator's tokens.")
+class _Generate(GenerateSpec):
     temperature: float = Field(0.0, ge=0, le=5, description="0 is greedy.")
     top_k: int = Field(0, ge=0, description="Sample from the k likeliest tokens; 0 is all.")
     top_p: float = Field(1.0, gt=0, le=1, description="Sample from the likeliest tokens of this total probability.")
@@ -21,11 +21,29 @@ class _Generate(Spec):
     deadline: float = Field(60.0, gt=0, description="Seconds after which the partial answer comes back, marked.")
 
 
+class FreeDecode(ConstraintSpec):
+    """Any token may come next."""
+
+    kind: Literal["free"]
+
+
+class SpanDecode(ConstraintSpec):
+    """The answer is the likeliest span of the passages."""
+
+    has_confidence: ClassVar[bool] = True
+    stepwise: ClassVar[bool] = False
+
+    kind: Literal["span"]
+
+
 class CausalLMGenerate(_Generate):
     """Any causal LM that transformers can read, from a folder, a hub id or a built-in name."""
 
+    likelihoods: ClassVar[bool | None] = True
+    bounded_tokens: ClassVar[bool] = True
+
     kind: Literal["causal_lm"]
-    model: Name = Field(description="Built-in name, folder, or hub id.")
+    model: Annotated[Name, PathRule("local")] = Field(description="Built-in name, folder, or hub id.")
     revision: Name | None = Field(None, description="Hub revision (a commit hash).")
     dtype: Literal["auto", "float32", "bfloat16", "int8"] = Field(
         "auto",
@@ -45,8 +63,9 @@ class CausalLMGenerate(_Generate):
         "the longest prompt and answer in memory (46 KB a token for SmolLM2-135M in float32).",
     )
     repetition_penalty: float = Field(1.0, gt=0, le=5, description="Above 1 discourages repeated tokens.")
-    decode: Literal["free", "span"] = Field(
-        "free", description="`span`: the answer is the likeliest span of the passages; use template span with it."
+    decode: Annotated[ConstraintSpec, Slot("constraint", short=True)] = Field(
+        FreeDecode(kind="free"),
+        description="`span`: the answer is the likeliest span of the passages; use template span with it.",
     )
     min_confidence: float = Field(0.0, ge=0, le=1, description="Abstain when a span is less sure than this; 0 never.")
 
@@ -58,27 +77,60 @@ class CausalLMGenerate(_Generate):
                 yield Conflict(
                     (key, "engine"), f"{name} needs the native engine: leave engine out, or set it to native"
                 )
-        if self.batch_size > 1 and self.decode == "span":
+        if self.batch_size > 1 and not self.decode.stepwise:
             message = "batch_size needs decode: free; spans are read one question at a time"
             yield Conflict(("batch_size", "decode"), message)
-        if self.min_confidence and self.decode != "span":
+        if self.min_confidence and not self.decode.has_confidence:
             message = "min_confidence needs decode: span; what is written freely has no confidence"
             yield Conflict(("min_confidence", "decode"), message)
+
+    def model_use(self) -> ModelUse:
+        """Return the causal LM."""
+        wanted = {
+            "engine": (self.engine == "native", "use auto or transformers"),
+            "dtype": (self.dtype == "int8", "int8 needs it; use auto, float32 or bfloat16"),
+            "batch_size": (self.batch_size > 1, "batch_size needs it; use 1"),
+        }
+        needs_native = tuple((key, advice) for key, (asked, advice) in wanted.items() if asked)
+        return ModelUse(self.model, self.revision, "generator", "decoder", needs_native)
+
+    def least_confidence(self) -> float:
+        """Return `min_confidence`."""
+        return self.min_confidence
 
 
 class LlamaCppGenerate(_Generate):
     """A GGUF model in process by llama.cpp (`pip install ragqa[llama-cpp]`)."""
 
+    likelihoods: ClassVar[bool | None] = False
+    bounded_tokens: ClassVar[bool] = True
+    needs_verdict: ClassVar[bool] = True
+
     kind: Literal["llama_cpp"]
-    model: Name = Field(description="Built-in name, folder or .gguf file.")
+    model: Annotated[Name, PathRule("local")] = Field(description="Built-in name, folder or .gguf file.")
     window: int = Field(4096, ge=256, description="Context window that is allocated, in tokens.")
     threads: int = Field(0, ge=0, description="Threads; 0 is one for each core.")
     repetition_penalty: float = Field(1.0, gt=0, le=5, description="Above 1 discourages repeated tokens.")
     min_confidence: float = Field(0.0, ge=0, le=1, description="Abstain below it; 0 never. Needs template answerable.")
 
+    def model_use(self) -> ModelUse:
+        """Return the GGUF model."""
+        return ModelUse(self.model, None, "generator")
+
+    def least_confidence(self) -> float:
+        """Return `min_confidence`."""
+        return self.min_confidence
+
+    def window_limit(self) -> int:
+        """Return `window`."""
+        return self.window
+
 
 class OpenAIGenerate(_Generate):
     """Any OpenAI-compatible endpoint."""
+
+    likelihoods: ClassVar[bool | None] = False
+    bounded_tokens: ClassVar[bool] = True
 
     kind: Literal["openai"]
     base_url: Name = Field(description="Address of the API, ending in /v1.")
@@ -103,3 +155,11 @@ class OpenAIGenerate(_Generate):
         if value is not None and not is_variable(value):
             raise ValueError("must be the name of an environment variable (letters, digits, _), never the key itself")
         return value
+
+    def window_limit(self) -> int:
+        """Return `window`."""
+        return self.window
+
+    def endpoint(self) -> Endpoint:
+        """Return the endpoint."""
+        return Endpoint(self.base_url, self.api_key_env)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 import itertools
 import math
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from typing import Any
 
 import yaml
@@ -14,9 +14,6 @@ from ragqa.config.reader import Finding, Key, Source, dotted, shown
 
 MOST = 64
 """How many combinations a file may have."""
-
-FREE = (("retrieve", "filter"),)
-"""Mappings whose keys are the user's own."""
 
 Grids = Mapping[Key, list[Any]]
 
@@ -35,12 +32,14 @@ def each(value: Any, change: Callable[[Any], Any]) -> Any:
     return change(value)
 
 
-def find(source: Source) -> dict[Key, list[Any]]:
+def find(source: Source, free: Collection[Key]) -> dict[Key, list[Any]]:
     """Return the values of each grid by its key, in the order of the file; mistakes in them join `source.problems`.
 
-    There are none where they are mistaken: too many combinations, no list, or a value that stands twice.
+    There are none where they are mistaken: too many combinations, no list, or a value that is there twice.
+
+    :param free: keys of mappings whose keys are the user's own; there is no grid in them.
     """
-    found = {key: grid for name, block in source.data.items() for key, grid in _within((name,), block)}
+    found = {key: grid for name, block in source.data.items() for key, grid in _within((name,), block, free)}
     faults = [Finding((key,), fault) for key, grid in found.items() if (fault := _fault(grid))]
     count = math.prod(len(values(grid)) for grid in found.values())
     if not faults and count > MOST:
@@ -81,15 +80,15 @@ def _is_grid(value: Any) -> bool:
     return isinstance(value, dict) and set(value) == {"grid"}
 
 
-def _within(key: Key, value: Any) -> Iterator[tuple[Key, Any]]:
+def _within(key: Key, value: Any, free: Collection[Key]) -> Iterator[tuple[Key, Any]]:
     """Yield the grids below a key; a mapping with keys of the user's own has none."""
-    if not isinstance(value, dict) or key in FREE:
+    if not isinstance(value, dict) or key in free:
         return
     if _is_grid(value) and len(key) > 1:
         yield key, value
         return
     for part, inner in value.items():
-        yield from _within((*key, part), inner)
+        yield from _within((*key, part), inner, free)
 
 
 def _fault(grid: Any) -> str:

@@ -1,14 +1,12 @@
-"""The JSON Schema of a pipeline file, made from the specs, for editors that complete and check YAML."""
+"""The JSON Schema of a pipeline file, made from a table of kinds, for editors that complete and check YAML."""
 
 from __future__ import annotations
 
-from typing import Any, get_args
-
-from pydantic import BaseModel
+from typing import Any
 
 from ragqa.config.base import Spec
-from ragqa.config.grid import FREE
-from ragqa.config.specs import KINDS, OPTIONAL, VERSION
+from ragqa.config.kinds import Kinds
+from ragqa.config.slots import OPTIONAL, SECTIONS, SLOTS, VERSION
 
 GRID = {
     "description": "Values that `ragqa tune` tries in turn.",
@@ -19,63 +17,69 @@ GRID = {
 }
 
 
-def json_schema() -> dict[str, Any]:
+def json_schema(kinds: Kinds) -> dict[str, Any]:
     """Return the schema (draft 2020-12). A file that extends another may leave out any key."""
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "title": "ragqa pipeline file",
         "type": "object",
-        "properties": {"version": {"const": VERSION}, "extends": {"type": "string"}, **{name: {} for name in KINDS}},
+        "properties": {"version": {"const": VERSION}, "extends": {"type": "string"}, **{name: {} for name in SECTIONS}},
         "additionalProperties": False,
         "required": ["version"],
         "if": {"required": ["extends"]},
-        "then": {"properties": {name: _section(name, whole=False) for name in KINDS}},
+        "then": {"properties": {name: _section(name, kinds, whole=False) for name in SECTIONS}},
         "else": {
-            "properties": {name: _section(name, whole=True) for name in KINDS},
-            "required": [name for name in KINDS if name not in OPTIONAL],
+            "properties": {name: _section(name, kinds, whole=True) for name in SECTIONS},
+            "required": [name for name in SECTIONS if name not in OPTIONAL],
         },
-        "$defs": _definitions(),
+        "$defs": _definitions(kinds),
     }
 
 
-def _definitions() -> dict[str, Any]:
-    """Return the mappings inside sections, to which `#/$defs/NAME` refers from the root of the whole schema."""
-    schemas = [kind.model_json_schema() for kinds in KINDS.values() for kind in kinds]
-    inner = {name: schema for each in schemas for name, schema in each.get("$defs", {}).items()}
-    return {"Grid": GRID, **{name: _with_grids(schema) for name, schema in inner.items()}}
+def _definitions(kinds: Kinds) -> dict[str, Any]:
+    """Return the mappings inside sections, to which `#/$defs/SLOT.KIND` refers from the root of the whole schema."""
+    inner = [kind for slot in SLOTS if slot not in SECTIONS for kind in kinds.of_slot(slot)]
+    own = {f"{kind.slot}.{kind.name}": _mapping(kind.spec, kinds) for kind in inner}
+    others = [kind.spec.model_json_schema().get("$defs", {}) for kind in kinds]
+    return {"Grid": GRID, **own, **{name: schema for each in others for name, schema in each.items()}}
 
 
-def _section(name: str, *, whole: bool) -> dict[str, Any]:
-    kinds = [kind.model_json_schema() for kind in KINDS[name]]
-    for kind in kinds:
-        kind.pop("$defs", None)
-        if not whole:
-            kind.pop("required", None)
-    kinds = [_with_grids(kind, name) for kind in kinds]
-    return {"anyOf": kinds} if len(kinds) > 1 else kinds[0]
+def _section(name: str, kinds: Kinds, *, whole: bool) -> dict[str, Any]:
+    free = {key for section, key in kinds.free_keys() if section == name}
+    mappings = [_mapping(spec, kinds, free) for spec in kinds.specs(name)]
+    if not whole:
+        for mapping in mappings:
+            mapping.pop("required", None)
+    return {"anyOf": mappings} if len(mappings) > 1 else mappings[0]
 
 
-def _with_grids(mapping: dict[str, Any], section: str = "") -> dict[str, Any]:
-    """Return a mapping's schema in which each value may be a grid, for `ragqa tune`."""
-    properties = {
-        key: value if "const" in value or (section, key) in FREE else _or_grid(value)
-        for key, value in mapping.get("properties", {}).items()
+def _mapping(spec: type[Spec], kinds: Kinds, free: set[str] | None = None) -> dict[str, Any]:
+    """Return the schema of a kind, in which each value may be a grid, for `ragqa tune`; `free` keys may not."""
+    schema = spec.model_json_schema()
+    schema.pop("$defs", None)
+    schema["properties"] = {
+        key: value if "const" in value or key in (free or ()) else _or_grid(_with_kinds(value, kinds))
+        for key, value in schema.get("properties", {}).items()
     }
-    return {**mapping, "properties": properties}
+    return schema
+
+
+def _with_kinds(value: dict[str, Any], kinds: Kinds) -> dict[str, Any]:
+    """Return the schema of a value, with the kinds of a slot where a field says `Slot`."""
+    if "items" in value:
+        return {**value, "items": _with_kinds(value["items"], kinds)}
+    if "slot" not in value:
+        return value
+    names = kinds.names(value["slot"])
+    options: list[dict[str, Any]] = [{"enum": names}] if value["short"] else []
+    options += [{"$ref": f"#/$defs/{value['slot']}.{name}"} for name in names]
+    options += [{"type": "null"}] if value["optional"] else []
+    options = options or [{"not": {}}]  # a table without kinds of this slot: no value is valid
+    about = {key: part for key, part in value.items() if key not in ("slot", "short", "optional")}
+    return {**about, "anyOf": options}
 
 
 def _or_grid(value: dict[str, Any]) -> dict[str, Any]:
     about: dict[str, Any] = {key: value[key] for key in ("title", "description", "default") if key in value}
     alone = {key: part for key, part in value.items() if key not in about}
     return {**about, "anyOf": [alone, {"$ref": "#/$defs/Grid"}]}
-
-
-def inner_specs(spec: type[BaseModel], field: str) -> list[type[Spec]]:
-    """Return the kinds of spec that a field of a section may hold; none for most."""
-    pending, found = [spec.model_fields[field].annotation], []
-    while pending:
-        annotation: Any = pending.pop(0)
-        if isinstance(annotation, type) and issubclass(annotation, Spec):
-            found.append(annotation)
-        pending += get_args(annotation)
-    return found

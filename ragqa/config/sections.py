@@ -3,52 +3,52 @@
 from __future__ import annotations
 
 import copy
-import difflib
 from collections.abc import Iterator, Sequence
 from typing import Any
 
 from pydantic import ValidationError
 
-from ragqa.config import specs
-from ragqa.config.base import ConflictError, Spec
+from ragqa import messages
+from ragqa.config.base import KINDS, ConflictError, NestedError, Spec, UnknownKindError, kind_of
+from ragqa.config.kinds import Kinds
 from ragqa.config.reader import Finding, Key, Source, dotted, shown
-from ragqa.config.schema import inner_specs
+from ragqa.config.slots import OPTIONAL
 
 
-def read_section(source: Source, name: str, kinds: Sequence[type[Spec]]) -> Spec | None:
+def read_section(source: Source, name: str, kinds: Kinds) -> Spec | None:
     """Return a section as far as it is sound; what is wrong with it joins the problems of the source.
 
     Keys that are mistaken are left out, so that the others can be looked at: where that is done, the keys are in
     `source.faulty`, and their values are defaults that nobody chose. None where what is left is no section.
     """
-    names = [specs.kind_of(kind) for kind in kinds]
+    names = kinds.names(name)
     block = source.data.get(name)
     if not isinstance(block, dict):
         if block is not None:
             source.add(Finding(((name,),), f"must be a mapping with a kind of {', '.join(names)}"))
-        elif not source.incomplete and (name in source.data or name not in specs.OPTIONAL):
+        elif not source.incomplete and (name in source.data or name not in OPTIONAL):
             source.add(Finding(((name,),), f"missing; write `{name}: {{kind: {names[0]}, ...}}`"))
         return None
-    kind = block.get("kind")
-    if kind not in names:
-        found = "missing" if kind is None else f"unknown kind {shown(kind)}"
-        if kind is not None or not source.incomplete:
-            source.add(Finding(((name, "kind"),), f"{found}; {did_you_mean(str(kind), names)}"))
+    named = block.get("kind")
+    kind = kinds.find(name, named)
+    if kind is None:
+        what = "missing" if named is None else f"unknown kind {shown(named)}"
+        if named is not None or not source.incomplete:
+            source.add(Finding(((name, "kind"),), f"{what}; {did_you_mean(str(named), names)}"))
         return None
-    return _sound(source, name, kinds[names.index(kind)], copy.deepcopy(block))
+    return _sound(source, name, kind.spec, copy.deepcopy(block), kinds)
 
 
-def _sound(source: Source, name: str, spec: type[Spec], block: dict[str, Any]) -> Spec | None:
+def _sound(source: Source, name: str, spec: type[Spec], block: dict[str, Any], kinds: Kinds) -> Spec | None:
     """Return what a block says, without its mistaken keys. Each round takes out those that the one before has shown."""
     for key in source.faulty:
         if key[:1] == (name,):
             _remove(block, key[1:])
     while True:
         try:
-            return spec.model_validate(block)
+            return spec.model_validate(block, context={KINDS: kinds})
         except ValidationError as error:
-            details = [detail for detail in error.errors() if detail["type"] != "missing" or not source.incomplete]
-            findings = [finding for detail in details for finding in _findings(source, name, spec, detail)]
+            findings = list(_findings(source, (name,), spec, error))
         source.add(*findings)
         if not sum(_remove(block, key[1:]) for finding in findings for key in finding.keys):
             return None
@@ -66,58 +66,59 @@ def _remove(block: Any, key: Key) -> bool:
     return False
 
 
-def _findings(source: Source, section: str, spec: type[Spec], detail: Any) -> Iterator[Finding]:
-    """Turn what pydantic found into sentences, with the keys that they are about."""
-    spec, loc = _innermost(spec, [part for part in detail["loc"] if not _is_union_tag(part)])
-    key: Key = (section, *loc)
+def _findings(source: Source, key: Key, spec: type[Spec], error: ValidationError) -> Iterator[Finding]:
+    """Turn what pydantic found in the part at a key into sentences, with the keys that they are about."""
+    for detail in error.errors():
+        at = (*key, *(part for part in detail["loc"] if not _is_union_tag(part)))
+        cause = detail.get("ctx", {}).get("error")
+        if isinstance(cause, NestedError):
+            yield from _findings(source, at, cause.spec, cause.error)
+        elif detail["type"] != "missing" or not source.incomplete:
+            yield from _finding(source, at, spec, detail, cause)
+
+
+def _finding(source: Source, key: Key, spec: type[Spec], detail: Any, cause: Any) -> Iterator[Finding]:
+    kind = f"(kind {kind_of(spec)})"
     match detail["type"]:
         case "extra_forbidden":
-            yield unknown(
-                source, key, f"key in {dotted(key[:-1])} (kind {specs.kind_of(spec)})", list(spec.model_fields)
-            )
-        case "union_tag_invalid" | "union_tag_not_found" | "model_attributes_type":
-            names = [specs.kind_of(inner) for inner in inner_specs(spec, str(loc[-1]))]
-            yield _no_kind(key, names, detail["input"])
+            yield unknown(source, key, f"key in {dotted(key[:-1])} {kind}", list(spec.model_fields))
         case "missing":
-            yield Finding((key,), f"missing in {dotted(key[:-1])} (kind {specs.kind_of(spec)})")
-        case "value_error" if isinstance(detail["ctx"]["error"], ConflictError):
-            for conflict in detail["ctx"]["error"].conflicts:
+            yield Finding((key,), f"missing in {dotted(key[:-1])} {kind}")
+        case "value_error" if isinstance(cause, UnknownKindError):
+            yield _no_kind(key, cause)
+        case "value_error" if isinstance(cause, ConflictError):
+            for conflict in cause.conflicts:
                 yield Finding(tuple((*key, name) for name in conflict.keys), conflict.message)
         case "value_error":
-            yield Finding((key,), str(detail["ctx"]["error"]))
+            yield Finding((key,), messages.requirement(detail))
         case _:
-            reason = detail["msg"].removeprefix("Input should be ")
-            yield Finding((key,), f"must be {reason}, got {shown(detail['input'])}{_scalar_hint(detail['input'])}")
+            yield Finding(
+                (key,), f"{messages.requirement(detail)}, got {shown(detail['input'])}{_scalar_hint(detail['input'])}"
+            )
 
 
 def unknown(source: Source, key: Key, what: str, valid: Sequence[str]) -> Finding:
     """Return what is said of a key that there is not; the value of the one that was probably meant is not known either."""
     typed = str(key[-1])
-    meant = [(*key[:-1], near) for near in difflib.get_close_matches(typed, valid, n=1)]
+    near = messages.nearest(typed, valid)
+    meant = [(*key[:-1], near)] if near else []
     return Finding(
         (key, *(k for k in meant if k not in source.positions)), f"unknown {what}; {did_you_mean(typed, valid)}"
     )
 
 
-def _no_kind(key: Key, names: Sequence[str], found: Any) -> Finding:
-    """Return what is said of a mapping inside a section whose kind is not one of these names."""
-    if isinstance(found, dict):
-        kind = found.get("kind")
-        what = "missing" if kind is None else f"unknown kind {shown(kind)}"
-        return Finding(((*key, "kind"),), f"{what}; {did_you_mean(str(kind), names)}")
-    example = f"`{key[-1]}: {{kind: {found if found in names else 'NAME'}}}`"
-    message = f"must be a mapping with a kind of {', '.join(names)}, got {shown(found)}; write {example}"
+def _no_kind(key: Key, error: UnknownKindError) -> Finding:
+    """Return what is said of a part inside a section that is not of one of the kinds of its slot."""
+    names, value = error.names, error.value
+    if isinstance(value, dict):
+        named = value.get("kind")
+        what = "missing" if named is None else f"unknown kind {shown(named)}"
+        return Finding(((*key, "kind"),), f"{what}; {did_you_mean(str(named), names)}")
+    if error.short and isinstance(value, str):
+        return Finding((key,), f"unknown kind {shown(value)}; {did_you_mean(value, names)}")
+    example = f"`{key[-1]}: {{kind: {value if value in names else 'NAME'}}}`"
+    message = f"must be a mapping with a kind of {', '.join(names)}, got {shown(value)}; write {example}"
     return Finding((key,), message)
-
-
-def _innermost(spec: type[Spec], loc: list[Any]) -> tuple[type[Spec], tuple[Any, ...]]:
-    """Return the spec that a location lies in, and the location as the file writes it: without the kinds of inner specs."""
-    if len(loc) > 1 and loc[0] in spec.model_fields:
-        for inner in inner_specs(spec, str(loc[0])):
-            if specs.kind_of(inner) == loc[1]:
-                found, rest = _innermost(inner, loc[2:])
-                return found, (loc[0], *rest)
-    return spec, tuple(loc)
 
 
 def _is_union_tag(part: Any) -> bool:
@@ -154,5 +155,5 @@ def did_you_mean(found: str, valid: Sequence[str]) -> str:
 
 def nearest(found: str, valid: Sequence[str]) -> str:
     """Return `did you mean 'x'?` and a blank where one is near; else nothing."""
-    near = difflib.get_close_matches(found, valid, n=1, cutoff=0.6)
-    return f"did you mean {near[0]!r}? " if near else ""
+    near = messages.nearest(found, valid)
+    return f"did you mean {near!r}? " if near else ""

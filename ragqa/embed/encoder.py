@@ -15,12 +15,13 @@ from numpy.typing import NDArray
 from tokenizers import Encoding, Tokenizer
 
 from ragqa import limits, models
+from ragqa.arguments import is_unicode
 from ragqa.config.specs import ClsPoolEmbed, MeanPoolEmbed
-from ragqa.embed.padded import Padded
 from ragqa.embed.pooling import cls_pool, mean_pool
+from ragqa.embed.transformers_encoder import TransformersEncoder
 from ragqa.errors import ModelError, UsageError
+from ragqa.text_analysis import blocks
 from ragqa.transformer import Encoder, choose_engine, load_encoder, use_onednn
-from ragqa.words import blocks
 
 Vectors = NDArray[np.float32]
 
@@ -120,9 +121,9 @@ class EncoderEmbedder:
         return vector
 
     @cached_property
-    def _model(self) -> Encoder | Padded:
+    def _model(self) -> Encoder | TransformersEncoder:
         if self.engine != "native":
-            return Padded.load(self.folder, dtype=self.dtype, device=models.device())
+            return TransformersEncoder.load(self.folder, dtype=self.dtype, device=models.device())
         encoder = load_encoder(self.folder, dtype=self.dtype, device=models.device())
         use_onednn(encoder)
         return encoder
@@ -195,7 +196,7 @@ def _prefixes(folder: Path) -> dict[str, str]:
     if not isinstance(prompts, dict) or not all(isinstance(text, str | None) for text in prompts.values()):
         raise ModelError(f"{file}: prompts must be texts by name")
     texts = [text for text in prompts.values() if text]
-    if any(len(text) > _LONGEST_PREFIX or any("\ud800" <= c <= "\udfff" for c in text) for text in texts):
+    if any(len(text) > _LONGEST_PREFIX or not is_unicode(text) for text in texts):
         raise ModelError(f"{file}: a prompt has at most {_LONGEST_PREFIX:,} characters, and no half surrogate pair")
     passage = next((prompts[name] for name in ("passage", "document") if prompts.get(name)), "")
     return {"query": prompts.get("query") or "", "passage": passage}

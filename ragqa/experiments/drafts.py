@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
 
-from ragqa import words
+from ragqa import text_analysis
 from ragqa.evaluate import metrics
 from ragqa.evaluate.dataset import Evidence, Question, Span
 from ragqa.evaluate.metrics.ranking import covers
@@ -170,7 +170,7 @@ def candidates(text: str, title: str = "") -> list[AnswerCandidate]:
     It is not part of a longer phrase, and not what the title names.
     """
     possible = []
-    for start, end in words.sentences(text):
+    for start, end in text_analysis.sentences(text):
         sentence = text[start:end]
         if not _is_whole(sentence):
             continue
@@ -191,9 +191,9 @@ def _is_answer(kind: str, answer: str, sentence: str, match: re.Match[str]) -> b
     following = _NEXT_WORD.match(sentence, match.end())
     if kind == "name" and match.start() == 0:
         return False
-    if not _content(answer) or words.words(answer)[-1] in words.STOP_WORDS:
+    if not _content(answer) or text_analysis.words(answer)[-1] in text_analysis.STOP_WORDS:
         return False
-    if following and following[1].lower() not in words.STOP_WORDS:
+    if following and following[1].lower() not in text_analysis.STOP_WORDS:
         return False
     return len(_content(sentence) - _content(answer)) >= _LEAST
 
@@ -249,7 +249,7 @@ def _fault(made: Question, passage: Passage, system: System) -> str:
 
 def _content(text: str) -> set[str]:
     """Return the terms of the content words of a text; none where it has no content word."""
-    return {words.term(word) for word in words.words(text) if word not in words.STOP_WORDS}
+    return {text_analysis.term(word) for word in text_analysis.words(text) if word not in text_analysis.STOP_WORDS}
 
 
 def _squeezed(text: str) -> str:

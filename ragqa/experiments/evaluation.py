@@ -18,7 +18,7 @@ from ragqa.evaluate.runs.evaluation import USUAL, Protocol
 from ragqa.evaluate.runs.folder import REPORT, check_folder, read_run, write_report
 from ragqa.evaluate.runs.result import Result
 from ragqa.experiments.listener import SILENT, Listener
-from ragqa.experiments.setup import ALL, Selection, ask_all, dataset_name, open_run, prepare
+from ragqa.experiments.setup import ALL, Selection, ask_all, dataset_spec, open_run, prepare
 from ragqa.pipeline import Pipeline
 
 
@@ -62,8 +62,8 @@ def evaluate_pipeline(
     if place:
         check_folder(place)
     if protocol.likelihood:
-        pipeline.likelihood_model()
-    setup = prepare(pipeline, dataset_name(pipeline.config, dataset), selection, listener)
+        pipeline.components.likelihood_model("the likelihood of an answer")
+    setup = prepare(pipeline, dataset_spec(pipeline.config, dataset), selection, listener)
     run = open_run(setup, protocol, place, listener)
     results = []
     for result in ask_all(setup, protocol, run.known, listener):

@@ -5,14 +5,12 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
-from ragqa.config.specs import CustomSpec
+from ragqa.config.generators import FreeDecode
 from ragqa.evaluate.dataset import Question
 from ragqa.experiments.drafts import draft, sample
 from ragqa.experiments.listener import SILENT, Listener
 from ragqa.experiments.setup import refresh
-from ragqa.generate import build_generator
 from ragqa.pipeline import Pipeline
 from ragqa.records import Dropped
 from ragqa.stages import Generator
@@ -58,8 +56,6 @@ def draft_questions(pipeline: Pipeline, n: int = 20, *, seed: int = 0, listener:
 
 def question_writer(pipeline: Pipeline) -> Generator:
     """Return the pipeline's generator as one that writes a single line freely, whatever it is set to for answers."""
-    spec: Any = pipeline.config.generate
-    if isinstance(spec, CustomSpec):
-        return pipeline.generator
-    changes = {"stop": ["\n"], "max_new_tokens": MAX_NEW_TOKENS, "decode": "free"}
-    return build_generator(spec.model_copy(update={k: v for k, v in changes.items() if k in type(spec).model_fields}))
+    return pipeline.components.generator_with(
+        stop=["\n"], max_new_tokens=MAX_NEW_TOKENS, decode=FreeDecode(kind="free")
+    )

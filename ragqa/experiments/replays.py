@@ -12,7 +12,7 @@ from ragqa.evaluate.runs.evaluation import Protocol
 from ragqa.evaluate.runs.folder import PIPELINE, SavedRun, differences, read_run
 from ragqa.evaluate.runs.result import Result
 from ragqa.experiments.listener import SILENT, Listener
-from ragqa.experiments.setup import EvaluationSetup, ask_all, prepare
+from ragqa.experiments.setup import EvaluationSetup, ask_all, dataset_spec, prepare
 from ragqa.pipeline import Pipeline
 
 TOLERANCE = 1e-4
@@ -72,7 +72,8 @@ def _set_up(
         raise UsageError(
             f"{run.folder}: run.json does not say what was asked and how: not a run of `ragqa eval`"
         ) from None
-    setup = prepare(Pipeline.from_file(run.folder / PIPELINE, overrides), name, listener=listener)
+    pipeline = Pipeline.from_file(run.folder / PIPELINE, overrides)
+    setup = prepare(pipeline, dataset_spec(pipeline.config, name), listener=listener)
     answered = {result.id for result in run.results}
     questions = [question for question in setup.questions if question.id in answered][:limit]
     if not questions:

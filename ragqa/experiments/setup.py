@@ -13,13 +13,14 @@ from pathlib import Path
 from typing import Any
 
 import yaml
+from pydantic import ValidationError
 
-from ragqa import models
-from ragqa.config import Config
+from ragqa import messages, models
+from ragqa.config import Config, EvaluateSpec
 from ragqa.errors import UsageError
 from ragqa.evaluate import metrics
 from ragqa.evaluate.dataset import Dataset, Question
-from ragqa.evaluate.datasets import read_dataset
+from ragqa.evaluate.datasets import checked, parse_name
 from ragqa.evaluate.datasets.splits import select
 from ragqa.evaluate.runs.evaluation import IndexedDocuments, Protocol, evaluate
 from ragqa.evaluate.runs.folder import PIPELINE, RunFolder, fingerprint
@@ -79,26 +80,45 @@ class EvaluationSetup:
         }
 
 
-def dataset_name(config: Config, given: str | None = None) -> str:
-    """Return the dataset that is given, else that of the section `evaluate`, as `KIND:PATH`.
+def dataset_spec(config: Config, name: str | None = None) -> EvaluateSpec:
+    """Return what says where the questions are: a dataset by its name `KIND:PATH`, else the section `evaluate`.
 
-    :raises UsageError: there is neither.
+    :raises UsageError: there is neither, or no such kind.
     """
-    spec: Any = config.evaluate
-    if given is None and spec is None:
+    if name is None and config.evaluate is not None:
+        return config.evaluate
+    if name is None:
         line = "evaluate: {kind: jsonl, path: questions.jsonl}"
         raise UsageError(f"no questions: give --dataset KIND:PATH, or add `{line}` to the pipeline file")
-    return given if given is not None else f"{spec.kind}:{spec.path}"
+    kind_name, path = parse_name(name, config.kinds.names("evaluate"))
+    kind = config.kinds.find("evaluate", kind_name)
+    assert kind is not None
+    try:
+        spec: EvaluateSpec = kind.spec.model_validate({"kind": kind_name, "path": path})
+    except ValidationError as error:
+        what = messages.requirement(error.errors()[0])
+        raise UsageError(f"dataset {name!r}: kind {kind_name} is not named by KIND:PATH ({what})") from None
+    return spec
 
 
-def prepare(pipeline: Pipeline, name: str, selection: Selection = ALL, listener: Listener = SILENT) -> EvaluationSetup:
+def read(pipeline: Pipeline, spec: EvaluateSpec) -> tuple[Dataset, str]:
+    """Read a dataset anew, and check what is true of every dataset; return it with the name that finds it again.
+
+    :raises UsageError: it cannot be read, or has no questions, or two of one id.
+    """
+    path = getattr(spec, "path", None)
+    name = spec.kind if path is None else f"{spec.kind}:{path}"
+    return checked(pipeline.components.make(spec), Path(name)), name
+
+
+def prepare(
+    pipeline: Pipeline, spec: EvaluateSpec, selection: Selection = ALL, listener: Listener = SILENT
+) -> EvaluationSetup:
     """Read a dataset, put the pipeline over its documents, and bring the index up to date.
 
     A dataset without documents is about the pipeline's own.
-
-    :param name: of the dataset, as `KIND:PATH`.
     """
-    dataset = read_dataset(name)
+    dataset, name = read(pipeline, spec)
     questions = select(dataset.questions, selection.split, selection.limit, selection.sample)
     ready = over(pipeline, dataset)
     indexed = index_for(ready, dataset, questions, listener)

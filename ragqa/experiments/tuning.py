@@ -20,10 +20,9 @@ import yaml
 
 from ragqa import arguments, wire
 from ragqa.arguments import AnyPath
-from ragqa.config import Combination, load_combinations
+from ragqa.config import Combination
 from ragqa.errors import UsageError
 from ragqa.evaluate.dataset import Dataset, Question
-from ragqa.evaluate.datasets import read_dataset
 from ragqa.evaluate.datasets.splits import Split, split
 from ragqa.evaluate.metrics import ranking
 from ragqa.evaluate.reports.summary import Metric, metric
@@ -36,13 +35,15 @@ from ragqa.experiments.race import Race, race
 from ragqa.experiments.setup import (
     EvaluationSetup,
     ask_all,
-    dataset_name,
+    dataset_spec,
     index_for,
     open_run,
     over,
+    read,
     run_folder,
     say_notes,
 )
+from ragqa.kinds import load_combinations
 from ragqa.outputs import OutputFolder, check_own_folder
 from ragqa.pipeline import Pipeline
 
@@ -142,8 +143,8 @@ def tune(
     :raises UsageError: there is nothing to choose from, no two splits, the metric is none, or the folder holds another tuning.
     """
     output = None if folder is None else open_tuning(arguments.path(folder, "folder"))
-    name = dataset_name(grid.combinations[0].config, dataset)
-    data = read_dataset(name)
+    baseline = Pipeline(grid.combinations[0].config)
+    data, name = read(baseline, dataset_spec(baseline.config, dataset))
     check_choices(grid, data)
     parts = split(data.questions, goal.tune_split, goal.test_split, goal.limit, goal.sample, goal.seed)
     for note in parts.notes:
@@ -181,7 +182,7 @@ def check_choices(grid: TuningGrid, dataset: Dataset) -> None:
             raise UsageError(f"{grid.file}: {key}: a grid in {section} changes what is asked of what; give one value")
         if section in REBUILDING and not (dataset.documents or dataset.folder):
             raise UsageError(
-                f"{grid.file}: {key}: each value would rebuild the pipeline's own index at {first.config.index.path}; "
+                f"{grid.file}: {key}: each value would rebuild the pipeline's own index at {Pipeline(first.config).components.index.location}; "
                 "give --dataset with documents of its own, such as squad:PATH, which are indexed in the cache, or "
                 "evaluate each value with its own `--set index.path=...` and compare them by `ragqa compare`"
             )
@@ -214,7 +215,7 @@ def _setups(
     for combination in combinations:
         pipeline = Pipeline(combination.config)
         for other in setups.values():
-            pipeline.share(other.pipeline)
+            pipeline.components.share(other.pipeline.components)
         pipeline = over(pipeline, dataset)
         same = next((s for s in setups.values() if s.pipeline.config.index == pipeline.config.index), None)
         indexed = same.indexed if same else index_for(pipeline, dataset, questions, listener)

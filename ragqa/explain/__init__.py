@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from ragqa import words
+from ragqa import text_analysis
 from ragqa.errors import IndexCorruptError
 from ragqa.records import Citation, Document, Hit
 
@@ -13,9 +13,14 @@ REFUSALS = ("i do not know", "i don't know", "the passages do not", "not mention
 
 
 def content_words(text: str) -> set[str]:
-    """Return the lower-cased words of a text that are not function words."""
+    """Return the words by which texts are compared: no stop words, and no single Latin letters or digits.
+
+    A text may have none. For the words by which a question is searched, see `ragqa.text_analysis.query_words`.
+    """
     return {
-        word for word in words.words(text) if word not in words.STOP_WORDS and (len(word) > 1 or not word.isascii())
+        word
+        for word in text_analysis.words(text)
+        if word not in text_analysis.STOP_WORDS and (len(word) > 1 or not word.isascii())
     }
 
 
@@ -55,16 +60,16 @@ def cite(
 
 def _occurrence(answer: str, text: str) -> tuple[int, int] | None:
     """Return the span of the sentences that hold the answer, ignoring case, white space and final punctuation; see `occurrences`."""
-    span = next(words.occurrences(answer.strip().strip(".\"'"), text, ignore_case=True), None)
+    span = next(text_analysis.occurrences(answer.strip().strip(".\"'"), text, ignore_case=True), None)
     if span is None:
         return None
     start, end = span
-    around = [(a, b) for a, b in words.sentences(text) if a < end and b > start]
+    around = [(a, b) for a, b in text_analysis.sentences(text) if a < end and b > start]
     return (around[0][0], around[-1][1]) if around else span
 
 
 def _best_sentence(question: str, answer: str, passages: Sequence[Hit]) -> list[tuple[Hit, int, int]]:
-    spans = [(hit, *span) for hit in passages for span in words.sentences(hit.chunk.text)]
+    spans = [(hit, *span) for hit in passages for span in text_analysis.sentences(hit.chunk.text)]
     return sorted(spans, key=lambda s: -_support(question, answer, s[0].chunk.text[s[1] : s[2]]))[:1]
 
 

@@ -8,12 +8,12 @@ import torch
 
 from ragqa.transformer import Decoder
 
-Span = tuple[int, int]
+TokenRange = tuple[int, int]
 
 
 @torch.inference_mode()
 def attention_shares(
-    model: Decoder, prompt: Sequence[int], answer: Sequence[int], groups: Sequence[Span]
+    model: Decoder, prompt: Sequence[int], answer: Sequence[int], groups: Sequence[TokenRange]
 ) -> tuple[float, ...]:
     """Return the share of attention that each group of prompt tokens gets, mean over layers, heads and answer tokens.
 
@@ -25,14 +25,14 @@ def attention_shares(
     """
     cache = model.new_cache(capacity=len(prompt) + len(answer))
     if len(prompt) > 1:
-        model(torch.tensor([prompt[:-1]], device=model.device), cache, keep=1)
+        model(torch.tensor([prompt[:-1]], device=model.device), cache, logits_to_keep=1)
     weights: list[torch.Tensor] = []
-    model(torch.tensor([[prompt[-1], *answer[:-1]]], device=model.device), cache, keep=1, weights=weights)
+    model(torch.tensor([[prompt[-1], *answer[:-1]]], device=model.device), cache, logits_to_keep=1, weights=weights)
     received = torch.stack([layer[0].float().mean(dim=(0, 1)) for layer in weights]).mean(dim=0)
     return tuple(float(received[start:end].sum()) for start, end in groups)
 
 
-def token_span(offsets: Sequence[Span], start: int, end: int) -> Span:
+def token_span(offsets: Sequence[TokenRange], start: int, end: int) -> TokenRange:
     """Return the numbers of the tokens that hold the characters from `start` to `end`, by each token's characters."""
     inside = [number for number, (low, high) in enumerate(offsets) if low < end and high > start]
     return (inside[0], inside[-1] + 1) if inside else (0, 0)

@@ -24,7 +24,7 @@ import httpx2
 
 from ragqa import stopping
 from ragqa.errors import RefusedError, UsageError
-from ragqa.generate.deadline import DeadlinePassed, Emit, emitted
+from ragqa.generate.deadline import DeadlinePassed, Emit, iterate_until
 from ragqa.origins import is_loopback, is_loopback_ip, origin
 
 _T = TypeVar("_T")
@@ -207,7 +207,7 @@ class _Network(httpcore2.NetworkBackend):
         def look_up(emit: Emit) -> None:
             emit(socket.getaddrinfo(host, port, 0, socket.SOCK_STREAM))
 
-        (found,) = emitted(look_up, time.monotonic() + self._allowance.seconds())
+        (found,) = iterate_until(look_up, time.monotonic() + self._allowance.seconds())
         return list(found)
 
     def _is_allowed(self, address: Any) -> bool:

@@ -9,34 +9,36 @@ from typing import Any
 
 import torch
 
-from ragqa import models, stopping
+from ragqa import models
 from ragqa.config.generators import CausalLMGenerate
 from ragqa.errors import ModelError, UsageError
 from ragqa.generate.attention import attention_shares, token_span
-from ragqa.generate.batch import write_together
+from ragqa.generate.constraints import Unconstrained
+from ragqa.generate.decoding import decode_batch, decode_one
 from ragqa.generate.engines import Engine, end_tokens, load_engine
 from ragqa.generate.int8 import input_bits, load_int8
-from ragqa.generate.likelihood import Row, token_log_likelihoods
-from ragqa.generate.lookup import Lookup
+from ragqa.generate.likelihood import TokenPair, token_log_likelihoods
 from ragqa.generate.prefix import PrefixCache
-from ragqa.generate.spans import SpanReader
-from ragqa.generate.writing import Writing
+from ragqa.generate.sequence import AnswerRequest, Vocabulary
 from ragqa.records import Generation, Prompt
-from ragqa.transformer import Decoder, OneByOne, choose_engine
-
-_LINE_ENDS = ("\u010a", "\n", "<0x0A>")
-"""How vocabularies write a line's end: GPT-2's bytes, as it is, and SentencePiece's bytes."""
+from ragqa.stages import Constraint
+from ragqa.stages.decoding import AnswerState
+from ragqa.transformer import Decoder, choose_engine
 
 
 class CausalLM:
     """Generates with the model that a `generate` section names. The weights are loaded when first needed.
 
+    :param constraint: what limits or chooses the tokens of answers; any token may come where it is None.
     :param log_probabilities: keep each generated token's log-probability, by the model's own unchanged distribution.
     :raises ModelError: the model is not here, or is not one for the engine that is asked for.
     """
 
-    def __init__(self, spec: CausalLMGenerate, *, log_probabilities: bool = False) -> None:
+    def __init__(
+        self, spec: CausalLMGenerate, constraint: Constraint | None = None, *, log_probabilities: bool = False
+    ) -> None:
         self.spec = spec
+        self.constraint = constraint or Unconstrained()
         self._int8 = spec.dtype == "int8"
         self.folder = models.resolve(spec.model, spec.revision)
         native = self._int8 or spec.batch_size > 1
@@ -75,19 +77,15 @@ class CausalLM:
     def stream(self, prompt: Prompt) -> Iterator[str | Generation]:
         """Yield pieces of text as they are written and, last, the `Generation`.
 
-        :raises UsageError: prompt and answer together exceed the window.
+        :raises UsageError: prompt and answer together exceed the window, or the constraint allows no token.
         """
-        ids = self._fitting(prompt)
-        if self.spec.decode == "span":
-            yield from self._spans.stream(prompt)
-            return
-        writing = self._writing(ids)
-        for _ in self._steps(writing, self._shared(prompt, ids)):
-            if piece := writing.piece():
+        answer, steps = self._begun(prompt)
+        for _ in steps:
+            if piece := answer.piece():
                 yield piece
-        if piece := writing.piece():
+        if piece := answer.piece():
             yield piece
-        yield writing.generation(self._log_probabilities)
+        yield answer.generation()
 
     @property
     def batch_size(self) -> int:
@@ -95,7 +93,7 @@ class CausalLM:
         return self.spec.batch_size
 
     def write_many(self, prompts: Sequence[Prompt]) -> list[Generation]:
-        """Return the generation of each prompt; free answers are written at once by the native engine.
+        """Return the generation of each prompt; stepwise answers are written at once by the native engine.
 
         The other prompts change a token only where two are as likely up to rounding. Together they may take as long as
         all of them apart.
@@ -103,37 +101,46 @@ class CausalLM:
         :raises UsageError: a prompt and its answer together exceed the window; nothing is written then.
         """
         rows = [self._fitting(prompt) for prompt in prompts]
-        if len(rows) < 2 or self.spec.decode == "span" or not isinstance(self._model, Decoder):
-            return [self._alone(prompt) for prompt in prompts]
-        writings = [self._writing(ids) for ids in rows]
-        shared = [self._shared(prompt, ids) for prompt, ids in zip(prompts, rows, strict=True)]
+        if len(rows) < 2 or not self.constraint.stepwise or not isinstance(self._model, Decoder):
+            return [self.decode(prompt).generation() for prompt in prompts]
+        answers = [self._begin(prompt, tokens) for prompt, tokens in zip(prompts, rows, strict=True)]
         deadline = time.monotonic() + self.spec.deadline * len(rows)
-        write_together(self._model, self._prefixes, writings, shared, deadline)
-        return [writing.generation(self._log_probabilities) for writing in writings]
+        for _ in decode_batch(self._model, self._prefixes, answers, deadline):
+            pass
+        return [answer.generation() for answer in answers]
 
-    def _alone(self, prompt: Prompt) -> Generation:
-        *_, generation = self.stream(prompt)
-        assert isinstance(generation, Generation)
-        return generation
+    def decode(self, prompt: Prompt) -> AnswerState:
+        """Return the finished answer to a prompt, in the form of the constraint's own kind of answer.
+
+        :raises UsageError: prompt and answer together exceed the window, or the constraint allows no token.
+        """
+        answer, steps = self._begun(prompt)
+        for _ in steps:
+            pass
+        return answer
+
+    def _begun(self, prompt: Prompt) -> tuple[AnswerState, Iterator[None]]:
+        """Return the answer to a prompt and the steps by which it is written; the weights are loaded by then."""
+        tokens = self._fitting(prompt)
+        model = self._model
+        deadline = time.monotonic() + self.spec.deadline
+        answer = self._begin(prompt, tokens, drafts=self._drafts)
+        return answer, decode_one(model, self._prefixes, answer, deadline, exact=self._int8)
 
     def _fitting(self, prompt: Prompt) -> list[int]:
         """Return the tokens of a prompt.
 
         :raises UsageError: prompt and answer together exceed the window.
         """
-        ids = self._ids([prompt.text])[0]
+        ids = self._vocabulary.encode(prompt.text)
         if len(ids) + self.spec.max_new_tokens > self.window:
             need = f"{len(ids):,} prompt and {self.spec.max_new_tokens:,} answer tokens"
             raise UsageError(f"{need} exceed the window of {self.spec.model}: {self.window:,}")
         return ids
 
-    def _shared(self, prompt: Prompt, ids: list[int]) -> int:
-        """Return how many of a prompt's tokens other prompts begin with as well; at least one is its own."""
-        shared = self._ids([prompt.text[: prompt.shared].rstrip()])[0] if prompt.shared else []
-        return len(shared) if len(shared) < len(ids) and ids[: len(shared)] == shared else 0
-
-    def _writing(self, ids: list[int]) -> Writing:
-        return Writing(self.spec, self._tokenizer, ids, self._end_tokens)
+    def _begin(self, prompt: Prompt, tokens: list[int], *, drafts: bool = False) -> AnswerState:
+        request = AnswerRequest(prompt, tokens, self._vocabulary, self.spec, drafts, self._log_probabilities)
+        return self.constraint.begin(request)
 
     def log_likelihoods(self, pairs: Sequence[tuple[str, str]]) -> list[list[float]]:
         """Return for each pair the natural log-probability of each of the second text's tokens after the first.
@@ -147,7 +154,7 @@ class CausalLM:
         if not pairs:
             return []
         first, second = ([pair[side] for pair in pairs] for side in (0, 1))
-        rows: list[Row] = list(zip(self._ids(first), self._ids(second), strict=True))
+        rows: list[TokenPair] = list(zip(self._ids(first), self._ids(second), strict=True))
         for number, (prefix, text) in enumerate(rows):
             have = f"pair {number} has {len(prefix):,} + {len(text):,} tokens"
             if not prefix or not text:
@@ -193,7 +200,7 @@ class CausalLM:
     @cached_property
     def _dtype(self) -> torch.dtype:
         name = "float32" if self._int8 else self.spec.dtype
-        return models.torch_dtype(name, matrices=self.spec.decode == "span")
+        return models.torch_dtype(name, matrices=not self.constraint.stepwise)
 
     @cached_property
     def _model(self) -> Engine:
@@ -206,46 +213,10 @@ class CausalLM:
         return PrefixCache(self._model)
 
     @cached_property
-    def _spans(self) -> SpanReader:
-        lines = (token for text, token in self._tokenizer.get_vocab().items() if text.startswith(_LINE_ENDS))
-        ends = [*self._end_tokens, *lines]
-        return SpanReader(self._model, self._tokenizer, ends, self.spec.max_new_tokens, self.spec.deadline)
-
-    @cached_property
-    def _end_tokens(self) -> frozenset[int]:
+    def _vocabulary(self) -> Vocabulary:
         named = self._tokenizer.eos_token_id
-        return end_tokens(self.folder) | (frozenset() if named is None else {named})
-
-    @torch.inference_mode()
-    def _steps(self, writing: Writing, shared: int) -> Iterator[None]:
-        """Write an answer; yield after each token. The first `shared` tokens of its prompt may be in the cache."""
-        model, ids = self._model, list(writing.tokens)
-        deadline = time.monotonic() + self.spec.deadline  # the weights are loaded by now
-        lookup = Lookup(ids)
-        with self._prefixes.begun(ids, shared, writing.left) as (cache, step):
-            drafted: list[int] = []
-            while True:
-                mask = OneByOne() if drafted and self._int8 else None
-                tokens = torch.tensor([step], device=model.device)
-                logits = model(tokens, cache, mask=mask, keep=len(drafted) + 1)[0].float()
-                stopping.check()
-                if time.monotonic() > deadline:
-                    writing.finish = "deadline"
-                    return
-                held = cache.length - len(drafted)
-                for row, expected in zip(logits, [*drafted, None], strict=True):
-                    token = writing.take(row)
-                    yield
-                    if writing.finish:
-                        return
-                    lookup.add(token)
-                    if token != expected:
-                        break
-                    held += 1
-                if drafted:
-                    cache.crop(held)
-                drafted = lookup.draft(writing.left - 1) if self._drafts else []
-                step = [token, *drafted]
+        ends = end_tokens(self.folder) | (frozenset() if named is None else {named})
+        return Vocabulary(self._tokenizer, ends)
 
     @property
     def _drafts(self) -> bool:

@@ -6,6 +6,7 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from ragqa.messages import requirement
 from ragqa.records import Generation
 
 _FINISHES = {"length": "length", "deadline": "deadline"}
@@ -57,7 +58,7 @@ class ScoredEvent(Event):
     choices: list[_ScoredChoice] | None = None  # type: ignore[assignment]
 
 
-class Draft:
+class StreamedReply:
     """An answer that is being written.
 
     :param room: the most UTF-8 bytes that it may have.
@@ -107,12 +108,12 @@ class Draft:
         return Generation("".join(self._pieces), n_tokens, _FINISHES.get(self.finish, "stop"), logprobs)
 
 
-def misfit(error: ValidationError) -> str:
+def describe_malformed(error: ValidationError) -> str:
     """Return what is wrong with a chunk and where; its values are not repeated."""
     detail = error.errors(include_input=False)[0]
     where = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in detail["loc"]).removeprefix(".")
-    wanted = "an object" if detail["type"] == "model_type" else detail["msg"].removeprefix("Input should be ")
-    return f"malformed reply: {where or 'an event'} must be {wanted}"
+    wanted = "must be an object" if detail["type"] == "model_type" else requirement(detail)
+    return f"malformed reply: {where or 'an event'} {wanted}"
 
 
 def _encodable(text: str) -> str:

@@ -19,7 +19,7 @@ class DeadlinePassed(Exception):
     """The source did not end in time; what it had emitted was yielded."""
 
 
-def emitted(source: Callable[[Emit], None], deadline: float, *, daemon: bool = True) -> Iterator[Any]:
+def iterate_until(source: Callable[[Emit], None], deadline: float, *, daemon: bool = True) -> Iterator[Any]:
     """Yield what `source` emits from a thread of its own; what it raises is raised here.
 
     :param deadline: as `time.monotonic` counts.

@@ -27,7 +27,7 @@ class Engine(Protocol):
         *,
         mask: Any = None,
         positions: Tensor | None = None,
-        keep: int = 0,
+        logits_to_keep: int = 0,
     ) -> Tensor:
         """Return the logits of the token after each position, as `ragqa.transformer.Decoder` does."""
 
@@ -41,10 +41,10 @@ def load_engine(folder: Path, engine: str, dtype: torch.dtype, device: str) -> E
         decoder = load_decoder(folder, dtype=dtype, device=device)
         use_onednn(decoder)
         return decoder
-    return Transformers(models.load_pretrained("AutoModelForCausalLM", folder, dtype=dtype).eval().to(device))
+    return TransformersEngine(models.load_pretrained("AutoModelForCausalLM", folder, dtype=dtype).eval().to(device))
 
 
-class Transformers:
+class TransformersEngine:
     """A causal LM of transformers as an `Engine`."""
 
     def __init__(self, model: Any) -> None:
@@ -58,9 +58,9 @@ class Transformers:
         *,
         mask: Tensor | None = None,
         positions: Tensor | None = None,
-        keep: int = 0,
+        logits_to_keep: int = 0,
     ) -> Tensor:
-        """Return the logits of the token after each position, float[batch, length or keep, vocabulary]."""
+        """Return the logits of the token after each position, float[batch, length or logits_to_keep, vocabulary]."""
         given: dict[str, Any] = {}
         if mask is not None:
             bias = torch.zeros(mask.shape, dtype=self._model.dtype, device=self.device)
@@ -69,7 +69,7 @@ class Transformers:
             given["position_ids"] = positions[None]
         if cache is not None:
             given["past_key_values"] = cache.held
-        output = self._model(input_ids=tokens, use_cache=cache is not None, logits_to_keep=keep, **given)
+        output = self._model(input_ids=tokens, use_cache=cache is not None, logits_to_keep=logits_to_keep, **given)
         logits: Tensor = output.logits
         return logits
 

@@ -19,7 +19,7 @@ from torch.nn.functional import pad
 
 from ragqa.transformer import Decoder, load_decoder
 
-BALANCE = 0.65
+SMOOTHQUANT_ALPHA = 0.65
 """How much of a channel's size goes over to the weights: on eight paragraphs of SQuAD 1.1, .35 and .5 did worse."""
 TEXT = """The harbour office opens at half past seven, except on Sundays. In 1987 the town bought a second crane, which
 cost 41,000 pounds and lifts 12.5 tonnes. "Whoever moors here pays by the metre," says the warden, Mrs Ingrid Halloran,
@@ -52,8 +52,8 @@ class Int8Linear(nn.Module):
         super().__init__()
         weight = layer.weight.detach().float()
         largest = weight.abs().amax(0).clamp_min(1e-5)
-        self.shrink = (largest ** (1 - BALANCE) / size.clamp_min(1e-5) ** BALANCE).contiguous()
-        weight = pad(weight / self.shrink, (0, 2))
+        self.smoothing = (largest ** (1 - SMOOTHQUANT_ALPHA) / size.clamp_min(1e-5) ** SMOOTHQUANT_ALPHA).contiguous()
+        weight = pad(weight / self.smoothing, (0, 2))
         scales = (weight.abs().amax(1) / 127).clamp_min(1e-8)
         if torch.backends.quantized.engine == "none":  # on ARM processors
             torch.backends.quantized.engine = "qnnpack"
@@ -64,15 +64,15 @@ class Int8Linear(nn.Module):
             )
             self.packed: Any = torch.ops.quantized.linear_prepack(eight, None)
         self.bias = layer.bias
-        self.ends = torch.tensor([1.0, -1.0])
-        self.seven = input_bits() == 7
+        self.range_sentinels = torch.tensor([1.0, -1.0])
+        self.reduce_range = input_bits() == 7
 
     def forward(self, x: Tensor) -> Tensor:
         """Return float32[..., out_features] for x float32[..., in_features]."""
-        x = x * self.shrink
+        x = x * self.smoothing
         size = torch.linalg.vector_norm(x, torch.inf, dim=-1, keepdim=True).clamp_min_(1e-12)
-        unit = torch.cat((x / size, self.ends.expand(*x.shape[:-1], 2)), dim=-1)
-        result: Tensor = torch.ops.quantized.linear_dynamic(unit, self.packed, reduce_range=self.seven)
+        unit = torch.cat((x / size, self.range_sentinels.expand(*x.shape[:-1], 2)), dim=-1)
+        result: Tensor = torch.ops.quantized.linear_dynamic(unit, self.packed, reduce_range=self.reduce_range)
         return result.mul_(size) if self.bias is None else torch.addcmul(self.bias, result, size)
 
 

@@ -8,7 +8,7 @@ import torch
 
 from ragqa.generate.engines import Engine
 
-Row = tuple[list[int], list[int]]
+TokenPair = tuple[list[int], list[int]]
 """Token ids of a text and of the one after it; neither is empty."""
 
 BATCH_TOKENS = 8192
@@ -18,7 +18,7 @@ BATCH_LOGITS = 1024
 
 
 @torch.inference_mode()
-def token_log_likelihoods(model: Engine, rows: Sequence[Row]) -> list[list[float]]:
+def token_log_likelihoods(model: Engine, rows: Sequence[TokenPair]) -> list[list[float]]:
     """Return for each row log p(token | all tokens before it) of each token of its second text.
 
     Log-probabilities are natural and normalised in float32 whatever the model's dtype; the order is that of `rows`.
@@ -30,7 +30,7 @@ def token_log_likelihoods(model: Engine, rows: Sequence[Row]) -> list[list[float
     return found
 
 
-def batches(rows: Sequence[Row]) -> Iterator[list[int]]:
+def batches(rows: Sequence[TokenPair]) -> Iterator[list[int]]:
     """Yield row numbers in batches within `BATCH_TOKENS` and `BATCH_LOGITS`, longest rows first.
 
     A row that exceeds either goes alone.
@@ -50,11 +50,11 @@ def batches(rows: Sequence[Row]) -> Iterator[list[int]]:
         yield batch
 
 
-def _length(row: Row) -> int:
+def _length(row: TokenPair) -> int:
     return len(row[0]) + len(row[1])
 
 
-def _forward(model: Engine, rows: Sequence[Row]) -> list[list[float]]:
+def _forward(model: Engine, rows: Sequence[TokenPair]) -> list[list[float]]:
     """Return the log-probabilities of each row of one batch.
 
     Rows are padded on the right: a token sees only what stands before it, so padding changes nothing. The last token is
@@ -66,7 +66,7 @@ def _forward(model: Engine, rows: Sequence[Row]) -> list[list[float]]:
     for number, (prefix, text) in enumerate(rows):
         read = [*prefix, *text[:-1]]
         tokens[number, : len(read)] = torch.tensor(read)
-    logits = model(tokens.to(model.device), keep=longest - first)
+    logits = model(tokens.to(model.device), logits_to_keep=longest - first)
     found = []
     for kept, (prefix, text) in zip(logits, rows, strict=True):
         start = len(prefix) - 1 - first

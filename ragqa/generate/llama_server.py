@@ -16,8 +16,9 @@ from typing import Any, ClassVar
 
 from pydantic import BaseModel, ValidationError
 
+from ragqa import settings
 from ragqa.errors import ModelError, RagqaError, ResourceError, UsageError
-from ragqa.generate.deadline import Emit, emitted
+from ragqa.generate.deadline import Emit, iterate_until
 
 try:
     import xllamacpp
@@ -93,8 +94,8 @@ class LlamaServer:
         params.warmup = False
         params.api_keys = [self._key]
         # Its threads wait by spinning: more of them than cores is many times slower.
-        params.cpuparams.n_threads = threads or _cores()
-        params.cpuparams_batch.n_threads = threads or _cores()
+        threads = threads or settings.load().threads or _cores()
+        params.cpuparams.n_threads = params.cpuparams_batch.n_threads = threads
         try:
             self._server = xllamacpp.Server(params)
         except RuntimeError as error:
@@ -112,7 +113,7 @@ class LlamaServer:
         def complete(emit: Emit) -> None:
             self._server.handle_completions(request, emit)
 
-        for reply in emitted(complete, deadline, daemon=False):
+        for reply in iterate_until(complete, deadline, daemon=False):
             try:
                 yield Reply.model_validate(reply)
             except ValidationError:

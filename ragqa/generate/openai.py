@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import json
-import os
 import random
 import time
 from collections.abc import Generator, Iterator
@@ -17,7 +16,7 @@ from pydantic import ValidationError
 from ragqa import models, settings, stopping
 from ragqa.config.generators import OpenAIGenerate
 from ragqa.errors import ModelError, RagqaError, RefusedError, ResourceError, UsageError
-from ragqa.generate.chat_reply import Draft, Event, ScoredEvent, misfit
+from ragqa.generate.chat_reply import Event, ScoredEvent, StreamedReply, describe_malformed
 from ragqa.generate.deadline import DeadlinePassed
 from ragqa.generate.redaction import redacted
 from ragqa.origins import origin, without_credentials
@@ -36,7 +35,7 @@ TEXT_BYTES_PER_TOKEN = 32
 REPLY_BYTES_PER_TOKEN = 4096
 REPLY_BYTES = 1 << 20
 """What a whole reply may have, besides its bytes for each token, and what may come without a piece of an answer."""
-_AGAIN = (408, 409, 425, 429)
+RETRYABLE_STATUS = (408, 409, 425, 429)
 _FIRST_WAIT = 0.5
 
 
@@ -81,7 +80,7 @@ class OpenAIEndpoint:
             by the deadline.
         :raises UsageError: it refuses the key or the request. :raises ModelError: it has no such model.
         """
-        answer = Draft(self.spec.max_new_tokens * TEXT_BYTES_PER_TOKEN)
+        answer = StreamedReply(self.spec.max_new_tokens * TEXT_BYTES_PER_TOKEN)
         try:
             with closing(self._events(prompt.text)) as chunks:
                 for chunk in chunks:
@@ -185,7 +184,7 @@ class OpenAIEndpoint:
                 return ModelError(f"{self._url} has no model {self.spec.model!r}, or no such path: {said}")
             case int() if 300 <= status < 400:
                 return UsageError(f"{self._url} redirects ({status}), which is not followed: give its final base_url")
-            case int() if status < 500 and status not in _AGAIN:
+            case int() if status < 500 and status not in RETRYABLE_STATUS:
                 return UsageError(f"{self._url} refuses the request: {said}")
         return ResourceError(f"{self._url}{how}: {said}")
 
@@ -201,7 +200,7 @@ def _key(variable: str, url: str) -> str:
             f"generate.api_key_env: the key in {variable} would go to {origin(url)}, which you have not confirmed: "
             f"run `{command}` if you trust it"
         )
-    key = os.environ.get(variable, "").strip()
+    key = settings.key(variable)
     if not key:
         raise UsageError(f"generate.api_key_env: the environment variable {variable} is not set")
     if not (key.isascii() and key.isprintable() and " " not in key):
@@ -218,7 +217,7 @@ def _said(error: BaseException) -> str:
     """Return what an error says, without the values of a malformed reply where a library would quote them."""
     match error:
         case ValidationError():
-            return misfit(error)
+            return describe_malformed(error)
         case json.JSONDecodeError():
             return f"malformed reply: not JSON: {error.msg}"
         case UnicodeDecodeError():
@@ -236,14 +235,14 @@ def _said(error: BaseException) -> str:
     return str(error) or type(error).__name__
 
 
-def _broken(answer: Draft) -> str:
+def _broken(answer: StreamedReply) -> str:
     return f": the answer broke off after {answer.length} characters" if answer.length else ": no answer came"
 
 
 def _is_passing(error: Exception) -> bool:
     """Tell whether the same request may succeed later: nothing was said, or that the endpoint cannot serve it now."""
     status = getattr(error, "status_code", None)
-    return status is None or status in _AGAIN or status >= 500
+    return status is None or status in RETRYABLE_STATUS or status >= 500
 
 
 def _backoff(attempt: int) -> float:

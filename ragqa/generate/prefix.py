@@ -52,5 +52,5 @@ class PrefixCache:
     def _read(decoder: Decoder, prefix: list[int], size: int) -> KVCache:
         cache = decoder.new_cache(capacity=size)
         if prefix:
-            decoder(torch.tensor([prefix], device=decoder.device), cache, keep=1)
+            decoder(torch.tensor([prefix], device=decoder.device), cache, logits_to_keep=1)
         return cache

@@ -8,19 +8,16 @@ with known answers, weighs how likely the span is, and that the line ends after 
 from __future__ import annotations
 
 import math
-import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import torch
+from torch import Tensor
 
-from ragqa import stopping
-from ragqa.generate.candidates import Candidate, Evidence, boundaries
-from ragqa.generate.deadline import DeadlinePassed
-from ragqa.generate.engines import Engine
-from ragqa.generate.prefix import PrefixCache
-from ragqa.records import Generation, Prompt
+from ragqa.generate.span_candidates import QuestionOverlap, SpanCandidate, boundaries
+from ragqa.records import Generation
+from ragqa.stages.decoding import DecodingRequest, Reading
 
 MAX_STARTS = 16
 """How many places at which a span may start are followed: half of them the likeliest by their first token, half the
@@ -32,17 +29,27 @@ FEATURES = ("log_p", "log_end", "shared", "near", "repeated")
 WEIGHTS = (0.66, 1.54, 8.15, 6.94, -4.59)
 """Of `FEATURES`, fitted on 200 questions of the tuning articles of SQuAD 1.1; `make fit-spans` fits them again."""
 
+BranchScores = tuple[list[float], list[float]]
+"""Natural log-probabilities of each token of a branch, and of ending the answer after it."""
 
-def features(candidate: Candidate, evidence: Evidence) -> tuple[float, ...]:
-    """Return the values of `FEATURES` for a candidate."""
-    passage, start, end = candidate.passage, candidate.start, candidate.end
-    shared, near = evidence.shared(passage, start), evidence.near(passage, start, end)
-    return candidate.log_p, candidate.log_end, shared, near, evidence.repeated(candidate.text)
+
+class SpanConstraint:
+    """The answer is one span of a passage, the best by `WEIGHTS`; its confidence is its share of all candidates."""
+
+    has_confidence = True
+    stepwise = False
+
+    def begin(self, request: DecodingRequest) -> SpanState:
+        """Return an answer that is chosen after two passes: over the prompt, and over all spans that may answer it."""
+        return SpanState(request)
 
 
 @dataclass(frozen=True, slots=True)
 class _Branch:
-    """A start of spans: its place, and the tokens from there on with the offsets at which each ends."""
+    """A start of spans: its place, and the tokens from there on with the offsets at which each ends.
+
+    An offset is -1 where no span may end with the token.
+    """
 
     passage: int
     start: int
@@ -50,144 +57,126 @@ class _Branch:
     ends: tuple[int, ...]
 
 
-class SpanReader:
-    """Scores the spans of a prompt's passages by a causal LM.
+class SpanState:
+    """One answer that is a span of the prompt's passages: an `AnswerState`.
 
-    :param ends: tokens that end an answer.
-    :param longest: most tokens of an answer; `MAX_TOKENS` where that is less.
-    :param seconds: how long an answer may take; it is looked at before each pass of the model.
+    `candidates` are the spans that were scored, those of the same text once, at their first place.
     """
 
-    def __init__(
-        self, model: Engine, tokenizer: Any, ends: Sequence[int], longest: int = MAX_TOKENS, seconds: float = math.inf
-    ) -> None:
-        self._model = model
-        self._tokenizer = tokenizer
-        self._ends = torch.tensor(sorted(ends), device=model.device)
-        self._longest = min(longest, MAX_TOKENS)
-        self._seconds = seconds
-        self._deadline = math.inf
-        self._prefixes = PrefixCache(model)
+    def __init__(self, request: DecodingRequest) -> None:
+        prompt = request.prompt
+        self._request = request
+        self._passages = [hit.chunk.text for hit in prompt.passages]
+        self._overlap = QuestionOverlap(prompt.text[slice(*prompt.question)], self._passages)
+        longest = min(request.max_new_tokens, MAX_TOKENS)
+        # 1. Tokenise the beginning that prompts share apart, so that all of it can be read once.
+        beginning = prompt.text[: prompt.shared].rstrip()
+        prefix = request.encode(beginning)
+        self.shared_tokens = len(prefix)
+        self.prompt_tokens = [*prefix, *request.encode(prompt.text[len(beginning) :])]
+        self.room = MAX_STARTS * longest
+        # 2. List the places at which spans start; without any, the answer is empty.
+        space = "" if prompt.text[-1:].isspace() else " "
+        self._branches = _branches(self._passages, request.tokenizer, space, longest)
+        self.finish = "" if self._branches else "stop"
+        self.candidates: list[SpanCandidate] = []
+        self._first: Tensor | None = None
+        self._best: tuple[SpanCandidate, float] | None = None
+        self._sent = False
 
-    def stream(self, prompt: Prompt) -> Iterator[str | Generation]:
-        """Yield the best span of a prompt's passages and, last, the `Generation`; its text is empty where there is none.
+    def reading(self) -> Reading:
+        """Return the branches that are followed, side by side after the prompt."""
+        tokens = [token for branch in self._branches for token in branch.tokens]
+        return Reading(tokens, len(self.prompt_tokens), tuple(len(branch.tokens) for branch in self._branches))
 
-        Its confidence is the span's share of the probability of all candidates.
+    def take(self, logits: Tensor) -> Iterator[None]:
+        """Choose the branches to follow by the logits after the prompt, then the best span by those of all branches.
+
+        Yields once a span is chosen.
         """
-        start, end = prompt.question
-        try:
-            candidates = self.candidates(prompt, time.monotonic() + self._seconds)
-        except DeadlinePassed:
-            yield Generation("", 0, "deadline")
+        logprobs = torch.log_softmax(logits, dim=-1)
+        if self._first is None:
+            self._first = logprobs[-1]
+            self._branches = _likeliest(self._branches, self._first, self._overlap)
             return
-        evidence = Evidence(prompt.text[start:end], [hit.chunk.text for hit in prompt.passages])
-        if not candidates:
-            yield Generation("", 0, "stop", confidence=0.0)
-            return
-        found, confidence = best(candidates, evidence)
-        yield found.text
-        yield Generation(found.text, found.n_tokens, "stop", confidence=confidence)
+        scores = self._scores(self._first, logprobs)
+        self.candidates = list(_candidates(self._branches, scores, self._passages))
+        self._best = best(self.candidates, self._overlap) if self.candidates else None
+        self.finish = "stop"
+        yield
 
-    @torch.inference_mode()
-    def candidates(self, prompt: Prompt, deadline: float = math.inf) -> list[Candidate]:
-        """Return the spans of the passages that may answer a prompt's question; `[]` where there is none.
+    def _scores(self, first: Tensor, logprobs: Tensor) -> list[BranchScores]:
+        """Return the scores of each branch.
 
-        Spans of the same text count once, at their first place.
-
-        :param deadline: as `time.monotonic` counts.
-        :raises DeadlinePassed: it passed before the last pass of the model began.
+        :param first: of the token after the prompt, float32[vocabulary].
+        :param logprobs: of the token after each token of all branches, float32[tokens, vocabulary].
         """
-        self._deadline = deadline
-        passages = [hit.chunk.text for hit in prompt.passages]
-        branches = self._branches(passages, "" if prompt.text[-1:].isspace() else " ")
-        if not branches:
-            return []
-        start, end = prompt.question
-        shared = prompt.text[: prompt.shared].rstrip()
-        prefix, rest = self._ids(shared), self._ids(prompt.text[len(shared) :])
-        followed = MAX_STARTS * self._longest
-        with self._prefixes.begun([*prefix, *rest], len(prefix), followed) as (cache, left):
-            first = self._read(left, cache)
-            branches = _likeliest(branches, first, Evidence(prompt.text[start:end], passages))
-            scores = self._scores(branches, first, cache)
-        return list(_candidates(branches, scores, passages))
-
-    def _ids(self, text: str) -> list[int]:
-        ids: list[int] = self._tokenizer(text, add_special_tokens=False)["input_ids"]
-        return ids
-
-    def _read(self, ids: list[int], cache: Any) -> Any:
-        """Read tokens into the cache; return the log-probabilities of the token after them, float32[vocabulary]."""
-        self._look_at_the_time()
-        tokens = torch.tensor([ids], device=self._model.device)
-        return torch.log_softmax(self._model(tokens, cache, keep=1)[0, -1].float(), dim=-1)
-
-    def _look_at_the_time(self) -> None:
-        stopping.check()
-        if time.monotonic() > self._deadline:
-            raise DeadlinePassed
-
-    def _branches(self, passages: Sequence[str], space: str) -> list[_Branch]:
-        """Return the starts from which a span can end, each with the white space that parts it from the prompt.
-
-        A token that holds a part of a character ends no span, and a document's text makes no control token.
-        """
-        found: dict[tuple[int, ...], _Branch] = {}
-        for number, passage in enumerate(passages):
-            starts, ends = boundaries(passage)
-            if not starts:
-                continue
-            encoded = self._tokenizer(
-                [space + passage[start : start + 10 * MAX_TOKENS] for start in starts],
-                add_special_tokens=False,
-                split_special_tokens=True,
-                return_offsets_mapping=True,
-            )
-            for start, ids, offsets in zip(starts, encoded["input_ids"], encoded["offset_mapping"], strict=True):
-                following = [first for first, _ in offsets[1:]] + [10**9]
-                places = [
-                    start + last - len(space) if last <= then else -1
-                    for (_, last), then in zip(offsets, following, strict=True)
-                ][: self._longest]
-                tokens = tuple(ids[: self._longest])
-                kept = tuple(place if place in ends and place > start else -1 for place in places)
-                if max(kept, default=-1) >= 0:
-                    found.setdefault(tokens, _Branch(number, start, tokens, kept))
-        return list(found.values())
-
-    def _scores(self, branches: Sequence[_Branch], first: Any, cache: Any) -> list[tuple[list[float], list[float]]]:
-        """Return for each branch the log-probability of each of its tokens, and of ending after it.
-
-        The branches stand in one row; each token sees what was read before and its own branch up to itself.
-        """
-        self._look_at_the_time()
-        before = cache.length
-        sizes = torch.tensor([len(branch.tokens) for branch in branches])
-        own = torch.repeat_interleave(torch.arange(len(branches)), sizes)
-        place = torch.cat([torch.arange(size) for size in sizes])
-        order = torch.arange(len(own))
-        sees = (own[:, None] == own[None, :]) & (order[None, :] <= order[:, None])
-        mask = torch.cat([torch.ones(len(own), before, dtype=torch.bool), sees], dim=1)
-        tokens = torch.tensor([[token for branch in branches for token in branch.tokens]])
-        device = self._model.device
-        positions = (before + place).to(device)
-        logits = self._model(tokens.to(device), cache, mask=mask.to(device), positions=positions)
-        logprobs = torch.log_softmax(logits[0].float(), dim=-1)
-        ends = torch.logsumexp(logprobs[:, self._ends], dim=-1).tolist()
-        following = logprobs[:-1].gather(1, tokens[0, 1:, None].to(device))[:, 0].tolist()
+        # 1. How likely the answer ends after each token: by an end of text or of the line.
+        ends = torch.tensor(sorted([*self._request.end_tokens, *self._request.line_end_tokens]), device=logprobs.device)
+        log_ends = torch.logsumexp(logprobs[:, ends], dim=-1).tolist()
+        # 2. How likely each token is after the one before it in the row; across two branches the figure means nothing.
+        tokens = torch.tensor(self.reading().tokens, device=logprobs.device)
+        following = logprobs[:-1].gather(1, tokens[1:, None])[:, 0].tolist()
+        # 3. Cut both into branches; the first token of each follows the prompt.
         scores, at = [], 0
-        for branch in branches:
+        for branch in self._branches:
             n = len(branch.tokens)
-            scores.append(([float(first[branch.tokens[0]]), *following[at : at + n - 1]], ends[at : at + n]))
+            scores.append(([float(first[branch.tokens[0]]), *following[at : at + n - 1]], log_ends[at : at + n]))
             at += n
         return scores
 
+    def piece(self) -> str:
+        """Return the span, once."""
+        if self._best is None or self._sent:
+            return ""
+        self._sent = True
+        return self._best[0].text
 
-def _likeliest(branches: Sequence[_Branch], first: Any, evidence: Evidence) -> list[_Branch]:
+    def generation(self) -> Generation:
+        """Return the best span and its confidence; an empty text where there is none."""
+        if self._best is None:
+            return Generation("", 0, self.finish, confidence=0.0 if self.finish == "stop" else None)
+        span, confidence = self._best
+        return Generation(span.text, span.n_tokens, self.finish, confidence=confidence)
+
+
+def _branches(passages: Sequence[str], tokenizer: Any, space: str, longest: int) -> list[_Branch]:
+    """Return the starts from which a span can end, each with the white space that parts it from the prompt.
+
+    A document's text makes no control token. Starts with the same tokens count once.
+    """
+    branches: dict[tuple[int, ...], _Branch] = {}
+    for number, passage in enumerate(passages):
+        starts, ends = boundaries(passage)
+        if not starts:
+            continue
+        encoded = tokenizer(
+            [space + passage[start : start + 10 * MAX_TOKENS] for start in starts],
+            add_special_tokens=False,
+            split_special_tokens=True,
+            return_offsets_mapping=True,
+        )
+        for start, ids, offsets in zip(starts, encoded["input_ids"], encoded["offset_mapping"], strict=True):
+            tokens = tuple(ids[:longest])
+            places = (start + end - len(space) for end in _token_ends(offsets)[:longest])
+            span_ends = tuple(place if place in ends and place > start else -1 for place in places)
+            if max(span_ends, default=-1) >= 0:
+                branches.setdefault(tokens, _Branch(number, start, tokens, span_ends))
+    return list(branches.values())
+
+
+def _token_ends(offsets: Sequence[tuple[int, int]]) -> list[int]:
+    """Return where each token ends, in characters; -1 for a token that holds a part of a character."""
+    next_starts = [start for start, _ in offsets[1:]]
+    ends = [end if end <= following else -1 for (_, end), following in zip(offsets, next_starts, strict=False)]
+    return ends + [end for _, end in offsets[-1:]]
+
+
+def _likeliest(branches: Sequence[_Branch], first: Tensor, overlap: QuestionOverlap) -> list[_Branch]:
     """Return the branches to follow, at most `MAX_STARTS`."""
     weight = WEIGHTS[FEATURES.index("shared")] / WEIGHTS[FEATURES.index("log_p")]
     likely = {branch: float(first[branch.tokens[0]]) for branch in branches}
-    promising = {branch: p + weight * evidence.shared(branch.passage, branch.start) for branch, p in likely.items()}
+    promising = {branch: p + weight * overlap.shared(branch.passage, branch.start) for branch, p in likely.items()}
     half = MAX_STARTS // 2
     ranked = [sorted(branches, key=scores.__getitem__, reverse=True)[:half] for scores in (likely, promising)]
     return list(dict.fromkeys(ranked[0] + ranked[1]))
@@ -195,9 +184,9 @@ def _likeliest(branches: Sequence[_Branch], first: Any, evidence: Evidence) -> l
 
 def _candidates(
     branches: Sequence[_Branch],
-    scores: Sequence[tuple[list[float], list[float]]],
+    scores: Sequence[BranchScores],
     passages: Sequence[str],
-) -> Iterator[Candidate]:
+) -> Iterator[SpanCandidate]:
     """Yield a candidate for each place at which a span of a branch may end; equal texts once."""
     seen: set[str] = set()
     for branch, (tokens, ends) in zip(branches, scores, strict=True):
@@ -208,14 +197,21 @@ def _candidates(
             if end < 0 or text in seen:
                 continue
             seen.add(text)
-            yield Candidate(branch.passage, branch.start, end, text, n, log_p + log_end, log_end)
+            yield SpanCandidate(branch.passage, branch.start, end, text, n, log_p + log_end, log_end)
 
 
-def best(candidates: Sequence[Candidate], evidence: Evidence) -> tuple[Candidate, float]:
+def features(span: SpanCandidate, overlap: QuestionOverlap) -> tuple[float, ...]:
+    """Return the values of `FEATURES` for a span."""
+    shared = overlap.shared(span.passage, span.start)
+    near = overlap.near(span.passage, span.start, span.end)
+    return span.log_p, span.log_end, shared, near, overlap.repeated(span.text)
+
+
+def best(candidates: Sequence[SpanCandidate], overlap: QuestionOverlap) -> tuple[SpanCandidate, float]:
     """Return the best of some candidates, and its share of the probability among all of them.
 
     :raises ValueError: there are no candidates.
     """
-    scores = [sum(w * x for w, x in zip(WEIGHTS, features(one, evidence), strict=True)) for one in candidates]
+    scores = [sum(w * x for w, x in zip(WEIGHTS, features(span, overlap), strict=True)) for span in candidates]
     top = max(range(len(scores)), key=scores.__getitem__)
     return candidates[top], 1 / sum(math.exp(score - scores[top]) for score in scores)

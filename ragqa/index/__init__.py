@@ -9,9 +9,6 @@ This room knows vectors and ids; it never sees a model. A commit becomes visible
     index/LOCK            held by the one writer
 """
 
-from ragqa.index.identity import CANARIES
-from ragqa.index.reader import IndexReader
-from ragqa.index.store import exists
-from ragqa.index.writer import Entry, IndexWriter
+from ragqa.index.local import LocalIndex
 
-__all__ = ["CANARIES", "Entry", "IndexReader", "IndexWriter", "exists"]
+__all__ = ["LocalIndex"]

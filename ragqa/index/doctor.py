@@ -4,50 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
 from ragqa.errors import IndexCorruptError
 from ragqa.index import database, lock, place, seal, search, store, upkeep
-from ragqa.index.identity import CANARIES, refuse_drift, refuse_other
+from ragqa.index.identity import refuse_drift, refuse_other
 from ragqa.index.publication import Publisher, orphan_files
 from ragqa.index.reader import canaries
 from ragqa.index.search import Vectors
-from ragqa.stages import Embedder
+from ragqa.stages import CANARIES, Checkup, Embedder, Fault
 
-
-@dataclass(frozen=True, slots=True)
-class Fault:
-    """What is wrong with a file of an index, and what mends it; the remedy is empty where the truth is lost.
-
-    `seal`: seal again; `rewrite`: make the database anew from its rows; `embed`: embed the texts of a segment again;
-    `rebuild`: make the search structure again.
-    """
-
-    file: str
-    what: str
-    remedy: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Checkup:
-    """What a look at an index found; `notes` are no faults: files that nothing names, a seal that a crash prevented."""
-
-    path: Path
-    generation: int
-    documents: int
-    chunks: int
-    vectors: int
-    segments: int
-    faults: tuple[Fault, ...]
-    notes: tuple[str, ...]
-
-    @property
-    def repairable(self) -> bool:
-        """Tell whether everything that is wrong can be mended."""
-        return all(fault.remedy for fault in self.faults)
+# What repairs a fault, as `Fault.remedy`: `seal`: seal again; `rewrite`: make the database anew from its rows; `embed`: embed
+# the texts of a segment again; `rebuild`: make the search structure again.
 
 
 def check(path: Path) -> Checkup:
@@ -72,7 +42,9 @@ def _look(path: Path) -> Checkup:
             notes += [f"{file}: nothing names it; `ragqa gc` removes it" for file in orphans]
             notes += [f"{name}: not of this index; it is left as it is" for name in place.others(path)]
         documents, chunks, vectors, segments = (store.count(db, t) for t in ("document", "chunk", "vector", "segment"))
-        return Checkup(path, store.generation(db), documents, chunks, vectors, segments, tuple(faults), tuple(notes))
+        return Checkup(
+            str(path), store.generation(db), documents, chunks, vectors, segments, tuple(faults), tuple(notes)
+        )
 
 
 def repair(

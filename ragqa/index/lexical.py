@@ -24,7 +24,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ragqa import words
+from ragqa import text_analysis
 from ragqa.records import indexed_text
 
 Rows = NDArray[np.int64]
@@ -47,7 +47,7 @@ _ROUNDING = 1.001  # so that no candidate falls for the last bit of a float
 
 
 def version(db: sqlite3.Connection) -> str:
-    """Return the `words.VERSION` that the stored terms were made with; "" where none is noted."""
+    """Return the `text_analysis.VERSION` that the stored terms were made with; "" where none is noted."""
     row = db.execute("SELECT version FROM analysis").fetchone()
     return row[0] if row else ""
 
@@ -66,7 +66,7 @@ def invert(texts: Iterable[str]) -> tuple[bytes, Iterator[tuple[str, bytes]]]:
     ids: defaultdict[str, int] = defaultdict()
     ids.default_factory = ids.__len__
     for text in texts:
-        found = Counter(words.terms(text))
+        found = Counter(text_analysis.terms(text))
         lengths.append(found.total())
         distinct.append(len(found))
         owners.extend([ids[term] for term in found])
@@ -146,7 +146,7 @@ def rebuild(db: sqlite3.Connection) -> None:
     db.execute("DELETE FROM lexicon WHERE true")
     low, high = db.execute("SELECT min(row), max(row) FROM vector").fetchone()
     db.execute("DELETE FROM analysis WHERE true")
-    db.execute("INSERT INTO analysis VALUES (?)", (words.VERSION,))
+    db.execute("INSERT INTO analysis VALUES (?)", (text_analysis.VERSION,))
     for first in range(low, high + 1, _BLOCK_ROWS) if low is not None else ():
         add(db, first, _texts(db, first, min(_BLOCK_ROWS, high + 1 - first)))
 

@@ -33,6 +33,12 @@ _NOTE = re.compile(rb"pid \d+ since [0-9T:+-]+ *| {64}")
 """What a writer notes in the lock while it holds it; earlier versions left blanks behind."""
 
 
+def is_index(folder: Path) -> bool:
+    """Tell whether a folder looks like an index, sound or not, by the names in it."""
+    present = {name for name in (DATABASE, SEGMENTS, SEAL, LOCK) if os.path.exists(folder / name)}
+    return DATABASE in present or (SEGMENTS in present and len(present) > 1)
+
+
 def claim(path: Path) -> None:
     """Make the folder of an index, or take one that is empty or holds an index, also one that was just begun.
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-from ragqa import points, words
+from ragqa import points, text_analysis
 from ragqa.errors import IndexCorruptError, IndexFormatError, NothingUsableError, ResourceError
 from ragqa.index import database, lexical, lock, place, seal, storage, store
 from ragqa.index.identity import refuse_other
@@ -59,7 +59,7 @@ class Publisher:
                 self.dim = int(self.identity["dim"])
                 self._delta = 0
                 self._follow_changes()
-                if lexical.version(self.db) != words.VERSION:
+                if lexical.version(self.db) != text_analysis.VERSION:
                     with self.publication():
                         store.renew_terms(self.db)
         except BaseException:

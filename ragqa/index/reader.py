@@ -15,9 +15,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ragqa import words
+from ragqa import text_analysis
 from ragqa.errors import IndexCorruptError, UsageError
 from ragqa.index import database, lexical, seal, search, store
+from ragqa.index.filters import matches
 from ragqa.index.identity import refuse_drift, refuse_other
 from ragqa.index.lexical import Lexicon, Query
 from ragqa.records import Chunk, Document, Hit
@@ -52,7 +53,7 @@ class Catalogue:
         return [self.rows[start:end].tolist() for start, end in zip(low.tolist(), high.tolist(), strict=True)]
 
 
-class IndexReader:
+class LocalReader:
     """One generation of the index in a folder; a context manager, to be closed soon: it is a transaction.
 
     :param locate: returns the absolute path of a source; the index itself holds relative sources only.
@@ -91,7 +92,7 @@ class IndexReader:
                         raise
             self._db.close()
 
-    def __enter__(self) -> IndexReader:
+    def __enter__(self) -> LocalReader:
         return self
 
     def __exit__(
@@ -180,7 +181,7 @@ class IndexReader:
         )  # fmt: skip
 
     def chunks(self, document_id: str) -> list[Chunk]:
-        """Return the chunks of a document in order."""
+        """Return the chunks of a document in order; none where it is not there."""
         statement = "SELECT id, start, end, text, context, page FROM chunk WHERE document_id = ? ORDER BY start, row"
         rows = self._db.execute(statement, (document_id,))
         return [Chunk(id, document_id, start, end, text, context, page) for id, start, end, text, context, page in rows]
@@ -212,9 +213,9 @@ class IndexReader:
         row = self._db.execute("SELECT text FROM document WHERE id = ?", (chunk.document_id,)).fetchone()
         return row is not None and 0 <= chunk.start < chunk.end and row[0][chunk.start : chunk.end] == chunk.text
 
-    def has_vector(self, chunk: Chunk) -> bool:
-        """Tell whether the text of a chunk was embedded before."""
-        return store.find_vector(self._db, chunk) is not None
+    def missing(self, chunks: Sequence[Chunk]) -> list[str]:
+        """Return the texts of chunks that were never embedded, each once, in order."""
+        return store.texts_without_vector(self._db, chunks)
 
     def check_embedder(self, vectors: Vectors) -> None:
         """Compare an embedder's vectors of `CANARIES`, float32[8, dim], with those stored when the index was built.
@@ -237,7 +238,7 @@ class IndexReader:
     def _looked_up(self, question: str) -> Query:
         """Return the postings of a question, each content word once; those of the last question are kept."""
         if self._asked is None or self._asked[0] != question:
-            weights = dict.fromkeys(map(words.term, words.content_words(question)), 1.0)
+            weights = dict.fromkeys(map(text_analysis.term, text_analysis.query_words(question)), 1.0)
             self._asked = question, self.catalogue.lexicon.look_up(self._db, weights)
         return self._asked[1]
 
@@ -270,10 +271,10 @@ class IndexReader:
         pairs = chain.from_iterable(self._db.execute("SELECT vector, row FROM chunk ORDER BY vector, row"))
         positions, rows = np.fromiter(pairs, dtype=np.int64).reshape(-1, 2).T
         positions = positions - first_row
-        if (terms := lexical.version(self._db)) != words.VERSION:
+        if (terms := lexical.version(self._db)) != text_analysis.VERSION:
             _log.warning(
                 "the terms of %s are of version %r, those of questions of %r: words may not be found until the next "
-                "`ragqa index FILE`, which embeds nothing for it", self.path, terms, words.VERSION,
+                "`ragqa index FILE`, which embeds nothing for it", self.path, terms, text_analysis.VERSION,
             )  # fmt: skip
         lexicon = Lexicon.load(self._db, first_row, mask(len(space), positions))
         if where:
@@ -292,7 +293,7 @@ class IndexReader:
         rows = self._db.execute("SELECT id, media_type, title, metadata FROM document")
         for document_id, media_type, title, metadata in rows:
             values = json.loads(metadata) | {"media_type": media_type, "title": title}
-            if all(_matches(values.get(key), wanted) for key, wanted in where.items()):
+            if matches(values, where):
                 kept.add(document_id)
         return kept
 
@@ -323,10 +324,3 @@ def canaries(db: database.Database) -> Vectors:
     """Return the stored vectors of `CANARIES`, float32[8, dim]."""
     rows = db.execute("SELECT vector FROM canary ORDER BY number").fetchall()
     return np.array([np.frombuffer(bytes.fromhex(row[0]), dtype="<f4") for row in rows], dtype=np.float32)
-
-
-def _matches(value: Any, wanted: Any) -> bool:
-    """Tell whether a document's value is the wanted one, or shares one with it where either is a list."""
-    values = value if isinstance(value, list) else [value]
-    accepted = wanted if isinstance(wanted, list) else [wanted]
-    return any(type(v) is type(w) and v == w for v in values for w in accepted)

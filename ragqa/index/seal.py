@@ -19,7 +19,7 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
-from ragqa import words
+from ragqa import text_analysis
 from ragqa.errors import IndexCorruptError
 from ragqa.index import lexical, place, storage, store
 from ragqa.index.database import Database, as_ours
@@ -127,7 +127,7 @@ def structure_problems(db: Database) -> list[str]:
 def fulltext_problems(db: Database) -> list[str]:
     """Return what is wrong with the full text, against the texts of the chunks."""
     try:
-        if lexical.version(db) != words.VERSION:
+        if lexical.version(db) != text_analysis.VERSION:
             return []  # stale, not damaged: the next writer makes them anew
         return lexical.problems(db)
     except (sqlite3.DatabaseError, ValueError) as error:

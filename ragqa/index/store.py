@@ -7,7 +7,7 @@ import hashlib
 import json
 import os
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import closing, contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -247,6 +247,12 @@ def find_vector(connection: sqlite3.Connection, chunk: Chunk) -> int | None:
     key = vector_key(chunk.indexed_text)
     row = connection.execute("SELECT row FROM vector WHERE key = ?", (key,)).fetchone()
     return row[0] if row else None
+
+
+def texts_without_vector(connection: sqlite3.Connection, chunks: Iterable[Chunk]) -> list[str]:
+    """Return the indexed texts of chunks that were never embedded, each once, in order."""
+    new = (chunk for chunk in chunks if find_vector(connection, chunk) is None)
+    return list(dict.fromkeys(chunk.indexed_text for chunk in new))
 
 
 def row_hash(table: str, values: tuple[Any, ...]) -> int:

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,28 +12,22 @@ from numpy.typing import NDArray
 
 from ragqa import points
 from ragqa.errors import ModelError, ResourceError, UsageError
-from ragqa.index import lexical, search, storage, store, upkeep
-from ragqa.index.identity import CANARIES, refuse_drift
+from ragqa.index import lexical, storage, store, upkeep
+from ragqa.index.identity import refuse_drift
 from ragqa.index.publication import Publisher
 from ragqa.index.reader import canaries
 from ragqa.records import Chunk, Document
+from ragqa.stages import Entry, MaintenanceReport
 
 Vectors = NDArray[np.float32]
 
 
-@dataclass(frozen=True, slots=True)
-class Entry:
-    """A document to add, and its chunks."""
-
-    document: Document
-    chunks: Sequence[Chunk]
-
-
-class IndexWriter(Publisher):
+class LocalWriter(Publisher):
     """Writes the documents of an index; a context manager that holds the lock. See `Publisher` for the errors.
 
     :param rebuild: forget what is there, in the first commit; until then the old index still answers.
     :param recorded: facts about the embedder that are worth knowing and not part of the identity.
+    :param search: how it is to be searched: `auto`, `flat`, `hnsw` or `ivf_sq8`.
     """
 
     def __init__(
@@ -45,14 +38,16 @@ class IndexWriter(Publisher):
         rebuild: bool = False,
         wait: float = 0.0,
         recorded: Mapping[str, str] | None = None,
+        search: str = "auto",
     ) -> None:
         super().__init__(path, identity, rebuild=rebuild, wait=wait)
+        self._search = search
         self._recorded = dict(recorded or {})
         self._canaries: Vectors | None = None
         self._forget = rebuild or self.generation == 0
 
     @property
-    def chunks(self) -> int:
+    def chunk_count(self) -> int:
         """Return how many chunks the latest commit has."""
         return self.count("chunk")
 
@@ -79,17 +74,17 @@ class IndexWriter(Publisher):
 
     def missing(self, chunks: Sequence[Chunk]) -> list[str]:
         """Return the texts of chunks that were never embedded, each once, in order."""
-        new = (chunk for chunk in chunks if self._forget or store.find_vector(self.db, chunk) is None)
-        return list(dict.fromkeys(chunk.indexed_text for chunk in new))
+        if self._forget:
+            return list(dict.fromkeys(chunk.indexed_text for chunk in chunks))
+        return store.texts_without_vector(self.db, chunks)
 
-    def check_embedder(self, embed: Callable[[Sequence[str]], Vectors]) -> None:
-        """Compare the embedder with the one that built the index; the first commit of an index stores its canaries.
+    def check_embedder(self, vectors: Vectors) -> None:
+        """Compare an embedder's vectors of `CANARIES`, float32[8, dim], with those stored by the first commit of the index.
 
-        :raises ModelError: it drifted.
+        :raises ModelError: they are not the same: the embedder drifted.
         """
-        vectors = np.asarray(embed(CANARIES), dtype=np.float32)
         if self._forget or not self.count("canary"):
-            self._canaries = vectors
+            self._canaries = np.asarray(vectors, dtype=np.float32)
         else:
             refuse_drift(self.path, canaries(self.db), vectors)
 
@@ -129,13 +124,13 @@ class IndexWriter(Publisher):
         self._forget = False
         return self.generation
 
-    def maintain(self, setting: str) -> tuple[int, search.Structure | None]:
-        """Compact when that is due, and keep the search structure that `setting` asks for; see `upkeep`.
-
-        :return: how many dead vectors were dropped, and the structure (None: `flat`).
-        """
+    def maintain(self) -> MaintenanceReport:
+        """Compact when that is due, and keep the search structure that `search` asks for; see `upkeep`."""
         dropped = upkeep.compact_when_due(self)
-        return dropped, upkeep.build_structure(self, setting)
+        structure = upkeep.build_structure(self, self._search)
+        if structure is None:
+            return MaintenanceReport(dropped)
+        return MaintenanceReport(dropped, structure.kind, structure.recall)
 
     def purge(self, sources: Sequence[str]) -> list[str]:
         """Erase documents by any of their sources, and return all their sources. Nothing of their text is left in a file.

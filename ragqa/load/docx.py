@@ -16,7 +16,8 @@ from docx.oxml.ns import qn
 from docx.text.paragraph import Paragraph
 
 from ragqa.errors import RejectedError
-from ragqa.load.extracted import Extracted, Limits
+from ragqa.load.bounds import Limits
+from ragqa.records import Extracted
 
 _OLE = bytes.fromhex("d0cf11e0a1b11ae1")
 _XML_BEGINNINGS = (b"<", b"\xef\xbb\xbf", b"\xff\xfe", b"\xfe\xff", b"\0<", b" ", b"\t", b"\r", b"\n")

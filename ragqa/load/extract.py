@@ -1,6 +1,6 @@
-"""The bytes of one file -> its text, by the module that knows the format. It runs in the sandbox.
+"""The bytes of one file -> its text, by the function that its format names. It runs in the sandbox.
 
-Whatever a module gives, what leaves here can be stored: text without halves of surrogate pairs, metadata that are JSON.
+Whatever a function gives, what leaves here can be stored: text without halves of surrogate pairs, metadata that are JSON.
 """
 
 from __future__ import annotations
@@ -13,20 +13,10 @@ from importlib import import_module
 from typing import Any
 
 from ragqa.errors import RejectedError
-from ragqa.load.extracted import Extracted, Limits
+from ragqa.load.bounds import Limits
+from ragqa.load.formats import Format, builtin_format
+from ragqa.records import Extracted
 
-HTML = "text/html"
-PDF = "application/pdf"
-DOCX = "application/vnd.openxmlformats-officedocument.wordprocessingml.document"
-PLAIN, MARKDOWN = "text/plain", "text/markdown"
-CSV, TSV, JSON_LINES = "text/csv", "text/tab-separated-values", "application/jsonl"
-
-_BINARY = {PDF: "ragqa.load.pdf", DOCX: "ragqa.load.docx"}
-"""The module whose `extract(data, limits)` reads a type; imported when first needed."""
-
-_CHARSET = re.compile(rb"charset\s*=\s*[\"']?\s*([\w.:-]+)", re.IGNORECASE)
-_CHARSET_BYTES = 1024
-"""How far into a page its charset may be declared (HTML standard, section 4.2.5.4)."""
 _VISIBLE = re.compile(r"[^\s\ufeff]")
 _SURROGATE = re.compile("[\ud800-\udfff]")
 _TITLE_CHARACTERS = 1000
@@ -35,70 +25,62 @@ _METADATA_BYTES = 1 << 20
 _RATIO_FROM_CHARACTERS = 1 << 20
 
 
-def extract(data: bytes, *, media_type: str, limits: dict[str, Any], text_field: str | None = None) -> Extracted:
+def extract(
+    data: bytes, *, media_type: str, limits: dict[str, Any], options: Mapping[str, str | None] | None = None
+) -> Extracted:
     """Return the text of a file.
 
+    :param media_type: of a built-in format.
     :param limits: the fields of `Limits`.
-    :param text_field: of JSON lines, the field that holds the text.
+    :param options: keywords of the format's function, such as `text_field` of JSON lines.
     :raises RejectedError: with the reason: binary, in an unclear encoding, damaged, without text, too long.
     """
     bounds = Limits(**limits)
-    found = _read(data, media_type, bounds, text_field)
-    if not _VISIBLE.search(found.text):
+    return checked(_read(data, builtin_format(media_type), bounds, options or {}), len(data), bounds)
+
+
+def checked(extracted: Extracted, size: int, limits: Limits) -> Extracted:
+    """Return what was extracted, with all that no index can store replaced or left out by name.
+
+    :param size: of the file, in bytes.
+    :raises RejectedError: it is blank, too long, or too long for the size of its file.
+    """
+    if not _VISIBLE.search(extracted.text):
         raise RejectedError("no text: only white space")
-    length = len(found.text)
-    if length > bounds.characters:
-        raise RejectedError(f"too long: {length:,} characters; at most {bounds.characters:,}")
-    if length > max(_RATIO_FROM_CHARACTERS, bounds.text_ratio * len(data)):
-        raise RejectedError(
-            f"{length:,} characters from {len(data):,} bytes; at most {bounds.text_ratio} for each: a bomb?"
-        )
-    return _storable(found)
+    length = len(extracted.text)
+    if length > limits.characters:
+        raise RejectedError(f"too long: {length:,} characters; at most {limits.characters:,}")
+    if length > max(_RATIO_FROM_CHARACTERS, limits.text_ratio * size):
+        raise RejectedError(f"{length:,} characters from {size:,} bytes; at most {limits.text_ratio} for each: a bomb?")
+    return _storable(extracted)
 
 
-def _read(data: bytes, media_type: str, limits: Limits, text_field: str | None) -> Extracted:
-    if media_type in _BINARY:
-        read: Callable[[bytes, Limits], Extracted] = import_module(_BINARY[media_type]).extract
-        return read(data, limits)
+def _read(data: bytes, record: Format, limits: Limits, options: Mapping[str, str | None]) -> Extracted:
+    module, _, name = record.function.partition(":")
+    if record.reads == "bytes":
+        from_bytes: Callable[..., Extracted] = getattr(import_module(module), name)
+        return from_bytes(data, limits, **options)
     from ragqa.load.decode import decode
 
-    charset = _CHARSET.search(data[:_CHARSET_BYTES]) if media_type == HTML else None
-    text, encoding = decode(data, charset.group(1).decode("ascii", "ignore") if charset else None)
-    return replace(_from_text(text, media_type, text_field), encoding=encoding)
+    text, encoding = decode(data)
+    from_text: Callable[..., Extracted] = getattr(import_module(module), name)
+    return replace(from_text(text, **options), encoding=encoding)
 
 
-def _from_text(text: str, media_type: str, text_field: str | None) -> Extracted:
-    if media_type == HTML:
-        from ragqa.load import html
-
-        return html.extract(text.encode())
-    if media_type in (CSV, TSV, JSON_LINES):
-        from ragqa.load import table
-
-        if media_type == JSON_LINES:
-            return table.json_lines(text, text_field)
-        return table.separated(text, ",;" if media_type == CSV else "\t")
-    if media_type == MARKDOWN:
-        from ragqa.load.text import markdown
-
-        return markdown(text)
-    return Extracted(text)
-
-
-def _storable(found: Extracted) -> Extracted:
+def _storable(extracted: Extracted) -> Extracted:
     """Return the same with what no index can store replaced, or left out by name."""
-    title = found.title if len(found.title) <= _TITLE_CHARACTERS else ""
+    title = extracted.title if len(extracted.title) <= _TITLE_CHARACTERS else ""
     return replace(
-        found,
-        text=_SURROGATE.sub("\ufffd", found.text),
+        extracted,
+        text=_SURROGATE.sub("\ufffd", extracted.text),
         title=_SURROGATE.sub("\ufffd", title),
-        metadata=_plain(found.metadata),
+        metadata=_plain(extracted.metadata),
     )
 
 
 def _plain(metadata: Mapping[str, Any]) -> dict[str, Any]:
     """Return the metadata whose names and values are JSON that can be stored; the others are named."""
-    kept: dict[str, Any] = {}
+    storable: dict[str, Any] = {}
     left_out = []
     for name, value in metadata.items():
         try:
@@ -108,5 +90,5 @@ def _plain(metadata: Mapping[str, Any]) -> dict[str, Any]:
         if size > _METADATA_BYTES:
             left_out.append(name[:80].encode("ascii", "backslashreplace").decode())
         else:
-            kept[name] = value
-    return kept | ({"metadata_error": f"cannot be stored: {', '.join(left_out)[:1000]}"} if left_out else {})
+            storable[name] = value
+    return storable | ({"metadata_error": f"cannot be stored: {', '.join(left_out)[:1000]}"} if left_out else {})

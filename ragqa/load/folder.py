@@ -1,4 +1,4 @@
-"""Finds the files of folders and reads them. Their bytes become text in the sandbox; nothing here looks into them."""
+"""Finds the files of folders and reads them. What their bytes say is left to the formats (`readers`)."""
 
 from __future__ import annotations
 
@@ -8,48 +8,20 @@ import os
 import stat
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, replace
-from functools import cache
-from importlib.metadata import version
+from dataclasses import replace
 from pathlib import Path, PurePath
-
-from pydantic import TypeAdapter, ValidationError
 
 from ragqa import arguments
 from ragqa.arguments import AnyPath
 from ragqa.errors import RejectedError, UsageError
 from ragqa.files import open_regular
 from ragqa.limits import met
-from ragqa.load.extract import CSV, DOCX, HTML, JSON_LINES, MARKDOWN, PDF, PLAIN, TSV
-from ragqa.load.extracted import Extracted, Limits
+from ragqa.load.bounds import Limits
+from ragqa.load.formats import PLAIN
 from ragqa.load.globs import Globs
+from ragqa.load.readers import readers, sandbox, suffixes
 from ragqa.records import Document, FileStatus, Scan, SourceFile
-from ragqa.sandbox import Sandbox
-
-MEDIA_TYPES = {
-    ".txt": PLAIN,
-    ".md": MARKDOWN,
-    ".markdown": MARKDOWN,
-    ".html": HTML,
-    ".htm": HTML,
-    ".csv": CSV,
-    ".tsv": TSV,
-    ".jsonl": JSON_LINES,
-    ".docx": DOCX,
-    ".pdf": PDF,
-}
-"""What is read, by suffix; capital letters do not matter."""
-
-_EXTRACTED = TypeAdapter(Extracted)
-_LIBRARIES = {HTML: "trafilatura", DOCX: "python-docx", PDF: "pypdf"}
-_EXTRACTORS = {PLAIN: "text/1", MARKDOWN: "markdown/1", CSV: "csv/1", TSV: "tsv/1", JSON_LINES: "jsonl/1"}
-
-
-@cache
-def _sandbox(limits: Limits) -> Sandbox:
-    """Return the sandbox that all loaders of this process with these limits share: its child is started once."""
-    reply = 4 * limits.characters  # UTF-8
-    return Sandbox(seconds=limits.seconds, memory_bytes=limits.memory_bytes, reply_bytes=reply)
+from ragqa.stages import FileFormat
 
 
 class FolderLoader:
@@ -63,7 +35,11 @@ class FolderLoader:
 
     :param as_text: globs of the files that are plain text, whatever their type; a file that is named is, where its type
         is not known.
-    :raises UsageError: no path; one that does not exist; two that end in the same name; a bad glob.
+    :param text_field: of JSON lines, the field that holds the text.
+    :param formats: formats of your own besides the built-in ones; they run in this process, not in the sandbox. One whose
+        media type or suffix is that of a built-in format takes its place.
+    :raises UsageError: no path; one that does not exist; two that end in the same name; a bad glob; a format that is
+        incomplete, or two that claim the same.
     """
 
     def __init__(
@@ -74,38 +50,37 @@ class FolderLoader:
         exclude: Sequence[str] = (),
         as_text: Sequence[str] = (),
         text_field: str | None = None,
+        formats: Sequence[FileFormat] = (),
         limits: Limits | None = None,
     ) -> None:
         self._roots = _roots(arguments.paths(paths, "paths"))
         self._include = Globs(arguments.texts(include, "include", "a list of globs"))
         self._exclude = Globs(arguments.texts(exclude, "exclude", "a list of globs"))
         self._as_text = Globs(arguments.texts(as_text, "as_text", "a list of globs"))
-        self._text_field = text_field
         self._limits = limits or Limits()
+        self._formats = readers(formats, self._limits, {"text_field": text_field})
+        self._media_types = suffixes(self._formats)
 
     def close(self) -> None:
         """End the child process that parses, if one runs; a later `read`, of any loader, starts another."""
-        _sandbox(self._limits).close()
+        sandbox(self._limits).close()
 
     def extractor(self, media_type: str) -> str:
         """Return the name and version of what reads this type; for JSON lines also the field that is read."""
-        if media_type in _LIBRARIES:
-            return f"{_LIBRARIES[media_type]}/{version(_LIBRARIES[media_type])}"
-        field = f" text_field={self._text_field}" if media_type == JSON_LINES and self._text_field else ""
-        return _EXTRACTORS[media_type] + field
+        return self._formats[media_type].extractor
 
     def scan(self) -> Scan:
         """Return the files that may be read, hashed, and those that were rejected or skipped, sorted by source."""
-        found = sorted((entry for root in self._roots for entry in self._found(*root)), key=lambda entry: entry.source)
+        entries = sorted((entry for root in self._roots for entry in self._walk(*root)), key=lambda entry: entry.source)
         return Scan(
-            tuple(entry for entry in found if isinstance(entry, SourceFile)),
-            tuple(entry for entry in found if isinstance(entry, FileStatus)),
+            tuple(entry for entry in entries if isinstance(entry, SourceFile)),
+            tuple(entry for entry in entries if isinstance(entry, FileStatus)),
         )
 
-    def _found(self, prefix: str, root: Path) -> Iterator[SourceFile | FileStatus]:
-        """Yield what stands under a root. Folders wait on a list, so that depth costs no stack."""
+    def _walk(self, prefix: str, root: Path) -> Iterator[SourceFile | FileStatus]:
+        """Yield each file under a root. Folders wait on a list, so that depth costs no stack."""
         if not root.is_dir():
-            yield self._examine(prefix, str(root), MEDIA_TYPES.get(root.suffix.lower(), PLAIN))
+            yield self._examine(prefix, str(root), self._media_types.get(root.suffix.lower(), PLAIN))
             return
         waiting = [("", str(root))]
         while waiting:
@@ -128,7 +103,7 @@ class FolderLoader:
         return (not self._include or self._include.match(relative)) and not self._exclude.match(relative)
 
     def _media_type(self, relative: str) -> str | None:
-        return PLAIN if self._as_text.match(relative) else MEDIA_TYPES.get(PurePath(relative).suffix.lower())
+        return PLAIN if self._as_text.match(relative) else self._media_types.get(PurePath(relative).suffix.lower())
 
     def _examine(self, source: str, path: str, media_type: str | None) -> SourceFile | FileStatus:
         """Return a file with the SHA-256 of its bytes, or why it cannot be used.
@@ -171,17 +146,7 @@ class FolderLoader:
         """
         data = self._bytes(file.path)
         file = replace(file, sha256=hashlib.sha256(data).hexdigest(), size=len(data))
-        found = _sandbox(self._limits).call(
-            "ragqa.load.extract:extract",
-            data,
-            media_type=file.media_type,
-            limits=asdict(self._limits),
-            text_field=self._text_field,
-        )
-        try:
-            extracted = _EXTRACTED.validate_python(found)
-        except ValidationError:
-            raise RejectedError("the parser's reply is malformed") from None
+        extracted = self._formats[file.media_type].read(data)
         return Document(
             id=file.document_id,
             source=file.source,

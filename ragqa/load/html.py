@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 
 import lxml.etree
 import lxml.html
@@ -10,7 +11,13 @@ import lxml.html.defs
 from trafilatura import bare_extraction
 
 from ragqa.errors import RejectedError
-from ragqa.load.extracted import Extracted
+from ragqa.load.bounds import Limits
+from ragqa.load.decode import decode
+from ragqa.records import Extracted
+
+_CHARSET = re.compile(rb"charset\s*=\s*[\"']?\s*([\w.:-]+)", re.IGNORECASE)
+_CHARSET_BYTES = 1024
+"""How far into a page its charset may be declared (HTML standard, section 4.2.5.4)."""
 
 _UNSEEN = ("script", "style", "noscript", "template", "head", "svg", "iframe", "object")
 # What XML cannot hold: lxml reads it from a page, and fails where it, or trafilatura, writes it into an element.
@@ -23,6 +30,16 @@ _FIELDS = {
     "description": "description",
     "site": "sitename",
 }
+
+
+def page(data: bytes, limits: Limits) -> Extracted:
+    """Return what `extract` does, of a page in the encoding that it declares or that its bytes show.
+
+    :raises RejectedError: binary, in an unclear encoding, or as `extract`.
+    """
+    charset = _CHARSET.search(data[:_CHARSET_BYTES])
+    text, encoding = decode(data, charset.group(1).decode("ascii", "ignore") if charset else None)
+    return replace(extract(text.encode()), encoding=encoding)
 
 
 def extract(data: bytes) -> Extracted:

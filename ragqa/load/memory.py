@@ -9,7 +9,7 @@ from dataclasses import replace
 
 from ragqa.arguments import wrong_type
 from ragqa.errors import RejectedError, UsageError
-from ragqa.load.extract import PLAIN
+from ragqa.load.formats import PLAIN
 from ragqa.records import Document, Scan, SourceFile
 
 _EXTRACTOR = "memory/1"

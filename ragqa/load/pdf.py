@@ -11,7 +11,8 @@ from pypdf import PdfReader
 from pypdf.errors import DependencyError
 
 from ragqa.errors import RejectedError
-from ragqa.load.extracted import Extracted, Limits
+from ragqa.load.bounds import Limits
+from ragqa.records import Extracted
 
 # A page that maps its glyphs wrongly gives NULs and halves of surrogate pairs, which are no text.
 _NO_TEXT = re.compile("[\0\ud800-\udfff]")

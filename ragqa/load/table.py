@@ -11,11 +11,21 @@ from collections.abc import Iterator
 from typing import Any
 
 from ragqa.errors import RejectedError
-from ragqa.load.extracted import Extracted
+from ragqa.records import Extracted
 
 Row = dict[str, Any]
 _HEADER_CHARACTERS = 10_000
 """What is longer is no header, but a quotation mark that nothing closes."""
+
+
+def comma_separated(text: str) -> Extracted:
+    """Return a CSV file as it is, as `separated` does; its delimiter is a comma or, as spreadsheets write it, a semicolon."""
+    return separated(text, ",;")
+
+
+def tab_separated(text: str) -> Extracted:
+    """Return a TSV file as it is, as `separated` does."""
+    return separated(text, "\t")
 
 
 def separated(text: str, delimiters: str) -> Extracted:
@@ -47,7 +57,7 @@ def _records(body: str, delimiter: str) -> Iterator[tuple[int, list[str]]]:
     return ((reader.line_num, record) for record in reader if record)
 
 
-def json_lines(text: str, text_field: str | None) -> Extracted:
+def json_lines(text: str, text_field: str | None = None) -> Extracted:
     """Return the rows of a JSON lines file as text, a blank line between two rows.
 
     A row's text is its field `text_field`; where that is None, the field `text` if every row has one, else every

@@ -10,7 +10,7 @@ from typing import Any
 
 import yaml
 
-from ragqa.load.extracted import Extracted
+from ragqa.records import Extracted
 
 FRONT_MATTER_CHARACTERS = 65_536
 
@@ -31,6 +31,11 @@ _REFUSED = {
 _FENCE = re.compile(r" {0,3}(`{3,}|~{3,})")
 _HEADING = re.compile(r" {0,3}#{1,6}[ \t]+(.*?)(?:[ \t]+#*)?[ \t]*$")
 _UNDERLINE = re.compile(r" {0,3}(?:=+|-+)[ \t]*$")
+
+
+def plain(text: str) -> Extracted:
+    """Return a plain text as it is."""
+    return Extracted(text)
 
 
 def markdown(text: str) -> Extracted:

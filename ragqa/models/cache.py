@@ -3,28 +3,25 @@
 from __future__ import annotations
 
 import fcntl
-import os
 import shutil
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-import platformdirs
-
+from ragqa import settings
 from ragqa.errors import ResourceError
 
 Progress = Callable[[str], None]
 
 
 def cache_dir() -> Path:
-    """Return `$RAGQA_CACHE`, else the platform's user cache folder for ragqa."""
-    override = os.environ.get("RAGQA_CACHE")
-    return Path(override) if override else Path(platformdirs.user_cache_dir("ragqa", appauthor=False))
+    """Return the folder of the setting `cache` (`RAGQA_CACHE`)."""
+    return settings.load().cache
 
 
 def offline() -> bool:
-    """Return whether `RAGQA_OFFLINE` forbids every connection."""
-    return os.environ.get("RAGQA_OFFLINE", "") not in ("", "0")
+    """Return whether the setting `offline` (`RAGQA_OFFLINE`) forbids every connection."""
+    return settings.load().offline
 
 
 def model_dir(name: str) -> Path:
@@ -97,12 +94,3 @@ def require_space(need: int, what: str) -> None:
             f"{what} needs {need / 1e6:,.0f} MB free in {cache_dir()}: got {free / 1e6:,.0f} MB; "
             "free some space, or set RAGQA_CACHE to a folder on another disk"
         )
-
-
-def fsync(path: Path) -> None:
-    """Have the bytes of a file, or the names in a folder, on disk."""
-    handle = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)

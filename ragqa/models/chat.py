@@ -13,7 +13,7 @@ from collections.abc import Mapping, Sequence
 from functools import cached_property
 from importlib.metadata import version
 
-from ragqa.errors import RefusedError, RejectedError
+from ragqa.errors import RefusedError, RejectedError, TooSlowError
 from ragqa.models import memo
 from ragqa.models.trial import sandbox
 
@@ -72,7 +72,7 @@ class ChatTemplate:
                 "ragqa.models.untrusted:render_chats", self._source.encode(), special=self._special, chats=chats
             )
         except RejectedError as error:
-            what = "takes too long" if "timeout" in str(error) else f"cannot be used ({error})"
+            what = "takes too long" if isinstance(error, TooSlowError) else f"cannot be used ({error})"
             raise self._refusal(what) from error
         return texts
 

@@ -12,6 +12,7 @@ from fnmatch import fnmatch
 from pathlib import Path
 
 from ragqa.errors import ModelError, RefusedError, UsageError
+from ragqa.messages import brief
 from ragqa.models import manifest
 from ragqa.models.cache import (
     Progress,
@@ -81,8 +82,7 @@ def _pull_hub(name: str, revision: str | None, progress: Progress) -> Path:
     try:
         folder = Path(snapshot_download(name, revision=revision, allow_patterns=_HUB_FILES))
     except (OSError, ValueError) as error:
-        reason = " ".join(str(error).split())
-        raise ModelError(f"could not download {name} from the hub: {reason}") from error
+        raise ModelError(f"could not download {name} from the hub: {brief(error, 1000)}") from error
     if not any(folder.glob("*.safetensors")):
         raise RefusedError(
             f"{name} offers no *.safetensors: pickle weights are refused; of GGUF pull the file yourself"

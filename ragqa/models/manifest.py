@@ -14,9 +14,10 @@ from typing import Any
 
 from ragqa.errors import UsageError
 from ragqa.files import read_regular
-from ragqa.models.cache import dequantised_dir, discard, fsync, model_dir
+from ragqa.models.cache import dequantised_dir, discard, model_dir
 from ragqa.models.memo import file_sha256, has_sha256, remember_sha256
 from ragqa.models.table import BUILTIN, Builtin
+from ragqa.outputs import sync
 from ragqa.points import reached
 
 NAME = "ragqa.json"
@@ -40,12 +41,12 @@ def publish(work: Path, folder: Path, **facts: str) -> None:
     record(work, **facts)
     reached("manifest written")
     for path in (*work.rglob("*"), work):
-        fsync(path)
+        sync(path)
     folder.parent.mkdir(parents=True, exist_ok=True)
     discard(folder)
     reached("old model discarded")
     work.rename(folder)
-    fsync(folder.parent)
+    sync(folder.parent)
     reached("model published")
     for name, file in read(folder).items():
         remember_sha256(folder / name, file.sha256)

@@ -5,7 +5,6 @@ A name is a built-in name, a folder, a `.gguf` file, or a hub id `owner/name` th
 
 from __future__ import annotations
 
-import difflib
 import hashlib
 import json
 import logging
@@ -17,12 +16,13 @@ from typing import Any
 
 from ragqa.errors import ModelError, RefusedError, UsageError
 from ragqa.files import read_regular
+from ragqa.messages import nearest
 from ragqa.models import manifest, sanity
 from ragqa.models.cache import Progress, dequantised_dir, model_dir
 from ragqa.models.gguf_header import read_header
 from ragqa.models.manifest import fault
 from ragqa.models.memo import remembered_sha256
-from ragqa.models.table import BUILTIN, GGUF_NAME, Builtin, Kind
+from ragqa.models.table import BUILTIN, GGUF_NAME, Builtin, ModelKind
 
 _LOG = logging.getLogger("ragqa.models")
 _HUB_ID = re.compile(r"[\w-][\w.-]*/[\w.-]+")
@@ -41,7 +41,7 @@ class Card:
     """
 
     name: str
-    kind: Kind | None
+    kind: ModelKind | None
     window: int | None
     installed: bool
     size: int
@@ -183,8 +183,8 @@ def weights_sha256(folder: Path) -> str:
 
 def unknown(name: str) -> ModelError:
     """Return the error for a name that is neither built-in, nor a path that exists, nor a hub id."""
-    near = difflib.get_close_matches(name.lower(), _spellings(), n=1, cutoff=0.7)
-    hint = f": did you mean {_spellings()[near[0]]}?" if near else ":"
+    near = nearest(name.lower(), _spellings(), cutoff=0.7)
+    hint = f": did you mean {_spellings()[near]}?" if near else ":"
     kinds = "or a folder, a .gguf file, or a hub id owner/name"
     return ModelError(f"unknown model {name!r}{hint} built-in: {', '.join(BUILTIN)}; {kinds}")
 
@@ -277,7 +277,7 @@ def _gguf_window(path: Path) -> int | None:
     return length if isinstance(length, int) and length > 0 else None
 
 
-def _kind(folder: Path) -> Kind | None:
+def _kind(folder: Path) -> ModelKind | None:
     architectures = read_json(folder / "config.json").get("architectures") or [""]
     if not isinstance(architectures, list):
         raise ModelError(f"{folder / 'config.json'}: architectures must be a list of names")

@@ -7,6 +7,7 @@ from typing import Any
 
 from ragqa import limits
 from ragqa.errors import ModelError, RefusedError, ResourceError
+from ragqa.messages import brief
 from ragqa.models.devices import no_progress_bar
 
 
@@ -39,9 +40,8 @@ def load_error(source: Path, error: Exception) -> ModelError | RefusedError | Re
     """Return what an error of transformers or sentence-transformers means for the model in a folder."""
     if limit := limits.met(error):
         return limit
-    reason = " ".join(str(error).split()) or type(error).__name__
-    if "trust_remote_code" in reason:
+    if "trust_remote_code" in str(error):
         return RefusedError(
             f"{source} cannot be loaded without running code of its own (auto_map), which is never done: use another model"
         )
-    return ModelError(f"transformers cannot read {source}: {reason[:300]}")
+    return ModelError(f"transformers cannot read {source}: {brief(error, 300)}")

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from ragqa.errors import ModelError, RefusedError, RejectedError
+from ragqa.errors import ModelError, RefusedError, RejectedError, TooSlowError
 from ragqa.files import open_regular, read_regular
 from ragqa.models import memo
 from ragqa.models.chat import ChatTemplate
@@ -87,7 +87,8 @@ def refuse_altered_blobs(folder: Path) -> None:
 def refuse_slow_tokenizer(file: Path) -> None:
     """Refuse a tokenizer that takes for ever, or fills the memory, on some short text. It is tried once, in the sandbox.
 
-    :raises RefusedError: it does. :raises ModelError: it cannot be read.
+    :raises RefusedError: it does.
+    :raises ModelError: it cannot be read.
     """
     try:
         data = read_regular(file, TOKENIZER_BYTES)
@@ -99,7 +100,7 @@ def refuse_slow_tokenizer(file: Path) -> None:
     try:
         found = sandbox().call("ragqa.models.untrusted:try_tokenizer", data)
     except RejectedError as error:
-        what = "takes too long" if "timeout" in str(error) else str(error)
+        what = "takes too long" if isinstance(error, TooSlowError) else str(error)
         raise RefusedError(f"{file}: the tokenizer on short texts: {what}: refused; use another model") from error
     memo.keep("tokenizers", key, found)
 

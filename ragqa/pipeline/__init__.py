@@ -1,62 +1,79 @@
-"""The pipeline: the only room that knows all stages. It hands records from one to the next."""
+"""The pipeline: the only room that knows all stages. It hands records from one to the next.
+
+    assemble/   a pipeline file -> its parts, and what can be said of them before they run
+    ingest/     documents -> the index
+    answer/     a question -> an answer
+
+`Pipeline` is the way in: it checks what callers pass, once, and hands it on.
+"""
 
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Collection, Generator, Iterable, Iterator, Sequence
 from contextlib import aclosing, nullcontext
-from functools import partial
-from pathlib import Path
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from ragqa import arguments
 from ragqa.arguments import AnyPath, path, texts, whole, wrong_type
-from ragqa.config import Config, load_config
-from ragqa.config.specs import FolderLoad
+from ragqa.config import Config, Kind
+from ragqa.config.kinds import checked_kinds
 from ragqa.errors import ConfigError, NothingUsableError, UsageError
+from ragqa.kinds import load_config
 from ragqa.pipeline import given
-from ragqa.pipeline.over import MemoryLoad, over
-from ragqa.pipeline.parts import Parts
+from ragqa.pipeline.answer.sources import SourceFiles
+from ragqa.pipeline.assemble.components import Components
 from ragqa.records import Answer, Chunk, Document, Hit, Prompt
 
 if TYPE_CHECKING:
-    from ragqa.config.base import Spec
-    from ragqa.index import IndexReader
-    from ragqa.index.reader import Catalogue
-    from ragqa.pipeline.check import Report
-    from ragqa.pipeline.plan import Plan, Preview
-    from ragqa.pipeline.refresh import IndexReport, Progress
+    from ragqa.pipeline.answer.asking import Asking, Question
+    from ragqa.pipeline.assemble.check import CheckReport
+    from ragqa.pipeline.ingest.plan import Plan, Preview
+    from ragqa.pipeline.ingest.refresh import IndexReport, Progress
     from ragqa.prompt import Turn
+    from ragqa.stages import IndexReader
 
 __all__ = ["Config", "Pipeline", "UsageError"]
 
 
-class Pipeline(Parts):
+class Pipeline:
     """A pipeline file at work. It is a `System`: anything that evaluates systems takes it.
 
     pipeline = Pipeline.from_file("pipelines/quickstart.yaml")
     pipeline.index()
     print(pipeline.ask("Who runs the ferry?").text)
+
+    `components` holds the parts, which may be replaced.
     """
 
-    _catalogue: Catalogue | None = None
+    def __init__(self, config: Config) -> None:
+        self.components = Components(config)
+
+    @property
+    def config(self) -> Config:
+        """The pipeline file."""
+        return self.components.config
+
+    @cached_property
+    def files(self) -> SourceFiles:
+        """The files that the sources of the index stand for."""
+        return SourceFiles(self.components.roots)
 
     @classmethod
-    def from_file(
-        cls, path: AnyPath, overrides: Sequence[str] = (), extra_specs: Sequence[type[Spec]] = ()
-    ) -> Pipeline:
+    def from_file(cls, path: AnyPath, overrides: Sequence[str] = (), kinds: Iterable[Kind[Any]] = ()) -> Pipeline:
         """Build a pipeline from a file; no model is loaded yet.
 
         :param overrides: `section.key=value` each, as `--set` takes them.
-        :param extra_specs: section classes of your own; see `load_config`.
+        :param kinds: kinds of your own that the file may name beside the built-in ones.
         :raises ConfigError: the file has mistakes; all of them are listed.
         """
-        file = given.file(path)
+        file, own_kinds = given.file(path), checked_kinds(kinds)
         try:
-            return cls(load_config(file, overrides, extra_specs))
+            return cls(load_config(file, overrides, own_kinds))
         except ConfigError:
-            from ragqa.pipeline.check import check_file
+            from ragqa.pipeline.assemble.check import check_file
 
-            raise ConfigError(check_file(file, overrides, extra_specs).problems) from None
+            raise ConfigError(check_file(file, overrides, own_kinds).problems) from None
 
     @classmethod
     def from_folder(cls, folder: AnyPath, overrides: Sequence[str] = ()) -> Pipeline:
@@ -64,7 +81,7 @@ class Pipeline(Parts):
 
         :raises UsageError: there is no such folder, or it is a pipeline file.
         """
-        from ragqa.pipeline.folder import default_file
+        from ragqa.pipeline.assemble.folder import default_file
 
         with default_file(folder, overrides) as (file, all_overrides):
             return cls.from_file(file, all_overrides)
@@ -76,45 +93,55 @@ class Pipeline(Parts):
         :raises UsageError: two documents have the same source, or something else than these is among them.
         :raises ModelError: the embedder's model is not here.
         """
-        from ragqa.load import MemoryLoader
+        from ragqa.pipeline.assemble.over import over_documents
 
-        own = given.documents(documents)
-        loader = MemoryLoader(own)
-        key = sorted((document.source, document.id) for document in own)
-        pipeline = over(self, MemoryLoad(), key, self._identity)
-        pipeline.loader = loader
-        return pipeline
+        return self._with(over_documents(self.components, given.documents(documents)))
 
     def with_folder(self, folder: AnyPath, include: Sequence[str] = ()) -> Pipeline:
         """Return the same pipeline over another folder; parts that are built already are shared.
 
-        `load` and `index.path` of the file are not used: the index is in the cache, by what is loaded, the embedder
-        and the splitter. It is not built yet: `index` brings it up to date.
+        `load` and the place of the index of the file are not used: the index is in the cache, by what is loaded, the
+        embedder and the splitter. It is not built yet: `index` brings it up to date.
 
         :param include: globs of the files to read; all for none.
         :raises ModelError: the embedder's model is not here.
         """
-        globs = texts(include, "include", "a list of globs such as ['*.md']")
-        root = str(path(folder, "folder").resolve())
-        return over(self, FolderLoad(kind="folder", path=root, include=globs), [root, *globs], self._identity)
+        from ragqa.pipeline.assemble.over import over_folder
 
-    def check(self) -> Report:
+        globs = texts(include, "include", "a list of globs such as ['*.md']")
+        return self._with(over_folder(self.components, path(folder, "folder").resolve(), globs))
+
+    @classmethod
+    def _with(cls, components: Components) -> Pipeline:
+        pipeline = cls.__new__(cls)
+        pipeline.components = components
+        return pipeline
+
+    def check(self) -> CheckReport:
         """Return what is wrong outside the file (paths, models), and the proof of the context budget; loads no model."""
-        from ragqa.pipeline.check import check
+        from ragqa.pipeline.assemble.check import check
 
         return check(self.config)
+
+    def load_models(self, *, retrieval: bool = True, answers: bool = True) -> None:
+        """Load the models that retrieval, answers or both need, so that the first question waits for none.
+
+        :raises ModelError: a model is not here.
+        """
+        self.components.load_models(retrieval=retrieval, answers=answers)
 
     def plan(self) -> Preview:
         """Return what `index` would read, embed and remove, and why. It reads and splits new files, and writes nothing.
 
         :raises ModelError: the index was built by another embedder or splitter.
         """
-        from ragqa.pipeline.plan import preview
+        from ragqa.pipeline.ingest.plan import preview
 
+        loader, splitter = self.components.loader, self.components.splitter
         if not self.has_index():
-            return preview(self._plan(None), self.loader, self.splitter, lambda chunk: False)
-        with self._open(self._identity) as reader:
-            return preview(self._plan(reader), self.loader, self.splitter, reader.has_vector)
+            return preview(self._plan(None), loader, splitter, None)
+        with self.open_index() as reader:
+            return preview(self._plan(reader), loader, splitter, reader)
 
     def index(
         self,
@@ -140,11 +167,10 @@ class Pipeline(Parts):
         :raises ModelError: the index was built by another embedder or splitter.
         :raises LockedError: another process writes this index.
         """
-        from ragqa.pipeline.refresh import Options, bring_up_to_date
+        from ragqa.pipeline.ingest.refresh import Options, bring_up_to_date
 
         given.run(wait, progress)
-        options = Options(rebuild, strict, atomic, allow_empty, wait, progress)
-        return bring_up_to_date(self, self._identity, options)
+        return bring_up_to_date(self.components, Options(rebuild, strict, atomic, allow_empty, wait, progress))
 
     def search(self, question: str, k: int | None = None) -> list[Hit]:
         """Return the best hits for a question, `top_k` of them unless `k` is given.
@@ -152,9 +178,9 @@ class Pipeline(Parts):
         :raises NothingUsableError: there is no index yet.
         :raises UsageError: the question is empty or too long, or `k` is less than 1.
         """
-        asked, depth = given.question(question), None if k is None else whole(k, "k")
-        with self.open_index() as reader, self.turn.taken():
-            return self._retrieve(asked, reader, depth)
+        text, depth = given.question(question), None if k is None else whole(k, "k")
+        with self.open_index() as reader, self.components.turn.taken():
+            return self._asking(reader).retrieve(text, depth)
 
     def retrieve(self, question: str, k: int) -> list[Hit]:
         """Return up to k hits, best first; the `System` name of `search`."""
@@ -162,9 +188,9 @@ class Pipeline(Parts):
 
     def prompt(self, question: str, passages: Sequence[Hit] | None = None) -> Prompt:
         """Return the exact prompt that `answer` would give to the generator."""
-        asked, hits = given.question(question), given.passages(passages)
-        with self.turn.taken():
-            return self.prompter.build(asked, self.search(asked) if hits is None else hits)
+        text, hits = given.question(question), given.passages(passages)
+        with self.components.turn.taken():
+            return self.components.prompter.build(text, self.search(text) if hits is None else hits)
 
     def score(self, prompt: Prompt, answer: str) -> list[float]:
         """Return the natural log-probability of each of an answer's tokens after a prompt.
@@ -174,8 +200,8 @@ class Pipeline(Parts):
         text = given.prompt(prompt).text
         separator = "" if text[-1:].isspace() else " "
         pair = (text, separator + arguments.text(answer, "answer"))
-        with self.turn.taken():
-            return self.likelihood_model().log_likelihoods([pair])[0]
+        with self.components.turn.taken():
+            return self.components.likelihood_model("the likelihood of an answer").log_likelihoods([pair])[0]
 
     def ask(self, question: str) -> Answer:
         """Return an answer with its citations; see `stream` for the pieces as they are written."""
@@ -183,7 +209,7 @@ class Pipeline(Parts):
 
     def answer(self, question: str, passages: Sequence[Hit] | None = None) -> Answer:
         """Return an answer from the passages given, or from those retrieved; the `System` name of `ask`."""
-        *_, answer = self._stream(given.question(question), [], given.passages(passages), undisturbed=True)
+        *_, answer = self._stream(question, (), passages, undisturbed=True)
         assert isinstance(answer, Answer)
         return answer
 
@@ -195,13 +221,13 @@ class Pipeline(Parts):
         :raises NothingUsableError: there is no index yet.
         :raises UsageError: a question is empty or too long; none is answered then.
         """
-        from ragqa.pipeline import asking
+        from ragqa.pipeline.answer.asking import Question
 
-        asked = given.questions(questions)
+        asked = [Question(text) for text in given.questions(questions)]
         if not asked:
             return []
         with self.open_index() as reader:
-            return asking.answer_many(self, asked, partial(self._retrieve, reader=reader), reader)
+            return self._asking(reader).answer_many(asked)
 
     def stream(
         self, question: str, *, history: Sequence[Turn] = (), passages: Sequence[Hit] | None = None
@@ -212,7 +238,7 @@ class Pipeline(Parts):
         :param passages: answer from these instead of what is retrieved; from what the model knows for none.
         :raises UsageError: the question is empty or too long, or passages do not stand in the index.
         """
-        return self._stream(given.question(question), given.history(history), given.passages(passages))
+        return self._stream(question, history, passages)
 
     async def aask(self, question: str) -> Answer:
         """Return an answer as `ask` does, while the event loop goes on; several may be awaited at once.
@@ -232,24 +258,34 @@ class Pipeline(Parts):
 
         Whoever breaks off its iteration before the end closes it (`contextlib.aclosing`), which stops it within a token.
         """
-        from ragqa.pipeline.aside import aside
+        from ragqa.pipeline.answer.aside import aside
 
-        asked, turns, hits = given.question(question), given.history(history), given.passages(passages)
-        return aside(partial(self._stream, asked, turns, hits, undisturbed=True))
+        pieces = self._stream(question, history, passages, undisturbed=True)
+        return aside(lambda: pieces)
 
     def _stream(
         self, question: str, history: Sequence[Turn], passages: Sequence[Hit] | None, *, undisturbed: bool = False
     ) -> Generator[str | Answer, None, None]:
-        """Answer a question that can be asked.
+        """Check what is asked at once; return what answers it.
 
         :param undisturbed: no other thread uses the generator meanwhile; the pieces must be taken without delay.
         """
-        from ragqa.pipeline import asking
+        from ragqa.pipeline.answer.asking import Question
 
-        with self.open_index() as reader, asking.undisturbed(self) if undisturbed else nullcontext():
-            given.refuse_foreign(passages or (), reader)
-            retrieve = partial(self._retrieve, reader=reader)
-            yield from asking.stream(self, asking.prepare(self, question, retrieve, history, passages), reader)
+        asked = Question(given.question(question), given.history(history), given.passages(passages))
+        return self._answering(asked, undisturbed)
+
+    def _answering(self, question: Question, undisturbed: bool) -> Generator[str | Answer, None, None]:
+        with self.open_index() as reader:
+            given.refuse_foreign(question.passages or (), reader)
+            asking = self._asking(reader)
+            with asking.undisturbed() if undisturbed else nullcontext():
+                yield from asking.stream(question)
+
+    def _asking(self, reader: IndexReader) -> Asking:
+        from ragqa.pipeline.answer.asking import Asking
+
+        return Asking(self.components, reader, self.files)
 
     def open_index(self) -> IndexReader:
         """Open the latest generation for reading; close it after use (it is a context manager).
@@ -257,7 +293,7 @@ class Pipeline(Parts):
         :raises NothingUsableError: there is no index yet.
         :raises ModelError: the index was built by another embedder.
         """
-        return self._open(self._identity)
+        return self._open(self.components.identity)
 
     def changes(self) -> Plan:
         """Return how the folder differs from the index; reads hashes only, and loads no model.
@@ -285,38 +321,26 @@ class Pipeline(Parts):
 
         :param answers: False for what retrieval depends on; the generator is then not needed, unless it helps retrieve.
         """
-        from ragqa.pipeline.fingerprint import fingerprint
+        from ragqa.pipeline.assemble.fingerprint import fingerprint
 
         with self._open({}) as reader:
-            return fingerprint(self, self._identity, reader.sources(), answers=answers)
-
-    def _open(self, identity: dict[str, str]) -> IndexReader:
-        from ragqa.index import IndexReader
-
-        path, where = Path(self.config.index.path), self.config.retrieve.filter
-        try:
-            reader = IndexReader(path, identity, locate=self.files.locate, where=where, catalogue=self._catalogue)
-        except NothingUsableError as error:
-            from ragqa import models
-
-            in_cache = path.is_relative_to(models.cache_dir())  # of documents that no pipeline file names
-            advice = "call index() on this pipeline" if in_cache else f"run `ragqa index {self.config.file}`"
-            raise NothingUsableError(f"no index at {path}: {advice}") from error
-        self._catalogue = reader.catalogue
-        return reader
+            return fingerprint(self.components, reader.sources(), answers=answers)
 
     def has_index(self) -> bool:
         """Tell whether there is an index to open."""
-        from ragqa.index import exists
+        return self.components.index.exists()
 
-        return exists(Path(self.config.index.path))
+    def _open(self, identity: dict[str, str]) -> IndexReader:
+        index = self.components.index
+        try:
+            return index.open(identity, where=self.config.retrieve.filter, locate=self.files.locate)
+        except NothingUsableError as error:
+            from ragqa.pipeline.assemble.over import how_to_index
+
+            raise NothingUsableError(f"no index at {index.location}: {how_to_index(self.components)}") from error
 
     def _plan(self, reader: IndexReader | None) -> Plan:
-        from ragqa.pipeline.plan import make_plan
+        from ragqa.pipeline.ingest.plan import make_plan
 
-        return make_plan(self.loader.scan(), reader, self.loader)
-
-    def _retrieve(self, question: str, reader: IndexReader, k: int | None = None) -> list[Hit]:
-        if self.config.retrieve.kind != "lexical":
-            reader.check_embedder(self._canaries)
-        return self.retriever.retrieve(question, reader, k)
+        loader = self.components.loader
+        return make_plan(loader.scan(), reader, loader)

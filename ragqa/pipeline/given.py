@@ -14,8 +14,8 @@ from ragqa.records import Chunk, Document, Hit, Prompt
 from ragqa.retrieve import check_question
 
 if TYPE_CHECKING:
-    from ragqa.index import IndexReader
     from ragqa.prompt import Turn
+    from ragqa.stages import IndexReader
 
 _DOCUMENT = "a string, a pair (name, text) or a Document"
 _TURN = "a pair (question, answer) of strings"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import re
 import unicodedata
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -13,6 +12,7 @@ from importlib import resources
 from ragqa import files
 from ragqa.config.specs import InContextPrompt
 from ragqa.errors import UsageError
+from ragqa.messages import nearest
 from ragqa.prompt.examples import Example
 from ragqa.records import Dropped, Hit, Prompt
 from ragqa.stages import Generator
@@ -89,8 +89,8 @@ def _unknown_slot(text: str, start: int) -> str:
     for slot in _SLOT.finditer(text, start):
         if slot[1] not in SLOTS:
             line, column = text.count("\n", 0, slot.start()) + 1, slot.start() - text.rfind("\n", 0, slot.start())
-            near = difflib.get_close_matches(slot[1][:40], SLOTS, n=1)
-            hint = f"did you mean {{{near[0]}}}? " if near else ""
+            near = nearest(slot[1][:40], SLOTS)
+            hint = f"did you mean {{{near}}}? " if near else ""
             return f":{line}:{column}: unknown slot; {hint}slots: {_slots()}"
     return ""
 

@@ -1,4 +1,8 @@
-"""question -> ranked Hits: dense, lexical, or both fused; reranked, thinned and widened as the file says."""
+"""question -> ranked Hits: dense, lexical, or both fused; then reranked, deduplicated and expanded as the file says.
+
+`retriever` has the list of steps; `first_stage` searches the index and `fusion` makes one score of several; `rewrite`,
+`rerank`, `diversity` and `passages` have the other steps; `state` is what they pass on.
+"""
 
 from __future__ import annotations
 
@@ -18,5 +22,5 @@ def check_question(question: str) -> None:
         raise UsageError("the question is empty: write at least one word")
     if len(question) > MAX_QUESTION_CHARS:
         raise UsageError(f"the question has {len(question):,} characters; at most {MAX_QUESTION_CHARS:,} are read")
-    if "\0" in question or any("\ud800" <= c <= "\udfff" for c in question):
+    if "\0" in question or not arguments.is_unicode(question):
         raise UsageError("the question holds NULs or lone surrogates: write plain text")

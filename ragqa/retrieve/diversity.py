@@ -1,4 +1,4 @@
-"""Hits, best first -> fewer that say the same: caps, near-duplicates, maximal marginal relevance."""
+"""Fewer hits that say the same: near-duplicates left out, caps for each document, maximal marginal relevance."""
 
 from __future__ import annotations
 
@@ -8,33 +8,47 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from ragqa import words
+from ragqa import text_analysis
 from ragqa.records import Hit
+from ragqa.retrieve.state import RetrievalState
 
-_SHINGLE = 5
+_SHINGLE_WORDS = 5
 
 
 def cap(hits: Sequence[Hit], per_document: int) -> list[Hit]:
-    """Keep the best `per_document` hits of each document."""
-    seen: Counter[str] = Counter()
-    kept = []
+    """Keep the best `per_document` hits of each document.
+
+    :param hits: best first.
+    """
+    count: Counter[str] = Counter()
+    within_cap = []
     for hit in hits:
-        seen[hit.chunk.document_id] += 1
-        if seen[hit.chunk.document_id] <= per_document:
-            kept.append(hit)
-    return kept
+        count[hit.chunk.document_id] += 1
+        if count[hit.chunk.document_id] <= per_document:
+            within_cap.append(hit)
+    return within_cap
 
 
-def without_near_duplicates(hits: Sequence[Hit], share: float) -> list[Hit]:
-    """Leave out a hit when at least `share` of its runs of five words stand in one better hit (Broder 1997)."""
-    kept: list[Hit] = []
-    known: list[frozenset[tuple[str, ...]]] = []
+def deduplicate(hits: Sequence[Hit], share: float) -> list[Hit]:
+    """Leave out a hit when one better hit has at least `share` of its runs of five words (Broder 1997).
+
+    :param hits: best first.
+    :param share: in (0, 1].
+    """
+    distinct: list[Hit] = []
+    better: list[frozenset[tuple[str, ...]]] = []
     for hit in hits:
-        mine = _shingles(hit.chunk.text)
-        if not mine or not any(len(mine & other) / len(mine) >= share for other in known):
-            kept.append(hit)
-            known.append(mine)
-    return kept
+        shingles = _shingles(hit.chunk.text)
+        if not shingles or not any(len(shingles & other) / len(shingles) >= share for other in better):
+            distinct.append(hit)
+            better.append(shingles)
+    return distinct
+
+
+def diversify(state: RetrievalState, *, relevance: float) -> RetrievalState:
+    """Choose k hits by maximal marginal relevance."""
+    vectors = state.searcher.vectors([hit.chunk.id for hit in state.hits])
+    return state.with_hits(marginal_relevance(state.hits, vectors, state.k, relevance))
 
 
 def marginal_relevance(hits: Sequence[Hit], vectors: NDArray[np.float32], k: int, relevance: float) -> list[Hit]:
@@ -43,9 +57,12 @@ def marginal_relevance(hits: Sequence[Hit], vectors: NDArray[np.float32], k: int
     Maximal marginal relevance (Carbonell and Goldstein 1998); scores are divided by the best of them.
 
     :param vectors: float32[len(hits), dim], unit rows.
+    :param relevance: in [0, 1]; 1 chooses by score alone.
     """
+    # 1. Scores as shares of the best one, so that they can be weighed against cosines.
     best = max((hit.score for hit in hits), default=0.0)
     scores = np.array([hit.score / best if best > 0 else 0.0 for hit in hits])
+    # 2. Choose greedily; `nearest` holds the cosine of each hit to the nearest one that was chosen.
     nearest = np.zeros(len(hits))
     chosen: list[int] = []
     while len(chosen) < min(k, len(hits)):
@@ -58,6 +75,6 @@ def marginal_relevance(hits: Sequence[Hit], vectors: NDArray[np.float32], k: int
 
 def _shingles(text: str) -> frozenset[tuple[str, ...]]:
     """Return the runs of five words; all words where there are fewer, nothing where there are none."""
-    found = words.words(text)
-    runs = range(max(1, len(found) - _SHINGLE + 1)) if found else ()
-    return frozenset(tuple(found[i : i + _SHINGLE]) for i in runs)
+    words = text_analysis.words(text)
+    starts = range(max(1, len(words) - _SHINGLE_WORDS + 1)) if words else ()
+    return frozenset(tuple(words[i : i + _SHINGLE_WORDS]) for i in starts)

@@ -1,16 +1,22 @@
-"""Hits -> the passages around them: neighbouring chunks, whole sections, overlapping spans joined."""
+"""Expansion: hits grow to the passages around them, by neighbouring chunks or whole sections; overlapping ones are joined."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
 from ragqa.records import Chunk, Hit
+from ragqa.retrieve.state import RetrievalState
 from ragqa.stages import Searcher
 
 Span = tuple[int, int]
 
 
-def widen(hits: Sequence[Hit], searcher: Searcher, *, neighbours: int, section: bool) -> list[Hit]:
+def expand_hits(state: RetrievalState, *, neighbours: int, section: bool) -> RetrievalState:
+    """Expand the hits as `expand` does."""
+    return state.with_hits(expand(state.hits, state.searcher, neighbours=neighbours, section=section))
+
+
+def expand(hits: Sequence[Hit], searcher: Searcher, *, neighbours: int, section: bool) -> list[Hit]:
     """Return the hits with what surrounds them; those that then overlap or touch become one, ranked as the best of them.
 
     :param neighbours: chunks before and after each hit.
@@ -23,19 +29,22 @@ def widen(hits: Sequence[Hit], searcher: Searcher, *, neighbours: int, section: 
 
 def joined(hits: Sequence[Hit], spans: Sequence[Span]) -> dict[int, Span]:
     """Return the span of each hit that is left, by its number: spans of one document that overlap or touch are joined."""
-    left: dict[int, Span] = {}
+    joined_spans: dict[int, Span] = {}
     for i, (start, end) in enumerate(spans):
-        same = [
+        # 1. Which passages does this span overlap or touch? More than one, where it closes the gap between them.
+        touching = [
             j
-            for j, (low, high) in left.items()
+            for j, (low, high) in joined_spans.items()
             if hits[j].chunk.document_id == hits[i].chunk.document_id and low <= end and start <= high
         ]
-        whole = [(start, end), *(left.pop(j) for j in same)]
-        left[min([i, *same])] = (min(low for low, _ in whole), max(high for _, high in whole))
-    return dict(sorted(left.items()))
+        # 2. Join them all under the number of the best.
+        parts = [(start, end), *(joined_spans.pop(j) for j in touching)]
+        joined_spans[min([i, *touching])] = (min(low for low, _ in parts), max(high for _, high in parts))
+    return dict(sorted(joined_spans.items()))
 
 
 def _around(hit: Hit, chunks: Sequence[Chunk], neighbours: int, section: bool) -> Span:
+    """Return the span of a hit with what surrounds it."""
     here = next(i for i, chunk in enumerate(chunks) if chunk.id == hit.chunk.id)
     low = max(0, here - neighbours)
     high = min(len(chunks) - 1, here + neighbours)

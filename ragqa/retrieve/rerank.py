@@ -18,7 +18,8 @@ from numpy.typing import NDArray
 from ragqa import models
 from ragqa.errors import ModelError, UsageError
 from ragqa.records import Hit
-from ragqa.stages import Embedder, LikelihoodModel, Loadable
+from ragqa.retrieve.state import RetrievalState
+from ragqa.stages import Embedder, LikelihoodModel, Loadable, Scorer
 
 QUERY_LIKELIHOOD_PROMPT = "Passage: {passage}\nPlease write a question based on this passage.\nQuestion:"
 """What stands before the question, whose likelihood is then the score of the passage (after Sachan et al. 2022)."""
@@ -171,6 +172,15 @@ class BiEncoderScorer:
         while len(self._vectors) > self._remembered:
             self._vectors.popitem(last=False)
         return vectors
+
+
+def rerank(state: RetrievalState, *, scorer: Scorer, weight: float) -> RetrievalState:
+    """Have a scorer read the question as asked with each hit, its title and headings included, and rank anew.
+
+    :raises UsageError: as `rescore`.
+    """
+    scores = scorer.scores(state.question.text, [hit.chunk.indexed_text for hit in state.hits])
+    return state.with_hits(rescore(state.hits, scores, weight))
 
 
 def rescore(hits: Sequence[Hit], scores: Sequence[float], weight: float) -> list[Hit]:

@@ -1,29 +1,87 @@
-"""A question -> other texts that find its passages, written by a language model."""
+"""Rewriting: a question becomes several queries, by texts that a language model writes or by the best passages."""
 
 from __future__ import annotations
 
 import re
+from functools import reduce
 
-from ragqa import stopping, words
+from ragqa import stopping, text_analysis
 from ragqa.errors import UsageError
-from ragqa.records import Generation, Prompt
-from ragqa.stages import Generator
+from ragqa.records import Generation, Prompt, SearchTexts
+from ragqa.retrieve.first_stage import FirstStage, best_ids
+from ragqa.retrieve.state import RetrievalState, SearchQuery
+from ragqa.stages import Embedder, Generator, Rewriter
 
-_OTHER_WORDS = (
+FEEDBACK_WEIGHT = 0.2
+"""How far feedback moves a query's vector."""
+
+_PARAPHRASE = (
     "Write {n} other questions that ask for the same as the question below, in other words. One question a line, nothing else.\n"
     "\nQuestion: {question}"
 )
 _PASSAGE = "Write a short passage, of two or three sentences, that answers the question below.\n\nQuestion: {question}"
 
-_MARK = re.compile(r"^\s*(?:[-–*•]\s+|\(?\d{1,2}[.):](?!\d)\s*)")
+_LIST_MARK = re.compile(r"^\s*(?:[-–*•]\s+|\(?\d{1,2}[.):](?!\d)\s*)")
 """What a model puts before a line of a list; a number that the line itself begins with is no such mark."""
 
 
-def other_words(question: str, n: int, generator: Generator) -> list[str]:
-    """Return up to n paraphrases of a question, each once; fewer where the model writes fewer."""
-    written = _write(_OTHER_WORDS.replace("{n}", str(n)), question, generator)
-    lines = (_MARK.sub("", line).strip() for line in written.splitlines())
-    return [line for line in dict.fromkeys(lines) if words.words(line) and line != question.strip()][:n]
+class MultiQueryRewriter:
+    """Asks in other words too.
+
+    :param n: how many paraphrases the generator writes.
+    """
+
+    def __init__(self, generator: Generator, n: int) -> None:
+        self._generator = generator
+        self._n = n
+
+    def rewrite(self, question: str) -> SearchTexts:
+        """Return up to n paraphrases; fewer where the model writes fewer.
+
+        :raises UsageError: the generator ran out of time.
+        """
+        return SearchTexts(questions=tuple(paraphrases(question, self._n, self._generator)))
+
+
+class HydeRewriter:
+    """Searches near a passage that the generator imagines as an answer."""
+
+    def __init__(self, generator: Generator) -> None:
+        self._generator = generator
+
+    def rewrite(self, question: str) -> SearchTexts:
+        """Return one imagined passage.
+
+        :raises UsageError: the generator wrote nothing, or ran out of time.
+        """
+        return SearchTexts(passages=(hypothetical_passage(question, self._generator),))
+
+
+def rewrite_question(
+    state: RetrievalState, *, rewriter: Rewriter, stage: FirstStage, embedder: Embedder
+) -> RetrievalState:
+    """Search by what a rewriter gives, too: passages move the question's vector, other questions become queries.
+
+    :raises UsageError: passages where no vectors are searched; a passage that exceeds the embedder's window.
+    """
+    texts = rewriter.rewrite(state.question.text)
+    question = _moved_by(state.question, texts.passages, embedder) if texts.passages else state.question
+    return state.with_queries([question, *(stage.query(text, embedder) for text in texts.questions)])
+
+
+def feed_back(state: RetrievalState, *, n: int, stage: FirstStage) -> RetrievalState:
+    """Move the vector of each query towards the mean of the n best passages that it finds (Rocchio 1971)."""
+    return state.with_queries([_fed_back(state, query, n, stage) for query in state.queries])
+
+
+def paraphrases(question: str, n: int, generator: Generator) -> list[str]:
+    """Return up to n paraphrases of a question, each once; fewer where the model writes fewer.
+
+    :raises UsageError: the generator ran out of time.
+    """
+    text = _generate(_PARAPHRASE.replace("{n}", str(n)), question, generator)
+    lines = (_LIST_MARK.sub("", line).strip() for line in text.splitlines())
+    return [line for line in dict.fromkeys(lines) if text_analysis.words(line) and line != question.strip()][:n]
 
 
 def hypothetical_passage(question: str, generator: Generator) -> str:
@@ -31,13 +89,34 @@ def hypothetical_passage(question: str, generator: Generator) -> str:
 
     :raises UsageError: the model wrote nothing, or ran out of time.
     """
-    written = _write(_PASSAGE, question, generator).strip()
-    if not written:
+    passage = _generate(_PASSAGE, question, generator).strip()
+    if not passage:
         raise UsageError("retrieve.rewrite: the generator wrote no passage for this question: leave the key out")
-    return written
+    return passage
 
 
-def _write(instruction: str, question: str, generator: Generator) -> str:
+def _moved_by(query: SearchQuery, passages: tuple[str, ...], embedder: Embedder) -> SearchQuery:
+    """Add the vectors of passages to that of a query."""
+    if query.vector is None:
+        raise UsageError("retrieve.rewrite: it gives passages, which move a vector; kind lexical searches no vectors")
+    try:
+        vectors = embedder.embed_passages(passages)
+    except UsageError as error:
+        message = f"retrieve.rewrite: the imagined passage: {error}; lower generate.max_new_tokens"
+        raise UsageError(message) from error
+    return query.moved_to(reduce(lambda total, vector: total + vector, vectors, query.vector))
+
+
+def _fed_back(state: RetrievalState, query: SearchQuery, n: int, stage: FirstStage) -> SearchQuery:
+    scores = stage.rank(state.searcher, [query], max(state.fetch_k, n))
+    vectors = state.searcher.vectors(best_ids(scores, n))
+    if not len(vectors) or query.vector is None:
+        return query
+    return query.moved_to((1 - FEEDBACK_WEIGHT) * query.vector + FEEDBACK_WEIGHT * vectors.mean(axis=0))
+
+
+def _generate(instruction: str, question: str, generator: Generator) -> str:
+    """Return what the generator writes after an instruction, unless it ran out of time."""
     text = generator.chat("", instruction.replace("{question}", question))
     last: str | Generation = ""
     for piece in generator.stream(Prompt(text, {"rewrite": generator.count(text)}, ())):

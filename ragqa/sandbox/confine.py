@@ -1,7 +1,7 @@
-"""What takes a process's rights away, on Linux: Landlock (files, TCP, signals) and seccomp (system calls).
+"""Taking rights from this process, on Linux: Landlock (files, TCP, signals) and seccomp (system calls).
 
-Either is used where the kernel has it; together they leave reading and writing of what is open already, reading below
-the folders that are given, memory, and threads. Both hold for good, and for every later thread.
+Each is used where the kernel has it. Under both, the process can read and write files that are open already, read below the
+given folders, use memory, and start threads. Neither can be undone; both hold for later threads too.
 
 Sources: Documentation/userspace-api/landlock.rst and seccomp_filter.rst of the Linux kernel.
 """
@@ -63,8 +63,8 @@ def available() -> Confinement:
     version = _syscall(_CREATE_RULESET, None, ctypes.c_size_t(0), ctypes.c_uint32(1))
     machine = platform.machine()
     action = ctypes.c_uint32(_ERROR)
-    known = machine in MACHINES and sys.maxsize > 2**32
-    filters = known and _syscall(_SECCOMP[machine], ctypes.c_uint(2), ctypes.c_uint(0), ctypes.byref(action)) == 0
+    has_numbers = machine in MACHINES and sys.maxsize > 2**32
+    filters = has_numbers and _syscall(_SECCOMP[machine], ctypes.c_uint(2), ctypes.c_uint(0), ctypes.byref(action)) == 0
     return Confinement(max(version, 0), filters)
 
 
@@ -72,7 +72,7 @@ def confine(readable: Sequence[str]) -> Confinement:
     """Give up, for good, everything but computing: see the top of this file. One thread may be running.
 
     :param readable: folders and files that may still be read; those that are not there are left out.
-    :return: what the kernel granted: what is `available`, or less where a step of it failed.
+    :return: the confinement that is in force: the one that is `available`, or less where a step failed.
     """
     offered, machine = available(), platform.machine()
     if not (offered.landlock or offered.seccomp):
@@ -141,8 +141,8 @@ def _filter(machine: str, pid: int) -> list[bytes]:
             program += [_op(_EQUAL, calls[name], 0, len(test)), *test]
     test = [_load(_ARGUMENTS), _op(_ANY_BIT, _CLONE_THREAD, 1, 0), refuse, allow]
     program += [_op(_EQUAL, calls["clone"], 0, len(test)), *test]
-    for name, own in (("tgkill", (pid,)), ("prlimit64", (0, pid))):
-        same = [_op(_EQUAL, number, len(own) - at, 0) for at, number in enumerate(own)]
+    for name, allowed in (("tgkill", (pid,)), ("prlimit64", (0, pid))):
+        same = [_op(_EQUAL, number, len(allowed) - at, 0) for at, number in enumerate(allowed)]
         test = [_load(_ARGUMENTS), *same, refuse, allow]
         program += [_op(_EQUAL, calls[name], 0, len(test)), *test]
     return [*program, allow]

@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from ragqa import limits
-from ragqa.errors import RejectedError, ResourceError
+from ragqa.errors import RejectedError, ResourceError, TooSlowError
 from ragqa.sandbox.confine import available
 
 _LOG = logging.getLogger("ragqa.sandbox")
@@ -29,7 +29,7 @@ _START_SECONDS = 60.0
 _LENGTH = 8
 _OVERHEAD_BYTES = 64 << 20
 _KEPT_VARIABLES = ("LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH", "DYLD_FALLBACK_LIBRARY_PATH")
-"""What an interpreter may need to find its own shared library. The child's environment holds nothing else of ours."""
+"""Variables that a Python may need to find its own shared library; the child gets no other variable of this process."""
 
 
 class _Died(Exception):
@@ -37,7 +37,7 @@ class _Died(Exception):
 
 
 class _Malformed(Exception):
-    """The child's reply cannot be used; the message says how it is. The child may still run."""
+    """The child's reply cannot be used; the message says why. The child may still run."""
 
 
 class _TimedOut(Exception):
@@ -53,7 +53,7 @@ def isolated(code: str, *arguments: str) -> list[str]:
 
 
 def _import_folders() -> list[str]:
-    """Return `sys.path` without the working folder; the folder of this package stands last."""
+    """Return `sys.path` without the working folder; the folder of this package is the last entry."""
     here, package = os.path.realpath(os.getcwd()), str(Path(__file__).resolve().parents[2])
     others = [path for path in sys.path if os.path.isabs(path) and os.path.realpath(path) not in (here, package)]
     return [*others, package]
@@ -97,7 +97,7 @@ class Sandbox:
                     reply = self._exchange(target, data, arguments)
             except _Died:
                 if not worn:
-                    raise RejectedError(self._died()) from None
+                    raise self._died() from None
                 reply = self._fresh(target, data, arguments)
         if "rejected" in reply:
             raise RejectedError(str(reply["rejected"]))
@@ -135,7 +135,7 @@ class Sandbox:
         try:
             return self._exchange(target, data, arguments)
         except _Died:
-            raise RejectedError(self._died()) from None
+            raise self._died() from None
 
     def _exchange(self, target: str, data: bytes, arguments: dict[str, Any]) -> dict[str, Any]:
         """Return the child's reply. Whatever interrupts, Ctrl-C too, ends the child: a late reply is never read."""
@@ -150,7 +150,7 @@ class Sandbox:
                 raise _Malformed("malformed")
         except _TimedOut:
             self._end()
-            raise RejectedError(f"parser timeout: more than {self._seconds:g} s") from None
+            raise TooSlowError(f"parser timeout: more than {self._seconds:g} s") from None
         except _Malformed as fault:
             self._end()
             raise RejectedError(f"the parser's reply is {fault}") from None
@@ -207,13 +207,14 @@ class Sandbox:
         lines = process.stderr.read(1 << 16).decode("utf-8", "replace").splitlines()
         return lines[-1][:300] if lines else f"it ended with status {process.wait()}"
 
-    def _died(self) -> str:
+    def _died(self) -> RejectedError:
+        """Return why a child ended that should have replied."""
         if self._status == -getattr(signal, "SIGXCPU", 0):
-            return f"parser timeout: more than {self._seconds:g} s of processor time{limits.note()}"
+            return TooSlowError(f"parser timeout: more than {self._seconds:g} s of processor time{limits.note()}")
         if self._status < 0:
-            name = _NAMES.get(-self._status, f"signal {-self._status}")
-            return f"the parser was ended by {name}: it crashed or ran out of memory{limits.note()}"
-        return f"the parser ended with exit code {self._status}{limits.note()}"
+            name = _SIGNALS.get(-self._status, f"signal {-self._status}")
+            return RejectedError(f"the parser was ended by {name}: it crashed or ran out of memory{limits.note()}")
+        return RejectedError(f"the parser ended with exit code {self._status}{limits.note()}")
 
 
 def _ended(process: subprocess.Popen[bytes]) -> int:
@@ -225,7 +226,7 @@ def _ended(process: subprocess.Popen[bytes]) -> int:
         return process.wait()
 
 
-_NAMES = {one.value: one.name for one in signal.Signals}
+_SIGNALS = {number.value: number.name for number in signal.Signals}
 _SANDBOXES: weakref.WeakSet[Sandbox] = weakref.WeakSet()
 
 
@@ -266,7 +267,7 @@ def _receive(process: subprocess.Popen[bytes], deadline: float, most: int) -> di
 
 
 def _read(process: subprocess.Popen[bytes], length: int, deadline: float) -> bytes:
-    """Read exactly so many bytes, past the buffer of the stream, so that `select` knows what is there."""
+    """Read exactly `length` bytes from the descriptor, not through the stream's buffer, which `select` does not see."""
     assert process.stdout is not None
     pipe = process.stdout.fileno()
     data = bytearray()

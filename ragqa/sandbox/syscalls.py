@@ -1,7 +1,7 @@
 """The system calls that a function in the sandbox never needs, with their numbers on x86-64 and on 64-bit ARM.
 
-Source: the kernel's tables (arch/x86/entry/syscalls/syscall_64.tbl, include/uapi/asm-generic/unistd.h). A missing number
-stands for a call that the processor's kernel does not have.
+Source: the kernel's tables (arch/x86/entry/syscalls/syscall_64.tbl, include/uapi/asm-generic/unistd.h). A dash
+in the place of a number: the kernel does not have this call on this processor.
 """
 
 from __future__ import annotations

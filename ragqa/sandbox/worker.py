@@ -34,7 +34,7 @@ _WATCH_SECONDS = 0.5
 
 
 class _Use:
-    """Memory and processor time of the next call, on top of what is in use; never more than the system allows."""
+    """Limits of memory and processor time for the next call, on top of the current use; never above the system's limits."""
 
     def __init__(self) -> None:
         self._statm = os.open("/proc/self/statm", os.O_RDONLY) if sys.platform == "linux" else None
@@ -80,7 +80,7 @@ def main(parent: int) -> None:
 def answer(target: str, data: bytes, arguments: dict[str, Any], memory_bytes: int) -> dict[str, Any]:
     """Call `module:function` with the bytes; return its `result`, or why it was `rejected`.
 
-    `last` says that this process is not fit for more.
+    With `last`, this process must not be used again.
     """
     try:
         module, _, name = target.partition(":")
@@ -110,7 +110,7 @@ def _given(which: int) -> tuple[int, int]:
 
 
 def libraries() -> list[str]:
-    """Return what the interpreter reads when it imports a library: folders of packages and of shared libraries."""
+    """Return the folders that Python reads from when it imports a library: those of packages and of shared libraries."""
     package = Path(__file__).resolve().parents[1]
     # of a checkout only the package: its folder may hold anything
     imports = [path for path in sys.path if path.endswith("-packages") or Path(path).resolve() != package.parent]

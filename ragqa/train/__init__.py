@@ -4,6 +4,8 @@ but for a loader by its methods.
 corpus.py        the documents that a loader finds
 vocabulary.py    a byte-level BPE tokenizer, and how badly a tokenizer breaks up the words of a corpus
 lm.py            a small causal language model, from scratch
+loop.py          the training loop: batches, an objective's loss, checkpoints
+objectives.py    what a training minimises: next-token prediction, or an objective of one's own
 settings.py      its sizes, and how it is trained
 texts.py         texts -> the stream of tokens that it learns from, and what is held out
 folder.py        checkpoints to go on from, and the finished model
@@ -14,7 +16,7 @@ from ragqa.train.vocabulary import (
     END_OF_TEXT,
     SMALLEST,
     Breakage,
-    Term,
+    BrokenTerm,
     broken_terms,
     check_tokenizer_folder,
     load_tokenizer,
@@ -28,8 +30,8 @@ __all__ = [
     "END_OF_TEXT",
     "SMALLEST",
     "Breakage",
+    "BrokenTerm",
     "Corpus",
-    "Term",
     "broken_terms",
     "check_tokenizer_folder",
     "load_tokenizer",

@@ -18,8 +18,7 @@ from safetensors import SafetensorError
 
 from ragqa.errors import LockedError, ResourceError, UsageError
 from ragqa.files import open_regular
-from ragqa.models.cache import fsync
-from ragqa.outputs import check_own, locked, made, replace, sweep, writing
+from ragqa.outputs import check_own, locked, made, replace, sweep, sync, writing
 from ragqa.transformer import Decoder, save_decoder
 
 CHECKPOINT = "training.checkpoint"
@@ -71,7 +70,7 @@ def save(out: Path, identity: Mapping[str, Any], state: Mapping[str, Any]) -> No
     torch.save({"identity": dict(identity), **state}, data)
     replace(out / CHECKPOINT, data.getvalue())
     with writing(out):
-        fsync(out)
+        sync(out)
 
 
 def load(out: Path, identity: Mapping[str, Any]) -> dict[str, Any] | None:
@@ -88,7 +87,10 @@ def load(out: Path, identity: Mapping[str, Any]) -> dict[str, Any] | None:
         before = state.pop("identity")
     except Exception as error:  # torch names no common class for what a damaged file raises
         raise UsageError(f"{file} cannot be read ({type(error).__name__}): remove it, or name another folder") from None
-    differing = [f"{key} {before.get(key)}, now {now}" for key, now in identity.items() if before.get(key) != now]
+    keys = [*identity, *(key for key in before if key not in identity)]
+    differing = [
+        f"{key} {before.get(key)}, now {identity.get(key)}" for key in keys if before.get(key) != identity.get(key)
+    ]
     if differing:
         raise UsageError(f"{out} holds another training ({'; '.join(differing)}): name another folder, or remove it")
     return state
@@ -120,9 +122,9 @@ def export(model: Decoder, tokenizer: Path, eos: int, out: Path) -> None:
         for file in files:
             _check_same(file, out / file.name)
         for file in files:
-            fsync(file)
+            sync(file)
             os.replace(file, out / file.name)
-        fsync(out)
+        sync(out)
 
 
 def _check_same(file: Path, target: Path) -> None:

@@ -20,7 +20,7 @@ from ragqa.arguments import AnyPath
 from ragqa.errors import UsageError
 from ragqa.models.gguf_header import read_header
 from ragqa.outputs import check_own, made, replace, writing
-from ragqa.words import WORD
+from ragqa.text_analysis import WORD
 
 TOKENIZER, TOKENIZER_CONFIG = "tokenizer.json", "tokenizer_config.json"
 END_OF_TEXT = "<|endoftext|>"
@@ -31,7 +31,7 @@ MIN_COUNT = 2
 TERM_LETTERS = 4
 """The shortest word that counts as a term."""
 
-Span = tuple[int, int]
+Offset = tuple[int, int]
 
 
 def train_tokenizer(texts: Iterable[str], vocab_size: int) -> Tokenizer:
@@ -79,7 +79,8 @@ def save_tokenizer(tokenizer: Tokenizer, folder: AnyPath, *, force: bool = False
     """Write a tokenizer that `train_tokenizer` made, as `AutoTokenizer.from_pretrained(folder)` loads it.
 
     :param force: the folder may hold something, and its tokenizer is replaced.
-    :raises UsageError, RefusedError: as `check_tokenizer_folder`, or the folder cannot be written.
+    :raises UsageError: as `check_tokenizer_folder`, or the folder cannot be written.
+    :raises RefusedError: as `check_tokenizer_folder`.
     :raises ResourceError: there is no room.
     """
     folder = arguments.path(folder, "folder")
@@ -138,7 +139,7 @@ def _from_gguf(file: Path) -> Tokenizer:
     return tokenizer
 
 
-def spans(offsets: Sequence[Span]) -> list[tuple[int, int, int]]:
+def spans(offsets: Sequence[Offset]) -> list[tuple[int, int, int]]:
     """Return (start, end, number of tokens) for the tokens at these offsets, in order.
 
     Tokens that hold parts of one character stand together; those that stand for nothing in the text are left out.
@@ -154,7 +155,7 @@ def spans(offsets: Sequence[Span]) -> list[tuple[int, int, int]]:
 
 
 @dataclass(frozen=True, slots=True)
-class Term:
+class BrokenTerm:
     """A word of a corpus, as it is written there.
 
     :param tokens: how many hold some of its letters, on average.
@@ -192,7 +193,7 @@ class Breakage:
     characters_per_token: float
     unknown: int
     partial: int
-    terms: tuple[Term, ...]
+    terms: tuple[BrokenTerm, ...]
 
 
 def broken_terms(tokenizer: Tokenizer, texts: Iterable[str]) -> Breakage:
@@ -202,7 +203,7 @@ def broken_terms(tokenizer: Tokenizer, texts: Iterable[str]) -> Breakage:
     """
     unknown_id = _unknown(tokenizer)
     documents = characters = tokens = unknown = partial = whole = 0
-    seen: Counter[tuple[str, tuple[Span, ...]]] = Counter()
+    seen: Counter[tuple[str, tuple[Offset, ...]]] = Counter()
     for text in texts:
         encoding = tokenizer.encode(text, add_special_tokens=False)
         documents, characters, tokens = documents + 1, characters + len(text), tokens + len(encoding.ids)
@@ -221,7 +222,9 @@ def broken_terms(tokenizer: Tokenizer, texts: Iterable[str]) -> Breakage:
     )  # fmt: skip
 
 
-def _words(text: str, ids: Sequence[int], offsets: Sequence[Span]) -> Iterable[tuple[str, list[int], tuple[Span, ...]]]:
+def _words(
+    text: str, ids: Sequence[int], offsets: Sequence[Offset]
+) -> Iterable[tuple[str, list[int], tuple[Offset, ...]]]:
     """Yield each word with its tokens, and the part of the word that each covers."""
     first = 0
     for match in WORD.finditer(text):
@@ -235,8 +238,8 @@ def _words(text: str, ids: Sequence[int], offsets: Sequence[Span]) -> Iterable[t
         yield match.group(), list(ids[first:last]), parts
 
 
-def _terms(seen: Counter[tuple[str, tuple[Span, ...]]]) -> tuple[Term, ...]:
-    ways: defaultdict[str, Counter[tuple[Span, ...]]] = defaultdict(Counter)
+def _terms(seen: Counter[tuple[str, tuple[Offset, ...]]]) -> tuple[BrokenTerm, ...]:
+    ways: defaultdict[str, Counter[tuple[Offset, ...]]] = defaultdict(Counter)
     for (word, parts), n in seen.items():
         if len(word) >= TERM_LETTERS and word.isalpha():
             ways[word][parts] += n
@@ -247,7 +250,7 @@ def _terms(seen: Counter[tuple[str, tuple[Span, ...]]]) -> tuple[Term, ...]:
         if broken:
             usual = max(broken, key=lambda parts: (counts[parts], parts))
             pieces = tuple(word[start:end] for start, end, _ in spans(usual))
-            terms.append(Term(word, counts.total(), tokens / counts.total(), pieces))
+            terms.append(BrokenTerm(word, counts.total(), tokens / counts.total(), pieces))
     return tuple(sorted(terms, key=lambda term: (-term.lost, term.text)))
 
 

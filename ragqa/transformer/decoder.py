@@ -10,7 +10,7 @@ from torch.nn.functional import linear
 
 from ragqa.transformer.cache import KVCache
 from ragqa.transformer.config import TransformerConfig
-from ragqa.transformer.families import Kind
+from ragqa.transformer.families import Architecture
 from ragqa.transformer.masks import Mask, Packed, causal_mask
 from ragqa.transformer.stack import Stack
 
@@ -18,7 +18,7 @@ from ragqa.transformer.stack import Stack
 class Decoder(Stack):
     """A causal language model. Its output weights are the token embeddings where the config ties them."""
 
-    kind: ClassVar[Kind] = "decoder"
+    kind: ClassVar[Architecture] = "decoder"
 
     def __init__(self, config: TransformerConfig) -> None:
         super().__init__(config)
@@ -31,7 +31,7 @@ class Decoder(Stack):
         *,
         mask: Mask = None,
         positions: Tensor | None = None,
-        keep: int = 0,
+        logits_to_keep: int = 0,
         weights: list[Tensor] | None = None,
     ) -> Tensor:
         """Return the logits of the token after each position, float[batch, length, vocab_size].
@@ -39,17 +39,20 @@ class Decoder(Stack):
         :param tokens: int64[batch, length]; they follow what the cache holds, which then holds them too.
         :param mask: what each token sees, [..., length, cached + length]; itself and all before it where None.
         :param positions: int64[length] or int64[batch, 1, length]; those that follow the cache where None.
-        :param keep: return the logits of the last so many positions alone, [batch, keep, vocab_size]; 0 is all.
+        :param logits_to_keep: return the logits of the last so many positions alone, [batch, keep, vocab_size]; 0 is all.
         :param weights: takes the attention weights of each layer, [batch, heads, length, cached + length].
         """
+        # 1. Positions go on after those of the cache.
         past, new = cache.length if cache else 0, tokens.shape[1]
         if positions is None:
             self.check(past + new)
             positions = torch.arange(past, past + new, device=tokens.device)
+        # 2. A token sees itself and all before it. A single one may see every key, so it needs no mask.
         if mask is None and new > 1:
             mask = causal_mask(new, past + new, tokens.device) if past else Packed((new,), causal=True)
+        # 3. Only the logits that are asked for are computed: the output matrix is the largest of all.
         hidden = self.run(tokens, positions, mask, cache=cache, weights=weights)
-        return self.logits(hidden[:, -keep:])
+        return self.logits(hidden[:, -logits_to_keep:])
 
     def logits(self, hidden: Tensor) -> Tensor:
         """Return the logits of hidden states: float[..., vocab_size] for float[..., d_model]."""

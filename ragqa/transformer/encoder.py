@@ -9,7 +9,7 @@ from typing import ClassVar
 import torch
 from torch import Tensor
 
-from ragqa.transformer.families import Kind
+from ragqa.transformer.families import Architecture
 from ragqa.transformer.masks import Mask, Packed
 from ragqa.transformer.stack import Stack
 
@@ -17,7 +17,7 @@ from ragqa.transformer.stack import Stack
 class Encoder(Stack):
     """Gives the hidden states of sequences."""
 
-    kind: ClassVar[Kind] = "encoder"
+    kind: ClassVar[Architecture] = "encoder"
 
     def forward(
         self,
@@ -29,7 +29,8 @@ class Encoder(Stack):
     ) -> Tensor:
         """Return the last hidden states, float[batch, length, d_model].
 
-        :param tokens: int64[batch, length]. :param mask: `padding_mask` where sequences end early.
+        :param tokens: int64[batch, length].
+        :param mask: `padding_mask` where sequences end early.
         :param positions: 0, 1, 2, ... where None.
         :param weights: takes the attention weights of each layer, [batch, heads, length, length].
         """
@@ -48,6 +49,7 @@ class Encoder(Stack):
         if not any(lengths):
             return tuple(torch.zeros(0, self.config.d_model, dtype=self.dtype) for _ in lengths)
         self.check(max(lengths))
+        # All sequences in one row, with positions that begin again at 0 in each.
         tokens = torch.tensor(list(chain.from_iterable(ids)), device=self.device)
         positions = torch.cat([torch.arange(length, device=self.device) for length in lengths])
         return self(tokens[None], Packed(lengths), positions=positions)[0].split(lengths)  # type: ignore[no-any-return]

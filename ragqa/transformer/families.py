@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 Json = Mapping[str, Any]
 _CONFIG_BYTES = 50_000_000
-Kind = Literal["encoder", "decoder"]
+Architecture = Literal["encoder", "decoder"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +37,7 @@ class Family:
     :param unused: a pattern of weights that are not read.
     """
 
-    kind: Kind
+    kind: Architecture
     names: Mapping[str, tuple[str, ...]]
     config: Callable[[Json], TransformerConfig]
     same: Callable[[Json], bool]
@@ -45,7 +45,7 @@ class Family:
     unused: str
 
 
-def reads(folder: Path, kind: Kind) -> bool:
+def reads(folder: Path, kind: Architecture) -> bool:
     """Tell whether the model in a folder is an encoder or decoder that is computed exactly as it is here."""
     config = read_config(folder)
     family = FAMILIES.get(str(config.get("model_type")))
@@ -53,7 +53,7 @@ def reads(folder: Path, kind: Kind) -> bool:
     return known and bool(weight_files(folder))
 
 
-def misfit(folder: Path, kind: Kind, name: str) -> str | None:
+def misfit(folder: Path, kind: Architecture, name: str) -> str | None:
     """Return why the native engine does not run the model in a folder; None where it does.
 
     :param name: of the model, as the user calls it.
@@ -64,7 +64,7 @@ def misfit(folder: Path, kind: Kind, name: str) -> str | None:
     return f"engine native does not know the form of {name} ({found}); it runs the usual form of {families_of(kind)}"
 
 
-def choose_engine(folder: Path, kind: Kind, engine: str, name: str) -> str:
+def choose_engine(folder: Path, kind: Architecture, engine: str, name: str) -> str:
     """Return `native` or `transformers`; `auto` is native for what is computed here.
 
     :param name: of the model, for the error.
@@ -76,7 +76,7 @@ def choose_engine(folder: Path, kind: Kind, engine: str, name: str) -> str:
     return "transformers" if why or engine == "transformers" else "native"
 
 
-def families_of(kind: Kind) -> str:
+def families_of(kind: Architecture) -> str:
     """Return the names of the families of a kind."""
     return ", ".join(name for name, family in FAMILIES.items() if family.kind == kind)
 
@@ -127,6 +127,7 @@ _LLAMA = {
 
 
 def _bert_config(config: Json) -> TransformerConfig:
+    """Return the config of a BERT; a missing key raises KeyError, which the loader reports."""
     return TransformerConfig(
         vocab_size=config["vocab_size"],
         d_model=config["hidden_size"],
@@ -142,6 +143,7 @@ def _bert_config(config: Json) -> TransformerConfig:
 
 
 def _bert_same(config: Json) -> bool:
+    """Tell whether a BERT has the usual form: GELU, learned absolute positions, an encoder, weights as they are."""
     absolute = config.get("position_embedding_type", "absolute") == "absolute"
     return config.get("hidden_act") == "gelu" and absolute and not config.get("is_decoder") and _dense(config)
 
@@ -151,12 +153,14 @@ def _bert_weights(theirs: Weights) -> Weights:
     every text is of, to all positions."""
     named = {name.removeprefix("bert."): tensor for name, tensor in theirs.items()}
     named = {re.sub("gamma$", "weight", re.sub("beta$", "bias", name)): tensor for name, tensor in named.items()}
+    # Every text has type 0, so that its vector can be added to all positions once.
     types = named.pop("embeddings.token_type_embeddings.weight")
     named["embeddings.position_embeddings.weight"] = named["embeddings.position_embeddings.weight"] + types[0]
     return named
 
 
 def _llama_config(config: Json) -> TransformerConfig:
+    """Return the config of a Llama or Qwen2; of the two, Qwen2 has biases in the query, key and value projections."""
     return TransformerConfig(
         vocab_size=config["vocab_size"],
         d_model=config["hidden_size"],
@@ -200,6 +204,7 @@ def as_llama(config: TransformerConfig) -> dict[str, Any]:
 
 
 def _llama_same(config: Json) -> bool:
+    """Tell whether a Llama or Qwen2 has the usual form: SiLU, unscaled rotary positions, no sliding window."""
     scaled = _rope(config).get("rope_type", "default") != "default"
     biased = config.get("attention_bias") or config.get("mlp_bias")
     same = config.get("hidden_act") == "silu" and _dense(config)
@@ -212,14 +217,14 @@ def _dense(config: Json) -> bool:
 
 
 def _llama_weights(theirs: Weights) -> Weights:
-    """Give the weights of a model that was saved without its head the names of a whole one."""
+    """Give the weights of a model that was saved without its head the names that they have in a whole one."""
     if any(name.startswith("model.") for name in theirs):
         return theirs
     return {name if name.startswith("lm_head.") else f"model.{name}": tensor for name, tensor in theirs.items()}
 
 
 def _rope(config: Json) -> dict[str, Any]:
-    """Return the parameters of the rotary positions: since transformers 5 they stand together, before they stood apart."""
+    """Return the parameters of the rotary positions: transformers 5 writes them in one object, earlier versions in two keys."""
     apart = {"rope_theta": config.get("rope_theta", 10_000.0)}
     scaling = config.get("rope_scaling") or {}
     return (

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from benchmarks.chunking import Outcome, Question, iou, measure, precision, precision_omega, recall, rows, union
 from ragqa import Pipeline
 from ragqa.evaluate.dataset import Span
-from tests.fakes import PIPELINE, Echo, Words
+from tests.fakes import ECHO, PIPELINE, WORDS
 
 
 def spans(*ranges: tuple[int, int], document_id: str = "d") -> list[Span]:
@@ -134,7 +134,7 @@ def pipeline(place: Path, *overrides: str) -> Pipeline:
     (place / "pipeline.yaml").write_text(PIPELINE, encoding="utf-8")
     paths = [f"load.path={documents}", f"index.path={place / 'index'}"]
     sizes = ["split.chunk_size=8", "split.overlap=0"]
-    return Pipeline.from_file(place / "pipeline.yaml", [*paths, *sizes, *overrides], [Words, Echo])
+    return Pipeline.from_file(place / "pipeline.yaml", [*paths, *sizes, *overrides], [WORDS, ECHO])
 
 
 FERRY = Question("When does the ferry leave at noon?", "tides", ((0, 25, "The ferry leaves at noon."),))

@@ -28,7 +28,7 @@ from benchmarks.retrieval.sets import (
     squad,
     squad2,
 )
-from tests.fakes import PIPELINE, Echo, Words
+from tests.fakes import ECHO, PIPELINE, WORDS
 
 Run = dict[str, dict[str, float]]
 
@@ -267,7 +267,7 @@ QUERIES = (
 def product(place: Path) -> Product:
     (place / "pipeline.yaml").write_text(PIPELINE, encoding="utf-8")
     return Product(
-        Collection("x", QUERIES, TEXTS), place, ["retrieve.weight=0.4"], place / "pipeline.yaml", [Words, Echo]
+        Collection("x", QUERIES, TEXTS), place, ["retrieve.weight=0.4"], place / "pipeline.yaml", [WORDS, ECHO]
     )
 
 
@@ -280,7 +280,7 @@ def test_the_product_is_indexed_once_and_asked_by_every_system(tmp_path: Path) -
         for query in ("goats", "herons", "title"):
             assert scores[query]["nDCG@10"] == 1, (name, query)
     assert found["lexical"]["nothing"] == dict.fromkeys(MEASURES, 0.0)
-    assert bench.system("hybrid").config.retrieve.weight == 0.4
+    assert bench.system("hybrid").config.resolved()["retrieve"]["weight"] == 0.4
 
 
 def test_texts_of_two_documents_stay_two_and_chunks_of_one_are_one(tmp_path: Path) -> None:

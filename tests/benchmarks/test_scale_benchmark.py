@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from benchmarks import figure, scale, synthetic
-from ragqa.index import IndexReader
+from ragqa.index.reader import LocalReader
 
 
 @pytest.fixture
@@ -51,7 +51,7 @@ def test_an_exact_search_has_full_recall_and_a_missed_hit_lowers_it(corpus: Path
     assert built.chunks == 200 and built.database > 0 and built.segments == 200 * 16 * 4
     questions = np.load(corpus / "questions.npy")
     tenth = scale.exact(tmp_path / "index", questions)
-    with IndexReader(tmp_path / "index", scale.identity(corpus)) as reader:
+    with LocalReader(tmp_path / "index", scale.identity(corpus)) as reader:
         found = [[score for _, score in reader.dense(question, 10)] for question in questions]
     assert scale.recall_at_10(found, tenth) == 1.0
     assert scale.recall_at_10([scores[:9] for scores in found], tenth) == 0.9

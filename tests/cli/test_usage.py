@@ -204,7 +204,7 @@ def test_a_pipeline_file_is_told_from_a_document(tmp_path: Path, name: str, text
 def test_a_folder_of_any_name_is_opened(tmp_path: Path, name: str) -> None:
     (tmp_path / name).mkdir()
     pipeline = Pipeline.from_folder(tmp_path / name)
-    assert pipeline.roots == [tmp_path / name]
+    assert pipeline.components.roots == [tmp_path / name]
     assert pipeline.config.evaluate is None  # the questions of the sample corpus are about other documents
     assert "\n" not in quoted(name)
 
@@ -218,7 +218,7 @@ def test_a_folder_whose_name_is_not_text_is_refused_in_a_sentence(tmp_path: Path
 
 def test_questions_may_be_named_for_a_folder(place: Path) -> None:
     pipeline = Pipeline.from_folder(place / "documents", [f"evaluate.path={place}/questions.jsonl"])
-    assert pipeline.config.evaluate.path == f"{place}/questions.jsonl"
+    assert pipeline.config.resolved()["evaluate"]["path"] == f"{place}/questions.jsonl"
     with pytest.raises(ConfigError, match="--set evaluate=nul"):
         Pipeline.from_folder(place / "documents", ["evaluate=nul"])
 
@@ -237,5 +237,5 @@ def test_init_and_schema_speak_json(place: Path) -> None:
 def test_the_cache_of_a_folder_is_where_ask_folder_keeps_it(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert ragqa("ask", "--folder", "documents", ASKED, *FAKES, cwd=place).code == 0
     monkeypatch.setenv("RAGQA_CACHE", str(place / "cache"))
-    index = Path(Pipeline.from_folder(place / "documents").config.index.path)
+    index = Path(Pipeline.from_folder(place / "documents").components.index.location)
     assert index.parent == models.cache_dir() / "folders" and (index / "SEAL").exists()

@@ -7,8 +7,9 @@ from typing import Any
 
 import pytest
 
-from ragqa.config import Config, load_combinations, load_config
+from ragqa.config import Config
 from ragqa.errors import ConfigError
+from ragqa.kinds import load_combinations, load_config
 
 FILE = """\
 version: 1
@@ -47,7 +48,10 @@ def test_two_grids_are_their_product_and_the_last_varies_fastest(file: Path) -> 
         "retrieve.top_k=5, prompt.order=best_first",
         "retrieve.top_k=5, prompt.order=best_at_ends",
     ]
-    assert [(one.config.retrieve.top_k, one.config.prompt.order) for one in combinations][1] == (3, "best_at_ends")
+    assert [(one.config.retrieve.top_k, one.config.resolved()["prompt"]["order"]) for one in combinations][1] == (
+        3,
+        "best_at_ends",
+    )
     assert combinations[2].settings == {"retrieve.top_k": 5, "prompt.order": "best_first"}
 
 
@@ -109,13 +113,17 @@ def test_a_grid_can_be_given_on_the_command_line_and_its_mistakes_name_it(file: 
     ]
 
 
+def rerank(config: Config) -> Any:
+    return config.resolved()["retrieve"]["rerank"]
+
+
 def test_values_may_be_mappings_nested_keys_and_paths_relative_to_the_file(file: Path) -> None:
     reranks = "rerank: {grid: [null, {kind: encoder, model: ./own}]}"
     text = FILE.replace("top_k: {grid: [3, 5]}", reranks).replace("template: qa", "template: {grid: [qa, ./t.txt]}")
     combinations = load_combinations(written(file.parent, text))
-    assert [one.config.retrieve.rerank is None for one in combinations] == [True] * 4 + [False] * 4
-    assert combinations[-1].config.retrieve.rerank.model == str(file.parent / "own")
-    assert combinations[-1].config.prompt.template == str(file.parent / "t.txt")
+    assert [rerank(one.config) is None for one in combinations] == [True] * 4 + [False] * 4
+    assert rerank(combinations[-1].config)["model"] == str(file.parent / "own")
+    assert combinations[-1].config.prompt.template_name() == str(file.parent / "t.txt")
     nested = "rerank: {kind: encoder, model: all-minilm-l6-v2, weight: {grid: [0.2, 0.4]}}"
     text = FILE.replace("top_k: {grid: [3, 5]}", nested)
     assert load_combinations(written(file.parent, text))[0].settings["retrieve.rerank.weight"] == 0.2

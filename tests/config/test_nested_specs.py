@@ -4,19 +4,21 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import jsonschema
 import pytest
 import yaml
 
 from ragqa import Pipeline
-from ragqa.config import load_config
+from ragqa.config import Config
 from ragqa.config.schema import json_schema
 from ragqa.errors import ConfigError
+from ragqa.kinds import BUILTIN, load_config
 from tests.config.test_config import FILE, problems
 
 RETRIEVE = "retrieve: {kind: hybrid, top_k: 3}\n"
-SCHEMA = json_schema()
+SCHEMA = json_schema(BUILTIN)
 
 
 def with_retrieve(*lines: str) -> str:
@@ -27,6 +29,11 @@ def with_retrieve(*lines: str) -> str:
 def with_rerank(*lines: str) -> str:
     """Return the file with these lines from line 9 on, under `rerank:` on line 8."""
     return with_retrieve("rerank:", *(f"  {line}" for line in lines))
+
+
+def nested(config: Config, name: str) -> Any:
+    """Return a part of the section `retrieve`."""
+    return getattr(config.retrieve, name)
 
 
 @pytest.fixture
@@ -195,7 +202,7 @@ def test_all_mistakes_of_both_mappings_are_found_at_once(place: Path) -> None:
 
 
 def test_a_mapping_may_be_left_out_and_its_other_keys_have_defaults(place: Path) -> None:
-    assert (load_config(place / "p.yaml").retrieve.rerank, load_config(place / "p.yaml").retrieve.rewrite) == (
+    assert (nested(load_config(place / "p.yaml"), "rerank"), nested(load_config(place / "p.yaml"), "rewrite")) == (
         None,
         None,
     )
@@ -205,14 +212,14 @@ def test_a_mapping_may_be_left_out_and_its_other_keys_have_defaults(place: Path)
     assert resolved["rerank"] == {"depth": 50, "weight": 0.5, "kind": "likelihood"}
     assert resolved["rewrite"] == {"kind": "multi_query", "n": 3}
     (place / "p.yaml").write_text(with_retrieve("rerank: null"), encoding="utf-8")
-    assert load_config(place / "p.yaml").retrieve.rerank is None
+    assert nested(load_config(place / "p.yaml"), "rerank") is None
 
 
 def test_set_gives_a_whole_mapping_and_takes_the_place_of_that_in_the_file(place: Path) -> None:
     (place / "p.yaml").write_text(with_rerank("kind: encoder", "model: a/b", "depth: 7"), encoding="utf-8")
-    rerank = load_config(place / "p.yaml", ["retrieve.rerank={kind: likelihood}"]).retrieve.rerank
+    rerank = nested(load_config(place / "p.yaml", ["retrieve.rerank={kind: likelihood}"]), "rerank")
     assert (rerank.kind, rerank.depth) == ("likelihood", 50)
-    assert load_config(place / "p.yaml", ["retrieve.rerank=null"]).retrieve.rerank is None
+    assert nested(load_config(place / "p.yaml", ["retrieve.rerank=null"]), "rerank") is None
 
 
 @pytest.mark.parametrize(
@@ -239,7 +246,7 @@ def test_a_mapping_replaces_that_of_the_file_it_extends_and_its_mistakes_are_its
     child = place / "child.yaml"
     child.write_text("version: 1\nextends: p.yaml\nretrieve:\n  rerank: {kind: likelihood}\n", encoding="utf-8")
     config = load_config(child)
-    assert (config.retrieve.kind, config.retrieve.rerank.kind, config.retrieve.rerank.depth) == (
+    assert (config.retrieve.kind, nested(config, "rerank").kind, nested(config, "rerank").depth) == (
         "hybrid",
         "likelihood",
         50,
@@ -259,15 +266,15 @@ def test_a_relative_model_folder_is_taken_from_the_file_it_stands_in(
     (place / "elsewhere").mkdir()
     (place / "p.yaml").write_text(with_rerank("kind: cross_encoder", "model: ./models/reranker"), encoding="utf-8")
     monkeypatch.chdir(place / "elsewhere")
-    assert load_config("../p.yaml").retrieve.rerank.model == str(place / "elsewhere" / ".." / "models" / "reranker")
+    assert nested(load_config("../p.yaml"), "rerank").model == str(place / "elsewhere" / ".." / "models" / "reranker")
     assert Pipeline.from_file("../p.yaml").check().problems == ()
     child = place / "elsewhere" / "child.yaml"
     child.write_text("version: 1\nextends: ../p.yaml\n", encoding="utf-8")
-    assert Path(load_config(child).retrieve.rerank.model).resolve() == place / "models" / "reranker"
+    assert Path(nested(load_config(child), "rerank").model).resolve() == place / "models" / "reranker"
     given = load_config("../p.yaml", ["retrieve.rerank={kind: encoder, model: ./other}"])
-    assert given.retrieve.rerank.model == str(place / "elsewhere" / "other")
+    assert nested(given, "rerank").model == str(place / "elsewhere" / "other")
     hub = load_config("../p.yaml", ["retrieve.rerank={kind: encoder, model: owner/name}"])
-    assert hub.retrieve.rerank.model == "owner/name"
+    assert nested(hub, "rerank").model == "owner/name"
 
 
 def test_a_reranker_that_is_unknown_is_a_problem_and_one_that_is_not_here_a_note(place: Path) -> None:

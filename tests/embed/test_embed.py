@@ -20,8 +20,8 @@ from transformers import BertConfig, BertModel
 from ragqa import models
 from ragqa.config.specs import MeanPoolEmbed
 from ragqa.embed.encoder import EncoderEmbedder, batches
-from ragqa.embed.padded import Padded
 from ragqa.embed.pooling import cls_pool, mean_pool
+from ragqa.embed.transformers_encoder import TransformersEncoder
 from ragqa.errors import ModelError, UsageError
 from ragqa.transformer import load_encoder
 
@@ -77,7 +77,7 @@ def test_packed_hidden_states_equal_those_of_transformers(
     small_bert(folder)
     random = torch.Generator().manual_seed(sum(lengths))
     ids = [torch.randint(0, 60, (length,), generator=random).tolist() for length in lengths]
-    engines = (load(folder, dtype=torch.float32, device="cpu") for load in (load_encoder, Padded.load))
+    engines = (load(folder, dtype=torch.float32, device="cpu") for load in (load_encoder, TransformersEncoder.load))
     for ours, theirs in zip(*(engine.hidden(ids) for engine in engines), strict=True):
         torch.testing.assert_close(ours, theirs, atol=1e-5, rtol=1e-4)
 

@@ -18,8 +18,8 @@ from ragqa.experiments.drafts import DEPTH, EFFORT, Passage, candidates, draft, 
 from ragqa.experiments.questions import question_writer
 from ragqa.pipeline import Pipeline
 from ragqa.records import Answer, Chunk, Document, Dropped, Generation, Hit, Prompt
-from ragqa.stages import Generator
-from tests.fakes import PIPELINE, Echo, EchoGenerator, Words, document
+from ragqa.stages import Generator, Needs
+from tests.fakes import ECHO, PIPELINE, WORDS, EchoGenerator, document, replace_generators
 
 TEXT = "The old harbour is quiet.\n\nThe ferry Morwen was launched at the old yard in Brackhaven by the mayor."
 GOOD = "Where was the ferry Morwen launched by the mayor?"
@@ -264,7 +264,7 @@ def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
     (tmp_path / "pipeline.yaml").write_text(PIPELINE.replace("kind: echo", f"kind: echo, answer: '{GOOD}'"), "utf-8")
     from_file = Pipeline.from_file
     monkeypatch.setattr(
-        "ragqa.pipeline.Pipeline.from_file", lambda path, overrides: from_file(path, overrides, [Words, Echo])
+        "ragqa.pipeline.Pipeline.from_file", lambda path, overrides: from_file(path, overrides, [WORDS, ECHO])
     )
     monkeypatch.chdir(tmp_path)
 
@@ -350,18 +350,18 @@ def test_questions_are_written_freely_whatever_the_pipeline_answers_by(
 ) -> None:
     built: list[Any] = []
 
-    def build(spec: object) -> Generator:
+    def build(spec: object, needs: Needs) -> Generator:
         built.append(spec)
         return EchoGenerator()
 
-    monkeypatch.setattr("ragqa.experiments.questions.build_generator", build)
+    replace_generators(monkeypatch, build)
     file = tmp_path / "pipeline.yaml"
     spans = "kind: causal_lm, model: smollm2-135m-instruct, decode: span, stop: ['.'], max_new_tokens: 5"
     servers = "kind: openai, base_url: 'http://localhost/v1', model: any"
     for section in (spans, servers):
         file.write_text(PIPELINE.replace("kind: echo", section).replace("template: qa", "template: span"), "utf-8")
-        question_writer(Pipeline.from_file(file, (), [Words]))
+        question_writer(Pipeline.from_file(file, (), [WORDS]))
     causal, endpoint = built
-    assert (causal.decode, causal.stop, causal.max_new_tokens) == ("free", ["\n"], 48)
+    assert (causal.decode.kind, causal.stop, causal.max_new_tokens) == ("free", ["\n"], 48)
     assert endpoint.stop == ["\n"]
     assert not hasattr(endpoint, "decode")

@@ -16,7 +16,7 @@ from ragqa.evaluate import EvaluationReport, Evidence, IndexedDocuments, Protoco
 from ragqa.evaluate.metrics.ranking import DEPTH
 from ragqa.evaluate.runs.gold import locate_evidence
 from ragqa.records import Citation, Generation, Prompt
-from tests.fakes import PIPELINE, Echo, EchoGenerator, ToldSystem, WordEmbedder, Words, document, passage
+from tests.fakes import ECHO, PIPELINE, WORDS, EchoGenerator, ToldSystem, WordEmbedder, document, passage
 
 TEXT = "The ferry Morwen is commanded by Captain Ilse Brandt. The turbine makes 4.2 megawatts."
 FERRY = document(TEXT, "ferry.md")
@@ -288,11 +288,11 @@ def test_what_a_protocol_needs_is_loaded_before_the_clock_of_the_first_question_
     (tmp_path / "documents").mkdir()
     (tmp_path / "documents" / "ferry.md").write_text(TEXT, encoding="utf-8")
     (tmp_path / "p.yaml").write_text(PIPELINE, encoding="utf-8")
-    pipeline = Pipeline.from_file(tmp_path / "p.yaml", extra_specs=[Words, Echo])
+    pipeline = Pipeline.from_file(tmp_path / "p.yaml", kinds=[WORDS, ECHO])
     pipeline.index()
-    pipeline = Pipeline.from_file(tmp_path / "p.yaml", extra_specs=[Words, Echo])
+    pipeline = Pipeline.from_file(tmp_path / "p.yaml", kinds=[WORDS, ECHO])
     embedder, generator = SleepingEmbedder(), SleepingGenerator()
-    pipeline.embedder, pipeline.generator = embedder, generator
+    pipeline.components.replace(embedder=embedder, generator=generator)
     asked = [replace(one, question=f"{one.question} The ferry Morwen?") for one in (CAPTAIN, POWER)]
     found = list(evaluate(pipeline, asked, IndexedDocuments(pipeline.documents(), pipeline.chunks), protocol))
     assert [result.error for result in found] == ["", ""]

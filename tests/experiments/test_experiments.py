@@ -28,7 +28,7 @@ from ragqa.experiments import (
 )
 from ragqa.records import FileStatus
 from tests.evaluate.test_draft import GOOD, TEXT
-from tests.fakes import PIPELINE, Echo, Words
+from tests.fakes import ECHO, PIPELINE, WORDS, add_kinds
 
 
 @pytest.fixture
@@ -52,10 +52,7 @@ def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.Capture
 
 
 def add_fakes(monkeypatch: pytest.MonkeyPatch) -> None:
-    from ragqa.config import specs
-
-    monkeypatch.setitem(specs.KINDS, "embed", (*specs.KINDS["embed"], Words))
-    monkeypatch.setitem(specs.KINDS, "generate", (*specs.KINDS["generate"], Echo))
+    add_kinds(monkeypatch, WORDS, ECHO)
 
 
 def evaluated(place: Path, folder: str, *overrides: str, **options: Any) -> EvaluationRun:
@@ -135,7 +132,7 @@ def test_the_best_combination_of_a_grid_is_found_tested_and_kept(place: Path) ->
     assert [path.name for path in tuning.written] == ["report.json", "winner.yaml"]
     assert json.loads((place / "tuning" / "report.json").read_text("utf-8")) == wire.tuning(tuning)
     assert (place / "tuning" / "winner.yaml").read_text("utf-8") == tuning.pipeline
-    assert Pipeline.from_file(place / "tuning" / "winner.yaml").config.generate.answer == "Ilse"
+    assert Pipeline.from_file(place / "tuning" / "winner.yaml").config.resolved()["generate"]["answer"] == "Ilse"
     with pytest.raises(UsageError, match=r"p\.yaml: nothing to choose from"):
         tune(TuningGrid.of(place / "p.yaml"))
 

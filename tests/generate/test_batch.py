@@ -10,11 +10,11 @@ import pytest
 from pydantic import ValidationError
 
 from ragqa import Pipeline
-from ragqa.config.generators import CausalLMGenerate
+from ragqa.config.generators import CausalLMGenerate, SpanDecode
 from ragqa.errors import ModelError, UsageError
 from ragqa.generate.causal_lm import CausalLM
 from ragqa.records import Answer, Generation, Prompt
-from tests.fakes import PIPELINE, Words
+from tests.fakes import PIPELINE, WORDS
 from tests.tiny import save_tiny_llama
 
 BEGINNING = "Answer from the passage.\n"
@@ -100,7 +100,7 @@ def test_none_and_one_prompt_and_one_too_long(model: Path) -> None:
 def test_what_cannot_be_written_together_is_refused(model: Path, tmp_path: Path) -> None:
     for fields, message in (
         ({"engine": "transformers"}, "batch_size needs the native"),
-        ({"decode": "span"}, "decode: free"),
+        ({"decode": SpanDecode(kind="span")}, "decode: free"),
     ):
         with pytest.raises(ValidationError, match=message):
             build(model, batch_size=2, **fields)
@@ -120,7 +120,7 @@ def test_many_questions_of_a_pipeline_are_answered_as_each_alone(model: Path, tm
     generate = f"{{kind: causal_lm, model: {tmp_path / 'model'}, dtype: int8, max_new_tokens: 8, batch_size: 3}}"
     file = tmp_path / "pipeline.yaml"
     file.write_text(PIPELINE.replace("{kind: echo}", generate), encoding="utf-8")
-    pipe = Pipeline.from_file(file, extra_specs=[Words])
+    pipe = Pipeline.from_file(file, kinds=[WORDS])
     pipe.index()
     questions = ["master of the quay?", "zzz qqq", "who is master of the turbine?", "the ferry?"]
     answers = pipe.ask_many(questions)

@@ -18,9 +18,10 @@ import pytest
 from ragqa import stopping
 from ragqa.config.generators import OpenAIGenerate
 from ragqa.errors import ModelError, RagqaError, ResourceError, UsageError
-from ragqa.generate import build_generator
 from ragqa.generate.openai import TEXT_BYTES_PER_TOKEN
 from ragqa.records import Generation, Prompt
+from tests.generate.building import build_generator
+from tests.limits import no_hang
 from tests.raw_server import DONE, EVENT_STREAM, Behaviour, Peer, event, piece, replies, serving
 
 HEAD = b"HTTP/1.1 200 OK\r\n"
@@ -59,9 +60,8 @@ def test_an_answer_that_is_no_longer_wanted_is_not_waited_for(begin: bytes) -> N
 
     started = time.monotonic()
     unwanted = stopping.stoppable(lambda: time.monotonic() > started + 0.5)
-    with serving(silent) as server, pytest.raises(stopping.Stopped), unwanted:
-        ask(server.url, deadline=20.0)
-    assert time.monotonic() - started < 5
+    with no_hang(), serving(silent) as server, pytest.raises(stopping.Stopped), unwanted:
+        ask(server.url, deadline=1e6)
 
 
 def fault(behaviour: Behaviour, error: type[RagqaError] = ResourceError, **fields: Any) -> str:
@@ -287,23 +287,20 @@ def drips(data: bytes) -> Behaviour:
         drips(HEAD * 99),
         drips(EVENT_STREAM + b": ping" * 99),
         drips(b"HTTP/1.1 429 x\r\n\r\n" + b"x" * 99),
-        lambda peer: peer.wait(9),
+        lambda peer: peer.wait(1e6),
     ],
 )
 def test_a_server_that_is_slow_anywhere_is_left_at_the_deadline(behaviour: Behaviour) -> None:
-    started = time.monotonic()
-    assert "no answer within 0.3 s" in fault(behaviour, deadline=0.3, retries=2)
-    assert time.monotonic() - started < 1.3
+    with no_hang():
+        assert "no answer within 0.3 s" in fault(behaviour, deadline=0.3, retries=2)
 
 
 def test_a_server_that_reads_nothing_is_left_at_the_deadline() -> None:
-    started = time.monotonic()
-    with serving(lambda peer: peer.wait(9)) as server:
+    with no_hang(), serving(lambda peer: peer.wait(1e6)) as server:
         spec = {"kind": "openai", "base_url": server.url, "model": "m", "deadline": 0.5}
         generator = build_generator(OpenAIGenerate.model_validate(spec))
         with pytest.raises(ResourceError, match=r"no answer within 0\.5 s"):
             list(generator.stream(Prompt("x" * 20_000_000, {"all": 3}, ())))
-    assert time.monotonic() - started < 2
 
 
 def test_a_hang_after_the_end_of_an_answer_costs_time_and_not_the_answer() -> None:
@@ -312,12 +309,11 @@ def test_a_hang_after_the_end_of_an_answer_costs_time_and_not_the_answer() -> No
 
 
 def test_a_retry_after_any_number_keeps_the_deadline() -> None:
-    started = time.monotonic()
     for wanted in (b"1e400", b"nan", b"-5", b"inf", b"9" * 5000, b"Wed, 21 Oct 2099 07:28:00 GMT"):
         again = replies(b"HTTP/1.1 429 x\r\nRetry-After: " + wanted + b"\r\n\r\n")
-        said = fault(again, deadline=0.4, retries=9)
+        with no_hang():
+            said = fault(again, deadline=0.4, retries=9)
         assert "status 429" in said or "no answer within" in said  # the deadline may pass during a retry
-    assert time.monotonic() - started < 6
 
 
 def test_a_deadline_beyond_all_clocks_is_one() -> None:
@@ -348,14 +344,12 @@ def test_a_name_server_that_is_silent_is_left_at_the_deadline(monkeypatch: pytes
 
     def silent(host: str, *arguments: Any, **options: Any) -> Any:
         if not options.get("flags"):
-            ended.wait(9)
+            ended.wait()
         return usual(host, *arguments, **options)
 
     monkeypatch.setattr(socket, "getaddrinfo", silent)
-    started = time.monotonic()
-    with pytest.raises(ResourceError, match=r"no answer within 0\.3 s"):
+    with no_hang(), pytest.raises(ResourceError, match=r"no answer within 0\.3 s"):
         ask("http://slow.invalid/v1", deadline=0.3)
-    assert time.monotonic() - started < 1.3
     ended.set()
     for thread in set(threading.enumerate()) - others:
         thread.join()

@@ -15,11 +15,11 @@ import pytest
 from ragqa import settings
 from ragqa.config.generators import OpenAIGenerate
 from ragqa.errors import RagqaError, RefusedError, UsageError
-from ragqa.generate import build_generator
 from ragqa.generate.redaction import redacted
 from ragqa.records import Generation, Prompt
 from tests.commands import ragqa
 from tests.fakes import PIPELINE
+from tests.generate.building import build_generator
 from tests.raw_server import DONE, EVENT_STREAM, Peer, RawServer, event, piece, replies, serving
 
 KEY = "sk-proj-Ab3dEf6hIj9kLm+/xyz0815"

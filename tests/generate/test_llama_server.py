@@ -14,6 +14,7 @@ from ragqa.errors import ModelError, RagqaError, ResourceError, UsageError
 from ragqa.generate import llama_server
 from ragqa.generate.deadline import DeadlinePassed
 from ragqa.generate.llama_server import LlamaServer
+from tests.limits import no_hang
 from tests.raw_server import Behaviour, Peer, replies, serving
 
 HEAD = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n\r\n"
@@ -61,16 +62,15 @@ def impatient(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
         (replies(b"nonsense\r\n\r\n"), ResourceError, "does not answer /tokenize"),
         (replies(b""), ResourceError, "does not answer /tokenize"),
         (replies(HEAD.replace(b"\r\n\r\n", b"\r\nContent-Length: 99\r\n\r\n{")), RagqaError, "malformed reply"),
-        (lambda peer: peer.wait(5), ResourceError, r"does not answer /tokenize within 0\.3 s"),
+        (lambda peer: peer.wait(1e6), ResourceError, r"does not answer /tokenize within 0\.3 s"),
     ],
 )
 def test_a_reply_of_the_port_that_is_none_is_one_line(
     behaviour: Behaviour, error: type[RagqaError], message: str
 ) -> None:
-    started = time.monotonic()
-    with serving(behaviour) as port, pytest.raises(error, match=message) as caught:
+    with no_hang(), serving(behaviour) as port, pytest.raises(error, match=message) as caught:
         server(Native(f"http://127.0.0.1:{port.port}")).tokenize("text")
-    assert len(str(caught.value).splitlines()) == 1 and time.monotonic() - started < 2
+    assert len(str(caught.value).splitlines()) == 1
 
 
 def test_the_port_is_asked_with_its_key_and_past_any_proxy(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -91,10 +91,10 @@ def test_the_port_is_asked_with_its_key_and_past_any_proxy(monkeypatch: pytest.M
 )
 def test_a_piece_that_is_none_is_one_line(reply: Any) -> None:
     with pytest.raises(RagqaError, match=r"^llama\.cpp: a malformed reply$"):
-        list(server(Native(emitted=(reply,))).complete({}, time.monotonic() + 5))
+        list(server(Native(emitted=(reply,))).complete({}, time.monotonic() + 300))
     said = {"code": 400, "message": "the prompt is too long"}
     with pytest.raises(RagqaError, match=r"^llama\.cpp: the prompt is too long$"):
-        list(server(Native(emitted=(said,))).complete({}, time.monotonic() + 5))
+        list(server(Native(emitted=(said,))).complete({}, time.monotonic() + 300))
 
 
 def test_a_completion_ends_at_its_deadline() -> None:

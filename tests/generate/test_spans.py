@@ -13,13 +13,13 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ragqa.config.generators import CausalLMGenerate
+from ragqa.config.generators import CausalLMGenerate, SpanDecode
 from ragqa.config.specs import InContextPrompt
 from ragqa.errors import UsageError
 from ragqa.generate import spans
-from ragqa.generate.candidates import Candidate, Evidence, boundaries
 from ragqa.generate.causal_lm import CausalLM
-from ragqa.generate.spans import SpanReader
+from ragqa.generate.span_candidates import QuestionOverlap, SpanCandidate, boundaries
+from ragqa.generate.spans import SpanConstraint, SpanState
 from ragqa.prompt import Prompter
 from ragqa.records import Generation, Prompt
 from ragqa.transformer import Decoder
@@ -47,8 +47,8 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def build(folder: Path, **fields: Any) -> CausalLM:
-    spec = {"kind": "causal_lm", "model": str(folder), "dtype": "float32", "decode": "span", **fields}
-    return CausalLM(CausalLMGenerate.model_validate(spec))
+    spec = {"kind": "causal_lm", "model": str(folder), "dtype": "float32", "decode": SpanDecode(kind="span"), **fields}
+    return CausalLM(CausalLMGenerate.model_validate(spec), SpanConstraint())
 
 
 @pytest.fixture(scope="module")
@@ -63,8 +63,10 @@ def ask(model: CausalLM, question: str, *passages: str) -> Prompt:
     return Prompter(spec, model, 20).build(question, [hit(text, f"{n}.txt") for n, text in enumerate(passages)])
 
 
-def candidates(model: CausalLM, prompt: Prompt) -> list[Candidate]:
-    return model._spans.candidates(prompt)
+def candidates(model: CausalLM, prompt: Prompt) -> list[SpanCandidate]:
+    state = model.decode(prompt)
+    assert isinstance(state, SpanState)
+    return state.candidates
 
 
 def answer(model: CausalLM, prompt: Prompt) -> tuple[str, Generation]:
@@ -105,7 +107,7 @@ def test_a_prompt_that_ends_in_white_space_is_gone_on_with_without_more_of_it(mo
 
 def test_either_engine_finds_the_same_spans(model: CausalLM) -> None:
     prompt = ask(model, "Who is the master?", FERRY)
-    library = CausalLM(model.spec.model_copy(update={"engine": "transformers"}))
+    library = build(model.folder, engine="transformers")
     assert (model.engine, library.engine) == ("native", "transformers")
     for ours, theirs in zip(candidates(model, prompt), candidates(library, prompt), strict=True):
         assert ours.text == theirs.text
@@ -203,12 +205,11 @@ def test_the_answer_does_not_depend_on_threads(model: CausalLM) -> None:
 def test_a_deadline_that_passes_ends_without_an_answer_and_leaves_no_trace(model: CausalLM) -> None:
     prompt = ask(model, "Who is the master?", FERRY)
     before = answer(model, prompt)
-    late = SpanReader(model._model, model._tokenizer, [0], seconds=-1)
+    late = build(model.folder, deadline=1e-9)
     *pieces, last = late.stream(prompt)
     assert (pieces, last) == ([], Generation("", 0, "deadline"))
-    late._seconds = math.inf
-    *_, last = late.stream(prompt)
-    assert isinstance(last, Generation) and last.text
+    late.spec = model.spec
+    assert answer(late, prompt) == before
     assert answer(model, prompt) == before
 
 
@@ -239,9 +240,9 @@ def test_spans_of_any_text_are_exact_and_end_at_words(model: CausalLM, texts: li
 def test_the_answer_is_the_best_candidate_and_its_confidence_its_share(model: CausalLM) -> None:
     prompt = ask(model, "Who is the master?", FERRY)
     found = candidates(model, prompt)
-    evidence = Evidence("Who is the master?", [FERRY])
+    overlap = QuestionOverlap("Who is the master?", [FERRY])
     weighed = [
-        math.exp(sum(w * x for w, x in zip(spans.WEIGHTS, spans.features(one, evidence), strict=True))) for one in found
+        math.exp(sum(w * x for w, x in zip(spans.WEIGHTS, spans.features(one, overlap), strict=True))) for one in found
     ]
     top = max(range(len(found)), key=weighed.__getitem__)
     text, last = answer(model, prompt)
@@ -252,12 +253,12 @@ def test_the_answer_is_the_best_candidate_and_its_confidence_its_share(model: Ca
 
 def test_of_equally_likely_spans_that_of_the_sentence_asked_about_wins() -> None:
     passage = "Rope is dear in May. The ferry sails to Hallin."
-    evidence = Evidence("Where does the ferry sail?", [passage])
+    overlap = QuestionOverlap("Where does the ferry sail?", [passage])
     places = [(text, passage.index(text)) for text in ("May", "Hallin", "ferry")]
-    equal = [Candidate(0, start, start + len(text), text, 3, -5.0, -1.0) for text, start in places]
-    found, confidence = spans.best(equal, evidence)
+    equal = [SpanCandidate(0, start, start + len(text), text, 3, -5.0, -1.0) for text, start in places]
+    found, confidence = spans.best(equal, overlap)
     assert found.text == "Hallin"
     assert 0.5 < confidence < 1
-    assert spans.best(equal[:1], evidence)[1] == 1.0
+    assert spans.best(equal[:1], overlap)[1] == 1.0
     likelier = replace(equal[1], text="Hallin Sound", log_p=-3.0)
-    assert spans.best([*equal, likelier], evidence)[0] == likelier
+    assert spans.best([*equal, likelier], overlap)[0] == likelier

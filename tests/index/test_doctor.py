@@ -14,8 +14,10 @@ from pathlib import Path
 import pytest
 
 from ragqa.errors import IndexCorruptError, ModelError, NothingUsableError, ResourceError, UsageError
-from ragqa.index import IndexReader, IndexWriter, doctor
-from ragqa.pipeline.maintenance import Maintenance
+from ragqa.index import doctor
+from ragqa.index.reader import LocalReader
+from ragqa.index.writer import LocalWriter
+from ragqa.pipeline.ingest.maintenance import Maintenance
 from tests import ROOT
 from tests.fakes import WordEmbedder
 from tests.torture.world import EMBEDDER, IDENTITY, answers, make_text, questions, snapshot, write
@@ -29,13 +31,13 @@ def path(tmp_path: Path) -> Path:
     folder = tmp_path / "index"
     for source, text in TEXTS.items():
         write(folder, {source: text})
-    with IndexWriter(folder, None) as writer:
-        writer.maintain("hnsw")
+    with LocalWriter(folder, None, search="hnsw") as writer:
+        writer.maintain()
     return folder
 
 
 def said(path: Path) -> str:
-    with IndexReader(path, {}) as reader:
+    with LocalReader(path, {}) as reader:
         return answers(reader, questions(TEXTS))
 
 
@@ -123,7 +125,7 @@ def test_a_database_that_is_gone_is_no_empty_index(path: Path) -> None:
     for act in (said, doctor.check, lambda path: write(path, {"new.txt": make_text(9)})):
         with pytest.raises(IndexCorruptError, match=r"ragqa\.db is missing: restore a copy"):
             act(path)
-    with IndexWriter(path, IDENTITY, rebuild=True) as writer:
+    with LocalWriter(path, IDENTITY, rebuild=True) as writer:
         assert writer.sources() == {}
 
 
@@ -183,7 +185,7 @@ def test_a_reader_that_holds_old_bytes_is_told_of(path: Path, monkeypatch: pytes
     from ragqa.index import upkeep
 
     monkeypatch.setattr(upkeep, "READERS_MS", 100)
-    with IndexReader(path, {}) as reader:
+    with LocalReader(path, {}) as reader:
         reader.sources()
         with pytest.raises(ResourceError, match="old bytes are still held by a reader"):
             Maintenance(path).purge(["0.txt"])

@@ -13,8 +13,11 @@ from pathlib import Path
 import pytest
 
 from ragqa.errors import IndexFormatError
-from ragqa.index import CANARIES, IndexReader, IndexWriter, doctor
+from ragqa.index import doctor
 from ragqa.index.database import FORMAT_VERSION
+from ragqa.index.reader import LocalReader
+from ragqa.index.writer import LocalWriter
+from ragqa.stages import CANARIES
 from tests.torture.world import EMBEDDER, snapshot, write
 
 GOLDEN = Path(__file__).parent / "golden"
@@ -36,8 +39,8 @@ def golden(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
         archive.extractall(tmp_path)
     if request.param.stem != f"format-{FORMAT_VERSION}":
         with pytest.raises(IndexFormatError, match=r"has format \d; .*run `ragqa index FILE` to bring it up to date"):
-            IndexReader(tmp_path, EMBEDDER.identity)
-        IndexWriter(tmp_path, EMBEDDER.identity).close()
+            LocalReader(tmp_path, EMBEDDER.identity)
+        LocalWriter(tmp_path, EMBEDDER.identity).close()
     return tmp_path
 
 
@@ -53,7 +56,7 @@ def test_a_golden_index_is_sound_and_holds_its_texts(golden: Path) -> None:
 
 
 def test_a_golden_index_answers_as_it_did_when_it_was_written(golden: Path) -> None:
-    with IndexReader(golden, EMBEDDER.identity) as reader:
+    with LocalReader(golden, EMBEDDER.identity) as reader:
         reader.check_embedder(EMBEDDER.embed_passages(CANARIES))
         assert reader.catalogue.space.structure is not None
         for question, (source, text, product, bm25) in SAID.items():
@@ -81,8 +84,8 @@ def make() -> Path:
         path = Path(folder)
         for source, text in TEXTS.items():
             write(path, {source: text})
-        with IndexWriter(path, None) as writer:
-            writer.maintain("hnsw")
+        with LocalWriter(path, None, search="hnsw") as writer:
+            writer.maintain()
         GOLDEN.mkdir(exist_ok=True)
         with zipfile.ZipFile(file, "x", zipfile.ZIP_DEFLATED) as archive:
             for each in sorted(path.rglob("*")):

@@ -21,8 +21,8 @@ from transformers import BertConfig, BertModel
 
 from ragqa import Pipeline
 from ragqa.errors import ModelError
-from ragqa.index.identity import CANARIES, LEAST_COSINE
-from tests.fakes import Echo
+from ragqa.stages.index import CANARIES, LEAST_COSINE
+from tests.fakes import ECHO
 
 FILE = """
 version: 1
@@ -77,7 +77,7 @@ def place(built: Path, tmp_path: Path) -> Path:
 
 
 def pipeline(place: Path, *overrides: str) -> Pipeline:
-    return Pipeline.from_file(place / "pipeline.yaml", overrides, extra_specs=[Echo])
+    return Pipeline.from_file(place / "pipeline.yaml", overrides, kinds=[ECHO])
 
 
 def one_weight(model: Path) -> None:
@@ -171,8 +171,8 @@ def test_a_drift_that_no_hash_can_see_is_found_by_the_canaries(place: Path, nois
     (place / "documents" / "b.txt").write_text("a new buoy.", encoding="utf-8")
     for act in (ACTS[0], ACTS[2]):
         drifted = pipeline(place)
-        usual = drifted.embedder.embed_passages
-        drifted.embedder.embed_passages = drifting  # type: ignore[method-assign, assignment]
+        usual = drifted.components.embedder.embed_passages
+        drifted.components.embedder.embed_passages = drifting  # type: ignore[method-assign, assignment]
         if refused:
             with pytest.raises(ModelError, match=rf"canaries: text \d of 8 now has cosine 0\.\d+ .*{LEAST_COSINE}"):
                 act(drifted)

@@ -13,9 +13,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ragqa import words
-from ragqa.index import IndexReader, IndexWriter, doctor, lexical, upkeep
+from ragqa import text_analysis
+from ragqa.index import doctor, lexical, upkeep
 from ragqa.index.lexical import K1, B, Lexicon
+from ragqa.index.reader import LocalReader
+from ragqa.index.writer import LocalWriter
 from tests.torture.world import EMBEDDER, write
 
 WORDS = ("ferry", "ferries", "noon", "the", "wind", "turbine", "harbour", "rope", "tide", "lamp")
@@ -24,7 +26,7 @@ QUERY = st.sets(st.sampled_from(WORDS), min_size=1, max_size=6)
 
 
 def naive_bm25(texts: Sequence[str], query: Sequence[str]) -> list[float]:
-    counts = [Counter(words.terms(text)) for text in texts]
+    counts = [Counter(text_analysis.terms(text)) for text in texts]
     mean = max(1.0, sum(c.total() for c in counts) / len(counts))
     scores = []
     for mine in counts:
@@ -66,7 +68,7 @@ def check(found: list[tuple[int, float]], wanted: dict[int, float], k: int) -> N
 def test_scores_are_those_of_a_naive_loop_however_the_texts_came(
     texts: list[str], query: set[str], k: int, cut: int
 ) -> None:
-    terms = sorted({words.term(word) for word in query})
+    terms = sorted({text_analysis.term(word) for word in query})
     naive = naive_bm25(texts, terms)
     wanted = {i: score for i, score in enumerate(naive) if score > 0}
     lexicon_db = database([texts[:cut], texts[cut:]] if 0 < cut < len(texts) else [texts])
@@ -90,7 +92,7 @@ def test_the_dead_count_in_no_statistic_and_a_filter_hides_without_changing_scor
     living = [i for i in range(len(texts)) if i not in dead]
     if not living:
         return
-    terms = sorted({words.term(word) for word in query})
+    terms = sorted({text_analysis.term(word) for word in query})
     naive = dict(zip(living, naive_bm25([texts[i] for i in living], terms), strict=True))
     wanted = {i: score for i, score in naive.items() if score > 0 and i in allowed}
     db = database([texts])
@@ -120,7 +122,7 @@ def test_pruning_changes_no_answer_among_many_texts() -> None:
     db = database([texts[:1000], texts[1000:]])
     lexicon, everything = load(db, 3000), np.ones(3000, dtype=np.bool_)
     for query in (["w0", "w1", "w250"], ["w2", "w40", "w199", "w298"], ["w0"], ["w299", "w0", "w1", "w2", "w3"]):
-        terms = [words.term(word) for word in query]
+        terms = [text_analysis.term(word) for word in query]
         wanted = {i: score for i, score in enumerate(naive_bm25(texts, terms)) if score > 0}
         check(lexicon.look_up(db, dict.fromkeys(terms, 1.0)).best(10, everything), wanted, 10)
 
@@ -139,7 +141,7 @@ def path(tmp_path: Path) -> Path:
 
 
 def best(path: Path, question: str) -> list[tuple[str, float]]:
-    with IndexReader(path, EMBEDDER.identity) as reader:
+    with LocalReader(path, EMBEDDER.identity) as reader:
         ranked: list[tuple[str, float, dict[str, float]]] = [
             (chunk_id, score, {}) for chunk_id, score in reader.lexical(question, 5)
         ]
@@ -194,7 +196,7 @@ def test_every_damage_to_what_is_derived_is_seen_and_mended(path: Path, damage: 
 
 
 def test_what_was_purged_stands_in_no_posting(path: Path) -> None:
-    with IndexWriter(path, EMBEDDER.identity) as writer:
+    with LocalWriter(path, EMBEDDER.identity) as writer:
         writer.purge(["b.txt"])
         terms = {term for (term,) in writer.db.execute("SELECT term FROM posting")}
     assert "ferri" in terms and "turbin" not in terms
@@ -206,7 +208,7 @@ def test_equal_scores_go_by_chunk_id_whatever_the_history(tmp_path: Path) -> Non
     for name, order in (("forwards", list(texts)), ("backwards", list(texts)[::-1])):
         for source in order:
             write(tmp_path / name, {source: texts[source]})
-        with IndexReader(tmp_path / name, EMBEDDER.identity) as reader:
+        with LocalReader(tmp_path / name, EMBEDDER.identity) as reader:
             found.append(reader.lexical("ferry", 3))
     assert found[0] == found[1] and len(found[0]) == 3
 
@@ -231,13 +233,13 @@ def test_terms_of_another_version_are_warned_of_and_made_anew_by_the_next_writer
 def test_a_reader_that_is_kept_over_a_repair_loses_no_hit(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(lexical, "_BLOCK_ROWS", 2)
     write(path, {f"{number}.txt": f"ferry {number}" for number in range(5)})
-    with IndexReader(path, EMBEDDER.identity) as reader:
+    with LocalReader(path, EMBEDDER.identity) as reader:
         before, catalogue = reader.lexical("ferry", 9), reader.catalogue
     with sqlite3.connect(path / "ragqa.db") as db:
         db.execute("DELETE FROM posting WHERE term = 'noon'")
     db.close()
     doctor.repair(path, doctor.check(path), lambda recorded: EMBEDDER)
-    with IndexReader(path, EMBEDDER.identity, catalogue=catalogue) as reader:
+    with LocalReader(path, EMBEDDER.identity, catalogue=catalogue) as reader:
         assert reader.lexical("ferry", 9) == before
 
 
@@ -247,15 +249,15 @@ def test_what_a_repair_forgot_is_dropped_by_a_compaction(path: Path) -> None:
         db.execute("DELETE FROM posting WHERE term = 'noon'")
     db.close()
     doctor.repair(path, doctor.check(path), lambda recorded: EMBEDDER)
-    with IndexWriter(path, EMBEDDER.identity) as writer:
+    with LocalWriter(path, EMBEDDER.identity) as writer:
         assert upkeep.compact(writer) == 1
         assert writer.db.execute("SELECT sum(n) FROM segment").fetchone() == (2,)
 
 
 def test_terms_are_stems_without_accents_and_characters_of_scripts_without_spaces() -> None:
-    assert words.terms("Café ferries, RUNNING") == ["cafe", "ferri", "run"]
-    assert words.terms("_ferry_ **bold** max_new") == ["ferri", "bold", "max", "new"]
-    assert words.terms("Zu\u0308rich Zürich İstanbul") == ["zurich", "zurich", "istanbul"]
-    assert words.terms("渡し船は") == ["渡", "し", "船", "は"]
-    assert words.content_words("Who runs the ferry?") == ["runs", "ferry"]
-    assert words.content_words("Who is it?") == ["who", "is", "it"]
+    assert text_analysis.terms("Café ferries, RUNNING") == ["cafe", "ferri", "run"]
+    assert text_analysis.terms("_ferry_ **bold** max_new") == ["ferri", "bold", "max", "new"]
+    assert text_analysis.terms("Zu\u0308rich Zürich İstanbul") == ["zurich", "zurich", "istanbul"]
+    assert text_analysis.terms("渡し船は") == ["渡", "し", "船", "は"]
+    assert text_analysis.query_words("Who runs the ferry?") == ["runs", "ferry"]
+    assert text_analysis.query_words("Who is it?") == ["who", "is", "it"]

@@ -15,7 +15,9 @@ from typing import Any
 import pytest
 
 from ragqa.errors import LockedError, RagqaError, ResourceError
-from ragqa.index import IndexReader, IndexWriter, doctor
+from ragqa.index import doctor
+from ragqa.index.reader import LocalReader
+from ragqa.index.writer import LocalWriter
 from tests.torture.world import IDENTITY, answers, make_text, questions, write
 
 NOBODY = 65534
@@ -60,7 +62,7 @@ def as_another_user(work: Callable[[], Any]) -> Any:
 
 
 def said(index: Path) -> str:
-    with IndexReader(index, IDENTITY) as reader:
+    with LocalReader(index, IDENTITY) as reader:
         return answers(reader, questions(TEXTS))
 
 
@@ -78,9 +80,9 @@ def test_an_index_that_is_being_written_is_served_from_its_log(index: Path) -> N
     script = """
 import sys
 from pathlib import Path
-from ragqa.index import IndexWriter
+from ragqa.index.writer import LocalWriter
 from tests.torture.world import IDENTITY
-with IndexWriter(Path(sys.argv[1]), IDENTITY) as writer:
+with LocalWriter(Path(sys.argv[1]), IDENTITY) as writer:
     writer.commit([], {}, {"b.txt": None})
     print("written", flush=True)
     sys.stdin.read()
@@ -102,7 +104,7 @@ def test_what_was_read_of_a_file_that_changed_meanwhile_is_not_given_out(index: 
     index.chmod(0o555)
 
     def read() -> str:
-        with IndexReader(index, IDENTITY) as reader:
+        with LocalReader(index, IDENTITY) as reader:
             sources = reader.sources()
             database.touch()
             return str(sources)
@@ -114,5 +116,5 @@ def test_what_was_read_of_a_file_that_changed_meanwhile_is_not_given_out(index: 
 
 def test_it_cannot_be_written(index: Path) -> None:
     protect(index)
-    found = as_another_user(lambda: IndexWriter(index, IDENTITY).close())
+    found = as_another_user(lambda: LocalWriter(index, IDENTITY).close())
     assert found.startswith(ResourceError.__name__) and "Permission denied" in found

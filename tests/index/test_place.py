@@ -9,8 +9,10 @@ from pathlib import Path
 import pytest
 
 from ragqa.errors import IndexFormatError, LockedError, RagqaError, RefusedError
-from ragqa.index import IndexReader, IndexWriter, doctor, place
-from ragqa.pipeline.maintenance import Maintenance
+from ragqa.index import doctor, place
+from ragqa.index.reader import LocalReader
+from ragqa.index.writer import LocalWriter
+from ragqa.pipeline.ingest.maintenance import Maintenance
 from tests.torture.world import IDENTITY, make_text, snapshot, write
 
 OWN = (
@@ -70,7 +72,7 @@ def test_a_folder_with_other_files_and_no_index_is_refused_and_not_changed(
         (tmp_path / name).write_bytes(data)
     before = content(tmp_path)
     with pytest.raises(RefusedError, match=r"choose another index\.path"):
-        IndexWriter(tmp_path, IDENTITY, rebuild=rebuild)
+        LocalWriter(tmp_path, IDENTITY, rebuild=rebuild)
     assert content(tmp_path) == before
 
 
@@ -78,7 +80,7 @@ def test_a_file_that_only_has_the_name_of_a_database_is_refused_and_not_changed(
     (tmp_path / "ragqa.db").write_bytes(b"my data")
     for rebuild in (False, True):
         with pytest.raises(IndexFormatError, match=r"choose another index\.path"):
-            IndexWriter(tmp_path, IDENTITY, rebuild=rebuild)
+            LocalWriter(tmp_path, IDENTITY, rebuild=rebuild)
     assert content(tmp_path) == {"ragqa.db": b"my data"}
 
 
@@ -114,9 +116,9 @@ def test_an_index_with_a_link_in_place_of_a_name_of_ours_is_refused_by_everyone(
     place_of_link.symlink_to(target)
     before = content(tmp_path)
     for attempt in (
-        lambda: IndexReader(index, {}),
-        lambda: IndexWriter(index, IDENTITY),
-        lambda: IndexWriter(index, IDENTITY, rebuild=True),
+        lambda: LocalReader(index, {}),
+        lambda: LocalWriter(index, IDENTITY),
+        lambda: LocalWriter(index, IDENTITY, rebuild=True),
         lambda: Maintenance(index).collect(),
         lambda: Maintenance(index).purge(["a.txt"]),
         lambda: doctor.check(index),
@@ -139,17 +141,17 @@ def test_a_file_that_readers_change_too_must_have_one_name(index: Path, tmp_path
     (index / "ragqa.db-shm").unlink(missing_ok=True)
     (index / "ragqa.db-shm").hardlink_to(tmp_path / "target")
     with pytest.raises(RefusedError, match="another name"):
-        IndexReader(index, {})
+        LocalReader(index, {})
     assert (tmp_path / "target").read_bytes() == b"x" * 40_000
 
 
 @pytest.mark.parametrize("name", ["LOCK", "ragqa.db"])
 def test_a_file_with_a_second_name_is_read_and_not_written(name: str, index: Path, tmp_path: Path) -> None:
     os.link(index / name, tmp_path / "backup")
-    with IndexReader(index, {}) as reader:
+    with LocalReader(index, {}) as reader:
         assert len(reader.sources()) == 2
     with pytest.raises(RefusedError, match="another name"):
-        IndexWriter(index, IDENTITY)
+        LocalWriter(index, IDENTITY)
 
 
 def test_the_folder_itself_may_be_reached_through_a_link(index: Path, tmp_path: Path) -> None:
@@ -161,7 +163,7 @@ def test_the_folder_itself_may_be_reached_through_a_link(index: Path, tmp_path: 
 def test_a_lock_with_other_content_in_an_index_is_not_written_over(index: Path) -> None:
     (index / "LOCK").write_bytes(b"the lock of another program")
     with pytest.raises(RefusedError, match="not the lock of an index"):
-        IndexWriter(index, IDENTITY)
+        LocalWriter(index, IDENTITY)
     assert (index / "LOCK").read_bytes() == b"the lock of another program"
 
 
@@ -179,7 +181,7 @@ def test_files_beside_an_index_survive_everything_that_is_done_to_it(index: Path
     write(index, {"c.txt": make_text(3)})
     Maintenance(index).purge(["a.txt"])
     Maintenance(index).collect()
-    with IndexWriter(index, IDENTITY, rebuild=True):
+    with LocalWriter(index, IDENTITY, rebuild=True):
         pass
     assert {name: (index / name).read_bytes() for name in others} == others
     assert snapshot(index)
@@ -188,14 +190,14 @@ def test_files_beside_an_index_survive_everything_that_is_done_to_it(index: Path
 def test_scratch_files_of_ours_are_removed(index: Path) -> None:
     for name in (".SEAL.tmp", "seg/.writing.tmp", ".ragqa.db.tmp"):
         (index / name).write_bytes(b"half")
-    IndexWriter(index, IDENTITY).close()
+    LocalWriter(index, IDENTITY).close()
     assert place.orphans(index, {file.name for file in (index / "seg").iterdir()}) == []
     assert not (index / ".SEAL.tmp").exists() and not (index / "seg" / ".writing.tmp").exists()
 
 
 def test_who_holds_the_lock_is_named_while_it_is_held(index: Path) -> None:
-    with IndexWriter(index, IDENTITY), pytest.raises(LockedError, match=f"locked by pid {os.getpid()} since"):
-        IndexWriter(index, IDENTITY)
+    with LocalWriter(index, IDENTITY), pytest.raises(LockedError, match=f"locked by pid {os.getpid()} since"):
+        LocalWriter(index, IDENTITY)
     assert issubclass(LockedError, RagqaError)
 
 
@@ -205,5 +207,5 @@ def test_a_segment_that_is_not_what_its_name_says_is_somebody_elses(tmp_path: Pa
     (index / "LOCK").write_text("pid 1 since 2026 ", encoding="utf-8")
     (index / "seg" / foreign).write_text("mine", encoding="utf-8")
     with pytest.raises(RefusedError, match=rf"is not empty \(seg/{foreign}\): choose another"):
-        IndexWriter(index, IDENTITY)
+        LocalWriter(index, IDENTITY)
     assert (index / "seg" / foreign).read_text(encoding="utf-8") == "mine"

@@ -455,6 +455,35 @@ TEXTS = st.one_of(
 )
 
 
+LETTERS = st.text(st.characters(categories=["L", "N"], exclude_characters="\ufeff"), min_size=1, max_size=80)
+
+
+@settings(max_examples=100, deadline=None)
+@given(
+    text=LETTERS,
+    encoding=st.sampled_from(["utf-8", "utf-8-sig", "utf-16", "utf-32"]),
+    suffix=st.sampled_from([".txt", ".md", ".csv", ".tsv"]),
+)
+def test_letters_in_an_encoding_that_is_sure_are_always_read(
+    tmp_path_factory: pytest.TempPathFactory, text: str, encoding: str, suffix: str
+) -> None:
+    path = tmp_path_factory.mktemp("letters") / f"a{suffix}"
+    path.write_bytes(text.encode(encoding))
+    loader = FolderLoader([path])
+    (file,) = loader.scan().files
+    assert loader.read(file).text.removeprefix("\ufeff") == text
+
+
+@settings(max_examples=100, deadline=None)
+@given(text=LETTERS)
+def test_letters_in_json_lines_are_always_read(tmp_path_factory: pytest.TempPathFactory, text: str) -> None:
+    path = tmp_path_factory.mktemp("letters") / "a.jsonl"
+    path.write_text(json.dumps({"text": text}), encoding="utf-8")
+    loader = FolderLoader([path])
+    (file,) = loader.scan().files
+    assert loader.read(file).text == text
+
+
 @settings(max_examples=150, deadline=None)
 @given(data=TEXTS, suffix=st.sampled_from([".txt", ".md", ".csv", ".tsv"]))
 def test_any_bytes_are_kept_to_the_letter_or_rejected(

@@ -6,7 +6,6 @@ import json
 import os
 import subprocess
 import sys
-import time
 from pathlib import Path
 from typing import Any
 
@@ -154,20 +153,17 @@ def test_a_card_tells_the_window_and_the_kind_of_a_folder(cache: Path, tmp_path:
         models.card(str(folder))
 
 
-def test_cards_cost_milliseconds_and_load_no_library_of_models(cache: Path, tmp_path: Path) -> None:
+def test_cards_load_no_library_of_models(cache: Path, tmp_path: Path) -> None:
     gguf_file, folder = write_gguf(tmp_path / "small.gguf"), make_folder(tmp_path / "model")
     script = (
-        "import sys, time\nfrom ragqa import models\nstarted = time.perf_counter()\n"
+        "import sys\nfrom ragqa import models\n"
         "for name in [*models.BUILTIN, *sys.argv[1:]]:\n    models.card(name)\n"
-        "print(time.perf_counter() - started)\n"
         "print([m for m in ('torch', 'transformers', 'faiss', 'gguf', 'sentence_transformers') if m in sys.modules])\n"
     )
     run = subprocess.run(
         [sys.executable, "-c", script, str(gguf_file), str(folder)], capture_output=True, text=True, check=True
     )
-    seconds, loaded = run.stdout.split("\n")[:2]
-    assert loaded == "[]"
-    assert float(seconds) < 0.05
+    assert run.stdout == "[]\n"
 
 
 def test_a_gguf_file_is_dequantised_once_and_loads_in_transformers(cache: Path, tmp_path: Path) -> None:
@@ -187,10 +183,8 @@ def test_a_gguf_file_is_dequantised_once_and_loads_in_transformers(cache: Path, 
     model = AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32)
     ids = AutoTokenizer.from_pretrained(folder)("the", return_tensors="pt")["input_ids"]
     assert model(ids).logits.shape == (1, 2, 258)
-    started = time.perf_counter()
     assert models.resolve(str(path.parent), progress=lines.append) == folder
-    assert time.perf_counter() - started < 0.5
-    assert len(lines) == 1
+    assert len(lines) == 1, "the second time, nothing is dequantised"
     assert models.gguf_path(str(path)) == models.gguf_path(str(path.parent)) == path
     (folder / "model.safetensors").write_bytes(b"cut")
     assert models.resolve(str(path), progress=lines.append) == folder

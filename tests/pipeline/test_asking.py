@@ -5,15 +5,15 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any, ClassVar, Literal
+from typing import Any, Literal
 
 import pytest
 
 from ragqa import Pipeline
-from ragqa.config.specs import CustomSpec
+from ragqa.config import GenerateSpec, Kind
 from ragqa.errors import UsageError
 from ragqa.records import Answer, Generation, Prompt
-from tests.fakes import PIPELINE, Echo, EchoGenerator, Words
+from tests.fakes import ECHO, PIPELINE, WORDS, EchoGenerator
 
 QUESTION = "Who is the master of the quay?"
 
@@ -39,16 +39,18 @@ class SureGenerator(EchoGenerator):
         return [[math.log(0.5)] * len(text) for _, text in pairs]
 
 
-class Sure(CustomSpec):
-    section: ClassVar[str] = "generate"
+class Sure(GenerateSpec):
     kind: Literal["sure"]
     max_new_tokens: int = 20
     answer: str = "Quayson himself"
     confidence: float | None = 0.6
     min_confidence: float = 0.0
 
-    def build(self, **needs: Any) -> SureGenerator:
-        return SureGenerator(self.answer, self.confidence)
+    def least_confidence(self) -> float:
+        return self.min_confidence
+
+
+SURE = Kind("generate", Sure, lambda spec, needs: SureGenerator(spec.answer, spec.confidence))
 
 
 @pytest.fixture
@@ -64,7 +66,7 @@ def folder(tmp_path: Path) -> Path:
 
 
 def pipeline(folder: Path, *overrides: str) -> Pipeline:
-    return Pipeline.from_file(folder / "pipeline.yaml", overrides, extra_specs=[Words, Echo, Sure])
+    return Pipeline.from_file(folder / "pipeline.yaml", overrides, kinds=[WORDS, ECHO, SURE])
 
 
 def streamed(pipe: Pipeline) -> tuple[list[str], Answer]:
@@ -115,7 +117,7 @@ def test_a_generator_that_does_not_say_how_sure_it_is_is_believed(folder: Path) 
 def test_closed_book_the_generator_is_asked_without_passages_and_nothing_is_cited(folder: Path) -> None:
     pipe = pipeline(folder)
     answer = pipe.answer(QUESTION, passages=[])
-    (prompt,) = pipe.generator.prompts  # type: ignore[attr-defined]
+    (prompt,) = pipe.components.generator.prompts  # type: ignore[attr-defined]
     assert (prompt.passages, answer.hits, answer.citations) == ((), (), ())
     assert (answer.text, answer.abstained) == ("Quayson himself", False)
     assert answer.prompt == prompt == pipe.prompt(QUESTION, [])
@@ -144,7 +146,7 @@ def test_a_score_is_the_log_probability_of_each_token_of_an_answer_that_goes_on_
     assert math.exp(sum(pipe.score(prompt, "abc"))) == pytest.approx(0.5 ** len(" abc"))
     spaced = Prompt("Answer:\n", {}, ())
     assert len(pipe.score(spaced, "abc")) == 3
-    assert pipe.generator.pairs == [(prompt.text, " abc"), ("Answer:\n", "abc")]  # type: ignore[attr-defined]
+    assert pipe.components.generator.pairs == [(prompt.text, " abc"), ("Answer:\n", "abc")]  # type: ignore[attr-defined]
 
 
 def test_a_generator_without_likelihoods_cannot_score(folder: Path) -> None:

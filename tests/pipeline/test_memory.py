@@ -11,7 +11,7 @@ from ragqa.errors import RejectedError, UsageError
 from ragqa.load import MemoryLoader, text_document
 from ragqa.records import Document
 from ragqa.stages import Loader, System
-from tests.fakes import PIPELINE, Echo, Words, document
+from tests.fakes import ECHO, PIPELINE, WORDS, document
 
 DOCUMENTS = (
     text_document("b", "The heron eats fish at dawn."),
@@ -27,7 +27,7 @@ def pipeline(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Pipeline:
     (tmp_path / "documents" / "own.txt").write_text("The quay is made of granite.\n", encoding="utf-8")
     (tmp_path / "documents" / "own.md").write_text("# Quay\n\nThe quay is old.\n", encoding="utf-8")
     (tmp_path / "pipeline.yaml").write_text(PIPELINE, encoding="utf-8")
-    return Pipeline.from_file(tmp_path / "pipeline.yaml", extra_specs=[Words, Echo])
+    return Pipeline.from_file(tmp_path / "pipeline.yaml", kinds=[WORDS, ECHO])
 
 
 def test_documents_in_memory_are_scanned_by_source_and_read_as_they_are() -> None:
@@ -81,14 +81,14 @@ def test_the_index_of_documents_is_found_again_in_the_cache_and_belongs_to_them_
     pipeline: Pipeline, tmp_path: Path
 ) -> None:
     def place(pipe: Pipeline, documents: tuple[Document, ...] = DOCUMENTS) -> Path:
-        return Path(pipe.with_documents(documents).config.index.path)
+        return Path(pipe.with_documents(documents).components.index.location)
 
     pipeline.with_documents(DOCUMENTS).index()
     again = pipeline.with_documents(DOCUMENTS[::-1])
     assert (again.index().count("unchanged"), again.has_index()) == (3, True)
     assert place(pipeline).parent == tmp_path / "cache" / "datasets"
     others = [
-        Pipeline.from_file(tmp_path / "pipeline.yaml", [override], [Words, Echo])
+        Pipeline.from_file(tmp_path / "pipeline.yaml", [override], [WORDS, ECHO])
         for override in ("embed.weights=other", "split.chunk_size=30")
     ]
     places = {place(pipeline), place(pipeline, DOCUMENTS[:2]), *map(place, others)}
@@ -96,10 +96,12 @@ def test_the_index_of_documents_is_found_again_in_the_cache_and_belongs_to_them_
 
 
 def test_parts_that_are_built_are_shared_with_the_pipeline_over_other_documents(pipeline: Pipeline) -> None:
-    generator, embedder = pipeline.generator, pipeline.embedder
+    generator, embedder = pipeline.components.generator, pipeline.components.embedder
     other = pipeline.with_documents(DOCUMENTS)
-    assert other.generator is generator and other.embedder is embedder
-    assert isinstance(other.loader, MemoryLoader) and not isinstance(pipeline.loader, MemoryLoader)
+    assert other.components.generator is generator and other.components.embedder is embedder
+    assert isinstance(other.components.loader, MemoryLoader) and not isinstance(
+        pipeline.components.loader, MemoryLoader
+    )
 
 
 def test_a_pipeline_over_no_documents_says_so(pipeline: Pipeline) -> None:
@@ -119,7 +121,7 @@ def test_a_pipeline_over_another_folder_reads_what_is_included(pipeline: Pipelin
     assert moved.index().count("indexed") == 1
     (hit,) = moved.search("heron", 5)
     assert (hit.source, Path(hit.path)) == ("heron.txt", other / "heron.txt")
-    assert Path(moved.config.index.path).parent == tmp_path / "cache" / "datasets"
+    assert Path(moved.components.index.location).parent == tmp_path / "cache" / "datasets"
     assert pipeline.with_folder(other, ["*.txt"]).has_index()
     assert not pipeline.with_folder(other).has_index()
     assert {hit.source for hit in pipeline.search("heron", 5)} == {"own.txt", "own.md"}

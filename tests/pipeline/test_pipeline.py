@@ -9,10 +9,10 @@ import pytest
 
 from ragqa import Pipeline
 from ragqa.errors import ConfigError, ModelError, NothingUsableError, RejectedError, UsageError
-from ragqa.pipeline import refresh
+from ragqa.pipeline.ingest import refresh
 from ragqa.records import Answer, Chunk, Document
 from ragqa.stages import System
-from tests.fakes import PIPELINE, Echo, Words
+from tests.fakes import ECHO, PIPELINE, WORDS
 
 
 @pytest.fixture
@@ -26,7 +26,7 @@ def folder(tmp_path: Path) -> Path:
 
 
 def pipeline(folder: Path, *overrides: str) -> Pipeline:
-    return Pipeline.from_file(folder / "pipeline.yaml", overrides, extra_specs=[Words, Echo])
+    return Pipeline.from_file(folder / "pipeline.yaml", overrides, kinds=[WORDS, ECHO])
 
 
 def interrupt(done: int, expected: int) -> None:
@@ -373,7 +373,7 @@ def test_a_document_that_cannot_be_split_or_stored_costs_itself_only(folder: Pat
     for name in ("fail", "context", "sound"):
         (folder / "documents" / f"{name}.txt").write_text(f"{name} ferry", encoding="utf-8")
     own = pipeline(folder)
-    own.splitter = OddSplitter()
+    own.components.replace(splitter=OddSplitter())
     report = own.index()
     assert [(entry.source, entry.status, entry.reason) for entry in report.statuses] == [
         ("context.txt", "rejected", r"cannot be stored: '\ud800' is half of a surrogate pair"),

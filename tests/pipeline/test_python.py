@@ -16,13 +16,13 @@ import pytest
 
 import ragqa
 from ragqa import Pipeline, errors, records
-from ragqa.config import load_combinations, load_config
 from ragqa.errors import UsageError, UsageTypeError
 from ragqa.evaluate import read_dataset, read_questions
+from ragqa.kinds import load_combinations, load_config
 from ragqa.load import FolderLoader, MemoryLoader, text_document
-from ragqa.pipeline.maintenance import Maintenance
+from ragqa.pipeline.ingest.maintenance import Maintenance
 from ragqa.records import Answer, Chunk, Citation, Dropped, Generation, Hit, Prompt
-from tests.fakes import PIPELINE, Echo, Words, document, hit
+from tests.fakes import ECHO, WORDS, Echo, document, hit, write_project
 
 QUESTION = "Who is the master of the quay?"
 
@@ -32,24 +32,21 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Return a home folder, which `~` stands for, with documents, a pipeline file and its index."""
     monkeypatch.setenv("RAGQA_CACHE", str(tmp_path / "cache"))
     monkeypatch.setenv("HOME", str(tmp_path))
-    (tmp_path / "documents").mkdir()
-    for name in ("ferry", "quay"):
-        text = f"The {name} has a master called {name.title()}son.\n"
-        (tmp_path / "documents" / f"{name}.txt").write_text(text, encoding="utf-8")
-    (tmp_path / "pipeline.yaml").write_text(PIPELINE, encoding="utf-8")
+    write_project(tmp_path, ["ferry", "quay"])
     pipeline(tmp_path).index()
     return tmp_path
 
 
 def pipeline(home: Path, *overrides: str) -> Pipeline:
-    return Pipeline.from_file(home / "pipeline.yaml", overrides, extra_specs=[Words, Echo])
+    return Pipeline.from_file(home / "pipeline.yaml", overrides, kinds=[WORDS, ECHO])
 
 
 # Public names
 
 
 def test_every_public_name_is_what_its_room_defines_and_none_loads_a_model_library() -> None:
-    public = set(ragqa.__all__) - {"__version__", "Pipeline", "Maintenance", "Config", "load_config"}
+    elsewhere = {"__version__", "PUBLIC_MODULES", "Pipeline", "Maintenance", "Config", "Kind", "load_config"}
+    public = set(ragqa.__all__) - elsewhere
     assert public >= {name for name, one in vars(errors).items() if isinstance(one, type) and name.endswith("Error")}
     for name in public:
         home = errors if name.endswith("Error") else records
@@ -64,7 +61,7 @@ def test_type_checkers_see_the_names_that_can_be_imported() -> None:
     source = Path(ragqa.__file__).read_text(encoding="utf-8")
     block = source.partition("if TYPE_CHECKING:\n")[2].partition("\n__version__")[0]
     seen = set(block.replace("(", " ").replace(")", " ").replace(",", " ").split()) & set(ragqa.__all__)
-    assert seen == set(ragqa.__all__) - {"__version__"}
+    assert seen == set(ragqa.__all__) - {"__version__", "PUBLIC_MODULES"}
 
 
 def test_a_name_that_is_not_public_is_no_attribute() -> None:
@@ -154,9 +151,9 @@ def test_documents_are_strings_pairs_or_records_mixed(home: Path) -> None:
     assert sorted(pipe.documents()) == ["birds/gull", "owl", "text-1"]
     assert pipe.ask("What does the heron eat?").citations[0].source == "text-1"
     names = pipeline(home).with_documents({"a": "The tern dives.", "b": "The crake hides."}.items())
-    assert {file.source for file in names.loader.scan().files} == {"a", "b"}
+    assert {file.source for file in names.components.loader.scan().files} == {"a", "b"}
     named = pipeline(home).with_documents(one for one in ("x", "y", ("z", "z")))
-    assert {file.source for file in named.loader.scan().files} == {"text-1", "text-2", "z"}
+    assert {file.source for file in named.components.loader.scan().files} == {"text-1", "text-2", "z"}
 
 
 # Paths
@@ -166,11 +163,11 @@ def test_paths_are_strings_or_paths_and_a_tilde_is_the_home_folder(home: Path) -
     (home / "questions.jsonl").write_text('{"id": "1", "question": "Who?", "answers": ["x"]}\n', encoding="utf-8")
     for form in (str, Path, pathlib.PurePath):
         file, folder, questions = (form(f"~/{name}") for name in ("pipeline.yaml", "documents", "questions.jsonl"))
-        specs: Any = [Words, Echo]
-        assert Pipeline.from_file(file, extra_specs=specs).search("ferry")
-        assert load_config(file, extra_specs=specs).file == home / "pipeline.yaml"
-        assert len(load_combinations(file, extra_specs=specs)) == 1
-        assert Pipeline.from_folder(folder).roots == [home / "documents"]
+        specs: Any = [WORDS, ECHO]
+        assert Pipeline.from_file(file, kinds=specs).search("ferry")
+        assert load_config(file, kinds=specs).file == home / "pipeline.yaml"
+        assert len(load_combinations(file, kinds=specs)) == 1
+        assert Pipeline.from_folder(folder).components.roots == [home / "documents"]
         assert pipeline(home).with_folder(folder).index().chunks == 2
         assert len(FolderLoader([folder]).scan().files) == 2
         assert Maintenance(form("~/index")).check().documents == 2
@@ -179,7 +176,7 @@ def test_paths_are_strings_or_paths_and_a_tilde_is_the_home_folder(home: Path) -
 
 
 def test_one_document_can_be_asked_where_a_folder_is_expected(home: Path) -> None:
-    assert len(Pipeline.from_folder(home / "documents" / "quay.txt").loader.scan().files) == 1
+    assert len(Pipeline.from_folder(home / "documents" / "quay.txt").components.loader.scan().files) == 1
 
 
 # Errors of wrong types and values
@@ -222,8 +219,8 @@ WRONG: dict[str, tuple[Call, str]] = {
     "overrides of a folder": (lambda p, home: api.Pipeline.from_folder(home, "a.b=c"), "overrides: got str; pass a list"),
     "overrides as a dict": (lambda p, home: api.load_config(home / "pipeline.yaml", {"retrieve.top_k": 3}), "overrides: got dict; pass a list"),
     "overrides of maintenance": (lambda p, home: api.Maintenance(home / "pipeline.yaml", "a.b=c"), "overrides: got str; pass a list"),
-    "specs that are none": (lambda p, home: api.load_config(home / "pipeline.yaml", [], [int]), r"extra_specs\[0\]: got type; pass a class"),
-    "a spec that is built": (lambda p, home: api.load_config(home / "pipeline.yaml", [], [Echo(kind="echo")]), r"extra_specs\[0\]: got Echo"),
+    "kinds that are none": (lambda p, home: api.load_config(home / "pipeline.yaml", [], [int]), r"kinds\[0\]: got type; pass a Kind"),
+    "a spec for a kind": (lambda p, home: api.load_config(home / "pipeline.yaml", [], [Echo(kind="echo")]), r"kinds\[0\]: got Echo"),
     "Pipeline None": (lambda p, _: api.Pipeline(None), r"config: got None; pass what load_config returns, or use Pipeline\.from_file"),
     "Pipeline of a path": (lambda p, _: api.Pipeline("pipeline.yaml"), "config: got str; pass what load_config returns"),
     "documents as text": (lambda p, _: p.with_documents("x"), "documents: got str; pass a list, each item a string"),

@@ -15,10 +15,10 @@ from numpy.typing import NDArray
 
 from ragqa import Pipeline
 from ragqa.errors import RejectedError
-from ragqa.pipeline import reading, refresh
-from ragqa.pipeline.reading import Estimate
+from ragqa.pipeline.ingest import reading, refresh
+from ragqa.pipeline.ingest.reading import Estimate
 from ragqa.records import Chunk, Document, Scan, SourceFile
-from tests.fakes import PIPELINE, Echo, WordEmbedder, Words
+from tests.fakes import ECHO, PIPELINE, WORDS, WordEmbedder
 
 PDF = "application/pdf"
 TYPES = {
@@ -96,10 +96,10 @@ class Patient(WordEmbedder):
 def progress_of(home: Path, folder: Folder, embedder: WordEmbedder | None = None) -> list[tuple[int, int]]:
     """Return what is reported while a folder is indexed."""
     (home / "pipeline.yaml").write_text(PIPELINE, encoding="utf-8")
-    pipe = Pipeline.from_file(home / "pipeline.yaml", extra_specs=[Words, Echo])
-    pipe.loader, pipe.splitter = folder, Lines()
+    pipe = Pipeline.from_file(home / "pipeline.yaml", kinds=[WORDS, ECHO])
+    pipe.components.replace(loader=folder, splitter=Lines())
     if embedder is not None:
-        pipe.embedder = embedder
+        pipe.components.replace(embedder=embedder)
     calls: list[tuple[int, int]] = []
     report = pipe.index(progress=lambda done, expected: calls.append((done, expected)))
     assert calls[-1] == (report.chunks, report.chunks) and report.chunks == sum(folder.lines.values())

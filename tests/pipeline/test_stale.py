@@ -7,18 +7,18 @@ import os
 import shutil
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, ClassVar, Literal
+from typing import Any, Literal
 
 import pytest
 
 from ragqa import Pipeline
-from ragqa.config.specs import CustomSpec
+from ragqa.config import Kind, LoadSpec
 from ragqa.load import MemoryLoader, text_document
-from ragqa.pipeline import sources
-from ragqa.pipeline.sources import SourceFiles
+from ragqa.pipeline.answer import sources
+from ragqa.pipeline.answer.sources import SourceFiles
 from ragqa.records import Citation
 from tests.commands import ragqa
-from tests.fakes import PIPELINE, Echo, Words
+from tests.fakes import ECHO, WORDS, write_project
 
 QUESTION = "Who is the master of the quay?"
 QUAY = "The quay has a master called Quayson.\n"
@@ -27,16 +27,14 @@ QUAY = "The quay has a master called Quayson.\n"
 @pytest.fixture
 def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("RAGQA_CACHE", str(tmp_path / "cache"))
-    (tmp_path / "documents").mkdir()
-    (tmp_path / "documents" / "ferry.txt").write_text("The ferry has a master called Ferryson.\n", encoding="utf-8")
+    write_project(tmp_path, ["ferry"])
     (tmp_path / "documents" / "quay.txt").write_text(QUAY, encoding="utf-8")
-    (tmp_path / "pipeline.yaml").write_text(PIPELINE, encoding="utf-8")
     pipeline(tmp_path).index()
     return tmp_path
 
 
 def pipeline(home: Path, *overrides: str, specs: Any = ()) -> Pipeline:
-    return Pipeline.from_file(home / "pipeline.yaml", overrides, extra_specs=[Words, Echo, *specs])
+    return Pipeline.from_file(home / "pipeline.yaml", overrides, kinds=[WORDS, ECHO, *specs])
 
 
 def cited(pipe: Pipeline) -> Citation:
@@ -173,26 +171,25 @@ def test_a_name_that_is_not_utf_8_is_found_on_the_disk(home: Path) -> None:
     assert cited(pipeline(home)).stale
 
 
-class Notes(CustomSpec):
+class Notes(LoadSpec):
     """Loads documents of its own; its path is no file of theirs."""
 
-    section: ClassVar[str] = "load"
     kind: Literal["notes"]
     path: str = "notes.db"
 
-    def build(self, **needs: Any) -> MemoryLoader:
-        return MemoryLoader([text_document("quay", QUAY)])
+
+NOTES = Kind("load", Notes, lambda spec, needs: MemoryLoader([text_document("quay", QUAY)]))
 
 
 def test_documents_that_are_no_files_are_never_stale(home: Path) -> None:
     memory = pipeline(home).with_documents([("quay", QUAY)])
     memory.index()
     assert not cited(memory).stale
-    own = pipeline(home, "load.kind=notes", f"index.path={home / 'own'}", specs=[Notes])
+    own = pipeline(home, "load.kind=notes", f"index.path={home / 'own'}", specs=[NOTES])
     own.index()
     assert not cited(own).stale
     replaced = pipeline(home, f"index.path={home / 'replaced'}")
-    replaced.loader = MemoryLoader([text_document("quay", QUAY)])
+    replaced.components.replace(loader=MemoryLoader([text_document("quay", QUAY)]))
     replaced.index()
     assert not cited(replaced).stale
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import io
 import os
 import random
-import time
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -20,11 +19,12 @@ from reportlab.pdfgen.canvas import Canvas
 from ragqa.config.specs import MarkdownSplit, RecursiveSplit
 from ragqa.errors import RejectedError
 from ragqa.load import FolderLoader
-from ragqa.pipeline.survey import Finding, Survey, _tables, near_duplicates, shingles, survey
+from ragqa.pipeline.ingest.survey import BANDS, Finding, Survey, _candidates, _tables, near_duplicates, shingles, survey
 from ragqa.records import Document, SourceFile
-from ragqa.split import TextSplitter
+from ragqa.split import MarkdownSplitter, RecursiveSplitter
 from tests import ROOT
 from tests.fakes import WordEmbedder
+from tests.limits import no_hang
 
 PROSE = "The observatory opens at nine in the morning and closes at six in the evening on every weekday. "
 FRENCH = "Le café de la gare était fermé depuis l’été dernier ; les élèves préféraient déjeuner à la bibliothèque. " * 3
@@ -42,7 +42,7 @@ def look(
     loader = FolderLoader([folder])
     spec = RecursiveSplit(kind="recursive", chunk_size=size, overlap=how.pop("overlap", 0), unit="token")
     try:
-        return survey(loader, how.pop("splitter", TextSplitter(spec, counter)), counter, window, **how)
+        return survey(loader, how.pop("splitter", RecursiveSplitter(spec, counter)), counter, window, **how)
     finally:
         loader.close()
 
@@ -111,7 +111,7 @@ def test_the_sample_corpus_has_hardly_a_finding() -> None:
     loader = FolderLoader([ROOT / "corpora" / "tarnwick" / "documents"])
     counter = WordEmbedder()
     spec = RecursiveSplit(kind="recursive", chunk_size=200, overlap=40, unit="token")
-    found = survey(loader, TextSplitter(spec, counter), counter, 256)
+    found = survey(loader, RecursiveSplitter(spec, counter), counter, 256)
     loader.close()
     assert {finding.kind for finding in found.findings} <= {"table_fragments"}
     assert found.files == found.usable == found.documents
@@ -142,7 +142,7 @@ def test_a_reason_of_several_lines_becomes_one(tmp_path: Path) -> None:
     (tmp_path / "a.txt").write_text(PROSE, encoding="utf-8")
     counter = WordEmbedder()
     spec = RecursiveSplit(kind="recursive", chunk_size=40, overlap=0, unit="token")
-    (finding,) = survey(Failing([tmp_path]), TextSplitter(spec, counter), counter, None).findings
+    (finding,) = survey(Failing([tmp_path]), RecursiveSplitter(spec, counter), counter, None).findings
     assert finding.what == "damaged: page 1: at byte 3"
 
 
@@ -269,14 +269,13 @@ def test_near_duplicates_below_the_threshold_are_not_reported() -> None:
     assert near_duplicates([shingles(" ".join(text)), shingles(" ".join(edited))]) == []
 
 
-def test_comparing_many_alike_documents_takes_linear_time_and_loses_no_copy() -> None:
+def test_of_many_alike_documents_few_pairs_are_compared_and_no_copy_is_lost() -> None:
     form = words(4, 200)  # the same form filled in by everyone: every pair is alike, by less than the threshold
     filled = [[*form, *words(seed, 60)] for seed in range(3000)]
     copies = [[*text[:-1], "x"] for text in filled[::300]]
     sets = [shingles(" ".join(text)) for text in [*filled, *copies]]
-    started = time.perf_counter()
+    assert len(list(_candidates(sets))) <= BANDS * len(sets)
     found = near_duplicates(sets)
-    assert time.perf_counter() - started < 10
     assert [(earlier, later) for earlier, later, _ in found] == [(300 * i, 3000 + i) for i in range(10)]
 
 
@@ -317,7 +316,7 @@ def test_rows_that_another_chunk_holds_with_their_header_are_no_fragment(tmp_pat
 
 
 def test_a_header_that_the_context_carries_is_not_missing(tmp_path: Path) -> None:
-    splitter = TextSplitter(MarkdownSplit(kind="markdown", chunk_size=60, overlap=0, unit="token"), WordEmbedder())
+    splitter = MarkdownSplitter(MarkdownSplit(kind="markdown", chunk_size=60, overlap=0, unit="token"), WordEmbedder())
     text = f"# Vessel | Built | Room\n\n{pipe_table(30)}"
     assert of_kind(look(tmp_path, {"a.md": text}, splitter=splitter), "table_fragments") == []
 
@@ -364,13 +363,13 @@ def test_a_table_in_a_pdf_is_told_by_its_short_lines_of_numbers(tmp_path: Path) 
     assert of_kind(look(tmp_path, {}, size=900), "table_fragments") == []
 
 
-@pytest.mark.parametrize("text", ["| " * 30_000, "|\n" + " " * 60_000, "-|" * 30_000, "a\t" * 30_000 + "\n|\n|-"])
+@pytest.mark.parametrize("text", ["| " * 500_000, "|\n" + " " * 1_000_000, "-|" * 500_000, "a\t" * 500_000 + "\n|\n|-"])
 def test_no_text_makes_the_search_for_tables_slow(tmp_path: Path, text: str) -> None:
     (tmp_path / "a.md").write_text(text + "\nEnd.", encoding="utf-8")
     loader = FolderLoader([tmp_path])
-    started = time.perf_counter()
-    list(_tables(loader.read(loader.scan().files[0])))
-    assert time.perf_counter() - started < 1
+    document = loader.read(loader.scan().files[0])
+    with no_hang():  # in quadratic time, it would take hours
+        list(_tables(document))
 
 
 def test_progress_counts_chunks_and_ends_with_all_of_them(tmp_path: Path) -> None:

@@ -9,12 +9,12 @@ from typing import Any
 import pytest
 
 from ragqa import wire
-from ragqa.config import load_config
 from ragqa.config.specs import InContextPrompt
 from ragqa.errors import ConfigError, UsageError
 from ragqa.evaluate import Question, Result
 from ragqa.evaluate.runs.result import answered
-from ragqa.pipeline.budget import prove
+from ragqa.kinds import load_config
+from ragqa.pipeline.assemble.budget import prove
 from ragqa.prompt import Prompter
 from ragqa.prompt.examples import Example, Examples, example_bytes, read_pairs
 from ragqa.records import Answer

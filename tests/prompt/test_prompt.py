@@ -6,7 +6,7 @@ import unicodedata
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from ragqa.config.specs import InContextPrompt
@@ -41,13 +41,22 @@ def test_every_template_shows_passages_with_number_and_source_and_the_question(t
     question=st.text(min_size=1, max_size=80),
     window=st.integers(200, 900),
 )
-def test_a_prompt_fits_its_window_and_its_tokens_add_up(texts: list[str], question: str, window: int) -> None:
+@example(texts=["one two", "three"], question="Who?", window=900)
+@example(texts=[], question="Who?", window=900)
+@example(texts=["word " * 900], question="Who?", window=300)
+def test_a_prompt_fits_its_window_wherever_it_can_and_its_tokens_add_up(
+    texts: list[str], question: str, window: int
+) -> None:
     generator = EchoGenerator(window)
     hits = [hit(text, f"{i}.txt") for i, text in enumerate(texts)]
-    try:
-        prompt = prompter(window).build(question, hits)
-    except UsageError:
+    roomy = prompter(1_000_000)
+    choices = [[passage] for passage in hits] or [[]]
+    least = min(roomy.build(question, passages).n_tokens for passages in choices)
+    if least > window - 20:
+        with pytest.raises(UsageError):
+            prompter(window).build(question, hits)
         return
+    prompt = prompter(window).build(question, hits)
     assert prompt.n_tokens == generator.count(prompt.text) <= window - 20
     assert len(prompt.passages) + len(prompt.dropped) == len(hits)
 

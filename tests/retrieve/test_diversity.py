@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from ragqa.records import Hit
-from ragqa.retrieve.diversity import cap, marginal_relevance, without_near_duplicates
+from ragqa.retrieve.diversity import cap, deduplicate, marginal_relevance
 from tests.fakes import hit
 
 Vectors = NDArray[np.float32]
@@ -21,7 +21,7 @@ def texts(hits: list[Hit]) -> list[str]:
 
 def distinct(*passages: str, share: float = 0.8) -> list[str]:
     hits = [hit(text, start=number, score=1 / (number + 1)) for number, text in enumerate(passages)]
-    return texts(without_near_duplicates(hits, share))
+    return texts(deduplicate(hits, share))
 
 
 def numbered(first: int, n: int) -> str:
@@ -86,7 +86,7 @@ def test_texts_without_a_word_are_copies_of_nothing() -> None:
 )
 def test_what_is_left_are_the_hits_that_no_better_one_left_repeats(passages: list[list[str]], share: float) -> None:
     hits = [hit(" ".join(words), start=number) for number, words in enumerate(passages)]
-    left = without_near_duplicates(hits, share)
+    left = deduplicate(hits, share)
 
     def runs(h: Hit) -> set[tuple[str, ...]]:
         words = h.chunk.text.split()

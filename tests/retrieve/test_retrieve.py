@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from ragqa.config.specs import DenseRetrieve, HybridRetrieve, LexicalRetrieve
+from ragqa.config.retrieval import DenseRetrieve, HybridRetrieve, LexicalRetrieve
 from ragqa.errors import UsageError
 from ragqa.records import Chunk, Hit
 from ragqa.retrieve import MAX_QUESTION_CHARS

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from ragqa import Pipeline
-from ragqa.config.specs import (
+from ragqa.config.retrieval import (
     CrossEncoderRerank,
     DenseRetrieve,
     HybridRetrieve,
@@ -19,12 +19,19 @@ from ragqa.config.specs import (
     MultiQueryRewrite,
 )
 from ragqa.errors import UsageError
-from ragqa.index import IndexReader
-from ragqa.records import Generation, Hit, Prompt
-from ragqa.retrieve.retriever import FEEDBACK_WEIGHT, FusionRetriever
-from ragqa.retrieve.rewrite import hypothetical_passage, other_words
-from ragqa.stages import Generator, Scorer
-from tests.fakes import PIPELINE, Echo, Words
+from ragqa.index.reader import LocalReader
+from ragqa.records import Generation, Hit, Prompt, SearchTexts
+from ragqa.retrieve.first_stage import first_stage
+from ragqa.retrieve.retriever import FusionRetriever, steps
+from ragqa.retrieve.rewrite import (
+    FEEDBACK_WEIGHT,
+    HydeRewriter,
+    MultiQueryRewriter,
+    hypothetical_passage,
+    paraphrases,
+)
+from ragqa.stages import Generator, Rewriter, Scorer
+from tests.fakes import ECHO, PIPELINE, WORDS
 from tests.index.test_index import entry
 from tests.index.test_index import write as publish
 from tests.torture.world import EMBEDDER, write
@@ -77,12 +84,12 @@ class Ranking:
 
 def wordings(text: str, n: int = 3, question: str = "When does the ferry sail?") -> list[str]:
     writer: Generator = Writer(text)
-    return other_words(question, n, writer)
+    return paraphrases(question, n, writer)
 
 
 def test_the_generator_is_asked_for_so_many_questions_about_this_one() -> None:
     writer = Writer("At what hour does the ferry leave?")
-    assert other_words("What is {n} in {question}?", 3, writer) == ["At what hour does the ferry leave?"]
+    assert paraphrases("What is {n} in {question}?", 3, writer) == ["At what hour does the ferry leave?"]
     (prompt,) = writer.prompts
     assert prompt.text.startswith("<user>Write 3 other questions")
     assert prompt.text.endswith("\n\nQuestion: What is {n} in {question}?</user>")
@@ -133,7 +140,7 @@ def test_an_imagined_passage_is_taken_whole_and_an_empty_one_is_an_error() -> No
 
 
 def test_what_a_deadline_cut_is_not_searched_by() -> None:
-    for written in (lambda writer: other_words("q", 2, writer), lambda writer: hypothetical_passage("q", writer)):
+    for written in (lambda writer: paraphrases("q", 2, writer), lambda writer: hypothetical_passage("q", writer)):
         with pytest.raises(UsageError, match=r"ran out of time: raise generate\.deadline"):
             written(Writer("half a sen", finish="deadline"))
 
@@ -146,22 +153,27 @@ TEXTS = {
 
 
 @pytest.fixture(scope="module")
-def reader(tmp_path_factory: pytest.TempPathFactory) -> Iterator[IndexReader]:
+def reader(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalReader]:
     path = tmp_path_factory.mktemp("index")
     write(path, TEXTS)
-    with IndexReader(path, {}) as reader:
+    with LocalReader(path, {}) as reader:
         yield reader
 
 
+def rewriter_of(spec: Any, generator: Generator) -> Rewriter:
+    return HydeRewriter(generator) if spec == HYDE else MultiQueryRewriter(generator, spec.n)
+
+
 def found(
-    reader: IndexReader,
+    reader: LocalReader,
     spec: Any,
     question: str = "ferry sails",
     k: int = ALL,
     scorer: Scorer | None = None,
     generator: Generator | None = None,
 ) -> list[Hit]:
-    return FusionRetriever(spec, EMBEDDER, scorer, generator).retrieve(question, reader, k)
+    rewriter = None if generator is None else rewriter_of(spec.rewrite, generator)
+    return FusionRetriever(spec, EMBEDDER, scorer, rewriter).retrieve(question, reader, k)
 
 
 def texts(hits: Sequence[Hit]) -> list[str]:
@@ -173,7 +185,7 @@ def scores(hits: Sequence[Hit]) -> dict[str, float]:
 
 
 @pytest.mark.parametrize("kind", SPECS)
-def test_the_scores_of_all_wordings_are_averaged(reader: IndexReader, kind: str) -> None:
+def test_the_scores_of_all_wordings_are_averaged(reader: LocalReader, kind: str) -> None:
     questions = ["ferry sails", "boat departs", "power"]
     alone = [scores(found(reader, SPECS[kind](), question)) for question in questions]
     everything = {text for each in alone for text in each}
@@ -186,12 +198,12 @@ def test_the_scores_of_all_wordings_are_averaged(reader: IndexReader, kind: str)
     assert "boat departs nine" in texts(hits[:3])
 
 
-def test_a_model_that_writes_no_other_wording_changes_nothing(reader: IndexReader) -> None:
+def test_a_model_that_writes_no_other_wording_changes_nothing(reader: LocalReader) -> None:
     hits = found(reader, SPECS["hybrid"](rewrite=MULTI_QUERY), generator=Writer("ferry sails"))
     assert hits == found(reader, SPECS["hybrid"]())
 
 
-def test_no_more_wordings_are_asked_than_the_file_says(reader: IndexReader) -> None:
+def test_no_more_wordings_are_asked_than_the_file_says(reader: LocalReader) -> None:
     spec = SPECS["lexical"](rewrite=MultiQueryRewrite(kind="multi_query", n=1))
     assert set(texts(found(reader, spec, generator=Writer("boat\npower")))) == {
         "ferry sails harbour",
@@ -200,7 +212,7 @@ def test_no_more_wordings_are_asked_than_the_file_says(reader: IndexReader) -> N
 
 
 @pytest.mark.parametrize("kind", ["dense", "hybrid", "rrf"])
-def test_an_imagined_passage_leads_to_passages_in_its_words(reader: IndexReader, kind: str) -> None:
+def test_an_imagined_passage_leads_to_passages_in_its_words(reader: LocalReader, kind: str) -> None:
     question, imagined = "leaving time", "the boat departs nine nine"
     assert "boat departs nine" not in texts(found(reader, SPECS[kind](), question, k=1))
     hits = found(reader, SPECS[kind](rewrite=HYDE), question, k=1, generator=Writer(imagined))
@@ -209,18 +221,18 @@ def test_an_imagined_passage_leads_to_passages_in_its_words(reader: IndexReader,
     assert hits[0].scores["dense"] == pytest.approx(own, abs=1e-6)  # of the question as it was asked
 
 
-def test_the_words_of_an_imagined_passage_are_not_searched_as_words(reader: IndexReader) -> None:
+def test_the_words_of_an_imagined_passage_are_not_searched_as_words(reader: LocalReader) -> None:
     spec = SPECS["hybrid"](rewrite=HYDE, weight=0.0)
     hits = found(reader, spec, "ferry", generator=Writer("boat boat boat"))
     assert [h.chunk.text for h in hits if "lexical" in h.scores] == ["ferry sails harbour"]
 
 
-def test_a_generator_that_imagines_nothing_ends_the_search(reader: IndexReader) -> None:
+def test_a_generator_that_imagines_nothing_ends_the_search(reader: LocalReader) -> None:
     with pytest.raises(UsageError, match="wrote no passage"):
         found(reader, SPECS["dense"](rewrite=HYDE), generator=Writer(""))
 
 
-def test_nothing_is_written_for_a_question_that_cannot_be_asked(reader: IndexReader) -> None:
+def test_nothing_is_written_for_a_question_that_cannot_be_asked(reader: LocalReader) -> None:
     writer = Writer("a passage")
     for rewrite in (MULTI_QUERY, HYDE):
         with pytest.raises(UsageError, match="the question is empty"):
@@ -229,7 +241,7 @@ def test_nothing_is_written_for_a_question_that_cannot_be_asked(reader: IndexRea
 
 
 @pytest.mark.parametrize("kind", ["dense", "hybrid"])
-def test_feedback_finds_a_passage_that_shares_words_with_the_best_one_alone(reader: IndexReader, kind: str) -> None:
+def test_feedback_finds_a_passage_that_shares_words_with_the_best_one_alone(reader: LocalReader, kind: str) -> None:
     question, near = "ferry sails", "harbour lantern keeper"
     before, after = (scores(found(reader, SPECS[kind](feedback=n), question)) for n in (0, 1))
     assert before[near] == pytest.approx(before["turbine makes power"], abs=0.01), "no word is shared"
@@ -238,7 +250,7 @@ def test_feedback_finds_a_passage_that_shares_words_with_the_best_one_alone(read
     assert after["turbine makes power"] == pytest.approx(before["turbine makes power"], abs=0.01)
 
 
-def test_feedback_moves_the_vector_by_its_weight_towards_the_mean_of_the_best(reader: IndexReader) -> None:
+def test_feedback_moves_the_vector_by_its_weight_towards_the_mean_of_the_best(reader: LocalReader) -> None:
     question = EMBEDDER.embed_question("ferry sails")
     best = EMBEDDER.embed_passages(texts(found(reader, SPECS["dense"](), k=2))).mean(axis=0)
     moved = (1 - FEEDBACK_WEIGHT) * question + FEEDBACK_WEIGHT * best
@@ -247,7 +259,7 @@ def test_feedback_moves_the_vector_by_its_weight_towards_the_mean_of_the_best(re
     assert [h.score for h in hits] == pytest.approx(expected.tolist(), abs=1e-6)
 
 
-def test_feedback_moves_every_wording(reader: IndexReader) -> None:
+def test_feedback_moves_every_wording(reader: LocalReader) -> None:
     moved = [scores(found(reader, SPECS["dense"](feedback=1), question)) for question in ("ferry sails", "boat")]
     spec = SPECS["dense"](feedback=1, rewrite=MULTI_QUERY)
     expected = {text: (moved[0][text] + moved[1][text]) / 2 for text in moved[0]}
@@ -258,7 +270,7 @@ def rerank(**fields: Any) -> CrossEncoderRerank:
     return CrossEncoderRerank(kind="cross_encoder", model="any", **fields)
 
 
-def test_the_best_chunks_are_read_again_and_ranked_by_what_the_reranker_says(reader: IndexReader) -> None:
+def test_the_best_chunks_are_read_again_and_ranked_by_what_the_reranker_says(reader: LocalReader) -> None:
     first = found(reader, SPECS["dense"]())
     scorer = Ranking(first[2].chunk.text, first[0].chunk.text, first[1].chunk.text)
     hits = found(reader, SPECS["dense"](rerank=rerank(depth=3, weight=1.0)), k=2, scorer=scorer)
@@ -269,7 +281,7 @@ def test_the_best_chunks_are_read_again_and_ranked_by_what_the_reranker_says(rea
 
 
 @pytest.mark.parametrize("kind", SPECS)
-def test_a_light_reranker_changes_scores_and_not_a_clear_first(reader: IndexReader, kind: str) -> None:
+def test_a_light_reranker_changes_scores_and_not_a_clear_first(reader: LocalReader, kind: str) -> None:
     first = found(reader, SPECS[kind](), k=2, question="ferry sails harbour")
     hits = found(
         reader,
@@ -282,7 +294,7 @@ def test_a_light_reranker_changes_scores_and_not_a_clear_first(reader: IndexRead
     assert all({"rerank"} < set(h.scores) for h in hits)
 
 
-def test_more_hits_than_the_depth_are_all_read_again(reader: IndexReader) -> None:
+def test_more_hits_than_the_depth_are_all_read_again(reader: LocalReader) -> None:
     scorer = Ranking()
     hits = found(reader, SPECS["hybrid"](rerank=rerank(depth=1)), k=4, scorer=scorer)
     assert len(hits) == 4 and [len(passages) for _, passages in scorer.asked] == [4]
@@ -292,17 +304,17 @@ def test_more_hits_than_the_depth_are_all_read_again(reader: IndexReader) -> Non
 def test_the_reranker_reads_a_passage_with_its_title_and_headings(tmp_path: Path) -> None:
     publish(tmp_path / "index", entry("departs at nine", source="a.txt", title="Winter ferry"))
     scorer = Ranking()
-    with IndexReader(tmp_path / "index", {}) as reader:
+    with LocalReader(tmp_path / "index", {}) as reader:
         hits = found(reader, SPECS["lexical"](rerank=rerank()), "ferry", scorer=scorer)
     assert scorer.asked == [("ferry", ["Winter ferry\ndeparts at nine"])]
     assert texts(hits) == ["departs at nine"]
 
 
-def test_a_question_that_finds_nothing_gives_the_reranker_nothing(reader: IndexReader) -> None:
+def test_a_question_that_finds_nothing_gives_the_reranker_nothing(reader: LocalReader) -> None:
     assert found(reader, SPECS["lexical"](rerank=rerank()), "xyzzy", scorer=Ranking()) == []
 
 
-def test_hits_are_thinned_after_reranking(reader: IndexReader) -> None:
+def test_hits_of_one_document_are_capped_after_reranking(reader: LocalReader) -> None:
     scorer = Ranking("harbour lantern keeper", "power costs crowns")
     spec = SPECS["dense"](rerank=rerank(weight=1.0), per_document=1)
     hits = found(reader, spec, k=2, scorer=scorer)
@@ -311,7 +323,7 @@ def test_hits_are_thinned_after_reranking(reader: IndexReader) -> None:
 
 @pytest.mark.parametrize("kind", SPECS)
 @pytest.mark.parametrize("fields", [{}, {"mmr": 0.5, "per_document": 1}, {"feedback": 2}, {"neighbours": 1}])
-def test_no_hits_are_found_where_none_are_wanted(reader: IndexReader, kind: str, fields: dict[str, Any]) -> None:
+def test_no_hits_are_found_where_none_are_wanted(reader: LocalReader, kind: str, fields: dict[str, Any]) -> None:
     if kind == "lexical":
         fields = {name: value for name, value in fields.items() if name != "feedback"}
     assert found(reader, SPECS[kind](**fields), "ferry sails harbour", k=0) == []
@@ -323,7 +335,7 @@ def test_a_filter_holds_for_other_wordings_feedback_and_reranking(tmp_path: Path
     publish(tmp_path / "index", kept, *(entry(text, source=source) for source, text in TEXTS.items()))
     spec = SPECS[kind](rewrite=MULTI_QUERY, feedback=0 if kind == "lexical" else 2, rerank=rerank(weight=1.0))
     scorer = Ranking("boat departs nine", "ferry lantern")
-    with IndexReader(tmp_path / "index", {}, where={"media_type": "text/html"}) as reader:
+    with LocalReader(tmp_path / "index", {}, where={"media_type": "text/html"}) as reader:
         hits = found(reader, spec, "ferry", scorer=scorer, generator=Writer("boat\nturbine power"))
     assert texts(hits) == ["ferry lantern", "ferry departs"]
     assert scorer.asked and set(scorer.asked[0][1]) == set(texts(hits))
@@ -337,7 +349,7 @@ def pipeline(folder: Path, **sections: str) -> Pipeline:
     lines = [line for line in PIPELINE.splitlines() if line.split(":")[0] not in sections]
     lines += [f"{name}: {value}" for name, value in sections.items()]
     (folder / "p.yaml").write_text("\n".join(lines), encoding="utf-8")
-    made = Pipeline.from_file(folder / "p.yaml", extra_specs=[Words, Echo])
+    made = Pipeline.from_file(folder / "p.yaml", kinds=[WORDS, ECHO])
     made.index()
     return made
 
@@ -355,3 +367,47 @@ def test_likelihood_by_a_generator_that_gives_none_is_an_error_of_the_file(tmp_p
     made = pipeline(tmp_path, retrieve="{kind: dense, rerank: {kind: likelihood}}")
     with pytest.raises(UsageError, match=r"retrieve\.rerank: likelihood needs generate of kind causal_lm, got echo"):
         made.search("leaving time")
+
+
+class Both:
+    """A rewriter of a user's own: another wording and a passage."""
+
+    def rewrite(self, question: str) -> SearchTexts:
+        return SearchTexts(questions=("power",), passages=("boat departs nine",))
+
+
+def test_a_rewriter_may_give_wordings_and_passages_together(reader: LocalReader) -> None:
+    rewriter: Rewriter = Both()
+    hits = FusionRetriever(SPECS["dense"](rewrite=HYDE), EMBEDDER, None, rewriter).retrieve("ferry sails", reader, ALL)
+    moved = EMBEDDER.embed_question("ferry sails") + EMBEDDER.embed_passages(["boat departs nine"])[0]
+    queries = [moved / np.linalg.norm(moved), EMBEDDER.embed_question("power")]
+    expected = [
+        float(np.mean([vector @ query for query in queries])) for vector in EMBEDDER.embed_passages(texts(hits))
+    ]
+    assert [h.score for h in hits] == pytest.approx(expected, abs=1e-6)
+
+
+def test_passages_are_refused_where_no_vector_is_searched(reader: LocalReader) -> None:
+    retriever = FusionRetriever(SPECS["lexical"](rewrite=MULTI_QUERY), EMBEDDER, None, Both())
+    with pytest.raises(UsageError, match=r"retrieve\.rewrite: .* kind lexical searches no vectors"):
+        retriever.retrieve("ferry", reader)
+
+
+def test_what_a_section_does_not_ask_for_is_no_step() -> None:
+    def names(**fields: Any) -> list[str]:
+        spec = SPECS["hybrid"](**fields)
+        scorer = Ranking() if spec.rerank else None
+        rewriter = Both() if spec.rewrite else None
+        return [
+            getattr(step, "func", step).__name__ for step in steps(spec, first_stage(spec), EMBEDDER, scorer, rewriter)
+        ]
+
+    assert names() == ["search_index", "_best_k"]
+    assert names(rewrite=HYDE, feedback=1, rerank=rerank(), mmr=0.5, section=True) == [
+        "rewrite_question",
+        "feed_back",
+        "search_index",
+        "rerank",
+        "diversify",
+        "expand_hits",
+    ]

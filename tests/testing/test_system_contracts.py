@@ -9,7 +9,7 @@ import pytest
 from ragqa import Pipeline
 from ragqa.stages import System
 from ragqa.testing.system import SystemContract
-from tests.fakes import PIPELINE, Echo, ToldSystem, Words, hit
+from tests.fakes import ECHO, PIPELINE, WORDS, ToldSystem, hit
 
 
 class TestPipeline(SystemContract):
@@ -24,7 +24,7 @@ class TestPipeline(SystemContract):
         self.file.write_text(PIPELINE.replace("kind: echo", "kind: echo, answer: Ilse"), encoding="utf-8")
 
     def make(self) -> System:
-        pipeline = Pipeline.from_file(self.file, (), [Words, Echo])
+        pipeline = Pipeline.from_file(self.file, (), [WORDS, ECHO])
         pipeline.index()
         return pipeline
 

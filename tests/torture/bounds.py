@@ -100,7 +100,7 @@ import json, resource, sys, threading, time
 from pathlib import Path
 from ragqa import Pipeline
 from tests.fakes import Echo, Words
-import ragqa.index, ragqa.split, ragqa.pipeline.refresh, ragqa.load.folder, numpy
+import ragqa.index, ragqa.split, ragqa.pipeline.ingest.refresh, ragqa.load.folder, numpy
 def resident():
     return int(Path("/proc/self/statm").read_text().split()[1]) * resource.getpagesize()
 peak, done = [0], []
@@ -108,7 +108,7 @@ def watch():
     while not done:
         peak[0] = max(peak[0], resident())
         time.sleep(0.005)
-pipeline = Pipeline.from_file(sys.argv[1], ["load.as_text=['**/*.py', '**/*.json']"], extra_specs=[Words, Echo])
+pipeline = Pipeline.from_file(sys.argv[1], ["load.as_text=['**/*.py', '**/*.json']"], kinds=[WORDS, ECHO])
 before = resident()
 threading.Thread(target=watch, daemon=True).start()
 statuses = []

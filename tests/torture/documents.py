@@ -14,7 +14,7 @@ from pathlib import Path
 
 from ragqa import Pipeline
 from ragqa.index import doctor
-from tests.fakes import PIPELINE, Echo, Words
+from tests.fakes import ECHO, PIPELINE, WORDS
 from tests.torture import Trial
 
 BATCH = 100
@@ -129,7 +129,7 @@ def _index(folder: Path, batch: dict[str, bytes], found: Counter[str]) -> list[s
         (documents / name).write_bytes(data)
     (documents / "sound.md").write_text("---\ntitle: Sound\n---\nThe ferry leaves at noon.\n", encoding="utf-8")
     try:
-        report = Pipeline.from_file(folder / "pipeline.yaml", extra_specs=[Words, Echo]).index(allow_empty=True)
+        report = Pipeline.from_file(folder / "pipeline.yaml", kinds=[WORDS, ECHO]).index(allow_empty=True)
     except Exception as error:
         return [f"{min(batch)} to {max(batch)}: index() raised {type(error).__name__}: {error}"[:500]]
     statuses = {entry.source: entry for entry in report.statuses}

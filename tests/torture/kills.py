@@ -20,9 +20,9 @@ from typing import Any
 import ragqa.index
 from ragqa import Pipeline, points
 from ragqa.index import publication, upkeep
-from ragqa.pipeline import refresh
-from ragqa.pipeline.maintenance import Maintenance
-from tests.fakes import PIPELINE, Echo, Words
+from ragqa.pipeline.ingest import refresh
+from ragqa.pipeline.ingest.maintenance import Maintenance
+from tests.fakes import ECHO, PIPELINE, WORDS
 from tests.torture import Trial
 from tests.torture.world import Texts, make_text, texts_in, violations_of
 
@@ -52,7 +52,7 @@ def pipeline(folder: Path) -> Pipeline:
     """Return the pipeline of a folder; it keeps a structure, and compacts early and often."""
     refresh.COMMIT_CHUNKS = 12
     upkeep.LEAST_VECTORS, upkeep.MOST_SEGMENTS = 20, 4
-    return Pipeline.from_file(folder / "pipeline.yaml", ["index.search=hnsw"], extra_specs=[Words, Echo])
+    return Pipeline.from_file(folder / "pipeline.yaml", ["index.search=hnsw"], kinds=[WORDS, ECHO])
 
 
 def change(documents: Path, seed: int) -> None:

@@ -19,8 +19,11 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule, run_state_machine_as_test
 
 from ragqa import points
-from ragqa.index import CANARIES, IndexReader, IndexWriter, doctor, seal, upkeep
-from ragqa.pipeline.maintenance import Maintenance
+from ragqa.index import doctor, seal, upkeep
+from ragqa.index.reader import LocalReader
+from ragqa.index.writer import LocalWriter
+from ragqa.pipeline.ingest.maintenance import Maintenance
+from ragqa.stages import CANARIES
 from tests.torture import Trial
 from tests.torture.kills import POINTS
 from tests.torture.world import EMBEDDER, IDENTITY, Texts, commit, make_text, violations_of, write
@@ -73,8 +76,8 @@ class IndexMachine(RuleBasedStateMachine):
     @rule(setting=st.sampled_from(["flat", "hnsw"]))
     def maintain(self, setting: str) -> None:
         """Compact where that is due, and make a search structure."""
-        with IndexWriter(self.path, None) as writer:
-            writer.maintain(setting)
+        with LocalWriter(self.path, None, search=setting) as writer:
+            writer.maintain()
             self.generation = writer.generation
 
     @rule()
@@ -91,7 +94,7 @@ class IndexMachine(RuleBasedStateMachine):
         erased = Maintenance(self.path).purge([source])
         assert erased == sorted(s for s, t in self.texts.items() if t == text)
         self.texts = {s: t for s, t in self.texts.items() if t != text}
-        with IndexReader(self.path, {}) as reader:
+        with LocalReader(self.path, {}) as reader:
             self.generation = reader.generation
         line = text.splitlines()[0].encode()
         assert not any(line in file.read_bytes() for file in self.path.rglob("*") if file.is_file())
@@ -103,7 +106,7 @@ class IndexMachine(RuleBasedStateMachine):
         process.start()
         process.join()
         assert process.exitcode in (0, -signal.SIGKILL)
-        with IndexReader(self.path, {}) as reader:
+        with LocalReader(self.path, {}) as reader:
             assert reader.generation >= self.generation
             changed = reader.generation > self.generation
             self.generation = reader.generation
@@ -124,8 +127,8 @@ class IndexMachine(RuleBasedStateMachine):
         else:
             (self.path / "SEAL").unlink()
             self._compare()
-            IndexWriter(self.path, IDENTITY).close()
-        with IndexReader(self.path, {}) as reader:
+            LocalWriter(self.path, IDENTITY).close()
+        with LocalReader(self.path, {}) as reader:
             self.generation = reader.generation
 
     @invariant()
@@ -141,7 +144,7 @@ class IndexMachine(RuleBasedStateMachine):
         question = EMBEDDER.embed_question("the ferry at the north quay 3 1")
         lines = [line for text in set(self.texts.values()) for line in text.splitlines()]
         scores = np.sort(EMBEDDER.embed_passages(lines) @ question)[::-1][:_FOUND]
-        with IndexReader(self.path, {}) as reader:
+        with LocalReader(self.path, {}) as reader:
             found = reader.dense(question, _FOUND)
             hits = reader.hits([(chunk_id, score, {}) for chunk_id, score in found])
         np.testing.assert_allclose([score for _, score in found], scores, atol=1e-5)
@@ -163,7 +166,7 @@ def _edit_and_die(path: Path, source: str, text: str, last: str, n: int) -> None
             os.kill(os.getpid(), signal.SIGKILL)
 
     points.reached = reached
-    with IndexWriter(path, IDENTITY) as writer:
+    with LocalWriter(path, IDENTITY) as writer:
         commit(writer, {source: text})
 
 

@@ -18,14 +18,13 @@ from pathlib import Path
 import pytest
 
 from ragqa.cli import main
-from ragqa.config import specs
 from ragqa.evaluate.runs.folder import MANIFEST, REPORT, REPORTS, RESULTS
 from ragqa.experiments.tuning import RUNS, TUNING, WINNER
 from ragqa.train.folder import CHECKPOINT, EXPORTED
 from ragqa.train.vocabulary import TOKENIZER, TOKENIZER_CONFIG
 from tests.commands import jsonl
 from tests.evaluate.test_draft import GOOD, TEXT
-from tests.fakes import PIPELINE, Echo, Words
+from tests.fakes import ECHO, PIPELINE, WORDS, add_kinds
 from tests.limits import no_file_above
 from tests.torture import Trial
 
@@ -229,8 +228,7 @@ def _run(project: Path, arguments: Sequence[str]) -> tuple[int, str, str]:
 def _parts() -> Iterator[None]:
     """Let every pipeline file choose small parts in the place of models."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setitem(specs.KINDS, "embed", (*specs.KINDS["embed"], Words))
-        patch.setitem(specs.KINDS, "generate", (*specs.KINDS["generate"], Echo))
+        add_kinds(patch, WORDS, ECHO)
         yield
 
 

@@ -16,12 +16,12 @@ from pathlib import Path
 from typing import Any
 
 from ragqa import Pipeline
-from ragqa.index import IndexReader
 from ragqa.load import FolderLoader, Limits
-from ragqa.pipeline.refresh import IndexReport
+from ragqa.pipeline.ingest.refresh import IndexReport
 from ragqa.records import Chunk, Document, SourceFile
-from ragqa.split import TextSplitter
-from tests.fakes import PIPELINE, Echo, Words
+from ragqa.split import RecursiveSplitter
+from ragqa.stages import IndexReader
+from tests.fakes import ECHO, PIPELINE, WORDS
 from tests.torture import Trial
 from tests.torture.mutations import drawn_pdf, made_docx, made_html, mutated
 
@@ -61,7 +61,7 @@ class TimedLoader(FolderLoader):
             return super().read(file)
 
 
-class TimedSplitter(TextSplitter):
+class TimedSplitter(RecursiveSplitter):
     """The splitter, with the same clock: what a parser gives must not hang this process either."""
 
     clock: Clock
@@ -84,11 +84,12 @@ class Batches:
         self._clock = Clock()
         (place / "documents").mkdir()
         (place / "pipeline.yaml").write_text(PIPELINE, encoding="utf-8")
-        self._pipeline = Pipeline.from_file(place / "pipeline.yaml", extra_specs=[Words, Echo])
-        self._loader = TimedLoader(self._pipeline.roots, limits=LIMITS)
-        splitter = TimedSplitter(self._pipeline.config.split, self._pipeline.embedder)
+        self._pipeline = Pipeline.from_file(place / "pipeline.yaml", kinds=[WORDS, ECHO])
+        self._loader = TimedLoader(self._pipeline.components.roots, limits=LIMITS)
+        spec: Any = self._pipeline.config.split
+        splitter = TimedSplitter(spec, self._pipeline.components.embedder)
         self._loader.clock = splitter.clock = self._clock
-        self._pipeline.loader, self._pipeline.splitter = self._loader, splitter
+        self._pipeline.components.replace(loader=self._loader, splitter=splitter)
         self.counts: Counter[str] = Counter()
         self.violations: list[str] = []
         self.slowest_seconds = 0.0

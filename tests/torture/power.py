@@ -16,9 +16,10 @@ from dataclasses import dataclass, field
 from itertools import product
 from pathlib import Path
 
-from ragqa.index import IndexWriter, publication, upkeep
+from ragqa.index import publication, upkeep
 from ragqa.index.place import DATABASE, LOCK
-from ragqa.pipeline.maintenance import Maintenance
+from ragqa.index.writer import LocalWriter
+from ragqa.pipeline.ingest.maintenance import Maintenance
 from tests.torture import Trial
 from tests.torture.vfs import Change, watched
 from tests.torture.world import (
@@ -116,23 +117,23 @@ Work = Callable[[Path], object]
 
 
 def _compact(path: Path) -> None:
-    with IndexWriter(path, None) as writer:
+    with LocalWriter(path, None) as writer:
         upkeep.compact(writer)
 
 
 def _purge(path: Path) -> None:
-    with IndexWriter(path, None) as writer:
+    with LocalWriter(path, None) as writer:
         writer.purge(["0.txt"])
 
 
 def _build(path: Path) -> None:
-    with IndexWriter(path, None) as writer:
-        writer.maintain("hnsw")
+    with LocalWriter(path, None, search="hnsw") as writer:
+        writer.maintain()
 
 
 def _in_two(path: Path) -> None:
     """Commit twice before the seal: the log holds both."""
-    with IndexWriter(path, IDENTITY) as writer:
+    with LocalWriter(path, IDENTITY) as writer:
         commit(writer, {"8.txt": make_text(8)})
         commit(writer, {"9.txt": make_text(9)}, ["8.txt"])
 

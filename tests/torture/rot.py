@@ -13,7 +13,9 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 
 from ragqa.errors import IndexCorruptError
-from ragqa.index import IndexReader, IndexWriter, doctor, seal
+from ragqa.index import doctor, seal
+from ragqa.index.reader import LocalReader
+from ragqa.index.writer import LocalWriter
 from tests.torture import Trial
 from tests.torture.world import answers, make_text, questions, received, snapshot, write
 
@@ -46,11 +48,11 @@ def run(folder: Path, damages: int = 2500, seed: int = 0) -> Trial:
     base = folder / "sealed"
     for step in range(4):
         write(base, {f"{step}.txt": make_text(step, 20), f"{step}b.txt": make_text(100 + step, 20)})
-    with IndexWriter(base, None) as writer:
-        writer.maintain("hnsw")
+    with LocalWriter(base, None, search="hnsw") as writer:
+        writer.maintain()
     logged = folder / "with-a-log"
     shutil.copytree(base, logged)
-    with IndexReader(logged, {}) as reader:  # while it is read, the writer cannot empty the log
+    with LocalReader(logged, {}) as reader:  # while it is read, the writer cannot empty the log
         reader.sources()
         write(logged, {"9.txt": make_text(9, 20)})
     assert (logged / "ragqa.db-wal").stat().st_size
@@ -119,7 +121,7 @@ def _examine(base: Path, place: Path, damages: list[Damage], sender: Connection)
 
 def _answers(place: Path, asked: list[str]) -> Callable[[], str]:
     def ask() -> str:
-        with IndexReader(place, {}) as reader:
+        with LocalReader(place, {}) as reader:
             return answers(reader, asked)
 
     return ask

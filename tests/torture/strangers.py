@@ -10,8 +10,8 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from ragqa.errors import RagqaError
-from ragqa.index import IndexWriter
-from ragqa.pipeline.maintenance import Maintenance
+from ragqa.index.writer import LocalWriter
+from ragqa.pipeline.ingest.maintenance import Maintenance
 from tests.torture import Trial
 from tests.torture.world import IDENTITY, commit, make_text, write
 
@@ -61,7 +61,7 @@ def _index(path: Path) -> None:
 
 
 def _rebuild(path: Path) -> None:
-    with IndexWriter(path, IDENTITY, rebuild=True) as writer:
+    with LocalWriter(path, IDENTITY, rebuild=True) as writer:
         commit(writer, {"d.txt": make_text(4)})
 
 

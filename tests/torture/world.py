@@ -13,9 +13,12 @@ from typing import Any
 from unittest.mock import patch
 
 from ragqa.errors import NothingUsableError, RagqaError
-from ragqa.index import Entry, IndexReader, IndexWriter, doctor, seal, store
+from ragqa.index import doctor, seal, store
 from ragqa.index.publication import Publisher
+from ragqa.index.reader import LocalReader
+from ragqa.index.writer import LocalWriter
 from ragqa.records import Chunk
+from ragqa.stages import CANARIES, Entry
 from tests.fakes import WordEmbedder, document
 
 EMBEDDER = WordEmbedder()
@@ -43,11 +46,11 @@ def entry(source: str, text: str) -> Entry:
     return Entry(doc, chunks)
 
 
-def commit(writer: IndexWriter, texts: Texts, removed: Sequence[str] = ()) -> int:
+def commit(writer: LocalWriter, texts: Texts, removed: Sequence[str] = ()) -> int:
     """Publish new texts and take sources away, as `ragqa index` does; return the generation."""
     entries = [entry(source, text) for source, text in texts.items()]
     missing = writer.missing([chunk for each in entries for chunk in each.chunks])
-    writer.check_embedder(EMBEDDER.embed_passages)
+    writer.check_embedder(EMBEDDER.embed_passages(CANARIES))
     vectors = dict(zip(missing, EMBEDDER.embed_passages(missing), strict=True))
     sources: dict[str, str | None] = {each.document.source: each.document.id for each in entries}
     return writer.commit(entries, vectors, sources | dict.fromkeys(removed))
@@ -55,7 +58,7 @@ def commit(writer: IndexWriter, texts: Texts, removed: Sequence[str] = ()) -> in
 
 def write(path: Path, texts: Texts, removed: Sequence[str] = (), *, wait: float = 0.0) -> int:
     """Do one run of the writer; return the generation."""
-    with IndexWriter(path, IDENTITY, wait=wait, recorded=EMBEDDER.recorded) as writer:
+    with LocalWriter(path, IDENTITY, wait=wait, recorded=EMBEDDER.recorded) as writer:
         return commit(writer, texts, removed)
 
 
@@ -91,7 +94,7 @@ def told_of_commits(note: Callable[[Publisher], None]) -> Iterator[None]:
         Publisher.publication = usual  # type: ignore[method-assign]
 
 
-def held(reader: IndexReader) -> dict[str, str]:
+def held(reader: LocalReader) -> dict[str, str]:
     """Return the text of each source, as a reader gives it."""
     return {source: reader.document(document_id).text for source, document_id in reader.sources().items()}
 
@@ -101,7 +104,7 @@ def questions(texts: Texts, n: int = 3) -> list[str]:
     return [text.splitlines()[0] for _, text in sorted(texts.items())[:n]]
 
 
-def answers(reader: IndexReader, asked: Sequence[str], k: int = 5) -> str:
+def answers(reader: LocalReader, asked: Sequence[str], k: int = 5) -> str:
     """Return everything that the searches for some questions say, as text that can be compared."""
     found = []
     for question in asked:
@@ -119,7 +122,7 @@ def violations_of(path: Path, allowed: Mapping[int, Texts]) -> tuple[int, list[s
     """
     try:
         # nobody is about to seal
-        with patch.object(seal, "PATIENCE", 0.0), IndexReader(path, {}) as reader:
+        with patch.object(seal, "PATIENCE", 0.0), LocalReader(path, {}) as reader:
             expected = allowed.get(reader.generation)
             if expected is None:
                 return reader.generation, [f"generation {reader.generation}; allowed: {sorted(allowed)}"]
@@ -132,7 +135,7 @@ def violations_of(path: Path, allowed: Mapping[int, Texts]) -> tuple[int, list[s
     return reader.generation, wrong + [f"{fault.file}: {fault.what}" for fault in doctor.check(path).faults]
 
 
-def _not_found(reader: IndexReader, source: str) -> list[str]:
+def _not_found(reader: LocalReader, source: str) -> list[str]:
     """Return which search does not find the first chunk of a document by its own text."""
     text = reader.chunks(reader.sources()[source])[0].indexed_text
     found = {"dense": reader.dense(EMBEDDER.embed_question(text), 1), "lexical": reader.lexical(text, 10_000)}

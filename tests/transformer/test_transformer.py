@@ -25,11 +25,11 @@ from ragqa.transformer import (
     LayerNorm,
     Learned,
     MultiHeadAttention,
-    OneByOne,
     Packed,
     RMSNorm,
     Rotary,
     Sinusoidal,
+    StepwiseCausalMask,
     TransformerBlock,
     TransformerConfig,
     attend,
@@ -196,13 +196,13 @@ def test_packed_equals_its_dense_mask(lengths: list[int], causal: bool, kv_heads
     kv_heads=st.sampled_from([1, 2, 4]),
 )
 @few
-def test_one_by_one_equals_its_dense_mask_and_each_sequence_alone(
+def test_query_by_query_equals_its_dense_mask_and_each_sequence_alone(
     before: list[int], queries: int, kv_heads: int
 ) -> None:
     batch, keys = len(before), max(before) + queries
     query = random(batch, 4, queries, 6)
     key, value = (random(batch, kv_heads, keys, 6, seed=seed) for seed in (1, 2))
-    mask = OneByOne(tuple(max(before) - n for n in before))
+    mask = StepwiseCausalMask(tuple(max(before) - n for n in before))
     expected, weights = attention(query, key, value, mask.dense(queries, keys))
     found = attend(query, key, value, mask)
     assert_close(found, expected, **close)
@@ -506,8 +506,8 @@ def test_recorded_weights_sum_to_one_and_change_nothing(form: str) -> None:
 def test_keep_gives_the_last_logits(form: str) -> None:
     model, tokens = decoder(form), random_tokens(2, 6)
     for keep in (1, 3, 6):
-        assert_close(model(tokens, keep=keep), model(tokens)[:, -keep:], **close)
-    assert model(tokens, keep=1).shape == (2, 1, SIZES.vocab_size)
+        assert_close(model(tokens, logits_to_keep=keep), model(tokens)[:, -keep:], **close)
+    assert model(tokens, logits_to_keep=1).shape == (2, 1, SIZES.vocab_size)
 
 
 def test_tied_output_weights_are_the_embeddings() -> None:
@@ -605,7 +605,7 @@ def test_sequences_in_one_cache_go_on_as_they_do_alone(lengths: list[int], data:
     new = random_tokens(len(kept), 1, seed=9)
     starts = tuple(longest - lengths[number] for number in kept)
     positions = torch.tensor([[[lengths[number]]] for number in kept])
-    found = model(new, cache, mask=OneByOne(starts), positions=positions)
+    found = model(new, cache, mask=StepwiseCausalMask(starts), positions=positions)
     for n, number in enumerate(kept):
         assert_close(found[n], model(torch.cat((rows[number], new[n : n + 1]), dim=1))[0, -1:], **close)
 

@@ -440,7 +440,7 @@ def greedy(prompt: list[int], length: int, step: Callable[[Tensor], Tensor]) -> 
 def step(model: Decoder) -> Callable[[Tensor], Tensor]:
     """Return a step of a model with a cache of its own."""
     cache = model.new_cache()
-    return lambda tokens: model(tokens, cache, keep=1)
+    return lambda tokens: model(tokens, cache, logits_to_keep=1)
 
 
 def both_greedy(prompt: list[int], length: int, ours: Decoder, theirs: Any) -> tuple[list[int], list[int]]:

@@ -51,20 +51,30 @@ def read_dataset(name: AnyPath) -> Dataset:
 
     :raises UsageError: an unknown kind, no path, or as `read_kind` does.
     """
+    return read_kind(*parse_name(name, list(KINDS)))
+
+
+def parse_name(name: AnyPath, kinds: Sequence[str]) -> tuple[str, str]:
+    """Return kind and path of a name `KIND:PATH`.
+
+    :param kinds: the names of the kinds that there are.
+    :raises UsageError: an unknown kind, or no path.
+    """
     given = os.fspath(name) if isinstance(name, os.PathLike) else name
     kind, colon, place = arguments.text(
         given, "dataset", "a string KIND:PATH such as 'jsonl:questions.jsonl'"
     ).partition(":")
-    if kind not in KINDS:
+    if kind not in kinds:
         hint = (
             f"; a path needs its kind before it, such as jsonl:{name}"
             if Path(os.path.expanduser(name)).exists()
             else ""
         )
-        raise UsageError(f"dataset {name!r}: unknown kind {kind!r}{hint}; {did_you_mean(kind, list(KINDS))}")
+        raise UsageError(f"dataset {name!r}: unknown kind {kind!r}{hint}; {did_you_mean(kind, kinds)}")
     if not colon or not place:
-        raise UsageError(f"dataset {name!r}: no path; write {kind}:PATH, where {kind} reads {KINDS[kind].layout}")
-    return read_kind(kind, place)
+        layout = f", where {kind} reads {KINDS[kind].layout}" if kind in KINDS else ""
+        raise UsageError(f"dataset {name!r}: no path; write {kind}:PATH{layout}")
+    return kind, place
 
 
 def read_kind(kind: str, path: AnyPath) -> Dataset:
@@ -97,7 +107,9 @@ def checked(dataset: Dataset, path: Path, layout: str = "") -> Dataset:
             raise UsageError(f"{path}: no questions")
     except UsageError as error:
         raise UsageError(f"{error}; {layout}" if layout else str(error)) from None
-    return replace(dataset, note="; ".join(filter(None, [dataset.note, _note_on_answers(dataset.questions)])))
+    note = _note_on_answers(dataset.questions)
+    notes = [dataset.note] if note in dataset.note else [dataset.note, note]
+    return replace(dataset, note="; ".join(filter(None, notes)))
 
 
 def _note_on_answers(questions: Sequence[Question]) -> str:

@@ -11,7 +11,7 @@ import string
 from collections import Counter
 from collections.abc import Callable, Sequence
 
-from ragqa import words
+from ragqa import text_analysis
 from ragqa.records import Answer, Citation, Hit
 
 VERSION = 2
@@ -60,7 +60,7 @@ def contains(prediction: str, golds: Sequence[str]) -> float:
     searched = _searched(prediction)
     forms = {gold: _searched(gold) for gold in golds}
     if any(
-        any(words.occurrences(form, searched)) if form else _ends_a_phrase(gold, prediction)
+        any(text_analysis.occurrences(form, searched)) if form else _ends_a_phrase(gold, prediction)
         for gold, form in forms.items()
     ):
         return 1.0
@@ -119,7 +119,7 @@ def _searched(text: str) -> str:
 
 def _ends_a_phrase(article: str, text: str) -> bool:
     """Tell whether an article stands in a text as it is written, with no word after it: as the name of something."""
-    return any(not _WORD_FOLLOWS.match(text, end) for _, end in words.occurrences(article, text))
+    return any(not _WORD_FOLLOWS.match(text, end) for _, end in text_analysis.occurrences(article, text))
 
 
 def _word_f1(words: Sequence[str], gold: Sequence[str]) -> float:

@@ -10,7 +10,7 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from ragqa import words
+from ragqa import text_analysis
 from ragqa.errors import MistakesError, UsageError
 from ragqa.evaluate.dataset import Evidence, Question, Span
 from ragqa.records import Chunk, Document, Hit
@@ -35,7 +35,7 @@ def locate_evidence(
     """Return the gold spans of each answerable question by its id, and notes on the decisions that were made.
 
     White space of any kind and length matches any other, since extraction moves line breaks. A quote stands where its
-    words and numbers are whole (see `words.occurrences`); where offsets are given, they decide. A quote that stands more
+    words and numbers are whole (see `text_analysis.occurrences`); where offsets are given, they decide. A quote that stands more
     than once, and that neither page nor offsets tell apart, is taken to be the first. The span of a source that is not
     among the documents is one that nothing can find.
 
@@ -82,7 +82,7 @@ def _locate(evidence: Evidence, documents: Mapping[str, Document], where: str, n
 def _places(evidence: Evidence, document: Document) -> list[tuple[int, int]]:
     """Return each `(start, end)` of a quote in its document, in code points; `[]` where it is not there."""
     if evidence.start is None or evidence.end is None:
-        places = list(words.occurrences(evidence.text, document.text))
+        places = list(text_analysis.occurrences(evidence.text, document.text))
     else:
         match = _pattern(evidence.text).fullmatch(document.text, evidence.start, evidence.end)
         places = [match.span()] if match and match.span() == (evidence.start, evidence.end) else []

@@ -1,0 +1,201 @@
+"""The slots of a pipeline, and what every kind of each slot tells other rooms.
+
+A kind of your own inherits from the class of its slot, gives `kind` a `Literal` of its name, and overrides what is true of
+it. The defaults claim nothing: where a fact is not known, `check` says so and nothing is built on it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import ClassVar, Self
+
+from pydantic import Field
+
+from ragqa.config.base import Name, Scalar, Spec
+
+VERSION = 1
+"""The version of the pipeline file that is read."""
+BYTES_PER_TOKEN = 6
+"""A chunk of n tokens has at most this many UTF-8 bytes a token; a tokenizer may make one token of a word of any length."""
+
+
+class LoadSpec(Spec):
+    """A kind of the section `load`: builds a `Loader`."""
+
+    @property
+    def roots(self) -> tuple[str, ...]:
+        """Return the folders and files that sources are relative to; none where documents do not come from files."""
+        return ()
+
+
+class FormatSpec(Spec):
+    """A kind of file: builds a `FileFormat`. One without required keys is read by every loader of folders."""
+
+    built_in: ClassVar[bool] = False
+    """A loader of folders reads it anyway, in the sandbox."""
+
+
+class SplitSpec(Spec):
+    """A kind of the section `split`: builds a `Splitter`."""
+
+    @property
+    def source_suffixes(self) -> tuple[str, ...]:
+        """Return how names of source files end that are read as text for this splitter."""
+        return ()
+
+    def max_tokens(self) -> int | None:
+        """Return the most tokens of the embedder that a chunk has; None where that is not known."""
+        return None
+
+    def max_bytes(self) -> int | None:
+        """Return the most UTF-8 bytes that a chunk has; None where that is not known."""
+        return None
+
+
+class EmbedSpec(Spec):
+    """A kind of the section `embed`: builds an `Embedder`."""
+
+
+class IndexSpec(Spec):
+    """A kind of the section `index`: builds an `Index`."""
+
+    def at(self, place: str) -> Self:
+        """Return the same kind of index for other documents; one that is kept in files is kept in the folder `place`."""
+        return self
+
+
+class RerankSpec(Spec):
+    """A kind of `retrieve.rerank`: builds a `Scorer`."""
+
+    depth: int = Field(50, ge=1, le=1000, description="How many of the best chunks are read again; at least top_k.")
+    weight: float = Field(
+        0.5, gt=0, le=1, description="Share of the reranker's score; the rest is the first ranking's."
+    )
+
+
+class RewriteSpec(Spec):
+    """A kind of `retrieve.rewrite`: builds a `Rewriter`."""
+
+    uses_generator: ClassVar[bool] = True
+    moves_vector: ClassVar[bool] = False
+    """The rewriter changes the question's vector rather than its words."""
+
+
+class RetrieveSpec(Spec):
+    """A kind of the section `retrieve`: builds a `Retriever`."""
+
+    uses_vectors: ClassVar[bool] = True
+    """Vectors of the index are searched, so that the embedder has to be the one that made them."""
+
+    top_k: int = Field(5, ge=1, le=1000, description="How many chunks are retrieved, before any expansion.")
+    min_score: float = Field(
+        0.25, ge=-1, le=1, description="Abstain when the best cosine is below this and no content word is shared."
+    )
+    filter: dict[Name, Scalar | list[Scalar]] = Field(
+        {}, description="Metadata that a document must have: a value, or a list of which one must match."
+    )
+
+    def unbounded(self) -> str:
+        """Return why a passage may be longer than a chunk; empty where it may not."""
+        return "because retrieve is of a kind of your own; set prompt.max_context_tokens"
+
+
+@dataclass(frozen=True, slots=True)
+class ExampleFile:
+    """The questions.jsonl that examples are taken from, the split of them that is used, and how many are shown."""
+
+    path: str
+    split: str | None
+    shown: int
+
+
+class PromptSpec(Spec):
+    """A kind of the section `prompt`: builds a `Prompter`."""
+
+    def template_name(self) -> str:
+        """Return the built-in name or the path of the template; empty where there is none."""
+        return ""
+
+    def example_file(self) -> ExampleFile | None:
+        """Return where examples come from; None where none are shown."""
+        return None
+
+    def context_limit(self) -> int | None:
+        """Return the most tokens that passages may have in a prompt; None where the window alone decides."""
+        return None
+
+
+class ConstraintSpec(Spec):
+    """A kind of `generate.decode`: builds a `Constraint`."""
+
+    has_confidence: ClassVar[bool] = False
+    """The answer comes with a confidence."""
+    stepwise: ClassVar[bool] = True
+    """Answers are written token by token, so that several may be written at once."""
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoint:
+    """Another program that prompts are sent to: its address, and the environment variable that holds the key to it."""
+
+    base_url: str
+    api_key_env: str | None
+
+
+class GenerateSpec(Spec):
+    """A kind of the section `generate`: builds a `Generator`."""
+
+    likelihoods: ClassVar[bool | None] = None
+    """The generator is a `LikelihoodModel`; None where that is not known."""
+    bounded_tokens: ClassVar[bool] = False
+    """A text has at most as many tokens as UTF-8 bytes, and the chat format adds at most `budget.CHAT_TOKENS`."""
+    needs_verdict: ClassVar[bool] = False
+    """Confidence is known only with a template that asks whether the question can be answered."""
+
+    max_new_tokens: int = Field(96, ge=1, le=32768, description="Longest answer, in the generator's tokens.")
+
+    def least_confidence(self) -> float:
+        """Return the confidence below which an answer is withheld; 0 for never."""
+        return 0.0
+
+    def window_limit(self) -> int | None:
+        """Return the window that the section sets, in tokens; None where the model alone decides."""
+        return None
+
+    def endpoint(self) -> Endpoint | None:
+        """Return the program that prompts are sent to; None where the text is made in this process."""
+        return None
+
+
+class EvaluateSpec(Spec):
+    """A kind of the section `evaluate`: builds a `Dataset`."""
+
+
+class ObjectiveSpec(Spec):
+    """A kind of training objective: builds an `Objective`."""
+
+
+SECTIONS: Mapping[str, type[Spec]] = {
+    "load": LoadSpec,
+    "split": SplitSpec,
+    "embed": EmbedSpec,
+    "index": IndexSpec,
+    "retrieve": RetrieveSpec,
+    "prompt": PromptSpec,
+    "generate": GenerateSpec,
+    "evaluate": EvaluateSpec,
+}
+"""The sections of a file in the order of the flow, and what each kind of a section inherits from."""
+
+OPTIONAL = ("evaluate",)
+
+SLOTS: Mapping[str, type[Spec]] = {
+    **SECTIONS,
+    "format": FormatSpec,
+    "rerank": RerankSpec,
+    "rewrite": RewriteSpec,
+    "constraint": ConstraintSpec,
+    "objective": ObjectiveSpec,
+}
+"""Every place that a kind can be made for: the sections, and what is inside them."""

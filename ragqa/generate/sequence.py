@@ -1,0 +1,184 @@
+"""One answer that is written token by token: logits -> tokens -> text, until the model, a stop string or the limit ends it."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from ragqa.config.generators import CausalLMGenerate
+from ragqa.errors import UsageError
+from ragqa.generate.detokenizer import Detokenizer, unsettled
+from ragqa.generate.prompt_lookup import PromptLookupDrafter
+from ragqa.generate.sampling import make_processors, make_sampler
+from ragqa.records import Generation, Prompt
+from ragqa.stages.decoding import Reading, TokenLimit
+
+LINE_ENDS = ("\u010a", "\n", "<0x0A>")
+"""How vocabularies write a line's end: GPT-2's bytes, as it is, and SentencePiece's bytes."""
+
+
+@dataclass(frozen=True)
+class Vocabulary:
+    """The tokenizer of a causal LM, as transformers loads it, and the tokens that end its answers."""
+
+    tokenizer: Any
+    end_tokens: frozenset[int]
+
+    def encode(self, text: str) -> list[int]:
+        """Return the tokens of a text, without special tokens around it."""
+        ids: list[int] = self.tokenizer(text, add_special_tokens=False)["input_ids"]
+        return ids
+
+    @cached_property
+    def line_end_tokens(self) -> frozenset[int]:
+        """Return the tokens whose text begins with a line's end."""
+        return frozenset(token for text, token in self.tokenizer.get_vocab().items() if text.startswith(LINE_ENDS))
+
+
+@dataclass(frozen=True, slots=True)
+class AnswerRequest:
+    """What an answer is begun with: a `DecodingRequest`.
+
+    :param tokens: of the prompt. :param drafts: whether tokens are drafted, to be read several in one pass.
+    :param log_probabilities: keep each token's log-probability.
+    """
+
+    prompt: Prompt
+    tokens: Sequence[int]
+    vocabulary: Vocabulary
+    spec: CausalLMGenerate
+    drafts: bool = False
+    log_probabilities: bool = False
+
+    @property
+    def tokenizer(self) -> Any:
+        """Return the model's tokenizer."""
+        return self.vocabulary.tokenizer
+
+    @property
+    def end_tokens(self) -> frozenset[int]:
+        """Return the tokens that end an answer."""
+        return self.vocabulary.end_tokens
+
+    @property
+    def max_new_tokens(self) -> int:
+        """Return how many tokens the answer may have."""
+        return self.spec.max_new_tokens
+
+    @property
+    def line_end_tokens(self) -> frozenset[int]:
+        """Return the tokens whose text begins with a line's end."""
+        return self.vocabulary.line_end_tokens
+
+    def encode(self, text: str) -> list[int]:
+        """Return the tokens of a text, without special tokens around it."""
+        return self.vocabulary.encode(text)
+
+    def sequence(self, limit: TokenLimit | None = None) -> SequenceState:
+        """Return an answer that is written token by token, sampled and ended as the section says."""
+        return SequenceState(self, limit)
+
+
+class SequenceState:
+    """Chooses the tokens of one answer, and makes text of them: an `AnswerState`.
+
+    :param limit: changes the logits first, before the section's own processors; None changes nothing.
+    """
+
+    def __init__(self, request: AnswerRequest, limit: TokenLimit | None = None) -> None:
+        self.prompt_tokens = list(request.tokens)
+        self.shared_tokens = _count_shared(request)
+        self.tokens = list(request.tokens)
+        """The prompt's, and those written after it."""
+        self.finish = ""
+        self._request, self._limit = request, limit
+        self._processors, self._sample = make_processors(request.spec), make_sampler(request.spec)
+        self._drafter = PromptLookupDrafter(self.tokens) if request.drafts else None
+        self._draft: list[int] = []
+        self._detokenizer = Detokenizer(request.tokenizer)
+        self._logprobs: list[float] = []
+        self._text, self._n_sent = "", 0
+
+    @property
+    def room(self) -> int:
+        """Return how many more tokens may come."""
+        return self._request.max_new_tokens - len(self._logprobs)
+
+    def reading(self) -> Reading:
+        """Return the last token, which the model has not read yet, and what is drafted to follow it."""
+        return Reading([self.tokens[-1], *self._draft], len(self.tokens) - 1)
+
+    def take(self, logits: Tensor) -> Iterator[None]:
+        """Choose a token by each row, float32[tokens read, vocabulary], as long as they are those that were drafted.
+
+        Yields after each token.
+        """
+        for row, drafted in zip(logits, [*self._draft, None], strict=True):
+            token = self._step(row)
+            yield
+            if self.finish:
+                return
+            if self._drafter is not None:
+                self._drafter.add(token)
+            if token != drafted:  # the rows that follow belong to a text that was not written
+                break
+        self._draft = self._drafter.draft(self.room - 1) if self._drafter is not None else []
+
+    def _step(self, logits: Tensor) -> int:
+        """Choose the next token by logits, float32[vocabulary]; note why the answer ends with it, where it does."""
+        # 1. Choose, and end where the model says so.
+        token = self._choose(logits)
+        self.tokens.append(token)
+        if token in self._request.end_tokens:
+            self.finish = "stop"
+            return token
+        # 2. Note how likely the model itself finds the token, whatever changed the logits.
+        self._logprobs.append(float(torch.log_softmax(logits, dim=-1)[token]))
+        # 3. Add its text; end at a stop string, which is left out, or at the limit.
+        self._text += self._detokenizer.add(token)
+        stops = self._request.spec.stop
+        cut = min((self._text.find(stop) for stop in stops if stop in self._text), default=-1)
+        if cut >= 0:
+            self._text, self.finish = self._text[:cut], "stop"
+        elif not self.room:
+            self.finish = "length"
+        return token
+
+    def _choose(self, logits: Tensor) -> int:
+        """Return a token by processed logits, float32[vocabulary].
+
+        :raises UsageError: the limit allows no token.
+        """
+        if self._limit is not None:
+            logits = self._limit(self.tokens[len(self.prompt_tokens) :], logits)
+            if logits.max() == -math.inf:
+                text = f"{self._text[-40:]!r}"
+                raise UsageError(f"generate.decode: the constraint allows no token after {text}: allow an end token")
+        for process in self._processors:
+            logits = process(self.tokens, logits)
+        return self._sample(logits)
+
+    def piece(self) -> str:
+        """Return the text that is new and will not change any more."""
+        ready = len(self._text) - (0 if self.finish else unsettled(self._text, self._request.spec.stop))
+        piece = self._text[self._n_sent : ready]
+        self._n_sent = max(self._n_sent, ready)
+        return piece
+
+    def generation(self) -> Generation:
+        """Return all that was written, with each token's log-probability if asked for."""
+        logprobs = tuple(self._logprobs) if self._request.log_probabilities else None
+        return Generation(self._text, len(self._logprobs), self.finish, logprobs)
+
+
+def _count_shared(request: AnswerRequest) -> int:
+    """Return how many of a prompt's tokens other prompts begin with as well; at least one is its own."""
+    prompt, tokens = request.prompt, list(request.tokens)
+    shared = request.vocabulary.encode(prompt.text[: prompt.shared].rstrip()) if prompt.shared else []
+    return len(shared) if len(shared) < len(tokens) and tokens[: len(shared)] == shared else 0

@@ -1,0 +1,22 @@
+"""Which documents a filter lets through: `retrieve.filter` of the pipeline file."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+
+def matches(values: Mapping[str, Any], where: Mapping[str, Any]) -> bool:
+    """Tell whether a document's values are those of a filter, all of them.
+
+    :param values: the document's metadata, with `title` and `media_type`.
+    :param where: for each key the wanted value, or a list of which one is wanted; types count, so that 1 is not "1".
+    """
+    return all(_shares(values.get(key), wanted) for key, wanted in where.items())
+
+
+def _shares(value: Any, wanted: Any) -> bool:
+    """Tell whether two values are the same, or have one in common where either is a list."""
+    values = value if isinstance(value, list) else [value]
+    accepted = wanted if isinstance(wanted, list) else [wanted]
+    return any(type(v) is type(w) and v == w for v in values for w in accepted)

@@ -1,0 +1,164 @@
+"""Formats that are ready to read: the built-in ones through the sandbox, a user's own in this process."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict
+from functools import cache
+from typing import Any
+
+from pydantic import TypeAdapter, ValidationError
+
+from ragqa.arguments import wrong_type
+from ragqa.errors import RejectedError, UsageError
+from ragqa.load.bounds import Limits
+from ragqa.load.extract import checked
+from ragqa.load.formats import FORMATS, Format
+from ragqa.records import Extracted
+from ragqa.sandbox import Sandbox
+from ragqa.stages import FileFormat
+
+_EXTRACTED = TypeAdapter(Extracted)
+
+
+@cache
+def sandbox(limits: Limits) -> Sandbox:
+    """Return the sandbox that all loaders of this process with these limits share: its child is started once."""
+    reply_bytes = 4 * limits.characters  # UTF-8
+    return Sandbox(seconds=limits.seconds, memory_bytes=limits.memory_bytes, reply_bytes=reply_bytes)
+
+
+class SandboxedFormat:
+    """A built-in format; its function runs in the sandbox.
+
+    :param options: keys of the `load` section.
+    """
+
+    def __init__(self, record: Format, limits: Limits, options: Mapping[str, str | None]) -> None:
+        self.media_type = record.media_type
+        self.suffixes = record.suffixes
+        self.extractor = record.extractor_with(options)
+        self._limits = limits
+        self._options = {name: options[name] for name in record.options}
+
+    def read(self, data: bytes) -> Extracted:
+        """Return the text of a file.
+
+        :raises RejectedError: with the reason; also where the function took too long, too much memory, or crashed.
+        """
+        reply = sandbox(self._limits).call(
+            "ragqa.load.extract:extract",
+            data,
+            media_type=self.media_type,
+            limits=asdict(self._limits),
+            options=self._options,
+        )
+        try:
+            return _EXTRACTED.validate_python(reply)
+        except ValidationError:
+            raise RejectedError("the parser's reply is malformed") from None
+
+
+class CheckedFormat:
+    """A user's own format. It runs in this process, since the sandbox cannot import it; its text has the same bounds.
+
+    Neither time nor memory of it is bounded.
+    """
+
+    def __init__(self, own: FileFormat, limits: Limits) -> None:
+        self.media_type = own.media_type
+        self.suffixes = tuple(own.suffixes)
+        self.extractor = own.extractor
+        self._own = own
+        self._limits = limits
+
+    def read(self, data: bytes) -> Extracted:
+        """Return the text of a file.
+
+        :raises RejectedError: with the reason: the format refused it, failed on it, or gave no text or too much.
+        :raises UsageError: the format gives something else than an `Extracted`, or one with fields of other types.
+        """
+        try:
+            extracted = self._own.read(data)
+        except (RejectedError, MemoryError):
+            raise
+        except Exception as error:  # whatever the format raises is about these bytes, and must not end the run
+            raise RejectedError(f"damaged: {type(error).__name__}: {' '.join(str(error).split())}"[:300]) from error
+        name = type(self._own).__name__
+        if not isinstance(extracted, Extracted):
+            raise wrong_type(f"{name}.read", extracted, "back an Extracted (ragqa.records)")
+        _check_fields(extracted, name)
+        return checked(extracted, len(data), self._limits)
+
+
+def readers(own: Sequence[FileFormat], limits: Limits, options: Mapping[str, str | None]) -> dict[str, FileFormat]:
+    """Return what reads each media type: the built-in formats and a user's own, which take precedence.
+
+    :param own: one of the media type of a built-in format replaces it; one that names its suffix alone takes the suffix.
+    :raises UsageError: an own format is incomplete, or two of them claim the same media type or suffix.
+    """
+    formats = [CheckedFormat(_complete(each), limits) for each in own]
+    _refuse_repeats("media type", (each.media_type for each in formats))
+    _refuse_repeats("suffix", (suffix for each in formats for suffix in each.suffixes))
+    replaced = {each.media_type for each in formats}
+    builtin: list[FileFormat] = [
+        SandboxedFormat(each, limits, options) for each in FORMATS if each.media_type not in replaced
+    ]
+    return {each.media_type: each for each in [*builtin, *formats]}
+
+
+def suffixes(formats: Mapping[str, FileFormat]) -> dict[str, str]:
+    """Return the media type of each suffix; where two formats claim one, that of the last."""
+    return {suffix: each.media_type for each in formats.values() for suffix in each.suffixes}
+
+
+def _complete(own: FileFormat) -> FileFormat:
+    """Refuse a format that lacks a part, or whose names cannot be used."""
+    name = own.__name__ if isinstance(own, type) else type(own).__name__
+    if isinstance(own, type) or not isinstance(own, FileFormat):
+        raise UsageError(
+            f"formats: {name} is no file format; pass an object with media_type, suffixes, extractor and read(data)"
+        )
+    if not (isinstance(own.media_type, str) and own.media_type.count("/") == 1):
+        raise UsageError(f"formats: {name}.media_type is {own.media_type!r}; must be one such as 'text/x-rst'")
+    if not (isinstance(own.extractor, str) and own.extractor.strip()):
+        raise UsageError(f"formats: {name}.extractor is {own.extractor!r}; must name what reads it, such as 'rst/1'")
+    given = own.suffixes
+    if isinstance(given, str) or not given or not all(_is_suffix(each) for each in given):
+        raise UsageError(f"formats: {name}.suffixes is {given!r}; must be a tuple such as ('.rst',), in small letters")
+    return own
+
+
+def _is_suffix(value: Any) -> bool:
+    """Tell whether `PurePath.suffix` of some name in small letters may be this."""
+    return isinstance(value, str) and value[:1] == "." and "." not in value[1:] and len(value) > 1 and value.islower()
+
+
+def _refuse_repeats(what: str, values: Iterable[str]) -> None:
+    seen: set[str] = set()
+    for value in values:
+        if value in seen:
+            raise UsageError(f"formats: two of them claim the {what} {value}; give each its own")
+        seen.add(value)
+
+
+def _check_fields(extracted: Extracted, name: str) -> None:
+    """Refuse an `Extracted` whose fields have other types than they say, which no sandbox has checked."""
+    wanted = {
+        "text": (extracted.text, isinstance(extracted.text, str), "a string"),
+        "title": (extracted.title, isinstance(extracted.title, str), "a string"),
+        "page_starts": (
+            extracted.page_starts,
+            isinstance(extracted.page_starts, tuple) and all(type(start) is int for start in extracted.page_starts),
+            "a tuple of ints",
+        ),
+        "metadata": (
+            extracted.metadata,
+            isinstance(extracted.metadata, Mapping) and all(isinstance(key, str) for key in extracted.metadata),
+            "a mapping of strings to plain JSON values",
+        ),
+        "encoding": (extracted.encoding, isinstance(extracted.encoding, str | None), "a string or None"),
+    }
+    for field, (value, right, what) in wanted.items():
+        if not right:
+            raise wrong_type(f"{name}.read: Extracted.{field}", value, what)

@@ -1,0 +1,203 @@
+"""From a question to an answer, in one line: hits -> prompt -> what the generator writes -> what may be said of it."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Generator, Sequence
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from ragqa import explain, stopping
+from ragqa.records import Answer, Citation, Generation, Hit, Prompt
+from ragqa.stages import BatchGenerator
+
+if TYPE_CHECKING:
+    from ragqa.pipeline.answer.sources import SourceFiles
+    from ragqa.pipeline.assemble.components import Components
+    from ragqa.prompt import Turn
+    from ragqa.stages import IndexReader
+
+
+class Clock:
+    """Milliseconds by stage."""
+
+    def __init__(self) -> None:
+        self.usage: dict[str, float] = {}
+        self._last = time.perf_counter()
+
+    def lap(self, name: str) -> None:
+        """Charge the time since the last call to a stage."""
+        now = time.perf_counter()
+        self.charge(name, now - self._last)
+        self._last = now
+
+    def charge(self, name: str, seconds: float) -> None:
+        """Charge some time to a stage."""
+        self.usage[f"{name}_ms"] = round(1000 * seconds, 1)
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """What a caller asks, checked: the text, earlier turns, and the passages to answer from (None: find them)."""
+
+    text: str
+    history: Sequence[Turn] = ()
+    passages: Sequence[Hit] | None = None
+
+    @property
+    def searched(self) -> str:
+        """The text that passages are searched by: the last question of the conversation stands before this one."""
+        return f"{self.history[-1][0]}\n{self.text}" if self.history else self.text
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """A question, what was found for it, and the prompt made of that; None where nothing was found to answer from."""
+
+    question: Question
+    hits: tuple[Hit, ...]
+    prompt: Prompt | None
+    clock: Clock
+
+
+@dataclass(frozen=True, slots=True)
+class Asking:
+    """Answers questions from one generation of an index.
+
+    :param files: where the sources of the index are.
+    """
+
+    components: Components
+    reader: IndexReader
+    files: SourceFiles
+
+    def retrieve(self, question: str, k: int | None = None) -> list[Hit]:
+        """Return the best hits, `top_k` of them unless `k` is given.
+
+        :raises ModelError: the embedder is not the one that built the index.
+        """
+        if self.components.config.retrieve.uses_vectors:
+            self.reader.check_embedder(self.components.canaries)
+        return self.components.retriever.retrieve(question, self.reader, k)
+
+    def stream(self, question: Question) -> Generator[str | Answer, None, None]:
+        """Yield pieces of the answer as they are written and, last, the `Answer`.
+
+        Where an answer needs some confidence, it comes in one piece when that is known.
+        """
+        draft = self._prepare(question)
+        hold = self.components.config.generate.least_confidence() > 0
+        written = None
+        if draft.prompt:
+            written = yield from self._write(draft.prompt, hold)
+            draft.clock.lap("generate")
+        answer = self._answer(draft, written)
+        if hold and written and not answer.abstained:
+            yield written.text
+        yield answer
+
+    def answer_many(self, questions: Sequence[Question]) -> list[Answer]:
+        """Return the answers, in order; a generator that writes several at once gets so many at a time."""
+        generator = self.components.generator
+        if not isinstance(generator, BatchGenerator) or generator.batch_size < 2:
+            return [self._answer_undisturbed(question) for question in questions]
+        answers: list[Answer] = []
+        for start in range(0, len(questions), generator.batch_size):
+            answers += self._answer_together(generator, questions[start : start + generator.batch_size])
+        return answers
+
+    def undisturbed(self) -> AbstractContextManager[None]:
+        """Have no other thread use the generator within this context, unless it can write several answers at once."""
+        concurrent = getattr(self.components.generator, "concurrent", False)
+        return nullcontext() if concurrent else self.components.turn.taken()
+
+    def _prepare(self, question: Question) -> Draft:
+        """Find passages for a question, unless they are given, and put both into a prompt."""
+        with self.components.turn.taken():
+            clock = Clock()
+            given = question.passages
+            hits = tuple(self.retrieve(question.searched) if given is None else given)
+            clock.lap("retrieve")
+            least = self.components.config.retrieve.min_score
+            if given is None and explain.no_evidence(question.searched, hits, least):
+                return Draft(question, hits, None, clock)
+            prompt = self.components.prompter.build(question.text, hits, question.history)
+            clock.lap("prompt")
+        return Draft(question, hits, prompt, clock)
+
+    def _write(self, prompt: Prompt, hold: bool) -> Generator[str, None, Generation]:
+        """Yield the pieces, none where they are held back until they may be said; return the `Generation`.
+
+        Whoever takes the pieces may take their time: others have their turn between two of them.
+        """
+        pieces = iter(self.components.generator.stream(prompt))
+        while True:
+            with self.undisturbed():
+                piece = next(pieces, None)
+            if piece is None:
+                raise AssertionError("a generator must end with its Generation")
+            if isinstance(piece, Generation):
+                return piece
+            stopping.check()
+            if not hold:
+                yield piece
+
+    def _answer_undisturbed(self, question: Question) -> Answer:
+        with self.undisturbed():
+            *_, answer = self.stream(question)
+        assert isinstance(answer, Answer)
+        return answer
+
+    def _answer_together(self, generator: BatchGenerator, questions: Sequence[Question]) -> list[Answer]:
+        """Return answers that are written at once; each is charged the same share of the time."""
+        drafts = [self._prepare(question) for question in questions]
+        prompts = [draft.prompt for draft in drafts if draft.prompt]
+        with self.components.turn.taken():
+            started = time.perf_counter()
+            written = iter(generator.write_many(prompts))
+            share = (time.perf_counter() - started) / max(1, len(prompts))
+        for draft in drafts:
+            if draft.prompt:
+                draft.clock.charge("generate", share)
+        return [self._answer(draft, next(written) if draft.prompt else None) for draft in drafts]
+
+    def _answer(self, draft: Draft, written: Generation | None) -> Answer:
+        """Return what may be said of what was written; None where there was nothing to write from."""
+        question, usage, index_version = draft.question.text, draft.clock.usage, self.reader.generation
+        if draft.prompt is None or written is None:
+            return Answer(
+                question, "", (), draft.hits, None, usage, index_version, abstained=True, reason="no_evidence"
+            )
+        tokens = {f"{part}_tokens": n for part, n in draft.prompt.tokens.items()}
+        text, reason = written.text.strip(), self._reason_to_abstain(written)
+        return Answer(
+            question,
+            "" if reason else text,
+            () if reason else self._citations(question, text, draft.prompt.passages),
+            draft.hits,
+            draft.prompt,
+            {**usage, **tokens, "answer_tokens": written.n_tokens},
+            index_version,
+            abstained=bool(reason),
+            reason=reason,
+            finish=written.finish,
+            confidence=written.confidence,
+        )
+
+    def _reason_to_abstain(self, written: Generation) -> str:
+        """Return why what was written is no answer; empty where it is one."""
+        if explain.refused(written.text.strip()):
+            return "deadline" if written.finish == "deadline" else "not_in_passages"
+        least = self.components.config.generate.least_confidence()
+        return "low_confidence" if written.confidence is not None and written.confidence < least else ""
+
+    def _citations(self, question: str, text: str, passages: Sequence[Hit]) -> tuple[Citation, ...]:
+        """Return the spans that support an answer; those of files that changed since they were indexed are marked."""
+        citations = explain.cite(question, text, passages, self.reader.document)
+        if not self.components.roots:
+            return citations
+        documents = {hit.source: hit.chunk.document_id for hit in passages}
+        return tuple(
+            self.files.checked(citation, *self.reader.copies(documents[citation.source])) for citation in citations
+        )

@@ -1,0 +1,92 @@
+"""Where the sources of an index lie, and whether a file is still what was indexed."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import re
+import time
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from ragqa.files import open_regular
+from ragqa.load.bounds import Limits
+from ragqa.records import Citation
+
+_SETTLED_SECONDS = 2.0
+"""How old a file's last change must be for its times to tell the next one: some file systems count in two seconds."""
+_ESCAPED = re.compile(rb"\\x([0-9a-f]{2})")
+
+Stamp = tuple[int, ...]
+
+
+class SourceFiles:
+    """The files below the roots of a pipeline, by the sources that an index has of them.
+
+    :param roots: folders and files, as they are given to the loader; none where documents do not come from files.
+    """
+
+    def __init__(self, roots: Sequence[Path]) -> None:
+        self._roots = list(roots)
+        self._resolved = [root.resolve() for root in roots]
+        self._hashes: dict[str, tuple[Stamp, str]] = {}
+
+    def locate(self, source: str) -> str:
+        """Return the absolute path of a source: with several roots, its first part names the root.
+
+        Without any, the source is all that there is.
+        """
+        if not self._roots:
+            return source
+        if len(self._roots) == 1:
+            root = self._roots[0]
+            alone = source == self._resolved[0].name and not root.is_dir()
+            return str(root if alone else root / source)
+        name = source.split("/")[0]
+        root = next((root for root in self._resolved if root.name == name), self._resolved[0])
+        return str(root.parent / source)
+
+    def checked(self, citation: Citation, sha256: str, sources: Sequence[str]) -> Citation:
+        """Return a citation under the first source whose file has the bytes that were indexed; marked where none has.
+
+        :param sha256: of the file when it was indexed.
+        :param sources: all names of the cited document.
+        """
+        for source in dict.fromkeys([citation.source, *sources]):
+            path = self.locate(source)
+            if self._sha256(path) == sha256:
+                return replace(citation, source=source, path=path)
+        return replace(citation, stale=True)
+
+    def _sha256(self, path: str) -> str | None:
+        """Return the SHA-256 of a file; None where it cannot be read, or has more bytes than are ever indexed.
+
+        A file whose stamp has not changed is not read again.
+        """
+        try:
+            with open_regular(_on_disk(path), follow=Path(path) in self._roots) as stream:
+                before = _stamp(os.fstat(stream.fileno()))
+                known = self._hashes.get(path)
+                if known and known[0] == before:
+                    return known[1]
+                if os.fstat(stream.fileno()).st_size > Limits().file_bytes:
+                    return None
+                digest = hashlib.file_digest(stream, "sha256").hexdigest()
+                after = os.fstat(stream.fileno())
+        except (OSError, ValueError):  # a name with a NUL is a ValueError
+            return None
+        if _stamp(after) == before and time.time() - max(after.st_mtime, after.st_ctime) > _SETTLED_SECONDS:
+            self._hashes[path] = before, digest
+        return digest
+
+
+def _stamp(status: os.stat_result) -> Stamp:
+    return status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns
+
+
+def _on_disk(path: str) -> str:
+    """Return the name that a file has on the disk: bytes that are not UTF-8 stand in its source as backslash escapes."""
+    if "\\x" not in path or os.path.lexists(path):
+        return path
+    return os.fsdecode(_ESCAPED.sub(lambda match: bytes.fromhex(match[1].decode()), os.fsencode(path)))

@@ -1,0 +1,188 @@
+"""What a file alone cannot tell: whether its paths exist, its models are known, its prompt fits. Loads no model."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ragqa import kinds, models, settings
+from ragqa.arguments import AnyPath
+from ragqa.config import Config, Kind, PartialConfig, examine, in_order
+from ragqa.config.base import ModelUse, Spec, path_rules
+from ragqa.config.reader import Finding, Key, dotted
+from ragqa.config.slots import GenerateSpec, PromptSpec, SplitSpec
+from ragqa.errors import ConfigError, Problem, RagqaError, UsageError
+from ragqa.models import Card
+from ragqa.origins import is_loopback, origin
+from ragqa.pipeline.assemble.budget import Budget, prove
+from ragqa.prompt import load_template
+from ragqa.prompt.examples import read_pairs
+from ragqa.transformer.families import misfit
+
+CONTEXT_AND_SPECIAL_TOKENS = 32 + 2
+"""What is embedded with a chunk: title and headings, and the two special tokens of an encoder."""
+
+
+@dataclass(frozen=True, slots=True)
+class CheckReport:
+    """What is wrong with a file that could be read, what is worth knowing, and the proof of its budget."""
+
+    file: Path
+    problems: tuple[Problem, ...]
+    notes: tuple[str, ...]
+    budget: Budget | None
+
+
+def check(config: Config) -> CheckReport:
+    """Return the report on a pipeline file; the budget is None where a mistake hides it."""
+    return _report(config, ())
+
+
+def check_file(path: AnyPath, overrides: Sequence[str] = (), own_kinds: Iterable[Kind[Any]] = ()) -> CheckReport:
+    """Return the report on a pipeline file that may have any mistake; parameters are those of `load_config`."""
+    try:
+        config, problems = examine(path, overrides, kinds.BUILTIN.and_own(own_kinds))
+    except ConfigError as error:
+        return CheckReport(Path(path), error.problems, (), None)
+    return _report(config, problems)
+
+
+def _report(config: PartialConfig, mistakes: Sequence[Problem]) -> CheckReport:
+    """Look at the sections that could be read; what depends on a key that was mistaken is left to the next time."""
+    cards: dict[str, Card] = {}
+    notes = list(_sent(config.generate)) if config.generate else []
+    findings = [*_paths(config), *_unbuildable(config), *_no_likelihood(config), *_no_verdict(config)]
+    findings += _of_models(config, cards, notes)
+    findings += _too_long(config.split, cards.get("embed")) if config.split else ()
+    source = config.source
+    new = [source.problem(keys[0], message) for keys, message in findings if not source.is_faulty(keys)]
+    problems = in_order(source.file, [*mistakes, *new])
+    budget = None if problems else prove(config.whole(), cards.get("generate"))
+    return CheckReport(config.file, tuple(problems), tuple(notes), budget)
+
+
+def _unbuildable(config: PartialConfig) -> Iterator[Finding]:
+    """Yield the fault of each kind whose builder cannot be called."""
+    for key, spec in config.parts():
+        if fault := config.kinds.of(spec).fault():
+            yield Finding(((*key, "kind"),), f"kind {spec.kind} cannot be built: {fault}")
+
+
+def _of_models(config: PartialConfig, cards: dict[str, Card], notes: list[str]) -> Iterator[Finding]:
+    """Yield faults of the models that are named; note those that are not here, and keep the card of each."""
+    for key, spec in config.parts():
+        use = spec.model_use()
+        if use is None:
+            continue
+        try:
+            card = models.card(use.model, use.revision)
+            faults = _misfits(use, card)
+        except RagqaError as error:
+            yield Finding(((*key, "model"),), str(error))
+            continue
+        cards[dotted(key)] = card
+        for name, message in faults:
+            yield Finding(((*key, name),), message)
+        if not card.installed:
+            notes.append(f"{dotted(key)}.model {card.name} is not here: run `ragqa models pull {card.name}`")
+
+
+def _misfits(use: ModelUse, card: Card) -> list[tuple[str, str]]:
+    """Return each key of a part that does not fit its model, and why.
+
+    The native engine is judged for a model that is here; for a GGUF file, once it was dequantised.
+    """
+    if card.kind not in (None, use.wanted):
+        return [("model", f"{card.name} is a model of kind {card.kind}, not {use.wanted}")]
+    needs_native = use.needs_native if use.native and card.installed else ()
+    folder = models.resolved(use.model, use.revision) if needs_native else None
+    why = misfit(folder, use.native, card.name) if folder and use.native else None
+    return [(key, f"{why}: {advice}") for key, advice in needs_native] if why else []
+
+
+def _sent(spec: GenerateSpec) -> Iterator[str]:
+    """Yield what a generator sends to another program, and where."""
+    endpoint = spec.endpoint()
+    if endpoint is None:
+        return
+    where, key = origin(endpoint.base_url), endpoint.api_key_env
+    yield f"generate sends questions and passages of your documents to {where}"
+    if key and is_loopback(where):
+        yield f"generate sends the key in {key} to {where}, which is this machine"
+    elif key and settings.load().may_send(key, where):
+        yield f"generate sends the key in {key} to {where}: confirmed"
+    elif key:
+        command = f"ragqa settings allow-key {key} {where}"
+        yield f"generate sends the key in {key} to {where}: not confirmed, run `{command}` if you trust it"
+
+
+def _no_likelihood(config: PartialConfig) -> Iterator[Finding]:
+    """Yield the fault of a part that needs likelihoods, which the generator does not give."""
+    if config.generate is None or config.generate.likelihoods is not False:
+        return
+    for key, spec in config.parts():
+        if spec.needs_likelihoods:
+            kind = config.generate.kind
+            message = f"{spec.kind} needs generate of kind causal_lm, got {kind}"
+            yield Finding((key, ("generate", "kind")), message)
+
+
+def _no_verdict(config: PartialConfig) -> Iterator[Finding]:
+    """Yield the fault of a least confidence where nothing says how sure the generator is."""
+    generate, prompt = config.generate, config.prompt
+    if generate and prompt and generate.needs_verdict and generate.least_confidence() and prompt.template_name():
+        try:
+            unsure = not load_template(prompt.template_name()).verdict
+        except UsageError:
+            return  # told with the paths
+        if unsure:
+            message = "needs a template with the slot {answerable}, such as `answerable`"
+            yield Finding((("generate", "min_confidence"), ("prompt", "template")), message)
+
+
+def _paths(config: PartialConfig) -> Iterator[Finding]:
+    """Yield the key and the fault of each path that cannot be used."""
+    for key, spec in config.parts():
+        yield from _missing_paths(key, spec)
+    if config.prompt is not None:
+        yield from _of_prompt(config.prompt)
+
+
+def _missing_paths(key: Key, spec: Spec) -> Iterator[Finding]:
+    for name, rule in path_rules(type(spec)).items():
+        value = getattr(spec, name)
+        for path in value if isinstance(value, list) else [value]:
+            if rule.exists == "any" and not os.path.exists(path):
+                yield Finding(((*key, name),), f"path not found: {path}")
+            if rule.exists == "file" and not os.path.isfile(path):
+                yield Finding(((*key, name),), f"no such file: {path}")
+
+
+def _of_prompt(spec: PromptSpec) -> Iterator[Finding]:
+    try:
+        if spec.template_name():
+            load_template(spec.template_name())
+    except UsageError as error:
+        yield Finding((("prompt", "template"),), str(error).removeprefix("prompt.template: "))
+    if file := spec.example_file():
+        try:
+            read_pairs(Path(file.path), file.split)
+        except UsageError as error:
+            keys = (("prompt", "examples"), ("prompt", "examples_split"))
+            yield Finding(keys, str(error).removeprefix("prompt.examples: "))
+
+
+def _too_long(split: SplitSpec, card: Card | None) -> Iterator[Finding]:
+    longest = split.max_tokens()
+    if longest is None or card is None or card.window is None:
+        return
+    most = card.window - CONTEXT_AND_SPECIAL_TOKENS
+    if longest > most:
+        message = (
+            f"{longest} tokens do not fit into the window of {card.name}, {card.window} tokens with "
+            f"{CONTEXT_AND_SPECIAL_TOKENS} for title, headings and special tokens; at most {most}"
+        )
+        yield Finding((("split", "chunk_size"), ("split", "unit")), message)

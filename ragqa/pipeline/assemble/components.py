@@ -1,0 +1,267 @@
+"""The parts of one pipeline file, each built by its kind when it is first needed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar, cast
+
+from ragqa import forks, settings, stages
+from ragqa.arguments import wrong_type
+from ragqa.config import Config
+from ragqa.config.base import Spec
+from ragqa.config.slots import SECTIONS
+from ragqa.errors import ConfigError, RagqaError, UsageError
+from ragqa.records import Chunk, Hit
+from ragqa.stopping import Turn
+
+if TYPE_CHECKING:
+    from ragqa.stages import (
+        Embedder,
+        Generator,
+        Index,
+        LikelihoodModel,
+        Loader,
+        Prompter,
+        Retriever,
+        Splitter,
+        Vectors,
+    )
+
+Made = TypeVar("Made")
+
+_PROTOCOLS: dict[str, type] = {
+    "load": stages.Loader,
+    "format": stages.FileFormat,
+    "split": stages.Splitter,
+    "embed": stages.Embedder,
+    "index": stages.Index,
+    "retrieve": stages.Retriever,
+    "rerank": stages.Scorer,
+    "rewrite": stages.Rewriter,
+    "prompt": stages.Prompter,
+    "generate": stages.Generator,
+    "constraint": stages.Constraint,
+}
+"""What a part of a slot has to be."""
+
+_PARTS = {
+    "loader": "load",
+    "splitter": "split",
+    "embedder": "embed",
+    "index": "index",
+    "retriever": "retrieve",
+    "prompter": "prompt",
+    "generator": "generate",
+}
+"""The section that describes each part."""
+
+_DEPENDS: dict[str, tuple[str, ...]] = {
+    "load": ("split",),
+    "split": ("embed",),
+    "embed": (),
+    "generate": (),
+    "examples": ("embed",),
+    "canaries": ("embed",),
+}
+"""The sections on which a part may depend besides its own; where none are named, on every section but `evaluate`."""
+
+
+class Components:
+    """The parts of one pipeline file. Any of them may be replaced by an object that meets its Protocol.
+
+    `turn` is taken by whoever works with them: several threads may use a pipeline, and pipelines that share a part. It
+    is what a builder `Needs`.
+    """
+
+    def __init__(self, config: Config) -> None:
+        if not isinstance(config, Config):
+            wanted = "what load_config returns, or use Pipeline.from_file(path) or Pipeline.from_folder(path)"
+            raise wrong_type("config", config, wanted)
+        settings.apply_threads()
+        self.config = config
+        self.turn = Turn()
+        self._specs = {name: repr(spec) for name, spec in config.sections().items()}
+        self._made: dict[tuple[str, ...], Any] = {}
+        self._replaced: set[str] = set()
+
+    @property
+    def loader(self) -> Loader:
+        """Return the `load` stage."""
+        return cast("Loader", self._section("load"))
+
+    @property
+    def splitter(self) -> Splitter:
+        """Return the `split` stage; it counts in the embedder's tokens."""
+        return cast("Splitter", self._section("split"))
+
+    @property
+    def embedder(self) -> Embedder:
+        """Return the `embed` stage."""
+        return cast("Embedder", self._section("embed"))
+
+    @property
+    def index(self) -> Index:
+        """Return the `index` stage."""
+        return cast("Index", self._section("index"))
+
+    @property
+    def retriever(self) -> Retriever:
+        """Return the `retrieve` stage."""
+        return cast("Retriever", self._section("retrieve"))
+
+    @property
+    def prompter(self) -> Prompter:
+        """Return the `prompt` stage, for the generator's window."""
+        return cast("Prompter", self._section("prompt"))
+
+    @property
+    def generator(self) -> Generator:
+        """Return the `generate` stage."""
+        return cast("Generator", self._section("generate"))
+
+    def generator_with(self, **settings: Any) -> Generator:
+        """Return the generator with other settings, as far as its section has these keys; one that was replaced as it is."""
+        spec = self.config.generate
+        changes = {key: value for key, value in settings.items() if key in type(spec).model_fields}
+        if "generate" in self._replaced or not changes:
+            return self.generator
+        return cast("Generator", self.build(spec.model_copy(update=changes)))
+
+    def replace(self, **parts: Any) -> None:
+        """Use these objects in place of what the file describes: `replace(generator=mine)`.
+
+        :raises UsageError: there is no such part. :raises UsageTypeError: an object lacks what its stage needs.
+        """
+        for name, part in parts.items():
+            if name not in _PARTS:
+                raise UsageError(f"replace: there is no part {name!r}; valid: {', '.join(_PARTS)}")
+            section = _PARTS[name]
+            protocol = _PROTOCOLS[section]
+            if missing := _missing(part, protocol):
+                raise wrong_type(f"replace: {name}", part, f"a {protocol.__name__}, with {', '.join(missing)}")
+            self._made[self._key(section, self._specs[section])] = part
+            self._replaced.add(section)
+
+    @property
+    def roots(self) -> list[Path]:
+        """The folders and files that are loaded; none for documents that do not come from files."""
+        return [] if "load" in self._replaced else [Path(root) for root in self.config.load.roots]
+
+    @property
+    def identity(self) -> dict[str, str]:
+        """What an index depends on: the embedder, field by field, and the splitter."""
+        forks.check()
+        return {**self.embedder.identity, "dim": str(self.embedder.dim), "splitter": self.splitter.fingerprint}
+
+    @property
+    def canaries(self) -> Vectors:
+        """The vectors by which an index knows the embedder that built it."""
+        return self.once("canaries", self.config.embed, lambda: self.embedder.embed_passages(stages.CANARIES))
+
+    def likelihood_model(self, who: str) -> LikelihoodModel:
+        """Return the generator as one that tells likelihoods; `who` asks is named in the error.
+
+        :raises UsageError: it does not tell.
+        """
+        if not isinstance(self.generator, stages.LikelihoodModel):
+            raise UsageError(f"{who} needs generate of kind causal_lm, got {self.config.generate.kind}")
+        return self.generator
+
+    def build(self, spec: Spec) -> Any:
+        """Return the part that a spec describes; a part that was built before is used again.
+
+        :raises ConfigError: its kind cannot build it, with the position of the kind.
+        """
+        kind = self.config.kinds.of(spec)
+        return self.once(kind.slot, spec, lambda: self.make(spec))
+
+    def once(self, name: str, spec: Spec, make: Callable[[], Made]) -> Made:
+        """Return what `make` makes, made once for this spec and the sections that it may depend on."""
+        key = self._key(name, repr(spec))
+        if key not in self._made:
+            self._made[key] = make()
+        return cast("Made", self._made[key])
+
+    def share(self, other: Components) -> None:
+        """Have the parts that hold models in common with another pipeline where both describe the same ones.
+
+        :raises ModelError: such a model is not here.
+        """
+        for name in ("embed", "generate"):
+            if self._specs[name] == other._specs[name]:
+                other._section(name)
+        self.take_over(other)
+
+    def take_over(self, other: Components) -> None:
+        """Use what another pipeline has built already wherever it would be built alike here."""
+        self.turn = other.turn
+        mine = {repr(spec) for _, spec in self.config.parts()} | {""}
+        self._made |= {key: part for key, part in other._made.items() if mine.issuperset(key[1:])}
+        same = {name for name in other._replaced if self._specs.get(name) == other._specs[name]}
+        self._replaced |= same
+
+    def load_models(self, *, retrieval: bool = True, answers: bool = True) -> None:
+        """Load the models that retrieval, answers or both need, so that the first question waits for none.
+
+        :raises ModelError: a model is not here.
+        """
+        parts = list[object]()
+        if retrieval:
+            nested = [spec for _, spec in self.config.retrieve.nested()]
+            parts += [self.retriever, *map(self.build, nested)]
+            parts += [self.generator] if any(spec.uses_generator for spec in nested) else []
+            if self.config.retrieve.uses_vectors:
+                self.canaries  # noqa: B018  # to compute them loads the embedder too
+        if answers:
+            parts += [self.generator, self.prompter]
+        for part in parts:
+            if isinstance(part, stages.Loadable):
+                part.load()
+        if answers and isinstance(self.generator, stages.Loadable):
+            self._read_shared_prompt()
+
+    def _read_shared_prompt(self) -> None:
+        """Have the generator read a prompt, so that it keeps what all of them begin with; what it writes is dropped."""
+        text = "The ferry leaves at noon."
+        passage = Hit(Chunk("warm-up", "warm-up", 0, len(text), text), "warm-up", "", 1.0, {})
+        for _ in self.generator.stream(self.prompter.build("When does the ferry leave?", [passage])):
+            break
+
+    def _section(self, name: str) -> Any:
+        key = self._key(name, self._specs[name])
+        return self._made[key] if key in self._made else self.build(getattr(self.config, name))
+
+    def _key(self, name: str, spec: str) -> tuple[str, ...]:
+        sections = _DEPENDS.get(name, [section for section in SECTIONS if section != "evaluate"])
+        return name, spec, *(self._specs[section] for section in sections)
+
+    def make(self, spec: Spec) -> Any:
+        """Return a new part that a spec describes; see `build`, which makes each part once."""
+        kind = self.config.kinds.of(spec)
+        try:
+            part = kind.build(spec, self)
+        except (RagqaError, MemoryError, OSError):
+            raise
+        except Exception as error:
+            raise self._cannot_build(spec, f"{type(error).__name__}: {error}") from error
+        protocol = _PROTOCOLS.get(kind.slot)
+        missing = _missing(part, protocol) if protocol else []
+        if protocol and missing:
+            what = (
+                f"it builds {type(part).__name__}, which lacks {', '.join(missing)} of ragqa.stages.{protocol.__name__}"
+            )
+            raise self._cannot_build(spec, what)
+        return part
+
+    def _cannot_build(self, spec: Spec, why: str) -> ConfigError:
+        key = next((key for key, part in self.config.parts() if part is spec), ())
+        message = f"kind {spec.kind} cannot be built: {why}"
+        return ConfigError([self.config.source.problem((*key, "kind"), message)])
+
+
+def _missing(part: object, protocol: type) -> list[str]:
+    """Return the members of a Protocol that an object lacks; nothing of it is called."""
+    names = [name for base in protocol.__mro__ for name in vars(base) if getattr(base, "_is_protocol", False)]
+    public = dict.fromkeys(name for name in names if not name.startswith("_"))
+    return [name for name in public if name not in getattr(part, "__dict__", {}) and not hasattr(type(part), name)]

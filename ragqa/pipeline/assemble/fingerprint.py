@@ -1,0 +1,73 @@
+"""The settings that answers depend on, wherever the files that they name are kept."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ragqa import models
+from ragqa.config import Config
+from ragqa.config.base import Spec, path_rules
+from ragqa.config.slots import VERSION
+from ragqa.prompt.examples import EXAMPLES_BYTES
+
+if TYPE_CHECKING:
+    from ragqa.pipeline.assemble.components import Components
+
+_OTHER_DATA = ("load", "evaluate")
+"""The sections that say which documents are loaded and which questions are asked; the documents are hashed themselves."""
+
+
+def fingerprint(components: Components, sources: Mapping[str, str], *, answers: bool) -> dict[str, Any]:
+    """Return what answers depend on; see `Pipeline.fingerprint`.
+
+    :param sources: document id by source.
+    """
+    nested = (spec for _, spec in components.config.retrieve.nested())
+    writes = answers or any(spec.uses_generator for spec in nested)
+    generator = getattr(components.generator, "identity", {}) if writes else {}
+    return {
+        "pipeline": without_paths(components.config),
+        "models": {"embed": components.identity, "generate": generator},
+        "documents": hashlib.sha256(json.dumps(sorted(sources.items())).encode()).hexdigest(),
+    }
+
+
+def without_paths(config: Config) -> dict[str, Any]:
+    """Return the sections of a file but those that say what is loaded or asked; paths are hashes of what is there.
+
+    :raises ModelError: a model's folder has no weights.
+    """
+    sections = {name: _content(spec) for name, spec in config.sections().items() if name not in _OTHER_DATA}
+    return {"version": VERSION, **sections}
+
+
+def _content(spec: Spec) -> dict[str, Any]:
+    block = spec.model_dump()
+    for key, rule in path_rules(type(spec)).items():
+        if rule.content:
+            block[key] = _hashed(block[key], is_model=rule.when == "local")
+        else:
+            del block[key]
+    for place, inner in spec.nested():
+        name = str(place[0])
+        if len(place) == 1 and isinstance(block[name], dict):
+            block[name] = _content(inner)
+    return block
+
+
+def _hashed(value: Any, *, is_model: bool) -> Any:
+    """Return the hash of an absolute path's file or of its folder's weights; any other value as it is.
+
+    What is too large for a template or for examples is refused when it is read, and not hashed before.
+    """
+    path = Path(value) if isinstance(value, str) and value.startswith("/") else None
+    if path is not None and is_model and os.path.isdir(path):
+        return models.weights_sha256(path)
+    if path is None or not os.path.isfile(path) or (not is_model and path.stat().st_size > EXAMPLES_BYTES):
+        return value
+    return models.remembered_sha256(path)

@@ -1,0 +1,271 @@
+"""Bringing an index up to date: reading, embedding, and commits small enough to lose."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import Future
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from ragqa.errors import DocumentsGoneError, NothingUsableError, RejectedError
+from ragqa.pipeline.ingest.plan import Plan, PlannedFile, make_plan
+from ragqa.pipeline.ingest.reading import Content, Estimate, ahead, read_and_split
+from ragqa.records import Chunk, FileStatus
+from ragqa.stages import CANARIES, Entry
+
+if TYPE_CHECKING:
+    from ragqa.pipeline.assemble.components import Components
+    from ragqa.stages import IndexWriter, Vectors
+
+COMMIT_CHUNKS = 512
+"""How many chunks one commit of a long run holds: an interruption costs at most these."""
+
+EMBED_CHUNKS = 128
+"""How many chunks are embedded between two reports of progress."""
+
+AHEAD_BYTES = 64 << 20
+"""How much memory the files may take that were read and split, and wait to be embedded."""
+
+_CHUNK_BYTES = 400
+"""About what a chunk takes beside its text."""
+
+Progress = Callable[[int, int], None]
+"""Called with the chunks done and the chunks expected in all, first when embedding begins.
+
+What is expected is an estimate until the last file was read, which is early on: reading is far ahead of embedding.
+"""
+
+
+@dataclass(slots=True)
+class IndexReport:
+    """What a run did. `statuses` has one entry for each file; the counts add up to the number of files.
+
+    `recall` is the recall@10 of the search structure against an exact search; None where the search is exact.
+    """
+
+    statuses: list[FileStatus] = field(default_factory=list, repr=False)
+    removed: int = 0
+    chunks: int = 0
+    embedded: int = 0
+    seconds: float = 0.0
+    embed_seconds: float = 0.0
+    generation: int = 0
+    dropped_vectors: int = 0
+    search: str = "flat"
+    recall: float | None = None
+
+    def count(self, status: str) -> int:
+        """Return how many files ended with a status."""
+        return sum(entry.status == status for entry in self.statuses)
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """How a run is done; see `Pipeline.index`."""
+
+    rebuild: bool = False
+    strict: bool = False
+    atomic: bool = False
+    allow_empty: bool = False
+    wait: float = 0.0
+    progress: Progress = lambda done, expected: None
+
+
+def bring_up_to_date(components: Components, options: Options) -> IndexReport:
+    """Index what is new in a folder, and remove what is gone; see `Pipeline.index` for the errors."""
+    started = time.perf_counter()
+    scan, index = components.loader.scan(), components.index
+    nothing = f"no documents found under {_where(components)} ({len(scan.others)} files, none usable: see `ragqa plan`)"
+    if not scan.files and not index.exists():
+        raise NothingUsableError(nothing)
+    recorded = components.embedder.recorded
+    with index.write(components.identity, recorded=recorded, rebuild=options.rebuild, wait=options.wait) as writer:
+        plan = make_plan(scan, writer, components.loader)
+        if not scan.files and not options.allow_empty:
+            gone = f"{nothing}; {plan.documents} of {plan.documents} indexed documents are gone"
+            raise DocumentsGoneError(gone) if plan.documents else NothingUsableError(nothing)
+        report = Refresh(components, writer, options).run(plan)
+    report.seconds = time.perf_counter() - started
+    return report
+
+
+def _where(components: Components) -> str:
+    return ", ".join(map(str, components.roots)) or components.config.load.kind
+
+
+class Refresh:
+    """One run over a plan: reads, splits, embeds what was never embedded, and commits."""
+
+    def __init__(self, components: Components, writer: IndexWriter, options: Options) -> None:
+        self._loader, self._splitter, self._embedder = components.loader, components.splitter, components.embedder
+        self._where = _where(components)
+        self._writer = writer
+        self._options = options
+        self._at_once = options.strict or options.atomic or writer.rebuilding
+        self._read_ids: set[str] = set()
+        self._taken_ids: set[str] = set()
+        self._pending: list[Content] = []
+        self._sources: dict[str, str | None] = {}
+        self._report = IndexReport()
+        self._checked = False
+        self._done_chunks = 0
+
+    def run(self, plan: Plan) -> IndexReport:
+        """Do what the plan says. What was committed before an error or an interruption stays.
+
+        :raises NothingUsableError: no file could be used; the index is as it was.
+        :raises DocumentsGoneError: more than half of the indexed documents are gone; none was removed.
+        :raises RejectedError: a file was rejected in a strict run, before anything was embedded; the index is as it was.
+        """
+        report = self._report
+        report.statuses += [*plan.others, *(FileStatus(file.source, "unchanged") for file in plan.unchanged)]
+        self._refuse_gone(plan)
+        self._estimate = Estimate(planned.file for planned in plan.read if planned.parse)
+        # new names of known content first: a batch must not remove what a later one would have named; then in the order
+        # of hashes, which is as good as drawn at random: what was read tells what is to come
+        order = sorted(plan.read, key=lambda planned: (planned.parse, planned.file.sha256))
+        for planned, outcome in ahead(self._read, order, _memory, AHEAD_BYTES):
+            self._take(planned, outcome)
+            if not self._at_once and sum(len(chunks) for _, chunks in self._pending) >= COMMIT_CHUNKS:
+                self._commit()
+        report.statuses.sort(key=lambda entry: entry.source)
+        self._refuse_nothing()
+        if self._options.strict:
+            self._refuse_rejected()
+        self._refuse_gone(plan)
+        self._sources |= dict.fromkeys(plan.removed)
+        self._sources |= dict.fromkeys(self._rejected_sources)
+        self._commit(self._rejected(plan))
+        self._maintain()
+        report.removed = len(plan.removed)
+        report.generation, report.chunks = self._writer.generation, self._writer.chunk_count
+        return report
+
+    def _read(self, planned: PlannedFile) -> Content | None:
+        """Read and split a file; None where its content is known. Runs in a thread of its own.
+
+        :raises RejectedError: it cannot be used.
+        """
+        if not planned.parse or planned.file.document_id in self._read_ids:
+            return None
+        try:
+            # as it is now, which may be newer than the plan
+            document, chunks = read_and_split(self._loader, self._splitter, planned.file)
+        except RejectedError:
+            self._estimate.learn(planned.file, 0)
+            raise
+        self._estimate.learn(planned.file, len(chunks))
+        self._read_ids.add(document.id)
+        return document, chunks
+
+    def _take(self, planned: PlannedFile, outcome: Future[Content | None]) -> None:
+        """Note what became of a file."""
+        file = planned.file
+        try:
+            content = outcome.result()
+        except RejectedError as error:
+            self._report.statuses.append(FileStatus(file.source, "rejected", str(error)))
+            return
+        self._sources[file.source] = content[0].id if content else file.document_id
+        self._report.statuses.append(FileStatus(file.source, "indexed"))
+        if content and content[0].id not in self._taken_ids:
+            self._pending.append(content)
+            self._taken_ids.add(content[0].id)
+
+    @property
+    def _rejected_sources(self) -> dict[str, str]:
+        """The reason for each source that was rejected."""
+        return {entry.source: entry.reason for entry in self._report.statuses if entry.status == "rejected"}
+
+    def _rejected(self, plan: Plan) -> dict[str, tuple[str, str]]:
+        reasons = self._rejected_sources
+        files = (planned.file for planned in plan.read if planned.file.source in reasons)
+        return {file.source: (file.document_id, reasons[file.source]) for file in files}
+
+    def _maintain(self) -> None:
+        """Drop what is dead when it has piled up, and keep a search structure where one is due."""
+        report, done = self._report, self._writer.maintain()
+        report.dropped_vectors, report.search, report.recall = done.dropped_vectors, done.search, done.recall
+
+    def _refuse_gone(self, plan: Plan) -> None:
+        """Refuse to remove most of what is indexed, unless that is allowed."""
+        reasons = self._rejected_sources
+        if self._options.allow_empty or not plan.empties(reasons):
+            return
+        unusable = f" ({len(reasons)} files cannot be used: {self._reasons()})" if reasons else ""
+        raise DocumentsGoneError(
+            f"{plan.gone(reasons)} of {plan.documents} indexed documents are gone from {self._where}{unusable}"
+        )
+
+    def _refuse_nothing(self) -> None:
+        report = self._report
+        may_be_empty = self._options.allow_empty and self._writer.generation > 0
+        if may_be_empty or report.count("indexed") + report.count("unchanged"):
+            return
+        raise NothingUsableError(
+            f"none of {len(report.statuses)} files could be used: {self._reasons()}; index unchanged"
+        )
+
+    def _refuse_rejected(self) -> None:
+        rejected = self._report.count("rejected")
+        if rejected:
+            what = f"{rejected} of {len(self._report.statuses)} files were rejected"
+            raise RejectedError(f"{what}: {self._reasons()}; index unchanged, because the run is strict")
+
+    def _reasons(self) -> str:
+        """Return why files were rejected: the first five of them."""
+        reasons = [f"{source}: {reason}" for source, reason in self._rejected_sources.items()]
+        return "; ".join(reasons[:5]) + ("; ..." if len(reasons) > 5 else "")
+
+    def _commit(self, rejected: Mapping[str, tuple[str, str]] | None = None) -> None:
+        """Publish what is pending; sources and rejected files that did not change cost nothing."""
+        known = self._writer.sources()
+        sources = {s: i for s, i in self._sources.items() if i is not None or s in known}
+        if rejected == self._writer.rejected():
+            rejected = None
+        if self._pending or sources or rejected is not None or self._writer.rebuilding:
+            chunks = [chunk for _, own in self._pending for chunk in own]
+            entries = [Entry(document, own) for document, own in self._pending]
+            self._writer.commit(entries, self._embed_missing(chunks), sources, rejected)
+        self._pending, self._sources = [], {}
+
+    def _embed_missing(self, chunks: Sequence[Chunk]) -> dict[str, Vectors]:
+        """Return float32[dim] by text for the texts that were never embedded before."""
+        texts = self._writer.missing(chunks)
+        expected = Counter(chunk.indexed_text for chunk in chunks)
+        self._done_chunks += len(chunks) - sum(expected[text] for text in texts)
+        if texts and not self._checked:
+            self._prepare_embedder()
+        vectors: dict[str, Vectors] = {}
+        for first in range(0, len(texts), EMBED_CHUNKS):
+            part = texts[first : first + EMBED_CHUNKS]
+            vectors |= zip(part, self._embed(part), strict=True)
+            self._done_chunks += sum(expected[text] for text in part)
+            self._options.progress(self._done_chunks, self._estimate.chunks)
+        return vectors
+
+    def _prepare_embedder(self) -> None:
+        """Load the model and compare it with the one that built the index; time counts for progress from here on."""
+        self._embedder.load()
+        self._writer.check_embedder(self._embedder.embed_passages(CANARIES))
+        self._checked = True
+        self._options.progress(self._done_chunks, self._estimate.chunks)
+
+    def _embed(self, texts: Sequence[str]) -> Vectors:
+        started = time.perf_counter()
+        vectors = self._embedder.embed_passages(texts)
+        self._report.embed_seconds += time.perf_counter() - started
+        self._report.embedded += len(texts)
+        return vectors
+
+
+def _memory(content: Content | None) -> int:
+    """Return about how many bytes a document and its chunks take."""
+    if content is None:
+        return 0
+    document, chunks = content
+    texts = sum(sys.getsizeof(chunk.text) + _CHUNK_BYTES for chunk in chunks)
+    return sys.getsizeof(document.text) + texts

@@ -1,0 +1,307 @@
+"""Reading a corpus before it is indexed: what would be lost, misread, cut or indexed twice, and what to do about it.
+
+Nothing is embedded and nothing is written. Of each document only its shingles are kept: 4 bytes a word.
+"""
+
+from __future__ import annotations
+
+import re
+from bisect import bisect_left, bisect_right
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import PurePosixPath
+from zlib import crc32
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ragqa.errors import RejectedError
+from ragqa.load.formats import DOCX, PDF
+from ragqa.pipeline.ingest.reading import Estimate, read_and_split
+from ragqa.records import Chunk, Document, SourceFile
+from ragqa.stages import Loader, Splitter, TokenCounter
+
+_HINTS = {
+    "encoding": "check that its letters beyond ASCII read right; converting it to UTF-8 leaves no doubt",
+    "pages_without_text": "look at these pages; where they are scans, run OCR over the file (ocrmypdf, for example)",
+    "undecodable": "save it anew from its origin with fonts that map to text, or run OCR over it",
+    "no_main_text": "look at the page: save it as a browser shows it, or leave it out with load.exclude",
+    "ragged_rows": "mend these rows: a field that holds the delimiter needs quotation marks",
+    "front_matter": "mend the YAML between the two --- lines; the text is indexed all the same",
+    "duplicate": "keep one of them: the content is indexed once, and cited under the first name",
+    "near_duplicate": "keep the one that holds: passages of both would compete in every search",
+    "beyond_window": "lower split.chunk_size: indexing would stop here with an error",
+    "table_fragments": "raise split.chunk_size, or save the table as CSV with a short header, which every chunk then carries",
+}
+_REMEDIES = {
+    "scanned": "run OCR over it (ocrmypdf, for example)",
+    "encrypted": "save a copy without encryption",
+    "encoding": "find out its encoding and convert it to UTF-8 (with iconv, for example)",
+    "too l": "cut it into several files",
+    "changed while": "wait until nothing writes to it, and run again",
+    "unsupported type": "leave it where it holds no text; read text of any kind by load.as_text: ['GLOB']; else save it "
+    "as text, Markdown, HTML, CSV, DOCX or PDF",
+    "symbolic link": "load the folder that it points to as well, or put a copy in its place",
+    "": "mend it or fetch it again; or leave it out with load.exclude",
+}
+"""What to do about a file that cannot be used: the first whose words are in the loader's reason."""
+
+SPECIAL_TOKENS = 2
+"""What an encoder adds to each text."""
+SHINGLE_WORDS = 5
+NEAR_DUPLICATE = 0.8
+"""The Jaccard similarity of two sets of shingles from which their documents are near-duplicates."""
+BANDS, ROWS = 24, 5
+"""A pair of similarity s agrees in a band with 1 - (1 - s^ROWS)^BANDS: 0.9999 where s is 0.8, 0.01 where it is 0.2."""
+
+# A column is a permutation of the 32-bit numbers, x -> factor * x + offset. PCG64's raw bits never change with numpy.
+_FACTORS, _OFFSETS = np.random.PCG64(1997).random_raw((2, BANDS * ROWS)).astype(np.uint32) | np.uint32(1)
+_MIX = np.random.PCG64(2014).random_raw((BANDS, ROWS))
+_BLOCK = 1024  # shingles hashed at once: 0.5 MB, which stays in a processor's cache
+# Where a script has no spaces (Thai, kana, Han), each character counts as a word.
+_WORD = re.compile(r"[\u0e00-\u0e7f\u3040-\u30ff\u3400-\u9fff]|[^\W\u0e00-\u0e7f\u3040-\u30ff\u3400-\u9fff]+")
+
+# A table of GitHub Flavored Markdown (section 4.10); trafilatura writes the tables of HTML so too.
+_ROW = r"[^|\n]*\|[^\n]*(?:\n|\Z)"
+_DELIMITER = r"[ \t]*+\|?[ \t]*+:?-++:?[ \t]*+(?:\|[ \t]*+:?-++:?[ \t]*+)++\|?[ \t\r]*+\n"
+_PIPE_TABLE = re.compile(rf"^({_ROW}){_DELIMITER}((?:{_ROW})+)", re.MULTILINE)
+# Rows of a DOCX; two columns are often names and values, which need no header.
+_TAB_TABLE = re.compile(r"^((?:[^\t\n]*\t){2}[^\n]*\n)((?:(?:[^\t\n]*\t){2}[^\n]*(?:\n|\Z)){2,})", re.MULTILINE)
+# In a PDF each row or even each cell is a line: eight or more of them, each far shorter than a line of prose.
+_CELLS = re.compile(r"(?<![^\n\f])(?:[^\n\f]{1,60}(?:[\n\f]|\Z)){8,}")
+
+Shingles = NDArray[np.uint32]
+Table = tuple[int, int, int, str]
+"""Where the header begins, where the rows begin and end, and the header as a chunk's context would hold it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One thing to know about a file before indexing. `what` was found, `hint` says what to do: one line each.
+
+    `kind` is a stable word: `rejected`, `skipped`, or one of those in `_HINTS`.
+    """
+
+    kind: str
+    source: str
+    what: str
+    hint: str
+
+
+@dataclass(frozen=True, slots=True)
+class Survey:
+    """What a corpus holds. `files` is the sum of usable, rejected and skipped; `documents` counts distinct contents.
+
+    `characters`, `tokens` and `chunks` add up over documents; `encodings` counts text files. `beyond_window` is the
+    share of tokens, 0 to 1, behind the first `window` of their document: lost where documents are embedded whole.
+    `findings` are sorted by source.
+    """
+
+    files: int
+    usable: int
+    rejected: int
+    skipped: int
+    documents: int
+    characters: int
+    tokens: int
+    chunks: int
+    encodings: Mapping[str, int]
+    beyond_window: float
+    findings: tuple[Finding, ...]
+
+
+def survey(
+    loader: Loader,
+    splitter: Splitter,
+    counter: TokenCounter,
+    window: int | None,
+    progress: Callable[[int, int], None] = lambda done, expected: None,
+) -> Survey:
+    """Read and split every file, and report what is worth mending; an empty folder gives zeros.
+
+    :param counter: counts in the embedder's tokens.
+    :param window: how many of these the embedder reads at most, special tokens included; None where that is unknown.
+    :param progress: called after each file with the chunks so far and the chunks expected in all, an estimate by type and size.
+    """
+    scan = loader.scan()
+    reading = _Reading(loader, splitter, counter, window)
+    for entry in scan.others:
+        reading.add(entry.status, entry.source, entry.reason)
+    estimate = Estimate(scan.files)
+    for file in scan.files:
+        before = reading.chunks
+        reading.take(file)
+        estimate.learn(file, reading.chunks - before)
+        progress(reading.chunks, estimate.chunks)
+    return reading.result(len(scan.files) + len(scan.others))
+
+
+class _Reading:
+    """One pass over the files: what adds up, and what was found."""
+
+    def __init__(self, loader: Loader, splitter: Splitter, counter: TokenCounter, window: int | None) -> None:
+        self._loader, self._splitter, self._counter = loader, splitter, counter
+        self._room = None if window is None else window - SPECIAL_TOKENS
+        self._first: dict[str, tuple[str, str | None]] = {}  # source and encoding by document id
+        self._shingles: list[Shingles] = []  # in the same order
+        self._encodings: Counter[str] = Counter()
+        self._characters = self._tokens = self._beyond = self.chunks = 0
+        self._findings: list[Finding] = []
+
+    def add(self, kind: str, source: str, what: str) -> None:
+        """Keep a finding, with what to do; what a parser says of a file may have line breaks."""
+        hint = _HINTS.get(kind) or next(remedy for words, remedy in _REMEDIES.items() if words in what)
+        path = PurePosixPath(source)
+        glob = f"**/*{path.suffix}" if path.suffix else f"**/{path.name}"
+        self._findings.append(Finding(kind, source, " ".join(what.split()), hint.replace("GLOB", glob)))
+
+    def take(self, file: SourceFile) -> None:
+        """Read a file, unless its content is known."""
+        if file.document_id in self._first:
+            self.add("duplicate", file.source, f"the same content as {self._first[file.document_id][0]}")
+        else:
+            try:
+                document, chunks = read_and_split(self._loader, self._splitter, file)
+            except RejectedError as error:
+                self.add("rejected", file.source, str(error))
+                return
+            self._first[file.document_id] = file.source, document.encoding
+            self._examine(document, chunks)
+        if encoding := self._first[file.document_id][1]:
+            self._encodings[encoding] += 1
+            if encoding != "utf-8":
+                self.add("encoding", file.source, f"read as {encoding}, which was marked, declared or guessed")
+
+    def _examine(self, document: Document, chunks: Sequence[Chunk]) -> None:
+        source = document.source
+        tokens = self._counter.count(document.text)
+        self._shingles.append(shingles(document.text))
+        self._characters += len(document.text)
+        self._tokens += tokens
+        self.chunks += len(chunks)
+        for kind, what in _recorded(document):
+            self.add(kind, source, what)
+        if cut := _fragments(document, chunks):
+            self.add("table_fragments", source, f"{cut:,} of {len(chunks):,} chunks hold rows without a table's header")
+        if self._room is not None:
+            self._beyond += max(0, tokens - self._room)
+            lengths = [self._counter.count(chunk.indexed_text) for chunk in chunks]
+            if over := sum(length > self._room for length in lengths):
+                what = f"{over:,} of {len(chunks):,} chunks with context exceed the embedder's {self._room:,} tokens"
+                self.add("beyond_window", source, f"{what}; the longest has {max(lengths):,}")
+
+    def result(self, files: int) -> Survey:
+        """Compare the documents, and return the sums and the findings."""
+        sources = [source for source, _ in self._first.values()]
+        for earlier, later, similarity in near_duplicates(self._shingles):
+            self.add("near_duplicate", sources[later], f"{similarity:.0%} the same as {sources[earlier]}")
+        kinds = Counter(finding.kind for finding in self._findings)
+        return Survey(
+            files, files - kinds["rejected"] - kinds["skipped"], kinds["rejected"], kinds["skipped"],
+            len(sources), self._characters, self._tokens, self.chunks, dict(sorted(self._encodings.items())),
+            self._beyond / max(1, self._tokens), tuple(sorted(self._findings, key=lambda finding: finding.source)),
+        )  # fmt: skip
+
+
+def _recorded(document: Document) -> Iterator[tuple[str, str]]:
+    """Yield what the loader put down in the metadata; of Markdown they are the author's, and may have any name."""
+    facts = document.metadata
+    if document.media_type == "text/markdown":
+        if error := facts.get("front_matter_error"):
+            yield "front_matter", f"front matter not read, or in part: {error}"
+        return
+    if pages := facts.get("pages_without_text"):
+        listed = ", ".join(map(str, pages[:10])) + (", ..." if len(pages) > 10 else "")
+        yield "pages_without_text", f"no text on {len(pages):,} of {len(document.page_starts):,} pages: {listed}"
+    if undecodable := facts.get("undecodable"):
+        yield "undecodable", f"{undecodable:,} characters have no text in the file's fonts"
+    if facts.get("extraction") == "all_text":
+        yield "no_main_text", "no main text found: everything visible was taken, menus and notices too"
+    if ragged := facts.get("ragged_rows"):
+        yield "ragged_rows", f"{ragged:,} of {facts['rows']:,} rows have more or fewer columns than the header"
+
+
+def shingles(text: str) -> Shingles:
+    """Return uint32[n], sorted: hashes of all runs of 5 words, case aside; of the whole text where it is shorter."""
+    words = _WORD.findall(text.casefold())
+    starts = range(max(min(1, len(words)), len(words) - SHINGLE_WORDS + 1))
+    runs = (" ".join(words[start : start + SHINGLE_WORDS]) for start in starts)
+    return np.unique(np.fromiter((crc32(run.encode()) for run in runs), dtype=np.uint32, count=len(starts)))
+
+
+def near_duplicates(documents: Sequence[Shingles]) -> list[tuple[int, int, float]]:
+    """Return (earlier, later, Jaccard similarity) by position, once for each document much like an earlier one.
+
+    MinHash (Broder, "On the resemblance and containment of documents", 1997) with banding (Leskovec, Rajaraman and
+    Ullman, "Mining of Massive Datasets", section 3.4) proposes pairs; the sets of shingles decide.
+    """
+    found: dict[int, tuple[int, int, float]] = {}
+    for earlier, later in _candidates(documents) if documents else ():
+        if later not in found:
+            shared = np.intersect1d(documents[earlier], documents[later], assume_unique=True).size
+            similarity = shared / max(1, documents[earlier].size + documents[later].size - shared)
+            if similarity >= NEAR_DUPLICATE:
+                found[later] = earlier, later, similarity
+    return list(found.values())
+
+
+def _candidates(documents: Sequence[Shingles]) -> Iterator[tuple[int, int]]:
+    """Yield, in order, each document's pairs with the last one before it of the same band: 24 at most."""
+    signatures = np.stack([_signature(own) for own in documents]).reshape(-1, BANDS, ROWS)
+    keys = (signatures * _MIX).sum(axis=2).ravel()  # one number for each band of each document
+    order = np.argsort(keys, kind="stable")
+    same = keys[order[:-1]] == keys[order[1:]]
+    earlier, later = order[:-1][same] // BANDS, order[1:][same] // BANDS
+    yield from np.unique(np.stack([earlier, later], axis=1), axis=0).tolist()
+
+
+def _signature(own: Shingles) -> Shingles:
+    """Return the MinHash uint32[BANDS * ROWS]: the smallest number of the set under each permutation modulo 2^32."""
+    blocks = np.array_split(own, len(own) // _BLOCK + 1)
+    smallest = [(block[:, None] * _FACTORS + _OFFSETS).min(axis=0, initial=0xFFFFFFFF) for block in blocks]
+    return np.min(smallest, axis=0)  # type: ignore[no-any-return]
+
+
+def _fragments(document: Document, chunks: Sequence[Chunk]) -> int:
+    """Return how many chunks hold rows of a table that no chunk holds together with the table's header."""
+    starts = [chunk.start for chunk in chunks]
+    cut: set[str] = set()
+    for start, rows, end, header in _tables(document):
+        first = bisect_right(starts, start)  # the chunk before it is the last that can hold the header
+        whole = max(rows, chunks[first - 1].end if first else 0)
+        inside = chunks[first : bisect_left(starts, end)]
+        cut |= {c.id for c in inside if min(c.end, end) > whole and not (header and header in c.context)}
+    return len(cut)
+
+
+def _tables(document: Document) -> Iterator[Table]:
+    """Yield the tables that a rule can tell, without the white space around them, which chunks do not have either."""
+    text, kind = document.text, document.media_type
+    if kind in ("text/csv", "text/tab-separated-values"):
+        header = str(document.metadata.get("header", ""))
+        yield 0, len(header), len(text.rstrip()), header
+    elif kind == PDF:
+        yield from _tables_of_cells(text)
+    else:
+        for match in (_TAB_TABLE if kind == DOCX else _PIPE_TABLE).finditer(text):
+            start = match.start() + len(match[1]) - len(match[1].lstrip())
+            yield start, match.start(2), match.start() + len(match[0].rstrip()), match[1].strip(" \t\r\n|")
+
+
+def _tables_of_cells(text: str) -> Iterator[Table]:
+    """Yield runs of short lines of which half are numbers; the line before the first number is taken for the header."""
+    for run in _CELLS.finditer(text):
+        lines = run[0].splitlines(keepends=True)
+        numbers = [i for i, line in enumerate(lines) if _is_number(line)]
+        if 2 * len(numbers) >= len(lines):
+            above = max(0, numbers[0] - 1)
+            header, rows = (run.start() + len("".join(lines[:i])) for i in (above, numbers[0]))
+            header += len(lines[above]) - len(lines[above].lstrip())
+            yield header, rows, run.start() + len(run[0].rstrip()), ""
+
+
+def _is_number(line: str) -> bool:
+    """Tell whether at least half of the words have a digit: `3.4`, `cr 180`, `North 3.1 3.5`."""
+    words = [word for word in line.split() if any(map(str.isalnum, word))]
+    return 0 < len(words) <= 2 * sum(any(map(str.isdigit, word)) for word in words)

@@ -1,0 +1,288 @@
+"""The index as a stage: what opens, reads and writes one place in which documents, chunks and vectors are kept.
+
+    index = LocalIndex(path)            an Index
+    index.open(identity)  -> reader     an IndexReader: one generation, for questions
+    index.write(identity) -> writer     an IndexWriter: the next generations, for `ragqa index`
+
+A generation is what one commit left; they are numbered from 1. `ragqa/testing/index.py` has the tests of what is promised
+here: run them on an index of your own. A reader may inherit `IndexReader`: what can be derived from other methods is then
+written already (`dense_scores`, `span`, `copies`, `holds`, `with`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any, Protocol, Self
+
+if TYPE_CHECKING:
+    from types import TracebackType
+
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from ragqa.records import Chunk, Document, Hit
+
+    Vectors = NDArray[np.float32]
+
+CANARIES = (
+    "The ferry leaves the harbour at half past six.",
+    "Who approves a loan for a heat pump?",
+    "Die Genossenschaft wählt ihren Vorstand im März.",
+    "def mean(values): return sum(values) / len(values)",
+    "1,204.50 kg + 17% = ?",
+    "風力発電所は丘の上にある。",
+    "Mitochondria produce most of the cell's adenosine triphosphate.",
+    "NOTICE!! read-only; see §4(b), e.g. 'force majeure'...",
+)
+"""Texts whose vectors are stored with an index: they show a drift of the embedder that no hash of a file can show."""
+
+LEAST_COSINE = 0.999
+"""The cosine from which a canary's vector counts as the one that is stored."""
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A document to add, and its chunks."""
+
+    document: Document
+    chunks: Sequence[Chunk]
+
+
+@dataclass(frozen=True, slots=True)
+class MaintenanceReport:
+    """What a writer did at the end of a run: how many vectors of no chunk it dropped, and how it is searched now.
+
+    `search` is `flat` where every vector is compared with the question. `recall` is the recall@10, between 0 and 1, of
+    any other kind of search against that; None for `flat`.
+    """
+
+    dropped_vectors: int = 0
+    search: str = "flat"
+    recall: float | None = None
+
+
+class Searcher(Protocol):
+    """One generation of an index, as a retriever sees it. It is used by one thread at a time."""
+
+    @property
+    def generation(self) -> int:
+        """Return the number of the commit that is being read."""
+        ...
+
+    def dense(self, vector: Vectors, k: int) -> list[tuple[str, float]]:
+        """Return up to k `(chunk id, inner product)`, best first; ties by chunk id."""
+        ...
+
+    def lexical(self, question: str, k: int) -> list[tuple[str, float]]:
+        """Return up to k `(chunk id, BM25)`, best first; higher is better; ties by chunk id."""
+        ...
+
+    def dense_scores(self, vector: Vectors, chunk_ids: Sequence[str]) -> list[float]:
+        """Return the inner product of each chunk."""
+        return [float((row * vector).sum()) for row in self.vectors(chunk_ids)]
+
+    def lexical_scores(self, question: str, chunk_ids: Sequence[str]) -> list[float]:
+        """Return the BM25 of each chunk, 0 where it shares no term with the question."""
+        ...
+
+    def lexical_bound(self, question: str) -> float:
+        """Return a score that no text can exceed for a question, however often it has each of its terms."""
+        ...
+
+    def vectors(self, chunk_ids: Sequence[str]) -> Vectors:
+        """Return the vectors of chunks, float32[len(chunk_ids), dim]."""
+        ...
+
+    def hits(self, ranked: Sequence[tuple[str, float, dict[str, float]]]) -> list[Hit]:
+        """Return the hits of `(chunk id, score, scores)`, in the order given. The source is the document's first by name."""
+        ...
+
+    def chunks(self, document_id: str) -> list[Chunk]:
+        """Return the chunks of a document in order; `[]` for a document that is not there."""
+        ...
+
+    def span(self, hit: Hit, start: int, end: int) -> Hit:
+        """Return a hit with another span of its document as its text; its scores stay."""
+        ...
+
+
+class Indexed(Protocol):
+    """What readers and writers have in common: which files were indexed, and with what.
+
+    A context manager. It is used by one thread at a time, which need not be the thread that opened it.
+    """
+
+    @property
+    def generation(self) -> int:
+        """Return the number of the commit that is read; for a writer, of the latest one: 0 before the first."""
+        ...
+
+    def sources(self) -> Mapping[str, str]:
+        """Return the document id of every source."""
+        ...
+
+    def extractors(self) -> Mapping[str, str]:
+        """Return `Document.extractor` of every document by id."""
+        ...
+
+    def rejected(self) -> Mapping[str, tuple[str, str]]:
+        """Return (document id, reason) by source of the files that the last run could not use."""
+        ...
+
+    def contents(self) -> Mapping[str, str]:
+        """Return `Document.sha256` of every source; a writer gives those that a rebuild is about to forget, too."""
+        ...
+
+    def missing(self, chunks: Sequence[Chunk]) -> list[str]:
+        """Return the indexed texts of chunks for which there is no vector yet, each once, in order."""
+        ...
+
+    def check_embedder(self, vectors: Vectors) -> None:
+        """Compare an embedder's vectors of `CANARIES`, float32[8, dim], with those stored by the first commit.
+
+        :raises ModelError: the cosine of a pair is below `LEAST_COSINE`: the embedder is not the one that built the index.
+        """
+        ...
+
+    def close(self) -> None:
+        """Let go of what is held. A writer drops what it has not committed."""
+        ...
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+
+class IndexReader(Searcher, Indexed, Protocol):
+    """One generation of an index. What it returns does not change while it is open, whatever a writer commits."""
+
+    def document(self, document_id: str) -> Document:
+        """Return a document under the first of its sources by name. Raises `UsageError` where it is not there."""
+        ...
+
+    def copies(self, document_id: str) -> tuple[str, list[str]]:
+        """Return `Document.sha256`, and all sources of a document in sort order."""
+        sources = sorted(source for source, id_ in self.sources().items() if id_ == document_id)
+        return self.document(document_id).sha256, sources
+
+    def holds(self, chunk: Chunk) -> bool:
+        """Tell whether the document of a chunk is there and has the chunk's text, which is not empty, at its span."""
+        if chunk.document_id not in self.extractors():
+            return False
+        text = self.document(chunk.document_id).text[max(0, chunk.start) : chunk.end]
+        return 0 <= chunk.start < chunk.end and text == chunk.text
+
+    def span(self, hit: Hit, start: int, end: int) -> Hit:
+        """Return a hit with another span of its document as its text; its scores stay."""
+        document = self.document(hit.chunk.document_id)
+        text, page = document.text[start:end], document.page_of(start)
+        return replace(hit, chunk=replace(hit.chunk, start=start, end=end, text=text, page=page))
+
+
+class IndexWriter(Indexed, Protocol):
+    """The only writer of an index, from `write` to `close`. It is used by one thread at a time.
+
+    A commit becomes visible to new readers as a whole. Where an error ends it, and where the process is killed during it,
+    the generation before is all that there is. To be rebuilt, the index goes on answering with the old generation until
+    the first commit; before that the writer itself says that there are no sources, no extractors and no vectors.
+    """
+
+    @property
+    def chunk_count(self) -> int:
+        """Return how many chunks the latest commit has."""
+        ...
+
+    @property
+    def rebuilding(self) -> bool:
+        """Tell whether the next commit replaces everything that earlier ones left."""
+        ...
+
+    def check_embedder(self, vectors: Vectors) -> None:
+        """Compare an embedder's vectors of `CANARIES` with those stored; keep them for the first commit where there are none.
+
+        :raises ModelError: as `Indexed.check_embedder` says.
+        """
+        ...
+
+    def commit(
+        self,
+        entries: Sequence[Entry],
+        vectors: Mapping[str, Vectors],
+        sources: Mapping[str, str | None],
+        rejected: Mapping[str, tuple[str, str]] | None = None,
+    ) -> int:
+        """Publish new documents and new names of documents, and return the generation.
+
+        A document that is there already is replaced. One that no source names any more is removed by the same commit.
+
+        :param vectors: float32[dim] by text, of every text that `missing` names for the chunks.
+        :param sources: document id by source; None removes the source.
+        :param rejected: (document id, reason) by source of files that could not be used; None keeps what was noted.
+        :raises ModelError: a vector has a NaN or an infinity.
+        :raises ValueError: a source is to name a document that is not there.
+        :raises ResourceError: there is no room for it, or no connection.
+        """
+        ...
+
+    def maintain(self) -> MaintenanceReport:
+        """Tidy up after the last commit of a run where that is due; what is found stays the same."""
+        ...
+
+
+class Index(Protocol):
+    """One place in which documents, chunks and vectors are kept: what a kind of the section `index` builds.
+
+    Its methods may be called from several threads at once. Any number of readers may be open beside one writer.
+    """
+
+    @property
+    def location(self) -> str:
+        """Return what messages call the place: a folder, an address."""
+        ...
+
+    def exists(self) -> bool:
+        """Tell whether there is a commit to read."""
+        ...
+
+    def open(
+        self,
+        identity: Mapping[str, str],
+        *,
+        where: Mapping[str, Any] | None = None,
+        locate: Callable[[str], str] = lambda source: source,
+    ) -> IndexReader:
+        """Open the latest generation.
+
+        :param identity: the vectors' and chunks' conditions, field by field; each must be what the index was built with.
+            Fields that are left out are not compared: `{}` opens any index.
+        :param where: metadata that a document must have to be found, exactly: a value or one of a list of values, with
+            `title` and `media_type` among the keys. Documents without it are in `sources` and `documents` all the same.
+        :param locate: returns the path of a source, for `Hit.path` and `Document.path`; indexes keep sources alone.
+        :raises NothingUsableError: there is no commit yet.
+        :raises ModelError: a field of the identity differs; the message names it, and both values.
+        """
+        ...
+
+    def write(
+        self,
+        identity: Mapping[str, str],
+        *,
+        recorded: Mapping[str, str] | None = None,
+        rebuild: bool = False,
+        wait: float = 0.0,
+    ) -> IndexWriter:
+        """Begin to write; the place is made where there is none.
+
+        :param identity: as in `open`, and all of it; `identity["dim"]` is the number of dimensions.
+        :param recorded: facts about the embedder that are worth keeping and are not compared.
+        :param rebuild: the first commit replaces everything; what is there need not be of this identity.
+        :param wait: seconds to wait for another writer.
+        :raises ModelError: a field of the identity differs, and nothing is to be rebuilt.
+        :raises LockedError: another process or thread writes this index.
+        """
+        ...

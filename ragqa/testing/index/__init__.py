@@ -1,0 +1,86 @@
+"""What every `Index` must keep to, as tests to inherit; see `ragqa.testing`.
+
+`IndexContract` is for any index. `DurableIndexContract` adds what an index promises that outlives its object, and
+`MaintenanceContract` is for one that offers `IndexMaintenance` too.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from ragqa.errors import LockedError, UsageError
+from ragqa.stages import IndexMaintenance
+from ragqa.testing.documents import IDENTITY, commit
+from ragqa.testing.index.commits import CommitContract
+from ragqa.testing.index.samples import FERRY, Made, answers, refuses
+from ragqa.testing.index.search import SearchContract
+from ragqa.testing.index.sources import SourceContract
+
+__all__ = ["DurableIndexContract", "IndexContract", "MaintenanceContract"]
+
+
+class IndexContract(CommitContract, SourceContract, SearchContract):
+    """All that every index must keep to."""
+
+
+class DurableIndexContract(IndexContract):
+    """An index that outlives its object: `make` with the same folder opens it again."""
+
+    def test_another_object_opens_the_same_index(self, tmp_path: Path) -> None:
+        """`ragqa ask` is another process than `ragqa index`."""
+        with self.indexed(tmp_path).open({}) as reader:
+            said = answers(reader)
+        again = self.make(tmp_path)
+        assert again.exists()
+        with again.open(IDENTITY) as reader:
+            assert answers(reader) == said
+        with again.write(IDENTITY) as writer:
+            assert writer.generation == 1 and writer.missing(FERRY.chunks) == []
+            refuses(LockedError, lambda: self.make(tmp_path).write(IDENTITY), "the lock holds for other objects, too")
+
+
+class MaintenanceContract(Made):
+    """An index that offers `IndexMaintenance`."""
+
+    def maintained(self, folder: Path) -> IndexMaintenance:
+        """Return an index of the sample documents as one that can be checked."""
+        index = self.indexed(folder)
+        assert isinstance(index, IndexMaintenance), "it lacks a method of `IndexMaintenance`"
+        return index
+
+    def test_a_sound_index_has_no_fault(self, tmp_path: Path) -> None:
+        """`ragqa doctor` ends with exit code 5 where there is one."""
+        index = self.maintained(tmp_path)
+        checkup = index.check()
+        assert checkup.faults == () and checkup.repairable
+        assert (checkup.generation, checkup.documents, checkup.chunks) == (1, 3, 6)
+
+    def test_what_was_purged_is_gone_with_all_its_names(self, tmp_path: Path) -> None:
+        """A request for erasure is about a document, not about one of its names."""
+        index = self.indexed(tmp_path)
+        with index.write(IDENTITY) as writer:
+            writer.commit([], {}, {"copy.txt": FERRY.document.id})
+        assert isinstance(index, IndexMaintenance)
+        refuses(UsageError, lambda: index.purge(["loan.txt", "unknown"]), "an unknown source must be refused")
+        with index.open({}) as reader:
+            assert len(reader.sources()) == 4, "nothing is erased where one source is unknown"
+        assert index.purge(["ferry.txt"]) == ["copy.txt", "ferry.txt"]
+        with index.open({}) as reader:
+            assert set(reader.sources()) == {"loan.txt", "turbine.txt"}
+        left = [file for file in tmp_path.rglob("*") if file.is_file() and b"at noon" in file.read_bytes()]
+        assert left == [], "no file may hold a byte of the text that was erased"
+
+    def test_collecting_changes_no_answer(self, tmp_path: Path) -> None:
+        """`ragqa gc` frees room and nothing else."""
+        index = self.indexed(tmp_path)
+        with index.write(IDENTITY) as writer:
+            commit(writer, [], ["loan.txt"])
+        with index.open({}) as reader:
+            said = answers(reader)
+        assert isinstance(index, IndexMaintenance)
+        collected = index.collect()
+        assert collected.vectors <= 2, "two vectors have no chunk any more"
+        with index.open({}) as reader:
+            assert reader.generation == collected.generation, "`Collected.generation` is the latest"
+            assert answers(reader) == said, "what is found stays"
+        assert index.check().faults == ()

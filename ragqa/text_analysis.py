@@ -1,0 +1,135 @@
+"""Text analysis: words, sentences and search terms (lower-cased, without accents, stemmed). It works on strings alone."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Iterator
+from functools import lru_cache
+
+import Stemmer
+
+_CJK = "\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uac00-\ud7af\uf900-\ufaff"
+WORD = re.compile(rf"[{_CJK}]|[^\W_{_CJK}]+")
+"""A run of letters and digits, or one character of a script that is written without spaces."""
+
+_SPACELESS = re.compile(
+    rf"[{_CJK}\u3005-\u3007\uff66-\uff9f\U00020000-\U0003ffff\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff]"
+)
+"""A character of a script in which words may follow one another without a space: Chinese, Japanese, Korean, Thai, Lao,
+Burmese, Khmer."""
+
+_DIGIT_RUN = "0123456789.,:/-–"
+_LONGEST_NUMBER = 40
+_NUMBER = re.compile(
+    r"(?<![\d,])(?<!\d\.)(?:\d{1,3}(?:,\d{3})+(?:\.\d+)?(?![\d,])|\d+,\d{1,3}(?![\d,])|\d+(?:[.:/–-]\d+)+)"
+)
+"""Digits that are one number, date or range: 1,200 and 5,2 and 5.2 and 10:30; the 7 and the 12 of a table's row 7,12,3
+are apart."""
+
+_FUNCTION_WORDS = """
+a about after all also am an and any are as at be been before being between both but by can could did do does
+during each for from had has have he her his how i if in into is it its may me might more most must my no not
+of on or other our over shall she should so some such than that the their them then there these they this
+those to under us was we were what when where which who whom whose why will with would you your
+"""
+_SENTENCE = re.compile(r"\S.*?(?:[.!?…]+[\"'”’)\]]*(?=\s)|(?=\n\s*\n)|\Z)", re.DOTALL)
+VERSION = f"1, Snowball {Stemmer.version()}, Unicode {unicodedata.unidata_version}"
+"""What terms depend on besides the text: stored terms of another version are not those of a question."""
+
+STOP_WORDS = frozenset(_FUNCTION_WORDS.split())
+"""English function words: they say nothing of what a text is about."""
+
+
+def words(text: str) -> list[str]:
+    """Return the words of a text in order, lower-cased and without accents."""
+    text = text.lower()
+    if not text.isascii():
+        parts = unicodedata.normalize("NFKD", text)
+        text = unicodedata.normalize("NFC", "".join(c for c in parts if not unicodedata.combining(c)))
+    return WORD.findall(text)
+
+
+def terms(text: str) -> list[str]:
+    """Return the search terms of a text in order, stop words among them."""
+    return [term(word) for word in words(text)]
+
+
+def query_words(text: str) -> list[str]:
+    """Return the words by which a question is searched: those that are no stop words, in order, repeats included.
+
+    A question of stop words alone is searched by all of them, and words of one letter count ("vitamin C"). What two texts
+    have in common is asked of `ragqa.explain.content_words` instead, where neither holds.
+    """
+    all_words = words(text)
+    return [word for word in all_words if word not in STOP_WORDS] or all_words
+
+
+def sentences(text: str) -> list[tuple[int, int]]:
+    """Return the spans of the sentences of a text, white space around them left out."""
+    return [match.span() for match in _SENTENCE.finditer(text) if match.group().strip()]
+
+
+def blocks(text: str, most: int) -> list[tuple[int, int]]:
+    """Return spans that cover a text, each of at most `most` characters: for tokenizers, which hold all tokens at once.
+
+    A span ends before a space that follows a letter or digit, where no tokenizer joins the two sides; where there is no
+    such space in it, at its last character.
+    """
+    spans, start = [], 0
+    while len(text) - start > most:
+        end = text.rfind(" ", start + 1, start + most)
+        while end > start and not text[end - 1].isalnum():
+            end = text.rfind(" ", start + 1, end)
+        end = end if end > start else start + most
+        spans.append((start, end))
+        start = end
+    return [*spans, (start, len(text))]
+
+
+def occurrences(phrase: str, text: str, *, ignore_case: bool = False) -> Iterator[tuple[int, int]]:
+    """Yield the spans at which a phrase stands in a text as whole words, in order; none for a blank phrase.
+
+    White space of any kind and length matches any other. "5" does not stand in 15, 5.2 or 2025, nor "no" in north. Scripts
+    without spaces between words have no such edges: there, a phrase stands wherever its characters do.
+    """
+    parts = phrase.split()
+    pattern = re.compile(r"\s+".join(map(re.escape, parts)), re.IGNORECASE if ignore_case else 0)
+    at = 0
+    while parts and (match := pattern.search(text, at)):
+        whole = _is_edge(text, match.start()) and _is_edge(text, match.end())
+        if whole:
+            yield match.span()
+        at = match.end() if whole else match.start() + 1
+
+
+def _is_edge(text: str, at: int) -> bool:
+    """Tell whether a word or a number may begin or end at an offset."""
+    if at in (0, len(text)):
+        return True
+    before, after = text[at - 1], text[at]
+    if _is_of_word(before) and _is_of_word(after):
+        return bool(_SPACELESS.match(before) or _SPACELESS.match(after))
+    return not _is_within_number(text, at)
+
+
+def _is_of_word(character: str) -> bool:
+    return character == "_" or unicodedata.category(character)[0] in "LMN"
+
+
+def _is_within_number(text: str, at: int) -> bool:
+    start = end = at
+    while start > max(0, at - _LONGEST_NUMBER) and text[start - 1] in _DIGIT_RUN:
+        start -= 1
+    while end < min(len(text), at + _LONGEST_NUMBER) and text[end] in _DIGIT_RUN:
+        end += 1
+    return any(start + match.start() < at < start + match.end() for match in _NUMBER.finditer(text[start:end]))
+
+
+@lru_cache(maxsize=1 << 18)
+def term(word: str) -> str:
+    """Return the search term of one word as `words` returns it: its English stem (Porter 2, http://snowball.tartarus.org)."""
+    return str(_stemmer.stemWord(word))
+
+
+_stemmer = Stemmer.Stemmer("english")
