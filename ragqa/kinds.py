@@ -15,7 +15,18 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 from pydantic import create_model
 
 from ragqa.arguments import AnyPath
-from ragqa.config import Combination, Config, Kind, Kinds, generators, read_combinations, read_config, retrieval, specs
+from ragqa.config import (
+    Combination,
+    Config,
+    Kind,
+    Kinds,
+    generators,
+    read_combinations,
+    read_config,
+    retrieval,
+    specs,
+    training,
+)
 from ragqa.config.slots import FormatSpec
 from ragqa.load.bounds import Limits
 from ragqa.load.formats import FORMATS, Format
@@ -38,6 +49,7 @@ if TYPE_CHECKING:
     from ragqa.retrieve.rewrite import HydeRewriter, MultiQueryRewriter
     from ragqa.split import TextSplitter
     from ragqa.stages import Needs
+    from ragqa.train.objectives import NextTokenPrediction
 
 
 def folder_loader(spec: specs.FolderLoad, needs: Needs) -> FolderLoader:
@@ -196,6 +208,13 @@ def openai(spec: generators.OpenAIGenerate, needs: Needs) -> OpenAIEndpoint:
     return OpenAIEndpoint(spec)
 
 
+def next_token(spec: training.NextTokenObjective, needs: Needs) -> NextTokenPrediction:
+    """Build the objective of predicting each token from those before it."""
+    from ragqa.train.objectives import NextTokenPrediction
+
+    return NextTokenPrediction()
+
+
 def dataset(spec: Any, needs: Needs) -> Dataset:
     """Read a dataset."""
     from ragqa.evaluate import read_dataset
@@ -229,6 +248,7 @@ BUILTIN = Kinds(
         Kind("generate", generators.OpenAIGenerate, openai),
         Kind("constraint", generators.FreeDecode, free),
         Kind("constraint", generators.SpanDecode, span),
+        Kind("objective", training.NextTokenObjective, next_token),
         Kind("evaluate", specs.JsonlEvaluate, dataset),
     ]
 )
