@@ -213,13 +213,13 @@ class Lexicon:
         mean = max(1.0, float(lengths[living].mean(dtype=np.float64))) if living.any() else 1.0
         return cls(first_row, tuple(blocks), (K1 * (1 - B + B * lengths / mean)).astype(np.float32), living)
 
-    def look_up(self, db: sqlite3.Connection, weights: Mapping[str, float]) -> Query:
+    def look_up(self, db: sqlite3.Connection, weights: Mapping[str, float]) -> TermQuery:
         """Return the postings of a question.
 
         :param weights: by term.
         """
         postings = [self._posting(db, term, weight) for term, weight in weights.items()]
-        return Query(self.norm, tuple(sorted(postings, key=lambda posting: -posting.bound)))
+        return TermQuery(self.norm, tuple(sorted(postings, key=lambda posting: -posting.bound)))
 
     @cached_property
     def _n(self) -> int:
@@ -247,7 +247,7 @@ class Lexicon:
 
 
 @dataclass(frozen=True, slots=True)
-class Query:
+class TermQuery:
     """A question that was looked up: its postings, the most telling term first, and the lengths of all texts."""
 
     norm: Norm

@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from ragqa.errors import LockedError, RefusedError, ResourceError
-from ragqa.index import place, storage
+from ragqa.index import durable, place
 
 _POLL = 0.05
 _NOTE_SECONDS = 0.5
@@ -33,7 +33,7 @@ def acquire(path: Path, wait: float = 0.0) -> int:
             _note(handle, f"pid {os.getpid()} since {datetime.now(UTC).isoformat(timespec='seconds')}")
             if not (path / place.DATABASE).exists():  # by the note, what a first run leaves is known as its own
                 os.fsync(handle)
-                storage.disk.sync_folder(path)
+                durable.disk.sync_folder(path)
         except BaseException:
             os.close(handle)
             raise

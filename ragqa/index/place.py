@@ -79,7 +79,7 @@ def is_begun(note: bytes) -> bool:
 
 
 def orphans(path: Path, named: Collection[str]) -> list[Path]:
-    """Return the files of ours that nothing names: segments and structures of no generation, and scratch files.
+    """Return the files of ours that nothing names: segments and approximate indexes of no generation, and scratch files.
 
     :param named: names of files in `seg`.
     """

@@ -17,10 +17,10 @@ from numpy.typing import NDArray
 
 from ragqa import text_analysis
 from ragqa.errors import IndexCorruptError, UsageError
-from ragqa.index import database, lexical, seal, search, store
+from ragqa.index import connection, lexical, seal, search, tables
 from ragqa.index.filters import matches
 from ragqa.index.identity import refuse_drift, refuse_other
-from ragqa.index.lexical import Lexicon, Query
+from ragqa.index.lexical import Lexicon, TermQuery
 from ragqa.records import Chunk, Document, Hit
 
 Vectors = NDArray[np.float32]
@@ -29,14 +29,14 @@ _log = logging.getLogger("ragqa.index")
 
 
 @dataclass(frozen=True)
-class Catalogue:
+class SearchSnapshot:
     """What the search needs of one generation, kept in memory; it may serve many snapshots of that generation.
 
-    `rows[i]` is a chunk whose vector stands at position `positions[i]` of `space`; positions are sorted.
+    `rows[i]` is a chunk whose vector stands at position `positions[i]` of `store`; positions are sorted.
     """
 
     version: tuple[Any, ...]
-    space: search.Space
+    store: search.VectorStore
     lexicon: Lexicon
     rows: NDArray[np.int64]
     positions: NDArray[np.int64]
@@ -45,7 +45,7 @@ class Catalogue:
     @cached_property
     def allowed(self) -> NDArray[np.bool_]:
         """Return bool[n]: which vectors belong to a chunk that may be found."""
-        return mask(len(self.space), self.positions)
+        return mask(len(self.store), self.positions)
 
     def chunks_at(self, positions: Sequence[int]) -> list[list[int]]:
         """Return for each position the rows of the chunks with this vector: equal texts share one."""
@@ -58,7 +58,7 @@ class LocalReader:
 
     :param locate: returns the absolute path of a source; the index itself holds relative sources only.
     :param where: metadata that a document must have; every search sees only the documents that have it, exactly.
-    :param catalogue: of an earlier reader; used again where the generation is still the same.
+    :param snapshot: of an earlier reader; used again where the generation is still the same.
     :raises NothingUsableError: there is no index.
     :raises IndexCorruptError: a file of it is damaged.
     :raises ModelError: it was built by another embedder.
@@ -71,20 +71,20 @@ class LocalReader:
         *,
         locate: Callable[[str], str] = lambda source: source,
         where: Mapping[str, Any] | None = None,
-        catalogue: Catalogue | None = None,
+        snapshot: SearchSnapshot | None = None,
     ) -> None:
         self._locate = locate
-        self._asked: tuple[str, Query] | None = None
+        self._asked: tuple[str, TermQuery] | None = None
         self.path = path
         for attempt in range(_ATTEMPTS):
-            self._db = store.open_readonly(path)
-            with database.guarded(self._db):
-                self.generation = store.generation(self._db)
+            self._db = tables.open_readonly(path)
+            with connection.guarded(self._db):
+                self.generation = tables.generation(self._db)
                 seal.verify(self._db, self.generation)
-                self.identity: dict[str, str] = store.meta(self._db, "identity")
+                self.identity: dict[str, str] = tables.meta(self._db, "identity")
                 refuse_other(path, self.identity, identity)
                 try:
-                    self.catalogue = self._catalogue(where or {}, catalogue)
+                    self.snapshot = self._search_snapshot(where or {}, snapshot)
                     return
                 except IndexCorruptError:
                     # a compaction may have replaced the segments since this snapshot was taken
@@ -116,19 +116,19 @@ class LocalReader:
 
     def __len__(self) -> int:
         """Return the number of chunks that can be found."""
-        return len(self.catalogue.rows)
+        return len(self.snapshot.rows)
 
     def dense(self, vector: Vectors, k: int) -> list[tuple[str, float]]:
         """Return `(chunk id, inner product)` of the k best chunks, best first; ties by chunk id. A filter is exact."""
-        catalogue = self.catalogue
-        return self._chunks_at(catalogue.space.nearest(vector, k, catalogue.allowed, exact=catalogue.filtered), k)
+        snapshot = self.snapshot
+        return self._chunks_at(snapshot.store.nearest(vector, k, snapshot.allowed, exact=snapshot.filtered), k)
 
     def lexical(self, question: str, k: int) -> list[tuple[str, float]]:
         """Return `(chunk id, BM25)` of the k best chunks, best first; ties by chunk id. Every content word is optional."""
-        return self._chunks_at(self._looked_up(question).best(k, self.catalogue.allowed), k)
+        return self._chunks_at(self._looked_up(question).best(k, self.snapshot.allowed), k)
 
     def _chunks_at(self, found: Sequence[tuple[int, float]], k: int) -> list[tuple[str, float]]:
-        rows = self.catalogue.chunks_at([position for position, _ in found])
+        rows = self.snapshot.chunks_at([position for position, _ in found])
         ids = self._among("SELECT row, id FROM chunk WHERE row", [row for each in rows for row in each])
         scored = [(str(ids[row]), score) for each, (_, score) in zip(rows, found, strict=True) for row in each]
         return sorted(scored, key=lambda pair: (-pair[1], pair[0]))[:k]
@@ -153,7 +153,7 @@ class LocalReader:
 
     def vectors(self, chunk_ids: Sequence[str]) -> Vectors:
         """Return the vectors of chunks, float32[len(chunk_ids), dim]."""
-        return self.catalogue.space.rows(self._positions(chunk_ids))
+        return self.snapshot.store.rows(self._positions(chunk_ids))
 
     def span(self, hit: Hit, start: int, end: int) -> Hit:
         """Return a hit with another span of its document as its text; its scores stay."""
@@ -196,11 +196,11 @@ class LocalReader:
 
     def rejected(self) -> dict[str, tuple[str, str]]:
         """Return (document id, reason) by source of the files that the last run could not use."""
-        return store.rejected(self._db)
+        return tables.rejected(self._db)
 
     def contents(self) -> dict[str, str]:
         """Return the SHA-256 of the file of every source."""
-        return store.contents(self._db)
+        return tables.contents(self._db)
 
     def copies(self, document_id: str) -> tuple[str, list[str]]:
         """Return the SHA-256 of a document's file, and all its sources in sort order."""
@@ -215,7 +215,7 @@ class LocalReader:
 
     def missing(self, chunks: Sequence[Chunk]) -> list[str]:
         """Return the texts of chunks that were never embedded, each once, in order."""
-        return store.texts_without_vector(self._db, chunks)
+        return tables.texts_without_vector(self._db, chunks)
 
     def check_embedder(self, vectors: Vectors) -> None:
         """Compare an embedder's vectors of `CANARIES`, float32[8, dim], with those stored when the index was built.
@@ -235,16 +235,16 @@ class LocalReader:
         """Return what a statement finds of these keys, its second column by its first."""
         return dict(self._db.execute(f"{statement} IN (SELECT value FROM json_each(?))", (json.dumps(keys),)))
 
-    def _looked_up(self, question: str) -> Query:
+    def _looked_up(self, question: str) -> TermQuery:
         """Return the postings of a question, each content word once; those of the last question are kept."""
         if self._asked is None or self._asked[0] != question:
             weights = dict.fromkeys(map(text_analysis.term, text_analysis.query_words(question)), 1.0)
-            self._asked = question, self.catalogue.lexicon.look_up(self._db, weights)
+            self._asked = question, self.snapshot.lexicon.look_up(self._db, weights)
         return self._asked[1]
 
     def _positions(self, chunk_ids: Sequence[str]) -> NDArray[np.int64]:
         rows = self._among("SELECT id, vector FROM chunk WHERE id", chunk_ids)
-        return np.array([rows[i] for i in chunk_ids], dtype=np.int64) - self.catalogue.lexicon.first_row
+        return np.array([rows[i] for i in chunk_ids], dtype=np.int64) - self.snapshot.lexicon.first_row
 
     def _hit(self, chunk_id: str, score: float, scores: dict[str, float]) -> Hit:
         document_id, start, end, page, context, text = self._db.execute(
@@ -255,19 +255,19 @@ class LocalReader:
         return Hit(chunk, source, self._locate(source), score, scores)
 
     def _is_outdated(self) -> bool:
-        with store.open_readonly(self.path) as now:
-            newer = store.generation(now) != self.generation
+        with tables.open_readonly(self.path) as now:
+            newer = tables.generation(now) != self.generation
         now.close()
         return newer
 
-    def _catalogue(self, where: Mapping[str, Any], old: Catalogue | None) -> Catalogue:
-        """Return the catalogue of this snapshot: the old one, where nothing that it depends on has changed."""
+    def _search_snapshot(self, where: Mapping[str, Any], old: SearchSnapshot | None) -> SearchSnapshot:
+        """Return the snapshot of this snapshot: the old one, where nothing that it depends on has changed."""
         digest = self._db.execute("SELECT digest FROM commit_log WHERE generation = ?", (self.generation,)).fetchone()
         version = (self.generation, *digest, json.dumps(where, sort_keys=True))
         if old is not None and old.version == version:
             return old
-        space = open_space(self._db, self.path)
-        first_row = next((first for first, _, _ in store.segments(self._db)), 0)
+        store = open_vectors(self._db, self.path)
+        first_row = next((first for first, _, _ in tables.segments(self._db)), 0)
         pairs = chain.from_iterable(self._db.execute("SELECT vector, row FROM chunk ORDER BY vector, row"))
         positions, rows = np.fromiter(pairs, dtype=np.int64).reshape(-1, 2).T
         positions = positions - first_row
@@ -276,11 +276,11 @@ class LocalReader:
                 "the terms of %s are of version %r, those of questions of %r: words may not be found until the next "
                 "`ragqa index FILE`, which embeds nothing for it", self.path, terms, text_analysis.VERSION,
             )  # fmt: skip
-        lexicon = Lexicon.load(self._db, first_row, mask(len(space), positions))
+        lexicon = Lexicon.load(self._db, first_row, mask(len(store), positions))
         if where:
             kept = np.isin(rows, self._matching_chunks(where))
             positions, rows = positions[kept], rows[kept]
-        return Catalogue(version, space, lexicon, rows, positions, bool(where))
+        return SearchSnapshot(version, store, lexicon, rows, positions, bool(where))
 
     def _matching_chunks(self, where: Mapping[str, Any]) -> list[int]:
         kept = self._matching_documents(where)
@@ -305,22 +305,22 @@ def mask(n: int, positions: NDArray[np.int64]) -> NDArray[np.bool_]:
     return chosen
 
 
-def open_space(db: database.Database, path: Path) -> search.Space:
-    """Return the vectors of the generation that `db` sees, with its search structure where there is one.
+def open_vectors(db: connection.Connection, path: Path) -> search.VectorStore:
+    """Return the vectors of the generation that `db` sees, with its approximate index where there is one.
 
     :raises IndexCorruptError: a segment is missing or damaged.
     """
-    dim = int(store.meta(db, "identity")["dim"])
+    dim = int(tables.meta(db, "identity")["dim"])
     folder = path / "seg"
-    segments = [search.open_segment(folder, name, n, dim) for _, n, name in store.segments(db)]
-    ann = db.execute("SELECT kind, sha256, effort, recall FROM ann").fetchone()
-    space = search.Space(segments, dim)
-    if ann:
-        space.structure = search.load(folder, *ann, dim=dim, most=len(space))
-    return space
+    segments = [search.open_segment(folder, name, n, dim) for _, n, name in tables.segments(db)]
+    row = db.execute("SELECT kind, sha256, effort, recall FROM ann").fetchone()
+    store = search.VectorStore(segments, dim)
+    if row:
+        store.ann = search.load(folder, search.AnnRow(*row), dim=dim, n=len(store))
+    return store
 
 
-def canaries(db: database.Database) -> Vectors:
+def canaries(db: connection.Connection) -> Vectors:
     """Return the stored vectors of `CANARIES`, float32[8, dim]."""
     rows = db.execute("SELECT vector FROM canary ORDER BY number").fetchall()
     return np.array([np.frombuffer(bytes.fromhex(row[0]), dtype="<f4") for row in rows], dtype=np.float32)

@@ -21,8 +21,8 @@ from pathlib import Path
 
 from ragqa import text_analysis
 from ragqa.errors import IndexCorruptError
-from ragqa.index import lexical, place, storage, store
-from ragqa.index.database import Database, as_ours
+from ragqa.index import durable, lexical, place, tables
+from ragqa.index.connection import Connection, as_ours
 from ragqa.index.place import DATABASE
 
 FILE = place.SEAL
@@ -42,11 +42,11 @@ class Seal:
     log: bool
 
 
-def write(db: Database, generation: int, *, log: bool) -> None:
+def write(db: Connection, generation: int, *, log: bool) -> None:
     """Seal a database. :raises OSError: the disk is full."""
     lines = ("ragqa seal 1", f"generation {generation}", f"sha256 {db.sha256()}", f"log {'kept' if log else 'empty'}")
     text = "".join(f"{line}\n" for line in lines).encode()
-    storage.replace(db.path / FILE, text + f"check {hashlib.sha256(text).hexdigest()}\n".encode())
+    durable.replace(db.path / FILE, text + f"check {hashlib.sha256(text).hexdigest()}\n".encode())
 
 
 def read(path: Path) -> Seal | None:
@@ -62,7 +62,7 @@ def read(path: Path) -> Seal | None:
     return Seal(int(match[2]), match[3].decode(), match[4] == b"kept")
 
 
-def verify(db: Database, generation: int, *, alone: bool = False) -> None:
+def verify(db: Connection, generation: int, *, alone: bool = False) -> None:
     """Let only a database pass that says what was committed.
 
     :param alone: the caller holds the lock; else a writer that is between commit and seal is given time to end, and
@@ -91,7 +91,7 @@ def verify(db: Database, generation: int, *, alone: bool = False) -> None:
             break
         time.sleep(0.01)
     lost = rows_problem(db)
-    problems = [lost] if lost else structure_problems(db) or fulltext_problems(db)
+    problems = [lost] if lost else database_problems(db) or fulltext_problems(db)
     if problems:
         raise IndexCorruptError(f"{db.path / DATABASE} is damaged: {problems[0]}: run `ragqa doctor {db.path}`")
     _sound.add(state)
@@ -102,20 +102,20 @@ def is_log_lost(sealed: Seal, generation: int) -> bool:
     return sealed.log and generation < sealed.generation
 
 
-def rows_problem(db: Database) -> str | None:
+def rows_problem(db: Connection) -> str | None:
     """Return what is wrong with the rows that cannot be derived: their digest and counts; None where they are whole."""
     try:
         last = "SELECT documents, chunks, vectors, digest FROM commit_log ORDER BY generation DESC LIMIT 1"
         *counts, digest = db.execute(last).fetchone()
-        if store.digest(db) != digest:
+        if tables.digest(db) != digest:
             return "its rows are not those that were committed (digest)"
-        actual = [store.count(db, table) for table in ("document", "chunk", "vector")]
+        actual = [tables.count(db, table) for table in ("document", "chunk", "vector")]
         return None if actual == counts else f"it has {actual} documents, chunks and vectors instead of {counts}"
     except (sqlite3.DatabaseError, ValueError, TypeError) as error:
         return f"its rows cannot be read ({_damage(error, db)})"
 
 
-def structure_problems(db: Database) -> list[str]:
+def database_problems(db: Connection) -> list[str]:
     """Return what is wrong with pages and indexes of the database, by SQLite's own check."""
     try:
         found = [" ".join(row[0].split()) for row in db.execute("PRAGMA integrity_check(3)") if row[0] != "ok"]
@@ -124,7 +124,7 @@ def structure_problems(db: Database) -> list[str]:
     return [f"structure: {line}" for line in found]
 
 
-def fulltext_problems(db: Database) -> list[str]:
+def fulltext_problems(db: Connection) -> list[str]:
     """Return what is wrong with the full text, against the texts of the chunks."""
     try:
         if lexical.version(db) != text_analysis.VERSION:
@@ -134,7 +134,7 @@ def fulltext_problems(db: Database) -> list[str]:
         return [f"full text: {_damage(error, db)}"]
 
 
-def _damage(error: Exception, db: Database) -> Exception:
+def _damage(error: Exception, db: Connection) -> Exception:
     """Return an error that means damage; raise one that means something else, such as a full disk."""
     if isinstance(error, sqlite3.Error) and not isinstance(ours := as_ours(error, db.path), IndexCorruptError):
         raise ours from error

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from ragqa import points
 from ragqa.errors import ModelError, ResourceError, UsageError
-from ragqa.index import lexical, storage, store, upkeep
+from ragqa.index import durable, lexical, tables, upkeep
 from ragqa.index.identity import refuse_drift
 from ragqa.index.publication import Publisher
 from ragqa.index.reader import canaries
@@ -66,17 +66,17 @@ class LocalWriter(Publisher):
 
     def rejected(self) -> dict[str, tuple[str, str]]:
         """Return (document id, reason) by source of the files that the last run could not use."""
-        return {} if self._forget else store.rejected(self.db)
+        return {} if self._forget else tables.rejected(self.db)
 
     def contents(self) -> dict[str, str]:
         """Return the SHA-256 of the file of every source, also where the next commit forgets them."""
-        return store.contents(self.db)
+        return tables.contents(self.db)
 
     def missing(self, chunks: Sequence[Chunk]) -> list[str]:
         """Return the texts of chunks that were never embedded, each once, in order."""
         if self._forget:
             return list(dict.fromkeys(chunk.indexed_text for chunk in chunks))
-        return store.texts_without_vector(self.db, chunks)
+        return tables.texts_without_vector(self.db, chunks)
 
     def check_embedder(self, vectors: Vectors) -> None:
         """Compare an embedder's vectors of `CANARIES`, float32[8, dim], with those stored by the first commit of the index.
@@ -125,12 +125,10 @@ class LocalWriter(Publisher):
         return self.generation
 
     def maintain(self) -> MaintenanceReport:
-        """Compact when that is due, and keep the search structure that `search` asks for; see `upkeep`."""
+        """Compact when that is due, and keep the approximate index that `search` asks for; see `upkeep`."""
         dropped = upkeep.compact_when_due(self)
-        structure = upkeep.build_structure(self, self._search)
-        if structure is None:
-            return MaintenanceReport(dropped)
-        return MaintenanceReport(dropped, structure.kind, structure.recall)
+        ann = upkeep.build_ann(self, self._search)
+        return MaintenanceReport(dropped) if ann is None else MaintenanceReport(dropped, ann.kind, ann.recall)
 
     def purge(self, sources: Sequence[str]) -> list[str]:
         """Erase documents by any of their sources, and return all their sources. Nothing of their text is left in a file.
@@ -155,7 +153,7 @@ class LocalWriter(Publisher):
         return erased
 
     def _forget_all(self) -> None:
-        for table in (*store.TRUTH, "ann", "lexicon", "posting"):
+        for table in (*tables.TRUTH, "ann", "lexicon", "posting"):
             self.db.execute(f"DELETE FROM {table} WHERE true")
         self._set_meta("identity", self.identity)
         self._set_meta("recorded", self._recorded)
@@ -172,9 +170,9 @@ class LocalWriter(Publisher):
     def _add_vectors(self, vectors: Mapping[str, Vectors], rows: Vectors) -> None:
         if not vectors:
             return
-        name = storage.write_hashed(self.folder, ".f32", [rows.tobytes()])
-        first = store.next_row(self.db)
-        keys = ((first + i, store.vector_key(text)) for i, text in enumerate(vectors))
+        name = durable.write_hashed(self.folder, ".f32", [rows.tobytes()])
+        first = tables.next_row(self.db)
+        keys = ((first + i, tables.vector_key(text)) for i, text in enumerate(vectors))
         self.db.executemany("INSERT INTO vector VALUES (?, ?)", keys)
         self.db.execute("INSERT INTO segment VALUES (?, ?, ?)", (first, len(rows), name))
         lexical.add(self.db, first, list(vectors))
@@ -183,7 +181,7 @@ class LocalWriter(Publisher):
         self._remove(entry.document.id)
         self.db.execute("INSERT INTO document VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)", _document_row(entry.document))
         for chunk in entry.chunks:
-            vector = store.find_vector(self.db, chunk)
+            vector = tables.find_vector(self.db, chunk)
             values = (chunk.id, chunk.document_id, chunk.start, chunk.end, chunk.page, chunk.context, chunk.text)
             self.db.execute("INSERT INTO chunk VALUES (NULL, ?, ?, ?, ?, ?, ?, ?, ?)", (*values, vector))
 

@@ -15,11 +15,11 @@ from typing import Any
 
 from ragqa import points
 from ragqa.errors import IndexCorruptError, LockedError, NothingUsableError, ResourceError
-from ragqa.index import lexical, place, storage
-from ragqa.index.database import (
+from ragqa.index import durable, lexical, place
+from ragqa.index.connection import (
     FORMAT_VERSION,
     UPGRADABLE,
-    Database,
+    Connection,
     as_ours,
     connect,
     guarded,
@@ -51,7 +51,7 @@ TRUTH = ("meta", "document", "source", "chunk", "vector", "segment", "canary")
 """The tables that everything else can be derived from; the digest of a commit covers every row of them."""
 
 
-def create(path: Path) -> Database:
+def create(path: Path) -> Connection:
     """Open the database of the index folder `path` for writing, making it where there is none.
 
     It appears whole under its name: a crash leaves all of the schema or no database. One of the format before is made
@@ -159,11 +159,11 @@ def _new(path: Path) -> Iterator[sqlite3.Connection]:
                 raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
         points.reached("database made")
         with scratch.open("rb") as stream:
-            storage.disk.sync(stream)
-        storage.remove(path / place.SEAL)  # it is of the file that is replaced
+            durable.disk.sync(stream)
+        durable.remove(path / place.SEAL)  # it is of the file that is replaced
         for suffix in place.LOGS:
-            storage.disk.remove(path / f"{DATABASE}{suffix}")
-        storage.publish(scratch, path / DATABASE)
+            durable.disk.remove(path / f"{DATABASE}{suffix}")
+        durable.publish(scratch, path / DATABASE)
     except (OSError, sqlite3.OperationalError) as error:
         remove(scratch)
         raise ResourceError(f"cannot make a database in {path}: {error}; index unchanged") from error
@@ -175,10 +175,10 @@ def _new(path: Path) -> Iterator[sqlite3.Connection]:
 def remove(database: Path) -> None:
     """Remove a database file and what SQLite keeps beside it."""
     for suffix in (*place.LOGS, ""):  # a log that outlived its database would be taken for another one's
-        storage.disk.remove(database.with_name(database.name + suffix))
+        durable.disk.remove(database.with_name(database.name + suffix))
 
 
-def open_readonly(path: Path) -> Database:
+def open_readonly(path: Path) -> Connection:
     """Open the database of the index folder `path` for reading only, in a transaction: a snapshot of one generation.
 
     :raises NothingUsableError: there is no index.

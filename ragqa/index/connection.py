@@ -11,7 +11,7 @@ from pathlib import Path
 
 from ragqa import forks
 from ragqa.errors import IndexCorruptError, IndexFormatError, LockedError, RagqaError, ResourceError, UsageError
-from ragqa.index import place, storage
+from ragqa.index import durable, place
 from ragqa.index.place import APPLICATION_ID, DATABASE
 
 FORMAT_VERSION = 3
@@ -20,7 +20,7 @@ UPGRADABLE = 2
 _OF_RESOURCES = ("SQLITE_FULL", "SQLITE_CANTOPEN", "SQLITE_READONLY", "SQLITE_PERM")
 
 
-class Database(sqlite3.Connection):
+class Connection(sqlite3.Connection):
     """A connection that can also hash the file it is open on.
 
     POSIX drops all locks that a process has on a file when the process closes *any* descriptor of that file. So the one
@@ -41,7 +41,7 @@ class Database(sqlite3.Connection):
 
     def sha256(self) -> str:
         """Return the SHA-256 of the database file."""
-        return storage.sha256(_Descriptors.of(self._shared))
+        return durable.sha256(_Descriptors.of(self._shared))
 
     def state(self) -> tuple[int, ...]:
         """Return what changes whenever the database file or its log does."""
@@ -118,7 +118,7 @@ def _inode(status: os.stat_result) -> tuple[int, int]:
 
 
 @contextmanager
-def guarded(connection: Database) -> Iterator[None]:
+def guarded(connection: Connection) -> Iterator[None]:
     """Close the connection on any error; tell a damaged file from a full disk."""
     try:
         yield
@@ -141,7 +141,7 @@ def as_ours(error: Exception, path: Path) -> RagqaError:
     return IndexCorruptError(f"{path / DATABASE} is damaged ({error}): run `ragqa doctor {path}`")
 
 
-def connect(path: Path, mode: str, oldest: int = FORMAT_VERSION) -> Database:
+def connect(path: Path, mode: str, oldest: int = FORMAT_VERSION) -> Connection:
     """Open the database in the index folder `path`; `mode` is `ro` or `rw`, `oldest` the least format to take.
 
     :raises IndexCorruptError: it is not one of ours, is damaged, or is of another format; it is not touched.
@@ -152,7 +152,7 @@ def connect(path: Path, mode: str, oldest: int = FORMAT_VERSION) -> Database:
     try:
         connection = sqlite3.connect(
             f"{uri}{'&immutable=1' if immutable else ''}",
-            uri=True, isolation_level=None, check_same_thread=False, factory=Database,
+            uri=True, isolation_level=None, check_same_thread=False, factory=Connection,
         )  # fmt: skip
     except sqlite3.Error as error:
         raise as_ours(error, path) from error
@@ -188,7 +188,7 @@ def is_old(path: Path) -> bool:
     return place.is_ours(header) and int.from_bytes(header[60:64], "big") == UPGRADABLE
 
 
-def _check_format(connection: Database, oldest: int) -> None:
+def _check_format(connection: Connection, oldest: int) -> None:
     """Refuse a file of another kind or format by its first 100 bytes; no byte of it is changed.
 
     Where a log lies on top of the file, a crash may have torn those bytes: then what the log says counts.
