@@ -1,4 +1,4 @@
-"""Looks at everything that an index consists of, and mends what can be derived from what is sound."""
+"""Checks every file and row of an index, and repairs what can be derived from rows that are sound."""
 
 from __future__ import annotations
 
@@ -26,10 +26,12 @@ def check(path: Path) -> Checkup:
     :raises NothingUsableError: there is no index.
     :raises IndexCorruptError: the database cannot be read at all.
     """
-    found = _look(path)
-    while found.faults and (again := _look(path)).generation != found.generation:
-        found = again  # a writer came between: its compaction had removed what the first look missed
-    return found
+    checkup = _look(path)
+    while checkup.faults and (again := _look(path)).generation != checkup.generation:
+        checkup = (
+            again  # a writer committed meanwhile, and its compaction may have removed the files that seemed missing
+        )
+    return checkup
 
 
 def _look(path: Path) -> Checkup:
@@ -48,20 +50,21 @@ def _look(path: Path) -> Checkup:
 
 
 def repair(
-    path: Path, found: Checkup, find_embedder: Callable[[Mapping[str, str]], Embedder], *, wait: float = 0.0
+    path: Path, checkup: Checkup, find_embedder: Callable[[Mapping[str, str]], Embedder], *, wait: float = 0.0
 ) -> int:
-    """Mend what `check` found; return how many vectors were made again.
+    """Repair the faults of a checkup; return how many vectors were made again.
 
     :param find_embedder: called where a segment has to be embedded again, with what the index recorded of its embedder.
-    :raises IndexCorruptError: the truth itself is damaged; nothing was changed.
+    :raises IndexCorruptError: rows that cannot be derived are damaged; nothing was changed.
     :raises ModelError: the embedder is not the one that built the index.
     """
-    lost = [fault for fault in found.faults if not fault.remedy]
+    lost = [fault for fault in checkup.faults if not fault.remedy]
     if lost:
         raise IndexCorruptError(
             f"{path / lost[0].file} cannot be repaired ({lost[0].what}): restore a copy, or run `ragqa index FILE --rebuild`"
         )
-    remedies = {fault.remedy for fault in found.faults}
+    # the database first: the other repairs read its rows
+    remedies = {fault.remedy for fault in checkup.faults}
     if "rewrite" in remedies:
         place.claim(path)
         handle = lock.acquire(path, wait)
@@ -71,22 +74,22 @@ def repair(
             lock.release(handle)
     with Publisher(path, None, wait=wait) as publisher:
         kind = upkeep.ann_kind(publisher)
-        made = _embed_again(publisher, found, find_embedder) if "embed" in remedies else 0
+        made = _embed_again(publisher, checkup, find_embedder) if "embed" in remedies else 0
         if made or "rebuild" in remedies:
             upkeep.rebuild_ann(publisher, kind)
     return made
 
 
-def _embed_again(publisher: Publisher, found: Checkup, find_embedder: Callable[[Mapping[str, str]], Embedder]) -> int:
+def _embed_again(publisher: Publisher, checkup: Checkup, find_embedder: Callable[[Mapping[str, str]], Embedder]) -> int:
     embedder = find_embedder(tables.meta(publisher.db, "recorded"))
     refuse_other(publisher.path, publisher.identity, embedder.identity)
     refuse_drift(publisher.path, canaries(publisher.db), embedder.embed_passages(CANARIES))
-    names = [Path(fault.file).stem for fault in found.faults if fault.remedy == "embed"]
+    names = [Path(fault.file).stem for fault in checkup.faults if fault.remedy == "embed"]
     return upkeep.replace_segments(publisher, names, embedder.embed_passages)
 
 
 def _database_faults(db: connection.Connection) -> tuple[list[Fault], list[str]]:
-    """Return what is wrong with the database, and what is worth a note about its seal."""
+    """Return the faults of the database, and notes about its seal."""
     sealed = seal.read(db.path)
     faults: list[Fault] = []
     notes: list[str] = []
@@ -126,7 +129,7 @@ def _dangling(db: connection.Connection) -> Iterator[str]:
 
 
 def _misplaced(db: connection.Connection) -> int:
-    """Return how many chunks are not the text at their place. SQLite looks first, whose texts end at a NUL for `substr`."""
+    """Return how many chunks do not have the text of their span. SQLite finds suspects; its `substr` ends at a NUL."""
     suspects = db.execute(
         "SELECT d.text, c.start, c.end, c.text FROM chunk c JOIN document d ON d.id = c.document_id "
         "WHERE substr(d.text, c.start + 1, c.end - c.start) <> c.text"

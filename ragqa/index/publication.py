@@ -18,7 +18,7 @@ from ragqa.index.identity import refuse_other
 
 _MARGIN_BYTES = 1 << 20
 _NOTE_INTERRUPTED = "user-defined function raised exception"
-"""What SQLite makes of a Ctrl-C that arrives while it calls `note`, which raises nothing itself."""
+"""SQLite's message where Ctrl-C arrives while it calls `note`, which raises nothing itself."""
 
 _LOG_BYTES = 64 << 20
 """How long the log may grow, with an eighth of the database on top, before a run seals in between: sealing costs a
@@ -29,8 +29,8 @@ class Publisher:
     """Holds the lock of an index and publishes generations; a context manager.
 
     :param identity: what vectors and chunks depend on; must equal the identity that the index was built with. None
-        opens an index that is there, whatever built it.
-    :param rebuild: what is there will be forgotten: it need be neither sound nor of the same identity.
+        opens the index that is there, with its own identity.
+    :param rebuild: everything will be replaced, so that the index may be damaged or of another identity.
     :param wait: seconds to wait for another writer.
     :raises NothingUsableError: there is no index, and no identity to make one with.
     :raises LockedError: another process writes this index.
@@ -83,12 +83,12 @@ class Publisher:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        # an error that is under way says more than one from tidying up
+        # where an error is being raised already, one from closing would hide it
         with contextlib.suppress(ResourceError, sqlite3.Error) if error else contextlib.nullcontext():
             self.close()
 
     def close(self) -> None:
-        """Seal what is not yet sealed, remove files that nothing names, and let the lock go.
+        """Seal what is not yet sealed, remove files that nothing names, and release the lock.
 
         :raises ResourceError: the disk is full; what was committed is kept.
         """
@@ -102,7 +102,7 @@ class Publisher:
             lock.release(self._lock)
 
     def _open(self, rebuild: bool) -> connection.Connection:
-        """Return the database, sound in every row; to be rebuilt, a damaged one gives way to an empty one."""
+        """Return the database after its check. To be rebuilt, a damaged one is replaced by an empty one."""
         try:
             db = tables.create(self.path)
             with connection.guarded(db):
@@ -114,7 +114,9 @@ class Publisher:
         except IndexCorruptError:
             if not rebuild:
                 raise
-            durable.remove(self.path / seal.FILE)  # it answers nobody: there is nothing to keep until the first commit
+            durable.remove(
+                self.path / seal.FILE
+            )  # a damaged index answers nobody, so nothing is kept until the first commit
             tables.remove(self.path / place.DATABASE)
             return tables.create(self.path)
 
@@ -136,7 +138,7 @@ class Publisher:
 
     @contextmanager
     def publication(self) -> Iterator[None]:
-        """One commit: what is done inside becomes visible as a whole, or not at all."""
+        """Make one commit: the changes inside become visible as a whole, or not at all."""
         self._delta = 0
         points.reached("commit begun")
         try:
@@ -150,7 +152,7 @@ class Publisher:
             if str(error) == _NOTE_INTERRUPTED:
                 self._roll_back()
                 raise KeyboardInterrupt from error
-            # after a failed sync nobody knows what a crash would bring back: it must find its files
+            # after a failed sync, a crash may leave this generation or the one before: the files of both must stay
             self._uncertain = getattr(error, "sqlite_errorname", "") == "SQLITE_IOERR_FSYNC"
             self._roll_back()
             kept = f"it holds generation {self.generation}{' or the next' if self._uncertain else ''}"
@@ -160,7 +162,7 @@ class Publisher:
             raise
         points.reached("transaction committed")
         if self.db.log_size() > _LOG_BYTES + self.db.size() // 8:
-            # a failure to seal is reported by `close`, which tries again: what is committed is safe without
+            # a commit is safe without a seal; `close` tries again, and reports a failure
             with contextlib.suppress(ResourceError):
                 self.seal(patience_ms=100)
 
@@ -195,7 +197,7 @@ class Publisher:
         if sealed and sealed.generation == self.generation:
             if not self.db.log_size() and not sealed.log:
                 return True
-            # what is in the log changes the file and not its generation: a crash in `rewrite`
+            # a crash in `rewrite` left a log that changes the file without a new generation
             durable.remove(self.path / seal.FILE)
         self.db.execute(f"PRAGMA busy_timeout = {patience_ms}")
         busy, *_ = self.db.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
@@ -218,7 +220,7 @@ class Publisher:
             self._delta += sign * tables.row_hash(table, values)
 
         self.db.create_function("note", -1, note)
-        for table in tables.TRUTH:
+        for table in tables.PRIMARY_TABLES:
             columns = [row[1] for row in self.db.execute(f"PRAGMA table_info({table})")]
             new, old = (", ".join(f"{which}.{column}" for column in columns) for which in ("NEW", "OLD"))
             gain, loss = f"SELECT note(1, '{table}', {new});", f"SELECT note(-1, '{table}', {old});"

@@ -1,4 +1,4 @@
-"""A snapshot of an index for reading: every answer comes from exactly one generation."""
+"""Reads one generation of an index, within one transaction of SQLite."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ from numpy.typing import NDArray
 from ragqa import text_analysis
 from ragqa.errors import IndexCorruptError, UsageError
 from ragqa.index import connection, lexical, seal, search, tables
+from ragqa.index.bm25 import Lexicon, TermQuery
 from ragqa.index.filters import matches
 from ragqa.index.identity import refuse_drift, refuse_other
-from ragqa.index.lexical import Lexicon, TermQuery
 from ragqa.records import Chunk, Document, Hit
 
 Vectors = NDArray[np.float32]
@@ -30,9 +30,9 @@ _log = logging.getLogger("ragqa.index")
 
 @dataclass(frozen=True)
 class SearchSnapshot:
-    """What the search needs of one generation, kept in memory; it may serve many snapshots of that generation.
+    """The part of one generation that is kept in memory for searching. Readers of that generation share it.
 
-    `rows[i]` is a chunk whose vector stands at position `positions[i]` of `store`; positions are sorted.
+    `rows[i]` is a chunk whose vector is at position `positions[i]` of `store`; positions are sorted.
     """
 
     version: tuple[Any, ...]
@@ -44,11 +44,11 @@ class SearchSnapshot:
 
     @cached_property
     def allowed(self) -> NDArray[np.bool_]:
-        """Return bool[n]: which vectors belong to a chunk that may be found."""
+        """Return bool[n]: True for the vectors of chunks that may be found."""
         return mask(len(self.store), self.positions)
 
     def chunks_at(self, positions: Sequence[int]) -> list[list[int]]:
-        """Return for each position the rows of the chunks with this vector: equal texts share one."""
+        """Return for each position the rows of the chunks with this vector; chunks with equal texts share one."""
         low, high = (np.searchsorted(self.positions, positions, side) for side in ("left", "right"))
         return [self.rows[start:end].tolist() for start, end in zip(low.tolist(), high.tolist(), strict=True)]
 
@@ -106,8 +106,8 @@ class LocalReader:
     def close(self) -> None:
         """End the transaction.
 
-        :raises LockedError: another process changed a file that this one could only read, so that what was read may be
-            of two generations.
+        :raises LockedError: another process changed a file that this one had opened without locks, so that the answers
+            may come from two generations.
         """
         try:
             self._db.refuse_change()
@@ -127,15 +127,17 @@ class LocalReader:
         """Return `(chunk id, BM25)` of the k best chunks, best first; ties by chunk id. Every content word is optional."""
         return self._chunks_at(self._looked_up(question).best(k, self.snapshot.allowed), k)
 
-    def _chunks_at(self, found: Sequence[tuple[int, float]], k: int) -> list[tuple[str, float]]:
-        rows = self.snapshot.chunks_at([position for position, _ in found])
+    def _chunks_at(self, scored_positions: Sequence[tuple[int, float]], k: int) -> list[tuple[str, float]]:
+        rows = self.snapshot.chunks_at([position for position, _ in scored_positions])
         ids = self._among("SELECT row, id FROM chunk WHERE row", [row for each in rows for row in each])
-        scored = [(str(ids[row]), score) for each, (_, score) in zip(rows, found, strict=True) for row in each]
+        scored = [
+            (str(ids[row]), score) for each, (_, score) in zip(rows, scored_positions, strict=True) for row in each
+        ]
         return sorted(scored, key=lambda pair: (-pair[1], pair[0]))[:k]
 
     def hits(self, ranked: Sequence[tuple[str, float, dict[str, float]]]) -> list[Hit]:
         """Return the hits of `(chunk id, score, scores)`, in the order given."""
-        hits = [self._hit(*one) for one in ranked]
+        hits = [self._hit(*each) for each in ranked]
         self._db.refuse_change()
         return hits
 
@@ -148,7 +150,7 @@ class LocalReader:
         return [float(score) for score in self._looked_up(question).scores(self._positions(chunk_ids))]
 
     def lexical_bound(self, question: str) -> float:
-        """Return what no text can score for a question, however often it has each of its terms."""
+        """Return a score that no text can exceed for a question, however often it has each of its terms."""
         return self._looked_up(question).bound
 
     def vectors(self, chunk_ids: Sequence[str]) -> Vectors:
@@ -204,12 +206,12 @@ class LocalReader:
 
     def copies(self, document_id: str) -> tuple[str, list[str]]:
         """Return the SHA-256 of a document's file, and all its sources in sort order."""
-        found = self._db.execute("SELECT sha256 FROM document WHERE id = ?", (document_id,)).fetchone()
+        row = self._db.execute("SELECT sha256 FROM document WHERE id = ?", (document_id,)).fetchone()
         sources = self._db.execute("SELECT source FROM source WHERE document_id = ? ORDER BY source", (document_id,))
-        return str(found[0]), [source for (source,) in sources]
+        return str(row[0]), [source for (source,) in sources]
 
     def holds(self, chunk: Chunk) -> bool:
-        """Tell whether the text of a chunk stands in this generation where the chunk says."""
+        """Tell whether the document of a chunk has the chunk's text at its span."""
         row = self._db.execute("SELECT text FROM document WHERE id = ?", (chunk.document_id,)).fetchone()
         return row is not None and 0 <= chunk.start < chunk.end and row[0][chunk.start : chunk.end] == chunk.text
 
@@ -227,7 +229,7 @@ class LocalReader:
             refuse_drift(self.path, stored, vectors)
 
     def _source(self, document_id: str) -> str:
-        """Return the first source of a document in sort order: the one that is cited."""
+        """Return the first source of a document in sort order, under which it is cited."""
         statement = "SELECT min(source) FROM source WHERE document_id = ?"
         return str(self._db.execute(statement, (document_id,)).fetchone()[0])
 
@@ -261,11 +263,12 @@ class LocalReader:
         return newer
 
     def _search_snapshot(self, where: Mapping[str, Any], old: SearchSnapshot | None) -> SearchSnapshot:
-        """Return the snapshot of this snapshot: the old one, where nothing that it depends on has changed."""
+        """Return what is searched in memory; the old one, where generation and filter are the same."""
         digest = self._db.execute("SELECT digest FROM commit_log WHERE generation = ?", (self.generation,)).fetchone()
         version = (self.generation, *digest, json.dumps(where, sort_keys=True))
         if old is not None and old.version == version:
             return old
+        # 1. vectors, and the chunks that have them
         store = open_vectors(self._db, self.path)
         first_row = next((first for first, _, _ in tables.segments(self._db)), 0)
         pairs = chain.from_iterable(self._db.execute("SELECT vector, row FROM chunk ORDER BY vector, row"))
@@ -276,26 +279,28 @@ class LocalReader:
                 "the terms of %s are of version %r, those of questions of %r: words may not be found until the next "
                 "`ragqa index FILE`, which embeds nothing for it", self.path, terms, text_analysis.VERSION,
             )  # fmt: skip
+        # 2. lengths of texts, for BM25: of all living texts, whatever the filter
         lexicon = Lexicon.load(self._db, first_row, mask(len(store), positions))
+        # 3. the chunks that may be found
         if where:
-            kept = np.isin(rows, self._matching_chunks(where))
-            positions, rows = positions[kept], rows[kept]
+            matching = np.isin(rows, self._matching_chunks(where))
+            positions, rows = positions[matching], rows[matching]
         return SearchSnapshot(version, store, lexicon, rows, positions, bool(where))
 
     def _matching_chunks(self, where: Mapping[str, Any]) -> list[int]:
-        kept = self._matching_documents(where)
+        ids = self._matching_documents(where)
         return [
-            row for row, document_id in self._db.execute("SELECT row, document_id FROM chunk") if document_id in kept
+            row for row, document_id in self._db.execute("SELECT row, document_id FROM chunk") if document_id in ids
         ]
 
     def _matching_documents(self, where: Mapping[str, Any]) -> set[str]:
-        kept = set()
+        ids = set()
         rows = self._db.execute("SELECT id, media_type, title, metadata FROM document")
         for document_id, media_type, title, metadata in rows:
             values = json.loads(metadata) | {"media_type": media_type, "title": title}
             if matches(values, where):
-                kept.add(document_id)
-        return kept
+                ids.add(document_id)
+        return ids
 
 
 def mask(n: int, positions: NDArray[np.int64]) -> NDArray[np.bool_]:

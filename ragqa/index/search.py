@@ -71,7 +71,7 @@ def open_segment(folder: Path, name: str, n: int, dim: int) -> Vectors:
 
 
 def file_problem(path: Path, sha256: str, size: int | None = None) -> str | None:
-    """Return what is wrong with a file that is named by its hash; None where it is whole."""
+    """Compare a file with the hash in its name; return the fault, None for a sound file."""
     try:
         with _opened(path) as stream:
             return _content_problem(stream.fileno(), sha256, size)

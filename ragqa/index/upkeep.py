@@ -1,4 +1,4 @@
-"""What keeps an index small and fast, and what mends it. Every change is a generation like any other."""
+"""Compaction, approximate indexes, rewriting and repair of segments. Each change is a commit like any other."""
 
 from __future__ import annotations
 
@@ -69,7 +69,7 @@ def _rows(publisher: Publisher, statement: str) -> list[int]:
 def build_ann(publisher: Publisher, setting: str) -> search.AnnIndex | None:
     """Build the approximate index that the setting asks for; None where the search is to be exact.
 
-    One that covers at least four fifths of the vectors is kept: what is newer is searched exactly beside it.
+    One that covers at least four fifths of the vectors is kept, since newer vectors are searched exactly beside it.
     """
     kind = search.resolve(setting, publisher.count("vector"))
     if kind == "flat" and not publisher.count("ann"):
@@ -134,7 +134,7 @@ def rewrite(publisher: Publisher) -> None:
             f"cannot rewrite {publisher.path}: {error}; it holds generation {publisher.generation}"
         ) from error
     with publisher.publication():
-        pass  # the file is another one now: a new generation, so that its seal is another one too
+        pass  # the bytes of the file have changed: it needs another seal, and so another generation
     if not publisher.seal(patience_ms=READERS_MS):
         raise ResourceError(f"{publisher.path}: old bytes are still held by a reader: run it again when that has ended")
     publisher.remove_orphans()

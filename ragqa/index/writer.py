@@ -1,4 +1,4 @@
-"""The single writer of documents. A commit is one transaction; whatever is not committed is not there."""
+"""Writes documents. Each commit is one transaction, and changes that are not committed are lost."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ Vectors = NDArray[np.float32]
 class LocalWriter(Publisher):
     """Writes the documents of an index; a context manager that holds the lock. See `Publisher` for the errors.
 
-    :param rebuild: forget what is there, in the first commit; until then the old index still answers.
+    :param rebuild: the first commit replaces everything; until then the old index still answers.
     :param recorded: facts about the embedder that are worth knowing and not part of the identity.
     :param search: how it is to be searched: `auto`, `flat`, `hnsw` or `ivf_sq8`.
     """
@@ -104,10 +104,12 @@ class LocalWriter(Publisher):
         :param rejected: (document id, reason) by source of files that could not be used; None keeps what was noted.
         :raises ResourceError: the disk is full; the index is as it was.
         """
+        # 1. refuse what cannot be committed, before anything is written
         rows = np.array(list(vectors.values()), dtype="<f4").reshape(len(vectors), self.dim)
         if not np.isfinite(rows).all():
             raise ModelError("the embedder gave a vector with NaN or infinity; index unchanged")
         self.need_space(rows.nbytes + 4 * sum(len(entry.document.text) for entry in entries))
+        # 2. within the transaction: vectors first, since the rows of chunks name them
         with self.publication():
             if self._forget:
                 self._forget_all()
@@ -116,6 +118,7 @@ class LocalWriter(Publisher):
             for entry in entries:
                 self._add(entry)
             points.reached("documents written")
+            # 3. names, then the documents that have lost their last one
             self._rename(sources)
             self._refuse_unknown(sources)
             self._remove_unnamed()
@@ -135,12 +138,12 @@ class LocalWriter(Publisher):
 
         :raises UsageError: a source is not in the index; nothing was erased.
         """
-        known = self.sources()
-        unknown = [source for source in sources if source not in known]
+        ids = self.sources()
+        unknown = [source for source in sources if source not in ids]
         if unknown:
             raise UsageError(f"{unknown[0]!r} is not a source of {self.path}: give it as `ragqa search` prints it")
-        documents = {known[source] for source in sources}
-        erased = sorted(source for source, document_id in known.items() if document_id in documents)
+        documents = {ids[source] for source in sources}
+        erased = sorted(source for source, document_id in ids.items() if document_id in documents)
         noted = {source: why for source, why in self.rejected().items() if source not in erased}
         self.commit([], {}, dict.fromkeys(erased), noted)
         try:
@@ -153,7 +156,7 @@ class LocalWriter(Publisher):
         return erased
 
     def _forget_all(self) -> None:
-        for table in (*tables.TRUTH, "ann", "lexicon", "posting"):
+        for table in (*tables.PRIMARY_TABLES, "ann", "lexicon", "posting"):
             self.db.execute(f"DELETE FROM {table} WHERE true")
         self._set_meta("identity", self.identity)
         self._set_meta("recorded", self._recorded)
@@ -197,8 +200,8 @@ class LocalWriter(Publisher):
 
     def _refuse_unknown(self, sources: Mapping[str, str | None]) -> None:
         for source, document_id in sources.items():
-            known = self.db.execute("SELECT 1 FROM document WHERE id = ?", (document_id,)).fetchone()
-            if document_id is not None and known is None:
+            row = self.db.execute("SELECT 1 FROM document WHERE id = ?", (document_id,)).fetchone()
+            if document_id is not None and row is None:
                 raise ValueError(f"{source!r} is to name document {document_id}, which is not there; index unchanged")
 
     def _remove_unnamed(self) -> None:

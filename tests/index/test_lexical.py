@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from ragqa import text_analysis
 from ragqa.index import doctor, lexical, upkeep
-from ragqa.index.lexical import K1, B, Lexicon
+from ragqa.index.bm25 import K1, B, Lexicon
 from ragqa.index.reader import LocalReader
 from ragqa.index.writer import LocalWriter
 from tests.torture.world import EMBEDDER, write
