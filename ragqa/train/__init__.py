@@ -1,5 +1,7 @@
-"""texts -> models trained on them. It takes texts from anywhere, and knows neither the pipeline nor its stages.
+"""texts -> models trained on them. It takes texts from anywhere, and knows neither the pipeline nor its stages,
+but for a loader by its methods.
 
+corpus.py        the documents that a loader finds
 vocabulary.py    a byte-level BPE tokenizer, and how badly a tokenizer breaks up the words of a corpus
 lm.py            a small causal language model, from scratch
 loop.py          the training loop: batches, an objective's loss, checkpoints
@@ -9,6 +11,7 @@ texts.py         texts -> the stream of tokens that it learns from, and what is 
 folder.py        checkpoints to go on from, and the finished model
 """
 
+from ragqa.train.corpus import Corpus
 from ragqa.train.vocabulary import (
     END_OF_TEXT,
     SMALLEST,
@@ -28,6 +31,7 @@ __all__ = [
     "SMALLEST",
     "Breakage",
     "BrokenTerm",
+    "Corpus",
     "broken_terms",
     "check_tokenizer_folder",
     "load_tokenizer",

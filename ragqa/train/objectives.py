@@ -12,7 +12,6 @@ from typing import Protocol
 from torch import Tensor
 from torch.nn.functional import cross_entropy
 
-from ragqa.train.settings import NextTokenObjective
 from ragqa.transformer import Decoder
 
 
@@ -52,8 +51,3 @@ class NextTokenPrediction:
         """Return the cross-entropy of every token but the first of each window."""
         logits: Tensor = model(windows[:, :-1])
         return Loss(cross_entropy(logits.flatten(0, 1), windows[:, 1:].flatten()))
-
-
-def build_next_token(spec: NextTokenObjective) -> NextTokenPrediction:
-    """Return the objective that a spec names."""
-    return NextTokenPrediction()

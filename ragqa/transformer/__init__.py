@@ -2,21 +2,21 @@
 
     bpe.py           text -> tokens: byte-pair encoding, learned and applied
     config.py        the sizes and choices that make one transformer differ from another
-    masks.py         which position may see which: padding, causal, packed, one by one
+    masks.py         which position may see which: padding, causal, packed, stepwise
     attention.py     scaled dot-product attention, and many heads of it at once
-    positions.py     where a token stands: sinusoidal, learned, rotary
-    feed_forward.py  what each position computes by itself: ReLU, GELU, SwiGLU
+    positions.py     the position of a token: sinusoidal, learned, rotary
+    feed_forward.py  two layers that each position computes by itself: ReLU, GELU, SwiGLU
     norms.py         LayerNorm and RMSNorm
     block.py         attention, then feed-forward, each added to what came in
     stack.py         token ids -> embeddings -> blocks
     encoder.py       every position sees all: hidden states (BERT)
     decoder.py       every position sees those before it: logits of the next token (GPT, Llama, Qwen)
-    cache.py         the keys and values of what a decoder has read
+    cache.py         the keys and values of the tokens that a decoder has read
     onednn.py        the same layers with weights laid out for the processor, which embed and generate use
-    families.py      what differs between checkpoints of BERT, Llama and Qwen2, and which are computed here
+    families.py      the differences between checkpoints of BERT, Llama and Qwen2, and which are computed here
     weights.py       a checkpoint's tensors -> encoder or decoder
 
-Shapes are [batch, length, d_model] throughout; heads stand at [batch, heads, length, head_dim].
+Shapes are [batch, length, d_model] throughout; with heads, [batch, heads, length, head_dim].
 
 A part is imported when it is first asked for: `families.py` tells what a checkpoint is without torch.
 """

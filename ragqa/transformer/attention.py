@@ -30,21 +30,28 @@ def attention(
     :param mask: see `ragqa.transformer.masks`; a query that sees no key gets zeros.
     :returns: [batch, heads, queries, head_dim] and [batch, heads, queries, keys].
     """
+    # 1. Repeat each head of keys and values for the query heads that it serves.
     group = query.shape[-3] // key.shape[-3]
     key, value = key.repeat_interleave(group, -3), value.repeat_interleave(group, -3)
+    # 2. Score every key for every query; the root keeps the size of a score independent of head_dim.
     scores = query @ key.transpose(-2, -1) / math.sqrt(query.shape[-1])
+    # 3. Hide the keys that a query must not see.
     if isinstance(mask, Packed):
         mask = mask.dense(query.device)
     elif isinstance(mask, StepwiseCausalMask):
         mask = mask.dense(query.shape[-2], key.shape[-2], query.device)
     if mask is not None:
         scores = scores.masked_fill(~mask, -math.inf)
+    # 4. Turn scores into weights, and average the values by them. A row without any key is NaN, and becomes 0.
     weights = torch.softmax(scores, dim=-1, dtype=torch.float32).nan_to_num(0.0).to(value.dtype)
     return dropout(weights, dropout_p, training=dropout_p > 0) @ value, weights
 
 
 def attend(query: Tensor, key: Tensor, value: Tensor, mask: Mask = None, *, dropout_p: float = 0.0) -> Tensor:
-    """Return what `attention` returns first, by torch's fused kernels; sequences and queries that must not meet, one at a time.
+    """Return the first result of `attention`, computed by torch's fused kernels.
+
+    Packed sequences are computed one after another, so that no mask of tokens times tokens is made; queries under a
+    `StepwiseCausalMask` too, so that each result has the bits that it has alone. Shapes are those of `attention`.
 
     :raises ValueError: the packed lengths do not add up to the row.
     """
@@ -52,6 +59,7 @@ def attend(query: Tensor, key: Tensor, value: Tensor, mask: Mask = None, *, drop
         return torch.cat([_query_by_query(*row, dropout_p) for row in zip(query, key, value, mask.starts, strict=True)])
     if not isinstance(mask, Packed):
         return _fused(query, key, value, mask, dropout_p=dropout_p)
+    # Packed: cut the row into its sequences, and attend in each.
     if sum(mask.lengths) != query.shape[-2]:
         raise ValueError(f"packed lengths add up to {sum(mask.lengths)}; the row has {query.shape[-2]} positions")
     if len(mask.lengths) == 1:
@@ -61,7 +69,11 @@ def attend(query: Tensor, key: Tensor, value: Tensor, mask: Mask = None, *, drop
 
 
 def _query_by_query(query: Tensor, key: Tensor, value: Tensor, start: int, dropout_p: float) -> Tensor:
-    """Attend in one sequence, [1, heads, queries, head_dim], one query after another."""
+    """Attend in one sequence, [heads, queries, head_dim], one query after another; return [1, heads, queries, head_dim].
+
+    :param start: the first position of the sequence among the keys.
+    """
+    # Query n, counted from 1, sees the keys from the sequence's start up to its own.
     before = key.shape[-2] - query.shape[-2]
     rows = [
         _fused(row, *(whole[None, :, start : before + n] for whole in (key, value)), dropout_p=dropout_p)
@@ -79,9 +91,10 @@ def _fused(
     causal: bool = False,
     dropout_p: float = 0.0,
 ) -> Tensor:
+    """Attend by torch's fused kernel; parameters as in `attention`, `causal` hides later keys of equally many queries."""
     heads, kv_heads = query.shape[-3], key.shape[-3]
     if heads != kv_heads and query.shape[-2] == 1 and mask is None:
-        # one query sees every key: its heads can stand as the queries of their group, and no key is copied
+        # One query sees every key: the heads of a group are passed as queries of one head, so that no key is copied.
         rows = query.squeeze(-2).reshape(*query.shape[:-3], kv_heads, -1, query.shape[-1])
         return scaled_dot_product_attention(rows, key, value, dropout_p=dropout_p).flatten(-3, -2).unsqueeze(-2)
     return scaled_dot_product_attention(query, key, value, mask, dropout_p, causal, enable_gqa=heads != kv_heads)
@@ -94,6 +107,7 @@ class MultiHeadAttention(nn.Module):
 
     :param num_kv_heads: heads of keys and values, num_heads where None; it must divide num_heads.
     :param head_dim: d_model / num_heads where None, which must be whole then.
+    :param biases: whether the projections of queries, keys and values have a bias, and whether that of the result has.
     :raises ValueError: sizes that do not fit together.
     """
 
@@ -104,8 +118,7 @@ class MultiHeadAttention(nn.Module):
         num_kv_heads: int | None = None,
         *,
         head_dim: int | None = None,
-        qkv_bias: bool = True,
-        bias: bool = True,
+        biases: tuple[bool, bool] = (True, True),
         dropout: float = 0.0,
     ) -> None:
         super().__init__()
@@ -117,8 +130,8 @@ class MultiHeadAttention(nn.Module):
         self.head_dim = head_dim or d_model // num_heads
         self.heads = (num_heads, num_kv_heads, num_kv_heads)
         self.dropout = dropout
-        self.qkv = nn.Linear(d_model, sum(self.heads) * self.head_dim, bias=qkv_bias)
-        self.out = nn.Linear(num_heads * self.head_dim, d_model, bias=bias)
+        self.qkv = nn.Linear(d_model, sum(self.heads) * self.head_dim, bias=biases[0])
+        self.out = nn.Linear(num_heads * self.head_dim, d_model, bias=biases[1])
 
     def forward(
         self,
@@ -135,14 +148,18 @@ class MultiHeadAttention(nn.Module):
         :param rotation: turns queries and keys by their positions (see `Rotary`).
         :param update_kv: puts the keys and values of earlier positions before those of x.
         """
+        # 1. Project the input to the heads of queries, keys and values: [batch, heads, length, head_dim].
         num_heads, num_kv_heads, _ = self.heads
         heads = self.qkv(x).unflatten(-1, (-1, self.head_dim)).transpose(1, 2)
         turned, value = heads.split((num_heads + num_kv_heads, num_kv_heads), dim=1)
+        # 2. Turn queries and keys by their positions; values have none.
         if rotation is not None:
             turned = rotate(turned, rotation)
         query, key = turned.split(self.heads[:2], dim=1)
+        # 3. Put the keys and values of earlier positions before the new ones.
         if update_kv is not None:
             key, value = update_kv(key, value)
+        # 4. Attend, join the heads, and project what they found.
         dropout_p = self.dropout if self.training else 0.0
         if need_weights:
             mixed, weights = attention(query, key, value, mask, dropout_p=dropout_p)

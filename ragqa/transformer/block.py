@@ -27,8 +27,7 @@ class TransformerBlock(nn.Module):
             config.num_heads,
             config.num_kv_heads,
             head_dim=config.head_dim,
-            qkv_bias=config.qkv_bias,
-            bias=config.bias,
+            biases=(config.qkv_bias, config.bias),
             dropout=config.dropout,
         )
         self.feed_forward = FeedForward(
@@ -48,9 +47,11 @@ class TransformerBlock(nn.Module):
         need_weights: bool = False,
     ) -> tuple[Tensor, Tensor | None]:
         """Return float[batch, length, d_model] and, where they are needed, the attention weights."""
+        # 1. Attention: positions exchange what they hold.
         seen = self.attention_norm(x) if self._pre_norm else x
         mixed, weights = self.attention(seen, mask, rotation=rotation, update_kv=update_kv, need_weights=need_weights)
         x = x + self.dropout(mixed)
+        # 2. Feed-forward: each position works on its own vector. Post-norm also normalises both sums.
         if self._pre_norm:
             return x + self.dropout(self.feed_forward(self.feed_forward_norm(x))), weights
         x = self.attention_norm(x)

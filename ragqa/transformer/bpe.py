@@ -1,6 +1,6 @@
 """Byte-level byte-pair encoding: text -> tokens, and back without loss.
 
-The 256 bytes are the first tokens. Then the pair of tokens that stands side by side most often becomes a token of its own,
+The 256 bytes are the first tokens. Then the pair of tokens that occurs side by side most often becomes a token of its own,
 again and again (Gage 1994; Sennrich, Haddow and Birch 2016). As in GPT-2 (Radford et al. 2019), a text is cut into pieces
 first, roughly its words with the space before them, and no token reaches across a cut.
 
@@ -34,7 +34,7 @@ class BPE:
 
     def __init__(self, merges: Iterable[Pair] = ()) -> None:
         self.tokens = [bytes((byte,)) for byte in BYTES]
-        """What each token stands for, by its number."""
+        """The bytes of each token, by its number."""
         self.merges: dict[Pair, int] = {}
         """The token that each pair becomes, in the order of learning."""
         for pair in merges:
@@ -44,18 +44,20 @@ class BPE:
     def train(cls, texts: Iterable[str], vocab_size: int, *, min_count: int = 2) -> BPE:
         """Learn a vocabulary. Of pairs that are equally frequent, the one with the smallest numbers is merged first.
 
-        It is smaller than `vocab_size` where no pair is left that stands `min_count` times in the texts.
+        It is smaller than `vocab_size` where no pair is left that occurs `min_count` times in the texts.
 
         :raises ValueError: there is no room for the bytes.
         """
         if vocab_size < len(BYTES) or min_count < 1:
             raise ValueError(f"vocab_size is {vocab_size}, min_count {min_count}; must be at least {len(BYTES)} and 1")
+        # 1. Count the pieces of the texts: each is worked on once, however often it occurs.
         bpe = cls()
         pieces = Counter(piece for text in texts for piece in _pieces(text))
         spelled = {piece: _numbers(piece) for piece in pieces}
         counts: Counter[Pair] = Counter()
         where: defaultdict[Pair, set[bytes]] = defaultdict(set)
 
+        # 2. Count the pairs, and note which pieces hold each.
         def count(piece: bytes, sign: int) -> None:
             for pair in pairwise(spelled[piece]):
                 counts[pair] += sign * pieces[piece]
@@ -63,6 +65,7 @@ class BPE:
 
         for piece in pieces:
             count(piece, 1)
+        # 3. Merge the most frequent pair; only the pieces that hold it change, and are counted anew.
         while len(bpe.tokens) < vocab_size:
             most = max(counts.values(), default=0)
             if most < min_count:
@@ -88,6 +91,7 @@ class BPE:
         return self.decode_bytes(tokens).decode("utf-8", "replace")
 
     def _encode(self, piece: bytes) -> list[int]:
+        """Return the tokens of a piece: merges are applied in the order in which they were learned."""
         tokens = _numbers(piece)
         while known := self.merges.keys() & set(pairwise(tokens)):
             first = min(known, key=self.merges.__getitem__)
@@ -95,12 +99,14 @@ class BPE:
         return tokens
 
     def _merge(self, pair: Pair) -> int:
+        """Add a token for a pair; return its number."""
         self.merges[pair] = len(self.tokens)
         self.tokens.append(self.tokens[pair[0]] + self.tokens[pair[1]])
         return self.merges[pair]
 
 
 def _pieces(text: str | bytes) -> Iterator[bytes]:
+    """Yield the pieces of a text as bytes; bytes that are no UTF-8 pass through as surrogates."""
     if isinstance(text, bytes):
         text = text.decode("utf-8", "surrogateescape")
     for match in PIECE.finditer(text):
@@ -108,6 +114,7 @@ def _pieces(text: str | bytes) -> Iterator[bytes]:
 
 
 def _numbers(piece: bytes) -> list[int]:
+    """Return the token of each byte."""
     return [_NUMBER[byte] for byte in piece]
 
 

@@ -1,4 +1,4 @@
-"""The keys and values of what a decoder has read, so that each further token is computed alone."""
+"""The keys and values of the tokens that a decoder has read, so that each further token is computed alone."""
 
 from __future__ import annotations
 
@@ -29,6 +29,7 @@ class KVCache:
         dtype: torch.dtype = torch.float32,
         device: torch.device | str = "cpu",
     ) -> None:
+        # One tensor for all layers; the second dimension is keys and values.
         sizes = (config.num_layers, 2, batch, config.num_kv_heads, capacity, config.head_dim)
         self._room = torch.empty(sizes, dtype=dtype, device=device)
         self.batch = batch
@@ -54,12 +55,14 @@ class KVCache:
         layers, two, batch, heads, capacity, width = self._room.shape
         if length <= capacity:
             return
+        # Only the positions that are held are copied: the rest has no meaning.
         room = self._room.new_empty(layers, two, batch, heads, length, width)
         room[..., : self.length, :] = self._room[..., : self.length, :]
         self._room = room
 
     def put(self, row: int, other: KVCache) -> None:
         """Take over what a cache of one sequence holds, as the last of the positions that a row holds; zeros before it."""
+        # Attention skips the positions before `start`; zeros keep them finite for kernels that read them all the same.
         start = self.length - other.length
         self._room[:, :, row, :, :start] = 0
         self._room[:, :, row, :, start : self.length] = other._room[:, :, 0, :, : other.length]
@@ -70,13 +73,14 @@ class KVCache:
         self.batch = len(rows)
 
     def layer(self, number: int) -> UpdateKV:
-        """Return what takes the new keys and values of a layer and returns all of them.
+        """Return the function that takes the new keys and values of a layer and returns all of them.
 
         They count as held once `length` says so, after the pass through all layers.
         """
         return partial(self._update_kv, self._room[number])
 
     def _update_kv(self, room: Tensor, key: Tensor, value: Tensor) -> tuple[Tensor, Tensor]:
+        """Write new keys and values, [batch, kv_heads, new, head_dim], behind the held ones of one layer; return all."""
         end = self.length + key.shape[-2]
         room[0, :, :, self.length : end] = key
         room[1, :, :, self.length : end] = value

@@ -42,12 +42,15 @@ class Decoder(Stack):
         :param logits_to_keep: return the logits of the last so many positions alone, [batch, keep, vocab_size]; 0 is all.
         :param weights: takes the attention weights of each layer, [batch, heads, length, cached + length].
         """
+        # 1. Positions go on after those of the cache.
         past, new = cache.length if cache else 0, tokens.shape[1]
         if positions is None:
             self.check(past + new)
             positions = torch.arange(past, past + new, device=tokens.device)
+        # 2. A token sees itself and all before it. A single one may see every key, so it needs no mask.
         if mask is None and new > 1:
             mask = causal_mask(new, past + new, tokens.device) if past else Packed((new,), causal=True)
+        # 3. Only the logits that are asked for are computed: the output matrix is the largest of all.
         hidden = self.run(tokens, positions, mask, cache=cache, weights=weights)
         return self.logits(hidden[:, -logits_to_keep:])
 

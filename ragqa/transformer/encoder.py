@@ -49,6 +49,7 @@ class Encoder(Stack):
         if not any(lengths):
             return tuple(torch.zeros(0, self.config.d_model, dtype=self.dtype) for _ in lengths)
         self.check(max(lengths))
+        # All sequences in one row, with positions that begin again at 0 in each.
         tokens = torch.tensor(list(chain.from_iterable(ids)), device=self.device)
         positions = torch.cat([torch.arange(length, device=self.device) for length in lengths])
         return self(tokens[None], Packed(lengths), positions=positions)[0].split(lengths)  # type: ignore[no-any-return]

@@ -127,6 +127,7 @@ _LLAMA = {
 
 
 def _bert_config(config: Json) -> TransformerConfig:
+    """Return the config of a BERT; a missing key raises KeyError, which the loader reports."""
     return TransformerConfig(
         vocab_size=config["vocab_size"],
         d_model=config["hidden_size"],
@@ -142,6 +143,7 @@ def _bert_config(config: Json) -> TransformerConfig:
 
 
 def _bert_same(config: Json) -> bool:
+    """Tell whether a BERT has the usual form: GELU, learned absolute positions, an encoder, weights as they are."""
     absolute = config.get("position_embedding_type", "absolute") == "absolute"
     return config.get("hidden_act") == "gelu" and absolute and not config.get("is_decoder") and _dense(config)
 
@@ -151,12 +153,14 @@ def _bert_weights(theirs: Weights) -> Weights:
     every text is of, to all positions."""
     named = {name.removeprefix("bert."): tensor for name, tensor in theirs.items()}
     named = {re.sub("gamma$", "weight", re.sub("beta$", "bias", name)): tensor for name, tensor in named.items()}
+    # Every text has type 0, so that its vector can be added to all positions once.
     types = named.pop("embeddings.token_type_embeddings.weight")
     named["embeddings.position_embeddings.weight"] = named["embeddings.position_embeddings.weight"] + types[0]
     return named
 
 
 def _llama_config(config: Json) -> TransformerConfig:
+    """Return the config of a Llama or Qwen2; of the two, Qwen2 has biases in the query, key and value projections."""
     return TransformerConfig(
         vocab_size=config["vocab_size"],
         d_model=config["hidden_size"],
@@ -200,6 +204,7 @@ def as_llama(config: TransformerConfig) -> dict[str, Any]:
 
 
 def _llama_same(config: Json) -> bool:
+    """Tell whether a Llama or Qwen2 has the usual form: SiLU, unscaled rotary positions, no sliding window."""
     scaled = _rope(config).get("rope_type", "default") != "default"
     biased = config.get("attention_bias") or config.get("mlp_bias")
     same = config.get("hidden_act") == "silu" and _dense(config)
@@ -212,14 +217,14 @@ def _dense(config: Json) -> bool:
 
 
 def _llama_weights(theirs: Weights) -> Weights:
-    """Give the weights of a model that was saved without its head the names of a whole one."""
+    """Give the weights of a model that was saved without its head the names that they have in a whole one."""
     if any(name.startswith("model.") for name in theirs):
         return theirs
     return {name if name.startswith("lm_head.") else f"model.{name}": tensor for name, tensor in theirs.items()}
 
 
 def _rope(config: Json) -> dict[str, Any]:
-    """Return the parameters of the rotary positions: since transformers 5 they stand together, before they stood apart."""
+    """Return the parameters of the rotary positions: transformers 5 writes them in one object, earlier versions in two keys."""
     apart = {"rope_theta": config.get("rope_theta", 10_000.0)}
     scaling = config.get("rope_scaling") or {}
     return (

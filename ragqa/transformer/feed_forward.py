@@ -1,4 +1,4 @@
-"""What each position computes by itself: two layers with a bend between them (Vaswani et al. 2017)."""
+"""The feed-forward network, which each position computes by itself: two layers with a bend between them (Vaswani et al. 2017)."""
 
 from __future__ import annotations
 
@@ -40,5 +40,6 @@ class FeedForward(nn.Module):
         activate = ACTIVATIONS[self.activation]
         if not self.gated:
             return self.down(activate(self.up(x)))  # type: ignore[no-any-return]
+        # The gate decides how much of each inner unit passes.
         gate, up = self.up(x).chunk(2, dim=-1)
         return self.down(activate(gate) * up)  # type: ignore[no-any-return]

@@ -10,13 +10,13 @@ from torch import Tensor
 
 
 def padding_mask(lengths: Sequence[int], longest: int, device: torch.device | None = None) -> Tensor:
-    """Hide what stands after each sequence's end: bool[batch, 1, 1, longest]."""
+    """Hide the positions after each sequence's end: bool[batch, 1, 1, longest]."""
     ends = torch.tensor(lengths, device=device)[:, None]
     return (torch.arange(longest, device=device) < ends)[:, None, None]
 
 
 def causal_mask(queries: int, keys: int, device: torch.device | None = None) -> Tensor:
-    """Hide what comes later: bool[queries, keys], where the queries are the last of the keys."""
+    """Hide later positions: bool[queries, keys], where the queries are the last of the keys."""
     return torch.ones(queries, keys, dtype=torch.bool, device=device).tril(keys - queries)
 
 
@@ -24,7 +24,7 @@ def causal_mask(queries: int, keys: int, device: torch.device | None = None) -> 
 class Packed:
     """Sequences one after another in one row, without padding: each sees itself alone.
 
-    It stands for the dense mask of `dense`, which `attend` never makes: it attends within one sequence at a time.
+    It means the same as the mask of `dense`, which `attend` never makes: it attends within one sequence at a time.
 
     :param lengths: in tokens; they add up to the row.
     :param causal: nor does a position see later ones.
@@ -35,6 +35,7 @@ class Packed:
 
     def dense(self, device: torch.device | None = None) -> Tensor:
         """Return bool[tokens, tokens]."""
+        # Two tokens see each other where they have the number of the same sequence.
         number = torch.arange(len(self.lengths), device=device)
         own = torch.repeat_interleave(number, torch.tensor(self.lengths, device=device))
         same = own[:, None] == own[None, :]
@@ -54,6 +55,7 @@ class StepwiseCausalMask:
 
     def dense(self, queries: int, keys: int, device: torch.device | None = None) -> Tensor:
         """Return bool[batch, 1, queries, keys]."""
+        # Positions before a sequence's start belong to no token of it.
         begun = torch.arange(keys, device=device) >= torch.tensor(self.starts, device=device)[:, None]
         return causal_mask(queries, keys, device) & begun[:, None, None]
 

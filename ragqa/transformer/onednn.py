@@ -51,6 +51,7 @@ class OneDNNFeedForward(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Return float[..., d_model] for x float[..., d_model]."""
+        # The product with the gate's factor is part of the second layer's kernel.
         hidden = self.activated(x)
         return self.down(hidden if self.factor is None else self.factor(x, hidden))  # type: ignore[no-any-return]
 
@@ -70,7 +71,7 @@ def use_onednn(model: Stack) -> None:
         return
     if isinstance(model, Decoder):
         model.untie()
-    # nothing holds the layers of a parent once they are replaced, so that their weights are freed
+    # The list holds parents alone: a layer that is replaced is held by nothing, so that its weights are freed at once.
     for parent in [module for module in model.modules() if not isinstance(module, FeedForward | nn.Linear)]:
         for name, layer in list(parent.named_children()):
             if isinstance(layer, FeedForward):

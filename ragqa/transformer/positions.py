@@ -1,4 +1,4 @@
-"""Where a token stands. Attention itself sees a set; positions are added to the embeddings or turn queries and keys."""
+"""The position of a token. Attention itself has no order; positions are added to the embeddings, or turn queries and keys."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class Learned(nn.Embedding):
 class Rotary:
     """Turns each pair of a head's coordinates by an angle that grows with the position (Su et al. 2021).
 
-    The product of a query and a key then depends on how far they stand apart, not on where. Pairs are the coordinates i
+    The product of a query and a key then depends on the distance between them alone. Pairs are the coordinates i
     and i + head_dim / 2.
 
     :param theta: base of the wavelengths, which go from 2π to nearly theta * 2π.
@@ -47,6 +47,7 @@ class Rotary:
 
     def __call__(self, positions: Tensor, dtype: torch.dtype = torch.float32) -> Rotation:
         """Return the rotation of positions int64[..., length], for `rotate`."""
+        # Both coordinates of a pair turn by the same angle; the sign of the sine makes `rotate` one multiply-add.
         angles = _angles(positions, self._head_dim, self._theta)
         cos, sin = angles.cos().to(dtype), angles.sin().to(dtype)
         return torch.cat((cos, cos), dim=-1), torch.cat((-sin, sin), dim=-1)
@@ -55,6 +56,7 @@ class Rotary:
 def rotate(x: Tensor, rotation: Rotation) -> Tensor:
     """Turn vectors [..., length, head_dim]: (a, b) becomes (a cos - b sin, b cos + a sin)."""
     cos, sin = rotation
+    # Rolling by half the width puts the partner of each coordinate in its place.
     return torch.addcmul(x * cos, x.roll(x.shape[-1] // 2, dims=-1), sin)
 
 

@@ -1,4 +1,4 @@
-"""Token ids -> embeddings -> blocks: what encoders and decoders have in common."""
+"""Token ids -> embeddings -> blocks: the part that encoders and decoders have in common."""
 
 from __future__ import annotations
 
@@ -47,15 +47,18 @@ class Stack(nn.Module):
         """
         if cache is not None and cache.batch != len(tokens):
             raise ValueError(f"a batch of {len(tokens)} sequences; the cache has room for {cache.batch}")
+        # 1. Embed the tokens, and make room for their keys and values; doubling keeps copies rare.
         x, rotation = self._embedded(tokens, positions)
         if cache is not None:
             needed = cache.length + tokens.shape[1]
             cache.reserve(needed if needed <= cache.capacity else max(needed, 2 * cache.capacity))
+        # 2. Pass through the blocks; each has its own layer of the cache.
         for number, block in enumerate(self.blocks):
             update_kv = None if cache is None else cache.layer(number)
             x, seen = block(x, mask, rotation=rotation, update_kv=update_kv, need_weights=weights is not None)
             if weights is not None:
                 weights.append(seen)
+        # 3. The new positions count as held once every layer has them.
         if cache is not None:
             cache.length += tokens.shape[1]
         return self.norm(x) if self.config.pre_norm else x
@@ -64,6 +67,7 @@ class Stack(nn.Module):
         """Return the input of the first block, and the rotation of its queries and keys."""
         x = self.tokens(tokens)
         rotation = self.rotary(positions, x.dtype) if self.rotary else None
+        # Positions of a batch, [batch, 1, length], have a dimension for heads, which embeddings lack.
         if self.positions is not None:
             added = self.positions(positions).to(x.dtype)
             x = x + (added[:, 0] if positions.dim() == 3 else added)
@@ -73,7 +77,7 @@ class Stack(nn.Module):
     def check(self, length: int) -> None:
         """Refuse more positions than the model has.
 
-        :raises ValueError: so.
+        :raises ValueError: `length` exceeds `max_length`.
         """
         if length > self.config.max_length:
             raise ValueError(f"{length:,} positions; the model has {self.config.max_length:,}")

@@ -49,6 +49,7 @@ def save_decoder(model: Decoder, folder: AnyPath) -> None:
         config.qkv_bias or config.bias or not config.pre_norm
     ):
         raise ValueError("only decoders of Llama's form can be saved: pre-norm, RMSNorm, SwiGLU, rotary, no biases")
+    # Split the joined matrices: query, key and value differ in size, gate and up do not.
     sizes = [heads * config.head_dim for heads in (config.num_heads, config.num_kv_heads, config.num_kv_heads)]
     theirs: Weights = {}
     for name, tensor in model.state_dict().items():
@@ -62,21 +63,26 @@ def save_decoder(model: Decoder, folder: AnyPath) -> None:
 
 
 def _load(folder: Path, kind: type[Model], dtype: torch.dtype, device: str) -> Model:
+    """Read the model of a folder; its errors say what the folder lacks, and which engine may do without."""
+    # 1. Tell what the folder holds.
     if not reads(folder, kind.kind):
         known = families_of(kind.kind)
         raise ModelError(f"{folder} holds no {kind.kind} that is known here ({known}): use transformers")
     config = read_config(folder)
     family = FAMILIES[config["model_type"]]
+    # 2. Make the model without weights: on the device `meta` its tensors take no memory.
     try:
         with torch.device("meta"):
             model = kind(family.config(config))
     except (KeyError, ValueError, TypeError, OverflowError, RuntimeError) as error:
         raise ModelError(f"{folder / 'config.json'}: {error.args[0]} is missing or wrong") from error
+    # 3. Read the checkpoint, and join its tensors into those of the model.
     try:
         theirs = family.prepare(_read(folder, dtype, device))
         ours = {name: _joined(name, family, theirs) for name in model.state_dict()}
     except KeyError as error:
         raise ModelError(f"{folder} has no weight {error.args[0]}; engine transformers may do without") from error
+    # 4. Compare: no weight is left over, and each has the shape that config.json says.
     if left := sorted(name for name in theirs if not re.search(family.unused, name)):
         raise ModelError(
             f"{folder} holds weights that nothing here reads: {', '.join(left[:3])}; engine transformers may"
@@ -85,6 +91,7 @@ def _load(folder: Path, kind: type[Model], dtype: torch.dtype, device: str) -> M
         if ours[name].shape != expected.shape:
             shapes = f"{list(ours[name].shape)} instead of {list(expected.shape)}"
             raise ModelError(f"{folder}: {', '.join(_sources(name, family))} has the shape {shapes} of config.json")
+    # 5. Put the tensors in the place of those on `meta`, without a copy.
     model.load_state_dict(ours, assign=True)
     return model.eval().requires_grad_(False)
 

@@ -15,8 +15,8 @@ from ragqa.errors import UsageError
 from ragqa.train import save_tokenizer, train_tokenizer
 from ragqa.train.lm import new_model, read_data, train_lm, train_objective
 from ragqa.train.loop import TrainingData
-from ragqa.train.objectives import Loss, NextTokenPrediction, build_next_token
-from ragqa.train.settings import LMSettings, NextTokenObjective
+from ragqa.train.objectives import Loss, NextTokenPrediction
+from ragqa.train.settings import LMSettings
 from ragqa.transformer import Decoder, load_decoder
 
 TEXTS = [
@@ -65,7 +65,7 @@ def teacher(data: TrainingData) -> Decoder:
 
 def test_next_token_prediction_is_the_mean_cross_entropy_of_each_token_after_those_before(teacher: Decoder) -> None:
     windows = torch.arange(24).reshape(2, 12)
-    loss = build_next_token(NextTokenObjective()).loss(teacher.eval(), windows)
+    loss = NextTokenPrediction().loss(teacher.eval(), windows)
     logprobs = torch.log_softmax(teacher(windows[:, :-1]).detach().double(), dim=-1)
     expected = [-float(logprobs[row, place, windows[row, place + 1]]) for row in range(2) for place in range(11)]
     assert loss.value.item() == pytest.approx(sum(expected) / 22, rel=1e-5)

@@ -1,0 +1,150 @@
+"""Results -> the figures of an evaluation: means with intervals, lost points by cause, curves, latency. Plain data."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from ragqa.evaluate.metrics.statistics import interval
+from ragqa.evaluate.runs.lost_points import CAUSES
+from ragqa.evaluate.runs.result import Result
+
+PERCENTILES = (50, 95, 99)
+
+
+@dataclass(frozen=True, slots=True)
+class Metric:
+    """A mean with its 95% interval, clustered by what the questions are about.
+
+    `n` counts the questions that the metric is about, `failed` ones among them; the mean is over those that did not
+    fail. The three figures are None where there are none; the ends of the interval also where one question says
+    nothing of them.
+    """
+
+    value: float | None
+    low: float | None
+    high: float | None
+    n: int
+    failed: int
+
+
+@dataclass(frozen=True, slots=True)
+class LostPoints:
+    """What one cause cost: `points` of the mean F1 (all causes add up to 1 - F1), and in how many questions."""
+
+    points: float
+    questions: int
+
+
+@dataclass(frozen=True, slots=True)
+class EvaluationReport:
+    """The figures of a run.
+
+    `risk_coverage` holds `(coverage, risk)`: the share of answerable questions that are answered when only answers
+    of at least some confidence are given, and the share of wrong ones (1 - mean F1) among all answers given; from the
+    most confident on. `latency` holds milliseconds by stage and percentile, `tokens` the mean tokens of a question.
+    """
+
+    metrics: Mapping[str, Metric]
+    lost_points: Mapping[str, LostPoints]
+    risk_coverage: tuple[tuple[float, float], ...]
+    latency: Mapping[str, Mapping[str, float]]
+    tokens: Mapping[str, float]
+    results: tuple[Result, ...]
+    notes: tuple[str, ...] = ()
+
+    @property
+    def failures(self) -> tuple[Result, ...]:
+        """Return the results of the questions that failed."""
+        return tuple(result for result in self.results if result.error)
+
+
+def summarize(results: Sequence[Result], notes: Sequence[str] = ()) -> EvaluationReport:
+    """Return the report of results; every metric that any of them has."""
+    names = list(dict.fromkeys(name for result in results for name in result.scores))
+    metrics = {name: metric(results, name) for name in names}
+    for name in names:
+        if name.startswith("nll_per_token_"):
+            metrics[name.replace("nll_per_token", "perplexity")] = _exponential(metrics[name])
+    return EvaluationReport(
+        metrics,
+        _lost_points(results),
+        risk_coverage(results),
+        _latency(results),
+        _tokens(results),
+        tuple(results),
+        tuple(notes),
+    )
+
+
+def metric(results: Sequence[Result], name: str) -> Metric:
+    """Return the mean of one metric; without figures where no result has it."""
+    scored = [result for result in results if name in result.scores]
+    failed = sum(bool(result.error) and _concerns(name, result) for result in results)
+    scores = [result.scores[name] for result in scored]
+    if not scores:
+        return Metric(None, None, None, failed, failed)
+    endless = name.startswith("nll_")
+    low, high = interval(scores, [result.group for result in scored], differences=endless)
+    mean, n = math.fsum(scores) / len(scores), len(scores) + failed
+    return Metric(mean, low, high, n, failed) if math.isfinite(low) else Metric(mean, None, None, n, failed)
+
+
+def _concerns(name: str, result: Result) -> bool:
+    """Tell whether a metric would have been about a question that failed."""
+    if name.startswith(("unanswerable", "abstention_recall")):
+        return not result.answerable
+    everyone = ("exact_match", "f1", "contains", "rouge_l", "well_formed", "abstention")
+    return result.answerable or name.startswith(everyone)
+
+
+def _exponential(metric: Metric) -> Metric:
+    value, low, high = (None if x is None else math.exp(x) for x in (metric.value, metric.low, metric.high))
+    return Metric(value, low, high, metric.n, metric.failed)
+
+
+def _lost_points(results: Sequence[Result]) -> dict[str, LostPoints]:
+    scored = [result for result in results if "f1" in result.scores]
+    by_cause = {}
+    for cause in CAUSES:
+        lost = [result.lost_points[cause] for result in scored if result.lost_points.get(cause)]
+        if lost:
+            by_cause[cause] = LostPoints(sum(lost) / len(scored), len(lost))
+    return by_cause
+
+
+def risk_coverage(results: Sequence[Result]) -> tuple[tuple[float, float], ...]:
+    """Return the risk-coverage curve (El-Yaniv and Wiener 2010); empty where no answer has a confidence.
+
+    Answers of equal confidence are given together. Unanswerable questions count in the risk when they are answered;
+    what the system declined to answer is never given.
+    """
+    rated = [r for r in results if r.confidence is not None and "f1" in r.scores and not r.abstained]
+    answerable = sum(result.answerable and "f1" in result.scores for result in results)
+    if not rated or not answerable:
+        return ()
+    curve, wrong, covered = [], 0.0, 0
+    ordered = sorted(rated, key=lambda r: -(r.confidence or 0.0))
+    for given, result in enumerate(ordered, start=1):
+        wrong += 1 - result.scores["f1"]
+        covered += result.answerable
+        if given == len(ordered) or ordered[given].confidence != result.confidence:
+            curve.append((covered / answerable, wrong / given))
+    return tuple(curve)
+
+
+def _latency(results: Sequence[Result]) -> dict[str, dict[str, float]]:
+    stages = list(dict.fromkeys(stage for result in results for stage in result.ms))
+    percentiles = {}
+    for stage in stages:
+        times = [result.ms[stage] for result in results if stage in result.ms]
+        percentiles[stage] = {f"p{p}": round(float(np.percentile(times, p)), 1) for p in PERCENTILES}
+    return percentiles
+
+
+def _tokens(results: Sequence[Result]) -> dict[str, float]:
+    counted = [result.tokens for result in results if result.tokens]
+    return {key: sum(tokens[key] for tokens in counted) / len(counted) for key in ("prompt", "answer") if counted}

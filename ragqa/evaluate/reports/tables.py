@@ -1,0 +1,101 @@
+"""The figures of a report as rows of text, which every kind of report shows in its own way."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from ragqa.evaluate.reports.summary import PERCENTILES, EvaluationReport, Metric
+from ragqa.evaluate.runs.lost_points import CAUSES
+from ragqa.evaluate.runs.result import Result
+
+SHOWN = 3
+"""How many of the worst examples of a cause are shown."""
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """Rows of text, each as long as the header: the first column names the row, the others hold its figures."""
+
+    header: tuple[str, ...]
+    rows: tuple[tuple[str, ...], ...]
+
+
+def metrics(report: EvaluationReport, names: Iterable[str] | None = None) -> Table:
+    """Return a row for each metric (of those named, where names are given): a mean, its interval and what it is over."""
+    chosen = report.metrics if names is None else {name: report.metrics[name] for name in names}
+    rows = tuple(
+        (name, number(metric.value), spread(metric), str(metric.n), str(metric.failed))
+        for name, metric in chosen.items()
+    )
+    return Table(("metric", "value", "95% interval", "n", "failed"), rows)
+
+
+def lost_points(report: EvaluationReport) -> Table:
+    """Return a row for each cause of loss, in the order of the stages: points of the mean F1, and questions."""
+    rows = tuple(
+        (cause, number(report.lost_points[cause].points), str(report.lost_points[cause].questions))
+        for cause in CAUSES
+        if cause in report.lost_points
+    )
+    return Table(("lost by cause", "points", "questions"), rows)
+
+
+def latency(report: EvaluationReport) -> Table:
+    """Return a row for each stage: milliseconds by percentile."""
+    columns = [f"p{percentile}" for percentile in PERCENTILES]
+    rows = tuple((stage, *(f"{times[column]:.1f}" for column in columns)) for stage, times in report.latency.items())
+    return Table(("ms by stage", *columns), rows)
+
+
+def counts(report: EvaluationReport) -> str:
+    """Return how many questions were asked, how many of them have an answer, and how many failed."""
+    answerable = sum(result.answerable for result in report.results)
+    return f"{len(report.results)} questions, {answerable} of them answerable; {len(report.failures)} failed."
+
+
+def tokens(report: EvaluationReport) -> str:
+    """Return the mean tokens of a question; empty where none were counted."""
+    means = [f"{mean:,.0f} {part}" for part, mean in report.tokens.items()]
+    return f"Mean tokens of a question: {', '.join(means)}." if means else ""
+
+
+def worst(report: EvaluationReport, cause: str) -> list[Result]:
+    """Return up to `SHOWN` results that lost most by a cause, the worst first, ties in the order of the run."""
+    lost = [result for result in report.results if result.lost_points.get(cause)]
+    return sorted(lost, key=lambda result: -result.lost_points[cause])[:SHOWN]
+
+
+def number(value: float | None) -> str:
+    """Return three decimals; a dash for None."""
+    return "-" if value is None else f"{value:.3f}"
+
+
+def spread(metric: Metric) -> str:
+    """Return the interval of a metric; a dash where it has none."""
+    return "-" if metric.low is None or metric.high is None else f"{metric.low:.3f} to {metric.high:.3f}"
+
+
+def said(result: Result) -> str:
+    """Return the answer that was given, or in brackets why there is none."""
+    if result.error:
+        return "(failed)"
+    if result.abstained:
+        return f"(declined: {result.reason})" if result.reason else "(declined)"
+    return result.prediction or "(not asked for)"
+
+
+def golds(result: Result) -> str:
+    """Return the gold answers side by side, or in brackets why there are none."""
+    return " / ".join(result.answers) or ("(not known)" if result.answerable else "(has no answer)")
+
+
+def alone(result: Result) -> str:
+    """Return the answer from the gold passages, or in brackets why there is none."""
+    return "(not asked for)" if result.gold_prediction is None else result.gold_prediction or "(declined)"
+
+
+def plain(value: object) -> str:
+    """Return a string as it is, anything else as JSON."""
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, default=str)

@@ -1,0 +1,180 @@
+"""Puts every question to a system and scores what comes back."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from ragqa.errors import IndexCorruptError, LockedError, ModelError, NothingUsableError, RefusedError, UsageError
+from ragqa.evaluate import metrics
+from ragqa.evaluate.dataset import Question, Span
+from ragqa.evaluate.metrics import ranking
+from ragqa.evaluate.runs import result
+from ragqa.evaluate.runs.gold import GoldEvidence, gold_passages, locate_evidence
+from ragqa.evaluate.runs.lost_points import trace
+from ragqa.evaluate.runs.result import Result
+from ragqa.records import Answer, Chunk, Document, Hit
+from ragqa.stages import LoadableSystem, System
+
+ANSWER_DEPTHS = (1, 5, 10)
+"""The cut-offs of has_answer."""
+
+_FATAL = (ModelError, NothingUsableError, IndexCorruptError, LockedError, RefusedError, ImportError)
+"""Faults of the system, not of a question: they would fail every question, so they end the run."""
+
+Context = Literal["retrieved", "gold", "none"]
+
+
+@dataclass(frozen=True, slots=True)
+class Protocol:
+    """How questions are put.
+
+    `context`: from the passages that the system retrieves, from the gold passages (`--oracle`), or from none
+    (`--closed-book`). `answers` False measures retrieval alone. `trace` asks wrong answers again with the gold
+    passages. `likelihood` scores the gold answer after each of the three contexts, for systems that can.
+    """
+
+    context: Context = "retrieved"
+    answers: bool = True
+    trace: bool = True
+    likelihood: bool = False
+
+
+USUAL = Protocol()
+"""Answers from retrieved passages; wrong ones are traced."""
+
+
+@dataclass(frozen=True, slots=True)
+class IndexedDocuments:
+    """The documents of an index by source (those named in evidence are enough), and the chunks of a document id."""
+
+    documents: Mapping[str, Document]
+    chunks: Callable[[str], Sequence[Chunk]] = lambda document_id: ()
+
+
+def evaluate(
+    system: System,
+    questions: Sequence[Question],
+    indexed: IndexedDocuments,
+    protocol: Protocol = USUAL,
+    *,
+    known: Mapping[str, Result] | None = None,
+) -> Iterator[Result]:
+    """Yield the result of each question, in order, as it is known.
+
+    Answers score `exact_match`, `f1`, `contains` and `rouge_l`; an unanswerable question scores 1 where the system
+    abstains, else 0 (SQuAD 2.0). Retrieval scores where something is known to be relevant. A question that raises is
+    `failed`, and the run goes on. Models are loaded before the first question is put, where the system can: the time
+    that takes is in the time of no question.
+
+    :param known: results of an earlier run by question id, to be taken as they are.
+    :raises UsageError: no questions, or evidence that does not stand in its document.
+    """
+    if not questions:
+        raise UsageError("no questions to evaluate: give at least one")
+    gold, _ = locate_evidence(questions, indexed.documents)
+    if isinstance(system, LoadableSystem) and any(question.id not in (known or ()) for question in questions):
+        system.load_models(retrieval=protocol.context == "retrieved", answers=protocol.answers)
+    for question in questions:
+        if known and question.id in known:
+            yield known[question.id]
+            continue
+        try:
+            yield _ask(system, question, gold[question.id], indexed, protocol)
+        except _FATAL:
+            raise
+        except Exception as fault:  # whatever one question breaks must not cost the others
+            yield result.failed(question, fault)
+
+
+def _ask(
+    system: System, question: Question, gold: tuple[Span, ...], indexed: IndexedDocuments, protocol: Protocol
+) -> Result:
+    hits, ms = _retrieved(system, question, protocol)
+    scores = _retrieval_scores(question, gold, hits) if protocol.context == "retrieved" else {}
+    if not protocol.answers:
+        return result.retrieved(question, scores, hits[: max(ANSWER_DEPTHS)], ms)
+    passages = gold_passages(question, gold, indexed.documents)
+    given = {"retrieved": None, "gold": passages, "none": []}[protocol.context]
+    answer = system.answer(question.question, passages=given)
+    scores |= answer_scores(question, gold, answer, indexed)
+    lost_points: dict[str, float] = {}
+    gold_prediction: str | None = None
+    if protocol.trace and protocol.context == "retrieved" and "f1" in scores:
+        lost_points, gold_prediction = trace(
+            system, question, GoldEvidence(gold, passages), hits, answer, indexed.chunks
+        )
+    if protocol.likelihood:
+        scores |= _likelihoods(system, question, passages)
+    return result.answered(question, answer, scores, lost_points=lost_points, gold_prediction=gold_prediction)
+
+
+def _retrieved(system: System, question: Question, protocol: Protocol) -> tuple[tuple[Hit, ...], float]:
+    """Return what is found at the depth of the metrics, and the milliseconds; nothing where passages are given."""
+    if protocol.context != "retrieved":
+        return (), 0.0
+    started = time.perf_counter()
+    hits = tuple(system.retrieve(question.question, ranking.DEPTH))
+    return hits, round(1000 * (time.perf_counter() - started), 1)
+
+
+def _retrieval_scores(question: Question, gold: Sequence[Span], hits: Sequence[Hit]) -> dict[str, float]:
+    if not question.answerable:
+        return {}
+    scores: dict[str, float] = {}
+    if relevant := ranking.relevant_units(question, gold):
+        scores |= ranking.scores(relevant, ranking.ranked_units(question, gold, hits))
+    if question.answers:
+        scores |= {f"has_answer@{k}": metrics.has_answer(hits[:k], question.answers) for k in ANSWER_DEPTHS}
+    return scores
+
+
+def answer_scores(
+    question: Question, gold: Sequence[Span], answer: Answer, indexed: IndexedDocuments
+) -> dict[str, float]:
+    """Return the metrics of an answer that apply to its question; none where the gold answer is not known."""
+    if question.answerable and not question.answers:
+        return {}
+    text = metrics.prediction(answer)
+    abstained = not text
+    f1 = metrics.f1(text, question.answers)
+    scores = {
+        "exact_match": metrics.exact_match(text, question.answers),
+        "f1": f1,
+        "contains": metrics.contains(text, question.answers),
+        "rouge_l": metrics.rouge_l(text, question.answers),
+        "answerable_f1" if question.answerable else "unanswerable_f1": f1,
+        "well_formed": float(abstained or answer.finish == "stop"),
+    }
+    if abstained:
+        scores["abstention_precision"] = float(not question.answerable)
+    if not question.answerable:
+        scores["abstention_recall"] = float(abstained)
+    return scores | _citation_scores(gold, answer, indexed)
+
+
+def _citation_scores(gold: Sequence[Span], answer: Answer, indexed: IndexedDocuments) -> dict[str, float]:
+    sources = {document.id: source for source, document in indexed.documents.items()}
+    spans = [(sources[span.document_id], span.start, span.end) for span in gold if span.document_id in sources]
+    if not spans or answer.abstained:
+        return {}
+    scores = {"citation_recall": metrics.citation_recall(answer.citations, spans)}
+    if answer.citations:
+        scores["citation_precision"] = metrics.citation_precision(answer.citations, spans)
+    return scores
+
+
+def _likelihoods(system: System, question: Question, passages: Sequence[Hit]) -> dict[str, float]:
+    """Return negative log-likelihoods of the first gold answer, in nats, after each context."""
+    if not question.answers:
+        return {}
+    scores = {}
+    for context, given in {"gold": passages, "retrieved": None, "none": ()}.items():
+        if given or context != "gold":
+            prompt = system.prompt(question.question, given)
+            logprobs = system.score(prompt, question.answers[0])
+            scores[f"nll_{context}"] = -sum(logprobs)
+            scores[f"nll_per_token_{context}"] = -sum(logprobs) / len(logprobs)
+    return scores
