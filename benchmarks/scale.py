@@ -6,7 +6,7 @@ real ones, documents of 10 chunks of about 800 characters. Each figure is taken 
 - building counts the writer's work alone: neither the encoder nor the drawing of the corpus;
 - `structure` is what `maintain` takes to make a search structure, and to seal the index;
 - opening is that of a process that has not read the index before, its files in the cache of the system: every byte is
-  hashed; `again` is a snapshot with the catalogue of the one before passed on, as `Pipeline` does for every question;
+  hashed; `again` is a snapshot with the snapshot of the one before passed on, as `Pipeline` does for every question;
 - lexical and dense are the best 100, hybrid the best 5 by `FusionRetriever` with its default depth of 100; the vectors
   of the questions were made before, so that the encoder's time is in none of them;
 - recall@10 is against a scan of the segment files by numpy that shares no code with the index;
@@ -154,9 +154,9 @@ def measure(corpus: Path, place: Path, search: str) -> Searched:
     questions = synthetic.questions(corpus)
     started = time.perf_counter()
     with LocalReader(place, identity(corpus)) as reader:
-        first_open, catalogue = time.perf_counter() - started, reader.catalogue
+        first_open, snapshot = time.perf_counter() - started, reader.snapshot
     started = time.perf_counter()
-    with LocalReader(place, identity(corpus), catalogue=catalogue) as reader:
+    with LocalReader(place, identity(corpus), snapshot=snapshot) as reader:
         next_open = time.perf_counter() - started
         # of an embedder it needs the one method
         retriever = FusionRetriever(HybridRetrieve(kind="hybrid", top_k=5), cast(Embedder, questions))

@@ -88,10 +88,10 @@ def blocks(text: str, most: int) -> list[tuple[int, int]]:
 
 
 def occurrences(phrase: str, text: str, *, ignore_case: bool = False) -> Iterator[tuple[int, int]]:
-    """Yield the spans at which a phrase stands in a text as whole words, in order; none for a blank phrase.
+    """Yield the spans of a phrase in a text, as whole words and in order; none for a blank phrase.
 
     White space of any kind and length matches any other. "5" does not stand in 15, 5.2 or 2025, nor "no" in north. Scripts
-    without spaces between words have no such edges: there, a phrase stands wherever its characters do.
+    without spaces between words have no such edges: there, a phrase is found wherever its characters are.
     """
     parts = phrase.split()
     pattern = re.compile(r"\s+".join(map(re.escape, parts)), re.IGNORECASE if ignore_case else 0)

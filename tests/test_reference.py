@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import importlib
 import inspect
+import pkgutil
 import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -12,6 +13,7 @@ from types import ModuleType
 from typing import Any
 
 import ragqa
+from ragqa import testing
 
 ROOT = Path(__file__).parent.parent
 API = ROOT / "docs" / "api"
@@ -84,6 +86,14 @@ def test_every_exported_name_is_on_a_page_and_the_summary_links_exactly_these() 
 def test_every_public_module_is_on_a_page() -> None:
     pages = documented()
     assert [module for module in ragqa.PUBLIC_MODULES if not any(name.startswith(f"{module}.") for name in pages)] == []
+
+
+def test_every_contract_for_parts_of_ones_own_is_on_a_page() -> None:
+    modules = [resolve(f"ragqa.testing.{module.name}") for module in pkgutil.iter_modules(testing.__path__)]
+    contracts = {
+        id(getattr(module, name)) for module in modules for name in public(module) if name.endswith("Contract")
+    }
+    assert contracts and contracts - {id(value) for value in documented().values()} == set()
 
 
 def test_every_name_on_a_page_exists_and_has_a_docstring_without_which_it_would_be_left_out() -> None:

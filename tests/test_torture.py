@@ -183,8 +183,8 @@ def test_processes_forked_from_one_that_answers_answer_or_say_why_not(tmp_path: 
 def test_a_trial_sees_a_commit_that_is_not_synced(tmp_path: Path) -> None:
     """The trials would notice: without the sync of a segment, power loss breaks the index."""
     program = (
-        "import sys; from pathlib import Path; from ragqa.index import storage; from tests.torture import power\n"
-        "storage.Disk.sync = lambda self, stream: stream.flush()\n"
+        "import sys; from pathlib import Path; from ragqa.index import durable; from tests.torture import power\n"
+        "durable.Disk.sync = lambda self, stream: stream.flush()\n"
         "from tests.torture import vfs; vfs._WatchedDisk.sync = lambda self, stream: stream.flush()\n"
         "print(len(power.run(Path(sys.argv[1]), ('update',), every=12).violations))"
     )

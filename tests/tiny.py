@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import torch
 from tokenizers import Tokenizer
 from tokenizers.models import BPE
 from tokenizers.pre_tokenizers import ByteLevel
-from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
+from transformers import BertConfig, BertModel, LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
 
 
 def save_tiny_llama(folder: Path, window: int = 256) -> Path:
@@ -30,4 +31,21 @@ def save_tiny_llama(folder: Path, window: int = 256) -> Path:
         initializer_range=0.5,
     )
     LlamaForCausalLM(config).save_pretrained(folder)
+    return folder
+
+
+def save_tiny_bert(folder: Path, window: int = 128) -> Path:
+    """Save an encoder of random weights and its tokenizer, whose tokens are bytes; return the folder."""
+    tokenizer = Tokenizer(BPE({letter: number for number, letter in enumerate(sorted(ByteLevel.alphabet()))}, []))
+    tokenizer.pre_tokenizer = ByteLevel(add_prefix_space=False)
+    PreTrainedTokenizerFast(tokenizer_object=tokenizer).save_pretrained(folder)  # type: ignore[no-untyped-call]
+    torch.manual_seed(0)
+    sizes: dict[str, Any] = {
+        "hidden_size": 32,
+        "intermediate_size": 64,
+        "num_hidden_layers": 2,
+        "num_attention_heads": 4,
+    }
+    config: Any = BertConfig(vocab_size=256, max_position_embeddings=window, initializer_range=0.5, **sizes)
+    BertModel(config).save_pretrained(folder)
     return folder

@@ -1,4 +1,4 @@
-"""Answer -> citations, chosen and verified by code; and when to abstain. Knows texts only, no model."""
+"""Answer -> citations, chosen and verified by code, and the rule when to abstain. This room works on texts, without a model."""
 
 from __future__ import annotations
 
@@ -31,14 +31,14 @@ def no_evidence(question: str, hits: Sequence[Hit], min_score: float) -> bool:
     cosines = [hit.scores["dense"] for hit in hits if "dense" in hit.scores]
     if not cosines or max(cosines) >= min_score:
         return False
-    asked = content_words(question)
-    return not any(asked & content_words(hit.chunk.indexed_text) for hit in hits)
+    wanted = content_words(question)
+    return not any(wanted & content_words(hit.chunk.indexed_text) for hit in hits)
 
 
 def refused(text: str) -> bool:
     """Tell whether the generator itself said that the passages do not hold the answer."""
-    said = text.strip().lower().replace("’", "'")
-    return not said or said.startswith(REFUSALS)
+    answer = text.strip().lower().replace("’", "'")
+    return not answer or answer.startswith(REFUSALS)
 
 
 def cite(
@@ -49,8 +49,8 @@ def cite(
     The sentences that contain the answer word for word, in the order of the passages; where none does, the sentence
     of any passage that shares most with answer and question.
 
-    :param document_of: returns the document of an id; each span is verified to stand in it.
-    :raises IndexCorruptError: a span does not.
+    :param document_of: returns the document of an id; each span is compared with its text.
+    :raises IndexCorruptError: the text of a span differs from the document's.
     """
     spans = [(hit, *span) for hit in passages if (span := _occurrence(answer, hit.chunk.text))]
     if not spans:
@@ -75,11 +75,10 @@ def _best_sentence(question: str, answer: str, passages: Sequence[Hit]) -> list[
 
 def _support(question: str, answer: str, sentence: str) -> float:
     """Score a sentence: the share of the answer's content words that it holds, then that of the question's."""
-    here = content_words(sentence)
-    said, asked = content_words(answer), content_words(question)
-    in_answer = len(here & said) / len(said) if said else 0.0
-    in_question = len(here & asked) / len(asked) if asked else 0.0
-    return 2 * in_answer + in_question
+    in_sentence, of_answer, of_question = map(content_words, (sentence, answer, question))
+    from_answer = len(in_sentence & of_answer) / len(of_answer) if of_answer else 0.0
+    from_question = len(in_sentence & of_question) / len(of_question) if of_question else 0.0
+    return 2 * from_answer + from_question
 
 
 def _verified(hit: Hit, start: int, end: int, document_of: Callable[[str], Document]) -> Citation:

@@ -1,11 +1,11 @@
 """Chunks and vectors <-> disk: SQLite for documents, chunks, full text and the manifest, FAISS for the vectors.
 
-This room knows vectors and ids; it never sees a model. A commit becomes visible in one SQLite transaction:
+This room works with vectors and ids, and with no model. A commit becomes visible in one SQLite transaction:
 
-    index/ragqa.db        the truth about what exists (WAL; a reader's transaction is its snapshot)
+    index/ragqa.db        all rows, and the names of the other files (WAL; a reader's transaction is its snapshot)
     index/SEAL            generation and SHA-256 of ragqa.db, written after each commit
     index/seg/SHA256.f32  raw float32 rows of one commit, immutable, named by their hash
-    index/seg/SHA256.ann  a search structure over them, derived
+    index/seg/SHA256.ann  an approximate index over them, derived
     index/LOCK            held by the one writer
 """
 

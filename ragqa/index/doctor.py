@@ -1,4 +1,4 @@
-"""Looks at everything that an index consists of, and mends what can be derived from what is sound."""
+"""Checks every file and row of an index, and repairs what can be derived from rows that are sound."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from ragqa.errors import IndexCorruptError
-from ragqa.index import database, lock, place, seal, search, store, upkeep
+from ragqa.index import connection, lock, place, seal, search, tables, upkeep
 from ragqa.index.identity import refuse_drift, refuse_other
 from ragqa.index.publication import Publisher, orphan_files
 from ragqa.index.reader import canaries
@@ -17,7 +17,7 @@ from ragqa.index.search import Vectors
 from ragqa.stages import CANARIES, Checkup, Embedder, Fault
 
 # What repairs a fault, as `Fault.remedy`: `seal`: seal again; `rewrite`: make the database anew from its rows; `embed`: embed
-# the texts of a segment again; `rebuild`: make the search structure again.
+# the texts of a segment again; `rebuild`: build the approximate index again.
 
 
 def check(path: Path) -> Checkup:
@@ -26,71 +26,74 @@ def check(path: Path) -> Checkup:
     :raises NothingUsableError: there is no index.
     :raises IndexCorruptError: the database cannot be read at all.
     """
-    found = _look(path)
-    while found.faults and (again := _look(path)).generation != found.generation:
-        found = again  # a writer came between: its compaction had removed what the first look missed
-    return found
+    checkup = _look(path)
+    while checkup.faults and (again := _look(path)).generation != checkup.generation:
+        checkup = (
+            again  # a writer committed meanwhile, and its compaction may have removed the files that seemed missing
+        )
+    return checkup
 
 
 def _look(path: Path) -> Checkup:
-    db = store.open_readonly(path)
-    with database.guarded(db), closing(db):
+    db = tables.open_readonly(path)
+    with connection.guarded(db), closing(db):
         faults, notes = _database_faults(db)
         if all(fault.remedy for fault in faults):
-            faults += [*_segment_faults(db, path), *_structure_faults(db, path)]
+            faults += [*_segment_faults(db, path), *_ann_faults(db, path)]
             orphans = (file.relative_to(path) for file in orphan_files(db, path))
             notes += [f"{file}: nothing names it; `ragqa gc` removes it" for file in orphans]
             notes += [f"{name}: not of this index; it is left as it is" for name in place.others(path)]
-        documents, chunks, vectors, segments = (store.count(db, t) for t in ("document", "chunk", "vector", "segment"))
+        documents, chunks, vectors, segments = (tables.count(db, t) for t in ("document", "chunk", "vector", "segment"))
         return Checkup(
-            str(path), store.generation(db), documents, chunks, vectors, segments, tuple(faults), tuple(notes)
+            str(path), tables.generation(db), documents, chunks, vectors, segments, tuple(faults), tuple(notes)
         )
 
 
 def repair(
-    path: Path, found: Checkup, find_embedder: Callable[[Mapping[str, str]], Embedder], *, wait: float = 0.0
+    path: Path, checkup: Checkup, find_embedder: Callable[[Mapping[str, str]], Embedder], *, wait: float = 0.0
 ) -> int:
-    """Mend what `check` found; return how many vectors were made again.
+    """Repair the faults of a checkup; return how many vectors were made again.
 
     :param find_embedder: called where a segment has to be embedded again, with what the index recorded of its embedder.
-    :raises IndexCorruptError: the truth itself is damaged; nothing was changed.
+    :raises IndexCorruptError: rows that cannot be derived are damaged; nothing was changed.
     :raises ModelError: the embedder is not the one that built the index.
     """
-    lost = [fault for fault in found.faults if not fault.remedy]
+    lost = [fault for fault in checkup.faults if not fault.remedy]
     if lost:
         raise IndexCorruptError(
             f"{path / lost[0].file} cannot be repaired ({lost[0].what}): restore a copy, or run `ragqa index FILE --rebuild`"
         )
-    remedies = {fault.remedy for fault in found.faults}
+    # the database first: the other repairs read its rows
+    remedies = {fault.remedy for fault in checkup.faults}
     if "rewrite" in remedies:
         place.claim(path)
         handle = lock.acquire(path, wait)
         try:
-            store.salvage(path)
+            tables.salvage(path)
         finally:
             lock.release(handle)
     with Publisher(path, None, wait=wait) as publisher:
-        kind = upkeep.structure_kind(publisher)
-        made = _embed_again(publisher, found, find_embedder) if "embed" in remedies else 0
+        kind = upkeep.ann_kind(publisher)
+        made = _embed_again(publisher, checkup, find_embedder) if "embed" in remedies else 0
         if made or "rebuild" in remedies:
-            upkeep.rebuild_structure(publisher, kind)
+            upkeep.rebuild_ann(publisher, kind)
     return made
 
 
-def _embed_again(publisher: Publisher, found: Checkup, find_embedder: Callable[[Mapping[str, str]], Embedder]) -> int:
-    embedder = find_embedder(store.meta(publisher.db, "recorded"))
+def _embed_again(publisher: Publisher, checkup: Checkup, find_embedder: Callable[[Mapping[str, str]], Embedder]) -> int:
+    embedder = find_embedder(tables.meta(publisher.db, "recorded"))
     refuse_other(publisher.path, publisher.identity, embedder.identity)
     refuse_drift(publisher.path, canaries(publisher.db), embedder.embed_passages(CANARIES))
-    names = [Path(fault.file).stem for fault in found.faults if fault.remedy == "embed"]
+    names = [Path(fault.file).stem for fault in checkup.faults if fault.remedy == "embed"]
     return upkeep.replace_segments(publisher, names, embedder.embed_passages)
 
 
-def _database_faults(db: database.Database) -> tuple[list[Fault], list[str]]:
-    """Return what is wrong with the database, and what is worth a note about its seal."""
+def _database_faults(db: connection.Connection) -> tuple[list[Fault], list[str]]:
+    """Return the faults of the database, and notes about its seal."""
     sealed = seal.read(db.path)
     faults: list[Fault] = []
     notes: list[str] = []
-    generation = store.generation(db)
+    generation = tables.generation(db)
     if sealed is None and (db.path / seal.FILE).exists():
         faults.append(Fault(seal.FILE, "damaged (it does not agree with itself)", "seal"))
     elif sealed is not None and seal.is_log_lost(sealed, generation):
@@ -101,7 +104,7 @@ def _database_faults(db: database.Database) -> tuple[list[Fault], list[str]]:
         faults.append(Fault(place.DATABASE, "not the file that was sealed (SHA-256)", "rewrite"))
     if lost := seal.rows_problem(db):
         return [Fault(place.DATABASE, f"damaged: {lost}")], notes
-    broken = seal.structure_problems(db) or seal.fulltext_problems(db)
+    broken = seal.database_problems(db) or seal.fulltext_problems(db)
     faults += [Fault(place.DATABASE, f"damaged: {what}", "rewrite") for what in broken]
     faults += [Fault(place.DATABASE, f"damaged: {what}") for what in ([] if broken else _dangling(db))]
     return faults, notes
@@ -117,7 +120,7 @@ _REFERENCES = {
 }
 
 
-def _dangling(db: database.Database) -> Iterator[str]:
+def _dangling(db: connection.Connection) -> Iterator[str]:
     for what, statement in _REFERENCES.items():
         if n := int(db.execute(statement).fetchone()[0]):
             yield f"{n:,} {what}"
@@ -125,8 +128,8 @@ def _dangling(db: database.Database) -> Iterator[str]:
         yield f"{n:,} chunks that are not the text at their place"
 
 
-def _misplaced(db: database.Database) -> int:
-    """Return how many chunks are not the text at their place. SQLite looks first, whose texts end at a NUL for `substr`."""
+def _misplaced(db: connection.Connection) -> int:
+    """Return how many chunks do not have the text of their span. SQLite finds suspects; its `substr` ends at a NUL."""
     suspects = db.execute(
         "SELECT d.text, c.start, c.end, c.text FROM chunk c JOIN document d ON d.id = c.document_id "
         "WHERE substr(d.text, c.start + 1, c.end - c.start) <> c.text"
@@ -134,9 +137,9 @@ def _misplaced(db: database.Database) -> int:
     return sum(text[start:end] != chunk for text, start, end, chunk in suspects)
 
 
-def _segment_faults(db: database.Database, path: Path) -> Iterator[Fault]:
-    dim = int(store.meta(db, "identity")["dim"])
-    for _, n, name in store.segments(db):
+def _segment_faults(db: connection.Connection, path: Path) -> Iterator[Fault]:
+    dim = int(tables.meta(db, "identity")["dim"])
+    for _, n, name in tables.segments(db):
         file = f"seg/{name}.f32"
         problem = search.file_problem(path / file, name, n * dim * 4)
         if problem is None and not _are_unit(search.open_segment(path / "seg", name, n, dim)):
@@ -150,7 +153,7 @@ def _are_unit(rows: Vectors) -> bool:
     return bool(np.all(np.abs(norms - 1) < 1e-2))
 
 
-def _structure_faults(db: database.Database, path: Path) -> Iterator[Fault]:
+def _ann_faults(db: connection.Connection, path: Path) -> Iterator[Fault]:
     for (name,) in db.execute("SELECT sha256 FROM ann"):
         file = f"seg/{name}.ann"
         if problem := search.file_problem(path / file, name):

@@ -1,4 +1,4 @@
-"""Which documents a filter lets through: `retrieve.filter` of the pipeline file."""
+"""The filter on metadata: `retrieve.filter` of the pipeline file."""
 
 from __future__ import annotations
 

@@ -13,9 +13,9 @@ from ragqa.stages.index import CANARIES, LEAST_COSINE
 Vectors = NDArray[np.float32]
 
 
-def refuse_other(location: object, stored: Mapping[str, str], mine: Mapping[str, str]) -> None:
-    """Raise `ModelError` naming the first field of `mine` that differs from what the index was built with."""
-    for field, value in mine.items():
+def refuse_other(location: object, stored: Mapping[str, str], current: Mapping[str, str]) -> None:
+    """Raise `ModelError` naming the first field of `current` that differs from what the index was built with."""
+    for field, value in current.items():
         if stored.get(field) != value:
             raise ModelError(
                 f"{location} was built with {field} {stored.get(field)}, this pipeline has {value}: "
@@ -23,9 +23,10 @@ def refuse_other(location: object, stored: Mapping[str, str], mine: Mapping[str,
             )
 
 
-def refuse_drift(location: object, stored: Vectors, mine: Vectors) -> None:
+def refuse_drift(location: object, stored: Vectors, current: Vectors) -> None:
     """Raise `ModelError` when the embedder's vectors of `CANARIES`, float32[8, dim], are not those stored."""
-    cosines = np.einsum("ij,ij->i", stored, mine)
+    cosines = np.einsum("ij,ij->i", stored, current)
+    # a vector with NaN has no cosine, and counts as the worst
     worst = int(np.argmin(np.where(np.isfinite(cosines), cosines, -np.inf)))
     if not cosines[worst] >= LEAST_COSINE:
         raise ModelError(

@@ -1,23 +1,17 @@
-"""BM25 over the texts of an index: postings in the database, derived from the texts and committed with them.
+"""The postings of an index for `bm25`: stored in the database, derived from the texts and committed with them.
 
-The texts are numbered by the rows of their vectors, for equal texts share a vector. Postings lie in blocks of rows:
-one for each commit, and as few as memory allows after a compaction. Statistics count living texts only, so that an
-index built in steps answers like one built at once.
-
-Score: sum over the question's terms of idf * tf * (k1 + 1) / (tf + k1 * (1 - b + b * length / mean length)), with
-idf = ln(1 + (n - df + 0.5) / (df + 0.5)) (Robertson and Zaragoza 2009, as in Lucene).
+A text has the number of its vector's row, since equal texts share a vector. Postings are stored in blocks of rows: one for
+each commit, and as few as memory allows after a compaction. Statistics count living texts alone (those of a chunk), so that
+an index that was built in steps ranks like one that was built at once.
 """
 
 from __future__ import annotations
 
 import heapq
-import math
 import sqlite3
 from array import array
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from functools import cached_property
 from itertools import groupby
 from typing import Any
 
@@ -28,8 +22,6 @@ from ragqa import text_analysis
 from ragqa.records import indexed_text
 
 Rows = NDArray[np.int64]
-Norm = NDArray[np.float32]
-Mask = NDArray[np.bool_]
 
 SCHEMA = """
 CREATE TABLE lexicon (first_row INTEGER PRIMARY KEY, lengths BLOB NOT NULL) STRICT;
@@ -38,12 +30,11 @@ CREATE UNIQUE INDEX posting_term ON posting (first_row, term);
 CREATE TABLE analysis (version TEXT NOT NULL) STRICT;
 """
 """`lengths`: uint32 for each row of the block. `texts`: uint32 offsets from `first_row` in order, then as many uint8
-counts of the term, 255 standing for that and more."""
+counts of the term, at most 255 each."""
 
-K1, B = 1.2, 0.75
 _BLOCK_ROWS = 65_536
 _BYTES = 5
-_ROUNDING = 1.001  # so that no candidate falls for the last bit of a float
+"""The bytes of a posting: four of the offset and one of the count."""
 
 
 def version(db: sqlite3.Connection) -> str:
@@ -66,11 +57,11 @@ def invert(texts: Iterable[str]) -> tuple[bytes, Iterator[tuple[str, bytes]]]:
     ids: defaultdict[str, int] = defaultdict()
     ids.default_factory = ids.__len__
     for text in texts:
-        found = Counter(text_analysis.terms(text))
-        lengths.append(found.total())
-        distinct.append(len(found))
-        owners.extend([ids[term] for term in found])
-        counts.extend(found.values())
+        counter = Counter(text_analysis.terms(text))
+        lengths.append(counter.total())
+        distinct.append(len(counter))
+        owners.extend([ids[term] for term in counter])
+        counts.extend(counter.values())
     offsets = np.repeat(np.arange(len(distinct)), np.frombuffer(distinct, dtype=distinct.typecode))
     return _bytes(lengths, "<u4"), _by_term(ids, owners, offsets, counts)
 
@@ -152,7 +143,7 @@ def rebuild(db: sqlite3.Connection) -> None:
 
 
 def problems(db: sqlite3.Connection) -> list[str]:
-    """Return what is wrong with the postings of living texts: nothing, or a sentence."""
+    """Compare the postings of living texts with the texts; return `[]`, or a sentence that says that they differ."""
     blocks = [(first, lengths) for first, lengths in db.execute("SELECT * FROM lexicon ORDER BY first_row")]
     (uncovered,) = db.execute(
         "SELECT count(*) FROM vector v WHERE NOT EXISTS (SELECT 1 FROM lexicon l "
@@ -172,8 +163,8 @@ def _is_sound(db: sqlite3.Connection, first: int, lengths: bytes) -> bool:
         offsets, counts = unpack(stored)
         if len(stored) % _BYTES or offsets.max(initial=0) >= len(texts):
             return False
-        kept = living[offsets]
-        if kept.any() and pack(offsets[kept], counts[kept]) != wanted.pop(term, None):
+        alive = living[offsets]  # postings of dead texts are left until a compaction
+        if alive.any() and pack(offsets[alive], counts[alive]) != wanted.pop(term, None):
             return False
     stored_lengths, true_lengths = (np.frombuffer(each, dtype="<u4")[living] for each in (lengths, wanted_lengths))
     return not wanted and np.array_equal(stored_lengths, true_lengths)
@@ -186,164 +177,3 @@ def _texts(db: sqlite3.Connection, first: int, n: int) -> list[str]:
     for row, context, text in db.execute(statement, (first, first + n)):
         texts[row - first] = indexed_text(context, text)
     return texts
-
-
-@dataclass(frozen=True)
-class Lexicon:
-    """What BM25 needs of one generation besides its postings. Position i is the row `first_row + i`.
-
-    :param blocks: (first row, number of rows) of each block of postings.
-    :param norm: float32[n], k1 * (1 - b + b * length / mean length).
-    :param living: bool[n]: which texts belong to a chunk.
-    """
-
-    first_row: int
-    blocks: tuple[tuple[int, int], ...]
-    norm: Norm
-    living: Mask
-
-    @classmethod
-    def load(cls, db: sqlite3.Connection, first_row: int, living: Mask) -> Lexicon:
-        """Read the lengths of all texts."""
-        lengths, blocks = np.zeros(len(living), dtype=np.float32), []
-        for first, stored in db.execute("SELECT * FROM lexicon ORDER BY first_row"):
-            block = np.frombuffer(stored, dtype="<u4")
-            blocks.append((first, len(block)))
-            lengths[first - first_row : first - first_row + len(block)] = block
-        mean = max(1.0, float(lengths[living].mean(dtype=np.float64))) if living.any() else 1.0
-        return cls(first_row, tuple(blocks), (K1 * (1 - B + B * lengths / mean)).astype(np.float32), living)
-
-    def look_up(self, db: sqlite3.Connection, weights: Mapping[str, float]) -> Query:
-        """Return the postings of a question.
-
-        :param weights: by term.
-        """
-        postings = [self._posting(db, term, weight) for term, weight in weights.items()]
-        return Query(self.norm, tuple(sorted(postings, key=lambda posting: -posting.bound)))
-
-    @cached_property
-    def _n(self) -> int:
-        return int(self.living.sum())
-
-    @cached_property
-    def _least_norm(self) -> float:
-        return float(self.norm.min(initial=np.inf, where=self.living))
-
-    @cached_property
-    def _statement(self) -> str:
-        blocks = ",".join(str(first) for first, _ in self.blocks)
-        return f"SELECT first_row, texts FROM posting WHERE term = ? AND first_row IN ({blocks}) ORDER BY first_row"
-
-    def _posting(self, db: sqlite3.Connection, term: str, weight: float) -> Posting:
-        found = db.execute(self._statement, (term,))
-        parts = tuple((first - self.first_row, *unpack(texts)) for first, texts in found)
-        counts = [times for *_, times in parts]
-        if self._n < len(self.living):
-            counts = [times[self.living[first:][offsets]] for first, offsets, times in parts]
-        df = sum(map(len, counts))
-        most = max((float(times.max(initial=0)) for times in counts), default=0.0)
-        top = weight * math.log(1 + (self._n - df + 0.5) / (df + 0.5)) * (K1 + 1)
-        return Posting(parts, top, top * most / (most + self._least_norm) if most else 0.0)
-
-
-@dataclass(frozen=True, slots=True)
-class Query:
-    """A question that was looked up: its postings, the most telling term first, and the lengths of all texts."""
-
-    norm: Norm
-    postings: tuple[Posting, ...]
-
-    @property
-    def bound(self) -> float:
-        """Return what no text can score, however often it has every term; terms that no text has count too."""
-        return math.fsum(posting.top for posting in self.postings)
-
-    def best(self, k: int, allowed: Mask) -> list[tuple[int, float]]:
-        """Return up to k `(position, BM25)` of texts that share a term with the question, best first; ties by position.
-
-        Terms are taken in the order of what they can add. Once those that are left cannot lift a new text among the
-        best k, they are looked up for the candidates alone (MaxScore: Turtle and Flood 1995).
-
-        :param allowed: bool[n], a part of the living; only these positions are found, whatever the statistics count.
-        """
-        scores = np.zeros(len(self.norm), dtype=np.float32)
-        candidates: Rows | None = None
-        least, left = 0.0, math.fsum(posting.bound for posting in self.postings)
-        for posting in self.postings:
-            needed = least / _ROUNDING - left * _ROUNDING
-            if candidates is not None:
-                candidates = candidates[scores[candidates] >= needed]
-            elif needed > 0:
-                candidates = _found(scores, needed, allowed)
-            if candidates is None:
-                rows = posting.rows
-                scores[rows] += posting.gains(self.norm[rows])
-                least = max(least, _kth(scores[rows[allowed[rows]]], k))
-            else:
-                scores[candidates] += posting.gains_at(candidates, self.norm)
-                least = max(least, _kth(scores[candidates], k))
-            left -= posting.bound
-        best = _found(scores, least, allowed) if candidates is None else candidates[scores[candidates] >= least]
-        best = best[np.argsort(-scores[best], kind="stable")]
-        if 0 < k < len(best):  # all that tie with the k-th: which of them stand first is not for their rows to say
-            k = int(np.count_nonzero(scores[best] >= scores[best[k - 1]]))
-        best = best[:k]
-        return [(int(position), float(scores[position])) for position in best]
-
-    def scores(self, positions: Rows) -> Norm:
-        """Return the BM25 of each position, float32[len(positions)]."""
-        total = np.zeros(len(positions), dtype=np.float32)
-        for posting in self.postings:
-            total += posting.gains_at(positions, self.norm)
-        return total
-
-
-@dataclass(frozen=True, slots=True)
-class Posting:
-    """Where a term stands, the dead among it; read where it lies, for a frequent term is long and mostly skipped.
-
-    :param parts: of each block its first position, offsets from that in order, and how often.
-    :param top: idf * (k1 + 1), times the weight of the term in the query.
-    :param bound: what no living text gains more than.
-    """
-
-    parts: tuple[tuple[int, NDArray[np.uint32], NDArray[np.uint8]], ...]
-    top: float
-    bound: float
-
-    @property
-    def rows(self) -> Rows:
-        """Return the positions in order, int64[n]."""
-        parts = [offsets + np.int64(first) for first, offsets, _ in self.parts]
-        return np.concatenate([np.empty(0, dtype=np.int64), *parts])
-
-    def gains(self, norm: Norm) -> Norm:
-        """Return what each text gains from this term, float32[n], by the norm of each."""
-        counts = np.concatenate([np.empty(0, dtype=np.uint8), *(times for *_, times in self.parts)])
-        return self._gains(counts, norm)
-
-    def gains_at(self, positions: Rows, norm: Norm) -> Norm:
-        """Return what each of the positions gains, float32[len(positions)]; 0 where the term does not stand."""
-        counts = np.zeros(len(positions), dtype=np.uint8)
-        for first, offsets, times in self.parts:
-            inside = np.flatnonzero((positions >= first) & (positions <= first + np.int64(offsets[-1])))
-            wanted = (positions[inside] - first).astype(np.uint32)  # of the same type, or all offsets would be copied
-            places = np.searchsorted(offsets, wanted)
-            stands = offsets[places] == wanted
-            counts[inside[stands]] = times[places[stands]]
-        return self._gains(counts, norm[positions])
-
-    def _gains(self, counts: NDArray[np.uint8], norm: Norm) -> Norm:
-        gained: Norm = np.float32(self.top) * counts / (counts + norm)
-        return gained
-
-
-def _found(scores: Norm, least: float, allowed: Mask) -> Rows:
-    """Return the allowed positions that score at least this much, and more than 0."""
-    found = np.flatnonzero(scores >= np.float32(least) if least > 0 else scores > 0)
-    return found[allowed[found]]
-
-
-def _kth(scores: Norm, k: int) -> float:
-    """Return the k-th best score; 0 where there are fewer, or none is wanted."""
-    return float(np.partition(scores, len(scores) - k)[len(scores) - k]) if 0 < k <= len(scores) else 0.0

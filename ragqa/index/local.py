@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from ragqa.index import place
 
 if TYPE_CHECKING:
-    from ragqa.index.reader import Catalogue, LocalReader
+    from ragqa.index.reader import LocalReader, SearchSnapshot
     from ragqa.index.writer import LocalWriter
     from ragqa.stages import Checkup, Collected, Embedder
 
@@ -26,7 +26,7 @@ class LocalIndex:
     def __init__(self, path: Path, search: str = "auto") -> None:
         self.path = path
         self._search = search
-        self._snapshot: Catalogue | None = None
+        self._snapshot: SearchSnapshot | None = None
 
     @property
     def location(self) -> str:
@@ -38,9 +38,9 @@ class LocalIndex:
 
         :raises IndexCorruptError: it holds an index that is damaged or of another format.
         """
-        from ragqa.index import store
+        from ragqa.index import tables
 
-        return store.exists(self.path)
+        return tables.exists(self.path)
 
     def open(
         self,
@@ -55,8 +55,8 @@ class LocalIndex:
         """
         from ragqa.index.reader import LocalReader
 
-        reader = LocalReader(self.path, identity, locate=locate, where=where, catalogue=self._snapshot)
-        self._snapshot = reader.catalogue
+        reader = LocalReader(self.path, identity, locate=locate, where=where, snapshot=self._snapshot)
+        self._snapshot = reader.snapshot
         return reader
 
     def write(

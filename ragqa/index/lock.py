@@ -1,4 +1,4 @@
-"""The one writer of an index: a lock of the kernel, which a dead process cannot keep."""
+"""The lock of the one writer of an index. The kernel holds it, and releases it when the process ends."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from ragqa.errors import LockedError, RefusedError, ResourceError
-from ragqa.index import place, storage
+from ragqa.index import durable, place
 
 _POLL = 0.05
 _NOTE_SECONDS = 0.5
@@ -31,9 +31,11 @@ def acquire(path: Path, wait: float = 0.0) -> int:
             if not place.is_begun(os.pread(handle, 2 * place.NOTE_BYTES, 0)):
                 raise RefusedError(f"{path / place.LOCK} is not the lock of an index: choose another index.path")
             _note(handle, f"pid {os.getpid()} since {datetime.now(UTC).isoformat(timespec='seconds')}")
-            if not (path / place.DATABASE).exists():  # by the note, what a first run leaves is known as its own
+            if not (
+                path / place.DATABASE
+            ).exists():  # so that the next run knows by the note that a crash in the first run left these files
                 os.fsync(handle)
-                storage.disk.sync_folder(path)
+                durable.disk.sync_folder(path)
         except BaseException:
             os.close(handle)
             raise
@@ -43,10 +45,10 @@ def acquire(path: Path, wait: float = 0.0) -> int:
 
 
 def release(handle: int) -> None:
-    """Let the lock go, and with it the note of who holds it: the file is as empty as before.
+    """Release the lock, and empty its file, which holds the note.
 
-    A process that was forked meanwhile has the same lock: the process that took it lets it go for both, the other one
-    for itself alone.
+    A process that was forked meanwhile shares the lock. The process that took it releases it for both; the other one only
+    closes its descriptor.
     """
     try:
         if _holder(handle).startswith(f"pid {os.getpid()} "):
@@ -70,7 +72,7 @@ def _lock(handle: int, path: Path, wait: float) -> None:
             return fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:
             passed, holder = time.monotonic() - started, _holder(handle)
-            # without a note the holder has only just come, or is about to go
+            # no note: the holder has not written it yet, or is about to release the lock
             if passed >= (wait if holder else wait + _NOTE_SECONDS):
                 waited = f", still after {wait:g} s" if wait else ""
                 raise LockedError(

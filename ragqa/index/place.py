@@ -1,7 +1,7 @@
-"""The folder of an index: which names in it are ours, and the refusal of folders that hold anything else.
+"""The folder of an index: the names of its files, and the refusal of folders that hold anything else.
 
-Nothing is written to a folder, or removed from it, before it was looked at here. What other programs put beside an index
-is left as it is. An index holds no links: what a link leads to belongs to somebody else.
+Nothing is written to a folder, or removed from it, before it was checked here. Files of other programs beside an index are
+left as they are. Links are refused, since the file that a link leads to is not the index's own.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from ragqa.errors import IndexFormatError, RefusedError, ResourceError
 DATABASE, SEAL, LOCK, SEGMENTS = "ragqa.db", "SEAL", "LOCK", "seg"
 NEW_DATABASE = f".{DATABASE}.tmp"
 BEING_WRITTEN = ".writing.tmp"
-"""There is one writer, so there is one file in `seg` that is being written."""
+"""The file in `seg` that is being written; there is one, since there is one writer."""
 LOGS = ("-journal", "-wal", "-shm")
 APPLICATION_ID = 0x72616771  # "ragq"
 
@@ -30,7 +30,7 @@ SEAL_FORM = re.compile(
 )
 NOTE_BYTES = 64
 _NOTE = re.compile(rb"pid \d+ since [0-9T:+-]+ *| {64}")
-"""What a writer notes in the lock while it holds it; earlier versions left blanks behind."""
+"""The note in the lock while a writer holds it; earlier versions left blanks when they released it."""
 
 
 def is_index(folder: Path) -> bool:
@@ -40,7 +40,7 @@ def is_index(folder: Path) -> bool:
 
 
 def claim(path: Path) -> None:
-    """Make the folder of an index, or take one that is empty or holds an index, also one that was just begun.
+    """Make the folder of an index, or accept one that is empty, holds an index, or holds what a first run has begun.
 
     :raises RefusedError: it holds other files, or links.
     :raises IndexFormatError: it holds another program's database under the name of ours.
@@ -56,10 +56,10 @@ def claim(path: Path) -> None:
 
 
 def refuse_links(path: Path, *, writing: bool = False) -> None:
-    """Let only a folder pass in which each of our names is what we made it: a file, or the folder of segments.
+    """Refuse a folder in which a file of the index, or its folder of segments, is a link or anything else.
 
-    :param writing: files that are changed in place must have no second name either, whose owner would see the change;
-        SQLite changes one of them for readers too.
+    :param writing: files that are changed in place must have no second name (hard link) either, since its owner would see the
+        change; SQLite changes one of them, `-shm`, for readers too.
     :raises RefusedError: one is not; the message names it.
     """
     for name in sorted(_FILES):
@@ -79,7 +79,7 @@ def is_begun(note: bytes) -> bool:
 
 
 def orphans(path: Path, named: Collection[str]) -> list[Path]:
-    """Return the files of ours that nothing names: segments and structures of no generation, and scratch files.
+    """Return the files of ours that nothing names: segments and approximate indexes of no generation, and scratch files.
 
     :param named: names of files in `seg`.
     """
@@ -88,9 +88,9 @@ def orphans(path: Path, named: Collection[str]) -> list[Path]:
 
 
 def others(path: Path) -> list[str]:
-    """Return the names, relative to the folder, of what is not of the index."""
-    found = [name for name in _names(path) if name not in {*_FILES, SEGMENTS}]
-    return sorted(found + [f"{SEGMENTS}/{name}" for name in _names(path / SEGMENTS) if not _is_segment(name)])
+    """Return the names, relative to the folder, of files that are not the index's."""
+    foreign = [name for name in _names(path) if name not in {*_FILES, SEGMENTS}]
+    return sorted(foreign + [f"{SEGMENTS}/{name}" for name in _names(path / SEGMENTS) if not _is_segment(name)])
 
 
 def size(path: Path) -> int:
@@ -113,6 +113,7 @@ def _refuse_link(path: Path, writing: bool) -> None:
         raise RefusedError(
             f"{path} is {_kind(status)}: an index holds files of its own; put the file itself in its place"
         )
+    # files that are replaced as a whole may have other names: those keep the old bytes
     in_place = not path.name.endswith((SEAL, ".tmp")) if writing else path.name.endswith("-shm")
     if in_place and status.st_nlink > 1:
         raise RefusedError(
@@ -126,17 +127,18 @@ def _refuse_others(path: Path) -> None:
     Such a run leaves its note in the lock. Without a note there is nothing else yet.
     """
     note = _head(path / LOCK, 2 * NOTE_BYTES)
-    found = others(path)
+    unexpected = others(path)
+    # no note: no run has begun here, so that files with our names are somebody else's
     if not note:
-        found += [name for name in _names(path) if name in _FILES - {LOCK, DATABASE}]
-        found += [f"{SEGMENTS}/{name}" for name in _names(path / SEGMENTS)]
+        unexpected += [name for name in _names(path) if name in _FILES - {LOCK, DATABASE}]
+        unexpected += [f"{SEGMENTS}/{name}" for name in _names(path / SEGMENTS)]
     elif not is_begun(note):
-        found.append(LOCK)
+        unexpected.append(LOCK)
     else:
         hashed = filter(_HASHED.fullmatch, _names(path / SEGMENTS))
-        found += [f"{SEGMENTS}/{name}" for name in hashed if not _is_what_its_name_says(path / SEGMENTS / name)]
-    if found:
-        listed = ", ".join(found[:3]) + (", ..." if len(found) > 3 else "")
+        unexpected += [f"{SEGMENTS}/{name}" for name in hashed if not _is_what_its_name_says(path / SEGMENTS / name)]
+    if unexpected:
+        listed = ", ".join(unexpected[:3]) + (", ..." if len(unexpected) > 3 else "")
         raise RefusedError(
             f"{path} holds no index and is not empty ({listed}): choose another index.path; nothing was changed"
         )
@@ -166,7 +168,7 @@ def _head(path: Path, most: int) -> bytes:
 
 
 def _is_what_its_name_says(path: Path) -> bool:
-    """Tell whether the hash that a segment is named by is its own."""
+    """Tell whether the name of a segment is the hash of its bytes."""
     with os.fdopen(open_file(path), "rb") as stream:
         return hashlib.file_digest(stream, "sha256").hexdigest() == path.stem
 

@@ -13,12 +13,12 @@ from typing import Any, Self
 
 from ragqa import points, text_analysis
 from ragqa.errors import IndexCorruptError, IndexFormatError, NothingUsableError, ResourceError
-from ragqa.index import database, lexical, lock, place, seal, storage, store
+from ragqa.index import connection, durable, lexical, lock, place, seal, tables
 from ragqa.index.identity import refuse_other
 
 _MARGIN_BYTES = 1 << 20
 _NOTE_INTERRUPTED = "user-defined function raised exception"
-"""What SQLite makes of a Ctrl-C that arrives while it calls `note`, which raises nothing itself."""
+"""SQLite's message where Ctrl-C arrives while it calls `note`, which raises nothing itself."""
 
 _LOG_BYTES = 64 << 20
 """How long the log may grow, with an eighth of the database on top, before a run seals in between: sealing costs a
@@ -29,8 +29,8 @@ class Publisher:
     """Holds the lock of an index and publishes generations; a context manager.
 
     :param identity: what vectors and chunks depend on; must equal the identity that the index was built with. None
-        opens an index that is there, whatever built it.
-    :param rebuild: what is there will be forgotten: it need be neither sound nor of the same identity.
+        opens the index that is there, with its own identity.
+    :param rebuild: everything will be replaced, so that the index may be damaged or of another identity.
     :param wait: seconds to wait for another writer.
     :raises NothingUsableError: there is no index, and no identity to make one with.
     :raises LockedError: another process writes this index.
@@ -44,15 +44,15 @@ class Publisher:
     ) -> None:
         self.path = path
         self.folder = path / place.SEGMENTS
-        if identity is None and not store.exists(path):
+        if identity is None and not tables.exists(path):
             raise NothingUsableError(f"no index at {path}")
         place.claim(path)
         self._uncertain = False
         self._lock = lock.acquire(path, wait)
         try:
             self.db = self._open(rebuild)
-            with database.guarded(self.db), self._sealed_after_an_error():
-                stored = store.meta(self.db, "identity")
+            with connection.guarded(self.db), self._sealed_after_an_error():
+                stored = tables.meta(self.db, "identity")
                 self.identity = dict(identity) if identity is not None else stored
                 if self.generation and not rebuild:
                     refuse_other(path, stored, self.identity)
@@ -61,7 +61,7 @@ class Publisher:
                 self._follow_changes()
                 if lexical.version(self.db) != text_analysis.VERSION:
                     with self.publication():
-                        store.renew_terms(self.db)
+                        tables.renew_terms(self.db)
         except BaseException:
             lock.release(self._lock)
             raise
@@ -83,12 +83,12 @@ class Publisher:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        # an error that is under way says more than one from tidying up
+        # where an error is being raised already, one from closing would hide it
         with contextlib.suppress(ResourceError, sqlite3.Error) if error else contextlib.nullcontext():
             self.close()
 
     def close(self) -> None:
-        """Seal what is not yet sealed, remove files that nothing names, and let the lock go.
+        """Seal what is not yet sealed, remove files that nothing names, and release the lock.
 
         :raises ResourceError: the disk is full; what was committed is kept.
         """
@@ -101,12 +101,12 @@ class Publisher:
             self.db.close()
             lock.release(self._lock)
 
-    def _open(self, rebuild: bool) -> database.Database:
-        """Return the database, sound in every row; to be rebuilt, a damaged one gives way to an empty one."""
+    def _open(self, rebuild: bool) -> connection.Connection:
+        """Return the database after its check. To be rebuilt, a damaged one is replaced by an empty one."""
         try:
-            db = store.create(self.path)
-            with database.guarded(db):
-                if generation := store.generation(db):
+            db = tables.create(self.path)
+            with connection.guarded(db):
+                if generation := tables.generation(db):
                     seal.verify(db, generation, alone=True)
             return db
         except IndexFormatError:
@@ -114,17 +114,19 @@ class Publisher:
         except IndexCorruptError:
             if not rebuild:
                 raise
-            storage.remove(self.path / seal.FILE)  # it answers nobody: there is nothing to keep until the first commit
-            store.remove(self.path / place.DATABASE)
-            return store.create(self.path)
+            durable.remove(
+                self.path / seal.FILE
+            )  # a damaged index answers nobody, so nothing is kept until the first commit
+            tables.remove(self.path / place.DATABASE)
+            return tables.create(self.path)
 
     @property
     def generation(self) -> int:
         """Return the number of the latest commit."""
-        return store.generation(self.db)
+        return tables.generation(self.db)
 
     def count(self, table: str) -> int:
-        return store.count(self.db, table)
+        return tables.count(self.db, table)
 
     def need_space(self, size: int) -> None:
         free = shutil.disk_usage(self.path).free
@@ -136,21 +138,21 @@ class Publisher:
 
     @contextmanager
     def publication(self) -> Iterator[None]:
-        """One commit: what is done inside becomes visible as a whole, or not at all."""
+        """Make one commit: the changes inside become visible as a whole, or not at all."""
         self._delta = 0
         points.reached("commit begun")
         try:
             self.db.execute("BEGIN IMMEDIATE")
             before = self._digest()
             yield
-            store.log_commit(self.db, store.as_digest(before + self._delta))
+            tables.log_commit(self.db, tables.as_digest(before + self._delta))
             points.reached("transaction written")
             self.db.execute("COMMIT")
         except sqlite3.OperationalError as error:
             if str(error) == _NOTE_INTERRUPTED:
                 self._roll_back()
                 raise KeyboardInterrupt from error
-            # after a failed sync nobody knows what a crash would bring back: it must find its files
+            # after a failed sync, a crash may leave this generation or the one before: the files of both must stay
             self._uncertain = getattr(error, "sqlite_errorname", "") == "SQLITE_IOERR_FSYNC"
             self._roll_back()
             kept = f"it holds generation {self.generation}{' or the next' if self._uncertain else ''}"
@@ -160,7 +162,7 @@ class Publisher:
             raise
         points.reached("transaction committed")
         if self.db.log_size() > _LOG_BYTES + self.db.size() // 8:
-            # a failure to seal is reported by `close`, which tries again: what is committed is safe without
+            # a commit is safe without a seal; `close` tries again, and reports a failure
             with contextlib.suppress(ResourceError):
                 self.seal(patience_ms=100)
 
@@ -195,8 +197,8 @@ class Publisher:
         if sealed and sealed.generation == self.generation:
             if not self.db.log_size() and not sealed.log:
                 return True
-            # what is in the log changes the file and not its generation: a crash in `rewrite`
-            storage.remove(self.path / seal.FILE)
+            # a crash in `rewrite` left a log that changes the file without a new generation
+            durable.remove(self.path / seal.FILE)
         self.db.execute(f"PRAGMA busy_timeout = {patience_ms}")
         busy, *_ = self.db.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
         points.reached("log emptied")
@@ -208,17 +210,17 @@ class Publisher:
         """Remove files of ours that no generation names: what a crash left, or a compaction replaced; return them."""
         orphans = [] if self._uncertain else orphan_files(self.db, self.path)
         for path in orphans:
-            storage.disk.remove(path)
+            durable.disk.remove(path)
         return orphans
 
     def _follow_changes(self) -> None:
         """Keep the digest by triggers of this connection: no statement can change the truth unseen."""
 
         def note(sign: int, table: str, *values: Any) -> None:
-            self._delta += sign * store.row_hash(table, values)
+            self._delta += sign * tables.row_hash(table, values)
 
         self.db.create_function("note", -1, note)
-        for table in store.TRUTH:
+        for table in tables.PRIMARY_TABLES:
             columns = [row[1] for row in self.db.execute(f"PRAGMA table_info({table})")]
             new, old = (", ".join(f"{which}.{column}" for column in columns) for which in ("NEW", "OLD"))
             gain, loss = f"SELECT note(1, '{table}', {new});", f"SELECT note(-1, '{table}', {old});"
@@ -226,7 +228,7 @@ class Publisher:
                 self.db.execute(f"CREATE TEMP TRIGGER {table}_{event} AFTER {event} ON main.{table} BEGIN {action} END")
 
 
-def orphan_files(db: database.Database, path: Path) -> list[Path]:
+def orphan_files(db: connection.Connection, path: Path) -> list[Path]:
     """Return the files of ours in an index folder that no generation names."""
-    named = {f"{name}.f32" for _, _, name in store.segments(db)}
+    named = {f"{name}.f32" for _, _, name in tables.segments(db)}
     return place.orphans(path, named | {f"{name}.ann" for (name,) in db.execute("SELECT sha256 FROM ann")})

@@ -1,4 +1,4 @@
-"""A snapshot of an index for reading: every answer comes from exactly one generation."""
+"""Reads one generation of an index, within one transaction of SQLite."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ from numpy.typing import NDArray
 
 from ragqa import text_analysis
 from ragqa.errors import IndexCorruptError, UsageError
-from ragqa.index import database, lexical, seal, search, store
+from ragqa.index import connection, lexical, seal, search, tables
+from ragqa.index.bm25 import Lexicon, TermQuery
 from ragqa.index.filters import matches
 from ragqa.index.identity import refuse_drift, refuse_other
-from ragqa.index.lexical import Lexicon, Query
 from ragqa.records import Chunk, Document, Hit
 
 Vectors = NDArray[np.float32]
@@ -29,14 +29,14 @@ _log = logging.getLogger("ragqa.index")
 
 
 @dataclass(frozen=True)
-class Catalogue:
-    """What the search needs of one generation, kept in memory; it may serve many snapshots of that generation.
+class SearchSnapshot:
+    """The part of one generation that is kept in memory for searching. Readers of that generation share it.
 
-    `rows[i]` is a chunk whose vector stands at position `positions[i]` of `space`; positions are sorted.
+    `rows[i]` is a chunk whose vector is at position `positions[i]` of `store`; positions are sorted.
     """
 
     version: tuple[Any, ...]
-    space: search.Space
+    store: search.VectorStore
     lexicon: Lexicon
     rows: NDArray[np.int64]
     positions: NDArray[np.int64]
@@ -44,11 +44,11 @@ class Catalogue:
 
     @cached_property
     def allowed(self) -> NDArray[np.bool_]:
-        """Return bool[n]: which vectors belong to a chunk that may be found."""
-        return mask(len(self.space), self.positions)
+        """Return bool[n]: True for the vectors of chunks that may be found."""
+        return mask(len(self.store), self.positions)
 
     def chunks_at(self, positions: Sequence[int]) -> list[list[int]]:
-        """Return for each position the rows of the chunks with this vector: equal texts share one."""
+        """Return for each position the rows of the chunks with this vector; chunks with equal texts share one."""
         low, high = (np.searchsorted(self.positions, positions, side) for side in ("left", "right"))
         return [self.rows[start:end].tolist() for start, end in zip(low.tolist(), high.tolist(), strict=True)]
 
@@ -58,7 +58,7 @@ class LocalReader:
 
     :param locate: returns the absolute path of a source; the index itself holds relative sources only.
     :param where: metadata that a document must have; every search sees only the documents that have it, exactly.
-    :param catalogue: of an earlier reader; used again where the generation is still the same.
+    :param snapshot: of an earlier reader; used again where the generation is still the same.
     :raises NothingUsableError: there is no index.
     :raises IndexCorruptError: a file of it is damaged.
     :raises ModelError: it was built by another embedder.
@@ -71,20 +71,20 @@ class LocalReader:
         *,
         locate: Callable[[str], str] = lambda source: source,
         where: Mapping[str, Any] | None = None,
-        catalogue: Catalogue | None = None,
+        snapshot: SearchSnapshot | None = None,
     ) -> None:
         self._locate = locate
-        self._asked: tuple[str, Query] | None = None
+        self._asked: tuple[str, TermQuery] | None = None
         self.path = path
         for attempt in range(_ATTEMPTS):
-            self._db = store.open_readonly(path)
-            with database.guarded(self._db):
-                self.generation = store.generation(self._db)
+            self._db = tables.open_readonly(path)
+            with connection.guarded(self._db):
+                self.generation = tables.generation(self._db)
                 seal.verify(self._db, self.generation)
-                self.identity: dict[str, str] = store.meta(self._db, "identity")
+                self.identity: dict[str, str] = tables.meta(self._db, "identity")
                 refuse_other(path, self.identity, identity)
                 try:
-                    self.catalogue = self._catalogue(where or {}, catalogue)
+                    self.snapshot = self._search_snapshot(where or {}, snapshot)
                     return
                 except IndexCorruptError:
                     # a compaction may have replaced the segments since this snapshot was taken
@@ -106,8 +106,8 @@ class LocalReader:
     def close(self) -> None:
         """End the transaction.
 
-        :raises LockedError: another process changed a file that this one could only read, so that what was read may be
-            of two generations.
+        :raises LockedError: another process changed a file that this one had opened without locks, so that the answers
+            may come from two generations.
         """
         try:
             self._db.refuse_change()
@@ -116,26 +116,28 @@ class LocalReader:
 
     def __len__(self) -> int:
         """Return the number of chunks that can be found."""
-        return len(self.catalogue.rows)
+        return len(self.snapshot.rows)
 
     def dense(self, vector: Vectors, k: int) -> list[tuple[str, float]]:
         """Return `(chunk id, inner product)` of the k best chunks, best first; ties by chunk id. A filter is exact."""
-        catalogue = self.catalogue
-        return self._chunks_at(catalogue.space.nearest(vector, k, catalogue.allowed, exact=catalogue.filtered), k)
+        snapshot = self.snapshot
+        return self._chunks_at(snapshot.store.nearest(vector, k, snapshot.allowed, exact=snapshot.filtered), k)
 
     def lexical(self, question: str, k: int) -> list[tuple[str, float]]:
         """Return `(chunk id, BM25)` of the k best chunks, best first; ties by chunk id. Every content word is optional."""
-        return self._chunks_at(self._looked_up(question).best(k, self.catalogue.allowed), k)
+        return self._chunks_at(self._looked_up(question).best(k, self.snapshot.allowed), k)
 
-    def _chunks_at(self, found: Sequence[tuple[int, float]], k: int) -> list[tuple[str, float]]:
-        rows = self.catalogue.chunks_at([position for position, _ in found])
+    def _chunks_at(self, scored_positions: Sequence[tuple[int, float]], k: int) -> list[tuple[str, float]]:
+        rows = self.snapshot.chunks_at([position for position, _ in scored_positions])
         ids = self._among("SELECT row, id FROM chunk WHERE row", [row for each in rows for row in each])
-        scored = [(str(ids[row]), score) for each, (_, score) in zip(rows, found, strict=True) for row in each]
+        scored = [
+            (str(ids[row]), score) for each, (_, score) in zip(rows, scored_positions, strict=True) for row in each
+        ]
         return sorted(scored, key=lambda pair: (-pair[1], pair[0]))[:k]
 
     def hits(self, ranked: Sequence[tuple[str, float, dict[str, float]]]) -> list[Hit]:
         """Return the hits of `(chunk id, score, scores)`, in the order given."""
-        hits = [self._hit(*one) for one in ranked]
+        hits = [self._hit(*each) for each in ranked]
         self._db.refuse_change()
         return hits
 
@@ -148,12 +150,12 @@ class LocalReader:
         return [float(score) for score in self._looked_up(question).scores(self._positions(chunk_ids))]
 
     def lexical_bound(self, question: str) -> float:
-        """Return what no text can score for a question, however often it has each of its terms."""
+        """Return a score that no text can exceed for a question, however often it has each of its terms."""
         return self._looked_up(question).bound
 
     def vectors(self, chunk_ids: Sequence[str]) -> Vectors:
         """Return the vectors of chunks, float32[len(chunk_ids), dim]."""
-        return self.catalogue.space.rows(self._positions(chunk_ids))
+        return self.snapshot.store.rows(self._positions(chunk_ids))
 
     def span(self, hit: Hit, start: int, end: int) -> Hit:
         """Return a hit with another span of its document as its text; its scores stay."""
@@ -196,26 +198,26 @@ class LocalReader:
 
     def rejected(self) -> dict[str, tuple[str, str]]:
         """Return (document id, reason) by source of the files that the last run could not use."""
-        return store.rejected(self._db)
+        return tables.rejected(self._db)
 
     def contents(self) -> dict[str, str]:
         """Return the SHA-256 of the file of every source."""
-        return store.contents(self._db)
+        return tables.contents(self._db)
 
     def copies(self, document_id: str) -> tuple[str, list[str]]:
         """Return the SHA-256 of a document's file, and all its sources in sort order."""
-        found = self._db.execute("SELECT sha256 FROM document WHERE id = ?", (document_id,)).fetchone()
+        row = self._db.execute("SELECT sha256 FROM document WHERE id = ?", (document_id,)).fetchone()
         sources = self._db.execute("SELECT source FROM source WHERE document_id = ? ORDER BY source", (document_id,))
-        return str(found[0]), [source for (source,) in sources]
+        return str(row[0]), [source for (source,) in sources]
 
     def holds(self, chunk: Chunk) -> bool:
-        """Tell whether the text of a chunk stands in this generation where the chunk says."""
+        """Tell whether the document of a chunk has the chunk's text at its span."""
         row = self._db.execute("SELECT text FROM document WHERE id = ?", (chunk.document_id,)).fetchone()
         return row is not None and 0 <= chunk.start < chunk.end and row[0][chunk.start : chunk.end] == chunk.text
 
     def missing(self, chunks: Sequence[Chunk]) -> list[str]:
         """Return the texts of chunks that were never embedded, each once, in order."""
-        return store.texts_without_vector(self._db, chunks)
+        return tables.texts_without_vector(self._db, chunks)
 
     def check_embedder(self, vectors: Vectors) -> None:
         """Compare an embedder's vectors of `CANARIES`, float32[8, dim], with those stored when the index was built.
@@ -227,7 +229,7 @@ class LocalReader:
             refuse_drift(self.path, stored, vectors)
 
     def _source(self, document_id: str) -> str:
-        """Return the first source of a document in sort order: the one that is cited."""
+        """Return the first source of a document in sort order, under which it is cited."""
         statement = "SELECT min(source) FROM source WHERE document_id = ?"
         return str(self._db.execute(statement, (document_id,)).fetchone()[0])
 
@@ -235,16 +237,16 @@ class LocalReader:
         """Return what a statement finds of these keys, its second column by its first."""
         return dict(self._db.execute(f"{statement} IN (SELECT value FROM json_each(?))", (json.dumps(keys),)))
 
-    def _looked_up(self, question: str) -> Query:
+    def _looked_up(self, question: str) -> TermQuery:
         """Return the postings of a question, each content word once; those of the last question are kept."""
         if self._asked is None or self._asked[0] != question:
             weights = dict.fromkeys(map(text_analysis.term, text_analysis.query_words(question)), 1.0)
-            self._asked = question, self.catalogue.lexicon.look_up(self._db, weights)
+            self._asked = question, self.snapshot.lexicon.look_up(self._db, weights)
         return self._asked[1]
 
     def _positions(self, chunk_ids: Sequence[str]) -> NDArray[np.int64]:
         rows = self._among("SELECT id, vector FROM chunk WHERE id", chunk_ids)
-        return np.array([rows[i] for i in chunk_ids], dtype=np.int64) - self.catalogue.lexicon.first_row
+        return np.array([rows[i] for i in chunk_ids], dtype=np.int64) - self.snapshot.lexicon.first_row
 
     def _hit(self, chunk_id: str, score: float, scores: dict[str, float]) -> Hit:
         document_id, start, end, page, context, text = self._db.execute(
@@ -255,19 +257,20 @@ class LocalReader:
         return Hit(chunk, source, self._locate(source), score, scores)
 
     def _is_outdated(self) -> bool:
-        with store.open_readonly(self.path) as now:
-            newer = store.generation(now) != self.generation
+        with tables.open_readonly(self.path) as now:
+            newer = tables.generation(now) != self.generation
         now.close()
         return newer
 
-    def _catalogue(self, where: Mapping[str, Any], old: Catalogue | None) -> Catalogue:
-        """Return the catalogue of this snapshot: the old one, where nothing that it depends on has changed."""
+    def _search_snapshot(self, where: Mapping[str, Any], old: SearchSnapshot | None) -> SearchSnapshot:
+        """Return what is searched in memory; the old one, where generation and filter are the same."""
         digest = self._db.execute("SELECT digest FROM commit_log WHERE generation = ?", (self.generation,)).fetchone()
         version = (self.generation, *digest, json.dumps(where, sort_keys=True))
         if old is not None and old.version == version:
             return old
-        space = open_space(self._db, self.path)
-        first_row = next((first for first, _, _ in store.segments(self._db)), 0)
+        # 1. vectors, and the chunks that have them
+        store = open_vectors(self._db, self.path)
+        first_row = next((first for first, _, _ in tables.segments(self._db)), 0)
         pairs = chain.from_iterable(self._db.execute("SELECT vector, row FROM chunk ORDER BY vector, row"))
         positions, rows = np.fromiter(pairs, dtype=np.int64).reshape(-1, 2).T
         positions = positions - first_row
@@ -276,26 +279,28 @@ class LocalReader:
                 "the terms of %s are of version %r, those of questions of %r: words may not be found until the next "
                 "`ragqa index FILE`, which embeds nothing for it", self.path, terms, text_analysis.VERSION,
             )  # fmt: skip
-        lexicon = Lexicon.load(self._db, first_row, mask(len(space), positions))
+        # 2. lengths of texts, for BM25: of all living texts, whatever the filter
+        lexicon = Lexicon.load(self._db, first_row, mask(len(store), positions))
+        # 3. the chunks that may be found
         if where:
-            kept = np.isin(rows, self._matching_chunks(where))
-            positions, rows = positions[kept], rows[kept]
-        return Catalogue(version, space, lexicon, rows, positions, bool(where))
+            matching = np.isin(rows, self._matching_chunks(where))
+            positions, rows = positions[matching], rows[matching]
+        return SearchSnapshot(version, store, lexicon, rows, positions, bool(where))
 
     def _matching_chunks(self, where: Mapping[str, Any]) -> list[int]:
-        kept = self._matching_documents(where)
+        ids = self._matching_documents(where)
         return [
-            row for row, document_id in self._db.execute("SELECT row, document_id FROM chunk") if document_id in kept
+            row for row, document_id in self._db.execute("SELECT row, document_id FROM chunk") if document_id in ids
         ]
 
     def _matching_documents(self, where: Mapping[str, Any]) -> set[str]:
-        kept = set()
+        ids = set()
         rows = self._db.execute("SELECT id, media_type, title, metadata FROM document")
         for document_id, media_type, title, metadata in rows:
             values = json.loads(metadata) | {"media_type": media_type, "title": title}
             if matches(values, where):
-                kept.add(document_id)
-        return kept
+                ids.add(document_id)
+        return ids
 
 
 def mask(n: int, positions: NDArray[np.int64]) -> NDArray[np.bool_]:
@@ -305,22 +310,22 @@ def mask(n: int, positions: NDArray[np.int64]) -> NDArray[np.bool_]:
     return chosen
 
 
-def open_space(db: database.Database, path: Path) -> search.Space:
-    """Return the vectors of the generation that `db` sees, with its search structure where there is one.
+def open_vectors(db: connection.Connection, path: Path) -> search.VectorStore:
+    """Return the vectors of the generation that `db` sees, with its approximate index where there is one.
 
     :raises IndexCorruptError: a segment is missing or damaged.
     """
-    dim = int(store.meta(db, "identity")["dim"])
+    dim = int(tables.meta(db, "identity")["dim"])
     folder = path / "seg"
-    segments = [search.open_segment(folder, name, n, dim) for _, n, name in store.segments(db)]
-    ann = db.execute("SELECT kind, sha256, effort, recall FROM ann").fetchone()
-    space = search.Space(segments, dim)
-    if ann:
-        space.structure = search.load(folder, *ann, dim=dim, most=len(space))
-    return space
+    segments = [search.open_segment(folder, name, n, dim) for _, n, name in tables.segments(db)]
+    row = db.execute("SELECT kind, sha256, effort, recall FROM ann").fetchone()
+    store = search.VectorStore(segments, dim)
+    if row:
+        store.ann = search.load(folder, search.AnnRow(*row), dim=dim, n=len(store))
+    return store
 
 
-def canaries(db: database.Database) -> Vectors:
+def canaries(db: connection.Connection) -> Vectors:
     """Return the stored vectors of `CANARIES`, float32[8, dim]."""
     rows = db.execute("SELECT vector FROM canary ORDER BY number").fetchall()
     return np.array([np.frombuffer(bytes.fromhex(row[0]), dtype="<f4") for row in rows], dtype=np.float32)

@@ -1,4 +1,4 @@
-"""The seal: generation and SHA-256 of the database after a commit; and what decides where it does not match.
+"""The seal: generation and SHA-256 of the database after a commit. Where it does not match, this table decides:
 
 seal matches the file          intact (a log on top of it has checksums of its own)
 seal is of this generation,
@@ -7,7 +7,7 @@ seal says "log kept", and its
     generation is not there    the log is damaged
 seal is of another generation  a crash between commit and seal, or a copy put back: the logical check decides
 
-The log is kept where a reader needed it when the writer ended.
+The log is kept where a reader still needed it when the writer ended.
 """
 
 from __future__ import annotations
@@ -21,32 +21,32 @@ from pathlib import Path
 
 from ragqa import text_analysis
 from ragqa.errors import IndexCorruptError
-from ragqa.index import lexical, place, storage, store
-from ragqa.index.database import Database, as_ours
+from ragqa.index import durable, lexical, place, tables
+from ragqa.index.connection import Connection, as_ours
 from ragqa.index.place import DATABASE
 
 FILE = place.SEAL
 PATIENCE = 0.5
 _PATIENCE_PER_BYTE = 2e-9
-"""How many seconds a writer is given to seal what it committed: it has to hash the database."""
+"""Seconds for each byte of the database that a reader waits for a writer to seal a commit, which takes a hash of it."""
 
 _sound: set[tuple[int, ...]] = set()
 
 
 @dataclass(frozen=True, slots=True)
 class Seal:
-    """What a seal says: the latest generation, the SHA-256 of the database file, and whether commits stand in its log."""
+    """The latest generation, the SHA-256 of the database file, and whether there are commits in its log."""
 
     generation: int
     sha256: str
     log: bool
 
 
-def write(db: Database, generation: int, *, log: bool) -> None:
+def write(db: Connection, generation: int, *, log: bool) -> None:
     """Seal a database. :raises OSError: the disk is full."""
     lines = ("ragqa seal 1", f"generation {generation}", f"sha256 {db.sha256()}", f"log {'kept' if log else 'empty'}")
     text = "".join(f"{line}\n" for line in lines).encode()
-    storage.replace(db.path / FILE, text + f"check {hashlib.sha256(text).hexdigest()}\n".encode())
+    durable.replace(db.path / FILE, text + f"check {hashlib.sha256(text).hexdigest()}\n".encode())
 
 
 def read(path: Path) -> Seal | None:
@@ -62,8 +62,8 @@ def read(path: Path) -> Seal | None:
     return Seal(int(match[2]), match[3].decode(), match[4] == b"kept")
 
 
-def verify(db: Database, generation: int, *, alone: bool = False) -> None:
-    """Let only a database pass that says what was committed.
+def verify(db: Connection, generation: int, *, alone: bool = False) -> None:
+    """Refuse a database that does not hold what was committed.
 
     :param alone: the caller holds the lock; else a writer that is between commit and seal is given time to end, and
         `db` must be in a transaction.
@@ -78,54 +78,57 @@ def verify(db: Database, generation: int, *, alone: bool = False) -> None:
                 f"{db.path / DATABASE}-wal is damaged: generation {sealed.generation} was committed, {generation} is left: "
                 "restore a copy, or run `ragqa index FILE --rebuild`"
             )
+        # 1. the bytes are those that were sealed
         if sealed and sealed.sha256 == db.sha256():
             return
         if sealed and sealed.generation == generation:
             raise IndexCorruptError(
                 f"{db.path / DATABASE} does not match its seal: run `ragqa doctor {db.path}` to see what is left"
             )
+        # 2. the seal is of another generation: this process has checked the rows before, or a writer is about to seal
         state = db.state()
         if state in _sound:
             return
         if time.monotonic() >= deadline:
             break
         time.sleep(0.01)
+    # 3. no writer seals it: the rows themselves are checked
     lost = rows_problem(db)
-    problems = [lost] if lost else structure_problems(db) or fulltext_problems(db)
+    problems = [lost] if lost else database_problems(db) or fulltext_problems(db)
     if problems:
         raise IndexCorruptError(f"{db.path / DATABASE} is damaged: {problems[0]}: run `ragqa doctor {db.path}`")
     _sound.add(state)
 
 
 def is_log_lost(sealed: Seal, generation: int) -> bool:
-    """Tell whether commits that stood in the log alone are not there any more."""
+    """Tell whether commits are lost that were in the log alone."""
     return sealed.log and generation < sealed.generation
 
 
-def rows_problem(db: Database) -> str | None:
-    """Return what is wrong with the rows that cannot be derived: their digest and counts; None where they are whole."""
+def rows_problem(db: Connection) -> str | None:
+    """Compare digest and counts of the rows that cannot be derived; return a sentence where they differ, else None."""
     try:
         last = "SELECT documents, chunks, vectors, digest FROM commit_log ORDER BY generation DESC LIMIT 1"
         *counts, digest = db.execute(last).fetchone()
-        if store.digest(db) != digest:
+        if tables.digest(db) != digest:
             return "its rows are not those that were committed (digest)"
-        actual = [store.count(db, table) for table in ("document", "chunk", "vector")]
+        actual = [tables.count(db, table) for table in ("document", "chunk", "vector")]
         return None if actual == counts else f"it has {actual} documents, chunks and vectors instead of {counts}"
     except (sqlite3.DatabaseError, ValueError, TypeError) as error:
         return f"its rows cannot be read ({_damage(error, db)})"
 
 
-def structure_problems(db: Database) -> list[str]:
-    """Return what is wrong with pages and indexes of the database, by SQLite's own check."""
+def database_problems(db: Connection) -> list[str]:
+    """Return the faults of pages and indexes of the database, by SQLite's own check."""
     try:
-        found = [" ".join(row[0].split()) for row in db.execute("PRAGMA integrity_check(3)") if row[0] != "ok"]
+        lines = [" ".join(row[0].split()) for row in db.execute("PRAGMA integrity_check(3)") if row[0] != "ok"]
     except sqlite3.DatabaseError as error:
         return [f"structure: {_damage(error, db)}"]
-    return [f"structure: {line}" for line in found]
+    return [f"structure: {line}" for line in lines]
 
 
-def fulltext_problems(db: Database) -> list[str]:
-    """Return what is wrong with the full text, against the texts of the chunks."""
+def fulltext_problems(db: Connection) -> list[str]:
+    """Compare the full text with the texts of the chunks; return the faults."""
     try:
         if lexical.version(db) != text_analysis.VERSION:
             return []  # stale, not damaged: the next writer makes them anew
@@ -134,7 +137,7 @@ def fulltext_problems(db: Database) -> list[str]:
         return [f"full text: {_damage(error, db)}"]
 
 
-def _damage(error: Exception, db: Database) -> Exception:
+def _damage(error: Exception, db: Connection) -> Exception:
     """Return an error that means damage; raise one that means something else, such as a full disk."""
     if isinstance(error, sqlite3.Error) and not isinstance(ours := as_ours(error, db.path), IndexCorruptError):
         raise ours from error

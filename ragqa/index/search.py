@@ -1,7 +1,7 @@
-"""Nearest vectors of one generation: exactly, or by a structure of FAISS whose finds are scored again exactly.
+"""Finds the nearest vectors of one generation: exactly, or by an approximate index whose results are scored again exactly.
 
-A structure is derived from the stored vectors and covers the first rows of them; rows that came later are searched
-exactly beside it.
+An approximate index (ANN) is made of the stored vectors by FAISS. It covers the vectors that were there when it was built;
+those that were added later are searched exactly, and both results are joined.
 """
 
 from __future__ import annotations
@@ -12,53 +12,55 @@ import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 import faiss
 import numpy as np
 from numpy.typing import NDArray
 
 from ragqa.errors import IndexCorruptError
-from ragqa.index import place, storage
+from ragqa.index import durable, place
 
 Vectors = NDArray[np.float32]
 Positions = NDArray[np.int64]
 Mask = NDArray[np.bool_]
-Kind = Literal["flat", "hnsw", "ivf_sq8"]
+SearchKind = Literal["flat", "hnsw", "ivf_sq8"]
 
 HNSW_FROM = 500_000
 IVF_FROM = 5_000_000
-"""From how many vectors `auto` takes which structure: an exact scan of 500,000 x 384 takes about 40 ms on 2 cores."""
+"""The numbers of vectors from which `auto` takes these kinds: an exact scan of 500,000 x 384 takes about 40 ms on 2 cores."""
 
 TARGET_RECALL = 0.95
-_SPARE = 16
-_OVERFETCH = 4
+_OVERFETCH_FACTOR = 4
+_OVERFETCH = 16
+"""An approximate index is asked for 4 k + 16 vectors, and a scan takes k + 16, before their scores are computed again."""
 _SAMPLE = 100
+"""How many questions the recall of an approximate index is measured on."""
 _TRAIN_ROWS_PER_LIST = 39
-"""FAISS warns of fewer."""
+"""FAISS warns of fewer training vectors for each list of an IVF index."""
 _BLUR = 0.3
-"""Cosine to stored vectors of those that effort is chosen on; 0.5 was found too easy for IVF on real questions."""
+"""The cosine of a measuring question to a stored vector. With 0.5, IVF was found to do worse on real questions than measured."""
 _BLOCK = 65_536
-_EFFORTS = (16, 32, 64, 128, 256, 512, 1024)
+_SEARCH_WIDTHS = (16, 32, 64, 128, 256, 512, 1024)
 _faiss: Any = faiss  # its type hints leave out the keyword arguments of parameters
 _log = logging.getLogger("ragqa.index")
 
 
-def resolve(search: str, n: int) -> Kind:
-    """Return the structure for n vectors; `auto` goes by their number."""
+def resolve(search: str, n: int) -> SearchKind:
+    """Return how n vectors are searched under a setting; `auto` goes by their number."""
     if search == "auto":
         return "flat" if n < HNSW_FROM else "hnsw" if n < IVF_FROM else "ivf_sq8"
     return search  # type: ignore[return-value]  # the specs allow no other
 
 
 def open_segment(folder: Path, name: str, n: int, dim: int) -> Vectors:
-    """Return the rows of a segment as a read-only memory map, float32[n, dim], after its bytes were checked.
+    """Check the bytes of a segment, and return its rows as a read-only memory map, float32[n, dim].
 
     :raises IndexCorruptError: the file is missing, of another size, or not what its name says.
     """
     path = folder / f"{name}.f32"
     try:
-        with _opened(path) as stream:  # what is mapped is what was checked, whatever becomes of the name
+        with _opened(path) as stream:  # the same open file is checked and mapped, even if its name is given to another
             problem = _content_problem(stream.fileno(), name, n * dim * 4)
             if problem is None:
                 rows: Vectors = np.memmap(stream, dtype="<f4", mode="r", shape=(n, dim))
@@ -69,7 +71,7 @@ def open_segment(folder: Path, name: str, n: int, dim: int) -> Vectors:
 
 
 def file_problem(path: Path, sha256: str, size: int | None = None) -> str | None:
-    """Return what is wrong with a file that is named by its hash; None where it is whole."""
+    """Compare a file with the hash in its name; return the fault, None for a sound file."""
     try:
         with _opened(path) as stream:
             return _content_problem(stream.fileno(), sha256, size)
@@ -85,20 +87,20 @@ def _content_problem(handle: int, sha256: str, size: int | None = None) -> str |
     actual = os.fstat(handle).st_size
     if size is not None and actual != size:
         return f"{actual:,} bytes long instead of {size:,}"
-    return None if storage.sha256(handle) == sha256 else "damaged (its SHA-256 is not its name)"
+    return None if durable.sha256(handle) == sha256 else "damaged (its SHA-256 is not its name)"
 
 
 @dataclass(frozen=True, slots=True)
-class Structure:
-    """A FAISS index over the positions [0, n) of a `Space`, and how hard it has to look.
+class AnnIndex:
+    """An approximate index of FAISS over the positions [0, n) of a `VectorStore`.
 
-    :param effort: `efSearch` of HNSW, `nprobe` of IVF.
+    :param search_width: how much of it is visited for a question: `efSearch` of HNSW, `nprobe` of IVF.
     :param recall: recall@10 against an exact search, measured on blurred rows when it was built.
     """
 
-    kind: Kind
+    kind: SearchKind
     index: Any
-    effort: int
+    search_width: int
     recall: float
 
     @property
@@ -110,22 +112,25 @@ class Structure:
         """Return up to k positions of living vectors near the question."""
         selector = _faiss.IDSelectorBitmap(np.packbits(alive[: self.n], bitorder="little"))
         if self.kind == "hnsw":
-            parameters = _faiss.SearchParametersHNSW(efSearch=max(self.effort, k), sel=selector)
+            parameters = _faiss.SearchParametersHNSW(efSearch=max(self.search_width, k), sel=selector)
         else:
-            parameters = _faiss.SearchParametersIVF(nprobe=self.effort, sel=selector)
+            parameters = _faiss.SearchParametersIVF(nprobe=self.search_width, sel=selector)
         positions: Positions = self.index.search(question[None, :], k, params=parameters)[1][0]
-        positions = positions[positions >= 0]
-        return positions[alive[positions]]  # checked again: FAISS has ignored selectors before
+        positions = positions[positions >= 0]  # FAISS fills up with -1 where it finds fewer than k
+        return positions[alive[positions]]  # looked up again, since a version of FAISS ignored selectors
 
 
-class Space:
-    """The vectors of one generation, at positions 0 to n - 1: the rows of its segments one after another."""
+class VectorStore:
+    """The vectors of one generation, at positions 0 to n - 1: the rows of its segments one after another.
 
-    def __init__(self, segments: Sequence[Vectors], dim: int, structure: Structure | None = None) -> None:
+    :param ann: the approximate index over the first of them; None where every search is exact.
+    """
+
+    def __init__(self, segments: Sequence[Vectors], dim: int, ann: AnnIndex | None = None) -> None:
         self._segments = segments
         self._starts = np.cumsum([0, *map(len, segments)])
         self._dim = dim
-        self.structure = structure
+        self.ann = ann
 
     def __len__(self) -> int:
         return int(self._starts[-1])
@@ -135,44 +140,48 @@ class Space:
         out = np.empty((len(positions), self._dim), dtype=np.float32)
         owners = np.searchsorted(self._starts, positions, side="right") - 1
         for i in np.unique(owners):
-            mine = owners == i
-            out[mine] = self._segments[i][positions[mine] - self._starts[i]]
+            inside = owners == i
+            out[inside] = self._segments[i][positions[inside] - self._starts[i]]
         return out
 
     def nearest(self, question: Vectors, k: int, alive: Mask, *, exact: bool) -> list[tuple[int, float]]:
         """Return the k best `(position, inner product)` of living vectors and some more, best first; fewer where all are.
 
         :param alive: bool[n]; only these positions are found.
-        :param exact: look at every living vector, whatever structure there is.
+        :param exact: compare every living vector, even where there is an approximate index.
         """
         k = min(k, int(alive.sum()))
         if k == 0:
             return []
-        found = self._candidates(question, k, alive, exact)
-        if len(found) < k:
-            found = self._scan(question, k, alive, 0)
-        scores = inner_products(self.rows(found), question)
-        order = np.lexsort((found, -scores))
-        return [(int(found[i]), float(scores[i])) for i in order]
+        # 1. candidates, some more than are wanted, by fast products that depend on how a matrix is cut
+        positions = self._candidates(question, k, alive, exact)
+        if len(positions) < k:  # an approximate index may miss some although there are enough
+            positions = self._scan(question, k, alive, 0)
+        # 2. exact products of the candidates, so that equal vectors tie
+        scores = inner_products(self.rows(positions), question)
+        # 3. best first, ties by position
+        order = np.lexsort((positions, -scores))
+        return [(int(positions[i]), float(scores[i])) for i in order]
 
     def _candidates(self, question: Vectors, k: int, alive: Mask, exact: bool) -> Positions:
-        if exact or self.structure is None:
+        if exact or self.ann is None:
             return self._scan(question, k, alive, 0)
         try:
-            near = self.structure.candidates(question, k * _OVERFETCH + _SPARE, alive)
-        except (RuntimeError, AssertionError) as error:  # of FAISS, of its bindings
+            near = self.ann.candidates(question, k * _OVERFETCH_FACTOR + _OVERFETCH, alive)
+        except (RuntimeError, AssertionError) as error:  # RuntimeError of FAISS, AssertionError of its bindings
             _log.warning("the search structure fails (%s): searching exactly, which is slower", error or type(error))
-            self.structure = None
+            self.ann = None
             return self._scan(question, k, alive, 0)
-        return np.concatenate([near, self._scan(question, k, alive, self.structure.n)])
+        return np.concatenate([near, self._scan(question, k, alive, self.ann.n)])
 
     def _scan(self, question: Vectors, k: int, alive: Mask, first: int) -> Positions:
-        """Return the best positions from `first` on: some more than k, for their scores are scored again."""
+        """Return the best positions from `first` on: some more than k, since their scores are computed again."""
         parts = [segment @ question for segment in self._from(first)]
         if not parts:
             return np.empty(0, dtype=np.int64)
         scores = np.where(alive[first:], np.concatenate(parts), -np.inf)
-        k = min(k + _SPARE, int(alive[first:].sum()))
+        k = min(k + _OVERFETCH, int(alive[first:].sum()))
+        # `argpartition` takes linear time, and needs more scores than k
         best = np.argpartition(-scores, k - 1)[:k] if k < len(scores) else np.flatnonzero(alive[first:])
         return best[:k] + first if k else np.empty(0, dtype=np.int64)
 
@@ -180,70 +189,81 @@ class Space:
         pairs = zip(self._starts, self._segments, strict=False)
         return [rows[max(0, first - start) :] for start, rows in pairs if first < start + len(rows)]
 
-    def build(self, kind: Kind, alive: Mask) -> Structure:
-        """Return a structure over all positions, working just hard enough for `TARGET_RECALL` on blurred rows."""
-        n, dim = len(self), self._dim
+    def build(self, kind: SearchKind, alive: Mask) -> AnnIndex:
+        """Return an approximate index over all positions, with the least search width that reaches `TARGET_RECALL`."""
+        n, random = len(self), np.random.default_rng(0)
         lists = max(1, min(int(4 * n**0.5), n // _TRAIN_ROWS_PER_LIST))
+        # 1. train on a sample, then add all vectors
         recipe = "HNSW32,SQ8" if kind == "hnsw" else f"IVF{lists},SQ8"
-        index = faiss.index_factory(dim, recipe, faiss.METRIC_INNER_PRODUCT)
-        random = np.random.default_rng(0)
+        index = faiss.index_factory(self._dim, recipe, faiss.METRIC_INNER_PRODUCT)
         index.train(self.rows(np.sort(random.permutation(n)[: lists * _TRAIN_ROWS_PER_LIST])))
         for first in range(0, n, _BLOCK):
             index.add(self.rows(np.arange(first, min(first + _BLOCK, n))))
+        # 2. widen the search until it finds enough of what an exact search finds
         questions = _blurred(self.rows(random.permutation(np.flatnonzero(alive))[:_SAMPLE]), random)
-        wanted = [self._ten(question, alive, exact=True) for question in questions]
-        for effort in _EFFORTS:
-            tried = Space(self._segments, dim, Structure(kind, index, effort, 0.0))
-            found = [tried._ten(question, alive, exact=False) for question in questions]
-            built = Structure(kind, index, effort, _recall(found, wanted))
-            if built.recall >= TARGET_RECALL or (kind == "ivf_sq8" and effort >= lists):
+        wanted = [self._best_ten(question, alive, exact=True) for question in questions]
+        for width in _SEARCH_WIDTHS:
+            tried = VectorStore(self._segments, self._dim, AnnIndex(kind, index, width, 0.0))
+            results = [tried._best_ten(question, alive, exact=False) for question in questions]
+            built = AnnIndex(kind, index, width, _recall(results, wanted))
+            if built.recall >= TARGET_RECALL or (kind == "ivf_sq8" and width >= lists):
                 break
         return built
 
-    def _ten(self, question: Vectors, alive: Mask, *, exact: bool) -> set[int]:
+    def _best_ten(self, question: Vectors, alive: Mask, *, exact: bool) -> set[int]:
         return {position for position, _ in self.nearest(question, 10, alive, exact=exact)[:10]}
 
 
 def _blurred(rows: Vectors, random: np.random.Generator) -> Vectors:
     """Return unit vectors whose cosine to the rows, float32[n, dim], is `_BLUR`: as far away as real questions are.
 
-    A stored vector finds its neighbours with less effort than a question does, which is near to none of them.
+    Stored vectors themselves would be too easy: the neighbours of a vector are found by a narrower search than those of a
+    question, which is near to none.
     """
     noise = random.standard_normal(rows.shape, dtype=np.float32)
-    noise -= (noise * rows).sum(axis=1, keepdims=True) * rows
+    noise -= (noise * rows).sum(axis=1, keepdims=True) * rows  # what is left is orthogonal to the row
     noise /= np.maximum(np.linalg.norm(noise, axis=1, keepdims=True), 1e-12)  # 0 where there is one dimension
     blurred: Vectors = _BLUR * rows + np.float32((1 - _BLUR**2) ** 0.5) * noise
     return blurred
 
 
-def _recall(found: Sequence[set[int]], wanted: Sequence[set[int]]) -> float:
-    """Return the share of what was wanted that was found; 1 where nothing was."""
-    hits = sum(len(mine & right) for mine, right in zip(found, wanted, strict=True))
+def _recall(results: Sequence[set[int]], wanted: Sequence[set[int]]) -> float:
+    """Return the share of the wanted positions that are among the results; 1 where none is wanted."""
+    hits = sum(len(result & right) for result, right in zip(results, wanted, strict=True))
     return hits / n if (n := sum(map(len, wanted))) else 1.0
 
 
-def save(folder: Path, structure: Structure) -> str:
-    """Write a structure as a file named by its hash, and return that hash."""
-    return storage.write_hashed(folder, ".ann", [faiss.serialize_index(structure.index).tobytes()])
+def save(folder: Path, ann: AnnIndex) -> str:
+    """Write an approximate index as a file named by its hash, and return that hash."""
+    return durable.write_hashed(folder, ".ann", [faiss.serialize_index(ann.index).tobytes()])
 
 
-def load(folder: Path, kind: Kind, name: str, effort: int, recall: float, *, dim: int, most: int) -> Structure | None:
-    """Return a stored structure. One that is damaged or does not fit is left out with a warning: the search is exact.
+class AnnRow(NamedTuple):
+    """What the database says of an approximate index: the columns of the table `ann` but for `n`."""
 
-    :param most: how many vectors there are; it may cover fewer.
+    kind: SearchKind
+    sha256: str
+    search_width: int
+    recall: float
+
+
+def load(folder: Path, row: AnnRow, *, dim: int, n: int) -> AnnIndex | None:
+    """Return a stored approximate index. One that is damaged or does not fit is left out with a warning.
+
+    :param n: how many vectors there are; it may cover fewer.
     """
-    path = folder / f"{name}.ann"
+    path = folder / f"{row.sha256}.ann"
     try:
         with _opened(path) as stream:
-            problem = _content_problem(stream.fileno(), name)
+            problem = _content_problem(stream.fileno(), row.sha256)
             if problem is None:
                 index = faiss.deserialize_index(np.fromfile(stream, dtype=np.uint8))
-                problem = _misfit(index, kind, dim, most)
+                problem = _misfit(index, row.kind, dim, n)
                 if problem is None:
-                    return Structure(kind, index, effort, recall)
+                    return AnnIndex(row.kind, index, row.search_width, row.recall)
     except FileNotFoundError:
         problem = "missing"
-    except Exception:  # faiss raises what its bindings happen to raise
+    except Exception:  # the bindings of FAISS raise errors of many types
         problem = f"of another version of FAISS than {faiss.__version__}"
     _log.warning(
         "search structure %s is %s: searching exactly, which is slower; run `ragqa doctor FILE --repair`", path, problem
@@ -251,18 +271,18 @@ def load(folder: Path, kind: Kind, name: str, effort: int, recall: float, *, dim
     return None
 
 
-def _misfit(index: Any, kind: Kind, dim: int, most: int) -> str | None:
-    """Return why a structure cannot serve these vectors; None where it can."""
+def _misfit(index: Any, kind: SearchKind, dim: int, n: int) -> str | None:
+    """Return why an approximate index cannot serve these vectors; None where it can."""
     fits = isinstance(index, _faiss.IndexHNSW if kind == "hnsw" else _faiss.IndexIVF)
     if not fits or index.metric_type != faiss.METRIC_INNER_PRODUCT:
         return f"no structure of kind {kind} but a {type(index).__name__}"
-    if index.d != dim or index.ntotal > most:
-        return f"for {index.ntotal:,} vectors of {index.d} dimensions, not for {most:,} of {dim}"
+    if index.d != dim or index.ntotal > n:
+        return f"for {index.ntotal:,} vectors of {index.d} dimensions, not for {n:,} of {dim}"
     return None
 
 
 def inner_products(rows: Vectors, question: Vectors) -> Vectors:
-    """Return inner products that do not depend on where a row lies: float64 sums, rounded once."""
+    """Return float32[n], inner products that do not depend on the position of a row: sums in float64, rounded once."""
     products = np.einsum("ij,j->i", rows.astype(np.float64), question.astype(np.float64))
     scores: Vectors = products.astype(np.float32)
     return scores

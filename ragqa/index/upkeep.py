@@ -1,4 +1,4 @@
-"""What keeps an index small and fast, and what mends it. Every change is a generation like any other."""
+"""Compaction, approximate indexes, rewriting and repair of segments. Each change is a commit like any other."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from numpy.typing import NDArray
 
 from ragqa import points
 from ragqa.errors import ResourceError
-from ragqa.index import lexical, search, storage, store
+from ragqa.index import durable, lexical, search, tables
 from ragqa.index.publication import Publisher
-from ragqa.index.reader import open_space
+from ragqa.index.reader import open_vectors
 from ragqa.records import indexed_text
 
 Vectors = NDArray[np.float32]
@@ -51,7 +51,7 @@ def compact(publisher: Publisher) -> int:
 
 def _stored(publisher: Publisher) -> int:
     """Return how many vectors the segments hold, those among them that a repair has forgotten."""
-    return sum(n for _, n, _ in store.segments(publisher.db))
+    return sum(n for _, n, _ in tables.segments(publisher.db))
 
 
 def _dead(publisher: Publisher, vectors: int) -> int:
@@ -66,44 +66,44 @@ def _rows(publisher: Publisher, statement: str) -> list[int]:
     return [row for (row,) in publisher.db.execute(statement)]
 
 
-def build_structure(publisher: Publisher, setting: str) -> search.Structure | None:
-    """Make the search structure that the number of vectors asks for; None where that is `flat`.
+def build_ann(publisher: Publisher, setting: str) -> search.AnnIndex | None:
+    """Build the approximate index that the setting asks for; None where the search is to be exact.
 
-    One that covers at least four fifths of the vectors is kept: what is newer is searched exactly beside it.
+    One that covers at least four fifths of the vectors is kept, since newer vectors are searched exactly beside it.
     """
     kind = search.resolve(setting, publisher.count("vector"))
     if kind == "flat" and not publisher.count("ann"):
         return None
-    space = open_space(publisher.db, publisher.path)
-    old = space.structure
-    if old is not None and old.kind == kind and old.n >= (1 - MOST_DEAD) * len(space):
+    store = open_vectors(publisher.db, publisher.path)
+    old = store.ann
+    if old is not None and old.kind == kind and old.n >= (1 - MOST_DEAD) * len(store):
         return old
     with publisher.publication():
         publisher.db.execute("DELETE FROM ann")
-        if kind == "flat" or not len(space):
+        if kind == "flat" or not len(store):
             return None
-        first, *_ = store.segments(publisher.db)[0]
-        alive = np.zeros(len(space), dtype=np.bool_)
+        first, *_ = tables.segments(publisher.db)[0]
+        alive = np.zeros(len(store), dtype=np.bool_)
         alive[np.array(_living(publisher), dtype=np.int64) - first] = True
-        built = space.build(kind, alive)
+        built = store.build(kind, alive)
         name = search.save(publisher.folder, built)
-        values = (kind, name, built.n, built.effort, built.recall)
+        values = (kind, name, built.n, built.search_width, built.recall)
         publisher.db.execute("INSERT INTO ann VALUES (?, ?, ?, ?, ?)", values)
     return built
 
 
-def structure_kind(publisher: Publisher) -> str:
-    """Return the kind of the search structure that there is, `flat` where there is none."""
+def ann_kind(publisher: Publisher) -> str:
+    """Return the kind of the approximate index that there is, `flat` where there is none."""
     row = publisher.db.execute("SELECT kind FROM ann").fetchone()
     return row[0] if row else "flat"
 
 
-def rebuild_structure(publisher: Publisher, kind: str) -> None:
-    """Make the search structure again, whatever is left of the old one."""
+def rebuild_ann(publisher: Publisher, kind: str) -> None:
+    """Build the approximate index again, whatever is left of the old one."""
     if publisher.count("ann"):
         with publisher.publication():
             publisher.db.execute("DELETE FROM ann")
-    build_structure(publisher, kind)
+    build_ann(publisher, kind)
 
 
 def reclaim(publisher: Publisher) -> int:
@@ -111,10 +111,10 @@ def reclaim(publisher: Publisher) -> int:
 
     :return: how many vectors were dropped.
     """
-    kind = structure_kind(publisher)
+    kind = ann_kind(publisher)
     dropped = compact(publisher)
     rewrite(publisher)
-    build_structure(publisher, kind)
+    build_ann(publisher, kind)
     return dropped
 
 
@@ -134,7 +134,7 @@ def rewrite(publisher: Publisher) -> None:
             f"cannot rewrite {publisher.path}: {error}; it holds generation {publisher.generation}"
         ) from error
     with publisher.publication():
-        pass  # the file is another one now: a new generation, so that its seal is another one too
+        pass  # the bytes of the file have changed: it needs another seal, and so another generation
     if not publisher.seal(patience_ms=READERS_MS):
         raise ResourceError(f"{publisher.path}: old bytes are still held by a reader: run it again when that has ended")
     publisher.remove_orphans()
@@ -143,7 +143,7 @@ def rewrite(publisher: Publisher) -> None:
 def replace_segments(publisher: Publisher, names: Sequence[str], embed: Callable[[Sequence[str]], Vectors]) -> int:
     """Embed the stored texts of whole segments again, and publish that; return how many vectors were made."""
     rows: list[int] = []
-    for first, n, name in store.segments(publisher.db):
+    for first, n, name in tables.segments(publisher.db):
         rows += range(first, first + n) if name in names else ()
     texts: dict[int, str] = {}
     for row, context, text in publisher.db.execute("SELECT vector, context, text FROM chunk"):
@@ -161,12 +161,14 @@ def _move(publisher: Publisher, rows: Sequence[int], fresh: Mapping[int, Vectors
     :param fresh: vectors to take instead of stored ones.
     """
     publisher.need_space(len(rows) * publisher.dim * 4)
-    segments = store.segments(publisher.db)
-    first = store.next_row(publisher.db)
-    if len(rows) < sum(n for _, n, _ in segments):  # else every vector keeps its position, and the structure its sense
+    segments = tables.segments(publisher.db)
+    first = tables.next_row(publisher.db)
+    if len(rows) < sum(
+        n for _, n, _ in segments
+    ):  # else every vector keeps its position, and the approximate index stays right
         publisher.db.execute("DELETE FROM ann")
     name = (
-        storage.write_hashed(publisher.folder, ".f32", _blocks(publisher, segments, rows, fresh or {}))
+        durable.write_hashed(publisher.folder, ".f32", _blocks(publisher, segments, rows, fresh or {}))
         if rows
         else None
     )

@@ -1,4 +1,4 @@
-"""The single writer of documents. A commit is one transaction; whatever is not committed is not there."""
+"""Writes documents. Each commit is one transaction, and changes that are not committed are lost."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from ragqa import points
 from ragqa.errors import ModelError, ResourceError, UsageError
-from ragqa.index import lexical, storage, store, upkeep
+from ragqa.index import durable, lexical, tables, upkeep
 from ragqa.index.identity import refuse_drift
 from ragqa.index.publication import Publisher
 from ragqa.index.reader import canaries
@@ -25,7 +25,7 @@ Vectors = NDArray[np.float32]
 class LocalWriter(Publisher):
     """Writes the documents of an index; a context manager that holds the lock. See `Publisher` for the errors.
 
-    :param rebuild: forget what is there, in the first commit; until then the old index still answers.
+    :param rebuild: the first commit replaces everything; until then the old index still answers.
     :param recorded: facts about the embedder that are worth knowing and not part of the identity.
     :param search: how it is to be searched: `auto`, `flat`, `hnsw` or `ivf_sq8`.
     """
@@ -66,17 +66,17 @@ class LocalWriter(Publisher):
 
     def rejected(self) -> dict[str, tuple[str, str]]:
         """Return (document id, reason) by source of the files that the last run could not use."""
-        return {} if self._forget else store.rejected(self.db)
+        return {} if self._forget else tables.rejected(self.db)
 
     def contents(self) -> dict[str, str]:
         """Return the SHA-256 of the file of every source, also where the next commit forgets them."""
-        return store.contents(self.db)
+        return tables.contents(self.db)
 
     def missing(self, chunks: Sequence[Chunk]) -> list[str]:
         """Return the texts of chunks that were never embedded, each once, in order."""
         if self._forget:
             return list(dict.fromkeys(chunk.indexed_text for chunk in chunks))
-        return store.texts_without_vector(self.db, chunks)
+        return tables.texts_without_vector(self.db, chunks)
 
     def check_embedder(self, vectors: Vectors) -> None:
         """Compare an embedder's vectors of `CANARIES`, float32[8, dim], with those stored by the first commit of the index.
@@ -104,10 +104,12 @@ class LocalWriter(Publisher):
         :param rejected: (document id, reason) by source of files that could not be used; None keeps what was noted.
         :raises ResourceError: the disk is full; the index is as it was.
         """
+        # 1. refuse what cannot be committed, before anything is written
         rows = np.array(list(vectors.values()), dtype="<f4").reshape(len(vectors), self.dim)
         if not np.isfinite(rows).all():
             raise ModelError("the embedder gave a vector with NaN or infinity; index unchanged")
         self.need_space(rows.nbytes + 4 * sum(len(entry.document.text) for entry in entries))
+        # 2. within the transaction: vectors first, since the rows of chunks name them
         with self.publication():
             if self._forget:
                 self._forget_all()
@@ -116,6 +118,7 @@ class LocalWriter(Publisher):
             for entry in entries:
                 self._add(entry)
             points.reached("documents written")
+            # 3. names, then the documents that have lost their last one
             self._rename(sources)
             self._refuse_unknown(sources)
             self._remove_unnamed()
@@ -125,24 +128,22 @@ class LocalWriter(Publisher):
         return self.generation
 
     def maintain(self) -> MaintenanceReport:
-        """Compact when that is due, and keep the search structure that `search` asks for; see `upkeep`."""
+        """Compact when that is due, and keep the approximate index that `search` asks for; see `upkeep`."""
         dropped = upkeep.compact_when_due(self)
-        structure = upkeep.build_structure(self, self._search)
-        if structure is None:
-            return MaintenanceReport(dropped)
-        return MaintenanceReport(dropped, structure.kind, structure.recall)
+        ann = upkeep.build_ann(self, self._search)
+        return MaintenanceReport(dropped) if ann is None else MaintenanceReport(dropped, ann.kind, ann.recall)
 
     def purge(self, sources: Sequence[str]) -> list[str]:
         """Erase documents by any of their sources, and return all their sources. Nothing of their text is left in a file.
 
         :raises UsageError: a source is not in the index; nothing was erased.
         """
-        known = self.sources()
-        unknown = [source for source in sources if source not in known]
+        ids = self.sources()
+        unknown = [source for source in sources if source not in ids]
         if unknown:
             raise UsageError(f"{unknown[0]!r} is not a source of {self.path}: give it as `ragqa search` prints it")
-        documents = {known[source] for source in sources}
-        erased = sorted(source for source, document_id in known.items() if document_id in documents)
+        documents = {ids[source] for source in sources}
+        erased = sorted(source for source, document_id in ids.items() if document_id in documents)
         noted = {source: why for source, why in self.rejected().items() if source not in erased}
         self.commit([], {}, dict.fromkeys(erased), noted)
         try:
@@ -155,7 +156,7 @@ class LocalWriter(Publisher):
         return erased
 
     def _forget_all(self) -> None:
-        for table in (*store.TRUTH, "ann", "lexicon", "posting"):
+        for table in (*tables.PRIMARY_TABLES, "ann", "lexicon", "posting"):
             self.db.execute(f"DELETE FROM {table} WHERE true")
         self._set_meta("identity", self.identity)
         self._set_meta("recorded", self._recorded)
@@ -172,9 +173,9 @@ class LocalWriter(Publisher):
     def _add_vectors(self, vectors: Mapping[str, Vectors], rows: Vectors) -> None:
         if not vectors:
             return
-        name = storage.write_hashed(self.folder, ".f32", [rows.tobytes()])
-        first = store.next_row(self.db)
-        keys = ((first + i, store.vector_key(text)) for i, text in enumerate(vectors))
+        name = durable.write_hashed(self.folder, ".f32", [rows.tobytes()])
+        first = tables.next_row(self.db)
+        keys = ((first + i, tables.vector_key(text)) for i, text in enumerate(vectors))
         self.db.executemany("INSERT INTO vector VALUES (?, ?)", keys)
         self.db.execute("INSERT INTO segment VALUES (?, ?, ?)", (first, len(rows), name))
         lexical.add(self.db, first, list(vectors))
@@ -183,7 +184,7 @@ class LocalWriter(Publisher):
         self._remove(entry.document.id)
         self.db.execute("INSERT INTO document VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)", _document_row(entry.document))
         for chunk in entry.chunks:
-            vector = store.find_vector(self.db, chunk)
+            vector = tables.find_vector(self.db, chunk)
             values = (chunk.id, chunk.document_id, chunk.start, chunk.end, chunk.page, chunk.context, chunk.text)
             self.db.execute("INSERT INTO chunk VALUES (NULL, ?, ?, ?, ?, ?, ?, ?, ?)", (*values, vector))
 
@@ -199,8 +200,8 @@ class LocalWriter(Publisher):
 
     def _refuse_unknown(self, sources: Mapping[str, str | None]) -> None:
         for source, document_id in sources.items():
-            known = self.db.execute("SELECT 1 FROM document WHERE id = ?", (document_id,)).fetchone()
-            if document_id is not None and known is None:
+            row = self.db.execute("SELECT 1 FROM document WHERE id = ?", (document_id,)).fetchone()
+            if document_id is not None and row is None:
                 raise ValueError(f"{source!r} is to name document {document_id}, which is not there; index unchanged")
 
     def _remove_unnamed(self) -> None:

@@ -1,6 +1,6 @@
-"""files -> Document: what a folder holds, and the text of each file with what is known about it.
+"""files -> Document: the files of a folder, and the text of each with its title, pages and metadata.
 
-`folder` finds files and reads their bytes. What the bytes say is found out in a child process (the room `sandbox`):
+`folder` finds files and reads their bytes. The bytes are parsed in a child process (the room `sandbox`):
 `formats` lists the formats, `readers` hands a file to its format, `extract` runs in the child and calls the function that
 the format names, `decode` turns bytes into text, `text`, `table` and `html` know the formats that are text, `pdf` and
 `docx` those that are not. `memory` takes documents that a program has already.

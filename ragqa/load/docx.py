@@ -25,7 +25,7 @@ _RATIO_FROM_BYTES = 1 << 20
 _PIECE = 1 << 16
 _ENCRYPTED = 0x1
 _HEADING = re.compile(r"Heading (\d)")
-# Not text of the document: properties, what was deleted or moved away, and the second copy of a drawing.
+# Elements whose text is not part of the document: properties, deleted or moved text, the second copy of a drawing.
 _SKIPPED = {qn(name) for name in ("w:pPr", "w:rPr", "w:del", "w:moveFrom", "w:tblPr", "w:trPr", "w:tcPr", "w:sdtPr")}
 _FALLBACK = "{http://schemas.openxmlformats.org/markup-compatibility/2006}Fallback"
 _BREAKS = {qn("w:tab"): "\t", qn("w:br"): "\n", qn("w:cr"): "\n", qn("w:noBreakHyphen"): "-"}
@@ -34,7 +34,7 @@ _BREAKS = {qn("w:tab"): "\t", qn("w:br"): "\n", qn("w:cr"): "\n", qn("w:noBreakH
 def extract(data: bytes, limits: Limits) -> Extracted:
     """Return the body's paragraphs and table rows, one to a line, with the cells of a row joined by tabs.
 
-    Content controls, text boxes and insertions are read; of tracked changes the result. A merged cell stands once, a
+    Content controls, text boxes and insertions are read; tracked changes are read as accepted. A merged cell is read once, a
     table within a cell becomes text of the cell. Footnotes stand at the end. Headers, footers and comments are left out.
 
     Metadata: `author`, `subject`; `headings`, a list of `[offset, level]`.

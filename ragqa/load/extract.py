@@ -1,6 +1,6 @@
 """The bytes of one file -> its text, by the function that its format names. It runs in the sandbox.
 
-Whatever a function gives, what leaves here can be stored: text without halves of surrogate pairs, metadata that are JSON.
+Every result can be stored: its text has no halves of surrogate pairs, and its metadata are JSON.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from ragqa.records import Extracted
 _VISIBLE = re.compile(r"[^\s\ufeff]")
 _SURROGATE = re.compile("[\ud800-\udfff]")
 _TITLE_CHARACTERS = 1000
-"""What is longer is no title, and is left out."""
+"""A longer title is left out."""
 _METADATA_BYTES = 1 << 20
 _RATIO_FROM_CHARACTERS = 1 << 20
 
@@ -40,7 +40,7 @@ def extract(
 
 
 def checked(extracted: Extracted, size: int, limits: Limits) -> Extracted:
-    """Return what was extracted, with all that no index can store replaced or left out by name.
+    """Return the same extraction, with everything that no index can store replaced, or left out and named.
 
     :param size: of the file, in bytes.
     :raises RejectedError: it is blank, too long, or too long for the size of its file.

@@ -1,4 +1,4 @@
-"""Finds the files of folders and reads them. What their bytes say is left to the formats (`readers`)."""
+"""Finds the files of folders and reads them. Their text is the work of the formats (`readers`)."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class FolderLoader:
     as if it were not there; every other file ends up in the scan. Symbolic links are listed and never followed,
     except that a path given here may itself be one. Globs apply within folders: a file that is named is read.
     A hidden file that is named is listed as skipped. A source is the path relative to its folder; with several paths
-    the folder's name stands in front. Bytes of a name that are not UTF-8 stand in it as backslash escapes.
+    the folder's name comes first. Bytes of a name that are not UTF-8 are written as backslash escapes.
 
     :param as_text: globs of the files that are plain text, whatever their type; a file that is named is, where its type
         is not known.
@@ -179,7 +179,7 @@ class FolderLoader:
 
 
 def _roots(paths: Sequence[Path]) -> list[tuple[str, Path]]:
-    """Return each path, resolved, with what stands in front of its sources: a folder's prefix, a file's name."""
+    """Return each path, resolved, with the beginning of its sources: a prefix for a folder, the whole name for a file."""
     if not paths:
         raise UsageError("load.path: no path given; name a folder or a file")
     for path in paths:

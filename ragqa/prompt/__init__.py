@@ -20,7 +20,7 @@ from ragqa.stages import Generator
 TEMPLATES = ("qa", "span", "answerable", "chat", "summarize", "extract")
 SLOTS = ("examples", "passages", "history", "question", "answerable")
 ANSWERABLE = "yes"
-"""What the slot `{answerable}` is filled with; a generator may ask first how likely the model finds that."""
+"""The value of the slot `{answerable}`; a generator may ask the model first how likely it is."""
 SEPARATOR = "\n---\n"
 TEMPLATE_BYTES = 1_000_000
 """The largest file that is read as a template."""
@@ -28,11 +28,11 @@ PLAIN = "{plain}\n"
 """The first line of a template that is a text for the model to go on with: no turns of a chat, no fences."""
 _SLOT = re.compile(r"\{(\w+)\}")
 _MARK = "\ue000"
-"""Stands in a slot to find its place in a rendered prompt; `clean` leaves it in no value."""
-# what would close a passage's fence, or be read as a control token of a chat format (`<|im_end|>`, `</s>`, `[INST]`)
+"""Put into a slot to find its place in a rendered prompt; `clean` removes it from every value."""
+# Text that would close a passage's fence, or be read as a control token of a chat format (`<|im_end|>`, `</s>`, `[INST]`)
 _CONTROL = re.compile(r"<(?=/?\s*passage|\||/?s>)|\[(?=/?INST\])", re.IGNORECASE)
 _HARMLESS = "("
-"""Stands for what was broken. One byte for one byte: a passage never grows beyond the bound of its chunk."""
+"""Replaces the first byte of such a text. One byte for one byte: a passage never grows beyond the bound of its chunk."""
 SOURCE_BYTES = 160
 FENCE_BYTES = 208
 """Most bytes that the fence adds to a passage, its number and the end of its source's path included."""
@@ -105,7 +105,7 @@ def fill(template: str, values: Mapping[str, str]) -> str:
 
 
 def slotless(template: str) -> str:
-    """Return what of a template is the same in every prompt."""
+    """Return the text of a template that is the same in every prompt."""
     return _SLOT.sub("", fill(template, {"answerable": ANSWERABLE}))
 
 
@@ -139,18 +139,21 @@ class Prompter:
         :param history: earlier questions and answers of a conversation, for templates with a `{history}` slot.
         :raises UsageError: instructions, examples, history and question alone exceed the window.
         """
+        # 1. The parts that are always shown: question, examples, and as much of the conversation as fits.
         examples = [turn if isinstance(turn, Example) else Example(*turn) for turn in self._examples(question)]
         texts = {"question": clean(question)[0], "examples": "".join(map(self._example, examples))}
         texts["history"], budget, dropped = self._history(texts, history)
-        kept, left_out, stripped = self._fit(hits, min(budget, self.spec.max_context_tokens or budget))
-        if hits and not kept:
+        # 2. The passages that the rest of the window has room for.
+        fitting, left_out, stripped = self._fit(hits, min(budget, self.spec.max_context_tokens or budget))
+        if hits and not fitting:
             raise UsageError(
                 f"none of {len(hits)} passages fits into the prompt: the best one {left_out[0].reason}; "
                 "lower split.chunk_size or generate.max_new_tokens, or raise prompt.max_context_tokens"
             )
-        ordered = best_at_ends(kept) if self.spec.order == "best_at_ends" else kept
+        ordered = best_at_ends(fitting) if self.spec.order == "best_at_ends" else fitting
+        # 3. The prompt, and the places of its parts in it.
         text = self._render(texts, ordered)
-        asked = self._place("question", texts, ordered, len(text))
+        question_span = self._place("question", texts, ordered, len(text))
         verdict = self._place("answerable", texts, ordered, len(text)) if self.template.verdict else None
         shown = tuple(example.id for example in examples) if "{examples}" in self.template.user else ()
         tokens, dropped = self._ledger(texts, text), [*dropped, *left_out]
@@ -160,7 +163,7 @@ class Prompter:
             tuple(ordered),
             tuple(dropped),
             stripped=stripped,
-            question=asked,
+            question=question_span,
             shared=self._shared,
             examples=shown,
             verdict=verdict,
@@ -233,11 +236,12 @@ class Prompter:
         return f"{passage}Question: {question}\n{self.template.verdict}Answer: {answer}\n\n"
 
     def _fit(self, hits: Sequence[Hit], budget: int) -> tuple[list[Hit], list[Dropped], int]:
-        kept: list[Hit] = []
+        """Return the passages that fit into a budget of tokens, those that do not, and how many characters were taken out."""
+        fitting: list[Hit] = []
         dropped: list[Dropped] = []
         stripped = spent = 0
         for hit in hits:
-            text, removed = self._passage(len(kept) + 1, hit)
+            text, removed = self._passage(len(fitting) + 1, hit)
             cost = self._generator.count(text + "\n") + 1
             if spent + cost > budget:
                 left = budget - spent
@@ -245,10 +249,10 @@ class Prompter:
                     Dropped(f"{hit.source}:{hit.chunk.start}-{hit.chunk.end}", f"needs {cost} tokens, {left} left")
                 )
                 continue
-            kept.append(hit)
+            fitting.append(hit)
             spent += cost
             stripped += removed
-        return kept, dropped, stripped
+        return fitting, dropped, stripped
 
 
 def fenced(number: int, hit: Hit) -> tuple[str, int]:
@@ -269,9 +273,9 @@ def clean(text: str) -> tuple[str, int]:
 
     Removed are categories Cc (but tab and line breaks), Cf (zero-width, bidirectional and tag characters), Co and Cs.
     """
-    kept = [c for c in text if c in "\n\t" or unicodedata.category(c) not in ("Cc", "Cf", "Co", "Cs")]
-    removed = len(text) - len(kept) - text.count("\r\n")
-    return _CONTROL.sub(_HARMLESS, "".join(kept)), removed
+    visible = [c for c in text if c in "\n\t" or unicodedata.category(c) not in ("Cc", "Cf", "Co", "Cs")]
+    removed = len(text) - len(visible) - text.count("\r\n")
+    return _CONTROL.sub(_HARMLESS, "".join(visible)), removed
 
 
 def _turns(pairs: Sequence[Turn]) -> str:
@@ -279,5 +283,5 @@ def _turns(pairs: Sequence[Turn]) -> str:
 
 
 def best_at_ends(hits: Sequence[Hit]) -> list[Hit]:
-    """Order passages so that the best stand first and last, the worst in the middle (Liu et al. 2023)."""
+    """Order passages so that the best come first and last, the worst in the middle (Liu et al. 2023)."""
     return [*hits[::2], *reversed(hits[1::2])]

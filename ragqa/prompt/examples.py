@@ -104,9 +104,9 @@ class Examples:
             self._vectors  # noqa: B018  # a cached property: reading it embeds
 
     def __call__(self, question: str) -> list[Pair]:
-        """Return up to n pairs; the most similar stands last, next to the question (Liu et al. 2022)."""
-        asked = question.split()
-        usable = [i for i, pair in enumerate(self._pairs) if pair[0].split() != asked]
+        """Return up to n pairs; the most similar comes last, next to the question (Liu et al. 2022)."""
+        words = question.split()
+        usable = [i for i, pair in enumerate(self._pairs) if pair[0].split() != words]
         if self._embedder is None:
             return [self._pairs[i] for i in usable[: self._n]]
         similarity = self._vectors @ self._embedder.embed_question(question)

@@ -32,6 +32,7 @@ class Search:
 
 
 def _find_dense(searcher: Searcher, query: SearchQuery, k: int) -> list[tuple[str, float]]:
+    # without a vector there is nothing to compare chunks with
     return [] if query.vector is None else searcher.dense(query.vector, k)
 
 
@@ -68,7 +69,7 @@ class FirstStage:
         return any(search.needs_vector for search in self.searches)
 
     def query(self, text: str, embedder: Embedder) -> SearchQuery:
-        """Return what is searched for a text; nothing is embedded where no search needs a vector."""
+        """Return the query of a text; it is embedded only where a search needs a vector."""
         return SearchQuery(text, embedder.embed_question(text) if self.needs_vector else None)
 
     def rank(self, searcher: Searcher, queries: Sequence[SearchQuery], k: int) -> Scores:

@@ -45,9 +45,11 @@ def joined(hits: Sequence[Hit], spans: Sequence[Span]) -> dict[int, Span]:
 
 def _around(hit: Hit, chunks: Sequence[Chunk], neighbours: int, section: bool) -> Span:
     """Return the span of a hit with what surrounds it."""
+    # 1. The neighbours that were asked for.
     here = next(i for i, chunk in enumerate(chunks) if chunk.id == hit.chunk.id)
     low = max(0, here - neighbours)
     high = min(len(chunks) - 1, here + neighbours)
+    # 2. As far as the headings stay the same.
     while section and low > 0 and chunks[low - 1].context == hit.chunk.context:
         low -= 1
     while section and high < len(chunks) - 1 and chunks[high + 1].context == hit.chunk.context:

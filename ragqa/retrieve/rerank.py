@@ -22,7 +22,7 @@ from ragqa.retrieve.state import RetrievalState
 from ragqa.stages import Embedder, LikelihoodModel, Loadable, Scorer
 
 QUERY_LIKELIHOOD_PROMPT = "Passage: {passage}\nPlease write a question based on this passage.\nQuestion:"
-"""What stands before the question, whose likelihood is then the score of the passage (after Sachan et al. 2022)."""
+"""The text before the question; the likelihood of the question after it is the passage's score (after Sachan et al. 2022)."""
 
 _UNCUT = {"processing_kwargs": {"text": {"truncation": False, "verbose": False}}}
 """Has sentence-transformers cut nothing, and transformers log nothing of a pair that is refused anyway."""
@@ -157,15 +157,17 @@ class BiEncoderScorer:
         """
         if not passages:
             return []
-        wanted = self._embedder.embed_question(question)
-        return [float(vector @ wanted) for vector in self._embed(passages)]
+        question_vector = self._embedder.embed_question(question)
+        return [float(vector @ question_vector) for vector in self._embed(passages)]
 
     def _embed(self, passages: Sequence[str]) -> list[NDArray[np.float32]]:
         """Return float32[dim] for each passage; only texts that are not remembered are embedded."""
+        # 1. Embed the texts that are new.
         new = [text for text in dict.fromkeys(passages) if text not in self._vectors]
         if new:
             rows = self._embedder.embed_passages(new)
             self._vectors.update((text, row.copy()) for text, row in zip(new, rows, strict=True))
+        # 2. Mark all of them as used last, then forget those that were not used for longest.
         for text in passages:
             self._vectors.move_to_end(text)
         vectors = [self._vectors[text] for text in passages]
@@ -193,20 +195,24 @@ def rescore(hits: Sequence[Hit], scores: Sequence[float], weight: float) -> list
     :param weight: share of the reranker's score, in [0, 1].
     :raises UsageError: there are not as many scores as hits, or one is not finite.
     """
+    # 1. A scorer may be a user's own: one that miscounts would give a passage the score of another.
     if len(scores) != len(hits):
         raise UsageError(f"the reranker gave {len(scores)} scores for {len(hits)} passages: must be one for each")
     odd = next((i for i, score in enumerate(scores) if not math.isfinite(score)), None)
     if odd is not None:
         raise UsageError(f"the reranker gave passage {odd} the score {scores[odd]}: must be a finite number")
+    # 2. Mix both scores, each scaled over these hits.
     scaled = zip(_min_max(scores), _min_max([hit.score for hit in hits]), strict=True)
     mixed = [weight * reranker + (1 - weight) * first for reranker, first in scaled]
-    changed = [
+    # 3. Rank anew; the hits say what the reranker gave.
+    rescored = [
         replace(hit, score=new, scores={**hit.scores, "rerank": score})
         for hit, new, score in zip(hits, mixed, scores, strict=True)
     ]
-    return sorted(changed, key=lambda hit: (-hit.score, hit.chunk.id))
+    return sorted(rescored, key=lambda hit: (-hit.score, hit.chunk.id))
 
 
 def _min_max(scores: Sequence[float]) -> list[float]:
+    """Scale scores to [0, 1]; equal ones are all 1."""
     low, high = min(scores, default=0.0), max(scores, default=0.0)
     return [(score - low) / (high - low) if high > low else 1.0 for score in scores]

@@ -61,22 +61,22 @@ def steps(
 ) -> list[Step]:
     """Return the steps that a section asks for, in their order."""
     line: list[Step] = []
-    # 1. What is searched.
+    # 1. The queries.
     if rewriter is not None:
         line.append(partial(rewrite_question, rewriter=rewriter, stage=stage, embedder=embedder))
     if spec.feedback:
         line.append(partial(feed_back, n=spec.feedback, stage=stage))
-    # 2. What is found, best first.
+    # 2. The hits, best first.
     line.append(partial(search_index, stage=stage))
     if scorer is not None and spec.rerank is not None:
         line.append(partial(rerank, scorer=scorer, weight=spec.rerank.weight))
-    # 3. Which of it stays.
+    # 3. The hits that stay.
     if spec.near_duplicates is not None:
         line.append(on_hits(partial(deduplicate, share=spec.near_duplicates)))
     if spec.per_document is not None:
         line.append(on_hits(partial(cap, per_document=spec.per_document)))
     line.append(partial(diversify, relevance=spec.mmr) if spec.mmr < 1 else _best_k)
-    # 4. What stands around it.
+    # 4. The text around them.
     if spec.neighbours or spec.section:
         line.append(partial(expand_hits, neighbours=spec.neighbours, section=spec.section))
     return line

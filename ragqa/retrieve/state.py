@@ -30,8 +30,8 @@ class SearchQuery:
 class RetrievalState:
     """A retrieval under way.
 
-    :param question: as it was asked, with its own vector; what `Hit.scores` tells is measured against it.
-    :param queries: what is searched; the scores of a chunk are averaged over them.
+    :param question: as it was asked, with its own vector; `Hit.scores` are measured against it.
+    :param queries: all searches of this question; the scores of a chunk are averaged over them.
     :param k: how many hits are wanted in the end.
     :param fetch_k: how many hits are fetched from the index, since later steps may leave some out.
     :param hits: best first; empty until the index was searched.

@@ -31,7 +31,7 @@ from ragqa import Pipeline, models
 from ragqa.cli import main
 from ragqa.config.slots import BYTES_PER_TOKEN
 from ragqa.config.specs import MeanPoolEmbed, RecursiveSplit
-from ragqa.index.database import FORMAT_VERSION
+from ragqa.index.connection import FORMAT_VERSION
 from ragqa.load import Limits
 from ragqa.load import folder as folder_module
 from tests.cli.test_cli import FERRY, FILE, offline

@@ -15,9 +15,9 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from ragqa.index import doctor, storage
+from ragqa.index import doctor, durable
 from ragqa.index.reader import LocalReader
-from ragqa.index.search import HNSW_FROM, IVF_FROM, TARGET_RECALL, Space, load, resolve
+from ragqa.index.search import HNSW_FROM, IVF_FROM, TARGET_RECALL, AnnRow, VectorStore, load, resolve
 from ragqa.index.writer import LocalWriter
 from ragqa.records import Chunk
 from ragqa.stages import CANARIES, Entry
@@ -161,13 +161,13 @@ def test_questions_that_are_near_to_no_stored_vector_find_their_share_too(kind: 
     random = np.random.default_rng(0)
     rows = np.repeat(random.standard_normal((100, 96)), 100, axis=0) + 1.5 * random.standard_normal((10_000, 96))
     rows = (rows / np.linalg.norm(rows, axis=1, keepdims=True)).astype(np.float32)
-    space, alive = Space([rows], 96), np.ones(len(rows), dtype=np.bool_)
-    structured = Space([rows], 96, space.build(kind, alive))
+    store, alive = VectorStore([rows], 96), np.ones(len(rows), dtype=np.bool_)
+    approximate = VectorStore([rows], 96, store.build(kind, alive))
     found = 0
     for question in random.standard_normal((100, 96), dtype=np.float32):
         right, mine = (
             {position for position, _ in where.nearest(question, 10, alive, exact=False)[:10]}
-            for where in (space, structured)
+            for where in (store, approximate)
         )
         found += len(right & mine)
     assert found / 1000 >= TARGET_RECALL - 0.02
@@ -197,16 +197,16 @@ def test_a_structure_that_does_not_fit_is_left_out_with_a_warning(
     rows = np.random.default_rng(0).standard_normal((n, dim)).astype(np.float32)
     index.train(rows)
     index.add(rows)
-    name = storage.write_hashed(tmp_path, ".ann", [faiss.serialize_index(index).tobytes()])
-    assert load(tmp_path, kind, name, 16, 1.0, dim=DIM, most=800) is None
+    name = durable.write_hashed(tmp_path, ".ann", [faiss.serialize_index(index).tobytes()])
+    assert load(tmp_path, AnnRow(kind, name, 16, 1.0), dim=DIM, n=800) is None
     assert "searching exactly" in caplog.text
 
 
 def test_what_is_no_structure_at_all_is_left_out_with_a_warning(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    name = storage.write_hashed(tmp_path, ".ann", [b"IxXX" + b"\xff" * 500])
-    assert load(tmp_path, "hnsw", name, 16, 1.0, dim=DIM, most=800) is None
+    name = durable.write_hashed(tmp_path, ".ann", [b"IxXX" + b"\xff" * 500])
+    assert load(tmp_path, AnnRow("hnsw", name, 16, 1.0), dim=DIM, n=800) is None
     assert "searching exactly" in caplog.text
 
 
@@ -214,10 +214,10 @@ def test_a_structure_that_fails_while_it_searches_gives_way_to_the_exact_search(
     built: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     with LocalReader(built, IDENTITY) as reader:
-        space = reader.catalogue.space
-        assert space.structure is not None
-        expected = space.nearest(vector("5 5"), 10, reader.catalogue.allowed, exact=True)
-        kept, space.structure = space.structure, replace(space.structure, index=faiss.IndexFlatIP(DIM + 1))
-        found = space.nearest(vector("5 5"), 10, reader.catalogue.allowed, exact=False)
-        space.structure = kept
+        store = reader.snapshot.store
+        assert store.ann is not None
+        expected = store.nearest(vector("5 5"), 10, reader.snapshot.allowed, exact=True)
+        kept, store.ann = store.ann, replace(store.ann, index=faiss.IndexFlatIP(DIM + 1))
+        found = store.nearest(vector("5 5"), 10, reader.snapshot.allowed, exact=False)
+        store.ann = kept
     assert found[:10] == expected[:10] and "searching exactly" in caplog.text

@@ -6,13 +6,14 @@ import json
 import math
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import pytest
 import torch
 from torch import Tensor
 
 from ragqa import Pipeline
+from ragqa.config import ConstraintSpec, Kind
 from ragqa.config.generators import CausalLMGenerate
 from ragqa.errors import UsageError
 from ragqa.generate import prompt_lookup
@@ -177,6 +178,26 @@ def test_drafts_change_nothing_within_a_constraint(folder: Path, monkeypatch: py
 def test_a_constraint_that_allows_no_token_is_an_error_that_says_so(folder: Path, temperature: float) -> None:
     with pytest.raises(UsageError, match=r"generate\.decode: the constraint allows no token after ''"):
         written(build(folder, Nothing(), temperature=temperature), "Who?")
+
+
+class OneOfDecode(ConstraintSpec):
+    """The answer is one of some texts."""
+
+    kind: Literal["one_of"]
+    texts: list[str]
+
+
+def test_a_constraint_of_a_users_own_is_named_in_a_pipeline_file_with_its_settings(tmp_path: Path) -> None:
+    own = Kind("constraint", OneOfDecode, lambda spec, needs: OneOf(*spec.texts))
+    model = save_tiny_llama(tmp_path / "model", window=4096)
+    (tmp_path / "documents").mkdir()
+    (tmp_path / "documents" / "ferry.txt").write_text("The ferry has a master called Ilse.", encoding="utf-8")
+    generate = f"{{kind: causal_lm, model: {model}, max_new_tokens: 12, decode: {{kind: one_of, texts: [yes!, no!]}}}}"
+    (tmp_path / "p.yaml").write_text(PIPELINE.replace("{kind: echo}", generate), encoding="utf-8")
+    pipeline = Pipeline.from_file(tmp_path / "p.yaml", kinds=[WORDS, own])
+    pipeline.index()
+    answer = pipeline.ask("Is the master of the ferry called Ilse?")
+    assert answer.text.replace(" ", "") in ("yes!", "no!")
 
 
 @pytest.mark.parametrize(("decode", "kind"), [("free", Unconstrained), ("span", SpanConstraint)])

@@ -14,7 +14,7 @@ import pytest
 
 from ragqa.errors import IndexFormatError
 from ragqa.index import doctor
-from ragqa.index.database import FORMAT_VERSION
+from ragqa.index.connection import FORMAT_VERSION
 from ragqa.index.reader import LocalReader
 from ragqa.index.writer import LocalWriter
 from ragqa.stages import CANARIES
@@ -58,7 +58,7 @@ def test_a_golden_index_is_sound_and_holds_its_texts(golden: Path) -> None:
 def test_a_golden_index_answers_as_it_did_when_it_was_written(golden: Path) -> None:
     with LocalReader(golden, EMBEDDER.identity) as reader:
         reader.check_embedder(EMBEDDER.embed_passages(CANARIES))
-        assert reader.catalogue.space.structure is not None
+        assert reader.snapshot.store.ann is not None
         for question, (source, text, product, bm25) in SAID.items():
             (chunk_id, dense), *_ = reader.dense(EMBEDDER.embed_question(question), 1)
             ((found, lexical),) = reader.lexical(question, 1)

@@ -134,7 +134,7 @@ def test_ctrl_c_within_sqlite_is_ctrl_c_and_leaves_the_index_as_it_was(
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patched, pytest.raises(KeyboardInterrupt):
-        patched.setattr("ragqa.index.store.row_hash", interrupt)
+        patched.setattr("ragqa.index.tables.row_hash", interrupt)
         write(path, entry("yellow buoy", source="c.txt"))
     assert best(path, "yellow buoy")[0] != "yellow buoy"
     write(path, entry("yellow buoy", source="c.txt"))

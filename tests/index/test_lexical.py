@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from ragqa import text_analysis
 from ragqa.index import doctor, lexical, upkeep
-from ragqa.index.lexical import K1, B, Lexicon
+from ragqa.index.bm25 import K1, B, Lexicon
 from ragqa.index.reader import LocalReader
 from ragqa.index.writer import LocalWriter
 from tests.torture.world import EMBEDDER, write
@@ -234,12 +234,12 @@ def test_a_reader_that_is_kept_over_a_repair_loses_no_hit(path: Path, monkeypatc
     monkeypatch.setattr(lexical, "_BLOCK_ROWS", 2)
     write(path, {f"{number}.txt": f"ferry {number}" for number in range(5)})
     with LocalReader(path, EMBEDDER.identity) as reader:
-        before, catalogue = reader.lexical("ferry", 9), reader.catalogue
+        before, snapshot = reader.lexical("ferry", 9), reader.snapshot
     with sqlite3.connect(path / "ragqa.db") as db:
         db.execute("DELETE FROM posting WHERE term = 'noon'")
     db.close()
     doctor.repair(path, doctor.check(path), lambda recorded: EMBEDDER)
-    with LocalReader(path, EMBEDDER.identity, catalogue=catalogue) as reader:
+    with LocalReader(path, EMBEDDER.identity, snapshot=snapshot) as reader:
         assert reader.lexical("ferry", 9) == before
 
 

@@ -18,7 +18,7 @@ import pytest
 from ragqa import Pipeline
 from ragqa.errors import NothingUsableError, ResourceError, UsageError
 from ragqa.generate.deadline import Emit, iterate_until
-from ragqa.index.database import _Descriptors
+from ragqa.index.connection import _Descriptors
 from ragqa.records import Answer, Generation, Prompt
 from ragqa.stopping import Stopped, stoppable
 from tests.fakes import ECHO, PIPELINE, WORDS, EchoGenerator, write_project

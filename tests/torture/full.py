@@ -16,7 +16,7 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 
 from ragqa.errors import RagqaError
-from ragqa.index import database, publication
+from ragqa.index import connection, publication
 from tests.torture import Trial
 from tests.torture.power import COMMITS, Work
 from tests.torture.vfs import Change, watched
@@ -185,5 +185,5 @@ def _leftovers(place: Path) -> list[str]:
     """Return the files that belong to no generation. The log and its index belong to the database."""
     if not (place / "ragqa.db").exists():
         return [file.name for file in place.rglob("*") if file.is_file() and file.name != "LOCK"]
-    with closing(database.connect(place, "ro")) as db:
+    with closing(connection.connect(place, "ro")) as db:
         return [file.name for file in publication.orphan_files(db, place)]

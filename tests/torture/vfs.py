@@ -1,4 +1,4 @@
-"""Every change of a file by an index, seen before it is made: those of SQLite through a VFS, ours through `storage.disk`.
+"""Every change of a file by an index, seen before it is made: those of SQLite through a VFS, ours through `durable.disk`.
 
 The VFS is that of the platform with `xOpen`, `xDelete` and, in each file's methods, `xWrite`, `xTruncate` and `xSync`
 replaced (https://sqlite.org/vfs.html). The log's index (`-shm`) is memory that SQLite rebuilds, so it is left out.
@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
 
-from ragqa.index import storage
+from ragqa.index import durable
 
 SQLITE_FULL = 13
 SQLITE_IOERR_FSYNC = 1034
@@ -144,7 +144,7 @@ class _Watcher:
         return int(_Sync(usual.sync)(file, flags))
 
 
-class _WatchedDisk(storage.Disk):
+class _WatchedDisk(durable.Disk):
     def __init__(self, before: Before) -> None:
         self._before = before
 
@@ -185,11 +185,11 @@ def watched(before: Before) -> Iterator[None]:
 
     `create`, `write` and `sync` can be refused.
     """
-    watcher, usual = _Watcher(before), storage.disk
+    watcher, usual = _Watcher(before), durable.disk
     watcher.install()
-    storage.disk = _WatchedDisk(before)
+    durable.disk = _WatchedDisk(before)
     try:
         yield
     finally:
-        storage.disk = usual
+        durable.disk = usual
         watcher.uninstall()

@@ -13,7 +13,7 @@ from typing import Any
 from unittest.mock import patch
 
 from ragqa.errors import NothingUsableError, RagqaError
-from ragqa.index import doctor, seal, store
+from ragqa.index import doctor, seal, tables
 from ragqa.index.publication import Publisher
 from ragqa.index.reader import LocalReader
 from ragqa.index.writer import LocalWriter
@@ -70,8 +70,8 @@ def texts_in(db: sqlite3.Connection) -> dict[str, str]:
 def snapshot(path: Path) -> dict[int, Texts]:
     """Return what an index holds, under its generation; generation 0 where there is none."""
     try:
-        with closing(store.open_readonly(path)) as db:
-            return {store.generation(db): texts_in(db)}
+        with closing(tables.open_readonly(path)) as db:
+            return {tables.generation(db): texts_in(db)}
     except NothingUsableError:
         return {0: {}}
 

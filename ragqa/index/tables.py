@@ -1,4 +1,4 @@
-"""What the database says: its schema, how it is made and opened, and the digest of its rows."""
+"""The tables of the database: their schema, how they are made and opened, and the digest of their rows."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ from typing import Any
 
 from ragqa import points
 from ragqa.errors import IndexCorruptError, LockedError, NothingUsableError, ResourceError
-from ragqa.index import lexical, place, storage
-from ragqa.index.database import (
+from ragqa.index import durable, lexical, place
+from ragqa.index.connection import (
     FORMAT_VERSION,
     UPGRADABLE,
-    Database,
+    Connection,
     as_ours,
     connect,
     guarded,
@@ -47,11 +47,11 @@ CREATE TABLE ann (kind TEXT NOT NULL, sha256 TEXT NOT NULL, n INTEGER NOT NULL, 
     recall REAL NOT NULL) STRICT;
 """
 
-TRUTH = ("meta", "document", "source", "chunk", "vector", "segment", "canary")
+PRIMARY_TABLES = ("meta", "document", "source", "chunk", "vector", "segment", "canary")
 """The tables that everything else can be derived from; the digest of a commit covers every row of them."""
 
 
-def create(path: Path) -> Database:
+def create(path: Path) -> Connection:
     """Open the database of the index folder `path` for writing, making it where there is none.
 
     It appears whole under its name: a crash leaves all of the schema or no database. One of the format before is made
@@ -82,12 +82,12 @@ def salvage(path: Path) -> None:
     file = path / DATABASE
     with closing(connect(path, "rw", UPGRADABLE)) as old, guarded(old):
         busy, *_ = old.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
-        if busy:  # a commit may stand in the log alone, and the log is about to go
+        if busy:  # the log may hold commits that the file does not, and it is about to be removed
             raise LockedError(f"{path} cannot be repaired while it is read: try again when its readers have ended")
     with _new(path) as fresh:
         try:
             fresh.execute("ATTACH ? AS old", (f"{file.absolute().as_uri()}?mode=ro",))
-            for table in (*TRUTH, "commit_log", "ann"):
+            for table in (*PRIMARY_TABLES, "commit_log", "ann"):
                 # row by row: without the WHERE, SQLite copies a damaged index of the old table with it
                 fresh.execute(f"INSERT INTO main.{table} SELECT * FROM old.{table} NOT INDEXED WHERE true")
             committed = fresh.execute("SELECT digest FROM commit_log ORDER BY generation DESC LIMIT 1").fetchone()
@@ -97,7 +97,7 @@ def salvage(path: Path) -> None:
                 fresh.execute("BEGIN")
                 renew_terms(fresh)
                 fresh.execute("COMMIT")
-                # always: a reader that kept the old blocks of postings must not take these for them
+                # a new generation, so that no reader uses these postings with the blocks that it has in memory
                 log_commit(fresh, digest(fresh))
         except sqlite3.DatabaseError as error:
             ours = as_ours(error, path)
@@ -111,7 +111,7 @@ def salvage(path: Path) -> None:
 def renew_terms(connection: sqlite3.Connection) -> None:
     """Make all postings anew from the texts of the chunks.
 
-    Vectors of no chunk are forgotten: their texts are gone, so that one that comes back must count as new.
+    Vectors of no chunk are dropped: their texts are gone, so that there would be a vector without postings.
     """
     connection.execute("DELETE FROM vector WHERE row NOT IN (SELECT vector FROM chunk)")
     lexical.rebuild(connection)
@@ -131,7 +131,7 @@ def count(connection: sqlite3.Connection, table: str) -> int:
 
 
 def _is_there(path: Path) -> bool:
-    """Tell whether there is a database; one that was sealed and is gone is no empty place to begin anew."""
+    """Tell whether there is a database. :raises IndexCorruptError: there is a seal and no database."""
     if (path / DATABASE).exists():
         return True
     if (path / place.SEAL).exists():
@@ -159,11 +159,11 @@ def _new(path: Path) -> Iterator[sqlite3.Connection]:
                 raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
         points.reached("database made")
         with scratch.open("rb") as stream:
-            storage.disk.sync(stream)
-        storage.remove(path / place.SEAL)  # it is of the file that is replaced
+            durable.disk.sync(stream)
+        durable.remove(path / place.SEAL)  # it is of the file that is replaced
         for suffix in place.LOGS:
-            storage.disk.remove(path / f"{DATABASE}{suffix}")
-        storage.publish(scratch, path / DATABASE)
+            durable.disk.remove(path / f"{DATABASE}{suffix}")
+        durable.publish(scratch, path / DATABASE)
     except (OSError, sqlite3.OperationalError) as error:
         remove(scratch)
         raise ResourceError(f"cannot make a database in {path}: {error}; index unchanged") from error
@@ -174,11 +174,11 @@ def _new(path: Path) -> Iterator[sqlite3.Connection]:
 
 def remove(database: Path) -> None:
     """Remove a database file and what SQLite keeps beside it."""
-    for suffix in (*place.LOGS, ""):  # a log that outlived its database would be taken for another one's
-        storage.disk.remove(database.with_name(database.name + suffix))
+    for suffix in (*place.LOGS, ""):  # the database last: SQLite would apply a log that is left to the next database
+        durable.disk.remove(database.with_name(database.name + suffix))
 
 
-def open_readonly(path: Path) -> Database:
+def open_readonly(path: Path) -> Connection:
     """Open the database of the index folder `path` for reading only, in a transaction: a snapshot of one generation.
 
     :raises NothingUsableError: there is no index.
@@ -238,7 +238,7 @@ def next_row(connection: sqlite3.Connection) -> int:
 
 
 def vector_key(text: str) -> str:
-    """Return the SHA-256 of what is embedded; with the index's identity it names the vector."""
+    """Return the SHA-256 of an embedded text, by which its vector is found."""
     return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
 
 
@@ -256,13 +256,15 @@ def texts_without_vector(connection: sqlite3.Connection, chunks: Iterable[Chunk]
 
 
 def row_hash(table: str, values: tuple[Any, ...]) -> int:
-    """Return the SHA-256 of a row as a number. The digest of a commit is their sum over `TRUTH`, modulo 2 ** 256."""
+    """Return the SHA-256 of a row as a number. The digest of a commit is their sum over `PRIMARY_TABLES`, modulo 2 ** 256."""
     return int.from_bytes(hashlib.sha256(json.dumps([table, *values]).encode()).digest(), "big")
 
 
 def digest(connection: sqlite3.Connection) -> str:
-    """Return the digest of all rows of `TRUTH`, recomputed."""
-    rows = ((table, row) for table in TRUTH for row in connection.execute(f"SELECT * FROM {table} NOT INDEXED"))
+    """Return the digest of all rows of `PRIMARY_TABLES`, recomputed."""
+    rows = (
+        (table, row) for table in PRIMARY_TABLES for row in connection.execute(f"SELECT * FROM {table} NOT INDEXED")
+    )
     return as_digest(sum(row_hash(table, row) for table, row in rows))
 
 

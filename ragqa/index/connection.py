@@ -11,7 +11,7 @@ from pathlib import Path
 
 from ragqa import forks
 from ragqa.errors import IndexCorruptError, IndexFormatError, LockedError, RagqaError, ResourceError, UsageError
-from ragqa.index import place, storage
+from ragqa.index import durable, place
 from ragqa.index.place import APPLICATION_ID, DATABASE
 
 FORMAT_VERSION = 3
@@ -20,7 +20,7 @@ UPGRADABLE = 2
 _OF_RESOURCES = ("SQLITE_FULL", "SQLITE_CANTOPEN", "SQLITE_READONLY", "SQLITE_PERM")
 
 
-class Database(sqlite3.Connection):
+class Connection(sqlite3.Connection):
     """A connection that can also hash the file it is open on.
 
     POSIX drops all locks that a process has on a file when the process closes *any* descriptor of that file. So the one
@@ -41,7 +41,7 @@ class Database(sqlite3.Connection):
 
     def sha256(self) -> str:
         """Return the SHA-256 of the database file."""
-        return storage.sha256(_Descriptors.of(self._shared))
+        return durable.sha256(_Descriptors.of(self._shared))
 
     def state(self) -> tuple[int, ...]:
         """Return what changes whenever the database file or its log does."""
@@ -50,7 +50,7 @@ class Database(sqlite3.Connection):
         return (status.st_dev, status.st_ino, status.st_size, *times, self.log_size())
 
     def refuse_change(self) -> None:
-        """Refuse what was read of a file that another process changed since, where no lock keeps it from that.
+        """Raise an error where the file was opened without locks and another process has changed it since.
 
         :raises LockedError: it was changed.
         """
@@ -73,7 +73,7 @@ class Database(sqlite3.Connection):
             return 0
 
     def close(self) -> None:
-        """Close the connection, then let the descriptor go."""
+        """Close the connection, then the descriptor if no other connection shares it."""
         super().close()
         if hasattr(self, "_shared"):
             _Descriptors.release(self._shared)
@@ -91,11 +91,11 @@ class _Descriptors:
         with cls._guard:
             key = _inode(file.lstat())
             if key in cls._open and cls._open[key][2] != os.getpid():
-                # SQLite believes that this process has the locks of the other one
+                # SQLite's memory of its locks was copied by the fork, but the locks belong to the parent alone
                 raise UsageError(f"{file} was open when this process was forked: close it before, or start by spawn")
             if key not in cls._open:
                 handle = place.open_file(file)
-                key = _inode(os.fstat(handle))  # it may be another file by now
+                key = _inode(os.fstat(handle))  # the name may have been given to another file meanwhile
                 cls._open[key] = [handle, 0, os.getpid()]
             cls._open[key][1] += 1
             return key
@@ -118,7 +118,7 @@ def _inode(status: os.stat_result) -> tuple[int, int]:
 
 
 @contextmanager
-def guarded(connection: Database) -> Iterator[None]:
+def guarded(connection: Connection) -> Iterator[None]:
     """Close the connection on any error; tell a damaged file from a full disk."""
     try:
         yield
@@ -131,17 +131,18 @@ def guarded(connection: Database) -> Iterator[None]:
 
 
 def as_ours(error: Exception, path: Path) -> RagqaError:
-    """Return what an error of SQLite or of the system means for the index in `path`."""
+    """Return the error of ragqa for an error of SQLite or of the system, by its code."""
     name = getattr(error, "sqlite_errorname", "")
     if name.startswith(("SQLITE_BUSY", "SQLITE_LOCKED", "SQLITE_PROTOCOL")):
         return LockedError(f"{path} is in use by another process ({error}): try again")
+    # a full disk can show as an error of writing, and is no damage; an error of reading is
     cannot_write = name.startswith("SQLITE_IOERR") and "READ" not in name
     if isinstance(error, OSError) or cannot_write or name.startswith(_OF_RESOURCES):
         return ResourceError(f"cannot use {path}: {error}; index unchanged")
     return IndexCorruptError(f"{path / DATABASE} is damaged ({error}): run `ragqa doctor {path}`")
 
 
-def connect(path: Path, mode: str, oldest: int = FORMAT_VERSION) -> Database:
+def connect(path: Path, mode: str, oldest: int = FORMAT_VERSION) -> Connection:
     """Open the database in the index folder `path`; `mode` is `ro` or `rw`, `oldest` the least format to take.
 
     :raises IndexCorruptError: it is not one of ours, is damaged, or is of another format; it is not touched.
@@ -152,7 +153,7 @@ def connect(path: Path, mode: str, oldest: int = FORMAT_VERSION) -> Database:
     try:
         connection = sqlite3.connect(
             f"{uri}{'&immutable=1' if immutable else ''}",
-            uri=True, isolation_level=None, check_same_thread=False, factory=Database,
+            uri=True, isolation_level=None, check_same_thread=False, factory=Connection,
         )  # fmt: skip
     except sqlite3.Error as error:
         raise as_ours(error, path) from error
@@ -166,9 +167,10 @@ def connect(path: Path, mode: str, oldest: int = FORMAT_VERSION) -> Database:
 
 
 def _is_read_only(path: Path) -> bool:
-    """Tell whether SQLite finds no room in the folder for the index of a log, and there is no log to be indexed.
+    """Tell whether the folder cannot be written, and holds no log.
 
-    Where there is a log, its writer may be at work, and has made the index of it.
+    To read a log, SQLite needs its shared-memory file. Where there is a log, its writer has made that file; without a log it
+    is not needed, and the database can be opened as one that nobody changes.
     """
     writable = os.access(path, os.W_OK) and not os.statvfs(path).f_flag & os.ST_RDONLY
     log = path / f"{DATABASE}-wal"
@@ -188,28 +190,29 @@ def is_old(path: Path) -> bool:
     return place.is_ours(header) and int.from_bytes(header[60:64], "big") == UPGRADABLE
 
 
-def _check_format(connection: Database, oldest: int) -> None:
+def _check_format(connection: Connection, oldest: int) -> None:
     """Refuse a file of another kind or format by its first 100 bytes; no byte of it is changed.
 
-    Where a log lies on top of the file, a crash may have torn those bytes: then what the log says counts.
+    A crash may have damaged those bytes while the log was being moved into the file. The log has them too, so SQLite is asked
+    where there is a log.
     """
     file = connection.path / DATABASE
     header = connection.header()
     if connection.log_size() and not place.is_ours(header):
         keys = ("application_id", "user_version")
-        application, found = (connection.execute(f"PRAGMA {key}").fetchone()[0] for key in keys)
+        application, version = (connection.execute(f"PRAGMA {key}").fetchone()[0] for key in keys)
     elif len(header) < 100 or not header.startswith(b"SQLite format 3\0"):
         raise IndexCorruptError(f"{file} is damaged (not a database): run `ragqa index FILE --rebuild`")
     else:
-        application, found = int.from_bytes(header[68:72], "big"), int.from_bytes(header[60:64], "big")
+        application, version = int.from_bytes(header[68:72], "big"), int.from_bytes(header[60:64], "big")
     if application != APPLICATION_ID:
         raise IndexFormatError(f"{file} is not an index of ragqa: choose another index.path")
-    if found > FORMAT_VERSION:
-        raise IndexFormatError(f"{file.parent} has format {found}; this ragqa reads {FORMAT_VERSION}: upgrade ragqa")
-    if found < oldest:
+    if version > FORMAT_VERSION:
+        raise IndexFormatError(f"{file.parent} has format {version}; this ragqa reads {FORMAT_VERSION}: upgrade ragqa")
+    if version < oldest:
         remedy = (
             "run `ragqa index FILE` to bring it up to date, which embeds nothing"
-            if found == UPGRADABLE
+            if version == UPGRADABLE
             else "remove it and run `ragqa index FILE`"
         )
-        raise IndexFormatError(f"{file.parent} has format {found}; this ragqa reads {FORMAT_VERSION}: {remedy}")
+        raise IndexFormatError(f"{file.parent} has format {version}; this ragqa reads {FORMAT_VERSION}: {remedy}")

@@ -1,4 +1,4 @@
-"""Files that survive a power cut: hashed while they are written, synced before anything names them."""
+"""Writes files so that they survive a power cut: hashed while they are written, synced before they get their names."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _hashes: dict[tuple[int, ...], str] = {}
 
 
 class Disk:
-    """The calls by which files change; the trials in tests/torture put another one in its place, to record or to fail."""
+    """All calls that change files. The trials in tests/torture put another object in its place, which records them or fails."""
 
     def create(self, path: Path) -> IO[bytes]:
         """Make a new file for writing; a file of that name is removed, and a link is not followed."""
@@ -52,7 +52,7 @@ class Disk:
 
 
 def _sync(handle: int) -> None:
-    """Force a file to the disk itself: macOS needs to be asked for more than `fsync`."""
+    """Force a file to the disk. On macOS `fsync` leaves it in the cache of the drive, and `F_FULLFSYNC` does not."""
     if hasattr(fcntl, "F_FULLFSYNC"):
         fcntl.fcntl(handle, fcntl.F_FULLFSYNC)
     else:
@@ -65,7 +65,7 @@ disk = Disk()
 def write_hashed(folder: Path, suffix: str, parts: Iterable[bytes]) -> str:
     """Write bytes to a file named by their SHA-256, and return that name without the suffix.
 
-    Our own writer, not `faiss.write_index`, which reports success on a full disk.
+    `faiss.write_index` is not used for it, because that reports success on a full disk.
 
     :raises ResourceError: the disk is full; no file is left.
     """
@@ -79,6 +79,7 @@ def write_hashed(folder: Path, suffix: str, parts: Iterable[bytes]) -> str:
             points.reached("file written")
             disk.sync(stream)
         points.reached("file synced")
+        # the name is the hash of all bytes, so it is known only now
         publish(scratch, folder / f"{digest.hexdigest()}{suffix}")
     except OSError as error:
         disk.remove(scratch)
@@ -114,7 +115,7 @@ def remove(path: Path) -> None:
 
 
 def sha256(handle: int) -> str:
-    """Return the SHA-256 of an open file; a file that did not change since is not read twice by one process."""
+    """Return the SHA-256 of an open file. One process reads a file again only where its size or times have changed."""
     status = os.fstat(handle)
     key = (status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns)
     if key not in _hashes:

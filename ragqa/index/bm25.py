@@ -1,0 +1,191 @@
+"""BM25 over the postings of one generation: a question's terms are looked up, and texts are scored by them.
+
+Score: sum over the question's terms of idf * tf * (k1 + 1) / (tf + k1 * (1 - b + b * length / mean length)), with
+idf = ln(1 + (n - df + 0.5) / (df + 0.5)) (Robertson and Zaragoza 2009, as in Lucene).
+"""
+
+from __future__ import annotations
+
+import math
+import sqlite3
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ragqa.index.lexical import unpack
+
+Rows = NDArray[np.int64]
+Norm = NDArray[np.float32]
+Mask = NDArray[np.bool_]
+
+K1, B = 1.2, 0.75
+_ROUNDING = 1.001
+"""Bounds are widened by this factor: sums in float32 may differ from those in float64 in their last bits."""
+
+
+@dataclass(frozen=True)
+class Lexicon:
+    """The lengths of all texts of one generation and where their postings are. Position i is the row `first_row + i`.
+
+    :param blocks: (first row, number of rows) of each block of postings.
+    :param norm: float32[n], k1 * (1 - b + b * length / mean length).
+    :param living: bool[n]: which texts belong to a chunk.
+    """
+
+    first_row: int
+    blocks: tuple[tuple[int, int], ...]
+    norm: Norm
+    living: Mask
+
+    @classmethod
+    def load(cls, db: sqlite3.Connection, first_row: int, living: Mask) -> Lexicon:
+        """Read the lengths of all texts."""
+        lengths, blocks = np.zeros(len(living), dtype=np.float32), []
+        for first, stored in db.execute("SELECT * FROM lexicon ORDER BY first_row"):
+            block = np.frombuffer(stored, dtype="<u4")
+            blocks.append((first, len(block)))
+            lengths[first - first_row : first - first_row + len(block)] = block
+        mean = max(1.0, float(lengths[living].mean(dtype=np.float64))) if living.any() else 1.0
+        return cls(first_row, tuple(blocks), (K1 * (1 - B + B * lengths / mean)).astype(np.float32), living)
+
+    def look_up(self, db: sqlite3.Connection, weights: Mapping[str, float]) -> TermQuery:
+        """Return the postings of a question.
+
+        :param weights: by term.
+        """
+        postings = [self._posting(db, term, weight) for term, weight in weights.items()]
+        return TermQuery(self.norm, tuple(sorted(postings, key=lambda posting: -posting.bound)))
+
+    @cached_property
+    def _n(self) -> int:
+        return int(self.living.sum())
+
+    @cached_property
+    def _least_norm(self) -> float:
+        return float(self.norm.min(initial=np.inf, where=self.living))
+
+    @cached_property
+    def _statement(self) -> str:
+        blocks = ",".join(str(first) for first, _ in self.blocks)
+        return f"SELECT first_row, texts FROM posting WHERE term = ? AND first_row IN ({blocks}) ORDER BY first_row"
+
+    def _posting(self, db: sqlite3.Connection, term: str, weight: float) -> Posting:
+        stored = db.execute(self._statement, (term,))
+        parts = tuple((first - self.first_row, *unpack(texts)) for first, texts in stored)
+        counts = [times for *_, times in parts]
+        if self._n < len(self.living):
+            counts = [times[self.living[first:][offsets]] for first, offsets, times in parts]
+        df = sum(map(len, counts))
+        most = max((float(times.max(initial=0)) for times in counts), default=0.0)
+        top = weight * math.log(1 + (self._n - df + 0.5) / (df + 0.5)) * (K1 + 1)
+        return Posting(parts, top, top * most / (most + self._least_norm) if most else 0.0)
+
+
+@dataclass(frozen=True, slots=True)
+class TermQuery:
+    """The postings of a question's terms, the one that can add most first, and the norms of all texts."""
+
+    norm: Norm
+    postings: tuple[Posting, ...]
+
+    @property
+    def bound(self) -> float:
+        """Return a score that no text can exceed, however often it has every term; terms that no text has count too."""
+        return math.fsum(posting.top for posting in self.postings)
+
+    def best(self, k: int, allowed: Mask) -> list[tuple[int, float]]:
+        """Return up to k `(position, BM25)` of texts that share a term with the question, best first; ties by position.
+
+        Terms are taken in the order of what they can add. Once those that are left cannot lift a new text among the
+        best k, they are looked up for the candidates alone (MaxScore: Turtle and Flood 1995).
+
+        :param allowed: bool[n], living positions that may be found; statistics count all that are living.
+        """
+        # `least`: the k-th best score so far. `left`: what the terms that are not taken yet can add to a text at most.
+        scores = np.zeros(len(self.norm), dtype=np.float32)
+        candidates: Rows | None = None
+        least, left = 0.0, math.fsum(posting.bound for posting in self.postings)
+        for posting in self.postings:
+            # 1. drop candidates that cannot reach the k-th best any more; choose them when no new text can reach it
+            needed = least / _ROUNDING - left * _ROUNDING
+            if candidates is not None:
+                candidates = candidates[scores[candidates] >= needed]
+            elif needed > 0:
+                candidates = _found(scores, needed, allowed)
+            # 2. add the term's gains to all texts that have it, or to the candidates alone
+            if candidates is None:
+                rows = posting.rows
+                scores[rows] += posting.gains(self.norm[rows])
+                least = max(least, _kth(scores[rows[allowed[rows]]], k))
+            else:
+                scores[candidates] += posting.gains_at(candidates, self.norm)
+                least = max(least, _kth(scores[candidates], k))
+            left -= posting.bound
+        # 3. sort, and cut at k but for ties
+        best = _found(scores, least, allowed) if candidates is None else candidates[scores[candidates] >= least]
+        best = best[np.argsort(-scores[best], kind="stable")]
+        if 0 < k < len(best):  # all that tie with the k-th: the caller orders ties by chunk id
+            k = int(np.count_nonzero(scores[best] >= scores[best[k - 1]]))
+        best = best[:k]
+        return [(int(position), float(scores[position])) for position in best]
+
+    def scores(self, positions: Rows) -> Norm:
+        """Return the BM25 of each position, float32[len(positions)]."""
+        total = np.zeros(len(positions), dtype=np.float32)
+        for posting in self.postings:
+            total += posting.gains_at(positions, self.norm)
+        return total
+
+
+@dataclass(frozen=True, slots=True)
+class Posting:
+    """The texts that have a term, dead ones among them. The bytes stay as they are stored, since most of them are skipped.
+
+    :param parts: of each block its first position, offsets from that in order, and how often.
+    :param top: idf * (k1 + 1), times the weight of the term in the query.
+    :param bound: the most that a living text gains from it.
+    """
+
+    parts: tuple[tuple[int, NDArray[np.uint32], NDArray[np.uint8]], ...]
+    top: float
+    bound: float
+
+    @property
+    def rows(self) -> Rows:
+        """Return the positions in order, int64[n]."""
+        parts = [offsets + np.int64(first) for first, offsets, _ in self.parts]
+        return np.concatenate([np.empty(0, dtype=np.int64), *parts])
+
+    def gains(self, norm: Norm) -> Norm:
+        """Return what each text gains from this term, float32[n], by the norm of each."""
+        counts = np.concatenate([np.empty(0, dtype=np.uint8), *(times for *_, times in self.parts)])
+        return self._gains(counts, norm)
+
+    def gains_at(self, positions: Rows, norm: Norm) -> Norm:
+        """Return what each of the positions gains, float32[len(positions)]; 0 where a text does not have the term."""
+        counts = np.zeros(len(positions), dtype=np.uint8)
+        for first, offsets, times in self.parts:
+            inside = np.flatnonzero((positions >= first) & (positions <= first + np.int64(offsets[-1])))
+            wanted = (positions[inside] - first).astype(np.uint32)  # of the same type, or all offsets would be copied
+            places = np.searchsorted(offsets, wanted)
+            present = offsets[places] == wanted
+            counts[inside[present]] = times[places[present]]
+        return self._gains(counts, norm[positions])
+
+    def _gains(self, counts: NDArray[np.uint8], norm: Norm) -> Norm:
+        gained: Norm = np.float32(self.top) * counts / (counts + norm)
+        return gained
+
+
+def _found(scores: Norm, least: float, allowed: Mask) -> Rows:
+    """Return the allowed positions that score at least this much, and more than 0."""
+    positions = np.flatnonzero(scores >= np.float32(least) if least > 0 else scores > 0)
+    return positions[allowed[positions]]
+
+
+def _kth(scores: Norm, k: int) -> float:
+    """Return the k-th best score; 0 where there are fewer, or none is wanted."""
+    return float(np.partition(scores, len(scores) - k)[len(scores) - k]) if 0 < k <= len(scores) else 0.0
