@@ -41,8 +41,8 @@ from pathlib import Path
 
 from benchmarks.run import QUICKSTART, ROOT, table
 from ragqa import Pipeline
-from ragqa.evaluate.metrics import Span
-from ragqa.evaluate.statistics import interval
+from ragqa.evaluate.dataset import Span
+from ragqa.evaluate.metrics.statistics import interval
 
 SETTINGS: dict[str, list[str]] = {
     "quickstart: recursive 200, overlap 40, hybrid": [],

@@ -23,8 +23,8 @@ from benchmarks.answers.data import questions, squad
 from benchmarks.engine import GENERATOR, native
 from benchmarks.run import table
 from ragqa.evaluate import Result, read_dataset
-from ragqa.evaluate.compare import compare
-from ragqa.evaluate.statistics import interval, sign_flip
+from ragqa.evaluate.metrics.statistics import interval, sign_flip
+from ragqa.experiments.compare import compare
 from ragqa.generate import int8
 
 CONTENDERS = ("float32", "bfloat16", "int8", "int8, inputs of 7 bits")

@@ -1,6 +1,6 @@
 """Accuracy against the number of in-context examples, fixed or nearest to the question. Run by `make bench-shots`.
 
-Examples come from the split that one tunes on, questions from the one that one reports on (see `ragqa.evaluate.splits`);
+Examples come from the split that one tunes on, questions from the one that one reports on (see `ragqa.evaluate.datasets.splits`);
 "fixed" examples are drawn once for all questions (Brown et al. 2020), "nearest" ones for each by the similarity of the
 questions (Liu et al. 2022). There is no figure, since zero examples have no place on a logarithmic axis.
 """
@@ -17,8 +17,8 @@ from pathlib import Path
 
 from benchmarks.run import ROOT, table
 from ragqa import Pipeline
-from ragqa.evaluate import Corpus, Dataset, Protocol, Question, evaluate, read_dataset, summarize
-from ragqa.evaluate.splits import split
+from ragqa.evaluate import Dataset, IndexedDocuments, Protocol, Question, evaluate, read_dataset, summarize
+from ragqa.evaluate.datasets.splits import split
 
 COUNTS = (0, 1, 2, 4, 8)
 SELECT = {"fixed": "random", "nearest": "similar"}
@@ -49,7 +49,7 @@ def settings(examples: Path) -> Iterator[tuple[str, int, list[str]]]:
 
 def measure(pipeline: Pipeline, questions: Sequence[Question], dataset: Dataset) -> list[str]:
     """Return the mean of each metric with its 95% interval, the mean tokens of a prompt, and the failures."""
-    corpus = Corpus({document.source: document for document in dataset.documents} or pipeline.documents())
+    corpus = IndexedDocuments({document.source: document for document in dataset.documents} or pipeline.documents())
     report = summarize(list(evaluate(pipeline, questions, corpus, Protocol(trace=False))))
     figures = [report.metrics[name] for name in METRICS]
     cells = [f"{figure.value:.3f} [{figure.low:.3f}, {figure.high:.3f}]" for figure in figures]

@@ -2,7 +2,7 @@
 
     files --load--> Document --split--> Chunk --embed--> float32[n, dim] --index--> FAISS + SQLite
     question --retrieve--> Hit --prompt--> Prompt --generate--> Answer (text, citations, usage)
-    questions --evaluate--> Report (metrics with confidence intervals)
+    questions --evaluate--> EvaluationReport (metrics with confidence intervals)
 
 Importing this package loads no model library; `Pipeline` does, when it first needs one. It says in the environment how the
 threads of these libraries wait (`GOMP_SPINCOUNT`, see `ragqa.threads`), unless the user has said it.
@@ -48,20 +48,25 @@ if TYPE_CHECKING:
         Citation,
         Document,
         Dropped,
+        Extracted,
         FileStatus,
         Generation,
         Hit,
         Prompt,
         Scan,
+        SearchTexts,
         SourceFile,
     )
 
 __version__ = "0.2.0"
 PUBLIC_MODULES = (
+    "ragqa.config",
     "ragqa.config.specs",
+    "ragqa.conversation",
     "ragqa.diagnosis",
     "ragqa.errors",
     "ragqa.evaluate",
+    "ragqa.kinds",
     "ragqa.models",
     "ragqa.project",
     "ragqa.records",
@@ -84,6 +89,7 @@ __all__ = [
     "Document",
     "DocumentsGoneError",
     "Dropped",
+    "Extracted",
     "FileStatus",
     "GateError",
     "Generation",
@@ -104,6 +110,7 @@ __all__ = [
     "RejectedError",
     "ResourceError",
     "Scan",
+    "SearchTexts",
     "SourceFile",
     "TooSlowError",
     "UsageError",

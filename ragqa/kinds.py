@@ -15,25 +15,16 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 from pydantic import create_model
 
 from ragqa.arguments import AnyPath
-from ragqa.config import (
-    Combination,
-    Config,
-    Kind,
-    Kinds,
-    generators,
-    read_combinations,
-    read_config,
-    retrieval,
-    specs,
-    training,
-)
+from ragqa.config import Combination, Config, Kind, Kinds, generators, read_combinations, read_config, retrieval, specs
 from ragqa.config.slots import FormatSpec
+from ragqa.evaluate.datasets import KINDS as DATASETS
+from ragqa.evaluate.datasets import DatasetKind, read_kind
 from ragqa.load.bounds import Limits
 from ragqa.load.formats import FORMATS, Format
+from ragqa.train.settings import NextTokenObjective
 
 if TYPE_CHECKING:
     from ragqa.embed.encoder import EncoderEmbedder
-    from ragqa.evaluate import Dataset
     from ragqa.generate.causal_lm import CausalLM
     from ragqa.generate.constraints import Unconstrained
     from ragqa.generate.llama_cpp import LlamaCpp
@@ -93,9 +84,9 @@ def _sandboxed(record: Format, needs: Needs) -> SandboxedFormat:
 
 def text_splitter(spec: Any, needs: Needs) -> TextSplitter:
     """Build a splitter that counts in the embedder's tokens."""
-    from ragqa.split import TextSplitter
+    from ragqa.split import SPLITTERS
 
-    return TextSplitter(spec, needs.embedder)
+    return SPLITTERS[spec.kind](spec, needs.embedder)
 
 
 def encoder(spec: specs.MeanPoolEmbed | specs.ClsPoolEmbed, needs: Needs) -> EncoderEmbedder:
@@ -208,18 +199,19 @@ def openai(spec: generators.OpenAIGenerate, needs: Needs) -> OpenAIEndpoint:
     return OpenAIEndpoint(spec)
 
 
-def next_token(spec: training.NextTokenObjective, needs: Needs) -> NextTokenPrediction:
-    """Build the objective of predicting each token from those before it."""
+def next_token(spec: NextTokenObjective, needs: Needs) -> NextTokenPrediction:
+    """Build the objective of a language model."""
     from ragqa.train.objectives import NextTokenPrediction
 
     return NextTokenPrediction()
 
 
-def dataset(spec: Any, needs: Needs) -> Dataset:
-    """Read a dataset."""
-    from ragqa.evaluate import read_dataset
-
-    return read_dataset(f"{spec.kind}:{spec.path}")
+def _dataset_kind(name: str, record: DatasetKind) -> Kind[specs.FileEvaluate]:
+    """Return the kind of a line of the table of datasets."""
+    named: Any = Literal[name]
+    spec = create_model(f"{name.title()}Evaluate", __base__=specs.FileEvaluate, kind=(named, ...))
+    spec.__doc__ = f"Questions of {record.layout}."
+    return Kind("evaluate", spec, lambda spec, needs: read_kind(name, spec.path))
 
 
 BUILTIN = Kinds(
@@ -248,8 +240,8 @@ BUILTIN = Kinds(
         Kind("generate", generators.OpenAIGenerate, openai),
         Kind("constraint", generators.FreeDecode, free),
         Kind("constraint", generators.SpanDecode, span),
-        Kind("objective", training.NextTokenObjective, next_token),
-        Kind("evaluate", specs.JsonlEvaluate, dataset),
+        *(_dataset_kind(name, record) for name, record in DATASETS.items()),
+        Kind("objective", NextTokenObjective, next_token),
     ]
 )
 """Every kind that a pipeline file may name without a word in Python."""

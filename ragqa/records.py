@@ -7,11 +7,12 @@ A `repr` is one short line for a prompt or a debugger: long texts are cut. `to_d
 from __future__ import annotations
 
 import hashlib
-import json
 from bisect import bisect_right
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from typing import Any
+
+from ragqa import wire
 
 _SHOWN = 60
 """How many characters of a text a `repr` shows."""
@@ -133,17 +134,7 @@ class Hit:
 
     def to_dict(self) -> dict[str, Any]:
         """Return the fields of the hit and its chunk, as `ragqa search --json` prints them."""
-        chunk = self.chunk
-        return {
-            "source": self.source,
-            "path": self.path,
-            "page": chunk.page,
-            "start": chunk.start,
-            "end": chunk.end,
-            "text": chunk.text,
-            "score": self.score,
-            "scores": dict(self.scores),
-        }
+        return wire.hit(self)
 
 
 @dataclass(frozen=True, slots=True)
@@ -226,7 +217,7 @@ class Citation:
 
     def to_dict(self) -> dict[str, Any]:
         """Return the fields as plain data."""
-        return asdict(self)
+        return wire.citation(self)
 
 
 def _cited(citation: Citation) -> str:
@@ -261,24 +252,11 @@ class Answer:
 
     def to_dict(self) -> dict[str, Any]:
         """Return the answer as plain data, with the prompt's text and what was dropped of it: what `ask --json` prints."""
-        return {
-            "question": self.question,
-            "text": self.text,
-            "citations": [citation.to_dict() for citation in self.citations],
-            "abstained": self.abstained,
-            "reason": self.reason,
-            "finish": self.finish,
-            "confidence": self.confidence,
-            "hits": [hit.to_dict() for hit in self.hits],
-            "prompt": self.prompt.text if self.prompt else None,
-            "dropped": [asdict(dropped) for dropped in self.prompt.dropped] if self.prompt else [],
-            "usage": dict(self.usage),
-            "index_version": self.index_version,
-        }
+        return wire.answer(self)
 
     def to_json(self) -> str:
         """Return `to_dict` as JSON on one line; it can be encoded as UTF-8, whatever the texts hold."""
-        return json.dumps(self.to_dict(), ensure_ascii=False).encode("utf-8", "backslashreplace").decode()
+        return wire.line(self.to_dict()).decode()
 
 
 @dataclass(frozen=True, slots=True)

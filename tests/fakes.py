@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
+from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
@@ -159,6 +160,15 @@ class Echo(GenerateSpec):
 
 WORDS = Kind("embed", Words, _word_embedder)
 ECHO = Kind("generate", Echo, lambda spec, needs: EchoGenerator(answer=spec.answer))
+
+
+def write_project(folder: Path, names: Iterable[str]) -> None:
+    """Write a document about each of some things, and a pipeline file over small parts."""
+    (folder / "documents").mkdir()
+    for name in names:
+        text = f"The {name} has a master called {name.title()}son.\n"
+        (folder / "documents" / f"{name}.txt").write_text(text, encoding="utf-8")
+    (folder / "pipeline.yaml").write_text(PIPELINE, encoding="utf-8")
 
 
 def add_kinds(patch: pytest.MonkeyPatch, *own: Kind[Any]) -> None:

@@ -189,6 +189,12 @@ def test_the_table_of_exit_codes_is_that_of_the_errors() -> None:
     assert {error.exit_code for error in vars(errors).values() if hasattr(error, "exit_code")} == set(named.values())
 
 
+def test_the_glossary_is_in_order_and_explains_the_terms_of_the_design() -> None:
+    terms = re.findall(r"^\*\*(.+)\*\*\n:   [A-Z]", text(ROOT / "docs" / "glossary.md"), re.MULTILINE)
+    assert terms == sorted(set(terms), key=str.lower)
+    assert {"Constraint", "Index version", "Kind", "Prompt lookup", "Sequence state", "Slot", "Usage"} <= set(terms)
+
+
 def reference() -> ModuleType:
     spec = importlib.util.spec_from_file_location("reference", ROOT / "docs" / "reference.py")
     assert spec and spec.loader

@@ -29,6 +29,7 @@ FLOORS = (
         "forks",
         "threads",
         "messages",
+        "wire",
     ),
     ("outputs",),
     ("stages", "config", "sandbox", "settings"),
@@ -37,7 +38,7 @@ FLOORS = (
     ("evaluate", "train"),
     ("kinds",),
     ("pipeline",),
-    ("project", "diagnosis", "testing"),
+    ("experiments", "project", "diagnosis", "conversation", "testing"),
     ("cli",),
 )
 """Each room imports its own modules and rooms of lower floors; rooms of one floor know nothing of one another."""
@@ -45,6 +46,7 @@ FLOORS = (
 SAME_FLOOR = {
     ("limits", "errors"),
     ("records", "errors"),
+    ("records", "wire"),
     ("arguments", "errors"),
     ("forks", "errors"),
     ("limits", "messages"),

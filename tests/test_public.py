@@ -37,7 +37,8 @@ def is_public(module: str, name: str) -> bool:
     if module not in ragqa.PUBLIC_MODULES:
         return False
     imported = importlib.import_module(module)
-    return not name or (name in getattr(imported, "__all__", [name]) and not name.startswith("_"))
+    exported = getattr(imported, "__all__", [name])
+    return not name or (name in exported and hasattr(imported, name) and not name.startswith("_"))
 
 
 def test_pages_import_public_names_only() -> None:
@@ -48,7 +49,13 @@ def test_pages_import_public_names_only() -> None:
 
 @pytest.mark.parametrize(
     ("module", "name"),
-    [("ragqa", "Nothing"), ("ragqa.pipeline", "Pipeline"), ("ragqa.records", "_cut"), ("ragqa.config", "")],
+    [
+        ("ragqa", "Nothing"),
+        ("ragqa.pipeline", "Pipeline"),
+        ("ragqa.records", "_cut"),
+        ("ragqa.records", "Nothing"),
+        ("ragqa.cli", ""),
+    ],
 )
 def test_other_names_are_not_public(module: str, name: str) -> None:
     assert not is_public(module, name)

@@ -16,8 +16,8 @@ from tqdm import tqdm
 from benchmarks.answers.data import oracle_pipeline, questions
 from benchmarks.run import table
 from ragqa.evaluate import Question, Result, metrics, summarize
-from ragqa.evaluate.compare import compare
-from ragqa.evaluate.report import Metric
+from ragqa.evaluate.reports.summary import Metric
+from ragqa.experiments.compare import compare
 from ragqa.generate import spans
 from ragqa.records import Generation, Hit
 

@@ -9,8 +9,7 @@ from pathlib import Path
 from benchmarks.run import QUICKSTART, ROOT
 from ragqa import Pipeline
 from ragqa.evaluate import Question, read_dataset, select
-from ragqa.evaluate.dataset import resolve
-from ragqa.evaluate.gold import gold_passages
+from ragqa.evaluate.runs.gold import gold_passages, locate_evidence
 from ragqa.records import Hit
 
 
@@ -24,7 +23,7 @@ def questions(split: str, sample: int) -> tuple[list[Question], dict[str, list[H
     dataset = read_dataset(f"squad:{squad()}")
     chosen = select(dataset.questions, split, sample=sample)
     documents = {document.source: document for document in dataset.documents}
-    gold, _ = resolve(chosen, documents)
+    gold, _ = locate_evidence(chosen, documents)
     return chosen, {question.id: gold_passages(question, gold[question.id], documents) for question in chosen}
 
 

@@ -32,11 +32,10 @@ from ragqa.evaluate import (
     select,
     summarize,
 )
-from ragqa.evaluate.dataset import resolve
-from ragqa.evaluate.gold import gold_passages
-from ragqa.evaluate.report import risk_coverage
-from ragqa.evaluate.runs import RunFolder
-from ragqa.evaluate.statistics import interval
+from ragqa.evaluate.metrics.statistics import interval
+from ragqa.evaluate.reports.summary import risk_coverage
+from ragqa.evaluate.runs.folder import RunFolder
+from ragqa.evaluate.runs.gold import gold_passages, locate_evidence
 from ragqa.generate.llama_cpp import CONFIDENCE, LlamaCpp
 from ragqa.records import Generation
 
@@ -77,7 +76,7 @@ def collect(pipeline: Pipeline, questions: Sequence[Question], data: Dataset) ->
     The three are 1, the log-odds that the question can be answered, and the log-probability of the answer.
     """
     documents = {document.source: document for document in data.documents}
-    gold, _ = resolve(questions, documents)
+    gold, _ = locate_evidence(questions, documents)
     spec: Any = pipeline.config.generate
     generator = LlamaCpp(spec, log_probabilities=True)
     constant, verdict, answer = CONFIDENCE

@@ -22,7 +22,7 @@ from benchmarks.peers.others import OtherWork
 from benchmarks.peers.worker import TOP_K, Job
 from benchmarks.run import table
 from ragqa import models
-from ragqa.evaluate.statistics import interval
+from ragqa.evaluate.metrics.statistics import interval
 
 MODEL = "all-minilm-l6-v2"
 Run = dict[str, Any]

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import ir_measures
 from ir_measures import RR, R, nDCG
 
-from ragqa.evaluate.statistics import interval, sign_flip
+from ragqa.evaluate.metrics.statistics import interval, sign_flip
 
 MEASURES = ("nDCG@10", "R@5", "R@100", "RR@10")
 

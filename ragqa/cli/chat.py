@@ -11,13 +11,9 @@ from ragqa.cli.common import pipeline_options
 from ragqa.cli.faults import fault
 from ragqa.cli.opening import open_indexed, open_pipeline
 from ragqa.cli.terminal import print_json, print_json_line
+from ragqa.conversation import Conversation
 from ragqa.errors import UsageError
-from ragqa.pipeline import Pipeline
-from ragqa.records import Answer
 from ragqa.retrieve import MAX_QUESTION_CHARS
-
-TURNS = 4
-"""How many earlier questions and answers the model is shown."""
 
 
 @click.command("chat")
@@ -36,30 +32,23 @@ def converse(file: str, overrides: tuple[str, ...], as_json: bool) -> None:
     """
     if open_pipeline(file, overrides).config.prompt.template_name() == "qa":
         overrides = (*overrides, "prompt.template=chat")
-    pipeline = open_indexed(file, overrides)
-    answers: list[Answer] = []
+    conversation = Conversation(open_indexed(file, overrides))
     while not getattr(sys.stdout, "gone", False) and (question := _read_question()):
-        answer = _turn(pipeline, question, answers, as_json)
-        if answer is not None:
-            answers.append(answer)
+        _answer(conversation, question, as_json)
 
 
-def _turn(pipeline: Pipeline, question: str, answers: list[Answer], as_json: bool) -> Answer | None:
-    history = [(a.question, a.text or "I do not know.") for a in answers[-TURNS:]]
+def _answer(conversation: Conversation, question: str, as_json: bool) -> None:
     try:
-        if not as_json:
-            return stream_answer(pipeline.stream(question, history=history))
-        print_json({"question": question})  # should the command end here, by an error
-        *_, answer = pipeline.stream(question, history=history)
+        if as_json:
+            print_json({"question": question})  # printed if an error ends the command here
+            print_json_line(conversation.ask(question).to_dict())
+        else:
+            stream_answer(conversation.stream(question))
     except UsageError as error:  # the user can ask another question
         report = fault(error, ())
         click.echo(report.line, err=True)
         if as_json:
             print_json_line({"question": question, "error": report.to_json()})
-        return None
-    assert isinstance(answer, Answer)
-    print_json_line(answer.to_dict())
-    return answer
 
 
 def _read_question() -> str:

@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
+from ragqa import wire
 from ragqa.cli.common import json_option
 from ragqa.cli.marks import say
 from ragqa.cli.terminal import escaped, one_line, print_json
 from ragqa.errors import GateError
 
 if TYPE_CHECKING:
-    from ragqa.evaluate.compare import Comparison, Flip, MetricComparison, Verdict
+    from ragqa.experiments.compare import Comparison, Flip, GateResult, MetricComparison
 
 
 @click.command("compare")
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     "--flips", type=click.IntRange(min=0), default=10, show_default=True, help="Show the first N changed answers."
 )
 @json_option
-def command(run_a: Path, run_b: Path, gates: tuple[str, ...], flips: int, as_json: bool) -> None:
+def compare_command(run_a: Path, run_b: Path, gates: tuple[str, ...], flips: int, as_json: bool) -> None:
     """Compare two runs of `ragqa eval --out`, question by question: is B better than A, and how sure is that?
 
     Differences are B - A over the questions that failed in neither run, with 95% intervals that know that questions
@@ -46,31 +46,18 @@ def command(run_a: Path, run_b: Path, gates: tuple[str, ...], flips: int, as_jso
       ragqa compare .ragqa/a .ragqa/b
       ragqa compare .ragqa/a .ragqa/b --gate "mrr >= -0.05" --json
     """
-    from ragqa.evaluate.compare import compare, parse_gate
-    from ragqa.evaluate.runs import read_run
+    from ragqa.experiments import compare_runs
 
-    parsed = [parse_gate(gate) for gate in gates]
-    comparison = compare(read_run(run_a).results, read_run(run_b).results)
-    verdicts = [gate.check(comparison) for gate in parsed]
+    comparison = compare_runs(run_a, run_b, gates)
     if as_json:
-        print_json(_comparison_json(comparison, verdicts))
+        print_json(wire.comparison(comparison))
     else:
         click.echo("\n".join(_table(comparison)))
-        for line in (*_flips(comparison, flips), *_verdicts(verdicts)):
+        for line in (*_flips(comparison, flips), *_gates(comparison.gates)):
             say(line)
-    missed = [verdict.gate for verdict in verdicts if not verdict.passed]
+    missed = [result.gate for result in comparison.gates if not result.passed]
     if missed:
-        raise GateError(f"{len(missed)} of {len(verdicts)} gates not met: {', '.join(missed)}")
-
-
-def _comparison_json(comparison: Comparison, verdicts: Sequence[Verdict]) -> dict[str, Any]:
-    return {
-        "metrics": {name: asdict(metric) for name, metric in comparison.metrics.items()},
-        "only_a": comparison.only_a,
-        "only_b": comparison.only_b,
-        "flips": [asdict(flip) for flip in comparison.flips],
-        "gates": [asdict(verdict) for verdict in verdicts],
-    }
+        raise GateError(f"{len(missed)} of {len(comparison.gates)} gates not met: {', '.join(missed)}")
 
 
 def _table(comparison: Comparison) -> list[str]:
@@ -112,6 +99,6 @@ def _flip(flip: Flip) -> list[str]:
     return [f"  {flip.direction:<6} {escaped(flip.id)}: {one_line(flip.question)}", *lines]
 
 
-def _verdicts(verdicts: Sequence[Verdict]) -> list[str]:
-    lines = [f"{'PASS' if verdict.passed else 'FAIL'}  {verdict.gate}: {verdict.message}" for verdict in verdicts]
+def _gates(results: Sequence[GateResult]) -> list[str]:
+    lines = [f"{'PASS' if result.passed else 'FAIL'}  {result.gate}: {result.message}" for result in results]
     return ["", *lines] if lines else []

@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 import sys
-from dataclasses import asdict
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
+from ragqa import wire
 from ragqa.cli.common import pipeline_options, wait_option
 from ragqa.cli.indexing import allow_empty_option, bring_up_to_date, verbose_option
 from ragqa.cli.opening import open_pipeline
 from ragqa.cli.terminal import print_json
-
-if TYPE_CHECKING:
-    from ragqa.pipeline.ingest.refresh import IndexReport
 
 
 @click.command("index")
@@ -45,35 +42,13 @@ def command(file: str, overrides: tuple[str, ...], as_json: bool, **options: Any
         raise KeyboardInterrupt(
             f"what was committed is kept (every {COMMIT_CHUNKS} chunks), and the next run goes on from there"
         ) from None
-    fields = report_fields(report)
+    fields = wire.index_report(report)
     if as_json:
         print_json(fields)
     else:
         click.echo(report_line(fields))
     if report.count("rejected"):
         sys.exit(3)
-
-
-def report_fields(report: IndexReport) -> dict[str, Any]:
-    """Return the counts of a run, and the status of each file; `files` is the sum of the four statuses."""
-    rate = report.embedded / report.embed_seconds if report.embedded else None
-    return {
-        "files": len(report.statuses),
-        "indexed": report.count("indexed"),
-        "unchanged": report.count("unchanged"),
-        "rejected": report.count("rejected"),
-        "skipped": report.count("skipped"),
-        "removed": report.removed,
-        "chunks": report.chunks,
-        "embedded": report.embedded,
-        "seconds": round(report.seconds, 2),
-        "chunks_per_second": round(rate, 1) if rate else None,
-        "generation": report.generation,
-        "search": report.search,
-        "recall": report.recall,
-        "dropped_vectors": report.dropped_vectors,
-        "statuses": [asdict(entry) for entry in report.statuses],
-    }
 
 
 def report_line(fields: dict[str, Any]) -> str:

@@ -11,7 +11,7 @@ import click
 
 from ragqa.arguments import is_unicode
 from ragqa.cli.common import json_option, set_option
-from ragqa.cli.corpus import Corpus
+from ragqa.cli.corpus import exit_if_rejected, open_corpus
 from ragqa.cli.indexing import verbose_option
 from ragqa.cli.terminal import escaped, print_json
 from ragqa.errors import UsageError
@@ -60,7 +60,7 @@ def train(corpus: str, vocab_size: int, out: Path, force: bool, as_json: bool, *
     from ragqa.train import check_tokenizer_folder, save_tokenizer, train_tokenizer
 
     check_tokenizer_folder(out, force=force)
-    documents = Corpus(corpus, **reading)
+    documents = open_corpus(corpus, **reading)
     texts = [document.text for document in documents]
     tokenizer = train_tokenizer(texts, vocab_size)
     save_tokenizer(tokenizer, out, force=force)
@@ -71,7 +71,7 @@ def train(corpus: str, vocab_size: int, out: Path, force: bool, as_json: bool, *
         print_json({"out": str(out), "vocabulary": learned, "documents": len(texts), "characters": characters})
     else:
         click.echo(f"{escaped(str(out))}: {learned:,} tokens from {len(texts):,} documents, {characters:,} characters")
-    documents.end()
+    exit_if_rejected(documents)
 
 
 @tokenizer_group.command("inspect")
@@ -101,7 +101,7 @@ def inspect(name: str, text: str | None, corpus: str | None, terms: int, as_json
         raise UsageError("--text: it is not UTF-8, and a tokenizer reads nothing else")
     if reading["overrides"] and corpus is None:
         raise UsageError("--set: it changes how the documents of --corpus are loaded; give --corpus")
-    documents = None if corpus is None else Corpus(corpus, **reading)
+    documents = None if corpus is None else open_corpus(corpus, **reading)
     tokenizer = load_tokenizer(name)
     special = sum(token.special for token in tokenizer.get_added_tokens_decoder().values())
     about: dict[str, Any] = {"tokenizer": name, "vocabulary": tokenizer.get_vocab_size(), "special": special}
@@ -118,7 +118,7 @@ def inspect(name: str, text: str | None, corpus: str | None, terms: int, as_json
     else:
         click.echo("\n".join(lines))
     if documents is not None:
-        documents.end()
+        exit_if_rejected(documents)
 
 
 def _tokens(tokenizer: Tokenizer, text: str) -> dict[str, Any]:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from ragqa.cli.common import json_option, set_option
-from ragqa.cli.corpus import Corpus
+from ragqa.cli.corpus import exit_if_rejected, open_corpus
 from ragqa.cli.indexing import verbose_option
 from ragqa.cli.terminal import bar, print_json
 from ragqa.train.settings import LMSettings
@@ -66,7 +66,7 @@ def lm(source: str, tokenizer: str, out: Path, as_json: bool, overrides: tuple[s
       ragqa train lm corpora/tarnwick/documents --tokenizer .ragqa/tokenizer --out .ragqa/lm --steps 20
       ragqa train lm pipelines/quickstart.yaml --tokenizer .ragqa/tokenizer --out .ragqa/lm-wide --d-model 256
     """
-    corpus = Corpus(source, overrides, verbose=options.pop("verbose"))
+    corpus = open_corpus(source, overrides, verbose=options.pop("verbose"))
     settings = LMSettings(**options)
     in_order = sorted(corpus, key=lambda document: document.id)  # which does not depend on the names of files
     texts = [document.text for document in in_order]
@@ -84,7 +84,7 @@ def lm(source: str, tokenizer: str, out: Path, as_json: bool, overrides: tuple[s
         click.echo("\n".join(_lines(figures, out.resolve())))
         if settings.context < 512:
             click.echo(f"its window is {settings.context} tokens; most prompts need --context 512 or more", err=True)
-    corpus.end()
+    exit_if_rejected(corpus)
 
 
 @contextmanager

@@ -232,10 +232,9 @@ class InContextPrompt(PromptSpec):
         return self.max_context_tokens
 
 
-class JsonlEvaluate(EvaluateSpec):
-    """Questions with gold answers and evidence, one JSON object a line."""
+class FileEvaluate(EvaluateSpec):
+    """A dataset that is read from a file or a folder; `--dataset KIND:PATH` names it too."""
 
-    kind: Literal["jsonl"]
-    path: Annotated[Name, PathRule(exists="file")] = Field(
-        description="questions.jsonl; relative to the pipeline file."
+    path: Annotated[Name, PathRule(exists="any")] = Field(
+        description="Where the questions are; relative to the pipeline file."
     )

@@ -4,14 +4,15 @@
 
 Anything that has these methods can stand in for a built-in part. Each Protocol says which of its methods may be called from
 several threads at once. Where it says nothing else, a pipeline calls a part from one thread at a time, which need not always
-be the same thread; pipelines that share a part take turns. The Protocols of the index are in `stages/index.py`, and those of
-its maintenance in `stages/maintenance.py`.
+be the same thread; pipelines that share a part take turns. The Protocols of the index are in `stages/index.py`, those of its
+maintenance in `stages/maintenance.py`, those of a constraint's answers in `stages/decoding.py`. `stages/needs.py` says what the
+builder of a part may ask for, and `stages/system.py` what evaluation takes.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from typing import TYPE_CHECKING, Any, Protocol, TypeVar, runtime_checkable
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 from ragqa.stages.index import (
     CANARIES,
@@ -24,14 +25,14 @@ from ragqa.stages.index import (
     Searcher,
 )
 from ragqa.stages.maintenance import Checkup, Collected, Fault, IndexMaintenance
+from ragqa.stages.needs import Needs
+from ragqa.stages.system import LoadableSystem, System
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from ragqa.config import Config
-    from ragqa.config.base import Spec
-    from ragqa.records import Answer, Chunk, Document, Extracted, Generation, Hit, Prompt, Scan, SearchTexts, SourceFile
+    from ragqa.records import Chunk, Document, Extracted, Generation, Hit, Prompt, Scan, SearchTexts, SourceFile
     from ragqa.stages.decoding import AnswerState, DecodingRequest
 
     Vectors = NDArray[np.float32]
@@ -67,8 +68,6 @@ __all__ = [
     "System",
     "TokenCounter",
 ]
-
-Made = TypeVar("Made")
 
 
 @runtime_checkable
@@ -235,6 +234,18 @@ class Scorer(Protocol):
         ...
 
 
+class Prompter(Protocol):
+    """Puts passages and a question into a prompt that fits the generator's window."""
+
+    def build(self, question: str, hits: Sequence[Hit], history: Sequence[tuple[str, str]] = ()) -> Prompt:
+        """Return the prompt: passages best first as far as they fit, the others named in `Prompt.dropped`.
+
+        :param history: earlier questions and answers of a conversation.
+        :raises UsageError: the question and what has to be in the prompt exceed the window.
+        """
+        ...
+
+
 @runtime_checkable
 class LikelihoodModel(Protocol):
     """Says how likely a text is after another. One thread at a time calls it."""
@@ -299,95 +310,4 @@ class Constraint(Protocol):
 
     def begin(self, request: DecodingRequest) -> AnswerState:
         """Return the answer to a prompt, of which nothing is written yet."""
-        ...
-
-
-@runtime_checkable
-class LoadableSystem(Protocol):
-    """A `System` that can load its models before it is asked, so that no question waits for them.
-
-    Evaluation calls it from the thread that asks.
-    """
-
-    def load_models(self, *, retrieval: bool = True, answers: bool = True) -> None:
-        """Load now what retrieval, answers or both need, where it is not yet loaded."""
-        ...
-
-
-class System(Protocol):
-    """Anything that finds passages and answers questions, which evaluation takes. `Pipeline` is one.
-
-    Evaluation asks one question at a time, from one thread.
-    """
-
-    def with_documents(self, documents: Sequence[Document]) -> System:
-        """Return the same system over these documents in place of its own."""
-        ...
-
-    def retrieve(self, question: str, k: int) -> list[Hit]:
-        """Return up to k hits, best first."""
-        ...
-
-    def answer(self, question: str, passages: Sequence[Hit] | None = None) -> Answer:
-        """Return an answer from the passages given, or from those that the system retrieves itself.
-
-        With no passages (`[]`) it answers from what its model knows.
-        """
-        ...
-
-    def prompt(self, question: str, passages: Sequence[Hit] | None = None) -> Prompt:
-        """Return the prompt that `answer` gives to the model."""
-        ...
-
-    def score(self, prompt: Prompt, answer: str) -> list[float]:
-        """Return the natural log-probability of each token of an answer after a prompt.
-
-        Raises `UsageError` where the system cannot tell.
-        """
-        ...
-
-
-class Prompter(Protocol):
-    """Puts passages and a question into a prompt that fits the generator's window."""
-
-    def build(self, question: str, hits: Sequence[Hit], history: Sequence[tuple[str, str]] = ()) -> Prompt:
-        """Return the prompt: passages best first as far as they fit, the others named in `Prompt.dropped`.
-
-        :param history: earlier questions and answers of a conversation.
-        :raises UsageError: the question and what has to be in the prompt exceed the window.
-        """
-        ...
-
-
-class Needs(Protocol):
-    """What the builder of a kind may ask for. Whatever it asks for is built then, if it was not built before."""
-
-    @property
-    def config(self) -> Config:
-        """Return the pipeline file."""
-        ...
-
-    @property
-    def embedder(self) -> Embedder:
-        """Return the `embed` stage, which is a `TokenCounter` too."""
-        ...
-
-    @property
-    def generator(self) -> Generator:
-        """Return the `generate` stage."""
-        ...
-
-    def likelihood_model(self, who: str) -> LikelihoodModel:
-        """Return the generator as one that tells likelihoods; `who` asks is named in the error.
-
-        :raises UsageError: it does not tell.
-        """
-        ...
-
-    def build(self, spec: Spec) -> Any:
-        """Return the part that a spec inside the builder's own describes."""
-        ...
-
-    def once(self, name: str, spec: Spec, make: Callable[[], Made]) -> Made:
-        """Return what `make` makes, made once for pipelines that share this spec and all models."""
         ...

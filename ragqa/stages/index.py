@@ -5,13 +5,14 @@
     index.write(identity) -> writer     an IndexWriter: the next generations, for `ragqa index`
 
 A generation is what one commit left; they are numbered from 1. `ragqa/testing/index.py` has the tests of what is promised
-here: run them on an index of your own.
+here: run them on an index of your own. A reader may inherit `IndexReader`: what can be derived from other methods is then
+written already (`dense_scores`, `span`, `copies`, `holds`, `with`).
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Protocol, Self
 
 if TYPE_CHECKING:
@@ -79,7 +80,7 @@ class Searcher(Protocol):
 
     def dense_scores(self, vector: Vectors, chunk_ids: Sequence[str]) -> list[float]:
         """Return the inner product of each chunk."""
-        ...
+        return [float((row * vector).sum()) for row in self.vectors(chunk_ids)]
 
     def lexical_scores(self, question: str, chunk_ids: Sequence[str]) -> list[float]:
         """Return the BM25 of each chunk, 0 where it shares no term with the question."""
@@ -148,11 +149,13 @@ class Indexed(Protocol):
         """Let go of what is held. A writer drops what it has not committed."""
         ...
 
-    def __enter__(self) -> Self: ...
+    def __enter__(self) -> Self:
+        return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None: ...
+    ) -> None:
+        self.close()
 
 
 class IndexReader(Searcher, Indexed, Protocol):
@@ -164,11 +167,21 @@ class IndexReader(Searcher, Indexed, Protocol):
 
     def copies(self, document_id: str) -> tuple[str, list[str]]:
         """Return `Document.sha256`, and all sources of a document in sort order."""
-        ...
+        sources = sorted(source for source, id_ in self.sources().items() if id_ == document_id)
+        return self.document(document_id).sha256, sources
 
     def holds(self, chunk: Chunk) -> bool:
         """Tell whether the document of a chunk is there and has the chunk's text, which is not empty, at its span."""
-        ...
+        if chunk.document_id not in self.extractors():
+            return False
+        text = self.document(chunk.document_id).text[max(0, chunk.start) : chunk.end]
+        return 0 <= chunk.start < chunk.end and text == chunk.text
+
+    def span(self, hit: Hit, start: int, end: int) -> Hit:
+        """Return a hit with another span of its document as its text; its scores stay."""
+        document = self.document(hit.chunk.document_id)
+        text, page = document.text[start:end], document.page_of(start)
+        return replace(hit, chunk=replace(hit.chunk, start=start, end=end, text=text, page=page))
 
 
 class IndexWriter(Indexed, Protocol):

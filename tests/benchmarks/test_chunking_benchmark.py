@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from benchmarks.chunking import Outcome, Question, iou, measure, precision, precision_omega, recall, rows, union
 from ragqa import Pipeline
-from ragqa.evaluate.metrics import Span
+from ragqa.evaluate.dataset import Span
 from tests.fakes import ECHO, PIPELINE, WORDS
 
 

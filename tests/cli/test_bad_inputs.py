@@ -419,11 +419,11 @@ def test_a_line_without_spaces_is_cut_within_the_window_and_nothing_is_lost(
     ragqa: Ragqa, indexed: Path, letters: str
 ) -> None:
     from ragqa.embed.encoder import EncoderEmbedder
-    from ragqa.split import TextSplitter
+    from ragqa.split import RecursiveSplitter
 
     text = "".join(random.Random(0).choices(letters, k=100_000))
     embedder = EncoderEmbedder(MeanPoolEmbed(kind="mean_pool", model="all-minilm-l6-v2"))
-    chunks = TextSplitter(RecursiveSplit(kind="recursive"), embedder).split(document(text))
+    chunks = RecursiveSplitter(RecursiveSplit(kind="recursive"), embedder).split(document(text))
     covered = 0
     for chunk in chunks:
         assert chunk.start <= covered < chunk.end

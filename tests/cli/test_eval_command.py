@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from ragqa.evaluate.runs import read_run
+from ragqa.evaluate.runs.folder import read_run
 from tests import ROOT
 from tests.cli.test_cli import offline
 from tests.commands import CAPTAIN, POWER, UNKNOWN, Done, fail, fill, interrupt, jsonl, ragqa

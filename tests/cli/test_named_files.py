@@ -14,7 +14,7 @@ import pytest
 
 from ragqa.errors import ConfigError, UsageError
 from ragqa.evaluate.datasets import read_dataset
-from ragqa.evaluate.runs import read_run
+from ragqa.evaluate.runs.folder import read_run
 from ragqa.kinds import load_config
 from ragqa.prompt import load_template
 from ragqa.prompt.examples import read_pairs

@@ -10,8 +10,8 @@ import pytest
 
 from ragqa.errors import UsageError
 from ragqa.evaluate import Evidence, Question, read_questions, select
-from ragqa.evaluate.dataset import resolve
-from ragqa.evaluate.metrics import Span
+from ragqa.evaluate.dataset import Span
+from ragqa.evaluate.runs.gold import locate_evidence
 from tests.fakes import document
 
 GOOD = {
@@ -123,7 +123,7 @@ def test_split_and_limit_choose_the_first_questions_and_an_unknown_split_is_name
 
 def located(evidence: Evidence, text: str, pages: tuple[int, ...] = ()) -> tuple[Span, list[str]]:
     question = Question("q1", "?", ("x",), True, (evidence,))
-    spans, notes = resolve([question], {"ferry.md": document(text, "ferry.md", page_starts=pages)})
+    spans, notes = locate_evidence([question], {"ferry.md": document(text, "ferry.md", page_starts=pages)})
     return spans["q1"][0], notes
 
 
@@ -152,7 +152,7 @@ def test_every_quote_that_does_not_stand_is_listed() -> None:
         Evidence("ferry.md", "the quay", start=1, end=9),
     )
     with pytest.raises(UsageError) as error:
-        resolve(
+        locate_evidence(
             [Question("q1", "?", ("x",), True, evidence)],
             {"ferry.md": document("the quay", "ferry.md", page_starts=(0,))},
         )

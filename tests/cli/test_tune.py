@@ -11,13 +11,12 @@ import pytest
 from click.testing import CliRunner
 from click.testing import Result as Ran
 
-from ragqa import Pipeline
+from ragqa import Pipeline, wire
 from ragqa.cli import ragqa
 from ragqa.errors import ConfigError, UsageError
 from ragqa.evaluate import Evidence, Question, Result
-from ragqa.evaluate.draft import row
-from ragqa.evaluate.splits import Split, split
-from ragqa.evaluate.tune import BLOCK, race
+from ragqa.evaluate.datasets.splits import Split, split
+from ragqa.experiments.race import BLOCK, race
 from ragqa.kinds import load_config
 from tests.fakes import ECHO, PIPELINE, WORDS, add_kinds
 
@@ -51,7 +50,7 @@ class Asked:
 
 def outcomes(asked: Asked, n: int, **options: Any) -> tuple[str, dict[str, str]]:
     found = race(list(asked.scores), questions(n), asked, "f1", **options)
-    return found.winner, {candidate.name: candidate.outcome for candidate in found.candidates}
+    return found.winner, {candidate.name: candidate.outcome for candidate in found.racers}
 
 
 def half(i: int) -> float:
@@ -62,7 +61,7 @@ def test_who_is_surely_behind_leaves_after_the_first_block_and_is_asked_no_more(
     asked = Asked(bad=lambda i: 0.0, good=lambda i: 1.0, near=lambda i: float(i % 40 > 0))
     found = race(list(asked.scores), questions(3 * BLOCK), asked, "f1")
     assert found.winner == "good"
-    bad, good, near = found.candidates
+    bad, good, near = found.racers
     assert (bad.metric.n, good.metric.n) == (BLOCK, 3 * BLOCK)
     assert (bad.metric.value, good.metric.value) == (0.0, 1.0)
     assert bad.outcome.startswith("1.000 behind good, p 0.0")
@@ -101,7 +100,7 @@ def test_the_test_is_adjusted_for_how_many_are_in_the_race() -> None:
 def test_questions_of_one_group_count_as_one_piece_of_evidence() -> None:
     asked = Asked(best=lambda i: 1.0, other=lambda i: 0.5)
     found = race(["best", "other"], questions(25, groups=4), asked, "f1")
-    assert found.candidates[1].outcome == "in the race to the end"
+    assert found.racers[1].outcome == "in the race to the end"
 
 
 def test_who_fails_cannot_win_over_one_that_does_not() -> None:
@@ -118,8 +117,8 @@ def test_where_all_fail_at_some_the_best_mean_of_what_was_answered_wins() -> Non
     )
     found = race(list(asked.scores), questions(5), asked, "f1")
     assert found.winner == "high"
-    assert [(one.metric.n, one.metric.failed) for one in found.candidates] == [(5, 1), (5, 2), (5, 5)]
-    assert found.candidates[2].metric.value is None
+    assert [(one.metric.n, one.metric.failed) for one in found.racers] == [(5, 1), (5, 2), (5, 5)]
+    assert found.racers[2].metric.value is None
 
 
 def test_a_race_that_no_score_can_decide_stops_after_a_block() -> None:
@@ -310,7 +309,7 @@ def draft(place: Path) -> str:
     for name in "bcd":
         (place / "documents" / f"{name}.txt").write_text(f"Ilse steers the ferry {name} at noon.", encoding="utf-8")
     rows = [
-        row(Question(f"draft-{name}{i}", f"Who steers the ferry {name}, {i}?", ("Ilse",), evidence=(Evidence(f"{name}.txt", "Ilse steers", start=0, end=11),),
+        wire.question(Question(f"draft-{name}{i}", f"Who steers the ferry {name}, {i}?", ("Ilse",), evidence=(Evidence(f"{name}.txt", "Ilse steers", start=0, end=11),),
                      metadata={"split": "draft", "status": "draft", "context": "..."}))
         for name in "bcd" for i in range(4)
     ]  # fmt: skip

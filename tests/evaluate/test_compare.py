@@ -13,9 +13,9 @@ import pytest
 
 from ragqa.errors import UsageError
 from ragqa.evaluate import Result
-from ragqa.evaluate.compare import Gate, compare, parse_gate
-from ragqa.evaluate.runs import RunFolder
-from ragqa.evaluate.statistics import interval, sign_flip
+from ragqa.evaluate.metrics.statistics import interval, sign_flip
+from ragqa.evaluate.runs.folder import RunFolder
+from ragqa.experiments.compare import Gate, compare, parse_gate
 
 
 def result(id_: str, prediction: str, group: str, error: str, scores: Mapping[str, float]) -> Result:

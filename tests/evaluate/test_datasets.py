@@ -10,8 +10,8 @@ import pytest
 
 from ragqa.errors import UsageError
 from ragqa.evaluate import Dataset, Evidence, Question, read_dataset
-from ragqa.evaluate.dataset import resolve
 from ragqa.evaluate.datasets import KINDS
+from ragqa.evaluate.runs.gold import locate_evidence
 
 
 def write(path: Path, data: Any) -> Path:
@@ -76,7 +76,7 @@ def test_squad_is_read_paragraph_by_paragraph_with_every_distinct_gold_span(tmp_
     assert (second.answerable, second.relevant, second.group, second.answers) == (False, {source: 1}, "Old_Ferries", ())
     assert first.metadata == {"title": "Old_Ferries", "paragraph": source, "split": "report"}
     assert (dataset.unit, dataset.note) == ("document", "")
-    spans, _ = resolve(dataset.questions, {one.source: one for one in dataset.documents})
+    spans, _ = locate_evidence(dataset.questions, {one.source: one for one in dataset.documents})
     assert len(spans["q1"]) == 2
 
 
@@ -85,7 +85,6 @@ def test_the_first_half_of_squads_articles_by_title_is_for_tuning(tmp_path: Path
     assert {id: question.metadata["split"] for id, question in by_id(dataset).items()} == {
         "a": "tune", "b": "tune", "c": "report", "d": "report", "e": "report",
     }  # fmt: skip
-    assert dataset.splits == ("report", "tune")
 
 
 def test_an_offset_of_squad_that_is_off_by_one_is_mended_and_counted(tmp_path: Path) -> None:
@@ -260,7 +259,7 @@ def test_pubmedqa_asks_for_a_decision_on_an_abstract(tmp_path: Path) -> None:
     row = {"QUESTION": "Do herons sleep?", "CONTEXTS": ["We looked.", "They slept."], "final_decision": "yes"}
     file = write(tmp_path / "ori_pqal.json", {"11": row, "12": row | {"final_decision": "maybe"}})
     bare = read_dataset(f"pubmedqa:{file}")
-    assert (bare.splits, "have no split" in bare.note) == ((), True)
+    assert ({question.split for question in bare.questions}, "have no split" in bare.note) == ({None}, True)
     write(tmp_path / "test_ground_truth.json", {"12": "maybe"})
     dataset = read_dataset(f"pubmedqa:{tmp_path}")
     first = dataset.documents[0]

@@ -12,18 +12,29 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ragqa.evaluate import Corpus, Evidence, Protocol, Question, Report, Result, evaluate, metrics, select, summarize
-from ragqa.evaluate.compare import compare
-from ragqa.evaluate.metrics import Span
-from ragqa.evaluate.ranking import covers, ranked_units, relevant_units, scores
-from ragqa.evaluate.report import to_json
-from ragqa.evaluate.statistics import interval, sign_flip
+from ragqa import wire
+from ragqa.evaluate import (
+    EvaluationReport,
+    Evidence,
+    IndexedDocuments,
+    Protocol,
+    Question,
+    Result,
+    evaluate,
+    metrics,
+    select,
+    summarize,
+)
+from ragqa.evaluate.dataset import Span
+from ragqa.evaluate.metrics.ranking import covers, ranked_units, relevant_units, scores
+from ragqa.evaluate.metrics.statistics import interval, sign_flip
+from ragqa.experiments.compare import compare
 from ragqa.records import Citation, Hit
 from tests.fakes import ToldSystem, document, hit, passage
 
 FERRY = document("The ferry Morwen is commanded by Captain Ilse Brandt. It was built in 1904 at Brae.", "ferry.md")
 QUAY = document("The quay is open from six until ten.", "quay.md")
-CORPUS = Corpus({"ferry.md": FERRY, "quay.md": QUAY})
+CORPUS = IndexedDocuments({"ferry.md": FERRY, "quay.md": QUAY})
 CREW, BUILT = passage(FERRY, 20, 53), passage(FERRY, 54, 83)
 
 
@@ -32,11 +43,11 @@ def question(id_: str, *answers: str, quotes: Sequence[str] = (), source: str = 
     return Question(id_, f"{id_}?", answers, bool(answers), evidence)
 
 
-def report(system: ToldSystem, *questions: Question, **protocol: bool) -> Report:
+def report(system: ToldSystem, *questions: Question, **protocol: bool) -> EvaluationReport:
     return summarize(list(evaluate(system, questions, CORPUS, Protocol(**protocol))))  # type: ignore[arg-type]
 
 
-def value(found: Report, name: str) -> float:
+def value(found: EvaluationReport, name: str) -> float:
     mean = found.metrics[name].value
     assert mean is not None
     return mean
@@ -58,7 +69,7 @@ def test_squad_script_a_question_that_failed_is_in_n_and_its_failure_in_sight() 
     system = ToldSystem({"who?": "Ilse Brandt", "where?": TimeoutError("late")})
     found = report(system, WHO, WHERE)
     assert (found.metrics["exact_match"].n, found.metrics["exact_match"].failed) == (2, 1)
-    assert to_json(found)["failures"] == [{"id": "where", "error": "TimeoutError: late"}]
+    assert wire.evaluation_report(found)["failures"] == [{"id": "where", "error": "TimeoutError: late"}]
 
 
 # FlashRAG: parts of words, empty golds, maxima taken apart, the first 1,000 questions only
@@ -208,7 +219,7 @@ def test_beir_rankings_and_judgements_are_not_changed_by_scoring_them() -> None:
 # lm-eval: no interval for some metrics, answers cut at a point, scores that depend on what else is asked
 
 
-def full(*, likelihood: bool = True) -> Report:
+def full(*, likelihood: bool = True) -> EvaluationReport:
     """Return a report with every metric that there is."""
     cited = [Citation("ferry.md", "/x", None, 33, 52, "")]
     system = ToldSystem({"who?": "Captain Brandt", "where?": "Brae", "never?": ""}, [CREW, BUILT], citations=cited)
@@ -272,7 +283,7 @@ def test_ranx_the_test_is_that_of_fisher() -> None:
 # RAGAS: other figures for the same data, metrics that depend on one another, NaN and scores out of range
 
 
-def same_data_same_figures(make: Callable[[], Report]) -> bool:
+def same_data_same_figures(make: Callable[[], EvaluationReport]) -> bool:
     first, second = (dataclasses.asdict(make()) for _ in range(2))
     for figures in (first, second):
         figures.pop("latency")

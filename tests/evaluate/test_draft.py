@@ -10,11 +10,12 @@ from typing import Any
 import pytest
 from click.testing import CliRunner
 
+from ragqa import wire
 from ragqa.cli import ragqa
-from ragqa.cli.questions import _writer
 from ragqa.evaluate import Question, read_questions
-from ragqa.evaluate.dataset import resolve
-from ragqa.evaluate.draft import DEPTH, EFFORT, Passage, candidates, draft, row, sample
+from ragqa.evaluate.runs.gold import locate_evidence
+from ragqa.experiments.drafts import DEPTH, EFFORT, Passage, candidates, draft, sample
+from ragqa.experiments.questions import question_writer
 from ragqa.pipeline import Pipeline
 from ragqa.records import Answer, Chunk, Document, Dropped, Generation, Hit, Prompt
 from ragqa.stages import Generator, Needs
@@ -129,12 +130,12 @@ def test_a_draft_is_a_line_that_reads_back_and_whose_evidence_resolves(tmp_path:
     (made,) = draft([one], Writer(f" {GOOD}\nText: more"), Finder(hit(one)), n=1)
     assert isinstance(made, Question)
     path = tmp_path / "q.jsonl"
-    path.write_text(json.dumps(row(made)) + "\n", encoding="utf-8")
+    path.write_text(json.dumps(wire.question(made)) + "\n", encoding="utf-8")
     (read,) = read_questions(path)
     assert read == made
     assert read.question == GOOD
     assert (read.metadata["split"], read.metadata["status"], read.metadata["context"]) == ("draft", "draft", TEXT)
-    spans, notes = resolve([read], {"a.txt": whole})
+    spans, notes = locate_evidence([read], {"a.txt": whole})
     (span,) = spans[read.id]
     sentence = whole.text[span.start : span.end]
     assert sentence == TEXT.split("\n\n")[1]
@@ -263,7 +264,7 @@ def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
     (tmp_path / "pipeline.yaml").write_text(PIPELINE.replace("kind: echo", f"kind: echo, answer: '{GOOD}'"), "utf-8")
     from_file = Pipeline.from_file
     monkeypatch.setattr(
-        "ragqa.cli.questions.Pipeline.from_file", lambda path, overrides: from_file(path, overrides, [WORDS, ECHO])
+        "ragqa.pipeline.Pipeline.from_file", lambda path, overrides: from_file(path, overrides, [WORDS, ECHO])
     )
     monkeypatch.chdir(tmp_path)
 
@@ -293,7 +294,7 @@ def test_the_command_gives_one_json_object(run: Run) -> None:
     code, out, err = run("--json", "--out", "my.jsonl")
     assert code == 0, err
     found = json.loads(out)
-    assert found["questions"] == [row(question) for question in read_questions(Path("my.jsonl"))]
+    assert found["questions"] == [wire.question(question) for question in read_questions(Path("my.jsonl"))]
     assert found["dropped"] == {
         "no whole sentence holds what looks like an answer": 1,
         "the question is asked already": 1,  # the fake asks the same of whatever is left of the passage
@@ -359,7 +360,7 @@ def test_questions_are_written_freely_whatever_the_pipeline_answers_by(
     servers = "kind: openai, base_url: 'http://localhost/v1', model: any"
     for section in (spans, servers):
         file.write_text(PIPELINE.replace("kind: echo", section).replace("template: qa", "template: span"), "utf-8")
-        _writer(Pipeline.from_file(file, (), [WORDS]))
+        question_writer(Pipeline.from_file(file, (), [WORDS]))
     causal, endpoint = built
     assert (causal.decode.kind, causal.stop, causal.max_new_tokens) == ("free", ["\n"], 48)
     assert endpoint.stop == ["\n"]

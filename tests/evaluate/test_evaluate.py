@@ -12,9 +12,9 @@ import pytest
 
 from ragqa import Pipeline
 from ragqa.errors import LockedError, ModelError, UsageError
-from ragqa.evaluate import Corpus, Evidence, Protocol, Question, Report, Result, evaluate, summarize
-from ragqa.evaluate.dataset import resolve
-from ragqa.evaluate.ranking import DEPTH
+from ragqa.evaluate import EvaluationReport, Evidence, IndexedDocuments, Protocol, Question, Result, evaluate, summarize
+from ragqa.evaluate.metrics.ranking import DEPTH
+from ragqa.evaluate.runs.gold import locate_evidence
 from ragqa.records import Citation, Generation, Prompt
 from tests.fakes import ECHO, PIPELINE, WORDS, EchoGenerator, ToldSystem, WordEmbedder, document, passage
 
@@ -35,14 +35,14 @@ def results(
     protocol: Protocol = PLAIN,
     known: Mapping[str, Result] | None = None,
 ) -> list[Result]:
-    return list(evaluate(system, questions, Corpus({"ferry.md": FERRY}), protocol, known=known))
+    return list(evaluate(system, questions, IndexedDocuments({"ferry.md": FERRY}), protocol, known=known))
 
 
-def scored(system: ToldSystem, questions: Sequence[Question], protocol: Protocol = PLAIN) -> Report:
+def scored(system: ToldSystem, questions: Sequence[Question], protocol: Protocol = PLAIN) -> EvaluationReport:
     return summarize(results(system, questions, protocol))
 
 
-def value(report: Report, name: str) -> float:
+def value(report: EvaluationReport, name: str) -> float:
     found = report.metrics[name].value
     assert found is not None
     return found
@@ -50,7 +50,7 @@ def value(report: Report, name: str) -> float:
 
 def test_a_source_that_is_not_indexed_is_a_note_and_a_span_that_nothing_finds() -> None:
     question = Question("q1", "?", ("x",), True, (Evidence("gone.md", "the quay"), Evidence("ferry.md", "Morwen")))
-    spans, notes = resolve([question], {"ferry.md": FERRY})
+    spans, notes = locate_evidence([question], {"ferry.md": FERRY})
     (note,) = notes
     assert "'q1'" in note
     assert "'gone.md' is not in the index" in note
@@ -194,7 +194,7 @@ def test_what_is_known_is_taken_as_it_is_and_the_rest_is_asked_in_order() -> Non
 
 def test_results_come_one_by_one() -> None:
     system = ToldSystem({"Who?": "Ilse Brandt", "How much?": "4.2 megawatts"}, [CREW])
-    first = next(evaluate(system, [CAPTAIN, POWER], Corpus({"ferry.md": FERRY})))
+    first = next(evaluate(system, [CAPTAIN, POWER], IndexedDocuments({"ferry.md": FERRY})))
     assert (first.id, len(system.asked)) == ("q1", 1)
 
 
@@ -294,7 +294,7 @@ def test_what_a_protocol_needs_is_loaded_before_the_clock_of_the_first_question_
     embedder, generator = SleepingEmbedder(), SleepingGenerator()
     pipeline.components.replace(embedder=embedder, generator=generator)
     asked = [replace(one, question=f"{one.question} The ferry Morwen?") for one in (CAPTAIN, POWER)]
-    found = list(evaluate(pipeline, asked, Corpus(pipeline.documents(), pipeline.chunks), protocol))
+    found = list(evaluate(pipeline, asked, IndexedDocuments(pipeline.documents(), pipeline.chunks), protocol))
     assert [result.error for result in found] == ["", ""]
     assert max(ms for result in found for ms in result.ms.values()) < 1000 * Sleeper.SECONDS
     assert (embedder.loads > 0, generator.loads > 0) == (embeds, writes)

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ragqa.evaluate import Corpus, Evidence, Protocol, Question, Result, evaluate, summarize
-from ragqa.evaluate.losses import CAUSES
+from ragqa.evaluate import Evidence, IndexedDocuments, Protocol, Question, Result, evaluate, summarize
+from ragqa.evaluate.runs.lost_points import CAUSES
 from ragqa.records import Chunk, Hit
 from tests.fakes import ToldSystem, document, passage
 
@@ -32,8 +32,8 @@ def halves(document_id: str) -> list[Chunk]:
 
 
 def traced(system: ToldSystem, question: Question = CAPTAIN, chunks: Chunks = whole, **protocol: Any) -> Result:
-    (result,) = evaluate(system, [question], Corpus({"ferry.md": FERRY}, chunks), Protocol(**protocol))
-    assert sum(result.losses.values()) == pytest.approx(1 - result.scores["f1"])
+    (result,) = evaluate(system, [question], IndexedDocuments({"ferry.md": FERRY}, chunks), Protocol(**protocol))
+    assert sum(result.lost_points.values()) == pytest.approx(1 - result.scores["f1"])
     return result
 
 
@@ -67,32 +67,32 @@ def test_there_is_a_case_for_each_cause() -> None:
 def test_what_brings_a_cause_about_is_charged_to_it(cause: str) -> None:
     system, question, chunks = CASES[cause]
     result = traced(system, question, chunks)
-    assert set(result.losses) == {cause}
-    assert sum(result.losses.values()) > 0
+    assert set(result.lost_points) == {cause}
+    assert sum(result.lost_points.values()) > 0
 
 
 def test_what_the_gold_passage_does_not_bring_back_is_misread_and_the_rest_was_lost_on_the_way() -> None:
     result = traced(told("Nobody", [HEAD, MAKES], alone="Brandt"))
-    assert result.losses == pytest.approx({"misread": 1 / 3, "not_retrieved": 2 / 3})
+    assert result.lost_points == pytest.approx({"misread": 1 / 3, "not_retrieved": 2 / 3})
     assert result.gold_prediction == "Brandt"
 
 
 def test_a_worse_answer_from_the_gold_passage_charges_no_more_than_was_lost() -> None:
-    assert traced(told("Brandt", [CREW], alone="Nobody")).losses == pytest.approx({"misread": 1 / 3})
+    assert traced(told("Brandt", [CREW], alone="Nobody")).lost_points == pytest.approx({"misread": 1 / 3})
 
 
 def test_declining_the_gold_passage_is_a_refusal_too() -> None:
     result = traced(told("Nobody", [MAKES], alone=""))
-    assert (set(result.losses), result.gold_prediction) == ({"refused"}, "")
+    assert (set(result.lost_points), result.gold_prediction) == ({"refused"}, "")
 
 
 def test_the_text_of_an_answer_that_abstained_is_not_credited() -> None:
     result = traced(told("Ilse Brandt", [CREW], alone="Ilse Brandt", abstained=True))
-    assert (result.losses, result.gold_prediction) == ({"refused": 1}, "")
+    assert (result.lost_points, result.gold_prediction) == ({"refused": 1}, "")
 
 
 def test_where_chunks_are_not_known_none_is_said_to_be_split() -> None:
-    assert set(traced(told("Nobody", [HEAD]), chunks=lambda document_id: ()).losses) == {"not_retrieved"}
+    assert set(traced(told("Nobody", [HEAD]), chunks=lambda document_id: ()).lost_points) == {"not_retrieved"}
 
 
 @pytest.mark.parametrize(("answer", "question"), [("Ilse Brandt.", CAPTAIN), ("", UNKNOWN)])
@@ -100,7 +100,7 @@ def test_a_perfect_answer_is_not_asked_again(answer: str, question: Question) ->
     system = told(answer, [CREW])
     result = traced(system, question)
     assert system.asked == [(question.question, False)]
-    assert (result.losses, result.gold_prediction) == ({}, None)
+    assert (result.lost_points, result.gold_prediction) == ({}, None)
 
 
 def test_a_wrong_answer_is_asked_once_more_and_not_at_all_without_tracing() -> None:
@@ -109,8 +109,8 @@ def test_a_wrong_answer_is_asked_once_more_and_not_at_all_without_tracing() -> N
     assert system.asked == [("Who?", False), ("Who?", True)]
     for protocol in (Protocol(trace=False), Protocol("gold"), Protocol("none"), Protocol(answers=False)):
         system = told("Nobody", [CREW])
-        (result,) = evaluate(system, [CAPTAIN], Corpus({"ferry.md": FERRY}), protocol)
-        assert (len(system.asked), result.losses) == (int(protocol.answers), {})
+        (result,) = evaluate(system, [CAPTAIN], IndexedDocuments({"ferry.md": FERRY}), protocol)
+        assert (len(system.asked), result.lost_points) == (int(protocol.answers), {})
 
 
 WORDS = st.lists(st.sampled_from(["Ilse", "Brandt", "the", "captain", "4.2", ".", "no"]), max_size=4).map(" ".join)
@@ -124,18 +124,18 @@ def test_the_points_of_the_causes_add_up_to_what_is_missing_from_f1(
 ) -> None:
     more = {"abstained": True} if declines else {}
     result = traced(told(answer, hits, alone, fits=fits, **more), question, chunks)
-    assert all(points > 0 for points in result.losses.values())
-    assert set(result.losses) <= set(CAUSES)
+    assert all(points > 0 for points in result.lost_points.values())
+    assert set(result.lost_points) <= set(CAUSES)
 
 
 def test_the_losses_of_a_report_add_up_to_1_minus_the_mean_f1() -> None:
     questions = [CAPTAIN, UNKNOWN]
     system = ToldSystem({"Who?": "Brandt", "When?": "In May"}, [HEAD], alone={"Who?": "Captain Brandt"})
-    report = summarize(list(evaluate(system, questions, Corpus({"ferry.md": FERRY}, whole))))
+    report = summarize(list(evaluate(system, questions, IndexedDocuments({"ferry.md": FERRY}, whole))))
     f1 = report.metrics["f1"].value
     assert f1 is not None
-    assert sum(loss.points for loss in report.losses.values()) == pytest.approx(1 - f1)
-    assert {cause: loss.questions for cause, loss in report.losses.items()} == {
+    assert sum(loss.points for loss in report.lost_points.values()) == pytest.approx(1 - f1)
+    assert {cause: loss.questions for cause, loss in report.lost_points.items()} == {
         "misread": 1,
         "answered_unanswerable": 1,
     }

@@ -11,8 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ragqa.evaluate import Question
-from ragqa.evaluate.metrics import Span
-from ragqa.evaluate.ranking import METRICS, covers, ranked_units, relevant_units, scores
+from ragqa.evaluate.dataset import Span
+from ragqa.evaluate.metrics.ranking import METRICS, covers, ranked_units, relevant_units, scores
 from ragqa.records import Hit
 from tests.fakes import document, passage
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections import Counter
 from pathlib import Path
 
 import pytest
@@ -34,8 +35,7 @@ def test_the_real_files_hold_what_is_known_of_them(
     dataset = read_dataset(f"{kind}:{DATA / path}")
     assert (len(dataset.questions), sum(q.answerable for q in dataset.questions)) == (questions, answerable)
     assert (len(dataset.documents), len({q.group for q in dataset.questions})) == (documents, groups)
-    named = [q.metadata.get("split") for q in dataset.questions]
-    assert {split: named.count(split) for split in dataset.splits} == splits
+    assert Counter(q.split for q in dataset.questions if q.split is not None) == splits
     sources = {document.source for document in dataset.documents}
     assert dataset.folder or all(q.relevant.keys() <= sources for q in dataset.questions)
     assert all(q.relevant or not q.answerable for q in dataset.questions)

@@ -9,14 +9,14 @@ from typing import Any
 
 import pytest
 
-from ragqa.evaluate import charts
-from ragqa.evaluate.report import Loss, Metric, Report
-from ragqa.evaluate.report_html import html
-from ragqa.evaluate.report_text import markdown, table
-from ragqa.evaluate.result import Found, Result
+from ragqa.evaluate.reports import charts
+from ragqa.evaluate.reports.html import html
+from ragqa.evaluate.reports.summary import EvaluationReport, LostPoints, Metric
+from ragqa.evaluate.reports.text import markdown, table
+from ragqa.evaluate.runs.result import Location, Result
 
 EVIL = "<script>alert(1)</script> & \"quoted\" 'text'"
-EMPTY = Report({}, {}, (), {}, {}, ())
+EMPTY = EvaluationReport({}, {}, (), {}, {}, ())
 
 
 def result(id_: str, f1: float, **more: Any) -> Result:
@@ -25,17 +25,17 @@ def result(id_: str, f1: float, **more: Any) -> Result:
 
 
 def lost(id_: str, points: float, cause: str = "misread") -> Result:
-    return result(id_, 1 - points, losses={cause: points}, gold_prediction=f"alone {id_}", prompt=f"prompt {id_}")
+    return result(id_, 1 - points, lost_points={cause: points}, gold_prediction=f"alone {id_}", prompt=f"prompt {id_}")
 
 
-def full() -> Report:
+def full() -> EvaluationReport:
     results = (
         result("right", 1.0, confidence=0.9),
         lost("a", 0.2),
         lost("b", 1.0),
         lost("c", 0.4),
         lost("d", 0.6),
-        replace(lost("e", 0.5, "not_retrieved"), hits=(Found("letters/one.md", 10, 90, None, 0.5),)),
+        replace(lost("e", 0.5, "not_retrieved"), hits=(Location("letters/one.md", 10, 90, None, 0.5),)),
         Result("broken", "broken", "question broken?", ("gold",), True, error="TimeoutError: no answer in 5 s"),
     )
     metrics = {
@@ -44,10 +44,10 @@ def full() -> Report:
         "recall@10": Metric(0.75, 0.7, 0.8, 7, 1),
         "perplexity_gold": Metric(41.5, 30.25, 55.125, 7, 1),
     }
-    losses = {"misread": Loss(2.2 / 6, 4), "not_retrieved": Loss(0.5 / 6, 1)}
+    losses = {"misread": LostPoints(2.2 / 6, 4), "not_retrieved": LostPoints(0.5 / 6, 1)}
     latency = {"retrieve": {"p50": 12.0, "p95": 20.0, "p99": 31.0}, "generate": {"p50": 900.0, "p95": 1e3, "p99": 2e4}}
     risk = ((0.5, 0.1), (1.0, 0.45))
-    return Report(metrics, losses, risk, latency, {"prompt": 812.4, "answer": 9.0}, results, ("one note",))
+    return EvaluationReport(metrics, losses, risk, latency, {"prompt": 812.4, "answer": 9.0}, results, ("one note",))
 
 
 class Page(HTMLParser):
@@ -104,7 +104,7 @@ def test_the_table_of_an_empty_report_is_its_first_line() -> None:
 def test_a_metric_without_figures_is_shown_as_dashes() -> None:
     report = replace(full(), metrics={"f1": Metric(None, None, None, 3, 3)})
     assert re.search(r"^f1 +- +- +3 +3$", table(report), re.M)
-    page = Page(html(replace(report, losses={}), "t", {}))
+    page = Page(html(replace(report, lost_points={}), "t", {}))
     assert page.all("rect") == []
 
 
@@ -142,7 +142,7 @@ def test_html_in_data_stays_text(where: str) -> None:
 
 def test_html_in_the_title_notes_errors_sources_stages_and_what_was_recorded_stays_text() -> None:
     failed = replace(full().results[-1], error=f"error {EVIL}")
-    example = replace(full().results[1], hits=(Found(f"source {EVIL}", 0, 9, None, 1.0),))
+    example = replace(full().results[1], hits=(Location(f"source {EVIL}", 0, 9, None, 1.0),))
     report = replace(
         full(),
         results=(failed, example),

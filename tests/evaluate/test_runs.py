@@ -15,10 +15,20 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from ragqa import wire
 from ragqa.errors import RagqaError, RefusedError, ResourceError, UsageError
-from ragqa.evaluate import Corpus, Question, Result, evaluate
-from ragqa.evaluate.result import Found
-from ragqa.evaluate.runs import MANIFEST, REPORTS, RESULTS, RunFolder, check_folder, differences, fingerprint, read_run
+from ragqa.evaluate import IndexedDocuments, Question, Result, evaluate
+from ragqa.evaluate.runs.folder import (
+    MANIFEST,
+    REPORTS,
+    RESULTS,
+    RunFolder,
+    check_folder,
+    differences,
+    fingerprint,
+    read_run,
+)
+from ragqa.evaluate.runs.result import Location
 from tests.fakes import ToldSystem
 from tests.limits import no_file_above
 
@@ -30,7 +40,7 @@ def ask(
     folder: Path, system: ToldSystem, questions: Sequence[Question] = QUESTIONS, identity: Any = IDENTITY
 ) -> RunFolder:
     run = RunFolder(folder, identity, {"started": "now"})
-    for result in evaluate(system, questions, Corpus({}), known=run.known):
+    for result in evaluate(system, questions, IndexedDocuments({}), known=run.known):
         run.append(result)
     return run
 
@@ -53,7 +63,7 @@ def ids(folder: Path) -> list[str]:
 def test_each_result_is_in_the_file_before_the_next_question_is_asked(tmp_path: Path) -> None:
     run = RunFolder(tmp_path / "a" / "run", IDENTITY, {})
     system = telling()
-    for number, result in enumerate(evaluate(system, QUESTIONS, Corpus({})), start=1):
+    for number, result in enumerate(evaluate(system, QUESTIONS, IndexedDocuments({})), start=1):
         run.append(result)
         assert len(ids(run.folder)) == len(system.asked) == number
 
@@ -61,7 +71,7 @@ def test_each_result_is_in_the_file_before_the_next_question_is_asked(tmp_path: 
 def test_a_question_that_two_processes_answered_counts_once(tmp_path: Path) -> None:
     first, second = (RunFolder(tmp_path, IDENTITY, {}) for _ in range(2))
     for run, answer in ((first, "one"), (second, "two")):
-        for result in evaluate(telling(q1=answer), QUESTIONS[:2], Corpus({})):
+        for result in evaluate(telling(q1=answer), QUESTIONS[:2], IndexedDocuments({})):
             run.append(result)
     assert [(result.id, result.prediction) for result in read_run(tmp_path).results] == [
         ("q0", "é gold"),
@@ -345,7 +355,7 @@ JSON = st.recursive(
     lambda inner: st.lists(inner, max_size=2) | st.dictionaries(TEXTS, inner, max_size=2),
     max_leaves=4,
 )
-FOUND = st.builds(Found, TEXTS, st.integers(0), st.integers(0), st.none() | st.integers(1), NUMBERS)
+FOUND = st.builds(Location, TEXTS, st.integers(0), st.integers(0), st.none() | st.integers(1), NUMBERS)
 FOUNDS = st.lists(FOUND, max_size=2).map(tuple)
 RESULT = st.builds(
     Result,
@@ -361,7 +371,7 @@ RESULT = st.builds(
     hits=FOUNDS,
     citations=FOUNDS,
     scores=st.dictionaries(TEXTS, NUMBERS, max_size=2),
-    losses=st.dictionaries(TEXTS, NUMBERS, max_size=2),
+    lost_points=st.dictionaries(TEXTS, NUMBERS, max_size=2),
     gold_prediction=st.none() | TEXTS,
     prompt=TEXTS,
     ms=st.dictionaries(TEXTS, NUMBERS, max_size=2),
@@ -373,7 +383,7 @@ RESULT = st.builds(
 
 @given(RESULT)
 def test_a_result_is_the_same_after_it_was_json(result: Result) -> None:
-    assert Result.from_json(json.loads(json.dumps(result.to_json()))) == result
+    assert wire.result_from(json.loads(json.dumps(wire.result(result))), Result) == result
 
 
 @given(RESULT, st.data())
@@ -403,3 +413,16 @@ def test_results_are_the_same_after_they_were_in_a_file(
     for result in results:
         run.append(result)
     assert read_run(run.folder).results == tuple(results)
+
+
+def test_a_result_of_an_older_version_with_the_usage_of_its_answer_is_read(tmp_path: Path) -> None:
+    result = Result(
+        "q1", "g", "Who?", ("Ilse",), True, prediction="Ilse", scores={"f1": 1.0}, lost_points={"misread": 0.5}
+    )
+    run = RunFolder(tmp_path / "run", IDENTITY, {})
+    run.append(result)
+    row = json.loads((run.folder / RESULTS).read_text("utf-8"))
+    assert row["losses"] == {"misread": 0.5}, "the key of the file stays"
+    old = {**row, "ledger": {"retrieve_ms": 1.0}, "generation": 3}
+    (run.folder / RESULTS).write_text(json.dumps(old) + "\n", encoding="utf-8")
+    assert read_run(run.folder).results == (result,)

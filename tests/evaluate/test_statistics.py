@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ragqa.evaluate.statistics import Floats, holm, interval, sign_flip, smallest_difference
+from ragqa.evaluate.metrics.statistics import Floats, holm, interval, sign_flip, smallest_difference
 
 DRAWS = 2000
 

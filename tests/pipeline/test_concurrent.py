@@ -21,7 +21,7 @@ from ragqa.generate.deadline import Emit, iterate_until
 from ragqa.index.database import _Descriptors
 from ragqa.records import Answer, Generation, Prompt
 from ragqa.stopping import Stopped, stoppable
-from tests.fakes import ECHO, PIPELINE, WORDS, EchoGenerator
+from tests.fakes import ECHO, PIPELINE, WORDS, EchoGenerator, write_project
 from tests.generate.test_batch import without_times
 from tests.limits import no_hang
 from tests.tiny import save_tiny_llama
@@ -69,11 +69,7 @@ class Busy(EchoGenerator):
 
 @pytest.fixture
 def home(tmp_path: Path) -> Path:
-    (tmp_path / "documents").mkdir()
-    for name in NAMES:
-        text = f"The {name} has a master called {name.title()}son.\n"
-        (tmp_path / "documents" / f"{name}.txt").write_text(text, encoding="utf-8")
-    (tmp_path / "pipeline.yaml").write_text(PIPELINE, encoding="utf-8")
+    write_project(tmp_path, NAMES)
     pipeline(tmp_path).index()
     return tmp_path
 

@@ -16,19 +16,15 @@ from ragqa.cli.indexing import refresh as refresh_folder
 from ragqa.errors import DocumentsGoneError, NothingUsableError, RejectedError
 from ragqa.pipeline.ingest import refresh
 from tests.commands import Done, ragqa
-from tests.fakes import ECHO, PIPELINE, WORDS
+from tests.fakes import ECHO, PIPELINE, WORDS, write_project
 
 NAMES = ("ferry", "turbine", "quay", "buoy", "crane")
 
 
 @pytest.fixture
 def home(tmp_path: Path) -> Path:
-    (tmp_path / "documents").mkdir()
-    for name in NAMES:
-        text = f"The {name} has a master called {name.title()}son.\n"
-        (tmp_path / "documents" / f"{name}.txt").write_text(text, encoding="utf-8")
+    write_project(tmp_path, NAMES)
     text = PIPELINE.replace("kind: echo", "kind: scripted")
-    (tmp_path / "pipeline.yaml").write_text(PIPELINE, encoding="utf-8")
     (tmp_path / "scripted.yaml").write_text(text, encoding="utf-8")
     pipeline(tmp_path).index()
     return tmp_path

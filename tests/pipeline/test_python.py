@@ -22,7 +22,7 @@ from ragqa.kinds import load_combinations, load_config
 from ragqa.load import FolderLoader, MemoryLoader, text_document
 from ragqa.pipeline.ingest.maintenance import Maintenance
 from ragqa.records import Answer, Chunk, Citation, Dropped, Generation, Hit, Prompt
-from tests.fakes import ECHO, PIPELINE, WORDS, Echo, document, hit
+from tests.fakes import ECHO, WORDS, Echo, document, hit, write_project
 
 QUESTION = "Who is the master of the quay?"
 
@@ -32,11 +32,7 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Return a home folder, which `~` stands for, with documents, a pipeline file and its index."""
     monkeypatch.setenv("RAGQA_CACHE", str(tmp_path / "cache"))
     monkeypatch.setenv("HOME", str(tmp_path))
-    (tmp_path / "documents").mkdir()
-    for name in ("ferry", "quay"):
-        text = f"The {name} has a master called {name.title()}son.\n"
-        (tmp_path / "documents" / f"{name}.txt").write_text(text, encoding="utf-8")
-    (tmp_path / "pipeline.yaml").write_text(PIPELINE, encoding="utf-8")
+    write_project(tmp_path, ["ferry", "quay"])
     pipeline(tmp_path).index()
     return tmp_path
 

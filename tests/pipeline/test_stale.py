@@ -18,7 +18,7 @@ from ragqa.pipeline.answer import sources
 from ragqa.pipeline.answer.sources import SourceFiles
 from ragqa.records import Citation
 from tests.commands import ragqa
-from tests.fakes import ECHO, PIPELINE, WORDS
+from tests.fakes import ECHO, WORDS, write_project
 
 QUESTION = "Who is the master of the quay?"
 QUAY = "The quay has a master called Quayson.\n"
@@ -27,10 +27,8 @@ QUAY = "The quay has a master called Quayson.\n"
 @pytest.fixture
 def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("RAGQA_CACHE", str(tmp_path / "cache"))
-    (tmp_path / "documents").mkdir()
-    (tmp_path / "documents" / "ferry.txt").write_text("The ferry has a master called Ferryson.\n", encoding="utf-8")
+    write_project(tmp_path, ["ferry"])
     (tmp_path / "documents" / "quay.txt").write_text(QUAY, encoding="utf-8")
-    (tmp_path / "pipeline.yaml").write_text(PIPELINE, encoding="utf-8")
     pipeline(tmp_path).index()
     return tmp_path
 

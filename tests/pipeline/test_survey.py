@@ -21,7 +21,7 @@ from ragqa.errors import RejectedError
 from ragqa.load import FolderLoader
 from ragqa.pipeline.ingest.survey import BANDS, Finding, Survey, _candidates, _tables, near_duplicates, shingles, survey
 from ragqa.records import Document, SourceFile
-from ragqa.split import TextSplitter
+from ragqa.split import MarkdownSplitter, RecursiveSplitter
 from tests import ROOT
 from tests.fakes import WordEmbedder
 from tests.limits import no_hang
@@ -42,7 +42,7 @@ def look(
     loader = FolderLoader([folder])
     spec = RecursiveSplit(kind="recursive", chunk_size=size, overlap=how.pop("overlap", 0), unit="token")
     try:
-        return survey(loader, how.pop("splitter", TextSplitter(spec, counter)), counter, window, **how)
+        return survey(loader, how.pop("splitter", RecursiveSplitter(spec, counter)), counter, window, **how)
     finally:
         loader.close()
 
@@ -111,7 +111,7 @@ def test_the_sample_corpus_has_hardly_a_finding() -> None:
     loader = FolderLoader([ROOT / "corpora" / "tarnwick" / "documents"])
     counter = WordEmbedder()
     spec = RecursiveSplit(kind="recursive", chunk_size=200, overlap=40, unit="token")
-    found = survey(loader, TextSplitter(spec, counter), counter, 256)
+    found = survey(loader, RecursiveSplitter(spec, counter), counter, 256)
     loader.close()
     assert {finding.kind for finding in found.findings} <= {"table_fragments"}
     assert found.files == found.usable == found.documents
@@ -142,7 +142,7 @@ def test_a_reason_of_several_lines_becomes_one(tmp_path: Path) -> None:
     (tmp_path / "a.txt").write_text(PROSE, encoding="utf-8")
     counter = WordEmbedder()
     spec = RecursiveSplit(kind="recursive", chunk_size=40, overlap=0, unit="token")
-    (finding,) = survey(Failing([tmp_path]), TextSplitter(spec, counter), counter, None).findings
+    (finding,) = survey(Failing([tmp_path]), RecursiveSplitter(spec, counter), counter, None).findings
     assert finding.what == "damaged: page 1: at byte 3"
 
 
@@ -316,7 +316,7 @@ def test_rows_that_another_chunk_holds_with_their_header_are_no_fragment(tmp_pat
 
 
 def test_a_header_that_the_context_carries_is_not_missing(tmp_path: Path) -> None:
-    splitter = TextSplitter(MarkdownSplit(kind="markdown", chunk_size=60, overlap=0, unit="token"), WordEmbedder())
+    splitter = MarkdownSplitter(MarkdownSplit(kind="markdown", chunk_size=60, overlap=0, unit="token"), WordEmbedder())
     text = f"# Vessel | Built | Room\n\n{pipe_table(30)}"
     assert of_kind(look(tmp_path, {"a.md": text}, splitter=splitter), "table_fragments") == []
 

@@ -8,10 +8,11 @@ from typing import Any
 
 import pytest
 
+from ragqa import wire
 from ragqa.config.specs import InContextPrompt
 from ragqa.errors import ConfigError, UsageError
 from ragqa.evaluate import Question, Result
-from ragqa.evaluate.result import answered
+from ragqa.evaluate.runs.result import answered
 from ragqa.kinds import load_config
 from ragqa.pipeline.assemble.budget import prove
 from ragqa.prompt import Prompter
@@ -96,9 +97,9 @@ def test_a_result_keeps_the_ids_of_the_examples_through_its_json(file: Path) -> 
     answer = Answer("Why?", "so", (), (), prompt, {}, 1, finish="stop")
     result = answered(Question("q", "Why?", ("so",)), answer, {"f1": 1.0})
     assert result.examples == ("a",)
-    assert Result.from_json(json.loads(json.dumps(result.to_json()))) == result
-    old = {key: value for key, value in result.to_json().items() if key != "examples"}
-    assert Result.from_json(old).examples == ()
+    assert wire.result_from(json.loads(json.dumps(wire.result(result))), Result) == result
+    old = {key: value for key, value in wire.result(result).items() if key != "examples"}
+    assert wire.result_from(old, Result).examples == ()
 
 
 def pipeline_file(place: Path, **prompt: Any) -> Path:

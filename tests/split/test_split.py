@@ -10,12 +10,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ragqa import split
 from ragqa.config.slots import BYTES_PER_TOKEN
 from ragqa.config.specs import CodeSplit, MarkdownSplit, RecursiveSplit, SentenceSplit, TokenSplit
 from ragqa.errors import RejectedError, UsageError
 from ragqa.records import Chunk
-from ragqa.split import CONTEXT_BYTES, CONTEXT_TOKENS, TextSplitter
+from ragqa.split import CONTEXT_BYTES, CONTEXT_TOKENS, SPLITTERS, CodeSplitter, TextSplitter
+from ragqa.split import splitter as splitter_module
+from ragqa.split.cutter import Cutter
 from tests.fakes import WordEmbedder, document
 
 KINDS: dict[str, Any] = {
@@ -35,7 +36,11 @@ repeated = st.builds(lambda part, n: part * n, wild.filter(lambda text: len(text
 
 
 def splitter(kind: str, size: int = 20, overlap: int = 5, unit: str = "token") -> TextSplitter:
-    return TextSplitter(KINDS[kind](kind=kind, chunk_size=size, overlap=overlap, unit=unit), COUNTER)
+    return build(kind, COUNTER, chunk_size=size, overlap=overlap, unit=unit)
+
+
+def build(kind: str, counter: WordEmbedder, **fields: Any) -> TextSplitter:
+    return SPLITTERS[kind](KINDS[kind](kind=kind, **fields), counter)
 
 
 def assert_exact(text: str, chunks: list[Chunk]) -> None:
@@ -136,7 +141,7 @@ def test_context_is_bounded_and_outer_headings_give_way_first() -> None:
 
 def test_an_unknown_code_language_is_refused_with_the_known_ones() -> None:
     with pytest.raises(UsageError, match=r"split\.language: unknown 'klingon'.*python"):
-        TextSplitter(CodeSplit(kind="code", language="klingon"), COUNTER)
+        CodeSplitter(CodeSplit(kind="code", language="klingon"), COUNTER)
 
 
 def test_ids_are_the_same_in_every_run_and_pages_follow_the_start() -> None:
@@ -170,7 +175,7 @@ class Watched(WordEmbedder):
 @pytest.mark.parametrize("media_type", ["text/plain", "text/markdown", "text/csv", "application/jsonl"])
 def test_no_text_is_given_to_the_tokenizer_whole(kind: str, text: str, media_type: str) -> None:
     counter = Watched()
-    chunks = TextSplitter(KINDS[kind](kind=kind, chunk_size=200, overlap=40), counter).split(
+    chunks = build(kind, counter, chunk_size=200, overlap=40).split(
         document(text, media_type=media_type, title=text[:5000], metadata={"header": text[:9000]})
     )
     assert chunks and counter.longest <= 200 * BYTES_PER_TOKEN
@@ -182,23 +187,20 @@ def test_no_text_is_given_to_the_tokenizer_whole(kind: str, text: str, media_typ
 def test_pieces_without_separators_are_those_of_the_library(text: str, size: int, overlap: int, code: bool) -> None:
     """The library cuts what has no separator character by character, which takes long; its cuts are kept."""
 
-    class Library(TextSplitter):
-        def _recurse(self, text: str, low: int, high: int) -> Iterator[tuple[int, int]]:
+    class Library(Cutter):
+        def recurse(self, text: str, low: int, high: int) -> Iterator[tuple[int, int]]:
             start = low
-            for piece in self._recursive.split_text(text[low:high]):
-                yield from self._bounded(text, start, start + len(piece))
+            for piece in self.library.split_text(text[low:high]):
+                yield from self.bounded(text, start, start + len(piece))
                 start += len(piece)
 
-    spec = KINDS["code" if code else "recursive"](
-        kind="code" if code else "recursive", chunk_size=size, overlap=overlap
-    )
-    library = Library(spec, COUNTER)
-    library._recursive._separators = [*library._recursive._separators, ""]
-    own = TextSplitter(spec, COUNTER).split(document(text))
-    assert own == library.split(document(text))
+    own, library = (splitter("code" if code else "recursive", size, overlap) for _ in range(2))
+    library.cutter = Library(own.cutter.separators, own.cutter.bound, own.cutter.measure)
+    library.cutter.library._separators = [*library.cutter.library._separators, ""]
+    assert own.split(document(text)) == library.split(document(text))
 
 
 def test_a_document_that_takes_too_long_is_rejected(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(split, "SECONDS", -1.0)
+    monkeypatch.setattr(splitter_module, "SECONDS", -1.0)
     with pytest.raises(RejectedError, match=r"splitting took more than -1 s, at character \d+"):
         splitter("recursive").split(document("word " * 500))

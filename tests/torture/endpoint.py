@@ -34,8 +34,8 @@ from tests.raw_server import DONE, Peer, RawServer, event, piece
 from tests.torture import Trial
 
 KEY = "sk-torture-6b8f0c2d4e"
-SPARE_SECONDS = 1.0
-"""How long after its deadline an answer may end."""
+SPARE_SECONDS = 20.0
+"""How long after its deadline an answer may end: on a busy machine a second is short, and a hang lasts longer than this."""
 MOST_MEMORY = 96 << 20
 """How much memory all faults together may add to the peak."""
 ENDLESS = 1 << 40
@@ -94,7 +94,7 @@ class Fault:
         self._send(peer, self._reply())
 
     def _leave(self, peer: Peer) -> None:
-        self.draw.choice((peer.reset, peer.hang, lambda: None, lambda: peer.wait(3)))()
+        self.draw.choice((peer.reset, peer.hang, lambda: None, lambda: peer.wait(60)))()
 
     def _send(self, peer: Peer, parts: Iterator[bytes]) -> None:
         """Send a reply in one of several ways, and leave in one of several."""

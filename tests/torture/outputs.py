@@ -18,7 +18,8 @@ from pathlib import Path
 import pytest
 
 from ragqa.cli import main
-from ragqa.evaluate.runs import MANIFEST, REPORT, REPORTS, RESULTS, RUNS, TUNING, WINNER
+from ragqa.evaluate.runs.folder import MANIFEST, REPORT, REPORTS, RESULTS
+from ragqa.experiments.tuning import RUNS, TUNING, WINNER
 from ragqa.train.folder import CHECKPOINT, EXPORTED
 from ragqa.train.vocabulary import TOKENIZER, TOKENIZER_CONFIG
 from tests.commands import jsonl

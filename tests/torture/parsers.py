@@ -19,7 +19,7 @@ from ragqa import Pipeline
 from ragqa.load import FolderLoader, Limits
 from ragqa.pipeline.ingest.refresh import IndexReport
 from ragqa.records import Chunk, Document, SourceFile
-from ragqa.split import TextSplitter
+from ragqa.split import RecursiveSplitter
 from ragqa.stages import IndexReader
 from tests.fakes import ECHO, PIPELINE, WORDS
 from tests.torture import Trial
@@ -61,7 +61,7 @@ class TimedLoader(FolderLoader):
             return super().read(file)
 
 
-class TimedSplitter(TextSplitter):
+class TimedSplitter(RecursiveSplitter):
     """The splitter, with the same clock: what a parser gives must not hang this process either."""
 
     clock: Clock

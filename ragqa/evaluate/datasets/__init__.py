@@ -1,6 +1,8 @@
 """Public datasets in their official files -> `Dataset`; one module for each family.
 
-What is left out or altered is counted in `Dataset.note`. A fault in a file is an error with its position.
+A kind of dataset is a function `read(path, name)` and a sentence that says what has to be at the path. `KINDS` lists the
+built-in ones; `checked` is what the dataset of any kind goes through, one of your own too. What is left out or altered
+is counted in `Dataset.note`. A fault in a file is an error with its position.
 """
 
 from __future__ import annotations
@@ -21,67 +23,98 @@ from ragqa.evaluate.datasets.jsonl import read_questions
 from ragqa.evaluate.datasets.notes import sentence
 from ragqa.evaluate.metrics import normalize
 
-__all__ = ["KINDS", "Kind", "read_dataset", "read_questions"]
+__all__ = ["KINDS", "DatasetKind", "checked", "read_dataset", "read_kind", "read_questions"]
 
 
 @dataclass(frozen=True, slots=True)
-class Kind:
-    """How a kind of dataset is read, from a path and with a name, and what has to be at the path."""
+class DatasetKind:
+    """How a kind of dataset is read, from a path and with a name, and the files that have to be at the path."""
 
     read: Callable[[Path, str], Dataset]
     layout: str
 
 
 KINDS = {
-    "jsonl": Kind(
-        jsonl.read, "a file with one object a line: {question, answers, evidence}, or {question, answerable: false}"
-    ),
-    "squad": Kind(squad.read, "an official JSON file of SQuAD 1.1 or 2.0: {data: [{title, paragraphs}]}"),
-    "beir": Kind(beir.read, "a folder with corpus.jsonl, queries.jsonl and qrels/test.tsv"),
-    "hotpotqa": Kind(multihop.hotpotqa, "a JSON list of {_id, question, answer, supporting_facts, context}"),
-    "musique": Kind(multihop.musique, "a JSON list or JSON lines of {id, question, answer, paragraphs}"),
-    "pubmedqa": Kind(pubmedqa.read, "ori_pqal.json or its folder, with test_ground_truth.json for the splits"),
-    "pages": Kind(pages.read, "a folder of PDFs with ground_truth.jsonl or questions.jsonl that cite pages"),
+    "jsonl": DatasetKind(jsonl.read, jsonl.LAYOUT),
+    "squad": DatasetKind(squad.read, squad.LAYOUT),
+    "beir": DatasetKind(beir.read, beir.LAYOUT),
+    "hotpotqa": DatasetKind(multihop.read_hotpotqa, multihop.HOTPOTQA_LAYOUT),
+    "musique": DatasetKind(multihop.read_musique, multihop.MUSIQUE_LAYOUT),
+    "pubmedqa": DatasetKind(pubmedqa.read, pubmedqa.LAYOUT),
+    "pages": DatasetKind(pages.read, pages.LAYOUT),
 }
+"""The built-in kinds by their names."""
 
 
 def read_dataset(name: AnyPath) -> Dataset:
-    """Read a dataset by its name, `KIND:PATH`; the kinds and what each has to find at its path are in `KINDS`.
+    """Read a dataset by its name, `KIND:PATH`; the kinds and the files that each reads are in `KINDS`.
 
-    :raises UsageError: an unknown kind, no such path, a file that is not of the kind, no questions, an id or a source
-        that stands for two.
+    :raises UsageError: an unknown kind, no path, or as `read_kind` does.
+    """
+    return read_kind(*parse_name(name, list(KINDS)))
+
+
+def parse_name(name: AnyPath, kinds: Sequence[str]) -> tuple[str, str]:
+    """Return kind and path of a name `KIND:PATH`.
+
+    :param kinds: the names of the kinds that there are.
+    :raises UsageError: an unknown kind, or no path.
     """
     given = os.fspath(name) if isinstance(name, os.PathLike) else name
     kind, colon, place = arguments.text(
         given, "dataset", "a string KIND:PATH such as 'jsonl:questions.jsonl'"
     ).partition(":")
-    if kind not in KINDS:
+    if kind not in kinds:
         hint = (
             f"; a path needs its kind before it, such as jsonl:{name}"
             if Path(os.path.expanduser(name)).exists()
             else ""
         )
-        raise UsageError(f"dataset {name!r}: unknown kind {kind!r}{hint}; {did_you_mean(kind, list(KINDS))}")
-    layout = f"{kind} reads {KINDS[kind].layout}"
+        raise UsageError(f"dataset {name!r}: unknown kind {kind!r}{hint}; {did_you_mean(kind, kinds)}")
     if not colon or not place:
-        raise UsageError(f"dataset {name!r}: no path; write {kind}:PATH, where {layout}")
-    path = arguments.path(place, "dataset")
-    if not os.path.exists(path):
-        raise UsageError(f"dataset {name!r}: path not found: {path}; {layout}")
+        layout = f", where {kind} reads {KINDS[kind].layout}" if kind in KINDS else ""
+        raise UsageError(f"dataset {name!r}: no path; write {kind}:PATH{layout}")
+    return kind, place
+
+
+def read_kind(kind: str, path: AnyPath) -> Dataset:
+    """Read the dataset at a path, of a kind of `KINDS`; the checks of `checked` are done.
+
+    :raises UsageError: no such path, a file that is not of the kind, or as `checked` does.
+    """
+    place, reader = arguments.path(path, "dataset"), KINDS[kind]
+    layout = f"{kind} reads {reader.layout}"
+    if not os.path.exists(place):
+        raise UsageError(f"dataset {f'{kind}:{path}'!r}: path not found: {place}; {layout}")
     try:
-        dataset = KINDS[kind].read(path, f"{kind}:{path.resolve().name}")
+        dataset = reader.read(place, f"{kind}:{place.resolve().name}")
+    except UsageError as error:
+        raise UsageError(f"{error}; {layout}") from None
+    return checked(dataset, place, layout)
+
+
+def checked(dataset: Dataset, path: Path, layout: str = "") -> Dataset:
+    """Check the rules that the datasets of all kinds keep; return the dataset with a note on answers that are none.
+
+    :param path: where it was read from, for errors.
+    :param layout: what a file of this kind looks like, in a sentence, for errors.
+    :raises UsageError: there are no questions, or an id or a source names two of them.
+    """
+    try:
         _check_unique(path, "question ids", [question.id for question in dataset.questions])
         _check_unique(path, "sources of documents", [document.source for document in dataset.documents])
         if not dataset.questions:
             raise UsageError(f"{path}: no questions")
     except UsageError as error:
-        raise UsageError(f"{error}; {layout}") from None
-    return replace(dataset, note="; ".join(filter(None, [dataset.note, _note_on_answers(dataset.questions)])))
+        raise UsageError(f"{error}; {layout}" if layout else str(error)) from None
+    note = _note_on_answers(dataset.questions)
+    notes = [dataset.note] if note in dataset.note else [dataset.note, note]
+    return replace(dataset, note="; ".join(filter(None, notes)))
 
 
 def _note_on_answers(questions: Sequence[Question]) -> str:
     """Return how many questions have answers that exact match and F1 take for none, as the script of SQuAD does."""
-    blank = sum(bool(one.answers) and not any(map(normalize, one.answers)) for one in questions)
+    blank = sum(bool(question.answers) and not any(map(normalize, question.answers)) for question in questions)
     what = "questions whose answers are articles or punctuation alone, which exact match and F1 take for no answer"
     return sentence({what: blank})
 

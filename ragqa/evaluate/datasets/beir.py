@@ -13,6 +13,9 @@ from ragqa.evaluate.datasets.rows import Row, read_lines, read_text
 from ragqa.load import text_document
 from ragqa.records import Document
 
+LAYOUT = "a folder with corpus.jsonl, queries.jsonl and qrels/test.tsv"
+"""The files that `read` finds at its path."""
+
 Judgements = dict[str, dict[str, int]]
 """Grades by document by question."""
 
@@ -25,24 +28,24 @@ def read(path: Path, name: str) -> Dataset:
     relevant. A relevant document that the corpus lacks stays one that cannot be found, as in trec_eval.
     """
     documents = tuple(_document(row) for row in read_lines(path / "corpus.jsonl"))
-    known = {document.source for document in documents}
-    asked = {row.text("_id"): row.text("text") for row in read_lines(path / "queries.jsonl")}
+    sources = {document.source for document in documents}
+    queries = {row.text("_id"): row.text("text") for row in read_lines(path / "queries.jsonl")}
     questions: dict[str, Question] = {}
     notes: Counter[str] = Counter()
     judged: set[str] = set()
     for file in _judgement_files(path):
-        for query, grades in _judgements(file, asked).items():
+        for query, grades in _judgements(file, queries).items():
             judged.add(query)
             relevant = {document: grade for document, grade in grades.items() if grade > 0}
             notes["judgements of grade 0 or less left out"] += len(grades) - len(relevant)
-            notes["relevant documents that are not in the corpus"] += sum(one not in known for one in relevant)
+            notes["relevant documents that are not in the corpus"] += sum(source not in sources for source in relevant)
             if query in questions:
                 notes["queries judged in several files, taken from the first"] += 1
             elif relevant:
                 group, split = next(iter(relevant)), {"split": file.stem}
-                questions[query] = Question(query, asked[query], (), relevant=relevant, group=group, metadata=split)
+                questions[query] = Question(query, queries[query], (), relevant=relevant, group=group, metadata=split)
     notes["queries without a relevant document left out"] = len(judged - questions.keys())
-    notes["queries without judgements left out"] = len(asked.keys() - judged)
+    notes["queries without judgements left out"] = len(queries.keys() - judged)
     notes["blank documents, which cannot be indexed"] = sum(not document.text for document in documents)
     return Dataset(name, tuple(questions.values()), documents, unit="document", note=sentence(notes))
 
@@ -58,7 +61,7 @@ def _judgement_files(path: Path) -> list[Path]:
     return files
 
 
-def _judgements(file: Path, asked: Container[str]) -> Judgements:
+def _judgements(file: Path, queries: Container[str]) -> Judgements:
     judgements: Judgements = {}
     for number, line in enumerate(read_text(file).splitlines(), start=1):
         if not line.strip() or (number == 1 and line.startswith("query-id")):
@@ -71,7 +74,7 @@ def _judgements(file: Path, asked: Container[str]) -> Judgements:
                 f"got {len(columns)} columns; must be query-id, corpus-id and a whole number, with tabs between them"
             )
             raise UsageError(f"{file}:{number}: {message}") from None
-        if query not in asked:
+        if query not in queries:
             raise UsageError(f"{file}:{number}: its query-id is not in queries.jsonl; add it there")
         judgements.setdefault(query, {})[document] = grade
     return judgements

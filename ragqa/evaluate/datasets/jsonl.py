@@ -10,6 +10,9 @@ from ragqa.errors import UsageError
 from ragqa.evaluate.dataset import Dataset, Evidence, Question
 from ragqa.evaluate.datasets.rows import Row, read_lines
 
+LAYOUT = "a file with one object a line: {question, answers, evidence}, or {question, answerable: false}"
+"""The files that `read` finds at its path."""
+
 _KEYS = ("id", "question", "answers", "answerable", "evidence", "group")
 
 
@@ -58,9 +61,9 @@ def _answers(row: Row, answerable: bool) -> tuple[str, ...]:
     if not all(answer.strip() for answer in answers):
         raise row.fault("answers", "must hold texts, none of them empty")
     if answerable and not answers:
-        found = "is empty" if row.values.get("answers") is not None else "is missing"
+        fault = "is empty" if row.values.get("answers") is not None else "is missing"
         advice = 'or "answerable": false where the documents do not answer the question'
-        raise row.fault("answers", f"{found}; give at least one answer in a list, {advice}")
+        raise row.fault("answers", f"{fault}; give at least one answer in a list, {advice}")
     if answers and not answerable:
         raise row.fault("answers", f"got {len(answers)}; leave them out where answerable is false")
     return answers

@@ -12,6 +12,10 @@ from ragqa.evaluate.datasets.rows import Row, read_list, read_object
 from ragqa.load import text_document
 from ragqa.records import Document
 
+HOTPOTQA_LAYOUT = "a JSON list of {_id, question, answer, supporting_facts, context}"
+MUSIQUE_LAYOUT = "a JSON list or JSON lines of {id, question, answer, paragraphs}"
+"""The files that `read_hotpotqa` and `read_musique` find at their paths."""
+
 
 class _Pool:
     """The paragraphs of all questions, each once; a source is `Title/NNN`, N from 000 within the title."""
@@ -39,7 +43,7 @@ class _Pool:
         return len(self._sources) - self._given if self._given else 0
 
 
-def hotpotqa(path: Path, name: str) -> Dataset:
+def read_hotpotqa(path: Path, name: str) -> Dataset:
     """Return the questions of an official file with `context` (Yang et al. 2018).
 
     Evidence is the supporting sentences, relevant are their paragraphs. Paragraphs are those of `NAME_corpus.json`
@@ -51,10 +55,10 @@ def hotpotqa(path: Path, name: str) -> Dataset:
     return _dataset(name, questions, pool, notes)
 
 
-def musique(path: Path, name: str) -> Dataset:
+def read_musique(path: Path, name: str) -> Dataset:
     """Return the questions of an official file (Trivedi et al. 2022); evidence is the supporting paragraphs.
 
-    The corpus beside it, where there is one, is `[{title, text}, ...]`; splits are as in `hotpotqa`. In the full set
+    The corpus beside it, where there is one, is `[{title, text}, ...]`; splits are as in `read_hotpotqa`. In the full set
     an unanswerable question has the id of an answerable one: here it ends in `-unanswerable`, and both are one group.
     """
     pool, notes = _Pool(_musique_corpus(path)), Counter[str]()
@@ -87,7 +91,7 @@ def _hotpotqa(row: Row, position: int, pool: _Pool, notes: Counter[str]) -> Ques
 
 
 def _quote(source: str, sentences: Sequence[str], number: int) -> Evidence:
-    """Return a sentence without the white space around it, where it stands in the joined sentences."""
+    """Return a sentence without the white space around it, with its offsets in the joined sentences."""
     sentence = sentences[number]
     start = sum(map(len, sentences[:number])) + len(sentence) - len(sentence.lstrip())
     return Evidence(source, sentence.strip(), start=start, end=start + len(sentence.strip()))

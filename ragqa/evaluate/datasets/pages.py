@@ -12,6 +12,9 @@ from ragqa.evaluate.dataset import Dataset, Question
 from ragqa.evaluate.datasets.jsonl import read_questions
 from ragqa.evaluate.datasets.rows import Row, read_lines
 
+LAYOUT = "a folder of PDFs with ground_truth.jsonl or questions.jsonl that cite pages"
+"""The files that `read` finds at its path."""
+
 _CITATION = re.compile(r"\s*\[([^\[\]#]+)#page=(\d+)\]")
 
 
@@ -22,9 +25,9 @@ def read(path: Path, name: str) -> Dataset:
     ground_truth.jsonl in the form of Microsoft's Azure search sample: a line is `{question, truth}`, the truth a long
     answer with citations `[file.pdf#page=N]`, N from 1, which are taken out of it; ids are numbers from 1.
     """
-    own = path / "questions.jsonl"
-    if own.exists():
-        questions = [_paged(question) for question in read_questions(own, pages=True)]
+    file = path / "questions.jsonl"
+    if file.exists():
+        questions = [_paged(question) for question in read_questions(file, pages=True)]
     else:
         rows = read_lines(path / "ground_truth.jsonl")
         questions = [_cited(row, number) for number, row in enumerate(rows, start=1)]
@@ -56,7 +59,7 @@ def _cited(row: Row, number: int) -> Question:
 
 
 def _paged(question: Question) -> Question:
-    """Return a question with the pages of its evidence as what is relevant; only evidence with a text is kept."""
+    """Return a question whose relevant units are the pages of its evidence; only evidence with a text is kept."""
     pages = [f"{evidence.source}#page={evidence.page}" for evidence in question.evidence if question.answerable]
     quoted = tuple(evidence for evidence in question.evidence if evidence.text)
     return replace(question, relevant=dict.fromkeys(pages, 1), evidence=quoted)

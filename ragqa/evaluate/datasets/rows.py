@@ -1,4 +1,4 @@
-"""Files of questions as they are read: every value is checked, and a fault says where it stands and what would do.
+"""Files of questions as they are read: every value is checked, and a fault says its place and what would do.
 
 What was found is named by its type alone: the file may be any file that a pipeline names, and none of it is shown.
 """
@@ -23,7 +23,7 @@ _TYPES = {str: "a text", bool: "true or false", int: "a number", float: "a numbe
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """An object of a JSON file, and where it stands: `file` (with the line, where lines are objects) and `path` in it.
+    """An object of a JSON file, and its place: `file` (with the line, where lines are objects) and `path` in it.
 
     Every method raises `UsageError` where the value of a key is missing or not as it says; `null` counts as missing.
     """
@@ -159,6 +159,6 @@ def type_name(value: Any) -> str:
 
 
 def _is_pair(value: Any, kind: type) -> bool:
-    if not isinstance(value, list) or [type(one) for one in value] != [str, kind]:
+    if not isinstance(value, list) or [type(part) for part in value] != [str, kind]:
         return False
-    return kind is not list or all(isinstance(one, str) for one in value[1])
+    return kind is not list or all(isinstance(text, str) for text in value[1])

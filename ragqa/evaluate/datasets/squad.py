@@ -11,6 +11,9 @@ from ragqa.evaluate.datasets.rows import Row, read_object
 from ragqa.load import text_document
 from ragqa.records import Document
 
+LAYOUT = "an official JSON file of SQuAD 1.1 or 2.0: {data: [{title, paragraphs}]}"
+"""The files that `read` finds at its path."""
+
 _BESIDE = "answers that stand one character beside their offset, moved there"
 
 
@@ -59,7 +62,7 @@ def _question(qa: Row, paragraph: Document, metadata: dict[str, str], notes: Cou
 
 
 def _evidence(answer: Row, paragraph: Document, notes: Counter[str]) -> Evidence:
-    """Return the answer without the white space around it, where it stands.
+    """Return the answer without the white space around it, with its offsets.
 
     SQuAD 1.1 has a few offsets that are off by one.
     """

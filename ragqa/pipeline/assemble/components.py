@@ -120,6 +120,14 @@ class Components:
         """Return the `generate` stage."""
         return cast("Generator", self._section("generate"))
 
+    def generator_with(self, **settings: Any) -> Generator:
+        """Return the generator with other settings, as far as its section has these keys; one that was replaced as it is."""
+        spec = self.config.generate
+        changes = {key: value for key, value in settings.items() if key in type(spec).model_fields}
+        if "generate" in self._replaced or not changes:
+            return self.generator
+        return cast("Generator", self.build(spec.model_copy(update=changes)))
+
     def replace(self, **parts: Any) -> None:
         """Use these objects in place of what the file describes: `replace(generator=mine)`.
 
@@ -166,7 +174,7 @@ class Components:
         :raises ConfigError: its kind cannot build it, with the position of the kind.
         """
         kind = self.config.kinds.of(spec)
-        return self.once(kind.slot, spec, lambda: self._built(spec))
+        return self.once(kind.slot, spec, lambda: self.make(spec))
 
     def once(self, name: str, spec: Spec, make: Callable[[], Made]) -> Made:
         """Return what `make` makes, made once for this spec and the sections that it may depend on."""
@@ -228,7 +236,8 @@ class Components:
         sections = _DEPENDS.get(name, [section for section in SECTIONS if section != "evaluate"])
         return name, spec, *(self._specs[section] for section in sections)
 
-    def _built(self, spec: Spec) -> Any:
+    def make(self, spec: Spec) -> Any:
+        """Return a new part that a spec describes; see `build`, which makes each part once."""
         kind = self.config.kinds.of(spec)
         try:
             part = kind.build(spec, self)

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 
-from ragqa.evaluate import charts, tables
-from ragqa.evaluate.charts import Bar
-from ragqa.evaluate.losses import CAUSES
-from ragqa.evaluate.markup import Markup, fragment, tag
-from ragqa.evaluate.report import Metric, Report
-from ragqa.evaluate.result import Found, Result
-from ragqa.evaluate.tables import Table, number, spread
+from ragqa.evaluate.reports import charts, tables
+from ragqa.evaluate.reports.charts import Bar
+from ragqa.evaluate.reports.markup import Markup, fragment, tag
+from ragqa.evaluate.reports.summary import EvaluationReport, Metric
+from ragqa.evaluate.reports.tables import Table, number, spread
+from ragqa.evaluate.runs.lost_points import CAUSES
+from ragqa.evaluate.runs.result import Location, Result
 
 HEADLINES = ("f1", "exact_match", "recall@5", "ndcg@10", "citation_recall", "abstention_recall")
 """The metrics at the top of the page, those of them that were measured."""
@@ -71,7 +71,7 @@ dd dl{padding-left:16px}}
 """
 
 
-def html(report: Report, title: str, recorded: Mapping[str, object]) -> str:
+def html(report: EvaluationReport, title: str, recorded: Mapping[str, object]) -> str:
     """Return the page. A section without data is one line that says so.
 
     Prompts are shown of the worst examples only, and long texts are cut in the table of all questions, so that a run
@@ -87,7 +87,7 @@ def html(report: Report, title: str, recorded: Mapping[str, object]) -> str:
             "div",
             _section("Recall by depth", list(_recall(report)), "Recall was not measured."),
             _section("Risk and coverage", list(_risk(report)), "No answer came with a confidence."),
-            _section("Losses by cause", list(_losses(report)), "No losses were charged to a cause."),
+            _section("Losses by cause", list(_lost_points(report)), "No losses were charged to a cause."),
             _section("Latency", list(_latency(report)), "No times were taken."),
             class_="pairs",
         ),
@@ -100,7 +100,7 @@ def html(report: Report, title: str, recorded: Mapping[str, object]) -> str:
     return f"{_HEAD}{head}</head>\n{body}</html>\n"
 
 
-def _header(report: Report, title: str) -> Markup:
+def _header(report: EvaluationReport, title: str) -> Markup:
     named = [(name, report.metrics[name]) for name in HEADLINES if name in report.metrics]
     tiles = [
         tag("div", name, tag("b", number(metric.value)), tag("span", spread(metric), class_="muted"), class_="tile")
@@ -109,17 +109,17 @@ def _header(report: Report, title: str) -> Markup:
     return tag("header", tag("h1", title), _line(tables.counts(report)), tag("div", *tiles, class_="tiles"))
 
 
-def _notes(report: Report) -> Markup:
+def _notes(report: EvaluationReport) -> Markup:
     return tag("ul", *(tag("li", note) for note in report.notes))
 
 
-def _metric_plots(report: Report) -> Iterator[Markup]:
+def _metric_plots(report: EvaluationReport) -> Iterator[Markup]:
     figures = []
     for group in _GROUPS:
-        found = {name: metric for name, metric in report.metrics.items() if _group(name) == group}
-        if rows := [bar for name, metric in found.items() for bar in _bars(name, metric)]:
+        measured = {name: metric for name, metric in report.metrics.items() if _group(name) == group}
+        if rows := [bar for name, metric in measured.items() for bar in _bars(name, metric)]:
             plot = charts.bars(f"{group}: means with their 95% intervals", rows)
-            figures.append(_figure(group, plot, tables.metrics(report, found)))
+            figures.append(_figure(group, plot, tables.metrics(report, measured)))
     if figures:
         yield tag("div", *figures, class_="plots")
     if likelihoods := [name for name in report.metrics if name.startswith(_LIKELIHOOD)]:
@@ -138,31 +138,31 @@ def _bars(name: str, metric: Metric) -> Iterator[Bar]:
         yield Bar(name, 0.0, metric.value, number(metric.value), metric.low, metric.high)
 
 
-def _recall(report: Report) -> Iterator[Markup]:
+def _recall(report: EvaluationReport) -> Iterator[Markup]:
     depths = {
         int(name.removeprefix("recall@")): name
         for name, metric in report.metrics.items()
         if name.startswith("recall@") and metric.value is not None
     }
-    known = [(float(k), report.metrics[depths[k]]) for k in sorted(depths)]
-    if known:
-        points = [(k, metric.value) for k, metric in known if metric.value is not None]
-        band = [(k, m.low, m.high) for k, m in known if m.low is not None and m.high is not None]
+    recalls = [(float(k), report.metrics[depths[k]]) for k in sorted(depths)]
+    if recalls:
+        points = [(k, metric.value) for k, metric in recalls if metric.value is not None]
+        band = [(k, m.low, m.high) for k, m in recalls if m.low is not None and m.high is not None]
         caption = "Recall@k, with its 95% interval"
-        axes, ticks = ("k (passages looked at)", "recall"), [k for k, _ in known]
+        axes, ticks = ("k (passages looked at)", "recall"), [k for k, _ in recalls]
         plot = charts.curve(caption, axes, points, band=band, ticks=ticks, log=True)
         yield _figure(caption, plot, tables.metrics(report, [depths[k] for k in sorted(depths)]))
 
 
-def _losses(report: Report) -> Iterator[Markup]:
-    points = {cause: report.losses[cause].points for cause in CAUSES if cause in report.losses}
+def _lost_points(report: EvaluationReport) -> Iterator[Markup]:
+    points = {cause: report.lost_points[cause].points for cause in CAUSES if cause in report.lost_points}
     if points:
         caption = "From a perfect F1 to the one that was reached"
         plot = charts.bars(caption, charts.waterfall(points, "f1"), linked=True)
-        yield _figure(caption, plot, tables.losses(report))
+        yield _figure(caption, plot, tables.lost_points(report))
 
 
-def _risk(report: Report) -> Iterator[Markup]:
+def _risk(report: EvaluationReport) -> Iterator[Markup]:
     if not report.risk_coverage:
         return
     points = report.risk_coverage
@@ -173,7 +173,7 @@ def _risk(report: Report) -> Iterator[Markup]:
     yield _figure(caption, plot, Table(("coverage", "risk"), rows))
 
 
-def _latency(report: Report) -> Iterator[Markup]:
+def _latency(report: EvaluationReport) -> Iterator[Markup]:
     if report.latency:
         caption = "Milliseconds by stage"
         plot = charts.dots(caption, "ms", report.latency)
@@ -182,7 +182,7 @@ def _latency(report: Report) -> Iterator[Markup]:
         yield _line(tables.tokens(report))
 
 
-def _examples(report: Report) -> Iterator[Markup]:
+def _examples(report: EvaluationReport) -> Iterator[Markup]:
     for cause in CAUSES:
         if results := tables.worst(report, cause):
             yield tag("h3", cause)
@@ -196,7 +196,7 @@ def _example(result: Result, cause: str) -> Markup:
         "gold": tables.golds(result),
         "answer": tables.said(result),
         "from the gold passage": tables.alone(result),
-        "points lost": number(result.losses[cause]),
+        "points lost": number(result.lost_points[cause]),
         "passages": ", ".join(map(_place, result.hits)) or "(none)",
     }
     parts = [tag("b", result.question), _facts(facts)]
@@ -206,17 +206,17 @@ def _example(result: Result, cause: str) -> Markup:
     return tag("article", *parts, class_="example")
 
 
-def _place(found: Found) -> str:
-    return f"{found.source}:{found.start}-{found.end}"
+def _place(location: Location) -> str:
+    return f"{location.source}:{location.start}-{location.end}"
 
 
-def _failures(report: Report) -> Iterator[Markup]:
+def _failures(report: EvaluationReport) -> Iterator[Markup]:
     if report.failures:
         rows = tuple((result.id, result.question, result.error) for result in report.failures)
         yield _table(Table(("id", "question", "error"), rows), "texts")
 
 
-def _questions(report: Report) -> Iterator[Markup]:
+def _questions(report: EvaluationReport) -> Iterator[Markup]:
     if report.results:
         header = ("id", "question", "gold", "answer", "F1", "EM", "lost by", "confidence")
         table = Table(header, tuple(map(_question, report.results)))
@@ -227,7 +227,7 @@ def _question(result: Result) -> tuple[str, ...]:
     texts = (result.id, result.question, tables.golds(result), tables.said(result))
     figures = (result.scores.get("f1"), result.scores.get("exact_match"), result.confidence)
     f1, exact, confidence = ("" if figure is None else f"{figure:.2f}" for figure in figures)
-    return (*map(_cut, texts), f1, exact, ", ".join(result.losses), confidence)
+    return (*map(_cut, texts), f1, exact, ", ".join(result.lost_points), confidence)
 
 
 def _cut(text: str) -> str:

@@ -5,32 +5,32 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 
-from ragqa.evaluate import tables
-from ragqa.evaluate.losses import CAUSES
-from ragqa.evaluate.report import Report
-from ragqa.evaluate.result import Result
-from ragqa.evaluate.tables import Table
+from ragqa.evaluate.reports import tables
+from ragqa.evaluate.reports.summary import EvaluationReport
+from ragqa.evaluate.reports.tables import Table
+from ragqa.evaluate.runs.lost_points import CAUSES
+from ragqa.evaluate.runs.result import Result
 
 _SYNTAX = re.compile(r"[\\`*\[\]<>|#~&!$]|(?<!\w)_|_(?!\w)")
 """What Markdown may read as more than a character. Within a word, an underscore is only an underscore."""
 
 
-def table(report: Report) -> str:
-    """Return the figures in aligned columns: metrics, losses by cause, latency and tokens; those without data left out."""
-    found = [tables.metrics(report), tables.losses(report), tables.latency(report)]
-    parts = [tables.counts(report), *(aligned(one) for one in found if one.rows), tables.tokens(report)]
+def table(report: EvaluationReport) -> str:
+    """Return the figures in aligned columns: metrics, lost points by cause, latency and tokens; those without data left out."""
+    figures = [tables.metrics(report), tables.lost_points(report), tables.latency(report)]
+    parts = [tables.counts(report), *(aligned(each) for each in figures if each.rows), tables.tokens(report)]
     return "\n\n".join(part for part in parts if part)
 
 
-def markdown(report: Report, title: str, recorded: Mapping[str, object]) -> str:
-    """Return the figures as Markdown tables, the worst examples of each cause of loss, failures and what was recorded.
+def markdown(report: EvaluationReport, title: str, recorded: Mapping[str, object]) -> str:
+    """Return the figures as Markdown tables, the worst examples of each cause, failures, and the facts that were recorded.
 
     :param recorded: what the run depends on and which versions made it; may be nested.
     """
     sections = {
         "Notes": [f"- {_plain(note)}" for note in report.notes],
         "Metrics": _piped(tables.metrics(report)),
-        "Losses": _piped(tables.losses(report)),
+        "Losses": _piped(tables.lost_points(report)),
         "Latency": _piped(tables.latency(report)),
         "Tokens": [tables.tokens(report)] if report.tokens else [],
         "Worst examples": list(_examples(report)),
@@ -65,7 +65,7 @@ def _piped(table: Table) -> list[str]:
     return [f"| {' | '.join(row)} |" for row in cells]
 
 
-def _examples(report: Report) -> Iterator[str]:
+def _examples(report: EvaluationReport) -> Iterator[str]:
     for cause in CAUSES:
         if results := tables.worst(report, cause):
             yield from (f"### {cause}", "", f"{CAUSES[cause].capitalize()}.", "")
@@ -79,7 +79,7 @@ def _example(result: Result, cause: str) -> Iterator[str]:
     yield f"    - gold: {_plain(tables.golds(result))}"
     yield f"    - answer: {_plain(tables.said(result))}"
     yield f"    - from the gold passage: {_plain(tables.alone(result))}"
-    yield f"    - points lost: {tables.number(result.losses[cause])}"
+    yield f"    - points lost: {tables.number(result.lost_points[cause])}"
     yield f"    - prompt SHA-256: {result.prompt_sha256 or '-'}"
 
 

@@ -1,11 +1,9 @@
-"""A run is a folder: what was asked of what, and every result, written as it comes.
+"""A run is a folder. Every result is written into it as it comes.
 
-run.json        what the results depend on, and what is worth knowing besides
+run.json        what the results depend on, and other facts of the run
 pipeline.yaml   the pipeline file with everything written out
 results.jsonl   one line a question
 report.json, report.md, report.html
-
-A tuning is a folder too: tune.json, report.json, winner.yaml, and in runs/ a run of each candidate.
 """
 
 from __future__ import annotations
@@ -19,35 +17,31 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
 
-from ragqa import arguments
+from ragqa import arguments, wire
 from ragqa.arguments import AnyPath
 from ragqa.errors import UsageError
-from ragqa.evaluate.result import Result
+from ragqa.evaluate.runs.result import Result
 from ragqa.files import read_regular
-from ragqa.outputs import OutputFolder, check_own, check_own_folder, replace, sweep
+from ragqa.outputs import OutputFolder, check_own, replace, sweep
 
 MANIFEST, PIPELINE, RESULTS = "run.json", "pipeline.yaml", "results.jsonl"
 REPORT = "report.json"
 REPORTS = (PIPELINE, REPORT, "report.md", "report.html")
 """The files of a run that are written whole."""
-TUNING, WINNER, RUNS = "tune.json", "winner.yaml", "runs"
-"""What is in the folder of a tuning, with `REPORT`."""
 MANIFEST_BYTES, RESULTS_BYTES = 10_000_000, 4 << 30
 """The largest files of a run that are read."""
 
 _ID = re.compile(rb'\{"id": "(?:[^"\\]|\\.)*')
-_TEXT: Any = {"encoding": "utf-8", "errors": "backslashreplace"}
-"""Half a surrogate pair, which UTF-8 cannot hold, is written as JSON escapes it."""
 
 
 def fingerprint(identity: Mapping[str, Any]) -> str:
-    """Return the SHA-256 of what results depend on."""
+    """Return the SHA-256 of the identity of a run, as hexadecimal digits."""
     return hashlib.sha256(json.dumps(identity, sort_keys=True).encode()).hexdigest()
 
 
 @dataclass(frozen=True, slots=True)
-class Run:
-    """A run that was read: `identity` is what its results depend on, `recorded` what is worth knowing besides."""
+class SavedRun:
+    """A run that was read: `identity` is what its results depend on, `recorded` holds other facts of the run."""
 
     folder: Path
     identity: Mapping[str, Any]
@@ -55,7 +49,7 @@ class Run:
     results: tuple[Result, ...]
 
 
-def read_run(folder: AnyPath) -> Run:
+def read_run(folder: AnyPath) -> SavedRun:
     """Return the run in a folder; a last line that was cut off by a kill is left out.
 
     Of a question that two processes answered at once the last result counts.
@@ -82,12 +76,12 @@ def read_run(folder: AnyPath) -> Run:
     for number, line in enumerate(lines, start=1):
         result = _result(line, f"{file}:{number}")
         results[result.id] = result
-    return Run(folder, manifest["identity"], manifest["recorded"], tuple(results.values()))
+    return SavedRun(folder, manifest["identity"], manifest["recorded"], tuple(results.values()))
 
 
 def _result(line: bytes, where: str) -> Result:
     try:
-        return Result.from_json(_parsed(line, where))
+        return wire.result_from(_parsed(line, where), Result)
     except (ValueError, LookupError, TypeError) as error:
         raise error if isinstance(error, UsageError) else _foreign(where) from None
 
@@ -107,9 +101,10 @@ def _foreign(where: str) -> UsageError:
 
 
 def check_folder(folder: Path) -> None:
-    """Refuse a folder that is neither new, nor empty, nor that of a run whose files are as they were written.
+    """Check that a run may be written into a folder.
 
-    :raises UsageError: so. :raises RefusedError: one of its files is a link.
+    :raises UsageError: the folder is neither new, nor empty, nor that of a run whose files are as they were written.
+    :raises RefusedError: one of its files is a link.
     """
     _output(folder).check_files()
     check_own(folder / RESULTS)
@@ -158,35 +153,16 @@ class RunFolder:
             file.write(_line(result))
 
     def write(self, name: str, text: str) -> Path:
-        """Write a report beside the results; return its path."""
-        return self._output.write(name, text.encode(**_TEXT))
+        """Write a file of `REPORTS` beside the results; see `write_report`."""
+        return write_report(self.folder, name, text)
 
 
-def open_tuning(folder: Path) -> OutputFolder:
-    """Return the folder of a tuning, its manifest not yet written.
+def write_report(folder: Path, name: str, text: str) -> Path:
+    """Write a file of `REPORTS` into the folder of a run, in UTF-8, half a surrogate pair as JSON escapes it; return its path.
 
-    :raises UsageError: it is neither new, nor empty, nor that of a tuning whose files are as they were written.
-    :raises RefusedError: one of its files is a link.
+    :raises UsageError: the file was changed by hand. :raises RefusedError: it is a link. :raises ResourceError: there is no room.
     """
-    output = OutputFolder(folder, TUNING, ("tuning",), (REPORT, WINNER))
-    output.check_files()
-    check_own_folder(folder / RUNS)
-    return output
-
-
-def begin_tuning(output: OutputFolder, identity: Mapping[str, Any]) -> None:
-    """Write what a tuning chooses from and by into its folder, before anything is asked.
-
-    :raises UsageError: the folder holds another tuning (what differs is named), or cannot be written.
-    """
-
-    def check(before: Mapping[str, Any], now: Mapping[str, Any]) -> None:
-        if differing := list(differences(before["tuning"], now["tuning"])):
-            raise UsageError(
-                f"{output.folder} holds another tuning ({'; '.join(differing[:3])}): name another folder, or remove it"
-            )
-
-    output.begin({"tuning": json.loads(json.dumps(identity))}, check)
+    return _output(folder).write(name, text.encode("utf-8", "backslashreplace"))
 
 
 def _output(folder: Path) -> OutputFolder:
@@ -233,4 +209,4 @@ def differences(old: Any, new: Any, where: str = "") -> Iterator[str]:
 
 
 def _line(result: Result) -> bytes:
-    return (json.dumps(result.to_json(), ensure_ascii=False) + "\n").encode(**_TEXT)
+    return wire.lines([wire.result(result)])

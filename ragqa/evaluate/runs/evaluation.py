@@ -8,12 +8,13 @@ from dataclasses import dataclass
 from typing import Literal
 
 from ragqa.errors import IndexCorruptError, LockedError, ModelError, NothingUsableError, RefusedError, UsageError
-from ragqa.evaluate import metrics, ranking, result
-from ragqa.evaluate.dataset import Question, resolve
-from ragqa.evaluate.gold import gold_passages
-from ragqa.evaluate.losses import trace
-from ragqa.evaluate.metrics import Span
-from ragqa.evaluate.result import Result
+from ragqa.evaluate import metrics
+from ragqa.evaluate.dataset import Question, Span
+from ragqa.evaluate.metrics import ranking
+from ragqa.evaluate.runs import result
+from ragqa.evaluate.runs.gold import GoldEvidence, gold_passages, locate_evidence
+from ragqa.evaluate.runs.lost_points import trace
+from ragqa.evaluate.runs.result import Result
 from ragqa.records import Answer, Chunk, Document, Hit
 from ragqa.stages import LoadableSystem, System
 
@@ -41,9 +42,13 @@ class Protocol:
     likelihood: bool = False
 
 
+USUAL = Protocol()
+"""Answers from retrieved passages; wrong ones are traced."""
+
+
 @dataclass(frozen=True, slots=True)
-class Corpus:
-    """What is indexed: documents by source (those named in evidence are enough), and the chunks of a document id."""
+class IndexedDocuments:
+    """The documents of an index by source (those named in evidence are enough), and the chunks of a document id."""
 
     documents: Mapping[str, Document]
     chunks: Callable[[str], Sequence[Chunk]] = lambda document_id: ()
@@ -52,8 +57,8 @@ class Corpus:
 def evaluate(
     system: System,
     questions: Sequence[Question],
-    corpus: Corpus,
-    protocol: Protocol = Protocol(),
+    indexed: IndexedDocuments,
+    protocol: Protocol = USUAL,
     *,
     known: Mapping[str, Result] | None = None,
 ) -> Iterator[Result]:
@@ -69,7 +74,7 @@ def evaluate(
     """
     if not questions:
         raise UsageError("no questions to evaluate: give at least one")
-    gold, _ = resolve(questions, corpus.documents)
+    gold, _ = locate_evidence(questions, indexed.documents)
     if isinstance(system, LoadableSystem) and any(question.id not in (known or ()) for question in questions):
         system.load_models(retrieval=protocol.context == "retrieved", answers=protocol.answers)
     for question in questions:
@@ -77,28 +82,33 @@ def evaluate(
             yield known[question.id]
             continue
         try:
-            yield _run(system, question, gold[question.id], corpus, protocol)
+            yield _ask(system, question, gold[question.id], indexed, protocol)
         except _FATAL:
             raise
         except Exception as fault:  # whatever one question breaks must not cost the others
             yield result.failed(question, fault)
 
 
-def _run(system: System, question: Question, gold: tuple[Span, ...], corpus: Corpus, protocol: Protocol) -> Result:
+def _ask(
+    system: System, question: Question, gold: tuple[Span, ...], indexed: IndexedDocuments, protocol: Protocol
+) -> Result:
     hits, ms = _retrieved(system, question, protocol)
     scores = _retrieval_scores(question, gold, hits) if protocol.context == "retrieved" else {}
     if not protocol.answers:
-        return result.found(question, scores, hits[: max(ANSWER_DEPTHS)], ms)
-    passages = gold_passages(question, gold, corpus.documents)
+        return result.retrieved(question, scores, hits[: max(ANSWER_DEPTHS)], ms)
+    passages = gold_passages(question, gold, indexed.documents)
     given = {"retrieved": None, "gold": passages, "none": []}[protocol.context]
     answer = system.answer(question.question, passages=given)
-    scores |= answer_scores(question, gold, answer, corpus)
-    traced: tuple[dict[str, float], str | None] = {}, None
+    scores |= answer_scores(question, gold, answer, indexed)
+    lost_points: dict[str, float] = {}
+    gold_prediction: str | None = None
     if protocol.trace and protocol.context == "retrieved" and "f1" in scores:
-        traced = trace(system, question, gold, passages, hits, answer, corpus.chunks)
+        lost_points, gold_prediction = trace(
+            system, question, GoldEvidence(gold, passages), hits, answer, indexed.chunks
+        )
     if protocol.likelihood:
         scores |= _likelihoods(system, question, passages)
-    return result.answered(question, answer, scores, losses=traced[0], gold_prediction=traced[1])
+    return result.answered(question, answer, scores, lost_points=lost_points, gold_prediction=gold_prediction)
 
 
 def _retrieved(system: System, question: Question, protocol: Protocol) -> tuple[tuple[Hit, ...], float]:
@@ -121,7 +131,9 @@ def _retrieval_scores(question: Question, gold: Sequence[Span], hits: Sequence[H
     return scores
 
 
-def answer_scores(question: Question, gold: Sequence[Span], answer: Answer, corpus: Corpus) -> dict[str, float]:
+def answer_scores(
+    question: Question, gold: Sequence[Span], answer: Answer, indexed: IndexedDocuments
+) -> dict[str, float]:
     """Return the metrics of an answer that apply to its question; none where the gold answer is not known."""
     if question.answerable and not question.answers:
         return {}
@@ -140,11 +152,11 @@ def answer_scores(question: Question, gold: Sequence[Span], answer: Answer, corp
         scores["abstention_precision"] = float(not question.answerable)
     if not question.answerable:
         scores["abstention_recall"] = float(abstained)
-    return scores | _citation_scores(gold, answer, corpus)
+    return scores | _citation_scores(gold, answer, indexed)
 
 
-def _citation_scores(gold: Sequence[Span], answer: Answer, corpus: Corpus) -> dict[str, float]:
-    sources = {document.id: source for source, document in corpus.documents.items()}
+def _citation_scores(gold: Sequence[Span], answer: Answer, indexed: IndexedDocuments) -> dict[str, float]:
+    sources = {document.id: source for source, document in indexed.documents.items()}
     spans = [(sources[span.document_id], span.start, span.end) for span in gold if span.document_id in sources]
     if not spans or answer.abstained:
         return {}

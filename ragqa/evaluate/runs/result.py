@@ -1,14 +1,11 @@
-"""What became of one question: everything that a report, a comparison or a replay needs, as plain data."""
+"""The outcome of one question: everything that a report, a comparison or a replay needs, as plain data."""
 
 from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, fields
-from functools import cache
+from dataclasses import dataclass, field
 from typing import Any
-
-from pydantic import TypeAdapter
 
 from ragqa.evaluate import metrics
 from ragqa.evaluate.dataset import Question
@@ -16,8 +13,8 @@ from ragqa.records import Answer, Hit
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
-    """A passage that was retrieved: offsets into its document's text, `page` 1-based or None."""
+class Location:
+    """The place of a passage that was retrieved or cited: offsets into its document's text, `page` 1-based or None."""
 
     source: str
     start: int
@@ -26,7 +23,7 @@ class Found:
     score: float
 
     @classmethod
-    def of(cls, hit: Hit) -> Found:
+    def of(cls, hit: Hit) -> Location:
         """Return a hit without its text."""
         return cls(hit.source, hit.chunk.start, hit.chunk.end, hit.chunk.page, round(float(hit.score), 6))
 
@@ -38,7 +35,7 @@ class Result:
     `scores` holds the metrics that apply to the question, none where it failed; `error` is then the reason, else empty.
     `prediction` is empty where the system abstained. `hits` are the passages that the answer was given, best first,
     `prompt` is the exact text that the generator read, `examples` are the ids of the examples in it. `ms` holds
-    milliseconds by stage, `tokens` the tokens of prompt and answer. `losses` says by cause what of the F1 was lost;
+    milliseconds by stage, `tokens` the tokens of prompt and answer. `lost_points` says by cause what of the F1 was lost;
     `gold_prediction` is the answer from the gold passages, None where it was not asked for.
     """
 
@@ -51,10 +48,10 @@ class Result:
     abstained: bool = False
     reason: str = ""
     confidence: float | None = None
-    hits: tuple[Found, ...] = ()
-    citations: tuple[Found, ...] = ()
+    hits: tuple[Location, ...] = ()
+    citations: tuple[Location, ...] = ()
     scores: Mapping[str, float] = field(default_factory=dict)
-    losses: Mapping[str, float] = field(default_factory=dict)
+    lost_points: Mapping[str, float] = field(default_factory=dict)
     gold_prediction: str | None = None
     prompt: str = ""
     examples: tuple[str, ...] = ()
@@ -68,35 +65,15 @@ class Result:
         """Return the hash of the prompt; empty where nothing was generated."""
         return hashlib.sha256(self.prompt.encode("utf-8", "surrogatepass")).hexdigest() if self.prompt else ""
 
-    def to_json(self) -> dict[str, Any]:
-        """Return the result as plain JSON."""
-        return {**asdict(self), "prompt_sha256": self.prompt_sha256}
-
-    @classmethod
-    def from_json(cls, row: Mapping[str, Any]) -> Result:
-        """Return the result that `to_json` wrote.
-
-        :raises ValueError: keys are missing or unknown, or have values of another type.
-        """
-        values = {key: value for key, value in row.items() if key != "prompt_sha256"}
-        if unknown := values.keys() - {field.name for field in fields(cls)}:
-            raise ValueError(f"{len(unknown)} keys are unknown")
-        return _adapter().validate_python(values)
-
-
-@cache
-def _adapter() -> TypeAdapter[Result]:
-    return TypeAdapter(Result)
-
 
 def failed(question: Question, error: Exception) -> Result:
     """Return the result of a question that raised."""
     return Result(**_about(question), error=f"{type(error).__name__}: {error}")
 
 
-def found(question: Question, scores: Mapping[str, float], hits: tuple[Hit, ...], ms: float) -> Result:
+def retrieved(question: Question, scores: Mapping[str, float], hits: tuple[Hit, ...], ms: float) -> Result:
     """Return the result of a question for which passages were only looked up."""
-    return Result(**_about(question), hits=tuple(map(Found.of, hits)), scores=scores, ms={"retrieve": ms})
+    return Result(**_about(question), hits=tuple(map(Location.of, hits)), scores=scores, ms={"retrieve": ms})
 
 
 def answered(question: Question, answer: Answer, scores: Mapping[str, float], **more: Any) -> Result:
@@ -108,8 +85,8 @@ def answered(question: Question, answer: Answer, scores: Mapping[str, float], **
         abstained=not prediction,
         reason=answer.reason,
         confidence=answer.confidence,
-        hits=tuple(map(Found.of, answer.hits)),
-        citations=tuple(Found(c.source, c.start, c.end, c.page, 1.0) for c in answer.citations),
+        hits=tuple(map(Location.of, answer.hits)),
+        citations=tuple(Location(c.source, c.start, c.end, c.page, 1.0) for c in answer.citations),
         scores=scores,
         prompt=answer.prompt.text if answer.prompt else "",
         examples=answer.prompt.examples if answer.prompt else (),

@@ -1,4 +1,4 @@
-"""What one answer is worth, in [0, 1]. Pure functions.
+"""The metrics of one answer, each in [0, 1]. Pure functions.
 
 Exact match and F1: Rajpurkar, Jia and Liang (2018), the official SQuAD 2.0 script. `contains` and `has_answer` compare
 whole words and whole numbers (Karpukhin et al. 2020, DPR), so that "art" is not found in "party", nor "5" in "5.2".
@@ -10,7 +10,6 @@ import re
 import string
 from collections import Counter
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 
 from ragqa import text_analysis
 from ragqa.records import Answer, Citation, Hit
@@ -24,15 +23,6 @@ _MARK = f"[{re.escape(string.punctuation)}]"
 _OUTSIDE_NUMBERS = re.compile(rf"(?<=\d),(?=\d{{3}}(?!\d))|(?<!\d){_MARK}|{_MARK}(?!\d)")
 """ASCII punctuation, but not that between two digits; the commas of thousands are no part of a number."""
 _WORD_FOLLOWS = re.compile(r"\s*\w")
-
-
-@dataclass(frozen=True, slots=True)
-class Span:
-    """Where a piece of gold evidence stands: code points of the document's text, end exclusive, never empty."""
-
-    document_id: str
-    start: int
-    end: int
 
 
 def prediction(answer: Answer) -> str:
@@ -98,7 +88,7 @@ def citation_precision(citations: Sequence[Citation], gold: Sequence[tuple[str, 
     """
     if not citations:
         raise ValueError("citation precision needs at least one citation")
-    return sum(any(_overlap(one, span) for span in gold) for one in citations) / len(citations)
+    return sum(any(_overlap(citation, span) for span in gold) for citation in citations) / len(citations)
 
 
 def citation_recall(citations: Sequence[Citation], gold: Sequence[tuple[str, int, int]]) -> float:
@@ -109,7 +99,7 @@ def citation_recall(citations: Sequence[Citation], gold: Sequence[tuple[str, int
     spans = set(gold)
     if not spans:
         raise ValueError("citation recall needs at least one gold span")
-    return sum(any(_overlap(one, span) for one in citations) for span in spans) / len(spans)
+    return sum(any(_overlap(citation, span) for citation in citations) for span in spans) / len(spans)
 
 
 def _overlap(citation: Citation, span: tuple[str, int, int]) -> bool:

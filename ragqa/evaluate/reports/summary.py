@@ -1,17 +1,16 @@
-"""Results -> the figures of an evaluation: means with intervals, losses by cause, curves, latency. Plain data."""
+"""Results -> the figures of an evaluation: means with intervals, lost points by cause, curves, latency. Plain data."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
-from typing import Any
+from dataclasses import dataclass
 
 import numpy as np
 
-from ragqa.evaluate.losses import CAUSES
-from ragqa.evaluate.result import Result
-from ragqa.evaluate.statistics import interval
+from ragqa.evaluate.metrics.statistics import interval
+from ragqa.evaluate.runs.lost_points import CAUSES
+from ragqa.evaluate.runs.result import Result
 
 PERCENTILES = (50, 95, 99)
 
@@ -33,7 +32,7 @@ class Metric:
 
 
 @dataclass(frozen=True, slots=True)
-class Loss:
+class LostPoints:
     """What one cause cost: `points` of the mean F1 (all causes add up to 1 - F1), and in how many questions."""
 
     points: float
@@ -41,7 +40,7 @@ class Loss:
 
 
 @dataclass(frozen=True, slots=True)
-class Report:
+class EvaluationReport:
     """The figures of a run.
 
     `risk_coverage` holds `(coverage, risk)`: the share of answerable questions that are answered when only answers
@@ -50,7 +49,7 @@ class Report:
     """
 
     metrics: Mapping[str, Metric]
-    losses: Mapping[str, Loss]
+    lost_points: Mapping[str, LostPoints]
     risk_coverage: tuple[tuple[float, float], ...]
     latency: Mapping[str, Mapping[str, float]]
     tokens: Mapping[str, float]
@@ -63,16 +62,16 @@ class Report:
         return tuple(result for result in self.results if result.error)
 
 
-def summarize(results: Sequence[Result], notes: Sequence[str] = ()) -> Report:
+def summarize(results: Sequence[Result], notes: Sequence[str] = ()) -> EvaluationReport:
     """Return the report of results; every metric that any of them has."""
     names = list(dict.fromkeys(name for result in results for name in result.scores))
     metrics = {name: metric(results, name) for name in names}
     for name in names:
         if name.startswith("nll_per_token_"):
             metrics[name.replace("nll_per_token", "perplexity")] = _exponential(metrics[name])
-    return Report(
+    return EvaluationReport(
         metrics,
-        _losses(results),
+        _lost_points(results),
         risk_coverage(results),
         _latency(results),
         _tokens(results),
@@ -107,14 +106,14 @@ def _exponential(metric: Metric) -> Metric:
     return Metric(value, low, high, metric.n, metric.failed)
 
 
-def _losses(results: Sequence[Result]) -> dict[str, Loss]:
+def _lost_points(results: Sequence[Result]) -> dict[str, LostPoints]:
     scored = [result for result in results if "f1" in result.scores]
-    found = {}
+    by_cause = {}
     for cause in CAUSES:
-        lost = [result.losses[cause] for result in scored if result.losses.get(cause)]
+        lost = [result.lost_points[cause] for result in scored if result.lost_points.get(cause)]
         if lost:
-            found[cause] = Loss(sum(lost) / len(scored), len(lost))
-    return found
+            by_cause[cause] = LostPoints(sum(lost) / len(scored), len(lost))
+    return by_cause
 
 
 def risk_coverage(results: Sequence[Result]) -> tuple[tuple[float, float], ...]:
@@ -139,27 +138,13 @@ def risk_coverage(results: Sequence[Result]) -> tuple[tuple[float, float], ...]:
 
 def _latency(results: Sequence[Result]) -> dict[str, dict[str, float]]:
     stages = list(dict.fromkeys(stage for result in results for stage in result.ms))
-    found = {}
+    percentiles = {}
     for stage in stages:
         times = [result.ms[stage] for result in results if stage in result.ms]
-        found[stage] = {f"p{p}": round(float(np.percentile(times, p)), 1) for p in PERCENTILES}
-    return found
+        percentiles[stage] = {f"p{p}": round(float(np.percentile(times, p)), 1) for p in PERCENTILES}
+    return percentiles
 
 
 def _tokens(results: Sequence[Result]) -> dict[str, float]:
     counted = [result.tokens for result in results if result.tokens]
     return {key: sum(tokens[key] for tokens in counted) / len(counted) for key in ("prompt", "answer") if counted}
-
-
-def to_json(report: Report) -> dict[str, Any]:
-    """Return the figures as plain JSON, without the results."""
-    return {
-        "metrics": {name: asdict(metric) for name, metric in report.metrics.items()},
-        "losses": {cause: asdict(loss) for cause, loss in report.losses.items()},
-        "risk_coverage": [list(point) for point in report.risk_coverage],
-        "latency_ms": {stage: dict(values) for stage, values in report.latency.items()},
-        "tokens": dict(report.tokens),
-        "questions": len(report.results),
-        "failures": [{"id": result.id, "error": result.error} for result in report.failures],
-        "notes": list(report.notes),
-    }

@@ -1,6 +1,6 @@
 """Two runs over the same questions -> what changed, how sure that is, and whether it passes a gate.
 
-read_run (twice) -> compare -> Comparison -> Gate.check -> Verdict
+compare_runs (read_run twice, compare, Gate.check) -> Comparison
 """
 
 from __future__ import annotations
@@ -11,9 +11,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
+from ragqa.arguments import AnyPath
 from ragqa.errors import UsageError
-from ragqa.evaluate.result import Result
-from ragqa.evaluate.statistics import holm, interval, sign_flip, smallest_difference
+from ragqa.evaluate.metrics.statistics import holm, interval, sign_flip, smallest_difference
+from ragqa.evaluate.runs.folder import read_run
+from ragqa.evaluate.runs.result import Result
 
 _GATE = re.compile(r"\s*(\S+)\s*>=\s*([-+]?(?:\d+\.?\d*|\.\d+))\s*")
 
@@ -55,24 +57,28 @@ class Flip:
 
 
 @dataclass(frozen=True, slots=True)
+class GateResult:
+    """Tells whether a gate is met: `bound` is the lower end of the interval of B - A, None where there is none."""
+
+    gate: str
+    passed: bool
+    bound: float | None
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
 class Comparison:
-    """Metrics by name, how many questions only one run has, and the flips of `flip_metric` in the order of A."""
+    """Metrics by name, how many questions only one run has, and the flips of `flip_metric` in the order of A.
+
+    `gates` says of each gate whether it is met; empty where none was given.
+    """
 
     metrics: Mapping[str, MetricComparison]
     only_a: int
     only_b: int
     flip_metric: str
     flips: tuple[Flip, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Verdict:
-    """Whether a gate is met: `bound` is the lower end of the interval of B - A, None where there is none."""
-
-    gate: str
-    passed: bool
-    bound: float | None
-    message: str
+    gates: tuple[GateResult, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +94,7 @@ class Gate:
     def __str__(self) -> str:
         return f"{self.metric} >= {self.margin:g}"
 
-    def check(self, comparison: Comparison) -> Verdict:
+    def check(self, comparison: Comparison) -> GateResult:
         """Return whether the gate is met.
 
         :raises UsageError: the runs do not share its metric.
@@ -98,10 +104,12 @@ class Gate:
             raise UsageError(f"--gate: no metric {self.metric!r} in both runs; there are: {_names(comparison.metrics)}")
         if metric.failed_b > metric.failed_a:
             message = f"B failed at {metric.failed_b} questions, A at {metric.failed_a}"
-            return Verdict(str(self), False, metric.low, message)
+            return GateResult(str(self), False, metric.low, message)
         if metric.low is None:
-            return Verdict(str(self), False, None, "B - A has no interval: fewer than two questions failed in neither")
-        return Verdict(str(self), metric.low >= self.margin, metric.low, f"B - A is at least {metric.low:+.4f}")
+            return GateResult(
+                str(self), False, None, "B - A has no interval: fewer than two questions failed in neither"
+            )
+        return GateResult(str(self), metric.low >= self.margin, metric.low, f"B - A is at least {metric.low:+.4f}")
 
 
 def parse_gate(text: str) -> Gate:
@@ -113,6 +121,17 @@ def parse_gate(text: str) -> Gate:
     if not match:
         raise UsageError(f"--gate: got {text!r}; must be METRIC >= NUMBER, such as 'f1 >= -0.01'")
     return Gate(match[1], float(match[2]))
+
+
+def compare_runs(run_a: AnyPath, run_b: AnyPath, gates: Sequence[Gate | str] = ()) -> Comparison:
+    """Compare the run in folder B with that in folder A, and check gates.
+
+    :param gates: each as `METRIC >= NUMBER`; the metric is that of B - A.
+    :raises UsageError: a folder holds no run, the runs share no question, or a gate is none or has a metric that they lack.
+    """
+    parsed = [parse_gate(gate) if isinstance(gate, str) else gate for gate in gates]
+    comparison = compare(read_run(run_a).results, read_run(run_b).results)
+    return replace(comparison, gates=tuple(gate.check(comparison) for gate in parsed))
 
 
 def compare(a: Sequence[Result], b: Sequence[Result]) -> Comparison:
@@ -132,9 +151,9 @@ def compare(a: Sequence[Result], b: Sequence[Result]) -> Comparison:
             raise UsageError(
                 f"question {one.id!r} differs: {one.question!r} in A, {other.question!r} in B; compare runs of one dataset"
             )
-    found = {name: _compare_metric(pairs, name) for name in _shared_metrics(pairs)}
-    adjusted = holm({name: metric.p for name, metric in found.items() if metric.p is not None})
-    metrics = {name: replace(metric, p_holm=adjusted.get(name)) for name, metric in found.items()}
+    compared = {name: _compare_metric(pairs, name) for name in _shared_metrics(pairs)}
+    adjusted = holm({name: metric.p for name, metric in compared.items() if metric.p is not None})
+    metrics = {name: replace(metric, p_holm=adjusted.get(name)) for name, metric in compared.items()}
     flip_metric = "exact_match" if "exact_match" in metrics else next(iter(metrics), "")
     flips = tuple(_flips(pairs, flip_metric))
     return Comparison(metrics, len(a) - len(pairs), len(b) - len(pairs), flip_metric, flips)
@@ -144,8 +163,8 @@ Pairs = Sequence[tuple[Result, Result]]
 
 
 def _shared_metrics(pairs: Pairs) -> list[str]:
-    own = [dict.fromkeys(name for pair in pairs for name in pair[side].scores) for side in (0, 1)]
-    return [name for name in own[0] | own[1] if all(name in names for names in own if names)]
+    names_of = [dict.fromkeys(name for pair in pairs for name in pair[side].scores) for side in (0, 1)]
+    return [name for name in names_of[0] | names_of[1] if all(name in names for names in names_of if names)]
 
 
 def _applies(pair: tuple[Result, Result], name: str) -> bool:

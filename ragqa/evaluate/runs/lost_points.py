@@ -9,9 +9,9 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from ragqa.evaluate import metrics
-from ragqa.evaluate.dataset import Question
-from ragqa.evaluate.metrics import Span
-from ragqa.evaluate.ranking import covers
+from ragqa.evaluate.dataset import Question, Span
+from ragqa.evaluate.metrics.ranking import covers
+from ragqa.evaluate.runs.gold import GoldEvidence
 from ragqa.records import Answer, Chunk, Hit
 from ragqa.stages import System
 
@@ -34,15 +34,13 @@ CAUSES = {
 def trace(
     system: System,
     question: Question,
-    gold: Sequence[Span],
-    passages: Sequence[Hit],
+    gold: GoldEvidence,
     ranked: Sequence[Hit],
     answer: Answer,
     chunks: Callable[[str], Sequence[Chunk]],
 ) -> tuple[dict[str, float], str | None]:
-    """Return what of the F1 was lost, by cause, and the answer from the gold passages (None where it was not asked for).
+    """Return the lost points of the F1 by cause, and the answer from the gold passages (None where it was not asked for).
 
-    :param passages: the gold passages.
     :param ranked: the passages that retrieval finds, as deep as it is looked at.
     :param chunks: returns the indexed chunks of a document id; none where they are not known.
     """
@@ -54,13 +52,13 @@ def trace(
         return {"answered_unanswerable": lost}, None
     if metrics.contains(text, question.answers):
         return {"metric_artefact": lost}, None
-    if not passages:
-        return {"not_in_corpus" if gold else "unknown": lost}, None
-    again = _again(system, question, passages, answer)
+    if not gold.passages:
+        return {"not_in_corpus" if gold.spans else "unknown": lost}, None
+    again = _again(system, question, gold.passages, answer)
     alone = metrics.prediction(again)
     misread = min(lost, 1 - metrics.f1(alone, question.answers))
     charged = {"misread" if alone else "refused": misread}
-    where = _lost_at(gold, ranked, answer, chunks)
+    where = _lost_at(gold.spans, ranked, answer, chunks)
     charged[where] = charged.get(where, 0.0) + lost - misread
     return {cause: points for cause, points in charged.items() if points > 0}, alone
 

@@ -1,4 +1,4 @@
-"""What a ranking of passages is worth: hits -> units of relevance -> scores by ir_measures (pytrec_eval below it).
+"""Scores of a ranking of passages: hits -> units of relevance -> scores by ir_measures (pytrec_eval below it).
 
 A question is judged by the units that it names as relevant (documents, or pages of files); where it names none, by the
 gold spans of its evidence. A unit ranks where its best hit ranks.
@@ -10,8 +10,7 @@ from collections.abc import Mapping, Sequence
 from functools import cache
 from typing import Any
 
-from ragqa.evaluate.dataset import Question
-from ragqa.evaluate.metrics import Span
+from ragqa.evaluate.dataset import Question, Span
 from ragqa.records import Hit
 
 DEPTH = 300
@@ -59,11 +58,11 @@ def scores(relevant: Mapping[str, int], ranks: Sequence[Sequence[str]]) -> dict[
     ranking = [unit for rank in ranks for unit in rank]
     run = {"q": {unit: float(len(ranking) - place) for place, unit in enumerate(ranking)}}
     names = _measures()
-    found = dict.fromkeys(names.values(), 0.0)
+    measured = dict.fromkeys(names.values(), 0.0)
     if ranking:
         for metric in _provider().iter_calc(list(names), {"q": dict(relevant)}, run):
-            found[names[metric.measure]] = float(metric.value)
-    return recalls | found
+            measured[names[metric.measure]] = float(metric.value)
+    return recalls | measured
 
 
 def _recall(relevant: Mapping[str, int], ranks: Sequence[Sequence[str]]) -> float:

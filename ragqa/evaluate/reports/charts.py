@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from ragqa.evaluate.markup import Markup, tag
+from ragqa.evaluate.reports.markup import Markup, tag
 
 WIDTH = 480
 _LABEL, _VALUE, _ROW, _FOOT = 176, 58, 24, 24
@@ -45,10 +45,10 @@ class Bar:
     kind: Literal["reached", "lost", "whole"] = "reached"
 
 
-def waterfall(losses: Mapping[str, float], end: str) -> list[Bar]:
+def waterfall(lost_points: Mapping[str, float], end: str) -> list[Bar]:
     """Return the bars from 1 down to what is left after each loss, in their order; the last bar is named `end`."""
     bars, level = [Bar("perfect", 0.0, 1.0, "1.000", kind="whole")], 1.0
-    for cause, points in losses.items():
+    for cause, points in lost_points.items():
         # A difference of floats may end a hair below 0.
         after = max(level - points, 0.0)
         bars.append(Bar(cause, after, level, f"−{points:.3f}", kind="lost"))

@@ -6,9 +6,9 @@ import json
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from ragqa.evaluate.losses import CAUSES
-from ragqa.evaluate.report import PERCENTILES, Metric, Report
-from ragqa.evaluate.result import Result
+from ragqa.evaluate.reports.summary import PERCENTILES, EvaluationReport, Metric
+from ragqa.evaluate.runs.lost_points import CAUSES
+from ragqa.evaluate.runs.result import Result
 
 SHOWN = 3
 """How many of the worst examples of a cause are shown."""
@@ -22,7 +22,7 @@ class Table:
     rows: tuple[tuple[str, ...], ...]
 
 
-def metrics(report: Report, names: Iterable[str] | None = None) -> Table:
+def metrics(report: EvaluationReport, names: Iterable[str] | None = None) -> Table:
     """Return a row for each metric (of those named, where names are given): a mean, its interval and what it is over."""
     chosen = report.metrics if names is None else {name: report.metrics[name] for name in names}
     rows = tuple(
@@ -32,39 +32,39 @@ def metrics(report: Report, names: Iterable[str] | None = None) -> Table:
     return Table(("metric", "value", "95% interval", "n", "failed"), rows)
 
 
-def losses(report: Report) -> Table:
+def lost_points(report: EvaluationReport) -> Table:
     """Return a row for each cause of loss, in the order of the stages: points of the mean F1, and questions."""
     rows = tuple(
-        (cause, number(report.losses[cause].points), str(report.losses[cause].questions))
+        (cause, number(report.lost_points[cause].points), str(report.lost_points[cause].questions))
         for cause in CAUSES
-        if cause in report.losses
+        if cause in report.lost_points
     )
     return Table(("lost by cause", "points", "questions"), rows)
 
 
-def latency(report: Report) -> Table:
+def latency(report: EvaluationReport) -> Table:
     """Return a row for each stage: milliseconds by percentile."""
     columns = [f"p{percentile}" for percentile in PERCENTILES]
     rows = tuple((stage, *(f"{times[column]:.1f}" for column in columns)) for stage, times in report.latency.items())
     return Table(("ms by stage", *columns), rows)
 
 
-def counts(report: Report) -> str:
+def counts(report: EvaluationReport) -> str:
     """Return how many questions were asked, how many of them have an answer, and how many failed."""
     answerable = sum(result.answerable for result in report.results)
     return f"{len(report.results)} questions, {answerable} of them answerable; {len(report.failures)} failed."
 
 
-def tokens(report: Report) -> str:
+def tokens(report: EvaluationReport) -> str:
     """Return the mean tokens of a question; empty where none were counted."""
     means = [f"{mean:,.0f} {part}" for part, mean in report.tokens.items()]
     return f"Mean tokens of a question: {', '.join(means)}." if means else ""
 
 
-def worst(report: Report, cause: str) -> list[Result]:
+def worst(report: EvaluationReport, cause: str) -> list[Result]:
     """Return up to `SHOWN` results that lost most by a cause, the worst first, ties in the order of the run."""
-    lost = [result for result in report.results if result.losses.get(cause)]
-    return sorted(lost, key=lambda result: -result.losses[cause])[:SHOWN]
+    lost = [result for result in report.results if result.lost_points.get(cause)]
+    return sorted(lost, key=lambda result: -result.lost_points[cause])[:SHOWN]
 
 
 def number(value: float | None) -> str:

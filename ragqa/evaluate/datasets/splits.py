@@ -40,7 +40,7 @@ class Split:
 
     @property
     def notes(self) -> list[str]:
-        """Return in sentences what is tuned and tested on."""
+        """Return sentences that name the questions to tune and to test on."""
         tuned, tested = (f"{len(part)} questions in {_groups(part)}" for part in (self.tune, self.test))
         if self.seed is None:
             notes = [f"tuning on split {self.names[0]!r}: {tuned}; testing on split {self.names[1]!r}: {tested}"]

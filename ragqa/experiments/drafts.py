@@ -13,13 +13,11 @@ import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
-from typing import Any
 
 from ragqa import text_analysis
 from ragqa.evaluate import metrics
-from ragqa.evaluate.dataset import Evidence, Question
-from ragqa.evaluate.metrics import Span
-from ragqa.evaluate.ranking import covers
+from ragqa.evaluate.dataset import Evidence, Question, Span
+from ragqa.evaluate.metrics.ranking import covers
 from ragqa.records import Chunk, Dropped, Generation, Prompt
 from ragqa.stages import Generator, System
 
@@ -115,56 +113,43 @@ def draft(
     :param generator: writes freely and ends at the line's end; what it writes after that is left out.
     :raises UsageError: a sentence and the examples exceed the generator's window.
     """
-    rng, kept = random.Random(seed), dict[str, Question]()
+    rng, drafts = random.Random(seed), dict[str, Question]()
     for passage, candidate in islice(_tries(passages, rng), EFFORT * n):
         if candidate is None:
             yield Dropped(_place(passage), "no whole sentence holds what looks like an answer")
             continue
         made = _draft(passage, candidate, generator)
         key = metrics.normalize(made.question)
-        if reason := "the question is asked already" if key in kept else _fault(made, passage, system):
+        if reason := "the question is asked already" if key in drafts else _fault(made, passage, system):
             yield Dropped(_place(passage), reason)
             continue
-        kept[key] = made
+        drafts[key] = made
         yield made
-        if len(kept) == n:
+        if len(drafts) == n:
             return
 
 
-def _tries(passages: Iterable[Passage], rng: random.Random) -> Iterator[tuple[Passage, Candidate | None]]:
+def _tries(passages: Iterable[Passage], rng: random.Random) -> Iterator[tuple[Passage, AnswerCandidate | None]]:
     """Yield each passage with something to ask for, or None where it holds nothing; then, again, with what is left."""
-    waiting: Iterable[tuple[Passage, list[Candidate]]] = (
+    waiting: Iterable[tuple[Passage, list[AnswerCandidate]]] = (
         (p, candidates(p.chunk.text, p.chunk.context)) for p in passages
     )
     first = True
     while first or waiting:
         left = []
-        for passage, found in waiting:
-            if not found:
+        for passage, untried in waiting:
+            if not untried:
                 yield passage, None
                 continue
-            chosen = rng.choice(found)
+            chosen = rng.choice(untried)
             yield passage, chosen
-            if rest := [candidate for candidate in found if candidate is not chosen]:
+            if rest := [candidate for candidate in untried if candidate is not chosen]:
                 left.append((passage, rest))
         waiting, first = left, False
 
 
-def row(question: Question) -> dict[str, Any]:
-    """Return a draft as a line of questions.jsonl."""
-    evidence = [{"source": e.source, "text": e.text, "start": e.start, "end": e.end} for e in question.evidence]
-    return {
-        "id": question.id,
-        "question": question.question,
-        "answers": list(question.answers),
-        "answerable": question.answerable,
-        "evidence": evidence,
-        **question.metadata,
-    }
-
-
 @dataclass(frozen=True, slots=True)
-class Candidate:
+class AnswerCandidate:
     """Something that could be asked for: a whole sentence, the answer in it, and how the question has to begin.
 
     `start` and `end` say where the sentence stands in its text, `offset` where the answer does.
@@ -178,13 +163,13 @@ class Candidate:
     opening: str = ""
 
 
-def candidates(text: str, title: str = "") -> list[Candidate]:
+def candidates(text: str, title: str = "") -> list[AnswerCandidate]:
     """Return what could be asked for in a text, in order, by rules for English; `[]` where there is nothing.
 
     An answer is a date, a number with its unit, a quoted term, or a capitalised name that does not begin its sentence.
     It is not part of a longer phrase, and not what the title names.
     """
-    found = []
+    possible = []
     for start, end in text_analysis.sentences(text):
         sentence = text[start:end]
         if not _is_whole(sentence):
@@ -193,8 +178,8 @@ def candidates(text: str, title: str = "") -> list[Candidate]:
             kind = str(match.lastgroup)
             answer, offset = match[kind], match.start(kind)
             if _is_answer(kind, answer, sentence, match) and not metrics.contains(title, [answer]):
-                found.append(Candidate(sentence, answer, start, end, start + offset, _opening(kind, answer)))
-    return found
+                possible.append(AnswerCandidate(sentence, answer, start, end, start + offset, _opening(kind, answer)))
+    return possible
 
 
 def _is_whole(sentence: str) -> bool:
@@ -219,7 +204,7 @@ def _opening(kind: str, answer: str) -> str:
     return "When" if kind == "date" else f"How many {count[1]}" if kind == "number" and count else ""
 
 
-def _draft(passage: Passage, candidate: Candidate, generator: Generator) -> Question:
+def _draft(passage: Passage, candidate: AnswerCandidate, generator: Generator) -> Question:
     """Return a question for a candidate, as the generator writes it."""
     chunk = passage.chunk
     start, end = chunk.start + candidate.start, chunk.start + candidate.end
@@ -233,7 +218,7 @@ def _draft(passage: Passage, candidate: Candidate, generator: Generator) -> Ques
     )
 
 
-def _write(title: str, candidate: Candidate, generator: Generator) -> str:
+def _write(title: str, candidate: AnswerCandidate, generator: Generator) -> str:
     """Return the first line that a generator writes; what it wrote until its deadline counts."""
     values = {"title": title, "text": candidate.sentence, "answer": candidate.answer}
     text = re.sub(r"\{(\w+)\}", lambda match: _squeezed(values[match[1]]), _PROMPT)

@@ -11,11 +11,11 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from ragqa.errors import UsageError
-from ragqa.evaluate import report
 from ragqa.evaluate.dataset import Question
-from ragqa.evaluate.report import Metric
-from ragqa.evaluate.result import Result
-from ragqa.evaluate.statistics import holm, sign_flip
+from ragqa.evaluate.metrics.statistics import holm, sign_flip
+from ragqa.evaluate.reports import summary
+from ragqa.evaluate.reports.summary import Metric
+from ragqa.evaluate.runs.result import Result
 
 BLOCK = 25
 ALPHA = 0.05
@@ -26,8 +26,8 @@ Ask = Callable[[str, Sequence[Question]], Iterable[Result]]
 
 
 @dataclass(frozen=True, slots=True)
-class Candidate:
-    """How far a candidate came: its mean over the questions it was asked, and why it left or that it did not."""
+class Racer:
+    """How far a candidate came: its mean over the questions it was asked, and whether it won, or why it left the race."""
 
     name: str
     metric: Metric
@@ -39,7 +39,7 @@ class Race:
     """The name of the winner, and all candidates in the order in which they were given."""
 
     winner: str
-    candidates: tuple[Candidate, ...]
+    racers: tuple[Racer, ...]
 
 
 def race(names: Sequence[str], questions: Sequence[Question], ask: Ask, metric: str, block: int = BLOCK) -> Race:
@@ -72,14 +72,14 @@ def race(names: Sequence[str], questions: Sequence[Question], ask: Ask, metric: 
         left |= _leaving({name: results[name] for name in racing}, metric)
     winner = _best({name: found for name, found in results.items() if name not in left}, metric)
     outcomes = dict.fromkeys(names, "in the race to the end") | left | {winner: "won"}
-    return Race(winner, tuple(Candidate(n, report.metric(results[n], metric), outcomes[n]) for n in names))
+    return Race(winner, tuple(Racer(n, summary.metric(results[n], metric), outcomes[n]) for n in names))
 
 
 Results = Mapping[str, Sequence[Result]]
 
 
 def _leaving(racing: Results, metric: str) -> dict[str, str]:
-    """Return who leaves, and why."""
+    """Return the reason why each candidate leaves, by its name; those that stay are not in it."""
     failures = {name: sum(bool(result.error) for result in found) for name, found in racing.items()}
     clean = {name: found for name, found in racing.items() if not failures[name]}
     left = {name: f"failed at {n} questions, others at none" for name, n in failures.items() if n} if clean else {}
@@ -113,9 +113,9 @@ def _difference(best: Sequence[Result], other: Sequence[Result], metric: str) ->
 
 def _check_metric(results: Results, metric: str) -> None:
     """Stop a race that no score can decide before it has cost more than a block."""
-    found = [result for each in results.values() for result in each]
-    if all(result.error for result in found):
-        raise UsageError(f"every candidate failed at every question, the first with: {found[0].error}")
-    scored = sorted({name for result in found for name in result.scores})
+    asked = [result for of_one in results.values() for result in of_one]
+    if all(result.error for result in asked):
+        raise UsageError(f"every candidate failed at every question, the first with: {asked[0].error}")
+    scored = sorted({name for result in asked for name in result.scores})
     if metric not in scored:
         raise UsageError(f"no question has the metric {metric!r}; they have: {', '.join(scored) or 'none'}")

@@ -1,0 +1,34 @@
+"""Scores of answers and of rankings, and how sure a mean of such scores is. Pure functions.
+
+answers       exact match, F1 and the other metrics of one answer, in [0, 1]; their names are this package's own
+ranking       retrieved passages -> recall, precision, MAP, MRR, nDCG
+statistics    intervals by document, paired tests, correction for several tests
+"""
+
+from __future__ import annotations
+
+from ragqa.evaluate.metrics.answers import (
+    VERSION,
+    citation_precision,
+    citation_recall,
+    contains,
+    exact_match,
+    f1,
+    has_answer,
+    normalize,
+    prediction,
+    rouge_l,
+)
+
+__all__ = [
+    "VERSION",
+    "citation_precision",
+    "citation_recall",
+    "contains",
+    "exact_match",
+    "f1",
+    "has_answer",
+    "normalize",
+    "prediction",
+    "rouge_l",
+]

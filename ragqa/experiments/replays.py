@@ -1,0 +1,96 @@
+"""A run is done again: every question is asked anew, and its result compared with the one that was kept -> Replay."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from ragqa.arguments import AnyPath
+from ragqa.errors import UsageError
+from ragqa.evaluate.runs.evaluation import Protocol
+from ragqa.evaluate.runs.folder import PIPELINE, SavedRun, differences, read_run
+from ragqa.evaluate.runs.result import Result
+from ragqa.experiments.listener import SILENT, Listener
+from ragqa.experiments.setup import EvaluationSetup, ask_all, dataset_spec, prepare
+from ragqa.pipeline import Pipeline
+
+TOLERANCE = 1e-4
+"""By how much a score or a confidence may differ: the order in which threads add is not fixed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Replay:
+    """The outcome of a replay.
+
+    `questions` counts those that were asked again. `identity` names what results depend on and differs now, each as
+    `key: old, now new`. `differing` holds the results that differ by question id: what differs, and how.
+    """
+
+    questions: int
+    identity: tuple[str, ...]
+    differing: Mapping[str, Mapping[str, str]]
+
+    @property
+    def equal(self) -> int:
+        """Return how many results are as they were."""
+        return self.questions - len(self.differing)
+
+    @property
+    def counts(self) -> dict[str, int]:
+        """Return in how many results each thing differs."""
+        return dict(Counter(name for differing in self.differing.values() for name in differing))
+
+
+def replay(
+    folder: AnyPath, overrides: Sequence[str] = (), *, limit: int | None = None, listener: Listener = SILENT
+) -> Replay:
+    """Ask the questions of a run again, with its pipeline file and with what is installed now.
+
+    Compared are the retrieved passages, the prompt, the answer and, up to `TOLERANCE`, every score.
+
+    :param folder: of the run, as `evaluate_pipeline` or `ragqa eval` kept it.
+    :param overrides: `section.key=value` each, for what differs under another setting.
+    :param limit: ask the first questions only.
+    :raises UsageError: the folder holds no run, or its questions are not there any more.
+    """
+    run = read_run(folder)
+    protocol, setup = _set_up(run, overrides, limit, listener)
+    changed = tuple(differences(run.identity, setup.identity(protocol)))
+    kept = {result.id: result for result in run.results}
+    compared = {new.id: dict(_differing(kept[new.id], new)) for new in ask_all(setup, protocol, {}, listener)}
+    return Replay(len(setup.questions), changed, {id_: differing for id_, differing in compared.items() if differing})
+
+
+def _set_up(
+    run: SavedRun, overrides: Sequence[str], limit: int | None, listener: Listener
+) -> tuple[Protocol, EvaluationSetup]:
+    """Return the protocol of a run, and its pipeline and questions; those that it did not get to are left out."""
+    try:
+        protocol, name = Protocol(**run.identity["protocol"]), str(run.recorded["dataset"])
+    except (LookupError, TypeError):
+        raise UsageError(
+            f"{run.folder}: run.json does not say what was asked and how: not a run of `ragqa eval`"
+        ) from None
+    pipeline = Pipeline.from_file(run.folder / PIPELINE, overrides)
+    setup = prepare(pipeline, dataset_spec(pipeline.config, name), listener=listener)
+    answered = {result.id for result in run.results}
+    questions = [question for question in setup.questions if question.id in answered][:limit]
+    if not questions:
+        raise UsageError(f"{run.folder}: none of its questions is in {name}")
+    return protocol, replace(setup, questions=questions)
+
+
+def _differing(old: Result, new: Result) -> Iterator[tuple[str, str]]:
+    """Yield what differs between two results of a question, and how."""
+    for name in ("error", "prediction", "abstained", "prompt_sha256"):
+        if getattr(old, name) != getattr(new, name):
+            yield name, f"{getattr(old, name)!r}, now {getattr(new, name)!r}"
+    places = [[(hit.source, hit.start, hit.end) for hit in result.hits] for result in (old, new)]
+    if places[0] != places[1]:
+        yield "hits", f"{places[0]}, now {places[1]}"
+    numbers = [{**result.scores, "confidence": result.confidence or 0.0} for result in (old, new)]
+    for name in sorted({*numbers[0], *numbers[1]}):
+        before, now = (number.get(name) for number in numbers)
+        if before is None or now is None or abs(before - now) > TOLERANCE:
+            yield name, f"{before}, now {now}"

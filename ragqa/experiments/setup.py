@@ -1,0 +1,217 @@
+"""The parts that experiments share: a pipeline over the documents of a dataset, the questions, and a run of them in a folder."""
+
+from __future__ import annotations
+
+import os
+import platform
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from functools import cached_property
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import yaml
+from pydantic import ValidationError
+
+from ragqa import messages, models
+from ragqa.config import Config, EvaluateSpec
+from ragqa.errors import UsageError
+from ragqa.evaluate import metrics
+from ragqa.evaluate.dataset import Dataset, Question
+from ragqa.evaluate.datasets import checked, parse_name
+from ragqa.evaluate.datasets.splits import select
+from ragqa.evaluate.runs.evaluation import IndexedDocuments, Protocol, evaluate
+from ragqa.evaluate.runs.folder import PIPELINE, RunFolder, fingerprint
+from ragqa.evaluate.runs.gold import locate_evidence
+from ragqa.evaluate.runs.result import Result
+from ragqa.experiments.listener import SILENT, Listener
+from ragqa.outputs import check_own_folder
+from ragqa.pipeline import Pipeline
+from ragqa.records import FileStatus
+
+PACKAGES = ("ragqa", "torch", "transformers", "tokenizers", "faiss-cpu", "numpy", "langchain-text-splitters")
+"""The packages whose versions a run records."""
+
+
+@dataclass(frozen=True, slots=True)
+class Selection:
+    """The questions of a dataset that are asked: those of a split, the first `limit` of them, or a sample of `sample`."""
+
+    split: str | None = None
+    limit: int | None = None
+    sample: int | None = None
+
+
+ALL = Selection()
+"""All questions of a dataset."""
+
+
+@dataclass(frozen=True)
+class EvaluationSetup:
+    """A pipeline that is ready to be asked, and the questions.
+
+    `config` is that of the pipeline before it was put over the documents of the dataset, and `name` the dataset's
+    `KIND:PATH`: what it takes to do a run again.
+    """
+
+    pipeline: Pipeline
+    config: Config
+    dataset: Dataset
+    name: str
+    questions: Sequence[Question]
+    indexed: IndexedDocuments
+
+    @cached_property
+    def notes(self) -> list[str]:
+        """Return the decisions about the questions: of the dataset, and of the search for their evidence."""
+        return [*filter(None, [self.dataset.note]), *locate_evidence(self.questions, self.indexed.documents)[1]]
+
+    def identity(self, protocol: Protocol) -> dict[str, Any]:
+        """Return what results depend on, as plain data."""
+        questions = [asdict(question) for question in self.dataset.questions]
+        return {
+            **self.pipeline.fingerprint(answers=protocol.answers),
+            "dataset": {"name": self.dataset.name, "questions": fingerprint({"questions": questions})},
+            "protocol": asdict(protocol),
+            "metrics": metrics.VERSION,
+            "ragqa": version("ragqa"),
+        }
+
+
+def dataset_spec(config: Config, name: str | None = None) -> EvaluateSpec:
+    """Return what says where the questions are: a dataset by its name `KIND:PATH`, else the section `evaluate`.
+
+    :raises UsageError: there is neither, or no such kind.
+    """
+    if name is None and config.evaluate is not None:
+        return config.evaluate
+    if name is None:
+        line = "evaluate: {kind: jsonl, path: questions.jsonl}"
+        raise UsageError(f"no questions: give --dataset KIND:PATH, or add `{line}` to the pipeline file")
+    kind_name, path = parse_name(name, config.kinds.names("evaluate"))
+    kind = config.kinds.find("evaluate", kind_name)
+    assert kind is not None
+    try:
+        spec: EvaluateSpec = kind.spec.model_validate({"kind": kind_name, "path": path})
+    except ValidationError as error:
+        what = messages.requirement(error.errors()[0])
+        raise UsageError(f"dataset {name!r}: kind {kind_name} is not named by KIND:PATH ({what})") from None
+    return spec
+
+
+def read(pipeline: Pipeline, spec: EvaluateSpec) -> tuple[Dataset, str]:
+    """Read a dataset anew, and check what is true of every dataset; return it with the name that finds it again.
+
+    :raises UsageError: it cannot be read, or has no questions, or two of one id.
+    """
+    path = getattr(spec, "path", None)
+    name = spec.kind if path is None else f"{spec.kind}:{path}"
+    return checked(pipeline.components.make(spec), Path(name)), name
+
+
+def prepare(
+    pipeline: Pipeline, spec: EvaluateSpec, selection: Selection = ALL, listener: Listener = SILENT
+) -> EvaluationSetup:
+    """Read a dataset, put the pipeline over its documents, and bring the index up to date.
+
+    A dataset without documents is about the pipeline's own.
+    """
+    dataset, name = read(pipeline, spec)
+    questions = select(dataset.questions, selection.split, selection.limit, selection.sample)
+    ready = over(pipeline, dataset)
+    indexed = index_for(ready, dataset, questions, listener)
+    setup = EvaluationSetup(ready, pipeline.config, dataset, name, questions, indexed)
+    say_notes(setup, listener)
+    return setup
+
+
+def over(pipeline: Pipeline, dataset: Dataset) -> Pipeline:
+    """Return a pipeline over the documents of a dataset; over its own where the dataset has none."""
+    if dataset.documents:
+        return pipeline.with_documents(dataset.documents)
+    return pipeline.with_folder(dataset.folder, dataset.include) if dataset.folder else pipeline
+
+
+def index_for(
+    pipeline: Pipeline, dataset: Dataset, questions: Sequence[Question], listener: Listener = SILENT
+) -> IndexedDocuments:
+    """Bring the index of a pipeline up to date, and look up the documents that questions name."""
+    refresh(
+        pipeline, listener, allow_empty=dataset.folder is not None
+    )  # such an index is in the cache, and nobody's own
+    named = {evidence.source for question in questions for evidence in question.evidence}
+    named |= {unit.partition("#page=")[0] for question in questions for unit in question.relevant}
+    return IndexedDocuments(pipeline.documents(named), pipeline.chunks)
+
+
+def refresh(pipeline: Pipeline, listener: Listener = SILENT, *, allow_empty: bool = False) -> None:
+    """Index what changed; a folder that did not change is not locked, and its rejected files are only named again.
+
+    :param allow_empty: documents that are gone are removed, even where they are most of those indexed.
+    :raises DocumentsGoneError: most documents are gone, and may not be removed.
+    """
+    listener.say("bringing the index up to date")
+    if pipeline.has_index() and (plan := pipeline.changes()).is_empty:
+        listener.left_out([FileStatus(reading.file.source, "rejected", reading.reason) for reading in plan.read])
+    else:
+        listener.left_out(pipeline.index(progress=listener.indexed, allow_empty=allow_empty).statuses)
+
+
+def say_notes(setup: EvaluationSetup, listener: Listener) -> None:
+    """Tell a listener the notes on the questions."""
+    for note in setup.notes:
+        listener.say(f"note: {note}")
+
+
+def run_folder(setup: EvaluationSetup, protocol: Protocol, root: Path | None = None) -> Path:
+    """Return the folder of a run in `root`, which is in the cache unless given; its name is made of the run's identity.
+
+    :raises RefusedError: it is a link. :raises UsageError: it is a file.
+    """
+    folder = (root or models.cache_dir() / "runs") / fingerprint(setup.identity(protocol))[:32]
+    check_own_folder(folder)
+    return folder
+
+
+def open_run(
+    setup: EvaluationSetup, protocol: Protocol, folder: Path | None = None, listener: Listener = SILENT
+) -> RunFolder:
+    """Return the folder that keeps a run: the one given, else `run_folder`. A run that is there is gone on with."""
+    place = folder or run_folder(setup, protocol)
+    run = RunFolder(place, setup.identity(protocol), recorded(setup))
+    run.write(PIPELINE, yaml.safe_dump(setup.config.resolved(), sort_keys=False, allow_unicode=True))
+    ids = {question.id for question in setup.questions}
+    if known := len(ids & run.known.keys()):
+        listener.say(f"{known} of {len(ids)} questions are known from {place}")
+    return run
+
+
+def ask_all(
+    setup: EvaluationSetup, protocol: Protocol, known: Mapping[str, Result], listener: Listener = SILENT
+) -> Iterator[Result]:
+    """Yield the result of each question; those that are known are not asked."""
+    expected = sum(question.id not in known for question in setup.questions)
+    done = 0
+    listener.asked(done, expected)
+    for result in evaluate(setup.pipeline, setup.questions, setup.indexed, protocol, known=known):
+        if result.id not in known:
+            done += 1
+            listener.asked(done, expected)
+        yield result
+
+
+def recorded(setup: EvaluationSetup) -> dict[str, Any]:
+    """Return facts of a run on which its results do not depend, and the dataset, which it takes to do the run again."""
+    import torch
+
+    kind, _, path = setup.name.partition(":")
+    return {
+        "file": str(setup.pipeline.config.file),
+        "dataset": f"{kind}:{os.path.realpath(os.path.expanduser(path))}",
+        "note": setup.dataset.note,
+        "versions": {"python": platform.python_version(), **{name: version(name) for name in PACKAGES}},
+        "machine": {"platform": platform.platform(), "cpus": os.cpu_count(), "threads": torch.get_num_threads()},
+        "started": time.strftime("%Y-%m-%dT%H:%M:%S%z"),
+    }

@@ -1,0 +1,154 @@
+"""The sizing that all kinds share: spans of a text, none of them longer than a bound.
+
+langchain-text-splitters finds the pieces (this is its only importer): told to keep separators and white space it returns
+pieces that join to the text again, so that their offsets are sums of their lengths.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from functools import lru_cache
+
+from langchain_text_splitters import Language, RecursiveCharacterTextSplitter
+
+from ragqa.config.slots import BYTES_PER_TOKEN
+from ragqa.errors import UsageError
+from ragqa.split.spans import Span
+
+SEPARATORS = ["\n\n", "\f", "\r\n", "\n", ". ", "? ", "! ", "; ", ", ", " "]
+"""Where prose is cut, the best place first."""
+
+
+@dataclass(frozen=True, slots=True)
+class Separators:
+    """Where a text may be cut, the best place first.
+
+    :param are_patterns: they are regular expressions, and a piece begins with one; else a piece ends with one.
+    """
+
+    values: tuple[str, ...]
+    are_patterns: bool = False
+
+    def pattern(self) -> re.Pattern[str]:
+        """Return what matches any of them."""
+        return re.compile("|".join(self.values if self.are_patterns else map(re.escape, self.values)))
+
+
+def prose_separators() -> Separators:
+    """Return where prose is cut."""
+    return Separators(tuple(SEPARATORS))
+
+
+def code_separators(language: str) -> Separators:
+    """Return where source code in a language is cut.
+
+    :raises UsageError: langchain-text-splitters does not know the language.
+    """
+    try:
+        member = Language(language)
+    except ValueError as error:
+        known = ", ".join(sorted(member.value for member in Language))
+        raise UsageError(f"split.language: unknown {language!r}; valid: {known}") from error
+    patterns = RecursiveCharacterTextSplitter.get_separators_for_language(member)
+    return Separators(tuple(filter(None, patterns)), are_patterns=True)
+
+
+class Cutter:
+    """Cuts texts into contiguous spans, each at most `bound` long as `measure` counts.
+
+    A single character is never cut, however long it measures.
+    """
+
+    def __init__(self, separators: Separators, bound: int, measure: Callable[[str], int]) -> None:
+        self.bound = bound
+        self.separators = separators
+        self.measure = measure
+        self._separator = separators.pattern()
+        self.library = RecursiveCharacterTextSplitter(
+            separators=list(separators.values),
+            is_separator_regex=separators.are_patterns,
+            keep_separator="start" if separators.are_patterns else "end",
+            strip_whitespace=False,
+            chunk_size=bound,
+            chunk_overlap=0,
+            length_function=measure,
+        )
+
+    def recurse(self, text: str, low: int, high: int) -> Iterator[Span]:
+        """Yield spans that end at the best separators."""
+        # 1. Without a separator the library would cut by characters, which it does slowly.
+        if not self._separator.search(text, low, high):
+            yield from self._by_characters(text, low, high)
+            return
+        # 2. Its pieces join to the text again, so their offsets add up.
+        start = low
+        for piece in self.library.split_text(text[low:high]):
+            end = start + len(piece)
+            if text[start:end] != piece:  # the library rewrote the text: never trust offsets that do not hold
+                raise AssertionError(f"langchain-text-splitters changed the text at offset {start}")
+            yield from self._cut_piece(text, start, end)
+            start = end
+        # 3. What it may have left out at the end.
+        if start != high:
+            yield from self._cut_piece(text, start, high)
+
+    def fill(self, text: str, spans: Iterable[Span]) -> Iterator[Span]:
+        """Join neighbouring spans while they fit; cut a span that does not fit alone."""
+        start = end = None
+        for low, high in spans:
+            if start is not None and self.measure(text[start:high]) <= self.bound:
+                end = high
+                continue
+            if start is not None and end is not None:
+                yield start, end
+            start = end = None
+            if self.measure(text[low:high]) <= self.bound:
+                start, end = low, high
+            else:
+                yield from self.recurse(text, low, high)
+        if start is not None and end is not None:
+            yield start, end
+
+    def bounded(self, text: str, start: int, end: int) -> Iterator[Span]:
+        """Halve what is still too long: the length of a whole can exceed the sum over its parts."""
+        if end - start <= 1 or self.measure(text[start:end]) <= self.bound:
+            yield start, end
+            return
+        middle = (start + end) // 2
+        yield from self.bounded(text, start, middle)
+        yield from self.bounded(text, middle, end)
+
+    def _cut_piece(self, text: str, start: int, end: int) -> Iterator[Span]:
+        """Yield a piece of the library within the bound: by characters where it found no separator inside."""
+        inside = (start + 1, end) if self.separators.are_patterns else (start, end - 1)
+        if self.measure(text[start:end]) >= self.bound and not self._separator.search(text, *inside):
+            yield from self._by_characters(text, start, end)
+        else:
+            yield from self.bounded(text, start, end)
+
+    def _by_characters(self, text: str, start: int, end: int) -> Iterator[Span]:
+        """Yield spans of characters whose lengths add up to the bound, as the library does with the separator ""."""
+        total = 0
+        for at in range(start, end):
+            length = self.measure(text[at])
+            if total and total + length > self.bound:
+                yield from self.bounded(text, start, at)
+                start, total = at, 0
+            total += length
+        yield from self.bounded(text, start, end)
+
+
+def text_length(unit: str, count: Callable[[str], int], chunk_size: int) -> Callable[[str], int]:
+    """Return the function by which chunks are measured; it remembers texts.
+
+    Where the unit is `token`, a length is the greater of the tokens and sixths of the UTF-8 bytes: a tokenizer may make
+    one token of a word of any length. What is over `chunk_size` in bytes alone is not given to the tokenizer.
+    """
+
+    def in_tokens(text: str) -> int:
+        in_bytes = -(-len(text.encode("utf-8", "surrogatepass")) // BYTES_PER_TOKEN)
+        return in_bytes if in_bytes > chunk_size else max(count(text), in_bytes)
+
+    return lru_cache(maxsize=65536)(in_tokens if unit == "token" else len)

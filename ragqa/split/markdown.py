@@ -1,0 +1,33 @@
+"""The sections of a Markdown document."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from ragqa.records import Document
+from ragqa.split.spans import Span
+
+_HEADING = re.compile(r"^(#{1,6})[ \t]+(.*?)[ \t]*#*[ \t]*$")
+_FENCE = re.compile(r"^ {0,3}(```|~~~)")
+
+
+def markdown_sections(document: Document) -> Iterator[tuple[Span, tuple[str, ...]]]:
+    """Yield the spans between headings, each with the titles above it; a `#` inside a code fence is no heading."""
+    path: list[tuple[int, str]] = []
+    start = offset = 0
+    fence = ""
+    for line in document.text.splitlines(keepends=True):
+        mark = _FENCE.match(line)
+        if mark and fence in ("", mark.group(1)):
+            fence = "" if fence else mark.group(1)
+        heading = None if fence else _HEADING.match(line.rstrip("\r\n"))
+        if heading:
+            if offset > start:
+                yield (start, offset), tuple(title for _, title in path)
+            level = len(heading.group(1))
+            path = [(depth, title) for depth, title in path if depth < level] + [(level, heading.group(2))]
+            start = offset
+        offset += len(line)
+    if offset > start:
+        yield (start, offset), tuple(title for _, title in path)

@@ -1,0 +1,54 @@
+"""What evaluation takes: a whole system that finds passages and answers questions."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Protocol, runtime_checkable
+
+if TYPE_CHECKING:
+    from ragqa.records import Answer, Document, Hit, Prompt
+
+
+class System(Protocol):
+    """Anything that finds passages and answers questions, which evaluation takes. `Pipeline` is one.
+
+    Evaluation asks one question at a time, from one thread.
+    """
+
+    def with_documents(self, documents: Sequence[Document]) -> System:
+        """Return the same system over these documents in place of its own."""
+        ...
+
+    def retrieve(self, question: str, k: int) -> list[Hit]:
+        """Return up to k hits, best first."""
+        ...
+
+    def answer(self, question: str, passages: Sequence[Hit] | None = None) -> Answer:
+        """Return an answer from the passages given, or from those that the system retrieves itself.
+
+        With no passages (`[]`) it answers from what its model knows.
+        """
+        ...
+
+    def prompt(self, question: str, passages: Sequence[Hit] | None = None) -> Prompt:
+        """Return the prompt that `answer` gives to the model."""
+        ...
+
+    def score(self, prompt: Prompt, answer: str) -> list[float]:
+        """Return the natural log-probability of each token of an answer after a prompt.
+
+        Raises `UsageError` where the system cannot tell.
+        """
+        ...
+
+
+@runtime_checkable
+class LoadableSystem(Protocol):
+    """A `System` that can load its models before it is asked, so that no question waits for them.
+
+    Evaluation calls it from the thread that asks.
+    """
+
+    def load_models(self, *, retrieval: bool = True, answers: bool = True) -> None:
+        """Load now what retrieval, answers or both need, where it is not yet loaded."""
+        ...

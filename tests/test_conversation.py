@@ -1,0 +1,62 @@
+"""A conversation: the last turns are shown to the model, and a question that cannot be asked does not end it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from ragqa import Pipeline
+from ragqa.conversation import NO_ANSWER, TURNS, Conversation
+from ragqa.errors import UsageError
+from ragqa.records import Answer, Generation, Prompt
+from tests.fakes import ECHO, WORDS, EchoGenerator, write_project
+
+
+@pytest.fixture
+def pipeline(tmp_path: Path) -> Pipeline:
+    write_project(tmp_path, ["ferry", "quay"])
+    pipeline = Pipeline.from_file(tmp_path / "pipeline.yaml", ["prompt.template=chat"], kinds=[WORDS, ECHO])
+    pipeline.index()
+    return pipeline
+
+
+class Recorder(EchoGenerator):
+    """Notes the prompts that it is given."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.prompts: list[str] = []
+
+    def stream(self, prompt: Prompt) -> Iterator[str | Generation]:
+        self.prompts.append(prompt.text)
+        yield from super().stream(prompt)
+
+
+def test_the_last_turns_are_in_the_prompt_and_earlier_ones_are_not(pipeline: Pipeline) -> None:
+    generator, conversation = Recorder(), Conversation(pipeline)
+    pipeline.components.replace(generator=generator)
+    questions = [f"Who is the master of the ferry, asked for time {number}?" for number in range(TURNS + 2)]
+    for question in questions:
+        assert conversation.ask(question).text
+    assert [answer.question for answer in conversation.answers] == questions
+    assert questions[1] in generator.prompts[-1] and questions[0] not in generator.prompts[-1]
+    assert questions[0] in generator.prompts[1]
+
+
+def test_a_question_that_cannot_be_asked_is_not_part_of_the_conversation(pipeline: Pipeline) -> None:
+    conversation = Conversation(pipeline)
+    with pytest.raises(UsageError):
+        conversation.ask(" ")
+    assert conversation.answers == []
+    *pieces, answer = conversation.stream("Who is the master of the ferry?")
+    assert isinstance(answer, Answer) and conversation.answers == [answer] and "".join(map(str, pieces)) == answer.text
+
+
+def test_a_question_without_an_answer_is_shown_as_one(pipeline: Pipeline) -> None:
+    generator, conversation = Recorder(), Conversation(pipeline)
+    pipeline.components.replace(generator=generator)
+    assert conversation.ask("xyzzy plugh?").abstained
+    conversation.ask("Who is the master of the ferry?")
+    assert NO_ANSWER in generator.prompts[-1]
