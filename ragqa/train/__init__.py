@@ -7,7 +7,7 @@ lm.py            a small causal language model, from scratch
 loop.py          the training loop: batches, an objective's loss, checkpoints
 objectives.py    what a training minimises: next-token prediction, or an objective of one's own
 settings.py      its sizes, and how it is trained
-texts.py         texts -> the stream of tokens that it learns from, and what is held out
+texts.py         texts -> the stream of tokens that it learns from, and the held-out ones
 folder.py        checkpoints to go on from, and the finished model
 """
 
