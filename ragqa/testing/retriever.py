@@ -11,7 +11,7 @@ from pathlib import Path
 
 from ragqa.index import LocalIndex
 from ragqa.records import Hit, SearchTexts
-from ragqa.stages import Embedder, IndexReader, Retriever, Rewriter, Scorer
+from ragqa.stages import Embedder, IndexReader, Retriever, Rewriter
 from ragqa.testing.documents import DIM, IDENTITY, Vectors, commit, entry, vector, vectors
 
 _TEXTS = {
@@ -143,30 +143,3 @@ class RewriterContract(ABC):
         rewriter = self.make()
         with ThreadPoolExecutor(4) as threads:
             assert all(isinstance(each, SearchTexts) for each in threads.map(rewriter.rewrite, QUESTIONS[:3] * 4))
-
-
-class ScorerContract(ABC):
-    """Tests of a scorer, which a reranker orders hits by."""
-
-    @abstractmethod
-    def make(self) -> Scorer:
-        """Return the scorer."""
-
-    def test_each_passage_has_one_finite_score(self) -> None:
-        """Scores are scaled to [0, 1] over the passages; one that is not a number would spoil all."""
-        passages = [line for text in _TEXTS.values() for line in text.splitlines()]
-        scores = self.make().scores(QUESTIONS[0], passages)
-        assert len(scores) == len(passages), f"{len(scores)} scores for {len(passages)} passages"
-        assert all(math.isfinite(score) for score in scores), scores
-
-    def test_no_passages_have_no_scores(self) -> None:
-        """A question may find nothing."""
-        assert list(self.make().scores(QUESTIONS[0], [])) == []
-
-    def test_a_score_goes_with_its_passage(self) -> None:
-        """Scores come in the order of the passages, whatever that is; batches may change the last digits."""
-        passages = _TEXTS["ferry.txt"].splitlines()
-        scorer = self.make()
-        scores, reversed_scores = (scorer.scores(QUESTIONS[0], each) for each in (passages, passages[::-1]))
-        for score, other in zip(scores, list(reversed_scores)[::-1], strict=True):
-            assert math.isclose(score, other, rel_tol=1e-3, abs_tol=1e-4), (scores, reversed_scores)

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import Any, ClassVar
 
-from ragqa.retrieve.rerank import BiEncoderScorer, LikelihoodScorer
 from ragqa.retrieve.retriever import FusionRetriever
 from ragqa.retrieve.rewrite import HydeRewriter, MultiQueryRewriter
 from ragqa.stages import Embedder, Retriever, Rewriter, Scorer
-from ragqa.testing.retriever import RetrieverContract, RewriterContract, SampleEmbedder, ScorerContract
+from ragqa.testing.retriever import RetrieverContract, RewriterContract
+from ragqa.testing.scorer import ScorerContract
 from tests.retrieve.test_rewrite import HYDE, MULTI_QUERY, SPECS, Both, Ranking, Writer, rerank
 
 
@@ -63,23 +63,6 @@ class TestHyde(RewriterContract):
 class TestBoth(RewriterContract):
     def make(self) -> Rewriter:
         return Both()
-
-
-class TestBiEncoder(ScorerContract):
-    def make(self) -> Scorer:
-        return BiEncoderScorer(SampleEmbedder())
-
-
-class Likelihoods:
-    """Finds a text the likelier the more letters it shares with the text before it."""
-
-    def log_likelihoods(self, pairs: Any) -> list[list[float]]:
-        return [[-1.0 / (1 + len(set(before) & set(after)))] * 3 for before, after in pairs]
-
-
-class TestLikelihood(ScorerContract):
-    def make(self) -> Scorer:
-        return LikelihoodScorer(Likelihoods())
 
 
 class TestRanking(ScorerContract):

@@ -16,7 +16,8 @@ from ragqa.retrieve.retriever import FusionRetriever
 from ragqa.stages import Embedder, Searcher
 from ragqa.testing.format import FileFormatContract
 from ragqa.testing.loader import LoaderContract
-from ragqa.testing.retriever import RetrieverContract, RewriterContract, ScorerContract
+from ragqa.testing.retriever import RetrieverContract, RewriterContract
+from ragqa.testing.scorer import ScorerContract
 from ragqa.testing.splitter import SplitterContract
 from tests.fakes import WordEmbedder
 from tests.load.test_own_formats import Reading
