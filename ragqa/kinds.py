@@ -15,23 +15,13 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 from pydantic import create_model
 
 from ragqa.arguments import AnyPath
-from ragqa.config import (
-    Combination,
-    Config,
-    Kind,
-    Kinds,
-    generators,
-    read_combinations,
-    read_config,
-    retrieval,
-    specs,
-    training,
-)
+from ragqa.config import Combination, Config, Kind, Kinds, generators, read_combinations, read_config, retrieval, specs
 from ragqa.config.slots import FormatSpec
 from ragqa.evaluate.datasets import KINDS as DATASETS
 from ragqa.evaluate.datasets import DatasetKind, read_kind
 from ragqa.load.bounds import Limits
 from ragqa.load.formats import FORMATS, Format
+from ragqa.train.settings import NextTokenObjective
 
 if TYPE_CHECKING:
     from ragqa.embed.encoder import EncoderEmbedder
@@ -209,8 +199,8 @@ def openai(spec: generators.OpenAIGenerate, needs: Needs) -> OpenAIEndpoint:
     return OpenAIEndpoint(spec)
 
 
-def next_token(spec: training.NextTokenObjective, needs: Needs) -> NextTokenPrediction:
-    """Build the objective of predicting each token from those before it."""
+def next_token(spec: NextTokenObjective, needs: Needs) -> NextTokenPrediction:
+    """Build the objective of a language model."""
     from ragqa.train.objectives import NextTokenPrediction
 
     return NextTokenPrediction()
@@ -251,7 +241,7 @@ BUILTIN = Kinds(
         Kind("constraint", generators.FreeDecode, free),
         Kind("constraint", generators.SpanDecode, span),
         *(_dataset_kind(name, record) for name, record in DATASETS.items()),
-        Kind("objective", training.NextTokenObjective, next_token),
+        Kind("objective", NextTokenObjective, next_token),
     ]
 )
 """Every kind that a pipeline file may name without a word in Python."""

@@ -19,7 +19,8 @@ from benchmarks.retrieval.sets import Collection, Query
 from ragqa import text_analysis
 from ragqa.config.specs import MeanPoolEmbed
 from ragqa.embed.encoder import EncoderEmbedder
-from ragqa.index import bm25, lexical
+from ragqa.index import lexical
+from ragqa.index.bm25 import Lexicon
 
 MODEL = "all-minilm-l6-v2"
 DEPTH = 1000
@@ -78,7 +79,7 @@ def bm25(texts: Mapping[str, str], queries: Sequence[Query]) -> Run:
     db.executescript(lexical.SCHEMA)
     lexical.add(db, 0, list(texts.values()))
     everything = np.ones(len(ids), dtype=np.bool_)
-    lexicon = bm25.Lexicon.load(db, 0, everything)
+    lexicon = Lexicon.load(db, 0, everything)
     run: Run = {}
     for query in queries:
         terms = dict.fromkeys(map(text_analysis.term, text_analysis.query_words(query.text)), 1.0)

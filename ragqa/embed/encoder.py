@@ -73,7 +73,7 @@ class EncoderEmbedder:
 
     @property
     def recorded(self) -> dict[str, str]:
-        """Return what is worth knowing of the vectors' making and does not change them."""
+        """Return how the vectors were made, as far as it does not change them."""
         spec = {"kind": self.spec.kind, "model": self.spec.model, "revision": self.spec.revision or ""}
         return spec | {"dtype": str(self.dtype).removeprefix("torch."), "engine": self.engine}
 
@@ -91,10 +91,15 @@ class EncoderEmbedder:
         return [(start + low, start + high) for start, (low, high) in spans]
 
     def _encoded(self, text: str) -> Iterator[tuple[int, Encoding]]:
+        """Yield the blocks of a text as they are tokenised, each with its first character's position."""
         for start, end in blocks(text, _BLOCK_CHARACTERS):
             yield start, self._tokenised([text[start:end]], special=False)[0]
 
     def _tokenised(self, texts: Sequence[str], *, special: bool) -> list[Encoding]:
+        """Tokenise texts, with or without special tokens around each.
+
+        :raises UsageError: the tokenizer fails on one.
+        """
         try:
             return self.tokenizer.encode_batch(list(texts), add_special_tokens=special)
         except BaseException as error:
@@ -129,12 +134,14 @@ class EncoderEmbedder:
         return encoder
 
     def _embed(self, texts: Sequence[str], what: str) -> Vectors:
+        """Return float32[len(texts), dim] for texts with their prefixes; `what` names them in the error of a long one."""
         encodings = self._tokenised(texts, special=True)
         ids = [encoding.ids for encoding in encodings]
         for i, tokens in enumerate(ids):
             if len(tokens) > self.window:
                 where = "the question" if what == "question" else f"text {i}"
                 raise UsageError(f"{where} has {len(tokens):,} tokens; {self.spec.model} reads {self.window:,}")
+        # Rows are filled batch by batch, in the order of the texts whatever the order of the batches.
         out = np.empty((len(ids), self.dim), dtype=np.float32)
         for rows in batches([len(tokens) for tokens in ids], self.spec.batch_tokens):
             out[rows] = self._forward([ids[row] for row in rows])
@@ -142,6 +149,7 @@ class EncoderEmbedder:
 
     @torch.inference_mode()
     def _forward(self, ids: list[list[int]]) -> Vectors:
+        # Pool the token vectors of each text, and scale the result to length 1.
         pool = mean_pool if self.spec.kind == "mean_pool" else cls_pool
         pooled = torch.stack([pool(hidden) for hidden in self._model.hidden(ids)])
         unit: Vectors = torch.nn.functional.normalize(pooled, dim=1).cpu().numpy()

@@ -26,6 +26,7 @@ class TransformersEncoder:
     @torch.inference_mode()
     def hidden(self, ids: Sequence[Sequence[int]]) -> tuple[Tensor, ...]:
         """Return the last hidden states of each text, [length, dim] in the encoder's dtype; ids include special tokens."""
+        # Pad on the right; the mask hides the padding, and the result leaves it out.
         lengths = [len(text) for text in ids]
         tokens = torch.zeros(len(ids), max(lengths), dtype=torch.long)
         mask = torch.zeros_like(tokens)

@@ -1,4 +1,4 @@
-"""What an answer looked at: the share of attention that goes to each passage of its prompt."""
+"""The share of attention that an answer pays to each passage of its prompt."""
 
 from __future__ import annotations
 
@@ -21,13 +21,16 @@ def attention_shares(
     path; weights are computed for these positions alone.
 
     :param prompt, answer: token ids, at least one each. :param groups: spans of token numbers of the prompt.
-    :returns: in [0, 1], one for each group; what is left goes to the rest of the prompt and the answer itself.
+    :returns: in [0, 1], one for each group; the remainder goes to the rest of the prompt and the answer itself.
     """
+    # 1. Read the prompt but for its last token by the fast path, which keeps no weights.
     cache = model.new_cache(capacity=len(prompt) + len(answer))
     if len(prompt) > 1:
         model(torch.tensor([prompt[:-1]], device=model.device), cache, logits_to_keep=1)
+    # 2. Read the positions that predict the answer's tokens, and keep their weights.
     weights: list[torch.Tensor] = []
     model(torch.tensor([[prompt[-1], *answer[:-1]]], device=model.device), cache, logits_to_keep=1, weights=weights)
+    # 3. Average them over layers, heads and positions, and add up those of each group.
     received = torch.stack([layer[0].float().mean(dim=(0, 1)) for layer in weights]).mean(dim=0)
     return tuple(float(received[start:end].sum()) for start, end in groups)
 

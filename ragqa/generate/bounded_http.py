@@ -177,9 +177,11 @@ class _Network(httpcore2.NetworkBackend):
 
     def connect_tcp(self, host: str, port: int, *_: Any, **__: Any) -> httpcore2.NetworkStream:
         """Connect to the first address of a host that takes it; each has its share of the time that is left."""
+        # 1. Look the host up; one that must be this machine may not be resolved to another.
         found = [address for address in self._addresses(host, port) if self._is_allowed(address)]
         if not found:
             raise RefusedError(f"{host} is not an address of this machine: nothing is sent")
+        # 2. Try its addresses in turn, each with an equal share of the time that is left.
         failure: OSError | None = None
         for left, (family, kind, protocol, _, address) in zip(range(len(found), 0, -1), found, strict=True):
             connection = socket.socket(family, kind, protocol)
@@ -198,7 +200,7 @@ class _Network(httpcore2.NetworkBackend):
         raise failure
 
     def _addresses(self, host: str, port: int) -> list[Any]:
-        """Return what a name stands for. A name server that does not answer is left to a thread, which ends with its reply."""
+        """Return the addresses of a host. A name server that does not answer is left to a thread, which ends with its reply."""
         try:
             return socket.getaddrinfo(host, port, 0, socket.SOCK_STREAM, flags=socket.AI_NUMERICHOST)
         except OSError:

@@ -123,7 +123,7 @@ class CausalLM:
         """Return the answer to a prompt and the steps by which it is written; the weights are loaded by then."""
         tokens = self._fitting(prompt)
         model = self._model
-        deadline = time.monotonic() + self.spec.deadline
+        deadline = time.monotonic() + self.spec.deadline  # loading the weights does not count
         answer = self._begin(prompt, tokens, drafts=self._drafts)
         return answer, decode_one(model, self._prefixes, answer, deadline, exact=self._int8)
 
@@ -139,6 +139,10 @@ class CausalLM:
         return ids
 
     def _begin(self, prompt: Prompt, tokens: list[int], *, drafts: bool = False) -> AnswerState:
+        """Return an answer of which nothing is written yet.
+
+        :param tokens: of the prompt. :param drafts: whether several tokens may be read in one pass.
+        """
         request = AnswerRequest(prompt, tokens, self._vocabulary, self.spec, drafts, self._log_probabilities)
         return self.constraint.begin(request)
 
@@ -161,8 +165,9 @@ class CausalLM:
                 raise UsageError(f"{have}: each of its two texts must have at least one")
             if len(prefix) + len(text) > self.window:
                 raise UsageError(f"{have}, which exceed the window of {self.spec.model}: {self.window:,}")
-        together = [[row] for row in rows] if self._int8 else [rows]  # in eight bits, padding would tell
-        return [found for part in together for found in token_log_likelihoods(self._model, part)]
+        # The rounding of int8 depends on the padding of a batch, so each row is computed alone.
+        batches = [[row] for row in rows] if self._int8 else [rows]
+        return [logprobs for batch in batches for logprobs in token_log_likelihoods(self._model, batch)]
 
     def attention(self, prompt: Prompt, answer: str) -> tuple[float, ...]:
         """Return for each passage of a prompt the share of attention that the answer's tokens pay to it.
@@ -220,5 +225,5 @@ class CausalLM:
 
     @property
     def _drafts(self) -> bool:
-        """Whether drafts change no token: float32 rounds too finely to tell, and eight bits are read one by one."""
+        """Whether drafts change no token: the rounding of float32 is too fine for that, and int8 reads each token alone."""
         return self.engine == "native" and (self._int8 or self._dtype == torch.float32)

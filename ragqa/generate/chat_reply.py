@@ -1,4 +1,4 @@
-"""What is read of a streamed reply in OpenAI's protocol: its chunks, checked, and the answer that they make."""
+"""The parts of a streamed reply in OpenAI's protocol that are read: its chunks, checked, and the answer that they make."""
 
 from __future__ import annotations
 
@@ -84,6 +84,7 @@ class StreamedReply:
         return self._append(_encodable(text))
 
     def _append(self, text: str) -> str:
+        """Add a text, cut at a whole character where there is no room for all of it; return what was added."""
         raw = text.encode()
         if len(raw) > self._room:
             text, self.finish = raw[: self._room].decode(errors="ignore"), "length"

@@ -26,6 +26,7 @@ def iterate_until(source: Callable[[Emit], None], deadline: float, *, daemon: bo
     :param daemon: False for native code, which must not be torn down with the interpreter: Python then ends after it.
     :raises DeadlinePassed: the deadline passed; the source is told at its next item.
     """
+    # 1. Run the source in a thread of its own; its items, its end and its error come by a queue.
     items: SimpleQueue[Any] = SimpleQueue()
     left = Event()
 
@@ -42,6 +43,7 @@ def iterate_until(source: Callable[[Emit], None], deadline: float, *, daemon: bo
             items.put(_DONE)
 
     Thread(target=run, daemon=daemon).start()
+    # 2. Wait for the next of them in short turns, to see whether it is still wanted; tell the source at the end.
     try:
         while True:
             try:

@@ -25,6 +25,7 @@ class Detokenizer:
     def add(self, token: int) -> str:
         """Return the text that this token completes."""
         self._tokens.append(token)
+        # The text before the new token is decoded with it, since a token may be written otherwise at a beginning.
         before = self._decode(self._tokens[: self._n_written], skip_special_tokens=True)
         text: str = self._decode(self._tokens, skip_special_tokens=True)
         if text.endswith(_INCOMPLETE):

@@ -1,4 +1,4 @@
-"""What runs a causal LM's weights: the decoder of this package, or any model of transformers."""
+"""The engines that run the weights of a causal LM: the decoder of this package, or any model of transformers."""
 
 from __future__ import annotations
 
@@ -61,6 +61,7 @@ class TransformersEngine:
         logits_to_keep: int = 0,
     ) -> Tensor:
         """Return the logits of the token after each position, float[batch, length or logits_to_keep, vocabulary]."""
+        # transformers adds a mask to the scores: 0 for what a token sees, the least number for the rest.
         given: dict[str, Any] = {}
         if mask is not None:
             bias = torch.zeros(mask.shape, dtype=self._model.dtype, device=self.device)

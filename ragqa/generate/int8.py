@@ -1,7 +1,7 @@
 """Weights and inputs in eight bits, by torch's integer kernels: a quarter of the bytes to read for each token.
 
 Weights have one scale for each output, inputs one for each position, so that a position's result does not depend on
-what stands beside it. What little precision there is is spent evenly: input channels that are large in ordinary text
+its neighbours. The little precision is spent evenly: input channels that are large in ordinary text
 are made smaller and their weights larger (SmoothQuant, Xiao et al. 2023).
 """
 
@@ -50,10 +50,13 @@ class Int8Linear(nn.Module):
 
     def __init__(self, layer: nn.Linear, size: Tensor) -> None:
         super().__init__()
+        # 1. Move a share of each input channel's size over to its weights, by the largest input and the largest weight.
         weight = layer.weight.detach().float()
         largest = weight.abs().amax(0).clamp_min(1e-5)
         self.smoothing = (largest ** (1 - SMOOTHQUANT_ALPHA) / size.clamp_min(1e-5) ** SMOOTHQUANT_ALPHA).contiguous()
+        # 2. Add two columns of zeros, for the inputs that keep the range (see `forward`).
         weight = pad(weight / self.smoothing, (0, 2))
+        # 3. Round each output channel to whole numbers from -127 to 127, by a scale of its own, and pack them.
         scales = (weight.abs().amax(1) / 127).clamp_min(1e-8)
         if torch.backends.quantized.engine == "none":  # on ARM processors
             torch.backends.quantized.engine = "qnnpack"
@@ -69,9 +72,12 @@ class Int8Linear(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Return float32[..., out_features] for x float32[..., in_features]."""
+        # 1. Bring each position to the range -1 to 1; its size is multiplied back at the end.
         x = x * self.smoothing
         size = torch.linalg.vector_norm(x, torch.inf, dim=-1, keepdim=True).clamp_min_(1e-12)
+        # 2. Add 1 and -1, so that the kernel finds the same range in every batch and rounds each position alike.
         unit = torch.cat((x / size, self.range_sentinels.expand(*x.shape[:-1], 2)), dim=-1)
+        # 3. Multiply in eight bits; the kernel finds the range of the inputs itself.
         result: Tensor = torch.ops.quantized.linear_dynamic(unit, self.packed, reduce_range=self.reduce_range)
         return result.mul_(size) if self.bias is None else torch.addcmul(self.bias, result, size)
 
@@ -86,6 +92,7 @@ def load_int8(folder: Path, tokenise: Callable[[str], list[int]]) -> Decoder:
 @torch.inference_mode()
 def quantise(decoder: Decoder, tokenise: Callable[[str], list[int]]) -> None:
     """Put eight-bit layers in the place of a float32 decoder's linear layers, output weights included."""
+    # 1. Read ordinary text, and note the largest input of each channel of each layer.
     decoder.untie()
     sizes: dict[str, Tensor] = {}
     layers = {name: layer for name, layer in decoder.named_modules() if isinstance(layer, nn.Linear)}
@@ -93,10 +100,12 @@ def quantise(decoder: Decoder, tokenise: Callable[[str], list[int]]) -> None:
     decoder(torch.tensor([tokenise(TEXT)[: decoder.config.max_length]]))
     for hook in hooks:
         hook.remove()
+    # 2. Replace the layers.
     for name, layer in layers.items():
         parent, _, own = name.rpartition(".")
         setattr(decoder.get_submodule(parent), own, Int8Linear(layer, sizes[name]))
 
 
 def _measure(sizes: dict[str, Tensor], name: str, layer: nn.Module, inputs: tuple[Tensor]) -> None:
+    """Note the largest input of each channel of a layer, float32[in_features]; a hook that is called before its pass."""
     sizes[name] = inputs[0].abs().flatten(0, -2).amax(0)

@@ -23,11 +23,11 @@ def token_log_likelihoods(model: Engine, rows: Sequence[TokenPair]) -> list[list
 
     Log-probabilities are natural and normalised in float32 whatever the model's dtype; the order is that of `rows`.
     """
-    found: list[list[float]] = [[] for _ in rows]
+    likelihoods: list[list[float]] = [[] for _ in rows]
     for batch in batches(rows):
         for row, logprobs in zip(batch, _forward(model, [rows[row] for row in batch]), strict=True):
-            found[row] = logprobs
-    return found
+            likelihoods[row] = logprobs
+    return likelihoods
 
 
 def batches(rows: Sequence[TokenPair]) -> Iterator[list[int]]:
@@ -36,7 +36,7 @@ def batches(rows: Sequence[TokenPair]) -> Iterator[list[int]]:
     A row that exceeds either goes alone.
     """
     batch: list[int] = []
-    first = 0
+    first = 0  # the length of the shortest first text in the batch: logits are computed from there on
     for row in sorted(range(len(rows)), key=lambda i: -_length(rows[i])):
         prefix = len(rows[row][0])
         longest = _length(rows[batch[0]]) if batch else 0
@@ -57,20 +57,22 @@ def _length(row: TokenPair) -> int:
 def _forward(model: Engine, rows: Sequence[TokenPair]) -> list[list[float]]:
     """Return the log-probabilities of each row of one batch.
 
-    Rows are padded on the right: a token sees only what stands before it, so padding changes nothing. The last token is
-    only predicted, never read, and logits are kept from the first position of the batch that predicts a second text.
+    Rows are padded on the right: a token sees only tokens before it, so padding changes nothing.
     """
+    # 1. Pad the rows. The last token of each is only predicted, never read.
     longest = max(map(_length, rows)) - 1
     first = min(len(prefix) for prefix, _ in rows) - 1
     tokens = torch.zeros(len(rows), longest, dtype=torch.long)
     for number, (prefix, text) in enumerate(rows):
         read = [*prefix, *text[:-1]]
         tokens[number, : len(read)] = torch.tensor(read)
+    # 2. Read them in one pass; logits are computed from the first position that predicts a second text.
     logits = model(tokens.to(model.device), logits_to_keep=longest - first)
-    found = []
-    for kept, (prefix, text) in zip(logits, rows, strict=True):
+    # 3. Take from each row the log-probabilities of the tokens of its second text.
+    likelihoods = []
+    for row_logits, (prefix, text) in zip(logits, rows, strict=True):
         start = len(prefix) - 1 - first
-        logprobs = torch.log_softmax(kept[start : start + len(text)].float(), dim=-1)
-        wanted = torch.tensor(text, device=logprobs.device)[:, None]
-        found.append(logprobs.gather(1, wanted)[:, 0].tolist())
-    return found
+        logprobs = torch.log_softmax(row_logits[start : start + len(text)].float(), dim=-1)
+        chosen = torch.tensor(text, device=logprobs.device)[:, None]
+        likelihoods.append(logprobs.gather(1, chosen)[:, 0].tolist())
+    return likelihoods

@@ -76,8 +76,10 @@ class LlamaCpp:
         logprobs: list[float] = []
         odds = None
         try:
+            # 1. Ask whether the passages answer the question, where the template does.
             if prompt.verdict:
                 odds = self._log_odds(prompt.text[: prompt.verdict[0]].rstrip(), deadline)
+            # 2. Write the answer.
             for reply in self._server.complete(self._request(prompt.text, logprobs=odds is not None), deadline):
                 for piece in reply.choices:
                     finish = piece.finish_reason or finish

@@ -103,7 +103,7 @@ class LlamaServer:
         self._all.add(self)
 
     def complete(self, request: dict[str, Any], deadline: float) -> Iterator[Reply]:
-        """Yield what is written after a prompt, piece by piece.
+        """Yield the text after a prompt, piece by piece, as the server replies.
 
         :raises DeadlinePassed: it has not ended by then.
         :raises UsageError: this process was forked from the one that loaded the model.

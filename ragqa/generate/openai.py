@@ -94,7 +94,7 @@ class OpenAIEndpoint:
             answer.finish = answer.finish or "deadline"
         except (RagqaError, MemoryError):
             raise
-        except Exception as error:  # of sockets, TLS, HTTP, JSON, the client: what they may raise has no end
+        except Exception as error:  # sockets, TLS, HTTP, JSON and the client have no common error
             raise self._failure(error, _broken(answer)) from None
         if not answer.finish:
             raise ResourceError(f"{self._url}{_broken(answer)}: the reply ends without saying why")
@@ -120,6 +120,7 @@ class OpenAIEndpoint:
     def _opened(self, prompt: str, deadline: float) -> tuple[openai.OpenAI, Allowance, openai.Stream[object]]:
         """Return the stream of a reply; a passing failure is tried again, after a wait that doubles."""
         for attempt in range(self.spec.retries + 1):
+            # 1. Each attempt has a connection and an allowance of its own.
             allowance = Allowance(deadline, REPLY_BYTES + self.spec.max_new_tokens * REPLY_BYTES_PER_TOKEN, REPLY_BYTES)
             client = self._client(allowance)
             try:
@@ -128,6 +129,7 @@ class OpenAIEndpoint:
                 client.close()
                 if isinstance(error, DeadlinePassed | RagqaError | MemoryError):
                     raise
+                # 2. Wait, and try again, where that may help and there is time.
                 wait = max(_backoff(attempt), _retry_after(error))
                 late = attempt == self.spec.retries or time.monotonic() + wait > deadline
                 if late or not _is_passing(error):
@@ -173,7 +175,7 @@ class OpenAIEndpoint:
         return request
 
     def _failure(self, error: Exception, how: str) -> RagqaError:
-        """Turn a library's error into one of ours. No key stands in it, even where the endpoint repeats it."""
+        """Turn a library's error into one of ours. It holds no key, even where the endpoint repeats one."""
         status = getattr(error, "status_code", None)
         said = redacted(_said(error), self._secrets).rstrip(": ")
         match status:

@@ -1,4 +1,4 @@
-"""What all prompts begin with, read once: the instructions and examples stay in the cache between questions."""
+"""The beginning that prompts share, read once: instructions and examples stay in the cache between questions."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from ragqa.transformer import Decoder, KVCache
 class PrefixCache:
     """Keeps the cache of an engine from one prompt to the next.
 
-    What is kept is exactly the prefix, whatever was asked before: results do not depend on the order of questions. Only
+    It keeps exactly the prefix, whatever was asked before: results do not depend on the order of questions. Only
     the native engine keeps any: the caches of some models of transformers cannot forget (sliding windows), and some
     models read a short text otherwise than a long one (LongRoPE).
     """
@@ -36,11 +36,15 @@ class PrefixCache:
         if not isinstance(self._engine, Decoder):
             yield self._engine.new_cache(), ids
             return
+        # 1. Take the cache out, so that an answer that begins before this one ends cannot write into it too.
         kept, self._kept = self._kept, None
         prefix, size = ids[:shared], len(ids) + room
+        # 2. Use it where it begins with this prefix; else read the prefix into a new one.
         cache = kept[1] if kept and kept[0] == prefix else self._read(self._engine, prefix, size)
+        # 3. Forget the rest of the answer before, and make room for this one.
         cache.crop(shared)
         cache.reserve(size)
+        # 4. Lend it. It is put back only where the answer ended or its reader left: an error may have left half a pass.
         try:
             yield cache, ids[shared:]
         except GeneratorExit:
@@ -50,6 +54,7 @@ class PrefixCache:
 
     @staticmethod
     def _read(decoder: Decoder, prefix: list[int], size: int) -> KVCache:
+        """Return a new cache with room for `size` tokens that holds the prefix."""
         cache = decoder.new_cache(capacity=size)
         if prefix:
             decoder(torch.tensor([prefix], device=decoder.device), cache, logits_to_keep=1)

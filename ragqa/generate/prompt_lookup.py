@@ -31,6 +31,7 @@ class PromptLookupDrafter:
 
     def add(self, token: int) -> None:
         """Take one more token."""
+        # The draft begins after the run's occurrence before this one, so that is looked up before this one is noted.
         self.tokens.append(token)
         last = tuple(self.tokens[-MATCH:])
         self._before = self._ends.get(last, 0)

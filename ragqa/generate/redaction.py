@@ -1,4 +1,4 @@
-"""Keeps secrets out of what is said about an endpoint: it may repeat them, as they are or encoded."""
+"""Keeps secrets out of messages about an endpoint: it may repeat them, as they are or encoded."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ def redacted(text: str, secrets: Sequence[str], most: int = 300) -> str:
     """Return a foreign text on one line, in printable characters, cut to `most` of them, without any secret.
 
     A text with a part of a secret, as it is or URL-, base64-, hex- or HTML-encoded, is left out whole. A word that is
-    too short to be a secret (local servers take any) is crossed out where it stands.
+    too short to be a secret (local servers take any) is crossed out.
     """
     for secret in filter(None, secrets):
         if len(_plain(secret)) < _SHOWN:
@@ -28,6 +28,7 @@ def redacted(text: str, secrets: Sequence[str], most: int = 300) -> str:
 
 
 def _reveals(text: str, secret: str) -> bool:
+    # Look for each run of characters of each form of the secret in each reading of the text.
     readings = [_plain(reading) for reading in (text, unquote(text), html.unescape(text), _unescaped(text))]
     for form in map(_plain, _forms(secret)):
         size = min(_SHOWN, len(form))
@@ -44,7 +45,9 @@ def _forms(secret: str) -> Iterator[str]:
     yield secret[::-1]
     yield quote(secret, safe="")
     yield raw.hex()
-    for before in range(3):  # what stands before it shifts its base64; what that changes at its ends is left out
+    for before in range(
+        3
+    ):  # bytes before it shift its base64; the characters at both ends that depend on them are left out
         encoded = base64.b64encode(b"\0" * before + raw)
         middle = encoded.rstrip(b"=")[(4 if before else 0) : len(encoded) - 4]
         yield middle.decode()

@@ -174,9 +174,11 @@ def _token_ends(offsets: Sequence[tuple[int, int]]) -> list[int]:
 
 def _likeliest(branches: Sequence[_Branch], first: Tensor, overlap: QuestionOverlap) -> list[_Branch]:
     """Return the branches to follow, at most `MAX_STARTS`."""
+    # How likely a branch is by its first token, and the same with what its sentence shares with the question added.
     weight = WEIGHTS[FEATURES.index("shared")] / WEIGHTS[FEATURES.index("log_p")]
     likely = {branch: float(first[branch.tokens[0]]) for branch in branches}
     promising = {branch: p + weight * overlap.shared(branch.passage, branch.start) for branch, p in likely.items()}
+    # The best half by each; a branch that is in both counts once.
     half = MAX_STARTS // 2
     ranked = [sorted(branches, key=scores.__getitem__, reverse=True)[:half] for scores in (likely, promising)]
     return list(dict.fromkeys(ranked[0] + ranked[1]))

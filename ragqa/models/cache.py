@@ -1,4 +1,4 @@
-"""Where models and what is made of them are kept, and the ways to write there."""
+"""The folders in which models and files made from them are kept, and the ways to write there."""
 
 from __future__ import annotations
 

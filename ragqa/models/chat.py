@@ -1,7 +1,7 @@
 """A model's chat template -> the fixed text around a system and a user turn.
 
 A template is a program that came with the model. It is run in the sandbox, a few times, with marks in the place of the
-turns; what stands around the marks is all that is needed afterwards, and is kept in the cache.
+turns; only the text around the marks is needed afterwards, and it is kept in the cache.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ class ChatTemplate:
         self._source, self._special, self._name = source, dict(special), name
 
     def fill(self, system: str, user: str) -> str:
-        """Return the prompt of one turn; the system's text stands before the user's where the template has no place for it.
+        """Return the prompt of one turn; the system's text comes before the user's where the template has no place for it.
 
         :raises RefusedError: the template takes too long, fails, or does not show the turns as they are.
         """

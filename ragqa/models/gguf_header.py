@@ -19,7 +19,7 @@ _MOST_FIELDS, _MOST_ITEMS = 10_000, 4_000_000
 
 
 def read_header(path: Path) -> dict[str, str | int | float]:
-    """Return the string and number fields that stand before the first array (the vocabulary), by key.
+    """Return the string and number fields before the first array (the vocabulary), by key.
 
     Reads a few hundred bytes: the `gguf` package would parse every field and tensor (2 s for a 135M model).
 
@@ -32,7 +32,7 @@ def read_header(path: Path) -> dict[str, str | int | float]:
 
 
 def chat_template(path: Path) -> str:
-    """Return the chat template of a GGUF file, which mostly stands behind the vocabulary; empty where it has none.
+    """Return the chat template of a GGUF file, which mostly comes after the vocabulary; empty where it has none.
 
     :raises ModelError: the file is damaged.
     """

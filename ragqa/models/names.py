@@ -224,7 +224,7 @@ def _refuse_unsound(folder: Path) -> None:
 
 
 def _local(name: str, revision: str | None) -> Path | None:
-    """Return the folder or file that a name which is not built-in stands for; None for a hub id that is not here."""
+    """Return the folder or file of a name that is not built-in; None for a hub id that is not here."""
     path = Path(os.path.expanduser(name))
     if name and (path.is_dir() or (path.is_file() and path.suffix == ".gguf")):
         return path

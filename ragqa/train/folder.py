@@ -1,4 +1,4 @@
-"""The folder of a training: a checkpoint while it goes on, the model that came of it at the end."""
+"""The folder of a training: a checkpoint while it goes on, the finished model at the end."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ EXPORTED = ("config.json", "generation_config.json", WEIGHTS, *TOKENIZER_FILES)
 def check(out: Path) -> None:
     """Refuse a folder that holds anything but a training; hidden files do not count.
 
-    :raises UsageError: so, or it is no folder. :raises RefusedError: one of the files of a training is a link.
+    :raises UsageError: it holds another file, or it is no folder. :raises RefusedError: one of the files of a training is a link.
     """
     with writing(out):
         names = sorted(os.listdir(out)) if os.path.lexists(out) else []
@@ -99,7 +99,7 @@ def load(out: Path, identity: Mapping[str, Any]) -> dict[str, Any] | None:
 def check_exports(out: Path) -> None:
     """Refuse a folder of a training that has not ended where a file has the name of one of the model that will come of it.
 
-    :raises UsageError: so.
+    :raises UsageError: a file has one of those names.
     """
     if taken := [name for name in EXPORTED if os.path.lexists(out / name)]:
         raise UsageError(f"{out / taken[0]} is no file of this training, which has not ended: move it away")

@@ -3,9 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Literal
 
+from ragqa.config.slots import ObjectiveSpec
 from ragqa.errors import UsageError
+
+
+class NextTokenObjective(ObjectiveSpec):
+    """Predict each token of the texts from those before it."""
+
+    kind: Literal["next_token"] = "next_token"
 
 
 def _setting(default: Any, text: str) -> Any:

@@ -19,7 +19,7 @@ HELD_OUT_CHARACTERS = 200_000
 
 
 def tokenizer_with_end(file: Path) -> Any:
-    """Return the tokenizer of a `tokenizer.json` and of what stands beside it, as transformers reads them.
+    """Return the tokenizer of a `tokenizer.json` and of the files beside it, as transformers reads them.
 
     :raises UsageError: it is another file, or cannot be read.
     :raises ModelError: nothing says which token is the end of text.

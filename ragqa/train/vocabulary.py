@@ -27,7 +27,7 @@ END_OF_TEXT = "<|endoftext|>"
 SMALLEST = 257
 """The smallest vocabulary: the 256 bytes and the end of text."""
 MIN_COUNT = 2
-"""How often a pair of tokens must stand in the texts to become one."""
+"""How often a pair of tokens must occur in the texts to become one."""
 TERM_LETTERS = 4
 """The shortest word that counts as a term."""
 
@@ -37,7 +37,7 @@ Offset = tuple[int, int]
 def train_tokenizer(texts: Iterable[str], vocab_size: int) -> Tokenizer:
     """Learn a byte-level BPE that writes any text without loss. Token 0 is the end of text, then come the bytes.
 
-    It is smaller than `vocab_size` where no pair of tokens is left that stands twice in the texts. The same texts give
+    It is smaller than `vocab_size` where no pair of tokens is left that occurs twice in the texts. The same texts give
     the same tokenizer, in any order.
 
     :raises UsageError: there is no room for the bytes.
@@ -169,7 +169,7 @@ class BrokenTerm:
 
     @property
     def lost(self) -> int:
-        """How many tokens would be saved if the word were one token wherever it stands."""
+        """How many tokens would be saved if the word were one token at each occurrence."""
         return round(self.count * (self.tokens - 1))
 
 
@@ -197,7 +197,7 @@ class Breakage:
 
 
 def broken_terms(tokenizer: Tokenizer, texts: Iterable[str]) -> Breakage:
-    """Return how badly the words of texts are broken up, each where it stands; special tokens are left out.
+    """Return how badly the words of texts are broken up, each in its place; special tokens are left out.
 
     A term costs the tokens that it has beyond the first, at each occurrence. Without any text all figures are 0.
     """

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import pytest
 
 from ragqa import Pipeline, wire
+from ragqa.config import EvaluateSpec, Kind
 from ragqa.errors import UsageError
-from ragqa.evaluate import Protocol
+from ragqa.evaluate import Dataset, Protocol, Question
 from ragqa.evaluate.runs.folder import read_run
 from ragqa.experiments import (
     Comparison,
@@ -27,6 +28,7 @@ from ragqa.experiments import (
     write_reports,
 )
 from ragqa.records import FileStatus
+from ragqa.stages import Needs
 from tests.evaluate.test_draft import GOOD, TEXT
 from tests.fakes import ECHO, PIPELINE, WORDS, add_kinds
 
@@ -145,3 +147,33 @@ def test_questions_are_drafted_with_the_reasons_why_tries_gave_none(place: Path)
     assert len(drafts.questions) == 1 and drafts.tries == 1 + sum(drafts.dropped.values())
     assert heard[-1] == (1, 5)
     assert wire.drafts(drafts)["questions"] == [wire.question(drafts.questions[0])]
+
+
+class LinesEvaluate(EvaluateSpec):
+    """Questions as lines `QUESTION | ANSWER`."""
+
+    kind: Literal["lines"]
+    path: str
+
+
+def read_lines(spec: LinesEvaluate, needs: Needs) -> Dataset:
+    pairs = [line.split(" | ") for line in Path(spec.path).read_text("utf-8").splitlines()]
+    return Dataset("lines", tuple(Question(question, question, (answer,)) for question, answer in pairs))
+
+
+def test_a_kind_of_dataset_of_ones_own_is_named_by_the_section_and_by_kind_and_path(place: Path) -> None:
+    file = place / "lines.txt"
+    file.write_text("Who steers? | Ilse\nWhen? | at noon\n", encoding="utf-8")
+    own = [Kind("evaluate", LinesEvaluate, read_lines)]
+    pipeline = Pipeline.from_file(place / "p.yaml", kinds=own)
+    named = evaluate_pipeline(pipeline, f"lines:{file}", folder=place / "named")
+    assert [result.scores["exact_match"] for result in named.report.results] == [1.0, 0.0]
+    text = (place / "p.yaml").read_text("utf-8").replace("kind: jsonl, path: q.jsonl", f"kind: lines, path: '{file}'")
+    (place / "own.yaml").write_text(text, encoding="utf-8")
+    listed = evaluate_pipeline(Pipeline.from_file(place / "own.yaml", kinds=own), folder=place / "listed")
+    assert listed.report.metrics == named.report.metrics
+    file.write_text("Who? | Ilse\nWho? | Jon\n", encoding="utf-8")
+    with pytest.raises(UsageError, match="1 question ids stand more than once"):
+        evaluate_pipeline(pipeline, f"lines:{file}")
+    with pytest.raises(UsageError, match="unknown kind 'line'; did you mean 'lines'"):
+        evaluate_pipeline(pipeline, f"line:{file}")

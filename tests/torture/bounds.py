@@ -99,8 +99,8 @@ INDEX = """
 import json, resource, sys, threading, time
 from pathlib import Path
 from ragqa import Pipeline
-from tests.fakes import Echo, Words
-import ragqa.index, ragqa.split, ragqa.pipeline.ingest.refresh, ragqa.load.folder, numpy
+from tests.fakes import ECHO, WORDS
+import ragqa.index.reader, ragqa.index.writer, ragqa.split, ragqa.pipeline.ingest.refresh, ragqa.load.folder, numpy
 def resident():
     return int(Path("/proc/self/statm").read_text().split()[1]) * resource.getpagesize()
 peak, done = [0], []
