@@ -143,7 +143,7 @@ def read_config(path: AnyPath, overrides: Sequence[str], kinds: Kinds) -> Config
 
 
 def examine(path: AnyPath, overrides: Sequence[str], kinds: Kinds) -> tuple[PartialConfig, list[Problem]]:
-    """Read a pipeline file that may have mistakes; return the sections that could be read, and all mistakes by position.
+    """Read a pipeline file that may have mistakes; return the sections that could be read, and all mistakes.
 
     In a section, keys with mistakes have their defaults; `config.source.is_faulty` tells which keys these are.
     Parameters are those of `read_config`.

@@ -87,7 +87,7 @@ def _read_base(file: Path, above: tuple[str, ...], shown: str) -> Source:
 
 
 def _is_pipeline(data: Mapping[str, Any]) -> bool:
-    """Tell whether a mapping is meant as a pipeline: `version` or `extends`, and a key that is a section or similar to one."""
+    """Tell whether a mapping is meant as a pipeline: it has `version` or `extends`, and a key like a section."""
     others = [key for key in data if key not in _MARKS]
     if not others:
         return bool(data) and type(data.get("version", VERSION)) is int

@@ -61,7 +61,7 @@ class IndexSpec(Spec):
     """A kind of the section `index`: builds an `Index`."""
 
     def at(self, place: str) -> Self:
-        """Return the settings of the same index for other documents; an index in files is put into the folder `place`."""
+        """Return the settings of the same index for other documents; an index in files uses the folder `place`."""
         return self
 
 
