@@ -11,8 +11,8 @@ if TYPE_CHECKING:
     from ragqa.records import Generation, Prompt
 
 TokenLimit = Callable[[Sequence[int], "Tensor"], "Tensor"]
-"""A function of the tokens of an answer so far and the logits of the next token, float32[vocabulary]; it returns logits where
-each forbidden token has -inf. At least one token must remain: where the answer is complete, a token that ends it."""
+"""A function of an answer's tokens so far and the logits of its next token, float32[vocabulary]. It returns the logits with
+-inf for each forbidden token. At least one token must remain: where the answer is complete, a token that ends it."""
 
 
 class Reading(NamedTuple):
@@ -30,9 +30,8 @@ class Reading(NamedTuple):
 class AnswerState(Protocol):
     """One answer while it is decoded. The decoding loop reads tokens for it until it has a `finish`.
 
-    `finish` is empty until then, else `stop`, `length`, or `deadline`, which the loop sets. The first `shared_tokens`
-    of the `prompt_tokens` are the common prefix of all prompts; `room` is the most tokens that may be read after the
-    prompt.
+    `finish` is empty until then, else `stop`, `length`, or `deadline`, which the loop sets. Other prompts begin with
+    the first `shared_tokens` of the `prompt_tokens` too. `room` is the most tokens that may be read after the prompt.
     """
 
     finish: str
@@ -45,7 +44,7 @@ class AnswerState(Protocol):
     def room(self) -> int: ...
 
     def take(self, logits: Tensor) -> Iterator[None]:
-        """Use the logits after each token that was read, float32[tokens, vocabulary]; of the prompt, only the last ones.
+        """Use the logits after each token that was read, float32[tokens, vocabulary]; for the prompt, [1, vocabulary].
 
         Yield after each token that is written, so that its text can be sent.
         """
