@@ -131,7 +131,7 @@ class Pipeline:
         self.components.load_models(retrieval=retrieval, answers=answers)
 
     def plan(self) -> Preview:
-        """Return the files that `index` would read, embed and remove, with reasons. New files are read; nothing is written.
+        """Return the plan of the next `index`, with its cost. New files are read and split; nothing is written.
 
         :raises ModelError: the index was built by another embedder or splitter.
         """
@@ -304,7 +304,7 @@ class Pipeline:
             return self._plan(reader)
 
     def documents(self, sources: Collection[str] | None = None) -> dict[str, Document]:
-        """Return the indexed documents by source, for these sources or all. Sources that are not indexed are left out."""
+        """Return the indexed documents by source, for these sources or all, without sources that are not indexed."""
         if isinstance(sources, str):
             raise wrong_type("sources", sources, "a list of sources")
         with self._open({}) as reader:
@@ -317,7 +317,7 @@ class Pipeline:
             return reader.chunks(arguments.text(document_id, "document_id"))
 
     def fingerprint(self, *, answers: bool = True) -> dict[str, Any]:
-        """Return everything that answers depend on: settings, hashes of the models, and the indexed documents; no paths.
+        """Return everything that answers depend on: settings, hashes of models, and the indexed documents; no paths.
 
         :param answers: False for everything that retrieval depends on, without the generator unless retrieval uses it.
         """

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from ragqa.records import Generation, Prompt
 
 TokenLimit = Callable[[Sequence[int], "Tensor"], "Tensor"]
-"""A function of an answer's tokens so far and the logits of its next token, float32[vocabulary]. It returns the logits with
+"""A function of an answer's tokens so far and the logits of its next token, float32[vocabulary]. It returns logits with
 -inf for each forbidden token. At least one token must remain: where the answer is complete, a token that ends it."""
 
 

@@ -203,7 +203,9 @@ class IndexWriter(Indexed, Protocol):
         ...
 
     def check_embedder(self, vectors: Vectors) -> None:
-        """Compare an embedder's vectors of `CANARIES` with the stored ones; if there are none, the first commit stores these.
+        """Compare an embedder's vectors of `CANARIES` with the stored ones.
+
+        Where none are stored, the first commit stores these.
 
         :raises ModelError: as for `Indexed.check_embedder`.
         """

@@ -64,7 +64,7 @@ def prove(config: Config, card: Card | None) -> Budget:
 
 
 def _terms(config: Config) -> list[Term]:
-    """Return the terms of the budget. A prompter of your own has no known template, so its terms lack template and examples."""
+    """Return the terms of the budget; for a prompter of your own without those of template and examples."""
     generate = config.generate.max_new_tokens
     terms = [
         Term("chat format", CHAT_TOKENS, "allowed for the marks of the turns"),

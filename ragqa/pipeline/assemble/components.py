@@ -122,7 +122,7 @@ class Components:
         return cast("Generator", self._section("generate"))
 
     def generator_with(self, **settings: Any) -> Generator:
-        """Return the generator with other settings for the keys that its section has; return a replaced one unchanged."""
+        """Return the generator with other settings for keys that its section has; return a replaced one unchanged."""
         spec = self.config.generate
         changes = {key: value for key, value in settings.items() if key in type(spec).model_fields}
         if "generate" in self._replaced or not changes:
@@ -180,14 +180,16 @@ class Components:
         return self.once(kind.slot, spec, lambda: self.make(spec))
 
     def once(self, name: str, spec: Spec, make: Callable[[], Made]) -> Made:
-        """Return the result of `make`, which is called once for this spec and the sections that the part may depend on."""
+        """Return the result of `make`, called once for this spec and the sections that the part may depend on."""
         key = self._key(name, repr(spec))
         if key not in self._made:
             self._made[key] = make()
         return cast("Made", self._made[key])
 
     def share(self, other: Components) -> None:
-        """Share embedder and generator with another pipeline where both files describe them alike; build them if needed.
+        """Share embedder and generator with another pipeline where both files describe them alike.
+
+        Parts that are not yet built are built.
 
         :raises ModelError: a model of these parts is not installed.
         """
@@ -225,7 +227,7 @@ class Components:
             self._read_shared_prompt()
 
     def _read_shared_prompt(self) -> None:
-        """Let the generator read a prompt, so that it caches the common prefix of all prompts; the output is dropped."""
+        """Let the generator read a prompt, so that it caches the prefix that all prompts share; drop the output."""
         text = "The ferry leaves at noon."
         passage = Hit(Chunk("warm-up", "warm-up", 0, len(text), text), "warm-up", "", 1.0, {})
         for _ in self.generator.stream(self.prompter.build("When does the ferry leave?", [passage])):

@@ -54,7 +54,7 @@ class Plan:
         return len(set(self.contents.values()))
 
     def gone(self, rejected: Iterable[str] = ()) -> int:
-        """Return the number of indexed documents without a file: no source of theirs exists, and no other file has their bytes.
+        """Return the number of indexed documents without a file: no file has their source, and none has their bytes.
 
         :param rejected: sources that exist and cannot be used.
         """
@@ -66,7 +66,7 @@ class Plan:
         return len(set(self.contents.values()) - hashes)
 
     def empties(self, rejected: Iterable[str] = ()) -> bool:
-        """Tell whether more than half of the indexed documents have no file, which may mean that a folder is not mounted."""
+        """Tell whether more than half of the indexed documents have no file. A folder may then not be mounted."""
         return 2 * self.gone(rejected) > self.documents
 
 
@@ -86,7 +86,7 @@ class Preview:
 
     @property
     def empties(self) -> bool:
-        """Tell whether `index` would refuse the plan because more than half of the indexed documents have no usable file."""
+        """Tell whether `index` would refuse the plan, as more than half of the indexed documents have no file."""
         return self.plan.empties(self._unusable)
 
     @property

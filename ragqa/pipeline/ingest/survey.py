@@ -93,7 +93,7 @@ class Finding:
 
 @dataclass(frozen=True, slots=True)
 class Survey:
-    """The figures of a corpus. `files` is the sum of usable, rejected and skipped; `documents` counts distinct contents.
+    """The figures of a corpus. `files` is the sum of usable, rejected and skipped; `documents` counts contents once.
 
     `characters`, `tokens` and `chunks` are sums over documents; `encodings` counts text files. `beyond_window` is the
     share of tokens, 0 to 1, after the first `window` tokens of their document; they are lost where whole documents are
@@ -208,7 +208,7 @@ class _Reading:
 
 
 def _recorded(document: Document) -> Iterator[tuple[str, str]]:
-    """Yield the findings of the loader, which are in the metadata. Metadata of Markdown are the author's own, except errors."""
+    """Yield the findings of the loader in the metadata. Those of Markdown are the author's, except an error."""
     facts = document.metadata
     if document.media_type == "text/markdown":
         if error := facts.get("front_matter_error"):
@@ -253,7 +253,7 @@ def near_duplicates(documents: Sequence[Shingles]) -> list[tuple[int, int, float
 
 
 def _candidates(documents: Sequence[Shingles]) -> Iterator[tuple[int, int]]:
-    """Yield, in order, the pair of each document with the last one before it that has an equal band: 24 pairs at most."""
+    """Yield, in order, each document's pairs with the last one before it that shares a band: 24 at most."""
     # 1. Hash each band of each document to one number.
     signatures = np.stack([_signature(own) for own in documents]).reshape(-1, BANDS, ROWS)
     keys = (signatures * _MIX).sum(axis=2).ravel()  # uint64[documents * BANDS]
