@@ -68,7 +68,7 @@ def _over(components: Components, load: LoadSpec, key: object) -> Components:
 
 def how_to_index(components: Components) -> str:
     """Return the advice for an error that there is no index yet."""
-    in_cache = Path(components.index.location).is_relative_to(models.cache_dir())  # then no pipeline file names the folder
+    in_cache = Path(components.index.location).is_relative_to(models.cache_dir())  # so no file names the folder
     if in_cache or components.over_other_documents:
         return "call index() on this pipeline"
     return f"run `ragqa index {components.config.file}`"
