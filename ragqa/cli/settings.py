@@ -1,4 +1,4 @@
-"""`ragqa settings`: what the user has set, and to which hosts a key may go."""
+"""`ragqa settings`: the settings of the user, and the hosts to which a key may be sent."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ from ragqa.cli.terminal import print_json
 def settings_group(context: click.Context, as_json: bool) -> None:
     """Print your settings and where each comes from: the environment, a file in your config folder, or the default.
 
-    A setting is read from the environment (RAGQA_ and its name in capitals), else from .env in your config folder, which
-    holds such lines, else from settings.json there. Your config folder is $RAGQA_CONFIG, or the one of your system. No
-    pipeline file and no file in the working folder sets one. Keys that may be sent are masked.
+    A setting is read from the environment (RAGQA_ and its name in capitals), else from .env in your config folder,
+    which holds such lines, else from settings.json there. Your config folder is $RAGQA_CONFIG, or the one of your
+    system. No pipeline file and no file in the working folder sets one. Keys that may be sent are masked.
 
     \b
     Examples:
@@ -93,7 +93,7 @@ def _warn_if_hidden() -> None:
 
 
 def _warn_of_other_env_file() -> None:
-    """Say that a `.env` in the working folder is not read, since other tools read one there."""
+    """Warn that a `.env` in the working folder is not read, as other tools do read it."""
     if Path(settings.ENV_FILE).is_file() and Path(settings.ENV_FILE).absolute() != settings.env_file().absolute():
         say(
             f"note: .env in this folder is not read, since anybody may have written it; yours is {settings.env_file()}",

@@ -68,7 +68,7 @@ class GateResult:
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """Metrics by name, the numbers of questions that only one run has, and the flips of `flip_metric` in the order of A.
+    """Metrics by name, the numbers of questions in only one run, and the flips of `flip_metric` in the order of A.
 
     `gates` has the result of each gate; empty where none was given.
     """

@@ -37,7 +37,7 @@ _ANSWER = re.compile(
     re.VERBOSE,
 )
 _SENTENCE = re.compile(r"(?:.{30,}\n)*.+[.!?…][\"”)]?")
-"""Prose: it ends with the punctuation of a sentence, and only its last line is short. Tables and headings have short lines."""
+"""Prose, in contrast to a table or a heading: it ends like a sentence, and only its last line is short."""
 
 _BEGIN = re.compile(r"[\"“(]?(?!(?:He|Her|His|It|Its|She|That|Their|These|They|This|Those|We|You|I)\b)[A-ZÀ-Þ0-9]")
 """The beginning of a sentence that can be understood alone: a capital or a digit, and no pronoun."""

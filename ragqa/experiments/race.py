@@ -27,7 +27,7 @@ Ask = Callable[[str, Sequence[Question]], Iterable[Result]]
 
 @dataclass(frozen=True, slots=True)
 class Racer:
-    """The outcome of a candidate: its mean over the questions it was asked, and whether it won or why it was eliminated."""
+    """The outcome of a candidate: its mean over the questions it was asked, and that it won or why it did not."""
 
     name: str
     metric: Metric

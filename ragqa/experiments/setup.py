@@ -37,7 +37,7 @@ PACKAGES = ("ragqa", "torch", "transformers", "tokenizers", "faiss-cpu", "numpy"
 
 @dataclass(frozen=True, slots=True)
 class Selection:
-    """The questions of a dataset to ask: all of a split, the first `limit` of them, or `sample` of them drawn at random."""
+    """The questions of a dataset to ask: all of a split, the first `limit` of them, or a sample of size `sample`."""
 
     split: str | None = None
     limit: int | None = None
@@ -147,7 +147,7 @@ def index_for(
 
 
 def refresh(pipeline: Pipeline, listener: Listener = SILENT, *, allow_empty: bool = False) -> None:
-    """Index new and changed files. A folder without changes is not locked, and its rejected files are only reported again.
+    """Index new and changed files. Without changes, the index is not locked; rejected files are reported again.
 
     :param allow_empty: remove documents that are gone, even where they are most of those indexed.
     :raises DocumentsGoneError: most documents are gone, and `allow_empty` is False.
