@@ -52,8 +52,7 @@ def eval_command(file: str, overrides: tuple[str, ...], as_json: bool, report: b
     Examples:
       ragqa eval pipelines/quickstart.yaml --limit 20
       ragqa eval pipelines/quickstart.yaml --retrieval-only --json
-      ragqa eval pipelines/quickstart.yaml --dataset jsonl:corpora/tarnwick/questions.jsonl --limit 5 --out .ragqa/run
-      --report
+      ragqa eval pipelines/quickstart.yaml --dataset jsonl:corpora/tarnwick/questions.jsonl --limit 5 --out .ragqa/run --report
     """
     protocol = _protocol(options)
     out: Path | None = options["out"]

@@ -25,9 +25,8 @@ from ragqa.cli.terminal import print_json
 def command(file: str, overrides: tuple[str, ...], as_json: bool, **options: Any) -> None:
     """Bring the index up to date with its documents; only what is new is embedded.
 
-    Exit code 3 says that some files were rejected; they are named on stderr. Where more than half of the indexed
-    documents are gone, perhaps because a folder is not mounted, nothing is removed (exit code 4); on a terminal you are
-    asked.
+    Exit code 3 says that some files were rejected; they are named on stderr. Where more than half of the indexed documents
+    are gone, perhaps because a folder is not mounted, nothing is removed (exit code 4); on a terminal you are asked.
 
     \b
     Examples:

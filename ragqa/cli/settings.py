@@ -20,9 +20,9 @@ from ragqa.cli.terminal import print_json
 def settings_group(context: click.Context, as_json: bool) -> None:
     """Print your settings and where each comes from: the environment, a file in your config folder, or the default.
 
-    A setting is read from the environment (RAGQA_ and its name in capitals), else from .env in your config folder,
-    which holds such lines, else from settings.json there. Your config folder is $RAGQA_CONFIG, or the one of your
-    system. No pipeline file and no file in the working folder sets one. Keys that may be sent are masked.
+    A setting is read from the environment (RAGQA_ and its name in capitals), else from .env in your config folder, which
+    holds such lines, else from settings.json there. Your config folder is $RAGQA_CONFIG, or the one of your system. No
+    pipeline file and no file in the working folder sets one. Keys that may be sent are masked.
 
     \b
     Examples:

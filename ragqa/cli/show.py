@@ -26,8 +26,8 @@ _CITATION = re.compile(r"(?P<path>.+):(?P<start>[0-9]{1,15})-(?P<end>[0-9]{1,15}
 def show_citation(citation: str, file: str | None, around: int, as_json: bool) -> None:
     """Print the span PATH:START-END of a document's extracted text between its surroundings.
 
-    PATH is a file, which is read again; with a pipeline FILE, or a FOLDER of documents, it is a source of its index,
-    and the stored text is shown. Each line of the document begins with `|`.
+    PATH is a file, which is read again; with a pipeline FILE, or a FOLDER of documents, it is a source of its index, and
+    the stored text is shown. Each line of the document begins with `|`.
 
     \b
     Examples:

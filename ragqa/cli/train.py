@@ -54,8 +54,8 @@ def settings_options(function: Callable[..., Any]) -> Callable[..., Any]:
 def lm(source: str, tokenizer: str, out: Path, as_json: bool, overrides: tuple[str, ...], **options: Any) -> None:
     """Train a small causal language model on a folder, or on the documents that a pipeline file loads.
 
-    It learns to continue text like theirs, on the processor. Checkpoints are written: after a kill, the same command
-    goes on from the last one, and ends with the weights of a run without a kill. The result is a folder for
+    It learns to continue text like theirs, on the processor. Checkpoints are written: after a kill, the same command goes
+    on from the last one, and ends with the weights of a run without a kill. The result is a folder for
     `generate: {kind: causal_lm, model: DIR}`. A held-out part of the text is only measured. Losses are in nats a token.
     TOKENIZER is what `ragqa tokenizer inspect` takes, with a tokenizer.json that ends texts by an eos_token.
 

@@ -59,7 +59,7 @@ class DatasetContract:
             assert all(0 <= span.start < span.end <= len(texts[span.document_id]) for span in located)
 
     def test_relevant_units_are_of_the_unit_of_the_dataset_and_have_a_grade(self) -> None:
-        """Retrieval is judged by documents, or by pages from 1 on; a grade of 0 would mean that a unit is not relevant."""
+        """Retrieval is judged by documents, or by pages from 1 on; grade 0 would mean that a unit is not relevant."""
         dataset = self.make()
         for question in dataset.questions:
             assert all(grade > 0 for grade in question.relevant.values()), question

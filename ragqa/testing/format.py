@@ -53,7 +53,7 @@ class FileFormatContract(ABC):
         assert {Path(file.path).name for file in scan.files} == set(names)
 
     def test_a_sound_file_has_text_that_can_be_stored(self, tmp_path: Path) -> None:
-        """Text that cannot be stored is replaced by U+FFFD, bad metadata by `metadata_error`; a format should cause neither."""
+        """Text that cannot be stored becomes U+FFFD, and bad metadata `metadata_error`; a format should cause neither."""
         assert self.samples(), "`samples` must give the bytes of one file or more"
         for data in self.samples():
             document = self.read(tmp_path, data)
