@@ -199,7 +199,8 @@ def _roots(paths: Sequence[Path]) -> list[tuple[str, Path]]:
 def _opened(path: str) -> io.BufferedReader:
     """Open a regular file; a link is not followed, and a pipe that took the file's place does not block.
 
-    :raises RejectedError: not a regular file. :raises OSError: it cannot be opened.
+    :raises RejectedError: not a regular file.
+    :raises OSError: it cannot be opened.
     """
     if not stat.S_ISREG(os.lstat(path).st_mode):
         raise RejectedError("not a regular file")

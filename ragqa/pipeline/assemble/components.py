@@ -131,7 +131,8 @@ class Components:
     def replace(self, **parts: Any) -> None:
         """Use these objects in place of what the file describes: `replace(generator=mine)`.
 
-        :raises UsageError: there is no such part. :raises UsageTypeError: an object lacks what its stage needs.
+        :raises UsageError: there is no such part.
+        :raises UsageTypeError: an object lacks what its stage needs.
         """
         for name, part in parts.items():
             if name not in _PARTS:

@@ -70,7 +70,8 @@ def ahead(
 ) -> Iterator[tuple[Item, Future[Result]]]:
     """Yield each item with its finished or coming result, in order. A thread works on the items in advance.
 
-    :param weight: of a result that waits to be taken; :param budget: no item is begun while as much waits.
+    :param weight: of a result that waits to be taken.
+    :param budget: no item is begun while as much waits.
     """
     room = Condition()
     weights: deque[int] = deque()  # of the results that wait, in the order of the items
