@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     from ragqa.retrieve.rerank import BiEncoderScorer, CrossEncoderScorer, LikelihoodScorer
     from ragqa.retrieve.retriever import FusionRetriever
     from ragqa.retrieve.rewrite import HydeRewriter, MultiQueryRewriter
-    from ragqa.split import TextSplitter
+    from ragqa.split import CodeSplitter, MarkdownSplitter, RecursiveSplitter, SentenceSplitter, TokenSplitter
     from ragqa.stages import Needs
     from ragqa.train.objectives import NextTokenPrediction
 
@@ -82,11 +82,39 @@ def _sandboxed(record: Format, needs: Needs) -> SandboxedFormat:
     return SandboxedFormat(record, Limits(), dict.fromkeys(record.options))
 
 
-def text_splitter(spec: Any, needs: Needs) -> TextSplitter:
-    """Build a splitter that counts in the embedder's tokens."""
-    from ragqa.split import SPLITTERS
+def recursive_splitter(spec: specs.RecursiveSplit, needs: Needs) -> RecursiveSplitter:
+    """Build a splitter that cuts at the largest break; like all of them it counts in the embedder's tokens."""
+    from ragqa.split import RecursiveSplitter
 
-    return SPLITTERS[spec.kind](spec, needs.embedder)
+    return RecursiveSplitter(spec, needs.embedder)
+
+
+def token_splitter(spec: specs.TokenSplit, needs: Needs) -> TokenSplitter:
+    """Build a splitter that cuts every so many tokens."""
+    from ragqa.split import TokenSplitter
+
+    return TokenSplitter(spec, needs.embedder)
+
+
+def markdown_splitter(spec: specs.MarkdownSplit, needs: Needs) -> MarkdownSplitter:
+    """Build a splitter that cuts at headings first."""
+    from ragqa.split import MarkdownSplitter
+
+    return MarkdownSplitter(spec, needs.embedder)
+
+
+def sentence_splitter(spec: specs.SentenceSplit, needs: Needs) -> SentenceSplitter:
+    """Build a splitter that fills chunks with whole sentences."""
+    from ragqa.split import SentenceSplitter
+
+    return SentenceSplitter(spec, needs.embedder)
+
+
+def code_splitter(spec: specs.CodeSplit, needs: Needs) -> CodeSplitter:
+    """Build a splitter of source code."""
+    from ragqa.split import CodeSplitter
+
+    return CodeSplitter(spec, needs.embedder)
 
 
 def encoder(spec: specs.MeanPoolEmbed | specs.ClsPoolEmbed, needs: Needs) -> EncoderEmbedder:
@@ -218,11 +246,11 @@ BUILTIN = Kinds(
     [
         Kind("load", specs.FolderLoad, folder_loader),
         *map(_format_kind, FORMATS),
-        Kind("split", specs.RecursiveSplit, text_splitter),
-        Kind("split", specs.TokenSplit, text_splitter),
-        Kind("split", specs.MarkdownSplit, text_splitter),
-        Kind("split", specs.SentenceSplit, text_splitter),
-        Kind("split", specs.CodeSplit, text_splitter),
+        Kind("split", specs.RecursiveSplit, recursive_splitter),
+        Kind("split", specs.TokenSplit, token_splitter),
+        Kind("split", specs.MarkdownSplit, markdown_splitter),
+        Kind("split", specs.SentenceSplit, sentence_splitter),
+        Kind("split", specs.CodeSplit, code_splitter),
         Kind("embed", specs.MeanPoolEmbed, encoder),
         Kind("embed", specs.ClsPoolEmbed, encoder),
         Kind("index", specs.FaissIndex, faiss_index),

@@ -6,7 +6,6 @@ spans that stay within a bound. `rows` and `markdown` find where a table, a list
 
 from ragqa.split.cutter import SEPARATORS
 from ragqa.split.kinds import (
-    SPLITTERS,
     CodeSplitter,
     MarkdownSplitter,
     RecursiveSplitter,
@@ -19,7 +18,6 @@ __all__ = [
     "CONTEXT_BYTES",
     "CONTEXT_TOKENS",
     "SEPARATORS",
-    "SPLITTERS",
     "CodeSplitter",
     "MarkdownSplitter",
     "RecursiveSplitter",

@@ -14,7 +14,7 @@ from collections.abc import Iterable, Iterator
 from importlib.metadata import version
 
 from ragqa.config.slots import BYTES_PER_TOKEN
-from ragqa.config.specs import CodeSplit, MarkdownSplit, RecursiveSplit, SentenceSplit, TokenSplit
+from ragqa.config.specs import SizedSplit
 from ragqa.errors import RejectedError
 from ragqa.records import Chunk, Document
 from ragqa.split.cutter import Cutter, Separators, prose_separators, text_length
@@ -34,7 +34,6 @@ _RECORDS = "application/jsonl"
 _WORD_START = re.compile(r"(?<!\S)\S")
 _BLANK_LINE = re.compile(r"\n{2,}")
 
-SplitSpec = RecursiveSplit | TokenSplit | MarkdownSplit | SentenceSplit | CodeSplit
 Section = tuple[Span, tuple[str, ...]]
 """A span that no chunk crosses, and the headings above it."""
 
@@ -46,7 +45,7 @@ class TextSplitter(ABC):
     :param separators: where a text is cut that does not fit; those of prose where none are given.
     """
 
-    def __init__(self, spec: SplitSpec, counter: TokenCounter, separators: Separators | None = None) -> None:
+    def __init__(self, spec: SizedSplit, counter: TokenCounter, separators: Separators | None = None) -> None:
         self.spec = spec
         self.counter = counter
         measure = text_length(spec.unit, counter.count, spec.chunk_size)
