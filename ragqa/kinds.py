@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from ragqa.index import LocalIndex
     from ragqa.load import FolderLoader
     from ragqa.load.readers import SandboxedFormat
-    from ragqa.prompt import Prompter
+    from ragqa.prompt import TemplatePrompter
     from ragqa.prompt.examples import Examples
     from ragqa.retrieve.rerank import BiEncoderScorer, CrossEncoderScorer, LikelihoodScorer
     from ragqa.retrieve.retriever import FusionRetriever
@@ -45,7 +45,7 @@ if TYPE_CHECKING:
 
 def folder_loader(spec: specs.FolderLoad, needs: Needs) -> FolderLoader:
     """Build a loader; source files of a language that the splitter cuts are read as text."""
-    from ragqa.load import FolderLoader
+    from ragqa.load import FileGlobs, FolderLoader
 
     # formats of the user's own, with the settings that the section gives to some of them
     listed = {type(format_spec): format_spec for format_spec in spec.formats}
@@ -54,9 +54,7 @@ def folder_loader(spec: specs.FolderLoad, needs: Needs) -> FolderLoader:
     source_code = [f"**/*{suffix}" for suffix in needs.config.split.source_suffixes]
     return FolderLoader(
         spec.roots,
-        include=spec.include,
-        exclude=spec.exclude,
-        as_text=[*spec.as_text, *source_code],
+        FileGlobs(spec.include, spec.exclude, [*spec.as_text, *source_code]),
         text_field=spec.text_field,
         formats=[needs.build(format_spec) for format_spec in formats if format_spec is not None],
     )
@@ -73,10 +71,10 @@ def _format_kind(record: Format) -> Kind[BuiltInFormat]:
     named: Any = Literal[record.name]
     spec = create_model(f"{record.name.title()}Format", __base__=BuiltInFormat, kind=(named, ...))
     spec.__doc__ = f"Files of type {record.media_type} ({', '.join(record.suffixes)})."
-    return Kind("format", spec, lambda spec, needs: _sandboxed(record, needs))
+    return Kind("format", spec, lambda spec, needs: _sandboxed(record))
 
 
-def _sandboxed(record: Format, needs: Needs) -> SandboxedFormat:
+def _sandboxed(record: Format) -> SandboxedFormat:
     from ragqa.load.readers import SandboxedFormat
 
     return SandboxedFormat(record, Limits(), dict.fromkeys(record.options))
@@ -176,12 +174,12 @@ def likelihood(spec: retrieval.LikelihoodRerank, needs: Needs) -> LikelihoodScor
     return LikelihoodScorer(needs.likelihood_model("retrieve.rerank: likelihood"))
 
 
-def prompter(spec: specs.InContextPrompt, needs: Needs) -> Prompter:
+def prompter(spec: specs.InContextPrompt, needs: Needs) -> TemplatePrompter:
     """Build a prompter for the generator's window, with its examples."""
-    from ragqa.prompt import Prompter
+    from ragqa.prompt import TemplatePrompter
 
     examples = needs.once("examples", spec, lambda: _examples(spec, needs))
-    return Prompter(spec, needs.generator, needs.config.generate.max_new_tokens, examples)
+    return TemplatePrompter(spec, needs.generator, needs.config.generate.max_new_tokens, examples)
 
 
 def _examples(spec: specs.InContextPrompt, needs: Needs) -> Examples:

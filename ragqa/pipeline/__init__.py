@@ -26,7 +26,7 @@ from ragqa.pipeline.assemble.components import Components
 from ragqa.records import Answer, Chunk, Document, Hit, Prompt
 
 if TYPE_CHECKING:
-    from ragqa.pipeline.answer.asking import Asking, Question
+    from ragqa.pipeline.answer.asking import AskedQuestion, Asking
     from ragqa.pipeline.assemble.check import CheckReport
     from ragqa.pipeline.ingest.plan import Plan, Preview
     from ragqa.pipeline.ingest.refresh import IndexReport, Progress
@@ -221,9 +221,9 @@ class Pipeline:
         :raises NothingUsableError: there is no index yet.
         :raises UsageError: a question is empty or too long; none is answered then.
         """
-        from ragqa.pipeline.answer.asking import Question
+        from ragqa.pipeline.answer.asking import AskedQuestion
 
-        asked = [Question(text) for text in given.questions(questions)]
+        asked = [AskedQuestion(text) for text in given.questions(questions)]
         if not asked:
             return []
         with self.open_index() as reader:
@@ -270,12 +270,12 @@ class Pipeline:
 
         :param undisturbed: no other thread uses the generator meanwhile; the pieces must be taken without delay.
         """
-        from ragqa.pipeline.answer.asking import Question
+        from ragqa.pipeline.answer.asking import AskedQuestion
 
-        asked = Question(given.question(question), given.history(history), given.passages(passages))
+        asked = AskedQuestion(given.question(question), given.history(history), given.passages(passages))
         return self._answering(asked, undisturbed)
 
-    def _answering(self, question: Question, undisturbed: bool) -> Generator[str | Answer, None, None]:
+    def _answering(self, question: AskedQuestion, undisturbed: bool) -> Generator[str | Answer, None, None]:
         with self.open_index() as reader:
             given.refuse_foreign(question.passages or (), reader)
             asking = self._asking(reader)

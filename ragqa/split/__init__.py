@@ -12,11 +12,10 @@ from ragqa.split.kinds import (
     SentenceSplitter,
     TokenSplitter,
 )
-from ragqa.split.splitter import CONTEXT_BYTES, CONTEXT_TOKENS, TextSplitter
+from ragqa.split.splitter import CONTEXT_BYTES, TextSplitter
 
 __all__ = [
     "CONTEXT_BYTES",
-    "CONTEXT_TOKENS",
     "SEPARATORS",
     "CodeSplitter",
     "MarkdownSplitter",

@@ -13,7 +13,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator
 from importlib.metadata import version
 
-from ragqa.config.slots import BYTES_PER_TOKEN
+from ragqa.config.slots import BYTES_PER_TOKEN, CONTEXT_TOKENS
 from ragqa.config.specs import SizedSplit
 from ragqa.errors import RejectedError
 from ragqa.records import Chunk, Document
@@ -22,10 +22,8 @@ from ragqa.split.spans import Span, match_ends, row_spans
 from ragqa.stages import TokenCounter
 
 SPLITTER_VERSION = "1"
-CONTEXT_TOKENS = 32
-"""Most tokens of title and headings that are indexed with a chunk; outer headings give way first."""
 CONTEXT_BYTES = 512
-"""Most UTF-8 bytes of the same: a tokenizer may make one token of a heading of any length."""
+"""Most UTF-8 bytes of title and headings, of which `CONTEXT_TOKENS` are indexed with a chunk: a tokenizer may make one token of a heading of any length."""
 SECONDS, SECONDS_PER_CHARACTER = 60.0, 10e-6
 """How long one document may take to split, and how much longer for each of its characters."""
 

@@ -41,7 +41,7 @@ def counts(report: refresh.IndexReport) -> dict[str, int]:
     return {name: n for name, n in named.items() if n}
 
 
-def test_a_question_is_answered_with_a_citation_a_prompt_and_a_ledger(folder: Path) -> None:
+def test_a_question_is_answered_with_a_citation_a_prompt_and_its_usage(folder: Path) -> None:
     pipe = pipeline(folder)
     assert counts(pipe.index()) == {"indexed": 3, "embedded": 3}
     answer = pipe.ask("Who is the master of the turbine?")

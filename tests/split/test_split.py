@@ -10,13 +10,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ragqa.config.slots import BYTES_PER_TOKEN
+from ragqa.config.slots import BYTES_PER_TOKEN, CONTEXT_TOKENS
 from ragqa.config.specs import CodeSplit, MarkdownSplit, RecursiveSplit, SentenceSplit, TokenSplit
 from ragqa.errors import RejectedError, UsageError
 from ragqa.records import Chunk
 from ragqa.split import (
     CONTEXT_BYTES,
-    CONTEXT_TOKENS,
     CodeSplitter,
     MarkdownSplitter,
     RecursiveSplitter,

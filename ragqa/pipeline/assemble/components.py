@@ -177,6 +177,24 @@ class Components:
         kind = self.config.kinds.of(spec)
         return self.once(kind.slot, spec, lambda: self.make(spec))
 
+    def make(self, spec: Spec) -> Any:
+        """Return a new part that a spec describes; see `build`, which makes each part once."""
+        kind = self.config.kinds.of(spec)
+        try:
+            part = kind.build(spec, self)
+        except (RagqaError, MemoryError, OSError):
+            raise
+        except Exception as error:
+            raise self._cannot_build(spec, f"{type(error).__name__}: {error}") from error
+        protocol = _PROTOCOLS.get(kind.slot)
+        missing = _missing(part, protocol) if protocol else []
+        if protocol and missing:
+            what = (
+                f"it builds {type(part).__name__}, which lacks {', '.join(missing)} of ragqa.stages.{protocol.__name__}"
+            )
+            raise self._cannot_build(spec, what)
+        return part
+
     def once(self, name: str, spec: Spec, make: Callable[[], Made]) -> Made:
         """Return what `make` makes, made once for this spec and the sections that it may depend on."""
         key = self._key(name, repr(spec))
@@ -236,24 +254,6 @@ class Components:
     def _key(self, name: str, spec: str) -> tuple[str, ...]:
         sections = _DEPENDS.get(name, [section for section in SECTIONS if section != "evaluate"])
         return name, spec, *(self._specs[section] for section in sections)
-
-    def make(self, spec: Spec) -> Any:
-        """Return a new part that a spec describes; see `build`, which makes each part once."""
-        kind = self.config.kinds.of(spec)
-        try:
-            part = kind.build(spec, self)
-        except (RagqaError, MemoryError, OSError):
-            raise
-        except Exception as error:
-            raise self._cannot_build(spec, f"{type(error).__name__}: {error}") from error
-        protocol = _PROTOCOLS.get(kind.slot)
-        missing = _missing(part, protocol) if protocol else []
-        if protocol and missing:
-            what = (
-                f"it builds {type(part).__name__}, which lacks {', '.join(missing)} of ragqa.stages.{protocol.__name__}"
-            )
-            raise self._cannot_build(spec, what)
-        return part
 
     def _cannot_build(self, spec: Spec, why: str) -> ConfigError:
         key = next((key for key, part in self.config.parts() if part is spec), ())

@@ -16,6 +16,7 @@ from zlib import crc32
 import numpy as np
 from numpy.typing import NDArray
 
+from ragqa.config.slots import SPECIAL_TOKENS
 from ragqa.errors import RejectedError
 from ragqa.load.formats import DOCX, PDF
 from ragqa.pipeline.ingest.reading import Estimate, read_and_split
@@ -47,8 +48,6 @@ _REMEDIES = {
 }
 """What to do about a file that cannot be used: the first whose words are in the loader's reason."""
 
-SPECIAL_TOKENS = 2
-"""What an encoder adds to each text."""
 SHINGLE_WORDS = 5
 NEAR_DUPLICATE = 0.8
 """The Jaccard similarity of two sets of shingles from which their documents are near-duplicates."""
