@@ -179,7 +179,7 @@ class Pipeline:
         :raises UsageError: the question is empty or too long, or `k` is less than 1.
         """
         text, depth = given.question(question), None if k is None else whole(k, "k")
-        with self.open_index() as reader, self.components.turn.taken():
+        with self.open_index() as reader, self.components.lock.held():
             return self._asking(reader).retrieve(text, depth)
 
     def retrieve(self, question: str, k: int) -> list[Hit]:
@@ -189,7 +189,7 @@ class Pipeline:
     def prompt(self, question: str, passages: Sequence[Hit] | None = None) -> Prompt:
         """Return the exact prompt that `answer` would give to the generator."""
         text, hits = given.question(question), given.passages(passages)
-        with self.components.turn.taken():
+        with self.components.lock.held():
             return self.components.prompter.build(text, self.search(text) if hits is None else hits)
 
     def score(self, prompt: Prompt, answer: str) -> list[float]:
@@ -200,7 +200,7 @@ class Pipeline:
         text = given.prompt(prompt).text
         separator = "" if text[-1:].isspace() else " "
         pair = (text, separator + arguments.text(answer, "answer"))
-        with self.components.turn.taken():
+        with self.components.lock.held():
             return self.components.likelihood_model("the likelihood of an answer").log_likelihoods([pair])[0]
 
     def ask(self, question: str) -> Answer:

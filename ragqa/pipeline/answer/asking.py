@@ -110,11 +110,11 @@ class Asking:
     def undisturbed(self) -> AbstractContextManager[None]:
         """Have no other thread use the generator within this context, unless it can write several answers at once."""
         concurrent = getattr(self.components.generator, "concurrent", False)
-        return nullcontext() if concurrent else self.components.turn.taken()
+        return nullcontext() if concurrent else self.components.lock.held()
 
     def _prepare(self, question: AskedQuestion) -> Draft:
         """Find passages for a question, unless they are given, and put both into a prompt."""
-        with self.components.turn.taken():
+        with self.components.lock.held():
             clock = Clock()
             given = question.passages
             hits = tuple(self.retrieve(question.searched) if given is None else given)
@@ -153,7 +153,7 @@ class Asking:
         """Return answers that are written at once; each is charged the same share of the time."""
         drafts = [self._prepare(question) for question in questions]
         prompts = [draft.prompt for draft in drafts if draft.prompt]
-        with self.components.turn.taken():
+        with self.components.lock.held():
             started = time.perf_counter()
             written = iter(generator.write_many(prompts))
             share = (time.perf_counter() - started) / max(1, len(prompts))

@@ -13,7 +13,7 @@ from ragqa.config.base import Spec
 from ragqa.config.slots import SECTIONS
 from ragqa.errors import ConfigError, RagqaError, UsageError
 from ragqa.records import Chunk, Hit
-from ragqa.stopping import Turn
+from ragqa.stopping import StoppableLock
 
 if TYPE_CHECKING:
     from ragqa.stages import (
@@ -70,7 +70,7 @@ _DEPENDS: dict[str, tuple[str, ...]] = {
 class Components:
     """The parts of one pipeline file. Any of them may be replaced by an object that meets its Protocol.
 
-    `turn` is taken by whoever works with them: several threads may use a pipeline, and pipelines that share a part. It
+    `lock` is held by whoever works with them: several threads may use a pipeline, and pipelines that share a part. It
     is what a builder `Needs`.
     """
 
@@ -80,7 +80,7 @@ class Components:
             raise wrong_type("config", config, wanted)
         settings.apply_threads()
         self.config = config
-        self.turn = Turn()
+        self.lock = StoppableLock()
         self._specs = {name: repr(spec) for name, spec in config.sections().items()}
         self._made: dict[tuple[str, ...], Any] = {}
         self._replaced: set[str] = set()
@@ -214,7 +214,7 @@ class Components:
 
     def take_over(self, other: Components) -> None:
         """Use what another pipeline has built already wherever it would be built alike here."""
-        self.turn = other.turn
+        self.lock = other.lock
         mine = {repr(spec) for _, spec in self.config.parts()} | {""}
         self._made |= {key: part for key, part in other._made.items() if mine.issuperset(key[1:])}
         same = {name for name in other._replaced if self._specs.get(name) == other._specs[name]}
