@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 @set_option
 @json_option
 def command(files: tuple[str, ...], overrides: tuple[str, ...], as_json: bool) -> None:
-    """CheckReport every mistake in pipeline files, and prove that the prompt fits the model's window.
+    """Report every mistake in pipeline files, and prove that the prompt fits the model's window.
 
     The exit code is 2 where a file has a mistake or its prompt may exceed the window.
 

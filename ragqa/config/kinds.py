@@ -44,7 +44,8 @@ class Kind(Generic[AnySpec]):
         base = SLOTS[self.slot]
         wanted = f"a class that inherits from ragqa.config.{base.__name__}"
         if not isinstance(self.spec, type) or not issubclass(self.spec, base):
-            raise arguments.wrong_type(f"Kind({self.slot!r}, ...): spec", self.spec, wanted)
+            named = getattr(self.spec, "__name__", arguments.kind(self.spec))
+            raise UsageTypeError(f"Kind({self.slot!r}, ...): spec: got {named}; pass {wanted}")
         field = self.spec.model_fields.get("kind")
         names: tuple[object, ...] = getattr(field.annotation if field else None, "__args__", ())
         if len(names) != 1 or not isinstance(names[0], str):

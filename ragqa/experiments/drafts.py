@@ -242,7 +242,7 @@ def _fault(made: Question, passage: Passage, system: System) -> str:
         return "the question is about something else than its sentence"
     assert evidence.start is not None and evidence.end is not None
     span = Span(chunk.document_id, evidence.start, evidence.end)
-    if not any(covers(hit, span) for hit in system.retrieve(made.question, DEPTH)[:DEPTH]):
+    if not any(covers(hit, span) for hit in system.search(made.question, DEPTH)[:DEPTH]):
         return f"the question does not find its sentence among the first {DEPTH} hits"
     return ""
 

@@ -182,12 +182,8 @@ class Pipeline:
         with self.open_index() as reader, self.components.lock.held():
             return self._asking(reader).retrieve(text, depth)
 
-    def retrieve(self, question: str, k: int) -> list[Hit]:
-        """Return up to k hits, best first; the `System` name of `search`."""
-        return self.search(question, k)
-
     def prompt(self, question: str, passages: Sequence[Hit] | None = None) -> Prompt:
-        """Return the exact prompt that `answer` would give to the generator."""
+        """Return the exact prompt that `ask` would give to the generator."""
         text, hits = given.question(question), given.passages(passages)
         with self.components.lock.held():
             return self.components.prompter.build(text, self.search(text) if hits is None else hits)
@@ -203,12 +199,8 @@ class Pipeline:
         with self.components.lock.held():
             return self.components.likelihood_model("the likelihood of an answer").log_likelihoods([pair])[0]
 
-    def ask(self, question: str) -> Answer:
-        """Return an answer with its citations; see `stream` for the pieces as they are written."""
-        return self.answer(question)
-
-    def answer(self, question: str, passages: Sequence[Hit] | None = None) -> Answer:
-        """Return an answer from the passages given, or from those retrieved; the `System` name of `ask`."""
+    def ask(self, question: str, passages: Sequence[Hit] | None = None) -> Answer:
+        """Return an answer with its citations, from the passages given or from those retrieved; see `stream`."""
         *_, answer = self._stream(question, (), passages, undisturbed=True)
         assert isinstance(answer, Answer)
         return answer

@@ -48,10 +48,10 @@ class Finder:
     def with_documents(self, documents: Sequence[Document]) -> Finder:
         raise NotImplementedError
 
-    def retrieve(self, question: str, k: int) -> list[Hit]:
+    def search(self, question: str, k: int) -> list[Hit]:
         return self.hits[:k]
 
-    def answer(self, question: str, passages: Sequence[Hit] | None = None) -> Answer:
+    def ask(self, question: str, passages: Sequence[Hit] | None = None) -> Answer:
         raise NotImplementedError
 
     def prompt(self, question: str, passages: Sequence[Hit] | None = None) -> Prompt:

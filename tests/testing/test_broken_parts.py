@@ -132,7 +132,7 @@ class Counting:
         return [float(place) for place in range(max(1, len(passages)))]
 
 
-@pytest.mark.parametrize("test", ["test_no_passages_have_no_scores", "test_a_score_goes_with_its_passage"])
+@pytest.mark.parametrize("test", ["test_no_passage_gives_no_score", "test_scores_are_in_the_order_of_the_passages"])
 def test_a_scorer(test: str) -> None:
     class Contract(ScorerContract):
         def make(self) -> Counting:

@@ -70,8 +70,8 @@ _DEPENDS: dict[str, tuple[str, ...]] = {
 class Components:
     """The parts of one pipeline file. Any of them may be replaced by an object that meets its Protocol.
 
-    `lock` is held by whoever works with them: several threads may use a pipeline, and pipelines that share a part. It
-    is what a builder `Needs`.
+    It is what a builder `Needs`. `lock` is held by whoever works with the parts: several threads may use a pipeline, and
+    pipelines that share a part. `over_other_documents` is True where the documents are not those that the file names.
     """
 
     def __init__(self, config: Config) -> None:
@@ -81,6 +81,7 @@ class Components:
         settings.apply_threads()
         self.config = config
         self.lock = StoppableLock()
+        self.over_other_documents = False
         self._specs = {name: repr(spec) for name, spec in config.sections().items()}
         self._made: dict[tuple[str, ...], Any] = {}
         self._replaced: set[str] = set()

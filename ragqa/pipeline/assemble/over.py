@@ -61,13 +61,14 @@ def _over(components: Components, load: LoadSpec, key: object) -> Components:
     index = config.index.at(str(models.cache_dir() / "datasets" / digest[:32]))
     own = [Kind("load", MemoryLoad, _no_documents)] if config.kinds.find("load", "memory") is None else []
     other = Components(replace(config, load=load, index=index, kinds=config.kinds.and_own(own)))
+    other.over_other_documents = True
     other.take_over(components)
     return other
 
 
 def how_to_index(components: Components) -> str:
     """Return what to do where there is no index yet."""
-    in_cache = Path(components.index.location).is_relative_to(models.cache_dir())  # of documents that no file names
-    in_memory = isinstance(components.config.load, MemoryLoad)
-    command = f"run `ragqa index {components.config.file}`"
-    return "call index() on this pipeline" if in_cache or in_memory else command
+    in_cache = Path(components.index.location).is_relative_to(models.cache_dir())  # of a folder that no file names
+    if in_cache or components.over_other_documents:
+        return "call index() on this pipeline"
+    return f"run `ragqa index {components.config.file}`"
