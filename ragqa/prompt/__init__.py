@@ -113,7 +113,7 @@ Turn = tuple[str, str]
 """A question and its answer."""
 
 
-class Prompter:
+class TemplatePrompter:
     """Builds prompts as a `prompt` section says, for one generator's window.
 
     :param answer_tokens: how much of the window is kept for the answer.
