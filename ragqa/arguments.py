@@ -76,7 +76,8 @@ def set_values(value: Any) -> list[str]:
 def whole(value: Any, name: str, least: int = 1) -> int:
     """Return a whole number.
 
-    :raises UsageTypeError: it is no whole number, or a bool. :raises UsageError: it is less than `least`.
+    :raises UsageTypeError: it is no whole number, or a bool.
+    :raises UsageError: it is less than `least`.
     """
     wanted = f"a whole number, {least} or more"
     if isinstance(value, bool) or not hasattr(type(value), "__index__"):
@@ -90,7 +91,8 @@ def whole(value: Any, name: str, least: int = 1) -> int:
 def path(value: Any, name: str = "path") -> Path:
     """Return a path, `~` expanded.
 
-    :raises UsageTypeError: it is neither a str nor a Path. :raises UsageError: it is empty, or holds a NUL.
+    :raises UsageTypeError: it is neither a str nor a Path.
+    :raises UsageError: it is empty, or holds a NUL.
     """
     if not isinstance(value, str | os.PathLike) or not isinstance(given := os.fspath(value), str):
         raise wrong_type(name, value, "a str or a Path")

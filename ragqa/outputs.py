@@ -31,7 +31,8 @@ _REMEMBERED = 4
 def writing(place: Path, what: str = "folder") -> Iterator[None]:
     """Turn a fault of the disk within the block into an error that names the place and says what to do.
 
-    :raises ResourceError: there is no room, or the disk fails. :raises UsageError: the place cannot be written.
+    :raises ResourceError: there is no room, or the disk fails.
+    :raises UsageError: the place cannot be written.
     """
     try:
         yield
@@ -56,7 +57,8 @@ def check_free(path: Path) -> None:
 def check_own(path: Path) -> None:
     """Refuse to replace anything but a regular file; a name that nothing has is allowed.
 
-    :raises RefusedError: a link has the name. :raises UsageError: a folder, a pipe or a device has it.
+    :raises RefusedError: a link has the name.
+    :raises UsageError: a folder, a pipe or a device has it.
     """
     with writing(path, "file"):
         mode = path.lstat().st_mode if os.path.lexists(path) else stat.S_IFREG
@@ -71,7 +73,8 @@ def check_own(path: Path) -> None:
 def check_own_folder(path: Path) -> None:
     """Refuse to write into anything but a folder; a name that nothing has is allowed.
 
-    :raises RefusedError: a link has the name. :raises UsageError: a file has it, or it cannot be read.
+    :raises RefusedError: a link has the name.
+    :raises UsageError: a file has it, or it cannot be read.
     """
     with writing(path):
         if path.is_symlink():
@@ -83,7 +86,8 @@ def check_own_folder(path: Path) -> None:
 def check_writable(path: Path) -> None:
     """Check, before long work, that its result can be written.
 
-    :raises UsageError: no file can be written there. :raises ResourceError: there is no room.
+    :raises UsageError: no file can be written there.
+    :raises ResourceError: there is no room.
     """
     with writing(path, "file"), _scratch(path, b""):
         pass
@@ -92,7 +96,8 @@ def check_writable(path: Path) -> None:
 def write_new(path: Path, data: bytes) -> None:
     """Write a file that is not there yet. Of two processes that write one name, one is refused.
 
-    :raises UsageError: the name is taken, or cannot be written. :raises ResourceError: there is no room.
+    :raises UsageError: the name is taken, or cannot be written.
+    :raises ResourceError: there is no room.
     """
     check_free(path)
     with writing(path, "file"), _scratch(path, data) as scratch:
@@ -107,8 +112,9 @@ def replace(path: Path, data: bytes, *, mode: int = 0o666) -> None:
     """Write a file, in the place of a regular one where there is one; at each instant it is the old or the new one.
 
     :param mode: the permissions of the new file, less the process's umask.
-    :raises RefusedError: a link has the name. :raises UsageError: the name cannot be written. :raises ResourceError: there
-        is no room.
+    :raises RefusedError: a link has the name.
+    :raises UsageError: the name cannot be written.
+    :raises ResourceError: there is no room.
     """
     check_own(path)
     with writing(path, "place"), _scratch(path, data, mode) as scratch:
@@ -199,7 +205,8 @@ class OutputFolder:
     def check_files(self) -> None:
         """Check that each file that is there is as this command wrote it.
 
-        :raises RefusedError: a link has its name. :raises UsageError: somebody changed it, or it cannot be read.
+        :raises RefusedError: a link has its name.
+        :raises UsageError: somebody changed it, or it cannot be read.
         """
         digests = (self.read() or {}).get("files")
         for name in self._names:
@@ -211,7 +218,8 @@ class OutputFolder:
         """Make the folder where it is new, and write its manifest, which keeps the digests of files that are there already.
 
         :param check: called with the manifest that is there already and with the new content; raises where the two do not fit.
-        :raises UsageError, RefusedError: as `read` and `check_files`. :raises ResourceError: there is no room.
+        :raises UsageError, RefusedError: as `read` and `check_files`.
+        :raises ResourceError: there is no room.
         """
         with made(self.folder), self.held():
             before = self.read()
@@ -224,7 +232,8 @@ class OutputFolder:
     def write(self, name: str, data: bytes) -> Path:
         """Write one of the files; return its path.
 
-        :raises UsageError, RefusedError: as `check_files`. :raises ResourceError: there is no room.
+        :raises UsageError, RefusedError: as `check_files`.
+        :raises ResourceError: there is no room.
         """
         path = self.folder / name
         with self.held():
@@ -283,7 +292,8 @@ class OutputFolder:
 def made(folder: Path) -> Iterator[None]:
     """Make a folder and its parents; where the block fails, remove those that were made and are still empty.
 
-    :raises UsageError: it cannot be made. :raises ResourceError: there is no room.
+    :raises UsageError: it cannot be made.
+    :raises ResourceError: there is no room.
     """
     with writing(folder):
         new = [path for path in (folder, *folder.parents) if not os.path.lexists(path)]

@@ -318,7 +318,8 @@ def _text(path: Path) -> str | None:
 def _changing() -> Iterator[None]:
     """Make the config folder, and hold it within the block, so that no process loses what another has written.
 
-    :raises UsageError: it cannot be written. :raises ResourceError: there is no room.
+    :raises UsageError: it cannot be written.
+    :raises ResourceError: there is no room.
     """
     with outputs.writing(file(), "folder (RAGQA_CONFIG)"):
         _folder().mkdir(mode=0o700, parents=True, exist_ok=True)

@@ -1,6 +1,6 @@
-"""Whose turn it is, and whether the work is still wanted.
+"""A lock whose waiters can be stopped, and whether work is still wanted.
 
-A `Turn` lets one thread at a time work with what several share. Whoever cancels work says so, and the work looks between
+A `StoppableLock` lets one thread at a time work with what several share. Whoever cancels work says so, and the work looks between
 two tokens: code that may run for long calls `check` now and then, which does nothing unless the work is `stoppable`.
 """
 
@@ -18,7 +18,7 @@ LOOK_SECONDS = 0.1
 """How often whoever waits looks whether it is still wanted."""
 
 _unwanted: ContextVar[Callable[[], bool] | None] = ContextVar("unwanted", default=None)
-_turns: WeakSet[Turn] = WeakSet()
+_locks: WeakSet[StoppableLock] = WeakSet()
 
 
 class Stopped(BaseException):
@@ -56,16 +56,16 @@ def sleep(seconds: float) -> None:
         time.sleep(min(left, LOOK_SECONDS))
 
 
-class Turn:
-    """A lock that a thread may take more than once, and that whoever waits for it can be stopped at."""
+class StoppableLock:
+    """A lock that a thread may take more than once; a thread that waits for it can be stopped."""
 
     def __init__(self) -> None:
         self._lock = threading.RLock()
-        _turns.add(self)
+        _locks.add(self)
 
     @contextmanager
-    def taken(self) -> Iterator[None]:
-        """Hold the turn; wait for the thread that has it.
+    def held(self) -> Iterator[None]:
+        """Hold the lock; wait for the thread that has it.
 
         :raises Stopped: the work is no longer wanted.
         """
@@ -79,13 +79,13 @@ class Turn:
             lock.release()
 
     def renew(self) -> None:
-        """Forget who holds the turn: in a process that was forked, the thread that held it does not run."""
+        """Forget who holds the lock: in a process that was forked, the thread that held it does not run."""
         self._lock = threading.RLock()
 
 
 def _renew_all() -> None:
-    for turn in list(_turns):
-        turn.renew()
+    for lock in list(_locks):
+        lock.renew()
 
 
 if hasattr(os, "register_at_fork"):

@@ -28,10 +28,10 @@ class Kind(Generic[AnySpec]):
 
     :param slot: one of `SLOTS`: a section of the file, `format`, `rerank`, `rewrite`, `constraint`, `objective`.
     :param spec: inherits from the class of the slot in `config.slots`, and has a field `kind: Literal["name"]`.
-    :param build: called with the settings and with `Needs`, which gives access to other parts. It is called when the
-        part is first needed, and returns an object that meets the Protocol of the slot in `ragqa.stages`.
+    :param build: called with the settings and with `Needs`, by which it gets what the part asks of others. It is called
+        when the part is first needed, and returns an object that meets the Protocol of the slot in `ragqa.stages`.
     :raises UsageError: there is no such slot.
-    :raises UsageTypeError: the class does not belong to the slot, or `build` is not a function.
+    :raises UsageTypeError: the class is none of the slot, or `build` is no function.
     """
 
     slot: str

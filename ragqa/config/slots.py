@@ -18,6 +18,10 @@ VERSION = 1
 """The supported version of the pipeline file."""
 BYTES_PER_TOKEN = 6
 """The bound on the UTF-8 bytes of a chunk, per token. It is needed since one token may cover a word of any length."""
+CONTEXT_TOKENS = 32
+"""Most tokens of title and headings that are indexed with a chunk; outer headings give way first."""
+SPECIAL_TOKENS = 2
+"""How many tokens an encoder adds to each text."""
 
 
 class LoadSpec(Spec):

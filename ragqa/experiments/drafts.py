@@ -24,7 +24,7 @@ from ragqa.stages import Generator, System
 DEPTH = 10
 """The number of hits among which the question must find its evidence."""
 
-EFFORT = 10
+TRIES_PER_DRAFT = 10
 """The most tries for each requested draft, so that the run ends even where a generator writes no usable question."""
 
 _MONTHS = "January|February|March|April|May|June|July|August|September|October|November|December"
@@ -103,18 +103,18 @@ def sample(sources: Mapping[str, str], chunks: Callable[[str], Sequence[Chunk]],
 def draft(
     passages: Iterable[Passage], generator: Generator, system: System, n: int, seed: int = 0
 ) -> Iterator[Question | Dropped]:
-    """Yield up to n drafts as they are made and, for each try without a draft, the reason.
+    """Yield up to n drafts as they are made and, for each try that gave none, why it was dropped.
 
-    A try asks for one answer candidate of one passage. After all passages were tried, they are tried again for their
-    other candidates. There are fewer drafts where no candidate is left, or after `EFFORT * n` tries. A draft is kept
-    where its question finds its evidence among the first `DEPTH` hits: the round trip of Alberti et al. (2019), by
-    retrieval as in Promptagator (Dai et al. 2022).
+    A try asks for one thing in one passage; where passages run out, they are tried again for other things in them.
+    There are fewer drafts where nothing is left to ask for, or after `TRIES_PER_DRAFT * n` tries. A draft is kept where
+    its question finds its evidence among the first `DEPTH` hits: the round trip of Alberti et al. (2019), by retrieval
+    as in Promptagator (Dai et al. 2022).
 
-    :param generator: writes without a constraint and stops at the end of the line; later text is ignored.
+    :param generator: writes freely and ends at the line's end; what it writes after that is left out.
     :raises UsageError: a sentence and the examples exceed the generator's window.
     """
     rng, drafts = random.Random(seed), dict[str, Question]()
-    for passage, candidate in islice(_tries(passages, rng), EFFORT * n):
+    for passage, candidate in islice(_tries(passages, rng), TRIES_PER_DRAFT * n):
         if candidate is None:
             yield Dropped(_place(passage), "no whole sentence holds what looks like an answer")
             continue
@@ -242,7 +242,7 @@ def _fault(made: Question, passage: Passage, system: System) -> str:
         return "the question is about something else than its sentence"
     assert evidence.start is not None and evidence.end is not None
     span = Span(chunk.document_id, evidence.start, evidence.end)
-    if not any(covers(hit, span) for hit in system.retrieve(made.question, DEPTH)[:DEPTH]):
+    if not any(covers(hit, span) for hit in system.search(made.question, DEPTH)[:DEPTH]):
         return f"the question does not find its sentence among the first {DEPTH} hits"
     return ""
 

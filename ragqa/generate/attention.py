@@ -20,7 +20,8 @@ def attention_shares(
     A token's attention is that of the position that predicts it, the one before it. The prompt is read by the fast
     path; weights are computed for these positions alone.
 
-    :param prompt, answer: token ids, at least one each. :param groups: spans of token numbers of the prompt.
+    :param prompt, answer: token ids, at least one each.
+    :param groups: spans of token numbers of the prompt.
     :returns: in [0, 1], one for each group; the remainder goes to the rest of the prompt and the answer itself.
     """
     # 1. Read the prompt but for its last token by the fast path, which keeps no weights.

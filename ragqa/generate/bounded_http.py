@@ -103,7 +103,8 @@ class BoundedTransport(httpx2.BaseTransport):
         """Send a request and return the reply as soon as its headers are there.
 
         :raises RefusedError: the request is for another origin.
-        :raises DeadlinePassed: there is no time left. :raises TooManyBytes: headers without end.
+        :raises DeadlinePassed: there is no time left.
+        :raises TooManyBytes: headers without end.
         """
         if origin(str(request.url)) != self._allowed:
             raise RefusedError(
@@ -148,7 +149,8 @@ class _Reply(httpx2.Response):
     def iter_bytes(self, chunk_size: int | None = None) -> Iterator[bytes]:
         """Yield the body as it comes, decompressed.
 
-        :raises DeadlinePassed: there is no time left. :raises TooManyBytes: it is too long.
+        :raises DeadlinePassed: there is no time left.
+        :raises TooManyBytes: it is too long.
         """
         for piece in super().iter_bytes(chunk_size):
             self._allowance.spend("decoded", len(piece))
@@ -251,7 +253,8 @@ class _Connection(httpcore2.NetworkStream):
     def _waited(self, work: Callable[[], _T]) -> _T:
         """Return what a call of the socket returns. It is made again and again, to look whether it is still wanted.
 
-        :raises DeadlinePassed: there is no time left. :raises Stopped: the answer is no longer wanted.
+        :raises DeadlinePassed: there is no time left.
+        :raises Stopped: the answer is no longer wanted.
         """
         while True:
             stopping.check()
@@ -269,7 +272,8 @@ class _Connection(httpcore2.NetworkStream):
 def _connect(connection: socket.socket, address: Any, until: float) -> None:
     """Connect a socket, and look now and then whether that is still wanted.
 
-    :raises OSError: it cannot be connected, or not in time. :raises Stopped: the answer is no longer wanted.
+    :raises OSError: it cannot be connected, or not in time.
+    :raises Stopped: the answer is no longer wanted.
     """
     connection.setblocking(False)
     status = connection.connect_ex(address)

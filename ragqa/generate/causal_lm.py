@@ -141,7 +141,8 @@ class CausalLM:
     def _begin(self, prompt: Prompt, tokens: list[int], *, drafts: bool = False) -> AnswerState:
         """Return an answer of which nothing is written yet.
 
-        :param tokens: of the prompt. :param drafts: whether several tokens may be read in one pass.
+        :param tokens: of the prompt.
+        :param drafts: whether several tokens may be read in one pass.
         """
         request = AnswerRequest(prompt, tokens, self._vocabulary, self.spec, drafts, self._log_probabilities)
         return self.constraint.begin(request)

@@ -93,7 +93,8 @@ def _decode(rows: Rows, answers: Sequence[AnswerState], deadline: float) -> Iter
 class SingleRow:
     """The cache of one answer, lent by a `PrefixCache`.
 
-    :param unread: the tokens of the prompt that the cache does not hold yet. :param exact: see `decode_one`.
+    :param unread: the tokens of the prompt that the cache does not hold yet.
+    :param exact: see `decode_one`.
     """
 
     def __init__(self, engine: Engine, cache: Any, unread: Sequence[int], answer: AnswerState, exact: bool) -> None:

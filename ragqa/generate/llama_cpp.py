@@ -28,7 +28,8 @@ class LlamaCpp:
 
     Tokens are counted and turns are formatted by llama.cpp itself.
 
-    :raises ModelError: the model is not here. :raises UsageError: `window` exceeds what the model was trained for.
+    :raises ModelError: the model is not here.
+    :raises UsageError: `window` exceeds what the model was trained for.
     """
 
     def __init__(self, spec: LlamaCppGenerate, *, log_probabilities: bool = False) -> None:

@@ -78,13 +78,14 @@ class OpenAIEndpoint:
 
         :raises ResourceError: the endpoint fails or breaks off, its reply is malformed or too long, or no piece arrives
             by the deadline.
-        :raises UsageError: it refuses the key or the request. :raises ModelError: it has no such model.
+        :raises UsageError: it refuses the key or the request.
+        :raises ModelError: it has no such model.
         """
         answer = StreamedReply(self.spec.max_new_tokens * TEXT_BYTES_PER_TOKEN)
         try:
-            with closing(self._events(prompt.text)) as chunks:
-                for chunk in chunks:
-                    if piece := answer.add(chunk):
+            with closing(self._events(prompt.text)) as events:
+                for event in events:
+                    if piece := answer.add(event):
                         yield piece
                     if answer.is_full:
                         break
@@ -194,7 +195,8 @@ class OpenAIEndpoint:
 def _key(variable: str, url: str) -> str:
     """Return the key in an environment variable, once it may go to an address.
 
-    :raises RefusedError: the user did not confirm that. :raises UsageError: there is no key in it.
+    :raises RefusedError: the user did not confirm that.
+    :raises UsageError: there is no key in it.
     """
     if not settings.load().may_send(variable, url):
         command = f"ragqa settings allow-key {variable} {origin(url)}"

@@ -31,7 +31,8 @@ class PrefixCache:
         A prompt that begins before another one has ended gets a cache of its own. One whose pass was interrupted is
         thrown away; a reader that has enough leaves it whole.
 
-        :param shared: how many of the tokens other prompts begin with as well. :param room: tokens that will follow.
+        :param shared: how many of the tokens other prompts begin with as well.
+        :param room: tokens that will follow.
         """
         if not isinstance(self._engine, Decoder):
             yield self._engine.new_cache(), ids

@@ -45,7 +45,8 @@ class Vocabulary:
 class AnswerRequest:
     """What an answer is begun with: a `DecodingRequest`.
 
-    :param tokens: of the prompt. :param drafts: whether tokens are drafted, to be read several in one pass.
+    :param tokens: of the prompt.
+    :param drafts: whether tokens are drafted, to be read several in one pass.
     :param log_probabilities: keep each token's log-probability.
     """
 

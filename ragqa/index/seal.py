@@ -43,7 +43,10 @@ class Seal:
 
 
 def write(db: Connection, generation: int, *, log: bool) -> None:
-    """Seal a database. :raises OSError: the disk is full."""
+    """Seal a database.
+
+    :raises OSError: the disk is full.
+    """
     lines = ("ragqa seal 1", f"generation {generation}", f"sha256 {db.sha256()}", f"log {'kept' if log else 'empty'}")
     text = "".join(f"{line}\n" for line in lines).encode()
     durable.replace(db.path / FILE, text + f"check {hashlib.sha256(text).hexdigest()}\n".encode())

@@ -131,7 +131,10 @@ def count(connection: sqlite3.Connection, table: str) -> int:
 
 
 def _is_there(path: Path) -> bool:
-    """Tell whether there is a database. :raises IndexCorruptError: there is a seal and no database."""
+    """Tell whether there is a database.
+
+    :raises IndexCorruptError: there is a seal and no database.
+    """
     if (path / DATABASE).exists():
         return True
     if (path / place.SEAL).exists():

@@ -18,7 +18,7 @@ from ragqa.files import open_regular
 from ragqa.limits import met
 from ragqa.load.bounds import Limits
 from ragqa.load.formats import PLAIN
-from ragqa.load.globs import Globs
+from ragqa.load.globs import ALL_FILES, FileGlobs, Globs
 from ragqa.load.readers import readers, sandbox, suffixes
 from ragqa.records import Document, FileStatus, Scan, SourceFile
 from ragqa.stages import FileFormat
@@ -32,9 +32,9 @@ class FolderLoader:
     except that a path given here may itself be one. Globs apply within folders: a file that is named is read.
     A hidden file that is named is listed as skipped. A source is the path relative to its folder; with several paths
     the folder's name comes first. Bytes of a name that are not UTF-8 are written as backslash escapes.
+    A file that is named is plain text where its type is not known.
 
-    :param as_text: globs of the files that are plain text, whatever their type; a file that is named is, where its type
-        is not known.
+    :param globs: which files of the folders are read, and which of them as plain text.
     :param text_field: of JSON lines, the field that holds the text.
     :param formats: formats of your own besides the built-in ones; they run in this process, not in the sandbox. One whose
         media type or suffix is that of a built-in format takes its place.
@@ -45,18 +45,16 @@ class FolderLoader:
     def __init__(
         self,
         paths: Sequence[AnyPath],
+        globs: FileGlobs = ALL_FILES,
         *,
-        include: Sequence[str] = (),
-        exclude: Sequence[str] = (),
-        as_text: Sequence[str] = (),
         text_field: str | None = None,
         formats: Sequence[FileFormat] = (),
         limits: Limits | None = None,
     ) -> None:
         self._roots = _roots(arguments.paths(paths, "paths"))
-        self._include = Globs(arguments.texts(include, "include", "a list of globs"))
-        self._exclude = Globs(arguments.texts(exclude, "exclude", "a list of globs"))
-        self._as_text = Globs(arguments.texts(as_text, "as_text", "a list of globs"))
+        self._include = Globs(arguments.texts(globs.include, "include", "a list of globs"))
+        self._exclude = Globs(arguments.texts(globs.exclude, "exclude", "a list of globs"))
+        self._as_text = Globs(arguments.texts(globs.as_text, "as_text", "a list of globs"))
         self._limits = limits or Limits()
         self._formats = readers(formats, self._limits, {"text_field": text_field})
         self._media_types = suffixes(self._formats)
@@ -199,7 +197,8 @@ def _roots(paths: Sequence[Path]) -> list[tuple[str, Path]]:
 def _opened(path: str) -> io.BufferedReader:
     """Open a regular file; a link is not followed, and a pipe that took the file's place does not block.
 
-    :raises RejectedError: not a regular file. :raises OSError: it cannot be opened.
+    :raises RejectedError: not a regular file.
+    :raises OSError: it cannot be opened.
     """
     if not stat.S_ISREG(os.lstat(path).st_mode):
         raise RejectedError("not a regular file")

@@ -4,10 +4,29 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 from ragqa.errors import UsageError
 
 _TOKEN = re.compile(r"(\*+|\?|\[!?[^\]/]+\])")
+
+
+@dataclass(frozen=True, slots=True)
+class FileGlobs:
+    """Globs that choose the files of folders; a file that is named is read whatever they say.
+
+    :param include: only files that match are read; all for none.
+    :param exclude: files and folders that match are left out.
+    :param as_text: files that match are plain text, whatever their type.
+    """
+
+    include: Sequence[str] = ()
+    exclude: Sequence[str] = ()
+    as_text: Sequence[str] = ()
+
+
+ALL_FILES = FileGlobs()
+"""Globs that leave nothing out, and read each file as what it is."""
 
 
 class Globs:

@@ -26,7 +26,7 @@ from ragqa.pipeline.assemble.components import Components
 from ragqa.records import Answer, Chunk, Document, Hit, Prompt
 
 if TYPE_CHECKING:
-    from ragqa.pipeline.answer.asking import Asking, Question
+    from ragqa.pipeline.answer.asking import AskedQuestion, Asking
     from ragqa.pipeline.assemble.check import CheckReport
     from ragqa.pipeline.ingest.plan import Plan, Preview
     from ragqa.pipeline.ingest.refresh import IndexReport, Progress
@@ -89,8 +89,9 @@ class Pipeline:
     def with_documents(self, documents: Iterable[Document | str | tuple[str, str]]) -> Pipeline:
         """Return the same pipeline over documents in memory; see `with_folder`. Their sources are their paths.
 
-        :param documents: strings, named `text-1`, `text-2` and so on by position, pairs (name, text), or `Document`s.
-        :raises UsageError: two documents have the same source, or an element is none of these.
+        :param documents: strings, called `text-1`, `text-2` and so on by their place, pairs (name, text), or
+            `Document`s.
+        :raises UsageError: two documents have the same source, or something else than these is among them.
         :raises ModelError: the embedder's model is not here.
         """
         from ragqa.pipeline.assemble.over import over_documents
@@ -179,17 +180,13 @@ class Pipeline:
         :raises UsageError: the question is empty or too long, or `k` is less than 1.
         """
         text, depth = given.question(question), None if k is None else whole(k, "k")
-        with self.open_index() as reader, self.components.turn.taken():
+        with self.open_index() as reader, self.components.lock.held():
             return self._asking(reader).retrieve(text, depth)
 
-    def retrieve(self, question: str, k: int) -> list[Hit]:
-        """Return up to k hits, best first; the `System` name of `search`."""
-        return self.search(question, k)
-
     def prompt(self, question: str, passages: Sequence[Hit] | None = None) -> Prompt:
-        """Return the exact prompt that `answer` would give to the generator."""
+        """Return the exact prompt that `ask` would give to the generator."""
         text, hits = given.question(question), given.passages(passages)
-        with self.components.turn.taken():
+        with self.components.lock.held():
             return self.components.prompter.build(text, self.search(text) if hits is None else hits)
 
     def score(self, prompt: Prompt, answer: str) -> list[float]:
@@ -200,15 +197,11 @@ class Pipeline:
         text = given.prompt(prompt).text
         separator = "" if text[-1:].isspace() else " "
         pair = (text, separator + arguments.text(answer, "answer"))
-        with self.components.turn.taken():
+        with self.components.lock.held():
             return self.components.likelihood_model("the likelihood of an answer").log_likelihoods([pair])[0]
 
-    def ask(self, question: str) -> Answer:
-        """Return an answer with its citations; `stream` yields its text while it is written."""
-        return self.answer(question)
-
-    def answer(self, question: str, passages: Sequence[Hit] | None = None) -> Answer:
-        """Return an answer from the given passages; for None, as `ask`, whose `System` name this is."""
+    def ask(self, question: str, passages: Sequence[Hit] | None = None) -> Answer:
+        """Return an answer with its citations, from the passages given or from those retrieved; see `stream`."""
         *_, answer = self._stream(question, (), passages, undisturbed=True)
         assert isinstance(answer, Answer)
         return answer
@@ -221,9 +214,9 @@ class Pipeline:
         :raises NothingUsableError: there is no index yet.
         :raises UsageError: a question is empty or too long; no question is answered then.
         """
-        from ragqa.pipeline.answer.asking import Question
+        from ragqa.pipeline.answer.asking import AskedQuestion
 
-        asked = [Question(text) for text in given.questions(questions)]
+        asked = [AskedQuestion(text) for text in given.questions(questions)]
         if not asked:
             return []
         with self.open_index() as reader:
@@ -254,9 +247,10 @@ class Pipeline:
     def astream(
         self, question: str, *, history: Sequence[Turn] = (), passages: Sequence[Hit] | None = None
     ) -> AsyncGenerator[str | Answer, None]:
-        """Yield as `stream` does, without blocking the event loop; parameters and errors are the same.
+        """Yield what `stream` yields, while the event loop goes on; see there for parameters and errors.
 
-        A caller that stops the iteration early must close it (`contextlib.aclosing`); this stops it within one token.
+        Whoever breaks off its iteration before the end closes it (`contextlib.aclosing`), which stops it within a
+        token.
         """
         from ragqa.pipeline.answer.aside import aside
 
@@ -270,12 +264,12 @@ class Pipeline:
 
         :param undisturbed: keep other threads from the generator until the end; the pieces must be taken without delay.
         """
-        from ragqa.pipeline.answer.asking import Question
+        from ragqa.pipeline.answer.asking import AskedQuestion
 
-        asked = Question(given.question(question), given.history(history), given.passages(passages))
+        asked = AskedQuestion(given.question(question), given.history(history), given.passages(passages))
         return self._answering(asked, undisturbed)
 
-    def _answering(self, question: Question, undisturbed: bool) -> Generator[str | Answer, None, None]:
+    def _answering(self, question: AskedQuestion, undisturbed: bool) -> Generator[str | Answer, None, None]:
         with self.open_index() as reader:
             given.refuse_foreign(question.passages or (), reader)
             asking = self._asking(reader)

@@ -91,7 +91,7 @@ def refuse_foreign(hits: Sequence[Hit], reader: IndexReader) -> None:
 def prompt(value: Any) -> Prompt:
     """Return a prompt.
 
-    :raises UsageTypeError: the value is not a `Prompt`.
+    :raises UsageTypeError: it is none.
     """
     if not isinstance(value, Prompt):
         raise wrong_type("prompt", value, "a Prompt, as prompt() returns it")

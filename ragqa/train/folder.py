@@ -32,7 +32,8 @@ EXPORTED = ("config.json", "generation_config.json", WEIGHTS, *TOKENIZER_FILES)
 def check(out: Path) -> None:
     """Refuse a folder that holds anything but a training; hidden files do not count.
 
-    :raises UsageError: it holds another file, or it is no folder. :raises RefusedError: one of the files of a training is a link.
+    :raises UsageError: it holds another file, or it is no folder.
+    :raises RefusedError: one of the files of a training is a link.
     """
     with writing(out):
         names = sorted(os.listdir(out)) if os.path.lexists(out) else []
@@ -47,8 +48,9 @@ def check(out: Path) -> None:
 def held(out: Path) -> Iterator[None]:
     """Hold a folder, which is made where it is new, for one training; the system frees it when the process dies.
 
-    :raises LockedError: another process holds it. :raises UsageError: it cannot be made. :raises ResourceError: there is no
-        room.
+    :raises LockedError: another process holds it.
+    :raises UsageError: it cannot be made.
+    :raises ResourceError: there is no room.
     """
     with made(out):
         try:
@@ -110,7 +112,8 @@ def export(model: Decoder, tokenizer: Path, eos: int, out: Path) -> None:
 
     Files that are there already must be the same.
 
-    :raises ResourceError: they cannot be written. :raises UsageError: a file of the name is another one.
+    :raises ResourceError: they cannot be written.
+    :raises UsageError: a file of the name is another one.
     """
     with writing(out), _export_folder(out) as scratch:
         save_decoder(model, scratch)

@@ -73,7 +73,8 @@ class TrainingData:
 
     :param stream, held_out: int64[tokens]; the loss on `held_out` is measured where it has more than one.
     :param held_out_bytes: of the held-out texts in UTF-8.
-    :param tokenizer: the `tokenizer.json`. :param vocab_size: of the tokenizer, in tokens.
+    :param tokenizer: the `tokenizer.json`.
+    :param vocab_size: of the tokenizer, in tokens.
     :param identity: plain data that the weights depend on besides the settings: the texts and the tokenizer; `eos` is
         the token between texts.
     """
@@ -99,8 +100,10 @@ def train(
 
     :param run: makes the training at its first step, with the seed of the settings set.
     :param stop: asked before each step; if True, a checkpoint is written and the report is not `finished`.
-    :raises UsageError: `out` holds something else, or a training that differs. :raises RefusedError: a file in it is a link.
-    :raises ResourceError: there is no room in it. :raises LockedError: another training writes it.
+    :raises UsageError: `out` holds something else, or a training that differs.
+    :raises RefusedError: a file in it is a link.
+    :raises ResourceError: there is no room in it.
+    :raises LockedError: another training writes it.
     """
     with folder.held(out), torch.random.fork_rng(devices=[]):
         # 1. Begin: the first weights are drawn by the seed; a checkpoint replaces them and the state of the draws.

@@ -41,7 +41,8 @@ class Stack(nn.Module):
     ) -> Tensor:
         """Return the last hidden states, float[batch, length, d_model].
 
-        :param tokens: int64[batch, length]. :param positions: int64[length] or int64[batch, 1, length].
+        :param tokens: int64[batch, length].
+        :param positions: int64[length] or int64[batch, 1, length].
         :param weights: takes the attention weights of each layer, [batch, heads, length, keys].
         :raises ValueError: the cache is of another batch size.
         """

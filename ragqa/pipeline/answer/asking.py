@@ -38,7 +38,7 @@ class Clock:
 
 
 @dataclass(frozen=True, slots=True)
-class Question:
+class AskedQuestion:
     """A checked question: its text, earlier turns, and the passages to answer from (None: retrieve them)."""
 
     text: str
@@ -55,7 +55,7 @@ class Question:
 class Draft:
     """A question, its passages, and the prompt made of them; the prompt is None where no passage is evidence."""
 
-    question: Question
+    question: AskedQuestion
     hits: tuple[Hit, ...]
     prompt: Prompt | None
     clock: Clock
@@ -81,7 +81,7 @@ class Asking:
             self.reader.check_embedder(self.components.canaries)
         return self.components.retriever.retrieve(question, self.reader, k)
 
-    def stream(self, question: Question) -> Generator[str | Answer, None, None]:
+    def stream(self, question: AskedQuestion) -> Generator[str | Answer, None, None]:
         """Yield pieces of the answer as they are written and, last, the `Answer`.
 
         Where the file sets a least confidence, the text comes in one piece when its confidence is known.
@@ -100,7 +100,7 @@ class Asking:
             yield written.text
         yield answer
 
-    def answer_many(self, questions: Sequence[Question]) -> list[Answer]:
+    def answer_many(self, questions: Sequence[AskedQuestion]) -> list[Answer]:
         """Return the answers, in order; a `BatchGenerator` gets `batch_size` prompts at a time."""
         generator = self.components.generator
         if not isinstance(generator, BatchGenerator) or generator.batch_size < 2:
@@ -113,11 +113,11 @@ class Asking:
     def undisturbed(self) -> AbstractContextManager[None]:
         """Return a context that keeps other threads from the generator, unless the generator is concurrent."""
         concurrent = getattr(self.components.generator, "concurrent", False)
-        return nullcontext() if concurrent else self.components.turn.taken()
+        return nullcontext() if concurrent else self.components.lock.held()
 
-    def _prepare(self, question: Question) -> Draft:
+    def _prepare(self, question: AskedQuestion) -> Draft:
         """Retrieve passages for a question, unless they are given, and build the prompt."""
-        with self.components.turn.taken():
+        with self.components.lock.held():
             clock = Clock()
             given = question.passages
             hits = tuple(self.retrieve(question.searched) if given is None else given)
@@ -146,17 +146,17 @@ class Asking:
             if not hold:
                 yield piece
 
-    def _answer_undisturbed(self, question: Question) -> Answer:
+    def _answer_undisturbed(self, question: AskedQuestion) -> Answer:
         with self.undisturbed():
             *_, answer = self.stream(question)
         assert isinstance(answer, Answer)
         return answer
 
-    def _answer_together(self, generator: BatchGenerator, questions: Sequence[Question]) -> list[Answer]:
+    def _answer_together(self, generator: BatchGenerator, questions: Sequence[AskedQuestion]) -> list[Answer]:
         """Return answers that are written in one batch; each gets an equal share of the time."""
         drafts = [self._prepare(question) for question in questions]
         prompts = [draft.prompt for draft in drafts if draft.prompt]
-        with self.components.turn.taken():
+        with self.components.lock.held():
             started = time.perf_counter()
             written = iter(generator.write_many(prompts))
             share = (time.perf_counter() - started) / max(1, len(prompts))

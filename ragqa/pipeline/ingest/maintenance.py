@@ -82,9 +82,9 @@ class Maintenance:
 
 
 def _maintainable(index: Index) -> IndexMaintenance:
-    """Return an index as `IndexMaintenance`.
+    """Return an index as one that can be checked.
 
-    :raises UsageError: the index does not offer maintenance.
+    :raises UsageError: it does not offer that.
     """
     from ragqa.stages import IndexMaintenance
 

@@ -12,6 +12,7 @@ from threading import Condition, Lock
 from typing import TypeVar
 
 from ragqa.errors import RejectedError
+from ragqa.load.formats import DOCX, HTML, PDF
 from ragqa.messages import brief
 from ragqa.records import Chunk, Document, SourceFile
 from ragqa.stages import Loader, Splitter
@@ -20,16 +21,16 @@ BYTES_PER_CHUNK = 600
 """The assumed bytes of text in a chunk, before any file was read."""
 
 TEXT_SHARE = {
-    "text/html": 0.3,
-    "application/pdf": 0.05,
-    "application/vnd.openxmlformats-officedocument.wordprocessingml.document": 0.03,
+    HTML: 0.3,
+    PDF: 0.05,
+    DOCX: 0.03,
 }
 """The assumed bytes of text in a byte of a file, by type, before files of the type were read; 1 for other types."""
 
 PRIOR_BYTES = 20_000
 """The bytes of text of a type after which measured and assumed rates have equal weight."""
 
-AHEAD_FILES = 10_000
+PREFETCH_FILES = 10_000
 """The most files that are read in advance, however small they are."""
 
 Content = tuple[Document, list[Chunk]]
@@ -65,13 +66,13 @@ def _refuse_unstorable(document: Document, chunks: Sequence[Chunk]) -> None:
         raise RejectedError(f"its metadata cannot be stored: {brief(error)}") from error
 
 
-def ahead(
+def prefetch(
     work: Callable[[Item], Result], items: Iterable[Item], weight: Callable[[Result], int], budget: int
 ) -> Iterator[tuple[Item, Future[Result]]]:
-    """Yield each item with the future of its result, in order. A thread works on the items in advance.
+    """Yield each item with its finished or coming result, in order. A thread works on the items in advance.
 
-    :param weight: returns the weight of a result.
-    :param budget: no item is begun while the results that wait to be taken weigh this much or more.
+    :param weight: of a result that waits to be taken.
+    :param budget: no item is begun while as much waits.
     """
     room = Condition()
     weights: deque[int] = deque()  # of the waiting results, in the order of the items
@@ -97,8 +98,8 @@ def ahead(
     coming, futures = iter(items), deque[tuple[Item, Future[Result]]]()
     try:
         while True:
-            # 1. Queue more items for the thread.
-            futures += [(item, pool.submit(one, item)) for item in islice(coming, AHEAD_FILES - len(futures))]
+            # 1. Queue more items. 2. Yield the next item; the caller takes its result. 3. Free the weight of that result.
+            futures += [(item, pool.submit(one, item)) for item in islice(coming, PREFETCH_FILES - len(futures))]
             if not futures:
                 return
             # 2. Yield the next item; the caller takes its result.

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from ragqa.errors import DocumentsGoneError, NothingUsableError, RejectedError
 from ragqa.pipeline.ingest.plan import Plan, PlannedFile, make_plan
-from ragqa.pipeline.ingest.reading import Content, Estimate, ahead, read_and_split
+from ragqa.pipeline.ingest.reading import Content, Estimate, prefetch, read_and_split
 from ragqa.records import Chunk, FileStatus
 from ragqa.stages import CANARIES, Entry
 
@@ -26,7 +26,7 @@ COMMIT_CHUNKS = 512
 EMBED_CHUNKS = 128
 """The number of chunks that are embedded between two reports of progress."""
 
-AHEAD_BYTES = 64 << 20
+PREFETCH_BYTES = 64 << 20
 """The most memory of files that were read and split and wait to be embedded, in bytes."""
 
 _CHUNK_BYTES = 400
@@ -115,21 +115,21 @@ class Refresh:
         self._done_chunks = 0
 
     def run(self, plan: Plan) -> IndexReport:
-        """Carry out a plan. Commits before an error or an interruption are kept.
+        """Do what the plan says. What was committed before an error or an interruption stays.
 
-        :raises NothingUsableError: no file could be used; the index was not changed.
+        :raises NothingUsableError: no file could be used; the index is as it was.
         :raises DocumentsGoneError: more than half of the indexed documents are gone; none was removed.
-        :raises RejectedError: a file was rejected in a strict run; nothing was embedded, and the index was not changed.
+        :raises RejectedError: a file was rejected in a strict run, before anything was embedded; the index is as it
+            was.
         """
         report = self._report
         report.statuses += [*plan.others, *(FileStatus(file.source, "unchanged") for file in plan.unchanged)]
         self._refuse_gone(plan)
         self._estimate = Estimate(planned.file for planned in plan.read if planned.parse)
-        # 1. Order the files. New names of known content come first, since a commit would else remove content whose new
-        #    name is in a later batch. The others follow by hash, a random order, so that those read represent the rest.
+        # New names of known content first, so that no commit removes a document whose new name comes in a later one.
+        # Then in the order of hashes, which is random: the files read so far are a fair sample for the estimate.
         order = sorted(plan.read, key=lambda planned: (planned.parse, planned.file.sha256))
-        # 2. Take the results of reading, and commit in batches unless the run is atomic.
-        for planned, outcome in ahead(self._read, order, _memory, AHEAD_BYTES):
+        for planned, outcome in prefetch(self._read, order, _memory, PREFETCH_BYTES):
             self._take(planned, outcome)
             if not self._at_once and sum(len(chunks) for _, chunks in self._pending) >= COMMIT_CHUNKS:
                 self._commit()
@@ -156,7 +156,7 @@ class Refresh:
         if not planned.parse or planned.file.document_id in self._read_ids:
             return None
         try:
-            # the file may have changed since the plan was made
+            # This reads the file as it is now, which may be newer than the plan.
             document, chunks = read_and_split(self._loader, self._splitter, planned.file)
         except RejectedError:
             self._estimate.learn(planned.file, 0)

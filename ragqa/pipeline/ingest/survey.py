@@ -16,6 +16,7 @@ from zlib import crc32
 import numpy as np
 from numpy.typing import NDArray
 
+from ragqa.config.slots import SPECIAL_TOKENS
 from ragqa.errors import RejectedError
 from ragqa.load.formats import DOCX, PDF
 from ragqa.pipeline.ingest.reading import Estimate, read_and_split
@@ -47,8 +48,6 @@ _REMEDIES = {
 }
 """Advice on files that cannot be used, by words in the loader's reason; the first match counts."""
 
-SPECIAL_TOKENS = 2
-"""The number of special tokens that an encoder adds to each text."""
 SHINGLE_WORDS = 5
 NEAR_DUPLICATE = 0.8
 """The least Jaccard similarity of the sets of shingles of near-duplicates."""
@@ -74,7 +73,7 @@ _TAB_TABLE = re.compile(r"^((?:[^\t\n]*\t){2}[^\n]*\n)((?:(?:[^\t\n]*\t){2}[^\n]
 _CELLS = re.compile(r"(?<![^\n\f])(?:[^\n\f]{1,60}(?:[\n\f]|\Z)){8,}")
 
 Shingles = NDArray[np.uint32]
-Table = tuple[int, int, int, str]
+TablePlace = tuple[int, int, int, str]
 """The start of the header, the start and end of the rows, and the header as it would appear in a chunk's context."""
 
 
@@ -120,11 +119,11 @@ def survey(
     window: int | None,
     progress: Callable[[int, int], None] = lambda done, expected: None,
 ) -> Survey:
-    """Read and split every file, and report findings; an empty folder gives zeros.
+    """Read and split every file, and report what is worth mending; an empty folder gives zeros.
 
-    :param counter: counts tokens with the embedder's tokenizer.
-    :param window: the most tokens that the embedder reads, special tokens included; None where that is unknown.
-    :param progress: called after each file with the chunks so far and the chunks expected in total, an estimate by type
+    :param counter: counts in the embedder's tokens.
+    :param window: how many of these the embedder reads at most, special tokens included; None where that is unknown.
+    :param progress: called after each file with the chunks so far and the chunks expected in all, an estimate by type
         and size.
     """
     scan = loader.scan()
@@ -284,7 +283,7 @@ def _fragments(document: Document, chunks: Sequence[Chunk]) -> int:
     return len(cut)
 
 
-def _tables(document: Document) -> Iterator[Table]:
+def _tables(document: Document) -> Iterator[TablePlace]:
     """Yield the tables that the rules of this module find, without surrounding white space, which chunks lack too."""
     text, kind = document.text, document.media_type
     if kind in ("text/csv", "text/tab-separated-values"):
@@ -298,7 +297,7 @@ def _tables(document: Document) -> Iterator[Table]:
             yield start, match.start(2), match.start() + len(match[0].rstrip()), match[1].strip(" \t\r\n|")
 
 
-def _tables_of_cells(text: str) -> Iterator[Table]:
+def _tables_of_cells(text: str) -> Iterator[TablePlace]:
     """Yield runs of short lines of which at least half are numbers; the line before the first number is the header."""
     for run in _CELLS.finditer(text):
         lines = run[0].splitlines(keepends=True)
