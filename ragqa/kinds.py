@@ -1,9 +1,10 @@
-"""The built-in kinds of every part, one line each, and how each is built.
+"""The table of built-in kinds, one line each, and the functions that build them.
 
-To add a kind: write its settings as a class that inherits from the class of its slot (`ragqa.config.slots`), write what
-it builds, and add one line here. A kind of your own needs no line here: pass `kinds=[Kind(slot, spec, build)]`.
+To add a kind: write its settings as a class that inherits from the class of its slot (`ragqa.config.slots`), write the
+part and its builder, and add one line here. A kind of your own needs no line here: pass `kinds=[Kind(slot, spec,
+build)]`.
 
-Model libraries are imported inside the builders, and nowhere earlier.
+Model libraries are imported inside the builders, and not before one is called.
 """
 
 from __future__ import annotations

@@ -60,12 +60,11 @@ class NestedError(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class ModelUse:
-    """A model that a part computes with; its fields `model` and `revision` name it.
+    """A model that a part uses; the fields `model` and `revision` of the part name it.
 
-    :param wanted: the kind that it has to be.
-    :param native: what the native engine would have to run it as.
-    :param needs_native: the keys that ask for the native engine as they are set, each with what to do where it cannot
-        run.
+    :param wanted: the required kind of model.
+    :param native: the role in which the native engine would run it.
+    :param needs_native: the keys whose values require the native engine, each with advice for a model it cannot run.
     """
 
     model: str

@@ -49,7 +49,7 @@ class Source:
     incomplete: bool = False
 
     def add(self, *mistakes: Mistake) -> None:
-        """Add mistakes to the problems, but those of keys that were known to be faulty; all their keys are from now on."""
+        """Add mistakes to the problems, except those about faulty keys; mark the keys of all as faulty."""
         self.problems += [
             self.problem(found.keys[0], found.message) for found in mistakes if not self.is_faulty(found.keys)
         ]

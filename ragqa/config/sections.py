@@ -67,7 +67,7 @@ def _remove(block: Any, key: Key) -> bool:
 
 
 def _mistakes(source: Source, key: Key, spec: type[Spec], error: ValidationError) -> Iterator[Mistake]:
-    """Yield pydantic's errors about the part at a key as findings: sentences with the keys that they concern."""
+    """Yield pydantic's errors about the part at a key as mistakes: sentences with the keys that they concern."""
     for detail in error.errors():
         at = (*key, *(part for part in detail["loc"] if not _is_union_tag(part)))
         cause = detail.get("ctx", {}).get("error")
@@ -98,7 +98,7 @@ def _mistake(source: Source, key: Key, spec: type[Spec], detail: Any, cause: Any
 
 
 def unknown(source: Source, key: Key, what: str, valid: Sequence[str]) -> Mistake:
-    """Return the finding about an unknown key. It names the similar valid key too, whose value is then unknown."""
+    """Return the mistake of an unknown key. It names the similar valid key too, whose value is then unknown."""
     typed = str(key[-1])
     near = messages.nearest(typed, valid)
     meant = [(*key[:-1], near)] if near else []
@@ -108,7 +108,7 @@ def unknown(source: Source, key: Key, what: str, valid: Sequence[str]) -> Mistak
 
 
 def _no_kind(key: Key, error: UnknownKindError) -> Mistake:
-    """Return the finding about a nested part whose kind is unknown."""
+    """Return the mistake of a nested part whose kind is unknown."""
     names, value = error.names, error.value
     if isinstance(value, dict):
         named = value.get("kind")

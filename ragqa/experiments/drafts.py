@@ -103,14 +103,14 @@ def sample(sources: Mapping[str, str], chunks: Callable[[str], Sequence[Chunk]],
 def draft(
     passages: Iterable[Passage], generator: Generator, system: System, n: int, seed: int = 0
 ) -> Iterator[Question | Dropped]:
-    """Yield up to n drafts as they are made and, for each try that gave none, why it was dropped.
+    """Yield up to n drafts as they are made and, for each try without a draft, the reason.
 
-    A try asks for one thing in one passage; where passages run out, they are tried again for other things in them.
-    There are fewer drafts where nothing is left to ask for, or after `TRIES_PER_DRAFT * n` tries. A draft is kept where
+    A try asks for one answer candidate of one passage. After all passages, they are tried again for other candidates.
+    There are fewer drafts where no candidate is left, or after `TRIES_PER_DRAFT * n` tries. A draft is kept where
     its question finds its evidence among the first `DEPTH` hits: the round trip of Alberti et al. (2019), by retrieval
     as in Promptagator (Dai et al. 2022).
 
-    :param generator: writes freely and ends at the line's end; what it writes after that is left out.
+    :param generator: writes without a constraint and stops at the end of the line; later text is ignored.
     :raises UsageError: a sentence and the examples exceed the generator's window.
     """
     rng, drafts = random.Random(seed), dict[str, Question]()

@@ -4,9 +4,9 @@
     index.open(identity)  -> reader     an IndexReader: one generation, for questions
     index.write(identity) -> writer     an IndexWriter: the next generations, for `ragqa index`
 
-A generation is what one commit left; they are numbered from 1. `ragqa/testing/index/` has the tests of what is promised
-here: run them on an index of your own. A reader may inherit `IndexReader`: what can be derived from other methods is
-then written already (`dense_scores`, `span`, `copies`, `holds`, `with`).
+A generation is the state after one commit; generations are numbered from 1. `ragqa/testing/index/` has the tests of
+these Protocols: run them on an index of your own. A reader may inherit `IndexReader`, which implements the methods that
+can be derived from others (`dense_scores`, `span`, `copies`, `holds`, `with`).
 """
 
 from __future__ import annotations
@@ -188,9 +188,9 @@ class IndexReader(Searcher, Indexed, Protocol):
 class IndexWriter(Indexed, Protocol):
     """The only writer of an index, from `write` to `close`. It is used by one thread at a time.
 
-    A commit becomes visible to new readers as a whole. Where an error ends it, and where the process is killed during
-    it, the generation before is all that there is. To be rebuilt, the index goes on answering with the old generation
-    until the first commit; before that the writer itself says that there are no sources, no extractors and no vectors.
+    A commit is atomic: it becomes visible to new readers as a whole. After an error or a kill during a commit, the
+    index has the generation before it. During a rebuild, readers get the old generation until the first commit; before
+    that, the writer itself reports no sources, no extractors and no vectors.
     """
 
     @property
@@ -261,10 +261,10 @@ class Index(Protocol):
     ) -> IndexReader:
         """Open the latest generation.
 
-        :param identity: the vectors' and chunks' conditions, field by field; each must be what the index was built
-            with. Fields that are left out are not compared: `{}` opens any index.
-        :param where: metadata that a document must have to be found, exactly: a value or one of a list of values, with
-            `title` and `media_type` among the keys. Documents without it are in `sources` and `documents` all the same.
+        :param identity: the embedder and splitter, field by field; each field must equal that of the index. Fields that
+            are left out are not compared: `{}` opens any index.
+        :param where: a filter on metadata: only documents whose values equal the given value, or one of a list of
+            values, are found. `title` and `media_type` are keys too. `sources` and `documents` are not filtered.
         :param locate: returns the path of a source, for `Hit.path` and `Document.path`; indexes keep sources alone.
         :raises NothingUsableError: there is no generation yet.
         :raises ModelError: a field of the identity differs; the message has its name and both values.

@@ -116,10 +116,10 @@ class RunFolder:
     A folder that holds results of the same identity is gone on with: `known` has them. Those that failed are asked
     again. Several processes may write one run: of a question that two of them answered the last result counts.
 
-    :raises UsageError: the folder holds a run of another identity (what differs is named) or something else, or cannot
-        be written.
+    :raises UsageError: the folder has a run of another identity (the error lists the differences) or other files, or it
+        cannot be written.
     :raises RefusedError: one of its files is a link.
-    :raises ResourceError: there is no room.
+    :raises ResourceError: the disk is full.
     """
 
     def __init__(self, folder: AnyPath, identity: Mapping[str, Any], recorded: Mapping[str, Any]) -> None:
@@ -160,7 +160,9 @@ class RunFolder:
 
 
 def write_report(folder: Path, name: str, text: str) -> Path:
-    """Write a file of `REPORTS` into the folder of a run, in UTF-8, half a surrogate pair as JSON escapes it; return its path.
+    """Write a file of `REPORTS` into the folder of a run, and return its path.
+
+    The encoding is UTF-8; an unpaired surrogate is escaped as in JSON.
 
     :raises UsageError: the file was changed by hand.
     :raises RefusedError: it is a link.

@@ -51,7 +51,7 @@ def check_file(path: AnyPath, overrides: Sequence[str] = (), own_kinds: Iterable
 
 
 def _report(config: PartialConfig, known: Sequence[Problem]) -> CheckReport:
-    """Check the sections that could be read. Findings about keys that are already faulty are dropped."""
+    """Check the sections that could be read. Mistakes of keys that are already faulty are dropped."""
     cards: dict[str, Card] = {}
     notes = list(_sent(config.generate)) if config.generate else []
     found = [*_paths(config), *_unbuildable(config), *_no_likelihood(config), *_no_verdict(config)]

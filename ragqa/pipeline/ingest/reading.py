@@ -69,10 +69,10 @@ def _refuse_unstorable(document: Document, chunks: Sequence[Chunk]) -> None:
 def prefetch(
     work: Callable[[Item], Result], items: Iterable[Item], weight: Callable[[Result], int], budget: int
 ) -> Iterator[tuple[Item, Future[Result]]]:
-    """Yield each item with its finished or coming result, in order. A thread works on the items in advance.
+    """Yield each item with the future of its result, in order. A thread works on the items in advance.
 
-    :param weight: of a result that waits to be taken.
-    :param budget: no item is begun while as much waits.
+    :param weight: returns the weight of a result.
+    :param budget: no item is begun while the results that wait to be taken weigh this much or more.
     """
     room = Condition()
     weights: deque[int] = deque()  # of the waiting results, in the order of the items

@@ -115,7 +115,7 @@ class Refresh:
         self._done_chunks = 0
 
     def run(self, plan: Plan) -> IndexReport:
-        """Do what the plan says. What was committed before an error or an interruption stays.
+        """Carry out a plan. Commits before an error or an interruption are kept.
 
         :raises NothingUsableError: no file could be used; the index is as it was.
         :raises DocumentsGoneError: more than half of the indexed documents are gone; none was removed.
