@@ -75,7 +75,7 @@ def _query_by_query(query: Tensor, key: Tensor, value: Tensor, start: int, dropo
 
     :param start: the first position of the sequence among the keys.
     """
-    # Query n, counted from 1, sees the keys from the sequence's start up to its own.
+    # Query n, counted from 1, attends to the keys from the sequence's start up to its own.
     before = key.shape[-2] - query.shape[-2]
     rows = [
         _fused(row, *(whole[None, :, start : before + n] for whole in (key, value)), dropout_p=dropout_p)
