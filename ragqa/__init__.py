@@ -4,9 +4,9 @@
     question --retrieve--> Hit --prompt--> Prompt --generate--> Answer (text, citations, usage)
     questions --evaluate--> EvaluationReport (metrics with confidence intervals)
 
-Importing this package loads no model library. `Pipeline` loads one when it first needs it. The import sets the environment
-variable `GOMP_SPINCOUNT`, which controls how threads of these libraries wait (see `ragqa.threads`), unless the user has set
-it.
+Importing this package loads no model library. `Pipeline` loads one when it first needs it. The import sets the
+environment variable `GOMP_SPINCOUNT`, which controls how threads of these libraries wait (see `ragqa.threads`), unless
+the user has set it.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from __future__ import annotations
 import importlib
 from typing import TYPE_CHECKING, Any
 
-from ragqa import forks as forks  # from here on, a process that is forked from this one can check whether it can compute
+from ragqa import forks as forks  # processes forked from here on can check whether they can compute
 from ragqa import threads
 
 threads.set_up()

@@ -1,7 +1,7 @@
 """Checks of arguments at the public functions of the package. An error names the given value and the valid ones.
 
-A value of the wrong type raises `UsageTypeError`, and a value out of range `UsageError`. Both are `ValueError`s; the first is
-also a `TypeError`.
+A value of the wrong type raises `UsageTypeError`, and a value out of range `UsageError`. Both are `ValueError`s; the
+first is also a `TypeError`.
 """
 
 from __future__ import annotations
@@ -48,8 +48,8 @@ def is_unicode(value: str) -> bool:
 def items(value: Any, name: str, wanted: str) -> list[Any]:
     """Return the items of a list, a tuple or another iterable, in its order.
 
-    A string is refused, and not taken as a list of its letters. A mapping or a set is refused, since its order is not chosen
-    by the caller.
+    A string is refused, and not taken as a list of its letters. A mapping or a set is refused, since its order is not
+    chosen by the caller.
 
     :raises UsageTypeError: the value has another type.
     """

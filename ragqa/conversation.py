@@ -28,8 +28,8 @@ class Conversation:
     def stream(self, question: str) -> Iterator[str | Answer]:
         """Yield pieces of the answer's text as they are generated and, last, the `Answer`, which is added to `answers`.
 
-        The search uses the previous question together with this one. A question whose answer is not read to its end is not
-        added to the conversation.
+        The search uses the previous question together with this one. A question whose answer is not read to its end is
+        not added to the conversation.
 
         :raises UsageError: the question is empty or too long; the conversation can continue.
         """

@@ -18,9 +18,8 @@
     └── GateError             10   a gate of `ragqa compare` is not met
 
 A message is one line: the fault, its place, the value that was found, the valid values, and a remedy. The message of a
-`MistakesError` has a line for each mistake.
-An invalid argument raises a `UsageError`, which is a `ValueError`. A wrong type raises a `UsageTypeError`, which is also a
-`TypeError`.
+`MistakesError` has a line for each mistake. An invalid argument raises a `UsageError`, which is a `ValueError`. A wrong
+type raises a `UsageTypeError`, which is also a `TypeError`.
 """
 
 from __future__ import annotations

@@ -46,8 +46,8 @@ def read_text(path: str | Path, most: int) -> str:
     """Return the text of a regular file in UTF-8, without its byte-order mark.
 
     :param most: the most bytes that are allowed.
-    :raises OSError: it cannot be opened, is not a regular file, is larger, or is not UTF-8; `strerror` gives the reason, and
-        does not quote the file.
+    :raises OSError: it cannot be opened, is not a regular file, is larger, or is not UTF-8; `strerror` gives the
+        reason, and does not quote the file.
     """
     try:
         return read_regular(path, most).decode("utf-8-sig")

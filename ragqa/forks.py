@@ -1,9 +1,9 @@
 """Processes that were forked (`os.fork`) from one that computes: they have its memory, but not its threads.
 
-The threads of torch and FAISS wait for one another. The child would wait for ever for threads that exist in the parent only.
-Therefore the child computes on one thread. If another thread of the parent was running code of this package at the fork, the
-child has a copy of its locks, which are never released; such a child cannot compute. Children that only start another program
-(`subprocess`) are not affected.
+The threads of torch and FAISS wait for one another. The child would wait for ever for threads that exist in the parent
+only. Therefore the child computes on one thread. If another thread of the parent was running code of this package at
+the fork, the child has a copy of its locks, which are never released; such a child cannot compute. Children that only
+start another program (`subprocess`) are not affected.
 """
 
 from __future__ import annotations
@@ -36,8 +36,8 @@ _seen = threading.local()
 def check() -> None:
     """Check that this process can compute. If it can do so on one thread only, write one warning to the log.
 
-    :raises UsageError: it was forked while another thread was running code of this package, or from a process that uses the
-        GPU.
+    :raises UsageError: it was forked while another thread was running code of this package, or from a process that uses
+        the GPU.
     """
     if _state.busy:
         raise UsageError(f"this process was forked while another thread used ragqa, whose locks stay closed: {_REMEDY}")

@@ -1,4 +1,7 @@
-"""The limits of the operating system for this process (`ulimit`). They are respected, and named in errors that they cause."""
+"""The limits of the operating system for this process (`ulimit`).
+
+They are respected, and named in errors that they cause.
+"""
 
 from __future__ import annotations
 
@@ -14,7 +17,8 @@ from ragqa.errors import ResourceError
 from ragqa.messages import brief
 
 LEAST_MEMORY = 1200 << 20
-"""The least address space in bytes. With less, no model can be loaded, and the numeric libraries may end the process."""
+"""The least address space in bytes. With less, no model can be loaded, and the numeric libraries may end the
+process."""
 _FEW = {"RLIMIT_CPU": 3600, "RLIMIT_AS": 4 << 30, "RLIMIT_NOFILE": 256, "RLIMIT_NPROC": 64}
 """A limit below this may have caused an error, and is named in its message."""
 _OPTIONS = {"RLIMIT_CPU": "-t", "RLIMIT_AS": "-v", "RLIMIT_NOFILE": "-n", "RLIMIT_NPROC": "-u"}
@@ -27,7 +31,8 @@ _WORDS = (
 )  # fmt: skip
 """Texts by which libraries report that a limit was reached, in errors of many classes."""
 ONE_THREAD = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "TOKENIZERS_PARALLELISM": "false"}
-"""The environment with which the numeric libraries start no threads. Some end the process if they cannot start a thread."""
+"""The environment with which the numeric libraries start no threads. Some end the process if they cannot start a
+thread."""
 _over = threading.Event()
 
 
@@ -75,7 +80,10 @@ def fit() -> None:
 
 
 def _tell_before_time_is_over() -> None:
-    """Raise `OutOfTime` one second before the processor time is over. At its end the system kills the process silently."""
+    """Raise `OutOfTime` one second before the processor time is over.
+
+    At its end the system kills the process silently.
+    """
     seconds = resource.getrlimit(resource.RLIMIT_CPU)[0]
     if seconds == resource.RLIM_INFINITY or threading.current_thread() is not threading.main_thread():
         return

@@ -1,4 +1,5 @@
-"""Files that a command writes at a place that the user gives. No file of the user is overwritten, and no link is followed.
+"""Files that a command writes at a place that the user gives. No file of the user is overwritten, and no link is
+followed.
 
 A file is first written under a temporary name in the same folder. When it is complete, it is renamed in one step.
 """
@@ -170,9 +171,9 @@ def locked(folder: Path, *, wait: bool = True) -> Iterator[None]:
 class OutputFolder:
     """A folder that one command writes, with a manifest of its files.
 
-    The manifest, a JSON object, records the SHA-256 of each written file. So a file of the user, or one that the user has
-    changed, is never replaced. Other files in a folder with a manifest are not changed. A folder without a manifest must be
-    new or empty, apart from names that begin with a dot.
+    The manifest, a JSON object, records the SHA-256 of each written file. So a file of the user, or one that the user
+    has changed, is never replaced. Other files in a folder with a manifest are not changed. A folder without a manifest
+    must be new or empty, apart from names that begin with a dot.
 
     :param keys: the keys of the manifest, each with an object as its value.
     :param names: the names of the files to write.
@@ -217,7 +218,8 @@ class OutputFolder:
     def begin(self, content: Mapping[str, Any], check: Callable[[Mapping[str, Any], Mapping[str, Any]], None]) -> None:
         """Make the folder if it is new, and write its manifest with the digests of the existing files.
 
-        :param check: called with the existing manifest and the new content; raises an error if they do not fit together.
+        :param check: called with the existing manifest and the new content; raises an error if they do not fit
+            together.
         :raises UsageError, RefusedError: see `read` and `check_files`.
         :raises ResourceError: the disk is full.
         """

@@ -149,12 +149,13 @@ class Dropped:
 class Prompt:
     """The exact text for the generator, and its number of tokens by part.
 
-    `tokens` counts the generator's tokens by part. `passages` are the included hits, in their order in the text (number n
-    is `passages[n - 1]`). `stripped` is the number of removed invisible control characters of passages. `question` is the
-    span of the question in `text`. The first `shared` characters of `text` are the same for every question, so that a
-    generator may read them once. `examples` are the ids of the in-context examples, in their order in the text. `verdict`
-    is the span of `text` with the word that says that the question can be answered, whose probability a generator may
-    compute; None if the template has no such slot. `places` are the spans of the passages in `text`, in their order.
+    `tokens` counts the generator's tokens by part. `passages` are the included hits, in their order in the text (number
+    n is `passages[n - 1]`). `stripped` is the number of removed invisible control characters of passages. `question` is
+    the span of the question in `text`. The first `shared` characters of `text` are the same for every question, so that
+    a generator may read them once. `examples` are the ids of the in-context examples, in their order in the text.
+    `verdict` is the span of `text` with the word that says that the question can be answered, whose probability a
+    generator may compute; None if the template has no such slot. `places` are the spans of the passages in `text`, in
+    their order.
     """
 
     text: str
@@ -182,8 +183,8 @@ class Prompt:
 class Generation:
     """The output of a generator. `finish` is `stop`, `length` or `deadline` (then `text` is partial).
 
-    `logprobs[i]` is the natural log-probability of the i-th generated token; None if they were not asked for. `confidence`
-    is that of the generator in the text, in [0, 1]; None if it computes none.
+    `logprobs[i]` is the natural log-probability of the i-th generated token; None if they were not asked for.
+    `confidence` is that of the generator in the text, in [0, 1]; None if it computes none.
     """
 
     text: str
@@ -200,7 +201,8 @@ class Generation:
 class Citation:
     """A span of a document that supports an answer; a check has verified that it is in the indexed text.
 
-    `stale` is True if the file was changed or removed after it was indexed, so that it may not contain the span any more.
+    `stale` is True if the file was changed or removed after it was indexed, so that it may not contain the span any
+    more.
     """
 
     source: str

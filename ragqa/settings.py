@@ -1,10 +1,10 @@
 """The user's own settings: cache folder, offline mode, threads, and the hosts that may get a key.
 
-A setting comes from the first of these places that has it: the environment (`RAGQA_` and its name in capitals), the file
-`.env` in the user's config folder, the file `settings.json` in this folder, the default. The config folder is
-`$RAGQA_CONFIG`, or that of the platform. Neither a pipeline file nor a file in the working folder can change a setting, since
-these may be untrusted. A `.env` in the working folder is not read: it could send keys to its author, or load models of its
-author.
+A setting comes from the first of these places that has it: the environment (`RAGQA_` and its name in capitals), the
+file `.env` in the user's config folder, the file `settings.json` in this folder, the default. The config folder is
+`$RAGQA_CONFIG`, or that of the platform. Neither a pipeline file nor a file in the working folder can change a setting,
+since these may be untrusted. A `.env` in the working folder is not read: it could send keys to its author, or load
+models of its author.
 """
 
 from __future__ import annotations
@@ -92,7 +92,7 @@ class Settings(BaseSettings):
         return tuple(dict.fromkeys(_permission(*entry.partition("@")[::2]) for entry in value))
 
     def may_send(self, variable: str, url: str) -> bool:
-        """Tell whether the key in a variable may be sent to the origin of an address: it is confirmed, or is loopback."""
+        """Tell whether the key in a variable may be sent to an address: its origin is confirmed, or is loopback."""
         return is_loopback(url) or f"{variable}@{origin(url)}" in self.keys
 
 
@@ -161,7 +161,8 @@ def key(variable: str) -> str:
 
 
 def apply_threads() -> None:
-    """Set the number of threads of the numeric libraries from the setting. It has no effect on libraries already loaded.
+    """Set the number of threads of the numeric libraries from the setting. It has no effect on libraries already
+    loaded.
 
     :raises UsageError: as `load`.
     """
@@ -218,7 +219,10 @@ def _sources() -> tuple[_Source, ...]:
 
 
 def _beside(path: Path, values: dict[str, Any]) -> dict[str, Any]:
-    """Return the values of a file. A relative cache folder is relative to the file's folder, not to the working folder."""
+    """Return the values of a file.
+
+    A relative cache folder is relative to the file's folder, not to the working folder.
+    """
     cache = values.get("cache")
     return (
         {**values, "cache": str(path.parent / os.path.expanduser(cache))}
@@ -298,7 +302,9 @@ def _in_file() -> dict[str, Any]:
 
 def _env_file(*, case_sensitive: bool = False) -> DotEnvSettingsSource:
     """Return the variables of `.env` in the config folder. Those that begin with RAGQA_ must be settings."""
-    path = env_file() if _text(env_file()) else None  # checked here, since the library would wait for a pipe, and read a file of any size
+    path = (
+        env_file() if _text(env_file()) else None
+    )  # checked here, since the library would wait for a pipe, and read a file of any size
     return DotEnvSettingsSource(Settings, path, dotenv_filtering="match_prefix", case_sensitive=case_sensitive)
 
 

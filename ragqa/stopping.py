@@ -1,7 +1,7 @@
 """Locks and stops for work in several threads.
 
-A `Turn` is a lock for parts that several threads share. Work within `stoppable` can be stopped: code that may run long calls
-`check` repeatedly, for example between two tokens. Outside `stoppable`, `check` does nothing.
+A `Turn` is a lock for parts that several threads share. Work within `stoppable` can be stopped: code that may run long
+calls `check` repeatedly, for example between two tokens. Outside `stoppable`, `check` does nothing.
 """
 
 from __future__ import annotations

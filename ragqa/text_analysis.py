@@ -24,8 +24,8 @@ _LONGEST_NUMBER = 40
 _NUMBER = re.compile(
     r"(?<![\d,])(?<!\d\.)(?:\d{1,3}(?:,\d{3})+(?:\.\d+)?(?![\d,])|\d+,\d{1,3}(?![\d,])|\d+(?:[.:/–-]\d+)+)"
 )
-"""Digits that are one number, date or range: 1,200 and 5,2 and 5.2 and 10:30. The 7 and the 12 in a table's row 7,12,3 are
-separate numbers."""
+"""Digits that are one number, date or range: 1,200 and 5,2 and 5.2 and 10:30. The 7 and the 12 in a table's row 7,12,3
+are separate numbers."""
 
 _FUNCTION_WORDS = """
 a about after all also am an and any are as at be been before being between both but by can could did do does
@@ -58,8 +58,8 @@ def terms(text: str) -> list[str]:
 def query_words(text: str) -> list[str]:
     """Return the words of a question for the search: those that are not stop words, in order, with repeats.
 
-    If a question has only stop words, all of them are used. Words of one letter count ("vitamin C"). To compare two texts,
-    use `ragqa.explain.content_words`, which returns neither.
+    If a question has only stop words, all of them are used. Words of one letter count ("vitamin C"). To compare two
+    texts, use `ragqa.explain.content_words`, which returns neither.
     """
     all_words = words(text)
     return [word for word in all_words if word not in STOP_WORDS] or all_words
@@ -71,10 +71,11 @@ def sentences(text: str) -> list[tuple[int, int]]:
 
 
 def blocks(text: str, most: int) -> list[tuple[int, int]]:
-    """Return spans that cover a text, each of at most `most` characters, for tokenizers, which keep all tokens in memory.
+    """Return spans that cover a text, each of at most `most` characters, for tokenizers, which keep all tokens in
+    memory.
 
-    A span ends before a space that follows a letter or digit, since no token contains both. If a span has no such space, it
-    ends at its last character.
+    A span ends before a space that follows a letter or digit, since no token contains both. If a span has no such
+    space, it ends at its last character.
     """
     spans, start = [], 0
     while len(text) - start > most:
@@ -90,8 +91,8 @@ def blocks(text: str, most: int) -> list[tuple[int, int]]:
 def occurrences(phrase: str, text: str, *, ignore_case: bool = False) -> Iterator[tuple[int, int]]:
     """Yield the spans of a phrase in a text, as whole words and in order; none for a blank phrase.
 
-    White space of any kind and length matches any other. "5" does not occur in 15, 5.2 or 2025, and "no" does not occur in
-    north. In scripts without spaces between words, a phrase is found wherever its characters are.
+    White space of any kind and length matches any other. "5" does not occur in 15, 5.2 or 2025, and "no" does not occur
+    in north. In scripts without spaces between words, a phrase is found wherever its characters are.
     """
     parts = phrase.split()
     pattern = re.compile(r"\s+".join(map(re.escape, parts)), re.IGNORECASE if ignore_case else 0)
@@ -128,7 +129,9 @@ def _is_within_number(text: str, at: int) -> bool:
 
 @lru_cache(maxsize=1 << 18)
 def term(word: str) -> str:
-    """Return the search term of one word as `words` returns it: its English stem (Porter 2, http://snowball.tartarus.org)."""
+    """Return the search term of one word as `words` returns it: its English stem (Porter 2,
+    http://snowball.tartarus.org).
+    """
     return str(_stemmer.stemWord(word))
 
 

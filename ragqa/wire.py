@@ -1,7 +1,7 @@
 """Records <-> JSON: the form of each record in the output of `--json` and in files.
 
-A function takes a record and returns plain data. The keys are public: they do not change when a field of the record gets
-another name. `line` writes such data. `result_from` reads the data of `result`, also those of an older version.
+A function takes a record and returns plain data. The keys are public: they do not change when a field of the record
+gets another name. `line` writes such data. `result_from` reads the data of `result`, also those of an older version.
 """
 
 from __future__ import annotations
@@ -121,8 +121,8 @@ def result(record: Result) -> Json:
 def result_from(row: Mapping[str, Any], cls: Callable[..., Result]) -> Result:
     """Return the result from the plain data of `result`.
 
-    A result of an older version may have the usage of its answer under `ledger` and the index version under `generation`.
-    Present results do not have these two, so they are left out.
+    A result of an older version may have the usage of its answer under `ledger` and the index version under
+    `generation`. Present results do not have these two, so they are left out.
 
     :param cls: the class `Result`, passed as an argument since this module imports no room.
     :raises ValueError: keys are missing or unknown, or values have other types.

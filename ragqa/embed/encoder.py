@@ -103,7 +103,7 @@ class EncoderEmbedder:
         try:
             return self.tokenizer.encode_batch(list(texts), add_special_tokens=special)
         except BaseException as error:
-            if type(error).__name__ != "PanicException":  # an error of the library's native code, which is not an `Exception`
+            if type(error).__name__ != "PanicException":  # of the library's native code; not an `Exception`
                 raise
             fault = UsageError(f"the tokenizer of {self.spec.model} fails on a text: {error}")
             raise limits.met(error) or fault from error
@@ -162,8 +162,8 @@ class EncoderEmbedder:
 def batches(lengths: Sequence[int], batch_tokens: int) -> Iterator[list[int]]:
     """Yield row numbers in batches of at most `batch_tokens` tokens, counted as if padded, longest rows first.
 
-    Sorting by length keeps padding small. With the longest rows first, a lack of memory shows at the beginning. A row longer
-    than `batch_tokens` is a batch of its own.
+    Sorting by length keeps padding small. With the longest rows first, a lack of memory shows at the beginning. A row
+    longer than `batch_tokens` is a batch of its own.
     """
     batch: list[int] = []
     for row in sorted(range(len(lengths)), key=lambda i: -lengths[i]):
@@ -195,7 +195,7 @@ def _window(folder: Path) -> int:
 
 
 def _config_sha256(folder: Path) -> str:
-    """Return the SHA-256 of the keys of config.json that the computation depends on, without the dtype and the version."""
+    """Return the SHA-256 of config.json without the keys that do not change the computation, such as the dtype."""
     config = {key: value for key, value in models.read_json(folder / "config.json").items() if key not in _NOT_COMPUTED}
     return hashlib.sha256(json.dumps(config, sort_keys=True).encode()).hexdigest()
 

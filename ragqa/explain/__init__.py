@@ -25,7 +25,7 @@ def content_words(text: str) -> set[str]:
 
 
 def no_evidence(question: str, hits: Sequence[Hit], min_score: float) -> bool:
-    """Tell whether there is no evidence: no hit, or the best cosine is below `min_score` and no content word is shared."""
+    """Tell whether there is no evidence: no hit, or a best cosine below `min_score` and no shared content word."""
     if not hits:
         return True
     cosines = [hit.scores["dense"] for hit in hits if "dense" in hit.scores]
@@ -46,8 +46,8 @@ def cite(
 ) -> tuple[Citation, ...]:
     """Return the spans that support an answer, best first; at least one if there are passages.
 
-    These are the sentences that contain the answer word for word, in the order of the passages. If there are none, it is the
-    one sentence of all passages that shares most words with answer and question.
+    These are the sentences that contain the answer word for word, in the order of the passages. If there are none, it
+    is the one sentence of all passages that shares most words with answer and question.
 
     :param document_of: returns the document with an id; each span is compared with its text.
     :raises IndexCorruptError: the text of a span differs from the document's.
@@ -59,8 +59,8 @@ def cite(
 
 
 def _occurrence(answer: str, text: str) -> tuple[int, int] | None:
-    """Return the span of the sentences that contain the answer. Case, white space and final punctuation are ignored; see
-    `occurrences`.
+    """Return the span of the sentences that contain the answer. Case, white space and final punctuation are ignored;
+    see `occurrences`.
     """
     span = next(text_analysis.occurrences(answer.strip().strip(".\"'"), text, ignore_case=True), None)
     if span is None:

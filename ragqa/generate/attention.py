@@ -17,13 +17,13 @@ def attention_shares(
 ) -> tuple[float, ...]:
     """Return the share of attention to each group of prompt tokens, a mean over layers, heads and answer tokens.
 
-    A token's attention is that of the position that predicts it, which is the one before it. Attention weights are computed
-    for these positions alone. The rest of the prompt is read by fused attention, which returns no weights.
+    A token's attention is that of the position that predicts it, which is the one before it. Attention weights are
+    computed for these positions alone. The rest of the prompt is read by fused attention, which returns no weights.
 
     :param prompt, answer: token ids, at least one each.
     :param groups: spans of token numbers of the prompt.
-    :returns: a share in [0, 1] for each group. The remainder up to 1 is the attention to the rest of the prompt and to the
-        answer itself.
+    :returns: a share in [0, 1] for each group. The remainder up to 1 is the attention to the rest of the prompt and to
+        the answer itself.
     """
     # 1. Read the prompt without its last token by fused attention, which returns no weights.
     cache = model.new_cache(capacity=len(prompt) + len(answer))

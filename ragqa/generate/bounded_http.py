@@ -1,7 +1,7 @@
 """HTTP for httpx2 with a deadline, a bounded number of bytes, and requests to one origin only.
 
-Every wait on the network happens in `_Connection`, with the remaining seconds as its timeout. So no thread is needed for
-it. A connection is used for one request and then closed, so that processes share none after a fork.
+Every wait on the network happens in `_Connection`, with the remaining seconds as its timeout. So no thread is needed
+for it. A connection is used for one request and then closed, so that processes share none after a fork.
 """
 
 from __future__ import annotations
@@ -42,7 +42,8 @@ class TooManyBytes(Exception):
 
 
 class Allowance:
-    """The limits of one request: the time until `deadline`, `total` bytes, and `pause` bytes without any useful content.
+    """The limits of one request: the time until `deadline`, `total` bytes, and `pause` bytes without any useful
+    content.
 
     Received bytes and decompressed bytes are counted separately.
 
@@ -201,7 +202,8 @@ class _Network(httpcore2.NetworkBackend):
         raise failure
 
     def _addresses(self, host: str, port: int) -> list[Any]:
-        """Return the addresses of a host. A thread looks up the name; it may continue after the deadline until it has a reply.
+        """Return the addresses of a host. A thread looks up the name; it may continue after the deadline until it has a
+        reply.
         """
         try:
             return socket.getaddrinfo(host, port, 0, socket.SOCK_STREAM, flags=socket.AI_NUMERICHOST)
@@ -234,7 +236,7 @@ class _Connection(httpcore2.NetworkStream):
         while view:
             try:
                 view = view[self._waited(partial(self._socket.send, view)) :]
-            except OSError as error:  # the library then reads the reply that the server sent before it closed the connection
+            except OSError as error:  # the library then reads a reply sent before the close
                 raise httpcore2.WriteError(str(error)) from None
 
     def start_tls(
@@ -251,7 +253,8 @@ class _Connection(httpcore2.NetworkStream):
         return self
 
     def _waited(self, work: Callable[[], _T]) -> _T:
-        """Return the result of a socket call. The call is repeated with short timeouts, with a check for a stop in between.
+        """Return the result of a socket call. The call is repeated with short timeouts, with a check for a stop in
+        between.
 
         :raises DeadlinePassed: there is no time left.
         :raises Stopped: the answer is no longer wanted.

@@ -1,4 +1,5 @@
-"""A causal LM as a `Generator`: run by the room `transformer` if it supports the family, else by the library transformers.
+"""A causal LM as a `Generator`: run by the room `transformer` if it supports the family, else by the library
+transformers.
 """
 
 from __future__ import annotations
@@ -31,7 +32,8 @@ class CausalLM:
     """A `Generator` with the model that a `generate` section names. The weights are loaded when first needed.
 
     :param constraint: it limits or chooses the tokens of answers; None allows every token.
-    :param log_probabilities: keep the log-probability of each generated token in the model's own, unprocessed distribution.
+    :param log_probabilities: keep the log-probability of each generated token in the model's own, unprocessed
+        distribution.
     :raises ModelError: the model is missing, or the chosen engine does not support it.
     """
 
@@ -96,8 +98,8 @@ class CausalLM:
     def write_many(self, prompts: Sequence[Prompt]) -> list[Generation]:
         """Return the generation of each prompt. The native engine writes answers of tokens together, in one batch.
 
-        The other prompts of a batch change a token only if two tokens are equally likely up to rounding. The deadline of a
-        batch is the sum of the deadlines of its prompts.
+        The other prompts of a batch change a token only if two tokens are equally likely up to rounding. The deadline
+        of a batch is the sum of the deadlines of its prompts.
 
         :raises UsageError: a prompt and its answer together exceed the window; no answer is written then.
         """
@@ -174,9 +176,9 @@ class CausalLM:
     def attention(self, prompt: Prompt, answer: str) -> tuple[float, ...]:
         """Return for each passage of a prompt its share of the attention of the answer's tokens.
 
-        Shares are means over layers and heads, in [0, 1]. The rest of the attention is to the instructions, the question,
-        the answer itself, and the first token, which receives the unused attention of heads (Xiao et al. 2023). A high
-        share does not prove that a passage caused the answer (Jain and Wallace 2019).
+        Shares are means over layers and heads, in [0, 1]. The rest of the attention is to the instructions, the
+        question, the answer itself, and the first token, which receives the unused attention of heads (Xiao et al.
+        2023). A high share does not prove that a passage caused the answer (Jain and Wallace 2019).
 
         :raises UsageError: the engine is not native, the answer has no token, or prompt and answer exceed the window.
         """

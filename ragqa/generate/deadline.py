@@ -23,7 +23,8 @@ def iterate_until(source: Callable[[Emit], None], deadline: float, *, daemon: bo
     """Run `source` in its own thread, and yield the items that it emits. An error of the source is raised here.
 
     :param deadline: a time of `time.monotonic`, in seconds.
-    :param daemon: False for native code, which must not run while the interpreter is shut down: Python then waits for it.
+    :param daemon: False for native code, which must not run while the interpreter is shut down: Python then waits for
+        it.
     :raises DeadlinePassed: the deadline has passed. At its next item the source gets True from `emit`.
     """
     # 1. Run the source in its own thread. A queue transfers its items, its end and its error.

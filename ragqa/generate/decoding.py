@@ -1,5 +1,5 @@
-"""The decoding loop. The model reads the prompts; then each answer takes its next tokens and the model reads these, until
-all answers are finished.
+"""The decoding loop. The model reads the prompts; then each answer takes its next tokens and the model reads these,
+until all answers are finished.
 
 An answer is an `AnswerState`: it gives the tokens to read next, and uses their logits. The loop is the same for one
 answer, for a batch, and for spans. Only the `Rows` of the cache differ.
@@ -116,7 +116,8 @@ class SingleRow:
         if reading.start < self._length:
             self._cache.crop(reading.start)
         self._length = reading.start + len(reading.tokens)
-        # 2. Make the mask: a token attends to all tokens before it; in a tree, to the prompt and its own branch up to itself.
+        # 2. Make the mask: a token attends to all tokens before it; in a tree, to the prompt and its own branch up to
+        #    itself.
         mask: Mask = None
         positions = None
         if reading.branches:
@@ -132,7 +133,8 @@ class SingleRow:
 
 
 class BatchedRows:
-    """One cache for several answers. All rows end at the same position: shorter prompts have unused positions before them.
+    """One cache for several answers. All rows end at the same position: shorter prompts have unused positions before
+    them.
     """
 
     def __init__(self, decoder: Decoder, prefixes: PrefixCache, answers: Sequence[AnswerState]) -> None:

@@ -12,9 +12,9 @@ _INCOMPLETE = "\ufffd"
 class Detokenizer:
     """Converts tokens to text one by one. A character of several tokens is returned when it is complete.
 
-    Only the tokens since the last complete character but one are decoded again. So the cost of a token does not grow with
-    the length of the answer. The text is the difference of two decoded texts. They begin at the same token, so that a
-    tokenizer that drops the first space of a text drops it from both.
+    Only the tokens since the last complete character but one are decoded again. So the cost of a token does not grow
+    with the length of the answer. The text is the difference of two decoded texts. They begin at the same token, so
+    that a tokenizer that drops the first space of a text drops it from both.
     """
 
     def __init__(self, tokenizer: Any) -> None:

@@ -1,8 +1,8 @@
 """Weights and inputs in eight bits, with torch's integer kernels. For each token a quarter of the bytes has to be read.
 
-Weights have one scale for each output channel, inputs one for each position. So a position's result does not depend on the
-other positions. To lose less precision, input channels that are large in ordinary text are divided by a factor, and their
-weights are multiplied by it (SmoothQuant, Xiao et al. 2023).
+Weights have one scale for each output channel, inputs one for each position. So a position's result does not depend on
+the other positions. To lose less precision, input channels that are large in ordinary text are divided by a factor, and
+their weights are multiplied by it (SmoothQuant, Xiao et al. 2023).
 """
 
 from __future__ import annotations
@@ -43,8 +43,8 @@ def input_bits() -> int:
 class Int8Linear(nn.Module):
     """A linear layer in eight bits; its inputs and outputs are float32.
 
-    torch's kernel uses one input scale for a whole batch. Therefore each position is scaled to the range -1 to 1, and two
-    inputs with weight 0, 1 and -1, are added, so that the range is the same for every batch.
+    torch's kernel uses one input scale for a whole batch. Therefore each position is scaled to the range -1 to 1, and
+    two inputs with weight 0, 1 and -1, are added, so that the range is the same for every batch.
 
     :param size: the largest input of each channel in ordinary text, float32[in_features].
     """
@@ -61,7 +61,7 @@ class Int8Linear(nn.Module):
         scales = (weight.abs().amax(1) / 127).clamp_min(1e-8)
         if torch.backends.quantized.engine == "none":  # this is so on ARM processors
             torch.backends.quantized.engine = "qnnpack"
-        with warnings.catch_warnings():  # torch warns that quantised tensors are deprecated, but these kernels take no other form
+        with warnings.catch_warnings():  # a deprecation of the form that these kernels need
             warnings.simplefilter("ignore")
             eight = torch.quantize_per_channel(
                 weight, scales.double(), torch.zeros(len(scales), dtype=torch.long), 0, torch.qint8
@@ -76,7 +76,8 @@ class Int8Linear(nn.Module):
         # 1. Scale each position to the range -1 to 1; the result is multiplied by its size at the end.
         x = x * self.smoothing
         size = torch.linalg.vector_norm(x, torch.inf, dim=-1, keepdim=True).clamp_min_(1e-12)
-        # 2. Add 1 and -1, so that the kernel finds the same range in every batch and rounds each position in the same way.
+        # 2. Add 1 and -1, so that the kernel finds the same range in every batch and rounds each position in the same
+        #    way.
         unit = torch.cat((x / size, self.range_sentinels.expand(*x.shape[:-1], 2)), dim=-1)
         # 3. Multiply in eight bits; the kernel computes the range of the inputs itself.
         result: Tensor = torch.ops.quantized.linear_dynamic(unit, self.packed, reduce_range=self.reduce_range)

@@ -130,7 +130,10 @@ class LlamaServer:
         return str(self._post("/apply-template", {"messages": turns}, "prompt", str))
 
     def _post(self, path: str, body: dict[str, Any], key: str, kind: type) -> Any:
-        """Return one value of a reply from the server's loopback port. The port needs a key that only this process has."""
+        """Return one value of a reply from the server's loopback port.
+
+        The port needs a key that only this process has.
+        """
         self._check_process()
         headers = {"Content-Type": "application/json", "Authorization": f"Bearer {self._key}"}
         request = urllib.request.Request(self._server.listening_address + path, json.dumps(body).encode(), headers)
@@ -158,7 +161,8 @@ class LlamaServer:
 
     @classmethod
     def in_child(cls) -> None:
-        """Let a forked process end. Without this, llama.cpp's cleanup would wait for threads that exist in the parent only.
+        """Let a forked process end. Without this, llama.cpp's cleanup would wait for threads that exist in the parent
+        only.
 
         So its servers are never deleted, and the process exits before the last cleanup of the C library (by glibc's
         `on_exit`; other C libraries have no such function).

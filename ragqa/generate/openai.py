@@ -34,18 +34,19 @@ TEXT_BYTES_PER_TOKEN = 32
 """An answer is cut at this number of bytes for each of `max_new_tokens`. The text of a token has 4 bytes on average."""
 REPLY_BYTES_PER_TOKEN = 4096
 REPLY_BYTES = 1 << 20
-"""The bytes that a whole reply may have in addition to those for its tokens, and the bytes that may arrive without a piece
-of the answer."""
+"""The bytes that a whole reply may have in addition to those for its tokens, and the bytes that may arrive without a
+piece of the answer."""
 RETRYABLE_STATUS = (408, 409, 425, 429)
 _FIRST_WAIT = 0.5
 
 
 class OpenAIEndpoint:
-    """A `Generator` with the endpoint that a `generate` section names. The whole prompt is sent unchanged as one user message.
+    """A `Generator` with the endpoint that a `generate` section names. The whole prompt is sent unchanged as one user
+    message.
 
-    The tokenizer of an endpoint is unknown. Therefore tokens are counted as UTF-8 bytes. No tokenizer makes more tokens than
-    this, so that a prompt that fits by this count fits the window. Every request has its own connection, which is closed
-    after it.
+    The tokenizer of an endpoint is unknown. Therefore tokens are counted as UTF-8 bytes. No tokenizer makes more tokens
+    than this, so that a prompt that fits by this count fits the window. Every request has its own connection, which is
+    closed after it.
 
     :raises RefusedError: `RAGQA_OFFLINE` is set, or the user did not confirm that the key may go to this host.
     :raises UsageError: the environment variable of the key is not set, or its value is not a key.
@@ -75,11 +76,11 @@ class OpenAIEndpoint:
     def stream(self, prompt: Prompt) -> Iterator[str | Generation]:
         """Yield pieces of text as they arrive and, last, the `Generation`.
 
-        A request that fails before its reply begins is tried again. `n_tokens` is the number that the endpoint reports, else
-        the number of pieces. An answer that is longer than `max_new_tokens` is cut (`length`).
+        A request that fails before its reply begins is tried again. `n_tokens` is the number that the endpoint reports,
+        else the number of pieces. An answer that is longer than `max_new_tokens` is cut (`length`).
 
-        :raises ResourceError: the endpoint fails or ends its reply too early, the reply is malformed or too long, or no piece
-            arrives by the deadline.
+        :raises ResourceError: the endpoint fails or ends its reply too early, the reply is malformed or too long, or no
+            piece arrives by the deadline.
         :raises UsageError: the endpoint refuses the key or the request.
         :raises ModelError: the endpoint does not have the model.
         """
@@ -121,7 +122,10 @@ class OpenAIEndpoint:
                 raise ValueError(f"the reply of type {media_type} holds no event of a stream")
 
     def _opened(self, prompt: str, deadline: float) -> tuple[openai.OpenAI, Allowance, openai.Stream[object]]:
-        """Return the stream of a reply. After a temporary failure the request is sent again; the wait doubles each time."""
+        """Return the stream of a reply.
+
+        After a temporary failure the request is sent again; the wait doubles each time.
+        """
         for attempt in range(self.spec.retries + 1):
             # 1. Each attempt has a connection and an allowance of its own.
             allowance = Allowance(deadline, REPLY_BYTES + self.spec.max_new_tokens * REPLY_BYTES_PER_TOKEN, REPLY_BYTES)
@@ -150,7 +154,7 @@ class OpenAIEndpoint:
         return openai.OpenAI(base_url=self._url, api_key="none", max_retries=0, http_client=http)
 
     def _post(self, client: openai.OpenAI, prompt: str) -> openai.Stream[object]:
-        """Send the request. Its reply is read as plain data, since the library does not check the types of its objects."""
+        """Send the request. Its reply is read as plain data, since the library does not check types."""
         request = self._request(prompt)
         stream: openai.Stream[object] = client.post(
             "/chat/completions", cast_to=object, body=request, stream=True, stream_cls=openai.Stream[object]
@@ -178,7 +182,10 @@ class OpenAIEndpoint:
         return request
 
     def _failure(self, error: Exception, how: str) -> RagqaError:
-        """Return the error of ragqa for an error of a library. Its message has no key, even if the endpoint repeats the key."""
+        """Return the error of ragqa for an error of a library.
+
+        Its message has no key, even if the endpoint repeats the key.
+        """
         status = getattr(error, "status_code", None)
         said = redacted(_said(error), self._secrets).rstrip(": ")
         match status:
@@ -246,7 +253,7 @@ def _broken(answer: StreamedReply) -> str:
 
 
 def _is_passing(error: Exception) -> bool:
-    """Tell whether the same request may succeed later: there was no reply, or the endpoint reports a temporary failure."""
+    """Tell whether the same request may succeed later: there was no reply, or it reports a temporary failure."""
     status = getattr(error, "status_code", None)
     return status is None or status in RETRYABLE_STATUS or status >= 500
 

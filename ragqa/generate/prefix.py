@@ -16,8 +16,8 @@ class PrefixCache:
     """Keeps the cache of an engine from one prompt to the next.
 
     It keeps exactly the prefix, so that results do not depend on earlier questions. This is done for the native engine
-    only. With transformers, the caches of some models cannot be cut (sliding windows), and some models compute a short text
-    differently from a long one (LongRoPE).
+    only. With transformers, the caches of some models cannot be cut (sliding windows), and some models compute a short
+    text differently from a long one (LongRoPE).
     """
 
     def __init__(self, engine: Engine) -> None:
@@ -28,8 +28,8 @@ class PrefixCache:
     def begun(self, ids: list[int], shared: int, room: int = 0) -> Iterator[tuple[Any, list[int]]]:
         """Yield a cache for a prompt, and those of the prompt's tokens that are not in it.
 
-        A prompt that begins before another one has ended gets its own cache. A cache is discarded after an error, and kept
-        if the caller only ends the answer early.
+        A prompt that begins before another one has ended gets its own cache. A cache is discarded after an error, and
+        kept if the caller only ends the answer early.
 
         :param shared: the number of tokens in the common prefix.
         :param room: the number of tokens that will follow the prompt.
@@ -45,7 +45,8 @@ class PrefixCache:
         # 3. Remove the rest of the previous answer, and make room for this one.
         cache.crop(shared)
         cache.reserve(size)
-        # 4. Yield it. Put it back only if the answer ended or the caller closed it: after an error a pass may be incomplete.
+        # 4. Yield it. Put it back only if the answer ended or the caller closed it: after an error a pass may be
+        #    incomplete.
         try:
             yield cache, ids[shared:]
         except GeneratorExit:

@@ -1,7 +1,7 @@
 """Drafts of the next tokens, looked up in the previous tokens, since answers often copy passages (Saxena 2023).
 
-The check of a draft is cheap, since all its tokens are read in one pass. A draft does not change the answer: a token of it
-is kept only if the model itself chooses it.
+The check of a draft is cheap, since all its tokens are read in one pass. A draft does not change the answer: a token of
+it is kept only if the model itself chooses it.
 """
 
 from __future__ import annotations

@@ -16,8 +16,8 @@ _LEFT_OUT = "what it says repeats the key, and is left out"
 def redacted(text: str, secrets: Sequence[str], most: int = 300) -> str:
     """Return a text of an endpoint without any secret, on one line, in printable characters, at most `most` of them.
 
-    A text with a part of a secret, plain or in URL, base64, hex or HTML encoding, is left out completely. A word that is too
-    short to be a secret (local servers accept any key) is only masked.
+    A text with a part of a secret, plain or in URL, base64, hex or HTML encoding, is left out completely. A word that
+    is too short to be a secret (local servers accept any key) is only masked.
     """
     for secret in filter(None, secrets):
         if len(_plain(secret)) < _SHOWN:
@@ -28,6 +28,7 @@ def redacted(text: str, secrets: Sequence[str], most: int = 300) -> str:
 
 
 def _reveals(text: str, secret: str) -> bool:
+    """Tell whether a text contains a part of a secret, in any of its forms."""
     # Look for each run of characters of each form of the secret in each decoded form of the text.
     readings = [_plain(reading) for reading in (text, unquote(text), html.unescape(text), _unescaped(text))]
     for form in map(_plain, _forms(secret)):

@@ -67,7 +67,9 @@ def top_k(k: int) -> LogitsProcessor:
 
 
 def top_p(share: float) -> LogitsProcessor:
-    """Return a processor that allows the fewest most likely tokens with together this probability (Holtzman et al. 2020)."""
+    """Return a processor that allows the fewest most likely tokens with together this probability (Holtzman et al.
+    2020).
+    """
 
     def process(tokens: Sequence[int], logits: Tensor) -> Tensor:
         ascending, order = logits.sort()

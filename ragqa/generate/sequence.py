@@ -1,4 +1,7 @@
-"""One answer that is written token by token: logits -> tokens -> text. The model, a stop string or the limit ends it."""
+"""One answer that is written token by token: logits -> tokens -> text.
+
+The model, a stop string or the limit ends it.
+"""
 
 from __future__ import annotations
 

@@ -34,7 +34,8 @@ class SpanCandidate:
 
 
 def boundaries(text: str) -> tuple[list[int], set[int]]:
-    """Return the offsets at which a span may start (ascending) and may end: at words, with or without their punctuation.
+    """Return the offsets at which a span may start (ascending) and may end: at words, with or without their
+    punctuation.
 
     A span does not start or end at a word that is punctuation only.
     """

@@ -1,8 +1,9 @@
 """The span of the passages that is the best answer by a causal LM: decoding constrained to a trie of spans.
 
-A small model that writes poor answers can still rank given ones well. All spans that begin at the most promising places are
-scored in one pass; a span attends to the prompt and to itself only. A log-linear model, fitted on questions with known
-answers, combines the log-probability of the span, that of the line's end after it, and the word overlap around it.
+A small model that writes poor answers can still rank given ones well. All spans that begin at the most promising places
+are scored in one pass; a span attends to the prompt and to itself only. A log-linear model, fitted on questions with
+known answers, combines the log-probability of the span, that of the line's end after it, and the word overlap around
+it.
 """
 
 from __future__ import annotations
@@ -20,14 +21,15 @@ from ragqa.records import Generation
 from ragqa.stages.decoding import DecodingRequest, Reading
 
 MAX_STARTS = 16
-"""The number of starts of spans that are scored. Half of them are the most likely by their first token; half are the most
-likely by the first token and the overlap of the sentence with the question."""
+"""The number of starts of spans that are scored. Half of them are the most likely by their first token; half are the
+most likely by the first token and the overlap of the sentence with the question."""
 MAX_TOKENS = 12
 """The longest span, in tokens."""
 
 FEATURES = ("log_p", "log_end", "shared", "near", "repeated")
 WEIGHTS = (0.66, 1.54, 8.15, 6.94, -4.59)
-"""The weights of `FEATURES`, fitted on 200 questions of the tuning articles of SQuAD 1.1; `make fit-spans` repeats it."""
+"""The weights of `FEATURES`, fitted on 200 questions of the tuning articles of SQuAD 1.1; `make fit-spans` repeats
+it."""
 
 BranchScores = tuple[list[float], list[float]]
 """Natural log-probabilities of each token of a branch, and of the answer's end after each token."""
@@ -93,7 +95,8 @@ class SpanState:
         return Reading(tokens, len(self.prompt_tokens), tuple(len(branch.tokens) for branch in self._branches))
 
     def take(self, logits: Tensor) -> Iterator[None]:
-        """Choose branches by the logits after the prompt. In the second call, choose the best span by the branches' logits.
+        """Choose branches by the logits after the prompt. In the second call, choose the best span by the branches'
+        logits.
 
         Yields once a span is chosen.
         """

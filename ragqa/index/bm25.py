@@ -23,12 +23,14 @@ Mask = NDArray[np.bool_]
 
 K1, B = 1.2, 0.75
 _ROUNDING = 1.001
-"""The factor by which bounds are increased, because sums in float32 may differ from those in float64 in the last bits."""
+"""The factor by which bounds are increased, because sums in float32 may differ from those in float64 in the last
+bits."""
 
 
 @dataclass(frozen=True)
 class Lexicon:
-    """The lengths of all texts of one generation, and the places of their postings. Position i is the row `first_row + i`.
+    """The lengths of all texts of one generation, and the places of their postings. Position i is the row `first_row +
+    i`.
 
     :param blocks: (first row, number of rows) of each block of postings.
     :param norm: float32[n], k1 * (1 - b + b * length / mean length).
@@ -73,6 +75,7 @@ class Lexicon:
         return f"SELECT first_row, texts FROM posting WHERE term = ? AND first_row IN ({blocks}) ORDER BY first_row"
 
     def _posting(self, db: sqlite3.Connection, term: str, weight: float) -> Posting:
+        """Read the postings of one term, and compute its idf and its bound."""
         stored = db.execute(self._statement, (term,))
         parts = tuple((first - self.first_row, *unpack(texts)) for first, texts in stored)
         counts = [times for *_, times in parts]
@@ -99,8 +102,8 @@ class TermQuery:
     def best(self, k: int, allowed: Mask) -> list[tuple[int, float]]:
         """Return up to k `(position, BM25)` of texts with a term of the question, best first; ties by position.
 
-        Terms are processed in descending order of their bounds. When the remaining terms together cannot bring a new text
-        into the best k, they are looked up for the candidates alone (MaxScore: Turtle and Flood 1995).
+        Terms are processed in descending order of their bounds. When the remaining terms together cannot bring a new
+        text into the best k, they are looked up for the candidates alone (MaxScore: Turtle and Flood 1995).
 
         :param allowed: bool[n], the living positions that may be found. The statistics count all living texts.
         """
@@ -109,7 +112,8 @@ class TermQuery:
         candidates: Rows | None = None
         least, left = 0.0, math.fsum(posting.bound for posting in self.postings)
         for posting in self.postings:
-            # 1. if no new text can reach the k-th best: choose the candidates, or drop those that cannot reach it any more
+            # 1. if no new text can reach the k-th best: choose the candidates, or drop those that cannot reach it any
+            #    more
             needed = least / _ROUNDING - left * _ROUNDING
             if candidates is not None:
                 candidates = candidates[scores[candidates] >= needed]

@@ -29,7 +29,8 @@ class Connection(sqlite3.Connection):
 
     path: Path
     immutable = False
-    """Whether it was opened as a file that nobody changes (immutable), because this process cannot write in its folder."""
+    """Whether it was opened as a file that nobody changes (immutable), because this process cannot write in its
+    folder."""
     _shared: tuple[int, int]
     _opened: tuple[int, ...]
 
@@ -81,7 +82,9 @@ class Connection(sqlite3.Connection):
 
 
 class _Descriptors:
-    """One descriptor for each database file, with the number of connections that share it and the process that opened it."""
+    """One descriptor for each database file, with the number of connections that share it and the process that opened
+    it.
+    """
 
     _open: dict[tuple[int, int], list[int]] = {}  # noqa: RUF012  # shared on purpose
     _guard = threading.Lock()
@@ -145,7 +148,8 @@ def as_ours(error: Exception, path: Path) -> RagqaError:
 def connect(path: Path, mode: str, oldest: int = FORMAT_VERSION) -> Connection:
     """Open the database in the index folder `path`; `mode` is `ro` or `rw`, `oldest` the oldest format to accept.
 
-    :raises IndexCorruptError: the file is not an index's database, is damaged, or has another format; it is not changed.
+    :raises IndexCorruptError: the file is not an index's database, is damaged, or has another format; it is not
+        changed.
     """
     forks.check()
     uri = f"{(path / DATABASE).absolute().as_uri()}?mode={mode}"
@@ -169,8 +173,8 @@ def connect(path: Path, mode: str, oldest: int = FORMAT_VERSION) -> Connection:
 def _is_read_only(path: Path) -> bool:
     """Tell whether the folder cannot be written, and holds no log.
 
-    To read a log, SQLite needs its shared-memory file. Where there is a log, its writer has made that file. Without a log
-    the file is not needed, and the database can be opened as immutable.
+    To read a log, SQLite needs its shared-memory file. Where there is a log, its writer has made that file. Without a
+    log the file is not needed, and the database can be opened as immutable.
     """
     writable = os.access(path, os.W_OK) and not os.statvfs(path).f_flag & os.ST_RDONLY
     log = path / f"{DATABASE}-wal"
@@ -193,8 +197,8 @@ def is_old(path: Path) -> bool:
 def _check_format(connection: Connection, oldest: int) -> None:
     """Refuse a file of another kind or format by its first 100 bytes. The file is not changed.
 
-    A crash may have damaged those bytes while the log was being moved into the file. The log has them too. So where there
-    is a log, SQLite reads them from both.
+    A crash may have damaged those bytes while the log was being moved into the file. The log has them too. So where
+    there is a log, SQLite reads them from both.
     """
     file = connection.path / DATABASE
     header = connection.header()

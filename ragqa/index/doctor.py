@@ -16,8 +16,8 @@ from ragqa.index.reader import canaries
 from ragqa.index.search import Vectors
 from ragqa.stages import CANARIES, Checkup, Embedder, Fault
 
-# The repairs of faults, as `Fault.remedy`. `seal`: seal again. `rewrite`: make the database anew from its rows. `embed`:
-# embed the texts of a segment again. `rebuild`: build the approximate index again.
+# The repairs of faults, as `Fault.remedy`. `seal`: seal again. `rewrite`: make the database anew from its rows.
+# `embed`: embed the texts of a segment again. `rebuild`: build the approximate index again.
 
 
 def check(path: Path) -> Checkup:
@@ -28,7 +28,7 @@ def check(path: Path) -> Checkup:
     """
     checkup = _look(path)
     while checkup.faults and (again := _look(path)).generation != checkup.generation:
-        checkup = again  # check again: a writer has committed, and its compaction may have removed the files that seemed missing
+        checkup = again  # a writer has committed, and its compaction may have removed the files
     return checkup
 
 

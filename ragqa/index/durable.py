@@ -1,4 +1,4 @@
-"""Writes files so that they survive a power failure: they are hashed while written, and synced before they are named."""
+"""Writes files so that they survive a power failure: they are hashed while written, and synced before renaming."""
 
 from __future__ import annotations
 
@@ -18,7 +18,10 @@ _hashes: dict[tuple[int, ...], str] = {}
 
 
 class Disk:
-    """All calls that change files. The tests in tests/torture replace it by an object that records calls or raises errors."""
+    """All calls that change files.
+
+    The tests in tests/torture replace it by an object that records calls or raises errors.
+    """
 
     def create(self, path: Path) -> IO[bytes]:
         """Make a new file for writing. An existing file of that name is removed, and a link is not followed."""
@@ -52,7 +55,10 @@ class Disk:
 
 
 def _sync(handle: int) -> None:
-    """Force a file to the disk. On macOS this takes `F_FULLFSYNC`, because `fsync` leaves data in the cache of the drive."""
+    """Force a file to the disk.
+
+    On macOS this takes `F_FULLFSYNC`, because `fsync` leaves data in the cache of the drive.
+    """
     if hasattr(fcntl, "F_FULLFSYNC"):
         fcntl.fcntl(handle, fcntl.F_FULLFSYNC)
     else:

@@ -1,8 +1,8 @@
 """The postings of an index for `bm25`. They are derived from the texts, and stored and committed in the same database.
 
-The number of a text is the row of its vector, since equal texts share a vector. Postings are stored in blocks of rows: one
-block for each commit, and as few as memory allows after a compaction. Statistics count living texts alone (the texts of
-chunks), so that an index built in several steps ranks like an index built in one.
+The number of a text is the row of its vector, since equal texts share a vector. Postings are stored in blocks of rows:
+one block for each commit, and as few as memory allows after a compaction. Statistics count living texts alone (the
+texts of chunks), so that an index built in several steps ranks like an index built in one.
 """
 
 from __future__ import annotations
@@ -29,8 +29,8 @@ CREATE TABLE posting (first_row INTEGER NOT NULL, term TEXT NOT NULL, texts BLOB
 CREATE UNIQUE INDEX posting_term ON posting (first_row, term);
 CREATE TABLE analysis (version TEXT NOT NULL) STRICT;
 """
-"""`lengths`: uint32 for each row of the block. `texts`: uint32 offsets from `first_row` in ascending order, then equally
-many uint8 counts of the term, at most 255 each."""
+"""`lengths`: uint32 for each row of the block. `texts`: uint32 offsets from `first_row` in ascending order, then
+equally many uint8 counts of the term, at most 255 each."""
 
 _BLOCK_ROWS = 65_536
 _BYTES = 5
@@ -69,6 +69,7 @@ def invert(texts: Iterable[str]) -> tuple[bytes, Iterator[tuple[str, bytes]]]:
 def _by_term(
     ids: Mapping[str, int], owners: array[int], offsets: Rows, counts: array[int]
 ) -> Iterator[tuple[str, bytes]]:
+    """Yield the packed postings of each term in order, from the flat lists of (term, offset, count)."""
     owner = np.frombuffer(owners, dtype=owners.typecode)
     order = np.argsort(owner, kind="stable")
     rows, times = offsets[order], np.frombuffer(counts, dtype=counts.typecode)[order]
@@ -95,7 +96,7 @@ def unpack(texts: bytes) -> tuple[NDArray[np.uint32], NDArray[np.uint8]]:
 
 
 def move(db: sqlite3.Connection, rows: Rows, first_row: int) -> None:
-    """Keep only the postings of `rows` (ascending), renumbered to first_row, first_row + 1 and so on, in large blocks."""
+    """Keep only the postings of `rows` (ascending), renumbered to first_row, first_row + 1, ..., in large blocks."""
     old = [(first, len(lengths) // 4) for first, lengths in db.execute("SELECT * FROM lexicon ORDER BY first_row")]
     for start in range(0, len(rows), _BLOCK_ROWS):
         _join(db, old, rows[start : start + _BLOCK_ROWS], first_row + start)
@@ -126,6 +127,7 @@ def _join(db: sqlite3.Connection, old: Sequence[tuple[int, int]], rows: Rows, fi
 
 
 def _renumbered(texts: bytes, new_offset: Rows) -> tuple[Rows, NDArray[np.uint8]]:
+    """Return the new offsets and the counts of the postings that are kept (`new_offset` is at least 0)."""
     offsets, counts = unpack(texts)
     moved = new_offset[offsets]
     return moved[moved >= 0], counts[moved >= 0]
@@ -155,6 +157,7 @@ def problems(db: sqlite3.Connection) -> list[str]:
 
 
 def _is_sound(db: sqlite3.Connection, first: int, lengths: bytes) -> bool:
+    """Tell whether the postings and lengths of a block are those of its living texts."""
     texts = _texts(db, first, len(lengths) // 4)
     living = np.array([bool(text) for text in texts], dtype=np.bool_)
     wanted_lengths, postings = invert(texts)

@@ -20,7 +20,8 @@ if TYPE_CHECKING:
 class LocalIndex:
     """The index in a folder of its own. It implements `Index` and `IndexMaintenance`.
 
-    :param search: how vectors are searched: `flat` (exactly), `hnsw`, `ivf_sq8`, or `auto`, which depends on their number.
+    :param search: how vectors are searched: `flat` (exactly), `hnsw`, `ivf_sq8`, or `auto`, which depends on their
+        number.
     """
 
     def __init__(self, path: Path, search: str = "auto") -> None:
@@ -92,7 +93,9 @@ class LocalIndex:
         return doctor.repair(self.path, checkup, find_embedder, wait=wait)
 
     def collect(self, *, wait: float = 0.0) -> Collected:
-        """Remove vectors without a chunk and files that are not referred to, and rewrite the database without free pages."""
+        """Remove vectors without a chunk and files that are not referred to, and rewrite the database without free
+        pages.
+        """
         from ragqa.index import upkeep
         from ragqa.stages import Collected
 

@@ -47,8 +47,8 @@ def acquire(path: Path, wait: float = 0.0) -> int:
 def release(handle: int) -> None:
     """Release the lock, and empty its file, which holds the note.
 
-    A process that was forked from the holder shares the lock. The holder releases it for both; the other process only closes
-    its descriptor.
+    A process that was forked from the holder shares the lock. The holder releases it for both; the other process only
+    closes its descriptor.
     """
     try:
         if _holder(handle).startswith(f"pid {os.getpid()} "):
@@ -66,6 +66,7 @@ def _note(handle: int, holder: str) -> None:
 
 
 def _lock(handle: int, path: Path, wait: float) -> None:
+    """Take the lock; try again until `wait` seconds have passed."""
     started = time.monotonic()
     while True:
         try:

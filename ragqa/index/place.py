@@ -1,7 +1,7 @@
 """The folder of an index: the names of its files, and the refusal of folders with other files.
 
-A folder is checked here before anything is written to it or removed from it. Files of other programs in the folder of an
-index are not changed. Links are refused, since the target of a link is not a file of the index.
+A folder is checked here before anything is written to it or removed from it. Files of other programs in the folder of
+an index are not changed. Links are refused, since the target of a link is not a file of the index.
 """
 
 from __future__ import annotations
@@ -40,7 +40,8 @@ def is_index(folder: Path) -> bool:
 
 
 def claim(path: Path) -> None:
-    """Make the folder of an index, or accept one that is empty, has an index, or has the files of an interrupted first run.
+    """Make the folder of an index, or accept one that is empty, has an index, or has the files of an interrupted first
+    run.
 
     :raises RefusedError: the folder has other files, or links.
     :raises IndexFormatError: the folder has another program's database under the name of the index's database.
@@ -58,8 +59,8 @@ def claim(path: Path) -> None:
 def refuse_links(path: Path, *, writing: bool = False) -> None:
     """Refuse a folder in which a file of the index is not a regular file, or its folder of segments is not a folder.
 
-    :param writing: also refuse files with a second name (hard link) that are changed in place, since the change would be
-        seen under the other name too. SQLite changes one of them, `-shm`, for readers too.
+    :param writing: also refuse files with a second name (hard link) that are changed in place, since the change would
+        be seen under the other name too. SQLite changes one of them, `-shm`, for readers too.
     :raises RefusedError: there is such a file or folder; the message names it.
     """
     for name in sorted(_FILES):
@@ -79,7 +80,8 @@ def is_begun(note: bytes) -> bool:
 
 
 def orphans(path: Path, named: Collection[str]) -> list[Path]:
-    """Return the index's own files that it does not need: segments and approximate indexes of no generation, scratch files.
+    """Return the index's own files that it does not need: segments and approximate indexes of no generation, scratch
+    files.
 
     :param named: names of the files in `seg` that the generation refers to.
     """
@@ -157,6 +159,7 @@ def is_ours(header: bytes) -> bool:
 
 
 def _head(path: Path, most: int) -> bytes:
+    """Return the first bytes of a file; empty if it does not exist."""
     try:
         handle = open_file(path)
     except FileNotFoundError:

@@ -21,15 +21,15 @@ _NOTE_INTERRUPTED = "user-defined function raised exception"
 """SQLite's message when Ctrl-C arrives while it calls `note`. `note` itself raises no error."""
 
 _LOG_BYTES = 64 << 20
-"""A run seals between its commits when the log is longer than this plus an eighth of the database. It does not seal more
-often, because a seal reads the whole database, and the log has its own checksums."""
+"""A run seals between its commits when the log is longer than this plus an eighth of the database. It does not seal
+more often, because a seal reads the whole database, and the log has its own checksums."""
 
 
 class Publisher:
     """Holds the lock of an index and publishes generations; a context manager.
 
-    :param identity: the parameters that vectors and chunks depend on; it must equal the identity that the index was built
-        with. None opens the existing index with its own identity.
+    :param identity: the parameters that vectors and chunks depend on; it must equal the identity that the index was
+        built with. None opens the existing index with its own identity.
     :param rebuild: everything will be replaced, so that the index may be damaged or have another identity.
     :param wait: seconds to wait for another writer.
     :raises NothingUsableError: there is no index, and `identity` is None.
@@ -167,6 +167,7 @@ class Publisher:
                 self.seal(patience_ms=100)
 
     def _digest(self) -> int:
+        """Return the digest of the latest commit as a number, 0 before the first."""
         row = self.db.execute("SELECT digest FROM commit_log ORDER BY generation DESC LIMIT 1").fetchone()
         try:
             return int(row[0], 16) if row else 0
@@ -174,6 +175,7 @@ class Publisher:
             raise IndexCorruptError(f"{self.path / place.DATABASE} is damaged (commit_log)") from error
 
     def _roll_back(self) -> None:
+        """Undo the open transaction, and remove the files that it wrote."""
         with contextlib.suppress(sqlite3.OperationalError):
             if self.db.in_transaction:
                 self.db.execute("ROLLBACK")
@@ -193,6 +195,7 @@ class Publisher:
             ) from error
 
     def _seal(self, patience_ms: int) -> bool:
+        """Move the log into the file and write the seal; return False where a reader still needs the log."""
         sealed = seal.read(self.path)
         if sealed and sealed.generation == self.generation:
             if not self.db.log_size() and not sealed.log:

@@ -119,12 +119,18 @@ class LocalReader:
         return len(self.snapshot.rows)
 
     def dense(self, vector: Vectors, k: int) -> list[tuple[str, float]]:
-        """Return `(chunk id, inner product)` of the k best chunks, best first; ties by chunk id. With a filter, it is exact."""
+        """Return `(chunk id, inner product)` of the k best chunks, best first; ties by chunk id.
+
+        With a filter, it is exact.
+        """
         snapshot = self.snapshot
         return self._chunks_at(snapshot.store.nearest(vector, k, snapshot.allowed, exact=snapshot.filtered), k)
 
     def lexical(self, question: str, k: int) -> list[tuple[str, float]]:
-        """Return `(chunk id, BM25)` of the k best chunks, best first; ties by chunk id. A chunk need not have every word."""
+        """Return `(chunk id, BM25)` of the k best chunks, best first; ties by chunk id.
+
+        A chunk need not have every word.
+        """
         return self._chunks_at(self._looked_up(question).best(k, self.snapshot.allowed), k)
 
     def _chunks_at(self, scored_positions: Sequence[tuple[int, float]], k: int) -> list[tuple[str, float]]:
@@ -294,6 +300,7 @@ class LocalReader:
         ]
 
     def _matching_documents(self, where: Mapping[str, Any]) -> set[str]:
+        """Return the ids of the documents whose metadata match a filter."""
         ids = set()
         rows = self._db.execute("SELECT id, media_type, title, metadata FROM document")
         for document_id, media_type, title, metadata in rows:

@@ -28,7 +28,8 @@ from ragqa.index.place import DATABASE
 FILE = place.SEAL
 PATIENCE = 0.5
 _PATIENCE_PER_BYTE = 2e-9
-"""Seconds for each byte of the database that a reader waits for a writer's seal. A seal needs a hash of the database."""
+"""Seconds for each byte of the database that a reader waits for a writer's seal. A seal needs a hash of the
+database."""
 
 _sound: set[tuple[int, ...]] = set()
 
@@ -68,8 +69,8 @@ def read(path: Path) -> Seal | None:
 def verify(db: Connection, generation: int, *, alone: bool = False) -> None:
     """Refuse a database whose content differs from the last commit.
 
-    :param alone: the caller holds the lock. Otherwise `db` must be in a transaction, and a writer that is between commit
-        and seal is given time to seal.
+    :param alone: the caller holds the lock. Otherwise `db` must be in a transaction, and a writer that is between
+        commit and seal is given time to seal.
     :raises IndexCorruptError: the database is damaged.
     """
     patience = 0.0 if alone else PATIENCE + _PATIENCE_PER_BYTE * db.size()
@@ -109,7 +110,9 @@ def is_log_lost(sealed: Seal, generation: int) -> bool:
 
 
 def rows_problem(db: Connection) -> str | None:
-    """Compare digest and counts of the primary rows with those recorded; return a sentence where they differ, else None."""
+    """Compare digest and counts of the primary rows with those recorded; return a sentence where they differ, else
+    None.
+    """
     try:
         last = "SELECT documents, chunks, vectors, digest FROM commit_log ORDER BY generation DESC LIMIT 1"
         *counts, digest = db.execute(last).fetchone()

@@ -1,4 +1,5 @@
-"""Finds the nearest vectors of one generation: exactly, or by an approximate index. Its results are scored again exactly.
+"""Finds the nearest vectors of one generation: exactly, or by an approximate index. Its results are scored again
+exactly.
 
 FAISS builds an approximate index (ANN) from the stored vectors. It contains the vectors that existed when it was built.
 Vectors that were added later are searched exactly, and both results are joined.
@@ -28,7 +29,8 @@ SearchKind = Literal["flat", "hnsw", "ivf_sq8"]
 
 HNSW_FROM = 500_000
 IVF_FROM = 5_000_000
-"""The least number of vectors for which `auto` chooses each kind. An exact scan of 500,000 x 384 takes 40 ms on 2 cores."""
+"""The least number of vectors for which `auto` chooses each kind. An exact scan of 500,000 x 384 takes 40 ms on 2
+cores."""
 
 TARGET_RECALL = 0.95
 _OVERFETCH_FACTOR = 4
@@ -39,7 +41,8 @@ _SAMPLE = 100
 _TRAIN_ROWS_PER_LIST = 39
 """The number of training vectors for each list of an IVF index. FAISS warns if there are fewer."""
 _BLUR = 0.3
-"""The cosine of a test question to a stored vector. With 0.5, the recall of IVF was lower on real questions than measured."""
+"""The cosine of a test question to a stored vector. With 0.5, the recall of IVF was lower on real questions than
+measured."""
 _BLOCK = 65_536
 _SEARCH_WIDTHS = (16, 32, 64, 128, 256, 512, 1024)
 _faiss: Any = faiss  # the type hints of FAISS lack the keyword arguments of search parameters
@@ -145,7 +148,8 @@ class VectorStore:
         return out
 
     def nearest(self, question: Vectors, k: int, alive: Mask, *, exact: bool) -> list[tuple[int, float]]:
-        """Return `(position, inner product)` of at least the k best living vectors, best first; fewer if fewer are living.
+        """Return `(position, inner product)` of at least the k best living vectors, best first; fewer if fewer are
+        living.
 
         :param alive: bool[n]; only the positions that are True are found.
         :param exact: compare every living vector, even if there is an approximate index.
@@ -164,6 +168,7 @@ class VectorStore:
         return [(int(positions[i]), float(scores[i])) for i in order]
 
     def _candidates(self, question: Vectors, k: int, alive: Mask, exact: bool) -> Positions:
+        """Return the candidates of the approximate index and of an exact scan of the rows after it."""
         if exact or self.ann is None:
             return self._scan(question, k, alive, 0)
         try:
@@ -217,8 +222,8 @@ class VectorStore:
 def _blurred(rows: Vectors, random: np.random.Generator) -> Vectors:
     """Return unit vectors whose cosine to the rows, float32[n, dim], is `_BLUR`: about the distance of real questions.
 
-    With the stored vectors themselves the recall would be too high: a narrow search finds the neighbours of a stored vector,
-    but not those of a question, which is far from all vectors.
+    With the stored vectors themselves the recall would be too high: a narrow search finds the neighbours of a stored
+    vector, but not those of a question, which is far from all vectors.
     """
     noise = random.standard_normal(rows.shape, dtype=np.float32)
     noise -= (noise * rows).sum(axis=1, keepdims=True) * rows  # the rest is orthogonal to the row
@@ -284,7 +289,10 @@ def _misfit(index: Any, kind: SearchKind, dim: int, n: int) -> str | None:
 
 
 def inner_products(rows: Vectors, question: Vectors) -> Vectors:
-    """Return the inner products, float32[n]. They are sums in float64, rounded once, so that a row's place is irrelevant."""
+    """Return the inner products, float32[n].
+
+    They are sums in float64, rounded once, so that a row's place is irrelevant.
+    """
     products = np.einsum("ij,j->i", rows.astype(np.float64), question.astype(np.float64))
     scores: Vectors = products.astype(np.float32)
     return scores

@@ -54,10 +54,11 @@ PRIMARY_TABLES = ("meta", "document", "source", "chunk", "vector", "segment", "c
 def create(path: Path) -> Connection:
     """Open the database of the index folder `path` for writing; make it if there is none.
 
-    A new database gets its name when it is complete: a crash leaves a database with the whole schema, or none. A database of
-    the previous format is made anew from its rows.
+    A new database gets its name when it is complete: a crash leaves a database with the whole schema, or none. A
+    database of the previous format is made anew from its rows.
 
-    :raises IndexCorruptError: the file is not an index's database, is damaged, or has another format; it is not changed.
+    :raises IndexCorruptError: the file is not an index's database, is damaged, or has another format; it is not
+        changed.
     """
     if not _is_there(path):
         with _new(path) as fresh:
@@ -259,7 +260,10 @@ def texts_without_vector(connection: sqlite3.Connection, chunks: Iterable[Chunk]
 
 
 def row_hash(table: str, values: tuple[Any, ...]) -> int:
-    """Return the SHA-256 of a row as a number. The digest of a commit is their sum over `PRIMARY_TABLES`, modulo 2 ** 256."""
+    """Return the SHA-256 of a row as a number.
+
+    The digest of a commit is their sum over `PRIMARY_TABLES`, modulo 2 ** 256.
+    """
     return int.from_bytes(hashlib.sha256(json.dumps([table, *values]).encode()).digest(), "big")
 
 

@@ -30,7 +30,7 @@ _BLOCK_ROWS = 65_536
 
 
 def compact_when_due(publisher: Publisher) -> int:
-    """Drop dead vectors if there are many, else join segments if there are many; return the number of dropped vectors."""
+    """Drop dead vectors if there are many, else join segments if there are many; return the number of drops."""
     vectors = _stored(publisher)
     if vectors >= LEAST_VECTORS and _dead(publisher, vectors) > MOST_DEAD * vectors:
         return compact(publisher)
@@ -188,6 +188,7 @@ def _move(publisher: Publisher, rows: Sequence[int], fresh: Mapping[int, Vectors
 def _blocks(
     publisher: Publisher, segments: Sequence[tuple[int, int, str]], rows: Sequence[int], fresh: Mapping[int, Vectors]
 ) -> Iterator[bytes]:
+    """Yield the bytes of the vectors of `rows` in order, block by block, from `fresh` or from the segments."""
     wanted = np.array(rows, dtype=np.int64)
     for first, n, name in segments:
         inside = wanted[(wanted >= first) & (wanted < first + n)]

@@ -79,7 +79,8 @@ class LocalWriter(Publisher):
         return tables.texts_without_vector(self.db, chunks)
 
     def check_embedder(self, vectors: Vectors) -> None:
-        """Compare an embedder's vectors of `CANARIES`, float32[8, dim], with those stored by the first commit of the index.
+        """Compare an embedder's vectors of `CANARIES`, float32[8, dim], with those stored by the first commit of the
+        index.
 
         :raises ModelError: they differ, so that the embedder has changed.
         """
@@ -171,6 +172,7 @@ class LocalWriter(Publisher):
             self.db.executemany("INSERT INTO canary VALUES (?, ?)", texts)
 
     def _add_vectors(self, vectors: Mapping[str, Vectors], rows: Vectors) -> None:
+        """Write new vectors as one segment, with the rows of their texts and their postings."""
         if not vectors:
             return
         name = durable.write_hashed(self.folder, ".f32", [rows.tobytes()])

@@ -1,5 +1,5 @@
-"""bytes -> text. The encoding comes from the first of these that applies: the byte-order mark, strict UTF-8, the encoding
-that the file declares, a confident guess.
+"""bytes -> text. The encoding comes from the first of these that applies: the byte-order mark, strict UTF-8, the
+encoding that the file declares, a confident guess.
 
 The text, encoded again, gives exactly the bytes of the file. No character is ever replaced.
 """
@@ -28,7 +28,8 @@ _ADVICE = "convert the file to UTF-8"
 def decode(data: bytes, declared: str | None = None) -> tuple[str, str]:
     """Return the text of `data` and its encoding: `text.encode(encoding) == data`. A byte-order mark is kept as U+FEFF.
 
-    :param declared: the encoding that the file itself names; used where the data have no byte-order mark and are not UTF-8.
+    :param declared: the encoding that the file itself names; used where the data have no byte-order mark and are not
+        UTF-8.
     :raises RejectedError: the content is binary, or its encoding is not certain enough.
     """
     text, encoding = _decoded(data, declared)
@@ -39,6 +40,7 @@ def decode(data: bytes, declared: str | None = None) -> tuple[str, str]:
 
 
 def _decoded(data: bytes, declared: str | None) -> tuple[str, str]:
+    """Return the text and its encoding, by the order at the top of this module."""
     for mark, encoding in _MARKS:
         if data.startswith(mark):
             return _marked(data, encoding)
@@ -51,6 +53,7 @@ def _decoded(data: bytes, declared: str | None) -> tuple[str, str]:
 
 
 def _marked(data: bytes, encoding: str) -> tuple[str, str]:
+    """Read a text in the encoding of its byte-order mark."""
     try:
         return data.decode(encoding), encoding
     except UnicodeDecodeError as error:
@@ -85,6 +88,7 @@ def _declared(data: bytes, declared: str | None) -> tuple[str, str] | None:
 
 
 def _guessed(data: bytes) -> tuple[str, str]:
+    """Return the text in the encoding that `guess` finds; refuse a text for which it finds none."""
     encoding, likely = guess(data)
     if encoding is None:
         raise RejectedError(f"encoding unclear ({_likely(likely)}): {_ADVICE}")

@@ -43,7 +43,8 @@ def extract(
 def checked(extracted: Extracted, size: int, limits: Limits) -> Extracted:
     """Return the same extraction in a form that an index can store.
 
-    Characters that cannot be stored are replaced. Metadata that cannot be stored are left out, and their names are listed.
+    Characters that cannot be stored are replaced. Metadata that cannot be stored are left out, and their names are
+    listed.
 
     :param size: of the file, in bytes.
     :raises RejectedError: the text is blank, too long, or too long for the size of its file.

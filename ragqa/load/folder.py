@@ -28,18 +28,18 @@ class FolderLoader:
     """A `Loader` of the documents in folders, in files, or in both.
 
     Folders are searched to any depth. Hidden files (their names begin with a dot) and files that the globs exclude are
-    ignored. Every other file is in the scan. Symbolic links are listed and not followed; but a path given here may itself
-    be a link. Globs apply within folders only: a file that is named here is read. A hidden file that is named is listed
-    as skipped. A source is the path relative to its folder; with several paths the folder's name comes first. Bytes of a
-    name that are not UTF-8 are written as backslash escapes.
+    ignored. Every other file is in the scan. Symbolic links are listed and not followed; but a path given here may
+    itself be a link. Globs apply within folders only: a file that is named here is read. A hidden file that is named is
+    listed as skipped. A source is the path relative to its folder; with several paths the folder's name comes first.
+    Bytes of a name that are not UTF-8 are written as backslash escapes.
 
-    :param as_text: globs of the files that are read as plain text, whatever their type. A file that is named here and has
-        an unknown type is read as plain text too.
+    :param as_text: globs of the files that are read as plain text, whatever their type. A file that is named here and
+        has an unknown type is read as plain text too.
     :param text_field: of JSON lines, the field that holds the text.
-    :param formats: formats of your own besides the built-in ones; they run in this process, not in the sandbox. A format
-        with the media type or suffix of a built-in format replaces it.
-    :raises UsageError: there is no path, a path does not exist, two paths end in the same name, a glob is invalid, a format
-        is incomplete, or two formats have the same media type or suffix.
+    :param formats: formats of your own besides the built-in ones; they run in this process, not in the sandbox. A
+        format with the media type or suffix of a built-in format replaces it.
+    :raises UsageError: there is no path, a path does not exist, two paths end in the same name, a glob is invalid, a
+        format is incomplete, or two formats have the same media type or suffix.
     """
 
     def __init__(
@@ -78,7 +78,10 @@ class FolderLoader:
         )
 
     def _walk(self, prefix: str, root: Path) -> Iterator[SourceFile | FileStatus]:
-        """Yield each file under a root. A list of folders replaces recursion, so that depth is not limited by the stack."""
+        """Yield each file under a root.
+
+        A list of folders replaces recursion, so that depth is not limited by the stack.
+        """
         if not root.is_dir():
             yield self._examine(prefix, str(root), self._media_types.get(root.suffix.lower(), PLAIN))
             return
@@ -142,8 +145,8 @@ class FolderLoader:
     def read(self, file: SourceFile) -> Document:
         """Return the present content of a file that `scan` found, as a document.
 
-        :raises RejectedError: the file changed while it was read, is binary, in an unclear encoding, or without text; the
-            message gives the reason.
+        :raises RejectedError: the file changed while it was read, is binary, in an unclear encoding, or without text;
+            the message gives the reason.
         """
         data = self._bytes(file.path)
         file = replace(file, sha256=hashlib.sha256(data).hexdigest(), size=len(data))
@@ -180,7 +183,7 @@ class FolderLoader:
 
 
 def _roots(paths: Sequence[Path]) -> list[tuple[str, Path]]:
-    """Return each path, resolved, with the first part of its sources: a prefix for a folder, the whole name for a file."""
+    """Return each resolved path with the first part of its sources: a prefix for a folder, the name for a file."""
     if not paths:
         raise UsageError("load.path: no path given; name a folder or a file")
     for path in paths:

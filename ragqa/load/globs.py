@@ -14,8 +14,8 @@ class Globs:
     """Any of several globs, each over the whole relative path with `/` between its parts.
 
     `*` and `?` match within one name. `[ab]` and `[!ab]` match one character. `**` matches any number of folders.
-    `*.md` matches files in the top folder, `**/*.md` files at any depth, `drafts/**` everything in `drafts`. A glob that
-    matches a folder matches everything in it, so `drafts` is equal to `drafts/**`. Upper and lower case differ.
+    `*.md` matches files in the top folder, `**/*.md` files at any depth, `drafts/**` everything in `drafts`. A glob
+    that matches a folder matches everything in it, so `drafts` is equal to `drafts/**`. Upper and lower case differ.
 
     :raises UsageError: a glob is invalid.
     """

@@ -73,7 +73,7 @@ def extract(data: bytes) -> Extracted:
 
 
 def _tree(data: bytes) -> lxml.html.HtmlElement:
-    """Parse a page. The encoding is given, because the page may declare its original one, and its bytes are now UTF-8."""
+    """Parse a page. The encoding is given, since the page may declare its original one, and is now in UTF-8."""
     parser = lxml.html.HTMLParser(encoding="utf-8", remove_comments=True, remove_pis=True, no_network=True)
     try:
         tree = lxml.html.document_fromstring(data, parser=parser)

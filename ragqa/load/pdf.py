@@ -22,11 +22,11 @@ _FIELDS = {"author": "/Author", "subject": "/Subject"}
 def extract(data: bytes, limits: Limits) -> Extracted:
     """Return the text of the pages, joined by form feeds. A form feed within a page becomes a line break.
 
-    Text is in the order of the page's drawing commands. This order follows columns, and tables row by row; each cell may
-    be on a line of its own. pypdf's layout mode keeps the rows of tables on lines, but mixes the columns of a page.
+    Text is in the order of the page's drawing commands. This order follows columns, and tables row by row; each cell
+    may be on a line of its own. pypdf's layout mode keeps the rows of tables on lines, but mixes the columns of a page.
 
-    Metadata: `author`, `subject`; `pages_without_text`, the numbers of the pages without text; `undecodable`, the number
-    of characters that the file's fonts do not map to text, each of which becomes U+FFFD.
+    Metadata: `author`, `subject`; `pages_without_text`, the numbers of the pages without text; `undecodable`, the
+    number of characters that the file's fonts do not map to text, each of which becomes U+FFFD.
 
     :raises RejectedError: the file is encrypted or damaged, has no text on any page, or too many pages or characters.
     """
@@ -56,7 +56,9 @@ def extract(data: bytes, limits: Limits) -> Extracted:
 
 
 def _opened(data: bytes) -> PdfReader:
-    """Open a file. A file that is encrypted with the empty password is read; many files are, in order to forbid printing."""
+    """Open a file. A file that is encrypted with the empty password is read; many files are, in order to forbid
+    printing.
+    """
     try:
         reader = PdfReader(io.BytesIO(data))
         locked = reader.is_encrypted and not reader.decrypt("")

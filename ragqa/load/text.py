@@ -76,6 +76,7 @@ def _refuse_references(block: str) -> None:
 
 
 def _mapping(node: yaml.Node | None) -> dict[str, Any]:
+    """Return the keys of the front matter with plain values; faults are under `front_matter_error`."""
     if node is None:
         return {}
     if not isinstance(node, yaml.MappingNode):

@@ -35,7 +35,10 @@ def dequantised_dir(sha256: str) -> Path:
 
 
 def partial_dir(name: str) -> Path:
-    """Return the scratch folder of a pull or a conversion. It is kept after an interruption, and never used as a model."""
+    """Return the scratch folder of a pull or a conversion.
+
+    It is kept after an interruption, and never used as a model.
+    """
     return cache_dir() / "partial" / name
 
 

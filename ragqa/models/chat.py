@@ -1,7 +1,7 @@
 """A model's chat template -> the fixed text around a system and a user turn.
 
-A template is a program that comes with the model. It is run in the sandbox a few times, with marks in place of the turns.
-Later only the text around the marks is needed, and this text is kept in the cache.
+A template is a program that comes with the model. It is run in the sandbox a few times, with marks in place of the
+turns. Later only the text around the marks is needed, and this text is kept in the cache.
 """
 
 from __future__ import annotations
@@ -23,7 +23,8 @@ _AROUND = " \n"
 _SAMPLE = ("  Answer from the passages.\n", '\n<passage 1 source="a.md">\n# A "heading" & {{ x }}\n</passage>\nWhy?\n ')
 
 Piece = tuple[str, str]
-"""Either `text` and the text itself; or `system` or `user`, and `strip` or `keep` for the white space around the turn."""
+"""Either `text` and the text itself; or `system` or `user`, and `strip` or `keep` for the white space around the
+turn."""
 
 
 class ChatTemplate:
@@ -49,7 +50,7 @@ class ChatTemplate:
 
     @cached_property
     def _frames(self) -> tuple[list[Piece], list[Piece] | None]:
-        """Return the pieces around a user turn, and around a system and a user turn; None if there is no system turn."""
+        """Return the pieces around a user turn, and around a system and a user turn (None without a system turn)."""
         day = time.strftime("%Y-%m-%d") if "strftime" in self._source else ""
         key = json.dumps([self._source, self._special, version("transformers"), day])
         kept = memo.recall("chats", key)
@@ -59,7 +60,8 @@ class ChatTemplate:
         return frames
 
     def render(self) -> list[str | None]:
-        """Return the rendered texts of a user turn, and of a system and a user turn: with marks, and with a sample text.
+        """Return the rendered texts of a user turn, and of a system and a user turn: with marks, and with a sample
+        text.
 
         A text is None if the template refuses the turns.
 
@@ -77,6 +79,7 @@ class ChatTemplate:
         return texts
 
     def _cut(self) -> tuple[list[Piece], list[Piece] | None]:
+        """Return the pieces of both renderings, after a check that filling them gives the template's own result."""
         texts = self.render()
         plain, whole = (_pieces(text or "") for text in texts[:2])
         if _slots(plain) != ["user"]:

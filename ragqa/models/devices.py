@@ -21,8 +21,8 @@ def torch_dtype(name: str, *, matrices: bool = False) -> torch.dtype:
     """Return a torch dtype by its name; `auto` is bfloat16 if that is faster, else float32.
 
     :param matrices: True if products of large matrices take most of the time, as in embedding. bfloat16 is then faster
-        only with tile units (AMX). False if reading the weights takes most of the time, as in decoding. bfloat16 is then
-        faster on every processor that has instructions for it, because its weights are half as large.
+        only with tile units (AMX). False if reading the weights takes most of the time, as in decoding. bfloat16 is
+        then faster on every processor that has instructions for it, because its weights are half as large.
     """
     import torch
 

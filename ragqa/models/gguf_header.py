@@ -69,6 +69,7 @@ def _opened(path: Path) -> Iterator[BinaryIO]:
 
 
 def _fields(stream: BinaryIO, *, past_vocabulary: bool = False) -> dict[str, str | int | float]:
+    """Read the string and number fields; stop at the vocabulary, or skip it with `past_vocabulary`."""
     _version, _tensors, count = (_scalar(stream, code) for code in "IQQ")
     fields: dict[str, str | int | float] = {}
     for _ in range(_bounded(count, _MOST_FIELDS)):

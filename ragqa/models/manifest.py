@@ -1,6 +1,7 @@
 """The manifest of a model in the cache, and the comparison of the model's files with it.
 
-The manifest, `ragqa.json` in a model's folder, lists every file with its size and SHA-256, and has a checksum of itself.
+The manifest, `ragqa.json` in a model's folder, lists every file with its size and SHA-256, and has a checksum of
+itself.
 """
 
 from __future__ import annotations
@@ -132,6 +133,7 @@ def records_of(model: Builtin) -> dict[str, FileRecord]:
 
 
 def _problem(folder: Path, known: Mapping[str, FileRecord], is_whole: Callable[[Path, FileRecord], bool]) -> str | None:
+    """Return the first fault of a folder's files by size and by `is_whole`; None if there is none."""
     try:
         files = {**read(folder), **known}
     except FileNotFoundError:

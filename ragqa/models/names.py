@@ -36,8 +36,9 @@ _OFFSET_BY_TWO = ("roberta", "xlm-roberta", "camembert", "mpnet")
 class Card:
     """The facts about a model that need no loading of its weights.
 
-    `window` is in tokens, special tokens included; None if the config does not give it. `size` is that of the weights in
-    bytes; 0 for a hub id that is not in the hub's cache. `kind` is None, and `license` is empty, if they are unknown.
+    `window` is in tokens, special tokens included; None if the config does not give it. `size` is that of the weights
+    in bytes; 0 for a hub id that is not in the hub's cache. `kind` is None, and `license` is empty, if they are
+    unknown.
     """
 
     name: str
@@ -286,6 +287,7 @@ def _gguf_window(path: Path) -> int | None:
 
 
 def _kind(folder: Path) -> ModelKind | None:
+    """Return the kind of a model by its files and the architecture in config.json; None if they do not show it."""
     architectures = read_json(folder / "config.json").get("architectures") or [""]
     if not isinstance(architectures, list):
         raise ModelError(f"{folder / 'config.json'}: architectures must be a list of names")

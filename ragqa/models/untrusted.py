@@ -47,6 +47,7 @@ def try_tokenizer(data: bytes) -> str:
 
 
 def _texts(tokenizer: dict[str, Any]) -> Iterator[str]:
+    """Yield the trial texts: repeated characters and pairs, with the characters of the tokenizer's own patterns."""
     patterns = [_ESCAPED.sub(_unescaped, pattern) for pattern in _patterns(tokenizer)]
     own = dict.fromkeys(c for pattern in patterns for c in re.sub(r"\\.", "", pattern) if c.isprintable())
     own = dict.fromkeys(list(own)[:_CHARACTERS])

@@ -1,4 +1,7 @@
-"""question + Hits -> Prompt: a template, filled in one pass within the token budget. It uses a token counter, no model."""
+"""question + Hits -> Prompt: a template, filled in one pass within the token budget.
+
+It uses a token counter, no model.
+"""
 
 from __future__ import annotations
 
@@ -84,7 +87,8 @@ def _template_text(name: str) -> str:
 def _unknown_slot(text: str, start: int) -> str:
     """Return the place of the first unknown slot and the most similar known slot; empty if all are known.
 
-    The slot itself is not repeated, because the pipeline file of another person may name any file, such as a secret one.
+    The slot itself is not repeated, because the pipeline file of another person may name any file, such as a secret
+    one.
     """
     for slot in _SLOT.finditer(text, start):
         if slot[1] not in SLOTS:
@@ -236,7 +240,9 @@ class Prompter:
         return f"{passage}Question: {question}\n{self.template.verdict}Answer: {answer}\n\n"
 
     def _fit(self, hits: Sequence[Hit], budget: int) -> tuple[list[Hit], list[Dropped], int]:
-        """Return the passages that fit into a budget of tokens, those that do not, and the number of removed characters."""
+        """Return the passages that fit into a budget of tokens, those that do not, and the number of removed
+        characters.
+        """
         fitting: list[Hit] = []
         dropped: list[Dropped] = []
         stripped = spent = 0
@@ -271,7 +277,8 @@ def _label(source: str) -> str:
 def clean(text: str) -> tuple[str, int]:
     """Remove invisible control characters, and change text that a model would read as a fence or a control token.
 
-    Removed are the categories Cc (except tab and line breaks), Cf (zero-width, bidirectional and tag characters), Co and Cs.
+    Removed are the categories Cc (except tab and line breaks), Cf (zero-width, bidirectional and tag characters), Co
+    and Cs.
 
     :return: the text, and the number of removed characters.
     """

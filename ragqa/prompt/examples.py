@@ -25,8 +25,8 @@ Pair = tuple[str, str]
 class Example(tuple[str, str]):
     """A pair of a question and its answer, with an id and a passage.
 
-    `id` is the id of its line, else the question itself. `passage` is the quote that supports the answer; empty if there is
-    none.
+    `id` is the id of its line, else the question itself. `passage` is the quote that supports the answer; empty if
+    there is none.
     """
 
     id: str

@@ -1,4 +1,5 @@
-"""question -> ranked Hits: dense, lexical, or both fused; then reranked, deduplicated and expanded by the pipeline file.
+"""question -> ranked Hits: dense, lexical, or both fused; then reranked, deduplicated and expanded by the pipeline
+file.
 
 `retriever` has the list of steps. `first_stage` searches the index, and `fusion` combines scores. `rewrite`, `rerank`,
 `diversity` and `passages` have the other steps. `state` is the data that the steps pass on.

@@ -54,8 +54,8 @@ def diversify(state: RetrievalState, *, relevance: float) -> RetrievalState:
 def marginal_relevance(hits: Sequence[Hit], vectors: NDArray[np.float32], k: int, relevance: float) -> list[Hit]:
     """Choose k hits one by one: each has the highest relevance * score - (1 - relevance) * similarity.
 
-    This is maximal marginal relevance, MMR (Carbonell and Goldstein 1998). Scores are divided by the best one. The similarity
-    is the highest cosine to a chosen hit, at least 0.
+    This is maximal marginal relevance, MMR (Carbonell and Goldstein 1998). Scores are divided by the best one. The
+    similarity is the highest cosine to a chosen hit, at least 0.
 
     :param vectors: float32[len(hits), dim], unit rows.
     :param relevance: in [0, 1]; 1 chooses by score alone.

@@ -1,7 +1,7 @@
 """The first ranking: the searches of the index for each kind of `retrieve`, and the fusion of their scores.
 
-A search is a record: its name in `Hit.scores`, a function that finds chunks, and a function that scores given chunks. A new
-search is one more `Search`. A new fusion is one more function in `fusion`.
+A search is a record: its name in `Hit.scores`, a function that finds chunks, and a function that scores given chunks. A
+new search is one more `Search`. A new fusion is one more function in `fusion`.
 """
 
 from __future__ import annotations
@@ -23,7 +23,10 @@ Scores = dict[str, float]
 
 @dataclass(frozen=True, slots=True)
 class Search:
-    """One way to search an index. `find` returns up to k `(chunk id, score)`; `score` returns exact scores of chunks."""
+    """One way to search an index.
+
+    `find` returns up to k `(chunk id, score)`; `score` returns exact scores of chunks.
+    """
 
     name: str
     find: Callable[[Searcher, SearchQuery, int], list[tuple[str, float]]]

@@ -11,9 +11,9 @@ RRF_CONSTANT = 60
 def convex(dense: Mapping[str, float], lexical: Mapping[str, float], weight: float, bound: float) -> dict[str, float]:
     """Return weight * cosine + (1 - weight) * BM25 / bound; a missing score is 0.
 
-    This is a convex combination (Bruch, Gai and Ingber 2023, https://arxiv.org/abs/2210.11934) of two scores, each relative
-    to its theoretical maximum. So it depends neither on the lengths of the lists nor on the best text. For example, if no
-    text has more than half of the question's words, the lexical scores are at most about half.
+    This is a convex combination (Bruch, Gai and Ingber 2023, https://arxiv.org/abs/2210.11934) of two scores, each
+    relative to its theoretical maximum. So it depends neither on the lengths of the lists nor on the best text. For
+    example, if no text has more than half of the question's words, the lexical scores are at most about half.
 
     :param weight: the weight of the dense score, in [0, 1].
     :param bound: the upper bound of the BM25 of any text for this question.

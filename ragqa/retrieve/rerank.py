@@ -26,11 +26,13 @@ QUERY_LIKELIHOOD_PROMPT = "Passage: {passage}\nPlease write a question based on 
 Sachan et al. 2022)."""
 
 _UNCUT = {"processing_kwargs": {"text": {"truncation": False, "verbose": False}}}
-"""A length that prevents truncation by sentence-transformers, and warnings of transformers about pairs that are refused."""
+"""A length that prevents truncation by sentence-transformers, and warnings of transformers about pairs that are
+refused."""
 
 
 class CrossEncoderScorer:
-    """A `Scorer` by a sequence classifier with one label, which reads question and passage together (Nogueira and Cho 2019).
+    """A `Scorer` by a sequence classifier with one label, which reads question and passage together (Nogueira and Cho
+    2019).
 
     The score is the raw logit, since a sigmoid would make the scores of all good passages nearly equal. The weights are
     loaded when first needed, in float32, from safetensors only. No code of the model's folder is run.
@@ -99,7 +101,7 @@ class CrossEncoderScorer:
             raise models.load_error(self.folder, error) from error
 
     def _check_lengths(self, pairs: Sequence[tuple[str, str]]) -> None:
-        """Refuse a pair that exceeds the window, with the model's own prompt and special tokens, as `predict` reads it."""
+        """Refuse a pair that exceeds the window, with the model's own prompt and special tokens as in `predict`."""
         encoder = self._encoder
         limit = min(self._window, encoder.max_seq_length)
         prompt = encoder.prompts.get(encoder.default_prompt_name)

@@ -43,7 +43,8 @@ class FusionRetriever:
         self._steps = steps(spec, self._stage, embedder, scorer, rewriter)
 
     def retrieve(self, question: str, searcher: Searcher, k: int | None = None) -> list[Hit]:
-        """Return the best `k` (default `top_k`) hits; ties by chunk id. If `expand` joins some of them, there are fewer.
+        """Return the best `k` (default `top_k`) hits; ties by chunk id. If `expand` joins some of them, there are
+        fewer.
 
         :raises UsageError: the question is empty, not text, or too long.
         """
@@ -83,7 +84,7 @@ def steps(
 
 
 def fetch_k(spec: RetrieveSpec, k: int) -> int:
-    """Return the number of hits to fetch for k final ones: enough for the reranker and for steps that leave some out."""
+    """Return the number of hits to fetch for k final ones: enough for the reranker and for later omissions."""
     if spec.rerank is not None:
         return max(spec.rerank.depth, k)
     leaves_out = spec.per_document is not None or spec.near_duplicates is not None or spec.mmr < 1

@@ -62,7 +62,8 @@ def rewrite_question(
 ) -> RetrievalState:
     """Add the texts of a rewriter: passages move the question's vector, and other questions become queries.
 
-    :raises UsageError: the rewriter gives passages and no vectors are searched, or a passage exceeds the embedder's window.
+    :raises UsageError: the rewriter gives passages and no vectors are searched, or a passage exceeds the embedder's
+        window.
     """
     texts = rewriter.rewrite(state.question.text)
     question = _moved_by(state.question, texts.passages, embedder) if texts.passages else state.question
@@ -85,7 +86,8 @@ def paraphrases(question: str, n: int, generator: Generator) -> list[str]:
 
 
 def hypothetical_passage(question: str, generator: Generator) -> str:
-    """Return a hypothetical passage that answers the question (HyDE: Gao et al. 2022, https://arxiv.org/abs/2212.10496).
+    """Return a hypothetical passage that answers the question (HyDE: Gao et al. 2022,
+    https://arxiv.org/abs/2212.10496).
 
     :raises UsageError: the model wrote no text, or ran out of time.
     """

@@ -1,7 +1,7 @@
 """Removes rights of this process, on Linux, by Landlock (files, TCP, signals) and seccomp (system calls).
 
-Each is used if the kernel has it. With both, the process can still read and write open files, read below the given folders,
-use memory, and start threads. Neither can be undone, and both apply to later threads too.
+Each is used if the kernel has it. With both, the process can still read and write open files, read below the given
+folders, use memory, and start threads. Neither can be undone, and both apply to later threads too.
 
 Sources: Documentation/userspace-api/landlock.rst and seccomp_filter.rst of the Linux kernel.
 """
@@ -109,6 +109,7 @@ def _landlock(version: int, readable: Sequence[str]) -> None:
 
 
 def _seccomp(machine: str) -> None:
+    """Install the filter of system calls for this process."""
     program = b"".join(_filter(machine, os.getpid()))
     code = ctypes.create_string_buffer(program, len(program))
 
@@ -134,7 +135,8 @@ def _filter(machine: str, pid: int) -> list[bytes]:
     for name in ("openat2", "clone3"):
         program += [_op(_EQUAL, calls[name], 0, 1), unknown]
     program += [_op(_AT_LEAST, NEWEST + 1, 0, 1), unknown]  # calls of later kernels
-    # 4. Refuse by arguments: opening for writing, new processes (not threads), signals to and limits of other processes.
+    # 4. Refuse by arguments: opening for writing, new processes (not threads), signals to and limits of other
+    #    processes.
     for name, argument in (("open", 1), ("openat", 2)):
         if name in calls:
             test = [_load(_ARGUMENTS + 8 * argument), _op(_ANY_BIT, _WRITES, 0, 1), refuse, allow]

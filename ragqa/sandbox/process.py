@@ -62,9 +62,10 @@ def _import_folders() -> list[str]:
 class Sandbox:
     """One child that runs one function after another. It is started when first needed, and again after it was killed.
 
-    Wall-clock time, processor time and the size of a reply are bounded on every system; memory is bounded on Linux (macOS
-    does not enforce `RLIMIT_AS`). The child has an empty environment, cannot write files, and ends with this process. Its
-    further confinement depends on the kernel: see `confine`. A sandbox may be used from several threads, and after a fork.
+    Wall-clock time, processor time and the size of a reply are bounded on every system; memory is bounded on Linux
+    (macOS does not enforce `RLIMIT_AS`). The child has an empty environment, cannot write files, and ends with this
+    process. Its further confinement depends on the kernel: see `confine`. A sandbox may be used from several threads,
+    and after a fork.
 
     :param seconds: the time limit of each call.
     :param memory_bytes: the memory limit of each call, in addition to the memory that the child already uses.
@@ -82,8 +83,8 @@ class Sandbox:
     def call(self, target: str, data: bytes = b"", **arguments: Any) -> Any:
         """Return the result of the function `module:name` of this package for some bytes, as JSON data.
 
-        Earlier calls may cause a failure, for example by memory that they left in use. So after a failure in a used child,
-        the bytes are tried again in a new one.
+        Earlier calls may cause a failure, for example by memory that they left in use. So after a failure in a used
+        child, the bytes are tried again in a new one.
 
         :param arguments: further arguments of the function, which JSON can hold.
         :raises RejectedError: the function refused the bytes, ran out of time or memory, or crashed.
@@ -139,7 +140,10 @@ class Sandbox:
             raise self._died() from None
 
     def _exchange(self, target: str, data: bytes, arguments: dict[str, Any]) -> dict[str, Any]:
-        """Return the child's reply. After any interruption, such as Ctrl-C, end the child, so that no late reply is read."""
+        """Return the child's reply.
+
+        After any interruption, such as Ctrl-C, end the child, so that no late reply is read.
+        """
         try:
             process = self._process or self._start()
             bounds = {"seconds": self._seconds, "memory_bytes": self._memory_bytes}
@@ -177,6 +181,7 @@ class Sandbox:
             ) from error
 
     def _started(self, folder: str) -> subprocess.Popen[bytes]:
+        """Start the child, and wait until it reports its confinement."""
         environment = {name: os.environ[name] for name in _KEPT_VARIABLES if name in os.environ}
         self._process = subprocess.Popen(
             isolated(_START, str(os.getpid())),

@@ -1,7 +1,8 @@
 """The child process of a sandbox: runs one function after another over bytes, and replies with its result or a reason.
 
-A frame is a length in 8 bytes, big-endian, followed by the data of this length. A request is two frames, a JSON header and
-the bytes. The reply is one JSON frame. Before the first request the child sends one reply, which says that it is ready.
+A frame is a length in 8 bytes, big-endian, followed by the data of this length. A request is two frames, a JSON header
+and the bytes. The reply is one JSON frame. Before the first request the child sends one reply, which says that it is
+ready.
 """
 
 from __future__ import annotations
@@ -34,7 +35,9 @@ _WATCH_SECONDS = 0.5
 
 
 class _Use:
-    """Limits of memory and processor time for the next call, in addition to the present use, within the system's limits."""
+    """Limits of memory and processor time for the next call, in addition to the present use, within the system's
+    limits.
+    """
 
     def __init__(self) -> None:
         self._statm = os.open("/proc/self/statm", os.O_RDONLY) if sys.platform == "linux" else None
@@ -110,7 +113,7 @@ def _given(which: int) -> tuple[int, int]:
 
 
 def libraries() -> list[str]:
-    """Return the folders that Python reads from when it imports a library: those of packages and of shared libraries."""
+    """Return the folders that Python reads to import a library: those of packages and of shared libraries."""
     package = Path(__file__).resolve().parents[1]
     # of a checkout, only the package itself: its folder may contain any files
     imports = [path for path in sys.path if path.endswith("-packages") or Path(path).resolve() != package.parent]

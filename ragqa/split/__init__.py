@@ -1,7 +1,7 @@
 """Document -> Chunks with exact character spans: always `document.text[chunk.start:chunk.end] == chunk.text`.
 
-`kinds` has one class for each kind of `split`. `splitter` has the common code (overlap, context, chunks). `cutter` bounds the
-size of spans. `spans` finds the rows of tables, and `markdown` the sections of a page with headings.
+`kinds` has one class for each kind of `split`. `splitter` has the common code (overlap, context, chunks). `cutter`
+bounds the size of spans. `spans` finds the rows of tables, and `markdown` the sections of a page with headings.
 """
 
 from ragqa.split.cutter import SEPARATORS

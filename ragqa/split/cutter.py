@@ -25,7 +25,8 @@ SEPARATORS = ["\n\n", "\f", "\r\n", "\n", ". ", "? ", "! ", "; ", ", ", " "]
 class Separators:
     """The places at which a text may be cut, best first.
 
-    :param are_patterns: True if they are regular expressions. A piece then begins with a separator; else it ends with one.
+    :param are_patterns: True if they are regular expressions. A piece then begins with a separator; else it ends with
+        one.
     """
 
     values: tuple[str, ...]
@@ -143,8 +144,9 @@ class Cutter:
 def text_length(unit: str, count: Callable[[str], int], chunk_size: int) -> Callable[[str], int]:
     """Return the function that measures the length of a chunk. It caches its results.
 
-    With the unit `token`, a length is the greater of the number of tokens and a sixth of the number of UTF-8 bytes, because
-    a tokenizer may make one token of a word of any length. A text that is too long by its bytes is not tokenised.
+    With the unit `token`, a length is the greater of the number of tokens and a sixth of the number of UTF-8 bytes,
+    because a tokenizer may make one token of a word of any length. A text that is too long by its bytes is not
+    tokenised.
     """
 
     def in_tokens(text: str) -> int:

@@ -1,5 +1,5 @@
-"""texts -> models trained on them. Texts may come from anywhere. This room does not use the pipeline or its stages, except
-the methods of a loader.
+"""texts -> models trained on them. Texts may come from anywhere. This room does not use the pipeline or its stages,
+except the methods of a loader.
 
 corpus.py        the documents that a loader finds
 vocabulary.py    a byte-level BPE tokenizer, and a measure of how a tokenizer splits the words of a corpus

@@ -46,7 +46,8 @@ def check(out: Path) -> None:
 
 @contextmanager
 def held(out: Path) -> Iterator[None]:
-    """Lock a folder for one training; make it if it is new. The operating system releases the lock when the process ends.
+    """Lock a folder for one training; make it if it is new. The operating system releases the lock when the process
+    ends.
 
     :raises LockedError: another process holds the lock.
     :raises UsageError: the folder cannot be made.
@@ -99,7 +100,8 @@ def load(out: Path, identity: Mapping[str, Any]) -> dict[str, Any] | None:
 
 
 def check_exports(out: Path) -> None:
-    """Refuse the folder of an unfinished training if it already contains a file with the name of one of the model's files.
+    """Refuse the folder of an unfinished training if it already contains a file with the name of one of the model's
+    files.
 
     :raises UsageError: a file has one of those names.
     """
@@ -108,7 +110,8 @@ def check_exports(out: Path) -> None:
 
 
 def export(model: Decoder, tokenizer: Path, eos: int, out: Path) -> None:
-    """Write the model and its tokenizer into the folder of the checkpoint, in the format of transformers; the weights last.
+    """Write the model and its tokenizer into the folder of the checkpoint, in the format of transformers; the weights
+    last.
 
     Existing files of these names must have the same content.
 

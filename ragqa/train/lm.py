@@ -36,11 +36,13 @@ def train_lm(
     """Train a model for next-token prediction into a folder, or continue the training in this folder.
 
     :param read: the texts, in any order; each call must give the same order.
-    :param tokenizer: a folder with a `tokenizer.json` and an end of text, or any other name that `tokenizer_file` takes.
-    :param out: a new or empty folder, or that of an interrupted call with the same arguments. At the end it contains a model
-        for `generate` of kind causal_lm.
+    :param tokenizer: a folder with a `tokenizer.json` and an end of text, or any other name that `tokenizer_file`
+        takes.
+    :param out: a new or empty folder, or that of an interrupted call with the same arguments. At the end it contains a
+        model for `generate` of kind causal_lm.
     :param stop: called before each step. If it returns True, a checkpoint is written and the report is not `finished`.
-    :raises UsageError: there are too few tokens, `out` contains other files or another training, or a file has no tokenizer.
+    :raises UsageError: there are too few tokens, `out` contains other files or another training, or a file has no
+        tokenizer.
     :raises RefusedError: a file in `out` is a link.
     :raises ResourceError: the disk of `out` is full.
     :raises ModelError: there is no such tokenizer, or it has no end of text.
@@ -60,7 +62,10 @@ def train_objective(
     progress: Progress = lambda step, loss: None,
     stop: Callable[[], bool] = lambda: False,
 ) -> LMReport:
-    """Train a new model for any objective. Parameters and errors are those of `train_lm`; `data` are those of `read_data`."""
+    """Train a new model for any objective.
+
+    Parameters and errors are those of `train_lm`; `data` are those of `read_data`.
+    """
     out = arguments.path(out, "out")
     folder.check(out)
 

@@ -1,7 +1,8 @@
 """The training loop: batches -> an objective's loss -> gradients -> weights, with checkpoints to continue from.
 
 It runs on the CPU, in float32. A training is a folder. After an interruption, the same call continues the training. The
-final weights and losses are the same, in every bit, as without the interruption (on one machine, with one number of threads).
+final weights and losses are the same, in every bit, as without the interruption (on one machine, with one number of
+threads).
 """
 
 from __future__ import annotations
@@ -30,7 +31,8 @@ AVERAGED = 20
 """The number of last steps over which the training loss is averaged."""
 
 Progress = Callable[[int, float], None]
-"""A function that is called after each step, with the number of steps and the loss of the last batch in nats per token."""
+"""A function that is called after each step, with the number of steps and the loss of the last batch in nats per
+token."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,8 +42,8 @@ class LMReport:
     :param losses: the loss of each step's batch, before the step.
     :param validations: (number of steps, loss on the held-out text) at each checkpoint.
     :param tokens, held_out_tokens: the number of training tokens; the number of tokens in the validation loss.
-    :param bits_per_byte: bits per byte of the whole held-out text, with the ends of its texts. It can be compared between
-        tokenizers.
+    :param bits_per_byte: bits per byte of the whole held-out text, with the ends of its texts. It can be compared
+        between tokenizers.
     :param tokens_per_second: the speed of the training steps only, over all runs.
     :param metrics: other figures of the objective for the last batch of this run.
     """
@@ -76,8 +78,8 @@ class TrainingData:
     :param held_out_bytes: the size of the held-out texts in UTF-8 bytes.
     :param tokenizer: the path of the `tokenizer.json`.
     :param vocab_size: the number of tokens of the tokenizer.
-    :param identity: plain data that the weights depend on besides the settings: the texts and the tokenizer. `eos` is the
-        token between texts.
+    :param identity: plain data that the weights depend on besides the settings: the texts and the tokenizer. `eos` is
+        the token between texts.
     """
 
     stream: Tensor

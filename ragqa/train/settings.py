@@ -1,4 +1,7 @@
-"""The sizes of a small language model, and the settings of its training. `--help` shows them, so imports here are light."""
+"""The sizes of a small language model, and the settings of its training.
+
+`--help` shows them, so imports here are light.
+"""
 
 from __future__ import annotations
 

@@ -52,8 +52,8 @@ def stream(texts: Sequence[str], tokenizer: Any) -> Tensor:
 def split(texts: Sequence[str], share: float, seed: int) -> tuple[list[str], list[str]]:
     """Return the training texts and the held-out texts.
 
-    Whole texts are held out, drawn by the seed, up to a share of all characters. If no text is short enough, the end of the
-    longest text is held out. Empty texts are left out.
+    Whole texts are held out, drawn by the seed, up to a share of all characters. If no text is short enough, the end of
+    the longest text is held out. Empty texts are left out.
     """
     texts = [text for text in texts if text]
     room = min(int(share * sum(map(len, texts))), HELD_OUT_CHARACTERS)

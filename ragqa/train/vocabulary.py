@@ -35,10 +35,11 @@ Offset = tuple[int, int]
 
 
 def train_tokenizer(texts: Iterable[str], vocab_size: int) -> Tokenizer:
-    """Learn a byte-level BPE, which encodes any text without loss. Token 0 is the end of text; the next tokens are the bytes.
+    """Learn a byte-level BPE, which encodes any text without loss. Token 0 is the end of text; the next tokens are the
+    bytes.
 
-    It is smaller than `vocab_size` if no other pair of tokens occurs twice in the texts. The order of the texts does not
-    change the tokenizer.
+    It is smaller than `vocab_size` if no other pair of tokens occurs twice in the texts. The order of the texts does
+    not change the tokenizer.
 
     :raises UsageError: `vocab_size` is less than the number of bytes and the end of text.
     """
@@ -62,8 +63,8 @@ def check_tokenizer_folder(folder: AnyPath, *, force: bool = False) -> None:
     """Refuse a folder in which a tokenizer must not be written.
 
     :param force: accept a folder that is not empty, whose tokenizer will be replaced.
-    :raises UsageError: the folder is not empty and `force` is not given; it is not a folder; or a file's name is that of a
-        folder, a pipe or a device.
+    :raises UsageError: the folder is not empty and `force` is not given; it is not a folder; or a file's name is that
+        of a folder, a pipe or a device.
     :raises RefusedError: one of the files is a link.
     """
     folder = arguments.path(folder, "folder")
@@ -199,7 +200,8 @@ class Breakage:
 def broken_terms(tokenizer: Tokenizer, texts: Iterable[str]) -> Breakage:
     """Return figures of how the words of texts are split, each within its text; special tokens are left out.
 
-    The cost of a term is the number of its tokens after the first, over all occurrences. Without texts all figures are 0.
+    The cost of a term is the number of its tokens after the first, over all occurrences. Without texts all figures are
+    0.
     """
     unknown_id = _unknown(tokenizer)
     documents = characters = tokens = unknown = partial = whole = 0
@@ -239,6 +241,7 @@ def _words(
 
 
 def _terms(seen: Counter[tuple[str, tuple[Offset, ...]]]) -> tuple[BrokenTerm, ...]:
+    """Return the split terms of the counted words, in descending order of cost."""
     ways: defaultdict[str, Counter[tuple[Offset, ...]]] = defaultdict(Counter)
     for (word, parts), n in seen.items():
         if len(word) >= TERM_LETTERS and word.isalpha():

@@ -1,4 +1,5 @@
-"""The transformer: the model itself, in parts that can be read separately. It uses tokens and weights; only `bpe` uses text.
+"""The transformer: the model itself, in parts that can be read separately. It uses tokens and weights; only `bpe` uses
+text.
 
     bpe.py           text -> tokens: byte-pair encoding, learned and applied
     config.py        the sizes and options of a transformer

@@ -1,4 +1,5 @@
-"""Attention: each position gets a weighted mean of the values of the positions that it may attend to (Vaswani et al. 2017).
+"""Attention: each position gets a weighted mean of the values of the positions that it may attend to (Vaswani et al.
+2017).
 """
 
 from __future__ import annotations
@@ -52,8 +53,8 @@ def attend(query: Tensor, key: Tensor, value: Tensor, mask: Mask = None, *, drop
     """Return the first result of `attention`, computed with torch's fused kernels.
 
     Packed sequences are computed one after another, so that no mask of shape [tokens, tokens] is made. Queries with a
-    `StepwiseCausalMask` are also computed one after another, so that each result has the same bits as if computed alone.
-    Shapes are those of `attention`.
+    `StepwiseCausalMask` are also computed one after another, so that each result has the same bits as if computed
+    alone. Shapes are those of `attention`.
 
     :raises ValueError: the sum of the packed lengths is not the length of the row.
     """
@@ -71,7 +72,8 @@ def attend(query: Tensor, key: Tensor, value: Tensor, mask: Mask = None, *, drop
 
 
 def _query_by_query(query: Tensor, key: Tensor, value: Tensor, start: int, dropout_p: float) -> Tensor:
-    """Attend in one sequence, [heads, queries, head_dim], one query after another; return [1, heads, queries, head_dim].
+    """Attend in one sequence, [heads, queries, head_dim], one query after another; return [1, heads, queries,
+    head_dim].
 
     :param start: the first position of the sequence among the keys.
     """
@@ -99,7 +101,8 @@ def _fused(
     """
     heads, kv_heads = query.shape[-3], key.shape[-3]
     if heads != kv_heads and query.shape[-2] == 1 and mask is None:
-        # A single query attends to every key. The heads of a group are passed as queries of one head, without a copy of keys.
+        # A single query attends to every key. The heads of a group are passed as queries of one head, without a copy of
+        # keys.
         rows = query.squeeze(-2).reshape(*query.shape[:-3], kv_heads, -1, query.shape[-1])
         return scaled_dot_product_attention(rows, key, value, dropout_p=dropout_p).flatten(-3, -2).unsqueeze(-2)
     return scaled_dot_product_attention(query, key, value, mask, dropout_p, causal, enable_gqa=heads != kv_heads)
@@ -112,7 +115,8 @@ class MultiHeadAttention(nn.Module):
 
     :param num_kv_heads: the number of heads of keys and values, a divisor of num_heads; None is num_heads.
     :param head_dim: the width of a head; None is d_model / num_heads, which must be a whole number.
-    :param biases: whether the projections of queries, keys and values have a bias, and whether the output projection has.
+    :param biases: whether the projections of queries, keys and values have a bias, and whether the output projection
+        has.
     :raises ValueError: sizes that do not fit together.
     """
 

@@ -15,8 +15,8 @@ from ragqa.transformer.positions import Rotation
 class TransformerBlock(nn.Module):
     """One layer of a transformer.
 
-    Pre-norm is x + part(norm(x)); it trains without a warm-up (Xiong et al. 2020). Post-norm is norm(x + part(x)); the first
-    transformer (Vaswani et al. 2017) and BERT use it.
+    Pre-norm is x + part(norm(x)); it trains without a warm-up (Xiong et al. 2020). Post-norm is norm(x + part(x)); the
+    first transformer (Vaswani et al. 2017) and BERT use it.
     """
 
     def __init__(self, config: TransformerConfig) -> None:

@@ -1,8 +1,8 @@
 """Byte-level byte-pair encoding: text -> tokens, and back without loss.
 
-The 256 bytes are the first tokens. Then, repeatedly, the most frequent pair of adjacent tokens becomes a new token (Gage
-1994; Sennrich, Haddow and Birch 2016). As in GPT-2 (Radford et al. 2019), a text is first cut into pieces, roughly its words
-with the space before them. No token crosses the end of a piece.
+The 256 bytes are the first tokens. Then, repeatedly, the most frequent pair of adjacent tokens becomes a new token
+(Gage 1994; Sennrich, Haddow and Birch 2016). As in GPT-2 (Radford et al. 2019), a text is first cut into pieces,
+roughly its words with the space before them. No token crosses the end of a piece.
 
 This is the algorithm in pure Python, for reading. `ragqa.train` learns the same merges with the library `tokenizers`.
 """
@@ -20,8 +20,8 @@ BYTES = bytes((*_SHOWN, *sorted(set(range(256)).difference(_SHOWN))))
 """The bytes in the order of their tokens: those that are a visible character in Latin-1 are first."""
 
 PIECE = regex.compile(r"'(?:[dmst]|ll|re|ve)| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+")
-"""The pieces of a text: English contractions; letters, digits or other signs, each with one space before; white space. Every
-character is in exactly one piece."""
+"""The pieces of a text: English contractions; letters, digits or other signs, each with one space before; white space.
+Every character is in exactly one piece."""
 
 _NUMBER = {byte: number for number, byte in enumerate(BYTES)}
 Pair = tuple[int, int]

@@ -13,7 +13,8 @@ from ragqa.transformer.config import TransformerConfig
 
 
 class KVCache:
-    """Keys and values of every layer, in a tensor that is allocated once and filled in place. It doubles if it is too small.
+    """Keys and values of every layer, in a tensor that is allocated once and filled in place. It doubles if it is too
+    small.
 
     `crop` removes the last positions at no cost, so that many questions can follow one prefix.
 
@@ -62,7 +63,8 @@ class KVCache:
 
     def put(self, row: int, other: KVCache) -> None:
         """Copy the cache of one sequence to the end of a row, with zeros before it."""
-        # Attention hides the positions before `start`, but kernels still read them. Zeros make sure that they are finite.
+        # Attention hides the positions before `start`, but kernels still read them. Zeros make sure that they are
+        # finite.
         start = self.length - other.length
         self._room[:, :, row, :, :start] = 0
         self._room[:, :, row, :, start : self.length] = other._room[:, :, 0, :, : other.length]

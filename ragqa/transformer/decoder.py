@@ -37,10 +37,12 @@ class Decoder(Stack):
         """Return the logits of the token after each position, float[batch, length, vocab_size].
 
         :param tokens: int64[batch, length]; they follow the tokens in the cache, and are added to it.
-        :param mask: the attention mask, [..., length, cached + length]; with None a token attends to itself and all before it.
+        :param mask: the attention mask, [..., length, cached + length]; with None a token attends to itself and all
+            before it.
         :param positions: int64[length] or int64[batch, 1, length]; None is the positions after the cache.
         :param logits_to_keep: return the logits of this number of last positions, [batch, keep, vocab_size]; 0 is all.
-        :param weights: a list to which the attention weights of each layer, [batch, heads, length, cached + length], are added.
+        :param weights: a list to which the attention weights of each layer, [batch, heads, length, cached + length],
+            are added.
         """
         # 1. Continue the positions after those of the cache.
         past, new = cache.length if cache else 0, tokens.shape[1]

@@ -43,7 +43,8 @@ class Encoder(Stack):
     def hidden(self, ids: Sequence[Sequence[int]]) -> tuple[Tensor, ...]:
         """Return the last hidden states of each sequence, [length, d_model].
 
-        The sequences are packed in one row: no padding is computed, and a sequence's result does not depend on the others.
+        The sequences are packed in one row: no padding is computed, and a sequence's result does not depend on the
+        others.
         """
         lengths = tuple(map(len, ids))
         if not any(lengths):

@@ -1,5 +1,5 @@
-"""The families of checkpoints, and the models of them that the native engine supports. This module reads config.json only,
-and does not load torch.
+"""The families of checkpoints, and the models of them that the native engine supports. This module reads config.json
+only, and does not load torch.
 
 No other module uses the names of families.
 """
@@ -31,7 +31,8 @@ Architecture = Literal["encoder", "decoder"]
 class Family:
     """The conversion of checkpoints of one family.
 
-    :param names: names of weights here -> names in the checkpoint that are joined into them; `{}` is the number of a layer.
+    :param names: names of weights here -> names in the checkpoint that are joined into them; `{}` is the number of a
+        layer.
     :param config: config.json -> config.
     :param same: tells whether config.json describes a model that the native engine computes.
     :param prepare: converts weights of older forms of checkpoints to the present form.
@@ -147,7 +148,9 @@ def _bert_config(config: Json) -> TransformerConfig:
 
 
 def _bert_same(config: Json) -> bool:
-    """Tell whether a BERT has the usual form: GELU, learned absolute positions, an encoder, weights without quantisation."""
+    """Tell whether a BERT has the usual form: GELU, learned absolute positions, an encoder, weights without
+    quantisation.
+    """
     absolute = config.get("position_embedding_type", "absolute") == "absolute"
     return config.get("hidden_act") == "gelu" and absolute and not config.get("is_decoder") and _dense(config)
 
@@ -227,7 +230,8 @@ def _llama_weights(theirs: Weights) -> Weights:
 
 
 def _rope(config: Json) -> dict[str, Any]:
-    """Return the parameters of the rotary positions. transformers 5 writes them in one object, earlier versions in two keys.
+    """Return the parameters of the rotary positions. transformers 5 writes them in one object, earlier versions in two
+    keys.
     """
     apart = {"rope_theta": config.get("rope_theta", 10_000.0)}
     scaling = config.get("rope_scaling") or {}

@@ -1,5 +1,5 @@
-"""The feed-forward network, applied to each position separately: two linear layers with an activation between them (Vaswani
-et al. 2017)."""
+"""The feed-forward network, applied to each position separately: two linear layers with an activation between them
+(Vaswani et al. 2017)."""
 
 from __future__ import annotations
 

@@ -18,7 +18,8 @@ _NAMES = {"": ("none", ""), "relu": ("relu", ""), "gelu": ("gelu", "none"), "sil
 
 
 class OneDNNLinear(nn.Module):
-    """A linear layer for inference with an activation or a factor: activation(x weightᵀ + bias), or (x weightᵀ + bias) * factor.
+    """A linear layer for inference with an activation or a factor: activation(x weightᵀ + bias), or (x weightᵀ + bias)
+    * factor.
 
     :param activation: one of `ACTIVATIONS`, or empty for none.
     """
@@ -71,7 +72,8 @@ def use_onednn(model: Stack) -> None:
         return
     if isinstance(model, Decoder):
         model.untie()
-    # The list contains only parent modules. So there is no reference to a replaced layer, and its memory is freed at once.
+    # The list contains only parent modules. So there is no reference to a replaced layer, and its memory is freed at
+    # once.
     for parent in [module for module in model.modules() if not isinstance(module, FeedForward | nn.Linear)]:
         for name, layer in list(parent.named_children()):
             if isinstance(layer, FeedForward):

@@ -1,4 +1,7 @@
-"""The position of a token. Attention itself ignores order. So positions are added to embeddings, or rotate queries and keys."""
+"""The position of a token.
+
+Attention itself ignores order. So positions are added to embeddings, or rotate queries and keys.
+"""
 
 from __future__ import annotations
 

@@ -16,8 +16,8 @@ from ragqa.transformer.positions import Learned, Rotary, Sinusoidal
 class Stack(nn.Module):
     """Embeddings, blocks, and one `norm`.
 
-    Pre-norm blocks do not normalise their sum, so that the norm follows the last block. Post-norm blocks expect normalised
-    input, so that the norm precedes the first block.
+    Pre-norm blocks do not normalise their sum, so that the norm follows the last block. Post-norm blocks expect
+    normalised input, so that the norm precedes the first block.
     """
 
     def __init__(self, config: TransformerConfig) -> None:
