@@ -164,7 +164,7 @@ def measure(pipeline: Pipeline, questions: Sequence[Question], k: int) -> Outcom
             if texts[question.corpus][start:end] != content:
                 raise ValueError(f"{question.corpus}, {start} to {end}: not the text of the reference {content!r}")
         references = [Span(ids[question.corpus], start, end) for start, end, _ in question.references]
-        hits = pipeline.retrieve(question.text, k)
+        hits = pipeline.search(question.text, k)
         retrieved = [Span(hit.chunk.document_id, hit.chunk.start, hit.chunk.end) for hit in hits]
         values = (
             recall(references, retrieved),

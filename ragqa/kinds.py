@@ -33,19 +33,19 @@ if TYPE_CHECKING:
     from ragqa.index import LocalIndex
     from ragqa.load import FolderLoader
     from ragqa.load.readers import SandboxedFormat
-    from ragqa.prompt import Prompter
+    from ragqa.prompt import TemplatePrompter
     from ragqa.prompt.examples import Examples
     from ragqa.retrieve.rerank import BiEncoderScorer, CrossEncoderScorer, LikelihoodScorer
     from ragqa.retrieve.retriever import FusionRetriever
     from ragqa.retrieve.rewrite import HydeRewriter, MultiQueryRewriter
-    from ragqa.split import TextSplitter
+    from ragqa.split import CodeSplitter, MarkdownSplitter, RecursiveSplitter, SentenceSplitter, TokenSplitter
     from ragqa.stages import Needs
     from ragqa.train.objectives import NextTokenPrediction
 
 
 def folder_loader(spec: specs.FolderLoad, needs: Needs) -> FolderLoader:
     """Build a loader; source files of a language that the splitter cuts are read as text."""
-    from ragqa.load import FolderLoader
+    from ragqa.load import FileGlobs, FolderLoader
 
     # formats of the user's own, with the settings that the section gives to some of them
     listed = {type(format_spec): format_spec for format_spec in spec.formats}
@@ -54,9 +54,7 @@ def folder_loader(spec: specs.FolderLoad, needs: Needs) -> FolderLoader:
     source_code = [f"**/*{suffix}" for suffix in needs.config.split.source_suffixes]
     return FolderLoader(
         spec.roots,
-        include=spec.include,
-        exclude=spec.exclude,
-        as_text=[*spec.as_text, *source_code],
+        FileGlobs(spec.include, spec.exclude, [*spec.as_text, *source_code]),
         text_field=spec.text_field,
         formats=[needs.build(format_spec) for format_spec in formats if format_spec is not None],
     )
@@ -73,20 +71,48 @@ def _format_kind(record: Format) -> Kind[BuiltInFormat]:
     named: Any = Literal[record.name]
     spec = create_model(f"{record.name.title()}Format", __base__=BuiltInFormat, kind=(named, ...))
     spec.__doc__ = f"Files of type {record.media_type} ({', '.join(record.suffixes)})."
-    return Kind("format", spec, lambda spec, needs: _sandboxed(record, needs))
+    return Kind("format", spec, lambda spec, needs: _sandboxed(record))
 
 
-def _sandboxed(record: Format, needs: Needs) -> SandboxedFormat:
+def _sandboxed(record: Format) -> SandboxedFormat:
     from ragqa.load.readers import SandboxedFormat
 
     return SandboxedFormat(record, Limits(), dict.fromkeys(record.options))
 
 
-def text_splitter(spec: Any, needs: Needs) -> TextSplitter:
-    """Build a splitter that counts in the embedder's tokens."""
-    from ragqa.split import SPLITTERS
+def recursive_splitter(spec: specs.RecursiveSplit, needs: Needs) -> RecursiveSplitter:
+    """Build a splitter that cuts at the largest break; like all of them it counts in the embedder's tokens."""
+    from ragqa.split import RecursiveSplitter
 
-    return SPLITTERS[spec.kind](spec, needs.embedder)
+    return RecursiveSplitter(spec, needs.embedder)
+
+
+def token_splitter(spec: specs.TokenSplit, needs: Needs) -> TokenSplitter:
+    """Build a splitter that cuts every so many tokens."""
+    from ragqa.split import TokenSplitter
+
+    return TokenSplitter(spec, needs.embedder)
+
+
+def markdown_splitter(spec: specs.MarkdownSplit, needs: Needs) -> MarkdownSplitter:
+    """Build a splitter that cuts at headings first."""
+    from ragqa.split import MarkdownSplitter
+
+    return MarkdownSplitter(spec, needs.embedder)
+
+
+def sentence_splitter(spec: specs.SentenceSplit, needs: Needs) -> SentenceSplitter:
+    """Build a splitter that fills chunks with whole sentences."""
+    from ragqa.split import SentenceSplitter
+
+    return SentenceSplitter(spec, needs.embedder)
+
+
+def code_splitter(spec: specs.CodeSplit, needs: Needs) -> CodeSplitter:
+    """Build a splitter of source code."""
+    from ragqa.split import CodeSplitter
+
+    return CodeSplitter(spec, needs.embedder)
 
 
 def encoder(spec: specs.MeanPoolEmbed | specs.ClsPoolEmbed, needs: Needs) -> EncoderEmbedder:
@@ -148,12 +174,12 @@ def likelihood(spec: retrieval.LikelihoodRerank, needs: Needs) -> LikelihoodScor
     return LikelihoodScorer(needs.likelihood_model("retrieve.rerank: likelihood"))
 
 
-def prompter(spec: specs.InContextPrompt, needs: Needs) -> Prompter:
+def prompter(spec: specs.InContextPrompt, needs: Needs) -> TemplatePrompter:
     """Build a prompter for the generator's window, with its examples."""
-    from ragqa.prompt import Prompter
+    from ragqa.prompt import TemplatePrompter
 
     examples = needs.once("examples", spec, lambda: _examples(spec, needs))
-    return Prompter(spec, needs.generator, needs.config.generate.max_new_tokens, examples)
+    return TemplatePrompter(spec, needs.generator, needs.config.generate.max_new_tokens, examples)
 
 
 def _examples(spec: specs.InContextPrompt, needs: Needs) -> Examples:
@@ -218,11 +244,11 @@ BUILTIN = Kinds(
     [
         Kind("load", specs.FolderLoad, folder_loader),
         *map(_format_kind, FORMATS),
-        Kind("split", specs.RecursiveSplit, text_splitter),
-        Kind("split", specs.TokenSplit, text_splitter),
-        Kind("split", specs.MarkdownSplit, text_splitter),
-        Kind("split", specs.SentenceSplit, text_splitter),
-        Kind("split", specs.CodeSplit, text_splitter),
+        Kind("split", specs.RecursiveSplit, recursive_splitter),
+        Kind("split", specs.TokenSplit, token_splitter),
+        Kind("split", specs.MarkdownSplit, markdown_splitter),
+        Kind("split", specs.SentenceSplit, sentence_splitter),
+        Kind("split", specs.CodeSplit, code_splitter),
         Kind("embed", specs.MeanPoolEmbed, encoder),
         Kind("embed", specs.ClsPoolEmbed, encoder),
         Kind("index", specs.FaissIndex, faiss_index),

@@ -1,7 +1,7 @@
-"""Locks and stops for work in several threads.
+"""A lock whose waiters can be stopped, and checks whether work is still wanted.
 
-A `Turn` is a lock for parts that several threads share. Work within `stoppable` can be stopped: code that may run long
-calls `check` repeatedly, for example between two tokens. Outside `stoppable`, `check` does nothing.
+A `StoppableLock` is a lock for parts that several threads share. Work within `stoppable` can be stopped: code that may
+run long calls `check` repeatedly, for example between two tokens. Outside `stoppable`, `check` does nothing.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ LOOK_SECONDS = 0.1
 """The seconds between two checks of a waiting thread."""
 
 _unwanted: ContextVar[Callable[[], bool] | None] = ContextVar("unwanted", default=None)
-_turns: WeakSet[Turn] = WeakSet()
+_locks: WeakSet[StoppableLock] = WeakSet()
 
 
 class Stopped(BaseException):
@@ -56,15 +56,15 @@ def sleep(seconds: float) -> None:
         time.sleep(min(left, LOOK_SECONDS))
 
 
-class Turn:
+class StoppableLock:
     """A reentrant lock. Waiting for it can be stopped."""
 
     def __init__(self) -> None:
         self._lock = threading.RLock()
-        _turns.add(self)
+        _locks.add(self)
 
     @contextmanager
-    def taken(self) -> Iterator[None]:
+    def held(self) -> Iterator[None]:
         """Hold the lock within the block; first wait for the thread that has it.
 
         :raises Stopped: the work is no longer wanted.
@@ -84,8 +84,8 @@ class Turn:
 
 
 def _renew_all() -> None:
-    for turn in list(_turns):
-        turn.renew()
+    for lock in list(_locks):
+        lock.renew()
 
 
 if hasattr(os, "register_at_fork"):

@@ -103,7 +103,7 @@ class ToldSystem:
     def with_documents(self, documents: Sequence[Document]) -> ToldSystem:
         return self
 
-    def retrieve(self, question: str, k: int) -> list[Hit]:
+    def search(self, question: str, k: int) -> list[Hit]:
         self.depths.append(k)
         return self.hits[:k]
 
@@ -112,7 +112,7 @@ class ToldSystem:
         text = "\n".join([*(hit.chunk.text for hit in shown), question])
         return Prompt(text, {"question": len(question.split())}, shown)
 
-    def answer(self, question: str, passages: Sequence[Hit] | None = None) -> Answer:
+    def ask(self, question: str, passages: Sequence[Hit] | None = None) -> Answer:
         self.asked.append((question, passages is not None))
         text = self.answers[question]
         if passages is not None:

@@ -63,7 +63,7 @@ class Product:
     def rank(self, pipeline: Pipeline, query: Query, k: int) -> list[str]:
         """Return the document (the page, where files were indexed) of each of the k best chunks, best first."""
         unit = _page if self.collection.folder else _source
-        return [unit(hit) for hit in pipeline.retrieve(query.text, k)]
+        return [unit(hit) for hit in pipeline.search(query.text, k)]
 
     def _pipeline(self, system: Sequence[str], single: bool = False) -> Pipeline:
         own = [one for one in self._overrides if not (single and one.startswith(_OF_FUSION))]

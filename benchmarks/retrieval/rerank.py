@@ -41,7 +41,7 @@ def measure(product: Product, queries: Sequence[Query], rerank: str, depth: int)
 
 
 def _ask(product: Product, pipeline: Pipeline, queries: Sequence[Query], depth: int) -> tuple[Scores, float]:
-    pipeline.retrieve(_WARM_UP, depth)
+    pipeline.search(_WARM_UP, depth)
     run, ms = {}, []
     for query in queries:
         started = time.perf_counter()

@@ -14,7 +14,7 @@ from collections.abc import Sequence
 import click
 
 from ragqa import __version__, limits
-from ragqa.cli.faults import INTERRUPTED, fault
+from ragqa.cli.faults import INTERRUPTED, error_report
 from ragqa.cli.terminal import Said, Screen, escaped, json_text, screens
 from ragqa.errors import GateError, RejectedError, ResourceError
 
@@ -81,7 +81,7 @@ def _run(arguments: Sequence[str]) -> int:
     try:
         code = _invoke(arguments, said)
     except (Exception, KeyboardInterrupt, limits.OutOfTime) as error:
-        ended = fault(error, arguments)
+        ended = error_report(error, arguments)
         code = ended.exit_code
         print(ended.line, file=sys.stderr)
         if not (said.result and isinstance(error, GateError)):  # whose result says that the gate is not met

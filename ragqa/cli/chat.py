@@ -8,7 +8,7 @@ import click
 
 from ragqa.cli.answers import stream_answer
 from ragqa.cli.common import pipeline_options
-from ragqa.cli.faults import fault
+from ragqa.cli.faults import error_report
 from ragqa.cli.opening import open_indexed, open_pipeline
 from ragqa.cli.terminal import print_json, print_json_line
 from ragqa.conversation import Conversation
@@ -45,7 +45,7 @@ def _answer(conversation: Conversation, question: str, as_json: bool) -> None:
         else:
             stream_answer(conversation.stream(question))
     except UsageError as error:  # the user can ask another question
-        report = fault(error, ())
+        report = error_report(error, ())
         click.echo(report.line, err=True)
         if as_json:
             print_json_line({"question": question, "error": report.to_json()})

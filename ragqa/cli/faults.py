@@ -20,7 +20,7 @@ INTERRUPTED = 130
 
 
 @dataclass(frozen=True, slots=True)
-class Fault:
+class ErrorReport:
     """The report of an error: its line on stderr, and the fields of its JSON object."""
 
     type: str
@@ -34,7 +34,7 @@ class Fault:
         return {"type": self.type, "message": self.message, "exit_code": self.exit_code, **self.fields}
 
 
-def fault(error: BaseException, arguments: Sequence[str]) -> Fault:
+def error_report(error: BaseException, arguments: Sequence[str]) -> ErrorReport:
     """Return the report of an error that ended a command.
 
     :param arguments: of the command line, from which the advice on a wrong one is made.
@@ -42,7 +42,7 @@ def fault(error: BaseException, arguments: Sequence[str]) -> Fault:
     match error:
         case click.exceptions.NoArgsIsHelpError():
             message = explain(error, arguments)
-            return Fault("UsageError", message, UsageError.exit_code, escaped(error.format_message(), "\n"))
+            return ErrorReport("UsageError", message, UsageError.exit_code, escaped(error.format_message(), "\n"))
         case click.ClickException():
             return _expected("UsageError", explain(error, arguments), UsageError.exit_code)
         case MistakesError():
@@ -50,12 +50,12 @@ def fault(error: BaseException, arguments: Sequence[str]) -> Fault:
             fields = (
                 {"problems": [asdict(problem) for problem in error.problems]} if isinstance(error, ConfigError) else {}
             )
-            return Fault(type(error).__name__, str(error), error.exit_code, f"ragqa: error: {lines}", fields)
+            return ErrorReport(type(error).__name__, str(error), error.exit_code, f"ragqa: error: {lines}", fields)
         case RagqaError():
             return _expected(type(error).__name__, str(error), error.exit_code)
         case KeyboardInterrupt() | click.Abort():
             what = str(error) and f"; {error}"
-            return Fault("Interrupted", f"interrupted{what}", INTERRUPTED, f"ragqa: interrupted{escaped(what)}")
+            return ErrorReport("Interrupted", f"interrupted{what}", INTERRUPTED, f"ragqa: interrupted{escaped(what)}")
     if limit := met(error):
         return _expected(type(limit).__name__, str(limit), limit.exit_code)
     match error:
@@ -68,8 +68,10 @@ def fault(error: BaseException, arguments: Sequence[str]) -> Fault:
             return _expected("UsageError", message, UsageError.exit_code)
     text = "".join(traceback.format_exception(error))
     message = f"{type(error).__name__}: {error}"
-    return Fault(type(error).__name__, message, RagqaError.exit_code, f"{text}ragqa: error: a bug: {escaped(message)}")
+    return ErrorReport(
+        type(error).__name__, message, RagqaError.exit_code, f"{text}ragqa: error: a bug: {escaped(message)}"
+    )
 
 
-def _expected(type_: str, message: str, exit_code: int) -> Fault:
-    return Fault(type_, message, exit_code, f"ragqa: error: {escaped(message)}")
+def _expected(type_: str, message: str, exit_code: int) -> ErrorReport:
+    return ErrorReport(type_, message, exit_code, f"ragqa: error: {escaped(message)}")

@@ -62,7 +62,8 @@ class NestedError(ValueError):
 class ModelUse:
     """A model that a part computes with; its fields `model` and `revision` name it.
 
-    :param wanted: the kind that it has to be. :param native: what the native engine would have to run it as.
+    :param wanted: the kind that it has to be.
+    :param native: what the native engine would have to run it as.
     :param needs_native: the keys that ask for the native engine as they are set, each with what to do where it cannot run.
     """
 

@@ -10,13 +10,13 @@ from typing import Any
 
 from ragqa.config.kinds import Kinds
 from ragqa.config.paths import make_absolute
-from ragqa.config.reader import MAX_BYTES, Finding, Source, parse, read
+from ragqa.config.reader import MAX_BYTES, Mistake, Source, parse, read
 from ragqa.config.slots import SECTIONS, VERSION
 from ragqa.errors import ConfigError
 from ragqa.files import read_text
 from ragqa.messages import nearest
 
-MOST = 10
+MAX_EXTENDING = 10
 """How many files may extend one another in a row."""
 _MARKS = ("version", "extends")
 _MARK_LINE = re.compile(rf"^({'|'.join(_MARKS)})\s*:", re.MULTILINE)
@@ -52,7 +52,7 @@ def _with_base(file: Path, source: Source, kinds: Kinds, above: tuple[str, ...])
         base = _read_base(base_file, above, shown)
         return _merge(_with_base(base_file, base, kinds, above), source)
     except _Unusable as fault:
-        source.add(Finding((("extends",),), str(fault)))
+        source.add(Mistake((("extends",),), str(fault)))
     except ConfigError as error:
         source.problems += error.problems
     source.incomplete = True
@@ -72,8 +72,8 @@ def _read_base(file: Path, above: tuple[str, ...], shown: str) -> Source:
         raise _Unusable(f"{shown}cannot be read: {error.strerror}") from None
     if os.path.realpath(file) in above:
         raise _Unusable(f"{shown}extends itself")
-    if len(above) > MOST:
-        raise _Unusable(f"more than {MOST} files extend one another")
+    if len(above) > MAX_EXTENDING:
+        raise _Unusable(f"more than {MAX_EXTENDING} files extend one another")
     source = Source(str(file))
     try:
         parse(text, source)

@@ -10,9 +10,9 @@ from typing import Any
 
 import yaml
 
-from ragqa.config.reader import Finding, Key, Source, dotted, shown
+from ragqa.config.reader import Key, Mistake, Source, dotted, shown
 
-MOST = 64
+MAX_COMBINATIONS = 64
 """How many combinations a file may have."""
 
 Grids = Mapping[Key, list[Any]]
@@ -40,12 +40,12 @@ def find(source: Source, free: Collection[Key]) -> dict[Key, list[Any]]:
     :param free: keys of mappings whose keys are the user's own; there is no grid in them.
     """
     found = {key: grid for name, block in source.data.items() for key, grid in _within((name,), block, free)}
-    faults = [Finding((key,), fault) for key, grid in found.items() if (fault := _fault(grid))]
+    faults = [Mistake((key,), fault) for key, grid in found.items() if (fault := _fault(grid))]
     count = math.prod(len(values(grid)) for grid in found.values())
-    if not faults and count > MOST:
+    if not faults and count > MAX_COMBINATIONS:
         last = list(found)[-1]
-        message = f"the {len(found)} grids have {count:,} combinations; at most {MOST}: shorten one"
-        faults.append(Finding((last, *found), message))
+        message = f"the {len(found)} grids have {count:,} combinations; at most {MAX_COMBINATIONS}: shorten one"
+        faults.append(Mistake((last, *found), message))
     source.add(*faults)
     return {} if faults else {key: values(grid) for key, grid in found.items()}
 

@@ -30,7 +30,8 @@ class Kind(Generic[AnySpec]):
     :param spec: inherits from the class of the slot in `config.slots`, and has a field `kind: Literal["name"]`.
     :param build: called with the settings and with `Needs`, by which it gets what the part asks of others. It is called
         when the part is first needed, and returns an object that meets the Protocol of the slot in `ragqa.stages`.
-    :raises UsageError: there is no such slot. :raises UsageTypeError: the class is none of the slot, or `build` is no function.
+    :raises UsageError: there is no such slot.
+    :raises UsageTypeError: the class is none of the slot, or `build` is no function.
     """
 
     slot: str

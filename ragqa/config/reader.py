@@ -26,7 +26,7 @@ _DECIMAL = re.compile(r"[-+]?(0|[1-9][0-9_]*)")
 Key = tuple[str | int, ...]
 
 
-class Finding(NamedTuple):
+class Mistake(NamedTuple):
     """What is wrong with some keys together; it is told at the first of them."""
 
     keys: tuple[Key, ...]
@@ -48,12 +48,12 @@ class Source:
     faulty: set[Key] = field(default_factory=set)
     incomplete: bool = False
 
-    def add(self, *findings: Finding) -> None:
-        """Add findings to the problems, but those of keys that were known to be faulty; all their keys are from now on."""
+    def add(self, *mistakes: Mistake) -> None:
+        """Add mistakes to the problems, but those of keys that were known to be faulty; all their keys are from now on."""
         self.problems += [
-            self.problem(found.keys[0], found.message) for found in findings if not self.is_faulty(found.keys)
+            self.problem(found.keys[0], found.message) for found in mistakes if not self.is_faulty(found.keys)
         ]
-        self.faulty.update(key for found in findings for key in found.keys)
+        self.faulty.update(key for found in mistakes for key in found.keys)
 
     def is_faulty(self, keys: Iterable[Key]) -> bool:
         """Tell whether the value of a key is not known, as a whole or in part."""
@@ -147,7 +147,7 @@ class _Loader(yaml.SafeLoader):
 def _value(node: yaml.Node, key: Key, source: Source) -> Any:
     source.positions.setdefault(key, (source.file, node.start_mark.line + 1, node.start_mark.column + 1))
     if isinstance(node, _Alias):
-        source.add(Finding((key,), f"alias *{node.value} is not allowed; write the value out"))
+        source.add(Mistake((key,), f"alias *{node.value} is not allowed; write the value out"))
         return None
     if isinstance(node, yaml.MappingNode):
         return _mapping(node, key, source)

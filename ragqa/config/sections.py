@@ -11,7 +11,7 @@ from pydantic import ValidationError
 from ragqa import messages
 from ragqa.config.base import KINDS, ConflictError, NestedError, Spec, UnknownKindError, kind_of
 from ragqa.config.kinds import Kinds
-from ragqa.config.reader import Finding, Key, Source, dotted, shown
+from ragqa.config.reader import Key, Mistake, Source, dotted, shown
 from ragqa.config.slots import OPTIONAL
 
 
@@ -25,16 +25,16 @@ def read_section(source: Source, name: str, kinds: Kinds) -> Spec | None:
     block = source.data.get(name)
     if not isinstance(block, dict):
         if block is not None:
-            source.add(Finding(((name,),), f"must be a mapping with a kind of {', '.join(names)}"))
+            source.add(Mistake(((name,),), f"must be a mapping with a kind of {', '.join(names)}"))
         elif not source.incomplete and (name in source.data or name not in OPTIONAL):
-            source.add(Finding(((name,),), f"missing; write `{name}: {{kind: {names[0]}, ...}}`"))
+            source.add(Mistake(((name,),), f"missing; write `{name}: {{kind: {names[0]}, ...}}`"))
         return None
     named = block.get("kind")
     kind = kinds.find(name, named)
     if kind is None:
         what = "missing" if named is None else f"unknown kind {shown(named)}"
         if named is not None or not source.incomplete:
-            source.add(Finding(((name, "kind"),), f"{what}; {did_you_mean(str(named), names)}"))
+            source.add(Mistake(((name, "kind"),), f"{what}; {did_you_mean(str(named), names)}"))
         return None
     return _sound(source, name, kind.spec, copy.deepcopy(block), kinds)
 
@@ -48,9 +48,9 @@ def _sound(source: Source, name: str, spec: type[Spec], block: dict[str, Any], k
         try:
             return spec.model_validate(block, context={KINDS: kinds})
         except ValidationError as error:
-            findings = list(_findings(source, (name,), spec, error))
-        source.add(*findings)
-        if not sum(_remove(block, key[1:]) for finding in findings for key in finding.keys):
+            mistakes = list(_mistakes(source, (name,), spec, error))
+        source.add(*mistakes)
+        if not sum(_remove(block, key[1:]) for mistake in mistakes for key in mistake.keys):
             return None
 
 
@@ -66,59 +66,59 @@ def _remove(block: Any, key: Key) -> bool:
     return False
 
 
-def _findings(source: Source, key: Key, spec: type[Spec], error: ValidationError) -> Iterator[Finding]:
+def _mistakes(source: Source, key: Key, spec: type[Spec], error: ValidationError) -> Iterator[Mistake]:
     """Turn what pydantic found in the part at a key into sentences, with the keys that they are about."""
     for detail in error.errors():
         at = (*key, *(part for part in detail["loc"] if not _is_union_tag(part)))
         cause = detail.get("ctx", {}).get("error")
         if isinstance(cause, NestedError):
-            yield from _findings(source, at, cause.spec, cause.error)
+            yield from _mistakes(source, at, cause.spec, cause.error)
         elif detail["type"] != "missing" or not source.incomplete:
-            yield from _finding(source, at, spec, detail, cause)
+            yield from _mistake(source, at, spec, detail, cause)
 
 
-def _finding(source: Source, key: Key, spec: type[Spec], detail: Any, cause: Any) -> Iterator[Finding]:
+def _mistake(source: Source, key: Key, spec: type[Spec], detail: Any, cause: Any) -> Iterator[Mistake]:
     kind = f"(kind {kind_of(spec)})"
     match detail["type"]:
         case "extra_forbidden":
             yield unknown(source, key, f"key in {dotted(key[:-1])} {kind}", list(spec.model_fields))
         case "missing":
-            yield Finding((key,), f"missing in {dotted(key[:-1])} {kind}")
+            yield Mistake((key,), f"missing in {dotted(key[:-1])} {kind}")
         case "value_error" if isinstance(cause, UnknownKindError):
             yield _no_kind(key, cause)
         case "value_error" if isinstance(cause, ConflictError):
             for conflict in cause.conflicts:
-                yield Finding(tuple((*key, name) for name in conflict.keys), conflict.message)
+                yield Mistake(tuple((*key, name) for name in conflict.keys), conflict.message)
         case "value_error":
-            yield Finding((key,), messages.requirement(detail))
+            yield Mistake((key,), messages.requirement(detail))
         case _:
-            yield Finding(
+            yield Mistake(
                 (key,), f"{messages.requirement(detail)}, got {shown(detail['input'])}{_scalar_hint(detail['input'])}"
             )
 
 
-def unknown(source: Source, key: Key, what: str, valid: Sequence[str]) -> Finding:
+def unknown(source: Source, key: Key, what: str, valid: Sequence[str]) -> Mistake:
     """Return what is said of a key that there is not; the value of the one that was probably meant is not known either."""
     typed = str(key[-1])
     near = messages.nearest(typed, valid)
     meant = [(*key[:-1], near)] if near else []
-    return Finding(
+    return Mistake(
         (key, *(k for k in meant if k not in source.positions)), f"unknown {what}; {did_you_mean(typed, valid)}"
     )
 
 
-def _no_kind(key: Key, error: UnknownKindError) -> Finding:
+def _no_kind(key: Key, error: UnknownKindError) -> Mistake:
     """Return what is said of a part inside a section that is not of one of the kinds of its slot."""
     names, value = error.names, error.value
     if isinstance(value, dict):
         named = value.get("kind")
         what = "missing" if named is None else f"unknown kind {shown(named)}"
-        return Finding(((*key, "kind"),), f"{what}; {did_you_mean(str(named), names)}")
+        return Mistake(((*key, "kind"),), f"{what}; {did_you_mean(str(named), names)}")
     if error.short and isinstance(value, str):
-        return Finding((key,), f"unknown kind {shown(value)}; {did_you_mean(value, names)}")
+        return Mistake((key,), f"unknown kind {shown(value)}; {did_you_mean(value, names)}")
     example = f"`{key[-1]}: {{kind: {value if value in names else 'NAME'}}}`"
     message = f"must be a mapping with a kind of {', '.join(names)}, got {shown(value)}; write {example}"
-    return Finding((key,), message)
+    return Mistake((key,), message)
 
 
 def _is_union_tag(part: Any) -> bool:

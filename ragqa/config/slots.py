@@ -18,6 +18,10 @@ VERSION = 1
 """The version of the pipeline file that is read."""
 BYTES_PER_TOKEN = 6
 """A chunk of n tokens has at most this many UTF-8 bytes a token; a tokenizer may make one token of a word of any length."""
+CONTEXT_TOKENS = 32
+"""Most tokens of title and headings that are indexed with a chunk; outer headings give way first."""
+SPECIAL_TOKENS = 2
+"""How many tokens an encoder adds to each text."""
 
 
 class LoadSpec(Spec):

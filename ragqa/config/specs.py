@@ -53,7 +53,9 @@ class FolderLoad(LoadSpec):
         return (self.path,) if isinstance(self.path, str) else tuple(self.path)
 
 
-class _SizedSplit(SplitSpec):
+class SizedSplit(SplitSpec):
+    """What the built-in kinds of `split` have in common."""
+
     chunk_size: int = Field(200, ge=8, le=8192, description="Longest chunk, in `unit`.")
     overlap: int = Field(40, ge=0, description="How much of a chunk the next one repeats, in `unit`.")
     unit: Literal["token", "character"] = Field("token", description="`token`: the embedder's own tokens.")
@@ -73,31 +75,31 @@ class _SizedSplit(SplitSpec):
         return self.chunk_size * (BYTES_PER_TOKEN if self.unit == "token" else BYTES_PER_CHARACTER)
 
 
-class RecursiveSplit(_SizedSplit):
+class RecursiveSplit(SizedSplit):
     """Cut at the largest break that fits: paragraph, line, sentence, word."""
 
     kind: Literal["recursive"]
 
 
-class TokenSplit(_SizedSplit):
+class TokenSplit(SizedSplit):
     """Cut every `chunk_size` units, wherever that falls between two tokens."""
 
     kind: Literal["token"]
 
 
-class MarkdownSplit(_SizedSplit):
+class MarkdownSplit(SizedSplit):
     """Cut at headings first; the heading path is kept as context."""
 
     kind: Literal["markdown"]
 
 
-class SentenceSplit(_SizedSplit):
+class SentenceSplit(SizedSplit):
     """Fill chunks with whole sentences."""
 
     kind: Literal["sentence"]
 
 
-class CodeSplit(_SizedSplit):
+class CodeSplit(SizedSplit):
     """Cut source code at classes, functions and blocks. Files of the language are read as text."""
 
     kind: Literal["code"]

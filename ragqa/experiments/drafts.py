@@ -24,7 +24,7 @@ from ragqa.stages import Generator, System
 DEPTH = 10
 """Among how many hits the evidence has to be found by its question."""
 
-EFFORT = 10
+TRIES_PER_DRAFT = 10
 """How many tries there are for each draft that is wanted, so that a generator that writes none comes to an end."""
 
 _MONTHS = "January|February|March|April|May|June|July|August|September|October|November|December"
@@ -106,7 +106,7 @@ def draft(
     """Yield up to n drafts as they are made and, for each try that gave none, why it was dropped.
 
     A try asks for one thing in one passage; where passages run out, they are tried again for other things in them. There
-    are fewer drafts where nothing is left to ask for, or after `EFFORT * n` tries. A draft is kept where its question
+    are fewer drafts where nothing is left to ask for, or after `TRIES_PER_DRAFT * n` tries. A draft is kept where its question
     finds its evidence among the first `DEPTH` hits: the round trip of Alberti et al. (2019), by retrieval as in
     Promptagator (Dai et al. 2022).
 
@@ -114,7 +114,7 @@ def draft(
     :raises UsageError: a sentence and the examples exceed the generator's window.
     """
     rng, drafts = random.Random(seed), dict[str, Question]()
-    for passage, candidate in islice(_tries(passages, rng), EFFORT * n):
+    for passage, candidate in islice(_tries(passages, rng), TRIES_PER_DRAFT * n):
         if candidate is None:
             yield Dropped(_place(passage), "no whole sentence holds what looks like an answer")
             continue
@@ -242,7 +242,7 @@ def _fault(made: Question, passage: Passage, system: System) -> str:
         return "the question is about something else than its sentence"
     assert evidence.start is not None and evidence.end is not None
     span = Span(chunk.document_id, evidence.start, evidence.end)
-    if not any(covers(hit, span) for hit in system.retrieve(made.question, DEPTH)[:DEPTH]):
+    if not any(covers(hit, span) for hit in system.search(made.question, DEPTH)[:DEPTH]):
         return f"the question does not find its sentence among the first {DEPTH} hits"
     return ""
 

@@ -168,7 +168,8 @@ def say_notes(setup: EvaluationSetup, listener: Listener) -> None:
 def run_folder(setup: EvaluationSetup, protocol: Protocol, root: Path | None = None) -> Path:
     """Return the folder of a run in `root`, which is in the cache unless given; its name is made of the run's identity.
 
-    :raises RefusedError: it is a link. :raises UsageError: it is a file.
+    :raises RefusedError: it is a link.
+    :raises UsageError: it is a file.
     """
     folder = (root or models.cache_dir() / "runs") / fingerprint(setup.identity(protocol))[:32]
     check_own_folder(folder)

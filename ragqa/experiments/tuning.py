@@ -160,7 +160,6 @@ def tune(
         for who, setup in setups.items()
     }
     tuning = _race(grid, runs, parts, goal.metric, listener)
-    tuning = replace(tuning, dataset=name)
     return replace(tuning, written=tuple(_write(output, tuning))) if output else tuning
 
 
@@ -232,7 +231,7 @@ def _race(grid: TuningGrid, runs: Mapping[str, _CandidateRun], parts: Split, by:
     results = {who: runs[who].ask(parts.test, listener) for who in dict.fromkeys((winner, baseline))}
     compared = None if winner == baseline else compare(results[baseline], results[winner]).metrics.get(by)
     return Tuning(
-        "",
+        runs[baseline].setup.name,
         by,
         parts,
         outcome,

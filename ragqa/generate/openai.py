@@ -86,9 +86,9 @@ class OpenAIEndpoint:
         """
         answer = StreamedReply(self.spec.max_new_tokens * TEXT_BYTES_PER_TOKEN)
         try:
-            with closing(self._events(prompt.text)) as chunks:
-                for chunk in chunks:
-                    if piece := answer.add(chunk):
+            with closing(self._events(prompt.text)) as events:
+                for event in events:
+                    if piece := answer.add(event):
                         yield piece
                     if answer.is_full:
                         break

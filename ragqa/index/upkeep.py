@@ -16,7 +16,6 @@ from ragqa.index.reader import open_vectors
 from ragqa.records import indexed_text
 
 Vectors = NDArray[np.float32]
-Embed = Callable[[Sequence[str]], Vectors]
 
 MOST_DEAD = 0.2
 LEAST_VECTORS = 1000

@@ -18,7 +18,7 @@ from ragqa.files import open_regular
 from ragqa.limits import met
 from ragqa.load.bounds import Limits
 from ragqa.load.formats import PLAIN
-from ragqa.load.globs import Globs
+from ragqa.load.globs import ALL_FILES, FileGlobs, Globs
 from ragqa.load.readers import readers, sandbox, suffixes
 from ragqa.records import Document, FileStatus, Scan, SourceFile
 from ragqa.stages import FileFormat
@@ -31,10 +31,10 @@ class FolderLoader:
     ignored. Every other file is in the scan. Symbolic links are listed and not followed; but a path given here may
     itself be a link. Globs apply within folders only: a file that is named here is read. A hidden file that is named is
     listed as skipped. A source is the path relative to its folder; with several paths the folder's name comes first.
-    Bytes of a name that are not UTF-8 are written as backslash escapes.
+    Bytes of a name that are not UTF-8 are written as backslash escapes. A file that is
+    named here and has an unknown type is read as plain text.
 
-    :param as_text: globs of the files that are read as plain text, whatever their type. A file that is named here and
-        has an unknown type is read as plain text too.
+    :param globs: the files of the folders to read, and those of them to read as plain text.
     :param text_field: of JSON lines, the field that holds the text.
     :param formats: formats of your own besides the built-in ones; they run in this process, not in the sandbox. A
         format with the media type or suffix of a built-in format replaces it.
@@ -45,18 +45,16 @@ class FolderLoader:
     def __init__(
         self,
         paths: Sequence[AnyPath],
+        globs: FileGlobs = ALL_FILES,
         *,
-        include: Sequence[str] = (),
-        exclude: Sequence[str] = (),
-        as_text: Sequence[str] = (),
         text_field: str | None = None,
         formats: Sequence[FileFormat] = (),
         limits: Limits | None = None,
     ) -> None:
         self._roots = _roots(arguments.paths(paths, "paths"))
-        self._include = Globs(arguments.texts(include, "include", "a list of globs"))
-        self._exclude = Globs(arguments.texts(exclude, "exclude", "a list of globs"))
-        self._as_text = Globs(arguments.texts(as_text, "as_text", "a list of globs"))
+        self._include = Globs(arguments.texts(globs.include, "include", "a list of globs"))
+        self._exclude = Globs(arguments.texts(globs.exclude, "exclude", "a list of globs"))
+        self._as_text = Globs(arguments.texts(globs.as_text, "as_text", "a list of globs"))
         self._limits = limits or Limits()
         self._formats = readers(formats, self._limits, {"text_field": text_field})
         self._media_types = suffixes(self._formats)

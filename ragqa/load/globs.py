@@ -4,10 +4,29 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 from ragqa.errors import UsageError
 
 _TOKEN = re.compile(r"(\*+|\?|\[!?[^\]/]+\])")
+
+
+@dataclass(frozen=True, slots=True)
+class FileGlobs:
+    """Globs that choose the files of folders. A file that is named itself is read in any case.
+
+    :param include: only matching files are read; with none, all files.
+    :param exclude: matching files and folders are left out.
+    :param as_text: matching files are read as plain text, whatever their type.
+    """
+
+    include: Sequence[str] = ()
+    exclude: Sequence[str] = ()
+    as_text: Sequence[str] = ()
+
+
+ALL_FILES = FileGlobs()
+"""Globs that exclude no file, and read each file by its own type."""
 
 
 class Globs:

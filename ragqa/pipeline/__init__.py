@@ -26,7 +26,7 @@ from ragqa.pipeline.assemble.components import Components
 from ragqa.records import Answer, Chunk, Document, Hit, Prompt
 
 if TYPE_CHECKING:
-    from ragqa.pipeline.answer.asking import Asking, Question
+    from ragqa.pipeline.answer.asking import AskedQuestion, Asking
     from ragqa.pipeline.assemble.check import CheckReport
     from ragqa.pipeline.ingest.plan import Plan, Preview
     from ragqa.pipeline.ingest.refresh import IndexReport, Progress
@@ -179,17 +179,13 @@ class Pipeline:
         :raises UsageError: the question is empty or too long, or `k` is less than 1.
         """
         text, depth = given.question(question), None if k is None else whole(k, "k")
-        with self.open_index() as reader, self.components.turn.taken():
+        with self.open_index() as reader, self.components.lock.held():
             return self._asking(reader).retrieve(text, depth)
 
-    def retrieve(self, question: str, k: int) -> list[Hit]:
-        """Return up to k hits, best first; the `System` name of `search`."""
-        return self.search(question, k)
-
     def prompt(self, question: str, passages: Sequence[Hit] | None = None) -> Prompt:
-        """Return the exact prompt that `answer` would give to the generator."""
+        """Return the exact prompt that `ask` would give to the generator."""
         text, hits = given.question(question), given.passages(passages)
-        with self.components.turn.taken():
+        with self.components.lock.held():
             return self.components.prompter.build(text, self.search(text) if hits is None else hits)
 
     def score(self, prompt: Prompt, answer: str) -> list[float]:
@@ -200,15 +196,11 @@ class Pipeline:
         text = given.prompt(prompt).text
         separator = "" if text[-1:].isspace() else " "
         pair = (text, separator + arguments.text(answer, "answer"))
-        with self.components.turn.taken():
+        with self.components.lock.held():
             return self.components.likelihood_model("the likelihood of an answer").log_likelihoods([pair])[0]
 
-    def ask(self, question: str) -> Answer:
-        """Return an answer with its citations; see `stream` for the pieces as they are written."""
-        return self.answer(question)
-
-    def answer(self, question: str, passages: Sequence[Hit] | None = None) -> Answer:
-        """Return an answer from the passages given, or from those retrieved; the `System` name of `ask`."""
+    def ask(self, question: str, passages: Sequence[Hit] | None = None) -> Answer:
+        """Return an answer with its citations, from the passages given or from those retrieved; see `stream`."""
         *_, answer = self._stream(question, (), passages, undisturbed=True)
         assert isinstance(answer, Answer)
         return answer
@@ -221,9 +213,9 @@ class Pipeline:
         :raises NothingUsableError: there is no index yet.
         :raises UsageError: a question is empty or too long; none is answered then.
         """
-        from ragqa.pipeline.answer.asking import Question
+        from ragqa.pipeline.answer.asking import AskedQuestion
 
-        asked = [Question(text) for text in given.questions(questions)]
+        asked = [AskedQuestion(text) for text in given.questions(questions)]
         if not asked:
             return []
         with self.open_index() as reader:
@@ -270,12 +262,12 @@ class Pipeline:
 
         :param undisturbed: no other thread uses the generator meanwhile; the pieces must be taken without delay.
         """
-        from ragqa.pipeline.answer.asking import Question
+        from ragqa.pipeline.answer.asking import AskedQuestion
 
-        asked = Question(given.question(question), given.history(history), given.passages(passages))
+        asked = AskedQuestion(given.question(question), given.history(history), given.passages(passages))
         return self._answering(asked, undisturbed)
 
-    def _answering(self, question: Question, undisturbed: bool) -> Generator[str | Answer, None, None]:
+    def _answering(self, question: AskedQuestion, undisturbed: bool) -> Generator[str | Answer, None, None]:
         with self.open_index() as reader:
             given.refuse_foreign(question.passages or (), reader)
             asking = self._asking(reader)

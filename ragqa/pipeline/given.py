@@ -89,7 +89,10 @@ def refuse_foreign(hits: Sequence[Hit], reader: IndexReader) -> None:
 
 
 def prompt(value: Any) -> Prompt:
-    """Return a prompt. :raises UsageTypeError: it is none."""
+    """Return a prompt.
+
+    :raises UsageTypeError: it is none.
+    """
     if not isinstance(value, Prompt):
         raise wrong_type("prompt", value, "a Prompt, as prompt() returns it")
     return value

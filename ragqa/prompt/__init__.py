@@ -117,7 +117,7 @@ Turn = tuple[str, str]
 """A question and its answer."""
 
 
-class Prompter:
+class TemplatePrompter:
     """Builds prompts by a `prompt` section, for the window of one generator.
 
     :param answer_tokens: the tokens of the window that are reserved for the answer.
@@ -160,7 +160,7 @@ class Prompter:
         question_span = self._place("question", texts, ordered, len(text))
         verdict = self._place("answerable", texts, ordered, len(text)) if self.template.verdict else None
         shown = tuple(example.id for example in examples) if "{examples}" in self.template.user else ()
-        tokens, dropped = self._ledger(texts, text), [*dropped, *left_out]
+        tokens, dropped = self._token_usage(texts, text), [*dropped, *left_out]
         return Prompt(
             text,
             tokens,
@@ -211,7 +211,7 @@ class Prompter:
             f"the model's window is {self._generator.window:,}: shorten the question or the examples"
         )
 
-    def _ledger(self, texts: Mapping[str, str], text: str) -> dict[str, int]:
+    def _token_usage(self, texts: Mapping[str, str], text: str) -> dict[str, int]:
         """Return the prompt's number of tokens by part; their sum is the number of tokens of the whole prompt."""
         count = self._generator.count
         bare = count(self._render(texts, []))

@@ -15,7 +15,7 @@ from ragqa.retrieve import fusion
 from ragqa.retrieve.state import RetrievalState, SearchQuery
 from ragqa.stages import Embedder, Searcher
 
-RetrieveSpec = DenseRetrieve | LexicalRetrieve | HybridRetrieve
+BuiltInRetrieve = DenseRetrieve | LexicalRetrieve | HybridRetrieve
 Ranked = list[tuple[str, float, dict[str, float]]]
 Scores = dict[str, float]
 """Scores by chunk id."""
@@ -86,7 +86,7 @@ class FirstStage:
         return [dict(zip(chunk_ids, each.score(searcher, query, chunk_ids), strict=True)) for each in self.searches]
 
 
-def first_stage(spec: RetrieveSpec) -> FirstStage:
+def first_stage(spec: BuiltInRetrieve) -> FirstStage:
     """Return the searches of a kind of `retrieve`. The kinds differ in this table only."""
     if spec.kind == "dense":
         return FirstStage((DENSE,), partial(_fuse_scores, combine=_only_score))

@@ -14,7 +14,7 @@ from functools import partial
 from ragqa.records import Hit
 from ragqa.retrieve import check_question
 from ragqa.retrieve.diversity import cap, deduplicate, diversify
-from ragqa.retrieve.first_stage import FirstStage, RetrieveSpec, first_stage, search_index
+from ragqa.retrieve.first_stage import BuiltInRetrieve, FirstStage, first_stage, search_index
 from ragqa.retrieve.passages import expand_hits
 from ragqa.retrieve.rerank import rerank
 from ragqa.retrieve.rewrite import feed_back, rewrite_question
@@ -33,7 +33,7 @@ class FusionRetriever:
     """
 
     def __init__(
-        self, spec: RetrieveSpec, embedder: Embedder, scorer: Scorer | None = None, rewriter: Rewriter | None = None
+        self, spec: BuiltInRetrieve, embedder: Embedder, scorer: Scorer | None = None, rewriter: Rewriter | None = None
     ) -> None:
         if (spec.rerank is None) != (scorer is None) or (spec.rewrite is None) != (rewriter is None):
             raise TypeError("a scorer goes with retrieve.rerank, and a rewriter with retrieve.rewrite")
@@ -58,7 +58,7 @@ class FusionRetriever:
 
 
 def steps(
-    spec: RetrieveSpec, stage: FirstStage, embedder: Embedder, scorer: Scorer | None, rewriter: Rewriter | None
+    spec: BuiltInRetrieve, stage: FirstStage, embedder: Embedder, scorer: Scorer | None, rewriter: Rewriter | None
 ) -> list[Step]:
     """Return the steps that a section asks for, in their order."""
     line: list[Step] = []
@@ -83,7 +83,7 @@ def steps(
     return line
 
 
-def fetch_k(spec: RetrieveSpec, k: int) -> int:
+def fetch_k(spec: BuiltInRetrieve, k: int) -> int:
     """Return the number of hits to fetch for k final ones: enough for the reranker and for later omissions."""
     if spec.rerank is not None:
         return max(spec.rerank.depth, k)

@@ -6,20 +6,17 @@ bounds the size of spans. `spans` finds the rows of tables, and `markdown` the s
 
 from ragqa.split.cutter import SEPARATORS
 from ragqa.split.kinds import (
-    SPLITTERS,
     CodeSplitter,
     MarkdownSplitter,
     RecursiveSplitter,
     SentenceSplitter,
     TokenSplitter,
 )
-from ragqa.split.splitter import CONTEXT_BYTES, CONTEXT_TOKENS, TextSplitter
+from ragqa.split.splitter import CONTEXT_BYTES, TextSplitter
 
 __all__ = [
     "CONTEXT_BYTES",
-    "CONTEXT_TOKENS",
     "SEPARATORS",
-    "SPLITTERS",
     "CodeSplitter",
     "MarkdownSplitter",
     "RecursiveSplitter",

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from itertools import pairwise
-from typing import Any
 
 from ragqa.config.specs import CodeSplit
 from ragqa.records import Document
@@ -73,13 +72,3 @@ class CodeSplitter(TextSplitter):
     def pieces(self, text: str, low: int, high: int) -> Iterator[Span]:
         """Yield the pieces between the best separators of the language."""
         return self.cutter.recurse(text, low, high)
-
-
-SPLITTERS: Mapping[str, Callable[[Any, TokenCounter], TextSplitter]] = {
-    "recursive": RecursiveSplitter,
-    "token": TokenSplitter,
-    "markdown": MarkdownSplitter,
-    "sentence": SentenceSplitter,
-    "code": CodeSplitter,
-}
-"""The class of each kind, which is called as `SPLITTERS[spec.kind](spec, counter)`."""

@@ -14,8 +14,8 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator
 from importlib.metadata import version
 
-from ragqa.config.slots import BYTES_PER_TOKEN
-from ragqa.config.specs import CodeSplit, MarkdownSplit, RecursiveSplit, SentenceSplit, TokenSplit
+from ragqa.config.slots import BYTES_PER_TOKEN, CONTEXT_TOKENS
+from ragqa.config.specs import SizedSplit
 from ragqa.errors import RejectedError
 from ragqa.records import Chunk, Document
 from ragqa.split.cutter import Cutter, Separators, prose_separators, text_length
@@ -23,10 +23,9 @@ from ragqa.split.spans import Span, match_ends, row_spans
 from ragqa.stages import TokenCounter
 
 SPLITTER_VERSION = "1"
-CONTEXT_TOKENS = 32
-"""The most tokens of title and headings that are indexed with a chunk. Outer headings are left out first."""
 CONTEXT_BYTES = 512
-"""The most UTF-8 bytes of title and headings, because a tokenizer may make one token of a heading of any length."""
+"""The most UTF-8 bytes of title and headings, of which `CONTEXT_TOKENS` are indexed with a chunk: a tokenizer may make
+one token of a heading of any length."""
 SECONDS, SECONDS_PER_CHARACTER = 60.0, 10e-6
 """The seconds that the split of one document may take, and the seconds that are added for each character."""
 
@@ -35,7 +34,6 @@ _RECORDS = "application/jsonl"
 _WORD_START = re.compile(r"(?<!\S)\S")
 _BLANK_LINE = re.compile(r"\n{2,}")
 
-SplitSpec = RecursiveSplit | TokenSplit | MarkdownSplit | SentenceSplit | CodeSplit
 Section = tuple[Span, tuple[str, ...]]
 """A span whose ends no chunk crosses, and the headings above it."""
 
@@ -47,7 +45,7 @@ class TextSplitter(ABC):
     :param separators: the places to cut a text that does not fit; None for those of prose.
     """
 
-    def __init__(self, spec: SplitSpec, counter: TokenCounter, separators: Separators | None = None) -> None:
+    def __init__(self, spec: SizedSplit, counter: TokenCounter, separators: Separators | None = None) -> None:
         self.spec = spec
         self.counter = counter
         measure = text_length(spec.unit, counter.count, spec.chunk_size)

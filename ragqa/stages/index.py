@@ -4,7 +4,7 @@
     index.open(identity)  -> reader     an IndexReader: one generation, for questions
     index.write(identity) -> writer     an IndexWriter: the next generations, for `ragqa index`
 
-A generation is what one commit left; they are numbered from 1. `ragqa/testing/index.py` has the tests of what is promised
+A generation is what one commit left; they are numbered from 1. `ragqa/testing/index/` has the tests of what is promised
 here: run them on an index of your own. A reader may inherit `IndexReader`: what can be derived from other methods is then
 written already (`dense_scores`, `span`, `copies`, `holds`, `with`).
 """

@@ -19,11 +19,11 @@ class System(Protocol):
         """Return the same system over these documents in place of its own."""
         ...
 
-    def retrieve(self, question: str, k: int) -> list[Hit]:
+    def search(self, question: str, k: int) -> list[Hit]:
         """Return up to k hits, best first."""
         ...
 
-    def answer(self, question: str, passages: Sequence[Hit] | None = None) -> Answer:
+    def ask(self, question: str, passages: Sequence[Hit] | None = None) -> Answer:
         """Return an answer from the passages given, or from those that the system retrieves itself.
 
         With no passages (`[]`) it answers from what its model knows.
@@ -31,7 +31,7 @@ class System(Protocol):
         ...
 
     def prompt(self, question: str, passages: Sequence[Hit] | None = None) -> Prompt:
-        """Return the prompt that `answer` gives to the model."""
+        """Return the prompt that `ask` gives to the model."""
         ...
 
     def score(self, prompt: Prompt, answer: str) -> list[float]:

@@ -26,21 +26,21 @@ class SystemContract:
     def test_it_finds_up_to_k_passages_best_first_and_the_same_each_time(self) -> None:
         """Metrics of retrieval read ranks alone, and a replay compares them."""
         system = self.make()
-        hits = list(system.retrieve(self.question, 10))
+        hits = list(system.search(self.question, 10))
         assert 1 <= len(hits) <= 10
         assert [hit.score for hit in hits] == sorted((hit.score for hit in hits), reverse=True)
-        assert list(system.retrieve(self.question, 10)) == hits
-        assert list(system.retrieve(self.question, 1)) == hits[:1]
+        assert list(system.search(self.question, 10)) == hits
+        assert list(system.search(self.question, 1)) == hits[:1]
 
     def test_a_passage_is_a_span_of_its_document(self) -> None:
         """Gold spans are compared with the offsets of passages."""
-        for hit in self.make().retrieve(self.question, 10):
+        for hit in self.make().search(self.question, 10):
             assert hit.source and hit.chunk.document_id
             assert hit.chunk.end - hit.chunk.start == len(hit.chunk.text) > 0
 
     def test_an_answer_is_one_to_its_question_and_says_where_its_tokens_went(self) -> None:
         """Scores are of the text; an answer that was withheld says why."""
-        answer = self.make().answer(self.question)
+        answer = self.make().ask(self.question)
         assert answer.question == self.question
         assert answer.abstained != bool(answer.text.strip())
         assert bool(answer.reason) or not answer.abstained
@@ -49,17 +49,17 @@ class SystemContract:
     def test_it_answers_from_the_passages_that_it_is_given_and_from_no_others(self) -> None:
         """The lost points are charged to retrieval or to reading by what the gold passages alone give."""
         system = self.make()
-        passages = list(system.retrieve(self.question, 10))[-1:]
-        answer = system.answer(self.question, passages=passages)
+        passages = list(system.search(self.question, 10))[-1:]
+        answer = system.ask(self.question, passages=passages)
         assert answer.question == self.question
         assert answer.prompt is None or set(map(_place, answer.prompt.passages)) <= set(map(_place, passages))
-        none = system.answer(self.question, passages=[])
+        none = system.ask(self.question, passages=[])
         assert none.prompt is None or none.prompt.passages == ()
 
     def test_a_prompt_holds_the_question_and_the_passages_that_it_names(self) -> None:
         """Reports show the exact prompt."""
         system = self.make()
-        prompt = system.prompt(self.question, list(system.retrieve(self.question, 2)))
+        prompt = system.prompt(self.question, list(system.search(self.question, 2)))
         assert self.question in prompt.text
         assert prompt.n_tokens > 0
         assert len(prompt.passages) <= 2

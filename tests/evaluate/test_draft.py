@@ -14,7 +14,7 @@ from ragqa import wire
 from ragqa.cli import ragqa
 from ragqa.evaluate import Question, read_questions
 from ragqa.evaluate.runs.gold import locate_evidence
-from ragqa.experiments.drafts import DEPTH, EFFORT, Passage, candidates, draft, sample
+from ragqa.experiments.drafts import DEPTH, TRIES_PER_DRAFT, Passage, candidates, draft, sample
 from ragqa.experiments.questions import question_writer
 from ragqa.pipeline import Pipeline
 from ragqa.records import Answer, Chunk, Document, Dropped, Generation, Hit, Prompt
@@ -48,10 +48,10 @@ class Finder:
     def with_documents(self, documents: Sequence[Document]) -> Finder:
         raise NotImplementedError
 
-    def retrieve(self, question: str, k: int) -> list[Hit]:
+    def search(self, question: str, k: int) -> list[Hit]:
         return self.hits[:k]
 
-    def answer(self, question: str, passages: Sequence[Hit] | None = None) -> Answer:
+    def ask(self, question: str, passages: Sequence[Hit] | None = None) -> Answer:
         raise NotImplementedError
 
     def prompt(self, question: str, passages: Sequence[Hit] | None = None) -> Prompt:
@@ -202,11 +202,11 @@ def test_a_question_is_asked_once() -> None:
 
 
 def test_drafting_ends_with_enough_drafts_and_with_a_generator_that_writes_none() -> None:
-    ones = [passage(source=f"{number}.txt") for number in range(2 * EFFORT)]
+    ones = [passage(source=f"{number}.txt") for number in range(2 * TRIES_PER_DRAFT)]
     written = Writer(*(f"Where was the ferry Morwen launched by mayor {number}?" for number in range(9)))
     made = list(draft(ones, written, Finder(*map(hit, ones)), n=2))
     assert [type(one) for one in made] == [Question, Question]
-    assert len(list(draft(ones, Writer(""), Finder(), n=1))) == EFFORT
+    assert len(list(draft(ones, Writer(""), Finder(), n=1))) == TRIES_PER_DRAFT
     assert list(draft([], Writer(""), Finder(), n=1)) == []
 
 

@@ -23,7 +23,7 @@ from ragqa.generate.causal_lm import CausalLM
 from ragqa.generate.engines import TransformersEngine
 from ragqa.generate.int8 import Int8Linear, input_bits
 from ragqa.generate.prompt_lookup import PromptLookupDrafter
-from ragqa.prompt import Prompter
+from ragqa.prompt import TemplatePrompter
 from ragqa.records import Generation, Prompt
 from ragqa.transformer import Decoder, StepwiseCausalMask
 from tests import ROOT
@@ -172,7 +172,9 @@ def test_a_model_whose_cache_cannot_forget_answers_again_and_again(tmp_path: Pat
 @pytest.mark.parametrize("template", ["qa", "span", "answerable", "chat", "summarize", "extract"])
 def test_the_beginning_of_every_template_is_shared(template: str) -> None:
     generator = build("smollm2-135m-instruct")
-    asked = Prompter(InContextPrompt(kind="in_context", template=template), generator, 20).build("Who?", [hit("Rope.")])
+    asked = TemplatePrompter(InContextPrompt(kind="in_context", template=template), generator, 20).build(
+        "Who?", [hit("Rope.")]
+    )
     shared = generator._begun(asked)[0].shared_tokens
     assert shared >= generator.count(asked.text[: asked.shared].rstrip()) - 1 > 5
 
@@ -246,7 +248,7 @@ def test_eight_bits_of_the_default_model_read_nearly_as_well(monkeypatch: pytest
 def looked_at(generator: CausalLM, question: str, passages: list[str], answer: str) -> tuple[Prompt, tuple[float, ...]]:
     spec = InContextPrompt(kind="in_context", template="qa")
     hits = [hit(text, f"{number}.txt") for number, text in enumerate(passages)]
-    asked = Prompter(spec, generator, 20).build(question, hits)
+    asked = TemplatePrompter(spec, generator, 20).build(question, hits)
     return asked, generator.attention(asked, answer)
 
 
@@ -278,7 +280,7 @@ def test_templates_with_the_passages_twice_or_never_have_the_right_places(folder
     for name, text in texts.items():
         (tmp_path / f"{name}.txt").write_text(text, encoding="utf-8")
         spec = InContextPrompt(kind="in_context", template=str(tmp_path / f"{name}.txt"))
-        asked = Prompter(spec, build(save_tiny_llama(tmp_path, window=4096)), 20).build(
+        asked = TemplatePrompter(spec, build(save_tiny_llama(tmp_path, window=4096)), 20).build(
             "Who?", [hit("Rope."), hit("Salt.")]
         )
         found[name] = [asked.text[start:end].splitlines()[1:2] for start, end in asked.places]

@@ -20,7 +20,7 @@ from ragqa.generate import spans
 from ragqa.generate.causal_lm import CausalLM
 from ragqa.generate.span_candidates import QuestionOverlap, SpanCandidate, boundaries
 from ragqa.generate.spans import SpanConstraint, SpanState
-from ragqa.prompt import Prompter
+from ragqa.prompt import TemplatePrompter
 from ragqa.records import Generation, Prompt
 from ragqa.transformer import Decoder
 from tests.fakes import hit
@@ -60,7 +60,7 @@ def ask(model: CausalLM, question: str, *passages: str) -> Prompt:
     """Return the prompt of a template with one example."""
     (model.folder / "span.txt").write_text(TEMPLATE, encoding="utf-8")
     spec = InContextPrompt(kind="in_context", template=str(model.folder / "span.txt"))
-    return Prompter(spec, model, 20).build(question, [hit(text, f"{n}.txt") for n, text in enumerate(passages)])
+    return TemplatePrompter(spec, model, 20).build(question, [hit(text, f"{n}.txt") for n, text in enumerate(passages)])
 
 
 def candidates(model: CausalLM, prompt: Prompt) -> list[SpanCandidate]:

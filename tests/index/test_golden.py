@@ -1,4 +1,4 @@
-"""Every index that a release wrote must be opened by the later ones: tests/golden has one of each format.
+"""Every index that a release wrote must be opened by the later ones: tests/index/golden has one of each format.
 
 `python -m tests.index.test_golden` writes the one of this format; a file that is there is not written over.
 """

@@ -16,7 +16,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ragqa.errors import RejectedError, UsageError
-from ragqa.load import MEDIA_TYPES, FolderLoader, Limits
+from ragqa.load import MEDIA_TYPES, FileGlobs, FolderLoader, Limits
 from ragqa.load import folder as folder_module
 from ragqa.records import Document, FileStatus, SourceFile
 from tests.torture.bounds import packed_docx
@@ -52,9 +52,9 @@ def write(folder: Path, files: Mapping[str, str | bytes]) -> Path:
     return folder
 
 
-def found(folder: Path, **options: Sequence[str]) -> list[str]:
+def found(folder: Path, **globs: Sequence[str]) -> list[str]:
     """Return the sources of the files that may be read."""
-    return [file.source for file in FolderLoader([folder], **options).scan().files]  # type: ignore[arg-type]
+    return [file.source for file in FolderLoader([folder], FileGlobs(**globs)).scan().files]
 
 
 def only(loader: FolderLoader) -> SourceFile:
@@ -169,18 +169,18 @@ def test_globs_apply_to_the_whole_relative_path(
 
 def test_what_a_glob_leaves_out_is_not_listed(tmp_path: Path) -> None:
     write(tmp_path, {"a.md": "x", "b.rs": "x", "node/c.rs": "x"})
-    scan = FolderLoader([tmp_path], exclude=["*.rs", "node"]).scan()
+    scan = FolderLoader([tmp_path], FileGlobs(exclude=["*.rs", "node"])).scan()
     assert scan.others == ()
 
 
 def test_a_glob_that_cannot_be_understood_is_a_usage_error(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match=r"glob '\[z-a\]'"):
-        FolderLoader([tmp_path], include=["[z-a]"])
+        FolderLoader([tmp_path], FileGlobs(include=["[z-a]"]))
 
 
 def test_globs_do_not_apply_to_a_file_that_is_named(tmp_path: Path) -> None:
     write(tmp_path, {"a.txt": "x"})
-    assert only(FolderLoader([tmp_path / "a.txt"], include=["*.md"])).source == "a.txt"
+    assert only(FolderLoader([tmp_path / "a.txt"], FileGlobs(include=["*.md"]))).source == "a.txt"
 
 
 def test_hidden_files_and_folders_are_as_if_not_there_unless_named(tmp_path: Path) -> None:
@@ -778,7 +778,7 @@ def test_what_is_text_is_read_where_a_glob_says_so_or_its_name_is_given(tmp_path
         "e.bin": "x",
     }
     write(tmp_path, files)
-    loader = FolderLoader([tmp_path], as_text=["LICENSE", "**/*.py", "**/*.json", "*.html"])
+    loader = FolderLoader([tmp_path], FileGlobs(as_text=["LICENSE", "**/*.py", "**/*.json", "*.html"]))
     scan = loader.scan()
     assert {file.source: file.media_type for file in scan.files} == dict.fromkeys(
         ["LICENSE", "a.py", "d.html", "sub/c.json"], "text/plain"

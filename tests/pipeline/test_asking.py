@@ -116,7 +116,7 @@ def test_a_generator_that_does_not_say_how_sure_it_is_is_believed(folder: Path) 
 
 def test_closed_book_the_generator_is_asked_without_passages_and_nothing_is_cited(folder: Path) -> None:
     pipe = pipeline(folder)
-    answer = pipe.answer(QUESTION, passages=[])
+    answer = pipe.ask(QUESTION, passages=[])
     (prompt,) = pipe.components.generator.prompts  # type: ignore[attr-defined]
     assert (prompt.passages, answer.hits, answer.citations) == ((), (), ())
     assert (answer.text, answer.abstained) == ("Quayson himself", False)
@@ -129,14 +129,14 @@ def test_an_empty_question_is_refused_whether_passages_are_given_or_not(
     folder: Path, passages: list[Any] | None
 ) -> None:
     with pytest.raises(UsageError, match="the question is empty"):
-        pipeline(folder).answer(" \n", passages)
+        pipeline(folder).ask(" \n", passages)
 
 
 def test_the_prompt_is_the_one_that_an_answer_gives_to_the_generator(folder: Path) -> None:
     pipe = pipeline(folder)
     hits = pipe.search("ferry", 1)
     assert pipe.prompt(QUESTION) == pipe.ask(QUESTION).prompt
-    assert pipe.prompt(QUESTION, hits) == pipe.answer(QUESTION, hits).prompt
+    assert pipe.prompt(QUESTION, hits) == pipe.ask(QUESTION, hits).prompt
     assert pipe.prompt(QUESTION, hits).passages == tuple(hits)
 
 

@@ -378,7 +378,7 @@ def test_a_process_that_was_forked_in_the_middle_of_an_answer_has_its_own_turn(h
         held, go_on = threading.Event(), threading.Event()
 
         def hold() -> None:
-            with pipe.components.turn.taken():
+            with pipe.components.lock.held():
                 held.set()
                 go_on.wait(300)
 
@@ -388,7 +388,7 @@ def test_a_process_that_was_forked_in_the_middle_of_an_answer_has_its_own_turn(h
         if not child:
             with stoppable(lambda: True):
                 try:
-                    pipe.components.turn._lock.acquire(timeout=300) and os._exit(0)
+                    pipe.components.lock._lock.acquire(timeout=300) and os._exit(0)
                 finally:
                     os._exit(1)
         go_on.set()

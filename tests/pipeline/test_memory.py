@@ -68,9 +68,9 @@ def test_a_pipeline_over_documents_finds_and_cites_them_and_leaves_its_own_index
     system: System = pipeline.with_documents(DOCUMENTS)
     assert isinstance(system, Pipeline)
     assert system.index().count("indexed") == 3
-    assert {hit.source for hit in system.retrieve("When does the ferry leave?", 2)} == {"a/000", "a/001"}
-    assert [(hit.source, hit.path) for hit in system.retrieve("What does the heron eat?", 1)] == [("b", "b")]
-    assert system.answer("What does the heron eat?").citations[0].source == "b"
+    assert {hit.source for hit in system.search("When does the ferry leave?", 2)} == {"a/000", "a/001"}
+    assert [(hit.source, hit.path) for hit in system.search("What does the heron eat?", 1)] == [("b", "b")]
+    assert system.ask("What does the heron eat?").citations[0].source == "b"
     assert pipeline.search("What is the quay made of?")[0].source == "own.txt"
     assert system.changes().is_empty
     assert system.check().problems == ()

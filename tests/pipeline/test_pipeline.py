@@ -41,7 +41,7 @@ def counts(report: refresh.IndexReport) -> dict[str, int]:
     return {name: n for name, n in named.items() if n}
 
 
-def test_a_question_is_answered_with_a_citation_a_prompt_and_a_ledger(folder: Path) -> None:
+def test_a_question_is_answered_with_a_citation_a_prompt_and_its_usage(folder: Path) -> None:
     pipe = pipeline(folder)
     assert counts(pipe.index()) == {"indexed": 3, "embedded": 3}
     answer = pipe.ask("Who is the master of the turbine?")
@@ -278,9 +278,9 @@ def test_a_pipeline_is_a_system_and_answers_from_given_passages(folder: Path) ->
     pipe = pipeline(folder)
     pipe.index()
     system: System = pipe
-    hits = system.retrieve("quay", 3)
+    hits = system.search("quay", 3)
     given = [hit for hit in hits if hit.source == "turbine.txt"]
-    assert system.answer("Who is master of the quay?", given).text == "The turbine has a master called Turbineson."
+    assert system.ask("Who is master of the quay?", given).text == "The turbine has a master called Turbineson."
 
 
 def test_a_filter_and_neighbours_work_through_the_pipeline(folder: Path) -> None:

@@ -209,8 +209,8 @@ WRONG: dict[str, tuple[Call, str]] = {
     "history of messages": (lambda p, _: p.stream("q", history=[{"role": "user"}]), r"history\[0\]: got dict; pass a pair"),
     "history of triples": (lambda p, _: p.stream("q", history=[("a", "b", "c")]), r"history\[0\]: got tuple; pass .*holds str, str, str"),
     "history None": (lambda p, _: p.stream("q", history=None), "history: got None; pass a list"),
-    "passages as text": (lambda p, _: p.answer("q", passages="text"), "passages: got str; pass a list of hits, as search returns"),
-    "passages of texts": (lambda p, _: p.answer("q", passages=["text"]), r"passages\[0\]: got str; pass a Hit"),
+    "passages as text": (lambda p, _: p.ask("q", passages="text"), "passages: got str; pass a list of hits, as search returns"),
+    "passages of texts": (lambda p, _: p.ask("q", passages=["text"]), r"passages\[0\]: got str; pass a Hit"),
     "one hit": (lambda p, _: p.prompt("q", passages=p.search("q")[0]), "passages: got Hit; pass a list of hits"),
     "from_file None": (lambda p, _: api.Pipeline.from_file(None), "path: got None; pass a str or a Path"),
     "from_file a dict": (lambda p, _: api.Pipeline.from_file({"version": 1}), "path: got dict; pass a str or a Path"),
@@ -254,7 +254,7 @@ def test_an_argument_of_the_wrong_type_says_what_to_pass(name: str, home: Path) 
 
 VALUES: dict[str, tuple[Call, str]] = {
     "k of 0": (lambda p, _: p.search("q", k=0), "k: got 0; pass a whole number, 1 or more"),
-    "k below 0": (lambda p, _: p.retrieve("q", -1), "k: got -1; pass"),
+    "k below 0": (lambda p, _: p.search("q", -1), "k: got -1; pass"),
     "no path": (lambda p, _: api.Pipeline.from_file(""), "path: got ''; pass the path of a file or a folder"),
     "a NUL in a path": (lambda p, _: api.Pipeline.from_folder("a\0b"), r"folder: got 'a\\x00b'; pass the path"),
     "a folder as a file": (lambda p, home: api.Pipeline.from_file(home), r"is a folder; pass a pipeline file, or use Pipeline\.from_folder"),
@@ -286,10 +286,10 @@ def test_passages_that_are_not_in_the_index_are_refused_before_anything_is_writt
     wrong = [FOREIGN, changed(found, end=5), changed(found, text="other"), changed(found, end=0, text="")]
     for one in wrong:
         with pytest.raises(UsageError, match=r"passages\[1\]: the index has no such text at .*with_documents"):
-            pipe.answer(QUESTION, passages=[found, one])
+            pipe.ask(QUESTION, passages=[found, one])
         with pytest.raises(UsageError, match="the index has no such text"):
             next(iter(pipe.stream(QUESTION, passages=[found, one])))
-    assert pipe.answer(QUESTION, passages=(found,)).citations[0].source == "quay.txt"
+    assert pipe.ask(QUESTION, passages=(found,)).citations[0].source == "quay.txt"
     assert "abc" in pipe.prompt(QUESTION, passages=[FOREIGN]).text, "a prompt cites nothing"
 
 
@@ -299,7 +299,7 @@ def test_a_document_of_the_index_may_be_gone_before_its_passage_is_used(home: Pa
     (home / "documents" / "quay.txt").write_text("The quay was rebuilt.\n", encoding="utf-8")
     pipe.index()
     with pytest.raises(UsageError, match=r"no such text at quay\.txt:0-37; pass hits as search returns them now"):
-        pipe.answer(QUESTION, passages=[found])
+        pipe.ask(QUESTION, passages=[found])
 
 
 def test_numbers_of_other_libraries_and_generators_are_taken(home: Path) -> None:

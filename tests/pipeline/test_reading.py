@@ -111,7 +111,7 @@ def test_after_a_tenth_of_the_work_every_estimate_is_within_a_tenth(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, seed: int
 ) -> None:
     """Also where little can be read ahead: no more than about a twentieth of the whole."""
-    monkeypatch.setattr(refresh, "AHEAD_BYTES", 500_000)
+    monkeypatch.setattr(refresh, "PREFETCH_BYTES", 500_000)
     folder = Folder(seed)
     calls = progress_of(tmp_path, folder)
     total = calls[-1][1]
@@ -176,7 +176,7 @@ def test_whoever_stops_reading_ahead_has_no_further_file_read() -> None:
             go_on.wait(30)
         return item
 
-    results = reading.ahead(work, range(9), lambda item: 1, budget=4)
+    results = reading.prefetch(work, range(9), lambda item: 1, budget=4)
     next(results)
     assert first_two.wait(30)
     threading.Timer(0.2, go_on.set).start()
@@ -190,7 +190,7 @@ def test_what_was_read_ahead_comes_in_order_with_its_errors() -> None:
             raise RejectedError(str(item))
         return item * item
 
-    results = reading.ahead(work, range(6), lambda item: 1, budget=2)
+    results = reading.prefetch(work, range(6), lambda item: 1, budget=2)
     found = [(item, future.exception() is None) for item, future in results]
     assert found == [(0, True), (1, True), (2, True), (3, False), (4, True), (5, True)]
 
@@ -210,7 +210,7 @@ def test_what_waits_never_weighs_more_than_the_budget_and_one_item() -> None:
 
     weights = [random.Random(1).randrange(1, 100) for _ in range(300)]
     taken = []
-    for item, future in reading.ahead(work, weights, lambda item: item, budget=500):
+    for item, future in reading.prefetch(work, weights, lambda item: item, budget=500):
         assert full.wait(30), "nothing is worked on in advance"
         taken.append(future.result())
         with guard:
@@ -220,9 +220,9 @@ def test_what_waits_never_weighs_more_than_the_budget_and_one_item() -> None:
 
 
 def test_no_more_items_than_a_bound_are_begun_however_light_they_are(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(reading, "AHEAD_FILES", 3)
+    monkeypatch.setattr(reading, "PREFETCH_FILES", 3)
     begun: list[int] = []
-    results = reading.ahead(begun.append, range(20), lambda item: 0, budget=1)
+    results = reading.prefetch(begun.append, range(20), lambda item: 0, budget=1)
     for number, (_, future) in enumerate(results):
         future.result()
         assert len(begun) <= number + 3
@@ -230,6 +230,6 @@ def test_no_more_items_than_a_bound_are_begun_however_light_they_are(monkeypatch
 
 
 def test_an_item_that_alone_is_over_the_budget_is_worked_on() -> None:
-    assert [future.result() for _, future in reading.ahead(str, range(5), lambda item: 10**9, budget=1)] == list(
+    assert [future.result() for _, future in reading.prefetch(str, range(5), lambda item: 10**9, budget=1)] == list(
         "01234"
     )

@@ -15,7 +15,7 @@ from ragqa.evaluate import Question, Result
 from ragqa.evaluate.runs.result import answered
 from ragqa.kinds import load_config
 from ragqa.pipeline.assemble.budget import prove
-from ragqa.prompt import Prompter
+from ragqa.prompt import TemplatePrompter
 from ragqa.prompt.examples import Example, Examples, example_bytes, read_pairs
 from ragqa.records import Answer
 from tests.fakes import EchoGenerator, hit
@@ -36,8 +36,8 @@ def file(tmp_path: Path) -> Path:
     return path
 
 
-def prompter(examples: Examples, template: str) -> Prompter:
-    return Prompter(InContextPrompt(kind="in_context", template=template), EchoGenerator(5000), 20, examples)
+def prompter(examples: Examples, template: str) -> TemplatePrompter:
+    return TemplatePrompter(InContextPrompt(kind="in_context", template=template), EchoGenerator(5000), 20, examples)
 
 
 def test_examples_are_of_the_split_that_was_named_and_bring_id_and_first_evidence(file: Path) -> None:

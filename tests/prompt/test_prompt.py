@@ -11,17 +11,17 @@ from hypothesis import strategies as st
 
 from ragqa.config.specs import InContextPrompt
 from ragqa.errors import UsageError
-from ragqa.prompt import TEMPLATES, Prompter, Template, best_at_ends, clean, fill, load_template
+from ragqa.prompt import TEMPLATES, Template, TemplatePrompter, best_at_ends, clean, fill, load_template
 from ragqa.prompt.examples import Examples, read_pairs
 from tests.fakes import EchoGenerator, WordEmbedder, hit
 
 
-def prompter(window: int = 1000, examples: Examples | None = None, **fields: object) -> Prompter:
+def prompter(window: int = 1000, examples: Examples | None = None, **fields: object) -> TemplatePrompter:
     spec = InContextPrompt(kind="in_context", **fields)  # type: ignore[arg-type]
-    return Prompter(spec, EchoGenerator(window), 20, examples or (lambda _: []))
+    return TemplatePrompter(spec, EchoGenerator(window), 20, examples or (lambda _: []))
 
 
-def with_template(folder: Path, text: str, examples: Examples | None = None) -> Prompter:
+def with_template(folder: Path, text: str, examples: Examples | None = None) -> TemplatePrompter:
     """Return a prompter of a template of one's own."""
     (folder / "own.txt").write_text(text, encoding="utf-8")
     return prompter(100_000, examples, template=str(folder / "own.txt"))
@@ -279,7 +279,7 @@ def test_a_question_keeps_its_place_in_a_chat_format_that_trims_a_turn(tmp_path:
 
     (tmp_path / "own.txt").write_text("Be brief.\n---\n{passages}\n{question}", encoding="utf-8")
     spec = InContextPrompt(kind="in_context", template=str(tmp_path / "own.txt"))
-    prompt = Prompter(spec, Trimming(), 20).build("Who sails? ", [hit("Who sails? Ilse.")])
+    prompt = TemplatePrompter(spec, Trimming(), 20).build("Who sails? ", [hit("Who sails? Ilse.")])
     assert prompt.text[slice(*prompt.question)] == "Who sails?"
     assert prompt.text.endswith("\nWho sails?<assistant>")
 

@@ -10,18 +10,31 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ragqa.config.slots import BYTES_PER_TOKEN
+from ragqa.config.slots import BYTES_PER_TOKEN, CONTEXT_TOKENS
 from ragqa.config.specs import CodeSplit, MarkdownSplit, RecursiveSplit, SentenceSplit, TokenSplit
 from ragqa.errors import RejectedError, UsageError
 from ragqa.records import Chunk
-from ragqa.split import CONTEXT_BYTES, CONTEXT_TOKENS, SPLITTERS, CodeSplitter, TextSplitter
+from ragqa.split import (
+    CONTEXT_BYTES,
+    CodeSplitter,
+    MarkdownSplitter,
+    RecursiveSplitter,
+    SentenceSplitter,
+    TextSplitter,
+    TokenSplitter,
+)
 from ragqa.split import splitter as splitter_module
 from ragqa.split.cutter import Cutter
 from tests.fakes import WordEmbedder, document
 
-KINDS: dict[str, Any] = {
-    "recursive": RecursiveSplit, "token": TokenSplit, "markdown": MarkdownSplit, "sentence": SentenceSplit, "code": CodeSplit,
-}  # fmt: skip
+KINDS: dict[str, tuple[Any, Any]] = {
+    "recursive": (RecursiveSplit, RecursiveSplitter),
+    "token": (TokenSplit, TokenSplitter),
+    "markdown": (MarkdownSplit, MarkdownSplitter),
+    "sentence": (SentenceSplit, SentenceSplitter),
+    "code": (CodeSplit, CodeSplitter),
+}
+"""Spec and splitter of each kind."""
 COUNTER = WordEmbedder()
 
 wild = st.text(
@@ -40,7 +53,9 @@ def splitter(kind: str, size: int = 20, overlap: int = 5, unit: str = "token") -
 
 
 def build(kind: str, counter: WordEmbedder, **fields: Any) -> TextSplitter:
-    return SPLITTERS[kind](KINDS[kind](kind=kind, **fields), counter)
+    spec, splitter_class = KINDS[kind]
+    made: TextSplitter = splitter_class(spec(kind=kind, **fields), counter)
+    return made
 
 
 def assert_exact(text: str, chunks: list[Chunk]) -> None:

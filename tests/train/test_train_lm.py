@@ -29,7 +29,7 @@ from ragqa import models
 from ragqa.config.generators import CausalLMGenerate
 from ragqa.errors import LockedError, ModelError, RefusedError, ResourceError, UsageError
 from ragqa.generate.causal_lm import CausalLM
-from ragqa.load import FolderLoader
+from ragqa.load import FileGlobs, FolderLoader
 from ragqa.records import Generation, Prompt
 from ragqa.train import folder
 from ragqa.train.lm import LMReport, train_lm
@@ -63,7 +63,9 @@ def save_tokenizer(where: Path, texts: list[str], size: int, **special: str) -> 
 
 @pytest.fixture(scope="module")
 def corpus() -> list[str]:
-    loader = FolderLoader([ROOT / "corpora" / "tarnwick" / "documents"], include=["**/*.md", "**/*.txt", "**/*.csv"])
+    loader = FolderLoader(
+        [ROOT / "corpora" / "tarnwick" / "documents"], FileGlobs(include=["**/*.md", "**/*.txt", "**/*.csv"])
+    )
     return [loader.read(file).text for file in loader.scan().files]
 
 

@@ -98,7 +98,7 @@ def _ask(
         return result.retrieved(question, scores, hits[: max(ANSWER_DEPTHS)], ms)
     passages = gold_passages(question, gold, indexed.documents)
     given = {"retrieved": None, "gold": passages, "none": []}[protocol.context]
-    answer = system.answer(question.question, passages=given)
+    answer = system.ask(question.question, passages=given)
     scores |= answer_scores(question, gold, answer, indexed)
     lost_points: dict[str, float] = {}
     gold_prediction: str | None = None
@@ -116,7 +116,7 @@ def _retrieved(system: System, question: Question, protocol: Protocol) -> tuple[
     if protocol.context != "retrieved":
         return (), 0.0
     started = time.perf_counter()
-    hits = tuple(system.retrieve(question.question, ranking.DEPTH))
+    hits = tuple(system.search(question.question, ranking.DEPTH))
     return hits, round(1000 * (time.perf_counter() - started), 1)
 
 

@@ -117,7 +117,9 @@ class RunFolder:
     again. Several processes may write one run: of a question that two of them answered the last result counts.
 
     :raises UsageError: the folder holds a run of another identity (what differs is named) or something else, or cannot be
-        written. :raises RefusedError: one of its files is a link. :raises ResourceError: there is no room.
+        written.
+    :raises RefusedError: one of its files is a link.
+    :raises ResourceError: there is no room.
     """
 
     def __init__(self, folder: AnyPath, identity: Mapping[str, Any], recorded: Mapping[str, Any]) -> None:
@@ -160,7 +162,9 @@ class RunFolder:
 def write_report(folder: Path, name: str, text: str) -> Path:
     """Write a file of `REPORTS` into the folder of a run, in UTF-8, half a surrogate pair as JSON escapes it; return its path.
 
-    :raises UsageError: the file was changed by hand. :raises RefusedError: it is a link. :raises ResourceError: there is no room.
+    :raises UsageError: the file was changed by hand.
+    :raises RefusedError: it is a link.
+    :raises ResourceError: there is no room.
     """
     return _output(folder).write(name, text.encode("utf-8", "backslashreplace"))
 

@@ -67,7 +67,7 @@ def _again(system: System, question: Question, passages: Sequence[Hit], answer: 
     """Return the answer from the gold passages; the same one where it was given from the same texts."""
     if answer.prompt and [hit.chunk.text for hit in answer.prompt.passages] == [hit.chunk.text for hit in passages]:
         return answer
-    return system.answer(question.question, passages=passages)
+    return system.ask(question.question, passages=passages)
 
 
 def _lost_at(

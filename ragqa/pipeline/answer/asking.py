@@ -38,7 +38,7 @@ class Clock:
 
 
 @dataclass(frozen=True, slots=True)
-class Question:
+class AskedQuestion:
     """What a caller asks, checked: the text, earlier turns, and the passages to answer from (None: find them)."""
 
     text: str
@@ -55,7 +55,7 @@ class Question:
 class Draft:
     """A question, what was found for it, and the prompt made of that; None where nothing was found to answer from."""
 
-    question: Question
+    question: AskedQuestion
     hits: tuple[Hit, ...]
     prompt: Prompt | None
     clock: Clock
@@ -81,7 +81,7 @@ class Asking:
             self.reader.check_embedder(self.components.canaries)
         return self.components.retriever.retrieve(question, self.reader, k)
 
-    def stream(self, question: Question) -> Generator[str | Answer, None, None]:
+    def stream(self, question: AskedQuestion) -> Generator[str | Answer, None, None]:
         """Yield pieces of the answer as they are written and, last, the `Answer`.
 
         Where an answer needs some confidence, it comes in one piece when that is known.
@@ -97,7 +97,7 @@ class Asking:
             yield written.text
         yield answer
 
-    def answer_many(self, questions: Sequence[Question]) -> list[Answer]:
+    def answer_many(self, questions: Sequence[AskedQuestion]) -> list[Answer]:
         """Return the answers, in order; a generator that writes several at once gets so many at a time."""
         generator = self.components.generator
         if not isinstance(generator, BatchGenerator) or generator.batch_size < 2:
@@ -110,11 +110,11 @@ class Asking:
     def undisturbed(self) -> AbstractContextManager[None]:
         """Have no other thread use the generator within this context, unless it can write several answers at once."""
         concurrent = getattr(self.components.generator, "concurrent", False)
-        return nullcontext() if concurrent else self.components.turn.taken()
+        return nullcontext() if concurrent else self.components.lock.held()
 
-    def _prepare(self, question: Question) -> Draft:
+    def _prepare(self, question: AskedQuestion) -> Draft:
         """Find passages for a question, unless they are given, and put both into a prompt."""
-        with self.components.turn.taken():
+        with self.components.lock.held():
             clock = Clock()
             given = question.passages
             hits = tuple(self.retrieve(question.searched) if given is None else given)
@@ -143,17 +143,17 @@ class Asking:
             if not hold:
                 yield piece
 
-    def _answer_undisturbed(self, question: Question) -> Answer:
+    def _answer_undisturbed(self, question: AskedQuestion) -> Answer:
         with self.undisturbed():
             *_, answer = self.stream(question)
         assert isinstance(answer, Answer)
         return answer
 
-    def _answer_together(self, generator: BatchGenerator, questions: Sequence[Question]) -> list[Answer]:
+    def _answer_together(self, generator: BatchGenerator, questions: Sequence[AskedQuestion]) -> list[Answer]:
         """Return answers that are written at once; each is charged the same share of the time."""
         drafts = [self._prepare(question) for question in questions]
         prompts = [draft.prompt for draft in drafts if draft.prompt]
-        with self.components.turn.taken():
+        with self.components.lock.held():
             started = time.perf_counter()
             written = iter(generator.write_many(prompts))
             share = (time.perf_counter() - started) / max(1, len(prompts))

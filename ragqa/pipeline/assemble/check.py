@@ -12,8 +12,8 @@ from ragqa import kinds, models, settings
 from ragqa.arguments import AnyPath
 from ragqa.config import Config, Kind, PartialConfig, examine, in_order
 from ragqa.config.base import ModelUse, Spec, path_rules
-from ragqa.config.reader import Finding, Key, dotted
-from ragqa.config.slots import GenerateSpec, PromptSpec, SplitSpec
+from ragqa.config.reader import Key, Mistake, dotted
+from ragqa.config.slots import CONTEXT_TOKENS, SPECIAL_TOKENS, GenerateSpec, PromptSpec, SplitSpec
 from ragqa.errors import ConfigError, Problem, RagqaError, UsageError
 from ragqa.models import Card
 from ragqa.origins import is_loopback, origin
@@ -22,7 +22,7 @@ from ragqa.prompt import load_template
 from ragqa.prompt.examples import read_pairs
 from ragqa.transformer.families import misfit
 
-CONTEXT_AND_SPECIAL_TOKENS = 32 + 2
+CONTEXT_AND_SPECIAL_TOKENS = CONTEXT_TOKENS + SPECIAL_TOKENS
 """What is embedded with a chunk: title and headings, and the two special tokens of an encoder."""
 
 
@@ -50,28 +50,28 @@ def check_file(path: AnyPath, overrides: Sequence[str] = (), own_kinds: Iterable
     return _report(config, problems)
 
 
-def _report(config: PartialConfig, mistakes: Sequence[Problem]) -> CheckReport:
+def _report(config: PartialConfig, known: Sequence[Problem]) -> CheckReport:
     """Look at the sections that could be read; what depends on a key that was mistaken is left to the next time."""
     cards: dict[str, Card] = {}
     notes = list(_sent(config.generate)) if config.generate else []
-    findings = [*_paths(config), *_unbuildable(config), *_no_likelihood(config), *_no_verdict(config)]
-    findings += _of_models(config, cards, notes)
-    findings += _too_long(config.split, cards.get("embed")) if config.split else ()
+    found = [*_paths(config), *_unbuildable(config), *_no_likelihood(config), *_no_verdict(config)]
+    found += _of_models(config, cards, notes)
+    found += _too_long(config.split, cards.get("embed")) if config.split else ()
     source = config.source
-    new = [source.problem(keys[0], message) for keys, message in findings if not source.is_faulty(keys)]
-    problems = in_order(source.file, [*mistakes, *new])
+    new = [source.problem(keys[0], message) for keys, message in found if not source.is_faulty(keys)]
+    problems = in_order(source.file, [*known, *new])
     budget = None if problems else prove(config.whole(), cards.get("generate"))
     return CheckReport(config.file, tuple(problems), tuple(notes), budget)
 
 
-def _unbuildable(config: PartialConfig) -> Iterator[Finding]:
+def _unbuildable(config: PartialConfig) -> Iterator[Mistake]:
     """Yield the fault of each kind whose builder cannot be called."""
     for key, spec in config.parts():
         if fault := config.kinds.of(spec).fault():
-            yield Finding(((*key, "kind"),), f"kind {spec.kind} cannot be built: {fault}")
+            yield Mistake(((*key, "kind"),), f"kind {spec.kind} cannot be built: {fault}")
 
 
-def _of_models(config: PartialConfig, cards: dict[str, Card], notes: list[str]) -> Iterator[Finding]:
+def _of_models(config: PartialConfig, cards: dict[str, Card], notes: list[str]) -> Iterator[Mistake]:
     """Yield faults of the models that are named; note those that are not here, and keep the card of each."""
     for key, spec in config.parts():
         use = spec.model_use()
@@ -81,11 +81,11 @@ def _of_models(config: PartialConfig, cards: dict[str, Card], notes: list[str]) 
             card = models.card(use.model, use.revision)
             faults = _misfits(use, card)
         except RagqaError as error:
-            yield Finding(((*key, "model"),), str(error))
+            yield Mistake(((*key, "model"),), str(error))
             continue
         cards[dotted(key)] = card
         for name, message in faults:
-            yield Finding(((*key, name),), message)
+            yield Mistake(((*key, name),), message)
         if not card.installed:
             notes.append(f"{dotted(key)}.model {card.name} is not here: run `ragqa models pull {card.name}`")
 
@@ -119,7 +119,7 @@ def _sent(spec: GenerateSpec) -> Iterator[str]:
         yield f"generate sends the key in {key} to {where}: not confirmed, run `{command}` if you trust it"
 
 
-def _no_likelihood(config: PartialConfig) -> Iterator[Finding]:
+def _no_likelihood(config: PartialConfig) -> Iterator[Mistake]:
     """Yield the fault of a part that needs likelihoods, which the generator does not give."""
     if config.generate is None or config.generate.likelihoods is not False:
         return
@@ -127,10 +127,10 @@ def _no_likelihood(config: PartialConfig) -> Iterator[Finding]:
         if spec.needs_likelihoods:
             kind = config.generate.kind
             message = f"{spec.kind} needs generate of kind causal_lm, got {kind}"
-            yield Finding((key, ("generate", "kind")), message)
+            yield Mistake((key, ("generate", "kind")), message)
 
 
-def _no_verdict(config: PartialConfig) -> Iterator[Finding]:
+def _no_verdict(config: PartialConfig) -> Iterator[Mistake]:
     """Yield the fault of a least confidence where nothing says how sure the generator is."""
     generate, prompt = config.generate, config.prompt
     if generate and prompt and generate.needs_verdict and generate.least_confidence() and prompt.template_name():
@@ -140,10 +140,10 @@ def _no_verdict(config: PartialConfig) -> Iterator[Finding]:
             return  # told with the paths
         if unsure:
             message = "needs a template with the slot {answerable}, such as `answerable`"
-            yield Finding((("generate", "min_confidence"), ("prompt", "template")), message)
+            yield Mistake((("generate", "min_confidence"), ("prompt", "template")), message)
 
 
-def _paths(config: PartialConfig) -> Iterator[Finding]:
+def _paths(config: PartialConfig) -> Iterator[Mistake]:
     """Yield the key and the fault of each path that cannot be used."""
     for key, spec in config.parts():
         yield from _missing_paths(key, spec)
@@ -151,31 +151,31 @@ def _paths(config: PartialConfig) -> Iterator[Finding]:
         yield from _of_prompt(config.prompt)
 
 
-def _missing_paths(key: Key, spec: Spec) -> Iterator[Finding]:
+def _missing_paths(key: Key, spec: Spec) -> Iterator[Mistake]:
     for name, rule in path_rules(type(spec)).items():
         value = getattr(spec, name)
         for path in value if isinstance(value, list) else [value]:
             if rule.exists == "any" and not os.path.exists(path):
-                yield Finding(((*key, name),), f"path not found: {path}")
+                yield Mistake(((*key, name),), f"path not found: {path}")
             if rule.exists == "file" and not os.path.isfile(path):
-                yield Finding(((*key, name),), f"no such file: {path}")
+                yield Mistake(((*key, name),), f"no such file: {path}")
 
 
-def _of_prompt(spec: PromptSpec) -> Iterator[Finding]:
+def _of_prompt(spec: PromptSpec) -> Iterator[Mistake]:
     try:
         if spec.template_name():
             load_template(spec.template_name())
     except UsageError as error:
-        yield Finding((("prompt", "template"),), str(error).removeprefix("prompt.template: "))
+        yield Mistake((("prompt", "template"),), str(error).removeprefix("prompt.template: "))
     if file := spec.example_file():
         try:
             read_pairs(Path(file.path), file.split)
         except UsageError as error:
             keys = (("prompt", "examples"), ("prompt", "examples_split"))
-            yield Finding(keys, str(error).removeprefix("prompt.examples: "))
+            yield Mistake(keys, str(error).removeprefix("prompt.examples: "))
 
 
-def _too_long(split: SplitSpec, card: Card | None) -> Iterator[Finding]:
+def _too_long(split: SplitSpec, card: Card | None) -> Iterator[Mistake]:
     longest = split.max_tokens()
     if longest is None or card is None or card.window is None:
         return
@@ -185,4 +185,4 @@ def _too_long(split: SplitSpec, card: Card | None) -> Iterator[Finding]:
             f"{longest} tokens do not fit into the window of {card.name}, {card.window} tokens with "
             f"{CONTEXT_AND_SPECIAL_TOKENS} for title, headings and special tokens; at most {most}"
         )
-        yield Finding((("split", "chunk_size"), ("split", "unit")), message)
+        yield Mistake((("split", "chunk_size"), ("split", "unit")), message)

@@ -13,7 +13,7 @@ from ragqa.config.base import Spec
 from ragqa.config.slots import SECTIONS
 from ragqa.errors import ConfigError, RagqaError, UsageError
 from ragqa.records import Chunk, Hit
-from ragqa.stopping import Turn
+from ragqa.stopping import StoppableLock
 
 if TYPE_CHECKING:
     from ragqa.stages import (
@@ -70,7 +70,7 @@ _DEPENDS: dict[str, tuple[str, ...]] = {
 class Components:
     """The parts of one pipeline file. Any of them may be replaced by an object that meets its Protocol.
 
-    It is what a builder `Needs`. `turn` is taken by whoever works with the parts: several threads may use a pipeline, and
+    It is what a builder `Needs`. `lock` is held by whoever works with the parts: several threads may use a pipeline, and
     pipelines that share a part. `over_other_documents` is True where the documents are not those that the file names.
     """
 
@@ -80,7 +80,7 @@ class Components:
             raise wrong_type("config", config, wanted)
         settings.apply_threads()
         self.config = config
-        self.turn = Turn()
+        self.lock = StoppableLock()
         self.over_other_documents = False
         self._specs = {name: repr(spec) for name, spec in config.sections().items()}
         self._made: dict[tuple[str, ...], Any] = {}
@@ -132,7 +132,8 @@ class Components:
     def replace(self, **parts: Any) -> None:
         """Use these objects in place of what the file describes: `replace(generator=mine)`.
 
-        :raises UsageError: there is no such part. :raises UsageTypeError: an object lacks what its stage needs.
+        :raises UsageError: there is no such part.
+        :raises UsageTypeError: an object lacks what its stage needs.
         """
         for name, part in parts.items():
             if name not in _PARTS:
@@ -177,6 +178,24 @@ class Components:
         kind = self.config.kinds.of(spec)
         return self.once(kind.slot, spec, lambda: self.make(spec))
 
+    def make(self, spec: Spec) -> Any:
+        """Return a new part that a spec describes; see `build`, which makes each part once."""
+        kind = self.config.kinds.of(spec)
+        try:
+            part = kind.build(spec, self)
+        except (RagqaError, MemoryError, OSError):
+            raise
+        except Exception as error:
+            raise self._cannot_build(spec, f"{type(error).__name__}: {error}") from error
+        protocol = _PROTOCOLS.get(kind.slot)
+        missing = _missing(part, protocol) if protocol else []
+        if protocol and missing:
+            what = (
+                f"it builds {type(part).__name__}, which lacks {', '.join(missing)} of ragqa.stages.{protocol.__name__}"
+            )
+            raise self._cannot_build(spec, what)
+        return part
+
     def once(self, name: str, spec: Spec, make: Callable[[], Made]) -> Made:
         """Return what `make` makes, made once for this spec and the sections that it may depend on."""
         key = self._key(name, repr(spec))
@@ -196,7 +215,7 @@ class Components:
 
     def take_over(self, other: Components) -> None:
         """Use what another pipeline has built already wherever it would be built alike here."""
-        self.turn = other.turn
+        self.lock = other.lock
         mine = {repr(spec) for _, spec in self.config.parts()} | {""}
         self._made |= {key: part for key, part in other._made.items() if mine.issuperset(key[1:])}
         same = {name for name in other._replaced if self._specs.get(name) == other._specs[name]}
@@ -236,24 +255,6 @@ class Components:
     def _key(self, name: str, spec: str) -> tuple[str, ...]:
         sections = _DEPENDS.get(name, [section for section in SECTIONS if section != "evaluate"])
         return name, spec, *(self._specs[section] for section in sections)
-
-    def make(self, spec: Spec) -> Any:
-        """Return a new part that a spec describes; see `build`, which makes each part once."""
-        kind = self.config.kinds.of(spec)
-        try:
-            part = kind.build(spec, self)
-        except (RagqaError, MemoryError, OSError):
-            raise
-        except Exception as error:
-            raise self._cannot_build(spec, f"{type(error).__name__}: {error}") from error
-        protocol = _PROTOCOLS.get(kind.slot)
-        missing = _missing(part, protocol) if protocol else []
-        if protocol and missing:
-            what = (
-                f"it builds {type(part).__name__}, which lacks {', '.join(missing)} of ragqa.stages.{protocol.__name__}"
-            )
-            raise self._cannot_build(spec, what)
-        return part
 
     def _cannot_build(self, spec: Spec, why: str) -> ConfigError:
         key = next((key for key, part in self.config.parts() if part is spec), ())

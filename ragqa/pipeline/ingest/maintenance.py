@@ -82,7 +82,10 @@ class Maintenance:
 
 
 def _maintainable(index: Index) -> IndexMaintenance:
-    """Return an index as one that can be checked. :raises UsageError: it does not offer that."""
+    """Return an index as one that can be checked.
+
+    :raises UsageError: it does not offer that.
+    """
     from ragqa.stages import IndexMaintenance
 
     if not isinstance(index, IndexMaintenance):

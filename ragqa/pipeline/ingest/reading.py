@@ -12,6 +12,7 @@ from threading import Condition, Lock
 from typing import TypeVar
 
 from ragqa.errors import RejectedError
+from ragqa.load.formats import DOCX, HTML, PDF
 from ragqa.messages import brief
 from ragqa.records import Chunk, Document, SourceFile
 from ragqa.stages import Loader, Splitter
@@ -20,16 +21,16 @@ BYTES_PER_CHUNK = 600
 """What is taken for the bytes of text that make a chunk before any file was read."""
 
 TEXT_SHARE = {
-    "text/html": 0.3,
-    "application/pdf": 0.05,
-    "application/vnd.openxmlformats-officedocument.wordprocessingml.document": 0.03,
+    HTML: 0.3,
+    PDF: 0.05,
+    DOCX: 0.03,
 }
 """What is taken for the bytes of text in a byte of a file before files of its type were read; 1 where it is not said."""
 
 PRIOR_BYTES = 20_000
 """How many bytes of text have to be read of a type before they count for as much as what was taken."""
 
-AHEAD_FILES = 10_000
+PREFETCH_FILES = 10_000
 """How many files are read in advance at most, however small they are."""
 
 Content = tuple[Document, list[Chunk]]
@@ -65,12 +66,13 @@ def _refuse_unstorable(document: Document, chunks: Sequence[Chunk]) -> None:
         raise RejectedError(f"its metadata cannot be stored: {brief(error)}") from error
 
 
-def ahead(
+def prefetch(
     work: Callable[[Item], Result], items: Iterable[Item], weight: Callable[[Result], int], budget: int
 ) -> Iterator[tuple[Item, Future[Result]]]:
     """Yield each item with its finished or coming result, in order. A thread works on the items in advance.
 
-    :param weight: of a result that waits to be taken; :param budget: no item is begun while as much waits.
+    :param weight: of a result that waits to be taken.
+    :param budget: no item is begun while as much waits.
     """
     room = Condition()
     weights: deque[int] = deque()  # of the results that wait, in the order of the items
@@ -96,7 +98,7 @@ def ahead(
     coming, futures = iter(items), deque[tuple[Item, Future[Result]]]()
     try:
         while True:
-            futures += [(item, pool.submit(one, item)) for item in islice(coming, AHEAD_FILES - len(futures))]
+            futures += [(item, pool.submit(one, item)) for item in islice(coming, PREFETCH_FILES - len(futures))]
             if not futures:
                 return
             item, future = futures.popleft()

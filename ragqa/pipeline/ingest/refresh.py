@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from ragqa.errors import DocumentsGoneError, NothingUsableError, RejectedError
 from ragqa.pipeline.ingest.plan import Plan, PlannedFile, make_plan
-from ragqa.pipeline.ingest.reading import Content, Estimate, ahead, read_and_split
+from ragqa.pipeline.ingest.reading import Content, Estimate, prefetch, read_and_split
 from ragqa.records import Chunk, FileStatus
 from ragqa.stages import CANARIES, Entry
 
@@ -26,7 +26,7 @@ COMMIT_CHUNKS = 512
 EMBED_CHUNKS = 128
 """How many chunks are embedded between two reports of progress."""
 
-AHEAD_BYTES = 64 << 20
+PREFETCH_BYTES = 64 << 20
 """How much memory the files may take that were read and split, and wait to be embedded."""
 
 _CHUNK_BYTES = 400
@@ -124,10 +124,10 @@ class Refresh:
         report.statuses += [*plan.others, *(FileStatus(file.source, "unchanged") for file in plan.unchanged)]
         self._refuse_gone(plan)
         self._estimate = Estimate(planned.file for planned in plan.read if planned.parse)
-        # new names of known content first: a batch must not remove what a later one would have named; then in the order
-        # of hashes, which is as good as drawn at random: what was read tells what is to come
+        # New names of known content first, so that no commit removes a document whose new name comes in a later one.
+        # Then in the order of hashes, which is random: the files read so far are a fair sample for the estimate.
         order = sorted(plan.read, key=lambda planned: (planned.parse, planned.file.sha256))
-        for planned, outcome in ahead(self._read, order, _memory, AHEAD_BYTES):
+        for planned, outcome in prefetch(self._read, order, _memory, PREFETCH_BYTES):
             self._take(planned, outcome)
             if not self._at_once and sum(len(chunks) for _, chunks in self._pending) >= COMMIT_CHUNKS:
                 self._commit()
@@ -152,7 +152,7 @@ class Refresh:
         if not planned.parse or planned.file.document_id in self._read_ids:
             return None
         try:
-            # as it is now, which may be newer than the plan
+            # This reads the file as it is now, which may be newer than the plan.
             document, chunks = read_and_split(self._loader, self._splitter, planned.file)
         except RejectedError:
             self._estimate.learn(planned.file, 0)

@@ -16,6 +16,7 @@ from zlib import crc32
 import numpy as np
 from numpy.typing import NDArray
 
+from ragqa.config.slots import SPECIAL_TOKENS
 from ragqa.errors import RejectedError
 from ragqa.load.formats import DOCX, PDF
 from ragqa.pipeline.ingest.reading import Estimate, read_and_split
@@ -47,8 +48,6 @@ _REMEDIES = {
 }
 """What to do about a file that cannot be used: the first whose words are in the loader's reason."""
 
-SPECIAL_TOKENS = 2
-"""What an encoder adds to each text."""
 SHINGLE_WORDS = 5
 NEAR_DUPLICATE = 0.8
 """The Jaccard similarity of two sets of shingles from which their documents are near-duplicates."""
@@ -72,7 +71,7 @@ _TAB_TABLE = re.compile(r"^((?:[^\t\n]*\t){2}[^\n]*\n)((?:(?:[^\t\n]*\t){2}[^\n]
 _CELLS = re.compile(r"(?<![^\n\f])(?:[^\n\f]{1,60}(?:[\n\f]|\Z)){8,}")
 
 Shingles = NDArray[np.uint32]
-Table = tuple[int, int, int, str]
+TablePlace = tuple[int, int, int, str]
 """Where the header begins, where the rows begin and end, and the header as a chunk's context would hold it."""
 
 
@@ -275,7 +274,7 @@ def _fragments(document: Document, chunks: Sequence[Chunk]) -> int:
     return len(cut)
 
 
-def _tables(document: Document) -> Iterator[Table]:
+def _tables(document: Document) -> Iterator[TablePlace]:
     """Yield the tables that a rule can tell, without the white space around them, which chunks do not have either."""
     text, kind = document.text, document.media_type
     if kind in ("text/csv", "text/tab-separated-values"):
@@ -289,7 +288,7 @@ def _tables(document: Document) -> Iterator[Table]:
             yield start, match.start(2), match.start() + len(match[0].rstrip()), match[1].strip(" \t\r\n|")
 
 
-def _tables_of_cells(text: str) -> Iterator[Table]:
+def _tables_of_cells(text: str) -> Iterator[TablePlace]:
     """Yield runs of short lines of which half are numbers; the line before the first number is taken for the header."""
     for run in _CELLS.finditer(text):
         lines = run[0].splitlines(keepends=True)
