@@ -48,7 +48,7 @@ def check() -> None:
 def sleep(seconds: float) -> None:
     """Sleep, with repeated checks whether the work is still wanted.
 
-    :raises Stopped: it is not.
+    :raises Stopped: the work is no longer wanted.
     """
     end = time.monotonic() + seconds
     while (left := end - time.monotonic()) > 0:

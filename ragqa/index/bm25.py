@@ -107,7 +107,7 @@ class TermQuery:
 
         :param allowed: bool[n], the living positions that may be found. The statistics count all living texts.
         """
-        # `least`: the k-th best score so far. `left`: what the terms that are not taken yet can add to a text at most.
+        # `least`: the k-th best score so far. `left`: the sum of the bounds of the remaining terms.
         scores = np.zeros(len(self.norm), dtype=np.float32)
         candidates: Rows | None = None
         least, left = 0.0, math.fsum(posting.bound for posting in self.postings)

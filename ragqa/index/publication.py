@@ -90,13 +90,13 @@ class Publisher:
     def close(self) -> None:
         """Seal the commits that are not sealed yet, remove files that are not referred to, and release the lock.
 
-        :raises ResourceError: the disk is full; what was committed is kept.
+        :raises ResourceError: the disk is full; all commits are kept.
         """
         try:
             if self.generation:
                 self.seal(patience_ms=2000)
         finally:
-            with contextlib.suppress(OSError):  # `doctor` names what is left, and the next writer removes it
+            with contextlib.suppress(OSError):  # `doctor` lists remaining files, and the next writer removes them
                 self.remove_orphans()
             self.db.close()
             lock.release(self._lock)
@@ -185,7 +185,7 @@ class Publisher:
     def seal(self, patience_ms: int) -> bool:
         """Move the log into the database file and seal that file; return False where a reader still needs the log.
 
-        :raises ResourceError: the disk is full; what was committed is kept.
+        :raises ResourceError: the disk is full; all commits are kept.
         """
         try:
             return self._seal(patience_ms)

@@ -50,5 +50,5 @@ class Corpus:
 
     @property
     def rejected(self) -> int:
-        """Return how many files were rejected in the last iteration."""
+        """Return the number of files that were rejected in the last iteration."""
         return sum(entry.status == "rejected" for entry in self.left_out)
