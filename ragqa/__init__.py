@@ -4,8 +4,9 @@
     question --retrieve--> Hit --prompt--> Prompt --generate--> Answer (text, citations, usage)
     questions --evaluate--> EvaluationReport (metrics with confidence intervals)
 
-Importing this package loads no model library; `Pipeline` does, when it first needs one. It says in the environment how the
-threads of these libraries wait (`GOMP_SPINCOUNT`, see `ragqa.threads`), unless the user has said it.
+Importing this package loads no model library. `Pipeline` loads one when it first needs it. The import sets the
+environment variable `GOMP_SPINCOUNT`, which controls how threads of these libraries wait (see `ragqa.threads`), unless
+the user has set it.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from __future__ import annotations
 import importlib
 from typing import TYPE_CHECKING, Any
 
-from ragqa import forks as forks  # from here on, a process that is forked from this one knows what it can do
+from ragqa import forks as forks  # processes forked from here on can check whether they can compute
 from ragqa import threads
 
 threads.set_up()
@@ -92,7 +93,7 @@ PUBLIC_MODULES = (
     "ragqa.transformer.attention",
     "ragqa.wire",
 )
-"""The modules that programs may import from, besides `ragqa` itself; what is in others may change in any version."""
+"""The modules that programs may import from, besides `ragqa` itself. Other modules may change in any version."""
 
 __all__ = [
     "PUBLIC_MODULES",
@@ -142,11 +143,11 @@ _HOMES = {
     "Pipeline": "pipeline",
     "Problem": "errors",
 }
-"""The module that defines a public name; other errors are in `errors`, other names in `records`."""
+"""The module of a public name; names that are not listed are in `errors` (errors) or `records`."""
 
 
 def __getattr__(name: str) -> Any:
-    """Import a public name when it is first asked for, so that `import ragqa` stays light."""
+    """Import a public name at its first use, so that `import ragqa` is fast."""
     if name not in __all__:
         raise AttributeError(f"module 'ragqa' has no attribute {name!r}")
     home = _HOMES.get(name, "errors" if name.endswith("Error") else "records")

@@ -1,4 +1,4 @@
-"""The command `ragqa`, and `python -m ragqa`: nothing is imported from the working folder, which may be anybody's."""
+"""The command `ragqa`, and `python -m ragqa`. Nothing is imported from the working folder, which may be untrusted."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import sys
 
 
 def main() -> None:
-    """Run the command line; Ctrl-C is quiet while its modules are still being imported, too."""
+    """Run the command line. Ctrl-C ends it without a traceback, also during the import of its modules."""
     _leave_out_working_folder()
     try:
         from ragqa.cli import main as run
@@ -17,14 +17,14 @@ def main() -> None:
 
 
 def _leave_out_working_folder() -> None:
-    """Take the working folder out of `sys.path`, where `python -m` and an empty part of PYTHONPATH put it.
+    """Remove the working folder from `sys.path`. `python -m` and an empty part of PYTHONPATH add it.
 
-    A checkout of this package is one that stays.
+    It is kept if it is a checkout of this package.
     """
     package = os.path.dirname(os.path.dirname(os.path.realpath(__file__)))
     try:
         here = os.path.realpath(os.getcwd())
-    except FileNotFoundError:  # it was removed
+    except FileNotFoundError:  # the working folder was removed
         return
     if here != package:
         sys.path[:] = [path for path in sys.path if path and os.path.realpath(path) != here]

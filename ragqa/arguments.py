@@ -1,7 +1,7 @@
-"""Checks of arguments, where they enter the package: an error says what it got and what to pass.
+"""Checks of arguments at the public functions of the package. An error names the given value and the valid ones.
 
-A value of the wrong type raises `UsageTypeError`, a value that is out of range `UsageError`. Both are `ValueError`s, and the
-first is a `TypeError` as well.
+A value of the wrong type raises `UsageTypeError`, and a value out of range `UsageError`. Both are `ValueError`s; the
+first is also a `TypeError`.
 """
 
 from __future__ import annotations
@@ -23,14 +23,14 @@ def wrong_type(name: str, value: Any, wanted: str) -> UsageTypeError:
 
 
 def kind(value: Any) -> str:
-    """Return how an error names a value: by its type."""
+    """Return the name of a value's type, for errors."""
     return "None" if value is None else type(value).__name__
 
 
 def text(value: Any, name: str, wanted: str = "a string") -> str:
     """Return a value that must be a string.
 
-    :raises UsageTypeError: it has another type.
+    :raises UsageTypeError: the value has another type.
     """
     if not isinstance(value, str):
         raise wrong_type(name, value, wanted)
@@ -48,9 +48,10 @@ def is_unicode(value: str) -> bool:
 def items(value: Any, name: str, wanted: str) -> list[Any]:
     """Return the items of a list, a tuple or another iterable, in its order.
 
-    A string is not taken as a list of its letters. A mapping or a set is refused, since a caller does not decide its order.
+    A string is refused, and not taken as a list of its letters. A mapping or a set is refused, since its order is not
+    chosen by the caller.
 
-    :raises UsageTypeError: it has another type.
+    :raises UsageTypeError: the value has another type.
     """
     if not isinstance(value, Iterable) or isinstance(value, str | bytes | bytearray | Mapping | set | frozenset):
         raise wrong_type(name, value, wanted)
@@ -60,15 +61,15 @@ def items(value: Any, name: str, wanted: str) -> list[Any]:
 def texts(value: Any, name: str, wanted: str) -> list[str]:
     """Return a list of strings.
 
-    :raises UsageTypeError: it is no list, or holds something else.
+    :raises UsageTypeError: the value is not a list, or contains other values than strings.
     """
     return [text(item, f"{name}[{i}]") for i, item in enumerate(items(value, name, wanted))]
 
 
 def set_values(value: Any) -> list[str]:
-    """Return overrides of a pipeline file, `section.key=value` each.
+    """Return overrides of a pipeline file, each in the form `section.key=value`.
 
-    :raises UsageTypeError: it is no list of strings.
+    :raises UsageTypeError: the value is not a list of strings.
     """
     return texts(value, "overrides", "a list of strings such as ['retrieve.top_k=3']")
 
@@ -76,8 +77,8 @@ def set_values(value: Any) -> list[str]:
 def whole(value: Any, name: str, least: int = 1) -> int:
     """Return a whole number.
 
-    :raises UsageTypeError: it is no whole number, or a bool.
-    :raises UsageError: it is less than `least`.
+    :raises UsageTypeError: the value is not a whole number, or is a bool.
+    :raises UsageError: the value is less than `least`.
     """
     wanted = f"a whole number, {least} or more"
     if isinstance(value, bool) or not hasattr(type(value), "__index__"):
@@ -89,10 +90,10 @@ def whole(value: Any, name: str, least: int = 1) -> int:
 
 
 def path(value: Any, name: str = "path") -> Path:
-    """Return a path, `~` expanded.
+    """Return a path with `~` expanded.
 
-    :raises UsageTypeError: it is neither a str nor a Path.
-    :raises UsageError: it is empty, or holds a NUL.
+    :raises UsageTypeError: the value is neither a str nor a Path.
+    :raises UsageError: the path is empty, or contains a NUL.
     """
     if not isinstance(value, str | os.PathLike) or not isinstance(given := os.fspath(value), str):
         raise wrong_type(name, value, "a str or a Path")
@@ -104,7 +105,7 @@ def path(value: Any, name: str = "path") -> Path:
 def paths(value: Any, name: str) -> list[Path]:
     """Return a list of paths.
 
-    :raises UsageTypeError: it is no list, or holds something else than paths.
+    :raises UsageTypeError: the value is not a list, or contains other values than paths.
     """
     wanted = "a list of paths, each a str or a Path"
     if isinstance(value, os.PathLike):

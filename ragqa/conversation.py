@@ -1,4 +1,4 @@
-"""A conversation with a pipeline: the model is shown the last turns along with each question."""
+"""A conversation with a pipeline: the prompt of each question contains the last turns."""
 
 from __future__ import annotations
 
@@ -8,17 +8,17 @@ from ragqa.pipeline import Pipeline
 from ragqa.records import Answer
 
 TURNS = 4
-"""How many earlier questions and answers the model is shown."""
+"""The number of earlier questions and answers in the prompt."""
 NO_ANSWER = "I do not know."
-"""The answer that the model is shown for a question without one."""
+"""The text in the prompt in place of the answer to a question without an answer."""
 
 
 class Conversation:
-    """Asks a pipeline one question after another. It belongs to one thread.
+    """A conversation: it asks a pipeline one question after another. Use it in one thread only.
 
-    The prompt template needs a place for earlier turns, as the built-in template `chat` has one.
+    The prompt template needs a slot for earlier turns, as in the built-in template `chat`.
 
-    :param pipeline: with an index.
+    :param pipeline: a pipeline with an index.
     """
 
     def __init__(self, pipeline: Pipeline) -> None:
@@ -26,12 +26,12 @@ class Conversation:
         self.answers: list[Answer] = []
 
     def stream(self, question: str) -> Iterator[str | Answer]:
-        """Yield pieces of the answer's text as they are written and, last, the `Answer`, which `answers` then has too.
+        """Yield pieces of the answer's text as they are generated and, last, the `Answer`, which is added to `answers`.
 
-        The previous question is searched along with this one. A question whose answer is not read to its end is not part of
-        the conversation.
+        The search uses the previous question together with this one. A question whose answer is not read to its end is
+        not added to the conversation.
 
-        :raises UsageError: the question is empty or too long; the conversation can go on.
+        :raises UsageError: the question is empty or too long; the conversation can continue.
         """
         history = [(answer.question, answer.text or NO_ANSWER) for answer in self.answers[-TURNS:]]
         for piece in self._pipeline.stream(question, history=history):
@@ -42,7 +42,7 @@ class Conversation:
     def ask(self, question: str) -> Answer:
         """Return the answer to a question.
 
-        :raises UsageError: as `stream`.
+        :raises UsageError: see `stream`.
         """
         for _ in self.stream(question):
             pass

@@ -1,4 +1,4 @@
-"""What is wrong with an index, or with documents before they are indexed, and what keeps their parser from the machine."""
+"""The faults of an index, or of documents before they are indexed, and the confinement of their parser."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ if TYPE_CHECKING:
 class IndexDiagnosis:
     """The state of an index.
 
-    :param checkup: what was found; after a repair, what was found then.
-    :param repaired: how many faults were repaired.
-    :param embedded: how many vectors were embedded again for that.
+    :param checkup: the result of the check; after a repair, that of a second check.
+    :param repaired: the number of repaired faults.
+    :param embedded: the number of texts that were embedded again for the repair.
     """
 
     checkup: Checkup
@@ -32,7 +32,7 @@ class IndexDiagnosis:
 
 @dataclass(frozen=True, slots=True)
 class CorpusDiagnosis:
-    """The state of the documents of a folder, and how their parser is confined."""
+    """The state of the documents of a folder, and the confinement of their parser."""
 
     survey: Survey
     confinement: Confinement
@@ -41,14 +41,14 @@ class CorpusDiagnosis:
 def diagnose_index(
     target: AnyPath, overrides: Sequence[str] = (), *, repair: bool = False, wait: float = 0.0
 ) -> IndexDiagnosis:
-    """Check every byte of an index; repair what follows from sound data, if wanted.
+    """Check every byte of an index; if wanted, repair the parts that can be derived from intact data.
 
-    :param target: the folder of an index, or a pipeline file, whose index is meant.
-    :param overrides: of the pipeline file, as `--set` takes them.
+    :param target: the folder of an index, or a pipeline file with the index.
+    :param overrides: overrides of the pipeline file, in the form of `--set`.
     :param wait: seconds to wait for another writer of the index, for a repair.
     :raises NothingUsableError: there is no index.
-    :raises IndexCorruptError: the database cannot be read, or a repair needs data that are damaged; nothing was changed.
-    :raises ModelError: a repair has to embed texts, and the model that built the index is not here.
+    :raises IndexCorruptError: the database cannot be read, or a repair needs damaged data; nothing was changed.
+    :raises ModelError: a repair has to embed texts, and the model that built the index is missing.
     :raises LockedError: a repair is wanted, and another process writes the index.
     """
     from ragqa.pipeline.ingest.maintenance import Maintenance
@@ -67,13 +67,15 @@ def diagnose_documents(
     *,
     progress: Callable[[int, int], None] = lambda done, expected: None,
 ) -> CorpusDiagnosis:
-    """Read documents as `ragqa index` would: what would be rejected, misread, cut or indexed twice. Nothing is written.
+    """Read documents as `ragqa index` would, and report those that would be rejected, misread, cut or indexed twice.
+
+    Nothing is written.
 
     :param folder: a folder of documents, or one document.
-    :param overrides: of the default pipeline, as `--set` takes them.
+    :param overrides: overrides of the default pipeline, in the form of `--set`.
     :param progress: called with the number of chunks so far, and with the number that is expected.
-    :raises UsageError: there is nothing of this name.
-    :raises ModelError: the tokenizer of the embedder, by which texts are split, is not here.
+    :raises UsageError: there is no file or folder of this name.
+    :raises ModelError: the tokenizer of the embedder, by which texts are split, is missing.
     """
     from ragqa.pipeline.ingest.survey import survey
 

@@ -1,6 +1,6 @@
-"""The exception tree; every error knows the exit code of the command that it ends.
+"""The exception tree. Every error has the exit code of a command that it ends.
 
-    RagqaError                 1   a bug, when raised bare
+    RagqaError                 1   a bug, if this class itself is raised
     ├── UsageError             2   a bad argument, question or path
     │   ├── UsageTypeError     2   an argument of the wrong type; a TypeError as well
     │   └── MistakesError      2   several mistakes, all of them at once
@@ -8,18 +8,18 @@
     ├── RejectedError          3   one input that could not be used (the run goes on)
     │   └── TooSlowError       3   it took longer than an input may take
     ├── NothingUsableError     4   no index, no documents
-    │   └── DocumentsGoneError 4   most of what is indexed is no longer there; nothing was removed
-    ├── IndexCorruptError      5   the index is damaged, or of a format this build cannot read
-    │   └── IndexFormatError   5   no index of ragqa, or of another format; never touched
+    │   └── DocumentsGoneError 4   most of the indexed documents are missing; nothing was removed
+    ├── IndexCorruptError      5   the index is damaged, or has a format that this version cannot read
+    │   └── IndexFormatError   5   no index of ragqa, or one of another format; it is not changed
     ├── LockedError            6   another writer holds the index
     ├── ResourceError          7   out of disk, memory or time
     ├── ModelError             8   a model is missing, or is not the one that built the index
     ├── RefusedError           9   refused for safety
     └── GateError             10   a gate of `ragqa compare` is not met
 
-A message is one line: what, where, what was found, what would be valid, what to do. That of a `MistakesError` has a line
-for each mistake.
-An argument that cannot be used raises a `UsageError`, which is a `ValueError`; a wrong type raises one that is a `TypeError` too.
+A message is one line: the fault, its place, the value that was found, the valid values, and a remedy. The message of a
+`MistakesError` has a line for each mistake. An invalid argument raises a `UsageError`, which is a `ValueError`. A wrong
+type raises a `UsageTypeError`, which is also a `TypeError`.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ from dataclasses import dataclass
 
 
 class RagqaError(Exception):
-    """Root of every error that ragqa raises on purpose."""
+    """The base class of every error that ragqa raises on purpose."""
 
     exit_code = 1
 
@@ -41,7 +41,7 @@ class UsageError(RagqaError, ValueError):
 
 
 class UsageTypeError(UsageError, TypeError):
-    """An argument of the wrong type; the message says what to pass."""
+    """An argument of the wrong type; the message names the valid type."""
 
 
 class MistakesError(UsageError):
@@ -86,15 +86,15 @@ class TooSlowError(RejectedError):
 
 
 class NothingUsableError(RagqaError):
-    """Nothing to work on: no index yet, or no document in it."""
+    """There is no index yet, or no document in it."""
 
     exit_code = 4
 
 
 class DocumentsGoneError(NothingUsableError):
-    """More than half of the indexed documents are missing: perhaps their folder is not mounted.
+    """More than half of the indexed documents are missing; perhaps their folder is not mounted.
 
-    :param what: how many are missing, and from where.
+    :param what: the number of missing documents, and their folder.
     """
 
     def __init__(self, what: str) -> None:
@@ -106,13 +106,13 @@ class DocumentsGoneError(NothingUsableError):
 
 
 class IndexCorruptError(RagqaError):
-    """The index is damaged, or written by a version that this build cannot read."""
+    """The index is damaged, or was written in a format that this version cannot read."""
 
     exit_code = 5
 
 
 class IndexFormatError(IndexCorruptError):
-    """The folder holds no index of ragqa, or one of another format; it was not changed."""
+    """The folder has no index of ragqa, or one of another format; it was not changed."""
 
 
 class LockedError(RagqaError):
@@ -140,6 +140,6 @@ class RefusedError(RagqaError):
 
 
 class GateError(RagqaError):
-    """A run is worse than another by more than a gate allows, or may be."""
+    """A run is worse than another one by more than a gate allows, or this cannot be excluded."""
 
     exit_code = 10

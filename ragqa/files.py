@@ -1,4 +1,4 @@
-"""Reading files that a person, a pipeline file or a model's folder names: only regular ones, of bounded size."""
+"""Reads files that a person, a pipeline file or a model's folder names: regular files only, of bounded size."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from pathlib import Path
 
 
 def open_regular(path: str | Path, *, follow: bool = True) -> io.BufferedReader:
-    """Open a regular file for reading. A pipe or a device is never waited for.
+    """Open a regular file for reading, without waiting for a pipe or a device.
 
     :param follow: whether a symbolic link is followed.
-    :raises OSError: it cannot be opened, or is not a regular file; `strerror` says which.
+    :raises OSError: it cannot be opened, or is not a regular file; `strerror` gives the reason.
     """
     flags = os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC | (0 if follow else os.O_NOFOLLOW)
     try:
@@ -29,25 +29,25 @@ def open_regular(path: str | Path, *, follow: bool = True) -> io.BufferedReader:
 def read_regular(path: str | Path, most: int) -> bytes:
     """Return the bytes of a regular file.
 
-    :param most: how many bytes it may have.
-    :raises OSError: it cannot be opened, is not a regular file, or is larger; `strerror` says which.
+    :param most: the most bytes that are allowed.
+    :raises OSError: it cannot be opened, is not a regular file, or is larger; `strerror` gives the reason.
     """
     with open_regular(path) as stream:
         size = os.fstat(stream.fileno()).st_size
-        data = stream.read(size + 1) if size <= most else b""  # the memory of a read is taken at once
+        data = stream.read(size + 1) if size <= most else b""  # a read allocates all its memory at once
         while size < len(data) <= most and (more := stream.read(min(1 << 20, most + 1 - len(data)))):
-            data += more  # a file of /proc says that it has 0 bytes, and any file may grow
+            data += more  # files of /proc have a size of 0 bytes, and any file may grow
     if max(size, len(data)) > most:
         raise OSError(errno.EFBIG, f"{max(size, len(data)):,} bytes; at most {most:,} are read", str(path))
     return data
 
 
 def read_text(path: str | Path, most: int) -> str:
-    """Return the text of a regular file in UTF-8, its byte-order mark left out.
+    """Return the text of a regular file in UTF-8, without its byte-order mark.
 
-    :param most: how many bytes it may have.
-    :raises OSError: it cannot be opened, is not a regular file, is larger, or is not UTF-8; `strerror` says which, and
-        quotes nothing of the file.
+    :param most: the most bytes that are allowed.
+    :raises OSError: it cannot be opened, is not a regular file, is larger, or is not UTF-8; `strerror` gives the
+        reason, and does not quote the file.
     """
     try:
         return read_regular(path, most).decode("utf-8-sig")

@@ -1,8 +1,9 @@
-"""Processes that `os.fork` made from one that computes: they have its memory, and none of its threads.
+"""Processes that were forked (`os.fork`) from one that computes: they have its memory, but not its threads.
 
-The threads of torch and FAISS wait for one another. In the child, they would wait for ever for threads that do not exist
-there, so the child computes on one thread. Where another thread of the parent was at work in this package, the child has its
-locks, which nobody releases; it cannot compute. Children that only start another program (`subprocess`) are not affected.
+The threads of torch and FAISS wait for one another. The child would wait for ever for threads that exist in the parent
+only. Therefore the child computes on one thread. If another thread of the parent was running code of this package at
+the fork, the child has a copy of its locks, which are never released; such a child cannot compute. Children that only
+start another program (`subprocess`) are not affected.
 """
 
 from __future__ import annotations
@@ -22,20 +23,21 @@ _REMEDY = "start workers by multiprocessing's spawn, or fork before anything is 
 @dataclass
 class _State:
     busy: bool = False
-    """Another thread was at work in this package when the process was forked."""
+    """Whether another thread was running code of this package when the process was forked."""
     alone: bool = False
-    """It computes on one thread, and the log does not say so yet."""
+    """Whether it computes on one thread and the log has no warning about it yet."""
 
 
 _state = _State()
 _seen = threading.local()
-"""Whether other threads were busy, as the forking thread saw it; several threads may fork at the same time."""
+"""Whether other threads were busy, for each forking thread, since several threads may fork at the same time."""
 
 
 def check() -> None:
-    """Check that this process can compute; where it can do so on one thread only, the log gets one warning.
+    """Check that this process can compute. If it can do so on one thread only, write one warning to the log.
 
-    :raises UsageError: it was forked while another thread was at work, or from a process that uses the GPU.
+    :raises UsageError: it was forked while another thread was running code of this package, or from a process that uses
+        the GPU.
     """
     if _state.busy:
         raise UsageError(f"this process was forked while another thread used ragqa, whose locks stay closed: {_REMEDY}")
@@ -48,7 +50,7 @@ def check() -> None:
 
 
 def _before() -> None:
-    """Find out whether another thread is at work in this package; code of the command line alone does not count."""
+    """Record whether another thread is running code of this package, apart from code of the command line."""
     mine, _seen.busy = threading.get_ident(), False
     frames = [frame for thread, frame in sys._current_frames().items() if thread != mine]
     while frames and not _seen.busy:

@@ -1,4 +1,7 @@
-"""The limits that the system sets for this process (`ulimit`): respected, and named in the error where one was reached."""
+"""The limits of the operating system for this process (`ulimit`).
+
+They are respected, and named in errors that they cause.
+"""
 
 from __future__ import annotations
 
@@ -14,29 +17,31 @@ from ragqa.errors import ResourceError
 from ragqa.messages import brief
 
 LEAST_MEMORY = 1200 << 20
-"""With fewer bytes of address space no model can be loaded, and the numeric libraries may end the process."""
+"""The least address space in bytes. With less, no model can be loaded, and the numeric libraries may end the
+process."""
 _FEW = {"RLIMIT_CPU": 3600, "RLIMIT_AS": 4 << 30, "RLIMIT_NOFILE": 256, "RLIMIT_NPROC": 64}
-"""A limit below this may have caused an error; it is named then."""
+"""A limit below this may have caused an error, and is named in its message."""
 _OPTIONS = {"RLIMIT_CPU": "-t", "RLIMIT_AS": "-v", "RLIMIT_NOFILE": "-n", "RLIMIT_NPROC": "-u"}
 NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO)
-"""How the system says that a disk is full, or fails."""
+"""The error numbers of a full or failing disk."""
 _CODES = (errno.ENOMEM, errno.EMFILE, errno.ENFILE, errno.EAGAIN)
 _WORDS = (
     "cannot allocate memory", "can't allocate memory", "not enough memory", "failed to map segment", "too many open files",
     "can't start new thread", "resource temporarily unavailable",
 )  # fmt: skip
-"""How libraries say that a limit was reached, in errors of many classes."""
+"""Texts by which libraries report that a limit was reached, in errors of many classes."""
 ONE_THREAD = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "TOKENIZERS_PARALLELISM": "false"}
-"""The environment in which the numeric libraries start no thread; where they cannot, some of them end the process."""
+"""The environment with which the numeric libraries start no threads. Some end the process if they cannot start a
+thread."""
 _over = threading.Event()
 
 
-class OutOfTime(BaseException):  # no error that libraries may catch
-    """The processor time that the system allows this process is over, except for the time that the message takes."""
+class OutOfTime(BaseException):  # not an `Exception`, so that libraries do not catch it
+    """The allowed processor time of this process is over, except for the time to write a message."""
 
 
 def note() -> str:
-    """Return the tight limits of this process, as the end of an error message; empty for none."""
+    """Return the low limits of this process, as the end of an error message; empty for none."""
     limits = {name: resource.getrlimit(getattr(resource, name))[0] for name in _OPTIONS}
     tight = [
         f"{_OPTIONS[name]} {value >> 10 if name == 'RLIMIT_AS' else value}"
@@ -47,7 +52,7 @@ def note() -> str:
 
 
 def met(error: BaseException) -> ResourceError | None:
-    """Return the error to raise where a limit of memory, files or processes caused one; None for any other error."""
+    """Return the error to raise for one that a limit of memory, files or processes caused; None for any other error."""
     message = str(error).lower()
     if isinstance(error, OutOfTime):
         return ResourceError(str(error))
@@ -61,7 +66,7 @@ def met(error: BaseException) -> ResourceError | None:
 def fit() -> None:
     """Prepare this process for its limits: start fewer threads, and end with a message before processor time is over.
 
-    :raises ResourceError: so little memory is allowed that loading the numeric libraries would end the process.
+    :raises ResourceError: the allowed memory is too small to load the numeric libraries.
     """
     memory, processes = (resource.getrlimit(limit)[0] for limit in (resource.RLIMIT_AS, resource.RLIMIT_NPROC))
     few = [(memory, _FEW["RLIMIT_AS"]), (processes, _FEW["RLIMIT_NPROC"])]
@@ -75,7 +80,10 @@ def fit() -> None:
 
 
 def _tell_before_time_is_over() -> None:
-    """Raise `OutOfTime` one second before the processor time is over, when the system would end the process without a message."""
+    """Raise `OutOfTime` one second before the processor time is over.
+
+    At its end the system kills the process silently.
+    """
     seconds = resource.getrlimit(resource.RLIMIT_CPU)[0]
     if seconds == resource.RLIM_INFINITY or threading.current_thread() is not threading.main_thread():
         return
@@ -92,12 +100,12 @@ def _tell_before_time_is_over() -> None:
 
 
 def time_is_over() -> bool:
-    """Tell whether the last second of processor time has begun, in which the libraries cannot be taken down in order."""
+    """Tell whether the last second of processor time has begun, which is too short for the libraries' cleanup."""
     return _over.is_set()
 
 
 def take_no_more_time() -> None:
-    """Do not interrupt this process again: the rest of its processor time is for its end."""
+    """Stop the interruption of this process, so that it can use the rest of its processor time to end."""
     if callable(signal.getsignal(signal.SIGXCPU)):
         signal.setitimer(signal.ITIMER_PROF, 0)
         for sent in (signal.SIGPROF, signal.SIGXCPU):

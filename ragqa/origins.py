@@ -1,12 +1,12 @@
-"""Scheme, host and port of an address, which decide where a key may go. An address that two programs could read differently
-is refused."""
+"""Origins: scheme, host and port of an address, which decide where a key may be sent. An ambiguous address, which two
+programs could read differently, is refused."""
 
 from __future__ import annotations
 
 import ipaddress
 import re
 
-# Hosts are ASCII: a letter of another script that looks the same is another host.
+# Hosts are ASCII, since a letter of another script that looks the same gives another host.
 _URL = re.compile(
     r"(?P<scheme>https?)://(?:(?P<user>[^@/?#\\\s]*)@)?"
     r"(?P<host>\[[0-9a-f:.]+\]|[a-z0-9._-]+)(?::(?P<port>[0-9]{1,5}))?(?P<path>/[!-~]*)?",
@@ -17,20 +17,20 @@ _PORTS = {"http": 80, "https": 443}
 
 
 def origin(url: str) -> str:
-    """Return `scheme://host` of an http(s) address in lower case, with `:port` where it is not the usual one.
+    """Return `scheme://host` of an http(s) address in lower case, with `:port` if it is not the default port.
 
     A user name and a password in it are left out.
 
-    :raises ValueError: it is not such an address; the message says what would be, and does not repeat it.
+    :raises ValueError: it is not such an address; the message gives the valid form, and does not repeat the address.
     """
     scheme, host, port = _parts(url)
     return f"{scheme}://{host}" if port == _PORTS[scheme] else f"{scheme}://{host}:{port}"
 
 
 def is_loopback(url: str) -> bool:
-    """Tell whether an address is of this machine itself: `localhost`, 127.0.0.0/8 or ::1, written out in full.
+    """Tell whether an address is a loopback one: `localhost`, 127.0.0.0/8 or ::1, written in full.
 
-    Other ways to write such an address (`127.1`, `2130706433`, `localhost.`) count as another machine.
+    Other forms of such an address (`127.1`, `2130706433`, `localhost.`) count as another machine.
 
     :raises ValueError: it is no http(s) address.
     """
@@ -39,7 +39,7 @@ def is_loopback(url: str) -> bool:
 
 
 def is_loopback_ip(host: str) -> bool:
-    """Tell whether a host is the number of this machine itself; False for a name."""
+    """Tell whether a host is a loopback IP address; False for a name."""
     try:
         address = ipaddress.ip_address(host)
     except ValueError:
@@ -48,9 +48,9 @@ def is_loopback_ip(host: str) -> bool:
 
 
 def without_credentials(url: str) -> tuple[str, str]:
-    """Return an address without its user name and password, and these as they are written: `user:password` or empty.
+    """Return an address without its user name and password, and these as written: `user:password` or empty.
 
-    :raises ValueError: it is no http(s) address.
+    :raises ValueError: it is not an http(s) address.
     """
     _parts(url)
     user = _URL.fullmatch(url)["user"]  # type: ignore[index]
@@ -58,7 +58,7 @@ def without_credentials(url: str) -> tuple[str, str]:
 
 
 def is_variable(name: str) -> bool:
-    """Tell whether the environment variable of a key can have this name."""
+    """Tell whether a name is valid for the environment variable of a key."""
     return _VARIABLE.fullmatch(name) is not None
 
 

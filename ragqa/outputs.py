@@ -1,6 +1,7 @@
-"""Files that a command writes where the user says: no file of the user is overwritten, and no link is followed.
+"""Files that a command writes at a place that the user gives. No file of the user is overwritten, and no link is
+followed.
 
-A file is first written under a temporary name in the same folder. When it is complete, it gets its name in one step.
+A file is first written under a temporary name in the same folder. When it is complete, it is renamed in one step.
 """
 
 from __future__ import annotations
@@ -24,14 +25,14 @@ from ragqa.files import open_regular, read_regular
 
 _LARGEST_MANIFEST = 64 << 20
 _REMEMBERED = 4
-"""How many of the last contents of a file the manifest remembers: one more than a kill can leave."""
+"""The number of last contents of a file in the manifest: one more than can remain after a kill."""
 
 
 @contextmanager
 def writing(place: Path, what: str = "folder") -> Iterator[None]:
-    """Turn a fault of the disk within the block into an error that names the place and says what to do.
+    """Convert a fault of the disk within the block to an error that names the place and a remedy.
 
-    :raises ResourceError: there is no room, or the disk fails.
+    :raises ResourceError: the disk is full, or fails.
     :raises UsageError: the place cannot be written.
     """
     try:
@@ -43,9 +44,9 @@ def writing(place: Path, what: str = "folder") -> Iterator[None]:
 
 
 def check_free(path: Path) -> None:
-    """Refuse the name of a new file where something has this name, or where its folder does not exist.
+    """Refuse the name of a new file if the name exists, or its folder does not.
 
-    :raises UsageError: the name is taken, by a broken link too, or the folder is missing.
+    :raises UsageError: the name exists, even as a broken link, or the folder is missing.
     """
     with writing(path, "file"):
         if not path.parent.is_dir():
@@ -55,10 +56,10 @@ def check_free(path: Path) -> None:
 
 
 def check_own(path: Path) -> None:
-    """Refuse to replace anything but a regular file; a name that nothing has is allowed.
+    """Refuse to replace anything except a regular file; a name that does not exist is allowed.
 
-    :raises RefusedError: a link has the name.
-    :raises UsageError: a folder, a pipe or a device has it.
+    :raises RefusedError: the name is that of a link.
+    :raises UsageError: the name is that of a folder, a pipe or a device.
     """
     with writing(path, "file"):
         mode = path.lstat().st_mode if os.path.lexists(path) else stat.S_IFREG
@@ -71,10 +72,10 @@ def check_own(path: Path) -> None:
 
 
 def check_own_folder(path: Path) -> None:
-    """Refuse to write into anything but a folder; a name that nothing has is allowed.
+    """Refuse to write into anything except a folder; a name that does not exist is allowed.
 
-    :raises RefusedError: a link has the name.
-    :raises UsageError: a file has it, or it cannot be read.
+    :raises RefusedError: the name is that of a link.
+    :raises UsageError: the name is that of a file, or the folder cannot be read.
     """
     with writing(path):
         if path.is_symlink():
@@ -87,17 +88,17 @@ def check_writable(path: Path) -> None:
     """Check, before long work, that its result can be written.
 
     :raises UsageError: no file can be written there.
-    :raises ResourceError: there is no room.
+    :raises ResourceError: the disk is full.
     """
     with writing(path, "file"), _scratch(path, b""):
         pass
 
 
 def write_new(path: Path, data: bytes) -> None:
-    """Write a file that is not there yet. Of two processes that write one name, one is refused.
+    """Write a new file. If two processes write the same name, one of them is refused.
 
-    :raises UsageError: the name is taken, or cannot be written.
-    :raises ResourceError: there is no room.
+    :raises UsageError: the name exists, or cannot be written.
+    :raises ResourceError: the disk is full.
     """
     check_free(path)
     with writing(path, "file"), _scratch(path, data) as scratch:
@@ -109,12 +110,12 @@ def write_new(path: Path, data: bytes) -> None:
 
 
 def replace(path: Path, data: bytes, *, mode: int = 0o666) -> None:
-    """Write a file, in the place of a regular one where there is one; at each instant it is the old or the new one.
+    """Write a file, or replace an existing regular file atomically: at each time there is the old or the new one.
 
-    :param mode: the permissions of the new file, less the process's umask.
-    :raises RefusedError: a link has the name.
+    :param mode: the permissions of the new file, before the process's umask is applied.
+    :raises RefusedError: the name is that of a link.
     :raises UsageError: the name cannot be written.
-    :raises ResourceError: there is no room.
+    :raises ResourceError: the disk is full.
     """
     check_own(path)
     with writing(path, "place"), _scratch(path, data, mode) as scratch:
@@ -122,7 +123,7 @@ def replace(path: Path, data: bytes, *, mode: int = 0o666) -> None:
 
 
 def sync(path: Path) -> None:
-    """Wait until the bytes of a file, or the names in a folder, are on the disk."""
+    """Wait until the content of a file, or the names in a folder, are on the disk."""
     handle = os.open(path, os.O_RDONLY)
     try:
         os.fsync(handle)
@@ -132,7 +133,7 @@ def sync(path: Path) -> None:
 
 @contextmanager
 def _scratch(path: Path, data: bytes, mode: int = 0o666) -> Iterator[Path]:
-    """Yield a new file with the data beside a path; it is removed unless it was moved."""
+    """Yield a new temporary file with the data in the folder of a path. It is removed unless it was renamed."""
     scratch = path.with_name(f".{path.name}.{secrets.token_hex(4)}.partial")
     try:
         with open(scratch, "xb", opener=lambda name, flags: os.open(name, flags, mode)) as stream:
@@ -146,7 +147,7 @@ def _scratch(path: Path, data: bytes, mode: int = 0o666) -> Iterator[Path]:
 
 
 def sweep(folder: Path, names: Collection[str]) -> None:
-    """Remove temporary files that killed processes left; call it where no other process writes files of these names."""
+    """Remove temporary files of killed processes. No other process may be writing files of these names."""
     pattern = re.compile(rf"\.({'|'.join(map(re.escape, names))})\.[0-9a-f]{{8}}\.partial")
     for entry in os.scandir(folder):
         if pattern.fullmatch(entry.name) and entry.is_file(follow_symlinks=False):
@@ -155,9 +156,9 @@ def sweep(folder: Path, names: Collection[str]) -> None:
 
 @contextmanager
 def locked(folder: Path, *, wait: bool = True) -> Iterator[None]:
-    """Hold a folder within the block; the system frees it when the process dies.
+    """Lock a folder within the block. The operating system releases the lock when the process ends.
 
-    :raises BlockingIOError: another process holds it, and there is no waiting.
+    :raises BlockingIOError: another process holds the lock, and `wait` is False.
     """
     handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
@@ -168,14 +169,14 @@ def locked(folder: Path, *, wait: bool = True) -> Iterator[None]:
 
 
 class OutputFolder:
-    """A folder that one command writes, known by what its manifest holds.
+    """A folder that one command writes, with a manifest of its files.
 
-    The manifest, a JSON object, records the SHA-256 of each file that was written. So a file of the user, or one that the
-    user changed, is never replaced. Other files in a folder with a manifest are left as they are. A folder without a manifest
-    must be new or empty, apart from names that begin with a point.
+    The manifest, a JSON object, records the SHA-256 of each written file. So a file of the user, or one that the user
+    has changed, is never replaced. Other files in a folder with a manifest are not changed. A folder without a manifest
+    must be new or empty, apart from names that begin with a dot.
 
     :param keys: the keys of the manifest, each with an object as its value.
-    :param names: the names of the files that are written.
+    :param names: the names of the files to write.
     """
 
     def __init__(self, folder: Path, manifest: str, keys: Sequence[str], names: Collection[str]) -> None:
@@ -183,10 +184,10 @@ class OutputFolder:
         self._manifest, self._keys, self._names = manifest, keys, names
 
     def read(self) -> dict[str, Any] | None:
-        """Return the manifest, None for a folder that is new or empty. Nothing is written.
+        """Return the manifest; None for a folder that is new or empty. Nothing is written.
 
         :raises RefusedError: the manifest is a link.
-        :raises UsageError: it is no folder, holds other files and no manifest, or cannot be read.
+        :raises UsageError: the path is not a folder, the folder has other files and no manifest, or it cannot be read.
         """
         with writing(self.folder):
             if not os.path.lexists(self.folder):
@@ -203,10 +204,10 @@ class OutputFolder:
         return self._read()
 
     def check_files(self) -> None:
-        """Check that each file that is there is as this command wrote it.
+        """Check that each existing file has the content that this command wrote.
 
-        :raises RefusedError: a link has its name.
-        :raises UsageError: somebody changed it, or it cannot be read.
+        :raises RefusedError: a file's name is that of a link.
+        :raises UsageError: a file was changed, or cannot be read.
         """
         digests = (self.read() or {}).get("files")
         for name in self._names:
@@ -215,11 +216,12 @@ class OutputFolder:
                 self._check(name, digests)
 
     def begin(self, content: Mapping[str, Any], check: Callable[[Mapping[str, Any], Mapping[str, Any]], None]) -> None:
-        """Make the folder where it is new, and write its manifest, which keeps the digests of files that are there already.
+        """Make the folder if it is new, and write its manifest with the digests of the existing files.
 
-        :param check: called with the manifest that is there already and with the new content; raises where the two do not fit.
-        :raises UsageError, RefusedError: as `read` and `check_files`.
-        :raises ResourceError: there is no room.
+        :param check: called with the existing manifest and the new content; raises an error if they do not fit
+            together.
+        :raises UsageError, RefusedError: see `read` and `check_files`.
+        :raises ResourceError: the disk is full.
         """
         with made(self.folder), self.held():
             before = self.read()
@@ -232,8 +234,8 @@ class OutputFolder:
     def write(self, name: str, data: bytes) -> Path:
         """Write one of the files; return its path.
 
-        :raises UsageError, RefusedError: as `check_files`.
-        :raises ResourceError: there is no room.
+        :raises UsageError, RefusedError: see `check_files`.
+        :raises ResourceError: the disk is full.
         """
         path = self.folder / name
         with self.held():
@@ -245,13 +247,13 @@ class OutputFolder:
             digests[name] = [*digests.get(name, ()), hashlib.sha256(data).hexdigest()][-_REMEMBERED:]
             self._write(
                 content
-            )  # before the file: a kill between the two leaves no file that the manifest does not list
+            )  # before the file, so that after a kill between the two no file is missing from the manifest
             replace(path, data)
         return path
 
     @contextmanager
     def held(self) -> Iterator[None]:
-        """Keep other processes from writing the folder within the block."""
+        """Lock the folder within the block, so that no other process writes it."""
         with writing(self.folder), locked(self.folder):
             yield
 
@@ -290,10 +292,10 @@ class OutputFolder:
 
 @contextmanager
 def made(folder: Path) -> Iterator[None]:
-    """Make a folder and its parents; where the block fails, remove those that were made and are still empty.
+    """Make a folder and its parents. If the block fails, remove the new ones that are still empty.
 
-    :raises UsageError: it cannot be made.
-    :raises ResourceError: there is no room.
+    :raises UsageError: the folder cannot be made.
+    :raises ResourceError: the disk is full.
     """
     with writing(folder):
         new = [path for path in (folder, *folder.parents) if not os.path.lexists(path)]

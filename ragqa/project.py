@@ -1,4 +1,4 @@
-"""A first pipeline file for a folder of documents, with a comment for each section."""
+"""Writes the first pipeline file for a folder of documents, with a comment for each section."""
 
 from __future__ import annotations
 
@@ -49,11 +49,11 @@ TOP_K = 1
 
 @dataclass(frozen=True, slots=True)
 class Project:
-    """A pipeline file that was written.
+    """A newly written pipeline file.
 
     :param file: the pipeline file.
     :param folder: the folder that it loads.
-    :param file_types: how many files of each suffix are in the folder, the most frequent first.
+    :param file_types: the number of files of each suffix in the folder, the most frequent first.
     """
 
     file: Path
@@ -62,11 +62,11 @@ class Project:
 
 
 def init(folder: AnyPath = ".", output: AnyPath = "ragqa.yaml") -> Project:
-    """Write a pipeline file for the documents of a folder. A file that is there already is never replaced.
+    """Write a pipeline file for the documents of a folder. An existing file is never replaced.
 
-    :raises UsageError: there is no such folder, its name is not UTF-8, or the output is there or cannot be written.
-    :raises NothingUsableError: the folder holds no document.
-    :raises ResourceError: the disk has no room.
+    :raises UsageError: there is no such folder, its name is not UTF-8, or the output exists or cannot be written.
+    :raises NothingUsableError: the folder has no document.
+    :raises ResourceError: the disk is full.
     """
     root, file = arguments.path(folder, "folder"), arguments.path(output, "output")
     if not root.is_dir():
@@ -85,7 +85,7 @@ def init(folder: AnyPath = ".", output: AnyPath = "ragqa.yaml") -> Project:
 
 
 def _count_files(root: Path) -> dict[str, int]:
-    """Return how many files of which types are there, as `index` will find them."""
+    """Return the number of files by suffix, as `ragqa index` will find them."""
     counts: Counter[str] = Counter()
     for _, folders, files in os.walk(root):
         folders[:] = [name for name in folders if not name.startswith(".")]

@@ -1,7 +1,7 @@
-"""What the stages hand to one another: frozen, slotted dataclasses, and nothing else.
+"""The records that the stages exchange: frozen, slotted dataclasses, and nothing else.
 
 Offsets are 0-based positions in Unicode code points into `Document.text`, end exclusive; pages are 1-based.
-A `repr` is one short line for a prompt or a debugger: long texts are cut. `to_dict` gives plain data for JSON.
+A `repr` is one short line for a debugger: long texts are cut. `to_dict` returns plain data for JSON.
 """
 
 from __future__ import annotations
@@ -15,17 +15,17 @@ from typing import Any
 from ragqa import wire
 
 _SHOWN = 60
-"""How many characters of a text a `repr` shows."""
+"""The most characters of a text in a `repr`."""
 
 
 def _cut(text: str) -> str:
-    """Return the beginning of a text as a quoted literal of one line."""
+    """Return the beginning of a text as a quoted literal on one line."""
     line = " ".join(text[: 4 * _SHOWN].split())
     return repr(line if len(line) <= _SHOWN and len(text) <= 4 * _SHOWN else f"{line[:_SHOWN]}…")
 
 
 def _place(source: str, start: int, end: int) -> str:
-    """Return `SOURCE:START-END` on one line, whatever the source is called."""
+    """Return `SOURCE:START-END` on one line, for any name of the source."""
     return f"{repr(source)[1:-1]}:{start}-{end}"
 
 
@@ -41,13 +41,13 @@ class SourceFile:
 
     @property
     def document_id(self) -> str:
-        """Return the id of the document in these bytes: the same bytes read as the same type are one document."""
+        """Return the id of the document. Files with the same bytes and media type are one document."""
         return hashlib.sha256(f"{self.sha256}\0{self.media_type}".encode()).hexdigest()
 
 
 @dataclass(frozen=True, slots=True)
 class FileStatus:
-    """What became of one file: `indexed`, `unchanged`, `rejected` or `skipped`, and why."""
+    """The outcome for one file: `indexed`, `unchanged`, `rejected` or `skipped`, and the reason."""
 
     source: str
     status: str
@@ -56,7 +56,7 @@ class FileStatus:
 
 @dataclass(frozen=True, slots=True)
 class Scan:
-    """What a folder holds, each part sorted by source: files that may be read, and what was rejected or skipped."""
+    """The content of a folder: the files that may be read, and those rejected or skipped, each sorted by source."""
 
     files: tuple[SourceFile, ...]
     others: tuple[FileStatus, ...]
@@ -66,7 +66,7 @@ class Scan:
 class Document:
     """The text of one file; for a text file it is the decoded file itself, byte-order mark included.
 
-    `page_starts[i]` is the offset at which page i + 1 begins; empty where the format has no pages.
+    `page_starts[i]` is the offset at which page i + 1 begins; it is empty if the format has no pages.
     """
 
     id: str
@@ -85,7 +85,7 @@ class Document:
         return f"Document({self.source!r}, {len(self.text):,} characters, {_cut(self.text)})"
 
     def page_of(self, offset: int) -> int | None:
-        """Return the 1-based page on which `offset` lies, None where the document has no pages."""
+        """Return the 1-based page of an offset, None if the document has no pages."""
         return max(1, bisect_right(self.page_starts, offset)) if self.page_starts else None
 
 
@@ -93,7 +93,7 @@ class Document:
 class Chunk:
     """A span of a document: `document.text[start:end] == text`.
 
-    `context` (title, heading path, table header) is embedded and indexed with the text but is not part of it.
+    `context` (title, heading path, table header) is embedded and indexed with the text, but is not part of the text.
     """
 
     id: str
@@ -109,18 +109,18 @@ class Chunk:
 
     @property
     def indexed_text(self) -> str:
-        """Return what is embedded and searched: the context, a newline and the text."""
+        """Return the text for embedding and search: the context, a newline and the text."""
         return indexed_text(self.context, self.text)
 
 
 def indexed_text(context: str, text: str) -> str:
-    """Return what is embedded and searched of a chunk."""
+    """Return the text of a chunk for embedding and search."""
     return f"{context}\n{text}" if context else text
 
 
 @dataclass(frozen=True, slots=True, repr=False)
 class Hit:
-    """A retrieved passage: `score` ranks it, `scores` says what each retriever gave it."""
+    """A retrieved passage: `score` ranks it; `scores` are the scores of the single searches, by name."""
 
     chunk: Chunk
     source: str
@@ -139,7 +139,7 @@ class Hit:
 
 @dataclass(frozen=True, slots=True)
 class Dropped:
-    """Something that was left out of a prompt, and why."""
+    """A part that was left out of a prompt, and the reason."""
 
     what: str
     reason: str
@@ -147,15 +147,15 @@ class Dropped:
 
 @dataclass(frozen=True, slots=True, repr=False)
 class Prompt:
-    """The exact text given to the generator, and where its tokens went.
+    """The exact text for the generator, and its number of tokens by part.
 
-    `tokens` counts the generator's tokens by part; `passages` are the hits that went in, in their order in the text
-    (number n is `passages[n - 1]`); `stripped` counts the invisible control characters taken out of passages.
-    `question` is the span of `text` that is the question asked; the first `shared` characters of `text` are the same
-    whatever is asked, so that a generator may read them once. `examples` are the ids of the in-context examples, in
-    their order in the text. `verdict` is the span of `text` that says "yes", the question can be answered, which a
-    generator may doubt; None where the template has no such slot. `places` are the spans of `text` that hold the
-    passages, in their order.
+    `tokens` counts the generator's tokens by part. `passages` are the included hits, in their order in the text (number
+    n is `passages[n - 1]`). `stripped` is the number of removed invisible control characters of passages. `question` is
+    the span of the question in `text`. The first `shared` characters of `text` are the same for every question, so that
+    a generator may read them once. `examples` are the ids of the in-context examples, in their order in the text.
+    `verdict` is the span of `text` with the word that says that the question can be answered, whose probability a
+    generator may compute; None if the template has no such slot. `places` are the spans of the passages in `text`, in
+    their order.
     """
 
     text: str
@@ -181,10 +181,10 @@ class Prompt:
 
 @dataclass(frozen=True, slots=True, repr=False)
 class Generation:
-    """What a generator wrote. `finish` is `stop`, `length` or `deadline` (then `text` is partial).
+    """The output of a generator. `finish` is `stop`, `length` or `deadline` (then `text` is partial).
 
-    `logprobs[i]` is the natural log-probability of the i-th generated token; None unless they were asked for.
-    `confidence`, in [0, 1], is how sure the generator is of the text; None where it does not say.
+    `logprobs[i]` is the natural log-probability of the i-th generated token; None if they were not asked for.
+    `confidence` is that of the generator in the text, in [0, 1]; None if it computes none.
     """
 
     text: str
@@ -199,9 +199,10 @@ class Generation:
 
 @dataclass(frozen=True, slots=True, repr=False)
 class Citation:
-    """A span of a document that supports an answer; it was verified to stand in the text that was indexed.
+    """A span of a document that supports an answer; a check has verified that it is in the indexed text.
 
-    `stale` is True where the file has changed, or is gone, since it was indexed: then it may no longer say so.
+    `stale` is True if the file was changed or removed after it was indexed, so that it may not contain the span any
+    more.
     """
 
     source: str
@@ -227,10 +228,10 @@ def _cited(citation: Citation) -> str:
 
 @dataclass(frozen=True, slots=True, repr=False)
 class Answer:
-    """An answer, what it rests on, and what it cost. `usage` holds tokens and milliseconds by stage.
+    """An answer with its citations, hits and prompt. `usage` is the number of tokens and the milliseconds by stage.
 
-    `index_version` is the number of the index's commit that the answer was made from. `confidence` is the generator's,
-    None where it does not say.
+    `index_version` is the number of the index's commit from which the answer was made. `confidence` is that of the
+    generator, None if it computes none.
     """
 
     question: str
@@ -251,20 +252,20 @@ class Answer:
         return f"Answer({_cut(self.text)}, citations=[{', '.join(map(_cited, self.citations))}])"
 
     def to_dict(self) -> dict[str, Any]:
-        """Return the answer as plain data, with the prompt's text and what was dropped of it: what `ask --json` prints."""
+        """Return the answer as plain data, with the prompt's text and its dropped parts, as `ask --json` prints it."""
         return wire.answer(self)
 
     def to_json(self) -> str:
-        """Return `to_dict` as JSON on one line; it can be encoded as UTF-8, whatever the texts hold."""
+        """Return `to_dict` as JSON on one line. It can always be encoded as UTF-8."""
         return wire.line(self.to_dict()).decode()
 
 
 @dataclass(frozen=True, slots=True)
 class Extracted:
-    """The text of one file. `page_starts[i]` is the offset of page i + 1; empty where the format has no pages.
+    """The text of one file. `page_starts[i]` is the offset of page i + 1; it is empty if the format has no pages.
 
-    `metadata` holds plain JSON values; `headings` in it lists `[offset, level]` of each heading, where the format marks
-    them. `encoding` is that of a file which is text, None for others.
+    `metadata` has plain JSON values. Its key `headings` lists `[offset, level]` of each heading, if the format marks
+    headings. `encoding` is that of a text file, None for others.
     """
 
     text: str
@@ -276,10 +277,10 @@ class Extracted:
 
 @dataclass(frozen=True, slots=True)
 class SearchTexts:
-    """What a question is searched by besides itself.
+    """Further texts of the search for a question.
 
-    `questions` ask for the same in other words: each is searched for alone, and the scores are averaged with those of the
-    question. `passages` look like an answer: their vectors are added to the question's vector.
+    `questions` are paraphrases: each is searched separately, and its scores are averaged with those of the question.
+    `passages` are similar to an answer: their vectors are added to the question's vector.
     """
 
     questions: tuple[str, ...] = ()

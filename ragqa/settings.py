@@ -1,9 +1,10 @@
-"""The user's own settings: cache folder, offline, threads, and the hosts that may get a key.
+"""The user's own settings: cache folder, offline mode, threads, and the hosts that may get a key.
 
-A setting comes from the first of these places that has it: the environment (`RAGQA_` and its name in capitals); the file
-`.env` in the user's config folder; the file `settings.json` there; the default. The config folder is `$RAGQA_CONFIG`, or the
-platform's. No pipeline file sets one, and no file in the working folder, which may be a stranger's: a `.env` there is not
-read, since it could send keys to a host of its author, or load models of its author.
+A setting comes from the first of these places that has it: the environment (`RAGQA_` and its name in capitals), the
+file `.env` in the user's config folder, the file `settings.json` in this folder, the default. The config folder is
+`$RAGQA_CONFIG`, or that of the platform. Neither a pipeline file nor a file in the working folder can change a setting,
+since these may be untrusted. A `.env` in the working folder is not read: it could send keys to its author, or load
+models of its author.
 """
 
 from __future__ import annotations
@@ -37,11 +38,11 @@ FILE = "settings.json"
 ENV_FILE = ".env"
 MAX_BYTES = 1_000_000
 MASK = "********"
-"""What is shown in the place of a secret."""
+"""The text that is shown instead of a secret."""
 
 
 class Settings(BaseSettings):
-    """What the user has set. `load` builds it."""
+    """The user's settings, built by `load`."""
 
     model_config = SettingsConfigDict(env_prefix="RAGQA_", extra="forbid", frozen=True)
 
@@ -65,7 +66,7 @@ class Settings(BaseSettings):
         *_: PydanticBaseSettingsSource,
         **__: PydanticBaseSettingsSource,
     ) -> tuple[PydanticBaseSettingsSource, ...]:
-        """Take the values that `load` found, and nothing else."""
+        """Use only the values that `load` passes."""
         return (init_settings,)
 
     @field_validator("cache", "offline", "threads", mode="before")
@@ -91,16 +92,16 @@ class Settings(BaseSettings):
         return tuple(dict.fromkeys(_permission(*entry.partition("@")[::2]) for entry in value))
 
     def may_send(self, variable: str, url: str) -> bool:
-        """Tell whether the key in an environment variable may go to the origin of an address: confirmed, or loopback."""
+        """Tell whether the key in a variable may be sent to an address: its origin is confirmed, or is loopback."""
         return is_loopback(url) or f"{variable}@{origin(url)}" in self.keys
 
 
 @dataclass(frozen=True, slots=True)
 class Setting:
-    """A setting as it is shown: its value, and where it comes from.
+    """A setting as it is shown: its value and its origin.
 
-    :param value: for JSON; a secret is `MASK`, or None where it is not set.
-    :param path: the file, where the origin is one.
+    :param value: the value for JSON; a secret is `MASK`, or None if it is not set.
+    :param path: the file, if the origin is a file.
     """
 
     name: str
@@ -111,7 +112,7 @@ class Setting:
 
 @dataclass(frozen=True, slots=True)
 class _Source:
-    """The settings that one place has, not checked yet."""
+    """The settings of one place, before they are checked."""
 
     origin: Literal["environment", "file"]
     path: Path | None
@@ -119,9 +120,9 @@ class _Source:
 
 
 def load() -> Settings:
-    """Return the settings as they are now.
+    """Return the present settings.
 
-    :raises UsageError: a file or the environment holds something else than settings.
+    :raises UsageError: a file or the environment has an invalid setting.
     """
     return _merged(_sources())
 
@@ -137,7 +138,7 @@ def listing() -> tuple[Setting, ...]:
 
 
 def secrets() -> tuple[Setting, ...]:
-    """Return the keys that may be sent, by their environment variables, each masked, with its origin.
+    """Return the keys that may be sent: their environment variables, the masked values, and their origins.
 
     :raises UsageError: as `load`.
     """
@@ -151,7 +152,7 @@ def secrets() -> tuple[Setting, ...]:
 
 
 def key(variable: str) -> str:
-    """Return the key in an environment variable, else in the file `.env` of the config folder; empty for none.
+    """Return the key in an environment variable, else in the file `.env` of the config folder; empty if there is none.
 
     :raises UsageError: the file cannot be read.
     """
@@ -160,7 +161,8 @@ def key(variable: str) -> str:
 
 
 def apply_threads() -> None:
-    """Have the numeric libraries start as many threads as the setting says, where they are not loaded yet.
+    """Set the number of threads of the numeric libraries from the setting. It has no effect on libraries already
+    loaded.
 
     :raises UsageError: as `load`.
     """
@@ -173,14 +175,14 @@ def file() -> Path:
 
 
 def env_file() -> Path:
-    """Return the file that holds environment variables for ragqa alone."""
+    """Return the file with environment variables for ragqa only."""
     return _folder() / ENV_FILE
 
 
 def allow_key(variable: str, url: str) -> str:
-    """Write into the file that the key in a variable may go to the origin of an address; return `NAME@ORIGIN`.
+    """Record in the file that the key in a variable may be sent to the origin of an address; return `NAME@ORIGIN`.
 
-    :raises UsageError: the variable or the address cannot be one, or the file cannot be written.
+    :raises UsageError: the variable or the address is invalid, or the file cannot be written.
     """
     entry = _entry(variable, url)
     with _changing():
@@ -190,7 +192,7 @@ def allow_key(variable: str, url: str) -> str:
 
 
 def forget_key(variable: str, url: str) -> bool:
-    """Take back what `allow_key` wrote; return whether it was there.
+    """Remove the record of `allow_key`; return whether there was one.
 
     :raises UsageError: as `allow_key`.
     """
@@ -203,12 +205,12 @@ def forget_key(variable: str, url: str) -> bool:
 
 
 def _folder() -> Path:
-    """Return the config folder: `$RAGQA_CONFIG`, or the platform's."""
+    """Return the config folder: `$RAGQA_CONFIG`, or that of the platform."""
     return Path(os.environ.get("RAGQA_CONFIG") or platformdirs.user_config_dir("ragqa", appauthor=False))
 
 
 def _sources() -> tuple[_Source, ...]:
-    """Return the places that settings come from; the first one that has a setting counts."""
+    """Return the places of settings in order of precedence: the first one that has a setting counts."""
     return (
         _Source("environment", None, EnvSettingsSource(Settings)()),
         _Source("file", env_file(), _beside(env_file(), _env_file()())),
@@ -217,7 +219,10 @@ def _sources() -> tuple[_Source, ...]:
 
 
 def _beside(path: Path, values: dict[str, Any]) -> dict[str, Any]:
-    """Return the values of a file; a relative cache folder is meant from the file's folder, not from the working folder."""
+    """Return the values of a file.
+
+    A relative cache folder is relative to the file's folder, not to the working folder.
+    """
     cache = values.get("cache")
     return (
         {**values, "cache": str(path.parent / os.path.expanduser(cache))}
@@ -227,9 +232,9 @@ def _beside(path: Path, values: dict[str, Any]) -> dict[str, Any]:
 
 
 def _merged(sources: tuple[_Source, ...]) -> Settings:
-    """Return the settings that some places make together, checked.
+    """Return the checked settings from several places.
 
-    :raises UsageError: one of them holds something else than settings; the message does not repeat values.
+    :raises UsageError: a place has an invalid setting; the message does not repeat its value.
     """
     values = {name: value for source in reversed(sources) for name, value in source.values.items()}
     try:
@@ -249,7 +254,7 @@ def _shown(name: str, value: Any, sources: tuple[_Source, ...]) -> Setting:
 
 
 def _fault(detail: Any, sources: tuple[_Source, ...]) -> str:
-    """Return what is wrong with a setting and where, without its value."""
+    """Return the fault of a setting and its place, without its value."""
     name = str(detail["loc"][0])
     source = _first(name, sources)
     path = source.path if source else None
@@ -278,12 +283,12 @@ def _permission(variable: str, url: str) -> str:
 
 
 def _keys_in_file() -> tuple[str, ...]:
-    """Return the keys that the file confirms, whatever the environment says."""
+    """Return the keys that the file confirms, without those of the environment."""
     return _merged((_Source("file", file(), _in_file()),)).keys
 
 
 def _in_file() -> dict[str, Any]:
-    """Return what the file of settings holds; nothing where there is none."""
+    """Return the content of the file of settings; empty if there is no file."""
     path = file()
     text = _text(path)
     try:
@@ -296,13 +301,15 @@ def _in_file() -> dict[str, Any]:
 
 
 def _env_file(*, case_sensitive: bool = False) -> DotEnvSettingsSource:
-    """Return the variables of `.env` in the config folder; those that begin with RAGQA_ have to be settings."""
-    path = env_file() if _text(env_file()) else None  # the library would wait for a pipe, and read a file of any size
+    """Return the variables of `.env` in the config folder. Those that begin with RAGQA_ must be settings."""
+    path = (
+        env_file() if _text(env_file()) else None
+    )  # checked here, since the library would wait for a pipe, and read a file of any size
     return DotEnvSettingsSource(Settings, path, dotenv_filtering="match_prefix", case_sensitive=case_sensitive)
 
 
 def _text(path: Path) -> str | None:
-    """Return the text of a file; None where there is none.
+    """Return the text of a file; None if there is no file.
 
     :raises UsageError: it cannot be read.
     """
@@ -316,10 +323,10 @@ def _text(path: Path) -> str | None:
 
 @contextmanager
 def _changing() -> Iterator[None]:
-    """Make the config folder, and hold it within the block, so that no process loses what another has written.
+    """Make the config folder, and lock it within the block, so that processes do not overwrite each other's changes.
 
-    :raises UsageError: it cannot be written.
-    :raises ResourceError: there is no room.
+    :raises UsageError: the folder cannot be written.
+    :raises ResourceError: the disk is full.
     """
     with outputs.writing(file(), "folder (RAGQA_CONFIG)"):
         _folder().mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -328,5 +335,5 @@ def _changing() -> Iterator[None]:
 
 
 def _write(values: dict[str, Any]) -> None:
-    """Put a new file in the place of the old one, for this user alone to read."""
+    """Replace the file of settings by a new one, which only this user can read."""
     outputs.replace(file(), (json.dumps(values, indent=2) + "\n").encode(), mode=0o600)

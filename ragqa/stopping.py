@@ -1,7 +1,7 @@
-"""A lock whose waiters can be stopped, and whether work is still wanted.
+"""A lock whose waiters can be stopped, and checks whether work is still wanted.
 
-A `StoppableLock` lets one thread at a time work with what several share. Whoever cancels work says so, and the work looks between
-two tokens: code that may run for long calls `check` now and then, which does nothing unless the work is `stoppable`.
+A `StoppableLock` is a lock for parts that several threads share. Work within `stoppable` can be stopped: code that may
+run long calls `check` repeatedly, for example between two tokens. Outside `stoppable`, `check` does nothing.
 """
 
 from __future__ import annotations
@@ -15,19 +15,19 @@ from contextvars import ContextVar
 from weakref import WeakSet
 
 LOOK_SECONDS = 0.1
-"""How often whoever waits looks whether it is still wanted."""
+"""The seconds between two checks of a waiting thread."""
 
 _unwanted: ContextVar[Callable[[], bool] | None] = ContextVar("unwanted", default=None)
 _locks: WeakSet[StoppableLock] = WeakSet()
 
 
 class Stopped(BaseException):
-    """The work is no longer wanted. No handler of errors takes it for one."""
+    """The work is no longer wanted. It is not an `Exception`, so that handlers of errors do not catch it."""
 
 
 @contextmanager
 def stoppable(unwanted: Callable[[], bool]) -> Iterator[None]:
-    """Have `check` raise `Stopped` within this context once `unwanted` says so."""
+    """Let `check` raise `Stopped` within this context once `unwanted` returns True."""
     token = _unwanted.set(unwanted)
     try:
         yield
@@ -36,9 +36,9 @@ def stoppable(unwanted: Callable[[], bool]) -> Iterator[None]:
 
 
 def check() -> None:
-    """Go on where the work is still wanted.
+    """Return if the work is still wanted.
 
-    :raises Stopped: it is not.
+    :raises Stopped: the work is no longer wanted.
     """
     unwanted = _unwanted.get()
     if unwanted is not None and unwanted():
@@ -46,9 +46,9 @@ def check() -> None:
 
 
 def sleep(seconds: float) -> None:
-    """Wait, as long as the work is still wanted.
+    """Sleep, with repeated checks whether the work is still wanted.
 
-    :raises Stopped: it is not.
+    :raises Stopped: the work is no longer wanted.
     """
     end = time.monotonic() + seconds
     while (left := end - time.monotonic()) > 0:
@@ -57,7 +57,7 @@ def sleep(seconds: float) -> None:
 
 
 class StoppableLock:
-    """A lock that a thread may take more than once; a thread that waits for it can be stopped."""
+    """A reentrant lock. Waiting for it can be stopped."""
 
     def __init__(self) -> None:
         self._lock = threading.RLock()
@@ -65,7 +65,7 @@ class StoppableLock:
 
     @contextmanager
     def held(self) -> Iterator[None]:
-        """Hold the lock; wait for the thread that has it.
+        """Hold the lock within the block; first wait for the thread that has it.
 
         :raises Stopped: the work is no longer wanted.
         """
@@ -79,7 +79,7 @@ class StoppableLock:
             lock.release()
 
     def renew(self) -> None:
-        """Forget who holds the lock: in a process that was forked, the thread that held it does not run."""
+        """Reset the lock in a forked process, since the thread that held it does not exist there."""
         self._lock = threading.RLock()
 
 

@@ -1,4 +1,4 @@
-"""Text analysis: words, sentences and search terms (lower-cased, without accents, stemmed). It works on strings alone."""
+"""Text analysis: words, sentences and search terms (lower-cased, without accents, stemmed). It uses strings only."""
 
 from __future__ import annotations
 
@@ -24,8 +24,8 @@ _LONGEST_NUMBER = 40
 _NUMBER = re.compile(
     r"(?<![\d,])(?<!\d\.)(?:\d{1,3}(?:,\d{3})+(?:\.\d+)?(?![\d,])|\d+,\d{1,3}(?![\d,])|\d+(?:[.:/–-]\d+)+)"
 )
-"""Digits that are one number, date or range: 1,200 and 5,2 and 5.2 and 10:30; the 7 and the 12 of a table's row 7,12,3
-are apart."""
+"""Digits that are one number, date or range: 1,200 and 5,2 and 5.2 and 10:30. The 7 and the 12 in a table's row 7,12,3
+are separate numbers."""
 
 _FUNCTION_WORDS = """
 a about after all also am an and any are as at be been before being between both but by can could did do does
@@ -35,10 +35,10 @@ those to under us was we were what when where which who whom whose why will with
 """
 _SENTENCE = re.compile(r"\S.*?(?:[.!?…]+[\"'”’)\]]*(?=\s)|(?=\n\s*\n)|\Z)", re.DOTALL)
 VERSION = f"1, Snowball {Stemmer.version()}, Unicode {unicodedata.unidata_version}"
-"""What terms depend on besides the text: stored terms of another version are not those of a question."""
+"""The version of the analysis that makes terms. Stored terms of another version do not match those of a question."""
 
 STOP_WORDS = frozenset(_FUNCTION_WORDS.split())
-"""English function words: they say nothing of what a text is about."""
+"""English function words, which do not show the topic of a text."""
 
 
 def words(text: str) -> list[str]:
@@ -51,30 +51,31 @@ def words(text: str) -> list[str]:
 
 
 def terms(text: str) -> list[str]:
-    """Return the search terms of a text in order, stop words among them."""
+    """Return the search terms of a text in order, stop words included."""
     return [term(word) for word in words(text)]
 
 
 def query_words(text: str) -> list[str]:
-    """Return the words by which a question is searched: those that are no stop words, in order, repeats included.
+    """Return the words of a question for the search: those that are not stop words, in order, with repeats.
 
-    A question of stop words alone is searched by all of them, and words of one letter count ("vitamin C"). What two texts
-    have in common is asked of `ragqa.explain.content_words` instead, where neither holds.
+    If a question has only stop words, all of them are used. Words of one letter count ("vitamin C"). To compare two
+    texts, use `ragqa.explain.content_words`, which returns neither.
     """
     all_words = words(text)
     return [word for word in all_words if word not in STOP_WORDS] or all_words
 
 
 def sentences(text: str) -> list[tuple[int, int]]:
-    """Return the spans of the sentences of a text, white space around them left out."""
+    """Return the spans of the sentences of a text, without the white space around them."""
     return [match.span() for match in _SENTENCE.finditer(text) if match.group().strip()]
 
 
 def blocks(text: str, most: int) -> list[tuple[int, int]]:
-    """Return spans that cover a text, each of at most `most` characters: for tokenizers, which hold all tokens at once.
+    """Return spans that cover a text, each of at most `most` characters, for tokenizers, which keep all tokens in
+    memory.
 
-    A span ends before a space that follows a letter or digit, where no tokenizer joins the two sides; where there is no
-    such space in it, at its last character.
+    A span ends before a space that follows a letter or digit, since no token contains both. If a span has no such
+    space, it ends at its last character.
     """
     spans, start = [], 0
     while len(text) - start > most:
@@ -90,8 +91,8 @@ def blocks(text: str, most: int) -> list[tuple[int, int]]:
 def occurrences(phrase: str, text: str, *, ignore_case: bool = False) -> Iterator[tuple[int, int]]:
     """Yield the spans of a phrase in a text, as whole words and in order; none for a blank phrase.
 
-    White space of any kind and length matches any other. "5" does not stand in 15, 5.2 or 2025, nor "no" in north. Scripts
-    without spaces between words have no such edges: there, a phrase is found wherever its characters are.
+    White space of any kind and length matches any other. "5" does not occur in 15, 5.2 or 2025, and "no" does not occur
+    in north. In scripts without spaces between words, a phrase is found wherever its characters are.
     """
     parts = phrase.split()
     pattern = re.compile(r"\s+".join(map(re.escape, parts)), re.IGNORECASE if ignore_case else 0)
@@ -128,7 +129,9 @@ def _is_within_number(text: str, at: int) -> bool:
 
 @lru_cache(maxsize=1 << 18)
 def term(word: str) -> str:
-    """Return the search term of one word as `words` returns it: its English stem (Porter 2, http://snowball.tartarus.org)."""
+    """Return the search term of one word as `words` returns it: its English stem (Porter 2,
+    http://snowball.tartarus.org).
+    """
     return str(_stemmer.stemWord(word))
 
 

@@ -1,7 +1,7 @@
-"""Records <-> JSON: the form in which each record is printed by `--json` and kept in files, all in one place.
+"""Records <-> JSON: the form of each record in the output of `--json` and in files.
 
-A function takes a record and returns plain data, whose keys are public: they stay where a field of the record gets
-another name. `line` writes such data; `result_from` reads what `result` wrote, now or by an older version.
+A function takes a record and returns plain data. The keys are public: they do not change when a field of the record
+gets another name. `line` writes such data. `result_from` reads the data of `result`, also those of an older version.
 """
 
 from __future__ import annotations
@@ -26,11 +26,11 @@ Json = dict[str, Any]
 """A JSON object as plain data."""
 
 _ENCODING: Any = {"encoding": "utf-8", "errors": "backslashreplace"}
-"""Half a surrogate pair, which UTF-8 cannot hold, is written as JSON escapes it."""
+"""Half a surrogate pair, which UTF-8 cannot hold. It is written as an escape of JSON."""
 
 
 def line(data: Mapping[str, Any]) -> bytes:
-    """Return plain data as JSON on one line in UTF-8, without a line end."""
+    """Return plain data as JSON on one line in UTF-8, without a line break."""
     return json.dumps(data, ensure_ascii=False).encode(**_ENCODING)
 
 
@@ -40,11 +40,11 @@ def lines(rows: Iterable[Mapping[str, Any]]) -> bytes:
 
 
 def indented(data: Mapping[str, Any]) -> bytes:
-    """Return the bytes of a JSON file that a person may read, indented by two."""
+    """Return the bytes of a JSON file for people to read, indented by two spaces."""
     return (json.dumps(data, indent=2, ensure_ascii=False) + "\n").encode(**_ENCODING)
 
 
-# --- What a pipeline returns ---------------------------------------------------------------------------------------
+# --- The results of a pipeline ---------------------------------------------------------------------------------------
 
 
 def hit(record: Hit) -> Json:
@@ -68,7 +68,7 @@ def citation(record: Citation) -> Json:
 
 
 def answer(record: Answer) -> Json:
-    """Return an answer, with the text of its prompt and what was dropped from it."""
+    """Return an answer, with the text of its prompt and its dropped parts."""
     return {
         "question": record.question,
         "text": record.text,
@@ -86,7 +86,7 @@ def answer(record: Answer) -> Json:
 
 
 def file_status(record: FileStatus) -> Json:
-    """Return how a file ended, and why."""
+    """Return the outcome for a file, and the reason."""
     return asdict(record)
 
 
@@ -109,7 +109,7 @@ def index_report(record: IndexReport) -> Json:
     }
 
 
-# --- What an evaluation returns ------------------------------------------------------------------------------------
+# --- The results of an evaluation ------------------------------------------------------------------------------------
 
 
 def result(record: Result) -> Json:
@@ -119,13 +119,13 @@ def result(record: Result) -> Json:
 
 
 def result_from(row: Mapping[str, Any], cls: Callable[..., Result]) -> Result:
-    """Return the result that `result` wrote as JSON.
+    """Return the result from the plain data of `result`.
 
-    A result that an older version kept may hold the usage of its answer under `ledger` and the index version under
-    `generation`. No result keeps these two any more, so they are left out.
+    A result of an older version may have the usage of its answer under `ledger` and the index version under
+    `generation`. Present results do not have these two, so they are left out.
 
-    :param cls: `Result`; handed over since this module imports no room.
-    :raises ValueError: keys are missing or unknown, or have values of another type.
+    :param cls: the class `Result`, passed as an argument since this module imports no room.
+    :raises ValueError: keys are missing or unknown, or values have other types.
     """
     fields_of = {key: name for name, key in _RESULT_KEYS.items()}
     values = {fields_of.get(key, key): value for key, value in row.items() if key not in _NOT_READ}
@@ -136,14 +136,14 @@ def result_from(row: Mapping[str, Any], cls: Callable[..., Result]) -> Result:
 
 
 _RESULT_KEYS = {"lost_points": "losses"}
-"""The keys of results.jsonl that are not called as the field of `Result` is."""
+"""The keys of results.jsonl whose names differ from those of the fields of `Result`."""
 _NOT_READ = ("prompt_sha256", "ledger", "generation")
-"""The keys of results.jsonl that are computed from others, or that an older version wrote."""
+"""The keys of results.jsonl that are computed from others, or were written by an older version only."""
 
 
 @cache
 def _adapter(cls: Any) -> tuple[TypeAdapter[Result], frozenset[str]]:
-    """Return what checks the types of the fields of a dataclass, and their names."""
+    """Return the adapter that checks the types of a dataclass's fields, and the names of the fields."""
     from pydantic import TypeAdapter
 
     return TypeAdapter(cls), frozenset(field.name for field in fields(cls))
@@ -163,7 +163,7 @@ def evaluation_report(record: EvaluationReport) -> Json:
     }
 
 
-# --- What an experiment returns ------------------------------------------------------------------------------------
+# --- The results of an experiment ------------------------------------------------------------------------------------
 
 
 def comparison(record: Comparison) -> Json:
@@ -178,7 +178,7 @@ def comparison(record: Comparison) -> Json:
 
 
 def tuning(record: Tuning) -> Json:
-    """Return what a tuning chose, from what and by which questions; `comparison` is None where nothing was compared."""
+    """Return the choice of a tuning, its candidates and its questions; `comparison` is None if there was none."""
     return {
         "dataset": record.dataset,
         "metric": record.metric,
@@ -197,7 +197,7 @@ def tuning(record: Tuning) -> Json:
 
 
 def replay(record: Replay) -> Json:
-    """Return how many results of a run are equal when it is done again, and what differs of the others."""
+    """Return the number of results of a run that are equal in a replay, and the differences of the others."""
     return {
         "questions": record.questions,
         "equal": record.equal,
@@ -221,5 +221,5 @@ def question(record: Question) -> Json:
 
 
 def drafts(record: Drafts) -> Json:
-    """Return drafted questions as lines of questions.jsonl, and how many tries gave none, by reason."""
+    """Return drafted questions as lines of questions.jsonl, and the number of failed tries by reason."""
     return {"questions": [question(each) for each in record.questions], "dropped": dict(record.dropped)}

@@ -1,1 +1,1 @@
-"""Texts -> float32[n, dim], pooled and L2-normalised. Knows models and texts; knows neither documents nor the index."""
+"""Texts -> float32[n, dim], pooled and L2-normalised. This room uses models and texts; no documents and no index."""

@@ -1,4 +1,4 @@
-"""A BERT-like encoder as an `Embedder`: run by the transformer room, or by transformers."""
+"""A BERT-like encoder as an `Embedder`, run by the room `transformer` or by the library transformers."""
 
 from __future__ import annotations
 
@@ -27,16 +27,16 @@ Vectors = NDArray[np.float32]
 
 _NOT_COMPUTED = ("_name_or_path", "architectures", "dtype", "torch_dtype", "transformers_version")
 _BLOCK_CHARACTERS = 100_000
-"""How much is tokenised at once: a token takes a hundred bytes of memory and more."""
+"""The most characters to tokenise at once, since a token takes a hundred bytes of memory or more."""
 
 _LONGEST_PREFIX = 4_000
-"""Characters of a prompt that goes before every text; it takes room of the window."""
+"""The most characters of a prompt before every text, since it uses a part of the window."""
 
 
 class EncoderEmbedder:
-    """Embeds texts with the encoder that an `embed` section names. The weights are loaded when first needed.
+    """An `Embedder` with the encoder that an `embed` section names. The weights are loaded when first needed.
 
-    :raises ModelError: the model is not here, has no tokenizer.json, or is not one for the engine that is asked for.
+    :raises ModelError: the model is missing, has no tokenizer.json, or the chosen engine does not support it.
     """
 
     def __init__(self, spec: MeanPoolEmbed | ClsPoolEmbed) -> None:
@@ -56,7 +56,7 @@ class EncoderEmbedder:
 
     @cached_property
     def identity(self) -> dict[str, str]:
-        """Return what a vector depends on besides its text. Dtype and engine are not part of it."""
+        """Return the facts that a vector depends on besides its text. Dtype and engine are not part of them."""
         tokenizer = models.file_sha256(self.folder / "tokenizer.json")
         return {
             "weights": models.weights_sha256(self.folder),
@@ -73,16 +73,16 @@ class EncoderEmbedder:
 
     @property
     def recorded(self) -> dict[str, str]:
-        """Return how the vectors were made, as far as it does not change them."""
+        """Return facts about the computation that do not change the vectors."""
         spec = {"kind": self.spec.kind, "model": self.spec.model, "revision": self.spec.revision or ""}
         return spec | {"dtype": str(self.dtype).removeprefix("torch."), "engine": self.engine}
 
     def load(self) -> None:
-        """Load the weights now, where they are not yet loaded."""
+        """Load the weights now, if they are not loaded yet."""
         self._model  # noqa: B018  # a cached property: reading it loads
 
     def count(self, text: str) -> int:
-        """Return the number of tokens of `text`, special tokens left out. A long text is counted block by block."""
+        """Return the number of tokens of `text`, without special tokens. A long text is counted in blocks."""
         return sum(len(encoding.ids) for _, encoding in self._encoded(text))
 
     def offsets(self, text: str) -> list[tuple[int, int]]:
@@ -91,19 +91,19 @@ class EncoderEmbedder:
         return [(start + low, start + high) for start, (low, high) in spans]
 
     def _encoded(self, text: str) -> Iterator[tuple[int, Encoding]]:
-        """Yield the blocks of a text as they are tokenised, each with its first character's position."""
+        """Yield the tokenised blocks of a text, each with the offset of its first character."""
         for start, end in blocks(text, _BLOCK_CHARACTERS):
             yield start, self._tokenised([text[start:end]], special=False)[0]
 
     def _tokenised(self, texts: Sequence[str], *, special: bool) -> list[Encoding]:
         """Tokenise texts, with or without special tokens around each.
 
-        :raises UsageError: the tokenizer fails on one.
+        :raises UsageError: the tokenizer fails on a text.
         """
         try:
             return self.tokenizer.encode_batch(list(texts), add_special_tokens=special)
         except BaseException as error:
-            if type(error).__name__ != "PanicException":  # of the library's native part; no Exception
+            if type(error).__name__ != "PanicException":  # of the library's native code; not an `Exception`
                 raise
             fault = UsageError(f"the tokenizer of {self.spec.model} fails on a text: {error}")
             raise limits.met(error) or fault from error
@@ -134,14 +134,17 @@ class EncoderEmbedder:
         return encoder
 
     def _embed(self, texts: Sequence[str], what: str) -> Vectors:
-        """Return float32[len(texts), dim] for texts with their prefixes; `what` names them in the error of a long one."""
+        """Return float32[len(texts), dim] for texts with their prefixes.
+
+        :param what: the name of the texts in the error about one that is too long.
+        """
         encodings = self._tokenised(texts, special=True)
         ids = [encoding.ids for encoding in encodings]
         for i, tokens in enumerate(ids):
             if len(tokens) > self.window:
                 where = "the question" if what == "question" else f"text {i}"
                 raise UsageError(f"{where} has {len(tokens):,} tokens; {self.spec.model} reads {self.window:,}")
-        # Rows are filled batch by batch, in the order of the texts whatever the order of the batches.
+        # Batches are computed in another order, but each row is written at the place of its text.
         out = np.empty((len(ids), self.dim), dtype=np.float32)
         for rows in batches([len(tokens) for tokens in ids], self.spec.batch_tokens):
             out[rows] = self._forward([ids[row] for row in rows])
@@ -159,8 +162,8 @@ class EncoderEmbedder:
 def batches(lengths: Sequence[int], batch_tokens: int) -> Iterator[list[int]]:
     """Yield row numbers in batches of at most `batch_tokens` tokens, counted as if padded, longest rows first.
 
-    Sorting by length keeps padding small; the longest first shows at once whether memory suffices. A row longer than
-    `batch_tokens` goes alone.
+    Sorting by length keeps padding small. With the longest rows first, a lack of memory shows at the beginning. A row
+    longer than `batch_tokens` is a batch of its own.
     """
     batch: list[int] = []
     for row in sorted(range(len(lengths)), key=lambda i: -lengths[i]):
@@ -192,13 +195,13 @@ def _window(folder: Path) -> int:
 
 
 def _config_sha256(folder: Path) -> str:
-    """Return the SHA-256 of what config.json says of the computation: not of its dtype, nor of who wrote it."""
+    """Return the SHA-256 of config.json without the keys that do not change the computation, such as the dtype."""
     config = {key: value for key, value in models.read_json(folder / "config.json").items() if key not in _NOT_COMPUTED}
     return hashlib.sha256(json.dumps(config, sort_keys=True).encode()).hexdigest()
 
 
 def _prefixes(folder: Path) -> dict[str, str]:
-    """Return the prompts for queries and passages that the model's own sentence-transformers config names."""
+    """Return the prompts for queries and passages in the model's own sentence-transformers config."""
     file = folder / "config_sentence_transformers.json"
     prompts = models.read_json(file).get("prompts") or {}
     if not isinstance(prompts, dict) or not all(isinstance(text, str | None) for text in prompts.values()):

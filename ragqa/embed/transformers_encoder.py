@@ -1,4 +1,4 @@
-"""Any encoder of transformers, over batches that are padded to their longest text."""
+"""Any encoder of transformers. Batches are padded to their longest text."""
 
 from __future__ import annotations
 
@@ -13,20 +13,23 @@ from ragqa import models
 
 
 class TransformersEncoder:
-    """Gives the last hidden states of an `AutoModel`."""
+    """Computes the last hidden states of an `AutoModel`."""
 
     def __init__(self, model: Any) -> None:
         self._model = model
 
     @classmethod
     def load(cls, folder: Path, *, dtype: torch.dtype, device: str) -> Self:
-        """Read the safetensors of a folder; what its config.json says is read by transformers itself."""
+        """Read the safetensors of a folder. transformers itself reads config.json."""
         return cls(models.load_pretrained("AutoModel", folder, dtype=dtype).eval().to(device))
 
     @torch.inference_mode()
     def hidden(self, ids: Sequence[Sequence[int]]) -> tuple[Tensor, ...]:
-        """Return the last hidden states of each text, [length, dim] in the encoder's dtype; ids include special tokens."""
-        # Pad on the right; the mask hides the padding, and the result leaves it out.
+        """Return the last hidden states of each text, [length, dim] in the encoder's dtype.
+
+        :param ids: the token ids of each text, with special tokens.
+        """
+        # Pad on the right. The mask hides the padding, and the result does not contain it.
         lengths = [len(text) for text in ids]
         tokens = torch.zeros(len(ids), max(lengths), dtype=torch.long)
         mask = torch.zeros_like(tokens)

@@ -1,4 +1,4 @@
-"""Answer -> citations, chosen and verified by code, and the rule when to abstain. This room works on texts, without a model."""
+"""Answer -> citations, chosen and verified by code, and the rule for abstention. This room uses texts, and no model."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ REFUSALS = ("i do not know", "i don't know", "the passages do not", "not mention
 
 
 def content_words(text: str) -> set[str]:
-    """Return the words by which texts are compared: no stop words, and no single Latin letters or digits.
+    """Return the words by which texts are compared, without stop words and single Latin letters or digits.
 
-    A text may have none. For the words by which a question is searched, see `ragqa.text_analysis.query_words`.
+    A text may have no such words. For the words of a search, see `ragqa.text_analysis.query_words`.
     """
     return {
         word
@@ -25,7 +25,7 @@ def content_words(text: str) -> set[str]:
 
 
 def no_evidence(question: str, hits: Sequence[Hit], min_score: float) -> bool:
-    """Tell whether nothing was found: no hit, or the best cosine below `min_score` and no shared content word."""
+    """Tell whether there is no evidence: no hit, or a best cosine below `min_score` and no shared content word."""
     if not hits:
         return True
     cosines = [hit.scores["dense"] for hit in hits if "dense" in hit.scores]
@@ -36,7 +36,7 @@ def no_evidence(question: str, hits: Sequence[Hit], min_score: float) -> bool:
 
 
 def refused(text: str) -> bool:
-    """Tell whether the generator itself said that the passages do not hold the answer."""
+    """Tell whether the generator itself wrote that the passages do not contain the answer."""
     answer = text.strip().lower().replace("’", "'")
     return not answer or answer.startswith(REFUSALS)
 
@@ -44,12 +44,12 @@ def refused(text: str) -> bool:
 def cite(
     question: str, answer: str, passages: Sequence[Hit], document_of: Callable[[str], Document]
 ) -> tuple[Citation, ...]:
-    """Return the spans that support an answer, best first; at least one where there are passages.
+    """Return the spans that support an answer, best first; at least one if there are passages.
 
-    The sentences that contain the answer word for word, in the order of the passages; where none does, the sentence
-    of any passage that shares most with answer and question.
+    These are the sentences that contain the answer word for word, in the order of the passages. If there are none, it
+    is the one sentence of all passages that shares most words with answer and question.
 
-    :param document_of: returns the document of an id; each span is compared with its text.
+    :param document_of: returns the document with an id; each span is compared with its text.
     :raises IndexCorruptError: the text of a span differs from the document's.
     """
     spans = [(hit, *span) for hit in passages if (span := _occurrence(answer, hit.chunk.text))]
@@ -59,7 +59,9 @@ def cite(
 
 
 def _occurrence(answer: str, text: str) -> tuple[int, int] | None:
-    """Return the span of the sentences that hold the answer, ignoring case, white space and final punctuation; see `occurrences`."""
+    """Return the span of the sentences that contain the answer. Case, white space and final punctuation are ignored;
+    see `occurrences`.
+    """
     span = next(text_analysis.occurrences(answer.strip().strip(".\"'"), text, ignore_case=True), None)
     if span is None:
         return None
@@ -74,7 +76,7 @@ def _best_sentence(question: str, answer: str, passages: Sequence[Hit]) -> list[
 
 
 def _support(question: str, answer: str, sentence: str) -> float:
-    """Score a sentence: the share of the answer's content words that it holds, then that of the question's."""
+    """Return the score of a sentence: the share of the answer's content words in it, then that of the question's."""
     in_sentence, of_answer, of_question = map(content_words, (sentence, answer, question))
     from_answer = len(in_sentence & of_answer) / len(of_answer) if of_answer else 0.0
     from_question = len(in_sentence & of_question) / len(of_question) if of_question else 0.0
@@ -82,7 +84,7 @@ def _support(question: str, answer: str, sentence: str) -> float:
 
 
 def _verified(hit: Hit, start: int, end: int, document_of: Callable[[str], Document]) -> Citation:
-    """Return the citation of a span of a passage, after looking it up in the stored document."""
+    """Return the citation of a span of a passage, after a comparison with the stored document."""
     chunk, text = hit.chunk, hit.chunk.text[start:end]
     document = document_of(chunk.document_id)
     low, high = chunk.start + start, chunk.start + end

@@ -1,1 +1,1 @@
-"""Prompt -> text. Knows models and prompts; knows neither documents nor the index."""
+"""Prompt -> text. This room uses models and prompts; it uses neither documents nor the index."""

@@ -1,4 +1,4 @@
-"""The share of attention that an answer pays to each passage of its prompt."""
+"""The share of an answer's attention to each passage of its prompt."""
 
 from __future__ import annotations
 
@@ -15,28 +15,32 @@ TokenRange = tuple[int, int]
 def attention_shares(
     model: Decoder, prompt: Sequence[int], answer: Sequence[int], groups: Sequence[TokenRange]
 ) -> tuple[float, ...]:
-    """Return the share of attention that each group of prompt tokens gets, mean over layers, heads and answer tokens.
+    """Return the share of attention to each group of prompt tokens, a mean over layers, heads and answer tokens.
 
-    A token's attention is that of the position that predicts it, the one before it. The prompt is read by the fast
-    path; weights are computed for these positions alone.
+    A token's attention is that of the position that predicts it, which is the one before it. Attention weights are
+    computed for these positions alone. The rest of the prompt is read by fused attention, which returns no weights.
 
     :param prompt, answer: token ids, at least one each.
     :param groups: spans of token numbers of the prompt.
-    :returns: in [0, 1], one for each group; the remainder goes to the rest of the prompt and the answer itself.
+    :returns: a share in [0, 1] for each group. The remainder up to 1 is the attention to the rest of the prompt and to
+        the answer itself.
     """
-    # 1. Read the prompt but for its last token by the fast path, which keeps no weights.
+    # 1. Read the prompt without its last token by fused attention, which returns no weights.
     cache = model.new_cache(capacity=len(prompt) + len(answer))
     if len(prompt) > 1:
         model(torch.tensor([prompt[:-1]], device=model.device), cache, logits_to_keep=1)
-    # 2. Read the positions that predict the answer's tokens, and keep their weights.
+    # 2. Read the positions that predict the answer's tokens, and keep their attention weights.
     weights: list[torch.Tensor] = []
     model(torch.tensor([[prompt[-1], *answer[:-1]]], device=model.device), cache, logits_to_keep=1, weights=weights)
-    # 3. Average them over layers, heads and positions, and add up those of each group.
+    # 3. Average the weights over layers, heads and positions, and sum them over each group.
     received = torch.stack([layer[0].float().mean(dim=(0, 1)) for layer in weights]).mean(dim=0)
     return tuple(float(received[start:end].sum()) for start, end in groups)
 
 
 def token_span(offsets: Sequence[TokenRange], start: int, end: int) -> TokenRange:
-    """Return the numbers of the tokens that hold the characters from `start` to `end`, by each token's characters."""
+    """Return the range of the tokens that contain the characters from `start` to `end`.
+
+    :param offsets: the characters of each token, as (start, end).
+    """
     inside = [number for number, (low, high) in enumerate(offsets) if low < end and high > start]
     return (inside[0], inside[-1] + 1) if inside else (0, 0)

@@ -1,8 +1,7 @@
-"""HTTP for httpx2 that ends by a deadline, reads a bounded number of bytes, and goes to one origin alone.
+"""HTTP for httpx2 with a deadline, a bounded number of bytes, and requests to one origin only.
 
-Every wait on the network happens in `_Connection`, with the seconds that are left as its timeout: no thread is needed,
-and none is left behind. A connection serves one request and is closed with it, so that none is shared by processes
-after a fork.
+Every wait on the network happens in `_Connection`, with the remaining seconds as its timeout. So no thread is needed
+for it. A connection is used for one request and then closed, so that processes share none after a fork.
 """
 
 from __future__ import annotations
@@ -29,25 +28,26 @@ from ragqa.origins import is_loopback, is_loopback_ip, origin
 
 _T = TypeVar("_T")
 _SENT = ("host", "content-type", "content-length", "accept")
-"""Headers of a request that are sent as the library sets them; whatever else it adds stays here."""
+"""Headers of a request that are sent as the library sets them. All its other headers are left out."""
 _KEPT = (b"content-type", b"content-encoding", b"retry-after")
-"""Headers of a reply that are looked at; the others may repeat a key, and a library may write them to a log."""
+"""Headers of a reply that are read. The others are left out: they may repeat a key, and a library may log them."""
 _LONGEST_WAIT = 86_400.0
-# Its debug messages hold every header of a reply, in which an endpoint may repeat the key.
+# Its debug messages contain every header of a reply, in which an endpoint may repeat the key.
 if logging.getLogger("httpcore2").level == logging.NOTSET:
     logging.getLogger("httpcore2").setLevel(logging.INFO)
 
 
 class TooManyBytes(Exception):
-    """A reply exceeds its bound; the message says which."""
+    """A reply exceeds a bound; the message says which bound."""
 
 
 class Allowance:
-    """What one request may take: time until `deadline`, `total` bytes, and `pause` bytes without anything of use.
+    """The limits of one request: the time until `deadline`, `total` bytes, and `pause` bytes without any useful
+    content.
 
-    Bytes are counted as they arrive and, apart from that, as they are decompressed.
+    Received bytes and decompressed bytes are counted separately.
 
-    :param deadline: as `time.monotonic` counts.
+    :param deadline: a time of `time.monotonic`, in seconds.
     """
 
     def __init__(self, deadline: float, total: int, pause: int) -> None:
@@ -56,7 +56,7 @@ class Allowance:
         self._useless = dict.fromkeys(("raw", "decoded"), 0)
 
     def seconds(self) -> float:
-        """Return how long may be waited, more than 0.
+        """Return the remaining seconds, more than 0.
 
         :raises DeadlinePassed: there is no time left.
         """
@@ -68,7 +68,7 @@ class Allowance:
     def spend(self, kind: str, n_bytes: int) -> None:
         """Count bytes, `raw` or `decoded`.
 
-        :raises TooManyBytes: they exceed what is allowed.
+        :raises TooManyBytes: the count exceeds a limit.
         """
         self._spent[kind] += n_bytes
         self._useless[kind] += n_bytes
@@ -78,7 +78,7 @@ class Allowance:
             raise TooManyBytes(f"the reply has {self._pause:,} bytes without a piece of an answer")
 
     def restart(self) -> None:
-        """Note that something of use has come."""
+        """Record that useful content has arrived: `pause` is counted from here."""
         self._useless = dict.fromkeys(self._useless, 0)
 
 
@@ -86,8 +86,8 @@ class BoundedTransport(httpx2.BaseTransport):
     """Sends the requests of a client to one origin, within an allowance. Proxies are those of the environment.
 
     :param allowed: the origin to which requests go; nothing is sent elsewhere.
-    :param authorization: the header of this name; empty for none.
-    :raises UsageError: the environment names a proxy of a kind that is not supported.
+    :param authorization: the value of the header `Authorization`; empty for none.
+    :raises UsageError: the environment gives a proxy of an unsupported kind.
     """
 
     def __init__(self, allowed: str, allowance: Allowance, authorization: str = "") -> None:
@@ -100,11 +100,11 @@ class BoundedTransport(httpx2.BaseTransport):
         )
 
     def handle_request(self, request: httpx2.Request) -> httpx2.Response:
-        """Send a request and return the reply as soon as its headers are there.
+        """Send a request and return the reply as soon as its headers have arrived.
 
         :raises RefusedError: the request is for another origin.
         :raises DeadlinePassed: there is no time left.
-        :raises TooManyBytes: headers without end.
+        :raises TooManyBytes: the headers are too long.
         """
         if origin(str(request.url)) != self._allowed:
             raise RefusedError(
@@ -133,24 +133,24 @@ class BoundedTransport(httpx2.BaseTransport):
 
 
 def _kept(headers: Iterable[tuple[bytes, bytes]]) -> Iterator[tuple[bytes, bytes]]:
-    """Yield the headers of a reply that are looked at, without parameters: the text of a reply is UTF-8."""
+    """Yield the headers of a reply that are read, without parameters: the text of a reply is UTF-8."""
     for name, value in headers:
         if name.lower() in _KEPT:
             yield name, value.partition(b";")[0]
 
 
 class _Reply(httpx2.Response):
-    """A reply whose decompressed bytes are counted too."""
+    """A reply whose decompressed bytes are also counted."""
 
     def __init__(self, reply: httpcore2.Response, headers: Any, allowance: Allowance) -> None:
         super().__init__(reply.status, headers=headers, stream=_Body(reply))
         self._allowance = allowance
 
     def iter_bytes(self, chunk_size: int | None = None) -> Iterator[bytes]:
-        """Yield the body as it comes, decompressed.
+        """Yield the pieces of the decompressed body as they arrive.
 
         :raises DeadlinePassed: there is no time left.
-        :raises TooManyBytes: it is too long.
+        :raises TooManyBytes: the body is too long.
         """
         for piece in super().iter_bytes(chunk_size):
             self._allowance.spend("decoded", len(piece))
@@ -171,19 +171,19 @@ class _Body(httpx2.SyncByteStream):
 class _Network(httpcore2.NetworkBackend):
     """Opens connections within an allowance.
 
-    :param loopback: only addresses of this machine are connected to, whatever its name is resolved to.
+    :param loopback: connect only to loopback addresses, whatever the host's name is resolved to.
     """
 
     def __init__(self, allowance: Allowance, loopback: bool) -> None:
         self._allowance, self._loopback = allowance, loopback
 
     def connect_tcp(self, host: str, port: int, *_: Any, **__: Any) -> httpcore2.NetworkStream:
-        """Connect to the first address of a host that takes it; each has its share of the time that is left."""
-        # 1. Look the host up; one that must be this machine may not be resolved to another.
+        """Connect to the first address of a host that accepts a connection."""
+        # 1. Look the host up; a loopback host must be resolved to a loopback address.
         found = [address for address in self._addresses(host, port) if self._is_allowed(address)]
         if not found:
             raise RefusedError(f"{host} is not an address of this machine: nothing is sent")
-        # 2. Try its addresses in turn, each with an equal share of the time that is left.
+        # 2. Try its addresses in turn, each with an equal share of the remaining time.
         failure: OSError | None = None
         for left, (family, kind, protocol, _, address) in zip(range(len(found), 0, -1), found, strict=True):
             connection = socket.socket(family, kind, protocol)
@@ -202,11 +202,13 @@ class _Network(httpcore2.NetworkBackend):
         raise failure
 
     def _addresses(self, host: str, port: int) -> list[Any]:
-        """Return the addresses of a host. A name server that does not answer is left to a thread, which ends with its reply."""
+        """Return the addresses of a host. A thread looks up the name; it may continue after the deadline until it has a
+        reply.
+        """
         try:
             return socket.getaddrinfo(host, port, 0, socket.SOCK_STREAM, flags=socket.AI_NUMERICHOST)
         except OSError:
-            pass  # it is a name
+            pass  # the host is a name, not an address
 
         def look_up(emit: Emit) -> None:
             emit(socket.getaddrinfo(host, port, 0, socket.SOCK_STREAM))
@@ -219,7 +221,7 @@ class _Network(httpcore2.NetworkBackend):
 
 
 class _Connection(httpcore2.NetworkStream):
-    """A connection, each of whose waits ends by the deadline."""
+    """A connection whose waits all end by the deadline."""
 
     def __init__(self, connection: socket.socket, allowance: Allowance) -> None:
         self._socket, self._allowance = connection, allowance
@@ -234,7 +236,7 @@ class _Connection(httpcore2.NetworkStream):
         while view:
             try:
                 view = view[self._waited(partial(self._socket.send, view)) :]
-            except OSError as error:  # the library then reads what the server said before it closed
+            except OSError as error:  # the library then reads a reply sent before the close
                 raise httpcore2.WriteError(str(error)) from None
 
     def start_tls(
@@ -251,7 +253,8 @@ class _Connection(httpcore2.NetworkStream):
         return self
 
     def _waited(self, work: Callable[[], _T]) -> _T:
-        """Return what a call of the socket returns. It is made again and again, to look whether it is still wanted.
+        """Return the result of a socket call. The call is repeated with short timeouts, with a check for a stop in
+        between.
 
         :raises DeadlinePassed: there is no time left.
         :raises Stopped: the answer is no longer wanted.
@@ -262,7 +265,7 @@ class _Connection(httpcore2.NetworkStream):
             try:
                 return work()
             except TimeoutError as error:
-                if error.errno is not None:  # it is the system that gave up
+                if error.errno is not None:  # the timeout is one of the operating system
                     raise
 
     def close(self) -> None:
@@ -270,7 +273,7 @@ class _Connection(httpcore2.NetworkStream):
 
 
 def _connect(connection: socket.socket, address: Any, until: float) -> None:
-    """Connect a socket, and look now and then whether that is still wanted.
+    """Connect a socket, with repeated checks for a stop.
 
     :raises OSError: it cannot be connected, or not in time.
     :raises Stopped: the answer is no longer wanted.
@@ -295,7 +298,7 @@ def _ssl_context() -> ssl.SSLContext:
 
 
 def _proxy(target: str) -> httpcore2.Proxy | None:
-    """Return the proxy that the environment names for an origin; none for this machine."""
+    """Return the proxy of the environment for an origin; None for a loopback host."""
     scheme, _, host = target.partition("://")
     if is_loopback(target) or urllib.request.proxy_bypass(host):
         return None

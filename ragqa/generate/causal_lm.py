@@ -1,4 +1,6 @@
-"""A causal LM as a `Generator`: run by the transformer room where it knows the family, else by transformers."""
+"""A causal LM as a `Generator`: run by the room `transformer` if it supports the family, else by the library
+transformers.
+"""
 
 from __future__ import annotations
 
@@ -27,11 +29,12 @@ from ragqa.transformer import Decoder, choose_engine
 
 
 class CausalLM:
-    """Generates with the model that a `generate` section names. The weights are loaded when first needed.
+    """A `Generator` with the model that a `generate` section names. The weights are loaded when first needed.
 
-    :param constraint: what limits or chooses the tokens of answers; any token may come where it is None.
-    :param log_probabilities: keep each generated token's log-probability, by the model's own unchanged distribution.
-    :raises ModelError: the model is not here, or is not one for the engine that is asked for.
+    :param constraint: it limits or chooses the tokens of answers; None allows every token.
+    :param log_probabilities: keep the log-probability of each generated token in the model's own, unprocessed
+        distribution.
+    :raises ModelError: the model is missing, or the chosen engine does not support it.
     """
 
     def __init__(
@@ -52,7 +55,7 @@ class CausalLM:
 
     @cached_property
     def identity(self) -> dict[str, str]:
-        """Return what an answer depends on besides the prompt and the settings."""
+        """Return the facts that an answer depends on besides the prompt and the settings."""
         return {
             "weights": models.weights_sha256(self.folder),
             "tokenizer": models.file_sha256(self.folder / "tokenizer.json"),
@@ -61,7 +64,7 @@ class CausalLM:
         }
 
     def load(self) -> None:
-        """Load the weights now, where they are not yet loaded."""
+        """Load the weights now, if they are not loaded yet."""
         self._model  # noqa: B018  # a cached property: reading it loads
 
     def count(self, text: str) -> int:
@@ -69,13 +72,13 @@ class CausalLM:
         return len(self._tokenizer(text, add_special_tokens=False)["input_ids"])
 
     def chat(self, system: str, user: str) -> str:
-        """Return one turn in the model's chat template; system and user text joined where it has none."""
+        """Return one turn in the model's chat template; if the model has none, the system and user texts joined."""
         if self._chat is None:
             return f"{system}\n\n{user}" if system else user
         return self._chat.fill(system, user)
 
     def stream(self, prompt: Prompt) -> Iterator[str | Generation]:
-        """Yield pieces of text as they are written and, last, the `Generation`.
+        """Yield pieces of text as they are generated and, last, the `Generation`.
 
         :raises UsageError: prompt and answer together exceed the window, or the constraint allows no token.
         """
@@ -89,16 +92,16 @@ class CausalLM:
 
     @property
     def batch_size(self) -> int:
-        """Return how many prompts are best given to `write_many` at once."""
+        """Return the number of prompts for one call of `write_many` that gives the best speed."""
         return self.spec.batch_size
 
     def write_many(self, prompts: Sequence[Prompt]) -> list[Generation]:
-        """Return the generation of each prompt; stepwise answers are written at once by the native engine.
+        """Return the generation of each prompt. The native engine writes answers of tokens together, in one batch.
 
-        The other prompts change a token only where two are as likely up to rounding. Together they may take as long as
-        all of them apart.
+        The other prompts of a batch change a token only if two tokens are equally likely up to rounding. The deadline
+        of a batch is the sum of the deadlines of its prompts.
 
-        :raises UsageError: a prompt and its answer together exceed the window; nothing is written then.
+        :raises UsageError: a prompt and its answer together exceed the window; no answer is written then.
         """
         rows = [self._fitting(prompt) for prompt in prompts]
         if len(rows) < 2 or not self.constraint.stepwise or not isinstance(self._model, Decoder):
@@ -110,7 +113,7 @@ class CausalLM:
         return [answer.generation() for answer in answers]
 
     def decode(self, prompt: Prompt) -> AnswerState:
-        """Return the finished answer to a prompt, in the form of the constraint's own kind of answer.
+        """Return the finished answer to a prompt, as the `AnswerState` that the constraint begins.
 
         :raises UsageError: prompt and answer together exceed the window, or the constraint allows no token.
         """
@@ -120,7 +123,7 @@ class CausalLM:
         return answer
 
     def _begun(self, prompt: Prompt) -> tuple[AnswerState, Iterator[None]]:
-        """Return the answer to a prompt and the steps by which it is written; the weights are loaded by then."""
+        """Return the answer to a prompt and an iterator of its steps. The weights are loaded first."""
         tokens = self._fitting(prompt)
         model = self._model
         deadline = time.monotonic() + self.spec.deadline  # loading the weights does not count
@@ -139,22 +142,22 @@ class CausalLM:
         return ids
 
     def _begin(self, prompt: Prompt, tokens: list[int], *, drafts: bool = False) -> AnswerState:
-        """Return an answer of which nothing is written yet.
+        """Return an answer without any token.
 
-        :param tokens: of the prompt.
-        :param drafts: whether several tokens may be read in one pass.
+        :param tokens: the tokens of the prompt.
+        :param drafts: whether the model may read several tokens in one pass.
         """
         request = AnswerRequest(prompt, tokens, self._vocabulary, self.spec, drafts, self._log_probabilities)
         return self.constraint.begin(request)
 
     def log_likelihoods(self, pairs: Sequence[tuple[str, str]]) -> list[list[float]]:
-        """Return for each pair the natural log-probability of each of the second text's tokens after the first.
+        """Return for each pair the natural log-probabilities of the second text's tokens, given the first text.
 
-        The two texts are tokenised apart and without special tokens, so that the second text has the same tokens after
-        any first one. The other pairs of a call change a result by less than 1e-4 in float32, by about 0.03 in bfloat16,
-        and not at all in int8.
+        The two texts are tokenised separately and without special tokens, so that the tokens of the second text do not
+        depend on the first. The other pairs of a call change a result by less than 1e-4 in float32, by about 0.03 in
+        bfloat16, and not at all in int8.
 
-        :raises UsageError: a text has no token, or both together exceed the window; no pair is computed then.
+        :raises UsageError: a text has no token, or both texts together exceed the window; no pair is computed then.
         """
         if not pairs:
             return []
@@ -171,13 +174,13 @@ class CausalLM:
         return [logprobs for batch in batches for logprobs in token_log_likelihoods(self._model, batch)]
 
     def attention(self, prompt: Prompt, answer: str) -> tuple[float, ...]:
-        """Return for each passage of a prompt the share of attention that the answer's tokens pay to it.
+        """Return for each passage of a prompt its share of the attention of the answer's tokens.
 
-        Shares are means over layers and heads, in [0, 1]; the rest goes to the instructions, the question, the answer
-        itself, and to the first token, where heads look that have nothing to look at (Xiao et al. 2023). Attention
-        shows what was read, and proves no cause (Jain and Wallace 2019).
+        Shares are means over layers and heads, in [0, 1]. The rest of the attention is to the instructions, the
+        question, the answer itself, and the first token, which receives the unused attention of heads (Xiao et al.
+        2023). A high share does not prove that a passage caused the answer (Jain and Wallace 2019).
 
-        :raises UsageError: the engine is not native, the answer has no token, or both together exceed the window.
+        :raises UsageError: the engine is not native, the answer has no token, or prompt and answer exceed the window.
         """
         if not isinstance(self._model, Decoder):
             raise UsageError("attention can be seen in the native engine only: set generate.engine to native")
@@ -226,5 +229,8 @@ class CausalLM:
 
     @property
     def _drafts(self) -> bool:
-        """Whether drafts change no token: the rounding of float32 is too fine for that, and int8 reads each token alone."""
+        """Tell whether drafts can be used without a change of tokens.
+
+        In float32, rounding is too small to change a token. In int8, each token of a draft is rounded as if read alone.
+        """
         return self.engine == "native" and (self._int8 or self._dtype == torch.float32)

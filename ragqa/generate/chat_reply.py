@@ -1,4 +1,4 @@
-"""The parts of a streamed reply in OpenAI's protocol that are read: its chunks, checked, and the answer that they make."""
+"""A streamed reply in OpenAI's protocol: the checked types of its chunks, and the answer that is built from them."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from ragqa.messages import requirement
 from ragqa.records import Generation
 
 _FINISHES = {"length": "length", "deadline": "deadline"}
-"""Endpoints have other words for the end of an answer, which mean that the model stopped."""
+"""The standard reasons for the end of an answer. Endpoints use other words too, which mean that the model stopped."""
 
 
 class _Part(BaseModel):
-    """A part of a reply; keys that are not named here are passed over."""
+    """A part of a reply; unknown keys are ignored."""
 
     model_config = ConfigDict(strict=True, frozen=True, allow_inf_nan=False)
 
@@ -53,15 +53,15 @@ class Event(_Part):
 
 
 class ScoredEvent(Event):
-    """One event of a reply for which log-probabilities were asked."""
+    """One event of a reply whose request asked for log-probabilities."""
 
     choices: list[_ScoredChoice] | None = None  # type: ignore[assignment]
 
 
 class StreamedReply:
-    """An answer that is being written.
+    """An answer that is still being received.
 
-    :param room: the most UTF-8 bytes that it may have.
+    :param room: the most UTF-8 bytes of the answer.
     """
 
     def __init__(self, room: int) -> None:
@@ -72,7 +72,7 @@ class StreamedReply:
         self._n_tokens: int | None = None
 
     def add(self, chunk: Event) -> str:
-        """Take what a chunk adds; return its text, cut where there is no more room."""
+        """Add the content of a chunk; return its text, cut if it exceeds the room."""
         text = ""
         for choice in chunk.choices or ():
             self.finish = choice.finish_reason or self.finish
@@ -84,7 +84,7 @@ class StreamedReply:
         return self._append(_encodable(text))
 
     def _append(self, text: str) -> str:
-        """Add a text, cut at a whole character where there is no room for all of it; return what was added."""
+        """Add a text, cut after a whole character if it exceeds the room; return the added part."""
         raw = text.encode()
         if len(raw) > self._room:
             text, self.finish = raw[: self._room].decode(errors="ignore"), "length"
@@ -94,23 +94,23 @@ class StreamedReply:
 
     @property
     def is_full(self) -> bool:
-        """Whether text was cut off."""
+        """Tell whether text was cut off."""
         return self._room < 0
 
     @property
     def length(self) -> int:
-        """How many characters it has."""
+        """Return the number of characters."""
         return sum(map(len, self._pieces))
 
     def generation(self, log_probabilities: bool) -> Generation:
-        """Return the answer; its tokens are what the endpoint reports, else the number of pieces."""
+        """Return the answer. Its number of tokens is the one that the endpoint reports, else the number of pieces."""
         n_tokens = len(self._pieces) if self._n_tokens is None else self._n_tokens
         logprobs = tuple(self._logprobs) if log_probabilities else None
         return Generation("".join(self._pieces), n_tokens, _FINISHES.get(self.finish, "stop"), logprobs)
 
 
 def describe_malformed(error: ValidationError) -> str:
-    """Return what is wrong with a chunk and where; its values are not repeated."""
+    """Return the fault of a chunk and its place, without values of the chunk."""
     detail = error.errors(include_input=False)[0]
     where = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in detail["loc"]).removeprefix(".")
     wanted = "must be an object" if detail["type"] == "model_type" else requirement(detail)
@@ -118,5 +118,5 @@ def describe_malformed(error: ValidationError) -> str:
 
 
 def _encodable(text: str) -> str:
-    """Return a text with U+FFFD for half a surrogate pair, which UTF-8 cannot hold."""
+    """Return a text with U+FFFD in place of half a surrogate pair, which UTF-8 cannot hold."""
     return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")

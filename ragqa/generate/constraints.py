@@ -1,4 +1,4 @@
-"""Free answers, as the constraint that allows every token (see `ragqa.stages.Constraint`)."""
+"""Answers without a constraint: a `ragqa.stages.Constraint` that allows every token."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from ragqa.stages.decoding import AnswerState, DecodingRequest
 
 
 class Unconstrained:
-    """Any token may come: the answer is what the model writes."""
+    """A constraint that allows every token: the answer is the model's own text."""
 
     has_confidence = False
     stepwise = True

@@ -1,4 +1,4 @@
-"""Reads a source that blocks, a server or a native library, no longer than until a deadline."""
+"""Reads a blocking source, such as a server or a native library, until a deadline at the latest."""
 
 from __future__ import annotations
 
@@ -11,22 +11,23 @@ from typing import Any
 from ragqa import stopping
 
 Emit = Callable[[Any], bool]
-"""Takes one item; returns True once nobody listens any more."""
+"""A function that takes one item, and returns True once the items are no longer read."""
 _DONE = object()
 
 
 class DeadlinePassed(Exception):
-    """The source did not end in time; what it had emitted was yielded."""
+    """The source did not end in time. The items before the deadline were yielded."""
 
 
 def iterate_until(source: Callable[[Emit], None], deadline: float, *, daemon: bool = True) -> Iterator[Any]:
-    """Yield what `source` emits from a thread of its own; what it raises is raised here.
+    """Run `source` in its own thread, and yield the items that it emits. An error of the source is raised here.
 
-    :param deadline: as `time.monotonic` counts.
-    :param daemon: False for native code, which must not be torn down with the interpreter: Python then ends after it.
-    :raises DeadlinePassed: the deadline passed; the source is told at its next item.
+    :param deadline: a time of `time.monotonic`, in seconds.
+    :param daemon: False for native code, which must not run while the interpreter is shut down: Python then waits for
+        it.
+    :raises DeadlinePassed: the deadline has passed. At its next item the source gets True from `emit`.
     """
-    # 1. Run the source in a thread of its own; its items, its end and its error come by a queue.
+    # 1. Run the source in its own thread. A queue transfers its items, its end and its error.
     items: SimpleQueue[Any] = SimpleQueue()
     left = Event()
 
@@ -43,7 +44,7 @@ def iterate_until(source: Callable[[Emit], None], deadline: float, *, daemon: bo
             items.put(_DONE)
 
     Thread(target=run, daemon=daemon).start()
-    # 2. Wait for the next of them in short turns, to see whether it is still wanted; tell the source at the end.
+    # 2. Wait for the next item in short intervals, with a check for a stop; at the end, let `emit` return True.
     try:
         while True:
             try:

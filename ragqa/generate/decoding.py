@@ -1,7 +1,8 @@
-"""The decoding loop: read the prompts, let each answer take its next tokens, read those, until all are finished.
+"""The decoding loop. The model reads the prompts; then each answer takes its next tokens and the model reads these,
+until all answers are finished.
 
-An answer is an `AnswerState`: it says what is to be read next, and uses the logits of that. The loop is the same for
-one answer, for a batch, and for spans; what differs is the `Rows` of the cache that are read.
+An answer is an `AnswerState`: it gives the tokens to read next, and uses their logits. The loop is the same for one
+answer, for a batch, and for spans. Only the `Rows` of the cache differ.
 """
 
 from __future__ import annotations
@@ -22,14 +23,14 @@ from ragqa.transformer.masks import Mask
 
 
 class Rows(Protocol):
-    """What the model has read for each answer, one row of a cache for each."""
+    """The cache of the decoding loop: the tokens that the model has read, one row for each answer."""
 
     def prefill(self) -> list[Tensor]:
         """Read the prompts; return for each the logits after its last token, float32[1, vocabulary]."""
         ...
 
     def read(self, readings: Sequence[Reading]) -> list[Tensor]:
-        """Read what each answer asks for; return for each float32[tokens read, vocabulary]."""
+        """Read the tokens that each answer asks for; return for each its logits, float32[tokens read, vocabulary]."""
         ...
 
     def keep(self, rows: Sequence[int]) -> None:
@@ -41,10 +42,10 @@ class Rows(Protocol):
 def decode_one(
     engine: Engine, prefixes: PrefixCache, answer: AnswerState, deadline: float, *, exact: bool = False
 ) -> Iterator[None]:
-    """Write one answer to its end; yield as the answer does.
+    """Write one answer to its end; yield whenever the answer yields.
 
-    :param deadline: as `time.monotonic` counts.
-    :param exact: read each token of a draft as if it were read alone, to the last bit.
+    :param deadline: a time of `time.monotonic`, in seconds.
+    :param exact: the result for each token of a draft is equal, in every bit, to the result if it were read alone.
     """
     if answer.finish:
         return
@@ -56,11 +57,11 @@ def decode_one(
 def decode_batch(
     decoder: Decoder, prefixes: PrefixCache, answers: Sequence[AnswerState], deadline: float
 ) -> Iterator[None]:
-    """Write answers to their ends, which they reach one after another; each must read one token at a time.
+    """Write several answers to their ends. Each answer must read one token at a time; they may end at different steps.
 
-    The weights are read once for a token of each answer, which is most of what a token costs.
+    In each step the weights are read once for one token of every answer. Reading the weights is most of a token's cost.
 
-    :param deadline: as `time.monotonic` counts.
+    :param deadline: a time of `time.monotonic`, in seconds.
     """
     active = [answer for answer in answers if not answer.finish]
     if active:
@@ -68,22 +69,22 @@ def decode_batch(
 
 
 def _decode(rows: Rows, answers: Sequence[AnswerState], deadline: float) -> Iterator[None]:
-    """Run the loop over answers that are not finished; row n is that of answer n."""
+    """Run the loop over answers that are not finished. Row n belongs to answer n."""
     active, prefilled = list(answers), False
     while active:
-        # 1. Time: looked at before each pass of the model, so that what a pass gives is always used.
+        # 1. Time: checked before each pass of the model, so that the result of a pass is always used.
         stopping.check()
         if time.monotonic() > deadline:
             for answer in active:
                 answer.finish = "deadline"
             return
-        # 2. Pass: the prompts first (prefill), then what each answer asks for.
+        # 2. Pass: first the prompts (prefill), then the tokens that each answer asks for.
         logits = rows.read([answer.reading() for answer in active]) if prefilled else rows.prefill()
         prefilled = True
-        # 3. Step: each answer chooses by its logits, within its constraint.
+        # 3. Step: each answer chooses tokens by its logits, within its constraint.
         for answer, scores in zip(active, logits, strict=True):
             yield from answer.take(scores)
-        # 4. Finish: the rows of finished answers leave the batch.
+        # 4. Finish: remove the rows of finished answers from the batch.
         unfinished = [row for row, answer in enumerate(active) if not answer.finish]
         if 0 < len(unfinished) < len(active):
             rows.keep(unfinished)
@@ -91,16 +92,16 @@ def _decode(rows: Rows, answers: Sequence[AnswerState], deadline: float) -> Iter
 
 
 class SingleRow:
-    """The cache of one answer, lent by a `PrefixCache`.
+    """The cache of one answer, taken from a `PrefixCache`.
 
-    :param unread: the tokens of the prompt that the cache does not hold yet.
+    :param unread: the tokens of the prompt that are not in the cache yet.
     :param exact: see `decode_one`.
     """
 
     def __init__(self, engine: Engine, cache: Any, unread: Sequence[int], answer: AnswerState, exact: bool) -> None:
         self._engine, self._cache, self._unread, self._exact = engine, cache, unread, exact
         self._length = len(answer.prompt_tokens)
-        """How many positions the cache holds once the prompt is read."""
+        """The number of positions in the cache once the prompt is read."""
 
     def prefill(self) -> list[Tensor]:
         """Read the rest of the prompt."""
@@ -108,14 +109,15 @@ class SingleRow:
         return [self._engine(tokens, self._cache, logits_to_keep=1)[0].float()]
 
     def read(self, readings: Sequence[Reading]) -> list[Tensor]:
-        """Read one token, a token and its draft, or the branches of a tree."""
+        """Read one token, one token and its draft, or the branches of a tree."""
         (reading,) = readings
         device = self._engine.device
-        # 1. Forget the tokens of a draft that were not chosen.
+        # 1. Remove the tokens of a draft that were not chosen from the cache.
         if reading.start < self._length:
             self._cache.crop(reading.start)
         self._length = reading.start + len(reading.tokens)
-        # 2. Decide what each token sees: all before it, or what was read before and its own branch up to itself.
+        # 2. Make the mask: a token attends to all tokens before it; in a tree, to the prompt and its own branch up to
+        #    itself.
         mask: Mask = None
         positions = None
         if reading.branches:
@@ -127,11 +129,13 @@ class SingleRow:
         return [self._engine(tokens, self._cache, mask=mask, positions=positions)[0].float()]
 
     def keep(self, rows: Sequence[int]) -> None:
-        """Keep the one row."""
+        """Keep the only row."""
 
 
 class BatchedRows:
-    """One cache for several answers, whose rows end together: shorter prompts have unused positions before them."""
+    """One cache for several answers. All rows end at the same position: shorter prompts have unused positions before
+    them.
+    """
 
     def __init__(self, decoder: Decoder, prefixes: PrefixCache, answers: Sequence[AnswerState]) -> None:
         self._decoder, self._prefixes, self._answers = decoder, prefixes, answers
@@ -142,7 +146,7 @@ class BatchedRows:
         self._cache.length = longest
 
     def prefill(self) -> list[Tensor]:
-        """Read each prompt alone, without padding, and copy what was read into the row of its answer."""
+        """Read each prompt alone, without padding, and copy its keys and values into the row of its answer."""
         logits = []
         for row, answer in enumerate(self._answers):
             with self._prefixes.begun(answer.prompt_tokens, answer.shared_tokens) as (cache, unread):
@@ -152,7 +156,7 @@ class BatchedRows:
         return list(torch.stack(logits).float())
 
     def read(self, readings: Sequence[Reading]) -> list[Tensor]:
-        """Read one token of each answer, at its own position, seeing its own row alone."""
+        """Read one token of each answer, at its own position. A token attends to its own row alone."""
         device = self._decoder.device
         tokens = torch.tensor([reading.tokens for reading in readings], device=device)
         positions = torch.tensor([[[reading.start]] for reading in readings], device=device)
@@ -166,9 +170,10 @@ class BatchedRows:
 
 
 def _tree(reading: Reading) -> tuple[Tensor, Tensor]:
-    """Return what each token of side-by-side branches sees, bool[tokens, start + tokens], and its position, int64[tokens].
+    """Return the attention mask of parallel branches, bool[tokens, start + tokens], and their positions, int64[tokens].
 
-    Each sees all that was read before, and its own branch up to itself; every branch begins at the same position.
+    Each token attends to all tokens read before, and to its own branch up to itself. Every branch begins at the same
+    position.
     """
     own_branch = Packed(reading.branches, causal=True).dense()
     before = torch.ones(len(own_branch), reading.start, dtype=torch.bool)

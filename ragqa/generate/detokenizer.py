@@ -6,26 +6,27 @@ from collections.abc import Sequence
 from typing import Any
 
 _INCOMPLETE = "\ufffd"
-"""What tokenizers write for a part of a character."""
+"""The character that tokenizers write for a part of a character."""
 
 
 class Detokenizer:
-    """Turns tokens into text one by one; a character of several tokens comes when it is whole.
+    """Converts tokens to text one by one. A character of several tokens is returned when it is complete.
 
-    Only the tokens since the last whole character but one are decoded again, so that a long answer costs no more a token
-    than a short one, and a tokenizer that drops the first space of what it decodes does so in both halves.
+    Only the tokens since the last complete character but one are decoded again. So the cost of a token does not grow
+    with the length of the answer. The text is the difference of two decoded texts. They begin at the same token, so
+    that a tokenizer that drops the first space of a text drops it from both.
     """
 
     def __init__(self, tokenizer: Any) -> None:
         self._decode = tokenizer.decode
         self._tokens: list[int] = []
         self._n_written = 0
-        """How many of `_tokens` are in text that was returned already."""
+        """The number of `_tokens` whose text was already returned."""
 
     def add(self, token: int) -> str:
         """Return the text that this token completes."""
         self._tokens.append(token)
-        # The text before the new token is decoded with it, since a token may be written otherwise at a beginning.
+        # The text before the new token is decoded with it, since a token's text may be different at the beginning.
         before = self._decode(self._tokens[: self._n_written], skip_special_tokens=True)
         text: str = self._decode(self._tokens, skip_special_tokens=True)
         if text.endswith(_INCOMPLETE):
@@ -36,7 +37,7 @@ class Detokenizer:
 
 
 def unsettled(text: str, stops: Sequence[str]) -> int:
-    """Return how many characters at the end may still change: half a stop string, or half a character."""
+    """Return the number of characters at the end that may still change: a part of a stop string, or of a character."""
     if text.endswith(_INCOMPLETE):
         return len(text) - len(text.rstrip(_INCOMPLETE))
     longest = 0

@@ -1,4 +1,4 @@
-"""The engines that run the weights of a causal LM: the decoder of this package, or any model of transformers."""
+"""The engines that compute a causal LM: the decoder of this package, or any model of transformers."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ class Engine(Protocol):
 
     @property
     def device(self) -> torch.device:
-        """Where the weights lie."""
+        """The device of the weights."""
 
     def __call__(
         self,
@@ -32,7 +32,7 @@ class Engine(Protocol):
         """Return the logits of the token after each position, as `ragqa.transformer.Decoder` does."""
 
     def new_cache(self) -> Any:
-        """Return an empty cache: `length` says how many tokens it holds."""
+        """Return an empty cache. Its `length` is the number of tokens in it."""
 
 
 def load_engine(folder: Path, engine: str, dtype: torch.dtype, device: str) -> Engine:
@@ -61,7 +61,7 @@ class TransformersEngine:
         logits_to_keep: int = 0,
     ) -> Tensor:
         """Return the logits of the token after each position, float[batch, length or logits_to_keep, vocabulary]."""
-        # transformers adds a mask to the scores: 0 for what a token sees, the least number for the rest.
+        # transformers adds the mask to the scores: 0 where a token attends, the least number of the dtype elsewhere.
         given: dict[str, Any] = {}
         if mask is not None:
             bias = torch.zeros(mask.shape, dtype=self._model.dtype, device=self.device)
@@ -80,7 +80,7 @@ class TransformersEngine:
 
 
 class _Cache:
-    """A cache of transformers that tells its length as a `KVCache` does."""
+    """A cache of transformers with a `length`, as `KVCache` has."""
 
     def __init__(self, held: Any) -> None:
         self.held = held
@@ -91,7 +91,7 @@ class _Cache:
 
 
 def end_tokens(folder: Path) -> frozenset[int]:
-    """Return the tokens that end a text, by the folder's generation_config.json or else its config.json."""
+    """Return the tokens that end a text, from the folder's generation_config.json, or else its config.json."""
     for name in ("generation_config.json", "config.json"):
         ends = models.read_json(folder / name).get("eos_token_id")
         if ends is not None:

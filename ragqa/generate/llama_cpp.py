@@ -1,4 +1,4 @@
-"""A GGUF model in process by llama.cpp (`xllamacpp`, an extra), as a `Generator`."""
+"""A GGUF model as a `Generator`, run by llama.cpp in this process (`xllamacpp`, an extra)."""
 
 from __future__ import annotations
 
@@ -17,19 +17,20 @@ from ragqa.generate.llama_server import LlamaServer
 from ragqa.records import Generation, Prompt
 
 CONFIDENCE = (-1.66, 1.42, 0.87)
-"""Log-odds that the answer is right: a constant, and weights of the log-odds that the model gives to "yes" when asked
-whether the passages answer the question, and of the log-probability of the answer that it then writes."""
+"""The coefficients of the log-odds that an answer is right: a constant, and two weights. The first weight is for the
+log-odds of the model's "yes" to the question whether the passages answer the question. The second is for the
+log-probability of the answer."""
 _ALTERNATIVES = 40
-"""How many of the likeliest tokens are looked through for "yes" and "no"."""
+"""The number of the most likely tokens in which "yes" and "no" are looked for."""
 
 
 class LlamaCpp:
-    """Generates with the GGUF file that a `generate` section names. The weights are loaded when first needed.
+    """A `Generator` with the GGUF file that a `generate` section names. The weights are loaded when first needed.
 
-    Tokens are counted and turns are formatted by llama.cpp itself.
+    llama.cpp itself counts tokens and formats turns.
 
-    :raises ModelError: the model is not here.
-    :raises UsageError: `window` exceeds what the model was trained for.
+    :raises ModelError: the model is missing.
+    :raises UsageError: `window` exceeds the length for which the model was trained.
     """
 
     def __init__(self, spec: LlamaCppGenerate, *, log_probabilities: bool = False) -> None:
@@ -43,11 +44,11 @@ class LlamaCpp:
 
     @cached_property
     def identity(self) -> dict[str, str]:
-        """Return what an answer depends on besides the prompt and the settings."""
+        """Return the facts that an answer depends on besides the prompt and the settings."""
         return {"weights": models.remembered_sha256(self._path), "engine": f"xllamacpp {version('xllamacpp')}"}
 
     def load(self) -> None:
-        """Map the weights now, where that is not done yet; they are read as the first prompt is."""
+        """Map the weights into memory now, if that is not done yet. They are read from disk with the first prompt."""
         self._server  # noqa: B018  # a cached property: reading it loads
 
     def count(self, text: str) -> int:
@@ -63,7 +64,7 @@ class LlamaCpp:
         return self._server.apply_template(turns)
 
     def stream(self, prompt: Prompt) -> Iterator[str | Generation]:
-        """Yield pieces of text as they are written and, last, the `Generation`.
+        """Yield pieces of text as they are generated and, last, the `Generation`.
 
         :raises UsageError: prompt and answer together exceed the window.
         """
@@ -77,7 +78,7 @@ class LlamaCpp:
         logprobs: list[float] = []
         odds = None
         try:
-            # 1. Ask whether the passages answer the question, where the template does.
+            # 1. If the template has this slot, ask the model whether the passages answer the question.
             if prompt.verdict:
                 odds = self._log_odds(prompt.text[: prompt.verdict[0]].rstrip(), deadline)
             # 2. Write the answer.
@@ -97,7 +98,7 @@ class LlamaCpp:
         yield Generation(text, n_tokens, finish, kept, None if odds is None else confidence(odds, sum(logprobs)))
 
     def _log_odds(self, text: str, deadline: float) -> float:
-        """Return the log-odds of "yes" against "no" as the word after a text, each at least a ten-thousandth."""
+        """Return the log-odds of "yes" against "no" as the next word. Each probability is taken as at least 0.0001."""
         request = {**self._request(text), "max_tokens": 1, "logprobs": _ALTERNATIVES, "stop": []}
         odds = {"yes": 1e-4, "no": 1e-4}
         for reply in self._server.complete(request, deadline):
@@ -131,10 +132,10 @@ class LlamaCpp:
 
 
 def confidence(log_odds: float, log_p: float) -> float:
-    """Return how sure the model is of an answer, in [0, 1].
+    """Return the confidence of the model in an answer, in [0, 1].
 
-    :param log_odds: of "yes" against "no", asked whether the passages answer the question, in nats.
-    :param log_p: log-probability of the answer, in nats.
+    :param log_odds: the log-odds of "yes" to the question whether the passages answer the question, in nats.
+    :param log_p: the log-probability of the answer, in nats.
     """
     constant, verdict, answer = CONFIDENCE
     total = constant + verdict * log_odds + answer * log_p

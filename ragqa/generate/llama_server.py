@@ -1,4 +1,4 @@
-"""llama.cpp in this process (`xllamacpp`, an extra): its model, its threads, and what they reply."""
+"""llama.cpp in this process (`xllamacpp`, an extra): its model, its threads, and the types of its replies."""
 
 from __future__ import annotations
 
@@ -27,18 +27,18 @@ except ImportError as missing:
 
 _SECONDS = 60.0
 _MOST_BYTES = 64 << 20
-"""How long a text may take to be counted or formatted, and how long the reply may be."""
+"""The limits for counting or formatting a text: the seconds it may take, and the bytes of the reply."""
 
 
 class Alternative(BaseModel):
-    """A token that might have been written, and its natural log-probability."""
+    """A possible token, and its natural log-probability."""
 
     token: str
     logprob: float
 
 
 class Token(BaseModel):
-    """A token that was written: its natural log-probability, and the likeliest ones in its place."""
+    """A generated token: its natural log-probability, and the most likely tokens at its position."""
 
     logprob: float
     top_logprobs: list[Alternative] = []
@@ -51,7 +51,7 @@ class Logprobs(BaseModel):
 
 
 class Piece(BaseModel):
-    """A piece of a text, and why it ends with it, where it does."""
+    """A piece of a text, and, for the last piece, the reason for the end."""
 
     text: str
     finish_reason: str | None = None
@@ -59,27 +59,27 @@ class Piece(BaseModel):
 
     @property
     def tokens(self) -> list[Token]:
-        """What is said of each of its tokens; nothing where that was not asked for."""
+        """Return the log-probabilities of its tokens; empty if the request did not ask for them."""
         return (self.logprobs and self.logprobs.content) or []
 
 
 class Usage(BaseModel):
-    """How many tokens were written."""
+    """The number of generated tokens."""
 
     completion_tokens: int | None = None
 
 
 class Reply(BaseModel):
-    """What comes at once of a completion."""
+    """One event of a streamed completion."""
 
     choices: list[Piece]
     usage: Usage | None = None
 
 
 class LlamaServer:
-    """A GGUF model that is loaded. Its threads belong to the process that loaded it.
+    """A loaded GGUF model. Its threads belong to the process that loaded it.
 
-    :raises ModelError: it cannot be loaded.
+    :raises ModelError: the model cannot be loaded.
     """
 
     _all: ClassVar[weakref.WeakSet[LlamaServer]] = weakref.WeakSet()
@@ -93,7 +93,7 @@ class LlamaServer:
         params.verbosity = -1
         params.warmup = False
         params.api_keys = [self._key]
-        # Its threads wait by spinning: more of them than cores is many times slower.
+        # Its threads wait in busy loops: with more threads than cores it is many times slower.
         threads = threads or settings.load().threads or _cores()
         params.cpuparams.n_threads = params.cpuparams_batch.n_threads = threads
         try:
@@ -103,9 +103,9 @@ class LlamaServer:
         self._all.add(self)
 
     def complete(self, request: dict[str, Any], deadline: float) -> Iterator[Reply]:
-        """Yield the text after a prompt, piece by piece, as the server replies.
+        """Yield the events of a completion as the server sends them.
 
-        :raises DeadlinePassed: it has not ended by then.
+        :raises DeadlinePassed: the completion has not ended by the deadline.
         :raises UsageError: this process was forked from the one that loaded the model.
         """
         self._check_process()
@@ -130,7 +130,10 @@ class LlamaServer:
         return str(self._post("/apply-template", {"messages": turns}, "prompt", str))
 
     def _post(self, path: str, body: dict[str, Any], key: str, kind: type) -> Any:
-        """Return the value of a key of a reply from the loopback port, which asks for a key that no other process knows."""
+        """Return one value of a reply from the server's loopback port.
+
+        The port needs a key that only this process has.
+        """
         self._check_process()
         headers = {"Content-Type": "application/json", "Authorization": f"Bearer {self._key}"}
         request = urllib.request.Request(self._server.listening_address + path, json.dumps(body).encode(), headers)
@@ -158,10 +161,11 @@ class LlamaServer:
 
     @classmethod
     def in_child(cls) -> None:
-        """Let a forked process end: llama.cpp would wait for threads that are not there when it cleans up.
+        """Let a forked process end. Without this, llama.cpp's cleanup would wait for threads that exist in the parent
+        only.
 
-        So its servers are never removed, and the process ends before what the C library does last (glibc's `on_exit`;
-        other C libraries have nothing like it).
+        So its servers are never deleted, and the process exits before the last cleanup of the C library (by glibc's
+        `on_exit`; other C libraries have no such function).
         """
         for server in cls._all:
             ctypes.pythonapi.Py_IncRef(ctypes.py_object(server._server))

@@ -1,4 +1,4 @@
-"""Any OpenAI-compatible endpoint (the extra `openai`), as a `Generator`."""
+"""A `Generator` that uses an OpenAI-compatible endpoint (the extra `openai`)."""
 
 from __future__ import annotations
 
@@ -31,22 +31,25 @@ except ImportError as missing:
     raise ModelError("generate.kind openai needs an extra: pip install 'ragqa[openai]'") from missing
 
 TEXT_BYTES_PER_TOKEN = 32
-"""An answer is cut at this many bytes for each of `max_new_tokens`; the text of tokens has 4 on average."""
+"""An answer is cut at this number of bytes for each of `max_new_tokens`. The text of a token has 4 bytes on average."""
 REPLY_BYTES_PER_TOKEN = 4096
 REPLY_BYTES = 1 << 20
-"""What a whole reply may have, besides its bytes for each token, and what may come without a piece of an answer."""
+"""The bytes that a whole reply may have in addition to those for its tokens, and the bytes that may arrive without a
+piece of the answer."""
 RETRYABLE_STATUS = (408, 409, 425, 429)
 _FIRST_WAIT = 0.5
 
 
 class OpenAIEndpoint:
-    """Generates at the endpoint that a `generate` section names. The whole prompt is one user message, word for word.
+    """A `Generator` with the endpoint that a `generate` section names. The whole prompt is sent unchanged as one user
+    message.
 
-    No endpoint tells its tokenizer. Tokens are counted as UTF-8 bytes, which no tokenizer exceeds, so that a prompt
-    that fits by this count fits. Every request has a connection of its own, which is closed with it.
+    The tokenizer of an endpoint is unknown. Therefore tokens are counted as UTF-8 bytes. No tokenizer makes more tokens
+    than this, so that a prompt that fits by this count fits the window. Every request has its own connection, which is
+    closed after it.
 
     :raises RefusedError: `RAGQA_OFFLINE` is set, or the user did not confirm that the key may go to this host.
-    :raises UsageError: the environment variable of the key is not set, or holds no key.
+    :raises UsageError: the environment variable of the key is not set, or its value is not a key.
     """
 
     concurrent = True
@@ -67,19 +70,19 @@ class OpenAIEndpoint:
         return len(text.encode())
 
     def chat(self, system: str, user: str) -> str:
-        """Return instructions and turn as one text; the endpoint puts it into the model's chat format."""
+        """Return the instructions and the turn as one text. The endpoint puts it into the model's chat format."""
         return f"{system}\n\n{user}" if system else user
 
     def stream(self, prompt: Prompt) -> Iterator[str | Generation]:
         """Yield pieces of text as they arrive and, last, the `Generation`.
 
-        A request that fails before its reply begins is tried again. `n_tokens` is what the endpoint reports, else the
-        number of pieces. An endpoint that goes on beyond `max_new_tokens` is cut (`length`).
+        A request that fails before its reply begins is tried again. `n_tokens` is the number that the endpoint reports,
+        else the number of pieces. An answer that is longer than `max_new_tokens` is cut (`length`).
 
-        :raises ResourceError: the endpoint fails or breaks off, its reply is malformed or too long, or no piece arrives
-            by the deadline.
-        :raises UsageError: it refuses the key or the request.
-        :raises ModelError: it has no such model.
+        :raises ResourceError: the endpoint fails or ends its reply too early, the reply is malformed or too long, or no
+            piece arrives by the deadline.
+        :raises UsageError: the endpoint refuses the key or the request.
+        :raises ModelError: the endpoint does not have the model.
         """
         answer = StreamedReply(self.spec.max_new_tokens * TEXT_BYTES_PER_TOKEN)
         try:
@@ -119,7 +122,10 @@ class OpenAIEndpoint:
                 raise ValueError(f"the reply of type {media_type} holds no event of a stream")
 
     def _opened(self, prompt: str, deadline: float) -> tuple[openai.OpenAI, Allowance, openai.Stream[object]]:
-        """Return the stream of a reply; a passing failure is tried again, after a wait that doubles."""
+        """Return the stream of a reply.
+
+        After a temporary failure the request is sent again; the wait doubles each time.
+        """
         for attempt in range(self.spec.retries + 1):
             # 1. Each attempt has a connection and an allowance of its own.
             allowance = Allowance(deadline, REPLY_BYTES + self.spec.max_new_tokens * REPLY_BYTES_PER_TOKEN, REPLY_BYTES)
@@ -130,7 +136,7 @@ class OpenAIEndpoint:
                 client.close()
                 if isinstance(error, DeadlinePassed | RagqaError | MemoryError):
                     raise
-                # 2. Wait, and try again, where that may help and there is time.
+                # 2. Wait and try again, if the failure may be temporary and there is time.
                 wait = max(_backoff(attempt), _retry_after(error))
                 late = attempt == self.spec.retries or time.monotonic() + wait > deadline
                 if late or not _is_passing(error):
@@ -142,13 +148,13 @@ class OpenAIEndpoint:
         raise AssertionError("the last attempt returns or raises")
 
     def _client(self, allowance: Allowance) -> openai.OpenAI:
-        """Return a client for one request. The key is put in by the transport, so that no library ever holds it."""
+        """Return a client for one request. The transport adds the key, so that no library stores it."""
         transport = BoundedTransport(origin(self._url), allowance, self._authorization)
         http = httpx2.Client(transport=transport, trust_env=False, follow_redirects=False)
         return openai.OpenAI(base_url=self._url, api_key="none", max_retries=0, http_client=http)
 
     def _post(self, client: openai.OpenAI, prompt: str) -> openai.Stream[object]:
-        """Send the request. Its reply is read as plain data, since the types of the library are not checked."""
+        """Send the request. Its reply is read as plain data, since the library does not check types."""
         request = self._request(prompt)
         stream: openai.Stream[object] = client.post(
             "/chat/completions", cast_to=object, body=request, stream=True, stream_cls=openai.Stream[object]
@@ -169,14 +175,17 @@ class OpenAIEndpoint:
         }
         if spec.stop:
             request["stop"] = list(spec.stop)
-        if spec.top_k:  # not part of OpenAI's own protocol; servers of open models know it
+        if spec.top_k:  # not part of OpenAI's protocol, but servers of open models support it
             request["top_k"] = spec.top_k
         if self._log_probabilities:
             request["logprobs"] = True
         return request
 
     def _failure(self, error: Exception, how: str) -> RagqaError:
-        """Turn a library's error into one of ours. It holds no key, even where the endpoint repeats one."""
+        """Return the error of ragqa for an error of a library.
+
+        Its message has no key, even if the endpoint repeats the key.
+        """
         status = getattr(error, "status_code", None)
         said = redacted(_said(error), self._secrets).rstrip(": ")
         match status:
@@ -193,10 +202,10 @@ class OpenAIEndpoint:
 
 
 def _key(variable: str, url: str) -> str:
-    """Return the key in an environment variable, once it may go to an address.
+    """Return the key in an environment variable, if it may be sent to the address.
 
-    :raises RefusedError: the user did not confirm that.
-    :raises UsageError: there is no key in it.
+    :raises RefusedError: the user did not confirm the address for the key.
+    :raises UsageError: the variable has no key.
     """
     if not settings.load().may_send(variable, url):
         command = f"ragqa settings allow-key {variable} {origin(url)}"
@@ -213,12 +222,12 @@ def _key(variable: str, url: str) -> str:
 
 
 def _basic(credentials: str) -> str:
-    """Return the header for the user name and password in an address; empty for none."""
+    """Return the value of the header for the user name and password in an address; empty if there are none."""
     return f"Basic {base64.b64encode(unquote(credentials).encode()).decode()}" if credentials else ""
 
 
 def _said(error: BaseException) -> str:
-    """Return what an error says, without the values of a malformed reply where a library would quote them."""
+    """Return the message of an error. Values of a malformed reply, which a library would quote, are left out."""
     match error:
         case ValidationError():
             return describe_malformed(error)
@@ -244,18 +253,18 @@ def _broken(answer: StreamedReply) -> str:
 
 
 def _is_passing(error: Exception) -> bool:
-    """Tell whether the same request may succeed later: nothing was said, or that the endpoint cannot serve it now."""
+    """Tell whether the same request may succeed later: there was no reply, or it reports a temporary failure."""
     status = getattr(error, "status_code", None)
     return status is None or status in RETRYABLE_STATUS or status >= 500
 
 
 def _backoff(attempt: int) -> float:
-    """Return seconds to wait: doubling, and spread so that many clients do not return at once."""
+    """Return the seconds to wait: doubled each time, with a random part, so that many clients do not retry together."""
     return _FIRST_WAIT * float(2**attempt) * random.uniform(0.75, 1.25)
 
 
 def _retry_after(error: Exception) -> float:
-    """Return the seconds that the endpoint asks for; 0 where it does not, or gives a date."""
+    """Return the seconds that the endpoint asks to wait; 0 if it gives none, or gives a date."""
     headers = error.response.headers if isinstance(error, openai.APIStatusError) else {}
     try:
         return max(0.0, float(headers.get("retry-after", "0")))

@@ -1,4 +1,4 @@
-"""Keeps secrets out of messages about an endpoint: it may repeat them, as they are or encoded."""
+"""Removes secrets from messages of an endpoint, which may repeat them in plain or encoded form."""
 
 from __future__ import annotations
 
@@ -9,15 +9,15 @@ from collections.abc import Iterator, Sequence
 from urllib.parse import quote, unquote
 
 _SHOWN = 8
-"""So many characters of a secret in a row reveal it."""
+"""This number of consecutive characters of a secret reveals it."""
 _LEFT_OUT = "what it says repeats the key, and is left out"
 
 
 def redacted(text: str, secrets: Sequence[str], most: int = 300) -> str:
-    """Return a foreign text on one line, in printable characters, cut to `most` of them, without any secret.
+    """Return a text of an endpoint without any secret, on one line, in printable characters, at most `most` of them.
 
-    A text with a part of a secret, as it is or URL-, base64-, hex- or HTML-encoded, is left out whole. A word that is
-    too short to be a secret (local servers take any) is crossed out.
+    A text with a part of a secret, plain or in URL, base64, hex or HTML encoding, is left out completely. A word that
+    is too short to be a secret (local servers accept any key) is only masked.
     """
     for secret in filter(None, secrets):
         if len(_plain(secret)) < _SHOWN:
@@ -28,7 +28,8 @@ def redacted(text: str, secrets: Sequence[str], most: int = 300) -> str:
 
 
 def _reveals(text: str, secret: str) -> bool:
-    # Look for each run of characters of each form of the secret in each reading of the text.
+    """Tell whether a text contains a part of a secret, in any of its forms."""
+    # Look for each run of characters of each form of the secret in each decoded form of the text.
     readings = [_plain(reading) for reading in (text, unquote(text), html.unescape(text), _unescaped(text))]
     for form in map(_plain, _forms(secret)):
         size = min(_SHOWN, len(form))
@@ -39,7 +40,7 @@ def _reveals(text: str, secret: str) -> bool:
 
 
 def _forms(secret: str) -> Iterator[str]:
-    """Yield what a secret looks like where it is repeated."""
+    """Yield the forms in which a secret may be repeated."""
     raw = secret.encode()
     yield secret
     yield secret[::-1]
@@ -47,14 +48,14 @@ def _forms(secret: str) -> Iterator[str]:
     yield raw.hex()
     for before in range(
         3
-    ):  # bytes before it shift its base64; the characters at both ends that depend on them are left out
+    ):  # bytes before the secret shift its base64; the characters at both ends depend on other bytes and are left out
         encoded = base64.b64encode(b"\0" * before + raw)
         middle = encoded.rstrip(b"=")[(4 if before else 0) : len(encoded) - 4]
         yield middle.decode()
 
 
 def _plain(text: str) -> str:
-    """Return a text without what may stand between the characters of a secret, and without case."""
+    """Return a text in lower case, without separators that may be between the characters of a secret."""
     return re.sub(r"[\s\\%:,.;\"'`*+/=_-]+", "", text).lower()
 
 

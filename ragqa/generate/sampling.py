@@ -1,7 +1,7 @@
-"""Logits -> the next token: what changes logits, and what chooses by them, as plain callables.
+"""Logits -> the next token, by plain callables: processors change logits, and a sampler chooses a token by them.
 
-Each processor takes all tokens so far, those of the prompt first, and logits, float32[vocabulary]; it returns new logits.
-A token that must not come has -inf.
+Each processor takes all tokens so far, those of the prompt first, and the logits, float32[vocabulary]. It returns new
+logits. The logit of a forbidden token is -inf.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ def make_processors(spec: CausalLMGenerate) -> list[LogitsProcessor]:
 
 
 def make_sampler(spec: CausalLMGenerate) -> Sampler:
-    """Return what chooses a token: the likeliest one at temperature 0, else a draw by a generator with the seed."""
+    """Return the sampler: it takes the most likely token at temperature 0, else draws one with a seeded generator."""
     if spec.temperature == 0:
         return lambda logits: int(logits.argmax())
     draws = torch.Generator(device="cpu").manual_seed(spec.seed)
@@ -41,7 +41,7 @@ def make_sampler(spec: CausalLMGenerate) -> Sampler:
 
 
 def repetition_penalty(penalty: float) -> LogitsProcessor:
-    """Make tokens that occurred less likely where `penalty` is above 1 (Keskar et al. 2019)."""
+    """Return a processor that makes previous tokens less likely if `penalty` is above 1 (Keskar et al. 2019)."""
 
     def process(tokens: Sequence[int], logits: Tensor) -> Tensor:
         occurred = torch.tensor(tokens, device=logits.device)
@@ -52,12 +52,12 @@ def repetition_penalty(penalty: float) -> LogitsProcessor:
 
 
 def temperature(degree: float) -> LogitsProcessor:
-    """Flatten the distribution where `degree` is above 1; sharpen it below."""
+    """Return a processor that flattens the distribution if `degree` is above 1, and sharpens it below 1."""
     return lambda tokens, logits: logits / degree
 
 
 def top_k(k: int) -> LogitsProcessor:
-    """Allow the k likeliest tokens, and those that are as likely as the last of them (Fan et al. 2018)."""
+    """Return a processor that allows the k most likely tokens, and ties with the last of them (Fan et al. 2018)."""
 
     def process(tokens: Sequence[int], logits: Tensor) -> Tensor:
         least = logits.topk(min(k, len(logits))).values[-1]
@@ -67,7 +67,9 @@ def top_k(k: int) -> LogitsProcessor:
 
 
 def top_p(share: float) -> LogitsProcessor:
-    """Allow the fewest likeliest tokens that have this share of the probability together (Holtzman et al. 2020)."""
+    """Return a processor that allows the fewest most likely tokens with together this probability (Holtzman et al.
+    2020).
+    """
 
     def process(tokens: Sequence[int], logits: Tensor) -> Tensor:
         ascending, order = logits.sort()

@@ -1,4 +1,7 @@
-"""One answer that is written token by token: logits -> tokens -> text, until the model, a stop string or the limit ends it."""
+"""One answer that is written token by token: logits -> tokens -> text.
+
+The model, a stop string or the limit ends it.
+"""
 
 from __future__ import annotations
 
@@ -20,7 +23,7 @@ from ragqa.records import Generation, Prompt
 from ragqa.stages.decoding import Reading, TokenLimit
 
 LINE_ENDS = ("\u010a", "\n", "<0x0A>")
-"""How vocabularies write a line's end: GPT-2's bytes, as it is, and SentencePiece's bytes."""
+"""The forms of a line break in vocabularies: GPT-2's byte symbol, the character itself, and SentencePiece's byte."""
 
 
 @dataclass(frozen=True)
@@ -37,16 +40,16 @@ class Vocabulary:
 
     @cached_property
     def line_end_tokens(self) -> frozenset[int]:
-        """Return the tokens whose text begins with a line's end."""
+        """Return the tokens whose text begins with a line break."""
         return frozenset(token for text, token in self.tokenizer.get_vocab().items() if text.startswith(LINE_ENDS))
 
 
 @dataclass(frozen=True, slots=True)
 class AnswerRequest:
-    """What an answer is begun with: a `DecodingRequest`.
+    """The input for a new answer: a `DecodingRequest`.
 
-    :param tokens: of the prompt.
-    :param drafts: whether tokens are drafted, to be read several in one pass.
+    :param tokens: the tokens of the prompt.
+    :param drafts: whether tokens are drafted, so that the model reads several in one pass.
     :param log_probabilities: keep each token's log-probability.
     """
 
@@ -69,12 +72,12 @@ class AnswerRequest:
 
     @property
     def max_new_tokens(self) -> int:
-        """Return how many tokens the answer may have."""
+        """Return the most tokens of the answer."""
         return self.spec.max_new_tokens
 
     @property
     def line_end_tokens(self) -> frozenset[int]:
-        """Return the tokens whose text begins with a line's end."""
+        """Return the tokens whose text begins with a line break."""
         return self.vocabulary.line_end_tokens
 
     def encode(self, text: str) -> list[int]:
@@ -82,21 +85,21 @@ class AnswerRequest:
         return self.vocabulary.encode(text)
 
     def sequence(self, limit: TokenLimit | None = None) -> SequenceState:
-        """Return an answer that is written token by token, sampled and ended as the section says."""
+        """Return an answer that is written token by token, sampled and ended by the settings of the section."""
         return SequenceState(self, limit)
 
 
 class SequenceState:
-    """Chooses the tokens of one answer, and makes text of them: an `AnswerState`.
+    """An `AnswerState` that chooses the tokens of one answer and converts them to text.
 
-    :param limit: changes the logits first, before the section's own processors; None changes nothing.
+    :param limit: it changes the logits before the section's own processors; None changes nothing.
     """
 
     def __init__(self, request: AnswerRequest, limit: TokenLimit | None = None) -> None:
         self.prompt_tokens = list(request.tokens)
         self.shared_tokens = _count_shared(request)
         self.tokens = list(request.tokens)
-        """The prompt's, and those written after it."""
+        """The tokens of the prompt, and the generated ones after them."""
         self.finish = ""
         self._request, self._limit = request, limit
         self._processors, self._sample = make_processors(request.spec), make_sampler(request.spec)
@@ -108,15 +111,15 @@ class SequenceState:
 
     @property
     def room(self) -> int:
-        """Return how many more tokens may come."""
+        """Return the number of tokens that may still follow."""
         return self._request.max_new_tokens - len(self._logprobs)
 
     def reading(self) -> Reading:
-        """Return the last token, which the model has not read yet, and what is drafted to follow it."""
+        """Return the last token, which the model has not read yet, and the draft after it."""
         return Reading([self.tokens[-1], *self._draft], len(self.tokens) - 1)
 
     def take(self, logits: Tensor) -> Iterator[None]:
-        """Choose a token by each row, float32[tokens read, vocabulary], as long as they are those that were drafted.
+        """Choose a token by each row of logits, float32[tokens read, vocabulary], until one differs from the draft.
 
         Yields after each token.
         """
@@ -127,21 +130,21 @@ class SequenceState:
                 return
             if self._drafter is not None:
                 self._drafter.add(token)
-            if token != drafted:  # the rows that follow belong to a text that was not written
+            if token != drafted:  # the remaining rows belong to the rejected part of the draft
                 break
         self._draft = self._drafter.draft(self.room - 1) if self._drafter is not None else []
 
     def _step(self, logits: Tensor) -> int:
-        """Choose the next token by logits, float32[vocabulary]; note why the answer ends with it, where it does."""
-        # 1. Choose, and end where the model says so.
+        """Choose the next token by logits, float32[vocabulary]; if the answer ends with it, record the reason."""
+        # 1. Choose a token; stop if it ends the text.
         token = self._choose(logits)
         self.tokens.append(token)
         if token in self._request.end_tokens:
             self.finish = "stop"
             return token
-        # 2. Note how likely the model itself finds the token, whatever changed the logits.
+        # 2. Record the token's log-probability by the model's own logits, before any processor.
         self._logprobs.append(float(torch.log_softmax(logits, dim=-1)[token]))
-        # 3. Add its text; end at a stop string, which is left out, or at the limit.
+        # 3. Add its text; stop at a stop string, which is left out, or at the limit.
         self._text += self._detokenizer.add(token)
         stops = self._request.spec.stop
         cut = min((self._text.find(stop) for stop in stops if stop in self._text), default=-1)
@@ -152,7 +155,7 @@ class SequenceState:
         return token
 
     def _choose(self, logits: Tensor) -> int:
-        """Return a token by processed logits, float32[vocabulary].
+        """Return a token, chosen by processed logits, float32[vocabulary].
 
         :raises UsageError: the limit allows no token.
         """
@@ -166,20 +169,20 @@ class SequenceState:
         return self._sample(logits)
 
     def piece(self) -> str:
-        """Return the text that is new and will not change any more."""
+        """Return the new text that will not change any more."""
         ready = len(self._text) - (0 if self.finish else unsettled(self._text, self._request.spec.stop))
         piece = self._text[self._n_sent : ready]
         self._n_sent = max(self._n_sent, ready)
         return piece
 
     def generation(self) -> Generation:
-        """Return all that was written, with each token's log-probability if asked for."""
+        """Return the whole generation, with each token's log-probability if asked for."""
         logprobs = tuple(self._logprobs) if self._request.log_probabilities else None
         return Generation(self._text, len(self._logprobs), self.finish, logprobs)
 
 
 def _count_shared(request: AnswerRequest) -> int:
-    """Return how many of a prompt's tokens other prompts begin with as well; at least one is its own."""
+    """Return the number of a prompt's tokens in the common prefix of prompts; at least one token is not in it."""
     prompt, tokens = request.prompt, list(request.tokens)
     shared = request.vocabulary.encode(prompt.text[: prompt.shared].rstrip()) if prompt.shared else []
     return len(shared) if len(shared) < len(tokens) and tokens[: len(shared)] == shared else 0

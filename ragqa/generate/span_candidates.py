@@ -1,4 +1,4 @@
-"""Spans of passages that may be an answer, and what their text says for them. Knows texts only, no model."""
+"""Spans of passages that may be an answer, and features of their text. This module uses texts only, no model."""
 
 from __future__ import annotations
 
@@ -11,17 +11,17 @@ from ragqa import text_analysis
 _WORD = re.compile(r"\S+")
 _JOINT = re.compile(r"[-–—/]+")
 _EDGE = ".,;:!?\"'()[]{}“”‘’«»…*_`"
-"""Punctuation that a span may leave out at its ends."""
+"""Punctuation that may be left out at the ends of a span."""
 NEAR = 40
-"""How many characters on either side of a span are near it."""
+"""The number of characters on either side of a span that count as near."""
 
 
 @dataclass(frozen=True, slots=True)
 class SpanCandidate:
-    """A span of `passages[passage]`, and how it is scored.
+    """A span of `passages[passage]`, and its scores.
 
-    `log_p` is the natural log-probability that the model writes the span and then ends the line, given the question;
-    `log_end` the part of it that is the line's end.
+    `log_p` is the natural log-probability that the model writes the span and then ends the line, given the prompt.
+    `log_end` is the part of it for the end of the line.
     """
 
     passage: int
@@ -34,9 +34,10 @@ class SpanCandidate:
 
 
 def boundaries(text: str) -> tuple[list[int], set[int]]:
-    """Return where a span may start (in order) and where it may end: at words, with or without their punctuation.
+    """Return the offsets at which a span may start (ascending) and may end: at words, with or without their
+    punctuation.
 
-    Words of punctuation alone are no place for either.
+    A span does not start or end at a word that is punctuation only.
     """
     starts: set[int] = set()
     ends: set[int] = set()
@@ -57,9 +58,9 @@ def boundaries(text: str) -> tuple[list[int], set[int]]:
 
 
 class QuestionOverlap:
-    """What passages share with a question around a span, to judge spans by.
+    """The overlap of passages with a question around a span, used as features of spans.
 
-    Words are compared by their stems; function words do not count. Each value is a share, in [0, 1].
+    Words are compared by their stems, without function words. Each value is a share, in [0, 1].
     """
 
     def __init__(self, question: str, passages: Sequence[str]) -> None:
@@ -71,12 +72,12 @@ class QuestionOverlap:
         ]
 
     def shared(self, passage: int, start: int) -> float:
-        """Return the share of the question's words that stand in the sentence of a passage's offset."""
+        """Return the share of the question's words that are in the sentence at an offset of a passage."""
         number = self._sentence(passage, start)
         return 0.0 if number is None else self._share(self._stems[passage][number])
 
     def near(self, passage: int, start: int, end: int) -> float:
-        """Return the share of the question's words that stand within `NEAR` characters of a span, in its sentence."""
+        """Return the share of the question's words that are within `NEAR` characters of a span, in its sentence."""
         number = self._sentence(passage, start)
         if number is None:
             return 0.0
@@ -85,12 +86,12 @@ class QuestionOverlap:
         return self._share(_stems(text[max(first, start - NEAR) : start]) | _stems(text[end : min(last, end + NEAR)]))
 
     def repeated(self, text: str) -> float:
-        """Return the share of a span's words that stand in the question: who asks knows them already."""
+        """Return the share of a span's words that are in the question; such words are seldom part of the answer."""
         own = _stems(text)
         return len(own & self._asked) / max(1, len(own))
 
     def _sentence(self, passage: int, offset: int) -> int | None:
-        """Return the number of the sentence that holds an offset or is the next one after it."""
+        """Return the number of the sentence that contains an offset, or of the next sentence after it."""
         return next((i for i, (_, end) in enumerate(self._sentences[passage]) if offset < end), None)
 
     def _share(self, stems: set[str]) -> float:

@@ -1,8 +1,9 @@
-"""The span of the passages that a causal LM finds likeliest as the answer: decoding constrained to a trie of spans.
+"""The span of the passages that is the best answer by a causal LM: decoding constrained to a trie of spans.
 
-A model too small to write a good answer still knows a good one when it reads it. All spans that begin at the most
-promising places are scored in one pass, each seeing the prompt and itself alone. A log-linear model, fitted on questions
-with known answers, weighs how likely the span is, and that the line ends after it, with what the words around it say.
+A small model that writes poor answers can still rank given ones well. All spans that begin at the most promising places
+are scored in one pass; a span attends to the prompt and to itself only. A log-linear model, fitted on questions with
+known answers, combines the log-probability of the span, that of the line's end after it, and the word overlap around
+it.
 """
 
 from __future__ import annotations
@@ -20,35 +21,39 @@ from ragqa.records import Generation
 from ragqa.stages.decoding import DecodingRequest, Reading
 
 MAX_STARTS = 16
-"""How many places at which a span may start are followed: half of them the likeliest by their first token, half the
-likeliest when what their sentence shares with the question counts too."""
+"""The number of starts of spans that are scored. Half of them are the most likely by their first token; half are the
+most likely by the first token and the overlap of the sentence with the question."""
 MAX_TOKENS = 12
 """The longest span, in tokens."""
 
 FEATURES = ("log_p", "log_end", "shared", "near", "repeated")
 WEIGHTS = (0.66, 1.54, 8.15, 6.94, -4.59)
-"""Of `FEATURES`, fitted on 200 questions of the tuning articles of SQuAD 1.1; `make fit-spans` fits them again."""
+"""The weights of `FEATURES`, fitted on 200 questions of the tuning articles of SQuAD 1.1; `make fit-spans` repeats
+it."""
 
 BranchScores = tuple[list[float], list[float]]
-"""Natural log-probabilities of each token of a branch, and of ending the answer after it."""
+"""Natural log-probabilities of each token of a branch, and of the answer's end after each token."""
 
 
 class SpanConstraint:
-    """The answer is one span of a passage, the best by `WEIGHTS`; its confidence is its share of all candidates."""
+    """A constraint to one span of a passage, the best by `WEIGHTS`.
+
+    The confidence of the answer is its share of the probability of all candidates.
+    """
 
     has_confidence = True
     stepwise = False
 
     def begin(self, request: DecodingRequest) -> SpanState:
-        """Return an answer that is chosen after two passes: over the prompt, and over all spans that may answer it."""
+        """Return an answer that is chosen after two passes: one over the prompt, one over all candidate spans."""
         return SpanState(request)
 
 
 @dataclass(frozen=True, slots=True)
 class _Branch:
-    """A start of spans: its place, and the tokens from there on with the offsets at which each ends.
+    """A start of spans: its passage and offset, the tokens from there on, and the offset at which each token ends.
 
-    An offset is -1 where no span may end with the token.
+    The end is -1 if no span may end with the token.
     """
 
     passage: int
@@ -58,9 +63,9 @@ class _Branch:
 
 
 class SpanState:
-    """One answer that is a span of the prompt's passages: an `AnswerState`.
+    """An `AnswerState` whose answer is a span of the prompt's passages.
 
-    `candidates` are the spans that were scored, those of the same text once, at their first place.
+    `candidates` are the scored spans. Spans with the same text are one candidate, at their first place.
     """
 
     def __init__(self, request: DecodingRequest) -> None:
@@ -69,13 +74,13 @@ class SpanState:
         self._passages = [hit.chunk.text for hit in prompt.passages]
         self._overlap = QuestionOverlap(prompt.text[slice(*prompt.question)], self._passages)
         longest = min(request.max_new_tokens, MAX_TOKENS)
-        # 1. Tokenise the beginning that prompts share apart, so that all of it can be read once.
+        # 1. Tokenise the common prefix of prompts separately, so that all of it can be read once.
         beginning = prompt.text[: prompt.shared].rstrip()
         prefix = request.encode(beginning)
         self.shared_tokens = len(prefix)
         self.prompt_tokens = [*prefix, *request.encode(prompt.text[len(beginning) :])]
         self.room = MAX_STARTS * longest
-        # 2. List the places at which spans start; without any, the answer is empty.
+        # 2. List the starts of spans; without any, the answer is empty.
         space = "" if prompt.text[-1:].isspace() else " "
         self._branches = _branches(self._passages, request.tokenizer, space, longest)
         self.finish = "" if self._branches else "stop"
@@ -85,12 +90,13 @@ class SpanState:
         self._sent = False
 
     def reading(self) -> Reading:
-        """Return the branches that are followed, side by side after the prompt."""
+        """Return the chosen branches, in parallel after the prompt."""
         tokens = [token for branch in self._branches for token in branch.tokens]
         return Reading(tokens, len(self.prompt_tokens), tuple(len(branch.tokens) for branch in self._branches))
 
     def take(self, logits: Tensor) -> Iterator[None]:
-        """Choose the branches to follow by the logits after the prompt, then the best span by those of all branches.
+        """Choose branches by the logits after the prompt. In the second call, choose the best span by the branches'
+        logits.
 
         Yields once a span is chosen.
         """
@@ -108,16 +114,16 @@ class SpanState:
     def _scores(self, first: Tensor, logprobs: Tensor) -> list[BranchScores]:
         """Return the scores of each branch.
 
-        :param first: of the token after the prompt, float32[vocabulary].
-        :param logprobs: of the token after each token of all branches, float32[tokens, vocabulary].
+        :param first: log-probabilities of the token after the prompt, float32[vocabulary].
+        :param logprobs: log-probabilities of the token after each token of all branches, float32[tokens, vocabulary].
         """
-        # 1. How likely the answer ends after each token: by an end of text or of the line.
+        # 1. Compute the log-probability that the answer ends after each token: by an end of text or of the line.
         ends = torch.tensor(sorted([*self._request.end_tokens, *self._request.line_end_tokens]), device=logprobs.device)
         log_ends = torch.logsumexp(logprobs[:, ends], dim=-1).tolist()
-        # 2. How likely each token is after the one before it in the row; across two branches the figure means nothing.
+        # 2. Compute the log-probability of each token after the one before it. Between two branches it has no meaning.
         tokens = torch.tensor(self.reading().tokens, device=logprobs.device)
         following = logprobs[:-1].gather(1, tokens[1:, None])[:, 0].tolist()
-        # 3. Cut both into branches; the first token of each follows the prompt.
+        # 3. Split both into branches. The first token of each branch follows the prompt.
         scores, at = [], 0
         for branch in self._branches:
             n = len(branch.tokens)
@@ -126,14 +132,14 @@ class SpanState:
         return scores
 
     def piece(self) -> str:
-        """Return the span, once."""
+        """Return the text of the span at the first call, then nothing."""
         if self._best is None or self._sent:
             return ""
         self._sent = True
         return self._best[0].text
 
     def generation(self) -> Generation:
-        """Return the best span and its confidence; an empty text where there is none."""
+        """Return the best span and its confidence; an empty text if there is none."""
         if self._best is None:
             return Generation("", 0, self.finish, confidence=0.0 if self.finish == "stop" else None)
         span, confidence = self._best
@@ -141,9 +147,9 @@ class SpanState:
 
 
 def _branches(passages: Sequence[str], tokenizer: Any, space: str, longest: int) -> list[_Branch]:
-    """Return the starts from which a span can end, each with the white space that parts it from the prompt.
+    """Return the branches with at least one possible end, each with the white space between the prompt and the span.
 
-    A document's text makes no control token. Starts with the same tokens count once.
+    The text of a document is never tokenised to control tokens. Starts with the same tokens are one branch.
     """
     branches: dict[tuple[int, ...], _Branch] = {}
     for number, passage in enumerate(passages):
@@ -166,7 +172,7 @@ def _branches(passages: Sequence[str], tokenizer: Any, space: str, longest: int)
 
 
 def _token_ends(offsets: Sequence[tuple[int, int]]) -> list[int]:
-    """Return where each token ends, in characters; -1 for a token that holds a part of a character."""
+    """Return the end of each token, in characters; -1 for a token that contains a part of a character."""
     next_starts = [start for start, _ in offsets[1:]]
     ends = [end if end <= following else -1 for (_, end), following in zip(offsets, next_starts, strict=False)]
     return ends + [end for _, end in offsets[-1:]]
@@ -174,11 +180,11 @@ def _token_ends(offsets: Sequence[tuple[int, int]]) -> list[int]:
 
 def _likeliest(branches: Sequence[_Branch], first: Tensor, overlap: QuestionOverlap) -> list[_Branch]:
     """Return the branches to follow, at most `MAX_STARTS`."""
-    # How likely a branch is by its first token, and the same with what its sentence shares with the question added.
+    # 1. Score each branch by its first token, and by that plus the overlap of its sentence with the question.
     weight = WEIGHTS[FEATURES.index("shared")] / WEIGHTS[FEATURES.index("log_p")]
     likely = {branch: float(first[branch.tokens[0]]) for branch in branches}
     promising = {branch: p + weight * overlap.shared(branch.passage, branch.start) for branch, p in likely.items()}
-    # The best half by each; a branch that is in both counts once.
+    # 2. Take the best half by each score; a branch that is in both counts once.
     half = MAX_STARTS // 2
     ranked = [sorted(branches, key=scores.__getitem__, reverse=True)[:half] for scores in (likely, promising)]
     return list(dict.fromkeys(ranked[0] + ranked[1]))
@@ -189,7 +195,7 @@ def _candidates(
     scores: Sequence[BranchScores],
     passages: Sequence[str],
 ) -> Iterator[SpanCandidate]:
-    """Yield a candidate for each place at which a span of a branch may end; equal texts once."""
+    """Yield a candidate for each possible end of each branch; equal texts once."""
     seen: set[str] = set()
     for branch, (tokens, ends) in zip(branches, scores, strict=True):
         log_p = 0.0
@@ -210,7 +216,7 @@ def features(span: SpanCandidate, overlap: QuestionOverlap) -> tuple[float, ...]
 
 
 def best(candidates: Sequence[SpanCandidate], overlap: QuestionOverlap) -> tuple[SpanCandidate, float]:
-    """Return the best of some candidates, and its share of the probability among all of them.
+    """Return the best candidate, and its share of the probability of all candidates.
 
     :raises ValueError: there are no candidates.
     """

@@ -1,4 +1,4 @@
-"""BM25 over the postings of one generation: a question's terms are looked up, and texts are scored by them.
+"""BM25 with the postings of one generation: the terms of a question are looked up, and texts are scored by them.
 
 Score: sum over the question's terms of idf * tf * (k1 + 1) / (tf + k1 * (1 - b + b * length / mean length)), with
 idf = ln(1 + (n - df + 0.5) / (df + 0.5)) (Robertson and Zaragoza 2009, as in Lucene).
@@ -23,16 +23,18 @@ Mask = NDArray[np.bool_]
 
 K1, B = 1.2, 0.75
 _ROUNDING = 1.001
-"""Bounds are widened by this factor: sums in float32 may differ from those in float64 in their last bits."""
+"""The factor by which bounds are increased, because sums in float32 may differ from those in float64 in the last
+bits."""
 
 
 @dataclass(frozen=True)
 class Lexicon:
-    """The lengths of all texts of one generation and where their postings are. Position i is the row `first_row + i`.
+    """The lengths of all texts of one generation, and the places of their postings. Position i is the row `first_row +
+    i`.
 
     :param blocks: (first row, number of rows) of each block of postings.
     :param norm: float32[n], k1 * (1 - b + b * length / mean length).
-    :param living: bool[n]: which texts belong to a chunk.
+    :param living: bool[n], True for texts that belong to a chunk.
     """
 
     first_row: int
@@ -54,7 +56,7 @@ class Lexicon:
     def look_up(self, db: sqlite3.Connection, weights: Mapping[str, float]) -> TermQuery:
         """Return the postings of a question.
 
-        :param weights: by term.
+        :param weights: the weight in the query of each term.
         """
         postings = [self._posting(db, term, weight) for term, weight in weights.items()]
         return TermQuery(self.norm, tuple(sorted(postings, key=lambda posting: -posting.bound)))
@@ -73,6 +75,7 @@ class Lexicon:
         return f"SELECT first_row, texts FROM posting WHERE term = ? AND first_row IN ({blocks}) ORDER BY first_row"
 
     def _posting(self, db: sqlite3.Connection, term: str, weight: float) -> Posting:
+        """Read the postings of one term, and compute its idf and its bound."""
         stored = db.execute(self._statement, (term,))
         parts = tuple((first - self.first_row, *unpack(texts)) for first, texts in stored)
         counts = [times for *_, times in parts]
@@ -86,30 +89,31 @@ class Lexicon:
 
 @dataclass(frozen=True, slots=True)
 class TermQuery:
-    """The postings of a question's terms, the one that can add most first, and the norms of all texts."""
+    """The postings of a question's terms, and the norms of all texts. The term with the highest bound is first."""
 
     norm: Norm
     postings: tuple[Posting, ...]
 
     @property
     def bound(self) -> float:
-        """Return a score that no text can exceed, however often it has every term; terms that no text has count too."""
+        """Return an upper bound of the score of any text. Terms that no text has count too."""
         return math.fsum(posting.top for posting in self.postings)
 
     def best(self, k: int, allowed: Mask) -> list[tuple[int, float]]:
-        """Return up to k `(position, BM25)` of texts that share a term with the question, best first; ties by position.
+        """Return up to k `(position, BM25)` of texts with a term of the question, best first; ties by position.
 
-        Terms are taken in the order of what they can add. Once those that are left cannot lift a new text among the
-        best k, they are looked up for the candidates alone (MaxScore: Turtle and Flood 1995).
+        Terms are processed in descending order of their bounds. When the remaining terms together cannot bring a new
+        text into the best k, they are looked up for the candidates alone (MaxScore: Turtle and Flood 1995).
 
-        :param allowed: bool[n], living positions that may be found; statistics count all that are living.
+        :param allowed: bool[n], the living positions that may be found. The statistics count all living texts.
         """
-        # `least`: the k-th best score so far. `left`: what the terms that are not taken yet can add to a text at most.
+        # `least`: the k-th best score so far. `left`: the sum of the bounds of the remaining terms.
         scores = np.zeros(len(self.norm), dtype=np.float32)
         candidates: Rows | None = None
         least, left = 0.0, math.fsum(posting.bound for posting in self.postings)
         for posting in self.postings:
-            # 1. drop candidates that cannot reach the k-th best any more; choose them when no new text can reach it
+            # 1. if no new text can reach the k-th best: choose the candidates, or drop those that cannot reach it any
+            #    more
             needed = least / _ROUNDING - left * _ROUNDING
             if candidates is not None:
                 candidates = candidates[scores[candidates] >= needed]
@@ -124,10 +128,10 @@ class TermQuery:
                 scores[candidates] += posting.gains_at(candidates, self.norm)
                 least = max(least, _kth(scores[candidates], k))
             left -= posting.bound
-        # 3. sort, and cut at k but for ties
+        # 3. sort, and cut at k; ties with the k-th are kept
         best = _found(scores, least, allowed) if candidates is None else candidates[scores[candidates] >= least]
         best = best[np.argsort(-scores[best], kind="stable")]
-        if 0 < k < len(best):  # all that tie with the k-th: the caller orders ties by chunk id
+        if 0 < k < len(best):  # keep all that tie with the k-th: the caller orders ties by chunk id
             k = int(np.count_nonzero(scores[best] >= scores[best[k - 1]]))
         best = best[:k]
         return [(int(position), float(scores[position])) for position in best]
@@ -142,11 +146,11 @@ class TermQuery:
 
 @dataclass(frozen=True, slots=True)
 class Posting:
-    """The texts that have a term, dead ones among them. The bytes stay as they are stored, since most of them are skipped.
+    """The texts that have a term, dead texts included. The bytes are decoded only when needed: most blocks are skipped.
 
-    :param parts: of each block its first position, offsets from that in order, and how often.
-    :param top: idf * (k1 + 1), times the weight of the term in the query.
-    :param bound: the most that a living text gains from it.
+    :param parts: for each block its first position, the offsets from that in order, and the counts of the term.
+    :param top: idf * (k1 + 1) * the weight of the term in the query.
+    :param bound: the highest gain of a living text.
     """
 
     parts: tuple[tuple[int, NDArray[np.uint32], NDArray[np.uint8]], ...]
@@ -160,16 +164,18 @@ class Posting:
         return np.concatenate([np.empty(0, dtype=np.int64), *parts])
 
     def gains(self, norm: Norm) -> Norm:
-        """Return what each text gains from this term, float32[n], by the norm of each."""
+        """Return the gain of each text from this term, float32[n], from the norms of the texts."""
         counts = np.concatenate([np.empty(0, dtype=np.uint8), *(times for *_, times in self.parts)])
         return self._gains(counts, norm)
 
     def gains_at(self, positions: Rows, norm: Norm) -> Norm:
-        """Return what each of the positions gains, float32[len(positions)]; 0 where a text does not have the term."""
+        """Return the gain at each position, float32[len(positions)]; 0 where a text does not have the term."""
         counts = np.zeros(len(positions), dtype=np.uint8)
         for first, offsets, times in self.parts:
             inside = np.flatnonzero((positions >= first) & (positions <= first + np.int64(offsets[-1])))
-            wanted = (positions[inside] - first).astype(np.uint32)  # of the same type, or all offsets would be copied
+            wanted = (positions[inside] - first).astype(
+                np.uint32
+            )  # of the same dtype as the offsets, which would otherwise all be copied
             places = np.searchsorted(offsets, wanted)
             present = offsets[places] == wanted
             counts[inside[present]] = times[places[present]]
@@ -181,11 +187,11 @@ class Posting:
 
 
 def _found(scores: Norm, least: float, allowed: Mask) -> Rows:
-    """Return the allowed positions that score at least this much, and more than 0."""
+    """Return the allowed positions with a score of at least `least` and more than 0."""
     positions = np.flatnonzero(scores >= np.float32(least) if least > 0 else scores > 0)
     return positions[allowed[positions]]
 
 
 def _kth(scores: Norm, k: int) -> float:
-    """Return the k-th best score; 0 where there are fewer, or none is wanted."""
+    """Return the k-th best score; 0 where there are fewer than k, or k is 0."""
     return float(np.partition(scores, len(scores) - k)[len(scores) - k]) if 0 < k <= len(scores) else 0.0

@@ -16,20 +16,21 @@ from ragqa.index.place import APPLICATION_ID, DATABASE
 
 FORMAT_VERSION = 3
 UPGRADABLE = 2
-"""The format that a writer brings up to date; what came before has to be indexed anew."""
+"""The previous format, which a writer brings up to date. An index of an earlier format has to be built anew."""
 _OF_RESOURCES = ("SQLITE_FULL", "SQLITE_CANTOPEN", "SQLITE_READONLY", "SQLITE_PERM")
 
 
 class Connection(sqlite3.Connection):
     """A connection that can also hash the file it is open on.
 
-    POSIX drops all locks that a process has on a file when the process closes *any* descriptor of that file. So the one
-    that hashes is opened once for all connections of the process, and closed after the last of them.
+    POSIX drops all locks that a process has on a file when the process closes *any* descriptor of that file. So the
+    descriptor for hashing is opened once for all connections of the process, and closed after the last of them.
     """
 
     path: Path
     immutable = False
-    """Opened as a file that nobody changes, because this process cannot write beside it."""
+    """Whether it was opened as a file that nobody changes (immutable), because this process cannot write in its
+    folder."""
     _shared: tuple[int, int]
     _opened: tuple[int, ...]
 
@@ -44,7 +45,7 @@ class Connection(sqlite3.Connection):
         return durable.sha256(_Descriptors.of(self._shared))
 
     def state(self) -> tuple[int, ...]:
-        """Return what changes whenever the database file or its log does."""
+        """Return a state that changes whenever the database file or its log changes."""
         status = os.fstat(_Descriptors.of(self._shared))
         times = (status.st_mtime_ns, status.st_ctime_ns)
         return (status.st_dev, status.st_ino, status.st_size, *times, self.log_size())
@@ -52,7 +53,7 @@ class Connection(sqlite3.Connection):
     def refuse_change(self) -> None:
         """Raise an error where the file was opened without locks and another process has changed it since.
 
-        :raises LockedError: it was changed.
+        :raises LockedError: the file was changed.
         """
         if self.immutable and self.state() != self._opened:
             raise LockedError(f"{self.path} was changed by another process while it was read: ask again")
@@ -66,7 +67,7 @@ class Connection(sqlite3.Connection):
         return os.fstat(_Descriptors.of(self._shared)).st_size
 
     def log_size(self) -> int:
-        """Return the length of the log that lies on top of the database file, 0 where there is none."""
+        """Return the length of the log of the database file, 0 where there is none."""
         try:
             return (self.path / f"{DATABASE}-wal").stat().st_size
         except FileNotFoundError:
@@ -81,7 +82,9 @@ class Connection(sqlite3.Connection):
 
 
 class _Descriptors:
-    """One descriptor for each database file, the number of connections that share it, and the process that opened it."""
+    """One descriptor for each database file, with the number of connections that share it and the process that opened
+    it.
+    """
 
     _open: dict[tuple[int, int], list[int]] = {}  # noqa: RUF012  # shared on purpose
     _guard = threading.Lock()
@@ -91,11 +94,11 @@ class _Descriptors:
         with cls._guard:
             key = _inode(file.lstat())
             if key in cls._open and cls._open[key][2] != os.getpid():
-                # SQLite's memory of its locks was copied by the fork, but the locks belong to the parent alone
+                # the fork copied SQLite's records of its locks, but the locks themselves belong to the parent alone
                 raise UsageError(f"{file} was open when this process was forked: close it before, or start by spawn")
             if key not in cls._open:
                 handle = place.open_file(file)
-                key = _inode(os.fstat(handle))  # the name may have been given to another file meanwhile
+                key = _inode(os.fstat(handle))  # another file may have this name by now
                 cls._open[key] = [handle, 0, os.getpid()]
             cls._open[key][1] += 1
             return key
@@ -119,7 +122,7 @@ def _inode(status: os.stat_result) -> tuple[int, int]:
 
 @contextmanager
 def guarded(connection: Connection) -> Iterator[None]:
-    """Close the connection on any error; tell a damaged file from a full disk."""
+    """Close the connection on any error, and raise the error of ragqa for it, such as a damaged file or a full disk."""
     try:
         yield
     except (sqlite3.Error, OSError) as error:
@@ -131,11 +134,11 @@ def guarded(connection: Connection) -> Iterator[None]:
 
 
 def as_ours(error: Exception, path: Path) -> RagqaError:
-    """Return the error of ragqa for an error of SQLite or of the system, by its code."""
+    """Return the error of ragqa for an error code of SQLite or of the operating system."""
     name = getattr(error, "sqlite_errorname", "")
     if name.startswith(("SQLITE_BUSY", "SQLITE_LOCKED", "SQLITE_PROTOCOL")):
         return LockedError(f"{path} is in use by another process ({error}): try again")
-    # a full disk can show as an error of writing, and is no damage; an error of reading is
+    # a write error can mean a full disk, which is no damage; a read error is damage
     cannot_write = name.startswith("SQLITE_IOERR") and "READ" not in name
     if isinstance(error, OSError) or cannot_write or name.startswith(_OF_RESOURCES):
         return ResourceError(f"cannot use {path}: {error}; index unchanged")
@@ -143,9 +146,10 @@ def as_ours(error: Exception, path: Path) -> RagqaError:
 
 
 def connect(path: Path, mode: str, oldest: int = FORMAT_VERSION) -> Connection:
-    """Open the database in the index folder `path`; `mode` is `ro` or `rw`, `oldest` the least format to take.
+    """Open the database in the index folder `path`; `mode` is `ro` or `rw`, `oldest` the oldest format to accept.
 
-    :raises IndexCorruptError: it is not one of ours, is damaged, or is of another format; it is not touched.
+    :raises IndexCorruptError: the file is not an index's database, is damaged, or has another format; it is not
+        changed.
     """
     forks.check()
     uri = f"{(path / DATABASE).absolute().as_uri()}?mode={mode}"
@@ -169,8 +173,8 @@ def connect(path: Path, mode: str, oldest: int = FORMAT_VERSION) -> Connection:
 def _is_read_only(path: Path) -> bool:
     """Tell whether the folder cannot be written, and holds no log.
 
-    To read a log, SQLite needs its shared-memory file. Where there is a log, its writer has made that file; without a log it
-    is not needed, and the database can be opened as one that nobody changes.
+    To read a log, SQLite needs its shared-memory file. Where there is a log, its writer has made that file. Without a
+    log the file is not needed, and the database can be opened as immutable.
     """
     writable = os.access(path, os.W_OK) and not os.statvfs(path).f_flag & os.ST_RDONLY
     log = path / f"{DATABASE}-wal"
@@ -178,7 +182,7 @@ def _is_read_only(path: Path) -> bool:
 
 
 def is_old(path: Path) -> bool:
-    """Tell whether the database in the index folder `path` has a format that can be brought up to date."""
+    """Tell whether the database in the index folder `path` has the previous format, which can be brought up to date."""
     try:
         shared = _Descriptors.hold(path / DATABASE)
         try:
@@ -191,10 +195,10 @@ def is_old(path: Path) -> bool:
 
 
 def _check_format(connection: Connection, oldest: int) -> None:
-    """Refuse a file of another kind or format by its first 100 bytes; no byte of it is changed.
+    """Refuse a file of another kind or format by its first 100 bytes. The file is not changed.
 
-    A crash may have damaged those bytes while the log was being moved into the file. The log has them too, so SQLite is asked
-    where there is a log.
+    A crash may have damaged those bytes while the log was being moved into the file. The log has them too. So where
+    there is a log, SQLite reads them from both.
     """
     file = connection.path / DATABASE
     header = connection.header()

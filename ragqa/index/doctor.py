@@ -1,4 +1,4 @@
-"""Checks every file and row of an index, and repairs what can be derived from rows that are sound."""
+"""Checks every file and row of an index, and repairs the parts that can be derived from intact rows."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ from ragqa.index.reader import canaries
 from ragqa.index.search import Vectors
 from ragqa.stages import CANARIES, Checkup, Embedder, Fault
 
-# What repairs a fault, as `Fault.remedy`: `seal`: seal again; `rewrite`: make the database anew from its rows; `embed`: embed
-# the texts of a segment again; `rebuild`: build the approximate index again.
+# The repairs of faults, as `Fault.remedy`. `seal`: seal again. `rewrite`: make the database anew from its rows.
+# `embed`: embed the texts of a segment again. `rebuild`: build the approximate index again.
 
 
 def check(path: Path) -> Checkup:
@@ -28,9 +28,7 @@ def check(path: Path) -> Checkup:
     """
     checkup = _look(path)
     while checkup.faults and (again := _look(path)).generation != checkup.generation:
-        checkup = (
-            again  # a writer committed meanwhile, and its compaction may have removed the files that seemed missing
-        )
+        checkup = again  # a writer has committed, and its compaction may have removed the files
     return checkup
 
 
@@ -52,10 +50,10 @@ def _look(path: Path) -> Checkup:
 def repair(
     path: Path, checkup: Checkup, find_embedder: Callable[[Mapping[str, str]], Embedder], *, wait: float = 0.0
 ) -> int:
-    """Repair the faults of a checkup; return how many vectors were made again.
+    """Repair the faults of a checkup; return the number of vectors that were made again.
 
-    :param find_embedder: called where a segment has to be embedded again, with what the index recorded of its embedder.
-    :raises IndexCorruptError: rows that cannot be derived are damaged; nothing was changed.
+    :param find_embedder: called where a segment has to be embedded again, with the index's record of its embedder.
+    :raises IndexCorruptError: rows that cannot be derived from others are damaged; nothing was changed.
     :raises ModelError: the embedder is not the one that built the index.
     """
     lost = [fault for fault in checkup.faults if not fault.remedy]
@@ -63,7 +61,7 @@ def repair(
         raise IndexCorruptError(
             f"{path / lost[0].file} cannot be repaired ({lost[0].what}): restore a copy, or run `ragqa index FILE --rebuild`"
         )
-    # the database first: the other repairs read its rows
+    # repair the database first: the other repairs read its rows
     remedies = {fault.remedy for fault in checkup.faults}
     if "rewrite" in remedies:
         place.claim(path)
@@ -129,7 +127,10 @@ def _dangling(db: connection.Connection) -> Iterator[str]:
 
 
 def _misplaced(db: connection.Connection) -> int:
-    """Return how many chunks do not have the text of their span. SQLite finds suspects; its `substr` ends at a NUL."""
+    """Return the number of chunks whose text is not that of their span.
+
+    SQLite finds candidates, which Python compares again, because SQLite's `substr` ends at a NUL.
+    """
     suspects = db.execute(
         "SELECT d.text, c.start, c.end, c.text FROM chunk c JOIN document d ON d.id = c.document_id "
         "WHERE substr(d.text, c.start + 1, c.end - c.start) <> c.text"

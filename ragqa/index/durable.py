@@ -1,4 +1,4 @@
-"""Writes files so that they survive a power cut: hashed while they are written, synced before they get their names."""
+"""Writes files so that they survive a power failure: they are hashed while written, and synced before renaming."""
 
 from __future__ import annotations
 
@@ -18,10 +18,13 @@ _hashes: dict[tuple[int, ...], str] = {}
 
 
 class Disk:
-    """All calls that change files. The trials in tests/torture put another object in its place, which records them or fails."""
+    """All calls that change files.
+
+    The tests in tests/torture replace it by an object that records calls or raises errors.
+    """
 
     def create(self, path: Path) -> IO[bytes]:
-        """Make a new file for writing; a file of that name is removed, and a link is not followed."""
+        """Make a new file for writing. An existing file of that name is removed, and a link is not followed."""
         path.unlink(missing_ok=True)
         return open(path, "xb", opener=lambda name, flags: place.open_file(Path(name), flags))
 
@@ -30,20 +33,20 @@ class Disk:
         stream.write(data)
 
     def sync(self, stream: IO[bytes]) -> None:
-        """Make the content of a file survive a power cut. An error is final: it is never tried again."""
+        """Make the content of a file survive a power failure. After an error, sync is not tried again."""
         stream.flush()
         _sync(stream.fileno())
 
     def rename(self, old: Path, new: Path) -> None:
-        """Give a file another name; a file of that name is replaced."""
+        """Give a file another name. An existing file of that name is replaced."""
         old.replace(new)
 
     def remove(self, path: Path) -> None:
-        """Remove a file, where there is one."""
+        """Remove a file, if it exists."""
         path.unlink(missing_ok=True)
 
     def sync_folder(self, folder: Path) -> None:
-        """Make the names in a folder survive a power cut."""
+        """Make the names in a folder survive a power failure."""
         handle = os.open(folder, os.O_RDONLY)
         try:
             _sync(handle)
@@ -52,7 +55,10 @@ class Disk:
 
 
 def _sync(handle: int) -> None:
-    """Force a file to the disk. On macOS `fsync` leaves it in the cache of the drive, and `F_FULLFSYNC` does not."""
+    """Force a file to the disk.
+
+    On macOS this takes `F_FULLFSYNC`, because `fsync` leaves data in the cache of the drive.
+    """
     if hasattr(fcntl, "F_FULLFSYNC"):
         fcntl.fcntl(handle, fcntl.F_FULLFSYNC)
     else:
@@ -65,7 +71,7 @@ disk = Disk()
 def write_hashed(folder: Path, suffix: str, parts: Iterable[bytes]) -> str:
     """Write bytes to a file named by their SHA-256, and return that name without the suffix.
 
-    `faiss.write_index` is not used for it, because that reports success on a full disk.
+    `faiss.write_index` is not used here, because it reports success on a full disk.
 
     :raises ResourceError: the disk is full; no file is left.
     """
@@ -79,7 +85,7 @@ def write_hashed(folder: Path, suffix: str, parts: Iterable[bytes]) -> str:
             points.reached("file written")
             disk.sync(stream)
         points.reached("file synced")
-        # the name is the hash of all bytes, so it is known only now
+        # only now is the name known, since it is the hash of all bytes
         publish(scratch, folder / f"{digest.hexdigest()}{suffix}")
     except OSError as error:
         disk.remove(scratch)
@@ -88,7 +94,7 @@ def write_hashed(folder: Path, suffix: str, parts: Iterable[bytes]) -> str:
 
 
 def replace(target: Path, data: bytes) -> None:
-    """Replace a small file as a whole: after a crash it holds the old bytes or the new ones."""
+    """Replace a small file atomically: after a crash it has either the old bytes or the new ones."""
     scratch = target.with_name(f".{target.name}.tmp")
     try:
         with disk.create(scratch) as stream:
@@ -101,7 +107,7 @@ def replace(target: Path, data: bytes) -> None:
 
 
 def publish(scratch: Path, target: Path) -> None:
-    """Give a synced file its name, so that it has it after a power cut too."""
+    """Give a synced file its name, so that it has this name after a power failure too."""
     disk.rename(scratch, target)
     points.reached("file renamed")
     disk.sync_folder(target.parent)
@@ -109,13 +115,13 @@ def publish(scratch: Path, target: Path) -> None:
 
 
 def remove(path: Path) -> None:
-    """Remove a file, so that it is gone after a power cut too."""
+    """Remove a file, so that it does not exist after a power failure either."""
     disk.remove(path)
     disk.sync_folder(path.parent)
 
 
 def sha256(handle: int) -> str:
-    """Return the SHA-256 of an open file. One process reads a file again only where its size or times have changed."""
+    """Return the SHA-256 of an open file. The process reads the file again only if its size or times have changed."""
     status = os.fstat(handle)
     key = (status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns)
     if key not in _hashes:

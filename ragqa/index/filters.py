@@ -7,10 +7,10 @@ from typing import Any
 
 
 def matches(values: Mapping[str, Any], where: Mapping[str, Any]) -> bool:
-    """Tell whether a document's values are those of a filter, all of them.
+    """Tell whether a document has every value of a filter.
 
     :param values: the document's metadata, with `title` and `media_type`.
-    :param where: for each key the wanted value, or a list of which one is wanted; types count, so that 1 is not "1".
+    :param where: for each key the wanted value, or a list of which one value is enough. Types matter: 1 is not "1".
     """
     return all(_shares(values.get(key), wanted) for key, wanted in where.items())
 

@@ -1,4 +1,4 @@
-"""The refusal of an embedder or a splitter other than those that an index was built with."""
+"""Checks that the embedder and the splitter are those that an index was built with."""
 
 from __future__ import annotations
 
@@ -14,7 +14,10 @@ Vectors = NDArray[np.float32]
 
 
 def refuse_other(location: object, stored: Mapping[str, str], current: Mapping[str, str]) -> None:
-    """Raise `ModelError` naming the first field of `current` that differs from what the index was built with."""
+    """Compare the present identity with that of the index.
+
+    :raises ModelError: a field of `current` differs; the message names the first one.
+    """
     for field, value in current.items():
         if stored.get(field) != value:
             raise ModelError(
@@ -24,9 +27,12 @@ def refuse_other(location: object, stored: Mapping[str, str], current: Mapping[s
 
 
 def refuse_drift(location: object, stored: Vectors, current: Vectors) -> None:
-    """Raise `ModelError` when the embedder's vectors of `CANARIES`, float32[8, dim], are not those stored."""
+    """Compare the embedder's vectors of `CANARIES`, float32[8, dim], with those stored.
+
+    :raises ModelError: they differ.
+    """
     cosines = np.einsum("ij,ij->i", stored, current)
-    # a vector with NaN has no cosine, and counts as the worst
+    # the cosine of a vector with NaN is not defined; such a vector counts as the worst
     worst = int(np.argmin(np.where(np.isfinite(cosines), cosines, -np.inf)))
     if not cosines[worst] >= LEAST_COSINE:
         raise ModelError(

@@ -1,8 +1,8 @@
-"""The postings of an index for `bm25`: stored in the database, derived from the texts and committed with them.
+"""The postings of an index for `bm25`. They are derived from the texts, and stored and committed in the same database.
 
-A text has the number of its vector's row, since equal texts share a vector. Postings are stored in blocks of rows: one for
-each commit, and as few as memory allows after a compaction. Statistics count living texts alone (those of a chunk), so that
-an index that was built in steps ranks like one that was built at once.
+The number of a text is the row of its vector, since equal texts share a vector. Postings are stored in blocks of rows:
+one block for each commit, and as few as memory allows after a compaction. Statistics count living texts alone (the
+texts of chunks), so that an index built in several steps ranks like an index built in one.
 """
 
 from __future__ import annotations
@@ -29,16 +29,16 @@ CREATE TABLE posting (first_row INTEGER NOT NULL, term TEXT NOT NULL, texts BLOB
 CREATE UNIQUE INDEX posting_term ON posting (first_row, term);
 CREATE TABLE analysis (version TEXT NOT NULL) STRICT;
 """
-"""`lengths`: uint32 for each row of the block. `texts`: uint32 offsets from `first_row` in order, then as many uint8
-counts of the term, at most 255 each."""
+"""`lengths`: uint32 for each row of the block. `texts`: uint32 offsets from `first_row` in ascending order, then
+equally many uint8 counts of the term, at most 255 each."""
 
 _BLOCK_ROWS = 65_536
 _BYTES = 5
-"""The bytes of a posting: four of the offset and one of the count."""
+"""The bytes of one posting: four for the offset and one for the count."""
 
 
 def version(db: sqlite3.Connection) -> str:
-    """Return the `text_analysis.VERSION` that the stored terms were made with; "" where none is noted."""
+    """Return the `text_analysis.VERSION` that the stored terms were made with; "" where none is recorded."""
     row = db.execute("SELECT version FROM analysis").fetchone()
     return row[0] if row else ""
 
@@ -52,7 +52,7 @@ def add(db: sqlite3.Connection, first_row: int, texts: Sequence[str]) -> None:
 
 
 def invert(texts: Iterable[str]) -> tuple[bytes, Iterator[tuple[str, bytes]]]:
-    """Return the lengths of texts in terms, and the postings of each term in order; "" has none."""
+    """Return the lengths of texts in terms, and the postings of each term in ascending order; the text "" has none."""
     lengths, distinct, owners, counts = array("I"), array("I"), array("I"), array("I")
     ids: defaultdict[str, int] = defaultdict()
     ids.default_factory = ids.__len__
@@ -69,6 +69,7 @@ def invert(texts: Iterable[str]) -> tuple[bytes, Iterator[tuple[str, bytes]]]:
 def _by_term(
     ids: Mapping[str, int], owners: array[int], offsets: Rows, counts: array[int]
 ) -> Iterator[tuple[str, bytes]]:
+    """Yield the packed postings of each term in order, from the flat lists of (term, offset, count)."""
     owner = np.frombuffer(owners, dtype=owners.typecode)
     order = np.argsort(owner, kind="stable")
     rows, times = offsets[order], np.frombuffer(counts, dtype=counts.typecode)[order]
@@ -84,18 +85,18 @@ def _bytes(values: array[int], dtype: str) -> bytes:
 
 
 def pack(offsets: NDArray[Any], counts: NDArray[Any]) -> bytes:
-    """Return the postings of one term in a block."""
+    """Return the bytes of the postings of one term in a block."""
     return offsets.astype("<u4").tobytes() + counts.astype("u1").tobytes()
 
 
 def unpack(texts: bytes) -> tuple[NDArray[np.uint32], NDArray[np.uint8]]:
-    """Return offsets in order, and counts."""
+    """Return the offsets in ascending order, and the counts."""
     n = len(texts) // _BYTES
     return np.frombuffer(texts, dtype="<u4", count=n), np.frombuffer(texts, dtype="u1", offset=4 * n)
 
 
 def move(db: sqlite3.Connection, rows: Rows, first_row: int) -> None:
-    """Keep the postings of `rows` (ascending) alone, renumbered to first_row, first_row + 1 and so on, in large blocks."""
+    """Keep only the postings of `rows` (ascending), renumbered to first_row, first_row + 1, ..., in large blocks."""
     old = [(first, len(lengths) // 4) for first, lengths in db.execute("SELECT * FROM lexicon ORDER BY first_row")]
     for start in range(0, len(rows), _BLOCK_ROWS):
         _join(db, old, rows[start : start + _BLOCK_ROWS], first_row + start)
@@ -105,7 +106,7 @@ def move(db: sqlite3.Connection, rows: Rows, first_row: int) -> None:
 
 
 def _join(db: sqlite3.Connection, old: Sequence[tuple[int, int]], rows: Rows, first_row: int) -> None:
-    """Write one new block from the parts of old ones that hold `rows`."""
+    """Write one new block from the postings of `rows` in the old blocks."""
     new_offset: dict[int, Rows] = {}
     lengths = np.zeros(len(rows), dtype="<u4")
     for first, n in old:
@@ -126,13 +127,14 @@ def _join(db: sqlite3.Connection, old: Sequence[tuple[int, int]], rows: Rows, fi
 
 
 def _renumbered(texts: bytes, new_offset: Rows) -> tuple[Rows, NDArray[np.uint8]]:
+    """Return the new offsets and the counts of the postings that are kept (`new_offset` is at least 0)."""
     offsets, counts = unpack(texts)
     moved = new_offset[offsets]
     return moved[moved >= 0], counts[moved >= 0]
 
 
 def rebuild(db: sqlite3.Connection) -> None:
-    """Write all postings anew from the texts of the chunks; a vector of no chunk has no text any more."""
+    """Write all postings anew from the texts of the chunks. A vector without a chunk has no text any more."""
     db.execute("DELETE FROM posting WHERE true")
     db.execute("DELETE FROM lexicon WHERE true")
     low, high = db.execute("SELECT min(row), max(row) FROM vector").fetchone()
@@ -143,7 +145,7 @@ def rebuild(db: sqlite3.Connection) -> None:
 
 
 def problems(db: sqlite3.Connection) -> list[str]:
-    """Compare the postings of living texts with the texts; return `[]`, or a sentence that says that they differ."""
+    """Compare the postings of living texts with the texts; return `[]`, or one sentence where they differ."""
     blocks = [(first, lengths) for first, lengths in db.execute("SELECT * FROM lexicon ORDER BY first_row")]
     (uncovered,) = db.execute(
         "SELECT count(*) FROM vector v WHERE NOT EXISTS (SELECT 1 FROM lexicon l "
@@ -155,6 +157,7 @@ def problems(db: sqlite3.Connection) -> list[str]:
 
 
 def _is_sound(db: sqlite3.Connection, first: int, lengths: bytes) -> bool:
+    """Tell whether the postings and lengths of a block are those of its living texts."""
     texts = _texts(db, first, len(lengths) // 4)
     living = np.array([bool(text) for text in texts], dtype=np.bool_)
     wanted_lengths, postings = invert(texts)
@@ -163,7 +166,7 @@ def _is_sound(db: sqlite3.Connection, first: int, lengths: bytes) -> bool:
         offsets, counts = unpack(stored)
         if len(stored) % _BYTES or offsets.max(initial=0) >= len(texts):
             return False
-        alive = living[offsets]  # postings of dead texts are left until a compaction
+        alive = living[offsets]  # postings of dead texts remain until a compaction
         if alive.any() and pack(offsets[alive], counts[alive]) != wanted.pop(term, None):
             return False
     stored_lengths, true_lengths = (np.frombuffer(each, dtype="<u4")[living] for each in (lengths, wanted_lengths))
@@ -171,7 +174,7 @@ def _is_sound(db: sqlite3.Connection, first: int, lengths: bytes) -> bool:
 
 
 def _texts(db: sqlite3.Connection, first: int, n: int) -> list[str]:
-    """Return the texts of n rows; "" for a row whose text is gone."""
+    """Return the texts of n rows; "" for a row whose text was removed."""
     texts = [""] * n
     statement = "SELECT vector, context, text FROM chunk WHERE vector >= ? AND vector < ? GROUP BY vector"
     for row, context, text in db.execute(statement, (first, first + n)):

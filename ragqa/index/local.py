@@ -1,4 +1,4 @@
-"""The local index: a folder, with SQLite for documents, chunks and words and FAISS for vectors.
+"""The local index: a folder with a SQLite database for documents, chunks and words, and FAISS for vectors.
 
 numpy and FAISS are loaded when it is first opened, read or written; `import ragqa.index` loads neither.
 """
@@ -18,9 +18,10 @@ if TYPE_CHECKING:
 
 
 class LocalIndex:
-    """The index in a folder of its own: an `Index` that offers `IndexMaintenance` too.
+    """The index in a folder of its own. It implements `Index` and `IndexMaintenance`.
 
-    :param search: how vectors are searched: `flat` (exactly), `hnsw`, `ivf_sq8`, or `auto`, which goes by their number.
+    :param search: how vectors are searched: `flat` (exactly), `hnsw`, `ivf_sq8`, or `auto`, which depends on their
+        number.
     """
 
     def __init__(self, path: Path, search: str = "auto") -> None:
@@ -49,9 +50,9 @@ class LocalIndex:
         where: Mapping[str, Any] | None = None,
         locate: Callable[[str], str] = lambda source: source,
     ) -> LocalReader:
-        """Open the latest generation; see `Index.open`. Readers of one generation share what is kept in memory of it.
+        """Open the latest generation; see `Index.open`. Readers of one generation share one copy of it in memory.
 
-        :raises IndexCorruptError: a file of it is damaged.
+        :raises IndexCorruptError: a file of the index is damaged.
         """
         from ragqa.index.reader import LocalReader
 
@@ -67,9 +68,9 @@ class LocalIndex:
         rebuild: bool = False,
         wait: float = 0.0,
     ) -> LocalWriter:
-        """Begin to write; see `Index.write`.
+        """Open the index for writing; see `Index.write`.
 
-        :param identity: None takes that of the index which is there.
+        :param identity: None takes the identity of the existing index.
         :raises IndexCorruptError: the index is damaged.
         :raises RefusedError: the folder holds other files and no index, or links.
         """
@@ -86,13 +87,15 @@ class LocalIndex:
     def repair(
         self, checkup: Checkup, find_embedder: Callable[[Mapping[str, str]], Embedder], *, wait: float = 0.0
     ) -> int:
-        """Repair what can be derived; see `IndexMaintenance.repair`."""
+        """Repair the parts that can be derived from others; see `IndexMaintenance.repair`."""
         from ragqa.index import doctor
 
         return doctor.repair(self.path, checkup, find_embedder, wait=wait)
 
     def collect(self, *, wait: float = 0.0) -> Collected:
-        """Drop vectors of no chunk and files that nothing names, and rewrite the database without free pages."""
+        """Remove vectors without a chunk and files that are not referred to, and rewrite the database without free
+        pages.
+        """
         from ragqa.index import upkeep
         from ragqa.stages import Collected
 

@@ -17,11 +17,11 @@ _NOTE_SECONDS = 0.5
 
 
 def acquire(path: Path, wait: float = 0.0) -> int:
-    """Lock the index folder `path`, note who holds it, and return the descriptor that holds the lock.
+    """Lock the index folder `path`, write a note of the holder, and return the descriptor that holds the lock.
 
     :param wait: seconds to wait for another writer to end.
-    :raises LockedError: another process writes this index; the message names it.
-    :raises RefusedError: the lock's file is not one of ours.
+    :raises LockedError: another process writes this index; the message names the process.
+    :raises RefusedError: the lock's file was not made by ragqa.
     :raises ResourceError: the lock's file cannot be written.
     """
     try:
@@ -33,7 +33,7 @@ def acquire(path: Path, wait: float = 0.0) -> int:
             _note(handle, f"pid {os.getpid()} since {datetime.now(UTC).isoformat(timespec='seconds')}")
             if not (
                 path / place.DATABASE
-            ).exists():  # so that the next run knows by the note that a crash in the first run left these files
+            ).exists():  # after a crash in the first run, this note tells the next run that the files are of ragqa
                 os.fsync(handle)
                 durable.disk.sync_folder(path)
         except BaseException:
@@ -47,7 +47,7 @@ def acquire(path: Path, wait: float = 0.0) -> int:
 def release(handle: int) -> None:
     """Release the lock, and empty its file, which holds the note.
 
-    A process that was forked meanwhile shares the lock. The process that took it releases it for both; the other one only
+    A process that was forked from the holder shares the lock. The holder releases it for both; the other process only
     closes its descriptor.
     """
     try:
@@ -60,19 +60,20 @@ def release(handle: int) -> None:
 
 
 def _note(handle: int, holder: str) -> None:
-    """Say who holds the lock."""
-    with contextlib.suppress(OSError):  # the lock holds without it
+    """Write the holder of the lock into its file."""
+    with contextlib.suppress(OSError):  # the lock is valid without the note
         os.pwrite(handle, holder.ljust(place.NOTE_BYTES).encode(), 0)
 
 
 def _lock(handle: int, path: Path, wait: float) -> None:
+    """Take the lock; try again until `wait` seconds have passed."""
     started = time.monotonic()
     while True:
         try:
             return fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:
             passed, holder = time.monotonic() - started, _holder(handle)
-            # no note: the holder has not written it yet, or is about to release the lock
+            # there is no note: the holder has not written it yet, or is about to release the lock
             if passed >= (wait if holder else wait + _NOTE_SECONDS):
                 waited = f", still after {wait:g} s" if wait else ""
                 raise LockedError(

@@ -1,7 +1,7 @@
-"""The folder of an index: the names of its files, and the refusal of folders that hold anything else.
+"""The folder of an index: the names of its files, and the refusal of folders with other files.
 
-Nothing is written to a folder, or removed from it, before it was checked here. Files of other programs beside an index are
-left as they are. Links are refused, since the file that a link leads to is not the index's own.
+A folder is checked here before anything is written to it or removed from it. Files of other programs in the folder of
+an index are not changed. Links are refused, since the target of a link is not a file of the index.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from ragqa.errors import IndexFormatError, RefusedError, ResourceError
 DATABASE, SEAL, LOCK, SEGMENTS = "ragqa.db", "SEAL", "LOCK", "seg"
 NEW_DATABASE = f".{DATABASE}.tmp"
 BEING_WRITTEN = ".writing.tmp"
-"""The file in `seg` that is being written; there is one, since there is one writer."""
+"""The file in `seg` that is being written. One name is enough, since there is one writer."""
 LOGS = ("-journal", "-wal", "-shm")
 APPLICATION_ID = 0x72616771  # "ragq"
 
@@ -30,21 +30,22 @@ SEAL_FORM = re.compile(
 )
 NOTE_BYTES = 64
 _NOTE = re.compile(rb"pid \d+ since [0-9T:+-]+ *| {64}")
-"""The note in the lock while a writer holds it; earlier versions left blanks when they released it."""
+"""The note in the lock while a writer holds it. Earlier versions replaced it by blanks when they released the lock."""
 
 
 def is_index(folder: Path) -> bool:
-    """Tell whether a folder looks like an index, sound or not, by the names in it."""
+    """Tell whether a folder looks like an index, intact or damaged, by the names in it."""
     present = {name for name in (DATABASE, SEGMENTS, SEAL, LOCK) if os.path.exists(folder / name)}
     return DATABASE in present or (SEGMENTS in present and len(present) > 1)
 
 
 def claim(path: Path) -> None:
-    """Make the folder of an index, or accept one that is empty, holds an index, or holds what a first run has begun.
+    """Make the folder of an index, or accept one that is empty, has an index, or has the files of an interrupted first
+    run.
 
-    :raises RefusedError: it holds other files, or links.
-    :raises IndexFormatError: it holds another program's database under the name of ours.
-    :raises ResourceError: it cannot be made.
+    :raises RefusedError: the folder has other files, or links.
+    :raises IndexFormatError: the folder has another program's database under the name of the index's database.
+    :raises ResourceError: the folder cannot be made.
     """
     try:
         refuse_links(path, writing=True)
@@ -56,11 +57,11 @@ def claim(path: Path) -> None:
 
 
 def refuse_links(path: Path, *, writing: bool = False) -> None:
-    """Refuse a folder in which a file of the index, or its folder of segments, is a link or anything else.
+    """Refuse a folder in which a file of the index is not a regular file, or its folder of segments is not a folder.
 
-    :param writing: files that are changed in place must have no second name (hard link) either, since its owner would see the
-        change; SQLite changes one of them, `-shm`, for readers too.
-    :raises RefusedError: one is not; the message names it.
+    :param writing: also refuse files with a second name (hard link) that are changed in place, since the change would
+        be seen under the other name too. SQLite changes one of them, `-shm`, for readers too.
+    :raises RefusedError: there is such a file or folder; the message names it.
     """
     for name in sorted(_FILES):
         _refuse_link(path / name, writing)
@@ -74,14 +75,15 @@ def refuse_links(path: Path, *, writing: bool = False) -> None:
 
 
 def is_begun(note: bytes) -> bool:
-    """Tell whether the content of a lock is that of ours: nothing, or the note of who holds it."""
+    """Tell whether the content of a lock file is ragqa's: it is empty, or is the note of a holder."""
     return not note or _NOTE.fullmatch(note) is not None
 
 
 def orphans(path: Path, named: Collection[str]) -> list[Path]:
-    """Return the files of ours that nothing names: segments and approximate indexes of no generation, and scratch files.
+    """Return the index's own files that it does not need: segments and approximate indexes of no generation, scratch
+    files.
 
-    :param named: names of files in `seg`.
+    :param named: names of the files in `seg` that the generation refers to.
     """
     segments = [path / SEGMENTS / name for name in _names(path / SEGMENTS) if _is_segment(name) and name not in named]
     return sorted([*segments, *(path / name for name in _names(path) if name in _SCRATCH)])
@@ -94,14 +96,14 @@ def others(path: Path) -> list[str]:
 
 
 def size(path: Path) -> int:
-    """Return the bytes of all files of the index."""
+    """Return the total size of all files of the index in bytes."""
     files = [path / name for name in _names(path) if name in _FILES]
     files += [path / SEGMENTS / name for name in _names(path / SEGMENTS) if _is_segment(name)]
     return sum(status.st_size for status in map(_status, files) if status)
 
 
 def open_file(path: Path, flags: int = os.O_RDONLY) -> int:
-    """Return a descriptor of a file of ours that no child process inherits; a link is not followed."""
+    """Return a descriptor of a file of the index. No child process inherits it, and a link is not followed."""
     return os.open(path, flags | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK, 0o644)
 
 
@@ -113,7 +115,7 @@ def _refuse_link(path: Path, writing: bool) -> None:
         raise RefusedError(
             f"{path} is {_kind(status)}: an index holds files of its own; put the file itself in its place"
         )
-    # files that are replaced as a whole may have other names: those keep the old bytes
+    # a file that is replaced as a whole may have a second name, since that keeps the old bytes
     in_place = not path.name.endswith((SEAL, ".tmp")) if writing else path.name.endswith("-shm")
     if in_place and status.st_nlink > 1:
         raise RefusedError(
@@ -122,13 +124,13 @@ def _refuse_link(path: Path, writing: bool) -> None:
 
 
 def _refuse_others(path: Path) -> None:
-    """Refuse a folder without an index where it holds anything but what an interrupted first run leaves.
+    """Refuse a folder that has no index and has files other than those of an interrupted first run.
 
-    Such a run leaves its note in the lock. Without a note there is nothing else yet.
+    Such a run leaves its note in the lock file. It writes the note before any other file.
     """
     note = _head(path / LOCK, 2 * NOTE_BYTES)
     unexpected = others(path)
-    # no note: no run has begun here, so that files with our names are somebody else's
+    # without a note no run has begun here, so that files with the index's names belong to another program
     if not note:
         unexpected += [name for name in _names(path) if name in _FILES - {LOCK, DATABASE}]
         unexpected += [f"{SEGMENTS}/{name}" for name in _names(path / SEGMENTS)]
@@ -147,7 +149,7 @@ def _refuse_others(path: Path) -> None:
 
 
 def _is_index(path: Path) -> bool:
-    """Tell whether the folder holds a database or a seal of ours."""
+    """Tell whether the folder has a database or a seal of ragqa."""
     return is_ours(_head(path / DATABASE, 100)) or SEAL_FORM.fullmatch(_head(path / SEAL, 1000)) is not None
 
 
@@ -157,6 +159,7 @@ def is_ours(header: bytes) -> bool:
 
 
 def _head(path: Path, most: int) -> bytes:
+    """Return the first bytes of a file; empty if it does not exist."""
     try:
         handle = open_file(path)
     except FileNotFoundError:

@@ -1,4 +1,4 @@
-"""The one way in which an index changes: a transaction under the lock, then the seal."""
+"""The only way to change an index: a transaction under the lock, then the seal."""
 
 from __future__ import annotations
 
@@ -18,21 +18,21 @@ from ragqa.index.identity import refuse_other
 
 _MARGIN_BYTES = 1 << 20
 _NOTE_INTERRUPTED = "user-defined function raised exception"
-"""SQLite's message where Ctrl-C arrives while it calls `note`, which raises nothing itself."""
+"""SQLite's message when Ctrl-C arrives while it calls `note`. `note` itself raises no error."""
 
 _LOG_BYTES = 64 << 20
-"""How long the log may grow, with an eighth of the database on top, before a run seals in between: sealing costs a
-pass over the whole database, and the log has checksums of its own."""
+"""A run seals between its commits when the log is longer than this plus an eighth of the database. It does not seal
+more often, because a seal reads the whole database, and the log has its own checksums."""
 
 
 class Publisher:
     """Holds the lock of an index and publishes generations; a context manager.
 
-    :param identity: what vectors and chunks depend on; must equal the identity that the index was built with. None
-        opens the index that is there, with its own identity.
-    :param rebuild: everything will be replaced, so that the index may be damaged or of another identity.
+    :param identity: the parameters that vectors and chunks depend on; it must equal the identity that the index was
+        built with. None opens the existing index with its own identity.
+    :param rebuild: everything will be replaced, so that the index may be damaged or have another identity.
     :param wait: seconds to wait for another writer.
-    :raises NothingUsableError: there is no index, and no identity to make one with.
+    :raises NothingUsableError: there is no index, and `identity` is None.
     :raises LockedError: another process writes this index.
     :raises ModelError: the identity differs; the message names the field and both values.
     :raises IndexCorruptError: the index is damaged.
@@ -68,11 +68,11 @@ class Publisher:
 
     @contextmanager
     def _sealed_after_an_error(self) -> Iterator[None]:
-        """Seal before an error closes the database, which moves what is in its log into the file."""
+        """Seal on an error, before the database is closed. Closing moves the log into the file."""
         try:
             yield
         except BaseException:
-            with contextlib.suppress(ResourceError, sqlite3.Error):  # the error that is under way says more
+            with contextlib.suppress(ResourceError, sqlite3.Error):  # the original error is more informative
                 if self.generation:
                     self.seal(patience_ms=2000)
             raise
@@ -83,26 +83,26 @@ class Publisher:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        # where an error is being raised already, one from closing would hide it
+        # an error from closing would hide the original error
         with contextlib.suppress(ResourceError, sqlite3.Error) if error else contextlib.nullcontext():
             self.close()
 
     def close(self) -> None:
-        """Seal what is not yet sealed, remove files that nothing names, and release the lock.
+        """Seal the commits that are not sealed yet, remove files that are not referred to, and release the lock.
 
-        :raises ResourceError: the disk is full; what was committed is kept.
+        :raises ResourceError: the disk is full; all commits are kept.
         """
         try:
             if self.generation:
                 self.seal(patience_ms=2000)
         finally:
-            with contextlib.suppress(OSError):  # `doctor` names what is left, and the next writer removes it
+            with contextlib.suppress(OSError):  # `doctor` lists remaining files, and the next writer removes them
                 self.remove_orphans()
             self.db.close()
             lock.release(self._lock)
 
     def _open(self, rebuild: bool) -> connection.Connection:
-        """Return the database after its check. To be rebuilt, a damaged one is replaced by an empty one."""
+        """Return the database after its check. For a rebuild, an empty database replaces a damaged one."""
         try:
             db = tables.create(self.path)
             with connection.guarded(db):
@@ -116,7 +116,7 @@ class Publisher:
                 raise
             durable.remove(
                 self.path / seal.FILE
-            )  # a damaged index answers nobody, so nothing is kept until the first commit
+            )  # a damaged index cannot be read, so it is not kept until the first commit
             tables.remove(self.path / place.DATABASE)
             return tables.create(self.path)
 
@@ -138,7 +138,7 @@ class Publisher:
 
     @contextmanager
     def publication(self) -> Iterator[None]:
-        """Make one commit: the changes inside become visible as a whole, or not at all."""
+        """Make one commit: the changes inside the `with` block become visible as a whole, or not at all."""
         self._delta = 0
         points.reached("commit begun")
         try:
@@ -152,7 +152,7 @@ class Publisher:
             if str(error) == _NOTE_INTERRUPTED:
                 self._roll_back()
                 raise KeyboardInterrupt from error
-            # after a failed sync, a crash may leave this generation or the one before: the files of both must stay
+            # after a failed sync, a crash may leave this generation or the one before: the files of both must be kept
             self._uncertain = getattr(error, "sqlite_errorname", "") == "SQLITE_IOERR_FSYNC"
             self._roll_back()
             kept = f"it holds generation {self.generation}{' or the next' if self._uncertain else ''}"
@@ -162,11 +162,12 @@ class Publisher:
             raise
         points.reached("transaction committed")
         if self.db.log_size() > _LOG_BYTES + self.db.size() // 8:
-            # a commit is safe without a seal; `close` tries again, and reports a failure
+            # a commit is durable without a seal; `close` tries again, and reports a failure
             with contextlib.suppress(ResourceError):
                 self.seal(patience_ms=100)
 
     def _digest(self) -> int:
+        """Return the digest of the latest commit as a number, 0 before the first."""
         row = self.db.execute("SELECT digest FROM commit_log ORDER BY generation DESC LIMIT 1").fetchone()
         try:
             return int(row[0], 16) if row else 0
@@ -174,6 +175,7 @@ class Publisher:
             raise IndexCorruptError(f"{self.path / place.DATABASE} is damaged (commit_log)") from error
 
     def _roll_back(self) -> None:
+        """Undo the open transaction, and remove the files that it wrote."""
         with contextlib.suppress(sqlite3.OperationalError):
             if self.db.in_transaction:
                 self.db.execute("ROLLBACK")
@@ -181,9 +183,9 @@ class Publisher:
             self.remove_orphans()
 
     def seal(self, patience_ms: int) -> bool:
-        """Empty the log into the database file and seal that; False where a reader still needs the log.
+        """Move the log into the database file and seal that file; return False where a reader still needs the log.
 
-        :raises ResourceError: the disk is full; what was committed is kept.
+        :raises ResourceError: the disk is full; all commits are kept.
         """
         try:
             return self._seal(patience_ms)
@@ -193,11 +195,12 @@ class Publisher:
             ) from error
 
     def _seal(self, patience_ms: int) -> bool:
+        """Move the log into the file and write the seal; return False where a reader still needs the log."""
         sealed = seal.read(self.path)
         if sealed and sealed.generation == self.generation:
             if not self.db.log_size() and not sealed.log:
                 return True
-            # a crash in `rewrite` left a log that changes the file without a new generation
+            # a crash in `rewrite` has left a log that changes the file without a new generation
             durable.remove(self.path / seal.FILE)
         self.db.execute(f"PRAGMA busy_timeout = {patience_ms}")
         busy, *_ = self.db.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
@@ -207,14 +210,14 @@ class Publisher:
         return not busy
 
     def remove_orphans(self) -> list[Path]:
-        """Remove files of ours that no generation names: what a crash left, or a compaction replaced; return them."""
+        """Remove and return the index's files that no generation refers to, after a crash or a compaction."""
         orphans = [] if self._uncertain else orphan_files(self.db, self.path)
         for path in orphans:
             durable.disk.remove(path)
         return orphans
 
     def _follow_changes(self) -> None:
-        """Keep the digest by triggers of this connection: no statement can change the truth unseen."""
+        """Update the digest by triggers of this connection, so that every statement that changes a row is counted."""
 
         def note(sign: int, table: str, *values: Any) -> None:
             self._delta += sign * tables.row_hash(table, values)
@@ -229,6 +232,6 @@ class Publisher:
 
 
 def orphan_files(db: connection.Connection, path: Path) -> list[Path]:
-    """Return the files of ours in an index folder that no generation names."""
+    """Return the index's files in its folder that no generation refers to."""
     named = {f"{name}.f32" for _, _, name in tables.segments(db)}
     return place.orphans(path, named | {f"{name}.ann" for (name,) in db.execute("SELECT sha256 FROM ann")})

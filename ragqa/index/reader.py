@@ -30,7 +30,7 @@ _log = logging.getLogger("ragqa.index")
 
 @dataclass(frozen=True)
 class SearchSnapshot:
-    """The part of one generation that is kept in memory for searching. Readers of that generation share it.
+    """The part of one generation that is in memory for searches. Readers of that generation share it.
 
     `rows[i]` is a chunk whose vector is at position `positions[i]` of `store`; positions are sorted.
     """
@@ -48,20 +48,20 @@ class SearchSnapshot:
         return mask(len(self.store), self.positions)
 
     def chunks_at(self, positions: Sequence[int]) -> list[list[int]]:
-        """Return for each position the rows of the chunks with this vector; chunks with equal texts share one."""
+        """Return for each position the rows of the chunks with this vector. Chunks with equal texts share a vector."""
         low, high = (np.searchsorted(self.positions, positions, side) for side in ("left", "right"))
         return [self.rows[start:end].tolist() for start, end in zip(low.tolist(), high.tolist(), strict=True)]
 
 
 class LocalReader:
-    """One generation of the index in a folder; a context manager, to be closed soon: it is a transaction.
+    """One generation of the index in a folder; a context manager. Close it soon, because it is an open transaction.
 
     :param locate: returns the absolute path of a source; the index itself holds relative sources only.
-    :param where: metadata that a document must have; every search sees only the documents that have it, exactly.
-    :param snapshot: of an earlier reader; used again where the generation is still the same.
+    :param where: metadata that a document must have; a search finds only documents that have exactly these values.
+    :param snapshot: the snapshot of an earlier reader; used again if the generation is the same.
     :raises NothingUsableError: there is no index.
-    :raises IndexCorruptError: a file of it is damaged.
-    :raises ModelError: it was built by another embedder.
+    :raises IndexCorruptError: a file of the index is damaged.
+    :raises ModelError: the index was built by another embedder.
     """
 
     def __init__(
@@ -119,12 +119,18 @@ class LocalReader:
         return len(self.snapshot.rows)
 
     def dense(self, vector: Vectors, k: int) -> list[tuple[str, float]]:
-        """Return `(chunk id, inner product)` of the k best chunks, best first; ties by chunk id. A filter is exact."""
+        """Return `(chunk id, inner product)` of the k best chunks, best first; ties by chunk id.
+
+        With a filter, it is exact.
+        """
         snapshot = self.snapshot
         return self._chunks_at(snapshot.store.nearest(vector, k, snapshot.allowed, exact=snapshot.filtered), k)
 
     def lexical(self, question: str, k: int) -> list[tuple[str, float]]:
-        """Return `(chunk id, BM25)` of the k best chunks, best first; ties by chunk id. Every content word is optional."""
+        """Return `(chunk id, BM25)` of the k best chunks, best first; ties by chunk id.
+
+        A chunk need not have every word.
+        """
         return self._chunks_at(self._looked_up(question).best(k, self.snapshot.allowed), k)
 
     def _chunks_at(self, scored_positions: Sequence[tuple[int, float]], k: int) -> list[tuple[str, float]]:
@@ -150,7 +156,7 @@ class LocalReader:
         return [float(score) for score in self._looked_up(question).scores(self._positions(chunk_ids))]
 
     def lexical_bound(self, question: str) -> float:
-        """Return a score that no text can exceed for a question, however often it has each of its terms."""
+        """Return an upper bound of the BM25 of any text for a question."""
         return self._looked_up(question).bound
 
     def vectors(self, chunk_ids: Sequence[str]) -> Vectors:
@@ -158,7 +164,7 @@ class LocalReader:
         return self.snapshot.store.rows(self._positions(chunk_ids))
 
     def span(self, hit: Hit, start: int, end: int) -> Hit:
-        """Return a hit with another span of its document as its text; its scores stay."""
+        """Return a hit with the same scores and another span of its document as its text."""
         document = self.document(hit.chunk.document_id)
         text, page = document.text[start:end], document.page_of(start)
         return replace(hit, chunk=replace(hit.chunk, start=start, end=end, text=text, page=page))
@@ -166,7 +172,7 @@ class LocalReader:
     def document(self, document_id: str) -> Document:
         """Return a stored document.
 
-        :raises UsageError: it is not in this generation.
+        :raises UsageError: the document is not in this generation.
         """
         row = self._db.execute(
             "SELECT sha256, media_type, encoding, text, title, extractor, page_starts, metadata FROM document "
@@ -183,7 +189,7 @@ class LocalReader:
         )  # fmt: skip
 
     def chunks(self, document_id: str) -> list[Chunk]:
-        """Return the chunks of a document in order; none where it is not there."""
+        """Return the chunks of a document in order; none where the document is not in the index."""
         statement = "SELECT id, start, end, text, context, page FROM chunk WHERE document_id = ? ORDER BY start, row"
         rows = self._db.execute(statement, (document_id,))
         return [Chunk(id, document_id, start, end, text, context, page) for id, start, end, text, context, page in rows]
@@ -222,7 +228,7 @@ class LocalReader:
     def check_embedder(self, vectors: Vectors) -> None:
         """Compare an embedder's vectors of `CANARIES`, float32[8, dim], with those stored when the index was built.
 
-        :raises ModelError: they are not the same: the embedder drifted.
+        :raises ModelError: they differ, so that the embedder has changed.
         """
         stored = canaries(self._db)
         if len(stored):
@@ -234,11 +240,11 @@ class LocalReader:
         return str(self._db.execute(statement, (document_id,)).fetchone()[0])
 
     def _among(self, statement: str, keys: Sequence[int | str]) -> dict[Any, Any]:
-        """Return what a statement finds of these keys, its second column by its first."""
+        """Return the second column of a statement's rows by the first, for these keys."""
         return dict(self._db.execute(f"{statement} IN (SELECT value FROM json_each(?))", (json.dumps(keys),)))
 
     def _looked_up(self, question: str) -> TermQuery:
-        """Return the postings of a question, each content word once; those of the last question are kept."""
+        """Return the postings of a question, each content word once. The postings of the last question are cached."""
         if self._asked is None or self._asked[0] != question:
             weights = dict.fromkeys(map(text_analysis.term, text_analysis.query_words(question)), 1.0)
             self._asked = question, self.snapshot.lexicon.look_up(self._db, weights)
@@ -263,12 +269,12 @@ class LocalReader:
         return newer
 
     def _search_snapshot(self, where: Mapping[str, Any], old: SearchSnapshot | None) -> SearchSnapshot:
-        """Return what is searched in memory; the old one, where generation and filter are the same."""
+        """Return the snapshot for searches; the old one if generation and filter are the same."""
         digest = self._db.execute("SELECT digest FROM commit_log WHERE generation = ?", (self.generation,)).fetchone()
         version = (self.generation, *digest, json.dumps(where, sort_keys=True))
         if old is not None and old.version == version:
             return old
-        # 1. vectors, and the chunks that have them
+        # 1. the vectors, and the chunks that have them
         store = open_vectors(self._db, self.path)
         first_row = next((first for first, _, _ in tables.segments(self._db)), 0)
         pairs = chain.from_iterable(self._db.execute("SELECT vector, row FROM chunk ORDER BY vector, row"))
@@ -279,7 +285,7 @@ class LocalReader:
                 "the terms of %s are of version %r, those of questions of %r: words may not be found until the next "
                 "`ragqa index FILE`, which embeds nothing for it", self.path, terms, text_analysis.VERSION,
             )  # fmt: skip
-        # 2. lengths of texts, for BM25: of all living texts, whatever the filter
+        # 2. the lengths of all living texts for BM25; the filter does not change the statistics
         lexicon = Lexicon.load(self._db, first_row, mask(len(store), positions))
         # 3. the chunks that may be found
         if where:
@@ -294,6 +300,7 @@ class LocalReader:
         ]
 
     def _matching_documents(self, where: Mapping[str, Any]) -> set[str]:
+        """Return the ids of the documents whose metadata match a filter."""
         ids = set()
         rows = self._db.execute("SELECT id, media_type, title, metadata FROM document")
         for document_id, media_type, title, metadata in rows:
@@ -304,7 +311,7 @@ class LocalReader:
 
 
 def mask(n: int, positions: NDArray[np.int64]) -> NDArray[np.bool_]:
-    """Return bool[n], true at the positions."""
+    """Return bool[n], True at the positions."""
     chosen = np.zeros(n, dtype=np.bool_)
     chosen[positions] = True
     return chosen

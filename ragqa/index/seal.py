@@ -1,13 +1,13 @@
-"""The seal: generation and SHA-256 of the database after a commit. Where it does not match, this table decides:
+"""The seal: generation and SHA-256 of the database after a commit. This table gives the result of a comparison:
 
-seal matches the file          intact (a log on top of it has checksums of its own)
+seal matches the file          intact (the log, if any, has its own checksums)
 seal is of this generation,
-    and does not match         damaged
+    and does not match         damaged database
 seal says "log kept", and its
-    generation is not there    the log is damaged
-seal is of another generation  a crash between commit and seal, or a copy put back: the logical check decides
+    generation is missing      damaged log
+seal is of another generation  a crash between commit and seal, or a restored copy: the rows are checked
 
-The log is kept where a reader still needed it when the writer ended.
+The log is kept if a reader still needs it when the writer ends.
 """
 
 from __future__ import annotations
@@ -28,7 +28,8 @@ from ragqa.index.place import DATABASE
 FILE = place.SEAL
 PATIENCE = 0.5
 _PATIENCE_PER_BYTE = 2e-9
-"""Seconds for each byte of the database that a reader waits for a writer to seal a commit, which takes a hash of it."""
+"""Seconds for each byte of the database that a reader waits for a writer's seal. A seal needs a hash of the
+database."""
 
 _sound: set[tuple[int, ...]] = set()
 
@@ -66,11 +67,11 @@ def read(path: Path) -> Seal | None:
 
 
 def verify(db: Connection, generation: int, *, alone: bool = False) -> None:
-    """Refuse a database that does not hold what was committed.
+    """Refuse a database whose content differs from the last commit.
 
-    :param alone: the caller holds the lock; else a writer that is between commit and seal is given time to end, and
-        `db` must be in a transaction.
-    :raises IndexCorruptError: it is damaged.
+    :param alone: the caller holds the lock. Otherwise `db` must be in a transaction, and a writer that is between
+        commit and seal is given time to seal.
+    :raises IndexCorruptError: the database is damaged.
     """
     patience = 0.0 if alone else PATIENCE + _PATIENCE_PER_BYTE * db.size()
     deadline = time.monotonic() + patience
@@ -81,21 +82,21 @@ def verify(db: Connection, generation: int, *, alone: bool = False) -> None:
                 f"{db.path / DATABASE}-wal is damaged: generation {sealed.generation} was committed, {generation} is left: "
                 "restore a copy, or run `ragqa index FILE --rebuild`"
             )
-        # 1. the bytes are those that were sealed
+        # 1. the bytes are the sealed ones
         if sealed and sealed.sha256 == db.sha256():
             return
         if sealed and sealed.generation == generation:
             raise IndexCorruptError(
                 f"{db.path / DATABASE} does not match its seal: run `ragqa doctor {db.path}` to see what is left"
             )
-        # 2. the seal is of another generation: this process has checked the rows before, or a writer is about to seal
+        # 2. the seal is of another generation: this process has checked the rows before, or a writer will seal soon
         state = db.state()
         if state in _sound:
             return
         if time.monotonic() >= deadline:
             break
         time.sleep(0.01)
-    # 3. no writer seals it: the rows themselves are checked
+    # 3. no writer has sealed it: check the rows themselves
     lost = rows_problem(db)
     problems = [lost] if lost else database_problems(db) or fulltext_problems(db)
     if problems:
@@ -104,12 +105,14 @@ def verify(db: Connection, generation: int, *, alone: bool = False) -> None:
 
 
 def is_log_lost(sealed: Seal, generation: int) -> bool:
-    """Tell whether commits are lost that were in the log alone."""
+    """Tell whether the commits in the log are lost."""
     return sealed.log and generation < sealed.generation
 
 
 def rows_problem(db: Connection) -> str | None:
-    """Compare digest and counts of the rows that cannot be derived; return a sentence where they differ, else None."""
+    """Compare digest and counts of the primary rows with those recorded; return a sentence where they differ, else
+    None.
+    """
     try:
         last = "SELECT documents, chunks, vectors, digest FROM commit_log ORDER BY generation DESC LIMIT 1"
         *counts, digest = db.execute(last).fetchone()
@@ -122,7 +125,7 @@ def rows_problem(db: Connection) -> str | None:
 
 
 def database_problems(db: Connection) -> list[str]:
-    """Return the faults of pages and indexes of the database, by SQLite's own check."""
+    """Return the faults that SQLite's own check finds in the pages and indexes of the database."""
     try:
         lines = [" ".join(row[0].split()) for row in db.execute("PRAGMA integrity_check(3)") if row[0] != "ok"]
     except sqlite3.DatabaseError as error:
@@ -131,17 +134,17 @@ def database_problems(db: Connection) -> list[str]:
 
 
 def fulltext_problems(db: Connection) -> list[str]:
-    """Compare the full text with the texts of the chunks; return the faults."""
+    """Compare the postings with the texts of the chunks; return the faults."""
     try:
         if lexical.version(db) != text_analysis.VERSION:
-            return []  # stale, not damaged: the next writer makes them anew
+            return []  # they are of an earlier version and not damaged: the next writer makes them anew
         return lexical.problems(db)
     except (sqlite3.DatabaseError, ValueError) as error:
         return [f"full text: {_damage(error, db)}"]
 
 
 def _damage(error: Exception, db: Connection) -> Exception:
-    """Return an error that means damage; raise one that means something else, such as a full disk."""
+    """Return an error that means damage; raise any other error, such as that of a full disk."""
     if isinstance(error, sqlite3.Error) and not isinstance(ours := as_ours(error, db.path), IndexCorruptError):
         raise ours from error
     return error

@@ -1,7 +1,8 @@
-"""Finds the nearest vectors of one generation: exactly, or by an approximate index whose results are scored again exactly.
+"""Finds the nearest vectors of one generation: exactly, or by an approximate index. Its results are scored again
+exactly.
 
-An approximate index (ANN) is made of the stored vectors by FAISS. It covers the vectors that were there when it was built;
-those that were added later are searched exactly, and both results are joined.
+FAISS builds an approximate index (ANN) from the stored vectors. It contains the vectors that existed when it was built.
+Vectors that were added later are searched exactly, and both results are joined.
 """
 
 from __future__ import annotations
@@ -28,39 +29,41 @@ SearchKind = Literal["flat", "hnsw", "ivf_sq8"]
 
 HNSW_FROM = 500_000
 IVF_FROM = 5_000_000
-"""The numbers of vectors from which `auto` takes these kinds: an exact scan of 500,000 x 384 takes about 40 ms on 2 cores."""
+"""The least number of vectors for which `auto` chooses each kind. An exact scan of 500,000 x 384 takes 40 ms on 2
+cores."""
 
 TARGET_RECALL = 0.95
 _OVERFETCH_FACTOR = 4
 _OVERFETCH = 16
-"""An approximate index is asked for 4 k + 16 vectors, and a scan takes k + 16, before their scores are computed again."""
+"""An approximate index gives 4 k + 16 candidates, an exact scan k + 16. Then the scores of these are computed again."""
 _SAMPLE = 100
-"""How many questions the recall of an approximate index is measured on."""
+"""The number of questions with which the recall of an approximate index is measured."""
 _TRAIN_ROWS_PER_LIST = 39
-"""FAISS warns of fewer training vectors for each list of an IVF index."""
+"""The number of training vectors for each list of an IVF index. FAISS warns if there are fewer."""
 _BLUR = 0.3
-"""The cosine of a measuring question to a stored vector. With 0.5, IVF was found to do worse on real questions than measured."""
+"""The cosine of a test question to a stored vector. With 0.5, the recall of IVF was lower on real questions than
+measured."""
 _BLOCK = 65_536
 _SEARCH_WIDTHS = (16, 32, 64, 128, 256, 512, 1024)
-_faiss: Any = faiss  # its type hints leave out the keyword arguments of parameters
+_faiss: Any = faiss  # the type hints of FAISS lack the keyword arguments of search parameters
 _log = logging.getLogger("ragqa.index")
 
 
 def resolve(search: str, n: int) -> SearchKind:
-    """Return how n vectors are searched under a setting; `auto` goes by their number."""
+    """Return the kind of search for n vectors under a setting; `auto` depends on their number."""
     if search == "auto":
         return "flat" if n < HNSW_FROM else "hnsw" if n < IVF_FROM else "ivf_sq8"
-    return search  # type: ignore[return-value]  # the specs allow no other
+    return search  # type: ignore[return-value]  # the configuration allows no other value
 
 
 def open_segment(folder: Path, name: str, n: int, dim: int) -> Vectors:
     """Check the bytes of a segment, and return its rows as a read-only memory map, float32[n, dim].
 
-    :raises IndexCorruptError: the file is missing, of another size, or not what its name says.
+    :raises IndexCorruptError: the file is missing, or has another size or another hash than its name.
     """
     path = folder / f"{name}.f32"
     try:
-        with _opened(path) as stream:  # the same open file is checked and mapped, even if its name is given to another
+        with _opened(path) as stream:  # the same open file is checked and mapped, even if another file gets its name
             problem = _content_problem(stream.fileno(), name, n * dim * 4)
             if problem is None:
                 rows: Vectors = np.memmap(stream, dtype="<f4", mode="r", shape=(n, dim))
@@ -71,7 +74,7 @@ def open_segment(folder: Path, name: str, n: int, dim: int) -> Vectors:
 
 
 def file_problem(path: Path, sha256: str, size: int | None = None) -> str | None:
-    """Compare a file with the hash in its name; return the fault, None for a sound file."""
+    """Compare a file with the hash in its name; return the fault, None for an intact file."""
     try:
         with _opened(path) as stream:
             return _content_problem(stream.fileno(), sha256, size)
@@ -94,8 +97,8 @@ def _content_problem(handle: int, sha256: str, size: int | None = None) -> str |
 class AnnIndex:
     """An approximate index of FAISS over the positions [0, n) of a `VectorStore`.
 
-    :param search_width: how much of it is visited for a question: `efSearch` of HNSW, `nprobe` of IVF.
-    :param recall: recall@10 against an exact search, measured on blurred rows when it was built.
+    :param search_width: the width of a search in it: `efSearch` of HNSW, `nprobe` of IVF.
+    :param recall: recall@10 against an exact search, measured with blurred rows when it was built.
     """
 
     kind: SearchKind
@@ -105,7 +108,7 @@ class AnnIndex:
 
     @property
     def n(self) -> int:
-        """Return how many positions it covers."""
+        """Return the number of positions in it."""
         return int(self.index.ntotal)
 
     def candidates(self, question: Vectors, k: int, alive: Mask) -> Positions:
@@ -116,8 +119,8 @@ class AnnIndex:
         else:
             parameters = _faiss.SearchParametersIVF(nprobe=self.search_width, sel=selector)
         positions: Positions = self.index.search(question[None, :], k, params=parameters)[1][0]
-        positions = positions[positions >= 0]  # FAISS fills up with -1 where it finds fewer than k
-        return positions[alive[positions]]  # looked up again, since a version of FAISS ignored selectors
+        positions = positions[positions >= 0]  # FAISS returns -1 in the remaining places if it finds fewer than k
+        return positions[alive[positions]]  # checked again, since one version of FAISS ignored selectors
 
 
 class VectorStore:
@@ -145,17 +148,18 @@ class VectorStore:
         return out
 
     def nearest(self, question: Vectors, k: int, alive: Mask, *, exact: bool) -> list[tuple[int, float]]:
-        """Return the k best `(position, inner product)` of living vectors and some more, best first; fewer where all are.
+        """Return `(position, inner product)` of at least the k best living vectors, best first; fewer if fewer are
+        living.
 
-        :param alive: bool[n]; only these positions are found.
-        :param exact: compare every living vector, even where there is an approximate index.
+        :param alive: bool[n]; only the positions that are True are found.
+        :param exact: compare every living vector, even if there is an approximate index.
         """
         k = min(k, int(alive.sum()))
         if k == 0:
             return []
-        # 1. candidates, some more than are wanted, by fast products that depend on how a matrix is cut
+        # 1. candidates, a few more than k, by fast matrix products; their last bits depend on the shape of the matrix
         positions = self._candidates(question, k, alive, exact)
-        if len(positions) < k:  # an approximate index may miss some although there are enough
+        if len(positions) < k:  # an approximate index may find fewer than k although there are enough
             positions = self._scan(question, k, alive, 0)
         # 2. exact products of the candidates, so that equal vectors tie
         scores = inner_products(self.rows(positions), question)
@@ -164,6 +168,7 @@ class VectorStore:
         return [(int(positions[i]), float(scores[i])) for i in order]
 
     def _candidates(self, question: Vectors, k: int, alive: Mask, exact: bool) -> Positions:
+        """Return the candidates of the approximate index and of an exact scan of the rows after it."""
         if exact or self.ann is None:
             return self._scan(question, k, alive, 0)
         try:
@@ -175,13 +180,13 @@ class VectorStore:
         return np.concatenate([near, self._scan(question, k, alive, self.ann.n)])
 
     def _scan(self, question: Vectors, k: int, alive: Mask, first: int) -> Positions:
-        """Return the best positions from `first` on: some more than k, since their scores are computed again."""
+        """Return the best positions from `first` on: a few more than k, since their scores are computed again."""
         parts = [segment @ question for segment in self._from(first)]
         if not parts:
             return np.empty(0, dtype=np.int64)
         scores = np.where(alive[first:], np.concatenate(parts), -np.inf)
         k = min(k + _OVERFETCH, int(alive[first:].sum()))
-        # `argpartition` takes linear time, and needs more scores than k
+        # `argpartition` takes linear time; it needs more than k scores
         best = np.argpartition(-scores, k - 1)[:k] if k < len(scores) else np.flatnonzero(alive[first:])
         return best[:k] + first if k else np.empty(0, dtype=np.int64)
 
@@ -190,7 +195,7 @@ class VectorStore:
         return [rows[max(0, first - start) :] for start, rows in pairs if first < start + len(rows)]
 
     def build(self, kind: SearchKind, alive: Mask) -> AnnIndex:
-        """Return an approximate index over all positions, with the least search width that reaches `TARGET_RECALL`."""
+        """Return an approximate index of all positions, with the least search width that reaches `TARGET_RECALL`."""
         n, random = len(self), np.random.default_rng(0)
         lists = max(1, min(int(4 * n**0.5), n // _TRAIN_ROWS_PER_LIST))
         # 1. train on a sample, then add all vectors
@@ -199,7 +204,7 @@ class VectorStore:
         index.train(self.rows(np.sort(random.permutation(n)[: lists * _TRAIN_ROWS_PER_LIST])))
         for first in range(0, n, _BLOCK):
             index.add(self.rows(np.arange(first, min(first + _BLOCK, n))))
-        # 2. widen the search until it finds enough of what an exact search finds
+        # 2. widen the search until its recall against an exact search is high enough
         questions = _blurred(self.rows(random.permutation(np.flatnonzero(alive))[:_SAMPLE]), random)
         wanted = [self._best_ten(question, alive, exact=True) for question in questions]
         for width in _SEARCH_WIDTHS:
@@ -215,20 +220,22 @@ class VectorStore:
 
 
 def _blurred(rows: Vectors, random: np.random.Generator) -> Vectors:
-    """Return unit vectors whose cosine to the rows, float32[n, dim], is `_BLUR`: as far away as real questions are.
+    """Return unit vectors whose cosine to the rows, float32[n, dim], is `_BLUR`: about the distance of real questions.
 
-    Stored vectors themselves would be too easy: the neighbours of a vector are found by a narrower search than those of a
-    question, which is near to none.
+    With the stored vectors themselves the recall would be too high: a narrow search finds the neighbours of a stored
+    vector, but not those of a question, which is far from all vectors.
     """
     noise = random.standard_normal(rows.shape, dtype=np.float32)
-    noise -= (noise * rows).sum(axis=1, keepdims=True) * rows  # what is left is orthogonal to the row
-    noise /= np.maximum(np.linalg.norm(noise, axis=1, keepdims=True), 1e-12)  # 0 where there is one dimension
+    noise -= (noise * rows).sum(axis=1, keepdims=True) * rows  # the rest is orthogonal to the row
+    noise /= np.maximum(
+        np.linalg.norm(noise, axis=1, keepdims=True), 1e-12
+    )  # the norm is 0 if there is only one dimension
     blurred: Vectors = _BLUR * rows + np.float32((1 - _BLUR**2) ** 0.5) * noise
     return blurred
 
 
 def _recall(results: Sequence[set[int]], wanted: Sequence[set[int]]) -> float:
-    """Return the share of the wanted positions that are among the results; 1 where none is wanted."""
+    """Return the share of the wanted positions that are in the results; 1 if none is wanted."""
     hits = sum(len(result & right) for result, right in zip(results, wanted, strict=True))
     return hits / n if (n := sum(map(len, wanted))) else 1.0
 
@@ -239,7 +246,7 @@ def save(folder: Path, ann: AnnIndex) -> str:
 
 
 class AnnRow(NamedTuple):
-    """What the database says of an approximate index: the columns of the table `ann` but for `n`."""
+    """The database's row for an approximate index: the columns of the table `ann` without `n`."""
 
     kind: SearchKind
     sha256: str
@@ -248,9 +255,9 @@ class AnnRow(NamedTuple):
 
 
 def load(folder: Path, row: AnnRow, *, dim: int, n: int) -> AnnIndex | None:
-    """Return a stored approximate index. One that is damaged or does not fit is left out with a warning.
+    """Return a stored approximate index; None with a warning if it is damaged or does not fit the vectors.
 
-    :param n: how many vectors there are; it may cover fewer.
+    :param n: the number of vectors; the index may contain fewer.
     """
     path = folder / f"{row.sha256}.ann"
     try:
@@ -272,7 +279,7 @@ def load(folder: Path, row: AnnRow, *, dim: int, n: int) -> AnnIndex | None:
 
 
 def _misfit(index: Any, kind: SearchKind, dim: int, n: int) -> str | None:
-    """Return why an approximate index cannot serve these vectors; None where it can."""
+    """Return the reason why an approximate index does not fit these vectors; None if it fits."""
     fits = isinstance(index, _faiss.IndexHNSW if kind == "hnsw" else _faiss.IndexIVF)
     if not fits or index.metric_type != faiss.METRIC_INNER_PRODUCT:
         return f"no structure of kind {kind} but a {type(index).__name__}"
@@ -282,7 +289,10 @@ def _misfit(index: Any, kind: SearchKind, dim: int, n: int) -> str | None:
 
 
 def inner_products(rows: Vectors, question: Vectors) -> Vectors:
-    """Return float32[n], inner products that do not depend on the position of a row: sums in float64, rounded once."""
+    """Return the inner products, float32[n].
+
+    They are sums in float64, rounded once, so that a row's place is irrelevant.
+    """
     products = np.einsum("ij,j->i", rows.astype(np.float64), question.astype(np.float64))
     scores: Vectors = products.astype(np.float32)
     return scores

@@ -1,4 +1,4 @@
-"""The tables of the database: their schema, how they are made and opened, and the digest of their rows."""
+"""The tables of the database: their schema, functions that make and open them, and the digest of their rows."""
 
 from __future__ import annotations
 
@@ -48,16 +48,17 @@ CREATE TABLE ann (kind TEXT NOT NULL, sha256 TEXT NOT NULL, n INTEGER NOT NULL, 
 """
 
 PRIMARY_TABLES = ("meta", "document", "source", "chunk", "vector", "segment", "canary")
-"""The tables that everything else can be derived from; the digest of a commit covers every row of them."""
+"""The tables from which everything else can be derived. The digest of a commit covers every row of them."""
 
 
 def create(path: Path) -> Connection:
-    """Open the database of the index folder `path` for writing, making it where there is none.
+    """Open the database of the index folder `path` for writing; make it if there is none.
 
-    It appears whole under its name: a crash leaves all of the schema or no database. One of the format before is made
-    anew from its rows.
+    A new database gets its name when it is complete: a crash leaves a database with the whole schema, or none. A
+    database of the previous format is made anew from its rows.
 
-    :raises IndexCorruptError: it is not one of ours, is damaged, or is of another format; it is not touched.
+    :raises IndexCorruptError: the file is not an index's database, is damaged, or has another format; it is not
+        changed.
     """
     if not _is_there(path):
         with _new(path) as fresh:
@@ -67,7 +68,7 @@ def create(path: Path) -> Connection:
     connection = connect(path, "rw")
     with guarded(connection):
         connection.execute("PRAGMA synchronous = FULL")
-        connection.execute("PRAGMA fullfsync = ON")  # on macOS; elsewhere it says nothing
+        connection.execute("PRAGMA fullfsync = ON")  # for macOS; it has no effect elsewhere
         connection.execute("PRAGMA checkpoint_fullfsync = ON")
         connection.execute("PRAGMA wal_autocheckpoint = 0")
         connection.execute("PRAGMA secure_delete = ON")
@@ -75,20 +76,20 @@ def create(path: Path) -> Connection:
 
 
 def salvage(path: Path) -> None:
-    """Make the database anew from the rows of the old one that cannot be derived; the caller holds the lock.
+    """Make the database anew from the primary rows of the old one. The caller holds the lock.
 
-    :raises IndexCorruptError: those rows are not all there; nothing was changed.
+    :raises IndexCorruptError: some of those rows are missing; nothing was changed.
     """
     file = path / DATABASE
     with closing(connect(path, "rw", UPGRADABLE)) as old, guarded(old):
         busy, *_ = old.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
-        if busy:  # the log may hold commits that the file does not, and it is about to be removed
+        if busy:  # the log may have commits that are not in the file, and it will be removed
             raise LockedError(f"{path} cannot be repaired while it is read: try again when its readers have ended")
     with _new(path) as fresh:
         try:
             fresh.execute("ATTACH ? AS old", (f"{file.absolute().as_uri()}?mode=ro",))
             for table in (*PRIMARY_TABLES, "commit_log", "ann"):
-                # row by row: without the WHERE, SQLite copies a damaged index of the old table with it
+                # row by row: without the WHERE, SQLite would also copy a damaged index of the old table
                 fresh.execute(f"INSERT INTO main.{table} SELECT * FROM old.{table} NOT INDEXED WHERE true")
             committed = fresh.execute("SELECT digest FROM commit_log ORDER BY generation DESC LIMIT 1").fetchone()
             whole = committed is not None and committed[0] == digest(fresh)
@@ -97,7 +98,7 @@ def salvage(path: Path) -> None:
                 fresh.execute("BEGIN")
                 renew_terms(fresh)
                 fresh.execute("COMMIT")
-                # a new generation, so that no reader uses these postings with the blocks that it has in memory
+                # a new generation, so that no reader uses these postings together with old blocks in its memory
                 log_commit(fresh, digest(fresh))
         except sqlite3.DatabaseError as error:
             ours = as_ours(error, path)
@@ -111,14 +112,14 @@ def salvage(path: Path) -> None:
 def renew_terms(connection: sqlite3.Connection) -> None:
     """Make all postings anew from the texts of the chunks.
 
-    Vectors of no chunk are dropped: their texts are gone, so that there would be a vector without postings.
+    Vectors without a chunk are dropped. Their texts no longer exist, so that they could get no postings.
     """
     connection.execute("DELETE FROM vector WHERE row NOT IN (SELECT vector FROM chunk)")
     lexical.rebuild(connection)
 
 
 def log_commit(connection: sqlite3.Connection, digest: str) -> None:
-    """Name what the tables hold now as the next generation."""
+    """Record the present content of the tables as the next generation."""
     counts = [count(connection, table) for table in ("document", "chunk", "vector")]
     created = datetime.now(UTC).isoformat(timespec="seconds")
     values = (generation(connection) + 1, created, *counts, digest)
@@ -133,7 +134,7 @@ def count(connection: sqlite3.Connection, table: str) -> int:
 def _is_there(path: Path) -> bool:
     """Tell whether there is a database.
 
-    :raises IndexCorruptError: there is a seal and no database.
+    :raises IndexCorruptError: there is a seal but no database.
     """
     if (path / DATABASE).exists():
         return True
@@ -144,7 +145,7 @@ def _is_there(path: Path) -> bool:
 
 @contextmanager
 def _new(path: Path) -> Iterator[sqlite3.Connection]:
-    """Give a database with the schema and no rows; on success it takes the place of the one in `path`."""
+    """Yield a database with the schema and no rows. If the block succeeds, it replaces the database in `path`."""
     scratch = path / place.NEW_DATABASE
     remove(scratch)
     try:
@@ -155,7 +156,7 @@ def _new(path: Path) -> Iterator[sqlite3.Connection]:
             yield connection
             connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
             connection.execute(f"PRAGMA user_version = {FORMAT_VERSION}")
-            # neither a change of mode nor closing says that it failed
+            # neither a change of mode nor closing reports a failure
             mode = connection.execute("PRAGMA journal_mode = WAL").fetchone()[0]
             busy, *_ = connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
             if mode != "wal" or busy:
@@ -163,7 +164,7 @@ def _new(path: Path) -> Iterator[sqlite3.Connection]:
         points.reached("database made")
         with scratch.open("rb") as stream:
             durable.disk.sync(stream)
-        durable.remove(path / place.SEAL)  # it is of the file that is replaced
+        durable.remove(path / place.SEAL)  # it belongs to the replaced file
         for suffix in place.LOGS:
             durable.disk.remove(path / f"{DATABASE}{suffix}")
         durable.publish(scratch, path / DATABASE)
@@ -176,8 +177,8 @@ def _new(path: Path) -> Iterator[sqlite3.Connection]:
 
 
 def remove(database: Path) -> None:
-    """Remove a database file and what SQLite keeps beside it."""
-    for suffix in (*place.LOGS, ""):  # the database last: SQLite would apply a log that is left to the next database
+    """Remove a database file and SQLite's files for it."""
+    for suffix in (*place.LOGS, ""):  # the database last: SQLite would apply a remaining log to the next database
         durable.disk.remove(database.with_name(database.name + suffix))
 
 
@@ -185,8 +186,8 @@ def open_readonly(path: Path) -> Connection:
     """Open the database of the index folder `path` for reading only, in a transaction: a snapshot of one generation.
 
     :raises NothingUsableError: there is no index.
-    :raises IndexCorruptError: it is not one of ours, is damaged, or is of another format.
-    :raises RefusedError: it holds links.
+    :raises IndexCorruptError: the file is not an index's database, is damaged, or has another format.
+    :raises RefusedError: the folder contains links.
     """
     place.refuse_links(path)
     if not _is_there(path):
@@ -231,17 +232,17 @@ def contents(connection: sqlite3.Connection) -> dict[str, str]:
 
 
 def segments(connection: sqlite3.Connection) -> list[tuple[int, int, str]]:
-    """Return (first row, number of rows, SHA-256) of each segment. Together their rows have no gap."""
+    """Return (first row, number of rows, SHA-256) of each segment. The rows of all segments have no gap."""
     return connection.execute("SELECT first_row, n, sha256 FROM segment ORDER BY first_row").fetchall()
 
 
 def next_row(connection: sqlite3.Connection) -> int:
-    """Return the row of the next vector. Rows are not used again while their segment is named."""
+    """Return the row of the next vector. A row is not used again while its segment is in the database."""
     return int(connection.execute("SELECT coalesce(max(first_row + n), 1) FROM segment").fetchone()[0])
 
 
 def vector_key(text: str) -> str:
-    """Return the SHA-256 of an embedded text, by which its vector is found."""
+    """Return the SHA-256 of an embedded text, the key of its vector."""
     return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
 
 
@@ -259,12 +260,15 @@ def texts_without_vector(connection: sqlite3.Connection, chunks: Iterable[Chunk]
 
 
 def row_hash(table: str, values: tuple[Any, ...]) -> int:
-    """Return the SHA-256 of a row as a number. The digest of a commit is their sum over `PRIMARY_TABLES`, modulo 2 ** 256."""
+    """Return the SHA-256 of a row as a number.
+
+    The digest of a commit is their sum over `PRIMARY_TABLES`, modulo 2 ** 256.
+    """
     return int.from_bytes(hashlib.sha256(json.dumps([table, *values]).encode()).digest(), "big")
 
 
 def digest(connection: sqlite3.Connection) -> str:
-    """Return the digest of all rows of `PRIMARY_TABLES`, recomputed."""
+    """Compute and return the digest of all rows of `PRIMARY_TABLES`."""
     rows = (
         (table, row) for table in PRIMARY_TABLES for row in connection.execute(f"SELECT * FROM {table} NOT INDEXED")
     )

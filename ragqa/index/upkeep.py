@@ -1,4 +1,4 @@
-"""Compaction, approximate indexes, rewriting and repair of segments. Each change is a commit like any other."""
+"""Compaction, approximate indexes, rewriting, and repair of segments. Each change is an ordinary commit."""
 
 from __future__ import annotations
 
@@ -20,16 +20,16 @@ Vectors = NDArray[np.float32]
 MOST_DEAD = 0.2
 LEAST_VECTORS = 1000
 MOST_SEGMENTS = 32
-"""Dead vectors are dropped when they are more than a fifth of 1,000 or more; segments are joined when there are over 32."""
+"""Dead vectors are dropped when they are over a fifth of at least 1,000 vectors. More than 32 segments are joined."""
 
 READERS_MS = 10_000
-"""How long a rewrite waits for readers of the old file to end."""
+"""The time that a rewrite waits for readers of the old file to close it."""
 
 _BLOCK_ROWS = 65_536
 
 
 def compact_when_due(publisher: Publisher) -> int:
-    """Drop dead vectors where many have piled up, else join segments where many have; return how many were dropped."""
+    """Drop dead vectors if there are many, else join segments if there are many; return the number of drops."""
     vectors = _stored(publisher)
     if vectors >= LEAST_VECTORS and _dead(publisher, vectors) > MOST_DEAD * vectors:
         return compact(publisher)
@@ -40,7 +40,7 @@ def compact_when_due(publisher: Publisher) -> int:
 
 
 def compact(publisher: Publisher) -> int:
-    """Copy the vectors of living chunks into one segment; return how many dead ones were dropped. Embeds nothing."""
+    """Copy the vectors of living chunks into one segment; return the number of dead ones. No text is embedded."""
     dead = _dead(publisher, _stored(publisher))
     if dead or publisher.count("segment") > 1:
         with publisher.publication():
@@ -49,7 +49,7 @@ def compact(publisher: Publisher) -> int:
 
 
 def _stored(publisher: Publisher) -> int:
-    """Return how many vectors the segments hold, those among them that a repair has forgotten."""
+    """Return the number of vectors in the segments, including those without a row in `vectors` after a repair."""
     return sum(n for _, n, _ in tables.segments(publisher.db))
 
 
@@ -66,9 +66,9 @@ def _rows(publisher: Publisher, statement: str) -> list[int]:
 
 
 def build_ann(publisher: Publisher, setting: str) -> search.AnnIndex | None:
-    """Build the approximate index that the setting asks for; None where the search is to be exact.
+    """Build and return the approximate index that the setting asks for; None where the search is to be exact.
 
-    One that covers at least four fifths of the vectors is kept, since newer vectors are searched exactly beside it.
+    An existing index with at least four fifths of the vectors is kept. The newer vectors are searched exactly.
     """
     kind = search.resolve(setting, publisher.count("vector"))
     if kind == "flat" and not publisher.count("ann"):
@@ -92,13 +92,13 @@ def build_ann(publisher: Publisher, setting: str) -> search.AnnIndex | None:
 
 
 def ann_kind(publisher: Publisher) -> str:
-    """Return the kind of the approximate index that there is, `flat` where there is none."""
+    """Return the kind of the existing approximate index, `flat` if there is none."""
     row = publisher.db.execute("SELECT kind FROM ann").fetchone()
     return row[0] if row else "flat"
 
 
 def rebuild_ann(publisher: Publisher, kind: str) -> None:
-    """Build the approximate index again, whatever is left of the old one."""
+    """Build the approximate index again, whatever the state of the old one."""
     if publisher.count("ann"):
         with publisher.publication():
             publisher.db.execute("DELETE FROM ann")
@@ -106,9 +106,9 @@ def rebuild_ann(publisher: Publisher, kind: str) -> None:
 
 
 def reclaim(publisher: Publisher) -> int:
-    """Drop dead vectors with their postings, and rewrite the database without free pages or old bytes.
+    """Drop dead vectors with their postings, and rewrite the database without free pages and old bytes.
 
-    :return: how many vectors were dropped.
+    :return: the number of dropped vectors.
     """
     kind = ann_kind(publisher)
     dropped = compact(publisher)
@@ -118,7 +118,7 @@ def reclaim(publisher: Publisher) -> int:
 
 
 def rewrite(publisher: Publisher) -> None:
-    """Rebuild what SQLite derives, and rewrite the database file.
+    """Rebuild the indexes of SQLite, and rewrite the database file.
 
     :raises ResourceError: the disk is full.
     """
@@ -133,14 +133,14 @@ def rewrite(publisher: Publisher) -> None:
             f"cannot rewrite {publisher.path}: {error}; it holds generation {publisher.generation}"
         ) from error
     with publisher.publication():
-        pass  # the bytes of the file have changed: it needs another seal, and so another generation
+        pass  # the bytes of the file have changed, so that it needs a new seal and therefore a new generation
     if not publisher.seal(patience_ms=READERS_MS):
         raise ResourceError(f"{publisher.path}: old bytes are still held by a reader: run it again when that has ended")
     publisher.remove_orphans()
 
 
 def replace_segments(publisher: Publisher, names: Sequence[str], embed: Callable[[Sequence[str]], Vectors]) -> int:
-    """Embed the stored texts of whole segments again, and publish that; return how many vectors were made."""
+    """Embed the stored texts of whole segments again, and commit the vectors; return their number."""
     rows: list[int] = []
     for first, n, name in tables.segments(publisher.db):
         rows += range(first, first + n) if name in names else ()
@@ -155,16 +155,16 @@ def replace_segments(publisher: Publisher, names: Sequence[str], embed: Callable
 
 
 def _move(publisher: Publisher, rows: Sequence[int], fresh: Mapping[int, Vectors] | None = None) -> None:
-    """Write the vectors of `rows` into one new segment, and name that instead of the old ones.
+    """Write the vectors of `rows` into one new segment, which replaces the old ones.
 
-    :param fresh: vectors to take instead of stored ones.
+    :param fresh: vectors that replace stored ones, by row.
     """
     publisher.need_space(len(rows) * publisher.dim * 4)
     segments = tables.segments(publisher.db)
     first = tables.next_row(publisher.db)
     if len(rows) < sum(
         n for _, n, _ in segments
-    ):  # else every vector keeps its position, and the approximate index stays right
+    ):  # otherwise every vector keeps its position, and the approximate index remains valid
         publisher.db.execute("DELETE FROM ann")
     name = (
         durable.write_hashed(publisher.folder, ".f32", _blocks(publisher, segments, rows, fresh or {}))
@@ -187,6 +187,7 @@ def _move(publisher: Publisher, rows: Sequence[int], fresh: Mapping[int, Vectors
 def _blocks(
     publisher: Publisher, segments: Sequence[tuple[int, int, str]], rows: Sequence[int], fresh: Mapping[int, Vectors]
 ) -> Iterator[bytes]:
+    """Yield the bytes of the vectors of `rows` in order, block by block, from `fresh` or from the segments."""
     wanted = np.array(rows, dtype=np.int64)
     for first, n, name in segments:
         inside = wanted[(wanted >= first) & (wanted < first + n)]

@@ -1,4 +1,4 @@
-"""Writes documents. Each commit is one transaction, and changes that are not committed are lost."""
+"""Writes documents. Each commit is one transaction. Changes that are not committed are lost."""
 
 from __future__ import annotations
 
@@ -25,9 +25,9 @@ Vectors = NDArray[np.float32]
 class LocalWriter(Publisher):
     """Writes the documents of an index; a context manager that holds the lock. See `Publisher` for the errors.
 
-    :param rebuild: the first commit replaces everything; until then the old index still answers.
-    :param recorded: facts about the embedder that are worth knowing and not part of the identity.
-    :param search: how it is to be searched: `auto`, `flat`, `hnsw` or `ivf_sq8`.
+    :param rebuild: the first commit replaces everything. Until then the old index can be read.
+    :param recorded: facts about the embedder that are informative and not part of the identity.
+    :param search: how the index will be searched: `auto`, `flat`, `hnsw` or `ivf_sq8`.
     """
 
     def __init__(
@@ -48,12 +48,12 @@ class LocalWriter(Publisher):
 
     @property
     def chunk_count(self) -> int:
-        """Return how many chunks the latest commit has."""
+        """Return the number of chunks in the latest commit."""
         return self.count("chunk")
 
     @property
     def rebuilding(self) -> bool:
-        """Tell whether the next commit replaces what other commits left."""
+        """Tell whether the next commit replaces the whole content of the index."""
         return self._forget and self.generation > 0
 
     def sources(self) -> dict[str, str]:
@@ -69,7 +69,7 @@ class LocalWriter(Publisher):
         return {} if self._forget else tables.rejected(self.db)
 
     def contents(self) -> dict[str, str]:
-        """Return the SHA-256 of the file of every source, also where the next commit forgets them."""
+        """Return the SHA-256 of the file of every source, also of sources that the next commit will remove."""
         return tables.contents(self.db)
 
     def missing(self, chunks: Sequence[Chunk]) -> list[str]:
@@ -79,9 +79,10 @@ class LocalWriter(Publisher):
         return tables.texts_without_vector(self.db, chunks)
 
     def check_embedder(self, vectors: Vectors) -> None:
-        """Compare an embedder's vectors of `CANARIES`, float32[8, dim], with those stored by the first commit of the index.
+        """Compare an embedder's vectors of `CANARIES`, float32[8, dim], with those stored by the first commit of the
+        index.
 
-        :raises ModelError: they are not the same: the embedder drifted.
+        :raises ModelError: they differ, so that the embedder has changed.
         """
         if self._forget or not self.count("canary"):
             self._canaries = np.asarray(vectors, dtype=np.float32)
@@ -97,19 +98,19 @@ class LocalWriter(Publisher):
     ) -> int:
         """Publish new documents and new names of documents in one transaction; return the generation.
 
-        A document that no source names any more disappears in the same transaction.
+        A document that has no source any more is removed in the same transaction.
 
-        :param vectors: float32[dim] by text, of every text that `missing` names for the chunks.
+        :param vectors: float32[dim] by text, for every text that `missing` returns for the chunks.
         :param sources: document id by source; None removes the source.
-        :param rejected: (document id, reason) by source of files that could not be used; None keeps what was noted.
-        :raises ResourceError: the disk is full; the index is as it was.
+        :param rejected: (document id, reason) by source of files that could not be used; None keeps the old record.
+        :raises ResourceError: the disk is full; the index is unchanged.
         """
-        # 1. refuse what cannot be committed, before anything is written
+        # 1. refuse an invalid commit before anything is written
         rows = np.array(list(vectors.values()), dtype="<f4").reshape(len(vectors), self.dim)
         if not np.isfinite(rows).all():
             raise ModelError("the embedder gave a vector with NaN or infinity; index unchanged")
         self.need_space(rows.nbytes + 4 * sum(len(entry.document.text) for entry in entries))
-        # 2. within the transaction: vectors first, since the rows of chunks name them
+        # 2. write within the transaction: vectors first, since the rows of chunks refer to them
         with self.publication():
             if self._forget:
                 self._forget_all()
@@ -118,7 +119,7 @@ class LocalWriter(Publisher):
             for entry in entries:
                 self._add(entry)
             points.reached("documents written")
-            # 3. names, then the documents that have lost their last one
+            # 3. change the sources, then remove the documents without a source
             self._rename(sources)
             self._refuse_unknown(sources)
             self._remove_unnamed()
@@ -128,13 +129,13 @@ class LocalWriter(Publisher):
         return self.generation
 
     def maintain(self) -> MaintenanceReport:
-        """Compact when that is due, and keep the approximate index that `search` asks for; see `upkeep`."""
+        """Compact when it is due, and maintain the approximate index that `search` asks for; see `upkeep`."""
         dropped = upkeep.compact_when_due(self)
         ann = upkeep.build_ann(self, self._search)
         return MaintenanceReport(dropped) if ann is None else MaintenanceReport(dropped, ann.kind, ann.recall)
 
     def purge(self, sources: Sequence[str]) -> list[str]:
-        """Erase documents by any of their sources, and return all their sources. Nothing of their text is left in a file.
+        """Erase documents by any of their sources, and return all their sources. No file keeps any part of their text.
 
         :raises UsageError: a source is not in the index; nothing was erased.
         """
@@ -171,6 +172,7 @@ class LocalWriter(Publisher):
             self.db.executemany("INSERT INTO canary VALUES (?, ?)", texts)
 
     def _add_vectors(self, vectors: Mapping[str, Vectors], rows: Vectors) -> None:
+        """Write new vectors as one segment, with the rows of their texts and their postings."""
         if not vectors:
             return
         name = durable.write_hashed(self.folder, ".f32", [rows.tobytes()])

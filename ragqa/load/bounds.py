@@ -1,4 +1,4 @@
-"""How much one file may cost: the limits that the extractors of all formats keep."""
+"""The limits on the time, the memory and the size of one file. The extractors of all formats keep them."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """How much one file may cost before it is rejected. Sizes are in bytes, times in seconds."""
+    """The limits beyond which one file is rejected. Sizes are in bytes, times in seconds."""
 
     file_bytes: int = 200_000_000
     characters: int = 50_000_000
@@ -18,4 +18,4 @@ class Limits:
     zip_entries: int = 2_000
     zip_ratio: int = 100
     text_ratio: int = 20
-    """Most characters for each byte of a file: a small file whose text fills an index is a bomb."""
+    """The most characters of text for each byte of a file. More is a sign of a decompression bomb."""

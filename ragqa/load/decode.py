@@ -1,6 +1,7 @@
-"""bytes -> text: the byte-order mark, then strict UTF-8, then what the file declares, then a confident guess.
+"""bytes -> text. The encoding comes from the first of these that applies: the byte-order mark, strict UTF-8, the
+encoding that the file declares, a confident guess.
 
-Whatever comes back encodes to exactly the bytes that went in; nothing is ever replaced.
+The text, encoded again, gives exactly the bytes of the file. No character is ever replaced.
 """
 
 from __future__ import annotations
@@ -25,10 +26,11 @@ _ADVICE = "convert the file to UTF-8"
 
 
 def decode(data: bytes, declared: str | None = None) -> tuple[str, str]:
-    """Return the text of `data` and the encoding such that `text.encode(encoding) == data`; a mark stays as U+FEFF.
+    """Return the text of `data` and its encoding: `text.encode(encoding) == data`. A byte-order mark is kept as U+FEFF.
 
-    :param declared: the encoding that the file itself names; used where it is neither marked nor UTF-8.
-    :raises RejectedError: binary content, or an encoding that cannot be told with confidence.
+    :param declared: the encoding that the file itself names; used where the data have no byte-order mark and are not
+        UTF-8.
+    :raises RejectedError: the content is binary, or its encoding is not certain enough.
     """
     text, encoding = _decoded(data, declared)
     controls = sum(1 for _ in _CONTROL.finditer(text))
@@ -38,6 +40,7 @@ def decode(data: bytes, declared: str | None = None) -> tuple[str, str]:
 
 
 def _decoded(data: bytes, declared: str | None) -> tuple[str, str]:
+    """Return the text and its encoding, by the order at the top of this module."""
     for mark, encoding in _MARKS:
         if data.startswith(mark):
             return _marked(data, encoding)
@@ -50,6 +53,7 @@ def _decoded(data: bytes, declared: str | None) -> tuple[str, str]:
 
 
 def _marked(data: bytes, encoding: str) -> tuple[str, str]:
+    """Read a text in the encoding of its byte-order mark."""
     try:
         return data.decode(encoding), encoding
     except UnicodeDecodeError as error:
@@ -59,7 +63,10 @@ def _marked(data: bytes, encoding: str) -> tuple[str, str]:
 
 
 def _unmarked_utf16(data: bytes) -> tuple[str, str]:
-    """Read UTF-16 without a mark where every other byte of it is often NUL and the ones between never are."""
+    """Read UTF-16 without a byte-order mark.
+
+    It is recognised by its NUL bytes: either the even or the odd bytes are often NUL, and the others never are.
+    """
     for first, encoding in ((0, "utf-16-be"), (1, "utf-16-le")):
         if data[first::2].count(0) >= _NUL_SHARE * (len(data) / 2) and not data[1 - first :: 2].count(0):
             try:
@@ -70,17 +77,18 @@ def _unmarked_utf16(data: bytes) -> tuple[str, str]:
 
 
 def _declared(data: bytes, declared: str | None) -> tuple[str, str] | None:
-    """Return the text in the declared encoding; None where that is unknown or does not fit every byte."""
+    """Return the text in the declared encoding; None where that encoding is unknown or cannot decode every byte."""
     try:
         encoding = codecs.lookup(declared or "").name
         text = data.decode(encoding)
-        text.encode("utf-8")  # codecs of Python's own, such as raw_unicode_escape, give halves of surrogate pairs
+        text.encode("utf-8")  # some codecs of Python, such as raw_unicode_escape, give halves of surrogate pairs
         return (text, encoding) if text.encode(encoding) == data else None
     except (LookupError, UnicodeError):
         return None
 
 
 def _guessed(data: bytes) -> tuple[str, str]:
+    """Return the text in the encoding that `guess` finds; refuse a text for which it finds none."""
     encoding, likely = guess(data)
     if encoding is None:
         raise RejectedError(f"encoding unclear ({_likely(likely)}): {_ADVICE}")

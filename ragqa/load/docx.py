@@ -34,12 +34,13 @@ _BREAKS = {qn("w:tab"): "\t", qn("w:br"): "\n", qn("w:cr"): "\n", qn("w:noBreakH
 def extract(data: bytes, limits: Limits) -> Extracted:
     """Return the body's paragraphs and table rows, one to a line, with the cells of a row joined by tabs.
 
-    Content controls, text boxes and insertions are read; tracked changes are read as accepted. A merged cell is read once, a
-    table within a cell becomes text of the cell. Footnotes stand at the end. Headers, footers and comments are left out.
+    Content controls, text boxes and insertions are read. Tracked changes are read as if they were accepted. A merged
+    cell is read once. A table within a cell becomes text of the cell. Footnotes come at the end. Headers, footers and
+    comments are left out.
 
     Metadata: `author`, `subject`; `headings`, a list of `[offset, level]`.
 
-    :raises RejectedError: not a DOCX file, encrypted, XML with entities, or beyond the limits on archives.
+    :raises RejectedError: the file is not DOCX, is encrypted, has XML with entities, or exceeds the limits on archives.
     """
     names = _examine(data, limits)
     document = docx.Document(io.BytesIO(data))
@@ -66,7 +67,10 @@ def extract(data: bytes, limits: Limits) -> Extracted:
 
 
 def _examine(data: bytes, limits: Limits) -> set[str]:
-    """Refuse an archive that is no DOCX or not safe to open; return its names. Nothing is inflated beyond the limits."""
+    """Refuse an archive that is not DOCX or not safe to open; return its names.
+
+    No more is inflated than the limits allow.
+    """
     if data.startswith(_OLE):
         raise RejectedError("not a DOCX file but an OLE one: encrypted, or the old .doc format; save it as plain DOCX")
     try:
@@ -84,6 +88,7 @@ def _examine(data: bytes, limits: Limits) -> set[str]:
 
 
 def _examine_sizes(entries: list[zipfile.ZipInfo], packed: int, limits: Limits) -> None:
+    """Refuse an archive with too many entries, repeated names, or a declared size beyond the limits."""
     if len(entries) > limits.zip_entries:
         raise RejectedError(f"{len(entries):,} entries in the archive; at most {limits.zip_entries:,}")
     if len({entry.filename for entry in entries}) < len(entries):
@@ -98,7 +103,10 @@ def _examine_sizes(entries: list[zipfile.ZipInfo], packed: int, limits: Limits) 
 
 
 def _examine_entry(archive: zipfile.ZipFile, entry: zipfile.ZipInfo) -> None:
-    """Inflate an entry piece by piece, never past its declared size; where it is XML, refuse declarations of entities."""
+    """Inflate an entry in pieces, and refuse one that exceeds its declared size.
+
+    In XML, refuse declarations of entities.
+    """
     if entry.flag_bits & _ENCRYPTED:
         raise RejectedError("encrypted: save a copy without a password")
     with archive.open(entry) as stream:
@@ -130,7 +138,7 @@ def _size(count: int) -> str:
 
 
 def _blocks(parent: Any) -> Iterator[Any]:
-    """Yield paragraphs and table rows in order, those inside content controls too."""
+    """Yield paragraphs and table rows in order, including those inside content controls."""
     for child in parent.iterchildren():
         if child.tag in (qn("w:p"), qn("w:tr")):
             yield child
@@ -154,6 +162,7 @@ def _text_of(element: Any) -> str:
 
 
 def _pieces(element: Any) -> Iterator[str]:
+    """Yield the characters and breaks of an element in order, without text that is not part of the document."""
     for child in element.iterchildren():
         if child.tag == qn("w:t"):
             yield child.text or ""
@@ -168,7 +177,8 @@ def _pieces(element: Any) -> Iterator[str]:
 def _level(element: Any, document: Document, levels: dict[str | None, int | None]) -> int | None:
     """Return the level of a heading, 1 for a title; None for other blocks.
 
-    :param levels: those found so far, by the id of the style. To look a style up goes through all styles.
+    :param levels: the levels found so far, by the id of the style. They are kept because python-docx goes through all
+        styles to find one.
     """
     if element.tag != qn("w:p"):
         return None

@@ -1,4 +1,4 @@
-"""The bytes of one file -> its text, by the function that its format names. It runs in the sandbox.
+"""The bytes of one file -> its text, by the function of its format. This module runs in the sandbox.
 
 Every result can be stored: its text has no halves of surrogate pairs, and its metadata are JSON.
 """
@@ -20,7 +20,7 @@ from ragqa.records import Extracted
 _VISIBLE = re.compile(r"[^\s\ufeff]")
 _SURROGATE = re.compile("[\ud800-\udfff]")
 _TITLE_CHARACTERS = 1000
-"""A longer title is left out."""
+"""The most characters of a title; a longer one is left out."""
 _METADATA_BYTES = 1 << 20
 _RATIO_FROM_CHARACTERS = 1 << 20
 
@@ -33,17 +33,21 @@ def extract(
     :param media_type: of a built-in format.
     :param limits: the fields of `Limits`.
     :param options: keywords of the format's function, such as `text_field` of JSON lines.
-    :raises RejectedError: with the reason: binary, in an unclear encoding, damaged, without text, too long.
+    :raises RejectedError: the file is binary, in an unclear encoding, damaged, without text, or too long; the message
+        gives the reason.
     """
     bounds = Limits(**limits)
     return checked(_read(data, builtin_format(media_type), bounds, options or {}), len(data), bounds)
 
 
 def checked(extracted: Extracted, size: int, limits: Limits) -> Extracted:
-    """Return the same extraction, with everything that no index can store replaced, or left out and named.
+    """Return the same extraction in a form that an index can store.
+
+    Characters that cannot be stored are replaced. Metadata that cannot be stored are left out, and their names are
+    listed.
 
     :param size: of the file, in bytes.
-    :raises RejectedError: it is blank, too long, or too long for the size of its file.
+    :raises RejectedError: the text is blank, too long, or too long for the size of its file.
     """
     if not _VISIBLE.search(extracted.text):
         raise RejectedError("no text: only white space")
@@ -68,7 +72,7 @@ def _read(data: bytes, record: Format, limits: Limits, options: Mapping[str, str
 
 
 def _storable(extracted: Extracted) -> Extracted:
-    """Return the same with what no index can store replaced, or left out by name."""
+    """Return the same extraction; characters that no index can store are replaced, and such metadata are left out."""
     title = extracted.title if len(extracted.title) <= _TITLE_CHARACTERS else ""
     return replace(
         extracted,
@@ -79,7 +83,7 @@ def _storable(extracted: Extracted) -> Extracted:
 
 
 def _plain(metadata: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the metadata whose names and values are JSON that can be stored; the others are named."""
+    """Return the metadata whose names and values are JSON that can be stored, and list the names of the others."""
     storable: dict[str, Any] = {}
     left_out = []
     for name, value in metadata.items():

@@ -1,4 +1,4 @@
-"""Finds the files of folders and reads them. Their text is the work of the formats (`readers`)."""
+"""Finds the files of folders and reads their bytes. The formats (`readers`) extract the text."""
 
 from __future__ import annotations
 
@@ -25,21 +25,21 @@ from ragqa.stages import FileFormat
 
 
 class FolderLoader:
-    """Reads the documents of folders, of files, or of both.
+    """A `Loader` of the documents in folders, in files, or in both.
 
-    Folders are searched to any depth. What is hidden (a name that begins with a dot) and what the globs leave out is
-    as if it were not there; every other file ends up in the scan. Symbolic links are listed and never followed,
-    except that a path given here may itself be one. Globs apply within folders: a file that is named is read.
-    A hidden file that is named is listed as skipped. A source is the path relative to its folder; with several paths
-    the folder's name comes first. Bytes of a name that are not UTF-8 are written as backslash escapes.
-    A file that is named is plain text where its type is not known.
+    Folders are searched to any depth. Hidden files (their names begin with a dot) and files that the globs exclude are
+    ignored. Every other file is in the scan. Symbolic links are listed and not followed; but a path given here may
+    itself be a link. Globs apply within folders only: a file that is named here is read. A hidden file that is named is
+    listed as skipped. A source is the path relative to its folder; with several paths the folder's name comes first.
+    Bytes of a name that are not UTF-8 are written as backslash escapes. A file that is
+    named here and has an unknown type is read as plain text.
 
-    :param globs: which files of the folders are read, and which of them as plain text.
+    :param globs: the files of the folders to read, and those of them to read as plain text.
     :param text_field: of JSON lines, the field that holds the text.
-    :param formats: formats of your own besides the built-in ones; they run in this process, not in the sandbox. One whose
-        media type or suffix is that of a built-in format takes its place.
-    :raises UsageError: no path; one that does not exist; two that end in the same name; a bad glob; a format that is
-        incomplete, or two that claim the same.
+    :param formats: formats of your own besides the built-in ones; they run in this process, not in the sandbox. A
+        format with the media type or suffix of a built-in format replaces it.
+    :raises UsageError: there is no path, a path does not exist, two paths end in the same name, a glob is invalid, a
+        format is incomplete, or two formats have the same media type or suffix.
     """
 
     def __init__(
@@ -60,11 +60,11 @@ class FolderLoader:
         self._media_types = suffixes(self._formats)
 
     def close(self) -> None:
-        """End the child process that parses, if one runs; a later `read`, of any loader, starts another."""
+        """End the child process that parses, if one runs. The next `read` of any loader starts another one."""
         sandbox(self._limits).close()
 
     def extractor(self, media_type: str) -> str:
-        """Return the name and version of what reads this type; for JSON lines also the field that is read."""
+        """Return the name and version of the extractor of this type; for JSON lines also the field that is read."""
         return self._formats[media_type].extractor
 
     def scan(self) -> Scan:
@@ -76,7 +76,10 @@ class FolderLoader:
         )
 
     def _walk(self, prefix: str, root: Path) -> Iterator[SourceFile | FileStatus]:
-        """Yield each file under a root. Folders wait on a list, so that depth costs no stack."""
+        """Yield each file under a root.
+
+        A list of folders replaces recursion, so that depth is not limited by the stack.
+        """
         if not root.is_dir():
             yield self._examine(prefix, str(root), self._media_types.get(root.suffix.lower(), PLAIN))
             return
@@ -104,7 +107,7 @@ class FolderLoader:
         return PLAIN if self._as_text.match(relative) else self._media_types.get(PurePath(relative).suffix.lower())
 
     def _examine(self, source: str, path: str, media_type: str | None) -> SourceFile | FileStatus:
-        """Return a file with the SHA-256 of its bytes, or why it cannot be used.
+        """Return a file with the SHA-256 of its bytes, or its status with the reason why it cannot be used.
 
         :param media_type: None where it is not known.
         """
@@ -138,9 +141,10 @@ class FolderLoader:
         return size
 
     def read(self, file: SourceFile) -> Document:
-        """Return the document in a file that `scan` found, as it is now.
+        """Return the present content of a file that `scan` found, as a document.
 
-        :raises RejectedError: with the reason: changed while it was read, binary, in an unclear encoding, without text.
+        :raises RejectedError: the file changed while it was read, is binary, in an unclear encoding, or without text;
+            the message gives the reason.
         """
         data = self._bytes(file.path)
         file = replace(file, sha256=hashlib.sha256(data).hexdigest(), size=len(data))
@@ -160,7 +164,7 @@ class FolderLoader:
         )
 
     def _bytes(self, path: str) -> bytes:
-        """Return the bytes of a file; where it changes while it is read, it is read once more.
+        """Return the bytes of a file. If it changes while it is read, it is read once more.
 
         :raises RejectedError: it changed again, or cannot be read.
         """
@@ -177,7 +181,7 @@ class FolderLoader:
 
 
 def _roots(paths: Sequence[Path]) -> list[tuple[str, Path]]:
-    """Return each path, resolved, with the beginning of its sources: a prefix for a folder, the whole name for a file."""
+    """Return each resolved path with the first part of its sources: a prefix for a folder, the name for a file."""
     if not paths:
         raise UsageError("load.path: no path given; name a folder or a file")
     for path in paths:
@@ -195,9 +199,9 @@ def _roots(paths: Sequence[Path]) -> list[tuple[str, Path]]:
 
 
 def _opened(path: str) -> io.BufferedReader:
-    """Open a regular file; a link is not followed, and a pipe that took the file's place does not block.
+    """Open a regular file. A link is not followed, and a pipe that has replaced the file does not block.
 
-    :raises RejectedError: not a regular file.
+    :raises RejectedError: it is not a regular file.
     :raises OSError: it cannot be opened.
     """
     if not stat.S_ISREG(os.lstat(path).st_mode):
@@ -206,9 +210,9 @@ def _opened(path: str) -> io.BufferedReader:
 
 
 def _unreadable(error: OSError) -> str:
-    """Return why a file or folder cannot be read.
+    """Return the reason why a file or folder cannot be read.
 
-    :raises ResourceError: that is no fault of its own, but of a limit of this process.
+    :raises ResourceError: the cause is a limit of this process, such as the number of open files.
     """
     if limit := met(error):
         raise limit from error

@@ -1,7 +1,7 @@
-"""The file formats that ragqa reads: one line each. A new one is a module with a function, and a line here.
+"""The file formats that ragqa reads, one line for each. A new format needs a module with a function, and a line here.
 
-The function runs in the sandbox. It is named and not imported, so that neither this process nor the child loads the
-library of a format before a file of it is read.
+The function runs in the sandbox. This module holds the function's name and does not import it. So neither this process
+nor the child loads the library of a format before a file of that format is read.
 """
 
 from __future__ import annotations
@@ -21,10 +21,10 @@ PDF = "application/pdf"
 class Format:
     """A built-in file format.
 
-    :param name: by which a pipeline file names it.
-    :param suffixes: how names of its files end, in small letters; capital letters in a name do not matter.
-    :param extractor: name and version of what reads it, or the name of a package, whose installed version is taken. The
-        index records both: another version means that files are read again.
+    :param name: the format's name in a pipeline file.
+    :param suffixes: the suffixes of its files, in lower case; upper and lower case in a file's name are equal.
+    :param extractor: name and version of the extractor, or the name of a package, whose installed version is taken. The
+        index records both. With another version, files are read again.
     :param reads: `text`: the function gets the decoded file, and `Extracted.text` is the file itself or made from it;
         `bytes`: it gets the bytes and the `Limits`.
     :param function: `module:function` that returns an `Extracted`; it raises `RejectedError` with the reason.
@@ -40,7 +40,7 @@ class Format:
     options: tuple[str, ...] = ()
 
     def extractor_with(self, options: Mapping[str, str | None]) -> str:
-        """Return name and version of the extractor, and those of its options that are set."""
+        """Return the name and version of the extractor, and the options that are set."""
         full = self.extractor if "/" in self.extractor else f"{self.extractor}/{version(self.extractor)}"
         return full + "".join(f" {name}={options[name]}" for name in self.options if options[name])
 
@@ -55,12 +55,15 @@ FORMATS = (
     Format("docx", DOCX, (".docx",), "python-docx", "bytes", "ragqa.load.docx:extract"),
     Format("pdf", PDF, (".pdf",), "pypdf", "bytes", "ragqa.load.pdf:extract"),
 )
-"""The built-in formats, in the order in which they are told."""
+"""The built-in formats, in the order in which they are listed for the user."""
 
 MEDIA_TYPES = {suffix: each.media_type for each in FORMATS for suffix in each.suffixes}
 """The media type of each suffix that is read."""
 
 
 def builtin_format(media_type: str) -> Format:
-    """Return the built-in format of a media type. Raises `KeyError` where there is none."""
+    """Return the built-in format of a media type.
+
+    :raises KeyError: there is none.
+    """
     return {each.media_type: each for each in FORMATS}[media_type]

@@ -13,11 +13,11 @@ _TOKEN = re.compile(r"(\*+|\?|\[!?[^\]/]+\])")
 
 @dataclass(frozen=True, slots=True)
 class FileGlobs:
-    """Globs that choose the files of folders; a file that is named is read whatever they say.
+    """Globs that choose the files of folders. A file that is named itself is read in any case.
 
-    :param include: only files that match are read; all for none.
-    :param exclude: files and folders that match are left out.
-    :param as_text: files that match are plain text, whatever their type.
+    :param include: only matching files are read; with none, all files.
+    :param exclude: matching files and folders are left out.
+    :param as_text: matching files are read as plain text, whatever their type.
     """
 
     include: Sequence[str] = ()
@@ -26,17 +26,17 @@ class FileGlobs:
 
 
 ALL_FILES = FileGlobs()
-"""Globs that leave nothing out, and read each file as what it is."""
+"""Globs that exclude no file, and read each file by its own type."""
 
 
 class Globs:
     """Any of several globs, each over the whole relative path with `/` between its parts.
 
-    `*` and `?` stay within one name, `[ab]` and `[!ab]` match one character, `**` stands for any number of folders:
-    `*.md` is a file at the top, `**/*.md` one at any depth, `drafts/**` everything in `drafts`. What matches a folder
-    matches all that is in it, so `drafts` says the same. Capital letters matter.
+    `*` and `?` match within one name. `[ab]` and `[!ab]` match one character. `**` matches any number of folders.
+    `*.md` matches files in the top folder, `**/*.md` files at any depth, `drafts/**` everything in `drafts`. A glob
+    that matches a folder matches everything in it, so `drafts` is equal to `drafts/**`. Upper and lower case differ.
 
-    :raises UsageError: a glob that cannot be understood.
+    :raises UsageError: a glob is invalid.
     """
 
     def __init__(self, patterns: Sequence[str]) -> None:
@@ -46,7 +46,7 @@ class Globs:
         return bool(self._patterns)
 
     def match(self, relative: str) -> bool:
-        """Return whether a path matches; that of a folder ends in `/`."""
+        """Tell whether a path matches. The path of a folder ends in `/`."""
         return any(pattern.fullmatch(relative) for pattern in self._patterns)
 
 

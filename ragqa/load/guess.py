@@ -1,8 +1,8 @@
-"""The encoding of text that names none: charset-normalizer's reading, where it is clearly better than every other.
+"""The encoding of a text that declares none: charset-normalizer's best one, if it is clearly better than the others.
 
-Measured on thirty texts of one to five sentences: nothing that is accepted is wrong; what could be two things is not
-accepted. Encodings that hardly occur any more (Mac Roman, the DOS pages) are among the candidates in order to be told
-apart from the common ones, which would otherwise read them as nonsense.
+This was measured on thirty texts of one to five sentences: no accepted encoding was wrong, and ambiguous texts were not
+accepted. Encodings that hardly occur any more (Mac Roman, the DOS code pages) are among the candidates. Otherwise a
+text in one of them would be read as nonsense in a common encoding.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ _HOMES = {
     "Lithuanian": frozenset({"cp1257"}),
     "Vietnamese": frozenset({"cp1258"}),
 }
-"""Where a language in Latin letters is at home; all others are Western."""
+"""The region of each language in Latin letters; languages that are not listed are Western."""
 
 _OTHER_SCRIPTS = frozenset(
     {"cp1251", "koi8_r", "koi8_u", "iso8859_5", "cp1253", "iso8859_7", "cp1255", "cp1256", "cp874"}
@@ -37,8 +37,8 @@ _BREAK_SHARE = 0.05
 _BREAK = re.compile(
     r"[a-zß-öø-ÿ][À-ÖØ-ÞŒŠŽŸ\u0391-\u03a9]"  # a small letter before a capital
     r"|[^\W\d_][¡-¬®-¶¸-¿×÷†‡ˆ‰•˜™‚„“”‹›\u2500-\u25ff][^\W\d_]"  # a symbol inside a word
-    r"|[^\W\d_][‚„]"  # an opening quotation mark behind a letter
-    r"|[∞∂∑∏∫√≈∆◊¯˘˙˚¸˝˛ˇ]"  # what other encodings have in the place of common letters and signs
+    r"|[^\W\d_][‚„]"  # an opening quotation mark after a letter
+    r"|[∞∂∑∏∫√≈∆◊¯˘˙˚¸˝˛ˇ]"  # characters that other encodings have at the codes of common letters and signs
 )
 _WORD = re.compile(rb"(?<![\w\x80-\xff])[a-z]+(?![\w\x80-\xff])", re.IGNORECASE)
 _WESTERN_WORDS = frozenset(
@@ -51,7 +51,7 @@ _WESTERN_BYTES = 1 << 20
 
 
 def guess(data: bytes) -> tuple[str | None, list[str]]:
-    """Return the encoding of `data`, None where it is not clear, and the encodings that it may have, best first.
+    """Return the encoding of `data` (None where it is not clear) and the possible encodings, best first.
 
     The measures are charset-normalizer's: `chaos` is the share of unlikely characters, `coherence` the likeness of
     the letter frequencies to those of a language.
@@ -72,9 +72,10 @@ def guess(data: bytes) -> tuple[str | None, list[str]]:
 
 
 def _clearly_wide(matches: list[CharsetMatch]) -> bool:
-    """Return whether the best reading takes several bytes per character, which chance seldom fits, and has no rival.
+    """Tell whether the best encoding has several bytes per character and no other encoding is nearly as good.
 
-    Coherence says nothing about Korean, and little about Chinese and Japanese.
+    Other bytes are seldom valid in such an encoding by chance. Coherence is no measure for Korean, and a weak one for
+    Chinese and Japanese.
     """
     best, *rivals = matches
     return (
@@ -86,13 +87,13 @@ def _clearly_wide(matches: list[CharsetMatch]) -> bool:
 
 
 def _is_western(data: bytes) -> bool:
-    """Return whether enough of the words that are ASCII say so; the letters alone are too few to tell."""
+    """Tell whether enough of the ASCII words are Western. The letters outside ASCII alone are too few to decide."""
     words = _WORD.findall(data[:_WESTERN_BYTES].lower())
     return sum(1 for word in words if word in _WESTERN_WORDS) > _WESTERN_SHARE * len(words)
 
 
 def _plausible(match: CharsetMatch, western: bool) -> bool:
-    """Return whether a reading looks like a language that its encoding is made for."""
+    """Tell whether the decoded text looks like a language that the encoding is made for."""
     text = str(match)
     beyond_ascii = sum(1 for character in text if character > "\x7f")
     breaks = sum(1 for _ in _BREAK.finditer(text))
@@ -101,7 +102,7 @@ def _plausible(match: CharsetMatch, western: bool) -> bool:
 
 
 def _at_home(match: CharsetMatch, western: bool) -> list[str]:
-    """Return the encodings, of those that read the bytes alike, that are made for the language."""
+    """Return the encodings made for the language, among those that decode the bytes to the same text."""
     home = _WESTERN if western else _HOMES.get(match.language, _WESTERN | _OTHER_SCRIPTS | _WIDE)
     return [name for name in match.could_be_from_charset if name in home]
 

@@ -17,10 +17,11 @@ from ragqa.records import Extracted
 
 _CHARSET = re.compile(rb"charset\s*=\s*[\"']?\s*([\w.:-]+)", re.IGNORECASE)
 _CHARSET_BYTES = 1024
-"""How far into a page its charset may be declared (HTML standard, section 4.2.5.4)."""
+"""The bytes at the start of a page in which its charset may be declared (HTML standard, section 4.2.5.4)."""
 
 _UNSEEN = ("script", "style", "noscript", "template", "head", "svg", "iframe", "object")
-# What XML cannot hold: lxml reads it from a page, and fails where it, or trafilatura, writes it into an element.
+# Characters that XML cannot hold. lxml reads them from a page. An error follows where lxml or trafilatura writes one
+# into an element.
 _NOT_XML = re.compile("[^\t\n\r -\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 _FIELDS = {
     "title": "title",
@@ -33,9 +34,9 @@ _FIELDS = {
 
 
 def page(data: bytes, limits: Limits) -> Extracted:
-    """Return what `extract` does, of a page in the encoding that it declares or that its bytes show.
+    """Return the result of `extract` for a page in the encoding that it declares or that its bytes show.
 
-    :raises RejectedError: binary, in an unclear encoding, or as `extract`.
+    :raises RejectedError: the page is binary or in an unclear encoding; also for the reasons of `extract`.
     """
     charset = _CHARSET.search(data[:_CHARSET_BYTES])
     text, encoding = decode(data, charset.group(1).decode("ascii", "ignore") if charset else None)
@@ -45,13 +46,13 @@ def page(data: bytes, limits: Limits) -> Extracted:
 def extract(data: bytes) -> Extracted:
     """Return the main text of a page, tables included, with its title.
 
-    A control character becomes a space where it separates words (a form feed does), else U+FFFD.
+    A control character that separates words, such as a form feed, becomes a space. Any other becomes U+FFFD.
 
-    Metadata: `author`, `date`, `language`, `description` and `site` as far as the page gives them; and `extraction`,
-    which is `all_text` where no main text was found and the text is everything that a reader would see.
+    Metadata: `author`, `date`, `language`, `description` and `site`, where the page gives them; and `extraction`, which
+    is `all_text` where no main text was found. The text is then everything that a browser would show.
 
-    :param data: the page in UTF-8, whatever it declares.
-    :raises RejectedError: no text; elements nested too deeply.
+    :param data: the page in UTF-8, whatever charset it declares.
+    :raises RejectedError: there is no text, or elements are nested too deeply.
     """
     found = bare_extraction(
         _tree(data),
@@ -72,7 +73,7 @@ def extract(data: bytes) -> Extracted:
 
 
 def _tree(data: bytes) -> lxml.html.HtmlElement:
-    """Parse a page. The encoding is given, because the page may declare one that its bytes no longer have."""
+    """Parse a page. The encoding is given, since the page may declare its original one, and is now in UTF-8."""
     parser = lxml.html.HTMLParser(encoding="utf-8", remove_comments=True, remove_pis=True, no_network=True)
     try:
         tree = lxml.html.document_fromstring(data, parser=parser)
@@ -93,7 +94,7 @@ def _replacement(control: re.Match[str]) -> str:
 
 
 def _metadata(found: object) -> dict[str, str]:
-    """Return what trafilatura's document says of itself under our names; nothing where there is no document."""
+    """Return the metadata of trafilatura's document under the names of ragqa; empty where there is no document."""
     values = {ours: getattr(found, theirs, None) for ours, theirs in _FIELDS.items()}
     return {name: value for name, value in values.items() if value}
 

@@ -1,4 +1,4 @@
-"""Documents that are in memory already: a dataset's, or those of another program."""
+"""Documents that are already in memory: those of a dataset, or of another program."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ _EXTRACTOR = "memory/1"
 
 
 class MemoryLoader:
-    """A `Loader` of documents in memory; `sha256` and the media type say which of them are the same, as for files.
+    """A `Loader` of documents in memory. As for files, documents with equal `sha256` and media type are the same.
 
-    :raises UsageError: two documents have the same source, or one holds half of a surrogate pair.
+    :raises UsageError: two documents have the same source, or a document contains half of a surrogate pair.
     """
 
     def __init__(self, documents: Sequence[Document]) -> None:
@@ -32,7 +32,7 @@ class MemoryLoader:
             raise UsageError(f"{n} documents have the source {source!r}; give each its own")
 
     def scan(self) -> Scan:
-        """Return all documents, sorted by source; a size is that of the text in UTF-8."""
+        """Return all documents, sorted by source. The size of a document is that of its text in UTF-8."""
         return Scan(tuple(_file(self._documents[source]) for source in sorted(self._documents)), ())
 
     def read(self, file: SourceFile) -> Document:
@@ -46,14 +46,15 @@ class MemoryLoader:
         return replace(document, id=file.document_id, extractor=_EXTRACTOR)
 
     def extractor(self, media_type: str) -> str:
-        """Return the name of this loader: it takes every type as it is."""
+        """Return the name of this loader, which takes the text of every media type as it is."""
         return _EXTRACTOR
 
 
 def text_document(source: str, text: str, title: str = "") -> Document:
-    """Return a document of plain text. Its id follows from source, title and text, so that equal texts stay apart.
+    """Return a document of plain text. Its id depends on source, title and text, so that equal texts remain two
+    documents.
 
-    :raises UsageError: the text or the title holds half of a surrogate pair, which no index can store.
+    :raises UsageError: the text or the title contains half of a surrogate pair, which no index can store.
     """
     _refuse_half_pairs(source, title, text)
     digest = hashlib.sha256(f"{source}\0{title}\0{text}".encode()).hexdigest()

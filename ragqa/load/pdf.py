@@ -14,21 +14,21 @@ from ragqa.errors import RejectedError
 from ragqa.load.bounds import Limits
 from ragqa.records import Extracted
 
-# A page that maps its glyphs wrongly gives NULs and halves of surrogate pairs, which are no text.
+# A page whose fonts map glyphs wrongly gives NULs and halves of surrogate pairs, which are not valid text.
 _NO_TEXT = re.compile("[\0\ud800-\udfff]")
 _FIELDS = {"author": "/Author", "subject": "/Subject"}
 
 
 def extract(data: bytes, limits: Limits) -> Extracted:
-    """Return the text of the pages, joined by form feeds; a form feed within a page becomes a line break.
+    """Return the text of the pages, joined by form feeds. A form feed within a page becomes a line break.
 
-    Text comes in the order of the page's own drawing commands, which follows columns and, row by row, tables; a cell may
-    stand on a line of its own. pypdf's layout mode keeps rows on lines, but runs the columns of a page together.
+    Text is in the order of the page's drawing commands. This order follows columns, and tables row by row; each cell
+    may be on a line of its own. pypdf's layout mode keeps the rows of tables on lines, but mixes the columns of a page.
 
-    Metadata: `author`, `subject`; `pages_without_text`, the numbers of pages that have none; `undecodable`, how many
-    characters the file's fonts do not map to text, each of which reads U+FFFD.
+    Metadata: `author`, `subject`; `pages_without_text`, the numbers of the pages without text; `undecodable`, the
+    number of characters that the file's fonts do not map to text, each of which becomes U+FFFD.
 
-    :raises RejectedError: encrypted, damaged, no text on any page, too many pages or characters.
+    :raises RejectedError: the file is encrypted or damaged, has no text on any page, or too many pages or characters.
     """
     reader = _opened(data)
     count = len(reader.pages)
@@ -56,7 +56,9 @@ def extract(data: bytes, limits: Limits) -> Extracted:
 
 
 def _opened(data: bytes) -> PdfReader:
-    """Open a file; one that is encrypted with the empty password, as many are to forbid printing, is read."""
+    """Open a file. A file that is encrypted with the empty password is read; many files are, in order to forbid
+    printing.
+    """
     try:
         reader = PdfReader(io.BytesIO(data))
         locked = reader.is_encrypted and not reader.decrypt("")
@@ -80,7 +82,7 @@ def _page(reader: PdfReader, number: int, count: int) -> str:
 
 
 def _text(value: object) -> str:
-    """Return a field of the file's information, where it is text at all."""
+    """Return a field of the file's information; empty where it is not text."""
     return " ".join(_NO_TEXT.sub("\ufffd", value).split()) if isinstance(value, str) else ""
 
 

@@ -1,4 +1,4 @@
-"""Formats that are ready to read: the built-in ones through the sandbox, a user's own in this process."""
+"""Formats that are ready to read files: the built-in ones in the sandbox, a user's own in this process."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _EXTRACTED = TypeAdapter(Extracted)
 
 @cache
 def sandbox(limits: Limits) -> Sandbox:
-    """Return the sandbox that all loaders of this process with these limits share: its child is started once."""
+    """Return the sandbox for these limits. All loaders of this process share it, so that its child is started once."""
     reply_bytes = 4 * limits.characters  # UTF-8
     return Sandbox(seconds=limits.seconds, memory_bytes=limits.memory_bytes, reply_bytes=reply_bytes)
 
@@ -44,7 +44,7 @@ class SandboxedFormat:
     def read(self, data: bytes) -> Extracted:
         """Return the text of a file.
 
-        :raises RejectedError: with the reason; also where the function took too long, too much memory, or crashed.
+        :raises RejectedError: the function refused the file, took too long or too much memory, or crashed.
         """
         reply = sandbox(self._limits).call(
             "ragqa.load.extract:extract",
@@ -60,9 +60,9 @@ class SandboxedFormat:
 
 
 class CheckedFormat:
-    """A user's own format. It runs in this process, since the sandbox cannot import it; its text has the same bounds.
+    """A user's own format. It runs in this process, since the sandbox cannot import it.
 
-    Neither time nor memory of it is bounded.
+    Its text has the same bounds as that of a built-in format. Its time and its memory are not bounded.
     """
 
     def __init__(self, own: FileFormat, limits: Limits) -> None:
@@ -75,14 +75,14 @@ class CheckedFormat:
     def read(self, data: bytes) -> Extracted:
         """Return the text of a file.
 
-        :raises RejectedError: with the reason: the format refused it, failed on it, or gave no text or too much.
-        :raises UsageError: the format gives something else than an `Extracted`, or one with fields of other types.
+        :raises RejectedError: the format refused the file, raised an error, or gave no text or too much.
+        :raises UsageError: the result is not an `Extracted`, or its fields have wrong types.
         """
         try:
             extracted = self._own.read(data)
         except (RejectedError, MemoryError):
             raise
-        except Exception as error:  # whatever the format raises is about these bytes, and must not end the run
+        except Exception as error:  # any error of the format rejects this one file, and must not end the run
             raise RejectedError(f"damaged: {type(error).__name__}: {' '.join(str(error).split())}"[:300]) from error
         name = type(self._own).__name__
         if not isinstance(extracted, Extracted):
@@ -92,10 +92,11 @@ class CheckedFormat:
 
 
 def readers(own: Sequence[FileFormat], limits: Limits, options: Mapping[str, str | None]) -> dict[str, FileFormat]:
-    """Return what reads each media type: the built-in formats and a user's own, which take precedence.
+    """Return the format by media type: the built-in formats and a user's own, which take precedence.
 
-    :param own: one of the media type of a built-in format replaces it; one that names its suffix alone takes the suffix.
-    :raises UsageError: an own format is incomplete, or two of them claim the same media type or suffix.
+    :param own: a format with the media type of a built-in format replaces it; one with the same suffix alone gets the
+        files with this suffix.
+    :raises UsageError: an own format is incomplete, or two of them have the same media type or suffix.
     """
     formats = [CheckedFormat(_complete(each), limits) for each in own]
     _refuse_repeats("media type", (each.media_type for each in formats))
@@ -108,12 +109,12 @@ def readers(own: Sequence[FileFormat], limits: Limits, options: Mapping[str, str
 
 
 def suffixes(formats: Mapping[str, FileFormat]) -> dict[str, str]:
-    """Return the media type of each suffix; where two formats claim one, that of the last."""
+    """Return the media type of each suffix; where two formats have the same suffix, that of the last."""
     return {suffix: each.media_type for each in formats.values() for suffix in each.suffixes}
 
 
 def _complete(own: FileFormat) -> FileFormat:
-    """Refuse a format that lacks a part, or whose names cannot be used."""
+    """Return the format; refuse one that lacks a part, or whose names cannot be used."""
     name = own.__name__ if isinstance(own, type) else type(own).__name__
     if isinstance(own, type) or not isinstance(own, FileFormat):
         raise UsageError(
@@ -130,7 +131,7 @@ def _complete(own: FileFormat) -> FileFormat:
 
 
 def _is_suffix(value: Any) -> bool:
-    """Tell whether `PurePath.suffix` of some name in small letters may be this."""
+    """Tell whether a value is a possible `PurePath.suffix` of a file's name in lower case."""
     return isinstance(value, str) and value[:1] == "." and "." not in value[1:] and len(value) > 1 and value.islower()
 
 
@@ -143,7 +144,7 @@ def _refuse_repeats(what: str, values: Iterable[str]) -> None:
 
 
 def _check_fields(extracted: Extracted, name: str) -> None:
-    """Refuse an `Extracted` whose fields have other types than they say, which no sandbox has checked."""
+    """Refuse an `Extracted` whose fields have wrong types. The sandbox does this for built-in formats."""
     wanted = {
         "text": (extracted.text, isinstance(extracted.text, str), "a string"),
         "title": (extracted.title, isinstance(extracted.title, str), "a string"),

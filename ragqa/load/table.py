@@ -15,11 +15,14 @@ from ragqa.records import Extracted
 
 Row = dict[str, Any]
 _HEADER_CHARACTERS = 10_000
-"""What is longer is no header, but a quotation mark that nothing closes."""
+"""The most characters of a header. A longer first record is the result of a quotation mark that is not closed."""
 
 
 def comma_separated(text: str) -> Extracted:
-    """Return a CSV file as it is, as `separated` does; its delimiter is a comma or, as spreadsheets write it, a semicolon."""
+    """Return a CSV file as it is, as `separated` does.
+
+    Its delimiter is a comma, or a semicolon as some spreadsheets write.
+    """
     return separated(text, ",;")
 
 
@@ -29,10 +32,11 @@ def tab_separated(text: str) -> Extracted:
 
 
 def separated(text: str, delimiters: str) -> Extracted:
-    """Return a CSV or TSV file as it is; of `delimiters` the one that gives the header most columns is used.
+    """Return a CSV or TSV file as it is. The delimiter is the one of `delimiters` that gives the header most columns.
 
-    Metadata: `header` (its line; empty where it is very long), `columns` (of the header), `rows` (below the header, blank lines left out), and
-    `ragged_rows`, the number of rows with more or fewer columns, where there are any.
+    Metadata: `header` (its line; empty where it is very long), `columns` (the number of columns of the header), `rows`
+    (the number of rows below the header, without blank lines), and `ragged_rows` (the number of rows with more or fewer
+    columns than the header; left out where there is none).
     """
     body = text.removeprefix("\ufeff")
     csv.field_size_limit(len(body) + 1)
@@ -40,6 +44,7 @@ def separated(text: str, delimiters: str) -> Extracted:
 
 
 def _table(body: str, delimiters: str) -> dict[str, Any]:
+    """Return the metadata of a table with the best of the delimiters."""
     delimiter = max(delimiters, key=lambda each: len(next(_records(body, each), (0, []))[1]))
     records = _records(body, delimiter)
     line, names = next(records, (0, []))
@@ -60,11 +65,11 @@ def _records(body: str, delimiter: str) -> Iterator[tuple[int, list[str]]]:
 def json_lines(text: str, text_field: str | None = None) -> Extracted:
     """Return the rows of a JSON lines file as text, a blank line between two rows.
 
-    A row's text is its field `text_field`; where that is None, the field `text` if every row has one, else every
-    field that is a string or a number, as lines of `name: value`. Numbers stand as they are written in the file.
-    Metadata: `rows`, and `text_field` where one was used.
+    A row's text is its field `text_field`. Where that is None, it is the field `text` if every row has one. Else it is
+    every field that is a string or a number, as lines of `name: value`. Numbers are kept as they are written in the
+    file. Metadata: `rows`, the number of rows, and `text_field`, the field that was used, if any.
 
-    :raises RejectedError: a line that is no JSON object, or that lacks the field; it names the line.
+    :raises RejectedError: a line is not a JSON object, or lacks the field; the message names the line.
     """
     rows = list(_rows(text))
     field = text_field
@@ -82,6 +87,7 @@ def _rows(text: str) -> Iterator[tuple[int, Row]]:
 
 
 def _row(number: int, line: str) -> Row:
+    """Parse a line of a JSON lines file. Numbers are kept as strings, as they are written."""
     try:
         row = json.loads(line, parse_int=str, parse_float=str)
         if "\\u" in line:

@@ -1,4 +1,4 @@
-"""Plain text and Markdown. The text is the file itself, front matter included, so that offsets point into the file."""
+"""Plain text and Markdown. The text is the whole file, with its front matter, so that offsets refer to the file."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ FRONT_MATTER_CHARACTERS = 65_536
 
 _FRONT_MATTER = re.compile(r"\ufeff?---[ \t]*\r?\n(.*?)^(?:---|\.\.\.)[ \t]*\r?$", re.DOTALL | re.MULTILINE)
 _DEPTH = 10
-"""Deeper than anything that is read; the time that PyYAML takes grows with the square of the depth."""
+"""The deepest nesting that is read. The time of PyYAML grows with the square of the depth."""
 _OPENING = (
     yaml.BlockSequenceStartToken,
     yaml.BlockMappingStartToken,
@@ -39,9 +39,9 @@ def plain(text: str) -> Extracted:
 
 
 def markdown(text: str) -> Extracted:
-    """Return a Markdown file as it is, with its title and what its YAML front matter says.
+    """Return a Markdown file as it is, with its title and the metadata in its YAML front matter.
 
-    Scalars and lists of scalars become metadata, dates as ISO strings. What cannot be read is named in
+    Scalars and lists of scalars become metadata, dates as ISO strings. A fault of the front matter is described in
     `front_matter_error`. The title is that of the front matter, else the first heading, else empty.
     """
     block = _FRONT_MATTER.match(text)
@@ -65,7 +65,7 @@ def _front_matter(block: str) -> dict[str, Any]:
 
 
 def _refuse_references(block: str) -> None:
-    """Refuse aliases, which can make a small file large, tags, which can name anything, and deep nesting."""
+    """Refuse aliases, tags and deep nesting. Aliases can make a small file large, and tags can name any type."""
     depth = 0
     for token in yaml.scan(block, Loader=yaml.SafeLoader):
         depth += isinstance(token, _OPENING)
@@ -76,6 +76,7 @@ def _refuse_references(block: str) -> None:
 
 
 def _mapping(node: yaml.Node | None) -> dict[str, Any]:
+    """Return the keys of the front matter with plain values; faults are under `front_matter_error`."""
     if node is None:
         return {}
     if not isinstance(node, yaml.MappingNode):
@@ -96,7 +97,10 @@ def _mapping(node: yaml.Node | None) -> dict[str, Any]:
 
 
 def _plain_value(node: yaml.Node) -> Any:
-    """Return a scalar or a list of scalars as plain JSON values. Raises `ValueError` for anything nested deeper."""
+    """Return a scalar or a list of scalars as plain JSON values.
+
+    :raises ValueError: the node is nested deeper.
+    """
     if isinstance(node, yaml.ScalarNode):
         value = _constructed(node)
         if isinstance(value, datetime.date):
@@ -108,7 +112,10 @@ def _plain_value(node: yaml.Node) -> Any:
 
 
 def _constructed(node: yaml.ScalarNode) -> Any:
-    """Return what YAML makes of a scalar. Raises `ValueError` where JSON cannot hold it, or no index can store it."""
+    """Return the value of a scalar by the rules of YAML.
+
+    :raises ValueError: JSON cannot hold it, or no index can store it.
+    """
     try:
         value = yaml.SafeLoader("").construct_object(node)
     except OverflowError as error:

@@ -1,4 +1,4 @@
-"""The folders in which models and files made from them are kept, and the ways to write there."""
+"""The folders for models and for files made from them, and the functions that write there."""
 
 from __future__ import annotations
 
@@ -20,32 +20,35 @@ def cache_dir() -> Path:
 
 
 def offline() -> bool:
-    """Return whether the setting `offline` (`RAGQA_OFFLINE`) forbids every connection."""
+    """Tell whether the setting `offline` (`RAGQA_OFFLINE`) forbids every connection."""
     return settings.load().offline
 
 
 def model_dir(name: str) -> Path:
-    """Return where a built-in model lies once it is pulled."""
+    """Return the folder of a built-in model; it exists once the model is pulled."""
     return cache_dir() / "models" / name
 
 
 def dequantised_dir(sha256: str) -> Path:
-    """Return where the safetensors of a GGUF file with this SHA-256 lie."""
+    """Return the folder of the safetensors made from the GGUF file with this SHA-256."""
     return cache_dir() / "dequantised" / sha256
 
 
 def partial_dir(name: str) -> Path:
-    """Return the scratch folder of a pull or a conversion; it outlives an interruption, and is never read as a model."""
+    """Return the scratch folder of a pull or a conversion.
+
+    It is kept after an interruption, and never used as a model.
+    """
     return cache_dir() / "partial" / name
 
 
 @contextmanager
 def lock(name: str, progress: Progress) -> Iterator[None]:
-    """Hold the lock of one model; waits for another process that holds it, and says so.
+    """Hold the lock of one model. If another process holds it, wait for that process and report it by `progress`.
 
-    The system frees it when a process dies, so no lock is ever left behind.
+    The operating system releases the lock when the process ends, so that no lock remains after a crash.
 
-    :raises ResourceError: the cache cannot be written; also for what is done to it while the lock is held.
+    :raises ResourceError: the cache cannot be written, here or by the code that holds the lock.
     """
     path = cache_dir() / "locks" / f"{name}.lock"
     try:
@@ -65,7 +68,7 @@ def lock(name: str, progress: Progress) -> Iterator[None]:
 
 
 def discard(folder: Path) -> None:
-    """Remove a folder so that no half of it is ever seen under its name."""
+    """Remove a folder. It is renamed first, so that it is never incomplete under its own name."""
     gone = partial_dir(f"{folder.name}.old")
     remove_tree(gone)
     if folder.exists():
@@ -75,7 +78,7 @@ def discard(folder: Path) -> None:
 
 
 def remove_tree(path: Path) -> None:
-    """Remove a file, a link or a folder with all that is in it; nothing where there is none."""
+    """Remove a file, a link, or a folder with its content, if it exists."""
     if path.is_dir() and not path.is_symlink():
         shutil.rmtree(path)
     else:
@@ -85,7 +88,7 @@ def remove_tree(path: Path) -> None:
 def require_space(need: int, what: str) -> None:
     """Check that the cache's disk has `need` bytes free.
 
-    :raises ResourceError: it has not.
+    :raises ResourceError: the disk has less free space.
     """
     cache_dir().mkdir(parents=True, exist_ok=True)
     free = shutil.disk_usage(cache_dir()).free

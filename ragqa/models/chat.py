@@ -1,7 +1,7 @@
 """A model's chat template -> the fixed text around a system and a user turn.
 
-A template is a program that came with the model. It is run in the sandbox, a few times, with marks in the place of the
-turns; only the text around the marks is needed afterwards, and it is kept in the cache.
+A template is a program that comes with the model. It is run in the sandbox a few times, with marks in place of the
+turns. Later only the text around the marks is needed, and this text is kept in the cache.
 """
 
 from __future__ import annotations
@@ -19,11 +19,12 @@ from ragqa.models.trial import sandbox
 
 _SYSTEM, _USER = "\ue001\ue002", "\ue001\ue003"
 _AROUND = " \n"
-"""White space around a mark: where the template strips a turn, it is gone."""
+"""White space around a mark. It is missing from the result if the template strips the turn."""
 _SAMPLE = ("  Answer from the passages.\n", '\n<passage 1 source="a.md">\n# A "heading" & {{ x }}\n</passage>\nWhy?\n ')
 
 Piece = tuple[str, str]
-"""`text` and that text; or `system` or `user`, and `strip` or `keep`: what becomes of white space around the turn."""
+"""Either `text` and the text itself; or `system` or `user`, and `strip` or `keep` for the white space around the
+turn."""
 
 
 class ChatTemplate:
@@ -31,16 +32,16 @@ class ChatTemplate:
 
     :param source: the template, in Jinja.
     :param special: the special tokens that it may use, by name.
-    :param name: of the model, for errors.
+    :param name: the model's name, for errors.
     """
 
     def __init__(self, source: str, special: Mapping[str, str], name: str) -> None:
         self._source, self._special, self._name = source, dict(special), name
 
     def fill(self, system: str, user: str) -> str:
-        """Return the prompt of one turn; the system's text comes before the user's where the template has no place for it.
+        """Return the prompt of one turn. If the template has no system turn, the system's text comes before the user's.
 
-        :raises RefusedError: the template takes too long, fails, or does not show the turns as they are.
+        :raises RefusedError: the template takes too long, raises an error, or changes the text of the turns.
         """
         plain, whole = self._frames
         if system and whole is None:
@@ -49,7 +50,7 @@ class ChatTemplate:
 
     @cached_property
     def _frames(self) -> tuple[list[Piece], list[Piece] | None]:
-        """The pieces around a user turn, and around a system and a user turn; None where there is no system turn."""
+        """Return the pieces around a user turn, and around a system and a user turn (None without a system turn)."""
         day = time.strftime("%Y-%m-%d") if "strftime" in self._source else ""
         key = json.dumps([self._source, self._special, version("transformers"), day])
         kept = memo.recall("chats", key)
@@ -59,11 +60,12 @@ class ChatTemplate:
         return frames
 
     def render(self) -> list[str | None]:
-        """Return what the template makes of a user turn, and of a system and a user turn: with marks, and with a sample.
+        """Return the rendered texts of a user turn, and of a system and a user turn: with marks, and with a sample
+        text.
 
-        None where it refuses a turn.
+        A text is None if the template refuses the turns.
 
-        :raises RefusedError: the template takes too long, or fails.
+        :raises RefusedError: the template takes too long, or raises an error.
         """
         marked = (_AROUND + _SYSTEM + _AROUND, _AROUND + _USER + _AROUND)
         chats = [_chat("", marked[1]), _chat(*marked), _chat("", _SAMPLE[1]), _chat(*_SAMPLE)]
@@ -77,6 +79,7 @@ class ChatTemplate:
         return texts
 
     def _cut(self) -> tuple[list[Piece], list[Piece] | None]:
+        """Return the pieces of both renderings, after a check that filling them gives the template's own result."""
         texts = self.render()
         plain, whole = (_pieces(text or "") for text in texts[:2])
         if _slots(plain) != ["user"]:
@@ -98,7 +101,7 @@ def _chat(system: str, user: str) -> list[dict[str, str]]:
 
 
 def _pieces(text: str) -> list[Piece]:
-    """Cut a rendered text at the marks, with the white space around them where it was kept."""
+    """Cut a rendered text at the marks, and record for each whether the white space around it was kept."""
     pieces: list[Piece] = []
     for part in re.split(f"((?:{_AROUND})?(?:{_SYSTEM}|{_USER})(?:{_AROUND})?)", text):
         slot = next((name for name, mark in (("system", _SYSTEM), ("user", _USER)) if mark in part), "text")

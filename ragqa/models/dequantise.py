@@ -1,4 +1,4 @@
-"""A GGUF file -> safetensors for transformers, made once: loading then takes 0.2 s instead of 18 s (135M model)."""
+"""A GGUF file -> safetensors for transformers, made once. Loading then takes 0.2 s instead of 18 s (135M model)."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from ragqa.models.memo import remembered_sha256
 from ragqa.models.pretrained import load_pretrained
 from ragqa.points import reached
 
-# From 4.5 bits a weight, the smallest in common use, to 16.
+# The growth from 4.5 bits for each weight, the smallest in common use, to 16.
 GROWTH = 4
 
 
 def dequantised(gguf: Path, name: str, progress: Progress) -> Path:
-    """Return a folder with the dequantised model of a GGUF file, and make it in the cache where it is not there yet.
+    """Return a folder with the dequantised model of a GGUF file. It is made in the cache if it does not exist.
 
-    :raises ModelError: the file is not GGUF, or of an architecture that transformers cannot read.
+    :raises ModelError: the file is not GGUF, or has an architecture that transformers cannot read.
     :raises ResourceError: the disk is too full, or the cache cannot be written.
     """
     read_header(gguf)

@@ -1,4 +1,4 @@
-"""Where and in which precision a model runs."""
+"""The device and the precision for a model."""
 
 from __future__ import annotations
 
@@ -11,18 +11,18 @@ if TYPE_CHECKING:
 
 
 def device() -> str:
-    """Return `cuda` where there is one, else `cpu`."""
+    """Return `cuda` if a CUDA device is available, else `cpu`."""
     import torch
 
     return "cuda" if torch.cuda.is_available() else "cpu"
 
 
 def torch_dtype(name: str, *, matrices: bool = False) -> torch.dtype:
-    """Return a torch dtype; `auto` is bfloat16 where that is faster, else float32.
+    """Return a torch dtype by its name; `auto` is bfloat16 if that is faster, else float32.
 
-    :param matrices: the work is in products of large matrices, as in embedding, where bfloat16 wins only with tile
-        units (AMX). Else it is in reading weights, as in decoding, and
-        bfloat16 wins by their size wherever the processor has instructions for it.
+    :param matrices: True if products of large matrices take most of the time, as in embedding. bfloat16 is then faster
+        only with tile units (AMX). False if reading the weights takes most of the time, as in decoding. bfloat16 is
+        then faster on every processor that has instructions for it, because its weights are half as large.
     """
     import torch
 
@@ -38,7 +38,7 @@ def torch_dtype(name: str, *, matrices: bool = False) -> torch.dtype:
 
 @contextmanager
 def no_progress_bar() -> Iterator[None]:
-    """Keep transformers from drawing on stderr while weights load, which takes a fraction of a second."""
+    """Turn off the progress bars of transformers, since weights load in a fraction of a second."""
     from transformers.utils import logging
 
     shown = logging.is_progress_bar_enabled()

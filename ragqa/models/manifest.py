@@ -1,6 +1,7 @@
-"""What the cache records of a model when it is put there, and whether that is still what lies there.
+"""The manifest of a model in the cache, and the comparison of the model's files with it.
 
-`ragqa.json` in a model's folder lists every file with its size and SHA-256, and has a check of itself.
+The manifest, `ragqa.json` in a model's folder, lists every file with its size and SHA-256, and has a checksum of
+itself.
 """
 
 from __future__ import annotations
@@ -27,16 +28,16 @@ _MOST_BYTES = 10_000_000
 
 @dataclass(frozen=True, slots=True)
 class FileRecord:
-    """A file of a model as it was put into the cache."""
+    """The size and SHA-256 of a model's file at the time when it was put into the cache."""
 
     size: int
     sha256: str
 
 
 def publish(work: Path, folder: Path, **facts: str) -> None:
-    """Make `work` the folder in one rename, after its bytes are on disk. An older folder is moved aside first.
+    """Rename `work` to `folder` in one step, after its bytes are on disk. An older folder is moved away first.
 
-    Size and SHA-256 of every file are recorded in it, with `facts`.
+    The manifest records the size and SHA-256 of every file, and `facts`.
     """
     record(work, **facts)
     reached("manifest written")
@@ -53,7 +54,7 @@ def publish(work: Path, folder: Path, **facts: str) -> None:
 
 
 def record(folder: Path, **facts: str) -> None:
-    """Write the manifest of a folder as it is now."""
+    """Write the manifest of the present files of a folder."""
     files = {
         str(path.relative_to(folder)): {"size": path.stat().st_size, "sha256": file_sha256(path)}
         for path in sorted(folder.rglob("*"))
@@ -68,7 +69,7 @@ def read(folder: Path) -> dict[str, FileRecord]:
     """Return the files that a manifest lists, by name.
 
     :raises FileNotFoundError: there is no manifest.
-    :raises ValueError: it is damaged, or of an earlier ragqa.
+    :raises ValueError: the manifest is damaged, or was written by an earlier ragqa.
     """
     try:
         whole = json.loads(read_regular(folder / NAME, _MOST_BYTES))
@@ -92,30 +93,30 @@ def is_old(folder: Path) -> bool:
 
 
 def missing(folder: Path, known: Mapping[str, FileRecord]) -> str | None:
-    """Return what is wrong with a folder by the sizes of its files; None where every file has the recorded one.
+    """Return the fault that the sizes of a folder's files show; None if every file has its recorded size.
 
-    :param known: files that are known besides, by name. Their record counts.
+    :param known: further records by name of file. They replace those of the manifest.
     """
     return _problem(folder, known, lambda path, file: path.stat().st_size == file.size)
 
 
 def altered(folder: Path, known: Mapping[str, FileRecord], *, full: bool = False) -> str | None:
-    """Return what is wrong with a folder by the SHA-256 of its files; None where every file is as it was recorded.
+    """Return the fault that the SHA-256 of a folder's files shows; None if every file has its recorded one.
 
-    :param full: read every byte, whatever was remembered of it.
+    :param full: read every byte, and use no hash from the cache.
     """
     return _problem(folder, known, lambda path, file: has_sha256(path, file.sha256, full))
 
 
 def fault(model: Builtin) -> str | None:
-    """Return what is wrong with a built-in model's copy in the cache, by the sizes of its files; None for nothing."""
+    """Return the fault that the sizes of files show in a built-in model's copy in the cache; None if there is none."""
     return missing(model_dir(model.name), records_of(model))
 
 
 def verify(names: Sequence[str]) -> dict[str, str | None]:
-    """Return what is wrong with each model of these names, by every byte of it; None for nothing.
+    """Read every byte of the models with these names, and return the fault of each; None for an intact model.
 
-    :param names: built-in names; all models that are in the cache for none, those made of GGUF files among them.
+    :param names: built-in names. With no names, all models in the cache are read, including those made from GGUF files.
     :raises UsageError: a name is not built-in.
     """
     if unknown := [name for name in names if name not in BUILTIN]:
@@ -127,11 +128,12 @@ def verify(names: Sequence[str]) -> dict[str, str | None]:
 
 
 def records_of(model: Builtin) -> dict[str, FileRecord]:
-    """Return what this version of ragqa itself knows of a built-in model's files."""
+    """Return the records of a built-in model's files that this version of ragqa contains."""
     return {model.weights: FileRecord(model.size, model.sha256)}
 
 
 def _problem(folder: Path, known: Mapping[str, FileRecord], is_whole: Callable[[Path, FileRecord], bool]) -> str | None:
+    """Return the first fault of a folder's files by size and by `is_whole`; None if there is none."""
     try:
         files = {**read(folder), **known}
     except FileNotFoundError:

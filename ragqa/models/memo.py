@@ -1,6 +1,6 @@
-"""What was found out about a file or a text once, kept in the cache: a help, never needed and never trusted blindly.
+"""Memos: results about a file or a text, kept in the cache to save time. A missing memo changes no result.
 
-A memo that is empty, damaged or of another shape counts as none; one that cannot be written is not written.
+A memo that is empty, damaged or of another shape is ignored. If a memo cannot be written, no error is raised.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ _MOST_BYTES = 1_000_000
 
 
 def recall(kind: str, key: str) -> Any:
-    """Return what was kept under a key; None where nothing was, or it cannot be read."""
+    """Return the value kept under a key; None if there is none, or it cannot be read."""
     try:
         kept = json.loads(read_regular(_path(kind, key), _MOST_BYTES))
         value = kept["value"]
@@ -29,7 +29,7 @@ def recall(kind: str, key: str) -> Any:
 
 
 def keep(kind: str, key: str, value: Any) -> None:
-    """Keep a value that JSON can hold, where the cache can be written."""
+    """Keep a value that JSON can hold, if the cache can be written."""
     path = _path(kind, key)
     scratch = path.with_suffix(f".{os.getpid()}")
     with contextlib.suppress(OSError):
@@ -45,29 +45,32 @@ def file_sha256(path: Path) -> str:
 
 
 def remembered_sha256(path: Path) -> str:
-    """Return `file_sha256`, kept by the file's place, size, inode and times of change."""
+    """Return `file_sha256`, from a memo if the file's path, size, inode and times of change are the same."""
     key = stamp(path)
     known = recall("hashes", key)
     if isinstance(known, str) and len(known) == 64:
         return known
     digest = file_sha256(path)
-    if stamp(path) == key:  # it did not change meanwhile
+    if stamp(path) == key:  # the file did not change while it was read
         keep("hashes", key, digest)
     return digest
 
 
 def has_sha256(path: Path, sha256: str, full: bool = False) -> bool:
-    """Tell whether a file has this SHA-256; `full` believes no memo, and a memo alone calls no file another one."""
+    """Tell whether a file has this SHA-256.
+
+    With `full`, no memo is used. A memo with another SHA-256 is not enough for False: the file is then read.
+    """
     return (not full and remembered_sha256(path) == sha256) or file_sha256(path) == sha256
 
 
 def remember_sha256(path: Path, digest: str) -> None:
-    """Keep the SHA-256 of a file that was found out elsewhere."""
+    """Keep the SHA-256 of a file that the caller has computed."""
     keep("hashes", stamp(path), digest)
 
 
 def stamp(path: Path) -> str:
-    """Return what changes whenever a file does: its place, size, inode and times of change."""
+    """Return a key that changes whenever the file changes: its path, size, inode and times of change."""
     status = path.stat()
     changes = (status.st_size, status.st_mtime_ns, status.st_ctime_ns, status.st_ino, status.st_dev)
     return json.dumps([str(path.resolve()), *changes])

@@ -1,4 +1,4 @@
-"""A model's name -> what is known of it, and its local folder. Nothing here uses the network.
+"""A model's name -> its card and its local folder. Nothing here uses the network.
 
 A name is a built-in name, a folder, a `.gguf` file, or a hub id `owner/name` that the hub's own cache holds.
 """
@@ -34,10 +34,11 @@ _OFFSET_BY_TWO = ("roberta", "xlm-roberta", "camembert", "mpnet")
 
 @dataclass(frozen=True, slots=True)
 class Card:
-    """What is known of a model without loading it.
+    """The facts about a model that need no loading of its weights.
 
-    `window` is in tokens, special tokens included; None where the config does not say. `size` is the bytes of the
-    weights; 0 for a hub id that is not here. `kind` is None where the config does not tell, `license` empty likewise.
+    `window` is in tokens, special tokens included; None if the config does not give it. `size` is that of the weights
+    in bytes; 0 for a hub id that is not in the hub's cache. `kind` is None, and `license` is empty, if they are
+    unknown.
     """
 
     name: str
@@ -49,11 +50,11 @@ class Card:
 
 
 def card(name: str, revision: str | None = None) -> Card:
-    """Return what is known of a model, in milliseconds and without loading any library of models.
+    """Return the card of a model, within milliseconds and without loading any library of models.
 
     A hub id that is not in the hub's cache gives a card with `installed` false and no window.
 
-    :raises ModelError: the name is unknown, and the message has the nearest built-in name; or a folder is no model's.
+    :raises ModelError: the name is unknown (the message gives the nearest built-in name), or a folder has no model.
     :raises RefusedError: the folder has only pickle weights.
     """
     if name in BUILTIN:
@@ -73,12 +74,13 @@ def card(name: str, revision: str | None = None) -> Card:
 def resolve(name: str, revision: str | None = None, *, progress: Progress = _LOG.warning) -> Path:
     """Return the local folder of a model, for transformers and sentence-transformers to load. Never downloads.
 
-    A GGUF model without safetensors is dequantised into the cache, once; `progress` is told, as it takes a while.
+    A GGUF model without safetensors is dequantised into the cache once. This takes some seconds and is reported by
+    `progress`.
 
-    What the cache recorded of a model is compared with what lies there, file by file.
+    The files of a model in the cache are compared with its manifest.
 
-    :raises ModelError: the model is not here, damaged, or its name is unknown; the message has the command to run.
-    :raises RefusedError: the folder has only pickle weights, or a tokenizer that takes for ever.
+    :raises ModelError: the model is missing or damaged, or its name is unknown; the message gives the command to run.
+    :raises RefusedError: the folder has only pickle weights, or a tokenizer that takes too long.
     """
     folder = _folder(name, revision)
     if name in BUILTIN:
@@ -93,11 +95,11 @@ def resolve(name: str, revision: str | None = None, *, progress: Progress = _LOG
 
 
 def resolved(name: str, revision: str | None = None) -> Path | None:
-    """Return the folder that `resolve` gives; None where it would have to dequantise a GGUF file first.
+    """Return the folder that `resolve` returns; None if it would have to dequantise a GGUF file first.
 
-    A GGUF file is hashed where it was not before.
+    A GGUF file is hashed if there is no memo of its hash.
 
-    :raises ModelError: the model is not here, or its name is unknown.
+    :raises ModelError: the model is missing, or its name is unknown.
     :raises RefusedError: the folder has only pickle weights.
     """
     folder = _folder(name, revision)
@@ -110,7 +112,7 @@ def resolved(name: str, revision: str | None = None) -> Path | None:
 def gguf_path(name: str, revision: str | None = None) -> Path:
     """Return a model's GGUF file: a built-in's original, a `.gguf` file itself, or the only one of a folder.
 
-    :raises ModelError: the model is not here, its name is unknown, or it has no GGUF file or several.
+    :raises ModelError: the model is missing, its name is unknown, or it has no GGUF file or several.
     """
     if name in BUILTIN and BUILTIN[name].weights != GGUF_NAME:
         have = [model.name for model in BUILTIN.values() if model.weights == GGUF_NAME]
@@ -124,7 +126,7 @@ def gguf_path(name: str, revision: str | None = None) -> Path:
 
 
 def window(folder: Path) -> int | None:
-    """Return the longest input in tokens, special tokens included; None where the config does not say.
+    """Return the longest input in tokens, special tokens included; None if the config does not give it.
 
     It is the smaller of the config's positions and, for an encoder, sentence-transformers' own `max_seq_length`.
     """
@@ -142,9 +144,9 @@ def window(folder: Path) -> int | None:
 
 
 def whole_number(file: Path, key: str) -> int | None:
-    """Return a whole number of a JSON file; None where it does not say.
+    """Return a whole number of a JSON file; None if the file does not have the key.
 
-    :raises ModelError: it says something else, or the file is not a JSON object.
+    :raises ModelError: the value is not a whole number, or the file is not a JSON object.
     """
     value = read_json(file).get(key)
     if value is not None and (type(value) is not int or value < 0):
@@ -153,7 +155,7 @@ def whole_number(file: Path, key: str) -> int | None:
 
 
 def read_json(path: Path) -> dict[str, Any]:
-    """Return the object of a JSON file; empty where there is no such file.
+    """Return the object of a JSON file; empty if there is no such file.
 
     :raises ModelError: the file is not a JSON object.
     """
@@ -173,7 +175,7 @@ def read_json(path: Path) -> dict[str, Any]:
 def weights_sha256(folder: Path) -> str:
     """Return one SHA-256 over a folder's weights files.
 
-    :raises ModelError: the folder has no weights of a format that is loaded.
+    :raises ModelError: the folder has no weights in a supported format.
     """
     files = sorted(folder.glob("*.safetensors")) or sorted(folder.glob("*.gguf"))
     if not files:
@@ -209,13 +211,20 @@ def _folder(name: str, revision: str | None) -> Path:
 
 
 def _refuse_altered(model: Builtin) -> None:
-    """Raise `ModelError` where a file of a built-in model is not the one that was pulled."""
+    """Refuse a built-in model with a changed file.
+
+    :raises ModelError: a file differs from the one that was pulled.
+    """
     if reason := manifest.altered(model_dir(model.name), manifest.records_of(model)):
         raise missing(model, reason)
 
 
 def _refuse_unsound(folder: Path) -> None:
-    """Raise `ModelError` or `RefusedError` where a folder that we did not make cannot be what it says."""
+    """Refuse a model's folder that ragqa did not make, if its files contradict each other or cannot be used safely.
+
+    :raises ModelError: its counts are impossible, or a file is damaged.
+    :raises RefusedError: its tokenizer takes too long.
+    """
     sanity.refuse_unlikely(folder, read_json(folder / "config.json"))
     sanity.refuse_altered_blobs(folder)
     tokenizer = folder / "tokenizer.json"
@@ -224,7 +233,7 @@ def _refuse_unsound(folder: Path) -> None:
 
 
 def _local(name: str, revision: str | None) -> Path | None:
-    """Return the folder or file of a name that is not built-in; None for a hub id that is not here."""
+    """Return the folder or file of a name that is not built-in; None for a hub id that is not in the hub's cache."""
     path = Path(os.path.expanduser(name))
     if name and (path.is_dir() or (path.is_file() and path.suffix == ".gguf")):
         return path
@@ -241,10 +250,10 @@ def _hub_folder(name: str, revision: str | None) -> Path | None:
 
 
 def _has_safetensors(path: Path) -> bool:
-    """Return whether a model's folder has safetensors; false for a .gguf file, or a folder with GGUF alone.
+    """Tell whether a model's folder has safetensors; False for a .gguf file, or a folder with GGUF alone.
 
-    :raises RefusedError: it has only pickle weights.
-    :raises ModelError: it has no weights, or no config.json beside them.
+    :raises RefusedError: the folder has only pickle weights.
+    :raises ModelError: the folder has no weights, or no config.json.
     """
     if path.is_file():
         return False
@@ -278,6 +287,7 @@ def _gguf_window(path: Path) -> int | None:
 
 
 def _kind(folder: Path) -> ModelKind | None:
+    """Return the kind of a model by its files and the architecture in config.json; None if they do not show it."""
     architectures = read_json(folder / "config.json").get("architectures") or [""]
     if not isinstance(architectures, list):
         raise ModelError(f"{folder / 'config.json'}: architectures must be a list of names")
@@ -292,5 +302,5 @@ def _kind(folder: Path) -> ModelKind | None:
 
 
 def _spellings() -> dict[str, str]:
-    """Return the built-in names by themselves and by each of their beginnings: `smollm2`, `smollm2-135m`."""
+    """Return the built-in names by their full spelling and by each of their first parts: `smollm2`, `smollm2-135m`."""
     return {name[: cut.start()]: name for name in reversed(BUILTIN) for cut in re.finditer("-|$", name)}

@@ -1,4 +1,4 @@
-"""The one way in which this package has transformers load anything from a model's folder."""
+"""The only function by which this package lets transformers load anything from a model's folder."""
 
 from __future__ import annotations
 
@@ -12,14 +12,15 @@ from ragqa.models.devices import no_progress_bar
 
 
 def load_pretrained(kind: str, folder: Path, **arguments: Any) -> Any:
-    """Return `transformers.KIND.from_pretrained(folder)`: from local files, weights from safetensors or GGUF alone.
+    """Return `transformers.KIND.from_pretrained(folder)`. Only local files are read, and only safetensors or GGUF
+    weights.
 
-    No code of the folder is run, and nobody is asked whether it should be.
+    No code in the folder is run, and the user is not asked about it.
 
-    :param kind: such as `AutoTokenizer`.
-    :param arguments: of `from_pretrained`, besides.
+    :param kind: the name of a class, such as `AutoTokenizer`.
+    :param arguments: further arguments of `from_pretrained`.
     :raises RefusedError: the folder cannot be loaded without code of its own.
-    :raises ModelError: transformers cannot load it, for whatever reason.
+    :raises ModelError: transformers cannot load it for any other reason.
     """
     import transformers
 
@@ -32,12 +33,12 @@ def load_pretrained(kind: str, folder: Path, **arguments: Any) -> Any:
             return getattr(transformers, kind).from_pretrained(folder, **arguments, **fixed)
     except MemoryError:
         raise
-    except Exception as error:  # transformers names no common class for what a folder can make it raise
+    except Exception as error:  # the errors that a folder can cause have no common class in transformers
         raise load_error(source, error) from error
 
 
 def load_error(source: Path, error: Exception) -> ModelError | RefusedError | ResourceError:
-    """Return what an error of transformers or sentence-transformers means for the model in a folder."""
+    """Return the error of ragqa for an error of transformers or sentence-transformers about the model in a folder."""
     if limit := limits.met(error):
         return limit
     if "trust_remote_code" in str(error):

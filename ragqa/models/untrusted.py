@@ -1,4 +1,4 @@
-"""What is done in the sandbox with the files of a model: its tokenizer is tried out, its chat template is run."""
+"""The work in the sandbox on the files of a model: its tokenizer is tried out, and its chat template is run."""
 
 from __future__ import annotations
 
@@ -12,34 +12,34 @@ from ragqa.errors import RejectedError
 from ragqa.messages import brief
 
 _ALWAYS = "aA1 \n.'_é中\u0e01!"
-"""Letters, digits and signs that classes such as \\w or \\s stand for."""
+"""Letters, digits and signs that match character classes such as \\w or \\s."""
 _CHARACTERS = 16
-"""How many characters of the tokenizer's own patterns are tried."""
+"""The number of characters of the tokenizer's own patterns that are tried."""
 _EXPONENTIAL, _POLYNOMIAL = 60, 3000
-"""How often a character is repeated: few repetitions show exponential time, many show powers."""
+"""The numbers of repetitions of a character. Few show exponential time, many show polynomial time."""
 _TOKENS_PER_BYTE = 8
 _ESCAPED = re.compile(r"\\[xu](?:\{([0-9A-Fa-f]{1,8})\}|([0-9A-Fa-f]{2,4}))")
 
 
 def try_tokenizer(data: bytes) -> str:
-    """Tokenise texts that patterns with nested repetitions are slow on; the sandbox bounds time and memory.
+    """Tokenise texts for which patterns with nested repetitions are slow. The sandbox bounds time and memory.
 
     :param data: a tokenizer.json.
-    :return: `sound`, or `unreadable`, which whoever loads it will find out too, and why.
-    :raises RejectedError: it makes far more tokens than a text has bytes.
+    :return: `sound`, or `unreadable`. In the second case, loading the tokenizer raises an error with the reason.
+    :raises RejectedError: the tokenizer makes far more tokens than a text has bytes.
     """
     from tokenizers import Tokenizer
 
     try:
         tokenizer = Tokenizer.from_buffer(data)
-    except Exception:  # the library raises no narrower one
+    except Exception:  # the library has no narrower class of errors
         return "unreadable"
     tokenizer.no_truncation()
     tokenizer.no_padding()
     for text in _texts(json.loads(data)):
         try:
             tokens = len(tokenizer.encode(text).ids)
-        except BaseException as error:  # what the library raises where a pattern exceeds its limit is no Exception
+        except BaseException as error:  # the library's error for a pattern beyond its limit is not an `Exception`
             raise RejectedError(f"fails ({brief(error, 150)})") from error
         if tokens > _TOKENS_PER_BYTE * len(text.encode()) + 64:
             raise RejectedError(f"makes {tokens:,} tokens of {len(text):,} characters")
@@ -47,6 +47,7 @@ def try_tokenizer(data: bytes) -> str:
 
 
 def _texts(tokenizer: dict[str, Any]) -> Iterator[str]:
+    """Yield the trial texts: repeated characters and pairs, with the characters of the tokenizer's own patterns."""
     patterns = [_ESCAPED.sub(_unescaped, pattern) for pattern in _patterns(tokenizer)]
     own = dict.fromkeys(c for pattern in patterns for c in re.sub(r"\\.", "", pattern) if c.isprintable())
     own = dict.fromkeys(list(own)[:_CHARACTERS])
@@ -64,13 +65,13 @@ def _texts(tokenizer: dict[str, Any]) -> Iterator[str]:
 
 
 def _unescaped(escape: re.Match[str]) -> str:
-    """Return the character that is written by its number; nothing for a number that none has."""
+    """Return the character of an escape with its number; empty if no character has this number."""
     number = int(escape[1] or escape[2], 16)
     return chr(number) if number < 0x110000 else ""
 
 
 def _patterns(value: Any) -> Iterator[str]:
-    """Yield the regular expressions and the replaced strings anywhere in a tokenizer, but not its vocabulary."""
+    """Yield all regular expressions and replaced strings of a tokenizer, without its vocabulary."""
     if isinstance(value, dict):
         for key, inner in value.items():
             if key in ("Regex", "String") and isinstance(inner, str):
@@ -83,11 +84,11 @@ def _patterns(value: Any) -> Iterator[str]:
 
 
 def render_chats(data: bytes, *, special: dict[str, Any], chats: Sequence[list[dict[str, str]]]) -> list[str | None]:
-    """Return each conversation in a chat template, as transformers renders it; None where the template refuses it.
+    """Return each conversation as transformers renders it with a chat template; None if the template refuses it.
 
     :param data: the template, in Jinja.
     :param special: the special tokens that it may use, by name.
-    :raises RejectedError: it is no template.
+    :raises RejectedError: the data are not a template.
     """
     from jinja2 import TemplateError, TemplateSyntaxError
     from transformers.utils.chat_template_utils import render_jinja_template

@@ -1,4 +1,7 @@
-"""question + Hits -> Prompt: a template filled in one pass within the token budget. Knows a token counter, no model."""
+"""question + Hits -> Prompt: a template, filled in one pass within the token budget.
+
+It uses a token counter, no model.
+"""
 
 from __future__ import annotations
 
@@ -20,27 +23,27 @@ from ragqa.stages import Generator
 TEMPLATES = ("qa", "span", "answerable", "chat", "summarize", "extract")
 SLOTS = ("examples", "passages", "history", "question", "answerable")
 ANSWERABLE = "yes"
-"""The value of the slot `{answerable}`; a generator may ask the model first how likely it is."""
+"""The value of the slot `{answerable}`. A generator may first ask the model for its probability."""
 SEPARATOR = "\n---\n"
 TEMPLATE_BYTES = 1_000_000
 """The largest file that is read as a template."""
 PLAIN = "{plain}\n"
-"""The first line of a template that is a text for the model to go on with: no turns of a chat, no fences."""
+"""The first line of a plain template: the model continues its text, without turns of a chat and without fences."""
 _SLOT = re.compile(r"\{(\w+)\}")
 _MARK = "\ue000"
-"""Put into a slot to find its place in a rendered prompt; `clean` removes it from every value."""
-# Text that would close a passage's fence, or be read as a control token of a chat format (`<|im_end|>`, `</s>`, `[INST]`)
+"""A character that is put into a slot to find its place in a rendered prompt. `clean` removes it from every value."""
+# Text that would close the fence of a passage, or is a control token of a chat format (`<|im_end|>`, `</s>`, `[INST]`)
 _CONTROL = re.compile(r"<(?=/?\s*passage|\||/?s>)|\[(?=/?INST\])", re.IGNORECASE)
 _HARMLESS = "("
-"""Replaces the first byte of such a text. One byte for one byte: a passage never grows beyond the bound of its chunk."""
+"""The character that replaces the first byte of such a text. It is one byte, so that a passage never gets longer."""
 SOURCE_BYTES = 160
 FENCE_BYTES = 208
-"""Most bytes that the fence adds to a passage, its number and the end of its source's path included."""
+"""The most bytes that the fence adds to a passage, with its number and the end of its source's path."""
 
 
 @dataclass(frozen=True, slots=True)
 class Template:
-    """A template that was read: the instructions, and the turn with its slots. `plain` has no instructions."""
+    """A parsed template: the instructions, and the turn with its slots. A `plain` template has no instructions."""
 
     system: str
     user: str
@@ -48,15 +51,15 @@ class Template:
 
     @property
     def verdict(self) -> str:
-        """The line that says that the question can be answered; empty where the template has no such slot."""
+        """The line that says that the question can be answered; empty if the template has no such slot."""
         lines = [line for line in self.user.splitlines(keepends=True) if "{answerable}" in line]
         return "".join(fill(line, {"answerable": ANSWERABLE}) for line in lines)
 
 
 def load_template(name: str) -> Template:
-    """Return a template: a built-in name, or a file path that holds a `/`.
+    """Return a template by its built-in name, or by a file path with a `/` in it.
 
-    :raises UsageError: there is no such template, it cannot be read, or its slots are not the known ones.
+    :raises UsageError: there is no such template, it cannot be read, or its slots are wrong.
     """
     text = _template_text(name)
     plain = text.startswith(PLAIN)
@@ -82,9 +85,10 @@ def _template_text(name: str) -> str:
 
 
 def _unknown_slot(text: str, start: int) -> str:
-    """Return where the first unknown slot is and the nearest one; empty where there is none.
+    """Return the place of the first unknown slot and the most similar known slot; empty if all are known.
 
-    The slot itself is not repeated: a pipeline file of somebody else may name a file that is no template at all.
+    The slot itself is not repeated, because the pipeline file of another person may name any file, such as a secret
+    one.
     """
     for slot in _SLOT.finditer(text, start):
         if slot[1] not in SLOTS:
@@ -100,12 +104,12 @@ def _slots() -> str:
 
 
 def fill(template: str, values: Mapping[str, str]) -> str:
-    """Put values into named slots in one pass; a value is never looked at again."""
+    """Replace named slots by values in one pass. Slots within a value are not replaced."""
     return _SLOT.sub(lambda match: values.get(match.group(1), match.group(0)), template)
 
 
 def slotless(template: str) -> str:
-    """Return the text of a template that is the same in every prompt."""
+    """Return the text of a template without its slots, which is the same in every prompt."""
     return _SLOT.sub("", fill(template, {"answerable": ANSWERABLE}))
 
 
@@ -114,10 +118,10 @@ Turn = tuple[str, str]
 
 
 class TemplatePrompter:
-    """Builds prompts as a `prompt` section says, for one generator's window.
+    """Builds prompts by a `prompt` section, for the window of one generator.
 
-    :param answer_tokens: how much of the window is kept for the answer.
-    :param examples: given a question, the question-answer pairs to show before it.
+    :param answer_tokens: the tokens of the window that are reserved for the answer.
+    :param examples: a function that returns the question-answer pairs to show before a question.
     """
 
     def __init__(
@@ -134,16 +138,16 @@ class TemplatePrompter:
         self.template = load_template(spec.template)
 
     def build(self, question: str, hits: Sequence[Hit], history: Sequence[Turn] = ()) -> Prompt:
-        """Return the prompt: passages whole, best first until the budget is spent; the others are named as dropped.
+        """Return the prompt. Whole passages are added, best first, while they fit; the others are listed as dropped.
 
-        :param history: earlier questions and answers of a conversation, for templates with a `{history}` slot.
+        :param history: earlier questions and answers of a conversation, for templates with the slot `{history}`.
         :raises UsageError: instructions, examples, history and question alone exceed the window.
         """
-        # 1. The parts that are always shown: question, examples, and as much of the conversation as fits.
+        # 1. Make the parts that are always shown: question, examples, and as much of the conversation as fits.
         examples = [turn if isinstance(turn, Example) else Example(*turn) for turn in self._examples(question)]
         texts = {"question": clean(question)[0], "examples": "".join(map(self._example, examples))}
         texts["history"], budget, dropped = self._history(texts, history)
-        # 2. The passages that the rest of the window has room for.
+        # 2. Choose the passages that fit into the rest of the window.
         fitting, left_out, stripped = self._fit(hits, min(budget, self.spec.max_context_tokens or budget))
         if hits and not fitting:
             raise UsageError(
@@ -151,7 +155,7 @@ class TemplatePrompter:
                 "lower split.chunk_size or generate.max_new_tokens, or raise prompt.max_context_tokens"
             )
         ordered = best_at_ends(fitting) if self.spec.order == "best_at_ends" else fitting
-        # 3. The prompt, and the places of its parts in it.
+        # 3. Render the prompt, and find the places of its parts in it.
         text = self._render(texts, ordered)
         question_span = self._place("question", texts, ordered, len(text))
         verdict = self._place("answerable", texts, ordered, len(text)) if self.template.verdict else None
@@ -171,7 +175,7 @@ class TemplatePrompter:
         )
 
     def _places(self, texts: Mapping[str, str], hits: Sequence[Hit]) -> Iterator[tuple[int, int]]:
-        """Yield the span that each passage has in the prompt."""
+        """Yield the span of each passage in the prompt."""
         if "{passages}" not in self.template.user:
             return
         whole = "\n".join(self._passage(number, hit)[0] for number, hit in enumerate(hits, start=1))
@@ -183,18 +187,18 @@ class TemplatePrompter:
             start = end + 1
 
     def _place(self, slot: str, texts: Mapping[str, str], hits: Sequence[Hit], length: int) -> tuple[int, int]:
-        """Return the span that the last slot of this name has in the prompt, a text of some length."""
+        """Return the span of the last slot of this name in the prompt, for a text of the given length."""
         value = {"answerable": ANSWERABLE, **texts}[slot]
         before, _, after = self._render({**texts, slot: _MARK}, hits).rpartition(_MARK)
         return len(before.replace(_MARK, value)), length - len(after)
 
     @cached_property
     def _shared(self) -> int:
-        """How many characters every prompt begins with: those before the first slot."""
+        """Return the number of characters before the first slot, which are the same in every prompt."""
         return len(self._filled(dict.fromkeys(SLOTS, _MARK)).partition(_MARK)[0])
 
     def _history(self, texts: Mapping[str, str], turns: Sequence[Turn]) -> tuple[str, int, list[Dropped]]:
-        """Return the latest turns that fit, the tokens left for passages, and the turns that were left out."""
+        """Return the latest turns that fit, the remaining tokens for passages, and the turns that were left out."""
         wanted = list(turns) if "{history}" in self.template.user else []
         for first in range(len(wanted) + 1):
             history = _turns(wanted[first:])
@@ -208,7 +212,7 @@ class TemplatePrompter:
         )
 
     def _token_usage(self, texts: Mapping[str, str], text: str) -> dict[str, int]:
-        """Return the prompt's tokens by part; they add up to the tokens of the whole."""
+        """Return the prompt's number of tokens by part; their sum is the number of tokens of the whole prompt."""
         count = self._generator.count
         bare = count(self._render(texts, []))
         tokens = {part: count(value) if value else 0 for part, value in texts.items()}
@@ -223,20 +227,22 @@ class TemplatePrompter:
         return user if self.template.plain else self._generator.chat(self.template.system, user)
 
     def _passage(self, number: int, hit: Hit) -> tuple[str, int]:
-        """Return the text of a passage in the prompt, and how many invisible characters were taken out."""
+        """Return the text of a passage in the prompt, and the number of removed invisible characters."""
         return clean(hit.chunk.text) if self.template.plain else fenced(number, hit)
 
     def _example(self, example: Example) -> str:
-        """Return an example as the template puts the question: a plain text shows its passage before it.
+        """Return an example in the form of the template's question. A plain template shows its passage before it.
 
-        Where the template says of a question that it can be answered, so does the example.
+        If the template has the line that a question can be answered, the example has it too.
         """
         passage = f"Passage: {clean(example.passage)[0]}\n" if self.template.plain and example.passage else ""
         question, answer = (clean(text)[0] for text in example)
         return f"{passage}Question: {question}\n{self.template.verdict}Answer: {answer}\n\n"
 
     def _fit(self, hits: Sequence[Hit], budget: int) -> tuple[list[Hit], list[Dropped], int]:
-        """Return the passages that fit into a budget of tokens, those that do not, and how many characters were taken out."""
+        """Return the passages that fit into a budget of tokens, those that do not, and the number of removed
+        characters.
+        """
         fitting: list[Hit] = []
         dropped: list[Dropped] = []
         stripped = spent = 0
@@ -256,22 +262,25 @@ class TemplatePrompter:
 
 
 def fenced(number: int, hit: Hit) -> tuple[str, int]:
-    """Return a passage between fences that its text cannot close, and how many invisible characters were taken out."""
+    """Return a passage between fences that its text cannot close, and the number of removed invisible characters."""
     text, removed = clean(hit.chunk.text)
     return f'<passage {number} source="{_label(hit.source)}">\n{text}\n</passage>', removed
 
 
 def _label(source: str) -> str:
-    """Return a source for an attribute: on one line, without quotes; of a long path its end."""
+    """Return a source as the value of an attribute: on one line, without quotes; of a long path only the end."""
     safe = clean(source)[0].replace('"', "'").replace("\n", " ")
     raw = safe.encode()
     return safe if len(raw) <= SOURCE_BYTES else "..." + raw[-(SOURCE_BYTES - 3) :].decode(errors="ignore")
 
 
 def clean(text: str) -> tuple[str, int]:
-    """Take out invisible control characters, and break what a model would read as a fence or a control token.
+    """Remove invisible control characters, and change text that a model would read as a fence or a control token.
 
-    Removed are categories Cc (but tab and line breaks), Cf (zero-width, bidirectional and tag characters), Co and Cs.
+    Removed are the categories Cc (except tab and line breaks), Cf (zero-width, bidirectional and tag characters), Co
+    and Cs.
+
+    :return: the text, and the number of removed characters.
     """
     visible = [c for c in text if c in "\n\t" or unicodedata.category(c) not in ("Cc", "Cf", "Co", "Cs")]
     removed = len(text) - len(visible) - text.count("\r\n")
@@ -283,5 +292,5 @@ def _turns(pairs: Sequence[Turn]) -> str:
 
 
 def best_at_ends(hits: Sequence[Hit]) -> list[Hit]:
-    """Order passages so that the best come first and last, the worst in the middle (Liu et al. 2023)."""
+    """Return the passages with the best ones first and last, and the worst in the middle (Liu et al. 2023)."""
     return [*hits[::2], *reversed(hits[1::2])]

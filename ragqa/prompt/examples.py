@@ -1,4 +1,4 @@
-"""In-context examples: questions with their answers, shown to the generator before the question that is asked."""
+"""In-context examples: questions with their answers, shown to the generator before the user's question."""
 
 from __future__ import annotations
 
@@ -17,15 +17,15 @@ if TYPE_CHECKING:
     from ragqa.stages import Vectors
 
 EXAMPLES_BYTES = 100_000_000
-"""The largest file of examples that is read."""
+"""The most bytes of a file of examples that is read."""
 
 Pair = tuple[str, str]
 
 
 class Example(tuple[str, str]):
-    """A question and its answer, which it is as a pair, and what else is known of it.
+    """A pair of a question and its answer, with an id and a passage.
 
-    `id` is that of its line, else the question itself. `passage` is the quote that the answer rests on; empty where
+    `id` is the id of its line, else the question itself. `passage` is the quote that supports the answer; empty if
     there is none.
     """
 
@@ -33,7 +33,7 @@ class Example(tuple[str, str]):
     passage: str
 
     def __new__(cls, question: str, answer: str, id: str = "", passage: str = "") -> Self:
-        """Return an example; of a plain pair, `Example(*pair)`."""
+        """Return an example. `Example(*pair)` makes one from a plain pair."""
         example = super().__new__(cls, (question, answer))
         example.id, example.passage = id or question, passage
         return example
@@ -42,8 +42,8 @@ class Example(tuple[str, str]):
 def read_pairs(path: Path, split: str | None = None) -> list[Example]:
     """Return each answerable line of a questions.jsonl: the question, its first answer and its first evidence.
 
-    :param split: take the lines only whose key `split` has this value.
-    :raises UsageError: the file cannot be read, a line is not such an object, or none (of the split) has an answer.
+    :param split: use only the lines whose key `split` has this value.
+    :raises UsageError: the file cannot be read, a line is not such an object, or no line (of the split) has an answer.
     """
     try:
         lines = read_text(path, EXAMPLES_BYTES).split("\n")
@@ -77,18 +77,18 @@ def _example(row: Mapping[str, Any]) -> Example:
 
 
 def example_bytes(example: Example, *, plain: bool = False) -> int:
-    """Return the most UTF-8 bytes that an example has in a prompt, its labels included.
+    """Return the most UTF-8 bytes of an example in a prompt, with its labels.
 
-    :param plain: the template is a plain text, which shows the example's passage too.
+    :param plain: the template is plain, so that the prompt shows the example's passage too.
     """
     return len("".join([*example, example.passage if plain else ""]).encode()) + 32
 
 
 class Examples:
-    """Chooses examples for a question; the question itself is never among them.
+    """Chooses examples for a question. The question itself is never one of them.
 
-    :param embedder: rank the examples by similarity to the question; None takes the first ones.
-    :param seed: put the examples into a random order first, the same for every question; None leaves them as they are.
+    :param embedder: ranks the examples by similarity to the question; None takes the first ones.
+    :param seed: puts the examples into a random order first, the same for every question; None keeps their order.
     """
 
     def __init__(
@@ -99,12 +99,12 @@ class Examples:
         self._embedder = embedder
 
     def load(self) -> None:
-        """Embed the examples now, where they are ranked by similarity."""
+        """Embed the examples now, if they are ranked by similarity."""
         if self._embedder is not None:
             self._vectors  # noqa: B018  # a cached property: reading it embeds
 
     def __call__(self, question: str) -> list[Pair]:
-        """Return up to n pairs; the most similar comes last, next to the question (Liu et al. 2022)."""
+        """Return up to n pairs; the most similar is last, next to the question (Liu et al. 2022)."""
         words = question.split()
         usable = [i for i, pair in enumerate(self._pairs) if pair[0].split() != words]
         if self._embedder is None:

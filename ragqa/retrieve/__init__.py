@@ -1,7 +1,8 @@
-"""question -> ranked Hits: dense, lexical, or both fused; then reranked, deduplicated and expanded as the file says.
+"""question -> ranked Hits: dense, lexical, or both fused; then reranked, deduplicated and expanded by the pipeline
+file.
 
-`retriever` has the list of steps; `first_stage` searches the index and `fusion` makes one score of several; `rewrite`,
-`rerank`, `diversity` and `passages` have the other steps; `state` is what they pass on.
+`retriever` has the list of steps. `first_stage` searches the index, and `fusion` combines scores. `rewrite`, `rerank`,
+`diversity` and `passages` have the other steps. `state` is the data that the steps pass on.
 """
 
 from __future__ import annotations
@@ -13,9 +14,10 @@ MAX_QUESTION_CHARS = 8000
 
 
 def check_question(question: str) -> None:
-    """Refuse a question that cannot be asked.
+    """Refuse an invalid question.
 
-    :raises UsageError: no string, empty, longer than `MAX_QUESTION_CHARS`, or holding NULs or lone surrogates.
+    :raises UsageError: the question is not a string, is empty, is longer than `MAX_QUESTION_CHARS`, or contains NULs or
+        lone surrogates.
     """
     arguments.text(question, "question", "one string; ask_many takes a list of them")
     if not any(c.isprintable() and not c.isspace() for c in question):

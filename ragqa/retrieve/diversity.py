@@ -1,4 +1,4 @@
-"""Fewer hits that say the same: near-duplicates left out, caps for each document, maximal marginal relevance."""
+"""Diversity of hits: near-duplicates are left out, hits of one document are limited, or MMR chooses the hits."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def cap(hits: Sequence[Hit], per_document: int) -> list[Hit]:
 
 
 def deduplicate(hits: Sequence[Hit], share: float) -> list[Hit]:
-    """Leave out a hit when one better hit has at least `share` of its runs of five words (Broder 1997).
+    """Leave out a hit if one better hit has at least `share` of its shingles of five words (Broder 1997).
 
     :param hits: best first.
     :param share: in (0, 1].
@@ -52,17 +52,18 @@ def diversify(state: RetrievalState, *, relevance: float) -> RetrievalState:
 
 
 def marginal_relevance(hits: Sequence[Hit], vectors: NDArray[np.float32], k: int, relevance: float) -> list[Hit]:
-    """Choose k hits one by one, each the best by relevance * score - (1 - relevance) * nearest chosen cosine (at least 0).
+    """Choose k hits one by one: each has the highest relevance * score - (1 - relevance) * similarity.
 
-    Maximal marginal relevance (Carbonell and Goldstein 1998); scores are divided by the best of them.
+    This is maximal marginal relevance, MMR (Carbonell and Goldstein 1998). Scores are divided by the best one. The
+    similarity is the highest cosine to a chosen hit, at least 0.
 
     :param vectors: float32[len(hits), dim], unit rows.
     :param relevance: in [0, 1]; 1 chooses by score alone.
     """
-    # 1. Scores as shares of the best one, so that they can be weighed against cosines.
+    # 1. Divide the scores by the best one, so that they are comparable with cosines.
     best = max((hit.score for hit in hits), default=0.0)
     scores = np.array([hit.score / best if best > 0 else 0.0 for hit in hits])
-    # 2. Choose greedily; `nearest` holds the cosine of each hit to the nearest one that was chosen.
+    # 2. Choose greedily; `nearest` is the cosine of each hit to the nearest chosen one.
     nearest = np.zeros(len(hits))
     chosen: list[int] = []
     while len(chosen) < min(k, len(hits)):
@@ -74,7 +75,7 @@ def marginal_relevance(hits: Sequence[Hit], vectors: NDArray[np.float32], k: int
 
 
 def _shingles(text: str) -> frozenset[tuple[str, ...]]:
-    """Return the runs of five words; all words where there are fewer, nothing where there are none."""
+    """Return the shingles of five words; one of all words if there are fewer; none if there are no words."""
     words = text_analysis.words(text)
     starts = range(max(1, len(words) - _SHINGLE_WORDS + 1)) if words else ()
     return frozenset(tuple(words[i : i + _SHINGLE_WORDS]) for i in starts)

@@ -1,7 +1,7 @@
-"""The first ranking: which searches of the index a kind of `retrieve` uses, and how their scores become one.
+"""The first ranking: the searches of the index for each kind of `retrieve`, and the fusion of their scores.
 
-A search is data: its name in `Hit.scores`, how it finds chunks, and how it scores chunks that another search found. A new
-search is one more `Search`; a new way to fuse is one more function in `fusion`.
+A search is a record: its name in `Hit.scores`, a function that finds chunks, and a function that scores given chunks. A
+new search is one more `Search`. A new fusion is one more function in `fusion`.
 """
 
 from __future__ import annotations
@@ -23,7 +23,10 @@ Scores = dict[str, float]
 
 @dataclass(frozen=True, slots=True)
 class Search:
-    """One way to search an index. `find` returns up to k `(chunk id, score)`, `score` the exact scores of chunks."""
+    """One way to search an index.
+
+    `find` returns up to k `(chunk id, score)`; `score` returns exact scores of chunks.
+    """
 
     name: str
     find: Callable[[Searcher, SearchQuery, int], list[tuple[str, float]]]
@@ -32,7 +35,7 @@ class Search:
 
 
 def _find_dense(searcher: Searcher, query: SearchQuery, k: int) -> list[tuple[str, float]]:
-    # without a vector there is nothing to compare chunks with
+    # without a vector, chunks cannot be compared
     return [] if query.vector is None else searcher.dense(query.vector, k)
 
 
@@ -48,15 +51,15 @@ LEXICAL = Search(
 )
 
 Fuse = Callable[["FirstStage", Searcher, Sequence[SearchQuery], Sequence[Sequence[Scores]]], Scores]
-"""Makes one score of what each search found for each query: `found[query][search]` holds scores by chunk id."""
+"""A function that fuses the scores of each search for each query: `found[query][search]` are scores by chunk id."""
 
 
 @dataclass(frozen=True, slots=True)
 class FirstStage:
     """The searches of one kind of `retrieve`.
 
-    :param depth: how many chunks each search finds at least, however few are wanted.
-    :param fuse: makes one score of them.
+    :param depth: the least number of chunks that each search looks for, even if fewer are wanted.
+    :param fuse: combines their scores.
     """
 
     searches: tuple[Search, ...]
@@ -65,15 +68,15 @@ class FirstStage:
 
     @property
     def needs_vector(self) -> bool:
-        """Tell whether one of the searches needs the vector of the question."""
+        """Tell whether any search needs the vector of the question."""
         return any(search.needs_vector for search in self.searches)
 
     def query(self, text: str, embedder: Embedder) -> SearchQuery:
-        """Return the query of a text; it is embedded only where a search needs a vector."""
+        """Return the query of a text. It is embedded only if a search needs a vector."""
         return SearchQuery(text, embedder.embed_question(text) if self.needs_vector else None)
 
     def rank(self, searcher: Searcher, queries: Sequence[SearchQuery], k: int) -> Scores:
-        """Return the score, averaged over the queries, of every chunk that one search found for one of them."""
+        """Return the score, averaged over the queries, of every chunk that any search found for any query."""
         depth = max(k, self.depth)
         found = [[dict(search.find(searcher, query, depth)) for search in self.searches] for query in queries]
         return self.fuse(self, searcher, queries, found)
@@ -84,7 +87,7 @@ class FirstStage:
 
 
 def first_stage(spec: BuiltInRetrieve) -> FirstStage:
-    """Return the searches that a kind uses. The kinds differ in this table and nowhere else."""
+    """Return the searches of a kind of `retrieve`. The kinds differ in this table only."""
     if spec.kind == "dense":
         return FirstStage((DENSE,), partial(_fuse_scores, combine=_only_score))
     if spec.kind == "lexical":
@@ -95,11 +98,11 @@ def first_stage(spec: BuiltInRetrieve) -> FirstStage:
 
 
 def search_index(state: RetrievalState, *, stage: FirstStage) -> RetrievalState:
-    """Fetch the best `fetch_k` hits of the index; ties go by chunk id. `Hit.scores` are those of the question as asked."""
-    # 1. Rank by all queries together.
+    """Fetch the best `fetch_k` hits of the index; ties by chunk id. `Hit.scores` belong to the question as asked."""
+    # 1. Rank chunks by all queries together.
     fused = stage.rank(state.searcher, state.queries, state.fetch_k)
     best = best_ids(fused, state.fetch_k)
-    # 2. Tell of each chunk how each search scores it for the question itself; a BM25 of 0 means that no word is shared.
+    # 2. Compute each search's score of each chunk for the question itself; a BM25 of 0 means that no word is shared.
     named = dict(zip((s.name for s in stage.searches), stage.scores(state.searcher, state.question, best), strict=True))
     ranked: Ranked = [
         (i, fused[i], {name: scores[i] for name, scores in named.items() if scores[i] or name == DENSE.name})
@@ -128,7 +131,7 @@ def _fuse_scores(
     *,
     combine: Callable[[Searcher, SearchQuery, Sequence[Scores]], Scores],
 ) -> Scores:
-    """Score every chunk that was found for every query, by every search, so that no score is missing."""
+    """Compute the score of every chunk found, for every query and by every search, so that no score is missing."""
     ids = list(dict.fromkeys(i for rankings in found for ranking in rankings for i in ranking))
     return fusion.mean([combine(searcher, query, stage.scores(searcher, query, ids)) for query in queries])
 

@@ -1,22 +1,22 @@
-"""Two lists of scores -> one."""
+"""Fusion: several rankings -> one."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 
 RRF_CONSTANT = 60
-"""k of reciprocal rank fusion (Cormack, Clarke and Buettcher 2009)."""
+"""The constant k of reciprocal rank fusion (Cormack, Clarke and Buettcher 2009)."""
 
 
 def convex(dense: Mapping[str, float], lexical: Mapping[str, float], weight: float, bound: float) -> dict[str, float]:
     """Return weight * cosine + (1 - weight) * BM25 / bound; a missing score is 0.
 
-    A convex combination (Bruch, Gai and Ingber 2023, https://arxiv.org/abs/2210.11934) of what both scores are of the
-    most that they can be. It depends neither on how deep the lists go nor on how good the best text is: where no text
-    has more than half of the question's words, words weigh half as much.
+    This is a convex combination (Bruch, Gai and Ingber 2023, https://arxiv.org/abs/2210.11934) of two scores, each
+    relative to its theoretical maximum. So it depends neither on the lengths of the lists nor on the best text. For
+    example, if no text has more than half of the question's words, the lexical scores are at most about half.
 
-    :param weight: share of the dense score.
-    :param bound: the BM25 that no text can exceed for this question.
+    :param weight: the weight of the dense score, in [0, 1].
+    :param bound: the upper bound of the BM25 of any text for this question.
     """
     ids = [*dense, *(chunk_id for chunk_id in lexical if chunk_id not in dense)]
     share = (1 - weight) / bound if bound > 0 else 0.0
@@ -24,7 +24,7 @@ def convex(dense: Mapping[str, float], lexical: Mapping[str, float], weight: flo
 
 
 def reciprocal_rank(*rankings: Mapping[str, float]) -> dict[str, float]:
-    """Sum 1 / (60 + rank) over the rankings; equal scores keep the order given."""
+    """Return the sum of 1 / (60 + rank) over the rankings, by chunk id. Equal scores keep the given order."""
     fused: dict[str, float] = {}
     for ranking in rankings:
         for rank, chunk_id in enumerate(sorted(ranking, key=lambda i: -ranking[i]), start=1):
@@ -33,6 +33,6 @@ def reciprocal_rank(*rankings: Mapping[str, float]) -> dict[str, float]:
 
 
 def mean(rankings: list[dict[str, float]]) -> dict[str, float]:
-    """Average the scores of several rankings; a missing one is 0."""
+    """Return the mean of the scores of several rankings, by chunk id; a missing score is 0."""
     ids = dict.fromkeys(chunk_id for ranking in rankings for chunk_id in ranking)
     return {i: sum(ranking.get(i, 0.0) for ranking in rankings) / len(rankings) for i in ids}

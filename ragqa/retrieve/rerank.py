@@ -1,6 +1,6 @@
-"""Reranking: three `Scorer`s that read the question with each passage, and how their scores change a ranking.
+"""Reranking: three `Scorer`s that score the question with each passage, and the new ranking by their scores.
 
-Nothing is cut to fit a model: a passage that is too long for a scorer is an error.
+No text is truncated for a model: a passage that is too long for a scorer is an error.
 """
 
 from __future__ import annotations
@@ -22,22 +22,25 @@ from ragqa.retrieve.state import RetrievalState
 from ragqa.stages import Embedder, LikelihoodModel, Loadable, Scorer
 
 QUERY_LIKELIHOOD_PROMPT = "Passage: {passage}\nPlease write a question based on this passage.\nQuestion:"
-"""The text before the question; the likelihood of the question after it is the passage's score (after Sachan et al. 2022)."""
+"""The text with the passage before the question. The passage's score is the likelihood of the question after it (after
+Sachan et al. 2022)."""
 
 _UNCUT = {"processing_kwargs": {"text": {"truncation": False, "verbose": False}}}
-"""Has sentence-transformers cut nothing, and transformers log nothing of a pair that is refused anyway."""
+"""A length that prevents truncation by sentence-transformers, and warnings of transformers about pairs that are
+refused."""
 
 
 class CrossEncoderScorer:
-    """Scores by a sequence classifier with one label that reads question and passage together (Nogueira and Cho 2019).
+    """A `Scorer` by a sequence classifier with one label, which reads question and passage together (Nogueira and Cho
+    2019).
 
-    The score is the raw logit: a sigmoid would make all good passages equal. The weights are loaded when first needed,
-    in float32, from safetensors alone; no code of the model's folder is run.
+    The score is the raw logit, since a sigmoid would make the scores of all good passages nearly equal. The weights are
+    loaded when first needed, in float32, from safetensors only. No code of the model's folder is run.
 
-    :param model: built-in name, folder, or hub id of a cross-encoder.
-    :param batch_size: pairs computed together.
-    :raises ModelError: the model is not here, is no sequence classifier, or has several labels.
-    :raises RefusedError: it has only pickle weights.
+    :param model: the built-in name, folder, or hub id of a cross-encoder.
+    :param batch_size: the number of pairs in one batch.
+    :raises ModelError: the model is missing, is not a sequence classifier, or has several labels.
+    :raises RefusedError: the model has only pickle weights.
     """
 
     def __init__(self, model: str, revision: str | None = None, batch_size: int = 32) -> None:
@@ -51,13 +54,13 @@ class CrossEncoderScorer:
         self._window = window
 
     def load(self) -> None:
-        """Load the weights now, where they are not yet loaded."""
+        """Load the weights now, if they are not loaded yet."""
         self._encoder  # noqa: B018  # a cached property: reading it loads
 
     def scores(self, question: str, passages: Sequence[str]) -> list[float]:
-        """Return the logit of each pair of question and passage, in the order given; `[]` for no passages.
+        """Return the logit of each pair of question and passage, in the given order; `[]` for no passages.
 
-        :raises UsageError: a pair is longer than the model's window, special tokens included; none is computed then.
+        :raises UsageError: a pair exceeds the model's window, special tokens included; no pair is computed then.
         :raises ModelError: the model cannot be loaded.
         """
         if not passages:
@@ -94,11 +97,11 @@ class CrossEncoderScorer:
                     trust_remote_code=False,
                     model_kwargs={"use_safetensors": True, "dtype": torch.float32},
                 )
-        except Exception as error:  # the library names no common class for what a folder can make it raise
+        except Exception as error:  # the errors that a folder can cause have no common class in the library
             raise models.load_error(self.folder, error) from error
 
     def _check_lengths(self, pairs: Sequence[tuple[str, str]]) -> None:
-        """Count every pair as `predict` will read it: the model's own prompt and special tokens included."""
+        """Refuse a pair that exceeds the window, with the model's own prompt and special tokens as in `predict`."""
         encoder = self._encoder
         limit = min(self._window, encoder.max_seq_length)
         prompt = encoder.prompts.get(encoder.default_prompt_name)
@@ -112,16 +115,16 @@ class CrossEncoderScorer:
 
 
 class LikelihoodScorer:
-    """Scores a passage by the mean log p(question's token | passage, tokens before it).
+    """A `Scorer` by the mean log p(question's token | passage, tokens before it).
 
-    This is the query likelihood of Ponte and Croft (1998), by a language model as in UPR (Sachan et al. 2022).
+    This is the query likelihood of Ponte and Croft (1998), computed by a language model as in UPR (Sachan et al. 2022).
     """
 
     def __init__(self, model: LikelihoodModel) -> None:
         self._model = model
 
     def load(self) -> None:
-        """Load the weights now, where they are not yet loaded."""
+        """Load the weights now, if they are not loaded yet."""
         if isinstance(self._model, Loadable):
             self._model.load()
 
@@ -136,9 +139,9 @@ class LikelihoodScorer:
 
 
 class BiEncoderScorer:
-    """Scores by the inner product of a second encoder's unit vectors, computed when asked.
+    """A `Scorer` by the inner product of a second encoder's unit vectors, which are computed at the call.
 
-    :param remembered: how many passages' vectors are kept, those used last; a passage that comes back costs nothing.
+    :param remembered: the number of passages whose vectors are cached (least recently used are dropped).
     """
 
     def __init__(self, embedder: Embedder, remembered: int = 10_000) -> None:
@@ -147,11 +150,11 @@ class BiEncoderScorer:
         self._vectors: OrderedDict[str, NDArray[np.float32]] = OrderedDict()
 
     def load(self) -> None:
-        """Load the weights now, where they are not yet loaded."""
+        """Load the weights now, if they are not loaded yet."""
         self._embedder.load()
 
     def scores(self, question: str, passages: Sequence[str]) -> list[float]:
-        """Return the cosine of question and each passage, in [-1, 1]; `[]` for no passages.
+        """Return the cosine of the question and each passage, in [-1, 1]; `[]` for no passages.
 
         :raises UsageError: the question or a passage exceeds the encoder's window.
         """
@@ -161,13 +164,13 @@ class BiEncoderScorer:
         return [float(vector @ question_vector) for vector in self._embed(passages)]
 
     def _embed(self, passages: Sequence[str]) -> list[NDArray[np.float32]]:
-        """Return float32[dim] for each passage; only texts that are not remembered are embedded."""
-        # 1. Embed the texts that are new.
+        """Return float32[dim] for each passage. Only texts that are not in the cache are embedded."""
+        # 1. Embed the texts that are not in the cache.
         new = [text for text in dict.fromkeys(passages) if text not in self._vectors]
         if new:
             rows = self._embedder.embed_passages(new)
             self._vectors.update((text, row.copy()) for text, row in zip(new, rows, strict=True))
-        # 2. Mark all of them as used last, then forget those that were not used for longest.
+        # 2. Mark all of them as recently used, then drop the least recently used.
         for text in passages:
             self._vectors.move_to_end(text)
         vectors = [self._vectors[text] for text in passages]
@@ -177,34 +180,34 @@ class BiEncoderScorer:
 
 
 def rerank(state: RetrievalState, *, scorer: Scorer, weight: float) -> RetrievalState:
-    """Have a scorer read the question as asked with each hit, its title and headings included, and rank anew.
+    """Score the question as asked with each hit, its title and headings included, and rank the hits again.
 
-    :raises UsageError: as `rescore`.
+    :raises UsageError: see `rescore`.
     """
     scores = scorer.scores(state.question.text, [hit.chunk.indexed_text for hit in state.hits])
     return state.with_hits(rescore(state.hits, scores, weight))
 
 
 def rescore(hits: Sequence[Hit], scores: Sequence[float], weight: float) -> list[Hit]:
-    """Return the hits ranked by weight * reranker + (1 - weight) * first stage, best first; ties go by chunk id.
+    """Return the hits ranked by weight * reranker + (1 - weight) * first stage, best first; ties by chunk id.
 
-    Both scores are scaled to [0, 1] over these hits; equal ones are all 1. Each hit's `scores` gain the reranker's own
-    as `rerank`.
+    Both scores are scaled to [0, 1] over these hits; if all are equal, each is 1. The reranker's own score is added to
+    `Hit.scores` as `rerank`.
 
-    :param scores: the reranker's, one for each hit in their order.
-    :param weight: share of the reranker's score, in [0, 1].
-    :raises UsageError: there are not as many scores as hits, or one is not finite.
+    :param scores: the reranker's scores, one for each hit in their order.
+    :param weight: the weight of the reranker's score, in [0, 1].
+    :raises UsageError: the number of scores differs from the number of hits, or a score is not finite.
     """
-    # 1. A scorer may be a user's own: one that miscounts would give a passage the score of another.
+    # 1. Check the scores. A user's own scorer may return a wrong number, and passages would get the scores of others.
     if len(scores) != len(hits):
         raise UsageError(f"the reranker gave {len(scores)} scores for {len(hits)} passages: must be one for each")
     odd = next((i for i, score in enumerate(scores) if not math.isfinite(score)), None)
     if odd is not None:
         raise UsageError(f"the reranker gave passage {odd} the score {scores[odd]}: must be a finite number")
-    # 2. Mix both scores, each scaled over these hits.
+    # 2. Combine both scores, each scaled over these hits.
     scaled = zip(_min_max(scores), _min_max([hit.score for hit in hits]), strict=True)
     mixed = [weight * reranker + (1 - weight) * first for reranker, first in scaled]
-    # 3. Rank anew; the hits say what the reranker gave.
+    # 3. Rank again, and add the reranker's score to each hit.
     rescored = [
         replace(hit, score=new, scores={**hit.scores, "rerank": score})
         for hit, new, score in zip(hits, mixed, scores, strict=True)
@@ -213,6 +216,6 @@ def rescore(hits: Sequence[Hit], scores: Sequence[float], weight: float) -> list
 
 
 def _min_max(scores: Sequence[float]) -> list[float]:
-    """Scale scores to [0, 1]; equal ones are all 1."""
+    """Scale scores to [0, 1]; if all are equal, each is 1."""
     low, high = min(scores, default=0.0), max(scores, default=0.0)
     return [(score - low) / (high - low) if high > low else 1.0 for score in scores]

@@ -1,10 +1,10 @@
-"""Retrieval as the list of its steps; `steps` holds the line that is drawn here, from left to right.
+"""Retrieval as a list of steps. `steps` returns them in this order:
 
     question -rewrite-> queries -feedback-> queries -search-> hits -rerank-> hits -deduplicate-> hits -cap-> hits
              -diversify-> hits -expand-> hits
 
-A step that a `retrieve` section does not ask for is not in the list. The steps know an `Embedder`, a `Searcher`, a
-`Rewriter` and a `Scorer`, none of them by class.
+A step that the `retrieve` section does not ask for is not in the list. The steps use an `Embedder`, a `Searcher`, a
+`Rewriter` and a `Scorer` by their protocols only.
 """
 
 from __future__ import annotations
@@ -22,14 +22,14 @@ from ragqa.retrieve.state import RetrievalState, Step, on_hits
 from ragqa.stages import Embedder, Rewriter, Scorer, Searcher
 
 OVERFETCH = 50
-"""How many hits are fetched for each one that is wanted, where later steps may leave some out."""
+"""The number of hits to fetch for each wanted hit, if later steps may leave some out."""
 
 
 class FusionRetriever:
-    """Ranks chunks as a `retrieve` section says.
+    """A `Retriever` with the steps of a `retrieve` section.
 
-    :param scorer: of the reranker; given where the section has `rerank`, and only there.
-    :param rewriter: given where the section has `rewrite`, and only there.
+    :param scorer: the reranker; given if and only if the section has `rerank`.
+    :param rewriter: given if and only if the section has `rewrite`.
     """
 
     def __init__(
@@ -43,7 +43,8 @@ class FusionRetriever:
         self._steps = steps(spec, self._stage, embedder, scorer, rewriter)
 
     def retrieve(self, question: str, searcher: Searcher, k: int | None = None) -> list[Hit]:
-        """Return the best `k` (default `top_k`) hits, before they are joined to what surrounds them; ties go by chunk id.
+        """Return the best `k` (default `top_k`) hits; ties by chunk id. If `expand` joins some of them, there are
+        fewer.
 
         :raises UsageError: the question is empty, not text, or too long.
         """
@@ -61,29 +62,29 @@ def steps(
 ) -> list[Step]:
     """Return the steps that a section asks for, in their order."""
     line: list[Step] = []
-    # 1. The queries.
+    # 1. Make the queries.
     if rewriter is not None:
         line.append(partial(rewrite_question, rewriter=rewriter, stage=stage, embedder=embedder))
     if spec.feedback:
         line.append(partial(feed_back, n=spec.feedback, stage=stage))
-    # 2. The hits, best first.
+    # 2. Find and rank the hits.
     line.append(partial(search_index, stage=stage))
     if scorer is not None and spec.rerank is not None:
         line.append(partial(rerank, scorer=scorer, weight=spec.rerank.weight))
-    # 3. The hits that stay.
+    # 3. Choose the hits.
     if spec.near_duplicates is not None:
         line.append(on_hits(partial(deduplicate, share=spec.near_duplicates)))
     if spec.per_document is not None:
         line.append(on_hits(partial(cap, per_document=spec.per_document)))
     line.append(partial(diversify, relevance=spec.mmr) if spec.mmr < 1 else _best_k)
-    # 4. The text around them.
+    # 4. Add the text around them.
     if spec.neighbours or spec.section:
         line.append(partial(expand_hits, neighbours=spec.neighbours, section=spec.section))
     return line
 
 
 def fetch_k(spec: BuiltInRetrieve, k: int) -> int:
-    """Return how many hits are fetched from the index for k in the end: those that are reranked, or enough to leave some out."""
+    """Return the number of hits to fetch for k final ones: enough for the reranker and for later omissions."""
     if spec.rerank is not None:
         return max(spec.rerank.depth, k)
     leaves_out = spec.per_document is not None or spec.near_duplicates is not None or spec.mmr < 1

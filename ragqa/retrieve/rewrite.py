@@ -1,4 +1,4 @@
-"""Rewriting: a question becomes several queries, by texts that a language model writes or by the best passages."""
+"""Rewriting: a question -> several queries, by texts of a language model or by the best passages."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from ragqa.retrieve.state import RetrievalState, SearchQuery
 from ragqa.stages import Embedder, Generator, Rewriter
 
 FEEDBACK_WEIGHT = 0.2
-"""How far feedback moves a query's vector."""
+"""The weight of the passages in the vector of a query after feedback."""
 
 _PARAPHRASE = (
     "Write {n} other questions that ask for the same as the question below, in other words. One question a line, nothing else.\n"
@@ -22,13 +22,13 @@ _PARAPHRASE = (
 _PASSAGE = "Write a short passage, of two or three sentences, that answers the question below.\n\nQuestion: {question}"
 
 _LIST_MARK = re.compile(r"^\s*(?:[-–*•]\s+|\(?\d{1,2}[.):](?!\d)\s*)")
-"""What a model puts before a line of a list; a number that the line itself begins with is no such mark."""
+"""The list mark before a line of a model's text. A number that is part of the line itself is not a mark."""
 
 
 class MultiQueryRewriter:
-    """Asks in other words too.
+    """A `Rewriter` that adds paraphrases of the question.
 
-    :param n: how many paraphrases the generator writes.
+    :param n: the number of paraphrases that the generator is asked for.
     """
 
     def __init__(self, generator: Generator, n: int) -> None:
@@ -36,7 +36,7 @@ class MultiQueryRewriter:
         self._n = n
 
     def rewrite(self, question: str) -> SearchTexts:
-        """Return up to n paraphrases; fewer where the model writes fewer.
+        """Return up to n paraphrases; fewer if the model writes fewer.
 
         :raises UsageError: the generator ran out of time.
         """
@@ -44,15 +44,15 @@ class MultiQueryRewriter:
 
 
 class HydeRewriter:
-    """Searches near a passage that the generator imagines as an answer."""
+    """A `Rewriter` that adds a hypothetical passage, written by the generator as an answer to the question."""
 
     def __init__(self, generator: Generator) -> None:
         self._generator = generator
 
     def rewrite(self, question: str) -> SearchTexts:
-        """Return one imagined passage.
+        """Return one hypothetical passage.
 
-        :raises UsageError: the generator wrote nothing, or ran out of time.
+        :raises UsageError: the generator wrote no text, or ran out of time.
         """
         return SearchTexts(passages=(hypothetical_passage(question, self._generator),))
 
@@ -60,9 +60,10 @@ class HydeRewriter:
 def rewrite_question(
     state: RetrievalState, *, rewriter: Rewriter, stage: FirstStage, embedder: Embedder
 ) -> RetrievalState:
-    """Search by what a rewriter gives, too: passages move the question's vector, other questions become queries.
+    """Add the texts of a rewriter: passages move the question's vector, and other questions become queries.
 
-    :raises UsageError: passages where no vectors are searched; a passage that exceeds the embedder's window.
+    :raises UsageError: the rewriter gives passages and no vectors are searched, or a passage exceeds the embedder's
+        window.
     """
     texts = rewriter.rewrite(state.question.text)
     question = _moved_by(state.question, texts.passages, embedder) if texts.passages else state.question
@@ -75,7 +76,7 @@ def feed_back(state: RetrievalState, *, n: int, stage: FirstStage) -> RetrievalS
 
 
 def paraphrases(question: str, n: int, generator: Generator) -> list[str]:
-    """Return up to n paraphrases of a question, each once; fewer where the model writes fewer.
+    """Return up to n different paraphrases of a question; fewer if the model writes fewer.
 
     :raises UsageError: the generator ran out of time.
     """
@@ -85,9 +86,10 @@ def paraphrases(question: str, n: int, generator: Generator) -> list[str]:
 
 
 def hypothetical_passage(question: str, generator: Generator) -> str:
-    """Return a passage as it might answer the question (HyDE: Gao et al. 2022, https://arxiv.org/abs/2212.10496).
+    """Return a hypothetical passage that answers the question (HyDE: Gao et al. 2022,
+    https://arxiv.org/abs/2212.10496).
 
-    :raises UsageError: the model wrote nothing, or ran out of time.
+    :raises UsageError: the model wrote no text, or ran out of time.
     """
     passage = _generate(_PASSAGE, question, generator).strip()
     if not passage:
@@ -96,7 +98,7 @@ def hypothetical_passage(question: str, generator: Generator) -> str:
 
 
 def _moved_by(query: SearchQuery, passages: tuple[str, ...], embedder: Embedder) -> SearchQuery:
-    """Add the vectors of passages to that of a query."""
+    """Return the query with the vectors of passages added to its own."""
     if query.vector is None:
         raise UsageError("retrieve.rewrite: it gives passages, which move a vector; kind lexical searches no vectors")
     try:
@@ -116,7 +118,10 @@ def _fed_back(state: RetrievalState, query: SearchQuery, n: int, stage: FirstSta
 
 
 def _generate(instruction: str, question: str, generator: Generator) -> str:
-    """Return what the generator writes after an instruction, unless it ran out of time."""
+    """Return the generator's text after an instruction.
+
+    :raises UsageError: the generator ran out of time.
+    """
     text = generator.chat("", instruction.replace("{question}", question))
     last: str | Generation = ""
     for piece in generator.stream(Prompt(text, {"rewrite": generator.count(text)}, ())):

@@ -1,4 +1,4 @@
-"""What the steps of retrieval pass on to one another: one frozen state, which each step returns changed."""
+"""The state that the steps of retrieval pass on. It is frozen: each step returns a changed copy."""
 
 from __future__ import annotations
 
@@ -16,25 +16,25 @@ Vector = NDArray[np.float32]
 
 @dataclass(frozen=True, slots=True)
 class SearchQuery:
-    """One search: its words, and its unit vector, float32[dim] (None where vectors are not searched)."""
+    """The text of one search, and its unit vector, float32[dim] (None if vectors are not searched)."""
 
     text: str
     vector: Vector | None
 
     def moved_to(self, vector: Vector) -> SearchQuery:
-        """Return the same words with another vector, float32[dim] of any length, which is normalised."""
+        """Return the same text with another vector, float32[dim]. It may have any norm, and is normalised."""
         return SearchQuery(self.text, vector / np.linalg.norm(vector))
 
 
 @dataclass(frozen=True, slots=True)
 class RetrievalState:
-    """A retrieval under way.
+    """The state of a retrieval between two steps.
 
-    :param question: as it was asked, with its own vector; `Hit.scores` are measured against it.
-    :param queries: all searches of this question; the scores of a chunk are averaged over them.
-    :param k: how many hits are wanted in the end.
-    :param fetch_k: how many hits are fetched from the index, since later steps may leave some out.
-    :param hits: best first; empty until the index was searched.
+    :param question: the question as asked, with its own vector; `Hit.scores` are computed with it.
+    :param queries: all queries for this question; the scores of a chunk are averaged over them.
+    :param k: the number of hits in the result.
+    :param fetch_k: the number of hits to fetch from the index, since later steps may leave some out.
+    :param hits: the hits, best first; empty until the index is searched.
     """
 
     question: SearchQuery
@@ -54,9 +54,9 @@ class RetrievalState:
 
 
 Step = Callable[[RetrievalState], RetrievalState]
-"""One step of retrieval. It may be called from several threads at once."""
+"""One step of retrieval. Several threads may call it at the same time."""
 
 
 def on_hits(change: Callable[[Sequence[Hit]], Sequence[Hit]]) -> Step:
-    """Return the step that changes the hits alone."""
+    """Return a step that changes the hits only."""
     return lambda state: state.with_hits(change(state.hits))

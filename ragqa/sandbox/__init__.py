@@ -1,7 +1,8 @@
-"""Functions over untrusted bytes, run in a child process that can compute and do nothing else.
+"""Functions over untrusted bytes, run in a child process that can only compute.
 
-`process` starts the child and talks to it, `worker` is the child, `confine` takes from it what it does not need: files,
-network, other processes. Whatever a function does, it costs its own input only: the caller gets an answer or a reason.
+`process` starts the child and exchanges messages with it. `worker` is the child. `confine` removes the rights that the
+child does not need: files, network, other processes. A fault of a function affects its own input only: the caller gets
+a result or a reason.
 """
 
 from ragqa.sandbox.confine import Confinement, available

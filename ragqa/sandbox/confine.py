@@ -1,7 +1,7 @@
-"""Taking rights from this process, on Linux: Landlock (files, TCP, signals) and seccomp (system calls).
+"""Removes rights of this process, on Linux, by Landlock (files, TCP, signals) and seccomp (system calls).
 
-Each is used where the kernel has it. Under both, the process can read and write files that are open already, read below the
-given folders, use memory, and start threads. Neither can be undone; both hold for later threads too.
+Each is used if the kernel has it. With both, the process can still read and write open files, read below the given
+folders, use memory, and start threads. Neither can be undone, and both apply to later threads too.
 
 Sources: Documentation/userspace-api/landlock.rst and seccomp_filter.rst of the Linux kernel.
 """
@@ -28,25 +28,25 @@ _SECCOMP = {"x86_64": 317, "aarch64": 277}
 _READ_FILE, _READ_DIR = 1 << 2, 1 << 3
 _READ = _READ_FILE | _READ_DIR
 _FILE_RIGHTS = {1: 13, 2: 14, 3: 15, 5: 16}
-"""How many rights on files each version of Landlock knows; all of them are taken."""
+"""The number of file rights in each version of Landlock; all of them are removed."""
 _NET_RIGHTS = 0b11
 """Binding and connecting TCP, from version 4."""
 _SCOPES = 0b11
 """Abstract sockets of, and signals to, processes outside, from version 6."""
 
-# Classic BPF, as seccomp takes it (linux/bpf_common.h): operation codes, and offsets into struct seccomp_data.
+# Classic BPF for seccomp (linux/bpf_common.h): operation codes, and offsets into struct seccomp_data.
 _LOAD, _EQUAL, _AT_LEAST, _ANY_BIT, _RETURN = 0x20, 0x15, 0x35, 0x45, 0x06
 _NUMBER, _ARCHITECTURE, _ARGUMENTS = 0, 4, 16
 _ALLOW, _ERROR = 0x7FFF0000, 0x00050000
 _X32 = 0x40000000
-"""From this number on, calls of the x32 interface: none is needed."""
+"""The first number of the calls of the x32 interface, none of which is needed."""
 _WRITES = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC
 _CLONE_THREAD = 0x10000
 
 
 @dataclass(frozen=True, slots=True)
 class Confinement:
-    """What confines a process: the version of Landlock (0: none), and whether seccomp filters its system calls."""
+    """The confinement of a process: the version of Landlock (0: none), and whether seccomp filters its system calls."""
 
     landlock: int
     seccomp: bool
@@ -57,7 +57,7 @@ class Confinement:
 
 
 def available() -> Confinement:
-    """Return what this kernel offers; no right is given up."""
+    """Return the confinement that this kernel offers, without confining this process."""
     if sys.platform != "linux":
         return Confinement(0, False)
     version = _syscall(_CREATE_RULESET, None, ctypes.c_size_t(0), ctypes.c_uint32(1))
@@ -69,10 +69,10 @@ def available() -> Confinement:
 
 
 def confine(readable: Sequence[str]) -> Confinement:
-    """Give up, for good, everything but computing: see the top of this file. One thread may be running.
+    """Remove permanently all rights except those at the top of this file. Only one thread may be running.
 
-    :param readable: folders and files that may still be read; those that are not there are left out.
-    :return: the confinement that is in force: the one that is `available`, or less where a step failed.
+    :param readable: folders and files that may still be read; missing ones are ignored.
+    :return: the confinement that is in force: the `available` one, or less if a step failed.
     """
     offered, machine = available(), platform.machine()
     if not (offered.landlock or offered.seccomp):
@@ -90,7 +90,7 @@ def _granted(step: Callable[..., None], *arguments: object) -> bool:
 
 
 def _landlock(version: int, readable: Sequence[str]) -> None:
-    """Handle every right that this version knows, and allow reading below some paths."""
+    """Remove every right that this version handles, and allow reading below some paths."""
     rights = max(n for since, n in _FILE_RIGHTS.items() if since <= version)
     fields = [(1 << rights) - 1, *([_NET_RIGHTS] if version >= 4 else []), *([_SCOPES] if version >= 6 else [])]
     attributes = struct.pack(f"={len(fields)}Q", *fields)
@@ -109,6 +109,7 @@ def _landlock(version: int, readable: Sequence[str]) -> None:
 
 
 def _seccomp(machine: str) -> None:
+    """Install the filter of system calls for this process."""
     program = b"".join(_filter(machine, os.getpid()))
     code = ctypes.create_string_buffer(program, len(program))
 
@@ -120,21 +121,22 @@ def _seccomp(machine: str) -> None:
 
 
 def _filter(machine: str, pid: int) -> list[bytes]:
-    """Return a filter that refuses calls by number, and some by their arguments: each returns an error."""
+    """Return a filter that refuses calls by number, and some by their arguments. A refused call returns an error."""
     calls = looked_at(machine)
     refuse, unknown, allow = (_return(code) for code in (_ERROR | errno.EPERM, _ERROR | errno.ENOSYS, _ALLOW))
-    # 1. Another architecture's calls have other numbers.
+    # 1. Refuse calls of another architecture, which have other numbers.
     program = [_load(_ARCHITECTURE), _op(_EQUAL, MACHINES[machine][1], 1, 0), refuse, _load(_NUMBER)]
     program += [_op(_AT_LEAST, _X32, 0, 1), refuse]
-    # 2. Calls that are refused whatever they ask.
+    # 2. Refuse some calls with any arguments.
     for number in refused(machine):
         program += [_op(_EQUAL, number, 0, 1), refuse]
-    # 3. Newer forms of calls that are looked at take their arguments from memory, which a filter cannot read: without
-    #    them the C library takes the older form.
+    # 3. Report newer forms of some calls as unknown: their arguments are in memory, which a filter cannot read. The C
+    #    library then uses the older form.
     for name in ("openat2", "clone3"):
         program += [_op(_EQUAL, calls[name], 0, 1), unknown]
-    program += [_op(_AT_LEAST, NEWEST + 1, 0, 1), unknown]  # what later kernels add, by path and by argument
-    # 4. Opening for writing, new processes (threads are allowed), signals to and limits of other processes.
+    program += [_op(_AT_LEAST, NEWEST + 1, 0, 1), unknown]  # calls of later kernels
+    # 4. Refuse by arguments: opening for writing, new processes (not threads), signals to and limits of other
+    #    processes.
     for name, argument in (("open", 1), ("openat", 2)):
         if name in calls:
             test = [_load(_ARGUMENTS + 8 * argument), _op(_ANY_BIT, _WRITES, 0, 1), refuse, allow]
@@ -157,7 +159,7 @@ def _return(code: int) -> bytes:
 
 
 def _op(code: int, value: int, if_true: int = 0, if_false: int = 0) -> bytes:
-    """Return one instruction; jumps are counted in instructions from the next one."""
+    """Return one instruction. Jumps are numbers of instructions, counted from the next one."""
     return struct.pack("=HBBI", code, if_true, if_false, value)
 
 

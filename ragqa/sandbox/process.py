@@ -1,4 +1,4 @@
-"""The parent's side of a sandbox: starts the child, sends it bytes, and waits no longer than a limit."""
+"""The parent's side of a sandbox: starts the child, sends it bytes, and waits for a bounded time."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ _START_SECONDS = 60.0
 _LENGTH = 8
 _OVERHEAD_BYTES = 64 << 20
 _KEPT_VARIABLES = ("LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH", "DYLD_FALLBACK_LIBRARY_PATH")
-"""Variables that a Python may need to find its own shared library; the child gets no other variable of this process."""
+"""Variables that Python may need to find its own shared library. The child gets no other variable of this process."""
 
 
 class _Died(Exception):
@@ -37,7 +37,7 @@ class _Died(Exception):
 
 
 class _Malformed(Exception):
-    """The child's reply cannot be used; the message says why. The child may still run."""
+    """The child's reply is invalid; the message gives the reason. The child may still run."""
 
 
 class _TimedOut(Exception):
@@ -45,9 +45,9 @@ class _TimedOut(Exception):
 
 
 def isolated(code: str, *arguments: str) -> list[str]:
-    """Return the command of a Python that runs `code` and imports libraries from where this one does.
+    """Return the command of a Python that runs `code` and imports libraries from the same folders as this one.
 
-    It imports nothing from the working folder, nor what environment variables name (`-I`).
+    It does not import from the working folder or from folders in environment variables (`-I`).
     """
     return [sys.executable, "-I", "-c", _PATH + code, json.dumps(_import_folders()), *arguments]
 
@@ -60,15 +60,16 @@ def _import_folders() -> list[str]:
 
 
 class Sandbox:
-    """One child that runs function after function. It is started when first needed, and again after it had to be killed.
+    """One child that runs one function after another. It is started when first needed, and again after it was killed.
 
-    Wall-clock time, processor time and the size of a reply are bounded everywhere; memory is bounded on Linux (macOS
-    does not enforce `RLIMIT_AS`). The child has an empty environment, cannot write files, and ends with this process.
-    What else it cannot do depends on the kernel: see `confine`. It may be used from several threads, and after a fork.
+    Wall-clock time, processor time and the size of a reply are bounded on every system; memory is bounded on Linux
+    (macOS does not enforce `RLIMIT_AS`). The child has an empty environment, cannot write files, and ends with this
+    process. Its further confinement depends on the kernel: see `confine`. A sandbox may be used from several threads,
+    and after a fork.
 
-    :param seconds: of each call.
-    :param memory_bytes: of each call, on top of what the child has in use.
-    :param reply_bytes: of each reply, without what JSON adds.
+    :param seconds: the time limit of each call.
+    :param memory_bytes: the memory limit of each call, in addition to the memory that the child already uses.
+    :param reply_bytes: the size limit of each reply, without the bytes that JSON adds.
     """
 
     def __init__(self, *, seconds: float, memory_bytes: int, reply_bytes: int) -> None:
@@ -80,12 +81,13 @@ class Sandbox:
         _SANDBOXES.add(self)
 
     def call(self, target: str, data: bytes = b"", **arguments: Any) -> Any:
-        """Return what the function `module:name` of this package makes of some bytes, as JSON gives it back.
+        """Return the result of the function `module:name` of this package for some bytes, as JSON data.
 
-        A child that failed after other calls may have been worn out by them: the bytes then get a fresh one.
+        Earlier calls may cause a failure, for example by memory that they left in use. So after a failure in a used
+        child, the bytes are tried again in a new one.
 
-        :param arguments: of the function, besides the bytes; what JSON can hold.
-        :raises RejectedError: with the reason; also where the function ran out of time or memory, or crashed.
+        :param arguments: further arguments of the function, which JSON can hold.
+        :raises RejectedError: the function refused the bytes, ran out of time or memory, or crashed.
         :raises ResourceError: no child can be started.
         """
         self._forget_others()
@@ -104,13 +106,13 @@ class Sandbox:
         return reply["result"]
 
     def close(self) -> None:
-        """End the child, if one runs, when no call is under way; a later call starts another."""
+        """End the child, if one runs, after the present call. A later call starts another one."""
         self._forget_others()
         with self._lock:
             self._end()
 
     def _end(self) -> None:
-        """End the child, whatever it does."""
+        """End the child immediately."""
         process, self._process = self._process, None
         if process is None:
             return
@@ -127,7 +129,7 @@ class Sandbox:
         self._end()
 
     def _forget_others(self) -> None:
-        """After a fork the child belongs to the other process, and so does whoever held the lock."""
+        """In a forked process, forget the child and the lock: both belong to the parent process."""
         if self._owner != os.getpid():
             self._owner, self._process, self._lock = os.getpid(), None, threading.Lock()
 
@@ -138,7 +140,10 @@ class Sandbox:
             raise self._died() from None
 
     def _exchange(self, target: str, data: bytes, arguments: dict[str, Any]) -> dict[str, Any]:
-        """Return the child's reply. Whatever interrupts, Ctrl-C too, ends the child: a late reply is never read."""
+        """Return the child's reply.
+
+        After any interruption, such as Ctrl-C, end the child, so that no late reply is read.
+        """
         try:
             process = self._process or self._start()
             bounds = {"seconds": self._seconds, "memory_bytes": self._memory_bytes}
@@ -166,7 +171,7 @@ class Sandbox:
         return reply
 
     def _start(self) -> subprocess.Popen[bytes]:
-        """Start the child in an empty folder, which is gone when the child is ready."""
+        """Start the child in an empty folder, which is removed when the child is ready."""
         try:
             with tempfile.TemporaryDirectory(prefix="ragqa-") as empty:
                 return self._started(empty)
@@ -176,6 +181,7 @@ class Sandbox:
             ) from error
 
     def _started(self, folder: str) -> subprocess.Popen[bytes]:
+        """Start the child, and wait until it reports its confinement."""
         environment = {name: os.environ[name] for name in _KEPT_VARIABLES if name in os.environ}
         self._process = subprocess.Popen(
             isolated(_START, str(os.getpid())),
@@ -208,7 +214,7 @@ class Sandbox:
         return lines[-1][:300] if lines else f"it ended with status {process.wait()}"
 
     def _died(self) -> RejectedError:
-        """Return why a child ended that should have replied."""
+        """Return the reason why a child ended without a reply."""
         if self._status == -getattr(signal, "SIGXCPU", 0):
             return TooSlowError(f"parser timeout: more than {self._seconds:g} s of processor time{limits.note()}")
         if self._status < 0:
@@ -218,7 +224,7 @@ class Sandbox:
 
 
 def _ended(process: subprocess.Popen[bytes]) -> int:
-    """Return the status of a child that has closed its pipe; one that does not end by itself is ended."""
+    """Return the exit status of a child that has closed its pipe. If it does not end by itself, it is killed."""
     try:
         return process.wait(timeout=1)
     except subprocess.TimeoutExpired:
@@ -238,7 +244,7 @@ def _close_all() -> None:
 
 
 def _send(process: subprocess.Popen[bytes], data: bytes, deadline: float) -> None:
-    """Write a frame; a child that does not read it is not waited for longer than until the deadline."""
+    """Write a frame. If the child does not read it, wait until the deadline only."""
     assert process.stdin is not None
     pipe = process.stdin.fileno()
     for part in (len(data).to_bytes(_LENGTH), data):
@@ -253,7 +259,7 @@ def _send(process: subprocess.Popen[bytes], data: bytes, deadline: float) -> Non
 
 
 def _receive(process: subprocess.Popen[bytes], deadline: float, most: int) -> dict[str, Any]:
-    """Read a frame that holds a JSON object."""
+    """Read a frame with a JSON object."""
     length = int.from_bytes(_read(process, _LENGTH, deadline))
     if length > most:
         raise _Malformed("too long")

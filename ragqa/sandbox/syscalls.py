@@ -7,10 +7,10 @@ in the place of a number: the kernel does not have this call on this processor.
 from __future__ import annotations
 
 MACHINES = {"x86_64": (0, 0xC000003E), "aarch64": (1, 0xC00000B7)}
-"""By the name that `uname -m` gives: the column of the table, and the number by which seccomp knows the processor."""
+"""By the name from `uname -m`: the column of the table, and the number of the processor in seccomp."""
 
 NEWEST = 452
-"""The highest number of a call that was looked at, the same on both: later kernels have more."""
+"""The highest number of a call in the table, the same on both processors; later kernels have more calls."""
 _TABLE = """
 socket 41 198
 socketpair 53 199
@@ -117,12 +117,12 @@ prlimit64 302 261
 
 
 def refused(machine: str) -> list[int]:
-    """Return the numbers of the calls that are refused whatever their arguments."""
+    """Return the numbers of the calls that are refused with any arguments."""
     return list(_numbers(_TABLE, machine).values())
 
 
 def looked_at(machine: str) -> dict[str, int]:
-    """Return the numbers of the calls whose arguments decide, by name."""
+    """Return the numbers of the calls that are refused by their arguments, by name."""
     return _numbers(_LOOKED_AT, machine)
 
 

@@ -1,7 +1,7 @@
-"""Document -> Chunks with exact character spans: `document.text[chunk.start:chunk.end] == chunk.text`, always.
+"""Document -> Chunks with exact character spans: always `document.text[chunk.start:chunk.end] == chunk.text`.
 
-`kinds` has one class for each kind of `split`, `splitter` what they share (overlap, context, chunks), `cutter` the sizing:
-spans that stay within a bound. `rows` and `markdown` find where a table, a list of records or a page with headings may be cut.
+`kinds` has one class for each kind of `split`. `splitter` has the common code (overlap, context, chunks). `cutter`
+bounds the size of spans. `spans` finds the rows of tables, and `markdown` the sections of a page with headings.
 """
 
 from ragqa.split.cutter import SEPARATORS

@@ -1,7 +1,7 @@
-"""The sizing that all kinds share: spans of a text, none of them longer than a bound.
+"""The common code of all kinds that bounds the size of spans: it cuts a text into spans within a bound.
 
-langchain-text-splitters finds the pieces (this is its only importer): told to keep separators and white space it returns
-pieces that join to the text again, so that their offsets are sums of their lengths.
+langchain-text-splitters finds the pieces; only this module imports it. With the options that keep separators and white
+space, its pieces join to the text again, so that their offsets are sums of their lengths.
 """
 
 from __future__ import annotations
@@ -18,31 +18,32 @@ from ragqa.errors import UsageError
 from ragqa.split.spans import Span
 
 SEPARATORS = ["\n\n", "\f", "\r\n", "\n", ". ", "? ", "! ", "; ", ", ", " "]
-"""Where prose is cut, the best place first."""
+"""The separators of prose, best first."""
 
 
 @dataclass(frozen=True, slots=True)
 class Separators:
-    """Where a text may be cut, the best place first.
+    """The places at which a text may be cut, best first.
 
-    :param are_patterns: they are regular expressions, and a piece begins with one; else a piece ends with one.
+    :param are_patterns: True if they are regular expressions. A piece then begins with a separator; else it ends with
+        one.
     """
 
     values: tuple[str, ...]
     are_patterns: bool = False
 
     def pattern(self) -> re.Pattern[str]:
-        """Return what matches any of them."""
+        """Return a pattern that matches any of them."""
         return re.compile("|".join(self.values if self.are_patterns else map(re.escape, self.values)))
 
 
 def prose_separators() -> Separators:
-    """Return where prose is cut."""
+    """Return the separators of prose."""
     return Separators(tuple(SEPARATORS))
 
 
 def code_separators(language: str) -> Separators:
-    """Return where source code in a language is cut.
+    """Return the separators of source code in a language.
 
     :raises UsageError: langchain-text-splitters does not know the language.
     """
@@ -56,9 +57,9 @@ def code_separators(language: str) -> Separators:
 
 
 class Cutter:
-    """Cuts texts into contiguous spans, each at most `bound` long as `measure` counts.
+    """Cuts texts into contiguous spans. The length of each by `measure` is at most `bound`.
 
-    A single character is never cut, however long it measures.
+    A single character is never cut, even if its length exceeds the bound.
     """
 
     def __init__(self, separators: Separators, bound: int, measure: Callable[[str], int]) -> None:
@@ -78,24 +79,24 @@ class Cutter:
 
     def recurse(self, text: str, low: int, high: int) -> Iterator[Span]:
         """Yield spans that end at the best separators."""
-        # 1. Without a separator the library would cut by characters, which it does slowly.
+        # 1. Without a separator in the text, cut by characters here, since the library is slow at it.
         if not self._separator.search(text, low, high):
             yield from self._by_characters(text, low, high)
             return
-        # 2. Its pieces join to the text again, so their offsets add up.
+        # 2. Let the library cut. Its pieces join to the text again, so that their offsets are sums of lengths.
         start = low
         for piece in self.library.split_text(text[low:high]):
             end = start + len(piece)
-            if text[start:end] != piece:  # the library rewrote the text: never trust offsets that do not hold
+            if text[start:end] != piece:  # the library has changed the text, so that its offsets would be wrong
                 raise AssertionError(f"langchain-text-splitters changed the text at offset {start}")
             yield from self._cut_piece(text, start, end)
             start = end
-        # 3. What it may have left out at the end.
+        # 3. Add the end of the text, if the library has left it out.
         if start != high:
             yield from self._cut_piece(text, start, high)
 
     def fill(self, text: str, spans: Iterable[Span]) -> Iterator[Span]:
-        """Join neighbouring spans while they fit; cut a span that does not fit alone."""
+        """Join neighbouring spans as long as they fit; cut a span that does not fit alone."""
         start = end = None
         for low, high in spans:
             if start is not None and self.measure(text[start:high]) <= self.bound:
@@ -112,7 +113,7 @@ class Cutter:
             yield start, end
 
     def bounded(self, text: str, start: int, end: int) -> Iterator[Span]:
-        """Halve what is still too long: the length of a whole can exceed the sum over its parts."""
+        """Halve a span that is still too long: the length of a span can exceed the sum over its parts."""
         if end - start <= 1 or self.measure(text[start:end]) <= self.bound:
             yield start, end
             return
@@ -121,7 +122,7 @@ class Cutter:
         yield from self.bounded(text, middle, end)
 
     def _cut_piece(self, text: str, start: int, end: int) -> Iterator[Span]:
-        """Yield a piece of the library within the bound: by characters where it found no separator inside."""
+        """Yield a piece of the library in parts within the bound. A piece without a separator is cut by characters."""
         inside = (start + 1, end) if self.separators.are_patterns else (start, end - 1)
         if self.measure(text[start:end]) >= self.bound and not self._separator.search(text, *inside):
             yield from self._by_characters(text, start, end)
@@ -141,10 +142,11 @@ class Cutter:
 
 
 def text_length(unit: str, count: Callable[[str], int], chunk_size: int) -> Callable[[str], int]:
-    """Return the function by which chunks are measured; it remembers texts.
+    """Return the function that measures the length of a chunk. It caches its results.
 
-    Where the unit is `token`, a length is the greater of the tokens and sixths of the UTF-8 bytes: a tokenizer may make
-    one token of a word of any length. What is over `chunk_size` in bytes alone is not given to the tokenizer.
+    With the unit `token`, a length is the greater of the number of tokens and a sixth of the number of UTF-8 bytes,
+    because a tokenizer may make one token of a word of any length. A text that is too long by its bytes is not
+    tokenised.
     """
 
     def in_tokens(text: str) -> int:

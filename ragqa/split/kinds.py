@@ -1,4 +1,4 @@
-"""One class for each kind of `split`: where it cuts. What they share is in `TextSplitter` and `Cutter`."""
+"""One class for each kind of `split`, with its places to cut. Their common code is in `TextSplitter` and `Cutter`."""
 
 from __future__ import annotations
 
@@ -26,10 +26,10 @@ class RecursiveSplitter(TextSplitter):
 
 
 class TokenSplitter(TextSplitter):
-    """Cuts every so many units, wherever that falls between two tokens."""
+    """Cuts after a fixed number of units, between any two tokens."""
 
     def pieces(self, text: str, low: int, high: int) -> Iterator[Span]:
-        """Yield windows of as many tokens, or characters, as the bound has."""
+        """Yield windows with as many tokens, or characters, as the bound allows."""
         step = self.cutter.bound
         if self.spec.unit == "character":
             starts = list(range(low, high, step))

@@ -13,7 +13,7 @@ _FENCE = re.compile(r"^ {0,3}(```|~~~)")
 
 
 def markdown_sections(document: Document) -> Iterator[tuple[Span, tuple[str, ...]]]:
-    """Yield the spans between headings, each with the titles above it; a `#` inside a code fence is no heading."""
+    """Yield the spans between headings, each with the titles above it; a `#` inside a code fence is not a heading."""
     path: list[tuple[int, str]] = []
     start = offset = 0
     fence = ""

@@ -1,4 +1,4 @@
-"""Spans of a text, and where the rows of a table end."""
+"""Spans of a text, and the rows of a table."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ def cut_at(low: int, high: int, ends: Iterable[int]) -> Iterator[Span]:
 
 
 def match_ends(pattern: re.Pattern[str], text: str, low: int, high: int) -> Iterator[Span]:
-    """Yield [low, high) cut behind each match of a pattern."""
+    """Yield [low, high) cut after each match of a pattern."""
     return cut_at(low, high, (match.end() for match in pattern.finditer(text, low, high)))
 
 
 def row_spans(text: str, low: int, high: int) -> Iterator[Span]:
-    """Yield the rows of a table; a line break inside a quoted field does not end one."""
+    """Yield the rows of a table. A line break inside a quoted field does not end a row."""
     ends = []
     quoted = False
     for match in _QUOTE_OR_LINE_END.finditer(text, low, high):

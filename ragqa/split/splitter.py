@@ -1,6 +1,7 @@
-"""What splitters of all kinds share: sections, overlap, context and the chunks themselves.
+"""The common code of splitters of all kinds: sections, overlap, context and the chunks themselves.
 
-A chunk is bounded twice: in `unit` (the embedder's tokens, or characters) and, for tokens, in UTF-8 bytes (6 x chunk_size).
+A chunk has two bounds: one in `unit` (the embedder's tokens, or characters), and, for tokens, one in UTF-8 bytes
+(6 x chunk_size).
 """
 
 from __future__ import annotations
@@ -23,9 +24,10 @@ from ragqa.stages import TokenCounter
 
 SPLITTER_VERSION = "1"
 CONTEXT_BYTES = 512
-"""Most UTF-8 bytes of title and headings, of which `CONTEXT_TOKENS` are indexed with a chunk: a tokenizer may make one token of a heading of any length."""
+"""The most UTF-8 bytes of title and headings, of which `CONTEXT_TOKENS` are indexed with a chunk: a tokenizer may make
+one token of a heading of any length."""
 SECONDS, SECONDS_PER_CHARACTER = 60.0, 10e-6
-"""How long one document may take to split, and how much longer for each of its characters."""
+"""The seconds that the split of one document may take, and the seconds that are added for each character."""
 
 _TABLES = ("text/csv", "text/tab-separated-values")
 _RECORDS = "application/jsonl"
@@ -33,14 +35,14 @@ _WORD_START = re.compile(r"(?<!\S)\S")
 _BLANK_LINE = re.compile(r"\n{2,}")
 
 Section = tuple[Span, tuple[str, ...]]
-"""A span that no chunk crosses, and the headings above it."""
+"""A span whose ends no chunk crosses, and the headings above it."""
 
 
 class TextSplitter(ABC):
-    """Cuts documents as a `split` section says. A kind says where by `pieces`, and may say by `sections` what stays apart.
+    """Cuts documents by a `split` section. A kind implements `pieces`, and may override `sections`.
 
-    :param counter: counts in the embedder's tokens; its `count` bounds the chunks where `unit` is `token`.
-    :param separators: where a text is cut that does not fit; those of prose where none are given.
+    :param counter: counts the embedder's tokens. With the unit `token`, this count bounds the chunks.
+    :param separators: the places to cut a text that does not fit; None for those of prose.
     """
 
     def __init__(self, spec: SizedSplit, counter: TokenCounter, separators: Separators | None = None) -> None:
@@ -51,7 +53,7 @@ class TextSplitter(ABC):
 
     @property
     def fingerprint(self) -> str:
-        """Return what chunks depend on besides their document, as canonical JSON."""
+        """Return the settings that chunks depend on besides their document, as canonical JSON."""
         library = version("langchain-text-splitters")
         return json.dumps(self.spec.model_dump() | {"version": SPLITTER_VERSION, "library": library}, sort_keys=True)
 
@@ -66,7 +68,7 @@ class TextSplitter(ABC):
     def split(self, document: Document) -> list[Chunk]:
         """Return the chunks of a document in order; none for a blank one. Each is at most `chunk_size` long.
 
-        :raises RejectedError: it takes longer than `SECONDS`, and what its length adds to that.
+        :raises RejectedError: the split takes longer than `SECONDS` and the seconds for the document's length.
         """
         seconds = SECONDS + SECONDS_PER_CHARACTER * len(document.text)
         deadline = time.monotonic() + seconds
@@ -80,7 +82,7 @@ class TextSplitter(ABC):
         return chunks
 
     def _pieces_of(self, document: Document, low: int, high: int) -> Iterator[Span]:
-        """Yield the pieces of a section: rows of a table and records stay whole whatever the kind, where they fit."""
+        """Yield the pieces of a section. Rows of a table and records that fit are not cut, by any kind."""
         text = document.text
         if document.media_type in _TABLES:
             return self.cutter.fill(text, row_spans(text, low, high))
@@ -89,7 +91,7 @@ class TextSplitter(ABC):
         return self.pieces(text, low, high)
 
     def _overlapped(self, text: str, floor: int, pieces: Iterable[Span]) -> Iterator[Span]:
-        """Trim white space, drop blank pieces, and let each piece begin with the last words before it."""
+        """Trim white space, drop blank pieces, and add the overlap: each piece begins with the last words before it."""
         for start, end in pieces:
             end -= len(text[start:end]) - len(text[start:end].rstrip())
             start += len(text[start:end]) - len(text[start:end].lstrip())
@@ -97,17 +99,17 @@ class TextSplitter(ABC):
                 yield self._reach_back(text, floor, start, end), end
 
     def _reach_back(self, text: str, floor: int, start: int, end: int) -> int:
-        """Return the earliest word start such that the overlap and the whole chunk stay within their bounds."""
-        # 1. Nothing before this can belong to the overlap: the section's start, and as many bytes as its tokens may have.
+        """Return the earliest start of a word with which the overlap and the whole chunk are within their bounds."""
+        # 1. Find a lower limit: the section's start, or the most bytes that the overlap's tokens may have.
         overlap = self.spec.overlap
         floor = max(floor, start - BYTES_PER_TOKEN * overlap)
         if self.spec.unit == "character":
             floor = max(floor, start - overlap)
-        elif _WORD_START.search(text, floor, start):  # else no token needs to be counted
+        elif _WORD_START.search(text, floor, start):  # without a start of a word, no token needs to be counted
             tokens = self.counter.offsets(text[floor:start])
             if len(tokens) > overlap:
                 floor += tokens[-overlap][0] if overlap else start - floor
-        # 2. The first word from there that keeps both bounds.
+        # 2. Find the first word from there with which both bounds hold.
         for word in _WORD_START.finditer(text, floor, start):
             low = word.start()
             if (
@@ -118,7 +120,7 @@ class TextSplitter(ABC):
         return start
 
     def _context(self, document: Document, headings: tuple[str, ...]) -> str:
-        """Return title and heading path on one line, a table's header below; bounded by `CONTEXT_TOKENS`."""
+        """Return title and heading path on one line, with a table's header below; at most `CONTEXT_TOKENS`."""
         parts = [title for title in (document.title, *(h for h in headings if h != document.title)) if title]
         header = document.metadata.get("header")
         if header:

@@ -1,14 +1,14 @@
-"""texts -> models trained on them. It takes texts from anywhere, and knows neither the pipeline nor its stages,
-but for a loader by its methods.
+"""texts -> models trained on them. Texts may come from anywhere. This room does not use the pipeline or its stages,
+except the methods of a loader.
 
 corpus.py        the documents that a loader finds
-vocabulary.py    a byte-level BPE tokenizer, and how badly a tokenizer breaks up the words of a corpus
+vocabulary.py    a byte-level BPE tokenizer, and a measure of how a tokenizer splits the words of a corpus
 lm.py            a small causal language model, from scratch
 loop.py          the training loop: batches, an objective's loss, checkpoints
-objectives.py    what a training minimises: next-token prediction, or an objective of one's own
-settings.py      its sizes, and how it is trained
-texts.py         texts -> the stream of tokens that it learns from, and the held-out ones
-folder.py        checkpoints to go on from, and the finished model
+objectives.py    the objectives of training: next-token prediction, or a user's own
+settings.py      the sizes of the model, and the settings of its training
+texts.py         texts -> the stream of training tokens, and that of held-out tokens
+folder.py        checkpoints to continue from, and the finished model
 """
 
 from __future__ import annotations
@@ -51,7 +51,7 @@ _MODULES = {name: "ragqa.train.corpus" if name == "Corpus" else "ragqa.train.voc
 
 
 def __getattr__(name: str) -> Any:
-    """Import a name when it is first asked for: the table of kinds needs the settings of this room alone."""
+    """Import a name at its first use, since the table of kinds needs only the settings of this room."""
     if name in _MODULES:
         return getattr(import_module(_MODULES[name]), name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

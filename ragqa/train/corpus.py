@@ -1,4 +1,4 @@
-"""The documents that a model or a tokenizer learns from, as `ragqa index` would read them."""
+"""The documents from which a model or a tokenizer learns, as `ragqa index` would read them."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from ragqa.stages import Loader
 
 
 class Corpus:
-    """The documents that a loader finds; a content that has several names counts once.
+    """The documents of a loader. Files with the same content count once.
 
-    `left_out` has the files that were not used, from the end of an iteration on.
+    After an iteration, `left_out` contains the files that were not used.
 
-    :param source: what errors call the place of the documents.
-    :param on_end: is given `left_out` at the end of an iteration, before it may raise.
+    :param source: the name of the documents' place in errors.
+    :param on_end: called with `left_out` at the end of an iteration, before an error for no documents.
     """
 
     def __init__(
@@ -27,7 +27,7 @@ class Corpus:
     def __iter__(self) -> Iterator[Document]:
         """Yield the documents, in the order of their sources.
 
-        :raises NothingUsableError: at the end, where there was none.
+        :raises NothingUsableError: there was no document; raised at the end.
         """
         scan = self._loader.scan()
         left_out = list(scan.others)
@@ -50,5 +50,5 @@ class Corpus:
 
     @property
     def rejected(self) -> int:
-        """Return how many files were rejected in the last iteration."""
+        """Return the number of files that were rejected in the last iteration."""
         return sum(entry.status == "rejected" for entry in self.left_out)

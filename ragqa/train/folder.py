@@ -1,4 +1,4 @@
-"""The folder of a training: a checkpoint while it goes on, the finished model at the end."""
+"""The folder of a training: a checkpoint while it runs, the finished model at the end."""
 
 from __future__ import annotations
 
@@ -26,13 +26,13 @@ WEIGHTS = "model.safetensors"
 _EXPORT = ".export."
 TOKENIZER_FILES = ("tokenizer.json", "tokenizer_config.json", "special_tokens_map.json", "chat_template.jinja")
 EXPORTED = ("config.json", "generation_config.json", WEIGHTS, *TOKENIZER_FILES)
-"""The files of the model that comes of a training."""
+"""The files of the trained model."""
 
 
 def check(out: Path) -> None:
-    """Refuse a folder that holds anything but a training; hidden files do not count.
+    """Refuse a folder that contains other files than those of a training; hidden files do not count.
 
-    :raises UsageError: it holds another file, or it is no folder.
+    :raises UsageError: the folder contains another file, or it is not a folder.
     :raises RefusedError: one of the files of a training is a link.
     """
     with writing(out):
@@ -46,11 +46,12 @@ def check(out: Path) -> None:
 
 @contextmanager
 def held(out: Path) -> Iterator[None]:
-    """Hold a folder, which is made where it is new, for one training; the system frees it when the process dies.
+    """Lock a folder for one training; make it if it is new. The operating system releases the lock when the process
+    ends.
 
-    :raises LockedError: another process holds it.
-    :raises UsageError: it cannot be made.
-    :raises ResourceError: there is no room.
+    :raises LockedError: another process holds the lock.
+    :raises UsageError: the folder cannot be made.
+    :raises ResourceError: the disk is full.
     """
     with made(out):
         try:
@@ -63,10 +64,10 @@ def held(out: Path) -> Iterator[None]:
 
 
 def save(out: Path, identity: Mapping[str, Any], state: Mapping[str, Any]) -> None:
-    """Write a checkpoint; at each instant there is the old one or the new one.
+    """Write a checkpoint atomically: at each time the old one or the new one exists.
 
     :param identity: plain data that the state depends on.
-    :raises ResourceError, UsageError, RefusedError: it cannot be written.
+    :raises ResourceError, UsageError, RefusedError: the checkpoint cannot be written.
     """
     data = io.BytesIO()
     torch.save({"identity": dict(identity), **state}, data)
@@ -76,9 +77,9 @@ def save(out: Path, identity: Mapping[str, Any], state: Mapping[str, Any]) -> No
 
 
 def load(out: Path, identity: Mapping[str, Any]) -> dict[str, Any] | None:
-    """Return the state in a folder's checkpoint, if there is one; nothing in it is run.
+    """Return the state in a folder's checkpoint, None if there is none. No code in the file is run.
 
-    :raises UsageError: it is of another identity (what differs is named), or damaged.
+    :raises UsageError: the checkpoint has another identity (the message names the difference), or is damaged.
     """
     file = out / CHECKPOINT
     if not os.path.lexists(file):
@@ -87,7 +88,7 @@ def load(out: Path, identity: Mapping[str, Any]) -> dict[str, Any] | None:
         with open_regular(file, follow=False) as stream:
             state: dict[str, Any] = torch.load(stream, weights_only=True)
         before = state.pop("identity")
-    except Exception as error:  # torch names no common class for what a damaged file raises
+    except Exception as error:  # the errors that a damaged file can cause have no common class in torch
         raise UsageError(f"{file} cannot be read ({type(error).__name__}): remove it, or name another folder") from None
     keys = [*identity, *(key for key in before if key not in identity)]
     differing = [
@@ -99,7 +100,8 @@ def load(out: Path, identity: Mapping[str, Any]) -> dict[str, Any] | None:
 
 
 def check_exports(out: Path) -> None:
-    """Refuse a folder of a training that has not ended where a file has the name of one of the model that will come of it.
+    """Refuse the folder of an unfinished training if it already contains a file with the name of one of the model's
+    files.
 
     :raises UsageError: a file has one of those names.
     """
@@ -108,12 +110,13 @@ def check_exports(out: Path) -> None:
 
 
 def export(model: Decoder, tokenizer: Path, eos: int, out: Path) -> None:
-    """Put the model and its tokenizer beside the checkpoint, as transformers reads them; the weights come last.
+    """Write the model and its tokenizer into the folder of the checkpoint, in the format of transformers; the weights
+    last.
 
-    Files that are there already must be the same.
+    Existing files of these names must have the same content.
 
-    :raises ResourceError: they cannot be written.
-    :raises UsageError: a file of the name is another one.
+    :raises ResourceError: the files cannot be written.
+    :raises UsageError: an existing file has another content.
     """
     with writing(out), _export_folder(out) as scratch:
         save_decoder(model, scratch)
@@ -138,7 +141,7 @@ def _check_same(file: Path, target: Path) -> None:
 
 @contextmanager
 def _export_folder(out: Path) -> Iterator[Path]:
-    """Yield a new folder within another one, which is gone after the block."""
+    """Yield a new folder within `out`. It is removed after the block."""
     scratch = Path(tempfile.mkdtemp(prefix=_EXPORT, dir=out))
     try:
         yield scratch
@@ -149,7 +152,7 @@ def _export_folder(out: Path) -> Iterator[Path]:
 
 
 def _sweep_exports(out: Path) -> None:
-    """Remove what a kill left of a model while it was written."""
+    """Remove the parts of a model that a killed process left behind."""
     for path in out.glob(f"{_EXPORT}????????"):
         if not path.is_symlink() and path.is_dir() and {file.name for file in path.iterdir()} <= {*EXPORTED}:
             shutil.rmtree(path, ignore_errors=True)

@@ -1,4 +1,4 @@
-"""Trains a small language model from scratch: texts -> one stream of tokens -> weights in the form of Llama."""
+"""Trains a small language model from scratch: texts -> one stream of tokens -> weights in Llama's format."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from ragqa.transformer import Decoder, TransformerConfig
 __all__ = ["LMReport", "Progress", "new_model", "read_data", "train_lm", "train_objective"]
 
 INIT_STD = 0.02
-"""The standard deviation of the first weights."""
+"""The standard deviation of the initial weights."""
 
 
 def train_lm(
@@ -33,16 +33,18 @@ def train_lm(
     progress: Progress = lambda step, loss: None,
     stop: Callable[[], bool] = lambda: False,
 ) -> LMReport:
-    """Train a model for next-token prediction into a folder, or go on with the one that is there.
+    """Train a model for next-token prediction into a folder, or continue the training in this folder.
 
-    :param read: the texts, in any order that stays the same.
-    :param tokenizer: a folder with a `tokenizer.json` and an end of text, or any other name that `tokenizer_file` takes.
-    :param out: a new or empty folder, or one that the same call was killed in; then holds what `generate` of kind
-        causal_lm reads.
-    :param stop: asked before each step; if True, a checkpoint is written and the report is not `finished`.
-    :raises UsageError: too few tokens; `out` holds something else, or a training that differs; no tokenizer in a file.
+    :param read: the texts, in any order; each call must give the same order.
+    :param tokenizer: a folder with a `tokenizer.json` and an end of text, or any other name that `tokenizer_file`
+        takes.
+    :param out: a new or empty folder, or that of an interrupted call with the same arguments. At the end it contains a
+        model for `generate` of kind causal_lm.
+    :param stop: called before each step. If it returns True, a checkpoint is written and the report is not `finished`.
+    :raises UsageError: there are too few tokens, `out` contains other files or another training, or a file has no
+        tokenizer.
     :raises RefusedError: a file in `out` is a link.
-    :raises ResourceError: there is no room in `out`.
+    :raises ResourceError: the disk of `out` is full.
     :raises ModelError: there is no such tokenizer, or it has no end of text.
     :raises LockedError: another training writes `out`.
     """
@@ -60,7 +62,10 @@ def train_objective(
     progress: Progress = lambda step, loss: None,
     stop: Callable[[], bool] = lambda: False,
 ) -> LMReport:
-    """Train a new model for any objective; parameters and errors are those of `train_lm`, data those of `read_data`."""
+    """Train a new model for any objective.
+
+    Parameters and errors are those of `train_lm`; `data` are those of `read_data`.
+    """
     out = arguments.path(out, "out")
     folder.check(out)
 
@@ -71,9 +76,9 @@ def train_objective(
 
 
 def read_data(read: Sequence[str], tokenizer: AnyPath, settings: LMSettings) -> TrainingData:
-    """Return the tokens of texts, those to learn from and those that are held out.
+    """Return the training tokens and the held-out tokens of texts.
 
-    :raises UsageError: too few tokens; no tokenizer in a file.
+    :raises UsageError: there are too few tokens, or the file has no tokenizer.
     :raises ModelError: there is no such tokenizer, or it has no end of text.
     """
     file = tokenizer_file(tokenizer)
@@ -88,8 +93,10 @@ def read_data(read: Sequence[str], tokenizer: AnyPath, settings: LMSettings) -> 
 
 
 def new_model(vocab_size: int, settings: LMSettings) -> Decoder:
-    """Return a decoder in Llama's form with first weights: SwiGLU of 8/3 d_model, RMSNorm, rotary positions, no biases,
-    tied embeddings. The weights are drawn by torch's own generator, as it is seeded."""
+    """Return a decoder in Llama's form with initial weights, drawn by torch's global generator.
+
+    It has SwiGLU of width 8/3 d_model, RMSNorm, rotary positions, no biases, and tied embeddings.
+    """
     model = Decoder(
         TransformerConfig(
             vocab_size=vocab_size,
@@ -111,7 +118,7 @@ def new_model(vocab_size: int, settings: LMSettings) -> Decoder:
 
 
 def _initialise(model: Decoder) -> None:
-    """Draw small weights, smaller where blocks add to the sum of all blocks (Radford et al. 2019)."""
+    """Draw small weights; those of the projections before a residual sum are smaller (Radford et al. 2019)."""
     added = INIT_STD / math.sqrt(2 * model.config.num_layers)
     for name, parameter in model.named_parameters():
         if parameter.dim() > 1:

@@ -1,7 +1,8 @@
-"""The training loop: batches -> an objective's loss -> gradients -> weights, with checkpoints from which it goes on.
+"""The training loop: batches -> an objective's loss -> gradients -> weights, with checkpoints to continue from.
 
-On the processor, in float32. A training is a folder: the same call goes on where it was killed, and ends with the
-weights and losses of one that never was, bit by bit (on one machine, with one number of threads).
+It runs on the CPU, in float32. A training is a folder. After an interruption, the same call continues the training. The
+final weights and losses are the same, in every bit, as without the interruption (on one machine, with one number of
+threads).
 """
 
 from __future__ import annotations
@@ -23,25 +24,27 @@ from ragqa.train.settings import LMSettings
 from ragqa.transformer import Decoder
 
 WARM_UP = LAST_RATE = 0.1
-"""The share of the steps in which the learning rate rises; the share of it that is left at the end."""
+"""The share of the steps in which the learning rate rises; the share of the learning rate at the end."""
 BETAS, WEIGHT_DECAY, CLIP = (0.9, 0.95), 0.1, 1.0
-"""Of AdamW; of AdamW, on matrices alone; the norm that gradients are cut to."""
+"""The betas of AdamW; the weight decay of AdamW, for matrices only; the norm to which gradients are clipped."""
 AVERAGED = 20
-"""How many of the last steps the training loss is the mean of."""
+"""The number of last steps over which the training loss is averaged."""
 
 Progress = Callable[[int, float], None]
-"""Called after each step with the steps done and the loss of the last one's batch, in nats per token."""
+"""A function that is called after each step, with the number of steps and the loss of the last batch in nats per
+token."""
 
 
 @dataclass(frozen=True, slots=True)
 class LMReport:
     """The result of a training. Losses are in nats per token.
 
-    :param losses: of each step's batch, before the step.
-    :param validations: (steps done, loss on the held-out text) at each checkpoint.
-    :param tokens, held_out_tokens: to learn from; that the validation loss is the mean of.
-    :param bits_per_byte: of the whole held-out text, the ends of its texts included: comparable between tokenizers.
-    :param tokens_per_second: of training alone, over all runs.
+    :param losses: the loss of each step's batch, before the step.
+    :param validations: (number of steps, loss on the held-out text) at each checkpoint.
+    :param tokens, held_out_tokens: the number of training tokens; the number of tokens in the validation loss.
+    :param bits_per_byte: bits per byte of the whole held-out text, with the ends of its texts. It can be compared
+        between tokenizers.
+    :param tokens_per_second: the speed of the training steps only, over all runs.
     :param metrics: other figures of the objective for the last batch of this run.
     """
 
@@ -57,25 +60,25 @@ class LMReport:
 
     @property
     def training_loss(self) -> float | None:
-        """Return the mean loss of the last `AVERAGED` steps; None before the first."""
+        """Return the mean loss of the last `AVERAGED` steps; None before the first step."""
         last = self.losses[-AVERAGED:]
         return sum(last) / len(last) if last else None
 
     @property
     def best(self) -> tuple[int, float] | None:
-        """Return the checkpoint with the least loss on the held-out text, where any is."""
+        """Return the checkpoint with the lowest loss on the held-out text; None if there is none."""
         return min(self.validations, key=lambda validation: validation[1], default=None)
 
 
 @dataclass(frozen=True, slots=True)
 class TrainingData:
-    """What a model learns from, and what it is measured on.
+    """The data of a training and of its validation.
 
-    :param stream, held_out: int64[tokens]; the loss on `held_out` is measured where it has more than one.
-    :param held_out_bytes: of the held-out texts in UTF-8.
-    :param tokenizer: the `tokenizer.json`.
-    :param vocab_size: of the tokenizer, in tokens.
-    :param identity: plain data that the weights depend on besides the settings: the texts and the tokenizer; `eos` is
+    :param stream, held_out: int64[tokens]; the loss on `held_out` is measured if it has more than one token.
+    :param held_out_bytes: the size of the held-out texts in UTF-8 bytes.
+    :param tokenizer: the path of the `tokenizer.json`.
+    :param vocab_size: the number of tokens of the tokenizer.
+    :param identity: plain data that the weights depend on besides the settings: the texts and the tokenizer. `eos` is
         the token between texts.
     """
 
@@ -96,17 +99,17 @@ def train(
     progress: Progress = lambda step, loss: None,
     stop: Callable[[], bool] = lambda: False,
 ) -> LMReport:
-    """Train into a folder, or go on with the training that is there.
+    """Train into a folder, or continue the training in this folder.
 
-    :param run: makes the training at its first step, with the seed of the settings set.
-    :param stop: asked before each step; if True, a checkpoint is written and the report is not `finished`.
-    :raises UsageError: `out` holds something else, or a training that differs.
-    :raises RefusedError: a file in it is a link.
-    :raises ResourceError: there is no room in it.
-    :raises LockedError: another training writes it.
+    :param run: makes a new training. The seed of the settings is set before the call.
+    :param stop: called before each step. If it returns True, a checkpoint is written and the report is not `finished`.
+    :raises UsageError: `out` contains other files or another training.
+    :raises RefusedError: a file in `out` is a link.
+    :raises ResourceError: the disk of `out` is full.
+    :raises LockedError: another training writes `out`.
     """
     with folder.held(out), torch.random.fork_rng(devices=[]):
-        # 1. Begin: the first weights are drawn by the seed; a checkpoint replaces them and the state of the draws.
+        # 1. Begin: draw initial weights by the seed; a checkpoint replaces them and the state of the random generators.
         torch.manual_seed(settings.seed)
         training = run()
         identity = {**asdict(settings), **data.identity, **training.objective.identity}
@@ -114,14 +117,14 @@ def train(
             training.restore(state)
         if not training.finished:
             folder.check_exports(out)
-        # 2. Learn; measure and save at each checkpoint, of which the last step is one.
+        # 2. Learn; validate and save at each checkpoint. The last step is a checkpoint too.
         while not training.finished and not stop():
             training.learn(data.stream)
             progress(training.step, training.losses[-1])
             if training.step % settings.save_every == 0 or training.finished:
                 training.validate(data.held_out)
                 folder.save(out, identity, training.state())
-        # 3. End with the model, or with a checkpoint to go on from.
+        # 3. End with the model, or with a checkpoint to continue from.
         if training.finished:
             folder.export(training.model, data.tokenizer.parent, data.identity["eos"], out)
         else:
@@ -130,9 +133,9 @@ def train(
 
 
 class TrainingRun:
-    """A model, its objective and its optimiser at one step: what a checkpoint holds.
+    """A model, its objective and its optimiser at one step: the content of a checkpoint.
 
-    :param model: with its first weights; it is trained in place.
+    :param model: the model with its initial weights; it is trained in place.
     """
 
     def __init__(self, model: Decoder, objective: Objective, settings: LMSettings) -> None:
@@ -148,7 +151,7 @@ class TrainingRun:
 
     @property
     def step(self) -> int:
-        """Return how many steps are done."""
+        """Return the number of finished steps."""
         return len(self.losses)
 
     @property
@@ -162,7 +165,7 @@ class TrainingRun:
         :raises UsageError: the loss is not finite.
         """
         started = time.perf_counter()
-        # 1. Draw a batch of windows, each a token longer than the context.
+        # 1. Draw a batch of windows, each one token longer than the context.
         for group in self.optimiser.param_groups:
             group["lr"] = self.settings.learning_rate * _rate(self.step, self.settings.steps)
         starts = torch.randint(len(stream) - self.settings.context, (self.settings.batch, 1))
@@ -171,7 +174,7 @@ class TrainingRun:
         value = loss.value.item()
         if not math.isfinite(value):
             raise UsageError(f"the loss is {value} at step {self.step + 1}: give a lower learning_rate")
-        # 3. Move the weights down its gradient, which is cut to a norm.
+        # 3. Update the weights by the gradient, which is clipped to a norm.
         self.optimiser.zero_grad()
         loss.value.backward()  # type: ignore[no-untyped-call]
         nn.utils.clip_grad_norm_(self.model.parameters(), CLIP)
@@ -182,7 +185,7 @@ class TrainingRun:
 
     @torch.inference_mode()
     def validate(self, stream: Tensor) -> None:
-        """Note the mean loss of all tokens of int64[tokens] but the first, read in windows one after another."""
+        """Record the mean loss of all tokens of int64[tokens] except the first, read in consecutive windows."""
         size, tokens = self.settings.context, len(stream) - 1
         if tokens < 1:
             return
@@ -193,7 +196,7 @@ class TrainingRun:
         self.validations.append((self.step, total / tokens))
 
     def state(self) -> dict[str, Any]:
-        """Return all of it, for `restore`."""
+        """Return the whole state, for `restore`."""
         return {
             "model": self.model.state_dict(),
             "optimiser": self.optimiser.state_dict(),
@@ -204,7 +207,7 @@ class TrainingRun:
         }
 
     def restore(self, state: Mapping[str, Any]) -> None:
-        """Take over everything that `state` returned."""
+        """Restore the whole state that `state` returned."""
         self.model.load_state_dict(state["model"])
         self.optimiser.load_state_dict(state["optimiser"])
         torch.set_rng_state(state["random"])
@@ -230,7 +233,7 @@ class TrainingRun:
 
 
 def _rate(step: int, steps: int) -> float:
-    """Return the share of the learning rate for a step: a rise to 1, then half a cosine down to `LAST_RATE`."""
+    """Return the factor of the learning rate for a step: a linear rise to 1, then half a cosine down to `LAST_RATE`."""
     rise = max(1, int(WARM_UP * steps))
     if step < rise:
         return (step + 1) / rise

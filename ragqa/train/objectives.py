@@ -1,6 +1,6 @@
-"""What a model is trained for: an objective turns a batch of tokens into the loss that training minimises.
+"""Objectives: an objective computes, from a batch of tokens, the loss that training minimises.
 
-The loop (`loop.py`) knows the Protocol alone. `NextTokenPrediction` is the objective that comes with the package.
+The loop (`loop.py`) uses the Protocol only. `NextTokenPrediction` is the objective that is part of the package.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from ragqa.transformer import Decoder
 class Loss:
     """The loss of a batch.
 
-    :param value: float32[], in nats per token, the mean over the tokens that are predicted; gradients flow from it.
+    :param value: float32[], the mean over the predicted tokens, in nats per token; gradients are computed from it.
     :param metrics: other figures of the batch, by name, for the report.
     """
 
@@ -28,26 +28,26 @@ class Loss:
 
 
 class Objective(Protocol):
-    """What a training minimises. It is called in one thread.
+    """An objective that a training minimises. It is called in one thread.
 
-    `identity` is plain data that the weights depend on besides settings and texts, by names that start with
-    `objective`: a checkpoint of another identity is refused. It is empty for next-token prediction.
+    `identity` is plain data that the weights depend on besides settings and texts. Its keys start with `objective`. A
+    checkpoint with another identity is refused. It is empty for next-token prediction.
     """
 
     @property
     def identity(self) -> Mapping[str, str | int | float]: ...
 
     def loss(self, model: Decoder, windows: Tensor) -> Loss:
-        """Return the loss of int64[batch, length]: pieces of text, each a token longer than what the model reads."""
+        """Return the loss of int64[batch, length]: windows of text, each one token longer than the model's input."""
         ...
 
 
 class NextTokenPrediction:
-    """The mean of -ln p of each token after those before it."""
+    """The mean of -ln p(token | tokens before it)."""
 
     identity: Mapping[str, str | int | float] = {}
 
     def loss(self, model: Decoder, windows: Tensor) -> Loss:
-        """Return the cross-entropy of every token but the first of each window."""
+        """Return the mean cross-entropy of the tokens of each window, without the first."""
         logits: Tensor = model(windows[:, :-1])
         return Loss(cross_entropy(logits.flatten(0, 1), windows[:, 1:].flatten()))

@@ -1,4 +1,7 @@
-"""The sizes of a small language model, and how it is trained. Imports nothing heavy: `--help` shows these."""
+"""The sizes of a small language model, and the settings of its training.
+
+`--help` shows them, so imports here are light.
+"""
 
 from __future__ import annotations
 
@@ -21,9 +24,9 @@ def _setting(default: Any, text: str) -> Any:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LMSettings:
-    """What a training depends on besides its texts and its tokenizer.
+    """The settings that a training depends on besides its texts and its tokenizer.
 
-    :raises UsageError: a value out of range, or sizes that do not fit together.
+    :raises UsageError: a value is out of range, or sizes do not fit together.
     """
 
     steps: int = _setting(500, "Batches to learn from.")

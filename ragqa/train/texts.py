@@ -1,4 +1,4 @@
-"""What a model learns from: texts -> those to learn from and those that are held out -> streams of tokens."""
+"""The data of a training: texts -> training texts and held-out texts -> streams of tokens."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ from ragqa import models
 from ragqa.errors import ModelError, UsageError
 
 HELD_OUT_CHARACTERS = 200_000
-"""Most of the text that is held out: more would cost time and tell no more."""
+"""The most text to hold out. More would cost time and make the loss hardly more precise."""
 
 
 def tokenizer_with_end(file: Path) -> Any:
     """Return the tokenizer of a `tokenizer.json` and of the files beside it, as transformers reads them.
 
-    :raises UsageError: it is another file, or cannot be read.
-    :raises ModelError: nothing says which token is the end of text.
+    :raises UsageError: the file is not a tokenizer, or cannot be read.
+    :raises ModelError: the end-of-text token is not given.
     """
     if file.name != "tokenizer.json":
         raise UsageError(f"{file} is no tokenizer.json: a model is trained with a tokenizer that has one; name another")
@@ -38,7 +38,10 @@ def tokenizer_with_end(file: Path) -> Any:
 
 
 def stream(texts: Sequence[str], tokenizer: Any) -> Tensor:
-    """Return int64[tokens]: the end of text, then each text and the end of text. Nothing in a text is special."""
+    """Return int64[tokens]: the end of text, then each text followed by the end of text.
+
+    No part of a text is tokenised to a special token.
+    """
     tokens = [tokenizer.eos_token_id]
     for text in texts:
         tokens += tokenizer(text, add_special_tokens=False, split_special_tokens=True, verbose=False)["input_ids"]
@@ -47,8 +50,11 @@ def stream(texts: Sequence[str], tokenizer: Any) -> Tensor:
 
 
 def split(texts: Sequence[str], share: float, seed: int) -> tuple[list[str], list[str]]:
-    """Return the texts to learn from, and those that are held out: whole ones, drawn by the seed, of up to a share of
-    the characters. Where none is so short, it is the end of the longest. Empty texts are in neither."""
+    """Return the training texts and the held-out texts.
+
+    Whole texts are held out, drawn by the seed, up to a share of all characters. If no text is short enough, the end of
+    the longest text is held out. Empty texts are left out.
+    """
     texts = [text for text in texts if text]
     room = min(int(share * sum(map(len, texts))), HELD_OUT_CHARACTERS)
     kept: list[str] = []

@@ -1,6 +1,6 @@
-"""A tokenizer learned from texts, and how badly any tokenizer breaks up the words of a corpus.
+"""Learns a tokenizer from texts, and measures how any tokenizer splits the words of a corpus.
 
-The library `tokenizers` does the work; `ragqa/transformer/bpe.py` is the same algorithm to read.
+The library `tokenizers` is used. `ragqa/transformer/bpe.py` is the same algorithm, for reading.
 """
 
 from __future__ import annotations
@@ -27,20 +27,21 @@ END_OF_TEXT = "<|endoftext|>"
 SMALLEST = 257
 """The smallest vocabulary: the 256 bytes and the end of text."""
 MIN_COUNT = 2
-"""How often a pair of tokens must occur in the texts to become one."""
+"""The least number of occurrences of a pair of tokens in the texts for a merge."""
 TERM_LETTERS = 4
-"""The shortest word that counts as a term."""
+"""The least number of letters of a term."""
 
 Offset = tuple[int, int]
 
 
 def train_tokenizer(texts: Iterable[str], vocab_size: int) -> Tokenizer:
-    """Learn a byte-level BPE that writes any text without loss. Token 0 is the end of text, then come the bytes.
+    """Learn a byte-level BPE, which encodes any text without loss. Token 0 is the end of text; the next tokens are the
+    bytes.
 
-    It is smaller than `vocab_size` where no pair of tokens is left that occurs twice in the texts. The same texts give
-    the same tokenizer, in any order.
+    It is smaller than `vocab_size` if no other pair of tokens occurs twice in the texts. The order of the texts does
+    not change the tokenizer.
 
-    :raises UsageError: there is no room for the bytes.
+    :raises UsageError: `vocab_size` is less than the number of bytes and the end of text.
     """
     if vocab_size < SMALLEST:
         raise UsageError(f"vocab_size is {vocab_size}; must be at least {SMALLEST}: 256 bytes and {END_OF_TEXT}")
@@ -59,11 +60,11 @@ def train_tokenizer(texts: Iterable[str], vocab_size: int) -> Tokenizer:
 
 
 def check_tokenizer_folder(folder: AnyPath, *, force: bool = False) -> None:
-    """Refuse a folder that a tokenizer must not be written into.
+    """Refuse a folder in which a tokenizer must not be written.
 
-    :param force: the folder may hold something, and its tokenizer is replaced.
-    :raises UsageError: it is not empty, and `force` is not given; it is no folder; or a name of the files is taken by a
-        folder, a pipe or a device.
+    :param force: accept a folder that is not empty, whose tokenizer will be replaced.
+    :raises UsageError: the folder is not empty and `force` is not given; it is not a folder; or a file's name is that
+        of a folder, a pipe or a device.
     :raises RefusedError: one of the files is a link.
     """
     folder = arguments.path(folder, "folder")
@@ -76,19 +77,19 @@ def check_tokenizer_folder(folder: AnyPath, *, force: bool = False) -> None:
 
 
 def save_tokenizer(tokenizer: Tokenizer, folder: AnyPath, *, force: bool = False) -> None:
-    """Write a tokenizer that `train_tokenizer` made, as `AutoTokenizer.from_pretrained(folder)` loads it.
+    """Write a tokenizer of `train_tokenizer` in the format that `AutoTokenizer.from_pretrained(folder)` loads.
 
-    :param force: the folder may hold something, and its tokenizer is replaced.
-    :raises UsageError: as `check_tokenizer_folder`, or the folder cannot be written.
-    :raises RefusedError: as `check_tokenizer_folder`.
-    :raises ResourceError: there is no room.
+    :param force: accept a folder that is not empty, and replace its tokenizer.
+    :raises UsageError: see `check_tokenizer_folder`; or the folder cannot be written.
+    :raises RefusedError: see `check_tokenizer_folder`.
+    :raises ResourceError: the disk is full.
     """
     folder = arguments.path(folder, "folder")
     check_tokenizer_folder(folder, force=force)
     config = {
         "tokenizer_class": "PreTrainedTokenizerFast",
         "eos_token": END_OF_TEXT,
-        "clean_up_tokenization_spaces": False,  # else decoding would take spaces out
+        "clean_up_tokenization_spaces": False,  # otherwise decoding would remove spaces
     }
     with made(folder):
         replace(folder / TOKENIZER, tokenizer.to_str(pretty=True).encode())
@@ -96,11 +97,11 @@ def save_tokenizer(tokenizer: Tokenizer, folder: AnyPath, *, force: bool = False
 
 
 def tokenizer_file(name: AnyPath) -> Path:
-    """Return the file of a tokenizer: its `tokenizer.json`, or the `.gguf` file of a model that has none.
+    """Return the file of a tokenizer: its `tokenizer.json`, or the `.gguf` file of a model without one.
 
-    :param name: a folder, a `tokenizer.json`, or a model by the name that `ragqa models` knows.
-    :raises UsageError: the folder is there, and holds no tokenizer.
-    :raises ModelError: the model is not here, or its name is unknown.
+    :param name: a folder, a `tokenizer.json`, or the name of a model as in `ragqa models`.
+    :raises UsageError: the folder exists and has no tokenizer.
+    :raises ModelError: the model is missing, or its name is unknown.
     """
     path, name = arguments.path(name, "tokenizer"), os.fspath(name)
     folder = models.model_dir(name) if name in models.BUILTIN else path
@@ -113,12 +114,12 @@ def tokenizer_file(name: AnyPath) -> Path:
 
 
 def load_tokenizer(name: AnyPath) -> Tokenizer:
-    """Return the tokenizer of a name, as `tokenizer_file` takes it; it neither cuts texts nor pads them.
+    """Return the tokenizer of a name, as in `tokenizer_file`. It neither truncates nor pads texts.
 
-    Where a model has nothing but a GGUF file, its tokenizer takes half a minute.
+    For a model with only a GGUF file this takes half a minute.
 
-    :raises UsageError: the folder or file is there, and holds no tokenizer.
-    :raises ModelError: the model is not here, or its name is unknown.
+    :raises UsageError: the folder or file exists and has no tokenizer.
+    :raises ModelError: the model is missing, or its name is unknown.
     """
     file = tokenizer_file(name)
     if file.suffix == ".gguf":
@@ -126,7 +127,7 @@ def load_tokenizer(name: AnyPath) -> Tokenizer:
     models.refuse_slow_tokenizer(file)
     try:
         tokenizer = Tokenizer.from_file(str(file))
-    except Exception as error:  # the library raises no narrower one
+    except Exception as error:  # the library has no narrower class of errors
         raise UsageError(f"{file} is no tokenizer that can be read: {error}") from error
     tokenizer.no_truncation()
     tokenizer.no_padding()
@@ -140,9 +141,9 @@ def _from_gguf(file: Path) -> Tokenizer:
 
 
 def spans(offsets: Sequence[Offset]) -> list[tuple[int, int, int]]:
-    """Return (start, end, number of tokens) for the tokens at these offsets, in order.
+    """Return (start, end, number of tokens) for the tokens with these offsets, in order.
 
-    Tokens that hold parts of one character stand together; those that stand for nothing in the text are left out.
+    Tokens that are parts of one character are joined. Tokens without characters of the text are left out.
     """
     found: list[tuple[int, int, int]] = []
     for start, end in offsets:
@@ -156,10 +157,10 @@ def spans(offsets: Sequence[Offset]) -> list[tuple[int, int, int]]:
 
 @dataclass(frozen=True, slots=True)
 class BrokenTerm:
-    """A word of a corpus, as it is written there.
+    """A word of a corpus, in its original spelling.
 
-    :param tokens: how many hold some of its letters, on average.
-    :param pieces: the most usual of the ways in which it is broken up.
+    :param tokens: the mean number of tokens with any of its letters.
+    :param pieces: its most frequent split into pieces.
     """
 
     text: str
@@ -169,19 +170,19 @@ class BrokenTerm:
 
     @property
     def lost(self) -> int:
-        """How many tokens would be saved if the word were one token at each occurrence."""
+        """Return the number of tokens that would be saved if the word were one token at each occurrence."""
         return round(self.count * (self.tokens - 1))
 
 
 @dataclass(frozen=True, slots=True)
 class Breakage:
-    """How a tokenizer breaks up the words of a corpus; a word is what search takes for one.
+    """Figures of how a tokenizer splits the words of a corpus. Words are those of the search.
 
-    :param fertility: tokens that hold some of a word's letters, on average.
-    :param whole: share of the words that are one token, 0 to 1.
-    :param unknown: tokens that stand for what the vocabulary cannot write.
-    :param partial: tokens that hold only a part of a character.
-    :param terms: words of four letters or more that are broken up, the one that costs most first.
+    :param fertility: the mean number of tokens for each word.
+    :param whole: the share of the words that are one token, 0 to 1.
+    :param unknown: the number of tokens for text that is not in the vocabulary.
+    :param partial: the number of tokens that are only a part of a character.
+    :param terms: words of four letters or more that are split, in descending order of cost.
     """
 
     documents: int
@@ -197,9 +198,10 @@ class Breakage:
 
 
 def broken_terms(tokenizer: Tokenizer, texts: Iterable[str]) -> Breakage:
-    """Return how badly the words of texts are broken up, each in its place; special tokens are left out.
+    """Return figures of how the words of texts are split, each within its text; special tokens are left out.
 
-    A term costs the tokens that it has beyond the first, at each occurrence. Without any text all figures are 0.
+    The cost of a term is the number of its tokens after the first, over all occurrences. Without texts all figures are
+    0.
     """
     unknown_id = _unknown(tokenizer)
     documents = characters = tokens = unknown = partial = whole = 0
@@ -225,7 +227,7 @@ def broken_terms(tokenizer: Tokenizer, texts: Iterable[str]) -> Breakage:
 def _words(
     text: str, ids: Sequence[int], offsets: Sequence[Offset]
 ) -> Iterable[tuple[str, list[int], tuple[Offset, ...]]]:
-    """Yield each word with its tokens, and the part of the word that each covers."""
+    """Yield each word with its tokens, and the part of the word in each token."""
     first = 0
     for match in WORD.finditer(text):
         start, end = match.span()
@@ -239,6 +241,7 @@ def _words(
 
 
 def _terms(seen: Counter[tuple[str, tuple[Offset, ...]]]) -> tuple[BrokenTerm, ...]:
+    """Return the split terms of the counted words, in descending order of cost."""
     ways: defaultdict[str, Counter[tuple[Offset, ...]]] = defaultdict(Counter)
     for (word, parts), n in seen.items():
         if len(word) >= TERM_LETTERS and word.isalpha():
@@ -255,7 +258,7 @@ def _terms(seen: Counter[tuple[str, tuple[Offset, ...]]]) -> tuple[BrokenTerm, .
 
 
 def _unknown(tokenizer: Tokenizer) -> int | None:
-    """Return the token for what cannot be written; None where everything can, as by bytes."""
+    """Return the token for unknown text; None if the tokenizer can encode any text, as byte-level ones can."""
     model = json.loads(tokenizer.to_str())["model"]
     token, number = model.get("unk_token"), model.get("unk_id")
     return number if token is None else tokenizer.token_to_id(token)

@@ -1,24 +1,25 @@
-"""The transformer: the model itself, in parts that can each be read alone. Knows tokens and weights; text only in `bpe`.
+"""The transformer: the model itself, in parts that can be read separately. It uses tokens and weights; only `bpe` uses
+text.
 
     bpe.py           text -> tokens: byte-pair encoding, learned and applied
-    config.py        the sizes and choices that make one transformer differ from another
-    masks.py         which position may see which: padding, causal, packed, stepwise
-    attention.py     scaled dot-product attention, and many heads of it at once
+    config.py        the sizes and options of a transformer
+    masks.py         attention masks: padding, causal, packed, stepwise
+    attention.py     scaled dot-product attention, and multi-head attention
     positions.py     the position of a token: sinusoidal, learned, rotary
-    feed_forward.py  two layers that each position computes by itself: ReLU, GELU, SwiGLU
+    feed_forward.py  two layers, applied to each position separately: ReLU, GELU, SwiGLU
     norms.py         LayerNorm and RMSNorm
-    block.py         attention, then feed-forward, each added to what came in
+    block.py         attention, then feed-forward, each with a residual connection
     stack.py         token ids -> embeddings -> blocks
-    encoder.py       every position sees all: hidden states (BERT)
-    decoder.py       every position sees those before it: logits of the next token (GPT, Llama, Qwen)
+    encoder.py       every position attends to all positions: hidden states (BERT)
+    decoder.py       every position attends to earlier ones: logits of the next token (GPT, Llama, Qwen)
     cache.py         the keys and values of the tokens that a decoder has read
-    onednn.py        the same layers with weights laid out for the processor, which embed and generate use
-    families.py      the differences between checkpoints of BERT, Llama and Qwen2, and which are computed here
+    onednn.py        the same layers with weights in the processor's layout, used by embed and generate
+    families.py      the differences between checkpoints of BERT, Llama and Qwen2, and the supported ones
     weights.py       a checkpoint's tensors -> encoder or decoder
 
 Shapes are [batch, length, d_model] throughout; with heads, [batch, heads, length, head_dim].
 
-A part is imported when it is first asked for: `families.py` tells what a checkpoint is without torch.
+A part is imported at its first use. So `families.py` can read the config of a checkpoint without torch.
 """
 
 from __future__ import annotations
@@ -74,11 +75,11 @@ _PARTS = (
     "bpe", "config", "families", "attention", "block", "cache", "decoder", "encoder", "feed_forward", "masks", "norms",
     "onednn", "positions", "weights",
 )  # fmt: skip
-"""Those without torch come first."""
+"""The parts without torch are first."""
 
 
 def __getattr__(name: str) -> Any:
-    """Import the part that has a name when it is first asked for."""
+    """Import the part with this name at its first use."""
     if name in __all__:
         for part in _PARTS:
             module = import_module(f"{__name__}.{part}")

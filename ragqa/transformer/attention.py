@@ -1,4 +1,6 @@
-"""Attention: each position takes a weighted mean of what the positions that it sees hold (Vaswani et al. 2017)."""
+"""Attention: each position gets a weighted mean of the values of the positions that it may attend to (Vaswani et al.
+2017).
+"""
 
 from __future__ import annotations
 
@@ -13,53 +15,54 @@ from ragqa.transformer.masks import Mask, Packed, StepwiseCausalMask
 from ragqa.transformer.positions import Rotation, rotate
 
 UpdateKV = Callable[[Tensor, Tensor], tuple[Tensor, Tensor]]
-"""Takes the keys and values of new positions; returns those of all positions so far (see `KVCache`)."""
+"""A function that takes the keys and values of new positions, and returns those of all positions (see `KVCache`)."""
 
 
 def attention(
     query: Tensor, key: Tensor, value: Tensor, mask: Mask = None, *, dropout_p: float = 0.0
 ) -> tuple[Tensor, Tensor]:
-    """Return softmax(query keyᵀ / √head_dim) value, and the weights that the softmax gives.
+    """Return softmax(query keyᵀ / √head_dim) value, and the weights, which are the result of the softmax.
 
-    This is the definition; `attend` computes the same faster and keeps no weights.
+    This is the definition. `attend` computes the same faster, and does not return weights.
 
     :param query: [batch, heads, queries, head_dim].
-    :param key: [batch, kv_heads, keys, head_dim]; each of these heads serves heads / kv_heads query heads in turn
+    :param key: [batch, kv_heads, keys, head_dim]; heads / kv_heads consecutive query heads share one of these heads
         (grouped-query attention, Ainslie et al. 2023).
-    :param value: of the shape of `key`.
-    :param mask: see `ragqa.transformer.masks`; a query that sees no key gets zeros.
-    :returns: [batch, heads, queries, head_dim] and [batch, heads, queries, keys].
+    :param value: the same shape as `key`.
+    :param mask: see `ragqa.transformer.masks`. The result of a query that may attend to no key is zeros.
+    :returns: the results, [batch, heads, queries, head_dim], and the weights, [batch, heads, queries, keys].
     """
-    # 1. Repeat each head of keys and values for the query heads that it serves.
+    # 1. Repeat each head of keys and values for the query heads that share it.
     group = query.shape[-3] // key.shape[-3]
     key, value = key.repeat_interleave(group, -3), value.repeat_interleave(group, -3)
-    # 2. Score every key for every query; the root keeps the size of a score independent of head_dim.
+    # 2. Score every key for every query. The root makes the size of a score independent of head_dim.
     scores = query @ key.transpose(-2, -1) / math.sqrt(query.shape[-1])
-    # 3. Hide the keys that a query must not see.
+    # 3. Hide the keys that a query must not attend to.
     if isinstance(mask, Packed):
         mask = mask.dense(query.device)
     elif isinstance(mask, StepwiseCausalMask):
         mask = mask.dense(query.shape[-2], key.shape[-2], query.device)
     if mask is not None:
         scores = scores.masked_fill(~mask, -math.inf)
-    # 4. Turn scores into weights, and average the values by them. A row without any key is NaN, and becomes 0.
+    # 4. Compute weights from the scores, and average the values by them. A row without any key is NaN, and becomes 0.
     weights = torch.softmax(scores, dim=-1, dtype=torch.float32).nan_to_num(0.0).to(value.dtype)
     return dropout(weights, dropout_p, training=dropout_p > 0) @ value, weights
 
 
 def attend(query: Tensor, key: Tensor, value: Tensor, mask: Mask = None, *, dropout_p: float = 0.0) -> Tensor:
-    """Return the first result of `attention`, computed by torch's fused kernels.
+    """Return the first result of `attention`, computed with torch's fused kernels.
 
-    Packed sequences are computed one after another, so that no mask of tokens times tokens is made; queries under a
-    `StepwiseCausalMask` too, so that each result has the bits that it has alone. Shapes are those of `attention`.
+    Packed sequences are computed one after another, so that no mask of shape [tokens, tokens] is made. Queries with a
+    `StepwiseCausalMask` are also computed one after another, so that each result has the same bits as if computed
+    alone. Shapes are those of `attention`.
 
-    :raises ValueError: the packed lengths do not add up to the row.
+    :raises ValueError: the sum of the packed lengths is not the length of the row.
     """
     if isinstance(mask, StepwiseCausalMask):
         return torch.cat([_query_by_query(*row, dropout_p) for row in zip(query, key, value, mask.starts, strict=True)])
     if not isinstance(mask, Packed):
         return _fused(query, key, value, mask, dropout_p=dropout_p)
-    # Packed: cut the row into its sequences, and attend in each.
+    # Packed: split the row into its sequences, and attend within each.
     if sum(mask.lengths) != query.shape[-2]:
         raise ValueError(f"packed lengths add up to {sum(mask.lengths)}; the row has {query.shape[-2]} positions")
     if len(mask.lengths) == 1:
@@ -69,11 +72,12 @@ def attend(query: Tensor, key: Tensor, value: Tensor, mask: Mask = None, *, drop
 
 
 def _query_by_query(query: Tensor, key: Tensor, value: Tensor, start: int, dropout_p: float) -> Tensor:
-    """Attend in one sequence, [heads, queries, head_dim], one query after another; return [1, heads, queries, head_dim].
+    """Attend in one sequence, [heads, queries, head_dim], one query after another; return [1, heads, queries,
+    head_dim].
 
     :param start: the first position of the sequence among the keys.
     """
-    # Query n, counted from 1, sees the keys from the sequence's start up to its own.
+    # Query n, counted from 1, attends to the keys from the sequence's start up to its own.
     before = key.shape[-2] - query.shape[-2]
     rows = [
         _fused(row, *(whole[None, :, start : before + n] for whole in (key, value)), dropout_p=dropout_p)
@@ -91,23 +95,28 @@ def _fused(
     causal: bool = False,
     dropout_p: float = 0.0,
 ) -> Tensor:
-    """Attend by torch's fused kernel; parameters as in `attention`, `causal` hides later keys of equally many queries."""
+    """Attend with torch's fused kernel. Parameters are those of `attention`.
+
+    :param causal: hide later keys; the numbers of queries and keys are then equal.
+    """
     heads, kv_heads = query.shape[-3], key.shape[-3]
     if heads != kv_heads and query.shape[-2] == 1 and mask is None:
-        # One query sees every key: the heads of a group are passed as queries of one head, so that no key is copied.
+        # A single query attends to every key. The heads of a group are passed as queries of one head, without a copy of
+        # keys.
         rows = query.squeeze(-2).reshape(*query.shape[:-3], kv_heads, -1, query.shape[-1])
         return scaled_dot_product_attention(rows, key, value, dropout_p=dropout_p).flatten(-3, -2).unsqueeze(-2)
     return scaled_dot_product_attention(query, key, value, mask, dropout_p, causal, enable_gqa=heads != kv_heads)
 
 
 class MultiHeadAttention(nn.Module):
-    """Attention by several heads at once, each with projections of its own; their results are joined and projected.
+    """Attention with several heads, each with its own projections. Their results are concatenated and projected.
 
-    Query, key and value projections are one matrix, so that the input is read once.
+    The projections of queries, keys and values are one matrix, so that the input is read once.
 
-    :param num_kv_heads: heads of keys and values, num_heads where None; it must divide num_heads.
-    :param head_dim: d_model / num_heads where None, which must be whole then.
-    :param biases: whether the projections of queries, keys and values have a bias, and whether that of the result has.
+    :param num_kv_heads: the number of heads of keys and values, a divisor of num_heads; None is num_heads.
+    :param head_dim: the width of a head; None is d_model / num_heads, which must be a whole number.
+    :param biases: whether the projections of queries, keys and values have a bias, and whether the output projection
+        has.
     :raises ValueError: sizes that do not fit together.
     """
 
@@ -142,24 +151,24 @@ class MultiHeadAttention(nn.Module):
         update_kv: UpdateKV | None = None,
         need_weights: bool = False,
     ) -> tuple[Tensor, Tensor | None]:
-        """Return float[batch, length, d_model] and, where they are needed, the weights [batch, heads, length, keys].
+        """Return float[batch, length, d_model] and, if they are wanted, the weights [batch, heads, length, keys].
 
         :param x: float[batch, length, d_model].
-        :param rotation: turns queries and keys by their positions (see `Rotary`).
-        :param update_kv: puts the keys and values of earlier positions before those of x.
+        :param rotation: rotates queries and keys by their positions (see `Rotary`).
+        :param update_kv: adds the keys and values of earlier positions before those of x.
         """
         # 1. Project the input to the heads of queries, keys and values: [batch, heads, length, head_dim].
         num_heads, num_kv_heads, _ = self.heads
         heads = self.qkv(x).unflatten(-1, (-1, self.head_dim)).transpose(1, 2)
         turned, value = heads.split((num_heads + num_kv_heads, num_kv_heads), dim=1)
-        # 2. Turn queries and keys by their positions; values have none.
+        # 2. Rotate queries and keys by their positions; values are not rotated.
         if rotation is not None:
             turned = rotate(turned, rotation)
         query, key = turned.split(self.heads[:2], dim=1)
-        # 3. Put the keys and values of earlier positions before the new ones.
+        # 3. Add the keys and values of earlier positions before the new ones.
         if update_kv is not None:
             key, value = update_kv(key, value)
-        # 4. Attend, join the heads, and project what they found.
+        # 4. Attend, concatenate the heads, and project the result.
         dropout_p = self.dropout if self.training else 0.0
         if need_weights:
             mixed, weights = attention(query, key, value, mask, dropout_p=dropout_p)

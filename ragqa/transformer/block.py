@@ -1,4 +1,4 @@
-"""A block: attention, then feed-forward, each added to what came in."""
+"""A block: attention, then feed-forward, each with a residual connection."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ from ragqa.transformer.positions import Rotation
 class TransformerBlock(nn.Module):
     """One layer of a transformer.
 
-    Pre-norm, x + part(norm(x)), trains without a warm-up (Xiong et al. 2020); post-norm, norm(x + part(x)), is that of
-    the first transformer (Vaswani et al. 2017) and of BERT.
+    Pre-norm is x + part(norm(x)); it trains without a warm-up (Xiong et al. 2020). Post-norm is norm(x + part(x)); the
+    first transformer (Vaswani et al. 2017) and BERT use it.
     """
 
     def __init__(self, config: TransformerConfig) -> None:
@@ -46,12 +46,12 @@ class TransformerBlock(nn.Module):
         update_kv: UpdateKV | None = None,
         need_weights: bool = False,
     ) -> tuple[Tensor, Tensor | None]:
-        """Return float[batch, length, d_model] and, where they are needed, the attention weights."""
-        # 1. Attention: positions exchange what they hold.
+        """Return float[batch, length, d_model] and, if they are wanted, the attention weights."""
+        # 1. Attention: information passes between positions.
         seen = self.attention_norm(x) if self._pre_norm else x
         mixed, weights = self.attention(seen, mask, rotation=rotation, update_kv=update_kv, need_weights=need_weights)
         x = x + self.dropout(mixed)
-        # 2. Feed-forward: each position works on its own vector. Post-norm also normalises both sums.
+        # 2. Feed-forward: each position is computed separately. Post-norm also normalises both sums.
         if self._pre_norm:
             return x + self.dropout(self.feed_forward(self.feed_forward_norm(x))), weights
         x = self.attention_norm(x)

@@ -1,4 +1,4 @@
-"""The keys and values of the tokens that a decoder has read, so that each further token is computed alone."""
+"""The keys and values of the tokens that a decoder has read, so that only new tokens have to be computed."""
 
 from __future__ import annotations
 
@@ -13,11 +13,12 @@ from ragqa.transformer.config import TransformerConfig
 
 
 class KVCache:
-    """Room for the keys and values of every layer, made once and filled in place; it doubles where it is too small.
+    """Keys and values of every layer, in a tensor that is allocated once and filled in place. It doubles if it is too
+    small.
 
-    `crop` forgets the last positions at no cost, so that many questions can follow one prefix.
+    `crop` removes the last positions at no cost, so that many questions can follow one prefix.
 
-    :param capacity: positions that there is room for at first.
+    :param capacity: the number of positions to allocate at first.
     """
 
     def __init__(
@@ -34,53 +35,54 @@ class KVCache:
         self._room = torch.empty(sizes, dtype=dtype, device=device)
         self.batch = batch
         self.length = 0
-        """How many positions are held."""
+        """The number of positions in the cache."""
 
     @property
     def capacity(self) -> int:
-        """How many positions there is room for."""
+        """Return the number of allocated positions."""
         return self._room.shape[-2]
 
     def crop(self, length: int) -> None:
-        """Forget all but the first positions.
+        """Remove all positions except the first `length`.
 
-        :raises ValueError: fewer are held.
+        :raises ValueError: the cache has fewer positions.
         """
         if not 0 <= length <= self.length:
             raise ValueError(f"the cache holds {self.length} positions; it cannot be cropped to {length}")
         self.length = length
 
     def reserve(self, length: int) -> None:
-        """Make room for so many positions, where there is less."""
+        """Allocate at least `length` positions."""
         layers, two, batch, heads, capacity, width = self._room.shape
         if length <= capacity:
             return
-        # Only the positions that are held are copied: the rest has no meaning.
+        # Only the positions in use are copied; the rest has no meaning.
         room = self._room.new_empty(layers, two, batch, heads, length, width)
         room[..., : self.length, :] = self._room[..., : self.length, :]
         self._room = room
 
     def put(self, row: int, other: KVCache) -> None:
-        """Take over what a cache of one sequence holds, as the last of the positions that a row holds; zeros before it."""
-        # Attention skips the positions before `start`; zeros keep them finite for kernels that read them all the same.
+        """Copy the cache of one sequence to the end of a row, with zeros before it."""
+        # Attention hides the positions before `start`, but kernels still read them. Zeros make sure that they are
+        # finite.
         start = self.length - other.length
         self._room[:, :, row, :, :start] = 0
         self._room[:, :, row, :, start : self.length] = other._room[:, :, 0, :, : other.length]
 
     def select(self, rows: Sequence[int]) -> None:
-        """Keep these sequences alone, in this order."""
+        """Keep only these sequences, in this order."""
         self._room = self._room[:, :, list(rows)]
         self.batch = len(rows)
 
     def layer(self, number: int) -> UpdateKV:
-        """Return the function that takes the new keys and values of a layer and returns all of them.
+        """Return a function that takes the new keys and values of a layer and returns all of them.
 
-        They count as held once `length` says so, after the pass through all layers.
+        The new positions are valid when `length` is increased, after the pass through all layers.
         """
         return partial(self._update_kv, self._room[number])
 
     def _update_kv(self, room: Tensor, key: Tensor, value: Tensor) -> tuple[Tensor, Tensor]:
-        """Write new keys and values, [batch, kv_heads, new, head_dim], behind the held ones of one layer; return all."""
+        """Write new keys and values, [batch, kv_heads, new, head_dim], after those of one layer; return all."""
         end = self.length + key.shape[-2]
         room[0, :, :, self.length : end] = key
         room[1, :, :, self.length : end] = value

@@ -1,4 +1,4 @@
-"""The sizes and choices that make one transformer differ from another."""
+"""The sizes and options of a transformer."""
 
 from __future__ import annotations
 
@@ -8,17 +8,17 @@ from typing import Literal
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TransformerConfig:
-    """A transformer's shape.
+    """The sizes and options of a transformer.
 
     :param d_model: width of the hidden states.
-    :param num_kv_heads: heads of keys and values, each shared by a group of query heads; 0 is one for each query head.
+    :param num_kv_heads: number of heads of keys and values; a group of query heads shares each. 0 is num_heads.
     :param head_dim: width of a head; 0 is d_model / num_heads.
     :param d_ff: inner width of the feed-forward network.
     :param gated: the feed-forward network multiplies by a gate, as in SwiGLU.
-    :param pre_norm: normalise what a block's parts read, instead of the sums that they add to.
-    :param max_length: most positions.
+    :param pre_norm: normalise the input of each part of a block, instead of the sum after it.
+    :param max_length: the most positions.
     :param rope_theta: base of the rotary frequencies.
-    :param qkv_bias, bias: of the query, key and value projections; of all other projections.
+    :param qkv_bias, bias: whether the query, key and value projections have a bias; whether all other projections have.
     :param tied: the output weights are the token embeddings.
     :raises ValueError: sizes that do not fit together.
     """

@@ -1,4 +1,4 @@
-"""A decoder: every position sees those before it, and predicts the next token (Radford et al. 2018)."""
+"""A decoder: every position attends to itself and earlier ones, and predicts the next token (Radford et al. 2018)."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from ragqa.transformer.stack import Stack
 
 
 class Decoder(Stack):
-    """A causal language model. Its output weights are the token embeddings where the config ties them."""
+    """A causal language model. Its output weights are the token embeddings if the config ties them."""
 
     kind: ClassVar[Architecture] = "decoder"
 
@@ -36,21 +36,23 @@ class Decoder(Stack):
     ) -> Tensor:
         """Return the logits of the token after each position, float[batch, length, vocab_size].
 
-        :param tokens: int64[batch, length]; they follow what the cache holds, which then holds them too.
-        :param mask: what each token sees, [..., length, cached + length]; itself and all before it where None.
-        :param positions: int64[length] or int64[batch, 1, length]; those that follow the cache where None.
-        :param logits_to_keep: return the logits of the last so many positions alone, [batch, keep, vocab_size]; 0 is all.
-        :param weights: takes the attention weights of each layer, [batch, heads, length, cached + length].
+        :param tokens: int64[batch, length]; they follow the tokens in the cache, and are added to it.
+        :param mask: the attention mask, [..., length, cached + length]; with None a token attends to itself and all
+            before it.
+        :param positions: int64[length] or int64[batch, 1, length]; None is the positions after the cache.
+        :param logits_to_keep: return the logits of this number of last positions, [batch, keep, vocab_size]; 0 is all.
+        :param weights: a list to which the attention weights of each layer, [batch, heads, length, cached + length],
+            are added.
         """
-        # 1. Positions go on after those of the cache.
+        # 1. Continue the positions after those of the cache.
         past, new = cache.length if cache else 0, tokens.shape[1]
         if positions is None:
             self.check(past + new)
             positions = torch.arange(past, past + new, device=tokens.device)
-        # 2. A token sees itself and all before it. A single one may see every key, so it needs no mask.
+        # 2. A token attends to itself and all before it. A single token attends to every key, so that it needs no mask.
         if mask is None and new > 1:
             mask = causal_mask(new, past + new, tokens.device) if past else Packed((new,), causal=True)
-        # 3. Only the logits that are asked for are computed: the output matrix is the largest of all.
+        # 3. Compute only the logits that are wanted, since the output matrix is the largest one.
         hidden = self.run(tokens, positions, mask, cache=cache, weights=weights)
         return self.logits(hidden[:, -logits_to_keep:])
 
@@ -59,7 +61,7 @@ class Decoder(Stack):
         return linear(hidden, self.tokens.weight) if self.head is None else self.head(hidden)
 
     def untie(self) -> None:
-        """Make a layer of output weights that are the token embeddings, so that it can be replaced by another."""
+        """Make an output layer that shares the token embeddings as its weights, so that the layer can be replaced."""
         if self.head is None:
             self.head = nn.Linear(self.config.d_model, self.config.vocab_size, bias=False, device="meta")
             self.head.weight = self.tokens.weight

@@ -1,4 +1,4 @@
-"""An encoder: every position sees all of its sequence (BERT, Devlin et al. 2019)."""
+"""An encoder: every position attends to all positions of its sequence (BERT, Devlin et al. 2019)."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from ragqa.transformer.stack import Stack
 
 
 class Encoder(Stack):
-    """Gives the hidden states of sequences."""
+    """Computes the hidden states of sequences."""
 
     kind: ClassVar[Architecture] = "encoder"
 
@@ -30,9 +30,9 @@ class Encoder(Stack):
         """Return the last hidden states, float[batch, length, d_model].
 
         :param tokens: int64[batch, length].
-        :param mask: `padding_mask` where sequences end early.
-        :param positions: 0, 1, 2, ... where None.
-        :param weights: takes the attention weights of each layer, [batch, heads, length, length].
+        :param mask: `padding_mask` if sequences have different lengths.
+        :param positions: None is 0, 1, 2, ...
+        :param weights: a list to which the attention weights of each layer, [batch, heads, length, length], are added.
         """
         if positions is None:
             self.check(tokens.shape[1])
@@ -43,13 +43,14 @@ class Encoder(Stack):
     def hidden(self, ids: Sequence[Sequence[int]]) -> tuple[Tensor, ...]:
         """Return the last hidden states of each sequence, [length, d_model].
 
-        The sequences stand in one row: no padding is computed, and a sequence's result does not depend on the others.
+        The sequences are packed in one row: no padding is computed, and a sequence's result does not depend on the
+        others.
         """
         lengths = tuple(map(len, ids))
         if not any(lengths):
             return tuple(torch.zeros(0, self.config.d_model, dtype=self.dtype) for _ in lengths)
         self.check(max(lengths))
-        # All sequences in one row, with positions that begin again at 0 in each.
+        # Pack all sequences in one row; the positions of each begin at 0.
         tokens = torch.tensor(list(chain.from_iterable(ids)), device=self.device)
         positions = torch.cat([torch.arange(length, device=self.device) for length in lengths])
         return self(tokens[None], Packed(lengths), positions=positions)[0].split(lengths)  # type: ignore[no-any-return]

@@ -1,6 +1,7 @@
-"""The families of checkpoints, and which of their models are computed here. Reads config.json alone, and loads no torch.
+"""The families of checkpoints, and the models of them that the native engine supports. This module reads config.json
+only, and does not load torch.
 
-The only place that knows families by their names.
+No other module uses the names of families.
 """
 
 from __future__ import annotations
@@ -28,13 +29,14 @@ Architecture = Literal["encoder", "decoder"]
 
 @dataclass(frozen=True, slots=True)
 class Family:
-    """How a family of checkpoints is read.
+    """The conversion of checkpoints of one family.
 
-    :param names: a part of ours by the parts of theirs that are joined into it; `{}` is the number of a layer.
+    :param names: names of weights here -> names in the checkpoint that are joined into them; `{}` is the number of a
+        layer.
     :param config: config.json -> config.
-    :param same: tells whether config.json describes what is computed here.
-    :param prepare: brings a checkpoint's weights into the present form.
-    :param unused: a pattern of weights that are not read.
+    :param same: tells whether config.json describes a model that the native engine computes.
+    :param prepare: converts weights of older forms of checkpoints to the present form.
+    :param unused: a pattern of the names of weights that are not read.
     """
 
     kind: Architecture
@@ -46,7 +48,7 @@ class Family:
 
 
 def reads(folder: Path, kind: Architecture) -> bool:
-    """Tell whether the model in a folder is an encoder or decoder that is computed exactly as it is here."""
+    """Tell whether the native engine computes the encoder or decoder in a folder exactly."""
     config = read_config(folder)
     family = FAMILIES.get(str(config.get("model_type")))
     known = family is not None and family.kind == kind and family.same(config)
@@ -54,9 +56,9 @@ def reads(folder: Path, kind: Architecture) -> bool:
 
 
 def misfit(folder: Path, kind: Architecture, name: str) -> str | None:
-    """Return why the native engine does not run the model in a folder; None where it does.
+    """Return the reason why the native engine does not support the model in a folder; None if it supports it.
 
-    :param name: of the model, as the user calls it.
+    :param name: the model's name as the user wrote it.
     """
     if reads(folder, kind):
         return None
@@ -65,10 +67,10 @@ def misfit(folder: Path, kind: Architecture, name: str) -> str | None:
 
 
 def choose_engine(folder: Path, kind: Architecture, engine: str, name: str) -> str:
-    """Return `native` or `transformers`; `auto` is native for what is computed here.
+    """Return `native` or `transformers`; `auto` is native for supported models.
 
-    :param name: of the model, for the error.
-    :raises ModelError: native is asked for, and the model is not computed here.
+    :param name: the model's name, for the error.
+    :raises ModelError: `native` is asked for, and the native engine does not support the model.
     """
     why = misfit(folder, kind, name)
     if engine == "native" and why:
@@ -82,15 +84,15 @@ def families_of(kind: Architecture) -> str:
 
 
 def weight_files(folder: Path) -> list[Path]:
-    """Return the one file of weights, or its parts."""
+    """Return the single file of weights, or its parts."""
     whole = folder / "model.safetensors"
     return [whole] if whole.exists() else sorted(folder.glob("model-*-of-*.safetensors"))
 
 
 def read_config(folder: Path) -> dict[str, Any]:
-    """Return the object in config.json; empty where there is none, as in a folder that is no model's.
+    """Return the object in config.json; empty if there is no such file.
 
-    :raises ModelError: it is not JSON.
+    :raises ModelError: the file is not JSON.
     """
     path = folder / "config.json"
     try:
@@ -127,7 +129,10 @@ _LLAMA = {
 
 
 def _bert_config(config: Json) -> TransformerConfig:
-    """Return the config of a BERT; a missing key raises KeyError, which the loader reports."""
+    """Return the config of a BERT.
+
+    :raises KeyError: a key is missing; the loader reports it.
+    """
     return TransformerConfig(
         vocab_size=config["vocab_size"],
         d_model=config["hidden_size"],
@@ -143,24 +148,25 @@ def _bert_config(config: Json) -> TransformerConfig:
 
 
 def _bert_same(config: Json) -> bool:
-    """Tell whether a BERT has the usual form: GELU, learned absolute positions, an encoder, weights as they are."""
+    """Tell whether a BERT has the usual form: GELU, learned absolute positions, an encoder, weights without
+    quantisation.
+    """
     absolute = config.get("position_embedding_type", "absolute") == "absolute"
     return config.get("hidden_act") == "gelu" and absolute and not config.get("is_decoder") and _dense(config)
 
 
 def _bert_weights(theirs: Weights) -> Weights:
-    """Drop the prefix of whole models, rename what was converted from TensorFlow, and add the vector of type 0, which
-    every text is of, to all positions."""
+    """Drop the prefix of models with a head, rename weights converted from TensorFlow, and add the vector of type 0."""
     named = {name.removeprefix("bert."): tensor for name, tensor in theirs.items()}
     named = {re.sub("gamma$", "weight", re.sub("beta$", "bias", name)): tensor for name, tensor in named.items()}
-    # Every text has type 0, so that its vector can be added to all positions once.
+    # Every text has token type 0, so that the vector of this type can be added to all position vectors once.
     types = named.pop("embeddings.token_type_embeddings.weight")
     named["embeddings.position_embeddings.weight"] = named["embeddings.position_embeddings.weight"] + types[0]
     return named
 
 
 def _llama_config(config: Json) -> TransformerConfig:
-    """Return the config of a Llama or Qwen2; of the two, Qwen2 has biases in the query, key and value projections."""
+    """Return the config of a Llama or Qwen2. Only Qwen2 has biases in the query, key and value projections."""
     return TransformerConfig(
         vocab_size=config["vocab_size"],
         d_model=config["hidden_size"],
@@ -182,7 +188,7 @@ def _llama_config(config: Json) -> TransformerConfig:
 
 
 def as_llama(config: TransformerConfig) -> dict[str, Any]:
-    """Return the config.json of which `_llama_config` makes this config."""
+    """Return the config.json from which `_llama_config` makes this config."""
     return {
         "architectures": ["LlamaForCausalLM"],
         "model_type": "llama",
@@ -212,19 +218,21 @@ def _llama_same(config: Json) -> bool:
 
 
 def _dense(config: Json) -> bool:
-    """Tell whether weights are stored as they are: not quantised."""
+    """Tell whether the stored weights are not quantised."""
     return not config.get("quantization_config")
 
 
 def _llama_weights(theirs: Weights) -> Weights:
-    """Give the weights of a model that was saved without its head the names that they have in a whole one."""
+    """Rename the weights of a model that was saved without its output layer to the names of a complete model."""
     if any(name.startswith("model.") for name in theirs):
         return theirs
     return {name if name.startswith("lm_head.") else f"model.{name}": tensor for name, tensor in theirs.items()}
 
 
 def _rope(config: Json) -> dict[str, Any]:
-    """Return the parameters of the rotary positions: transformers 5 writes them in one object, earlier versions in two keys."""
+    """Return the parameters of the rotary positions. transformers 5 writes them in one object, earlier versions in two
+    keys.
+    """
     apart = {"rope_theta": config.get("rope_theta", 10_000.0)}
     scaling = config.get("rope_scaling") or {}
     return (
@@ -239,4 +247,4 @@ FAMILIES = {
     "llama": Family("decoder", _LLAMA, _llama_config, _llama_same, _llama_weights, r"^lm_head\.|rotary_emb"),
     "qwen2": Family("decoder", _LLAMA, _llama_config, _llama_same, _llama_weights, r"^lm_head\.|rotary_emb"),
 }
-"""By what config.json calls `model_type`."""
+"""The families by the value of `model_type` in config.json."""

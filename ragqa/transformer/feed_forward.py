@@ -1,4 +1,5 @@
-"""The feed-forward network, which each position computes by itself: two layers with a bend between them (Vaswani et al. 2017)."""
+"""The feed-forward network, applied to each position separately: two linear layers with an activation between them
+(Vaswani et al. 2017)."""
 
 from __future__ import annotations
 
@@ -13,10 +14,10 @@ ACTIVATIONS: Mapping[str, Callable[[Tensor], Tensor]] = {"relu": relu, "gelu": g
 class FeedForward(nn.Module):
     """down(activation(up(x))), or down(activation(gate(x)) * up(x)) with a gate.
 
-    With `activation="silu"` the gated one is SwiGLU (Shazeer 2020). Gate and up are one matrix, gate first.
+    With `activation="silu"` the gated form is SwiGLU (Shazeer 2020). Gate and up are one matrix, gate first.
 
     :param d_ff: inner width.
-    :raises ValueError: there is no such activation.
+    :raises ValueError: the activation is unknown.
     """
 
     def __init__(
@@ -40,6 +41,6 @@ class FeedForward(nn.Module):
         activate = ACTIVATIONS[self.activation]
         if not self.gated:
             return self.down(activate(self.up(x)))  # type: ignore[no-any-return]
-        # The gate decides how much of each inner unit passes.
+        # The gate scales each inner unit.
         gate, up = self.up(x).chunk(2, dim=-1)
         return self.down(activate(gate) * up)  # type: ignore[no-any-return]

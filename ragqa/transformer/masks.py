@@ -1,4 +1,7 @@
-"""Which position may see which. A dense mask is bool, broadcastable to [batch, heads, queries, keys]; True is seen."""
+"""Attention masks: which positions a position may attend to.
+
+A dense mask is bool, broadcastable to [batch, heads, queries, keys]. True means that the query may attend to the key.
+"""
 
 from __future__ import annotations
 
@@ -10,24 +13,24 @@ from torch import Tensor
 
 
 def padding_mask(lengths: Sequence[int], longest: int, device: torch.device | None = None) -> Tensor:
-    """Hide the positions after each sequence's end: bool[batch, 1, 1, longest]."""
+    """Return a mask that hides the positions after each sequence's end: bool[batch, 1, 1, longest]."""
     ends = torch.tensor(lengths, device=device)[:, None]
     return (torch.arange(longest, device=device) < ends)[:, None, None]
 
 
 def causal_mask(queries: int, keys: int, device: torch.device | None = None) -> Tensor:
-    """Hide later positions: bool[queries, keys], where the queries are the last of the keys."""
+    """Return a mask that hides later positions: bool[queries, keys]. The queries are the last positions of the keys."""
     return torch.ones(queries, keys, dtype=torch.bool, device=device).tril(keys - queries)
 
 
 @dataclass(frozen=True, slots=True)
 class Packed:
-    """Sequences one after another in one row, without padding: each sees itself alone.
+    """Sequences one after another in one row, without padding. A position attends within its own sequence only.
 
-    It means the same as the mask of `dense`, which `attend` never makes: it attends within one sequence at a time.
+    It is equivalent to the mask of `dense`. `attend` does not make that mask, but computes one sequence at a time.
 
-    :param lengths: in tokens; they add up to the row.
-    :param causal: nor does a position see later ones.
+    :param lengths: the lengths in tokens; their sum is the length of the row.
+    :param causal: hide later positions too.
     """
 
     lengths: tuple[int, ...]
@@ -35,7 +38,7 @@ class Packed:
 
     def dense(self, device: torch.device | None = None) -> Tensor:
         """Return bool[tokens, tokens]."""
-        # Two tokens see each other where they have the number of the same sequence.
+        # Two tokens may attend to each other if the numbers of their sequences are equal.
         number = torch.arange(len(self.lengths), device=device)
         own = torch.repeat_interleave(number, torch.tensor(self.lengths, device=device))
         same = own[:, None] == own[None, :]
@@ -44,21 +47,22 @@ class Packed:
 
 @dataclass(frozen=True, slots=True)
 class StepwiseCausalMask:
-    """The queries are the last of the keys, and each sees those from its sequence's start up to itself.
+    """A causal mask. The queries are the last positions of the keys; each attends from its sequence's start up to
+    itself.
 
-    `attend` takes one query after another, so that each gets what it would get alone, to the last bit.
+    `attend` computes one query after another, so that each result has the same bits as if computed alone.
 
-    :param starts: where each sequence of the batch begins, for sequences that end together.
+    :param starts: the start of each sequence of the batch, for sequences with a common end.
     """
 
     starts: tuple[int, ...] = (0,)
 
     def dense(self, queries: int, keys: int, device: torch.device | None = None) -> Tensor:
         """Return bool[batch, 1, queries, keys]."""
-        # Positions before a sequence's start belong to no token of it.
+        # Positions before a sequence's start are unused.
         begun = torch.arange(keys, device=device) >= torch.tensor(self.starts, device=device)[:, None]
         return causal_mask(queries, keys, device) & begun[:, None, None]
 
 
 Mask = Tensor | Packed | StepwiseCausalMask | None
-"""None: every query sees every key."""
+"""A mask; None: every query attends to every key."""

@@ -1,4 +1,4 @@
-"""Norms keep the size of each position's vector in bounds. Both accumulate in float32 whatever the dtype."""
+"""Norms bound the size of each position's vector. Both accumulate in float32 for every dtype."""
 
 from __future__ import annotations
 

@@ -1,5 +1,5 @@
-"""The same layers by oneDNN, which comes with torch for x86: weights laid out once as the processor reads them, and
-activations computed within the products. torch's own compiler uses these operators."""
+"""The same layers with oneDNN, which is part of torch for x86. Weights are stored once in the processor's layout, and
+activations are computed within the matrix products. torch's own compiler uses these operators."""
 
 from __future__ import annotations
 
@@ -14,13 +14,14 @@ from ragqa.transformer.stack import Stack
 
 _OPERATORS: Any = torch.ops.mkldnn
 _NAMES = {"": ("none", ""), "relu": ("relu", ""), "gelu": ("gelu", "none"), "silu": ("swish", "")}
-"""What oneDNN calls the activations, and which formula it takes."""
+"""The names of the activations in oneDNN, and the formulas that it uses."""
 
 
 class OneDNNLinear(nn.Module):
-    """A linear layer for inference, and what is done to its result: activation(x weightᵀ + bias), or times a factor.
+    """A linear layer for inference with an activation or a factor: activation(x weightᵀ + bias), or (x weightᵀ + bias)
+    * factor.
 
-    :param activation: one of `ACTIVATIONS`, or none where it is empty.
+    :param activation: one of `ACTIVATIONS`, or empty for none.
     """
 
     def __init__(self, weight: Tensor, bias: Tensor | None = None, activation: str = "") -> None:
@@ -38,7 +39,7 @@ class OneDNNLinear(nn.Module):
 
 
 class OneDNNFeedForward(nn.Module):
-    """What a `FeedForward` computes, with nothing between its products."""
+    """The computation of a `FeedForward`, with activation and gate within the matrix products."""
 
     def __init__(self, plain: FeedForward) -> None:
         super().__init__()
@@ -51,13 +52,13 @@ class OneDNNFeedForward(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Return float[..., d_model] for x float[..., d_model]."""
-        # The product with the gate's factor is part of the second layer's kernel.
+        # The kernel of the second layer multiplies by the gate.
         hidden = self.activated(x)
         return self.down(hidden if self.factor is None else self.factor(x, hidden))  # type: ignore[no-any-return]
 
 
 def available(dtype: torch.dtype, device: torch.device) -> bool:
-    """Tell whether oneDNN computes in a dtype here."""
+    """Tell whether oneDNN supports a dtype on a device."""
     if device.type != "cpu" or not torch.backends.mkldnn.is_available():  # type: ignore[no-untyped-call]
         return False
     if torch.cpu.get_capabilities().get("architecture") != "x86_64":
@@ -66,12 +67,13 @@ def available(dtype: torch.dtype, device: torch.device) -> bool:
 
 
 def use_onednn(model: Stack) -> None:
-    """Put these layers in the place of a model's own, for inference; nothing changes where oneDNN does not compute."""
+    """Replace a model's layers by these layers, for inference; change nothing if oneDNN is not available."""
     if not available(model.dtype, model.device):
         return
     if isinstance(model, Decoder):
         model.untie()
-    # The list holds parents alone: a layer that is replaced is held by nothing, so that its weights are freed at once.
+    # The list contains only parent modules. So there is no reference to a replaced layer, and its memory is freed at
+    # once.
     for parent in [module for module in model.modules() if not isinstance(module, FeedForward | nn.Linear)]:
         for name, layer in list(parent.named_children()):
             if isinstance(layer, FeedForward):

@@ -1,4 +1,7 @@
-"""The position of a token. Attention itself has no order; positions are added to the embeddings, or turn queries and keys."""
+"""The position of a token.
+
+Attention itself ignores order. So positions are added to embeddings, or rotate queries and keys.
+"""
 
 from __future__ import annotations
 
@@ -32,12 +35,12 @@ class Learned(nn.Embedding):
 
 
 class Rotary:
-    """Turns each pair of a head's coordinates by an angle that grows with the position (Su et al. 2021).
+    """Rotates each pair of a head's coordinates by an angle that grows with the position (Su et al. 2021).
 
-    The product of a query and a key then depends on the distance between them alone. Pairs are the coordinates i
-    and i + head_dim / 2.
+    Then the positions of a query and a key change their product only by the distance between them. Pairs are the
+    coordinates i and i + head_dim / 2.
 
-    :param theta: base of the wavelengths, which go from 2π to nearly theta * 2π.
+    :param theta: base of the wavelengths, which are from 2π to nearly theta * 2π.
     """
 
     def __init__(self, head_dim: int, theta: float = 10_000.0) -> None:
@@ -47,16 +50,16 @@ class Rotary:
 
     def __call__(self, positions: Tensor, dtype: torch.dtype = torch.float32) -> Rotation:
         """Return the rotation of positions int64[..., length], for `rotate`."""
-        # Both coordinates of a pair turn by the same angle; the sign of the sine makes `rotate` one multiply-add.
+        # Both coordinates of a pair rotate by the same angle. With signed sines, `rotate` is one multiply-add.
         angles = _angles(positions, self._head_dim, self._theta)
         cos, sin = angles.cos().to(dtype), angles.sin().to(dtype)
         return torch.cat((cos, cos), dim=-1), torch.cat((-sin, sin), dim=-1)
 
 
 def rotate(x: Tensor, rotation: Rotation) -> Tensor:
-    """Turn vectors [..., length, head_dim]: (a, b) becomes (a cos - b sin, b cos + a sin)."""
+    """Rotate vectors [..., length, head_dim]: (a, b) becomes (a cos - b sin, b cos + a sin)."""
     cos, sin = rotation
-    # Rolling by half the width puts the partner of each coordinate in its place.
+    # A roll by half the width puts the partner of each coordinate at its place.
     return torch.addcmul(x * cos, x.roll(x.shape[-1] // 2, dims=-1), sin)
 
 

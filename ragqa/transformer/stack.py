@@ -1,4 +1,4 @@
-"""Token ids -> embeddings -> blocks: the part that encoders and decoders have in common."""
+"""Token ids -> embeddings -> blocks: the common part of encoders and decoders."""
 
 from __future__ import annotations
 
@@ -14,8 +14,11 @@ from ragqa.transformer.positions import Learned, Rotary, Sinusoidal
 
 
 class Stack(nn.Module):
-    """Embeddings and blocks. Pre-norm blocks leave their sum as it is, so a last norm follows them; post-norm blocks
-    expect normalised input, so a first norm precedes them. Either is `norm`."""
+    """Embeddings, blocks, and one `norm`.
+
+    Pre-norm blocks do not normalise their sum, so that the norm follows the last block. Post-norm blocks expect
+    normalised input, so that the norm precedes the first block.
+    """
 
     def __init__(self, config: TransformerConfig) -> None:
         super().__init__()
@@ -43,23 +46,23 @@ class Stack(nn.Module):
 
         :param tokens: int64[batch, length].
         :param positions: int64[length] or int64[batch, 1, length].
-        :param weights: takes the attention weights of each layer, [batch, heads, length, keys].
-        :raises ValueError: the cache is of another batch size.
+        :param weights: a list to which the attention weights of each layer, [batch, heads, length, keys], are added.
+        :raises ValueError: the cache has another batch size.
         """
         if cache is not None and cache.batch != len(tokens):
             raise ValueError(f"a batch of {len(tokens)} sequences; the cache has room for {cache.batch}")
-        # 1. Embed the tokens, and make room for their keys and values; doubling keeps copies rare.
+        # 1. Embed the tokens, and allocate room for their keys and values; doubling makes copies rare.
         x, rotation = self._embedded(tokens, positions)
         if cache is not None:
             needed = cache.length + tokens.shape[1]
             cache.reserve(needed if needed <= cache.capacity else max(needed, 2 * cache.capacity))
-        # 2. Pass through the blocks; each has its own layer of the cache.
+        # 2. Compute the blocks; each has its own layer of the cache.
         for number, block in enumerate(self.blocks):
             update_kv = None if cache is None else cache.layer(number)
             x, seen = block(x, mask, rotation=rotation, update_kv=update_kv, need_weights=weights is not None)
             if weights is not None:
                 weights.append(seen)
-        # 3. The new positions count as held once every layer has them.
+        # 3. Count the new positions, now that every layer has their keys and values.
         if cache is not None:
             cache.length += tokens.shape[1]
         return self.norm(x) if self.config.pre_norm else x
@@ -68,7 +71,7 @@ class Stack(nn.Module):
         """Return the input of the first block, and the rotation of its queries and keys."""
         x = self.tokens(tokens)
         rotation = self.rotary(positions, x.dtype) if self.rotary else None
-        # Positions of a batch, [batch, 1, length], have a dimension for heads, which embeddings lack.
+        # Positions of a batch, [batch, 1, length], have a dimension for heads, which embeddings do not have.
         if self.positions is not None:
             added = self.positions(positions).to(x.dtype)
             x = x + (added[:, 0] if positions.dim() == 3 else added)
@@ -85,10 +88,10 @@ class Stack(nn.Module):
 
     @property
     def device(self) -> torch.device:
-        """Where the weights lie."""
+        """The device of the weights."""
         return self.tokens.weight.device
 
     @property
     def dtype(self) -> torch.dtype:
-        """Of the weights and hidden states."""
+        """The dtype of the weights and hidden states."""
         return self.tokens.weight.dtype

@@ -1,4 +1,4 @@
-"""Checkpoints in the form of transformers -> encoder or decoder: tensors are read, renamed and joined."""
+"""Checkpoints in the format of transformers -> encoder or decoder: tensors are read, renamed and joined."""
 
 from __future__ import annotations
 
@@ -40,16 +40,16 @@ def load_decoder(folder: AnyPath, *, dtype: torch.dtype = torch.float32, device:
 
 
 def save_decoder(model: Decoder, folder: AnyPath) -> None:
-    """Write `config.json` and `model.safetensors` in the form of Llama, which `load_decoder` and transformers read.
+    """Write `config.json` and `model.safetensors` in Llama's format, which `load_decoder` and transformers read.
 
-    :raises ValueError: the decoder is of another form than Llama's.
+    :raises ValueError: the decoder does not have the form of a Llama.
     """
     config = model.config
     if (config.activation, config.gated, config.norm, config.positions) != ("silu", True, "rms", "rotary") or (
         config.qkv_bias or config.bias or not config.pre_norm
     ):
         raise ValueError("only decoders of Llama's form can be saved: pre-norm, RMSNorm, SwiGLU, rotary, no biases")
-    # Split the joined matrices: query, key and value differ in size, gate and up do not.
+    # Split the joined matrices: query, key and value differ in size, gate and up have the same size.
     sizes = [heads * config.head_dim for heads in (config.num_heads, config.num_kv_heads, config.num_kv_heads)]
     theirs: Weights = {}
     for name, tensor in model.state_dict().items():
@@ -63,8 +63,8 @@ def save_decoder(model: Decoder, folder: AnyPath) -> None:
 
 
 def _load(folder: Path, kind: type[Model], dtype: torch.dtype, device: str) -> Model:
-    """Read the model of a folder; its errors say what the folder lacks, and which engine may do without."""
-    # 1. Tell what the folder holds.
+    """Read the model of a folder. The message of an error names the fault, and another engine that may work."""
+    # 1. Read the config, and find the family.
     if not reads(folder, kind.kind):
         known = families_of(kind.kind)
         raise ModelError(f"{folder} holds no {kind.kind} that is known here ({known}): use transformers")
@@ -82,7 +82,7 @@ def _load(folder: Path, kind: type[Model], dtype: torch.dtype, device: str) -> M
         ours = {name: _joined(name, family, theirs) for name in model.state_dict()}
     except KeyError as error:
         raise ModelError(f"{folder} has no weight {error.args[0]}; engine transformers may do without") from error
-    # 4. Compare: no weight is left over, and each has the shape that config.json says.
+    # 4. Compare: every weight is used, and each has the shape that config.json gives.
     if left := sorted(name for name in theirs if not re.search(family.unused, name)):
         raise ModelError(
             f"{folder} holds weights that nothing here reads: {', '.join(left[:3])}; engine transformers may"
@@ -91,13 +91,13 @@ def _load(folder: Path, kind: type[Model], dtype: torch.dtype, device: str) -> M
         if ours[name].shape != expected.shape:
             shapes = f"{list(ours[name].shape)} instead of {list(expected.shape)}"
             raise ModelError(f"{folder}: {', '.join(_sources(name, family))} has the shape {shapes} of config.json")
-    # 5. Put the tensors in the place of those on `meta`, without a copy.
+    # 5. Replace the tensors on `meta` by those that were read, without a copy.
     model.load_state_dict(ours, assign=True)
     return model.eval().requires_grad_(False)
 
 
 def _joined(name: str, family: Family, theirs: Weights) -> Tensor:
-    """Take one of our weights out of theirs."""
+    """Return one weight of the model, joined from weights of the checkpoint, which are removed from `theirs`."""
     parts = [theirs.pop(source) for source in _sources(name, family)]
     return parts[0] if len(parts) == 1 else torch.cat(parts)
 
@@ -114,7 +114,7 @@ def _read(folder: Path, dtype: torch.dtype, device: str) -> Weights:
 
 
 def _sources(name: str, family: Family) -> list[str]:
-    """Return the names of their weights that are joined into one of ours."""
+    """Return the names of the checkpoint's weights that are joined into one weight of the model."""
     part, suffix = name.rsplit(".", 1)
     number = next(iter(re.findall(r"\d+", part)), "")
     return [f"{source.format(number)}.{suffix}" for source in family.names[re.sub(r"\d+", "{}", part)]]
