@@ -113,7 +113,7 @@ def main() -> None:
     arguments = parser.parse_args()
     random.seed(0)
     text = text_of_articles()
-    splitter = Pipeline.from_file(QUICKSTART).splitter
+    splitter = Pipeline.from_file(QUICKSTART).components.splitter
     header = ["edit of a document of 200 pages", "chunks", "embedded, median", "most", "n"]
     print(table(header, one_word_of_many(text, splitter, arguments.edits)), "\n", flush=True)
     with tempfile.TemporaryDirectory() as place:

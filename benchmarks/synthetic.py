@@ -98,7 +98,7 @@ def _data() -> Path:
 
 def prepare(place: Path, n_questions: int) -> None:
     """Embed real chunks and questions with the encoder of the quickstart, once for all sizes."""
-    embedder = Pipeline.from_file(QUICKSTART).embedder
+    embedder = Pipeline.from_file(QUICKSTART).components.embedder
     texts = articles()
     each = -(-REAL_CHUNKS // len(texts))
     real = [chunk for text in texts for chunk in _real_chunks(text, each, embedder)]

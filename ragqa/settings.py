@@ -69,7 +69,7 @@ class Settings(BaseSettings):
         """Use only the values that `load` passes."""
         return (init_settings,)
 
-    @field_validator("cache", "offline", "threads", mode="before")
+    @field_validator("*", mode="before")
     @classmethod
     def _empty_is_the_default(cls, value: Any, info: Any) -> Any:
         return cls.model_fields[info.field_name].get_default(call_default_factory=True) if value == "" else value

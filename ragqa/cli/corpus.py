@@ -11,6 +11,7 @@ from ragqa.cli.indexing import print_left_out
 from ragqa.cli.opening import open_pipeline
 
 if TYPE_CHECKING:
+    from ragqa.pipeline import Pipeline
     from ragqa.train import Corpus
 
 
@@ -20,10 +21,14 @@ def open_corpus(source: str, overrides: Sequence[str] = (), *, verbose: bool = F
     :param verbose: list every such file, also where many have the same reason.
     :raises UsageError: the path does not exist, or is a pipeline file with mistakes.
     """
-    loader = open_pipeline(source, overrides).components.loader
+    return corpus_of(open_pipeline(source, overrides), source, verbose=verbose)
+
+
+def corpus_of(pipeline: Pipeline, source: str, *, verbose: bool = False) -> Corpus:
+    """Return the documents of a pipeline that was opened as `source`; see `open_corpus`."""
     from ragqa.train import Corpus
 
-    return Corpus(loader, source, partial(print_left_out, verbose=verbose))
+    return Corpus(pipeline.components.loader, source, partial(print_left_out, verbose=verbose))
 
 
 def exit_if_rejected(corpus: Corpus) -> None:

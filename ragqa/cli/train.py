@@ -13,9 +13,11 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from ragqa.cli.common import json_option, set_option
-from ragqa.cli.corpus import exit_if_rejected, open_corpus
+from ragqa.cli.corpus import corpus_of, exit_if_rejected
 from ragqa.cli.indexing import verbose_option
+from ragqa.cli.opening import open_pipeline
 from ragqa.cli.terminal import bar, print_json
+from ragqa.kinds import BUILTIN
 from ragqa.train.settings import LMSettings
 
 if TYPE_CHECKING:
@@ -47,6 +49,7 @@ def settings_options(function: Callable[..., Any]) -> Callable[..., Any]:
 @click.argument("source", metavar="FOLDER|FILE")
 @click.option("--tokenizer", required=True, metavar="TOKENIZER", help="A folder, as `ragqa tokenizer train` makes it, or the name of a model.")  # fmt: skip
 @click.option("--out", type=click.Path(path_type=Path), required=True, metavar="DIR", help="Where checkpoint and model are written.")  # fmt: skip
+@click.option("--objective", type=click.Choice(BUILTIN.names("objective")), default="next_token", show_default=True, help="What the training minimises.")  # fmt: skip
 @settings_options
 @verbose_option
 @set_option
@@ -66,14 +69,19 @@ def lm(source: str, tokenizer: str, out: Path, as_json: bool, overrides: tuple[s
       ragqa train lm corpora/tarnwick/documents --tokenizer .ragqa/tokenizer --out .ragqa/lm --steps 20
       ragqa train lm pipelines/quickstart.yaml --tokenizer .ragqa/tokenizer --out .ragqa/lm-wide --d-model 256
     """
-    corpus = open_corpus(source, overrides, verbose=options.pop("verbose"))
+    pipeline = open_pipeline(source, overrides)
+    corpus = corpus_of(pipeline, source, verbose=options.pop("verbose"))
+    objective = pipeline.components.train_objective(options.pop("objective"))
     settings = LMSettings(**options)
     in_order = sorted(corpus, key=lambda document: document.id)  # an order that does not depend on file names
     texts = [document.text for document in in_order]
-    from ragqa.train.lm import train_lm
+    from ragqa.train import folder
+    from ragqa.train.lm import read_data, train_objective
 
+    folder.check(out)
     with _stoppable() as stop, _progress(settings.steps) as progress:
-        report = train_lm(texts, tokenizer, out, settings, progress=progress, stop=stop)
+        data = read_data(texts, tokenizer, settings)
+        report = train_objective(data, out, settings, objective, progress=progress, stop=stop)
     if not report.finished:
         done = f"{len(report.losses):,} of {settings.steps:,} steps"
         raise KeyboardInterrupt(f"{out} keeps {done}, and the same command again goes on from there")

@@ -19,6 +19,7 @@ from ragqa.config import (
     Kind,
     Kinds,
     LoadSpec,
+    ObjectiveSpec,
     PromptSpec,
     RerankSpec,
     RetrieveSpec,
@@ -289,6 +290,33 @@ def test_a_dataset_of_ones_own_is_named_by_the_section_alone_where_it_has_no_pat
     assert run.report.metrics["exact_match"].value == 1.0
     with pytest.raises(UsageError, match="kind asked is not named by KIND:PATH"):
         evaluate_pipeline(pipeline, "asked:here", folder=place / "other")
+
+
+class Quiet(ObjectiveSpec):
+    kind: Literal["quiet"]
+    weight: float = 0.5
+
+
+class Loud(ObjectiveSpec):
+    kind: Literal["loud"]
+    weight: float
+
+
+def test_an_objective_of_ones_own_is_made_by_its_name_with_its_defaults(place: Path) -> None:
+    kinds: list[Kind[Any]] = [
+        WORDS,
+        ECHO,
+        Kind("objective", Quiet, lambda spec, needs: spec.weight),
+        Kind("objective", Loud, lambda spec, needs: spec.weight),
+    ]
+    components = Pipeline.from_file(place / "p.yaml", kinds=kinds).components
+    made: Any = components.train_objective("quiet")
+    assert made == 0.5
+    for name in ("loud", "none"):
+        with pytest.raises(
+            UsageError, match=f"objective '{name}' is none that can be made; valid: next_token, quiet, loud"
+        ):
+            components.train_objective(name)
 
 
 class Milvus(IndexSpec):

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
         Splitter,
         Vectors,
     )
+    from ragqa.train.objectives import Objective
 
 Made = TypeVar("Made")
 
@@ -161,6 +162,19 @@ class Components:
     def canaries(self) -> Vectors:
         """The embedder's vectors of `CANARIES`, which an index compares with the stored ones."""
         return self.once("canaries", self.config.embed, lambda: self.embedder.embed_passages(stages.CANARIES))
+
+    def train_objective(self, name: str) -> Objective:
+        """Return a training objective by the name of its kind, with the defaults of its settings.
+
+        :raises UsageError: there is no such kind, or one of its settings has no default.
+        """
+        kind = self.config.kinds.find("objective", name)
+        spec = kind.default() if kind else None
+        if spec is None:
+            raise UsageError(
+                f"objective {name!r} is none that can be made; valid: {', '.join(self.config.kinds.names('objective'))}"
+            )
+        return cast("Objective", self.make(spec))
 
     def likelihood_model(self, who: str) -> LikelihoodModel:
         """Return the generator as a `LikelihoodModel`.
