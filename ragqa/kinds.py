@@ -1,7 +1,7 @@
 """The built-in kinds of every part, one line each, and how each is built.
 
-To add a kind: write its settings as a class that inherits from the class of its slot (`ragqa.config.slots`), write what it
-builds, and add one line here. A kind of your own needs no line here: pass `kinds=[Kind(slot, spec, build)]`.
+To add a kind: write its settings as a class that inherits from the class of its slot (`ragqa.config.slots`), write what
+it builds, and add one line here. A kind of your own needs no line here: pass `kinds=[Kind(slot, spec, build)]`.
 
 Model libraries are imported inside the builders, and nowhere earlier.
 """
@@ -47,7 +47,7 @@ def folder_loader(spec: specs.FolderLoad, needs: Needs) -> FolderLoader:
     """Build a loader; source files of a language that the splitter cuts are read as text."""
     from ragqa.load import FileGlobs, FolderLoader
 
-    # formats of the user's own, with the settings that the section gives to some of them
+    # the user's own formats, with their settings where the section has any
     listed = {type(format_spec): format_spec for format_spec in spec.formats}
     kinds = needs.config.kinds.of_slot("format")
     formats = [listed.get(kind.spec) or kind.default() for kind in kinds if not kind.spec.built_in]
@@ -67,7 +67,7 @@ class BuiltInFormat(FormatSpec):
 
 
 def _format_kind(record: Format) -> Kind[BuiltInFormat]:
-    """Return the kind of a line of the table of built-in formats."""
+    """Return the kind for an entry of the table of built-in formats."""
     named: Any = Literal[record.name]
     spec = create_model(f"{record.name.title()}Format", __base__=BuiltInFormat, kind=(named, ...))
     spec.__doc__ = f"Files of type {record.media_type} ({', '.join(record.suffixes)})."
@@ -138,14 +138,14 @@ def fusion_retriever(spec: Any, needs: Needs) -> FusionRetriever:
 
 
 def multi_query(spec: retrieval.MultiQueryRewrite, needs: Needs) -> MultiQueryRewriter:
-    """Build a rewriter that asks in other words too."""
+    """Build a rewriter that adds paraphrases of the question."""
     from ragqa.retrieve.rewrite import MultiQueryRewriter
 
     return MultiQueryRewriter(needs.generator, spec.n)
 
 
 def hyde(spec: retrieval.HydeRewrite, needs: Needs) -> HydeRewriter:
-    """Build a rewriter that imagines a passage."""
+    """Build a rewriter that adds a hypothetical passage (HyDE)."""
     from ragqa.retrieve.rewrite import HydeRewriter
 
     return HydeRewriter(needs.generator)
@@ -191,7 +191,7 @@ def _examples(spec: specs.InContextPrompt, needs: Needs) -> Examples:
 
 
 def causal_lm(spec: generators.CausalLMGenerate, needs: Needs) -> CausalLM:
-    """Build a generator that runs the weights itself."""
+    """Build a generator that runs a causal LM in this process."""
     from ragqa.generate.causal_lm import CausalLM
 
     return CausalLM(spec, needs.build(spec.decode))
@@ -233,7 +233,7 @@ def next_token(spec: NextTokenObjective, needs: Needs) -> NextTokenPrediction:
 
 
 def _dataset_kind(name: str, record: DatasetKind) -> Kind[specs.FileEvaluate]:
-    """Return the kind of a line of the table of datasets."""
+    """Return the kind for an entry of the table of datasets."""
     named: Any = Literal[name]
     spec = create_model(f"{name.title()}Evaluate", __base__=specs.FileEvaluate, kind=(named, ...))
     spec.__doc__ = f"Questions of {record.layout}."
@@ -270,7 +270,7 @@ BUILTIN = Kinds(
         Kind("objective", NextTokenObjective, next_token),
     ]
 )
-"""Every kind that a pipeline file may name without a word in Python."""
+"""The kinds that every pipeline file may name."""
 
 
 def load_config(path: AnyPath, overrides: Sequence[str] = (), kinds: Iterable[Kind[Any]] = ()) -> Config:

@@ -52,7 +52,7 @@ class Done(NamedTuple):
 
     @property
     def said(self) -> dict[str, Any]:
-        """What stands on stdout, which is one JSON object."""
+        """The JSON object on stdout."""
         said: dict[str, Any] = json.loads(self.out, parse_constant=refuse)
         return said
 

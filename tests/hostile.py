@@ -62,7 +62,7 @@ def _leads_out(descriptor: int) -> bool:
 
 
 def attempts(data: bytes, *, victim: str, port: int) -> dict[str, str]:
-    """Try to see and to touch what is outside; return for each attempt `refused`, or what came of it.
+    """Try to read and change files outside the sandbox; return for each attempt `refused`, or its result.
 
     :param victim: a folder with a file `secret.txt`.
     :param port: where a server listens on the loopback interface.

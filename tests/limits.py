@@ -11,7 +11,7 @@ from contextlib import contextmanager
 
 @contextmanager
 def no_hang(seconds: float = 300) -> Iterator[None]:
-    """End this process, and print what its threads do, where the block hangs. What is merely slow passes."""
+    """End this process, and print the stacks of its threads, where the block hangs. A slow block passes."""
     faulthandler.dump_traceback_later(seconds, exit=True)
     try:
         yield

@@ -1,4 +1,4 @@
-"""What is written where the user says takes no other file's place, and comes whole or not at all."""
+"""Files that are written to a path of the user replace no other file, and are written completely or not at all."""
 
 from __future__ import annotations
 

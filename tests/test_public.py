@@ -1,4 +1,4 @@
-"""The public surface: what the documentation imports is public, and what is public is there."""
+"""The public names: every name that the documentation imports is public, and every public name exists."""
 
 from __future__ import annotations
 

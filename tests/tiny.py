@@ -1,4 +1,4 @@
-"""A tiny Llama of random weights whose tokens are bytes: a real model for tests of what is computed with one."""
+"""A tiny Llama with random weights whose tokens are bytes: a real model for tests of computations with a model."""
 
 from __future__ import annotations
 

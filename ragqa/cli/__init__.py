@@ -1,4 +1,4 @@
-"""The command line: one module for each command, and the only room that prints or exits."""
+"""The command line: one module for each command. Only this room prints or exits."""
 
 from __future__ import annotations
 
@@ -55,10 +55,10 @@ def ragqa() -> None:
 def main() -> None:
     """Run the command line.
 
-    Every expected error is one line on stderr and its exit code. With --json, stdout holds one JSON object in any case, with
-    an error under its key `error`. A stream that is closed or full, or that nobody reads, ends no command.
+    Every expected error is one line on stderr and its exit code. With --json, stdout always has one JSON object, with
+    an error under the key `error`. A stream that is closed or full, or whose reader has ended, does not end a command.
     """
-    if "_RAGQA_COMPLETE" in os.environ:  # a shell asks what may be typed next
+    if "_RAGQA_COMPLETE" in os.environ:  # a shell requests completions
         ragqa.main(prog_name="ragqa")
     logging.getLogger("ragqa").addHandler(_WARNINGS)
     sys.unraisablehook = _interrupt_again
@@ -68,7 +68,7 @@ def main() -> None:
             limits.take_no_more_time()
             out.flush()
             code = _code_of_output(out, code)
-    except KeyboardInterrupt:  # a second one, while the first was being told
+    except KeyboardInterrupt:  # a second one, while the first was being reported
         code = INTERRUPTED
     if limits.time_is_over():
         os._exit(code)
@@ -84,7 +84,7 @@ def _run(arguments: Sequence[str]) -> int:
         ended = error_report(error, arguments)
         code = ended.exit_code
         print(ended.line, file=sys.stderr)
-        if not (said.result and isinstance(error, GateError)):  # whose result says that the gate is not met
+        if not (said.result and isinstance(error, GateError)):  # its result already says that the gate is not met
             report = {"error": ended.to_json()}
     if report and "--json" in itertools.takewhile(lambda argument: argument != "--", arguments):
         said.result = {**(said.result or {}), **report}
@@ -116,7 +116,7 @@ def _prepare_to_compute() -> None:
 
 
 def _code_of_output(out: Screen, code: int) -> int:
-    """Return the exit code of a command whose output may be lost; that a reader has closed the pipe is no error."""
+    """Return the exit code of a command whose output may have failed; a pipe that its reader closed is no error."""
     if out.failure is None or isinstance(out.failure, BrokenPipeError):
         return code
     print(f"ragqa: error: stdout: {out.failure.strerror}: what was printed is lost", file=sys.stderr)
@@ -124,9 +124,9 @@ def _code_of_output(out: Screen, code: int) -> int:
 
 
 def _interrupt_again(unraisable: sys.UnraisableHookArgs) -> None:
-    """Interrupt again where Ctrl-C came during a callback: Python ignores exceptions there."""
+    """Send the interrupt again where Ctrl-C was pressed during a callback: Python ignores exceptions there."""
     if issubclass(unraisable.exc_type, KeyboardInterrupt):
-        threading.Timer(0.05, os.kill, (os.getpid(), signal.SIGINT)).start()  # when the callback is over
+        threading.Timer(0.05, os.kill, (os.getpid(), signal.SIGINT)).start()  # after the callback has ended
     else:
         sys.__unraisablehook__(unraisable)
 

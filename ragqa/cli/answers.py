@@ -1,4 +1,4 @@
-"""An answer on a terminal: what the model wrote behind marks, then its sources, or why there are none."""
+"""Prints an answer: the generated text, each line after a mark, then its sources or the reason for an abstention."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ _LIMITS = {"deadline": "generate.deadline", "length": "generate.max_new_tokens"}
 
 
 def stream_answer(pieces: Iterator[str | Answer]) -> Answer | None:
-    """Print an answer as it is written, then its sources or why there are none; return it.
+    """Print an answer as it is generated, then its sources or the reason for an abstention; return it.
 
-    Each line of the answer and of a cited text stands behind a mark, so that neither can pass for what we say of them.
-    Where nobody reads stdout any more, the rest is not written, and None is returned.
+    Each line of the answer and of a cited text is printed after a mark, so that it cannot look like a line of ragqa.
+    Where the reader of stdout has ended, generation stops, and None is returned.
     """
     text = Marked()
     try:
@@ -55,8 +55,8 @@ def _print_end(answer: Answer, *, begun: bool) -> None:
 
 
 def citation_name(citation: Citation) -> str:
-    """Return what `ragqa show` takes: the path (relative where the file is below the working folder) and the span."""
+    """Return a citation for `ragqa show`: the path (relative for a file below the working folder) and the span."""
     path = Path(citation.path)
     shown = os.path.relpath(path) if path.is_relative_to(Path.cwd()) else str(path)
-    shown = f"./{shown}" if shown.startswith("-") else shown  # which would be taken for an option
+    shown = f"./{shown}" if shown.startswith("-") else shown  # else it would be read as an option
     return name(f"{shown}:{citation.start}-{citation.end}")

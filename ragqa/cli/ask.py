@@ -57,7 +57,7 @@ def command(
 
 
 def _wrong_number(arguments: tuple[str, ...], folder: str | None) -> str:
-    """Return what is wrong with the number of arguments, and the command line that was probably meant."""
+    """Return the error about the number of arguments, with the command line that was probably meant."""
     if folder:
         return f"--folder DIR takes one argument, QUESTION; got {len(arguments)} (quote the question)"
     target, words = (".", arguments) if len(arguments) == 1 else (arguments[0], arguments[1:])

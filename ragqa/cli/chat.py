@@ -1,4 +1,4 @@
-"""`ragqa chat`: a conversation; each question is answered with the earlier ones in view."""
+"""`ragqa chat`: a conversation, in which earlier turns are part of the prompt."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def converse(file: str, overrides: tuple[str, ...], as_json: bool) -> None:
 def _answer(conversation: Conversation, question: str, as_json: bool) -> None:
     try:
         if as_json:
-            print_json({"question": question})  # printed if an error ends the command here
+            print_json({"question": question})  # printed where an error ends the command
             print_json_line(conversation.ask(question).to_dict())
         else:
             stream_answer(conversation.stream(question))
@@ -52,7 +52,7 @@ def _answer(conversation: Conversation, question: str, as_json: bool) -> None:
 
 
 def _read_question() -> str:
-    """Return the next line from stdin; of a line that is far too long for a question, only the beginning."""
+    """Return the next line from stdin, cut where it is far too long for a question."""
     if sys.stdin.isatty():
         click.echo("\n> ", nl=False, err=True)
     try:

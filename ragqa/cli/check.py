@@ -47,7 +47,7 @@ def command(files: tuple[str, ...], overrides: tuple[str, ...], as_json: bool) -
 def _check(file: str, overrides: tuple[str, ...]) -> dict[str, Any]:
     try:
         report = check_target(file, overrides)
-    except UsageError as error:  # the other files are checked all the same
+    except UsageError as error:  # the other files are still checked
         report = CheckReport(Path(file), (Problem(file, 1, 1, "", str(error)),), (), None)
     budget = report.budget
     ok = budget is not None and budget.verdict != "FAIL"

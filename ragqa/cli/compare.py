@@ -1,4 +1,4 @@
-"""`ragqa compare`: what changed between two runs of `ragqa eval`, and whether that passes gates."""
+"""`ragqa compare`: the differences between two runs of `ragqa eval`, and gates on them."""
 
 from __future__ import annotations
 

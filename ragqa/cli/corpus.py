@@ -1,4 +1,4 @@
-"""The documents of a folder or a pipeline file, for the commands that learn from texts or look at them."""
+"""The documents of a folder or a pipeline file, for the commands that train on texts or inspect them."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ if TYPE_CHECKING:
 
 
 def open_corpus(source: str, overrides: Sequence[str] = (), *, verbose: bool = False) -> Corpus:
-    """Open the documents of a folder, of a pipeline file or of one file; files that are not used are named on stderr.
+    """Open the documents of a folder, of a pipeline file or of one file; files that are not used are listed on stderr.
 
-    :param verbose: name every one of them, however many have the same reason.
-    :raises UsageError: there is nothing of this name, or it is a pipeline file with mistakes.
+    :param verbose: list every such file, also where many have the same reason.
+    :raises UsageError: the path does not exist, or is a pipeline file with mistakes.
     """
     loader = open_pipeline(source, overrides).components.loader
     from ragqa.train import Corpus
@@ -27,6 +27,6 @@ def open_corpus(source: str, overrides: Sequence[str] = (), *, verbose: bool = F
 
 
 def exit_if_rejected(corpus: Corpus) -> None:
-    """End the command by exit code 3 where a file of the corpus was rejected."""
+    """End the command with exit code 3 where a file of the corpus was rejected."""
     if corpus.rejected:
         sys.exit(3)

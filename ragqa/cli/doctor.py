@@ -1,4 +1,4 @@
-"""`ragqa doctor`: check an index and mend it, or read a corpus before it is indexed."""
+"""`ragqa doctor`: checks and repairs an index, or surveys a corpus before it is indexed."""
 
 from __future__ import annotations
 
@@ -88,7 +88,7 @@ def _print_checkup(checkup: Checkup) -> None:
 
 
 def _confinement(confinement: Confinement) -> str:
-    """Say what keeps the parser of documents from the rest of the machine."""
+    """Return a sentence about the sandbox that confines the parsers of documents."""
     if confinement.landlock and confinement.seccomp:
         return f"Parser: confined by {confinement}; it reads the bytes it is given and touches nothing else."
     if confinement.landlock or confinement.seccomp:

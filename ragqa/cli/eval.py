@@ -1,4 +1,4 @@
-"""`ragqa eval`: how well a pipeline finds and answers, over questions with gold answers."""
+"""`ragqa eval`: measures retrieval and answers of a pipeline on questions with gold answers."""
 
 from __future__ import annotations
 
@@ -75,9 +75,9 @@ def eval_command(file: str, overrides: tuple[str, ...], as_json: bool, report: b
 
 
 def _protocol(options: Mapping[str, Any]) -> Protocol:
-    """Return how questions are put, by the flags of the command line.
+    """Return the protocol of an evaluation, from the flags of the command line.
 
-    :raises UsageError: flags exclude one another.
+    :raises UsageError: flags exclude each other.
     """
     from ragqa.evaluate import Protocol
 
@@ -92,7 +92,7 @@ def _protocol(options: Mapping[str, Any]) -> Protocol:
 
 
 def _print(run: EvaluationRun, written: Sequence[Path], as_json: bool) -> None:
-    """Print the figures of a run, and where its reports are."""
+    """Print the figures of a run, and the paths of its reports."""
     from ragqa.evaluate.reports.text import table
 
     if as_json:

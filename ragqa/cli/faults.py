@@ -37,7 +37,7 @@ class ErrorReport:
 def error_report(error: BaseException, arguments: Sequence[str]) -> ErrorReport:
     """Return the report of an error that ended a command.
 
-    :param arguments: of the command line, from which the advice on a wrong one is made.
+    :param arguments: the arguments of the command line, for advice on a wrong one.
     """
     match error:
         case click.exceptions.NoArgsIsHelpError():

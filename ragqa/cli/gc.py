@@ -1,4 +1,4 @@
-"""`ragqa gc`: make an index small."""
+"""`ragqa gc`: frees disk space of an index."""
 
 from __future__ import annotations
 

@@ -52,7 +52,7 @@ def command(file: str, overrides: tuple[str, ...], as_json: bool, **options: Any
 
 
 def report_line(fields: dict[str, Any]) -> str:
-    """Return the counts for people: zeros are left out, but what was embedded is always said."""
+    """Return the counts as a sentence, without zeros; the number of embedded chunks is always included."""
     files = ", ".join(
         f"{fields[name]} {name}" for name in ("indexed", "unchanged", "rejected", "skipped", "removed") if fields[name]
     )

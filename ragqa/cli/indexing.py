@@ -1,4 +1,4 @@
-"""Bringing an index up to date from the command line: progress, what is gone, and the files that were left out."""
+"""Brings an index up to date from the command line: progress, documents that are gone, and files left out."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ allow_empty_option = click.option(
 verbose_option = click.option("--verbose", is_flag=True, help="Name every file that is left out, one a line.")
 
 LISTED = {"skipped": 3, "rejected": 20}
-"""How many files with the same reason are named one a line; more of them become one line."""
+"""The most files with the same reason that are listed one a line; more of them become one line."""
 _NAMED = 5
 _TYPES_NAMED = 10
 _UNSUPPORTED = "unsupported type"
@@ -40,9 +40,9 @@ _NUMBER = re.compile(r"\d[\d,.]*")
 
 @contextmanager
 def progress_bar() -> Iterator[Progress]:
-    """Give a callback that draws chunks done and time left on stderr, for whatever takes more than two seconds.
+    """Yield a callback that draws the chunks done and the time left on stderr, after two seconds of work.
 
-    The clock starts with the first call, so that the loading of a model is not taken for slow work.
+    The clock starts with the first call, so that the time does not include loading a model.
     """
     bars: list[tqdm[Any]] = []
 
@@ -62,11 +62,11 @@ def progress_bar() -> Iterator[Progress]:
 def bring_up_to_date(
     pipeline: Pipeline, *, confirm: bool, verbose: bool = False, allow_empty: bool = False, **options: Any
 ) -> IndexReport:
-    """Index what is new and name on stderr the files that are left out.
+    """Index new and changed files, and list on stderr the files that are left out.
 
     :param confirm: on a terminal, ask whether to remove documents where most of them are gone.
-    :param options: of `Pipeline.index`.
-    :raises DocumentsGoneError: most documents are gone, and nobody said that they may be removed.
+    :param options: the arguments of `Pipeline.index`.
+    :raises DocumentsGoneError: most documents are gone, and their removal was not confirmed.
     """
     try:
         with progress_bar() as progress:
@@ -81,7 +81,7 @@ def bring_up_to_date(
 
 
 def refresh(pipeline: Pipeline, *, confirm: bool = False, allow_empty: bool = False, verbose: bool = False) -> None:
-    """Index what changed; a folder that did not change is not locked, and its rejected files are only named again.
+    """Index new and changed files. Without changes, the index is not locked; rejected files are listed again.
 
     See `bring_up_to_date` for the parameters.
     """
@@ -93,7 +93,7 @@ def refresh(pipeline: Pipeline, *, confirm: bool = False, allow_empty: bool = Fa
 
 
 def print_left_out(statuses: Sequence[FileStatus], *, verbose: bool) -> None:
-    """Name on stderr the files that were skipped or rejected, and why; many with the same reason on one line."""
+    """List on stderr the files that were skipped or rejected, with reasons; many with the same reason on one line."""
     for line in left_out(statuses, verbose=verbose):
         say(line, err=True)
 
@@ -117,12 +117,12 @@ def left_out(statuses: Iterable[FileStatus], *, verbose: bool) -> Iterator[str]:
 
 
 def _kind(reason: str) -> str:
-    """Return what the reasons of files of one group have in common: they may differ in numbers."""
+    """Return the group of a reason: the reason without its numbers."""
     return _UNSUPPORTED if reason.startswith(_UNSUPPORTED) else _NUMBER.sub("N", reason)
 
 
 def _types(entries: Sequence[FileStatus]) -> str:
-    """Return suffixes with their counts, most frequent first; a file without a suffix counts by its name."""
+    """Return suffixes with their counts, the most frequent first; for a file without a suffix, its name."""
     paths = [PurePath(entry.source) for entry in entries]
     counts = Counter(path.suffix.lower() or path.name for path in paths)
     shown = [f"{name} {n:,}" for name, n in sorted(counts.items(), key=lambda item: (-item[1], item[0]))]

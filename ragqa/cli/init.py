@@ -1,4 +1,4 @@
-"""`ragqa init`: a commented pipeline file for a folder."""
+"""`ragqa init`: writes a commented pipeline file for a folder."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What an experiment tells while it runs, on stderr: sentences, bars with the time that is left, and files left out."""
+"""Prints the events of an experiment on stderr: sentences, progress bars with the time left, and files left out."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 @contextmanager
 def listener() -> Iterator[Listener]:
-    """Give a listener that prints on stderr; what takes less than two seconds has no bar."""
+    """Yield a listener that prints on stderr; work of less than two seconds has no bar."""
     from ragqa.experiments import Listener
 
     chunks, questions = _Bar(" chunks"), _Bar(" questions")
@@ -36,14 +36,14 @@ def listener() -> Iterator[Listener]:
 
 
 class _Bar:
-    """A bar that is drawn from its first count on, and removed when all is done."""
+    """A progress bar that is drawn from its first count on, and removed when the work is done."""
 
     def __init__(self, unit: str) -> None:
         self._unit = unit
         self._bar: tqdm[Any] | None = None
 
     def draw(self, done: int, expected: int) -> None:
-        """Show how much is done."""
+        """Show the progress."""
         if self._bar is None:
             self._bar = bar(total=expected, initial=done, unit=self._unit)
         self._bar.total = expected

@@ -1,7 +1,7 @@
-"""Printing text of documents and of models so that a reader can always tell it from lines of ragqa.
+"""Prints text of documents and of models so that a reader can distinguish it from lines of ragqa.
 
-Each line of such text begins with a mark, and no line of ragqa does. On a terminal, long lines are broken here into rows,
-each with the mark: rows that the terminal breaks itself would have none.
+Each line of such text begins with a mark, and no line of ragqa does. On a terminal, this module breaks long lines into
+rows and prints the mark on each, since rows broken by the terminal would have no mark.
 """
 
 from __future__ import annotations
@@ -20,20 +20,20 @@ MARK = "| "
 _GOES_ON = "... "
 """The mark before the second and later rows of a line of ragqa that is wider than the terminal."""
 _TAB = 8
-"""The most columns of a tab."""
+"""The most columns that a tab takes."""
 _PARTS = re.compile(r"\n|[ \t]+|[^\n \t]+")
 _BLANK = r"\s\u115f\u1160\u2800\u3164\uffa0"
 """Characters that look blank, as the inside of a character class."""
 _BLANKS_AND_WORDS = re.compile(f"[{_BLANK}]+|[^{_BLANK}]+")
 _UNSAFE = re.compile(rf"[{_BLANK}!-$&-*;<>?[\]^`{{-~]")
-"""Characters that a shell or a reader could take for the end of a name."""
+"""Characters at which a shell or a reader could assume the end of a name."""
 
 
 class Marked:
-    """Prints a text that comes in pieces, each of its lines after the mark.
+    """Prints a text that arrives in pieces, each of its lines after the mark.
 
-    Blanks at the ends of lines and line ends around the text are left out. On a terminal the last word of a piece is printed
-    when it is complete, since it must fit into its row.
+    Blanks at the ends of lines and line ends around the text are dropped. On a terminal the last word of a piece is
+    kept until it is complete, since it must fit into its row.
 
     :param indent: blanks before the mark.
     """
@@ -49,9 +49,9 @@ class Marked:
         return not self._column
 
     def write(self, piece: str) -> None:
-        """Print a piece, as far as it can be printed yet."""
+        """Print a piece, except an incomplete last word."""
         text = (self._return + piece).replace("\r\n", "\n")
-        self._return = "\r" if text.endswith("\r") else ""  # the first half of a line end, or a control
+        self._return = "\r" if text.endswith("\r") else ""  # the first half of a line end, or a control character
         out = "".join(map(self._part, _PARTS.findall(text.removesuffix("\r"))))
         _print(out if self._width else out + self._end_word())
 
@@ -120,7 +120,7 @@ def marked(text: str, indent: str = "") -> None:
 
 
 def say(text: str, *, err: bool = False) -> None:
-    """Print a line of ragqa that may quote names or texts of documents, escaped; on a terminal, later rows begin with dots."""
+    """Print a line of ragqa, which may quote names or texts of documents, escaped; later rows begin with dots."""
     columns = width(sys.stderr if err else sys.stdout)
     click.echo(_broken(escaped(text), columns) if columns else escaped(text), err=err)
 
@@ -142,11 +142,11 @@ def _broken(line: str, columns: int) -> str:
 
 
 def name(text: str) -> str:
-    """Return a name for the middle of a line: escaped, and between quotes, as a shell takes it, where it has blanks."""
+    """Return a name for use in a line: escaped, and quoted for a shell where it has unsafe characters."""
     shown = escaped(text)
     return shlex.quote(shown) if _UNSAFE.search(shown) else shown
 
 
 def _cells(text: str) -> int:
-    """Return how many columns a text may have at most: one for each character, two for those that may be wide."""
+    """Return the most columns that a text may have: one for each character, two for those that may be wide."""
     return sum(_TAB if c == "\t" else 1 + (unicodedata.east_asian_width(c) in "WFA") for c in text)

@@ -1,4 +1,4 @@
-"""`ragqa models`: pull models, find their folders, remove them."""
+"""`ragqa models`: pulls, lists, verifies and removes models."""
 
 from __future__ import annotations
 

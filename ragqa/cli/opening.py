@@ -1,4 +1,4 @@
-"""What FILE may be on a command line: a pipeline file, a folder of documents, or one document; or the folder of an index."""
+"""Opens the argument FILE of commands: a pipeline file, a folder of documents, one document, or an index."""
 
 from __future__ import annotations
 
@@ -30,10 +30,10 @@ _BEGINNING_BYTES = 100_000
 
 
 def open_pipeline(target: str, overrides: Sequence[str] = ()) -> Pipeline:
-    """Open what FILE names: a pipeline file, or the default pipeline over a folder of documents or one document.
+    """Open FILE: a pipeline file, or the default pipeline over a folder of documents or one document.
 
     :raises ConfigError: the file has mistakes; all of them are listed.
-    :raises UsageError: there is nothing of this name, or it is the folder of an index.
+    :raises UsageError: FILE does not exist, or is the folder of an index.
     """
     if holds_documents(target):
         return Pipeline.from_folder(target, overrides)
@@ -41,15 +41,15 @@ def open_pipeline(target: str, overrides: Sequence[str] = ()) -> Pipeline:
 
 
 def open_combinations(target: str, overrides: Sequence[str] = ()) -> list[Combination]:
-    """Open what FILE names with each combination of its grids; raises as `open_pipeline` does."""
+    """Open FILE with each combination of its grids; errors as in `open_pipeline`."""
     with _pipeline_file(target, overrides) as (file, all_overrides):
         return load_combinations(file, all_overrides)
 
 
 def check_target(target: str, overrides: Sequence[str] = ()) -> CheckReport:
-    """Return every mistake in what FILE names.
+    """Return the report with every mistake in FILE.
 
-    :raises UsageError: there is nothing of this name, or it is the folder of an index.
+    :raises UsageError: FILE does not exist, or is the folder of an index.
     """
     from ragqa.pipeline.assemble.check import check_file
 
@@ -59,7 +59,7 @@ def check_target(target: str, overrides: Sequence[str] = ()) -> CheckReport:
 
 @contextmanager
 def _pipeline_file(target: str, overrides: Sequence[str]) -> Iterator[tuple[str | Path, Sequence[str]]]:
-    """Give the pipeline file and the overrides that FILE stands for; raises as `holds_documents` does."""
+    """Yield the pipeline file and the overrides for FILE; errors as in `holds_documents`."""
     from ragqa.pipeline.assemble.folder import default_file
 
     if holds_documents(target):
@@ -70,12 +70,12 @@ def _pipeline_file(target: str, overrides: Sequence[str]) -> Iterator[tuple[str 
 
 
 def open_indexed(target: str, overrides: Sequence[str] = (), **options: bool) -> Pipeline:
-    """Open what FILE names, to look for something in its index.
+    """Open FILE for a search in its index.
 
-    The index of a folder is kept in the cache, and is brought up to date first. That of a pipeline file is not; where
-    its documents changed since, a warning says so.
+    The index of a folder is in the cache, and is brought up to date first. The index of a pipeline file is not updated;
+    a warning says where its documents have changed.
 
-    :param options: of `refresh`.
+    :param options: the arguments of `refresh`.
     """
     pipeline = open_pipeline(target, overrides)
     if holds_documents(target):
@@ -86,7 +86,7 @@ def open_indexed(target: str, overrides: Sequence[str] = (), **options: bool) ->
 
 
 def _warn_of_changes(pipeline: Pipeline) -> None:
-    """Say on stderr when the folder is no longer what was indexed, or is not there: the index answers all the same."""
+    """Warn on stderr where the folder has changed since it was indexed, or is missing. The index is still used."""
     try:
         plan = pipeline.changes()
     except UsageError as error:
@@ -101,7 +101,7 @@ def _warn_of_changes(pipeline: Pipeline) -> None:
 def holds_documents(target: str) -> bool:
     """Tell whether FILE is a folder of documents, or one document, and no pipeline file.
 
-    :raises UsageError: there is nothing of this name, or it is the folder of an index.
+    :raises UsageError: FILE does not exist, or is the folder of an index.
     """
     path = Path(target)
     try:
@@ -121,18 +121,18 @@ def holds_documents(target: str) -> bool:
 
 
 def _looks_like_a_pipeline(path: Path) -> bool:
-    """Tell whether a file without the suffix of one begins a section that every pipeline file has."""
+    """Tell whether a file without the suffix of a pipeline file has a section that every pipeline file has."""
     try:
         with path.open("rb") as stream:
             return _SECTION.search(stream.read(_BEGINNING_BYTES)) is not None
     except OSError:
-        return True  # which says why it cannot be read
+        return True  # reading it as one reports the error
 
 
 def open_maintenance(target: str, overrides: Sequence[str] = (), *, wait: float = 0.0) -> Maintenance:
-    """Open the index that INDEX|FILE names: the folder of an index, or a pipeline file, whose index is meant.
+    """Open the index of INDEX|FILE: the folder of an index, or the index of a pipeline file.
 
-    :raises UsageError: there is nothing of this name, or it holds documents.
+    :raises UsageError: the path does not exist, or holds documents.
     """
     from ragqa.pipeline.ingest.maintenance import Maintenance
 
@@ -144,7 +144,7 @@ def open_maintenance(target: str, overrides: Sequence[str] = (), *, wait: float 
 
 
 def _meant(path: Path) -> str:
-    """Return what beside a missing path has almost the same name."""
+    """Return a suggestion: a file or folder beside a missing path with a similar name."""
     try:
         near = nearest(path.name, (entry.name for entry in path.absolute().parent.iterdir()))
     except OSError:

@@ -1,4 +1,4 @@
-"""`ragqa plan`: what `index` would do, before it does anything."""
+"""`ragqa plan`: shows the changes that `index` would make."""
 
 from __future__ import annotations
 

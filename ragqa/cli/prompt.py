@@ -30,7 +30,7 @@ def command(file: str, overrides: tuple[str, ...], as_json: bool, question: str)
         tokens = dict(prompt.tokens)
         print_json({"prompt": prompt.text, "tokens": tokens, "dropped": dropped, "stripped": prompt.stripped})
         return
-    if sys.stdout.isatty():  # between lines of ours; a file or a pipe gets the prompt and nothing else
+    if sys.stdout.isatty():  # between lines of ragqa; a file or a pipe gets only the prompt
         marked(prompt.text)
     else:
         click.echo(prompt.text)

@@ -1,4 +1,4 @@
-"""`ragqa questions`: the first questions with answers about one's own documents."""
+"""`ragqa questions`: drafts questions with answers about your own documents."""
 
 from __future__ import annotations
 

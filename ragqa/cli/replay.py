@@ -1,4 +1,4 @@
-"""`ragqa replay`: a run is done again, and either says the same or what differs."""
+"""`ragqa replay`: repeats a run, and reports the differences."""
 
 from __future__ import annotations
 

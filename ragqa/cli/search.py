@@ -35,7 +35,7 @@ def command(file: str, overrides: tuple[str, ...], as_json: bool, question: str,
 
 
 def print_hits(hits: Sequence[Hit]) -> None:
-    """Print passages, each under a line of ours that says where it stands."""
+    """Print passages, each after a line of ragqa with its place."""
     for number, hit in enumerate(hits, start=1):
         scores = "  ".join(f"{kind} {score:.3f}" for kind, score in hit.scores.items())
         page = f", page {hit.chunk.page}" if hit.chunk.page else ""

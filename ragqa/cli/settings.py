@@ -1,4 +1,4 @@
-"""`ragqa settings`: what the user has set, and to which hosts a key may go."""
+"""`ragqa settings`: the settings of the user, and the hosts to which a key may be sent."""
 
 from __future__ import annotations
 
@@ -93,7 +93,7 @@ def _warn_if_hidden() -> None:
 
 
 def _warn_of_other_env_file() -> None:
-    """Say that a `.env` in the working folder is not read, since other tools read one there."""
+    """Warn that a `.env` in the working folder is not read, as other tools do read it."""
     if Path(settings.ENV_FILE).is_file() and Path(settings.ENV_FILE).absolute() != settings.env_file().absolute():
         say(
             f"note: .env in this folder is not read, since anybody may have written it; yours is {settings.env_file()}",

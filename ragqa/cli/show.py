@@ -1,4 +1,4 @@
-"""`ragqa show`: a citation in its surrounding text."""
+"""`ragqa show`: prints a citation with the text around it."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ def show_citation(citation: str, file: str | None, around: int, as_json: bool) -
     say(f"{name(document.source)}{where}, characters {start:,} to {end:,} of {len(document.text):,}")
     click.echo()
     longest = max(map(len, re.findall("<+|>+", before + text + after)), default=0)
-    fence = max(3, longest + 1)  # no text can close it
+    fence = max(3, longest + 1)  # longer than any run in the text, so that no text can close it
     marked(f"{before}{'>' * fence}{text}{'<' * fence}{after}")
 
 

@@ -24,7 +24,7 @@ _CONTROLS = re.compile(
     "\x00-\x1f\x7f-\x9f"  # C0, DEL and C1: they move the cursor, colour, ring
     "\u061c\u200e\u200f\u202a-\u202e\u2066-\u206f"  # marks, embeddings and isolates of direction
     "\u2028\u2029"  # ends of lines and of paragraphs
-    "\u180e\u200b\u2060-\u2065\ufeff\ufff9-\ufffb\U000e0000-\U000e007f"  # seen by no one, and needed by no script
+    "\u180e\u200b\u2060-\u2065\ufeff\ufff9-\ufffb\U000e0000-\U000e007f"  # invisible, and not needed by any script
     "\ud800-\udfff"  # bytes of names that are not UTF-8
     "]"
 )
@@ -35,10 +35,9 @@ _LEAST_COLUMNS = 8
 
 
 def escaped(text: str, keep: str = "") -> str:
-    """Return a document's name or text for a terminal: control characters, line ends, marks of direction and invisible
-    characters are escaped.
+    """Return a document's name or text with escapes for control characters, line ends, bidi and invisible characters.
 
-    So no document can move the cursor, colour the output or forge a line.
+    So a document cannot move the cursor, colour the output or forge a line.
 
     :param keep: characters that are not escaped.
     """
@@ -46,20 +45,20 @@ def escaped(text: str, keep: str = "") -> str:
 
 
 def printable(text: str) -> bool:
-    """Tell whether a text with line ends reaches stdout as it is."""
+    """Tell whether stdout can print a text with line ends unchanged."""
     holds_all = getattr(sys.stdout, "holds_all", True)
     return escaped(text, "\n\t") == text and (holds_all or text.isascii())
 
 
 def one_line(text: str) -> str:
-    """Return a passage for one line of a terminal."""
+    """Return a passage as one line for a terminal."""
     return escaped(" ".join(text.replace("\ufeff", " ").split()))
 
 
 def json_text(data: Any, indent: int | None = None) -> str:
-    """Return JSON that the encoding of stdout can hold; characters that `escaped` escapes are escaped as JSON does it.
+    """Return JSON that the encoding of stdout can represent. Characters that `escaped` escapes get JSON escapes.
 
-    JSON has no infinity and no NaN: both become null.
+    Infinity and NaN, which JSON does not have, become null.
     """
     holds_all = getattr(sys.stdout, "holds_all", True)
     try:
@@ -78,29 +77,29 @@ def _finite(data: Any) -> Any:
 
 
 def _json_escape(character: str) -> str:
-    """Return a character as JSON escapes it: by its one or two units of UTF-16."""
+    """Return the JSON escape of a character: its one or two UTF-16 code units."""
     units = character.encode("utf-16-be", "surrogatepass")
     return "".join(f"\\u{units[at : at + 2].hex()}" for at in range(0, len(units), 2))
 
 
 @dataclass(slots=True)
 class Said:
-    """The JSON object that a command prints when it ends; an error that ends the command is added to it."""
+    """The JSON object that a command prints at its end; an error that ends the command is added to it."""
 
     result: dict[str, Any] | None = None
 
 
 def print_json(data: dict[str, Any]) -> None:
-    """Print one JSON object, when the command has ended."""
+    """Set the JSON object that is printed when the command ends; print it now outside `main`."""
     said = click.get_current_context().find_object(Said)
-    if said is None:  # not called by `main`
+    if said is None:  # not called within `main`
         click.echo(json_text(data))
     else:
         said.result = data
 
 
 def print_json_line(data: dict[str, Any]) -> None:
-    """Print one JSON object of several now, in place of what `print_json` was given."""
+    """Print one of several JSON objects now, and drop the object given to `print_json`."""
     if said := click.get_current_context().find_object(Said):
         said.result = None
     click.echo(json_text(data))
@@ -109,13 +108,13 @@ def print_json_line(data: dict[str, Any]) -> None:
 class Screen(io.TextIOBase):
     """A stream over stdout or stderr that accepts any text.
 
-    Control characters except the line end and the tab are escaped, and so are characters that the encoding cannot hold. A
-    write that fails does not raise: `failure` keeps the error, and later text is dropped.
+    Control characters except the line end and the tab are escaped, and so are characters that the encoding cannot
+    represent. A failed write raises no error: `failure` has the error, and later text is dropped.
 
     :param raw: control characters are not escaped; for progress bars.
     """
 
-    errors = "strict"  # else click would wrap this stream in another one
+    errors = "strict"  # with another value, click would wrap this stream in another one
 
     def __init__(self, stream: TextIO, *, raw: bool = False) -> None:
         self._stream, self._raw = stream, raw
@@ -126,7 +125,7 @@ class Screen(io.TextIOBase):
 
     @property
     def encoding(self) -> str:  # type: ignore[override]
-        """Return an encoding that holds all characters; click replaces a stream that says ASCII."""
+        """Return an encoding with all characters; click would replace a stream whose encoding is ASCII."""
         return "utf-8"
 
     @property
@@ -135,11 +134,11 @@ class Screen(io.TextIOBase):
         return self.failure is not None
 
     def unescaped(self) -> Screen:
-        """Return a stream to the same place that does not escape control characters."""
+        """Return a stream to the same output that does not escape control characters."""
         return Screen(self._stream, raw=True)
 
     def write(self, text: str, /) -> int:
-        """Write a text, as far as it can be written."""
+        """Write a text; an error is kept in `failure`."""
         if not self.gone:
             try:
                 self._stream.write(text if self._raw else escaped(text, "\n\t"))
@@ -148,7 +147,7 @@ class Screen(io.TextIOBase):
         return len(text)
 
     def flush(self) -> None:
-        """Write buffered text, as far as it can be written."""
+        """Write buffered text; an error is kept in `failure`."""
         if not self.gone:
             try:
                 self._stream.flush()
@@ -156,19 +155,19 @@ class Screen(io.TextIOBase):
                 self._fail(error)
 
     def isatty(self) -> bool:
-        """Tell whether a person is looking."""
+        """Tell whether the stream is a terminal."""
         return self._stream.isatty()
 
     def writable(self) -> bool:
-        """Tell that this can be written to."""
+        """Return True: the stream can be written to."""
         return True
 
     def fileno(self) -> int:
-        """Return the descriptor."""
+        """Return the file descriptor."""
         return self._stream.fileno()
 
     def _fail(self, error: OSError) -> None:
-        """Keep the error, and point the descriptor to the null device: Python still writes its buffer when it ends."""
+        """Keep the error, and redirect the descriptor to the null device, since Python flushes its buffer at exit."""
         self.failure = error
         try:
             descriptor = self._stream.fileno()
@@ -181,12 +180,12 @@ class Screen(io.TextIOBase):
 
 @contextmanager
 def screens() -> Iterator[Screen]:
-    """Put a `Screen` over stdout and stderr within the block, and give that of stdout. A closed stream becomes the null device."""
+    """Replace stdout and stderr by a `Screen` each; yield that of stdout. A closed stream becomes the null device."""
     _open_closed()
     before = sys.stdout, sys.stderr
     stdin = sys.stdin
     if isinstance(stdin, io.TextIOWrapper):
-        stdin.reconfigure(errors="surrogateescape")  # bytes that are no text are refused where they are read
+        stdin.reconfigure(errors="surrogateescape")  # bytes that are not UTF-8 are rejected by the code that reads them
     out, err = Screen(sys.stdout), Screen(sys.stderr)
     sys.stdout, sys.stderr = cast(TextIO, out), cast(TextIO, err)
     try:
@@ -198,12 +197,12 @@ def screens() -> Iterator[Screen]:
 
 
 def _open_closed() -> None:
-    """Open the null device in the place of closed standard descriptors, so that no later file gets their numbers."""
+    """Open the null device for closed standard descriptors, so that no later file gets their numbers."""
     for descriptor in range(3):
         try:
             os.fstat(descriptor)
         except OSError:
-            os.open(os.devnull, os.O_RDWR)  # the lowest free number is this one
+            os.open(os.devnull, os.O_RDWR)  # `open` returns the lowest free number, which is this one
             os.set_inheritable(descriptor, True)
     for descriptor, name in enumerate(("stdin", "stdout", "stderr")):
         if getattr(sys, name) is None:
@@ -212,7 +211,7 @@ def _open_closed() -> None:
 
 
 def width(stream: TextIO) -> int | None:
-    """Return how many columns a row of a terminal may have; None where the stream is no terminal."""
+    """Return the most columns of a row on a terminal; None where the stream is not a terminal."""
     if not stream.isatty():
         return None
     try:
@@ -223,7 +222,7 @@ def width(stream: TextIO) -> int | None:
 
 
 def bar(**options: Any) -> tqdm[Any]:
-    """Return a progress bar on stderr, which is drawn after two seconds and removed at its end."""
+    """Return a progress bar on stderr that is drawn after two seconds and removed at its end."""
     from tqdm import tqdm
 
     err = sys.stderr if isinstance(sys.stderr, Screen) else Screen(sys.stderr)

@@ -1,4 +1,4 @@
-"""`ragqa tokenizer`: learn a tokenizer from documents, and see how one breaks up texts."""
+"""`ragqa tokenizer`: trains a tokenizer on documents, and shows the tokens of texts."""
 
 from __future__ import annotations
 
@@ -129,7 +129,7 @@ def _tokens(tokenizer: Tokenizer, text: str) -> dict[str, Any]:
 
 
 def _token_lines(tokenizer: Tokenizer, text: str) -> Iterator[str]:
-    """Yield the text with its cuts, then the tokens as the vocabulary writes them, each with the characters it covers."""
+    """Yield the text with marks between tokens, then each token as in the vocabulary, with the characters it covers."""
     from ragqa.train import spans
 
     tokens = _tokens(tokenizer, text)["tokens"]

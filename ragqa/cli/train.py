@@ -68,7 +68,7 @@ def lm(source: str, tokenizer: str, out: Path, as_json: bool, overrides: tuple[s
     """
     corpus = open_corpus(source, overrides, verbose=options.pop("verbose"))
     settings = LMSettings(**options)
-    in_order = sorted(corpus, key=lambda document: document.id)  # which does not depend on the names of files
+    in_order = sorted(corpus, key=lambda document: document.id)  # an order that does not depend on file names
     texts = [document.text for document in in_order]
     from ragqa.train.lm import train_lm
 
@@ -89,7 +89,7 @@ def lm(source: str, tokenizer: str, out: Path, as_json: bool, overrides: tuple[s
 
 @contextmanager
 def _stoppable() -> Iterator[Callable[[], bool]]:
-    """Give a function that tells whether Ctrl-C was pressed, so that the step under way can end; a second Ctrl-C interrupts it."""
+    """Yield a function that tells whether Ctrl-C was pressed, so that a step can end; a second one interrupts it."""
     before = signal.getsignal(signal.SIGINT)
     interrupted = Event()
 
@@ -107,7 +107,7 @@ def _stoppable() -> Iterator[Callable[[], bool]]:
 
 @contextmanager
 def _progress(steps: int) -> Iterator[Progress]:
-    """Give a callback that draws steps, loss and remaining time on stderr, once training takes more than two seconds."""
+    """Yield a callback that draws steps, loss and remaining time on stderr, after two seconds of training."""
     bars: list[tqdm[Any]] = []
 
     def report(step: int, loss: float) -> None:

@@ -1,4 +1,4 @@
-"""`ragqa tune`: which values of a grid answer best, chosen on one split of a dataset and tested on another."""
+"""`ragqa tune`: chooses the best values of a grid on one split of a dataset, and tests them on another."""
 
 from __future__ import annotations
 
@@ -76,7 +76,7 @@ def tune_command(
 
 
 def _pipeline_file(winner: Combination) -> str:
-    """Return a combination as a pipeline file that stdout can hold."""
+    """Return a combination as a pipeline file that the encoding of stdout can represent."""
     from ragqa.experiments.tuning import pipeline_yaml
 
     text = pipeline_yaml(winner)

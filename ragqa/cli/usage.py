@@ -1,4 +1,4 @@
-"""Messages for a command line that cannot be understood: what was probably meant, or what to type instead."""
+"""Messages for an invalid command line, with the command or option that was probably meant."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def exists(path: str | Path) -> bool:
 
 
 def explain(error: click.ClickException, arguments: Sequence[str]) -> str:
-    """Return what is wrong with a command line, and what to type instead."""
+    """Return the error of a command line, and a suggestion."""
     ctx: click.Context | None = getattr(error, "ctx", None)
     message = error.message if isinstance(error, click.NoSuchOption) else error.format_message()
     if ctx is None:
@@ -49,7 +49,7 @@ def _meant(ctx: click.Context, typed: str) -> str:
 
 
 def _names(ctx: click.Context) -> dict[str, str]:
-    """Return the commands of a group by the names that may be typed for them; commands of inner groups also by their own."""
+    """Return the commands of a group by possible names; a command of an inner group also by its own name alone."""
     assert isinstance(ctx.command, click.Group)
     names = {name: name for name in ctx.command.list_commands(ctx)}
     for name in list(names):
@@ -60,7 +60,7 @@ def _names(ctx: click.Context) -> dict[str, str]:
 
 
 def _advice(error: click.ClickException, ctx: click.Context, arguments: Sequence[str]) -> Iterator[str]:
-    """Yield what to do about it; nothing where the error says so itself."""
+    """Yield advice on an error; nothing where the error has advice itself."""
     if error.message.endswith("?"):
         return
     options, texts = _sorted_out(ctx, arguments)

@@ -1,8 +1,8 @@
-"""The pipeline file: read strictly, checked whole, without importing a model library.
+"""Reads and checks a pipeline file, strictly and completely, without importing a model library.
 
 `read_config` turns a YAML file into a `Config` or raises `ConfigError` with every mistake at once;
-`read_combinations` turns one that holds grids into a `Config` for each combination of their values. Both are given the
-table of kinds that the file may name.
+`read_combinations` turns a file with grids into a `Config` for each combination of their values. Both take the table of
+kinds that the file may name.
 """
 
 from __future__ import annotations
@@ -71,7 +71,7 @@ __all__ = [
 
 @dataclass(frozen=True, slots=True)
 class PartialConfig:
-    """A pipeline file as far as it could be read: a section that could not is None. `source` knows the positions."""
+    """A pipeline file that may have mistakes: a section that could not be read is None. `source` has the positions."""
 
     file: Path
     load: LoadSpec | None
@@ -86,16 +86,16 @@ class PartialConfig:
     kinds: Kinds
 
     def sections(self) -> dict[str, Spec]:
-        """Return the sections that there are, in the order of the flow."""
+        """Return the sections that could be read, in the order of the data flow."""
         return {name: spec for name in SECTIONS if isinstance(spec := getattr(self, name), Spec)}
 
     def whole(self) -> Config:
-        """Return a file that was read without a mistake: no section that has to be there is None."""
+        """Return the same file as a `Config`. It must have no mistakes: no required section is None."""
         sections: dict[str, Any] = {"evaluate": None, **self.sections()}
         return Config(file=self.file, source=self.source, kinds=self.kinds, **sections)
 
     def parts(self) -> Iterator[tuple[Key, Spec]]:
-        """Yield every part, the sections and what is inside them, each with its key."""
+        """Yield every part with its key: the sections, and the parts inside them."""
         waiting: list[tuple[Key, Spec]] = [((name,), spec) for name, spec in self.sections().items()]
         while waiting:
             key, spec = waiting.pop(0)
@@ -105,7 +105,7 @@ class PartialConfig:
 
 @dataclass(frozen=True, slots=True)
 class Config(PartialConfig):
-    """A pipeline file that was read: one spec for each section, paths absolute, and the table of kinds it was read with."""
+    """A pipeline file without mistakes: a spec for each section, absolute paths, and the table of kinds."""
 
     load: LoadSpec
     split: SplitSpec
@@ -122,7 +122,7 @@ class Config(PartialConfig):
 
 @dataclass(frozen=True, slots=True)
 class Combination:
-    """One value of each grid of a file: `settings` by dotted key, `name` the same as text, `config` with them filled in."""
+    """One value of each grid: `settings` by dotted key, `name` the same as text, `config` the resulting file."""
 
     name: str
     settings: Mapping[str, Any]
@@ -133,7 +133,7 @@ def read_config(path: AnyPath, overrides: Sequence[str], kinds: Kinds) -> Config
     """Read and check a pipeline file.
 
     :param overrides: `section.key=value` each, the value read as YAML; relative paths from the working folder.
-    :param kinds: what the file may name.
+    :param kinds: the table of kinds that the file may name.
     :raises ConfigError: every mistake in the file, with its position; a grid is one.
     """
     config, problems = examine(path, overrides, kinds)
@@ -143,10 +143,10 @@ def read_config(path: AnyPath, overrides: Sequence[str], kinds: Kinds) -> Config
 
 
 def examine(path: AnyPath, overrides: Sequence[str], kinds: Kinds) -> tuple[PartialConfig, list[Problem]]:
-    """Read a pipeline file as far as it can be read; return that and every mistake, in the order of the file.
+    """Read a pipeline file that may have mistakes; return the sections that could be read, and all mistakes.
 
-    In a section, mistaken keys have their defaults, which `config.source` knows by `is_faulty`. Parameters are those of
-    `read_config`.
+    In a section, keys with mistakes have their defaults; `config.source.is_faulty` tells which keys these are.
+    Parameters are those of `read_config`.
 
     :raises ConfigError: nothing of the file can be read.
     """
@@ -162,9 +162,9 @@ def examine(path: AnyPath, overrides: Sequence[str], kinds: Kinds) -> tuple[Part
 
 
 def read_combinations(path: AnyPath, overrides: Sequence[str], kinds: Kinds) -> list[Combination]:
-    """Read and check a pipeline file that holds grids; return each combination, the values of the last grid in turn.
+    """Read and check a pipeline file with grids; return every combination. The last grid varies fastest.
 
-    A file without grids has one combination, without a name. Parameters are those of `read_config`.
+    A file without grids has one combination, whose name is empty. Parameters are those of `read_config`.
 
     :raises ConfigError: every mistake in the file or in a combination, with its position.
     """
@@ -181,9 +181,9 @@ def read_combinations(path: AnyPath, overrides: Sequence[str], kinds: Kinds) -> 
 
 
 def _read(path: AnyPath, overrides: Sequence[str], kinds: Kinds) -> Source:
-    """Read a file, the ones that it extends, and overrides.
+    """Read a file, the files that it extends, and overrides.
 
-    :raises ConfigError: the file itself cannot be read; mistakes in the overrides are told too.
+    :raises ConfigError: the file itself cannot be read; the error lists mistakes in the overrides too.
     """
     given = arguments.set_values(overrides)
     file = arguments.path(path)
@@ -199,14 +199,14 @@ def _read(path: AnyPath, overrides: Sequence[str], kinds: Kinds) -> Source:
 
 
 def _config(source: Source, kinds: Kinds) -> PartialConfig:
-    """Return what a source says; what is wrong is then in its problems."""
+    """Return the sections of a source; mistakes are added to its problems."""
     _check_top(source)
     read: dict[str, Any] = {name: read_section(source, name, kinds) for name in SECTIONS}
     return PartialConfig(file=Path(source.file).absolute(), source=source, kinds=kinds, **read)
 
 
 def in_order(file: str, problems: Iterable[Problem]) -> list[Problem]:
-    """Return problems, each once; those of the file itself come first, in its order."""
+    """Return problems without duplicates: first those of the file itself in line order, then those of other files."""
     return sorted(dict.fromkeys(problems), key=lambda p: (p.file != file, p.file, p.line, p.column))
 
 
@@ -219,7 +219,7 @@ def _check_top(source: Source) -> None:
 
 
 def _fault_of_version(version: Any, incomplete: bool) -> str:
-    """Return what is wrong with the version of a file; empty for nothing. An incomplete file may have it elsewhere."""
+    """Return the fault of a file's version; empty for none. A missing version is no fault in an incomplete file."""
     if version is None:
         return "" if incomplete else f"missing; write `version: {VERSION}`"
     if type(version) is not int or version < 1:

@@ -1,4 +1,4 @@
-"""What every spec is: frozen data with a `kind`, and what a field may say about its values."""
+"""The base class of all specs (frozen data with a `kind`), and the marks that a field may carry about its values."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ Name = Annotated[str, Field(min_length=1)]
 Scalar = str | int | float | bool
 Mark = TypeVar("Mark")
 KINDS = "kinds"
-"""The key of the validation context under which the table of kinds is handed over."""
+"""The key of pydantic's validation context that holds the table of kinds."""
 
 
 class Conflict(NamedTuple):
-    """Keys of one section whose values do not go together, and why; it is told at the first of them."""
+    """Keys of one section whose values conflict, and the reason; the error is reported at the first key."""
 
     keys: tuple[str, ...]
     message: str
@@ -40,9 +40,9 @@ class ConflictError(ValueError):
 
 
 class UnknownKindError(ValueError):
-    """A nested part that is not of one of the kinds of its slot; `names` are those kinds.
+    """A nested part whose kind is not one of the kinds of its slot; `names` are those kinds.
 
-    :param short: the name of a kind may be written alone.
+    :param short: the name of a kind may be written without a mapping.
     """
 
     def __init__(self, names: list[str], value: Any, short: bool) -> None:
@@ -64,7 +64,8 @@ class ModelUse:
 
     :param wanted: the kind that it has to be.
     :param native: what the native engine would have to run it as.
-    :param needs_native: the keys that ask for the native engine as they are set, each with what to do where it cannot run.
+    :param needs_native: the keys that ask for the native engine as they are set, each with what to do where it cannot
+        run.
     """
 
     model: str
@@ -77,7 +78,8 @@ class ModelUse:
 class Spec(BaseModel):
     """A part of the pipeline file: strict, frozen, unknown keys refused. `kind` is a `Literal` of one name.
 
-    What other rooms ask about a kind is declared here and in the classes of `config.slots`, never found out by its class.
+    Facts about a kind that other rooms need are declared here and in the classes of `config.slots`; no room tests for
+    the class of a spec.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
@@ -86,16 +88,16 @@ class Spec(BaseModel):
         kind: str
 
     uses_generator: ClassVar[bool] = False
-    """The part has the pipeline's generator write or read."""
+    """The part uses the pipeline's generator, to write text or to score it."""
     needs_likelihoods: ClassVar[bool] = False
-    """The part asks the generator how likely texts are."""
+    """The part needs the log-likelihoods of texts from the generator."""
 
     def model_use(self) -> ModelUse | None:
-        """Return the model that the part computes with, where it names one."""
+        """Return the model that the part uses; None where it names none."""
         return None
 
     def conflicts(self) -> Iterator[Conflict]:
-        """Yield which values do not go together; each is sound alone."""
+        """Yield conflicts between values that are each valid alone."""
         yield from ()
 
     @model_validator(mode="after")
@@ -116,9 +118,9 @@ class Spec(BaseModel):
 
 @dataclass(frozen=True, slots=True)
 class Slot:
-    """Says of a field that it holds a part of a kind of this slot. Which kinds there are is in the table of kinds.
+    """A mark of a field that holds a part of this slot. The table of kinds lists the kinds of the slot.
 
-    :param short: the name of a kind may be written alone, for a mapping that holds nothing but `kind`.
+    :param short: `NAME` may be written in place of the mapping `{kind: NAME}`.
     :param optional: the field may be null.
     """
 
@@ -132,7 +134,7 @@ class Slot:
         return core_schema.with_info_plain_validator_function(self._read, serialization=written)
 
     def __get_pydantic_json_schema__(self, schema: CoreSchema, handler: Any) -> dict[str, Any]:
-        """Return a mark in place of the kinds; `config.schema` fills them in."""
+        """Return a placeholder for the kinds, which `config.schema` replaces."""
         return {"slot": self.name, "short": self.short, "optional": self.optional}
 
     def _read(self, value: Any, info: ValidationInfo) -> Spec | None:
@@ -165,11 +167,12 @@ def slots(spec: type[BaseModel]) -> dict[str, Slot]:
 
 @dataclass(frozen=True, slots=True)
 class PathRule:
-    """Says of a field that its value is a path, which is taken from the folder of the file that it is written in.
+    """A mark of a field whose value is a path. A relative path is relative to the folder of the file that contains it.
 
-    :param when: `always`; `slash`: where it holds a `/`, else it is a name; `local`: where it begins with `.`, `~` or `/`.
-    :param exists: what has to be there, as far as `check` looks.
-    :param content: answers depend on what is there, not on where it is; False for a place that ragqa writes to.
+    :param when: the value is a path `always`, where it holds a `/` (`slash`), or where it begins with `.`, `~` or `/`
+        (`local`); else it is a name.
+    :param exists: the kind of file or folder that `check` looks for at the path.
+    :param content: answers depend on the content at the path, not on the path; False for a place that ragqa writes to.
     """
 
     when: Literal["always", "slash", "local"] = "always"
@@ -183,7 +186,7 @@ def path_rules(spec: type[BaseModel]) -> dict[str, PathRule]:
 
 
 def _metadata(field: Any, kind: type[Mark]) -> Mark | None:
-    """Return what a field, or the items of the list that it holds, are annotated with."""
+    """Return the mark of a given class in the annotation of a field, or of the items of its list; None for none."""
     marks = [*field.metadata]
     for argument in getattr(field.annotation, "__args__", ()):
         marks += getattr(argument, "__metadata__", ())

@@ -1,4 +1,4 @@
-"""`extends`: a pipeline file laid over another one, key by key."""
+"""`extends`: merges a pipeline file into the file that it extends, key by key."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from ragqa.files import read_text
 from ragqa.messages import nearest
 
 MAX_EXTENDING = 10
-"""How many files may extend one another in a row."""
+"""The most files in a chain of `extends`."""
 _MARKS = ("version", "extends")
 _MARK_LINE = re.compile(rf"^({'|'.join(_MARKS)})\s*:", re.MULTILINE)
 _SECTION_LINE = re.compile(rf"^({'|'.join(SECTIONS)})\s*:", re.MULTILINE)
@@ -28,9 +28,10 @@ class _Unusable(Exception):
 
 
 def read_extended(file: Path, kinds: Kinds) -> Source:
-    """Read a file and, under it, the one that it extends; relative paths are taken from the file they stand in.
+    """Read a file and the file that it extends, and merge them.
 
-    A base that cannot be read is among the problems, and the source is then incomplete.
+    Relative paths are relative to the file that contains them. A base that cannot be read is one of the problems; the
+    source is then incomplete.
 
     :raises ConfigError: the file itself cannot be read.
     """
@@ -38,12 +39,12 @@ def read_extended(file: Path, kinds: Kinds) -> Source:
 
 
 def _with_base(file: Path, source: Source, kinds: Kinds, above: tuple[str, ...]) -> Source:
-    """Lay a file that was read over the one that it extends. `above` are the files that extend it, resolved."""
+    """Merge a file into the one that it extends. `above` holds the resolved paths of the files that extend this one."""
     make_absolute(source.data, file.absolute().parent, kinds)
     name = source.data.pop("extends", None)
     if name is None:
         return source
-    shown = "" if above else f"{name} "  # what stands in a file that somebody's file names is not repeated
+    shown = "" if above else f"{name} "  # the content of a base of a base is not quoted
     above = (*above, os.path.realpath(file))
     try:
         if not isinstance(name, str):
@@ -60,9 +61,9 @@ def _with_base(file: Path, source: Source, kinds: Kinds, above: tuple[str, ...])
 
 
 def _read_base(file: Path, above: tuple[str, ...], shown: str) -> Source:
-    """Read a file that is extended. Of one that is no pipeline file no word is said but that.
+    """Read a base. Of a file that is no pipeline file, the error shows no content.
 
-    :raises ConfigError: it is one, with mistakes that leave nothing to read.
+    :raises ConfigError: the base is a pipeline file with mistakes that leave nothing to read.
     """
     try:
         text = read_text(file, MAX_BYTES)
@@ -86,7 +87,7 @@ def _read_base(file: Path, above: tuple[str, ...], shown: str) -> Source:
 
 
 def _is_pipeline(data: Mapping[str, Any]) -> bool:
-    """Tell whether a mapping is meant as a pipeline: it says so, and what else it has are sections, or nearly so."""
+    """Tell whether a mapping is meant as a pipeline: it has `version` or `extends`, and a key like a section."""
     others = [key for key in data if key not in _MARKS]
     if not others:
         return bool(data) and type(data.get("version", VERSION)) is int
@@ -95,7 +96,7 @@ def _is_pipeline(data: Mapping[str, Any]) -> bool:
 
 
 def _merge(base: Source, child: Source) -> Source:
-    """Lay `child` over `base`, key by key inside a section; a section of another kind replaces the whole."""
+    """Merge `child` into `base`, key by key inside a section; a section of another kind replaces the whole section."""
     data = dict(base.data)
     for name, value in child.data.items():
         under = data.get(name)

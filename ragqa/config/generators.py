@@ -70,7 +70,7 @@ class CausalLMGenerate(_Generate):
     min_confidence: float = Field(0.0, ge=0, le=1, description="Abstain when a span is less sure than this; 0 never.")
 
     def conflicts(self) -> Iterator[Conflict]:
-        """Yield what the engine or the way of decoding does not do."""
+        """Yield settings that the engine or the kind of decoding does not support."""
         for key, wanted in (("dtype", self.dtype == "int8"), ("batch_size", self.batch_size > 1)):
             if wanted and self.engine == "transformers":
                 name = "dtype int8" if key == "dtype" else key

@@ -1,4 +1,4 @@
-"""Grids: `{grid: [3, 5, 10]}` in place of a value stands for each of them in turn. `ragqa tune` alone takes them."""
+"""Grids: `{grid: [3, 5, 10]}` in place of a value lists values, which `ragqa tune` tries; other commands refuse it."""
 
 from __future__ import annotations
 
@@ -13,31 +13,31 @@ import yaml
 from ragqa.config.reader import Key, Mistake, Source, dotted, shown
 
 MAX_COMBINATIONS = 64
-"""How many combinations a file may have."""
+"""The most combinations that a file may have."""
 
 Grids = Mapping[Key, list[Any]]
 
 
 def values(value: Any) -> list[Any]:
-    """Return the values of a grid; of anything else, the thing itself."""
+    """Return the values of a grid; for any other value, a list of that value."""
     if not _is_grid(value):
         return [value]
     return value["grid"] if isinstance(value["grid"], list) else []
 
 
 def each(value: Any, change: Callable[[Any], Any]) -> Any:
-    """Return a value changed, or a grid with each of its values changed."""
+    """Apply a function to a value, or to each value of a grid; return the result."""
     if _is_grid(value) and isinstance(value["grid"], list):
         return {"grid": [change(one) for one in value["grid"]]}
     return change(value)
 
 
 def find(source: Source, free: Collection[Key]) -> dict[Key, list[Any]]:
-    """Return the values of each grid by its key, in the order of the file; mistakes in them join `source.problems`.
+    """Return the values of each grid by its key, in file order; mistakes in grids are added to `source.problems`.
 
-    There are none where they are mistaken: too many combinations, no list, or a value that is there twice.
+    Return no grids where one has a mistake: too many combinations, no list, or a value that is listed twice.
 
-    :param free: keys of mappings whose keys are the user's own; there is no grid in them.
+    :param free: keys of mappings whose keys the user chooses; they are not searched for grids.
     """
     found = {key: grid for name, block in source.data.items() for key, grid in _within((name,), block, free)}
     faults = [Mistake((key,), fault) for key, grid in found.items() if (fault := _fault(grid))]
@@ -53,7 +53,7 @@ def find(source: Source, free: Collection[Key]) -> dict[Key, list[Any]]:
 def product(source: Source, grids: Grids) -> Iterator[tuple[dict[str, Any], Source]]:
     """Yield each combination: the value of each grid by its dotted key, and the source with these values filled in.
 
-    The last grid varies fastest. Without any grid there is one combination, which is the source as it is.
+    The last grid varies fastest. Without grids there is one combination, the unchanged source.
     """
     for choice in itertools.product(*(range(len(grid)) for grid in grids.values())):
         chosen = dict(zip(grids, choice, strict=True))
@@ -61,12 +61,12 @@ def product(source: Source, grids: Grids) -> Iterator[tuple[dict[str, Any], Sour
 
 
 def name(settings: Mapping[str, Any]) -> str:
-    """Return settings as `--set` takes them, with commas between; empty for none."""
+    """Return settings in the form of `--set`, separated by commas; empty for none."""
     return ", ".join(f"{key}={_yaml(value)}" for key, value in settings.items())
 
 
 def quoted(text: str) -> str:
-    """Return a text between the quotes in which YAML reads it as it is, on one line."""
+    """Return a text as a quoted YAML scalar on one line."""
     dumped: str = yaml.safe_dump(text, default_style='"', width=math.inf, allow_unicode=True)
     return dumped.rstrip("\n")
 
@@ -81,7 +81,7 @@ def _is_grid(value: Any) -> bool:
 
 
 def _within(key: Key, value: Any, free: Collection[Key]) -> Iterator[tuple[Key, Any]]:
-    """Yield the grids below a key; a mapping with keys of the user's own has none."""
+    """Yield the grids below a key; mappings at `free` keys are not searched."""
     if not isinstance(value, dict) or key in free:
         return
     if _is_grid(value) and len(key) > 1:
@@ -92,7 +92,7 @@ def _within(key: Key, value: Any, free: Collection[Key]) -> Iterator[tuple[Key, 
 
 
 def _fault(grid: Any) -> str:
-    """Return what is wrong with a grid; empty where nothing is."""
+    """Return the fault of a grid; empty for none."""
     options = grid["grid"]
     if not isinstance(options, list) or not options:
         return f"a grid is a list of at least one value, such as `{{grid: [3, 5]}}`; got {shown(options)}"

@@ -1,7 +1,7 @@
-"""The table of kinds: for each slot the kinds that a pipeline file may name, and what builds each.
+"""The table of kinds: for each slot the kinds that a pipeline file may name, and the function that builds each.
 
-The table is passed explicitly to whoever reads a file or builds a part. There is no global registry, and no file decides
-which code runs: it can name only kinds that the program has put into the table.
+The table is passed explicitly to the functions that read a file or build a part. There is no global registry, and no
+file decides which code runs: it can name only kinds that the program has put into the table.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ AnySpec = TypeVar("AnySpec", bound=Spec)
 
 @dataclass(frozen=True, slots=True)
 class Kind(Generic[AnySpec]):
-    """One kind of part: the slot that it fills, the class of its settings, and what builds it from them.
+    """One kind of part: its slot, the class of its settings, and the function that builds the part from settings.
 
     :param slot: one of `SLOTS`: a section of the file, `format`, `rerank`, `rewrite`, `constraint`, `objective`.
     :param spec: inherits from the class of the slot in `config.slots`, and has a field `kind: Literal["name"]`.
@@ -55,25 +55,25 @@ class Kind(Generic[AnySpec]):
 
     @property
     def name(self) -> str:
-        """Return the name by which a file chooses this kind."""
+        """Return the name of this kind in a file."""
         return kind_of(self.spec)
 
     def default(self) -> AnySpec | None:
-        """Return the settings with all keys left out; None where one is required."""
+        """Return the settings with all defaults; None where a key is required."""
         fields = {name: field for name, field in self.spec.model_fields.items() if name != "kind"}
         if any(field.is_required() for field in fields.values()):
             return None
         return self.spec.model_validate({"kind": self.name})
 
     def fault(self) -> str:
-        """Return why `build` cannot be called; empty where nothing shows that."""
+        """Return the reason why `build` cannot be called with two arguments; empty where no reason is known."""
         if inspect.isabstract(self.build):
             return f"{_named(self.build)} is abstract: nothing can be made of it"
         try:
             inspect.signature(self.build).bind(None, None)
         except TypeError as error:
             return f"{_named(self.build)} cannot be called with (spec, needs): {error}"
-        except ValueError:  # a function of an extension module, which does not tell its parameters
+        except ValueError:  # the signature of a function in an extension module may be unknown
             return ""
         return ""
 
@@ -85,7 +85,7 @@ def _named(build: Callable[..., Any]) -> str:
 def checked_kinds(kinds: Iterable[Kind[Any]]) -> list[Kind[Any]]:
     """Return kinds as a list.
 
-    :raises UsageTypeError: something else than a `Kind` is among them.
+    :raises UsageTypeError: an element is not a `Kind`.
     """
     listed = arguments.items(kinds, "kinds", "a list of Kind(slot, spec, build)")
     for i, kind in enumerate(listed):
@@ -108,7 +108,7 @@ class Kinds:
             self._kinds[kind.slot, kind.name] = kind
 
     def and_own(self, kinds: Iterable[Kind[Any]]) -> Kinds:
-        """Return a table that has these kinds too."""
+        """Return a new table with these kinds added."""
         own = checked_kinds(kinds)
         return Kinds([*self, *own]) if own else self
 
@@ -132,9 +132,9 @@ class Kinds:
         return self._kinds.get((slot, name)) if isinstance(name, str) else None
 
     def of(self, spec: Spec) -> Kind[Any]:
-        """Return the kind that a spec is of.
+        """Return the kind of a spec.
 
-        :raises UsageError: its class is none of the table's.
+        :raises UsageError: the table does not have its class.
         """
         for kind in self:
             if kind.spec is type(spec):
@@ -144,7 +144,7 @@ class Kinds:
         )
 
     def free_keys(self) -> set[tuple[str, str]]:
-        """Return the keys of sections whose value is a mapping with keys of the user's own."""
+        """Return the keys of sections whose value is a mapping with keys that the user chooses."""
         return {
             (section, name)
             for section in SECTIONS
@@ -154,7 +154,7 @@ class Kinds:
         }
 
     def path_rules(self, slot: str, name: object) -> dict[str, PathRule]:
-        """Return the rules of the fields of a kind that hold paths; of all kinds of the slot where the name is not one."""
+        """Return the rules of the path fields of a kind; of all kinds of the slot where the name is unknown."""
         kind = self.find(slot, name)
         specs = [kind.spec] if kind else self.specs(slot)
         return {field: rule for spec in specs for field, rule in path_rules(spec).items()}

@@ -1,4 +1,4 @@
-"""`--set section.key=value`: one key of a section that was read gets another value."""
+"""`--set section.key=value`: sets one key of a section."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ from ragqa.errors import ConfigError, Problem
 
 
 def override(source: Source, text: str, kinds: Kinds) -> None:
-    """Set a key of a source by `section.key=value`, the value read as YAML; mistakes join the problems of the source.
+    """Set a key of a source by `section.key=value`, the value read as YAML; mistakes are added to its problems.
 
-    A relative path is taken from the working folder. Another kind drops what the section says of the kind before.
+    A relative path is relative to the working folder. Setting another kind drops the keys that only the old kind has.
     """
     name, equals, value = text.partition("=")
     key: Key = tuple(name.split("."))
@@ -56,7 +56,7 @@ def _set(source: Source, section: str, field: str, given: Source, kinds: Kinds) 
 
 
 def _common(section: str, block: Mapping[str, Any], names: Sequence[Any], kinds: Kinds) -> dict[str, Any]:
-    """Return what remains of a section whose kind is set: nothing of another kind; of a grid with its own, what all have."""
+    """Return the keys that a section keeps when its kind is set: none for another kind; for a grid, the common keys."""
     if block.get("kind") not in names:
         return {}
     fields = [set(kind.spec.model_fields) for kind in kinds.of_slot(section) if kind.name in names]

@@ -1,4 +1,4 @@
-"""Paths of a pipeline file: relative ones are taken from the folder of the file that they are written in."""
+"""Resolves the paths of a pipeline file: a relative path is relative to the folder of the file that contains it."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from ragqa.config.slots import SECTIONS
 
 
 def make_absolute(data: dict[str, Any], base: Path, kinds: Kinds) -> None:
-    """Turn the paths in the sections of a file into absolute ones, those of grids too; `base` is where the file is."""
+    """Make the paths in the sections of a file absolute, also inside grids; `base` is the folder of the file."""
     for section in SECTIONS:
         _make_absolute(data.get(section), section, base, kinds)
 
@@ -33,7 +33,7 @@ def _make_absolute(block: Any, slot: str, base: Path, kinds: Kinds) -> None:
 
 
 def _absolute(base: Path, rule: PathRule, value: Any) -> Any:
-    """Return a path, or a list of them, as absolute; anything else as it is."""
+    """Return a path or a list of paths as absolute; return any other value unchanged."""
     if isinstance(value, list):
         return [_absolute(base, rule, item) for item in value]
     if not isinstance(value, str) or not value or not _is_path(value, rule):

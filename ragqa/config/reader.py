@@ -1,7 +1,7 @@
-"""The strict YAML reader: text -> plain data plus the position of every key and value, or every mistake at once.
+"""The strict YAML reader: text -> plain data with the position of every key and value, or every mistake at once.
 
-Only the YAML that a pipeline file needs is read: mappings, sequences and scalars. Tags, aliases, merges and
-duplicate keys are mistakes; nothing is ever constructed from a name in the file.
+It reads only the YAML that a pipeline file needs: mappings, sequences and scalars. Tags, aliases, merges and duplicate
+keys are mistakes; no Python object is constructed from a name in the file.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ Key = tuple[str | int, ...]
 
 
 class Mistake(NamedTuple):
-    """What is wrong with some keys together; it is told at the first of them."""
+    """A fault that concerns one or several keys; it is reported at the first of them."""
 
     keys: tuple[Key, ...]
     message: str
@@ -35,10 +35,10 @@ class Mistake(NamedTuple):
 
 @dataclass(slots=True)
 class Source:
-    """A file that was read: its data, where each key path stands (1-based), and what is wrong with it.
+    """A file that was read: its data, the position of each key path (1-based), and its problems.
 
-    `faulty` holds the keys whose values are not known, because what the file says is a mistake. An `incomplete` file
-    extends one that could not be read: what is missing may stand there.
+    `faulty` holds the keys whose values are not known, because the file has a mistake there. An `incomplete` file
+    extends one that could not be read, so keys that are missing may be set there.
     """
 
     file: str
@@ -56,11 +56,11 @@ class Source:
         self.faulty.update(key for found in mistakes for key in found.keys)
 
     def is_faulty(self, keys: Iterable[Key]) -> bool:
-        """Tell whether the value of a key is not known, as a whole or in part."""
+        """Tell whether the value of one of these keys is unknown, wholly or in part."""
         return any(_one_within_the_other(key, faulty) for key in keys for faulty in self.faulty)
 
     def problem(self, key: Key, message: str) -> Problem:
-        """Return a problem at the nearest known position of `key`."""
+        """Return a problem at the position of `key`, or of the nearest key above it that has a position."""
         known = key
         while known and known not in self.positions:
             known = known[:-1]
@@ -74,7 +74,7 @@ def _one_within_the_other(a: Key, b: Key) -> bool:
 
 
 def dotted(key: Key) -> str:
-    """Return a key path as a person writes it: `load.include[0]`."""
+    """Return a key path as text: `load.include[0]`."""
     text = ""
     for part in key:
         text += f"[{part}]" if isinstance(part, int) else f".{part}" if text else part
@@ -118,11 +118,11 @@ def _fatal(source: Source, message: str) -> ConfigError:
 
 
 class _Alias(yaml.ScalarNode):
-    """Stands for an alias, which is never followed: it could lead round, or stand for very much."""
+    """The placeholder of an alias. Aliases are never resolved: one may refer to itself or expand to a huge value."""
 
 
 class _TooDeep(yaml.MarkedYAMLError):
-    """Mappings in mappings in mappings, beyond what a pipeline file needs."""
+    """The file is nested more deeply than a pipeline file needs."""
 
 
 class _Loader(yaml.SafeLoader):
@@ -180,11 +180,11 @@ def _mapping(node: yaml.MappingNode, key: Key, source: Source) -> dict[str, Any]
 def _scalar(node: yaml.Node, key: Key, source: Source) -> Any:
     _refuse_tag(node, key, source)
     if node.tag in ("tag:yaml.org,2002:timestamp", "tag:yaml.org,2002:binary", "tag:yaml.org,2002:value"):
-        return node.value  # a date is text here
+        return node.value  # a date is read as text
     if _is_in_another_base(node):
         message = f"{shown(node.value)} is a number that YAML reads in another base; write it in decimal, or quote it"
         _blame(node, key, source, message)
-        return node.value  # to read it takes minutes where it is long
+        return node.value  # `int` takes minutes for a very long number
     try:
         return yaml.SafeLoader("").construct_object(node)
     except (yaml.YAMLError, ValueError, OverflowError):
@@ -197,20 +197,20 @@ def _is_in_another_base(node: yaml.Node) -> bool:
 
 
 def shown(value: Any) -> str:
-    """Return a value as it is shown in a message: the beginning of a long one."""
+    """Return a value as text for a message; a long text is cut."""
     text = repr(value)
     return text if len(text) <= 80 else f"{text[:77]}..."
 
 
 def _refuse_tag(node: yaml.Node, key: Key, source: Source) -> None:
-    """A plain node's tag is resolved to yaml.org's core types; whatever else was written out by the author."""
+    """Add a problem where a node has an explicit tag. Without one, the tag is a core type of yaml.org."""
     core = ("str", "int", "float", "bool", "null", "seq", "map", "timestamp", "value", "merge")
     if node.tag.removeprefix("tag:yaml.org,2002:") not in core:
         _blame(node, key, source, f"tag {node.tag!r} is not allowed; nothing is ever built from a tag")
 
 
 def _blame(node: yaml.Node, key: Key, source: Source, message: str) -> None:
-    """Add a problem of a value at the place of the value."""
+    """Add a problem at the position of a value."""
     where = (node.start_mark.line + 1, node.start_mark.column + 1)
     source.problems.append(Problem(source.file, *where, dotted(key), message))
     source.faulty.add(key)

@@ -61,7 +61,7 @@ class EncoderRerank(RerankSpec):
 
 
 class FusionRetrieve(RetrieveSpec):
-    """What the built-in kinds of `retrieve` have in common."""
+    """The common fields of the built-in kinds of `retrieve`."""
 
     rewrite: Annotated[RewriteSpec | None, Slot("rewrite", optional=True)] = Field(
         None, description="What else the generator writes to search by: `{kind: multi_query}` or `{kind: hyde}`."
@@ -92,7 +92,7 @@ class FusionRetrieve(RetrieveSpec):
     )
 
     def unbounded(self) -> str:
-        """Return why a passage may be longer than a chunk; empty where it may not."""
+        """Return the reason why a passage may be longer than a chunk; empty where it cannot be."""
         if self.section:
             return "because a section may have any length; set prompt.max_context_tokens"
         if self.neighbours:
@@ -114,7 +114,7 @@ class LexicalRetrieve(FusionRetrieve):
     kind: Literal["lexical"]
 
     def conflicts(self) -> Iterator[Conflict]:
-        """Yield what moves a vector."""
+        """Yield rewriters that change the question's vector, which this kind does not use."""
         message = "feedback and rewrite {kind: hyde} move a vector, which kind lexical does not search"
         if self.feedback:
             yield Conflict(("feedback",), message)

@@ -1,4 +1,4 @@
-"""The JSON Schema of a pipeline file, made from a table of kinds, for editors that complete and check YAML."""
+"""Makes the JSON Schema of a pipeline file from a table of kinds, for editors that complete and check YAML."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def json_schema(kinds: Kinds) -> dict[str, Any]:
 
 
 def _definitions(kinds: Kinds) -> dict[str, Any]:
-    """Return the mappings inside sections, to which `#/$defs/SLOT.KIND` refers from the root of the whole schema."""
+    """Return the schemas of nested parts, which the schema refers to as `#/$defs/SLOT.KIND`."""
     inner = [kind for slot in SLOTS if slot not in SECTIONS for kind in kinds.of_slot(slot)]
     own = {f"{kind.slot}.{kind.name}": _mapping(kind.spec, kinds) for kind in inner}
     others = [kind.spec.model_json_schema().get("$defs", {}) for kind in kinds]
@@ -54,7 +54,7 @@ def _section(name: str, kinds: Kinds, *, whole: bool) -> dict[str, Any]:
 
 
 def _mapping(spec: type[Spec], kinds: Kinds, free: set[str] | None = None) -> dict[str, Any]:
-    """Return the schema of a kind, in which each value may be a grid, for `ragqa tune`; `free` keys may not."""
+    """Return the schema of a kind. Each value may be a grid, for `ragqa tune`, except those of `free` keys."""
     schema = spec.model_json_schema()
     schema.pop("$defs", None)
     schema["properties"] = {
@@ -65,7 +65,7 @@ def _mapping(spec: type[Spec], kinds: Kinds, free: set[str] | None = None) -> di
 
 
 def _with_kinds(value: dict[str, Any], kinds: Kinds) -> dict[str, Any]:
-    """Return the schema of a value, with the kinds of a slot where a field says `Slot`."""
+    """Return the schema of a value, in which the placeholder of a `Slot` is replaced by the kinds of the slot."""
     if "items" in value:
         return {**value, "items": _with_kinds(value["items"], kinds)}
     if "slot" not in value:

@@ -1,4 +1,4 @@
-"""The sections of a file: plain data -> a spec for each, or what is wrong with it in words and at its place."""
+"""Reads the sections of a file: plain data -> a spec for each, or its mistakes with their positions."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ from ragqa.config.slots import OPTIONAL
 
 
 def read_section(source: Source, name: str, kinds: Kinds) -> Spec | None:
-    """Return a section as far as it is sound; what is wrong with it joins the problems of the source.
+    """Return the spec of a section; its mistakes are added to the problems of the source.
 
-    Keys that are mistaken are left out, so that the others can be looked at: where that is done, the keys are in
-    `source.faulty`, and their values are defaults that nobody chose. None where what is left is no section.
+    Keys with mistakes are removed, so that the other keys can be checked. The removed keys are in `source.faulty`, and
+    the spec has their defaults. Return None where the remaining keys do not form a section.
     """
     names = kinds.names(name)
     block = source.data.get(name)
@@ -40,7 +40,7 @@ def read_section(source: Source, name: str, kinds: Kinds) -> Spec | None:
 
 
 def _sound(source: Source, name: str, spec: type[Spec], block: dict[str, Any], kinds: Kinds) -> Spec | None:
-    """Return what a block says, without its mistaken keys. Each round takes out those that the one before has shown."""
+    """Return the spec of a block without mistaken keys. Each round removes the keys that failed in the round before."""
     for key in source.faulty:
         if key[:1] == (name,):
             _remove(block, key[1:])
@@ -55,7 +55,7 @@ def _sound(source: Source, name: str, spec: type[Spec], block: dict[str, Any], k
 
 
 def _remove(block: Any, key: Key) -> bool:
-    """Take a key out of a block, or the whole list or mapping of kinds that it lies in; tell whether it was there."""
+    """Remove a key from a block, or the whole list or nested part that contains it; tell whether the key was there."""
     for depth, part in enumerate(key, start=1):
         if part not in block:
             return False
@@ -67,7 +67,7 @@ def _remove(block: Any, key: Key) -> bool:
 
 
 def _mistakes(source: Source, key: Key, spec: type[Spec], error: ValidationError) -> Iterator[Mistake]:
-    """Turn what pydantic found in the part at a key into sentences, with the keys that they are about."""
+    """Yield pydantic's errors about the part at a key as findings: sentences with the keys that they concern."""
     for detail in error.errors():
         at = (*key, *(part for part in detail["loc"] if not _is_union_tag(part)))
         cause = detail.get("ctx", {}).get("error")
@@ -98,7 +98,7 @@ def _mistake(source: Source, key: Key, spec: type[Spec], detail: Any, cause: Any
 
 
 def unknown(source: Source, key: Key, what: str, valid: Sequence[str]) -> Mistake:
-    """Return what is said of a key that there is not; the value of the one that was probably meant is not known either."""
+    """Return the finding about an unknown key. It names the similar valid key too, whose value is then unknown."""
     typed = str(key[-1])
     near = messages.nearest(typed, valid)
     meant = [(*key[:-1], near)] if near else []
@@ -108,7 +108,7 @@ def unknown(source: Source, key: Key, what: str, valid: Sequence[str]) -> Mistak
 
 
 def _no_kind(key: Key, error: UnknownKindError) -> Mistake:
-    """Return what is said of a part inside a section that is not of one of the kinds of its slot."""
+    """Return the finding about a nested part whose kind is unknown."""
     names, value = error.names, error.value
     if isinstance(value, dict):
         named = value.get("kind")
@@ -122,7 +122,7 @@ def _no_kind(key: Key, error: UnknownKindError) -> Mistake:
 
 
 def _is_union_tag(part: Any) -> bool:
-    """Pydantic puts the name of a union's member into the location; the file has no such key."""
+    """Tell whether a part of pydantic's location names the member of a union; the file has no such key."""
     names = {"str", "int", "float", "bool"} | {f"list[{inner}]" for inner in ("str", "constrained-str")}
     return isinstance(part, str) and (part in names or part.startswith(("list[", "constrained-")))
 
@@ -149,11 +149,11 @@ def _exponent_hint(found: str) -> str:
 
 
 def did_you_mean(found: str, valid: Sequence[str]) -> str:
-    """Return `did you mean 'x'?` where one is near, and always what is valid."""
+    """Return `did you mean 'x'?` where a valid name is similar, and always the list of valid names."""
     return f"{nearest(found, valid)}valid: {', '.join(valid)}"
 
 
 def nearest(found: str, valid: Sequence[str]) -> str:
-    """Return `did you mean 'x'?` and a blank where one is near; else nothing."""
+    """Return `did you mean 'x'?` and a space where a valid name is similar; else an empty text."""
     near = messages.nearest(found, valid)
     return f"did you mean {near!r}? " if near else ""

@@ -1,7 +1,7 @@
-"""The slots of a pipeline, and what every kind of each slot tells other rooms.
+"""The slots of a pipeline, and the facts that every kind of each slot declares for other rooms.
 
-A kind of your own inherits from the class of its slot, gives `kind` a `Literal` of its name, and overrides what is true of
-it. The defaults claim nothing: where a fact is not known, `check` says so and nothing is built on it.
+A kind of your own inherits from the class of its slot, gives `kind` a `Literal` of its name, and overrides the facts
+that differ. The defaults mean that a fact is unknown: `check` then says so, and no other room relies on it.
 """
 
 from __future__ import annotations
@@ -15,9 +15,9 @@ from pydantic import Field
 from ragqa.config.base import Name, Scalar, Spec
 
 VERSION = 1
-"""The version of the pipeline file that is read."""
+"""The supported version of the pipeline file."""
 BYTES_PER_TOKEN = 6
-"""A chunk of n tokens has at most this many UTF-8 bytes a token; a tokenizer may make one token of a word of any length."""
+"""The bound on the UTF-8 bytes of a chunk, per token. It is needed since one token may cover a word of any length."""
 CONTEXT_TOKENS = 32
 """Most tokens of title and headings that are indexed with a chunk; outer headings give way first."""
 SPECIAL_TOKENS = 2
@@ -29,15 +29,15 @@ class LoadSpec(Spec):
 
     @property
     def roots(self) -> tuple[str, ...]:
-        """Return the folders and files that sources are relative to; none where documents do not come from files."""
+        """Return the folders and files to which sources are relative; none where documents do not come from files."""
         return ()
 
 
 class FormatSpec(Spec):
-    """A kind of file: builds a `FileFormat`. One without required keys is read by every loader of folders."""
+    """A file format: builds a `FileFormat`. Every loader of folders reads a format without required keys."""
 
     built_in: ClassVar[bool] = False
-    """A loader of folders reads it anyway, in the sandbox."""
+    """The format is built in, so every loader of folders reads it, in the sandbox."""
 
 
 class SplitSpec(Spec):
@@ -45,15 +45,15 @@ class SplitSpec(Spec):
 
     @property
     def source_suffixes(self) -> tuple[str, ...]:
-        """Return how names of source files end that are read as text for this splitter."""
+        """Return the suffixes of source files that are read as text for this splitter."""
         return ()
 
     def max_tokens(self) -> int | None:
-        """Return the most tokens of the embedder that a chunk has; None where that is not known."""
+        """Return the most tokens of a chunk, counted by the embedder; None where that is not known."""
         return None
 
     def max_bytes(self) -> int | None:
-        """Return the most UTF-8 bytes that a chunk has; None where that is not known."""
+        """Return the most UTF-8 bytes of a chunk; None where that is not known."""
         return None
 
 
@@ -65,7 +65,7 @@ class IndexSpec(Spec):
     """A kind of the section `index`: builds an `Index`."""
 
     def at(self, place: str) -> Self:
-        """Return the same kind of index for other documents; one that is kept in files is kept in the folder `place`."""
+        """Return the settings of the same index for other documents; an index in files uses the folder `place`."""
         return self
 
 
@@ -90,7 +90,7 @@ class RetrieveSpec(Spec):
     """A kind of the section `retrieve`: builds a `Retriever`."""
 
     uses_vectors: ClassVar[bool] = True
-    """Vectors of the index are searched, so that the embedder has to be the one that made them."""
+    """The retriever searches the vectors of the index, so it needs the embedder that made them."""
 
     top_k: int = Field(5, ge=1, le=1000, description="How many chunks are retrieved, before any expansion.")
     min_score: float = Field(
@@ -101,13 +101,13 @@ class RetrieveSpec(Spec):
     )
 
     def unbounded(self) -> str:
-        """Return why a passage may be longer than a chunk; empty where it may not."""
+        """Return the reason why a passage may be longer than a chunk; empty where it cannot be."""
         return "because retrieve is of a kind of your own; set prompt.max_context_tokens"
 
 
 @dataclass(frozen=True, slots=True)
 class ExampleFile:
-    """The questions.jsonl that examples are taken from, the split of them that is used, and how many are shown."""
+    """A questions.jsonl with examples for prompts, the split to use, and the number of examples in a prompt."""
 
     path: str
     split: str | None
@@ -122,11 +122,11 @@ class PromptSpec(Spec):
         return ""
 
     def example_file(self) -> ExampleFile | None:
-        """Return where examples come from; None where none are shown."""
+        """Return the file of the examples; None where the prompt has none."""
         return None
 
     def context_limit(self) -> int | None:
-        """Return the most tokens that passages may have in a prompt; None where the window alone decides."""
+        """Return the most tokens of all passages in a prompt; None where only the window limits them."""
         return None
 
 
@@ -134,14 +134,14 @@ class ConstraintSpec(Spec):
     """A kind of `generate.decode`: builds a `Constraint`."""
 
     has_confidence: ClassVar[bool] = False
-    """The answer comes with a confidence."""
+    """Answers have a confidence."""
     stepwise: ClassVar[bool] = True
-    """Answers are written token by token, so that several may be written at once."""
+    """Answers are written token by token, so several can be written in one batch."""
 
 
 @dataclass(frozen=True, slots=True)
 class Endpoint:
-    """Another program that prompts are sent to: its address, and the environment variable that holds the key to it."""
+    """Another program that receives the prompts: its address, and the environment variable that holds its key."""
 
     base_url: str
     api_key_env: str | None
@@ -155,7 +155,7 @@ class GenerateSpec(Spec):
     bounded_tokens: ClassVar[bool] = False
     """A text has at most as many tokens as UTF-8 bytes, and the chat format adds at most `budget.CHAT_TOKENS`."""
     needs_verdict: ClassVar[bool] = False
-    """Confidence is known only with a template that asks whether the question can be answered."""
+    """Confidence is known only with a template that asks for a verdict: whether the question can be answered."""
 
     max_new_tokens: int = Field(96, ge=1, le=32768, description="Longest answer, in the generator's tokens.")
 
@@ -164,11 +164,11 @@ class GenerateSpec(Spec):
         return 0.0
 
     def window_limit(self) -> int | None:
-        """Return the window that the section sets, in tokens; None where the model alone decides."""
+        """Return the window that the section sets, in tokens; None where only the model limits it."""
         return None
 
     def endpoint(self) -> Endpoint | None:
-        """Return the program that prompts are sent to; None where the text is made in this process."""
+        """Return the program that receives the prompts; None where the text is generated in this process."""
         return None
 
 
@@ -190,7 +190,7 @@ SECTIONS: Mapping[str, type[Spec]] = {
     "generate": GenerateSpec,
     "evaluate": EvaluateSpec,
 }
-"""The sections of a file in the order of the flow, and what each kind of a section inherits from."""
+"""The sections of a file in the order of the data flow, each with the base class of its kinds."""
 
 OPTIONAL = ("evaluate",)
 
@@ -202,4 +202,4 @@ SLOTS: Mapping[str, type[Spec]] = {
     "constraint": ConstraintSpec,
     "objective": ObjectiveSpec,
 }
-"""Every place that a kind can be made for: the sections, and what is inside them."""
+"""All slots, each with the base class of its kinds: the sections, and the parts inside them."""

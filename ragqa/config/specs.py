@@ -1,4 +1,4 @@
-"""The built-in kinds of `load`, `split`, `embed`, `index`, `prompt` and `evaluate`: frozen data, which touches no model and no disk.
+"""The built-in kinds of `load`, `split`, `embed`, `index`, `prompt` and `evaluate`: frozen data, no models.
 
 Field descriptions are the text of the reference page and of the JSON Schema.
 """
@@ -61,7 +61,7 @@ class SizedSplit(SplitSpec):
     unit: Literal["token", "character"] = Field("token", description="`token`: the embedder's own tokens.")
 
     def conflicts(self) -> Iterator[Conflict]:
-        """Yield whether a chunk would repeat all of the one before."""
+        """Yield the conflict of an overlap that is not smaller than the chunk."""
         if self.overlap >= self.chunk_size:
             message = f"overlap {self.overlap} must be below chunk_size {self.chunk_size}"
             yield Conflict(("overlap", "chunk_size"), message)
@@ -71,7 +71,7 @@ class SizedSplit(SplitSpec):
         return self.chunk_size if self.unit == "token" else None
 
     def max_bytes(self) -> int:
-        """Return the bound that the splitter keeps."""
+        """Return the most UTF-8 bytes of a chunk, which the splitter guarantees."""
         return self.chunk_size * (BYTES_PER_TOKEN if self.unit == "token" else BYTES_PER_CHARACTER)
 
 
@@ -107,7 +107,7 @@ class CodeSplit(SizedSplit):
 
     @property
     def source_suffixes(self) -> tuple[str, ...]:
-        """Return how names of files in this language end; of Markdown and HTML none: they are read anyway."""
+        """Return the suffixes of files in this language; none for Markdown and HTML, which are always read."""
         return tuple(_SOURCE_SUFFIXES.get(self.language, "").split())
 
 
@@ -213,7 +213,7 @@ class InContextPrompt(PromptSpec):
     )
 
     def conflicts(self) -> Iterator[Conflict]:
-        """Yield what is said of examples that are not given or not shown."""
+        """Yield keys about examples that have no effect, since no examples are given or shown."""
         if (self.examples is None) != (self.n_examples == 0):
             given = ("examples", "n_examples") if self.examples else ("n_examples", "examples")
             yield Conflict(given, "examples and n_examples go together: give both or neither")
@@ -226,7 +226,7 @@ class InContextPrompt(PromptSpec):
         return self.template
 
     def example_file(self) -> ExampleFile | None:
-        """Return where examples come from."""
+        """Return the file of the examples; None for none."""
         return ExampleFile(self.examples, self.examples_split, self.n_examples) if self.examples else None
 
     def context_limit(self) -> int | None:

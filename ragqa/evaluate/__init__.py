@@ -1,15 +1,17 @@
-"""Questions with gold answers + a `System` -> `EvaluationReport`: how often it is right, and how sure that figure is.
+"""Questions with gold answers + a `System` -> `EvaluationReport`: metrics with confidence intervals.
 
-    read_dataset -> evaluate (locate gold spans, put every question, score, trace) -> Result -> summarize -> EvaluationReport
+    read_dataset -> evaluate (locate gold spans, put every question, score, trace) -> Result -> summarize ->
+    EvaluationReport
 
-dataset     Question, Evidence, Dataset: what is asked, and of what
+dataset     Question, Evidence, Dataset: questions with gold answers, and their documents
 datasets    public datasets in their official files -> Dataset; splits
 metrics     one answer or one ranking -> scores; intervals and tests over them
-runs        questions and a `System` -> results, in a folder that can be gone on with
+runs        questions and a `System` -> results, in a folder from which an interrupted run is continued
 reports     results -> figures, text, Markdown, HTML
 
-Knows a `System` by its methods only; `Pipeline` is one of many. What needs both is in `ragqa.experiments`. The names of
-`__all__` are imported when they are first asked for, so that reading a dataset loads no numeric library.
+This room uses a `System` only through its Protocol; `Pipeline` is one implementation. Code that needs both is in
+`ragqa.experiments`. The names of `__all__` are imported when they are first used, so that reading a dataset loads no
+numeric library.
 """
 
 from __future__ import annotations
@@ -53,7 +55,7 @@ _MODULES = {
 
 
 def __getattr__(name: str) -> Any:
-    """Import a public name when it is first asked for."""
+    """Import a public name when it is first used."""
     for module, names in _MODULES.items():
         if name in names:
             return getattr(importlib.import_module(f"ragqa.evaluate.{module}"), name)

@@ -22,7 +22,7 @@ class Span:
 
 @dataclass(frozen=True, slots=True)
 class Evidence:
-    """A quote that supports an answer; `page` (1-based) or `start` and `end` say which one, where the document has it twice."""
+    """A quote that supports an answer. Where it occurs twice, `page` (1-based) or `start` and `end` select one."""
 
     source: str
     text: str
@@ -33,14 +33,14 @@ class Evidence:
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """A question and its gold answers, any of which is right; none where the documents do not answer it.
+    """A question and its gold answers, any of which is correct; it has none where the documents do not answer it.
 
-    `relevant` holds a grade above 0 for each unit that retrieval should find: a document by its source, a page as
-    `source#page=N` (N from 1); where it is empty, retrieval is judged by the evidence. For a question that cannot be
-    answered it says what the question is about, and retrieval is not judged. A question that is answerable
-    and has no answers is there for its `relevant` alone. Questions of one `group` are about one thing and so not
-    independent: it is the source of the first evidence unless given, else the question's own id. `metadata` holds
-    what else is known, `split` among it.
+    `relevant` has a grade above 0 for each unit that retrieval should find: a document by its source, or a page as
+    `source#page=N` (N from 1). Where it is empty, retrieval is judged by the evidence. For an unanswerable question it
+    has the units that the question is about, and retrieval is not judged. An answerable question without answers
+    measures retrieval only. Questions of one `group` are about the same document, so they are not statistically
+    independent. The default group is the source of the first evidence, else the question's id. `metadata` has other
+    facts, such as `split`.
     """
 
     id: str
@@ -58,18 +58,18 @@ class Question:
 
     @property
     def split(self) -> str | None:
-        """Return the name of the split, as JSON where it is no text; None where there is none."""
+        """Return the name of the split; as JSON where it is not a string, None where there is none."""
         name = self.metadata.get("split")
         return name if name is None or isinstance(name, str) else json.dumps(name)
 
 
 @dataclass(frozen=True, slots=True)
 class Dataset:
-    """Questions with unique ids, and what they are asked of: documents in memory, or the files of a folder.
+    """Questions with unique ids, and their documents: documents in memory, or the files of a folder.
 
-    With neither of them, the questions are about the documents of the pipeline that is evaluated. `include` holds the
-    globs of the files in `folder`. `unit` is what a question's `relevant` names; `span` where evidence is quoted
-    instead. `note` says what was left out or altered, with its number; empty where nothing was.
+    Without either, the questions are about the documents of the evaluated pipeline. `include` has the globs of the
+    files in `folder`. `unit` is the unit of each question's `relevant`, or `span` where evidence is quoted instead.
+    `note` counts the items that were left out or altered; empty for none.
     """
 
     name: str

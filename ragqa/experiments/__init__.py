@@ -1,13 +1,13 @@
 """Experiments over a pipeline, each one call that returns a record and prints nothing.
 
     evaluate_pipeline    a pipeline and a dataset -> EvaluationRun: its report, kept in a folder
-    compare_runs         two of these folders -> Comparison: what changed, how sure that is, whether gates are met
+    compare_runs         two of these folders -> Comparison: differences with intervals and tests, and results of gates
     tune                 a pipeline file with grids -> Tuning: which combination answers best
-    replay               the folder of a run -> Replay: what differs when it is done again
+    replay               the folder of a run -> Replay: the differences when it is done again
     draft_questions      a pipeline -> Drafts: questions with answers about its documents
 
-This room needs both `Pipeline` and `ragqa.evaluate`, which know nothing of each other. A `Listener` is told how far an
-experiment has come.
+This room imports both `Pipeline` and `ragqa.evaluate`, which do not import each other. A `Listener` receives the
+progress of an experiment.
 """
 
 from __future__ import annotations

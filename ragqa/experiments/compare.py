@@ -1,4 +1,4 @@
-"""Two runs over the same questions -> what changed, how sure that is, and whether it passes a gate.
+"""Compares two runs over the same questions: differences with intervals and tests, and gates.
 
 compare_runs (read_run twice, compare, Gate.check) -> Comparison
 """
@@ -24,11 +24,11 @@ _GATE = re.compile(r"\s*(\S+)\s*>=\s*([-+]?(?:\d+\.?\d*|\.\d+))\s*")
 class MetricComparison:
     """One metric of two runs: the means of A and B, and of B - A, in the unit of the metric.
 
-    `n` counts the questions that the metric is about; those that failed in A or in B are counted beside and are in no
-    mean. Means, the difference and its 95% interval, `low` to `high`, are over the questions that failed in neither,
-    `p` is that of no difference and `p_holm` is adjusted for all metrics. All of them are None without such questions,
-    the ends of the interval also where there is a single one. `smallest_difference` would have shown in 4 of 5 cases;
-    None where nothing differed or there is a single question: what would have shown is then unknown.
+    `n` counts the questions that the metric applies to; those that failed in A or in B are counted separately and are
+    in no mean. Means, the difference and its 95% interval, `low` to `high`, are over the questions that failed in
+    neither run. `p` is the p-value of no difference, and `p_holm` is adjusted for all metrics. All are None without
+    such questions; the interval is None also for a single question. `smallest_difference` is detected in 4 of 5 cases;
+    it is None, since unknown, where nothing differed or there is a single question.
     """
 
     n: int
@@ -58,7 +58,7 @@ class Flip:
 
 @dataclass(frozen=True, slots=True)
 class GateResult:
-    """Tells whether a gate is met: `bound` is the lower end of the interval of B - A, None where there is none."""
+    """The result of a gate: whether it is met; `bound` is the lower end of the interval of B - A, None for none."""
 
     gate: str
     passed: bool
@@ -68,9 +68,9 @@ class GateResult:
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """Metrics by name, how many questions only one run has, and the flips of `flip_metric` in the order of A.
+    """Metrics by name, the numbers of questions in only one run, and the flips of `flip_metric` in the order of A.
 
-    `gates` says of each gate whether it is met; empty where none was given.
+    `gates` has the result of each gate; empty where none was given.
     """
 
     metrics: Mapping[str, MetricComparison]
@@ -85,7 +85,7 @@ class Comparison:
 class Gate:
     """B is not worse than A by more than `-margin`: the interval of B - A begins at the margin or above (Piaggio 2012).
 
-    Failures could hide what got worse, so B must not have more of them than A.
+    B must not have more failures than A, since failed questions are in no mean and could hide a loss.
     """
 
     metric: str
@@ -95,9 +95,9 @@ class Gate:
         return f"{self.metric} >= {self.margin:g}"
 
     def check(self, comparison: Comparison) -> GateResult:
-        """Return whether the gate is met.
+        """Return the result of the gate.
 
-        :raises UsageError: the runs do not share its metric.
+        :raises UsageError: one of the runs does not have its metric.
         """
         metric = comparison.metrics.get(self.metric)
         if metric is None:
@@ -115,7 +115,7 @@ class Gate:
 def parse_gate(text: str) -> Gate:
     """Return the gate of `METRIC >= NUMBER`, such as `f1 >= -0.01`.
 
-    :raises UsageError: the text has another form.
+    :raises UsageError: the text does not have this form.
     """
     match = _GATE.fullmatch(text)
     if not match:
@@ -126,8 +126,8 @@ def parse_gate(text: str) -> Gate:
 def compare_runs(run_a: AnyPath, run_b: AnyPath, gates: Sequence[Gate | str] = ()) -> Comparison:
     """Compare the run in folder B with that in folder A, and check gates.
 
-    :param gates: each as `METRIC >= NUMBER`; the metric is that of B - A.
-    :raises UsageError: a folder holds no run, the runs share no question, or a gate is none or has a metric that they lack.
+    :param gates: each as `METRIC >= NUMBER`, where the metric is the difference B - A.
+    :raises UsageError: a folder has no run, the runs share no question, a gate is malformed, or its metric is missing.
     """
     parsed = [parse_gate(gate) if isinstance(gate, str) else gate for gate in gates]
     comparison = compare(read_run(run_a).results, read_run(run_b).results)
@@ -135,11 +135,11 @@ def compare_runs(run_a: AnyPath, run_b: AnyPath, gates: Sequence[Gate | str] = (
 
 
 def compare(a: Sequence[Result], b: Sequence[Result]) -> Comparison:
-    """Compare B with A over the questions of both, metric by metric, for the metrics that both have.
+    """Compare B with A over their common questions, for each metric that both have.
 
-    A run that failed at every question has no scores, and is taken to have the metrics of the other.
+    A run that failed at every question has no scores; it is assumed to have the metrics of the other run.
 
-    :raises UsageError: the runs share no question, or not the text of one.
+    :raises UsageError: the runs share no question, or a question has two texts.
     """
     others = {result.id: result for result in b}
     pairs = [(result, others[result.id]) for result in a if result.id in others]
@@ -168,7 +168,7 @@ def _shared_metrics(pairs: Pairs) -> list[str]:
 
 
 def _applies(pair: tuple[Result, Result], name: str) -> bool:
-    """Return whether a metric is about a question; of one that failed in both nothing says that it is not."""
+    """Tell whether a metric applies to a question; for one that failed in both runs this is assumed."""
     return all(name in outcome.scores for outcome in pair if not outcome.error)
 
 

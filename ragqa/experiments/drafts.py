@@ -2,7 +2,7 @@
 
     sample -> an answer, by rules -> a question, by a generator -> checks, by code -> Question
 
-Only the question is written by a model, so that answer and evidence stand in the documents word for word.
+Only the question is written by a model, so the documents contain answer and evidence word for word.
 """
 
 from __future__ import annotations
@@ -22,10 +22,10 @@ from ragqa.records import Chunk, Dropped, Generation, Prompt
 from ragqa.stages import Generator, System
 
 DEPTH = 10
-"""Among how many hits the evidence has to be found by its question."""
+"""The number of hits among which the question must find its evidence."""
 
 TRIES_PER_DRAFT = 10
-"""How many tries there are for each draft that is wanted, so that a generator that writes none comes to an end."""
+"""The most tries for each requested draft, so that the run ends even where a generator writes no usable question."""
 
 _MONTHS = "January|February|March|April|May|June|July|August|September|October|November|December"
 _DAYS = "Monday|Tuesday|Wednesday|Thursday|Friday|Saturday|Sunday"
@@ -37,15 +37,15 @@ _ANSWER = re.compile(
     re.VERBOSE,
 )
 _SENTENCE = re.compile(r"(?:.{30,}\n)*.+[.!?…][\"”)]?")
-"""Prose: it ends as a sentence does, and only its last line is short, which those of a table or a heading are."""
+"""Prose, in contrast to a table or a heading: it ends like a sentence, and only its last line is short."""
 
 _BEGIN = re.compile(r"[\"“(]?(?!(?:He|Her|His|It|Its|She|That|Their|These|They|This|Those|We|You|I)\b)[A-ZÀ-Þ0-9]")
-"""A sentence that begins otherwise is cut off, or needs the one before it, as a question about it would."""
+"""The beginning of a sentence that can be understood alone: a capital or a digit, and no pronoun."""
 
 _COUNT = re.compile(r"[\d.,]+\s([a-z]{3,}s)")
 _NEXT_WORD = re.compile(r"[^\S\n]*([^\W_]+)")
 _LEAST = 3
-"""How many content words a sentence has to have besides the answer, for a question to be made of them."""
+"""The least number of content words that a sentence must have besides the answer."""
 
 _PROMPT = """Write a question about each text. It can be understood without the text, and its answer is given.
 
@@ -81,10 +81,10 @@ class Passage:
 def sample(sources: Mapping[str, str], chunks: Callable[[str], Sequence[Chunk]], seed: int) -> Iterator[Passage]:
     """Yield every passage once, in an order drawn by the seed: one of each document before a second of any.
 
-    Nothing for no documents. Sources of the same text are one document.
+    Yield nothing for no documents. Sources of the same text are one document.
 
     :param sources: document ids by source.
-    :param chunks: returns the chunks of a document id; asked for when the first of them is due.
+    :param chunks: returns the chunks of a document id; called when the first of them is needed.
     """
     rng = random.Random(seed)
     documents = sorted({id_: source for source, id_ in sorted(sources.items(), reverse=True)}.items())
@@ -105,10 +105,10 @@ def draft(
 ) -> Iterator[Question | Dropped]:
     """Yield up to n drafts as they are made and, for each try that gave none, why it was dropped.
 
-    A try asks for one thing in one passage; where passages run out, they are tried again for other things in them. There
-    are fewer drafts where nothing is left to ask for, or after `TRIES_PER_DRAFT * n` tries. A draft is kept where its question
-    finds its evidence among the first `DEPTH` hits: the round trip of Alberti et al. (2019), by retrieval as in
-    Promptagator (Dai et al. 2022).
+    A try asks for one thing in one passage; where passages run out, they are tried again for other things in them.
+    There are fewer drafts where nothing is left to ask for, or after `TRIES_PER_DRAFT * n` tries. A draft is kept where
+    its question finds its evidence among the first `DEPTH` hits: the round trip of Alberti et al. (2019), by retrieval
+    as in Promptagator (Dai et al. 2022).
 
     :param generator: writes freely and ends at the line's end; what it writes after that is left out.
     :raises UsageError: a sentence and the examples exceed the generator's window.
@@ -130,7 +130,7 @@ def draft(
 
 
 def _tries(passages: Iterable[Passage], rng: random.Random) -> Iterator[tuple[Passage, AnswerCandidate | None]]:
-    """Yield each passage with something to ask for, or None where it holds nothing; then, again, with what is left."""
+    """Yield each passage with one of its candidates, or None where it has none; then again with the remaining ones."""
     waiting: Iterable[tuple[Passage, list[AnswerCandidate]]] = (
         (p, candidates(p.chunk.text, p.chunk.context)) for p in passages
     )
@@ -150,9 +150,9 @@ def _tries(passages: Iterable[Passage], rng: random.Random) -> Iterator[tuple[Pa
 
 @dataclass(frozen=True, slots=True)
 class AnswerCandidate:
-    """Something that could be asked for: a whole sentence, the answer in it, and how the question has to begin.
+    """A possible answer: a whole sentence, the answer in it, and the first words of the question.
 
-    `start` and `end` say where the sentence stands in its text, `offset` where the answer does.
+    `start` and `end` are the span of the sentence in its text, `offset` is the start of the answer.
     """
 
     sentence: str
@@ -164,10 +164,10 @@ class AnswerCandidate:
 
 
 def candidates(text: str, title: str = "") -> list[AnswerCandidate]:
-    """Return what could be asked for in a text, in order, by rules for English; `[]` where there is nothing.
+    """Return the answer candidates of a text, in order, by rules for English; `[]` for none.
 
     An answer is a date, a number with its unit, a quoted term, or a capitalised name that does not begin its sentence.
-    It is not part of a longer phrase, and not what the title names.
+    It is not part of a longer phrase, and the title does not contain it.
     """
     possible = []
     for start, end in text_analysis.sentences(text):
@@ -199,13 +199,13 @@ def _is_answer(kind: str, answer: str, sentence: str, match: re.Match[str]) -> b
 
 
 def _opening(kind: str, answer: str) -> str:
-    """Return the words that a question for a date or a count begins with; a small model asks for something else without."""
+    """Return the first words of a question for a date or a count. Without them, small models ask for something else."""
     count = _COUNT.fullmatch(answer)
     return "When" if kind == "date" else f"How many {count[1]}" if kind == "number" and count else ""
 
 
 def _draft(passage: Passage, candidate: AnswerCandidate, generator: Generator) -> Question:
-    """Return a question for a candidate, as the generator writes it."""
+    """Return the question that the generator writes for a candidate."""
     chunk = passage.chunk
     start, end = chunk.start + candidate.start, chunk.start + candidate.end
     key = f"{passage.source}:{chunk.start + candidate.offset}:{candidate.answer}"
@@ -219,7 +219,7 @@ def _draft(passage: Passage, candidate: AnswerCandidate, generator: Generator) -
 
 
 def _write(title: str, candidate: AnswerCandidate, generator: Generator) -> str:
-    """Return the first line that a generator writes; what it wrote until its deadline counts."""
+    """Return the first line that a generator writes, also where its deadline cuts it off."""
     values = {"title": title, "text": candidate.sentence, "answer": candidate.answer}
     text = re.sub(r"\{(\w+)\}", lambda match: _squeezed(values[match[1]]), _PROMPT)
     text += f" {candidate.opening}" if candidate.opening else ""
@@ -229,7 +229,7 @@ def _write(title: str, candidate: AnswerCandidate, generator: Generator) -> str:
 
 
 def _fault(made: Question, passage: Passage, system: System) -> str:
-    """Return why a draft is not kept; empty where it is."""
+    """Return the reason why a draft is not kept; empty where it is kept."""
     chunk, (evidence,) = passage.chunk, made.evidence
     asked, title, sentence = map(_content, (made.question, chunk.context, evidence.text))
     if not made.question.endswith("?"):
@@ -248,7 +248,7 @@ def _fault(made: Question, passage: Passage, system: System) -> str:
 
 
 def _content(text: str) -> set[str]:
-    """Return the terms of the content words of a text; none where it has no content word."""
+    """Return the terms of the content words of a text; an empty set for none."""
     return {text_analysis.term(word) for word in text_analysis.words(text) if word not in text_analysis.STOP_WORDS}
 
 

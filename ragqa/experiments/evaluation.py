@@ -24,9 +24,9 @@ from ragqa.pipeline import Pipeline
 
 @dataclass(frozen=True, slots=True)
 class EvaluationRun:
-    """An evaluation that was done: its figures with all results, the folder that keeps them, and the dataset's name.
+    """A finished evaluation: its figures with all results, the folder of the run, and the dataset's name.
 
-    `peak_mib` is the most memory that this process had up to the end of the run, in MiB.
+    `peak_mib` is the peak memory of this process up to the end of the run, in MiB.
     """
 
     report: EvaluationReport
@@ -36,7 +36,7 @@ class EvaluationRun:
 
     @property
     def figures(self) -> dict[str, Any]:
-        """Return the figures as plain data: what `ragqa eval --json` prints."""
+        """Return the figures as plain data, as `ragqa eval --json` prints them."""
         return {**wire.evaluation_report(self.report), "peak_mib": self.peak_mib, "run": str(self.folder)}
 
 
@@ -49,14 +49,14 @@ def evaluate_pipeline(
     folder: AnyPath | None = None,
     listener: Listener = SILENT,
 ) -> EvaluationRun:
-    """Evaluate a pipeline on a dataset; every result is kept as it comes, and a run that was cut off is gone on with.
+    """Evaluate a pipeline on a dataset. Every result is written at once, and an interrupted run is continued.
 
-    A dataset with documents of its own is indexed in the cache; else the pipeline's own index is brought up to date. The
-    report and the results of a run are in `EvaluationRun.report`; `write_reports` writes it beside the results.
+    The documents of a dataset are indexed in the cache; without any, the pipeline's own index is brought up to date.
+    `EvaluationRun.report` has the report and the results; `write_reports` writes it beside the results.
 
-    :param dataset: `KIND:PATH`; the section `evaluate` of the pipeline unless given.
-    :param folder: keeps the run; a folder in the cache, named by what results depend on, unless given.
-    :raises UsageError: there are no questions, evidence is not in its document, or the folder holds something else.
+    :param dataset: `KIND:PATH`; by default the section `evaluate` of the pipeline.
+    :param folder: the folder of the run; by default one in the cache, whose name is a hash of the run's identity.
+    :raises UsageError: there are no questions, evidence is not in its document, or the folder has other content.
     """
     place = None if folder is None else arguments.path(folder, "folder")
     if place:
@@ -76,7 +76,7 @@ def evaluate_pipeline(
 
 
 def _leaks(results: Sequence[Result]) -> list[str]:
-    """Return a warning where questions are examples in the prompts of others."""
+    """Return a warning where evaluated questions are examples in the prompts of others."""
     shown = {example for result in results for example in result.examples} & {result.id for result in results}
     leak = f"{len(shown)} of the questions are shown with their answers to others: use prompt.examples_split"
     return [leak] if shown else []
@@ -94,6 +94,6 @@ def write_reports(run: EvaluationRun, *, pages: bool = False) -> list[Path]:
 
 
 def peak_mib() -> float:
-    """Return the most memory that this process has had, in MiB."""
+    """Return the peak memory of this process, in MiB."""
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss  # KiB; on macOS bytes
     return round(peak / (1 << 10 if sys.platform != "darwin" else 1 << 20), 1)

@@ -1,4 +1,4 @@
-"""The events of an experiment that a caller may listen to, since an experiment itself prints nothing."""
+"""The events of an experiment that a caller may receive. An experiment itself prints nothing."""
 
 from __future__ import annotations
 
@@ -15,12 +15,11 @@ def _ignore(*heard: Any) -> None:
 
 @dataclass(frozen=True, slots=True)
 class Listener:
-    """Functions that are called as an experiment goes on; those that are not given do nothing.
+    """Functions that an experiment calls while it runs; the default of each does nothing.
 
-    `say` gets sentences: steps that begin, notes (`note: ...`) and warnings (`warning: ...`); notes are in the record that
-    the experiment returns, too. `indexed` gets the chunks that are done and those expected, `asked` the questions that are
-    done and those expected, from 0 on. `left_out` gets the files of the corpus that were skipped or rejected, or
-    are as they were.
+    `say` gets sentences: steps that begin, notes (`note: ...`) and warnings (`warning: ...`); notes are also in the
+    record that the experiment returns. `indexed` gets the chunks done and expected, `asked` the questions done and
+    expected, from 0 on. `left_out` gets the files of the corpus that were skipped, rejected or unchanged.
     """
 
     say: Callable[[str], None] = _ignore

@@ -16,26 +16,27 @@ from ragqa.records import Dropped
 from ragqa.stages import Generator
 
 MAX_NEW_TOKENS = 48
-"""The longest question that is drafted; whatever is longer than that is no question."""
+"""The longest drafted question, in tokens; longer texts are assumed not to be questions."""
 
 
 @dataclass(frozen=True, slots=True)
 class Drafts:
-    """Drafted questions, and how many tries gave none, by reason, the most frequent first."""
+    """Drafted questions, and the number of tries without a draft by reason, the most frequent first."""
 
     questions: tuple[Question, ...]
     dropped: Mapping[str, int]
 
     @property
     def tries(self) -> int:
-        """Return how many questions were tried."""
+        """Return the number of tries."""
         return len(self.questions) + sum(self.dropped.values())
 
 
 def draft_questions(pipeline: Pipeline, n: int = 20, *, seed: int = 0, listener: Listener = SILENT) -> Drafts:
-    """Draft up to n questions about the documents of a pipeline; its index is brought up to date first.
+    """Draft up to n questions about the documents of a pipeline, after its index was brought up to date.
 
-    The pipeline's generator writes the questions; answers and evidence are chosen by code. See `ragqa.experiments.drafts`.
+    The pipeline's generator writes the questions; answers and evidence are chosen by code. See
+    `ragqa.experiments.drafts`.
 
     :param seed: draws the passages and the answers.
     :raises UsageError: a sentence and the examples exceed the generator's window.
@@ -55,7 +56,7 @@ def draft_questions(pipeline: Pipeline, n: int = 20, *, seed: int = 0, listener:
 
 
 def question_writer(pipeline: Pipeline) -> Generator:
-    """Return the pipeline's generator as one that writes a single line freely, whatever it is set to for answers."""
+    """Return the pipeline's generator with settings to write a single line without a constraint."""
     return pipeline.components.generator_with(
         stop=["\n"], max_new_tokens=MAX_NEW_TOKENS, decode=FreeDecode(kind="free")
     )

@@ -1,6 +1,6 @@
-"""Candidates race over the same questions: those that are surely behind leave, and the best of the others wins.
+"""Races candidates over the same questions: significantly worse ones are eliminated, and the best of the others wins.
 
-race (ask a block, test, let go, and again) -> Race
+race (for each block of questions: ask, test, eliminate) -> Race
 """
 
 from __future__ import annotations
@@ -22,12 +22,12 @@ ALPHA = 0.05
 SEED = 20240229
 
 Ask = Callable[[str, Sequence[Question]], Iterable[Result]]
-"""Puts questions to the candidate of a name; one result each, in their order."""
+"""Puts questions to the candidate with a name; returns one result for each, in order."""
 
 
 @dataclass(frozen=True, slots=True)
 class Racer:
-    """How far a candidate came: its mean over the questions it was asked, and whether it won, or why it left the race."""
+    """The outcome of a candidate: its mean over the questions it was asked, and that it won or why it did not."""
 
     name: str
     metric: Metric
@@ -45,17 +45,18 @@ class Race:
 def race(names: Sequence[str], questions: Sequence[Question], ask: Ask, metric: str, block: int = BLOCK) -> Race:
     """Race candidates for the highest mean of a metric.
 
-    Questions come in blocks, in an order drawn once. After each, a candidate leaves when its paired difference to the
-    best mean is significant by the sign-flip test, adjusted for all that are still in the race (Holm 1979), as in
-    F-Race (Birattari et al. 2002). The level of 0.05 holds for a block; over the many blocks of a race a good candidate
-    may leave somewhat more often, which is why the winner needs a test on other questions. The race ends when one is
-    left or no question is. Then the best mean wins; of equal ones, the first.
+    Questions are asked in blocks, in an order drawn once. After each block, a candidate is eliminated where its paired
+    difference to the best mean is significant by the sign-flip test, adjusted for all remaining candidates (Holm 1979),
+    as in F-Race (Birattari et al. 2002). The level of 0.05 holds for one block. Over many blocks a good candidate is
+    eliminated somewhat more often, so the winner needs a test on other questions. The race ends when one candidate or
+    no question is left. Then the best mean wins; of equal ones, the first.
 
-    Failed questions are in no mean. A candidate that failed at any leaves where another one failed at none, so that
-    nobody wins by failing at what is hard. Where all failed at some, means are over the questions each did answer.
+    Failed questions are in no mean. Where some candidates failed at no question, all others are eliminated, so that no
+    candidate wins by failing at hard questions. Where all failed at some, means are over the questions that each
+    answered.
 
-    :raises UsageError: there are no candidates or questions, all failed at the first block, or nothing there has the
-        metric.
+    :raises UsageError: there are no candidates or questions, all failed at the first block, or no question of it has
+        the metric.
     """
     if not names or not questions:
         raise UsageError("a race needs at least one candidate and one question")
@@ -79,11 +80,13 @@ Results = Mapping[str, Sequence[Result]]
 
 
 def _leaving(racing: Results, metric: str) -> dict[str, str]:
-    """Return the reason why each candidate leaves, by its name; those that stay are not in it."""
+    """Return the reason by name for each candidate to eliminate."""
+    # 1. Candidates with failures, if others have none.
     failures = {name: sum(bool(result.error) for result in found) for name, found in racing.items()}
     clean = {name: found for name, found in racing.items() if not failures[name]}
     left = {name: f"failed at {n} questions, others at none" for name, n in failures.items() if n} if clean else {}
     rest = clean or racing
+    # 2. Candidates that are significantly behind the best.
     best = _best(rest, metric)
     paired = {name: _difference(rest[best], found, metric) for name, found in rest.items() if name != best}
     adjusted = holm({name: p for name, (_, p) in paired.items()})
@@ -94,7 +97,7 @@ def _leaving(racing: Results, metric: str) -> dict[str, str]:
 
 
 def _best(racing: Results, metric: str) -> str:
-    """Return the name of the highest mean; of equal ones, the first."""
+    """Return the name of the candidate with the highest mean; of equal ones, the first."""
     return max(racing, key=lambda name: _mean([r.scores[metric] for r in racing[name] if metric in r.scores]))
 
 
@@ -103,7 +106,7 @@ def _mean(scores: Sequence[float]) -> float:
 
 
 def _difference(best: Sequence[Result], other: Sequence[Result], metric: str) -> tuple[float, float]:
-    """Return the mean of other - best over what both scored, and the p of none; 0 and 1 where there is nothing."""
+    """Return the mean of other - best over their common scores, and the p of no difference; 0 and 1 for no scores."""
     pairs = [(a, b) for a, b in zip(best, other, strict=True) if metric in a.scores and metric in b.scores]
     differences = [b.scores[metric] - a.scores[metric] for a, b in pairs]
     if not differences:
@@ -112,7 +115,7 @@ def _difference(best: Sequence[Result], other: Sequence[Result], metric: str) ->
 
 
 def _check_metric(results: Results, metric: str) -> None:
-    """Stop a race that no score can decide before it has cost more than a block."""
+    """Raise `UsageError` where no result has the metric, so that a race without scores ends after one block."""
     asked = [result for of_one in results.values() for result in of_one]
     if all(result.error for result in asked):
         raise UsageError(f"every candidate failed at every question, the first with: {asked[0].error}")

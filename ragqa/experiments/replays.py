@@ -1,4 +1,4 @@
-"""A run is done again: every question is asked anew, and its result compared with the one that was kept -> Replay."""
+"""Repeats a run: every question is asked again, and its result is compared with the stored one -> Replay."""
 
 from __future__ import annotations
 
@@ -16,15 +16,15 @@ from ragqa.experiments.setup import EvaluationSetup, ask_all, dataset_spec, prep
 from ragqa.pipeline import Pipeline
 
 TOLERANCE = 1e-4
-"""By how much a score or a confidence may differ: the order in which threads add is not fixed."""
+"""The most by which a score or a confidence may differ: threads add numbers in varying order."""
 
 
 @dataclass(frozen=True, slots=True)
 class Replay:
     """The outcome of a replay.
 
-    `questions` counts those that were asked again. `identity` names what results depend on and differs now, each as
-    `key: old, now new`. `differing` holds the results that differ by question id: what differs, and how.
+    `questions` counts the questions that were asked again. `identity` has the differences in the run's identity, each
+    as `key: old, now new`. `differing` has by question id the parts of a result that differ, each with its difference.
     """
 
     questions: int
@@ -33,26 +33,26 @@ class Replay:
 
     @property
     def equal(self) -> int:
-        """Return how many results are as they were."""
+        """Return the number of results without differences."""
         return self.questions - len(self.differing)
 
     @property
     def counts(self) -> dict[str, int]:
-        """Return in how many results each thing differs."""
+        """Return for each part of a result the number of results in which it differs."""
         return dict(Counter(name for differing in self.differing.values() for name in differing))
 
 
 def replay(
     folder: AnyPath, overrides: Sequence[str] = (), *, limit: int | None = None, listener: Listener = SILENT
 ) -> Replay:
-    """Ask the questions of a run again, with its pipeline file and with what is installed now.
+    """Ask the questions of a run again, with its pipeline file and the models and packages that are installed now.
 
-    Compared are the retrieved passages, the prompt, the answer and, up to `TOLERANCE`, every score.
+    The retrieved passages, the prompt, the answer and, up to `TOLERANCE`, every score are compared.
 
-    :param folder: of the run, as `evaluate_pipeline` or `ragqa eval` kept it.
-    :param overrides: `section.key=value` each, for what differs under another setting.
-    :param limit: ask the first questions only.
-    :raises UsageError: the folder holds no run, or its questions are not there any more.
+    :param folder: the folder of the run, written by `evaluate_pipeline` or `ragqa eval`.
+    :param overrides: `section.key=value` each, to compare the run with other settings.
+    :param limit: the number of questions to ask, from the first on; None for all.
+    :raises UsageError: the folder has no run, or its questions no longer exist.
     """
     run = read_run(folder)
     protocol, setup = _set_up(run, overrides, limit, listener)
@@ -65,7 +65,7 @@ def replay(
 def _set_up(
     run: SavedRun, overrides: Sequence[str], limit: int | None, listener: Listener
 ) -> tuple[Protocol, EvaluationSetup]:
-    """Return the protocol of a run, and its pipeline and questions; those that it did not get to are left out."""
+    """Return the protocol of a run, its pipeline, and the questions that it has results of."""
     try:
         protocol, name = Protocol(**run.identity["protocol"]), str(run.recorded["dataset"])
     except (LookupError, TypeError):
@@ -82,7 +82,7 @@ def _set_up(
 
 
 def _differing(old: Result, new: Result) -> Iterator[tuple[str, str]]:
-    """Yield what differs between two results of a question, and how."""
+    """Yield each part in which two results of a question differ, and the difference."""
     for name in ("error", "prediction", "abstained", "prompt_sha256"):
         if getattr(old, name) != getattr(new, name):
             yield name, f"{getattr(old, name)!r}, now {getattr(new, name)!r}"

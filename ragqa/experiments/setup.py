@@ -1,4 +1,4 @@
-"""The parts that experiments share: a pipeline over the documents of a dataset, the questions, and a run of them in a folder."""
+"""The common steps of experiments: a pipeline over a dataset's documents, its questions, and the folder of a run."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ PACKAGES = ("ragqa", "torch", "transformers", "tokenizers", "faiss-cpu", "numpy"
 
 @dataclass(frozen=True, slots=True)
 class Selection:
-    """The questions of a dataset that are asked: those of a split, the first `limit` of them, or a sample of `sample`."""
+    """The questions of a dataset to ask: all of a split, the first `limit` of them, or a sample of size `sample`."""
 
     split: str | None = None
     limit: int | None = None
@@ -52,8 +52,8 @@ ALL = Selection()
 class EvaluationSetup:
     """A pipeline that is ready to be asked, and the questions.
 
-    `config` is that of the pipeline before it was put over the documents of the dataset, and `name` the dataset's
-    `KIND:PATH`: what it takes to do a run again.
+    `config` is that of the pipeline before it was put over the documents of the dataset, and `name` is the dataset's
+    `KIND:PATH`; both are needed to repeat a run.
     """
 
     pipeline: Pipeline
@@ -65,11 +65,11 @@ class EvaluationSetup:
 
     @cached_property
     def notes(self) -> list[str]:
-        """Return the decisions about the questions: of the dataset, and of the search for their evidence."""
+        """Return notes on the questions: those of the dataset, and those of the search for evidence."""
         return [*filter(None, [self.dataset.note]), *locate_evidence(self.questions, self.indexed.documents)[1]]
 
     def identity(self, protocol: Protocol) -> dict[str, Any]:
-        """Return what results depend on, as plain data."""
+        """Return the identity of a run, everything that its results depend on, as plain data."""
         questions = [asdict(question) for question in self.dataset.questions]
         return {
             **self.pipeline.fingerprint(answers=protocol.answers),
@@ -81,9 +81,9 @@ class EvaluationSetup:
 
 
 def dataset_spec(config: Config, name: str | None = None) -> EvaluateSpec:
-    """Return what says where the questions are: a dataset by its name `KIND:PATH`, else the section `evaluate`.
+    """Return the spec of a dataset: by its name `KIND:PATH`, else the section `evaluate`.
 
-    :raises UsageError: there is neither, or no such kind.
+    :raises UsageError: there is neither, or the kind is unknown.
     """
     if name is None and config.evaluate is not None:
         return config.evaluate
@@ -102,9 +102,9 @@ def dataset_spec(config: Config, name: str | None = None) -> EvaluateSpec:
 
 
 def read(pipeline: Pipeline, spec: EvaluateSpec) -> tuple[Dataset, str]:
-    """Read a dataset anew, and check what is true of every dataset; return it with the name that finds it again.
+    """Read a dataset, and check it as all datasets; return it with its name `KIND:PATH`.
 
-    :raises UsageError: it cannot be read, or has no questions, or two of one id.
+    :raises UsageError: the dataset cannot be read, has no questions, or has two of one id.
     """
     path = getattr(spec, "path", None)
     name = spec.kind if path is None else f"{spec.kind}:{path}"
@@ -116,7 +116,7 @@ def prepare(
 ) -> EvaluationSetup:
     """Read a dataset, put the pipeline over its documents, and bring the index up to date.
 
-    A dataset without documents is about the pipeline's own.
+    A dataset without documents is about the documents of the pipeline.
     """
     dataset, name = read(pipeline, spec)
     questions = select(dataset.questions, selection.split, selection.limit, selection.sample)
@@ -128,7 +128,7 @@ def prepare(
 
 
 def over(pipeline: Pipeline, dataset: Dataset) -> Pipeline:
-    """Return a pipeline over the documents of a dataset; over its own where the dataset has none."""
+    """Return a pipeline over the documents of a dataset; the pipeline itself where the dataset has none."""
     if dataset.documents:
         return pipeline.with_documents(dataset.documents)
     return pipeline.with_folder(dataset.folder, dataset.include) if dataset.folder else pipeline
@@ -140,17 +140,17 @@ def index_for(
     """Bring the index of a pipeline up to date, and look up the documents that questions name."""
     refresh(
         pipeline, listener, allow_empty=dataset.folder is not None
-    )  # such an index is in the cache, and nobody's own
+    )  # such an index is in the cache, and not the user's own
     named = {evidence.source for question in questions for evidence in question.evidence}
     named |= {unit.partition("#page=")[0] for question in questions for unit in question.relevant}
     return IndexedDocuments(pipeline.documents(named), pipeline.chunks)
 
 
 def refresh(pipeline: Pipeline, listener: Listener = SILENT, *, allow_empty: bool = False) -> None:
-    """Index what changed; a folder that did not change is not locked, and its rejected files are only named again.
+    """Index new and changed files. Without changes, the index is not locked; rejected files are reported again.
 
-    :param allow_empty: documents that are gone are removed, even where they are most of those indexed.
-    :raises DocumentsGoneError: most documents are gone, and may not be removed.
+    :param allow_empty: remove documents that are gone, even where they are most of those indexed.
+    :raises DocumentsGoneError: most documents are gone, and `allow_empty` is False.
     """
     listener.say("bringing the index up to date")
     if pipeline.has_index() and (plan := pipeline.changes()).is_empty:
@@ -160,7 +160,7 @@ def refresh(pipeline: Pipeline, listener: Listener = SILENT, *, allow_empty: boo
 
 
 def say_notes(setup: EvaluationSetup, listener: Listener) -> None:
-    """Tell a listener the notes on the questions."""
+    """Send the notes on the questions to a listener."""
     for note in setup.notes:
         listener.say(f"note: {note}")
 
@@ -179,7 +179,7 @@ def run_folder(setup: EvaluationSetup, protocol: Protocol, root: Path | None = N
 def open_run(
     setup: EvaluationSetup, protocol: Protocol, folder: Path | None = None, listener: Listener = SILENT
 ) -> RunFolder:
-    """Return the folder that keeps a run: the one given, else `run_folder`. A run that is there is gone on with."""
+    """Open the given folder for a run, else `run_folder`. An existing run is continued."""
     place = folder or run_folder(setup, protocol)
     run = RunFolder(place, setup.identity(protocol), recorded(setup))
     run.write(PIPELINE, yaml.safe_dump(setup.config.resolved(), sort_keys=False, allow_unicode=True))
@@ -192,7 +192,7 @@ def open_run(
 def ask_all(
     setup: EvaluationSetup, protocol: Protocol, known: Mapping[str, Result], listener: Listener = SILENT
 ) -> Iterator[Result]:
-    """Yield the result of each question; those that are known are not asked."""
+    """Yield the result of each question; known results are reused."""
     expected = sum(question.id not in known for question in setup.questions)
     done = 0
     listener.asked(done, expected)
@@ -204,7 +204,7 @@ def ask_all(
 
 
 def recorded(setup: EvaluationSetup) -> dict[str, Any]:
-    """Return facts of a run on which its results do not depend, and the dataset, which it takes to do the run again."""
+    """Return facts of a run on which its results do not depend, and the dataset, which is needed to repeat the run."""
     import torch
 
     kind, _, path = setup.name.partition(":")

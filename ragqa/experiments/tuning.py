@@ -1,10 +1,10 @@
-"""The combinations of a grid race on one split of a dataset; the winner is tested on another -> a Tuning.
+"""Races the combinations of a grid on one split of a dataset, and tests the winner on another -> Tuning.
 
 A tuning may be kept in a folder:
 
 tune.json     the candidates, the metric and the splits
 runs/         a run of each combination
-report.json   the winner, and how sure it is that it is better
+report.json   the winner, and its difference to the baseline with interval and test
 winner.yaml   the winner as a pipeline file
 """
 
@@ -48,11 +48,11 @@ from ragqa.outputs import OutputFolder, check_own_folder
 from ragqa.pipeline import Pipeline
 
 TUNING, WINNER, RUNS = "tune.json", "winner.yaml", "runs"
-"""The files and the folder in the folder of a tuning, with `REPORT`."""
+"""The files and the subfolder in the folder of a tuning, besides `REPORT`."""
 UNTUNABLE = ("load", "index", "evaluate")
-"""Sections in which a grid would change the documents, the questions or the place of the index, not the answers."""
+"""Sections without grids: they set the documents, the questions or the place of the index."""
 REBUILDING = ("split", "embed")
-"""Sections of which each value has an index of its own."""
+"""Sections in which each value of a grid needs an index of its own."""
 
 
 def pipeline_file(winner: Combination) -> str:
@@ -69,9 +69,9 @@ def pipeline_yaml(winner: Combination, *, allow_unicode: bool = True) -> str:
 
 @dataclass(frozen=True, slots=True)
 class TuningGrid:
-    """The combinations of a pipeline file with grids, of which one is chosen.
+    """The combinations of a pipeline file with grids.
 
-    `file` is what errors call the file, `to_text` writes the winner as a pipeline file.
+    `file` is the name of the file for errors, `to_text` returns the winner as a pipeline file.
     """
 
     combinations: Sequence[Combination]
@@ -90,7 +90,7 @@ class TuningGrid:
 
 @dataclass(frozen=True, slots=True)
 class TuningGoal:
-    """The metric that is maximised, and the questions that it is measured by: see `ragqa.evaluate.datasets.splits.split`."""
+    """The metric to maximise, and the questions to measure it on: see `ragqa.evaluate.datasets.splits.split`."""
 
     metric: str = "f1"
     tune_split: str | None = None
@@ -101,17 +101,17 @@ class TuningGoal:
 
 
 BY_F1 = TuningGoal()
-"""The F1 on the splits that a dataset usually has."""
+"""The F1 on the default splits."""
 
 
 @dataclass(frozen=True, slots=True)
 class Tuning:
     """The outcome of a tuning.
 
-    `dataset` is its `KIND:PATH`, `baseline` the name of the first combination. `tested` holds the metric of the winner and
-    of the baseline on the test split, `comparison` is winner - baseline there: None where they are one, or nothing has
-    the metric. `pipeline` is the winner as the text of a pipeline file, `failures` are results that failed, of all
-    combinations. `written` are the files of the folder that keeps the tuning.
+    `dataset` is its `KIND:PATH`, `baseline` the name of the first combination. `tested` has the metric of the winner
+    and of the baseline on the test split; `comparison` is winner - baseline there, None where they are the same or no
+    result has the metric. `pipeline` is the winner as the text of a pipeline file, `failures` are the failed results of
+    all combinations. `written` are the files that were written to the folder.
     """
 
     dataset: str
@@ -136,12 +136,14 @@ def tune(
 ) -> Tuning:
     """Race the combinations of a grid on a split of a dataset, and test the winner against the first one on another.
 
-    Results are kept as they come; a tuning that was cut off is gone on with.
+    Every result is written at once; an interrupted tuning is continued.
 
-    :param dataset: `KIND:PATH`; the section `evaluate` unless given.
-    :param folder: keeps the tuning; the runs are in the cache and nothing else is written unless given.
-    :raises UsageError: there is nothing to choose from, no two splits, the metric is none, or the folder holds another tuning.
+    :param dataset: `KIND:PATH`; by default the section `evaluate`.
+    :param folder: the folder of the tuning; by default only the runs are written, to the cache.
+    :raises UsageError: there is one combination, there are no two splits, the metric is unknown, or the folder has
+        another tuning.
     """
+    # 1. Read and check the dataset, and split the questions.
     output = None if folder is None else open_tuning(arguments.path(folder, "folder"))
     baseline = Pipeline(grid.combinations[0].config)
     data, name = read(baseline, dataset_spec(baseline.config, dataset))
@@ -152,6 +154,7 @@ def tune(
     if output:
         identity = {"dataset": data.name, "metric": goal.metric, "splits": parts.names, "seed": parts.seed}
         begin_tuning(output, {**identity, "candidates": [combination.name for combination in grid.combinations]})
+    # 2. Open a run for each combination.
     protocol = _protocol(goal.metric)
     setups = _setups(grid.combinations, data, name, parts, listener)
     root = output.folder / RUNS if output else None
@@ -159,14 +162,15 @@ def tune(
         who: _CandidateRun(setup, protocol, open_run(setup, protocol, run_folder(setup, protocol, root), listener), [])
         for who, setup in setups.items()
     }
+    # 3. Race, test, and write the outcome.
     tuning = _race(grid, runs, parts, goal.metric, listener)
     return replace(tuning, written=tuple(_write(output, tuning))) if output else tuning
 
 
 def check_choices(grid: TuningGrid, dataset: Dataset) -> None:
-    """Check that there is a choice, and that it would not rebuild an index of the user's own.
+    """Check that there are at least two combinations, and that none of them rebuilds the user's own index.
 
-    :raises UsageError: there is one combination, or a grid changes what is asked of what.
+    :raises UsageError: there is one combination, or a grid is in a section that must have one value.
     """
     first = grid.combinations[0]
     if len(grid.combinations) < 2:
@@ -189,7 +193,7 @@ def check_choices(grid: TuningGrid, dataset: Dataset) -> None:
 
 @dataclass(slots=True)
 class _CandidateRun:
-    """A candidate that can be asked; its answers are kept."""
+    """A combination with its run, which keeps the results."""
 
     setup: EvaluationSetup
     protocol: Protocol
@@ -208,7 +212,7 @@ class _CandidateRun:
 def _setups(
     combinations: Sequence[Combination], dataset: Dataset, name: str, parts: Split, listener: Listener
 ) -> dict[str, EvaluationSetup]:
-    """Return what answers for each combination; an index and a model that several have in common are made once."""
+    """Return the setup of each combination by name. Combinations share equal models and indexes."""
     questions = (*parts.tune, *parts.test)
     setups: dict[str, EvaluationSetup] = {}
     for combination in combinations:
@@ -244,14 +248,14 @@ def _race(grid: TuningGrid, runs: Mapping[str, _CandidateRun], parts: Split, by:
 
 
 def _protocol(metric: str) -> Protocol:
-    """Return how questions are put for a metric: one of retrieval needs no answers."""
+    """Return the protocol for a metric; metrics of retrieval need no answers."""
     return Protocol(answers=metric not in ranking.METRICS and not metric.startswith("has_answer@"), trace=False)
 
 
 def open_tuning(folder: Path) -> OutputFolder:
-    """Return the folder of a tuning, its manifest not yet written.
+    """Return the folder of a tuning, whose manifest is not yet written.
 
-    :raises UsageError: it is neither new, nor empty, nor that of a tuning whose files are as they were written.
+    :raises UsageError: the folder is neither new, nor empty, nor that of a tuning with unchanged files.
     :raises RefusedError: one of its files is a link.
     """
     output = OutputFolder(folder, TUNING, ("tuning",), (REPORT, WINNER))
@@ -261,9 +265,9 @@ def open_tuning(folder: Path) -> OutputFolder:
 
 
 def begin_tuning(output: OutputFolder, identity: Mapping[str, Any]) -> None:
-    """Write what a tuning chooses from and by into its folder, before anything is asked.
+    """Write the identity of a tuning (candidates, metric, splits) into its folder, before any question is asked.
 
-    :raises UsageError: the folder holds another tuning (what differs is named), or cannot be written.
+    :raises UsageError: the folder has another tuning (the error lists the differences), or cannot be written.
     """
 
     def check(before: Mapping[str, Any], now: Mapping[str, Any]) -> None:

@@ -1,10 +1,10 @@
-"""The pipeline: the only room that knows all stages. It hands records from one to the next.
+"""The pipeline: the only room that imports all stages. It passes records from one stage to the next.
 
-    assemble/   a pipeline file -> its parts, and what can be said of them before they run
+    assemble/   a pipeline file -> its parts, and the checks of them before they run
     ingest/     documents -> the index
     answer/     a question -> an answer
 
-`Pipeline` is the way in: it checks what callers pass, once, and hands it on.
+`Pipeline` is the entry point: it checks the arguments of callers once, and passes them on.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ __all__ = ["Config", "Pipeline", "UsageError"]
 
 
 class Pipeline:
-    """A pipeline file at work. It is a `System`: anything that evaluates systems takes it.
+    """The stages of a pipeline file, ready to index and to answer. It is a `System`, so it can be evaluated.
 
     pipeline = Pipeline.from_file("pipelines/quickstart.yaml")
     pipeline.index()
@@ -56,7 +56,7 @@ class Pipeline:
 
     @cached_property
     def files(self) -> SourceFiles:
-        """The files that the sources of the index stand for."""
+        """The files behind the sources of the index."""
         return SourceFiles(self.components.roots)
 
     @classmethod
@@ -64,7 +64,7 @@ class Pipeline:
         """Build a pipeline from a file; no model is loaded yet.
 
         :param overrides: `section.key=value` each, as `--set` takes them.
-        :param kinds: kinds of your own that the file may name beside the built-in ones.
+        :param kinds: your own kinds, which the file may name besides the built-in ones.
         :raises ConfigError: the file has mistakes; all of them are listed.
         """
         file, own_kinds = given.file(path), checked_kinds(kinds)
@@ -77,7 +77,7 @@ class Pipeline:
 
     @classmethod
     def from_folder(cls, folder: AnyPath, overrides: Sequence[str] = ()) -> Pipeline:
-        """Build the quickstart pipeline for a folder or one document; its index is in the cache, never in the folder.
+        """Build the quickstart pipeline for a folder or one document; its index is in the cache, not in the folder.
 
         :raises UsageError: there is no such folder, or it is a pipeline file.
         """
@@ -89,7 +89,8 @@ class Pipeline:
     def with_documents(self, documents: Iterable[Document | str | tuple[str, str]]) -> Pipeline:
         """Return the same pipeline over documents in memory; see `with_folder`. Their sources are their paths.
 
-        :param documents: strings, called `text-1`, `text-2` and so on by their place, pairs (name, text), or `Document`s.
+        :param documents: strings, called `text-1`, `text-2` and so on by their place, pairs (name, text), or
+            `Document`s.
         :raises UsageError: two documents have the same source, or something else than these is among them.
         :raises ModelError: the embedder's model is not here.
         """
@@ -98,12 +99,12 @@ class Pipeline:
         return self._with(over_documents(self.components, given.documents(documents)))
 
     def with_folder(self, folder: AnyPath, include: Sequence[str] = ()) -> Pipeline:
-        """Return the same pipeline over another folder; parts that are built already are shared.
+        """Return the same pipeline over another folder; both share the parts that are already built.
 
-        `load` and the place of the index of the file are not used: the index is in the cache, by what is loaded, the
-        embedder and the splitter. It is not built yet: `index` brings it up to date.
+        The file's `load` and the place of its index are not used. The index is in the cache, under a key of the folder,
+        the embedder and the splitter. It is not built yet: `index` brings it up to date.
 
-        :param include: globs of the files to read; all for none.
+        :param include: globs of the files to read; an empty list reads all.
         :raises ModelError: the embedder's model is not here.
         """
         from ragqa.pipeline.assemble.over import over_folder
@@ -118,20 +119,20 @@ class Pipeline:
         return pipeline
 
     def check(self) -> CheckReport:
-        """Return what is wrong outside the file (paths, models), and the proof of the context budget; loads no model."""
+        """Return faults outside the file (paths, models) and the proof of the context budget. This loads no model."""
         from ragqa.pipeline.assemble.check import check
 
         return check(self.config)
 
     def load_models(self, *, retrieval: bool = True, answers: bool = True) -> None:
-        """Load the models that retrieval, answers or both need, so that the first question waits for none.
+        """Load the models that retrieval, answers or both need, so that the first question does not wait for them.
 
         :raises ModelError: a model is not here.
         """
         self.components.load_models(retrieval=retrieval, answers=answers)
 
     def plan(self) -> Preview:
-        """Return what `index` would read, embed and remove, and why. It reads and splits new files, and writes nothing.
+        """Return the plan of the next `index`, with its cost. New files are read and split; nothing is written.
 
         :raises ModelError: the index was built by another embedder or splitter.
         """
@@ -153,17 +154,17 @@ class Pipeline:
         wait: float = 0.0,
         progress: Progress = lambda done, total: None,
     ) -> IndexReport:
-        """Bring the index up to date with the folder; embeds only what was never embedded before.
+        """Bring the index up to date with the folder. Only texts that were never embedded are embedded.
 
-        :param rebuild: index everything again; until that is done, the old index answers.
-        :param strict: one rejected file ends the run, and nothing of it is kept.
-        :param atomic: publish the whole run in one commit; otherwise an interruption keeps what was committed.
-        :param allow_empty: remove documents that are gone even where they are more than half of those indexed, or all.
+        :param rebuild: index everything again; until that is done, questions are answered from the old index.
+        :param strict: raise an error where a file is rejected, and commit nothing.
+        :param atomic: publish the whole run in one commit; otherwise an interruption keeps the commits before it.
+        :param allow_empty: remove documents that no longer exist, even where they are most or all of those indexed.
         :param wait: seconds to wait for another writer of the index.
-        :param progress: called with the chunks done and those expected in all, first when embedding begins.
-        :raises NothingUsableError: no file could be used; an old index is kept as it is.
-        :raises DocumentsGoneError: more than half of the indexed documents are gone; none was removed.
-        :raises RejectedError: a file was rejected, and `strict` was asked for.
+        :param progress: called with the chunks done and the chunks expected in total, first when embedding begins.
+        :raises NothingUsableError: no file could be used; an old index is not changed.
+        :raises DocumentsGoneError: more than half of the indexed documents no longer exist; none was removed.
+        :raises RejectedError: a file was rejected, and `strict` is True.
         :raises ModelError: the index was built by another embedder or splitter.
         :raises LockedError: another process writes this index.
         """
@@ -191,7 +192,7 @@ class Pipeline:
     def score(self, prompt: Prompt, answer: str) -> list[float]:
         """Return the natural log-probability of each of an answer's tokens after a prompt.
 
-        :raises UsageError: the generator does not tell.
+        :raises UsageError: the generator cannot compute it.
         """
         text = given.prompt(prompt).text
         separator = "" if text[-1:].isspace() else " "
@@ -208,10 +209,10 @@ class Pipeline:
     def ask_many(self, questions: Iterable[str]) -> list[Answer]:
         """Return the answers to several questions, in order; `[]` for none.
 
-        Where the file sets `generate.batch_size`, so many are written at once.
+        Where the file sets `generate.batch_size`, that many are written in one batch.
 
         :raises NothingUsableError: there is no index yet.
-        :raises UsageError: a question is empty or too long; none is answered then.
+        :raises UsageError: a question is empty or too long; no question is answered then.
         """
         from ragqa.pipeline.answer.asking import AskedQuestion
 
@@ -226,16 +227,16 @@ class Pipeline:
     ) -> Iterator[str | Answer]:
         """Yield pieces of the answer's text as they are written and, last, the `Answer`.
 
-        :param history: earlier turns; the last question is searched along with this one.
-        :param passages: answer from these instead of what is retrieved; from what the model knows for none.
-        :raises UsageError: the question is empty or too long, or passages do not stand in the index.
+        :param history: earlier turns; the search uses the last question together with this one.
+        :param passages: answer from these instead of retrieved ones; an empty list uses only the model's own knowledge.
+        :raises UsageError: the question is empty or too long, or a passage is not in the index.
         """
         return self._stream(question, history, passages)
 
     async def aask(self, question: str) -> Answer:
-        """Return an answer as `ask` does, while the event loop goes on; several may be awaited at once.
+        """Return an answer as `ask` does, without blocking the event loop; several may be awaited at once.
 
-        A cancelled one has stopped, within a token, when the cancellation is raised.
+        After a cancellation, generation stops within one token; the `CancelledError` is raised after it has stopped.
         """
         async with aclosing(self.astream(question)) as pieces:
             async for piece in pieces:
@@ -248,7 +249,8 @@ class Pipeline:
     ) -> AsyncGenerator[str | Answer, None]:
         """Yield what `stream` yields, while the event loop goes on; see there for parameters and errors.
 
-        Whoever breaks off its iteration before the end closes it (`contextlib.aclosing`), which stops it within a token.
+        Whoever breaks off its iteration before the end closes it (`contextlib.aclosing`), which stops it within a
+        token.
         """
         from ragqa.pipeline.answer.aside import aside
 
@@ -258,9 +260,9 @@ class Pipeline:
     def _stream(
         self, question: str, history: Sequence[Turn], passages: Sequence[Hit] | None, *, undisturbed: bool = False
     ) -> Generator[str | Answer, None, None]:
-        """Check what is asked at once; return what answers it.
+        """Check the arguments immediately; return the generator of pieces and `Answer`.
 
-        :param undisturbed: no other thread uses the generator meanwhile; the pieces must be taken without delay.
+        :param undisturbed: keep other threads from the generator until the end; the pieces must be taken without delay.
         """
         from ragqa.pipeline.answer.asking import AskedQuestion
 
@@ -288,7 +290,7 @@ class Pipeline:
         return self._open(self.components.identity)
 
     def changes(self) -> Plan:
-        """Return how the folder differs from the index; reads hashes only, and loads no model.
+        """Return the differences between the folder and the index. This compares hashes, and loads no model.
 
         :raises NothingUsableError: there is no index yet.
         """
@@ -296,7 +298,7 @@ class Pipeline:
             return self._plan(reader)
 
     def documents(self, sources: Collection[str] | None = None) -> dict[str, Document]:
-        """Return the indexed documents by source, of these sources or all; those that are not indexed are missing."""
+        """Return the indexed documents by source, for these sources or all, without sources that are not indexed."""
         if isinstance(sources, str):
             raise wrong_type("sources", sources, "a list of sources")
         with self._open({}) as reader:
@@ -309,9 +311,9 @@ class Pipeline:
             return reader.chunks(arguments.text(document_id, "document_id"))
 
     def fingerprint(self, *, answers: bool = True) -> dict[str, Any]:
-        """Return what answers depend on: settings, models by their hashes, and what is indexed. Paths are not part of it.
+        """Return everything that answers depend on: settings, hashes of models, and the indexed documents; no paths.
 
-        :param answers: False for what retrieval depends on; the generator is then not needed, unless it helps retrieve.
+        :param answers: False for everything that retrieval depends on, without the generator unless retrieval uses it.
         """
         from ragqa.pipeline.assemble.fingerprint import fingerprint
 

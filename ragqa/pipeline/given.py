@@ -1,4 +1,4 @@
-"""What callers of a pipeline pass to it, checked where it enters."""
+"""Checks the arguments that callers pass to a pipeline."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _TURN = "a pair (question, answer) of strings"
 def file(value: Any) -> Path:
     """Return the path of a pipeline file.
 
-    :raises UsageError: it is no path, or that of a folder.
+    :raises UsageError: the value is not a path, or the path of a folder.
     """
     path = arguments.path(value)
     if path.is_dir():
@@ -33,18 +33,18 @@ def file(value: Any) -> Path:
 
 
 def question(value: Any) -> str:
-    """Return a question that can be asked.
+    """Return a valid question.
 
-    :raises UsageError: it is no string, empty, or too long.
+    :raises UsageError: the value is not a string, is empty, or is too long.
     """
     check_question(value)
     return str(value)
 
 
 def questions(value: Any) -> list[str]:
-    """Return questions that can be asked.
+    """Return valid questions.
 
-    :raises UsageError: they are no list of strings, or one of them is empty or too long.
+    :raises UsageError: the value is not a list of strings, or one of them is empty or too long.
     """
     found = arguments.texts(value, "questions", "a list of strings; ask takes one")
     for one in found:
@@ -55,16 +55,16 @@ def questions(value: Any) -> list[str]:
 def history(value: Any) -> list[Turn]:
     """Return earlier turns of a conversation.
 
-    :raises UsageTypeError: they are no list of pairs of strings.
+    :raises UsageTypeError: the value is not a list of pairs of strings.
     """
     turns = arguments.items(value, "history", f"a list, each item {_TURN}")
     return [_pair(turn, f"history[{i}]", _TURN) for i, turn in enumerate(turns)]
 
 
 def passages(value: Any) -> list[Hit] | None:
-    """Return passages to answer from; None where they are to be retrieved.
+    """Return passages to answer from; None where they should be retrieved.
 
-    :raises UsageTypeError: they are no list of hits.
+    :raises UsageTypeError: the value is not a list of hits.
     """
     if value is None:
         return None
@@ -76,9 +76,9 @@ def passages(value: Any) -> list[Hit] | None:
 
 
 def refuse_foreign(hits: Sequence[Hit], reader: IndexReader) -> None:
-    """Refuse passages that an answer could not cite, before it is written.
+    """Check that an answer could cite the given passages.
 
-    :raises UsageError: the text of one does not stand in the index.
+    :raises UsageError: the text of a passage is not in the index.
     """
     for i, hit in enumerate(hits):
         if not reader.holds(hit.chunk):
@@ -99,9 +99,9 @@ def prompt(value: Any) -> Prompt:
 
 
 def run(wait: Any, progress: Any) -> None:
-    """Check what `index` is given.
+    """Check the arguments of `index`.
 
-    :raises UsageError: `wait` is no number of seconds, or `progress` cannot be called.
+    :raises UsageError: `wait` is not a number of seconds, or `progress` cannot be called.
     """
     if isinstance(wait, bool) or not isinstance(wait, int | float):
         raise wrong_type("wait", wait, "a number of seconds, 0 or more")
@@ -112,9 +112,9 @@ def run(wait: Any, progress: Any) -> None:
 
 
 def documents(value: Any) -> list[Document]:
-    """Return documents; a string at place n is called `text-n`, counted from 1.
+    """Return documents; a string at position n, counted from 1, gets the name `text-n`.
 
-    :raises UsageTypeError: they are no list of strings, pairs or Documents.
+    :raises UsageTypeError: the value is not a list of strings, pairs or Documents.
     :raises UsageError: a name is empty, or a text cannot be stored.
     """
     found = arguments.items(value, "documents", f"a list, each item {_DOCUMENT}")

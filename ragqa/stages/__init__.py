@@ -1,12 +1,13 @@
-"""The whole framework on one page: one Protocol per stage, and what one stage needs of another.
+"""The Protocols of the framework: one for each stage, and those by which stages use one another.
 
     Loader -> Splitter -> Embedder -> Index (a Searcher when it is open) -> Retriever -> Prompter -> Generator
 
-Anything that has these methods can stand in for a built-in part. Each Protocol says which of its methods may be called from
-several threads at once. Where it says nothing else, a pipeline calls a part from one thread at a time, which need not always
-be the same thread; pipelines that share a part take turns. The Protocols of the index are in `stages/index.py`, those of its
-maintenance in `stages/maintenance.py`, those of a constraint's answers in `stages/decoding.py`. `stages/needs.py` says what the
-builder of a part may ask for, and `stages/system.py` what evaluation takes.
+Any object with these methods can replace a built-in part. Each Protocol says which of its methods may be called from
+several threads at once. Unless it says otherwise, a pipeline calls a part from one thread at a time, which need not
+always be the same thread; pipelines that share a part take turns. `stages/index.py` has the Protocols of the index,
+`stages/maintenance.py` those of its maintenance, and `stages/decoding.py` those of a constraint's answers.
+`stages/needs.py` has the Protocol of the object that builders get, `stages/system.py` that of a system under
+evaluation.
 """
 
 from __future__ import annotations
@@ -72,7 +73,7 @@ __all__ = [
 
 @runtime_checkable
 class TokenCounter(Protocol):
-    """Counts a text in a model's own tokens, special tokens left out. Both methods may be called from several threads at once."""
+    """Counts the tokens of texts, without special tokens. Both methods may be called from several threads at once."""
 
     def count(self, text: str) -> int:
         """Return the number of tokens of `text`."""
@@ -86,27 +87,28 @@ class TokenCounter(Protocol):
 class Loader(Protocol):
     """Finds files and reads them.
 
-    `read` is called from one thread, which only reads and splits, while others may call `scan` and `extractor`.
+    `read` is called from one thread, which only reads and splits; other threads may call `scan` and `extractor`
+    meanwhile.
     """
 
     def scan(self) -> Scan:
-        """Return the files that may be read, and what was rejected or skipped already."""
+        """Return the files to read, and those that were already rejected or skipped."""
         ...
 
     def read(self, file: SourceFile) -> Document:
-        """Return the document in `file`. Raises `RejectedError` with the reason where it has none."""
+        """Return the document in `file`. Raises `RejectedError` with the reason where there is none."""
         ...
 
     def extractor(self, media_type: str) -> str:
-        """Return the name and version of what reads this type; another one means that a file is read again."""
+        """Return the name and version of the extractor of this type; after a change, files are read again."""
         ...
 
 
 @runtime_checkable
 class FileFormat(Protocol):
-    """Reads files of one format. A loader of files takes formats of a user's own besides the built-in ones.
+    """Reads files of one format. A loader of files accepts your own formats besides the built-in ones.
 
-    `read` is called for one file at a time, from another thread than the rest.
+    `read` is called for one file at a time, from another thread than the other members.
     """
 
     @property
@@ -116,12 +118,12 @@ class FileFormat(Protocol):
 
     @property
     def suffixes(self) -> Sequence[str]:
-        """Return how names of such files end, in small letters: `(".rst",)`."""
+        """Return the suffixes of such files in lower case: `(".rst",)`."""
         ...
 
     @property
     def extractor(self) -> str:
-        """Return the name and version of what reads them, such as `rst/1`; another one means that files are read again."""
+        """Return the name and version of this extractor, such as `rst/1`; after a change, files are read again."""
         ...
 
     def read(self, data: bytes) -> Extracted:
@@ -132,12 +134,13 @@ class FileFormat(Protocol):
 class Splitter(Protocol):
     """Cuts a document into chunks whose spans are exact.
 
-    `split` is called from the thread that reads files, while other threads embed texts and ask for the fingerprint.
+    `split` is called from the thread that reads files; other threads may embed texts and read the fingerprint
+    meanwhile.
     """
 
     @property
     def fingerprint(self) -> str:
-        """Return what the chunks depend on besides the document: the kind, its settings, its version."""
+        """Return a text with all that chunks depend on besides the document: the kind, its settings, its version."""
         ...
 
     def split(self, document: Document) -> list[Chunk]:
@@ -147,22 +150,22 @@ class Splitter(Protocol):
 
 @runtime_checkable
 class Loadable(Protocol):
-    """Has weights, or vectors to compute, that it would otherwise load when they are first needed.
+    """Can load its weights, or compute its vectors, before they are first needed.
 
     `load` may be called while another thread uses the part, and by two threads at once.
     """
 
     def load(self) -> None:
-        """Load now what is not yet loaded."""
+        """Load everything that is not yet loaded."""
         ...
 
 
 class Embedder(Protocol):
     """Turns texts into unit vectors, float32[n, dim]; float32[0, dim] for no texts.
 
-    Questions take turns. Where a pipeline answers while it indexes, one thread embeds passages, another embeds what a
-    question needs (the question, canaries, an imagined passage), and a third, which reads files, calls `count` and
-    `offsets`: all of them at once. `dim`, `identity` and `recorded` may be read at any time.
+    A pipeline embeds for one question at a time. While it also indexes, three threads use the embedder at once: one
+    embeds passages, one embeds for questions (the question, canaries, a hypothetical passage), and one reads files and
+    calls `count` and `offsets`. `dim`, `identity` and `recorded` may be read at any time.
     """
 
     @property
@@ -172,12 +175,12 @@ class Embedder(Protocol):
 
     @property
     def identity(self) -> dict[str, str]:
-        """Return everything a vector depends on besides its text, field by field."""
+        """Return everything besides the text that a vector depends on, by name."""
         ...
 
     @property
     def recorded(self) -> dict[str, str]:
-        """Return what is worth knowing of the vectors' making and does not change them: dtype, engine."""
+        """Return facts about how vectors are computed that do not change them, by name: dtype, engine."""
         ...
 
     def count(self, text: str) -> int:
@@ -189,7 +192,7 @@ class Embedder(Protocol):
         ...
 
     def load(self) -> None:
-        """Load the weights now, where they are not yet loaded."""
+        """Load the weights where they are not yet loaded."""
         ...
 
     def embed_passages(self, texts: Sequence[str]) -> Vectors:
@@ -202,29 +205,29 @@ class Embedder(Protocol):
 
 
 class Retriever(Protocol):
-    """Ranks the passages of an index for a question. One thread at a time calls it, with a searcher that no other uses."""
+    """Ranks the passages of an index for a question. One thread at a time calls it, with a searcher of its own."""
 
     def retrieve(self, question: str, searcher: Searcher, k: int | None = None) -> list[Hit]:
-        """Return the best `k` hits, best first; as many as the stage is set to where `k` is None."""
+        """Return the best `k` hits, best first; where `k` is None, the number that the stage is set to."""
         ...
 
 
 class Rewriter(Protocol):
-    """Gives other texts by which a question is searched; the question itself is always searched too.
+    """Writes other texts to search with; the question itself is always searched too.
 
     `rewrite` may be called from several threads at once.
     """
 
     def rewrite(self, question: str) -> SearchTexts:
-        """Return other wordings of the question, passages like an answer, or both; an empty `SearchTexts` changes nothing.
+        """Return paraphrases of the question, hypothetical passages, or both; an empty `SearchTexts` changes nothing.
 
-        Passages need a retriever that searches vectors. Raises `UsageError` where nothing can be written.
+        Passages need a retriever that searches vectors. Raises `UsageError` where no text can be written.
         """
         ...
 
 
 class Scorer(Protocol):
-    """Reads a question and passages together, more closely than an index can: a reranker orders hits by its scores.
+    """Scores passages for a question, more precisely than an index can. A reranker orders hits by these scores.
 
     One thread at a time calls it.
     """
@@ -238,35 +241,35 @@ class Prompter(Protocol):
     """Puts passages and a question into a prompt that fits the generator's window."""
 
     def build(self, question: str, hits: Sequence[Hit], history: Sequence[tuple[str, str]] = ()) -> Prompt:
-        """Return the prompt: passages best first as far as they fit, the others named in `Prompt.dropped`.
+        """Return the prompt. It has the passages that fit, best first; `Prompt.dropped` names the others.
 
         :param history: earlier questions and answers of a conversation.
-        :raises UsageError: the question and what has to be in the prompt exceed the window.
+        :raises UsageError: the question and the fixed parts of the prompt exceed the window.
         """
         ...
 
 
 @runtime_checkable
 class LikelihoodModel(Protocol):
-    """Says how likely a text is after another. One thread at a time calls it."""
+    """Computes the log-likelihood of one text after another. One thread at a time calls it."""
 
     def log_likelihoods(self, pairs: Sequence[tuple[str, str]]) -> list[list[float]]:
-        """Return for each pair the natural log-probability of each of the second text's tokens after the first."""
+        """Return for each pair the natural log-probability of each token of the second text, given the first text."""
         ...
 
 
 class Generator(Protocol):
     """Writes text after a prompt.
 
-    A pipeline has it write one answer at a time, whichever threads ask; where a caller takes the pieces slowly, another
-    thread may begin a stream between two of them, and the pieces of one stream may be taken by several threads, one after
-    another. A generator that may write several answers at once, such as an endpoint, says so by an attribute
-    `concurrent = True`: then all methods are called from several threads at once.
+    A pipeline calls the generator from one thread at a time. Between two pieces of a stream, another thread may begin a
+    second stream; and the pieces of one stream may be taken by different threads, one after another. A generator that
+    can write several answers at once, such as an endpoint, has the attribute `concurrent = True`: then all methods are
+    called from several threads at once.
     """
 
     @property
     def window(self) -> int:
-        """Return how many tokens prompt and answer may have together."""
+        """Return the most tokens of prompt and answer together."""
         ...
 
     def count(self, text: str) -> int:
@@ -274,33 +277,34 @@ class Generator(Protocol):
         ...
 
     def chat(self, system: str, user: str) -> str:
-        """Return the prompt text of one turn in the model's chat format; plain text where it has none."""
+        """Return the prompt of one turn in the model's chat format; plain text where the model has no chat format."""
         ...
 
     def stream(self, prompt: Prompt) -> Iterator[str | Generation]:
-        """Yield pieces of text as they are written and, last, the `Generation`."""
+        """Yield pieces of the text as they are generated and, last, the `Generation`."""
         ...
 
 
 @runtime_checkable
 class BatchGenerator(Protocol):
-    """Writes after several prompts at once. One thread at a time calls it."""
+    """Writes the answers to several prompts in one batch. One thread at a time calls it."""
 
     @property
     def batch_size(self) -> int:
-        """Return how many prompts it is set to take at once."""
+        """Return the most prompts of one call."""
         ...
 
     def write_many(self, prompts: Sequence[Prompt]) -> list[Generation]:
-        """Return the generation of each prompt, in their order; `[]` for none."""
+        """Return the `Generation` of each prompt, in order; `[]` for none."""
         ...
 
 
 class Constraint(Protocol):
-    """Limits the tokens of a causal LM's answers, or chooses them. One object serves all answers, and holds none.
+    """Limits or chooses the tokens of a causal LM's answers. One object serves all answers, and keeps no state of them.
 
-    `has_confidence`: its generations have a `confidence`. `stepwise`: an answer is what `DecodingRequest.sequence`
-    returns, so that several may be written at once; others read many tokens in a pass.
+    `has_confidence`: its generations have a `confidence`. `stepwise`: `begin` returns the answer of
+    `DecodingRequest.sequence`, which is written token by token, so that several can be written in one batch. The
+    answers of other constraints read many tokens in one forward pass.
     """
 
     @property
@@ -309,5 +313,5 @@ class Constraint(Protocol):
     def stepwise(self) -> bool: ...
 
     def begin(self, request: DecodingRequest) -> AnswerState:
-        """Return the answer to a prompt, of which nothing is written yet."""
+        """Return the state of a new answer to a prompt."""
         ...

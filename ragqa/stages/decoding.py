@@ -1,4 +1,4 @@
-"""What passes between a constraint (`ragqa.stages.Constraint`), its answers, and the decoding loop that reads for them."""
+"""The Protocols between a constraint (`ragqa.stages.Constraint`), its answers, and the decoding loop."""
 
 from __future__ import annotations
 
@@ -11,14 +11,15 @@ if TYPE_CHECKING:
     from ragqa.records import Generation, Prompt
 
 TokenLimit = Callable[[Sequence[int], "Tensor"], "Tensor"]
-"""Takes the tokens of an answer so far and the logits of the next one, float32[vocabulary]; returns logits in which a
-token that must not come has -inf. At least one token has to be left: where the answer is whole, one that ends it."""
+"""A function of an answer's tokens so far and the logits of its next token, float32[vocabulary]. It returns logits with
+-inf for each forbidden token. At least one token must remain: where the answer is complete, a token that ends it."""
 
 
 class Reading(NamedTuple):
-    """Tokens that a model is to read for an answer, of which it has read those before the position `start`.
+    """Tokens for the model to read next, from the position `start` on; it has read the tokens before that.
 
-    They follow one another; with `branches`, the lengths of several continuations, these stand side by side instead.
+    They are one sequence. With `branches`, they are several alternative continuations of the same prefix, one after
+    another in the list, and `branches` has their lengths.
     """
 
     tokens: Sequence[int]
@@ -29,8 +30,8 @@ class Reading(NamedTuple):
 class AnswerState(Protocol):
     """One answer while it is decoded. The decoding loop reads tokens for it until it has a `finish`.
 
-    `finish` is empty until then, else `stop`, `length`, or `deadline`, which the loop sets. Of the `prompt_tokens`, other
-    prompts begin with the first `shared_tokens` too; `room` is how many tokens may be read after them at most.
+    `finish` is empty until then, else `stop`, `length`, or `deadline`, which the loop sets. Other prompts begin with
+    the first `shared_tokens` of the `prompt_tokens` too. `room` is the most tokens that may be read after the prompt.
     """
 
     finish: str
@@ -43,27 +44,27 @@ class AnswerState(Protocol):
     def room(self) -> int: ...
 
     def take(self, logits: Tensor) -> Iterator[None]:
-        """Use the logits after each token that was read, float32[tokens, vocabulary]; of the prompt, after its last one.
+        """Use the logits after each token that was read, float32[tokens, vocabulary]; for the prompt, [1, vocabulary].
 
-        Yields after each token that is written, so that its text can be sent.
+        Yield after each token that is written, so that its text can be sent.
         """
         ...
 
     def reading(self) -> Reading:
-        """Return what is to be read next."""
+        """Return the tokens to read next."""
         ...
 
     def piece(self) -> str:
-        """Return the text that is new and will not change any more."""
+        """Return the text that is new since the last call and will not change any more."""
         ...
 
     def generation(self) -> Generation:
-        """Return all that was written."""
+        """Return the finished answer as a `Generation`."""
         ...
 
 
 class DecodingRequest(Protocol):
-    """What a constraint begins an answer with: the prompt, the model's tokenizer as transformers loads it, and limits."""
+    """The input of `Constraint.begin`: the prompt, the model's tokenizer as transformers loads it, and limits."""
 
     @property
     def prompt(self) -> Prompt: ...
@@ -81,5 +82,5 @@ class DecodingRequest(Protocol):
         ...
 
     def sequence(self, limit: TokenLimit | None = None) -> AnswerState:
-        """Return an answer that is written token by token, sampled and ended as the section says, within a limit."""
+        """Return an answer that is written token by token within a limit, with the sampling that `generate` sets."""
         ...

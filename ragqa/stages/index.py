@@ -1,12 +1,12 @@
-"""The index as a stage: what opens, reads and writes one place in which documents, chunks and vectors are kept.
+"""The Protocols of the index: to open, read and write one place in which documents, chunks and vectors are kept.
 
     index = LocalIndex(path)            an Index
     index.open(identity)  -> reader     an IndexReader: one generation, for questions
     index.write(identity) -> writer     an IndexWriter: the next generations, for `ragqa index`
 
 A generation is what one commit left; they are numbered from 1. `ragqa/testing/index/` has the tests of what is promised
-here: run them on an index of your own. A reader may inherit `IndexReader`: what can be derived from other methods is then
-written already (`dense_scores`, `span`, `copies`, `holds`, `with`).
+here: run them on an index of your own. A reader may inherit `IndexReader`: what can be derived from other methods is
+then written already (`dense_scores`, `span`, `copies`, `holds`, `with`).
 """
 
 from __future__ import annotations
@@ -35,10 +35,10 @@ CANARIES = (
     "Mitochondria produce most of the cell's adenosine triphosphate.",
     "NOTICE!! read-only; see §4(b), e.g. 'force majeure'...",
 )
-"""Texts whose vectors are stored with an index: they show a drift of the embedder that no hash of a file can show."""
+"""Texts whose vectors are stored with an index. They show a drift of the embedder that no hash of its files shows."""
 
 LEAST_COSINE = 0.999
-"""The cosine from which a canary's vector counts as the one that is stored."""
+"""The least cosine between a canary's vector and the stored one at which both count as equal."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,10 +51,10 @@ class Entry:
 
 @dataclass(frozen=True, slots=True)
 class MaintenanceReport:
-    """What a writer did at the end of a run: how many vectors of no chunk it dropped, and how it is searched now.
+    """The result of a writer's maintenance: the number of dropped vectors (of no chunk), and the kind of search.
 
-    `search` is `flat` where every vector is compared with the question. `recall` is the recall@10, between 0 and 1, of
-    any other kind of search against that; None for `flat`.
+    `search` is `flat` where every vector is compared with the question. For other kinds of search, `recall` is the
+    recall@10 against flat search, between 0 and 1; None for `flat`.
     """
 
     dropped_vectors: int = 0
@@ -67,7 +67,7 @@ class Searcher(Protocol):
 
     @property
     def generation(self) -> int:
-        """Return the number of the commit that is being read."""
+        """Return the number of the generation that is read."""
         ...
 
     def dense(self, vector: Vectors, k: int) -> list[tuple[str, float]]:
@@ -87,7 +87,7 @@ class Searcher(Protocol):
         ...
 
     def lexical_bound(self, question: str) -> float:
-        """Return a score that no text can exceed for a question, however often it has each of its terms."""
+        """Return an upper bound of the BM25 of any text for a question."""
         ...
 
     def vectors(self, chunk_ids: Sequence[str]) -> Vectors:
@@ -95,7 +95,7 @@ class Searcher(Protocol):
         ...
 
     def hits(self, ranked: Sequence[tuple[str, float, dict[str, float]]]) -> list[Hit]:
-        """Return the hits of `(chunk id, score, scores)`, in the order given. The source is the document's first by name."""
+        """Return the hits of `(chunk id, score, scores)`, in order. The source is the document's first by name."""
         ...
 
     def chunks(self, document_id: str) -> list[Chunk]:
@@ -108,14 +108,14 @@ class Searcher(Protocol):
 
 
 class Indexed(Protocol):
-    """What readers and writers have in common: which files were indexed, and with what.
+    """The common part of readers and writers: the files that were indexed, and the extractors and embedder used.
 
     A context manager. It is used by one thread at a time, which need not be the thread that opened it.
     """
 
     @property
     def generation(self) -> int:
-        """Return the number of the commit that is read; for a writer, of the latest one: 0 before the first."""
+        """Return the number of the generation that is read; for a writer, of the latest one: 0 before the first."""
         ...
 
     def sources(self) -> Mapping[str, str]:
@@ -131,22 +131,23 @@ class Indexed(Protocol):
         ...
 
     def contents(self) -> Mapping[str, str]:
-        """Return `Document.sha256` of every source; a writer gives those that a rebuild is about to forget, too."""
+        """Return `Document.sha256` of every source; during a rebuild, a writer includes those of the old generation."""
         ...
 
     def missing(self, chunks: Sequence[Chunk]) -> list[str]:
-        """Return the indexed texts of chunks for which there is no vector yet, each once, in order."""
+        """Return the indexed texts of chunks that have no vector yet, without duplicates, in order."""
         ...
 
     def check_embedder(self, vectors: Vectors) -> None:
         """Compare an embedder's vectors of `CANARIES`, float32[8, dim], with those stored by the first commit.
 
-        :raises ModelError: the cosine of a pair is below `LEAST_COSINE`: the embedder is not the one that built the index.
+        :raises ModelError: the cosine of a pair is below `LEAST_COSINE`: the embedder is not the one that built the
+            index.
         """
         ...
 
     def close(self) -> None:
-        """Let go of what is held. A writer drops what it has not committed."""
+        """Release all resources. A writer drops everything that it has not committed."""
         ...
 
     def __enter__(self) -> Self:
@@ -159,10 +160,10 @@ class Indexed(Protocol):
 
 
 class IndexReader(Searcher, Indexed, Protocol):
-    """One generation of an index. What it returns does not change while it is open, whatever a writer commits."""
+    """One generation of an index. Its results do not change while it is open, even when a writer commits."""
 
     def document(self, document_id: str) -> Document:
-        """Return a document under the first of its sources by name. Raises `UsageError` where it is not there."""
+        """Return a document with the first of its sources by name. Raises `UsageError` where it is not indexed."""
         ...
 
     def copies(self, document_id: str) -> tuple[str, list[str]]:
@@ -171,7 +172,7 @@ class IndexReader(Searcher, Indexed, Protocol):
         return self.document(document_id).sha256, sources
 
     def holds(self, chunk: Chunk) -> bool:
-        """Tell whether the document of a chunk is there and has the chunk's text, which is not empty, at its span."""
+        """Tell whether the document of a chunk is indexed and has the chunk's text, not empty, at its span."""
         if chunk.document_id not in self.extractors():
             return False
         text = self.document(chunk.document_id).text[max(0, chunk.start) : chunk.end]
@@ -187,25 +188,27 @@ class IndexReader(Searcher, Indexed, Protocol):
 class IndexWriter(Indexed, Protocol):
     """The only writer of an index, from `write` to `close`. It is used by one thread at a time.
 
-    A commit becomes visible to new readers as a whole. Where an error ends it, and where the process is killed during it,
-    the generation before is all that there is. To be rebuilt, the index goes on answering with the old generation until
-    the first commit; before that the writer itself says that there are no sources, no extractors and no vectors.
+    A commit becomes visible to new readers as a whole. Where an error ends it, and where the process is killed during
+    it, the generation before is all that there is. To be rebuilt, the index goes on answering with the old generation
+    until the first commit; before that the writer itself says that there are no sources, no extractors and no vectors.
     """
 
     @property
     def chunk_count(self) -> int:
-        """Return how many chunks the latest commit has."""
+        """Return the number of chunks in the latest generation."""
         ...
 
     @property
     def rebuilding(self) -> bool:
-        """Tell whether the next commit replaces everything that earlier ones left."""
+        """Tell whether the next commit replaces the whole index."""
         ...
 
     def check_embedder(self, vectors: Vectors) -> None:
-        """Compare an embedder's vectors of `CANARIES` with those stored; keep them for the first commit where there are none.
+        """Compare an embedder's vectors of `CANARIES` with the stored ones.
 
-        :raises ModelError: as `Indexed.check_embedder` says.
+        Where none are stored, the first commit stores these.
+
+        :raises ModelError: as for `Indexed.check_embedder`.
         """
         ...
 
@@ -218,35 +221,35 @@ class IndexWriter(Indexed, Protocol):
     ) -> int:
         """Publish new documents and new names of documents, and return the generation.
 
-        A document that is there already is replaced. One that no source names any more is removed by the same commit.
+        A document that is already indexed is replaced. The same commit removes documents that no longer have a source.
 
         :param vectors: float32[dim] by text, of every text that `missing` names for the chunks.
         :param sources: document id by source; None removes the source.
-        :param rejected: (document id, reason) by source of files that could not be used; None keeps what was noted.
+        :param rejected: (document id, reason) by source of files that could not be used; None keeps the previous ones.
         :raises ModelError: a vector has a NaN or an infinity.
-        :raises ValueError: a source is to name a document that is not there.
-        :raises ResourceError: there is no room for it, or no connection.
+        :raises ValueError: a source refers to a document that is not indexed.
+        :raises ResourceError: the disk is full, or there is no connection.
         """
         ...
 
     def maintain(self) -> MaintenanceReport:
-        """Tidy up after the last commit of a run where that is due; what is found stays the same."""
+        """Clean up after the last commit of a run where that is due; search results stay the same."""
         ...
 
 
 class Index(Protocol):
-    """One place in which documents, chunks and vectors are kept: what a kind of the section `index` builds.
+    """One place in which documents, chunks and vectors are kept. A kind of the section `index` builds it.
 
     Its methods may be called from several threads at once. Any number of readers may be open beside one writer.
     """
 
     @property
     def location(self) -> str:
-        """Return what messages call the place: a folder, an address."""
+        """Return the name of the place for messages: a folder or an address."""
         ...
 
     def exists(self) -> bool:
-        """Tell whether there is a commit to read."""
+        """Tell whether there is a generation to read."""
         ...
 
     def open(
@@ -258,13 +261,13 @@ class Index(Protocol):
     ) -> IndexReader:
         """Open the latest generation.
 
-        :param identity: the vectors' and chunks' conditions, field by field; each must be what the index was built with.
-            Fields that are left out are not compared: `{}` opens any index.
+        :param identity: the vectors' and chunks' conditions, field by field; each must be what the index was built
+            with. Fields that are left out are not compared: `{}` opens any index.
         :param where: metadata that a document must have to be found, exactly: a value or one of a list of values, with
             `title` and `media_type` among the keys. Documents without it are in `sources` and `documents` all the same.
         :param locate: returns the path of a source, for `Hit.path` and `Document.path`; indexes keep sources alone.
-        :raises NothingUsableError: there is no commit yet.
-        :raises ModelError: a field of the identity differs; the message names it, and both values.
+        :raises NothingUsableError: there is no generation yet.
+        :raises ModelError: a field of the identity differs; the message has its name and both values.
         """
         ...
 
@@ -276,13 +279,13 @@ class Index(Protocol):
         rebuild: bool = False,
         wait: float = 0.0,
     ) -> IndexWriter:
-        """Begin to write; the place is made where there is none.
+        """Open the index for writing, and create it where there is none.
 
-        :param identity: as in `open`, and all of it; `identity["dim"]` is the number of dimensions.
-        :param recorded: facts about the embedder that are worth keeping and are not compared.
-        :param rebuild: the first commit replaces everything; what is there need not be of this identity.
+        :param identity: as in `open`, with all fields; `identity["dim"]` is the number of dimensions.
+        :param recorded: facts about the embedder that are stored and not compared.
+        :param rebuild: the first commit replaces everything; the old index may have another identity.
         :param wait: seconds to wait for another writer.
-        :raises ModelError: a field of the identity differs, and nothing is to be rebuilt.
+        :raises ModelError: a field of the identity differs, and `rebuild` is False.
         :raises LockedError: another process or thread writes this index.
         """
         ...

@@ -1,4 +1,4 @@
-"""What an index may offer besides opening, reading and writing: to find damage, to repair it, to free room, to erase."""
+"""The optional maintenance of an index: finding damage, repairing it, freeing disk space, erasing documents."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """A damaged file (or other part) of an index. `remedy` names the repair, in the index's own words; "" for none."""
+    """A damaged file (or other part) of an index. `remedy` is the index's own name of the repair; "" for none."""
 
     file: str
     what: str
@@ -21,7 +21,7 @@ class Fault:
 
 @dataclass(frozen=True, slots=True)
 class Checkup:
-    """The result of `check`. `path` is the index's `location`; `notes` are worth knowing and no faults."""
+    """The result of `check`. `path` is the index's `location`; `notes` are remarks that are no faults."""
 
     path: str
     generation: int
@@ -40,7 +40,7 @@ class Checkup:
 
 @dataclass(frozen=True, slots=True)
 class Collected:
-    """What `collect` freed: vectors of no chunk, files that nothing names, and bytes in all."""
+    """The result of `collect`: the numbers of removed vectors and of removed unused files, and the bytes freed."""
 
     generation: int
     vectors: int
@@ -50,10 +50,10 @@ class Collected:
 
 @runtime_checkable
 class IndexMaintenance(Protocol):
-    """What an index may offer besides: `ragqa doctor`, `gc` and `purge` need it. Not for several threads at once."""
+    """Maintenance that an index may offer, for `ragqa doctor`, `gc` and `purge`. One thread at a time may call it."""
 
     def check(self) -> Checkup:
-        """Look for damage in everything that is kept; needs no model, and changes nothing.
+        """Check everything that is stored for damage. This needs no model, and changes nothing.
 
         :raises NothingUsableError: there is no index.
         """
@@ -64,17 +64,18 @@ class IndexMaintenance(Protocol):
     ) -> int:
         """Repair the faults of a checkup; return how many texts were embedded again.
 
-        :param find_embedder: returns the embedder of what was `recorded`; called only where texts must be embedded again.
-        :raises IndexCorruptError: something is lost that cannot be derived; nothing was changed.
+        :param find_embedder: returns the embedder for the `recorded` facts; called only where texts must be embedded
+            again.
+        :raises IndexCorruptError: lost data cannot be derived from the rest; nothing was changed.
         """
         ...
 
     def collect(self, *, wait: float = 0.0) -> Collected:
-        """Free the room of vectors that no chunk has, and of files that nothing names."""
+        """Remove vectors without a chunk and unused files; return the counts."""
         ...
 
     def purge(self, sources: Sequence[str], *, wait: float = 0.0) -> list[str]:
-        """Erase documents by any of their sources, so that no byte of their text is kept; return all their sources.
+        """Erase documents, each given by any of its sources, with every byte of their text; return all their sources.
 
         :raises UsageError: a source is not in the index; nothing was erased.
         """

@@ -1,4 +1,4 @@
-"""What the builder of a part may ask of the pipeline that the part is built for."""
+"""The Protocol of the object through which the builder of a part gets other parts of its pipeline."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ Made = TypeVar("Made")
 
 
 class Needs(Protocol):
-    """What the builder of a kind may ask for. Whatever it asks for is built then, if it was not built before."""
+    """Gives the builder of a kind the other parts of its pipeline. Each is built when it is first requested."""
 
     @property
     def config(self) -> Config:
@@ -32,16 +32,17 @@ class Needs(Protocol):
         ...
 
     def likelihood_model(self, who: str) -> LikelihoodModel:
-        """Return the generator as one that tells likelihoods; `who` asks is named in the error.
+        """Return the generator as a `LikelihoodModel`.
 
-        :raises UsageError: it does not tell.
+        :param who: the name of the caller for the error.
+        :raises UsageError: the generator is not a `LikelihoodModel`.
         """
         ...
 
     def build(self, spec: Spec) -> Any:
-        """Return the part that a spec inside the builder's own describes."""
+        """Return the part described by a spec that is nested in the builder's own spec."""
         ...
 
     def once(self, name: str, spec: Spec, make: Callable[[], Made]) -> Made:
-        """Return what `make` makes, made once for pipelines that share this spec and all models."""
+        """Return the result of `make`, which is called once for all pipelines that share this spec and all models."""
         ...

@@ -1,4 +1,4 @@
-"""What evaluation takes: a whole system that finds passages and answers questions."""
+"""The Protocols of a system under evaluation, which finds passages and answers questions."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ if TYPE_CHECKING:
 
 
 class System(Protocol):
-    """Anything that finds passages and answers questions, which evaluation takes. `Pipeline` is one.
+    """A system that finds passages and answers questions, and can be evaluated. `Pipeline` is one.
 
     Evaluation asks one question at a time, from one thread.
     """
 
     def with_documents(self, documents: Sequence[Document]) -> System:
-        """Return the same system over these documents in place of its own."""
+        """Return the same system with these documents in place of its own."""
         ...
 
     def search(self, question: str, k: int) -> list[Hit]:
@@ -24,9 +24,9 @@ class System(Protocol):
         ...
 
     def ask(self, question: str, passages: Sequence[Hit] | None = None) -> Answer:
-        """Return an answer from the passages given, or from those that the system retrieves itself.
+        """Return an answer from the given passages; for None, from those that the system retrieves.
 
-        With no passages (`[]`) it answers from what its model knows.
+        With an empty list, the system answers without passages, from the knowledge of its model.
         """
         ...
 
@@ -37,7 +37,7 @@ class System(Protocol):
     def score(self, prompt: Prompt, answer: str) -> list[float]:
         """Return the natural log-probability of each token of an answer after a prompt.
 
-        Raises `UsageError` where the system cannot tell.
+        Raises `UsageError` where the system cannot compute it.
         """
         ...
 
@@ -46,9 +46,9 @@ class System(Protocol):
 class LoadableSystem(Protocol):
     """A `System` that can load its models before it is asked, so that no question waits for them.
 
-    Evaluation calls it from the thread that asks.
+    Evaluation calls `load_models` from the thread that asks the questions.
     """
 
     def load_models(self, *, retrieval: bool = True, answers: bool = True) -> None:
-        """Load now what retrieval, answers or both need, where it is not yet loaded."""
+        """Load the models that retrieval, answers or both need, where they are not yet loaded."""
         ...

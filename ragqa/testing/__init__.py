@@ -1,4 +1,4 @@
-"""Tests for parts of your own: one class for each Protocol, which a test module of pytest inherits.
+"""Tests for parts of your own: one class for each Protocol, from which a test class of pytest inherits.
 
     from ragqa.testing.index import IndexContract
 
@@ -6,6 +6,6 @@
         def make(self, folder: Path) -> MyIndex:
             return MyIndex(folder)
 
-Each test is about one promise of the Protocol, and a failed one says which promise it is and what a pipeline does with it.
-The modules need nothing but pytest's `tmp_path`.
+Each test checks one requirement of the Protocol. Its docstring says where a pipeline relies on it. The modules need
+only pytest's `tmp_path`.
 """

@@ -1,4 +1,4 @@
-"""Small documents, chunks and vectors to try an index with."""
+"""Small documents, chunks and vectors to test an index with."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def entry(source: str, text: str, **fields: Any) -> Entry:
 
 
 def commit(writer: IndexWriter, entries: Sequence[Entry], removed: Sequence[str] = ()) -> int:
-    """Publish documents under their sources, and take sources away, as a run of `Pipeline.index` does."""
+    """Commit documents with their sources, and remove sources, as a run of `Pipeline.index` does."""
     texts = writer.missing([chunk for each in entries for chunk in each.chunks])
     writer.check_embedder(vectors(CANARIES))
     sources: dict[str, str | None] = {each.document.source: each.document.id for each in entries}

@@ -1,4 +1,4 @@
-"""What every `Embedder` and every `TokenCounter` must keep to, as tests to inherit; see `ragqa.testing`."""
+"""The requirements on every `Embedder` and `TokenCounter`, as tests to inherit; see `ragqa.testing`."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ TEXTS = ["The ferry leaves at noon.", "Mara Lind approves a loan.", "日本の�
 
 
 class TokenCounterContract(ABC):
-    """The promises of every `TokenCounter`, which an `Embedder` is too."""
+    """The requirements on every `TokenCounter`; an `Embedder` is one too."""
 
     @abstractmethod
     def make(self) -> TokenCounter:
@@ -25,7 +25,7 @@ class TokenCounterContract(ABC):
         assert counter.offsets("") == []
 
     def test_there_is_a_span_for_each_token(self) -> None:
-        """Splitters cut at the spans, and are held to `chunk_size` by the count."""
+        """Splitters cut at the spans, and `chunk_size` limits the count."""
         counter = self.make()
         for text in TEXTS:
             n, spans = counter.count(text), counter.offsets(text)
@@ -41,7 +41,7 @@ class TokenCounterContract(ABC):
             assert starts == sorted(starts), f"spans are not in order: {spans}"
 
     def test_the_visible_characters_of_a_text_are_within_its_spans(self) -> None:
-        """What no token covers would be in no chunk of a splitter that cuts by tokens."""
+        """A splitter that cuts by tokens would lose characters that no token covers."""
         counter = self.make()
         for text in TEXTS[:2]:
             covered = {place for start, end in counter.offsets(text) for place in range(start, end)}
@@ -50,14 +50,14 @@ class TokenCounterContract(ABC):
 
 
 class EmbedderContract(TokenCounterContract):
-    """The promises of every `Embedder`."""
+    """The requirements on every `Embedder`."""
 
     @abstractmethod
     def make(self) -> Embedder:
-        """Return the embedder under test: two of them give the same vectors."""
+        """Return the embedder under test. Two returned embedders must give the same vectors."""
 
     def test_passages_become_unit_vectors_in_their_order(self) -> None:
-        """The search takes the inner product for the cosine."""
+        """The search uses the inner product as the cosine."""
         embedder = self.make()
         vectors = embedder.embed_passages(TEXTS)
         assert vectors.dtype == np.float32, f"vectors must be float32; they are {vectors.dtype}"
@@ -70,7 +70,7 @@ class EmbedderContract(TokenCounterContract):
             )
 
     def test_no_text_gives_no_row(self) -> None:
-        """A run that has nothing new embeds nothing."""
+        """A run without new texts embeds nothing."""
         embedder = self.make()
         assert embedder.embed_passages([]).shape == (0, embedder.dim)
 
@@ -82,12 +82,12 @@ class EmbedderContract(TokenCounterContract):
         assert abs(float(np.linalg.norm(vector)) - 1) < 1e-3, "the vector of a question must have length 1"
 
     def test_texts_that_differ_have_vectors_that_differ(self) -> None:
-        """An index of one vector finds everything and nothing."""
+        """With equal vectors, a search could not rank passages."""
         one, other, _ = self.make().embed_passages(TEXTS)
         assert float(one @ other) < 0.999, "two unlike texts have the same vector"
 
     def test_another_object_gives_the_same_vectors_and_identity(self) -> None:
-        """The index compares both before a search: what embeds questions is what embedded passages."""
+        """The index compares both before a search: questions and passages must have the same embedder."""
         first, second = self.make(), self.make()
         assert first.identity == second.identity, "the same settings must give the same identity"
         assert all(isinstance(text, str) for pair in first.identity.items() for text in pair), (

@@ -1,4 +1,4 @@
-"""What every `FileFormat` must keep to, as tests to inherit; see `ragqa.testing`."""
+"""The requirements on every `FileFormat`, as tests to inherit; see `ragqa.testing`."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from ragqa.stages import FileFormat
 
 
 class FileFormatContract(ABC):
-    """Tests of a file format, read as a loader of folders reads it."""
+    """Tests of a file format, which is read by a loader of folders."""
 
     @abstractmethod
     def make(self) -> FileFormat:
@@ -21,7 +21,7 @@ class FileFormatContract(ABC):
 
     @abstractmethod
     def samples(self) -> Sequence[bytes]:
-        """Return the bytes of a few sound files, each with some text."""
+        """Return the bytes of a few valid files, each with some text."""
 
     def read(self, folder: Path, data: bytes) -> Document:
         """Return the document that a loader with this format reads from some bytes."""
@@ -36,7 +36,7 @@ class FileFormatContract(ABC):
         return loader.read(scan.files[0])
 
     def test_its_names_can_be_used(self, tmp_path: Path) -> None:
-        """A loader goes by the suffixes, the index by media type and extractor; wrong ones are refused at once."""
+        """A loader uses the suffixes, the index media type and extractor; invalid ones raise an error at once."""
         own = self.make()
         assert isinstance(own, FileFormat), "it lacks media_type, suffixes, extractor or read"
         loader = FolderLoader([tmp_path], formats=[own])
@@ -53,7 +53,7 @@ class FileFormatContract(ABC):
         assert {Path(file.path).name for file in scan.files} == set(names)
 
     def test_a_sound_file_has_text_that_can_be_stored(self, tmp_path: Path) -> None:
-        """What cannot be stored is replaced by U+FFFD, or named in `metadata_error`: a format should give neither."""
+        """Text that cannot be stored becomes U+FFFD, and bad metadata `metadata_error`; a format should cause neither."""
         assert self.samples(), "`samples` must give the bytes of one file or more"
         for data in self.samples():
             document = self.read(tmp_path, data)
@@ -63,12 +63,12 @@ class FileFormatContract(ABC):
             assert all(0 <= start <= len(document.text) for start in document.page_starts)
 
     def test_the_same_bytes_give_the_same_document(self, tmp_path: Path) -> None:
-        """A document is known by its bytes; it is not read again while they stay the same."""
+        """A document is identified by its bytes; it is not read again while they are unchanged."""
         for data in self.samples():
             assert self.read(tmp_path, data) == self.read(tmp_path, data)
 
     def test_bytes_of_something_else_cost_their_own_file_only(self, tmp_path: Path) -> None:
-        """A damaged file is rejected, or read as far as it goes; the run continues with the next one."""
+        """A damaged file is rejected or read in part; the run continues with the next file."""
         sound = self.samples()[0]
         for data in (b"\x00\xff\xfe\x00" * 8, sound[: len(sound) // 2] or b"x", sound[::-1], b" \n"):
             try:

@@ -1,7 +1,7 @@
-"""What every `Generator` must keep to, as tests to inherit; see `ragqa.testing`.
+"""The requirements on every `Generator`, as tests to inherit; see `ragqa.testing`.
 
-`GeneratorContract` is for any generator. `BatchGeneratorContract` is for one that writes several answers at once, and
-`LikelihoodModelContract` for one that says how likely a text is after another.
+`GeneratorContract` is for any generator, `BatchGeneratorContract` for one that writes several answers in one batch, and
+`LikelihoodModelContract` for one that computes the likelihood of a text after another.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ def prompt(generator: Generator, *passages: str, system: str = "Answer from the 
 
 
 def written(generator: Generator, asked: Prompt) -> tuple[list[str], Generation]:
-    """Return the pieces of an answer, and the record that ends it."""
+    """Return the pieces of an answer, and its `Generation`."""
     items = list(generator.stream(asked))
     last = items[-1] if items else None
     assert isinstance(last, Generation), f"`stream` must end with a `Generation`; it ended with {last!r}"
@@ -40,19 +40,19 @@ def written(generator: Generator, asked: Prompt) -> tuple[list[str], Generation]
 
 
 class GeneratorContract(ABC):
-    """The promises of every `Generator`."""
+    """The requirements on every `Generator`."""
 
     @abstractmethod
     def make(self) -> Generator:
-        """Return the generator under test: two of them answer alike. Its answers are best kept to some ten tokens."""
+        """Return the generator under test. Two returned generators answer alike. Short answers make the tests fast."""
 
     def test_the_window_is_a_number_of_tokens(self) -> None:
-        """A prompt is filled up to the window, less the room of the answer."""
+        """A prompt is filled up to the window, less the tokens of the answer."""
         window = self.make().window
         assert isinstance(window, int) and window > 0, f"`window` must be a whole number above 0; it is {window!r}"
 
     def test_tokens_are_counted_from_zero_and_alike_each_time(self) -> None:
-        """Passages enter a prompt by their counts."""
+        """The counts decide which passages fit into a prompt."""
         generator = self.make()
         assert generator.count("") == 0, "an empty text has no token"
         counts = [generator.count(" ".join(PASSAGES[:n])) for n in (1, 2, 3)]
@@ -60,7 +60,7 @@ class GeneratorContract(ABC):
         assert counts == [generator.count(" ".join(PASSAGES[:n])) for n in (1, 2, 3)], "the same text, the same count"
 
     def test_a_chat_shows_both_turns_word_for_word(self) -> None:
-        """Citations and the places of passages in a prompt rest on its text being what was given."""
+        """Citations and the positions of passages in a prompt require its exact text."""
         generator = self.make()
         text = generator.chat("Be brief.", "Who steers\nthe ferry?")
         assert "Be brief." in text and "Who steers\nthe ferry?" in text, f"a turn is changed or missing in {text!r}"
@@ -94,7 +94,7 @@ class GeneratorContract(ABC):
         assert written(self.make(), asked)[1] == before, "another object of the same settings answers otherwise"
 
     def test_a_stream_that_is_left_early_leaves_nothing_behind(self) -> None:
-        """Whoever reads an answer may have enough of it, as a closed browser does."""
+        """A caller may stop reading an answer, for example where a browser is closed."""
         generator = self.make()
         asked = prompt(generator, *PASSAGES)
         before = written(generator, asked)[1]
@@ -105,7 +105,7 @@ class GeneratorContract(ABC):
 
 
 class BatchGeneratorContract(GeneratorContract):
-    """The promises of a `Generator` that is a `BatchGenerator` too."""
+    """The requirements on a `Generator` that is a `BatchGenerator` too."""
 
     def batched(self) -> tuple[Generator, BatchGenerator]:
         """Return the generator under test, as both."""
@@ -114,12 +114,12 @@ class BatchGeneratorContract(GeneratorContract):
         return generator, generator
 
     def test_the_batch_size_is_at_least_one(self) -> None:
-        """So many prompts are given to `write_many` at once."""
+        """`write_many` gets at most this many prompts."""
         size = self.batched()[1].batch_size
         assert isinstance(size, int) and size >= 1, f"`batch_size` must be a whole number from 1 on; it is {size!r}"
 
     def test_answers_written_at_once_are_those_written_alone_in_order(self) -> None:
-        """`ask_many` gives each question its own answer. Rounding may change a token where two are as likely."""
+        """`ask_many` gives each question its own answer. Rounding may change a token where two are equally likely."""
         generator, batch = self.batched()
         asked = [prompt(generator, *PASSAGES[:n]) for n in (3, 1, 2)]
         alone = [written(generator, one)[1].text for one in asked]
@@ -131,7 +131,7 @@ class BatchGeneratorContract(GeneratorContract):
 
 
 class LikelihoodModelContract(ABC):
-    """The promises of every `LikelihoodModel`."""
+    """The requirements on every `LikelihoodModel`."""
 
     @abstractmethod
     def make(self) -> LikelihoodModel:
@@ -152,12 +152,12 @@ class LikelihoodModelContract(ABC):
         assert len(rows[0]) == len(rows[1]), "the second text is tokenised otherwise after another first one"
 
     def test_the_other_pairs_of_a_call_change_little(self) -> None:
-        """Pairs are computed in batches; rounding may differ, results may not."""
+        """Pairs are computed in batches, and only rounding may differ."""
         model, pairs = self.make(), [("The ferry", " leaves at noon."), ("The turbine in the wind", " turns")]
         together, alone = model.log_likelihoods(pairs), [model.log_likelihoods([pair])[0] for pair in pairs]
         for first, second in zip(together, alone, strict=True):
             assert all(abs(a - b) < 0.1 for a, b in zip(first, second, strict=True)), f"{first} became {second}"
 
     def test_no_pair_gives_no_row(self) -> None:
-        """There may be no passage to judge."""
+        """There may be no passage to score."""
         assert self.make().log_likelihoods([]) == []

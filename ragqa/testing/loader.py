@@ -1,4 +1,4 @@
-"""What every `Loader` must keep to, as tests to inherit; see `ragqa.testing`."""
+"""The requirements on every `Loader`, as tests to inherit; see `ragqa.testing`."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _SHA256 = re.compile("[0-9a-f]{64}")
 
 
 class LoaderContract(ABC):
-    """Tests of a loader that finds two documents or more which can be read."""
+    """Tests of a loader that finds at least two readable documents."""
 
     @abstractmethod
     def make(self) -> Loader:
@@ -34,14 +34,14 @@ class LoaderContract(ABC):
         return documents
 
     def test_sources_name_one_file_each(self) -> None:
-        """A source is the key of a file in the index, and what an answer cites."""
+        """A source is the key of a file in the index, and answers cite it."""
         scan = self.make().scan()
         sources = [file.source for file in scan.files] + [entry.source for entry in scan.others]
         assert all(sources), "every file has a source"
         assert len(sources) == len(set(sources)), f"two files have the same source: {sorted(sources)}"
 
     def test_scans_agree_and_tell_the_content_by_its_hash(self) -> None:
-        """`ragqa index` reads only what has another hash than the last time."""
+        """`ragqa index` reads only files whose hash has changed since the last run."""
         scan = self.make().scan()
         assert self.make().scan() == scan, "two scans of the same documents differ"
         for file in scan.files:
@@ -49,7 +49,7 @@ class LoaderContract(ABC):
             assert file.size >= 0 and file.media_type, f"{file.source} has no size, or no media type"
 
     def test_what_is_left_out_says_why(self) -> None:
-        """`ragqa index` names each with its reason, and ends with exit code 3 where one was rejected."""
+        """`ragqa index` lists each with its reason, and ends with exit code 3 where one was rejected."""
         for entry in self.make().scan().others:
             assert entry.status in ("rejected", "skipped"), f"{entry.source}: unknown status {entry.status!r}"
             assert entry.reason.strip(), f"{entry.source} is {entry.status} without a reason"

@@ -1,4 +1,4 @@
-"""What every `Retriever`, `Rewriter` and `Scorer` must keep to, as tests to inherit; see `ragqa.testing`."""
+"""The requirements on every `Retriever` and `Rewriter`, as tests to inherit; see `ragqa.testing`."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class SampleEmbedder:
 
     dim = DIM
     identity = IDENTITY
-    recorded: dict[str, str] = {}  # noqa: RUF012  # as the Protocol has it; nobody changes it
+    recorded: dict[str, str] = {}  # noqa: RUF012  # as in the Protocol; it is never changed
 
     def load(self) -> None:
         """Return at once: there are no weights."""
@@ -61,7 +61,7 @@ class RetrieverContract(ABC):
     def make(self, embedder: Embedder) -> Retriever:
         """Return the retriever.
 
-        :param embedder: of the index; a retriever that searches no vectors leaves it aside.
+        :param embedder: the embedder of the index; a retriever that searches no vectors ignores it.
         """
 
     @contextmanager
@@ -74,7 +74,7 @@ class RetrieverContract(ABC):
             yield self.make(SampleEmbedder()), reader
 
     def test_hits_are_at_most_k_and_best_first(self, tmp_path: Path) -> None:
-        """The prompt is filled from the first hit on; what does not fit is dropped from the end."""
+        """The prompt is filled from the first hit on; hits that do not fit are dropped from the end."""
         with self.retrieval(tmp_path) as (retriever, reader):
             hits = retriever.retrieve(QUESTIONS[0], reader, 3)
             assert hits, "a question that shares words with passages finds some"
@@ -87,12 +87,12 @@ class RetrieverContract(ABC):
                     assert _is_ranking(hits), f"best first: {scores}"
 
     def test_without_k_the_stage_decides(self, tmp_path: Path) -> None:
-        """`ragqa ask` gives no k."""
+        """`ragqa ask` passes no k."""
         with self.retrieval(tmp_path) as (retriever, reader):
             assert retriever.retrieve(QUESTIONS[0], reader)
 
     def test_a_hit_is_a_span_of_a_document_that_no_other_hit_repeats(self, tmp_path: Path) -> None:
-        """A citation is looked up in the stored document; a passage that stands twice costs the budget twice."""
+        """A citation is looked up in the stored document; a repeated passage would use its tokens twice."""
         with self.retrieval(tmp_path) as (retriever, reader):
             for question in QUESTIONS:
                 hits = retriever.retrieve(question, reader, 50)
@@ -102,7 +102,7 @@ class RetrieverContract(ABC):
                     assert _TEXTS[hit.source][hit.chunk.start : hit.chunk.end] == hit.chunk.text
 
     def test_a_question_has_one_ranking(self, tmp_path: Path) -> None:
-        """An answer can be replayed only where its passages come again in the same order."""
+        """An answer can be repeated only where its passages have the same order again."""
         with self.retrieval(tmp_path) as (retriever, reader):
             rankings = [retriever.retrieve(question, reader, 5) for question in QUESTIONS]
             assert [retriever.retrieve(question, reader, 5) for question in QUESTIONS] == rankings
@@ -132,7 +132,7 @@ class RewriterContract(ABC):
                 assert all(isinstance(each, str) and each.strip() for each in values), f"{name} holds a blank text"
 
     def test_a_wording_is_given_once_and_is_not_the_question(self) -> None:
-        """The question is searched anyway; what is given twice counts twice in the mean."""
+        """The question is always searched; a repeated wording would count twice in the mean."""
         for question in QUESTIONS[:3]:
             questions = self.make().rewrite(question).questions
             assert len(questions) == len(set(questions)), questions

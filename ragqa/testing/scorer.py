@@ -1,4 +1,4 @@
-"""What every `Scorer` must keep to, as tests to inherit; see `ragqa.testing`."""
+"""The requirements on every `Scorer`, as tests to inherit; see `ragqa.testing`."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ PASSAGES = ["Mara Lind approves a loan.", "The ferry leaves at noon.", "The turb
 
 
 class ScorerContract(ABC):
-    """The promises of every `Scorer`."""
+    """The requirements on every `Scorer`."""
 
     @abstractmethod
     def make(self) -> Scorer:
-        """Return the scorer under test: two of them score alike."""
+        """Return the scorer under test. Two returned scorers give the same scores."""
 
     def test_each_passage_has_one_finite_score(self) -> None:
         """Hits are ordered by their scores, and NaN has no order."""
@@ -25,7 +25,7 @@ class ScorerContract(ABC):
         assert all(math.isfinite(score) for score in scores), f"each score must be a finite number; got {scores}"
 
     def test_scores_are_in_the_order_of_the_passages(self) -> None:
-        """The n-th score is that of the n-th passage, whatever order the scorer works in."""
+        """The n-th score belongs to the n-th passage, also where the scorer works in another order."""
         scorer = self.make()
         scores, reverse = scorer.scores(QUESTION, PASSAGES), scorer.scores(QUESTION, PASSAGES[::-1])
         for one, other in zip(scores, reverse[::-1], strict=True):

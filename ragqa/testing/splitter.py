@@ -1,4 +1,4 @@
-"""What every `Splitter` must keep to, as tests to inherit; see `ragqa.testing`."""
+"""The requirements on every `Splitter`, as tests to inherit; see `ragqa.testing`."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ class SplitterContract(ABC):
         """Return the splitter; each call returns one with the same settings."""
 
     def test_a_chunk_is_a_span_of_its_document(self) -> None:
-        """An answer cites by offsets: what stands there has to be what the model read."""
+        """An answer cites by offsets, so the document must have the text that the model read at them."""
         for document in sample_documents():
             for chunk in self.make().split(document):
                 place = f"{document.source}[{chunk.start}:{chunk.end}]"
@@ -49,7 +49,7 @@ class SplitterContract(ABC):
                 assert chunk.page == document.page_of(chunk.start), f"{place} is on another page"
 
     def test_chunks_are_in_order_of_their_start(self) -> None:
-        """Neighbours and sections are found by this order."""
+        """Neighbours of a chunk and its section are found by this order."""
         for document in sample_documents():
             starts = [chunk.start for chunk in self.make().split(document)]
             assert starts == sorted(starts), f"{document.source}: chunks must be in the order of their start"
@@ -66,14 +66,14 @@ class SplitterContract(ABC):
             assert self.make().split(entry("blank.txt", text).document) == []
 
     def test_a_document_has_the_same_chunks_each_time(self) -> None:
-        """An index that is built in steps is the one that is built at once."""
+        """An index that is built in several runs must equal one that is built in one run."""
         splitter = self.make()
         for document in sample_documents():
             chunks = splitter.split(document)
             assert splitter.split(document) == chunks == self.make().split(document), document.source
 
     def test_the_fingerprint_stays_while_the_settings_do(self) -> None:
-        """It is part of the index's identity: another one means that the index has to be rebuilt."""
+        """It is part of the index's identity: after a change, the index must be rebuilt."""
         fingerprint = self.make().fingerprint
         assert isinstance(fingerprint, str) and fingerprint, "kind, settings and version, as a string"
         assert self.make().fingerprint == fingerprint, "it must not depend on the object"

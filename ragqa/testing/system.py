@@ -1,4 +1,4 @@
-"""The contract of a `System`: what evaluation relies on in everything that finds passages and answers questions."""
+"""The contract of a `System`: the requirements of evaluation on a system."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ class SystemContract:
     question: str
 
     def make(self) -> System:
-        """Build the system, ready to be asked."""
+        """Return the system, ready to answer."""
         raise NotImplementedError("return a system that is ready to be asked")
 
     def test_it_finds_up_to_k_passages_best_first_and_the_same_each_time(self) -> None:
-        """Metrics of retrieval read ranks alone, and a replay compares them."""
+        """Metrics of retrieval use only ranks, and a replay compares the hits."""
         system = self.make()
         hits = list(system.search(self.question, 10))
         assert 1 <= len(hits) <= 10
@@ -47,7 +47,7 @@ class SystemContract:
         assert answer.prompt is None or answer.prompt.n_tokens > 0
 
     def test_it_answers_from_the_passages_that_it_is_given_and_from_no_others(self) -> None:
-        """The lost points are charged to retrieval or to reading by what the gold passages alone give."""
+        """The answer from the gold passages decides whether lost points are due to retrieval or to reading."""
         system = self.make()
         passages = list(system.search(self.question, 10))[-1:]
         answer = system.ask(self.question, passages=passages)
@@ -65,7 +65,7 @@ class SystemContract:
         assert len(prompt.passages) <= 2
 
     def test_log_probabilities_are_at_most_0_or_the_system_says_that_it_has_none(self) -> None:
-        """Likelihoods are measured on demand, where a system can tell them."""
+        """Likelihoods are measured on request, where a system can compute them."""
         system = self.make()
         try:
             scores = system.score(system.prompt(self.question), "an answer")

@@ -55,7 +55,7 @@ class Done(NamedTuple):
 
     @property
     def said(self) -> dict[str, Any]:
-        """What stands on stdout, which is one JSON object."""
+        """The JSON object on stdout."""
         said: dict[str, Any] = json.loads(self.out)
         return said
 

@@ -1,4 +1,4 @@
-"""Files that a pipeline file names: it may be a stranger's, and name what is no text at all, or a secret."""
+"""Files that an untrusted pipeline file names, which may not be text, or may be secret."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Questions are read strictly, and gold quotes become spans of the documents that they stand in."""
+"""Questions are read strictly, and gold quotes become spans of their documents."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Candidates race over one split, the winner is tested on another, and what was asked once is not asked again."""
+"""Candidates race over one split, the winner is tested on another, and no question is asked twice."""
 
 from __future__ import annotations
 

@@ -196,7 +196,7 @@ def test_what_is_mended_shows_no_mistake_that_was_there_before(place: Path) -> N
 
 
 def section(text: str) -> str:
-    """Return the line of FILE in which a text stands first."""
+    """Return the first line of FILE that contains a text."""
     return next(line for line in FILE.splitlines() if text in line)
 
 
@@ -392,7 +392,7 @@ def test_every_pipeline_that_is_shipped_passes_check(file: Path) -> None:
 
 
 def judged(place: Path, embedder: Path, generator: Path, *overrides: str) -> list[str]:
-    """Return the mistakes of two models and of what is asked of them, their places left out."""
+    """Return the mistakes about two models and their keys, without positions."""
     folders = (f"embed.model={embedder}", f"generate.model={generator}")
     return [problem.split(": ", 1)[1] for problem in problems(place, FILE, (*overrides, *folders))]
 

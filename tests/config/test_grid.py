@@ -1,4 +1,4 @@
-"""A list of values in place of one is a search space: for `tune` alone, checked whole, each mistake where it stands."""
+"""A grid of values is a search space for `tune` only. All of it is checked, and each mistake has its position."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Public datasets are read as their papers mean them; what is altered is counted, and a fault is named by its place."""
+"""Public datasets are read as their papers define them; altered items are counted, and faults have a position."""
 
 from __future__ import annotations
 

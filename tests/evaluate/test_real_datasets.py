@@ -45,7 +45,7 @@ def test_the_real_files_hold_what_is_known_of_them(
 
 
 def quotes(dataset: Dataset) -> None:
-    """Check that every piece of evidence is, letter by letter, what stands at its offsets."""
+    """Check that every piece of evidence equals the text at its offsets."""
     texts = {document.source: document.text for document in dataset.documents}
     for question in dataset.questions:
         for evidence in question.evidence:

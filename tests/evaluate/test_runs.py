@@ -1,4 +1,4 @@
-"""A run is kept result by result: what was asked once is not asked again, and nothing of another run is touched."""
+"""A run is written result by result: no question is asked twice, and files of another run are not changed."""
 
 from __future__ import annotations
 
@@ -131,7 +131,7 @@ def test_questions_that_failed_are_asked_again_and_stand_in_the_file_once(tmp_pa
     assert not any(result.error for result in read_run(tmp_path).results)
 
 
-# What is refused
+# Refused folders and files
 
 
 def test_a_folder_of_another_identity_is_refused_with_what_differs_and_kept(tmp_path: Path) -> None:
@@ -179,7 +179,7 @@ def test_a_manifest_that_is_none_is_refused(tmp_path: Path) -> None:
 
 
 def snapshot(folder: Path) -> dict[str, object]:
-    """Return what is in a folder: the bytes of files, where links lead, and what is none of both."""
+    """Return the content of a folder: the bytes of files, the targets of links, and other entries."""
     return {
         str(path.relative_to(folder)): os.readlink(path) if path.is_symlink() else path.is_file() and path.read_bytes()
         for path in sorted(folder.rglob("*"))

@@ -1,4 +1,4 @@
-"""Citations that stand in their document, and abstention."""
+"""Citations that are spans of their document, and abstention."""
 
 from __future__ import annotations
 

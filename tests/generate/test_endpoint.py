@@ -24,7 +24,7 @@ Reply = Callable[[BaseHTTPRequestHandler], None]
 
 
 class Endpoint(ThreadingHTTPServer):
-    """Gives the prepared replies one after another, the last one again and again; keeps what was asked."""
+    """Sends the prepared replies in order, and repeats the last one; records the requests."""
 
     daemon_threads = True
 

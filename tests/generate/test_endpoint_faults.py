@@ -33,7 +33,7 @@ CHUNKED = HEAD + b"Content-Type: text/event-stream\r\nTransfer-Encoding: chunked
 def nothing_is_left_behind(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     monkeypatch.delenv("RAGQA_OFFLINE", raising=False)
     with serving(replies(EVENT_STREAM + piece("warm", "stop") + DONE)) as server:
-        ask(server.url)  # what is loaded once stays open
+        ask(server.url)  # opens the files that stay open
     threads, descriptors = set(threading.enumerate()), open_descriptors()
     yield
     assert set(threading.enumerate()) <= threads and open_descriptors() <= descriptors  # those of others may end

@@ -1,4 +1,4 @@
-"""Which host a key goes to, and that it stands in no error, log or repr, whatever the endpoint does with it."""
+"""A key is sent to confirmed hosts only, and is in no error, log or repr, whatever the endpoint does with it."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def surroundings(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     usual = socket.getaddrinfo
 
     def resolved(host: str, *arguments: Any, **options: Any) -> Any:
-        """Have every name that ends in .test stand for this machine."""
+        """Resolve every name that ends in .test to this machine."""
         named = isinstance(host, str) and host.rstrip(".").endswith(".test") and not options.get("flags")
         return usual("127.0.0.1" if named else host, *arguments, **options)
 

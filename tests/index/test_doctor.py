@@ -1,4 +1,4 @@
-"""`doctor`, `gc` and `purge`: what is damaged is named and mended from what is sound, and erased means gone."""
+"""`doctor`, `gc` and `purge`: damage is reported and repaired from sound data, and erased text is in no file."""
 
 from __future__ import annotations
 

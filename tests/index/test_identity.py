@@ -1,4 +1,4 @@
-"""The model that built an index, and what is refused in its place: before the first search, naming what differs."""
+"""An index refuses other models than the one that built it: before the first search, with the differences."""
 
 from __future__ import annotations
 

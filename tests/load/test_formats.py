@@ -1,4 +1,4 @@
-"""PDF, DOCX and HTML: what is read of them, and what is refused."""
+"""PDF, DOCX and HTML: the text that is read, and the files that are rejected."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""File formats of a user's own: read in this process, bounded as the built-in ones, told what is wrong with them."""
+"""The user's own file formats: read in this process, with the limits of the built-in ones; faults are reported."""
 
 from __future__ import annotations
 

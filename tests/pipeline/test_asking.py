@@ -1,4 +1,4 @@
-"""What is said of an answer: its confidence and when it is withheld, closed book, likelihoods, the fingerprint."""
+"""Answers: confidence and abstention, closed book, likelihoods, the fingerprint."""
 
 from __future__ import annotations
 

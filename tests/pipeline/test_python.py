@@ -29,7 +29,7 @@ QUESTION = "Who is the master of the quay?"
 
 @pytest.fixture
 def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Return a home folder, which `~` stands for, with documents, a pipeline file and its index."""
+    """Return a home folder (`~`) with documents, a pipeline file and its index."""
     monkeypatch.setenv("RAGQA_CACHE", str(tmp_path / "cache"))
     monkeypatch.setenv("HOME", str(tmp_path))
     write_project(tmp_path, ["ferry", "quay"])
@@ -186,7 +186,7 @@ api: Any = SimpleNamespace(
     Pipeline=Pipeline, Maintenance=Maintenance, FolderLoader=FolderLoader, MemoryLoader=MemoryLoader,
     load_config=load_config, read_dataset=read_dataset,
 )  # fmt: skip
-"""What is called with arguments of any type."""
+"""The calls that are tried with arguments of any type."""
 FOREIGN = Hit(Chunk("x", "no such document", 0, 3, "abc"), "a.txt", "/a.txt", 1.0, {})
 
 WRONG: dict[str, tuple[Call, str]] = {

@@ -94,7 +94,7 @@ class Patient(WordEmbedder):
 
 
 def progress_of(home: Path, folder: Folder, embedder: WordEmbedder | None = None) -> list[tuple[int, int]]:
-    """Return what is reported while a folder is indexed."""
+    """Return the reports of progress while a folder is indexed."""
     (home / "pipeline.yaml").write_text(PIPELINE, encoding="utf-8")
     pipe = Pipeline.from_file(home / "pipeline.yaml", kinds=[WORDS, ECHO])
     pipe.components.replace(loader=folder, splitter=Lines())

@@ -1,4 +1,4 @@
-"""The survey of a folder before it is indexed: every fault is named with its file, and what is sound is not."""
+"""The survey of a folder before it is indexed: every fault is reported with its file, and sound files are not."""
 
 from __future__ import annotations
 

@@ -136,7 +136,7 @@ def test_a_cross_encoder_that_is_not_here_is_an_error_with_the_command() -> None
 
 
 class SharedWords:
-    """A likelihood model by which a text is the likelier, the more of its words stand in the text before it."""
+    """A likelihood model: a text is more likely, the more of its words are in the text before it."""
 
     def __init__(self) -> None:
         self.pairs: list[tuple[str, str]] = []

@@ -70,7 +70,7 @@ class Writer:
 
 
 class Ranking:
-    """Scores a passage by its place in a list; what is not listed comes last. Keeps what it was asked."""
+    """Scores a passage by its position in a list; unlisted passages come last. It records its calls."""
 
     def __init__(self, *best_first: str) -> None:
         self.best_first = best_first

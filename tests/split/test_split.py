@@ -200,7 +200,7 @@ def test_no_text_is_given_to_the_tokenizer_whole(kind: str, text: str, media_typ
 @settings(max_examples=300, deadline=None)
 @given(text=st.one_of(wild, repeated), size=st.integers(8, 30), overlap=st.integers(0, 7), code=st.booleans())
 def test_pieces_without_separators_are_those_of_the_library(text: str, size: int, overlap: int, code: bool) -> None:
-    """The library cuts what has no separator character by character, which takes long; its cuts are kept."""
+    """The library cuts text without separators character by character, which is slow; its cuts are cached."""
 
     class Library(Cutter):
         def recurse(self, text: str, low: int, high: int) -> Iterator[tuple[int, int]]:

@@ -1,4 +1,4 @@
-"""Parts that break a promise fail the test of that promise, which says what is wrong."""
+"""A part that violates a requirement fails the test of that requirement, whose message has the fault."""
 
 from __future__ import annotations
 

@@ -229,7 +229,7 @@ def certificate(folder: Path) -> str:
 
 
 class Client:
-    """Asks the server of each fault, and looks at how it ends and what is left of it."""
+    """Sends a question to the server of each fault, and checks the error and the resources left open."""
 
     def __init__(self, ports: tuple[int, int]) -> None:
         plain, tls = ports
@@ -323,7 +323,7 @@ def run(folder: Path, number: int, first: int = 0) -> Trial:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("TORTURE_KEY", KEY)
         patch.delenv("RAGQA_OFFLINE", raising=False)
-        client.ask(-1)  # what is loaded once is loaded now
+        client.ask(-1)  # loads everything that is loaded only once
         peak = _peak()
         for seed in range(first, first + number):
             control.send(seed)

@@ -235,7 +235,7 @@ def _said(pid: int, read: int, deadline: float) -> Any:
 
 
 def scenarios(forks: Forks) -> Iterator[Callable[[int], None]]:
-    """Yield what is tried with a pipeline."""
+    """Yield the trials with a pipeline."""
     yield forks.child_asks
     if forks.name == "llama.cpp":
         return

@@ -1,4 +1,4 @@
-"""kill -9 at a random instant, and at each named point of a commit; then a reader opens what is left, without repair."""
+"""kill -9 at a random instant, and at each named point of a commit; then a reader opens the index without repair."""
 
 from __future__ import annotations
 
@@ -170,7 +170,7 @@ class Survivor:
         return kind, generation, value
 
     def check(self) -> list[str]:
-        """Return what is wrong: the last acknowledged generation or the one after it must be there, whole."""
+        """Return the fault; the index must have the last acknowledged generation, or the one after it, completely."""
         at = self.acknowledged
         allowed = {generation: self.texts[generation] for generation in (at, at + 1) if generation in self.texts}
         found, wrong = violations_of(self.folder / "index", allowed)

@@ -165,7 +165,7 @@ def violations(use: tuple[str, ...], condition: Condition, done: subprocess.Comp
 
 
 def attempt(template: Path, place: Path, use: tuple[str, ...], condition: Condition) -> list[str]:
-    """Use a command under a condition in a copy of the folder; return what was wrong."""
+    """Run a command under a condition in a copy of the folder; return the fault."""
     shutil.copytree(template, place, symlinks=True)
     furnish(place, condition)
     try:

@@ -148,7 +148,7 @@ def unzipped(data: bytes) -> Parts:
 
 
 def zipped(parts: Parts, twice: str = "") -> bytes:
-    """Return an archive that depends on its parts only; one of them may stand in it twice."""
+    """Return an archive whose bytes depend only on its parts; a part may be repeated."""
     stream = io.BytesIO()
     with zipfile.ZipFile(stream, "w", zipfile.ZIP_DEFLATED) as archive, warnings.catch_warnings():
         warnings.simplefilter("ignore")
@@ -407,7 +407,7 @@ def entities(rng: random.Random, data: bytes) -> bytes:
 
 
 def unclosed(rng: random.Random, data: bytes) -> bytes:
-    """Open elements that nothing closes, or close what was not opened, thousands deep."""
+    """Open thousands of elements that are never closed, or close elements that were never opened."""
     tag, times = rng.choice(_TAGS), rng.choice((10, 200, 255, 2_000, 50_000))
     run = rng.choice((f"<{tag}>", f"<{tag}>text ", f"</{tag.split(' ')[0]}>", f"<{tag}></p>")) * times
     at = data.find(b"<p>", rng.randrange(len(data)))

@@ -161,7 +161,7 @@ def _in_its_own(name: str, made: Path) -> Begin:
 
 
 def _try(project: Path, case: Path, command: Command, begin: Begin, how: str) -> tuple[int, list[str]]:
-    """Run a command over something of the user's; return its exit code, and what is wrong."""
+    """Run a command over a file of the user; return its exit code and the fault."""
     shutil.rmtree(case, ignore_errors=True)
     foreign = case / "foreign"
     (foreign / "below").mkdir(parents=True)

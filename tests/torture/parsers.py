@@ -171,7 +171,7 @@ class Batches:
 
 
 def faults(reader: IndexReader, document_id: str, needed: str) -> Iterator[str]:
-    """Yield what is wrong with a stored document; `needed` is what its text must hold."""
+    """Yield the faults of a stored document; its text must contain `needed`."""
     document, chunks = reader.document(document_id), reader.chunks(document_id)
     if not chunks:
         yield "is indexed without a chunk"

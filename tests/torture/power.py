@@ -1,4 +1,4 @@
-"""Power loss: what was not synced may be lost, half there, out of order, zeroed or damaged; every prefix of a commit.
+"""Power loss at every step of a commit: unsynced writes may be lost, partial, reordered, zeroed or damaged.
 
 The changes of a commit are recorded, SQLite's among them. For each prefix of them, and each kind of damage to what was
 not yet synced, the files are laid out as the disk could show them afterwards, and a reader opens them. A file's name

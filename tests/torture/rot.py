@@ -97,7 +97,7 @@ def _damages(base: Path, n: int, chosen: random.Random) -> Iterator[Damage]:
 
 
 def _examine(base: Path, place: Path, damages: list[Damage], sender: Connection) -> None:
-    """Send for each damage how it was found, and what is wrong (an empty text where nothing is)."""
+    """Send for each damage how it was found, and the fault (an empty text for none)."""
     seal.PATIENCE = 0.0  # nobody is about to seal
     logging.disable()  # a damaged search structure is warned of
     shutil.rmtree(place, ignore_errors=True)

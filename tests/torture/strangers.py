@@ -21,7 +21,7 @@ NAMES = (
     "seg/0.f32", f"seg/{'a' * 64}.f32.bak", f"seg/{'b' * 64}.txt", f"seg/{'c' * 63}.ann", "seg/deep/file", "photos/1.jpg",
     ".git/config", "index.faiss", "seg/LOCK",
 )  # fmt: skip
-"""Names of ours and of others, all of which may stand in a folder that somebody gives as index.path."""
+"""Names of ragqa's files and of others; all of them may be in a folder that is given as index.path."""
 OURS = (
     "LOCK", "SEAL", "ragqa.db", "ragqa.db-wal", "ragqa.db-shm", "ragqa.db-journal", ".ragqa.db.tmp", ".ragqa.db.tmp-wal",
     ".SEAL.tmp", "seg/.writing.tmp",
@@ -121,7 +121,7 @@ def _with_links(place: Path, outside: Path, chosen: random.Random, *, hard: bool
 
 
 def _foreign(place: Path, outside: Path, base: Path | None) -> dict[str, bytes]:
-    """Return the bytes of what is not the index's own, by path; a folder is marked by its name."""
+    """Return the bytes of files that do not belong to the index, by path; a folder is marked by its name."""
     own = {str(path.relative_to(base)) for path in base.rglob("*")} | set(OURS) | {"seg"} if base else {"seg"}
     files = [path for path in place.rglob("*") if str(path.relative_to(place)) not in own]
     files += outside.rglob("*")

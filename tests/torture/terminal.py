@@ -99,13 +99,13 @@ USES = [*PLAIN, *BOTH, *(Use(f"{use.line} --json", use.code, use.stdin) for use 
 
 @dataclass(frozen=True)
 class Condition:
-    """What is done to the streams of a command, as a shell says it; `{}` stands for the command."""
+    """Redirections of a command's streams, in shell syntax; `{}` is the command."""
 
     name: str
     shell: str = "{}"
     environment: Mapping[str, str] = field(default_factory=dict)
     lost: bool = False
-    """Whether what is printed is lost, and the user has to be told."""
+    """Whether the output is lost, and the user must get an error."""
     whole: bool = False
     """Whether all of stdout is seen, and JSON is looked at."""
     encoding: str = "utf-8"
@@ -211,7 +211,7 @@ def _faults_of_json(use: Use, out: str) -> Iterator[str]:
 
 
 def attempt(template: Path, place: Path, use: Use, condition: Condition) -> list[str]:
-    """Use a command under a condition in a copy of the folder; return what was wrong."""
+    """Run a command under a condition in a copy of the folder; return the fault."""
     shutil.copytree(template, place, symlinks=True)
     try:
         done = ragqa(place, use.arguments, condition, use.stdin)

@@ -116,7 +116,7 @@ def answers(reader: LocalReader, asked: Sequence[str], k: int = 5) -> str:
 
 
 def violations_of(path: Path, allowed: Mapping[int, Texts]) -> tuple[int, list[str]]:
-    """Open an index as a reader does, without any repair, and check all of it; return its generation and what is wrong.
+    """Open an index as a reader does, without any repair, and check all of it; return its generation and its faults.
 
     :param allowed: what it may hold, by generation; generation 0 means that there is no index yet.
     """
@@ -144,7 +144,7 @@ def _not_found(reader: LocalReader, source: str) -> list[str]:
 
 
 def received(receiver: Connection) -> Iterator[Any]:
-    """Yield what is sent until every sender is gone."""
+    """Yield the received messages until every sender has ended."""
     try:
         while True:
             yield receiver.recv()

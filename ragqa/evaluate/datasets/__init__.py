@@ -1,8 +1,8 @@
 """Public datasets in their official files -> `Dataset`; one module for each family.
 
-A kind of dataset is a function `read(path, name)` and a sentence that says what has to be at the path. `KINDS` lists the
-built-in ones; `checked` is what the dataset of any kind goes through, one of your own too. What is left out or altered
-is counted in `Dataset.note`. A fault in a file is an error with its position.
+A kind of dataset is a function `read(path, name)`, and a sentence that describes the files at the path. `KINDS` has the
+built-in kinds. `checked` checks the datasets of all kinds, also of your own. `Dataset.note` counts the items that were
+left out or altered. A fault in a file is an error with its position.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ __all__ = ["KINDS", "DatasetKind", "checked", "read_dataset", "read_kind", "read
 
 @dataclass(frozen=True, slots=True)
 class DatasetKind:
-    """How a kind of dataset is read, from a path and with a name, and the files that have to be at the path."""
+    """A kind of dataset: the function that reads it, from a path and with a name, and a description of its files."""
 
     read: Callable[[Path, str], Dataset]
     layout: str
@@ -47,9 +47,9 @@ KINDS = {
 
 
 def read_dataset(name: AnyPath) -> Dataset:
-    """Read a dataset by its name, `KIND:PATH`; the kinds and the files that each reads are in `KINDS`.
+    """Read a dataset by its name, `KIND:PATH`; `KINDS` has the kinds and describes the files of each.
 
-    :raises UsageError: an unknown kind, no path, or as `read_kind` does.
+    :raises UsageError: the kind is unknown, there is no path, or an error of `read_kind`.
     """
     return read_kind(*parse_name(name, list(KINDS)))
 
@@ -57,8 +57,8 @@ def read_dataset(name: AnyPath) -> Dataset:
 def parse_name(name: AnyPath, kinds: Sequence[str]) -> tuple[str, str]:
     """Return kind and path of a name `KIND:PATH`.
 
-    :param kinds: the names of the kinds that there are.
-    :raises UsageError: an unknown kind, or no path.
+    :param kinds: the names of all kinds.
+    :raises UsageError: the kind is unknown, or there is no path.
     """
     given = os.fspath(name) if isinstance(name, os.PathLike) else name
     kind, colon, place = arguments.text(
@@ -78,9 +78,9 @@ def parse_name(name: AnyPath, kinds: Sequence[str]) -> tuple[str, str]:
 
 
 def read_kind(kind: str, path: AnyPath) -> Dataset:
-    """Read the dataset at a path, of a kind of `KINDS`; the checks of `checked` are done.
+    """Read the dataset of a kind of `KINDS` at a path, and check it by `checked`.
 
-    :raises UsageError: no such path, a file that is not of the kind, or as `checked` does.
+    :raises UsageError: there is no such path, a file is not of the kind, or an error of `checked`.
     """
     place, reader = arguments.path(path, "dataset"), KINDS[kind]
     layout = f"{kind} reads {reader.layout}"
@@ -94,11 +94,11 @@ def read_kind(kind: str, path: AnyPath) -> Dataset:
 
 
 def checked(dataset: Dataset, path: Path, layout: str = "") -> Dataset:
-    """Check the rules that the datasets of all kinds keep; return the dataset with a note on answers that are none.
+    """Check the rules for datasets of all kinds; return the dataset with a note on answers that normalise to nothing.
 
-    :param path: where it was read from, for errors.
-    :param layout: what a file of this kind looks like, in a sentence, for errors.
-    :raises UsageError: there are no questions, or an id or a source names two of them.
+    :param path: the path that it was read from, for errors.
+    :param layout: a description of a file of this kind, for errors.
+    :raises UsageError: there are no questions, or an id or a source is not unique.
     """
     try:
         _check_unique(path, "question ids", [question.id for question in dataset.questions])
@@ -113,7 +113,10 @@ def checked(dataset: Dataset, path: Path, layout: str = "") -> Dataset:
 
 
 def _note_on_answers(questions: Sequence[Question]) -> str:
-    """Return how many questions have answers that exact match and F1 take for none, as the script of SQuAD does."""
+    """Return a note with the number of questions whose answers normalise to nothing.
+
+    Exact match and F1 treat them as unanswerable, as the script of SQuAD does.
+    """
     blank = sum(bool(question.answers) and not any(map(normalize, question.answers)) for question in questions)
     what = "questions whose answers are articles or punctuation alone, which exact match and F1 take for no answer"
     return sentence({what: blank})

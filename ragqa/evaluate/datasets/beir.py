@@ -1,4 +1,4 @@
-"""BEIR: questions and claims with graded documents and no answers; TREC collections are given in this form too."""
+"""BEIR: questions and claims with graded documents and no answers. TREC collections can be given in this form too."""
 
 from __future__ import annotations
 
@@ -14,18 +14,18 @@ from ragqa.load import text_document
 from ragqa.records import Document
 
 LAYOUT = "a folder with corpus.jsonl, queries.jsonl and qrels/test.tsv"
-"""The files that `read` finds at its path."""
+"""The files that `read` expects at its path."""
 
 Judgements = dict[str, dict[str, int]]
-"""Grades by document by question."""
+"""Grades by question id and document source."""
 
 
 def read(path: Path, name: str) -> Dataset:
     """Return the judged queries of a folder with corpus.jsonl, queries.jsonl and qrels/*.tsv (Thakur et al. 2021).
 
-    A document is title, blank and text, as the reference encodes it, and has no title besides. The split of a query
-    is the name of its file of judgements; those of test.tsv come first. Grades below 1 say that a document is not
-    relevant. A relevant document that the corpus lacks stays one that cannot be found, as in trec_eval.
+    A document's text is its title, a space and its text, as in the reference implementation; its title field is empty.
+    The split of a query is the name of its file of judgements; queries of test.tsv come first. A grade below 1 means
+    that a document is not relevant. A relevant document that is not in the corpus counts as not found, as in trec_eval.
     """
     documents = tuple(_document(row) for row in read_lines(path / "corpus.jsonl"))
     sources = {document.source for document in documents}

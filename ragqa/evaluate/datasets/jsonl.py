@@ -1,4 +1,4 @@
-"""questions.jsonl: questions about the pipeline's own documents, in ragqa's own form."""
+"""questions.jsonl: questions about the pipeline's own documents, in ragqa's own format."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from ragqa.evaluate.dataset import Dataset, Evidence, Question
 from ragqa.evaluate.datasets.rows import Row, read_lines
 
 LAYOUT = "a file with one object a line: {question, answers, evidence}, or {question, answerable: false}"
-"""The files that `read` finds at its path."""
+"""The files that `read` expects at its path."""
 
 _KEYS = ("id", "question", "answers", "answerable", "evidence", "group")
 
@@ -22,13 +22,13 @@ def read(path: Path, name: str) -> Dataset:
 
 
 def read_questions(path: AnyPath, *, pages: bool = False) -> list[Question]:
-    """Return the questions of a JSON Lines file, in order; blank lines are passed over.
+    """Return the questions of a JSON Lines file, in order; blank lines are skipped.
 
     A line is `{question, answers: [...], id?, evidence?: [{source, text, page?, start?, end?}], group?}`, or
-    `{question, answerable: false}` where the documents do not answer it. The id is the question itself unless given.
+    `{question, answerable: false}` where the documents do not answer it. The default id is the question's text.
 
-    :param pages: evidence must have a `page` from 1, and its `text` is empty where it is not given.
-    :raises UsageError: the file cannot be read, holds no question, or has a bad line (named as `file:line`).
+    :param pages: evidence must have a `page` from 1; the default of its `text` is empty.
+    :raises UsageError: the file cannot be read, has no question, or has a faulty line (reported as `file:line`).
     """
     questions: dict[str, Question] = {}
     places: dict[str, str] = {}

@@ -1,4 +1,4 @@
-"""HotpotQA and MuSiQue: questions that take several paragraphs, to be found among those of all questions."""
+"""HotpotQA and MuSiQue: questions that need several paragraphs, which are searched among those of all questions."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from ragqa.records import Document
 
 HOTPOTQA_LAYOUT = "a JSON list of {_id, question, answer, supporting_facts, context}"
 MUSIQUE_LAYOUT = "a JSON list or JSON lines of {id, question, answer, paragraphs}"
-"""The files that `read_hotpotqa` and `read_musique` find at their paths."""
+"""The files that `read_hotpotqa` and `read_musique` expect at their paths."""
 
 
 class _Pool:
-    """The paragraphs of all questions, each once; a source is `Title/NNN`, N from 000 within the title."""
+    """The paragraphs of all questions without duplicates; a source is `Title/NNN`, NNN from 000 within the title."""
 
     def __init__(self, corpus: Iterable[tuple[str, str]] = ()) -> None:
         self._sources: dict[tuple[str, str], str] = {}
@@ -28,7 +28,7 @@ class _Pool:
         self._given = len(self._sources)
 
     def add(self, title: str, text: str) -> str:
-        """Return the source of a paragraph, which is added where it is new."""
+        """Add a paragraph unless the pool has it; return its source."""
         if (title, text) not in self._sources:
             self._sources[title, text] = f"{title}/{self._of_title[title]:03}"
             self._of_title[title] += 1
@@ -39,16 +39,16 @@ class _Pool:
 
     @property
     def added(self) -> int:
-        """Return how many paragraphs the corpus lacked; 0 where there was none."""
+        """Return the number of paragraphs that were not in the corpus; 0 without a corpus."""
         return len(self._sources) - self._given if self._given else 0
 
 
 def read_hotpotqa(path: Path, name: str) -> Dataset:
     """Return the questions of an official file with `context` (Yang et al. 2018).
 
-    Evidence is the supporting sentences, relevant are their paragraphs. Paragraphs are those of `NAME_corpus.json`
-    beside `NAME.json`, where it is there (`{title: [sentence, ...]}`), and of every question's context. Questions at
-    odd positions, counted from 1, have the split `tune`, the others `report`.
+    The evidence is the supporting sentences, and their paragraphs are relevant. The corpus has the paragraphs of every
+    question's context, and those of `NAME_corpus.json` beside `NAME.json`, if it exists (`{title: [sentence, ...]}`).
+    Questions at odd positions, counted from 1, have the split `tune`, the others `report`.
     """
     pool, notes = _Pool(_hotpotqa_corpus(path)), Counter[str]()
     questions = [_hotpotqa(row, position, pool, notes) for position, row in enumerate(read_list(path), start=1)]
@@ -58,8 +58,9 @@ def read_hotpotqa(path: Path, name: str) -> Dataset:
 def read_musique(path: Path, name: str) -> Dataset:
     """Return the questions of an official file (Trivedi et al. 2022); evidence is the supporting paragraphs.
 
-    The corpus beside it, where there is one, is `[{title, text}, ...]`; splits are as in `read_hotpotqa`. In the full set
-    an unanswerable question has the id of an answerable one: here it ends in `-unanswerable`, and both are one group.
+    The corpus file beside it, if any, is `[{title, text}, ...]`; splits are as in `read_hotpotqa`. In the full set an
+    unanswerable question has the id of an answerable one. Here `-unanswerable` is added to its id, and both are one
+    group.
     """
     pool, notes = _Pool(_musique_corpus(path)), Counter[str]()
     questions = [_musique(row, position, pool) for position, row in enumerate(read_list(path), start=1)]
@@ -91,7 +92,7 @@ def _hotpotqa(row: Row, position: int, pool: _Pool, notes: Counter[str]) -> Ques
 
 
 def _quote(source: str, sentences: Sequence[str], number: int) -> Evidence:
-    """Return a sentence without the white space around it, with its offsets in the joined sentences."""
+    """Return a sentence as evidence, without surrounding white space, with its offsets in the joined sentences."""
     sentence = sentences[number]
     start = sum(map(len, sentences[:number])) + len(sentence) - len(sentence.lstrip())
     return Evidence(source, sentence.strip(), start=start, end=start + len(sentence.strip()))

@@ -1,4 +1,4 @@
-"""Notes on the things that a reader left out or altered, with their numbers, so that nothing of it is silent."""
+"""Notes with the numbers of items that a reader left out or altered."""
 
 from __future__ import annotations
 
@@ -6,5 +6,8 @@ from collections.abc import Mapping
 
 
 def sentence(counts: Mapping[str, int]) -> str:
-    """Return `3 answers moved; 1 question left out` for `{"answers moved": 3, "question left out": 1}`; empty for none."""
+    """Return counts as text: `3 answers moved; 1 question left out` for `{"answers moved": 3, "question left out": 1}`.
+
+    The text is empty for no counts.
+    """
     return "; ".join(f"{n:,} {what}" for what, n in counts.items() if n)

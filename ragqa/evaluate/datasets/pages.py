@@ -1,4 +1,4 @@
-"""Files with page numbers, PDFs above all, and questions whose answers cite file and page."""
+"""Files with page numbers, mostly PDFs, and questions whose answers cite file and page."""
 
 from __future__ import annotations
 
@@ -13,17 +13,18 @@ from ragqa.evaluate.datasets.jsonl import read_questions
 from ragqa.evaluate.datasets.rows import Row, read_lines
 
 LAYOUT = "a folder of PDFs with ground_truth.jsonl or questions.jsonl that cite pages"
-"""The files that `read` finds at its path."""
+"""The files that `read` expects at its path."""
 
 _CITATION = re.compile(r"\s*\[([^\[\]#]+)#page=(\d+)\]")
 
 
 def read(path: Path, name: str) -> Dataset:
-    """Return the questions of a folder about its own files; all files with the suffix of a cited one are the corpus.
+    """Return the questions of a folder about its own files. All files with the suffix of a cited file are the corpus.
 
-    They stand in questions.jsonl, where evidence needs `source` and `page` and may have a `text`, else in
-    ground_truth.jsonl in the form of Microsoft's Azure search sample: a line is `{question, truth}`, the truth a long
-    answer with citations `[file.pdf#page=N]`, N from 1, which are taken out of it; ids are numbers from 1.
+    The questions are in questions.jsonl, where evidence needs `source` and `page` and may have a `text`. Without that
+    file they are in ground_truth.jsonl, in the format of Microsoft's Azure search sample: a line is `{question,
+    truth}`, and the truth is a long answer with citations `[file.pdf#page=N]`, N from 1, which are removed from it; ids
+    are numbers from 1.
     """
     file = path / "questions.jsonl"
     if file.exists():
@@ -59,16 +60,17 @@ def _cited(row: Row, number: int) -> Question:
 
 
 def _paged(question: Question) -> Question:
-    """Return a question whose relevant units are the pages of its evidence; only evidence with a text is kept."""
+    """Return a question with the pages of its evidence as relevant units; evidence without a text is removed."""
     pages = [f"{evidence.source}#page={evidence.page}" for evidence in question.evidence if question.answerable]
     quoted = tuple(evidence for evidence in question.evidence if evidence.text)
     return replace(question, relevant=dict.fromkeys(pages, 1), evidence=quoted)
 
 
 def _check_files(path: Path, cited: Mapping[str, int]) -> None:
-    """Refuse files that are not there.
+    """Check that all cited files exist.
 
-    :param cited: the number of a question that cites it, by file.
+    :param cited: the number of a citing question, by file.
+    :raises UsageError: a file does not exist.
     """
     if not cited:
         raise UsageError(f"{path}: no question cites a page; evidence needs source and page, or [file.pdf#page=N]")

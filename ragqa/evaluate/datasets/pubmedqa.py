@@ -1,4 +1,4 @@
-"""PubMedQA: titles of papers that ask, answered by yes, no or maybe from the abstract without its conclusion."""
+"""PubMedQA: paper titles that are questions, answered by yes, no or maybe from the abstract without its conclusion."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from ragqa.evaluate.datasets.rows import Row, read_object
 from ragqa.load import text_document
 
 LAYOUT = "ori_pqal.json or its folder, with test_ground_truth.json for the splits"
-"""The files that `read` finds at its path."""
+"""The files that `read` expects at its path."""
 
 _DECISIONS = ("yes", "no", "maybe")
 
@@ -17,8 +17,9 @@ _DECISIONS = ("yes", "no", "maybe")
 def read(path: Path, name: str) -> Dataset:
     """Return the questions that experts labelled, ori_pqal.json (Jin et al. 2019), from the file or its folder.
 
-    A document is an abstract, a line for each of its sections; its source is its PubMed id. It has no title, since
-    that is the question. Those in test_ground_truth.json beside the file have the split `test`, the others `train`.
+    A document is an abstract, with a line for each of its sections; its source is its PubMed id. It has no title, since
+    the title is the question. Questions in test_ground_truth.json beside the file have the split `test`, the others
+    `train`.
     """
     file = path / "ori_pqal.json" if path.is_dir() else path
     listed = file.with_name("test_ground_truth.json")

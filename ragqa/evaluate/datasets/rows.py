@@ -1,6 +1,6 @@
-"""Files of questions as they are read: every value is checked, and a fault says its place and what would do.
+"""Reads files of questions. Every value is checked; an error has its position and the expected type.
 
-What was found is named by its type alone: the file may be any file that a pipeline names, and none of it is shown.
+Errors show only the type of the value that was found, no content: a pipeline file could name any file.
 """
 
 from __future__ import annotations
@@ -18,14 +18,14 @@ MAX_BYTES = 4 << 30
 """The largest file of a dataset that is read."""
 _REQUIRED: Any = object()
 _TYPES = {str: "a text", bool: "true or false", int: "a number", float: "a number", dict: "an object"}
-"""What a value of JSON is called; `null` counts as missing."""
+"""The names of JSON types; `null` counts as missing."""
 
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """An object of a JSON file, and its place: `file` (with the line, where lines are objects) and `path` in it.
+    """An object of a JSON file and its position: `file` (with the line, in JSON Lines) and `path` in it.
 
-    Every method raises `UsageError` where the value of a key is missing or not as it says; `null` counts as missing.
+    Every method raises `UsageError` where the value of a key is missing or of another type; `null` counts as missing.
     """
 
     values: Mapping[str, Any]
@@ -37,30 +37,30 @@ class Row:
         return UsageError(f"{self.file}: {self.path}{key}: {message}")
 
     def get(self, key: str, kind: type, wanted: str, default: Any = _REQUIRED) -> Any:
-        """Return the value of a key, which is of that very type, or the default where it is missing."""
+        """Return the value of a key, which must be of exactly this type, or the default where it is missing."""
         value = self.values.get(key)
         if value is None and default is not _REQUIRED:
             return default
         if value is None:
             raise self.fault(key, f"is missing; must be {wanted}")
-        if type(value) is not kind:  # `is`: a bool is no whole number
+        if type(value) is not kind:  # not `isinstance`: a bool is an int
             raise self.fault(key, f"got {type_name(value)}; must be {wanted}")
         return value
 
     def text(self, key: str, default: Any = _REQUIRED) -> str:
-        """Return a text that is not blank, or the default where it is missing."""
+        """Return a string that is not blank, or the default where it is missing."""
         text: str = self.get(key, str, "a text", default)
         if not text.strip() and text != default:
             raise self.fault(key, "is empty; must be a text")
         return text
 
     def string(self, key: str, default: Any = _REQUIRED) -> str:
-        """Return a text, which may be blank, or the default where it is missing."""
+        """Return a string, which may be blank, or the default where it is missing."""
         text: str = self.get(key, str, "a text", default)
         return text
 
     def number(self, key: str, default: Any = _REQUIRED) -> Any:
-        """Return a whole number, or the default where it is missing."""
+        """Return an integer, or the default where it is missing."""
         return self.get(key, int, "a whole number", default)
 
     def flag(self, key: str, default: bool) -> bool:
@@ -69,14 +69,14 @@ class Row:
         return flag
 
     def strings(self, key: str, default: Any = _REQUIRED) -> tuple[str, ...]:
-        """Return a list of texts, which may be blank, or the default where it is missing."""
+        """Return a list of strings, which may be blank, or the default where it is missing."""
         values = self.get(key, list, "a list of texts", default)
         if not all(isinstance(value, str) for value in values):
             raise self.fault(key, "must hold texts alone")
         return tuple(values)
 
     def pairs(self, key: str, kind: type, wanted: str) -> list[tuple[str, Any]]:
-        """Return a list of pairs, each of a text and a value of that type; a list as a value holds texts alone."""
+        """Return a list of pairs, each of a string and a value of this type; a list as value must have only strings."""
         pairs = self.get(key, list, f"a list of pairs {wanted}")
         for number, pair in enumerate(pairs):
             if not _is_pair(pair, kind):
@@ -84,16 +84,16 @@ class Row:
         return [(first, second) for first, second in pairs]
 
     def row(self, key: str) -> Row:
-        """Return the object of a key."""
+        """Return the object that is the value of a key."""
         return Row(self.get(key, dict, "an object"), self.file, f"{self.path}{key}.")
 
     def items(self, name: str) -> Iterator[tuple[str, Row]]:
-        """Yield each key of an object whose keys are data, and its value as a row of one key, `name`."""
+        """Yield each key of an object whose keys are data, with its value as a row that has the single key `name`."""
         for number, (key, value) in enumerate(self.values.items(), start=1):
             yield key, Row({name: value}, self.file, f"{self.path}item {number}.")
 
     def rows(self, key: str, default: Any = _REQUIRED) -> list[Row]:
-        """Return the objects of a list, or of the default where it is missing."""
+        """Return the objects of a list, or those of the default where the list is missing."""
         values = self.get(key, list, "a list of objects", default)
         return [_row(value, self.file, f"{self.path}{key}[{number}]") for number, value in enumerate(values)]
 
@@ -101,7 +101,7 @@ class Row:
 def read_object(path: Path) -> Row:
     """Return the object that a JSON file holds.
 
-    :raises UsageError: the file cannot be read or holds something else.
+    :raises UsageError: the file cannot be read or has other content.
     """
     return _row(_parsed(read_text(path), str(path)), str(path))
 
@@ -109,7 +109,7 @@ def read_object(path: Path) -> Row:
 def read_list(path: Path) -> list[Row]:
     """Return the objects of a JSON file that holds a list of them, or of a JSON Lines file.
 
-    :raises UsageError: the file cannot be read or holds something else.
+    :raises UsageError: the file cannot be read or has other content.
     """
     if path.suffix == ".jsonl":
         return list(read_lines(path))
@@ -120,9 +120,9 @@ def read_list(path: Path) -> list[Row]:
 
 
 def read_lines(path: Path) -> Iterator[Row]:
-    """Yield the objects of a JSON Lines file; blank lines are passed over.
+    """Yield the objects of a JSON Lines file; blank lines are skipped.
 
-    :raises UsageError: the file cannot be read, or a line is no object.
+    :raises UsageError: the file cannot be read, or a line is not an object.
     """
     for number, line in enumerate(read_text(path).split("\n"), start=1):
         if line.strip():
@@ -130,9 +130,9 @@ def read_lines(path: Path) -> Iterator[Row]:
 
 
 def read_text(path: Path) -> str:
-    """Return the text of a file in UTF-8, its byte-order mark left out.
+    """Return the text of a file in UTF-8, without a byte-order mark.
 
-    :raises UsageError: it cannot be read, is no regular file, has more than `MAX_BYTES`, or is in another encoding.
+    :raises UsageError: the file cannot be read, is not a regular file, has more than `MAX_BYTES`, or is not UTF-8.
     """
     try:
         return files.read_text(path, MAX_BYTES)
@@ -154,7 +154,7 @@ def _row(value: Any, file: str, path: str = "") -> Row:
 
 
 def type_name(value: Any) -> str:
-    """Return what a value of JSON is, without any of it."""
+    """Return the name of a JSON value's type."""
     return f"a list of {len(value):,}" if isinstance(value, list) else _TYPES.get(type(value), "null")
 
 

@@ -1,4 +1,4 @@
-"""Questions -> those to choose by and those to report: splits that the questions name, or two drawn by a seed.
+"""Questions -> the split to tune on and the split to report: named by the questions, or drawn by a seed.
 
 select    the questions of one split
 split     two splits that share no question: one to tune on, one to test the winner on
@@ -19,17 +19,17 @@ from ragqa.evaluate.dataset import Question
 
 SAMPLE_SEED = 20240229
 SPLITS = (("tune", "report"), ("dev", "test"), ("train", "test"))
-"""What to tune and to test on where nothing is named: the first pair that a dataset has."""
+"""The default pairs of splits to tune on and to test on; the first pair that a dataset has is used."""
 DEFAULT_SEED = 0
-"""What draws the halves of a dataset that has no two splits."""
+"""The seed that draws the halves of a dataset without two splits."""
 
 
 @dataclass(frozen=True, slots=True)
 class Split:
     """Questions to tune on, and others to test the winner on.
 
-    `shared` are the groups and documents with questions in both; `seed` is what drew the halves, None where the questions
-    name their splits.
+    `shared` has the groups and documents with questions in both splits. `seed` is the seed that drew the halves; None
+    where the questions name their splits.
     """
 
     tune: tuple[Question, ...]
@@ -40,7 +40,7 @@ class Split:
 
     @property
     def notes(self) -> list[str]:
-        """Return sentences that name the questions to tune and to test on."""
+        """Return notes that describe the questions to tune on and to test on."""
         tuned, tested = (f"{len(part)} questions in {_groups(part)}" for part in (self.tune, self.test))
         if self.seed is None:
             notes = [f"tuning on split {self.names[0]!r}: {tuned}; testing on split {self.names[1]!r}: {tested}"]
@@ -78,14 +78,15 @@ def split(
     sample: int | None = None,
     seed: int | None = None,
 ) -> Split:
-    """Return the questions of two splits, of each what `select` takes.
+    """Return the questions of two splits, with `limit` and `sample` applied to each as by `select`.
 
-    Splits that are not named are the usual ones (see `SPLITS`), or the only other one where one is named. Questions that
-    all have one split, or none, are halved by `seed`, or by `DEFAULT_SEED`; any are where a seed is given.
+    Splits that are not named are the default ones (see `SPLITS`); where one is named, the only other one. Where a seed
+    is given, all questions are halved by it; where they all have the same split, or none, by `DEFAULT_SEED`.
 
-    :raises UsageError: a split is not there or has to be named, a question is in both, a seed with names, or a single
-        question, which has no halves.
+    :raises UsageError: a split does not exist or must be named, a question is in both, a seed is given with names, or
+        there is a single question, which cannot be halved.
     """
+    # 1. Decide between halves by a seed and named splits.
     if seed is not None and not (tune is None and test is None):
         raise UsageError("--seed splits all questions: leave it out, or --tune-split and --test-split")
     if seed is None and tune is None and test is None and len({question.split for question in questions}) == 1:
@@ -95,7 +96,9 @@ def split(
     else:
         names = _named(_counts(questions), tune, test, len(questions))
         halves = (select(questions, names[0]), select(questions, names[1]))
+    # 2. Apply the limit or the sample to each.
     parts = tuple(select(halves[0], None, limit, sample)), tuple(select(halves[1], None, limit, sample))
+    # 3. Check that no question is in both, and find the shared documents.
     if both := {question.id for question in parts[0]} & {question.id for question in parts[1]}:
         raise UsageError(
             f"{len(both)} questions are in split {names[0]!r} and in {names[1]!r}, such as {min(both)!r}: "
@@ -106,7 +109,7 @@ def split(
 
 
 def _named(there: Mapping[str, int], tune: str | None, test: str | None, n: int) -> tuple[str, str]:
-    """Return the names of both splits, of which any that is given is taken as it is."""
+    """Return the names of both splits; a given name is used unchanged."""
     if tune is None and test is None:
         tune, test = next((pair for pair in SPLITS if {*pair} <= {*there}), (None, None))
     elif test is None:
@@ -121,9 +124,9 @@ def _named(there: Mapping[str, int], tune: str | None, test: str | None, n: int)
 
 
 def _partner(there: Collection[str], named: str, side: int) -> str | None:
-    """Return the split that goes with one that is named: the usual one, else the only one that it can be.
+    """Return the other split of a pair, where one is named: the default one, else the only possible one, or None.
 
-    :param side: 0 where the split that is named is tuned on, 1 where it is tested on.
+    :param side: 0 where the named split is tuned on, 1 where it is tested on.
     """
     others = {*there} - {named}
     usual = [pair[1 - side] for pair in SPLITS if pair[side] == named and pair[1 - side] in others]
@@ -134,10 +137,10 @@ def _partner(there: Collection[str], named: str, side: int) -> str | None:
 
 
 def _halves(questions: Sequence[Question], seed: int) -> tuple[list[Question], list[Question]]:
-    """Return two halves with whole documents, or of single questions where all are about one document.
+    """Return two halves of whole documents, or of single questions where all are about one document.
 
-    Documents go in pairs, in the order of their first questions: the seed tosses which of two is tuned on. So questions
-    that are added at the end move none of those before, and every machine draws the same.
+    Documents form pairs in the order of their first questions; the seed decides which of the two is tuned on. So new
+    questions at the end do not move earlier ones, and the result is the same on every machine.
     """
     halves = _assign([_documents(question) for question in questions], seed)
     if len({*halves}) < 2:
@@ -151,10 +154,13 @@ def _halves(questions: Sequence[Question], seed: int) -> tuple[list[Question], l
 
 
 def _assign(names: Sequence[tuple[str, ...]], seed: int) -> list[int]:
-    """Return 0 or 1 for each question: as what it is about where that is known, else the next of a pair."""
+    """Return the half, 0 or 1, of each question: that of its documents where one is assigned, else the next of a pair.
+
+    :param names: for each question, its group and documents.
+    """
     sides: dict[str, int] = {}
     found: list[int] = []
-    waiting: int | None = None  # the side of the second of a pair
+    waiting: int | None = None  # the half of the second document of a pair
     for about in names:
         side = next((sides[name] for name in about if name in sides), None)
         if side is None:
@@ -170,7 +176,7 @@ def _toss(seed: int, name: str) -> int:
 
 
 def _documents(question: Question) -> tuple[str, ...]:
-    """Return what a question is about: its group, and the documents that it names."""
+    """Return the group of a question and the documents that it names, without duplicates."""
     relevant = (unit.partition("#page=")[0] for unit in question.relevant)
     return tuple(dict.fromkeys([question.group, *(evidence.source for evidence in question.evidence), *relevant]))
 
@@ -193,7 +199,7 @@ def _which(questions: Sequence[Question], split: str | None) -> str:
 
 
 def _listed(there: Mapping[str, int], n: int) -> str:
-    """Return the splits with their numbers of questions; those without a split come last."""
+    """Return the splits as text with their numbers of questions; questions without a split come last."""
     listed = [f"{name} ({count})" for name, count in there.items()]
     if rest := n - sum(there.values()):
         listed.append(f"without a split ({rest})" if there else "no splits")

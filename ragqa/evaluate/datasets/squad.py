@@ -12,7 +12,7 @@ from ragqa.load import text_document
 from ragqa.records import Document
 
 LAYOUT = "an official JSON file of SQuAD 1.1 or 2.0: {data: [{title, paragraphs}]}"
-"""The files that `read` finds at its path."""
+"""The files that `read` expects at its path."""
 
 _BESIDE = "answers that stand one character beside their offset, moved there"
 
@@ -20,10 +20,10 @@ _BESIDE = "answers that stand one character beside their offset, moved there"
 def read(path: Path, name: str) -> Dataset:
     """Return the questions of an official file (Rajpurkar et al. 2016; Rajpurkar, Jia and Liang 2018).
 
-    A paragraph is a document `Title/NNN` (N from 000 within its article), titled with the article's title; evidence is
-    each distinct gold answer where it stands. An unanswerable question has its paragraph as relevant too: it is the gold
-    passage, which does not answer it. Questions are grouped by article. The first half of the articles, in
-    the order of their titles, has the split `tune`, the rest `report`.
+    A paragraph is a document `Title/NNN` (NNN from 000 within its article) with the article's title. The evidence is
+    each distinct gold answer with its offsets. The paragraph of an unanswerable question is relevant too: it is the
+    gold passage, which does not answer the question. Questions are grouped by article. The first half of the articles,
+    in the order of their titles, has the split `tune`, the rest `report`.
     """
     articles = read_object(path).rows("data")
     titles = sorted(article.text("title") for article in articles)
@@ -62,9 +62,9 @@ def _question(qa: Row, paragraph: Document, metadata: dict[str, str], notes: Cou
 
 
 def _evidence(answer: Row, paragraph: Document, notes: Counter[str]) -> Evidence:
-    """Return the answer without the white space around it, with its offsets.
+    """Return the evidence for an answer, without surrounding white space, with its offsets.
 
-    SQuAD 1.1 has a few offsets that are off by one.
+    A few offsets in SQuAD 1.1 are off by one; they are corrected.
     """
     text, given = answer.text("text"), answer.number("answer_start")
     near = (given, given + 1, given - 1)

@@ -1,6 +1,6 @@
-"""Scores of answers and of rankings, and how sure a mean of such scores is. Pure functions.
+"""Scores of answers and of rankings, and confidence intervals and tests for their means. Pure functions.
 
-answers       exact match, F1 and the other metrics of one answer, in [0, 1]; their names are this package's own
+answers       exact match, F1 and the other metrics of one answer, in [0, 1]; this package re-exports them
 ranking       retrieved passages -> recall, precision, MAP, MRR, nDCG
 statistics    intervals by document, paired tests, correction for several tests
 """

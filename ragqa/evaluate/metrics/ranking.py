@@ -1,7 +1,7 @@
-"""Scores of a ranking of passages: hits -> units of relevance -> scores by ir_measures (pytrec_eval below it).
+"""Scores of a ranking of passages: hits -> units of relevance -> scores by ir_measures (with pytrec_eval).
 
-A question is judged by the units that it names as relevant (documents, or pages of files); where it names none, by the
-gold spans of its evidence. A unit ranks where its best hit ranks.
+A question is judged by its relevant units (documents, or pages of files); where it has none, by the gold spans of its
+evidence. A unit has the rank of its best hit.
 """
 
 from __future__ import annotations
@@ -14,20 +14,20 @@ from ragqa.evaluate.dataset import Question, Span
 from ragqa.records import Hit
 
 DEPTH = 300
-"""How many hits are asked for: documents have several chunks, and recall@100 needs a hundred documents."""
+"""The number of hits to retrieve: recall@100 needs a hundred documents, and a document may have several hits."""
 
 COVERED = 0.5
-"""The share of a gold span that one hit has to hold for the span to count as found, in code points."""
+"""The least share of a gold span, in code points, that one hit must cover for the span to count as found."""
 
 RECALL_DEPTHS = (1, 5, 10, 100)
 METRICS = (*(f"recall@{k}" for k in RECALL_DEPTHS), "precision@5", "map", "mrr", "ndcg@10")
 
 
 def ranked_units(question: Question, gold: Sequence[Span], hits: Sequence[Hit]) -> list[list[str]]:
-    """Return the units found at each rank, best first, each unit once.
+    """Return the units at each rank, best first, each unit once.
 
-    Judged by documents or pages, a rank is one of them. Judged by spans, it is a passage: the gold spans that it is the
-    first to cover, or itself where there are none.
+    With documents or pages as units, each rank has one of them. With spans as units, each rank is a passage: it has the
+    gold spans that no better passage covers, or the passage's own id where it covers none.
     """
     seen: set[str] = set()
     ranks = []
@@ -42,15 +42,15 @@ def ranked_units(question: Question, gold: Sequence[Span], hits: Sequence[Hit]) 
 
 
 def relevant_units(question: Question, gold: Sequence[Span]) -> dict[str, int]:
-    """Return what a question should find with its grade; empty where nothing is known to be relevant."""
+    """Return the grade of each unit that a question should find; empty where no unit is known to be relevant."""
     return dict(question.relevant) or {_span_unit(span): 1 for span in gold}
 
 
 def scores(relevant: Mapping[str, int], ranks: Sequence[Sequence[str]]) -> dict[str, float]:
-    """Return each of `METRICS` for one ranking; all 0 where nothing was found.
+    """Return each of `METRICS` for one ranking; all 0 for an empty ranking.
 
-    Recall counts ranks; the other measures are trec_eval's over the units in their order. Ties were broken by the
-    system: no score is looked at.
+    Recall is cut off by ranks; the other measures are trec_eval's over the units in order. The scores of hits are not
+    used, so ties keep the order of the system.
 
     :param relevant: grade by unit; not empty.
     """
@@ -70,7 +70,7 @@ def _recall(relevant: Mapping[str, int], ranks: Sequence[Sequence[str]]) -> floa
 
 
 def covers(hit: Hit, span: Span) -> bool:
-    """Tell whether a hit holds at least half of a gold span, counted in code points."""
+    """Tell whether a hit covers at least half of a gold span, counted in code points."""
     if hit.chunk.document_id != span.document_id:
         return False
     shared = min(hit.chunk.end, span.end) - max(hit.chunk.start, span.start)
@@ -78,6 +78,7 @@ def covers(hit: Hit, span: Span) -> bool:
 
 
 def _units(question: Question, gold: Sequence[Span], hit: Hit) -> list[str]:
+    """Return the units of a hit: its document or page, or the gold spans that it covers, else its chunk's id."""
     if not question.relevant:
         return list(dict.fromkeys(_span_unit(span) for span in gold if covers(hit, span))) or [hit.chunk.id]
     by_page = any("#page=" in unit for unit in question.relevant)
@@ -90,7 +91,7 @@ def _span_unit(span: Span) -> str:
 
 @cache
 def _measures() -> Mapping[Any, str]:
-    """Return the name by which we call each measure of ir_measures."""
+    """Return our name of each measure of ir_measures."""
     from ir_measures import AP, RR, P, nDCG
 
     return {P @ 5: "precision@5", AP: "map", RR: "mrr", nDCG @ 10: "ndcg@10"}

@@ -1,1 +1,1 @@
-"""Results -> an EvaluationReport, and how it is shown: as text, as Markdown and as one HTML page."""
+"""Results -> an EvaluationReport -> text, Markdown and one HTML page."""

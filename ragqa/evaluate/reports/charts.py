@@ -1,6 +1,6 @@
-"""Small plots as inline SVG, for a light and a dark page: `STYLE` goes into the page once.
+"""Small plots as inline SVG, for a light and a dark page. The page must include `STYLE` once.
 
-All are `WIDTH` units wide and scale with their column, so that they can be read on a phone.
+All are `WIDTH` units wide and scale with their column, so they can be read on a phone.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ Scale = Callable[[float], float]
 
 @dataclass(frozen=True, slots=True)
 class Bar:
-    """A horizontal bar over `[start, stop]` within [0, 1], `text` beside it and, where known, its interval."""
+    """A horizontal bar over `[start, stop]` within [0, 1], with `text` beside it and, where known, its interval."""
 
     label: str
     start: float
@@ -46,10 +46,10 @@ class Bar:
 
 
 def waterfall(lost_points: Mapping[str, float], end: str) -> list[Bar]:
-    """Return the bars from 1 down to what is left after each loss, in their order; the last bar is named `end`."""
+    """Return the bars of a waterfall chart, from 1 down to the rest after each loss; the last one is named `end`."""
     bars, level = [Bar("perfect", 0.0, 1.0, "1.000", kind="whole")], 1.0
     for cause, points in lost_points.items():
-        # A difference of floats may end a hair below 0.
+        # Rounding may make the difference slightly negative.
         after = max(level - points, 0.0)
         bars.append(Bar(cause, after, level, f"−{points:.3f}", kind="lost"))
         level = after
@@ -57,7 +57,7 @@ def waterfall(lost_points: Mapping[str, float], end: str) -> list[Bar]:
 
 
 def bars(title: str, rows: Sequence[Bar], *, linked: bool = False) -> Markup:
-    """Return bars below one another over an axis from 0 to 1, one at least; `linked` ties each to the end of the next."""
+    """Return at least one bar in rows over an axis from 0 to 1; `linked` draws a line from each bar to the next."""
     x = _scale(0, 1, _LABEL, WIDTH - _VALUE)
     bottom = _ROW * len(rows)
     parts = list(_columns({value: f"{value:g}" for value in (0, 0.25, 0.5, 0.75, 1)}, x, 0, bottom))
@@ -77,11 +77,11 @@ def curve(
     ticks: Sequence[float] = (0, 0.2, 0.4, 0.6, 0.8, 1),
     log: bool = False,
 ) -> Markup:
-    """Return a line through points `(x, y)`, one at least, with y in [0, 1] and x between the first and the last tick.
+    """Return a line through at least one point `(x, y)`, with y in [0, 1] and x between the first and the last tick.
 
-    :param axes: what is on x and on y.
-    :param band: `(x, low, high)`, shaded behind the line, as far as it lies in [0, 1].
-    :param ticks: ascending; above 0 where the axis of x is logarithmic.
+    :param axes: the titles of the axes x and y.
+    :param band: `(x, low, high)`, a shaded area behind the line, clipped to [0, 1].
+    :param ticks: ascending; positive where the axis of x is logarithmic.
     """
     bottom = _HEIGHT - _BOTTOM
     x, y = _scale(ticks[0], ticks[-1], _LEFT, WIDTH - _RIGHT, log), _scale(0, 1, bottom, _TOP)
@@ -99,7 +99,7 @@ def curve(
 
 
 def dots(title: str, unit: str, rows: Mapping[str, Mapping[str, float]]) -> Markup:
-    """Return a mark for each named value, at most three a row, over a logarithmic axis; one row at least.
+    """Return a mark for each named value over a logarithmic axis: at least one row, at most three values a row.
 
     Values below a tenth of the unit are drawn at a tenth.
     """
@@ -156,7 +156,7 @@ def _dots(label: str, values: Sequence[float], x: Scale, middle: float) -> Itera
 
 
 def _scale(low: float, high: float, first: float, last: float, log: bool = False) -> Scale:
-    """Return what maps `[low, high]` to pixels; all values go to the middle where there is only one."""
+    """Return the function that maps `[low, high]` to `[first, last]` in pixels; to the middle where `low` is `high`."""
     measure: Callable[[float], float] = math.log if log else float
     start, length = measure(low), measure(high) - measure(low)
     if not length:
@@ -165,7 +165,7 @@ def _scale(low: float, high: float, first: float, last: float, log: bool = False
 
 
 def _columns(ticks: Mapping[float, str], x: Scale, top: float, bottom: float) -> Iterator[Markup]:
-    """Yield a line up from each tick, and its name where it does not run into the one before."""
+    """Yield a vertical line at each tick, and its label where that does not overlap the label before."""
     free = -math.inf
     for value, name in ticks.items():
         at = x(value)

@@ -1,4 +1,4 @@
-"""A report as one HTML page that needs nothing besides: no script, no network, light or dark as the reader's screen is."""
+"""A report as one self-contained HTML page: no script, no network, light or dark as the reader's system is set."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from ragqa.evaluate.runs.lost_points import CAUSES
 from ragqa.evaluate.runs.result import Location, Result
 
 HEADLINES = ("f1", "exact_match", "recall@5", "ndcg@10", "citation_recall", "abstention_recall")
-"""The metrics at the top of the page, those of them that were measured."""
+"""The metrics at the top of the page, as far as they were measured."""
 
 _GROUPS = {
     "Answers": (),
@@ -21,12 +21,12 @@ _GROUPS = {
     "Abstention": ("abstention_",),
     "Retrieval": ("recall@", "precision@", "map", "mrr", "ndcg@", "has_answer@"),
 }
-"""How the names of a group's metrics begin; answers have all others."""
+"""The prefixes of the metrics of each group; all other metrics belong to answers."""
 
 _LIKELIHOOD = ("nll", "perplexity")
 
 _CELL = 300
-"""The longest text in the table of all questions, in characters: a page of many questions stays small."""
+"""The longest text in the table of all questions, in characters, so that a page of many questions is small."""
 
 _HEAD = """<!DOCTYPE html>
 <html lang="en"><head><meta charset="utf-8">
@@ -74,10 +74,10 @@ dd dl{padding-left:16px}}
 def html(report: EvaluationReport, title: str, recorded: Mapping[str, object]) -> str:
     """Return the page. A section without data is one line that says so.
 
-    Prompts are shown of the worst examples only, and long texts are cut in the table of all questions, so that a run
-    of 500 questions stays below a megabyte.
+    Only the worst examples show their prompts, and long texts in the table of all questions are cut, so that a run of
+    500 questions stays below a megabyte.
 
-    :param recorded: what the run depends on and which versions made it; may be nested.
+    :param recorded: the identity of the run and the versions of packages; may be nested.
     """
     head = fragment(tag("title", title), tag("style", Markup(_STYLE + charts.STYLE)))
     sections = [
@@ -201,7 +201,7 @@ def _example(result: Result, cause: str) -> Markup:
     }
     parts = [tag("b", result.question), _facts(facts)]
     if result.prompt:
-        # A browser drops the first line feed of a <pre>; this one is for it to drop.
+        # A browser drops the first line feed of a <pre>, so one is added.
         parts.append(_details("Prompt", tag("pre", "\n", result.prompt)))
     return tag("article", *parts, class_="example")
 
@@ -258,7 +258,7 @@ def _facts(facts: Mapping[str, str]) -> Markup:
 
 
 def _nested(values: Mapping[str, object]) -> Markup:
-    """Return a definition list, and within it one for each mapping that holds something."""
+    """Return a definition list, with a nested list for each mapping that is not empty."""
     parts = []
     for key, value in values.items():
         inner = _nested(value) if isinstance(value, Mapping) and value else tables.plain(value)

@@ -1,4 +1,4 @@
-"""HTML elements in which all text is escaped, unless it was made here."""
+"""Makes HTML elements. All text is escaped, except markup made by this module."""
 
 from __future__ import annotations
 
@@ -6,13 +6,13 @@ from html import escape
 
 
 class Markup(str):
-    """A string that is HTML already. Joined to another string, it is plain text again."""
+    """A string of HTML. Joined to another string, it becomes plain text again."""
 
     __slots__ = ()
 
 
 def tag(name: str, *children: str, **attributes: object) -> Markup:
-    """Return an element. Children that are not `Markup` are text, and are escaped, as attributes are.
+    """Return an element. Attributes, and children that are not `Markup`, are escaped.
 
     `class_` names the attribute class, `stroke_width` stroke-width.
     """
@@ -21,10 +21,10 @@ def tag(name: str, *children: str, **attributes: object) -> Markup:
 
 
 def fragment(*children: str) -> Markup:
-    """Return children one after another, those that are not `Markup` escaped; empty for none."""
+    """Return the children joined; those that are not `Markup` are escaped; empty for none."""
     return Markup("".join(child if isinstance(child, Markup) else _text(child) for child in children))
 
 
 def _text(text: str) -> str:
-    # A browser reads a bare carriage return as a line feed; exact prompts must keep theirs.
+    # A browser reads a bare carriage return as a line feed, so it is escaped: prompts must be exact.
     return escape(text).replace("\r", "&#13;")

@@ -17,11 +17,11 @@ PERCENTILES = (50, 95, 99)
 
 @dataclass(frozen=True, slots=True)
 class Metric:
-    """A mean with its 95% interval, clustered by what the questions are about.
+    """A mean with its 95% interval, clustered by the groups of the questions.
 
-    `n` counts the questions that the metric is about, `failed` ones among them; the mean is over those that did not
-    fail. The three figures are None where there are none; the ends of the interval also where one question says
-    nothing of them.
+    `n` counts the questions that the metric applies to, including the `failed` ones; the mean is over those that did
+    not fail. Mean and interval are None where there are no such questions; the interval also where a single question
+    gives no interval.
     """
 
     value: float | None
@@ -33,7 +33,7 @@ class Metric:
 
 @dataclass(frozen=True, slots=True)
 class LostPoints:
-    """What one cause cost: `points` of the mean F1 (all causes add up to 1 - F1), and in how many questions."""
+    """The loss by one cause: `points` of the mean F1 (all causes add up to 1 - F1), and the number of questions."""
 
     points: float
     questions: int
@@ -43,9 +43,9 @@ class LostPoints:
 class EvaluationReport:
     """The figures of a run.
 
-    `risk_coverage` holds `(coverage, risk)`: the share of answerable questions that are answered when only answers
-    of at least some confidence are given, and the share of wrong ones (1 - mean F1) among all answers given; from the
-    most confident on. `latency` holds milliseconds by stage and percentile, `tokens` the mean tokens of a question.
+    `risk_coverage` has points `(coverage, risk)`, one for each threshold of confidence, from the highest on. Coverage
+    is the share of answerable questions whose answers reach the threshold; risk is 1 - mean F1 of all answers that
+    reach it. `latency` has milliseconds by stage and percentile, `tokens` the mean tokens of a question.
     """
 
     metrics: Mapping[str, Metric]
@@ -63,7 +63,7 @@ class EvaluationReport:
 
 
 def summarize(results: Sequence[Result], notes: Sequence[str] = ()) -> EvaluationReport:
-    """Return the report of results; every metric that any of them has."""
+    """Return the report of results, with every metric that at least one of them has."""
     names = list(dict.fromkeys(name for result in results for name in result.scores))
     metrics = {name: metric(results, name) for name in names}
     for name in names:
@@ -81,7 +81,7 @@ def summarize(results: Sequence[Result], notes: Sequence[str] = ()) -> Evaluatio
 
 
 def metric(results: Sequence[Result], name: str) -> Metric:
-    """Return the mean of one metric; without figures where no result has it."""
+    """Return the mean of one metric; its figures are None where no result has it."""
     scored = [result for result in results if name in result.scores]
     failed = sum(bool(result.error) and _concerns(name, result) for result in results)
     scores = [result.scores[name] for result in scored]
@@ -94,7 +94,7 @@ def metric(results: Sequence[Result], name: str) -> Metric:
 
 
 def _concerns(name: str, result: Result) -> bool:
-    """Tell whether a metric would have been about a question that failed."""
+    """Tell whether a metric would apply to a question that failed."""
     if name.startswith(("unanswerable", "abstention_recall")):
         return not result.answerable
     everyone = ("exact_match", "f1", "contains", "rouge_l", "well_formed", "abstention")
@@ -119,8 +119,8 @@ def _lost_points(results: Sequence[Result]) -> dict[str, LostPoints]:
 def risk_coverage(results: Sequence[Result]) -> tuple[tuple[float, float], ...]:
     """Return the risk-coverage curve (El-Yaniv and Wiener 2010); empty where no answer has a confidence.
 
-    Answers of equal confidence are given together. Unanswerable questions count in the risk when they are answered;
-    what the system declined to answer is never given.
+    Answers of equal confidence form one point. Unanswerable questions count in the risk when they are answered.
+    Questions that the system declined to answer are never counted as answered.
     """
     rated = [r for r in results if r.confidence is not None and "f1" in r.scores and not r.abstained]
     answerable = sum(result.answerable and "f1" in result.scores for result in results)

@@ -1,4 +1,4 @@
-"""The figures of a report as rows of text, which every kind of report shows in its own way."""
+"""The figures of a report as rows of text, which all formats of reports use."""
 
 from __future__ import annotations
 
@@ -11,19 +11,19 @@ from ragqa.evaluate.runs.lost_points import CAUSES
 from ragqa.evaluate.runs.result import Result
 
 SHOWN = 3
-"""How many of the worst examples of a cause are shown."""
+"""The number of worst examples shown for a cause."""
 
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """Rows of text, each as long as the header: the first column names the row, the others hold its figures."""
+    """Rows of text, each as long as the header: the first column has the name of the row, the others its figures."""
 
     header: tuple[str, ...]
     rows: tuple[tuple[str, ...], ...]
 
 
 def metrics(report: EvaluationReport, names: Iterable[str] | None = None) -> Table:
-    """Return a row for each metric (of those named, where names are given): a mean, its interval and what it is over."""
+    """Return a row for each metric, or each named one: its mean, its interval and the number of questions."""
     chosen = report.metrics if names is None else {name: report.metrics[name] for name in names}
     rows = tuple(
         (name, number(metric.value), spread(metric), str(metric.n), str(metric.failed))
@@ -50,19 +50,19 @@ def latency(report: EvaluationReport) -> Table:
 
 
 def counts(report: EvaluationReport) -> str:
-    """Return how many questions were asked, how many of them have an answer, and how many failed."""
+    """Return the numbers of questions asked, answerable and failed, as text."""
     answerable = sum(result.answerable for result in report.results)
     return f"{len(report.results)} questions, {answerable} of them answerable; {len(report.failures)} failed."
 
 
 def tokens(report: EvaluationReport) -> str:
-    """Return the mean tokens of a question; empty where none were counted."""
+    """Return the mean tokens of a question as text; empty where none were counted."""
     means = [f"{mean:,.0f} {part}" for part, mean in report.tokens.items()]
     return f"Mean tokens of a question: {', '.join(means)}." if means else ""
 
 
 def worst(report: EvaluationReport, cause: str) -> list[Result]:
-    """Return up to `SHOWN` results that lost most by a cause, the worst first, ties in the order of the run."""
+    """Return up to `SHOWN` results that lost most points by a cause, the worst first, ties in the order of the run."""
     lost = [result for result in report.results if result.lost_points.get(cause)]
     return sorted(lost, key=lambda result: -result.lost_points[cause])[:SHOWN]
 
@@ -78,7 +78,7 @@ def spread(metric: Metric) -> str:
 
 
 def said(result: Result) -> str:
-    """Return the answer that was given, or in brackets why there is none."""
+    """Return the answer, or the reason for its absence in brackets."""
     if result.error:
         return "(failed)"
     if result.abstained:
@@ -87,15 +87,15 @@ def said(result: Result) -> str:
 
 
 def golds(result: Result) -> str:
-    """Return the gold answers side by side, or in brackets why there are none."""
+    """Return the gold answers on one line, or the reason for their absence in brackets."""
     return " / ".join(result.answers) or ("(not known)" if result.answerable else "(has no answer)")
 
 
 def alone(result: Result) -> str:
-    """Return the answer from the gold passages, or in brackets why there is none."""
+    """Return the answer from the gold passages, or the reason for its absence in brackets."""
     return "(not asked for)" if result.gold_prediction is None else result.gold_prediction or "(declined)"
 
 
 def plain(value: object) -> str:
-    """Return a string as it is, anything else as JSON."""
+    """Return a string unchanged, any other value as JSON."""
     return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, default=str)

@@ -12,20 +12,20 @@ from ragqa.evaluate.runs.lost_points import CAUSES
 from ragqa.evaluate.runs.result import Result
 
 _SYNTAX = re.compile(r"[\\`*\[\]<>|#~&!$]|(?<!\w)_|_(?!\w)")
-"""What Markdown may read as more than a character. Within a word, an underscore is only an underscore."""
+"""Characters that may be syntax in Markdown. An underscore within a word is not."""
 
 
 def table(report: EvaluationReport) -> str:
-    """Return the figures in aligned columns: metrics, lost points by cause, latency and tokens; those without data left out."""
+    """Return the figures in aligned columns, where there are any: metrics, lost points by cause, latency and tokens."""
     figures = [tables.metrics(report), tables.lost_points(report), tables.latency(report)]
     parts = [tables.counts(report), *(aligned(each) for each in figures if each.rows), tables.tokens(report)]
     return "\n\n".join(part for part in parts if part)
 
 
 def markdown(report: EvaluationReport, title: str, recorded: Mapping[str, object]) -> str:
-    """Return the figures as Markdown tables, the worst examples of each cause, failures, and the facts that were recorded.
+    """Return Markdown: the figures as tables, the worst examples of each cause, failures, and recorded facts.
 
-    :param recorded: what the run depends on and which versions made it; may be nested.
+    :param recorded: the identity of the run and the versions of packages; may be nested.
     """
     sections = {
         "Notes": [f"- {_plain(note)}" for note in report.notes],
@@ -45,7 +45,7 @@ def markdown(report: EvaluationReport, title: str, recorded: Mapping[str, object
 
 
 def aligned(table: Table) -> str:
-    """Return columns as wide as their widest cell, the first to the left and the others to the right."""
+    """Return a table with columns as wide as their widest cell; the first is left-aligned, the others right-aligned."""
     rows = [table.header, *table.rows]
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     return "\n".join(
@@ -92,5 +92,5 @@ def _nested(values: Mapping[str, object], depth: int = 0) -> Iterator[str]:
 
 
 def _plain(text: str) -> str:
-    """Return text on one line that Markdown shows as it is."""
+    """Return text on one line, escaped so that Markdown shows it literally."""
     return _SYNTAX.sub(lambda match: f"\\{match[0]}", " ".join(text.split()))

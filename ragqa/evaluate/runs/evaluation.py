@@ -1,4 +1,4 @@
-"""Puts every question to a system and scores what comes back."""
+"""Puts every question to a system, and scores its hits and answers."""
 
 from __future__ import annotations
 
@@ -22,18 +22,19 @@ ANSWER_DEPTHS = (1, 5, 10)
 """The cut-offs of has_answer."""
 
 _FATAL = (ModelError, NothingUsableError, IndexCorruptError, LockedError, RefusedError, ImportError)
-"""Faults of the system, not of a question: they would fail every question, so they end the run."""
+"""Errors that would fail every question, so they end the run."""
 
 Context = Literal["retrieved", "gold", "none"]
 
 
 @dataclass(frozen=True, slots=True)
 class Protocol:
-    """How questions are put.
+    """The settings of an evaluation.
 
-    `context`: from the passages that the system retrieves, from the gold passages (`--oracle`), or from none
-    (`--closed-book`). `answers` False measures retrieval alone. `trace` asks wrong answers again with the gold
-    passages. `likelihood` scores the gold answer after each of the three contexts, for systems that can.
+    `context`: answer from the passages that the system retrieves, from the gold passages (`--oracle`), or without
+    passages (`--closed-book`). `answers` False measures only retrieval. `trace` asks questions with wrong answers again
+    with the gold passages. `likelihood` computes the likelihood of the gold answer with each of the three contexts, for
+    systems that can.
     """
 
     context: Context = "retrieved"
@@ -43,12 +44,12 @@ class Protocol:
 
 
 USUAL = Protocol()
-"""Answers from retrieved passages; wrong ones are traced."""
+"""The default: answers from retrieved passages; wrong ones are traced."""
 
 
 @dataclass(frozen=True, slots=True)
 class IndexedDocuments:
-    """The documents of an index by source (those named in evidence are enough), and the chunks of a document id."""
+    """The documents of an index by source, at least those of evidence, and a function from document id to chunks."""
 
     documents: Mapping[str, Document]
     chunks: Callable[[str], Sequence[Chunk]] = lambda document_id: ()
@@ -62,15 +63,15 @@ def evaluate(
     *,
     known: Mapping[str, Result] | None = None,
 ) -> Iterator[Result]:
-    """Yield the result of each question, in order, as it is known.
+    """Yield the result of each question, in order, as soon as it is known.
 
     Answers score `exact_match`, `f1`, `contains` and `rouge_l`; an unanswerable question scores 1 where the system
-    abstains, else 0 (SQuAD 2.0). Retrieval scores where something is known to be relevant. A question that raises is
-    `failed`, and the run goes on. Models are loaded before the first question is put, where the system can: the time
-    that takes is in the time of no question.
+    abstains, else 0 (SQuAD 2.0). Retrieval is scored where relevant units are known. A question that raises an error is
+    `failed`, and the run continues. Where the system can, it loads its models before the first question, so that no
+    question's time includes loading.
 
-    :param known: results of an earlier run by question id, to be taken as they are.
-    :raises UsageError: no questions, or evidence that does not stand in its document.
+    :param known: results of an earlier run by question id, which are reused.
+    :raises UsageError: there are no questions, or a quote of evidence is not in its document.
     """
     if not questions:
         raise UsageError("no questions to evaluate: give at least one")
@@ -85,7 +86,7 @@ def evaluate(
             yield _ask(system, question, gold[question.id], indexed, protocol)
         except _FATAL:
             raise
-        except Exception as fault:  # whatever one question breaks must not cost the others
+        except Exception as fault:  # an error of one question must not end the others
             yield result.failed(question, fault)
 
 
@@ -112,7 +113,7 @@ def _ask(
 
 
 def _retrieved(system: System, question: Question, protocol: Protocol) -> tuple[tuple[Hit, ...], float]:
-    """Return what is found at the depth of the metrics, and the milliseconds; nothing where passages are given."""
+    """Return the hits at the depth of the metrics, and the milliseconds; no hits where passages are given."""
     if protocol.context != "retrieved":
         return (), 0.0
     started = time.perf_counter()
@@ -134,7 +135,7 @@ def _retrieval_scores(question: Question, gold: Sequence[Span], hits: Sequence[H
 def answer_scores(
     question: Question, gold: Sequence[Span], answer: Answer, indexed: IndexedDocuments
 ) -> dict[str, float]:
-    """Return the metrics of an answer that apply to its question; none where the gold answer is not known."""
+    """Return the metrics of an answer that apply to its question; none where no gold answer is known."""
     if question.answerable and not question.answers:
         return {}
     text = metrics.prediction(answer)

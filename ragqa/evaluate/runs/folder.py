@@ -1,7 +1,7 @@
-"""A run is a folder. Every result is written into it as it comes.
+"""Keeps a run in a folder. Every result is written as soon as it is known.
 
-run.json        what the results depend on, and other facts of the run
-pipeline.yaml   the pipeline file with everything written out
+run.json        the identity of the run, on which results depend, and other facts
+pipeline.yaml   the pipeline file with all defaults written out
 results.jsonl   one line a question
 report.json, report.md, report.html
 """
@@ -27,7 +27,7 @@ from ragqa.outputs import OutputFolder, check_own, replace, sweep
 MANIFEST, PIPELINE, RESULTS = "run.json", "pipeline.yaml", "results.jsonl"
 REPORT = "report.json"
 REPORTS = (PIPELINE, REPORT, "report.md", "report.html")
-"""The files of a run that are written whole."""
+"""The files of a run that are written in one piece."""
 MANIFEST_BYTES, RESULTS_BYTES = 10_000_000, 4 << 30
 """The largest files of a run that are read."""
 
@@ -41,7 +41,7 @@ def fingerprint(identity: Mapping[str, Any]) -> str:
 
 @dataclass(frozen=True, slots=True)
 class SavedRun:
-    """A run that was read: `identity` is what its results depend on, `recorded` holds other facts of the run."""
+    """A run that was read: `identity` has everything that its results depend on, `recorded` other facts of the run."""
 
     folder: Path
     identity: Mapping[str, Any]
@@ -50,11 +50,11 @@ class SavedRun:
 
 
 def read_run(folder: AnyPath) -> SavedRun:
-    """Return the run in a folder; a last line that was cut off by a kill is left out.
+    """Return the run in a folder, without a last line that is incomplete because the process was killed.
 
-    Of a question that two processes answered at once the last result counts.
+    Where two processes answered the same question, its last result counts.
 
-    :raises UsageError: the folder holds no run, or its files were changed by hand.
+    :raises UsageError: the folder has no run, or its files were changed by hand.
     """
     folder = arguments.path(folder, "folder")
     try:
@@ -103,7 +103,7 @@ def _foreign(where: str) -> UsageError:
 def check_folder(folder: Path) -> None:
     """Check that a run may be written into a folder.
 
-    :raises UsageError: the folder is neither new, nor empty, nor that of a run whose files are as they were written.
+    :raises UsageError: the folder is neither new, nor empty, nor that of a run with unchanged files.
     :raises RefusedError: one of its files is a link.
     """
     _output(folder).check_files()
@@ -116,8 +116,8 @@ class RunFolder:
     A folder that holds results of the same identity is gone on with: `known` has them. Those that failed are asked
     again. Several processes may write one run: of a question that two of them answered the last result counts.
 
-    :raises UsageError: the folder holds a run of another identity (what differs is named) or something else, or cannot be
-        written.
+    :raises UsageError: the folder holds a run of another identity (what differs is named) or something else, or cannot
+        be written.
     :raises RefusedError: one of its files is a link.
     :raises ResourceError: there is no room.
     """
@@ -134,7 +134,7 @@ class RunFolder:
             replace(folder / RESULTS, b"".join(map(_line, self.known.values())))
 
     def _check(self, before: Mapping[str, Any], now: Mapping[str, Any]) -> None:
-        """Refuse to go on with a run of another identity."""
+        """Raise `UsageError` where the run in the folder has another identity."""
         if differing := list(differences(before["identity"], now["identity"])):
             raise UsageError(
                 f"{self.folder} holds another run ({'; '.join(differing[:3])}): name another folder, or remove it"
@@ -143,7 +143,7 @@ class RunFolder:
         read_run(self.folder)
 
     def append(self, result: Result) -> None:
-        """Write one result that is not known yet."""
+        """Append a result that is not in `known`."""
         if self.known.get(result.id) is result:
             return
         flags = os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
@@ -174,9 +174,9 @@ def _output(folder: Path) -> OutputFolder:
 
 
 def _lines(data: bytes) -> list[bytes]:
-    """Return the whole lines of results; what a kill left of one more is dropped.
+    """Return the complete lines of results, without an incomplete last line.
 
-    :raises ValueError: what follows the last line end is no beginning of a result.
+    :raises ValueError: the text after the last line end is not the beginning of a result.
     """
     *lines, rest = data.split(b"\n")
     if not _begins_result(rest):
@@ -185,7 +185,7 @@ def _lines(data: bytes) -> list[bytes]:
 
 
 def _begins_result(line: bytes) -> bool:
-    """Tell whether a line is the beginning of a result, cut off anywhere."""
+    """Tell whether a line may be the beginning of a result, cut off at any byte."""
     first, second = b'{"id": "', b'", "group": "'
     if len(line) <= len(first):
         return first.startswith(line)
@@ -195,7 +195,7 @@ def _begins_result(line: bytes) -> bool:
 
 
 def _end_line(file: IO[bytes]) -> None:
-    """Take away a last line that another process, which was killed, did not end."""
+    """Remove an incomplete last line, which a killed process left."""
     size = file.seek(0, os.SEEK_END)
     file.seek(max(0, size - 1))
     if size and file.read(1) != b"\n":
@@ -204,7 +204,7 @@ def _end_line(file: IO[bytes]) -> None:
 
 
 def differences(old: Any, new: Any, where: str = "") -> Iterator[str]:
-    """Yield `key: old, now new` for each leaf in which two pieces of plain data differ."""
+    """Yield `key: old, now new` for each leaf in which two values of plain data differ."""
     if isinstance(old, dict) and isinstance(new, dict):
         for key in sorted({*old, *new}):
             yield from differences(old.get(key), new.get(key), f"{where}.{key}" if where else key)

@@ -1,4 +1,4 @@
-"""Gold evidence: quotes -> exact spans of the documents -> the passages that a reader would be given.
+"""Gold evidence: quotes -> exact spans of the documents -> gold passages.
 
 locate_evidence -> Span -> gold_passages -> Hit
 """
@@ -16,14 +16,14 @@ from ragqa.evaluate.dataset import Evidence, Question, Span
 from ragqa.records import Chunk, Document, Hit
 
 LONGEST = 2000
-"""A document up to this many characters is a gold passage whole; of a longer one, the paragraphs around the evidence."""
+"""The most characters of a gold passage: a document up to this size is one passage, a longer one is cut."""
 
 _BREAK = re.compile(r"\n\s*\n|\f")
 
 
 @dataclass(frozen=True, slots=True)
 class GoldEvidence:
-    """The gold spans of a question, and the gold passages that hold them."""
+    """The gold spans of a question, and the gold passages that contain them."""
 
     spans: Sequence[Span]
     passages: Sequence[Hit]
@@ -32,15 +32,15 @@ class GoldEvidence:
 def locate_evidence(
     questions: Sequence[Question], documents: Mapping[str, Document]
 ) -> tuple[dict[str, tuple[Span, ...]], list[str]]:
-    """Return the gold spans of each answerable question by its id, and notes on the decisions that were made.
+    """Return the gold spans of each answerable question by its id, and notes on the decisions taken.
 
-    White space of any kind and length matches any other, since extraction moves line breaks. A quote stands where its
-    words and numbers are whole (see `text_analysis.occurrences`); where offsets are given, they decide. A quote that stands more
-    than once, and that neither page nor offsets tell apart, is taken to be the first. The span of a source that is not
-    among the documents is one that nothing can find.
+    Any white space matches any other, since text extraction moves line breaks. A quote matches only whole words and
+    numbers (see `text_analysis.occurrences`); where offsets are given, only the text at them. Where a quote occurs more
+    than once and neither page nor offsets select one, the first one counts. Evidence whose source is not among the
+    documents gets a span that no hit can cover.
 
     :param documents: by source.
-    :raises MistakesError: quotes are not where they should be; all of them are named.
+    :raises MistakesError: quotes were not found in their documents; all of them are listed.
     """
     spans: dict[str, tuple[Span, ...]] = {}
     problems: list[str] = []
@@ -80,7 +80,7 @@ def _locate(evidence: Evidence, documents: Mapping[str, Document], where: str, n
 
 
 def _places(evidence: Evidence, document: Document) -> list[tuple[int, int]]:
-    """Return each `(start, end)` of a quote in its document, in code points; `[]` where it is not there."""
+    """Return each `(start, end)` of a quote in its document, in code points; `[]` where it does not occur."""
     if evidence.start is None or evidence.end is None:
         places = list(text_analysis.occurrences(evidence.text, document.text))
     else:
@@ -112,10 +112,10 @@ def _short(text: str) -> str:
 
 
 def gold_passages(question: Question, gold: Sequence[Span], documents: Mapping[str, Document]) -> list[Hit]:
-    """Return a passage for each gold span, in the order of the spans, each passage once.
+    """Return a passage for each gold span, in the order of the spans, without duplicates.
 
-    Where a question has no span, its relevant documents or pages are the passages; `[]` where it has neither. Those of an
-    unanswerable question do not answer it.
+    Where a question has no span, its relevant documents or pages are the passages; `[]` where it has neither. The
+    passages of an unanswerable question do not answer it.
 
     :param documents: by source.
     """
@@ -128,17 +128,23 @@ def gold_passages(question: Question, gold: Sequence[Span], documents: Mapping[s
 
 
 def _around(document: Document, span: Span) -> tuple[int, int]:
-    """Return whole paragraphs around a span, as many as `LONGEST` allows and at least its own."""
+    """Return the start and end of whole paragraphs around a span, as many as `LONGEST` allows.
+
+    Where the paragraphs of the span itself are longer, return `LONGEST` characters around the span, or the span.
+    """
     if len(document.text) <= LONGEST:
         return 0, len(document.text)
+    # 1. Find the paragraphs that contain the span.
     edges = [0, *(match.end() for match in _BREAK.finditer(document.text)), len(document.text)]
     first = max(i for i, edge in enumerate(edges) if edge <= span.start)
     last = min(i for i, edge in enumerate(edges) if edge >= span.end)
+    # 2. Add a paragraph before and after while the passage is short enough.
     while True:
         wider = max(first - 1, 0), min(last + 1, len(edges) - 1)
         if wider == (first, last) or edges[wider[1]] - edges[wider[0]] > LONGEST:
             break
         first, last = wider
+    # 3. Cut paragraphs that are too long themselves.
     if edges[last] - edges[first] <= LONGEST:
         return edges[first], edges[last]
     spare = max(0, LONGEST - (span.end - span.start)) // 2
@@ -146,7 +152,7 @@ def _around(document: Document, span: Span) -> tuple[int, int]:
 
 
 def _unit(document: Document, page: int) -> tuple[str, int, int]:
-    """Return a page of a document, or all of it for page 0 and for a page that it does not have."""
+    """Return document id, start and end of a page; of the whole document for page 0 or a page that does not exist."""
     edges = [*document.page_starts, len(document.text)]
     if not 0 < page < len(edges):
         return document.id, 0, len(document.text)

@@ -1,7 +1,7 @@
-"""Where the points of a wrong answer went: each is charged to one cause, so that the shares add up to the loss.
+"""Attributes the lost F1 points of a wrong answer to causes; the shares add up to the loss.
 
-The question is asked again with the gold passages. What is still lost then was lost in reading; the rest was lost on the
-way, at the first stage that no longer held the evidence.
+The question is asked again with the gold passages. Points that are lost again are attributed to reading. The rest is
+attributed to the first stage after which no passage has the evidence.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ CAUSES = {
     "answered_unanswerable": "the question has no answer, and was answered",
     "unknown": "the dataset does not say where the evidence stands",
 }
-"""What each cause means, in the order of the stages."""
+"""The meaning of each cause, in the order of the stages."""
 
 
 def trace(
@@ -39,12 +39,13 @@ def trace(
     answer: Answer,
     chunks: Callable[[str], Sequence[Chunk]],
 ) -> tuple[dict[str, float], str | None]:
-    """Return the lost points of the F1 by cause, and the answer from the gold passages (None where it was not asked for).
+    """Return the lost F1 points by cause, and the answer from the gold passages (None where it was not needed).
 
-    :param ranked: the passages that retrieval finds, as deep as it is looked at.
-    :param chunks: returns the indexed chunks of a document id; none where they are not known.
+    :param ranked: the retrieved passages, at the depth of the retrieval metrics.
+    :param chunks: returns the indexed chunks of a document id; an empty list where they are not known.
     """
     text = metrics.prediction(answer)
+    # 1. Losses with a cause that needs no second answer.
     lost = 1 - metrics.f1(text, question.answers)
     if lost == 0:
         return {}, None
@@ -54,6 +55,7 @@ def trace(
         return {"metric_artefact": lost}, None
     if not gold.passages:
         return {"not_in_corpus" if gold.spans else "unknown": lost}, None
+    # 2. The loss with the gold passages is due to reading, the rest to the stage that lost the evidence.
     again = _again(system, question, gold.passages, answer)
     alone = metrics.prediction(again)
     misread = min(lost, 1 - metrics.f1(alone, question.answers))
@@ -64,7 +66,7 @@ def trace(
 
 
 def _again(system: System, question: Question, passages: Sequence[Hit], answer: Answer) -> Answer:
-    """Return the answer from the gold passages; the same one where it was given from the same texts."""
+    """Return the answer from the gold passages; the given answer where its prompt had the same texts."""
     if answer.prompt and [hit.chunk.text for hit in answer.prompt.passages] == [hit.chunk.text for hit in passages]:
         return answer
     return system.ask(question.question, passages=passages)
@@ -73,7 +75,7 @@ def _again(system: System, question: Question, passages: Sequence[Hit], answer: 
 def _lost_at(
     gold: Sequence[Span], ranked: Sequence[Hit], answer: Answer, chunks: Callable[[str], Sequence[Chunk]]
 ) -> str:
-    """Return the first stage after which no passage holds any of the evidence."""
+    """Return the cause for the first stage after which no passage has any of the evidence."""
 
     def held(hits: Sequence[Hit]) -> bool:
         return any(covers(hit, span) for hit in hits for span in gold)

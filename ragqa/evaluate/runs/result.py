@@ -14,7 +14,7 @@ from ragqa.records import Answer, Hit
 
 @dataclass(frozen=True, slots=True)
 class Location:
-    """The place of a passage that was retrieved or cited: offsets into its document's text, `page` 1-based or None."""
+    """The place of a retrieved or cited passage: offsets into its document's text, `page` 1-based or None."""
 
     source: str
     start: int
@@ -32,11 +32,11 @@ class Location:
 class Result:
     """The outcome of one question.
 
-    `scores` holds the metrics that apply to the question, none where it failed; `error` is then the reason, else empty.
-    `prediction` is empty where the system abstained. `hits` are the passages that the answer was given, best first,
-    `prompt` is the exact text that the generator read, `examples` are the ids of the examples in it. `ms` holds
-    milliseconds by stage, `tokens` the tokens of prompt and answer. `lost_points` says by cause what of the F1 was lost;
-    `gold_prediction` is the answer from the gold passages, None where it was not asked for.
+    `scores` has the metrics that apply to the question; it is empty where the question failed, and `error` is the
+    reason. `prediction` is empty where the system abstained. `hits` are the passages for the answer, best first.
+    `prompt` is the exact text that the generator read, `examples` are the ids of the examples in it. `ms` has
+    milliseconds by stage, `tokens` the tokens of prompt and answer. `lost_points` has the lost F1 points by cause;
+    `gold_prediction` is the answer from the gold passages, None where it was not needed.
     """
 
     id: str
@@ -67,12 +67,12 @@ class Result:
 
 
 def failed(question: Question, error: Exception) -> Result:
-    """Return the result of a question that raised."""
+    """Return the result of a question that raised an error."""
     return Result(**_about(question), error=f"{type(error).__name__}: {error}")
 
 
 def retrieved(question: Question, scores: Mapping[str, float], hits: tuple[Hit, ...], ms: float) -> Result:
-    """Return the result of a question for which passages were only looked up."""
+    """Return the result of a question for which only retrieval was measured."""
     return Result(**_about(question), hits=tuple(map(Location.of, hits)), scores=scores, ms={"retrieve": ms})
 
 

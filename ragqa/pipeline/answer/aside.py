@@ -1,4 +1,4 @@
-"""An iterator that works in a thread of its own, beside an event loop."""
+"""Runs a generator in a thread of its own, for an event loop."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ _END = object()
 
 
 async def aside(start: Callable[[], Generator[T, None, None]]) -> AsyncGenerator[T, None]:
-    """Yield what a generator yields that works in a thread of its own, while the loop goes on.
+    """Yield the items of a generator that runs in a thread of its own, without blocking the event loop.
 
-    Whoever cancels this, or closes it before its end, stops the generator at its next item or `stopping.check`; when the
-    cancellation is raised, the thread has ended. What the generator raises is raised here.
+    Cancelling or closing this iterator stops the generator at its next item or `stopping.check`. The cancellation is
+    raised after the thread has ended. Errors of the generator are raised here.
 
-    :param start: makes the generator; called in the thread.
+    :param start: returns the generator; called in the thread.
     """
     loop = asyncio.get_running_loop()
     items: asyncio.Queue[tuple[Any, BaseException | None]] = asyncio.Queue()
@@ -30,7 +30,7 @@ async def aside(start: Callable[[], Generator[T, None, None]]) -> AsyncGenerator
     def tell(what: Callable[..., object], *arguments: object) -> None:
         try:
             loop.call_soon_threadsafe(what, *arguments)
-        except RuntimeError:  # the loop is closed: nobody listens any more
+        except RuntimeError:  # the loop is closed, so no consumer is left
             unwanted.set()
 
     def work() -> None:
@@ -61,4 +61,4 @@ async def aside(start: Callable[[], Generator[T, None, None]]) -> AsyncGenerator
     finally:
         unwanted.set()
         await ended.wait()
-        thread.join()  # it has done its work, so this takes no time
+        thread.join()  # its work has ended, so this does not block

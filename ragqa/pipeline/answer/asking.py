@@ -1,4 +1,4 @@
-"""From a question to an answer, in one line: hits -> prompt -> what the generator writes -> what may be said of it."""
+"""Answers questions: hits -> prompt -> generated text -> answer with citations, or abstention."""
 
 from __future__ import annotations
 
@@ -20,26 +20,26 @@ if TYPE_CHECKING:
 
 
 class Clock:
-    """Milliseconds by stage."""
+    """A stopwatch that adds up milliseconds by stage."""
 
     def __init__(self) -> None:
         self.usage: dict[str, float] = {}
         self._last = time.perf_counter()
 
     def lap(self, name: str) -> None:
-        """Charge the time since the last call to a stage."""
+        """Add the time since the last call to a stage."""
         now = time.perf_counter()
         self.charge(name, now - self._last)
         self._last = now
 
     def charge(self, name: str, seconds: float) -> None:
-        """Charge some time to a stage."""
+        """Add some seconds to a stage."""
         self.usage[f"{name}_ms"] = round(1000 * seconds, 1)
 
 
 @dataclass(frozen=True, slots=True)
 class AskedQuestion:
-    """What a caller asks, checked: the text, earlier turns, and the passages to answer from (None: find them)."""
+    """A checked question: its text, earlier turns, and the passages to answer from (None: retrieve them)."""
 
     text: str
     history: Sequence[Turn] = ()
@@ -47,13 +47,13 @@ class AskedQuestion:
 
     @property
     def searched(self) -> str:
-        """The text that passages are searched by: the last question of the conversation stands before this one."""
+        """The text to search with: the previous question of the conversation, if any, and this one."""
         return f"{self.history[-1][0]}\n{self.text}" if self.history else self.text
 
 
 @dataclass(frozen=True, slots=True)
 class Draft:
-    """A question, what was found for it, and the prompt made of that; None where nothing was found to answer from."""
+    """A question, its passages, and the prompt made of them; the prompt is None where no passage is evidence."""
 
     question: AskedQuestion
     hits: tuple[Hit, ...]
@@ -84,21 +84,24 @@ class Asking:
     def stream(self, question: AskedQuestion) -> Generator[str | Answer, None, None]:
         """Yield pieces of the answer as they are written and, last, the `Answer`.
 
-        Where an answer needs some confidence, it comes in one piece when that is known.
+        Where the file sets a least confidence, the text comes in one piece when its confidence is known.
         """
+        # 1. Retrieve the passages and build the prompt.
         draft = self._prepare(question)
         hold = self.components.config.generate.least_confidence() > 0
+        # 2. Generate, unless there is no evidence; with a least confidence, keep the pieces back.
         written = None
         if draft.prompt:
             written = yield from self._write(draft.prompt, hold)
             draft.clock.lap("generate")
+        # 3. Decide whether to abstain, add the citations, and yield a text that was kept back.
         answer = self._answer(draft, written)
         if hold and written and not answer.abstained:
             yield written.text
         yield answer
 
     def answer_many(self, questions: Sequence[AskedQuestion]) -> list[Answer]:
-        """Return the answers, in order; a generator that writes several at once gets so many at a time."""
+        """Return the answers, in order; a `BatchGenerator` gets `batch_size` prompts at a time."""
         generator = self.components.generator
         if not isinstance(generator, BatchGenerator) or generator.batch_size < 2:
             return [self._answer_undisturbed(question) for question in questions]
@@ -108,12 +111,12 @@ class Asking:
         return answers
 
     def undisturbed(self) -> AbstractContextManager[None]:
-        """Have no other thread use the generator within this context, unless it can write several answers at once."""
+        """Return a context that keeps other threads from the generator, unless the generator is concurrent."""
         concurrent = getattr(self.components.generator, "concurrent", False)
         return nullcontext() if concurrent else self.components.lock.held()
 
     def _prepare(self, question: AskedQuestion) -> Draft:
-        """Find passages for a question, unless they are given, and put both into a prompt."""
+        """Retrieve passages for a question, unless they are given, and build the prompt."""
         with self.components.lock.held():
             clock = Clock()
             given = question.passages
@@ -127,9 +130,9 @@ class Asking:
         return Draft(question, hits, prompt, clock)
 
     def _write(self, prompt: Prompt, hold: bool) -> Generator[str, None, Generation]:
-        """Yield the pieces, none where they are held back until they may be said; return the `Generation`.
+        """Yield the pieces of the text, unless `hold` is True; return the `Generation`.
 
-        Whoever takes the pieces may take their time: others have their turn between two of them.
+        A caller that takes the pieces slowly does not block others: between two pieces, other threads may generate.
         """
         pieces = iter(self.components.generator.stream(prompt))
         while True:
@@ -150,7 +153,7 @@ class Asking:
         return answer
 
     def _answer_together(self, generator: BatchGenerator, questions: Sequence[AskedQuestion]) -> list[Answer]:
-        """Return answers that are written at once; each is charged the same share of the time."""
+        """Return answers that are written in one batch; each gets an equal share of the time."""
         drafts = [self._prepare(question) for question in questions]
         prompts = [draft.prompt for draft in drafts if draft.prompt]
         with self.components.lock.held():
@@ -163,7 +166,10 @@ class Asking:
         return [self._answer(draft, next(written) if draft.prompt else None) for draft in drafts]
 
     def _answer(self, draft: Draft, written: Generation | None) -> Answer:
-        """Return what may be said of what was written; None where there was nothing to write from."""
+        """Return the answer to a draft, or an abstention.
+
+        :param written: the generated text; None where there was no evidence to generate from.
+        """
         question, usage, index_version = draft.question.text, draft.clock.usage, self.reader.generation
         if draft.prompt is None or written is None:
             return Answer(
@@ -186,14 +192,14 @@ class Asking:
         )
 
     def _reason_to_abstain(self, written: Generation) -> str:
-        """Return why what was written is no answer; empty where it is one."""
+        """Return the reason why a generated text is no answer; empty where it is one."""
         if explain.refused(written.text.strip()):
             return "deadline" if written.finish == "deadline" else "not_in_passages"
         least = self.components.config.generate.least_confidence()
         return "low_confidence" if written.confidence is not None and written.confidence < least else ""
 
     def _citations(self, question: str, text: str, passages: Sequence[Hit]) -> tuple[Citation, ...]:
-        """Return the spans that support an answer; those of files that changed since they were indexed are marked."""
+        """Return the spans that support an answer; those of files that changed since indexing are marked as stale."""
         citations = explain.cite(question, text, passages, self.reader.document)
         if not self.components.roots:
             return citations

@@ -1,4 +1,4 @@
-"""Where the sources of an index lie, and whether a file is still what was indexed."""
+"""Finds the files of an index's sources, and tells whether a file has changed since it was indexed."""
 
 from __future__ import annotations
 
@@ -15,16 +15,16 @@ from ragqa.load.bounds import Limits
 from ragqa.records import Citation
 
 _SETTLED_SECONDS = 2.0
-"""How old a file's last change must be for its times to tell the next one: some file systems count in two seconds."""
+"""The least age of a file's last change for its stamp to be trusted: some file systems round times to two seconds."""
 _ESCAPED = re.compile(rb"\\x([0-9a-f]{2})")
 
 Stamp = tuple[int, ...]
 
 
 class SourceFiles:
-    """The files below the roots of a pipeline, by the sources that an index has of them.
+    """The files below the roots of a pipeline, found by the sources in its index.
 
-    :param roots: folders and files, as they are given to the loader; none where documents do not come from files.
+    :param roots: the loader's folders and files; none where documents do not come from files.
     """
 
     def __init__(self, roots: Sequence[Path]) -> None:
@@ -33,9 +33,9 @@ class SourceFiles:
         self._hashes: dict[str, tuple[Stamp, str]] = {}
 
     def locate(self, source: str) -> str:
-        """Return the absolute path of a source: with several roots, its first part names the root.
+        """Return the absolute path of a source. With several roots, the first part of the source names the root.
 
-        Without any, the source is all that there is.
+        Without roots, return the source itself.
         """
         if not self._roots:
             return source
@@ -48,10 +48,10 @@ class SourceFiles:
         return str(root.parent / source)
 
     def checked(self, citation: Citation, sha256: str, sources: Sequence[str]) -> Citation:
-        """Return a citation under the first source whose file has the bytes that were indexed; marked where none has.
+        """Return a citation with the first source whose file has the indexed bytes; where none has, mark it as stale.
 
-        :param sha256: of the file when it was indexed.
-        :param sources: all names of the cited document.
+        :param sha256: the hash of the file when it was indexed.
+        :param sources: all sources of the cited document.
         """
         for source in dict.fromkeys([citation.source, *sources]):
             path = self.locate(source)
@@ -60,9 +60,9 @@ class SourceFiles:
         return replace(citation, stale=True)
 
     def _sha256(self, path: str) -> str | None:
-        """Return the SHA-256 of a file; None where it cannot be read, or has more bytes than are ever indexed.
+        """Return the SHA-256 of a file; None where it cannot be read, or is larger than an indexed file can be.
 
-        A file whose stamp has not changed is not read again.
+        A file whose stamp (device, inode, size, times) has not changed is not read again.
         """
         try:
             with open_regular(_on_disk(path), follow=Path(path) in self._roots) as stream:
@@ -74,7 +74,7 @@ class SourceFiles:
                     return None
                 digest = hashlib.file_digest(stream, "sha256").hexdigest()
                 after = os.fstat(stream.fileno())
-        except (OSError, ValueError):  # a name with a NUL is a ValueError
+        except (OSError, ValueError):  # a name with a NUL raises ValueError
             return None
         if _stamp(after) == before and time.time() - max(after.st_mtime, after.st_ctime) > _SETTLED_SECONDS:
             self._hashes[path] = before, digest
@@ -86,7 +86,7 @@ def _stamp(status: os.stat_result) -> Stamp:
 
 
 def _on_disk(path: str) -> str:
-    """Return the name that a file has on the disk: bytes that are not UTF-8 stand in its source as backslash escapes."""
+    """Return the path on disk. In a source, bytes that are not UTF-8 are written as backslash escapes."""
     if "\\x" not in path or os.path.lexists(path):
         return path
     return os.fsdecode(_ESCAPED.sub(lambda match: bytes.fromhex(match[1].decode()), os.fsencode(path)))

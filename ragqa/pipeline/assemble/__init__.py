@@ -1,1 +1,1 @@
-"""A pipeline file -> its parts, and what can be said of them before they run: mistakes, the context budget, a fingerprint."""
+"""A pipeline file -> its parts, and the checks before they run: mistakes, the context budget, a fingerprint."""

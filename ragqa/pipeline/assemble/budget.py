@@ -1,7 +1,7 @@
-"""The proof that a prompt fits: the largest that each part can be, added up, against the model's window.
+"""Proves that a prompt fits: the sum of the largest sizes of its parts is compared with the model's window.
 
-The proof rests on two bounds. A chunk is bounded in UTF-8 bytes by the splitter, and a tokenizer that works on bytes
-makes at most one token of a byte; so bytes bound tokens.
+The proof uses two bounds. The splitter bounds the UTF-8 bytes of a chunk, and a tokenizer that works on bytes makes at
+most one token of each byte. So the number of bytes is an upper bound of the number of tokens.
 """
 
 from __future__ import annotations
@@ -16,14 +16,14 @@ from ragqa.prompt import FENCE_BYTES, Template, load_template, slotless
 from ragqa.prompt.examples import example_bytes, read_pairs
 
 CHAT_TOKENS = 128
-"""More than the chat format of any built-in model adds to a system and a user turn; a test measures it."""
+"""An upper bound of the tokens that the chat format of any built-in model adds to a system and a user turn; tested."""
 QUESTION_TOKENS = 512
-"""How long a question the proof allows for."""
+"""The length of the question, in tokens, that the proof assumes."""
 
 
 @dataclass(frozen=True, slots=True)
 class Term:
-    """A part of the prompt and the most tokens it can have; `how` is the arithmetic."""
+    """A part of the prompt and the most tokens it can have; `how` explains the number."""
 
     part: str
     tokens: int
@@ -32,7 +32,7 @@ class Term:
 
 @dataclass(frozen=True, slots=True)
 class Budget:
-    """The verdict, `PASS`, `FAIL` or `not provable`, and what it rests on. `window` is in tokens."""
+    """The verdict `PASS`, `FAIL` or `not provable`, its reason and its terms. `window` is in tokens."""
 
     verdict: str
     reason: str
@@ -41,14 +41,14 @@ class Budget:
 
     @property
     def total(self) -> int:
-        """Return the most tokens that prompt and answer can have together."""
+        """Return the most tokens of prompt and answer together."""
         return sum(term.tokens for term in self.terms)
 
 
 def prove(config: Config, card: Card | None) -> Budget:
     """Return the budget of a file whose templates and examples can be read.
 
-    :param card: what is known of the generator's model; None for an endpoint or a generator of one's own.
+    :param card: the facts about the generator's model; None for an endpoint or a generator of your own.
     """
     terms = _terms(config)
     window = _window(config, card)
@@ -64,7 +64,7 @@ def prove(config: Config, card: Card | None) -> Budget:
 
 
 def _terms(config: Config) -> list[Term]:
-    """Return the parts of a prompt of which something is known; of a prompt of a kind of one's own it is little."""
+    """Return the terms of the budget; for a prompter of your own without those of template and examples."""
     generate = config.generate.max_new_tokens
     terms = [
         Term("chat format", CHAT_TOKENS, "allowed for the marks of the turns"),
@@ -106,7 +106,7 @@ def _window(config: Config, card: Card | None) -> int | None:
 
 
 def _doubt(config: Config, window: int | None) -> str:
-    """Return why the budget cannot be proved; empty where it can."""
+    """Return the reason why the budget cannot be proved; empty where it can."""
     use = config.generate.model_use()
     if not config.generate.bounded_tokens:
         return "because generate is of a kind of your own, whose tokens are not known"

@@ -1,4 +1,4 @@
-"""What a file alone cannot tell: whether its paths exist, its models are known, its prompt fits. Loads no model."""
+"""Checks facts outside a pipeline file: its paths exist, its models are known, its prompt fits. Loads no model."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ from ragqa.prompt.examples import read_pairs
 from ragqa.transformer.families import misfit
 
 CONTEXT_AND_SPECIAL_TOKENS = CONTEXT_TOKENS + SPECIAL_TOKENS
-"""What is embedded with a chunk: title and headings, and the two special tokens of an encoder."""
+"""The tokens that are embedded with a chunk: title and headings (32), and the two special tokens of an encoder."""
 
 
 @dataclass(frozen=True, slots=True)
 class CheckReport:
-    """What is wrong with a file that could be read, what is worth knowing, and the proof of its budget."""
+    """The problems of a pipeline file, notes about it, and the proof of its budget."""
 
     file: Path
     problems: tuple[Problem, ...]
@@ -37,12 +37,12 @@ class CheckReport:
 
 
 def check(config: Config) -> CheckReport:
-    """Return the report on a pipeline file; the budget is None where a mistake hides it."""
+    """Return the report on a pipeline file; the budget is None where there are problems."""
     return _report(config, ())
 
 
 def check_file(path: AnyPath, overrides: Sequence[str] = (), own_kinds: Iterable[Kind[Any]] = ()) -> CheckReport:
-    """Return the report on a pipeline file that may have any mistake; parameters are those of `load_config`."""
+    """Return the report on a pipeline file, which may have any mistakes; parameters are those of `load_config`."""
     try:
         config, problems = examine(path, overrides, kinds.BUILTIN.and_own(own_kinds))
     except ConfigError as error:
@@ -51,7 +51,7 @@ def check_file(path: AnyPath, overrides: Sequence[str] = (), own_kinds: Iterable
 
 
 def _report(config: PartialConfig, known: Sequence[Problem]) -> CheckReport:
-    """Look at the sections that could be read; what depends on a key that was mistaken is left to the next time."""
+    """Check the sections that could be read. Findings about keys that are already faulty are dropped."""
     cards: dict[str, Card] = {}
     notes = list(_sent(config.generate)) if config.generate else []
     found = [*_paths(config), *_unbuildable(config), *_no_likelihood(config), *_no_verdict(config)]
@@ -72,7 +72,7 @@ def _unbuildable(config: PartialConfig) -> Iterator[Mistake]:
 
 
 def _of_models(config: PartialConfig, cards: dict[str, Card], notes: list[str]) -> Iterator[Mistake]:
-    """Yield faults of the models that are named; note those that are not here, and keep the card of each."""
+    """Yield the faults of all models. Add a note for each that is not installed, and its card to `cards`, by key."""
     for key, spec in config.parts():
         use = spec.model_use()
         if use is None:
@@ -91,9 +91,10 @@ def _of_models(config: PartialConfig, cards: dict[str, Card], notes: list[str]) 
 
 
 def _misfits(use: ModelUse, card: Card) -> list[tuple[str, str]]:
-    """Return each key of a part that does not fit its model, and why.
+    """Return each key of a part that does not fit its model, with the reason.
 
-    The native engine is judged for a model that is here; for a GGUF file, once it was dequantised.
+    Whether the native engine can run a model is known only for an installed one; for a GGUF file, after it was
+    dequantised.
     """
     if card.kind not in (None, use.wanted):
         return [("model", f"{card.name} is a model of kind {card.kind}, not {use.wanted}")]
@@ -104,7 +105,7 @@ def _misfits(use: ModelUse, card: Card) -> list[tuple[str, str]]:
 
 
 def _sent(spec: GenerateSpec) -> Iterator[str]:
-    """Yield what a generator sends to another program, and where."""
+    """Yield notes on the data that a generator sends to another program, and its address."""
     endpoint = spec.endpoint()
     if endpoint is None:
         return
@@ -120,7 +121,7 @@ def _sent(spec: GenerateSpec) -> Iterator[str]:
 
 
 def _no_likelihood(config: PartialConfig) -> Iterator[Mistake]:
-    """Yield the fault of a part that needs likelihoods, which the generator does not give."""
+    """Yield the fault of each part that needs likelihoods where the generator cannot compute them."""
     if config.generate is None or config.generate.likelihoods is not False:
         return
     for key, spec in config.parts():
@@ -131,13 +132,13 @@ def _no_likelihood(config: PartialConfig) -> Iterator[Mistake]:
 
 
 def _no_verdict(config: PartialConfig) -> Iterator[Mistake]:
-    """Yield the fault of a least confidence where nothing says how sure the generator is."""
+    """Yield the fault of a least confidence where the template asks for no verdict, so that there is no confidence."""
     generate, prompt = config.generate, config.prompt
     if generate and prompt and generate.needs_verdict and generate.least_confidence() and prompt.template_name():
         try:
             unsure = not load_template(prompt.template_name()).verdict
         except UsageError:
-            return  # told with the paths
+            return  # `_of_prompt` reports it
         if unsure:
             message = "needs a template with the slot {answerable}, such as `answerable`"
             yield Mistake((("generate", "min_confidence"), ("prompt", "template")), message)

@@ -1,4 +1,4 @@
-"""The parts of one pipeline file, each built by its kind when it is first needed."""
+"""Builds the parts of one pipeline file, each by its kind when it is first needed."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ _PROTOCOLS: dict[str, type] = {
     "generate": stages.Generator,
     "constraint": stages.Constraint,
 }
-"""What a part of a slot has to be."""
+"""The Protocol that a part of each slot must meet."""
 
 _PARTS = {
     "loader": "load",
@@ -54,7 +54,7 @@ _PARTS = {
     "prompter": "prompt",
     "generator": "generate",
 }
-"""The section that describes each part."""
+"""The section of each part."""
 
 _DEPENDS: dict[str, tuple[str, ...]] = {
     "load": ("split",),
@@ -64,14 +64,15 @@ _DEPENDS: dict[str, tuple[str, ...]] = {
     "examples": ("embed",),
     "canaries": ("embed",),
 }
-"""The sections on which a part may depend besides its own; where none are named, on every section but `evaluate`."""
+"""The sections that a part may depend on besides its own. Parts that are not listed depend on all but `evaluate`."""
 
 
 class Components:
     """The parts of one pipeline file. Any of them may be replaced by an object that meets its Protocol.
 
-    It is what a builder `Needs`. `lock` is held by whoever works with the parts: several threads may use a pipeline, and
-    pipelines that share a part. `over_other_documents` is True where the documents are not those that the file names.
+    It is what a builder `Needs`. `lock` is held by whoever works with the parts: several threads may use a pipeline,
+    and pipelines that share a part. `over_other_documents` is True where the documents are not those that the file
+    names.
     """
 
     def __init__(self, config: Config) -> None:
@@ -93,7 +94,7 @@ class Components:
 
     @property
     def splitter(self) -> Splitter:
-        """Return the `split` stage; it counts in the embedder's tokens."""
+        """Return the `split` stage, which counts tokens with the embedder's tokenizer."""
         return cast("Splitter", self._section("split"))
 
     @property
@@ -122,7 +123,7 @@ class Components:
         return cast("Generator", self._section("generate"))
 
     def generator_with(self, **settings: Any) -> Generator:
-        """Return the generator with other settings, as far as its section has these keys; one that was replaced as it is."""
+        """Return the generator with other settings for keys that its section has; return a replaced one unchanged."""
         spec = self.config.generate
         changes = {key: value for key, value in settings.items() if key in type(spec).model_fields}
         if "generate" in self._replaced or not changes:
@@ -147,39 +148,40 @@ class Components:
 
     @property
     def roots(self) -> list[Path]:
-        """The folders and files that are loaded; none for documents that do not come from files."""
+        """The folders and files that are loaded; none where documents do not come from files."""
         return [] if "load" in self._replaced else [Path(root) for root in self.config.load.roots]
 
     @property
     def identity(self) -> dict[str, str]:
-        """What an index depends on: the embedder, field by field, and the splitter."""
+        """The identity of the index: the fields of the embedder's identity, and the splitter."""
         forks.check()
         return {**self.embedder.identity, "dim": str(self.embedder.dim), "splitter": self.splitter.fingerprint}
 
     @property
     def canaries(self) -> Vectors:
-        """The vectors by which an index knows the embedder that built it."""
+        """The embedder's vectors of `CANARIES`, which an index compares with the stored ones."""
         return self.once("canaries", self.config.embed, lambda: self.embedder.embed_passages(stages.CANARIES))
 
     def likelihood_model(self, who: str) -> LikelihoodModel:
-        """Return the generator as one that tells likelihoods; `who` asks is named in the error.
+        """Return the generator as a `LikelihoodModel`.
 
-        :raises UsageError: it does not tell.
+        :param who: the name of the caller for the error.
+        :raises UsageError: the generator is not a `LikelihoodModel`.
         """
         if not isinstance(self.generator, stages.LikelihoodModel):
             raise UsageError(f"{who} needs generate of kind causal_lm, got {self.config.generate.kind}")
         return self.generator
 
     def build(self, spec: Spec) -> Any:
-        """Return the part that a spec describes; a part that was built before is used again.
+        """Return the part that a spec describes; each part is built once.
 
-        :raises ConfigError: its kind cannot build it, with the position of the kind.
+        :raises ConfigError: the kind cannot build the part; the error has the position of the kind.
         """
         kind = self.config.kinds.of(spec)
         return self.once(kind.slot, spec, lambda: self.make(spec))
 
     def make(self, spec: Spec) -> Any:
-        """Return a new part that a spec describes; see `build`, which makes each part once."""
+        """Return a new part for a spec, without the cache of `build`."""
         kind = self.config.kinds.of(spec)
         try:
             part = kind.build(spec, self)
@@ -197,16 +199,18 @@ class Components:
         return part
 
     def once(self, name: str, spec: Spec, make: Callable[[], Made]) -> Made:
-        """Return what `make` makes, made once for this spec and the sections that it may depend on."""
+        """Return the result of `make`, called once for this spec and the sections that the part may depend on."""
         key = self._key(name, repr(spec))
         if key not in self._made:
             self._made[key] = make()
         return cast("Made", self._made[key])
 
     def share(self, other: Components) -> None:
-        """Have the parts that hold models in common with another pipeline where both describe the same ones.
+        """Share embedder and generator with another pipeline where both files describe them alike.
 
-        :raises ModelError: such a model is not here.
+        Parts that are not yet built are built.
+
+        :raises ModelError: a model of these parts is not installed.
         """
         for name in ("embed", "generate"):
             if self._specs[name] == other._specs[name]:
@@ -214,7 +218,7 @@ class Components:
         self.take_over(other)
 
     def take_over(self, other: Components) -> None:
-        """Use what another pipeline has built already wherever it would be built alike here."""
+        """Use the parts that another pipeline has already built, where this pipeline would build the same."""
         self.lock = other.lock
         mine = {repr(spec) for _, spec in self.config.parts()} | {""}
         self._made |= {key: part for key, part in other._made.items() if mine.issuperset(key[1:])}
@@ -222,9 +226,9 @@ class Components:
         self._replaced |= same
 
     def load_models(self, *, retrieval: bool = True, answers: bool = True) -> None:
-        """Load the models that retrieval, answers or both need, so that the first question waits for none.
+        """Load the models that retrieval, answers or both need, so that the first question does not wait for them.
 
-        :raises ModelError: a model is not here.
+        :raises ModelError: a model is not installed.
         """
         parts = list[object]()
         if retrieval:
@@ -232,7 +236,7 @@ class Components:
             parts += [self.retriever, *map(self.build, nested)]
             parts += [self.generator] if any(spec.uses_generator for spec in nested) else []
             if self.config.retrieve.uses_vectors:
-                self.canaries  # noqa: B018  # to compute them loads the embedder too
+                self.canaries  # noqa: B018  # computing them loads the embedder
         if answers:
             parts += [self.generator, self.prompter]
         for part in parts:
@@ -242,7 +246,7 @@ class Components:
             self._read_shared_prompt()
 
     def _read_shared_prompt(self) -> None:
-        """Have the generator read a prompt, so that it keeps what all of them begin with; what it writes is dropped."""
+        """Let the generator read a prompt, so that it caches the prefix that all prompts share; drop the output."""
         text = "The ferry leaves at noon."
         passage = Hit(Chunk("warm-up", "warm-up", 0, len(text), text), "warm-up", "", 1.0, {})
         for _ in self.generator.stream(self.prompter.build("When does the ferry leave?", [passage])):
@@ -263,7 +267,7 @@ class Components:
 
 
 def _missing(part: object, protocol: type) -> list[str]:
-    """Return the members of a Protocol that an object lacks; nothing of it is called."""
+    """Return the members of a Protocol that an object lacks. No member is called, and no property is evaluated."""
     names = [name for base in protocol.__mro__ for name in vars(base) if getattr(base, "_is_protocol", False)]
     public = dict.fromkeys(name for name in names if not name.startswith("_"))
     return [name for name in public if name not in getattr(part, "__dict__", {}) and not hasattr(type(part), name)]

@@ -1,4 +1,4 @@
-"""The settings that answers depend on, wherever the files that they name are kept."""
+"""Computes the settings that answers depend on; files count by their content, not by their paths."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ if TYPE_CHECKING:
     from ragqa.pipeline.assemble.components import Components
 
 _OTHER_DATA = ("load", "evaluate")
-"""The sections that say which documents are loaded and which questions are asked; the documents are hashed themselves."""
+"""The sections with the documents and the questions, which are left out; the documents are hashed separately."""
 
 
 def fingerprint(components: Components, sources: Mapping[str, str], *, answers: bool) -> dict[str, Any]:
-    """Return what answers depend on; see `Pipeline.fingerprint`.
+    """Return everything that answers depend on; see `Pipeline.fingerprint`.
 
     :param sources: document id by source.
     """
@@ -38,7 +38,7 @@ def fingerprint(components: Components, sources: Mapping[str, str], *, answers: 
 
 
 def without_paths(config: Config) -> dict[str, Any]:
-    """Return the sections of a file but those that say what is loaded or asked; paths are hashes of what is there.
+    """Return the sections of a file except `load` and `evaluate`, with the hash of the content in place of each path.
 
     :raises ModelError: a model's folder has no weights.
     """
@@ -61,9 +61,9 @@ def _content(spec: Spec) -> dict[str, Any]:
 
 
 def _hashed(value: Any, *, is_model: bool) -> Any:
-    """Return the hash of an absolute path's file or of its folder's weights; any other value as it is.
+    """Return the hash of the file or of the folder of weights at an absolute path; return any other value unchanged.
 
-    What is too large for a template or for examples is refused when it is read, and not hashed before.
+    A file that is too large for a template or for examples is not hashed; reading it later raises an error.
     """
     path = Path(value) if isinstance(value, str) and value.startswith("/") else None
     if path is not None and is_model and os.path.isdir(path):

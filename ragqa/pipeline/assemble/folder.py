@@ -1,4 +1,4 @@
-"""The default pipeline over a folder: what stands for a pipeline file where the user has none."""
+"""The default pipeline over a folder, for users without a pipeline file."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ from ragqa.errors import UsageError
 
 @contextmanager
 def default_file(folder: AnyPath, overrides: Sequence[str] = ()) -> Iterator[tuple[Path, tuple[str, ...]]]:
-    """Give the quickstart pipeline file, and the overrides that put it over a folder or one document.
+    """Yield the quickstart pipeline file, and the overrides that set its documents to a folder or one document.
 
-    The index is in the cache, under the hash of the path. There are no questions, unless overrides name some.
+    The index is in the cache, under the hash of the path. There are no questions, unless overrides set some.
 
     :raises UsageError: there is no such folder, it is a pipeline file, or its name is not UTF-8.
     """

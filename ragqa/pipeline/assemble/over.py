@@ -1,4 +1,4 @@
-"""A pipeline put over other documents than those that its file names."""
+"""Puts a pipeline over documents other than those of its file."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 
 class MemoryLoad(LoadSpec):
-    """What stands for `load` where the documents are in memory; no file can choose it."""
+    """The section `load` for documents in memory; a file cannot name this kind."""
 
     kind: Literal["memory"] = "memory"
 
@@ -52,9 +52,9 @@ def over_folder(components: Components, folder: Path, include: Sequence[str]) ->
 
 
 def _over(components: Components, load: LoadSpec, key: object) -> Components:
-    """Return parts with another `load`, and an index in the cache that belongs to a key; they share what is built.
+    """Return parts with another `load` and an index in the cache; built parts are shared.
 
-    :param key: plain data that says which documents these are.
+    :param key: plain data that identifies the documents; it names the folder of the index.
     """
     config = components.config
     digest = hashlib.sha256(json.dumps([key, components.identity], sort_keys=True).encode()).hexdigest()
@@ -67,8 +67,8 @@ def _over(components: Components, load: LoadSpec, key: object) -> Components:
 
 
 def how_to_index(components: Components) -> str:
-    """Return what to do where there is no index yet."""
-    in_cache = Path(components.index.location).is_relative_to(models.cache_dir())  # of a folder that no file names
+    """Return the advice for an error that there is no index yet."""
+    in_cache = Path(components.index.location).is_relative_to(models.cache_dir())  # so no file names the folder
     if in_cache or components.over_other_documents:
         return "call index() on this pipeline"
     return f"run `ragqa index {components.config.file}`"

@@ -1,1 +1,1 @@
-"""Documents -> the index: what changed, reading and splitting, embedding, commits, and what keeps an index sound."""
+"""Documents -> the index: finding changes, reading and splitting, embedding, commits, and maintenance."""

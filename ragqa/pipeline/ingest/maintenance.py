@@ -1,4 +1,4 @@
-"""What is done to an index besides indexing and asking: check it, mend it, make it small, erase documents from it."""
+"""The maintenance of an index: checking, repairing, freeing disk space, erasing documents."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ _EMBEDS: dict[str, type[MeanPoolEmbed | ClsPoolEmbed]] = {"mean_pool": MeanPoolE
 
 
 class Maintenance:
-    """Work on one index; with its pipeline where that is known.
+    """The maintenance of one index, with its pipeline where that is known.
 
     :param target: the folder of an index, or a pipeline file.
-    :param overrides: of the pipeline file, as `--set` takes them.
+    :param overrides: changes to the pipeline file, as `--set` takes them.
     :param wait: seconds to wait for another writer of the index.
     """
 
@@ -34,36 +34,36 @@ class Maintenance:
         self._wait = wait
 
     def check(self) -> Checkup:
-        """Return what is wrong with the index; needs no model, and changes nothing.
+        """Return the faults of the index. This needs no model, and changes nothing.
 
         :raises NothingUsableError: there is no index.
         """
         return self._index.check()
 
     def repair(self, found: Checkup) -> int:
-        """Mend what `check` found; return how many vectors were embedded again.
+        """Repair the faults that `check` found; return how many vectors were embedded again.
 
-        :raises IndexCorruptError: what the rest is derived from is damaged itself; nothing was changed.
-        :raises ModelError: a segment must be embedded again, and the model that built the index is not here.
+        :raises IndexCorruptError: rows that cannot be derived are damaged; nothing was changed.
+        :raises ModelError: texts must be embedded again, and the model that built the index is not installed.
         :raises LockedError: another process writes this index.
         """
         return self._index.repair(found, self._embedder, wait=self._wait)
 
     def collect(self) -> Collected:
-        """Drop vectors of no chunk and files that nothing names, and rewrite the database without free pages.
+        """Remove vectors without a chunk and unused files, and rewrite the database without free pages.
 
         :raises LockedError: another process writes this index.
         """
         return self._index.collect(wait=self._wait)
 
     def purge(self, sources: Sequence[str]) -> list[str]:
-        """Erase documents, each by any of its sources; return all their sources. No file of the index holds their text.
+        """Erase documents, each given by any of its sources; return all their sources.
 
-        A file that still lies in the folder is indexed again by the next run.
+        Afterwards no file of the index holds their text. The next run indexes a file again that is still in the folder.
 
         :raises UsageError: a source is not in the index; nothing was erased.
         :raises LockedError: another process writes this index.
-        :raises ResourceError: a reader still holds the old bytes.
+        :raises ResourceError: a reader still has the old files open.
         """
         names = texts(sources, "sources", "a list of sources, as search returns them")
         return self._index.purge(names, wait=self._wait)

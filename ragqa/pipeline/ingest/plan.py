@@ -1,4 +1,4 @@
-"""What a run over a folder would do: the folder compared with the index."""
+"""Plans a run: compares a folder with the index."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from ragqa.stages import Indexed, Loader, Splitter
 
 @dataclass(frozen=True, slots=True)
 class PlannedFile:
-    """A file to take in, and why.
+    """A file to index, and the reason.
 
-    `parse` is False where only its name is new: its content is known. `retry` is True where the same bytes were
-    rejected in the last run.
+    `parse` is False where only the name is new and the content is already indexed. `retry` is True where the same bytes
+    were rejected in the last run.
     """
 
     file: SourceFile
@@ -27,9 +27,9 @@ class PlannedFile:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What a run would do: files to take in, files left alone, sources to remove, files of no use.
+    """The plan of a run: files to index, unchanged files, sources to remove, and files that cannot be used.
 
-    `contents` is the SHA-256 of every indexed source, by which `gone` counts.
+    `contents` is the SHA-256 of every indexed source; `gone` uses it.
     """
 
     read: tuple[PlannedFile, ...]
@@ -40,23 +40,23 @@ class Plan:
 
     @property
     def changed(self) -> tuple[PlannedFile, ...]:
-        """Return the files that are new or changed since the last run; those that it rejected are neither."""
+        """Return the files that are new or changed since the last run, without those that it rejected."""
         return tuple(planned for planned in self.read if not planned.retry)
 
     @property
     def is_empty(self) -> bool:
-        """Tell whether the folder is as the last run found it."""
+        """Tell whether nothing changed in the folder since the last run."""
         return not self.changed and not self.removed
 
     @property
     def documents(self) -> int:
-        """Return how many different documents are indexed."""
+        """Return the number of distinct indexed documents."""
         return len(set(self.contents.values()))
 
     def gone(self, rejected: Iterable[str] = ()) -> int:
-        """Return how many indexed documents have no file any more: none of their names is there, nor their bytes by another.
+        """Return the number of indexed documents without a file: no file has their source, and none has their bytes.
 
-        :param rejected: sources that are there and could not be used.
+        :param rejected: sources that exist and cannot be used.
         """
         unusable = set(rejected)
         files = [*self.unchanged, *(planned.file for planned in self.read)]
@@ -66,13 +66,13 @@ class Plan:
         return len(set(self.contents.values()) - hashes)
 
     def empties(self, rejected: Iterable[str] = ()) -> bool:
-        """Tell whether more than half of the indexed documents are gone: a sign of a folder that is not mounted."""
+        """Tell whether more than half of the indexed documents have no file. A folder may then not be mounted."""
         return 2 * self.gone(rejected) > self.documents
 
 
 @dataclass(frozen=True, slots=True)
 class Preview:
-    """A plan with its cost: the chunks of the files to read, and how many of them were never embedded before."""
+    """A plan with its cost: the number of chunks of the files to read, and the number of those to embed."""
 
     plan: Plan
     rejected: tuple[FileStatus, ...]
@@ -81,12 +81,12 @@ class Preview:
 
     @property
     def gone(self) -> int:
-        """Return how many indexed documents have no usable file any more."""
+        """Return the number of indexed documents that no longer have a usable file."""
         return self.plan.gone(self._unusable)
 
     @property
     def empties(self) -> bool:
-        """Tell whether `index` would refuse the plan, because more than half of the indexed documents are gone."""
+        """Tell whether `index` would refuse the plan, as more than half of the indexed documents have no file."""
         return self.plan.empties(self._unusable)
 
     @property
@@ -95,7 +95,7 @@ class Preview:
 
 
 def make_plan(scan: Scan, indexed: Indexed | None, loader: Loader) -> Plan:
-    """Compare a folder with an index, or with nothing where there is none yet."""
+    """Compare the files of a folder with an index; with None, all files are new."""
     known = indexed.sources() if indexed else {}
     extractors = indexed.extractors() if indexed else {}
     rejected = indexed.rejected() if indexed else {}
@@ -122,7 +122,7 @@ def make_plan(scan: Scan, indexed: Indexed | None, loader: Loader) -> Plan:
 
 
 def preview(plan: Plan, loader: Loader, splitter: Splitter, indexed: Indexed | None) -> Preview:
-    """Read and split what the plan would read, and count; nothing is embedded or written."""
+    """Read and split the files of a plan, and count chunks. Nothing is embedded or written."""
     rejected: list[FileStatus] = []
     chunks: dict[str, Chunk] = {}
     parsed: set[str] = set()

@@ -1,4 +1,4 @@
-"""Reading and splitting files while others are embedded, and how many chunks there will be in all."""
+"""Reads and splits files while others are embedded, and estimates the total number of chunks."""
 
 from __future__ import annotations
 
@@ -18,20 +18,20 @@ from ragqa.records import Chunk, Document, SourceFile
 from ragqa.stages import Loader, Splitter
 
 BYTES_PER_CHUNK = 600
-"""What is taken for the bytes of text that make a chunk before any file was read."""
+"""The assumed bytes of text in a chunk, before any file was read."""
 
 TEXT_SHARE = {
     HTML: 0.3,
     PDF: 0.05,
     DOCX: 0.03,
 }
-"""What is taken for the bytes of text in a byte of a file before files of its type were read; 1 where it is not said."""
+"""The assumed bytes of text in a byte of a file, by type, before files of the type were read; 1 for other types."""
 
 PRIOR_BYTES = 20_000
-"""How many bytes of text have to be read of a type before they count for as much as what was taken."""
+"""The bytes of text of a type after which measured and assumed rates have equal weight."""
 
 PREFETCH_FILES = 10_000
-"""How many files are read in advance at most, however small they are."""
+"""The most files that are read in advance, however small they are."""
 
 Content = tuple[Document, list[Chunk]]
 Item = TypeVar("Item")
@@ -39,9 +39,9 @@ Result = TypeVar("Result")
 
 
 def read_and_split(loader: Loader, splitter: Splitter, file: SourceFile) -> Content:
-    """Return the document in a file and its chunks. Whatever is wrong with one file is about that file alone.
+    """Return the document in a file and its chunks. Any fault of one file rejects that file alone.
 
-    :raises RejectedError: it cannot be read, split or stored; the message says which.
+    :raises RejectedError: the file cannot be read, split or stored; the message says which.
     """
     document = loader.read(file)
     try:
@@ -55,7 +55,7 @@ def read_and_split(loader: Loader, splitter: Splitter, file: SourceFile) -> Cont
 
 
 def _refuse_unstorable(document: Document, chunks: Sequence[Chunk]) -> None:
-    """Refuse text that is not Unicode and metadata that are not JSON, which a loader of one's own may give."""
+    """Reject text that is not valid Unicode and metadata that are not JSON, which a loader of your own may return."""
     try:
         for text in (document.text, document.title, document.source, *{chunk.context for chunk in chunks}):
             text.encode()
@@ -75,7 +75,7 @@ def prefetch(
     :param budget: no item is begun while as much waits.
     """
     room = Condition()
-    weights: deque[int] = deque()  # of the results that wait, in the order of the items
+    weights: deque[int] = deque()  # of the waiting results, in the order of the items
     waiting, left = 0, False
 
     def one(item: Item) -> Result:
@@ -98,12 +98,15 @@ def prefetch(
     coming, futures = iter(items), deque[tuple[Item, Future[Result]]]()
     try:
         while True:
+            # 1. Queue more items. 2. Yield the next item; the caller takes its result. 3. Free the weight of that result.
             futures += [(item, pool.submit(one, item)) for item in islice(coming, PREFETCH_FILES - len(futures))]
             if not futures:
                 return
+            # 2. Yield the next item; the caller takes its result.
             item, future = futures.popleft()
             yield item, future
-            future.exception()  # it has ended
+            future.exception()  # wait until it has ended
+            # 3. The result no longer waits: let the thread begin more items.
             with room:
                 waiting -= weights.popleft()
                 room.notify()
@@ -111,12 +114,15 @@ def prefetch(
         with room:
             left = True
             room.notify()
-        pool.shutdown(wait=True, cancel_futures=True)  # native code must not be left running when Python ends
+        pool.shutdown(wait=True, cancel_futures=True)  # native code must not run when Python ends
 
 
 @dataclass(slots=True)
 class _Type:
-    """What is known of the files of one type: those that are not read yet, and what those read gave."""
+    """The files of one type: the bytes that are not read yet, the bytes that were read, and their chunks.
+
+    `share` is the assumed share of text in a file.
+    """
 
     share: float
     unread_bytes: int = 0
@@ -125,11 +131,11 @@ class _Type:
 
 
 class Estimate:
-    """How many chunks the files of a run make: those of files that were read, and a guess by type of the others.
+    """The expected number of chunks in a run: those of files that were read, and an estimate by type for the others.
 
-    It may be told by one thread and asked by another.
+    One thread may call `learn` while another reads `chunks`.
 
-    :param files: those that will be read; the same content counts once.
+    :param files: the files that will be read; equal contents count once.
     """
 
     def __init__(self, files: Iterable[SourceFile]) -> None:
@@ -151,7 +157,7 @@ class Estimate:
 
     @property
     def chunks(self) -> int:
-        """Return the chunks of all files; exact once all were read."""
+        """Return the chunks of all files; exact after all were read."""
         with self._guard:
             kinds = self._types.values()
             text = sum(kind.share * kind.read_bytes for kind in kinds)
@@ -160,8 +166,10 @@ class Estimate:
 
 
 def _rate(kind: _Type, usual: float) -> float:
-    """Return the chunks in a byte of a type, of what was read of it; as long as that is little, of what is usual.
+    """Return the chunks per byte of a file of a type: a weighted mean of the measured rate and the usual one.
 
-    :param usual: chunks in a byte of text, of all types.
+    The usual rate has the weight of `PRIOR_BYTES` of text, so it matters only while little was read.
+
+    :param usual: chunks per byte of text, over all types.
     """
     return (kind.chunks + usual * PRIOR_BYTES) / (kind.read_bytes + PRIOR_BYTES / kind.share)

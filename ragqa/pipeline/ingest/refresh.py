@@ -1,4 +1,4 @@
-"""Bringing an index up to date: reading, embedding, and commits small enough to lose."""
+"""Brings an index up to date: reads and embeds new files, and commits them in small batches."""
 
 from __future__ import annotations
 
@@ -21,29 +21,30 @@ if TYPE_CHECKING:
     from ragqa.stages import IndexWriter, Vectors
 
 COMMIT_CHUNKS = 512
-"""How many chunks one commit of a long run holds: an interruption costs at most these."""
+"""The number of chunks of one commit in a long run. An interruption loses at most these."""
 
 EMBED_CHUNKS = 128
-"""How many chunks are embedded between two reports of progress."""
+"""The number of chunks that are embedded between two reports of progress."""
 
 PREFETCH_BYTES = 64 << 20
-"""How much memory the files may take that were read and split, and wait to be embedded."""
+"""The most memory of files that were read and split and wait to be embedded, in bytes."""
 
 _CHUNK_BYTES = 400
-"""About what a chunk takes beside its text."""
+"""The approximate memory of a chunk besides its text, in bytes."""
 
 Progress = Callable[[int, int], None]
-"""Called with the chunks done and the chunks expected in all, first when embedding begins.
+"""Called with the chunks done and the chunks expected in total, first when embedding begins.
 
-What is expected is an estimate until the last file was read, which is early on: reading is far ahead of embedding.
+The expected number is an estimate until the last file was read. That is early in a run, as reading is faster than
+embedding.
 """
 
 
 @dataclass(slots=True)
 class IndexReport:
-    """What a run did. `statuses` has one entry for each file; the counts add up to the number of files.
+    """The result of a run. `statuses` has one entry for each file; the counts add up to the number of files.
 
-    `recall` is the recall@10 of the search structure against an exact search; None where the search is exact.
+    `recall` is the recall@10 of the search structure against exact search; None where the search is exact.
     """
 
     statuses: list[FileStatus] = field(default_factory=list, repr=False)
@@ -58,13 +59,13 @@ class IndexReport:
     recall: float | None = None
 
     def count(self, status: str) -> int:
-        """Return how many files ended with a status."""
+        """Return the number of files with a status."""
         return sum(entry.status == status for entry in self.statuses)
 
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """How a run is done; see `Pipeline.index`."""
+    """The options of a run; see `Pipeline.index`."""
 
     rebuild: bool = False
     strict: bool = False
@@ -75,7 +76,7 @@ class Options:
 
 
 def bring_up_to_date(components: Components, options: Options) -> IndexReport:
-    """Index what is new in a folder, and remove what is gone; see `Pipeline.index` for the errors."""
+    """Index new files of a folder, and remove documents whose files are gone; see `Pipeline.index` for the errors."""
     started = time.perf_counter()
     scan, index = components.loader.scan(), components.index
     nothing = f"no documents found under {_where(components)} ({len(scan.others)} files, none usable: see `ragqa plan`)"
@@ -97,7 +98,7 @@ def _where(components: Components) -> str:
 
 
 class Refresh:
-    """One run over a plan: reads, splits, embeds what was never embedded, and commits."""
+    """One run over a plan: reads and splits files, embeds new texts, and commits."""
 
     def __init__(self, components: Components, writer: IndexWriter, options: Options) -> None:
         self._loader, self._splitter, self._embedder = components.loader, components.splitter, components.embedder
@@ -118,7 +119,8 @@ class Refresh:
 
         :raises NothingUsableError: no file could be used; the index is as it was.
         :raises DocumentsGoneError: more than half of the indexed documents are gone; none was removed.
-        :raises RejectedError: a file was rejected in a strict run, before anything was embedded; the index is as it was.
+        :raises RejectedError: a file was rejected in a strict run, before anything was embedded; the index is as it
+            was.
         """
         report = self._report
         report.statuses += [*plan.others, *(FileStatus(file.source, "unchanged") for file in plan.unchanged)]
@@ -131,11 +133,13 @@ class Refresh:
             self._take(planned, outcome)
             if not self._at_once and sum(len(chunks) for _, chunks in self._pending) >= COMMIT_CHUNKS:
                 self._commit()
+        # 3. Check the outcome before the last commit, which removes sources.
         report.statuses.sort(key=lambda entry: entry.source)
         self._refuse_nothing()
         if self._options.strict:
             self._refuse_rejected()
         self._refuse_gone(plan)
+        # 4. Remove the sources that are gone or rejected, commit the rest, and do maintenance.
         self._sources |= dict.fromkeys(plan.removed)
         self._sources |= dict.fromkeys(self._rejected_sources)
         self._commit(self._rejected(plan))
@@ -145,9 +149,9 @@ class Refresh:
         return report
 
     def _read(self, planned: PlannedFile) -> Content | None:
-        """Read and split a file; None where its content is known. Runs in a thread of its own.
+        """Read and split a file; return None where its content is known. This runs in the reading thread.
 
-        :raises RejectedError: it cannot be used.
+        :raises RejectedError: the file cannot be used.
         """
         if not planned.parse or planned.file.document_id in self._read_ids:
             return None
@@ -162,7 +166,7 @@ class Refresh:
         return document, chunks
 
     def _take(self, planned: PlannedFile, outcome: Future[Content | None]) -> None:
-        """Note what became of a file."""
+        """Record the status of a file, its source, and its content where that is new."""
         file = planned.file
         try:
             content = outcome.result()
@@ -186,12 +190,12 @@ class Refresh:
         return {file.source: (file.document_id, reasons[file.source]) for file in files}
 
     def _maintain(self) -> None:
-        """Drop what is dead when it has piled up, and keep a search structure where one is due."""
+        """Let the writer drop unused vectors and update its search structure where that is due; record the result."""
         report, done = self._report, self._writer.maintain()
         report.dropped_vectors, report.search, report.recall = done.dropped_vectors, done.search, done.recall
 
     def _refuse_gone(self, plan: Plan) -> None:
-        """Refuse to remove most of what is indexed, unless that is allowed."""
+        """Raise an error where most of the indexed documents would be removed, unless that is allowed."""
         reasons = self._rejected_sources
         if self._options.allow_empty or not plan.empties(reasons):
             return
@@ -216,12 +220,12 @@ class Refresh:
             raise RejectedError(f"{what}: {self._reasons()}; index unchanged, because the run is strict")
 
     def _reasons(self) -> str:
-        """Return why files were rejected: the first five of them."""
+        """Return the reasons of the first five rejected files."""
         reasons = [f"{source}: {reason}" for source, reason in self._rejected_sources.items()]
         return "; ".join(reasons[:5]) + ("; ..." if len(reasons) > 5 else "")
 
     def _commit(self, rejected: Mapping[str, tuple[str, str]] | None = None) -> None:
-        """Publish what is pending; sources and rejected files that did not change cost nothing."""
+        """Commit the pending documents and sources, if there is any change."""
         known = self._writer.sources()
         sources = {s: i for s, i in self._sources.items() if i is not None or s in known}
         if rejected == self._writer.rejected():
@@ -233,7 +237,7 @@ class Refresh:
         self._pending, self._sources = [], {}
 
     def _embed_missing(self, chunks: Sequence[Chunk]) -> dict[str, Vectors]:
-        """Return float32[dim] by text for the texts that were never embedded before."""
+        """Return the vectors, float32[dim] by text, of the texts that have none in the index yet."""
         texts = self._writer.missing(chunks)
         expected = Counter(chunk.indexed_text for chunk in chunks)
         self._done_chunks += len(chunks) - sum(expected[text] for text in texts)
@@ -248,7 +252,7 @@ class Refresh:
         return vectors
 
     def _prepare_embedder(self) -> None:
-        """Load the model and compare it with the one that built the index; time counts for progress from here on."""
+        """Load the model, compare it with the one that built the index, and report the first progress."""
         self._embedder.load()
         self._writer.check_embedder(self._embedder.embed_passages(CANARIES))
         self._checked = True
@@ -263,7 +267,7 @@ class Refresh:
 
 
 def _memory(content: Content | None) -> int:
-    """Return about how many bytes a document and its chunks take."""
+    """Return the approximate memory of a document and its chunks, in bytes."""
     if content is None:
         return 0
     document, chunks = content

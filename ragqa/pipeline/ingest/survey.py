@@ -1,6 +1,6 @@
-"""Reading a corpus before it is indexed: what would be lost, misread, cut or indexed twice, and what to do about it.
+"""Surveys a corpus before it is indexed: finds files that would be lost, misread, cut or indexed twice, with advice.
 
-Nothing is embedded and nothing is written. Of each document only its shingles are kept: 4 bytes a word.
+Nothing is embedded and nothing is written. Of each document only its shingles are kept, 4 bytes a word.
 """
 
 from __future__ import annotations
@@ -46,15 +46,17 @@ _REMEDIES = {
     "symbolic link": "load the folder that it points to as well, or put a copy in its place",
     "": "mend it or fetch it again; or leave it out with load.exclude",
 }
-"""What to do about a file that cannot be used: the first whose words are in the loader's reason."""
+"""Advice on files that cannot be used, by words in the loader's reason; the first match counts."""
 
 SHINGLE_WORDS = 5
 NEAR_DUPLICATE = 0.8
-"""The Jaccard similarity of two sets of shingles from which their documents are near-duplicates."""
+"""The least Jaccard similarity of the sets of shingles of near-duplicates."""
 BANDS, ROWS = 24, 5
-"""A pair of similarity s agrees in a band with 1 - (1 - s^ROWS)^BANDS: 0.9999 where s is 0.8, 0.01 where it is 0.2."""
+"""The bands and rows of MinHash. Two documents of similarity s agree in at least one band with probability
+1 - (1 - s^ROWS)^BANDS: 0.9999 for s = 0.8, 0.01 for s = 0.2."""
 
-# A column is a permutation of the 32-bit numbers, x -> factor * x + offset. PCG64's raw bits never change with numpy.
+# Each column is a permutation of the 32-bit numbers, x -> factor * x + offset. PCG64's raw bits are the same in all
+# versions of numpy.
 _FACTORS, _OFFSETS = np.random.PCG64(1997).random_raw((2, BANDS * ROWS)).astype(np.uint32) | np.uint32(1)
 _MIX = np.random.PCG64(2014).random_raw((BANDS, ROWS))
 _BLOCK = 1024  # shingles hashed at once: 0.5 MB, which stays in a processor's cache
@@ -65,19 +67,19 @@ _WORD = re.compile(r"[\u0e00-\u0e7f\u3040-\u30ff\u3400-\u9fff]|[^\W\u0e00-\u0e7f
 _ROW = r"[^|\n]*\|[^\n]*(?:\n|\Z)"
 _DELIMITER = r"[ \t]*+\|?[ \t]*+:?-++:?[ \t]*+(?:\|[ \t]*+:?-++:?[ \t]*+)++\|?[ \t\r]*+\n"
 _PIPE_TABLE = re.compile(rf"^({_ROW}){_DELIMITER}((?:{_ROW})+)", re.MULTILINE)
-# Rows of a DOCX; two columns are often names and values, which need no header.
+# Rows of a table in a DOCX, with three columns or more: two columns are often names and values, which need no header.
 _TAB_TABLE = re.compile(r"^((?:[^\t\n]*\t){2}[^\n]*\n)((?:(?:[^\t\n]*\t){2}[^\n]*(?:\n|\Z)){2,})", re.MULTILINE)
-# In a PDF each row or even each cell is a line: eight or more of them, each far shorter than a line of prose.
+# A table in a PDF, where each row or each cell is a line: eight or more lines, each far shorter than a line of prose.
 _CELLS = re.compile(r"(?<![^\n\f])(?:[^\n\f]{1,60}(?:[\n\f]|\Z)){8,}")
 
 Shingles = NDArray[np.uint32]
 TablePlace = tuple[int, int, int, str]
-"""Where the header begins, where the rows begin and end, and the header as a chunk's context would hold it."""
+"""The start of the header, the start and end of the rows, and the header as it would appear in a chunk's context."""
 
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One thing to know about a file before indexing. `what` was found, `hint` says what to do: one line each.
+    """One fact about a file before it is indexed. `what` is the fact, `hint` is advice: one line each.
 
     `kind` is a stable word: `rejected`, `skipped`, or one of those in `_HINTS`.
     """
@@ -90,11 +92,11 @@ class Finding:
 
 @dataclass(frozen=True, slots=True)
 class Survey:
-    """What a corpus holds. `files` is the sum of usable, rejected and skipped; `documents` counts distinct contents.
+    """The figures of a corpus. `files` is the sum of usable, rejected and skipped; `documents` counts contents once.
 
-    `characters`, `tokens` and `chunks` add up over documents; `encodings` counts text files. `beyond_window` is the
-    share of tokens, 0 to 1, behind the first `window` of their document: lost where documents are embedded whole.
-    `findings` are sorted by source.
+    `characters`, `tokens` and `chunks` are sums over documents; `encodings` counts text files. `beyond_window` is the
+    share of tokens, 0 to 1, after the first `window` tokens of their document; they are lost where whole documents are
+    embedded. `findings` are sorted by source.
     """
 
     files: int
@@ -121,7 +123,8 @@ def survey(
 
     :param counter: counts in the embedder's tokens.
     :param window: how many of these the embedder reads at most, special tokens included; None where that is unknown.
-    :param progress: called after each file with the chunks so far and the chunks expected in all, an estimate by type and size.
+    :param progress: called after each file with the chunks so far and the chunks expected in all, an estimate by type
+        and size.
     """
     scan = loader.scan()
     reading = _Reading(loader, splitter, counter, window)
@@ -137,7 +140,7 @@ def survey(
 
 
 class _Reading:
-    """One pass over the files: what adds up, and what was found."""
+    """One pass over the files: its sums and its findings."""
 
     def __init__(self, loader: Loader, splitter: Splitter, counter: TokenCounter, window: int | None) -> None:
         self._loader, self._splitter, self._counter = loader, splitter, counter
@@ -149,14 +152,14 @@ class _Reading:
         self._findings: list[Finding] = []
 
     def add(self, kind: str, source: str, what: str) -> None:
-        """Keep a finding, with what to do; what a parser says of a file may have line breaks."""
+        """Add a finding with its advice; line breaks in `what` become spaces."""
         hint = _HINTS.get(kind) or next(remedy for words, remedy in _REMEDIES.items() if words in what)
         path = PurePosixPath(source)
         glob = f"**/*{path.suffix}" if path.suffix else f"**/{path.name}"
         self._findings.append(Finding(kind, source, " ".join(what.split()), hint.replace("GLOB", glob)))
 
     def take(self, file: SourceFile) -> None:
-        """Read a file, unless its content is known."""
+        """Read a file and add its figures and findings; equal contents are read once."""
         if file.document_id in self._first:
             self.add("duplicate", file.source, f"the same content as {self._first[file.document_id][0]}")
         else:
@@ -204,7 +207,7 @@ class _Reading:
 
 
 def _recorded(document: Document) -> Iterator[tuple[str, str]]:
-    """Yield what the loader put down in the metadata; of Markdown they are the author's, and may have any name."""
+    """Yield the findings of the loader in the metadata. Those of Markdown are the author's, except an error."""
     facts = document.metadata
     if document.media_type == "text/markdown":
         if error := facts.get("front_matter_error"):
@@ -222,7 +225,10 @@ def _recorded(document: Document) -> Iterator[tuple[str, str]]:
 
 
 def shingles(text: str) -> Shingles:
-    """Return uint32[n], sorted: hashes of all runs of 5 words, case aside; of the whole text where it is shorter."""
+    """Return the shingles of a text, uint32[n], sorted: the hashes of all runs of 5 words, without case.
+
+    A text of fewer words has one shingle; a text without words has none.
+    """
     words = _WORD.findall(text.casefold())
     starts = range(max(min(1, len(words)), len(words) - SHINGLE_WORDS + 1))
     runs = (" ".join(words[start : start + SHINGLE_WORDS]) for start in starts)
@@ -230,7 +236,7 @@ def shingles(text: str) -> Shingles:
 
 
 def near_duplicates(documents: Sequence[Shingles]) -> list[tuple[int, int, float]]:
-    """Return (earlier, later, Jaccard similarity) by position, once for each document much like an earlier one.
+    """Return (earlier, later, Jaccard similarity) by position, once for each near-duplicate of an earlier document.
 
     MinHash (Broder, "On the resemblance and containment of documents", 1997) with banding (Leskovec, Rajaraman and
     Ullman, "Mining of Massive Datasets", section 3.4) proposes pairs; the sets of shingles decide.
@@ -246,28 +252,31 @@ def near_duplicates(documents: Sequence[Shingles]) -> list[tuple[int, int, float
 
 
 def _candidates(documents: Sequence[Shingles]) -> Iterator[tuple[int, int]]:
-    """Yield, in order, each document's pairs with the last one before it of the same band: 24 at most."""
+    """Yield, in order, each document's pairs with the last one before it that shares a band: 24 at most."""
+    # 1. Hash each band of each document to one number.
     signatures = np.stack([_signature(own) for own in documents]).reshape(-1, BANDS, ROWS)
-    keys = (signatures * _MIX).sum(axis=2).ravel()  # one number for each band of each document
+    keys = (signatures * _MIX).sum(axis=2).ravel()  # uint64[documents * BANDS]
+    # 2. Sort: equal bands become neighbours, in the order of their documents.
     order = np.argsort(keys, kind="stable")
     same = keys[order[:-1]] == keys[order[1:]]
+    # 3. Each two neighbours with equal bands are a pair.
     earlier, later = order[:-1][same] // BANDS, order[1:][same] // BANDS
     yield from np.unique(np.stack([earlier, later], axis=1), axis=0).tolist()
 
 
 def _signature(own: Shingles) -> Shingles:
-    """Return the MinHash uint32[BANDS * ROWS]: the smallest number of the set under each permutation modulo 2^32."""
+    """Return the MinHash uint32[BANDS * ROWS]: the least value of the set under each permutation modulo 2^32."""
     blocks = np.array_split(own, len(own) // _BLOCK + 1)
     smallest = [(block[:, None] * _FACTORS + _OFFSETS).min(axis=0, initial=0xFFFFFFFF) for block in blocks]
     return np.min(smallest, axis=0)  # type: ignore[no-any-return]
 
 
 def _fragments(document: Document, chunks: Sequence[Chunk]) -> int:
-    """Return how many chunks hold rows of a table that no chunk holds together with the table's header."""
+    """Return the number of chunks with rows of a table that no chunk has together with the table's header."""
     starts = [chunk.start for chunk in chunks]
     cut: set[str] = set()
     for start, rows, end, header in _tables(document):
-        first = bisect_right(starts, start)  # the chunk before it is the last that can hold the header
+        first = bisect_right(starts, start)  # the chunk before it is the last one that can have the header
         whole = max(rows, chunks[first - 1].end if first else 0)
         inside = chunks[first : bisect_left(starts, end)]
         cut |= {c.id for c in inside if min(c.end, end) > whole and not (header and header in c.context)}
@@ -275,7 +284,7 @@ def _fragments(document: Document, chunks: Sequence[Chunk]) -> int:
 
 
 def _tables(document: Document) -> Iterator[TablePlace]:
-    """Yield the tables that a rule can tell, without the white space around them, which chunks do not have either."""
+    """Yield the tables that the rules of this module find, without surrounding white space, which chunks lack too."""
     text, kind = document.text, document.media_type
     if kind in ("text/csv", "text/tab-separated-values"):
         header = str(document.metadata.get("header", ""))
@@ -289,7 +298,7 @@ def _tables(document: Document) -> Iterator[TablePlace]:
 
 
 def _tables_of_cells(text: str) -> Iterator[TablePlace]:
-    """Yield runs of short lines of which half are numbers; the line before the first number is taken for the header."""
+    """Yield runs of short lines of which at least half are numbers; the line before the first number is the header."""
     for run in _CELLS.finditer(text):
         lines = run[0].splitlines(keepends=True)
         numbers = [i for i, line in enumerate(lines) if _is_number(line)]

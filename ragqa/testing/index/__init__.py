@@ -1,7 +1,7 @@
-"""What every `Index` must keep to, as tests to inherit; see `ragqa.testing`.
+"""The requirements on every `Index`, as tests to inherit; see `ragqa.testing`.
 
-`IndexContract` is for any index. `DurableIndexContract` adds what an index promises that outlives its object, and
-`MaintenanceContract` is for one that offers `IndexMaintenance` too.
+`IndexContract` is for any index, `DurableIndexContract` also for one that outlives its object, and
+`MaintenanceContract` for one that offers `IndexMaintenance`.
 """
 
 from __future__ import annotations
@@ -20,14 +20,14 @@ __all__ = ["DurableIndexContract", "IndexContract", "MaintenanceContract"]
 
 
 class IndexContract(CommitContract, SourceContract, SearchContract):
-    """All that every index must keep to."""
+    """The requirements on every index."""
 
 
 class DurableIndexContract(IndexContract):
     """An index that outlives its object: `make` with the same folder opens it again."""
 
     def test_another_object_opens_the_same_index(self, tmp_path: Path) -> None:
-        """`ragqa ask` is another process than `ragqa index`."""
+        """`ragqa ask` and `ragqa index` are different processes."""
         with self.indexed(tmp_path).open({}) as reader:
             said = answers(reader)
         again = self.make(tmp_path)
@@ -43,7 +43,7 @@ class MaintenanceContract(Made):
     """An index that offers `IndexMaintenance`."""
 
     def maintained(self, folder: Path) -> IndexMaintenance:
-        """Return an index of the sample documents as one that can be checked."""
+        """Return an index of the sample documents as `IndexMaintenance`."""
         index = self.indexed(folder)
         assert isinstance(index, IndexMaintenance), "it lacks a method of `IndexMaintenance`"
         return index
@@ -71,7 +71,7 @@ class MaintenanceContract(Made):
         assert left == [], "no file may hold a byte of the text that was erased"
 
     def test_collecting_changes_no_answer(self, tmp_path: Path) -> None:
-        """`ragqa gc` frees room and nothing else."""
+        """`ragqa gc` frees disk space, and does not change search results."""
         index = self.indexed(tmp_path)
         with index.write(IDENTITY) as writer:
             commit(writer, [], ["loan.txt"])

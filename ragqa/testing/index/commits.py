@@ -1,4 +1,4 @@
-"""Generations of an index: what a reader sees, what a commit does, and who is let in."""
+"""Generations of an index: readers, commits, and the lock of the writer."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from ragqa.testing.index.samples import ALL, FERRY, LOAN, TURBINE, Made, answers
 
 
 class _Broken(Sequence[Entry]):
-    """Entries of which the second cannot be had."""
+    """A sequence of entries whose second one raises an error."""
 
     def __len__(self) -> int:
         return 2
@@ -33,7 +33,7 @@ class CommitContract(Made):
     """Generations: what a reader sees, what a commit does, and who is let in."""
 
     def test_there_is_nothing_before_the_first_commit(self, tmp_path: Path) -> None:
-        """A pipeline says `no index` then; it must not answer from an empty one that nobody built."""
+        """A pipeline then reports `no index`; it must not answer from an empty index that was never built."""
         index = self.make(tmp_path)
         with index.write(IDENTITY) as writer:
             assert writer.generation == 0, "the generation is 0 before the first commit"
@@ -43,7 +43,7 @@ class CommitContract(Made):
         refuses(NothingUsableError, lambda: index.open({}), "`open` must refuse an index without a commit")
 
     def test_what_was_committed_is_read(self, tmp_path: Path) -> None:
-        """Citations are verified against the stored text: it must come back as it was, character by character."""
+        """Citations are verified against the stored text, so every character must be unchanged."""
         text = "\ufeffCafé 風力 😀\r\n\x00 The ferry.\n" + "e\u0301 " * 300
         odd = entry("odd/ü 1.md", text, media_type="text/markdown", page_starts=(0, 9), metadata={"tags": ["a", "b"]})
         index = self.indexed(tmp_path, [FERRY, odd])
@@ -64,14 +64,14 @@ class CommitContract(Made):
             refuses(UsageError, lambda: reader.document("unknown"), "`document` must refuse an unknown id")
 
     def test_the_plan_of_the_next_run_is_told_what_is_indexed(self, tmp_path: Path) -> None:
-        """A run reads only what changed: sources, extractors and hashes decide that."""
+        """A run reads only files that changed: sources, extractors and hashes decide that."""
         with self.indexed(tmp_path).open({}) as reader:
             assert reader.sources() == {each.document.source: each.document.id for each in ALL}
             assert reader.extractors() == {each.document.id: "lines/1" for each in ALL}
             assert reader.contents() == {each.document.source: each.document.sha256 for each in ALL}
 
     def test_a_reader_stays_at_its_generation(self, tmp_path: Path) -> None:
-        """An answer comes from one generation, however long its words take and whatever is indexed meanwhile."""
+        """An answer comes from one generation, even where a commit happens while it is generated."""
         index = self.indexed(tmp_path, [FERRY, LOAN])
         with index.open({}) as before:
             said = answers(before)
@@ -86,7 +86,7 @@ class CommitContract(Made):
             assert FERRY.document.id not in reader.extractors(), "a document that no source names is removed"
 
     def test_a_commit_that_fails_changes_nothing(self, tmp_path: Path) -> None:
-        """Half a commit would be documents without their chunks, or a source of nothing."""
+        """An incomplete commit could leave documents without chunks, or a source without a document."""
         index = self.indexed(tmp_path, [FERRY])
         with index.open({}) as reader:
             said = answers(reader)
@@ -113,7 +113,7 @@ class CommitContract(Made):
             assert commit(writer, [TURBINE]) == 2, "a writer goes on after a commit that failed"
 
     def test_an_error_between_commits_loses_what_was_not_committed(self, tmp_path: Path) -> None:
-        """A run that is interrupted keeps its commits, and the next one goes on from there."""
+        """An interrupted run keeps its commits, and the next run continues after them."""
         index = self.make(tmp_path)
         try:
             with index.write(IDENTITY) as writer:
@@ -127,7 +127,7 @@ class CommitContract(Made):
             assert commit(writer, [LOAN]) == 2, "the place is free for the next writer after an interruption"
 
     def test_an_index_of_another_identity_is_refused(self, tmp_path: Path) -> None:
-        """Vectors of two models do not compare: searching with the wrong one finds anything."""
+        """Vectors of two models cannot be compared: a search with the wrong model gives random results."""
         index = self.indexed(tmp_path)
         other = IDENTITY | {"weights": "others"}
         for work in (lambda: index.open(other), lambda: index.write(other)):
@@ -139,7 +139,7 @@ class CommitContract(Made):
                 pass  # fields that are left out are not compared
 
     def test_a_rebuild_replaces_everything_at_its_first_commit(self, tmp_path: Path) -> None:
-        """The old index answers until the new one does."""
+        """Questions are answered from the old index until the first commit of the new one."""
         index = self.indexed(tmp_path)
         other = IDENTITY | {"weights": "others"}
         with index.write(other, rebuild=True) as writer:
@@ -157,7 +157,7 @@ class CommitContract(Made):
             assert set(reader.sources()) == {"ferry.txt"}, "the first commit of a rebuild forgets everything before it"
 
     def test_there_is_one_writer(self, tmp_path: Path) -> None:
-        """Two runs at once would each remove what the other one has just named."""
+        """Two runs at once would each remove sources that the other one has just added."""
         index = self.make(tmp_path)
         with index.write(IDENTITY):
             refuses(LockedError, lambda: index.write(IDENTITY), "a second writer must be refused")
@@ -181,7 +181,7 @@ class CommitContract(Made):
                 assert all(one.result() for one in looks), "a reader saw half of a commit"
 
     def test_a_closed_reader_does_not_answer(self, tmp_path: Path) -> None:
-        """A reader that is used after it was closed is a mistake that must show."""
+        """The use of a closed reader is a mistake, which must raise an error."""
         reader = self.indexed(tmp_path).open({})
         reader.close()
         try:

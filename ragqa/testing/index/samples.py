@@ -1,4 +1,4 @@
-"""Three documents, and what the tests of an index have in common."""
+"""Three documents, and the common helpers of the tests of an index."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ QUESTION = "Where is the ferry in winter, in the harbour?"
 
 
 def refuses(error: type[RagqaError], work: Callable[[], object], promise: str) -> str:
-    """Return the message of the error that some work raises; fail with the promise where it raises none or another."""
+    """Return the message of the error that `work` raises; fail with `promise` where it raises none or another."""
     try:
         work()
     except error as raised:
@@ -29,7 +29,7 @@ def refuses(error: type[RagqaError], work: Callable[[], object], promise: str) -
 
 
 def answers(reader: IndexReader) -> tuple[object, ...]:
-    """Return all that a reader says of the sample documents, to compare it with what another one says."""
+    """Return the results of all methods of a reader for the sample documents, for comparison with another reader."""
     chunks = {id_: reader.chunks(id_) for id_ in sorted(set(reader.sources().values()))}
     dense, lexical = reader.dense(vector(QUESTION), 50), reader.lexical(QUESTION, 50)
     hits = reader.hits([(id_, score, {}) for id_, score in dense])
@@ -37,14 +37,14 @@ def answers(reader: IndexReader) -> tuple[object, ...]:
 
 
 class Made(ABC):
-    """A test class that knows how to make the index under test."""
+    """A base class with methods that make the index under test."""
 
     @abstractmethod
     def make(self, folder: Path) -> Index:
-        """Return an index with nothing in it; `folder` exists, is empty, and is the test's own."""
+        """Return an empty index; `folder` exists, is empty, and belongs to this test alone."""
 
     def indexed(self, folder: Path, entries: Sequence[Entry] = ALL) -> Index:
-        """Return an index that holds entries, in one commit."""
+        """Return an index with entries, which were added in one commit."""
         index = self.make(folder)
         with index.write(IDENTITY) as writer:
             commit(writer, entries)

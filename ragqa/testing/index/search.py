@@ -1,4 +1,4 @@
-"""What an index finds, in which order, with which scores."""
+"""The results of a search: hits, their order and their scores."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ from ragqa.testing.index.samples import ALL, FERRY, LOAN, QUESTION, Made, answer
 
 
 class SearchContract(Made):
-    """Ranking: what is found, in which order, with which scores."""
+    """The results of a search: hits, their order and their scores."""
 
     def test_dense_is_the_order_of_inner_products(self, tmp_path: Path) -> None:
-        """Small indexes are searched exactly; a reranker and the fusion count on the scores."""
+        """Small indexes are searched exactly; rerankers and the fusion use the scores."""
         question = vector(QUESTION)
         texts = {chunk.id: chunk.indexed_text for each in ALL for chunk in each.chunks}
         scores = {id_: float(vector(text) @ question) for id_, text in texts.items()}
@@ -34,7 +34,7 @@ class SearchContract(Made):
             assert own.dtype == np.float32 and np.allclose(own, vectors(list(texts.values())), atol=1e-6)
 
     def test_lexical_scores_agree_with_one_another(self, tmp_path: Path) -> None:
-        """The fusion takes the score of a chunk from `lexical_scores`, and its share of `lexical_bound`."""
+        """The fusion divides the score of a chunk from `lexical_scores` by `lexical_bound`."""
         with self.indexed(tmp_path).open({}) as reader:
             found = dict(reader.lexical(QUESTION, 50))
             ids = [chunk.id for each in ALL for chunk in each.chunks]
@@ -52,7 +52,7 @@ class SearchContract(Made):
             assert reader.lexical_scores(QUESTION, []) == []
 
     def test_ties_go_by_chunk_id(self, tmp_path: Path) -> None:
-        """One question has one ranking, whatever the order in which documents were indexed."""
+        """A question has the same ranking for every order in which documents were indexed."""
         same = [entry(f"{n}.txt", f"The same line.\n{n}") for n in range(8)]
         ids = sorted(each.chunks[0].id for each in same)
         orders = []
@@ -67,7 +67,7 @@ class SearchContract(Made):
         assert orders[0] == orders[1], "a ranking does not depend on the order of indexing"
 
     def test_hits_are_passages_that_can_be_cited(self, tmp_path: Path) -> None:
-        """An answer cites what stands in a stored document, at a place that can be opened."""
+        """An answer cites text of a stored document, with its exact place."""
         with self.indexed(tmp_path).open({}, locate=lambda source: f"/home/{source}") as reader:
             ranked = [(LOAN.chunks[1].id, 0.5, {"dense": 0.5}), (FERRY.chunks[0].id, 0.25, {})]
             hits = reader.hits(ranked)
@@ -83,7 +83,7 @@ class SearchContract(Made):
             assert not any(map(reader.holds, wrong)), "`holds` is about this text at this place"
 
     def test_a_filter_decides_what_can_be_found(self, tmp_path: Path) -> None:
-        """`retrieve.filter` is exact: what does not have the value is never found, however near it is."""
+        """`retrieve.filter` is exact: documents without the value are never found, even where they are most similar."""
         old = entry("old.txt", "The ferry of old.", metadata={"year": 1999, "tags": ["sea", "past"]})
         new = entry("new.md", "The ferry of now.", metadata={"year": 2024}, media_type="text/markdown", title="Now")
         index = self.indexed(tmp_path, [old, new])
@@ -111,7 +111,7 @@ class SearchContract(Made):
             assert not reader.sources() and not reader.contents() and reader.lexical_bound(QUESTION) >= 0
 
     def test_maintenance_at_the_end_of_a_run_changes_no_answer(self, tmp_path: Path) -> None:
-        """`maintain` may drop, join and build; what is found stays."""
+        """`maintain` may change the stored files, but not the search results."""
         index = self.indexed(tmp_path)
         with index.open({}) as reader:
             said = answers(reader)

@@ -16,7 +16,7 @@ class SourceContract(Made):
     """Names of documents, files that could not be used, and vectors that are there already."""
 
     def test_a_document_has_all_its_names(self, tmp_path: Path) -> None:
-        """The same bytes under two names are one document, cited under the first name."""
+        """The same bytes in two files are one document, which is cited by the first source."""
         index = self.indexed(tmp_path, [FERRY])
         with index.write(IDENTITY) as writer:
             writer.commit([], {}, {"copy.txt": FERRY.document.id})
@@ -45,7 +45,7 @@ class SourceContract(Made):
             assert set(reader.extractors().values()) == {"lines/2"}
 
     def test_files_that_could_not_be_used_are_noted(self, tmp_path: Path) -> None:
-        """They are tried again by the next run, and do not make the folder a changed one."""
+        """The next run tries them again; they do not count as changes of the folder."""
         index = self.make(tmp_path)
         noted = {"bad.pdf": ("0" * 64, "encrypted")}
         with index.write(IDENTITY) as writer:
@@ -59,7 +59,7 @@ class SourceContract(Made):
             assert writer.rejected() == {}, "a new note replaces the old one"
 
     def test_no_text_is_embedded_twice(self, tmp_path: Path) -> None:
-        """Embedding is what costs: `missing` decides what is paid for."""
+        """Embedding is expensive, so `missing` decides which texts are embedded."""
         index = self.make(tmp_path)
         again = entry("again.txt", f"{FERRY.document.text}\nA new line.\nA new line.", title="Ferry")
         with index.write(IDENTITY) as writer:
@@ -79,7 +79,7 @@ class SourceContract(Made):
             assert reader.missing([*again.chunks, LOAN.chunks[0]]) == [LOAN.chunks[0].indexed_text]
 
     def test_an_embedder_that_drifted_is_refused(self, tmp_path: Path) -> None:
-        """A new library can change vectors while every field of the identity stays."""
+        """A new version of a library can change vectors while the identity stays the same."""
         index = self.indexed(tmp_path)
         drifted = vectors(CANARIES)[:, ::-1].copy()
         with index.open({}) as reader:
@@ -88,4 +88,4 @@ class SourceContract(Made):
         with index.write(IDENTITY) as writer:
             refuses(ModelError, lambda: writer.check_embedder(drifted), "a writer must refuse a drifted embedder")
         with index.write(IDENTITY, rebuild=True) as writer:
-            writer.check_embedder(drifted)  # a rebuild takes the embedder that there is now
+            writer.check_embedder(drifted)  # a rebuild accepts another embedder
