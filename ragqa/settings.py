@@ -161,8 +161,9 @@ def key(variable: str) -> str:
 
 
 def apply_threads() -> None:
-    """Set the number of threads of the numeric libraries from the setting. It has no effect on libraries already
-    loaded.
+    """Set the number of threads of the numeric libraries from the setting.
+
+    It has no effect on libraries already loaded.
 
     :raises UsageError: as `load`.
     """

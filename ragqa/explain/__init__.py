@@ -59,8 +59,9 @@ def cite(
 
 
 def _occurrence(answer: str, text: str) -> tuple[int, int] | None:
-    """Return the span of the sentences that contain the answer. Case, white space and final punctuation are ignored;
-    see `occurrences`.
+    """Return the span of the sentences that contain the answer.
+
+    Case, white space and final punctuation are ignored; see `occurrences`.
     """
     span = next(text_analysis.occurrences(answer.strip().strip(".\"'"), text, ignore_case=True), None)
     if span is None:

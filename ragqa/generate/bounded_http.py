@@ -202,8 +202,9 @@ class _Network(httpcore2.NetworkBackend):
         raise failure
 
     def _addresses(self, host: str, port: int) -> list[Any]:
-        """Return the addresses of a host. A thread looks up the name; it may continue after the deadline until it has a
-        reply.
+        """Return the addresses of a host.
+
+        A thread looks up the name; it may continue after the deadline until it has a reply.
         """
         try:
             return socket.getaddrinfo(host, port, 0, socket.SOCK_STREAM, flags=socket.AI_NUMERICHOST)
@@ -253,8 +254,9 @@ class _Connection(httpcore2.NetworkStream):
         return self
 
     def _waited(self, work: Callable[[], _T]) -> _T:
-        """Return the result of a socket call. The call is repeated with short timeouts, with a check for a stop in
-        between.
+        """Return the result of a socket call.
+
+        The call is repeated with short timeouts, with a check for a stop in between.
 
         :raises DeadlinePassed: there is no time left.
         :raises Stopped: the answer is no longer wanted.

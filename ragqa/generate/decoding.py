@@ -133,8 +133,9 @@ class SingleRow:
 
 
 class BatchedRows:
-    """One cache for several answers. All rows end at the same position: shorter prompts have unused positions before
-    them.
+    """One cache for several answers.
+
+    All rows end at the same position: shorter prompts have unused positions before them.
     """
 
     def __init__(self, decoder: Decoder, prefixes: PrefixCache, answers: Sequence[AnswerState]) -> None:

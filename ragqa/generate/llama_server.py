@@ -161,8 +161,9 @@ class LlamaServer:
 
     @classmethod
     def in_child(cls) -> None:
-        """Let a forked process end. Without this, llama.cpp's cleanup would wait for threads that exist in the parent
-        only.
+        """Let a forked process end.
+
+        Without this, llama.cpp's cleanup would wait for threads that exist in the parent only.
 
         So its servers are never deleted, and the process exits before the last cleanup of the C library (by glibc's
         `on_exit`; other C libraries have no such function).

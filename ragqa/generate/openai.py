@@ -41,8 +41,9 @@ _FIRST_WAIT = 0.5
 
 
 class OpenAIEndpoint:
-    """A `Generator` with the endpoint that a `generate` section names. The whole prompt is sent unchanged as one user
-    message.
+    """A `Generator` with the endpoint that a `generate` section names.
+
+    The whole prompt is sent unchanged as one user message.
 
     The tokenizer of an endpoint is unknown. Therefore tokens are counted as UTF-8 bytes. No tokenizer makes more tokens
     than this, so that a prompt that fits by this count fits the window. Every request has its own connection, which is

@@ -95,8 +95,9 @@ class SpanState:
         return Reading(tokens, len(self.prompt_tokens), tuple(len(branch.tokens) for branch in self._branches))
 
     def take(self, logits: Tensor) -> Iterator[None]:
-        """Choose branches by the logits after the prompt. In the second call, choose the best span by the branches'
-        logits.
+        """Choose branches by the logits after the prompt.
+
+        In the second call, choose the best span by the branches' logits.
 
         Yields once a span is chosen.
         """

@@ -29,8 +29,9 @@ bits."""
 
 @dataclass(frozen=True)
 class Lexicon:
-    """The lengths of all texts of one generation, and the places of their postings. Position i is the row `first_row +
-    i`.
+    """The lengths of all texts of one generation, and the places of their postings.
+
+    Position i is the row `first_row + i`.
 
     :param blocks: (first row, number of rows) of each block of postings.
     :param norm: float32[n], k1 * (1 - b + b * length / mean length).

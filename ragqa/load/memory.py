@@ -51,8 +51,9 @@ class MemoryLoader:
 
 
 def text_document(source: str, text: str, title: str = "") -> Document:
-    """Return a document of plain text. Its id depends on source, title and text, so that equal texts remain two
-    documents.
+    """Return a document of plain text.
+
+    Its id depends on source, title and text, so that equal texts remain two documents.
 
     :raises UsageError: the text or the title contains half of a surrogate pair, which no index can store.
     """

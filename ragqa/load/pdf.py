@@ -56,8 +56,9 @@ def extract(data: bytes, limits: Limits) -> Extracted:
 
 
 def _opened(data: bytes) -> PdfReader:
-    """Open a file. A file that is encrypted with the empty password is read; many files are, in order to forbid
-    printing.
+    """Open a file.
+
+    A file that is encrypted with the empty password is read; many files are, in order to forbid printing.
     """
     try:
         reader = PdfReader(io.BytesIO(data))

@@ -12,8 +12,9 @@ from ragqa.models.devices import no_progress_bar
 
 
 def load_pretrained(kind: str, folder: Path, **arguments: Any) -> Any:
-    """Return `transformers.KIND.from_pretrained(folder)`. Only local files are read, and only safetensors or GGUF
-    weights.
+    """Return `transformers.KIND.from_pretrained(folder)`.
+
+    Only local files are read, and only safetensors or GGUF weights.
 
     No code in the folder is run, and the user is not asked about it.
 

@@ -17,8 +17,9 @@ def expand_hits(state: RetrievalState, *, neighbours: int, section: bool) -> Ret
 
 
 def expand(hits: Sequence[Hit], searcher: Searcher, *, neighbours: int, section: bool) -> list[Hit]:
-    """Return the hits with the text around them. Hits that then overlap or touch become one hit, at the best rank of
-    them.
+    """Return the hits with the text around them.
+
+    Hits that then overlap or touch become one hit, at the best rank of them.
 
     :param neighbours: the number of chunks to add before and after each hit.
     :param section: add all chunks around a hit with the same headings. A document without headings is one section.

@@ -26,8 +26,7 @@ QUERY_LIKELIHOOD_PROMPT = "Passage: {passage}\nPlease write a question based on 
 Sachan et al. 2022)."""
 
 _UNCUT = {"processing_kwargs": {"text": {"truncation": False, "verbose": False}}}
-"""A length that prevents truncation by sentence-transformers, and warnings of transformers about pairs that are
-refused."""
+"""Options: sentence-transformers truncates nothing, and transformers does not warn about pairs that are refused."""
 
 
 class CrossEncoderScorer:

@@ -43,8 +43,9 @@ class FusionRetriever:
         self._steps = steps(spec, self._stage, embedder, scorer, rewriter)
 
     def retrieve(self, question: str, searcher: Searcher, k: int | None = None) -> list[Hit]:
-        """Return the best `k` (default `top_k`) hits; ties by chunk id. If `expand` joins some of them, there are
-        fewer.
+        """Return the best `k` (default `top_k`) hits; ties by chunk id.
+
+        If `expand` joins some of them, there are fewer.
 
         :raises UsageError: the question is empty, not text, or too long.
         """

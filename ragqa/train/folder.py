@@ -46,8 +46,9 @@ def check(out: Path) -> None:
 
 @contextmanager
 def held(out: Path) -> Iterator[None]:
-    """Lock a folder for one training; make it if it is new. The operating system releases the lock when the process
-    ends.
+    """Lock a folder for one training; make it if it is new.
+
+    The operating system releases the lock when the process ends.
 
     :raises LockedError: another process holds the lock.
     :raises UsageError: the folder cannot be made.

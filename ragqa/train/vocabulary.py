@@ -35,8 +35,9 @@ Offset = tuple[int, int]
 
 
 def train_tokenizer(texts: Iterable[str], vocab_size: int) -> Tokenizer:
-    """Learn a byte-level BPE, which encodes any text without loss. Token 0 is the end of text; the next tokens are the
-    bytes.
+    """Learn a byte-level BPE, which encodes any text without loss.
+
+    Token 0 is the end of text; the next tokens are the bytes.
 
     It is smaller than `vocab_size` if no other pair of tokens occurs twice in the texts. The order of the texts does
     not change the tokenizer.

@@ -13,8 +13,9 @@ from ragqa.transformer.config import TransformerConfig
 
 
 class KVCache:
-    """Keys and values of every layer, in a tensor that is allocated once and filled in place. It doubles if it is too
-    small.
+    """Keys and values of every layer, in a tensor that is allocated once and filled in place.
+
+    It doubles if it is too small.
 
     `crop` removes the last positions at no cost, so that many questions can follow one prefix.
 

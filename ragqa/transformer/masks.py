@@ -47,8 +47,9 @@ class Packed:
 
 @dataclass(frozen=True, slots=True)
 class StepwiseCausalMask:
-    """A causal mask. The queries are the last positions of the keys; each attends from its sequence's start up to
-    itself.
+    """A causal mask.
+
+    The queries are the last positions of the keys; each attends from its sequence's start up to itself.
 
     `attend` computes one query after another, so that each result has the same bits as if computed alone.
 
