@@ -51,6 +51,8 @@ class Folder:
         self._files = tuple(files)
         self._left = len(files)
         self.all_read = threading.Event()
+        self.progress = threading.Condition()
+        self.lines_read = 0
 
     def scan(self) -> Scan:
         return Scan(self._files, ())
@@ -59,6 +61,9 @@ class Folder:
         self._left -= 1
         if not self._left:
             self.all_read.set()
+        with self.progress:
+            self.lines_read += self.lines[file.sha256]
+            self.progress.notify_all()
         text = "".join(f"{file.source} {line}\n" for line in range(self.lines[file.sha256]))
         id_, extractor = file.document_id, self.extractor(file.media_type)
         return Document(id_, file.source, file.path, file.sha256, file.media_type, None, text, "", extractor)
@@ -93,6 +98,26 @@ class Patient(WordEmbedder):
         return super().embed_passages(texts)
 
 
+class Trailing(WordEmbedder):
+    """Embeds texts when `AHEAD` lines after them are read, or all: as an embedder that is much slower than a reader."""
+
+    AHEAD = 700
+    """Fewer than the lines that always fit into the memory for files that wait."""
+
+    def __init__(self, folder: Folder) -> None:
+        super().__init__()
+        self._folder = folder
+        self._lines = 0
+
+    def embed_passages(self, texts: Sequence[str]) -> NDArray[np.float32]:
+        folder = self._folder
+        wanted = min(sum(folder.lines.values()), self._lines + self.AHEAD)
+        with folder.progress:
+            assert folder.progress.wait_for(lambda: folder.lines_read >= wanted, 30), "reading waits for embedding"
+        self._lines += len(texts)
+        return super().embed_passages(texts)
+
+
 def progress_of(home: Path, folder: Folder, embedder: WordEmbedder | None = None) -> list[tuple[int, int]]:
     """Return the reports of progress while a folder is indexed."""
     (home / "pipeline.yaml").write_text(PIPELINE, encoding="utf-8")
@@ -113,7 +138,7 @@ def test_after_a_tenth_of_the_work_every_estimate_is_within_a_tenth(
     """Also where little can be read ahead: no more than about a twentieth of the whole."""
     monkeypatch.setattr(refresh, "PREFETCH_BYTES", 500_000)
     folder = Folder(seed)
-    calls = progress_of(tmp_path, folder)
+    calls = progress_of(tmp_path, folder, Trailing(folder))
     total = calls[-1][1]
     assert calls[0][0] == 0 and len(calls) > 50
     assert all(done <= expected for done, expected in calls)
