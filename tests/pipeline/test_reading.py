@@ -99,10 +99,11 @@ class Patient(WordEmbedder):
 
 
 class Trailing(WordEmbedder):
-    """Embeds texts when `AHEAD` lines after them are read, or all: as an embedder that is much slower than a reader."""
+    """Gives the reader time before it embeds: as an embedder that is much slower, however busy the machine is."""
 
     AHEAD = 700
-    """Fewer than the lines that always fit into the memory for files that wait."""
+    """Fewer lines than fit into the memory for files that wait, unless one file fills it."""
+    PATIENCE_S = 0.3
 
     def __init__(self, folder: Folder) -> None:
         super().__init__()
@@ -113,7 +114,7 @@ class Trailing(WordEmbedder):
         folder = self._folder
         wanted = min(sum(folder.lines.values()), self._lines + self.AHEAD)
         with folder.progress:
-            assert folder.progress.wait_for(lambda: folder.lines_read >= wanted, 30), "reading waits for embedding"
+            folder.progress.wait_for(lambda: folder.lines_read >= wanted, self.PATIENCE_S)
         self._lines += len(texts)
         return super().embed_passages(texts)
 
