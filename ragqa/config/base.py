@@ -81,7 +81,7 @@ class Spec(BaseModel):
     the class of a spec.
     """
 
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False, defer_build=True)
 
     if TYPE_CHECKING:
         kind: str

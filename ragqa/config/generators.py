@@ -64,7 +64,7 @@ class CausalLMGenerate(_Generate):
     )
     repetition_penalty: float = Field(1.0, gt=0, le=5, description="Above 1 discourages repeated tokens.")
     decode: Annotated[ConstraintSpec, Slot("constraint", short=True)] = Field(
-        FreeDecode(kind="free"),
+        FreeDecode.model_construct(kind="free"),  # not validated: that would build its schema at import
         description="`span`: the answer is the likeliest span of the passages; use template span with it.",
     )
     min_confidence: float = Field(0.0, ge=0, le=1, description="Abstain when a span is less sure than this; 0 never.")

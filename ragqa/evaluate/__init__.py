@@ -21,7 +21,8 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from ragqa.evaluate.dataset import Dataset, Evidence, Question
-    from ragqa.evaluate.datasets import read_dataset, read_questions
+    from ragqa.evaluate.datasets import read_dataset
+    from ragqa.evaluate.datasets.jsonl import read_questions
     from ragqa.evaluate.datasets.splits import select
     from ragqa.evaluate.reports.summary import EvaluationReport, Metric, summarize
     from ragqa.evaluate.runs.evaluation import IndexedDocuments, Protocol, evaluate
@@ -45,7 +46,8 @@ __all__ = [
 
 _MODULES = {
     "dataset": ("Dataset", "Evidence", "Question"),
-    "datasets": ("read_dataset", "read_questions"),
+    "datasets": ("read_dataset",),
+    "datasets.jsonl": ("read_questions",),
     "datasets.splits": ("select",),
     "reports.summary": ("EvaluationReport", "Metric", "summarize"),
     "runs.evaluation": ("IndexedDocuments", "Protocol", "evaluate"),

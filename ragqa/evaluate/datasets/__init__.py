@@ -11,37 +11,54 @@ import os
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from importlib import import_module
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from ragqa import arguments
 from ragqa.arguments import AnyPath
 from ragqa.config import did_you_mean
 from ragqa.errors import UsageError
-from ragqa.evaluate.dataset import Dataset, Question
-from ragqa.evaluate.datasets import beir, jsonl, multihop, pages, pubmedqa, squad
-from ragqa.evaluate.datasets.jsonl import read_questions
-from ragqa.evaluate.datasets.notes import sentence
-from ragqa.evaluate.metrics import normalize
 
-__all__ = ["KINDS", "DatasetKind", "checked", "read_dataset", "read_kind", "read_questions"]
+if TYPE_CHECKING:
+    from ragqa.evaluate.dataset import Dataset, Question
+
+__all__ = ["KINDS", "DatasetKind", "checked", "read_dataset", "read_kind"]
 
 
 @dataclass(frozen=True, slots=True)
 class DatasetKind:
-    """A kind of dataset: the function that reads it, from a path and with a name, and a description of its files."""
+    """A kind of dataset: the function that reads it, as `module:function` of this package, and a description of its files.
 
-    read: Callable[[Path, str], Dataset]
+    The function is named, not imported, so that a module is loaded when a dataset of its kind is read.
+    """
+
+    function: str
     layout: str
+
+    def read(self, path: Path, name: str) -> Dataset:
+        """Return the dataset at a path.
+
+        :raises UsageError: a file is missing, or is not of this kind.
+        """
+        module, _, function = self.function.partition(":")
+        read: Callable[[Path, str], Dataset] = getattr(import_module(f"{__name__}.{module}"), function)
+        return read(path, name)
 
 
 KINDS = {
-    "jsonl": DatasetKind(jsonl.read, jsonl.LAYOUT),
-    "squad": DatasetKind(squad.read, squad.LAYOUT),
-    "beir": DatasetKind(beir.read, beir.LAYOUT),
-    "hotpotqa": DatasetKind(multihop.read_hotpotqa, multihop.HOTPOTQA_LAYOUT),
-    "musique": DatasetKind(multihop.read_musique, multihop.MUSIQUE_LAYOUT),
-    "pubmedqa": DatasetKind(pubmedqa.read, pubmedqa.LAYOUT),
-    "pages": DatasetKind(pages.read, pages.LAYOUT),
+    "jsonl": DatasetKind(
+        "jsonl:read",
+        "a file with one object a line: {question, answers, evidence}, or {question, answerable: false}",
+    ),
+    "squad": DatasetKind("squad:read", "an official JSON file of SQuAD 1.1 or 2.0: {data: [{title, paragraphs}]}"),
+    "beir": DatasetKind("beir:read", "a folder with corpus.jsonl, queries.jsonl and qrels/test.tsv"),
+    "hotpotqa": DatasetKind(
+        "multihop:read_hotpotqa", "a JSON list of {_id, question, answer, supporting_facts, context}"
+    ),
+    "musique": DatasetKind("multihop:read_musique", "a JSON list or JSON lines of {id, question, answer, paragraphs}"),
+    "pubmedqa": DatasetKind("pubmedqa:read", "ori_pqal.json or its folder, with test_ground_truth.json for the splits"),
+    "pages": DatasetKind("pages:read", "a folder of PDFs with ground_truth.jsonl or questions.jsonl that cite pages"),
 }
 """The built-in kinds by their names."""
 
@@ -117,6 +134,9 @@ def _note_on_answers(questions: Sequence[Question]) -> str:
 
     Exact match and F1 treat them as unanswerable, as the script of SQuAD does.
     """
+    from ragqa.evaluate.datasets.notes import sentence
+    from ragqa.evaluate.metrics import normalize
+
     blank = sum(bool(question.answers) and not any(map(normalize, question.answers)) for question in questions)
     what = "questions whose answers are articles or punctuation alone, which exact match and F1 take for no answer"
     return sentence({what: blank})

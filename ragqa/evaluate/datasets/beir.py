@@ -13,9 +13,6 @@ from ragqa.evaluate.datasets.rows import Row, read_lines, read_text
 from ragqa.load import text_document
 from ragqa.records import Document
 
-LAYOUT = "a folder with corpus.jsonl, queries.jsonl and qrels/test.tsv"
-"""The files that `read` expects at its path."""
-
 Judgements = dict[str, dict[str, int]]
 """Grades by question id and document source."""
 

@@ -10,9 +10,6 @@ from ragqa.errors import UsageError
 from ragqa.evaluate.dataset import Dataset, Evidence, Question
 from ragqa.evaluate.datasets.rows import Row, read_lines
 
-LAYOUT = "a file with one object a line: {question, answers, evidence}, or {question, answerable: false}"
-"""The files that `read` expects at its path."""
-
 _KEYS = ("id", "question", "answers", "answerable", "evidence", "group")
 
 

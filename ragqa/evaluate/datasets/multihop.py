@@ -12,10 +12,6 @@ from ragqa.evaluate.datasets.rows import Row, read_list, read_object
 from ragqa.load import text_document
 from ragqa.records import Document
 
-HOTPOTQA_LAYOUT = "a JSON list of {_id, question, answer, supporting_facts, context}"
-MUSIQUE_LAYOUT = "a JSON list or JSON lines of {id, question, answer, paragraphs}"
-"""The files that `read_hotpotqa` and `read_musique` expect at their paths."""
-
 
 class _Pool:
     """The paragraphs of all questions without duplicates; a source is `Title/NNN`, NNN from 000 within the title."""

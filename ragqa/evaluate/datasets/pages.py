@@ -12,9 +12,6 @@ from ragqa.evaluate.dataset import Dataset, Question
 from ragqa.evaluate.datasets.jsonl import read_questions
 from ragqa.evaluate.datasets.rows import Row, read_lines
 
-LAYOUT = "a folder of PDFs with ground_truth.jsonl or questions.jsonl that cite pages"
-"""The files that `read` expects at its path."""
-
 _CITATION = re.compile(r"\s*\[([^\[\]#]+)#page=(\d+)\]")
 
 

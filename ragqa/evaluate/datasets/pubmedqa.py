@@ -8,9 +8,6 @@ from ragqa.evaluate.dataset import Dataset, Question
 from ragqa.evaluate.datasets.rows import Row, read_object
 from ragqa.load import text_document
 
-LAYOUT = "ori_pqal.json or its folder, with test_ground_truth.json for the splits"
-"""The files that `read` expects at its path."""
-
 _DECISIONS = ("yes", "no", "maybe")
 
 

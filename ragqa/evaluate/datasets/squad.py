@@ -11,9 +11,6 @@ from ragqa.evaluate.datasets.rows import Row, read_object
 from ragqa.load import text_document
 from ragqa.records import Document
 
-LAYOUT = "an official JSON file of SQuAD 1.1 or 2.0: {data: [{title, paragraphs}]}"
-"""The files that `read` expects at its path."""
-
 _BESIDE = "answers that stand one character beside their offset, moved there"
 
 
