@@ -124,7 +124,7 @@ def test_every_page_is_in_the_navigation_and_begins_with_a_sentence_of_its_own()
 def functions() -> Iterator[tuple[str, Callable[..., Any]]]:
     """Yield each function and method that the pages render, with its name."""
     for name, value in documented().items():
-        inner = vars(value).items() if inspect.isclass(value) else [("", value)]
+        inner = list(vars(value).items()) if inspect.isclass(value) else [("", value)]
         for method, written in inner:
             function = getattr(written, "__func__", written)
             if inspect.isfunction(function) and not method.startswith("_"):
