@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 from ragqa.arguments import AnyPath
+from ragqa.config import Kind
 from ragqa.errors import UsageError
 from ragqa.evaluate.runs.evaluation import Protocol
 from ragqa.evaluate.runs.folder import PIPELINE, SavedRun, differences, read_run
@@ -43,7 +45,12 @@ class Replay:
 
 
 def replay(
-    folder: AnyPath, overrides: Sequence[str] = (), *, limit: int | None = None, listener: Listener = SILENT
+    folder: AnyPath,
+    overrides: Sequence[str] = (),
+    *,
+    kinds: Iterable[Kind[Any]] = (),
+    limit: int | None = None,
+    listener: Listener = SILENT,
 ) -> Replay:
     """Ask the questions of a run again, with its pipeline file and the models and packages that are installed now.
 
@@ -51,11 +58,13 @@ def replay(
 
     :param folder: the folder of the run, written by `evaluate_pipeline` or `ragqa eval`.
     :param overrides: `section.key=value` each, to compare the run with other settings.
+    :param kinds: your own kinds that the pipeline file names.
     :param limit: the number of questions to ask, from the first on; None for all.
     :raises UsageError: the folder has no run, or its questions no longer exist.
     """
     run = read_run(folder)
-    protocol, setup = _set_up(run, overrides, limit, listener)
+    pipeline = Pipeline.from_file(run.folder / PIPELINE, overrides, kinds)
+    protocol, setup = _set_up(run, pipeline, limit, listener)
     changed = tuple(differences(run.identity, setup.identity(protocol)))
     kept = {result.id: result for result in run.results}
     compared = {new.id: dict(_differing(kept[new.id], new)) for new in ask_all(setup, protocol, {}, listener)}
@@ -63,7 +72,7 @@ def replay(
 
 
 def _set_up(
-    run: SavedRun, overrides: Sequence[str], limit: int | None, listener: Listener
+    run: SavedRun, pipeline: Pipeline, limit: int | None, listener: Listener
 ) -> tuple[Protocol, EvaluationSetup]:
     """Return the protocol of a run, its pipeline, and the questions that it has results of."""
     try:
@@ -72,7 +81,6 @@ def _set_up(
         raise UsageError(
             f"{run.folder}: run.json does not say what was asked and how: not a run of `ragqa eval`"
         ) from None
-    pipeline = Pipeline.from_file(run.folder / PIPELINE, overrides)
     setup = prepare(pipeline, dataset_spec(pipeline.config, name), listener=listener)
     answered = {result.id for result in run.results}
     questions = [question for question in setup.questions if question.id in answered][:limit]

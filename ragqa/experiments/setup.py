@@ -85,8 +85,9 @@ def dataset_spec(config: Config, name: str | None = None) -> EvaluateSpec:
 
     :raises UsageError: there is neither, or the kind is unknown.
     """
-    if name is None and config.evaluate is not None:
-        return config.evaluate
+    section = config.evaluate
+    if section is not None and name in (None, section.kind):  # a kind without a path is named by itself
+        return section
     if name is None:
         line = "evaluate: {kind: jsonl, path: questions.jsonl}"
         raise UsageError(f"no questions: give --dataset KIND:PATH, or add `{line}` to the pipeline file")
@@ -207,10 +208,10 @@ def recorded(setup: EvaluationSetup) -> dict[str, Any]:
     """Return facts of a run on which its results do not depend, and the dataset, which is needed to repeat the run."""
     import torch
 
-    kind, _, path = setup.name.partition(":")
+    kind, colon, path = setup.name.partition(":")
     return {
         "file": str(setup.pipeline.config.file),
-        "dataset": f"{kind}:{os.path.realpath(os.path.expanduser(path))}",
+        "dataset": f"{kind}:{os.path.realpath(os.path.expanduser(path))}" if colon else kind,
         "note": setup.dataset.note,
         "versions": {"python": platform.python_version(), **{name: version(name) for name in PACKAGES}},
         "machine": {"platform": platform.platform(), "cpus": os.cpu_count(), "threads": torch.get_num_threads()},

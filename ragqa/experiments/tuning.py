@@ -11,7 +11,7 @@ winner.yaml   the winner as a pipeline file
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -20,7 +20,7 @@ import yaml
 
 from ragqa import arguments, wire
 from ragqa.arguments import AnyPath
-from ragqa.config import Combination
+from ragqa.config import Combination, Kind
 from ragqa.errors import UsageError
 from ragqa.evaluate.dataset import Dataset, Question
 from ragqa.evaluate.datasets.splits import Split, split
@@ -79,13 +79,14 @@ class TuningGrid:
     to_text: Callable[[Combination], str] = pipeline_file
 
     @classmethod
-    def of(cls, file: AnyPath, overrides: Sequence[str] = ()) -> TuningGrid:
+    def of(cls, file: AnyPath, overrides: Sequence[str] = (), kinds: Iterable[Kind[Any]] = ()) -> TuningGrid:
         """Read a pipeline file with grids.
 
         :param overrides: `section.key=value` each; a value may be a grid.
+        :param kinds: your own kinds that the file names.
         :raises ConfigError: the file has mistakes; all of them are listed.
         """
-        return cls(load_combinations(file, overrides), str(file))
+        return cls(load_combinations(file, overrides, kinds), str(file))
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,7 @@ import jsonschema
 import pytest
 import yaml
 
-from ragqa import Pipeline, load_config
+from ragqa import Maintenance, Pipeline, load_config
 from ragqa.config import (
     EvaluateSpec,
     FormatSpec,
@@ -31,7 +31,7 @@ from ragqa.config.schema import json_schema
 from ragqa.config.slots import SLOTS
 from ragqa.errors import ConfigError, UsageError, UsageTypeError
 from ragqa.evaluate import Dataset, Protocol, Question
-from ragqa.experiments import evaluate_pipeline
+from ragqa.experiments import TuningGrid, evaluate_pipeline, replay
 from ragqa.kinds import BUILTIN
 from ragqa.load import MemoryLoader, text_document
 from ragqa.pipeline.assemble.check import check_file
@@ -288,6 +288,11 @@ def test_a_dataset_of_ones_own_is_named_by_the_section_alone_where_it_has_no_pat
     pipeline = Pipeline.from_file(place / "p.yaml", kinds=[WORDS, ECHO, asked])
     run = evaluate_pipeline(pipeline, protocol=Protocol(trace=False), folder=place / "run")
     assert run.report.metrics["exact_match"].value == 1.0
+    again = replay(place / "run", kinds=[WORDS, ECHO, asked])
+    assert (again.equal, again.questions) == (1, 1)
+    grid = TuningGrid.of(place / "p.yaml", ["retrieve.top_k={grid: [1, 2]}"], [WORDS, ECHO, asked])
+    assert [combination.config.retrieve.top_k for combination in grid.combinations] == [1, 2]
+    assert Maintenance(place / "p.yaml", (), [WORDS, ECHO, asked]).check().faults == ()
     with pytest.raises(UsageError, match="kind asked is not named by KIND:PATH"):
         evaluate_pipeline(pipeline, "asked:here", folder=place / "other")
 

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
 
 from ragqa.arguments import AnyPath, path, texts
+from ragqa.config import Kind
 from ragqa.config.specs import ClsPoolEmbed, MeanPoolEmbed
 from ragqa.errors import ModelError, UsageError
 from ragqa.pipeline import Pipeline
@@ -21,14 +22,22 @@ class Maintenance:
 
     :param target: the folder of an index, or a pipeline file.
     :param overrides: changes to the pipeline file, as `--set` takes them.
+    :param kinds: your own kinds that the pipeline file names.
     :param wait: seconds to wait for another writer of the index.
     """
 
-    def __init__(self, target: AnyPath, overrides: Sequence[str] = (), *, wait: float = 0.0) -> None:
+    def __init__(
+        self,
+        target: AnyPath,
+        overrides: Sequence[str] = (),
+        kinds: Iterable[Kind[Any]] = (),
+        *,
+        wait: float = 0.0,
+    ) -> None:
         from ragqa.index import LocalIndex
 
         place = path(target, "target")
-        self._pipeline = None if place.is_dir() else Pipeline.from_file(place, overrides)
+        self._pipeline = None if place.is_dir() else Pipeline.from_file(place, overrides, kinds)
         index = self._pipeline.components.index if self._pipeline else LocalIndex(place)
         self._location, self._index = index.location, _maintainable(index)
         self._wait = wait
