@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 from bisect import bisect_right
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from ragqa import wire
@@ -135,6 +135,11 @@ class Hit:
     def to_dict(self) -> dict[str, Any]:
         """Return the fields of the hit and its chunk, as `ragqa search --json` prints them."""
         return wire.hit(self)
+
+    def with_span(self, document: Document, start: int, end: int) -> Hit:
+        """Return this hit with another span of its document as its text; its scores stay."""
+        text, page = document.text[start:end], document.page_of(start)
+        return replace(self, chunk=replace(self.chunk, start=start, end=end, text=text, page=page))
 
 
 @dataclass(frozen=True, slots=True)

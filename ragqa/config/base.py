@@ -170,12 +170,12 @@ class PathRule:
 
     :param when: the value is a path `always`, where it holds a `/` (`slash`), or where it begins with `.`, `~` or `/`
         (`local`); else it is a name.
-    :param exists: the kind of file or folder that `check` looks for at the path.
+    :param exists: `check` reports a path at which nothing exists.
     :param content: answers depend on the content at the path, not on the path; False for a place that ragqa writes to.
     """
 
     when: Literal["always", "slash", "local"] = "always"
-    exists: Literal["", "any", "file"] = ""
+    exists: bool = False
     content: bool = True
 
 

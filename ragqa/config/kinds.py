@@ -74,7 +74,7 @@ class Kind(Generic[AnySpec]):
         except TypeError as error:
             return f"{_named(self.build)} cannot be called with (spec, needs): {error}"
         except ValueError:  # the signature of a function in an extension module may be unknown
-            return ""
+            pass
         return ""
 
 

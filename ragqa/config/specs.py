@@ -32,7 +32,7 @@ class FolderLoad(LoadSpec):
     """Read the documents of a folder, of one file, or of a list of both."""
 
     kind: Literal["folder"]
-    path: Annotated[Name | list[Name], PathRule(exists="any")] = Field(
+    path: Annotated[Name | list[Name], PathRule(exists=True)] = Field(
         description="Folder, file, or list of both; relative to the pipeline file."
     )
     include: list[Name] = Field([], description="Globs over the relative path; only matching files are read.")
@@ -237,6 +237,6 @@ class InContextPrompt(PromptSpec):
 class FileEvaluate(EvaluateSpec):
     """A dataset that is read from a file or a folder; `--dataset KIND:PATH` names it too."""
 
-    path: Annotated[Name, PathRule(exists="any")] = Field(
+    path: Annotated[Name, PathRule(exists=True)] = Field(
         description="Where the questions are; relative to the pipeline file."
     )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import logging
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cached_property
 from itertools import chain
 from pathlib import Path
@@ -165,9 +165,7 @@ class LocalReader:
 
     def span(self, hit: Hit, start: int, end: int) -> Hit:
         """Return a hit with the same scores and another span of its document as its text."""
-        document = self.document(hit.chunk.document_id)
-        text, page = document.text[start:end], document.page_of(start)
-        return replace(hit, chunk=replace(hit.chunk, start=start, end=end, text=text, page=page))
+        return hit.with_span(self.document(hit.chunk.document_id), start, end)
 
     def document(self, document_id: str) -> Document:
         """Return a stored document.

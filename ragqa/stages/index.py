@@ -12,7 +12,7 @@ can be derived from others (`dense_scores`, `span`, `copies`, `holds`, `with`).
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol, Self
 
 if TYPE_CHECKING:
@@ -180,9 +180,7 @@ class IndexReader(Searcher, Indexed, Protocol):
 
     def span(self, hit: Hit, start: int, end: int) -> Hit:
         """Return a hit with another span of its document as its text; its scores stay."""
-        document = self.document(hit.chunk.document_id)
-        text, page = document.text[start:end], document.page_of(start)
-        return replace(hit, chunk=replace(hit.chunk, start=start, end=end, text=text, page=page))
+        return hit.with_span(self.document(hit.chunk.document_id), start, end)
 
 
 class IndexWriter(Indexed, Protocol):

@@ -230,6 +230,36 @@ def test_a_scorer_of_ones_own_reorders_the_hits(place: Path) -> None:
     assert hit.scores["rerank"] == MORWEN.count("e")
 
 
+def test_pipelines_that_share_their_models_build_a_reranker_once(place: Path) -> None:
+    built: list[str] = []
+
+    def build(spec: Shout, needs: Needs) -> Shouter:
+        built.append(spec.letter)
+        return Shouter(spec.letter)
+
+    file = written(place, *OWN["rerank"][1:])
+    kinds: list[Kind[Any]] = [WORDS, ECHO, Kind("rerank", Shout, build)]
+    first = Pipeline.from_file(file, kinds=kinds)
+    deeper = Pipeline.from_file(file, ["retrieve.top_k=1"], kinds)
+    other = Pipeline.from_file(file, ["retrieve.rerank={kind: shout, letter: r}"], kinds)
+    for pipeline in (deeper, other):
+        pipeline.components.share(first.components)
+    for pipeline in (first, deeper, other, first.with_documents([MORWEN])):
+        pipeline.index()
+        pipeline.search("Who commands the ferry?")
+    assert built == ["e", "r"]
+
+
+def test_a_model_that_is_replaced_is_used_by_this_pipeline_alone(place: Path) -> None:
+    first, second = (Pipeline.from_file(place / "p.yaml", kinds=[WORDS, ECHO]) for _ in range(2))
+    second.components.share(first.components)
+    embedder = second.components.embedder
+    mine = EchoGenerator(answer="mine")
+    second.components.replace(generator=mine)
+    assert second.components.generator is mine and first.components.generator is not mine
+    assert first.components.embedder is embedder is second.components.embedder
+
+
 def test_a_format_of_ones_own_is_read_without_being_listed_and_with_its_settings_where_it_is(place: Path) -> None:
     own = OWN["format"][0]
     plain = Pipeline.from_file(place / "p.yaml", kinds=[WORDS, ECHO, own])

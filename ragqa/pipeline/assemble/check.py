@@ -156,10 +156,8 @@ def _missing_paths(key: Key, spec: Spec) -> Iterator[Mistake]:
     for name, rule in path_rules(type(spec)).items():
         value = getattr(spec, name)
         for path in value if isinstance(value, list) else [value]:
-            if rule.exists == "any" and not os.path.exists(path):
+            if rule.exists and not os.path.exists(path):
                 yield Mistake(((*key, name),), f"path not found: {path}")
-            if rule.exists == "file" and not os.path.isfile(path):
-                yield Mistake(((*key, name),), f"no such file: {path}")
 
 
 def _of_prompt(spec: PromptSpec) -> Iterator[Mistake]:

@@ -10,7 +10,6 @@ from ragqa import forks, settings, stages
 from ragqa.arguments import wrong_type
 from ragqa.config import Config
 from ragqa.config.base import Spec
-from ragqa.config.slots import SECTIONS
 from ragqa.errors import ConfigError, RagqaError, UsageError
 from ragqa.records import Chunk, Hit
 from ragqa.stopping import StoppableLock
@@ -57,15 +56,11 @@ _PARTS = {
 }
 """The section of each part."""
 
-_DEPENDS: dict[str, tuple[str, ...]] = {
-    "load": ("split",),
-    "split": ("embed",),
-    "embed": (),
-    "generate": (),
-    "examples": ("embed",),
-    "canaries": ("embed",),
-}
-"""The sections that a part may depend on besides its own. Parts that are not listed depend on all but `evaluate`."""
+_MODELS = ("embed", "generate")
+"""The sections whose parts hold models, so that pipelines share them."""
+
+_DEPENDS: dict[str, tuple[str, ...]] = {"embed": (), "generate": (), "examples": ("embed",), "canaries": ("embed",)}
+"""The models that a shared part may depend on besides its own spec; both where a part is not listed."""
 
 
 class Components:
@@ -85,7 +80,8 @@ class Components:
         self.lock = StoppableLock()
         self.over_other_documents = False
         self._specs = {name: repr(spec) for name, spec in config.sections().items()}
-        self._made: dict[tuple[str, ...], Any] = {}
+        self._own: dict[str, Any] = {}  # by section: parts of this pipeline alone, and those that were replaced
+        self._shared: dict[tuple[str, ...], Any] = {}  # by the specs that a part is made of
         self._replaced: set[str] = set()
 
     @property
@@ -144,8 +140,11 @@ class Components:
             protocol = _PROTOCOLS[section]
             if missing := _missing(part, protocol):
                 raise wrong_type(f"replace: {name}", part, f"a {protocol.__name__}, with {', '.join(missing)}")
-            self._made[self._key(section, self._specs[section])] = part
+            self._own[section] = part
             self._replaced.add(section)
+            if section in _MODELS:  # a part that was made with the model of the file is not used with this one
+                spec = self._specs[section]
+                self._shared = {key: made for key, made in self._shared.items() if spec not in key}
 
     @property
     def roots(self) -> list[Path]:
@@ -187,7 +186,7 @@ class Components:
         return self.generator
 
     def build(self, spec: Spec) -> Any:
-        """Return the part that a spec describes; each part is built once.
+        """Return the part that a spec describes, built once for all pipelines that share it.
 
         :raises ConfigError: the kind cannot build the part; the error has the position of the kind.
         """
@@ -213,31 +212,22 @@ class Components:
         return part
 
     def once(self, name: str, spec: Spec, make: Callable[[], Made]) -> Made:
-        """Return the result of `make`, called once for this spec and the sections that the part may depend on."""
-        key = self._key(name, repr(spec))
-        if key not in self._made:
-            self._made[key] = make()
-        return cast("Made", self._made[key])
+        """Return the result of `make`, called once for this spec and the models that the part may depend on."""
+        key = (name, repr(spec), *(self._specs[section] for section in _DEPENDS.get(name, _MODELS)))
+        if key not in self._shared:
+            self._shared[key] = make()
+        return cast("Made", self._shared[key])
 
     def share(self, other: Components) -> None:
-        """Share embedder and generator with another pipeline where both files describe them alike.
+        """Have each model, and what is made with it alone, in common with another pipeline that describes it alike.
 
-        Parts that are not yet built are built.
-
-        :raises ModelError: a model of these parts is not installed.
+        Replaced parts of the other pipeline are used here too where the specs are equal, except its loader and index.
         """
-        for name in ("embed", "generate"):
-            if self._specs[name] == other._specs[name]:
-                other._section(name)
-        self.take_over(other)
-
-    def take_over(self, other: Components) -> None:
-        """Use the parts that another pipeline has already built, where this pipeline would build the same."""
-        self.lock = other.lock
-        mine = {repr(spec) for _, spec in self.config.parts()} | {""}
-        self._made |= {key: part for key, part in other._made.items() if mine.issuperset(key[1:])}
-        same = {name for name in other._replaced if self._specs.get(name) == other._specs[name]}
-        self._replaced |= same
+        self.lock, self._shared = other.lock, other._shared
+        for section in other._replaced - {"load", "index"}:
+            if self._specs[section] == other._specs[section]:
+                self._own[section] = other._own[section]
+                self._replaced.add(section)
 
     def load_models(self, *, retrieval: bool = True, answers: bool = True) -> None:
         """Load the models that retrieval, answers or both need, so that the first question does not wait for them.
@@ -267,12 +257,12 @@ class Components:
             break
 
     def _section(self, name: str) -> Any:
-        key = self._key(name, self._specs[name])
-        return self._made[key] if key in self._made else self.build(getattr(self.config, name))
-
-    def _key(self, name: str, spec: str) -> tuple[str, ...]:
-        sections = _DEPENDS.get(name, [section for section in SECTIONS if section != "evaluate"])
-        return name, spec, *(self._specs[section] for section in sections)
+        if name not in self._own:
+            spec = getattr(self.config, name)
+            if name in _MODELS:
+                return self.build(spec)
+            self._own[name] = self.make(spec)
+        return self._own[name]
 
     def _cannot_build(self, spec: Spec, why: str) -> ConfigError:
         key = next((key for key, part in self.config.parts() if part is spec), ())

@@ -7,18 +7,14 @@ import json
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 
 from ragqa import models
-from ragqa.config import Kind
+from ragqa.config import Kind, Kinds
 from ragqa.config.slots import LoadSpec
 from ragqa.config.specs import FolderLoad
 from ragqa.pipeline.assemble.components import Components
 from ragqa.records import Document
-
-if TYPE_CHECKING:
-    from ragqa.load import MemoryLoader
-    from ragqa.stages import Needs
 
 
 class MemoryLoad(LoadSpec):
@@ -27,42 +23,34 @@ class MemoryLoad(LoadSpec):
     kind: Literal["memory"] = "memory"
 
 
-def _no_documents(spec: MemoryLoad, needs: Needs) -> MemoryLoader:
-    """Build a loader of no documents; `over_documents` replaces it."""
-    from ragqa.load import MemoryLoader
-
-    return MemoryLoader([])
-
-
 def over_documents(components: Components, documents: Sequence[Document]) -> Components:
     """Return the parts of a pipeline over documents in memory; see `Pipeline.with_documents`."""
     from ragqa.load import MemoryLoader
 
     loader = MemoryLoader(documents)
+    memory = Kind("load", MemoryLoad, lambda spec, needs: loader)
+    others = [kind for kind in components.config.kinds if kind.spec is not MemoryLoad]
     key = sorted((document.source, document.id) for document in documents)
-    other = _over(components, MemoryLoad(), key)
-    other.replace(loader=loader)
-    return other
+    return _over(components, MemoryLoad(), Kinds([*others, memory]), key)
 
 
 def over_folder(components: Components, folder: Path, include: Sequence[str]) -> Components:
     """Return the parts of a pipeline over another folder; see `Pipeline.with_folder`."""
     load = FolderLoad(kind="folder", path=str(folder), include=list(include))
-    return _over(components, load, [str(folder), *include])
+    return _over(components, load, components.config.kinds, [str(folder), *include])
 
 
-def _over(components: Components, load: LoadSpec, key: object) -> Components:
-    """Return parts with another `load` and an index in the cache; built parts are shared.
+def _over(components: Components, load: LoadSpec, kinds: Kinds, key: object) -> Components:
+    """Return parts with another `load` and an index in the cache; models are shared.
 
     :param key: plain data that identifies the documents; it names the folder of the index.
     """
     config = components.config
     digest = hashlib.sha256(json.dumps([key, components.identity], sort_keys=True).encode()).hexdigest()
     index = config.index.at(str(models.cache_dir() / "datasets" / digest[:32]))
-    own = [Kind("load", MemoryLoad, _no_documents)] if config.kinds.find("load", "memory") is None else []
-    other = Components(replace(config, load=load, index=index, kinds=config.kinds.and_own(own)))
+    other = Components(replace(config, load=load, index=index, kinds=kinds))
     other.over_other_documents = True
-    other.take_over(components)
+    other.share(components)
     return other
 
 

@@ -3,31 +3,12 @@
 from __future__ import annotations
 
 import json
-import os
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
-offline = pytest.mark.skipif(bool(os.environ.get("RAGQA_OFFLINE")), reason="needs the default models")
-
-FILE = """
-version: 1
-load:     {kind: folder, path: documents}
-split:    {kind: recursive}
-embed:    {kind: mean_pool, model: all-minilm-l6-v2}
-index:    {kind: faiss, path: index}
-retrieve: {kind: hybrid, top_k: 2}
-prompt:   {kind: in_context, template: qa}
-generate: {kind: causal_lm, model: smollm2-135m-instruct, max_new_tokens: 24}
-"""
-
-
-def ragqa(*arguments: str, cwd: Path) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-m", "ragqa", *arguments], cwd=cwd, capture_output=True, text=True, check=False
-    )
+from tests.cli.test_cli import FILE, offline
+from tests.cli.test_cli import run as ragqa
 
 
 @pytest.fixture
