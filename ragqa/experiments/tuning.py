@@ -218,8 +218,8 @@ def _setups(
     setups: dict[str, EvaluationSetup] = {}
     for combination in combinations:
         pipeline = Pipeline(combination.config)
-        for other in setups.values():
-            pipeline.components.share(other.pipeline.components)
+        if setups:
+            pipeline.components.share(next(iter(setups.values())).pipeline.components)
         pipeline = over(pipeline, dataset)
         same = next((s for s in setups.values() if s.pipeline.config.index == pipeline.config.index), None)
         indexed = same.indexed if same else index_for(pipeline, dataset, questions, listener)

@@ -122,12 +122,13 @@ class Refresh:
         :raises RejectedError: a file was rejected in a strict run, before anything was embedded; the index is as it
             was.
         """
+        # 1. Refuse a plan that would remove most documents, before anything is read.
         report = self._report
         report.statuses += [*plan.others, *(FileStatus(file.source, "unchanged") for file in plan.unchanged)]
         self._refuse_gone(plan)
         self._estimate = Estimate(planned.file for planned in plan.read if planned.parse)
-        # New names of known content first, so that no commit removes a document whose new name comes in a later one.
-        # Then in the order of hashes, which is random: the files read so far are a fair sample for the estimate.
+        # 2. Read, embed and commit in parts. New names of known content first, so that no commit removes a document
+        # whose new name comes in a later one. Then in the order of hashes, which is random: the files read so far are a fair sample for the estimate.
         order = sorted(plan.read, key=lambda planned: (planned.parse, planned.file.sha256))
         for planned, outcome in prefetch(self._read, order, _memory, PREFETCH_BYTES):
             self._take(planned, outcome)
