@@ -45,10 +45,13 @@ print(median_ms(pipeline.ask, 3), median_ms(pipeline.search, 5))
 
 
 def run(checkout: Path, site: str, *arguments: str) -> tuple[float, str]:
-    """Run Python on a checkout; return the seconds of the process, and what it printed.
+    """Run Python on a checkout; return the seconds of the process, and its output.
 
-    :param site: a folder whose `sitecustomize` keeps this checkout, which may be installed, from being imported.
+    :param site: a folder for a `sitecustomize` that keeps the checkout that is installed from being imported.
     """
+    others = [str(ROOT)] if checkout != ROOT else []
+    keep_out = f"import sys\nsys.path[:] = [path for path in sys.path if path not in {others!r}]\n"
+    (Path(site) / "sitecustomize.py").write_text(keep_out, encoding="utf-8")
     environment = os.environ | {"PYTHONPATH": f"{site}{os.pathsep}{checkout}", "OMP_NUM_THREADS": "1"}
     command = [sys.executable, *arguments]
     started = time.perf_counter()
@@ -84,13 +87,11 @@ def main() -> None:
             run(checkout, site, "-m", "ragqa", "index", FILE)
         for number in range(arguments.rounds):
             for name in list(checkouts)[:: 1 if number % 2 else -1]:
-                keep_out = f"import sys\nsys.path[:] = [p for p in sys.path if p != {str(ROOT)!r}]\n"
-                (Path(site) / "sitecustomize.py").write_text(keep_out if name == "before" else "", encoding="utf-8")
                 measure(checkouts[name], site, times[name], warm=number < arguments.rounds // 2)
     rows = []
     for what, after in times["after"].items():
         before = times["before"][what]
-        cells = [f"{statistics.median(t):.3g} ({min(t):.3g} to {max(t):.3g})" for t in (before, after)]
+        cells = [f"{statistics.median(t):.4g} ({min(t):.4g} to {max(t):.4g})" for t in (before, after)]
         rows.append([what, *cells, f"{statistics.median(after) / statistics.median(before):.2f}", str(len(after))])
     print(table(["", "before", "after", "ratio", "n"], rows))
 
