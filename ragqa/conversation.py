@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from ragqa.pipeline import Pipeline
+from ragqa.pipeline.answer.asking import Event
 from ragqa.records import Answer
 
 TURNS = 4
@@ -25,8 +26,8 @@ class Conversation:
         self._pipeline = pipeline
         self.answers: list[Answer] = []
 
-    def stream(self, question: str) -> Iterator[str | Answer]:
-        """Yield pieces of the answer's text as they are generated and, last, the `Answer`, which is added to `answers`.
+    def stream(self, question: str) -> Iterator[Event]:
+        """Yield the events of `Pipeline.stream`; the last is the `Answer`, which is added to `answers`.
 
         The search uses the previous question together with this one. A question whose answer is not read to its end is
         not added to the conversation.

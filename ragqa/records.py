@@ -231,12 +231,35 @@ def _cited(citation: Citation) -> str:
     return f"{place} (stale)" if citation.stale else place
 
 
+@dataclass(frozen=True, slots=True)
+class AnswerSentence:
+    """A part of an answer that is cited for itself: a sentence, a list item, a row, or a short answer.
+
+    `support` says how far the citations support it, between 0 and 1: the share of its words that stand in them. It is 1
+    for what is quoted. A sentence that was written without passages has no citations and no support.
+    """
+
+    text: str
+    citations: tuple[Citation, ...] = ()
+    support: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Passages:
+    """The places in the documents that are nearest to a question, best first, known before anything is written."""
+
+    citations: tuple[Citation, ...]
+
+
 @dataclass(frozen=True, slots=True, repr=False)
 class Answer:
     """An answer with its citations, hits and prompt. `usage` is the number of tokens and the milliseconds by stage.
 
-    `index_version` is the number of the index's commit from which the answer was made. `confidence` is that of the
-    generator, None if it computes none.
+    `kind` is `span` (a short answer copied from a passage), `quote` (sentences copied from passages) or `write` (the
+    generator's own sentences). `sentences` are the parts of `text`, each with its citations. `confidence` is the
+    calibrated probability that the answer is right. Where there is no answer, `reason` says why, `nearest` has the
+    passages that come nearest, and `advice` what can be changed. `index_version` is the number of the index's commit
+    from which the answer was made.
     """
 
     question: str
@@ -250,6 +273,10 @@ class Answer:
     reason: str = ""
     finish: str = ""
     confidence: float | None = None
+    kind: str = ""
+    sentences: tuple[AnswerSentence, ...] = ()
+    nearest: tuple[Citation, ...] = ()
+    advice: str = ""
 
     def __repr__(self) -> str:
         if self.abstained:

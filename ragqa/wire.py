@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from ragqa.evaluate.runs.result import Result
     from ragqa.experiments import Comparison, Drafts, Replay, Tuning
     from ragqa.pipeline.ingest.refresh import IndexReport
-    from ragqa.records import Answer, Citation, FileStatus, Hit
+    from ragqa.records import Answer, AnswerSentence, Citation, FileStatus, Hit
 
 Json = dict[str, Any]
 """A JSON object as plain data."""
@@ -77,12 +77,21 @@ def answer(record: Answer) -> Json:
         "reason": record.reason,
         "finish": record.finish,
         "confidence": record.confidence,
+        "kind": record.kind,
+        "sentences": [answer_sentence(each) for each in record.sentences],
+        "nearest": [citation(each) for each in record.nearest],
+        "advice": record.advice,
         "hits": [hit(each) for each in record.hits],
         "prompt": record.prompt.text if record.prompt else None,
         "dropped": [asdict(dropped) for dropped in record.prompt.dropped] if record.prompt else [],
         "usage": dict(record.usage),
         "index_version": record.index_version,
     }
+
+
+def answer_sentence(record: AnswerSentence) -> Json:
+    """Return a part of an answer with its citations."""
+    return asdict(record)
 
 
 def file_status(record: FileStatus) -> Json:

@@ -14,7 +14,7 @@ import pytest
 ROOT = Path(__file__).parent.parent
 PACKAGE = ROOT / "ragqa"
 
-STAGES = ("load", "split", "embed", "index", "retrieve", "prompt", "generate", "explain")
+STAGES = ("load", "split", "embed", "index", "retrieve", "prompt", "generate", "evidence")
 FLOORS = (
     (
         "errors",
@@ -30,6 +30,7 @@ FLOORS = (
         "threads",
         "messages",
         "wire",
+        "question_analysis",
     ),
     ("outputs",),
     ("stages", "config", "sandbox", "settings"),

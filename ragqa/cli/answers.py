@@ -4,50 +4,57 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import click
 
-from ragqa.cli.marks import Marked, marked, name, say
+from ragqa.cli.marks import marked, name, say
 from ragqa.cli.terminal import one_line
-from ragqa.records import Answer, Citation
+from ragqa.pipeline.answer.asking import Event
+from ragqa.records import Answer, AnswerSentence, Citation
 
 _LIMITS = {"deadline": "generate.deadline", "length": "generate.max_new_tokens"}
 
 
-def stream_answer(pieces: Iterator[str | Answer]) -> Answer | None:
-    """Print an answer as it is generated, then its sources or the reason for an abstention; return it.
+def stream_answer(events: Iterator[Event]) -> Answer | None:
+    """Print each sentence of an answer when it is known, with the numbers of its sources; then the sources; return it.
 
-    Each line of the answer and of a cited text is printed after a mark, so that it cannot look like a line of ragqa.
-    Where the reader of stdout has ended, generation stops, and None is returned.
+    Where there is no answer, the reason is printed, with the nearest passages and what can be changed. Each line of the
+    answer and of a cited text is printed after a mark, so that it cannot look like a line of ragqa. Where the reader of
+    stdout has ended, generation stops, and None is returned.
     """
-    text = Marked()
-    try:
-        for piece in pieces:
-            if isinstance(piece, Answer):
-                break
-            text.write(piece)
-            if getattr(sys.stdout, "gone", False):
-                return None
-        else:
-            raise AssertionError("a stream must end with its Answer")
-    finally:
-        text.end()
-    _print_end(piece, begun=not text.empty)
-    return piece
+    numbers: dict[Citation, int] = {}
+    for event in events:
+        if isinstance(event, Answer):
+            _print_end(event, numbers)
+            return event
+        if isinstance(event, AnswerSentence):
+            marks = "".join(f" [{numbers.setdefault(each, len(numbers) + 1)}]" for each in event.citations)
+            marked(event.text + marks)
+        if getattr(sys.stdout, "gone", False):
+            return None
+    raise AssertionError("a stream must end with its Answer")
 
 
-def _print_end(answer: Answer, *, begun: bool) -> None:
+def _print_end(answer: Answer, numbers: dict[Citation, int]) -> None:
     if answer.finish in _LIMITS and not answer.abstained:
         click.echo(f"[cut off at {_LIMITS[answer.finish]}]")
-    if begun:
-        click.echo()
     if answer.abstained:
-        click.echo(f"No answer: {answer.reason.replace('_', ' ')}.")
+        click.echo(f"No answer in these documents: {answer.reason.replace('_', ' ')}.")
+        if answer.advice:
+            say(f"{answer.advice[:1].upper()}{answer.advice[1:]}.")
+        if answer.nearest:
+            click.echo("Nearest passages:")
+            _print_places(answer.nearest)
         return
+    click.echo()
     click.echo("Sources:")
-    for number, citation in enumerate(answer.citations, start=1):
+    _print_places(numbers)
+
+
+def _print_places(citations: Iterable[Citation]) -> None:
+    for number, citation in enumerate(citations, start=1):
         page = f" (page {citation.page})" if citation.page else ""
         stale = " [changed since it was indexed]" if citation.stale else ""
         say(f"  [{number}] {citation_name(citation)}{page}{stale}")

@@ -67,7 +67,6 @@ class CausalLMGenerate(_Generate):
         FreeDecode.model_construct(kind="free"),  # not validated: that would build its schema at import
         description="`span`: the answer is the likeliest span of the passages; use template span with it.",
     )
-    min_confidence: float = Field(0.0, ge=0, le=1, description="Abstain when a span is less sure than this; 0 never.")
 
     def conflicts(self) -> Iterator[Conflict]:
         """Yield settings that the engine or the kind of decoding does not support."""
@@ -80,9 +79,10 @@ class CausalLMGenerate(_Generate):
         if self.batch_size > 1 and not self.decode.stepwise:
             message = "batch_size needs decode: free; spans are read one question at a time"
             yield Conflict(("batch_size", "decode"), message)
-        if self.min_confidence and not self.decode.has_confidence:
-            message = "min_confidence needs decode: span; what is written freely has no confidence"
-            yield Conflict(("min_confidence", "decode"), message)
+
+    def writes(self) -> bool:
+        """Tell whether `decode` lets the model write its own text."""
+        return self.decode.stepwise
 
     def model_use(self) -> ModelUse:
         """Return the causal LM."""
@@ -94,32 +94,22 @@ class CausalLMGenerate(_Generate):
         needs_native = tuple((key, advice) for key, (asked, advice) in wanted.items() if asked)
         return ModelUse(self.model, self.revision, "generator", "decoder", needs_native)
 
-    def least_confidence(self) -> float:
-        """Return `min_confidence`."""
-        return self.min_confidence
-
 
 class LlamaCppGenerate(_Generate):
     """A GGUF model in process by llama.cpp (`pip install ragqa[llama-cpp]`)."""
 
     likelihoods: ClassVar[bool | None] = False
     bounded_tokens: ClassVar[bool] = True
-    needs_verdict: ClassVar[bool] = True
 
     kind: Literal["llama_cpp"]
     model: Annotated[Name, PathRule("local")] = Field(description="Built-in name, folder or .gguf file.")
     window: int = Field(4096, ge=256, description="Context window that is allocated, in tokens.")
     threads: int = Field(0, ge=0, description="Threads; 0 is one for each core.")
     repetition_penalty: float = Field(1.0, gt=0, le=5, description="Above 1 discourages repeated tokens.")
-    min_confidence: float = Field(0.0, ge=0, le=1, description="Abstain below it; 0 never. Needs template answerable.")
 
     def model_use(self) -> ModelUse:
         """Return the GGUF model."""
         return ModelUse(self.model, None, "generator")
-
-    def least_confidence(self) -> float:
-        """Return `min_confidence`."""
-        return self.min_confidence
 
     def window_limit(self) -> int:
         """Return `window`."""

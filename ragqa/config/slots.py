@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import ClassVar, Self
+from typing import Annotated, ClassVar, Literal, Self
 
 from pydantic import Field
 
@@ -114,8 +114,22 @@ class ExampleFile:
     shown: int
 
 
+AnswerChoice = Literal["auto", "span", "quote", "write"]
+Strictness = Literal["strict", "balanced", "eager"]
+
+
 class PromptSpec(Spec):
     """A kind of the section `prompt`: builds a `Prompter`."""
+
+    answer: AnswerChoice = Field(
+        "auto",
+        description="`span`: a name, number or date; `quote`: one to five sentences of the documents, word for word; `write`: "
+        "the generator's own sentences, each checked; `auto`: by the question and by what the generator can do.",
+    )
+    min_confidence: Strictness | Annotated[float, Field(ge=0, le=1)] = Field(
+        "balanced",
+        description="Answer only where the probability to be right is at least this; or strict, balanced, eager; 0 always answers.",
+    )
 
     def template_name(self) -> str:
         """Return the built-in name or the path of the template; empty where there is none."""
@@ -154,14 +168,11 @@ class GenerateSpec(Spec):
     """The generator is a `LikelihoodModel`; None where that is not known."""
     bounded_tokens: ClassVar[bool] = False
     """A text has at most as many tokens as UTF-8 bytes, and the chat format adds at most `budget.CHAT_TOKENS`."""
-    needs_verdict: ClassVar[bool] = False
-    """Confidence is known only with a template that asks for a verdict: whether the question can be answered."""
-
     max_new_tokens: int = Field(96, ge=1, le=32768, description="Longest answer, in the generator's tokens.")
 
-    def least_confidence(self) -> float:
-        """Return the confidence below which an answer is withheld; 0 for never."""
-        return 0.0
+    def writes(self) -> bool:
+        """Tell whether the generator writes sentences; one that only chooses spans does not."""
+        return True
 
     def window_limit(self) -> int | None:
         """Return the window that the section sets, in tokens; None where only the model limits it."""

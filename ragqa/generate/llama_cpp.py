@@ -16,10 +16,6 @@ from ragqa.generate.deadline import DeadlinePassed
 from ragqa.generate.llama_server import LlamaServer
 from ragqa.records import Generation, Prompt
 
-CONFIDENCE = (-1.66, 1.42, 0.87)
-"""The coefficients of the log-odds that an answer is right: a constant, and two weights. The first weight is for the
-log-odds of the model's "yes" to the question whether the passages answer the question. The second is for the
-log-probability of the answer."""
 _ALTERNATIVES = 40
 """The number of the most likely tokens in which "yes" and "no" are looked for."""
 
@@ -33,11 +29,10 @@ class LlamaCpp:
     :raises UsageError: `window` exceeds the length for which the model was trained.
     """
 
-    def __init__(self, spec: LlamaCppGenerate, *, log_probabilities: bool = False) -> None:
+    def __init__(self, spec: LlamaCppGenerate) -> None:
         self.spec = spec
         self.window = spec.window
         self._path = models.gguf_path(spec.model)
-        self._log_probabilities = log_probabilities
         trained = models.card(spec.model).window
         if trained and spec.window > trained:
             raise UsageError(f"generate.window: {spec.window:,} tokens; {spec.model} was trained for {trained:,}")
@@ -71,18 +66,11 @@ class LlamaCpp:
         if prompt.n_tokens + self.spec.max_new_tokens > self.window:
             need = f"{prompt.n_tokens:,} prompt and {self.spec.max_new_tokens:,} answer tokens"
             raise UsageError(f"{need} exceed generate.window: {self.window:,}")
-        if self.spec.min_confidence and not prompt.verdict:
-            raise UsageError("generate.min_confidence needs prompt.template: answerable, or one with its slot")
         deadline = time.monotonic() + self.spec.deadline
         text, finish, n_tokens = "", "length", 0
         logprobs: list[float] = []
-        odds = None
         try:
-            # 1. If the template has this slot, ask the model whether the passages answer the question.
-            if prompt.verdict:
-                odds = self._log_odds(prompt.text[: prompt.verdict[0]].rstrip(), deadline)
-            # 2. Write the answer.
-            for reply in self._server.complete(self._request(prompt.text, logprobs=odds is not None), deadline):
+            for reply in self._server.complete({**self._request(prompt.text), "logprobs": 1}, deadline):
                 for piece in reply.choices:
                     finish = piece.finish_reason or finish
                     logprobs += [token.logprob for token in piece.tokens]
@@ -94,23 +82,31 @@ class LlamaCpp:
                     n_tokens = reply.usage.completion_tokens
         except DeadlinePassed:
             finish = "deadline"
-        kept = tuple(logprobs) if self._log_probabilities else None
-        yield Generation(text, n_tokens, finish, kept, None if odds is None else confidence(odds, sum(logprobs)))
+        yield Generation(text, n_tokens, finish, tuple(logprobs))
 
-    def _log_odds(self, text: str, deadline: float) -> float:
-        """Return the log-odds of "yes" against "no" as the next word. Each probability is taken as at least 0.0001."""
+    def verdict(self, prompt: Prompt) -> float | None:
+        """Return the log-odds of "yes" against "no" in the slot of the prompt for the verdict; None if it has none.
+
+        Each of the two probabilities is taken as at least 0.0001. A generation that follows does not read the prompt
+        again.
+
+        :raises ResourceError: the prompt was not read within the deadline.
+        """
+        if prompt.verdict is None:
+            return None
+        text = prompt.text[: prompt.verdict[0]].rstrip()
         request = {**self._request(text), "max_tokens": 1, "logprobs": _ALTERNATIVES, "stop": []}
         odds = {"yes": 1e-4, "no": 1e-4}
-        for reply in self._server.complete(request, deadline):
+        for reply in self._server.complete(request, time.monotonic() + self.spec.deadline):
             for other in (other for piece in reply.choices for token in piece.tokens for other in token.top_logprobs):
                 word = other.token.strip().lower()
                 if word in odds:
                     odds[word] += math.exp(other.logprob)
         return math.log(odds["yes"] / odds["no"])
 
-    def _request(self, prompt: str, *, logprobs: bool = False) -> dict[str, Any]:
+    def _request(self, prompt: str) -> dict[str, Any]:
         spec = self.spec
-        request = {
+        return {
             "prompt": prompt,
             "max_tokens": spec.max_new_tokens,
             "temperature": spec.temperature,
@@ -124,19 +120,7 @@ class LlamaCpp:
             "stream": True,
             "stream_options": {"include_usage": True},
         }
-        return request | ({"logprobs": 1} if logprobs or self._log_probabilities else {})
 
     @cached_property
     def _server(self) -> LlamaServer:
         return LlamaServer(self._path, self.window, self.spec.threads)
-
-
-def confidence(log_odds: float, log_p: float) -> float:
-    """Return the confidence of the model in an answer, in [0, 1].
-
-    :param log_odds: the log-odds of "yes" to the question whether the passages answer the question, in nats.
-    :param log_p: the log-probability of the answer, in nats.
-    """
-    constant, verdict, answer = CONFIDENCE
-    total = constant + verdict * log_odds + answer * log_p
-    return (1 + math.tanh(total / 2)) / 2  # the logistic function, without overflow

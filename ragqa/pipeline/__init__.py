@@ -26,7 +26,7 @@ from ragqa.pipeline.assemble.components import Components
 from ragqa.records import Answer, Chunk, Document, Hit, Prompt
 
 if TYPE_CHECKING:
-    from ragqa.pipeline.answer.asking import AskedQuestion, Asking
+    from ragqa.pipeline.answer.asking import AskedQuestion, Asking, Event
     from ragqa.pipeline.assemble.check import CheckReport
     from ragqa.pipeline.ingest.plan import Plan, Preview
     from ragqa.pipeline.ingest.refresh import IndexReport, Progress
@@ -224,8 +224,8 @@ class Pipeline:
 
     def stream(
         self, question: str, *, history: Sequence[Turn] = (), passages: Sequence[Hit] | None = None
-    ) -> Iterator[str | Answer]:
-        """Yield pieces of the answer's text as they are written and, last, the `Answer`.
+    ) -> Iterator[Event]:
+        """Yield the nearest `Passages`, each `AnswerSentence` when it is known and, last, the `Answer`.
 
         :param history: earlier turns; the search uses the last question together with this one.
         :param passages: answer from these instead of retrieved ones; an empty list uses only the model's own knowledge.
@@ -246,7 +246,7 @@ class Pipeline:
 
     def astream(
         self, question: str, *, history: Sequence[Turn] = (), passages: Sequence[Hit] | None = None
-    ) -> AsyncGenerator[str | Answer, None]:
+    ) -> AsyncGenerator[Event, None]:
         """Yield what `stream` yields, while the event loop goes on; see there for parameters and errors.
 
         Whoever breaks off its iteration before the end closes it (`contextlib.aclosing`), which stops it within a
@@ -259,7 +259,7 @@ class Pipeline:
 
     def _stream(
         self, question: str, history: Sequence[Turn], passages: Sequence[Hit] | None, *, undisturbed: bool = False
-    ) -> Generator[str | Answer, None, None]:
+    ) -> Generator[Event, None, None]:
         """Check the arguments immediately; return the generator of pieces and `Answer`.
 
         :param undisturbed: keep other threads from the generator until the end; the pieces must be taken without delay.
@@ -269,7 +269,7 @@ class Pipeline:
         asked = AskedQuestion(given.question(question), given.history(history), given.passages(passages))
         return self._answering(asked, undisturbed)
 
-    def _answering(self, question: AskedQuestion, undisturbed: bool) -> Generator[str | Answer, None, None]:
+    def _answering(self, question: AskedQuestion, undisturbed: bool) -> Generator[Event, None, None]:
         with self.open_index() as reader:
             given.refuse_foreign(question.passages or (), reader)
             asking = self._asking(reader)

@@ -68,6 +68,7 @@ __all__ = [
     "Splitter",
     "System",
     "TokenCounter",
+    "VerdictModel",
 ]
 
 
@@ -255,6 +256,15 @@ class LikelihoodModel(Protocol):
 
     def log_likelihoods(self, pairs: Sequence[tuple[str, str]]) -> list[list[float]]:
         """Return for each pair the natural log-probability of each token of the second text, given the first text."""
+        ...
+
+
+@runtime_checkable
+class VerdictModel(Protocol):
+    """A generator that can say whether the passages of a prompt answer its question. One thread at a time calls it."""
+
+    def verdict(self, prompt: Prompt) -> float | None:
+        """Return the log-odds that the passages answer the question; None if the prompt has no slot for a verdict."""
         ...
 
 

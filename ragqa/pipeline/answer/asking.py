@@ -1,64 +1,36 @@
-"""Answers questions: hits -> prompt -> generated text -> answer with citations, or abstention."""
+"""Answers questions: hits -> evidence -> a span, a quote or written sentences, each with citations; or abstention."""
 
 from __future__ import annotations
 
-import time
-from collections.abc import Generator, Sequence
+from collections.abc import Generator, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from time import perf_counter
 from typing import TYPE_CHECKING
 
-from ragqa import explain, stopping
-from ragqa.records import Answer, Citation, Generation, Hit, Prompt
-from ragqa.stages import BatchGenerator
+from ragqa import evidence, stopping
+from ragqa.evidence import confidence
+from ragqa.evidence.passages import Candidate
+from ragqa.evidence.selection import compact, spans
+from ragqa.pipeline.answer.abstention import Abstention, before_writing
+from ragqa.pipeline.answer.citing import Citing
+from ragqa.pipeline.answer.draft import AskedQuestion, Clock, Draft
+from ragqa.pipeline.answer.replies import Event, Replies, Written
+from ragqa.pipeline.answer.writing import CheckedText
+from ragqa.records import Answer, Dropped, Generation, Hit, Passages, Prompt
+from ragqa.stages import BatchGenerator, VerdictModel
 
 if TYPE_CHECKING:
     from ragqa.pipeline.answer.sources import SourceFiles
     from ragqa.pipeline.assemble.components import Components
-    from ragqa.prompt import Turn
     from ragqa.stages import IndexReader
 
+__all__ = ["AskedQuestion", "Asking", "Event"]
 
-class Clock:
-    """A stopwatch that adds up milliseconds by stage."""
-
-    def __init__(self) -> None:
-        self.usage: dict[str, float] = {}
-        self._last = time.perf_counter()
-
-    def lap(self, name: str) -> None:
-        """Add the time since the last call to a stage."""
-        now = time.perf_counter()
-        self.charge(name, now - self._last)
-        self._last = now
-
-    def charge(self, name: str, seconds: float) -> None:
-        """Add some seconds to a stage."""
-        self.usage[f"{name}_ms"] = round(1000 * seconds, 1)
-
-
-@dataclass(frozen=True, slots=True)
-class AskedQuestion:
-    """A checked question: its text, earlier turns, and the passages to answer from (None: retrieve them)."""
-
-    text: str
-    history: Sequence[Turn] = ()
-    passages: Sequence[Hit] | None = None
-
-    @property
-    def searched(self) -> str:
-        """The text to search with: the previous question of the conversation, if any, and this one."""
-        return f"{self.history[-1][0]}\n{self.text}" if self.history else self.text
-
-
-@dataclass(frozen=True, slots=True)
-class Draft:
-    """A question, its passages, and the prompt made of them; the prompt is None where no passage is evidence."""
-
-    question: AskedQuestion
-    hits: tuple[Hit, ...]
-    prompt: Prompt | None
-    clock: Clock
+NEAREST = 3
+"""The number of nearest passages that are shown before an answer, and under an abstention."""
+CHARACTERS_PER_TOKEN = 4
+"""How many characters of passages are chosen for each token of `prompt.max_context_tokens`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,33 +44,45 @@ class Asking:
     reader: IndexReader
     files: SourceFiles
 
-    def retrieve(self, question: str, k: int | None = None) -> list[Hit]:
-        """Return the best hits, `top_k` of them unless `k` is given.
+    @property
+    def _citing(self) -> Citing:
+        return Citing(self.reader, self.files if self.components.roots else None)
 
-        :raises ModelError: the embedder is not the one that built the index.
-        """
-        if self.components.config.retrieve.uses_vectors:
-            self.reader.check_embedder(self.components.canaries)
+    @property
+    def _replies(self) -> Replies:
+        spec = self.components.config.prompt
+        return Replies(self._citing, confidence.least(spec.min_confidence), spec.answer)
+
+    def retrieve(self, question: str, k: int | None = None) -> list[Hit]:
+        """Return the hits for a question; see `Retriever.retrieve`."""
         return self.components.retriever.retrieve(question, self.reader, k)
 
-    def stream(self, question: AskedQuestion) -> Generator[str | Answer, None, None]:
-        """Yield pieces of the answer as they are written and, last, the `Answer`.
-
-        Where the file sets a least confidence, the text comes in one piece when its confidence is known.
-        """
-        # 1. Retrieve the passages and build the prompt.
-        draft = self._prepare(question)
-        hold = self.components.config.generate.least_confidence() > 0
-        # 2. Generate, unless there is no evidence; with a least confidence, keep the pieces back.
+    def stream(self, question: AskedQuestion) -> Generator[Event, None, None]:
+        """Yield the nearest passages, the sentences of the answer as they are known and, last, the `Answer`."""
+        # 1. Find the evidence, and show its best places at once.
+        draft = self._draft(question)
+        if draft.nearest:
+            yield Passages(draft.nearest)
+        # 2. Refuse or quote what needs no generator.
+        if (events := self._without_generator(draft)) is not None:
+            yield from events
+            return
+        # 3. Ask the generator whether the passages answer the question, and take its text as it is written.
+        prompt, checked = self._begin(draft)
+        verdict = self._verdict(prompt)
+        if (refusal := self._doubted(draft, prompt, checked, verdict)) is not None:
+            yield refusal
+            return
         written = None
-        if draft.prompt:
-            written = yield from self._write(draft.prompt, hold)
-            draft.clock.lap("generate")
-        # 3. Decide whether to abstain, add the citations, and yield a text that was kept back.
-        answer = self._answer(draft, written)
-        if hold and written and not answer.abstained:
-            yield written.text
-        yield answer
+        for piece in self._pieces(prompt):
+            if isinstance(piece, Generation):
+                written = piece
+            elif draft.evidence and draft.evidence.question.kind != "fact":
+                yield from checked.take(piece)
+        assert written is not None, "a generator must end with its Generation"
+        draft.clock.lap("generate")
+        # 4. Close the answer.
+        yield from self._replies.written(draft, Written(prompt, checked, written, verdict))
 
     def answer_many(self, questions: Sequence[AskedQuestion]) -> list[Answer]:
         """Return the answers, in order; a `BatchGenerator` gets `batch_size` prompts at a time."""
@@ -115,22 +99,78 @@ class Asking:
         concurrent = getattr(self.components.generator, "concurrent", False)
         return nullcontext() if concurrent else self.components.lock.held()
 
-    def _prepare(self, question: AskedQuestion) -> Draft:
-        """Retrieve passages for a question, unless they are given, and build the prompt."""
+    def _draft(self, question: AskedQuestion) -> Draft:
+        """Retrieve passages for a question, unless they are given, and rank their excerpts."""
         with self.components.lock.held():
             clock = Clock()
             given = question.passages
             hits = tuple(self.retrieve(question.searched) if given is None else given)
             clock.lap("retrieve")
-            least = self.components.config.retrieve.min_score
-            if given is None and explain.no_evidence(question.searched, hits, least):
-                return Draft(question, hits, None, clock)
-            prompt = self.components.prompter.build(question.text, hits, question.history)
-            clock.lap("prompt")
-        return Draft(question, hits, prompt, clock)
+            if given is not None and not hits:
+                return Draft(question, (), None, (), clock)
+            found = evidence.examine(
+                question.searched, hits, self.components.embedder, self.reader, self.reader.document
+            )
+            best = [each.candidate for each in found.ranked[:NEAREST]]
+            nearest = tuple(self._citing.span(each.hit, each.start, each.end) for each in best)
+            clock.lap("evidence")
+        return Draft(question, hits, found, nearest, clock)
 
-    def _write(self, prompt: Prompt, hold: bool) -> Generator[str, None, Generation]:
-        """Yield the pieces of the text, unless `hold` is True; return the `Generation`.
+    def _without_generator(self, draft: Draft) -> Iterator[Event] | None:
+        """Return the events of an abstention or a quote; None where the generator is needed."""
+        found, config = draft.evidence, self.components.config
+        if found is None:
+            return None
+        if why := before_writing(found, draft.hits, config.retrieve.min_score):
+            return iter([self._replies.abstained(draft, why)])
+        choice = config.prompt.answer
+        chooses = not config.generate.writes() and found.question.kind != "fact"
+        if choice == "quote" or (choice == "auto" and chooses):
+            return self._replies.quoted(draft)
+        return None
+
+    def _begin(self, draft: Draft) -> tuple[Prompt, CheckedText]:
+        """Return the prompt, cut to the sentences that matter, and the check of what will be written."""
+        with self.components.lock.held():
+            read, prompt = self._prompt(draft)
+            draft.clock.lap("prompt")
+        also = [each for each in draft.excerpts if each not in read]
+        return prompt, CheckedText(self._citing, read, also)
+
+    def _prompt(self, draft: Draft) -> tuple[list[Candidate], Prompt]:
+        """Return the excerpts that the generator reads, and the prompt."""
+        question, limit = draft.question, self.components.config.prompt.context_limit()
+        build = self.components.prompter.build
+        if draft.evidence is None or limit is None:
+            return draft.excerpts, build(question.text, draft.hits, question.history)
+        read = compact(draft.evidence.ranked, limit * CHARACTERS_PER_TOKEN)
+        hits = [self.reader.span(hit, start, end) for hit, start, end in spans(read)]
+        prompt = build(question.text, hits, question.history)
+        if len(read) == len(draft.excerpts):
+            return read, prompt
+        what = f"{len(draft.excerpts) - len(read)} of {len(draft.excerpts)} sentences of the passages"
+        dropped = Dropped(what, "the others say more about the question (prompt.max_context_tokens)")
+        return read, replace(prompt, dropped=(*prompt.dropped, dropped))
+
+    def _verdict(self, prompt: Prompt) -> float | None:
+        generator = self.components.generator
+        if not isinstance(generator, VerdictModel):
+            return None
+        with self.undisturbed():
+            return generator.verdict(prompt)
+
+    def _doubted(self, draft: Draft, prompt: Prompt, checked: CheckedText, verdict: float | None) -> Answer | None:
+        """Return an abstention where the passages are not likely to answer the question; else None."""
+        if draft.evidence is None:
+            return None
+        sure = confidence.with_verdict(draft.evidence.probability, verdict)
+        if sure >= confidence.least(self.components.config.prompt.min_confidence):
+            return None
+        written = Written(prompt, checked, Generation("", 0, "stop"), verdict)
+        return self._replies.abstained(draft, Abstention("low_confidence"), sure, written)
+
+    def _pieces(self, prompt: Prompt) -> Iterator[str | Generation]:
+        """Yield the pieces of the text, and its `Generation`.
 
         A caller that takes the pieces slowly does not block others: between two pieces, other threads may generate.
         """
@@ -140,70 +180,42 @@ class Asking:
                 piece = next(pieces, None)
             if piece is None:
                 raise AssertionError("a generator must end with its Generation")
+            yield piece
             if isinstance(piece, Generation):
-                return piece
+                return
             stopping.check()
-            if not hold:
-                yield piece
 
     def _answer_undisturbed(self, question: AskedQuestion) -> Answer:
         with self.undisturbed():
-            *_, answer = self.stream(question)
-        assert isinstance(answer, Answer)
-        return answer
+            return _last(self.stream(question))
 
     def _answer_together(self, generator: BatchGenerator, questions: Sequence[AskedQuestion]) -> list[Answer]:
         """Return answers that are written in one batch; each gets an equal share of the time."""
-        drafts = [self._prepare(question) for question in questions]
-        prompts = [draft.prompt for draft in drafts if draft.prompt]
+        # 1. Answer the questions that need no generator, and build the prompts of the others.
+        drafts = [self._draft(question) for question in questions]
+        events = [self._without_generator(draft) for draft in drafts]
+        begun = [None if event else self._begin(draft) for draft, event in zip(drafts, events, strict=True)]
+        prompts = [each[0] for each in begun if each]
+        # 2. Write.
         with self.components.lock.held():
-            started = time.perf_counter()
+            started = perf_counter()
             written = iter(generator.write_many(prompts))
-            share = (time.perf_counter() - started) / max(1, len(prompts))
-        for draft in drafts:
-            if draft.prompt:
-                draft.clock.charge("generate", share)
-        return [self._answer(draft, next(written) if draft.prompt else None) for draft in drafts]
+            share = (perf_counter() - started) / max(1, len(prompts))
+        # 3. Check what was written.
+        answers: list[Answer] = []
+        for draft, known, each in zip(drafts, events, begun, strict=True):
+            if each is None:
+                answers.append(_last(known or ()))
+                continue
+            draft.clock.charge("generate", share)
+            generation = next(written)
+            refusal = self._doubted(draft, *each, None)
+            answers.append(refusal or _last(self._replies.written(draft, Written(*each, generation, None))))
+        return answers
 
-    def _answer(self, draft: Draft, written: Generation | None) -> Answer:
-        """Return the answer to a draft, or an abstention.
 
-        :param written: the generated text; None where there was no evidence to generate from.
-        """
-        question, usage, index_version = draft.question.text, draft.clock.usage, self.reader.generation
-        if draft.prompt is None or written is None:
-            return Answer(
-                question, "", (), draft.hits, None, usage, index_version, abstained=True, reason="no_evidence"
-            )
-        tokens = {f"{part}_tokens": n for part, n in draft.prompt.tokens.items()}
-        text, reason = written.text.strip(), self._reason_to_abstain(written)
-        return Answer(
-            question,
-            "" if reason else text,
-            () if reason else self._citations(question, text, draft.prompt.passages),
-            draft.hits,
-            draft.prompt,
-            {**usage, **tokens, "answer_tokens": written.n_tokens},
-            index_version,
-            abstained=bool(reason),
-            reason=reason,
-            finish=written.finish,
-            confidence=written.confidence,
-        )
-
-    def _reason_to_abstain(self, written: Generation) -> str:
-        """Return the reason why a generated text is no answer; empty where it is one."""
-        if explain.refused(written.text.strip()):
-            return "deadline" if written.finish == "deadline" else "not_in_passages"
-        least = self.components.config.generate.least_confidence()
-        return "low_confidence" if written.confidence is not None and written.confidence < least else ""
-
-    def _citations(self, question: str, text: str, passages: Sequence[Hit]) -> tuple[Citation, ...]:
-        """Return the spans that support an answer; those of files that changed since indexing are marked as stale."""
-        citations = explain.cite(question, text, passages, self.reader.document)
-        if not self.components.roots:
-            return citations
-        documents = {hit.source: hit.chunk.document_id for hit in passages}
-        return tuple(
-            self.files.checked(citation, *self.reader.copies(documents[citation.source])) for citation in citations
-        )
+def _last(events: Iterable[Event]) -> Answer:
+    """Return the answer at the end of events."""
+    *_, answer = events
+    assert isinstance(answer, Answer)
+    return answer

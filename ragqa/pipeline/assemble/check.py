@@ -54,7 +54,7 @@ def _report(config: PartialConfig, known: Sequence[Problem]) -> CheckReport:
     """Check the sections that could be read. Mistakes of keys that are already faulty are dropped."""
     cards: dict[str, Card] = {}
     notes = list(_sent(config.generate)) if config.generate else []
-    found = [*_paths(config), *_unbuildable(config), *_no_likelihood(config), *_no_verdict(config)]
+    found = [*_paths(config), *_unbuildable(config), *_no_likelihood(config)]
     found += _of_models(config, cards, notes)
     found += _too_long(config.split, cards.get("embed")) if config.split else ()
     source = config.source
@@ -129,19 +129,6 @@ def _no_likelihood(config: PartialConfig) -> Iterator[Mistake]:
             kind = config.generate.kind
             message = f"{spec.kind} needs generate of kind causal_lm, got {kind}"
             yield Mistake((key, ("generate", "kind")), message)
-
-
-def _no_verdict(config: PartialConfig) -> Iterator[Mistake]:
-    """Yield the fault of a least confidence where the template asks for no verdict, so that there is no confidence."""
-    generate, prompt = config.generate, config.prompt
-    if generate and prompt and generate.needs_verdict and generate.least_confidence() and prompt.template_name():
-        try:
-            unsure = not load_template(prompt.template_name()).verdict
-        except UsageError:
-            return  # `_of_prompt` reports it
-        if unsure:
-            message = "needs a template with the slot {answerable}, such as `answerable`"
-            yield Mistake((("generate", "min_confidence"), ("prompt", "template")), message)
 
 
 def _paths(config: PartialConfig) -> Iterator[Mistake]:

@@ -1,0 +1,61 @@
+"""question + Hits -> the evidence: the excerpts of the passages, ranked, and how likely they answer the question.
+
+    excerpts    a text -> sentences, items, rows, lines of code
+    passages    hits -> candidates: excerpts of documents
+    ranking     candidates -> ranked excerpts
+    confidence  ranked excerpts -> the probability that they answer the question
+    selection   ranked excerpts -> a quote, or the text that a generator reads
+    support     a written sentence -> the excerpts that support it
+
+This room uses an `Embedder`, and no generator.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from ragqa import text_analysis
+from ragqa.evidence.confidence import answerable
+from ragqa.evidence.passages import candidates
+from ragqa.evidence.ranking import RankedExcerpt, rank, term_weights
+from ragqa.question_analysis import QuestionAnalysis, analyse
+from ragqa.records import Document, Hit
+from ragqa.stages import Embedder, Searcher
+
+MOST_HITS = 5
+"""The number of best hits whose excerpts are ranked."""
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """The ranked excerpts of the passages for a question, best first.
+
+    `unknown` are the names of the question that no document has. `weights` are those of the question's terms.
+    `probability` is that of the event that the excerpts answer the question.
+    """
+
+    question: QuestionAnalysis
+    ranked: tuple[RankedExcerpt, ...]
+    unknown: tuple[str, ...]
+    probability: float
+
+
+def examine(
+    question: str, hits: Sequence[Hit], embedder: Embedder, searcher: Searcher, document_of: Callable[[str], Document]
+) -> Evidence:
+    """Return the evidence for a question in the best `MOST_HITS` hits."""
+    analysis = analyse(question)
+    counts = dict(zip(analysis.terms, searcher.document_counts(analysis.terms), strict=True))
+    weights = term_weights(analysis.terms, list(counts.values()))
+    best = hits[:MOST_HITS]
+    ranked = rank(analysis, candidates(best, document_of), embedder, weights)
+    unknown = tuple(name for name in analysis.names if _is_unknown(name, searcher))
+    return Evidence(analysis, tuple(ranked), unknown, answerable(analysis, best, ranked, weights))
+
+
+def _is_unknown(name: str, searcher: Searcher) -> bool:
+    """Tell whether the longest word of a name is in no document."""
+    terms = [text_analysis.term(word) for word in text_analysis.words(name) if word not in text_analysis.STOP_WORDS]
+    terms = [term for term in terms if not term.isdigit()]
+    return bool(terms) and min(searcher.document_counts(terms)) == 0

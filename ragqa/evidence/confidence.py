@@ -1,0 +1,90 @@
+"""How likely an answer is right: calibrated on questions of several styles, answerable and not.
+
+Log-linear models, fitted on tuning questions only; `make fit-evidence` repeats the fit. `answerable` knows the passages
+alone; `with_verdict` adds the generator's verdict about them, and `of_answer` its confidence in the answer.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+
+from ragqa import text_analysis
+from ragqa.evidence.ranking import RankedExcerpt, covered
+from ragqa.question_analysis import QuestionAnalysis
+from ragqa.records import Generation, Hit
+
+LEAST = {"strict": 0.7, "balanced": 0.5, "eager": 0.3}
+"""The least confidence of an answer by the name of `prompt.min_confidence`."""
+FEATURES = ("cosine", "cover_passage", "cover", "terms", "gap", "best")
+WEIGHTS = (-5.0, 4.0, 3.0, 0.5, 0.5, 0.2, 0.1)
+"""A constant, and the weights of `FEATURES`."""
+VERDICT_WEIGHTS = (0.0, 0.7, 0.8)
+"""A constant, and the weights of the log-odds of the passages and of the generator's verdict."""
+SPAN_WEIGHTS = (0.0, 0.7, 0.8)
+"""A constant, and the weights of the log-odds of the passages and of the generator's own confidence in a span."""
+TEXT_WEIGHTS = (0.0, 0.7, 0.8, 1.0)
+"""As `VERDICT_WEIGHTS`, and the weight of the mean log-probability of the answer's tokens."""
+
+
+def least(choice: str | float) -> float:
+    """Return the least confidence for a value of `prompt.min_confidence`."""
+    return LEAST[choice] if isinstance(choice, str) else choice
+
+
+def answerable(
+    question: QuestionAnalysis, hits: Sequence[Hit], ranked: Sequence[RankedExcerpt], weights: Mapping[str, float]
+) -> float:
+    """Return the probability that the ranked excerpts of some hits answer a question; 0 for none.
+
+    :param weights: the weights of the question's terms.
+    """
+    return _logistic(WEIGHTS, features(question, hits, ranked, weights)) if ranked else 0.0
+
+
+def features(
+    question: QuestionAnalysis, hits: Sequence[Hit], ranked: Sequence[RankedExcerpt], weights: Mapping[str, float]
+) -> tuple[float, ...]:
+    """Return the values of `FEATURES`.
+
+    These are the best cosine of the question with an excerpt in its context, the share of the question's terms in one
+    hit and in the best excerpt with its context, the logarithm of the number of terms, the score of the best excerpt
+    above that of the second, and the score of the best one.
+    """
+    passages = (covered(weights, text_analysis.terms(f"{hit.source} {hit.chunk.indexed_text}")) for hit in hits)
+    gap = ranked[0].score - ranked[1].score if len(ranked) > 1 else 2.0
+    return (
+        max(each.features[3] for each in ranked),
+        max(passages, default=0.0),
+        ranked[0].features[1],
+        math.log1p(len(question.terms)),
+        min(gap, 3.0),
+        ranked[0].score,
+    )
+
+
+def with_verdict(probability: float, verdict: float | None) -> float:
+    """Return the probability that the passages answer, with the generator's verdict in log-odds where it has one."""
+    return probability if verdict is None else _logistic(VERDICT_WEIGHTS, (log_odds(probability), verdict))
+
+
+def of_answer(probability: float, verdict: float | None, generation: Generation) -> float:
+    """Return the probability that a generated answer is right, by all that its generator says about it."""
+    if verdict is not None and generation.logprobs:
+        mean = sum(generation.logprobs) / len(generation.logprobs)
+        return _logistic(TEXT_WEIGHTS, (log_odds(probability), verdict, mean))
+    if generation.confidence is not None:
+        return _logistic(SPAN_WEIGHTS, (log_odds(probability), log_odds(generation.confidence)))
+    return with_verdict(probability, verdict)
+
+
+def log_odds(probability: float) -> float:
+    """Return the log-odds of a probability, at most 7 from 0."""
+    bounded = min(max(probability, 1e-3), 1 - 1e-3)
+    return math.log(bounded / (1 - bounded))
+
+
+def _logistic(weights: Sequence[float], values: Sequence[float]) -> float:
+    """Return the probability of a log-linear model: a constant, then a weight for each value."""
+    total = weights[0] + sum(w * x for w, x in zip(weights[1:], values, strict=True))
+    return (1 + math.tanh(total / 2)) / 2

@@ -1,0 +1,185 @@
+"""A text -> its excerpts: sentences, list items, table rows, lines of code and headings, as exact spans.
+
+An excerpt can be quoted alone. The rules follow the layout of the text (blank lines, bullets, fences, lines that end
+early), since the text of a PDF or a web page has no other marks.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import Literal
+
+from ragqa import text_analysis
+
+ExcerptKind = Literal["sentence", "item", "row", "code", "heading"]
+
+_FENCE = re.compile(r"\s*(```|~~~)")
+_HEADING = re.compile(r"\s{0,3}#{1,6}\s+\S")
+_RULE = re.compile(r"\s*(?:[-=*_]\s*){3,}$|\s*\|?(?:\s*:?-{2,}:?\s*\|?)+\s*$")
+_ITEM = re.compile(r"\s*(?:[-*+•◦▪‣·●○■–]|\(?\d{1,3}[.)]|\(?[a-z][.)]|o)\s+(?=\S)")
+_ROW = re.compile(r"\s*\|.*\|\s*|\s*[^\s].*\t.*")
+_END = re.compile(r"[.!?…:;。！？।؟][\"'”’)\]*_`]*\s*$")
+_ABBREVIATION = re.compile(
+    r"(?:\b(?:[A-Z]|Mr|Mrs|Ms|Dr|Prof|St|Sr|Jr|No|Nos|vs|etc|e\.g|i\.e|cf|ca|approx|Fig|Eq|Sec|Ch|pp?|vol|ed|eds|al|Inc|Ltd|Co|Corp|Jan|Feb|Mar|Apr|Jun|Jul|Aug|Sept?|Oct|Nov|Dec|U\.S|U\.K|a\.m|p\.m))\.$"
+)
+_SPACELESS_END = re.compile(r"(?<=[。！？])(?=\S)")
+MAX_HEADING = 90
+"""The most characters of a line without a full stop that may be a heading."""
+MAX_ITEM = 320
+"""The most characters of a list item that is one excerpt; a longer one is cut into sentences."""
+
+
+@dataclass(frozen=True, slots=True)
+class Excerpt:
+    """A span of a text, without white space around it, and its kind.
+
+    `block` is the number of its paragraph, list or table in the text; the excerpts of a list have the same number as
+    the sentence that introduces the list.
+    """
+
+    start: int
+    end: int
+    kind: ExcerptKind
+    block: int
+
+
+@dataclass(frozen=True, slots=True)
+class _Line:
+    start: int
+    end: int
+    text: str
+
+
+def excerpts(text: str) -> list[Excerpt]:
+    """Return the excerpts of a text in order. They do not overlap; marks of headings, bullets and fences are left out."""
+    found: list[Excerpt] = []
+    block = 0
+    for kind, lines in _groups(_lines(text)):
+        block += _begins_block(kind, found, text)
+        for start, end, one in _cut(kind, lines, text):
+            span = _trimmed(text, start, end)
+            if span:
+                found.append(Excerpt(*span, one, block))
+    return found
+
+
+def _begins_block(kind: str, found: list[Excerpt], text: str) -> bool:
+    """Tell whether a group of lines is not the continuation of what was introduced before it."""
+    if not found or kind not in ("item", "row", "code"):
+        return True
+    last = found[-1]
+    return not (last.kind == kind or (last.kind != "heading" and text[: last.end].rstrip().endswith(":")))
+
+
+def _lines(text: str) -> Iterator[_Line]:
+    start = 0
+    for line in re.split(r"(?<=[\n\f])", text):
+        yield _Line(start, start + len(line), line.rstrip("\r\n\f"))
+        start += len(line)
+
+
+def _groups(lines: Iterator[_Line]) -> Iterator[tuple[str, list[_Line]]]:
+    """Yield groups of lines that belong together: a heading, an item with its continuation, a row, code, a paragraph."""
+    group: list[_Line] = []
+    kind = ""
+    fence = ""
+    for line in lines:
+        opening = _FENCE.match(line.text)
+        if fence or opening:
+            if opening and (not fence or opening[1] == fence):
+                if group:
+                    yield kind, group
+                group, kind, fence = [], "", "" if fence else opening[1]
+                continue
+            group, kind = [*group, line] if kind == "code" else [line], "code"
+            continue
+        new = _line_kind(line.text, kind, group)
+        if new == "same":
+            group.append(line)
+            continue
+        if group:
+            yield kind, group
+        group, kind = ([line], new) if new else ([], "")
+    if group:
+        yield kind, group
+
+
+def _line_kind(text: str, kind: str, group: list[_Line]) -> str:
+    """Return the kind of group that a line begins, `same` where it goes on with the present one, empty for no text."""
+    if not text.strip() or _RULE.match(text):
+        return ""
+    if _HEADING.match(text):
+        return "heading"
+    if _ITEM.match(text):
+        return "item"
+    if _ROW.fullmatch(text):
+        return "row"
+    if kind in ("sentence", "item") and not _ends_early(group, text):
+        return "same"
+    return "sentence"
+
+
+def _ends_early(group: list[_Line], following: str) -> bool:
+    """Tell whether the last line of a paragraph ended before the margin, so that the next line begins something new.
+
+    Text that was wrapped by a margin has lines of similar length. A line much shorter than the longest one of its
+    neighbours, before a line that begins with a capital letter, is a heading or the end of a paragraph.
+    """
+    last = group[-1].text.rstrip()
+    width = max(len(line.text.rstrip()) for line in group)
+    width = max(width, len(following.rstrip()), 60)
+    begins = following.lstrip()[:1]
+    return len(last) < 0.62 * width and (begins.isupper() or begins.isdigit()) and not last.endswith((",", ";", "-"))
+
+
+def _cut(kind: str, lines: list[_Line], text: str) -> Iterator[tuple[int, int, ExcerptKind]]:
+    start, end = lines[0].start, lines[-1].end
+    if kind == "heading":
+        mark = re.match(r"\s*#+\s*", lines[0].text)
+        yield start + (mark.end() if mark else 0), end, "heading"
+    elif kind == "code":
+        yield start, end, "code"
+    elif kind == "row":
+        yield start, end, "row"
+    elif kind == "item":
+        mark = _ITEM.match(lines[0].text)
+        start += mark.end() if mark else 0
+        if end - start <= MAX_ITEM:
+            yield start, end, "item"
+        else:
+            yield from ((a, b, "item") for a, b in _sentences(text, start, end))
+    else:
+        for first, last in _sentences(text, start, end):
+            yield first, last, "heading" if _is_heading(text, first, last) else "sentence"
+
+
+def _is_heading(text: str, start: int, end: int) -> bool:
+    """Tell whether a sentence is a short line of its own without a full stop."""
+    alone = start == 0 or text[:start].rstrip(" ").endswith(("\n", "\f"))
+    return alone and end - start <= MAX_HEADING and not _END.search(text[start:end]) and "\n" not in text[start:end]
+
+
+def _sentences(text: str, start: int, end: int) -> Iterator[tuple[int, int]]:
+    """Yield the spans of sentences. A full stop after an abbreviation or before a small letter does not end one."""
+    part = text[start:end]
+    begin: int | None = None
+    spans = text_analysis.sentences(part)
+    for number, (first, last) in enumerate(spans):
+        begin = first if begin is None else begin
+        following = part[spans[number + 1][0]] if number + 1 < len(spans) else ""
+        if following and (following.islower() or _ABBREVIATION.search(part[begin:last])):
+            continue
+        places = [begin, *(begin + match.start() for match in _SPACELESS_END.finditer(part[begin:last])), last]
+        yield from ((start + a, start + b) for a, b in pairwise(places))
+        begin = None
+
+
+def _trimmed(text: str, start: int, end: int) -> tuple[int, int] | None:
+    """Return a span without white space at its ends; None where it has no letter or digit."""
+    part = text[start:end]
+    start += len(part) - len(part.lstrip())
+    end -= len(part) - len(part.rstrip())
+    return (start, end) if any(c.isalnum() for c in text[start:end]) else None

@@ -1,0 +1,91 @@
+"""Hits -> the excerpts that they contain, as spans of their documents.
+
+Chunks overlap, and a chunk may begin or end within a sentence. So hits of one document that touch are joined, and the
+joined span is widened to whole sentences. Each excerpt then occurs once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from ragqa.evidence.excerpts import Excerpt, excerpts
+from ragqa.records import Document, Hit
+
+MARGIN = 400
+"""The most characters that are read before and after a hit to find whole sentences."""
+GAP = 2
+"""The most characters between two hits that are joined."""
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """An excerpt of a hit: a span of the hit's document.
+
+    `hit` is the best hit that overlaps it, and `rank` that hit's place, from 0. `heading` is the last heading before it
+    in its passage, and `before` is the excerpt before it in the same block, such as the sentence that introduces a list.
+    """
+
+    hit: Hit
+    rank: int
+    start: int
+    end: int
+    text: str
+    excerpt: Excerpt
+    heading: str = ""
+    before: str = ""
+
+    @property
+    def kind(self) -> str:
+        """Return the kind of the excerpt."""
+        return self.excerpt.kind
+
+
+def candidates(hits: Sequence[Hit], document_of: Callable[[str], Document]) -> list[Candidate]:
+    """Return the excerpts of hits, by document in the order of the best hit of each, and by place in a document.
+
+    :param document_of: returns the document with an id.
+    """
+    found: list[Candidate] = []
+    for id_ in dict.fromkeys(hit.chunk.document_id for hit in hits):
+        ranked = [(rank, hit) for rank, hit in enumerate(hits) if hit.chunk.document_id == id_]
+        text = document_of(id_).text
+        for part in _joined(ranked):
+            found += _of_passage(part, text)
+    return found
+
+
+def _joined(ranked: Sequence[tuple[int, Hit]]) -> list[list[tuple[int, Hit]]]:
+    """Return groups of hits that overlap or touch, by their place in the document."""
+    groups: list[list[tuple[int, Hit]]] = []
+    end = -1
+    for rank, hit in sorted(ranked, key=lambda pair: pair[1].chunk.start):
+        if groups and hit.chunk.start <= end + GAP:
+            groups[-1].append((rank, hit))
+        else:
+            groups.append([(rank, hit)])
+        end = max(end, hit.chunk.end)
+    return groups
+
+
+def _of_passage(ranked: Sequence[tuple[int, Hit]], text: str) -> list[Candidate]:
+    start, end = ranked[0][1].chunk.start, max(hit.chunk.end for _, hit in ranked)
+    low, high = max(0, start - MARGIN), min(len(text), end + MARGIN)
+    found: list[Candidate] = []
+    heading, before, block = "", "", -1
+    for excerpt in excerpts(text[low:high]):
+        first, last = low + excerpt.start, low + excerpt.end
+        cut = (first == low and low > 0) or (last == high and high < len(text))
+        inside = min(last, end) - max(first, start)
+        if excerpt.kind == "heading":
+            heading, before = text[first:last], ""
+        elif 2 * inside > last - first and not cut:
+            rank, hit = min(
+                (pair for pair in ranked if pair[1].chunk.start < last and pair[1].chunk.end > first),
+                key=lambda pair: pair[0],
+            )
+            lead = before if block == excerpt.block else ""
+            found.append(Candidate(hit, rank, first, last, text[first:last], excerpt, heading, lead))
+        if excerpt.block != block or excerpt.kind == "sentence":
+            before, block = text[first:last], excerpt.block
+    return found

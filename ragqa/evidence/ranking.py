@@ -1,0 +1,116 @@
+"""Ranks excerpts by how likely they answer a question: words shared with it, and vectors similar to its own.
+
+A log-linear model of eight features, fitted on questions of four styles (facts of encyclopaedia articles, turns of real
+conversations, long questions with several sentences as the answer, questions about the documents of an organisation).
+`make fit-evidence` repeats the fit.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from ragqa import text_analysis
+from ragqa.evidence.passages import Candidate
+from ragqa.question_analysis import QuestionAnalysis, fits
+from ragqa.stages import Embedder
+
+FEATURES = (
+    "cover",
+    "cover_context",
+    "cosine",
+    "cosine_context",
+    "short",
+    "below_best_cover",
+    "below_best_cosine",
+    "fits",
+)
+"""The first two are the shares of the question's terms in the excerpt, and in it with its context; the next two are the
+cosines of the question with both. Then follow whether the excerpt is a fragment, how far the two values with context
+are below the best ones of all excerpts, and whether it has a date or a number where the question asks for one."""
+CONSTANT = -2.69
+WEIGHTS = (1.17, -0.05, 2.68, 0.38, -0.99, 4.10, 2.24, 0.30)
+"""The weights of `FEATURES` in the log-odds that an excerpt answers the question."""
+MAX_TOKENS = 120
+"""The most tokens of an excerpt, with its context, that are embedded."""
+SHORT = 4
+"""An excerpt of fewer words is a fragment, such as a cell or a label."""
+
+
+@dataclass(frozen=True, slots=True)
+class RankedExcerpt:
+    """A candidate with its score: the log-odds that it answers the question. `features` are the values of `FEATURES`."""
+
+    candidate: Candidate
+    score: float
+    features: tuple[float, ...]
+
+
+def term_weights(terms: Sequence[str], counts: Sequence[int]) -> dict[str, float]:
+    """Return the weight of each term of a question: the rarer in the index, the higher; they sum to 1.
+
+    :param counts: the number of texts of the index that have each term. A term that is in none has the highest weight,
+        so that no text covers the question well.
+    """
+    raw = {term: 1 / (2 + math.log1p(n)) for term, n in zip(terms, counts, strict=True)}
+    whole = sum(raw.values()) or 1.0
+    return {term: weight / whole for term, weight in raw.items()}
+
+
+def rank(
+    question: QuestionAnalysis,
+    candidates: Sequence[Candidate],
+    embedder: Embedder,
+    weights: Mapping[str, float],
+) -> list[RankedExcerpt]:
+    """Return the candidates with their scores, best first; ties by their order.
+
+    :param weights: the weights of the question's terms.
+    """
+    if not candidates:
+        return []
+    contexts = [_in_context(each) for each in candidates]
+    texts = [_end(text, embedder) for text in [*(each.text for each in candidates), *contexts]]
+    vectors = embedder.embed_passages(texts) @ embedder.embed_question(_end(question.core, embedder))
+    rows = [
+        _features(each, contexts[n], vectors[n], vectors[len(contexts) + n], weights)
+        for n, each in enumerate(candidates)
+    ]
+    cover, cosine = max(row[1] for row in rows), max(row[3] for row in rows)
+    ranked = []
+    for each, row in zip(candidates, rows, strict=True):
+        short = float(len(text_analysis.words(each.text)) < SHORT)
+        typed = question.answer_type not in ("date", "number") or fits(question.answer_type, each.text)
+        features = (*row, short, row[1] - cover, row[3] - cosine, float(typed))
+        ranked.append(
+            RankedExcerpt(each, CONSTANT + sum(w * x for w, x in zip(WEIGHTS, features, strict=True)), features)
+        )
+    return sorted(ranked, key=lambda each: -each.score)
+
+
+def _features(
+    candidate: Candidate, context: str, cosine: float, cosine_context: float, weights: Mapping[str, float]
+) -> tuple[float, float, float, float]:
+    """Return the first four of `FEATURES`."""
+    terms = text_analysis.terms(candidate.text)
+    around = [*terms, *text_analysis.terms(f"{context} {candidate.hit.source}")]
+    return covered(weights, terms), covered(weights, around), float(cosine), float(cosine_context)
+
+
+def covered(weights: Mapping[str, float], terms: Sequence[str]) -> float:
+    """Return the weight of the question's terms that are among some terms, between 0 and 1."""
+    there = set(terms)
+    return sum(weight for term, weight in weights.items() if term in there)
+
+
+def _in_context(candidate: Candidate) -> str:
+    """Return an excerpt after its title, its heading and the sentence before it."""
+    parts = (candidate.hit.chunk.context.replace("\n", " "), candidate.heading, candidate.before[-200:], candidate.text)
+    return " ".join(part for part in parts if part)
+
+
+def _end(text: str, embedder: Embedder) -> str:
+    """Return the last `MAX_TOKENS` tokens of a text."""
+    offsets = embedder.offsets(text) if len(text) > MAX_TOKENS else []
+    return text if len(offsets) <= MAX_TOKENS else text[offsets[-MAX_TOKENS][0] :]

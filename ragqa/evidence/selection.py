@@ -1,0 +1,175 @@
+"""Chooses excerpts: the quote that answers a question, and the part of the passages that a generator has to read."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from ragqa import text_analysis
+from ragqa.evidence.passages import Candidate
+from ragqa.evidence.ranking import RankedExcerpt
+from ragqa.question_analysis import QuestionAnalysis, QuestionKind
+from ragqa.records import Hit
+
+LENGTHS: dict[QuestionKind, int] = {"fact": 1, "yes_no": 2, "definition": 2, "why": 2, "other": 3, "compare": 4}
+"""The most sentences of a quote by the kind of question."""
+LONGEST = 5
+"""The most sentences of a quote for the other kinds: how, list, summary."""
+MARGIN = 1.6
+"""How far, in log-odds, an excerpt of a quote may be below the best one."""
+MOST_ITEMS = 14
+"""The most items of a list, rows of a table or lines of code that are quoted together."""
+MOST_CHARACTERS = 1200
+"""The most characters of a quote."""
+ALIKE = 0.7
+"""Two excerpts that share this part of their words say the same."""
+JOIN = 3
+"""The most characters between two excerpts that are one passage, or one citation."""
+_BEGINS_WITHIN = frozenset(
+    [
+        "it",
+        "its",
+        "they",
+        "their",
+        "them",
+        "this",
+        "these",
+        "those",
+        "that",
+        "he",
+        "she",
+        "his",
+        "her",
+        "such",
+        "both",
+        "however",
+        "also",
+        "but",
+        "and",
+        "then",
+        "there",
+    ]
+)
+"""Words at the beginning of a sentence that point to the sentence before it."""
+
+
+def quote(question: QuestionAnalysis, ranked: Sequence[RankedExcerpt]) -> list[Candidate]:
+    """Return the excerpts that answer a question best, in the order of their documents and places; `[]` for none.
+
+    A comparison gets the best excerpts of each thing that it names. A list, a table or a block of code is quoted whole
+    where one of its parts is the best excerpt. A sentence that points to the one before it comes with it.
+    """
+    if not ranked:
+        return []
+    most = LENGTHS.get(question.kind, LONGEST)
+    best = _of_each_name(question, ranked) if question.kind == "compare" else []
+    best += [each for each in ranked if each.score >= ranked[0].score - MARGIN]
+    chosen: dict[int, Candidate] = {}
+    places = {(each.candidate.hit.chunk.document_id, each.candidate.start): each.candidate for each in ranked}
+    count = 0
+    for each in best:
+        if count == most or _is_repeated(each.candidate, chosen.values()):
+            continue
+        group = _with_its_block(each.candidate, question.kind, places)
+        new = [one for one in group if id(one) not in chosen]
+        if chosen and sum(map(_size, chosen.values())) + sum(map(_size, new)) > MOST_CHARACTERS:
+            continue
+        chosen |= {id(one): one for one in new}
+        count += 1
+    return in_order(chosen.values())
+
+
+def _of_each_name(question: QuestionAnalysis, ranked: Sequence[RankedExcerpt]) -> list[RankedExcerpt]:
+    """Return the best excerpt for each name of a question, by the words that only this name has."""
+    names = [set(text_analysis.terms(name)) for name in question.names]
+    found = []
+    for number, name in enumerate(names):
+        own = name - set().union(*(other for place, other in enumerate(names) if place != number))
+        about = [each for each in ranked if own and own <= _terms(each.candidate)]
+        found += about[:1]
+    return found
+
+
+def _terms(candidate: Candidate) -> set[str]:
+    return set(text_analysis.terms(f"{candidate.heading} {candidate.text}"))
+
+
+def _is_repeated(candidate: Candidate, chosen: Iterable[Candidate]) -> bool:
+    words = set(text_analysis.words(candidate.text))
+    others = [set(text_analysis.words(each.text)) for each in chosen]
+    return any(len(words & other) >= ALIKE * max(1, min(len(words), len(other))) for other in others)
+
+
+def _with_its_block(
+    candidate: Candidate, kind: QuestionKind, places: dict[tuple[str, int], Candidate]
+) -> list[Candidate]:
+    """Return an excerpt with those that it needs to be understood, in their order."""
+    document = candidate.hit.chunk.document_id
+    near = sorted((each for (id_, _), each in places.items() if id_ == document), key=lambda each: each.start)
+    block = [each for each in near if each.excerpt.block == candidate.excerpt.block and _is_near(each, candidate)]
+    at = next(number for number, each in enumerate(block) if each.start == candidate.start)
+    if candidate.kind == "code" or (candidate.kind == "item" and kind in ("list", "how", "summary", "other")):
+        return _around(block, at)
+    if candidate.text.rstrip().endswith(":"):
+        return _around(block, at)
+    if candidate.kind in ("row", "item"):
+        return [block[0], candidate] if at and block[0].kind in ("row", "sentence") else [candidate]
+    first = next(iter(text_analysis.words(candidate.text)), "")
+    if at and first in _BEGINS_WITHIN and block[at - 1].kind == "sentence":
+        return [block[at - 1], candidate]
+    return [candidate]
+
+
+def _is_near(one: Candidate, other: Candidate) -> bool:
+    return abs(one.start - other.start) <= 4 * MOST_CHARACTERS
+
+
+def _around(block: Sequence[Candidate], at: int) -> list[Candidate]:
+    """Return the introduction of a list and its items, from the first or from as few as needed before `at`."""
+    begin = max(0, at - MOST_ITEMS + 1)
+    chosen: list[Candidate] = []
+    for each in block[begin : begin + MOST_ITEMS + 1]:
+        if chosen and sum(map(_size, chosen)) + _size(each) > MOST_CHARACTERS:
+            break
+        chosen.append(each)
+    return chosen if any(each.start == block[at].start for each in chosen) else [block[at]]
+
+
+def _size(candidate: Candidate) -> int:
+    return candidate.end - candidate.start
+
+
+def in_order(chosen: Iterable[Candidate]) -> list[Candidate]:
+    """Return excerpts by document, the document of the best hit first, and by their place in it."""
+    chosen = list(chosen)
+    first: dict[str, int] = {}
+    for each in chosen:
+        id_ = each.hit.chunk.document_id
+        first[id_] = min(first.get(id_, each.rank), each.rank)
+    return sorted(chosen, key=lambda each: (first[each.hit.chunk.document_id], each.hit.chunk.document_id, each.start))
+
+
+def compact(ranked: Sequence[RankedExcerpt], most_characters: int) -> list[Candidate]:
+    """Return the best excerpts that fit into a number of characters, in the order of their documents and places."""
+    chosen: list[Candidate] = []
+    room = most_characters
+    for each in ranked:
+        size = _size(each.candidate)
+        if size <= room or not chosen:
+            chosen.append(each.candidate)
+            room -= size
+    return in_order(chosen)
+
+
+def spans(chosen: Sequence[Candidate]) -> list[tuple[Hit, int, int]]:
+    """Return the hit, start and end of each run of excerpts that follow one another, in their order."""
+    found: list[tuple[Hit, int, int]] = []
+    for each in chosen:
+        if (
+            found
+            and found[-1][0].chunk.document_id == each.hit.chunk.document_id
+            and 0 <= each.start - found[-1][2] <= JOIN
+        ):
+            found[-1] = (found[-1][0], found[-1][1], each.end)
+        else:
+            found.append((each.hit, each.start, each.end))
+    return found

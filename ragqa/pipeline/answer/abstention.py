@@ -1,0 +1,62 @@
+"""When there is no answer, why, and what the user can do."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from ragqa.evidence import Evidence
+from ragqa.records import Hit
+
+REFUSALS = ("i do not know", "i don't know", "the passages do not", "not mentioned in the passages", "no answer")
+
+_ADVICE = {
+    "nothing_asked": "name what the question is about, such as a person, a place, a product or a subject",
+    "unknown_name": "check how the name is written, or add the documents that are about it",
+    "no_evidence": "ask with words of the documents, or add documents about it",
+    "low_confidence": "read the nearest passages, ask more precisely, or set prompt.min_confidence to eager",
+    "not_in_passages": "read the nearest passages, or ask with other words",
+    "unsupported": "read the nearest passages: the text that was written is not supported by them",
+    "deadline": "raise generate.deadline, or use a smaller model",
+}
+"""What a user can change, by reason."""
+
+
+@dataclass(frozen=True, slots=True)
+class Abstention:
+    """Why there is no answer: a key of `_ADVICE`, and the names that no document has."""
+
+    reason: str
+    names: tuple[str, ...] = ()
+
+    @property
+    def advice(self) -> str:
+        """What the user can do."""
+        what = _ADVICE.get(self.reason, "")
+        return f"no document names {', '.join(self.names)}: {what}" if self.names else what
+
+
+def before_writing(evidence: Evidence, hits: Sequence[Hit], min_score: float) -> Abstention | None:
+    """Return why a question cannot be answered, as far as this is known before anything is written.
+
+    :param min_score: `retrieve.min_score`.
+    """
+    if not evidence.question.terms:
+        return Abstention("nothing_asked")
+    if evidence.unknown:
+        return Abstention("unknown_name", evidence.unknown)
+    if not evidence.ranked or _is_far(evidence, hits, min_score):
+        return Abstention("no_evidence")
+    return None
+
+
+def _is_far(evidence: Evidence, hits: Sequence[Hit], min_score: float) -> bool:
+    """Tell whether the best cosine is below `min_score` and no excerpt shares a term with the question."""
+    cosines = [hit.scores["dense"] for hit in hits if "dense" in hit.scores]
+    return bool(cosines) and max(cosines) < min_score and not any(each.features[1] for each in evidence.ranked)
+
+
+def refused(text: str) -> bool:
+    """Tell whether the generator itself wrote that the passages do not contain the answer."""
+    answer = text.strip().lower().replace("’", "'")
+    return not answer or answer.startswith(REFUSALS)

@@ -1,0 +1,67 @@
+"""The state of a question on its way to an answer."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from ragqa.evidence.passages import Candidate
+from ragqa.records import Citation, Hit
+
+if TYPE_CHECKING:
+    from ragqa.evidence import Evidence
+    from ragqa.prompt import Turn
+
+
+class Clock:
+    """A stopwatch that adds up milliseconds by stage."""
+
+    def __init__(self) -> None:
+        self.usage: dict[str, float] = {}
+        self._last = time.perf_counter()
+
+    def lap(self, name: str) -> None:
+        """Add the time since the last call to a stage."""
+        now = time.perf_counter()
+        self.charge(name, now - self._last)
+        self._last = now
+
+    def charge(self, name: str, seconds: float) -> None:
+        """Add some seconds to a stage."""
+        self.usage[f"{name}_ms"] = round(1000 * seconds, 1)
+
+
+@dataclass(frozen=True, slots=True)
+class AskedQuestion:
+    """A checked question: its text, earlier turns, and the passages to answer from (None: retrieve them)."""
+
+    text: str
+    history: Sequence[Turn] = ()
+    passages: Sequence[Hit] | None = None
+
+    @property
+    def searched(self) -> str:
+        """The text to search with: the previous question of the conversation, if any, and this one."""
+        return f"{self.history[-1][0]}\n{self.text}" if self.history else self.text
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """A question with its hits and their evidence.
+
+    `evidence` is None where an empty list of passages was given, to ask the generator without any. `nearest` are the
+    best places of the evidence.
+    """
+
+    question: AskedQuestion
+    hits: tuple[Hit, ...]
+    evidence: Evidence | None
+    nearest: tuple[Citation, ...]
+    clock: Clock
+
+    @property
+    def excerpts(self) -> list[Candidate]:
+        """All excerpts, best first."""
+        return [each.candidate for each in self.evidence.ranked] if self.evidence else []

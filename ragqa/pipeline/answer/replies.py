@@ -1,0 +1,141 @@
+"""Draft and text -> Answer: an abstention, a span, a quote, or written sentences."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from ragqa.evidence import confidence
+from ragqa.evidence.passages import Candidate
+from ragqa.evidence.selection import quote
+from ragqa.pipeline.answer.abstention import Abstention, refused
+from ragqa.pipeline.answer.citing import Citing
+from ragqa.pipeline.answer.draft import Draft
+from ragqa.pipeline.answer.writing import CheckedText, span_of
+from ragqa.question_analysis import fits
+from ragqa.records import Answer, AnswerSentence, Generation, Passages, Prompt
+
+SEPARATORS = {"quote": "\n"}
+"""The text between two sentences by the kind of answer; a space for the others."""
+
+Event = Passages | AnswerSentence | Answer
+"""What a stream yields: the nearest passages, then the sentences of the answer, and last the answer."""
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """What a generator made of a prompt.
+
+    :param checked: the sentences that are already checked. :param verdict: the log-odds that the passages answer.
+    """
+
+    prompt: Prompt
+    checked: CheckedText
+    generation: Generation
+    verdict: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class Replies:
+    """Makes the answers to drafts.
+
+    :param least: the least confidence of an answer. :param choice: `prompt.answer`.
+    """
+
+    citing: Citing
+    least: float
+    choice: Literal["auto", "span", "quote", "write"]
+
+    def abstained(
+        self, draft: Draft, why: Abstention, sure: float | None = None, written: Written | None = None
+    ) -> Answer:
+        """Return an abstention, with the nearest passages and what can be changed."""
+        return self._answer(draft, "", (), sure, written, why)
+
+    def quoted(self, draft: Draft, written: Written | None = None) -> Iterator[Event]:
+        """Yield the excerpts of a quote, and the answer; an abstention where they are not likely to answer."""
+        found = draft.evidence
+        assert found is not None
+        sure = confidence.with_verdict(found.probability, written.verdict if written else None)
+        chosen = quote(found.question, found.ranked)
+        if not chosen or sure < self.least:
+            yield self.abstained(draft, Abstention("low_confidence" if chosen else "no_evidence"), sure, written)
+            return
+        places = [(each, self.citing.span(each.hit, each.start, each.end)) for each in chosen]
+        sentences = [AnswerSentence(" ".join(each.text.split()), (place,), 1.0) for each, place in places]
+        yield from sentences
+        yield self._answer(draft, "quote", sentences, sure, written)
+
+    def written(self, draft: Draft, written: Written) -> Iterator[Event]:
+        """Yield the rest of the checked sentences, and the answer.
+
+        A short answer that stands in an excerpt is a span. Where nothing that was written is supported, the excerpts
+        are quoted instead.
+        """
+        found, text, checked = draft.evidence, written.generation.text, written.checked
+        if found is None:  # the generator was asked without passages
+            sentence = AnswerSentence(text.strip())
+            yield sentence
+            yield self._answer(draft, "write", [sentence], None, written)
+            return
+        if refused(text) and not checked.sentences:
+            reason = "deadline" if written.generation.finish == "deadline" else "not_in_passages"
+            yield self.abstained(draft, Abstention(reason), None, written)
+            return
+        sure = confidence.of_answer(found.probability, written.verdict, written.generation)
+        place = None if checked.begun else span_of(text, checked.read)
+        if place is not None:
+            yield from self._span(draft, written, place, sure)
+            return
+        yield from checked.take("" if checked.begun else text, last=True)
+        if checked.sentences and self.choice != "span":
+            yield self._answer(draft, "write", checked.sentences, sure, written)
+        elif self.choice == "auto":
+            yield from self.quoted(draft, written)
+        else:
+            yield self.abstained(draft, Abstention("unsupported"), sure, written)
+
+    def _span(self, draft: Draft, written: Written, place: Candidate, sure: float) -> Iterator[Event]:
+        """Yield a short answer with the sentence that contains it; a quote where it is not likely to be right."""
+        found, text = draft.evidence, written.generation.text.strip()
+        assert found is not None
+        if sure >= self.least and fits(found.question.answer_type, text):
+            sentence = AnswerSentence(text, (self.citing.span(place.hit, place.start, place.end),), 1.0)
+            yield sentence
+            yield self._answer(draft, "span", [sentence], sure, written)
+        elif self.choice == "auto":
+            yield from self.quoted(draft, written)
+        else:
+            yield self.abstained(draft, Abstention("low_confidence"), sure, written)
+
+    def _answer(
+        self,
+        draft: Draft,
+        kind: str,
+        sentences: Sequence[AnswerSentence],
+        sure: float | None,
+        written: Written | None,
+        why: Abstention | None = None,
+    ) -> Answer:
+        usage = dict(draft.clock.usage)
+        if written:
+            usage |= {f"{part}_tokens": n for part, n in written.prompt.tokens.items()}
+            usage["answer_tokens"] = written.generation.n_tokens
+        return Answer(
+            draft.question.text,
+            SEPARATORS.get(kind, " ").join(sentence.text for sentence in sentences),
+            tuple(dict.fromkeys(each for sentence in sentences for each in sentence.citations)),
+            draft.hits,
+            written.prompt if written else None,
+            usage,
+            self.citing.reader.generation,
+            abstained=why is not None,
+            reason=why.reason if why else "",
+            finish=written.generation.finish if written else "",
+            confidence=None if sure is None else round(sure, 4),
+            kind=kind,
+            sentences=tuple(sentences),
+            nearest=draft.nearest,
+            advice=why.advice if why else "",
+        )

@@ -1,0 +1,299 @@
+"""The analysis of a question by rules: its kind, the type of a short answer to it, its names and numbers.
+
+The rules are for English. A question in another language has the kind `other`, and no names.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import Literal
+
+from ragqa import text_analysis
+
+QuestionKind = Literal["fact", "yes_no", "how", "why", "list", "compare", "summary", "definition", "other"]
+"""`other` is a question by keywords, or one that no rule recognises."""
+AnswerType = Literal["date", "number", "person", "place", "thing"]
+"""The type of a short answer. `thing` fits every text."""
+
+_POLITE = re.compile(
+    r"^(?:(?:hi|hello|hey|please|ok|okay|so|and|but|well)\b[,!. ]*|"
+    r"(?:can|could|would|will) you (?:please )?(?:also )?(?:tell me|let me know|help me (?:understand|find)|explain to me)\b[,: ]*|"
+    r"(?:i(?:'d| would) like to know|i want to know|i am wondering|i'm wondering|do you know|any idea|tell me)\b[,: ]*)+",
+    re.IGNORECASE,
+)
+_AUXILIARY = (
+    "is are was were am do does did can could will would shall should has have had may might must isn't aren't wasn't "
+    "weren't don't doesn't didn't can't couldn't won't wouldn't shouldn't hasn't haven't"
+)
+_YES_NO = re.compile(
+    rf"^(?:{'|'.join(_AUXILIARY.split())})\b|,? (?:right|correct|isn't it|is that so)\s*\?*$", re.IGNORECASE
+)
+_REQUEST = re.compile(r"^(?:can|could|would|will) you (?:please )?", re.IGNORECASE)
+_COMPARE = re.compile(
+    r"\b(?:differences? between|differs?\b.*\bfrom|different from|compare[ds]?|comparison|versus|vs\.?)(?:\W|$)|"
+    r"\b(?:better|cheaper|faster|larger|bigger|smaller|longer|shorter|older|more|less)\b.*\b(?:than|or)\b|"
+    r"^(?:which|what|who)\b.*,.*\bor\b",
+    re.IGNORECASE,
+)
+_SUMMARY = re.compile(
+    r"^(?:summari[sz]e|give (?:me )?(?:an? )?(?:short |brief )?(?:summary|overview)|overview of|describe|explain|tell me (?:more )?about)\b|"
+    r"\bwhat (?:is|are|was|were)\b.*\babout\W*$|\b(?:summary|overview) of\b|^(?:more|anything|information|details) (?:about|on)\b",
+    re.IGNORECASE,
+)
+_NUMBER = re.compile(
+    r"\bhow (?:many|much|old|long|far|high|tall|deep|wide|large|big|fast|heavy|often|big|hot|cold|soon|late|early)\b|"
+    r"\b(?:what|which) (?:is the |was the |are the |were the )?(?:\w+ ){0,2}?(?:number|percentage|percent|share|amount|price|cost|"
+    r"fee|rate|size|height|length|distance|population|age|temperature|speed|weight|area|total|sum|limit|salary|budget)\b",
+    re.IGNORECASE,
+)
+_DATE = re.compile(
+    r"\bwhen\b|\b(?:what|which|in what|in which|on what|on which) (?:year|date|day|month|century|decade|time)\b|"
+    r"\bsince when\b|\bdeadline\b",
+    re.IGNORECASE,
+)
+_LIST = re.compile(
+    r"^(?:list|name|enumerate|give (?:me )?(?:all|some|the|a list|examples?))\b|"
+    r"\b(?:what|which) (?:\w+ )?(?:types?|kinds?|sorts?|examples|categories|steps|reasons|ways) (?:of\b|are\b|can\b|do\b|does\b)|"
+    r"^(?:what|which) (?:are|were) (?:the|some|all|your|its|their|our)\b|"
+    r"^what (?:does|do|did|is|are) .*\b(?:include|included|cover|covered|contain|consist of|offer|require|need|needed)\b|"
+    r"^(?:what|which) (?:\w+ )?\w+[^s\W]s (?:are|were|do|does|did|can|have|may|should|must|will|would)\b",
+    re.IGNORECASE,
+)
+_DEFINITION = re.compile(
+    r"^what(?:'s| is| are| was| were) (?:an? |the )?[^,]{1,60}$|\bwhat does .* (?:mean|stand for|do)\b|\b(?:definition|meaning) of\b|^define\b|^who (?:is|was|are|were) [A-Z\"']",
+    re.IGNORECASE,
+)
+_WHY = re.compile(
+    r"^why\b|\bwhy (?:is|are|was|were|do|does|did|can|should|would)\b|\bwhat (?:is|was|are|were) the (?:reason|cause|purpose|point)s?\b|\bwhat causes?\b|^how come\b",
+    re.IGNORECASE,
+)
+_HOW = re.compile(
+    r"^(?:(?:in |on )?(?:what|which) way|how)\b|\bhow to\b|\bhow (?:do|does|did|can|could|should|would|is|are|was|were)\b|\bsteps to\b|^what (?:should|must|can) (?:i|we|one|you) do\b",
+    re.IGNORECASE,
+)
+_WHERE = re.compile(
+    r"^(?:from |to )?where\b|\b(?:what|which) (?:country|city|place|town|state|region|continent|river|street|building|room|location)\b",
+    re.IGNORECASE,
+)
+_WHO = re.compile(
+    r"\b(?:who|whom|whose)\b|\b(?:what|which) (?:person|company|organi[sz]ation|team|author|group|people|country's)\b",
+    re.IGNORECASE,
+)
+_NAMED = re.compile(
+    r"\b(?:\d*[A-Z][\w'’.&-]*|[a-z]+[A-Z]\w*)(?:\s+(?:(?:of|the|de|van|von|der|la)\s+)*(?:[A-Z][\w'’.&-]*|\d+))*"
+)
+_DIGITS = re.compile(r"(?<![\w.])\d[\d,.]*(?:\w+)?")
+_MONTHS = "january february march april may june july august september october november december"
+_DAYS = "monday tuesday wednesday thursday friday saturday sunday"
+_TIMES = "century centuries decade spring summer autumn winter morning evening noon midnight today yesterday tomorrow bc ad bce ce"
+_DATE_WORDS = frozenset(f"{_MONTHS} {_DAYS} {_TIMES}".split()) | frozenset(month[:3] for month in _MONTHS.split())
+_NUMBER_WORDS = frozenset(
+    [
+        "zero",
+        "one",
+        "two",
+        "three",
+        "four",
+        "five",
+        "six",
+        "seven",
+        "eight",
+        "nine",
+        "ten",
+        "eleven",
+        "twelve",
+        "thirteen",
+        "fourteen",
+        "fifteen",
+        "sixteen",
+        "seventeen",
+        "eighteen",
+        "nineteen",
+        "twenty",
+        "thirty",
+        "forty",
+        "fifty",
+        "sixty",
+        "seventy",
+        "eighty",
+        "ninety",
+        "hundred",
+        "hundreds",
+        "thousand",
+        "thousands",
+        "million",
+        "millions",
+        "billion",
+        "billions",
+        "trillion",
+        "half",
+        "third",
+        "quarter",
+        "once",
+        "twice",
+        "thrice",
+        "dozen",
+        "dozens",
+        "daily",
+        "weekly",
+        "monthly",
+        "annually",
+        "yearly",
+        "no",
+        "none",
+        "several",
+        "both",
+        "single",
+        "double",
+    ]
+)
+_NOT_NAMES = text_analysis.STOP_WORDS | frozenset(
+    [
+        "i",
+        "list",
+        "name",
+        "give",
+        "tell",
+        "describe",
+        "explain",
+        "summarize",
+        "summarise",
+        "compare",
+        "please",
+        "hi",
+        "hello",
+        "many",
+        "much",
+        "yes",
+        "no",
+        "ok",
+        "okay",
+        "define",
+        "is",
+        "does",
+        "could",
+        "whats",
+        "what's",
+        "who's",
+        "how's",
+        "where's",
+        "let's",
+        "i'm",
+        "i'd",
+        "mr",
+        "mrs",
+        "ms",
+        "dr",
+    ]
+)
+
+
+@dataclass(frozen=True, slots=True)
+class QuestionAnalysis:
+    """The result of the rules for one question.
+
+    `core` is the question without polite words around it. `names` are its proper names, and `numbers` its numbers, as
+    they are written. `terms` are its search terms without function words, each once.
+    """
+
+    core: str
+    kind: QuestionKind
+    answer_type: AnswerType
+    names: tuple[str, ...]
+    numbers: tuple[str, ...]
+    terms: tuple[str, ...]
+
+
+def analyse(question: str) -> QuestionAnalysis:
+    """Return the analysis of a question."""
+    core = " ".join(question.split())
+    core = core[_POLITE.match(core).end() :] if _POLITE.match(core) else core  # type: ignore[union-attr]
+    core = core or question.strip()
+    words = [word for word in text_analysis.words(core) if word not in text_analysis.STOP_WORDS]
+    names = proper_names(core)
+    return QuestionAnalysis(
+        core,
+        _kind(core),
+        _answer_type(core),
+        names,
+        tuple(dict.fromkeys(match.group().rstrip(".,") for match in _DIGITS.finditer(core))),
+        tuple(dict.fromkeys(text_analysis.term(word) for word in words)),
+    )
+
+
+def _kind(text: str) -> QuestionKind:
+    """Return the kind of a question by the first rule that matches."""
+    asked = _REQUEST.sub("", text)
+    rules: tuple[tuple[QuestionKind, bool], ...] = (
+        ("compare", bool(_COMPARE.search(asked))),
+        ("summary", bool(_SUMMARY.search(asked))),
+        ("yes_no", asked == text and bool(_YES_NO.search(text))),
+        ("why", bool(_WHY.search(asked))),
+        ("fact", bool(_NUMBER.search(asked) or _DATE.search(asked))),
+        ("list", bool(_LIST.search(asked))),
+        ("how", bool(_HOW.search(asked))),
+        (
+            "fact",
+            bool(
+                _WHERE.search(asked)
+                or re.match(r"(?:\w+ ){0,2}who(?:m|se)?\b(?! (?:is|was|are|were) [A-Z])", asked, re.I)
+            ),
+        ),
+        ("definition", bool(_DEFINITION.search(asked))),
+        ("fact", bool(re.search(r"\b(?:what|which)\b", asked, re.IGNORECASE))),
+    )
+    return next((kind for kind, matches in rules if matches), "other")
+
+
+def _answer_type(text: str) -> AnswerType:
+    if _NUMBER.search(text):
+        return "number"
+    if _DATE.search(text):
+        return "date"
+    if _WHO.search(text):
+        return "person"
+    return "place" if _WHERE.search(text) else "thing"
+
+
+def proper_names(text: str) -> tuple[str, ...]:
+    """Return the proper names of a question: its words with a capital letter, where other words are without one.
+
+    The first word counts only if a name goes on after it, since every question begins with a capital letter. A text in
+    title case or capital letters has no names.
+    """
+    letters = [word for word in text.split() if word[:1].isalpha()]
+    if len(letters) > 2 and sum(word[:1].isupper() for word in letters) > 0.7 * len(letters):
+        return ()
+    found: list[str] = []
+    for match in _NAMED.finditer(text):
+        words = match.group().rstrip(".'’").split()
+        while words and words[0].lower().removesuffix("'s") in _NOT_NAMES:
+            words = words[1:]
+        if words and (
+            match.start() > 0 or len(words) > 1 or match.group().split()[0] != words[0] or _is_code(words[0])
+        ):
+            found.append(re.sub(r"['’]s$", "", " ".join(words)))
+    return tuple(dict.fromkeys(found))
+
+
+def _is_code(word: str) -> bool:
+    """Tell whether a word looks like a name by its letters alone: `PerksPlus`, `NASA`, `M3`."""
+    return len(word) > 1 and (any(c.isupper() for c in word[1:]) or any(c.isdigit() for c in word))
+
+
+def fits(answer_type: AnswerType, text: str) -> bool:
+    """Tell whether a text can be an answer of a type; of several that fit, none is preferred."""
+    words = text_analysis.words(text)
+    if answer_type == "date":
+        return has_date(text)
+    if answer_type == "number":
+        return any(c.isdigit() for c in text) or bool(_NUMBER_WORDS.intersection(words))
+    if answer_type in ("person", "place"):
+        return any(word[:1].isupper() for word in re.findall(r"\w+", text)) or not any(c.isdigit() for c in text)
+    return bool(words)
+
+
+def has_date(text: str) -> bool:
+    """Tell whether a text has a date or a time: digits, a month, a weekday, a season, a part of the day."""
+    return any(c.isdigit() for c in text) or bool(_DATE_WORDS.intersection(text_analysis.words(text)))
