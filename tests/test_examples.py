@@ -7,11 +7,11 @@ import os
 import re
 from pathlib import Path
 
-import click
 import pytest
+from click.testing import CliRunner
 
 from ragqa import Answer, Pipeline, project
-from ragqa.cli.ask import command as ask
+from ragqa.cli import ragqa
 from tests import ROOT
 
 offline = pytest.mark.skipif(bool(os.environ.get("RAGQA_OFFLINE")), reason="needs the default models")
@@ -91,7 +91,7 @@ def test_the_folder_and_the_file_of_init_give_the_answers_of_the_quickstart(
 
 PLACES = {
     "README.md": lambda: (ROOT / "README.md").read_text("utf-8"),
-    "ragqa ask --help": lambda: ask.get_help(click.Context(ask, terminal_width=200)),
+    "ragqa ask --help": lambda: CliRunner().invoke(ragqa, ["ask", "--help"]).output,
     "Pipeline": lambda: inspect.getdoc(Pipeline) or "",
 }
 """The places that show the questions, each with a call that returns its text."""
