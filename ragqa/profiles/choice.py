@@ -85,8 +85,8 @@ def _best() -> Choice:
     hindrance = obstacle(better)
     if hindrance is not None:
         return Choice(small.name, small.file, hindrance.text)
-    free = f"{_size(machine.available_memory())} of memory and {_count(machine.cores(), 'core')} are free"
-    return Choice(better.name, better.file, f"its models are here, {free}")
+    room = f"{_size(machine.available_memory())} of memory are free, {_count(machine.cores(), 'core')} may be used"
+    return Choice(better.name, better.file, f"its models are here, {room}")
 
 
 def _too_small(name: str, figures: Figures) -> str:
