@@ -72,6 +72,7 @@ PUBLIC_MODULES = (
     "ragqa.index.identity",
     "ragqa.kinds",
     "ragqa.models",
+    "ragqa.profiles",
     "ragqa.project",
     "ragqa.records",
     "ragqa.settings",

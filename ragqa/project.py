@@ -1,8 +1,9 @@
-"""Writes the first pipeline file for a folder of documents, with a comment for each section."""
+"""Writes the first pipeline file for a folder of documents: the file of a profile, with a comment for each section."""
 
 from __future__ import annotations
 
 import os
+import re
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -14,37 +15,16 @@ from ragqa.config.grid import quoted
 from ragqa.errors import NothingUsableError, UsageError
 from ragqa.load import MEDIA_TYPES
 from ragqa.outputs import write_new
+from ragqa.profiles import NAMES, Choice, choose
 
-FILE = """\
-# A ragqa pipeline. `ragqa check` finds every mistake in it; docs/pipeline.md lists every key.
+_OWN_PROFILE = """\
+# A ragqa pipeline: the settings of a file of your own, for another folder. Sections that are added here replace its keys.
 version: 1
-
-# What is read: {found}. Globs in `include` and `exclude` narrow it down.
-load:     {{kind: folder, path: {folder}}}
-
-# Chunks of at most 200 of the embedder's tokens, each repeating up to 40 of the one before. For Markdown: kind: markdown.
-split:    {{kind: recursive, chunk_size: 200, overlap: 40}}
-
-# The model that turns text into vectors. Another one needs `ragqa index --rebuild`.
-embed:    {{kind: mean_pool, model: all-minilm-l6-v2}}
-
-# Where the index lives. It can be deleted at any time and built again.
-index:    {{kind: faiss, path: {index}}}
-
-# Meaning (dense) and words (lexical) together; the best top_k chunks go into the prompt. The smallest generator reads
-# one passage better than several; give a stronger one 3 to 5.
-retrieve: {{kind: hybrid, top_k: {top_k}}}
-
-# How the model is asked: qa, chat, summarize, extract, or the path of a template of your own.
-prompt:   {{kind: in_context, template: qa}}
-
-# The model that writes the answer. Stronger, slower: qwen2.5-coder-1.5b-instruct.
-generate: {{kind: causal_lm, model: smollm2-135m-instruct, max_new_tokens: 96}}
-
-# Questions with known answers, for `ragqa eval`:
-# evaluate: {{kind: jsonl, path: questions.jsonl}}
+extends: {file}
+load:     {{path: .}}
+index:    {{path: .ragqa}}
 """
-TOP_K = 1
+"""The file for a profile that is a pipeline file of the user's own."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,17 +34,23 @@ class Project:
     :param file: the pipeline file.
     :param folder: the folder that it loads.
     :param file_types: the number of files of each suffix in the folder, the most frequent first.
+    :param profile: the profile whose settings the file has, and why it was chosen.
     """
 
     file: Path
     folder: Path
     file_types: Mapping[str, int]
+    profile: Choice
 
 
-def init(folder: AnyPath = ".", output: AnyPath = "ragqa.yaml") -> Project:
+def init(folder: AnyPath = ".", output: AnyPath = "ragqa.yaml", profile: str | None = None) -> Project:
     """Write a pipeline file for the documents of a folder. An existing file is never replaced.
 
-    :raises UsageError: there is no such folder, its name is not UTF-8, or the output exists or cannot be written.
+    It has the settings of a profile, so that it answers as `Pipeline.from_folder` does with the same profile.
+
+    :param profile: see `ragqa.profiles.choose`.
+    :raises UsageError: there is no such folder or profile, its name is not UTF-8, or the output exists or cannot be
+        written.
     :raises NothingUsableError: the folder has no document.
     :raises ResourceError: the disk is full.
     """
@@ -73,15 +59,35 @@ def init(folder: AnyPath = ".", output: AnyPath = "ragqa.yaml") -> Project:
         raise UsageError(f"folder not found: {root}")
     if not arguments.is_unicode(f"{root.resolve()}{file.absolute()}"):
         raise UsageError(f"{root}: its name is not UTF-8, and a pipeline file cannot hold it: rename it")
+    choice = choose(profile)
     file_types = _count_files(root)
-    text = FILE.format(
-        found=", ".join(f"{n} {suffix}" for suffix, n in file_types.items()),
-        folder=_relative(root, file),
-        index=_relative(file.parent / ".ragqa" / (root.resolve().name or "root"), file),
-        top_k=TOP_K,
-    )
+    text = _with_paths(_text(choice, file), root, file, file_types)
     write_new(file, text.encode("utf-8", "backslashreplace"))
-    return Project(file, root, file_types)
+    return Project(file, root, file_types, choice)
+
+
+def _text(choice: Choice, file: Path) -> str:
+    """Return the text of a profile; for a file of the user's own, a file that extends it."""
+    if choice.name in NAMES:
+        return choice.file.read_text(encoding="utf-8")
+    return _OWN_PROFILE.format(file=_relative(choice.file.absolute(), file))
+
+
+def _with_paths(text: str, root: Path, file: Path, file_types: Mapping[str, int]) -> str:
+    """Return the text of a pipeline file with the folder of documents and the place of the index filled in."""
+    count = ", ".join(f"{n} {suffix}" for suffix, n in file_types.items())
+    index = file.parent / ".ragqa" / (root.resolve().name or "root")
+    text = _set_path(text, "load", _relative(root, file))
+    text = _set_path(text, "index", _relative(index, file))
+    return re.sub(r"^load:", lambda key: f"# Here: {count}.\n{key[0]}", text, count=1, flags=re.MULTILINE)
+
+
+def _set_path(text: str, section: str, path: str) -> str:
+    """Return a pipeline file with another `path` in a section that is written on one line and ends with its path."""
+    line = re.compile(rf"^({section}: .*path: )[^,{{}}]*}}$", re.MULTILINE)
+    replaced, count = line.subn(lambda found: f"{found[1]}{path}}}", text)
+    assert count == 1, f"{section} must be on one line of a profile and end with its path"
+    return replaced
 
 
 def _count_files(root: Path) -> dict[str, int]:

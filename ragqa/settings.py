@@ -1,4 +1,4 @@
-"""The user's own settings: cache folder, offline mode, threads, and the hosts that may get a key.
+"""The user's own settings: cache folder, offline mode, threads, profile, and the hosts that may get a key.
 
 A setting comes from the first of these places that has it: the environment (`RAGQA_` and its name in capitals), the
 file `.env` in the user's config folder, the file `settings.json` in this folder, the default. The config folder is
@@ -53,6 +53,10 @@ class Settings(BaseSettings):
     offline: bool = Field(False, description="Whether no connection is made: no model is pulled, no endpoint called.")
     threads: Annotated[int, Field(ge=1)] | None = Field(
         None, description="How many threads the numeric libraries start; none: one on each core."
+    )
+    profile: str = Field(
+        "auto",
+        description="The profile of folders: small, better, endpoint, a pipeline file, or auto: the best that runs.",
     )
     keys: Annotated[tuple[str, ...], NoDecode] = Field(
         (), description="Environment variables that may be sent, each as NAME@ORIGIN; in the environment with commas."
@@ -222,14 +226,15 @@ def _sources() -> tuple[_Source, ...]:
 def _beside(path: Path, values: dict[str, Any]) -> dict[str, Any]:
     """Return the values of a file.
 
-    A relative cache folder is relative to the file's folder, not to the working folder.
+    A relative path is relative to the file's folder, not to the working folder.
     """
-    cache = values.get("cache")
-    return (
-        {**values, "cache": str(path.parent / os.path.expanduser(cache))}
-        if cache and isinstance(cache, str)
-        else values
-    )
+    paths = {name: value for name, value in values.items() if isinstance(value, str) and _is_path(name, value)}
+    return values | {name: str(path.parent / os.path.expanduser(value)) for name, value in paths.items()}
+
+
+def _is_path(name: str, value: str) -> bool:
+    """Tell whether the value of a setting is a path; a profile is one where it has the suffix of a pipeline file."""
+    return bool(value) and (name == "cache" or (name == "profile" and value.lower().endswith((".yaml", ".yml"))))
 
 
 def _merged(sources: tuple[_Source, ...]) -> Settings:

@@ -96,7 +96,7 @@ def test_the_first_commands_of_the_readme_name_what_is_there() -> None:
             case ["pip", "install", "."]:
                 assert (ROOT / "pyproject.toml").is_file()
             case command:
-                assert command == ["ragqa", "models", "pull"]
+                assert command[:2] == ["ragqa", "models"] and command[2] in ("list", "pull")
 
 
 @offline

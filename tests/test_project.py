@@ -8,6 +8,8 @@ import pytest
 
 from ragqa import load_config, project
 from ragqa.errors import NothingUsableError, UsageError
+from ragqa.pipeline import Pipeline
+from ragqa.profiles import NAMES, choose
 
 
 @pytest.fixture
@@ -23,8 +25,8 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def test_the_record_says_what_was_written_and_the_file_is_a_pipeline(
     folder: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    written = project.init(folder)
-    assert written == project.Project(Path("ragqa.yaml"), folder, {".md": 2, ".txt": 1})
+    written = project.init(folder, profile="small")
+    assert written == project.Project(Path("ragqa.yaml"), folder, {".md": 2, ".txt": 1}, choose("small"))
     config = load_config(written.file)
     assert config.load.roots == (str(folder),) and config.resolved()["index"]["path"] == str(
         folder.parent / ".ragqa" / "my documents"
@@ -55,3 +57,25 @@ def test_a_folder_without_documents_and_none_are_refused(folder: Path, tmp_path:
     with pytest.raises(UsageError, match="pass a str or a Path"):
         project.init(5)  # type: ignore[arg-type]
     assert not Path("ragqa.yaml").exists()
+
+
+@pytest.mark.parametrize("profile", NAMES)
+def test_the_file_has_the_settings_with_which_the_folder_itself_is_asked(folder: Path, profile: str) -> None:
+    written = project.init(folder, profile=profile)
+    assert written.profile.name == profile
+    ours, theirs = load_config(written.file).resolved(), Pipeline.from_folder(folder, (), profile).config.resolved()
+    assert ours.pop("index") | {"path": ""} == theirs.pop("index") | {"path": ""}
+    assert ours == theirs
+
+
+def test_a_pipeline_file_of_ones_own_is_a_profile(folder: Path, tmp_path: Path) -> None:
+    own = tmp_path / "own" / "mine.yaml"
+    own.parent.mkdir()
+    own.write_text(
+        choose("small").file.read_text("utf-8").replace("path: .}", "path: ., include: ['*.md']}"), encoding="utf-8"
+    )
+    written = project.init(folder, tmp_path / "new.yaml", str(own))
+    ours, theirs = load_config(written.file).resolved(), Pipeline.from_folder(folder, (), str(own)).config.resolved()
+    assert ours.pop("index") != theirs.pop("index") and ours == theirs
+    assert ours["load"]["path"] == str(folder) and ours["load"]["include"] == ["*.md"]
+    assert "2 .md, 1 .txt" in written.file.read_text("utf-8")

@@ -23,7 +23,7 @@ OPENAI = "OPENAI_API_KEY@https://api.openai.com"
 
 @pytest.fixture(autouse=True)
 def config(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    for name in ("RAGQA_KEYS", "RAGQA_CACHE", "RAGQA_OFFLINE", "RAGQA_THREADS", "OPENAI_API_KEY"):
+    for name in ("RAGQA_KEYS", "RAGQA_CACHE", "RAGQA_OFFLINE", "RAGQA_THREADS", "RAGQA_PROFILE", "OPENAI_API_KEY"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("RAGQA_CONFIG", str(tmp_path / "config"))
     return tmp_path / "config"
@@ -41,7 +41,7 @@ def write_env(folder: Path, text: str) -> Path:
 
 def test_without_any_setting_a_key_goes_to_this_machine_alone() -> None:
     assert settings.load().keys == ()
-    assert origins() == dict.fromkeys(("cache", "offline", "threads", "keys"), "default")
+    assert origins() == dict.fromkeys(("cache", "offline", "threads", "profile", "keys"), "default")
     assert settings.load().may_send("ANY", "http://127.0.0.1:8000/v1")
     assert not settings.load().may_send("ANY", "https://api.openai.com/v1")
 
@@ -132,6 +132,7 @@ def test_the_environment_counts_before_env_and_env_before_the_file(
         "cache": (str(tmp_path / "environment"), "environment", None),
         "offline": (True, "file", file),
         "threads": (3, "file", file),
+        "profile": ("auto", "default", None),
         "keys": (["A@http://a"], "file", config / "settings.json"),
     }
     assert models.offline() and models.cache_dir() == tmp_path / "environment"
@@ -183,7 +184,10 @@ def test_a_key_is_taken_from_the_environment_else_from_env_and_shown_masked(
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("RAGQA_OFLINE=1", "an unknown setting; valid: RAGQA_CACHE, RAGQA_OFFLINE, RAGQA_THREADS, RAGQA_KEYS"),
+        (
+            "RAGQA_OFLINE=1",
+            "an unknown setting; valid: RAGQA_CACHE, RAGQA_OFFLINE, RAGQA_THREADS, RAGQA_PROFILE, RAGQA_KEYS",
+        ),
         ("RAGQA_THREADS=0", "RAGQA_THREADS: must be greater than or equal to 1"),
         ("RAGQA_OFFLINE=sk-0815", "RAGQA_OFFLINE: must be a valid boolean"),
         ("RAGQA_KEYS=A@sk-0815", "RAGQA_KEYS: the address for A must begin with http://"),
@@ -227,7 +231,7 @@ def test_threads_are_those_of_the_setting_unless_openmp_is_told_otherwise(
         ("[]", "must be one JSON object"),
         ("[" * 100_000, "must be one JSON object"),
         ("", "must be one JSON object"),
-        ('{"keyz": ["sk-0815"]}', "an unknown setting; valid: cache, offline, threads, keys"),
+        ('{"keyz": ["sk-0815"]}', "an unknown setting; valid: cache, offline, threads, profile, keys"),
         ('{"cache": "\\u0000"}', "cache: must be the path of a folder"),
         ('{"threads": -815}', "threads: must be greater than or equal to 1"),
         ('{"keys": 5}', "keys: must be a valid tuple"),
@@ -264,7 +268,7 @@ def test_the_command_prints_each_setting_with_its_origin_and_changes_the_file(
     file = str(tmp_path / "config" / "settings.json")
     assert ragqa("settings", cwd=tmp_path).out == (
         f"file: {file}\ncache (environment): {tmp_path / 'cache'}\noffline (default): no\nthreads (default): none\n"
-        "keys (default): none\n"
+        "profile (default): auto\nkeys (default): none\n"
     )
     allowed = ragqa("settings", "allow-key", "OPENAI_API_KEY", "https://api.openai.com/v1", "--json", cwd=tmp_path)
     assert allowed.said == {"allowed": OPENAI, "file": file}
@@ -273,6 +277,7 @@ def test_the_command_prints_each_setting_with_its_origin_and_changes_the_file(
         "cache": {"value": str(tmp_path / "cache"), "origin": "environment", "path": None},
         "offline": {"value": False, "origin": "default", "path": None},
         "threads": {"value": None, "origin": "default", "path": None},
+        "profile": {"value": "auto", "origin": "default", "path": None},
         "keys": {"value": [OPENAI], "origin": "file", "path": file},
     }
     monkeypatch.setenv("RAGQA_KEYS", "A@http://a")

@@ -7,7 +7,7 @@ import shlex
 import click
 
 from ragqa.cli.answers import stream_answer
-from ragqa.cli.common import json_option, set_option
+from ragqa.cli.common import json_option, profile_option, set_option
 from ragqa.cli.indexing import allow_empty_option, verbose_option
 from ragqa.cli.opening import holds_documents, open_indexed
 from ragqa.cli.terminal import print_json
@@ -18,6 +18,7 @@ from ragqa.retrieve import check_question
 @click.command("ask")
 @click.argument("arguments", nargs=-1, required=True, metavar="[FILE|FOLDER] QUESTION")
 @click.option("--folder", metavar="DIR", help="The same as DIR in place of FILE.")
+@profile_option
 @allow_empty_option
 @verbose_option
 @set_option
@@ -25,6 +26,7 @@ from ragqa.retrieve import check_question
 def command(
     arguments: tuple[str, ...],
     folder: str | None,
+    profile: str | None,
     allow_empty: bool,
     verbose: bool,
     overrides: tuple[str, ...],
@@ -32,14 +34,18 @@ def command(
 ) -> None:
     """Answer a question from the documents, and cite where the answer stands.
 
-    FILE is a pipeline file. With a FOLDER of documents, or one document, in its place the small default models are
-    used, and the index is kept in the cache and brought up to date first; --allow-empty and --verbose are for that. Each line of the answer, and of what is
-    cited, begins with `|`; no other line does. A question that begins with `-` goes behind `--`.
+    FILE is a pipeline file. With a FOLDER of documents, or one document, in its place the profile says which models
+    answer: by default the best ones that are here and that this machine can run (stderr says which, and why). The index
+    is kept in the cache and brought up to date first; --profile, --allow-empty and --verbose are for that. Each line of
+    the answer, and of what is cited, begins with `|`; no other line does. A question that begins with `-` goes behind
+    `--`.
 
     \b
-    Examples:
-      ragqa ask corpora/tarnwick/documents "How long is a lease on a Limpet M3?"
-      ragqa ask pipelines/quickstart.yaml "How much does the cooperative lend for a heat pump?"
+    Examples: a fact, how to do something, a list, and what no document says.
+      ragqa ask corpora/tarnwick/documents "How much does the cooperative lend for a heat pump?"
+      ragqa ask corpora/tarnwick/documents "How do I read a Limpet M2 meter?"
+      ragqa ask pipelines/quickstart.yaml "What are the tasks of the Lantern Room?"
+      ragqa ask pipelines/quickstart.yaml "When does the ferry to Iceland leave?"
     """
     if len(arguments) != (1 if folder else 2):
         raise click.UsageError(_wrong_number(arguments, folder))
@@ -49,7 +55,7 @@ def command(
     target = folder or arguments[0]
     if (allow_empty or verbose) and not holds_documents(target):
         raise click.UsageError("--allow-empty and --verbose go with a folder, whose index is brought up to date first")
-    pipeline = open_indexed(target, overrides, **options)
+    pipeline = open_indexed(target, overrides, profile, **options)
     if as_json:
         print_json(pipeline.ask(question).to_dict())
     else:

@@ -7,7 +7,7 @@ import sys
 import click
 
 from ragqa.cli.answers import stream_answer
-from ragqa.cli.common import pipeline_options
+from ragqa.cli.common import pipeline_options, profile_option
 from ragqa.cli.faults import error_report
 from ragqa.cli.opening import open_indexed, open_pipeline
 from ragqa.cli.terminal import print_json, print_json_line
@@ -18,7 +18,8 @@ from ragqa.retrieve import MAX_QUESTION_CHARS
 
 @click.command("chat")
 @pipeline_options
-def converse(file: str, overrides: tuple[str, ...], as_json: bool) -> None:
+@profile_option
+def converse(file: str, overrides: tuple[str, ...], as_json: bool, profile: str | None) -> None:
     """Ask one question after another; end with an empty line or Ctrl-D.
 
     Questions are read from stdin. The last four turns are shown to the model, and the previous question is searched
@@ -28,11 +29,11 @@ def converse(file: str, overrides: tuple[str, ...], as_json: bool) -> None:
     \b
     Examples:
       ragqa chat pipelines/quickstart.yaml
-      printf 'Who runs the ferry?\\nSince when?\\n' | ragqa chat corpora/tarnwick/documents
+      printf 'Who is the master of MV Tern?\\nWhen was she built?\\n' | ragqa chat corpora/tarnwick/documents
     """
-    if open_pipeline(file, overrides).config.prompt.template_name() == "qa":
+    if open_pipeline(file, overrides, profile).config.prompt.template_name() == "qa":
         overrides = (*overrides, "prompt.template=chat")
-    conversation = Conversation(open_indexed(file, overrides))
+    conversation = Conversation(open_indexed(file, overrides, profile))
     while not getattr(sys.stdout, "gone", False) and (question := _read_question()):
         _answer(conversation, question, as_json)
 

@@ -7,12 +7,15 @@ from typing import Any
 
 import click
 
-file_help = (
-    "A pipeline file. A folder of documents, or one document, is read by the default pipeline, its index in the cache."
-)
+file_help = "A pipeline file. A folder of documents, or one document, is read by a profile, its index in the cache."
 file_argument = click.argument("file", metavar="FILE|FOLDER", help=file_help)
 question_argument = click.argument("question", help="Between quotes; behind -- where it begins with -.")
 set_option = click.option("--set", "overrides", multiple=True, metavar="SECTION.KEY=VALUE", help="Override a key.")
+profile_option = click.option(
+    "--profile",
+    metavar="NAME",
+    help="small, better, endpoint, a pipeline file, or auto: the best that runs here; default: your setting `profile`.",
+)
 wait_option = click.option(
     "--wait", type=click.FloatRange(0), default=0.0, metavar="SECONDS", help="Wait for another writer to end."
 )

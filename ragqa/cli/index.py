@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 from ragqa import wire
-from ragqa.cli.common import pipeline_options, wait_option
+from ragqa.cli.common import pipeline_options, profile_option, wait_option
 from ragqa.cli.indexing import allow_empty_option, bring_up_to_date, verbose_option
 from ragqa.cli.opening import open_pipeline
 from ragqa.cli.terminal import print_json
@@ -16,13 +16,14 @@ from ragqa.cli.terminal import print_json
 
 @click.command("index")
 @pipeline_options
+@profile_option
 @click.option("--rebuild", is_flag=True, help="Index everything again; until that is done, the old index answers.")
 @click.option("--strict", is_flag=True, help="Commit nothing when a file is rejected.")
 @click.option("--atomic", is_flag=True, help="Commit the whole run at once, or nothing of it.")
 @allow_empty_option
 @verbose_option
 @wait_option
-def command(file: str, overrides: tuple[str, ...], as_json: bool, **options: Any) -> None:
+def command(file: str, overrides: tuple[str, ...], as_json: bool, profile: str | None, **options: Any) -> None:
     """Bring the index up to date with its documents; only what is new is embedded.
 
     Exit code 3 says that some files were rejected; they are named on stderr. Where more than half of the indexed documents
@@ -33,7 +34,7 @@ def command(file: str, overrides: tuple[str, ...], as_json: bool, **options: Any
       ragqa index pipelines/quickstart.yaml
       ragqa index pipelines/quickstart.yaml --set split.chunk_size=150 --rebuild
     """
-    pipeline = open_pipeline(file, overrides)
+    pipeline = open_pipeline(file, overrides, profile)
     try:
         report = bring_up_to_date(pipeline, confirm=not as_json, **options)
     except KeyboardInterrupt:

@@ -2,22 +2,28 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
+from typing import Any
+
 import click
 
-from ragqa import models
+from ragqa import models, profiles
 from ragqa.cli.common import json_option
+from ragqa.cli.marks import say
 from ragqa.cli.terminal import print_json
 from ragqa.errors import ModelError
+from ragqa.profiles import Profile
 
 revision_option = click.option("--revision", metavar="HASH", help="Revision of a hub id: a commit hash.")
 
 
 @click.group("models")
 def models_group() -> None:
-    """Pull models, find their folders, remove them.
+    """Pull models, find their folders, remove them; see which models each profile uses.
 
     \b
-    Example:
+    Examples:
+      ragqa models list
       ragqa models pull all-minilm-l6-v2
     """
 
@@ -25,21 +31,56 @@ def models_group() -> None:
 @models_group.command("list")
 @json_option
 def list_(as_json: bool) -> None:
-    """List the built-in models.
+    """List the built-in models, then the profiles: which models each uses, what it needs, and how well it answers.
+
+    The last line says which profile a folder is asked with, and why.
 
     \b
     Example:
       ragqa models list --json
     """
     cards = [models.card(name) for name in models.BUILTIN]
+    known, choice = [profiles.read_profile(name) for name in profiles.NAMES], profiles.choose()
     if as_json:
         fields = ("name", "kind", "window", "installed", "size", "license")
-        print_json({"models": [{field: getattr(card, field) for field in fields} for card in cards]})
+        listed = [{field: getattr(card, field) for field in fields} for card in cards]
+        chosen = {"name": choice.name, "file": str(choice.file), "reason": choice.reason}
+        print_json({"models": listed, "profiles": list(map(_profile, known)), "profile": chosen})
         return
     for card in cards:
         here = "here" if card.installed else "not pulled"
         size, reads = f"{card.size / 1e6:8,.0f} MB", f"reads {card.window:6,} tokens"
         click.echo(f"{card.name:28} {card.kind:10} {size}  {reads}  {card.license}  {here}")
+    click.echo()
+    for profile in known:
+        say(_profile_line(profile))
+    say(str(choice))
+
+
+def _profile(profile: Profile) -> dict[str, Any]:
+    """Return a profile for JSON; figures are null where they depend on what the user connects."""
+    figures, hindrance = profiles.FIGURES.get(profile.name), profiles.obstacle(profile)
+    return {
+        "name": profile.name,
+        "file": str(profile.file),
+        "models": [card.name for card in profile.cards],
+        "extra": profile.extra and profile.extra.name,
+        "obstacle": hindrance and hindrance.text,
+        "figures": figures and asdict(figures),
+    }
+
+
+def _profile_line(profile: Profile) -> str:
+    """Return the models, the needs and the quality of a profile, and whether it can answer, in one line."""
+    figures, hindrance = profiles.FIGURES.get(profile.name), profiles.obstacle(profile)
+    models_used = ", ".join(card.name for card in profile.cards)
+    needs = (
+        f"{figures.memory / 1e9:.1f} GB of memory; {figures.seconds:g} s an answer; right on {figures.right} of "
+        f"{figures.asked} {profiles.MEASURED_ON}"
+        if figures
+        else "and a model behind an address"
+    )
+    return f"{profile.name:9} {models_used}; {needs}; {'cannot run' if hindrance else 'can run'}; {profile.file}"
 
 
 @models_group.command("pull")
@@ -47,22 +88,33 @@ def list_(as_json: bool) -> None:
 @revision_option
 @json_option
 def pull(names: tuple[str, ...], revision: str | None, as_json: bool) -> None:
-    """Download models and verify them; the two default models where no NAME is given.
+    """Download models and verify them; those of the profile small where no NAME is given.
 
-    NAME is a built-in name or a hub id. An interrupted pull goes on where it stopped.
+    NAME is a built-in name, a hub id, or a profile, which stands for all its models. An interrupted pull goes on where
+    it stopped.
 
     \b
     Examples:
       ragqa models pull
+      ragqa models pull better
       ragqa models pull all-mpnet-base-v2 qwen2.5-coder-1.5b-instruct
     """
+    asked = names or ("small",)
     pulled = {}
-    for name in names or models.DEFAULTS:
+    for name in dict.fromkeys(model for each in asked for model in _models_of(each)):
         pulled[name] = str(models.pull(name, revision, progress=_to_stderr))
         if not as_json:
             click.echo(f"{name}: {pulled[name]}")
     if as_json:
         print_json({"models": [{"name": name, "path": path} for name, path in pulled.items()]})
+    for name in asked:
+        if name in profiles.NAMES and (hindrance := profiles.obstacle(profiles.read_profile(name))):
+            say(f"{name}: {hindrance.text}", err=True)
+
+
+def _models_of(name: str) -> list[str]:
+    """Return the models that a name to pull stands for: those of a profile, or the model itself."""
+    return [card.name for card in profiles.read_profile(name).cards] if name in profiles.NAMES else [name]
 
 
 @models_group.command("verify")

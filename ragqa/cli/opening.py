@@ -6,10 +6,11 @@ import os
 import re
 import shlex
 import stat
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+import click
 
 from ragqa.cli.indexing import refresh
 from ragqa.cli.marks import say
@@ -19,6 +20,7 @@ from ragqa.index.place import is_index
 from ragqa.kinds import load_combinations
 from ragqa.messages import nearest
 from ragqa.pipeline import Pipeline
+from ragqa.profiles import choose
 
 if TYPE_CHECKING:
     from ragqa.pipeline.assemble.check import CheckReport
@@ -29,21 +31,32 @@ _SECTION = re.compile(rb"^[{\s]*[\"']?(version|extends|load)[\"']?\s*:", re.MULT
 _BEGINNING_BYTES = 100_000
 
 
-def open_pipeline(target: str, overrides: Sequence[str] = ()) -> Pipeline:
-    """Open FILE: a pipeline file, or the default pipeline over a folder of documents or one document.
+def open_pipeline(target: str, overrides: Sequence[str] = (), profile: str | None = None) -> Pipeline:
+    """Open FILE: a pipeline file, or a folder of documents or one document with the settings of a profile.
 
+    :param profile: the profile of a folder or document, see `ragqa.profiles.choose`; stderr says which one is taken.
     :raises ConfigError: the file has mistakes; all of them are listed.
-    :raises UsageError: FILE does not exist, or is the folder of an index.
+    :raises UsageError: FILE does not exist, or is the folder of an index; or a profile was given for a pipeline file.
     """
     if holds_documents(target):
-        return Pipeline.from_folder(target, overrides)
+        return Pipeline.from_folder(target, overrides, _chosen_profile(profile))
+    if profile is not None:
+        raise click.UsageError(f"--profile goes with a folder of documents; {target} is a pipeline file")
     return Pipeline.from_file(target, overrides)
+
+
+def _chosen_profile(wanted: str | None) -> str:
+    """Return the profile for documents without a pipeline file; a command says once on stderr which one, and why."""
+    choice = choose(wanted)
+    context = click.get_current_context(silent=True)
+    if context is None or context.meta.setdefault(__name__, choice) is choice:
+        say(str(choice), err=True)
+    return choice.name
 
 
 def open_combinations(target: str, overrides: Sequence[str] = ()) -> list[Combination]:
     """Open FILE with each combination of its grids; errors as in `open_pipeline`."""
-    with _pipeline_file(target, overrides) as (file, all_overrides):
-        return load_combinations(file, all_overrides)
+    return load_combinations(*_pipeline_file(target, overrides))
 
 
 def check_target(target: str, overrides: Sequence[str] = ()) -> CheckReport:
@@ -53,31 +66,26 @@ def check_target(target: str, overrides: Sequence[str] = ()) -> CheckReport:
     """
     from ragqa.pipeline.assemble.check import check_file
 
-    with _pipeline_file(target, overrides) as (file, all_overrides):
-        return check_file(file, all_overrides)
+    return check_file(*_pipeline_file(target, overrides))
 
 
-@contextmanager
-def _pipeline_file(target: str, overrides: Sequence[str]) -> Iterator[tuple[str | Path, Sequence[str]]]:
-    """Yield the pipeline file and the overrides for FILE; errors as in `holds_documents`."""
+def _pipeline_file(target: str, overrides: Sequence[str]) -> tuple[str | Path, Sequence[str]]:
+    """Return the pipeline file and the overrides for FILE; errors as in `holds_documents`."""
     from ragqa.pipeline.assemble.folder import default_file
 
-    if holds_documents(target):
-        with default_file(target, overrides) as found:
-            yield found
-    else:
-        yield target, overrides
+    return default_file(target, overrides, _chosen_profile(None)) if holds_documents(target) else (target, overrides)
 
 
-def open_indexed(target: str, overrides: Sequence[str] = (), **options: bool) -> Pipeline:
+def open_indexed(target: str, overrides: Sequence[str] = (), profile: str | None = None, **options: bool) -> Pipeline:
     """Open FILE for a search in its index.
 
     The index of a folder is in the cache, and is brought up to date first. The index of a pipeline file is not updated;
     a warning says where its documents have changed.
 
+    :param profile: see `open_pipeline`.
     :param options: the arguments of `refresh`.
     """
-    pipeline = open_pipeline(target, overrides)
+    pipeline = open_pipeline(target, overrides, profile)
     if holds_documents(target):
         refresh(pipeline, **options)
     else:

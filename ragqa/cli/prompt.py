@@ -21,7 +21,7 @@ def command(file: str, overrides: tuple[str, ...], as_json: bool, question: str)
 
     \b
     Example:
-      ragqa prompt pipelines/quickstart.yaml "Who runs the ferry?"
+      ragqa prompt pipelines/quickstart.yaml "Who is the master of MV Tern?"
     """
     check_question(question)
     prompt = open_indexed(file, overrides).prompt(question)

@@ -8,7 +8,7 @@ from typing import Annotated, ClassVar, Literal
 from pydantic import Field, field_validator
 
 from ragqa.config.base import Conflict, ModelUse, Name, PathRule, Slot
-from ragqa.config.slots import ConstraintSpec, Endpoint, GenerateSpec
+from ragqa.config.slots import ConstraintSpec, Endpoint, Extra, GenerateSpec
 from ragqa.origins import is_variable, origin
 
 
@@ -100,6 +100,7 @@ class LlamaCppGenerate(_Generate):
 
     likelihoods: ClassVar[bool | None] = False
     bounded_tokens: ClassVar[bool] = True
+    extra: ClassVar[Extra | None] = Extra("llama-cpp", "xllamacpp")
 
     kind: Literal["llama_cpp"]
     model: Annotated[Name, PathRule("local")] = Field(description="Built-in name, folder or .gguf file.")
@@ -121,6 +122,7 @@ class OpenAIGenerate(_Generate):
 
     likelihoods: ClassVar[bool | None] = False
     bounded_tokens: ClassVar[bool] = True
+    extra: ClassVar[Extra | None] = Extra("openai", "openai")
 
     kind: Literal["openai"]
     base_url: Name = Field(description="Address of the API, ending in /v1.")

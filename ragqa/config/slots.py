@@ -161,6 +161,19 @@ class Endpoint:
     api_key_env: str | None
 
 
+@dataclass(frozen=True, slots=True)
+class Extra:
+    """An optional dependency of this package: its name in `ragqa[NAME]`, and a library that it installs."""
+
+    name: str
+    library: str
+
+    @property
+    def command(self) -> str:
+        """The command that installs it."""
+        return f"pip install 'ragqa[{self.name}]'"
+
+
 class GenerateSpec(Spec):
     """A kind of the section `generate`: builds a `Generator`."""
 
@@ -168,6 +181,9 @@ class GenerateSpec(Spec):
     """The generator is a `LikelihoodModel`; None where that is not known."""
     bounded_tokens: ClassVar[bool] = False
     """A text has at most as many tokens as UTF-8 bytes, and the chat format adds at most `budget.CHAT_TOKENS`."""
+    extra: ClassVar[Extra | None] = None
+    """The optional dependency of this package without which the generator cannot be built."""
+
     max_new_tokens: int = Field(96, ge=1, le=32768, description="Longest answer, in the generator's tokens.")
 
     def writes(self) -> bool:

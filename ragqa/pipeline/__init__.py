@@ -41,7 +41,10 @@ class Pipeline:
 
     pipeline = Pipeline.from_file("pipelines/quickstart.yaml")
     pipeline.index()
-    print(pipeline.ask("Who runs the ferry?").text)
+    pipeline.ask("Who is the master of MV Tern?")  # a fact
+    pipeline.ask("How do I read a Limpet M2 meter?")  # how
+    pipeline.ask("What are the tasks of the Lantern Room?")  # a list
+    pipeline.ask("When does the ferry to Iceland leave?")  # no document says, so `abstained` is True
 
     `components` holds the parts, which may be replaced.
     """
@@ -76,15 +79,17 @@ class Pipeline:
             raise ConfigError(check_file(file, overrides, own_kinds).problems) from None
 
     @classmethod
-    def from_folder(cls, folder: AnyPath, overrides: Sequence[str] = ()) -> Pipeline:
-        """Build the quickstart pipeline for a folder or one document; its index is in the cache, not in the folder.
+    def from_folder(cls, folder: AnyPath, overrides: Sequence[str] = (), profile: str | None = None) -> Pipeline:
+        """Build the pipeline of a profile for a folder or one document; its index is in the cache, not in the folder.
 
-        :raises UsageError: there is no such folder, or it is a pipeline file.
+        :param profile: `small`, `better`, `endpoint`, the path of a pipeline file that serves as one, or `auto`, the
+            best one that this machine can run; None for the setting `profile`, which is `auto` unless the user sets it.
+            `ragqa.profiles.choose(profile)` tells which one is taken, and why.
+        :raises UsageError: there is no such folder, it is a pipeline file, or there is no such profile.
         """
         from ragqa.pipeline.assemble.folder import default_file
 
-        with default_file(folder, overrides) as (file, all_overrides):
-            return cls.from_file(file, all_overrides)
+        return cls.from_file(*default_file(folder, overrides, profile))
 
     def with_documents(self, documents: Iterable[Document | str | tuple[str, str]]) -> Pipeline:
         """Return the same pipeline over documents in memory; see `with_folder`. Their sources are their paths.

@@ -12,7 +12,8 @@ from ragqa import Pipeline, models
 from ragqa.cli.opening import holds_documents
 from ragqa.config.grid import quoted
 from ragqa.errors import ConfigError, UsageError
-from tests.commands import Done, fill, ragqa
+from tests.commands import SCRIPTED, Done, fill, ragqa
+from tests.fakes import WORDS, add_kinds
 
 FAKES = ("--set", "embed.kind=words", "--set", "generate.kind=scripted")
 ASKED = "Who commands the ferry Morwen?"
@@ -24,8 +25,9 @@ def place(tmp_path: Path) -> Path:
 
 
 def refused(done: Done, *facts: str) -> None:
-    assert (done.code, done.out, len(done.err.splitlines())) == (2, "", 1), done.err
-    assert done.err.startswith("ragqa: error: ")
+    *_, error = said = [line for line in done.err.splitlines() if not line.startswith("profile ")]
+    assert (done.code, done.out, len(said)) == (2, "", 1), done.err
+    assert error.startswith("ragqa: error: ")
     assert [fact for fact in facts if fact not in done.err] == []
 
 
@@ -155,7 +157,7 @@ def test_the_index_of_a_folder_is_brought_up_to_date_before_each_search(place: P
 def test_a_citation_in_the_index_of_a_folder_is_shown(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     from_folder = Pipeline.from_folder
     monkeypatch.setattr(
-        Pipeline, "from_folder", lambda folder, overrides=(): from_folder(folder, (*overrides, *FAKES[1::2]))
+        Pipeline, "from_folder", lambda folder, overrides, profile: from_folder(folder, FAKES[1::2], profile)
     )
     done = ragqa("show", "quay.txt:4-8", "documents", "--json", cwd=place)
     assert (done.code, done.said["text"]) == (0, "quay")
@@ -237,5 +239,6 @@ def test_init_and_schema_speak_json(place: Path) -> None:
 def test_the_cache_of_a_folder_is_where_ask_folder_keeps_it(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert ragqa("ask", "--folder", "documents", ASKED, *FAKES, cwd=place).code == 0
     monkeypatch.setenv("RAGQA_CACHE", str(place / "cache"))
-    index = Path(Pipeline.from_folder(place / "documents").components.index.location)
+    add_kinds(monkeypatch, WORDS, SCRIPTED)
+    index = Path(Pipeline.from_folder(place / "documents", FAKES[1::2]).components.index.location)
     assert index.parent == models.cache_dir() / "folders" and (index / "SEAL").exists()

@@ -1,0 +1,37 @@
+"""What each profile needs, and how well it answered: the figures by which one is chosen and recommended.
+
+They are those of `benchmarks/RESULTS.md`, "Answers from the gold paragraph" and "The stronger model", and of the table
+in `pipelines/README.md` (memory). Both profiles were asked the same questions.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+MEASURED_ON = "questions of SQuAD with their paragraph"
+"""The questions to which `right` and `asked` refer, as a message names them."""
+
+
+@dataclass(frozen=True, slots=True)
+class Figures:
+    """The needs and the quality of a profile.
+
+    :param memory: the bytes of memory that it needs, for all its models.
+    :param cores: the least number of cores with which an answer comes in the time of `seconds`.
+    :param seconds: the median time of an answer, on the two cores of the measurement.
+    :param right: how many questions it answered with exactly the gold answer.
+    :param asked: how many questions it was asked.
+    """
+
+    memory: int
+    cores: int
+    seconds: float
+    right: int
+    asked: int
+
+
+FIGURES = {
+    "small": Figures(memory=2_000_000_000, cores=1, seconds=1.0, right=244, asked=500),
+    "better": Figures(memory=4_000_000_000, cores=2, seconds=5.4, right=349, asked=500),
+}
+"""The figures by profile; those of `endpoint` depend on the model behind it."""
