@@ -14,10 +14,10 @@ from ragqa.evidence.ranking import RankedExcerpt, covered
 from ragqa.question_analysis import QuestionAnalysis
 from ragqa.records import Generation, Hit
 
-LEAST = {"strict": 0.7, "balanced": 0.5, "eager": 0.3}
+LEAST = {"strict": 0.65, "balanced": 0.5, "eager": 0.35}
 """The least confidence of an answer by the name of `prompt.min_confidence`."""
-FEATURES = ("cosine", "cover_passage", "cover", "terms", "gap", "best")
-WEIGHTS = (-5.0, 4.0, 3.0, 0.5, 0.5, 0.2, 0.1)
+FEATURES = ("cosine", "cover_passage", "terms", "gap")
+WEIGHTS = (-5.0, 6.0, 1.5, 0.7, 0.1)
 """A constant, and the weights of `FEATURES`."""
 VERDICT_WEIGHTS = (0.0, 0.7, 0.8)
 """A constant, and the weights of the log-odds of the passages and of the generator's verdict."""
@@ -48,18 +48,15 @@ def features(
     """Return the values of `FEATURES`.
 
     These are the best cosine of the question with an excerpt in its context, the share of the question's terms in one
-    hit and in the best excerpt with its context, the logarithm of the number of terms, the score of the best excerpt
-    above that of the second, and the score of the best one.
+    hit, the logarithm of the number of terms, and the score of the best excerpt above that of the second.
     """
     passages = (covered(weights, text_analysis.terms(f"{hit.source} {hit.chunk.indexed_text}")) for hit in hits)
     gap = ranked[0].score - ranked[1].score if len(ranked) > 1 else 2.0
     return (
         max(each.features[3] for each in ranked),
         max(passages, default=0.0),
-        ranked[0].features[1],
         math.log1p(len(question.terms)),
         min(gap, 3.0),
-        ranked[0].score,
     )
 
 

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+import re
+from bisect import bisect_right
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
 
 from ragqa import text_analysis
 from ragqa.evidence.passages import Candidate
@@ -22,6 +25,8 @@ MOST_CHARACTERS = 1200
 """The most characters of a quote."""
 ALIKE = 0.7
 """Two excerpts that share this part of their words say the same."""
+SPARE = 2
+"""The tokens that an excerpt costs besides its own, where it is joined with others."""
 JOIN = 3
 """The most characters between two excerpts that are one passage, or one citation."""
 _BEGINS_WITHIN = frozenset(
@@ -148,16 +153,31 @@ def in_order(chosen: Iterable[Candidate]) -> list[Candidate]:
     return sorted(chosen, key=lambda each: (first[each.hit.chunk.document_id], each.hit.chunk.document_id, each.start))
 
 
-def compact(ranked: Sequence[RankedExcerpt], most_characters: int) -> list[Candidate]:
-    """Return the best excerpts that fit into a number of characters, in the order of their documents and places."""
+def compact(ranked: Sequence[RankedExcerpt], most_tokens: int, count: Callable[[str], int]) -> list[Candidate]:
+    """Return the best excerpts that fit into a number of tokens, in the order of their documents and places.
+
+    Where the best one is longer than all of that, return its beginning.
+
+    :param count: returns the number of tokens of a text.
+    """
     chosen: list[Candidate] = []
-    room = most_characters
+    room = most_tokens
     for each in ranked:
-        size = _size(each.candidate)
-        if size <= room or not chosen:
+        cost = count(each.candidate.text) + SPARE
+        if cost <= room:
             chosen.append(each.candidate)
-            room -= size
+            room -= cost
+    if ranked and not chosen:
+        return [_beginning(ranked[0].candidate, most_tokens, count)]
     return in_order(chosen)
+
+
+def _beginning(candidate: Candidate, most_tokens: int, count: Callable[[str], int]) -> Candidate:
+    """Return an excerpt cut after as many words as fit."""
+    words = list(re.finditer(r"\S+", candidate.text))
+    fitting = bisect_right(words, most_tokens - SPARE, key=lambda word: count(candidate.text[: word.end()]))
+    text = candidate.text[: words[max(0, fitting - 1)].end()]
+    return replace(candidate, end=candidate.start + len(text), text=text)
 
 
 def spans(chosen: Sequence[Candidate]) -> list[tuple[Hit, int, int]]:

@@ -29,8 +29,8 @@ __all__ = ["AskedQuestion", "Asking", "Event"]
 
 NEAREST = 3
 """The number of nearest passages that are shown before an answer, and under an abstention."""
-CHARACTERS_PER_TOKEN = 4
-"""How many characters of passages are chosen for each token of `prompt.max_context_tokens`."""
+FENCE = 48
+"""The tokens of `prompt.max_context_tokens` that are left for the marks around passages."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,7 +143,7 @@ class Asking:
         build = self.components.prompter.build
         if draft.evidence is None or limit is None:
             return draft.excerpts, build(question.text, draft.hits, question.history)
-        read = compact(draft.evidence.ranked, limit * CHARACTERS_PER_TOKEN)
+        read = compact(draft.evidence.ranked, limit - FENCE, self.components.generator.count)
         hits = [self.reader.span(hit, start, end) for hit, start, end in spans(read)]
         prompt = build(question.text, hits, question.history)
         if len(read) == len(draft.excerpts):
