@@ -14,7 +14,8 @@ from typing import Literal
 
 from ragqa import text_analysis
 
-ExcerptKind = Literal["sentence", "item", "row", "code", "heading"]
+ExcerptKind = Literal["sentence", "item", "header", "row", "code", "heading"]
+"""`header` is the row of a table above a rule; it has the names of the columns."""
 
 _FENCE = re.compile(r"\s*(```|~~~)")
 _HEADING = re.compile(r"\s{0,3}#{1,6}\s+\S")
@@ -68,10 +69,10 @@ def excerpts(text: str) -> list[Excerpt]:
 
 def _begins_block(kind: str, found: list[Excerpt], text: str) -> bool:
     """Tell whether a group of lines is not the continuation of what was introduced before it."""
-    if not found or kind not in ("item", "row", "code"):
+    if not found or kind not in ("item", "header", "row", "code"):
         return True
     last = found[-1]
-    return not (last.kind == kind or (last.kind != "heading" and text[: last.end].rstrip().endswith(":")))
+    return not (last.kind == kind or (kind, last.kind) == ("row", "header") or (last.kind != "heading" and text[: last.end].rstrip().endswith(":")))
 
 
 def _lines(text: str) -> Iterator[_Line]:
@@ -101,7 +102,7 @@ def _groups(lines: Iterator[_Line]) -> Iterator[tuple[str, list[_Line]]]:
             group.append(line)
             continue
         if group:
-            yield kind, group
+            yield "header" if kind == "row" and _RULE.match(line.text) else kind, group
         group, kind = ([line], new) if new else ([], "")
     if group:
         yield kind, group
@@ -142,8 +143,8 @@ def _cut(kind: str, lines: list[_Line], text: str) -> Iterator[tuple[int, int, E
         yield start + (mark.end() if mark else 0), end, "heading"
     elif kind == "code":
         yield start, end, "code"
-    elif kind == "row":
-        yield start, end, "row"
+    elif kind in ("row", "header"):
+        yield start, end, "header" if kind == "header" else "row"
     elif kind == "item":
         mark = _ITEM.match(lines[0].text)
         start += mark.end() if mark else 0

@@ -13,7 +13,7 @@ from ragqa.evidence.ranking import RankedExcerpt
 from ragqa.question_analysis import QuestionAnalysis, QuestionKind
 from ragqa.records import Hit
 
-LENGTHS: dict[QuestionKind, int] = {"fact": 1, "yes_no": 2, "definition": 2, "why": 2, "other": 3, "compare": 4}
+LENGTHS: dict[QuestionKind, int] = {"fact": 2, "yes_no": 2, "definition": 2, "why": 2, "other": 3, "compare": 4}
 """The most sentences of a quote by the kind of question."""
 LONGEST = 5
 """The most sentences of a quote for the other kinds: how, list, summary."""
@@ -65,6 +65,7 @@ def quote(question: QuestionAnalysis, ranked: Sequence[RankedExcerpt]) -> list[C
     """
     if not ranked:
         return []
+    ranked = [each for each in ranked if each.candidate.kind != "header"] or ranked
     most = LENGTHS.get(question.kind, LONGEST)
     best = _of_each_name(question, ranked) if question.kind == "compare" else []
     best += [each for each in ranked if each.score >= ranked[0].score - MARGIN]
@@ -117,7 +118,7 @@ def _with_its_block(
     if candidate.text.rstrip().endswith(":"):
         return _around(block, at)
     if candidate.kind in ("row", "item"):
-        return [block[0], candidate] if at and block[0].kind in ("row", "sentence") else [candidate]
+        return [block[0], candidate] if at and block[0].kind in ("header", "sentence") else [candidate]
     first = next(iter(text_analysis.words(candidate.text)), "")
     if at and first in _BEGINS_WITHIN and block[at - 1].kind == "sentence":
         return [block[at - 1], candidate]
