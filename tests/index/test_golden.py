@@ -27,7 +27,7 @@ TEXTS = {
     "turbine.txt": "The turbine turns.\nThe wind is strong.",
 }
 SAID = {
-    "ferry at noon": ("ferry.txt", "The ferry leaves at noon.", 0.7751, 3.1221),
+    "ferry at noon": ("ferry.txt", "The ferry leaves at noon.", 0.7751, 2.9897),
     "wind turbine": ("turbine.txt", "The turbine turns.", 0.4095, 1.8594),
 }
 """By question: the best passage by either search, its inner product and its BM25."""
