@@ -157,13 +157,19 @@ def indexed_text(context: str, text: str) -> str:
 
 @dataclass(frozen=True, slots=True, repr=False)
 class Hit:
-    """A retrieved passage: `score` ranks it; `scores` are the scores of the single searches, by name."""
+    """A retrieved passage: `score` ranks it; `scores` are the scores of the single searches, by name.
+
+    `fields` are what the document says about itself, such as its author and the fields of its front matter. `versions`
+    are the sources of other versions of the document, each with `newer`, `older`, or `other` where nothing tells.
+    """
 
     chunk: Chunk
     source: str
     path: str
     score: float
     scores: Mapping[str, float]
+    fields: Mapping[str, Any] = field(default_factory=dict)
+    versions: Mapping[str, str] = field(default_factory=dict)
 
     def __repr__(self) -> str:
         place = _place(self.source, self.chunk.start, self.chunk.end)

@@ -72,7 +72,12 @@ def name_terms(names: str) -> set[str]:
 
     `docs/leavePolicy2025.md` has the terms of docs, leavePolicy2025, leave, policy, 2025 and md.
     """
-    return {*terms(names), *terms(" ".join(_PARTS.split(names)))}
+    return {*terms(names), *map(term, name_words(names))}
+
+
+def name_words(names: str) -> list[str]:
+    """Return the words of names in order, with the parts of those that are written together."""
+    return words(" ".join(_PARTS.split(names)))
 
 
 def query_words(text: str) -> list[str]:

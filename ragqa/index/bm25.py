@@ -27,7 +27,7 @@ Parts = tuple[tuple[int, NDArray[np.uint32], NDArray[np.uint8]], ...]
 """For each block its first position, the offsets of the texts that have a term, and the counts of the term."""
 
 K1, B = 1.2, 0.75
-NAME_WEIGHT = 1.0
+NAME_WEIGHT = 0.5
 """The number of occurrences in the text that a term in a name counts as."""
 _ROUNDING = 1.001
 """The factor by which bounds are increased, because sums in float32 may differ from those in float64 in the last

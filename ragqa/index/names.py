@@ -8,14 +8,15 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ragqa import text_analysis
-from ragqa.records import about
+from ragqa.records import about, fields_of
 
 Rows = NDArray[np.int64]
 Mask = NDArray[np.bool_]
@@ -28,6 +29,9 @@ CREATE INDEX name_document ON name (document_id);
 MOST_DOCUMENTS = 0.5
 """A term that more than this share of the documents have in their names does not tell them apart, and scores nothing.
 Without this, a question with the name of a large folder would read every chunk in it."""
+
+MOST_NAMED = 1000
+"""The most documents that `named` returns."""
 
 _NONE: Rows = np.empty(0, dtype=np.int64)
 
@@ -94,6 +98,17 @@ def look_up(db: sqlite3.Connection, terms: Iterable[str], first_row: int, *, com
     rows = np.ascontiguousarray(pairs[:, 0])
     having = {term: np.isin(rows, named[:, 0], assume_unique=True) for term, named in found.items()}
     return NamedChunks(rows, pairs[:, 1] - first_row, having)
+
+
+def named(db: sqlite3.Connection, terms: Collection[str]) -> dict[str, dict[str, Any]]:
+    """Return the fields by first source of documents whose names have all of some terms."""
+    statement = (
+        "SELECT min(source), metadata FROM (SELECT document_id AS id FROM name WHERE term IN (SELECT value FROM json_each(?)) "
+        "GROUP BY document_id HAVING count(*) = ? ORDER BY document_id LIMIT ?) AS of "
+        "JOIN document ON document.id = of.id JOIN source ON source.document_id = of.id GROUP BY of.id"
+    )
+    rows = db.execute(statement, (json.dumps(sorted(terms)), len(terms), MOST_NAMED))
+    return {source: fields_of(json.loads(metadata)) for source, metadata in rows}
 
 
 def _chunks(db: sqlite3.Connection, term: str) -> Rows:

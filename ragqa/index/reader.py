@@ -17,12 +17,12 @@ from numpy.typing import NDArray
 
 from ragqa import text_analysis
 from ragqa.errors import IndexCorruptError, UsageError
-from ragqa.index import connection, lexical, seal, search, tables
+from ragqa.index import connection, lexical, names, seal, search, tables
 from ragqa.index.asked import LexicalQuestion, count_texts
 from ragqa.index.bm25 import Lexicon
-from ragqa.index.filters import matches
+from ragqa.index.filters import matching_chunks
 from ragqa.index.identity import refuse_drift, refuse_other
-from ragqa.records import Chunk, Document, Hit
+from ragqa.records import Chunk, Document, Hit, fields_of
 
 Vectors = NDArray[np.float32]
 _ATTEMPTS = 5
@@ -158,9 +158,8 @@ class LocalReader:
 
     def lexical_scores(self, question: str, chunk_ids: Sequence[str]) -> list[float]:
         """Return the BM25 of each chunk, 0 where neither it nor a name of its document shares a term."""
-        rows = self._among("SELECT id, row FROM chunk WHERE id", chunk_ids)
-        own = np.array([rows[i] for i in chunk_ids], dtype=np.int64)
-        return [float(score) for score in self._looked_up(question).scores(own, self._positions(chunk_ids))]
+        rows, asked = self._of_chunks("row", chunk_ids), self._looked_up(question)
+        return [float(score) for score in asked.scores(rows, self._positions(chunk_ids))]
 
     def lexical_bound(self, question: str) -> float:
         """Return an upper bound of the BM25 of any text for a question."""
@@ -170,6 +169,10 @@ class LocalReader:
         """Return for each search term the number of texts that can be found and have it, or whose names have it."""
         now = self.snapshot
         return [count_texts(self._db, now.lexicon, term, now.rows, now.allowed) for term in terms]
+
+    def named(self, terms: Sequence[str]) -> dict[str, dict[str, Any]]:
+        """Return the fields by source of up to 1,000 documents whose names have all terms."""
+        return names.named(self._db, set(terms))
 
     def vectors(self, chunk_ids: Sequence[str]) -> Vectors:
         """Return the vectors of chunks, float32[len(chunk_ids), dim]."""
@@ -260,16 +263,21 @@ class LocalReader:
         return self._asked[1]
 
     def _positions(self, chunk_ids: Sequence[str]) -> NDArray[np.int64]:
-        rows = self._among("SELECT id, vector FROM chunk WHERE id", chunk_ids)
-        return np.array([rows[i] for i in chunk_ids], dtype=np.int64) - self.snapshot.lexicon.first_row
+        return self._of_chunks("vector", chunk_ids) - self.snapshot.lexicon.first_row
+
+    def _of_chunks(self, column: str, chunk_ids: Sequence[str]) -> NDArray[np.int64]:
+        values = self._among(f"SELECT id, {column} FROM chunk WHERE id", chunk_ids)
+        return np.array([values[i] for i in chunk_ids], dtype=np.int64)
 
     def _hit(self, chunk_id: str, score: float, scores: dict[str, float]) -> Hit:
-        document_id, start, end, page, context, text = self._db.execute(
-            "SELECT document_id, start, end, page, context, text FROM chunk WHERE id = ?", (chunk_id,)
+        document_id, start, end, page, context, text, metadata = self._db.execute(
+            "SELECT document_id, start, end, page, context, chunk.text, metadata FROM chunk "
+            "JOIN document ON document.id = document_id WHERE chunk.id = ?",
+            (chunk_id,),
         ).fetchone()
         source = self._source(document_id)
         chunk = Chunk(chunk_id, document_id, start, end, text, context, page)
-        return Hit(chunk, source, self._locate(source), score, scores)
+        return Hit(chunk, source, self._locate(source), score, scores, fields_of(json.loads(metadata)))
 
     def _is_outdated(self) -> bool:
         with tables.open_readonly(self.path) as now:
@@ -298,25 +306,9 @@ class LocalReader:
         lexicon = Lexicon.load(self._db, first_row, mask(len(store), positions))
         # 3. the chunks that may be found
         if where:
-            matching = np.isin(rows, self._matching_chunks(where))
+            matching = np.isin(rows, matching_chunks(self._db, where))
             positions, rows = positions[matching], rows[matching]
         return SearchSnapshot(version, store, lexicon, rows, positions, bool(where))
-
-    def _matching_chunks(self, where: Mapping[str, Any]) -> list[int]:
-        ids = self._matching_documents(where)
-        return [
-            row for row, document_id in self._db.execute("SELECT row, document_id FROM chunk") if document_id in ids
-        ]
-
-    def _matching_documents(self, where: Mapping[str, Any]) -> set[str]:
-        """Return the ids of the documents whose metadata match a filter."""
-        ids = set()
-        rows = self._db.execute("SELECT id, media_type, title, metadata FROM document")
-        for document_id, media_type, title, metadata in rows:
-            values = json.loads(metadata) | {"media_type": media_type, "title": title}
-            if matches(values, where):
-                ids.add(document_id)
-        return ids
 
 
 def mask(n: int, positions: NDArray[np.int64]) -> NDArray[np.bool_]:

@@ -104,12 +104,22 @@ class Searcher(Protocol):
         """
         ...
 
+    def named(self, terms: Sequence[str]) -> Mapping[str, Mapping[str, Any]]:
+        """Return `records.fields_of` the metadata by source, of up to 1,000 documents whose names have all terms.
+
+        With this, a retriever finds other versions of a document. An index without it returns nothing.
+        """
+        return {}
+
     def vectors(self, chunk_ids: Sequence[str]) -> Vectors:
         """Return the vectors of chunks, float32[len(chunk_ids), dim]."""
         ...
 
     def hits(self, ranked: Sequence[tuple[str, float, dict[str, float]]]) -> list[Hit]:
-        """Return the hits of `(chunk id, score, scores)`, in order. The source is the document's first by name."""
+        """Return the hits of `(chunk id, score, scores)`, in order. The source is the document's first by name.
+
+        `Hit.fields` are `records.fields_of` the document's metadata.
+        """
         ...
 
     def chunks(self, document_id: str) -> list[Chunk]:

@@ -30,7 +30,7 @@ SAID = {
     "ferry at noon": ("ferry.txt", "The ferry leaves at noon.", 0.7751, 2.9897),
     "wind turbine": ("turbine.txt", "The turbine turns.", 0.4095, 1.8594),
 }
-"""By question: the best passage by either search, its inner product and its BM25."""
+"""By question: the best passage by either search, its inner product and its BM25, in which names of files count."""
 
 
 @pytest.fixture(params=sorted(GOLDEN.glob("format-*.zip")), ids=lambda file: file.stem)
