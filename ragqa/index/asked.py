@@ -30,7 +30,7 @@ class LexicalQuestion:
 
     def scores(self, rows: Rows, positions: Rows) -> Norm:
         """Return the BM25 of chunks, float32[n], from their rows and the positions of their texts."""
-        return self.terms.scores(positions, self.named.at(rows))
+        return self.terms.scores(positions, self.named.weights_at(rows))
 
     def with_named(self, by_text: Mapping[int, float], k: int, findable: Rows | None) -> dict[int, float]:
         """Return the scores by row of chunks among which the best k are.
@@ -39,7 +39,7 @@ class LexicalQuestion:
             is not named has no other score.
         :param findable: the rows of the chunks that may be found; None for all.
         """
-        rows, scores = self.named.rows, self.terms.scores(self.named.positions, self.named.having)
+        rows, scores = self.named.rows, self.terms.scores(self.named.positions, self.named.weights())
         if findable is not None:
             may = np.isin(rows, findable)
             rows, scores = rows[may], scores[may]

@@ -2,8 +2,9 @@
 
 Score: sum over the question's terms of idf * tf * (k1 + 1) / (tf + k1 * (1 - b + b * length / mean length)), with
 idf = ln(1 + (n - df + 0.5) / (df + 0.5)) (Robertson and Zaragoza 2009, as in Lucene). A term in a name of the document
-is added to tf as `NAME_WEIGHT` occurrences, and to df (BM25F, same source: fields are added before saturation). So
-names raise a score towards the same bound as a text, and terms of no name score as without names.
+is added to df, and to tf as `NAME_WEIGHT` occurrences times the share of the question's terms in names that the names
+of this document have (BM25F, same source: fields are added before saturation). So names raise a score towards the same
+bound as a text, and terms of no name score as without names.
 """
 
 from __future__ import annotations
@@ -27,8 +28,8 @@ Parts = tuple[tuple[int, NDArray[np.uint32], NDArray[np.uint8]], ...]
 """For each block its first position, the offsets of the texts that have a term, and the counts of the term."""
 
 K1, B = 1.2, 0.75
-NAME_WEIGHT = 0.5
-"""The number of occurrences in the text that a term in a name counts as."""
+NAME_WEIGHT = 2.0
+"""The most occurrences in the text that a term in a name counts as."""
 _ROUNDING = 1.001
 """The factor by which bounds are increased, because sums in float32 may differ from those in float64 in the last
 bits."""
@@ -163,10 +164,11 @@ class TermQuery:
         best = best[:k]
         return [(int(position), float(scores[position])) for position in best]
 
-    def scores(self, positions: Rows, named: Mapping[str, Mask] = MappingProxyType({})) -> Norm:
+    def scores(self, positions: Rows, named: Mapping[str, Norm] = MappingProxyType({})) -> Norm:
         """Return the BM25 of each position, float32[len(positions)].
 
-        :param named: for terms that are in names, bool[len(positions)]: True where a name has the term.
+        :param named: for terms that are in names, float32[len(positions)]: the weight of the names, in [0, 1], where
+            they have the term, else 0.
         """
         total = np.zeros(len(positions), dtype=np.float32)
         for posting in self.postings:
@@ -199,7 +201,7 @@ class Posting:
         counts = np.concatenate([np.empty(0, dtype=np.uint8), *(times for *_, times in self.parts)])
         return self._gains(counts, norm)
 
-    def gains_at(self, positions: Rows, norm: Norm, named: Mask | None = None) -> Norm:
+    def gains_at(self, positions: Rows, norm: Norm, named: Norm | None = None) -> Norm:
         """Return the gain at each position, float32[len(positions)]; 0 where neither a text nor a name has the term."""
         counts = np.zeros(len(positions), dtype=np.uint8)
         for first, offsets, times in self.parts:
@@ -213,7 +215,7 @@ class Posting:
         if named is None:
             return self._gains(counts, norm[positions])
         return self._gains(
-            counts.astype(np.float32) + np.float32(NAME_WEIGHT) * named.astype(np.float32), norm[positions]
+            counts.astype(np.float32) + np.float32(NAME_WEIGHT) * named, norm[positions]
         )
 
     def _gains(self, counts: NDArray[np.uint8] | Norm, norm: Norm) -> Norm:

@@ -20,6 +20,7 @@ from ragqa.records import about, fields_of
 
 Rows = NDArray[np.int64]
 Mask = NDArray[np.bool_]
+Share = NDArray[np.float32]
 
 SCHEMA = """
 CREATE TABLE name (term TEXT NOT NULL, document_id TEXT NOT NULL, PRIMARY KEY (term, document_id)) STRICT, WITHOUT ROWID;
@@ -65,19 +66,25 @@ class NamedChunks:
     :param rows: int64[n], the rows of the chunks in ascending order.
     :param positions: int64[n], the positions of their texts in the lexicon.
     :param having: for each term that names a document, bool[n]: True for the chunks of the documents that it names.
+    :param share: float32[n], the share of these terms that the names of a chunk's document have.
     """
 
     rows: Rows
     positions: Rows
     having: Mapping[str, Mask]
+    share: Share
 
-    def at(self, rows: Rows) -> dict[str, Mask]:
-        """Return `having` for any chunks, bool[len(rows)] for each term."""
+    def weights(self) -> dict[str, Share]:
+        """Return for each term the weight of the names of each chunk, in [0, 1]: their share where they have it."""
+        return {term: having * self.share for term, having in self.having.items()}
+
+    def weights_at(self, rows: Rows) -> dict[str, Share]:
+        """Return the same for any chunks, float32[len(rows)] for each term."""
         if not len(self.rows):
             return {}
         places = np.minimum(np.searchsorted(self.rows, rows), len(self.rows) - 1)
         present = self.rows[places] == rows
-        return {term: having[places] & present for term, having in self.having.items()}
+        return {term: weight[places] * present for term, weight in self.weights().items()}
 
     def texts(self, term: str) -> Rows:
         """Return the positions of the texts that have a term in their names."""
@@ -93,11 +100,12 @@ def look_up(db: sqlite3.Connection, terms: Iterable[str], first_row: int, *, com
     found = {term: _chunks(db, term) for term in terms if common or not _is_common(db, term)}
     found = {term: pairs for term, pairs in found.items() if len(pairs)}
     if not found:
-        return NamedChunks(_NONE, _NONE, {})
+        return NamedChunks(_NONE, _NONE, {}, np.empty(0, dtype=np.float32))
     pairs = np.unique(np.concatenate(list(found.values())), axis=0) if len(found) > 1 else next(iter(found.values()))
     rows = np.ascontiguousarray(pairs[:, 0])
     having = {term: np.isin(rows, named[:, 0], assume_unique=True) for term, named in found.items()}
-    return NamedChunks(rows, pairs[:, 1] - first_row, having)
+    share: Share = np.stack(list(having.values())).mean(axis=0, dtype=np.float32)
+    return NamedChunks(rows, pairs[:, 1] - first_row, having, share)
 
 
 def named(db: sqlite3.Connection, terms: Collection[str]) -> dict[str, dict[str, Any]]:

@@ -267,7 +267,10 @@ def test_terms_are_stems_without_accents_and_characters_of_scripts_without_space
 def naive_with_names(
     texts: Sequence[str], named: Sequence[set[str]], query: Sequence[str], weight: float
 ) -> list[float]:
-    """BM25 of each text, where a term in a name counts as `weight` occurrences more."""
+    """BM25 of each text, where a term in a name counts as up to `weight` occurrences more: times the share of the
+    question's terms in names that these names have.
+    """
+    naming = {term for term in query if any(term in names for names in named)}
     counts = [Counter(text_analysis.terms(text)) for text in texts]
     mean = max(1.0, sum(c.total() for c in counts) / len(counts))
     scores = [0.0] * len(texts)
@@ -275,7 +278,8 @@ def naive_with_names(
         df = sum(term in mine or term in names for mine, names in zip(counts, named, strict=True))
         idf = math.log(1 + (len(texts) - df + 0.5) / (df + 0.5))
         for i, (mine, names) in enumerate(zip(counts, named, strict=True)):
-            tf = mine[term] + weight * (term in names)
+            share = len(naming & names) / max(1, len(naming))
+            tf = mine[term] + weight * share * (term in names)
             scores[i] += idf * tf * (K1 + 1) / (tf + K1 * (1 - B + B * mine.total() / mean))
     return scores
 
