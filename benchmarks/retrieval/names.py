@@ -1,6 +1,6 @@
 """How much a name should weigh: rankings with several values of `bm25.NAME_WEIGHT`, on training questions only.
 
-    python -m benchmarks.retrieval.names --sets squad scifact hotpotqa [--weights 0 0.25 0.5 1 2] [--queries 500]
+    python -m benchmarks.retrieval.names --sets squad scifact hotpotqa [--weights 1 2 4] [--queries 500]
 
 The sources of SQuAD are `ARTICLE/NUMBER` and its paragraphs have no titles, so that the names say what the article is
 about; the sources of the other sets are numbers, which should help nobody. Weight 0 is a ranking without names.
@@ -29,7 +29,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.retrieval.names", description=__doc__.splitlines()[0])
     parser.add_argument("--sets", nargs="+", choices=SETS, default=["squad"])
     parser.add_argument("--systems", nargs="+", choices=("lexical", "hybrid"), default=["lexical", "hybrid"])
-    parser.add_argument("--weights", nargs="+", type=float, default=[0.25, 0.5, 1.0, 2.0])
+    parser.add_argument("--weights", nargs="+", type=float, default=[1.0, 2.0, 4.0])
     parser.add_argument("--queries", type=int, default=500, help="the first N training questions")
     arguments = parser.parse_args()
     for name in arguments.sets:
