@@ -14,6 +14,24 @@ from typing import Any
 
 from ragqa import wire
 
+_OF_EXTRACTION = frozenset(
+    [
+        "front_matter",
+        "front_matter_error",
+        "metadata_error",
+        "headings",
+        "header",
+        "columns",
+        "rows",
+        "ragged_rows",
+        "text_field",
+        "pages_without_text",
+        "undecodable",
+        "extraction",
+    ]
+)
+"""The keys of metadata that describe how a file was read. The other keys are fields that the file itself has."""
+
 _SHOWN = 60
 """The most characters of a text in a `repr`."""
 
@@ -89,6 +107,25 @@ class Document:
         return max(1, bisect_right(self.page_starts, offset)) if self.page_starts else None
 
 
+def fields_of(metadata: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the fields that a file says about itself, such as its author or date, without facts of the extraction."""
+    return {key: value for key, value in metadata.items() if key not in _OF_EXTRACTION}
+
+
+def body_start(metadata: Mapping[str, Any], text: str) -> int:
+    """Return the offset at which the text of a document begins, after its front matter; 0 where it has none."""
+    end = metadata.get("front_matter")
+    return end if isinstance(end, int) and 0 < end <= len(text) else 0
+
+
+def about(metadata: Mapping[str, Any], text: str) -> list[str]:
+    """Return what a document says about itself besides its title: its front matter, else the values of its fields."""
+    if end := body_start(metadata, text):
+        return [text[:end]]
+    values = (each if isinstance(each, list) else [each] for each in fields_of(metadata).values())
+    return [str(value) for each in values for value in each]
+
+
 @dataclass(frozen=True, slots=True, repr=False)
 class Chunk:
     """A span of a document: `document.text[start:end] == text`.
@@ -120,13 +157,19 @@ def indexed_text(context: str, text: str) -> str:
 
 @dataclass(frozen=True, slots=True, repr=False)
 class Hit:
-    """A retrieved passage: `score` ranks it; `scores` are the scores of the single searches, by name."""
+    """A retrieved passage: `score` ranks it; `scores` are the scores of the single searches, by name.
+
+    `fields` are what the document says about itself, such as its author and the fields of its front matter. `versions`
+    are the sources of other versions of the document, each with `newer`, `older`, or `other` where nothing tells.
+    """
 
     chunk: Chunk
     source: str
     path: str
     score: float
     scores: Mapping[str, float]
+    fields: Mapping[str, Any] = field(default_factory=dict)
+    versions: Mapping[str, str] = field(default_factory=dict)
 
     def __repr__(self) -> str:
         place = _place(self.source, self.chunk.start, self.chunk.end)

@@ -34,8 +34,20 @@ of on or other our over shall she should so some such than that the their them t
 those to under us was we were what when where which who whom whose why will with would you your
 """
 _SENTENCE = re.compile(r"\S.*?(?:[.!?…]+[\"'”’)\]]*(?=\s)|(?=\n\s*\n)|\Z)", re.DOTALL)
-VERSION = f"1, Snowball {Stemmer.version()}, Unicode {unicodedata.unidata_version}"
+VERSION = f"2, Snowball {Stemmer.version()}, Unicode {unicodedata.unidata_version}"
 """The version of the analysis that makes terms. Stored terms of another version do not match those of a question."""
+
+_SPELLINGS = {
+    "licenc": "licens", "defenc": "defens", "offenc": "offens", "practis": "practic", "programm": "program",
+    "centr": "center", "theatr": "theater", "metr": "meter", "litr": "liter", "fibr": "fiber", "catalogu": "catalog",
+    "dialogu": "dialog", "colour": "color", "behaviour": "behavior", "labour": "labor", "harbour": "harbor",
+    "neighbour": "neighbor", "favour": "favor", "honour": "honor", "grey": "gray", "tyre": "tire", "organis": "organ",
+}  # fmt: skip
+"""British stems and the American ones that stand for both: a question about a licence finds the file LICENSE."""
+
+_PARTS = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])|(?<=[^\W\d_]{3})(?=\d)|(?<=\d)(?=[^\W\d_]{3})")
+"""The places at which a name without separators is split: camelCase, and between a number and at least three
+letters."""
 
 STOP_WORDS = frozenset(_FUNCTION_WORDS.split())
 """English function words, which do not show the topic of a text."""
@@ -53,6 +65,19 @@ def words(text: str) -> list[str]:
 def terms(text: str) -> list[str]:
     """Return the search terms of a text in order, stop words included."""
     return [term(word) for word in words(text)]
+
+
+def name_terms(names: str) -> set[str]:
+    """Return the search terms of names of files and fields: those of whole names, and those of their parts.
+
+    `docs/leavePolicy2025.md` has the terms of docs, leavePolicy2025, leave, policy, 2025 and md.
+    """
+    return {*terms(names), *map(term, name_words(names))}
+
+
+def name_words(names: str) -> list[str]:
+    """Return the words of names in order, with the parts of those that are written together."""
+    return words(" ".join(_PARTS.split(names)))
 
 
 def query_words(text: str) -> list[str]:
@@ -130,9 +155,10 @@ def _is_within_number(text: str, at: int) -> bool:
 @lru_cache(maxsize=1 << 18)
 def term(word: str) -> str:
     """Return the search term of one word as `words` returns it: its English stem (Porter 2,
-    http://snowball.tartarus.org).
+    http://snowball.tartarus.org), in American spelling where that differs and is in a short list.
     """
-    return str(_stemmer.stemWord(word))
+    stem = str(_stemmer.stemWord(word))
+    return _SPELLINGS.get(stem, stem)
 
 
 _stemmer = Stemmer.Stemmer("english")

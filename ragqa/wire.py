@@ -59,6 +59,8 @@ def hit(record: Hit) -> Json:
         "text": chunk.text,
         "score": record.score,
         "scores": dict(record.scores),
+        "fields": dict(record.fields),
+        "versions": dict(record.versions),
     }
 
 

@@ -13,6 +13,9 @@ from ragqa.cli.terminal import one_line, print_json
 from ragqa.records import Hit
 from ragqa.retrieve import check_question
 
+_FIELDS = 200
+"""The most characters of fields that are printed with a hit."""
+
 
 @click.command("search")
 @pipeline_options
@@ -40,6 +43,17 @@ def print_hits(hits: Sequence[Hit]) -> None:
         scores = "  ".join(f"{kind} {score:.3f}" for kind, score in hit.scores.items())
         page = f", page {hit.chunk.page}" if hit.chunk.page else ""
         say(f"[{number}] {hit.score:.3f}  {name(hit.source)}{page} [{hit.chunk.start}:{hit.chunk.end}]  {scores}")
+        if hit.fields:
+            marked(_fields(hit), indent="    ")
+        for source, which in hit.versions.items():
+            say(f"    {which} version: {name(source)}")
         marked(one_line(hit.chunk.text), indent="    ")
     if not hits:
         click.echo("No passage found.")
+
+
+def _fields(hit: Hit) -> str:
+    """Return the fields of a hit's document on one line, cut where they are long."""
+    values = ((key, each if isinstance(each, list) else [each]) for key, each in hit.fields.items())
+    line = one_line("; ".join(f"{key}: {', '.join(map(str, value))}" for key, value in values))
+    return f"({line if len(line) <= _FIELDS else f'{line[:_FIELDS]}…'})"

@@ -86,6 +86,11 @@ class FusionRetrieve(RetrieveSpec):
         le=1,
         description="Share of relevance against novelty (maximal marginal relevance); 1 is relevance alone.",
     )
+    prefer: Literal["newest", "none"] = Field(
+        "newest",
+        description="Of hits in several versions of one document, by name and front matter, put the newest first and "
+        "name the others; `none`: by score alone.",
+    )
     neighbours: int = Field(0, ge=0, le=10, description="Chunks before and after each hit that are joined to it.")
     section: bool = Field(
         False, description="Join each hit to all chunks around it that stand under the same headings."

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import json
+import logging
 import os
+import re
 from collections.abc import Iterator, Sequence
 from functools import cached_property
 from pathlib import Path
@@ -25,7 +27,10 @@ from ragqa.transformer import Encoder, choose_engine, load_encoder, use_onednn
 
 Vectors = NDArray[np.float32]
 
+_log = logging.getLogger("ragqa.embed")
+
 _NOT_COMPUTED = ("_name_or_path", "architectures", "dtype", "torch_dtype", "transformers_version")
+_BLANK = re.compile(r"\s+")
 _BLOCK_CHARACTERS = 100_000
 """The most characters to tokenise at once, since a token takes a hundred bytes of memory or more."""
 
@@ -120,10 +125,33 @@ class EncoderEmbedder:
     def embed_question(self, question: str) -> Vectors:
         """Return float32[dim], L2-normalised.
 
-        :raises UsageError: the question is longer than the model's window.
+        A question that is longer than the model's window is embedded in parts: the mean of their vectors, normalised.
+
+        :raises UsageError: the model's own prefix for questions leaves no room for a question.
         """
-        vector: Vectors = self._embed([self.prefixes["query"] + question], "question")[0]
-        return vector
+        parts = self._parts(question)
+        vectors = self._embed([self.prefixes["query"] + part for part in parts], "question")
+        if len(parts) == 1:
+            only: Vectors = vectors[0]
+            return only
+        _log.warning(
+            "the question is longer than the %d tokens that %s reads: it was embedded in %d parts, whose mean is searched",
+            self.window, self.spec.model, len(parts),
+        )  # fmt: skip
+        mean = vectors.mean(axis=0)
+        unit: Vectors = mean / np.linalg.norm(mean)
+        return unit
+
+    def _parts(self, question: str) -> list[str]:
+        """Return a question in parts that fit the window, each halved at the blank nearest to its middle."""
+        tokens = self._tokenised([self.prefixes["query"] + question], special=True)[0].ids
+        if len(tokens) <= self.window or len(question) < 2:
+            return [question]
+        middle = len(question) // 2
+        blanks = [match.start() for match in _BLANK.finditer(question, 1, len(question) - 1)]
+        cut = min(blanks, key=lambda at: abs(at - middle), default=middle)
+        halves = (question[:cut].strip(), question[cut:].strip())
+        return [part for half in halves if half for part in self._parts(half)]
 
     @cached_property
     def _model(self) -> Encoder | TransformersEncoder:

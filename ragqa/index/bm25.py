@@ -1,16 +1,20 @@
 """BM25 with the postings of one generation: the terms of a question are looked up, and texts are scored by them.
 
 Score: sum over the question's terms of idf * tf * (k1 + 1) / (tf + k1 * (1 - b + b * length / mean length)), with
-idf = ln(1 + (n - df + 0.5) / (df + 0.5)) (Robertson and Zaragoza 2009, as in Lucene).
+idf = ln(1 + (n - df + 0.5) / (df + 0.5)) (Robertson and Zaragoza 2009, as in Lucene). A term in a name of the document
+is added to df, and to tf as `NAME_WEIGHT` occurrences times the share of the question's terms in names that the names
+of this document have (BM25F, same source: fields are added before saturation). So names raise a score towards the same
+bound as a text, and terms of no name score as without names.
 """
 
 from __future__ import annotations
 
 import math
 import sqlite3
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
+from types import MappingProxyType
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,11 +24,19 @@ from ragqa.index.lexical import unpack
 Rows = NDArray[np.int64]
 Norm = NDArray[np.float32]
 Mask = NDArray[np.bool_]
+Parts = tuple[tuple[int, NDArray[np.uint32], NDArray[np.uint8]], ...]
+"""For each block its first position, the offsets of the texts that have a term, and the counts of the term."""
 
 K1, B = 1.2, 0.75
+NAME_WEIGHT = 2.0
+"""The most occurrences in the text that a term in a name counts as."""
 _ROUNDING = 1.001
 """The factor by which bounds are increased, because sums in float32 may differ from those in float64 in the last
 bits."""
+
+
+def _no_rows(term: str) -> Rows:
+    return np.empty(0, dtype=np.int64)
 
 
 @dataclass(frozen=True)
@@ -54,17 +66,20 @@ class Lexicon:
         mean = max(1.0, float(lengths[living].mean(dtype=np.float64))) if living.any() else 1.0
         return cls(first_row, tuple(blocks), (K1 * (1 - B + B * lengths / mean)).astype(np.float32), living)
 
-    def look_up(self, db: sqlite3.Connection, weights: Mapping[str, float]) -> TermQuery:
+    def look_up(
+        self, db: sqlite3.Connection, weights: Mapping[str, float], named: Callable[[str], Rows] = _no_rows
+    ) -> TermQuery:
         """Return the postings of a question.
 
         :param weights: the weight in the query of each term.
+        :param named: returns the positions of the texts that have a term in their names.
         """
-        postings = [self._posting(db, term, weight) for term, weight in weights.items()]
+        postings = [self._posting(db, term, weight, named(term)) for term, weight in weights.items()]
         return TermQuery(self.norm, tuple(sorted(postings, key=lambda posting: -posting.bound)))
 
     def rows(self, db: sqlite3.Connection, term: str) -> Rows:
         """Return the positions of the texts that have a term, dead ones included, int64[n] in order."""
-        return self._posting(db, term, 1.0).rows
+        return self._posting(db, term, 1.0, _no_rows(term)).rows
 
     @cached_property
     def _n(self) -> int:
@@ -79,17 +94,25 @@ class Lexicon:
         blocks = ",".join(str(first) for first, _ in self.blocks)
         return f"SELECT first_row, texts FROM posting WHERE term = ? AND first_row IN ({blocks}) ORDER BY first_row"
 
-    def _posting(self, db: sqlite3.Connection, term: str, weight: float) -> Posting:
+    def _posting(self, db: sqlite3.Connection, term: str, weight: float, named: Rows) -> Posting:
         """Read the postings of one term, and compute its idf and its bound."""
         stored = db.execute(self._statement, (term,))
         parts = tuple((first - self.first_row, *unpack(texts)) for first, texts in stored)
         counts = [times for *_, times in parts]
         if self._n < len(self.living):
             counts = [times[self.living[first:][offsets]] for first, offsets, times in parts]
-        df = sum(map(len, counts))
+        df = sum(map(len, counts)) if not len(named) else self._living_among(named, parts)
         most = max((float(times.max(initial=0)) for times in counts), default=0.0)
         top = weight * math.log(1 + (self._n - df + 0.5) / (df + 0.5)) * (K1 + 1)
-        return Posting(parts, top, top * most / (most + self._least_norm) if most else 0.0)
+        return Posting(term, parts, top, top * most / (most + self._least_norm) if most else 0.0)
+
+    def _living_among(self, named: Rows, parts: Parts) -> int:
+        """Return the number of living texts that have a term in the text or in a name."""
+        having = np.zeros(len(self.living), dtype=np.bool_)
+        having[named] = True
+        for first, offsets, _ in parts:
+            having[first:][offsets] = True
+        return int(np.count_nonzero(having & self.living))
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,11 +164,15 @@ class TermQuery:
         best = best[:k]
         return [(int(position), float(scores[position])) for position in best]
 
-    def scores(self, positions: Rows) -> Norm:
-        """Return the BM25 of each position, float32[len(positions)]."""
+    def scores(self, positions: Rows, named: Mapping[str, Norm] = MappingProxyType({})) -> Norm:
+        """Return the BM25 of each position, float32[len(positions)].
+
+        :param named: for terms that are in names, float32[len(positions)]: the weight of the names, in [0, 1], where
+            they have the term, else 0.
+        """
         total = np.zeros(len(positions), dtype=np.float32)
         for posting in self.postings:
-            total += posting.gains_at(positions, self.norm)
+            total += posting.gains_at(positions, self.norm, named.get(posting.term))
         return total
 
 
@@ -158,7 +185,8 @@ class Posting:
     :param bound: the highest gain of a living text.
     """
 
-    parts: tuple[tuple[int, NDArray[np.uint32], NDArray[np.uint8]], ...]
+    term: str
+    parts: Parts
     top: float
     bound: float
 
@@ -173,8 +201,8 @@ class Posting:
         counts = np.concatenate([np.empty(0, dtype=np.uint8), *(times for *_, times in self.parts)])
         return self._gains(counts, norm)
 
-    def gains_at(self, positions: Rows, norm: Norm) -> Norm:
-        """Return the gain at each position, float32[len(positions)]; 0 where a text does not have the term."""
+    def gains_at(self, positions: Rows, norm: Norm, named: Norm | None = None) -> Norm:
+        """Return the gain at each position, float32[len(positions)]; 0 where neither a text nor a name has the term."""
         counts = np.zeros(len(positions), dtype=np.uint8)
         for first, offsets, times in self.parts:
             inside = np.flatnonzero((positions >= first) & (positions <= first + np.int64(offsets[-1])))
@@ -184,9 +212,13 @@ class Posting:
             places = np.searchsorted(offsets, wanted)
             present = offsets[places] == wanted
             counts[inside[present]] = times[places[present]]
-        return self._gains(counts, norm[positions])
+        if named is None:
+            return self._gains(counts, norm[positions])
+        return self._gains(
+            counts.astype(np.float32) + np.float32(NAME_WEIGHT) * named, norm[positions]
+        )
 
-    def _gains(self, counts: NDArray[np.uint8], norm: Norm) -> Norm:
+    def _gains(self, counts: NDArray[np.uint8] | Norm, norm: Norm) -> Norm:
         gained: Norm = np.float32(self.top) * counts / (counts + norm)
         return gained
 

@@ -14,9 +14,9 @@ from ragqa.errors import IndexCorruptError, IndexFormatError, LockedError, Ragqa
 from ragqa.index import durable, place
 from ragqa.index.place import APPLICATION_ID, DATABASE
 
-FORMAT_VERSION = 3
+FORMAT_VERSION = 4
 UPGRADABLE = 2
-"""The previous format, which a writer brings up to date. An index of an earlier format has to be built anew."""
+"""The oldest format that a writer brings up to date. An index of an earlier format has to be built anew."""
 _OF_RESOURCES = ("SQLITE_FULL", "SQLITE_CANTOPEN", "SQLITE_READONLY", "SQLITE_PERM")
 
 
@@ -182,7 +182,7 @@ def _is_read_only(path: Path) -> bool:
 
 
 def is_old(path: Path) -> bool:
-    """Tell whether the database in the index folder `path` has the previous format, which can be brought up to date."""
+    """Tell whether the database in the index folder `path` has an older format, which can be brought up to date."""
     try:
         shared = _Descriptors.hold(path / DATABASE)
         try:
@@ -191,7 +191,7 @@ def is_old(path: Path) -> bool:
             _Descriptors.release(shared)
     except OSError as error:
         raise as_ours(error, path) from error
-    return place.is_ours(header) and int.from_bytes(header[60:64], "big") == UPGRADABLE
+    return place.is_ours(header) and UPGRADABLE <= int.from_bytes(header[60:64], "big") < FORMAT_VERSION
 
 
 def _check_format(connection: Connection, oldest: int) -> None:
@@ -216,7 +216,7 @@ def _check_format(connection: Connection, oldest: int) -> None:
     if version < oldest:
         remedy = (
             "run `ragqa index FILE` to bring it up to date, which embeds nothing"
-            if version == UPGRADABLE
+            if version >= UPGRADABLE
             else "remove it and run `ragqa index FILE`"
         )
         raise IndexFormatError(f"{file.parent} has format {version}; this ragqa reads {FORMAT_VERSION}: {remedy}")

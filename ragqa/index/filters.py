@@ -2,8 +2,19 @@
 
 from __future__ import annotations
 
+import json
+import sqlite3
 from collections.abc import Mapping
 from typing import Any
+
+
+def matching_chunks(db: sqlite3.Connection, where: Mapping[str, Any]) -> list[int]:
+    """Return the rows of the chunks of documents whose metadata match a filter."""
+    ids = set()
+    for document_id, media_type, title, metadata in db.execute("SELECT id, media_type, title, metadata FROM document"):
+        if matches(json.loads(metadata) | {"media_type": media_type, "title": title}, where):
+            ids.add(document_id)
+    return [row for row, document_id in db.execute("SELECT row, document_id FROM chunk") if document_id in ids]
 
 
 def matches(values: Mapping[str, Any], where: Mapping[str, Any]) -> bool:

@@ -19,16 +19,20 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ragqa import text_analysis
+from ragqa.index import names
 from ragqa.records import indexed_text
 
 Rows = NDArray[np.int64]
 
-SCHEMA = """
+SCHEMA = (
+    """
 CREATE TABLE lexicon (first_row INTEGER PRIMARY KEY, lengths BLOB NOT NULL) STRICT;
 CREATE TABLE posting (first_row INTEGER NOT NULL, term TEXT NOT NULL, texts BLOB NOT NULL) STRICT;
 CREATE UNIQUE INDEX posting_term ON posting (first_row, term);
 CREATE TABLE analysis (version TEXT NOT NULL) STRICT;
 """
+    + names.SCHEMA
+)
 """`lengths`: uint32 for each row of the block. `texts`: uint32 offsets from `first_row` in ascending order, then
 equally many uint8 counts of the term, at most 255 each."""
 
@@ -134,7 +138,8 @@ def _renumbered(texts: bytes, new_offset: Rows) -> tuple[Rows, NDArray[np.uint8]
 
 
 def rebuild(db: sqlite3.Connection) -> None:
-    """Write all postings anew from the texts of the chunks. A vector without a chunk has no text any more."""
+    """Write all postings and names anew. A vector without a chunk has no text any more."""
+    names.rebuild(db)
     db.execute("DELETE FROM posting WHERE true")
     db.execute("DELETE FROM lexicon WHERE true")
     low, high = db.execute("SELECT min(row), max(row) FROM vector").fetchone()
@@ -153,7 +158,7 @@ def problems(db: sqlite3.Connection) -> list[str]:
     ).fetchone()
     if uncovered or any(not _is_sound(db, *block) for block in blocks):
         return ["full text: not that of the chunks"]
-    return []
+    return names.problems(db)
 
 
 def _is_sound(db: sqlite3.Connection, first: int, lengths: bytes) -> bool:

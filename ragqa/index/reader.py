@@ -17,11 +17,12 @@ from numpy.typing import NDArray
 
 from ragqa import text_analysis
 from ragqa.errors import IndexCorruptError, UsageError
-from ragqa.index import connection, lexical, seal, search, tables
-from ragqa.index.bm25 import Lexicon, TermQuery
-from ragqa.index.filters import matches
+from ragqa.index import connection, lexical, names, seal, search, tables
+from ragqa.index.asked import LexicalQuestion, count_texts
+from ragqa.index.bm25 import Lexicon
+from ragqa.index.filters import matching_chunks
 from ragqa.index.identity import refuse_drift, refuse_other
-from ragqa.records import Chunk, Document, Hit
+from ragqa.records import Chunk, Document, Hit, fields_of
 
 Vectors = NDArray[np.float32]
 _ATTEMPTS = 5
@@ -74,7 +75,7 @@ class LocalReader:
         snapshot: SearchSnapshot | None = None,
     ) -> None:
         self._locate = locate
-        self._asked: tuple[str, TermQuery] | None = None
+        self._asked: tuple[str, LexicalQuestion] | None = None
         self.path = path
         for attempt in range(_ATTEMPTS):
             self._db = tables.open_readonly(path)
@@ -124,21 +125,25 @@ class LocalReader:
         With a filter, it is exact.
         """
         snapshot = self.snapshot
-        return self._chunks_at(snapshot.store.nearest(vector, k, snapshot.allowed, exact=snapshot.filtered), k)
+        found = snapshot.store.nearest(vector, k, snapshot.allowed, exact=snapshot.filtered)
+        return self._best(self._chunks_at(found), k)
 
     def lexical(self, question: str, k: int) -> list[tuple[str, float]]:
-        """Return `(chunk id, BM25)` of the k best chunks, best first; ties by chunk id.
+        """Return `(chunk id, BM25)` of the k best chunks, best first; ties by chunk id. None needs every word."""
+        asked, snapshot = self._looked_up(question), self.snapshot
+        by_text = self._chunks_at(asked.terms.best(k, snapshot.allowed))
+        findable = snapshot.rows if snapshot.filtered else None
+        return self._best(asked.with_named(by_text, k, findable), k)
 
-        A chunk need not have every word.
-        """
-        return self._chunks_at(self._looked_up(question).best(k, self.snapshot.allowed), k)
-
-    def _chunks_at(self, scored_positions: Sequence[tuple[int, float]], k: int) -> list[tuple[str, float]]:
+    def _chunks_at(self, scored_positions: Sequence[tuple[int, float]]) -> dict[int, float]:
+        """Return the score by row of the chunks that may be found at positions."""
         rows = self.snapshot.chunks_at([position for position, _ in scored_positions])
-        ids = self._among("SELECT row, id FROM chunk WHERE row", [row for each in rows for row in each])
-        scored = [
-            (str(ids[row]), score) for each, (_, score) in zip(rows, scored_positions, strict=True) for row in each
-        ]
+        return {row: score for each, (_, score) in zip(rows, scored_positions, strict=True) for row in each}
+
+    def _best(self, scores: Mapping[int, float], k: int) -> list[tuple[str, float]]:
+        """Return `(chunk id, score)` of the k best of scores by row, ties by chunk id."""
+        ids = self._among("SELECT row, id FROM chunk WHERE row", list(scores))
+        scored = [(str(ids[row]), score) for row, score in scores.items()]
         return sorted(scored, key=lambda pair: (-pair[1], pair[0]))[:k]
 
     def hits(self, ranked: Sequence[tuple[str, float, dict[str, float]]]) -> list[Hit]:
@@ -152,17 +157,22 @@ class LocalReader:
         return [float(score) for score in search.inner_products(self.vectors(chunk_ids), vector)]
 
     def lexical_scores(self, question: str, chunk_ids: Sequence[str]) -> list[float]:
-        """Return the BM25 of each chunk, 0 where it shares no term with the question."""
-        return [float(score) for score in self._looked_up(question).scores(self._positions(chunk_ids))]
+        """Return the BM25 of each chunk, 0 where neither it nor a name of its document shares a term."""
+        rows, asked = self._of_chunks("row", chunk_ids), self._looked_up(question)
+        return [float(score) for score in asked.scores(rows, self._positions(chunk_ids))]
 
     def lexical_bound(self, question: str) -> float:
         """Return an upper bound of the BM25 of any text for a question."""
-        return self._looked_up(question).bound
+        return self._looked_up(question).terms.bound
 
     def document_counts(self, terms: Sequence[str]) -> list[int]:
-        """Return for each search term the number of different texts that have it and can be found."""
-        lexicon, allowed = self.snapshot.lexicon, self.snapshot.allowed
-        return [int(allowed[lexicon.rows(self._db, term)].sum()) for term in terms]
+        """Return for each search term the number of texts that can be found and have it, or whose names have it."""
+        now = self.snapshot
+        return [count_texts(self._db, now.lexicon, term, now.rows, now.allowed) for term in terms]
+
+    def named(self, terms: Sequence[str]) -> dict[str, dict[str, Any]]:
+        """Return the fields by source of up to 1,000 documents whose names have all terms."""
+        return names.named(self._db, set(terms))
 
     def vectors(self, chunk_ids: Sequence[str]) -> Vectors:
         """Return the vectors of chunks, float32[len(chunk_ids), dim]."""
@@ -246,24 +256,28 @@ class LocalReader:
         """Return the second column of a statement's rows by the first, for these keys."""
         return dict(self._db.execute(f"{statement} IN (SELECT value FROM json_each(?))", (json.dumps(keys),)))
 
-    def _looked_up(self, question: str) -> TermQuery:
-        """Return the postings of a question, each content word once. The postings of the last question are cached."""
+    def _looked_up(self, question: str) -> LexicalQuestion:
+        """Return the postings of a question. Those of the last question are cached."""
         if self._asked is None or self._asked[0] != question:
-            weights = dict.fromkeys(map(text_analysis.term, text_analysis.query_words(question)), 1.0)
-            self._asked = question, self.snapshot.lexicon.look_up(self._db, weights)
+            self._asked = question, LexicalQuestion.look_up(self._db, self.snapshot.lexicon, question)
         return self._asked[1]
 
     def _positions(self, chunk_ids: Sequence[str]) -> NDArray[np.int64]:
-        rows = self._among("SELECT id, vector FROM chunk WHERE id", chunk_ids)
-        return np.array([rows[i] for i in chunk_ids], dtype=np.int64) - self.snapshot.lexicon.first_row
+        return self._of_chunks("vector", chunk_ids) - self.snapshot.lexicon.first_row
+
+    def _of_chunks(self, column: str, chunk_ids: Sequence[str]) -> NDArray[np.int64]:
+        values = self._among(f"SELECT id, {column} FROM chunk WHERE id", chunk_ids)
+        return np.array([values[i] for i in chunk_ids], dtype=np.int64)
 
     def _hit(self, chunk_id: str, score: float, scores: dict[str, float]) -> Hit:
-        document_id, start, end, page, context, text = self._db.execute(
-            "SELECT document_id, start, end, page, context, text FROM chunk WHERE id = ?", (chunk_id,)
+        document_id, start, end, page, context, text, metadata = self._db.execute(
+            "SELECT document_id, start, end, page, context, chunk.text, metadata FROM chunk "
+            "JOIN document ON document.id = document_id WHERE chunk.id = ?",
+            (chunk_id,),
         ).fetchone()
         source = self._source(document_id)
         chunk = Chunk(chunk_id, document_id, start, end, text, context, page)
-        return Hit(chunk, source, self._locate(source), score, scores)
+        return Hit(chunk, source, self._locate(source), score, scores, fields_of(json.loads(metadata)))
 
     def _is_outdated(self) -> bool:
         with tables.open_readonly(self.path) as now:
@@ -292,25 +306,9 @@ class LocalReader:
         lexicon = Lexicon.load(self._db, first_row, mask(len(store), positions))
         # 3. the chunks that may be found
         if where:
-            matching = np.isin(rows, self._matching_chunks(where))
+            matching = np.isin(rows, matching_chunks(self._db, where))
             positions, rows = positions[matching], rows[matching]
         return SearchSnapshot(version, store, lexicon, rows, positions, bool(where))
-
-    def _matching_chunks(self, where: Mapping[str, Any]) -> list[int]:
-        ids = self._matching_documents(where)
-        return [
-            row for row, document_id in self._db.execute("SELECT row, document_id FROM chunk") if document_id in ids
-        ]
-
-    def _matching_documents(self, where: Mapping[str, Any]) -> set[str]:
-        """Return the ids of the documents whose metadata match a filter."""
-        ids = set()
-        rows = self._db.execute("SELECT id, media_type, title, metadata FROM document")
-        for document_id, media_type, title, metadata in rows:
-            values = json.loads(metadata) | {"media_type": media_type, "title": title}
-            if matches(values, where):
-                ids.add(document_id)
-        return ids
 
 
 def mask(n: int, positions: NDArray[np.int64]) -> NDArray[np.bool_]:

@@ -55,7 +55,7 @@ def create(path: Path) -> Connection:
     """Open the database of the index folder `path` for writing; make it if there is none.
 
     A new database gets its name when it is complete: a crash leaves a database with the whole schema, or none. A
-    database of the previous format is made anew from its rows.
+    database of an older format is made anew from its rows.
 
     :raises IndexCorruptError: the file is not an index's database, is damaged, or has another format; it is not
         changed.

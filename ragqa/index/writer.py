@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from ragqa import points
 from ragqa.errors import ModelError, ResourceError, UsageError
-from ragqa.index import durable, lexical, tables, upkeep
+from ragqa.index import durable, lexical, names, tables, upkeep
 from ragqa.index.identity import refuse_drift
 from ragqa.index.publication import Publisher
 from ragqa.index.reader import canaries
@@ -120,9 +120,10 @@ class LocalWriter(Publisher):
                 self._add(entry)
             points.reached("documents written")
             # 3. change the sources, then remove the documents without a source
-            self._rename(sources)
+            renamed = {entry.document.id for entry in entries} | self._rename(sources)
             self._refuse_unknown(sources)
             self._remove_unnamed()
+            names.update(self.db, sorted(renamed))
             if rejected is not None:
                 self._set_meta("rejected", rejected)
         self._forget = False
@@ -157,7 +158,7 @@ class LocalWriter(Publisher):
         return erased
 
     def _forget_all(self) -> None:
-        for table in (*tables.PRIMARY_TABLES, "ann", "lexicon", "posting"):
+        for table in (*tables.PRIMARY_TABLES, "ann", "lexicon", "posting", "name"):
             self.db.execute(f"DELETE FROM {table} WHERE true")
         self._set_meta("identity", self.identity)
         self._set_meta("recorded", self._recorded)
@@ -194,11 +195,18 @@ class LocalWriter(Publisher):
         self.db.execute("DELETE FROM chunk WHERE document_id = ?", (document_id,))
         self.db.execute("DELETE FROM document WHERE id = ?", (document_id,))
 
-    def _rename(self, sources: Mapping[str, str | None]) -> None:
+    def _rename(self, sources: Mapping[str, str | None]) -> set[str]:
+        """Change the sources, and return the ids of the documents whose names changed."""
+        changed: set[str | None] = set()
         for source, document_id in sources.items():
+            old = self.db.execute("SELECT document_id FROM source WHERE source = ?", (source,)).fetchone()
+            if old is not None and old[0] == document_id:
+                continue
+            changed |= {document_id, *(old or ())}
             self.db.execute("DELETE FROM source WHERE source = ?", (source,))
             if document_id is not None:
                 self.db.execute("INSERT INTO source VALUES (?, ?)", (source, document_id))
+        return {document_id for document_id in changed if document_id is not None}
 
     def _refuse_unknown(self, sources: Mapping[str, str | None]) -> None:
         for source, document_id in sources.items():

@@ -47,7 +47,7 @@ class Format:
 
 FORMATS = (
     Format("text", PLAIN, (".txt",), "text/1", "text", "ragqa.load.text:plain"),
-    Format("markdown", MARKDOWN, (".md", ".markdown"), "markdown/1", "text", "ragqa.load.text:markdown"),
+    Format("markdown", MARKDOWN, (".md", ".markdown"), "markdown/2", "text", "ragqa.load.text:markdown"),
     Format("html", HTML, (".html", ".htm"), "trafilatura", "bytes", "ragqa.load.html:page"),
     Format("csv", CSV, (".csv",), "csv/1", "text", "ragqa.load.table:comma_separated"),
     Format("tsv", TSV, (".tsv",), "tsv/1", "text", "ragqa.load.table:tab_separated"),

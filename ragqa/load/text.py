@@ -15,6 +15,9 @@ from ragqa.records import Extracted
 FRONT_MATTER_CHARACTERS = 65_536
 
 _FRONT_MATTER = re.compile(r"\ufeff?---[ \t]*\r?\n(.*?)^(?:---|\.\.\.)[ \t]*\r?$", re.DOTALL | re.MULTILINE)
+_FIELD = re.compile(r"(?:[ \t]*(?:#.*)?\r?\n)*[\w.-]+[ \t]*:(?:\s|$)")
+"""The beginning of a mapping, after blank lines and comments. A block that cannot be read and does not begin so may be
+text between two rules."""
 _DEPTH = 10
 """The deepest nesting that is read. The time of PyYAML grows with the square of the depth."""
 _OPENING = (
@@ -41,11 +44,14 @@ def plain(text: str) -> Extracted:
 def markdown(text: str) -> Extracted:
     """Return a Markdown file as it is, with its title and the metadata in its YAML front matter.
 
-    Scalars and lists of scalars become metadata, dates as ISO strings. A fault of the front matter is described in
-    `front_matter_error`. The title is that of the front matter, else the first heading, else empty.
+    Scalars and lists of scalars become metadata, dates as ISO strings. `front_matter` is the offset at which the front
+    matter ends: it is no text to be split. A fault of the front matter is described in `front_matter_error`. The title
+    is that of the front matter, else the first heading, else empty.
     """
     block = _FRONT_MATTER.match(text)
     metadata = _front_matter(block.group(1)) if block else {}
+    if block and (metadata.keys() != {"front_matter_error"} or _FIELD.match(block.group(1))):
+        metadata["front_matter"] = block.end()
     title = metadata.get("title") or _first_heading(text[block.end() :] if block else text)
     return Extracted(text, " ".join(str(title).split()), metadata=metadata)
 

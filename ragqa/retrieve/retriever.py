@@ -1,7 +1,7 @@
 """Retrieval as a list of steps. `steps` returns them in this order:
 
-    question -rewrite-> queries -feedback-> queries -search-> hits -rerank-> hits -deduplicate-> hits -cap-> hits
-             -diversify-> hits -expand-> hits
+    question -rewrite-> queries -feedback-> queries -search-> hits -rerank-> hits -prefer-> hits -deduplicate-> hits
+             -cap-> hits -diversify-> hits -expand-> hits -versions-> hits
 
 A step that the `retrieve` section does not ask for is not in the list. The steps use an `Embedder`, a `Searcher`, a
 `Rewriter` and a `Scorer` by their protocols only.
@@ -12,13 +12,14 @@ from __future__ import annotations
 from functools import partial
 
 from ragqa.records import Hit
-from ragqa.retrieve import check_question
+from ragqa.retrieve import check_question, versions
 from ragqa.retrieve.diversity import cap, deduplicate, diversify
 from ragqa.retrieve.first_stage import BuiltInRetrieve, FirstStage, first_stage, search_index
 from ragqa.retrieve.passages import expand_hits
 from ragqa.retrieve.rerank import rerank
 from ragqa.retrieve.rewrite import feed_back, rewrite_question
 from ragqa.retrieve.state import RetrievalState, Step, on_hits
+from ragqa.retrieve.versions import name_versions, prefer_newest
 from ragqa.stages import Embedder, Rewriter, Scorer, Searcher
 
 OVERFETCH = 50
@@ -73,6 +74,8 @@ def steps(
     if scorer is not None and spec.rerank is not None:
         line.append(partial(rerank, scorer=scorer, weight=spec.rerank.weight))
     # 3. Choose the hits.
+    if spec.prefer == "newest":
+        line.append(prefer_newest)
     if spec.near_duplicates is not None:
         line.append(on_hits(partial(deduplicate, share=spec.near_duplicates)))
     if spec.per_document is not None:
@@ -81,6 +84,9 @@ def steps(
     # 4. Add the text around them.
     if spec.neighbours or spec.section:
         line.append(partial(expand_hits, neighbours=spec.neighbours, section=spec.section))
+    # 5. Name the other versions of their documents.
+    if spec.prefer == "newest":
+        line.append(name_versions)
     return line
 
 
@@ -89,7 +95,9 @@ def fetch_k(spec: BuiltInRetrieve, k: int) -> int:
     if spec.rerank is not None:
         return max(spec.rerank.depth, k)
     leaves_out = spec.per_document is not None or spec.near_duplicates is not None or spec.mmr < 1
-    return k * OVERFETCH if leaves_out else k
+    if leaves_out:
+        return k * OVERFETCH
+    return k + versions.OVERFETCH if spec.prefer == "newest" else k
 
 
 def _best_k(state: RetrievalState) -> RetrievalState:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from ragqa.records import Document
+from ragqa.records import Document, body_start
 from ragqa.split.spans import Span
 
 _HEADING = re.compile(r"^(#{1,6})[ \t]+(.*?)[ \t]*#*[ \t]*$")
@@ -13,11 +13,14 @@ _FENCE = re.compile(r"^ {0,3}(```|~~~)")
 
 
 def markdown_sections(document: Document) -> Iterator[tuple[Span, tuple[str, ...]]]:
-    """Yield the spans between headings, each with the titles above it; a `#` inside a code fence is not a heading."""
+    """Yield the spans between headings, each with the titles above it, from the end of the front matter on.
+
+    A `#` inside a code fence is not a heading.
+    """
     path: list[tuple[int, str]] = []
-    start = offset = 0
+    start = offset = body_start(document.metadata, document.text)
     fence = ""
-    for line in document.text.splitlines(keepends=True):
+    for line in document.text[start:].splitlines(keepends=True):
         mark = _FENCE.match(line)
         if mark and fence in ("", mark.group(1)):
             fence = "" if fence else mark.group(1)

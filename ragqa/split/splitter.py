@@ -17,7 +17,7 @@ from importlib.metadata import version
 from ragqa.config.slots import BYTES_PER_TOKEN, CONTEXT_TOKENS
 from ragqa.config.specs import SizedSplit
 from ragqa.errors import RejectedError
-from ragqa.records import Chunk, Document
+from ragqa.records import Chunk, Document, body_start
 from ragqa.split.cutter import Cutter, Separators, prose_separators, text_length
 from ragqa.split.spans import Span, match_ends, row_spans
 from ragqa.stages import TokenCounter
@@ -68,12 +68,16 @@ class TextSplitter(ABC):
     def split(self, document: Document) -> list[Chunk]:
         """Return the chunks of a document in order; none for a blank one. Each is at most `chunk_size` long.
 
+        Front matter is in no chunk: it is fields, not text.
+
         :raises RejectedError: the split takes longer than `SECONDS` and the seconds for the document's length.
         """
         seconds = SECONDS + SECONDS_PER_CHARACTER * len(document.text)
         deadline = time.monotonic() + seconds
         chunks = []
-        for (low, high), headings in self.sections(document):
+        body = body_start(document.metadata, document.text)
+        for (start, high), headings in self.sections(document):
+            low = max(start, body)
             context = self._context(document, headings)
             for start, end in self._overlapped(document.text, low, self._pieces_of(document, low, high)):
                 chunks.append(_chunk(document, start, end, context))

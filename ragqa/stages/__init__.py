@@ -201,7 +201,10 @@ class Embedder(Protocol):
         ...
 
     def embed_question(self, question: str) -> Vectors:
-        """Return float32[dim], L2-normalised. Raises `UsageError` where the question exceeds the window."""
+        """Return float32[dim], L2-normalised.
+
+        A question that exceeds the window is embedded in parts, with a warning: the mean of their vectors, normalised.
+        """
         ...
 
 

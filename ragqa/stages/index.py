@@ -75,7 +75,11 @@ class Searcher(Protocol):
         ...
 
     def lexical(self, question: str, k: int) -> list[tuple[str, float]]:
-        """Return up to k `(chunk id, BM25)`, best first; higher is better; ties by chunk id."""
+        """Return up to k `(chunk id, BM25)`, best first; higher is better; ties by chunk id.
+
+        A chunk is found by its text and context, and by the names of its document: all its sources, its title and
+        what else it says about itself (`records.about`), split by `text_analysis.name_terms`.
+        """
         ...
 
     def dense_scores(self, vector: Vectors, chunk_ids: Sequence[str]) -> list[float]:
@@ -83,7 +87,7 @@ class Searcher(Protocol):
         return [float((row * vector).sum()) for row in self.vectors(chunk_ids)]
 
     def lexical_scores(self, question: str, chunk_ids: Sequence[str]) -> list[float]:
-        """Return the BM25 of each chunk, 0 where it shares no term with the question."""
+        """Return the BM25 of each chunk, 0 where neither it nor a name of its document shares a term."""
         ...
 
     def lexical_bound(self, question: str) -> float:
@@ -100,12 +104,22 @@ class Searcher(Protocol):
         """
         ...
 
+    def named(self, terms: Sequence[str]) -> Mapping[str, Mapping[str, Any]]:
+        """Return `records.fields_of` the metadata by source, of up to 1,000 documents whose names have all terms.
+
+        With this, a retriever finds other versions of a document. An index without it returns nothing.
+        """
+        return {}
+
     def vectors(self, chunk_ids: Sequence[str]) -> Vectors:
         """Return the vectors of chunks, float32[len(chunk_ids), dim]."""
         ...
 
     def hits(self, ranked: Sequence[tuple[str, float, dict[str, float]]]) -> list[Hit]:
-        """Return the hits of `(chunk id, score, scores)`, in order. The source is the document's first by name."""
+        """Return the hits of `(chunk id, score, scores)`, in order. The source is the document's first by name.
+
+        `Hit.fields` are `records.fields_of` the document's metadata.
+        """
         ...
 
     def chunks(self, document_id: str) -> list[Chunk]:

@@ -81,6 +81,12 @@ class EmbedderContract(TokenCounterContract):
         assert vector.dtype == np.float32 and vector.shape == (embedder.dim,), f"{vector.dtype} of shape {vector.shape}"
         assert abs(float(np.linalg.norm(vector)) - 1) < 1e-3, "the vector of a question must have length 1"
 
+    def test_a_question_of_any_length_becomes_one_unit_vector(self) -> None:
+        """People paste whole letters; a question that exceeds the window is embedded in parts."""
+        question = "When does the ferry leave for the island in winter? " * 120
+        vector = self.make().embed_question(question)
+        assert abs(float(np.linalg.norm(vector)) - 1) < 1e-3 and np.isfinite(vector).all()
+
     def test_texts_that_differ_have_vectors_that_differ(self) -> None:
         """With equal vectors, a search could not rank passages."""
         one, other, _ = self.make().embed_passages(TEXTS)

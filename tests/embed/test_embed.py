@@ -131,8 +131,26 @@ def test_bfloat16_vectors_stay_close_to_float32(embedder: EncoderEmbedder) -> No
 def test_a_text_beyond_the_window_is_an_error_not_a_truncation(embedder: EncoderEmbedder) -> None:
     with pytest.raises(UsageError, match=r"text 1 has .* tokens; all-minilm-l6-v2 reads 256"):
         embedder.embed_passages(["short", "word " * 300])
-    with pytest.raises(UsageError, match="the question has"):
-        embedder.embed_question("word " * 300)
+
+
+@offline
+def test_a_question_beyond_the_window_is_embedded_in_parts_and_this_is_told(
+    embedder: EncoderEmbedder, caplog: pytest.LogCaptureFixture
+) -> None:
+    first, second = "The ferry leaves at noon. " * 40, "A loan is approved by the board. " * 40
+    short = embedder.embed_question(TEXTS[1])
+    assert caplog.messages == []
+    vector = embedder.embed_question(first + second)
+    assert caplog.messages == [
+        "the question is longer than the 256 tokens that all-minilm-l6-v2 reads: it was embedded in 4 parts, "
+        "whose mean is searched"
+    ]
+    assert np.linalg.norm(vector) == pytest.approx(1, abs=1e-5) and vector.shape == short.shape
+    topics = embedder.embed_passages(["A ferry leaves at noon.", "The board approves a loan.", "Whales sing."])
+    ferry, loan, whale = topics @ vector
+    assert min(ferry, loan) > whale + 0.3, "all parts count"
+    long_word = embedder.embed_question("x" * 3000)
+    assert np.isfinite(long_word).all()
 
 
 @offline

@@ -27,10 +27,10 @@ TEXTS = {
     "turbine.txt": "The turbine turns.\nThe wind is strong.",
 }
 SAID = {
-    "ferry at noon": ("ferry.txt", "The ferry leaves at noon.", 0.7751, 3.1221),
-    "wind turbine": ("turbine.txt", "The turbine turns.", 0.4095, 1.8594),
+    "ferry at noon": ("ferry.txt", "The ferry leaves at noon.", 0.7751, 3.1903),
+    "turbine turns": ("turbine.txt", "The turbine turns.", 0.8169, 3.6372),
 }
-"""By question: the best passage by either search, its inner product and its BM25."""
+"""By question: the best passage by either search, its inner product and its BM25, in which names of files count."""
 
 
 @pytest.fixture(params=sorted(GOLDEN.glob("format-*.zip")), ids=lambda file: file.stem)

@@ -259,7 +259,7 @@ def test_a_file_that_is_no_index_and_a_newer_format_are_refused_untouched(path: 
     with sqlite3.connect(path / "ragqa.db") as db:
         db.execute("PRAGMA user_version = 99")
     db.close()
-    with pytest.raises(IndexCorruptError, match="format 99; this ragqa reads 3: upgrade"):
+    with pytest.raises(IndexCorruptError, match="format 99; this ragqa reads 4: upgrade"):
         LocalReader(path, {})
 
 

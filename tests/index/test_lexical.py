@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import sqlite3
+import tempfile
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
@@ -15,7 +16,7 @@ from hypothesis import strategies as st
 
 from ragqa import text_analysis
 from ragqa.index import doctor, lexical, upkeep
-from ragqa.index.bm25 import K1, B, Lexicon
+from ragqa.index.bm25 import K1, NAME_WEIGHT, B, Lexicon
 from ragqa.index.reader import LocalReader
 from ragqa.index.writer import LocalWriter
 from tests.torture.world import EMBEDDER, write
@@ -261,3 +262,67 @@ def test_terms_are_stems_without_accents_and_characters_of_scripts_without_space
     assert text_analysis.terms("渡し船は") == ["渡", "し", "船", "は"]
     assert text_analysis.query_words("Who runs the ferry?") == ["runs", "ferry"]
     assert text_analysis.query_words("Who is it?") == ["who", "is", "it"]
+
+
+def naive_with_names(
+    texts: Sequence[str], named: Sequence[set[str]], query: Sequence[str], weight: float
+) -> list[float]:
+    """BM25 of each text, where a term in a name counts as up to `weight` occurrences more: times the share of the
+    question's terms in names that these names have.
+    """
+    naming = {term for term in query if any(term in names for names in named)}
+    counts = [Counter(text_analysis.terms(text)) for text in texts]
+    mean = max(1.0, sum(c.total() for c in counts) / len(counts))
+    scores = [0.0] * len(texts)
+    for term in query:
+        df = sum(term in mine or term in names for mine, names in zip(counts, named, strict=True))
+        idf = math.log(1 + (len(texts) - df + 0.5) / (df + 0.5))
+        for i, (mine, names) in enumerate(zip(counts, named, strict=True)):
+            share = len(naming & names) / max(1, len(naming))
+            tf = mine[term] + weight * share * (term in names)
+            scores[i] += idf * tf * (K1 + 1) / (tf + K1 * (1 - B + B * mine.total() / mean))
+    return scores
+
+
+@given(
+    texts=st.lists(st.lists(st.sampled_from(WORDS), min_size=1, max_size=9).map(" ".join), min_size=3, max_size=12),
+    folders=st.lists(st.sets(st.sampled_from(WORDS), max_size=3), min_size=12, max_size=12),
+    query=QUERY,
+    k=st.integers(1, 6),
+)
+@settings(deadline=None, max_examples=25)
+def test_scores_with_names_are_those_of_a_naive_loop(
+    texts: list[str], folders: list[set[str]], query: set[str], k: int
+) -> None:
+    texts = [f"{text} n{i}" for i, text in enumerate(texts)]  # each is another text
+    sources = {f"{'/'.join(sorted(folders[i]))}/f{i}.txt": text for i, text in enumerate(texts)}
+    of = {source: text_analysis.name_terms(source) for source in sources}
+    common = {t for terms in of.values() for t in terms if sum(t in each for each in of.values()) > len(texts) / 2}
+    terms = sorted({text_analysis.term(word) for word in query})
+    named = [terms - common for terms in of.values()]
+    with tempfile.TemporaryDirectory() as folder:
+        write(Path(folder), sources)
+        with LocalReader(Path(folder), EMBEDDER.identity) as reader:
+            question = " ".join(sorted(query))
+            asked = [t for t in terms if t != "the"] or terms
+            naive = naive_with_names(list(sources.values()), named, asked, NAME_WEIGHT)
+            by_source = dict(zip(sources, naive, strict=True))
+            ids = {chunk.id: source for source, id_ in reader.sources().items() for chunk in reader.chunks(id_)}
+            wanted = sorted(((-by_source[s], id_) for id_, s in ids.items() if by_source[s] > 0))[:k]
+            found = reader.lexical(question, k)
+            assert [score for _, score in found] == pytest.approx([-score for score, _ in wanted], rel=1e-4)
+            scores = reader.lexical_scores(question, list(ids))
+            assert scores == pytest.approx([by_source[source] for source in ids.values()], rel=1e-4)
+            assert max(naive) <= reader.lexical_bound(question) * (1 + 1e-6)
+
+
+def test_stored_names_are_checked_and_an_old_index_gets_them(tmp_path: Path) -> None:
+    write(tmp_path, {"port/ferry.txt": "One line."})
+    with sqlite3.connect(tmp_path / "ragqa.db") as db:
+        assert lexical.problems(db) == []
+        db.execute("DELETE FROM name WHERE term = 'port'")
+        assert lexical.problems(db) == ["names: not those of the documents"]
+        db.execute("UPDATE analysis SET version = 'older'")
+    write(tmp_path, {"b.txt": "Another line."})
+    with LocalReader(tmp_path, EMBEDDER.identity) as reader:
+        assert len(reader.lexical("port", 5)) == 1

@@ -45,6 +45,9 @@ class FixedSearcher:
     def lexical_bound(self, question: str) -> float:
         return 20.0
 
+    def named(self, terms: Sequence[str]) -> dict[str, dict[str, Any]]:
+        return {}
+
     def document_counts(self, terms: Sequence[str]) -> list[int]:
         raise NotImplementedError
 

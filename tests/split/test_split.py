@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from itertools import pairwise
 from typing import Any
 
@@ -219,3 +220,20 @@ def test_a_document_that_takes_too_long_is_rejected(monkeypatch: pytest.MonkeyPa
     monkeypatch.setattr(splitter_module, "SECONDS", -1.0)
     with pytest.raises(RejectedError, match=r"splitting took more than -1 s, at character \d+"):
         splitter("recursive").split(document("word " * 500))
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_front_matter_is_in_no_chunk_and_offsets_are_those_of_the_file(kind: str) -> None:
+    text = (
+        "---\ntitle: Harbour\n# reviewed by the board\n---\nThe fee is 12 crowns.\n\n# Prices\n\nA berth costs more.\n"
+    )
+    body = text.index("\nThe fee")
+    page = replace(document(text), metadata={"front_matter": body})
+    chunks = splitter(kind).split(page)
+    assert all(chunk.start >= body and text[chunk.start : chunk.end] == chunk.text for chunk in chunks)
+    joined = " ".join(chunk.text for chunk in chunks)
+    assert "fee is 12" in joined and "berth" in joined
+    assert "reviewed" not in "".join(chunk.context + chunk.text for chunk in chunks)
+    for wrong in (-1, len(text) + 1, "7", None):  # a loader of one's own may record anything
+        assert splitter(kind).split(replace(page, metadata={"front_matter": wrong}))[0].start == 0
+    assert splitter(kind).split(replace(page, metadata={"front_matter": len(text)})) == []

@@ -11,7 +11,7 @@ from ragqa import text_analysis
 from ragqa.records import Chunk
 from ragqa.stages import Entry
 from ragqa.testing.documents import IDENTITY, commit, entry, vector, vectors
-from ragqa.testing.index.samples import ALL, FERRY, LOAN, QUESTION, Made, answers
+from ragqa.testing.index.samples import ALL, FERRY, LOAN, QUESTION, TURBINE, Made, answers
 
 
 class SearchContract(Made):
@@ -66,6 +66,50 @@ class SearchContract(Made):
             commit(writer, [], ["turbine.txt"])
         with index.open({}) as reader:
             assert reader.document_counts(terms)[:2] == [2, 2], "a document that is gone does not count"
+
+    def test_a_document_is_found_by_its_names(self, tmp_path: Path) -> None:
+        """`Which licence is httpx under?` finds python/httpx/LICENSE.md, whose text has neither word."""
+        texts = ["Permission is granted.", "Permission is granted, too.", "A client for the web."]
+        sources = ["python/httpx/LICENSE.md", "python/otherTool/LICENSE.md", "python/httpx/client.md"]
+        entries = [entry(source, text) for source, text in zip(sources, texts, strict=True)]
+        fields = entry(
+            "notes/a.txt", "Bring a coat.", title="Winter", metadata={"author": "Mara Lind", "tags": ["sea"]}
+        )
+        index = self.indexed(tmp_path, [*entries, fields, LOAN, TURBINE])
+        ids = [each.chunks[0].id for each in [*entries, fields]]
+        with index.open({}) as reader:
+            found = reader.lexical("Which licence is httpx under?", 50)
+            assert [id_ for id_, _ in found][:1] == ids[:1] and {id_ for id_, _ in found} == set(ids[:3])
+            scores = reader.lexical_scores("Which licence is httpx under?", [id_ for id_, _ in found])
+            assert np.allclose(scores, [score for _, score in found], rtol=1e-4), "both count names"
+            assert found[0][1] <= reader.lexical_bound("Which licence is httpx under?") * (1 + 1e-6)
+            for question, id_ in (("tool", ids[1]), ("otherTool", ids[1]), ("Lind coat", ids[3]), ("sea", ids[3])):
+                assert reader.lexical(question, 1)[0][0] == id_, f"{question}: parts of names, and fields of metadata"
+            assert reader.document_counts([text_analysis.term(word) for word in ("httpx", "license", "sea")]) == [
+                2,
+                2,
+                1,
+            ]
+        with index.open({}, where={"title": "Winter"}) as reader:
+            assert reader.lexical("httpx sea", 50)[0][0] == ids[3] and len(reader.lexical("httpx sea", 50)) == 1
+
+    def test_a_new_name_is_found_and_embeds_nothing(self, tmp_path: Path) -> None:
+        """All names of a document count, and the names of another document with equal chunks do not."""
+        same = [entry("port/a.txt", "A buoy.\nOne."), entry("quay/b.txt", "A buoy.\nTwo."), LOAN, TURBINE]
+        index, (id_, other) = self.indexed(tmp_path, same), [each.document.id for each in same[:2]]
+        buoys = [each.chunks[0].id for each in same[:2]]
+        with index.write(IDENTITY) as writer:
+            assert writer.missing(same[0].chunks) == []
+            writer.commit([], {}, {"port/a.txt": None, "jetty/c.txt": id_, "wharf/d.txt": id_})
+        with index.open({}) as reader:
+            for name, wanted in (("jetty", id_), ("wharf", id_), ("quay", other)):
+                ((found, _),) = reader.lexical(f"{name} buoy", 1)
+                assert found == buoys[wanted == other], f"the chunk of the document that {name} names"
+            assert reader.lexical("port", 5) == [], "an old name is not found"
+        with index.write(IDENTITY) as writer:
+            commit(writer, [], ["jetty/c.txt", "wharf/d.txt"])
+        with index.open({}) as reader:
+            assert reader.lexical("wharf", 5) == [] and reader.document_counts(["wharf"]) == [0]
 
     def test_ties_go_by_chunk_id(self, tmp_path: Path) -> None:
         """A question has the same ranking for every order in which documents were indexed."""
