@@ -236,7 +236,8 @@ class Answer:
     """An answer with its citations, hits and prompt. `usage` is the number of tokens and the milliseconds by stage.
 
     `index_version` is the number of the index's commit from which the answer was made. `confidence` is that of the
-    generator, None if it computes none.
+    generator, None if it computes none. `searched` is the text that passages were searched for: the question, with
+    words of the turn before where it does not stand alone; empty if the passages were given.
     """
 
     question: str
@@ -250,6 +251,7 @@ class Answer:
     reason: str = ""
     finish: str = ""
     confidence: float | None = None
+    searched: str = ""
 
     def __repr__(self) -> str:
         if self.abstained:

@@ -71,6 +71,7 @@ def answer(record: Answer) -> Json:
     """Return an answer, with the text of its prompt and its dropped parts."""
     return {
         "question": record.question,
+        "searched": record.searched,
         "text": record.text,
         "citations": [citation(each) for each in record.citations],
         "abstained": record.abstained,

@@ -176,13 +176,13 @@ class Pipeline:
     def search(self, question: str, k: int | None = None, *, history: Sequence[Turn] = ()) -> list[Hit]:
         """Return the best hits for a question, `top_k` of them unless `k` is given.
 
-        :param history: earlier turns of a conversation; a question that does not stand alone is searched with them.
+        :param history: earlier turns; where the question does not stand alone, words of the last one are searched too.
         :raises NothingUsableError: there is no index yet.
         :raises UsageError: the question is empty or too long, or `k` is less than 1.
         """
         asked, depth = self._asked(question, history), None if k is None else whole(k, "k")
         with self.open_index() as reader, self.components.lock.held():
-            return self._asking(reader).retrieve(asked.searched, depth)
+            return self._asking(reader).retrieve(asked, depth)
 
     def prompt(self, question: str, passages: Sequence[Hit] | None = None, *, history: Sequence[Turn] = ()) -> Prompt:
         """Return the exact prompt that `ask` would give to the generator."""
@@ -229,7 +229,7 @@ class Pipeline:
     ) -> Iterator[str | Answer]:
         """Yield pieces of the answer's text as they are written and, last, the `Answer`.
 
-        :param history: earlier turns; the search uses the last question together with this one.
+        :param history: earlier turns, each a question and the text cited for it or an answer; see `search`.
         :param passages: answer from these instead of retrieved ones; an empty list uses only the model's own knowledge.
         :raises UsageError: the question is empty or too long, or a passage is not in the index.
         """

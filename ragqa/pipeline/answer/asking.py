@@ -6,10 +6,11 @@ import time
 from collections.abc import Generator, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from ragqa import explain, stopping
 from ragqa.records import Answer, Citation, Generation, Hit, Prompt
+from ragqa.retrieve.follow_up import search_text
 from ragqa.stages import BatchGenerator
 
 if TYPE_CHECKING:
@@ -47,8 +48,8 @@ class AskedQuestion:
 
     @property
     def searched(self) -> str:
-        """The text to search with: the previous question of the conversation, if any, and this one."""
-        return f"{self.history[-1][0]}\n{self.text}" if self.history else self.text
+        """The text to search with: the question, and words of the turn before where it does not stand alone."""
+        return search_text(self.text, self.history)
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,14 +73,17 @@ class Asking:
     reader: IndexReader
     files: SourceFiles
 
-    def retrieve(self, question: str, k: int | None = None) -> list[Hit]:
+    def retrieve(self, question: AskedQuestion, k: int | None = None) -> list[Hit]:
         """Return the best hits, `top_k` of them unless `k` is given.
+
+        Where words of the turn before are searched too, the scores are means over both texts.
 
         :raises ModelError: the embedder is not the one that built the index.
         """
         if self.components.config.retrieve.uses_vectors:
             self.reader.check_embedder(self.components.canaries)
-        return self.components.retriever.retrieve(question, self.reader, k)
+        also: Any = {} if question.searched == question.text else {"also": [question.text]}
+        return self.components.retriever.retrieve(question.searched, self.reader, k, **also)
 
     def stream(self, question: AskedQuestion) -> Generator[str | Answer, None, None]:
         """Yield pieces of the answer as they are written and, last, the `Answer`.
@@ -120,7 +124,7 @@ class Asking:
         with self.components.lock.held():
             clock = Clock()
             given = question.passages
-            hits = tuple(self.retrieve(question.searched) if given is None else given)
+            hits = tuple(self.retrieve(question) if given is None else given)
             clock.lap("retrieve")
             least = self.components.config.retrieve.min_score
             if given is None and explain.no_evidence(question.searched, hits, least):
@@ -171,9 +175,19 @@ class Asking:
         :param written: the generated text; None where there was no evidence to generate from.
         """
         question, usage, index_version = draft.question.text, draft.clock.usage, self.reader.generation
+        searched = draft.question.searched if draft.question.passages is None else ""
         if draft.prompt is None or written is None:
             return Answer(
-                question, "", (), draft.hits, None, usage, index_version, abstained=True, reason="no_evidence"
+                question,
+                "",
+                (),
+                draft.hits,
+                None,
+                usage,
+                index_version,
+                abstained=True,
+                reason="no_evidence",
+                searched=searched,
             )
         tokens = {f"{part}_tokens": n for part, n in draft.prompt.tokens.items()}
         text, reason = written.text.strip(), self._reason_to_abstain(written)
@@ -189,6 +203,7 @@ class Asking:
             reason=reason,
             finish=written.finish,
             confidence=written.confidence,
+            searched=searched,
         )
 
     def _reason_to_abstain(self, written: Generation) -> str:
