@@ -8,7 +8,7 @@ QUESTION ?= How much does the cooperative lend for a heat pump?
 TORCH_INDEX ?=
 export HF_HUB_DISABLE_TELEMETRY := 1
 
-.PHONY: help quickstart test coverage lint typecheck docs bench bench-incremental bench-peers bench-retrieval bench-chunking bench-scale bench-answers bench-shots bench-refusal bench-engine bench-int8 bench-start fit-spans torture models clean
+.PHONY: help quickstart test coverage lint typecheck docs bench bench-incremental bench-peers bench-retrieval bench-chunking bench-scale bench-answers bench-shots bench-refusal bench-follow-ups bench-engine bench-int8 bench-start fit-spans torture models clean
 
 help: ## List the targets
 	@grep -E '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/:/' | sort
@@ -73,6 +73,9 @@ fit-spans: models ## Fit the weights by which spans are ranked, on the tuning ar
 bench-refusal: models ## Measure when answers are refused, on SQuAD 2.0 in RAGQA_DATA, with the stronger model; about an hour
 	$(BIN)/ragqa models pull qwen2.5-coder-1.5b-instruct
 	$(BIN)/python -m benchmarks.answers.refusal $(ARGS)
+
+bench-follow-ups: models ## Measure what is found for follow-up questions, on MTRAG-UN in RAGQA_DATA; about 5 minutes
+	$(BIN)/python -m benchmarks.answers.follow_ups $(ARGS)
 
 bench-engine: models ## Measure the native engine beside transformers, sentence-transformers and llama.cpp; about 15 minutes
 	$(BIN)/python -m benchmarks.engine $(ARGS)

@@ -1,4 +1,4 @@
-"""A conversation with a pipeline: the prompt of each question contains the last turns."""
+"""A conversation with a pipeline: a question is searched, and put to the model, with the turns before it."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from ragqa.pipeline.answer.asking import Event
 from ragqa.records import Answer
 
 TURNS = 4
-"""The number of earlier questions and answers in the prompt."""
+"""The number of earlier questions in the prompt, each with the text that was cited for its answer."""
 NO_ANSWER = "I do not know."
-"""The text in the prompt in place of the answer to a question without an answer."""
+"""The text in the prompt in place of a citation, for a question without an answer."""
 
 
 class Conversation:
@@ -29,12 +29,12 @@ class Conversation:
     def stream(self, question: str) -> Iterator[Event]:
         """Yield the events of `Pipeline.stream`; the last is the `Answer`, which is added to `answers`.
 
-        The search uses the previous question together with this one. A question whose answer is not read to its end is
-        not added to the conversation.
+        Where the question does not stand alone, words of the last question and of the text cited for it are searched
+        too; `Answer.searched` has them. A question whose answer is not read to its end is not added to the conversation.
 
         :raises UsageError: the question is empty or too long; the conversation can continue.
         """
-        history = [(answer.question, answer.text or NO_ANSWER) for answer in self.answers[-TURNS:]]
+        history = [(answer.question, _remembered(answer)) for answer in self.answers[-TURNS:]]
         for piece in self._pipeline.stream(question, history=history):
             if isinstance(piece, Answer):
                 self.answers.append(piece)
@@ -48,3 +48,8 @@ class Conversation:
         for _ in self.stream(question):
             pass
         return self.answers[-1]
+
+
+def _remembered(answer: Answer) -> str:
+    """Return the cited text of an answer, which is a document's own; a model's words may be wrong."""
+    return " ".join(dict.fromkeys(citation.text for citation in answer.citations)) or NO_ANSWER

@@ -303,6 +303,8 @@ class Answer:
     calibrated probability that the answer is right. Where there is no answer, `reason` says why, `nearest` has the
     passages that come nearest, and `advice` what can be changed. `index_version` is the number of the index's commit
     from which the answer was made.
+    `searched` is the text that passages were searched for: the question, with words of the turn before where it does
+    not stand alone; empty if the passages were given.
     """
 
     question: str
@@ -320,6 +322,7 @@ class Answer:
     sentences: tuple[AnswerSentence, ...] = ()
     nearest: tuple[Citation, ...] = ()
     advice: str = ""
+    searched: str = ""
 
     def __repr__(self) -> str:
         if self.abstained:

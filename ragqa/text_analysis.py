@@ -84,10 +84,18 @@ def query_words(text: str) -> list[str]:
     """Return the words of a question for the search: those that are not stop words, in order, with repeats.
 
     If a question has only stop words, all of them are used. Words of one letter count ("vitamin C"). To compare two
-    texts, use `ragqa.explain.content_words`, which returns neither.
+    texts, use `content_words`, which returns neither.
     """
     all_words = words(text)
     return [word for word in all_words if word not in STOP_WORDS] or all_words
+
+
+def content_words(text: str) -> set[str]:
+    """Return the words by which texts are compared, without stop words and single Latin letters or digits.
+
+    A text may have no such words.
+    """
+    return {word for word in words(text) if word not in STOP_WORDS and (len(word) > 1 or not word.isascii())}
 
 
 def sentences(text: str) -> list[tuple[int, int]]:

@@ -73,6 +73,7 @@ def answer(record: Answer) -> Json:
     """Return an answer, with the text of its prompt and its dropped parts."""
     return {
         "question": record.question,
+        "searched": record.searched,
         "text": record.text,
         "citations": [citation(each) for each in record.citations],
         "abstained": record.abstained,
@@ -168,6 +169,12 @@ def evaluation_report(record: EvaluationReport) -> Json:
         "risk_coverage": [list(point) for point in record.risk_coverage],
         "latency_ms": {stage: dict(values) for stage, values in record.latency.items()},
         "tokens": dict(record.tokens),
+        "groups": {
+            heading: {
+                group: {name: asdict(metric) for name, metric in measured.items()} for group, measured in parts.items()
+            }
+            for heading, parts in record.groups.items()
+        },
         "questions": len(record.results),
         "failures": [{"id": failure.id, "error": failure.error} for failure in record.failures],
         "notes": list(record.notes),
@@ -227,6 +234,8 @@ def question(record: Question) -> Json:
         "answers": list(record.answers),
         "answerable": record.answerable,
         "evidence": [{key: getattr(quote, key) for key in keys} for quote in record.evidence],
+        **({"history": [list(turn) for turn in record.history]} if record.history else {}),
+        **({"type": list(record.types)} if record.types else {}),
         **record.metadata,
     }
 

@@ -80,7 +80,7 @@ class ToldSystem:
 
     `alone` holds what it says to questions for which passages are given; it says the same as ever to the others. The
     first `top_k` hits are used, and the first `fits` of them are in the prompt. `asked` notes each question that it was
-    to answer and whether passages were given, `depths` how deep it was to look.
+    to answer and whether passages were given, `depths` how deep it was to look, `histories` the turns it was given.
     """
 
     def __init__(
@@ -99,21 +99,28 @@ class ToldSystem:
         self.citations, self.fields = tuple(citations), fields
         self.asked: list[tuple[str, bool]] = []
         self.depths: list[int] = []
+        self.histories: list[Sequence[tuple[str, str]]] = []
 
     def with_documents(self, documents: Sequence[Document]) -> ToldSystem:
         return self
 
-    def search(self, question: str, k: int) -> list[Hit]:
+    def search(self, question: str, k: int, *, history: Sequence[tuple[str, str]] = ()) -> list[Hit]:
         self.depths.append(k)
+        self.histories.append(history)
         return self.hits[:k]
 
-    def prompt(self, question: str, passages: Sequence[Hit] | None = None) -> Prompt:
+    def prompt(
+        self, question: str, passages: Sequence[Hit] | None = None, *, history: Sequence[tuple[str, str]] = ()
+    ) -> Prompt:
         shown = tuple(self.hits[: self.top_k] if passages is None else passages)[: self.fits]
         text = "\n".join([*(hit.chunk.text for hit in shown), question])
         return Prompt(text, {"question": len(question.split())}, shown)
 
-    def ask(self, question: str, passages: Sequence[Hit] | None = None) -> Answer:
+    def ask(
+        self, question: str, passages: Sequence[Hit] | None = None, *, history: Sequence[tuple[str, str]] = ()
+    ) -> Answer:
         self.asked.append((question, passages is not None))
+        self.histories.append(history)
         text = self.answers[question]
         if passages is not None:
             text = self.alone.get(question, text)

@@ -45,6 +45,37 @@ def test_the_last_turns_are_in_the_prompt_and_earlier_ones_are_not(pipeline: Pip
     assert questions[0] in generator.prompts[1]
 
 
+def test_a_turn_is_remembered_by_the_text_that_was_cited_and_not_by_the_words_of_the_model(pipeline: Pipeline) -> None:
+    generator, conversation = Recorder(), Conversation(pipeline)
+    generator._answer = "A model may write anything."
+    pipeline.components.replace(generator=generator)
+    first = conversation.ask("Who is the master of the ferry?")
+    conversation.ask("Who is the master of the quay?")
+    assert first.citations and first.citations[0].text in generator.prompts[-1]
+    assert "A model may write anything." not in generator.prompts[-1]
+
+
+def test_a_follow_up_is_searched_with_words_of_the_last_question_and_of_what_was_cited_for_it(
+    pipeline: Pipeline,
+) -> None:
+    conversation = Conversation(pipeline)
+    first = conversation.ask("Who is the master of the ferry?")
+    second = conversation.ask("And its name?")
+    assert first.searched == "Who is the master of the ferry?"
+    assert second.searched == "master ferry called ferryson\nAnd its name?"
+    assert second.hits[0].source == "ferry.txt"
+    turns = [(first.question, first.citations[0].text)]
+    assert pipeline.search("And its name?", history=turns) == list(second.hits)
+    assert pipeline.ask("And its name?", history=turns).searched == second.searched
+    assert pipeline.ask("And its name?", passages=first.hits, history=turns).searched == ""
+
+
+def test_a_question_that_stands_alone_is_searched_alone_whatever_was_said_before(pipeline: Pipeline) -> None:
+    turns = [("Who is the master of the ferry?", "The ferry has a master called Ferryson.")]
+    question = "Which master of the old quay is called Quayson?"
+    assert pipeline.search(question, history=turns) == pipeline.search(question)
+
+
 def test_a_question_that_cannot_be_asked_is_not_part_of_the_conversation(pipeline: Pipeline) -> None:
     conversation = Conversation(pipeline)
     with pytest.raises(UsageError):

@@ -9,10 +9,12 @@ import click
 from ragqa.cli.answers import stream_answer
 from ragqa.cli.common import pipeline_options, profile_option
 from ragqa.cli.faults import error_report
+from ragqa.cli.marks import say
 from ragqa.cli.opening import open_indexed, open_pipeline
-from ragqa.cli.terminal import print_json, print_json_line
+from ragqa.cli.terminal import one_line, print_json, print_json_line
 from ragqa.conversation import Conversation
 from ragqa.errors import UsageError
+from ragqa.records import Answer
 from ragqa.retrieve import MAX_QUESTION_CHARS
 
 
@@ -22,9 +24,11 @@ from ragqa.retrieve import MAX_QUESTION_CHARS
 def converse(file: str, overrides: tuple[str, ...], as_json: bool, profile: str | None) -> None:
     """Ask one question after another; end with an empty line or Ctrl-D.
 
-    Questions are read from stdin. The last four turns are shown to the model, and the previous question is searched
-    along with the new one. The template `qa` is replaced by `chat`, which has a place for them. With --json each
-    question gets an object on a line of its own, as `ragqa ask --json` prints it; one that fails has the key `error`.
+    Questions are read from stdin. The last four questions are shown to the model, each with the text that was cited
+    for it. A question that does not stand alone, such as "And for a family?", is searched with words of the turn
+    before; the text searched for is shown. The template `qa` is replaced by `chat`, which has a place for earlier
+    turns. With --json each question gets an object on a line of its own, as `ragqa ask --json` prints it; one that
+    fails has the key `error`.
 
     \b
     Examples:
@@ -44,12 +48,18 @@ def _answer(conversation: Conversation, question: str, as_json: bool) -> None:
             print_json({"question": question})  # printed where an error ends the command
             print_json_line(conversation.ask(question).to_dict())
         else:
-            stream_answer(conversation.stream(question))
+            _show_searched(stream_answer(conversation.stream(question)))
     except UsageError as error:  # the user can ask another question
         report = error_report(error, ())
         click.echo(report.line, err=True)
         if as_json:
             print_json_line({"question": question, "error": report.to_json()})
+
+
+def _show_searched(answer: Answer | None) -> None:
+    """Print the text that was searched for, where it is more than the question."""
+    if answer and answer.searched not in ("", answer.question):
+        say(f"Searched for: {one_line(answer.searched)}")
 
 
 def _read_question() -> str:

@@ -39,6 +39,7 @@ def _one_of(names: Mapping[str, Any]) -> str:
 @click.option("--retrieval-only", is_flag=True, help="Measure retrieval alone; no generator is loaded.")
 @click.option("--oracle", is_flag=True, help="Answer from the gold passages instead of what is retrieved.")
 @click.option("--closed-book", is_flag=True, help="Answer without any passage.")
+@click.option("--last-turn", is_flag=True, help="Ask questions of a conversation alone, without the turns before them.")
 @click.option("--likelihood", is_flag=True, help="Also measure how likely the gold answer is after gold, retrieved and no passages.")  # fmt: skip
 @click.option("--no-trace", is_flag=True, help="Do not ask wrong answers again with the gold passage to find what was lost where.")  # fmt: skip
 def eval_command(file: str, overrides: tuple[str, ...], as_json: bool, report: bool, **options: Any) -> None:
@@ -88,7 +89,13 @@ def _protocol(options: Mapping[str, Any]) -> Protocol:
         raise UsageError("--likelihood needs a generator, which --retrieval-only leaves out")
     context = "gold" if oracle else "none" if closed_book else "retrieved"
     traced = not options["no_trace"] and context == "retrieved" and not retrieval_only
-    return Protocol(context, answers=not retrieval_only, trace=traced, likelihood=options["likelihood"])  # type: ignore[arg-type]
+    return Protocol(
+        context,  # type: ignore[arg-type]
+        answers=not retrieval_only,
+        trace=traced,
+        likelihood=options["likelihood"],
+        history=not options["last_turn"],
+    )
 
 
 def _print(run: EvaluationRun, written: Sequence[Path], as_json: bool) -> None:

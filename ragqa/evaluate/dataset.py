@@ -6,7 +6,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 from ragqa.records import Document
 
@@ -31,6 +31,14 @@ class Evidence:
     end: int | None = None
 
 
+Answerability = Literal["answerable", "partial", "unanswerable", "underspecified"]
+"""Whether documents answer a question: wholly; in part; not at all; or not before it is asked more precisely."""
+ANSWERABILITIES: tuple[Answerability, ...] = get_args(Answerability)
+
+Turn = tuple[str, str]
+"""An earlier question of a conversation, and the answer to it."""
+
+
 @dataclass(frozen=True, slots=True)
 class Question:
     """A question and its gold answers, any of which is correct; it has none where the documents do not answer it.
@@ -41,6 +49,9 @@ class Question:
     measures retrieval only. Questions of one `group` are about the same document, so they are not statistically
     independent. The default group is the source of the first evidence, else the question's id. `metadata` has other
     facts, such as `split`.
+
+    `history` has the turns before the question, for one that is part of a conversation. Figures are also given by each
+    of `types` and by `answerability`, whose default follows from `answerable`; a partial answer is one.
     """
 
     id: str
@@ -51,8 +62,13 @@ class Question:
     relevant: Mapping[str, int] = field(default_factory=dict)
     group: str = ""
     metadata: Mapping[str, Any] = field(default_factory=dict)
+    history: tuple[Turn, ...] = ()
+    types: tuple[str, ...] = ()
+    answerability: Answerability | Literal[""] = ""
 
     def __post_init__(self) -> None:
+        if not self.answerability:
+            object.__setattr__(self, "answerability", "answerable" if self.answerable else "unanswerable")
         if not self.group:
             object.__setattr__(self, "group", self.evidence[0].source if self.evidence else self.id)
 

@@ -12,16 +12,16 @@ This room uses an `Embedder`, and no generator.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
 from ragqa import text_analysis
 from ragqa.evidence.confidence import answerable
 from ragqa.evidence.passages import candidates
 from ragqa.evidence.ranking import RankedExcerpt, rank, term_weights
 from ragqa.question_analysis import QuestionAnalysis, analyse
-from ragqa.records import Document, Hit
-from ragqa.stages import Embedder, Searcher
+from ragqa.records import Hit
+from ragqa.stages import Embedder, IndexReader
 
 MOST_HITS = 5
 """The number of best hits whose excerpts are ranked."""
@@ -41,21 +41,24 @@ class Evidence:
     probability: float
 
 
-def examine(
-    question: str, hits: Sequence[Hit], embedder: Embedder, searcher: Searcher, document_of: Callable[[str], Document]
-) -> Evidence:
-    """Return the evidence for a question in the best `MOST_HITS` hits."""
+def examine(question: str, searched: str, hits: Sequence[Hit], embedder: Embedder, reader: IndexReader) -> Evidence:
+    """Return the evidence for a question in the best `MOST_HITS` hits.
+
+    :param searched: the text that was searched for; it has more words than a question that does not stand alone.
+    """
     analysis = analyse(question)
-    counts = dict(zip(analysis.terms, searcher.document_counts(analysis.terms), strict=True))
-    weights = term_weights(analysis.terms, list(counts.values()))
+    if searched != question:
+        analysis = replace(analysis, core=searched, terms=analyse(searched).terms)
+    counts = reader.document_counts(analysis.terms)
+    weights = term_weights(analysis.terms, counts)
     best = hits[:MOST_HITS]
-    ranked = rank(analysis, candidates(best, document_of), embedder, weights)
-    unknown = tuple(name for name in analysis.names if _is_unknown(name, searcher))
+    ranked = rank(analysis, candidates(best, reader.document), embedder, weights)
+    unknown = tuple(name for name in analysis.names if _is_unknown(name, reader))
     return Evidence(analysis, tuple(ranked), unknown, answerable(analysis, best, ranked, weights))
 
 
-def _is_unknown(name: str, searcher: Searcher) -> bool:
+def _is_unknown(name: str, reader: IndexReader) -> bool:
     """Tell whether the longest word of a name is in no document."""
     terms = [text_analysis.term(word) for word in text_analysis.words(name) if word not in text_analysis.STOP_WORDS]
     terms = [term for term in terms if not term.isdigit()]
-    return bool(terms) and min(searcher.document_counts(terms)) == 0
+    return bool(terms) and min(reader.document_counts(terms)) == 0

@@ -72,7 +72,11 @@ def _begins_block(kind: str, found: list[Excerpt], text: str) -> bool:
     if not found or kind not in ("item", "header", "row", "code"):
         return True
     last = found[-1]
-    return not (last.kind == kind or (kind, last.kind) == ("row", "header") or (last.kind != "heading" and text[: last.end].rstrip().endswith(":")))
+    return not (
+        last.kind == kind
+        or (kind, last.kind) == ("row", "header")
+        or (last.kind != "heading" and text[: last.end].rstrip().endswith(":"))
+    )
 
 
 def _lines(text: str) -> Iterator[_Line]:

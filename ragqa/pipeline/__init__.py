@@ -178,21 +178,23 @@ class Pipeline:
         given.run(wait, progress)
         return bring_up_to_date(self.components, Options(rebuild, strict, atomic, allow_empty, wait, progress))
 
-    def search(self, question: str, k: int | None = None) -> list[Hit]:
+    def search(self, question: str, k: int | None = None, *, history: Sequence[Turn] = ()) -> list[Hit]:
         """Return the best hits for a question, `top_k` of them unless `k` is given.
 
+        :param history: earlier turns; where the question does not stand alone, words of the last one are searched too.
         :raises NothingUsableError: there is no index yet.
         :raises UsageError: the question is empty or too long, or `k` is less than 1.
         """
-        text, depth = given.question(question), None if k is None else whole(k, "k")
+        asked, depth = self._asked(question, history), None if k is None else whole(k, "k")
         with self.open_index() as reader, self.components.lock.held():
-            return self._asking(reader).retrieve(text, depth)
+            return self._asking(reader).retrieve(asked, depth)
 
-    def prompt(self, question: str, passages: Sequence[Hit] | None = None) -> Prompt:
+    def prompt(self, question: str, passages: Sequence[Hit] | None = None, *, history: Sequence[Turn] = ()) -> Prompt:
         """Return the exact prompt that `ask` would give to the generator."""
-        text, hits = given.question(question), given.passages(passages)
+        asked = self._asked(question, history, passages)
         with self.components.lock.held():
-            return self.components.prompter.build(text, self.search(text) if hits is None else hits)
+            hits = self.search(asked.text, history=asked.history) if asked.passages is None else asked.passages
+            return self.components.prompter.build(asked.text, hits, asked.history)
 
     def score(self, prompt: Prompt, answer: str) -> list[float]:
         """Return the natural log-probability of each of an answer's tokens after a prompt.
@@ -205,9 +207,9 @@ class Pipeline:
         with self.components.lock.held():
             return self.components.likelihood_model("the likelihood of an answer").log_likelihoods([pair])[0]
 
-    def ask(self, question: str, passages: Sequence[Hit] | None = None) -> Answer:
+    def ask(self, question: str, passages: Sequence[Hit] | None = None, *, history: Sequence[Turn] = ()) -> Answer:
         """Return an answer with its citations, from the passages given or from those retrieved; see `stream`."""
-        *_, answer = self._stream(question, (), passages, undisturbed=True)
+        *_, answer = self._stream(question, history, passages, undisturbed=True)
         assert isinstance(answer, Answer)
         return answer
 
@@ -232,7 +234,7 @@ class Pipeline:
     ) -> Iterator[Event]:
         """Yield the nearest `Passages`, each `AnswerSentence` when it is known and, last, the `Answer`.
 
-        :param history: earlier turns; the search uses the last question together with this one.
+        :param history: earlier turns, each a question and the text cited for it or an answer; see `search`.
         :param passages: answer from these instead of retrieved ones; an empty list uses only the model's own knowledge.
         :raises UsageError: the question is empty or too long, or a passage is not in the index.
         """
@@ -269,10 +271,15 @@ class Pipeline:
 
         :param undisturbed: keep other threads from the generator until the end; the pieces must be taken without delay.
         """
+        return self._answering(self._asked(question, history, passages), undisturbed)
+
+    def _asked(
+        self, question: str, history: Sequence[Turn] = (), passages: Sequence[Hit] | None = None
+    ) -> AskedQuestion:
+        """Return a question with its earlier turns and given passages, all of them checked."""
         from ragqa.pipeline.answer.asking import AskedQuestion
 
-        asked = AskedQuestion(given.question(question), given.history(history), given.passages(passages))
-        return self._answering(asked, undisturbed)
+        return AskedQuestion(given.question(question), given.history(history), given.passages(passages))
 
     def _answering(self, question: AskedQuestion, undisturbed: bool) -> Generator[Event, None, None]:
         with self.open_index() as reader:

@@ -9,6 +9,7 @@ A step that the `retrieve` section does not ask for is not in the list. The step
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import partial
 
 from ragqa.records import Hit
@@ -43,17 +44,21 @@ class FusionRetriever:
         self._stage = first_stage(spec)
         self._steps = steps(spec, self._stage, embedder, scorer, rewriter)
 
-    def retrieve(self, question: str, searcher: Searcher, k: int | None = None) -> list[Hit]:
+    def retrieve(
+        self, question: str, searcher: Searcher, k: int | None = None, *, also: Sequence[str] = ()
+    ) -> list[Hit]:
         """Return the best `k` (default `top_k`) hits; ties by chunk id.
 
         If `expand` joins some of them, there are fewer.
 
+        :param also: other texts of the same question; a chunk's score is averaged over all of them.
         :raises UsageError: the question is empty, not text, or too long.
         """
         check_question(question)
         k = self.spec.top_k if k is None else k
         query = self._stage.query(question, self._embedder)
-        state = RetrievalState(query, searcher, k, fetch_k(self.spec, k), (query,))
+        queries = (query, *(self._stage.query(text, self._embedder) for text in also))
+        state = RetrievalState(query, searcher, k, fetch_k(self.spec, k), queries)
         for step in self._steps:
             state = step(state)
         return list(state.hits)

@@ -67,7 +67,8 @@ def rewrite_question(
     """
     texts = rewriter.rewrite(state.question.text)
     question = _moved_by(state.question, texts.passages, embedder) if texts.passages else state.question
-    return state.with_queries([question, *(stage.query(text, embedder) for text in texts.questions)])
+    others = [query for query in state.queries if query is not state.question]
+    return state.with_queries([question, *others, *(stage.query(text, embedder) for text in texts.questions)])
 
 
 def feed_back(state: RetrievalState, *, n: int, stage: FirstStage) -> RetrievalState:

@@ -211,8 +211,13 @@ class Embedder(Protocol):
 class Retriever(Protocol):
     """Ranks the passages of an index for a question. One thread at a time calls it, with a searcher of its own."""
 
-    def retrieve(self, question: str, searcher: Searcher, k: int | None = None) -> list[Hit]:
-        """Return the best `k` hits, best first; where `k` is None, the number that the stage is set to."""
+    def retrieve(
+        self, question: str, searcher: Searcher, k: int | None = None, *, also: Sequence[str] = ()
+    ) -> list[Hit]:
+        """Return the best `k` hits, best first; where `k` is None, the number that the stage is set to.
+
+        `also` has other texts of the same question; it is passed only for a question that goes on with the one before.
+        """
         ...
 
 

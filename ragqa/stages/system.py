@@ -12,25 +12,30 @@ if TYPE_CHECKING:
 class System(Protocol):
     """A system that finds passages and answers questions, and can be evaluated. `Pipeline` is one.
 
-    Evaluation asks one question at a time, from one thread.
+    Evaluation asks one question at a time, from one thread. `history` has earlier questions and answers of a
+    conversation; it is passed only for a question that has some.
     """
 
     def with_documents(self, documents: Sequence[Document]) -> System:
         """Return the same system with these documents in place of its own."""
         ...
 
-    def search(self, question: str, k: int) -> list[Hit]:
+    def search(self, question: str, k: int, *, history: Sequence[tuple[str, str]] = ()) -> list[Hit]:
         """Return up to k hits, best first."""
         ...
 
-    def ask(self, question: str, passages: Sequence[Hit] | None = None) -> Answer:
+    def ask(
+        self, question: str, passages: Sequence[Hit] | None = None, *, history: Sequence[tuple[str, str]] = ()
+    ) -> Answer:
         """Return an answer from the given passages; for None, from those that the system retrieves.
 
         With an empty list, the system answers without passages, from the knowledge of its model.
         """
         ...
 
-    def prompt(self, question: str, passages: Sequence[Hit] | None = None) -> Prompt:
+    def prompt(
+        self, question: str, passages: Sequence[Hit] | None = None, *, history: Sequence[tuple[str, str]] = ()
+    ) -> Prompt:
         """Return the prompt that `ask` gives to the model."""
         ...
 

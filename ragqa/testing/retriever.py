@@ -91,6 +91,12 @@ class RetrieverContract(ABC):
         with self.retrieval(tmp_path) as (retriever, reader):
             assert retriever.retrieve(QUESTIONS[0], reader)
 
+    def test_another_text_of_the_question_may_be_searched_too(self, tmp_path: Path) -> None:
+        """A question of a conversation is searched alone, and with words of the turn before."""
+        with self.retrieval(tmp_path) as (retriever, reader):
+            hits = retriever.retrieve(QUESTIONS[0], reader, 3, also=[QUESTIONS[1]])
+            assert hits and len(hits) <= 3 and _is_ranking(hits)
+
     def test_a_hit_is_a_span_of_a_document_that_no_other_hit_repeats(self, tmp_path: Path) -> None:
         """A citation is looked up in the stored document; a repeated passage would use its tokens twice."""
         with self.retrieval(tmp_path) as (retriever, reader):

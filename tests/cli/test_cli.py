@@ -204,6 +204,15 @@ def test_chat_answers_each_line_and_knows_the_last_question(indexed: Path) -> No
     first, second = map(json.loads, chatted.stdout.splitlines())
     assert "Ilse Brandt" in first["text"]
     assert "Question: Who commands the ferry Morwen?" in second["prompt"]
+    assert first["searched"] == "Who commands the ferry Morwen?"
+    assert second["searched"].splitlines()[-1] == "Which ferry?" and "commands morwen" in second["searched"]
+
+
+@offline
+def test_chat_shows_what_a_follow_up_was_searched_for(indexed: Path) -> None:
+    chatted = run("chat", "pipeline.yaml", cwd=indexed, stdin="Who commands the ferry Morwen?\nWhich ferry?\n")
+    (line,) = [line for line in chatted.stdout.splitlines() if line.startswith("Searched for: ")]
+    assert "commands morwen" in line and line.endswith("Which ferry?")
 
 
 @offline

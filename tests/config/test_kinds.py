@@ -102,7 +102,9 @@ class First(RetrieveSpec):
 
 
 class FirstRetriever:
-    def retrieve(self, question: str, searcher: Searcher, k: int | None = None) -> list[Hit]:
+    def retrieve(
+        self, question: str, searcher: Searcher, k: int | None = None, *, also: Sequence[str] = ()
+    ) -> list[Hit]:
         return searcher.hits([(chunk_id, score, {}) for chunk_id, score in searcher.lexical("ferry", k or 1)])
 
 

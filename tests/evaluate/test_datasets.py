@@ -122,6 +122,105 @@ def test_an_id_and_a_title_that_stand_for_two_are_refused(tmp_path: Path) -> Non
         squad(tmp_path, article("A", qa("q", ("noon", 36))), article("A"))
 
 
+# MT-RAG
+
+
+def conversation(id: str, *turns: str, answerability: str = "PARTIAL", **more: Any) -> dict[str, Any]:
+    spoken = [{"speaker": ("user", "agent")[place % 2], "text": text} for place, text in enumerate(turns)]
+    row = {"task_id": id, "conversation_id": f"c-{id}", "input": spoken, "answerability": [answerability]}
+    passages = [{"document_id": f"{id}-0-9", "text": f"It is so, says {id}.", "title": f"On {id}"}]
+    targets = [{"speaker": "agent", "text": "It is so."}]
+    return {**row, "contexts": passages, "targets": targets, "Question Type": ["Factoid", "Opinion"], **more}
+
+
+def mtrag(tmp_path: Path, *rows: dict[str, Any]) -> Dataset:
+    return read_dataset(f"mtrag:{write(tmp_path / 'reference.jsonl', rows)}")
+
+
+def test_a_conversation_is_its_last_turn_with_the_turns_before_and_the_passages_of_all_are_searched(
+    tmp_path: Path,
+) -> None:
+    first = conversation("a", "Who runs it?", "Ilse does.", "Since when?", "1987.", "And why?")
+    dataset = mtrag(tmp_path, first, conversation("b", "Why?", answerability="ANSWERABLE"))
+    question, alone = dataset.questions
+    assert (question.question, question.answers, question.answerable) == ("And why?", ("It is so.",), True)
+    assert question.history == (("Who runs it?", "Ilse does."), ("Since when?", "1987."))
+    assert (question.types, question.answerability, question.group) == (("Factoid", "Opinion"), "partial", "c-a")
+    assert (alone.history, alone.answerability, alone.relevant) == ((), "answerable", {"b-0-9": 1})
+    assert [(one.source, one.title, one.text) for one in dataset.documents] == [
+        ("a-0-9", "On a", "It is so, says a."),
+        ("b-0-9", "On b", "It is so, says b."),
+    ]
+    assert [one.split for one in dataset.questions] == ["tune", "report"]
+    assert (dataset.unit, dataset.note) == ("document", "")
+
+
+@pytest.mark.parametrize("label", ["UNANSWERABLE", "UNDERSPECIFIED"])
+def test_a_refusal_is_no_answer_and_what_it_is_about_stays(tmp_path: Path, label: str) -> None:
+    dataset = mtrag(tmp_path, conversation("a", "Which?", answerability=label), conversation("b", "Why?"))
+    question = dataset.questions[0]
+    assert (question.answers, question.answerable, question.answerability) == ((), False, label.lower())
+    assert question.relevant == {"a-0-9": 1}
+
+
+def test_passages_of_one_text_are_one_document_which_is_relevant_to_both(tmp_path: Path) -> None:
+    same = [{"document_id": "z", "text": "It is so, says a.", "title": ""}]
+    dataset = mtrag(tmp_path, conversation("a", "Who?"), conversation("b", "Why?", contexts=same))
+    assert [one.source for one in dataset.documents] == ["a-0-9"]
+    assert dataset.questions[1].relevant == {"a-0-9": 1}
+    assert dataset.note == "1 passages with the text of another one, taken for that one"
+
+
+@pytest.mark.parametrize(
+    ("rows", "message"),
+    [
+        ([conversation("a", "Who?", "Ilse.")], r":1: input: has 2 turns; it must end with one of the user"),
+        ([conversation("a", "Who?", answerability="MAYBE")], r":1: answerability: must be a list with one of ANSWER"),
+        ([conversation("a", "Who?", contexts=[])], r":1: contexts: is empty; give at least one where .* partial"),
+        ([conversation("a", "Who?", targets=[])], r":1: targets: is empty"),
+        (
+            [conversation("a", "Who?"), conversation("b", "Why?", contexts=[{"document_id": "a-0-9", "text": "x"}])],
+            r":2: contexts\[0\]\.document_id: is that of a passage with another text",
+        ),
+        (
+            [conversation("a", "Who?", input=[{"speaker": "agent", "text": "x"}])],
+            r"input\[0\]\.speaker: got 'agent'; must be 'user'",
+        ),
+    ],
+)
+def test_a_fault_in_a_conversation_is_named_by_its_line(
+    tmp_path: Path, rows: list[dict[str, Any]], message: str
+) -> None:
+    with pytest.raises(UsageError, match=rf"reference\.jsonl{message}|{message}.*; mtrag reads"):
+        mtrag(tmp_path, *rows)
+
+
+# ragqa's own form
+
+
+def test_a_line_may_have_earlier_turns_types_and_how_far_it_can_be_answered(tmp_path: Path) -> None:
+    row = {"question": "And why?", "answers": ["x"], "history": [["Who?", "Ilse."]], "type": "why", "level": 2}
+    rows = [row, {"question": "?", "answerable": False, "type": ["how", "list"], "answerability": "underspecified"}]
+    first, second = read_dataset(f"jsonl:{write(tmp_path / 'q.jsonl', rows)}").questions
+    assert (first.history, first.types, first.answerability) == ((("Who?", "Ilse."),), ("why",), "answerable")
+    assert (second.history, second.types, second.answerability) == ((), ("how", "list"), "underspecified")
+    assert (first.metadata, second.metadata) == ({"level": 2}, {})
+
+
+@pytest.mark.parametrize(
+    ("more", "message"),
+    [
+        ({"history": [["Who?"]]}, r"history\[0\]: got a list of 1; must be a pair \[question, answer\]"),
+        ({"history": [["Who?", " "]]}, "history: must hold texts, none of them empty"),
+        ({"type": 3}, "type: got a number; must be a list of texts"),
+        ({"answerability": "unanswerable"}, "must be answerable or partial where answerable is true"),
+    ],
+)
+def test_a_fault_in_turns_or_labels_is_named(tmp_path: Path, more: dict[str, Any], message: str) -> None:
+    with pytest.raises(UsageError, match=message):
+        read_dataset(f"jsonl:{write(tmp_path / 'q.jsonl', [{'question': '?', 'answers': ['x'], **more}])}")
+
+
 # BEIR
 
 

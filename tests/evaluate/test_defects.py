@@ -198,7 +198,7 @@ def test_chroma_the_interval_is_about_the_mean_and_narrows_with_more_questions()
 
 def test_beir_a_query_that_found_nothing_is_in_the_mean() -> None:
     class HalfBlind(ToldSystem):
-        def search(self, question: str, k: int) -> list[Hit]:
+        def search(self, question: str, k: int, *, history: Sequence[tuple[str, str]] = ()) -> list[Hit]:
             return [CREW] if question == "who?" else []
 
     found = report(HalfBlind(), WHO, WHERE, answers=False)

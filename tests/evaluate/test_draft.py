@@ -48,13 +48,17 @@ class Finder:
     def with_documents(self, documents: Sequence[Document]) -> Finder:
         raise NotImplementedError
 
-    def search(self, question: str, k: int) -> list[Hit]:
+    def search(self, question: str, k: int, *, history: Sequence[tuple[str, str]] = ()) -> list[Hit]:
         return self.hits[:k]
 
-    def ask(self, question: str, passages: Sequence[Hit] | None = None) -> Answer:
+    def ask(
+        self, question: str, passages: Sequence[Hit] | None = None, *, history: Sequence[tuple[str, str]] = ()
+    ) -> Answer:
         raise NotImplementedError
 
-    def prompt(self, question: str, passages: Sequence[Hit] | None = None) -> Prompt:
+    def prompt(
+        self, question: str, passages: Sequence[Hit] | None = None, *, history: Sequence[tuple[str, str]] = ()
+    ) -> Prompt:
         raise NotImplementedError
 
     def score(self, prompt: Prompt, answer: str) -> list[float]:

@@ -125,6 +125,54 @@ def test_citations_are_scored_by_the_gold_spans_that_they_overlap() -> None:
     assert (value(report, "citation_precision"), value(report, "citation_recall")) == (0.5, 1)
 
 
+def test_citations_are_scored_by_the_relevant_documents_where_no_span_is_known() -> None:
+    cited = [Citation("ferry.md", "/x", None, 33, 40, ""), Citation("other.md", "/x", None, 0, 9, "")]
+    about = Question("q1", "Who?", ("Ilse Brandt",), relevant={"ferry.md": 1})
+    report = scored(ToldSystem({"Who?": "Ilse Brandt"}, [CREW], citations=cited), [about])
+    assert (value(report, "citation_precision"), value(report, "citation_recall")) == (0.5, 1)
+
+
+def test_sentences_of_an_answer_are_supported_by_the_gold_passages_or_not() -> None:
+    about = Question("q1", "Who?", ("Ilse Brandt",), relevant={"ferry.md": 1})
+    said = "The captain is Ilse Brandt. She was born in 1951."
+    assert value(scored(ToldSystem({"Who?": said}, [CREW]), [about]), "support") == 0.5
+    assert "support" not in scored(ToldSystem({"Who?": ""}, [CREW]), [about]).metrics
+
+
+def test_a_question_is_put_with_its_earlier_turns_unless_it_is_to_be_asked_alone() -> None:
+    turns = (("What is the Morwen?", "A ferry."),)
+    question = replace(CAPTAIN, history=turns)
+    for protocol, given in ((PLAIN, turns), (Protocol("gold"), turns), (Protocol(history=False), ())):
+        system = ToldSystem({"Who?": "nobody"}, [CREW])
+        results(system, [question], protocol)
+        assert system.histories and all(history == given for history in system.histories)
+
+
+def test_figures_are_given_for_each_type_and_each_answerability_with_intervals() -> None:
+    who, much = replace(CAPTAIN, types=("Factoid",)), replace(POWER, types=("Factoid", "How"), answerability="partial")
+    told = {"Who?": "Ilse Brandt", "How much?": "nothing", "When?": ""}
+    report = scored(ToldSystem(told, [CREW]), [who, much, UNKNOWN])
+    types, answerable = report.groups["type"], report.groups["answerability"]
+    assert [(name, types[name]["f1"].value, types[name]["f1"].n) for name in types] == [
+        ("all", pytest.approx(2 / 3), 3),
+        ("Factoid", 0.5, 2),
+        ("How", 0, 1),
+    ]
+    assert {name: answerable[name]["abstained"].value for name in answerable if name != "all"} == {
+        "answerable": 0,
+        "partial": 0,
+        "unanswerable": 1,
+    }
+    seconds = types["Factoid"]["seconds"]
+    assert seconds.value is not None and seconds.low is not None and 0 <= seconds.low <= seconds.value
+    assert "recall@5" not in answerable["unanswerable"]
+    assert report.latency["total"]["p50"] >= 0
+
+
+def test_questions_that_are_all_alike_are_not_grouped() -> None:
+    assert scored(ToldSystem({"Who?": "Ilse Brandt"}, [CREW]), [CAPTAIN]).groups == {}
+
+
 def test_a_question_that_fails_is_in_n_and_in_failed_and_in_no_mean() -> None:
     system = ToldSystem({"Who?": "Ilse Brandt", "How much?": RuntimeError("no room"), "When?": "x"}, [CREW])
     report = scored(system, [CAPTAIN, POWER, UNKNOWN])

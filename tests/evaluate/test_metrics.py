@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ragqa.evaluate import metrics
+from ragqa.evaluate.metrics.support import support
 from ragqa.records import Citation
 from tests.fakes import hit
 
@@ -172,3 +173,23 @@ def test_citation_recall_is_the_share_of_distinct_gold_spans_that_are_cited() ->
     assert metrics.citation_recall([cite(0, 100)], gold) == 1
     with pytest.raises(ValueError, match="at least one gold span"):
         metrics.citation_recall([cite(0, 1)], [])
+
+
+PASSAGE = "The ferry Morwen carries 1,200 people a year. Ilse Brandt has been its captain since 1987."
+
+
+@pytest.mark.parametrize(
+    ("answer", "share"),
+    [
+        ("The ferry carries 1200 people.", 1),
+        ("Ilse Brandt is the captain [1]. 2. The Morwen carries people.", 1),
+        ("The ferry carries 1,300 people.", 0),
+        ("The captain since 1987 is Owen Brandt.", 0),
+        ("Its captain of the ferry was chosen by lot after many harsh winters.", 0),
+        ("The ferry carries people. Harsh winters closed every harbour.", 0.5),
+        ("It is.", 0),
+        ("", 0),
+    ],
+)
+def test_a_sentence_is_supported_where_its_numbers_names_and_most_of_its_words_stand(answer: str, share: float) -> None:
+    assert support(answer, [PASSAGE]) == share

@@ -5,10 +5,12 @@ from __future__ import annotations
 import os
 from collections import Counter
 from pathlib import Path
+from statistics import mean
 
 import pytest
 
-from ragqa.evaluate import Dataset, read_dataset
+from ragqa.evaluate import Dataset, read_dataset, select
+from ragqa.evaluate.metrics.support import support
 from tests import ROOT
 
 DATA = Path(os.environ.get("RAGQA_DATA", ROOT.parent / "shared" / "data"))
@@ -25,6 +27,7 @@ real = pytest.mark.skipif(not (DATA / "squad").is_dir(), reason="RAGQA_DATA name
         ("hotpotqa:multihop/hotpotqa_train.json", 100, 100, 994, {"tune": 50, "report": 50}, 100),
         ("musique:multihop/musique_train.json", 100, 100, 1890, {"tune": 50, "report": 50}, 100),
         ("pubmedqa:pubmedqa", 1000, 1000, 1000, {"test": 500, "train": 500}, 1000),
+        ("mtrag:mtrag_un/reference.jsonl", 299, 188, 747, {"tune": 150, "report": 149}, 299),
         ("pages:benefits_pdf", 50, 50, 0, {}, 2),
     ],
 )
@@ -50,3 +53,14 @@ def quotes(dataset: Dataset) -> None:
     for question in dataset.questions:
         for evidence in question.evidence:
             assert texts[evidence.source][evidence.start : evidence.end] == evidence.text
+
+
+@real
+def test_reference_answers_are_supported_by_their_own_passages_and_not_by_those_of_other_questions() -> None:
+    dataset = read_dataset(f"mtrag:{DATA / 'mtrag_un/reference.jsonl'}")
+    texts = {document.source: document.text for document in dataset.documents}
+    asked = [one for one in select(dataset.questions, "tune") if one.answerability == "answerable"]
+    passages = [[texts[source] for source in one.relevant] for one in asked]
+    own = [support(one.answers[0], given) for one, given in zip(asked, passages, strict=True)]
+    others = [support(one.answers[0], given) for one, given in zip(asked, passages[1:] + passages[:1], strict=True)]
+    assert (len(own), round(mean(own), 2), round(mean(others), 2)) == (74, 0.88, 0.0)

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from ragqa import wire
 from ragqa.evaluate.reports import charts
 from ragqa.evaluate.reports.html import html
 from ragqa.evaluate.reports.summary import EvaluationReport, LostPoints, Metric
@@ -32,7 +33,7 @@ def full() -> EvaluationReport:
     results = (
         result("right", 1.0, confidence=0.9),
         lost("a", 0.2),
-        lost("b", 1.0),
+        replace(lost("b", 1.0), types=("why & how",)),
         lost("c", 0.4),
         lost("d", 0.6),
         replace(lost("e", 0.5, "not_retrieved"), hits=(Location("letters/one.md", 10, 90, None, 0.5),)),
@@ -47,7 +48,10 @@ def full() -> EvaluationReport:
     losses = {"misread": LostPoints(2.2 / 6, 4), "not_retrieved": LostPoints(0.5 / 6, 1)}
     latency = {"retrieve": {"p50": 12.0, "p95": 20.0, "p99": 31.0}, "generate": {"p50": 900.0, "p95": 1e3, "p99": 2e4}}
     risk = ((0.5, 0.1), (1.0, 0.45))
-    return EvaluationReport(metrics, losses, risk, latency, {"prompt": 812.4, "answer": 9.0}, results, ("one note",))
+    tokens, notes = {"prompt": 812.4, "answer": 9.0}, ("one note",)
+    why = {"f1": Metric(0.25, 0.125, 0.5, 4, 0), "seconds": Metric(1.5, 1.25, 2.0, 4, 0)}
+    groups = {"type": {"all": {"f1": metrics["f1"]}, "why & how": why}}
+    return EvaluationReport(metrics, losses, risk, latency, tokens, results, notes, groups)
 
 
 class Page(HTMLParser):
@@ -95,6 +99,14 @@ def test_the_table_shows_losses_in_the_order_of_the_stages_latency_and_tokens() 
     assert rows.index(["not_retrieved", "0.083", "1"]) < rows.index(["misread", "0.367", "4"])
     assert ["generate", "900.0", "1000.0", "20000.0"] in rows
     assert ["Mean tokens of a question: 812 prompt, 9 answer."] in rows
+
+
+def test_groups_of_questions_are_a_table_of_means_and_of_intervals_where_there_is_room() -> None:
+    rows = [re.split(r"\s{2,}", line.strip()) for line in table(full()).splitlines()]
+    assert rows[rows.index(["type", "n", "f1", "seconds"]) + 2] == ["why & how", "1", "0.250", "1.500"]
+    assert "| why \\& how | 1 | 0.250 (0.125 to 0.500) | 1.500 (1.250 to 2.000) |" in markdown(full(), "t", {})
+    assert "0.250 (0.125 to 0.500)" in Page(html(full(), "t", {})).text("td")
+    assert wire.evaluation_report(full())["groups"]["type"]["why & how"]["f1"]["low"] == 0.125
 
 
 def test_the_table_of_an_empty_report_is_its_first_line() -> None:

@@ -79,6 +79,20 @@ def test_dense_and_lexical_rank_by_their_own_scores() -> None:
     assert ranked(DenseRetrieve(kind="dense", top_k=2), k=3) == ["1", "2", "3"]
 
 
+def test_scores_are_means_over_all_texts_of_a_question_and_those_of_the_searches_are_of_the_first() -> None:
+    class ByText(FixedSearcher):
+        def lexical(self, question: str, k: int) -> list[tuple[str, float]]:
+            return [("1", 8.0), ("2", 6.0)] if question == "first" else [("3", 10.0), ("2", 6.0)]
+
+        def lexical_scores(self, question: str, chunk_ids: Sequence[str]) -> list[float]:
+            return [dict(self.lexical(question, 9)).get(chunk_id, 0.0) for chunk_id in chunk_ids]
+
+    retriever = FusionRetriever(LexicalRetrieve(kind="lexical"), WordEmbedder())
+    hits = retriever.retrieve("first", ByText({}, {}), 3, also=["second"])
+    assert [(one.chunk.text, one.score) for one in hits] == [("2", 6.0), ("3", 5.0), ("1", 4.0)]
+    assert [one.scores.get("lexical") for one in hits] == [6.0, None, 8.0]
+
+
 def test_convex_fusion_adds_shares_of_what_could_be_scored_and_counts_a_missing_score_as_zero() -> None:
     fused = convex({"1": 0.8, "2": 0.4, "3": -0.1}, {"3": 12.0, "4": 3.0}, 0.75, bound=24.0)
     assert fused == pytest.approx({"1": 0.6, "2": 0.3, "3": -0.075 + 0.125, "4": 0.25 * 0.125})

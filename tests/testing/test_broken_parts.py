@@ -68,8 +68,10 @@ class Retrieving:
         self._retriever = FusionRetriever(HybridRetrieve(kind="hybrid"), embedder)
         self._change = change
 
-    def retrieve(self, question: str, searcher: Searcher, k: int | None = None) -> list[Hit]:
-        return self._change(self._retriever.retrieve(question, searcher, k))
+    def retrieve(
+        self, question: str, searcher: Searcher, k: int | None = None, *, also: Sequence[str] = ()
+    ) -> list[Hit]:
+        return self._change(self._retriever.retrieve(question, searcher, k, also=also))
 
 
 @pytest.mark.parametrize(

@@ -13,7 +13,7 @@ from ragqa.errors import UsageError
 from ragqa.evaluate import Dataset, Evidence, Question
 from ragqa.evaluate.datasets import KINDS, read_kind
 from ragqa.testing.dataset import DatasetContract
-from tests.evaluate.test_datasets import HOP, article, beir, qa, write
+from tests.evaluate.test_datasets import HOP, article, beir, conversation, qa, write
 from tests.fakes import document
 
 
@@ -54,6 +54,10 @@ def pages_folder(folder: Path) -> Path:
     return folder
 
 
+def mtrag_file(folder: Path) -> Path:
+    return write(folder / "reference.jsonl", [conversation("q", "Who?", "Ilse.", "Why?")])
+
+
 FILES: dict[str, Callable[[Path], Path]] = {
     "jsonl": jsonl_file,
     "squad": squad_file,
@@ -62,6 +66,7 @@ FILES: dict[str, Callable[[Path], Path]] = {
     "musique": musique_file,
     "pubmedqa": pubmedqa_file,
     "pages": pages_folder,
+    "mtrag": mtrag_file,
 }
 
 

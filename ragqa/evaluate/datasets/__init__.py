@@ -58,6 +58,9 @@ KINDS = {
     ),
     "musique": DatasetKind("multihop:read_musique", "a JSON list or JSON lines of {id, question, answer, paragraphs}"),
     "pubmedqa": DatasetKind("pubmedqa:read", "ori_pqal.json or its folder, with test_ground_truth.json for the splits"),
+    "mtrag": DatasetKind(
+        "mtrag:read", "MT-RAG's JSON lines of {task_id, input, contexts, targets, answerability}, each a conversation"
+    ),
     "pages": DatasetKind("pages:read", "a folder of PDFs with ground_truth.jsonl or questions.jsonl that cite pages"),
 }
 """The built-in kinds by their names."""

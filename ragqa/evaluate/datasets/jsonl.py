@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Literal
 
 from ragqa import arguments
 from ragqa.arguments import AnyPath
 from ragqa.errors import UsageError
-from ragqa.evaluate.dataset import Dataset, Evidence, Question
+from ragqa.evaluate.dataset import ANSWERABILITIES, Answerability, Dataset, Evidence, Question, Turn
 from ragqa.evaluate.datasets.rows import Row, read_lines
 
-_KEYS = ("id", "question", "answers", "answerable", "evidence", "group")
+_KEYS = ("id", "question", "answers", "answerable", "evidence", "group", "history", "type", "answerability")
 
 
 def read(path: Path, name: str) -> Dataset:
@@ -21,8 +22,9 @@ def read(path: Path, name: str) -> Dataset:
 def read_questions(path: AnyPath, *, pages: bool = False) -> list[Question]:
     """Return the questions of a JSON Lines file, in order; blank lines are skipped.
 
-    A line is `{question, answers: [...], id?, evidence?: [{source, text, page?, start?, end?}], group?}`, or
-    `{question, answerable: false}` where the documents do not answer it. The default id is the question's text.
+    A line is `{question, answers: [...], id?, evidence?: [{source, text, page?, start?, end?}], group?, type?,
+    history?: [[question, answer], ...], answerability?}`, or `{question, answerable: false}` where the documents do not
+    answer it. The default id is the question's text. `type` is a text or a list of them.
 
     :param pages: evidence must have a `page` from 1; the default of its `text` is empty.
     :raises UsageError: the file cannot be read, has no question, or has a faulty line (reported as `file:line`).
@@ -50,7 +52,32 @@ def _question(row: Row, pages: bool) -> Question:
         tuple(_evidence(evidence, pages) for evidence in row.rows("evidence", default=[])),
         group=row.text("group", default=""),
         metadata={key: value for key, value in row.values.items() if key not in _KEYS},
+        history=_history(row),
+        types=(row.text("type"),) if isinstance(row.values.get("type"), str) else row.strings("type", default=()),
+        answerability=_answerability(row, answerable),
     )
+
+
+def _history(row: Row) -> tuple[Turn, ...]:
+    if row.values.get("history") is None:
+        return ()
+    turns = row.pairs("history", str, "[question, answer]")
+    if not all(text.strip() for turn in turns for text in turn):
+        raise row.fault("history", "must hold texts, none of them empty")
+    return tuple(turns)
+
+
+def _answerability(row: Row, answerable: bool) -> Answerability | Literal[""]:
+    """Return the label of a line; empty where it has none, so that it follows from `answerable`."""
+    if row.values.get("answerability") is None:
+        return ""
+    of_kind = ANSWERABILITIES[:2] if answerable else ANSWERABILITIES[2:]
+    found = next((label for label in of_kind if label == row.text("answerability")), None)
+    if found is None:
+        raise row.fault(
+            "answerability", f"must be {' or '.join(of_kind)} where answerable is {str(answerable).lower()}"
+        )
+    return found
 
 
 def _answers(row: Row, answerable: bool) -> tuple[str, ...]:

@@ -2,6 +2,7 @@
 
 answers       exact match, F1 and the other metrics of one answer, in [0, 1]; this package re-exports them
 ranking       retrieved passages -> recall, precision, MAP, MRR, nDCG
+support       the share of an answer's sentences that stand in the gold passages
 statistics    intervals by document, paired tests, correction for several tests
 """
 

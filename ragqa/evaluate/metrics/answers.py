@@ -14,7 +14,7 @@ from collections.abc import Callable, Sequence
 from ragqa import text_analysis
 from ragqa.records import Answer, Citation, Hit
 
-VERSION = 2
+VERSION = 3
 """The version of the definitions. It is raised when a metric changes, since scores of other versions are not reused."""
 
 _ARTICLES = re.compile(r"\b(a|an|the)\b")

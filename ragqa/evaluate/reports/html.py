@@ -83,6 +83,7 @@ def html(report: EvaluationReport, title: str, recorded: Mapping[str, object]) -
     sections = [
         _section("Notes", [_notes(report)] if report.notes else [], "Nothing of note."),
         _section("Metrics", list(_metric_plots(report)), "Nothing was scored."),
+        _section("Groups of questions", list(map(_table, tables.groups(report))), "All questions are of one group."),
         tag(
             "div",
             _section("Recall by depth", list(_recall(report)), "Recall was not measured."),

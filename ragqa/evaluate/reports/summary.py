@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -13,6 +13,15 @@ from ragqa.evaluate.runs.lost_points import CAUSES
 from ragqa.evaluate.runs.result import Result
 
 PERCENTILES = (50, 95, 99)
+
+GROUPED = ("f1", "rouge_l", "recall@5", "support", "citation_precision", "citation_recall", "abstained", "seconds")
+"""The metrics that are also given for groups of questions, as far as they were measured."""
+
+GROUPINGS: Mapping[str, Callable[[Result], Sequence[str]]] = {
+    "answerability": lambda result: [result.answerability] if result.answerability else [],
+    "type": lambda result: result.types,
+}
+"""The ways to group questions: each has a function from a result to the names of its groups."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +54,9 @@ class EvaluationReport:
 
     `risk_coverage` has points `(coverage, risk)`, one for each threshold of confidence, from the highest on. Coverage
     is the share of answerable questions whose answers reach the threshold; risk is 1 - mean F1 of all answers that
-    reach it. `latency` has milliseconds by stage and percentile, `tokens` the mean tokens of a question.
+    reach it. `latency` has milliseconds by stage and percentile, `total` for those from question to answer; `tokens`
+    has the mean tokens of a question. `groups` has the metrics of `GROUPED` by `answerability` and by `type`, then by
+    the name of the group, with all questions first. It has no groups that would be the same as all questions.
     """
 
     metrics: Mapping[str, Metric]
@@ -55,6 +66,7 @@ class EvaluationReport:
     tokens: Mapping[str, float]
     results: tuple[Result, ...]
     notes: tuple[str, ...] = ()
+    groups: Mapping[str, Mapping[str, Mapping[str, Metric]]] = field(default_factory=dict)
 
     @property
     def failures(self) -> tuple[Result, ...]:
@@ -77,27 +89,50 @@ def summarize(results: Sequence[Result], notes: Sequence[str] = ()) -> Evaluatio
         _tokens(results),
         tuple(results),
         tuple(notes),
+        _groups(results),
     )
 
 
+def _groups(results: Sequence[Result]) -> dict[str, dict[str, dict[str, Metric]]]:
+    groups = {}
+    for heading, labels_of in GROUPINGS.items():
+        named: dict[str, list[Result]] = {}
+        for result in results:
+            for label in labels_of(result):
+                named.setdefault(label, []).append(result)
+        if len(named) > 1:
+            parts = {"all": list(results), **{name: named[name] for name in sorted(named)}}
+            groups[heading] = {name: _grouped(part) for name, part in parts.items()}
+    return groups
+
+
+def _grouped(results: Sequence[Result]) -> dict[str, Metric]:
+    measured = {name: metric(results, name) for name in GROUPED}
+    return {name: figure for name, figure in measured.items() if figure.value is not None}
+
+
 def metric(results: Sequence[Result], name: str) -> Metric:
-    """Return the mean of one metric; its figures are None where no result has it."""
-    scored = [result for result in results if name in result.scores]
+    """Return the mean of one metric, or of the `seconds`; its figures are None where no result has it."""
+    scored = {place: value for place, result in enumerate(results) if (value := _value(result, name)) is not None}
     failed = sum(bool(result.error) and _concerns(name, result) for result in results)
-    scores = [result.scores[name] for result in scored]
+    scores = list(scored.values())
     if not scores:
         return Metric(None, None, None, failed, failed)
-    endless = name.startswith("nll_")
-    low, high = interval(scores, [result.group for result in scored], differences=endless)
+    endless = name.startswith("nll_") or name == "seconds"
+    low, high = interval(scores, [results[place].group for place in scored], differences=endless)
     mean, n = math.fsum(scores) / len(scores), len(scores) + failed
     return Metric(mean, low, high, n, failed) if math.isfinite(low) else Metric(mean, None, None, n, failed)
+
+
+def _value(result: Result, name: str) -> float | None:
+    return result.seconds if name == "seconds" else result.scores.get(name)
 
 
 def _concerns(name: str, result: Result) -> bool:
     """Tell whether a metric would apply to a question that failed."""
     if name.startswith(("unanswerable", "abstention_recall")):
         return not result.answerable
-    everyone = ("exact_match", "f1", "contains", "rouge_l", "well_formed", "abstention")
+    everyone = ("exact_match", "f1", "contains", "rouge_l", "well_formed", "abst", "seconds")
     return result.answerable or name.startswith(everyone)
 
 
@@ -137,10 +172,13 @@ def risk_coverage(results: Sequence[Result]) -> tuple[tuple[float, float], ...]:
 
 
 def _latency(results: Sequence[Result]) -> dict[str, dict[str, float]]:
-    stages = list(dict.fromkeys(stage for result in results for stage in result.ms))
+    measured = [
+        {**result.ms, "total": 1000 * result.seconds} if result.seconds is not None else result.ms for result in results
+    ]
+    stages = list(dict.fromkeys(stage for ms in measured for stage in ms))
     percentiles = {}
-    for stage in stages:
-        times = [result.ms[stage] for result in results if stage in result.ms]
+    for stage in sorted(stages, key="total".__eq__):
+        times = [ms[stage] for ms in measured if stage in ms]
         percentiles[stage] = {f"p{p}": round(float(np.percentile(times, p)), 1) for p in PERCENTILES}
     return percentiles
 

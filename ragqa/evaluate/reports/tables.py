@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from ragqa.evaluate.reports.summary import PERCENTILES, EvaluationReport, Metric
+from ragqa.evaluate.reports.summary import GROUPED, GROUPINGS, PERCENTILES, EvaluationReport, Metric
 from ragqa.evaluate.runs.lost_points import CAUSES
 from ragqa.evaluate.runs.result import Result
 
@@ -30,6 +30,30 @@ def metrics(report: EvaluationReport, names: Iterable[str] | None = None) -> Tab
         for name, metric in chosen.items()
     )
     return Table(("metric", "value", "95% interval", "n", "failed"), rows)
+
+
+def groups(report: EvaluationReport, *, intervals: bool = True) -> list[Table]:
+    """Return a table for each way to group the questions: a row for each group, with its questions and its means.
+
+    :param intervals: show the interval of each mean, which makes the table too wide for a terminal.
+    """
+    return [_grouped(report, heading, intervals) for heading in report.groups]
+
+
+def _grouped(report: EvaluationReport, heading: str, intervals: bool) -> Table:
+    parts, labels_of = report.groups[heading], GROUPINGS[heading]
+    names = [name for name in GROUPED if any(name in measured for measured in parts.values())]
+    rows = []
+    for group, measured in parts.items():
+        n = sum(group == "all" or group in labels_of(result) for result in report.results)
+        rows.append((group, str(n), *(_mean(measured.get(name), intervals) for name in names)))
+    return Table((heading, "n", *names), tuple(rows))
+
+
+def _mean(metric: Metric | None, interval: bool) -> str:
+    if metric is None:
+        return "-"
+    return f"{number(metric.value)} ({spread(metric)})" if interval else number(metric.value)
 
 
 def lost_points(report: EvaluationReport) -> Table:

@@ -16,8 +16,9 @@ _SYNTAX = re.compile(r"[\\`*\[\]<>|#~&!$]|(?<!\w)_|_(?!\w)")
 
 
 def table(report: EvaluationReport) -> str:
-    """Return the figures in aligned columns, where there are any: metrics, lost points by cause, latency and tokens."""
-    figures = [tables.metrics(report), tables.lost_points(report), tables.latency(report)]
+    """Return the figures in aligned columns, where there are any: metrics, groups, lost points by cause, latency, tokens."""
+    figures = [tables.metrics(report), *tables.groups(report, intervals=False), tables.lost_points(report)]
+    figures.append(tables.latency(report))
     parts = [tables.counts(report), *(aligned(each) for each in figures if each.rows), tables.tokens(report)]
     return "\n\n".join(part for part in parts if part)
 
@@ -30,6 +31,7 @@ def markdown(report: EvaluationReport, title: str, recorded: Mapping[str, object
     sections = {
         "Notes": [f"- {_plain(note)}" for note in report.notes],
         "Metrics": _piped(tables.metrics(report)),
+        "Groups": [line for table in tables.groups(report) for line in (*_piped(table), "")][:-1],
         "Losses": _piped(tables.lost_points(report)),
         "Latency": _piped(tables.latency(report)),
         "Tokens": [tables.tokens(report)] if report.tokens else [],

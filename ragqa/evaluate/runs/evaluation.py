@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Literal
+from dataclasses import dataclass, replace
+from typing import Any, Literal
 
 from ragqa.errors import IndexCorruptError, LockedError, ModelError, NothingUsableError, RefusedError, UsageError
 from ragqa.evaluate import metrics
 from ragqa.evaluate.dataset import Question, Span
 from ragqa.evaluate.metrics import ranking
+from ragqa.evaluate.metrics.support import support
 from ragqa.evaluate.runs import result
 from ragqa.evaluate.runs.gold import GoldEvidence, gold_passages, locate_evidence
 from ragqa.evaluate.runs.lost_points import trace
@@ -34,13 +35,14 @@ class Protocol:
     `context`: answer from the passages that the system retrieves, from the gold passages (`--oracle`), or without
     passages (`--closed-book`). `answers` False measures only retrieval. `trace` asks questions with wrong answers again
     with the gold passages. `likelihood` computes the likelihood of the gold answer with each of the three contexts, for
-    systems that can.
+    systems that can. `history` gives the system the turns before a question; False puts the question alone.
     """
 
     context: Context = "retrieved"
     answers: bool = True
     trace: bool = True
     likelihood: bool = False
+    history: bool = True
 
 
 USUAL = Protocol()
@@ -83,7 +85,8 @@ def evaluate(
             yield known[question.id]
             continue
         try:
-            yield _ask(system, question, gold[question.id], indexed, protocol)
+            asked = question if protocol.history else replace(question, history=())
+            yield _ask(system, asked, gold[question.id], indexed, protocol)
         except _FATAL:
             raise
         except Exception as fault:  # an error of one question must not end the others
@@ -99,8 +102,10 @@ def _ask(
         return result.retrieved(question, scores, hits[: max(ANSWER_DEPTHS)], ms)
     passages = gold_passages(question, gold, indexed.documents)
     given = {"retrieved": None, "gold": passages, "none": []}[protocol.context]
-    answer = system.ask(question.question, passages=given)
-    scores |= answer_scores(question, gold, answer, indexed)
+    started = time.perf_counter()
+    answer = system.ask(question.question, passages=given, **with_history(question))
+    seconds = time.perf_counter() - started
+    scores |= answer_scores(question, GoldEvidence(gold, passages), answer)
     lost_points: dict[str, float] = {}
     gold_prediction: str | None = None
     if protocol.trace and protocol.context == "retrieved" and "f1" in scores:
@@ -109,7 +114,14 @@ def _ask(
         )
     if protocol.likelihood:
         scores |= _likelihoods(system, question, passages)
-    return result.answered(question, answer, scores, lost_points=lost_points, gold_prediction=gold_prediction)
+    return result.answered(
+        question, answer, scores, lost_points=lost_points, gold_prediction=gold_prediction, seconds=round(seconds, 4)
+    )
+
+
+def with_history(question: Question) -> dict[str, Any]:
+    """Return the argument `history` for the methods of a system; none for a question that begins a conversation."""
+    return {"history": question.history} if question.history else {}
 
 
 def _retrieved(system: System, question: Question, protocol: Protocol) -> tuple[tuple[Hit, ...], float]:
@@ -117,7 +129,7 @@ def _retrieved(system: System, question: Question, protocol: Protocol) -> tuple[
     if protocol.context != "retrieved":
         return (), 0.0
     started = time.perf_counter()
-    hits = tuple(system.search(question.question, ranking.DEPTH))
+    hits = tuple(system.search(question.question, ranking.DEPTH, **with_history(question)))
     return hits, round(1000 * (time.perf_counter() - started), 1)
 
 
@@ -132,9 +144,7 @@ def _retrieval_scores(question: Question, gold: Sequence[Span], hits: Sequence[H
     return scores
 
 
-def answer_scores(
-    question: Question, gold: Sequence[Span], answer: Answer, indexed: IndexedDocuments
-) -> dict[str, float]:
+def answer_scores(question: Question, gold: GoldEvidence, answer: Answer) -> dict[str, float]:
     """Return the metrics of an answer that apply to its question; none where no gold answer is known."""
     if question.answerable and not question.answers:
         return {}
@@ -148,20 +158,24 @@ def answer_scores(
         "rouge_l": metrics.rouge_l(text, question.answers),
         "answerable_f1" if question.answerable else "unanswerable_f1": f1,
         "well_formed": float(abstained or answer.finish == "stop"),
+        "abstained": float(abstained),
     }
     if abstained:
         scores["abstention_precision"] = float(not question.answerable)
     if not question.answerable:
         scores["abstention_recall"] = float(abstained)
-    return scores | _citation_scores(gold, answer, indexed)
+    return scores if abstained or not question.answerable else scores | _evidence_scores(text, gold, answer)
 
 
-def _citation_scores(gold: Sequence[Span], answer: Answer, indexed: IndexedDocuments) -> dict[str, float]:
-    sources = {document.id: source for source, document in indexed.documents.items()}
-    spans = [(sources[span.document_id], span.start, span.end) for span in gold if span.document_id in sources]
-    if not spans or answer.abstained:
+def _evidence_scores(text: str, gold: GoldEvidence, answer: Answer) -> dict[str, float]:
+    """Return the metrics of an answer's text and citations by the gold evidence; none where there is none."""
+    spans = gold.places
+    if not spans:
         return {}
-    scores = {"citation_recall": metrics.citation_recall(answer.citations, spans)}
+    scores = {
+        "support": support(text, [hit.chunk.text for hit in gold.passages]),
+        "citation_recall": metrics.citation_recall(answer.citations, spans),
+    }
     if answer.citations:
         scores["citation_precision"] = metrics.citation_precision(answer.citations, spans)
     return scores
@@ -174,7 +188,7 @@ def _likelihoods(system: System, question: Question, passages: Sequence[Hit]) ->
     scores = {}
     for context, given in {"gold": passages, "retrieved": None, "none": ()}.items():
         if given or context != "gold":
-            prompt = system.prompt(question.question, given)
+            prompt = system.prompt(question.question, given, **with_history(question))
             logprobs = system.score(prompt, question.answers[0])
             scores[f"nll_{context}"] = -sum(logprobs)
             scores[f"nll_per_token_{context}"] = -sum(logprobs) / len(logprobs)

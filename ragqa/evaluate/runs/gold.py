@@ -28,6 +28,15 @@ class GoldEvidence:
     spans: Sequence[Span]
     passages: Sequence[Hit]
 
+    @property
+    def places(self) -> list[tuple[str, int, int]]:
+        """Return what a citation should overlap, as `(source, start, end)`: the indexed spans, else the passages."""
+        if not self.spans:
+            return [(hit.source, hit.chunk.start, hit.chunk.end) for hit in self.passages]
+        sources = {hit.chunk.document_id: hit.source for hit in self.passages}
+        indexed = (span for span in self.spans if span.document_id in sources)
+        return [(sources[span.document_id], span.start, span.end) for span in indexed]
+
 
 def locate_evidence(
     questions: Sequence[Question], documents: Mapping[str, Document]

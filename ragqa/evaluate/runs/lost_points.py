@@ -7,6 +7,7 @@ attributed to the first stage after which no passage has the evidence.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from typing import Any
 
 from ragqa.evaluate import metrics
 from ragqa.evaluate.dataset import Question, Span
@@ -69,7 +70,8 @@ def _again(system: System, question: Question, passages: Sequence[Hit], answer: 
     """Return the answer from the gold passages; the given answer where its prompt had the same texts."""
     if answer.prompt and [hit.chunk.text for hit in answer.prompt.passages] == [hit.chunk.text for hit in passages]:
         return answer
-    return system.ask(question.question, passages=passages)
+    history: Any = {"history": question.history} if question.history else {}
+    return system.ask(question.question, passages=passages, **history)
 
 
 def _lost_at(

@@ -35,8 +35,9 @@ class Result:
     `scores` has the metrics that apply to the question; it is empty where the question failed, and `error` is the
     reason. `prediction` is empty where the system abstained. `hits` are the passages for the answer, best first.
     `prompt` is the exact text that the generator read, `examples` are the ids of the examples in it. `ms` has
-    milliseconds by stage, `tokens` the tokens of prompt and answer. `lost_points` has the lost F1 points by cause;
-    `gold_prediction` is the answer from the gold passages, None where it was not needed.
+    milliseconds by stage, `tokens` the tokens of prompt and answer. `seconds` is the time from question to answer, None
+    where no answer was asked for. `lost_points` has the lost F1 points by cause; `gold_prediction` is the answer from
+    the gold passages, None where it was not needed. `types` and `answerability` are those of the question.
     """
 
     id: str
@@ -59,6 +60,9 @@ class Result:
     tokens: Mapping[str, int] = field(default_factory=dict)
     error: str = ""
     metadata: Mapping[str, Any] = field(default_factory=dict)
+    seconds: float | None = None
+    types: tuple[str, ...] = ()
+    answerability: str = ""
 
     @property
     def prompt_sha256(self) -> str:
@@ -107,4 +111,6 @@ def _about(question: Question) -> dict[str, Any]:
         "answers": question.answers,
         "answerable": question.answerable,
         "metadata": question.metadata,
+        "types": question.types,
+        "answerability": question.answerability,
     }

@@ -6,7 +6,7 @@ from collections.abc import Generator, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
 from time import perf_counter
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from ragqa import evidence, stopping
 from ragqa.evidence import confidence
@@ -53,9 +53,17 @@ class Asking:
         spec = self.components.config.prompt
         return Replies(self._citing, confidence.least(spec.min_confidence), spec.answer)
 
-    def retrieve(self, question: str, k: int | None = None) -> list[Hit]:
-        """Return the hits for a question; see `Retriever.retrieve`."""
-        return self.components.retriever.retrieve(question, self.reader, k)
+    def retrieve(self, question: AskedQuestion, k: int | None = None) -> list[Hit]:
+        """Return the best hits, `top_k` of them unless `k` is given.
+
+        Where words of the turn before are searched too, the scores are means over both texts.
+
+        :raises ModelError: the embedder is not the one that built the index.
+        """
+        if self.components.config.retrieve.uses_vectors:
+            self.reader.check_embedder(self.components.canaries)
+        also: Any = {} if question.searched == question.text else {"also": [question.text]}
+        return self.components.retriever.retrieve(question.searched, self.reader, k, **also)
 
     def stream(self, question: AskedQuestion) -> Generator[Event, None, None]:
         """Yield the nearest passages, the sentences of the answer as they are known and, last, the `Answer`."""
@@ -104,13 +112,11 @@ class Asking:
         with self.components.lock.held():
             clock = Clock()
             given = question.passages
-            hits = tuple(self.retrieve(question.searched) if given is None else given)
+            hits = tuple(self.retrieve(question) if given is None else given)
             clock.lap("retrieve")
             if given is not None and not hits:
                 return Draft(question, (), None, (), clock)
-            found = evidence.examine(
-                question.searched, hits, self.components.embedder, self.reader, self.reader.document
-            )
+            found = evidence.examine(question.text, question.searched, hits, self.components.embedder, self.reader)
             best = [each.candidate for each in found.ranked[:NEAREST]]
             nearest = tuple(self._citing.span(each.hit, each.start, each.end) for each in best)
             clock.lap("evidence")

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from ragqa.evidence.passages import Candidate
 from ragqa.records import Citation, Hit
+from ragqa.retrieve.follow_up import search_text
 
 if TYPE_CHECKING:
     from ragqa.evidence import Evidence
@@ -43,8 +44,8 @@ class AskedQuestion:
 
     @property
     def searched(self) -> str:
-        """The text to search with: the previous question of the conversation, if any, and this one."""
-        return f"{self.history[-1][0]}\n{self.text}" if self.history else self.text
+        """The text to search with: the question, and words of the turn before where it does not stand alone."""
+        return search_text(self.text, self.history)
 
 
 @dataclass(frozen=True, slots=True)

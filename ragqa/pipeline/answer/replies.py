@@ -138,4 +138,5 @@ class Replies:
             sentences=tuple(sentences),
             nearest=draft.nearest,
             advice=why.advice if why else "",
+            searched="" if draft.question.passages is not None else draft.question.searched,
         )
