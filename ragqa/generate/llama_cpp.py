@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import math
-import time
 from collections.abc import Iterator
 from functools import cached_property
 from importlib.metadata import version
+from threading import Lock
 from typing import Any
 
-from ragqa import models
+from ragqa import models, settings, threads
 from ragqa.config.generators import LlamaCppGenerate
 from ragqa.errors import UsageError
-from ragqa.generate.deadline import DeadlinePassed
+from ragqa.generate.deadline import Deadline, DeadlinePassed
+from ragqa.generate.kept_states import KeptStates
+from ragqa.generate.llama_prefix import LlamaPrefix
 from ragqa.generate.llama_server import LlamaServer
 from ragqa.records import Generation, Prompt
 
@@ -22,6 +24,8 @@ log-odds of the model's "yes" to the question whether the passages answer the qu
 log-probability of the answer."""
 _ALTERNATIVES = 40
 """The number of the most likely tokens in which "yes" and "no" are looked for."""
+_SLOWEST_READING = 0.1
+"""The seconds that may pass for each token of a prompt before the first token of the answer."""
 
 
 class LlamaCpp:
@@ -38,6 +42,8 @@ class LlamaCpp:
         self.window = spec.window
         self._path = models.gguf_path(spec.model)
         self._log_probabilities = log_probabilities
+        self._loading = Lock()
+        self._load_before = threads.Load.now()
         trained = models.card(spec.model).window
         if trained and spec.window > trained:
             raise UsageError(f"generate.window: {spec.window:,} tokens; {spec.model} was trained for {trained:,}")
@@ -73,16 +79,25 @@ class LlamaCpp:
             raise UsageError(f"{need} exceed generate.window: {self.window:,}")
         if self.spec.min_confidence and not prompt.verdict:
             raise UsageError("generate.min_confidence needs prompt.template: answerable, or one with its slot")
-        deadline = time.monotonic() + self.spec.deadline
+        # The weights are loaded first. Then the prompt is read: its time depends on its length. The deadline is that of
+        # the answer, and begins with its first token.
+        self.load()
+        deadline = Deadline(max(self.spec.deadline, _SLOWEST_READING * prompt.n_tokens))
         text, finish, n_tokens = "", "length", 0
         logprobs: list[float] = []
         odds = None
         try:
-            # 1. If the template has this slot, ask the model whether the passages answer the question.
+            # 1. Go on from what all prompts begin with, which this process or an earlier one has read.
+            self._prefix.begin(prompt.text[: prompt.shared], deadline)
+            # 2. If the template has this slot, ask the model whether the passages answer the question.
             if prompt.verdict:
                 odds = self._log_odds(prompt.text[: prompt.verdict[0]].rstrip(), deadline)
-            # 2. Write the answer.
+            # 3. Write the answer.
+            first = True
             for reply in self._server.complete(self._request(prompt.text, logprobs=odds is not None), deadline):
+                if first:
+                    deadline.restart(self.spec.deadline)
+                    first = False
                 for piece in reply.choices:
                     finish = piece.finish_reason or finish
                     logprobs += [token.logprob for token in piece.tokens]
@@ -97,7 +112,7 @@ class LlamaCpp:
         kept = tuple(logprobs) if self._log_probabilities else None
         yield Generation(text, n_tokens, finish, kept, None if odds is None else confidence(odds, sum(logprobs)))
 
-    def _log_odds(self, text: str, deadline: float) -> float:
+    def _log_odds(self, text: str, deadline: Deadline) -> float:
         """Return the log-odds of "yes" against "no" as the next word. Each probability is taken as at least 0.0001."""
         request = {**self._request(text), "max_tokens": 1, "logprobs": _ALTERNATIVES, "stop": []}
         odds = {"yes": 1e-4, "no": 1e-4}
@@ -128,7 +143,23 @@ class LlamaCpp:
 
     @cached_property
     def _server(self) -> LlamaServer:
-        return LlamaServer(self._path, self.window, self.spec.threads)
+        with self._loading:  # two threads that need the model at once load it once
+            if "_server" in vars(self):
+                loaded: LlamaServer = vars(self)["_server"]
+                return loaded
+            states = self._states.folder if self._states.prepare() else None
+            count = self.spec.threads or threads.chosen(settings.load().threads) or self._load_before.free_cores()
+            self._server = LlamaServer(self._path, self.window, count, states)
+            return self._server
+
+    @cached_property
+    def _states(self) -> KeptStates:
+        return KeptStates()
+
+    @cached_property
+    def _prefix(self) -> LlamaPrefix:
+        facts = (*self.identity.values(), str(self.window))
+        return LlamaPrefix(self._server, self._states if self._states.prepare() else None, facts)
 
 
 def confidence(log_odds: float, log_p: float) -> float:
