@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
+from contextlib import suppress
 from functools import cached_property
 from importlib.metadata import version
-from threading import Lock
+from threading import Lock, Thread
 from typing import Any
 
 from ragqa import models, settings, threads
 from ragqa.config.generators import LlamaCppGenerate
-from ragqa.errors import UsageError
+from ragqa.errors import RagqaError, UsageError
 from ragqa.generate.deadline import Deadline, DeadlinePassed
 from ragqa.generate.kept_states import KeptStates
 from ragqa.generate.llama_prefix import LlamaPrefix
@@ -56,6 +57,17 @@ class LlamaCpp:
     def load(self) -> None:
         """Map the weights into memory now, if that is not done yet. They are read from disk with the first prompt."""
         self._server  # noqa: B018  # a cached property: reading it loads
+
+    def load_ahead(self) -> None:
+        """Begin to load the weights in another thread. Whoever needs them before that is done waits for it."""
+        if "_server" in vars(self) or self._loading.locked():
+            return
+
+        def load() -> None:
+            with suppress(RagqaError, MemoryError):  # raised again where the weights are needed
+                self.load()
+
+        Thread(target=load, name="ragqa-load").start()
 
     def count(self, text: str) -> int:
         """Return the number of tokens of `text`."""

@@ -270,6 +270,8 @@ class Pipeline:
         return self._answering(asked, undisturbed)
 
     def _answering(self, question: AskedQuestion, undisturbed: bool) -> Generator[str | Answer, None, None]:
+        if self.has_index():
+            self.components.load_ahead()
         with self.open_index() as reader:
             given.refuse_foreign(question.passages or (), reader)
             asking = self._asking(reader)
