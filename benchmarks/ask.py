@@ -86,7 +86,9 @@ def main() -> None:
     parser.add_argument("--runs", type=int, default=7, help="fresh processes of each kind")
     arguments = parser.parse_args()
     load = threads.Load.now()
-    print(f"{platform.processor() or platform.machine()}, {len(threads.cores())} cores, {load.free_cores()} of them free\n")
+    print(
+        f"{platform.processor() or platform.machine()}, {len(threads.cores())} cores, {load.free_cores()} of them free\n"
+    )
     header = ["pipeline", "passages, s", "first word, s", "whole answer, s", "prompt tokens", "first question ever, s",
               "answered", "n"]  # fmt: skip
     print(table(header, [measure(file, arguments.runs) for file in arguments.files]))

@@ -21,6 +21,7 @@ from ragqa.generate.int8 import input_bits, load_int8
 from ragqa.generate.likelihood import TokenPair, token_log_likelihoods
 from ragqa.generate.prefix import PrefixCache
 from ragqa.generate.sequence import AnswerRequest, Vocabulary
+from ragqa.generate.tokenizer import load_tokenizer
 from ragqa.records import Generation, Prompt
 from ragqa.stages import Constraint
 from ragqa.stages.decoding import AnswerState
@@ -46,7 +47,7 @@ class CausalLM:
         native = self._int8 or spec.batch_size > 1
         self.engine = choose_engine(self.folder, "decoder", "native" if native else spec.engine, spec.model)
         self._log_probabilities = log_probabilities
-        self._tokenizer: Any = models.load_pretrained("AutoTokenizer", self.folder)
+        self._tokenizer: Any = load_tokenizer(self.folder)
         window = models.window(self.folder)
         if window is None:
             raise ModelError(f"{self.folder / 'config.json'} does not say how many tokens the model can read")
