@@ -8,7 +8,7 @@ QUESTION ?= How much does the cooperative lend for a heat pump?
 TORCH_INDEX ?=
 export HF_HUB_DISABLE_TELEMETRY := 1
 
-.PHONY: help quickstart test coverage lint typecheck docs bench bench-incremental bench-peers bench-retrieval bench-chunking bench-scale bench-answers bench-shots bench-refusal bench-follow-ups bench-engine bench-int8 bench-start fit-spans torture models clean
+.PHONY: help quickstart test coverage lint typecheck docs bench bench-incremental bench-peers bench-retrieval bench-chunking bench-scale bench-answers bench-shots bench-refusal bench-follow-ups bench-engine bench-int8 bench-start bench-ask fit-spans torture models clean
 
 help: ## List the targets
 	@grep -E '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/:/' | sort
@@ -85,6 +85,12 @@ bench-int8: models ## Measure what eight bits cost, in loss and in answers, on S
 
 bench-start: models ## Measure starting and asking beside another checkout (ARGS=../before); about 6 minutes
 	$(BIN)/python -m benchmarks.start $(ARGS)
+
+bench-ask: models ## Measure seconds from the start of a process to passages, first word and answer; about 5 minutes
+	$(BIN)/ragqa models pull all-mpnet-base-v2 qwen2.5-coder-1.5b-instruct
+	$(BIN)/ragqa index pipelines/quickstart.yaml
+	$(BIN)/ragqa index pipelines/better.yaml
+	$(BIN)/python -m benchmarks.ask $(ARGS)
 
 bench-shots: models ## Measure answers by the number of in-context examples; about an hour
 	$(BIN)/python -m benchmarks.shots $(ARGS)

@@ -18,7 +18,12 @@ class _Generate(GenerateSpec):
     top_p: float = Field(1.0, gt=0, le=1, description="Sample from the likeliest tokens of this total probability.")
     seed: int = Field(0, ge=0, description="Seed of the sampler.")
     stop: list[Name] = Field([], description="Strings at which the answer ends; they are left out of it.")
-    deadline: float = Field(60.0, gt=0, description="Seconds after which the partial answer comes back, marked.")
+    deadline: float = Field(
+        60.0,
+        gt=0,
+        description="Seconds for the answer, from its first token (at an endpoint, from the request); what is written by "
+        "then comes back, marked.",
+    )
 
 
 class FreeDecode(ConstraintSpec):
@@ -105,7 +110,12 @@ class LlamaCppGenerate(_Generate):
     kind: Literal["llama_cpp"]
     model: Annotated[Name, PathRule("local")] = Field(description="Built-in name, folder or .gguf file.")
     window: int = Field(4096, ge=256, description="Context window that is allocated, in tokens.")
-    threads: int = Field(0, ge=0, description="Threads; 0 is one for each core.")
+    threads: int = Field(
+        0,
+        ge=0,
+        description="Threads; 0 is OMP_NUM_THREADS, else the setting `threads`, else one for each core that other programs "
+        "leave free.",
+    )
     repetition_penalty: float = Field(1.0, gt=0, le=5, description="Above 1 discourages repeated tokens.")
 
     def model_use(self) -> ModelUse:

@@ -4,7 +4,6 @@ transformers.
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterator, Sequence
 from functools import cached_property
 from typing import Any
@@ -22,6 +21,7 @@ from ragqa.generate.int8 import input_bits, load_int8
 from ragqa.generate.likelihood import TokenPair, token_log_likelihoods
 from ragqa.generate.prefix import PrefixCache
 from ragqa.generate.sequence import AnswerRequest, Vocabulary
+from ragqa.generate.tokenizer import load_tokenizer
 from ragqa.records import Generation, Prompt
 from ragqa.stages import Constraint
 from ragqa.stages.decoding import AnswerState
@@ -47,7 +47,7 @@ class CausalLM:
         native = self._int8 or spec.batch_size > 1
         self.engine = choose_engine(self.folder, "decoder", "native" if native else spec.engine, spec.model)
         self._log_probabilities = log_probabilities
-        self._tokenizer: Any = models.load_pretrained("AutoTokenizer", self.folder)
+        self._tokenizer: Any = load_tokenizer(self.folder)
         window = models.window(self.folder)
         if window is None:
             raise ModelError(f"{self.folder / 'config.json'} does not say how many tokens the model can read")
@@ -107,8 +107,7 @@ class CausalLM:
         if len(rows) < 2 or not self.constraint.stepwise or not isinstance(self._model, Decoder):
             return [self.decode(prompt).generation() for prompt in prompts]
         answers = [self._begin(prompt, tokens) for prompt, tokens in zip(prompts, rows, strict=True)]
-        deadline = time.monotonic() + self.spec.deadline * len(rows)
-        for _ in decode_batch(self._model, self._prefixes, answers, deadline):
+        for _ in decode_batch(self._model, self._prefixes, answers, self.spec.deadline * len(rows)):
             pass
         return [answer.generation() for answer in answers]
 
@@ -126,9 +125,8 @@ class CausalLM:
         """Return the answer to a prompt and an iterator of its steps. The weights are loaded first."""
         tokens = self._fitting(prompt)
         model = self._model
-        deadline = time.monotonic() + self.spec.deadline  # loading the weights does not count
         answer = self._begin(prompt, tokens, drafts=self._drafts)
-        return answer, decode_one(model, self._prefixes, answer, deadline, exact=self._int8)
+        return answer, decode_one(model, self._prefixes, answer, self.spec.deadline, exact=self._int8)
 
     def _fitting(self, prompt: Prompt) -> list[int]:
         """Return the tokens of a prompt.

@@ -19,14 +19,33 @@ class DeadlinePassed(Exception):
     """The source did not end in time. The items before the deadline were yielded."""
 
 
-def iterate_until(source: Callable[[Emit], None], deadline: float, *, daemon: bool = True) -> Iterator[Any]:
+class Deadline:
+    """The end of the time for something, which may be set anew while others wait for it.
+
+    :param seconds: the time from now.
+    """
+
+    def __init__(self, seconds: float) -> None:
+        self.restart(seconds)
+
+    def restart(self, seconds: float) -> None:
+        """Let the time end in so many seconds from now."""
+        self._end = time.monotonic() + seconds
+
+    def left(self) -> float:
+        """Return the seconds that are left; 0 once the time is over."""
+        return max(0.0, self._end - time.monotonic())
+
+
+def iterate_until(source: Callable[[Emit], None], deadline: float | Deadline, *, daemon: bool = True) -> Iterator[Any]:
     """Run `source` in its own thread, and yield the items that it emits. An error of the source is raised here.
 
-    :param deadline: a time of `time.monotonic`, in seconds.
+    :param deadline: a time of `time.monotonic`, in seconds, or one that may be set anew.
     :param daemon: False for native code, which must not run while the interpreter is shut down: Python then waits for
         it.
     :raises DeadlinePassed: the deadline has passed. At its next item the source gets True from `emit`.
     """
+    until = deadline if isinstance(deadline, Deadline) else Deadline(deadline - time.monotonic())
     # 1. Run the source in its own thread. A queue transfers its items, its end and its error.
     items: SimpleQueue[Any] = SimpleQueue()
     left = Event()
@@ -48,7 +67,7 @@ def iterate_until(source: Callable[[Emit], None], deadline: float, *, daemon: bo
     try:
         while True:
             try:
-                left_seconds = max(0.0, deadline - time.monotonic())
+                left_seconds = until.left()
                 item = items.get(timeout=min(left_seconds, stopping.LOOK_SECONDS))
             except Empty:
                 stopping.check()

@@ -7,6 +7,7 @@ answer, for a batch, and for spans. Only the `Rows` of the cache differ.
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Iterator, Sequence
 from typing import Any, Protocol
@@ -40,37 +41,37 @@ class Rows(Protocol):
 
 @torch.inference_mode()
 def decode_one(
-    engine: Engine, prefixes: PrefixCache, answer: AnswerState, deadline: float, *, exact: bool = False
+    engine: Engine, prefixes: PrefixCache, answer: AnswerState, seconds: float, *, exact: bool = False
 ) -> Iterator[None]:
     """Write one answer to its end; yield whenever the answer yields.
 
-    :param deadline: a time of `time.monotonic`, in seconds.
+    :param seconds: the time for writing, from the end of reading the prompt.
     :param exact: the result for each token of a draft is equal, in every bit, to the result if it were read alone.
     """
     if answer.finish:
         return
     with prefixes.begun(answer.prompt_tokens, answer.shared_tokens, answer.room) as (cache, unread):
-        yield from _decode(SingleRow(engine, cache, unread, answer, exact), [answer], deadline)
+        yield from _decode(SingleRow(engine, cache, unread, answer, exact), [answer], seconds)
 
 
 @torch.inference_mode()
 def decode_batch(
-    decoder: Decoder, prefixes: PrefixCache, answers: Sequence[AnswerState], deadline: float
+    decoder: Decoder, prefixes: PrefixCache, answers: Sequence[AnswerState], seconds: float
 ) -> Iterator[None]:
     """Write several answers to their ends. Each answer must read one token at a time; they may end at different steps.
 
     In each step the weights are read once for one token of every answer. Reading the weights is most of a token's cost.
 
-    :param deadline: a time of `time.monotonic`, in seconds.
+    :param seconds: the time for writing all of them, from the end of reading the prompts.
     """
     active = [answer for answer in answers if not answer.finish]
     if active:
-        yield from _decode(BatchedRows(decoder, prefixes, active), active, deadline)
+        yield from _decode(BatchedRows(decoder, prefixes, active), active, seconds)
 
 
-def _decode(rows: Rows, answers: Sequence[AnswerState], deadline: float) -> Iterator[None]:
+def _decode(rows: Rows, answers: Sequence[AnswerState], seconds: float) -> Iterator[None]:
     """Run the loop over answers that are not finished. Row n belongs to answer n."""
-    active, prefilled = list(answers), False
+    active, deadline = list(answers), math.inf
     while active:
         # 1. Time: checked before each pass of the model, so that the result of a pass is always used.
         stopping.check()
@@ -79,8 +80,11 @@ def _decode(rows: Rows, answers: Sequence[AnswerState], deadline: float) -> Iter
                 answer.finish = "deadline"
             return
         # 2. Pass: first the prompts (prefill), then the tokens that each answer asks for.
-        logits = rows.read([answer.reading() for answer in active]) if prefilled else rows.prefill()
-        prefilled = True
+        if deadline == math.inf:
+            logits = rows.prefill()
+            deadline = time.monotonic() + seconds  # reading the prompts does not count
+        else:
+            logits = rows.read([answer.reading() for answer in active])
         # 3. Step: each answer chooses tokens by its logits, within its constraint.
         for answer, scores in zip(active, logits, strict=True):
             yield from answer.take(scores)

@@ -7,7 +7,6 @@ from typing import Any, Protocol
 
 import torch
 from torch import Tensor
-from transformers import DynamicCache
 
 from ragqa import models
 from ragqa.transformer import load_decoder, use_onednn
@@ -76,6 +75,8 @@ class TransformersEngine:
 
     def new_cache(self) -> _Cache:
         """Return an empty cache."""
+        from transformers import DynamicCache
+
         return _Cache(DynamicCache(config=self._model.config))
 
 

@@ -3,21 +3,26 @@
 from __future__ import annotations
 
 import math
-import time
 from collections.abc import Iterator
+from contextlib import suppress
 from functools import cached_property
 from importlib.metadata import version
+from threading import Lock, Thread
 from typing import Any
 
-from ragqa import models
+from ragqa import models, settings, threads
 from ragqa.config.generators import LlamaCppGenerate
-from ragqa.errors import UsageError
-from ragqa.generate.deadline import DeadlinePassed
+from ragqa.errors import RagqaError, UsageError
+from ragqa.generate.deadline import Deadline, DeadlinePassed
+from ragqa.generate.kept_states import KeptStates
+from ragqa.generate.llama_prefix import LlamaPrefix
 from ragqa.generate.llama_server import LlamaServer
 from ragqa.records import Generation, Prompt
 
 _ALTERNATIVES = 40
 """The number of the most likely tokens in which "yes" and "no" are looked for."""
+_SLOWEST_READING = 0.1
+"""The seconds that may pass for each token of a prompt before the first token of the answer."""
 
 
 class LlamaCpp:
@@ -33,6 +38,8 @@ class LlamaCpp:
         self.spec = spec
         self.window = spec.window
         self._path = models.gguf_path(spec.model)
+        self._loading = Lock()
+        self._load_before = threads.Load.now()
         trained = models.card(spec.model).window
         if trained and spec.window > trained:
             raise UsageError(f"generate.window: {spec.window:,} tokens; {spec.model} was trained for {trained:,}")
@@ -45,6 +52,17 @@ class LlamaCpp:
     def load(self) -> None:
         """Map the weights into memory now, if that is not done yet. They are read from disk with the first prompt."""
         self._server  # noqa: B018  # a cached property: reading it loads
+
+    def load_ahead(self) -> None:
+        """Begin to load the weights in another thread. Whoever needs them before that is done waits for it."""
+        if "_server" in vars(self) or self._loading.locked():
+            return
+
+        def load() -> None:
+            with suppress(RagqaError, MemoryError):  # raised again where the weights are needed
+                self.load()
+
+        Thread(target=load, name="ragqa-load").start()
 
     def count(self, text: str) -> int:
         """Return the number of tokens of `text`."""
@@ -66,11 +84,21 @@ class LlamaCpp:
         if prompt.n_tokens + self.spec.max_new_tokens > self.window:
             need = f"{prompt.n_tokens:,} prompt and {self.spec.max_new_tokens:,} answer tokens"
             raise UsageError(f"{need} exceed generate.window: {self.window:,}")
-        deadline = time.monotonic() + self.spec.deadline
+        # The weights are loaded first. Then the prompt is read: its time depends on its length. The deadline is that of
+        # the answer, and begins with its first token.
+        self.load()
+        deadline = self._reading(prompt)
         text, finish, n_tokens = "", "length", 0
         logprobs: list[float] = []
         try:
+            # 1. Go on from what all prompts begin with, which this process or an earlier one has read.
+            self._prefix.begin(prompt.text[: prompt.shared], deadline)
+            # 2. Write the answer.
+            first = True
             for reply in self._server.complete({**self._request(prompt.text), "logprobs": 1}, deadline):
+                if first:
+                    deadline.restart(self.spec.deadline)
+                    first = False
                 for piece in reply.choices:
                     finish = piece.finish_reason or finish
                     logprobs += [token.logprob for token in piece.tokens]
@@ -88,21 +116,29 @@ class LlamaCpp:
         """Return the log-odds of "yes" against "no" in the slot of the prompt for the verdict; None if it has none.
 
         Each of the two probabilities is taken as at least 0.0001. A generation that follows does not read the prompt
-        again.
-
-        :raises ResourceError: the prompt was not read within the deadline.
+        again. None too where the prompt is not read in time.
         """
         if prompt.verdict is None:
             return None
+        self.load()
+        deadline = self._reading(prompt)
         text = prompt.text[: prompt.verdict[0]].rstrip()
         request = {**self._request(text), "max_tokens": 1, "logprobs": _ALTERNATIVES, "stop": []}
         odds = {"yes": 1e-4, "no": 1e-4}
-        for reply in self._server.complete(request, time.monotonic() + self.spec.deadline):
-            for other in (other for piece in reply.choices for token in piece.tokens for other in token.top_logprobs):
-                word = other.token.strip().lower()
-                if word in odds:
-                    odds[word] += math.exp(other.logprob)
+        try:
+            self._prefix.begin(prompt.text[: prompt.shared], deadline)
+            for reply in self._server.complete(request, deadline):
+                for other in (o for piece in reply.choices for token in piece.tokens for o in token.top_logprobs):
+                    word = other.token.strip().lower()
+                    if word in odds:
+                        odds[word] += math.exp(other.logprob)
+        except DeadlinePassed:
+            return None
         return math.log(odds["yes"] / odds["no"])
+
+    def _reading(self, prompt: Prompt) -> Deadline:
+        """Return the deadline for the first token of the answer."""
+        return Deadline(max(self.spec.deadline, _SLOWEST_READING * prompt.n_tokens))
 
     def _request(self, prompt: str) -> dict[str, Any]:
         spec = self.spec
@@ -123,4 +159,20 @@ class LlamaCpp:
 
     @cached_property
     def _server(self) -> LlamaServer:
-        return LlamaServer(self._path, self.window, self.spec.threads)
+        with self._loading:  # two threads that need the model at once load it once
+            if "_server" in vars(self):
+                loaded: LlamaServer = vars(self)["_server"]
+                return loaded
+            states = self._states.folder if self._states.prepare() else None
+            count = self.spec.threads or threads.chosen(settings.load().threads) or self._load_before.free_cores()
+            self._server = LlamaServer(self._path, self.window, count, states)
+            return self._server
+
+    @cached_property
+    def _states(self) -> KeptStates:
+        return KeptStates()
+
+    @cached_property
+    def _prefix(self) -> LlamaPrefix:
+        facts = (*self.identity.values(), str(self.window))
+        return LlamaPrefix(self._server, self._states if self._states.prepare() else None, facts)

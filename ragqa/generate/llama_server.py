@@ -16,9 +16,8 @@ from typing import Any, ClassVar
 
 from pydantic import BaseModel, ValidationError
 
-from ragqa import settings
 from ragqa.errors import ModelError, RagqaError, ResourceError, UsageError
-from ragqa.generate.deadline import Emit, iterate_until
+from ragqa.generate.deadline import Deadline, Emit, iterate_until
 
 try:
     import xllamacpp
@@ -64,8 +63,9 @@ class Piece(BaseModel):
 
 
 class Usage(BaseModel):
-    """The number of generated tokens."""
+    """The number of tokens of the prompt and of the generated text."""
 
+    prompt_tokens: int | None = None
     completion_tokens: int | None = None
 
 
@@ -79,12 +79,15 @@ class Reply(BaseModel):
 class LlamaServer:
     """A loaded GGUF model. Its threads belong to the process that loaded it.
 
+    :param threads: the number of threads that compute. They wait in busy loops, so that the model is many times slower
+        with more threads than free cores.
+    :param states: the folder in which states are kept; None for none.
     :raises ModelError: the model cannot be loaded.
     """
 
     _all: ClassVar[weakref.WeakSet[LlamaServer]] = weakref.WeakSet()
 
-    def __init__(self, path: Path, window: int, threads: int) -> None:
+    def __init__(self, path: Path, window: int, threads: int, states: Path | None = None) -> None:
         self._path, self._key, self._process = path, secrets.token_hex(), os.getpid()
         params = xllamacpp.CommonParams()
         params.model.path = str(path)
@@ -92,9 +95,11 @@ class LlamaServer:
         params.n_parallel = 1
         params.verbosity = -1
         params.warmup = False
+        params.fit_params = False  # the window is given; looking for one that fits takes half a second
+        params.cache_ram_mib = 0  # the states of earlier prompts are not kept in memory
         params.api_keys = [self._key]
-        # Its threads wait in busy loops: with more threads than cores it is many times slower.
-        threads = threads or settings.load().threads or _cores()
+        if states:
+            params.slot_save_path = f"{states}{os.sep}"
         params.cpuparams.n_threads = params.cpuparams_batch.n_threads = threads
         try:
             self._server = xllamacpp.Server(params)
@@ -102,8 +107,8 @@ class LlamaServer:
             raise ModelError(f"llama.cpp cannot load {path}: {error}") from error
         self._all.add(self)
 
-    def complete(self, request: dict[str, Any], deadline: float) -> Iterator[Reply]:
-        """Yield the events of a completion as the server sends them.
+    def complete(self, request: dict[str, Any], deadline: float | Deadline) -> Iterator[Reply]:
+        """Yield the events of a completion as the server sends them. The first one comes with the first token.
 
         :raises DeadlinePassed: the completion has not ended by the deadline.
         :raises UsageError: this process was forked from the one that loaded the model.
@@ -128,6 +133,17 @@ class LlamaServer:
     def apply_template(self, turns: list[dict[str, str]]) -> str:
         """Return turns of a chat in the template of the GGUF file."""
         return str(self._post("/apply-template", {"messages": turns}, "prompt", str))
+
+    def save_state(self, name: str) -> int:
+        """Write what was computed of the last prompt into a file of the folder of states; return its tokens."""
+        return int(self._post("/slots/0?action=save", {"filename": name}, "n_saved", int))
+
+    def restore_state(self, name: str) -> int:
+        """Continue from the state in a file; return its number of tokens. Prompts that begin otherwise are read anew.
+
+        :raises ModelError: it is not a state of this model.
+        """
+        return int(self._post("/slots/0?action=restore", {"filename": name}, "n_restored", int))
 
     def _post(self, path: str, body: dict[str, Any], key: str, kind: type) -> Any:
         """Return one value of a reply from the server's loopback port.
@@ -176,7 +192,3 @@ class LlamaServer:
 
 
 os.register_at_fork(after_in_child=LlamaServer.in_child)
-
-
-def _cores() -> int:
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

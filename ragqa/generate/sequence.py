@@ -28,7 +28,7 @@ LINE_ENDS = ("\u010a", "\n", "<0x0A>")
 
 @dataclass(frozen=True)
 class Vocabulary:
-    """The tokenizer of a causal LM, as transformers loads it, and the tokens that end its answers."""
+    """The tokenizer of a causal LM, as `load_tokenizer` returns it, and the tokens that end its answers."""
 
     tokenizer: Any
     end_tokens: frozenset[int]

@@ -282,6 +282,8 @@ class Pipeline:
         return AskedQuestion(given.question(question), given.history(history), given.passages(passages))
 
     def _answering(self, question: AskedQuestion, undisturbed: bool) -> Generator[Event, None, None]:
+        if self.has_index():
+            self.components.load_ahead()
         with self.open_index() as reader:
             given.refuse_foreign(question.passages or (), reader)
             asking = self._asking(reader)

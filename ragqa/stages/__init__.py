@@ -161,6 +161,15 @@ class Loadable(Protocol):
         ...
 
 
+@runtime_checkable
+class LoadableAhead(Protocol):
+    """A generator that can load its weights while passages are retrieved, without slowing that down."""
+
+    def load_ahead(self) -> None:
+        """Begin to load in another thread, and return at once. An error is raised where the weights are needed."""
+        ...
+
+
 class Embedder(Protocol):
     """Turns texts into unit vectors, float32[n, dim]; float32[0, dim] for no texts.
 

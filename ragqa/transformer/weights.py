@@ -5,12 +5,13 @@ from __future__ import annotations
 import json
 import re
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor
+from torch.overrides import TorchFunctionMode
 
 from ragqa import arguments
 from ragqa.arguments import AnyPath
@@ -21,6 +22,15 @@ from ragqa.transformer.families import FAMILIES, Family, as_llama, families_of, 
 
 Weights = dict[str, Tensor]
 Model = TypeVar("Model", Encoder, Decoder)
+
+
+class _Uninitialised(TorchFunctionMode):
+    """Leaves out the functions of `torch.nn.init`. On `meta` they have no effect, and load torch's compiler: a second."""
+
+    def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        if getattr(func, "__module__", "") == "torch.nn.init":
+            return args[0] if args else kwargs["tensor"]
+        return func(*args, **(kwargs or {}))
 
 
 def load_encoder(folder: AnyPath, *, dtype: torch.dtype = torch.float32, device: str = "cpu") -> Encoder:
@@ -70,9 +80,9 @@ def _load(folder: Path, kind: type[Model], dtype: torch.dtype, device: str) -> M
         raise ModelError(f"{folder} holds no {kind.kind} that is known here ({known}): use transformers")
     config = read_config(folder)
     family = FAMILIES[config["model_type"]]
-    # 2. Make the model without weights: on the device `meta` its tensors take no memory.
+    # 2. Make the model without weights: on the device `meta` its tensors take no memory, and no values are drawn.
     try:
-        with torch.device("meta"):
+        with torch.device("meta"), _Uninitialised():
             model = kind(family.config(config))
     except (KeyError, ValueError, TypeError, OverflowError, RuntimeError) as error:
         raise ModelError(f"{folder / 'config.json'}: {error.args[0]} is missing or wrong") from error

@@ -79,7 +79,7 @@ def test_the_weights_are_read_once_for_a_token_of_each(model: Path) -> None:
 def test_a_late_batch_gives_what_was_written_marked(model: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     generator = build(model, deadline=1, max_new_tokens=60)
     whole = generator.write_many(prompts())
-    now = iter([0.0, *[4.0] * 10, *[6.0] * 10])
+    now = iter([0.0, 0.0, *[4.0] * 9, *[6.0] * 10])  # before and after the prompts, then before each token
     monkeypatch.setattr(time, "monotonic", lambda: next(now))
     late = 0
     for one, other in zip(generator.write_many(prompts()), whole, strict=True):

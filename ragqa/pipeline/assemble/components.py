@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
@@ -83,6 +84,7 @@ class Components:
         self._own: dict[str, Any] = {}  # by section: parts of this pipeline alone, and those that were replaced
         self._shared: dict[tuple[str, ...], Any] = {}  # by the specs that a part is made of
         self._replaced: set[str] = set()
+        self._ahead = False
 
     @property
     def loader(self) -> Loader:
@@ -248,6 +250,18 @@ class Components:
                 part.load()
         if answers and isinstance(self.generator, stages.Loadable):
             self._read_shared_prompt()
+
+    def load_ahead(self) -> None:
+        """Let the generator begin to load its weights, once, if it can do that while passages are retrieved.
+
+        A fault of it is raised where the generator is needed.
+        """
+        if self._ahead:
+            return
+        with self.lock.held(), suppress(RagqaError, MemoryError, OSError):
+            self._ahead = True
+            if isinstance(self.generator, stages.LoadableAhead):
+                self.generator.load_ahead()
 
     def _read_shared_prompt(self) -> None:
         """Let the generator read a prompt, so that it caches the prefix that all prompts share; drop the output."""
