@@ -71,13 +71,13 @@ fit-spans: models ## Fit the weights by which spans are ranked, on the tuning ar
 	$(BIN)/python -m benchmarks.answers.fit $(ARGS)
 
 fit-evidence: models ## Fit the ranking of excerpts and the confidence of answers, on tuning data in RAGQA_DATA; about 15 minutes
-	$(PYTHON) -m benchmarks.answers.evidence
+	$(BIN)/python -m benchmarks.answers.evidence
 
 fit-verdicts: models ## Fit what the stronger model's verdict adds to the confidence of answers; about half an hour
-	$(PYTHON) -m benchmarks.answers.verdicts $(ARGS)
+	$(BIN)/python -m benchmarks.answers.verdicts $(ARGS)
 
 bench-people: models ## Ask the questions that people ask and count right, wrong and refused answers; ARGS="--pipeline FILE"
-	$(PYTHON) -m benchmarks.answers.people $(ARGS)
+	$(BIN)/python -m benchmarks.answers.people $(ARGS)
 
 bench-refusal: models ## Measure when answers are refused, on SQuAD 2.0 in RAGQA_DATA, with the stronger model; about an hour
 	$(BIN)/ragqa models pull qwen2.5-coder-1.5b-instruct

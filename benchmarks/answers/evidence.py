@@ -120,7 +120,7 @@ def cases(
             asked = AskedQuestion(question.question, question.history)
             hits = pipeline.search(question.question, history=question.history)
             embedder = pipeline.components.embedder
-            found = evidence.examine(asked.text, asked.searched, hits, embedder, reader)
+            found = evidence.examine(asked.asked, asked.searched, hits, embedder, reader)
             if not found.ranked:
                 continue
             weights = ranking.term_weights(found.question.terms, reader.document_counts(found.question.terms))
