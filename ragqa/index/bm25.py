@@ -214,9 +214,7 @@ class Posting:
             counts[inside[present]] = times[places[present]]
         if named is None:
             return self._gains(counts, norm[positions])
-        return self._gains(
-            counts.astype(np.float32) + np.float32(NAME_WEIGHT) * named, norm[positions]
-        )
+        return self._gains(counts.astype(np.float32) + np.float32(NAME_WEIGHT) * named, norm[positions])
 
     def _gains(self, counts: NDArray[np.uint8] | Norm, norm: Norm) -> Norm:
         gained: Norm = np.float32(self.top) * counts / (counts + norm)
