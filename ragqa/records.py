@@ -266,6 +266,22 @@ class Answer:
 
 
 @dataclass(frozen=True, slots=True)
+class Coverage:
+    """How far the vectors of an index have got: the number of its distinct texts, and of those that have a vector."""
+
+    vectors: int
+    texts: int
+
+    @property
+    def pending(self) -> int:
+        """Return the number of texts without a vector."""
+        return self.texts - self.vectors
+
+    def __str__(self) -> str:
+        return f"{self.vectors:,} of {self.texts:,} vectors so far"
+
+
+@dataclass(frozen=True, slots=True)
 class Extracted:
     """The text of one file. `page_starts[i]` is the offset of page i + 1; it is empty if the format has no pages.
 

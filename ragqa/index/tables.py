@@ -7,7 +7,7 @@ import hashlib
 import json
 import os
 import sqlite3
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -247,16 +247,10 @@ def vector_key(text: str) -> str:
 
 
 def find_vector(connection: sqlite3.Connection, chunk: Chunk) -> int | None:
-    """Return the row of the vector of a chunk's text, None where it was never embedded."""
+    """Return the row of a chunk's text and of its vector, None where it has none."""
     key = vector_key(chunk.indexed_text)
     row = connection.execute("SELECT row FROM vector WHERE key = ?", (key,)).fetchone()
     return row[0] if row else None
-
-
-def texts_without_vector(connection: sqlite3.Connection, chunks: Iterable[Chunk]) -> list[str]:
-    """Return the indexed texts of chunks that were never embedded, each once, in order."""
-    new = (chunk for chunk in chunks if find_vector(connection, chunk) is None)
-    return list(dict.fromkeys(chunk.indexed_text for chunk in new))
 
 
 def row_hash(table: str, values: tuple[Any, ...]) -> int:

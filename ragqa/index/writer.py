@@ -12,11 +12,11 @@ from numpy.typing import NDArray
 
 from ragqa import points
 from ragqa.errors import ModelError, ResourceError, UsageError
-from ragqa.index import durable, lexical, tables, upkeep
+from ragqa.index import pending, tables, upkeep
 from ragqa.index.identity import refuse_drift
 from ragqa.index.publication import Publisher
 from ragqa.index.reader import canaries
-from ragqa.records import Chunk, Document
+from ragqa.records import Chunk, Coverage, Document
 from ragqa.stages import Entry, MaintenanceReport
 
 Vectors = NDArray[np.float32]
@@ -73,14 +73,22 @@ class LocalWriter(Publisher):
         return tables.contents(self.db)
 
     def missing(self, chunks: Sequence[Chunk]) -> list[str]:
-        """Return the texts of chunks that were never embedded, each once, in order."""
+        """Return the texts of chunks that have no vector yet, each once, in order."""
         if self._forget:
             return list(dict.fromkeys(chunk.indexed_text for chunk in chunks))
-        return tables.texts_without_vector(self.db, chunks)
+        return pending.missing(self.db, chunks)
+
+    def coverage(self) -> Coverage:
+        """Return how many of the texts in the latest commit have a vector."""
+        return Coverage(0, 0) if self._forget else pending.coverage(self.db)
+
+    def pending(self, n: int) -> list[str]:
+        """Return up to n texts of committed chunks that have no vector yet, those of the earliest commits first."""
+        return [] if self._forget else pending.texts(self.db, n)
 
     def check_embedder(self, vectors: Vectors) -> None:
-        """Compare an embedder's vectors of `CANARIES`, float32[8, dim], with those stored by the first commit of the
-        index.
+        """Compare an embedder's vectors of `CANARIES`, float32[8, dim], with those stored by the first commit after
+        the first check.
 
         :raises ModelError: they differ, so that the embedder has changed.
         """
@@ -100,7 +108,8 @@ class LocalWriter(Publisher):
 
         A document that has no source any more is removed in the same transaction.
 
-        :param vectors: float32[dim] by text, for every text that `missing` returns for the chunks.
+        :param vectors: float32[dim] by text, for texts that `missing` or `pending` returns. The texts of chunks that
+            get none are pending: they are found by their words.
         :param sources: document id by source; None removes the source.
         :param rejected: (document id, reason) by source of files that could not be used; None keeps the old record.
         :raises ResourceError: the disk is full; the index is unchanged.
@@ -110,12 +119,12 @@ class LocalWriter(Publisher):
         if not np.isfinite(rows).all():
             raise ModelError("the embedder gave a vector with NaN or infinity; index unchanged")
         self.need_space(rows.nbytes + 4 * sum(len(entry.document.text) for entry in entries))
-        # 2. write within the transaction: vectors first, since the rows of chunks refer to them
+        # 2. write within the transaction: texts and vectors first, since the rows of chunks refer to them
         with self.publication():
             if self._forget:
                 self._forget_all()
             self._add_canaries()
-            self._add_vectors(vectors, rows)
+            self._add_texts(entries, vectors)
             for entry in entries:
                 self._add(entry)
             points.reached("documents written")
@@ -171,16 +180,13 @@ class LocalWriter(Publisher):
             texts = ((number, row.astype("<f4").tobytes().hex()) for number, row in enumerate(self._canaries, start=1))
             self.db.executemany("INSERT INTO canary VALUES (?, ?)", texts)
 
-    def _add_vectors(self, vectors: Mapping[str, Vectors], rows: Vectors) -> None:
-        """Write new vectors as one segment, with the rows of their texts and their postings."""
-        if not vectors:
-            return
-        name = durable.write_hashed(self.folder, ".f32", [rows.tobytes()])
-        first = tables.next_row(self.db)
-        keys = ((first + i, tables.vector_key(text)) for i, text in enumerate(vectors))
-        self.db.executemany("INSERT INTO vector VALUES (?, ?)", keys)
-        self.db.execute("INSERT INTO segment VALUES (?, ?, ?)", (first, len(rows), name))
-        lexical.add(self.db, first, list(vectors))
+    def _add_texts(self, entries: Sequence[Entry], vectors: Mapping[str, Vectors]) -> None:
+        """Give each new text a row with its key and postings, then write the vectors of new and of pending texts."""
+        chunks = (chunk.indexed_text for entry in entries for chunk in entry.chunks)
+        texts = list(dict.fromkeys((*vectors, *chunks)))  # those with a vector first, so that it is one segment
+        known = {text for text in texts if pending.row_of(self.db, text) is not None}
+        pending.add(self.db, [text for text in texts if text not in known])
+        pending.fill(self.db, self.folder, vectors)
 
     def _add(self, entry: Entry) -> None:
         self._remove(entry.document.id)
