@@ -236,7 +236,8 @@ class Answer:
     """An answer with its citations, hits and prompt. `usage` is the number of tokens and the milliseconds by stage.
 
     `index_version` is the number of the index's commit from which the answer was made. `confidence` is that of the
-    generator, None if it computes none.
+    generator, None if it computes none. `coverage` says how many texts of that commit had a vector where some had none,
+    so that passages were found by their words; else it is None.
     """
 
     question: str
@@ -250,6 +251,7 @@ class Answer:
     reason: str = ""
     finish: str = ""
     confidence: float | None = None
+    coverage: Coverage | None = None
 
     def __repr__(self) -> str:
         if self.abstained:

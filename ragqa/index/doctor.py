@@ -10,9 +10,8 @@ import numpy as np
 
 from ragqa.errors import IndexCorruptError
 from ragqa.index import connection, lock, pending, place, seal, search, tables, upkeep
-from ragqa.index.identity import refuse_drift, refuse_other
+from ragqa.index.identity import canaries, refuse_drift, refuse_other
 from ragqa.index.publication import Publisher, orphan_files
-from ragqa.index.reader import canaries
 from ragqa.index.search import Vectors
 from ragqa.stages import CANARIES, Checkup, Embedder, Fault
 

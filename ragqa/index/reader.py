@@ -20,7 +20,7 @@ from ragqa.errors import IndexCorruptError, UsageError
 from ragqa.index import connection, lexical, pending, seal, search, tables
 from ragqa.index.bm25 import Lexicon, TermQuery
 from ragqa.index.filters import matches
-from ragqa.index.identity import refuse_drift, refuse_other
+from ragqa.index.identity import canaries, refuse_drift, refuse_other
 from ragqa.records import Chunk, Coverage, Document, Hit
 
 Vectors = NDArray[np.float32]
@@ -343,9 +343,3 @@ def open_vectors(db: connection.Connection, path: Path) -> search.VectorStore:
     if row:
         store.ann = search.load(folder, search.AnnRow(*row), dim=dim, n=len(store))
     return store
-
-
-def canaries(db: connection.Connection) -> Vectors:
-    """Return the stored vectors of `CANARIES`, float32[8, dim]."""
-    rows = db.execute("SELECT vector FROM canary ORDER BY number").fetchall()
-    return np.array([np.frombuffer(bytes.fromhex(row[0]), dtype="<f4") for row in rows], dtype=np.float32)

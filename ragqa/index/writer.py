@@ -13,9 +13,8 @@ from numpy.typing import NDArray
 from ragqa import points
 from ragqa.errors import ModelError, ResourceError, UsageError
 from ragqa.index import pending, tables, upkeep
-from ragqa.index.identity import refuse_drift
+from ragqa.index.identity import canaries, refuse_drift
 from ragqa.index.publication import Publisher
-from ragqa.index.reader import canaries
 from ragqa.records import Chunk, Coverage, Document
 from ragqa.stages import Entry, MaintenanceReport
 

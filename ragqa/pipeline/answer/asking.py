@@ -9,14 +9,15 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from ragqa import explain, stopping
-from ragqa.records import Answer, Citation, Generation, Hit, Prompt
+from ragqa.pipeline.answer import by_words
+from ragqa.records import Answer, Citation, Coverage, Generation, Hit, Prompt
 from ragqa.stages import BatchGenerator
 
 if TYPE_CHECKING:
     from ragqa.pipeline.answer.sources import SourceFiles
     from ragqa.pipeline.assemble.components import Components
     from ragqa.prompt import Turn
-    from ragqa.stages import IndexReader
+    from ragqa.stages import IndexReader, Searcher
 
 
 class Clock:
@@ -77,9 +78,11 @@ class Asking:
 
         :raises ModelError: the embedder is not the one that built the index.
         """
+        searcher: Searcher = self.reader
         if self.components.config.retrieve.uses_vectors:
             self.reader.check_embedder(self.components.canaries)
-        return self.components.retriever.retrieve(question, self.reader, k)
+            searcher = by_words.searcher(self.reader, self.components.embedder, question)
+        return self.components.retriever.retrieve(question, searcher, k)
 
     def stream(self, question: AskedQuestion) -> Generator[str | Answer, None, None]:
         """Yield pieces of the answer as they are written and, last, the `Answer`.
@@ -173,8 +176,9 @@ class Asking:
         question, usage, index_version = draft.question.text, draft.clock.usage, self.reader.generation
         if draft.prompt is None or written is None:
             return Answer(
-                question, "", (), draft.hits, None, usage, index_version, abstained=True, reason="no_evidence"
-            )
+                question, "", (), draft.hits, None, usage, index_version, abstained=True, reason="no_evidence",
+                coverage=self._coverage,
+            )  # fmt: skip
         tokens = {f"{part}_tokens": n for part, n in draft.prompt.tokens.items()}
         text, reason = written.text.strip(), self._reason_to_abstain(written)
         return Answer(
@@ -189,7 +193,14 @@ class Asking:
             reason=reason,
             finish=written.finish,
             confidence=written.confidence,
+            coverage=self._coverage,
         )
+
+    @property
+    def _coverage(self) -> Coverage | None:
+        """How many texts have a vector, where some have none and vectors are searched; else None."""
+        coverage = self.reader.coverage()
+        return coverage if coverage.pending and self.components.config.retrieve.uses_vectors else None
 
     def _reason_to_abstain(self, written: Generation) -> str:
         """Return the reason why a generated text is no answer; empty where it is one."""
