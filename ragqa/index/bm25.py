@@ -62,6 +62,10 @@ class Lexicon:
         postings = [self._posting(db, term, weight) for term, weight in weights.items()]
         return TermQuery(self.norm, tuple(sorted(postings, key=lambda posting: -posting.bound)))
 
+    def rows(self, db: sqlite3.Connection, term: str) -> Rows:
+        """Return the positions of the texts that have a term, dead ones included, int64[n] in order."""
+        return self._posting(db, term, 1.0).rows
+
     @cached_property
     def _n(self) -> int:
         return int(self.living.sum())

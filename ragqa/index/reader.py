@@ -165,6 +165,11 @@ class LocalReader:
         """Return an upper bound of the BM25 of any text for a question."""
         return self._looked_up(question).bound
 
+    def document_counts(self, terms: Sequence[str]) -> list[int]:
+        """Return for each search term the number of different texts that have it and can be found."""
+        lexicon, allowed = self.snapshot.lexicon, self.snapshot.allowed
+        return [int(allowed[lexicon.rows(self._db, term)].sum()) for term in terms]
+
     def vectors(self, chunk_ids: Sequence[str]) -> Vectors:
         """Return the vectors of chunks, float32[len(chunk_ids), dim]; a row of NaN where a chunk has none yet."""
         return self.snapshot.store.rows(self._positions(chunk_ids))

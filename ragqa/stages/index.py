@@ -91,6 +91,16 @@ class Searcher(Protocol):
         """Return an upper bound of the BM25 of any text for a question."""
         ...
 
+    def document_counts(self, terms: Sequence[str]) -> list[int]:
+        """Return for each search term the number of chunks that have it and can be found; 0 means that none has it.
+
+        A chunk has the terms of its text, its context and the names of its document. Chunks with equal texts may count
+        once.
+
+        :param terms: as `text_analysis.term` returns them.
+        """
+        ...
+
     def vectors(self, chunk_ids: Sequence[str]) -> Vectors:
         """Return the vectors of chunks, float32[len(chunk_ids), dim]; a row of NaN where a chunk has none yet."""
         ...

@@ -45,6 +45,9 @@ class FixedSearcher:
     def lexical_bound(self, question: str) -> float:
         return 20.0
 
+    def document_counts(self, terms: Sequence[str]) -> list[int]:
+        raise NotImplementedError
+
     def vectors(self, chunk_ids: Sequence[str]) -> NDArray[np.float32]:
         """Vectors whose inner product with any of these embedder's vectors is 0."""
         return np.zeros((len(chunk_ids), WordEmbedder().dim), dtype=np.float32)

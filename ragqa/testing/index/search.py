@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from ragqa import text_analysis
 from ragqa.records import Chunk
 from ragqa.stages import Entry
 from ragqa.testing.documents import IDENTITY, commit, entry, vector, vectors
@@ -50,6 +51,21 @@ class SearchContract(Made):
             assert reader.lexical(QUESTION, 1) == list(found.items())[:1] and reader.lexical(QUESTION, 0) == []
             assert reader.lexical("zzz", 5) == [] and set(reader.lexical_scores("zzz", ids)) == {0.0}
             assert reader.lexical_scores(QUESTION, []) == []
+
+    def test_the_chunks_that_have_a_term_are_counted(self, tmp_path: Path) -> None:
+        """A question about something that no document names is refused by these counts."""
+        index = self.indexed(tmp_path)
+        terms = [text_analysis.term(word) for word in ("ferries", "loan", "the", "mongolia")]
+        with index.open({}) as reader:
+            ferry, loan, the, unknown = reader.document_counts(terms)
+            assert (ferry, loan, unknown) == (3, 2, 0), "a chunk has the terms of its text and of its context"
+            assert the == 4 and reader.document_counts([]) == [], "stop words are terms too"
+        with index.open({}, where={"title": "Loans"}) as reader:
+            assert reader.document_counts(terms)[:2] == [0, 2], "only chunks that can be found count"
+        with index.write(IDENTITY) as writer:
+            commit(writer, [], ["turbine.txt"])
+        with index.open({}) as reader:
+            assert reader.document_counts(terms)[:2] == [2, 2], "a document that is gone does not count"
 
     def test_ties_go_by_chunk_id(self, tmp_path: Path) -> None:
         """A question has the same ranking for every order in which documents were indexed."""
