@@ -6,6 +6,7 @@ file, which becomes a segment of its own; what is left around it stays pending.
 
 from __future__ import annotations
 
+import json
 import sqlite3
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import groupby
@@ -70,36 +71,39 @@ def texts(db: sqlite3.Connection, n: int) -> list[str]:
 
 def missing(db: sqlite3.Connection, chunks: Sequence[Chunk]) -> list[str]:
     """Return the indexed texts of chunks that have no vector, each once, in order."""
-    runs = ranges(db)
-    rows = {chunk.indexed_text: tables.find_vector(db, chunk) for chunk in chunks}
-    return [text for text, row in rows.items() if row is None or _is_in(runs, row)]
+    runs, texts = ranges(db), list(dict.fromkeys(chunk.indexed_text for chunk in chunks))
+    rows = rows_of(db, texts)
+    return [text for text in texts if text not in rows or _is_in(runs, rows[text])]
 
 
 def _is_in(runs: Sequence[tuple[int, int]], row: int) -> bool:
     return any(first <= row < end for first, end in runs)
 
 
-def row_of(db: sqlite3.Connection, text: str) -> int | None:
-    """Return the row of a text, None where it has none."""
-    row = db.execute("SELECT row FROM vector WHERE key = ?", (tables.vector_key(text),)).fetchone()
-    return row[0] if row else None
+def rows_of(db: sqlite3.Connection, texts: Sequence[str]) -> dict[str, int]:
+    """Return the row of each text that has one."""
+    keys = {tables.vector_key(text): text for text in texts}
+    statement = "SELECT key, row FROM vector WHERE key IN (SELECT value FROM json_each(?))"
+    return {keys[key]: row for key, row in db.execute(statement, (json.dumps(list(keys)),))}
 
 
-def add(db: sqlite3.Connection, texts: Sequence[str]) -> None:
-    """Give new texts rows without vectors, with their keys and postings."""
-    if texts:
+def add(db: sqlite3.Connection, texts: Sequence[str]) -> dict[str, int]:
+    """Give texts that have no row one without a vector, with their keys and postings; return the row of each."""
+    known = rows_of(db, texts)
+    if texts := [text for text in texts if text not in known]:
         first = tables.next_row(db)
         keys = ((first + i, tables.vector_key(text)) for i, text in enumerate(texts))
         db.executemany("INSERT INTO vector VALUES (?, ?)", keys)
         db.execute("INSERT INTO segment VALUES (?, ?, ?)", (first, len(texts), NO_FILE))
         lexical.add(db, first, texts)
+        known |= zip(texts, range(first, first + len(texts)), strict=True)
+    return known
 
 
-def fill(db: sqlite3.Connection, folder: Path, vectors: Mapping[str, Vectors]) -> None:
-    """Write the vectors of pending texts: one segment for each run of consecutive rows. Other texts are left out."""
+def fill(db: sqlite3.Connection, folder: Path, vectors: Mapping[int, Vectors]) -> None:
+    """Write the vectors of pending rows: one segment for each run of consecutive rows. Other rows are left out."""
     runs = ranges(db)
-    found = ((row_of(db, text), vector) for text, vector in vectors.items())
-    by_row = {row: vector for row, vector in found if row is not None and _is_in(runs, row)}
+    by_row = {row: vector for row, vector in vectors.items() if _is_in(runs, row)}
     for run in _runs(sorted(by_row)):
         name = durable.write_hashed(folder, ".f32", [by_row[row].astype("<f4").tobytes() for row in run])
         _take_out(db, run[0], run[-1] + 1)

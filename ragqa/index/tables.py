@@ -26,7 +26,6 @@ from ragqa.index.connection import (
     is_old,
 )
 from ragqa.index.place import APPLICATION_ID, DATABASE
-from ragqa.records import Chunk
 
 SCHEMA = """
 CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT;
@@ -244,13 +243,6 @@ def next_row(connection: sqlite3.Connection) -> int:
 def vector_key(text: str) -> str:
     """Return the SHA-256 of an embedded text, the key of its vector."""
     return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
-
-
-def find_vector(connection: sqlite3.Connection, chunk: Chunk) -> int | None:
-    """Return the row of a chunk's text and of its vector, None where it has none."""
-    key = vector_key(chunk.indexed_text)
-    row = connection.execute("SELECT row FROM vector WHERE key = ?", (key,)).fetchone()
-    return row[0] if row else None
 
 
 def row_hash(table: str, values: tuple[Any, ...]) -> int:

@@ -123,9 +123,9 @@ class LocalWriter(Publisher):
             if self._forget:
                 self._forget_all()
             self._add_canaries()
-            self._add_texts(entries, vectors)
+            texts = self._add_texts(entries, vectors)
             for entry in entries:
-                self._add(entry)
+                self._add(entry, texts)
             points.reached("documents written")
             # 3. change the sources, then remove the documents without a source
             self._rename(sources)
@@ -179,21 +179,23 @@ class LocalWriter(Publisher):
             texts = ((number, row.astype("<f4").tobytes().hex()) for number, row in enumerate(self._canaries, start=1))
             self.db.executemany("INSERT INTO canary VALUES (?, ?)", texts)
 
-    def _add_texts(self, entries: Sequence[Entry], vectors: Mapping[str, Vectors]) -> None:
-        """Give each new text a row with its key and postings, then write the vectors of new and of pending texts."""
+    def _add_texts(self, entries: Sequence[Entry], vectors: Mapping[str, Vectors]) -> dict[str, int]:
+        """Give each new text a row, write the vectors of new and of pending texts, and return the rows by text."""
         chunks = (chunk.indexed_text for entry in entries for chunk in entry.chunks)
-        texts = list(dict.fromkeys((*vectors, *chunks)))  # those with a vector first, so that it is one segment
-        known = {text for text in texts if pending.row_of(self.db, text) is not None}
-        pending.add(self.db, [text for text in texts if text not in known])
-        pending.fill(self.db, self.folder, vectors)
+        rows = pending.add(self.db, list(dict.fromkeys((*vectors, *chunks))))  # what has a vector is one segment
+        pending.fill(self.db, self.folder, {rows[text]: vector for text, vector in vectors.items()})
+        return rows
 
-    def _add(self, entry: Entry) -> None:
+    def _add(self, entry: Entry, rows: Mapping[str, int]) -> None:
         self._remove(entry.document.id)
         self.db.execute("INSERT INTO document VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)", _document_row(entry.document))
-        for chunk in entry.chunks:
-            vector = tables.find_vector(self.db, chunk)
-            values = (chunk.id, chunk.document_id, chunk.start, chunk.end, chunk.page, chunk.context, chunk.text)
-            self.db.execute("INSERT INTO chunk VALUES (NULL, ?, ?, ?, ?, ?, ?, ?, ?)", (*values, vector))
+        values = (
+            (each.id, each.document_id, each.start, each.end, each.page, each.context, each.text)
+            for each in entry.chunks
+        )
+        texts = (rows[chunk.indexed_text] for chunk in entry.chunks)
+        statement = "INSERT INTO chunk VALUES (NULL, ?, ?, ?, ?, ?, ?, ?, ?)"
+        self.db.executemany(statement, ((*each, row) for each, row in zip(values, texts, strict=True)))
 
     def _remove(self, document_id: str) -> None:
         self.db.execute("DELETE FROM chunk WHERE document_id = ?", (document_id,))

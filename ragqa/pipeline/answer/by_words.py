@@ -11,8 +11,8 @@ if TYPE_CHECKING:
     from ragqa.records import Chunk, Hit
     from ragqa.stages import Embedder, IndexReader, Searcher, Vectors
 
-CANDIDATES = 100
-"""How many chunks, the best by words, a dense search compares besides those that have a vector."""
+CANDIDATES = 50
+"""How many chunks without a vector, the best by words, get one for a question."""
 
 
 def searcher(reader: IndexReader, embedder: Embedder, question: str) -> Searcher:
@@ -24,7 +24,8 @@ class ByWords:
     """A `Searcher` that embeds chunks without a vector when they are scored, and keeps these vectors for the question.
 
     Dense search ranks the chunks that have a vector, exactly, together with the best `CANDIDATES` by the words of the
-    question. So no chunk is left out for want of a vector alone.
+    question. Where more chunks without a vector are to be scored, the best by words are embedded, and the others count
+    as near as the farthest of these: they are ranked by words.
     """
 
     def __init__(self, reader: IndexReader, embedder: Embedder, question: str) -> None:
@@ -48,12 +49,16 @@ class ByWords:
         return self._reader.lexical(question, k)
 
     def dense_scores(self, vector: Vectors, chunk_ids: Sequence[str]) -> list[float]:
-        """Return the inner product of each chunk."""
-        scores = np.array(self._reader.dense_scores(vector, chunk_ids), dtype=np.float64)
-        lacking = np.flatnonzero(np.isnan(scores)).tolist()
-        rows = self._embedded([chunk_ids[i] for i in lacking]).astype(np.float64)
-        scores[lacking] = (rows @ vector.astype(np.float64)).astype(np.float32)
-        return [float(score) for score in scores]
+        """Return the inner product of each chunk, or the least of the others' for one that is not embedded."""
+        scores = dict(zip(chunk_ids, self._reader.dense_scores(vector, chunk_ids), strict=True))
+        lacking = [i for i in scores if np.isnan(scores[i])]
+        if len(lacking) > CANDIDATES:
+            by_words = dict(zip(lacking, self.lexical_scores(self._question, lacking), strict=True))
+            lacking = sorted(lacking, key=lambda i: (i not in self._made, -by_words[i], i))[:CANDIDATES]
+        rows = self._embedded(lacking).astype(np.float64) @ vector.astype(np.float64)
+        scores |= zip(lacking, rows.astype(np.float32).tolist(), strict=True)
+        least = min((scores[i] for i in lacking), default=0.0)
+        return [least if np.isnan(scores[i]) else scores[i] for i in chunk_ids]
 
     def lexical_scores(self, question: str, chunk_ids: Sequence[str]) -> list[float]:
         """Return the BM25 of each chunk."""
@@ -62,6 +67,10 @@ class ByWords:
     def lexical_bound(self, question: str) -> float:
         """Return an upper bound of the BM25 of any text for a question."""
         return self._reader.lexical_bound(question)
+
+    def document_counts(self, terms: Sequence[str]) -> list[int]:
+        """Return for each search term the number of texts that have it."""
+        return self._reader.document_counts(terms)
 
     def vectors(self, chunk_ids: Sequence[str]) -> Vectors:
         """Return the vectors of chunks, float32[len(chunk_ids), dim]."""

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from ragqa.pipeline.assemble.components import Components
     from ragqa.stages import IndexWriter, Vectors
 
-TEXT_CHUNKS = 4096
+TEXT_CHUNKS = 16_384
 """The number of chunks whose texts are one commit in a long run. An interruption loses at most these."""
 
 PREFETCH_BYTES = 64 << 20
