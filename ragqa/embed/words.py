@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections import ChainMap
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 
 from tokenizers import Tokenizer
 from tokenizers.models import WordPiece
@@ -16,17 +16,18 @@ from tokenizers.normalizers import BertNormalizer
 from tokenizers.pre_tokenizers import BertPreTokenizer
 
 Span = tuple[int, int]
+Spans = tuple[Span, ...]
 Tokenise = Callable[[list[str]], list[list[Span]]]
 """Texts -> the character spans of their tokens."""
 
 _WORD = re.compile(r"[^ \n]+")
-"""A word; it may hold other white space, at which the tokenizer cuts it."""
+"""A word: what stands between two blanks. It may hold other white space, at which the tokenizer cuts it."""
 
 LONGEST_WORD = 100
 """The most characters of a word that is kept."""
 
-MOST_WORDS = 1 << 16
-"""How many words are kept; then all are dropped."""
+MOST_WORDS = 1 << 17
+"""How many words are kept; when there are more, all are dropped."""
 
 
 def goes_by_words(tokenizer: Tokenizer) -> bool:
@@ -47,28 +48,38 @@ class WordTokens:
 
     def __init__(self, tokenise: Tokenise) -> None:
         self._tokenise = tokenise
-        self._kept: dict[str, tuple[Span, ...]] = {}
+        self._spans: dict[str, Spans] = {}
+        self._counts: dict[str, int] = {}
 
     def count(self, text: str) -> int:
         """Return the number of tokens of a text."""
-        words = _WORD.findall(text)
-        kept = self._learned(words)
-        return sum(len(kept[word]) for word in words)
+        words = text.replace("\n", " ").split(" ")
+        counts: Mapping[str, int] = self._counts
+        if new := set(words).difference(counts):
+            long = self._learn(new, words)
+            counts = (
+                ChainMap({word: len(spans) for word, spans in long.items()}, self._counts) if long else self._counts
+            )
+        return sum(map(counts.__getitem__, words))
 
     def offsets(self, text: str) -> list[Span]:
         """Return the character span of each token of a text."""
         words = [(match.start(), match.group()) for match in _WORD.finditer(text)]
-        kept = self._learned([word for _, word in words])
-        return [(at + low, at + high) for at, word in words for low, high in kept[word]]
+        spans: Mapping[str, Spans] = self._spans
+        if new := {word for _, word in words}.difference(spans):
+            long = self._learn(new, [word for _, word in words])
+            spans = ChainMap(long, self._spans) if long else self._spans
+        return [(at + low, at + high) for at, word in words for low, high in spans[word]]
 
-    def _learned(self, words: list[str]) -> Mapping[str, tuple[Span, ...]]:
-        """Return the spans of tokens by word, at least for these words."""
-        if len(self._kept) > MOST_WORDS:
-            self._kept = {}
-        kept = self._kept
-        new = [word for word in dict.fromkeys(words) if word not in kept]
-        if not new:
-            return kept
-        found = dict(zip(new, map(tuple, self._tokenise(new)), strict=True))
-        kept |= {word: spans for word, spans in found.items() if len(word) <= LONGEST_WORD}
-        return ChainMap(found, kept)
+    def _learn(self, new: Collection[str], words: Collection[str]) -> dict[str, Spans]:
+        """Keep the tokens of new words; return those of words that are too long to be kept.
+
+        :param words: all words of the text, which are learned again if the others are dropped.
+        """
+        if len(self._counts) + len(new) > MOST_WORDS:
+            self._spans, self._counts, new = {}, {}, set(words)
+        found = dict(zip(new, map(tuple, self._tokenise(list(new))), strict=True))
+        long = {word: found.pop(word) for word in new if len(word) > LONGEST_WORD}
+        self._spans |= found
+        self._counts |= {word: len(spans) for word, spans in found.items()}
+        return long

@@ -26,7 +26,9 @@ from tests.torture.world import (
     IDENTITY,
     Texts,
     commit,
+    embed_pending,
     make_text,
+    publish,
     snapshot,
     texts_in,
     told_of_commits,
@@ -138,10 +140,19 @@ def _in_two(path: Path) -> None:
         commit(writer, {"9.txt": make_text(9)}, ["8.txt"])
 
 
+def _texts_first(path: Path) -> None:
+    """Publish texts, then their vectors in parts; a document goes in between."""
+    publish(path, {"8.txt": make_text(8), "9.txt": make_text(9)})
+    embed_pending(path, 4, 8)
+    publish(path, {}, ["8.txt"])
+    embed_pending(path, 4)
+
+
 COMMITS: dict[str, Work] = {
     "first": lambda path: write(path, {"0.txt": make_text(0), "1.txt": make_text(1)}),
     "update": lambda path: write(path, {"1.txt": make_text(7), "2.txt": make_text(2)}, ["0.txt"]),
     "two commits": _in_two,
+    "texts first": _texts_first,
     "compaction": _compact,
     "search structure": _build,
     "purge": _purge,
