@@ -13,7 +13,6 @@ from typing import Any
 from unittest.mock import patch
 
 import numpy as np
-from numpy.typing import NDArray
 
 from ragqa.errors import NothingUsableError, RagqaError
 from ragqa.index import doctor, seal, tables
@@ -171,10 +170,14 @@ def _wrong_vectors(reader: LocalReader) -> list[str]:
     """Compare the vectors of all chunks with those of the embedder, and the pending ones with what the reader says."""
     chunks = [chunk for id_ in sorted(set(reader.sources().values())) for chunk in reader.chunks(id_)]
     rows = reader.vectors([chunk.id for chunk in chunks])
-    absent: NDArray[np.bool_] = np.isnan(rows).any(axis=1)
+    absent = [bool(np.isnan(row).any()) for row in rows]
     there = [chunk.indexed_text for chunk, lacks in zip(chunks, absent, strict=True) if not lacks]
     pending = {chunk.indexed_text for chunk, lacks in zip(chunks, absent, strict=True) if lacks}
-    wrong = [] if np.allclose(rows[~absent], EMBEDDER.embed_passages(there), atol=1e-5) else ["vectors of other texts"]
+    wrong = (
+        []
+        if np.allclose(rows[np.logical_not(absent)], EMBEDDER.embed_passages(there), atol=1e-5)
+        else ["vectors of other texts"]
+    )
     if set(reader.missing(chunks)) != pending or reader.coverage() != Coverage(
         len(set(there)), len({*there, *pending})
     ):
