@@ -166,8 +166,7 @@ class Pipeline:
         :param allow_empty: remove documents that no longer exist, even where they are most or all of those indexed.
         :param embed_later: leave the vectors of a long run to `embed_pending` or to the next run.
         :param wait: seconds to wait for another writer of the index.
-        :param progress: called with the chunks that were embedded and those expected in total, an estimate while files
-            are read.
+        :param progress: called with the chunks that are embedded and those expected, while reading an estimate.
         :raises NothingUsableError: no file could be used; an old index is not changed.
         :raises DocumentsGoneError: more than half of the indexed documents no longer exist; none was removed.
         :raises RejectedError: a file was rejected, and `strict` is True.
