@@ -89,6 +89,7 @@ def answer(record: Answer) -> Json:
         "dropped": [asdict(dropped) for dropped in record.prompt.dropped] if record.prompt else [],
         "usage": dict(record.usage),
         "index_version": record.index_version,
+        "coverage": asdict(record.coverage) if record.coverage else None,
     }
 
 
@@ -117,6 +118,7 @@ def index_report(record: IndexReport) -> Json:
         "search": record.search,
         "recall": record.recall,
         "dropped_vectors": record.dropped_vectors,
+        "pending": record.coverage.pending,
         "statuses": [file_status(each) for each in record.statuses],
     }
 
