@@ -305,6 +305,8 @@ class Answer:
     from which the answer was made.
     `searched` is the text that passages were searched for: the question, with words of the turn before where it does
     not stand alone; empty if the passages were given.
+    `coverage` says how many texts of that commit had a vector where some had none, so that passages were found by their
+    words; else it is None.
     """
 
     question: str
@@ -323,6 +325,7 @@ class Answer:
     nearest: tuple[Citation, ...] = ()
     advice: str = ""
     searched: str = ""
+    coverage: Coverage | None = None
 
     def __repr__(self) -> str:
         if self.abstained:
@@ -336,6 +339,22 @@ class Answer:
     def to_json(self) -> str:
         """Return `to_dict` as JSON on one line. It can always be encoded as UTF-8."""
         return wire.line(self.to_dict()).decode()
+
+
+@dataclass(frozen=True, slots=True)
+class Coverage:
+    """How far the vectors of an index have got: the number of its distinct texts, and of those that have a vector."""
+
+    vectors: int
+    texts: int
+
+    @property
+    def pending(self) -> int:
+        """Return the number of texts without a vector."""
+        return self.texts - self.vectors
+
+    def __str__(self) -> str:
+        return f"{self.vectors:,} of {self.texts:,} vectors so far"
 
 
 @dataclass(frozen=True, slots=True)

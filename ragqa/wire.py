@@ -89,6 +89,7 @@ def answer(record: Answer) -> Json:
         "dropped": [asdict(dropped) for dropped in record.prompt.dropped] if record.prompt else [],
         "usage": dict(record.usage),
         "index_version": record.index_version,
+        "coverage": asdict(record.coverage) if record.coverage else None,
     }
 
 
@@ -121,6 +122,7 @@ def index_report(record: IndexReport) -> Json:
         "search": record.search,
         "recall": record.recall,
         "dropped_vectors": record.dropped_vectors,
+        "pending": record.coverage.pending,
         "statuses": [file_status(each) for each in record.statuses],
     }
 
@@ -240,6 +242,7 @@ def question(record: Question) -> Json:
         "evidence": [{key: getattr(quote, key) for key in keys} for quote in record.evidence],
         **({"history": [list(turn) for turn in record.history]} if record.history else {}),
         **({"type": list(record.types)} if record.types else {}),
+        **({"answerability": record.answerability} if record.answerability in ("partial", "underspecified") else {}),
         **record.metadata,
     }
 

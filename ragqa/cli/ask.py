@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import shlex
+import time
 
 import click
 
 from ragqa.cli.answers import stream_answer
 from ragqa.cli.common import json_option, profile_option, set_option
-from ragqa.cli.indexing import allow_empty_option, verbose_option
+from ragqa.cli.indexing import allow_empty_option, embed_rest, verbose_option
 from ragqa.cli.opening import holds_documents, open_indexed
 from ragqa.cli.terminal import print_json
 from ragqa.cli.usage import exists
@@ -55,11 +56,13 @@ def command(
     target = folder or arguments[0]
     if (allow_empty or verbose) and not holds_documents(target):
         raise click.UsageError("--allow-empty and --verbose go with a folder, whose index is brought up to date first")
-    pipeline = open_indexed(target, overrides, profile, **options)
+    started, pipeline = time.monotonic(), open_indexed(target, overrides, profile, **options)
     if as_json:
         print_json(pipeline.ask(question).to_dict())
     else:
         stream_answer(pipeline.stream(question))
+    if holds_documents(target):
+        embed_rest(pipeline, started=started, watched=not as_json)
 
 
 def _wrong_number(arguments: tuple[str, ...], folder: str | None) -> str:

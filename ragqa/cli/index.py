@@ -38,10 +38,10 @@ def command(file: str, overrides: tuple[str, ...], as_json: bool, profile: str |
     try:
         report = bring_up_to_date(pipeline, confirm=not as_json, **options)
     except KeyboardInterrupt:
-        from ragqa.pipeline.ingest.refresh import COMMIT_CHUNKS
+        from ragqa.pipeline.ingest.embedding import COMMIT_CHUNKS
 
         raise KeyboardInterrupt(
-            f"what was committed is kept (every {COMMIT_CHUNKS} chunks), and the next run goes on from there"
+            f"what was committed is kept (every {COMMIT_CHUNKS} vectors), and the next run goes on from there"
         ) from None
     fields = wire.index_report(report)
     if as_json:

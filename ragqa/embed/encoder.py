@@ -21,6 +21,7 @@ from ragqa.arguments import is_unicode
 from ragqa.config.specs import ClsPoolEmbed, MeanPoolEmbed
 from ragqa.embed.pooling import cls_pool, mean_pool
 from ragqa.embed.transformers_encoder import TransformersEncoder
+from ragqa.embed.words import LONGEST_WORD, WordTokens, goes_by_words
 from ragqa.errors import ModelError, UsageError
 from ragqa.text_analysis import blocks
 from ragqa.transformer import Encoder, choose_engine, load_encoder, use_onednn
@@ -88,12 +89,28 @@ class EncoderEmbedder:
 
     def count(self, text: str) -> int:
         """Return the number of tokens of `text`, without special tokens. A long text is counted in blocks."""
-        return sum(len(encoding.ids) for _, encoding in self._encoded(text))
+        if self._words:
+            return self._words.count(text)
+        return sum(len(encoding) for _, encoding in self._encoded(text))
 
     def offsets(self, text: str) -> list[tuple[int, int]]:
         """Return the character span of each token of `text`."""
+        return self._words.offsets(text) if self._words else self._offsets(text)
+
+    def _offsets(self, text: str) -> list[tuple[int, int]]:
         spans = ((start, span) for start, encoding in self._encoded(text) for span in encoding.offsets)
         return [(start + low, start + high) for start, (low, high) in spans]
+
+    @cached_property
+    def _words(self) -> WordTokens | None:
+        """The tokens of each word, where the tokenizer goes by words."""
+        return WordTokens(self._offsets_of_words) if goes_by_words(self.tokenizer) else None
+
+    def _offsets_of_words(self, words: Sequence[str]) -> list[list[tuple[int, int]]]:
+        """Return the spans of the tokens of each word; a long one is tokenised in blocks, by itself."""
+        short = [word for word in words if len(word) <= LONGEST_WORD]
+        found = dict(zip(short, self._tokenised(short, special=False), strict=True))
+        return [found[word].offsets if word in found else self._offsets(word) for word in words]
 
     def _encoded(self, text: str) -> Iterator[tuple[int, Encoding]]:
         """Yield the tokenised blocks of a text, each with the offset of its first character."""

@@ -7,7 +7,7 @@ import hashlib
 import json
 import os
 import sqlite3
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -26,7 +26,6 @@ from ragqa.index.connection import (
     is_old,
 )
 from ragqa.index.place import APPLICATION_ID, DATABASE
-from ragqa.records import Chunk
 
 SCHEMA = """
 CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT;
@@ -244,19 +243,6 @@ def next_row(connection: sqlite3.Connection) -> int:
 def vector_key(text: str) -> str:
     """Return the SHA-256 of an embedded text, the key of its vector."""
     return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
-
-
-def find_vector(connection: sqlite3.Connection, chunk: Chunk) -> int | None:
-    """Return the row of the vector of a chunk's text, None where it was never embedded."""
-    key = vector_key(chunk.indexed_text)
-    row = connection.execute("SELECT row FROM vector WHERE key = ?", (key,)).fetchone()
-    return row[0] if row else None
-
-
-def texts_without_vector(connection: sqlite3.Connection, chunks: Iterable[Chunk]) -> list[str]:
-    """Return the indexed texts of chunks that were never embedded, each once, in order."""
-    new = (chunk for chunk in chunks if find_vector(connection, chunk) is None)
-    return list(dict.fromkeys(chunk.indexed_text for chunk in new))
 
 
 def row_hash(table: str, values: tuple[Any, ...]) -> int:

@@ -82,7 +82,7 @@ def test_an_answer_as_a_dict_has_what_the_command_prints_and_as_json_it_is_one_l
     assert json.loads(answer.to_json()) == fields and "\n" not in answer.to_json()
     assert list(fields) == [
         "question", "searched", "text", "citations", "abstained", "reason", "finish", "confidence", "kind", "sentences", "nearest",
-        "advice", "hits", "prompt", "dropped", "usage", "index_version",
+        "advice", "hits", "prompt", "dropped", "usage", "index_version", "coverage",
     ]  # fmt: skip
     (citation,) = fields["citations"]
     assert citation == {
@@ -90,17 +90,8 @@ def test_an_answer_as_a_dict_has_what_the_command_prints_and_as_json_it_is_one_l
         "text": "The quay has a master called Quayson.", "stale": False,
     }  # fmt: skip
     assert list(fields["hits"][0]) == [
-        "source",
-        "path",
-        "page",
-        "start",
-        "end",
-        "text",
-        "score",
-        "scores",
-        "fields",
-        "versions",
-    ]
+        "source", "path", "page", "start", "end", "text", "score", "scores", "fields", "versions",
+    ]  # fmt: skip
     assert fields["prompt"] == answer.prompt.text if answer.prompt else False
 
 

@@ -12,18 +12,19 @@ from ragqa import evidence, stopping
 from ragqa.evidence import confidence
 from ragqa.evidence.passages import Candidate
 from ragqa.evidence.selection import compact, spans
+from ragqa.pipeline.answer import by_words
 from ragqa.pipeline.answer.abstention import Abstention, before_writing
 from ragqa.pipeline.answer.citing import Citing
 from ragqa.pipeline.answer.draft import AskedQuestion, Clock, Draft
 from ragqa.pipeline.answer.replies import Event, Replies, Written
 from ragqa.pipeline.answer.writing import CheckedText
-from ragqa.records import Answer, Dropped, Generation, Hit, Passages, Prompt
+from ragqa.records import Answer, Coverage, Dropped, Generation, Hit, Passages, Prompt
 from ragqa.stages import BatchGenerator, VerdictModel
 
 if TYPE_CHECKING:
     from ragqa.pipeline.answer.sources import SourceFiles
     from ragqa.pipeline.assemble.components import Components
-    from ragqa.stages import IndexReader
+    from ragqa.stages import IndexReader, Searcher
 
 __all__ = ["AskedQuestion", "Asking", "Event"]
 
@@ -51,7 +52,13 @@ class Asking:
     @property
     def _replies(self) -> Replies:
         spec = self.components.config.prompt
-        return Replies(self._citing, confidence.least(spec.min_confidence), spec.answer)
+        return Replies(self._citing, confidence.least(spec.min_confidence), spec.answer, self._coverage)
+
+    @property
+    def _coverage(self) -> Coverage | None:
+        """How many texts have a vector, where some have none and vectors are searched; else None."""
+        coverage = self.reader.coverage()
+        return coverage if coverage.pending and self.components.config.retrieve.uses_vectors else None
 
     def retrieve(self, question: AskedQuestion, k: int | None = None) -> list[Hit]:
         """Return the best hits, `top_k` of them unless `k` is given.
@@ -60,10 +67,12 @@ class Asking:
 
         :raises ModelError: the embedder is not the one that built the index.
         """
+        searcher: Searcher = self.reader
         if self.components.config.retrieve.uses_vectors:
             self.reader.check_embedder(self.components.canaries)
+            searcher = by_words.searcher(self.reader, self.components.embedder, question.searched)
         also: Any = {} if question.searched == question.text else {"also": [question.text]}
-        return self.components.retriever.retrieve(question.searched, self.reader, k, **also)
+        return self.components.retriever.retrieve(question.searched, searcher, k, **also)
 
     def stream(self, question: AskedQuestion) -> Generator[Event, None, None]:
         """Yield the nearest passages, the sentences of the answer as they are known and, last, the `Answer`."""
@@ -116,7 +125,7 @@ class Asking:
             clock.lap("retrieve")
             if given is not None and not hits:
                 return Draft(question, (), None, (), clock)
-            found = evidence.examine(question.text, question.searched, hits, self.components.embedder, self.reader)
+            found = evidence.examine(question.asked, question.searched, hits, self.components.embedder, self.reader)
             best = [each.candidate for each in found.ranked[:NEAREST]]
             nearest = tuple(self._citing.span(each.hit, each.start, each.end) for each in best)
             clock.lap("evidence")
@@ -148,10 +157,10 @@ class Asking:
         question, limit = draft.question, self.components.config.prompt.context_limit()
         build = self.components.prompter.build
         if draft.evidence is None or limit is None:
-            return draft.excerpts, build(question.text, draft.hits, question.history)
+            return draft.excerpts, build(question.asked, draft.hits, question.history)
         read = compact(draft.evidence.ranked, limit - FENCE, self.components.generator.count)
         hits = [self.reader.span(hit, start, end) for hit, start, end in spans(read)]
-        prompt = build(question.text, hits, question.history)
+        prompt = build(question.asked, hits, question.history)
         if len(read) == len(draft.excerpts):
             return read, prompt
         what = f"{len(draft.excerpts) - len(read)} of {len(draft.excerpts)} sentences of the passages"

@@ -14,7 +14,7 @@ from ragqa.pipeline.answer.citing import Citing
 from ragqa.pipeline.answer.draft import Draft
 from ragqa.pipeline.answer.writing import CheckedText, span_of
 from ragqa.question_analysis import fits
-from ragqa.records import Answer, AnswerSentence, Generation, Passages, Prompt
+from ragqa.records import Answer, AnswerSentence, Coverage, Generation, Passages, Prompt
 
 SEPARATORS = {"quote": "\n"}
 """The text between two sentences by the kind of answer; a space for the others."""
@@ -40,12 +40,14 @@ class Written:
 class Replies:
     """Makes the answers to drafts.
 
-    :param least: the least confidence of an answer. :param choice: `prompt.answer`.
+    :param least: the least confidence of an answer. :param choice: `prompt.answer`. :param coverage: how many texts of
+    the index have a vector; None where all have one.
     """
 
     citing: Citing
     least: float
     choice: Literal["auto", "span", "quote", "write"]
+    coverage: Coverage | None = None
 
     def abstained(
         self, draft: Draft, why: Abstention, sure: float | None = None, written: Written | None = None
@@ -138,5 +140,6 @@ class Replies:
             sentences=tuple(sentences),
             nearest=draft.nearest,
             advice=why.advice if why else "",
+            coverage=self.coverage,
             searched="" if draft.question.passages is not None else draft.question.searched,
         )
