@@ -1,4 +1,4 @@
-"""The sample corpus: its size and formats, its questions with their evidence, and that its sources build it."""
+"""The sample corpus: its size and formats, its two files of questions, and that its sources build it."""
 
 from __future__ import annotations
 
@@ -11,13 +11,31 @@ from typing import Any
 
 import pytest
 
+from ragqa.evaluate.datasets.jsonl import read_questions
 from ragqa.load import FolderLoader
 from ragqa.records import Document
 
 CORPUS = Path(__file__).parent.parent / "corpora" / "tarnwick"
-QUESTIONS: list[dict[str, Any]] = [
-    json.loads(line) for line in (CORPUS / "questions.jsonl").read_text(encoding="utf-8").splitlines()
-]
+KINDS = {
+    "how": 25,
+    "why": 15,
+    "list": 20,
+    "compare": 15,
+    "yes_no": 20,
+    "summary": 15,
+    "follow_up": 15,
+    "fact": 10,
+    "absent": 15,
+}
+"""How many questions of each kind people.jsonl has."""
+
+
+def _rows(name: str) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in (CORPUS / name).read_text(encoding="utf-8").splitlines()]
+
+
+QUESTIONS = _rows("questions.jsonl")
+PEOPLE = _rows("people.jsonl")
 
 
 @pytest.fixture(scope="module")
@@ -50,7 +68,58 @@ def test_it_has_questions_of_every_kind() -> None:
     assert {question["split"] for question in QUESTIONS} == {"dev", "test"}
 
 
-@pytest.mark.parametrize("question", QUESTIONS, ids=lambda question: question["id"])
+def test_what_people_ask_has_the_stated_kinds_in_both_splits() -> None:
+    """The counts are those of the corpus's README."""
+    assert Counter(question["type"] for question in PEOPLE) == KINDS
+    for kind, number in KINDS.items():
+        dev = sum(question["split"] == "dev" for question in PEOPLE if question["type"] == kind)
+        test = sum(question["split"] == "test" for question in PEOPLE if question["type"] == kind)
+        assert (dev + test, abs(dev - test) <= 1) == (number, True)
+
+
+def test_what_people_ask_has_ids_and_questions_of_its_own() -> None:
+    ids = [question["id"] for question in QUESTIONS + PEOPLE]
+    assert len(set(ids)) == len(ids)
+    asked = [json.dumps([question["question"].lower(), question.get("history")]) for question in QUESTIONS + PEOPLE]
+    assert len(set(asked)) == len(asked)
+
+
+def test_what_people_ask_is_read_by_the_reader_of_datasets() -> None:
+    assert [question.id for question in read_questions(CORPUS / "people.jsonl")] == [row["id"] for row in PEOPLE]
+
+
+@pytest.mark.parametrize("question", PEOPLE, ids=lambda question: question["id"])
+def test_only_a_follow_up_has_a_history_and_only_an_absent_one_no_evidence(question: dict[str, Any]) -> None:
+    assert ("history" in question) == (question["type"] == "follow_up")
+    assert all(len(turn) == 2 and all(turn) for turn in question.get("history", []))
+    assert question["answerable"] == bool(question["evidence"]) == (question["type"] != "absent")
+    if question["type"] == "yes_no":
+        assert question["answers"][0].startswith(("Yes", "No"))
+
+
+def test_what_people_ask_in_dev_is_not_asked_in_test(documents: Mapping[str, Document]) -> None:
+    """No evidence of a question of dev overlaps that of one of test, in either file."""
+    dev = [_span(e, documents) for question in PEOPLE if question["split"] == "dev" for e in question["evidence"]]
+    test = [
+        _span(e, documents)
+        for question in PEOPLE + QUESTIONS
+        if question["split"] == "test"
+        for e in question["evidence"]
+    ]
+    assert len(dev) >= 100 and len(test) >= 100
+    assert not [(a, b) for a in dev for b in test if a[0] == b[0] and a[1] < b[2] and b[1] < a[2]]
+
+
+def test_what_people_ask_needs_every_document(documents: Mapping[str, Document]) -> None:
+    assert {evidence["source"] for question in PEOPLE for evidence in question["evidence"]} == set(documents)
+
+
+def _span(evidence: dict[str, Any], documents: Mapping[str, Document]) -> tuple[str, int, int]:
+    start = evidence.get("start", documents[evidence["source"]].text.find(evidence["text"]))
+    return evidence["source"], start, start + len(evidence["text"])
+
+
+@pytest.mark.parametrize("question", QUESTIONS + PEOPLE, ids=lambda question: question["id"])
 def test_evidence_stands_in_its_document(question: dict[str, Any], documents: Mapping[str, Document]) -> None:
     assert question["answerable"] == bool(question["answers"]) == bool(question["evidence"])
     for evidence in question["evidence"]:
