@@ -58,6 +58,8 @@ class EncoderEmbedder:
         self.window = _window(self.folder)
         self.prefixes = _prefixes(self.folder)
         self.dtype = models.torch_dtype(spec.dtype, matrices=True)
+        self._long: tuple[str, Vectors] | None = None
+        """The last question that was embedded in parts, and its vector: it is told once, however often it is asked."""
         self.engine = choose_engine(self.folder, "encoder", spec.engine, spec.model)
 
     @cached_property
@@ -146,6 +148,8 @@ class EncoderEmbedder:
 
         :raises UsageError: the model's own prefix for questions leaves no room for a question.
         """
+        if self._long and self._long[0] == question:
+            return self._long[1]
         parts = self._parts(question)
         vectors = self._embed([self.prefixes["query"] + part for part in parts], "question")
         if len(parts) == 1:
@@ -157,6 +161,7 @@ class EncoderEmbedder:
         )  # fmt: skip
         mean = vectors.mean(axis=0)
         unit: Vectors = mean / np.linalg.norm(mean)
+        self._long = question, unit
         return unit
 
     def _parts(self, question: str) -> list[str]:

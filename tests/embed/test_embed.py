@@ -196,6 +196,7 @@ def test_a_question_beyond_the_window_is_embedded_in_parts_and_this_is_told(
     short = embedder.embed_question(TEXTS[1])
     assert caplog.messages == []
     vector = embedder.embed_question(first + second)
+    assert np.array_equal(embedder.embed_question(first + second), vector), "and is told once"
     assert caplog.messages == [
         "the question is longer than the 256 tokens that all-minilm-l6-v2 reads: it was embedded in 4 parts, "
         "whose mean is searched"
