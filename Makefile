@@ -8,7 +8,7 @@ QUESTION ?= How much does the cooperative lend for a heat pump?
 TORCH_INDEX ?=
 export HF_HUB_DISABLE_TELEMETRY := 1
 
-.PHONY: help quickstart test coverage lint typecheck docs bench bench-incremental bench-peers bench-retrieval bench-chunking bench-scale bench-answers bench-shots bench-refusal bench-engine bench-int8 bench-start fit-spans torture models clean
+.PHONY: help quickstart test coverage lint typecheck docs bench bench-incremental bench-peers bench-retrieval bench-chunking bench-scale bench-answers bench-shots bench-refusal bench-engine bench-int8 bench-start bench-first-answer fit-spans torture models clean
 
 help: ## List the targets
 	@grep -E '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/:/' | sort
@@ -82,6 +82,9 @@ bench-int8: models ## Measure what eight bits cost, in loss and in answers, on S
 
 bench-start: models ## Measure starting and asking beside another checkout (ARGS=../before); about 6 minutes
 	$(BIN)/python -m benchmarks.start $(ARGS)
+
+bench-first-answer: models ## Measure the first answer about a new folder, the 490 articles of SQuAD in RAGQA_DATA; about 3 minutes
+	$(BIN)/python -m benchmarks.first_answer $(ARGS)
 
 bench-shots: models ## Measure answers by the number of in-context examples; about an hour
 	$(BIN)/python -m benchmarks.shots $(ARGS)
