@@ -34,8 +34,9 @@ def command(
     """Answer a question from the documents, and cite where the answer stands.
 
     FILE is a pipeline file. With a FOLDER of documents, or one document, in its place the small default models are
-    used, and the index is kept in the cache and brought up to date first; --allow-empty and --verbose are for that. Each line of the answer, and of what is
-    cited, begins with `|`; no other line does. A question that begins with `-` goes behind `--`.
+    used, and the index is kept in the cache and brought up to date first; --allow-empty and --verbose are for that. A large new folder is answered by
+    words at once, and embedded after the answer: to the end on a terminal, where Ctrl-C keeps what was embedded, else for some seconds. Each line of the
+    answer, and of what is cited, begins with `|`; no other line does. A question that begins with `-` goes behind `--`.
 
     \b
     Examples:
