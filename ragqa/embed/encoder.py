@@ -21,7 +21,7 @@ from ragqa.arguments import is_unicode
 from ragqa.config.specs import ClsPoolEmbed, MeanPoolEmbed
 from ragqa.embed.pooling import cls_pool, mean_pool
 from ragqa.embed.transformers_encoder import TransformersEncoder
-from ragqa.embed.words import LONGEST_WORD, WordTokens, goes_by_words
+from ragqa.embed.words import LONGEST_PART, WordTokens, goes_by_words
 from ragqa.errors import ModelError, UsageError
 from ragqa.text_analysis import blocks
 from ragqa.transformer import Encoder, choose_engine, load_encoder, use_onednn
@@ -106,13 +106,13 @@ class EncoderEmbedder:
     @cached_property
     def _words(self) -> WordTokens | None:
         """The tokens of each word, where the tokenizer goes by words."""
-        return WordTokens(self._offsets_of_words) if goes_by_words(self.tokenizer) else None
+        return WordTokens(self.tokenizer, self._offsets_of_parts) if goes_by_words(self.tokenizer) else None
 
-    def _offsets_of_words(self, words: Sequence[str]) -> list[list[tuple[int, int]]]:
-        """Return the spans of the tokens of each word; a long one is tokenised in blocks, by itself."""
-        short = [word for word in words if len(word) <= LONGEST_WORD]
+    def _offsets_of_parts(self, parts: Sequence[str]) -> list[list[tuple[int, int]]]:
+        """Return the spans of the tokens of each part of a word; a long one is tokenised in blocks, by itself."""
+        short = [part for part in parts if len(part) <= LONGEST_PART]
         found = dict(zip(short, self._tokenised(short, special=False), strict=True))
-        return [found[word].offsets if word in found else self._offsets(word) for word in words]
+        return [found[part].offsets if part in found else self._offsets(part) for part in parts]
 
     def _encoded(self, text: str) -> Iterator[tuple[int, Encoding]]:
         """Yield the tokenised blocks of a text, each with the offset of its first character."""
