@@ -95,7 +95,11 @@ def answer(record: Answer) -> Json:
 
 def answer_sentence(record: AnswerSentence) -> Json:
     """Return a part of an answer with its citations."""
-    return asdict(record)
+    return {
+        "text": record.text,
+        "citations": [citation(each) for each in record.citations],
+        "support": record.support,
+    }
 
 
 def file_status(record: FileStatus) -> Json:

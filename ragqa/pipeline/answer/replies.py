@@ -90,7 +90,7 @@ class Replies:
         if place is not None:
             yield from self._span(draft, written, place, sure)
             return
-        yield from checked.take("" if checked.begun else text, last=True)
+        yield from checked.take("" if checked.text else text, last=True)
         if checked.sentences and self.choice != "span":
             yield self._answer(draft, "write", checked.sentences, sure, written)
         elif self.choice == "auto":
