@@ -37,9 +37,10 @@ def command(
 
     FILE is a pipeline file. With a FOLDER of documents, or one document, in its place the profile says which models
     answer: by default the best ones that are here and that this machine can run (stderr says which, and why). The index
-    is kept in the cache and brought up to date first; --profile, --allow-empty and --verbose are for that. Each line of
-    the answer, and of what is cited, begins with `|`; no other line does. A question that begins with `-` goes behind
-    `--`.
+    is kept in the cache and brought up to date first; --profile, --allow-empty and --verbose are for that. A large new
+    folder is answered by words at once, and embedded after the answer: to the end on a terminal, where Ctrl-C keeps
+    what was embedded, else for some seconds. Each line of the answer, and of what is cited, begins with `|`; no other
+    line does. A question that begins with `-` goes behind `--`.
 
     \b
     Examples: a fact, how to do something, a list, and what no document says.

@@ -26,6 +26,7 @@ from ragqa.cli.terminal import print_json
 def command(file: str, overrides: tuple[str, ...], as_json: bool, profile: str | None, **options: Any) -> None:
     """Bring the index up to date with its documents; only what is new is embedded.
 
+    A long run publishes texts first: if it is interrupted, questions are answered by words, and the next run goes on.
     Exit code 3 says that some files were rejected; they are named on stderr. Where more than half of the indexed documents
     are gone, perhaps because a folder is not mounted, nothing is removed (exit code 4); on a terminal you are asked.
 

@@ -9,7 +9,7 @@ import sys
 import time
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import PurePath
 from typing import TYPE_CHECKING, Any
 
@@ -90,15 +90,18 @@ def bring_up_to_date(
 def refresh(pipeline: Pipeline, *, confirm: bool = False, allow_empty: bool = False, verbose: bool = False) -> Coverage:
     """Index new and changed files; return how many texts have a vector then.
 
-    Without changes, the index is not locked; rejected files are listed again. Where there is much to embed, only texts
-    are published, and `embed_rest` goes on. See `bring_up_to_date` for the parameters.
+    Without changes, rejected files are listed again. Where there is little to embed, that is done, unless another process
+    does it; where there is much, only texts are published, and `embed_rest` goes on. See `bring_up_to_date` for the
+    parameters.
     """
     from ragqa.pipeline.ingest.embedding import COMMIT_CHUNKS
 
-    plan = pipeline.changes() if pipeline.has_index() else None
-    if plan and plan.is_empty and not 0 < plan.coverage.pending <= COMMIT_CHUNKS:
+    if pipeline.has_index() and (plan := pipeline.changes()).is_empty:
         again = [FileStatus(reading.file.source, "rejected", reading.reason) for reading in plan.read]
         print_left_out(again, verbose=verbose)
+        if 0 < plan.coverage.pending <= COMMIT_CHUNKS:
+            with suppress(LockedError), progress_bar() as progress:
+                return pipeline.embed_pending(progress=progress)
         return plan.coverage
     options = {"confirm": confirm, "allow_empty": allow_empty, "verbose": verbose, "embed_later": True}
     return bring_up_to_date(pipeline, **options).coverage

@@ -37,7 +37,7 @@ CREATE TABLE source (source TEXT PRIMARY KEY, document_id TEXT NOT NULL) STRICT;
 CREATE INDEX source_document ON source (document_id);
 CREATE TABLE chunk (row INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE, document_id TEXT NOT NULL, start INTEGER NOT NULL,
     end INTEGER NOT NULL, page INTEGER, context TEXT NOT NULL, text TEXT NOT NULL, vector INTEGER NOT NULL) STRICT;
-CREATE INDEX chunk_document ON chunk (document_id, start);
+CREATE INDEX chunk_document ON chunk (document_id, start, vector);
 CREATE INDEX chunk_vector ON chunk (vector);
 CREATE TABLE vector (row INTEGER PRIMARY KEY, key TEXT NOT NULL UNIQUE) STRICT;
 CREATE TABLE segment (first_row INTEGER PRIMARY KEY, n INTEGER NOT NULL, sha256 TEXT NOT NULL) STRICT;

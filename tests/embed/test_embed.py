@@ -13,7 +13,7 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tokenizers import Tokenizer
+from tokenizers import AddedToken, Tokenizer
 from tokenizers.models import WordLevel, WordPiece
 from tokenizers.normalizers import BertNormalizer
 from tokenizers.pre_tokenizers import BertPreTokenizer, Whitespace
@@ -135,8 +135,9 @@ def test_words_that_are_kept_are_few_and_short(monkeypatch: pytest.MonkeyPatch) 
     for n in range(30):
         text = " ".join(f"w{n}x{i}" for i in range(20)) + " " + "long" * 100
         assert embedder.count(text) == len(embedder.tokenizer.encode(text, add_special_tokens=False).ids)
-        kept = embedder._words._counts if embedder._words else {}
-        assert 0 < len(kept) <= 50 and max(map(len, kept)) < 100
+        assert embedder._words is not None
+        for kept in (embedder._words._counts, embedder._words._spans):
+            assert 0 < len(kept) <= 50 and max(map(len, kept)) <= 100
 
 
 def test_only_a_bert_tokenizer_goes_by_words() -> None:
@@ -144,7 +145,9 @@ def test_only_a_bert_tokenizer_goes_by_words() -> None:
     assert not goes_by_words(tokenizer)
     tokenizer.normalizer, tokenizer.pre_tokenizer = BertNormalizer(), BertPreTokenizer()
     assert goes_by_words(tokenizer)
-    tokenizer.add_tokens(["new york"])
+    tokenizer.add_special_tokens([AddedToken("[MASK]", normalized=False)])
+    assert goes_by_words(tokenizer)
+    tokenizer.add_tokens([AddedToken("new york", normalized=False)])
     assert not goes_by_words(tokenizer), "a token may hold a blank then"
     other = Tokenizer(WordLevel({"a": 0}, unk_token="a"))
     other.normalizer, other.pre_tokenizer = BertNormalizer(), BertPreTokenizer()
@@ -196,6 +199,7 @@ def test_a_question_beyond_the_window_is_embedded_in_parts_and_this_is_told(
     short = embedder.embed_question(TEXTS[1])
     assert caplog.messages == []
     vector = embedder.embed_question(first + second)
+    assert np.array_equal(embedder.embed_question(first + second), vector), "and is told once"
     assert caplog.messages == [
         "the question is longer than the 256 tokens that all-minilm-l6-v2 reads: it was embedded in 4 parts, "
         "whose mean is searched"

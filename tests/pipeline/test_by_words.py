@@ -11,7 +11,9 @@ import numpy as np
 import pytest
 
 from ragqa import Pipeline
+from ragqa.cli import indexing
 from ragqa.errors import ModelError
+from ragqa.experiments import setup
 from ragqa.pipeline.answer import by_words
 from ragqa.pipeline.ingest import embedding, refresh
 from ragqa.records import Coverage
@@ -180,6 +182,29 @@ def test_a_change_while_texts_are_pending_is_published_with_the_others(folder: P
 def test_a_run_that_publishes_at_once_brings_all_vectors(folder: Path, options: dict[str, Any]) -> None:
     report = pipeline(folder).index(embed_later=True, **options)
     assert (report.generation, report.coverage.pending) == (1, 0)
+
+
+def test_an_evaluation_waits_for_all_vectors(folder: Path) -> None:
+    pipeline(folder).index(embed_later=True)
+    pipe = pipeline(folder)
+    setup.refresh(pipe)
+    assert pipe.changes().coverage == Coverage(NOTES + 1, NOTES + 1)
+
+
+def test_while_another_process_embeds_questions_are_answered(folder: Path) -> None:
+    """As `ragqa ask FOLDER` does in a second terminal; the writer's lock is not waited for."""
+    pipeline(folder).index(embed_later=True)
+    with pipeline(folder).components.index.write(pipeline(folder).components.identity) as writer:
+        assert indexing.refresh(pipeline(folder)) == Coverage(0, NOTES + 1)
+        for part in range(36):
+            ((text,), vector) = (
+                writer.pending(1),
+                pipeline(folder).components.embedder.embed_passages(writer.pending(1))[0],
+            )
+            writer.commit([], {text: vector}, {})
+            assert indexing.refresh(pipeline(folder)) == Coverage(part + 1, NOTES + 1)
+        assert pipeline(folder).ask(QUESTION).text == "The quay has a master called Quayson."
+    assert indexing.refresh(pipeline(folder)).pending == 0, "few are embedded before the answer"
 
 
 def test_a_rebuild_replaces_pending_texts(folder: Path) -> None:

@@ -102,7 +102,10 @@ class Replies:
         """Yield a short answer with the sentence that contains it; a quote where it is not likely to be right."""
         found, text = draft.evidence, written.generation.text.strip()
         assert found is not None
-        if sure >= self.least and fits(found.question.answer_type, text):
+        least = self.least
+        if self.choice == "auto" and written.verdict is None and self.least:
+            least = max(least, confidence.LEAST_SPAN)  # a quote is more often right
+        if sure >= least and fits(found.question.answer_type, text):
             sentence = AnswerSentence(text, (self.citing.span(place.hit, place.start, place.end),), 1.0)
             yield sentence
             yield self._answer(draft, "span", [sentence], sure, written)
