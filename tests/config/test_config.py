@@ -165,7 +165,7 @@ splitt:   {kind: recursive}
 
 def test_a_first_look_finds_every_mistake_whatever_kinds_of_mistakes_there_are(place: Path) -> None:
     keys = [problem.split(": ")[1] for problem in problems(place, EVERYTHING, ("generate.seed=-1", "nonsense"))]
-    assert keys == [
+    assert list(dict.fromkeys(keys)) == [
         "load.path", "load.incude", "split.chunk_size", "embed.model", "embed.dtpye", "index.path", "index.search",
         "retrieve.top_k", "retrieve.rerank.model", "retrieve.rerank.dept", "prompt.template", "prompt.oder", "prompt.n_examples",
         "prompt.examples_split", "prompt.answer", "prompt.min_confidence", "generate.model", "generate.dtype", "generate.batch_size",

@@ -154,8 +154,8 @@ OWN: dict[str, tuple[Kind[Any], str, str]] = {
     ),
     "prompt": (
         Kind("prompt", Bare, lambda spec, needs: BarePrompter()),
-        "prompt:   {kind: in_context, template: qa}",
-        "prompt: {kind: bare}",
+        "prompt:   {kind: in_context, template: qa, answer: write, min_confidence: 0}",
+        "prompt: {kind: bare, answer: write, min_confidence: 0}",
     ),
 }
 
