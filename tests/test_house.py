@@ -51,6 +51,7 @@ SAME_FLOOR = {
     ("limits", "errors"),
     ("records", "errors"),
     ("records", "wire"),
+    ("question_analysis", "text_analysis"),
     ("arguments", "errors"),
     ("forks", "errors"),
     ("limits", "messages"),

@@ -400,7 +400,7 @@ def test_an_engine_or_eight_bits_that_do_not_fit_the_model_are_named(place: Path
     embedder = make_folder(place / "roberta", model_type="roberta", architectures=["RobertaModel"])
     generator = make_folder(place / "mistral", model_type="mistral", architectures=["MistralForCausalLM"])
     native = ("embed.engine=native", "generate.engine=native")
-    bert = "engine native does not know the form of roberta (roberta); it runs the usual form of bert"
+    bert = "engine native does not know the form of roberta (roberta); it runs the usual form of bert, mpnet"
     found = "engine native does not know the form of mistral (mistral); it runs the usual form of llama, qwen2"
     embed, engine = (
         f"embed.engine: {bert}: use auto or transformers",

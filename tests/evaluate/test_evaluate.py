@@ -325,8 +325,8 @@ class SleepingGenerator(Sleeper, EchoGenerator):
     [
         (Protocol(), True, True),
         (Protocol(answers=False), True, False),
-        (Protocol(context="none"), False, True),
-        (Protocol(context="gold"), False, True),
+        (Protocol(context="none"), True, True),
+        (Protocol(context="gold"), True, True),
     ],
     ids=["whole", "retrieval only", "closed book", "oracle"],
 )

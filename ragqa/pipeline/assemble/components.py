@@ -244,7 +244,7 @@ class Components:
             if self.config.retrieve.uses_vectors:
                 self.canaries  # noqa: B018  # computing them loads the embedder
         if answers:
-            parts += [self.generator, self.prompter]
+            parts += [self.generator, self.prompter, self.embedder]  # the embedder ranks the excerpts of passages
         for part in parts:
             if isinstance(part, stages.Loadable):
                 part.load()
