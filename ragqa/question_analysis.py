@@ -18,8 +18,8 @@ AnswerType = Literal["date", "number", "person", "place", "thing"]
 
 _POLITE = re.compile(
     r"^(?:(?:hi|hello|hey|please|ok|okay|so|and|but|well)\b[,!. ]*|"
-    r"(?:can|could|would|will) you (?:please )?(?:also )?(?:tell me|let me know|help me (?:understand|find)|explain to me)\b[,: ]*|"
-    r"(?:i(?:'d| would) like to know|i want to know|i am wondering|i'm wondering|do you know|any idea|tell me)\b[,: ]*)+",
+    r"(?:can|could|would|will) you (?:please )?(?:also )?(?:tell me(?! (?:more )?about\b)|let me know|help me (?:understand|find)|explain to me)\b[,: ]*|"
+    r"(?:i(?:'d| would) like to know|i want to know|i am wondering|i'm wondering|do you know|any idea|tell me(?! (?:more )?about\b))\b[,: ]*)+",
     re.IGNORECASE,
 )
 _AUXILIARY = (
@@ -85,9 +85,12 @@ _WHO = re.compile(
     r"\b(?:who|whom|whose)\b|\b(?:what|which) (?:person|company|organi[sz]ation|team|author|group|people|country's)\b",
     re.IGNORECASE,
 )
+_CAPITAL = "A-ZÀ-ÖØ-Þ"
 _NAMED = re.compile(
-    r"\b(?:\d*[A-Z][\w'’.&-]*|[a-z]+[A-Z]\w*)(?:\s+(?:(?:of|the|de|van|von|der|la)\s+)*(?:[A-Z][\w'’.&-]*|\d+))*"
+    rf"\b(?:\d*[{_CAPITAL}][\w'’.&-]*|[a-z]+[{_CAPITAL}]\w*)"
+    rf"(?:\s+(?:(?:of|the|de|van|von|der|la)\s+)*(?:[{_CAPITAL}][\w'’.&-]*|\d+))*"
 )
+_POSSESSIVE = re.compile(r"['’]s(?=\s|$)")
 _DIGITS = re.compile(r"(?<![\w.])\d[\d,.]*(?:\w+)?")
 _MONTHS = "january february march april may june july august september october november december"
 _DAYS = "monday tuesday wednesday thursday friday saturday sunday"
@@ -246,7 +249,7 @@ def _kind(text: str) -> QuestionKind:
             "fact",
             bool(
                 _WHERE.search(asked)
-                or re.match(r"(?:\w+ ){0,2}who(?:m|se)?\b(?! (?:is|was|are|were) (?-i:[A-Z]))", asked, re.I)
+                or re.match(r"(?:\w+ ){0,2}who(?:m|se)?\b(?! (?:is|was|are|were) (?-i:[A-Z\"']))", asked, re.I)
             ),
         ),
         ("definition", bool(_DEFINITION.search(asked))),
@@ -272,19 +275,27 @@ def proper_names(text: str) -> tuple[str, ...]:
     The first word counts only if a name goes on after it, since every question begins with a capital letter. A text in
     title case or capital letters has no names.
     """
-    letters = [word for word in text.split() if word[:1].isalpha()]
-    if len(letters) > 2 and sum(word[:1].isupper() for word in letters) > 0.7 * len(letters):
+    if _is_title_case(text):
         return ()
     found: list[str] = []
     for match in _NAMED.finditer(text):
-        words = match.group().rstrip(".'’").split()
-        while words and words[0].lower().removesuffix("'s") in _NOT_NAMES:
-            words = words[1:]
-        if words and (
-            match.start() > 0 or len(words) > 1 or match.group().split()[0] != words[0] or _is_code(words[0])
-        ):
-            found.append(re.sub(r"['’]s$", "", " ".join(words)))
+        for number, part in enumerate(_POSSESSIVE.split(match.group())):
+            words = given = part.rstrip(".'’").split()
+            while words and words[0].lower().removesuffix("'s").rstrip(".") in _NOT_NAMES:
+                words = words[1:]
+            within = match.start() > 0 or number > 0 or words != given
+            if words and (within or len(words) > 1 or _is_code(words[0])):
+                found.append(" ".join(words))
     return tuple(dict.fromkeys(found))
+
+
+def _is_title_case(text: str) -> bool:
+    """Tell whether the capital letters of a text show no names: all words have one, or most function words do."""
+    words = [word for word in text.split() if word[:1].isalpha()]
+    functions = [word for word in words[1:] if word.lower() in text_analysis.STOP_WORDS - {"i"}]
+    if sum(word[0].isupper() for word in functions) > len(functions) / 2:
+        return True
+    return len(words) > 2 and all(word[0].isupper() for word in words)
 
 
 def _is_code(word: str) -> bool:
