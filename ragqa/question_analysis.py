@@ -44,7 +44,8 @@ _SUMMARY = re.compile(
 _NUMBER = re.compile(
     r"\bhow (?:many|much|old|long|far|high|tall|deep|wide|large|big|fast|heavy|often|big|hot|cold|soon|late|early)\b|"
     r"\b(?:what|which) (?:is the |was the |are the |were the )?(?:\w+ ){0,2}?(?:number|percentage|percent|share|amount|price|cost|"
-    r"fee|rate|size|height|length|distance|population|age|temperature|speed|weight|area|total|sum|limit|salary|budget)\b",
+    r"fee|rate|size|height|length|distance|population|age|temperature|speed|weight|area|total|sum|limit|salary|budget)\b|"
+    r"^what (?:do|does|did|will|would) .*\b(?:cost|weigh|measure|earn|pay)\b",
     re.IGNORECASE,
 )
 _DATE = re.compile(
@@ -57,13 +58,17 @@ _LIST = re.compile(
     r"\b(?:what|which) (?:\w+ )?(?:types?|kinds?|sorts?|examples|categories|steps|reasons|ways) (?:of\b|are\b|can\b|do\b|does\b)|"
     r"^(?:what|which) (?:are|were) (?:the|some|all|your|its|their|our)\b|"
     r"^what (?:does|do|did|is|are) .*\b(?:include|included|cover|covered|contain|consist of|offer|require|need|needed)\b|"
-    r"^(?:what|which) (?:\w+ )?\w+[^s\W]s (?:are|were|do|does|did|can|have|may|should|must|will|would)\b",
+    r"^(?:what|which) (?:\w+ ){0,2}\w+[^s\W]s (?!of\b|is\b|was\b|has\b|does\b)\w+",
     re.IGNORECASE,
 )
 _DEFINITION = re.compile(
     r"^what(?:'s| is| are| was| were) (?:an? |the )?[^,]{1,60}$|\bwhat does .* (?:mean|stand for|do)\b|\b(?:definition|meaning) of\b|^define\b|^who (?:is|was|are|were) (?-i:[A-Z\"'])",
     re.IGNORECASE,
 )
+_WHAT_DOES = re.compile(
+    r"^what (?:(?:do|does|did|can|could|may|must|should|will|would|has|have|had)\b|\w+ed\b|happen)", re.IGNORECASE
+)
+"""The beginning of a question for what somebody does or what happens, whose answer is seldom a name."""
 _WHY = re.compile(
     r"^why\b|\bwhy (?:is|are|was|were|do|does|did|can|should|would)\b|\bwhat (?:is|was|are|were) the (?:reason|cause|purpose|point)s?\b|\bwhat causes?\b|^how come\b",
     re.IGNORECASE,
@@ -192,6 +197,10 @@ _NOT_NAMES = text_analysis.STOP_WORDS | frozenset(
 )
 
 
+SUBJECT_WORDS = 4
+"""The most words of a subject that is defined."""
+
+
 @dataclass(frozen=True, slots=True)
 class QuestionAnalysis:
     """The result of the rules for one question.
@@ -244,6 +253,7 @@ def _kind(text: str) -> QuestionKind:
             ),
         ),
         ("definition", bool(_DEFINITION.search(asked))),
+        ("other", bool(_WHAT_DOES.match(asked))),
         ("fact", bool(re.search(r"\b(?:what|which)\b", asked, re.IGNORECASE))),
     )
     return next((kind for kind, matches in rules if matches), "other")
@@ -303,6 +313,17 @@ def fits(answer_type: AnswerType, text: str) -> bool:
     if answer_type in ("person", "place"):
         return any(word[:1].isupper() for word in re.findall(r"\w+", text)) or not any(c.isdigit() for c in text)
     return bool(words)
+
+
+def defines(question: QuestionAnalysis, text: str) -> bool:
+    """Tell whether a text says what the subject of a question is: it begins with its words, and a verb follows."""
+    if question.kind not in ("definition", "summary") or not 0 < len(question.terms) <= SUBJECT_WORDS:
+        return False
+    words = [word for word in text_analysis.words(text)[: SUBJECT_WORDS + 4] if word not in ("the", "a", "an")]
+    verbs = [
+        place for place, word in enumerate(words) if word in ("is", "are", "was", "were", "means", "helps", "tells")
+    ]
+    return bool(verbs) and set(question.terms) <= {text_analysis.term(word) for word in words[: verbs[0]]}
 
 
 def has_date(text: str) -> bool:
