@@ -58,7 +58,8 @@ _LIST = re.compile(
     r"\b(?:what|which) (?:\w+ )?(?:types?|kinds?|sorts?|examples|categories|steps|reasons|ways) (?:of\b|are\b|can\b|do\b|does\b)|"
     r"^(?:what|which) (?:are|were) (?:the|some|all|your|its|their|our)\b|"
     r"^what (?:does|do|did|is|are) .*\b(?:include|included|cover|covered|contain|consist of|offer|require|need|needed)\b|"
-    r"^(?:what|which) (?:\w+ ){0,2}\w+[^s\W]s (?!of\b|is\b|was\b|has\b|does\b)\w+",
+    r"^(?:what|which) (?!(?:is|was|has|does)\b)(?:\w+ ){0,2}\w+[^s\W]s "
+    r"(?!(?:is|was|has|does|the|an?|of|in|on|to|for|by|at|from|with|through)\b)\w+",
     re.IGNORECASE,
 )
 _DEFINITION = re.compile(

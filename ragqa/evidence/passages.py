@@ -24,6 +24,7 @@ class Candidate:
 
     `hit` is the best hit that overlaps it, and `rank` that hit's place, from 0. `heading` is the last heading before it
     in its passage, and `before` is the excerpt before it in the same block, such as the sentence that introduces a list.
+    `block` is the offset at which its block begins in the document.
     """
 
     hit: Hit
@@ -34,6 +35,7 @@ class Candidate:
     excerpt: Excerpt
     heading: str = ""
     before: str = ""
+    block: int = 0
 
     @property
     def kind(self) -> str:
@@ -72,9 +74,10 @@ def _of_passage(ranked: Sequence[tuple[int, Hit]], text: str) -> list[Candidate]
     start, end = ranked[0][1].chunk.start, max(hit.chunk.end for _, hit in ranked)
     low, high = max(0, start - MARGIN), min(len(text), end + MARGIN)
     found: list[Candidate] = []
-    heading, before, block = "", "", -1
+    heading, before, block, begin = "", "", -1, 0
     for excerpt in excerpts(text[low:high]):
         first, last = low + excerpt.start, low + excerpt.end
+        begin = begin if block == excerpt.block else first
         cut = (first == low and low > 0) or (last == high and high < len(text))
         inside = min(last, end) - max(first, start)
         if excerpt.kind == "heading":
@@ -85,7 +88,7 @@ def _of_passage(ranked: Sequence[tuple[int, Hit]], text: str) -> list[Candidate]
                 key=lambda pair: pair[0],
             )
             lead = before if block == excerpt.block else ""
-            found.append(Candidate(hit, rank, first, last, text[first:last], excerpt, heading, lead))
+            found.append(Candidate(hit, rank, first, last, text[first:last], excerpt, heading, lead, begin))
         if excerpt.block != block or excerpt.kind == "sentence":
             before, block = text[first:last], excerpt.block
     return found

@@ -65,12 +65,12 @@ def quote(question: QuestionAnalysis, ranked: Sequence[RankedExcerpt]) -> list[C
     """
     if not ranked:
         return []
+    places = {(each.candidate.hit.chunk.document_id, each.candidate.start): each.candidate for each in ranked}
     ranked = [each for each in ranked if each.candidate.kind != "header"] or ranked
     most = LENGTHS.get(question.kind, LONGEST)
     best = _of_each_name(question, ranked) if question.kind == "compare" else []
     best += [each for each in ranked if each.score >= ranked[0].score - MARGIN]
     chosen: dict[int, Candidate] = {}
-    places = {(each.candidate.hit.chunk.document_id, each.candidate.start): each.candidate for each in ranked}
     count = 0
     for each in best:
         if count == most or _is_repeated(each.candidate, chosen.values()):
@@ -111,8 +111,10 @@ def _with_its_block(
     """Return an excerpt with those that it needs to be understood, in their order."""
     document = candidate.hit.chunk.document_id
     near = sorted((each for (id_, _), each in places.items() if id_ == document), key=lambda each: each.start)
-    block = [each for each in near if each.excerpt.block == candidate.excerpt.block and _is_near(each, candidate)]
+    block = [each for each in near if each.block == candidate.block]
     at = next(number for number, each in enumerate(block) if each.start == candidate.start)
+    begin = _introduction(block, at)
+    block, at = block[begin:], at - begin
     if candidate.kind == "code" or (candidate.kind == "item" and kind in ("list", "how", "summary", "other")):
         return _around(block, at)
     if candidate.text.rstrip().endswith(":"):
@@ -120,13 +122,16 @@ def _with_its_block(
     if candidate.kind in ("row", "item"):
         return [block[0], candidate] if at and block[0].kind in ("header", "sentence") else [candidate]
     first = next(iter(text_analysis.words(candidate.text)), "")
-    if at and first in _BEGINS_WITHIN and block[at - 1].kind == "sentence":
-        return [block[at - 1], candidate]
-    return [candidate]
+    return block[:2] if at and first in _BEGINS_WITHIN else [candidate]
 
 
-def _is_near(one: Candidate, other: Candidate) -> bool:
-    return abs(one.start - other.start) <= 4 * MOST_CHARACTERS
+def _introduction(block: Sequence[Candidate], at: int) -> int:
+    """Return the place of the sentence or header before a sentence, or before the list or table of a part of one."""
+    begin = at
+    while begin and block[at].kind != "sentence" and block[begin - 1].kind == block[at].kind:
+        begin -= 1
+    introduces = block[at].text.rstrip().endswith(":")
+    return begin - (begin > 0 and not introduces and block[begin - 1].kind in ("sentence", "header"))
 
 
 def _around(block: Sequence[Candidate], at: int) -> list[Candidate]:

@@ -57,14 +57,13 @@ def test_a_number_or_a_name_that_stands_nowhere_keeps_a_sentence_from_being_show
 @pytest.mark.parametrize(
     "sentence",
     [
-        "The Tern carries twelve cars.", "She carries 1200 kg of freight.", "The fare is £5.20 from 15-01-2025." if False else "The fare is £5.20 from 2025.",
+        "The Tern carries twelve cars.", "She carries 1200 kg of freight.", "The fare is £5.20 from 2025.",
         "Ilse Brandt commands her.", "However, boats leave at 10:30.", "The Lapwing has room for 6 lorries.",
         "The mate is elise moyle.", "Boats leave at 10.", "Brandt's boat was built in 1998.",
     ],
 )  # fmt: skip
 def test_a_number_or_a_name_may_be_written_in_another_way(sentence: str) -> None:
-    headings = [each for each in of_texts("The Lapwing is new.")]
-    _, support = check(sentence, FERRY, headings)
+    _, support = check(sentence, FERRY, of_texts("The Lapwing is new."))
     assert support >= LEAST
 
 

@@ -1,0 +1,77 @@
+"""Passages: the excerpts of hits, each once and whole, with its heading and what introduces it."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ragqa.evidence.passages import candidates
+from tests.evidence.making import of_texts
+from tests.fakes import document, passage
+
+TEXT = "# Ferries\n\nTern was built in 1998. She carries 12 cars.\n\n## Fares\n\nThe fares are:\n\n- child: £2\n- adult: £4\n"
+DOC = document(TEXT, "ferry.md")
+
+
+def texts(*places: tuple[int, int]) -> list[str]:
+    hits = [passage(DOC, start, end) for start, end in places]
+    return [each.text for each in candidates(hits, lambda _: DOC)]
+
+
+def test_headings_are_no_candidates_but_stand_with_those_below_them() -> None:
+    found = of_texts(TEXT)
+    assert [(each.heading, each.text) for each in found] == [
+        ("Ferries", "Tern was built in 1998."),
+        ("Ferries", "She carries 12 cars."),
+        ("Fares", "The fares are:"),
+        ("Fares", "child: £2"),
+        ("Fares", "adult: £4"),
+    ]
+
+
+def test_an_item_has_the_sentence_that_introduces_it_and_a_sentence_the_one_before_it() -> None:
+    before = {each.text: each.before for each in of_texts(TEXT)}
+    assert before["adult: £4"] == before["child: £2"] == "The fares are:"
+    assert before["She carries 12 cars."] == "Tern was built in 1998."
+    assert before["Tern was built in 1998."] == ""
+
+
+def test_hits_that_overlap_give_each_excerpt_once_and_the_best_hit_is_its_own() -> None:
+    middle = TEXT.index("She")
+    hits = [passage(DOC, middle, len(TEXT)), passage(DOC, 0, middle + 10)]
+    found = candidates(hits, lambda _: DOC)
+    assert [each.text for each in found] == [each.text for each in of_texts(TEXT)]
+    assert [each.rank for each in found] == [1, 0, 0, 0, 0]
+    assert all(each.hit is hits[each.rank] for each in found)
+
+
+def test_a_sentence_that_a_chunk_cuts_is_whole_where_most_of_it_was_found_and_left_out_elsewhere() -> None:
+    start = TEXT.index("Tern")
+    assert texts((start + 5, start + 23)) == ["Tern was built in 1998."]
+    assert texts((start, start + 30)) == ["Tern was built in 1998."]
+
+
+def test_documents_come_in_the_order_of_their_best_hits() -> None:
+    other = document("Lapwing was ordered in June.", "new.md")
+    hits = [passage(other, 0, 28), passage(DOC, 0, 40)]
+    found = candidates(hits, {DOC.id: DOC, other.id: other}.__getitem__)
+    assert [each.hit.source for each in found] == ["new.md", "ferry.md"]
+    assert candidates([], lambda _: DOC) == []
+
+
+@given(
+    text=st.lists(st.sampled_from(["The quay burned. ", "Why?\n", "\n\n", "- a coat\n", "| a | b |\n", "Dr. Ahn ", "12 "])).map("".join),
+    places=st.lists(st.tuples(st.integers(0, 90), st.integers(1, 60)), max_size=4),
+)  # fmt: skip
+def test_candidates_of_any_hits_are_exact_spans_that_overlap_their_hit_and_occur_once(
+    text: str, places: list[tuple[int, int]]
+) -> None:
+    doc = document(text)
+    hits = [passage(doc, start, min(len(text), start + size)) for start, size in places if start < len(text)]
+    found = candidates(hits, lambda _: doc)
+    assert all(text[each.start : each.end] == each.text for each in found)
+    assert all(each.start < each.hit.chunk.end and each.end > each.hit.chunk.start for each in found)
+    assert len({(each.start, each.end) for each in found}) == len(found)
+    assert all(one.end <= other.start for one, other in pairwise(found))

@@ -1,0 +1,192 @@
+"""Selection: the quote that answers a question, and the part of the passages that a generator reads."""
+
+from __future__ import annotations
+
+import random
+from itertools import pairwise
+
+import pytest
+
+from ragqa.evidence.passages import Candidate, candidates
+from ragqa.evidence.ranking import RankedExcerpt
+from ragqa.evidence.selection import LONGEST, MOST_CHARACTERS, MOST_ITEMS, compact, quote, spans
+from ragqa.question_analysis import analyse
+from tests.evidence.making import of_texts, ranked
+from tests.fakes import document, passage
+
+BOARDING = (
+    "# Going aboard\n\nThe crew helps you. To go aboard you need:\n\n- a ticket\n- a coat\n- a life jacket\n\n"
+    "Boats leave from the quay.\n"
+)
+FARES = "# Fares\n\n| Age | Fare |\n| --- | --- |\n| child | £2 |\n| adult | £4 |\n\nPay at the kiosk.\n"
+TERN = "Tern was built in 1998. It carries 12 cars. The crew is three."
+LAPWING = "Lapwing was ordered in June. It has room for 8 lorries."
+
+
+def quoted(question: str, found: list[Candidate], *best: str) -> list[str]:
+    return [each.text for each in quote(analyse(question), ranked(found, *best))]
+
+
+def words(text: str) -> int:
+    return len(text.split())
+
+
+# Quotes
+
+
+def test_without_excerpts_there_is_no_quote() -> None:
+    assert quote(analyse("Why?"), []) == []
+
+
+def test_a_list_is_quoted_whole_with_its_introduction_in_its_order() -> None:
+    assert quoted("What do I need to go aboard?", of_texts(BOARDING), "a coat") == [
+        "To go aboard you need:", "a ticket", "a coat", "a life jacket"
+    ]  # fmt: skip
+
+
+def test_the_sentence_that_introduces_a_list_brings_the_list() -> None:
+    assert quoted("How do I go aboard?", of_texts(BOARDING), "To go aboard")[1:] == [
+        "a ticket",
+        "a coat",
+        "a life jacket",
+    ]
+
+
+def test_a_fact_of_a_list_comes_with_the_introduction_and_without_the_other_items() -> None:
+    assert quoted("Who needs a coat?", of_texts(BOARDING), "a coat") == ["To go aboard you need:", "a coat"]
+
+
+def test_a_row_comes_with_the_header_of_its_table() -> None:
+    assert quoted("How much is it for an adult?", of_texts(FARES), "adult") == ["| Age | Fare |", "| adult | £4 |"]
+
+
+def test_lists_of_two_passages_of_one_document_stay_apart() -> None:
+    text = f"Boats:\n\n- Tern\n- Lapwing\n\n{'Nothing is said here. ' * 60}\n\nIslands:\n\n- Mellock\n- Vashay\n"
+    doc = document(text)
+    hits = [passage(doc, 0, 24), passage(doc, text.index("Islands"), len(text))]
+    assert quoted("List them", candidates(hits, lambda _: doc), "Mellock") == ["Islands:", "Mellock", "Vashay"]
+
+
+def test_a_header_alone_is_no_answer() -> None:
+    assert quoted("How much is it?", of_texts(FARES), "Age", "kiosk") == ["Pay at the kiosk."]
+
+
+def test_code_is_quoted_whole() -> None:
+    text = "Unpack it:\n\n```\ncd /tmp\ntar -xf a.tar\n```\n\nIt is quick."
+    assert quoted("How do I unpack it?", of_texts(text), "tar") == ["Unpack it:", "cd /tmp", "tar -xf a.tar"]
+
+
+def test_a_sentence_that_points_back_comes_with_the_one_before_it() -> None:
+    assert quoted("How many cars?", of_texts(TERN), "12 cars") == ["Tern was built in 1998.", "It carries 12 cars."]
+    assert quoted("How large is the crew?", of_texts(TERN), "three") == ["The crew is three."]
+
+
+def test_a_comparison_has_an_excerpt_of_each_thing_however_far_below_the_other_it_is() -> None:
+    found = of_texts(TERN, LAPWING)
+    assert quoted("What is the difference between Tern and Lapwing?", found, "Tern was") == [
+        "Tern was built in 1998.", "Lapwing was ordered in June."
+    ]  # fmt: skip
+    assert quoted("What about Tern?", found, "Tern was") == ["Tern was built in 1998."]
+
+
+def test_names_that_share_a_word_are_told_apart_by_the_other() -> None:
+    found = of_texts("Kestrel 250 turns slowly. The Kestrel is loud.", "Kestrel 400 turns fast.")
+    assert quoted("How does Kestrel 250 differ from Kestrel 400?", found, "250 turns") == [
+        "Kestrel 250 turns slowly.", "Kestrel 400 turns fast."
+    ]  # fmt: skip
+
+
+def test_what_was_quoted_is_not_quoted_again_in_nearly_the_same_words() -> None:
+    found = of_texts("Dogs travel free on all boats.", "All dogs travel free on the boats.", "Cats pay half.")
+    assert quoted("What about dogs and cats aboard, describe it", found, "Dogs", "All dogs", "Cats") == [
+        "Dogs travel free on all boats.", "Cats pay half."
+    ]  # fmt: skip
+
+
+def test_a_quote_follows_the_order_of_the_documents_and_of_the_places_in_them() -> None:
+    found = of_texts("One is red. Two is blue. Three is pale.", "Four is dark. Five is dim.")
+    assert quoted("Describe the lamps", found, "Five", "Three", "Four", "One") == [
+        "One is red.", "Three is pale.", "Four is dark.", "Five is dim."
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize(("question", "most"), [("When?", 2), ("Why?", 2), ("Describe it", LONGEST), ("Is it?", 2)])
+def test_a_quote_is_as_long_as_the_kind_of_question_asks_for(question: str, most: int) -> None:
+    subjects = ["ferry sails", "quay burns", "lamp glows", "crane lifts", "pump runs", "bell rings", "door shuts"]
+    found = of_texts(" ".join(f"Every {each}." for each in subjects))
+    assert len(quoted(question, found, *subjects)) == most
+
+
+def test_what_is_far_less_likely_than_the_best_is_left_out() -> None:
+    found = of_texts("One is red. Two is blue.")
+    assert quoted("Describe the lamps", found, "Two") == ["Two is blue."]
+
+
+def test_a_long_list_or_a_long_quote_is_bounded() -> None:
+    items = "".join(f"- item number {number}\n" for number in range(60))
+    whole = quoted("List all items", of_texts(f"These are all:\n\n{items}"), "number 30")
+    assert len(whole) <= MOST_ITEMS + 1 and "item number 30" in whole
+    long = of_texts(" ".join(f"Very {'very ' * 90}long {name}." for name in "abcdef"))
+    assert sum(len(each.text) for each in quote(analyse("Describe it"), ranked(long, "Very"))) <= MOST_CHARACTERS
+
+
+def test_every_quote_of_any_scores_is_in_order_and_apart_and_of_one_piece_each() -> None:
+    chance = random.Random(22)
+    found = of_texts(BOARDING, FARES, TERN, LAPWING)
+    for question in (
+        "List it",
+        "What is the difference between Tern and Lapwing?",
+        "Who?",
+        "Why?",
+        "Describe it",
+        "fare",
+    ):
+        for _ in range(40):
+            scored = [RankedExcerpt(each, chance.uniform(-4, 2), (0.0,) * 8) for each in found]
+            scored.sort(key=lambda each: -each.score)
+            chosen = quote(analyse(question), scored)
+            assert chosen and len({id(each) for each in chosen}) == len(chosen)
+            assert all(each in found for each in chosen)
+            for one, other in pairwise(chosen):
+                same = one.hit.chunk.document_id == other.hit.chunk.document_id
+                assert one.end <= other.start if same else True
+            documents = [each.hit.source for each in chosen]
+            assert documents == sorted(documents, key=documents.index), "a document is quoted in one go"
+
+
+# Compaction
+
+
+def test_what_is_read_is_the_best_that_fits_in_the_order_of_the_documents() -> None:
+    found = of_texts(TERN, LAPWING)
+    read = compact(ranked(found, "8 lorries", "12 cars", "1998"), 16, words)
+    assert [each.text for each in read] == ["It carries 12 cars.", "It has room for 8 lorries."]
+
+
+def test_what_is_read_never_has_more_tokens_than_it_may() -> None:
+    chance = random.Random(22)
+    found = of_texts(BOARDING, FARES, TERN, LAPWING, "A " + "very " * 60 + "long sentence.")
+    for most in (3, 4, 5, 8, 13, 21, 34, 55, 89, 144, 1000):
+        for _ in range(20):
+            scored = [RankedExcerpt(each, chance.uniform(-4, 2), (0.0,) * 8) for each in found]
+            scored.sort(key=lambda each: -each.score)
+            read = compact(scored, most, words)
+            assert sum(words(each.text) for each in read) <= most
+            assert read, "the best is read, if only its beginning"
+    assert {each.text for each in compact(ranked(found), 1000, words)} == {each.text for each in found}
+    assert compact([], 10, words) == []
+
+
+def test_where_the_best_does_not_fit_its_beginning_is_read_as_an_exact_span() -> None:
+    text = "Every boat that leaves the quay in winter carries a lamp."
+    (only,) = compact(ranked(of_texts(text)), 6, words)
+    assert only.text == "Every boat that leaves" == text[only.start : only.end]
+
+
+def test_excerpts_that_follow_one_another_are_one_span() -> None:
+    found = of_texts(TERN, LAPWING)
+    joined = [(hit.source, start, end) for hit, start, end in spans(found)]
+    assert joined == [("0.txt", 0, len(TERN)), ("1.txt", 0, len(LAPWING))]
+    apart = [found[0], found[2]]
+    assert [TERN[start:end] for _, start, end in spans(apart)] == ["Tern was built in 1998.", "The crew is three."]
+    assert spans([]) == []

@@ -1,0 +1,327 @@
+"""Answers: a span, a quote or written sentences, by question and generator; or none, with a reason and what is near."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Literal
+
+import pytest
+
+from ragqa import Pipeline
+from ragqa.config import GenerateSpec, Kind
+from ragqa.evidence.support import facts
+from ragqa.records import Answer, AnswerSentence, Generation, Passages, Prompt
+from tests.commands import ragqa
+from tests.fakes import PIPELINE, WORDS, EchoGenerator
+
+FERRY = """# Ferries of Tarnwick
+
+MV Tern was built in 1998. She carries 12 cars. Captain Ilse Brandt commands her.
+
+To go aboard with a bicycle you need:
+
+- a ticket for the bicycle
+- a strap
+- ten minutes
+
+Dogs travel free because the council pays for them.
+"""
+MUSEUM = "# Salt house museum\n\nThe museum is open from May to October. Salt was boiled here until 1871.\n"
+
+WHO = "Who commands the ferry Tern?"
+HOW = "How do I go aboard with a bicycle?"
+WHY = "Why do dogs travel free?"
+
+
+class Told(EchoGenerator):
+    """Writes a text, with a verdict; notes what it is asked."""
+
+    def __init__(self, text: str, verdict: float | None, finish: str = "stop") -> None:
+        super().__init__(answer=text)
+        self.log, self.finish, self._verdict = list[str](), finish, verdict
+
+    def verdict(self, prompt: Prompt) -> float | None:
+        self.log.append("verdict")
+        return self._verdict
+
+    def stream(self, prompt: Prompt) -> Iterator[str | Generation]:
+        self.log.append("write")
+        for piece in super().stream(prompt):
+            yield piece if isinstance(piece, str) else Generation(piece.text, piece.n_tokens, self.finish)
+
+
+class Tell(GenerateSpec):
+    kind: Literal["told"]
+    text: str = ""
+    verdict: float | None = None
+    finish: str = "stop"
+    sentences: bool = True
+
+    def writes(self) -> bool:
+        return self.sentences
+
+
+TOLD = Kind("generate", Tell, lambda spec, needs: Told(spec.text, spec.verdict, spec.finish))
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Path:
+    (tmp_path / "documents").mkdir()
+    (tmp_path / "documents" / "ferry.md").write_text(FERRY, encoding="utf-8")
+    (tmp_path / "documents" / "museum.md").write_text(MUSEUM, encoding="utf-8")
+    text = PIPELINE.replace("kind: echo", "kind: told").replace("answer: write", "answer: auto")
+    (tmp_path / "pipeline.yaml").write_text(text.replace("chunk_size: 40", "chunk_size: 200"), encoding="utf-8")
+    Pipeline.from_file(tmp_path / "pipeline.yaml", kinds=[WORDS, TOLD]).index()
+    return tmp_path
+
+
+class Asked:
+    """The answer to a question, with the events before it and what the generator was asked for."""
+
+    def __init__(
+        self, home: Path, question: str, text: str, *overrides: str, verdict: float | None = None, finish: str = "stop"
+    ) -> None:
+        pipe = Pipeline.from_file(home / "pipeline.yaml", overrides, kinds=[WORDS, TOLD])
+        generator = Told(text, verdict, finish)
+        pipe.components.replace(generator=generator)
+        *self.events, last = pipe.stream(question)
+        assert isinstance(last, Answer)
+        self.answer, self.log = last, generator.log
+        self.texts = [each.text for each in last.sentences]
+
+    @property
+    def cited(self) -> list[str]:
+        return [each.text for each in self.answer.citations]
+
+
+def exact(home: Path, answer: Answer) -> bool:
+    files = {path.name: path.read_text(encoding="utf-8") for path in (home / "documents").iterdir()}
+    return all(files[each.source][each.start : each.end] == each.text for each in (*answer.citations, *answer.nearest))
+
+
+# Spans
+
+
+def test_a_short_answer_to_a_fact_is_a_span_and_its_sentence_is_cited(home: Path) -> None:
+    asked = Asked(home, WHO, "Ilse Brandt")
+    assert (asked.answer.kind, asked.answer.text) == ("span", "Ilse Brandt")
+    assert asked.cited == ["Captain Ilse Brandt commands her."] and exact(home, asked.answer)
+    assert asked.answer.sentences == (AnswerSentence("Ilse Brandt", asked.answer.citations, 1.0),)
+
+
+@pytest.mark.parametrize(
+    ("question", "text"),
+    [
+        ("When was the Tern built?", "Ilse Brandt"),
+        ("How many cars does the Tern carry?", "Brandt"),
+        (WHO, "1998"),
+        (WHO, "#"),
+        (WHO, "# Ferries"),
+        (WHO, "Ferries of Tarnwick"),
+        (WHO, "…"),
+    ],
+)
+def test_what_does_not_fit_the_question_word_or_is_a_heading_or_a_mark_is_no_span(
+    home: Path, question: str, text: str
+) -> None:
+    asked = Asked(home, question, text)
+    assert asked.answer.kind == "quote" and text not in asked.texts
+    assert not any(each.startswith(("#", "Ferries of")) for each in asked.cited) and exact(home, asked.answer)
+    alone = Asked(home, question, text, "prompt.answer=span").answer
+    assert alone.abstained and alone.reason in ("low_confidence", "unsupported") and alone.text == ""
+
+
+def test_a_part_of_a_word_or_number_is_no_span(home: Path) -> None:
+    for question, text in (
+        ("How many cars does the Tern carry?", "2"),
+        ("When was the Tern built?", "199"),
+        (WHO, "Ils"),
+    ):
+        assert Asked(home, question, text, "prompt.answer=span").answer.abstained
+
+
+# Quotes
+
+
+@pytest.mark.parametrize("choice", ["quote", "auto"])
+def test_a_quote_calls_no_generator_and_is_word_for_word_in_order(home: Path, choice: str) -> None:
+    asked = Asked(home, HOW, "Something else.", f"prompt.answer={choice}", "generate.sentences=false")
+    assert asked.log == [] and asked.answer.kind == "quote" and asked.answer.prompt is None
+    assert asked.texts == [
+        "To go aboard with a bicycle you need:", "a ticket for the bicycle", "a strap", "ten minutes"
+    ]  # fmt: skip
+    assert asked.answer.text == "\n".join(asked.texts) and exact(home, asked.answer)
+    assert all(each.support == 1 and each.citations for each in asked.answer.sentences)
+    assert asked.events == [Passages(asked.answer.nearest), *asked.answer.sentences]
+
+
+@pytest.mark.parametrize(
+    ("question", "writes", "kind"),
+    [(WHO, False, "span"), (WHO, True, "span"), (HOW, False, "quote"), (WHY, False, "quote"), (WHY, True, "write")],
+)
+def test_auto_chooses_by_the_question_and_by_what_the_generator_can_do(
+    home: Path, question: str, writes: bool, kind: str
+) -> None:
+    text = "Ilse Brandt" if question == WHO else "Dogs travel free because the council always pays for all of them."
+    asked = Asked(home, question, text, f"generate.sentences={str(writes).lower()}")
+    assert (asked.answer.kind, bool(asked.log)) == (kind, kind != "quote")
+
+
+# Written sentences
+
+
+def test_written_sentences_come_one_by_one_each_with_what_it_rests_on(home: Path) -> None:
+    text = "Dogs travel free, since the council pays. The Tern was built in 1998 and carries 12 cars."
+    asked = Asked(home, WHY, text)
+    nearest, first, second = asked.events
+    assert isinstance(nearest, Passages) and (first, second) == asked.answer.sentences
+    assert (asked.answer.kind, asked.answer.text) == ("write", text)
+    assert [each.text for each in asked.answer.sentences[0].citations] == [
+        "Dogs travel free because the council pays for them."
+    ]
+    assert [each.text for each in asked.answer.sentences[1].citations] == [
+        "MV Tern was built in 1998. She carries 12 cars."
+    ]
+    assert all(0.5 <= each.support <= 1 for each in asked.answer.sentences) and exact(home, asked.answer)
+
+
+def test_a_sentence_that_nothing_supports_is_left_out_of_all_that_is_shown(home: Path) -> None:
+    text = "Dogs travel free because the council pays. The Tern carries 14 cars. Fabrikam pays for the council's dogs."
+    asked = Asked(home, WHY, text)
+    assert asked.texts == ["Dogs travel free because the council pays."] == [asked.answer.text]
+    assert "14" not in str(asked.events) and "Fabrikam" not in str(asked.events)
+    shown = " ".join(asked.cited)
+    assert all(fact in shown.lower() for each in asked.texts for fact in facts(each))
+
+
+def test_one_sentence_that_was_written_is_shown_once_and_so_is_one_that_was_repeated(home: Path) -> None:
+    text = "Dogs travel free because the good council pays for all of them."
+    assert Asked(home, WHY, text).texts == [text]
+    assert Asked(home, WHY, f"{text} {text}").texts == [text]
+
+
+@pytest.mark.parametrize("text", ["Unicorns sing in Atlantis.", "Fabrikam pays 400 for dogs."])
+def test_where_nothing_that_was_written_is_supported_the_documents_are_quoted_or_nothing_is_said(
+    home: Path, text: str
+) -> None:
+    quoted = Asked(home, WHY, text).answer
+    assert quoted.kind == "quote" and quoted.text == "Dogs travel free because the council pays for them."
+    silent = Asked(home, WHY, text, "prompt.answer=write").answer
+    assert (silent.abstained, silent.reason, silent.text, silent.citations) == (True, "unsupported", "", ())
+    assert text not in str(silent.to_dict()["sentences"]) and silent.nearest
+
+
+def test_how_a_text_is_cut_into_pieces_changes_nothing(home: Path) -> None:
+    text = (
+        "You need:\n- a ticket for the bicycle\n- a strap\n\nDogs travel free. The Tern carries 12 cars. Dr. Who too."
+    )
+    whole = Asked(home, WHY, text).texts
+    assert whole == [
+        "You need:",
+        "a ticket for the bicycle",
+        "a strap",
+        "Dogs travel free.",
+        "The Tern carries 12 cars.",
+    ]
+
+    class Pieces(Told):
+        size = 1
+
+        def stream(self, prompt: Prompt) -> Iterator[str | Generation]:
+            yield from (text[at : at + self.size] for at in range(0, len(text), self.size))
+            yield Generation(text, 9, "stop")
+
+    pipe = Pipeline.from_file(home / "pipeline.yaml", kinds=[WORDS, TOLD])
+    for size in (1, 2, 3, 5, 8, 13, 1000):
+        generator = Pieces(text, None)
+        generator.size = size
+        pipe.components.replace(generator=generator)
+        assert [each.text for each in pipe.ask(WHY).sentences] == whole
+
+
+def test_a_generator_that_says_that_it_does_not_know_is_believed_but_not_in_the_middle(home: Path) -> None:
+    for text in ("I do not know.", "I don’t know", "", "Not mentioned in the passages."):
+        assert Asked(home, WHY, text).answer.reason == "not_in_passages"
+    assert not Asked(home, WHY, "Dogs travel free. I do not know more.").answer.abstained
+
+
+@pytest.mark.parametrize("finish", ["deadline", "length"])
+def test_a_partial_answer_is_shown_and_marked(home: Path, finish: str) -> None:
+    asked = Asked(home, WHY, "Dogs travel free because the council pays. The Tern carries", finish=finish)
+    assert asked.texts[0] == "Dogs travel free because the council pays."
+    assert (asked.answer.finish, asked.answer.abstained) == (finish, False)
+    late = Asked(home, WHY, "", finish="deadline").answer
+    assert (late.reason, late.finish, bool(late.nearest)) == ("deadline", "deadline", True)
+
+
+# Abstention
+
+
+def test_a_doubtful_verdict_abstains_before_anything_is_written(home: Path) -> None:
+    doubted = Asked(home, WHO, "Ilse Brandt", "prompt.min_confidence=balanced", verdict=-9.0)
+    assert doubted.log == ["verdict"] and doubted.answer.reason == "low_confidence"
+    assert [type(event) for event in doubted.events] == [Passages]
+    assert doubted.answer.confidence is not None and doubted.answer.confidence < 0.1
+    sure = Asked(home, WHO, "Ilse Brandt", "prompt.min_confidence=balanced", verdict=9.0)
+    assert sure.log == ["verdict", "write"] and sure.answer.text == "Ilse Brandt"
+
+
+def test_without_a_verdict_the_passages_alone_may_be_too_doubtful_to_write(home: Path) -> None:
+    doubted = Asked(home, "Which colours of hats may visitors wear?", "Red.", "prompt.min_confidence=strict")
+    assert "write" not in doubted.log and doubted.answer.reason == "low_confidence"
+
+
+REASONS = [
+    ("Who commands the Lapwing?", "unknown_name", "no document names Lapwing: check how the name is written"),
+    ("And then?", "nothing_asked", "name what the question is about"),
+    ("What is it?", "nothing_asked", "name what the question is about"),
+    ("zzz qqq", "no_evidence", "ask with words of the documents"),
+    ("Which colours of hats may visitors wear?", "low_confidence", "set prompt.min_confidence to eager"),
+]
+
+
+@pytest.mark.parametrize(("question", "reason", "advice"), REASONS)
+def test_each_reason_for_no_answer_has_advice_and_the_nearest_passages(
+    home: Path, question: str, reason: str, advice: str
+) -> None:
+    asked = Asked(
+        home,
+        question,
+        "Ilse Brandt",
+        "prompt.min_confidence=strict",
+        f"retrieve.min_score={int(reason == 'no_evidence')}",
+    )
+    answer = asked.answer
+    assert (answer.abstained, answer.reason, answer.text, answer.kind) == (True, reason, "", "")
+    assert (answer.citations, answer.sentences) == ((), ()) and advice in answer.advice
+    assert asked.log in ([], ["verdict"])
+    assert 0 < len(answer.nearest) <= 3 and exact(home, answer) and len(answer.hits) == 2
+
+
+@pytest.mark.parametrize(("question", "reason", "advice"), REASONS[:1])
+def test_a_refusal_is_printed_with_its_advice_and_passages_and_all_of_that_is_in_json(
+    home: Path, question: str, reason: str, advice: str
+) -> None:
+    text = (home / "pipeline.yaml").read_text(encoding="utf-8").replace("kind: told", "kind: scripted")
+    (home / "pipeline.yaml").write_text(text, encoding="utf-8")
+    printed = ragqa("ask", "pipeline.yaml", question, cwd=home)
+    lines = printed.out.splitlines()
+    assert printed.code == 0 and printed.asked == []
+    assert lines[0] == f"No answer in these documents: {reason.replace('_', ' ')}."
+    assert lines[1].startswith("No document names Lapwing: check") and lines[2] == "Nearest passages:"
+    assert [line[:6] for line in lines[3:]] == ["  [1] ", "      ", "  [2] ", "      ", "  [3] ", "      "]
+    said = ragqa("ask", "pipeline.yaml", question, "--json", cwd=home).said
+    assert (said["abstained"], said["reason"], said["text"], said["citations"]) == (True, reason, "", [])
+    assert advice in said["advice"] and len(said["nearest"]) == 3
+    assert said["nearest"][0].keys() == {"source", "path", "page", "start", "end", "text", "stale"}
+
+
+def test_many_questions_are_refused_and_quoted_as_each_alone(home: Path) -> None:
+    pipe = Pipeline.from_file(home / "pipeline.yaml", ["generate.text=Ilse Brandt"], kinds=[WORDS, TOLD])
+    questions: Sequence[str] = [WHO, HOW, *(question for question, _, _ in REASONS)]
+    many = pipe.ask_many(questions)
+    alone = [pipe.ask(question) for question in questions]
+    assert [(each.kind, each.text, each.reason) for each in many] == [
+        (each.kind, each.text, each.reason) for each in alone
+    ]
