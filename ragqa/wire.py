@@ -237,6 +237,7 @@ def question(record: Question) -> Json:
         "evidence": [{key: getattr(quote, key) for key in keys} for quote in record.evidence],
         **({"history": [list(turn) for turn in record.history]} if record.history else {}),
         **({"type": list(record.types)} if record.types else {}),
+        **({"answerability": record.answerability} if record.answerability in ("partial", "underspecified") else {}),
         **record.metadata,
     }
 

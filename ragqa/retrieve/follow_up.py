@@ -126,8 +126,8 @@ def stands_alone(question: str) -> bool:
 def search_text(question: str, history: Sequence[tuple[str, str]]) -> str:
     """Return what is searched for: the question, after words of the last turn where it does not stand alone.
 
-    These are words of the last question and of the text that was cited for it, without stop words and without those
-    that the question has.
+    These are words of the last question and of the text that was cited for it that show a topic and that the question
+    does not have.
 
     :param history: earlier questions, each with the text that was cited for it, or an answer.
     """
@@ -144,9 +144,9 @@ def with_words_of(question: str, turn: tuple[str, str]) -> str:
 
 
 def _new(text: str, known: set[str], most: int) -> list[str]:
-    """Return the first words of a text whose terms are not known, which then are known."""
+    """Return the first words that show the topic of a text and whose terms are not known, which then are known."""
     found: list[str] = []
-    for word in text_analysis.query_words(text):
+    for word in _topic_words(text):
         term = text_analysis.term(word)
         if len(found) < most and term not in known:
             known.add(term)
@@ -177,7 +177,8 @@ def _topic_words(text: str) -> list[str]:
     return [
         word
         for word in text_analysis.words(text)
-        if word not in text_analysis.STOP_WORDS | _TOPICLESS | _POINTING and (len(word) > 1 or not word.isascii())
+        if word not in text_analysis.STOP_WORDS | _TOPICLESS | _POINTING
+        and (len(word) > 1 or word.isdigit() or not word.isascii())
     ]
 
 

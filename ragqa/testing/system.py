@@ -56,6 +56,13 @@ class SystemContract:
         none = system.ask(self.question, passages=[])
         assert none.prompt is None or none.prompt.passages == ()
 
+    def test_a_question_may_come_with_earlier_turns(self) -> None:
+        """The turns of a conversation are passed where a dataset has some."""
+        system, turns = self.make(), [("What is it about?", "It is about this.")]
+        assert len(list(system.search(self.question, 10, history=turns))) <= 10
+        assert system.ask(self.question, history=turns).question == self.question
+        assert self.question in system.prompt(self.question, history=turns).text
+
     def test_a_prompt_holds_the_question_and_the_passages_that_it_names(self) -> None:
         """Reports show the exact prompt."""
         system = self.make()

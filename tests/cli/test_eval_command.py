@@ -103,6 +103,22 @@ def test_the_gold_passages_or_none_take_the_place_of_what_is_retrieved(project: 
     assert all(result.hits == () for result in read_run(project / "none").results)
 
 
+def test_a_question_of_a_conversation_is_put_with_its_turns_or_alone(project: Path) -> None:
+    row = CAPTAIN | {
+        "question": "And its captain?",
+        "history": [["What leaves from Brae?", "The Morwen."]],
+        "type": "who",
+    }
+    (project / "turns.jsonl").write_text(json.dumps(row), encoding="utf-8")
+    command = ("eval", "pipeline.yaml", "--dataset", "jsonl:turns.jsonl", "--set", "prompt.template=chat")
+    for folder, options, shown in (("with", (), True), ("alone", ("--last-turn",), False)):
+        done = ragqa(*command, *options, "--out", folder, cwd=project)
+        assert done.code == 0, done.err
+        (result,) = read_run(project / folder).results
+        assert ("What leaves from Brae?" in result.prompt) == shown
+        assert result.types == ("who",)
+
+
 def test_a_wrong_answer_is_asked_again_unless_told_not_to(project: Path) -> None:
     wrong = ("--limit", "1", "--json")
     assert ragqa(*OWN, *wrong, cwd=project).asked == [CAPTAIN["question"]] * 2

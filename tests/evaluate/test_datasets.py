@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from ragqa import wire
 from ragqa.errors import UsageError
 from ragqa.evaluate import Dataset, Evidence, Question, read_dataset
 from ragqa.evaluate.datasets import KINDS
@@ -205,6 +206,8 @@ def test_a_line_may_have_earlier_turns_types_and_how_far_it_can_be_answered(tmp_
     assert (first.history, first.types, first.answerability) == ((("Who?", "Ilse."),), ("why",), "answerable")
     assert (second.history, second.types, second.answerability) == ((), ("how", "list"), "underspecified")
     assert (first.metadata, second.metadata) == ({"level": 2}, {})
+    written = write(tmp_path / "again.jsonl", [wire.question(first), wire.question(second)])
+    assert read_dataset(f"jsonl:{written}").questions == (first, second)
 
 
 @pytest.mark.parametrize(

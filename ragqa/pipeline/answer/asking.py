@@ -126,7 +126,7 @@ class Asking:
             clock.lap("retrieve")
             if given is not None and not hits:
                 return Draft(question, (), None, (), clock)
-            found = evidence.examine(question.text, question.searched, hits, self.components.embedder, self.reader)
+            found = evidence.examine(question.asked, question.searched, hits, self.components.embedder, self.reader)
             best = [each.candidate for each in found.ranked[:NEAREST]]
             nearest = tuple(self._citing.span(each.hit, each.start, each.end) for each in best)
             clock.lap("evidence")
@@ -158,10 +158,10 @@ class Asking:
         question, limit = draft.question, self.components.config.prompt.context_limit()
         build = self.components.prompter.build
         if draft.evidence is None or limit is None:
-            return draft.excerpts, build(question.text, draft.hits, question.history)
+            return draft.excerpts, build(question.asked, draft.hits, question.history)
         read = compact(draft.evidence.ranked, limit - FENCE, self.components.generator.count)
         hits = [self.reader.span(hit, start, end) for hit, start, end in spans(read)]
-        prompt = build(question.text, hits, question.history)
+        prompt = build(question.asked, hits, question.history)
         if len(read) == len(draft.excerpts):
             return read, prompt
         what = f"{len(draft.excerpts) - len(read)} of {len(draft.excerpts)} sentences of the passages"

@@ -47,6 +47,11 @@ class AskedQuestion:
         """The text to search with: the question, and words of the turn before where it does not stand alone."""
         return search_text(self.text, self.history)
 
+    @property
+    def asked(self) -> str:
+        """The question as the generator gets it: after the last question, where it does not stand alone."""
+        return self.text if self.searched == self.text else f"{self.history[-1][0]} {self.text}"
+
 
 @dataclass(frozen=True, slots=True)
 class Draft:

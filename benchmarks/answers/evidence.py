@@ -1,0 +1,223 @@
+"""Fits the ranking of excerpts and the confidence of answers. Run by `make fit-evidence`; prints what
+`ragqa/evidence/ranking.py` and `ragqa/evidence/confidence.py` hold.
+
+Questions of several styles are used, of the splits to tune on only: facts of encyclopaedia articles (SQuAD 1.1, also
+about articles that are not indexed, and the unanswerable ones of SQuAD 2.0), turns of conversations (MTRAG-UN, odd
+lines), long questions with spans as answers (Chroma's chunking evaluation), and both sets of the sample corpus.
+
+An excerpt is relevant if it overlaps the gold evidence. MTRAG has gold passages only: there, an excerpt of one is
+relevant if most of its words are in the reference answer. Each set has the same weight.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from tqdm import tqdm
+
+from benchmarks.run import QUICKSTART, ROOT
+from ragqa import Pipeline, evidence
+from ragqa.evaluate import Question, read_dataset, select
+from ragqa.evaluate.dataset import Evidence
+from ragqa.evaluate.runs.gold import locate_evidence
+from ragqa.evidence import confidence, ranking
+from ragqa.evidence.passages import Candidate
+from ragqa.evidence.ranking import RankedExcerpt
+from ragqa.evidence.selection import quote
+from ragqa.pipeline.answer.draft import AskedQuestion
+from ragqa.records import Document
+from ragqa.text_analysis import content_words
+
+DATA = Path(os.environ.get("RAGQA_DATA", ROOT.parent / "shared" / "data"))
+SAMPLE = 300
+SHARE = 0.55
+"""The least share of an excerpt's words that are in the reference answer, for an excerpt without gold spans."""
+
+PENALTY = 0.1
+"""On the squares of the weights."""
+
+Floats = NDArray[np.float64]
+Relevant = Callable[[Candidate], bool]
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """A question with its evidence; `relevant` tells whether an excerpt answers it. `group` is its document."""
+
+    name: str
+    group: str
+    answerable: bool
+    found: evidence.Evidence
+    relevant: Relevant
+    values: tuple[float, ...]
+
+
+def sets() -> Iterator[tuple[str, Pipeline, Sequence[Question], Sequence[Document]]]:
+    """Yield the name, the pipeline over the documents, the questions and the documents of each set."""
+    pipeline = Pipeline.from_file(QUICKSTART)
+    squad = read_dataset(f"squad:{DATA / 'squad' / 'dev-v1.1.json'}")
+    tune = [question for question in squad.questions if question.split == "tune"]
+    articles = sorted({_article(question) for question in tune})
+    of = {name: [d for d in squad.documents if d.source.partition("/")[0] == name] for name in articles}
+    every = [document for name in articles for document in of[name]]
+    yield "squad", pipeline.with_documents(every), select(tune, sample=SAMPLE), every
+    half = [document for name in articles[::2] for document in of[name]]
+    lost = [question for question in tune if _article(question) not in articles[::2]]
+    absent = [_unanswerable(question) for question in select(lost, sample=SAMPLE // 2)]
+    yield "absent", pipeline.with_documents(half), absent, half
+    adversarial = read_dataset(f"squad:{DATA / 'squad' / 'dev-v2.0-half.json'}")
+    there = [d for d in adversarial.documents if d.source.partition("/")[0] in articles]
+    hard = [q for q in adversarial.questions if not q.answerable and q.group.partition("/")[0] in articles]
+    yield "adversarial", pipeline.with_documents(there), select(hard, sample=SAMPLE // 2), there
+    mtrag = read_dataset(f"mtrag:{DATA / 'mtrag_un'}")
+    yield "mtrag", pipeline.with_documents(mtrag.documents), select(mtrag.questions, "tune"), mtrag.documents
+    for name in ("questions", "people"):
+        dataset = read_dataset(f"jsonl:{ROOT / 'corpora' / 'tarnwick' / f'{name}.jsonl'}")
+        pipeline.index()
+        yield name, pipeline, select(dataset.questions, "dev"), list(pipeline.documents().values())
+    yield ("chunking", *_chunking(pipeline))
+
+
+def _article(question: Question) -> str:
+    return question.evidence[0].source.partition("/")[0] if question.evidence else question.group
+
+
+def _unanswerable(question: Question) -> Question:
+    return Question(question.id, question.question, (), answerable=False, group=question.group)
+
+
+def _chunking(pipeline: Pipeline) -> tuple[Pipeline, Sequence[Question], Sequence[Document]]:
+    folder = DATA / "chunking" / "corpora"
+    over = pipeline.with_documents([(path.stem, path.read_text()) for path in sorted(folder.iterdir())])
+    over.index()
+    questions = []
+    for number, line in enumerate((DATA / "chunking" / "questions.jsonl").read_text().splitlines()):
+        row = json.loads(line)
+        quotes = tuple(
+            Evidence(row["corpus"], each["content"], start=each["start_index"], end=each["end_index"])
+            for each in row["references"]
+        )
+        questions.append(Question(f"c{number}", row["question"], (), evidence=quotes))
+    return over, questions, list(over.documents().values())
+
+
+def cases(
+    name: str, pipeline: Pipeline, questions: Sequence[Question], documents: Sequence[Document]
+) -> Iterator[Case]:
+    """Yield each question with the evidence that is found for it."""
+    pipeline.index()
+    by_source = {document.source: document for document in documents}
+    gold, _ = locate_evidence(questions, by_source)
+    with pipeline.open_index() as reader:
+        for question in tqdm(questions, desc=name):
+            asked = AskedQuestion(question.question, question.history)
+            hits = pipeline.search(question.question, history=question.history)
+            embedder = pipeline.components.embedder
+            found = evidence.examine(asked.asked, asked.searched, hits, embedder, reader)
+            if not found.ranked:
+                continue
+            weights = ranking.term_weights(found.question.terms, reader.document_counts(found.question.terms))
+            values = confidence.features(found.question, hits[: evidence.MOST_HITS], found.ranked, weights)
+            spans = [(span.document_id, span.start, span.end) for span in gold[question.id]]
+            ids = {by_source[source].id for source in question.relevant if source in by_source}
+            relevant = _overlaps(spans) if spans else _says(ids, question.answers)
+            yield Case(name, question.group, question.answerable, found, relevant, values)
+
+
+def _overlaps(spans: Sequence[tuple[str, int, int]]) -> Relevant:
+    def relevant(each: Candidate) -> bool:
+        for id_, start, end in spans:
+            shared = min(end, each.end) - max(start, each.start)
+            if id_ == each.hit.chunk.document_id and shared >= 0.5 * min(end - start, each.end - each.start) > 0:
+                return True
+        return False
+
+    return relevant
+
+
+def _says(ids: set[str], answers: Sequence[str]) -> Relevant:
+    wanted = set().union(*map(content_words, answers)) if answers else set()
+
+    def relevant(each: Candidate) -> bool:
+        words = content_words(each.text)
+        return each.hit.chunk.document_id in ids and len(words) > 2 and len(words & wanted) >= SHARE * len(words)
+
+    return relevant
+
+
+def fit_ranking(found: Sequence[Case]) -> None:
+    """Print the weights of the ranking, and how often a relevant excerpt is first and among three, by set."""
+    kept = [case for case in found if case.answerable and any(case.relevant(r.candidate) for r in case.found.ranked)]
+    rows, labels, shares = [], [], []
+    sizes = Counter(case.name for case in kept)
+    for case in kept:
+        for each in case.found.ranked:
+            rows.append([1.0, *each.features])
+            labels.append(float(case.relevant(each.candidate)))
+            shares.append(1 / sizes[case.name] / len(case.found.ranked))
+    weights = weighted_fit(np.array(rows), np.array(labels), np.array(shares))
+    print(f"ranking: CONSTANT = {weights[0]:.2f}, WEIGHTS = {tuple(round(float(w), 2) for w in weights[1:])}")
+    for name in sizes:
+        places = [_place(case, weights) for case in kept if case.name == name]
+        first, three = np.mean([p == 0 for p in places]), np.mean([p < 3 for p in places])
+        print(f"  {name}: first {first:.3f}, among three {three:.3f}, n {len(places)}")
+
+
+def weighted_fit(rows: Floats, labels: Floats, shares: Floats) -> Floats:
+    """Return the weights of a logistic regression, float64[features], by Newton's method.
+
+    :param shares: how much each row counts, float64[rows].
+    """
+    shares = shares / shares.mean()
+    weights = np.zeros(rows.shape[1])
+    for _ in range(50):
+        p = 1 / (1 + np.exp(-rows @ weights))
+        curvature = (rows * (shares * p * (1 - p))[:, None]).T @ rows + PENALTY * np.eye(len(weights))
+        weights -= np.linalg.solve(curvature, rows.T @ (shares * (p - labels)) + PENALTY * weights)
+    return weights
+
+
+def _place(case: Case, weights: Floats) -> int:
+    order = sorted(case.found.ranked, key=lambda each: -float(np.dot(weights[1:], each.features)))
+    return next(n for n, each in enumerate(order) if case.relevant(each.candidate))
+
+
+def fit_confidence(found: Sequence[Case]) -> None:
+    """Print the weights of the confidence, and what its thresholds answer and refuse, by set."""
+    right = np.array([_is_right(case.found.ranked, case) for case in found], dtype=float)
+    rows = np.array([[1.0, *case.values] for case in found])
+    sizes = Counter(case.name for case in found)
+    weights = weighted_fit(rows, right, np.array([1 / sizes[case.name] for case in found]))
+    print(f"confidence: WEIGHTS = {tuple(round(float(w), 2) for w in weights)}")
+    p = 1 / (1 + np.exp(-rows @ weights))
+    names = np.array([case.name for case in found])
+    for choice, least in confidence.LEAST.items():
+        for name in sizes:
+            here = names == name
+            answered = here & (p >= least)
+            precise = right[answered].mean() if answered.any() else float("nan")
+            print(
+                f"  {choice} {name}: answered {answered.sum() / here.sum():.2f}, right of them {precise:.2f}, n {here.sum()}"
+            )
+
+
+def _is_right(ranked: Sequence[RankedExcerpt], case: Case) -> bool:
+    return case.answerable and any(case.relevant(each) for each in quote(case.found.question, ranked))
+
+
+def main() -> None:
+    """Print the weights."""
+    found = [case for one in sets() for case in cases(*one)]
+    fit_ranking(found)
+    fit_confidence(found)
+
+
+if __name__ == "__main__":
+    main()
