@@ -99,6 +99,10 @@ class Asking:
         # 4. Close the answer.
         yield from self._replies.written(draft, Written(prompt, checked, written, verdict))
 
+    def summarize(self, source: str | None) -> Answer:
+        """Return the summary of a document or folder, or of all documents; see `catalogue.summarize`."""
+        return catalogue.summarize(source, self.components, self.reader, self._citing)
+
     def _of_catalogue(self, question: AskedQuestion) -> Iterator[Event] | None:
         return catalogue.answer(question, self.components, self.reader, self._citing)
 

@@ -73,9 +73,9 @@ def summarize(source: str | None, components: Components, reader: IndexReader, c
 
 
 def _replies(components: Components, reader: IndexReader, citing: Citing) -> Replies:
-    reader.check_embedder(components.canaries)
     catalogue = Catalogue.read(reader, components.config.retrieve.filter)
-    return Replies(reader, citing, catalogue, Summarizer(reader, components.embedder, components.identity))
+    summarizer = Summarizer(reader, components.embedder, components.identity, lambda: components.canaries)
+    return Replies(reader, citing, catalogue, summarizer)
 
 
 def _events(reply: Reply, question: str, clock: Clock, reader: IndexReader) -> Iterator[AnswerSentence | Answer]:

@@ -89,9 +89,7 @@ _COUNT = (
     rf"(?:what is )?the number of {_TYPE}{_FILES}(?: in {_THESE})?",
 )
 _EXACT = r"mention(?:s|ed|ing)?|refer(?:s|red|ring)? to|reference(?:s|d)?|contains? the (?:words?|phrase|terms?|name)"
-_LOOSE = (
-    r"talks? about|talking about|discuss(?:es)?|covers?|describes?|deals? with|(?:is |are )?about|contains?|(?:are |is )on"
-)
+_LOOSE = r"talks? about|talking about|discuss(?:es)?|covers?|describes?|deals? with|(?:is |are )?about|contains?|(?:are |is )on"
 _WHICH = (
     rf"(?:(?:which|what|how many|list(?: me)?(?: all)?(?: the)?|find(?: me)?(?: all)?(?: the)?|show(?: me)?(?: all)?(?: the)?|name(?: all)?(?: the)?|are there(?: any)?|"
     rf"is there(?: an?y?)?|do any|does any) (?:of )?(?:the |these |those |my |our |your )?{_TYPE}{_FILES}(?: here)?(?: are there)?(?: that| which)?)"
@@ -127,8 +125,12 @@ _RULES: tuple[tuple[Aim, tuple[re.Pattern[str], ...]], ...] = tuple(
         ("about_one", _ABOUT_ONE),
     )
 )
-_REQUEST = re.compile(r"^(?:please )?(?:(?:can|could|would|will) you )?(?:please )?(?:tell me |show me )?", re.IGNORECASE)
-_ENDING = re.compile(r"(?:[\s?.!]|,? please|,? for me|,? thanks| in (?:a few|one|two|three|some) (?:words|sentences?))+$", re.IGNORECASE)
+_REQUEST = re.compile(
+    r"^(?:please )?(?:(?:can|could|would|will) you )?(?:please )?(?:tell me |show me )?", re.IGNORECASE
+)
+_ENDING = re.compile(
+    r"(?:[\s?.!]|,? please|,? for me|,? thanks| in (?:a few|one|two|three|some) (?:words|sentences?))+$", re.IGNORECASE
+)
 _OF_THESE = re.compile(rf" (?:in {_THESE}|are there|there are|do you have)$", re.IGNORECASE)
 
 

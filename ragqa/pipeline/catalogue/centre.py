@@ -24,11 +24,45 @@ MOST_EMBEDDED = 96
 MOST_TOKENS = 200
 ALIKE = 0.6
 """Two sentences that share this part of their words say the same."""
+LEAST_GROUP = 4
+"""The documents for which there is one group, up to the most groups."""
+LEAD = 0.12
+"""The advantage of the first sentence of a section; the n-th has the n-th part of it."""
 ROUNDS = 20
+"""The most rounds in which groups are improved."""
 
 _POINTING = frozenset(
-    "it its they their them this these those that he she his her such both however also but and then there here "
-    "therefore thus otherwise instead additionally furthermore moreover".split()
+    [
+        "it",
+        "its",
+        "they",
+        "their",
+        "them",
+        "this",
+        "these",
+        "those",
+        "that",
+        "he",
+        "she",
+        "his",
+        "her",
+        "such",
+        "both",
+        "however",
+        "also",
+        "but",
+        "and",
+        "then",
+        "there",
+        "here",
+        "therefore",
+        "thus",
+        "otherwise",
+        "instead",
+        "additionally",
+        "furthermore",
+        "moreover",
+    ]
 )
 """Words at the beginning of a sentence that point to the sentence before it."""
 
@@ -127,8 +161,8 @@ def unit(vector: Vectors) -> Vectors:
 
 def _score(sentence: Sentence, vector: Vectors, whole: Vectors, section: Vectors) -> float:
     first = next(iter(text_analysis.words(sentence.text)), "")
-    lead = 0.12 / (1 + sentence.place)
-    opening = 0.05 if sentence.section == 0 and sentence.place == 0 else 0.0
+    lead = LEAD / (1 + sentence.place)
+    opening = LEAD / 2 if sentence.section == 0 and sentence.place == 0 else 0.0
     return float(0.5 * vector @ section + 0.5 * vector @ whole) + lead + opening - 0.15 * (first in _POINTING)
 
 
@@ -164,9 +198,10 @@ def groups(vectors: Vectors, most: int) -> list[list[int]]:
 
     This is spherical k-means (Dhillon and Modha 2001) from rows that are far from one another; it has no chance in it.
     """
-    count = min(most, max(1, round(math.sqrt(len(vectors) / 2))))
-    middle = vectors.mean(axis=0)
-    chosen = [int(np.argmax(vectors @ middle))]
+    count = min(most, math.ceil(len(vectors) / LEAST_GROUP))
+    centred = vectors - vectors.mean(axis=0)  # what all documents share does not tell them apart
+    vectors = np.array([unit(row) for row in centred])
+    chosen = [int(np.argmin(np.linalg.norm(centred, axis=1)))]
     while len(chosen) < count:
         chosen.append(int(np.argmin((vectors @ vectors[chosen].T).max(axis=1))))
     centres = vectors[chosen]

@@ -19,9 +19,9 @@ LEAST_SHARE = 0.5
 MOST_TITLES = 50
 """The most documents whose titles are compared with a loose name."""
 
-_GENERIC = frozenset(
-    map(text_analysis.term, ["document", "documents", "doc", "docs", "file", "files", "folder", "directory", "called", "named"])
-)
+_FOLDER = frozenset(map(text_analysis.term, ["folder", "folders", "directory", "subfolder"]))
+_GENERIC = _FOLDER | frozenset(map(text_analysis.term, ["document", "doc", "file", "called", "named"]))
+"""Words beside a name that are left out where no document has them in its name."""
 _SUFFIXES = {suffix: name for name, suffixes in TYPES.items() for suffix in suffixes}
 
 
@@ -101,22 +101,31 @@ def find(name: str, catalogue: Catalogue, reader: IndexReader) -> Named | None:
     equals the newest version.
     """
     asked = name.strip().strip("/").lower()
-    exact = [source for source in catalogue.documents if source.lower() == asked or source.lower().endswith(f"/{asked}")]
+    exact = [
+        source for source in catalogue.documents if source.lower() == asked or source.lower().endswith(f"/{asked}")
+    ]
     if exact:
         return Named(exact[0], others=tuple(exact[1:]))
-    folders = catalogue.folders()
-    if folder := next((each for each in folders if each.lower() == asked), ""):
+    if folder := next((each for each in catalogue.folders() if each.lower() == asked), ""):
         return Named(folder=folder)
     words = [word for word in text_analysis.name_words(name) if word not in text_analysis.STOP_WORDS]
     every = set(map(text_analysis.term, words))
-    wanted = every - _GENERIC
+    says_folder = bool(every & _FOLDER)
+    return _best(every, False, catalogue, reader) or _best(every - _GENERIC, says_folder, catalogue, reader)
+
+
+def _best(wanted: set[str], says_folder: bool, catalogue: Catalogue, reader: IndexReader) -> Named | None:
+    """Return the document or folder whose name has all wanted terms, and fewest others.
+
+    :param says_folder: only folders are meant.
+    """
     if not wanted:
         return None
+    folders = catalogue.folders()
     of_documents = _shares_of_documents(wanted, catalogue, reader)
     of_folders = {folder: _share(wanted, PurePosixPath(folder).name) for folder in folders}
     best = max(of_documents.values(), default=0.0)
     best_folder = max(of_folders.values(), default=0.0)
-    says_folder = text_analysis.term("folder") in every or text_analysis.term("directory") in every
     if best_folder >= LEAST_SHARE and (says_folder or best_folder > best):
         chosen = [folder for folder, share in of_folders.items() if share >= LEAST_SHARE]
         chosen.sort(key=lambda folder: (-of_folders[folder], folder.count("/"), folder))

@@ -15,6 +15,8 @@ EVERY = 10_000_000
 """More chunks than an index has, so that all chunks with a word are found."""
 AROUND = 400
 """The characters before and after a mention in which its sentence is looked for."""
+TRIED = 20
+"""The first mentions in a document of which one that is in no heading is shown."""
 LONGEST = 300
 """The most characters of a sentence that is shown with a mention; of a longer one, the part around it."""
 
@@ -24,7 +26,7 @@ class Mention:
     """A document that mentions a phrase.
 
     `count` says how often, or in how many of its passages where the words stand apart. `start` and `end` are the span of
-    the sentence with the first mention, and `hit` is a passage there.
+    a sentence with it, the first one if there is one outside headings, and `hit` is a passage there.
     """
 
     document_id: str
@@ -92,7 +94,8 @@ def _together(wanted: Sequence[str], hits: Sequence[Hit], document: Document) ->
     spans = sorted({span for low, high in _joined(hits) for span in _occurrences(wanted, document.text, low, high)})
     if not spans:
         return None
-    return _mention(len(spans), hits, document, *spans[0])
+    shown = next((span for span in spans[:TRIED] if not _is_in_heading(document.text, *span)), spans[0])
+    return _mention(len(spans), hits, document, *shown)
 
 
 def _apart(wanted: Collection[str], hits: Sequence[Hit], document: Document) -> Mention | None:
@@ -143,12 +146,22 @@ def _holds(chunk: Chunk, offset: int) -> bool:
     return chunk.start <= offset < chunk.end
 
 
-def _sentence(text: str, start: int, end: int) -> tuple[int, int]:
-    """Return the excerpt around a span; of a long one the words around it."""
+def _around(text: str, start: int, end: int) -> tuple[int, int, str]:
+    """Return the excerpt at an offset as a span, and its kind; the given span where there is none."""
     low, high = max(0, start - AROUND), min(len(text), end + AROUND)
-    inside = [(low + each.start, low + each.end) for each in excerpts(text[low:high])]
-    first, last = next((span for span in inside if span[0] <= start < span[1]), (start, end))
-    if last - first > LONGEST or (first == low and low > 0) or (last == high and high < len(text)):
-        first = max(first, text.find(" ", max(0, start - LONGEST // 2)) + 1) if start - first > LONGEST // 2 else first
-        last = min(last, text.rfind(" ", end, end + LONGEST // 2)) if last - end > LONGEST // 2 else last
+    inside = ((low + each.start, low + each.end, each.kind) for each in excerpts(text[low:high]))
+    return next((each for each in inside if each[0] <= start < each[1]), (start, end, "sentence"))
+
+
+def _is_in_heading(text: str, start: int, end: int) -> bool:
+    return _around(text, start, end)[2] == "heading"
+
+
+def _sentence(text: str, start: int, end: int) -> tuple[int, int]:
+    """Return the span of the excerpt around a span; of a long one that of the words around it."""
+    first, last, _ = _around(text, start, end)
+    if start - first > LONGEST // 2:
+        first = text.find(" ", start - LONGEST // 2, start) + 1 or start
+    if last - end > LONGEST // 2:
+        last = max(end, text.rfind(" ", end, end + LONGEST // 2))
     return min(first, start), max(last, end)

@@ -13,7 +13,7 @@ from ragqa.pipeline.catalogue import mentions
 from ragqa.pipeline.catalogue.asked import CatalogueQuestion
 from ragqa.pipeline.catalogue.folders import Group, overview
 from ragqa.pipeline.catalogue.listing import Catalogue, Named, find
-from ragqa.pipeline.catalogue.summaries import Summarizer
+from ragqa.pipeline.catalogue.summaries import Summarizer, Summary
 from ragqa.records import AnswerSentence, Chunk, Document
 from ragqa.stages import IndexReader
 
@@ -68,10 +68,8 @@ class Replies:
         if not summary.spans:
             return None
         sentences = tuple(self._copied(document, *span) for span in summary.spans)
-        parts = f"all {summary.sections} {summary.word}" if summary.sections > 1 else "all"
-        pages = f", {len(document.page_starts)} pages" if document.page_starts else ""
-        size = f"{_n(summary.excerpts, 'sentence')}{pages}"
-        return Reply("summary", sentences, f"{parts} of {named.source} read ({size}){_others(named.others)}")
+        read = f"{_parts(summary)} of {named.source} read ({_extent(document, summary)}){_others(named.others)}"
+        return Reply("summary", sentences, read)
 
     def about_folder(self, catalogue: Catalogue, others: Sequence[str] = ()) -> Reply | None:
         """Return what the documents of a catalogue are about; of a single document, its summary."""
@@ -82,8 +80,7 @@ class Replies:
         found = overview(catalogue, self.reader, self.summarizer)
         sentences = [_counted(self._size(catalogue))]
         for group in found.groups:
-            if len(catalogue.documents) > len(found.groups):
-                sentences.append(_counted(_about_group(group)))
+            sentences.append(_counted(_about_group(group)))
             sentences += [self._copied(group.document, *span) for span in group.gist.spans]
         if len(sentences) == 1:
             sentences.append(_counted(f"They are {_names(list(catalogue.documents), LISTED)}."))
@@ -124,13 +121,15 @@ class Replies:
         return self._reply(lines)
 
     def _reply(self, sentences: Sequence[AnswerSentence], others: Sequence[str] = ()) -> Reply:
-        read = f"the names of {_all(self.catalogue)} and all of their words, by the index{_unreadable(self.catalogue)}"
+        read = f"the names and words of {_all(self.catalogue)} looked up in the index{_unreadable(self.catalogue)}"
         return Reply("catalogue", tuple(sentences), read + _others(others))
 
     def _size(self, catalogue: Catalogue, kind: str = "") -> str:
         """Return the number of documents by type as a sentence."""
         types = ", ".join(f"{n:,} {name}" for name, n in catalogue.types())
-        copies = f"; {_n(catalogue.copies, 'further file')} with the same content" if catalogue.copies and not kind else ""
+        copies = (
+            f"; {_n(catalogue.copies, 'further file')} with the same content" if catalogue.copies and not kind else ""
+        )
         place = f" in {catalogue.folder}" if catalogue.folder else ""
         if kind:
             return f"{_n(len(catalogue.documents), f'{kind} document')} of {len(self.catalogue.documents):,} documents."
@@ -144,6 +143,17 @@ class Replies:
         return AnswerSentence(" ".join(place.text.split()), (place,), 1.0)
 
 
+def _parts(summary: Summary) -> str:
+    if summary.sections == 1:
+        return "all"
+    return f"both {summary.word}" if summary.sections == 2 else f"all {summary.sections:,} {summary.word}"
+
+
+def _extent(document: Document, summary: Summary) -> str:
+    size = _n(summary.excerpts, "row" if summary.word == "rows" else "sentence")
+    return f"{size}, {_n(len(document.page_starts), 'page')}" if document.page_starts else size
+
+
 def _counted(text: str) -> AnswerSentence:
     return AnswerSentence(text, (), 1.0)
 
@@ -153,9 +163,9 @@ def _overlap(chunk: Chunk, start: int, end: int) -> int:
 
 
 def _about_group(group: Group) -> str:
-    titles = [f"“{title}”" for title in dict.fromkeys(group.titles)]
     if group.count == 1:
-        return f"1 document, {titles[0]}:"
+        return f"{group.document.source}:"
+    titles = [f"“{title}”" for title in dict.fromkeys(group.titles)]
     return f"{group.count:,} documents, such as {_listing(titles)}:"
 
 
@@ -173,7 +183,7 @@ def _read_of(catalogue: Catalogue, read: int, pending: int) -> str:
     """Return which documents of a folder were read for its overview."""
     documents = len(catalogue.documents)
     if read == documents:
-        what = f"all {_n(read, 'document')} read"
+        what = f"all {_n(read, 'document')} read" if read > 1 else "the document read"
     else:
         what = f"{read:,} of {_n(documents, 'document')} read"
     waiting = f"; {pending:,} have no vectors yet (`ragqa index` embeds them)" if pending else ""

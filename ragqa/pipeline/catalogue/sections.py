@@ -27,6 +27,7 @@ _BOILERPLATE = re.compile(
     r"\.{4,}|©|copyright\b|all rights reserved|table of contents|click here|cookie|subscribe|page \d+ of \d+|https?://\S+$",
     re.IGNORECASE,
 )
+_FIELD = re.compile(r"[^\W\d_][\w ]{0,30}: ")
 _PARAGRAPH = re.compile(r"\n[ \t]*\n|\f")
 
 
@@ -142,9 +143,12 @@ def _can_stand(excerpt: Excerpt, text: str) -> bool:
     """Tell whether an excerpt is a whole sentence or item, and no boilerplate."""
     part = text[excerpt.start : excerpt.end]
     few, most = WORDS
+    words = len(text_analysis.words(part))
     if excerpt.kind not in ("sentence", "item") or len(part) > MOST_CHARACTERS or _BOILERPLATE.search(part):
         return False
-    if not few <= len(text_analysis.words(part)) <= most or part[0].islower() or part.rstrip().endswith(("?", ":")):
+    if not few <= words <= most or part[0].islower() or part.rstrip().endswith(("?", ":")):
+        return False
+    if words < 2 * few and (_FIELD.match(part) or not _END.search(part)):  # such as "Owner: Marit Ostrander"
         return False
     letters = sum(c.isalpha() or c.isspace() for c in part)
     return letters > 0.75 * len(part) and (excerpt.kind == "item" or _END.search(part) is not None)
