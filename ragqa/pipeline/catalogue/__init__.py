@@ -15,6 +15,7 @@ No generator is used.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import PurePosixPath
 from typing import TYPE_CHECKING
 
 from ragqa.errors import NothingUsableError, UsageError
@@ -98,7 +99,7 @@ def _events(reply: Reply, question: str, clock: Clock, reader: IndexReader) -> I
 
 
 def _not_found(source: str, catalogue: Catalogue) -> str:
-    names = [*catalogue.documents, *catalogue.folders()]
-    near = nearest(source, names)
-    meant = f"did you mean {near}?" if near else f"there are {len(names):,} names, such as {', '.join(names[:3])}"
+    names = {PurePosixPath(each).stem.lower(): each for each in [*catalogue.folders(), *catalogue.documents]}
+    near = nearest(source.lower(), names)
+    meant = f"did you mean {names[near]}?" if near else f"names are such as {', '.join(list(catalogue.documents)[:3])}"
     return f"no document or folder is called {source!r}; {meant}"

@@ -80,12 +80,16 @@ _ABOUT_ALL = (
 _LIST = (
     rf"(?:list|show|name)(?: me| us)?(?: all)?(?: of)?(?: the| my| our| your)? {_TYPE}{_FILES}(?: here| there are| in {_THESE}| (?:that )?you (?:have|know))?",
     rf"(?:what|which) {_TYPE}{_FILES} (?:are (?:there|here|available|indexed|in {_THESE}|there in {_THESE})|do you (?:have|know)|have you(?: got| read| indexed)?|exist|can you (?:read|see))",
+    rf"(?:list|show)(?: me)?(?: all)?(?: of)?(?: the)? {_TYPE}{_FILES} (?:in|inside|below|under) (?P<what>.+)",
+    rf"(?:what|which) {_TYPE}{_FILES} are (?:there )?(?:in|inside|below|under) (?P<what>.+)",
 )
 _THERE = rf"(?:are (?:there|here|indexed|available)|do you (?:have|know)|have you (?:got|read|indexed)|exist|in total|here|there|(?:are |is )?in {_THESE}|do(?:es)? {_THESE} (?:have|contain|hold))"
 _COUNT = (
     rf"how many {_TYPE}(?:{_FILES})(?: {_THERE})*",
     rf"how many {_FILES}(?: are)?(?: of)?(?: the)? type \.?(?P<type>{'|'.join(_SPOKEN)})(?: {_THERE})*",
     r"how many \.?(?P<type>pdf|csv|docx|html|tsv|markdown)s(?: files)?" + rf"(?: {_THERE})*",
+    rf"how many {_TYPE}{_FILES} (?:are |is )?(?:there )?(?:in|inside|below|under) (?P<what>.+)",
+    rf"how many {_TYPE}{_FILES} do(?:es)? (?P<what>.+) (?:have|contain|hold)",
     rf"(?:what is )?the number of {_TYPE}{_FILES}(?: in {_THESE})?",
 )
 _EXACT = r"mention(?:s|ed|ing)?|refer(?:s|red|ring)? to|reference(?:s|d)?|contains? the (?:words?|phrase|terms?|name)"
@@ -131,6 +135,8 @@ _REQUEST = re.compile(
 _ENDING = re.compile(
     r"(?:[\s?.!]|,? please|,? for me|,? thanks| in (?:a few|one|two|three|some) (?:words|sentences?))+$", re.IGNORECASE
 )
+_WORD = re.compile(r"^(?:(?:the )?(?:words?|phrase|terms?|name)s? (?=[\"'“‘])|the word )", re.IGNORECASE)
+_ARTICLE = re.compile(r"^(?:the|an?) (?=\S)", re.IGNORECASE)
 _OF_THESE = re.compile(rf" (?:in {_THESE}|are there|there are|do you have)$", re.IGNORECASE)
 
 
@@ -138,7 +144,7 @@ _OF_THESE = re.compile(rf" (?:in {_THESE}|are there|there are|do you have)$", re
 class CatalogueQuestion:
     """A question about the documents themselves.
 
-    `what` is the name of a document or folder, or the phrase that documents mention; empty for none. `type` is a key of
+    `what` is the name of a document or folder, or the phrase that documents mention; empty for all documents. `type` is a key of
     `TYPES`, empty for all types. `exact` is False where the question asks what documents are about, for which the
     phrase need not stand in them.
     """
@@ -165,7 +171,7 @@ def _of_match(aim: Aim, match: re.Match[str]) -> CatalogueQuestion | None:
     groups = match.groupdict()
     what = (groups.get("what") or "").strip(" \"'“”‘,:")
     if aim == "mention":
-        what = _OF_THESE.sub("", what).strip(" \"'“”‘’")
+        what = _ARTICLE.sub("", _WORD.sub("", _OF_THESE.sub("", groups["what"]))).strip(" \"'“”‘’")
         if not 0 < len(text_analysis.content_words(what)) <= MOST_TERMS:
             return None
     if aim in ("about_one", "pages") and not what:

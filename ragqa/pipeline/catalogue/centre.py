@@ -79,7 +79,7 @@ class Scored:
 def number_of_sentences(sections: Sections) -> int:
     """Return how many sentences a summary has: 2 for a short document, up to `MOST_SENTENCES` for a long one."""
     wanted = max(len(sections.spans), round(math.sqrt(len(sections.sentences))))
-    return max(1, min(MOST_SENTENCES, wanted, max(2, len(sections.sentences) // 2)))
+    return max(1, min(MOST_SENTENCES, wanted, max(2, math.ceil(len(sections.sentences) / 2))))
 
 
 def central(

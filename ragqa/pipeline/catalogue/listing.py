@@ -16,6 +16,8 @@ from ragqa.stages import IndexReader
 
 LEAST_SHARE = 0.5
 """The least share of the words of a document's name or title that a loose name must have to mean it."""
+MOST_RIVALS = 3
+"""A name that means one more document than this equally well is no name of a document in a question."""
 MOST_TITLES = 50
 """The most documents whose titles are compared with a loose name."""
 
@@ -86,11 +88,15 @@ def type_of(source: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Named:
-    """What a loose name means: a document by its source, or a folder. `others` are further ones that it could mean."""
+    """What a loose name means: a document by its source, or a folder. `others` are further ones that it could mean.
+
+    `is_vague` tells that it means several documents, which are no versions of one, equally well.
+    """
 
     source: str = ""
     folder: str = ""
     others: tuple[str, ...] = ()
+    is_vague: bool = False
 
 
 def find(name: str, catalogue: Catalogue, reader: IndexReader) -> Named | None:
@@ -133,8 +139,11 @@ def _best(wanted: set[str], says_folder: bool, catalogue: Catalogue, reader: Ind
     if best < LEAST_SHARE or says_folder:
         return None
     fitting = sorted((-share, source) for source, share in of_documents.items() if share >= LEAST_SHARE)
-    taken = _newest([source for share, source in fitting if share == -best])
-    return Named(taken, others=tuple(source for _, source in fitting if source != taken))
+    equal = [source for share, source in fitting if share == -best]
+    taken = _newest(equal)
+    rivals = [source for source in equal if source != taken and not versions.are_versions(source, taken)]
+    others = tuple(source for _, source in fitting if source != taken)
+    return Named(taken, others=others, is_vague=len(rivals) >= MOST_RIVALS)
 
 
 def _shares_of_documents(wanted: set[str], catalogue: Catalogue, reader: IndexReader) -> dict[str, float]:

@@ -139,7 +139,14 @@ def _term(word: str) -> str:
 
 def _mention(count: int, hits: Sequence[Hit], document: Document, start: int, end: int) -> Mention:
     hit = next((hit for hit in hits if _holds(hit.chunk, start)), hits[0])
-    return Mention(document.id, document.source, count, hit, *_sentence(document.text, start, end))
+    shown = _line if document.metadata.get("header") else _sentence
+    return Mention(document.id, document.source, count, hit, *shown(document.text, start, end))
+
+
+def _line(text: str, start: int, end: int) -> tuple[int, int]:
+    """Return the span of the row of a table around a span."""
+    last = text.find("\n", end)
+    return text.rfind("\n", 0, start) + 1, len(text.rstrip()) if last < 0 else last
 
 
 def _holds(chunk: Chunk, offset: int) -> bool:

@@ -49,13 +49,12 @@ class Replies:
         match question.aim:
             case "about_all":
                 return self.about_folder(self.catalogue) or None
-            case "list":
-                return self._listed(question)
-            case "count":
+            case "list" | "count":
                 return self._counted(question)
             case "mention":
                 return self._mentioned(question)
-        if (named := find(question.what, self.catalogue, self.reader)) is None:
+        named = find(question.what, self.catalogue, self.reader)
+        if named is None or named.is_vague:
             return None
         return self._pages(named) if question.aim == "pages" else self.about(named)
 
@@ -78,7 +77,7 @@ class Replies:
         if len(catalogue.documents) == 1:
             return self.about(Named(next(iter(catalogue.documents)), others=tuple(others)))
         found = overview(catalogue, self.reader, self.summarizer)
-        sentences = [_counted(self._size(catalogue))]
+        sentences = [_counted(_size(catalogue))]
         for group in found.groups:
             sentences.append(_counted(_about_group(group)))
             sentences += [self._copied(group.document, *span) for span in group.gist.spans]
@@ -86,15 +85,22 @@ class Replies:
             sentences.append(_counted(f"They are {_names(list(catalogue.documents), LISTED)}."))
         return Reply("summary", tuple(sentences), _read_of(catalogue, found.read, found.pending) + _others(others))
 
-    def _listed(self, question: CatalogueQuestion) -> Reply:
-        chosen = self.catalogue.of_type(question.type)
-        lines = [self._size(chosen, question.type), *list(chosen.documents)[:LISTED]]
-        if (rest := len(chosen.documents) - LISTED) > 0:
-            lines.append(f"and {rest:,} more, in {_places(list(chosen.documents)[LISTED:])}")
+    def _counted(self, question: CatalogueQuestion) -> Reply | None:
+        """Return the number of documents, and their names where these are asked for; None for an unknown folder."""
+        within = self.catalogue
+        if question.what:
+            named = find(question.what, self.catalogue, self.reader)
+            if named is None or not named.folder:
+                return None
+            within = self.catalogue.within(named.folder)
+        chosen = within.of_type(question.type)
+        lines = [_size(chosen, question.type, len(within.documents))]
+        if question.aim == "list":
+            names = list(chosen.documents)
+            lines += names[:LISTED]
+            if rest := names[LISTED:]:
+                lines.append(f"and {len(rest):,} more, in {_places(rest)}")
         return self._reply([_counted(line) for line in lines])
-
-    def _counted(self, question: CatalogueQuestion) -> Reply:
-        return self._reply([_counted(self._size(self.catalogue.of_type(question.type), question.type))])
 
     def _pages(self, named: Named) -> Reply | None:
         document = self.reader.document(self.catalogue.documents[named.source]) if named.source else None
@@ -124,17 +130,6 @@ class Replies:
         read = f"the names and words of {_all(self.catalogue)} looked up in the index{_unreadable(self.catalogue)}"
         return Reply("catalogue", tuple(sentences), read + _others(others))
 
-    def _size(self, catalogue: Catalogue, kind: str = "") -> str:
-        """Return the number of documents by type as a sentence."""
-        types = ", ".join(f"{n:,} {name}" for name, n in catalogue.types())
-        copies = (
-            f"; {_n(catalogue.copies, 'further file')} with the same content" if catalogue.copies and not kind else ""
-        )
-        place = f" in {catalogue.folder}" if catalogue.folder else ""
-        if kind:
-            return f"{_n(len(catalogue.documents), f'{kind} document')} of {len(self.catalogue.documents):,} documents."
-        return f"{_n(len(catalogue.documents), 'document')}{place}: {types}{copies}."
-
     def _copied(self, document: Document, start: int, end: int) -> AnswerSentence:
         """Return a sentence of a document with its citation."""
         chunks = self.reader.chunks(document.id)
@@ -156,6 +151,16 @@ def _extent(document: Document, summary: Summary) -> str:
 
 def _counted(text: str) -> AnswerSentence:
     return AnswerSentence(text, (), 1.0)
+
+
+def _size(catalogue: Catalogue, kind: str = "", of: int = 0) -> str:
+    """Return the number of documents by type as a sentence; for documents of one type, the number of all beside it."""
+    number, place = len(catalogue.documents), f" in {catalogue.folder}" if catalogue.folder else ""
+    if kind:
+        return f"{_n(number, f'{kind} document')} of {_n(of, 'document')}{place}."
+    types = ", ".join(f"{n:,} {name}" for name, n in catalogue.types())
+    copies = f"; {_n(catalogue.copies, 'further file')} with the same content" if catalogue.copies else ""
+    return f"{_n(number, 'document')}{place}: {types}{copies}."
 
 
 def _overlap(chunk: Chunk, start: int, end: int) -> int:
