@@ -143,7 +143,7 @@ def test_summarize_prints_sentences_with_sources_and_what_was_read_and_ask_takes
 
 @offline
 def test_summarize_refuses_a_name_that_is_not_there(indexed: Path) -> None:
-    done = run("summarize", "pipeline.yaml", "turbin", cwd=indexed)
+    done = run("summarize", "pipeline.yaml", "turbyne", cwd=indexed)
     assert done.returncode == 2 and "did you mean turbine.txt?" in done.stderr
     assert "Traceback" not in done.stderr
 
