@@ -3,6 +3,7 @@
     assemble/   a pipeline file -> its parts, and the checks of them before they run
     ingest/     documents -> the index
     answer/     a question -> an answer
+    catalogue/  a question about the documents themselves -> an answer by code; summaries
 
 `Pipeline` is the entry point: it checks the arguments of callers once, and passes them on.
 """
@@ -230,6 +231,20 @@ class Pipeline:
         *_, answer = self._stream(question, history, passages, undisturbed=True)
         assert isinstance(answer, Answer)
         return answer
+
+    def summarize(self, source: str | None = None) -> Answer:
+        """Return sentences that say what a document, a folder or all documents are about, each cited.
+
+        They are chosen from all of the text; `Answer.read` says what was read. Summaries are kept in the cache by the
+        content of a document.
+
+        :param source: a source of the index or a folder of it, also by a loose name ("the employee handbook").
+        :raises NothingUsableError: there is no index yet, or no text.
+        :raises UsageError: no document or folder has this name.
+        """
+        named = None if source is None else arguments.text(source, "source")
+        with self.open_index() as reader:
+            return self._asking(reader).summarize(named)
 
     def ask_many(self, questions: Iterable[str]) -> list[Answer]:
         """Return the answers to several questions, in order; `[]` for none.
