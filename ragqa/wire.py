@@ -84,6 +84,7 @@ def answer(record: Answer) -> Json:
         "sentences": [answer_sentence(each) for each in record.sentences],
         "nearest": [citation(each) for each in record.nearest],
         "advice": record.advice,
+        "read": record.read,
         "hits": [hit(each) for each in record.hits],
         "prompt": record.prompt.text if record.prompt else None,
         "dropped": [asdict(dropped) for dropped in record.prompt.dropped] if record.prompt else [],

@@ -51,9 +51,12 @@ def _print_end(answer: Answer, numbers: dict[Citation, int]) -> None:
             click.echo("Nearest passages:")
             _print_places(answer.nearest)
         return
-    click.echo()
-    click.echo("Sources:")
-    _print_places(numbers)
+    if answer.read:
+        say(f"{answer.read[:1].upper()}{answer.read[1:]}.")
+    if numbers:
+        click.echo()
+        click.echo("Sources:")
+        _print_places(numbers)
 
 
 def _print_places(citations: Iterable[Citation]) -> None:

@@ -38,6 +38,14 @@ def keep(kind: str, key: str, value: Any) -> None:
         scratch.replace(path)
 
 
+def keep_newest(kind: str, most: int) -> None:
+    """Remove the oldest memos of a kind where there are more than `most`; a tenth more, so that this is rare."""
+    with contextlib.suppress(OSError):
+        kept = sorted((cache_dir() / kind).glob("*.json"), key=lambda path: path.stat().st_mtime)
+        for path in kept[: len(kept) - most + most // 10] if len(kept) > most else ():
+            path.unlink(missing_ok=True)
+
+
 def file_sha256(path: Path) -> str:
     """Return the SHA-256 of a file's bytes, in hexadecimal."""
     with path.open("rb") as stream:

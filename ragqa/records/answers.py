@@ -105,7 +105,8 @@ class AnswerSentence:
     """A part of an answer that is cited for itself: a sentence, a list item, a row, or a short answer.
 
     `support` says how far the citations support it, between 0 and 1: the share of its words that stand in them. It is 1
-    for what is quoted. A sentence that was written without passages has no citations and no support.
+    for what is quoted. A sentence that was written without passages has no citations and no support; one that code has
+    counted has no citations and the support 1.
     """
 
     text: str
@@ -124,8 +125,9 @@ class Passages:
 class Answer:
     """An answer with its citations, hits and prompt. `usage` is the number of tokens and the milliseconds by stage.
 
-    `kind` is `span` (a short answer copied from a passage), `quote` (sentences copied from passages) or `write` (the
-    generator's own sentences). `sentences` are the parts of `text`, each with its citations. `confidence` is the
+    `kind` is `span` (a short answer copied from a passage), `quote` (sentences copied from passages), `write` (the
+    generator's own sentences), `summary` (sentences copied from all over a document or folder) or `catalogue` (counted
+    by code); `read` says what of the documents was read for the last two. `sentences` are the parts of `text`, each with its citations. `confidence` is the
     calibrated probability that the answer is right. Where there is no answer, `reason` says why, `nearest` has the
     passages that come nearest, and `advice` what can be changed. `index_version` is the number of the index's commit
     from which the answer was made.
@@ -151,6 +153,7 @@ class Answer:
     nearest: tuple[Citation, ...] = ()
     advice: str = ""
     searched: str = ""
+    read: str = ""
     coverage: Coverage | None = None
 
     def __repr__(self) -> str:

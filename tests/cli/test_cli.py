@@ -74,6 +74,7 @@ def test_every_command_has_help_with_a_runnable_example(tmp_path: Path) -> None:
         "purge",
         "questions",
         "replay",
+        "summarize",
         "tokenizer",
         "train",
         "tune",
@@ -121,6 +122,30 @@ def test_ask_streams_the_answer_and_prints_sources_that_show_takes(indexed: Path
         run("show", citation.removeprefix(f"documents{os.sep}"), "pipeline.yaml", "--json", cwd=indexed).stdout
     )
     assert stored["before"] + stored["text"] + stored["after"] == FERRY
+
+
+@offline
+def test_summarize_prints_sentences_with_sources_and_what_was_read_and_ask_takes_the_same_route(indexed: Path) -> None:
+    done = run("summarize", "pipeline.yaml", "the ferry document", cwd=indexed)
+    assert done.returncode == 0, done.stderr
+    lines = done.stdout.splitlines()
+    assert lines[:2] == [
+        "| The ferry Morwen is commanded by Captain Ilse Brandt. [1]",
+        "All of ferry.md read (1 sentence).",
+    ]
+    assert f"[1] documents{os.sep}ferry.md:9-62" in done.stdout
+    told = json.loads(run("summarize", "pipeline.yaml", "ferry", "--json", cwd=indexed).stdout)
+    asked = json.loads(run("ask", "pipeline.yaml", "Summarise the ferry document", "--json", cwd=indexed).stdout)
+    same = ("text", "citations", "sentences", "kind", "read")
+    assert {key: told[key] for key in same} == {key: asked[key] for key in same}
+    assert FERRY[told["citations"][0]["start"] : told["citations"][0]["end"]] == told["text"]
+
+
+@offline
+def test_summarize_refuses_a_name_that_is_not_there(indexed: Path) -> None:
+    done = run("summarize", "pipeline.yaml", "turbyne", cwd=indexed)
+    assert done.returncode == 2 and "did you mean turbine.txt?" in done.stderr
+    assert "Traceback" not in done.stderr
 
 
 @pytest.mark.parametrize(

@@ -12,12 +12,14 @@ from ragqa import evidence, stopping
 from ragqa.evidence import confidence
 from ragqa.evidence.passages import Candidate
 from ragqa.evidence.selection import compact, spans
+from ragqa.pipeline import catalogue
 from ragqa.pipeline.answer import by_words
 from ragqa.pipeline.answer.abstention import Abstention, before_writing
 from ragqa.pipeline.answer.citing import Citing
 from ragqa.pipeline.answer.draft import AskedQuestion, Clock, Draft
 from ragqa.pipeline.answer.replies import Event, Replies, Written
 from ragqa.pipeline.answer.writing import CheckedText
+from ragqa.question_analysis import QuestionKind, analyse
 from ragqa.records import Answer, Coverage, Dropped, Generation, Hit, Passages, Prompt
 from ragqa.stages import BatchGenerator, VerdictModel
 
@@ -74,9 +76,21 @@ class Asking:
         also: Any = {} if question.searched == question.text else {"also": [question.text]}
         return self.components.retriever.retrieve(question.searched, searcher, k, **also)
 
+    def prompt(self, question: AskedQuestion) -> Prompt:
+        """Return the prompt for a question."""
+        return self._begin(self._draft(question))[0]
+
     def stream(self, question: AskedQuestion) -> Generator[Event, None, None]:
-        """Yield the nearest passages, the sentences of the answer as they are known and, last, the `Answer`."""
-        # 1. Find the evidence, and show its best places at once.
+        """Yield the nearest passages, the sentences of the answer as they are known and, last, the `Answer`.
+
+        A question about the documents themselves is answered from their catalogue, without passages.
+        """
+        if (known := self._of_catalogue(question)) is not None:
+            yield from known
+            return
+        # 1. Find the evidence, and show its best places at once. Load the generator meanwhile, where it may be needed.
+        if not self._quotes(analyse(question.asked).kind):
+            self.components.load_ahead()
         draft = self._draft(question)
         if draft.nearest:
             yield Passages(draft.nearest)
@@ -100,6 +114,13 @@ class Asking:
         draft.clock.lap("generate")
         # 4. Close the answer.
         yield from self._replies.written(draft, Written(prompt, checked, written, verdict))
+
+    def summarize(self, source: str | None) -> Answer:
+        """Return the summary of a document or folder, or of all documents; see `catalogue.summarize`."""
+        return catalogue.summarize(source, self.components, self.reader, self._citing)
+
+    def _of_catalogue(self, question: AskedQuestion) -> Iterator[Event] | None:
+        return catalogue.answer(question, self.components, self.reader, self._citing)
 
     def answer_many(self, questions: Sequence[AskedQuestion]) -> list[Answer]:
         """Return the answers, in order; a `BatchGenerator` gets `batch_size` prompts at a time."""
@@ -138,11 +159,13 @@ class Asking:
             return None
         if why := before_writing(found, draft.hits, config.retrieve.min_score):
             return iter([self._replies.abstained(draft, why)])
-        choice = config.prompt.answer
-        chooses = not config.generate.writes() and found.question.kind != "fact"
-        if choice == "quote" or (choice == "auto" and chooses):
-            return self._replies.quoted(draft)
-        return None
+        return self._replies.quoted(draft) if self._quotes(found.question.kind) else None
+
+    def _quotes(self, kind: QuestionKind) -> bool:
+        """Tell whether a question of a kind is answered by a quote: as set, or since the generator does not write."""
+        config = self.components.config
+        chooses = not config.generate.writes() and kind != "fact"
+        return config.prompt.answer == "quote" or (config.prompt.answer == "auto" and chooses)
 
     def _begin(self, draft: Draft) -> tuple[Prompt, CheckedText]:
         """Return the prompt, cut to the sentences that matter, and the check of what will be written."""
@@ -207,8 +230,9 @@ class Asking:
     def _answer_together(self, generator: BatchGenerator, questions: Sequence[AskedQuestion]) -> list[Answer]:
         """Return answers that are written in one batch; each gets an equal share of the time."""
         # 1. Answer the questions that need no generator, and build the prompts of the others.
+        known = [self._of_catalogue(question) for question in questions]
         drafts = [self._draft(question) for question in questions]
-        events = [self._without_generator(draft) for draft in drafts]
+        events = [each or self._without_generator(draft) for each, draft in zip(known, drafts, strict=True)]
         begun = [None if event else self._begin(draft) for draft, event in zip(drafts, events, strict=True)]
         prompts = [each[0] for each in begun if each]
         # 2. Write.
@@ -218,9 +242,9 @@ class Asking:
             share = (perf_counter() - started) / max(1, len(prompts))
         # 3. Check what was written.
         answers: list[Answer] = []
-        for draft, known, each in zip(drafts, events, begun, strict=True):
+        for draft, event, each in zip(drafts, events, begun, strict=True):
             if each is None:
-                answers.append(_last(known or ()))
+                answers.append(_last(event or ()))
                 continue
             draft.clock.charge("generate", share)
             generation = next(written)
