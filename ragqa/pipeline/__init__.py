@@ -209,6 +209,7 @@ class Pipeline:
         """Return the exact prompt that `ask` would give to the generator, if it asks the generator."""
         asked = given.asked(question, history, passages)
         with self.open_index() as reader:
+            given.refuse_foreign(asked.passages or (), reader)
             return self._asking(reader).prompt(asked)
 
     def score(self, prompt: Prompt, answer: str) -> list[float]:
