@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -202,9 +203,7 @@ class Influenced(Judge):
         (EchoGenerator, "test_a_verdict_changes_no_answer", "it lacks `verdict`"),
     ],
 )
-def test_a_contract_names_what_is_wrong_with_verdicts(
-    generator: type[EchoGenerator], test: str, message: str
-) -> None:
+def test_a_contract_names_what_is_wrong_with_verdicts(generator: type[EchoGenerator], test: str, message: str) -> None:
     class Own(VerdictModelContract):
         def make(self) -> Generator:
             return generator()
