@@ -82,7 +82,7 @@ def test_an_answer_as_a_dict_has_what_the_command_prints_and_as_json_it_is_one_l
     assert json.loads(answer.to_json()) == fields and "\n" not in answer.to_json()
     assert list(fields) == [
         "question", "searched", "text", "citations", "abstained", "reason", "finish", "confidence", "kind", "sentences", "nearest",
-        "advice", "hits", "prompt", "dropped", "usage", "index_version", "coverage",
+        "advice", "read", "hits", "prompt", "dropped", "usage", "index_version", "coverage",
     ]  # fmt: skip
     (citation,) = fields["citations"]
     assert citation == {
@@ -292,7 +292,8 @@ def test_passages_that_are_not_in_the_index_are_refused_before_anything_is_writt
         with pytest.raises(UsageError, match="the index has no such text"):
             next(iter(pipe.stream(QUESTION, passages=[found, one])))
     assert pipe.ask(QUESTION, passages=(found,)).citations[0].source == "quay.txt"
-    assert "abc" in pipe.prompt(QUESTION, passages=[FOREIGN]).text, "a prompt cites nothing"
+    with pytest.raises(UsageError, match="the index has no such text"):
+        pipe.prompt(QUESTION, passages=[FOREIGN])
 
 
 def test_a_document_of_the_index_may_be_gone_before_its_passage_is_used(home: Path) -> None:
