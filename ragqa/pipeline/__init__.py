@@ -49,8 +49,7 @@ class Pipeline:
     pipeline.ask("What are the tasks of the Lantern Room?")  # a list
     pipeline.ask("When does the ferry to Iceland leave?")  # no document says, so `abstained` is True
 
-    `components` holds the parts, which may be replaced. Methods that read the index raise `NothingUsableError` where
-    there is none yet.
+    `components` holds the parts, which may be replaced. Without an index, `NothingUsableError` is raised.
     """
 
     def __init__(self, config: Config) -> None:
@@ -97,9 +96,8 @@ class Pipeline:
     def with_documents(self, documents: Iterable[Document | str | tuple[str, str]]) -> Pipeline:
         """Return the same pipeline over documents in memory; see `with_folder`. Their sources are their paths.
 
-        :param documents: strings, called `text-1`, `text-2` and so on by their place, pairs (name, text), or
-            `Document`s.
-        :raises UsageError: two documents have the same source, or something else than these is among them.
+        :param documents: strings (called `text-1`, `text-2` and so on), pairs (name, text), or `Document`s.
+        :raises UsageError: two documents have the same source, or something else is among them.
         :raises ModelError: the embedder's model is not here.
         """
         from ragqa.pipeline.assemble.over import over_documents
@@ -109,8 +107,7 @@ class Pipeline:
     def with_folder(self, folder: AnyPath, include: Sequence[str] = ()) -> Pipeline:
         """Return the same pipeline over another folder; both share the parts that are already built.
 
-        The file's `load` and the place of its index are not used. The index is in the cache, under a key of the folder,
-        the embedder and the splitter. It is not built yet: `index` brings it up to date.
+        The index is in the cache, under a key of the folder, the embedder and the splitter. It is not built yet.
 
         :param include: globs of the files to read; an empty list reads all.
         :raises ModelError: the embedder's model is not here.
@@ -169,8 +166,7 @@ class Pipeline:
         :param atomic: publish the whole run in one commit; otherwise an interruption keeps the commits before it.
         :param allow_empty: remove documents that no longer exist, even where they are most or all of those indexed.
         :param embed_later: leave the vectors of a long run to `embed_pending` or to the next run.
-        :param wait: seconds to wait for another writer of the index.
-        :param progress: called with the chunks that are embedded and those expected, while reading an estimate.
+        :param wait: seconds to wait for another writer. :param progress: called with the chunks done and expected.
         :raises NothingUsableError: no file could be used; an old index is not changed.
         :raises DocumentsGoneError: more than half of the indexed documents no longer exist; none was removed.
         :raises RejectedError: a file was rejected, and `strict` is True.
@@ -186,9 +182,9 @@ class Pipeline:
     def embed_pending(
         self, seconds: float = math.inf, *, wait: float = 0.0, progress: Progress = lambda done, total: None
     ) -> Coverage:
-        """Embed indexed texts that have no vector yet; return the state after it.
+        """Embed texts without a vector, beginning no batch after so many seconds; return the state after it.
 
-        :param seconds: begin no batch after these. An interruption keeps the batches before it.
+        An interruption keeps the batches before it.
         """
         from ragqa.pipeline.ingest.embedding import embed_pending
 
@@ -228,11 +224,9 @@ class Pipeline:
     def summarize(self, source: str | None = None) -> Answer:
         """Return sentences that say what a document, a folder or all documents are about, each cited.
 
-        They are chosen from all of the text; `Answer.read` says what was read. Summaries are kept in the cache by the
-        content of a document.
+        They are chosen from all of the text; `Answer.read` says what was read.
 
         :param source: a source of the index or a folder of it, also by a loose name ("the employee handbook").
-        :raises NothingUsableError: there is no text.
         :raises UsageError: no document or folder has this name.
         """
         named = None if source is None else arguments.text(source, "source")
@@ -266,7 +260,7 @@ class Pipeline:
     async def aask(self, question: str) -> Answer:
         """Return an answer as `ask` does, without blocking the event loop; several may be awaited at once.
 
-        After a cancellation, generation stops within one token; the `CancelledError` is raised after it has stopped.
+        A cancellation stops generation within one token; the `CancelledError` is raised after that.
         """
         async with aclosing(self.astream(question)) as pieces:
             async for piece in pieces:
@@ -328,8 +322,8 @@ class Pipeline:
         if isinstance(sources, str):
             raise wrong_type("sources", sources, "a list of sources")
         with self._open({}) as reader:
-            ids = reader.sources()
-            return {source: reader.document(id_) for source, id_ in ids.items() if sources is None or source in sources}
+            wanted = {name: id_ for name, id_ in reader.sources().items() if sources is None or name in sources}
+            return {name: reader.document(id_) for name, id_ in wanted.items()}
 
     def chunks(self, document_id: str) -> list[Chunk]:
         """Return the indexed chunks of a document, in order."""

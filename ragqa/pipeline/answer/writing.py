@@ -42,11 +42,11 @@ class CheckedText:
 
         :param last: nothing follows, so that the rest is a sentence.
         """
-        self.text += piece
-        found = [each for each in excerpts(self.text) if each.start >= self._checked]
+        self.text += piece.replace("\t", " ")  # a row with tabs would be known as one only at its end
+        found = [each for each in excerpts(self.text) if each.end > self._checked]
         for each in found if last else found[:-1]:
-            self._checked = each.end
-            yield from self._check(" ".join(self.text[each.start : each.end].split()))
+            start, self._checked = max(each.start, self._checked), each.end
+            yield from self._check(" ".join(self.text[start : each.end].split()))
 
     def _check(self, text: str) -> Iterator[AnswerSentence]:
         cited, supported = support.check(text, self.read, self.also)
