@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Literal
@@ -10,7 +11,9 @@ import pytest
 
 from ragqa import Pipeline
 from ragqa.config import GenerateSpec, Kind
+from ragqa.evidence import support
 from ragqa.evidence.support import facts
+from ragqa.pipeline.answer.writing import CheckedText
 from ragqa.records import Answer, AnswerSentence, Generation, Passages, Prompt
 from tests.commands import ragqa
 from tests.fakes import PIPELINE, WORDS, EchoGenerator
@@ -344,3 +347,28 @@ def test_a_batch_writes_only_what_is_not_refused_before(home: Path) -> None:
         assert [answer.text for answer in answers] == [text, "", text]
         assert answers[1].reason == "unknown_name"
         assert [answer.text for answer in map(pipe.ask, [WHO, WHO])] == [text, text]
+
+
+PARTS = [
+    "The ferry sails at 9. ", "Is it blue? ", "- a coat\n", "1. Pay\n", "\n\n", "\n", "Dr. Ahn ", "e.g. this ", "```\ncd /tmp\n```\n",
+    "# Head\n", "and so on ", "渡船。", "**Bold** text. ", "No. 5 ", "a\tb\n", "Steps:\n", "Short line\nNext One. ",
+]  # fmt: skip
+
+
+def test_any_text_is_cut_into_the_same_sentences_however_it_arrives(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Nowhere:
+        def cite(self, _: object) -> tuple[()]:
+            return ()
+
+    def sentences(pieces: Sequence[str]) -> list[str]:
+        checked = CheckedText(Nowhere(), [], [])  # type: ignore[arg-type]
+        for piece in pieces:
+            list(checked.take(piece))
+        list(checked.take("", last=True))
+        return [each.text for each in checked.sentences]
+
+    monkeypatch.setattr(support, "check", lambda *_: ([], 1.0))
+    chance = random.Random(22)
+    for _ in range(400):
+        text = "".join(chance.choices(PARTS, k=chance.randint(1, 9)))
+        assert sentences(list(text)) == sentences([text]), text
