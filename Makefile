@@ -8,7 +8,7 @@ QUESTION ?= How much does the cooperative lend for a heat pump?
 TORCH_INDEX ?=
 export HF_HUB_DISABLE_TELEMETRY := 1
 
-.PHONY: help quickstart test coverage lint typecheck docs bench bench-incremental bench-peers bench-retrieval bench-chunking bench-scale bench-answers bench-shots bench-refusal bench-follow-ups bench-engine bench-int8 bench-start bench-ask fit-spans fit-evidence fit-verdicts bench-people torture models clean
+.PHONY: help quickstart test coverage lint typecheck docs bench bench-incremental bench-peers bench-retrieval bench-chunking bench-scale bench-answers bench-shots bench-refusal bench-follow-ups bench-engine bench-int8 bench-start bench-first-answer bench-ask fit-spans fit-evidence fit-verdicts bench-people torture models clean
 
 help: ## List the targets
 	@grep -E '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/:/' | sort
@@ -100,6 +100,9 @@ bench-ask: models ## Measure seconds from the start of a process to passages, fi
 	$(BIN)/ragqa index pipelines/quickstart.yaml
 	$(BIN)/ragqa index pipelines/better.yaml
 	$(BIN)/python -m benchmarks.ask $(ARGS)
+
+bench-first-answer: models ## Measure the first answer about a new folder, the 490 articles of SQuAD in RAGQA_DATA; about 3 minutes
+	$(BIN)/python -m benchmarks.first_answer $(ARGS)
 
 bench-shots: models ## Measure answers by the number of in-context examples; about an hour
 	$(BIN)/python -m benchmarks.shots $(ARGS)

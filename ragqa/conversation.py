@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 from ragqa.pipeline import Pipeline
-from ragqa.pipeline.answer.asking import Event
 from ragqa.records import Answer
+
+if TYPE_CHECKING:
+    from ragqa.pipeline.answer.asking import Event
 
 TURNS = 4
 """The number of earlier questions in the prompt, each with the text that was cited for its answer."""

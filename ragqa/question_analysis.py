@@ -61,7 +61,7 @@ _LIST = re.compile(
     re.IGNORECASE,
 )
 _DEFINITION = re.compile(
-    r"^what(?:'s| is| are| was| were) (?:an? |the )?[^,]{1,60}$|\bwhat does .* (?:mean|stand for|do)\b|\b(?:definition|meaning) of\b|^define\b|^who (?:is|was|are|were) [A-Z\"']",
+    r"^what(?:'s| is| are| was| were) (?:an? |the )?[^,]{1,60}$|\bwhat does .* (?:mean|stand for|do)\b|\b(?:definition|meaning) of\b|^define\b|^who (?:is|was|are|were) (?-i:[A-Z\"'])",
     re.IGNORECASE,
 )
 _WHY = re.compile(
@@ -237,7 +237,7 @@ def _kind(text: str) -> QuestionKind:
             "fact",
             bool(
                 _WHERE.search(asked)
-                or re.match(r"(?:\w+ ){0,2}who(?:m|se)?\b(?! (?:is|was|are|were) [A-Z])", asked, re.I)
+                or re.match(r"(?:\w+ ){0,2}who(?:m|se)?\b(?! (?:is|was|are|were) (?-i:[A-Z]))", asked, re.I)
             ),
         ),
         ("definition", bool(_DEFINITION.search(asked))),

@@ -19,6 +19,7 @@ _SPACELESS = re.compile(
 """A character of a script in which words may follow one another without a space: Chinese, Japanese, Korean, Thai, Lao,
 Burmese, Khmer."""
 
+_NOT_ASCII = re.compile(r"[^\x00-\x7f]+")
 _DIGIT_RUN = "0123456789.,:/-–"
 _LONGEST_NUMBER = 40
 _NUMBER = re.compile(
@@ -57,9 +58,12 @@ def words(text: str) -> list[str]:
     """Return the words of a text in order, lower-cased and without accents."""
     text = text.lower()
     if not text.isascii():
-        parts = unicodedata.normalize("NFKD", text)
-        text = unicodedata.normalize("NFC", "".join(c for c in parts if not unicodedata.combining(c)))
+        text = unicodedata.normalize("NFC", _NOT_ASCII.sub(_without_accents, unicodedata.normalize("NFKD", text)))
     return WORD.findall(text)
+
+
+def _without_accents(run: re.Match[str]) -> str:
+    return "".join(character for character in run.group() if not unicodedata.combining(character))
 
 
 def terms(text: str) -> list[str]:

@@ -20,6 +20,8 @@ _LEAST_SECONDS = 0.1
 """The shortest time over which the load of the cores is measured. The system counts it in hundredths of a second."""
 _SPARE = 0.25
 """The share of a core that others may use while it still counts as free."""
+_own_count: str | None = None
+"""The number of threads that was set here, and not by the user."""
 _STATISTICS = Path("/proc/stat")
 _QUOTA = Path("/sys/fs/cgroup/cpu.max")
 
@@ -27,12 +29,15 @@ _QUOTA = Path("/sys/fs/cgroup/cpu.max")
 def set_up(count: int | None = None) -> None:
     """Set the environment that OpenMP reads. Variables that the user has set are not changed.
 
-    :param count: the number of threads; None for one on each core.
+    :param count: the number of threads; None for one on each core, or fewer where the control group has less time.
     """
+    global _own_count
     if not {"OMP_WAIT_POLICY", "GOMP_SPINCOUNT"} & os.environ.keys():
         os.environ["GOMP_SPINCOUNT"] = SPIN_COUNT
-    if count is not None:
-        os.environ.setdefault("OMP_NUM_THREADS", str(count))
+    if count is None and quota() < len(cores()):  # OpenMP itself does not look at the quota
+        count = max(1, math.floor(quota()))
+    if count is not None and os.environ.get("OMP_NUM_THREADS", _own_count) == _own_count:
+        os.environ["OMP_NUM_THREADS"] = _own_count = str(count)
 
 
 def chosen(setting: int | None) -> int | None:

@@ -90,12 +90,17 @@ def answer(record: Answer) -> Json:
         "dropped": [asdict(dropped) for dropped in record.prompt.dropped] if record.prompt else [],
         "usage": dict(record.usage),
         "index_version": record.index_version,
+        "coverage": asdict(record.coverage) if record.coverage else None,
     }
 
 
 def answer_sentence(record: AnswerSentence) -> Json:
     """Return a part of an answer with its citations."""
-    return asdict(record)
+    return {
+        "text": record.text,
+        "citations": [citation(each) for each in record.citations],
+        "support": record.support,
+    }
 
 
 def file_status(record: FileStatus) -> Json:
@@ -118,6 +123,7 @@ def index_report(record: IndexReport) -> Json:
         "search": record.search,
         "recall": record.recall,
         "dropped_vectors": record.dropped_vectors,
+        "pending": record.coverage.pending,
         "statuses": [file_status(each) for each in record.statuses],
     }
 

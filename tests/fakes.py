@@ -143,7 +143,7 @@ split:    {kind: recursive, chunk_size: 40, overlap: 8}
 embed:    {kind: words}
 index:    {kind: faiss, path: index}
 retrieve: {kind: hybrid, top_k: 2}
-prompt:   {kind: in_context, template: qa}
+prompt:   {kind: in_context, template: qa, answer: write, min_confidence: 0}
 generate: {kind: echo}
 """
 

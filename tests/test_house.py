@@ -47,6 +47,7 @@ FLOORS = (
 """Each room imports its own modules and rooms of lower floors; rooms of one floor know nothing of one another."""
 
 SAME_FLOOR = {
+    ("question_analysis", "text_analysis"),
     ("limits", "errors"),
     ("records", "errors"),
     ("records", "wire"),

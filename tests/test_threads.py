@@ -55,6 +55,22 @@ def test_quotas_are_read(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Non
         assert threads.quota() == wanted
 
 
+def test_openmp_gets_no_more_threads_than_the_control_group_has_time_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(threads, "cores", lambda: [0, 1, 2, 3])
+    monkeypatch.setattr(threads, "_own_count", None)
+    for users, quota, setting, wanted in (
+        (None, 9.0, None, None), (None, 2.5, None, "2"), (None, 0.5, None, "1"), (None, 2.5, 3, "3"), ("7", 2.5, 3, "7"),
+    ):  # fmt: skip
+        monkeypatch.setattr(threads, "quota", lambda quota=quota: quota)
+        monkeypatch.setattr(threads, "_own_count", None)
+        monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
+        if users:
+            monkeypatch.setenv("OMP_NUM_THREADS", users)
+        threads.set_up()  # when ragqa is imported
+        threads.set_up(setting)  # when the settings are read
+        assert os.environ.get("OMP_NUM_THREADS") == wanted
+
+
 @pytest.mark.skipif(not Path("/proc/stat").exists(), reason="the system does not say what the cores do")
 def test_a_busy_program_takes_its_core() -> None:
     busy = [subprocess.Popen([sys.executable, "-c", "while True: pass"]) for _ in threads.cores()]

@@ -11,7 +11,7 @@ import pytest
 
 from ragqa.cli import marks
 from ragqa.index import upkeep
-from ragqa.pipeline.ingest import refresh
+from ragqa.pipeline.ingest import embedding, refresh
 from tests.torture import (
     Trial,
     bounds,
@@ -47,7 +47,8 @@ def constants_of_the_index(monkeypatch: pytest.MonkeyPatch) -> None:
     """Have what a trial changes of the index end with its test."""
     for name in ("LEAST_VECTORS", "MOST_SEGMENTS"):
         monkeypatch.setattr(upkeep, name, getattr(upkeep, name))
-    monkeypatch.setattr(refresh, "COMMIT_CHUNKS", refresh.COMMIT_CHUNKS)
+    monkeypatch.setattr(refresh, "TEXT_CHUNKS", refresh.TEXT_CHUNKS)
+    monkeypatch.setattr(embedding, "COMMIT_CHUNKS", embedding.COMMIT_CHUNKS)
 
 
 def passed(trial: Trial) -> bool:

@@ -6,13 +6,16 @@ import os
 import sys
 from collections.abc import Iterable, Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from ragqa.cli.marks import marked, name, say
 from ragqa.cli.terminal import one_line
-from ragqa.pipeline.answer.asking import Event
 from ragqa.records import Answer, AnswerSentence, Citation
+
+if TYPE_CHECKING:
+    from ragqa.pipeline.answer.asking import Event
 
 _LIMITS = {"deadline": "generate.deadline", "length": "generate.max_new_tokens"}
 

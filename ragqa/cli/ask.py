@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import shlex
+import time
 
 import click
 
 from ragqa.cli.answers import stream_answer
 from ragqa.cli.common import json_option, profile_option, set_option
-from ragqa.cli.indexing import allow_empty_option, verbose_option
+from ragqa.cli.indexing import allow_empty_option, embed_rest, verbose_option
 from ragqa.cli.opening import holds_documents, open_indexed
 from ragqa.cli.terminal import print_json
 from ragqa.cli.usage import exists
@@ -36,9 +37,10 @@ def command(
 
     FILE is a pipeline file. With a FOLDER of documents, or one document, in its place the profile says which models
     answer: by default the best ones that are here and that this machine can run (stderr says which, and why). The index
-    is kept in the cache and brought up to date first; --profile, --allow-empty and --verbose are for that. Each line of
-    the answer, and of what is cited, begins with `|`; no other line does. A question that begins with `-` goes behind
-    `--`.
+    is kept in the cache and brought up to date first; --profile, --allow-empty and --verbose are for that. A large new
+    folder is answered by words at once, and embedded after the answer: to the end on a terminal, where Ctrl-C keeps
+    what was embedded, else for some seconds. Each line of the answer, and of what is cited, begins with `|`; no other
+    line does. A question that begins with `-` goes behind `--`.
 
     \b
     Examples: a fact, how to do something, a list, and what no document says.
@@ -55,11 +57,13 @@ def command(
     target = folder or arguments[0]
     if (allow_empty or verbose) and not holds_documents(target):
         raise click.UsageError("--allow-empty and --verbose go with a folder, whose index is brought up to date first")
-    pipeline = open_indexed(target, overrides, profile, **options)
+    started, pipeline = time.monotonic(), open_indexed(target, overrides, profile, **options)
     if as_json:
         print_json(pipeline.ask(question).to_dict())
     else:
         stream_answer(pipeline.stream(question))
+    if holds_documents(target):
+        embed_rest(pipeline, started=started, watched=not as_json)
 
 
 def _wrong_number(arguments: tuple[str, ...], folder: str | None) -> str:

@@ -79,6 +79,8 @@ def _print_checkup(checkup: Checkup) -> None:
         f"{checkup.path}: generation {checkup.generation}, {checkup.documents:,} documents, {checkup.chunks:,} chunks, "
         f"{checkup.vectors:,} vectors in {checkup.segments:,} segments."
     )
+    if checkup.pending:
+        click.echo(f"{checkup.pending:,} texts have no vector yet: `ragqa index FILE` embeds them.")
     for fault in checkup.faults:
         say(f"fault: {fault.file} is {fault.what}")
     for note in checkup.notes:

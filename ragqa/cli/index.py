@@ -26,6 +26,7 @@ from ragqa.cli.terminal import print_json
 def command(file: str, overrides: tuple[str, ...], as_json: bool, profile: str | None, **options: Any) -> None:
     """Bring the index up to date with its documents; only what is new is embedded.
 
+    A long run publishes texts first: if it is interrupted, questions are answered by words, and the next run goes on.
     Exit code 3 says that some files were rejected; they are named on stderr. Where more than half of the indexed documents
     are gone, perhaps because a folder is not mounted, nothing is removed (exit code 4); on a terminal you are asked.
 
@@ -38,10 +39,10 @@ def command(file: str, overrides: tuple[str, ...], as_json: bool, profile: str |
     try:
         report = bring_up_to_date(pipeline, confirm=not as_json, **options)
     except KeyboardInterrupt:
-        from ragqa.pipeline.ingest.refresh import COMMIT_CHUNKS
+        from ragqa.pipeline.ingest.embedding import COMMIT_CHUNKS
 
         raise KeyboardInterrupt(
-            f"what was committed is kept (every {COMMIT_CHUNKS} chunks), and the next run goes on from there"
+            f"what was committed is kept (every {COMMIT_CHUNKS} vectors), and the next run goes on from there"
         ) from None
     fields = wire.index_report(report)
     if as_json:

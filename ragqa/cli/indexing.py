@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import math
 import re
+import shlex
 import sys
+import time
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import PurePath
 from typing import TYPE_CHECKING, Any
 
@@ -14,14 +17,16 @@ import click
 
 from ragqa.cli.marks import say
 from ragqa.cli.terminal import bar, escaped
-from ragqa.errors import DocumentsGoneError
+from ragqa.errors import DocumentsGoneError, LockedError
 from ragqa.records import FileStatus
 
 if TYPE_CHECKING:
     from tqdm import tqdm
 
     from ragqa.pipeline import Pipeline
-    from ragqa.pipeline.ingest.refresh import IndexReport, Progress
+    from ragqa.pipeline.ingest.embedding import Progress
+    from ragqa.pipeline.ingest.refresh import IndexReport
+    from ragqa.records import Coverage
 
 allow_empty_option = click.option(
     "--allow-empty",
@@ -35,6 +40,8 @@ LISTED = {"skipped": 3, "rejected": 20}
 _NAMED = 5
 _TYPES_NAMED = 10
 _UNSUPPORTED = "unsupported type"
+SHARE_SECONDS = 10.0
+"""How long a question about a folder, asked by a program, may take until its share of the embedding ends."""
 _NUMBER = re.compile(r"\d[\d,.]*")
 
 
@@ -80,16 +87,53 @@ def bring_up_to_date(
     return report
 
 
-def refresh(pipeline: Pipeline, *, confirm: bool = False, allow_empty: bool = False, verbose: bool = False) -> None:
-    """Index new and changed files. Without changes, the index is not locked; rejected files are listed again.
+def refresh(pipeline: Pipeline, *, confirm: bool = False, allow_empty: bool = False, verbose: bool = False) -> Coverage:
+    """Index new and changed files; return how many texts have a vector then.
 
-    See `bring_up_to_date` for the parameters.
+    Without changes, rejected files are listed again. Where there is little to embed, that is done, unless another process
+    does it; where there is much, only texts are published, and `embed_rest` goes on. See `bring_up_to_date` for the
+    parameters.
     """
+    from ragqa.pipeline.ingest.embedding import COMMIT_CHUNKS
+
     if pipeline.has_index() and (plan := pipeline.changes()).is_empty:
         again = [FileStatus(reading.file.source, "rejected", reading.reason) for reading in plan.read]
         print_left_out(again, verbose=verbose)
+        if 0 < plan.coverage.pending <= COMMIT_CHUNKS:
+            with suppress(LockedError), progress_bar() as progress:
+                return pipeline.embed_pending(progress=progress)
+        return plan.coverage
+    options = {"confirm": confirm, "allow_empty": allow_empty, "verbose": verbose, "embed_later": True}
+    return bring_up_to_date(pipeline, **options).coverage
+
+
+def say_by_words(found: Coverage, target: str) -> None:
+    """Say on stderr that passages are found by words where some texts of FILE have no vector yet."""
+    if found.pending:
+        say(f"by words; {found}: `ragqa index {shlex.quote(target)}` embeds the rest", err=True)
+
+
+def embed_rest(pipeline: Pipeline, *, started: float, watched: bool) -> None:
+    """Embed what has no vector yet, after an answer. What was embedded is kept, whatever ends this.
+
+    On a terminal it goes on to the end, and Ctrl-C ends it. Else it ends `SHARE_SECONDS` after the command began.
+
+    :param started: the `time.monotonic()` of the beginning of the command.
+    :param watched: False where the output is for a program.
+    """
+    watched = watched and sys.stdout.isatty() and sys.stderr.isatty()
+    seconds = math.inf if watched else started + SHARE_SECONDS - time.monotonic()
+    if seconds <= 0 or not pipeline.changes().coverage.pending:
         return
-    bring_up_to_date(pipeline, confirm=confirm, allow_empty=allow_empty, verbose=verbose)
+    if watched:
+        say("Embedding the rest. Ctrl-C ends this; what was embedded is kept.", err=True)
+    try:
+        with progress_bar() as progress:
+            pipeline.embed_pending(seconds, progress=progress)
+    except KeyboardInterrupt:
+        say(f"{pipeline.changes().coverage}.", err=True)
+    except LockedError:
+        say("Another process embeds the rest.", err=True)
 
 
 def print_left_out(statuses: Sequence[FileStatus], *, verbose: bool) -> None:

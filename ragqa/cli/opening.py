@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from ragqa.cli.indexing import refresh
+from ragqa.cli.indexing import refresh, say_by_words
 from ragqa.cli.marks import say
 from ragqa.config import Combination
 from ragqa.errors import UsageError
@@ -25,6 +25,7 @@ from ragqa.profiles import choose
 if TYPE_CHECKING:
     from ragqa.pipeline.assemble.check import CheckReport
     from ragqa.pipeline.ingest.maintenance import Maintenance
+    from ragqa.records import Coverage
 
 FILE_IS = "a pipeline file (`ragqa init` writes one), a folder of documents, or one document"
 _SECTION = re.compile(rb"^[{\s]*[\"']?(version|extends|load)[\"']?\s*:", re.MULTILINE)
@@ -80,30 +81,34 @@ def open_indexed(target: str, overrides: Sequence[str] = (), profile: str | None
     """Open FILE for a search in its index.
 
     The index of a folder is in the cache, and is brought up to date first. The index of a pipeline file is not updated;
-    a warning says where its documents have changed.
+    a warning says where its documents have changed. A line on stderr says where some texts have no vector yet.
 
     :param profile: see `open_pipeline`.
     :param options: the arguments of `refresh`.
     """
     pipeline = open_pipeline(target, overrides, profile)
-    if holds_documents(target):
-        refresh(pipeline, **options)
-    else:
-        _warn_of_changes(pipeline)
+    found = refresh(pipeline, **options) if holds_documents(target) else _warn_of_changes(pipeline)
+    if pipeline.config.retrieve.uses_vectors:
+        say_by_words(found, target)
     return pipeline
 
 
-def _warn_of_changes(pipeline: Pipeline) -> None:
-    """Warn on stderr where the folder has changed since it was indexed, or is missing. The index is still used."""
+def _warn_of_changes(pipeline: Pipeline) -> Coverage:
+    """Warn on stderr where the folder has changed since it was indexed, or is missing. The index is still used.
+
+    :return: how many texts of the index have a vector.
+    """
     try:
         plan = pipeline.changes()
     except UsageError as error:
         say(f"warning: {error}: the index answers as it is", err=True)
-        return
+        with pipeline.open_index() as reader:
+            return reader.coverage()
     if not plan.is_empty:
         what = f"{len(plan.changed)} files are new or changed, {len(plan.removed)} are gone"
         command = f"ragqa index {shlex.quote(os.path.relpath(pipeline.config.file))}"
         say(f"warning: the folder changed since it was indexed ({what}): run `{command}`", err=True)
+    return plan.coverage
 
 
 def holds_documents(target: str) -> bool:

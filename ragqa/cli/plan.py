@@ -45,8 +45,13 @@ def plan_index(file: str, overrides: tuple[str, ...], as_json: bool, verbose: bo
     useless = f"{len(rejected)} that cannot be used, " if rejected else ""
     click.echo(
         f"{len(preview.plan.read) - len(rejected)} files to read, {useless}{len(preview.plan.unchanged)} unchanged, "
-        f"{len(preview.plan.removed)} to remove; {preview.chunks:,} chunks, {preview.to_embed:,} of them to embed."
+        f"{len(preview.plan.removed)} to remove; {preview.chunks:,} chunks, {preview.to_embed - preview.plan.coverage.pending:,} of them "
+        "to embed."
     )
+    if preview.plan.coverage.pending:
+        click.echo(
+            f"{preview.plan.coverage.pending:,} texts that are indexed have no vector yet: `ragqa index` embeds them."
+        )
     if preview.empties:
         click.echo(
             f"{preview.gone} of {preview.plan.documents} indexed documents are gone: `ragqa index` removes nothing "
@@ -63,6 +68,7 @@ def _fields(preview: Preview) -> dict[str, object]:
         "others": [asdict(entry) for entry in (*plan.others, *preview.rejected)],
         "chunks": preview.chunks,
         "to_embed": preview.to_embed,
+        "pending": preview.plan.coverage.pending,
         "documents": plan.documents,
         "gone": preview.gone,
     }

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
 
 import click
 
 from ragqa.cli.common import pipeline_options, question_argument
+from ragqa.cli.indexing import embed_rest
 from ragqa.cli.marks import marked, name, say
-from ragqa.cli.opening import open_indexed
+from ragqa.cli.opening import holds_documents, open_indexed
 from ragqa.cli.terminal import one_line, print_json
 from ragqa.records import Hit
 from ragqa.retrieve import check_question
@@ -30,11 +32,14 @@ def command(file: str, overrides: tuple[str, ...], as_json: bool, question: str,
       ragqa search pipelines/quickstart.yaml "ferry timetable" -k 3
     """
     check_question(question)
-    hits = open_indexed(file, overrides).search(question, k)
+    started, pipeline = time.monotonic(), open_indexed(file, overrides)
+    hits = pipeline.search(question, k)
     if as_json:
         print_json({"hits": [hit.to_dict() for hit in hits]})
-        return
-    print_hits(hits)
+    else:
+        print_hits(hits)
+    if holds_documents(file):
+        embed_rest(pipeline, started=started, watched=not as_json)
 
 
 def print_hits(hits: Sequence[Hit]) -> None:

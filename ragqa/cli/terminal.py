@@ -222,8 +222,12 @@ def width(stream: TextIO) -> int | None:
 
 
 def bar(**options: Any) -> tqdm[Any]:
-    """Return a progress bar on stderr that is drawn after two seconds and removed at its end."""
+    """Return a progress bar on stderr that is drawn after two seconds and removed at its end.
+
+    It is drawn ten times a second on a terminal, and every ten seconds elsewhere.
+    """
     from tqdm import tqdm
 
     err = sys.stderr if isinstance(sys.stderr, Screen) else Screen(sys.stderr)
-    return tqdm(file=err.unescaped(), ascii=not err.holds_all, delay=2, leave=False, **options)
+    often = 0.1 if err.isatty() else 10.0
+    return tqdm(file=err.unescaped(), ascii=not err.holds_all, delay=2, leave=False, mininterval=often, **options)

@@ -124,7 +124,7 @@ def _no_kind(key: Key, error: UnknownKindError) -> Mistake:
 def _is_union_tag(part: Any) -> bool:
     """Tell whether a part of pydantic's location names the member of a union; the file has no such key."""
     names = {"str", "int", "float", "bool"} | {f"list[{inner}]" for inner in ("str", "constrained-str")}
-    return isinstance(part, str) and (part in names or part.startswith(("list[", "constrained-")))
+    return isinstance(part, str) and (part in names or part.startswith(("list[", "constrained-", "literal[")))
 
 
 def _scalar_hint(found: Any) -> str:

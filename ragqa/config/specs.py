@@ -148,7 +148,7 @@ class _EncoderEmbed(EmbedSpec):
         "auto", description="`auto`: bfloat16 where the processor has tile units for it (AMX, a GPU), else float32."
     )
     engine: Literal["auto", "native", "transformers"] = Field(
-        "auto", description="What runs the weights; `auto`: native for BERT, else transformers."
+        "auto", description="What runs the weights; `auto`: native for BERT and MPNet, else transformers."
     )
     batch_tokens: int = Field(1024, ge=64, description="Most tokens in one batch; on a GPU, more is faster.")
 

@@ -21,6 +21,7 @@ from ragqa.arguments import is_unicode
 from ragqa.config.specs import ClsPoolEmbed, MeanPoolEmbed
 from ragqa.embed.pooling import cls_pool, mean_pool
 from ragqa.embed.transformers_encoder import TransformersEncoder
+from ragqa.embed.words import LONGEST_PART, WordTokens, goes_by_words
 from ragqa.errors import ModelError, UsageError
 from ragqa.text_analysis import blocks
 from ragqa.transformer import Encoder, choose_engine, load_encoder, use_onednn
@@ -57,6 +58,8 @@ class EncoderEmbedder:
         self.window = _window(self.folder)
         self.prefixes = _prefixes(self.folder)
         self.dtype = models.torch_dtype(spec.dtype, matrices=True)
+        self._long: tuple[str, Vectors] | None = None
+        """The last question that was embedded in parts, and its vector: it is told once, however often it is asked."""
         self.engine = choose_engine(self.folder, "encoder", spec.engine, spec.model)
 
     @cached_property
@@ -88,12 +91,28 @@ class EncoderEmbedder:
 
     def count(self, text: str) -> int:
         """Return the number of tokens of `text`, without special tokens. A long text is counted in blocks."""
-        return sum(len(encoding.ids) for _, encoding in self._encoded(text))
+        if self._words:
+            return self._words.count(text)
+        return sum(len(encoding) for _, encoding in self._encoded(text))
 
     def offsets(self, text: str) -> list[tuple[int, int]]:
         """Return the character span of each token of `text`."""
+        return self._words.offsets(text) if self._words else self._offsets(text)
+
+    def _offsets(self, text: str) -> list[tuple[int, int]]:
         spans = ((start, span) for start, encoding in self._encoded(text) for span in encoding.offsets)
         return [(start + low, start + high) for start, (low, high) in spans]
+
+    @cached_property
+    def _words(self) -> WordTokens | None:
+        """The tokens of each word, where the tokenizer goes by words."""
+        return WordTokens(self.tokenizer, self._offsets_of_parts) if goes_by_words(self.tokenizer) else None
+
+    def _offsets_of_parts(self, parts: Sequence[str]) -> list[list[tuple[int, int]]]:
+        """Return the spans of the tokens of each part of a word; a long one is tokenised in blocks, by itself."""
+        short = [part for part in parts if len(part) <= LONGEST_PART]
+        found = dict(zip(short, self._tokenised(short, special=False), strict=True))
+        return [found[part].offsets if part in found else self._offsets(part) for part in parts]
 
     def _encoded(self, text: str) -> Iterator[tuple[int, Encoding]]:
         """Yield the tokenised blocks of a text, each with the offset of its first character."""
@@ -129,6 +148,8 @@ class EncoderEmbedder:
 
         :raises UsageError: the model's own prefix for questions leaves no room for a question.
         """
+        if self._long and self._long[0] == question:
+            return self._long[1]
         parts = self._parts(question)
         vectors = self._embed([self.prefixes["query"] + part for part in parts], "question")
         if len(parts) == 1:
@@ -140,6 +161,7 @@ class EncoderEmbedder:
         )  # fmt: skip
         mean = vectors.mean(axis=0)
         unit: Vectors = mean / np.linalg.norm(mean)
+        self._long = question, unit
         return unit
 
     def _parts(self, question: str) -> list[str]:

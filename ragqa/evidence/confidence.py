@@ -21,10 +21,14 @@ WEIGHTS = (-5.97, 5.28, 1.34, 0.87, 0.31)
 """A constant, and the weights of `FEATURES`."""
 VERDICT_WEIGHTS = (0.0, 0.7, 0.8)
 """A constant, and the weights of the log-odds of the passages and of the generator's verdict."""
-SPAN_WEIGHTS = (0.0, 0.7, 0.8)
+SPAN_WEIGHTS = (-1.7, 0.92, 0.42)
 """A constant, and the weights of the log-odds of the passages and of the generator's own confidence in a span."""
 TEXT_WEIGHTS = (0.0, 0.7, 0.8, 1.0)
 """As `VERDICT_WEIGHTS`, and the weight of the mean log-probability of the answer's tokens."""
+
+
+LEAST_SPAN = 0.5
+"""The least confidence of a span that is chosen by a generator without a verdict, where a quote can be given instead."""
 
 
 def least(choice: str | float) -> float:

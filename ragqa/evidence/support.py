@@ -15,49 +15,121 @@ LEAST = 0.5
 """A sentence with less support is not shown."""
 MOST_CITED = 3
 _NUMBER = re.compile(r"\d+(?:[.,:/–-]\d+)*")
-_CAPITAL = re.compile(r"(?<![\w’'])(?:[A-Z][\w]*|\w*[a-z][A-Z]\w*)")
-_NUMBER_WORDS = dict(
-    zip(
-        [
-            "two",
-            "three",
-            "four",
-            "five",
-            "six",
-            "seven",
-            "eight",
-            "nine",
-            "ten",
-            "eleven",
-            "twelve",
-            "twenty",
-            "thirty",
-            "hundred",
-            "thousand",
-        ],
-        ["2", "3", "4", "5", "6", "7", "8", "9", "10", "11", "12", "20", "30", "100", "1000"],
-        strict=True,
-    )
-)
+_WORD = re.compile(r"[^\W_]+")
+_UNITS = "zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen seventeen eighteen nineteen"
+_NUMBER_WORDS = {
+    **{word: str(number) for number, word in enumerate(_UNITS.split())},
+    **{
+        word: str(10 * number)
+        for number, word in enumerate(["twenty", "thirty", "forty", "fifty", "sixty", "seventy", "eighty", "ninety"], 2)
+    },
+    **{
+        word: str(number)
+        for number, word in enumerate(["third", "fourth", "fifth", "sixth", "seventh", "eighth", "ninth", "tenth"], 3)
+    },
+    **{word: word for word in ["million", "billion", "trillion", "dozen", "half", "quarter", "twice"]},
+    "hundred": "100",
+    "thousand": "1000",
+}
+"""The numbers that are written as words, and the digits that stand for the same."""
 _COMMON = text_analysis.STOP_WORDS | {"yes", "no", "i"}
+_OPENERS = _COMMON | frozenset(
+    [
+        "according",
+        "accordingly",
+        "additionally",
+        "although",
+        "another",
+        "answer",
+        "anyone",
+        "because",
+        "besides",
+        "check",
+        "consequently",
+        "currently",
+        "despite",
+        "due",
+        "either",
+        "ensure",
+        "every",
+        "everyone",
+        "finally",
+        "first",
+        "following",
+        "furthermore",
+        "generally",
+        "hence",
+        "here",
+        "however",
+        "including",
+        "initially",
+        "instead",
+        "like",
+        "likewise",
+        "many",
+        "meanwhile",
+        "moreover",
+        "much",
+        "neither",
+        "next",
+        "none",
+        "note",
+        "nothing",
+        "once",
+        "one",
+        "only",
+        "otherwise",
+        "overall",
+        "per",
+        "please",
+        "several",
+        "similarly",
+        "since",
+        "someone",
+        "still",
+        "sure",
+        "therefore",
+        "though",
+        "thus",
+        "typically",
+        "unless",
+        "unlike",
+        "until",
+        "upon",
+        "use",
+        "usually",
+        "using",
+        "via",
+        "whereas",
+        "whether",
+        "while",
+        "within",
+        "without",
+        "yet",
+    ]
+)
+"""The words at the beginning of a sentence that are no names."""
 
 
 def facts(sentence: str) -> set[str]:
     """Return the numbers and the terms of the names of a sentence, which must stand in what it cites.
 
-    A name is a word with a capital letter. At the beginning of the sentence it is one only before another such word,
-    or with a further capital letter or a digit in it.
+    A name is a word with a capital letter. The first word of the sentence is one too, unless it is a usual opening.
     """
-    found = {_plain(match.group()) for match in _NUMBER.finditer(sentence)}
-    found |= {_NUMBER_WORDS[word] for word in text_analysis.words(sentence) if word in _NUMBER_WORDS}
-    begin = len(sentence) - len(sentence.lstrip("\"'“‘(*_ "))
-    for match in _CAPITAL.finditer(sentence):
-        word = match.group()
-        first = match.start() == begin
-        alone = first and not re.match(r"\s+[A-Z]", sentence[match.end() :]) and word[1:] == word[1:].lower()
-        if not alone and word.lower() not in _COMMON and not word.isdigit():
-            found |= set(text_analysis.terms(word)) - {""}
-    return {fact for fact in found if fact}
+    found = _numbers(sentence)
+    for number, word in enumerate(_WORD.findall(sentence)):
+        usual = _OPENERS if number == 0 else _COMMON
+        if word != word.lower() and word.lower() not in usual:
+            found |= set(text_analysis.terms(word)) - {_NUMBER_WORDS.get(word.lower(), "")}
+    return found
+
+
+def _numbers(text: str) -> set[str]:
+    """Return the numbers of a text, without those of a single "one", which is often no number."""
+    found = {_plain(match.group()) for match in _NUMBER.finditer(text)}
+    return found | {
+        _NUMBER_WORDS[word] for word in text_analysis.words(text) if word in _NUMBER_WORDS and word != "one"
+    }
 
 
 def _plain(number: str) -> str:
@@ -66,11 +138,15 @@ def _plain(number: str) -> str:
 
 
 def stated(texts: Sequence[str]) -> set[str]:
-    """Return everything that may stand for a fact in some texts: their terms and their numbers."""
+    """Return everything that may stand for a fact in some texts: their terms and their numbers.
+
+    The parts of a date, a time or a range are numbers too; those of 1,200 and 5.2 are not.
+    """
     found: set[str] = set()
     for text in texts:
-        found |= set(text_analysis.terms(text)) | {_plain(match.group()) for match in _NUMBER.finditer(text)}
-        found |= {_NUMBER_WORDS[word] for word in text_analysis.words(text) if word in _NUMBER_WORDS}
+        found |= {term for term in text_analysis.terms(text) if not term.isdigit()} | _numbers(text)
+        found |= {part for match in _NUMBER.finditer(text) for part in map(_plain, re.split("[:/–-]", match.group()))}
+        found |= {"1"} if "one" in text_analysis.words(text) else set()
     return found
 
 

@@ -154,7 +154,7 @@ def refresh(pipeline: Pipeline, listener: Listener = SILENT, *, allow_empty: boo
     :raises DocumentsGoneError: most documents are gone, and `allow_empty` is False.
     """
     listener.say("bringing the index up to date")
-    if pipeline.has_index() and (plan := pipeline.changes()).is_empty:
+    if pipeline.has_index() and (plan := pipeline.changes()).is_empty and not plan.coverage.pending:
         listener.left_out([FileStatus(reading.file.source, "rejected", reading.reason) for reading in plan.read])
     else:
         listener.left_out(pipeline.index(progress=listener.indexed, allow_empty=allow_empty).statuses)

@@ -217,7 +217,7 @@ class CausalLM:
 
     @cached_property
     def _prefixes(self) -> PrefixCache:
-        return PrefixCache(self._model)
+        return PrefixCache(self._model, tuple(self.identity.values()))
 
     @cached_property
     def _vocabulary(self) -> Vocabulary:

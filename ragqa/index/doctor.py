@@ -9,10 +9,9 @@ from pathlib import Path
 import numpy as np
 
 from ragqa.errors import IndexCorruptError
-from ragqa.index import connection, lock, place, seal, search, tables, upkeep
-from ragqa.index.identity import refuse_drift, refuse_other
+from ragqa.index import connection, lock, pending, place, seal, search, tables, upkeep
+from ragqa.index.identity import canaries, refuse_drift, refuse_other
 from ragqa.index.publication import Publisher, orphan_files
-from ragqa.index.reader import canaries
 from ragqa.index.search import Vectors
 from ragqa.stages import CANARIES, Checkup, Embedder, Fault
 
@@ -41,10 +40,13 @@ def _look(path: Path) -> Checkup:
             orphans = (file.relative_to(path) for file in orphan_files(db, path))
             notes += [f"{file}: nothing names it; `ragqa gc` removes it" for file in orphans]
             notes += [f"{name}: not of this index; it is left as it is" for name in place.others(path)]
-        documents, chunks, vectors, segments = (tables.count(db, t) for t in ("document", "chunk", "vector", "segment"))
+        documents, chunks, segments = (tables.count(db, table) for table in ("document", "chunk", "segment"))
+        (empty,) = db.execute("SELECT count(*) FROM segment WHERE sha256 = ?", (pending.NO_FILE,)).fetchone()
+        vectors, waiting = tables.count(db, "vector") - pending.rows(db), pending.count(db)
         return Checkup(
-            str(path), tables.generation(db), documents, chunks, vectors, segments, tuple(faults), tuple(notes)
-        )
+            str(path), tables.generation(db), documents, chunks, vectors, segments - empty, tuple(faults), tuple(notes),
+            waiting,
+        )  # fmt: skip
 
 
 def repair(
@@ -141,6 +143,8 @@ def _misplaced(db: connection.Connection) -> int:
 def _segment_faults(db: connection.Connection, path: Path) -> Iterator[Fault]:
     dim = int(tables.meta(db, "identity")["dim"])
     for _, n, name in tables.segments(db):
+        if name == pending.NO_FILE:
+            continue
         file = f"seg/{name}.f32"
         problem = search.file_problem(path / file, name, n * dim * 4)
         if problem is None and not _are_unit(search.open_segment(path / "seg", name, n, dim)):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import Mapping
 
 import numpy as np
@@ -40,3 +41,9 @@ def refuse_drift(location: object, stored: Vectors, current: Vectors) -> None:
             f"with the index, at least {LEAST_COSINE} is the same model: put back the model and libraries that built it, "
             "or run `ragqa index FILE --rebuild`"
         )
+
+
+def canaries(db: sqlite3.Connection) -> Vectors:
+    """Return the stored vectors of `CANARIES`, float32[8, dim]."""
+    rows = db.execute("SELECT vector FROM canary ORDER BY number").fetchall()
+    return np.array([np.frombuffer(bytes.fromhex(row[0]), dtype="<f4") for row in rows], dtype=np.float32)

@@ -233,5 +233,5 @@ class Publisher:
 
 def orphan_files(db: connection.Connection, path: Path) -> list[Path]:
     """Return the index's files in its folder that no generation refers to."""
-    named = {f"{name}.f32" for _, _, name in tables.segments(db)}
+    named = {f"{name}.f32" for _, _, name in tables.segments(db) if name}
     return place.orphans(path, named | {f"{name}.ann" for (name,) in db.execute("SELECT sha256 FROM ann")})

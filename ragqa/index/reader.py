@@ -17,12 +17,12 @@ from numpy.typing import NDArray
 
 from ragqa import text_analysis
 from ragqa.errors import IndexCorruptError, UsageError
-from ragqa.index import connection, lexical, names, seal, search, tables
+from ragqa.index import connection, lexical, names, pending, seal, search, tables
 from ragqa.index.asked import LexicalQuestion, count_texts
 from ragqa.index.bm25 import Lexicon
 from ragqa.index.filters import matching_chunks
-from ragqa.index.identity import refuse_drift, refuse_other
-from ragqa.records import Chunk, Document, Hit, fields_of
+from ragqa.index.identity import canaries, refuse_drift, refuse_other
+from ragqa.records import Chunk, Coverage, Document, Hit, fields_of
 
 Vectors = NDArray[np.float32]
 _ATTEMPTS = 5
@@ -33,7 +33,7 @@ _log = logging.getLogger("ragqa.index")
 class SearchSnapshot:
     """The part of one generation that is in memory for searches. Readers of that generation share it.
 
-    `rows[i]` is a chunk whose vector is at position `positions[i]` of `store`; positions are sorted.
+    `rows[i]` is a chunk whose text is at position `positions[i]`, and its vector there in `store`; positions are sorted.
     """
 
     version: tuple[Any, ...]
@@ -42,11 +42,17 @@ class SearchSnapshot:
     rows: NDArray[np.int64]
     positions: NDArray[np.int64]
     filtered: bool
+    coverage: Coverage
 
     @cached_property
     def allowed(self) -> NDArray[np.bool_]:
-        """Return bool[n]: True for the vectors of chunks that may be found."""
+        """Return bool[n]: True for the texts of chunks that may be found."""
         return mask(len(self.store), self.positions)
+
+    @cached_property
+    def embedded(self) -> NDArray[np.bool_]:
+        """Return bool[n]: True for the vectors of chunks that may be found. Pending texts have none."""
+        return self.allowed & self.store.present
 
     def chunks_at(self, positions: Sequence[int]) -> list[list[int]]:
         """Return for each position the rows of the chunks with this vector. Chunks with equal texts share a vector."""
@@ -120,12 +126,12 @@ class LocalReader:
         return len(self.snapshot.rows)
 
     def dense(self, vector: Vectors, k: int) -> list[tuple[str, float]]:
-        """Return `(chunk id, inner product)` of the k best chunks, best first; ties by chunk id.
+        """Return `(chunk id, inner product)` of the k best chunks with a vector, best first; ties by chunk id.
 
         With a filter, it is exact.
         """
         snapshot = self.snapshot
-        found = snapshot.store.nearest(vector, k, snapshot.allowed, exact=snapshot.filtered)
+        found = snapshot.store.nearest(vector, k, snapshot.embedded, exact=snapshot.filtered)
         return self._best(self._chunks_at(found), k)
 
     def lexical(self, question: str, k: int) -> list[tuple[str, float]]:
@@ -153,7 +159,7 @@ class LocalReader:
         return hits
 
     def dense_scores(self, vector: Vectors, chunk_ids: Sequence[str]) -> list[float]:
-        """Return the inner product of each chunk."""
+        """Return the inner product of each chunk; NaN where it has no vector yet."""
         return [float(score) for score in search.inner_products(self.vectors(chunk_ids), vector)]
 
     def lexical_scores(self, question: str, chunk_ids: Sequence[str]) -> list[float]:
@@ -175,7 +181,7 @@ class LocalReader:
         return names.named(self._db, set(terms))
 
     def vectors(self, chunk_ids: Sequence[str]) -> Vectors:
-        """Return the vectors of chunks, float32[len(chunk_ids), dim]."""
+        """Return the vectors of chunks, float32[len(chunk_ids), dim]; a row of NaN where a chunk has none yet."""
         return self.snapshot.store.rows(self._positions(chunk_ids))
 
     def span(self, hit: Hit, start: int, end: int) -> Hit:
@@ -235,8 +241,12 @@ class LocalReader:
         return row is not None and 0 <= chunk.start < chunk.end and row[0][chunk.start : chunk.end] == chunk.text
 
     def missing(self, chunks: Sequence[Chunk]) -> list[str]:
-        """Return the texts of chunks that were never embedded, each once, in order."""
-        return tables.texts_without_vector(self._db, chunks)
+        """Return the texts of chunks that have no vector yet, each once, in order."""
+        return pending.missing(self._db, chunks)
+
+    def coverage(self) -> Coverage:
+        """Return how many of the texts have a vector; a filter does not change it."""
+        return self.snapshot.coverage
 
     def check_embedder(self, vectors: Vectors) -> None:
         """Compare an embedder's vectors of `CANARIES`, float32[8, dim], with those stored when the index was built.
@@ -304,11 +314,13 @@ class LocalReader:
             )  # fmt: skip
         # 2. the lengths of all living texts for BM25; the filter does not change the statistics
         lexicon = Lexicon.load(self._db, first_row, mask(len(store), positions))
+        texts = np.unique(positions)
+        coverage = Coverage(int(np.count_nonzero(store.present[texts])), len(texts))
         # 3. the chunks that may be found
         if where:
             matching = np.isin(rows, matching_chunks(self._db, where))
             positions, rows = positions[matching], rows[matching]
-        return SearchSnapshot(version, store, lexicon, rows, positions, bool(where))
+        return SearchSnapshot(version, store, lexicon, rows, positions, bool(where), coverage)
 
 
 def mask(n: int, positions: NDArray[np.int64]) -> NDArray[np.bool_]:
@@ -325,15 +337,12 @@ def open_vectors(db: connection.Connection, path: Path) -> search.VectorStore:
     """
     dim = int(tables.meta(db, "identity")["dim"])
     folder = path / "seg"
-    segments = [search.open_segment(folder, name, n, dim) for _, n, name in tables.segments(db)]
+    segments = [
+        search.open_segment(folder, name, n, dim) if name != pending.NO_FILE else pending.absent(n, dim)
+        for _, n, name in tables.segments(db)
+    ]
     row = db.execute("SELECT kind, sha256, effort, recall FROM ann").fetchone()
     store = search.VectorStore(segments, dim)
     if row:
         store.ann = search.load(folder, search.AnnRow(*row), dim=dim, n=len(store))
     return store
-
-
-def canaries(db: connection.Connection) -> Vectors:
-    """Return the stored vectors of `CANARIES`, float32[8, dim]."""
-    rows = db.execute("SELECT vector FROM canary ORDER BY number").fetchall()
-    return np.array([np.frombuffer(bytes.fromhex(row[0]), dtype="<f4") for row in rows], dtype=np.float32)

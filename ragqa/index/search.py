@@ -12,6 +12,7 @@ import logging
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
@@ -20,7 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ragqa.errors import IndexCorruptError
-from ragqa.index import durable, place
+from ragqa.index import durable, pending, place
 
 Vectors = NDArray[np.float32]
 Positions = NDArray[np.int64]
@@ -126,6 +127,7 @@ class AnnIndex:
 class VectorStore:
     """The vectors of one generation, at positions 0 to n - 1: the rows of its segments one after another.
 
+    :param segments: float32[n, dim] each; `pending.absent` in place of vectors that are not there yet.
     :param ann: the approximate index over the first of them; None where every search is exact.
     """
 
@@ -138,8 +140,14 @@ class VectorStore:
     def __len__(self) -> int:
         return int(self._starts[-1])
 
+    @cached_property
+    def present(self) -> Mask:
+        """Return bool[n]: False for the positions without a vector."""
+        parts = [np.full(len(segment), not pending.is_absent(segment)) for segment in self._segments]
+        return np.concatenate([np.empty(0, dtype=np.bool_), *parts])
+
     def rows(self, positions: Positions) -> Vectors:
-        """Return the vectors at positions, float32[len(positions), dim]."""
+        """Return the vectors at positions, float32[len(positions), dim]; rows of NaN where there are none."""
         out = np.empty((len(positions), self._dim), dtype=np.float32)
         owners = np.searchsorted(self._starts, positions, side="right") - 1
         for i in np.unique(owners):
@@ -151,7 +159,7 @@ class VectorStore:
         """Return `(position, inner product)` of at least the k best living vectors, best first; fewer if fewer are
         living.
 
-        :param alive: bool[n]; only the positions that are True are found.
+        :param alive: bool[n]; only the positions that are True are found. They have vectors.
         :param exact: compare every living vector, even if there is an approximate index.
         """
         k = min(k, int(alive.sum()))
@@ -181,7 +189,7 @@ class VectorStore:
 
     def _scan(self, question: Vectors, k: int, alive: Mask, first: int) -> Positions:
         """Return the best positions from `first` on: a few more than k, since their scores are computed again."""
-        parts = [segment @ question for segment in self._from(first)]
+        parts = [segment[:, 0] if pending.is_absent(segment) else segment @ question for segment in self._from(first)]
         if not parts:
             return np.empty(0, dtype=np.int64)
         scores = np.where(alive[first:], np.concatenate(parts), -np.inf)

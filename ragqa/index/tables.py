@@ -7,7 +7,7 @@ import hashlib
 import json
 import os
 import sqlite3
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -26,7 +26,6 @@ from ragqa.index.connection import (
     is_old,
 )
 from ragqa.index.place import APPLICATION_ID, DATABASE
-from ragqa.records import Chunk
 
 SCHEMA = """
 CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT;
@@ -38,7 +37,7 @@ CREATE TABLE source (source TEXT PRIMARY KEY, document_id TEXT NOT NULL) STRICT;
 CREATE INDEX source_document ON source (document_id);
 CREATE TABLE chunk (row INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE, document_id TEXT NOT NULL, start INTEGER NOT NULL,
     end INTEGER NOT NULL, page INTEGER, context TEXT NOT NULL, text TEXT NOT NULL, vector INTEGER NOT NULL) STRICT;
-CREATE INDEX chunk_document ON chunk (document_id, start);
+CREATE INDEX chunk_document ON chunk (document_id, start, vector);
 CREATE INDEX chunk_vector ON chunk (vector);
 CREATE TABLE vector (row INTEGER PRIMARY KEY, key TEXT NOT NULL UNIQUE) STRICT;
 CREATE TABLE segment (first_row INTEGER PRIMARY KEY, n INTEGER NOT NULL, sha256 TEXT NOT NULL) STRICT;
@@ -244,19 +243,6 @@ def next_row(connection: sqlite3.Connection) -> int:
 def vector_key(text: str) -> str:
     """Return the SHA-256 of an embedded text, the key of its vector."""
     return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
-
-
-def find_vector(connection: sqlite3.Connection, chunk: Chunk) -> int | None:
-    """Return the row of the vector of a chunk's text, None where it was never embedded."""
-    key = vector_key(chunk.indexed_text)
-    row = connection.execute("SELECT row FROM vector WHERE key = ?", (key,)).fetchone()
-    return row[0] if row else None
-
-
-def texts_without_vector(connection: sqlite3.Connection, chunks: Iterable[Chunk]) -> list[str]:
-    """Return the indexed texts of chunks that were never embedded, each once, in order."""
-    new = (chunk for chunk in chunks if find_vector(connection, chunk) is None)
-    return list(dict.fromkeys(chunk.indexed_text for chunk in new))
 
 
 def row_hash(table: str, values: tuple[Any, ...]) -> int:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from itertools import groupby
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ragqa import points
 from ragqa.errors import ResourceError
-from ragqa.index import durable, lexical, search, tables
+from ragqa.index import durable, lexical, pending, search, tables
 from ragqa.index.publication import Publisher
 from ragqa.index.reader import open_vectors
 from ragqa.records import indexed_text
@@ -29,9 +30,14 @@ _BLOCK_ROWS = 65_536
 
 
 def compact_when_due(publisher: Publisher) -> int:
-    """Drop dead vectors if there are many, else join segments if there are many; return the number of drops."""
-    vectors = _stored(publisher)
-    if vectors >= LEAST_VECTORS and _dead(publisher, vectors) > MOST_DEAD * vectors:
+    """Drop dead texts if there are many, else join segments if there are many; return the number of drops.
+
+    Dead texts without a vector are also dropped when no living text is pending any more.
+    """
+    texts = _stored(publisher)
+    if texts >= LEAST_VECTORS and _dead(publisher, texts) > MOST_DEAD * texts:
+        return compact(publisher)
+    if pending.ranges(publisher.db) and not pending.count(publisher.db):
         return compact(publisher)
     if publisher.count("segment") > MOST_SEGMENTS:
         with publisher.publication():
@@ -49,7 +55,7 @@ def compact(publisher: Publisher) -> int:
 
 
 def _stored(publisher: Publisher) -> int:
-    """Return the number of vectors in the segments, including those without a row in `vectors` after a repair."""
+    """Return the number of rows of the segments, including those without a row in `vector` after a repair."""
     return sum(n for _, n, _ in tables.segments(publisher.db))
 
 
@@ -68,13 +74,16 @@ def _rows(publisher: Publisher, statement: str) -> list[int]:
 def build_ann(publisher: Publisher, setting: str) -> search.AnnIndex | None:
     """Build and return the approximate index that the setting asks for; None where the search is to be exact.
 
-    An existing index with at least four fifths of the vectors is kept. The newer vectors are searched exactly.
+    An existing index with at least four fifths of the vectors is kept. The newer vectors are searched exactly. None is
+    built while texts are pending.
     """
     kind = search.resolve(setting, publisher.count("vector"))
     if kind == "flat" and not publisher.count("ann"):
         return None
     store = open_vectors(publisher.db, publisher.path)
     old = store.ann
+    if pending.ranges(publisher.db):
+        return old
     if old is not None and old.kind == kind and old.n >= (1 - MOST_DEAD) * len(store):
         return old
     with publisher.publication():
@@ -155,7 +164,7 @@ def replace_segments(publisher: Publisher, names: Sequence[str], embed: Callable
 
 
 def _move(publisher: Publisher, rows: Sequence[int], fresh: Mapping[int, Vectors] | None = None) -> None:
-    """Write the vectors of `rows` into one new segment, which replaces the old ones.
+    """Write the vectors of `rows` into one new segment, which replaces the old ones. Between pending rows, into several.
 
     :param fresh: vectors that replace stored ones, by row.
     """
@@ -166,11 +175,13 @@ def _move(publisher: Publisher, rows: Sequence[int], fresh: Mapping[int, Vectors
         n for _, n, _ in segments
     ):  # otherwise every vector keeps its position, and the approximate index remains valid
         publisher.db.execute("DELETE FROM ann")
-    name = (
-        durable.write_hashed(publisher.folder, ".f32", _blocks(publisher, segments, rows, fresh or {}))
-        if rows
-        else None
-    )
+    runs = _in_runs(publisher, rows)
+    names = [
+        durable.write_hashed(publisher.folder, ".f32", _blocks(publisher, segments, run, fresh or {}))
+        if embedded
+        else pending.NO_FILE
+        for embedded, run in runs
+    ]
     publisher.db.execute("CREATE TEMP TABLE moved (old INTEGER PRIMARY KEY, new INTEGER NOT NULL)")
     publisher.db.executemany("INSERT INTO moved VALUES (?, ?)", ((row, first + i) for i, row in enumerate(rows)))
     publisher.db.execute("DELETE FROM vector WHERE row NOT IN (SELECT old FROM moved)")
@@ -179,9 +190,17 @@ def _move(publisher: Publisher, rows: Sequence[int], fresh: Mapping[int, Vectors
     publisher.db.execute("DROP TABLE moved")
     lexical.move(publisher.db, np.array(rows, dtype=np.int64), first)
     publisher.db.execute("DELETE FROM segment WHERE true")
-    if name is not None:
-        publisher.db.execute("INSERT INTO segment VALUES (?, ?, ?)", (first, len(rows), name))
+    for name, (_, run) in zip(names, runs, strict=True):
+        publisher.db.execute("INSERT INTO segment VALUES (?, ?, ?)", (first, len(run), name))
+        first += len(run)
     points.reached("vectors moved")
+
+
+def _in_runs(publisher: Publisher, rows: Sequence[int]) -> list[tuple[bool, list[int]]]:
+    """Return rows in runs of neighbours that all have a vector (True), or that all have none."""
+    present = ~pending.mask(pending.ranges(publisher.db), np.array(rows, dtype=np.int64))
+    pairs = groupby(zip(present.tolist(), rows, strict=True), key=lambda pair: pair[0])
+    return [(embedded, [row for _, row in run]) for embedded, run in pairs]
 
 
 def _blocks(

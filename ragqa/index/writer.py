@@ -12,11 +12,10 @@ from numpy.typing import NDArray
 
 from ragqa import points
 from ragqa.errors import ModelError, ResourceError, UsageError
-from ragqa.index import durable, lexical, names, tables, upkeep
-from ragqa.index.identity import refuse_drift
+from ragqa.index import names, pending, tables, upkeep
+from ragqa.index.identity import canaries, refuse_drift
 from ragqa.index.publication import Publisher
-from ragqa.index.reader import canaries
-from ragqa.records import Chunk, Document
+from ragqa.records import Chunk, Coverage, Document
 from ragqa.stages import Entry, MaintenanceReport
 
 Vectors = NDArray[np.float32]
@@ -73,14 +72,22 @@ class LocalWriter(Publisher):
         return tables.contents(self.db)
 
     def missing(self, chunks: Sequence[Chunk]) -> list[str]:
-        """Return the texts of chunks that were never embedded, each once, in order."""
+        """Return the texts of chunks that have no vector yet, each once, in order."""
         if self._forget:
             return list(dict.fromkeys(chunk.indexed_text for chunk in chunks))
-        return tables.texts_without_vector(self.db, chunks)
+        return pending.missing(self.db, chunks)
+
+    def coverage(self) -> Coverage:
+        """Return how many of the texts in the latest commit have a vector."""
+        return Coverage(0, 0) if self._forget else pending.coverage(self.db)
+
+    def pending(self, n: int) -> list[str]:
+        """Return up to n texts of committed chunks that have no vector yet, those of the earliest commits first."""
+        return [] if self._forget else pending.texts(self.db, n)
 
     def check_embedder(self, vectors: Vectors) -> None:
-        """Compare an embedder's vectors of `CANARIES`, float32[8, dim], with those stored by the first commit of the
-        index.
+        """Compare an embedder's vectors of `CANARIES`, float32[8, dim], with those stored by the first commit after
+        the first check.
 
         :raises ModelError: they differ, so that the embedder has changed.
         """
@@ -100,7 +107,8 @@ class LocalWriter(Publisher):
 
         A document that has no source any more is removed in the same transaction.
 
-        :param vectors: float32[dim] by text, for every text that `missing` returns for the chunks.
+        :param vectors: float32[dim] by text, for texts that `missing` or `pending` returns. The texts of chunks that
+            get none are pending: they are found by their words.
         :param sources: document id by source; None removes the source.
         :param rejected: (document id, reason) by source of files that could not be used; None keeps the old record.
         :raises ResourceError: the disk is full; the index is unchanged.
@@ -110,14 +118,14 @@ class LocalWriter(Publisher):
         if not np.isfinite(rows).all():
             raise ModelError("the embedder gave a vector with NaN or infinity; index unchanged")
         self.need_space(rows.nbytes + 4 * sum(len(entry.document.text) for entry in entries))
-        # 2. write within the transaction: vectors first, since the rows of chunks refer to them
+        # 2. write within the transaction: texts and vectors first, since the rows of chunks refer to them
         with self.publication():
             if self._forget:
                 self._forget_all()
             self._add_canaries()
-            self._add_vectors(vectors, rows)
+            texts = self._add_texts(entries, vectors)
             for entry in entries:
-                self._add(entry)
+                self._add(entry, texts)
             points.reached("documents written")
             # 3. change the sources, then remove the documents without a source
             renamed = {entry.document.id for entry in entries} | self._rename(sources)
@@ -172,24 +180,23 @@ class LocalWriter(Publisher):
             texts = ((number, row.astype("<f4").tobytes().hex()) for number, row in enumerate(self._canaries, start=1))
             self.db.executemany("INSERT INTO canary VALUES (?, ?)", texts)
 
-    def _add_vectors(self, vectors: Mapping[str, Vectors], rows: Vectors) -> None:
-        """Write new vectors as one segment, with the rows of their texts and their postings."""
-        if not vectors:
-            return
-        name = durable.write_hashed(self.folder, ".f32", [rows.tobytes()])
-        first = tables.next_row(self.db)
-        keys = ((first + i, tables.vector_key(text)) for i, text in enumerate(vectors))
-        self.db.executemany("INSERT INTO vector VALUES (?, ?)", keys)
-        self.db.execute("INSERT INTO segment VALUES (?, ?, ?)", (first, len(rows), name))
-        lexical.add(self.db, first, list(vectors))
+    def _add_texts(self, entries: Sequence[Entry], vectors: Mapping[str, Vectors]) -> dict[str, int]:
+        """Give each new text a row, write the vectors of new and of pending texts, and return the rows by text."""
+        chunks = (chunk.indexed_text for entry in entries for chunk in entry.chunks)
+        rows = pending.add(self.db, list(dict.fromkeys((*vectors, *chunks))))  # what has a vector is one segment
+        pending.fill(self.db, self.folder, {rows[text]: vector for text, vector in vectors.items()})
+        return rows
 
-    def _add(self, entry: Entry) -> None:
+    def _add(self, entry: Entry, rows: Mapping[str, int]) -> None:
         self._remove(entry.document.id)
         self.db.execute("INSERT INTO document VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)", _document_row(entry.document))
-        for chunk in entry.chunks:
-            vector = tables.find_vector(self.db, chunk)
-            values = (chunk.id, chunk.document_id, chunk.start, chunk.end, chunk.page, chunk.context, chunk.text)
-            self.db.execute("INSERT INTO chunk VALUES (NULL, ?, ?, ?, ?, ?, ?, ?, ?)", (*values, vector))
+        values = (
+            (each.id, each.document_id, each.start, each.end, each.page, each.context, each.text)
+            for each in entry.chunks
+        )
+        texts = (rows[chunk.indexed_text] for chunk in entry.chunks)
+        statement = "INSERT INTO chunk VALUES (NULL, ?, ?, ?, ?, ?, ?, ?, ?)"
+        self.db.executemany(statement, ((*each, row) for each, row in zip(values, texts, strict=True)))
 
     def _remove(self, document_id: str) -> None:
         self.db.execute("DELETE FROM chunk WHERE document_id = ?", (document_id,))

@@ -10,6 +10,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import AsyncGenerator, Collection, Generator, Iterable, Iterator, Sequence
 from contextlib import aclosing, nullcontext
 from functools import cached_property
@@ -19,18 +20,19 @@ from ragqa import arguments
 from ragqa.arguments import AnyPath, path, texts, whole, wrong_type
 from ragqa.config import Config, Kind
 from ragqa.config.kinds import checked_kinds
-from ragqa.errors import ConfigError, NothingUsableError, UsageError
+from ragqa.errors import ConfigError, UsageError
 from ragqa.kinds import load_config
 from ragqa.pipeline import given
 from ragqa.pipeline.answer.sources import SourceFiles
 from ragqa.pipeline.assemble.components import Components
-from ragqa.records import Answer, Chunk, Document, Hit, Prompt
+from ragqa.records import Answer, Chunk, Coverage, Document, Hit, Prompt
 
 if TYPE_CHECKING:
     from ragqa.pipeline.answer.asking import AskedQuestion, Asking, Event
     from ragqa.pipeline.assemble.check import CheckReport
+    from ragqa.pipeline.ingest.embedding import Progress
     from ragqa.pipeline.ingest.plan import Plan, Preview
-    from ragqa.pipeline.ingest.refresh import IndexReport, Progress
+    from ragqa.pipeline.ingest.refresh import IndexReport
     from ragqa.prompt import Turn
     from ragqa.stages import IndexReader
 
@@ -144,11 +146,10 @@ class Pipeline:
         """
         from ragqa.pipeline.ingest.plan import preview
 
-        loader, splitter = self.components.loader, self.components.splitter
         if not self.has_index():
-            return preview(self._plan(None), loader, splitter, None)
+            return preview(self.components, None)
         with self.open_index() as reader:
-            return preview(self._plan(reader), loader, splitter, reader)
+            return preview(self.components, reader)
 
     def index(
         self,
@@ -157,17 +158,21 @@ class Pipeline:
         strict: bool = False,
         atomic: bool = False,
         allow_empty: bool = False,
+        embed_later: bool = False,
         wait: float = 0.0,
         progress: Progress = lambda done, total: None,
     ) -> IndexReport:
-        """Bring the index up to date with the folder. Only texts that were never embedded are embedded.
+        """Bring the index up to date with the folder. Only texts that have no vector are embedded.
+
+        A long run publishes texts first: from then on, questions find passages by their words (`Answer.coverage`).
 
         :param rebuild: index everything again; until that is done, questions are answered from the old index.
         :param strict: raise an error where a file is rejected, and commit nothing.
         :param atomic: publish the whole run in one commit; otherwise an interruption keeps the commits before it.
         :param allow_empty: remove documents that no longer exist, even where they are most or all of those indexed.
+        :param embed_later: leave the vectors of a long run to `embed_pending` or to the next run.
         :param wait: seconds to wait for another writer of the index.
-        :param progress: called with the chunks done and the chunks expected in total, first when embedding begins.
+        :param progress: called with the chunks that are embedded and those expected, while reading an estimate.
         :raises NothingUsableError: no file could be used; an old index is not changed.
         :raises DocumentsGoneError: more than half of the indexed documents no longer exist; none was removed.
         :raises RejectedError: a file was rejected, and `strict` is True.
@@ -177,7 +182,20 @@ class Pipeline:
         from ragqa.pipeline.ingest.refresh import Options, bring_up_to_date
 
         given.run(wait, progress)
-        return bring_up_to_date(self.components, Options(rebuild, strict, atomic, allow_empty, wait, progress))
+        options = Options(rebuild, strict, atomic, allow_empty, embed_later, wait, progress)
+        return bring_up_to_date(self.components, options)
+
+    def embed_pending(
+        self, seconds: float = math.inf, *, wait: float = 0.0, progress: Progress = lambda done, total: None
+    ) -> Coverage:
+        """Embed indexed texts that have no vector yet; return the state after it.
+
+        :param seconds: begin no batch after these. An interruption keeps the batches before it.
+        """
+        from ragqa.pipeline.ingest.embedding import embed_pending
+
+        given.run(wait, progress)
+        return embed_pending(self.components, seconds=seconds, wait=wait, progress=progress)
 
     def search(self, question: str, k: int | None = None, *, history: Sequence[Turn] = ()) -> list[Hit]:
         """Return the best hits for a question, `top_k` of them unless `k` is given.
@@ -323,8 +341,10 @@ class Pipeline:
 
         :raises NothingUsableError: there is no index yet.
         """
+        from ragqa.pipeline.ingest.plan import plan_run
+
         with self._open({}) as reader:
-            return self._plan(reader)
+            return plan_run(self.components, reader)
 
     def documents(self, sources: Collection[str] | None = None) -> dict[str, Document]:
         """Return the indexed documents by source, for these sources or all, without sources that are not indexed."""
@@ -354,16 +374,6 @@ class Pipeline:
         return self.components.index.exists()
 
     def _open(self, identity: dict[str, str]) -> IndexReader:
-        index = self.components.index
-        try:
-            return index.open(identity, where=self.config.retrieve.filter, locate=self.files.locate)
-        except NothingUsableError as error:
-            from ragqa.pipeline.assemble.over import how_to_index
+        from ragqa.pipeline.assemble.over import open_index
 
-            raise NothingUsableError(f"no index at {index.location}: {how_to_index(self.components)}") from error
-
-    def _plan(self, reader: IndexReader | None) -> Plan:
-        from ragqa.pipeline.ingest.plan import make_plan
-
-        loader = self.components.loader
-        return make_plan(loader.scan(), reader, loader)
+        return open_index(self.components, identity, self.files.locate)

@@ -4,7 +4,8 @@
     index.open(identity)  -> reader     an IndexReader: one generation, for questions
     index.write(identity) -> writer     an IndexWriter: the next generations, for `ragqa index`
 
-A generation is the state after one commit; generations are numbered from 1. `ragqa/testing/index/` has the tests of
+A generation is the state after one commit; generations are numbered from 1. It may have chunks without a vector: their
+texts are pending. They are found by their words, and a later commit brings their vectors. `ragqa/testing/index/` has the tests of
 these Protocols: run them on an index of your own. A reader may inherit `IndexReader`, which implements the methods that
 can be derived from others (`dense_scores`, `span`, `copies`, `holds`, `with`).
 """
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from ragqa.records import Chunk, Document, Hit
+    from ragqa.records import Chunk, Coverage, Document, Hit
 
     Vectors = NDArray[np.float32]
 
@@ -71,7 +72,7 @@ class Searcher(Protocol):
         ...
 
     def dense(self, vector: Vectors, k: int) -> list[tuple[str, float]]:
-        """Return up to k `(chunk id, inner product)`, best first; ties by chunk id."""
+        """Return up to k `(chunk id, inner product)` of chunks that have a vector, best first; ties by chunk id."""
         ...
 
     def lexical(self, question: str, k: int) -> list[tuple[str, float]]:
@@ -83,7 +84,7 @@ class Searcher(Protocol):
         ...
 
     def dense_scores(self, vector: Vectors, chunk_ids: Sequence[str]) -> list[float]:
-        """Return the inner product of each chunk."""
+        """Return the inner product of each chunk; NaN where it has no vector yet."""
         return [float((row * vector).sum()) for row in self.vectors(chunk_ids)]
 
     def lexical_scores(self, question: str, chunk_ids: Sequence[str]) -> list[float]:
@@ -112,7 +113,7 @@ class Searcher(Protocol):
         return {}
 
     def vectors(self, chunk_ids: Sequence[str]) -> Vectors:
-        """Return the vectors of chunks, float32[len(chunk_ids), dim]."""
+        """Return the vectors of chunks, float32[len(chunk_ids), dim]; a row of NaN where a chunk has none yet."""
         ...
 
     def hits(self, ranked: Sequence[tuple[str, float, dict[str, float]]]) -> list[Hit]:
@@ -162,8 +163,12 @@ class Indexed(Protocol):
         """Return the indexed texts of chunks that have no vector yet, without duplicates, in order."""
         ...
 
+    def coverage(self) -> Coverage:
+        """Return the number of distinct texts of all chunks, and how many of them have a vector."""
+        ...
+
     def check_embedder(self, vectors: Vectors) -> None:
-        """Compare an embedder's vectors of `CANARIES`, float32[8, dim], with those stored by the first commit.
+        """Compare an embedder's vectors of `CANARIES`, float32[8, dim], with those that the index stored first.
 
         :raises ModelError: the cosine of a pair is below `LEAST_COSINE`: the embedder is not the one that built the
             index.
@@ -225,6 +230,10 @@ class IndexWriter(Indexed, Protocol):
         """Tell whether the next commit replaces the whole index."""
         ...
 
+    def pending(self, n: int) -> list[str]:
+        """Return up to n texts of chunks that have no vector yet, without duplicates; `[]` where all have one."""
+        ...
+
     def check_embedder(self, vectors: Vectors) -> None:
         """Compare an embedder's vectors of `CANARIES` with the stored ones.
 
@@ -245,7 +254,8 @@ class IndexWriter(Indexed, Protocol):
 
         A document that is already indexed is replaced. The same commit removes documents that no longer have a source.
 
-        :param vectors: float32[dim] by text, of every text that `missing` names for the chunks.
+        :param vectors: float32[dim] by text, of texts that `missing` or `pending` names. A text of the chunks that has
+            no vector is pending afterwards.
         :param sources: document id by source; None removes the source.
         :param rejected: (document id, reason) by source of files that could not be used; None keeps the previous ones.
         :raises ModelError: a vector has a NaN or an infinity.

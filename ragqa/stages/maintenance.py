@@ -21,7 +21,10 @@ class Fault:
 
 @dataclass(frozen=True, slots=True)
 class Checkup:
-    """The result of `check`. `path` is the index's `location`; `notes` are remarks that are no faults."""
+    """The result of `check`. `path` is the index's `location`; `notes` are remarks that are no faults.
+
+    `pending` is the number of texts that have no vector yet.
+    """
 
     path: str
     generation: int
@@ -31,6 +34,7 @@ class Checkup:
     segments: int
     faults: tuple[Fault, ...]
     notes: tuple[str, ...]
+    pending: int = 0
 
     @property
     def repairable(self) -> bool:

@@ -56,5 +56,19 @@ def commit(writer: IndexWriter, entries: Sequence[Entry], removed: Sequence[str]
     return writer.commit(entries, by_text, sources | dict.fromkeys(removed))
 
 
+def publish(writer: IndexWriter, entries: Sequence[Entry], removed: Sequence[str] = ()) -> int:
+    """Commit documents with their sources and without vectors, and remove sources, as a long run does at first."""
+    sources: dict[str, str | None] = {each.document.source: each.document.id for each in entries}
+    return writer.commit(entries, {}, sources | dict.fromkeys(removed))
+
+
+def embed_pending(writer: IndexWriter, n: int) -> int:
+    """Commit the vectors of up to n pending texts; return the number of texts."""
+    texts = writer.pending(n)
+    writer.check_embedder(vectors(CANARIES))
+    writer.commit([], dict(zip(texts, vectors(texts), strict=True)), {})
+    return len(texts)
+
+
 def _sha256(text: str) -> str:
     return hashlib.sha256(text.encode()).hexdigest()

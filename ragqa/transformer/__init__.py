@@ -5,7 +5,7 @@ text.
     config.py        the sizes and options of a transformer
     masks.py         attention masks: padding, causal, packed, stepwise
     attention.py     scaled dot-product attention, and multi-head attention
-    positions.py     the position of a token: sinusoidal, learned, rotary
+    positions.py     the position of a token: sinusoidal, learned, rotary, biases for distances
     feed_forward.py  two layers, applied to each position separately: ReLU, GELU, SwiGLU
     norms.py         LayerNorm and RMSNorm
     block.py         attention, then feed-forward, each with a residual connection
@@ -14,7 +14,7 @@ text.
     decoder.py       every position attends to earlier ones: logits of the next token (GPT, Llama, Qwen)
     cache.py         the keys and values of the tokens that a decoder has read
     onednn.py        the same layers with weights in the processor's layout, used by embed and generate
-    families.py      the differences between checkpoints of BERT, Llama and Qwen2, and the supported ones
+    families.py      the differences between checkpoints of BERT, MPNet, Llama and Qwen2, and the supported ones
     weights.py       a checkpoint's tensors -> encoder or decoder
 
 Shapes are [batch, length, d_model] throughout; with heads, [batch, heads, length, head_dim].

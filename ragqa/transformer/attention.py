@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import dropout, scaled_dot_product_attention
 
-from ragqa.transformer.masks import Mask, Packed, StepwiseCausalMask
+from ragqa.transformer.masks import Mask, Packed, StepwiseCausalMask, causal_mask
 from ragqa.transformer.positions import Rotation, rotate
 
 UpdateKV = Callable[[Tensor, Tensor], tuple[Tensor, Tensor]]
@@ -19,7 +19,7 @@ UpdateKV = Callable[[Tensor, Tensor], tuple[Tensor, Tensor]]
 
 
 def attention(
-    query: Tensor, key: Tensor, value: Tensor, mask: Mask = None, *, dropout_p: float = 0.0
+    query: Tensor, key: Tensor, value: Tensor, mask: Mask = None, *, bias: Tensor | None = None, dropout_p: float = 0.0
 ) -> tuple[Tensor, Tensor]:
     """Return softmax(query keyᵀ / √head_dim) value, and the weights, which are the result of the softmax.
 
@@ -30,6 +30,7 @@ def attention(
         (grouped-query attention, Ainslie et al. 2023).
     :param value: the same shape as `key`.
     :param mask: see `ragqa.transformer.masks`. The result of a query that may attend to no key is zeros.
+    :param bias: [heads, longest, longest], by the places of query and key in their sequence; it is added to the scores.
     :returns: the results, [batch, heads, queries, head_dim], and the weights, [batch, heads, queries, keys].
     """
     # 1. Repeat each head of keys and values for the query heads that share it.
@@ -37,6 +38,8 @@ def attention(
     key, value = key.repeat_interleave(group, -3), value.repeat_interleave(group, -3)
     # 2. Score every key for every query. The root makes the size of a score independent of head_dim.
     scores = query @ key.transpose(-2, -1) / math.sqrt(query.shape[-1])
+    if bias is not None:
+        scores = scores + _placed(bias, mask, query.shape[-2])
     # 3. Hide the keys that a query must not attend to.
     if isinstance(mask, Packed):
         mask = mask.dense(query.device)
@@ -49,7 +52,17 @@ def attention(
     return dropout(weights, dropout_p, training=dropout_p > 0) @ value, weights
 
 
-def attend(query: Tensor, key: Tensor, value: Tensor, mask: Mask = None, *, dropout_p: float = 0.0) -> Tensor:
+def _placed(bias: Tensor, mask: Mask, length: int) -> Tensor:
+    """Return the bias of each pair of positions of a row, [heads, length, length]; any value between sequences."""
+    if not isinstance(mask, Packed):
+        return bias[:, :length, :length]
+    places = torch.cat([torch.arange(own, device=bias.device) for own in mask.lengths])
+    return bias[:, places[:, None], places[None, :]]
+
+
+def attend(
+    query: Tensor, key: Tensor, value: Tensor, mask: Mask = None, *, bias: Tensor | None = None, dropout_p: float = 0.0
+) -> Tensor:
     """Return the first result of `attention`, computed with torch's fused kernels.
 
     Packed sequences are computed one after another, so that no mask of shape [tokens, tokens] is made. Queries with a
@@ -61,14 +74,29 @@ def attend(query: Tensor, key: Tensor, value: Tensor, mask: Mask = None, *, drop
     if isinstance(mask, StepwiseCausalMask):
         return torch.cat([_query_by_query(*row, dropout_p) for row in zip(query, key, value, mask.starts, strict=True)])
     if not isinstance(mask, Packed):
+        if bias is not None:
+            mask = _biased(bias, query.shape[-2], mask)
         return _fused(query, key, value, mask, dropout_p=dropout_p)
     # Packed: split the row into its sequences, and attend within each.
     if sum(mask.lengths) != query.shape[-2]:
         raise ValueError(f"packed lengths add up to {sum(mask.lengths)}; the row has {query.shape[-2]} positions")
-    if len(mask.lengths) == 1:
+    if len(mask.lengths) == 1 and bias is None:
         return _fused(query, key, value, causal=mask.causal, dropout_p=dropout_p)
     parts = zip(*(torch.split(whole, list(mask.lengths), dim=-2) for whole in (query, key, value)), strict=True)
-    return torch.cat([_fused(*part, causal=mask.causal, dropout_p=dropout_p) for part in parts], dim=-2)
+    if bias is None:
+        return torch.cat([_fused(*part, causal=mask.causal, dropout_p=dropout_p) for part in parts], dim=-2)
+    masks = [_biased(bias, length, causal_mask(length, length) if mask.causal else None) for length in mask.lengths]
+    attended = [
+        _fused(query, key, value, own, dropout_p=dropout_p)
+        for (query, key, value), own in zip(parts, masks, strict=True)
+    ]
+    return torch.cat(attended, dim=-2)
+
+
+def _biased(bias: Tensor, length: int, mask: Tensor | None) -> Tensor:
+    """Return what is added to the scores of one sequence: its bias, and minus infinity where the mask is False."""
+    own = bias[:, :length, :length]
+    return own if mask is None else own.masked_fill(~mask.to(bias.device), -math.inf)
 
 
 def _query_by_query(query: Tensor, key: Tensor, value: Tensor, start: int, dropout_p: float) -> Tensor:
@@ -148,6 +176,7 @@ class MultiHeadAttention(nn.Module):
         mask: Mask = None,
         *,
         rotation: Rotation | None = None,
+        bias: Tensor | None = None,
         update_kv: UpdateKV | None = None,
         need_weights: bool = False,
     ) -> tuple[Tensor, Tensor | None]:
@@ -155,6 +184,7 @@ class MultiHeadAttention(nn.Module):
 
         :param x: float[batch, length, d_model].
         :param rotation: rotates queries and keys by their positions (see `Rotary`).
+        :param bias: is added to the scores (see `Distances`).
         :param update_kv: adds the keys and values of earlier positions before those of x.
         """
         # 1. Project the input to the heads of queries, keys and values: [batch, heads, length, head_dim].
@@ -171,7 +201,7 @@ class MultiHeadAttention(nn.Module):
         # 4. Attend, concatenate the heads, and project the result.
         dropout_p = self.dropout if self.training else 0.0
         if need_weights:
-            mixed, weights = attention(query, key, value, mask, dropout_p=dropout_p)
+            mixed, weights = attention(query, key, value, mask, bias=bias, dropout_p=dropout_p)
         else:
-            mixed, weights = attend(query, key, value, mask, dropout_p=dropout_p), None
+            mixed, weights = attend(query, key, value, mask, bias=bias, dropout_p=dropout_p), None
         return self.out(mixed.transpose(1, 2).flatten(-2)), weights

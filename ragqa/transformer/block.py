@@ -43,13 +43,16 @@ class TransformerBlock(nn.Module):
         mask: Mask = None,
         *,
         rotation: Rotation | None = None,
+        bias: Tensor | None = None,
         update_kv: UpdateKV | None = None,
         need_weights: bool = False,
     ) -> tuple[Tensor, Tensor | None]:
         """Return float[batch, length, d_model] and, if they are wanted, the attention weights."""
         # 1. Attention: information passes between positions.
         seen = self.attention_norm(x) if self._pre_norm else x
-        mixed, weights = self.attention(seen, mask, rotation=rotation, update_kv=update_kv, need_weights=need_weights)
+        mixed, weights = self.attention(
+            seen, mask, rotation=rotation, bias=bias, update_kv=update_kv, need_weights=need_weights
+        )
         x = x + self.dropout(mixed)
         # 2. Feed-forward: each position is computed separately. Post-norm also normalises both sums.
         if self._pre_norm:

@@ -62,6 +62,24 @@ class KVCache:
         room[..., : self.length, :] = self._room[..., : self.length, :]
         self._room = room
 
+    @property
+    def state(self) -> Tensor:
+        """The keys and values of the positions in use, [layers, 2, batch, kv_heads, length, head_dim]."""
+        return self._room[..., : self.length, :]
+
+    def restore(self, state: Tensor) -> None:
+        """Fill the cache with a `state` of the same model.
+
+        :raises ValueError: its form or dtype is that of another model or batch.
+        """
+        form = (*self._room.shape[:-2], state.shape[-2], self._room.shape[-1]) if state.dim() == 6 else None
+        if state.shape != form or state.dtype != self._room.dtype:
+            raise ValueError(f"a state {list(state.shape)} of {state.dtype} is not one of this model")
+        self.length = 0
+        self.reserve(state.shape[-2])
+        self._room[..., : state.shape[-2], :] = state
+        self.length = state.shape[-2]
+
     def put(self, row: int, other: KVCache) -> None:
         """Copy the cache of one sequence to the end of a row, with zeros before it."""
         # Attention hides the positions before `start`, but kernels still read them. Zeros make sure that they are

@@ -17,6 +17,8 @@ class TransformerConfig:
     :param gated: the feed-forward network multiplies by a gate, as in SwiGLU.
     :param pre_norm: normalise the input of each part of a block, instead of the sum after it.
     :param max_length: the most positions.
+    :param distance_buckets: the number of classes of distances whose learned biases are added to attention scores; 0 for
+        none.
     :param rope_theta: base of the rotary frequencies.
     :param qkv_bias, bias: whether the query, key and value projections have a bias; whether all other projections have.
     :param tied: the output weights are the token embeddings.
@@ -37,6 +39,7 @@ class TransformerConfig:
     norm_eps: float = 1e-5
     pre_norm: bool = True
     positions: Literal["sinusoidal", "learned", "rotary"] = "rotary"
+    distance_buckets: int = 0
     rope_theta: float = 10_000.0
     qkv_bias: bool = True
     bias: bool = True
@@ -54,6 +57,8 @@ class TransformerConfig:
         for name in ("vocab_size", "d_model", "num_layers", "num_heads", "d_ff", "max_length"):
             if getattr(self, name) < 1:
                 raise ValueError(f"{name} is {getattr(self, name)}; it must be at least 1")
+        if self.distance_buckets < 0 or self.distance_buckets % 4:
+            raise ValueError(f"distance_buckets is {self.distance_buckets}; it must be a multiple of 4, or 0")
         if self.num_kv_heads < 0 or self.head_dim < 0:
             raise ValueError("num_kv_heads and head_dim must not be negative")
         if not self.head_dim and self.d_model % self.num_heads:

@@ -16,11 +16,16 @@ from ragqa.transformer.stack import Stack
 
 
 class Decoder(Stack):
-    """A causal language model. Its output weights are the token embeddings if the config ties them."""
+    """A causal language model. Its output weights are the token embeddings if the config ties them.
+
+    :raises ValueError: the config has biases for distances.
+    """
 
     kind: ClassVar[Architecture] = "decoder"
 
     def __init__(self, config: TransformerConfig) -> None:
+        if config.distance_buckets:
+            raise ValueError("distance_buckets are for encoders: a cache does not count the positions of its biases")
         super().__init__(config)
         self.head = None if config.tied else nn.Linear(config.d_model, config.vocab_size, bias=False)
 

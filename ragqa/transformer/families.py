@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -115,6 +115,20 @@ _BERT = {
     "blocks.{}.feed_forward.down": ("encoder.layer.{}.output.dense",),
     "blocks.{}.feed_forward_norm": ("encoder.layer.{}.output.LayerNorm",),
 }
+_MPNET = {
+    "tokens": ("embeddings.word_embeddings",),
+    "positions": ("embeddings.position_embeddings",),
+    "distances": ("encoder.relative_attention_bias",),
+    "norm": ("embeddings.LayerNorm",),
+    "blocks.{}.attention.qkv": tuple(f"encoder.layer.{{}}.attention.attn.{part}" for part in "qkv"),
+    "blocks.{}.attention.out": ("encoder.layer.{}.attention.attn.o",),
+    "blocks.{}.attention_norm": ("encoder.layer.{}.attention.LayerNorm",),
+    "blocks.{}.feed_forward.up": ("encoder.layer.{}.intermediate.dense",),
+    "blocks.{}.feed_forward.down": ("encoder.layer.{}.output.dense",),
+    "blocks.{}.feed_forward_norm": ("encoder.layer.{}.output.LayerNorm",),
+}
+_MPNET_UNUSED_POSITIONS = 2
+"""MPNet counts positions from 2; the first two vectors are for padding."""
 _LLAMA = {
     "tokens": ("model.embed_tokens",),
     "norm": ("model.norm",),
@@ -162,6 +176,26 @@ def _bert_weights(theirs: Weights) -> Weights:
     # Every text has token type 0, so that the vector of this type can be added to all position vectors once.
     types = named.pop("embeddings.token_type_embeddings.weight")
     named["embeddings.position_embeddings.weight"] = named["embeddings.position_embeddings.weight"] + types[0]
+    return named
+
+
+def _mpnet_config(config: Json) -> TransformerConfig:
+    """Return the config of an MPNet: a BERT with biases for distances. transformers ignores other numbers of classes."""
+    length = config["max_position_embeddings"] - _MPNET_UNUSED_POSITIONS
+    return replace(_bert_config(config), max_length=length, distance_buckets=32)
+
+
+def _mpnet_same(config: Json) -> bool:
+    """Tell whether an MPNet has the usual form: GELU, 32 classes of distances, weights without quantisation."""
+    usual = config.get("hidden_act", "gelu") == "gelu" and config.get("relative_attention_num_buckets", 32) == 32
+    return usual and _dense(config)
+
+
+def _mpnet_weights(theirs: Weights) -> Weights:
+    """Drop the prefix of models with a head, and the positions that no token has."""
+    named = {name.removeprefix("mpnet."): tensor for name, tensor in theirs.items()}
+    positions = named["embeddings.position_embeddings.weight"]
+    named["embeddings.position_embeddings.weight"] = positions[_MPNET_UNUSED_POSITIONS:].clone()
     return named
 
 
@@ -244,6 +278,9 @@ def _rope(config: Json) -> dict[str, Any]:
 
 FAMILIES = {
     "bert": Family("encoder", _BERT, _bert_config, _bert_same, _bert_weights, r"^(pooler|cls)\.|position_ids$"),
+    "mpnet": Family(
+        "encoder", _MPNET, _mpnet_config, _mpnet_same, _mpnet_weights, r"^(pooler|lm_head)\.|position_ids$"
+    ),
     "llama": Family("decoder", _LLAMA, _llama_config, _llama_same, _llama_weights, r"^lm_head\.|rotary_emb"),
     "qwen2": Family("decoder", _LLAMA, _llama_config, _llama_same, _llama_weights, r"^lm_head\.|rotary_emb"),
 }

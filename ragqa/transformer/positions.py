@@ -5,6 +5,8 @@ Attention itself ignores order. So positions are added to embeddings, or rotate 
 
 from __future__ import annotations
 
+import math
+
 import torch
 from torch import Tensor, nn
 
@@ -32,6 +34,37 @@ class Sinusoidal(nn.Module):
 
 class Learned(nn.Embedding):
     """A learned vector for each position (Gehring et al. 2017)."""
+
+
+class Distances(nn.Embedding):
+    """A learned bias for each head and each class of distances between a query and a key (Raffel et al. 2020).
+
+    Half of the classes are for keys after the query. Of each half, one half is for single distances, and the other for
+    ranges that grow up to `FARTHEST`; the last range has no end.
+    """
+
+    FARTHEST = 128
+
+    def __init__(self, buckets: int, heads: int) -> None:
+        super().__init__(buckets, heads)
+
+    def forward(self, length: int) -> Tensor:  # type: ignore[override]
+        """Return the biases of a sequence, float[heads, length, length]."""
+        # There are 2 * length - 1 distances, from the first key minus the last query on. Row n of a square of them is
+        # the same row of distances, moved by n.
+        distances = torch.arange(1 - length, length, device=self.weight.device)
+        biases = super().forward(self._buckets(distances)).T
+        rows = torch.arange(length, device=self.weight.device)
+        return biases[:, rows[None, :] - rows[:, None] + length - 1]
+
+    def _buckets(self, distances: Tensor) -> Tensor:
+        """Return the class of each distance, int64[...], for distances of keys from their query."""
+        half = self.num_embeddings // 2
+        single = half // 2
+        far = distances.abs().clamp(min=single).float()
+        ranges = single + ((far / single).log() / math.log(self.FARTHEST / single) * (half - single)).long()
+        near = torch.where(distances.abs() < single, distances.abs(), ranges.clamp(max=half - 1))
+        return near + half * (distances > 0)
 
 
 class Rotary:

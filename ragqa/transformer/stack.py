@@ -8,9 +8,9 @@ from torch import Tensor, nn
 from ragqa.transformer.block import TransformerBlock
 from ragqa.transformer.cache import KVCache
 from ragqa.transformer.config import TransformerConfig
-from ragqa.transformer.masks import Mask
+from ragqa.transformer.masks import Mask, Packed
 from ragqa.transformer.norms import NORMS
-from ragqa.transformer.positions import Learned, Rotary, Sinusoidal
+from ragqa.transformer.positions import Distances, Learned, Rotary, Sinusoidal
 
 
 class Stack(nn.Module):
@@ -29,6 +29,7 @@ class Stack(nn.Module):
             self.positions: nn.Module | None = Learned(config.max_length, config.d_model)
         else:
             self.positions = Sinusoidal(config.d_model) if config.positions == "sinusoidal" else None
+        self.distances = Distances(config.distance_buckets, config.num_heads) if config.distance_buckets else None
         self.norm = NORMS[config.norm](config.d_model, config.norm_eps)
         self.dropout = nn.Dropout(config.dropout)
         self.blocks = nn.ModuleList(TransformerBlock(config) for _ in range(config.num_layers))
@@ -57,9 +58,12 @@ class Stack(nn.Module):
             needed = cache.length + tokens.shape[1]
             cache.reserve(needed if needed <= cache.capacity else max(needed, 2 * cache.capacity))
         # 2. Compute the blocks; each has its own layer of the cache.
+        bias = self.distances(_longest(mask, tokens.shape[1])) if self.distances else None
         for number, block in enumerate(self.blocks):
             update_kv = None if cache is None else cache.layer(number)
-            x, seen = block(x, mask, rotation=rotation, update_kv=update_kv, need_weights=weights is not None)
+            x, seen = block(
+                x, mask, rotation=rotation, bias=bias, update_kv=update_kv, need_weights=weights is not None
+            )
             if weights is not None:
                 weights.append(seen)
         # 3. Count the new positions, now that every layer has their keys and values.
@@ -95,3 +99,8 @@ class Stack(nn.Module):
     def dtype(self) -> torch.dtype:
         """The dtype of the weights and hidden states."""
         return self.tokens.weight.dtype
+
+
+def _longest(mask: Mask, length: int) -> int:
+    """Return the length of the longest sequence of a row."""
+    return max(mask.lengths, default=0) if isinstance(mask, Packed) else length

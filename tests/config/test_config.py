@@ -156,8 +156,8 @@ split:    {kind: recursive, chunk_size: "200", overlap: 40}
 embed:    {kind: mean_pool, model: &m all-minilm-l6-v3, dtpye: auto}
 index:    {kind: faiss, path: *m, search: best}
 retrieve: {kind: hybrid, top_k: 0x3, rerank: {kind: encoder, model: nope, dept: 5}}
-prompt:   {kind: in_context, template: qna, oder: best_first, n_examples: 3, examples_split: x}
-generate: {kind: causal_lm, model: smollm2-360m, dtype: int8, engine: transformers, min_confidence: 0.3, batch_size: -1}
+prompt:   {kind: in_context, template: qna, oder: best_first, n_examples: 3, examples_split: x, answer: text, min_confidence: high}
+generate: {kind: causal_lm, model: smollm2-360m, dtype: int8, engine: transformers, batch_size: -1}
 evaluate: {kind: jsonl, path: no.jsonl}
 splitt:   {kind: recursive}
 """
@@ -168,7 +168,8 @@ def test_a_first_look_finds_every_mistake_whatever_kinds_of_mistakes_there_are(p
     assert keys == [
         "load.path", "load.incude", "split.chunk_size", "embed.model", "embed.dtpye", "index.path", "index.search",
         "retrieve.top_k", "retrieve.rerank.model", "retrieve.rerank.dept", "prompt.template", "prompt.oder", "prompt.n_examples",
-        "prompt.examples_split", "generate.model", "generate.dtype", "generate.min_confidence", "generate.batch_size", "evaluate.path",
+        "prompt.examples_split", "prompt.answer", "prompt.min_confidence", "generate.model", "generate.dtype", "generate.batch_size",
+        "evaluate.path",
         "splitt", "generate.seed", "must be section.key=value with a section of load, split, embed, index, retrieve, prompt, generate, evaluate",
     ]  # fmt: skip
 
@@ -219,9 +220,7 @@ def section(text: str) -> str:
 def test_a_mistake_is_named_once_and_nothing_that_only_follows_from_it(
     place: Path, old: str, new: str, keys: list[str]
 ) -> None:
-    unsure = "generate: {kind: llama_cpp, min_confidence: 0.3,"  # it needs a template with a slot for the verdict
-    text = FILE.replace("generate: {kind: causal_lm,", unsure) if "template: 5" in new else FILE
-    assert [problem.split(": ")[1] for problem in problems(place, text.replace(old, new, 1))] == keys
+    assert [problem.split(": ")[1] for problem in problems(place, FILE.replace(old, new, 1))] == keys
 
 
 def test_what_a_base_that_cannot_be_read_may_hold_is_not_called_missing(place: Path) -> None:
@@ -483,10 +482,19 @@ def test_any_value_of_any_key_is_a_config_or_a_config_error(field: tuple[str, An
             assert all(problem.line >= 1 for problem in error.problems)
 
 
-def test_a_least_confidence_is_refused_where_the_generator_has_none() -> None:
-    free = ["generate.decode=free", "generate.min_confidence=0.5"]
-    with pytest.raises(ConfigError, match="min_confidence needs decode: span"):
-        load_config("pipelines/quickstart.yaml", free)
-    with pytest.raises(ConfigError, match="unknown key"):
-        load_config("pipelines/openai.yaml", ["generate.min_confidence=0.5"])
-    assert load_config("pipelines/quickstart.yaml", ["generate.min_confidence=0.5"]).generate.least_confidence() == 0.5
+@pytest.mark.parametrize("value", ["strict", "balanced", "eager", "0", "0.35", "1"])
+def test_a_least_confidence_is_a_word_or_a_probability(value: str) -> None:
+    prompt = load_config("pipelines/quickstart.yaml", [f"prompt.min_confidence={value}"]).prompt
+    assert str(prompt.min_confidence).removesuffix(".0") == value
+
+
+@pytest.mark.parametrize("value", ["1.1", "-0.1", "high", "true", "null"])
+def test_any_other_least_confidence_is_refused_with_what_is_valid(value: str) -> None:
+    with pytest.raises(ConfigError, match=r"prompt\.min_confidence: ") as caught:
+        load_config("pipelines/quickstart.yaml", [f"prompt.min_confidence={value}"])
+    assert "strict" in str(caught.value) or "equal to" in str(caught.value)
+
+
+def test_the_least_confidence_is_one_of_the_section_prompt_alone() -> None:
+    with pytest.raises(ConfigError, match=r"generate.min_confidence: unknown key"):
+        load_config("pipelines/quickstart.yaml", ["generate.min_confidence=0.5"])

@@ -341,15 +341,6 @@ def test_likelihood_by_a_generator_that_gives_none_is_found_without_loading_it(
     assert not {"generator", "_scorer", "retriever"} & set(vars(pipeline))
 
 
-def test_a_least_confidence_without_a_template_that_asks_for_it_is_a_problem(place: Path) -> None:
-    generate = "{kind: llama_cpp, model: smollm2-135m-instruct, window: 8192, min_confidence: 0.3}"
-    text = FILE.replace("{kind: causal_lm, model: smollm2-135m-instruct}", generate)
-    assert generate in text
-    (found,) = problems(place, text)
-    assert "generate.min_confidence: needs a template with the slot {answerable}" in found
-    assert problems(place, text.replace("template: qa", "template: answerable")) == []
-
-
 def test_likelihood_by_the_causal_lm_of_the_file_is_no_problem(place: Path) -> None:
     assert problems(place, with_rerank("kind: likelihood")) == []
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -12,16 +13,19 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tokenizers import Tokenizer
-from tokenizers.models import WordLevel
-from tokenizers.pre_tokenizers import Whitespace
+from tokenizers import AddedToken, Tokenizer
+from tokenizers.models import WordLevel, WordPiece
+from tokenizers.normalizers import BertNormalizer
+from tokenizers.pre_tokenizers import BertPreTokenizer, Whitespace
 from transformers import BertConfig, BertModel
 
 from ragqa import models
 from ragqa.config.specs import MeanPoolEmbed
+from ragqa.embed import words
 from ragqa.embed.encoder import EncoderEmbedder, batches
 from ragqa.embed.pooling import cls_pool, mean_pool
 from ragqa.embed.transformers_encoder import TransformersEncoder
+from ragqa.embed.words import goes_by_words
 from ragqa.errors import ModelError, UsageError
 from ragqa.transformer import load_encoder
 
@@ -101,6 +105,60 @@ def embedder() -> EncoderEmbedder:
     return EncoderEmbedder(MeanPoolEmbed(kind="mean_pool", model="all-minilm-l6-v2", dtype="float32", batch_tokens=512))
 
 
+HOSTILE = (
+    "a ferry, (of 1,204.50 kg) isn't re-used...\n\n\tIt  leaves\r\nat noon\u00a0sharp\u2028now\x1cand\x00then\x85\ufeff. "
+    "Cafe\u0301 na\u00efve \u0301lone \u98a8\u529b\u767a\u96fb \ud55c\uad6d\uc5b4 [MASK] [CLS]x [ MASK ] [mask] "
+    "\U0001f600\U0001f468\u200d\U0001f469 ##ing un##able \u0130stanbul \u03a3\u03af\u03c3\u03c5\u03c6\u03bf\u03c2 \ufb01n \u00bd "
+)
+
+
+@offline
+@settings(max_examples=150, deadline=None)
+@given(parts=st.lists(st.sampled_from([*HOSTILE.split(" "), *HOSTILE, "word" * 60, " ", "\n"]), max_size=40),
+       text=st.text(max_size=60))  # fmt: skip
+def test_tokens_counted_word_by_word_are_those_of_the_whole_text(parts: list[str], text: str) -> None:
+    """The splitter measures by them; chunks must not depend on how they are counted."""
+    embedder = default_embedder()
+    for each in ("".join(parts), " ".join(parts), text, HOSTILE):
+        try:
+            whole = embedder.tokenizer.encode(each, add_special_tokens=False)
+        except UnicodeEncodeError:
+            continue
+        assert embedder.count(each) == len(whole.ids)
+        assert embedder.offsets(each) == whole.offsets
+
+
+@offline
+def test_words_that_are_kept_are_few_and_short(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(words, "MOST_WORDS", 50)
+    embedder = EncoderEmbedder(MeanPoolEmbed(kind="mean_pool", model="all-minilm-l6-v2"))
+    for n in range(30):
+        text = " ".join(f"w{n}x{i}" for i in range(20)) + " " + "long" * 100
+        assert embedder.count(text) == len(embedder.tokenizer.encode(text, add_special_tokens=False).ids)
+        assert embedder._words is not None
+        for kept in (embedder._words._counts, embedder._words._spans):
+            assert 0 < len(kept) <= 50 and max(map(len, kept)) <= 100
+
+
+def test_only_a_bert_tokenizer_goes_by_words() -> None:
+    tokenizer = Tokenizer(WordPiece({"[UNK]": 0, "a": 1}, unk_token="[UNK]"))
+    assert not goes_by_words(tokenizer)
+    tokenizer.normalizer, tokenizer.pre_tokenizer = BertNormalizer(), BertPreTokenizer()
+    assert goes_by_words(tokenizer)
+    tokenizer.add_special_tokens([AddedToken("[MASK]", normalized=False)])
+    assert goes_by_words(tokenizer)
+    tokenizer.add_tokens([AddedToken("new york", normalized=False)])
+    assert not goes_by_words(tokenizer), "a token may hold a blank then"
+    other = Tokenizer(WordLevel({"a": 0}, unk_token="a"))
+    other.normalizer, other.pre_tokenizer = BertNormalizer(), BertPreTokenizer()
+    assert not goes_by_words(other)
+
+
+@cache
+def default_embedder() -> EncoderEmbedder:
+    return EncoderEmbedder(MeanPoolEmbed(kind="mean_pool", model="all-minilm-l6-v2"))
+
+
 @offline
 def test_float32_vectors_equal_those_of_sentence_transformers(embedder: EncoderEmbedder) -> None:
     from sentence_transformers import SentenceTransformer
@@ -141,6 +199,7 @@ def test_a_question_beyond_the_window_is_embedded_in_parts_and_this_is_told(
     short = embedder.embed_question(TEXTS[1])
     assert caplog.messages == []
     vector = embedder.embed_question(first + second)
+    assert np.array_equal(embedder.embed_question(first + second), vector), "and is told once"
     assert caplog.messages == [
         "the question is longer than the 256 tokens that all-minilm-l6-v2 reads: it was embedded in 4 parts, "
         "whose mean is searched"

@@ -15,7 +15,7 @@ def build_generator(spec: Any, *, log_probabilities: bool = False) -> Generator:
     if spec.kind == "llama_cpp":
         from ragqa.generate.llama_cpp import LlamaCpp
 
-        return LlamaCpp(spec, log_probabilities=log_probabilities)
+        return LlamaCpp(spec)  # it always keeps them
     if spec.kind == "openai":
         from ragqa.generate.openai import OpenAIEndpoint
 

@@ -15,10 +15,9 @@ from transformers import AutoModelForCausalLM, AutoTokenizer
 from ragqa import models
 from ragqa.config.generators import CausalLMGenerate, LlamaCppGenerate
 from ragqa.errors import ModelError, UsageError
-from ragqa.generate.llama_cpp import confidence
 from ragqa.pipeline.assemble.budget import CHAT_TOKENS
 from ragqa.records import Generation, Prompt
-from ragqa.stages import Generator
+from ragqa.stages import Generator, VerdictModel
 from tests.generate.building import build_generator
 
 pytestmark = pytest.mark.skipif(bool(os.environ.get("RAGQA_OFFLINE")), reason="needs the default models")
@@ -165,27 +164,19 @@ def doubted(passage: str, question: str) -> Prompt:
     return Prompt(f"{before}yes\nAnswer:", {"all": 400}, (), verdict=verdict)
 
 
-def test_confidence_weighs_the_verdict_and_the_answer_and_changes_no_answer() -> None:
+def test_a_verdict_is_surer_of_a_passage_that_answers_and_changes_no_answer() -> None:
     generator = build("llama_cpp", stop=["\n"])
-    passage, question = "The harbour was dug in 1931.", "When was the harbour dug?"
-    sure = list(generator.stream(doubted(passage, question)))[-1]
-    unsure = list(generator.stream(doubted("Otters eat crayfish.", question)))[-1]
-    assert isinstance(sure, Generation) and isinstance(unsure, Generation)
-    assert sure.confidence is not None and unsure.confidence is not None
-    assert 0 <= unsure.confidence < sure.confidence <= 1
-    without = list(generator.stream(replace(doubted(passage, question), verdict=None)))[-1]
-    assert isinstance(without, Generation)
-    assert (without.text, without.confidence) == (sure.text, None)
-    assert sure.logprobs is None, "they were not asked for"
+    assert isinstance(generator, VerdictModel)
+    question = "When was the harbour dug?"
+    prompt = doubted("The harbour was dug in 1931.", question)
+    before = list(generator.stream(prompt))[-1]
+    sure, unsure = generator.verdict(prompt), generator.verdict(doubted("Otters eat crayfish.", question))
+    after = list(generator.stream(prompt))[-1]
+    assert sure is not None and unsure is not None and sure > unsure
+    assert before == after and isinstance(after, Generation) and "1931" in after.text
 
 
-def test_confidence_grows_with_either_of_its_parts() -> None:
-    assert confidence(1.0, -2.0) > confidence(0.0, -2.0) > confidence(0.0, -4.0) > 0
-    assert confidence(50.0, 0.0) <= 1
-    assert confidence(-9.0, -1e6) == 0, "an answer of many unlikely tokens"
-
-
-def test_a_least_confidence_needs_a_prompt_that_asks_for_it() -> None:
-    prompt = replace(doubted("Otters eat crayfish.", "What do otters eat?"), verdict=None)
-    with pytest.raises(UsageError, match=r"min_confidence needs prompt.template: answerable"):
-        list(build("llama_cpp", min_confidence=0.5).stream(prompt))
+def test_without_a_slot_for_it_there_is_no_verdict() -> None:
+    generator = build("llama_cpp")
+    assert isinstance(generator, VerdictModel)
+    assert generator.verdict(replace(doubted("Otters eat crayfish.", "What do otters eat?"), verdict=None)) is None

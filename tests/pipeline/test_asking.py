@@ -1,4 +1,4 @@
-"""Answers: confidence and abstention, closed book, likelihoods, the fingerprint."""
+"""Answers: events, confidence and abstention, closed book, likelihoods, the fingerprint."""
 
 from __future__ import annotations
 
@@ -12,7 +12,8 @@ import pytest
 from ragqa import Pipeline
 from ragqa.config import GenerateSpec, Kind
 from ragqa.errors import UsageError
-from ragqa.records import Answer, Generation, Prompt
+from ragqa.pipeline.answer.replies import Event
+from ragqa.records import Answer, AnswerSentence, Generation, Passages, Prompt
 from tests.fakes import ECHO, PIPELINE, WORDS, EchoGenerator
 
 QUESTION = "Who is the master of the quay?"
@@ -42,12 +43,8 @@ class SureGenerator(EchoGenerator):
 class Sure(GenerateSpec):
     kind: Literal["sure"]
     max_new_tokens: int = 20
-    answer: str = "Quayson himself"
+    answer: str = "Quayson"
     confidence: float | None = 0.6
-    min_confidence: float = 0.0
-
-    def least_confidence(self) -> float:
-        return self.min_confidence
 
 
 SURE = Kind("generate", Sure, lambda spec, needs: SureGenerator(spec.answer, spec.confidence))
@@ -69,49 +66,56 @@ def pipeline(folder: Path, *overrides: str) -> Pipeline:
     return Pipeline.from_file(folder / "pipeline.yaml", overrides, kinds=[WORDS, ECHO, SURE])
 
 
-def streamed(pipe: Pipeline) -> tuple[list[str], Answer]:
-    *pieces, last = pipe.stream(QUESTION)
+def streamed(pipe: Pipeline, question: str = QUESTION) -> tuple[list[Event], Answer]:
+    *events, last = pipe.stream(question)
     assert isinstance(last, Answer)
-    return [str(piece) for piece in pieces], last
+    return events, last
 
 
-def test_an_answer_says_how_sure_the_generator_is(folder: Path) -> None:
-    assert pipeline(folder).ask(QUESTION).confidence == 0.6
-    assert pipeline(folder, "generate.confidence=null").ask(QUESTION).confidence is None
+def confidence(folder: Path, *overrides: str) -> float:
+    found = pipeline(folder, *overrides).ask(QUESTION).confidence
+    assert found is not None
+    return found
 
 
-def test_below_the_least_confidence_nothing_is_said_and_nothing_was_streamed(folder: Path) -> None:
-    pieces, last = streamed(pipeline(folder, "generate.min_confidence=0.61"))
-    assert pieces == []
-    assert (last.text, last.abstained, last.reason, last.citations) == ("", True, "low_confidence", ())
-    assert (last.confidence, last.usage["answer_tokens"]) == (0.6, 2)
-    assert last.prompt is not None and len(last.hits) == 2
+def test_an_answer_says_how_sure_it_is_by_the_evidence_and_by_its_generator(folder: Path) -> None:
+    unsure, sure = (confidence(folder, f"generate.confidence={value}") for value in (0.2, 0.9))
+    assert 0 < unsure < confidence(folder, "generate.confidence=null") < sure < 1
 
 
-def test_a_sure_answer_is_streamed_when_that_is_known(folder: Path) -> None:
-    pieces, last = streamed(pipeline(folder, "generate.min_confidence=0.6"))
-    assert pieces == [last.text] == ["Quayson himself"]
-    assert (last.abstained, last.reason) == (False, "")
-    assert last.citations[0].source == "quay.txt"
+def test_below_the_least_confidence_nothing_is_said_and_only_places_were_shown(folder: Path) -> None:
+    unsure = ("prompt.answer=span", "generate.confidence=0.1")
+    least = confidence(folder, *unsure) + 0.001
+    events, last = streamed(pipeline(folder, *unsure, f"prompt.min_confidence={least}"))
+    assert [type(event) for event in events] == [Passages]
+    assert (last.text, last.kind, last.abstained, last.reason) == ("", "", True, "low_confidence")
+    assert (last.citations, last.sentences) == ((), ())
+    assert last.confidence is not None and last.confidence < least
+    assert last.usage["answer_tokens"] == 1 and last.prompt is not None and len(last.hits) == 2
 
 
-def test_a_refusal_is_one_however_sure(folder: Path) -> None:
-    for least in (0.0, 0.5, 0.9):
-        pipe = pipeline(folder, "generate.answer=I do not know.", f"generate.min_confidence={least}")
-        pieces, last = streamed(pipe)
-        assert (last.text, last.reason, bool(pieces)) == ("", "not_in_passages", least == 0)
+def test_at_the_least_confidence_it_is_said_and_its_sentence_is_cited(folder: Path) -> None:
+    unsure = ("prompt.answer=span", "generate.confidence=0.1")
+    least = confidence(folder, *unsure) - 0.001
+    events, last = streamed(pipeline(folder, *unsure, f"prompt.min_confidence={least}"))
+    nearest, sentence = events
+    assert isinstance(nearest, Passages) and nearest.citations == last.nearest
+    assert isinstance(sentence, AnswerSentence) and last.sentences == (sentence,)
+    assert (last.text, last.kind, last.abstained, last.reason) == ("Quayson", "span", False, "")
+    assert [citation.text for citation in last.citations] == ["The quay has a master called Quayson."]
+    assert last.citations == sentence.citations and sentence.support == 1
 
 
-@pytest.mark.parametrize("confidence", ["0.0", "null"])
-def test_without_a_least_confidence_pieces_come_as_they_are_written(folder: Path, confidence: str) -> None:
-    pieces, last = streamed(pipeline(folder, f"generate.confidence={confidence}"))
-    assert pieces == ["Quayson ", "himself"]
-    assert (last.text, last.abstained) == ("Quayson himself", False)
+@pytest.mark.parametrize("sure", ["0.0", "1.0", "null"])
+def test_a_refusal_is_one_however_sure_and_is_never_shown(folder: Path, sure: str) -> None:
+    events, last = streamed(pipeline(folder, "generate.answer=I do not know.", f"generate.confidence={sure}"))
+    assert (last.text, last.reason, last.abstained) == ("", "not_in_passages", True)
+    assert [type(event) for event in events] == [Passages] and last.nearest and last.advice
 
 
-def test_a_generator_that_does_not_say_how_sure_it_is_is_believed(folder: Path) -> None:
-    pieces, last = streamed(pipeline(folder, "generate.confidence=null", "generate.min_confidence=0.5"))
-    assert pieces == ["Quayson himself"] and not last.abstained
+def test_without_a_least_confidence_any_answer_is_given(folder: Path) -> None:
+    pipe = pipeline(folder, "generate.confidence=0.0")
+    assert (pipe.ask(QUESTION).text, pipe.ask(QUESTION).abstained) == ("Quayson", False)
 
 
 def test_closed_book_the_generator_is_asked_without_passages_and_nothing_is_cited(folder: Path) -> None:
@@ -119,7 +123,7 @@ def test_closed_book_the_generator_is_asked_without_passages_and_nothing_is_cite
     answer = pipe.ask(QUESTION, passages=[])
     (prompt,) = pipe.components.generator.prompts  # type: ignore[attr-defined]
     assert (prompt.passages, answer.hits, answer.citations) == ((), (), ())
-    assert (answer.text, answer.abstained) == ("Quayson himself", False)
+    assert (answer.text, answer.abstained, answer.kind) == ("Quayson", False, "write")
     assert answer.prompt == prompt == pipe.prompt(QUESTION, [])
     assert QUESTION in prompt.text and "<passage" not in prompt.text and "Quayson" not in prompt.text
 
@@ -186,7 +190,8 @@ def test_a_moved_folder_has_the_same_fingerprint(folder: Path, tmp_path: Path) -
     "override",
     [
         "retrieve.top_k=3",
-        "generate.min_confidence=0.5",
+        "prompt.min_confidence=0.5",
+        "prompt.answer=quote",
         "prompt.template=chat",
         "embed.weights=other",
         "index.search=hnsw",

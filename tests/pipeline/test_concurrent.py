@@ -19,7 +19,8 @@ from ragqa import Pipeline
 from ragqa.errors import NothingUsableError, ResourceError, UsageError
 from ragqa.generate.deadline import Emit, iterate_until
 from ragqa.index.connection import _Descriptors
-from ragqa.records import Answer, Generation, Prompt
+from ragqa.pipeline.answer.replies import Event
+from ragqa.records import Answer, AnswerSentence, Generation, Passages, Prompt
 from ragqa.stopping import Stopped, stoppable
 from tests.fakes import ECHO, PIPELINE, WORDS, EchoGenerator, write_project
 from tests.generate.test_batch import without_times
@@ -149,27 +150,27 @@ def test_a_generator_that_can_writes_several_at_once(home: Path) -> None:
     assert generator.most_at_once == len(QUESTIONS)
 
 
-def test_pieces_come_as_they_are_written_and_the_answer_last(home: Path) -> None:
-    async def main() -> list[str | Answer]:
+def test_events_come_in_their_order_and_the_answer_last(home: Path) -> None:
+    async def main() -> list[Event]:
         return [
-            piece async for piece in pipeline(home).astream(QUESTIONS[1], history=[("What turns?", "The turbine.")])
+            event async for event in pipeline(home).astream(QUESTIONS[1], history=[("What turns?", "The turbine.")])
         ]
 
-    *pieces, answer = asyncio.run(main())
-    assert isinstance(answer, Answer) and len(pieces) > 1
-    assert "".join(map(str, pieces)).strip() == answer.text == "The turbine has a master called Turbineson."
+    nearest, sentence, answer = asyncio.run(main())
+    assert isinstance(nearest, Passages) and isinstance(sentence, AnswerSentence) and isinstance(answer, Answer)
+    assert sentence.text == answer.text == "The turbine has a master called Turbineson."
 
 
-@pytest.mark.parametrize("overrides", [[], ["generate.min_confidence=0.5"]], ids=["streamed", "held back"])
-def test_a_cancelled_answer_stops_within_a_token_and_leaves_nothing_behind(home: Path, overrides: list[str]) -> None:
+@pytest.mark.parametrize(
+    "question", ["How does the ferry have a master?", QUESTIONS[0]], ids=["checked as it comes", "held back"]
+)
+def test_a_cancelled_answer_stops_within_a_token_and_leaves_nothing_behind(home: Path, question: str) -> None:
     generator = Busy(endless=True)
     pipe = pipeline(home, generator)
-    if overrides:
-        object.__setattr__(pipe.config.generate, "min_confidence", 0.5)  # so that no piece is given out
 
     async def main() -> None:
         generator.gate = threading.Semaphore(1)
-        task = asyncio.create_task(pipe.aask(QUESTIONS[0]))
+        task = asyncio.create_task(pipe.aask(question))
         await begun(generator)
         task.cancel()
         await asyncio.sleep(0.01)
@@ -231,8 +232,8 @@ def test_a_stream_that_is_left_before_its_end_is_ended(home: Path, close: str) -
     async def main() -> None:
         stream = pipe.astream(QUESTIONS[0])
         if close == "aclosing":
-            async with aclosing(stream) as pieces:
-                async for _ in pieces:
+            async with aclosing(stream) as events:
+                async for _ in events:
                     break
         else:
             await anext(stream)
@@ -335,12 +336,12 @@ def test_a_stream_whose_reader_pauses_keeps_nobody_waiting(home: Path) -> None:
     assert isinstance(answer, Answer) and answer.citations[0].source == "ferry.txt"
 
 
-def test_each_piece_of_a_stream_may_be_taken_by_another_thread(home: Path) -> None:
-    pieces = iter(pipeline(home, Busy()).stream(QUESTIONS[0]))
-    taken: list[str | Answer] = []
+def test_each_event_of_a_stream_may_be_taken_by_another_thread(home: Path) -> None:
+    events = iter(pipeline(home, Busy()).stream(QUESTIONS[0]))
+    taken: list[Event] = []
     while not (taken and isinstance(taken[-1], Answer)):
         with ThreadPoolExecutor(1) as pool:
-            taken.append(pool.submit(next, pieces).result(300))
+            taken.append(pool.submit(next, events).result(300))
     assert isinstance(taken[-1], Answer) and taken[-1].citations[0].source == "ferry.txt"
 
 

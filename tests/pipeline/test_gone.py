@@ -206,7 +206,7 @@ def test_copies_do_not_count_as_documents(home: Path) -> None:
 def test_commits_in_the_middle_of_a_run_remove_nothing_before_the_check(
     home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(refresh, "COMMIT_CHUNKS", 1)
+    monkeypatch.setattr(refresh, "TEXT_CHUNKS", 1)
     for i in range(5):
         (home / "documents" / f"new{i}.txt").write_text(f"New note {i}.", encoding="utf-8")
     before = indexed(home)

@@ -204,7 +204,7 @@ def test_a_file_is_read_again_only_when_it_changed(home: Path, monkeypatch: pyte
 
     monkeypatch.setattr(hashlib, "file_digest", noted)
     monkeypatch.setattr(sources, "_SETTLED_SECONDS", 0.0)
-    pipe = pipeline(home)
+    pipe = pipeline(home, "retrieve.top_k=1")
     for _ in range(5):
         assert not cited(pipe).stale
     assert len(read) == 1
@@ -224,7 +224,7 @@ def test_a_file_that_has_only_just_changed_is_read_each_time_since_its_times_may
 
 def test_a_file_that_grew_beyond_what_is_ever_indexed_is_not_read(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(hashlib, "file_digest", lambda *given: pytest.fail("it was read"))
-    pipe = pipeline(home)
+    pipe = pipeline(home, "retrieve.top_k=1")
     os.truncate(home / "documents" / "quay.txt", 1 << 40)
     assert cited(pipe).stale
 

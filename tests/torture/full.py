@@ -18,15 +18,15 @@ from pathlib import Path
 from ragqa.errors import RagqaError
 from ragqa.index import connection, publication
 from tests.torture import Trial
-from tests.torture.power import COMMITS, Work
+from tests.torture.power import COMMITS, Work, prepare
 from tests.torture.vfs import Change, watched
-from tests.torture.world import Texts, make_text, snapshot, violations_of, write
+from tests.torture.world import Texts, snapshot, violations_of
 
 _CONTEXT = multiprocessing.get_context("forkserver")
 _CONTEXT.set_forkserver_preload([__name__])
 
 WRITES = ("create", "write")
-TRIED = ("first", "update", "compaction", "search structure", "purge", "gc")
+TRIED = ("first", "update", "texts", "vectors", "compaction", "search structure", "purge", "gc")
 
 
 def at_every_write(folder: Path, commits: Sequence[str] = TRIED) -> Trial:
@@ -115,9 +115,7 @@ def _refuse_each(folder: Path, commits: Sequence[str], kinds: Sequence[str]) -> 
 def _base(folder: Path, name: str) -> tuple[Path, dict[int, Texts]]:
     """Return an index on which a commit can be tried, and what a try that has room makes of it."""
     base = folder / f"base-{name.replace(' ', '-')}"
-    if name != "first":
-        for step in range(3):
-            write(base, {f"{step}.txt": make_text(step), f"{step}b.txt": make_text(100 + step)})
+    prepare(base, name)
     done = _fresh(base, folder)
     COMMITS[name](done)
     return base, snapshot(done)

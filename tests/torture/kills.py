@@ -20,7 +20,7 @@ from typing import Any
 import ragqa.index
 from ragqa import Pipeline, points
 from ragqa.index import publication, upkeep
-from ragqa.pipeline.ingest import refresh
+from ragqa.pipeline.ingest import embedding, refresh
 from ragqa.pipeline.ingest.maintenance import Maintenance
 from tests.fakes import ECHO, PIPELINE, WORDS
 from tests.torture import Trial
@@ -50,7 +50,7 @@ def prepare(folder: Path) -> None:
 
 def pipeline(folder: Path) -> Pipeline:
     """Return the pipeline of a folder; it keeps a structure, and compacts early and often."""
-    refresh.COMMIT_CHUNKS = 12
+    embedding.COMMIT_CHUNKS, refresh.TEXT_CHUNKS = 12, 30
     upkeep.LEAST_VECTORS, upkeep.MOST_SEGMENTS = 20, 4
     return Pipeline.from_file(folder / "pipeline.yaml", ["index.search=hnsw"], kinds=[WORDS, ECHO])
 

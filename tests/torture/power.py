@@ -26,7 +26,9 @@ from tests.torture.world import (
     IDENTITY,
     Texts,
     commit,
+    embed_pending,
     make_text,
+    publish,
     snapshot,
     texts_in,
     told_of_commits,
@@ -138,15 +140,35 @@ def _in_two(path: Path) -> None:
         commit(writer, {"9.txt": make_text(9)}, ["8.txt"])
 
 
+def _texts_first(path: Path) -> None:
+    """Publish texts, then their vectors in parts; a document goes in between."""
+    publish(path, {"8.txt": make_text(8), "9.txt": make_text(9)})
+    embed_pending(path, 4, 8)
+    publish(path, {}, ["8.txt"])
+    embed_pending(path, 4)
+
+
 COMMITS: dict[str, Work] = {
     "first": lambda path: write(path, {"0.txt": make_text(0), "1.txt": make_text(1)}),
     "update": lambda path: write(path, {"1.txt": make_text(7), "2.txt": make_text(2)}, ["0.txt"]),
     "two commits": _in_two,
+    "texts first": _texts_first,
+    "texts": lambda path: publish(path, {"8.txt": make_text(8), "1.txt": make_text(7)}, ["0.txt"]),
+    "vectors": lambda path: embed_pending(path, 12, 12),
     "compaction": _compact,
     "search structure": _build,
     "purge": _purge,
     "gc": lambda path: Maintenance(path).collect(),
 }
+
+
+def prepare(path: Path, name: str) -> None:
+    """Make the index on which one of `COMMITS` is tried."""
+    if name != "first":
+        for step in range(3):
+            write(path, {f"{step}.txt": make_text(step), f"{step}b.txt": make_text(100 + step)})
+    if name == "vectors":
+        publish(path, {"8.txt": make_text(8), "9.txt": make_text(9)})
 
 
 @dataclass
@@ -184,9 +206,7 @@ def run(folder: Path, commits: Sequence[str] = tuple(COMMITS), every: int = 1) -
     cuts, states = 0, 0
     for name in commits:
         path = folder / name.replace(" ", "-")
-        if name != "first":
-            for step in range(3):
-                write(path, {f"{step}.txt": make_text(step), f"{step}b.txt": make_text(100 + step)})
+        prepare(path, name)
         before = snapshot(path)
         disk = _Disk(path)
         recording = _record(path, COMMITS[name], before)

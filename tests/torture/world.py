@@ -12,12 +12,14 @@ from pathlib import Path
 from typing import Any
 from unittest.mock import patch
 
+import numpy as np
+
 from ragqa.errors import NothingUsableError, RagqaError
 from ragqa.index import doctor, seal, tables
 from ragqa.index.publication import Publisher
 from ragqa.index.reader import LocalReader
 from ragqa.index.writer import LocalWriter
-from ragqa.records import Chunk
+from ragqa.records import Chunk, Coverage
 from ragqa.stages import CANARIES, Entry
 from tests.fakes import WordEmbedder, document
 
@@ -60,6 +62,24 @@ def write(path: Path, texts: Texts, removed: Sequence[str] = (), *, wait: float 
     """Do one run of the writer; return the generation."""
     with LocalWriter(path, IDENTITY, wait=wait, recorded=EMBEDDER.recorded) as writer:
         return commit(writer, texts, removed)
+
+
+def publish(path: Path, texts: Texts, removed: Sequence[str] = ()) -> int:
+    """Publish new texts without their vectors, as `ragqa ask` does about a new folder; return the generation."""
+    entries = [entry(source, text) for source, text in texts.items()]
+    sources: dict[str, str | None] = {each.document.source: each.document.id for each in entries}
+    with LocalWriter(path, IDENTITY, recorded=EMBEDDER.recorded) as writer:
+        return writer.commit(entries, {}, sources | dict.fromkeys(removed))
+
+
+def embed_pending(path: Path, batch: int, most: int = 1_000_000) -> int:
+    """Embed up to `most` pending texts, a batch for each commit; return the generation."""
+    with LocalWriter(path, IDENTITY, recorded=EMBEDDER.recorded) as writer:
+        writer.check_embedder(EMBEDDER.embed_passages(CANARIES))
+        while most > 0 and (texts := writer.pending(min(batch, most))):
+            writer.commit([], dict(zip(texts, EMBEDDER.embed_passages(texts), strict=True)), {})
+            most -= len(texts)
+        return writer.generation
 
 
 def texts_in(db: sqlite3.Connection) -> dict[str, str]:
@@ -128,6 +148,7 @@ def violations_of(path: Path, allowed: Mapping[int, Texts]) -> tuple[int, list[s
                 return reader.generation, [f"generation {reader.generation}; allowed: {sorted(allowed)}"]
             wrong = [] if held(reader) == expected else [f"generation {reader.generation} does not hold its texts"]
             wrong += [what for source in sorted(expected)[:3] for what in _not_found(reader, source)]
+            wrong += _wrong_vectors(reader)
     except NothingUsableError:
         return 0, [] if 0 in allowed else ["there is no index"]
     except RagqaError as error:
@@ -137,10 +158,33 @@ def violations_of(path: Path, allowed: Mapping[int, Texts]) -> tuple[int, list[s
 
 def _not_found(reader: LocalReader, source: str) -> list[str]:
     """Return which search does not find the first chunk of a document by its own text."""
-    text = reader.chunks(reader.sources()[source])[0].indexed_text
-    found = {"dense": reader.dense(EMBEDDER.embed_question(text), 1), "lexical": reader.lexical(text, 10_000)}
+    chunk = reader.chunks(reader.sources()[source])[0]
+    text, found = chunk.indexed_text, {"lexical": reader.lexical(chunk.indexed_text, 10_000)}
+    if not reader.missing([chunk]):
+        found["dense"] = reader.dense(EMBEDDER.embed_question(text), 1)
     hits = {how: reader.hits([(chunk_id, score, {}) for chunk_id, score in pairs]) for how, pairs in found.items()}
     return [f"{how} search does not find {text!r}" for how in hits if text not in {h.chunk.text for h in hits[how]}]
+
+
+def _wrong_vectors(reader: LocalReader) -> list[str]:
+    """Compare the vectors of all chunks with those of the embedder, and the pending ones with what the reader says."""
+    chunks = [chunk for id_ in sorted(set(reader.sources().values())) for chunk in reader.chunks(id_)]
+    rows = reader.vectors([chunk.id for chunk in chunks])
+    absent = [bool(np.isnan(row).any()) for row in rows]
+    there = [chunk.indexed_text for chunk, lacks in zip(chunks, absent, strict=True) if not lacks]
+    pending = {chunk.indexed_text for chunk, lacks in zip(chunks, absent, strict=True) if lacks}
+    wrong = (
+        []
+        if np.allclose(rows[np.logical_not(absent)], EMBEDDER.embed_passages(there), atol=1e-5)
+        else ["vectors of other texts"]
+    )
+    if set(reader.missing(chunks)) != pending or reader.coverage() != Coverage(
+        len(set(there)), len({*there, *pending})
+    ):
+        wrong.append(f"{len(pending)} texts have no vector, and the reader says {reader.coverage()}")
+    if len(reader.dense(EMBEDDER.embed_question("ferry"), len(chunks) + 1)) != len(there):
+        wrong.append("dense search does not find every chunk that has a vector")
+    return wrong
 
 
 def received(receiver: Connection) -> Iterator[Any]:

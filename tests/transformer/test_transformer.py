@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy, scaled_dot_product_attention
 from torch.testing import assert_close
+from transformers.models.mpnet.modeling_mpnet import MPNetEncoder
 
 from ragqa import transformer
 from ragqa.transformer import (
@@ -40,6 +41,7 @@ from ragqa.transformer import (
     use_onednn,
 )
 from ragqa.transformer.attention import attention
+from ragqa.transformer.positions import Distances
 
 Module = TypeVar("Module", bound=nn.Module)
 few = settings(max_examples=15, deadline=None)
@@ -188,6 +190,34 @@ def test_packed_equals_its_dense_mask(lengths: list[int], causal: bool, kv_heads
     assert_close(attend(query, key, value, packed), expected, **close)
     ours, our_weights = attention(query, key, value, packed)
     assert torch.equal(ours, expected) and torch.equal(our_weights, weights)
+
+
+@given(lengths=LENGTHS, causal=st.booleans(), kv_heads=st.sampled_from([1, 2, 4]))
+@few
+def test_biases_are_added_to_the_scores_of_each_sequence(lengths: list[int], causal: bool, kv_heads: int) -> None:
+    query = random(1, 4, sum(lengths), 6)
+    key, value = (random(1, kv_heads, sum(lengths), 6, seed=seed) for seed in (1, 2))
+    bias = random(4, max(lengths), max(lengths), seed=3)
+    packed = Packed(tuple(lengths), causal)
+    whole = attend(query, key, value, packed, bias=bias)
+    assert_close(attention(query, key, value, packed, bias=bias)[0], whole, **close)
+    for start, end in starts(lengths):
+        q, k, v = (part[:, :, start:end] for part in (query, key, value))
+        mask = causal_mask(end - start, end - start) if causal else None
+        for alone in (attend(q, k, v, mask, bias=bias), attention(q, k, v, mask, bias=bias)[0]):
+            assert_close(alone, whole[:, :, start:end], **close)
+        scores = q @ k.repeat_interleave(4 // kv_heads, 1).mT / 6**0.5 + bias[:, : end - start, : end - start]
+        scores = scores if mask is None else scores.masked_fill(~mask, -torch.inf)
+        named = scores.softmax(-1) @ v.repeat_interleave(4 // kv_heads, 1)
+        assert_close(named, whole[:, :, start:end], **close)
+
+
+@pytest.mark.parametrize("length", [1, 2, 9, 130, 514])
+def test_classes_of_distances_are_those_of_mpnet(length: int) -> None:
+    made = Distances(32, 3)
+    at = torch.arange(length)
+    classes = MPNetEncoder.relative_position_bucket(at[None, :] - at[:, None])  # type: ignore[no-untyped-call]
+    assert torch.equal(made(length), made.weight[classes].permute(2, 0, 1))
 
 
 @given(
@@ -544,6 +574,11 @@ def test_a_decoder_learns_a_sequence_by_heart(form: str) -> None:
         (lambda: replace(SIZES, dropout=-0.1), "dropout is -0.1; it must be at least 0 and less than 1"),
         (lambda: MultiHeadAttention(8, 3), "num_heads 3 does not divide d_model 8; give head_dim"),
         (lambda: MultiHeadAttention(9, 3, 2), "num_kv_heads 2 does not divide num_heads 3"),
+        (lambda: replace(SIZES, distance_buckets=6), "distance_buckets is 6; it must be a multiple of 4, or 0"),
+        (
+            lambda: Decoder(replace(SIZES, distance_buckets=8)),
+            "distance_buckets are for encoders: a cache does not count the positions of its biases",
+        ),
         (lambda: Decoder(replace(SIZES, num_kv_heads=3)), "num_kv_heads 3 does not divide num_heads 4"),
         (lambda: FeedForward(4, 4, activation="tanh"), "activation is 'tanh'; it must be one of relu, gelu, silu"),
         (lambda: Rotary(5), "head_dim is 5; rotary positions need an even one"),

@@ -13,18 +13,19 @@ from ragqa.evidence import confidence
 from ragqa.evidence.passages import Candidate
 from ragqa.evidence.selection import compact, spans
 from ragqa.pipeline import catalogue
+from ragqa.pipeline.answer import by_words
 from ragqa.pipeline.answer.abstention import Abstention, before_writing
 from ragqa.pipeline.answer.citing import Citing
 from ragqa.pipeline.answer.draft import AskedQuestion, Clock, Draft
 from ragqa.pipeline.answer.replies import Event, Replies, Written
 from ragqa.pipeline.answer.writing import CheckedText
-from ragqa.records import Answer, Dropped, Generation, Hit, Passages, Prompt
+from ragqa.records import Answer, Coverage, Dropped, Generation, Hit, Passages, Prompt
 from ragqa.stages import BatchGenerator, VerdictModel
 
 if TYPE_CHECKING:
     from ragqa.pipeline.answer.sources import SourceFiles
     from ragqa.pipeline.assemble.components import Components
-    from ragqa.stages import IndexReader
+    from ragqa.stages import IndexReader, Searcher
 
 __all__ = ["AskedQuestion", "Asking", "Event"]
 
@@ -52,7 +53,13 @@ class Asking:
     @property
     def _replies(self) -> Replies:
         spec = self.components.config.prompt
-        return Replies(self._citing, confidence.least(spec.min_confidence), spec.answer)
+        return Replies(self._citing, confidence.least(spec.min_confidence), spec.answer, self._coverage)
+
+    @property
+    def _coverage(self) -> Coverage | None:
+        """How many texts have a vector, where some have none and vectors are searched; else None."""
+        coverage = self.reader.coverage()
+        return coverage if coverage.pending and self.components.config.retrieve.uses_vectors else None
 
     def retrieve(self, question: AskedQuestion, k: int | None = None) -> list[Hit]:
         """Return the best hits, `top_k` of them unless `k` is given.
@@ -61,10 +68,12 @@ class Asking:
 
         :raises ModelError: the embedder is not the one that built the index.
         """
+        searcher: Searcher = self.reader
         if self.components.config.retrieve.uses_vectors:
             self.reader.check_embedder(self.components.canaries)
+            searcher = by_words.searcher(self.reader, self.components.embedder, question.searched)
         also: Any = {} if question.searched == question.text else {"also": [question.text]}
-        return self.components.retriever.retrieve(question.searched, self.reader, k, **also)
+        return self.components.retriever.retrieve(question.searched, searcher, k, **also)
 
     def stream(self, question: AskedQuestion) -> Generator[Event, None, None]:
         """Yield the nearest passages, the sentences of the answer as they are known and, last, the `Answer`.

@@ -14,7 +14,7 @@ from ragqa.pipeline.answer.citing import Citing
 from ragqa.pipeline.answer.draft import Draft
 from ragqa.pipeline.answer.writing import CheckedText, span_of
 from ragqa.question_analysis import fits
-from ragqa.records import Answer, AnswerSentence, Generation, Passages, Prompt
+from ragqa.records import Answer, AnswerSentence, Coverage, Generation, Passages, Prompt
 
 SEPARATORS = {"quote": "\n"}
 """The text between two sentences by the kind of answer; a space for the others."""
@@ -40,12 +40,14 @@ class Written:
 class Replies:
     """Makes the answers to drafts.
 
-    :param least: the least confidence of an answer. :param choice: `prompt.answer`.
+    :param least: the least confidence of an answer. :param choice: `prompt.answer`. :param coverage: how many texts of
+    the index have a vector; None where all have one.
     """
 
     citing: Citing
     least: float
     choice: Literal["auto", "span", "quote", "write"]
+    coverage: Coverage | None = None
 
     def abstained(
         self, draft: Draft, why: Abstention, sure: float | None = None, written: Written | None = None
@@ -88,7 +90,7 @@ class Replies:
         if place is not None:
             yield from self._span(draft, written, place, sure)
             return
-        yield from checked.take("" if checked.begun else text, last=True)
+        yield from checked.take("" if checked.text else text, last=True)
         if checked.sentences and self.choice != "span":
             yield self._answer(draft, "write", checked.sentences, sure, written)
         elif self.choice == "auto":
@@ -100,7 +102,10 @@ class Replies:
         """Yield a short answer with the sentence that contains it; a quote where it is not likely to be right."""
         found, text = draft.evidence, written.generation.text.strip()
         assert found is not None
-        if sure >= self.least and fits(found.question.answer_type, text):
+        least = self.least
+        if self.choice == "auto" and written.verdict is None and self.least:
+            least = max(least, confidence.LEAST_SPAN)  # a quote is more often right
+        if sure >= least and fits(found.question.answer_type, text):
             sentence = AnswerSentence(text, (self.citing.span(place.hit, place.start, place.end),), 1.0)
             yield sentence
             yield self._answer(draft, "span", [sentence], sure, written)
@@ -138,5 +143,6 @@ class Replies:
             sentences=tuple(sentences),
             nearest=draft.nearest,
             advice=why.advice if why else "",
+            coverage=self.coverage,
             searched="" if draft.question.passages is not None else draft.question.searched,
         )

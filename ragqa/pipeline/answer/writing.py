@@ -28,7 +28,9 @@ class CheckedText:
     also: Sequence[Candidate]
     sentences: list[AnswerSentence] = field(default_factory=list)
     unsupported: list[str] = field(default_factory=list)
-    _waiting: str = ""
+    text: str = ""
+    _checked: int = 0
+    """The end of the last checked sentence in `text`."""
 
     @property
     def begun(self) -> bool:
@@ -40,12 +42,11 @@ class CheckedText:
 
         :param last: nothing follows, so that the rest is a sentence.
         """
-        self._waiting += piece
-        found = excerpts(self._waiting)
-        complete = found if last else found[:-1]
-        for each in complete:
-            yield from self._check(" ".join(self._waiting[each.start : each.end].split()))
-        self._waiting = "" if last or not found else self._waiting[found[-1].start :]
+        self.text += piece
+        found = [each for each in excerpts(self.text) if each.start >= self._checked]
+        for each in found if last else found[:-1]:
+            self._checked = each.end
+            yield from self._check(" ".join(self.text[each.start : each.end].split()))
 
     def _check(self, text: str) -> Iterator[AnswerSentence]:
         cited, supported = support.check(text, self.read, self.also)
@@ -58,8 +59,11 @@ class CheckedText:
 
 
 def span_of(text: str, read: Sequence[Candidate]) -> Candidate | None:
-    """Return the first of the excerpts that contains a short text word for word; None for a longer or another text."""
+    """Return the first of the excerpts that contains a short text word for word.
+
+    Return None for a longer text, one of several sentences, and one that stands in no excerpt.
+    """
     phrase = text.strip().strip(".\"'")
-    if not any(c.isalnum() for c in phrase) or len(phrase.split()) > LONGEST_SPAN:
+    if len(excerpts(text)) != 1 or len(phrase.split()) > LONGEST_SPAN:
         return None
     return next((each for each in read if any(text_analysis.occurrences(phrase, each.text, ignore_case=True))), None)

@@ -4,17 +4,21 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from ragqa import models
 from ragqa.config import Kind, Kinds
 from ragqa.config.slots import LoadSpec
 from ragqa.config.specs import FolderLoad
+from ragqa.errors import NothingUsableError
 from ragqa.pipeline.assemble.components import Components
 from ragqa.records import Document
+
+if TYPE_CHECKING:
+    from ragqa.stages import IndexReader
 
 
 class MemoryLoad(LoadSpec):
@@ -52,6 +56,18 @@ def _over(components: Components, load: LoadSpec, kinds: Kinds, key: object) -> 
     other.over_other_documents = True
     other.share(components)
     return other
+
+
+def open_index(components: Components, identity: Mapping[str, str], locate: Callable[[str], str]) -> IndexReader:
+    """Open the latest generation of the index of a pipeline.
+
+    :raises NothingUsableError: there is no index yet; the message says how to make one.
+    """
+    index = components.index
+    try:
+        return index.open(identity, where=components.config.retrieve.filter, locate=locate)
+    except NothingUsableError as error:
+        raise NothingUsableError(f"no index at {index.location}: {how_to_index(components)}") from error
 
 
 def how_to_index(components: Components) -> str:

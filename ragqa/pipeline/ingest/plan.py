@@ -4,11 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from ragqa.errors import RejectedError
 from ragqa.pipeline.ingest.reading import read_and_split
-from ragqa.records import Chunk, FileStatus, Scan, SourceFile
-from ragqa.stages import Indexed, Loader, Splitter
+from ragqa.records import Chunk, Coverage, FileStatus, Scan, SourceFile
+from ragqa.stages import Indexed, Loader
+
+if TYPE_CHECKING:
+    from ragqa.pipeline.assemble.components import Components
+
+
+NOTHING = Coverage(0, 0)
+"""The vectors of an index that is not there yet."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +37,8 @@ class PlannedFile:
 class Plan:
     """The plan of a run: files to index, unchanged files, sources to remove, and files that cannot be used.
 
-    `contents` is the SHA-256 of every indexed source; `gone` uses it.
+    `contents` is the SHA-256 of every indexed source; `gone` uses it. `coverage` says how many indexed texts have a
+    vector.
     """
 
     read: tuple[PlannedFile, ...]
@@ -37,6 +46,7 @@ class Plan:
     removed: tuple[str, ...]
     others: tuple[FileStatus, ...]
     contents: Mapping[str, str]
+    coverage: Coverage = NOTHING
 
     @property
     def changed(self) -> tuple[PlannedFile, ...]:
@@ -72,7 +82,10 @@ class Plan:
 
 @dataclass(frozen=True, slots=True)
 class Preview:
-    """A plan with its cost: the number of chunks of the files to read, and the number of those to embed."""
+    """A plan with its cost: the number of chunks of the files to read, and the number of texts to embed.
+
+    The latter include the texts that are indexed already and have no vector yet.
+    """
 
     plan: Plan
     rejected: tuple[FileStatus, ...]
@@ -117,12 +130,19 @@ def make_plan(scan: Scan, indexed: Indexed | None, loader: Loader) -> Plan:
             unchanged.append(file)
     present = {file.source for file in scan.files}
     removed = tuple(sorted(source for source in known if source not in present))
-    contents = indexed.contents() if indexed else {}
-    return Plan(tuple(read), tuple(unchanged), removed, scan.others, contents)
+    if indexed is None:
+        return Plan(tuple(read), (), (), scan.others, {})
+    return Plan(tuple(read), tuple(unchanged), removed, scan.others, indexed.contents(), indexed.coverage())
 
 
-def preview(plan: Plan, loader: Loader, splitter: Splitter, indexed: Indexed | None) -> Preview:
-    """Read and split the files of a plan, and count chunks. Nothing is embedded or written."""
+def plan_run(components: Components, indexed: Indexed | None) -> Plan:
+    """Compare the documents of a pipeline with an index; with None, all files are new."""
+    return make_plan(components.loader.scan(), indexed, components.loader)
+
+
+def preview(components: Components, indexed: Indexed | None) -> Preview:
+    """Plan a run, read and split its files, and count chunks. Nothing is embedded or written."""
+    plan, loader, splitter = plan_run(components, indexed), components.loader, components.splitter
     rejected: list[FileStatus] = []
     chunks: dict[str, Chunk] = {}
     parsed: set[str] = set()
@@ -136,4 +156,4 @@ def preview(plan: Plan, loader: Loader, splitter: Splitter, indexed: Indexed | N
             rejected.append(FileStatus(planned.file.source, "rejected", str(error)))
     texts = list(chunks.values())
     to_embed = indexed.missing(texts) if indexed else {chunk.indexed_text for chunk in texts}
-    return Preview(plan, tuple(rejected), len(chunks), len(to_embed))
+    return Preview(plan, tuple(rejected), len(chunks), len(to_embed) + plan.coverage.pending)

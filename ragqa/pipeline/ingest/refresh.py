@@ -1,50 +1,42 @@
-"""Brings an index up to date: reads and embeds new files, and commits them in small batches."""
+"""Brings an index up to date: reads new files, publishes their texts, then embeds them and publishes the vectors."""
 
 from __future__ import annotations
 
 import sys
 import time
-from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping
 from concurrent.futures import Future
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from ragqa.errors import DocumentsGoneError, NothingUsableError, RejectedError
+from ragqa.pipeline.ingest import embedding
+from ragqa.pipeline.ingest.embedding import Embedding, Progress
 from ragqa.pipeline.ingest.plan import Plan, PlannedFile, make_plan
 from ragqa.pipeline.ingest.reading import Content, Estimate, prefetch, read_and_split
-from ragqa.records import Chunk, FileStatus
-from ragqa.stages import CANARIES, Entry
+from ragqa.records import Coverage, FileStatus
+from ragqa.stages import Entry
 
 if TYPE_CHECKING:
     from ragqa.pipeline.assemble.components import Components
     from ragqa.stages import IndexWriter, Vectors
 
-COMMIT_CHUNKS = 512
-"""The number of chunks of one commit in a long run. An interruption loses at most these."""
-
-EMBED_CHUNKS = 128
-"""The number of chunks that are embedded between two reports of progress."""
+TEXT_CHUNKS = 16_384
+"""The number of chunks whose texts are one commit in a long run. An interruption loses at most these."""
 
 PREFETCH_BYTES = 64 << 20
-"""The most memory of files that were read and split and wait to be embedded, in bytes."""
+"""The most memory of files that were read and split and wait to be committed, in bytes."""
 
 _CHUNK_BYTES = 400
 """The approximate memory of a chunk besides its text, in bytes."""
-
-Progress = Callable[[int, int], None]
-"""Called with the chunks done and the chunks expected in total, first when embedding begins.
-
-The expected number is an estimate until the last file was read. That is early in a run, as reading is faster than
-embedding.
-"""
 
 
 @dataclass(slots=True)
 class IndexReport:
     """The result of a run. `statuses` has one entry for each file; the counts add up to the number of files.
 
-    `recall` is the recall@10 of the search structure against exact search; None where the search is exact.
+    `recall` is the recall@10 of the search structure against exact search; None where the search is exact. `coverage`
+    says how many texts have a vector.
     """
 
     statuses: list[FileStatus] = field(default_factory=list, repr=False)
@@ -57,6 +49,7 @@ class IndexReport:
     dropped_vectors: int = 0
     search: str = "flat"
     recall: float | None = None
+    coverage: Coverage = field(default_factory=lambda: Coverage(0, 0))
 
     def count(self, status: str) -> int:
         """Return the number of files with a status."""
@@ -71,6 +64,7 @@ class Options:
     strict: bool = False
     atomic: bool = False
     allow_empty: bool = False
+    embed_later: bool = False
     wait: float = 0.0
     progress: Progress = lambda done, expected: None
 
@@ -98,10 +92,14 @@ def _where(components: Components) -> str:
 
 
 class Refresh:
-    """One run over a plan: reads and splits files, embeds new texts, and commits."""
+    """One run over a plan: reads and splits files, and commits their texts, then their vectors.
+
+    A run with few texts to embed, and one that publishes at once, commits both together.
+    """
 
     def __init__(self, components: Components, writer: IndexWriter, options: Options) -> None:
-        self._loader, self._splitter, self._embedder = components.loader, components.splitter, components.embedder
+        self._loader, self._splitter = components.loader, components.splitter
+        self._embedding = Embedding(components.embedder, writer, options.progress)
         self._where = _where(components)
         self._writer = writer
         self._options = options
@@ -111,8 +109,6 @@ class Refresh:
         self._pending: list[Content] = []
         self._sources: dict[str, str | None] = {}
         self._report = IndexReport()
-        self._checked = False
-        self._done_chunks = 0
 
     def run(self, plan: Plan) -> IndexReport:
         """Carry out a plan. Commits before an error or an interruption are kept.
@@ -127,12 +123,13 @@ class Refresh:
         report.statuses += [*plan.others, *(FileStatus(file.source, "unchanged") for file in plan.unchanged)]
         self._refuse_gone(plan)
         self._estimate = Estimate(planned.file for planned in plan.read if planned.parse)
-        # 2. Read, embed and commit in parts. New names of known content first, so that no commit removes a document
+        # 2. Read, and commit texts in parts. New names of known content first, so that no commit removes a document
         # whose new name comes in a later one. Then in the order of hashes, which is random: the files read so far are a fair sample for the estimate.
         order = sorted(plan.read, key=lambda planned: (planned.parse, planned.file.sha256))
         for planned, outcome in prefetch(self._read, order, _memory, PREFETCH_BYTES):
             self._take(planned, outcome)
-            if not self._at_once and sum(len(chunks) for _, chunks in self._pending) >= COMMIT_CHUNKS:
+            self._options.progress(0, self._estimate.chunks)
+            if not self._at_once and sum(len(chunks) for _, chunks in self._pending) >= TEXT_CHUNKS:
                 self._commit()
         # 3. Check the outcome before the last commit, which removes sources.
         report.statuses.sort(key=lambda entry: entry.source)
@@ -140,13 +137,15 @@ class Refresh:
         if self._options.strict:
             self._refuse_rejected()
         self._refuse_gone(plan)
-        # 4. Remove the sources that are gone or rejected, commit the rest, and do maintenance.
+        # 4. Remove the sources that are gone or rejected, commit the rest, embed, and do maintenance.
         self._sources |= dict.fromkeys(plan.removed)
         self._sources |= dict.fromkeys(self._rejected_sources)
-        self._commit(self._rejected(plan))
+        self._finish(self._rejected(plan))
         self._maintain()
         report.removed = len(plan.removed)
+        report.embedded, report.embed_seconds = self._embedding.embedded, self._embedding.seconds
         report.generation, report.chunks = self._writer.generation, self._writer.chunk_count
+        report.coverage = self._writer.coverage()
         return report
 
     def _read(self, planned: PlannedFile) -> Content | None:
@@ -225,46 +224,30 @@ class Refresh:
         reasons = [f"{source}: {reason}" for source, reason in self._rejected_sources.items()]
         return "; ".join(reasons[:5]) + ("; ..." if len(reasons) > 5 else "")
 
-    def _commit(self, rejected: Mapping[str, tuple[str, str]] | None = None) -> None:
-        """Commit the pending documents and sources, if there is any change."""
+    def _finish(self, rejected: Mapping[str, tuple[str, str]]) -> None:
+        """Commit the rest, and embed what has no vector: few texts in the same commit, many after it."""
+        missing = self._writer.missing([chunk for _, own in self._pending for chunk in own])
+        expected = len(missing) + self._writer.coverage().pending
+        few = expected <= embedding.COMMIT_CHUNKS
+        self._commit(rejected, self._embedding.vectors(missing, expected) if few or self._at_once else {})
+        if few or not self._options.embed_later:
+            self._embedding.finish()
+
+    def _commit(
+        self, rejected: Mapping[str, tuple[str, str]] | None = None, vectors: Mapping[str, Vectors] | None = None
+    ) -> None:
+        """Commit the pending documents and sources, if there is any change.
+
+        :param vectors: float32[dim] by text; texts without one stay pending.
+        """
         known = self._writer.sources()
         sources = {s: i for s, i in self._sources.items() if i is not None or s in known}
         if rejected == self._writer.rejected():
             rejected = None
         if self._pending or sources or rejected is not None or self._writer.rebuilding:
-            chunks = [chunk for _, own in self._pending for chunk in own]
             entries = [Entry(document, own) for document, own in self._pending]
-            self._writer.commit(entries, self._embed_missing(chunks), sources, rejected)
+            self._writer.commit(entries, vectors or {}, sources, rejected)
         self._pending, self._sources = [], {}
-
-    def _embed_missing(self, chunks: Sequence[Chunk]) -> dict[str, Vectors]:
-        """Return the vectors, float32[dim] by text, of the texts that have none in the index yet."""
-        texts = self._writer.missing(chunks)
-        expected = Counter(chunk.indexed_text for chunk in chunks)
-        self._done_chunks += len(chunks) - sum(expected[text] for text in texts)
-        if texts and not self._checked:
-            self._prepare_embedder()
-        vectors: dict[str, Vectors] = {}
-        for first in range(0, len(texts), EMBED_CHUNKS):
-            part = texts[first : first + EMBED_CHUNKS]
-            vectors |= zip(part, self._embed(part), strict=True)
-            self._done_chunks += sum(expected[text] for text in part)
-            self._options.progress(self._done_chunks, self._estimate.chunks)
-        return vectors
-
-    def _prepare_embedder(self) -> None:
-        """Load the model, compare it with the one that built the index, and report the first progress."""
-        self._embedder.load()
-        self._writer.check_embedder(self._embedder.embed_passages(CANARIES))
-        self._checked = True
-        self._options.progress(self._done_chunks, self._estimate.chunks)
-
-    def _embed(self, texts: Sequence[str]) -> Vectors:
-        started = time.perf_counter()
-        vectors = self._embedder.embed_passages(texts)
-        self._report.embed_seconds += time.perf_counter() - started
-        self._report.embedded += len(texts)
-        return vectors
 
 
 def _memory(content: Content | None) -> int:

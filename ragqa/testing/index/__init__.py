@@ -9,17 +9,19 @@ from __future__ import annotations
 from pathlib import Path
 
 from ragqa.errors import LockedError, UsageError
+from ragqa.records import Coverage
 from ragqa.stages import IndexMaintenance
-from ragqa.testing.documents import IDENTITY, commit
+from ragqa.testing.documents import IDENTITY, commit, embed_pending, publish, vector
 from ragqa.testing.index.commits import CommitContract
-from ragqa.testing.index.samples import FERRY, Made, answers, refuses
+from ragqa.testing.index.pending import PendingContract
+from ragqa.testing.index.samples import ALL, FERRY, LOAN, QUESTION, Made, answers, refuses
 from ragqa.testing.index.search import SearchContract
 from ragqa.testing.index.sources import SourceContract
 
 __all__ = ["DurableIndexContract", "IndexContract", "MaintenanceContract"]
 
 
-class IndexContract(CommitContract, SourceContract, SearchContract):
+class IndexContract(CommitContract, SourceContract, SearchContract, PendingContract):
     """The requirements on every index."""
 
 
@@ -38,6 +40,16 @@ class DurableIndexContract(IndexContract):
             assert writer.generation == 1 and writer.missing(FERRY.chunks) == []
             refuses(LockedError, lambda: self.make(tmp_path).write(IDENTITY), "the lock holds for other objects, too")
 
+    def test_another_object_goes_on_with_what_is_pending(self, tmp_path: Path) -> None:
+        """`ragqa ask` publishes the texts of a folder, and `ragqa index` embeds what it left."""
+        with self.make(tmp_path).write(IDENTITY) as writer:
+            publish(writer, [FERRY, LOAN])
+            embed_pending(writer, 1)
+        with self.make(tmp_path).open(IDENTITY) as reader:
+            assert reader.coverage() == Coverage(1, 4) and len(reader.dense(vector(QUESTION), 9)) == 1
+        with self.make(tmp_path).write(IDENTITY) as writer:
+            assert len(writer.pending(9)) == 3
+
 
 class MaintenanceContract(Made):
     """An index that offers `IndexMaintenance`."""
@@ -54,6 +66,34 @@ class MaintenanceContract(Made):
         checkup = index.check()
         assert checkup.faults == () and checkup.repairable
         assert (checkup.generation, checkup.documents, checkup.chunks) == (1, 3, 6)
+
+    def test_pending_texts_are_counted_and_no_fault(self, tmp_path: Path) -> None:
+        """`ragqa doctor` says how many there are; `ragqa gc` keeps them."""
+        index = self.make(tmp_path)
+        with index.write(IDENTITY) as writer:
+            publish(writer, ALL)
+            embed_pending(writer, 2)
+            publish(writer, [], ["loan.txt"])
+        assert isinstance(index, IndexMaintenance)
+        checkup = index.check()
+        with index.open({}) as reader:
+            pending = reader.coverage().pending
+        assert (checkup.faults, checkup.chunks, checkup.pending) == ((), 4, pending)
+        index.collect()
+        again = index.check()
+        assert (again.faults, again.chunks, again.pending) == ((), 4, pending)
+        with index.open({}) as reader:
+            assert reader.lexical("ferry", 9) and reader.lexical("loan", 9) == []
+
+    def test_a_pending_document_can_be_purged(self, tmp_path: Path) -> None:
+        """No file may hold its text afterwards, whether or not it was embedded."""
+        index = self.make(tmp_path)
+        with index.write(IDENTITY) as writer:
+            publish(writer, ALL)
+        assert isinstance(index, IndexMaintenance)
+        assert index.purge(["ferry.txt"]) == ["ferry.txt"]
+        left = [file for file in tmp_path.rglob("*") if file.is_file() and b"at noon" in file.read_bytes()]
+        assert left == [] and index.check().pending == 4
 
     def test_what_was_purged_is_gone_with_all_its_names(self, tmp_path: Path) -> None:
         """A request for erasure is about a document, not about one of its names."""

@@ -85,6 +85,8 @@ class SearchContract(Made):
             assert found[0][1] <= reader.lexical_bound("Which licence is httpx under?") * (1 + 1e-6)
             for question, id_ in (("tool", ids[1]), ("otherTool", ids[1]), ("Lind coat", ids[3]), ("sea", ids[3])):
                 assert reader.lexical(question, 1)[0][0] == id_, f"{question}: parts of names, and fields of metadata"
+            (hit,) = reader.hits([(ids[3], 1.0, {})])
+            assert hit.fields == {"author": "Mara Lind", "tags": ["sea"]}, "a hit has the fields of its document"
             assert reader.document_counts([text_analysis.term(word) for word in ("httpx", "license", "sea")]) == [
                 2,
                 2,

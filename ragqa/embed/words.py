@@ -1,0 +1,99 @@
+"""Counts the tokens of a BERT tokenizer word by word, and keeps the count of each word.
+
+Such a tokenizer cuts a text at blanks and at marks whatever stands around them, so that the tokens of a text are those of
+its words. A splitter measures every part of a document several times, and has seen most words before.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import ChainMap
+from collections.abc import Callable, Collection, Mapping
+
+from tokenizers import AddedToken, Tokenizer
+from tokenizers.models import WordPiece
+from tokenizers.normalizers import BertNormalizer
+from tokenizers.pre_tokenizers import BertPreTokenizer
+
+Span = tuple[int, int]
+Spans = tuple[Span, ...]
+Tokenise = Callable[[list[str]], list[list[Span]]]
+"""Texts -> the character spans of their tokens."""
+
+_PART = r"[!-/:-@\[-`{-~]|[^ \n!-/:-@\[-`{-~]+"
+"""A mark of ASCII, or what stands between marks and blanks. It may hold other white space and marks, at which the
+tokenizer cuts it."""
+
+LONGEST_PART = 100
+"""The most characters of a part of a word whose tokens are kept."""
+
+MOST_WORDS = 1 << 18
+"""How many words are kept; when there are more, all are dropped."""
+
+
+def goes_by_words(tokenizer: Tokenizer) -> bool:
+    """Tell whether the tokens of a text are for certain those of its words and of their parts."""
+    parts = (tokenizer.normalizer, tokenizer.pre_tokenizer, tokenizer.model)
+    kinds = (BertNormalizer, BertPreTokenizer, WordPiece)
+    return all(map(isinstance, parts, kinds)) and all(map(_stands_alone, _added(tokenizer)))
+
+
+def _added(tokenizer: Tokenizer) -> list[AddedToken]:
+    """Return the tokens that are found in a text before it is cut, such as [MASK]."""
+    return list(tokenizer.get_added_tokens_decoder().values())
+
+
+def _stands_alone(token: AddedToken) -> bool:
+    """Tell whether an added token is found as it is written, whatever stands around it."""
+    depends = token.lstrip or token.rstrip or token.single_word or token.normalized
+    return not depends and not set(token.content) & set(" \n")
+
+
+class WordTokens:
+    """The tokens of texts by their words, and those of words by their parts.
+
+    :param tokenizer: one that goes by words.
+    :param tokenise: is called with parts that are not kept.
+    """
+
+    def __init__(self, tokenizer: Tokenizer, tokenise: Tokenise) -> None:
+        self._tokenise = tokenise
+        added = sorted((token.content for token in _added(tokenizer)), key=len, reverse=True)
+        self._part = re.compile("|".join([*map(re.escape, added), _PART]))
+        self._counts: dict[str, int] = {}  # by word, blanks excluded
+        self._spans: dict[str, Spans] = {}  # by part
+
+    def count(self, text: str) -> int:
+        """Return the number of tokens of a text."""
+        words = text.replace("\n", " ").split(" ")
+        counts: Mapping[str, int] = self._counts
+        if new := set(words).difference(counts):
+            counts = self._counted(new if len(counts) + len(new) <= MOST_WORDS else set(words))
+        return sum(map(counts.__getitem__, words))
+
+    def offsets(self, text: str) -> list[Span]:
+        """Return the character span of each token of a text."""
+        parts = [(match.start(), match.group()) for match in self._part.finditer(text)]
+        spans = self._learned({part for _, part in parts})
+        return [(at + low, at + high) for at, part in parts for low, high in spans[part]]
+
+    def _counted(self, new: Collection[str]) -> Mapping[str, int]:
+        """Return the number of tokens by word, for the words that are kept and for new ones, which are kept from now on."""
+        parts = {word: self._part.findall(word) for word in new}
+        spans = self._learned({part for found in parts.values() for part in found})
+        counts = {word: sum(len(spans[part]) for part in found) for word, found in parts.items()}
+        if len(self._counts) + len(new) > MOST_WORDS:
+            self._counts = {}
+        self._counts |= {word: n for word, n in counts.items() if len(word) <= LONGEST_PART}
+        return ChainMap(counts, self._counts) if any(len(word) > LONGEST_PART for word in new) else self._counts
+
+    def _learned(self, parts: Collection[str]) -> Mapping[str, Spans]:
+        """Return the spans of tokens by part, for these parts at least."""
+        new = set(parts).difference(self._spans)
+        if not new:
+            return self._spans
+        if len(self._spans) + len(new) > MOST_WORDS:
+            self._spans, new = {}, set(parts)
+        found = dict(zip(new, map(tuple, self._tokenise(list(new))), strict=True))
+        self._spans |= {part: spans for part, spans in found.items() if len(part) <= LONGEST_PART}
+        return ChainMap(found, self._spans)

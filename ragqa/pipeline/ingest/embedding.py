@@ -1,0 +1,76 @@
+"""Embeds the texts of an index that have no vector yet, and commits their vectors in small batches."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
+
+from ragqa.stages import CANARIES
+
+if TYPE_CHECKING:
+    from ragqa.pipeline.assemble.components import Components
+    from ragqa.records import Coverage
+    from ragqa.stages import Embedder, IndexWriter, Vectors
+
+COMMIT_CHUNKS = 256
+"""The number of texts whose vectors are one commit; an interruption loses at most these. A run with more texts to embed
+publishes all texts first. A run with fewer is a single commit."""
+
+EMBED_CHUNKS = 128
+"""The number of texts that are embedded between two reports of progress."""
+
+Progress = Callable[[int, int], None]
+"""Called with the chunks that were embedded and those expected in total: 0 and an estimate while files are read, then
+the exact numbers."""
+
+
+class Embedding:
+    """Embeds texts for one run of a writer.
+
+    `embedded` is the number of texts so far, and `seconds` the time that the embedder took for them.
+    """
+
+    def __init__(self, embedder: Embedder, writer: IndexWriter, progress: Progress) -> None:
+        self._embedder, self._writer, self._progress = embedder, writer, progress
+        self._ready = False
+        self.embedded, self.seconds = 0, 0.0
+
+    def vectors(self, texts: Sequence[str], expected: int) -> dict[str, Vectors]:
+        """Return the vectors of texts, float32[dim] by text.
+
+        :param expected: how many texts the run will have embedded in the end.
+        :raises ModelError: the embedder is not the one that built the index.
+        """
+        if texts and not self._ready:
+            self._embedder.load()
+            self._writer.check_embedder(self._embedder.embed_passages(CANARIES))
+            self._ready = True
+            self._progress(self.embedded, expected)
+        found: dict[str, Vectors] = {}
+        for first in range(0, len(texts), EMBED_CHUNKS):
+            part = texts[first : first + EMBED_CHUNKS]
+            started = time.perf_counter()
+            found |= zip(part, self._embedder.embed_passages(part), strict=True)
+            self.seconds += time.perf_counter() - started
+            self.embedded += len(part)
+            self._progress(self.embedded, expected)
+        return found
+
+    def finish(self, seconds: float = math.inf) -> None:
+        """Embed and commit what is pending. No batch is begun after some seconds."""
+        deadline = time.monotonic() + seconds
+        expected = self.embedded + self._writer.coverage().pending
+        while time.monotonic() < deadline and (texts := self._writer.pending(COMMIT_CHUNKS)):
+            self._writer.commit([], self.vectors(texts, expected), {})
+
+
+def embed_pending(components: Components, *, seconds: float, wait: float, progress: Progress) -> Coverage:
+    """Give vectors to texts of the index that have none; see `Pipeline.embed_pending`."""
+    with components.index.write(components.identity, recorded=components.embedder.recorded, wait=wait) as writer:
+        Embedding(components.embedder, writer, progress).finish(seconds)
+        coverage = writer.coverage()
+        if not coverage.pending:
+            writer.maintain()
+    return coverage
