@@ -187,12 +187,13 @@ def _number_of_mentions(found: mentions.Mentions, phrase: str, total: str) -> st
 def _read_of(catalogue: Catalogue, read: int, begun: int) -> str:
     """Return which documents of a folder were read for its overview."""
     documents = len(catalogue.documents)
-    if read == documents:
-        what = f"all {_n(read, 'document')} read" if read > 1 else "the document read"
+    what = f"all {_n(documents, 'document')}" if read == documents else f"{read:,} of {_n(documents, 'document')}"
+    until = "until `ragqa index` has embedded the rest"
+    if begun == read:
+        what = f"the beginnings of {what} read, {until}"
     else:
-        what = f"{read:,} of {_n(documents, 'document')} read"
-    short = f"; of {begun:,} only the beginnings, until `ragqa index` has embedded them" if begun else ""
-    return f"{what}{short}{_unreadable(catalogue)}"
+        what += f" read, {begun:,} of them at their beginnings only, {until}" if begun else " read"
+    return f"{what}{_unreadable(catalogue)}"
 
 
 def _unreadable(catalogue: Catalogue) -> str:
