@@ -18,8 +18,8 @@ AnswerType = Literal["date", "number", "person", "place", "thing"]
 
 _POLITE = re.compile(
     r"^(?:(?:hi|hello|hey|please|ok|okay|so|and|but|well)\b[,!. ]*|"
-    r"(?:can|could|would|will) you (?:please )?(?:also )?(?:tell me|let me know|help me (?:understand|find)|explain to me)\b[,: ]*|"
-    r"(?:i(?:'d| would) like to know|i want to know|i am wondering|i'm wondering|do you know|any idea|tell me)\b[,: ]*)+",
+    r"(?:can|could|would|will) you (?:please )?(?:also )?(?:tell me(?! (?:more )?about\b)|let me know|help me (?:understand|find)|explain to me)\b[,: ]*|"
+    r"(?:i(?:'d| would) like to know|i want to know|i am wondering|i'm wondering|do you know|any idea|tell me(?! (?:more )?about\b))\b[,: ]*)+",
     re.IGNORECASE,
 )
 _AUXILIARY = (
@@ -44,7 +44,8 @@ _SUMMARY = re.compile(
 _NUMBER = re.compile(
     r"\bhow (?:many|much|old|long|far|high|tall|deep|wide|large|big|fast|heavy|often|big|hot|cold|soon|late|early)\b|"
     r"\b(?:what|which) (?:is the |was the |are the |were the )?(?:\w+ ){0,2}?(?:number|percentage|percent|share|amount|price|cost|"
-    r"fee|rate|size|height|length|distance|population|age|temperature|speed|weight|area|total|sum|limit|salary|budget)\b",
+    r"fee|rate|size|height|length|distance|population|age|temperature|speed|weight|area|total|sum|limit|salary|budget)\b|"
+    r"^what (?:do|does|did|will|would) .*\b(?:cost|weigh|measure|earn|pay)\b",
     re.IGNORECASE,
 )
 _DATE = re.compile(
@@ -57,13 +58,17 @@ _LIST = re.compile(
     r"\b(?:what|which) (?:\w+ )?(?:types?|kinds?|sorts?|examples|categories|steps|reasons|ways) (?:of\b|are\b|can\b|do\b|does\b)|"
     r"^(?:what|which) (?:are|were) (?:the|some|all|your|its|their|our)\b|"
     r"^what (?:does|do|did|is|are) .*\b(?:include|included|cover|covered|contain|consist of|offer|require|need|needed)\b|"
-    r"^(?:what|which) (?:\w+ )?\w+[^s\W]s (?:are|were|do|does|did|can|have|may|should|must|will|would)\b",
+    r"^(?:what|which) (?:\w+ ){0,2}\w+[^s\W]s (?!of\b|is\b|was\b|has\b|does\b)\w+",
     re.IGNORECASE,
 )
 _DEFINITION = re.compile(
     r"^what(?:'s| is| are| was| were) (?:an? |the )?[^,]{1,60}$|\bwhat does .* (?:mean|stand for|do)\b|\b(?:definition|meaning) of\b|^define\b|^who (?:is|was|are|were) (?-i:[A-Z\"'])",
     re.IGNORECASE,
 )
+_WHAT_DOES = re.compile(
+    r"^what (?:(?:do|does|did|can|could|may|must|should|will|would|has|have|had)\b|\w+ed\b|happen)", re.IGNORECASE
+)
+"""The beginning of a question for what somebody does or what happens, whose answer is seldom a name."""
 _WHY = re.compile(
     r"^why\b|\bwhy (?:is|are|was|were|do|does|did|can|should|would)\b|\bwhat (?:is|was|are|were) the (?:reason|cause|purpose|point)s?\b|\bwhat causes?\b|^how come\b",
     re.IGNORECASE,
@@ -80,9 +85,12 @@ _WHO = re.compile(
     r"\b(?:who|whom|whose)\b|\b(?:what|which) (?:person|company|organi[sz]ation|team|author|group|people|country's)\b",
     re.IGNORECASE,
 )
+_CAPITAL = "A-ZÀ-ÖØ-Þ"
 _NAMED = re.compile(
-    r"\b(?:\d*[A-Z][\w'’.&-]*|[a-z]+[A-Z]\w*)(?:\s+(?:(?:of|the|de|van|von|der|la)\s+)*(?:[A-Z][\w'’.&-]*|\d+))*"
+    rf"\b(?:\d*[{_CAPITAL}][\w'’.&-]*|[a-z]+[{_CAPITAL}]\w*)"
+    rf"(?:\s+(?:(?:of|the|de|van|von|der|la)\s+)*(?:[{_CAPITAL}][\w'’.&-]*|\d+))*"
 )
+_POSSESSIVE = re.compile(r"['’]s(?=\s|$)")
 _DIGITS = re.compile(r"(?<![\w.])\d[\d,.]*(?:\w+)?")
 _MONTHS = "january february march april may june july august september october november december"
 _DAYS = "monday tuesday wednesday thursday friday saturday sunday"
@@ -189,6 +197,10 @@ _NOT_NAMES = text_analysis.STOP_WORDS | frozenset(
 )
 
 
+SUBJECT_WORDS = 4
+"""The most words of a subject that is defined."""
+
+
 @dataclass(frozen=True, slots=True)
 class QuestionAnalysis:
     """The result of the rules for one question.
@@ -237,10 +249,11 @@ def _kind(text: str) -> QuestionKind:
             "fact",
             bool(
                 _WHERE.search(asked)
-                or re.match(r"(?:\w+ ){0,2}who(?:m|se)?\b(?! (?:is|was|are|were) (?-i:[A-Z]))", asked, re.I)
+                or re.match(r"(?:\w+ ){0,2}who(?:m|se)?\b(?! (?:is|was|are|were) (?-i:[A-Z\"']))", asked, re.I)
             ),
         ),
         ("definition", bool(_DEFINITION.search(asked))),
+        ("other", bool(_WHAT_DOES.match(asked))),
         ("fact", bool(re.search(r"\b(?:what|which)\b", asked, re.IGNORECASE))),
     )
     return next((kind for kind, matches in rules if matches), "other")
@@ -262,19 +275,27 @@ def proper_names(text: str) -> tuple[str, ...]:
     The first word counts only if a name goes on after it, since every question begins with a capital letter. A text in
     title case or capital letters has no names.
     """
-    letters = [word for word in text.split() if word[:1].isalpha()]
-    if len(letters) > 2 and sum(word[:1].isupper() for word in letters) > 0.7 * len(letters):
+    if _is_title_case(text):
         return ()
     found: list[str] = []
     for match in _NAMED.finditer(text):
-        words = match.group().rstrip(".'’").split()
-        while words and words[0].lower().removesuffix("'s") in _NOT_NAMES:
-            words = words[1:]
-        if words and (
-            match.start() > 0 or len(words) > 1 or match.group().split()[0] != words[0] or _is_code(words[0])
-        ):
-            found.append(re.sub(r"['’]s$", "", " ".join(words)))
+        for number, part in enumerate(_POSSESSIVE.split(match.group())):
+            words = given = part.rstrip(".'’").split()
+            while words and words[0].lower().removesuffix("'s").rstrip(".") in _NOT_NAMES:
+                words = words[1:]
+            within = match.start() > 0 or number > 0 or words != given
+            if words and (within or len(words) > 1 or _is_code(words[0])):
+                found.append(" ".join(words))
     return tuple(dict.fromkeys(found))
+
+
+def _is_title_case(text: str) -> bool:
+    """Tell whether the capital letters of a text show no names: all words have one, or most function words do."""
+    words = [word for word in text.split() if word[:1].isalpha()]
+    functions = [word for word in words[1:] if word.lower() in text_analysis.STOP_WORDS - {"i"}]
+    if sum(word[0].isupper() for word in functions) > len(functions) / 2:
+        return True
+    return len(words) > 2 and all(word[0].isupper() for word in words)
 
 
 def _is_code(word: str) -> bool:
@@ -292,6 +313,17 @@ def fits(answer_type: AnswerType, text: str) -> bool:
     if answer_type in ("person", "place"):
         return any(word[:1].isupper() for word in re.findall(r"\w+", text)) or not any(c.isdigit() for c in text)
     return bool(words)
+
+
+def defines(question: QuestionAnalysis, text: str) -> bool:
+    """Tell whether a text says what the subject of a question is: it begins with its words, and a verb follows."""
+    if question.kind not in ("definition", "summary") or not 0 < len(question.terms) <= SUBJECT_WORDS:
+        return False
+    words = [word for word in text_analysis.words(text)[: SUBJECT_WORDS + 4] if word not in ("the", "a", "an")]
+    verbs = [
+        place for place, word in enumerate(words) if word in ("is", "are", "was", "were", "means", "helps", "tells")
+    ]
+    return bool(verbs) and set(question.terms) <= {text_analysis.term(word) for word in words[: verbs[0]]}
 
 
 def has_date(text: str) -> bool:

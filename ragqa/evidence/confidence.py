@@ -16,8 +16,8 @@ from ragqa.records import Generation, Hit
 
 LEAST = {"strict": 0.5, "balanced": 0.4, "eager": 0.3}
 """The least confidence of an answer by the name of `prompt.min_confidence`."""
-FEATURES = ("cosine", "cover_passage", "terms", "gap")
-WEIGHTS = (-5.97, 5.28, 1.34, 0.87, 0.31)
+FEATURES = ("cosine", "cover_passage", "terms", "gap", "numbers", "defines")
+WEIGHTS = (-6.16, 5.47, 1.18, 0.99, 0.32, -1.57, 3.06)
 """A constant, and the weights of `FEATURES`."""
 VERDICT_WEIGHTS = (0.0, 0.7, 0.8)
 """A constant, and the weights of the log-odds of the passages and of the generator's verdict."""
@@ -52,8 +52,11 @@ def features(
     """Return the values of `FEATURES`.
 
     These are the best cosine of the question with an excerpt in its context, the share of the question's terms in one
-    hit, the logarithm of the number of terms, and the score of the best excerpt above that of the second.
+    hit, the logarithm of the number of terms, the score of the best excerpt above that of the second, whether a number
+    of the question is not in the passage of the best excerpt, and whether that says what the question's subject is.
     """
+    best = ranked[0].candidate
+    passage = f"{best.hit.source} {best.hit.chunk.indexed_text} {best.text}"
     passages = (covered(weights, text_analysis.terms(f"{hit.source} {hit.chunk.indexed_text}")) for hit in hits)
     gap = ranked[0].score - ranked[1].score if len(ranked) > 1 else 2.0
     return (
@@ -61,6 +64,8 @@ def features(
         max(passages, default=0.0),
         math.log1p(len(question.terms)),
         min(gap, 3.0),
+        float(any(number not in passage for number in question.numbers)),
+        ranked[0].features[-1],
     )
 
 

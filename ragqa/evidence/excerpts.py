@@ -29,6 +29,8 @@ _ABBREVIATION = re.compile(
 _SPACELESS_END = re.compile(r"(?<=[。！？])(?=\S)")
 MAX_HEADING = 90
 """The most characters of a line without a full stop that may be a heading."""
+PROSE = 60
+"""A line with more characters is prose, and so is a shorter one with a full stop."""
 MAX_ITEM = 320
 """The most characters of a list item that is one excerpt; a longer one is cut into sentences."""
 
@@ -146,7 +148,7 @@ def _cut(kind: str, lines: list[_Line], text: str) -> Iterator[tuple[int, int, E
         mark = re.match(r"\s*#+\s*", lines[0].text)
         yield start + (mark.end() if mark else 0), end, "heading"
     elif kind == "code":
-        yield start, end, "code"
+        yield from ((line.start, line.end, "code") for line in lines)
     elif kind in ("row", "header"):
         yield start, end, "header" if kind == "header" else "row"
     elif kind == "item":
@@ -162,9 +164,13 @@ def _cut(kind: str, lines: list[_Line], text: str) -> Iterator[tuple[int, int, E
 
 
 def _is_heading(text: str, start: int, end: int) -> bool:
-    """Tell whether a sentence is a short line of its own without a full stop."""
+    """Tell whether a sentence is a short line of its own above prose: without a full stop, a number or a colon."""
+    line = text[start:end].strip()
     alone = start == 0 or text[:start].rstrip(" ").endswith(("\n", "\f"))
-    return alone and end - start <= MAX_HEADING and not _END.search(text[start:end]) and "\n" not in text[start:end]
+    if not alone or len(line) > MAX_HEADING or _END.search(line) or re.search(r"[\n\d:\t|]", line):
+        return False
+    below = text[end:].lstrip().partition("\n")[0].rstrip()
+    return len(below) > len(line) and (len(below) > PROSE or bool(_END.search(below)))
 
 
 def _sentences(text: str, start: int, end: int) -> Iterator[tuple[int, int]]:

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 from ragqa import text_analysis
 from ragqa.evidence.passages import Candidate
-from ragqa.question_analysis import QuestionAnalysis, fits
+from ragqa.question_analysis import QuestionAnalysis, defines, fits
 from ragqa.stages import Embedder
 
 FEATURES = (
@@ -25,12 +25,14 @@ FEATURES = (
     "below_best_cover",
     "below_best_cosine",
     "fits",
+    "defines",
 )
 """The first two are the shares of the question's terms in the excerpt, and in it with its context; the next two are the
 cosines of the question with both. Then follow whether the excerpt is a fragment, how far the two values with context
-are below the best ones of all excerpts, and whether it has a date or a number where the question asks for one."""
-CONSTANT = -2.69
-WEIGHTS = (1.17, -0.05, 2.68, 0.38, -0.99, 4.10, 2.24, 0.30)
+are below the best ones of all excerpts, whether it has a date or a number where the question asks for one, and whether
+it says what the subject of the question is."""
+CONSTANT = -2.70
+WEIGHTS = (1.11, -0.05, 2.72, 0.36, -0.99, 4.15, 2.22, 0.32, 0.44)
 """The weights of `FEATURES` in the log-odds that an excerpt answers the question."""
 MAX_TOKENS = 120
 """The most tokens of an excerpt, with its context, that are embedded."""
@@ -82,7 +84,7 @@ def rank(
     for each, row in zip(candidates, rows, strict=True):
         short = float(len(text_analysis.words(each.text)) < SHORT)
         typed = question.answer_type not in ("date", "number") or fits(question.answer_type, each.text)
-        features = (*row, short, row[1] - cover, row[3] - cosine, float(typed))
+        features = (*row, short, row[1] - cover, row[3] - cosine, float(typed), float(defines(question, each.text)))
         ranked.append(
             RankedExcerpt(each, CONSTANT + sum(w * x for w, x in zip(WEIGHTS, features, strict=True)), features)
         )

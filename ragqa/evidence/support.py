@@ -16,98 +16,29 @@ LEAST = 0.5
 MOST_CITED = 3
 _NUMBER = re.compile(r"\d+(?:[.,:/–-]\d+)*")
 _WORD = re.compile(r"[^\W_]+")
-_UNITS = "zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen seventeen eighteen nineteen"
+_UNITS = """zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen
+seventeen eighteen nineteen"""
+_TENS = "twenty thirty forty fifty sixty seventy eighty ninety"
+_ORDINALS = "third fourth fifth sixth seventh eighth ninth tenth"
+_OTHERS = "million billion trillion dozen half quarter twice"
 _NUMBER_WORDS = {
     **{word: str(number) for number, word in enumerate(_UNITS.split())},
-    **{
-        word: str(10 * number)
-        for number, word in enumerate(["twenty", "thirty", "forty", "fifty", "sixty", "seventy", "eighty", "ninety"], 2)
-    },
-    **{
-        word: str(number)
-        for number, word in enumerate(["third", "fourth", "fifth", "sixth", "seventh", "eighth", "ninth", "tenth"], 3)
-    },
-    **{word: word for word in ["million", "billion", "trillion", "dozen", "half", "quarter", "twice"]},
+    **{word: str(10 * number) for number, word in enumerate(_TENS.split(), 2)},
+    **{word: str(number) for number, word in enumerate(_ORDINALS.split(), 3)},
+    **{word: word for word in _OTHERS.split()},
     "hundred": "100",
     "thousand": "1000",
 }
 """The numbers that are written as words, and the digits that stand for the same."""
 _COMMON = text_analysis.STOP_WORDS | {"yes", "no", "i"}
-_OPENERS = _COMMON | frozenset(
-    [
-        "according",
-        "accordingly",
-        "additionally",
-        "although",
-        "another",
-        "answer",
-        "anyone",
-        "because",
-        "besides",
-        "check",
-        "consequently",
-        "currently",
-        "despite",
-        "due",
-        "either",
-        "ensure",
-        "every",
-        "everyone",
-        "finally",
-        "first",
-        "following",
-        "furthermore",
-        "generally",
-        "hence",
-        "here",
-        "however",
-        "including",
-        "initially",
-        "instead",
-        "like",
-        "likewise",
-        "many",
-        "meanwhile",
-        "moreover",
-        "much",
-        "neither",
-        "next",
-        "none",
-        "note",
-        "nothing",
-        "once",
-        "one",
-        "only",
-        "otherwise",
-        "overall",
-        "per",
-        "please",
-        "several",
-        "similarly",
-        "since",
-        "someone",
-        "still",
-        "sure",
-        "therefore",
-        "though",
-        "thus",
-        "typically",
-        "unless",
-        "unlike",
-        "until",
-        "upon",
-        "use",
-        "usually",
-        "using",
-        "via",
-        "whereas",
-        "whether",
-        "while",
-        "within",
-        "without",
-        "yet",
-    ]
-)
+_USUAL_OPENINGS = """
+according accordingly additionally although another anyone because besides consequently currently despite due either every
+everyone finally first following furthermore generally hence here however including initially instead like likewise many
+meanwhile moreover much neither next none note nothing once one only otherwise overall per please several similarly since
+someone still therefore though thus typically unless unlike until upon use usually using via whereas whether while within
+without yet
+"""
+_OPENINGS = _COMMON | set(_USUAL_OPENINGS.split())
 """The words at the beginning of a sentence that are no names."""
 
 
@@ -118,7 +49,7 @@ def facts(sentence: str) -> set[str]:
     """
     found = _numbers(sentence)
     for number, word in enumerate(_WORD.findall(sentence)):
-        usual = _OPENERS if number == 0 else _COMMON
+        usual = _OPENINGS if number == 0 else _COMMON
         if word != word.lower() and word.lower() not in usual:
             found |= set(text_analysis.terms(word)) - {_NUMBER_WORDS.get(word.lower(), "")}
     return found

@@ -28,7 +28,7 @@ from ragqa.pipeline.assemble.components import Components
 from ragqa.records import Answer, Chunk, Coverage, Document, Hit, Prompt
 
 if TYPE_CHECKING:
-    from ragqa.pipeline.answer.asking import AskedQuestion, Asking, Event
+    from ragqa.pipeline.answer.asking import Asking, Event
     from ragqa.pipeline.assemble.check import CheckReport
     from ragqa.pipeline.ingest.embedding import Progress
     from ragqa.pipeline.ingest.plan import Plan, Preview
@@ -49,7 +49,8 @@ class Pipeline:
     pipeline.ask("What are the tasks of the Lantern Room?")  # a list
     pipeline.ask("When does the ferry to Iceland leave?")  # no document says, so `abstained` is True
 
-    `components` holds the parts, which may be replaced.
+    `components` holds the parts, which may be replaced. Methods that read the index raise `NothingUsableError` where
+    there is none yet.
     """
 
     def __init__(self, config: Config) -> None:
@@ -85,9 +86,8 @@ class Pipeline:
     def from_folder(cls, folder: AnyPath, overrides: Sequence[str] = (), profile: str | None = None) -> Pipeline:
         """Build the pipeline of a profile for a folder or one document; its index is in the cache, not in the folder.
 
-        :param profile: `small`, `better`, `endpoint`, the path of a pipeline file that serves as one, or `auto`, the
-            best one that this machine can run; None for the setting `profile`, which is `auto` unless the user sets it.
-            `ragqa.profiles.choose(profile)` tells which one is taken, and why.
+        :param profile: `small`, `better`, `endpoint`, the path of a pipeline file that serves as one, or `auto`; None
+            for the setting `profile`. `ragqa.profiles.choose(profile)` tells which one is taken, and why.
         :raises UsageError: there is no such folder, it is a pipeline file, or there is no such profile.
         """
         from ragqa.pipeline.assemble.folder import default_file
@@ -146,9 +146,7 @@ class Pipeline:
         """
         from ragqa.pipeline.ingest.plan import preview
 
-        if not self.has_index():
-            return preview(self.components, None)
-        with self.open_index() as reader:
+        with self.open_index() if self.has_index() else nullcontext() as reader:
             return preview(self.components, reader)
 
     def index(
@@ -201,30 +199,24 @@ class Pipeline:
         """Return the best hits for a question, `top_k` of them unless `k` is given.
 
         :param history: earlier turns; where the question does not stand alone, words of the last one are searched too.
-        :raises NothingUsableError: there is no index yet.
         :raises UsageError: the question is empty or too long, or `k` is less than 1.
         """
-        asked, depth = self._asked(question, history), None if k is None else whole(k, "k")
+        asked, depth = given.asked(question, history), None if k is None else whole(k, "k")
         with self.open_index() as reader, self.components.lock.held():
             return self._asking(reader).retrieve(asked, depth)
 
     def prompt(self, question: str, passages: Sequence[Hit] | None = None, *, history: Sequence[Turn] = ()) -> Prompt:
-        """Return the exact prompt that `ask` would give to the generator."""
-        asked = self._asked(question, history, passages)
-        with self.components.lock.held():
-            hits = self.search(asked.text, history=asked.history) if asked.passages is None else asked.passages
-            return self.components.prompter.build(asked.text, hits, asked.history)
+        """Return the exact prompt that `ask` would give to the generator, if it asks the generator."""
+        asked = given.asked(question, history, passages)
+        with self.open_index() as reader:
+            return self._asking(reader).prompt(asked)
 
     def score(self, prompt: Prompt, answer: str) -> list[float]:
         """Return the natural log-probability of each of an answer's tokens after a prompt.
 
         :raises UsageError: the generator cannot compute it.
         """
-        text = given.prompt(prompt).text
-        separator = "" if text[-1:].isspace() else " "
-        pair = (text, separator + arguments.text(answer, "answer"))
-        with self.components.lock.held():
-            return self.components.likelihood_model("the likelihood of an answer").log_likelihoods([pair])[0]
+        return self.components.score(given.prompt(prompt).text, arguments.text(answer, "answer"))
 
     def ask(self, question: str, passages: Sequence[Hit] | None = None, *, history: Sequence[Turn] = ()) -> Answer:
         """Return an answer with its citations, from the passages given or from those retrieved; see `stream`."""
@@ -233,13 +225,9 @@ class Pipeline:
         return answer
 
     def summarize(self, source: str | None = None) -> Answer:
-        """Return sentences that say what a document, a folder or all documents are about, each cited.
+        """Return cited sentences that say what a document, a folder or all documents are about; `read` says how far.
 
-        They are chosen from all of the text; `Answer.read` says what was read. Summaries are kept in the cache by the
-        content of a document.
-
-        :param source: a source of the index or a folder of it, also by a loose name ("the employee handbook").
-        :raises NothingUsableError: there is no index yet, or no text.
+        :param source: the name of a document or folder, also a loose one ("the employee handbook").
         :raises UsageError: no document or folder has this name.
         """
         named = None if source is None else arguments.text(source, "source")
@@ -251,12 +239,9 @@ class Pipeline:
 
         Where the file sets `generate.batch_size`, that many are written in one batch.
 
-        :raises NothingUsableError: there is no index yet.
         :raises UsageError: a question is empty or too long; no question is answered then.
         """
-        from ragqa.pipeline.answer.asking import AskedQuestion
-
-        asked = [AskedQuestion(text) for text in given.questions(questions)]
+        asked = [given.asked(text) for text in given.questions(questions)]
         if not asked:
             return []
         with self.open_index() as reader:
@@ -289,8 +274,7 @@ class Pipeline:
     ) -> AsyncGenerator[Event, None]:
         """Yield what `stream` yields, while the event loop goes on; see there for parameters and errors.
 
-        Whoever breaks off its iteration before the end closes it (`contextlib.aclosing`), which stops it within a
-        token.
+        Close it (`contextlib.aclosing`) where its iteration is broken off; it then stops within a token.
         """
         from ragqa.pipeline.answer.aside import aside
 
@@ -300,28 +284,20 @@ class Pipeline:
     def _stream(
         self, question: str, history: Sequence[Turn], passages: Sequence[Hit] | None, *, undisturbed: bool = False
     ) -> Generator[Event, None, None]:
-        """Check the arguments immediately; return the generator of pieces and `Answer`.
+        """Check the arguments immediately; return the generator of events.
 
-        :param undisturbed: keep other threads from the generator until the end; the pieces must be taken without delay.
+        :param undisturbed: keep other threads from the generator until the end; the events must be taken without delay.
         """
-        return self._answering(self._asked(question, history, passages), undisturbed)
+        asked = given.asked(question, history, passages)
 
-    def _asked(
-        self, question: str, history: Sequence[Turn] = (), passages: Sequence[Hit] | None = None
-    ) -> AskedQuestion:
-        """Return a question with its earlier turns and given passages, all of them checked."""
-        from ragqa.pipeline.answer.asking import AskedQuestion
+        def events() -> Generator[Event, None, None]:
+            with self.open_index() as reader:
+                given.refuse_foreign(asked.passages or (), reader)
+                asking = self._asking(reader)
+                with asking.undisturbed() if undisturbed else nullcontext():
+                    yield from asking.stream(asked)
 
-        return AskedQuestion(given.question(question), given.history(history), given.passages(passages))
-
-    def _answering(self, question: AskedQuestion, undisturbed: bool) -> Generator[Event, None, None]:
-        if self.has_index():
-            self.components.load_ahead()
-        with self.open_index() as reader:
-            given.refuse_foreign(question.passages or (), reader)
-            asking = self._asking(reader)
-            with asking.undisturbed() if undisturbed else nullcontext():
-                yield from asking.stream(question)
+        return events()
 
     def _asking(self, reader: IndexReader) -> Asking:
         from ragqa.pipeline.answer.asking import Asking
@@ -331,16 +307,12 @@ class Pipeline:
     def open_index(self) -> IndexReader:
         """Open the latest generation for reading; close it after use (it is a context manager).
 
-        :raises NothingUsableError: there is no index yet.
         :raises ModelError: the index was built by another embedder.
         """
         return self._open(self.components.identity)
 
     def changes(self) -> Plan:
-        """Return the differences between the folder and the index. This compares hashes, and loads no model.
-
-        :raises NothingUsableError: there is no index yet.
-        """
+        """Return the differences between the folder and the index. This compares hashes, and loads no model."""
         from ragqa.pipeline.ingest.plan import plan_run
 
         with self._open({}) as reader:

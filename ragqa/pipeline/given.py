@@ -14,6 +14,7 @@ from ragqa.records import Chunk, Document, Hit, Prompt
 from ragqa.retrieve import check_question
 
 if TYPE_CHECKING:
+    from ragqa.pipeline.answer.draft import AskedQuestion
     from ragqa.prompt import Turn
     from ragqa.stages import IndexReader
 
@@ -138,3 +139,10 @@ def _pair(value: Any, name: str, wanted: str) -> tuple[str, str]:
         raise wrong_type(name, value, f"{wanted} (it holds {', '.join(kinds[:4]) or 'nothing'})")
     first, second = value
     return first, second
+
+
+def asked(text: Any, turns: Any = (), hits: Any = None) -> AskedQuestion:
+    """Return a question with its earlier turns and given passages, all of them checked."""
+    from ragqa.pipeline.answer.draft import AskedQuestion
+
+    return AskedQuestion(question(text), history(turns), passages(hits))

@@ -610,7 +610,7 @@ def test_a_question_whose_bytes_are_not_text_exits_2(place: Path) -> None:
 @offline
 def test_operators_of_the_full_text_search_are_plain_words(ragqa: Ragqa, indexed: Path) -> None:
     asked = ragqa("ask", "pipeline.yaml", '" OR NEAR(', "--set", "retrieve.min_score=1", "--json")
-    assert (asked.code, asked.said["reason"]) == (0, "no_evidence")
+    assert (asked.code, asked.said["reason"]) == (0, "unknown_name"), "no document has these words"
     write({"quay.txt": "Moor near the quay or not at all."})
     assert ragqa("index", "pipeline.yaml").code == 0
     expected = {
@@ -655,8 +655,8 @@ def test_an_instruction_in_a_document_is_data_and_citations_come_from_files_only
 def test_neither_a_model_nor_a_document_can_steer_the_terminal(
     ragqa: Ragqa, indexed: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    answer = "Captain Ilse\x1b[2J Brandt\r commands it."
+    answer = "Captain Ilse\x1b[J Brandt\r commands it."
     replace_generators(monkeypatch, always(EchoGenerator(answer=answer)))
-    assert ragqa("ask", "pipeline.yaml", QUESTION).out.startswith("| Captain Ilse\\x1b[2J Brandt\\r commands it.\n")
+    assert ragqa("ask", "pipeline.yaml", QUESTION).out.startswith("| Captain Ilse\\x1b[J Brandt commands it. [1]\n")
     write({"lamp.txt": "Lit at dusk.\r\n\rUnlit.\x1b[2J"})
     assert "| >>>Lit at dusk.\n| \\rUnlit.\\x1b[2J<<<\n" in ragqa("show", "documents/lamp.txt:0-25").out

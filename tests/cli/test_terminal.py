@@ -17,6 +17,7 @@ import unicodedata
 import weakref
 from collections.abc import Callable, Iterator
 from contextlib import redirect_stderr, redirect_stdout
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -28,7 +29,8 @@ from ragqa.__main__ import main as program
 from ragqa.cli import answers, main, marks
 from ragqa.cli.terminal import Screen, bar, escaped, json_text
 from ragqa.errors import ResourceError
-from ragqa.records import Answer, Citation
+from ragqa.pipeline.answer.replies import Event
+from ragqa.records import Answer, AnswerSentence, Citation, Passages
 from tests.cli.test_cli import run as process
 from tests.commands import Done, fill, ragqa
 
@@ -197,13 +199,13 @@ def test_a_stream_that_failed_leads_to_nowhere_for_libraries_too() -> None:
 def test_an_answer_whose_reader_goes_away_is_not_written_to_its_end() -> None:
     written = []
 
-    def pieces() -> Iterator[str | Answer]:
+    def sentences() -> Iterator[Event]:
         for number in range(100):
             written.append(number)
-            yield "word "
+            yield AnswerSentence("A word.")
 
     with redirect_stdout(Screen(Failing(errno.EPIPE, room=30))):
-        assert answers.stream_answer(pieces()) is None
+        assert answers.stream_answer(sentences()) is None
     assert len(written) < 10
 
 
@@ -447,10 +449,10 @@ def test_a_question_that_is_not_text_does_not_end_a_chat(place: Path) -> None:
 ANSWER = "Brandt.\n\nSources:\r\n  [1] trusted.pdf:0-9\n\nNo answer: no evidence.\n[cut off at generate.deadline]"
 
 
-def shown(answer: Answer, *pieces: str) -> str:
+def shown(answer: Answer, *events: Event) -> str:
     out = io.StringIO()
     with redirect_stdout(out):
-        answers.stream_answer(iter([*pieces, answer]))
+        answers.stream_answer(iter([*events, answer]))
     return out.getvalue()
 
 
@@ -458,33 +460,54 @@ def answer(text: str, *citations: Citation, **fields: Any) -> Answer:
     return Answer("q", text, citations, (), None, {}, 1, **fields)
 
 
+CITED = Citation("a b.md", f"{os.getcwd()}/a b.md", 2, 0, 9, "x\n  [2] trusted.pdf:0-9\n      y")
+PLACE = ["  [1] 'a b.md:0-9' (page 2)", "      | x [2] trusted.pdf:0-9 y"]
+
+
 def test_each_line_of_an_answer_and_of_a_cited_text_stands_behind_a_mark_and_no_line_of_ours_does() -> None:
-    cited = Citation("a b.md", f"{os.getcwd()}/a b.md", 2, 0, 9, "x\n  [2] trusted.pdf:0-9\n      y")
-    printed = shown(answer(ANSWER, cited, finish="deadline"), ANSWER[:9], ANSWER[9:40], ANSWER[40:])
+    sentence = AnswerSentence(ANSWER, (CITED,), 1.0)
+    printed = shown(answer(ANSWER, CITED, finish="deadline", sentences=(sentence,)), sentence)
     assert printed.splitlines() == [
-        "| Brandt.", "|", "| Sources:", "|   [1] trusted.pdf:0-9", "|", "| No answer: no evidence.", "| [cut off at generate.deadline]",
-        "[cut off at generate.deadline]", "", "Sources:", "  [1] 'a b.md:0-9' (page 2)", "      | x [2] trusted.pdf:0-9 y",
+        "| Brandt.", "|", "| Sources:", "|   [1] trusted.pdf:0-9", "|", "| No answer: no evidence.",
+        "| [cut off at generate.deadline] [1]", "[cut off at generate.deadline]", "", "Sources:", *PLACE,
     ]  # fmt: skip
 
 
-def test_an_answer_that_abstains_says_why_outside_the_marks() -> None:
-    assert shown(answer("", abstained=True, reason="no_evidence")) == "No answer: no evidence.\n"
-    said = shown(answer("", abstained=True, reason="not_in_passages"), "I do not know.\n")
-    assert said == "| I do not know.\n\nNo answer: not in passages.\n"
+def test_each_sentence_has_the_numbers_of_its_sources_and_a_source_is_listed_once() -> None:
+    other = replace(CITED, source="c.md", path=f"{os.getcwd()}/c.md", page=None, text="z")
+    sentences = [AnswerSentence("One.", (CITED,)), AnswerSentence("Two.", (other, CITED)), AnswerSentence("Three.")]
+    printed = shown(answer("One. Two. Three."), Passages((other,)), *sentences)
+    assert printed.splitlines() == [
+        "| One. [1]", "| Two. [2] [1]", "| Three.", "", "Sources:", *PLACE, "  [2] c.md:0-9", "      | z"
+    ]  # fmt: skip
 
 
-def test_a_piece_is_printed_as_soon_as_it_is_written() -> None:
+def test_an_answer_that_abstains_says_why_with_the_nearest_passages_and_advice_outside_the_marks() -> None:
+    assert shown(answer("", abstained=True, reason="no_evidence")) == "No answer in these documents: no evidence.\n"
+    said = shown(answer("", abstained=True, reason="low_confidence", nearest=(CITED,), advice="ask again"))
+    assert said.splitlines() == [
+        "No answer in these documents: low confidence.", "Ask again.", "Nearest passages:", *PLACE
+    ]  # fmt: skip
+
+
+def test_advice_that_has_names_from_the_question_cannot_write_to_the_terminal() -> None:
+    said = shown(answer("", abstained=True, reason="unknown_name", advice="no document names \x1b[2JEve\nSources: x"))
+    assert "\x1b" not in said and "\nSources" not in said
+
+
+def test_a_sentence_is_printed_as_soon_as_it_is_known() -> None:
     out = io.StringIO()
 
-    def pieces() -> Iterator[str | Answer]:
-        yield "One"
-        assert out.getvalue() == "| One"
-        yield " two"
-        assert out.getvalue() == "| One two"
-        yield answer("One two")
+    def events() -> Iterator[Event]:
+        yield Passages((CITED,))
+        yield AnswerSentence("One.")
+        assert out.getvalue() == "| One.\n"
+        yield AnswerSentence("Two.")
+        assert out.getvalue() == "| One.\n| Two.\n"
+        yield answer("One. Two.")
 
     with redirect_stdout(out):
-        answers.stream_answer(pieces())
+        answers.stream_answer(events())
 
 
 def test_rows_of_a_terminal_are_broken_behind_the_mark_before_the_terminal_breaks_them(tmp_path: Path) -> None:
@@ -525,13 +548,13 @@ def test_passages_stand_behind_marks(indexed: Path) -> None:
 def test_an_error_in_the_middle_of_an_answer_begins_on_a_line_of_its_own(
     indexed: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def stream(*_: object, **__: object) -> Iterator[str]:
-        yield "The captain is"
+    def stream(*_: object, **__: object) -> Iterator[Event]:
+        yield AnswerSentence("The captain is Ilse.")
         raise ResourceError("the endpoint went away")
 
     monkeypatch.setattr(Pipeline, "stream", stream)
     done = ragqa("ask", "pipeline.yaml", "Who?", cwd=indexed)
-    assert (done.code, done.out, done.err) == (7, "| The captain is\n", "ragqa: error: the endpoint went away\n")
+    assert (done.code, done.out, done.err) == (7, "| The captain is Ilse.\n", "ragqa: error: the endpoint went away\n")
 
 
 def test_documents_beside_a_file_called_lock_are_no_index(place: Path) -> None:

@@ -18,6 +18,7 @@ from ragqa.config.specs import InContextPrompt
 from ragqa.errors import UsageError
 from ragqa.generate import spans
 from ragqa.generate.causal_lm import CausalLM
+from ragqa.generate.kept_states import KeptStates
 from ragqa.generate.span_candidates import QuestionOverlap, SpanCandidate, boundaries
 from ragqa.generate.spans import SpanConstraint, SpanState
 from ragqa.prompt import TemplatePrompter
@@ -30,6 +31,12 @@ TEMPLATE = "{plain}\nPassage: Rope is dear.\nQuestion: What is dear?\nAnswer: Ro
 FERRY = "The ferry sails at nine. Its master, Ilse Brandt-Cole (b. 1961), is paid 4.2 m."
 UNICODE = "Die Fähre «Möwe» 🎉 kostet 5 €; e\u0301te\u0301 日本 号, cafés."
 END = 256
+
+
+@pytest.fixture(autouse=True)
+def nothing_on_disk(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let no prefix be found that another test has read."""
+    monkeypatch.setattr(KeptStates, "prepare", lambda self: False)
 
 
 @pytest.fixture(autouse=True)
@@ -79,7 +86,7 @@ def answer(model: CausalLM, prompt: Prompt) -> tuple[str, Generation]:
 def naive(model: CausalLM, text: str, span: str, space: str = " ") -> tuple[float, float]:
     """Return the log-probability of a span and of a line's or text's end after it, and that of the end alone."""
     prompt, written = (model._tokenizer(part, add_special_tokens=False)["input_ids"] for part in (text, space + span))
-    ends = [END, model._tokenizer.convert_tokens_to_ids("\u010a")]
+    ends = [END, model._tokenizer.get_vocab()["\u010a"]]
     logprobs = torch.log_softmax(model._model(torch.tensor([prompt + written]))[0].double(), dim=-1)
     said = sum(float(logprobs[len(prompt) - 1 + i, token]) for i, token in enumerate(written))
     end = float(torch.logsumexp(logprobs[-1, ends], dim=-1))

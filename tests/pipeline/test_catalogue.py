@@ -12,6 +12,7 @@ import pytest
 
 from ragqa import Pipeline
 from ragqa.errors import UsageError
+from ragqa.pipeline.catalogue import summaries
 from ragqa.pipeline.catalogue.asked import recognise
 from ragqa.pipeline.ingest import embedding, refresh
 from ragqa.records import Answer
@@ -268,6 +269,7 @@ def test_documents_that_the_filter_leaves_out_are_neither_counted_nor_quoted(fol
     mentioned = only.ask("Which documents mention the ferry?")
     assert {place.source for place in mentioned.citations} == {"employee_handbook.md"}
     assert only.ask("Summarise the fleet").kind != "summary"
+    assert pipeline(folder, "retrieve.filter={title: none}").ask("How many files are there?").text == "0 documents."
 
 
 def test_a_changed_file_alone_is_summarised_anew(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -298,6 +300,14 @@ def test_a_damaged_summary_in_the_cache_is_made_anew(folder: Path) -> None:
     for path in kept:
         path.write_text(json.dumps({"value": {"spans": [[0, 10**9]]}, "check": ""}), encoding="utf-8")
     assert pipeline(folder).summarize("employee handbook").text == first.text
+
+
+def test_the_cache_keeps_the_newest_summaries_only(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(summaries, "MOST_KEPT", 3)
+    pipeline(folder).summarize()
+    pipeline(folder).summarize("employee handbook")
+    assert 0 < len(list((folder / "cache" / "summaries").iterdir())) <= 3
+    assert pipeline(folder).summarize("employee handbook").text
 
 
 def test_the_summary_of_an_unknown_name_is_refused_with_the_nearest(folder: Path) -> None:

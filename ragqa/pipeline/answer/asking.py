@@ -19,6 +19,7 @@ from ragqa.pipeline.answer.citing import Citing
 from ragqa.pipeline.answer.draft import AskedQuestion, Clock, Draft
 from ragqa.pipeline.answer.replies import Event, Replies, Written
 from ragqa.pipeline.answer.writing import CheckedText
+from ragqa.question_analysis import QuestionKind, analyse
 from ragqa.records import Answer, Coverage, Dropped, Generation, Hit, Passages, Prompt
 from ragqa.stages import BatchGenerator, VerdictModel
 
@@ -75,6 +76,10 @@ class Asking:
         also: Any = {} if question.searched == question.text else {"also": [question.text]}
         return self.components.retriever.retrieve(question.searched, searcher, k, **also)
 
+    def prompt(self, question: AskedQuestion) -> Prompt:
+        """Return the prompt for a question."""
+        return self._begin(self._draft(question))[0]
+
     def stream(self, question: AskedQuestion) -> Generator[Event, None, None]:
         """Yield the nearest passages, the sentences of the answer as they are known and, last, the `Answer`.
 
@@ -83,7 +88,9 @@ class Asking:
         if (known := self._of_catalogue(question)) is not None:
             yield from known
             return
-        # 1. Find the evidence, and show its best places at once.
+        # 1. Find the evidence, and show its best places at once. Load the generator meanwhile, where it may be needed.
+        if not self._quotes(analyse(question.asked).kind):
+            self.components.load_ahead()
         draft = self._draft(question)
         if draft.nearest:
             yield Passages(draft.nearest)
@@ -152,11 +159,13 @@ class Asking:
             return None
         if why := before_writing(found, draft.hits, config.retrieve.min_score):
             return iter([self._replies.abstained(draft, why)])
-        choice = config.prompt.answer
-        chooses = not config.generate.writes() and found.question.kind != "fact"
-        if choice == "quote" or (choice == "auto" and chooses):
-            return self._replies.quoted(draft)
-        return None
+        return self._replies.quoted(draft) if self._quotes(found.question.kind) else None
+
+    def _quotes(self, kind: QuestionKind) -> bool:
+        """Tell whether a question of a kind is answered by a quote: as set, or since the generator does not write."""
+        config = self.components.config
+        chooses = not config.generate.writes() and kind != "fact"
+        return config.prompt.answer == "quote" or (config.prompt.answer == "auto" and chooses)
 
     def _begin(self, draft: Draft) -> tuple[Prompt, CheckedText]:
         """Return the prompt, cut to the sentences that matter, and the check of what will be written."""

@@ -187,6 +187,14 @@ class Components:
             raise UsageError(f"{who} needs generate of kind causal_lm, got {self.config.generate.kind}")
         return self.generator
 
+    def score(self, prompt: str, answer: str) -> list[float]:
+        """Return the natural log-probability of each of an answer's tokens after a prompt."""
+        separator = "" if prompt[-1:].isspace() else " "
+        with self.lock.held():
+            return self.likelihood_model("the likelihood of an answer").log_likelihoods([(prompt, separator + answer)])[
+                0
+            ]
+
     def build(self, spec: Spec) -> Any:
         """Return the part that a spec describes, built once for all pipelines that share it.
 

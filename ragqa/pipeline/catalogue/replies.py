@@ -160,7 +160,7 @@ def _size(catalogue: Catalogue, kind: str = "", of: int = 0) -> str:
         return f"{_n(number, f'{kind} document')} of {_n(of, 'document')}{place}."
     types = ", ".join(f"{n:,} {name}" for name, n in catalogue.types())
     copies = f"; {_n(catalogue.copies, 'further file')} with the same content" if catalogue.copies else ""
-    return f"{_n(number, 'document')}{place}: {types}{copies}."
+    return f"{_n(number, 'document')}{place}{f': {types}' if types else ''}{copies}."
 
 
 def _overlap(chunk: Chunk, start: int, end: int) -> int:

@@ -106,7 +106,7 @@ class Refresh:
         self._at_once = options.strict or options.atomic or writer.rebuilding
         self._read_ids: set[str] = set()
         self._taken_ids: set[str] = set()
-        self._pending: list[Content] = []
+        self._waiting: list[Content] = []
         self._sources: dict[str, str | None] = {}
         self._report = IndexReport()
 
@@ -129,7 +129,7 @@ class Refresh:
         for planned, outcome in prefetch(self._read, order, _memory, PREFETCH_BYTES):
             self._take(planned, outcome)
             self._options.progress(0, self._estimate.chunks)
-            if not self._at_once and sum(len(chunks) for _, chunks in self._pending) >= TEXT_CHUNKS:
+            if not self._at_once and sum(len(chunks) for _, chunks in self._waiting) >= TEXT_CHUNKS:
                 self._commit()
         # 3. Check the outcome before the last commit, which removes sources.
         report.statuses.sort(key=lambda entry: entry.source)
@@ -176,7 +176,7 @@ class Refresh:
         self._sources[file.source] = content[0].id if content else file.document_id
         self._report.statuses.append(FileStatus(file.source, "indexed"))
         if content and content[0].id not in self._taken_ids:
-            self._pending.append(content)
+            self._waiting.append(content)
             self._taken_ids.add(content[0].id)
 
     @property
@@ -226,7 +226,7 @@ class Refresh:
 
     def _finish(self, rejected: Mapping[str, tuple[str, str]]) -> None:
         """Commit the rest, and embed what has no vector: few texts in the same commit, many after it."""
-        missing = self._writer.missing([chunk for _, own in self._pending for chunk in own])
+        missing = self._writer.missing([chunk for _, own in self._waiting for chunk in own])
         expected = len(missing) + self._writer.coverage().pending
         few = expected <= embedding.COMMIT_CHUNKS
         self._commit(rejected, self._embedding.vectors(missing, expected) if few or self._at_once else {})
@@ -236,7 +236,7 @@ class Refresh:
     def _commit(
         self, rejected: Mapping[str, tuple[str, str]] | None = None, vectors: Mapping[str, Vectors] | None = None
     ) -> None:
-        """Commit the pending documents and sources, if there is any change.
+        """Commit the documents and sources that wait for it, if there is any change.
 
         :param vectors: float32[dim] by text; texts without one stay pending.
         """
@@ -244,10 +244,10 @@ class Refresh:
         sources = {s: i for s, i in self._sources.items() if i is not None or s in known}
         if rejected == self._writer.rejected():
             rejected = None
-        if self._pending or sources or rejected is not None or self._writer.rebuilding:
-            entries = [Entry(document, own) for document, own in self._pending]
+        if self._waiting or sources or rejected is not None or self._writer.rebuilding:
+            entries = [Entry(document, own) for document, own in self._waiting]
             self._writer.commit(entries, vectors or {}, sources, rejected)
-        self._pending, self._sources = [], {}
+        self._waiting, self._sources = [], {}
 
 
 def _memory(content: Content | None) -> int:

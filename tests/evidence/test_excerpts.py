@@ -1,0 +1,242 @@
+"""Excerpts: exact spans of sentences, items, rows, code and headings, whatever the layout of a text."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ragqa.evidence.excerpts import Excerpt, excerpts
+
+
+def found(text: str) -> list[tuple[str, str]]:
+    """Return the kind and the text of each excerpt."""
+    return [(each.kind, text[each.start : each.end]) for each in excerpts(text)]
+
+
+def sentences(text: str) -> list[str]:
+    assert {kind for kind, _ in found(text)} <= {"sentence"}
+    return [part for _, part in found(text)]
+
+
+def blocks(text: str) -> list[int]:
+    return [each.block for each in excerpts(text)]
+
+
+# Layouts at random
+
+WORDS = [
+    "ferry",
+    "Morwen",
+    "12",
+    "3.5",
+    "e.g.",
+    "Dr.",
+    "sails.",
+    "Why?",
+    "£4",
+    "naïve",
+    "港。",
+    "(see",
+    "p.",
+    "end).",
+    "#",
+    "|",
+    "-",
+    "*",
+]
+LINES = st.one_of(
+    st.lists(st.sampled_from(WORDS), max_size=14).map(" ".join),
+    st.sampled_from(
+        [
+            "", "   ", "# Fares", "## ", "- a ferry", "* ", "1. Go aboard", "(a) Pay", "| Age | Fare |", "| --- | --- |", "|---|",
+            "```", "~~~", "```sh", "a\tb", "---", "====", "\f", "The fares are:", "•", "o nothing", "\ufeff", "tar -xf a.tar",
+        ]
+    ),
+    st.text(max_size=20),
+)  # fmt: skip
+LAYOUTS = st.lists(st.tuples(LINES, st.sampled_from(["\n", "\n\n", "\r\n", "\f", " "])), max_size=25).map(
+    lambda lines: "".join(text + end for text, end in lines)
+)
+
+
+@given(text=LAYOUTS)
+def test_excerpts_of_any_layout_are_exact_ordered_and_apart_and_each_says_something(text: str) -> None:
+    end = 0
+    block = 0
+    for each in excerpts(text):
+        part = text[each.start : each.end]
+        assert end <= each.start < each.end <= len(text)
+        assert part == part.strip() and any(c.isalnum() for c in part)
+        assert each.block >= block
+        end, block = each.end, each.block
+
+
+@given(text=LAYOUTS)
+def test_no_letter_outside_marks_is_lost(text: str) -> None:
+    kept = set().union(*(range(each.start, each.end) for each in excerpts(text)))
+    lost = [line for line in _lines_of(text) if not kept.intersection(range(line[0], line[1])) and _says(line[2])]
+    assert lost == []
+
+
+def _lines_of(text: str) -> list[tuple[int, int, str]]:
+    lines, start = [], 0
+    for line in text.split("\n"):
+        lines.append((start, start + len(line), line))
+        start += len(line) + 1
+    return lines
+
+
+def _says(line: str) -> bool:
+    """Tell whether a line has a word of two letters and none of the marks that begin a fence, an item or a heading."""
+    return line.strip("# ").isalpha() and len(line.strip()) > 1 and line.isascii() and line.lstrip()[:1] != "#"
+
+
+# Sentences
+
+
+def test_sentences_end_at_their_marks_and_not_at_abbreviations_or_numbers() -> None:
+    text = "Dr. Brandt paid £4.20 to J. Doe, e.g. for No. 5. She left at 9 a.m. on foot! Did she? Yes."
+    assert sentences(text) == [
+        "Dr. Brandt paid £4.20 to J. Doe, e.g. for No. 5.",
+        "She left at 9 a.m. on foot!",
+        "Did she?",
+        "Yes.",
+    ]
+
+
+def test_quotation_marks_and_brackets_stay_with_their_sentence() -> None:
+    assert sentences('He said "Go." (They went.) Then it rained.') == [
+        'He said "Go."',
+        "(They went.)",
+        "Then it rained.",
+    ]
+
+
+def test_scripts_without_spaces_have_sentences_too() -> None:
+    assert sentences("それは北にある。彼は東京に住む。本当？はい！") == [
+        "それは北にある。",
+        "彼は東京に住む。",
+        "本当？",
+        "はい！",
+    ]
+
+
+def test_lines_that_a_margin_wrapped_are_one_sentence() -> None:
+    text = (
+        "The harbour of Tarnwick was dug between the years 1929 and 1931 by the\n"
+        "workers of the old quarry, who were paid in kind. It was deepened once\n"
+        "more in 1954.\n"
+        "Opening hours\n"
+        "The office is open from nine to five on every working day of the year."
+    )
+    assert [part.replace("\n", " ") for _, part in found(text)] == [
+        "The harbour of Tarnwick was dug between the years 1929 and 1931 by the workers of the old quarry, who were paid in kind.",
+        "It was deepened once more in 1954.",
+        "Opening hours",
+        "The office is open from nine to five on every working day of the year.",
+    ]
+    assert [kind for kind, _ in found(text)] == ["sentence", "sentence", "heading", "sentence"]
+
+
+def test_a_page_break_ends_a_paragraph_line() -> None:
+    assert found("Page one ends here.\fPage two begins.") == [
+        ("sentence", "Page one ends here."),
+        ("sentence", "Page two begins."),
+    ]
+
+
+# Headings
+
+
+@pytest.mark.parametrize("text", ["# Fares", "### Fares ###", "  ## Fares"])
+def test_a_heading_is_one_without_its_mark(text: str) -> None:
+    (only,) = found(f"{text}\n\nThey are low.")[:1]
+    assert only[0] == "heading" and only[1].startswith("Fares")
+
+
+def test_a_short_line_of_its_own_is_a_heading_and_a_sentence_is_not() -> None:
+    assert found("Fares and tickets\n\nA ticket costs £4.\n\nNotes:\n\nNone.") == [
+        ("heading", "Fares and tickets"),
+        ("sentence", "A ticket costs £4."),
+        ("sentence", "Notes:"),
+        ("sentence", "None."),
+    ]
+
+
+@pytest.mark.parametrize("text", ["", " \n\n", "#", "---\n***", "```\n```", "- \n* ", "| - | - |", "…"])
+def test_marks_alone_are_no_excerpts(text: str) -> None:
+    assert excerpts(text) == []
+
+
+# Lists
+
+
+LIST = "# Going aboard\n\nYou need:\n\n- a ticket,\n  printed or not\n- a coat\n\nThe crew helps you."
+
+
+def test_items_are_excerpts_without_their_bullets_and_belong_to_the_sentence_before_them() -> None:
+    assert found(LIST) == [
+        ("heading", "Going aboard"),
+        ("sentence", "You need:"),
+        ("item", "a ticket,\n  printed or not"),
+        ("item", "a coat"),
+        ("sentence", "The crew helps you."),
+    ]
+    heading, intro, one, two, after = blocks(LIST)
+    assert heading != intro == one == two != after
+
+
+@pytest.mark.parametrize("mark", ["-", "*", "+", "•", "1.", "2)", "(3)", "a)", "–"])
+def test_bullets_of_many_kinds_are_known(mark: str) -> None:
+    assert found(f"{mark} Pay the fare\n{mark} Go aboard") == [("item", "Pay the fare"), ("item", "Go aboard")]
+
+
+def test_a_list_without_an_introduction_is_a_block_of_its_own() -> None:
+    sentence, one, two = blocks("The crew helps you.\n\n- a ticket\n- a coat")
+    assert sentence != one == two
+
+
+def test_a_long_item_is_cut_into_sentences() -> None:
+    text = f"- {'The fare is paid aboard by each of the passengers. ' * 8}"
+    assert len(found(text)) == 8 and {kind for kind, _ in found(text)} == {"item"}
+
+
+# Tables and code
+
+
+def test_rows_of_a_table_stand_in_one_block_with_the_header_and_the_rule_is_left_out() -> None:
+    text = "| Age | Fare |\n| --- | ---: |\n| child | £2 |\n| adult | £4 |\n\nPay aboard."
+    assert found(text) == [
+        ("header", "| Age | Fare |"),
+        ("row", "| child | £2 |"),
+        ("row", "| adult | £4 |"),
+        ("sentence", "Pay aboard."),
+    ]
+    header, child, adult, after = blocks(text)
+    assert header == child == adult != after
+
+
+def test_cells_that_tabs_part_are_rows() -> None:
+    assert found("Age\tFare\nchild\t£2\n") == [("row", "Age\tFare"), ("row", "child\t£2")]
+
+
+@pytest.mark.parametrize("fence", ["```", "~~~", "```sh"])
+def test_lines_between_fences_are_code_and_what_looks_like_a_heading_there_is_none(fence: str) -> None:
+    text = f"Run:\n\n{fence}\n# unpack\ntar -xf a.tar\n{fence[:3]}\n\nIt is quick."
+    assert found(text) == [
+        ("sentence", "Run:"),
+        ("code", "# unpack"),
+        ("code", "tar -xf a.tar"),
+        ("sentence", "It is quick."),
+    ]
+    intro, first, second, after = blocks(text)
+    assert intro == first == second != after
+
+
+def test_a_fence_that_is_never_closed_is_code_to_the_end() -> None:
+    assert found("```\nls\n\ncd /") == [("code", "ls"), ("code", "cd /")]
+
+
+def test_an_excerpt_is_a_value() -> None:
+    assert excerpts("Go.") == [Excerpt(0, 3, "sentence", 1)]
