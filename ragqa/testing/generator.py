@@ -1,16 +1,18 @@
 """The requirements on every `Generator`, as tests to inherit; see `ragqa.testing`.
 
-`GeneratorContract` is for any generator, `BatchGeneratorContract` for one that writes several answers in one batch, and
-`LikelihoodModelContract` for one that computes the likelihood of a text after another.
+`GeneratorContract` is for any generator, `BatchGeneratorContract` for one that writes several answers in one batch,
+`VerdictModelContract` for one that says whether passages answer a question, and `LikelihoodModelContract` for one that
+computes the likelihood of a text after another.
 """
 
 from __future__ import annotations
 
 import math
 from abc import ABC, abstractmethod
+from dataclasses import replace
 
 from ragqa.records import Chunk, Generation, Hit, Prompt
-from ragqa.stages import BatchGenerator, Generator, LikelihoodModel
+from ragqa.stages import BatchGenerator, Generator, LikelihoodModel, VerdictModel
 
 FINISHES = ("stop", "length", "deadline")
 PASSAGES = ("The ferry leaves at noon.", "Mara Lind approves a loan.", "The turbine turns in the wind.")
@@ -128,6 +130,42 @@ class BatchGeneratorContract(GeneratorContract):
     def test_no_prompt_gives_no_answer(self) -> None:
         """A list of questions may be empty."""
         assert self.batched()[1].write_many([]) == []
+
+
+class VerdictModelContract(GeneratorContract):
+    """The requirements on a `Generator` that is a `VerdictModel` too."""
+
+    def judging(self) -> tuple[Generator, VerdictModel]:
+        """Return the generator under test, as both."""
+        generator = self.make()
+        assert isinstance(generator, VerdictModel), "it lacks `verdict`"
+        return generator, generator
+
+    def asked(self, generator: Generator) -> Prompt:
+        """Return a prompt whose last word but one line is the slot for the verdict."""
+        built = prompt(generator, *PASSAGES)
+        before = f"{built.text}\nAnswerable: "
+        return replace(built, text=f"{before}yes\nAnswer:", verdict=(len(before), len(before) + 3))
+
+    def test_a_verdict_is_a_finite_number_and_alike_each_time(self) -> None:
+        """A threshold decides by it whether a question is answered."""
+        generator, model = self.judging()
+        first, second = (model.verdict(self.asked(generator)) for _ in range(2))
+        assert first is not None and math.isfinite(first), f"log-odds must be a finite number; got {first!r}"
+        assert second is not None and abs(first - second) < 0.1, f"{first} became {second}"
+
+    def test_a_prompt_without_a_slot_has_no_verdict(self) -> None:
+        """Not every template asks for one."""
+        generator, model = self.judging()
+        found = model.verdict(replace(self.asked(generator), verdict=None))
+        assert found is None, f"a prompt without a slot must have the verdict None; got {found!r}"
+
+    def test_a_verdict_changes_no_answer(self) -> None:
+        """It is asked for before the answer is written, or not at all."""
+        generator, model = self.judging()
+        before = written(generator, self.asked(generator))[1]
+        model.verdict(self.asked(generator))
+        assert written(generator, self.asked(generator))[1] == before, "the answer changed after a verdict"
 
 
 class LikelihoodModelContract(ABC):

@@ -655,8 +655,8 @@ def test_an_instruction_in_a_document_is_data_and_citations_come_from_files_only
 def test_neither_a_model_nor_a_document_can_steer_the_terminal(
     ragqa: Ragqa, indexed: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    answer = "Captain Ilse\x1b[J Brandt\r commands it."
+    answer = "Captain Ilse\x1bc Brandt\r commands it."
     replace_generators(monkeypatch, always(EchoGenerator(answer=answer)))
-    assert ragqa("ask", "pipeline.yaml", QUESTION).out.startswith("| Captain Ilse\\x1b[J Brandt commands it. [1]\n")
+    assert ragqa("ask", "pipeline.yaml", QUESTION).out.startswith("| Captain Ilse\\x1bc Brandt commands it. [1]\n")
     write({"lamp.txt": "Lit at dusk.\r\n\rUnlit.\x1b[2J"})
     assert "| >>>Lit at dusk.\n| \\rUnlit.\\x1b[2J<<<\n" in ragqa("show", "documents/lamp.txt:0-25").out

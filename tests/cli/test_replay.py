@@ -56,7 +56,7 @@ def test_a_run_done_again_is_equal(project: Path) -> None:
         (lambda row: row["scores"].update(f1=0.125), "q1: f1: 0.125, now 0"),
         (lambda row: row["scores"].pop("mrr"), "q1: mrr: None, now 1.0"),
         (lambda row: row.update(error="late", scores={}), "q1: error: 'late', now ''"),
-        (lambda row: row.update(confidence=0.5), "q1: confidence: 0.5, now 0.0"),
+        (lambda row: row.update(confidence=0.5), "q1: confidence: 0.5, now 0."),
     ],
 )
 def test_what_differs_is_said_with_exit_code_1(project: Path, change: Change, says: str) -> None:
@@ -83,11 +83,16 @@ def test_a_question_that_now_fails_differs(project: Path) -> None:
 
 
 def test_what_changed_since_is_named(project: Path) -> None:
-    (project / "documents" / "turbine.md").write_text("The turbine is gone. It made 4.2 megawatts.\n", encoding="utf-8")
+    (project / "documents" / "turbine.md").write_text(
+        "The turbine at Skarn Head is gone. It made 4.2 megawatts.\n", encoding="utf-8"
+    )
     done = replay(project)
     assert done.code == 1
     assert done.out.startswith("changed since: documents: ")
-    assert "q2: prediction: 'The turbine at Skarn Head makes 4.2 megawatts.', now 'The turbine is gone." in done.out
+    assert (
+        "q2: prediction: 'The turbine at Skarn Head makes 4.2 megawatts.', now 'The turbine at Skarn Head is gone."
+        in done.out
+    )
     assert "q1: " not in done.out
 
 

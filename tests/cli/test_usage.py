@@ -15,7 +15,7 @@ from ragqa.errors import ConfigError, UsageError
 from tests.commands import SCRIPTED, Done, fill, ragqa
 from tests.fakes import WORDS, add_kinds
 
-FAKES = ("--set", "embed.kind=words", "--set", "generate.kind=scripted")
+FAKES = ("--set", "embed.kind=words", "--set", "generate.kind=scripted", "--set", "prompt.min_confidence=0")
 ASKED = "Who commands the ferry Morwen?"
 
 

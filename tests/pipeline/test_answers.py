@@ -325,3 +325,22 @@ def test_many_questions_are_refused_and_quoted_as_each_alone(home: Path) -> None
     assert [(each.kind, each.text, each.reason) for each in many] == [
         (each.kind, each.text, each.reason) for each in alone
     ]
+
+
+def test_a_batch_writes_only_what_is_not_refused_before(home: Path) -> None:
+    class Batch(Told):
+        batch_size = 8
+
+        def write_many(self, prompts: Sequence[Prompt]) -> list[Generation]:
+            self.log += ["write"] * len(prompts)
+            return [Generation("Ilse Brandt", 2, "stop") for _ in prompts]
+
+    pipe = Pipeline.from_file(home / "pipeline.yaml", ["prompt.min_confidence=balanced"], kinds=[WORDS, TOLD])
+    for verdict, wrote, text in ((-9.0, 0, ""), (9.0, 2, "Ilse Brandt")):
+        generator = Batch("Ilse Brandt", verdict)
+        pipe.components.replace(generator=generator)
+        answers = pipe.ask_many([WHO, "Who commands the Lapwing?", WHO])
+        assert generator.log.count("write") == wrote and generator.log.count("verdict") == 2
+        assert [answer.text for answer in answers] == [text, "", text]
+        assert answers[1].reason == "unknown_name"
+        assert [answer.text for answer in map(pipe.ask, [WHO, WHO])] == [text, text]

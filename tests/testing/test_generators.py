@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -13,7 +14,12 @@ from ragqa.generate.causal_lm import CausalLM
 from ragqa.generate.spans import SpanConstraint
 from ragqa.records import Generation, Prompt
 from ragqa.stages import Constraint, Generator
-from ragqa.testing.generator import BatchGeneratorContract, GeneratorContract, LikelihoodModelContract
+from ragqa.testing.generator import (
+    BatchGeneratorContract,
+    GeneratorContract,
+    LikelihoodModelContract,
+    VerdictModelContract,
+)
 from tests.fakes import EchoGenerator
 from tests.tiny import save_tiny_llama
 
@@ -158,6 +164,49 @@ def test_a_contract_names_what_is_wrong_with_likelihoods(figure: float, test: st
     class Own(LikelihoodModelContract):
         def make(self) -> Linear:
             return Linear(figure)
+
+    with pytest.raises(AssertionError, match=message):
+        getattr(Own(), test)()
+
+
+class Judge(EchoGenerator):
+    """Is sure where a prompt has a slot for that."""
+
+    def verdict(self, prompt: Prompt) -> float | None:
+        return 2.0 if prompt.verdict else None
+
+
+class TestJudge(VerdictModelContract):
+    def make(self) -> Judge:
+        return Judge()
+
+
+class Endless(Judge):
+    def verdict(self, prompt: Prompt) -> float | None:
+        return math.inf if prompt.verdict else 0.0
+
+
+class Influenced(Judge):
+    """Answers otherwise after a verdict."""
+
+    def verdict(self, prompt: Prompt) -> float | None:
+        self._answer = "Yes."
+        return 2.0
+
+
+@pytest.mark.parametrize(
+    ("generator", "test", "message"),
+    [
+        (Endless, "test_a_verdict_is_a_finite_number_and_alike_each_time", "must be a finite number; got inf"),
+        (Endless, "test_a_prompt_without_a_slot_has_no_verdict", "must have the verdict None; got 0.0"),
+        (Influenced, "test_a_verdict_changes_no_answer", "the answer changed after a verdict"),
+        (EchoGenerator, "test_a_verdict_changes_no_answer", "it lacks `verdict`"),
+    ],
+)
+def test_a_contract_names_what_is_wrong_with_verdicts(generator: type[EchoGenerator], test: str, message: str) -> None:
+    class Own(VerdictModelContract):
+        def make(self) -> Generator:
+            return generator()
 
     with pytest.raises(AssertionError, match=message):
         getattr(Own(), test)()

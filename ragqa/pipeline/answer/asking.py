@@ -99,21 +99,20 @@ class Asking:
             yield from events
             return
         # 3. Ask the generator whether the passages answer the question, and take its text as it is written.
-        prompt, checked = self._begin(draft)
-        verdict = self._verdict(prompt)
-        if (refusal := self._doubted(draft, prompt, checked, verdict)) is not None:
-            yield refusal
+        ready = self._ready(draft)
+        if isinstance(ready, Answer):
+            yield ready
             return
-        written = None
-        for piece in self._pieces(prompt):
+        generation = None
+        for piece in self._pieces(ready.prompt):
             if isinstance(piece, Generation):
-                written = piece
+                generation = piece
             elif draft.evidence and draft.evidence.question.kind != "fact":
-                yield from checked.take(piece)
-        assert written is not None, "a generator must end with its Generation"
+                yield from ready.checked.take(piece)
+        assert generation is not None, "a generator must end with its Generation"
         draft.clock.lap("generate")
         # 4. Close the answer.
-        yield from self._replies.written(draft, Written(prompt, checked, written, verdict))
+        yield from self._replies.written(draft, replace(ready, generation=generation))
 
     def summarize(self, source: str | None) -> Answer:
         """Return the summary of a document or folder, or of all documents; see `catalogue.summarize`."""
@@ -197,15 +196,16 @@ class Asking:
         with self.undisturbed():
             return generator.verdict(prompt)
 
-    def _doubted(self, draft: Draft, prompt: Prompt, checked: CheckedText, verdict: float | None) -> Answer | None:
-        """Return an abstention where the passages are not likely to answer the question; else None."""
+    def _ready(self, draft: Draft) -> Written | Answer:
+        """Return the prompt with its verdict, and no text yet; an abstention where the passages are not likely to answer."""
+        prompt, checked = self._begin(draft)
+        ready = Written(prompt, checked, Generation("", 0, "stop"), self._verdict(prompt))
         if draft.evidence is None:
-            return None
-        sure = confidence.with_verdict(draft.evidence.probability, verdict)
+            return ready
+        sure = confidence.with_verdict(draft.evidence.probability, ready.verdict)
         if sure >= confidence.least(self.components.config.prompt.min_confidence):
-            return None
-        written = Written(prompt, checked, Generation("", 0, "stop"), verdict)
-        return self._replies.abstained(draft, Abstention("low_confidence"), sure, written)
+            return ready
+        return self._replies.abstained(draft, Abstention("low_confidence"), sure, ready)
 
     def _pieces(self, prompt: Prompt) -> Iterator[str | Generation]:
         """Yield the pieces of the text, and its `Generation`.
@@ -229,12 +229,12 @@ class Asking:
 
     def _answer_together(self, generator: BatchGenerator, questions: Sequence[AskedQuestion]) -> list[Answer]:
         """Return answers that are written in one batch; each gets an equal share of the time."""
-        # 1. Answer the questions that need no generator, and build the prompts of the others.
+        # 1. Answer or refuse what needs no text of the generator, and build the prompts of the others.
         known = [self._of_catalogue(question) for question in questions]
         drafts = [self._draft(question) for question in questions]
         events = [each or self._without_generator(draft) for each, draft in zip(known, drafts, strict=True)]
-        begun = [None if event else self._begin(draft) for draft, event in zip(drafts, events, strict=True)]
-        prompts = [each[0] for each in begun if each]
+        ready = [_last(each) if each else self._ready(draft) for draft, each in zip(drafts, events, strict=True)]
+        prompts = [each.prompt for each in ready if isinstance(each, Written)]
         # 2. Write.
         with self.components.lock.held():
             started = perf_counter()
@@ -242,14 +242,11 @@ class Asking:
             share = (perf_counter() - started) / max(1, len(prompts))
         # 3. Check what was written.
         answers: list[Answer] = []
-        for draft, event, each in zip(drafts, events, begun, strict=True):
-            if each is None:
-                answers.append(_last(event or ()))
-                continue
-            draft.clock.charge("generate", share)
-            generation = next(written)
-            refusal = self._doubted(draft, *each, None)
-            answers.append(refusal or _last(self._replies.written(draft, Written(*each, generation, None))))
+        for draft, each in zip(drafts, ready, strict=True):
+            if isinstance(each, Written):
+                draft.clock.charge("generate", share)
+                each = _last(self._replies.written(draft, replace(each, generation=next(written))))
+            answers.append(each)
         return answers
 
 
