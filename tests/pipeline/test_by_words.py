@@ -94,13 +94,8 @@ def test_every_kind_of_retrieval_answers_while_texts_are_pending(folder: Path, o
     assert hits[0].source == "quay.txt"
     assert all(np.isfinite(score) for hit in hits for score in (hit.score, *hit.scores.values()))
     needs_vectors = overrides != ["retrieve.kind=lexical"]
-<<<<<<< HEAD
     assert needs_vectors == bool(embedded(pipe)), "a search by words embeds nothing"
     assert (pipe.ask(QUESTION).coverage is not None) == needs_vectors
-=======
-    searched_by_vectors = bool(embedded(pipe))  # an answer embeds the sentences of its passages too
-    assert (pipe.ask(QUESTION).coverage is not None) == needs_vectors == searched_by_vectors
->>>>>>> h-tests
 
 
 def test_a_text_without_a_vector_is_not_behind_those_that_have_one(folder: Path) -> None:
