@@ -68,7 +68,7 @@ def _without_accents(run: re.Match[str]) -> str:
 
 def terms(text: str) -> list[str]:
     """Return the search terms of a text in order, stop words included."""
-    return [term(word) for word in words(text)]
+    return list(map(term, words(text)))
 
 
 def name_terms(names: str) -> set[str]:

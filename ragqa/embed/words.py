@@ -8,13 +8,15 @@ from __future__ import annotations
 
 import re
 from collections import ChainMap
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Iterable, MutableMapping
+from typing import TypeVar
 
 from tokenizers import AddedToken, Tokenizer
 from tokenizers.models import WordPiece
 from tokenizers.normalizers import BertNormalizer
 from tokenizers.pre_tokenizers import BertPreTokenizer
 
+Value = TypeVar("Value")
 Span = tuple[int, int]
 Spans = tuple[Span, ...]
 Tokenise = Callable[[list[str]], list[list[Span]]]
@@ -50,7 +52,7 @@ def _stands_alone(token: AddedToken) -> bool:
 
 
 class WordTokens:
-    """The tokens of texts by their words, and those of words by their parts.
+    """The tokens of texts by their words, and those of words by their parts. Several threads may use it.
 
     :param tokenizer: one that goes by words.
     :param tokenise: is called with parts that are not kept.
@@ -66,9 +68,14 @@ class WordTokens:
     def count(self, text: str) -> int:
         """Return the number of tokens of a text."""
         words = text.replace("\n", " ").split(" ")
-        counts: Mapping[str, int] = self._counts
-        if new := set(words).difference(counts):
-            counts = self._counted(new if len(counts) + len(new) <= MOST_WORDS else set(words))
+        kept = self._counts
+        new = set(words).difference(kept)
+        if not new:
+            return sum(map(kept.__getitem__, words))
+        if len(kept) + len(new) > MOST_WORDS:
+            kept, new = {}, set(words)
+            self._counts = kept
+        counts = _added_to(kept, self._counted(new))
         return sum(map(counts.__getitem__, words))
 
     def offsets(self, text: str) -> list[Span]:
@@ -77,23 +84,26 @@ class WordTokens:
         spans = self._learned({part for _, part in parts})
         return [(at + low, at + high) for at, part in parts for low, high in spans[part]]
 
-    def _counted(self, new: Collection[str]) -> Mapping[str, int]:
-        """Return the number of tokens by word, for the words that are kept and for new ones, which are kept from now on."""
-        parts = {word: self._part.findall(word) for word in new}
+    def _counted(self, words: Iterable[str]) -> dict[str, int]:
+        """Return the number of tokens of words."""
+        parts = {word: self._part.findall(word) for word in words}
         spans = self._learned({part for found in parts.values() for part in found})
-        counts = {word: sum(len(spans[part]) for part in found) for word, found in parts.items()}
-        if len(self._counts) + len(new) > MOST_WORDS:
-            self._counts = {}
-        self._counts |= {word: n for word, n in counts.items() if len(word) <= LONGEST_PART}
-        return ChainMap(counts, self._counts) if any(len(word) > LONGEST_PART for word in new) else self._counts
+        return {word: sum(len(spans[part]) for part in found) for word, found in parts.items()}
 
-    def _learned(self, parts: Collection[str]) -> Mapping[str, Spans]:
+    def _learned(self, parts: set[str]) -> MutableMapping[str, Spans]:
         """Return the spans of tokens by part, for these parts at least."""
-        new = set(parts).difference(self._spans)
+        kept = self._spans
+        new = parts.difference(kept)
         if not new:
-            return self._spans
-        if len(self._spans) + len(new) > MOST_WORDS:
-            self._spans, new = {}, set(parts)
-        found = dict(zip(new, map(tuple, self._tokenise(list(new))), strict=True))
-        self._spans |= {part: spans for part, spans in found.items() if len(part) <= LONGEST_PART}
-        return ChainMap(found, self._spans)
+            return kept
+        if len(kept) + len(new) > MOST_WORDS:
+            kept, new = {}, parts
+            self._spans = kept
+        return _added_to(kept, dict(zip(new, map(tuple, self._tokenise(list(new))), strict=True)))
+
+
+def _added_to(kept: dict[str, Value], found: dict[str, Value]) -> MutableMapping[str, Value]:
+    """Add what is found for short words to what is kept, and return both together, with that for long words."""
+    long = {word: found.pop(word) for word in list(found) if len(word) > LONGEST_PART}
+    kept |= found
+    return ChainMap(long, kept) if long else kept

@@ -22,6 +22,7 @@ from ragqa.index.asked import LexicalQuestion, count_texts
 from ragqa.index.bm25 import Lexicon
 from ragqa.index.filters import matching_chunks
 from ragqa.index.identity import canaries, refuse_drift, refuse_other
+from ragqa.index.vectors import open_vectors
 from ragqa.records import Chunk, Coverage, Document, Hit, fields_of
 
 Vectors = NDArray[np.float32]
@@ -328,21 +329,3 @@ def mask(n: int, positions: NDArray[np.int64]) -> NDArray[np.bool_]:
     chosen = np.zeros(n, dtype=np.bool_)
     chosen[positions] = True
     return chosen
-
-
-def open_vectors(db: connection.Connection, path: Path) -> search.VectorStore:
-    """Return the vectors of the generation that `db` sees, with its approximate index where there is one.
-
-    :raises IndexCorruptError: a segment is missing or damaged.
-    """
-    dim = int(tables.meta(db, "identity")["dim"])
-    folder = path / "seg"
-    segments = [
-        search.open_segment(folder, name, n, dim) if name != pending.NO_FILE else pending.absent(n, dim)
-        for _, n, name in tables.segments(db)
-    ]
-    row = db.execute("SELECT kind, sha256, effort, recall FROM ann").fetchone()
-    store = search.VectorStore(segments, dim)
-    if row:
-        store.ann = search.load(folder, search.AnnRow(*row), dim=dim, n=len(store))
-    return store

@@ -13,7 +13,7 @@ from ragqa import points
 from ragqa.errors import ResourceError
 from ragqa.index import durable, lexical, pending, search, tables
 from ragqa.index.publication import Publisher
-from ragqa.index.reader import open_vectors
+from ragqa.index.vectors import open_vectors
 from ragqa.records import indexed_text
 
 Vectors = NDArray[np.float32]

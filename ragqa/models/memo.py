@@ -40,10 +40,12 @@ def keep(kind: str, key: str, value: Any) -> None:
 
 def keep_newest(kind: str, most: int) -> None:
     """Remove the oldest memos of a kind where there are more than `most`; a tenth more, so that this is rare."""
+    folder = cache_dir() / kind
     with contextlib.suppress(OSError):
-        kept = sorted((cache_dir() / kind).glob("*.json"), key=lambda path: path.stat().st_mtime)
-        for path in kept[: len(kept) - most + most // 10] if len(kept) > most else ():
-            path.unlink(missing_ok=True)
+        if len(os.listdir(folder)) > most:
+            kept = sorted(folder.iterdir(), key=lambda path: path.stat().st_mtime)
+            for path in kept[: len(kept) - most + most // 10]:
+                path.unlink(missing_ok=True)
 
 
 def file_sha256(path: Path) -> str:

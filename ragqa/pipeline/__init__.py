@@ -222,11 +222,9 @@ class Pipeline:
         return answer
 
     def summarize(self, source: str | None = None) -> Answer:
-        """Return sentences that say what a document, a folder or all documents are about, each cited.
+        """Return cited sentences that say what a document, a folder or all documents are about; `read` says how far.
 
-        They are chosen from all of the text; `Answer.read` says what was read.
-
-        :param source: a source of the index or a folder of it, also by a loose name ("the employee handbook").
+        :param source: the name of a document or folder, also a loose one ("the employee handbook").
         :raises UsageError: no document or folder has this name.
         """
         named = None if source is None else arguments.text(source, "source")

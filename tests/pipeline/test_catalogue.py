@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Iterator
 from itertools import pairwise
 from pathlib import Path
@@ -11,9 +12,14 @@ import pytest
 
 from ragqa import Pipeline
 from ragqa.errors import UsageError
+from ragqa.pipeline.catalogue import summaries
 from ragqa.pipeline.catalogue.asked import recognise
+from ragqa.pipeline.ingest import embedding, refresh
 from ragqa.records import Answer
+from tests import ROOT
 from tests.fakes import ECHO, PIPELINE, WORDS, EchoGenerator, WordEmbedder
+
+DATA = Path(os.environ.get("RAGQA_DATA", ROOT.parent / "shared" / "data"))
 
 HANDBOOK = """# Employee handbook
 
@@ -117,6 +123,18 @@ def test_questions_about_documents_are_recognised(question: str, aim: str, what:
 )
 def test_questions_about_what_documents_say_are_left_alone(question: str) -> None:
     assert recognise(question) is None
+
+
+@pytest.mark.skipif(not (DATA / "mtrag_un").is_dir(), reason="RAGQA_DATA names no folder with the public datasets")
+def test_of_the_ordinary_questions_of_public_datasets_hardly_any_has_the_form_of_one_about_documents() -> None:
+    articles = sorted(
+        json.loads((DATA / "squad" / "dev-v1.1.json").read_text("utf-8"))["data"], key=lambda each: str(each["title"])
+    )[:24]
+    squad = [asked["question"] for each in articles for part in each["paragraphs"] for asked in part["qas"]]
+    rows = (DATA / "mtrag_un" / "reference.jsonl").read_text("utf-8").splitlines()[::2]
+    mtrag = [turn["text"] for row in rows for turn in json.loads(row)["input"] if turn["speaker"] == "user"]
+    assert (len(squad), sum(recognise(question) is not None for question in squad)) == (4805, 3)
+    assert (len(mtrag), sum(recognise(question) is not None for question in mtrag)) == (628, 5)
 
 
 @pytest.mark.parametrize(
@@ -251,6 +269,7 @@ def test_documents_that_the_filter_leaves_out_are_neither_counted_nor_quoted(fol
     mentioned = only.ask("Which documents mention the ferry?")
     assert {place.source for place in mentioned.citations} == {"employee_handbook.md"}
     assert only.ask("Summarise the fleet").kind != "summary"
+    assert pipeline(folder, "retrieve.filter={title: none}").ask("How many files are there?").text == "0 documents."
 
 
 def test_a_changed_file_alone_is_summarised_anew(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -283,6 +302,36 @@ def test_a_damaged_summary_in_the_cache_is_made_anew(folder: Path) -> None:
     assert pipeline(folder).summarize("employee handbook").text == first.text
 
 
+def test_the_cache_keeps_the_newest_summaries_only(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(summaries, "MOST_KEPT", 3)
+    pipeline(folder).summarize()
+    pipeline(folder).summarize("employee handbook")
+    assert 0 < len(list((folder / "cache" / "summaries").iterdir())) <= 3
+    assert pipeline(folder).summarize("employee handbook").text
+
+
 def test_the_summary_of_an_unknown_name_is_refused_with_the_nearest(folder: Path) -> None:
     with pytest.raises(UsageError, match=r"did you mean employee_handbook\.md"):
         pipeline(folder).summarize("employe_handbok")
+
+
+def test_an_index_without_vectors_yet_is_summarised_and_says_so(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(embedding, "COMMIT_CHUNKS", 2)
+    monkeypatch.setattr(refresh, "TEXT_CHUNKS", 4)
+    for topic in ("turbine blade hub rotor", "cheese milk butter cream"):
+        for number in range(6):
+            path = folder / "documents" / topic.split()[0] / f"note-{number}.txt"
+            path.parent.mkdir(exist_ok=True)
+            path.write_text(f"The {topic} of note {number} is described in this sentence.\n", encoding="utf-8")
+    fresh = pipeline(folder, f"index.path={folder / 'fresh'}")
+    assert fresh.index(embed_later=True).coverage.pending > 8
+    answer = checked(fresh.ask("What is this folder about?"), folder)
+    assert answer.read == "the beginnings of all 17 documents read, until `ragqa index` has embedded the rest"
+    assert {"turbine", "cheese"} <= {place.source.split("/")[0] for place in answer.citations}
+    checked(fresh.ask("Summarise the employee handbook"), folder)
+    assert "beginnings" not in _complete(fresh).ask("What is this folder about?").read
+
+
+def _complete(pipe: Pipeline) -> Pipeline:
+    pipe.index()
+    return pipe

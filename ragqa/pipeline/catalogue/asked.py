@@ -27,6 +27,8 @@ TYPES: dict[str, tuple[str, ...]] = {
 }
 """The suffixes of each type of file, by its name."""
 
+LONGEST = 300
+"""The most characters of a question about documents."""
 MOST_TERMS = 6
 """The most words of a phrase that is looked for in the documents. A longer one asks for what documents say."""
 
@@ -157,6 +159,8 @@ class CatalogueQuestion:
 
 def recognise(question: str) -> CatalogueQuestion | None:
     """Return what a question asks about the documents themselves; None for every other question."""
+    if len(question) > LONGEST:
+        return None
     core = _ENDING.sub("", " ".join(question.split()).replace("’", "'"))
     texts = dict.fromkeys([_REQUEST.sub("", core), _REQUEST.sub("", _ENDING.sub("", analyse(core).core))])
     for text in texts:

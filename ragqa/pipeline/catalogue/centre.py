@@ -28,6 +28,10 @@ LEAST_GROUP = 4
 """The documents for which there is one group, up to the most groups."""
 LEAD = 0.12
 """The advantage of the first sentence of a section; the n-th has the n-th part of it."""
+OPENING = 0.25
+"""The same for the first sentence of a document, where one sentence stands for all of it."""
+POINTING = 0.15
+"""The disadvantage of a sentence that points to the one before it."""
 ROUNDS = 20
 """The most rounds in which groups are improved."""
 
@@ -103,7 +107,7 @@ def central(
     vectors = embedder.embed_passages([each.text for each in candidates])
     whole, means = _means(document, sections, reader, candidates, vectors)
     scored = [
-        Scored(each, vector, _score(each, vector, whole, means[each.section]))
+        Scored(each, vector, _score(each, vector, whole, means[each.section], alone=most == 1))
         for each, vector in zip(candidates, vectors, strict=True)
     ]
     return sorted(_reduced(scored, most), key=lambda each: each.start)
@@ -159,11 +163,11 @@ def unit(vector: Vectors) -> Vectors:
     return vector / length if length else vector
 
 
-def _score(sentence: Sentence, vector: Vectors, whole: Vectors, section: Vectors) -> float:
+def _score(sentence: Sentence, vector: Vectors, whole: Vectors, section: Vectors, *, alone: bool) -> float:
+    """Return the score of a sentence for a summary, or for a summary that it alone is."""
     first = next(iter(text_analysis.words(sentence.text)), "")
-    lead = LEAD / (1 + sentence.place)
-    opening = LEAD / 2 if sentence.section == 0 and sentence.place == 0 else 0.0
-    return float(0.5 * vector @ section + 0.5 * vector @ whole) + lead + opening - 0.15 * (first in _POINTING)
+    lead = (OPENING * (sentence.section == 0) if alone else LEAD) / (1 + sentence.place)
+    return float(0.5 * vector @ section + 0.5 * vector @ whole) + lead - POINTING * (first in _POINTING)
 
 
 def _reduced(scored: Sequence[Scored], most: int) -> list[Sentence]:

@@ -10,13 +10,17 @@ import numpy as np
 from ragqa.pipeline.catalogue import centre
 from ragqa.pipeline.catalogue.listing import Catalogue
 from ragqa.pipeline.catalogue.summaries import Summarizer, Summary
-from ragqa.records import Document
-from ragqa.stages import IndexReader
+from ragqa.records import Document, body_start
+from ragqa.stages import Embedder, IndexReader
 
 MOST_GROUPS = 8
 """The most groups of documents; a folder with so few documents has a sentence of each of them."""
 MOST_DOCUMENTS = 5_000
 """The most documents whose vectors are compared. Of more, as many are taken at equal distances in order of their names."""
+MOST_BEGUN = 500
+"""The most documents without vectors whose beginnings are embedded for an overview."""
+BEGINNING = 200
+"""The characters of a beginning."""
 EXAMPLES = 3
 
 
@@ -34,13 +38,13 @@ class Group:
 class Overview:
     """The groups of a folder, the largest first.
 
-    `read` is the number of documents whose vectors were compared, and `pending` that of documents without vectors yet,
-    which are in no group.
+    `read` is the number of documents that were compared, `begun` that of those among them that have no vectors yet, so
+    that only their beginnings were.
     """
 
     groups: tuple[Group, ...]
     read: int
-    pending: int
+    begun: int
 
 
 def overview(catalogue: Catalogue, reader: IndexReader, summarizer: Summarizer) -> Overview:
@@ -49,16 +53,33 @@ def overview(catalogue: Catalogue, reader: IndexReader, summarizer: Summarizer) 
     if len(sources) <= MOST_GROUPS:
         groups = [_group([catalogue.documents[source]], reader, summarizer) for source in sources]
         return Overview(tuple(group for group in groups if group.gist.spans), len(sources), 0)
-    vectors = {}
-    for source in sources:
-        if (mean := _mean(catalogue.documents[source], reader)) is not None:
-            vectors[source] = mean
-    if not vectors:
-        return Overview((), 0, len(sources))
+    vectors, begun = _vectors(sources, catalogue, reader, summarizer.embedder)
     names = list(vectors)
-    grouped = centre.groups(np.array(list(vectors.values())), MOST_GROUPS)
+    grouped = centre.groups(np.array(list(vectors.values())), MOST_GROUPS) if vectors else []
     groups = [_group([catalogue.documents[names[row]] for row in rows], reader, summarizer) for rows in grouped]
-    return Overview(tuple(groups), len(names), len(sources) - len(names))
+    return Overview(tuple(groups), len(names), begun)
+
+
+def _vectors(
+    sources: Sequence[str], catalogue: Catalogue, reader: IndexReader, embedder: Embedder
+) -> tuple[dict[str, centre.Vectors], int]:
+    """Return a vector for each document, and for how many it is that of their beginning.
+
+    It is the mean of its chunks' vectors. Of documents without any, the beginnings of up to `MOST_BEGUN` are embedded.
+    """
+    means = {source: _mean(catalogue.documents[source], reader) for source in sources}
+    lacking = [source for source in sources if means[source] is None][:MOST_BEGUN]
+    texts = {source: _beginning(reader.document(catalogue.documents[source])) for source in lacking}
+    texts = {source: text for source, text in texts.items() if text}
+    made = embedder.embed_passages(list(texts.values())) if texts else ()
+    known = {source: mean for source, mean in means.items() if mean is not None}
+    return known | dict(zip(texts, made, strict=True)), len(texts)
+
+
+def _beginning(document: Document) -> str:
+    """Return the title of a document and the first words of its text."""
+    begin = body_start(document.metadata, document.text)
+    return " ".join(f"{document.title} {document.text[begin : begin + BEGINNING]}".split())[:BEGINNING]
 
 
 def _sample(sources: Sequence[str]) -> list[str]:

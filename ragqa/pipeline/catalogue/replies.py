@@ -83,7 +83,7 @@ class Replies:
             sentences += [self._copied(group.document, *span) for span in group.gist.spans]
         if len(sentences) == 1:
             sentences.append(_counted(f"They are {_names(list(catalogue.documents), LISTED)}."))
-        return Reply("summary", tuple(sentences), _read_of(catalogue, found.read, found.pending) + _others(others))
+        return Reply("summary", tuple(sentences), _read_of(catalogue, found.read, found.begun) + _others(others))
 
     def _counted(self, question: CatalogueQuestion) -> Reply | None:
         """Return the number of documents, and their names where these are asked for; None for an unknown folder."""
@@ -160,7 +160,7 @@ def _size(catalogue: Catalogue, kind: str = "", of: int = 0) -> str:
         return f"{_n(number, f'{kind} document')} of {_n(of, 'document')}{place}."
     types = ", ".join(f"{n:,} {name}" for name, n in catalogue.types())
     copies = f"; {_n(catalogue.copies, 'further file')} with the same content" if catalogue.copies else ""
-    return f"{_n(number, 'document')}{place}: {types}{copies}."
+    return f"{_n(number, 'document')}{place}{f': {types}' if types else ''}{copies}."
 
 
 def _overlap(chunk: Chunk, start: int, end: int) -> int:
@@ -184,15 +184,16 @@ def _number_of_mentions(found: mentions.Mentions, phrase: str, total: str) -> st
     return f"{n:,} of {total} {verb} “{phrase}”, {_n(times, 'time')} in all:"
 
 
-def _read_of(catalogue: Catalogue, read: int, pending: int) -> str:
+def _read_of(catalogue: Catalogue, read: int, begun: int) -> str:
     """Return which documents of a folder were read for its overview."""
     documents = len(catalogue.documents)
-    if read == documents:
-        what = f"all {_n(read, 'document')} read" if read > 1 else "the document read"
+    what = f"all {_n(documents, 'document')}" if read == documents else f"{read:,} of {_n(documents, 'document')}"
+    until = "until `ragqa index` has embedded the rest"
+    if begun == read:
+        what = f"the beginnings of {what} read, {until}"
     else:
-        what = f"{read:,} of {_n(documents, 'document')} read"
-    waiting = f"; {pending:,} have no vectors yet (`ragqa index` embeds them)" if pending else ""
-    return f"{what}{waiting}{_unreadable(catalogue)}"
+        what += f" read, {begun:,} of them at their beginnings only, {until}" if begun else " read"
+    return f"{what}{_unreadable(catalogue)}"
 
 
 def _unreadable(catalogue: Catalogue) -> str:

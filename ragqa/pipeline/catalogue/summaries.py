@@ -18,7 +18,7 @@ from ragqa.pipeline.catalogue import centre, sections
 from ragqa.records import Document
 from ragqa.stages import Embedder, IndexReader
 
-METHOD = 2
+METHOD = 3
 """The version of the method. Summaries of another version are not used."""
 KIND = "summaries"
 MOST_KEPT = 20_000
