@@ -23,7 +23,16 @@ from tests.commands import fill, ragqa
 
 offline = pytest.mark.skipif(bool(os.environ.get("RAGQA_OFFLINE")), reason="needs the default models")
 ASKED = "Who commands the ferry Morwen?"
-FAKES = ("--set", "embed.kind=words", "--set", "prompt.template=qa", "--set", "generate.kind=scripted")
+FAKES = (
+    "--set",
+    "embed.kind=words",
+    "--set",
+    "prompt.template=qa",
+    "--set",
+    "generate.kind=scripted",
+    "--set",
+    "prompt.min_confidence=0",
+)
 
 
 @pytest.fixture(autouse=True)

@@ -114,10 +114,10 @@ def test_a_run_is_done_again_and_says_what_differs(place: Path) -> None:
     evaluated(place, "run")
     same = replay(place / "run", limit=3)
     assert (same.questions, same.equal, same.identity, same.counts) == (3, 3, (), {})
-    other = replay(place / "run", ["generate.answer=nobody"])
+    other = replay(place / "run", ["generate.answer=noon"])
     assert (other.questions, other.equal) == (12, 0)
-    assert other.counts["prediction"] == 12 and "nobody" in other.differing["dev0"]["prediction"]
-    assert any("nobody" in change for change in other.identity)
+    assert other.counts["prediction"] == 12 and "noon" in other.differing["dev0"]["prediction"]
+    assert any("noon" in change for change in other.identity)
     assert wire.replay(other)["counts"] == other.counts
 
 

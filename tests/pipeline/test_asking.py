@@ -80,13 +80,7 @@ def confidence(folder: Path, *overrides: str) -> float:
 
 def test_an_answer_says_how_sure_it_is_by_the_evidence_and_by_its_generator(folder: Path) -> None:
     unsure, sure = (confidence(folder, f"generate.confidence={value}") for value in (0.2, 0.9))
-<<<<<<< HEAD
     assert 0 < unsure < sure < 1 and 0 < confidence(folder, "generate.confidence=null") < 1
-=======
-    assert 0 < unsure < sure < 1
-    by_evidence_alone = confidence(folder, "generate.confidence=null")
-    assert 0 < by_evidence_alone < 1 and by_evidence_alone not in (unsure, sure)
->>>>>>> answers
 
 
 def test_below_the_least_confidence_nothing_is_said_and_only_places_were_shown(folder: Path) -> None:
