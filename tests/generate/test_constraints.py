@@ -196,7 +196,7 @@ def test_a_constraint_of_a_users_own_is_named_in_a_pipeline_file_with_its_settin
     (tmp_path / "p.yaml").write_text(PIPELINE.replace("{kind: echo}", generate), encoding="utf-8")
     pipeline = Pipeline.from_file(tmp_path / "p.yaml", kinds=[WORDS, own])
     pipeline.index()
-    answer = pipeline.ask("Is the master of the ferry called Ilse?")
+    answer = pipeline.ask("Is the master of the ferry called Ilse?", passages=[])  # so that the text is not checked
     assert answer.text.replace(" ", "") in ("yes!", "no!")
 
 

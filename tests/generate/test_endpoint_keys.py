@@ -249,7 +249,7 @@ def test_what_an_endpoint_says_is_shown_where_it_repeats_no_key() -> None:
 
 def test_ask_ends_with_9_and_check_says_what_would_be_sent_where(tmp_path: Path) -> None:
     (tmp_path / "documents").mkdir()
-    (tmp_path / "documents" / "a.txt").write_text("Ilse sails.", encoding="utf-8")
+    (tmp_path / "documents" / "a.txt").write_text("Ilse sails fine.", encoding="utf-8")
     with serving(replies(GOOD)) as server:
         generate = f"{{kind: openai, base_url: '{remote(server)}', model: m, api_key_env: THE_KEY}}"
         file = PIPELINE.replace("{kind: echo}", generate)
