@@ -76,7 +76,7 @@ def sets() -> Iterator[tuple[str, Pipeline, Sequence[Question], Sequence[Documen
     there = [d for d in adversarial.documents if d.source.partition("/")[0] in articles]
     hard = [q for q in adversarial.questions if not q.answerable and q.group.partition("/")[0] in articles]
     yield "adversarial", pipeline.with_documents(there), select(hard, sample=SAMPLE // 2), there
-    mtrag = read_dataset(f"mtrag:{DATA / 'mtrag_un'}")
+    mtrag = read_dataset(f"mtrag:{DATA / 'mtrag_un' / 'reference.jsonl'}")
     yield "mtrag", pipeline.with_documents(mtrag.documents), select(mtrag.questions, "tune"), mtrag.documents
     for name in ("questions", "people"):
         dataset = read_dataset(f"jsonl:{ROOT / 'corpora' / 'tarnwick' / f'{name}.jsonl'}")

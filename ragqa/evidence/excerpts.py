@@ -56,11 +56,15 @@ class _Line:
     text: str
 
 
-def excerpts(text: str) -> list[Excerpt]:
-    """Return the excerpts of a text in order. They do not overlap; marks of headings, bullets and fences are left out."""
+def excerpts(text: str, *, table: bool = False) -> list[Excerpt]:
+    """Return the excerpts of a text in order. They do not overlap; marks of headings, bullets and fences are left out.
+
+    :param table: each line is a row, as in CSV.
+    """
     found: list[Excerpt] = []
     block = 0
-    for kind, lines in _groups(_lines(text)):
+    groups = _rows(text) if table else _groups(_lines(text))
+    for kind, lines in groups:
         block += _begins_block(kind, found, text)
         for start, end, one in _cut(kind, lines, text):
             span = _trimmed(text, start, end)
@@ -79,6 +83,10 @@ def _begins_block(kind: str, found: list[Excerpt], text: str) -> bool:
         or (kind, last.kind) == ("row", "header")
         or (last.kind != "heading" and text[: last.end].rstrip().endswith(":"))
     )
+
+
+def _rows(text: str) -> Iterator[tuple[str, list[_Line]]]:
+    return (("row", [line]) for line in _lines(text) if line.text.strip())
 
 
 def _lines(text: str) -> Iterator[_Line]:

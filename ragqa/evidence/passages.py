@@ -12,6 +12,8 @@ from dataclasses import dataclass
 from ragqa.evidence.excerpts import Excerpt, excerpts
 from ragqa.records import Document, Hit
 
+TABLES = ("text/csv", "text/tab-separated-values")
+"""The types of documents whose lines are rows."""
 MARGIN = 400
 """The most characters that are read before and after a hit to find whole sentences."""
 GAP = 2
@@ -51,9 +53,9 @@ def candidates(hits: Sequence[Hit], document_of: Callable[[str], Document]) -> l
     found: list[Candidate] = []
     for id_ in dict.fromkeys(hit.chunk.document_id for hit in hits):
         ranked = [(rank, hit) for rank, hit in enumerate(hits) if hit.chunk.document_id == id_]
-        text = document_of(id_).text
+        document = document_of(id_)
         for part in _joined(ranked):
-            found += _of_passage(part, text)
+            found += _of_passage(part, document.text, table=document.media_type in TABLES)
     return found
 
 
@@ -70,12 +72,12 @@ def _joined(ranked: Sequence[tuple[int, Hit]]) -> list[list[tuple[int, Hit]]]:
     return groups
 
 
-def _of_passage(ranked: Sequence[tuple[int, Hit]], text: str) -> list[Candidate]:
+def _of_passage(ranked: Sequence[tuple[int, Hit]], text: str, *, table: bool) -> list[Candidate]:
     start, end = ranked[0][1].chunk.start, max(hit.chunk.end for _, hit in ranked)
     low, high = max(0, start - MARGIN), min(len(text), end + MARGIN)
     found: list[Candidate] = []
     heading, before, block, begin = "", "", -1, 0
-    for excerpt in excerpts(text[low:high]):
+    for excerpt in excerpts(text[low:high], table=table):
         first, last = low + excerpt.start, low + excerpt.end
         begin = begin if block == excerpt.block else first
         cut = (first == low and low > 0) or (last == high and high < len(text))

@@ -166,7 +166,8 @@ class Pipeline:
         :param atomic: publish the whole run in one commit; otherwise an interruption keeps the commits before it.
         :param allow_empty: remove documents that no longer exist, even where they are most or all of those indexed.
         :param embed_later: leave the vectors of a long run to `embed_pending` or to the next run.
-        :param wait: seconds to wait for another writer. :param progress: called with the chunks done and expected.
+        :param wait: seconds to wait for another writer of the index.
+        :param progress: called with the chunks done and expected.
         :raises NothingUsableError: no file could be used; an old index is not changed.
         :raises DocumentsGoneError: more than half of the indexed documents no longer exist; none was removed.
         :raises RejectedError: a file was rejected, and `strict` is True.

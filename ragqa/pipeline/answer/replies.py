@@ -8,7 +8,7 @@ from typing import Literal
 
 from ragqa.evidence import confidence
 from ragqa.evidence.passages import Candidate
-from ragqa.evidence.selection import quote
+from ragqa.evidence.selection import quote, spans
 from ragqa.pipeline.answer.abstention import Abstention, refused
 from ragqa.pipeline.answer.citing import Citing
 from ragqa.pipeline.answer.draft import Draft
@@ -64,8 +64,12 @@ class Replies:
         if not chosen or sure < self.least:
             yield self.abstained(draft, Abstention("low_confidence" if chosen else "no_evidence"), sure, written)
             return
-        places = [(each, self.citing.span(each.hit, each.start, each.end)) for each in chosen]
-        sentences = [AnswerSentence(" ".join(each.text.split()), (place,), 1.0) for each, place in places]
+        sentences = []
+        for hit, start, end in spans(chosen):  # sentences that follow one another have one citation
+            citation = self.citing.span(hit, start, end)
+            run = [each for each in chosen if each.hit.chunk.document_id == hit.chunk.document_id]
+            run = [each for each in run if start <= each.start < end]
+            sentences += [AnswerSentence(" ".join(each.text.split()), (citation,), 1.0) for each in run]
         yield from sentences
         yield self._answer(draft, "quote", sentences, sure, written)
 
@@ -141,7 +145,7 @@ class Replies:
             confidence=None if sure is None else round(sure, 4),
             kind=kind,
             sentences=tuple(sentences),
-            nearest=draft.nearest,
+            nearest=() if why and why.reason == "nothing_asked" else draft.nearest,
             advice=why.advice if why else "",
             coverage=self.coverage,
             searched="" if draft.question.passages is not None else draft.question.searched,
