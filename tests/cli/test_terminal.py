@@ -431,7 +431,7 @@ def test_a_stdin_that_cannot_be_read_ends_a_chat_by_exit_code_2(indexed: Path, m
 def test_an_error_that_ends_a_chat_is_the_object_of_its_question(
     indexed: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    interrupt = {"Which quay?": lambda: raising(KeyboardInterrupt())()}
+    interrupt = {"Who commands the ferry? Which quay?": lambda: raising(KeyboardInterrupt())()}
     done = chat(indexed, monkeypatch, "Who commands the ferry?\nWhich quay?\nx\n", "--json", faults=interrupt)
     first, second = (json.loads(line) for line in done.out.splitlines())
     assert done.code == 130 and "error" not in first
