@@ -18,7 +18,7 @@ offline = pytest.mark.skipif(bool(os.environ.get("RAGQA_OFFLINE")), reason="need
 DOCUMENTS = ROOT / "corpora" / "tarnwick" / "documents"
 
 FACT = "How much does the cooperative lend for a heat pump?"
-HOW = "How do I read a Limpet M2 meter?"
+HOW = "How do I become a member of the cooperative?"
 LIST = "What are the tasks of the Lantern Room?"
 REFUSED = "When does the ferry to Iceland leave?"
 MASTER = "Who is the master of MV Tern?"

@@ -44,7 +44,7 @@ def _print_end(answer: Answer, numbers: dict[Citation, int]) -> None:
     if answer.finish in _LIMITS and not answer.abstained:
         click.echo(f"[cut off at {_LIMITS[answer.finish]}]")
     if answer.abstained:
-        click.echo(f"No answer in these documents: {answer.reason.replace('_', ' ')}.")
+        say(f"No answer in these documents: {answer.reason.replace('_', ' ')}.")
         if answer.advice:
             say(f"{answer.advice[:1].upper()}{answer.advice[1:]}.")
         if answer.nearest:

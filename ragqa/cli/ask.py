@@ -45,7 +45,7 @@ def command(
     \b
     Examples: a fact, how to do something, a list, and what no document says.
       ragqa ask corpora/tarnwick/documents "How much does the cooperative lend for a heat pump?"
-      ragqa ask corpora/tarnwick/documents "How do I read a Limpet M2 meter?"
+      ragqa ask corpora/tarnwick/documents "How do I become a member of the cooperative?"
       ragqa ask pipelines/quickstart.yaml "What are the tasks of the Lantern Room?"
       ragqa ask pipelines/quickstart.yaml "When does the ferry to Iceland leave?"
     """

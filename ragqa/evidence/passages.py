@@ -93,4 +93,10 @@ def _of_passage(ranked: Sequence[tuple[int, Hit]], text: str, *, table: bool) ->
             found.append(Candidate(hit, rank, first, last, text[first:last], excerpt, heading, lead, begin))
         if excerpt.block != block or excerpt.kind == "sentence":
             before, block = text[first:last], excerpt.block
-    return found
+    return found or [_whole(*ranked[0])]
+
+
+def _whole(rank: int, hit: Hit) -> Candidate:
+    """Return a whole hit as one candidate, for a text without sentences: headings alone, or a line without an end."""
+    chunk = hit.chunk
+    return Candidate(hit, rank, chunk.start, chunk.end, chunk.text, Excerpt(chunk.start, chunk.end, "sentence", 0))

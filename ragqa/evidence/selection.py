@@ -66,7 +66,7 @@ def quote(question: QuestionAnalysis, ranked: Sequence[RankedExcerpt]) -> list[C
     if not ranked:
         return []
     places = {(each.candidate.hit.chunk.document_id, each.candidate.start): each.candidate for each in ranked}
-    ranked = [each for each in ranked if each.candidate.kind != "header"] or ranked
+    ranked = _about_the_names(question, _without_tables(question, ranked))
     most = LENGTHS.get(question.kind, LONGEST)
     best = _of_each_name(question, ranked) if question.kind == "compare" else []
     best += [each for each in ranked if each.score >= ranked[0].score - MARGIN]
@@ -82,6 +82,31 @@ def quote(question: QuestionAnalysis, ranked: Sequence[RankedExcerpt]) -> list[C
         chosen |= {id(one): one for one in new}
         count += 1
     return in_order(chosen.values())
+
+
+def _without_tables(question: QuestionAnalysis, ranked: Sequence[RankedExcerpt]) -> Sequence[RankedExcerpt]:
+    """Leave out headers, and rows too where the best excerpt is a sentence and the question asks for sentences."""
+    left = [each for each in ranked if each.candidate.kind != "header"] or ranked
+    if question.kind in ("fact", "list", "compare", "other") or left[0].candidate.kind == "row":
+        return left
+    return [each for each in left if each.candidate.kind != "row"]
+
+
+def _about_the_names(question: QuestionAnalysis, ranked: Sequence[RankedExcerpt]) -> Sequence[RankedExcerpt]:
+    """Leave out what does not have the names of the question, also not in its title or heading, if anything has them.
+
+    A comparison is about several names, so that nothing is left out.
+    """
+    wanted = {term for name in question.names for term in text_analysis.terms(name)}
+    if question.kind == "compare" or not wanted:
+        return ranked
+    return [each for each in ranked if wanted <= _terms_around(each.candidate)] or ranked
+
+
+def _terms_around(candidate: Candidate) -> set[str]:
+    hit = candidate.hit
+    parts = (hit.source, hit.chunk.context, candidate.heading, candidate.before, candidate.text)
+    return set(text_analysis.terms(" ".join(parts)))
 
 
 def _of_each_name(question: QuestionAnalysis, ranked: Sequence[RankedExcerpt]) -> list[RankedExcerpt]:

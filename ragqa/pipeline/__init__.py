@@ -45,7 +45,7 @@ class Pipeline:
     pipeline = Pipeline.from_file("pipelines/quickstart.yaml")
     pipeline.index()
     pipeline.ask("Who is the master of MV Tern?")  # a fact
-    pipeline.ask("How do I read a Limpet M2 meter?")  # how
+    pipeline.ask("How do I become a member of the cooperative?")  # how
     pipeline.ask("What are the tasks of the Lantern Room?")  # a list
     pipeline.ask("When does the ferry to Iceland leave?")  # no document says, so `abstained` is True
 

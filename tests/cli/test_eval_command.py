@@ -111,8 +111,9 @@ def test_a_question_of_a_conversation_is_put_with_its_turns_or_alone(project: Pa
     }
     (project / "turns.jsonl").write_text(json.dumps(row), encoding="utf-8")
     command = ("eval", "pipeline.yaml", "--dataset", "jsonl:turns.jsonl", "--set", "prompt.template=chat")
+    always = ("--set", "prompt.answer=write", "--set", "prompt.min_confidence=0")
     for folder, options, shown in (("with", (), True), ("alone", ("--last-turn",), False)):
-        done = ragqa(*command, *options, "--out", folder, cwd=project)
+        done = ragqa(*command, *always, *options, "--out", folder, cwd=project)
         assert done.code == 0, done.err
         (result,) = read_run(project / folder).results
         assert ("What leaves from Brae?" in result.prompt) == shown

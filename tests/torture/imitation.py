@@ -18,7 +18,7 @@ from unittest.mock import patch
 from ragqa.cli import answers, marks
 from ragqa.cli.search import print_hits
 from ragqa.cli.terminal import Screen, escaped, one_line
-from ragqa.records import Answer, Chunk, Citation, Hit
+from ragqa.records import Answer, AnswerSentence, Chunk, Citation, Hit
 from tests.torture import Trial
 
 _LURES = (
@@ -86,22 +86,25 @@ class Forger:
     def columns(self) -> int | None:
         return self._random.choice(_WIDTHS)
 
-    def pieces(self, text: str) -> list[str]:
-        """Return a text as a generator streams it."""
-        cuts = sorted(self._random.choices(range(len(text) + 1), k=self._random.randint(0, 9)))
-        return [text[a:b] for a, b in zip([0, *cuts], [*cuts, len(text)], strict=True)]
-
     def citation(self) -> Citation:
         page = self._random.choice((None, 1, 12))
         start = self._random.randint(0, 99)
         stale = self._random.random() < 0.2
         return Citation("s", f"{os.getcwd()}/{self.name()}", page, start, start + 9, self.text(), stale)
 
+    def citations(self, most: int) -> tuple[Citation, ...]:
+        return tuple(self.citation() for _ in range(self._random.randint(0, most)))
+
     def answer(self) -> Answer:
-        citations = tuple(self.citation() for _ in range(self._random.randint(0, 3)))
-        abstained = self._random.random() < 0.2
-        reason = "not_in_passages" if abstained else ""
-        return Answer("q", self.text(), citations, (), None, {}, 1, abstained, reason, self._random.choice(_ENDS))
+        finish = self._random.choice(_ENDS)
+        if self._random.random() < 0.2:
+            why, advice = "not_in_passages", f"no document names {self.name()}: read on"
+            return Answer(
+                "q", "", (), (), None, {}, 1, True, why, finish, nearest=self.citations(3), advice=advice
+            )
+        said = tuple(AnswerSentence(self.text(), self.citations(2)) for _ in range(self._random.randint(1, 3)))
+        cited = tuple(dict.fromkeys(each for sentence in said for each in sentence.citations))
+        return Answer("q", "\n".join(each.text for each in said), cited, (), None, {}, 1, finish=finish, sentences=said)
 
     def hit(self, number: int) -> Hit:
         chunk = Chunk(str(number), "d", 3, 9, self.text(), page=self._random.choice((None, 7)))
@@ -121,18 +124,32 @@ def _said(text: str) -> str:
 def faults_of_answer(forger: Forger) -> list[str]:
     """Print an answer as it is streamed, read it by the rule, and return in what the two differ."""
     answer, columns = forger.answer(), forger.columns()
-    rows = printed(columns, answers.stream_answer, iter([*forger.pieces(answer.text), answer]))
+    rows = printed(columns, answers.stream_answer, iter([*answer.sentences, answer]))
     at = next((n for n, row in enumerate(rows) if not row.startswith("|")), len(rows))
     text, rest = [row.removeprefix("|") for row in rows[:at]], rows[at:]
-    wrong = [] if _bare("".join(text)) == _bare(_said(answer.text)) else ["the answer is not what was written"]
+    numbers = {citation: n for n, citation in enumerate(answer.citations, start=1)}
+    said = "".join(
+        _said(each.text + "".join(f" [{numbers[citation]}]" for citation in each.citations))
+        for each in answer.sentences
+    )
+    wrong = [] if _bare("".join(text)) == _bare(said) else ["the answer is not what was written"]
     limit = {"deadline": "generate.deadline", "length": "generate.max_new_tokens"}.get(answer.finish)
+    places = answer.nearest if answer.abstained else answer.citations
     ours = [f"[cut off at {limit}]"] if limit and not answer.abstained else []
-    ours += [""] if text else []
-    ours += ["No answer: not in passages."] if answer.abstained else ["Sources:"]
-    if rest[: len(ours)] != ours:
-        wrong.append(f"after the answer stands {rest[: len(ours)]!r}")
-    expected = [] if answer.abstained else [_source(n, c) for n, c in enumerate(answer.citations, start=1)]
-    found = list(_blocks(rest[len(ours) :], "  [", "      ...", "      |"))
+    if answer.abstained:
+        advice = f"{answer.advice[:1].upper()}{answer.advice[1:]}."
+        ours += [
+            "No answer in these documents: not in passages.",
+            escaped(advice),
+            *["Nearest passages:"][: len(places)],
+        ]
+    else:
+        ours += ["", "Sources:"] if places else []
+    begin = next((n for n, row in enumerate(rest) if row.startswith("  [")), len(rest))
+    if _bare("".join(row.removeprefix("    ...") for row in rest[:begin])) != _bare("".join(ours)):
+        wrong.append(f"after the answer stands {rest[:begin]!r}")
+    expected = [_source(n, c) for n, c in enumerate(places, start=1)]
+    found = list(_blocks(rest[begin:], "  [", "      ...", "      |"))
     return wrong + ([] if found == expected else [f"the sources are read as {found!r}"])
 
 

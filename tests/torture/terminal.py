@@ -40,11 +40,11 @@ class Talker(GenerateSpec):
 
 
 class TalkingGenerator(EchoGenerator):
-    """Says a word ten times a second, without an end."""
+    """Says a sentence of the documents ten times a second, each another one, without an end."""
 
     def stream(self, prompt: Prompt) -> Iterator[str | Generation]:
-        while True:
-            yield "and "
+        for number in itertools.count(1):
+            yield f"{'Tide ' * number}tide.\n\n"
             time.sleep(0.1)
 
 

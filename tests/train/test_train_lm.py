@@ -428,9 +428,10 @@ def test_the_model_answers_in_the_same_pipeline_file(project: Path) -> None:
     assert AutoTokenizer.from_pretrained(project / "lm").get_vocab() == words_of(project / "tokenizer").get_vocab()
     change = ("--set", "generate.model=lm")
     assert ragqa("index", "pipeline.yaml", *change, cwd=project).code == 0
-    asked = ragqa("ask", "pipeline.yaml", "Who is at the wheel of the Morwen?", *change, "--json", cwd=project)
+    always = ("--set", "prompt.answer=write", "--set", "prompt.min_confidence=0")
+    asked = ragqa("ask", "pipeline.yaml", "Who is at the wheel of the Morwen?", *change, *always, "--json", cwd=project)
     assert asked.code == 0, asked.err
-    assert asked.said["text"] and asked.said["hits"]
+    assert asked.said["prompt"] and asked.said["usage"]["answer_tokens"] > 0 and asked.said["hits"]
     assert asked.said["finish"] in ("stop", "length")
     assert ragqa("check", "pipeline.yaml", *change, cwd=project).code == 0
 

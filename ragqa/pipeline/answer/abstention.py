@@ -36,16 +36,16 @@ class Abstention:
         return f"no document names {', '.join(self.names)}: {what}" if self.names else what
 
 
-def before_writing(evidence: Evidence, hits: Sequence[Hit], min_score: float) -> Abstention | None:
+def before_writing(evidence: Evidence, hits: Sequence[Hit], min_score: float, least: float) -> Abstention | None:
     """Return why a question cannot be answered, as far as this is known before anything is written.
 
-    :param min_score: `retrieve.min_score`.
+    :param min_score: `retrieve.min_score`. :param least: the least confidence; 0 answers from any passages.
     """
     if not evidence.question.terms:
         return Abstention("nothing_asked")
-    if evidence.unknown:
+    if evidence.unknown and least:
         return Abstention("unknown_name", evidence.unknown)
-    if not evidence.ranked or _is_far(evidence, hits, min_score):
+    if not evidence.ranked or (least and _is_far(evidence, hits, min_score)):
         return Abstention("no_evidence")
     return None
 

@@ -146,7 +146,7 @@ class Asking:
             if given is not None and not hits:
                 return Draft(question, (), None, (), clock)
             found = evidence.examine(question.asked, question.searched, hits, self.components.embedder, self.reader)
-            best = [each.candidate for each in found.ranked[:NEAREST]]
+            best = [each.candidate for each in found.ranked[:NEAREST]] if found.question.terms else []
             nearest = tuple(self._citing.span(each.hit, each.start, each.end) for each in best)
             clock.lap("evidence")
         return Draft(question, hits, found, nearest, clock)
@@ -156,7 +156,7 @@ class Asking:
         found, config = draft.evidence, self.components.config
         if found is None:
             return None
-        if why := before_writing(found, draft.hits, config.retrieve.min_score):
+        if why := before_writing(found, draft.hits, config.retrieve.min_score, self._replies.least):
             return iter([self._replies.abstained(draft, why)])
         return self._replies.quoted(draft) if self._quotes(found.question.kind) else None
 

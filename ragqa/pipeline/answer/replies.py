@@ -145,7 +145,7 @@ class Replies:
             confidence=None if sure is None else round(sure, 4),
             kind=kind,
             sentences=tuple(sentences),
-            nearest=() if why and why.reason == "nothing_asked" else draft.nearest,
+            nearest=draft.nearest,
             advice=why.advice if why else "",
             coverage=self.coverage,
             searched="" if draft.question.passages is not None else draft.question.searched,
