@@ -77,7 +77,8 @@ def _of_passage(ranked: Sequence[tuple[int, Hit]], text: str, *, table: bool) ->
     low, high = max(0, start - MARGIN), min(len(text), end + MARGIN)
     found: list[Candidate] = []
     heading, before, block, begin = "", "", -1, 0
-    for excerpt in excerpts(text[low:high], table=table):
+    parts = excerpts(text[low:high], table=table)
+    for excerpt in parts:
         first, last = low + excerpt.start, low + excerpt.end
         begin = begin if block == excerpt.block else first
         cut = (first == low and low > 0) or (last == high and high < len(text))
@@ -93,10 +94,12 @@ def _of_passage(ranked: Sequence[tuple[int, Hit]], text: str, *, table: bool) ->
             found.append(Candidate(hit, rank, first, last, text[first:last], excerpt, heading, lead, begin))
         if excerpt.block != block or excerpt.kind == "sentence":
             before, block = text[first:last], excerpt.block
-    return found or [_whole(*ranked[0])]
+    if not found and any(part.kind != "heading" for part in parts):
+        return [_whole(*ranked[0])]
+    return found
 
 
 def _whole(rank: int, hit: Hit) -> Candidate:
-    """Return a whole hit as one candidate, for a text without sentences: headings alone, or a line without an end."""
+    """Return a whole hit as one candidate, for a text whose sentences have no end within the margin."""
     chunk = hit.chunk
     return Candidate(hit, rank, chunk.start, chunk.end, chunk.text, Excerpt(chunk.start, chunk.end, "sentence", 0))
