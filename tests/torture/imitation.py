@@ -99,9 +99,7 @@ class Forger:
         finish = self._random.choice(_ENDS)
         if self._random.random() < 0.2:
             why, advice = "not_in_passages", f"no document names {self.name()}: read on"
-            return Answer(
-                "q", "", (), (), None, {}, 1, True, why, finish, nearest=self.citations(3), advice=advice
-            )
+            return Answer("q", "", (), (), None, {}, 1, True, why, finish, nearest=self.citations(3), advice=advice)
         said = tuple(AnswerSentence(self.text(), self.citations(2)) for _ in range(self._random.randint(1, 3)))
         cited = tuple(dict.fromkeys(each for sentence in said for each in sentence.citations))
         return Answer("q", "\n".join(each.text for each in said), cited, (), None, {}, 1, finish=finish, sentences=said)
