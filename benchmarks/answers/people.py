@@ -24,6 +24,7 @@ from ragqa.evaluate.runs.gold import locate_evidence
 from ragqa.records import Answer
 from ragqa.text_analysis import content_words, term
 
+SETS = ("people", "questions")
 SHARE = 0.5
 """The least share of a reference answer's words in a written answer that says the same."""
 
@@ -96,6 +97,7 @@ def main() -> None:
     """Print the tables."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.answers.people")
     parser.add_argument("--pipeline", default=str(QUICKSTART), help="the pipeline file")
+    parser.add_argument("--only", choices=SETS, help="the questions of one file")
     parser.add_argument("--split", default="test", help="dev or test")
     parser.add_argument("--sample", type=int, help="so many questions of each set")
     parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="as --set of ragqa")
@@ -104,7 +106,7 @@ def main() -> None:
     pipeline = Pipeline.from_file(arguments.pipeline, arguments.set)
     pipeline.index()
     pipeline.load_models()
-    for name in ("people", "questions"):
+    for name in [arguments.only] if arguments.only else SETS:
         dataset = read_dataset(f"jsonl:{ROOT / 'corpora' / 'tarnwick' / f'{name}.jsonl'}")
         questions = select(dataset.questions, arguments.split, sample=arguments.sample)
         report(f"{name}.jsonl, {arguments.split}", ask(pipeline, questions, arguments.show))

@@ -125,9 +125,9 @@ def embed_rest(pipeline: Pipeline, *, started: float, watched: bool) -> None:
     seconds = math.inf if watched else started + SHARE_SECONDS - time.monotonic()
     if seconds <= 0 or not pipeline.changes().coverage.pending:
         return
-    if watched:
-        say("Embedding the rest. Ctrl-C ends this; what was embedded is kept.", err=True)
     try:
+        if watched:  # within `try`, since Ctrl-C may come with this line
+            say("Embedding the rest. Ctrl-C ends this; what was embedded is kept.", err=True)
         with progress_bar() as progress:
             pipeline.embed_pending(seconds, progress=progress)
     except KeyboardInterrupt:

@@ -76,7 +76,8 @@ def test_a_program_gets_its_answer_by_words_and_the_rest_is_left_to_the_next_run
     assert f"by words; 0 of {texts:,} vectors so far: `ragqa index documents` embeds the rest" in done.stderr
     plan = run("plan", "documents", *ask()[3:], cwd=place).stdout
     vectors, pending = coverage(place)
-    assert vectors + pending == texts and f"{pending:,} texts that are indexed have no vector yet" in plan
+    told = f"{pending:,} texts that are indexed have no vector yet" in plan
+    assert vectors + pending == texts and told == (pending > 0)  # a fast machine embeds all in the ten seconds
     indexed = run("index", "documents", *ask()[3:], "--json", cwd=place)
     report = json.loads(indexed.stdout)
     assert (report["embedded"], report["pending"], report["indexed"]) == (pending, 0, 0)

@@ -45,7 +45,7 @@ def before_writing(evidence: Evidence, hits: Sequence[Hit], min_score: float, le
         return Abstention("nothing_asked")
     if evidence.unknown and least:
         return Abstention("unknown_name", evidence.unknown)
-    if not evidence.ranked or (least and _is_far(evidence, hits, min_score)):
+    if not evidence.ranked or _is_far(evidence, hits, min_score):
         return Abstention("no_evidence")
     return None
 
