@@ -38,12 +38,18 @@ def ask(*options: str) -> list[str]:
     return ["ask", "documents", QUESTION, *small, *options]
 
 
+def _heed_ctrl_c() -> None:
+    """Undo what a shell does to a command in the background: it ignores SIGINT, and so do its children."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
 def on_terminal(
     place: Path, arguments: list[str], meanwhile: Callable[[subprocess.Popen[bytes], str], None]
 ) -> tuple[int, str]:
     """Run a command on a terminal; return its exit code and what it showed. `meanwhile` is called as text comes."""
     ours, theirs = pty.openpty()
-    process = subprocess.Popen([sys.executable, "-m", "ragqa", *arguments], cwd=place, stdin=theirs, stdout=theirs, stderr=theirs)  # fmt: skip
+    command = [sys.executable, "-m", "ragqa", *arguments]
+    process = subprocess.Popen(command, cwd=place, stdin=theirs, stdout=theirs, stderr=theirs, preexec_fn=_heed_ctrl_c)
     os.close(theirs)
     shown = ""
     while True:
