@@ -53,6 +53,33 @@ letters."""
 STOP_WORDS = frozenset(_FUNCTION_WORDS.split())
 """English function words, which do not show the topic of a text."""
 
+POINTING_WORDS = frozenset(
+    [
+        "it",
+        "its",
+        "they",
+        "their",
+        "them",
+        "this",
+        "these",
+        "those",
+        "that",
+        "he",
+        "she",
+        "his",
+        "her",
+        "such",
+        "both",
+        "however",
+        "also",
+        "but",
+        "and",
+        "then",
+        "there",
+    ]
+)
+"""Words at the beginning of a sentence that point to the sentence before it."""
+
 
 def words(text: str) -> list[str]:
     """Return the words of a text in order, lower-cased and without accents."""

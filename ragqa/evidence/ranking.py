@@ -1,6 +1,6 @@
 """Ranks excerpts by how likely they answer a question: words shared with it, and vectors similar to its own.
 
-A log-linear model of eight features, fitted on questions of four styles (facts of encyclopaedia articles, turns of real
+A log-linear model of nine features, fitted on questions of four styles (facts of encyclopaedia articles, turns of real
 conversations, long questions with several sentences as the answer, questions about the documents of an organisation).
 `make fit-evidence` repeats the fit.
 """

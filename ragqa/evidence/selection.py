@@ -29,32 +29,6 @@ SPARE = 2
 """The tokens that an excerpt costs besides its own, where it is joined with others."""
 JOIN = 3
 """The most characters between two excerpts that are one passage, or one citation."""
-_BEGINS_WITHIN = frozenset(
-    [
-        "it",
-        "its",
-        "they",
-        "their",
-        "them",
-        "this",
-        "these",
-        "those",
-        "that",
-        "he",
-        "she",
-        "his",
-        "her",
-        "such",
-        "both",
-        "however",
-        "also",
-        "but",
-        "and",
-        "then",
-        "there",
-    ]
-)
-"""Words at the beginning of a sentence that point to the sentence before it."""
 
 
 def quote(question: QuestionAnalysis, ranked: Sequence[RankedExcerpt]) -> list[Candidate]:
@@ -147,7 +121,7 @@ def _with_its_block(
     if candidate.kind in ("row", "item"):
         return [block[0], candidate] if at and block[0].kind in ("header", "sentence") else [candidate]
     first = next(iter(text_analysis.words(candidate.text)), "")
-    return block[:2] if at and first in _BEGINS_WITHIN else [candidate]
+    return block[:2] if at and first in text_analysis.POINTING_WORDS else [candidate]
 
 
 def _introduction(block: Sequence[Candidate], at: int) -> int:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-MEASURED_ON = "questions of SQuAD with their paragraph"
+MEASURED_ON = "questions of SQuAD with their paragraph, by version 0.2"
 """The questions to which `right` and `asked` refer, as a message names them."""
 
 

@@ -203,7 +203,7 @@ class Asking:
         if draft.evidence is None:
             return ready
         sure = confidence.with_verdict(draft.evidence.probability, ready.verdict)
-        if sure >= confidence.least(self.components.config.prompt.min_confidence):
+        if sure >= self._replies.least:
             return ready
         return self._replies.abstained(draft, Abstention("low_confidence"), sure, ready)
 

@@ -35,40 +35,9 @@ POINTING = 0.15
 ROUNDS = 20
 """The most rounds in which groups are improved."""
 
-_POINTING = frozenset(
-    [
-        "it",
-        "its",
-        "they",
-        "their",
-        "them",
-        "this",
-        "these",
-        "those",
-        "that",
-        "he",
-        "she",
-        "his",
-        "her",
-        "such",
-        "both",
-        "however",
-        "also",
-        "but",
-        "and",
-        "then",
-        "there",
-        "here",
-        "therefore",
-        "thus",
-        "otherwise",
-        "instead",
-        "additionally",
-        "furthermore",
-        "moreover",
-    ]
+_POINTING = text_analysis.POINTING_WORDS | frozenset(
+    ["here", "therefore", "thus", "otherwise", "instead", "additionally", "furthermore", "moreover"]
 )
-"""Words at the beginning of a sentence that point to the sentence before it."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
