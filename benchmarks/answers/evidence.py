@@ -14,7 +14,7 @@ from __future__ import annotations
 import json
 import os
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -25,7 +25,7 @@ from tqdm import tqdm
 from benchmarks.run import QUICKSTART, ROOT
 from ragqa import Pipeline, evidence
 from ragqa.evaluate import Question, read_dataset, select
-from ragqa.evaluate.dataset import Evidence
+from ragqa.evaluate.dataset import Evidence, Span
 from ragqa.evaluate.runs.gold import locate_evidence
 from ragqa.evidence import confidence, ranking
 from ragqa.evidence.passages import Candidate
@@ -59,9 +59,11 @@ class Case:
     values: tuple[float, ...]
 
 
-def sets() -> Iterator[tuple[str, Pipeline, Sequence[Question], Sequence[Document]]]:
-    """Yield the name, the pipeline over the documents, the questions and the documents of each set."""
-    pipeline = Pipeline.from_file(QUICKSTART)
+def sets(pipeline: Pipeline) -> Iterator[tuple[str, Pipeline, Sequence[Question], Sequence[Document]]]:
+    """Yield the name, the pipeline over the documents, the questions and the documents of each set.
+
+    :param pipeline: the pipeline over the sample corpus; the others have its settings.
+    """
     squad = read_dataset(f"squad:{DATA / 'squad' / 'dev-v1.1.json'}")
     tune = [question for question in squad.questions if question.split == "tune"]
     articles = sorted({_article(question) for question in tune})
@@ -125,10 +127,18 @@ def cases(
                 continue
             weights = ranking.term_weights(found.question.terms, reader.document_counts(found.question.terms))
             values = confidence.features(found.question, hits[: evidence.MOST_HITS], found.ranked, weights)
-            spans = [(span.document_id, span.start, span.end) for span in gold[question.id]]
-            ids = {by_source[source].id for source in question.relevant if source in by_source}
-            relevant = _overlaps(spans) if spans else _says(ids, question.answers)
+            relevant = relevance(question, gold[question.id], by_source)
             yield Case(name, question.group, question.answerable, found, relevant, values)
+
+
+def relevance(question: Question, gold: Sequence[Span], documents: Mapping[str, Document]) -> Relevant:
+    """Return a function that tells whether an excerpt answers a question, by its gold spans or reference answers.
+
+    :param documents: by source.
+    """
+    ids = {documents[source].id for source in question.relevant if source in documents}
+    spans = [(span.document_id, span.start, span.end) for span in gold]
+    return _overlaps(spans) if spans else _says(ids, question.answers)
 
 
 def _overlaps(spans: Sequence[tuple[str, int, int]]) -> Relevant:
@@ -214,7 +224,7 @@ def _is_right(ranked: Sequence[RankedExcerpt], case: Case) -> bool:
 
 def main() -> None:
     """Print the weights."""
-    found = [case for one in sets() for case in cases(*one)]
+    found = [case for one in sets(Pipeline.from_file(QUICKSTART)) for case in cases(*one)]
     fit_ranking(found)
     fit_confidence(found)
 

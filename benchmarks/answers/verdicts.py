@@ -15,93 +15,111 @@ from typing import Any
 import numpy as np
 from tqdm import tqdm
 
-from benchmarks.answers.evidence import sets, weighted_fit
+from benchmarks.answers.evidence import Relevant, relevance, sets, weighted_fit
 from benchmarks.answers.people import says
 from benchmarks.run import ROOT
 from ragqa import Pipeline
 from ragqa.evaluate import Question, metrics, select
+from ragqa.evaluate.runs.gold import locate_evidence
 from ragqa.evidence import confidence
+from ragqa.evidence.selection import quote
 from ragqa.pipeline.answer.asking import Asking
 from ragqa.pipeline.answer.draft import AskedQuestion
+from ragqa.pipeline.answer.replies import Written
 from ragqa.records import Generation
 
 BETTER = ROOT / "pipelines" / "better.yaml"
 WITHOUT_ANSWERS = ("chunking",)
-LEAST_F1 = {"mtrag": 0.2}
-"""The token F1 from which a long answer is right; its reference answers have sentences that no question asks for."""
+LEAST_F1 = 0.35
+"""The token F1 from which a short answer is right."""
 KEPT = ROOT / ".ragqa" / "verdicts.jsonl"
 
 
 def collect(sample: int) -> Iterator[dict[str, Any]]:
-    """Yield a row for each question: the probability of the passages, the verdict, the text and its probabilities."""
+    """Yield a row for each question: what is known about its answer, and whether that is right."""
     known = {row["id"]: row for row in map(json.loads, KEPT.read_text().splitlines())} if KEPT.exists() else {}
-    better = Pipeline.from_file(BETTER)
     KEPT.parent.mkdir(exist_ok=True)
     with KEPT.open("a") as file:
-        for name, pipeline, questions, _ in sets():
+        for name, pipeline, questions, documents in sets(Pipeline.from_file(BETTER)):
             if name in WITHOUT_ANSWERS:
                 continue
             pipeline.index()
-            pipeline.components.replace(generator=better.components.generator, prompter=better.components.prompter)
+            by_source = {document.source: document for document in documents}
+            gold, _ = locate_evidence(questions, by_source)
             with pipeline.open_index() as reader:
+                asking = Asking(pipeline.components, reader, pipeline.files)
                 for question in tqdm(select(questions, sample=min(sample, len(questions))), desc=name):
                     id_ = f"{name}/{question.id}"
                     if id_ not in known:
-                        row = _row(id_, name, Asking(pipeline.components, reader, pipeline.files), question)
-                        print(json.dumps(row), file=file, flush=True)
-                        known[id_] = row
+                        row = _row(asking, question, relevance(question, gold[question.id], by_source))
+                        known[id_] = {"id": id_, "set": name, **row}
+                        print(json.dumps(known[id_]), file=file, flush=True)
                     yield known[id_]
 
 
-def _row(id_: str, name: str, asking: Asking, question: Question) -> dict[str, Any]:
+def _row(asking: Asking, question: Question, relevant: Relevant) -> dict[str, Any]:
     draft = asking._draft(AskedQuestion(question.question, question.history))
-    prompt, _ = asking._begin(draft)
-    verdict = asking._verdict(prompt)
-    *_, generation = asking.components.generator.stream(prompt)
-    assert isinstance(generation, Generation) and draft.evidence is not None
-    return {
-        "id": id_,
-        "set": name,
+    prompt, checked = asking._begin(draft)
+    assert draft.evidence is not None
+    # 1. Ask for the verdict and the choice, and take the quote.
+    generator: Any = asking.components.generator
+    verdict, choice = generator.verdict(prompt), generator.choice(prompt)
+    ready = Written(draft, prompt, checked, Generation("", 0, "stop"), verdict)
+    ready = asking._with_choice(ready, draft.evidence)
+    found = ready.draft.evidence
+    assert found is not None
+    quoted = quote(found.question, found.ranked)
+    right = question.answerable and any(map(relevant, quoted))
+    row = {
         "question": question.question,
-        "kind": draft.evidence.question.kind,
-        "answerable": question.answerable,
-        "answers": question.answers,
-        "probability": draft.evidence.probability,
+        "kind": found.question.kind,
+        "probability": found.probability,
         "verdict": verdict,
-        "text": generation.text,
-        "logprobs": generation.logprobs,
-        "right": question.answerable and _is_right(name, generation.text, question.answers),
+        "choice": max(choice) if choice else None,
+        "quote": [each.text for each in quoted],
+        "quote_right": right,
     }
-
-
-def _is_right(name: str, text: str, answers: Sequence[str]) -> bool:
-    return says(text, answers) or metrics.f1(text, answers) >= LEAST_F1.get(name, 0.35)
+    if found.question.kind != "fact":
+        return row
+    # 2. Write a short answer.
+    *_, generation = generator.stream(ready.prompt)
+    text = generation.text
+    right = question.answerable and (says(text, question.answers) or metrics.f1(text, question.answers) >= LEAST_F1)
+    return {**row, "text": text, "logprobs": generation.logprobs, "right": right}
 
 
 def fit(rows: Sequence[dict[str, Any]]) -> None:
     """Print the weights, and what the thresholds answer and refuse by set."""
+    judged = [[1.0, confidence.log_odds(row["probability"]), row["verdict"]] for row in rows]
+    _fit("VERDICT_WEIGHTS", rows, judged, [row.get("right", row["quote_right"]) for row in rows])
+    written = [row for row in rows if row.get("logprobs")]
+    values = [
+        [1.0, confidence.log_odds(row["probability"]), row["verdict"], sum(row["logprobs"]) / len(row["logprobs"])]
+        for row in written
+    ]
+    _fit("TEXT_WEIGHTS", written, values, [row["right"] for row in written])
+
+
+def _fit(name: str, rows: Sequence[dict[str, Any]], values: Sequence[list[float]], right: Sequence[bool]) -> None:
     names = [row["set"] for row in rows]
-    shares = np.array([1 / names.count(name) for name in names])
-    right = np.array([row["right"] for row in rows], dtype=float)
-    base = [[1.0, confidence.log_odds(row["probability"]), row["verdict"]] for row in rows]
-    means = [[sum(row["logprobs"]) / max(1, len(row["logprobs"]))] for row in rows]
-    for name, values in (("VERDICT_WEIGHTS", np.array(base)), ("TEXT_WEIGHTS", np.hstack([base, means]))):
-        weights = weighted_fit(values, right, shares)
-        print(f"{name} = {tuple(round(float(w), 2) for w in weights)}")
-        p = 1 / (1 + np.exp(-values @ weights))
-        for choice, least in confidence.LEAST.items():
-            for each in dict.fromkeys(names):
-                here = np.array([one == each for one in names])
-                answered = here & (p >= least)
-                precise = right[answered].mean() if answered.any() else float("nan")
-                print(f"  {choice} {each}: answered {answered.sum() / here.sum():.2f}, right of them {precise:.2f}")
+    shares, labels = np.array([1 / names.count(each) for each in names]), np.array(right, dtype=float)
+    features = np.array(values)
+    weights = weighted_fit(features, labels, shares)
+    print(f"{name} = {tuple(round(float(w), 2) for w in weights)}")
+    p = 1 / (1 + np.exp(-features @ weights))
+    for choice, least in confidence.LEAST.items():
+        for each in dict.fromkeys(names):
+            here = np.array([one == each for one in names])
+            answered = here & (p >= least)
+            precise = labels[answered].mean() if answered.any() else float("nan")
+            print(f"  {choice} {each}: answered {answered.sum() / here.sum():.2f}, right of them {precise:.2f}")
 
 
 def main() -> None:
     """Print the weights."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.answers.verdicts")
-    parser.add_argument("--sample", type=int, default=30, help="so many questions of each set")
-    fit([row for row in collect(parser.parse_args().sample) if row["verdict"] is not None and row["logprobs"]])
+    parser.add_argument("--sample", type=int, default=40, help="so many questions of each set")
+    fit([row for row in collect(parser.parse_args().sample) if row["verdict"] is not None])
 
 
 if __name__ == "__main__":

@@ -18,6 +18,7 @@ ExcerptKind = Literal["sentence", "item", "header", "row", "code", "heading"]
 """`header` is the row of a table above a rule; it has the names of the columns."""
 
 _FENCE = re.compile(r"\s*(```|~~~)")
+_FENCES = re.compile(rf"^{_FENCE.pattern}", re.MULTILINE)
 _HEADING = re.compile(r"\s{0,3}#{1,6}\s+\S")
 _RULE = re.compile(r"\s*(?:[-=*_]\s*){3,}$|\s*\|?(?:\s*:?-{2,}:?\s*\|?)+\s*$")
 _ITEM = re.compile(r"\s*(?:[-*+•◦▪‣·●○■–]|\(?\d{1,3}[.)]|\(?[a-z][.)]|o)\s+(?=\S)")
@@ -56,14 +57,14 @@ class _Line:
     text: str
 
 
-def excerpts(text: str, *, table: bool = False) -> list[Excerpt]:
+def excerpts(text: str, *, table: bool = False, fence: str = "") -> list[Excerpt]:
     """Return the excerpts of a text in order. They do not overlap; marks of headings, bullets and fences are left out.
 
-    :param table: each line is a row, as in CSV.
+    :param table: each line is a row, as in CSV. :param fence: the mark of a block of code in which the text begins.
     """
     found: list[Excerpt] = []
     block = 0
-    groups = _rows(text) if table else _groups(_lines(text))
+    groups = _rows(text) if table else _groups(_lines(text), fence)
     for kind, lines in groups:
         block += _begins_block(kind, found, text)
         for start, end, one in _cut(kind, lines, text):
@@ -96,11 +97,18 @@ def _lines(text: str) -> Iterator[_Line]:
         start += len(line)
 
 
-def _groups(lines: Iterator[_Line]) -> Iterator[tuple[str, list[_Line]]]:
+def open_fence(text: str) -> str:
+    """Return the mark of the block of code that is open at the end of a text; empty if none is."""
+    fence = ""
+    for mark in _FENCES.findall(text):
+        fence = "" if fence == mark else fence or mark
+    return fence
+
+
+def _groups(lines: Iterator[_Line], fence: str) -> Iterator[tuple[str, list[_Line]]]:
     """Yield groups of lines that belong together: a heading, an item with its continuation, a row, code, a paragraph."""
     group: list[_Line] = []
     kind = ""
-    fence = ""
     for line in lines:
         opening = _FENCE.match(line.text)
         if fence or opening:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from ragqa.evidence.excerpts import Excerpt, excerpts
+from ragqa.evidence.excerpts import Excerpt, excerpts, open_fence
 from ragqa.records import Document, Hit
 
 TABLES = ("text/csv", "text/tab-separated-values")
@@ -77,7 +77,7 @@ def _of_passage(ranked: Sequence[tuple[int, Hit]], text: str, *, table: bool) ->
     low, high = max(0, start - MARGIN), min(len(text), end + MARGIN)
     found: list[Candidate] = []
     heading, before, block, begin = "", "", -1, 0
-    parts = excerpts(text[low:high], table=table)
+    parts = excerpts(text[low:high], table=table, fence=open_fence(text[:low]))
     for excerpt in parts:
         first, last = low + excerpt.start, low + excerpt.end
         begin = begin if block == excerpt.block else first

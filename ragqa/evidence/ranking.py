@@ -9,11 +9,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from ragqa import text_analysis
 from ragqa.evidence.passages import Candidate
 from ragqa.question_analysis import QuestionAnalysis, defines, fits
+from ragqa.records import Hit
 from ragqa.stages import Embedder
 
 FEATURES = (
@@ -31,9 +32,13 @@ FEATURES = (
 cosines of the question with both. Then follow whether the excerpt is a fragment, how far the two values with context
 are below the best ones of all excerpts, whether it has a date or a number where the question asks for one, and whether
 it says what the subject of the question is."""
-CONSTANT = -2.70
-WEIGHTS = (1.11, -0.05, 2.72, 0.36, -0.99, 4.15, 2.22, 0.32, 0.44)
+CONSTANT = -2.34
+WEIGHTS = (0.5, 0.43, 3.2, -0.5, -0.95, 4.09, 5.19, 0.36, 0.8)
 """The weights of `FEATURES` in the log-odds that an excerpt answers the question."""
+CHOICE_WEIGHT = 0.5
+"""The weight of a generator's log-probability for the passage of an excerpt, relative to that of the likeliest one."""
+LEAST_CHOICE = math.log(1e-3)
+"""The log-probability of an excerpt that the generator has not read."""
 MAX_TOKENS = 120
 """The most tokens of an excerpt, with its context, that are embedded."""
 SHORT = 4
@@ -89,6 +94,32 @@ def rank(
             RankedExcerpt(each, CONSTANT + sum(w * x for w, x in zip(WEIGHTS, features, strict=True)), features)
         )
     return sorted(ranked, key=lambda each: -each.score)
+
+
+def with_choice(
+    ranked: Sequence[RankedExcerpt], passages: Sequence[Hit], choice: Sequence[float]
+) -> list[RankedExcerpt]:
+    """Return ranked excerpts with scores that a generator's choice among passages has changed, best first.
+
+    :param choice: the log-probability of each passage.
+    """
+    best = max(choice, default=LEAST_CHOICE)
+    found = []
+    for each in ranked:
+        place = passage_of(each.candidate, passages)
+        log_probability = LEAST_CHOICE if place is None else choice[place]
+        found.append(replace(each, score=each.score + CHOICE_WEIGHT * (log_probability - best)))
+    return sorted(found, key=lambda each: -each.score)
+
+
+def passage_of(candidate: Candidate, passages: Sequence[Hit]) -> int | None:
+    """Return the number of the passage in which an excerpt begins, from 0; None if it begins in none."""
+    return next((n for n, hit in enumerate(passages) if _begins_in(candidate, hit)), None)
+
+
+def _begins_in(candidate: Candidate, hit: Hit) -> bool:
+    same = candidate.hit.chunk.document_id == hit.chunk.document_id
+    return same and hit.chunk.start <= candidate.start < hit.chunk.end
 
 
 def _features(

@@ -27,6 +27,8 @@ ALIKE = 0.7
 """Two excerpts that share this part of their words say the same."""
 SPARE = 2
 """The tokens that an excerpt costs besides its own, where it is joined with others."""
+LETTER = 5
+"""Those tokens where it has a line and a letter of its own."""
 JOIN = 3
 """The most characters between two excerpts that are one passage, or one citation."""
 
@@ -158,17 +160,19 @@ def in_order(chosen: Iterable[Candidate]) -> list[Candidate]:
     return sorted(chosen, key=lambda each: (first[each.hit.chunk.document_id], each.hit.chunk.document_id, each.start))
 
 
-def compact(ranked: Sequence[RankedExcerpt], most_tokens: int, count: Callable[[str], int]) -> list[Candidate]:
+def compact(
+    ranked: Sequence[RankedExcerpt], most_tokens: int, count: Callable[[str], int], spare: int = SPARE
+) -> list[Candidate]:
     """Return the best excerpts that fit into a number of tokens, in the order of their documents and places.
 
     Where the best one is longer than all of that, return its beginning.
 
-    :param count: returns the number of tokens of a text.
+    :param count: returns the number of tokens of a text. :param spare: the tokens that an excerpt costs besides its own.
     """
     chosen: list[Candidate] = []
     room = most_tokens
     for each in ranked:
-        cost = count(each.candidate.text) + SPARE
+        cost = count(each.candidate.text) + spare
         if cost <= room:
             chosen.append(each.candidate)
             room -= cost

@@ -17,10 +17,10 @@ from ragqa.generate.deadline import Deadline, DeadlinePassed
 from ragqa.generate.kept_states import KeptStates
 from ragqa.generate.llama_prefix import LlamaPrefix
 from ragqa.generate.llama_server import LlamaServer
-from ragqa.records import Generation, Prompt
+from ragqa.records import LETTERS, Generation, Prompt
 
 _ALTERNATIVES = 40
-"""The number of the most likely tokens in which "yes" and "no" are looked for."""
+"""The number of the most likely tokens in which "yes" and "no", or the letters of the passages, are looked for."""
 _SLOWEST_READING = 0.1
 """The seconds that may pass for each token of a prompt before the first token of the answer."""
 
@@ -118,23 +118,39 @@ class LlamaCpp:
         Each of the two probabilities is taken as at least 0.0001. A generation that follows does not read the prompt
         again. None too where the prompt is not read in time.
         """
-        if prompt.verdict is None:
+        found = self._next(prompt, prompt.verdict)
+        if found is None:
+            return None
+        words = [(token.strip().lower(), p) for token, p in found]
+        yes, no = (1e-4 + sum(p for word, p in words if word == each) for each in ("yes", "no"))
+        return math.log(yes / no)
+
+    def choice(self, prompt: Prompt) -> list[float] | None:
+        """Return the log-probability of each passage's letter in the slot of the prompt for it; None if it has none.
+
+        Each probability is taken as at least 0.001. None too where the prompt is not read in time.
+        """
+        found = self._next(prompt, prompt.letter)
+        if found is None:
+            return None
+        letters = LETTERS[: len(prompt.passages)]
+        return [math.log(max(1e-3, sum(p for token, p in found if token.strip() == each))) for each in letters]
+
+    def _next(self, prompt: Prompt, slot: tuple[int, int] | None) -> list[tuple[str, float]] | None:
+        """Return the most likely tokens in a slot of the prompt, with their probabilities; None without a slot."""
+        if slot is None:
             return None
         self.load()
         deadline = self._reading(prompt)
-        text = prompt.text[: prompt.verdict[0]].rstrip()
+        text = prompt.text[: slot[0]].rstrip()
         request = {**self._request(text), "max_tokens": 1, "logprobs": _ALTERNATIVES, "stop": []}
-        odds = {"yes": 1e-4, "no": 1e-4}
         try:
             self._prefix.begin(prompt.text[: prompt.shared], deadline)
-            for reply in self._server.complete(request, deadline):
-                for other in (o for piece in reply.choices for token in piece.tokens for o in token.top_logprobs):
-                    word = other.token.strip().lower()
-                    if word in odds:
-                        odds[word] += math.exp(other.logprob)
+            pieces = [piece for reply in self._server.complete(request, deadline) for piece in reply.choices]
         except DeadlinePassed:
             return None
-        return math.log(odds["yes"] / odds["no"])
+        tokens = [other for piece in pieces for token in piece.tokens for other in token.top_logprobs]
+        return [(other.token, math.exp(other.logprob)) for other in tokens]
 
     def _reading(self, prompt: Prompt) -> Deadline:
         """Return the deadline for the first token of the answer."""

@@ -17,19 +17,24 @@ from ragqa.config.specs import InContextPrompt
 from ragqa.errors import UsageError
 from ragqa.messages import nearest
 from ragqa.prompt.examples import Example
-from ragqa.records import Dropped, Hit, Prompt
+from ragqa.question_analysis import analyse
+from ragqa.records import LETTERS, Dropped, Hit, Prompt
 from ragqa.stages import Generator
 
 TEMPLATES = ("qa", "span", "answerable", "chat", "summarize", "extract")
-SLOTS = ("examples", "passages", "history", "question", "answerable")
+SLOTS = ("examples", "passages", "history", "question", "answerable", "letter", "label")
 ANSWERABLE = "yes"
 """The value of the slot `{answerable}`. A generator may first ask the model for its probability."""
+LABELS = {True: "Short answer", False: "Answer"}
+"""The values of the slot `{label}`, by whether the question asks for a fact."""
 SEPARATOR = "\n---\n"
 TEMPLATE_BYTES = 1_000_000
 """The largest file that is read as a template."""
 PLAIN = "{plain}\n"
 """The first line of a plain template: the model continues its text, without turns of a chat and without fences."""
 _SLOT = re.compile(r"\{(\w+)\}")
+_JUDGED = {"answerable": ANSWERABLE, "letter": LETTERS[0]}
+"""The values of the slots that a generator may judge."""
 _MARK = "\ue000"
 """A character that is put into a slot to find its place in a rendered prompt. `clean` removes it from every value."""
 # Text that would close the fence of a passage, or is a control token of a chat format (`<|im_end|>`, `</s>`, `[INST]`)
@@ -50,10 +55,15 @@ class Template:
     plain: bool = False
 
     @property
+    def lettered(self) -> bool:
+        """Tell whether passages have letters, one of which is named before the answer."""
+        return "{letter}" in self.user
+
+    @property
     def verdict(self) -> str:
-        """The line that says that the question can be answered; empty if the template has no such slot."""
-        lines = [line for line in self.user.splitlines(keepends=True) if "{answerable}" in line]
-        return "".join(fill(line, {"answerable": ANSWERABLE}) for line in lines)
+        """The lines that say that the question can be answered, and from which passage; empty without such slots."""
+        lines = self.user.splitlines(keepends=True)
+        return "".join(fill(line, _JUDGED) for line in lines if "{answerable}" in line or "{letter}" in line)
 
 
 def load_template(name: str) -> Template:
@@ -110,7 +120,12 @@ def fill(template: str, values: Mapping[str, str]) -> str:
 
 def slotless(template: str) -> str:
     """Return the text of a template without its slots, which is the same in every prompt."""
-    return _SLOT.sub("", fill(template, {"answerable": ANSWERABLE}))
+    return _SLOT.sub("", fill(template, {**_JUDGED, "label": LABELS[True]}))
+
+
+def label(question: str) -> str:
+    """Return the value of the slot `{label}` for a question."""
+    return LABELS[analyse(question).kind == "fact"]
 
 
 Turn = tuple[str, str]
@@ -137,6 +152,11 @@ class TemplatePrompter:
         self._examples = examples
         self.template = load_template(spec.template)
 
+    @property
+    def lettered(self) -> bool:
+        """Tell whether prompts name passages by letters."""
+        return self.template.lettered
+
     def build(self, question: str, hits: Sequence[Hit], history: Sequence[Turn] = ()) -> Prompt:
         """Return the prompt. Whole passages are added, best first, while they fit; the others are listed as dropped.
 
@@ -145,7 +165,11 @@ class TemplatePrompter:
         """
         # 1. Make the parts that are always shown: question, examples, and as much of the conversation as fits.
         examples = [turn if isinstance(turn, Example) else Example(*turn) for turn in self._examples(question)]
-        texts = {"question": clean(question)[0], "examples": "".join(map(self._example, examples))}
+        texts = {
+            "question": clean(question)[0],
+            "examples": "".join(map(self._example, examples)),
+            "label": label(question) if "{label}" in self.template.user else "",
+        }
         texts["history"], budget, dropped = self._history(texts, history)
         # 2. Choose the passages that fit into the rest of the window.
         fitting, left_out, stripped = self._fit(hits, min(budget, self.spec.max_context_tokens or budget))
@@ -158,7 +182,8 @@ class TemplatePrompter:
         # 3. Render the prompt, and find the places of its parts in it.
         text = self._render(texts, ordered)
         question_span = self._place("question", texts, ordered, len(text))
-        verdict = self._place("answerable", texts, ordered, len(text)) if self.template.verdict else None
+        verdict = self._place("answerable", texts, ordered, len(text)) if "{answerable}" in self.template.user else None
+        letter = self._place("letter", texts, ordered, len(text)) if self.template.lettered else None
         shown = tuple(example.id for example in examples) if "{examples}" in self.template.user else ()
         tokens, dropped = self._token_usage(texts, text), [*dropped, *left_out]
         return Prompt(
@@ -171,6 +196,7 @@ class TemplatePrompter:
             shared=self._shared,
             examples=shown,
             verdict=verdict,
+            letter=letter,
             places=tuple(self._places(texts, ordered)),
         )
 
@@ -188,7 +214,7 @@ class TemplatePrompter:
 
     def _place(self, slot: str, texts: Mapping[str, str], hits: Sequence[Hit], length: int) -> tuple[int, int]:
         """Return the span of the last slot of this name in the prompt, for a text of the given length."""
-        value = {"answerable": ANSWERABLE, **texts}[slot]
+        value = {**_JUDGED, **texts}[slot]
         before, _, after = self._render({**texts, slot: _MARK}, hits).rpartition(_MARK)
         return len(before.replace(_MARK, value)), length - len(after)
 
@@ -223,21 +249,28 @@ class TemplatePrompter:
         return self._filled({**texts, "passages": passages})
 
     def _filled(self, values: Mapping[str, str]) -> str:
-        user = fill(self.template.user, {"answerable": ANSWERABLE, **values})
+        user = fill(self.template.user, {**_JUDGED, **values})
         return user if self.template.plain else self._generator.chat(self.template.system, user)
 
     def _passage(self, number: int, hit: Hit) -> tuple[str, int]:
         """Return the text of a passage in the prompt, and the number of removed invisible characters."""
-        return clean(hit.chunk.text) if self.template.plain else fenced(number, hit)
+        if not self.template.lettered:
+            return clean(hit.chunk.text) if self.template.plain else fenced(number, hit)
+        text, removed = clean(hit.chunk.text)
+        return lettered(number, text), removed
 
     def _example(self, example: Example) -> str:
         """Return an example in the form of the template's question. A plain template shows its passage before it.
 
         If the template has the line that a question can be answered, the example has it too.
         """
-        passage = f"Passage: {clean(example.passage)[0]}\n" if self.template.plain and example.passage else ""
-        question, answer = (clean(text)[0] for text in example)
-        return f"{passage}Question: {question}\n{self.template.verdict}Answer: {answer}\n\n"
+        passage, (question, answer) = clean(example.passage)[0], (clean(text)[0] for text in example)
+        if not self.template.plain or not passage:
+            shown = ""
+        else:
+            shown = f"{lettered(1, passage)}\n" if self.template.lettered else f"Passage: {passage}\n"
+        of_answer = label(question) if "{label}" in self.template.user else "Answer"
+        return f"{shown}Question: {question}\n{self.template.verdict}{of_answer}: {answer}\n\n"
 
     def _fit(self, hits: Sequence[Hit], budget: int) -> tuple[list[Hit], list[Dropped], int]:
         """Return the passages that fit into a budget of tokens, those that do not, and the number of removed
@@ -246,19 +279,27 @@ class TemplatePrompter:
         fitting: list[Hit] = []
         dropped: list[Dropped] = []
         stripped = spent = 0
+        most = len(LETTERS) if self.template.lettered else len(hits)
         for hit in hits:
+            place = f"{hit.source}:{hit.chunk.start}-{hit.chunk.end}"
+            if len(fitting) == most:
+                dropped.append(Dropped(place, f"there are letters for {most} passages"))
+                continue
             text, removed = self._passage(len(fitting) + 1, hit)
             cost = self._generator.count(text + "\n") + 1
             if spent + cost > budget:
                 left = budget - spent
-                dropped.append(
-                    Dropped(f"{hit.source}:{hit.chunk.start}-{hit.chunk.end}", f"needs {cost} tokens, {left} left")
-                )
+                dropped.append(Dropped(place, f"needs {cost} tokens, {left} left"))
                 continue
             fitting.append(hit)
             spent += cost
             stripped += removed
         return fitting, dropped, stripped
+
+
+def lettered(number: int, text: str) -> str:
+    """Return a passage on one line, after its letter."""
+    return f"({LETTERS[number - 1]}) {' '.join(text.split())}"
 
 
 def fenced(number: int, hit: Hit) -> tuple[str, int]:

@@ -7,6 +7,7 @@ A `repr` is one short line for a debugger: long texts are cut. `to_dict` returns
 from __future__ import annotations
 
 from ragqa.records.answers import (
+    LETTERS,
     Answer,
     AnswerSentence,
     Citation,
@@ -32,6 +33,7 @@ from ragqa.records.documents import (
 )
 
 __all__ = [
+    "LETTERS",
     "Answer",
     "AnswerSentence",
     "Chunk",

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import string
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from ragqa import wire
 from ragqa.records.documents import Hit
 from ragqa.records.shown import cut, place
+
+LETTERS = string.ascii_uppercase + string.ascii_lowercase
+"""The names of the passages in a prompt that asks which one answers; each is one token of most models."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,8 +32,8 @@ class Prompt:
     the span of the question in `text`. The first `shared` characters of `text` are the same for every question, so that
     a generator may read them once. `examples` are the ids of the in-context examples, in their order in the text.
     `verdict` is the span of `text` with the word that says that the question can be answered, whose probability a
-    generator may compute; None if the template has no such slot. `places` are the spans of the passages in `text`, in
-    their order.
+    generator may compute, and `letter` that with the letter of the passage that answers it; None if the template has no
+    such slot. `places` are the spans of the passages in `text`, in their order.
     """
 
     text: str
@@ -41,6 +45,7 @@ class Prompt:
     shared: int = 0
     examples: tuple[str, ...] = ()
     verdict: tuple[int, int] | None = None
+    letter: tuple[int, int] | None = None
     places: tuple[tuple[int, int], ...] = ()
 
     def __repr__(self) -> str:
@@ -51,6 +56,12 @@ class Prompt:
     def n_tokens(self) -> int:
         """Return the length of the prompt in the generator's tokens."""
         return sum(self.tokens.values())
+
+    def naming(self, number: int) -> Prompt:
+        """Return the prompt with the letter of a passage, by its place in `passages`; `letter` must not be None."""
+        assert self.letter is not None
+        start, end = self.letter
+        return replace(self, text=f"{self.text[:start]}{LETTERS[number]}{self.text[end:]}")
 
 
 @dataclass(frozen=True, slots=True, repr=False)

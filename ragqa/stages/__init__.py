@@ -42,6 +42,7 @@ __all__ = [
     "CANARIES",
     "BatchGenerator",
     "Checkup",
+    "ChoiceModel",
     "Collected",
     "Constraint",
     "Embedder",
@@ -256,7 +257,10 @@ class Scorer(Protocol):
 
 
 class Prompter(Protocol):
-    """Puts passages and a question into a prompt that fits the generator's window."""
+    """Puts passages and a question into a prompt that fits the generator's window.
+
+    A prompter whose prompts have `Prompt.letter` has the attribute `lettered = True`: it gets each sentence as a passage.
+    """
 
     def build(self, question: str, hits: Sequence[Hit], history: Sequence[tuple[str, str]] = ()) -> Prompt:
         """Return the prompt. It has the passages that fit, best first; `Prompt.dropped` names the others.
@@ -282,6 +286,15 @@ class VerdictModel(Protocol):
 
     def verdict(self, prompt: Prompt) -> float | None:
         """Return the log-odds that the passages answer the question; None if the prompt has no slot for a verdict."""
+        ...
+
+
+@runtime_checkable
+class ChoiceModel(Protocol):
+    """A generator that can say which passage of a prompt answers its question. One thread at a time calls it."""
+
+    def choice(self, prompt: Prompt) -> list[float] | None:
+        """Return for each passage the natural log-probability that it answers; None if the prompt names no letter."""
         ...
 
 

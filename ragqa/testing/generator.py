@@ -1,7 +1,7 @@
 """The requirements on every `Generator`, as tests to inherit; see `ragqa.testing`.
 
 `GeneratorContract` is for any generator, `BatchGeneratorContract` for one that writes several answers in one batch,
-`VerdictModelContract` for one that says whether passages answer a question, and `LikelihoodModelContract` for one that
+`VerdictModelContract` and `ChoiceModelContract` for one that says whether passages answer a question and which, and `LikelihoodModelContract` for one that
 computes the likelihood of a text after another.
 """
 
@@ -12,7 +12,7 @@ from abc import ABC, abstractmethod
 from dataclasses import replace
 
 from ragqa.records import Chunk, Generation, Hit, Prompt
-from ragqa.stages import BatchGenerator, Generator, LikelihoodModel, VerdictModel
+from ragqa.stages import BatchGenerator, ChoiceModel, Generator, LikelihoodModel, VerdictModel
 
 FINISHES = ("stop", "length", "deadline")
 PASSAGES = ("The ferry leaves at noon.", "Mara Lind approves a loan.", "The turbine turns in the wind.")
@@ -166,6 +166,36 @@ class VerdictModelContract(GeneratorContract):
         before = written(generator, self.asked(generator))[1]
         model.verdict(self.asked(generator))
         assert written(generator, self.asked(generator))[1] == before, "the answer changed after a verdict"
+
+
+class ChoiceModelContract(GeneratorContract):
+    """The requirements on a `Generator` that is a `ChoiceModel` too."""
+
+    def choosing(self) -> tuple[Generator, ChoiceModel]:
+        """Return the generator under test, as both."""
+        generator = self.make()
+        assert isinstance(generator, ChoiceModel), "it lacks `choice`"
+        return generator, generator
+
+    def asked(self, generator: Generator) -> Prompt:
+        """Return a prompt whose last word but one line is the slot for the letter of a passage."""
+        built = prompt(generator, *PASSAGES)
+        before = f"{built.text}\nSentences: "
+        return replace(built, text=f"{before}A\nAnswer:", letter=(len(before), len(before) + 1))
+
+    def test_each_passage_has_a_log_probability(self) -> None:
+        """The passages are ranked by them."""
+        generator, model = self.choosing()
+        asked = self.asked(generator)
+        found = model.choice(asked)
+        assert found is not None and len(found) == len(asked.passages), f"one for each passage; got {found!r}"
+        assert all(math.isfinite(each) and each <= 0 for each in found), f"must be finite and at most 0; got {found!r}"
+
+    def test_a_prompt_without_a_slot_has_no_choice(self) -> None:
+        """Not every template asks for one."""
+        generator, model = self.choosing()
+        found = model.choice(replace(self.asked(generator), letter=None))
+        assert found is None, f"a prompt without a slot must have the choice None; got {found!r}"
 
 
 class LikelihoodModelContract(ABC):

@@ -81,6 +81,12 @@ def test_squad_is_read_paragraph_by_paragraph_with_every_distinct_gold_span(tmp_
     assert len(spans["q1"]) == 2
 
 
+def test_a_quote_with_white_space_around_it_is_found_at_its_offsets(tmp_path: Path) -> None:
+    dataset = squad(tmp_path, article("Ferries", qa("q1", (" noon", 35))))
+    spans, _ = locate_evidence(dataset.questions, {one.source: one for one in dataset.documents})
+    assert [(span.start, span.end) for span in spans["q1"]] == [(35, 40)]
+
+
 def test_the_first_half_of_squads_articles_by_title_is_for_tuning(tmp_path: Path) -> None:
     dataset = squad(tmp_path, *(article(title, qa(title, ("noon", 36))) for title in "cabed"))
     assert {id: question.metadata["split"] for id, question in by_id(dataset).items()} == {

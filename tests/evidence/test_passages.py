@@ -53,6 +53,19 @@ def test_a_sentence_that_a_chunk_cuts_is_whole_where_most_of_it_was_found_and_le
     assert texts((start, start + 30)) == ["Tern was built in 1998."]
 
 
+def test_a_passage_that_begins_within_a_block_of_code_is_code_up_to_its_fence_and_prose_after_it() -> None:
+    lines = "\n".join(f"client.run({number:03})" for number in range(40))
+    text = f"Run it:\n\n```python\n{lines}\n```\n\n## Timeouts\n\nIt stops after a minute. Set it to 0 for none.\n"
+    doc = document(text, "manual.md")
+    found = candidates([passage(doc, text.index("client.run(035)"), len(text))], lambda _: doc)
+    assert [(each.kind, each.text) for each in found[-3:]] == [
+        ("code", "client.run(039)"),
+        ("sentence", "It stops after a minute."),
+        ("sentence", "Set it to 0 for none."),
+    ]
+    assert found[-1].heading == "Timeouts"
+
+
 def test_documents_come_in_the_order_of_their_best_hits() -> None:
     other = document("Lapwing was ordered in June.", "new.md")
     hits = [passage(other, 0, 28), passage(DOC, 0, 40)]

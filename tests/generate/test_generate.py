@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Iterator
 from dataclasses import replace
@@ -16,8 +17,8 @@ from ragqa import models
 from ragqa.config.generators import CausalLMGenerate, LlamaCppGenerate
 from ragqa.errors import ModelError, UsageError
 from ragqa.pipeline.assemble.budget import CHAT_TOKENS
-from ragqa.records import Generation, Prompt
-from ragqa.stages import Generator, VerdictModel
+from ragqa.records import LETTERS, Chunk, Generation, Hit, Prompt
+from ragqa.stages import ChoiceModel, Generator, VerdictModel
 from tests.generate.building import build_generator
 
 pytestmark = pytest.mark.skipif(bool(os.environ.get("RAGQA_OFFLINE")), reason="needs the default models")
@@ -175,6 +176,30 @@ def test_a_verdict_is_surer_of_a_passage_that_answers_and_changes_no_answer() ->
     assert sure is not None and unsure is not None and sure > unsure
     assert isinstance(before, Generation) and isinstance(after, Generation)
     assert before.text == after.text and after.text
+
+
+def lettered(*sentences: str, question: str) -> Prompt:
+    """Return a prompt that names the sentence that answers in its last line but one."""
+    examples = (
+        "(A) Otters eat crayfish.\n(B) Ilse steers the ferry.\nQuestion: Who steers the ferry?\nSentences: B\n\n"
+        "(A) The mill burnt down in 1850.\n(B) Bread costs two crowns.\nQuestion: When did it burn?\nSentences: A\n\n"
+    )
+    shown = "\n".join(f"({letter}) {each}" for letter, each in zip(LETTERS, sentences, strict=False))
+    before = f"{examples}{shown}\nQuestion: {question}\nSentences: "
+    hits = tuple(Hit(Chunk(each, "d", 0, len(each), each), "a.md", "", 1.0, {}) for each in sentences)
+    return Prompt(f"{before}A\nAnswer:", {"all": 400}, hits, letter=(len(before), len(before) + 1))
+
+
+def test_a_choice_has_a_log_probability_for_each_sentence_and_favours_what_is_asked_for() -> None:
+    generator = build("llama_cpp", stop=["\n"])
+    assert isinstance(generator, ChoiceModel)
+    said = ("The harbour was dug in 1931.", "Lamps are sold on Monday.")
+    first = generator.choice(lettered(*said, question="When was the harbour dug?"))
+    second = generator.choice(lettered(*said, question="On which day are lamps sold?"))
+    assert first is not None and second is not None and len(first) == len(second) == 2
+    assert all(math.log(1e-3) <= each <= 0 for each in (*first, *second))
+    assert first[0] - first[1] > second[0] - second[1]
+    assert generator.choice(replace(lettered(*said, question="Who?"), letter=None)) is None
 
 
 def test_without_a_slot_for_it_there_is_no_verdict() -> None:

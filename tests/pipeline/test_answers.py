@@ -171,6 +171,59 @@ def test_auto_chooses_by_the_question_and_by_what_the_generator_can_do(
     assert (asked.answer.kind, bool(asked.log)) == (kind, kind != "quote")
 
 
+# Choices
+
+
+class Chooser(Told):
+    """Prefers the sentences of a prompt that have a word."""
+
+    def __init__(self, text: str, word: str) -> None:
+        super().__init__(text, None)
+        self.word, self.prompts, self.window = word, list[Prompt](), 4000
+
+    def choice(self, prompt: Prompt) -> list[float] | None:
+        self.log.append("choice")
+        return [-0.1 if self.word in hit.chunk.text else -6.9 for hit in prompt.passages] if prompt.letter else None
+
+    def stream(self, prompt: Prompt) -> Iterator[str | Generation]:
+        self.prompts.append(prompt)
+        yield from super().stream(prompt)
+
+
+def chosen(home: Path, question: str, generator: Chooser, *overrides: str) -> Answer:
+    asks = ["prompt.template=answerable", "prompt.max_context_tokens=300", *overrides]
+    pipe = Pipeline.from_file(home / "pipeline.yaml", asks, kinds=[WORDS, TOLD])
+    pipe.components.replace(generator=generator)
+    return pipe.ask(question)
+
+
+@pytest.mark.parametrize("word", ["council", "boiled"])
+def test_a_generator_that_chooses_a_sentence_decides_what_is_quoted_and_writes_nothing(home: Path, word: str) -> None:
+    generator = Chooser("Something else.", word)
+    answer = chosen(home, "Why did it happen on the ferry or at the house?", generator)
+    assert (answer.kind, generator.log) == ("quote", ["verdict", "choice"])
+    assert word in answer.sentences[0].text and exact(home, answer)
+    assert answer.prompt is not None and answer.prompt.text[slice(*answer.prompt.letter)] in "ABCDEFGHIJ"  # type: ignore[misc]
+
+
+def test_a_fact_is_written_after_the_letter_of_the_chosen_sentence_which_is_cited(home: Path) -> None:
+    for word, cited in (("built", "MV Tern was built in 1998."), ("carries", "She carries 12 cars.")):
+        generator = Chooser("ca", word)
+        generator._answer = "1998" if word == "built" else "12"
+        answer = chosen(home, "How many of them are on the Tern?", generator)
+        assert (answer.kind, [each.text for each in answer.citations]) == ("span", [cited])
+        (prompt,) = generator.prompts
+        assert prompt.letter is not None
+        letter = prompt.text[slice(*prompt.letter)]
+        assert f"\n({letter}) {cited}\n" in prompt.text and prompt.text.endswith(f"Sentences: {letter}\nShort answer:")
+
+
+def test_a_template_without_letters_asks_for_no_choice(home: Path) -> None:
+    generator = Chooser("Dogs travel free, since the good council pays for them.", "boiled")
+    answer = chosen(home, WHY, generator, "prompt.template=qa")
+    assert answer.kind == "write" and "choice" not in generator.log
+
+
 # Written sentences
 
 

@@ -162,6 +162,12 @@ def test_the_summary_of_a_document_has_sentences_of_all_its_sections_in_order_ea
     assert answer.read == "all 4 sections of employee_handbook.md read (7 sentences)"
 
 
+def test_a_document_is_found_by_its_subject_after_what_kind_of_text_it_is(folder: Path) -> None:
+    for name in ("the article about the employee handbook", "the page on the employee handbook"):
+        answer = pipeline(folder).ask(f"Summarise {name}.")
+        assert {place.source for place in answer.citations} == {"employee_handbook.md"}
+
+
 def test_no_generator_is_used(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def stream(self: EchoGenerator, prompt: object) -> Iterator[str]:
         raise AssertionError("the generator was asked")

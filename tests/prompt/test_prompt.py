@@ -11,8 +11,9 @@ from hypothesis import strategies as st
 
 from ragqa.config.specs import InContextPrompt
 from ragqa.errors import UsageError
-from ragqa.prompt import TEMPLATES, Template, TemplatePrompter, best_at_ends, clean, fill, load_template
+from ragqa.prompt import TEMPLATES, Template, TemplatePrompter, best_at_ends, clean, fill, label, load_template
 from ragqa.prompt.examples import Examples, read_pairs
+from ragqa.records import LETTERS
 from tests.fakes import EchoGenerator, WordEmbedder, hit
 
 
@@ -245,7 +246,8 @@ def test_a_prompt_knows_where_its_question_stands(
     prompt = own.build(question, [hit(text, f"{n}.txt") for n, text in enumerate(texts)])
     start, end = prompt.question
     assert prompt.text[start:end] == clean(question)[0]
-    after = own.template.user.rpartition("{question}")[2].replace("{answerable}", "yes")
+    after = own.template.user.rpartition("{question}")[2].replace("{answerable}", "yes").replace("{letter}", "A")
+    after = after.replace("{label}", label(clean(question)[0]))
     assert prompt.text[end:] == after, "it is the question that is asked, not an equal text elsewhere"
     assert prompt.n_tokens == EchoGenerator().count(prompt.text)
 
@@ -258,14 +260,32 @@ def test_a_prompt_knows_where_it_says_that_the_question_can_be_answered(
     assert prompt.verdict is not None
     start, end = prompt.verdict
     assert prompt.text[start - len("Answerable: ") : end] == "Answerable: yes"
-    assert prompt.text[end:] == "\nAnswer:", "it is the verdict on the question that is asked, not on an example"
+    after = f"\nSentences: A\n{label(clean(question)[0])}:"
+    assert prompt.text[end:] == after, "it is the verdict on the question that is asked, not on an example"
     assert start > prompt.question[1]
     assert prompter(100_000, template="span").build(question, [hit(text)]).verdict is None
 
 
+def test_sentences_have_letters_where_the_template_asks_for_one() -> None:
+    prompt = prompter(100_000, template="answerable").build("Why is it red?", [hit("It\nis red."), hit("Rust is red.")])
+    assert "\n\n(A) It is red.\n(B) Rust is red.\nQuestion: Why is it red?\n" in prompt.text
+    assert prompt.letter is not None and prompt.text[slice(*prompt.letter)] == "A"
+    assert prompt.naming(1).text == prompt.text[: prompt.letter[0]] + "B" + prompt.text[prompt.letter[1] :]
+    assert prompt.text.endswith("\nAnswer:")
+    assert prompter(100_000, template="answerable").build("When?", [hit("x")]).text.endswith("\nShort answer:")
+    assert prompter(100_000, template="span").build("When?", [hit("x")]).letter is None
+
+
+def test_passages_beyond_the_letters_are_named_as_dropped() -> None:
+    hits = [hit(f"Sentence {number}.", f"{number}.txt") for number in range(len(LETTERS) + 1)]
+    prompt = prompter(100_000, template="answerable").build("Why?", hits)
+    assert len(prompt.passages) == len(LETTERS) == 52
+    assert [each.reason for each in prompt.dropped] == ["there are letters for 52 passages"]
+
+
 def test_an_example_says_that_it_can_be_answered_where_the_template_does() -> None:
     shown = Examples([("Who sails?", "Ilse")], 1)
-    assert "Question: Who sails?\nAnswerable: yes\nAnswer: Ilse\n\n" in (
+    assert "Question: Who sails?\nAnswerable: yes\nSentences: A\nShort answer: Ilse\n\n" in (
         prompter(100_000, shown, template="answerable").build("Where?", [hit("x")]).text
     )
     span = prompter(100_000, shown, template="span").build("Where?", [hit("x")])

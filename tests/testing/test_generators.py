@@ -16,6 +16,7 @@ from ragqa.records import Generation, Prompt
 from ragqa.stages import Constraint, Generator
 from ragqa.testing.generator import (
     BatchGeneratorContract,
+    ChoiceModelContract,
     GeneratorContract,
     LikelihoodModelContract,
     VerdictModelContract,
@@ -205,6 +206,46 @@ class Influenced(Judge):
 )
 def test_a_contract_names_what_is_wrong_with_verdicts(generator: type[EchoGenerator], test: str, message: str) -> None:
     class Own(VerdictModelContract):
+        def make(self) -> Generator:
+            return generator()
+
+    with pytest.raises(AssertionError, match=message):
+        getattr(Own(), test)()
+
+
+class Chooser(EchoGenerator):
+    """Prefers the first passage, where a prompt has a slot for its letter."""
+
+    def choice(self, prompt: Prompt) -> list[float] | None:
+        return [-1.0 - place for place, _ in enumerate(prompt.passages)] if prompt.letter else None
+
+
+class TestChooser(ChoiceModelContract):
+    def make(self) -> Chooser:
+        return Chooser()
+
+
+class Probable(Chooser):
+    def choice(self, prompt: Prompt) -> list[float] | None:
+        return [0.5 for _ in prompt.passages]
+
+
+class Hasty(Chooser):
+    def choice(self, prompt: Prompt) -> list[float] | None:
+        return [-1.0]
+
+
+@pytest.mark.parametrize(
+    ("generator", "test", "message"),
+    [
+        (Probable, "test_each_passage_has_a_log_probability", "must be finite and at most 0"),
+        (Hasty, "test_each_passage_has_a_log_probability", "one for each passage"),
+        (Hasty, "test_a_prompt_without_a_slot_has_no_choice", "must have the choice None"),
+        (EchoGenerator, "test_each_passage_has_a_log_probability", "it lacks `choice`"),
+    ],
+)
+def test_a_contract_names_what_is_wrong_with_choices(generator: type[EchoGenerator], test: str, message: str) -> None:
+    class Own(ChoiceModelContract):
         def make(self) -> Generator:
             return generator()
 

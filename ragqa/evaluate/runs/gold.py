@@ -112,7 +112,9 @@ def _advice(evidence: Evidence, document: Document) -> str:
 
 
 def _pattern(quote: str) -> re.Pattern[str]:
-    return re.compile(r"\s+".join(map(re.escape, quote.split())))
+    """Return a pattern for a quote, with or without white space around it."""
+    words = r"\s+".join(map(re.escape, quote.split()))
+    return re.compile(rf"\s*{words}\s*")
 
 
 def _short(text: str) -> str:

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any
 from ragqa import evidence, stopping
 from ragqa.evidence import confidence
 from ragqa.evidence.passages import Candidate
-from ragqa.evidence.selection import compact, spans
+from ragqa.evidence.ranking import passage_of, with_choice
+from ragqa.evidence.selection import LETTER, SPARE, compact, spans
 from ragqa.pipeline import catalogue
 from ragqa.pipeline.answer import by_words
 from ragqa.pipeline.answer.abstention import Abstention, before_writing
@@ -21,9 +22,10 @@ from ragqa.pipeline.answer.replies import Event, Replies, Written
 from ragqa.pipeline.answer.writing import CheckedText
 from ragqa.question_analysis import QuestionKind, analyse
 from ragqa.records import Answer, Coverage, Dropped, Generation, Hit, Passages, Prompt
-from ragqa.stages import BatchGenerator, VerdictModel
+from ragqa.stages import BatchGenerator, ChoiceModel, VerdictModel
 
 if TYPE_CHECKING:
+    from ragqa.evidence import Evidence
     from ragqa.pipeline.answer.sources import SourceFiles
     from ragqa.pipeline.assemble.components import Components
     from ragqa.stages import IndexReader, Searcher
@@ -89,7 +91,8 @@ class Asking:
             yield from known
             return
         # 1. Find the evidence, and show its best places at once. Load the generator meanwhile, where it may be needed.
-        if not self._quotes(analyse(question.asked).kind):
+        quotes = self._quotes(analyse(question.asked).kind)
+        if self._chooses or not quotes:
             self.components.load_ahead()
         draft = self._draft(question)
         if draft.nearest:
@@ -98,11 +101,15 @@ class Asking:
         if (events := self._without_generator(draft)) is not None:
             yield from events
             return
-        # 3. Ask the generator whether the passages answer the question, and take its text as it is written.
+        # 3. Ask the generator whether the passages answer the question, and which sentence does.
         ready = self._ready(draft)
         if isinstance(ready, Answer):
             yield ready
             return
+        if quotes and draft.evidence:
+            yield from self._replies.quoted(ready.draft, ready)
+            return
+        # 4. Take its text as it is written.
         generation = None
         for piece in self._pieces(ready.prompt):
             if isinstance(piece, Generation):
@@ -111,8 +118,8 @@ class Asking:
                 yield from ready.checked.take(piece)
         assert generation is not None, "a generator must end with its Generation"
         draft.clock.lap("generate")
-        # 4. Close the answer.
-        yield from self._replies.written(draft, replace(ready, generation=generation))
+        # 5. Close the answer.
+        yield from self._replies.written(replace(ready, generation=generation))
 
     def summarize(self, source: str | None) -> Answer:
         """Return the summary of a document or folder, or of all documents; see `catalogue.summarize`."""
@@ -158,13 +165,19 @@ class Asking:
             return None
         if why := before_writing(found, draft.hits, config.retrieve.min_score, self._replies.least):
             return iter([self._replies.abstained(draft, why)])
-        return self._replies.quoted(draft) if self._quotes(found.question.kind) else None
+        return self._replies.quoted(draft) if self._quotes(found.question.kind) and not self._chooses else None
 
     def _quotes(self, kind: QuestionKind) -> bool:
-        """Tell whether a question of a kind is answered by a quote: as set, or since the generator does not write."""
+        """Tell whether a question of a kind is answered by a quote: as set, or since the generator does not write well."""
         config = self.components.config
-        chooses = not config.generate.writes() and kind != "fact"
-        return config.prompt.answer == "quote" or (config.prompt.answer == "auto" and chooses)
+        by_kind = kind != "fact" and (self._chooses or not config.generate.writes())
+        return config.prompt.answer == "quote" or (config.prompt.answer == "auto" and by_kind)
+
+    @property
+    def _chooses(self) -> bool:
+        """Tell whether the generator says which of the sentences answers."""
+        lettered = getattr(self.components.prompter, "lettered", False)
+        return lettered and isinstance(self.components.generator, ChoiceModel)
 
     def _begin(self, draft: Draft) -> tuple[Prompt, CheckedText]:
         """Return the prompt, cut to the sentences that matter, and the check of what will be written."""
@@ -180,8 +193,10 @@ class Asking:
         build = self.components.prompter.build
         if draft.evidence is None or limit is None:
             return draft.excerpts, build(question.asked, draft.hits, question.history)
-        read = compact(draft.evidence.ranked, limit - FENCE, self.components.generator.count)
-        hits = [self.reader.span(hit, start, end) for hit, start, end in spans(read)]
+        spare = LETTER if self._chooses else SPARE
+        read = compact(draft.evidence.ranked, limit - FENCE, self.components.generator.count, spare)
+        places = [(each.hit, each.start, each.end) for each in read] if self._chooses else spans(read)
+        hits = [self.reader.span(*place) for place in places]
         prompt = build(question.asked, hits, question.history)
         if len(read) == len(draft.excerpts):
             return read, prompt
@@ -199,13 +214,36 @@ class Asking:
     def _ready(self, draft: Draft) -> Written | Answer:
         """Return the prompt with its verdict, and no text yet; an abstention where the passages are not likely to answer."""
         prompt, checked = self._begin(draft)
-        ready = Written(prompt, checked, Generation("", 0, "stop"), self._verdict(prompt))
+        ready = Written(draft, prompt, checked, Generation("", 0, "stop"), self._verdict(prompt))
         if draft.evidence is None:
             return ready
         sure = confidence.with_verdict(draft.evidence.probability, ready.verdict)
         if sure >= self._replies.least:
-            return ready
+            return self._with_choice(ready, draft.evidence)
         return self._replies.abstained(draft, Abstention("low_confidence"), sure, ready)
+
+    def _judged(self, draft: Draft) -> Written | Answer:
+        """Return what is to be written; the answer where it is an abstention or a quote."""
+        ready = self._ready(draft)
+        if isinstance(ready, Written) and draft.evidence and self._quotes(draft.evidence.question.kind):
+            return _last(self._replies.quoted(ready.draft, ready))
+        return ready
+
+    def _with_choice(self, ready: Written, found: Evidence) -> Written:
+        """Rank the excerpts by the generator's choice too, and name the best one in the prompt."""
+        generator, passages = self.components.generator, ready.prompt.passages
+        if ready.prompt.letter is None or not isinstance(generator, ChoiceModel):
+            return ready
+        with self.undisturbed():
+            choice = generator.choice(ready.prompt)
+        if choice is None:
+            return ready
+        ranked = with_choice(found.ranked, passages, choice)
+        places = (passage_of(each.candidate, passages) for each in ranked)
+        best = next((place for place in places if place is not None), 0)
+        draft = replace(ready.draft, evidence=replace(found, ranked=tuple(ranked)))
+        ready.draft.clock.lap("choice")
+        return replace(ready, draft=draft, prompt=ready.prompt.naming(best))
 
     def _pieces(self, prompt: Prompt) -> Iterator[str | Generation]:
         """Yield the pieces of the text, and its `Generation`.
@@ -233,7 +271,7 @@ class Asking:
         known = [self._of_catalogue(question) for question in questions]
         drafts = [self._draft(question) for question in questions]
         events = [each or self._without_generator(draft) for each, draft in zip(known, drafts, strict=True)]
-        ready = [_last(each) if each else self._ready(draft) for draft, each in zip(drafts, events, strict=True)]
+        ready = [_last(each) if each else self._judged(draft) for draft, each in zip(drafts, events, strict=True)]
         prompts = [each.prompt for each in ready if isinstance(each, Written)]
         # 2. Write.
         with self.components.lock.held():
@@ -242,10 +280,10 @@ class Asking:
             share = (perf_counter() - started) / max(1, len(prompts))
         # 3. Check what was written.
         answers: list[Answer] = []
-        for draft, each in zip(drafts, ready, strict=True):
+        for each in ready:
             if isinstance(each, Written):
-                draft.clock.charge("generate", share)
-                each = _last(self._replies.written(draft, replace(each, generation=next(written))))
+                each.draft.clock.charge("generate", share)
+                each = _last(self._replies.written(replace(each, generation=next(written))))
             answers.append(each)
         return answers
 

@@ -27,9 +27,10 @@ Event = Passages | AnswerSentence | Answer
 class Written:
     """What a generator made of a prompt.
 
-    :param checked: the sentences that are already checked. :param verdict: the log-odds that the passages answer.
+    :param draft: the question, whose evidence is ranked by the generator's choice too. :param checked: the sentences that are already checked. :param verdict: the log-odds that the passages answer.
     """
 
+    draft: Draft
     prompt: Prompt
     checked: CheckedText
     generation: Generation
@@ -73,13 +74,14 @@ class Replies:
         yield from sentences
         yield self._answer(draft, "quote", sentences, sure, written)
 
-    def written(self, draft: Draft, written: Written) -> Iterator[Event]:
+    def written(self, written: Written) -> Iterator[Event]:
         """Yield the rest of the checked sentences, and the answer.
 
         A short answer that stands in an excerpt is a span. Where nothing that was written is supported, the excerpts
         are quoted instead.
         """
-        found, text, checked = draft.evidence, written.generation.text, written.checked
+        draft, text, checked = written.draft, written.generation.text, written.checked
+        found = draft.evidence
         if found is None:  # the generator was asked without passages
             sentence = AnswerSentence(text.strip())
             yield sentence
@@ -90,9 +92,10 @@ class Replies:
             yield self.abstained(draft, Abstention(reason), None, written)
             return
         sure = confidence.of_answer(found.probability, written.verdict, written.generation)
-        place = None if checked.begun else span_of(text, checked.read)
+        best_first = [each.candidate for each in found.ranked if each.candidate in checked.read]
+        place = None if checked.begun else span_of(text, [*best_first, *checked.read])
         if place is not None:
-            yield from self._span(draft, written, place, sure)
+            yield from self._span(written, place, sure)
             return
         yield from checked.take("" if checked.text else text, last=True)
         if checked.sentences and self.choice != "span":
@@ -102,9 +105,10 @@ class Replies:
         else:
             yield self.abstained(draft, Abstention("unsupported"), sure, written)
 
-    def _span(self, draft: Draft, written: Written, place: Candidate, sure: float) -> Iterator[Event]:
+    def _span(self, written: Written, place: Candidate, sure: float) -> Iterator[Event]:
         """Yield a short answer with the sentence that contains it; a quote where it is not likely to be right."""
-        found, text = draft.evidence, written.generation.text.strip()
+        draft, text = written.draft, written.generation.text.strip()
+        found = draft.evidence
         assert found is not None
         least = self.least
         if self.choice == "auto" and written.verdict is None and self.least:

@@ -22,7 +22,9 @@ MOST_TITLES = 50
 """The most documents whose titles are compared with a loose name."""
 
 _FOLDER = frozenset(map(text_analysis.term, ["folder", "folders", "directory", "subfolder"]))
-_GENERIC = _FOLDER | frozenset(map(text_analysis.term, ["document", "doc", "file", "called", "named"]))
+_GENERIC = _FOLDER | frozenset(
+    map(text_analysis.term, ["document", "doc", "file", "article", "page", "text", "paper", "entry", "called", "named"])
+)
 """Words beside a name that are left out where no document has them in its name."""
 _SUFFIXES = {suffix: name for name, suffixes in TYPES.items() for suffix in suffixes}
 
