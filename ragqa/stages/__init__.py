@@ -5,7 +5,8 @@
 Any object with these methods can replace a built-in part. Each Protocol says which of its methods may be called from
 several threads at once. Unless it says otherwise, a pipeline calls a part from one thread at a time, which need not
 always be the same thread; pipelines that share a part take turns. `stages/index.py` has the Protocols of the index,
-`stages/maintenance.py` those of its maintenance, and `stages/decoding.py` those of a constraint's answers.
+`stages/maintenance.py` those of its maintenance, `stages/judging.py` those of models that judge passages, and
+`stages/decoding.py` those of a constraint's answers.
 `stages/needs.py` has the Protocol of the object that builders get, `stages/system.py` that of a system under
 evaluation.
 """
@@ -25,6 +26,7 @@ from ragqa.stages.index import (
     MaintenanceReport,
     Searcher,
 )
+from ragqa.stages.judging import ChoiceModel, LikelihoodModel, VerdictModel
 from ragqa.stages.maintenance import Checkup, Collected, Fault, IndexMaintenance
 from ragqa.stages.needs import Needs
 from ragqa.stages.system import LoadableSystem, System
@@ -268,33 +270,6 @@ class Prompter(Protocol):
         :param history: earlier questions and answers of a conversation.
         :raises UsageError: the question and the fixed parts of the prompt exceed the window.
         """
-        ...
-
-
-@runtime_checkable
-class LikelihoodModel(Protocol):
-    """Computes the log-likelihood of one text after another. One thread at a time calls it."""
-
-    def log_likelihoods(self, pairs: Sequence[tuple[str, str]]) -> list[list[float]]:
-        """Return for each pair the natural log-probability of each token of the second text, given the first text."""
-        ...
-
-
-@runtime_checkable
-class VerdictModel(Protocol):
-    """A generator that can say whether the passages of a prompt answer its question. One thread at a time calls it."""
-
-    def verdict(self, prompt: Prompt) -> float | None:
-        """Return the log-odds that the passages answer the question; None if the prompt has no slot for a verdict."""
-        ...
-
-
-@runtime_checkable
-class ChoiceModel(Protocol):
-    """A generator that can say which passage of a prompt answers its question. One thread at a time calls it."""
-
-    def choice(self, prompt: Prompt) -> list[float] | None:
-        """Return for each passage the natural log-probability that it answers; None if the prompt names no letter."""
         ...
 
 
