@@ -1,6 +1,6 @@
 """The analysis of a question by rules: its kind, the type of a short answer to it, its names and numbers.
 
-The rules are for English. A question in another language has the kind `other`, and no names.
+The rules are for English. A question in another language has no names, and mostly the kind `other`.
 """
 
 from __future__ import annotations
@@ -198,6 +198,22 @@ _NOT_NAMES = text_analysis.STOP_WORDS | frozenset(
 )
 
 
+_FOREIGN = {
+    "German": "der die das und ist wie viel viele wer wann wo warum welche welcher für mit pro ein eine nicht im auf kann ich wird",
+    "French": "été sont le la les des du est qui que quoi quand où pourquoi comment combien une dans pour avec je sur quel quelle",
+    "Spanish": "el la los las del es quién qué cuándo dónde cómo cuánto por para con una se fue en cuál",
+    "Italian": "il lo gli della del è chi che cosa quando dove perché come quanto una con per nel quale di",
+    "Portuguese": "o os da do é quem que quando onde porque como quanto uma com para não em qual",
+    "Dutch": "de het een en is wie wat wanneer waar waarom hoe hoeveel voor met niet kan ik welke van",
+}
+"""Function words of other languages."""
+COMPARING = frozenset(
+    map(
+        text_analysis.term,
+        ["difference", "differ", "different", "compare", "comparison", "better", "versus", "distinguish"],
+    )
+)
+"""The terms by which a question asks for a comparison; an excerpt need not have them."""
 SUBJECT_WORDS = 4
 """The most words of a subject that is defined."""
 
@@ -207,7 +223,8 @@ class QuestionAnalysis:
     """The result of the rules for one question.
 
     `core` is the question without polite words around it. `names` are its proper names, and `numbers` its numbers, as
-    they are written. `terms` are its search terms without function words, each once.
+    they are written. `terms` are its search terms without function words, each once. `language` is that of the question
+    where it is known not to be English, and else empty.
     """
 
     core: str
@@ -216,6 +233,7 @@ class QuestionAnalysis:
     names: tuple[str, ...]
     numbers: tuple[str, ...]
     terms: tuple[str, ...]
+    language: str = ""
 
 
 def analyse(question: str) -> QuestionAnalysis:
@@ -224,15 +242,26 @@ def analyse(question: str) -> QuestionAnalysis:
     core = core[_POLITE.match(core).end() :] if _POLITE.match(core) else core  # type: ignore[union-attr]
     core = core or question.strip()
     words = [word for word in text_analysis.words(core) if word not in text_analysis.STOP_WORDS]
-    names = proper_names(core)
+    kind, language = _kind(core), foreign_language(core)
+    terms = [text_analysis.term(word) for word in words]
     return QuestionAnalysis(
         core,
-        _kind(core),
+        kind,
         _answer_type(core),
-        names,
+        () if language else proper_names(core),
         tuple(dict.fromkeys(match.group().rstrip(".,") for match in _DIGITS.finditer(core))),
-        tuple(dict.fromkeys(text_analysis.term(word) for word in words)),
+        tuple(dict.fromkeys(term for term in terms if kind != "compare" or term not in COMPARING)),
+        language,
     )
+
+
+def foreign_language(text: str) -> str:
+    """Return the language of a question by its function words; empty for English, and where they do not show it."""
+    words = text_analysis.words(text)
+    counts = {name: sum(word in own.split() for word in words) for name, own in _FOREIGN.items()}
+    best = max(counts, key=counts.__getitem__)
+    english = sum(word in text_analysis.STOP_WORDS for word in words)
+    return best if counts[best] >= 2 and counts[best] > english else ""
 
 
 def _kind(text: str) -> QuestionKind:

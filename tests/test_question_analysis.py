@@ -145,3 +145,34 @@ def test_terms_are_the_stems_of_the_words_that_show_the_topic_each_once() -> Non
 @pytest.mark.parametrize("question", ["hi", "please", "  ok, so ", "what?", "\x00", "?" * 5000, "é" * 300])
 def test_any_text_is_analysed(question: str) -> None:
     assert analyse(question).core.strip() or not question.strip()
+
+
+@pytest.mark.parametrize(
+    ("question", "language"),
+    [
+        ("Wie viel kostet die Fähre?", "German"),
+        ("Wer fährt die Fähre und wann?", "German"),
+        ("Quand est le départ de la navette ?", "French"),
+        ("¿Cuándo se fundó el museo?", "Spanish"),
+        ("Chi è il capitano della nave?", "Italian"),
+        ("Quem é o capitão do navio?", "Portuguese"),
+        ("Hoeveel kost het veer?", "Dutch"),
+        ("What is Die Zeit?", ""),
+        ("how do i die in das boot", ""),
+        ("Who is la Marquise de Pompadour?", ""),
+        ("ferry timetable winter", ""),
+        ("", ""),
+    ],
+)
+def test_a_question_in_another_language_is_known_by_its_function_words_and_has_no_names(
+    question: str, language: str
+) -> None:
+    asked = analyse(question)
+    assert asked.language == language
+    if language:
+        assert asked.names == ()
+
+
+def test_the_words_that_ask_for_a_comparison_are_no_terms_of_it() -> None:
+    assert analyse("What is the difference between barge and skiff?").terms == analyse("barge skiff").terms
+    assert len(analyse("Why is there a difference?").terms) == 1, "another question asks about it"

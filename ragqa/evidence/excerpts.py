@@ -23,7 +23,8 @@ _HEADING = re.compile(r"\s{0,3}#{1,6}\s+\S")
 _RULE = re.compile(r"\s*(?:[-=*_]\s*){3,}$|\s*\|?(?:\s*:?-{2,}:?\s*\|?)+\s*$")
 _ITEM = re.compile(r"\s*(?:[-*+•◦▪‣·●○■–]|\(?\d{1,3}[.)]|\(?[a-z][.)]|o)\s+(?=\S)")
 _ROW = re.compile(r"\s*\|.*\|\s*|\s*[^\s].*\t.*")
-_END = re.compile(r"[.!?…:;。！？।؟][\"'”’)\]*_`]*\s*$")
+END = re.compile(r"[.!?…:;。！？।؟][\"'”’)\]*_`]*\s*$")
+"""The end of a sentence, of an introduction or of a part of a list."""
 _ABBREVIATION = re.compile(
     r"(?:\b(?:[A-Z]|Mr|Mrs|Ms|Dr|Prof|St|Sr|Jr|No|Nos|vs|etc|e\.g|i\.e|cf|ca|approx|Fig|Eq|Sec|Ch|pp?|vol|ed|eds|al|Inc|Ltd|Co|Corp|Jan|Feb|Mar|Apr|Jun|Jul|Aug|Sept?|Oct|Nov|Dec|U\.S|U\.K|a\.m|p\.m))\.$"
 )
@@ -183,10 +184,10 @@ def _is_heading(text: str, start: int, end: int) -> bool:
     """Tell whether a sentence is a short line of its own above prose: without a full stop, a number or a colon."""
     line = text[start:end].strip()
     alone = start == 0 or text[:start].rstrip(" ").endswith(("\n", "\f"))
-    if not alone or len(line) > MAX_HEADING or _END.search(line) or re.search(r"[\n\d:\t|]", line):
+    if not alone or len(line) > MAX_HEADING or END.search(line) or re.search(r"[\n\d:\t|]", line):
         return False
     below = text[end:].lstrip().partition("\n")[0].rstrip()
-    return len(below) > len(line) and (len(below) > PROSE or bool(_END.search(below)))
+    return len(below) > len(line) and (len(below) > PROSE or bool(END.search(below)))
 
 
 def _sentences(text: str, start: int, end: int) -> Iterator[tuple[int, int]]:

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 
 from ragqa import text_analysis
+from ragqa.evidence.excerpts import END
 from ragqa.evidence.passages import Candidate
 from ragqa.evidence.ranking import RankedExcerpt
 from ragqa.question_analysis import QuestionAnalysis, QuestionKind
@@ -23,6 +24,8 @@ MOST_ITEMS = 14
 """The most items of a list, rows of a table or lines of code that are quoted together."""
 MOST_CHARACTERS = 1200
 """The most characters of a quote."""
+FRAGMENT = 6
+"""A sentence with fewer words, and without a mark at its end, is a fragment."""
 ALIKE = 0.7
 """Two excerpts that share this part of their words say the same."""
 SPARE = 2
@@ -61,11 +64,17 @@ def quote(question: QuestionAnalysis, ranked: Sequence[RankedExcerpt]) -> list[C
 
 
 def _without_tables(question: QuestionAnalysis, ranked: Sequence[RankedExcerpt]) -> Sequence[RankedExcerpt]:
-    """Leave out headers, and rows too where the best excerpt is a sentence and the question asks for sentences."""
-    left = [each for each in ranked if each.candidate.kind != "header"] or ranked
+    """Leave out fragments, and rows too where the best excerpt is a sentence and the question asks for sentences."""
+    left = [each for each in ranked if not _is_fragment(each.candidate)] or ranked
     if question.kind in ("fact", "list", "compare", "other") or left[0].candidate.kind == "row":
         return left
     return [each for each in left if each.candidate.kind != "row"]
+
+
+def _is_fragment(candidate: Candidate) -> bool:
+    """Tell whether an excerpt is a header, or a few words of prose without an end, such as a line of a title page."""
+    short = candidate.kind == "sentence" and len(text_analysis.words(candidate.text)) < FRAGMENT
+    return candidate.kind == "header" or (short and not END.search(candidate.text))
 
 
 def _about_the_names(question: QuestionAnalysis, ranked: Sequence[RankedExcerpt]) -> Sequence[RankedExcerpt]:
@@ -86,13 +95,18 @@ def _terms_around(candidate: Candidate) -> set[str]:
 
 
 def _of_each_name(question: QuestionAnalysis, ranked: Sequence[RankedExcerpt]) -> list[RankedExcerpt]:
-    """Return the best excerpt for each name of a question, by the words that only this name has."""
+    """Return the best excerpt for each name of a question, by the words that only this name has.
+
+    One that has the words of another name too, such as the announcement of a comparison, is taken only where none has
+    this name alone.
+    """
     names = [set(text_analysis.terms(name)) for name in question.names]
     found = []
     for number, name in enumerate(names):
-        own = name - set().union(*(other for place, other in enumerate(names) if place != number))
-        about = [each for each in ranked if own and own <= _terms(each.candidate)]
-        found += about[:1]
+        others = set().union(*(other for place, other in enumerate(names) if place != number))
+        about = [each for each in ranked if name - others and name - others <= _terms(each.candidate)]
+        alone = [each for each in about if not (others - name) & _terms(each.candidate)]
+        found += (alone or about)[:1]
     return found
 
 

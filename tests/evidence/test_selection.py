@@ -81,6 +81,25 @@ def test_a_sentence_that_points_back_comes_with_the_one_before_it() -> None:
     assert quoted("How large is the crew?", of_texts(TERN), "three") == ["The crew is three."]
 
 
+def test_a_comparison_has_what_says_something_about_each_thing_alone_before_what_names_both() -> None:
+    both = "We hope that this helps to see how Tern and Lapwing differ."
+    found = of_texts(f"{both} {TERN}", LAPWING)
+    assert quoted("What is the difference between Tern and Lapwing?", found, "We hope", "Tern was", "Lapwing was") == [
+        both, "Tern was built in 1998.", "Lapwing was ordered in June."
+    ]  # fmt: skip
+    assert quoted("What is the difference between Tern and Lapwing?", found, "We hope")[1:] == [
+        "Tern was built in 1998.", "Lapwing was ordered in June."
+    ]  # fmt: skip
+
+
+def test_a_line_of_a_title_page_is_not_quoted_beside_a_sentence_but_alone_it_is() -> None:
+    found = of_texts("Reimbursement of fares for", "The fare is refunded within a week.")
+    assert quoted("Is the fare refunded?", found, "Reimbursement", "The fare") == [
+        "The fare is refunded within a week."
+    ]
+    assert quoted("Is the fare refunded?", found[:1], "Reimbursement") == ["Reimbursement of fares for"]
+
+
 def test_a_comparison_has_an_excerpt_of_each_thing_however_far_below_the_other_it_is() -> None:
     found = of_texts(TERN, LAPWING)
     assert quoted("What is the difference between Tern and Lapwing?", found, "Tern was") == [

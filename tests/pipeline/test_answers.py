@@ -357,6 +357,12 @@ def test_each_reason_for_no_answer_has_advice_and_the_nearest_passages(
     )
 
 
+def test_a_refused_question_in_another_language_says_so(home: Path) -> None:
+    answer = Asked(home, "Wer führt die Fähre Tern?", "Ilse", "prompt.min_confidence=strict").answer
+    assert answer.reason == "low_confidence"
+    assert answer.advice.startswith("the question looks German, and questions are understood in English: read the")
+
+
 @pytest.mark.parametrize(("question", "reason", "advice"), REASONS[:1])
 def test_a_refusal_is_printed_with_its_advice_and_passages_and_all_of_that_is_in_json(
     home: Path, question: str, reason: str, advice: str

@@ -29,11 +29,15 @@ class Abstention:
     reason: str
     names: tuple[str, ...] = ()
 
-    @property
-    def advice(self) -> str:
-        """What the user can do."""
+    def advice(self, language: str) -> str:
+        """Return what the user can do.
+
+        :param language: that of the question where it is not English.
+        """
         what = _ADVICE.get(self.reason, "")
-        return f"no document names {', '.join(self.names)}: {what}" if self.names else what
+        if self.names:
+            return f"no document names {', '.join(self.names)}: {what}"
+        return f"the question looks {language}, and questions are understood in English: {what}" if language else what
 
 
 def before_writing(evidence: Evidence, hits: Sequence[Hit], min_score: float, least: float) -> Abstention | None:

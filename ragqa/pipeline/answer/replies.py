@@ -150,7 +150,7 @@ class Replies:
             kind=kind,
             sentences=tuple(sentences),
             nearest=draft.nearest,
-            advice=why.advice if why else "",
+            advice=why.advice(draft.evidence.question.language if draft.evidence else "") if why else "",
             coverage=self.coverage,
             searched="" if draft.question.passages is not None else draft.question.searched,
         )

@@ -112,7 +112,7 @@ _ABOUT_ONE = (
     rf"(?:{_SUMMARY_OF}|{_POINTS_OF}) (?P<what>.+)",
     r"what(?:'s| is| are) (?P<what>.+?) (?:all )?about",
     r"what (?P<what>.+?) (?:is|are) (?:all )?about",
-    r"what do(?:es)? (?P<what>.+) (?:cover|contain|say|deal with|talk about|discuss)",
+    r"what do(?:es)? (?P<what>.+)(?<! not) (?:cover|contain|say|deal with|talk about|discuss)",
     r"what(?:'s| is) in(?:side)? (?P<what>.+)",
     r"(?P<what>.+?)[:,]? in (?:short|brief|a nutshell)",
 )
