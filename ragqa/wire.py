@@ -82,6 +82,7 @@ def answer(record: Answer) -> Json:
         "confidence": record.confidence,
         "kind": record.kind,
         "sentences": [answer_sentence(each) for each in record.sentences],
+        "unsupported": record.unsupported,
         "nearest": [citation(each) for each in record.nearest],
         "advice": record.advice,
         "read": record.read,

@@ -51,12 +51,23 @@ def _print_end(answer: Answer, numbers: dict[Citation, int]) -> None:
             click.echo("Nearest passages:")
             _print_places(answer.nearest)
         return
+    if answer.unsupported:
+        click.echo(f"[sentences left out because no passage supports them: {answer.unsupported}]")
+    for source, which in versions(answer).items():
+        say(f"{which} version: {name(source)}")
     if answer.read:
         say(f"{answer.read[:1].upper()}{answer.read[1:]}.")
     if numbers:
         click.echo()
         click.echo("Sources:")
         _print_places(numbers)
+
+
+def versions(answer: Answer) -> dict[str, str]:
+    """Return the other versions of the cited documents, each with `newer`, `older` or `other`."""
+    cited = {each.source for each in answer.citations}
+    found = (hit.versions for hit in answer.hits if hit.source in cited)
+    return {source: which for each in found for source, which in each.items() if source not in cited}
 
 
 def _print_places(citations: Iterable[Citation]) -> None:

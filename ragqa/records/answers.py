@@ -139,7 +139,8 @@ class Answer:
     `kind` is `span` (a short answer copied from a passage), `quote` (sentences copied from passages), `write` (the
     generator's own sentences), `summary` (sentences copied from all over a document or folder) or `catalogue` (counted
     by code); for the last two, `read` says what of the documents was read. `sentences` are the parts of `text`, each
-    with its citations. `confidence` is the calibrated probability that the answer is right. Where there is no
+    with its citations. `unsupported` is the number of sentences that were written and left out, because nothing in the
+    passages supports them. `confidence` is the calibrated probability that the answer is right. Where there is no
     answer, `reason` says why, `nearest` has the passages that come nearest, and `advice` what can be changed.
     `index_version` is the number of the index's commit from which the answer was made.
     `searched` is the text that passages were searched for: the question, with words of the turn before where it does
@@ -161,6 +162,7 @@ class Answer:
     confidence: float | None = None
     kind: str = ""
     sentences: tuple[AnswerSentence, ...] = ()
+    unsupported: int = 0
     nearest: tuple[Citation, ...] = ()
     advice: str = ""
     searched: str = ""

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import random
 from collections.abc import Iterator, Sequence
+from contextlib import redirect_stdout
+from dataclasses import replace
+from io import StringIO
 from pathlib import Path
 from typing import Literal
 
 import pytest
 
 from ragqa import Pipeline
+from ragqa.cli.answers import stream_answer
 from ragqa.config import GenerateSpec, Kind
 from ragqa.evidence import support
 from ragqa.evidence.support import facts
@@ -246,6 +250,7 @@ def test_a_sentence_that_nothing_supports_is_left_out_of_all_that_is_shown(home:
     text = "Dogs travel free because the council pays. The Tern carries 14 cars. Fabrikam pays for the council's dogs."
     asked = Asked(home, WHY, text)
     assert asked.texts == ["Dogs travel free because the council pays."] == [asked.answer.text]
+    assert asked.answer.unsupported == 2
     assert "14" not in str(asked.events) and "Fabrikam" not in str(asked.events)
     shown = " ".join(asked.cited)
     assert all(fact in shown.lower() for each in asked.texts for fact in facts(each))
@@ -355,6 +360,26 @@ def test_each_reason_for_no_answer_has_advice_and_the_nearest_passages(
     assert (
         (0 < len(answer.nearest) <= 3) == (reason != "nothing_asked") and exact(home, answer) and len(answer.hits) == 2
     )
+
+
+def test_under_an_answer_stand_the_other_versions_of_its_documents_and_how_many_sentences_were_left_out(
+    home: Path,
+) -> None:
+    answer = replace(Asked(home, WHY, "Dogs travel free because the council pays. Fabrikam pays too.").answer, hits=())
+    with redirect_stdout(StringIO()) as out:
+        stream_answer(iter([answer]))
+    assert "[sentences left out because no passage supports them: 1]" in out.getvalue().splitlines()
+
+    for year, fee in ((2023, 4), (2024, 5)):
+        (home / "documents" / f"fees-{year}.md").write_text(
+            f"The fee for a mooring is {fee} crowns.\n", encoding="utf-8"
+        )
+    text = (home / "pipeline.yaml").read_text(encoding="utf-8").replace("kind: told", "kind: scripted")
+    (home / "pipeline.yaml").write_text(text.replace("answer: auto", "answer: write"), encoding="utf-8")
+    assert ragqa("index", "pipeline.yaml", cwd=home).code == 0
+    lines = ragqa("ask", "pipeline.yaml", "How high is the fee for a mooring?", cwd=home).out.splitlines()
+    assert "older version: fees-2023.md" in lines and not any("left out" in line for line in lines)
+    assert any("fees-2024.md:0-" in line for line in lines)
 
 
 def test_a_refused_question_in_another_language_says_so(home: Path) -> None:

@@ -149,6 +149,7 @@ class Replies:
             confidence=None if sure is None else round(sure, 4),
             kind=kind,
             sentences=tuple(sentences),
+            unsupported=len(written.checked.unsupported) if written else 0,
             nearest=draft.nearest,
             advice=why.advice(draft.evidence.question.language if draft.evidence else "") if why else "",
             coverage=self.coverage,
