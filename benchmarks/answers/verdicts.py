@@ -20,6 +20,7 @@ from benchmarks.answers.people import says
 from benchmarks.run import ROOT
 from ragqa import Pipeline
 from ragqa.evaluate import Question, metrics, select
+from ragqa.evaluate.metrics.statistics import interval
 from ragqa.evaluate.runs.gold import locate_evidence
 from ragqa.evidence import confidence
 from ragqa.evidence.selection import quote
@@ -68,15 +69,17 @@ def _row(asking: Asking, question: Question, relevant: Relevant) -> dict[str, An
     ready = asking._with_choice(ready, draft.evidence)
     found = ready.draft.evidence
     assert found is not None
-    quoted = quote(found.question, found.ranked)
-    right = question.answerable and any(map(relevant, quoted))
+    before, quoted = (quote(found.question, each.ranked) for each in (draft.evidence, found))
+    ranked_right, right = (question.answerable and any(map(relevant, each)) for each in (before, quoted))
     row = {
         "question": question.question,
+        "answerable": question.answerable,
         "kind": found.question.kind,
         "probability": found.probability,
         "verdict": verdict,
         "choice": max(choice) if choice else None,
         "quote": [each.text for each in quoted],
+        "ranked_right": ranked_right,
         "quote_right": right,
     }
     if found.question.kind != "fact":
@@ -92,12 +95,24 @@ def fit(rows: Sequence[dict[str, Any]]) -> None:
     """Print the weights, and what the thresholds answer and refuse by set."""
     judged = [[1.0, confidence.log_odds(row["probability"]), row["verdict"]] for row in rows]
     _fit("VERDICT_WEIGHTS", rows, judged, [row.get("right", row["quote_right"]) for row in rows])
+    for name in dict.fromkeys(row["set"] for row in rows):
+        here = [row for row in rows if row["set"] == name and row["answerable"]]
+        if here:
+            print(f"  quote right, {name}: {_gain(here)}")
     written = [row for row in rows if row.get("logprobs")]
     values = [
         [1.0, confidence.log_odds(row["probability"]), row["verdict"], sum(row["logprobs"]) / len(row["logprobs"])]
         for row in written
     ]
     _fit("TEXT_WEIGHTS", written, values, [row["right"] for row in written])
+
+
+def _gain(rows: Sequence[dict[str, Any]]) -> str:
+    """Return how often the quote is right by the ranking alone and with the choice, with the interval of the gain."""
+    alone, chosen = ([float(row[key]) for row in rows] for key in ("ranked_right", "quote_right"))
+    low, high = interval([b - a for a, b in zip(alone, chosen, strict=True)], differences=True)
+    gained = np.mean(chosen) - np.mean(alone)
+    return f"{np.mean(alone):.2f}, with the choice {np.mean(chosen):.2f} ({gained:+.2f} [{low:+.2f}, {high:+.2f}]), n {len(rows)}"
 
 
 def _fit(name: str, rows: Sequence[dict[str, Any]], values: Sequence[list[float]], right: Sequence[bool]) -> None:

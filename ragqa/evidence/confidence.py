@@ -19,11 +19,11 @@ LEAST = {"strict": 0.5, "balanced": 0.4, "eager": 0.3}
 FEATURES = ("cosine", "cover_passage", "terms", "gap", "numbers", "defines")
 WEIGHTS = (-4.14, 3.81, 1.36, 0.27, 0.55, -1.2, 3.25)
 """A constant, and the weights of `FEATURES`."""
-VERDICT_WEIGHTS = (-1.03, 0.76, 0.52)
+VERDICT_WEIGHTS = (-1.25, 1.01, 0.43)
 """A constant, and the weights of the log-odds of the passages and of the generator's verdict."""
 SPAN_WEIGHTS = (-1.7, 0.92, 0.42)
 """A constant, and the weights of the log-odds of the passages and of the generator's own confidence in a span."""
-TEXT_WEIGHTS = (-0.62, 0.74, 0.48, 1.82)
+TEXT_WEIGHTS = (-1.02, 1.12, 0.32, 2.56)
 """As `VERDICT_WEIGHTS`, and the weight of the mean log-probability of the answer's tokens."""
 
 
