@@ -18,6 +18,8 @@ LENGTHS: dict[QuestionKind, int] = {"fact": 2, "yes_no": 2, "definition": 2, "wh
 """The most sentences of a quote by the kind of question."""
 LONGEST = 5
 """The most sentences of a quote for the other kinds: how, list, summary."""
+LISTING: tuple[QuestionKind, ...] = ("list", "how", "summary", "other")
+"""The kinds of questions that a whole list answers."""
 MARGIN = 1.6
 """How far, in log-odds, an excerpt of a quote may be below the best one."""
 MOST_ITEMS = 14
@@ -126,11 +128,13 @@ def _with_its_block(
     """Return an excerpt with those that it needs to be understood, in their order."""
     document = candidate.hit.chunk.document_id
     near = sorted((each for (id_, _), each in places.items() if id_ == document), key=lambda each: each.start)
+    if kind in LISTING and (announced := _announced_list(candidate, near)):
+        return announced
     block = [each for each in near if each.block == candidate.block]
     at = next(number for number, each in enumerate(block) if each.start == candidate.start)
     begin = _introduction(block, at)
     block, at = block[begin:], at - begin
-    if candidate.kind == "code" or (candidate.kind == "item" and kind in ("list", "how", "summary", "other")):
+    if candidate.kind == "code" or (candidate.kind == "item" and kind in LISTING):
         return _around(block, at)
     if candidate.text.rstrip().endswith(":"):
         return _around(block, at)
@@ -138,6 +142,21 @@ def _with_its_block(
         return [block[0], candidate] if at and block[0].kind in ("header", "sentence") else [candidate]
     first = next(iter(text_analysis.words(candidate.text)), "")
     return block[:2] if at and first in text_analysis.POINTING_WORDS else [candidate]
+
+
+def _announced_list(candidate: Candidate, near: Sequence[Candidate]) -> list[Candidate]:
+    """Return a sentence with the list that the next one introduces by pointing back to it; `[]` where none does.
+
+    "Some things are not covered. These include:" is such a pair.
+    """
+    following = [each for each in near if 0 <= each.start - candidate.end <= JOIN]
+    if candidate.kind != "sentence" or not following or not following[0].text.rstrip().endswith(":"):
+        return []
+    introduction = following[0]
+    if next(iter(text_analysis.words(introduction.text)), "") not in text_analysis.POINTING_WORDS:
+        return []
+    block = [each for each in near if each.block == introduction.block and each.start >= introduction.start]
+    return [candidate, *_around(block, 0)]
 
 
 def _introduction(block: Sequence[Candidate], at: int) -> int:

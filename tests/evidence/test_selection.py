@@ -52,6 +52,14 @@ def test_the_sentence_that_introduces_a_list_brings_the_list() -> None:
     ]
 
 
+def test_a_sentence_brings_the_list_that_the_next_sentence_introduces_by_pointing_back_to_it() -> None:
+    text = "Some things are not free. These include:\n\n- bicycles\n- dogs\n\nPay at the kiosk. It takes cards."
+    whole = ["Some things are not free.", "These include:", "bicycles", "dogs"]
+    assert quoted("Which things are not free?", of_texts(text), "Some things") == whole
+    assert quoted("Is everything free?", of_texts(text), "Some things") == whole[:1]
+    assert quoted("Which kiosk takes cards?", of_texts(text), "Pay at") == ["Pay at the kiosk."]
+
+
 def test_a_fact_of_a_list_comes_with_the_introduction_and_without_the_other_items() -> None:
     assert quoted("Who needs a coat?", of_texts(BOARDING), "a coat") == ["To go aboard you need:", "a coat"]
 
