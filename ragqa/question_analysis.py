@@ -199,14 +199,14 @@ _NOT_NAMES = text_analysis.STOP_WORDS | frozenset(
 
 
 _FOREIGN = {
-    "German": "der die das und ist wie viel viele wer wann wo warum welche welcher für mit pro ein eine nicht im auf kann ich wird",
-    "French": "été sont le la les des du est qui que quoi quand où pourquoi comment combien une dans pour avec je sur quel quelle",
-    "Spanish": "el la los las del es quién qué cuándo dónde cómo cuánto por para con una se fue en cuál",
-    "Italian": "il lo gli della del è chi che cosa quando dove perché come quanto una con per nel quale di",
-    "Portuguese": "o os da do é quem que quando onde porque como quanto uma com para não em qual",
+    "German": "der die das und ist wie viel viele wer wann wo warum welche welcher fur mit pro ein eine nicht im auf kann ich wird",
+    "French": "ete sont le la les des du est qui que quoi quand ou pourquoi comment combien une dans pour avec je sur quel quelle",
+    "Spanish": "el la los las del es quien que cuando donde como cuanto cuanta por para con una se fue en cual esta",
+    "Italian": "il lo gli della del e chi che cosa quando dove perche come quanto una con per nel quale di",
+    "Portuguese": "o os da do e quem que quando onde porque como quanto uma com para nao em qual",
     "Dutch": "de het een en is wie wat wanneer waar waarom hoe hoeveel voor met niet kan ik welke van",
 }
-"""Function words of other languages."""
+"""Function words of other languages, without accents."""
 COMPARING = frozenset(
     map(
         text_analysis.term,
@@ -256,12 +256,15 @@ def analyse(question: str) -> QuestionAnalysis:
 
 
 def foreign_language(text: str) -> str:
-    """Return the language of a question by its function words; empty for English, and where they do not show it."""
-    words = text_analysis.words(text)
-    counts = {name: sum(word in own.split() for word in words) for name, own in _FOREIGN.items()}
+    """Return the language of a question by its function words; empty for English, and where they do not show it.
+
+    Words with a capital letter within the question do not count, since they may be names.
+    """
+    small = [word for number, word in enumerate(text.split()) if number == 0 or not word[:1].isupper()]
+    words = set(text_analysis.words(" ".join(small)))
+    counts = {name: len(words.intersection(own.split())) for name, own in _FOREIGN.items()}
     best = max(counts, key=counts.__getitem__)
-    english = sum(word in text_analysis.STOP_WORDS for word in words)
-    return best if counts[best] >= 2 and counts[best] > english else ""
+    return best if counts[best] >= 2 and counts[best] > len(words & text_analysis.STOP_WORDS) else ""
 
 
 def _kind(text: str) -> QuestionKind:

@@ -1,8 +1,8 @@
 """Fits what a generator's verdict and probabilities add to the confidence of answers. Run by `make fit-verdicts`.
 
 The stronger model answers questions of the sets of `benchmarks.answers.evidence`, which are those to tune on. Printed is
-what `ragqa/evidence/confidence.py` holds: `VERDICT_WEIGHTS`, `TEXT_WEIGHTS`. Answers are kept in .ragqa, so that a run
-that was interrupted goes on.
+what `ragqa/evidence/confidence.py` holds: `VERDICT_WEIGHTS`, `TEXT_WEIGHTS`; and how often a quote has the evidence by
+the ranking alone and with the generator's choice. Answers are kept in .ragqa, so that a run that was interrupted goes on.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from __future__ import annotations
 import argparse
 import json
 from collections.abc import Iterator, Sequence
+from hashlib import sha256
 from typing import Any
 
 import numpy as np
@@ -22,18 +23,21 @@ from ragqa import Pipeline
 from ragqa.evaluate import Question, metrics, select
 from ragqa.evaluate.metrics.statistics import interval
 from ragqa.evaluate.runs.gold import locate_evidence
-from ragqa.evidence import confidence
+from ragqa.evidence import confidence, ranking
 from ragqa.evidence.selection import quote
 from ragqa.pipeline.answer.asking import Asking
 from ragqa.pipeline.answer.draft import AskedQuestion
 from ragqa.pipeline.answer.replies import Written
+from ragqa.prompt import load_template
 from ragqa.records import Generation
 
 BETTER = ROOT / "pipelines" / "better.yaml"
 WITHOUT_ANSWERS = ("chunking",)
 LEAST_F1 = 0.35
 """The token F1 from which a short answer is right."""
-KEPT = ROOT / ".ragqa" / "verdicts.jsonl"
+_ASKED = sha256((load_template("answerable").user + str(ranking.CHOICE_WEIGHT)).encode()).hexdigest()[:12]
+KEPT = ROOT / ".ragqa" / f"verdicts-{_ASKED}.jsonl"
+"""The answers; another template or weight has a file of its own."""
 
 
 def collect(sample: int) -> Iterator[dict[str, Any]]:

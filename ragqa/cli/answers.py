@@ -53,8 +53,8 @@ def _print_end(answer: Answer, numbers: dict[Citation, int]) -> None:
         return
     if answer.unsupported:
         click.echo(f"[sentences left out because no passage supports them: {answer.unsupported}]")
-    for source, which in versions(answer).items():
-        say(f"{which} version: {name(source)}")
+    for line in _versions(answer):
+        say(line)
     if answer.read:
         say(f"{answer.read[:1].upper()}{answer.read[1:]}.")
     if numbers:
@@ -63,11 +63,15 @@ def _print_end(answer: Answer, numbers: dict[Citation, int]) -> None:
         _print_places(numbers)
 
 
-def versions(answer: Answer) -> dict[str, str]:
-    """Return the other versions of the cited documents, each with `newer`, `older` or `other`."""
+def _versions(answer: Answer) -> dict[str, None]:
+    """Return a line for each other version of a cited document, each once and in order."""
     cited = {each.source for each in answer.citations}
-    found = (hit.versions for hit in answer.hits if hit.source in cited)
-    return {source: which for each in found for source, which in each.items() if source not in cited}
+    found = ((hit.source, *pair) for hit in answer.hits if hit.source in cited for pair in hit.versions.items())
+    return dict.fromkeys(
+        f"{name(source)} has a version that is {which}: {name(other)}"
+        for source, other, which in found
+        if other not in cited
+    )
 
 
 def _print_places(citations: Iterable[Citation]) -> None:

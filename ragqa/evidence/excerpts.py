@@ -17,7 +17,7 @@ from ragqa import text_analysis
 ExcerptKind = Literal["sentence", "item", "header", "row", "code", "heading"]
 """`header` is the row of a table above a rule; it has the names of the columns."""
 
-_FENCE = re.compile(r"\s*(```|~~~)")
+_FENCE = re.compile(r"[^\S\n]*(```|~~~)(?!.*\1)")
 _FENCES = re.compile(rf"^{_FENCE.pattern}", re.MULTILINE)
 _HEADING = re.compile(r"\s{0,3}#{1,6}\s+\S")
 _RULE = re.compile(r"\s*(?:[-=*_]\s*){3,}$|\s*\|?(?:\s*:?-{2,}:?\s*\|?)+\s*$")
@@ -99,7 +99,7 @@ def _lines(text: str) -> Iterator[_Line]:
 
 
 def open_fence(text: str) -> str:
-    """Return the mark of the block of code that is open at the end of a text; empty if none is."""
+    """Return the mark of the block of code that is open at the end of a Markdown text; empty if none is."""
     fence = ""
     for mark in _FENCES.findall(text):
         fence = "" if fence == mark else fence or mark

@@ -14,6 +14,8 @@ from ragqa.records import Document, Hit
 
 TABLES = ("text/csv", "text/tab-separated-values")
 """The types of documents whose lines are rows."""
+MARKDOWN = "text/markdown"
+"""The type of documents that mark blocks of code."""
 MARGIN = 400
 """The most characters that are read before and after a hit to find whole sentences."""
 GAP = 2
@@ -55,7 +57,7 @@ def candidates(hits: Sequence[Hit], document_of: Callable[[str], Document]) -> l
         ranked = [(rank, hit) for rank, hit in enumerate(hits) if hit.chunk.document_id == id_]
         document = document_of(id_)
         for part in _joined(ranked):
-            found += _of_passage(part, document.text, table=document.media_type in TABLES)
+            found += _of_passage(part, document.text, document.media_type)
     return found
 
 
@@ -72,12 +74,13 @@ def _joined(ranked: Sequence[tuple[int, Hit]]) -> list[list[tuple[int, Hit]]]:
     return groups
 
 
-def _of_passage(ranked: Sequence[tuple[int, Hit]], text: str, *, table: bool) -> list[Candidate]:
+def _of_passage(ranked: Sequence[tuple[int, Hit]], text: str, media_type: str) -> list[Candidate]:
     start, end = ranked[0][1].chunk.start, max(hit.chunk.end for _, hit in ranked)
     low, high = max(0, start - MARGIN), min(len(text), end + MARGIN)
     found: list[Candidate] = []
     heading, before, block, begin = "", "", -1, 0
-    parts = excerpts(text[low:high], table=table, fence=open_fence(text[:low]))
+    fence = open_fence(text[:low]) if media_type == MARKDOWN else ""
+    parts = excerpts(text[low:high], table=media_type in TABLES, fence=fence)
     for excerpt in parts:
         first, last = low + excerpt.start, low + excerpt.end
         begin = begin if block == excerpt.block else first

@@ -27,7 +27,7 @@ MOST_ITEMS = 14
 MOST_CHARACTERS = 1200
 """The most characters of a quote."""
 FRAGMENT = 6
-"""A sentence with fewer words, and without a mark at its end, is a fragment."""
+"""A line of prose with fewer words may be a fragment."""
 ALIKE = 0.7
 """Two excerpts that share this part of their words say the same."""
 SPARE = 2
@@ -47,7 +47,7 @@ def quote(question: QuestionAnalysis, ranked: Sequence[RankedExcerpt]) -> list[C
     if not ranked:
         return []
     places = {(each.candidate.hit.chunk.document_id, each.candidate.start): each.candidate for each in ranked}
-    ranked = _about_the_names(question, _without_tables(question, ranked))
+    ranked = _about_the_names(question, _quotable(question, ranked))
     most = LENGTHS.get(question.kind, LONGEST)
     best = _of_each_name(question, ranked) if question.kind == "compare" else []
     best += [each for each in ranked if each.score >= ranked[0].score - MARGIN]
@@ -65,18 +65,20 @@ def quote(question: QuestionAnalysis, ranked: Sequence[RankedExcerpt]) -> list[C
     return in_order(chosen.values())
 
 
-def _without_tables(question: QuestionAnalysis, ranked: Sequence[RankedExcerpt]) -> Sequence[RankedExcerpt]:
-    """Leave out fragments, and rows too where the best excerpt is a sentence and the question asks for sentences."""
-    left = [each for each in ranked if not _is_fragment(each.candidate)] or ranked
+def _quotable(question: QuestionAnalysis, ranked: Sequence[RankedExcerpt]) -> Sequence[RankedExcerpt]:
+    """Leave out headers and fragments, and rows too where the best excerpt is a sentence and the question asks for sentences."""
+    left = [each for each in ranked if each.candidate.kind != "header"] or ranked
+    left = [each for each in left if not _is_fragment(each.candidate)] or left
     if question.kind in ("fact", "list", "compare", "other") or left[0].candidate.kind == "row":
         return left
     return [each for each in left if each.candidate.kind != "row"]
 
 
 def _is_fragment(candidate: Candidate) -> bool:
-    """Tell whether an excerpt is a header, or a few words of prose without an end, such as a line of a title page."""
-    short = candidate.kind == "sentence" and len(text_analysis.words(candidate.text)) < FRAGMENT
-    return candidate.kind == "header" or (short and not END.search(candidate.text))
+    """Tell whether an excerpt is a few words of prose without an end, a colon or a digit, as on a title page."""
+    text = candidate.text
+    short = candidate.kind == "sentence" and len(text_analysis.words(text)) < FRAGMENT
+    return short and not END.search(text) and not re.search(r"[\d:]", text)
 
 
 def _about_the_names(question: QuestionAnalysis, ranked: Sequence[RankedExcerpt]) -> Sequence[RankedExcerpt]:
@@ -102,12 +104,16 @@ def _of_each_name(question: QuestionAnalysis, ranked: Sequence[RankedExcerpt]) -
     One that has the words of another name too, such as the announcement of a comparison, is taken only where none has
     this name alone.
     """
-    names = [set(text_analysis.terms(name)) for name in question.names]
+    names = [set(map(text_analysis.term, text_analysis.content_words(name))) for name in question.names]
+    own = [
+        name - set().union(*(other for place, other in enumerate(names) if place != number))
+        for number, name in enumerate(names)
+    ]
     found = []
-    for number, name in enumerate(names):
-        others = set().union(*(other for place, other in enumerate(names) if place != number))
-        about = [each for each in ranked if name - others and name - others <= _terms(each.candidate)]
-        alone = [each for each in about if not (others - name) & _terms(each.candidate)]
+    for number, words in enumerate(own):
+        others = [other for place, other in enumerate(own) if other and place != number]
+        about = [each for each in ranked if words and words <= _terms(each.candidate)]
+        alone = [each for each in about if not any(other <= _terms(each.candidate) for other in others)]
         found += (alone or about)[:1]
     return found
 
@@ -140,8 +146,12 @@ def _with_its_block(
         return _around(block, at)
     if candidate.kind in ("row", "item"):
         return [block[0], candidate] if at and block[0].kind in ("header", "sentence") else [candidate]
-    first = next(iter(text_analysis.words(candidate.text)), "")
-    return block[:2] if at and first in text_analysis.POINTING_WORDS else [candidate]
+    return block[:2] if at and _points_back(candidate) else [candidate]
+
+
+def _points_back(candidate: Candidate) -> bool:
+    """Tell whether an excerpt begins with a word that points to what stands before it."""
+    return next(iter(text_analysis.words(candidate.text)), "") in text_analysis.POINTING_WORDS
 
 
 def _announced_list(candidate: Candidate, near: Sequence[Candidate]) -> list[Candidate]:
@@ -153,7 +163,7 @@ def _announced_list(candidate: Candidate, near: Sequence[Candidate]) -> list[Can
     if candidate.kind != "sentence" or not following or not following[0].text.rstrip().endswith(":"):
         return []
     introduction = following[0]
-    if next(iter(text_analysis.words(introduction.text)), "") not in text_analysis.POINTING_WORDS:
+    if not _points_back(introduction):
         return []
     block = [each for each in near if each.block == introduction.block and each.start >= introduction.start]
     return [candidate, *_around(block, 0)]
@@ -194,30 +204,36 @@ def in_order(chosen: Iterable[Candidate]) -> list[Candidate]:
 
 
 def compact(
-    ranked: Sequence[RankedExcerpt], most_tokens: int, count: Callable[[str], int], spare: int = SPARE
+    ranked: Sequence[RankedExcerpt],
+    most_tokens: int,
+    count: Callable[[str], int],
+    *,
+    spare: int = SPARE,
+    most: int | None = None,
 ) -> list[Candidate]:
     """Return the best excerpts that fit into a number of tokens, in the order of their documents and places.
 
     Where the best one is longer than all of that, return its beginning.
 
     :param count: returns the number of tokens of a text. :param spare: the tokens that an excerpt costs besides its own.
+    :param most: the greatest number of excerpts; None for any number.
     """
     chosen: list[Candidate] = []
     room = most_tokens
     for each in ranked:
         cost = count(each.candidate.text) + spare
-        if cost <= room:
+        if cost <= room and len(chosen) != most:
             chosen.append(each.candidate)
             room -= cost
     if ranked and not chosen:
-        return [_beginning(ranked[0].candidate, most_tokens, count)]
+        return [_beginning(ranked[0].candidate, most_tokens - spare, count)]
     return in_order(chosen)
 
 
 def _beginning(candidate: Candidate, most_tokens: int, count: Callable[[str], int]) -> Candidate:
     """Return an excerpt cut after as many words as fit."""
     words = list(re.finditer(r"\S+", candidate.text))
-    fitting = bisect_right(words, most_tokens - SPARE, key=lambda word: count(candidate.text[: word.end()]))
+    fitting = bisect_right(words, most_tokens, key=lambda word: count(candidate.text[: word.end()]))
     text = candidate.text[: words[max(0, fitting - 1)].end()]
     return replace(candidate, end=candidate.start + len(text), text=text)
 

@@ -128,13 +128,13 @@ class LlamaCpp:
     def choice(self, prompt: Prompt) -> list[float] | None:
         """Return the log-probability of each passage's letter in the slot of the prompt for it; None if it has none.
 
-        Each probability is taken as at least 0.001. None too where the prompt is not read in time.
+        Each probability is taken as at least 0.0001. None too where the prompt is not read in time.
         """
         found = self._next(prompt, prompt.letter)
         if found is None:
             return None
         letters = LETTERS[: len(prompt.passages)]
-        return [math.log(max(1e-3, sum(p for token, p in found if token.strip() == each))) for each in letters]
+        return [math.log(max(1e-4, sum(p for token, p in found if token.strip() == each))) for each in letters]
 
     def _next(self, prompt: Prompt, slot: tuple[int, int] | None) -> list[tuple[str, float]] | None:
         """Return the most likely tokens in a slot of the prompt, with their probabilities; None without a slot."""

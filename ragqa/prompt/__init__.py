@@ -76,6 +76,8 @@ def load_template(name: str) -> Template:
     system, _, user = ("", "", text.removeprefix(PLAIN)) if plain else text.rpartition(SEPARATOR)
     if fault := _unknown_slot(text, len(PLAIN) if plain else 0):
         raise UsageError(f"prompt.template: {name}{fault}")
+    if not plain and "{letter}" in user:
+        raise UsageError(f"prompt.template: {name}: {{letter}} needs a plain template, whose first line is {{plain}}")
     if "question" not in _SLOT.findall(user):
         raise UsageError(f"prompt.template: {name}: no {{question}}; slots: {_slots()}")
     return Template(system.strip(), user.rstrip("\n"), plain)
@@ -123,7 +125,7 @@ def slotless(template: str) -> str:
     return _SLOT.sub("", fill(template, {**_JUDGED, "label": LABELS[True]}))
 
 
-def label(question: str) -> str:
+def answer_label(question: str) -> str:
     """Return the value of the slot `{label}` for a question."""
     return LABELS[analyse(question).kind == "fact"]
 
@@ -168,7 +170,7 @@ class TemplatePrompter:
         texts = {
             "question": clean(question)[0],
             "examples": "".join(map(self._example, examples)),
-            "label": label(question) if "{label}" in self.template.user else "",
+            "label": answer_label(question),
         }
         texts["history"], budget, dropped = self._history(texts, history)
         # 2. Choose the passages that fit into the rest of the window.
@@ -241,7 +243,7 @@ class TemplatePrompter:
         """Return the prompt's number of tokens by part; their sum is the number of tokens of the whole prompt."""
         count = self._generator.count
         bare = count(self._render(texts, []))
-        tokens = {part: count(value) if value else 0 for part, value in texts.items()}
+        tokens = {part: count(value) if value else 0 for part, value in texts.items() if part != "label"}
         return {**tokens, "instructions": bare - sum(tokens.values()), "passages": count(text) - bare}
 
     def _render(self, texts: Mapping[str, str], hits: Sequence[Hit]) -> str:
@@ -269,8 +271,8 @@ class TemplatePrompter:
             shown = ""
         else:
             shown = f"{lettered(1, passage)}\n" if self.template.lettered else f"Passage: {passage}\n"
-        of_answer = label(question) if "{label}" in self.template.user else "Answer"
-        return f"{shown}Question: {question}\n{self.template.verdict}{of_answer}: {answer}\n\n"
+        label = answer_label(question) if "{label}" in self.template.user else "Answer"
+        return f"{shown}Question: {question}\n{self.template.verdict}{label}: {answer}\n\n"
 
     def _fit(self, hits: Sequence[Hit], budget: int) -> tuple[list[Hit], list[Dropped], int]:
         """Return the passages that fit into a budget of tokens, those that do not, and the number of removed

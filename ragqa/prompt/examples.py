@@ -81,7 +81,7 @@ def example_bytes(example: Example, *, plain: bool = False) -> int:
 
     :param plain: the template is plain, so that the prompt shows the example's passage too.
     """
-    return len("".join([*example, example.passage if plain else ""]).encode()) + 32
+    return len("".join([*example, example.passage if plain else ""]).encode()) + 40
 
 
 class Examples:

@@ -32,8 +32,8 @@ class Prompt:
     the span of the question in `text`. The first `shared` characters of `text` are the same for every question, so that
     a generator may read them once. `examples` are the ids of the in-context examples, in their order in the text.
     `verdict` is the span of `text` with the word that says that the question can be answered, whose probability a
-    generator may compute, and `letter` that with the letter of the passage that answers it; None if the template has no
-    such slot. `places` are the spans of the passages in `text`, in their order.
+    generator may compute, and `letter` that with the letter of the passage that answers it, "A" until one is named; None
+    if the template has no such slot. `places` are the spans of the passages in `text`, in their order.
     """
 
     text: str

@@ -1,8 +1,8 @@
 """The requirements on every `Generator`, as tests to inherit; see `ragqa.testing`.
 
 `GeneratorContract` is for any generator, `BatchGeneratorContract` for one that writes several answers in one batch,
-`VerdictModelContract` and `ChoiceModelContract` for one that says whether passages answer a question and which, and `LikelihoodModelContract` for one that
-computes the likelihood of a text after another.
+`VerdictModelContract` for one that says whether passages answer a question, `ChoiceModelContract` for one that says
+which of them does, and `LikelihoodModelContract` for one that computes the likelihood of a text after another.
 """
 
 from __future__ import annotations

@@ -56,7 +56,7 @@ def test_a_sentence_that_a_chunk_cuts_is_whole_where_most_of_it_was_found_and_le
 def test_a_passage_that_begins_within_a_block_of_code_is_code_up_to_its_fence_and_prose_after_it() -> None:
     lines = "\n".join(f"client.run({number:03})" for number in range(40))
     text = f"Run it:\n\n```python\n{lines}\n```\n\n## Timeouts\n\nIt stops after a minute. Set it to 0 for none.\n"
-    doc = document(text, "manual.md")
+    doc = document(text, "manual.md", "text/markdown")
     found = candidates([passage(doc, text.index("client.run(035)"), len(text))], lambda _: doc)
     assert [(each.kind, each.text) for each in found[-3:]] == [
         ("code", "client.run(039)"),
@@ -64,6 +64,18 @@ def test_a_passage_that_begins_within_a_block_of_code_is_code_up_to_its_fence_an
         ("sentence", "Set it to 0 for none."),
     ]
     assert found[-1].heading == "Timeouts"
+
+
+def test_lines_that_only_look_like_fences_do_not_turn_what_follows_into_code() -> None:
+    filler = "The pump is tested on Mondays. " * 40
+    for text, kind in (
+        (f"Install\n~~~~~~~\n\n{filler}\n\nIt stops after a minute.", "notes.rst"),
+        (f"Run it:\n\n```pip install pump```\n\n{filler}\n\nIt stops after a minute.", "notes.md"),
+        (f"Quoted ```\n```\nfrom a mail.\n\n{filler}\n\nIt stops after a minute.", "notes.txt"),
+    ):
+        doc = document(text, kind, "text/markdown" if kind.endswith("md") else "text/plain")
+        found = candidates([passage(doc, len(text) - 100, len(text))], {doc.id: doc}.__getitem__)
+        assert {each.kind for each in found} == {"sentence"}, kind
 
 
 def test_documents_come_in_the_order_of_their_best_hits() -> None:

@@ -106,6 +106,15 @@ def test_a_line_of_a_title_page_is_not_quoted_beside_a_sentence_but_alone_it_is(
         "The fare is refunded within a week."
     ]
     assert quoted("Is the fare refunded?", found[:1], "Reimbursement") == ["Reimbursement of fares for"]
+    hours = of_texts("Opening hours: 9 to 17", "The office is by the quay.")
+    assert quoted("What are the opening hours?", hours, "Opening", "The office")[0] == "Opening hours: 9 to 17"
+
+
+def test_words_that_many_names_have_do_not_keep_an_excerpt_from_a_comparison() -> None:
+    found = of_texts("Corrie is a bank of the islands.", "The Bank of Skerrow lends to boatyards.")
+    assert (
+        len(quoted("What is the difference between Corrie and the Bank of Skerrow?", found, "Corrie", "The Bank")) == 2
+    )
 
 
 def test_a_comparison_has_an_excerpt_of_each_thing_however_far_below_the_other_it_is() -> None:

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from ragqa.config.specs import InContextPrompt
 from ragqa.errors import UsageError
-from ragqa.prompt import TEMPLATES, Template, TemplatePrompter, best_at_ends, clean, fill, label, load_template
+from ragqa.prompt import TEMPLATES, Template, TemplatePrompter, answer_label, best_at_ends, clean, fill, load_template
 from ragqa.prompt.examples import Examples, read_pairs
 from ragqa.records import LETTERS
 from tests.fakes import EchoGenerator, WordEmbedder, hit
@@ -247,7 +247,7 @@ def test_a_prompt_knows_where_its_question_stands(
     start, end = prompt.question
     assert prompt.text[start:end] == clean(question)[0]
     after = own.template.user.rpartition("{question}")[2].replace("{answerable}", "yes").replace("{letter}", "A")
-    after = after.replace("{label}", label(clean(question)[0]))
+    after = after.replace("{label}", answer_label(clean(question)[0]))
     assert prompt.text[end:] == after, "it is the question that is asked, not an equal text elsewhere"
     assert prompt.n_tokens == EchoGenerator().count(prompt.text)
 
@@ -260,7 +260,7 @@ def test_a_prompt_knows_where_it_says_that_the_question_can_be_answered(
     assert prompt.verdict is not None
     start, end = prompt.verdict
     assert prompt.text[start - len("Answerable: ") : end] == "Answerable: yes"
-    after = f"\nSentences: A\n{label(clean(question)[0])}:"
+    after = f"\nSentences: A\n{answer_label(clean(question)[0])}:"
     assert prompt.text[end:] == after, "it is the verdict on the question that is asked, not on an example"
     assert start > prompt.question[1]
     assert prompter(100_000, template="span").build(question, [hit(text)]).verdict is None

@@ -20,24 +20,27 @@ _ADVICE = {
     "deadline": "raise generate.deadline, or use a smaller model",
 }
 """What a user can change, by reason."""
+_OF_LANGUAGE = ("nothing_asked", "no_evidence", "low_confidence", "not_in_passages")
+"""The reasons that a question in another language may have."""
 
 
 @dataclass(frozen=True, slots=True)
 class Abstention:
-    """Why there is no answer: a key of `_ADVICE`, and the names that no document has."""
+    """Why there is no answer: a key of `_ADVICE`, the names that no document has, and a language other than English."""
 
     reason: str
     names: tuple[str, ...] = ()
+    language: str = ""
 
-    def advice(self, language: str) -> str:
-        """Return what the user can do.
-
-        :param language: that of the question where it is not English.
-        """
+    @property
+    def advice(self) -> str:
+        """What the user can do."""
         what = _ADVICE.get(self.reason, "")
         if self.names:
             return f"no document names {', '.join(self.names)}: {what}"
-        return f"the question looks {language}, and questions are understood in English: {what}" if language else what
+        if self.language and self.reason in _OF_LANGUAGE:
+            return f"the question looks {self.language}, and questions are understood in English: {what}"
+        return what
 
 
 def before_writing(evidence: Evidence, hits: Sequence[Hit], min_score: float, least: float) -> Abstention | None:

@@ -12,7 +12,7 @@ from ragqa import evidence, stopping
 from ragqa.evidence import confidence
 from ragqa.evidence.passages import Candidate
 from ragqa.evidence.ranking import passage_of, with_choice
-from ragqa.evidence.selection import LETTER, SPARE, compact, spans
+from ragqa.evidence.selection import LETTER, compact, spans
 from ragqa.pipeline import catalogue
 from ragqa.pipeline.answer import by_words
 from ragqa.pipeline.answer.abstention import Abstention, before_writing
@@ -21,7 +21,7 @@ from ragqa.pipeline.answer.draft import AskedQuestion, Clock, Draft
 from ragqa.pipeline.answer.replies import Event, Replies, Written
 from ragqa.pipeline.answer.writing import CheckedText
 from ragqa.question_analysis import QuestionKind, analyse
-from ragqa.records import Answer, Coverage, Dropped, Generation, Hit, Passages, Prompt
+from ragqa.records import LETTERS, Answer, Coverage, Dropped, Generation, Hit, Passages, Prompt
 from ragqa.stages import BatchGenerator, ChoiceModel, VerdictModel
 
 if TYPE_CHECKING:
@@ -101,13 +101,10 @@ class Asking:
         if (events := self._without_generator(draft)) is not None:
             yield from events
             return
-        # 3. Ask the generator whether the passages answer the question, and which sentence does.
+        # 3. Ask the generator whether the passages answer the question, and which sentence does. Refuse, or quote.
         ready = self._ready(draft)
-        if isinstance(ready, Answer):
-            yield ready
-            return
-        if quotes and draft.evidence:
-            yield from self._replies.quoted(ready.draft, ready)
+        if not isinstance(ready, Written):
+            yield from ready
             return
         # 4. Take its text as it is written.
         generation = None
@@ -191,11 +188,16 @@ class Asking:
         """Return the excerpts that the generator reads, and the prompt."""
         question, limit = draft.question, self.components.config.prompt.context_limit()
         build = self.components.prompter.build
-        if draft.evidence is None or limit is None:
+        if draft.evidence is None or (limit is None and not self._chooses):
             return draft.excerpts, build(question.asked, draft.hits, question.history)
-        spare = LETTER if self._chooses else SPARE
-        read = compact(draft.evidence.ranked, limit - FENCE, self.components.generator.count, spare)
-        places = [(each.hit, each.start, each.end) for each in read] if self._chooses else spans(read)
+        most = self.components.generator.window if limit is None else limit - FENCE
+        count, ranked = self.components.generator.count, draft.evidence.ranked
+        if self._chooses:
+            read = compact(ranked, most, count, spare=LETTER, most=len(LETTERS))
+            places = [(each.hit, each.start, each.end) for each in read]
+        else:
+            read = compact(ranked, most, count)
+            places = spans(read)
         hits = [self.reader.span(*place) for place in places]
         prompt = build(question.asked, hits, question.history)
         if len(read) == len(draft.excerpts):
@@ -211,39 +213,37 @@ class Asking:
         with self.undisturbed():
             return generator.verdict(prompt)
 
-    def _ready(self, draft: Draft) -> Written | Answer:
-        """Return the prompt with its verdict, and no text yet; an abstention where the passages are not likely to answer."""
+    def _ready(self, draft: Draft) -> Written | Iterator[Event]:
+        """Return what is to be written, without a text yet; or the events of an abstention or a quote."""
         prompt, checked = self._begin(draft)
         ready = Written(draft, prompt, checked, Generation("", 0, "stop"), self._verdict(prompt))
+        draft.clock.lap("verdict")
         if draft.evidence is None:
             return ready
         sure = confidence.with_verdict(draft.evidence.probability, ready.verdict)
-        if sure >= self._replies.least:
-            return self._with_choice(ready, draft.evidence)
-        return self._replies.abstained(draft, Abstention("low_confidence"), sure, ready)
-
-    def _judged(self, draft: Draft) -> Written | Answer:
-        """Return what is to be written; the answer where it is an abstention or a quote."""
-        ready = self._ready(draft)
-        if isinstance(ready, Written) and draft.evidence and self._quotes(draft.evidence.question.kind):
-            return _last(self._replies.quoted(ready.draft, ready))
-        return ready
+        if sure < self._replies.least:
+            return iter([self._replies.abstained(draft, Abstention("low_confidence"), sure, ready)])
+        if prompt.letter is not None:
+            ready = self._with_choice(ready, draft.evidence)
+            draft.clock.lap("choice")
+        quotes = self._quotes(draft.evidence.question.kind)
+        return self._replies.quoted(ready.draft, ready) if quotes else ready
 
     def _with_choice(self, ready: Written, found: Evidence) -> Written:
-        """Rank the excerpts by the generator's choice too, and name the best one in the prompt."""
-        generator, passages = self.components.generator, ready.prompt.passages
-        if ready.prompt.letter is None or not isinstance(generator, ChoiceModel):
-            return ready
-        with self.undisturbed():
-            choice = generator.choice(ready.prompt)
-        if choice is None:
-            return ready
-        ranked = with_choice(found.ranked, passages, choice)
+        """Rank the excerpts by the generator's choice too, where it makes one, and name the best one in the prompt."""
+        passages, choice = ready.prompt.passages, self._choice(ready.prompt)
+        ranked = found.ranked if choice is None else tuple(with_choice(found.ranked, passages, choice))
         places = (passage_of(each.candidate, passages) for each in ranked)
         best = next((place for place in places if place is not None), 0)
-        draft = replace(ready.draft, evidence=replace(found, ranked=tuple(ranked)))
-        ready.draft.clock.lap("choice")
+        draft = replace(ready.draft, evidence=replace(found, ranked=ranked))
         return replace(ready, draft=draft, prompt=ready.prompt.naming(best))
+
+    def _choice(self, prompt: Prompt) -> list[float] | None:
+        generator = self.components.generator
+        if not isinstance(generator, ChoiceModel):
+            return None
+        with self.undisturbed():
+            return generator.choice(prompt)
 
     def _pieces(self, prompt: Prompt) -> Iterator[str | Generation]:
         """Yield the pieces of the text, and its `Generation`.
@@ -271,7 +271,8 @@ class Asking:
         known = [self._of_catalogue(question) for question in questions]
         drafts = [self._draft(question) for question in questions]
         events = [each or self._without_generator(draft) for each, draft in zip(known, drafts, strict=True)]
-        ready = [_last(each) if each else self._judged(draft) for draft, each in zip(drafts, events, strict=True)]
+        asked = [each or self._ready(draft) for draft, each in zip(drafts, events, strict=True)]
+        ready = [each if isinstance(each, Written) else _last(each) for each in asked]
         prompts = [each.prompt for each in ready if isinstance(each, Written)]
         # 2. Write.
         with self.components.lock.held():

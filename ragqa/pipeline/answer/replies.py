@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from ragqa.evidence import confidence
@@ -27,7 +27,8 @@ Event = Passages | AnswerSentence | Answer
 class Written:
     """What a generator made of a prompt.
 
-    :param draft: the question, whose evidence is ranked by the generator's choice too. :param checked: the sentences that are already checked. :param verdict: the log-odds that the passages answer.
+    :param draft: the question, whose evidence is ranked by the generator's choice too. :param checked: the sentences that
+    are already checked. :param verdict: the log-odds that the passages answer.
     """
 
     draft: Draft
@@ -54,7 +55,8 @@ class Replies:
         self, draft: Draft, why: Abstention, sure: float | None = None, written: Written | None = None
     ) -> Answer:
         """Return an abstention, with the nearest passages and what can be changed."""
-        return self._answer(draft, "", (), sure, written, why)
+        language = draft.evidence.question.language if draft.evidence else ""
+        return self._answer(draft, "", (), sure, written, replace(why, language=language))
 
     def quoted(self, draft: Draft, written: Written | None = None) -> Iterator[Event]:
         """Yield the excerpts of a quote, and the answer; an abstention where they are not likely to answer."""
@@ -151,7 +153,7 @@ class Replies:
             sentences=tuple(sentences),
             unsupported=len(written.checked.unsupported) if written else 0,
             nearest=draft.nearest,
-            advice=why.advice(draft.evidence.question.language if draft.evidence else "") if why else "",
+            advice=why.advice if why else "",
             coverage=self.coverage,
             searched="" if draft.question.passages is not None else draft.question.searched,
         )

@@ -49,8 +49,10 @@ class CheckedText:
             yield from self._check(" ".join(self.text[start : each.end].split()))
 
     def _check(self, text: str) -> Iterator[AnswerSentence]:
+        if any(text == sentence.text for sentence in self.sentences):  # repeated
+            return
         cited, supported = support.check(text, self.read, self.also)
-        if supported < support.LEAST or any(text == sentence.text for sentence in self.sentences):
+        if supported < support.LEAST:
             self.unsupported.append(text)
             return
         sentence = AnswerSentence(text, self.citing.cite(cited), round(supported, 3))
