@@ -178,28 +178,27 @@ def test_a_verdict_is_surer_of_a_passage_that_answers_and_changes_no_answer() ->
     assert before.text == after.text and after.text
 
 
-def lettered(*sentences: str, question: str) -> Prompt:
-    """Return a prompt that names the sentence that answers in its last line but one."""
-    examples = (
-        "(A) Otters eat crayfish.\n(B) Ilse steers the ferry.\nQuestion: Who steers the ferry?\nSentences: B\n\n"
-        "(A) The mill burnt down in 1850.\n(B) Bread costs two crowns.\nQuestion: When did it burn?\nSentences: A\n\n"
+def lettered(shown: str, *sentences: str) -> Prompt:
+    """Return a prompt that names the sentence that answers in its last line but one, after examples that name `shown`."""
+    examples = "".join(
+        f"(A) Otters eat fish.\n(B) Boats carry {load}.\nQuestion: What about it?\nSentences: {shown}\n\n"
+        for load in ("salt", "wood", "coal", "mail")
     )
-    shown = "\n".join(f"({letter}) {each}" for letter, each in zip(LETTERS, sentences, strict=False))
-    before = f"{examples}{shown}\nQuestion: {question}\nSentences: "
+    lines = "\n".join(f"({letter}) {each}" for letter, each in zip(LETTERS, sentences, strict=False))
+    before = f"{examples}{lines}\nQuestion: What about it?\nSentences: "
     hits = tuple(Hit(Chunk(each, "d", 0, len(each), each), "a.md", "", 1.0, {}) for each in sentences)
     return Prompt(f"{before}A\nAnswer:", {"all": 400}, hits, letter=(len(before), len(before) + 1))
 
 
-def test_a_choice_has_a_log_probability_for_each_sentence_and_favours_what_is_asked_for() -> None:
+def test_a_choice_has_the_log_probability_of_the_letter_of_each_sentence() -> None:
     generator = build("llama_cpp", stop=["\n"])
     assert isinstance(generator, ChoiceModel)
     said = ("The harbour was dug in 1931.", "Lamps are sold on Monday.")
-    first = generator.choice(lettered(*said, question="When was the harbour dug?"))
-    second = generator.choice(lettered(*said, question="On which day are lamps sold?"))
-    assert first is not None and second is not None and len(first) == len(second) == 2
-    assert all(math.log(1e-3) <= each <= 0 for each in (*first, *second))
-    assert first[0] - first[1] > second[0] - second[1]
-    assert generator.choice(replace(lettered(*said, question="Who?"), letter=None)) is None
+    for shown, favoured in (("A", 0), ("B", 1)):
+        found = generator.choice(lettered(shown, *said))
+        assert found is not None and len(found) == 2 and found[favoured] == max(found)
+        assert all(math.log(1e-4) <= each <= 0 for each in found) and sum(map(math.exp, found)) <= 1
+    assert generator.choice(replace(lettered("A", *said), letter=None)) is None
 
 
 def test_without_a_slot_for_it_there_is_no_verdict() -> None:
