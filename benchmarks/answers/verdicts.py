@@ -24,6 +24,7 @@ from ragqa.evaluate import Question, metrics, select
 from ragqa.evaluate.metrics.statistics import interval
 from ragqa.evaluate.runs.gold import locate_evidence
 from ragqa.evidence import confidence, ranking
+from ragqa.evidence.passages import Candidate
 from ragqa.evidence.selection import quote
 from ragqa.pipeline.answer.asking import Asking
 from ragqa.pipeline.answer.draft import AskedQuestion
@@ -85,6 +86,8 @@ def _row(asking: Asking, question: Question, relevant: Relevant) -> dict[str, An
         "quote": [each.text for each in quoted],
         "ranked_right": ranked_right,
         "quote_right": right,
+        "ranked_f1": _f1(before, question.answers),
+        "quote_f1": _f1(quoted, question.answers),
     }
     if found.question.kind != "fact":
         return row
@@ -102,7 +105,8 @@ def fit(rows: Sequence[dict[str, Any]]) -> None:
     for name in dict.fromkeys(row["set"] for row in rows):
         here = [row for row in rows if row["set"] == name and row["answerable"]]
         if here:
-            print(f"  quote right, {name}: {_gain(here)}")
+            print(f"  quote has the evidence, {name}: {_gain(here, 'right')}")
+            print(f"  token F1 of the quote, {name}: {_gain(here, 'f1')}")
     written = [row for row in rows if row.get("logprobs")]
     values = [
         [1.0, confidence.log_odds(row["probability"]), row["verdict"], sum(row["logprobs"]) / len(row["logprobs"])]
@@ -111,9 +115,13 @@ def fit(rows: Sequence[dict[str, Any]]) -> None:
     _fit("TEXT_WEIGHTS", written, values, [row["right"] for row in written])
 
 
-def _gain(rows: Sequence[dict[str, Any]]) -> str:
-    """Return how often the quote is right by the ranking alone and with the choice, with the interval of the gain."""
-    alone, chosen = ([float(row[key]) for row in rows] for key in ("ranked_right", "quote_right"))
+def _f1(chosen: Sequence[Candidate], answers: Sequence[str]) -> float:
+    return metrics.f1(" ".join(each.text for each in chosen), answers) if answers else 0.0
+
+
+def _gain(rows: Sequence[dict[str, Any]], measure: str) -> str:
+    """Return the mean of a measure of the quote by the ranking alone and with the choice, with the interval of the gain."""
+    alone, chosen = ([float(row[f"{by}_{measure}"]) for row in rows] for by in ("ranked", "quote"))
     low, high = interval([b - a for a, b in zip(alone, chosen, strict=True)], differences=True)
     gained = np.mean(chosen) - np.mean(alone)
     return f"{np.mean(alone):.2f}, with the choice {np.mean(chosen):.2f} ({gained:+.2f} [{low:+.2f}, {high:+.2f}]), n {len(rows)}"
