@@ -26,7 +26,7 @@ SLOTS = ("examples", "passages", "history", "question", "answerable", "letter", 
 ANSWERABLE = "yes"
 """The value of the slot `{answerable}`. A generator may first ask the model for its probability."""
 LABELS = {True: "Short answer", False: "Answer"}
-"""The values of the slot `{label}`, by whether the question asks for a fact."""
+"""The values of the slot `{label}`, by whether a span is wanted: as set, or since the question asks for a fact."""
 SEPARATOR = "\n---\n"
 TEMPLATE_BYTES = 1_000_000
 """The largest file that is read as a template."""
@@ -125,9 +125,12 @@ def slotless(template: str) -> str:
     return _SLOT.sub("", fill(template, {**_JUDGED, "label": LABELS[True]}))
 
 
-def answer_label(question: str) -> str:
-    """Return the value of the slot `{label}` for a question."""
-    return LABELS[analyse(question).kind == "fact"]
+def answer_label(question: str, answer: str) -> str:
+    """Return the value of the slot `{label}` for a question.
+
+    :param answer: `prompt.answer`.
+    """
+    return LABELS[answer == "span" or analyse(question).kind == "fact"]
 
 
 Turn = tuple[str, str]
@@ -170,7 +173,7 @@ class TemplatePrompter:
         texts = {
             "question": clean(question)[0],
             "examples": "".join(map(self._example, examples)),
-            "label": answer_label(question),
+            "label": answer_label(question, self.spec.answer),
         }
         texts["history"], budget, dropped = self._history(texts, history)
         # 2. Choose the passages that fit into the rest of the window.
@@ -271,7 +274,7 @@ class TemplatePrompter:
             shown = ""
         else:
             shown = f"{lettered(1, passage)}\n" if self.template.lettered else f"Passage: {passage}\n"
-        label = answer_label(question) if "{label}" in self.template.user else "Answer"
+        label = answer_label(question, self.spec.answer) if "{label}" in self.template.user else "Answer"
         return f"{shown}Question: {question}\n{self.template.verdict}{label}: {answer}\n\n"
 
     def _fit(self, hits: Sequence[Hit], budget: int) -> tuple[list[Hit], list[Dropped], int]:

@@ -247,7 +247,7 @@ def test_a_prompt_knows_where_its_question_stands(
     start, end = prompt.question
     assert prompt.text[start:end] == clean(question)[0]
     after = own.template.user.rpartition("{question}")[2].replace("{answerable}", "yes").replace("{letter}", "A")
-    after = after.replace("{label}", answer_label(clean(question)[0]))
+    after = after.replace("{label}", answer_label(clean(question)[0], "auto"))
     assert prompt.text[end:] == after, "it is the question that is asked, not an equal text elsewhere"
     assert prompt.n_tokens == EchoGenerator().count(prompt.text)
 
@@ -260,7 +260,7 @@ def test_a_prompt_knows_where_it_says_that_the_question_can_be_answered(
     assert prompt.verdict is not None
     start, end = prompt.verdict
     assert prompt.text[start - len("Answerable: ") : end] == "Answerable: yes"
-    after = f"\nSentences: A\n{answer_label(clean(question)[0])}:"
+    after = f"\nSentences: A\n{answer_label(clean(question)[0], 'auto')}:"
     assert prompt.text[end:] == after, "it is the verdict on the question that is asked, not on an example"
     assert start > prompt.question[1]
     assert prompter(100_000, template="span").build(question, [hit(text)]).verdict is None
@@ -273,6 +273,8 @@ def test_sentences_have_letters_where_the_template_asks_for_one() -> None:
     assert prompt.naming(1).text == prompt.text[: prompt.letter[0]] + "B" + prompt.text[prompt.letter[1] :]
     assert prompt.text.endswith("\nAnswer:")
     assert prompter(100_000, template="answerable").build("When?", [hit("x")]).text.endswith("\nShort answer:")
+    spans = prompter(100_000, template="answerable", answer="span").build("Why is it red?", [hit("x")])
+    assert spans.text.endswith("\nShort answer:"), "as set, whatever the question asks for"
     assert prompter(100_000, template="span").build("When?", [hit("x")]).letter is None
 
 
