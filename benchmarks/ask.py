@@ -23,32 +23,29 @@ from benchmarks.start import QUESTIONS
 from ragqa import models, threads
 
 FILES = ("pipelines/quickstart.yaml", "pipelines/better.yaml")
-SEARCH = """
-import json, sys, time
-from ragqa import Pipeline
-started, file, question = float(sys.argv[1]), sys.argv[2], sys.argv[3]
-Pipeline.from_file(file).search(question)
-print(json.dumps({"passages": time.time() - started}))
-"""
 ASK = """
 import json, sys, time
 from ragqa import Pipeline
+from ragqa.records import Passages
 started, file, question = float(sys.argv[1]), sys.argv[2], sys.argv[3]
-first = processor = None
-for piece in Pipeline.from_file(file).stream(question):
-    if first is None and isinstance(piece, str) and piece.strip():
+passages = first = processor = None
+for event in Pipeline.from_file(file).stream(question):
+    if isinstance(event, Passages):
+        passages = time.time() - started
+    elif first is None:
         first, processor = time.time() - started, time.process_time()
-tokens = piece.prompt and piece.prompt.n_tokens
-print(json.dumps({"word": first, "processor": processor, "answer": time.time() - started, "prompt": tokens}))
+tokens = event.prompt and event.prompt.n_tokens
+seconds = {"passages": passages, "word": first, "processor": processor, "answer": time.time() - started}
+print(json.dumps({**seconds, "prompt": tokens}))
 """
-"""Each prints seconds since its process was started. `processor` is the seconds of all cores up to the first word: they
+"""It prints seconds since its process was started. `processor` is the seconds of all cores up to the first word: they
 vary less on a machine that others use too."""
 
 
-def run(script: str, file: str, question: str, cache: Path) -> dict[str, float | None]:
-    """Run a script in a fresh process."""
+def run(file: str, question: str, cache: Path) -> dict[str, float | None]:
+    """Ask a question in a fresh process."""
     environment = os.environ | {"RAGQA_CACHE": str(cache)}
-    command = [sys.executable, "-c", script, str(time.time()), file, question]
+    command = [sys.executable, "-c", ASK, str(time.time()), file, question]
     done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
     if done.returncode:
         raise SystemExit(f"{file}: {done.stderr.strip().splitlines()[-1]}; run `ragqa index {file}` first?")
@@ -67,10 +64,10 @@ def measure(file: str, runs: int) -> list[str]:
     with tempfile.TemporaryDirectory() as scratch:
         cache = Path(scratch)
         without_states(models.cache_dir(), cache)
-        run(ASK, file, QUESTIONS[0], models.cache_dir())  # files are in the memory of the system then
-        before = run(ASK, file, QUESTIONS[0], cache)["answer"]
+        run(file, QUESTIONS[0], models.cache_dir())  # files are in the memory of the system then
+        before = run(file, QUESTIONS[0], cache)["answer"]
         asked = [QUESTIONS[number % len(QUESTIONS)] for number in range(runs)]
-        results = [run(SEARCH, file, question, cache) | run(ASK, file, question, cache) for question in asked]
+        results = [run(file, question, cache) for question in asked]
     cells = []
     for name in ("passages", "word", "processor", "answer", "prompt"):
         values = [value for result in results if (value := result[name]) is not None]
@@ -85,7 +82,7 @@ def main() -> None:
     """Print the table."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("files", nargs="*", default=FILES, help="pipeline files with an index")
-    parser.add_argument("--runs", type=int, default=7, help="fresh processes of each kind")
+    parser.add_argument("--runs", type=int, default=7, help="fresh processes for each file")
     arguments = parser.parse_args()
     load = threads.Load.now()
     print(

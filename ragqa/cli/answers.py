@@ -6,17 +6,20 @@ import os
 import sys
 from collections.abc import Iterable, Iterator
 from pathlib import Path
+from threading import Timer
 from typing import TYPE_CHECKING
 
 import click
 
 from ragqa.cli.marks import marked, name, say
 from ragqa.cli.terminal import one_line
-from ragqa.records import Answer, AnswerSentence, Citation
+from ragqa.records import Answer, AnswerSentence, Citation, Passages
 
 if TYPE_CHECKING:
     from ragqa.pipeline.answer.asking import Event
 
+PATIENCE = 0.5
+"""The seconds after which the nearest passages are shown to somebody who waits for an answer."""
 _LIMITS = {"deadline": "generate.deadline", "length": "generate.max_new_tokens"}
 
 
@@ -24,11 +27,12 @@ def stream_answer(events: Iterator[Event]) -> Answer | None:
     """Print each sentence of an answer when it is known, with the numbers of its sources; then the sources; return it.
 
     Where there is no answer, the reason is printed, with the nearest passages and what can be changed. Each line of the
-    answer and of a cited text is printed after a mark, so that it cannot look like a line of ragqa. Where the reader of
-    stdout has ended, generation stops, and None is returned.
+    answer and of a cited text is printed after a mark, so that it cannot look like a line of ragqa. On a terminal the
+    nearest passages are printed while an answer is waited for. Where the reader of stdout has ended, generation stops,
+    and None is returned.
     """
     numbers: dict[Citation, int] = {}
-    for event in events:
+    for event in _shown_while_waiting(events):
         if isinstance(event, Answer):
             _print_end(event, numbers)
             return event
@@ -38,6 +42,31 @@ def stream_answer(events: Iterator[Event]) -> Answer | None:
         if getattr(sys.stdout, "gone", False):
             return None
     raise AssertionError("a stream must end with its Answer")
+
+
+def _shown_while_waiting(events: Iterator[Event]) -> Iterator[Event]:
+    """Yield the events. On a terminal, print the passages where nothing follows them for `PATIENCE` seconds."""
+    timer: Timer | None = None
+    try:
+        for event in events:
+            if timer:
+                timer.cancel()
+                timer.join()  # what it prints is whole before anything else is printed
+            timer = None
+            if isinstance(event, Passages) and sys.stdout.isatty():
+                timer = Timer(PATIENCE, _print_nearest, [event.citations])
+                timer.daemon = True
+                timer.start()
+            yield event
+    finally:
+        if timer:
+            timer.cancel()
+
+
+def _print_nearest(citations: Iterable[Citation]) -> None:
+    click.echo("Nearest passages:")
+    _print_places(citations)
+    click.echo()
 
 
 def _print_end(answer: Answer, numbers: dict[Citation, int]) -> None:

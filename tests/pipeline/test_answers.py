@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import redirect_stdout
 from dataclasses import replace
@@ -13,10 +14,11 @@ from typing import Literal
 import pytest
 
 from ragqa import Pipeline
-from ragqa.cli.answers import stream_answer
+from ragqa.cli import answers
 from ragqa.config import GenerateSpec, Kind
 from ragqa.evidence import support
 from ragqa.evidence.support import facts
+from ragqa.pipeline.answer.asking import Event
 from ragqa.pipeline.answer.writing import CheckedText
 from ragqa.records import Answer, AnswerSentence, Generation, Passages, Prompt
 from tests.commands import ragqa
@@ -368,7 +370,7 @@ def test_under_an_answer_stand_the_other_versions_of_its_documents_and_how_many_
 ) -> None:
     answer = replace(Asked(home, WHY, "Dogs travel free because the council pays. Fabrikam pays too.").answer, hits=())
     with redirect_stdout(StringIO()) as out:
-        stream_answer(iter([answer]))
+        answers.stream_answer(iter([answer]))
     assert "[sentences left out because no passage supports them: 1]" in out.getvalue().splitlines()
 
     for year, fee in ((2023, 4), (2024, 5)):
@@ -382,6 +384,35 @@ def test_under_an_answer_stand_the_other_versions_of_its_documents_and_how_many_
     assert "fees-2024.md has a version that is older: fees-2023.md" in lines
     assert not any("left out" in line for line in lines)
     assert any("fees-2024.md:0-" in line for line in lines)
+
+
+class Terminal(StringIO):
+    def isatty(self) -> bool:
+        return True
+
+
+@pytest.mark.parametrize(
+    ("seconds", "screen", "shown"), [(0.3, Terminal, True), (0, Terminal, False), (0.3, StringIO, False)]
+)
+def test_who_waits_for_an_answer_at_a_terminal_sees_the_nearest_passages_meanwhile(
+    home: Path, monkeypatch: pytest.MonkeyPatch, seconds: float, screen: type[StringIO], shown: bool
+) -> None:
+    monkeypatch.setattr(answers, "PATIENCE", 0.1)
+    asked = Asked(home, WHY, "Dogs travel free, since the council pays for all of them.")
+
+    def events() -> Iterator[Event]:
+        passages, *rest = asked.events
+        yield passages
+        time.sleep(seconds)
+        yield from rest
+        yield asked.answer
+
+    with redirect_stdout(screen()) as out:
+        answers.stream_answer(events())
+    lines = out.getvalue().splitlines()
+    assert ("Nearest passages:" in lines) == shown
+    first = next(number for number, line in enumerate(lines) if "Dogs travel free, since" in line)
+    assert not shown or lines.index("Nearest passages:") < first
 
 
 def test_a_refused_question_in_another_language_says_so(home: Path) -> None:
