@@ -9,7 +9,7 @@ import re
 from dataclasses import dataclass
 from typing import Literal
 
-from ragqa import text_analysis
+from ragqa import question_words, text_analysis
 
 QuestionKind = Literal["fact", "yes_no", "how", "why", "list", "compare", "summary", "definition", "other"]
 """`other` is a question by keywords, or one that no rule recognises."""
@@ -93,127 +93,7 @@ _NAMED = re.compile(
 )
 _POSSESSIVE = re.compile(r"['’]s(?=\s|$)")
 _DIGITS = re.compile(r"(?<![\w.])\d[\d,.]*(?:\w+)?")
-_MONTHS = "january february march april may june july august september october november december"
-_DAYS = "monday tuesday wednesday thursday friday saturday sunday"
-_TIMES = "century centuries decade spring summer autumn winter morning evening noon midnight today yesterday tomorrow bc ad bce ce"
-_DATE_WORDS = frozenset(f"{_MONTHS} {_DAYS} {_TIMES}".split()) | frozenset(month[:3] for month in _MONTHS.split())
-_NUMBER_WORDS = frozenset(
-    [
-        "zero",
-        "one",
-        "two",
-        "three",
-        "four",
-        "five",
-        "six",
-        "seven",
-        "eight",
-        "nine",
-        "ten",
-        "eleven",
-        "twelve",
-        "thirteen",
-        "fourteen",
-        "fifteen",
-        "sixteen",
-        "seventeen",
-        "eighteen",
-        "nineteen",
-        "twenty",
-        "thirty",
-        "forty",
-        "fifty",
-        "sixty",
-        "seventy",
-        "eighty",
-        "ninety",
-        "hundred",
-        "hundreds",
-        "thousand",
-        "thousands",
-        "million",
-        "millions",
-        "billion",
-        "billions",
-        "trillion",
-        "half",
-        "third",
-        "quarter",
-        "once",
-        "twice",
-        "thrice",
-        "dozen",
-        "dozens",
-        "daily",
-        "weekly",
-        "monthly",
-        "annually",
-        "yearly",
-        "no",
-        "none",
-        "several",
-        "both",
-        "single",
-        "double",
-    ]
-)
-_NOT_NAMES = text_analysis.STOP_WORDS | frozenset(
-    [
-        "i",
-        "list",
-        "name",
-        "give",
-        "tell",
-        "describe",
-        "explain",
-        "summarize",
-        "summarise",
-        "compare",
-        "please",
-        "hi",
-        "hello",
-        "many",
-        "much",
-        "yes",
-        "no",
-        "ok",
-        "okay",
-        "define",
-        "is",
-        "does",
-        "could",
-        "whats",
-        "what's",
-        "who's",
-        "how's",
-        "where's",
-        "let's",
-        "i'm",
-        "i'd",
-        "mr",
-        "mrs",
-        "ms",
-        "dr",
-    ]
-)
 
-
-_FOREIGN = {
-    "German": "der die das und ist wie viel viele wer wann wo warum welche welcher fur mit pro ein eine nicht im auf kann ich wird",
-    "French": "ete sont le la les des du est qui que quoi quand ou pourquoi comment combien une dans pour avec je sur quel quelle",
-    "Spanish": "el la los las del es quien que cuando donde como cuanto cuanta por para con una se fue en cual esta",
-    "Italian": "il lo gli della del e chi che cosa quando dove perche come quanto una con per nel quale di",
-    "Portuguese": "o os da do e quem que quando onde porque como quanto uma com para nao em qual",
-    "Dutch": "de het een en is wie wat wanneer waar waarom hoe hoeveel voor met niet kan ik welke van",
-}
-"""Function words of other languages, without accents."""
-COMPARING = frozenset(
-    map(
-        text_analysis.term,
-        ["difference", "differ", "different", "compare", "comparison", "better", "versus", "distinguish"],
-    )
-)
-"""The terms by which a question asks for a comparison; an excerpt need not have them."""
 SUBJECT_WORDS = 4
 """The most words of a subject that is defined."""
 
@@ -250,7 +130,7 @@ def analyse(question: str) -> QuestionAnalysis:
         _answer_type(core),
         () if language else proper_names(core),
         tuple(dict.fromkeys(match.group().rstrip(".,") for match in _DIGITS.finditer(core))),
-        tuple(dict.fromkeys(term for term in terms if kind != "compare" or term not in COMPARING)),
+        tuple(dict.fromkeys(term for term in terms if kind != "compare" or term not in question_words.COMPARING)),
         language,
     )
 
@@ -262,7 +142,7 @@ def foreign_language(text: str) -> str:
     """
     small = [word for number, word in enumerate(text.split()) if number == 0 or not word[:1].isupper()]
     words = set(text_analysis.words(" ".join(small)))
-    counts = {name: len(words.intersection(own.split())) for name, own in _FOREIGN.items()}
+    counts = {name: len(words.intersection(own.split())) for name, own in question_words.FOREIGN.items()}
     best = max(counts, key=counts.__getitem__)
     return best if counts[best] >= 2 and counts[best] > len(words & text_analysis.STOP_WORDS) else ""
 
@@ -314,7 +194,7 @@ def proper_names(text: str) -> tuple[str, ...]:
     for match in _NAMED.finditer(text):
         for number, part in enumerate(_POSSESSIVE.split(match.group())):
             words = given = part.rstrip(".'’").split()
-            while words and words[0].lower().removesuffix("'s").rstrip(".") in _NOT_NAMES:
+            while words and words[0].lower().removesuffix("'s").rstrip(".") in question_words.NO_NAME:
                 words = words[1:]
             within = match.start() > 0 or number > 0 or words != given
             if words and (within or len(words) > 1 or _is_code(words[0])):
@@ -342,7 +222,7 @@ def fits(answer_type: AnswerType, text: str) -> bool:
     if answer_type == "date":
         return has_date(text)
     if answer_type == "number":
-        return any(c.isdigit() for c in text) or bool(_NUMBER_WORDS.intersection(words))
+        return any(c.isdigit() for c in text) or bool(question_words.NUMBER.intersection(words))
     if answer_type in ("person", "place"):
         return any(word[:1].isupper() for word in re.findall(r"\w+", text)) or not any(c.isdigit() for c in text)
     return bool(words)
@@ -361,4 +241,4 @@ def defines(question: QuestionAnalysis, text: str) -> bool:
 
 def has_date(text: str) -> bool:
     """Tell whether a text has a date or a time: digits, a month, a weekday, a season, a part of the day."""
-    return any(c.isdigit() for c in text) or bool(_DATE_WORDS.intersection(text_analysis.words(text)))
+    return any(c.isdigit() for c in text) or bool(question_words.DATE.intersection(text_analysis.words(text)))

@@ -31,6 +31,7 @@ FLOORS = (
         "messages",
         "machine",
         "wire",
+        "question_words",
         "question_analysis",
     ),
     ("outputs",),
@@ -47,7 +48,8 @@ FLOORS = (
 """Each room imports its own modules and rooms of lower floors; rooms of one floor know nothing of one another."""
 
 SAME_FLOOR = {
-    ("question_analysis", "text_analysis"),
+    ("question_words", "text_analysis"),
+    ("question_analysis", "question_words"),
     ("limits", "errors"),
     ("records", "errors"),
     ("records", "wire"),

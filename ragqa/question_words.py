@@ -1,0 +1,38 @@
+"""The words by which questions are analysed. They are for English, and those of other languages tell that it is none."""
+
+from __future__ import annotations
+
+from ragqa import text_analysis
+
+_MONTHS = "january february march april may june july august september october november december"
+_DAYS = "monday tuesday wednesday thursday friday saturday sunday"
+_TIMES = "century centuries decade spring summer autumn winter morning evening noon midnight today yesterday tomorrow bc ad bce ce"
+_NUMBERS = """
+zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen
+sixteen seventeen eighteen nineteen twenty thirty forty fifty sixty seventy eighty ninety hundred
+hundreds thousand thousands million millions billion billions trillion half third quarter once twice
+thrice dozen dozens daily weekly monthly annually yearly no none several both single double
+"""
+_NO_NAMES = """
+i list name give tell describe explain summarize summarise compare please hi hello many much yes no
+ok okay define is does could whats what's who's how's where's let's i'm i'd mr mrs ms dr
+"""
+_COMPARING = "difference differ different compare comparison better versus distinguish"
+
+DATE = frozenset(f"{_MONTHS} {_DAYS} {_TIMES}".split()) | frozenset(month[:3] for month in _MONTHS.split())
+"""Words that tell a date or a time."""
+NUMBER = frozenset(_NUMBERS.split())
+"""Words that tell a number."""
+NO_NAME = text_analysis.STOP_WORDS | frozenset(_NO_NAMES.split())
+"""Words that are no names, also with a capital letter."""
+COMPARING = frozenset(map(text_analysis.term, _COMPARING.split()))
+"""The terms by which a question asks for a comparison; an excerpt need not have them."""
+FOREIGN = {
+    "German": "der die das und ist wie viel viele wer wann wo warum welche welcher fur mit pro ein eine nicht im auf kann ich wird",
+    "French": "ete sont le la les des du est qui que quoi quand ou pourquoi comment combien une dans pour avec je sur quel quelle",
+    "Spanish": "el la los las del es quien que cuando donde como cuanto cuanta por para con una se fue en cual esta",
+    "Italian": "il lo gli della del e chi che cosa quando dove perche come quanto una con per nel quale di",
+    "Portuguese": "o os da do e quem que quando onde porque como quanto uma com para nao em qual",
+    "Dutch": "de het een en is wie wat wanneer waar waarom hoe hoeveel voor met niet kan ik welke van",
+}
+"""Function words of other languages, without accents."""
