@@ -38,7 +38,7 @@ WEIGHTS = (0.5, 0.43, 3.2, -0.5, -0.95, 4.09, 5.19, 0.36, 0.8)
 CHOICE_WEIGHT = 0.5
 """The weight of a generator's log-probability for the passage of an excerpt, relative to that of the likeliest one.
 
-The best of five weights on 91 tuning questions of four styles; `make fit-verdicts` prints what the choice gains."""
+Chosen on tuning questions; `make fit-verdicts` prints what the choice gains."""
 LEAST_CHOICE = math.log(1e-3)
 """The least log-probability that counts, and that of an excerpt that the generator has not read."""
 MAX_TOKENS = 120

@@ -203,7 +203,8 @@ class Asking:
         if len(read) == len(draft.excerpts):
             return read, prompt
         what = f"{len(draft.excerpts) - len(read)} of {len(draft.excerpts)} sentences of the passages"
-        dropped = Dropped(what, "the others say more about the question (prompt.max_context_tokens)")
+        cause = "prompt.max_context_tokens" if limit is not None else "what a prompt has room and letters for"
+        dropped = Dropped(what, f"the others say more about the question ({cause})")
         return read, replace(prompt, dropped=(*prompt.dropped, dropped))
 
     def _verdict(self, prompt: Prompt) -> float | None:
