@@ -6,14 +6,13 @@ import importlib
 import itertools
 import logging
 import os
-import signal
 import sys
-import threading
 from collections.abc import Sequence
 
 import click
 
 from ragqa import __version__, limits
+from ragqa.cli import interrupts
 from ragqa.cli.faults import INTERRUPTED, error_report
 from ragqa.cli.terminal import Said, Screen, escaped, json_text, screens
 from ragqa.errors import GateError, RejectedError, ResourceError
@@ -61,7 +60,7 @@ def main() -> None:
     if "_RAGQA_COMPLETE" in os.environ:  # a shell requests completions
         ragqa.main(prog_name="ragqa")
     logging.getLogger("ragqa").addHandler(_WARNINGS)
-    sys.unraisablehook = _interrupt_again
+    interrupts.heed()
     try:
         with screens() as out:
             code = _run(sys.argv[1:])
@@ -79,7 +78,8 @@ def _run(arguments: Sequence[str]) -> int:
     """Run a command, report an error that ended it, and print its JSON; return the exit code."""
     said, report = Said(), {}
     try:
-        code = _invoke(arguments, said)
+        with interrupts.reported():
+            code = _invoke(arguments, said)
     except (Exception, KeyboardInterrupt, limits.OutOfTime) as error:
         ended = error_report(error, arguments)
         code = ended.exit_code
@@ -121,14 +121,6 @@ def _code_of_output(out: Screen, code: int) -> int:
         return code
     print(f"ragqa: error: stdout: {out.failure.strerror}: what was printed is lost", file=sys.stderr)
     return ResourceError.exit_code if code in (0, RejectedError.exit_code) else code
-
-
-def _interrupt_again(unraisable: sys.UnraisableHookArgs) -> None:
-    """Send the interrupt again where Ctrl-C was pressed during a callback: Python ignores exceptions there."""
-    if issubclass(unraisable.exc_type, KeyboardInterrupt):
-        threading.Timer(0.05, os.kill, (os.getpid(), signal.SIGINT)).start()  # after the callback has ended
-    else:
-        sys.__unraisablehook__(unraisable)
 
 
 class _Warnings(logging.Handler):

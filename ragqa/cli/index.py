@@ -8,6 +8,7 @@ from typing import Any
 import click
 
 from ragqa import wire
+from ragqa.cli import interrupts
 from ragqa.cli.common import pipeline_options, profile_option, wait_option
 from ragqa.cli.indexing import allow_empty_option, bring_up_to_date, verbose_option
 from ragqa.cli.opening import open_pipeline
@@ -36,14 +37,11 @@ def command(file: str, overrides: tuple[str, ...], as_json: bool, profile: str |
       ragqa index pipelines/quickstart.yaml --set split.chunk_size=150 --rebuild
     """
     pipeline = open_pipeline(file, overrides, profile)
-    try:
-        report = bring_up_to_date(pipeline, confirm=not as_json, **options)
-    except KeyboardInterrupt:
-        from ragqa.pipeline.ingest.embedding import COMMIT_CHUNKS
+    from ragqa.pipeline.ingest.embedding import COMMIT_CHUNKS
 
-        raise KeyboardInterrupt(
-            f"what was committed is kept (every {COMMIT_CHUNKS} vectors), and the next run goes on from there"
-        ) from None
+    kept = f"what was committed is kept (every {COMMIT_CHUNKS} vectors), and the next run goes on from there"
+    with interrupts.reported(kept):
+        report = bring_up_to_date(pipeline, confirm=not as_json, **options)
     fields = wire.index_report(report)
     if as_json:
         print_json(fields)
