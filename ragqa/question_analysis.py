@@ -94,6 +94,11 @@ _NAMED = re.compile(
 _POSSESSIVE = re.compile(r"['’]s(?=\s|$)")
 _DIGITS = re.compile(r"(?<![\w.])\d[\d,.]*(?:\w+)?")
 
+_A_DATE = re.compile(
+    r"(?<![\d.,])[12]\d{3}(?![\d,]\d)|\d[:.]\d\d\b|\d(?:st|nd|rd|th)\b|\b\d{1,4}[-/.]\d{1,2}[-/.]\d{1,4}\b|"
+    r"\b(?:in|by|since|until|around|ad) \d{3}\b",
+    re.IGNORECASE,
+)
 SUBJECT_WORDS = 4
 """The most words of a subject that is defined."""
 
@@ -224,7 +229,10 @@ def fits(answer_type: AnswerType, text: str) -> bool:
     if answer_type == "number":
         return any(c.isdigit() for c in text) or bool(question_words.NUMBER.intersection(words))
     if answer_type in ("person", "place"):
-        return any(word[:1].isupper() for word in re.findall(r"\w+", text)) or not any(c.isdigit() for c in text)
+        if any(word[:1].isupper() for word in re.findall(r"\w+", text)):
+            return True
+        said = bool(text_analysis.content_words(text)) and not any(c.isdigit() for c in text)
+        return said and (answer_type == "place" or words[0] not in question_words.NO_PERSON)
     return bool(words)
 
 
@@ -240,5 +248,6 @@ def defines(question: QuestionAnalysis, text: str) -> bool:
 
 
 def has_date(text: str) -> bool:
-    """Tell whether a text has a date or a time: digits, a month, a weekday, a season, a part of the day."""
-    return any(c.isdigit() for c in text) or bool(question_words.DATE.intersection(text_analysis.words(text)))
+    """Tell whether a text has a date or a time: a year, a clock time, a length of time, a month, a season."""
+    words = text_analysis.words(text)
+    return bool(_A_DATE.search(text)) or not question_words.DATE.isdisjoint(words)

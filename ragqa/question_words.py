@@ -6,12 +6,17 @@ from ragqa import text_analysis
 
 _MONTHS = "january february march april may june july august september october november december"
 _DAYS = "monday tuesday wednesday thursday friday saturday sunday"
-_TIMES = "century centuries decade spring summer autumn winter morning evening noon midnight today yesterday tomorrow bc ad bce ce"
+_TIMES = """
+century centuries decade decades spring summer autumn winter morning evening afternoon night noon midnight today yesterday
+tomorrow bc ad bce ce am pm second seconds minute minutes hour hours day days week weeks month months year years daily weekly
+monthly yearly annually quarterly weekend easter christmas
+"""
+_PREPOSITIONS = "with without of in on at by for from to over under between about after before during until"
 _NUMBERS = """
 zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen
 sixteen seventeen eighteen nineteen twenty thirty forty fifty sixty seventy eighty ninety hundred
 hundreds thousand thousands million millions billion billions trillion half third quarter once twice
-thrice dozen dozens daily weekly monthly annually yearly no none several both single double
+thrice dozen dozens daily weekly monthly annually yearly no none several both single double free nothing
 """
 _NO_NAMES = """
 i list name give tell describe explain summarize summarise compare please hi hello many much yes no
@@ -21,6 +26,8 @@ _COMPARING = "difference differ different compare comparison better versus disti
 
 DATE = frozenset(f"{_MONTHS} {_DAYS} {_TIMES}".split()) | frozenset(month[:3] for month in _MONTHS.split())
 """Words that tell a date or a time."""
+NO_PERSON = frozenset(_PREPOSITIONS.split())
+"""Words with which no name of a person or a body begins that is written in small letters."""
 NUMBER = frozenset(_NUMBERS.split())
 """Words that tell a number."""
 NO_NAME = text_analysis.STOP_WORDS | frozenset(_NO_NAMES.split())

@@ -16,8 +16,13 @@ from tests.fakes import ECHO, WORDS, EchoGenerator, write_project
 
 @pytest.fixture
 def pipeline(tmp_path: Path) -> Pipeline:
-    write_project(tmp_path, ["ferry", "quay"])
-    pipeline = Pipeline.from_file(tmp_path / "pipeline.yaml", ["prompt.template=chat"], kinds=[WORDS, ECHO])
+    return indexed(tmp_path)
+
+
+def indexed(folder: Path, *overrides: str) -> Pipeline:
+    write_project(folder, ["ferry", "quay"])
+    overrides = ("prompt.template=chat", *overrides)
+    pipeline = Pipeline.from_file(folder / "pipeline.yaml", overrides, kinds=[WORDS, ECHO])
     pipeline.index()
     return pipeline
 
@@ -68,6 +73,26 @@ def test_a_follow_up_is_searched_with_words_of_the_last_question_and_of_what_was
     assert pipeline.search("And its name?", history=turns) == list(second.hits)
     assert pipeline.ask("And its name?", history=turns).searched == second.searched
     assert pipeline.ask("And its name?", passages=first.hits, history=turns).searched == ""
+
+
+def test_a_short_question_that_nothing_answers_after_the_turn_before_is_asked_alone(tmp_path: Path) -> None:
+    pipeline = indexed(tmp_path, "prompt.min_confidence=0.35")
+    turns = [
+        (
+            "Who patented the typewriter in 1868?",
+            "Christopher Latham Sholes patented the machine, which Remington made.",
+        )
+    ]
+    answer = pipeline.ask("What is the quay?", history=turns)
+    assert (answer.searched, answer.hits[0].source) == ("What is the quay?", "quay.txt")
+    assert pipeline.ask("What is its quay?", history=turns).searched.endswith("\nWhat is its quay?")
+
+
+def test_a_turn_about_a_name_that_no_document_has_is_not_carried_on(tmp_path: Path) -> None:
+    conversation = Conversation(indexed(tmp_path, "prompt.min_confidence=0.01"))
+    assert conversation.ask("Who is Quentin Blorf?").reason == "unknown_name"
+    following = conversation.ask("Its master?")
+    assert (following.searched, following.reason) == ("Its master?", "")
 
 
 def test_a_question_that_stands_alone_is_searched_alone_whatever_was_said_before(pipeline: Pipeline) -> None:

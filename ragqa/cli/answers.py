@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from threading import Timer
 from typing import TYPE_CHECKING
@@ -13,13 +13,16 @@ import click
 
 from ragqa.cli.marks import marked, name, say
 from ragqa.cli.terminal import one_line
-from ragqa.records import Answer, AnswerSentence, Citation, Passages
+from ragqa.records import Answer, AnswerSentence, Citation, Hit, Passages
 
 if TYPE_CHECKING:
     from ragqa.pipeline.answer.asking import Event
 
 PATIENCE = 0.5
 """The seconds after which the nearest passages are shown to somebody who waits for an answer."""
+FIELDS = 200
+"""The most characters of fields that are printed with a passage."""
+_KINDS = {"span": "short answer", "quote": "quoted", "write": "written"}
 _LIMITS = {"deadline": "generate.deadline", "length": "generate.max_new_tokens"}
 
 
@@ -65,7 +68,8 @@ def _shown_while_waiting(events: Iterator[Event]) -> Iterator[Event]:
 
 def _print_nearest(citations: Iterable[Citation]) -> None:
     click.echo("Nearest passages:")
-    _print_places(citations)
+    for citation in citations:
+        _print_place("-", citation)
     click.echo()
 
 
@@ -78,8 +82,10 @@ def _print_end(answer: Answer, numbers: dict[Citation, int]) -> None:
             say(f"{answer.advice[:1].upper()}{answer.advice[1:]}.")
         if answer.nearest:
             click.echo("Nearest passages:")
-            _print_places(answer.nearest)
+            _print_places(answer, dict.fromkeys(answer.nearest, "-"))
         return
+    if answer.kind in _KINDS:
+        click.echo(f"({_KINDS[answer.kind]}{_sureness(answer)})")
     if answer.unsupported:
         click.echo(f"[sentences left out because no passage supports them: {answer.unsupported}]")
     for line in _versions(answer):
@@ -89,7 +95,21 @@ def _print_end(answer: Answer, numbers: dict[Citation, int]) -> None:
     if numbers:
         click.echo()
         click.echo("Sources:")
-        _print_places(numbers)
+        _print_places(answer, {citation: f"[{number}]" for citation, number in numbers.items()})
+
+
+def _sureness(answer: Answer) -> str:
+    """Return the confidence of an answer, and the least support of a written sentence."""
+    sure = "" if answer.confidence is None else f", confidence {answer.confidence:.2f}"
+    least = min((each.support for each in answer.sentences), default=0.0)
+    return f"{sure}, support of its sentences from {least:.2f}" if answer.kind == "write" else sure
+
+
+def _print_places(answer: Answer, marks: Mapping[Citation, str]) -> None:
+    """Print citations after their marks, the first one of each document with the document's fields."""
+    fields = {hit.source: fields_line(hit) for hit in answer.hits if hit.fields}
+    for citation, mark in marks.items():
+        _print_place(mark, citation, fields.pop(citation.source, ""))
 
 
 def _versions(answer: Answer) -> dict[str, None]:
@@ -103,12 +123,20 @@ def _versions(answer: Answer) -> dict[str, None]:
     )
 
 
-def _print_places(citations: Iterable[Citation]) -> None:
-    for number, citation in enumerate(citations, start=1):
-        page = f" (page {citation.page})" if citation.page else ""
-        stale = " [changed since it was indexed]" if citation.stale else ""
-        say(f"  [{number}] {citation_name(citation)}{page}{stale}")
-        marked(one_line(citation.text), indent="      ")
+def _print_place(mark: str, citation: Citation, fields: str = "") -> None:
+    page = f" (page {citation.page})" if citation.page else ""
+    stale = " [changed since it was indexed]" if citation.stale else ""
+    say(f"  {mark} {citation_name(citation)}{page}{stale}")
+    if fields:
+        marked(fields, indent="      ")
+    marked(one_line(citation.text), indent="      ")
+
+
+def fields_line(hit: Hit) -> str:
+    """Return the fields of a hit's document on one line, cut where they are long."""
+    values = ((key, each if isinstance(each, list) else [each]) for key, each in hit.fields.items())
+    line = one_line("; ".join(f"{key}: {', '.join(map(str, value))}" for key, value in values))
+    return f"({line if len(line) <= FIELDS else f'{line[:FIELDS]}…'})"
 
 
 def citation_name(citation: Citation) -> str:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shlex
-import time
 
 import click
 
@@ -57,13 +56,13 @@ def command(
     target = folder or arguments[0]
     if (allow_empty or verbose) and not holds_documents(target):
         raise click.UsageError("--allow-empty and --verbose go with a folder, whose index is brought up to date first")
-    started, pipeline = time.monotonic(), open_indexed(target, overrides, profile, **options)
+    pipeline = open_indexed(target, overrides, profile, **options)
     if as_json:
         print_json(pipeline.ask(question).to_dict())
     else:
         stream_answer(pipeline.stream(question))
     if holds_documents(target):
-        embed_rest(pipeline, started=started, watched=not as_json)
+        embed_rest(pipeline, watched=not as_json)
 
 
 def _wrong_number(arguments: tuple[str, ...], folder: str | None) -> str:

@@ -6,7 +6,6 @@ import math
 import re
 import shlex
 import sys
-import time
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
@@ -40,8 +39,8 @@ LISTED = {"skipped": 3, "rejected": 20}
 _NAMED = 5
 _TYPES_NAMED = 10
 _UNSUPPORTED = "unsupported type"
-SHARE_SECONDS = 10.0
-"""How long a question about a folder, asked by a program, may take until its share of the embedding ends."""
+SHARE_SECONDS = 5.0
+"""How long a question about a folder, asked by a program, goes on embedding after its answer."""
 _NUMBER = re.compile(r"\d[\d,.]*")
 
 
@@ -113,23 +112,21 @@ def say_by_words(found: Coverage, target: str) -> None:
         say(f"by words; {found}: `ragqa index {shlex.quote(target)}` embeds the rest", err=True)
 
 
-def embed_rest(pipeline: Pipeline, *, started: float, watched: bool) -> None:
+def embed_rest(pipeline: Pipeline, *, watched: bool) -> None:
     """Embed what has no vector yet, after an answer. What was embedded is kept, whatever ends this.
 
-    On a terminal it goes on to the end, and Ctrl-C ends it. Else it ends `SHARE_SECONDS` after the command began.
+    On a terminal it goes on to the end, and Ctrl-C ends it. Else it ends after `SHARE_SECONDS`.
 
-    :param started: the `time.monotonic()` of the beginning of the command.
     :param watched: False where the output is for a program.
     """
     watched = watched and sys.stdout.isatty() and sys.stderr.isatty()
-    seconds = math.inf if watched else started + SHARE_SECONDS - time.monotonic()
-    if seconds <= 0 or not pipeline.changes().coverage.pending:
+    if not pipeline.changes().coverage.pending:
         return
     try:
         if watched:  # within `try`, since Ctrl-C may come with this line
             say("Embedding the rest. Ctrl-C ends this; what was embedded is kept.", err=True)
         with progress_bar() as progress:
-            pipeline.embed_pending(seconds, progress=progress)
+            pipeline.embed_pending(math.inf if watched else SHARE_SECONDS, progress=progress)
     except KeyboardInterrupt:
         say(f"{pipeline.changes().coverage}.", err=True)
     except LockedError:

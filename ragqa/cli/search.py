@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Sequence
 
 import click
 
+from ragqa.cli.answers import fields_line
 from ragqa.cli.common import pipeline_options, question_argument
 from ragqa.cli.indexing import embed_rest
 from ragqa.cli.marks import marked, name, say
@@ -14,9 +14,6 @@ from ragqa.cli.opening import holds_documents, open_indexed
 from ragqa.cli.terminal import one_line, print_json
 from ragqa.records import Hit
 from ragqa.retrieve import check_question
-
-_FIELDS = 200
-"""The most characters of fields that are printed with a hit."""
 
 
 @click.command("search")
@@ -32,14 +29,14 @@ def command(file: str, overrides: tuple[str, ...], as_json: bool, question: str,
       ragqa search pipelines/quickstart.yaml "ferry timetable" -k 3
     """
     check_question(question)
-    started, pipeline = time.monotonic(), open_indexed(file, overrides)
+    pipeline = open_indexed(file, overrides)
     hits = pipeline.search(question, k)
     if as_json:
         print_json({"hits": [hit.to_dict() for hit in hits]})
     else:
         print_hits(hits)
     if holds_documents(file):
-        embed_rest(pipeline, started=started, watched=not as_json)
+        embed_rest(pipeline, watched=not as_json)
 
 
 def print_hits(hits: Sequence[Hit]) -> None:
@@ -49,16 +46,9 @@ def print_hits(hits: Sequence[Hit]) -> None:
         page = f", page {hit.chunk.page}" if hit.chunk.page else ""
         say(f"[{number}] {hit.score:.3f}  {name(hit.source)}{page} [{hit.chunk.start}:{hit.chunk.end}]  {scores}")
         if hit.fields:
-            marked(_fields(hit), indent="    ")
+            marked(fields_line(hit), indent="    ")
         for source, which in hit.versions.items():
             say(f"    {which} version: {name(source)}")
         marked(one_line(hit.chunk.text), indent="    ")
     if not hits:
         click.echo("No passage found.")
-
-
-def _fields(hit: Hit) -> str:
-    """Return the fields of a hit's document on one line, cut where they are long."""
-    values = ((key, each if isinstance(each, list) else [each]) for key, each in hit.fields.items())
-    line = one_line("; ".join(f"{key}: {', '.join(map(str, value))}" for key, value in values))
-    return f"({line if len(line) <= _FIELDS else f'{line[:_FIELDS]}…'})"

@@ -12,6 +12,7 @@ This room uses an `Embedder`, and no generator.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
@@ -26,12 +27,14 @@ from ragqa.stages import Embedder, IndexReader
 MOST_HITS = 5
 """The number of best hits whose excerpts are ranked."""
 
+_YEAR = re.compile(r"(?<![\w.,-])[12]\d{3}(?![\w,-])")
+
 
 @dataclass(frozen=True, slots=True)
 class Evidence:
     """The ranked excerpts of the passages for a question, best first.
 
-    `unknown` are the names of the question that no document has. `weights` are those of the question's terms.
+    `unknown` are the names and years of the question that no document has. `weights` are those of the question's terms.
     `probability` is that of the event that the excerpts answer the question.
     """
 
@@ -41,19 +44,23 @@ class Evidence:
     probability: float
 
 
-def examine(question: str, searched: str, hits: Sequence[Hit], embedder: Embedder, reader: IndexReader) -> Evidence:
+def examine(
+    question: str, hits: Sequence[Hit], embedder: Embedder, reader: IndexReader, *, asked: str = "", searched: str = ""
+) -> Evidence:
     """Return the evidence for a question in the best `MOST_HITS` hits.
 
-    :param searched: the text that was searched for; it has more words than a question that does not stand alone.
+    :param asked: the question with the one before it, where it does not stand alone. :param searched: the text that was
+        searched for then; it has more words.
     """
-    analysis = analyse(question)
-    if searched != question:
+    analysis = analyse(asked or question)
+    if searched:
         analysis = replace(analysis, core=searched, terms=analyse(searched).terms)
     counts = reader.document_counts(analysis.terms)
     weights = term_weights(analysis.terms, counts)
     best = hits[:MOST_HITS]
     ranked = rank(analysis, candidates(best, reader.document), embedder, weights)
-    unknown = tuple(name for name in analysis.names if _is_unknown(name, reader))
+    unknown = tuple(name for name in analyse(question).names if _is_unknown(name, reader))
+    unknown += tuple(year for year in _YEAR.findall(question) if not any(reader.document_counts([year])))
     return Evidence(analysis, tuple(ranked), unknown, answerable(analysis, best, ranked, weights))
 
 

@@ -28,9 +28,16 @@ END = re.compile(r"[.!?…:;。！？।؟][\"'”’)\]*_`]*\s*$")
 _ABBREVIATION = re.compile(
     r"(?:\b(?:[A-Z]|Mr|Mrs|Ms|Dr|Prof|St|Sr|Jr|No|Nos|vs|etc|e\.g|i\.e|cf|ca|approx|Fig|Eq|Sec|Ch|pp?|vol|ed|eds|al|Inc|Ltd|Co|Corp|Jan|Feb|Mar|Apr|Jun|Jul|Aug|Sept?|Oct|Nov|Dec|U\.S|U\.K|a\.m|p\.m))\.$"
 )
+_NUMBERED = re.compile(r"\b(?:Table|Figure|Section|Chapter|Step|Page)\.$")
+"""A word before a number; its full stop ends no sentence."""
 _SPACELESS_END = re.compile(r"(?<=[。！？])(?=\S)")
 MAX_HEADING = 90
 """The most characters of a line without a full stop that may be a heading."""
+_STOP = re.compile(r"[.!?…](?:\s|$)")
+_VALUE = re.compile(r"[^\w\s]?\d[\d.,:/%-]*(?:\s*[^\W\d_]{1,4}\b\.?|\s*[^\w\s])?")
+"""A number, a date, a time or an amount with its unit."""
+MAX_LABEL = 6
+"""The most words of the label of a value, such as a field of a form."""
 PROSE = 60
 """A line with more characters is prose, and so is a shorter one with a full stop."""
 MAX_ITEM = 320
@@ -141,9 +148,19 @@ def _line_kind(text: str, kind: str, group: list[_Line]) -> str:
         return "item"
     if _ROW.fullmatch(text):
         return "row"
-    if kind in ("sentence", "item") and not _ends_early(group, text):
+    if kind in ("sentence", "item") and (_is_labelled(group, text) or not _ends_early(group, text)):
         return "same"
     return "sentence"
+
+
+def _is_labelled(group: list[_Line], following: str) -> bool:
+    """Tell whether a line is the value of the label on the line before it, as in a form."""
+    label = group[-1].text.strip()
+    if len(group) > 1 or not label or any(c.isdigit() for c in label) or len(label.split()) > MAX_LABEL:
+        return False
+    if label.endswith(":"):
+        return len(following.strip()) < PROSE and not _ITEM.match(following) and not _STOP.search(following)
+    return not END.search(label) and bool(_VALUE.fullmatch(following.strip()))
 
 
 def _ends_early(group: list[_Line], following: str) -> bool:
@@ -198,7 +215,10 @@ def _sentences(text: str, start: int, end: int) -> Iterator[tuple[int, int]]:
     for number, (first, last) in enumerate(spans):
         begin = first if begin is None else begin
         following = part[spans[number + 1][0]] if number + 1 < len(spans) else ""
-        if following and (following.islower() or _ABBREVIATION.search(part[begin:last])):
+        said = part[begin:last]
+        if following.islower() or (following and _ABBREVIATION.search(said)):
+            continue
+        if following.isdigit() and _NUMBERED.search(said):
             continue
         places = [begin, *(begin + match.start() for match in _SPACELESS_END.finditer(part[begin:last])), last]
         yield from ((start + a, start + b) for a, b in pairwise(places))

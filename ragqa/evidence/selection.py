@@ -11,7 +11,7 @@ from ragqa import text_analysis
 from ragqa.evidence.excerpts import END
 from ragqa.evidence.passages import Candidate
 from ragqa.evidence.ranking import RankedExcerpt
-from ragqa.question_analysis import QuestionAnalysis, QuestionKind
+from ragqa.question_analysis import QuestionAnalysis, QuestionKind, fits
 from ragqa.records import Hit
 
 LENGTHS: dict[QuestionKind, int] = {"fact": 2, "yes_no": 2, "definition": 2, "why": 2, "other": 3, "compare": 4}
@@ -34,6 +34,13 @@ SPARE = 2
 """The tokens that an excerpt costs besides its own, where it is joined with others."""
 LETTER = 5
 """Those tokens where it has a line and a letter of its own."""
+REACH = 3
+"""The most sentences between a statement and the reason for it."""
+_REASON = re.compile(
+    r"\b(?:because|since|due to|owing to|reasons?|causes?|caused by|so that|in order to|as a result|therefore|thus|hence|"
+    r"leads? to|led to|results? (?:in|from))\b",
+    re.IGNORECASE,
+)
 JOIN = 3
 """The most characters between two excerpts that are one passage, or one citation."""
 
@@ -48,6 +55,8 @@ def quote(question: QuestionAnalysis, ranked: Sequence[RankedExcerpt]) -> list[C
         return []
     places = {(each.candidate.hit.chunk.document_id, each.candidate.start): each.candidate for each in ranked}
     ranked = _about_the_names(question, _quotable(question, ranked))
+    if not ranked:
+        return []
     most = LENGTHS.get(question.kind, LONGEST)
     best = _of_each_name(question, ranked) if question.kind == "compare" else []
     best += [each for each in ranked if each.score >= ranked[0].score - MARGIN]
@@ -62,16 +71,39 @@ def quote(question: QuestionAnalysis, ranked: Sequence[RankedExcerpt]) -> list[C
             continue
         chosen |= {id(one): one for one in new}
         count += 1
+    if question.kind == "why" and not any(_REASON.search(each.text) for each in chosen.values()):
+        chosen |= {id(each): each for each in _reason_after(ranked[0].candidate, places)}
     return in_order(chosen.values())
 
 
 def _quotable(question: QuestionAnalysis, ranked: Sequence[RankedExcerpt]) -> Sequence[RankedExcerpt]:
     """Leave out headers and fragments, and rows too where the best excerpt is a sentence and the question asks for sentences."""
-    left = [each for each in ranked if each.candidate.kind != "header"] or ranked
+    left = _from_the_first_that_fits(question, [each for each in ranked if _says_more(question, each.candidate)])
+    left = [each for each in left if each.candidate.kind != "header"] or left
     left = [each for each in left if not _is_fragment(each.candidate)] or left
-    if question.kind in ("fact", "list", "compare", "other") or left[0].candidate.kind == "row":
+    if not left or question.kind in ("fact", "list", "compare", "other") or left[0].candidate.kind == "row":
         return left
     return [each for each in left if each.candidate.kind != "row"]
+
+
+def _says_more(question: QuestionAnalysis, candidate: Candidate) -> bool:
+    """Tell whether a sentence that may state a fact has a word that the question has not."""
+    known = {*text_analysis.terms(question.core), *map(text_analysis.term, text_analysis.STOP_WORDS)}
+    states = question.kind == "fact" and candidate.kind == "sentence"
+    return not states or not set(text_analysis.terms(candidate.text)) <= known
+
+
+def _from_the_first_that_fits(question: QuestionAnalysis, ranked: Sequence[RankedExcerpt]) -> Sequence[RankedExcerpt]:
+    """Leave out what is above the best excerpt with a date or a number, where one is asked for.
+
+    Return `[]` where that is more than `MARGIN` below the best excerpt of all, or where none has one.
+    """
+    if question.kind != "fact" or question.answer_type not in ("date", "number"):
+        return ranked
+    for place, each in enumerate(ranked):
+        if fits(question.answer_type, each.candidate.text):
+            return ranked[place:] if each.score >= ranked[0].score - MARGIN else []
+    return []
 
 
 def _is_fragment(candidate: Candidate) -> bool:
@@ -147,6 +179,15 @@ def _with_its_block(
     if candidate.kind in ("row", "item"):
         return [block[0], candidate] if at and block[0].kind in ("header", "sentence") else [candidate]
     return block[:2] if at and _points_back(candidate) else [candidate]
+
+
+def _reason_after(candidate: Candidate, places: dict[tuple[str, int], Candidate]) -> list[Candidate]:
+    """Return the sentences after one up to the reason for what it says, if one of the next `REACH` gives it."""
+    document, block = candidate.hit.chunk.document_id, candidate.block
+    later = [each for (id_, at), each in sorted(places.items()) if id_ == document and at > candidate.start]
+    following = [each for each in later if each.block == block][:REACH]
+    last = next((number for number, each in enumerate(following) if _REASON.search(each.text)), -1)
+    return following[: last + 1]
 
 
 def _points_back(candidate: Candidate) -> bool:

@@ -117,7 +117,7 @@ def _gains(name: str) -> Iterator[str]:
         return
     yield f"{_size(figures.memory)} of memory"
     yield f"{figures.seconds:g} s an answer instead of {small.seconds:g}"
-    yield f"right on {figures.right} of {figures.asked} {MEASURED_ON} instead of {small.right}"
+    yield f"right on {figures.right} of {figures.asked} {MEASURED_ON}, instead of {small.right}"
 
 
 def _are_missing(cards: Sequence[Card]) -> str:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-MEASURED_ON = "natural questions about a folder, judged by a reader,"
+MEASURED_ON = "natural questions about a folder, judged by a reader"
 """The questions to which `right` and `asked` refer, as a message names them."""
 
 

@@ -123,6 +123,11 @@ def stands_alone(question: str) -> bool:
     return len(found) >= CONTENT_WORDS or (len(found) >= 2 and _has_name(question))
 
 
+def may_stand_alone(question: str) -> bool:
+    """Tell whether a question points to nothing outside of it, however few words show its topic."""
+    return bool(_topic_words(question)) and not _BEGINNING.match(question) and not _points_outside(question)
+
+
 def search_text(question: str, history: Sequence[tuple[str, str]]) -> str:
     """Return what is searched for: the question, after words of the last turn where it does not stand alone.
 

@@ -23,6 +23,8 @@ from ragqa.stages import Searcher
 LEAST_SHARE = 0.8
 """The least score of a newer version's hit, as a share of the older one's, with which it is preferred. Below it, the
 hits are about different things."""
+LEAST_SHARE_IN_FORCE = 0.5
+"""The same, where the older version itself says that it is not in force."""
 
 MOST_VERSIONS = 8
 """More documents than this with one name are a series, such as minutes by date. All of them are in force."""
@@ -211,7 +213,8 @@ def newest_first(
 ) -> list[Hit]:
     """Return the hits with each newer version's hit moved before the hit of an older version.
 
-    A hit is moved where its score is at least `LEAST_SHARE` of the older one's, and gets that score. Nothing is moved
+    A hit is moved where its score is at least `LEAST_SHARE` of the older one's, or `LEAST_SHARE_IN_FORCE` where the
+    older one says that it is not in force; it gets the older one's score. Nothing is moved
     where the question names the older version, or where there are more than `MOST_VERSIONS`.
 
     :param members: returns the fields by source of all versions of a hit's document.
@@ -229,13 +232,28 @@ def newest_first(
     return ordered
 
 
+def in_force(hits: Sequence[Hit], question: str) -> list[Hit]:
+    """Leave out a hit behind one of a newer version of its document, unless the question asks for the older one."""
+    kept: list[Hit] = []
+    for hit in hits:
+        newer = [other for other in kept if hit.versions.get(other.source) == "newer"]
+        if all(asks_for_older(question, hit, other) for other in newer):
+            kept.append(hit)
+    return kept
+
+
 def _may_replace(hit: Hit, older: Hit, question: str) -> bool:
     return (
         are_versions(hit.source, older.source)
-        and hit.score >= LEAST_SHARE * older.score
+        and hit.score >= _least_share(hit, older) * older.score
         and compare(hit.source, hit.fields, older.source, older.fields) > 0
         and not asks_for_older(question, older, hit)
     )
+
+
+def _least_share(hit: Hit, older: Hit) -> float:
+    out_of_force = _is_in_force(hit.source, hit.fields) and not _is_in_force(older.source, older.fields)
+    return LEAST_SHARE_IN_FORCE if out_of_force else LEAST_SHARE
 
 
 def _newest(hits: Sequence[Hit]) -> Hit | None:

@@ -30,7 +30,7 @@ from ragqa.cli import answers, main, marks
 from ragqa.cli.terminal import Screen, bar, escaped, json_text
 from ragqa.errors import ResourceError
 from ragqa.pipeline.answer.replies import Event
-from ragqa.records import Answer, AnswerSentence, Citation, Passages
+from ragqa.records import Answer, AnswerSentence, Chunk, Citation, Hit, Passages
 from tests.cli.test_cli import run as process
 from tests.commands import Done, fill, ragqa
 
@@ -486,8 +486,29 @@ def test_an_answer_that_abstains_says_why_with_the_nearest_passages_and_advice_o
     assert shown(answer("", abstained=True, reason="no_evidence")) == "No answer in these documents: no evidence.\n"
     said = shown(answer("", abstained=True, reason="low_confidence", nearest=(CITED,), advice="ask again"))
     assert said.splitlines() == [
-        "No answer in these documents: low confidence.", "Ask again.", "Nearest passages:", *PLACE
+        "No answer in these documents: low confidence.", "Ask again.", "Nearest passages:", "  - 'a b.md:0-9' (page 2)", PLACE[1]
     ]  # fmt: skip
+
+
+def test_the_kind_of_an_answer_its_confidence_and_its_support_stand_under_it() -> None:
+    sentences = (AnswerSentence("One.", (CITED,), 0.91), AnswerSentence("Two.", (CITED,), 0.78))
+    for kind, line in (
+        ("span", "(short answer, confidence 0.62)"),
+        ("quote", "(quoted, confidence 0.62)"),
+        ("write", "(written, confidence 0.62, support of its sentences from 0.78)"),
+    ):
+        assert line in shown(answer("One. Two.", kind=kind, confidence=0.618, sentences=sentences)).splitlines()
+    assert "(" not in shown(answer("3 documents.", kind="count", sentences=sentences))
+
+
+def test_the_fields_of_a_cited_document_stand_under_its_first_citation() -> None:
+    other = replace(CITED, start=20, end=30)
+    hit = Hit(
+        Chunk("c", "d", 0, 9, "x"), "a b.md", CITED.path, 1.0, {}, fields={"owner": "Jon Reed", "tags": ["a", "b"]}
+    )
+    sentence = AnswerSentence("One.", (CITED, other))
+    printed = shown(replace(answer("One."), hits=(hit,)), sentence).splitlines()
+    assert [line for line in printed if "Jon Reed" in line] == ["      | (owner: Jon Reed; tags: a, b)"]
 
 
 def test_advice_that_has_names_from_the_question_cannot_write_to_the_terminal() -> None:

@@ -105,6 +105,29 @@ def test_sentences_end_at_their_marks_and_not_at_abbreviations_or_numbers() -> N
     ]
 
 
+def test_marks_of_references_stay_with_their_sentence_and_a_numbered_table_is_no_end() -> None:
+    text = "It was renamed in 1924.[23] Having done so, he left.[25][note 1] See Table. 2 and Figure. 3 of it. It ends."
+    assert sentences(text) == [
+        "It was renamed in 1924.[23]", "Having done so, he left.[25][note 1]", "See Table. 2 and Figure. 3 of it.", "It ends."
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    "label", ["Number of guests\n5", "Due\n2026-03-16", "Weight\n12 kg", "Licence number:\nLX-2291", "Price\n€40"]
+)
+def test_the_value_of_a_field_stays_with_its_label(label: str) -> None:
+    assert label in [part for _, part in found(f"Receipt\n{label}\nServer\nEva Lind\n")]
+
+
+def test_a_sentence_after_a_colon_or_a_number_is_no_value() -> None:
+    assert [part for _, part in found("Steps:\nOpen the gate. Close it.\n")] == [
+        "Steps:",
+        "Open the gate.",
+        "Close it.",
+    ]
+    assert "Eva Lind\nMarket Street 5" not in [part for _, part in found("Eva Lind\nMarket Street 5\n")]
+
+
 def test_quotation_marks_and_brackets_stay_with_their_sentence() -> None:
     assert sentences('He said "Go." (They went.) Then it rained.') == [
         'He said "Go."',

@@ -341,7 +341,7 @@ REASONS = [
     ("And then?", "nothing_asked", "name what the question is about"),
     ("What is it?", "nothing_asked", "name what the question is about"),
     ("zzz qqq", "no_evidence", "ask with words of the documents"),
-    ("Which colours of hats may visitors wear?", "low_confidence", "set prompt.min_confidence to eager"),
+    ("Which colours of hats may visitors wear?", "low_confidence", "add --set prompt.min_confidence=eager"),
 ]
 
 
@@ -433,7 +433,7 @@ def test_a_refusal_is_printed_with_its_advice_and_passages_and_all_of_that_is_in
     assert printed.code == 0 and printed.asked == []
     assert lines[0] == f"No answer in these documents: {reason.replace('_', ' ')}."
     assert lines[1].startswith("No document names Lapwing: check") and lines[2] == "Nearest passages:"
-    assert [line[:6] for line in lines[3:]] == ["  [1] ", "      ", "  [2] ", "      ", "  [3] ", "      "]
+    assert [line[:4] for line in lines[3:]] == ["  - ", "    "] * 3
     said = ragqa("ask", "pipeline.yaml", question, "--json", cwd=home).said
     assert (said["abstained"], said["reason"], said["text"], said["citations"]) == (True, reason, "", [])
     assert advice in said["advice"] and len(said["nearest"]) == 3

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from ragqa.retrieve import MAX_QUESTION_CHARS
-from ragqa.retrieve.follow_up import CITED_WORDS, QUESTION_WORDS, search_text, stands_alone
+from ragqa.retrieve.follow_up import CITED_WORDS, QUESTION_WORDS, may_stand_alone, search_text, stands_alone
 
 TURN = ("What does a share of the cooperative cost?", "A share costs 60 crowns; the Members' Office sells them.")
 
@@ -49,6 +49,20 @@ def test_a_question_that_goes_on_points_back_or_names_no_topic_does_not_stand_al
 )
 def test_a_question_that_names_its_own_topic_stands_alone(question: str) -> None:
     assert stands_alone(question)
+
+
+@pytest.mark.parametrize(
+    ("question", "may"),
+    [
+        ("What is the call duck?", True),
+        ("Opening hours?", True),
+        ("What is its weight?", False),
+        ("And ducks?", False),
+        ("Why?", False),
+    ],
+)
+def test_a_short_question_that_points_to_nothing_may_stand_alone(question: str, may: bool) -> None:
+    assert may_stand_alone(question) == may and not stands_alone(question)
 
 
 def test_words_of_the_last_question_and_of_the_cited_text_stand_before_a_follow_up() -> None:

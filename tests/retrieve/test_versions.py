@@ -11,7 +11,7 @@ import pytest
 
 from ragqa import Pipeline
 from ragqa.records import Hit
-from ragqa.retrieve.versions import MOST_VERSIONS, are_versions, compare, newest_first
+from ragqa.retrieve.versions import MOST_VERSIONS, are_versions, compare, in_force, newest_first
 from tests.fakes import hit
 
 
@@ -85,6 +85,19 @@ def test_a_newer_version_that_says_as_much_goes_first_with_the_score_of_the_olde
 
 def test_a_newer_version_that_is_about_something_else_stays_where_it_is() -> None:
     assert order([OLD, OTHER, replace(NEW, score=0.3)]) == ["leave-2023.md", "ferry.md", "leave-2025.md"]
+
+
+def test_a_version_in_force_goes_before_one_that_says_it_is_not_though_it_says_less() -> None:
+    archived = replace(OLD, source="archive/leave.md")
+    assert order([archived, OTHER, hit("27 days", "leave.md", score=0.35)])[0] == "leave.md"
+    assert order([archived, OTHER, hit("27 days", "leave.md", score=0.25)])[0] == "archive/leave.md"
+
+
+def test_a_hit_behind_one_of_a_newer_version_is_no_evidence_unless_it_is_asked_for() -> None:
+    old = replace(OLD, versions={NEW.source: "newer"})
+    assert in_force([NEW, OTHER, old], "How many days of leave are there?") == [NEW, OTHER]
+    assert in_force([old, OTHER, NEW], "How many days of leave are there?") == [old, OTHER, NEW]
+    assert in_force([NEW, OTHER, old], "How did leave change from 2023 to 2025?") == [NEW, OTHER, old]
 
 
 @pytest.mark.parametrize(

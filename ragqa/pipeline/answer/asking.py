@@ -22,6 +22,8 @@ from ragqa.pipeline.answer.replies import Event, Replies, Written
 from ragqa.pipeline.answer.writing import CheckedText
 from ragqa.question_analysis import QuestionKind, analyse
 from ragqa.records import LETTERS, Answer, Coverage, Dropped, Generation, Hit, Passages, Prompt
+from ragqa.retrieve.follow_up import may_stand_alone
+from ragqa.retrieve.versions import in_force
 from ragqa.stages import BatchGenerator, ChoiceModel, VerdictModel
 
 if TYPE_CHECKING:
@@ -141,6 +143,27 @@ class Asking:
         return nullcontext() if concurrent else self.components.lock.held()
 
     def _draft(self, question: AskedQuestion) -> Draft:
+        """Return the evidence for a question.
+
+        A short question that may be a follow-up is asked alone where nothing answers it together with the turn before.
+        """
+        draft = self._evidence(question)
+        if question.follows and may_stand_alone(question.text) and not self._is_answered(draft):
+            alone = self._evidence(replace(question, history=()))
+            return alone if self._is_answered(alone) else draft
+        return draft
+
+    def _is_answered(self, draft: Draft) -> bool:
+        return self._abstention(draft) is None and bool(
+            draft.evidence and draft.evidence.probability >= self._replies.least
+        )
+
+    def _abstention(self, draft: Draft) -> Abstention | None:
+        """Return why a question cannot be answered, as far as the evidence tells."""
+        least_score = self.components.config.retrieve.min_score
+        return before_writing(draft.evidence, draft.hits, least_score, self._replies.least) if draft.evidence else None
+
+    def _evidence(self, question: AskedQuestion) -> Draft:
         """Retrieve passages for a question, unless they are given, and rank their excerpts."""
         with self.components.lock.held():
             clock = Clock()
@@ -149,7 +172,9 @@ class Asking:
             clock.lap("retrieve")
             if given is not None and not hits:
                 return Draft(question, (), None, (), clock)
-            found = evidence.examine(question.asked, question.searched, hits, self.components.embedder, self.reader)
+            follows = {"asked": question.asked, "searched": question.searched} if question.follows else {}
+            current = in_force(hits, question.text)
+            found = evidence.examine(question.text, current, self.components.embedder, self.reader, **follows)
             best = [each.candidate for each in found.ranked[:NEAREST]] if found.question.terms else []
             nearest = tuple(self._citing.span(each.hit, each.start, each.end) for each in best)
             clock.lap("evidence")
@@ -157,10 +182,9 @@ class Asking:
 
     def _without_generator(self, draft: Draft) -> Iterator[Event] | None:
         """Return the events of an abstention or a quote; None where the generator is needed."""
-        found, config = draft.evidence, self.components.config
-        if found is None:
+        if (found := draft.evidence) is None:
             return None
-        if why := before_writing(found, draft.hits, config.retrieve.min_score, self._replies.least):
+        if why := self._abstention(draft):
             return iter([self._replies.abstained(draft, why)])
         return self._replies.quoted(draft) if self._quotes(found.question.kind) and not self._chooses else None
 

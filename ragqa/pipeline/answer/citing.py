@@ -1,4 +1,4 @@
-"""Spans of documents -> verified citations."""
+"""Spans of documents -> citations that stand in the indexed text."""
 
 from __future__ import annotations
 

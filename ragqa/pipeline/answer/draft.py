@@ -48,9 +48,14 @@ class AskedQuestion:
         return search_text(self.text, self.history)
 
     @property
+    def follows(self) -> bool:
+        """Whether words of the turn before are searched too."""
+        return self.searched != self.text
+
+    @property
     def asked(self) -> str:
         """The question as the generator gets it: after the last question, where it does not stand alone."""
-        return self.text if self.searched == self.text else f"{self.history[-1][0]} {self.text}"
+        return f"{self.history[-1][0]} {self.text}" if self.follows else self.text
 
 
 @dataclass(frozen=True, slots=True)
