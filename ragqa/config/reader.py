@@ -104,13 +104,21 @@ def parse(text: str, source: Source) -> None:
         mark = error.problem_mark or error.context_mark
         where = (mark.line + 1, mark.column + 1) if mark else (1, 1)
         what = "" if isinstance(error, _TooDeep) else "not YAML: "
-        message = f"{what}{error.problem or error.context}"
+        message = f"{what}{error.problem or error.context}{_began(error, mark)}"
         raise ConfigError([*source.problems, Problem(source.file, *where, "", message)]) from error
     except (yaml.YAMLError, RecursionError) as error:
         raise _fatal(source, f"not YAML: {str(error).splitlines()[0]}") from error
     if not isinstance(node, yaml.MappingNode):
         raise _fatal(source, "a pipeline file is a mapping of sections such as `load:` and `split:`")
     source.data = _value(node, (), source)
+
+
+def _began(error: yaml.MarkedYAMLError, mark: yaml.Mark | None) -> str:
+    """Return what was being read and where it begins, if that is another line than the one of the error."""
+    began = error.context_mark
+    if not error.problem or not error.context or not began or not mark or began.line == mark.line:
+        return ""
+    return f" {error.context} that begins at {began.line + 1}:{began.column + 1}"
 
 
 def _fatal(source: Source, message: str) -> ConfigError:

@@ -120,6 +120,7 @@ BAD = [
     ("no version", "version: 1\n", "", "version: missing; write `version: 1`"),
     ("a newer version", "version: 1", "version: 2", "version 2 is newer than this ragqa"),
     ("broken YAML", "top_k: 3}", "top_k: 3", "not YAML: "),
+    ("broken YAML of an earlier line", "top_k: 3}", "top_k: 3", "while parsing a flow mapping that begins at "),
     ("a list", FILE, "- a\n- b\n", "a pipeline file is a mapping of sections"),
     ("an empty file", FILE, "", "a pipeline file is a mapping of sections"),
     ("a base that does not exist", "version: 1", "version: 1\nextends: no.yaml", "extends: no such file: no.yaml"),
