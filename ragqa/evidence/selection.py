@@ -22,6 +22,8 @@ LISTING: tuple[QuestionKind, ...] = ("list", "how", "summary", "other")
 """The kinds of questions that a whole list answers."""
 MARGIN = 1.6
 """How far, in log-odds, an excerpt of a quote may be below the best one."""
+NEXT_MARGIN = 5.0
+"""The same for the sentence after the best one."""
 MOST_ITEMS = 14
 """The most items of a list, rows of a table or lines of code that are quoted together."""
 MOST_CHARACTERS = 1200
@@ -71,9 +73,11 @@ def quote(question: QuestionAnalysis, ranked: Sequence[RankedExcerpt]) -> list[C
             continue
         chosen |= {id(one): one for one in new}
         count += 1
-    if question.kind == "why" and not any(_REASON.search(each.text) for each in chosen.values()):
-        chosen |= {id(each): each for each in _reason_after(ranked[0].candidate, places)}
-    return in_order(chosen.values())
+    more = _next_sentence(ranked)
+    if question.kind == "why":
+        told = any(_REASON.search(each.text) for each in chosen.values())
+        more = [] if told else _reason_after(ranked[0].candidate, places)
+    return in_order({**chosen, **{id(each): each for each in more}}.values())
 
 
 def _quotable(question: QuestionAnalysis, ranked: Sequence[RankedExcerpt]) -> Sequence[RankedExcerpt]:
@@ -179,6 +183,17 @@ def _with_its_block(
     if candidate.kind in ("row", "item"):
         return [block[0], candidate] if at and block[0].kind in ("header", "sentence") else [candidate]
     return block[:2] if at and _points_back(candidate) else [candidate]
+
+
+def _next_sentence(ranked: Sequence[RankedExcerpt]) -> list[Candidate]:
+    """Return the sentence after the best excerpt, which often says what that announces; `[]` where it is far less likely."""
+    best = ranked[0]
+    for each in ranked:
+        gap = each.candidate.start - best.candidate.end
+        if each.candidate.hit.chunk.document_id == best.candidate.hit.chunk.document_id and 0 <= gap <= JOIN:
+            both_prose = each.candidate.kind == best.candidate.kind == "sentence"
+            return [each.candidate] if both_prose and each.score >= best.score - NEXT_MARGIN else []
+    return []
 
 
 def _reason_after(candidate: Candidate, places: dict[tuple[str, int], Candidate]) -> list[Candidate]:

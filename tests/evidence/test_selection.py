@@ -44,6 +44,17 @@ def test_a_quote_for_why_goes_on_to_the_reason_where_the_best_sentence_gives_non
     assert quoted("Why did it close?", told, "It closed") == ["It closed because of floods."]
 
 
+def test_the_sentence_after_the_best_one_is_quoted_too_unless_it_is_far_less_likely() -> None:
+    found = of_texts("The plan has a deductible. You pay 500 crowns of it. Lamps glow.\n\nThe plan is old.")
+    near = [
+        RankedExcerpt(each.candidate, max(each.score, -3.0), each.features) for each in ranked(found, "The plan has")
+    ]
+    assert [each.text for each in quote(analyse("Describe the deductible"), near)] == [
+        "The plan has a deductible.", "You pay 500 crowns of it."
+    ]  # fmt: skip
+    assert quoted("Describe the deductible", found, "The plan has") == ["The plan has a deductible."]
+
+
 def test_a_sentence_that_says_no_more_than_the_question_states_no_fact() -> None:
     text = "By Sarah Purvis. Poems from York."
     assert quoted("Where was Sarah Purvis?", of_texts(text), "By Sarah", "Poems") == ["Poems from York."]

@@ -338,6 +338,7 @@ def test_without_a_verdict_the_passages_alone_may_be_too_doubtful_to_write(home:
 
 REASONS = [
     ("Who commands the Lapwing?", "unknown_name", "no document names Lapwing: check how the name is written"),
+    ("Who commands the ferry Ternn?", "unknown_name", "no document names Ternn (did you mean Tern?): check"),
     ("And then?", "nothing_asked", "name what the question is about"),
     ("What is it?", "nothing_asked", "name what the question is about"),
     ("zzz qqq", "no_evidence", "ask with words of the documents"),

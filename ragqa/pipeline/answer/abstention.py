@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from ragqa.evidence import Evidence
+from ragqa.messages import nearest
+from ragqa.question_analysis import proper_names
 from ragqa.records import Hit
 
 REFUSALS = ("i do not know", "i don't know", "the passages do not", "not mentioned in the passages", "no answer")
@@ -20,24 +22,31 @@ _ADVICE = {
     "deadline": "raise generate.deadline, or use a smaller model",
 }
 """What a user can change, by reason."""
+LEAST_SIMILARITY = 0.85
+"""The least similarity of a name that may have been meant, 0 to 1; see `messages.nearest`."""
 _OF_LANGUAGE = ("nothing_asked", "no_evidence", "low_confidence", "not_in_passages")
 """The reasons that a question in another language may have."""
 
 
 @dataclass(frozen=True, slots=True)
 class Abstention:
-    """Why there is no answer: a key of `_ADVICE`, the names that no document has, and a language other than English."""
+    """Why there is no answer: a key of `_ADVICE`, the names that no document has, and a language other than English.
+
+    `similar` are names of the passages that are written in almost the same way.
+    """
 
     reason: str
     names: tuple[str, ...] = ()
     language: str = ""
+    similar: tuple[str, ...] = ()
 
     @property
     def advice(self) -> str:
         """What the user can do."""
         what = _ADVICE.get(self.reason, "")
         if self.names:
-            return f"no document names {', '.join(self.names)}: {what}"
+            meant = f" (did you mean {' or '.join(self.similar)}?)" if self.similar else ""
+            return f"no document names {', '.join(self.names)}{meant}: {what}"
         if self.language and self.reason in _OF_LANGUAGE:
             return f"the question looks {self.language}, and questions are understood in English: {what}"
         return what
@@ -51,10 +60,17 @@ def before_writing(evidence: Evidence, hits: Sequence[Hit], min_score: float, le
     if not evidence.question.terms:
         return Abstention("nothing_asked")
     if evidence.unknown and least:
-        return Abstention("unknown_name", evidence.unknown)
+        return Abstention("unknown_name", evidence.unknown, similar=_similar_names(evidence))
     if not evidence.ranked or _is_far(evidence, hits, min_score):
         return Abstention("no_evidence")
     return None
+
+
+def _similar_names(evidence: Evidence) -> tuple[str, ...]:
+    """Return for each unknown name the most similar name of the passages, if one is similar."""
+    there = {name for each in evidence.ranked for name in proper_names(each.candidate.text)}
+    found = (nearest(name, sorted(there), cutoff=LEAST_SIMILARITY) for name in evidence.unknown)
+    return tuple(dict.fromkeys(name for name in found if name))
 
 
 def _is_far(evidence: Evidence, hits: Sequence[Hit], min_score: float) -> bool:
