@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -22,6 +23,7 @@ _ADVICE = {
     "deadline": "raise generate.deadline, or use a smaller model",
 }
 """What a user can change, by reason."""
+_CAPITALISED = re.compile(r"\b[A-Z]\w{2,}")
 LEAST_SIMILARITY = 0.85
 """The least similarity of a name that may have been meant, 0 to 1; see `messages.nearest`."""
 _OF_LANGUAGE = ("nothing_asked", "no_evidence", "low_confidence", "not_in_passages")
@@ -68,7 +70,8 @@ def before_writing(evidence: Evidence, hits: Sequence[Hit], min_score: float, le
 
 def _similar_names(evidence: Evidence) -> tuple[str, ...]:
     """Return for each unknown name the most similar name of the passages, if one is similar."""
-    there = {name for each in evidence.ranked for name in proper_names(each.candidate.text)}
+    texts = [each.candidate.text for each in evidence.ranked]
+    there = {name for text in texts for name in (*proper_names(text), *_CAPITALISED.findall(text))}
     found = (nearest(name, sorted(there), cutoff=LEAST_SIMILARITY) for name in evidence.unknown)
     return tuple(dict.fromkeys(name for name in found if name))
 
