@@ -95,10 +95,12 @@ _POSSESSIVE = re.compile(r"['’]s(?=\s|$)")
 _DIGITS = re.compile(r"(?<![\w.])\d[\d,.]*(?:\w+)?")
 
 _A_DATE = re.compile(
-    r"(?<![\d.,])[12]\d{3}(?![\d,]\d)|\d[:.]\d\d\b|\d(?:st|nd|rd|th)\b|\b\d{1,4}[-/.]\d{1,2}[-/.]\d{1,4}\b|"
-    r"\b(?:in|by|since|until|around|ad) \d{3}\b",
+    r"(?<![\d.,])[12]\d{3}(?![\d,]\d)|\b\d{1,2}:\d\d\b|\d\s?[ap]\.?m\b|\do?'clock|\d(?:st|nd|rd|th)\b|"
+    r"\b\d{1,2}[-/.]\d{1,2}[-/.]\d{2,4}\b|\b(?:in|by|since|until|around|ad) \d{3}(?=[.,;)]|\s(?:ad|bc)\b|$)|"
+    r"(?-i:\b(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun)\b)",
     re.IGNORECASE,
 )
+"""A year, a clock time, a day of a month, a date in figures, a short name of a weekday."""
 SUBJECT_WORDS = 4
 """The most words of a subject that is defined."""
 

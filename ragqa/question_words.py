@@ -8,8 +8,8 @@ _MONTHS = "january february march april may june july august september october n
 _DAYS = "monday tuesday wednesday thursday friday saturday sunday"
 _TIMES = """
 century centuries decade decades spring summer autumn winter morning evening afternoon night noon midnight today yesterday
-tomorrow bc ad bce ce am pm second seconds minute minutes hour hours day days week weeks month months year years daily weekly
-monthly yearly annually quarterly weekend easter christmas
+tomorrow bc bce clock seconds minute minutes hour hours days week weeks month months year years daily weekly monthly
+yearly annually quarterly weekend easter christmas
 """
 _PREPOSITIONS = "with without of in on at by for from to over under between about after before during until"
 _NUMBERS = """

@@ -97,7 +97,7 @@ def test_the_type_of_a_short_answer(question: str, answer_type: str) -> None:
 @pytest.mark.parametrize(
     ("answer_type", "good", "bad"),
     [
-        ("date", ["1998", "in May", "on Monday", "the 19th century", "last winter", "at noon", "within 30 days", "14th", "5/3/2024", "10:30"], ["Ilse Brandt", "often", "#", "60", "cr 4,500"]),
+        ("date", ["1998", "in May", "on Monday", "the 19th century", "last winter", "at noon", "within 30 days", "14th", "5/3/2024", "10:30", "at 5pm", "two o'clock", "Mon-Fri", "in 476"], ["Ilse Brandt", "often", "#", "60", "cr 4,500", "I am here", "the second door", "€12.50", "in 500 cases"]),
         ("number", ["12", "£4.20", "twelve cars", "none", "half of them", "monthly"], ["Ilse Brandt", "many", "#"]),
         ("person", ["Ilse Brandt", "the harbour office", "NASA", "élise"], ["1998", "12 cars", "#", "of", "without interest"]),
         ("place", ["Port Ennery", "on the quay", "Berth 4"], ["1998", "12", "#"]),

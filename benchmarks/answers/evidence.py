@@ -33,7 +33,7 @@ from ragqa.evidence.ranking import RankedExcerpt
 from ragqa.evidence.selection import quote
 from ragqa.pipeline.answer.draft import AskedQuestion
 from ragqa.records import Document
-from ragqa.retrieve.versions import in_force
+from ragqa.retrieve.versions import without_superseded
 from ragqa.text_analysis import content_words
 
 DATA = Path(os.environ.get("RAGQA_DATA", ROOT.parent / "shared" / "data"))
@@ -122,10 +122,9 @@ def cases(
         for question in tqdm(questions, desc=name):
             asked = AskedQuestion(question.question, question.history)
             hits = pipeline.search(question.question, history=question.history)
-            follows = {"asked": asked.asked, "searched": asked.searched} if asked.follows else {}
-            found = evidence.examine(
-                asked.text, in_force(hits, asked.text), pipeline.components.embedder, reader, **follows
-            )
+            read = without_superseded(hits, asked.searched)
+            texts = (asked.text, asked.asked, asked.searched)
+            found = evidence.examine(*texts, read, pipeline.components.embedder, reader)
             if not found.ranked:
                 continue
             weights = ranking.term_weights(found.question.terms, reader.document_counts(found.question.terms))

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 PATIENCE = 0.5
 """The seconds after which the nearest passages are shown to somebody who waits for an answer."""
-FIELDS = 200
+MOST_FIELD_CHARACTERS = 200
 """The most characters of fields that are printed with a passage."""
 _KINDS = {"span": "short answer", "quote": "quoted", "write": "written"}
 _LIMITS = {"deadline": "generate.deadline", "length": "generate.max_new_tokens"}
@@ -136,7 +136,7 @@ def fields_line(hit: Hit) -> str:
     """Return the fields of a hit's document on one line, cut where they are long."""
     values = ((key, each if isinstance(each, list) else [each]) for key, each in hit.fields.items())
     line = one_line("; ".join(f"{key}: {', '.join(map(str, value))}" for key, value in values))
-    return f"({line if len(line) <= FIELDS else f'{line[:FIELDS]}…'})"
+    return f"({line if len(line) <= MOST_FIELD_CHARACTERS else f'{line[:MOST_FIELD_CHARACTERS]}…'})"
 
 
 def citation_name(citation: Citation) -> str:

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from ragqa.cli import interrupts
 from ragqa.cli.marks import say
 from ragqa.cli.terminal import bar, escaped
 from ragqa.errors import DocumentsGoneError, LockedError
@@ -125,7 +126,7 @@ def embed_rest(pipeline: Pipeline, *, watched: bool) -> None:
     try:
         if watched:  # within `try`, since Ctrl-C may come with this line
             say("Embedding the rest. Ctrl-C ends this; what was embedded is kept.", err=True)
-        with progress_bar() as progress:
+        with interrupts.reported(), progress_bar() as progress:
             pipeline.embed_pending(math.inf if watched else SHARE_SECONDS, progress=progress)
     except KeyboardInterrupt:
         say(f"{pipeline.changes().coverage}.", err=True)

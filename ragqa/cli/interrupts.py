@@ -29,6 +29,7 @@ def reported(kept: str = "") -> Iterator[None]:
 
     :param kept: what is kept of the work, for the message; where it is empty, the message of the exception stays.
     """
+    _pressed.clear()
     try:
         yield
     except KeyboardInterrupt as error:

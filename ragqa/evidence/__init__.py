@@ -12,7 +12,6 @@ This room uses an `Embedder`, and no generator.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
@@ -27,14 +26,12 @@ from ragqa.stages import Embedder, IndexReader
 MOST_HITS = 5
 """The number of best hits whose excerpts are ranked."""
 
-_YEAR = re.compile(r"(?<![\w.,-])[12]\d{3}(?![\w,-])")
-
 
 @dataclass(frozen=True, slots=True)
 class Evidence:
     """The ranked excerpts of the passages for a question, best first.
 
-    `unknown` are the names and years of the question that no document has. `weights` are those of the question's terms.
+    `unknown` are the names of the question that no document has. `weights` are those of the question's terms.
     `probability` is that of the event that the excerpts answer the question.
     """
 
@@ -45,27 +42,26 @@ class Evidence:
 
 
 def examine(
-    question: str, hits: Sequence[Hit], embedder: Embedder, reader: IndexReader, *, asked: str = "", searched: str = ""
+    question: str, asked: str, searched: str, hits: Sequence[Hit], embedder: Embedder, reader: IndexReader
 ) -> Evidence:
     """Return the evidence for a question in the best `MOST_HITS` hits.
 
-    :param asked: the question with the one before it, where it does not stand alone. :param searched: the text that was
-        searched for then; it has more words.
+    :param asked: the question after the one before it, where it does not stand alone. :param searched: the text that was
+        searched for, which has more words then. Else both are the question.
     """
-    analysis = analyse(asked or question)
-    if searched:
+    analysis = analyse(asked)
+    if searched != question:
         analysis = replace(analysis, core=searched, terms=analyse(searched).terms)
     counts = reader.document_counts(analysis.terms)
     weights = term_weights(analysis.terms, counts)
     best = hits[:MOST_HITS]
     ranked = rank(analysis, candidates(best, reader.document), embedder, weights)
     unknown = tuple(name for name in analyse(question).names if _is_unknown(name, reader))
-    unknown += tuple(year for year in _YEAR.findall(question) if not any(reader.document_counts([year])))
     return Evidence(analysis, tuple(ranked), unknown, answerable(analysis, best, ranked, weights))
 
 
 def _is_unknown(name: str, reader: IndexReader) -> bool:
-    """Tell whether the longest word of a name is in no document."""
+    """Tell whether a word of a name is in no document."""
     terms = [text_analysis.term(word) for word in text_analysis.words(name) if word not in text_analysis.STOP_WORDS]
     terms = [term for term in terms if not term.isdigit()]
     return bool(terms) and min(reader.document_counts(terms)) == 0

@@ -7,8 +7,8 @@ early), since the text of a PDF or a web page has no other marks.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import Literal
 
@@ -20,10 +20,10 @@ ExcerptKind = Literal["sentence", "item", "header", "row", "code", "heading"]
 _FENCE = re.compile(r"[^\S\n]*(```|~~~)(?!.*\1)")
 _FENCES = re.compile(rf"^{_FENCE.pattern}", re.MULTILINE)
 _HEADING = re.compile(r"\s{0,3}#{1,6}\s+\S")
-_RULE = re.compile(r"\s*(?:[-=*_]\s*){3,}$|\s*\|?(?:\s*:?-{2,}:?\s*\|?)+\s*$")
+_RULE = re.compile(r"\s*(?:[-=*_]\s*){3,}$|\s*\|?\s*:?-{2,}:?\s*(?:[|\s]\s*:?-{2,}:?\s*)*\|?\s*$")
 _ITEM = re.compile(r"\s*(?:[-*+•◦▪‣·●○■–]|\(?\d{1,3}[.)]|\(?[a-z][.)]|o)\s+(?=\S)")
 _ROW = re.compile(r"\s*\|.*\|\s*|\s*[^\s].*\t.*")
-END = re.compile(r"[.!?…:;。！？।؟][\"'”’)\]*_`]*\s*$")
+END = re.compile(r"[.!?…:;。！？।؟][\"'”’)\]*_`]*(?:\[[^\]\n]{1,20}\])*\s*$")
 """The end of a sentence, of an introduction or of a part of a list."""
 _ABBREVIATION = re.compile(
     r"(?:\b(?:[A-Z]|Mr|Mrs|Ms|Dr|Prof|St|Sr|Jr|No|Nos|vs|etc|e\.g|i\.e|cf|ca|approx|Fig|Eq|Sec|Ch|pp?|vol|ed|eds|al|Inc|Ltd|Co|Corp|Jan|Feb|Mar|Apr|Jun|Jul|Aug|Sept?|Oct|Nov|Dec|U\.S|U\.K|a\.m|p\.m))\.$"
@@ -33,9 +33,12 @@ _NUMBERED = re.compile(r"\b(?:Table|Figure|Section|Chapter|Step|Page)\.$")
 _SPACELESS_END = re.compile(r"(?<=[。！？])(?=\S)")
 MAX_HEADING = 90
 """The most characters of a line without a full stop that may be a heading."""
-_STOP = re.compile(r"[.!?…](?:\s|$)")
-_VALUE = re.compile(r"[^\w\s]?\d[\d.,:/%-]*(?:\s*[^\W\d_]{1,4}\b\.?|\s*[^\w\s])?")
-"""A number, a date, a time or an amount with its unit."""
+_VALUE = re.compile(r"[^\w\s]\s?\d[\d.,]*|\d{1,4}[-/.:]\d[-\d/.:]*|\d{4,}|\d[\d.,]*\s*(?:[^\W\d_]{1,8}\.?|[^\w\s])")
+"""A date, a time, a long number, or an amount with its unit."""
+_COUNT = re.compile(r"\d{1,3}")
+_COUNTED = re.compile(r"\b(?:numbers?|no|nr|total|counts?|amount|quantity|qty|age|size|score|code|id)\b", re.IGNORECASE)
+"""Words of the label of a number without a unit. A short line above a bare number may also be a title above a page number."""
+_CHOICE = re.compile(r"yes|no|true|false|none|n/?a", re.IGNORECASE)
 MAX_LABEL = 6
 """The most words of the label of a value, such as a field of a form."""
 PROSE = 60
@@ -80,6 +83,31 @@ def excerpts(text: str, *, table: bool = False, fence: str = "") -> list[Excerpt
             if span:
                 found.append(Excerpt(*span, one, block))
     return found
+
+
+def with_values(found: Sequence[Excerpt], text: str) -> list[Excerpt]:
+    """Return the excerpts of a text, with the value of a field and the label on the line above it as one."""
+    joined: list[Excerpt] = []
+    for each in found:
+        label = joined[-1] if joined else None
+        if label and text[label.end : each.start].strip(" \t\r") == "\n" and _is_labelled(label, each, text):
+            joined[-1] = replace(label, end=each.end, kind="sentence")
+        else:
+            joined.append(each)
+    return joined
+
+
+def _is_labelled(first: Excerpt, second: Excerpt, text: str) -> bool:
+    """Tell whether an excerpt is the value of the label before it, as in a form."""
+    label, value = text[first.start : first.end], text[second.start : second.end]
+    prose = {first.kind, second.kind} <= {"sentence", "heading"}
+    if not prose or "\n" in label + value or any(c.isdigit() for c in label) or len(label.split()) > MAX_LABEL:
+        return False
+    if label.endswith(":"):
+        has_value = any(c.isdigit() for c in value) and len(value.split()) <= MAX_LABEL and not END.search(value)
+        return has_value or bool(_CHOICE.fullmatch(value))
+    counted = bool(_COUNT.fullmatch(value) and _COUNTED.search(label))
+    return not END.search(label) and (counted or bool(_VALUE.fullmatch(value)))
 
 
 def _begins_block(kind: str, found: list[Excerpt], text: str) -> bool:
@@ -148,19 +176,9 @@ def _line_kind(text: str, kind: str, group: list[_Line]) -> str:
         return "item"
     if _ROW.fullmatch(text):
         return "row"
-    if kind in ("sentence", "item") and (_is_labelled(group, text) or not _ends_early(group, text)):
+    if kind in ("sentence", "item") and not _ends_early(group, text):
         return "same"
     return "sentence"
-
-
-def _is_labelled(group: list[_Line], following: str) -> bool:
-    """Tell whether a line is the value of the label on the line before it, as in a form."""
-    label = group[-1].text.strip()
-    if len(group) > 1 or not label or any(c.isdigit() for c in label) or len(label.split()) > MAX_LABEL:
-        return False
-    if label.endswith(":"):
-        return len(following.strip()) < PROSE and not _ITEM.match(following) and not _STOP.search(following)
-    return not END.search(label) and bool(_VALUE.fullmatch(following.strip()))
 
 
 def _ends_early(group: list[_Line], following: str) -> bool:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from ragqa.evidence.excerpts import Excerpt, excerpts, open_fence
+from ragqa.evidence.excerpts import Excerpt, excerpts, open_fence, with_values
 from ragqa.records import Document, Hit
 
 TABLES = ("text/csv", "text/tab-separated-values")
@@ -80,7 +80,8 @@ def _of_passage(ranked: Sequence[tuple[int, Hit]], text: str, media_type: str) -
     found: list[Candidate] = []
     heading, before, block, begin = "", "", -1, 0
     fence = open_fence(text[:low]) if media_type == MARKDOWN else ""
-    parts = excerpts(text[low:high], table=media_type in TABLES, fence=fence)
+    part = text[low:high]
+    parts = with_values(excerpts(part, table=media_type in TABLES, fence=fence), part)
     for excerpt in parts:
         first, last = low + excerpt.start, low + excerpt.end
         begin = begin if block == excerpt.block else first
@@ -97,7 +98,7 @@ def _of_passage(ranked: Sequence[tuple[int, Hit]], text: str, media_type: str) -
             found.append(Candidate(hit, rank, first, last, text[first:last], excerpt, heading, lead, begin))
         if excerpt.block != block or excerpt.kind == "sentence":
             before, block = text[first:last], excerpt.block
-    if not found and any(part.kind != "heading" for part in parts):
+    if not found and any(each.kind != "heading" for each in parts):
         return [_whole(*ranked[0])]
     return found
 

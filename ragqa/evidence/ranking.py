@@ -34,7 +34,9 @@ are below the best ones of all excerpts, whether it has a date or a number where
 it says what the subject of the question is."""
 CONSTANT = -2.34
 WEIGHTS = (0.5, 0.43, 3.2, -0.5, -0.95, 4.09, 5.19, 0.36, 0.8)
-"""The weights of `FEATURES` in the log-odds that an excerpt answers the question."""
+"""The weights of `FEATURES` in the log-odds that an excerpt answers the question.
+
+A later fit, with other sentence ends and dates, differs by at most 0.15 and was no better."""
 CHOICE_WEIGHT = 0.5
 """The weight of a generator's log-probability for the passage of an excerpt, relative to that of the likeliest one.
 

@@ -36,10 +36,13 @@ SPARE = 2
 """The tokens that an excerpt costs besides its own, where it is joined with others."""
 LETTER = 5
 """Those tokens where it has a line and a letter of its own."""
+_ANSWERING = frozenset(["no", "all", "both", "most", "each", "some"])
+"""Function words that may answer a question: "No dogs are allowed"."""
+_TYPED = re.compile(r"(?:(?:in |on )?(?:what|which) (?:year|date|day|month|decade|century)|how many)\b", re.IGNORECASE)
 REACH = 3
 """The most sentences between a statement and the reason for it."""
 _REASON = re.compile(
-    r"\b(?:because|since|due to|owing to|reasons?|causes?|caused by|so that|in order to|as a result|therefore|thus|hence|"
+    r"\b(?:because|due to|owing to|reasons?|causes?|caused by|so that|in order to|as a result|therefore|thus|hence|"
     r"leads? to|led to|results? (?:in|from))\b",
     re.IGNORECASE,
 )
@@ -73,16 +76,17 @@ def quote(question: QuestionAnalysis, ranked: Sequence[RankedExcerpt]) -> list[C
             continue
         chosen |= {id(one): one for one in new}
         count += 1
-    more = _next_sentence(ranked)
-    if question.kind == "why":
-        told = any(_REASON.search(each.text) for each in chosen.values())
-        more = [] if told else _reason_after(ranked[0].candidate, places)
-    return in_order({**chosen, **{id(each): each for each in more}}.values())
+    for following in _after_the_best(question, ranked, places) if id(ranked[0].candidate) in chosen else []:
+        if sum(map(_size, chosen.values())) + _size(following) > MOST_CHARACTERS:
+            break
+        if not _is_repeated(following, chosen.values()):
+            chosen[id(following)] = following
+    return in_order(chosen.values())
 
 
 def _quotable(question: QuestionAnalysis, ranked: Sequence[RankedExcerpt]) -> Sequence[RankedExcerpt]:
     """Leave out headers and fragments, and rows too where the best excerpt is a sentence and the question asks for sentences."""
-    left = _from_the_first_that_fits(question, [each for each in ranked if _says_more(question, each.candidate)])
+    left = _from_the_first_that_fits(question, _say_more(question, ranked))
     left = [each for each in left if each.candidate.kind != "header"] or left
     left = [each for each in left if not _is_fragment(each.candidate)] or left
     if not left or question.kind in ("fact", "list", "compare", "other") or left[0].candidate.kind == "row":
@@ -90,19 +94,25 @@ def _quotable(question: QuestionAnalysis, ranked: Sequence[RankedExcerpt]) -> Se
     return [each for each in left if each.candidate.kind != "row"]
 
 
-def _says_more(question: QuestionAnalysis, candidate: Candidate) -> bool:
-    """Tell whether a sentence that may state a fact has a word that the question has not."""
-    known = {*text_analysis.terms(question.core), *map(text_analysis.term, text_analysis.STOP_WORDS)}
-    states = question.kind == "fact" and candidate.kind == "sentence"
-    return not states or not set(text_analysis.terms(candidate.text)) <= known
+def _say_more(question: QuestionAnalysis, ranked: Sequence[RankedExcerpt]) -> Sequence[RankedExcerpt]:
+    """Leave out sentences without a word that the question has not, where a fact is asked for and others are there."""
+    if question.kind != "fact":
+        return ranked
+    own = question.core.rpartition("\n")[2]  # without the words of the turn before
+    known = {*text_analysis.terms(own), *map(text_analysis.term, text_analysis.STOP_WORDS - _ANSWERING)}
+    return [
+        each
+        for each in ranked
+        if each.candidate.kind != "sentence" or not set(text_analysis.terms(each.candidate.text)) <= known
+    ] or ranked
 
 
 def _from_the_first_that_fits(question: QuestionAnalysis, ranked: Sequence[RankedExcerpt]) -> Sequence[RankedExcerpt]:
-    """Leave out what is above the best excerpt with a date or a number, where one is asked for.
+    """Leave out what is above the best excerpt with a year or a number, where a question asks for one by name.
 
     Return `[]` where that is more than `MARGIN` below the best excerpt of all, or where none has one.
     """
-    if question.kind != "fact" or question.answer_type not in ("date", "number"):
+    if question.kind != "fact" or not _TYPED.match(question.core.rpartition("\n")[2]):
         return ranked
     for place, each in enumerate(ranked):
         if fits(question.answer_type, each.candidate.text):
@@ -183,6 +193,16 @@ def _with_its_block(
     if candidate.kind in ("row", "item"):
         return [block[0], candidate] if at and block[0].kind in ("header", "sentence") else [candidate]
     return block[:2] if at and _points_back(candidate) else [candidate]
+
+
+def _after_the_best(
+    question: QuestionAnalysis, ranked: Sequence[RankedExcerpt], places: dict[tuple[str, int], Candidate]
+) -> list[Candidate]:
+    """Return what is quoted after the best excerpt: the next sentence, or for "why" the sentences up to the reason."""
+    if question.kind != "why":
+        return _next_sentence(ranked)
+    gives = any(_REASON.search(each.candidate.text) for each in ranked if each.score >= ranked[0].score - MARGIN)
+    return [] if gives else _reason_after(ranked[0].candidate, places)
 
 
 def _next_sentence(ranked: Sequence[RankedExcerpt]) -> list[Candidate]:

@@ -9,6 +9,7 @@ import re
 from collections.abc import Sequence
 
 from ragqa import text_analysis
+from ragqa.question_analysis import analyse
 from ragqa.retrieve import MAX_QUESTION_CHARS
 
 QUESTION_WORDS, CITED_WORDS = 20, 12
@@ -124,8 +125,8 @@ def stands_alone(question: str) -> bool:
 
 
 def may_stand_alone(question: str) -> bool:
-    """Tell whether a question points to nothing outside of it, however few words show its topic."""
-    return bool(_topic_words(question)) and not _BEGINNING.match(question) and not _points_outside(question)
+    """Tell whether a question, however short, asks what something is, and points to nothing outside of it."""
+    return analyse(question).kind == "definition" and not _BEGINNING.match(question) and not _points_outside(question)
 
 
 def search_text(question: str, history: Sequence[tuple[str, str]]) -> str:

@@ -232,7 +232,7 @@ def newest_first(
     return ordered
 
 
-def in_force(hits: Sequence[Hit], question: str) -> list[Hit]:
+def without_superseded(hits: Sequence[Hit], question: str) -> list[Hit]:
     """Leave out a hit behind one of a newer version of its document, unless the question asks for the older one."""
     kept: list[Hit] = []
     for hit in hits:
@@ -252,8 +252,8 @@ def _may_replace(hit: Hit, older: Hit, question: str) -> bool:
 
 
 def _least_share(hit: Hit, older: Hit) -> float:
-    out_of_force = _is_in_force(hit.source, hit.fields) and not _is_in_force(older.source, older.fields)
-    return LEAST_SHARE_IN_FORCE if out_of_force else LEAST_SHARE
+    older_is_out = _is_in_force(hit.source, hit.fields) and not _is_in_force(older.source, older.fields)
+    return LEAST_SHARE_IN_FORCE if older_is_out else LEAST_SHARE
 
 
 def _newest(hits: Sequence[Hit]) -> Hit | None:

@@ -36,6 +36,14 @@ def test_an_error_that_a_library_made_of_ctrl_c_is_an_interruption() -> None:
         replacing_library()
 
 
+def test_an_error_after_a_ctrl_c_that_was_heeded_stays_what_it_is() -> None:
+    with pytest.raises(ValueError, match="later"):
+        with pytest.raises(KeyboardInterrupt), interrupts.reported():
+            replacing_library()
+        with interrupts.reported():
+            raise ValueError("later")
+
+
 def test_an_error_without_ctrl_c_stays_what_it_is() -> None:
     with pytest.raises(ValueError, match="no shape"), interrupts.reported("all is kept"):
         raise ValueError("no shape")

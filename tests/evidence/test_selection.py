@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from dataclasses import replace
 from itertools import pairwise
 
 import pytest
@@ -60,13 +61,35 @@ def test_a_sentence_that_says_no_more_than_the_question_states_no_fact() -> None
     assert quoted("Where was Sarah Purvis?", of_texts(text), "By Sarah", "Poems") == ["Poems from York."]
 
 
-@pytest.mark.parametrize("question", ["When was the Tern built?", "In what year did the Tern sink?"])
-def test_a_quote_begins_with_what_has_a_date_where_one_is_asked_for_and_there_is_none_without(question: str) -> None:
+def test_a_quote_begins_with_a_year_or_a_number_where_one_is_asked_for_by_name_and_there_is_none_without() -> None:
     text = "The Tern was built by Holm and Sons. The yard delivered her in 1998."
+    question = "In what year was the Tern built?"
     assert quoted(question, of_texts(text), "The Tern") == []
     best = ranked(of_texts(text), "The Tern", "The yard")
     assert [each.text for each in quote(analyse(question), best)] == ["The yard delivered her in 1998."]
-    assert quoted(question, of_texts("The Tern was built by Holm and Sons. Her crew likes her."), "The Tern") == []
+    assert quoted(question, of_texts("The Tern was built by Holm. Her crew likes her."), "The Tern") == []
+    assert quoted("How many cars are there?", of_texts("Cars are parked on the quay."), "Cars") == []
+
+
+@pytest.mark.parametrize(
+    ("question", "sentence"),
+    [
+        ("What should I do when the alarm rings?", "Leave the building at once when the alarm rings."),
+        ("When is the deposit refunded?", "The deposit is refunded if the flat is left clean."),
+        ("How late is the bar open?", "The bar is open until midnight."),
+        ("How many dogs are allowed?", "No dogs are allowed."),
+        ("Who may use the pool?", "All may use the pool."),
+    ],
+)
+def test_an_answer_without_a_date_or_a_number_is_quoted_where_it_may_be_one(question: str, sentence: str) -> None:
+    assert quoted(question, of_texts(f"{sentence} Lamps glow."), sentence[:12])[0] == sentence
+
+
+def test_words_that_are_carried_over_from_the_turn_before_do_not_count_as_the_question() -> None:
+    sentence = "The Tern is moored in Oslo, and Ilse Brandt commands it."
+    asked = replace(analyse("And who commands it?"), core="tern moored oslo ilse brandt\nAnd who commands it?")
+    found = ranked(of_texts(f"{sentence} Lamps glow red."), "The Tern", "Lamps")
+    assert quote(asked, found)[0].text == sentence
 
 
 def test_without_excerpts_there_is_no_quote() -> None:

@@ -342,7 +342,11 @@ REASONS = [
     ("And then?", "nothing_asked", "name what the question is about"),
     ("What is it?", "nothing_asked", "name what the question is about"),
     ("zzz qqq", "no_evidence", "ask with words of the documents"),
-    ("Which colours of hats may visitors wear?", "low_confidence", "add --set prompt.min_confidence=eager"),
+    (
+        "Which colours of hats may visitors wear?",
+        "low_confidence",
+        "set prompt.min_confidence to eager (`--set prompt.min_confidence=eager`)",
+    ),
 ]
 
 

@@ -55,13 +55,15 @@ def test_a_question_that_names_its_own_topic_stands_alone(question: str) -> None
     ("question", "may"),
     [
         ("What is the call duck?", True),
-        ("Opening hours?", True),
+        ("Who is Otto?", True),
+        ("Opening hours?", False),
+        ("How long?", False),
         ("What is its weight?", False),
         ("And ducks?", False),
         ("Why?", False),
     ],
 )
-def test_a_short_question_that_points_to_nothing_may_stand_alone(question: str, may: bool) -> None:
+def test_a_short_question_may_stand_alone_where_it_asks_what_something_is(question: str, may: bool) -> None:
     assert may_stand_alone(question) == may and not stands_alone(question)
 
 

@@ -11,7 +11,7 @@ import pytest
 
 from ragqa import Pipeline
 from ragqa.records import Hit
-from ragqa.retrieve.versions import MOST_VERSIONS, are_versions, compare, in_force, newest_first
+from ragqa.retrieve.versions import MOST_VERSIONS, are_versions, compare, newest_first, without_superseded
 from tests.fakes import hit
 
 
@@ -95,9 +95,9 @@ def test_a_version_in_force_goes_before_one_that_says_it_is_not_though_it_says_l
 
 def test_a_hit_behind_one_of_a_newer_version_is_no_evidence_unless_it_is_asked_for() -> None:
     old = replace(OLD, versions={NEW.source: "newer"})
-    assert in_force([NEW, OTHER, old], "How many days of leave are there?") == [NEW, OTHER]
-    assert in_force([old, OTHER, NEW], "How many days of leave are there?") == [old, OTHER, NEW]
-    assert in_force([NEW, OTHER, old], "How did leave change from 2023 to 2025?") == [NEW, OTHER, old]
+    assert without_superseded([NEW, OTHER, old], "How many days of leave are there?") == [NEW, OTHER]
+    assert without_superseded([old, OTHER, NEW], "How many days of leave are there?") == [old, OTHER, NEW]
+    assert without_superseded([NEW, OTHER, old], "How did leave change from 2023 to 2025?") == [NEW, OTHER, old]
 
 
 @pytest.mark.parametrize(

@@ -17,7 +17,7 @@ _ADVICE = {
     "nothing_asked": "name what the question is about, such as a person, a place, a product or a subject",
     "unknown_name": "check how the name is written, or add the documents that are about it",
     "no_evidence": "ask with words of the documents, or add documents about it",
-    "low_confidence": "read the nearest passages, ask more precisely, or add --set prompt.min_confidence=eager",
+    "low_confidence": "read the nearest passages, ask more precisely, or set prompt.min_confidence to eager (`--set prompt.min_confidence=eager`)",
     "not_in_passages": "read the nearest passages, or ask with other words",
     "unsupported": "read the nearest passages: the text that was written is not supported by them",
     "deadline": "raise generate.deadline, or use a smaller model",

@@ -23,7 +23,7 @@ from ragqa.pipeline.answer.writing import CheckedText
 from ragqa.question_analysis import QuestionKind, analyse
 from ragqa.records import LETTERS, Answer, Coverage, Dropped, Generation, Hit, Passages, Prompt
 from ragqa.retrieve.follow_up import may_stand_alone
-from ragqa.retrieve.versions import in_force
+from ragqa.retrieve.versions import without_superseded
 from ragqa.stages import BatchGenerator, ChoiceModel, VerdictModel
 
 if TYPE_CHECKING:
@@ -147,9 +147,10 @@ class Asking:
 
         A short question that may be a follow-up is asked alone where nothing answers it together with the turn before.
         """
-        draft = self._evidence(question)
+        clock = Clock()
+        draft = self._evidence(question, clock)
         if question.follows and may_stand_alone(question.text) and not self._is_answered(draft):
-            alone = self._evidence(replace(question, history=()))
+            alone = self._evidence(replace(question, history=()), clock)
             return alone if self._is_answered(alone) else draft
         return draft
 
@@ -163,22 +164,21 @@ class Asking:
         least_score = self.components.config.retrieve.min_score
         return before_writing(draft.evidence, draft.hits, least_score, self._replies.least) if draft.evidence else None
 
-    def _evidence(self, question: AskedQuestion) -> Draft:
+    def _evidence(self, question: AskedQuestion, clock: Clock) -> Draft:
         """Retrieve passages for a question, unless they are given, and rank their excerpts."""
         with self.components.lock.held():
-            clock = Clock()
             given = question.passages
             hits = tuple(self.retrieve(question) if given is None else given)
+            read = hits if given is not None else tuple(without_superseded(hits, question.searched))
             clock.lap("retrieve")
             if given is not None and not hits:
-                return Draft(question, (), None, (), clock)
-            follows = {"asked": question.asked, "searched": question.searched} if question.follows else {}
-            current = in_force(hits, question.text)
-            found = evidence.examine(question.text, current, self.components.embedder, self.reader, **follows)
+                return Draft(question, (), (), None, (), clock)
+            asked = (question.text, question.asked, question.searched)
+            found = evidence.examine(*asked, read, self.components.embedder, self.reader)
             best = [each.candidate for each in found.ranked[:NEAREST]] if found.question.terms else []
             nearest = tuple(self._citing.span(each.hit, each.start, each.end) for each in best)
             clock.lap("evidence")
-        return Draft(question, hits, found, nearest, clock)
+        return Draft(question, hits, read, found, nearest, clock)
 
     def _without_generator(self, draft: Draft) -> Iterator[Event] | None:
         """Return the events of an abstention or a quote; None where the generator is needed."""
@@ -213,7 +213,7 @@ class Asking:
         question, limit = draft.question, self.components.config.prompt.context_limit()
         build = self.components.prompter.build
         if draft.evidence is None or (limit is None and not self._chooses):
-            return draft.excerpts, build(question.asked, draft.hits, question.history)
+            return draft.excerpts, build(question.asked, draft.read, question.history)
         most = self.components.generator.window if limit is None else limit - FENCE
         count, ranked = self.components.generator.count, draft.evidence.ranked
         if self._chooses:

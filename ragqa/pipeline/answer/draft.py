@@ -31,7 +31,7 @@ class Clock:
 
     def charge(self, name: str, seconds: float) -> None:
         """Add some seconds to a stage."""
-        self.usage[f"{name}_ms"] = round(1000 * seconds, 1)
+        self.usage[f"{name}_ms"] = round(self.usage.get(f"{name}_ms", 0.0) + 1000 * seconds, 1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +60,7 @@ class AskedQuestion:
 
 @dataclass(frozen=True, slots=True)
 class Draft:
-    """A question with its hits and their evidence.
+    """A question with its hits and their evidence. `read` are the hits without superseded versions of documents.
 
     `evidence` is None where an empty list of passages was given, to ask the generator without any. `nearest` are the
     best places of the evidence.
@@ -68,6 +68,7 @@ class Draft:
 
     question: AskedQuestion
     hits: tuple[Hit, ...]
+    read: tuple[Hit, ...]
     evidence: Evidence | None
     nearest: tuple[Citation, ...]
     clock: Clock
