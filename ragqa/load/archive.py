@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import zipfile
+import zlib
 from xml.parsers import expat
 
 from ragqa.errors import RejectedError
@@ -13,6 +14,9 @@ _XML_BEGINNINGS = (b"<", b"\xef\xbb\xbf", b"\xff\xfe", b"\xfe\xff", b"\0<", b" "
 _RATIO_FROM_BYTES = 1 << 20
 _PIECE = 1 << 16
 _ENCRYPTED = 0x1
+# What zipfile and expat raise over damaged bytes: a wrong offset or name is a ValueError, an encoding that is unknown a
+# LookupError.
+_DAMAGED = (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, ValueError, LookupError)
 
 
 def examined(data: bytes, limits: Limits, kind: str) -> zipfile.ZipFile:
@@ -26,7 +30,9 @@ def examined(data: bytes, limits: Limits, kind: str) -> zipfile.ZipFile:
         _examine_sizes(entries, len(data), limits)
         for entry in entries:
             _examine_entry(archive, entry)
-    except (zipfile.BadZipFile, zipfile.zlib.error, EOFError, NotImplementedError) as error:  # type: ignore[attr-defined]
+    except RejectedError:  # which is a ValueError
+        raise
+    except _DAMAGED as error:
         raise RejectedError(f"not a {kind} file, or a damaged one: {error}") from error
     return archive
 

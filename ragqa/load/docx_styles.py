@@ -11,6 +11,9 @@ from ragqa.load.ooxml import qn
 
 _HEADING = re.compile(r"heading ([1-9])")
 _OFF = ("0", "false", "off", "none")
+_MOST_BASES = 50
+"""The most styles of a chain. A style of a damaged file may be based on itself."""
+
 _BODY_LEVEL = 9
 """The outline level of text that is no heading."""
 
@@ -67,7 +70,7 @@ class Styles:
         if identifier not in self._chains:
             chain: list[Any] = []
             each = identifier
-            while (style := self._styles.get(each or "")) is not None and style not in chain:
+            while (style := self._styles.get(each or "")) is not None and len(chain) < _MOST_BASES:
                 chain.append(style)
                 each = attribute(style, "w:basedOn")
             self._chains[identifier] = chain

@@ -66,11 +66,11 @@ class Package:
 
     def related(self, part: str, kind: str) -> list[str]:
         """Return the parts to which a part has a relationship whose type ends with this word."""
-        return [self._name(target) for type_, target in self._targets(part).values() if type_ == kind]
+        return [target for type_, target in self._targets(part).values() if type_ == kind]
 
     def target(self, part: str, identifier: str | None) -> str:
         """Return the part that a part names by the id of a relationship; "" where there is none."""
-        return self._name(self._targets(part).get(identifier or "", ("", ""))[1])
+        return self._targets(part).get(identifier or "", ("", ""))[1]
 
     def xml(self, part: str) -> Any:
         """Return the root element of a part; None where the archive lacks it, which is put down in `missing`."""
@@ -81,9 +81,6 @@ class Package:
         root = self._parsed(part)
         return _transitional(root) if any(_STRICT.match(uri or "") for uri in root.nsmap.values()) else root
 
-    def _name(self, target: str) -> str:
-        return target.lstrip("/")
-
     def _targets(self, part: str) -> dict[str, tuple[str, str]]:
         """Return (last word of the type, target) of each relationship of a part within the file, by its id."""
         if part not in self._relationships:
@@ -93,7 +90,7 @@ class Package:
             self._relationships[part] = {
                 each.get("Id", ""): (
                     each.get("Type", "").rsplit("/", 1)[-1],
-                    posixpath.normpath(posixpath.join("/", folder, each.get("Target", "").replace("\\", "/"))),
+                    _resolved(folder, each.get("Target", "")),
                 )
                 for each in found
                 if each.get("TargetMode") != "External"
@@ -106,6 +103,11 @@ class Package:
             return etree.fromstring(self._archive.read(self._entries[_key(part)]), parser)
         except (etree.XMLSyntaxError, zipfile.BadZipFile) as error:
             raise RejectedError(f"damaged: {part}: {error}") from error
+
+
+def _resolved(folder: str, target: str) -> str:
+    """Return the name of the part that a part in this folder calls by a relative or an absolute path."""
+    return posixpath.normpath(posixpath.join("/", folder, target.replace("\\", "/"))).lstrip("/")
 
 
 def _key(name: str) -> str:
