@@ -155,8 +155,10 @@ def _drawing(reader: Reader, element: Any, look: Look, style: str | None) -> Ite
     is_chart = element.tag == qn("c:chart")
     part = reader.context.package.target(reader.part, element.get(qn("r:id" if is_chart else "r:dm")))
     root = reader.context.package.xml(part)
-    if root is not None:
-        yield [Block(line) for line in (chart(root) if is_chart else diagram(root))]
+    lines = [] if root is None else chart(root) if is_chart else diagram(root)
+    if not lines:
+        reader.context.not_read.add("charts" if is_chart else "diagrams")
+    yield [Block(line) for line in lines]
 
 
 def _object(reader: Reader, element: Any, look: Look, style: str | None) -> Iterator[Item]:

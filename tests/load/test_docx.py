@@ -323,6 +323,12 @@ def test_a_reading_above_characters_follows_them_in_brackets() -> None:
     assert text_of(paragraph(ruby, "へ")) == "東京(とうきょう)へ"
 
 
+def test_a_chart_without_values_or_without_its_part_is_told() -> None:
+    drawings = "".join(f'<w:r><w:drawing><c:chart r:id="{each}"/></w:drawing></w:r>' for each in ("chart", "other"))
+    found = read(paragraph("Text.", drawings), chart="<c:chart/>")
+    assert (found.text, found.metadata["not_read"]) == ("Text.", {"charts": 2})
+
+
 def test_a_part_that_is_not_there_is_told_and_the_rest_is_read() -> None:
     parts = word_parts(paragraph("Text."), footnotes="", comments="")
     del parts["word/footnotes.xml"]
