@@ -1,198 +1,149 @@
-"""DOCX -> text, by python-docx. It runs in the sandbox; the archive is examined before any XML is built."""
+"""DOCX -> text. It runs in the sandbox; the archive is examined before any XML is built."""
 
 from __future__ import annotations
 
-import io
-import re
-import zipfile
 from collections.abc import Iterator
 from typing import Any
-from xml.parsers import expat
-
-import docx
-from docx.document import Document
-from docx.oxml import parse_xml
-from docx.oxml.ns import qn
-from docx.text.paragraph import Paragraph
 
 from ragqa.errors import RejectedError
 from ragqa.load.bounds import Limits
+from ragqa.load.docx_body import PartReader
+from ragqa.load.docx_numbering import Numbering
+from ragqa.load.docx_special import Context, NotRead
+from ragqa.load.docx_styles import Styles, is_on
+from ragqa.load.docx_tables import Block
+from ragqa.load.ooxml import Package, qn
 from ragqa.records import Extracted
 
 _OLE = bytes.fromhex("d0cf11e0a1b11ae1")
-_XML_BEGINNINGS = (b"<", b"\xef\xbb\xbf", b"\xff\xfe", b"\xfe\xff", b"\0<", b" ", b"\t", b"\r", b"\n")
-_RATIO_FROM_BYTES = 1 << 20
-_PIECE = 1 << 16
-_ENCRYPTED = 0x1
-_HEADING = re.compile(r"Heading (\d)")
-# Elements whose text is not part of the document: properties, deleted or moved text, the second copy of a drawing.
-_SKIPPED = {qn(name) for name in ("w:pPr", "w:rPr", "w:del", "w:moveFrom", "w:tblPr", "w:trPr", "w:tcPr", "w:sdtPr")}
-_FALLBACK = "{http://schemas.openxmlformats.org/markup-compatibility/2006}Fallback"
-_BREAKS = {qn("w:tab"): "\t", qn("w:br"): "\n", qn("w:cr"): "\n", qn("w:noBreakHyphen"): "-"}
+_PROPERTIES = {"title": "dc:title", "author": "dc:creator", "subject": "dc:subject"}
+_NOTES = (("footnotes", "w:footnote"), ("endnotes", "w:endnote"))
+_FEW_WORDS = 3
+"""A header or footer with a page number and fewer words is the page number's label."""
 
 
 def extract(data: bytes, limits: Limits) -> Extracted:
-    """Return the body's paragraphs and table rows, one to a line, with the cells of a row joined by tabs.
+    r"""Return paragraphs and table rows as they are seen, one to a line, with the cells of a row joined by tabs.
 
-    Content controls, text boxes and insertions are read. Tracked changes are read as if they were accepted. A merged
-    cell is read once. A table within a cell becomes text of the cell. Footnotes come at the end. Headers, footers and
-    comments are left out.
+    - Automatic numbers stand before their paragraph; a bullet of any shape is `-`. Check boxes are `[x]` and `[ ]`.
+    - Tracked changes are read as if they were accepted. Text that is struck out or hidden is left out.
+    - A superscript or subscript is written as in `10^6` and `x_i`, an equation as in `\frac{a}{b}` (see `omml`).
+    - A merged cell is repeated in each column and row that it covers, if it is short (see `docx_tables`).
+    - A text box stands on lines of its own. A chart is its titles and a table of its values.
+    - Footnotes, endnotes, comments, headers and footers come at the end, each once, without page numbers.
 
-    Metadata: `author`, `subject`; `headings`, a list of `[offset, level]`.
+    Metadata: `author`, `subject`; `headings`, a list of `[offset, level]`; `not_read`, a mapping of what is in the file
+    and not in the text, such as pictures, to how often.
 
-    :raises RejectedError: the file is not DOCX, is encrypted, has XML with entities, or exceeds the limits on archives.
-    """
-    names = _examine(data, limits)
-    document = docx.Document(io.BytesIO(data))
-    blocks: list[str] = []
-    headings: list[list[int]] = []
-    levels: dict[str | None, int | None] = {}
-    offset, heading = 0, ""
-    for element in _blocks(document.element.body):
-        text = _row_text(element) if element.tag == qn("w:tr") else _text_of(element)
-        level = _level(element, document, levels)
-        if text.strip() and level is not None:
-            headings.append([offset, level])
-            heading = heading or " ".join(text.split())
-        blocks.append(text)
-        offset += len(text) + 1
-    blocks += _footnotes(document)
-    properties: dict[str, Any] = {}
-    if "docProps/core.xml" in names:
-        core = document.core_properties
-        properties = {"title": core.title, "author": core.author, "subject": core.subject}
-    title = " ".join((properties.pop("title", "") or heading).split())
-    metadata = {name: value for name, value in properties.items() if value}
-    return Extracted("\n".join(blocks), title, (), metadata | ({"headings": headings} if headings else {}))
-
-
-def _examine(data: bytes, limits: Limits) -> set[str]:
-    """Refuse an archive that is not DOCX or not safe to open; return its names.
-
-    No more is inflated than the limits allow.
+    :raises RejectedError: the file is not DOCX, is encrypted, has XML with entities, has no text, or exceeds the limits
+        on archives.
     """
     if data.startswith(_OLE):
         raise RejectedError("not a DOCX file but an OLE one: encrypted, or the old .doc format; save it as plain DOCX")
-    try:
-        with zipfile.ZipFile(io.BytesIO(data)) as archive:
-            entries = archive.infolist()
-            _examine_sizes(entries, len(data), limits)
-            for entry in entries:
-                _examine_entry(archive, entry)
-    except (zipfile.BadZipFile, zipfile.zlib.error, EOFError, NotImplementedError) as error:  # type: ignore[attr-defined]
-        raise RejectedError(f"not a DOCX file, or a damaged one: {error}") from error
-    names = {entry.filename for entry in entries}
-    if "[Content_Types].xml" not in names:
-        raise RejectedError("not a DOCX file: the archive has no [Content_Types].xml")
-    return names
+    package = Package(data, limits, "DOCX")
+    main, body = _main(package)
+    styles = Styles(_related(package, main, "styles"))
+    context = Context(package, styles, Numbering(_related(package, main, "numbering"), styles), NotRead())
+    blocks = [*PartReader(context, main).blocks(body)]
+    ends = [block.text for block in _ends(context, main, body) if block.text.strip()]
+    text = "\n".join([*(block.text for block in blocks), *ends])
+    not_read = dict(context.not_read.counts) | ({"missing parts": len(package.missing)} if package.missing else {})
+    if not_read and not text.strip():
+        raise RejectedError(f"no text; not read: {', '.join(f'{kind} ({n})' for kind, n in not_read.items())}")
+    headings, first = _headings(blocks)
+    properties = _properties(package)
+    title = " ".join((properties.pop("title", "") or first).split())
+    metadata: dict[str, Any] = {**properties}
+    metadata |= {name: value for name, value in (("headings", headings), ("not_read", not_read)) if value}
+    return Extracted(text, title, (), metadata)
 
 
-def _examine_sizes(entries: list[zipfile.ZipInfo], packed: int, limits: Limits) -> None:
-    """Refuse an archive with too many entries, repeated names, or a declared size beyond the limits."""
-    if len(entries) > limits.zip_entries:
-        raise RejectedError(f"{len(entries):,} entries in the archive; at most {limits.zip_entries:,}")
-    if len({entry.filename for entry in entries}) < len(entries):
-        raise RejectedError("damaged: two entries of the archive have the same name")
-    declared = sum(entry.file_size for entry in entries)
-    if declared > limits.zip_bytes:
-        raise RejectedError(f"declared {_size(declared)} > {_size(limits.zip_bytes)}: a zip bomb?")
-    if declared > max(_RATIO_FROM_BYTES, limits.zip_ratio * packed):
-        raise RejectedError(
-            f"declared {declared / packed:,.0f} times its size; at most {limits.zip_ratio}: a zip bomb?"
-        )
+def _main(package: Package) -> tuple[str, Any]:
+    """Return the name of the part with the document, and its body."""
+    main = next(iter(package.related("", "officeDocument")), "")
+    root = package.xml(main)
+    if root is None:
+        raise RejectedError("damaged: the archive has no document part, or names one that it lacks")
+    if root.tag != qn("w:document"):
+        raise RejectedError(f"not a DOCX file: its main part is a {root.tag.rpartition('}')[2][:80]}")
+    body = root.find(qn("w:body"))
+    if body is None:
+        raise RejectedError("no text: the document has no body")
+    return main, body
 
 
-def _examine_entry(archive: zipfile.ZipFile, entry: zipfile.ZipInfo) -> None:
-    """Inflate an entry in pieces, and refuse one that exceeds its declared size.
+def _related(package: Package, part: str, kind: str) -> Any:
+    """Return the root of the first part to which there is a relationship of this kind; None if there is none."""
+    return next((package.xml(name) for name in package.related(part, kind)), None)
 
-    In XML, refuse declarations of entities.
+
+def _headings(blocks: list[Block]) -> tuple[list[list[int]], str]:
+    """Return `[offset, level]` of each heading, and the text of the first."""
+    headings: list[list[int]] = []
+    first, offset = "", 0
+    for block in blocks:
+        if block.level is not None and block.text.strip():
+            headings.append([offset, block.level])
+            first = first or " ".join(block.title.split())
+        offset += len(block.text) + 1
+    return headings, first
+
+
+def _properties(package: Package) -> dict[str, str]:
+    root = _related(package, "", "core-properties")
+    if root is None:
+        return {}
+    found = {ours: root.findtext(qn(theirs)) or "" for ours, theirs in _PROPERTIES.items()}
+    return {name: value for name, value in found.items() if value.strip()}
+
+
+def _ends(context: Context, main: str, body: Any) -> Iterator[Block]:
+    """Yield what is not in the body: notes, comments, headers and footers."""
+    for kind, name in _NOTES:
+        for part in context.package.related(main, kind):
+            root = context.package.xml(part)
+            for note in root.iterchildren(qn(name)) if root is not None else ():
+                yield from PartReader(context, part).blocks(note)
+    for part in context.package.related(main, "comments"):
+        root = context.package.xml(part)
+        for comment in root.iterchildren(qn("w:comment")) if root is not None else ():
+            yield _comment(context, part, comment)
+    seen: set[str] = set()
+    for part in _margins(context.package, main, body):
+        for block in _margin(context, part):
+            if block.text not in seen:
+                seen.add(block.text)
+                yield block
+
+
+def _comment(context: Context, part: str, comment: Any) -> Block:
+    """Return a comment as one line, with its author."""
+    text = " ".join(" ".join(block.text for block in PartReader(context, part).blocks(comment)).split())
+    author = " ".join(comment.get(qn("w:author"), "").split())
+    return Block(f"Comment{f' by {author}' if author else ''}: {text}" if text else "")
+
+
+def _margins(package: Package, main: str, body: Any) -> list[str]:
+    """Return the parts of the headers and footers that are shown, each once.
+
+    Those of the first page and of even pages are shown where a section and the settings say so.
     """
-    if entry.flag_bits & _ENCRYPTED:
-        raise RejectedError("encrypted: save a copy without a password")
-    with archive.open(entry) as stream:
-        piece = stream.read(_PIECE)
-        parser = _no_entities() if piece.startswith(_XML_BEGINNINGS) else None
-        try:
-            while piece:
-                if parser:
-                    parser.Parse(piece, False)
-                piece = stream.read(_PIECE)
-            if parser:
-                parser.Parse(b"", True)
-        except expat.ExpatError as error:
-            raise RejectedError(f"damaged: {entry.filename}: {error}") from error
+    settings = _related(package, main, "settings")
+    even = settings is not None and is_on(settings.find(qn("w:evenAndOddHeaders")))
+    found: dict[str, None] = {}
+    for section in body.iter(qn("w:sectPr")):
+        shown = {"default": True, "even": even, "first": is_on(section.find(qn("w:titlePg")))}
+        for reference in section.iterchildren(qn("w:headerReference"), qn("w:footerReference")):
+            if shown.get(reference.get(qn("w:type"), "default"), True):
+                found[package.target(main, reference.get(qn("r:id")))] = None
+    return list(found)
 
 
-def _no_entities() -> expat.XMLParserType:
-    def refuse(*_: object) -> None:
-        raise RejectedError("XML entity declarations are not allowed")
-
-    parser = expat.ParserCreate()
-    parser.StartDoctypeDeclHandler = refuse
-    parser.EntityDeclHandler = refuse
-    return parser
-
-
-def _size(count: int) -> str:
-    return f"{count / (1 << 30):.1f} GiB" if count >= 1 << 30 else f"{count / (1 << 20):.0f} MiB"
-
-
-def _blocks(parent: Any) -> Iterator[Any]:
-    """Yield paragraphs and table rows in order, including those inside content controls."""
-    for child in parent.iterchildren():
-        if child.tag in (qn("w:p"), qn("w:tr")):
-            yield child
-        elif child.tag in (qn("w:tbl"), qn("w:sdt"), qn("w:sdtContent"), qn("w:ins"), qn("w:customXml")):
-            yield from _blocks(child)
-
-
-def _row_text(row: Any) -> str:
-    cells = [cell for cell in row.iter(qn("w:tc")) if next(cell.iterancestors(qn("w:tr"))) is row]
-    return "\t".join("" if _continues(cell) else " ".join(_text_of(cell).split()) for cell in cells)
-
-
-def _continues(cell: Any) -> bool:
-    """Tell whether a cell is the lower part of one that was merged downwards."""
-    merge = cell.find(f"{qn('w:tcPr')}/{qn('w:vMerge')}")
-    return merge is not None and merge.get(qn("w:val"), "continue") == "continue"
-
-
-def _text_of(element: Any) -> str:
-    return "".join(_pieces(element)).strip("\n")
-
-
-def _pieces(element: Any) -> Iterator[str]:
-    """Yield the characters and breaks of an element in order, without text that is not part of the document."""
-    for child in element.iterchildren():
-        if child.tag == qn("w:t"):
-            yield child.text or ""
-        elif child.tag in _BREAKS:
-            yield _BREAKS[child.tag]
-        elif child.tag not in _SKIPPED and child.tag != _FALLBACK:
-            if child.tag == qn("w:p"):  # in a cell or a text box
-                yield "\n"
-            yield from _pieces(child)
-
-
-def _level(element: Any, document: Document, levels: dict[str | None, int | None]) -> int | None:
-    """Return the level of a heading, 1 for a title; None for other blocks.
-
-    :param levels: the levels found so far, by the id of the style. They are kept because python-docx goes through all
-        styles to find one.
-    """
-    if element.tag != qn("w:p"):
-        return None
-    if element.style not in levels:
-        style = Paragraph(element, document._body).style
-        name = (style.name if style else None) or ""
-        match = _HEADING.fullmatch(name)
-        levels[element.style] = int(match.group(1)) if match else 1 if name == "Title" else None
-    return levels[element.style]
-
-
-def _footnotes(document: Document) -> list[str]:
-    for relation in document.part.rels.values():
-        if relation.reltype.endswith("/footnotes") and not relation.is_external:
-            notes = parse_xml(relation.target_part.blob).iterchildren(qn("w:footnote"))
-            return [text for note in notes if (text := _text_of(note).strip())]
-    return []
+def _margin(context: Context, part: str) -> Iterator[Block]:
+    """Yield the lines of a header or footer, without page numbers and their labels."""
+    root = context.package.xml(part)
+    reader = PartReader(context, part, page_numbers=False)
+    for block in reader.blocks(root) if root is not None else ():
+        numbered, reader.fields.left_out_page_number = reader.fields.left_out_page_number, False
+        if not numbered or len(block.text.split()) >= _FEW_WORDS or any(map(str.isdigit, block.text)):
+            yield block

@@ -52,7 +52,7 @@ FORMATS = (
     Format("csv", CSV, (".csv",), "csv/1", "text", "ragqa.load.table:comma_separated"),
     Format("tsv", TSV, (".tsv",), "tsv/1", "text", "ragqa.load.table:tab_separated"),
     Format("jsonl", JSON_LINES, (".jsonl",), "jsonl/1", "text", "ragqa.load.table:json_lines", ("text_field",)),
-    Format("docx", DOCX, (".docx",), "python-docx", "bytes", "ragqa.load.docx:extract"),
+    Format("docx", DOCX, (".docx",), "docx/2", "bytes", "ragqa.load.docx:extract"),
     Format("pdf", PDF, (".pdf",), "pypdf", "bytes", "ragqa.load.pdf:extract"),
 )
 """The built-in formats, in the order in which they are listed for the user."""

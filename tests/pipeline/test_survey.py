@@ -25,6 +25,7 @@ from ragqa.split import MarkdownSplitter, RecursiveSplitter
 from tests import ROOT
 from tests.fakes import WordEmbedder
 from tests.limits import no_hang
+from tests.load.word_files import paragraph, word
 
 PROSE = "The observatory opens at nine in the morning and closes at six in the evening on every weekday. "
 FRENCH = "Le café de la gare était fermé depuis l’été dernier ; les élèves préféraient déjeuner à la bibliothèque. " * 3
@@ -162,13 +163,15 @@ def test_what_the_loaders_recorded_is_shown(tmp_path: Path) -> None:
         "shell.html": "<footer>One <b>two</b><div>three</div></footer>",
         "ragged.csv": "a,b\n1,2\n3\n4,5,6\n",
         "note.md": "---\ntitle: [\n---\n\nText.\n",
+        "pictures.docx": word(paragraph("Text.", "<w:r><w:drawing><a:blip/><a:blip/></w:drawing></w:r>")),
     }
     found = look(tmp_path, files)
     assert {(f.kind, f.source) for f in found.findings} == {
         ("pages_without_text", "pages.pdf"), ("no_main_text", "shell.html"),
-        ("ragged_rows", "ragged.csv"), ("front_matter", "note.md"),
+        ("ragged_rows", "ragged.csv"), ("front_matter", "note.md"), ("not_read", "pictures.docx"),
     }  # fmt: skip
     assert of_kind(found, "pages_without_text")[0].what == "no text on 2 of 4 pages: 2, 4"
+    assert of_kind(found, "not_read")[0].what == "not in the text: pictures (2)"
     assert of_kind(found, "ragged_rows")[0].what.startswith("2 of 3 rows")
     assert "line " in of_kind(found, "front_matter")[0].what
 

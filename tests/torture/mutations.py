@@ -23,6 +23,8 @@ from reportlab.pdfbase.ttfonts import TTFont
 from reportlab.pdfgen.canvas import Canvas
 from reportlab.platypus import Paragraph, SimpleDocTemplate, Table
 
+from tests.load.word_files import rich_word_parts
+
 Mutator = Callable[[random.Random, bytes], bytes]
 Parts = dict[str, bytes]
 
@@ -114,6 +116,12 @@ def made_docx(topic: str = "turbine") -> bytes:
     return zipped(unzipped(stream.getvalue()))
 
 
+def rich_docx(topic: str) -> bytes:
+    """Return a DOCX with numbers, equations, fields, text boxes, merged cells, a chart, notes and comments."""
+    parts = {name: content.encode() for name, content in rich_word_parts(topic).items()}
+    return zipped(unzipped(made_docx(topic)) | parts)
+
+
 def made_html(topic: str = "lighthouse", charset: str = "utf-8") -> bytes:
     """Return a page with an article, a table, entities and a declared charset."""
     text = "".join(f"<p>{escape(line)} &amp; more&nbsp;&#8211; &lt;seen&gt;</p>\n" for line in sentences(topic, 12))
@@ -136,7 +144,7 @@ def sound_files() -> dict[str, list[bytes]]:
             drawn_pdf(1, compress=False), drawn_pdf(5, compress=True), drawn_pdf(3, compress=False, font="Vera"),
             table_pdf(), packed_pdf(page_content()),
         ],
-        "docx": [made_docx(), made_docx("sluice")],
+        "docx": [made_docx(), made_docx("sluice"), rich_docx("weir")],
         "html": [made_html(), made_html("beacon"), made_html("harbour", "iso-8859-1"), made_html("mole", "utf-16")],
     }  # fmt: skip
 
@@ -297,7 +305,7 @@ _NAMES = ("two\nlines", "\x1b[31mred", "\x85\u2028", "n" * 60_000, "..", "\u202e
 def part_bytes(rng: random.Random, data: bytes) -> bytes:
     """Change the bytes of an inflated part, and pack it again as it should be."""
     parts = unzipped(data)
-    name = rng.choice((_BODY, _BODY, _BODY, *_XML_PARTS, "docProps/core.xml"))
+    name = rng.choice((_BODY, _BODY, _BODY, *_XML_PARTS, *sorted(each for each in parts if each.endswith(".xml"))))
     return zipped(parts | {name: rng.choice((*ANY, flip_bits, xml_text))(rng, parts[name])})
 
 

@@ -27,6 +27,7 @@ _HINTS = {
     "encoding": "check that its letters beyond ASCII read right; converting it to UTF-8 leaves no doubt",
     "pages_without_text": "look at these pages; where they are scans, run OCR over the file (ocrmypdf, for example)",
     "undecodable": "save it anew from its origin with fonts that map to text, or run OCR over it",
+    "not_read": "where these hold something that will be asked, put it into the text: pictures by OCR, objects as tables",
     "no_main_text": "look at the page: save it as a browser shows it, or leave it out with load.exclude",
     "ragged_rows": "mend these rows: a field that holds the delimiter needs quotation marks",
     "front_matter": "mend the YAML between the two --- lines; the text is indexed all the same",
@@ -220,6 +221,8 @@ def _recorded(document: Document) -> Iterator[tuple[str, str]]:
         yield "undecodable", f"{undecodable:,} characters have no text in the file's fonts"
     if facts.get("extraction") == "all_text":
         yield "no_main_text", "no main text found: everything visible was taken, menus and notices too"
+    if isinstance(not_read := facts.get("not_read"), Mapping):
+        yield "not_read", f"not in the text: {', '.join(f'{kind} ({count})' for kind, count in not_read.items())}"
     if ragged := facts.get("ragged_rows"):
         yield "ragged_rows", f"{ragged:,} of {facts['rows']:,} rows have more or fewer columns than the header"
 

@@ -1,0 +1,87 @@
+"""ZIP archives of XML, such as DOCX: examined before any XML is built. It runs in the sandbox."""
+
+from __future__ import annotations
+
+import io
+import zipfile
+import zlib
+from xml.parsers import expat
+
+from ragqa.errors import RejectedError
+from ragqa.load.bounds import Limits
+
+_XML_BEGINNINGS = (b"<", b"\xef\xbb\xbf", b"\xff\xfe", b"\xfe\xff", b"\0<", b" ", b"\t", b"\r", b"\n")
+_RATIO_FROM_BYTES = 1 << 20
+_PIECE = 1 << 16
+_ENCRYPTED = 0x1
+# What zipfile and expat raise over damaged bytes: a wrong offset or name is a ValueError, an encoding that is unknown a
+# LookupError.
+_DAMAGED = (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, ValueError, LookupError)
+
+
+def examined(data: bytes, limits: Limits, kind: str) -> zipfile.ZipFile:
+    """Return the archive; refuse one that is not safe to open. No more is inflated than the limits allow.
+
+    :param kind: the format's name, for messages.
+    """
+    try:
+        archive = zipfile.ZipFile(io.BytesIO(data))
+        entries = archive.infolist()
+        _examine_sizes(entries, len(data), limits)
+        for entry in entries:
+            _examine_entry(archive, entry)
+    except RejectedError:  # which is a ValueError
+        raise
+    except _DAMAGED as error:
+        raise RejectedError(f"not a {kind} file, or a damaged one: {error}") from error
+    return archive
+
+
+def _examine_sizes(entries: list[zipfile.ZipInfo], packed: int, limits: Limits) -> None:
+    """Refuse an archive with too many entries, repeated names, or a declared size beyond the limits."""
+    if len(entries) > limits.zip_entries:
+        raise RejectedError(f"{len(entries):,} entries in the archive; at most {limits.zip_entries:,}")
+    if len({entry.filename for entry in entries}) < len(entries):
+        raise RejectedError("damaged: two entries of the archive have the same name")
+    declared = sum(entry.file_size for entry in entries)
+    if declared > limits.zip_bytes:
+        raise RejectedError(f"declared {_size(declared)} > {_size(limits.zip_bytes)}: a zip bomb?")
+    if declared > max(_RATIO_FROM_BYTES, limits.zip_ratio * packed):
+        raise RejectedError(
+            f"declared {declared / packed:,.0f} times its size; at most {limits.zip_ratio}: a zip bomb?"
+        )
+
+
+def _examine_entry(archive: zipfile.ZipFile, entry: zipfile.ZipInfo) -> None:
+    """Inflate an entry in pieces, and refuse one that exceeds its declared size.
+
+    In XML, refuse declarations of entities.
+    """
+    if entry.flag_bits & _ENCRYPTED:
+        raise RejectedError("encrypted: save a copy without a password")
+    with archive.open(entry) as stream:
+        piece = stream.read(_PIECE)
+        parser = _no_entities() if piece.startswith(_XML_BEGINNINGS) else None
+        try:
+            while piece:
+                if parser:
+                    parser.Parse(piece, False)
+                piece = stream.read(_PIECE)
+            if parser:
+                parser.Parse(b"", True)
+        except expat.ExpatError as error:
+            raise RejectedError(f"damaged: {entry.filename}: {error}") from error
+
+
+def _no_entities() -> expat.XMLParserType:
+    def refuse(*_: object) -> None:
+        raise RejectedError("XML entity declarations are not allowed")
+
+    parser = expat.ParserCreate()
+    parser.StartDoctypeDeclHandler = refuse
+    parser.EntityDeclHandler = refuse
+    return parser
+
+
+def _size(count: int) -> str:
+    return f"{count / (1 << 30):.1f} GiB" if count >= 1 << 30 else f"{count / (1 << 20):.0f} MiB"
