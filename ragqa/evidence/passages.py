@@ -47,6 +47,16 @@ class Candidate:
         return self.excerpt.kind
 
 
+@dataclass(frozen=True, slots=True)
+class _Part:
+    """The part of a hit that is on one page; `rank` is the hit's place, from 0."""
+
+    start: int
+    end: int
+    rank: int
+    hit: Hit
+
+
 def candidates(hits: Sequence[Hit], document_of: Callable[[str], Document]) -> list[Candidate]:
     """Return the excerpts of hits, by document in the order of the best hit of each, and by place in a document.
 
@@ -56,27 +66,34 @@ def candidates(hits: Sequence[Hit], document_of: Callable[[str], Document]) -> l
     for id_ in dict.fromkeys(hit.chunk.document_id for hit in hits):
         ranked = [(rank, hit) for rank, hit in enumerate(hits) if hit.chunk.document_id == id_]
         document = document_of(id_)
-        for part in _joined(ranked):
-            found += _of_passage(part, document.text, document.media_type)
+        for part in _joined(ranked, document):
+            found += _of_passage(part, document)
     return found
 
 
-def _joined(ranked: Sequence[tuple[int, Hit]]) -> list[list[tuple[int, Hit]]]:
-    """Return groups of hits that overlap or touch, by their place in the document."""
-    groups: list[list[tuple[int, Hit]]] = []
+def _joined(ranked: Sequence[tuple[int, Hit]], document: Document) -> list[list[_Part]]:
+    """Return groups of the parts of hits that overlap or touch on one page, by their place in the document."""
+    parts = [_Part(*span, *pair) for pair in ranked for span in document.cut_at_pages(*_span(pair[1]))]
+    groups: list[list[_Part]] = []
     end = -1
-    for rank, hit in sorted(ranked, key=lambda pair: pair[1].chunk.start):
-        if groups and hit.chunk.start <= end + GAP:
-            groups[-1].append((rank, hit))
+    for part in sorted(parts, key=lambda each: each.start):
+        if groups and part.start <= end + GAP and document.page_of(part.start) == document.page_of(groups[-1][0].start):
+            groups[-1].append(part)
         else:
-            groups.append([(rank, hit)])
-        end = max(end, hit.chunk.end)
+            groups.append([part])
+        end = max(end, part.end)
     return groups
 
 
-def _of_passage(ranked: Sequence[tuple[int, Hit]], text: str, media_type: str) -> list[Candidate]:
-    start, end = ranked[0][1].chunk.start, max(hit.chunk.end for _, hit in ranked)
-    low, high = max(0, start - MARGIN), min(len(text), end + MARGIN)
+def _span(hit: Hit) -> tuple[int, int]:
+    return hit.chunk.start, hit.chunk.end
+
+
+def _of_passage(passage: Sequence[_Part], document: Document) -> list[Candidate]:
+    """Return the excerpts of the parts of hits that are joined. None crosses a page: a citation names one page."""
+    start, end, text, media_type = passage[0].start, max(each.end for each in passage), document.text, document.media_type
+    top, bottom = document.page_span(start)
+    low, high = max(top, start - MARGIN), min(bottom, end + MARGIN)
     found: list[Candidate] = []
     heading, before, block, begin = "", "", -1, 0
     fence = open_fence(text[:low]) if media_type == MARKDOWN else ""
@@ -84,25 +101,24 @@ def _of_passage(ranked: Sequence[tuple[int, Hit]], text: str, media_type: str) -
     for excerpt in parts:
         first, last = low + excerpt.start, low + excerpt.end
         begin = begin if block == excerpt.block else first
-        cut = (first == low and low > 0) or (last == high and high < len(text))
+        cut = (first == low and low > top) or (last == high and high < bottom)
         inside = min(last, end) - max(first, start)
         if excerpt.kind == "heading":
             heading, before = text[first:last], ""
         elif 2 * inside > last - first and not cut:
-            rank, hit = min(
-                (pair for pair in ranked if pair[1].chunk.start < last and pair[1].chunk.end > first),
-                key=lambda pair: pair[0],
+            best = min(
+                (each for each in passage if each.start < last and each.end > first), key=lambda each: each.rank
             )
             lead = before if block == excerpt.block else ""
-            found.append(Candidate(hit, rank, first, last, text[first:last], excerpt, heading, lead, begin))
+            found.append(Candidate(best.hit, best.rank, first, last, text[first:last], excerpt, heading, lead, begin))
         if excerpt.block != block or excerpt.kind == "sentence":
             before, block = text[first:last], excerpt.block
     if not found and any(part.kind != "heading" for part in parts):
-        return [_whole(*ranked[0])]
+        return [_whole(passage[0], text)]
     return found
 
 
-def _whole(rank: int, hit: Hit) -> Candidate:
-    """Return a whole hit as one candidate, for a text whose sentences have no end within the margin."""
-    chunk = hit.chunk
-    return Candidate(hit, rank, chunk.start, chunk.end, chunk.text, Excerpt(chunk.start, chunk.end, "sentence", 0))
+def _whole(part: _Part, text: str) -> Candidate:
+    """Return the whole part of a hit as one candidate, for a text whose sentences have no end within the margin."""
+    whole = Excerpt(part.start, part.end, "sentence", 0)
+    return Candidate(part.hit, part.rank, part.start, part.end, text[part.start : part.end], whole)
