@@ -28,7 +28,7 @@ class Candidate:
 
     `hit` is the best hit that overlaps it, and `rank` that hit's place, from 0. `heading` is the last heading before it
     in its passage, and `before` is the excerpt before it in the same block, such as the sentence that introduces a list.
-    `block` is the offset at which its block begins in the document.
+    `block` is the offset at which its block begins in the document, and `page` the number of its page, if there are pages.
     """
 
     hit: Hit
@@ -40,6 +40,7 @@ class Candidate:
     heading: str = ""
     before: str = ""
     block: int = 0
+    page: int | None = None
 
     @property
     def kind(self) -> str:
@@ -91,8 +92,13 @@ def _span(hit: Hit) -> tuple[int, int]:
 
 def _of_passage(passage: Sequence[_Part], document: Document) -> list[Candidate]:
     """Return the excerpts of the parts of hits that are joined. None crosses a page: a citation names one page."""
-    start, end, text, media_type = passage[0].start, max(each.end for each in passage), document.text, document.media_type
-    top, bottom = document.page_span(start)
+    start, end, text, media_type = (
+        passage[0].start,
+        max(each.end for each in passage),
+        document.text,
+        document.media_type,
+    )
+    page, (top, bottom) = document.page_of(start), document.page_span(start)
     low, high = max(top, start - MARGIN), min(bottom, end + MARGIN)
     found: list[Candidate] = []
     heading, before, block, begin = "", "", -1, 0
@@ -106,19 +112,18 @@ def _of_passage(passage: Sequence[_Part], document: Document) -> list[Candidate]
         if excerpt.kind == "heading":
             heading, before = text[first:last], ""
         elif 2 * inside > last - first and not cut:
-            best = min(
-                (each for each in passage if each.start < last and each.end > first), key=lambda each: each.rank
-            )
+            best = min((each for each in passage if each.start < last and each.end > first), key=lambda each: each.rank)
             lead = before if block == excerpt.block else ""
-            found.append(Candidate(best.hit, best.rank, first, last, text[first:last], excerpt, heading, lead, begin))
+            said = text[first:last]
+            found.append(Candidate(best.hit, best.rank, first, last, said, excerpt, heading, lead, begin, page))
         if excerpt.block != block or excerpt.kind == "sentence":
             before, block = text[first:last], excerpt.block
     if not found and any(part.kind != "heading" for part in parts):
-        return [_whole(passage[0], text)]
+        return [_whole(passage[0], text, page)]
     return found
 
 
-def _whole(part: _Part, text: str) -> Candidate:
+def _whole(part: _Part, text: str, page: int | None) -> Candidate:
     """Return the whole part of a hit as one candidate, for a text whose sentences have no end within the margin."""
     whole = Excerpt(part.start, part.end, "sentence", 0)
-    return Candidate(part.hit, part.rank, part.start, part.end, text[part.start : part.end], whole)
+    return Candidate(part.hit, part.rank, part.start, part.end, text[part.start : part.end], whole, page=page)

@@ -12,7 +12,9 @@ from typing import Any
 
 from pypdf import PageObject
 
-_LIGATURES = {code: unicodedata.normalize("NFKC", chr(code)) for code in (*range(0xFB00, 0xFB07), *range(0xFB13, 0xFB18))}
+_LIGATURES = {
+    code: unicodedata.normalize("NFKC", chr(code)) for code in (*range(0xFB00, 0xFB07), *range(0xFB13, 0xFB18))
+}
 
 _LONGEST_PART = 40
 """The most letters of a part of a word that are looked at."""
@@ -33,7 +35,7 @@ _PREFIXES = frozenset(("all", "half", "non", "quasi", "self", "semi", "well"))
 first syllable of another word (pre, pro, sub, ex) are not among them."""
 _LINKING = frozenset(("and", "at", "by", "in", "of", "off", "on", "the", "to", "up"))
 """Words within compounds, such as check-in and state-of-the-art."""
-_CONJUNCTIONS = frozenset("and or und oder et ou y o e och og".split())
+_CONJUNCTIONS = frozenset(["and", "or", "und", "oder", "et", "ou", "y", "o", "e", "och", "og"])
 """Words before which a hyphen stands for a part that follows later: pre- and post-war."""
 
 

@@ -37,11 +37,15 @@ class SourceFile:
 
 @dataclass(frozen=True, slots=True)
 class FileStatus:
-    """The outcome for one file: `indexed`, `unchanged`, `rejected` or `skipped`, and the reason."""
+    """The outcome for one file: `indexed`, `unchanged`, `rejected` or `skipped`, and the reason.
+
+    `unread` has a phrase for each part of an indexed file that was not read, such as pages without text.
+    """
 
     source: str
     status: str
     reason: str = ""
+    unread: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
