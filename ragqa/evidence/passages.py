@@ -6,7 +6,7 @@ joined span is widened to whole sentences. Each excerpt then occurs once.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 from ragqa.evidence.excerpts import Excerpt, excerpts, open_fence
@@ -67,9 +67,22 @@ def candidates(hits: Sequence[Hit], document_of: Callable[[str], Document]) -> l
     for id_ in dict.fromkeys(hit.chunk.document_id for hit in hits):
         ranked = [(rank, hit) for rank, hit in enumerate(hits) if hit.chunk.document_id == id_]
         document = document_of(id_)
-        for part in _joined(ranked, document):
-            found += _of_passage(part, document)
+        found += _without_overlaps(each for part in _joined(ranked, document) for each in _of_passage(part, document))
     return found
+
+
+def _without_overlaps(found: Iterable[Candidate]) -> list[Candidate]:
+    """Return candidates of one document, in order; of those that overlap, the longest.
+
+    Two hits may be in one sentence, most of which is in one of them.
+    """
+    kept: list[Candidate] = []
+    for each in found:
+        if not kept or each.start >= kept[-1].end:
+            kept.append(each)
+        elif each.end - each.start > kept[-1].end - kept[-1].start:
+            kept[-1] = each
+    return kept
 
 
 def _joined(ranked: Sequence[tuple[int, Hit]], document: Document) -> list[list[_Part]]:

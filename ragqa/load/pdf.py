@@ -13,10 +13,11 @@ from pypdf.errors import DependencyError
 
 from ragqa.errors import RejectedError
 from ragqa.load.bounds import Limits
+from ragqa.load.pdf_doubles import page_text
 from ragqa.load.pdf_fonts import UNDECODABLE, own_decoding
 from ragqa.load.pdf_forms import lines_of, refuse_xfa
 from ragqa.load.pdf_objects import string
-from ragqa.load.pdf_text import cleaned, page_text
+from ragqa.load.pdf_text import cleaned
 from ragqa.load.titles import real_title
 from ragqa.records import Extracted
 

@@ -7,10 +7,7 @@ import unicodedata
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from itertools import chain, pairwise
-from typing import Any
-
-from pypdf import PageObject
+from itertools import pairwise
 
 _LIGATURES = {
     code: unicodedata.normalize("NFKC", chr(code)) for code in (*range(0xFB00, 0xFB07), *range(0xFB13, 0xFB18))
@@ -148,61 +145,3 @@ def _between(broken: _Break, counts: Counter[str], hyphenates: bool) -> str | No
         is_acronym = broken.before.isupper() and len(first) > 1
         keeps_hyphen = first in _PREFIXES or second in _LINKING or both_are_words or is_acronym
     return broken.mark if keeps_hyphen or not hyphenates else ""
-
-
-# --- Text that is drawn twice ----------------------------------------------------------------------------------------
-
-
-def page_text(page: PageObject) -> str:
-    """Return the text of a page. Text that is drawn again at nearly the same place, to look bold, is taken once."""
-    text = page.extract_text()
-    return page.extract_text(visitor_operand_before=_Doubles().see) if _looks_doubled(text) else text
-
-
-def _looks_doubled(text: str) -> bool:
-    """Tell whether a line or a word may have been drawn twice, or each of its letters."""
-    lines = [line.strip() for line in text.splitlines()]
-    repeated = (line for line, following in pairwise(lines) if line == following)
-    doubled = (part for line in lines for part in (line, *line.split()) if _has_equal_halves(part))
-    return any(any(map(str.isalpha, each)) for each in chain(repeated, doubled))
-
-
-def _has_equal_halves(text: str) -> bool:
-    """Tell whether a text is one text twice (`FeeFee`), or each of its characters is there twice (`FFeeee`)."""
-    half = len(text) // 2
-    return half > 1 and (text[:half] == text[-half:] or text[::2] == text[1::2])
-
-
-class _Doubles:
-    """Removes the operators that draw the same text as an earlier one at nearly the same place."""
-
-    _PLACING = (b"BT", b"Td", b"TD", b"Tm", b"T*")
-    _STEP = 0.08
-    """The side of the squares in which places are compared, as a part of the font's size. An l is 0.22 wide."""
-
-    def __init__(self) -> None:
-        self._seen: set[tuple[str, float, int, int]] = set()
-        self._size = 12.0
-        self._is_placed = False
-
-    def see(self, operator: bytes, operands: list[Any], cm: list[float], tm: list[float]) -> None:
-        """Empty the operands of a text that was drawn before. pypdf calls this before each operator."""
-        if operator in self._PLACING:
-            self._is_placed = True
-        elif operator == b"Tf" and len(operands) > 1 and isinstance(operands[1], int | float):
-            self._size = abs(float(operands[1])) or 1.0
-        elif operator in (b"Tj", b"TJ"):
-            if self._is_placed and operands and self._is_repeated(repr(operands[0]), cm, tm):
-                operands.clear()
-            self._is_placed = False
-
-    def _is_repeated(self, text: str, cm: list[float], tm: list[float]) -> bool:
-        """Tell whether the same text was drawn in this square or one beside it; note its place."""
-        scale = (abs(tm[0] * tm[3] - tm[1] * tm[2]) * abs(cm[0] * cm[3] - cm[1] * cm[2])) ** 0.5
-        step = self._STEP * self._size * scale or 1.0
-        column = round((tm[4] * cm[0] + tm[5] * cm[2] + cm[4]) / step)
-        row = round((tm[4] * cm[1] + tm[5] * cm[3] + cm[5]) / step)
-        near = [(text, self._size, column + x, row + y) for x in (-1, 0, 1) for y in (-1, 0, 1)]
-        repeated = any(place in self._seen for place in near)
-        self._seen.add((text, self._size, column, row))
-        return repeated
