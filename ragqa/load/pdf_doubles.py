@@ -11,6 +11,8 @@ from pypdf import PageObject
 
 _PLACING = (b"BT", b"Td", b"TD", b"Tm", b"T*")
 _SHOWING = (b"Tj", b"TJ")
+_MOST_CHARACTERS = 100_000
+"""The most characters of a page that is read again to find out what is drawn twice. A page of small print has 20,000."""
 _LARGEST = 1e6
 """The largest size of a font that is compared."""
 
@@ -18,7 +20,7 @@ _LARGEST = 1e6
 def page_text(page: PageObject) -> str:
     """Return the text of a page. Text that is drawn again at nearly the same place, to look bold, is taken once."""
     text = page.extract_text()
-    if not _looks_doubled(text):
+    if len(text) > _MOST_CHARACTERS or not _looks_doubled(text):
         return text
     doubles = _Doubles()
     page.extract_text(visitor_operand_before=doubles.see)

@@ -92,7 +92,10 @@ def _occurrences(text: str, breaks: Sequence[_Break]) -> Counter[str]:
     wanted = {form for each in breaks for form in _forms(each)}
     counts: Counter[str] = Counter()
     for match in _WORD.finditer(text) if wanted else ():
-        counts.update(form for form in _runs(match[0].casefold().replace("\u2010", "-")) if form in wanted)
+        word = match[0].casefold().replace("\u2010", "-")
+        for form in _runs(word) if "-" in word else (word,):
+            if form in wanted:
+                counts[form] += 1
     for each in breaks:
         counts.subtract((each.before.casefold(), each.after.casefold()))
     return counts
