@@ -35,14 +35,15 @@ allow_empty_option = click.option(
 )
 verbose_option = click.option("--verbose", is_flag=True, help="Name every file that is left out, one a line.")
 
-LISTED = {"skipped": 3, "rejected": 20}
+_IN_PART = "read in part"
+LISTED = {"skipped": 3, "rejected": 20, _IN_PART: 20}
 """The most files with the same reason that are listed one a line; more of them become one line."""
 _NAMED = 5
 _TYPES_NAMED = 10
 _UNSUPPORTED = "unsupported type"
 SHARE_SECONDS = 5.0
 """How long a question about a folder, asked by a program, goes on embedding after its answer."""
-_NUMBER = re.compile(r"\d[\d,.]*")
+_NUMBER = re.compile(r"\d[\d,.]*(?: \d[\d,.]*)*")
 
 
 @contextmanager
@@ -135,7 +136,7 @@ def embed_rest(pipeline: Pipeline, *, watched: bool) -> None:
 
 
 def print_left_out(statuses: Sequence[FileStatus], *, verbose: bool) -> None:
-    """List on stderr the files that were skipped or rejected, with reasons; many with the same reason on one line."""
+    """List on stderr the files that were skipped, rejected or read in part; many with the same reason on one line."""
     for line in left_out(statuses, verbose=verbose):
         say(line, err=True)
 
@@ -145,7 +146,9 @@ def left_out(statuses: Iterable[FileStatus], *, verbose: bool) -> Iterator[str]:
     ctx = click.get_current_context(silent=True)
     how = "--verbose lists them" if ctx and "verbose" in ctx.params else "`ragqa index --verbose` lists them"
     groups: dict[tuple[str, str], list[FileStatus]] = {}
-    for entry in statuses:
+    statuses = list(statuses)
+    in_part = [FileStatus(entry.source, _IN_PART, "; ".join(entry.unread)) for entry in statuses if entry.unread]
+    for entry in [*statuses, *in_part]:
         if entry.status in LISTED:
             groups.setdefault((entry.status, _kind(entry.reason)), []).append(entry)
     for (status, kind), entries in sorted(groups.items(), reverse=True):

@@ -66,6 +66,7 @@ class _Line:
     start: int
     end: int
     text: str
+    ends_page: bool
 
 
 def excerpts(text: str, *, table: bool = False, fence: str = "") -> list[Excerpt]:
@@ -129,7 +130,7 @@ def _rows(text: str) -> Iterator[tuple[str, list[_Line]]]:
 def _lines(text: str) -> Iterator[_Line]:
     start = 0
     for line in re.split(r"(?<=[\n\f])", text):
-        yield _Line(start, start + len(line), line.rstrip("\r\n\f"))
+        yield _Line(start, start + len(line), line.rstrip("\r\n\f"), line.endswith("\f"))
         start += len(line)
 
 
@@ -142,10 +143,16 @@ def open_fence(text: str) -> str:
 
 
 def _groups(lines: Iterator[_Line], fence: str) -> Iterator[tuple[str, list[_Line]]]:
-    """Yield groups of lines that belong together: a heading, an item with its continuation, a row, code, a paragraph."""
+    """Yield groups of lines that belong together: a heading, an item with its continuation, a row, code, a paragraph.
+
+    A group ends with its page, after which there is a form feed.
+    """
     group: list[_Line] = []
     kind = ""
     for line in lines:
+        if group and group[-1].ends_page:
+            yield kind, group
+            group, kind = [], ""
         opening = _FENCE.match(line.text)
         if fence or opening:
             if opening and (not fence or opening[1] == fence):

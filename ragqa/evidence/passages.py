@@ -6,7 +6,7 @@ joined span is widened to whole sentences. Each excerpt then occurs once.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 from ragqa.evidence.excerpts import Excerpt, excerpts, open_fence, with_values
@@ -28,7 +28,7 @@ class Candidate:
 
     `hit` is the best hit that overlaps it, and `rank` that hit's place, from 0. `heading` is the last heading before it
     in its passage, and `before` is the excerpt before it in the same block, such as the sentence that introduces a list.
-    `block` is the offset at which its block begins in the document.
+    `block` is the offset at which its block begins in the document, and `page` the number of its page, if there are pages.
     """
 
     hit: Hit
@@ -40,11 +40,22 @@ class Candidate:
     heading: str = ""
     before: str = ""
     block: int = 0
+    page: int | None = None
 
     @property
     def kind(self) -> str:
         """Return the kind of the excerpt."""
         return self.excerpt.kind
+
+
+@dataclass(frozen=True, slots=True)
+class _Part:
+    """The part of a hit that is on one page; `rank` is the hit's place, from 0."""
+
+    start: int
+    end: int
+    rank: int
+    hit: Hit
 
 
 def candidates(hits: Sequence[Hit], document_of: Callable[[str], Document]) -> list[Candidate]:
@@ -56,27 +67,52 @@ def candidates(hits: Sequence[Hit], document_of: Callable[[str], Document]) -> l
     for id_ in dict.fromkeys(hit.chunk.document_id for hit in hits):
         ranked = [(rank, hit) for rank, hit in enumerate(hits) if hit.chunk.document_id == id_]
         document = document_of(id_)
-        for part in _joined(ranked):
-            found += _of_passage(part, document.text, document.media_type)
+        found += _without_overlaps(each for part in _joined(ranked, document) for each in _of_passage(part, document))
     return found
 
 
-def _joined(ranked: Sequence[tuple[int, Hit]]) -> list[list[tuple[int, Hit]]]:
-    """Return groups of hits that overlap or touch, by their place in the document."""
-    groups: list[list[tuple[int, Hit]]] = []
+def _without_overlaps(found: Iterable[Candidate]) -> list[Candidate]:
+    """Return candidates of one document, in order; of those that overlap, the longest.
+
+    Two hits may be in one sentence, most of which is in one of them.
+    """
+    kept: list[Candidate] = []
+    for each in found:
+        if not kept or each.start >= kept[-1].end:
+            kept.append(each)
+        elif each.end - each.start > kept[-1].end - kept[-1].start:
+            kept[-1] = each
+    return kept
+
+
+def _joined(ranked: Sequence[tuple[int, Hit]], document: Document) -> list[list[_Part]]:
+    """Return groups of the parts of hits that overlap or touch on one page, by their place in the document."""
+    parts = [_Part(*span, *pair) for pair in ranked for span in document.cut_at_pages(*_span(pair[1]))]
+    groups: list[list[_Part]] = []
     end = -1
-    for rank, hit in sorted(ranked, key=lambda pair: pair[1].chunk.start):
-        if groups and hit.chunk.start <= end + GAP:
-            groups[-1].append((rank, hit))
+    for part in sorted(parts, key=lambda each: each.start):
+        if groups and part.start <= end + GAP and document.page_of(part.start) == document.page_of(groups[-1][0].start):
+            groups[-1].append(part)
         else:
-            groups.append([(rank, hit)])
-        end = max(end, hit.chunk.end)
+            groups.append([part])
+        end = max(end, part.end)
     return groups
 
 
-def _of_passage(ranked: Sequence[tuple[int, Hit]], text: str, media_type: str) -> list[Candidate]:
-    start, end = ranked[0][1].chunk.start, max(hit.chunk.end for _, hit in ranked)
-    low, high = max(0, start - MARGIN), min(len(text), end + MARGIN)
+def _span(hit: Hit) -> tuple[int, int]:
+    return hit.chunk.start, hit.chunk.end
+
+
+def _of_passage(passage: Sequence[_Part], document: Document) -> list[Candidate]:
+    """Return the excerpts of the parts of hits that are joined. None crosses a page: a citation names one page."""
+    start, end, text, media_type = (
+        passage[0].start,
+        max(each.end for each in passage),
+        document.text,
+        document.media_type,
+    )
+    page, (top, bottom) = document.page_of(start), document.page_span(start)
+    low, high = max(top, start - MARGIN), min(bottom, end + MARGIN)
     found: list[Candidate] = []
     heading, before, block, begin = "", "", -1, 0
     fence = open_fence(text[:low]) if media_type == MARKDOWN else ""
@@ -85,25 +121,23 @@ def _of_passage(ranked: Sequence[tuple[int, Hit]], text: str, media_type: str) -
     for excerpt in parts:
         first, last = low + excerpt.start, low + excerpt.end
         begin = begin if block == excerpt.block else first
-        cut = (first == low and low > 0) or (last == high and high < len(text))
+        cut = (first == low and low > top) or (last == high and high < bottom)
         inside = min(last, end) - max(first, start)
         if excerpt.kind == "heading":
             heading, before = text[first:last], ""
         elif 2 * inside > last - first and not cut:
-            rank, hit = min(
-                (pair for pair in ranked if pair[1].chunk.start < last and pair[1].chunk.end > first),
-                key=lambda pair: pair[0],
-            )
+            best = min((each for each in passage if each.start < last and each.end > first), key=lambda each: each.rank)
             lead = before if block == excerpt.block else ""
-            found.append(Candidate(hit, rank, first, last, text[first:last], excerpt, heading, lead, begin))
+            said = text[first:last]
+            found.append(Candidate(best.hit, best.rank, first, last, said, excerpt, heading, lead, begin, page))
         if excerpt.block != block or excerpt.kind == "sentence":
             before, block = text[first:last], excerpt.block
     if not found and any(each.kind != "heading" for each in parts):
-        return [_whole(*ranked[0])]
+        return [_whole(passage[0], text, page)]
     return found
 
 
-def _whole(rank: int, hit: Hit) -> Candidate:
-    """Return a whole hit as one candidate, for a text whose sentences have no end within the margin."""
-    chunk = hit.chunk
-    return Candidate(hit, rank, chunk.start, chunk.end, chunk.text, Excerpt(chunk.start, chunk.end, "sentence", 0))
+def _whole(part: _Part, text: str, page: int | None) -> Candidate:
+    """Return the whole part of a hit as one candidate, for a text whose sentences have no end within the margin."""
+    whole = Excerpt(part.start, part.end, "sentence", 0)
+    return Candidate(part.hit, part.rank, part.start, part.end, text[part.start : part.end], whole, page=page)

@@ -315,15 +315,18 @@ def _beginning(candidate: Candidate, most_tokens: int, count: Callable[[str], in
 
 
 def spans(chosen: Sequence[Candidate]) -> list[tuple[Hit, int, int]]:
-    """Return the hit, start and end of each run of excerpts that follow one another, in their order."""
+    """Return the hit, start and end of each run of excerpts that follow one another on a page, in their order."""
     found: list[tuple[Hit, int, int]] = []
+    page: int | None = None
     for each in chosen:
         if (
             found
             and found[-1][0].chunk.document_id == each.hit.chunk.document_id
+            and page == each.page
             and 0 <= each.start - found[-1][2] <= JOIN
         ):
             found[-1] = (found[-1][0], found[-1][1], each.end)
         else:
             found.append((each.hit, each.start, each.end))
+        page = each.page
     return found

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing
 from pathlib import Path
@@ -13,6 +14,7 @@ from ragqa.index import connection, lock, pending, place, seal, search, tables, 
 from ragqa.index.identity import canaries, refuse_drift, refuse_other
 from ragqa.index.publication import Publisher, orphan_files
 from ragqa.index.search import Vectors
+from ragqa.records import unread
 from ragqa.stages import CANARIES, Checkup, Embedder, Fault
 
 # The repairs of faults, as `Fault.remedy`. `seal`: seal again. `rewrite`: make the database anew from its rows.
@@ -40,6 +42,7 @@ def _look(path: Path) -> Checkup:
             orphans = (file.relative_to(path) for file in orphan_files(db, path))
             notes += [f"{file}: nothing names it; `ragqa gc` removes it" for file in orphans]
             notes += [f"{name}: not of this index; it is left as it is" for name in place.others(path)]
+        notes += [] if faults else _unread(db)
         documents, chunks, segments = (tables.count(db, table) for table in ("document", "chunk", "segment"))
         (empty,) = db.execute("SELECT count(*) FROM segment WHERE sha256 = ?", (pending.NO_FILE,)).fetchone()
         vectors, waiting = tables.count(db, "vector") - pending.rows(db), pending.count(db)
@@ -47,6 +50,17 @@ def _look(path: Path) -> Checkup:
             str(path), tables.generation(db), documents, chunks, vectors, segments - empty, tuple(faults), tuple(notes),
             waiting,
         )  # fmt: skip
+
+
+def _unread(db: connection.Connection) -> Iterator[str]:
+    """Yield a note for each source of which a part was not read, such as pages without text."""
+    documents = db.execute(
+        "SELECT s.source, d.media_type, d.page_starts, d.metadata FROM source s JOIN document d ON d.id = s.document_id "
+        "ORDER BY s.source"
+    )
+    for source, media_type, starts, metadata in documents:
+        if facts := list(unread(media_type, json.loads(metadata), len(json.loads(starts)))):
+            yield f"{source}: {'; '.join(phrase for _, phrase in facts)}"
 
 
 def repair(

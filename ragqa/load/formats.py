@@ -23,8 +23,8 @@ class Format:
 
     :param name: the format's name in a pipeline file.
     :param suffixes: the suffixes of its files, in lower case; upper and lower case in a file's name are equal.
-    :param extractor: name and version of the extractor, or the name of a package, whose installed version is taken. The
-        index records both. With another version, files are read again.
+    :param extractor: name and version of the extractor, the name of a package, whose installed version is taken, or
+        both, with a space between them. The index records them. With another version, files are read again.
     :param reads: `text`: the function gets the decoded file, and `Extracted.text` is the file itself or made from it;
         `bytes`: it gets the bytes and the `Limits`.
     :param function: `module:function` that returns an `Extracted`; it raises `RejectedError` with the reason.
@@ -41,7 +41,7 @@ class Format:
 
     def extractor_with(self, options: Mapping[str, str | None]) -> str:
         """Return the name and version of the extractor, and the options that are set."""
-        full = self.extractor if "/" in self.extractor else f"{self.extractor}/{version(self.extractor)}"
+        full = " ".join(each if "/" in each else f"{each}/{version(each)}" for each in self.extractor.split())
         return full + "".join(f" {name}={options[name]}" for name in self.options if options[name])
 
 
@@ -53,7 +53,7 @@ FORMATS = (
     Format("tsv", TSV, (".tsv",), "tsv/1", "text", "ragqa.load.table:tab_separated"),
     Format("jsonl", JSON_LINES, (".jsonl",), "jsonl/1", "text", "ragqa.load.table:json_lines", ("text_field",)),
     Format("docx", DOCX, (".docx",), "docx/2", "bytes", "ragqa.load.docx:extract"),
-    Format("pdf", PDF, (".pdf",), "pypdf", "bytes", "ragqa.load.pdf:extract"),
+    Format("pdf", PDF, (".pdf",), "pdf/2 pypdf", "bytes", "ragqa.load.pdf:extract"),
 )
 """The built-in formats, in the order in which they are listed for the user."""
 

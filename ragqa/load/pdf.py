@@ -4,18 +4,28 @@ from __future__ import annotations
 
 import io
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence, Set
+from itertools import accumulate, chain
 from typing import Any
 
-from pypdf import PdfReader
+from pypdf import PageObject, PdfReader
 from pypdf.errors import DependencyError
 
 from ragqa.errors import RejectedError
 from ragqa.load.bounds import Limits
+from ragqa.load.pdf_doubles import page_text
+from ragqa.load.pdf_fonts import UNDECODABLE, own_decoding
+from ragqa.load.pdf_forms import lines_of, refuse_xfa
+from ragqa.load.pdf_objects import string
+from ragqa.load.pdf_text import cleaned
+from ragqa.load.titles import real_title
 from ragqa.records import Extracted
 
-# A page whose fonts map glyphs wrongly gives NULs and halves of surrogate pairs, which are not valid text.
-_NO_TEXT = re.compile("[\0\ud800-\udfff]")
+# A page whose fonts map glyphs wrongly gives control characters and halves of surrogate pairs, which are not text.
+_NO_TEXT = re.compile("[\0-\x08\x0e-\x1f\x7f-\x84\x86-\x9f\ud800-\udfff]")
+_SPACE = re.compile(r"\s+")
+_HEADER_BYTES = 1024
+"""The bytes of a file within which it must say that it is a PDF."""
 _FIELDS = {"author": "/Author", "subject": "/Subject"}
 
 
@@ -24,35 +34,41 @@ def extract(data: bytes, limits: Limits) -> Extracted:
 
     Text is in the order of the page's drawing commands. This order follows columns, and tables row by row; each cell
     may be on a line of its own. pypdf's layout mode keeps the rows of tables on lines, but mixes the columns of a page.
+    Ligatures become letters, and words that are hyphenated at a line end are joined. The values of form fields and the
+    texts of annotations are lines at the end of their page.
 
-    Metadata: `author`, `subject`; `pages_without_text`, the numbers of the pages without text; `undecodable`, the
-    number of characters that the file's fonts do not map to text, each of which becomes U+FFFD.
+    Metadata: `author`, `subject`; `pages_without_text`, the numbers of the pages without text, or with hardly any that
+    can be decoded; `undecodable`, the number of characters that the file's fonts do not map to text, each of which
+    becomes U+FFFD; `page_labels`, the labels of the pages where they are not their numbers; `annotations_not_read`, the
+    numbers of the pages whose form fields and annotations are damaged.
 
-    :raises RejectedError: the file is encrypted or damaged, has no text on any page, or too many pages or characters.
+    :raises RejectedError: the file is no PDF, encrypted or damaged, an XFA form, has no text on any page, or too many
+        pages or characters.
     """
     reader = _opened(data)
     count = len(reader.pages)
     if count > limits.pages:
         raise RejectedError(f"too long: {count:,} pages; at most {limits.pages:,}")
-    pages: list[str] = []
-    undecodable = total = 0
-    for number in range(count):
-        page, bad = _NO_TEXT.subn("\ufffd", _page(reader, number, count))
-        undecodable += bad
-        total += len(page) + 1
-        if total > limits.characters:
-            raise RejectedError(f"too long: over {limits.characters:,} characters by page {number + 1} of {count}")
-        pages.append(page)
-    empty = [number for number, page in enumerate(pages, start=1) if not page.strip()]
-    if len(empty) == count:
-        raise RejectedError(f"no text on {count} of {count} pages (scanned? OCR is not done)")
+    with own_decoding() as encodings:
+        drawn, added = _read(reader, count, limits)
+    refuse_xfa(reader, drawn[0] if drawn else "")
+    drawn = [_NO_TEXT.sub(UNDECODABLE, page) for page in cleaned(drawn)]
+    undecodable = sum(text.count(UNDECODABLE) for text in chain(drawn, *(lines or () for lines in added)))
+    drawn = ["" if _is_unreadable(page) else page for page in drawn]
+    pages = [_with_lines(page, lines or []) for page, lines in zip(drawn, added, strict=True)]
+    if not any(page.strip() for page in pages):
+        raise RejectedError(_no_text(count, undecodable, encodings))
     info: Mapping[str, Any] = reader.metadata or {}
-    metadata: dict[str, Any] = {ours: text for ours, theirs in _FIELDS.items() if (text := _text(info.get(theirs)))}
-    if empty:
-        metadata["pages_without_text"] = empty
-    if undecodable:
-        metadata["undecodable"] = undecodable
-    return Extracted("\f".join(pages), _text(info.get("/Title")), _starts(pages), metadata)
+    facts = {
+        **{name: _plain(info.get(key)) for name, key in _FIELDS.items()},
+        "pages_without_text": _numbers(not page.strip() for page in drawn),
+        "annotations_not_read": _numbers(lines is None for lines in added),
+        "undecodable": undecodable,
+        "page_labels": _labels(reader, count),
+    }
+    starts = tuple(accumulate((len(page) + 1 for page in pages[:-1]), initial=0))
+    metadata = {name: value for name, value in facts.items() if value}
+    return Extracted("\f".join(pages), real_title(_plain(info.get("/Title"))), starts, metadata)
 
 
 def _opened(data: bytes) -> PdfReader:
@@ -60,6 +76,8 @@ def _opened(data: bytes) -> PdfReader:
 
     A file that is encrypted with the empty password is read; many files are, in order to forbid printing.
     """
+    if b"%PDF" not in data[:_HEADER_BYTES]:
+        raise RejectedError(f"not a PDF file ({_beginning(data)})")
     try:
         reader = PdfReader(io.BytesIO(data))
         locked = reader.is_encrypted and not reader.decrypt("")
@@ -73,23 +91,88 @@ def _opened(data: bytes) -> PdfReader:
     return reader
 
 
-def _page(reader: PdfReader, number: int, count: int) -> str:
+def _beginning(data: bytes) -> str:
+    """Return how a file begins: its first tag or first words, else its first bytes as numbers."""
+    first = data[:200].decode("utf-8", "ignore").lstrip("\ufeff \t\r\n").partition("\n")[0]
+    if not data.strip():
+        return "it is empty"
+    if not first or not first[:20].isprintable():
+        return f"it begins with the bytes {data[:8].hex(' ')}"
+    tag = re.match(r"<[^<>]{1,60}>", first)
+    return f"it begins with {tag[0] if tag else first[:40].rstrip()}"
+
+
+def _read(reader: PdfReader, count: int, limits: Limits) -> tuple[list[str], list[list[str] | None]]:
+    """Return the text that is drawn on each page, and the lines for its fields and annotations."""
+    drawn: list[str] = []
+    added: list[list[str] | None] = []
+    total = 0
+    for number in range(count):
+        page, text = _page(reader, number, count)
+        lines = _lines(page, text)
+        total += len(text) + sum(len(line) + 1 for line in lines or ()) + 1
+        if total > limits.characters:
+            raise RejectedError(f"too long: over {limits.characters:,} characters by page {number + 1} of {count}")
+        drawn.append(text)
+        added.append(lines)
+    return drawn, added
+
+
+def _page(reader: PdfReader, number: int, count: int) -> tuple[PageObject, str]:
     try:
-        return reader.pages[number].extract_text().replace("\f", "\n")
+        page = reader.pages[number]
+        return page, page_text(page)
     except (MemoryError, RecursionError):
         raise
     except Exception as error:
         raise RejectedError(f"damaged: page {number + 1} of {count}: {type(error).__name__}: {error}") from error
 
 
-def _text(value: object) -> str:
-    """Return a field of the file's information; empty where it is not text."""
-    return " ".join(_NO_TEXT.sub("\ufffd", value).split()) if isinstance(value, str) else ""
+def _lines(page: PageObject, text: str) -> list[str] | None:
+    """Return the lines for the fields and annotations of a page; None where these are damaged."""
+    try:
+        return [_NO_TEXT.sub(UNDECODABLE, line) for line in lines_of(page, text)]
+    except (MemoryError, RecursionError):
+        raise
+    except Exception:  # pypdf raises errors of many types; the text of the page is read all the same
+        return None
 
 
-def _starts(pages: list[str]) -> tuple[int, ...]:
-    starts, offset = [], 0
-    for page in pages:
-        starts.append(offset)
-        offset += len(page) + 1
-    return tuple(starts)
+def _with_lines(page: str, lines: Sequence[str]) -> str:
+    return "\n".join([page, *lines] if page else lines)
+
+
+def _numbers(are_meant: Iterable[bool]) -> list[int]:
+    """Return the numbers of the pages for which a fact holds."""
+    return [number for number, is_meant in enumerate(are_meant, start=1) if is_meant]
+
+
+def _is_unreadable(page: str) -> bool:
+    """Tell whether most characters of a page cannot be decoded. What is left of its words is no text."""
+    bad = page.count(UNDECODABLE)
+    return bad > 0 and 2 * bad > len(_SPACE.sub("", page))
+
+
+def _no_text(count: int, undecodable: int, encodings: Set[str]) -> str:
+    """Return why a file without text is rejected."""
+    if not undecodable:
+        return f"no text on {count} of {count} pages (scanned? OCR is not done)"
+    named = ", ".join(sorted(encodings)[:5])[:200]
+    why = f"; the encoding {named} is not read" if named else ""
+    return f"no text that can be read on {count} of {count} pages: fonts have no map to text for {undecodable:,} characters{why}"
+
+
+def _labels(reader: PdfReader, count: int) -> list[str]:
+    """Return the label of each page, such as iv or A-3; none where the labels are the numbers, or cannot be read."""
+    try:
+        labels = [_plain(label) for label in reader.page_labels]
+    except (MemoryError, RecursionError):
+        raise
+    except Exception:  # pypdf raises errors of many types for labels that it cannot read
+        return []
+    return labels if labels != [str(number) for number in range(1, count + 1)] else []
+
+
+def _plain(value: object) -> str:
+    """Return a field of the file's information on one line; empty where it is not text."""
+    return _NO_TEXT.sub(UNDECODABLE, string(value)) if isinstance(value, str) else ""

@@ -31,6 +31,7 @@ from ragqa.records.documents import (
     fields_of,
     indexed_text,
 )
+from ragqa.records.unread import unread
 
 __all__ = [
     "LETTERS",
@@ -54,4 +55,5 @@ __all__ = [
     "body_start",
     "fields_of",
     "indexed_text",
+    "unread",
 ]

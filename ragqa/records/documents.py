@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import hashlib
-from bisect import bisect_right
-from collections.abc import Mapping
+from bisect import bisect_left, bisect_right
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
+from itertools import pairwise
 from typing import Any
 
 from ragqa import wire
@@ -13,7 +14,7 @@ from ragqa.records.shown import cut, place
 
 _OF_EXTRACTION = frozenset({
     "front_matter", "front_matter_error", "metadata_error", "headings", "header", "columns", "rows", "ragged_rows",
-    "text_field", "pages_without_text", "undecodable", "extraction", "not_read",
+    "text_field", "pages_without_text", "undecodable", "page_labels", "annotations_not_read", "extraction", "not_read",
 })  # fmt: skip
 """The keys of metadata that describe how a file was read. The other keys are fields that the file itself has."""
 
@@ -36,11 +37,15 @@ class SourceFile:
 
 @dataclass(frozen=True, slots=True)
 class FileStatus:
-    """The outcome for one file: `indexed`, `unchanged`, `rejected` or `skipped`, and the reason."""
+    """The outcome for one file: `indexed`, `unchanged`, `rejected` or `skipped`, and the reason.
+
+    `unread` has a phrase for each part of an indexed file that was not read, such as pages without text.
+    """
 
     source: str
     status: str
     reason: str = ""
+    unread: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +81,18 @@ class Document:
     def page_of(self, offset: int) -> int | None:
         """Return the 1-based page of an offset, None if the document has no pages."""
         return max(1, bisect_right(self.page_starts, offset)) if self.page_starts else None
+
+    def page_span(self, offset: int) -> tuple[int, int]:
+        """Return the span of the page of an offset; that of the whole text where there are no pages."""
+        edges = (0, *self.page_starts[1:], len(self.text))
+        page = min(max(1, bisect_right(self.page_starts, offset)), len(edges) - 1)
+        return edges[page - 1], edges[page]
+
+    def cut_at_pages(self, low: int, high: int) -> Iterator[tuple[int, int]]:
+        """Yield the parts of the span [low, high) that are on one page each; the span itself where there are no pages."""
+        starts = self.page_starts
+        inner = starts[bisect_right(starts, low) : bisect_left(starts, high)]
+        return ((first, last) for first, last in pairwise((low, *inner, high)) if first < last)
 
 
 def fields_of(metadata: Mapping[str, Any]) -> dict[str, Any]:

@@ -22,7 +22,7 @@ from ragqa.split.cutter import Cutter, Separators, prose_separators, text_length
 from ragqa.split.spans import Span, match_ends, row_spans
 from ragqa.stages import TokenCounter
 
-SPLITTER_VERSION = "1"
+SPLITTER_VERSION = "2"
 CONTEXT_BYTES = 512
 """The most UTF-8 bytes of title and headings, of which `CONTEXT_TOKENS` are indexed with a chunk: a tokenizer may make
 one token of a heading of any length."""
@@ -68,7 +68,7 @@ class TextSplitter(ABC):
     def split(self, document: Document) -> list[Chunk]:
         """Return the chunks of a document in order; none for a blank one. Each is at most `chunk_size` long.
 
-        Front matter is in no chunk: it is fields, not text.
+        A chunk is on one page where the document has pages, so that its citation names the page of all its text. Front matter is in no chunk: it is fields, not text.
 
         :raises RejectedError: the split takes longer than `SECONDS` and the seconds for the document's length.
         """
@@ -76,13 +76,13 @@ class TextSplitter(ABC):
         deadline = time.monotonic() + seconds
         chunks = []
         body = body_start(document.metadata, document.text)
-        for (start, high), headings in self.sections(document):
-            low = max(start, body)
+        for (first, last), headings in self.sections(document):
             context = self._context(document, headings)
-            for start, end in self._overlapped(document.text, low, self._pieces_of(document, low, high)):
-                chunks.append(_chunk(document, start, end, context))
-                if time.monotonic() > deadline:
-                    raise RejectedError(f"splitting took more than {seconds:.0f} s, at character {end:,}")
+            for low, high in document.cut_at_pages(max(first, body), last):
+                for start, end in self._overlapped(document.text, low, self._pieces_of(document, low, high)):
+                    chunks.append(_chunk(document, start, end, context))
+                    if time.monotonic() > deadline:
+                        raise RejectedError(f"splitting took more than {seconds:.0f} s, at character {end:,}")
         return chunks
 
     def _pieces_of(self, document: Document, low: int, high: int) -> Iterator[Span]:

@@ -293,3 +293,9 @@ def test_a_fence_that_is_never_closed_is_code_to_the_end() -> None:
 
 def test_an_excerpt_is_a_value() -> None:
     assert excerpts("Go.") == [Excerpt(0, 3, "sentence", 1)]
+
+
+def test_a_form_feed_ends_a_sentence_an_item_and_a_row() -> None:
+    assert sentences("The 7 members of\fthe board sit.") == ["The 7 members of", "the board sit."]
+    assert found("- one part\fand another") == [("item", "one part"), ("sentence", "and another")]
+    assert found("| a | 1 |\f| b | 2 |") == [("row", "| a | 1 |"), ("row", "| b | 2 |")]

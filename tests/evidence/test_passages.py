@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ragqa.evidence.passages import candidates
+from ragqa.evidence.selection import spans
 from tests.evidence.making import of_texts
 from tests.fakes import document, passage
 
@@ -100,3 +101,52 @@ def test_candidates_of_any_hits_are_exact_spans_that_overlap_their_hit_and_occur
     assert all(each.start < each.hit.chunk.end and each.end > each.hit.chunk.start for each in found)
     assert len({(each.start, each.end) for each in found}) == len(found)
     assert all(one.end <= other.start for one, other in pairwise(found))
+
+
+PAGES = [
+    "The harbour guide\nContents of this guide",
+    "The fee of quay 2 is 6 crowns. It is",
+    "due in May. Quay 3 is free.",
+]
+STARTS = (0, len(PAGES[0]) + 1, len(PAGES[0]) + len(PAGES[1]) + 2)
+PAGED = document("\f".join(PAGES), "guide.pdf", "application/pdf", page_starts=STARTS)
+
+
+def test_a_sentence_ends_with_its_page() -> None:
+    whole = candidates([passage(PAGED, 0, len(PAGED.text))], lambda _: PAGED)
+    found = [(each.text, each.page) for each in whole]
+    assert found[-4:] == [
+        ("The fee of quay 2 is 6 crowns.", 2),
+        ("It is", 2),
+        ("due in May.", 3),
+        ("Quay 3 is free.", 3),
+    ]
+    assert all(PAGED.page_of(each.start) == PAGED.page_of(each.end - 1) == each.page for each in whole)
+
+
+def test_a_hit_is_not_widened_beyond_its_page() -> None:
+    hits = [passage(PAGED, STARTS[1], STARTS[2] - 1)]
+    assert [each.text for each in candidates(hits, lambda _: PAGED)] == ["The fee of quay 2 is 6 crowns.", "It is"]
+
+
+def test_hits_on_neighbouring_pages_are_not_joined_where_pages_have_no_mark_between_them() -> None:
+    text = "The fee is 6 crowns and it is due in May. Quay 3 is free."
+    slides = document(text, "fees.pptx", "application/x", page_starts=(0, text.index("due")))
+    hits = [passage(slides, 0, text.index("due") - 1), passage(slides, text.index("due"), len(text))]
+    assert [each.text for each in candidates(hits, lambda _: slides)] == [
+        "The fee is 6 crowns and it is", "due in May.", "Quay 3 is free.",
+    ]  # fmt: skip
+
+
+def test_sentences_that_follow_one_another_on_two_pages_are_two_spans() -> None:
+    found = candidates([passage(PAGED, STARTS[1], len(PAGED.text))], lambda _: PAGED)
+    assert [(PAGED.page_of(start), PAGED.text[start:end]) for _, start, end in spans(found)] == [
+        (2, PAGES[1]), (3, PAGES[2]),
+    ]  # fmt: skip
+
+
+def test_a_sentence_of_which_two_hits_have_a_part_is_one_candidate() -> None:
+    doc = document("The quay burned in the winter of 1912.")
+    for places in ([(0, 24), (30, 33)], [(0, 3), (9, 38)]):
+        (only,) = candidates([passage(doc, *place) for place in places], lambda _: doc)
+        assert only.text == doc.text

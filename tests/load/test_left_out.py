@@ -81,6 +81,23 @@ def test_links_and_types_are_apart_and_what_is_indexed_is_not_named() -> None:
     ]
 
 
+def test_what_was_read_in_part_is_named_by_file_and_by_fact_where_it_is_many() -> None:
+    facts = [
+        FileStatus(f"{n:02}.pdf", "indexed", unread=(f"no text on 2 of {n + 3} pages ({n + 1}, {n + 2})",))
+        for n in range(21)
+    ]
+    other = FileStatus(
+        "z.pdf", "indexed", unread=("no text on 1 of 3 pages (2)", "7 characters have no text in the file's fonts")
+    )
+    assert list(left_out([*facts[:2], other, FileStatus("sound.pdf", "indexed")], verbose=False)) == [
+        "read in part: z.pdf: no text on 1 of 3 pages (2); 7 characters have no text in the file's fonts",
+        "read in part: 00.pdf: no text on 2 of 3 pages (1, 2)",
+        "read in part: 01.pdf: no text on 2 of 4 pages (2, 3)",
+    ]
+    (line,) = left_out(facts, verbose=False)
+    assert line.startswith("read in part 21 files: no text on 2 of 3 pages (1, 2) (00.pdf, 01.pdf, ")
+
+
 @pytest.fixture
 def home(tmp_path: Path) -> Path:
     fill(tmp_path)

@@ -170,7 +170,7 @@ def test_what_the_loaders_recorded_is_shown(tmp_path: Path) -> None:
         ("pages_without_text", "pages.pdf"), ("no_main_text", "shell.html"),
         ("ragged_rows", "ragged.csv"), ("front_matter", "note.md"), ("not_read", "pictures.docx"),
     }  # fmt: skip
-    assert of_kind(found, "pages_without_text")[0].what == "no text on 2 of 4 pages: 2, 4"
+    assert of_kind(found, "pages_without_text")[0].what == "no text on 2 of 4 pages (2, 4)"
     assert of_kind(found, "not_read")[0].what == "not in the text: pictures (2)"
     assert of_kind(found, "ragged_rows")[0].what.startswith("2 of 3 rows")
     assert "line " in of_kind(found, "front_matter")[0].what

@@ -237,3 +237,29 @@ def test_front_matter_is_in_no_chunk_and_offsets_are_those_of_the_file(kind: str
     for wrong in (-1, len(text) + 1, "7", None):  # a loader of one's own may record anything
         assert splitter(kind).split(replace(page, metadata={"front_matter": wrong}))[0].start == 0
     assert splitter(kind).split(replace(page, metadata={"front_matter": len(text)})) == []
+
+
+@given(
+    st.lists(st.text(alphabet="ab .\n#é漢", max_size=60), min_size=1, max_size=8),
+    st.sampled_from(sorted(KINDS)),
+    st.sampled_from(["text/plain", "text/markdown", "text/csv", "application/jsonl"]),
+    st.integers(0, 6),
+)
+@settings(deadline=None)
+def test_no_chunk_crosses_a_page_and_no_word_is_lost(
+    pages: list[str], kind: str, media_type: str, overlap: int
+) -> None:
+    starts = [sum(len(page) + 1 for page in pages[:number]) for number in range(len(pages))]
+    doc = document("\f".join(pages), media_type=media_type, page_starts=tuple(starts))
+    chunks = splitter(kind, size=12, overlap=overlap).split(doc)
+    covered = {offset for chunk in chunks for offset in range(chunk.start, chunk.end)}
+    assert all(doc.page_of(chunk.start) == doc.page_of(chunk.end - 1) == chunk.page for chunk in chunks)
+    assert covered >= {offset for offset, character in enumerate(doc.text) if not character.isspace()}
+
+
+def test_the_headings_of_a_section_stay_with_its_part_on_the_next_page() -> None:
+    first = "# Fees\n\nThe mooring fee is 6 crowns and it is"
+    doc = document(f"{first}\fdue in May.", media_type="text/markdown", page_starts=(0, len(first) + 1))
+    assert [(c.text[:3], c.page, c.context) for c in splitter("markdown").split(doc)] == [
+        ("# F", 1, "Fees"), ("due", 2, "Fees"),
+    ]  # fmt: skip

@@ -23,6 +23,7 @@ from reportlab.pdfbase.ttfonts import TTFont
 from reportlab.pdfgen.canvas import Canvas
 from reportlab.platypus import Paragraph, SimpleDocTemplate, Table
 
+from tests.load import pdfs
 from tests.load.word_files import rich_word_parts
 
 Mutator = Callable[[random.Random, bytes], bytes]
@@ -92,6 +93,26 @@ def _stream_object(number: int, fields: bytes, body: bytes) -> bytes:
     return head + body + b"\nendstream\nendobj\n"
 
 
+def form_pdf() -> bytes:
+    """Return a PDF with form fields, a comment, page labels and fonts whose codes are decoded by ragqa."""
+    widget = b"<</Type/Annot/Subtype/Widget/Rect[9 9 90 20]/F 4"
+    fields = [
+        widget + b"/FT/Tx/T(name)/TU(Name of the boat)/V(Tern)/Parent<</T(owner)/Kids[200 0 R]>>>>",
+        widget + b"/FT/Btn/T(Resident)/V/Yes/AS/Yes>>",
+        widget + b"/FT/Ch/T(Quay)/V(2)/Opt[[(1)(North)][(2)(South)]]>>",
+        b"<</Type/Annot/Subtype/Text/Contents(The fee is out of date.)/T(Ilse)>>",
+    ]
+    cmap = b"1 begincodespacerange <0000> <ffff> endcodespacerange 2 beginbfchar <0001> <0046> <0002> <0065> endbfchar"
+    names = b"<</Type/Font/Subtype/Type1/BaseFont/X/Encoding<</Differences[1/g7/f_i/n.sc]>>>>"
+    fonts = [pdfs.HELVETICA, pdfs.composite("Identity-H", b"10 0 R"), pdfs.composite("KSCms-UHC-H"), names]
+    page = pdfs.codes(b"\0\1\0\2\0\3", 1) + pdfs.codes("항구 7".encode("cp949"), 2) + pdfs.codes(b"\1\2\3", 3)
+    bold = b"BT /F0 12 Tf 1 0 0 1 72 300 Tm (Fees) Tj 1 0 0 1 72.3 300 Tm (Fees) Tj ET"
+    text = ["The harbour board pays the bene-", "ficiary of a state-of-the-", "art crane.", *sentences("mole", 20)]
+    catalog = b"/AcroForm<</Fields[200 0 R 201 0 R 202 0 R]>>/PageLabels<</Nums[0<</S/r>>1<</S/D/P(A-)>>]>>"
+    pages = [pdfs.lines(*text), page + pdfs.lines(*text) + bold]
+    return pdfs.raw_pdf(*pages, fonts=fonts, annotations=fields, catalog=catalog, more=[pdfs.stream(cmap)])
+
+
 def page_content() -> bytes:
     """Return the drawing commands of a page."""
     lines = (f"1 0 0 1 72 {780 - 16 * i} Tm ({line}) Tj" for i, line in enumerate(sentences("buoy", 20)))
@@ -142,7 +163,7 @@ def sound_files() -> dict[str, list[bytes]]:
     return {
         "pdf": [
             drawn_pdf(1, compress=False), drawn_pdf(5, compress=True), drawn_pdf(3, compress=False, font="Vera"),
-            table_pdf(), packed_pdf(page_content()),
+            table_pdf(), packed_pdf(page_content()), form_pdf(), form_pdf(),
         ],
         "docx": [made_docx(), made_docx("sluice"), rich_docx("weir")],
         "html": [made_html(), made_html("beacon"), made_html("harbour", "iso-8859-1"), made_html("mole", "utf-16")],

@@ -14,7 +14,7 @@ from ragqa.pipeline.ingest import embedding
 from ragqa.pipeline.ingest.embedding import Embedding, Progress
 from ragqa.pipeline.ingest.plan import Plan, PlannedFile, make_plan
 from ragqa.pipeline.ingest.reading import Content, Estimate, prefetch, read_and_split
-from ragqa.records import Coverage, FileStatus
+from ragqa.records import Coverage, FileStatus, unread
 from ragqa.stages import Entry
 
 if TYPE_CHECKING:
@@ -106,6 +106,7 @@ class Refresh:
         self._at_once = options.strict or options.atomic or writer.rebuilding
         self._read_ids: set[str] = set()
         self._taken_ids: set[str] = set()
+        self._unread: dict[str, tuple[str, ...]] = {}
         self._waiting: list[Content] = []
         self._sources: dict[str, str | None] = {}
         self._report = IndexReport()
@@ -173,11 +174,15 @@ class Refresh:
         except RejectedError as error:
             self._report.statuses.append(FileStatus(file.source, "rejected", str(error)))
             return
-        self._sources[file.source] = content[0].id if content else file.document_id
-        self._report.statuses.append(FileStatus(file.source, "indexed"))
-        if content and content[0].id not in self._taken_ids:
+        id_ = self._sources[file.source] = content[0].id if content else file.document_id
+        if content:
+            document = content[0]
+            facts = unread(document.media_type, document.metadata, len(document.page_starts))
+            self._unread[id_] = tuple(phrase for _, phrase in facts)
+        self._report.statuses.append(FileStatus(file.source, "indexed", unread=self._unread.get(id_, ())))
+        if content and id_ not in self._taken_ids:
             self._waiting.append(content)
-            self._taken_ids.add(content[0].id)
+            self._taken_ids.add(id_)
 
     @property
     def _rejected_sources(self) -> dict[str, str]:

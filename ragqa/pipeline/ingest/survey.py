@@ -20,12 +20,13 @@ from ragqa.config.slots import SPECIAL_TOKENS
 from ragqa.errors import RejectedError
 from ragqa.load.formats import DOCX, PDF
 from ragqa.pipeline.ingest.reading import Estimate, read_and_split
-from ragqa.records import Chunk, Document, SourceFile
+from ragqa.records import Chunk, Document, SourceFile, unread
 from ragqa.stages import Loader, Splitter, TokenCounter
 
 _HINTS = {
     "encoding": "check that its letters beyond ASCII read right; converting it to UTF-8 leaves no doubt",
     "pages_without_text": "look at these pages; where they are scans, run OCR over the file (ocrmypdf, for example)",
+    "annotations_not_read": "open the file in a viewer and print it to a new PDF file",
     "undecodable": "save it anew from its origin with fonts that map to text, or run OCR over it",
     "not_read": "where these hold something that will be asked, put it into the text: pictures by OCR, objects as tables",
     "no_main_text": "look at the page: save it as a browser shows it, or leave it out with load.exclude",
@@ -38,6 +39,8 @@ _HINTS = {
 }
 _REMEDIES = {
     "scanned": "run OCR over it (ocrmypdf, for example)",
+    "not a PDF": "fetch it again, or give it the suffix of what it is",
+    "map to text": "save it anew from its origin with fonts that map to text, or run OCR over it",
     "encrypted": "save a copy without encryption",
     "encoding": "find out its encoding and convert it to UTF-8 (with iconv, for example)",
     "too l": "cut it into several files",
@@ -210,19 +213,11 @@ class _Reading:
 def _recorded(document: Document) -> Iterator[tuple[str, str]]:
     """Yield the findings of the loader in the metadata. Those of Markdown are the author's, except an error."""
     facts = document.metadata
+    yield from unread(document.media_type, facts, len(document.page_starts))
     if document.media_type == "text/markdown":
-        if error := facts.get("front_matter_error"):
-            yield "front_matter", f"front matter not read, or in part: {error}"
         return
-    if pages := facts.get("pages_without_text"):
-        listed = ", ".join(map(str, pages[:10])) + (", ..." if len(pages) > 10 else "")
-        yield "pages_without_text", f"no text on {len(pages):,} of {len(document.page_starts):,} pages: {listed}"
-    if undecodable := facts.get("undecodable"):
-        yield "undecodable", f"{undecodable:,} characters have no text in the file's fonts"
     if facts.get("extraction") == "all_text":
         yield "no_main_text", "no main text found: everything visible was taken, menus and notices too"
-    if isinstance(not_read := facts.get("not_read"), Mapping):
-        yield "not_read", f"not in the text: {', '.join(f'{kind} ({count})' for kind, count in not_read.items())}"
     if ragged := facts.get("ragged_rows"):
         yield "ragged_rows", f"{ragged:,} of {facts['rows']:,} rows have more or fewer columns than the header"
 

@@ -1,0 +1,34 @@
+"""What of a document was not read, by the facts that its format recorded in the metadata."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+_NAMED_PAGES = 10
+
+
+def unread(media_type: str, metadata: Mapping[str, Any], pages: int) -> Iterator[tuple[str, str]]:
+    """Yield the kind of each fact and a phrase about it, such as `no text on 2 of 4 pages (2, 3)`.
+
+    Other metadata of Markdown are the author's, who may use the same names.
+
+    :param pages: the number of pages of the document.
+    """
+    if media_type == "text/markdown":
+        if error := metadata.get("front_matter_error"):
+            yield "front_matter", f"front matter not read, or in part: {error}"
+        return
+    if numbers := metadata.get("pages_without_text"):
+        yield "pages_without_text", f"no text on {len(numbers):,} of {pages:,} pages ({_listed(numbers)})"
+    if count := metadata.get("undecodable"):
+        have = "character has" if count == 1 else "characters have"
+        yield "undecodable", f"{count:,} {have} no text in the file's fonts"
+    if numbers := metadata.get("annotations_not_read"):
+        yield "annotations_not_read", f"damaged form fields or comments on {len(numbers):,} pages ({_listed(numbers)})"
+    if isinstance(kinds := metadata.get("not_read"), Mapping):
+        yield "not_read", f"not in the text: {', '.join(f'{kind} ({count})' for kind, count in kinds.items())}"
+
+
+def _listed(numbers: Sequence[int]) -> str:
+    return ", ".join([*map(str, numbers[:_NAMED_PAGES]), *(["..."] if numbers[_NAMED_PAGES:] else [])])
