@@ -165,6 +165,11 @@ def test_a_page_of_links_is_read() -> None:
     assert (found.text.count("Chapter"), found.metadata["extraction"]) == (20, "all_text")
 
 
+def test_a_short_main_text_is_read_alone() -> None:
+    found = read("<nav>Home and all of the other pages</nav><main><p>Closed.</p></main>")
+    assert (found.text, found.metadata) == ("Closed.", {"left_out_words": 7})
+
+
 def test_a_page_header_with_the_title_or_with_prose_is_content() -> None:
     found = read(f"<header><h1>The mill</h1></header><p>{PROSE * 8}</p><header><p>{PROSE}</p></header>")
     assert found.text.startswith("The mill\n\n") and found.text.count(PROSE.strip()[:30]) == 9

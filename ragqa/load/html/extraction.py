@@ -124,8 +124,9 @@ def _content(tree: Element, taken: str) -> tuple[Rendered, dict[str, Any]]:
     root = tree if body is None else body
     count, left_out = leave_out(root, taken)
     shown = render(root)
-    left = words(shown.text)
-    if left >= min(count, _FEW_WORDS) or not left_out:
+    marked = any(words(each.text_content()) for each in root.iter("main", "article") if each not in left_out)
+    few = 1 if marked else min(count, _FEW_WORDS)
+    if words(shown.text) >= few or not left_out:
         return shown, {"left_out_words": count} if count else {}
     show_again(left_out)
     return render(root), {"extraction": "all_text"}
