@@ -20,6 +20,7 @@ FLOORS = (
         "errors",
         "records",
         "text_analysis",
+        "markdown",
         "files",
         "points",
         "limits",

@@ -13,12 +13,11 @@ from itertools import pairwise
 from typing import Literal
 
 from ragqa import text_analysis
+from ragqa.markdown import fence_closed, fence_opened
 
 ExcerptKind = Literal["sentence", "item", "header", "row", "code", "heading"]
 """`header` is the row of a table above a rule; it has the names of the columns."""
 
-_FENCE = re.compile(r"[^\S\n]*(```|~~~)(?!.*\1)")
-_FENCES = re.compile(rf"^{_FENCE.pattern}", re.MULTILINE)
 _HEADING = re.compile(r"\s{0,3}#{1,6}\s+\S")
 _RULE = re.compile(r"\s*(?:[-=*_]\s*){3,}$|\s*\|?\s*:?-{2,}:?\s*(?:[|\s]\s*:?-{2,}:?\s*)*\|?\s*$")
 _ITEM = re.compile(r"\s*(?:[-*+•◦▪‣·●○■–]|\(?\d{1,3}[.)]|\(?[a-z][.)]|o)\s+(?=\S)")
@@ -134,14 +133,6 @@ def _lines(text: str) -> Iterator[_Line]:
         start += len(line)
 
 
-def open_fence(text: str) -> str:
-    """Return the mark of the block of code that is open at the end of a Markdown text; empty if none is."""
-    fence = ""
-    for mark in _FENCES.findall(text):
-        fence = "" if fence == mark else fence or mark
-    return fence
-
-
 def _groups(lines: Iterator[_Line], fence: str) -> Iterator[tuple[str, list[_Line]]]:
     """Yield groups of lines that belong together: a heading, an item with its continuation, a row, code, a paragraph.
 
@@ -153,13 +144,13 @@ def _groups(lines: Iterator[_Line], fence: str) -> Iterator[tuple[str, list[_Lin
         if group and group[-1].ends_page:
             yield kind, group
             group, kind = [], ""
-        opening = _FENCE.match(line.text)
-        if fence or opening:
-            if opening and (not fence or opening[1] == fence):
-                if group:
-                    yield kind, group
-                group, kind, fence = [], "", "" if fence else opening[1]
-                continue
+        opened = "" if fence else fence_opened(line.text)
+        if opened or (fence and fence_closed(line.text, fence)):
+            if group:
+                yield kind, group
+            group, kind, fence = [], "", opened
+            continue
+        if fence:
             group, kind = [*group, line] if kind == "code" else [line], "code"
             continue
         new = _line_kind(line.text, kind, group)

@@ -9,7 +9,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
-from ragqa.evidence.excerpts import Excerpt, excerpts, open_fence, with_values
+from ragqa.evidence.excerpts import Excerpt, excerpts, with_values
+from ragqa.markdown import open_fence
 from ragqa.records import Document, Hit
 
 TABLES = ("text/csv", "text/tab-separated-values")

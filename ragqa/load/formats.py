@@ -47,8 +47,8 @@ class Format:
 
 FORMATS = (
     Format("text", PLAIN, (".txt",), "text/1", "text", "ragqa.load.text:plain"),
-    Format("markdown", MARKDOWN, (".md", ".markdown"), "markdown/2", "text", "ragqa.load.text:markdown"),
-    Format("html", HTML, (".html", ".htm"), "trafilatura", "bytes", "ragqa.load.html:page"),
+    Format("markdown", MARKDOWN, (".md", ".markdown"), "markdown/3", "text", "ragqa.load.text:markdown"),
+    Format("html", HTML, (".html", ".htm"), "html/1", "bytes", "ragqa.load.html:page"),
     Format("csv", CSV, (".csv",), "csv/1", "text", "ragqa.load.table:comma_separated"),
     Format("tsv", TSV, (".tsv",), "tsv/1", "text", "ragqa.load.table:tab_separated"),
     Format("jsonl", JSON_LINES, (".jsonl",), "jsonl/1", "text", "ragqa.load.table:json_lines", ("text_field",)),

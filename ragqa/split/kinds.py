@@ -9,7 +9,7 @@ from itertools import pairwise
 from ragqa.config.specs import CodeSplit
 from ragqa.records import Document
 from ragqa.split.cutter import code_separators
-from ragqa.split.markdown import markdown_sections
+from ragqa.split.markdown import document_sections
 from ragqa.split.spans import Span, match_ends
 from ragqa.split.splitter import Section, TextSplitter
 from ragqa.stages import TokenCounter
@@ -45,7 +45,7 @@ class MarkdownSplitter(TextSplitter):
 
     def sections(self, document: Document) -> Iterable[Section]:
         """Return the spans between headings, each with the headings above it."""
-        return markdown_sections(document)
+        return document_sections(document)
 
     def pieces(self, text: str, low: int, high: int) -> Iterator[Span]:
         """Yield the pieces of a section between the best separators."""

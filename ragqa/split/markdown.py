@@ -1,36 +1,37 @@
-"""The sections of a Markdown document."""
+"""The headings of a document, and the sections between them."""
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 
+from ragqa.markdown import Heading, headings
 from ragqa.records import Document, body_start
 from ragqa.split.spans import Span
 
-_HEADING = re.compile(r"^(#{1,6})[ \t]+(.*?)[ \t]*#*[ \t]*$")
-_FENCE = re.compile(r"^ {0,3}(```|~~~)")
+_MARKDOWN = "text/markdown"
 
 
-def markdown_sections(document: Document) -> Iterator[tuple[Span, tuple[str, ...]]]:
-    """Yield the spans between headings, each with the titles above it, from the end of the front matter on.
+def headings_of(document: Document) -> list[Heading]:
+    """Return the headings of a document: those that its format marks, else those of Markdown."""
+    marked = document.metadata.get("headings")
+    if document.media_type != _MARKDOWN and isinstance(marked, list):
+        return [Heading(start, level, _line(document.text, start)) for start, level in marked]
+    return list(headings(document.text, body_start(document.metadata, document.text)))
 
-    A `#` inside a code fence is not a heading.
-    """
+
+def _line(text: str, start: int) -> str:
+    end = text.find("\n", start)
+    return " ".join(text[start : len(text) if end < 0 else end].split())
+
+
+def document_sections(document: Document) -> Iterator[tuple[Span, tuple[str, ...]]]:
+    """Yield the spans between headings, each with the titles above it, from the end of the front matter on."""
     path: list[tuple[int, str]] = []
-    start = offset = body_start(document.metadata, document.text)
-    fence = ""
-    for line in document.text[start:].splitlines(keepends=True):
-        mark = _FENCE.match(line)
-        if mark and fence in ("", mark.group(1)):
-            fence = "" if fence else mark.group(1)
-        heading = None if fence else _HEADING.match(line.rstrip("\r\n"))
-        if heading:
-            if offset > start:
-                yield (start, offset), tuple(title for _, title in path)
-            level = len(heading.group(1))
-            path = [(depth, title) for depth, title in path if depth < level] + [(level, heading.group(2))]
-            start = offset
-        offset += len(line)
-    if offset > start:
-        yield (start, offset), tuple(title for _, title in path)
+    start, end = body_start(document.metadata, document.text), len(document.text)
+    for heading in headings_of(document):
+        if heading.start > start:
+            yield (start, heading.start), tuple(title for _, title in path)
+        path = [(level, title) for level, title in path if level < heading.level] + [(heading.level, heading.title)]
+        start = heading.start
+    if end > start:
+        yield (start, end), tuple(title for _, title in path)

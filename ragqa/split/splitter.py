@@ -11,6 +11,7 @@ import json
 import re
 import time
 from abc import ABC, abstractmethod
+from bisect import bisect_left
 from collections.abc import Iterable, Iterator
 from importlib.metadata import version
 
@@ -18,6 +19,7 @@ from ragqa.config.slots import BYTES_PER_TOKEN, CONTEXT_TOKENS
 from ragqa.config.specs import SizedSplit
 from ragqa.errors import RejectedError
 from ragqa.records import Chunk, Document, body_start
+from ragqa.split.columns import TABLES, ColumnNames, Columns
 from ragqa.split.cutter import Cutter, Separators, prose_separators, text_length
 from ragqa.split.spans import Span, match_ends, row_spans
 from ragqa.stages import TokenCounter
@@ -29,7 +31,6 @@ one token of a heading of any length."""
 SECONDS, SECONDS_PER_CHARACTER = 60.0, 10e-6
 """The seconds that the split of one document may take, and the seconds that are added for each character."""
 
-_TABLES = ("text/csv", "text/tab-separated-values")
 _RECORDS = "application/jsonl"
 _WORD_START = re.compile(r"(?<!\S)\S")
 _BLANK_LINE = re.compile(r"\n{2,}")
@@ -76,11 +77,15 @@ class TextSplitter(ABC):
         deadline = time.monotonic() + seconds
         chunks = []
         body = body_start(document.metadata, document.text)
+        columns = Columns(document)
         for (first, last), headings in self.sections(document):
-            context = self._context(document, headings)
+            contexts: dict[ColumnNames, str] = {}
             for low, high in document.cut_at_pages(max(first, body), last):
                 for start, end in self._overlapped(document.text, low, self._pieces_of(document, low, high)):
-                    chunks.append(_chunk(document, start, end, context))
+                    names = columns.at(start)
+                    if names not in contexts:
+                        contexts[names] = self._context(document, headings, names)
+                    chunks.append(_chunk(document, start, end, contexts[names]))
                     if time.monotonic() > deadline:
                         raise RejectedError(f"splitting took more than {seconds:.0f} s, at character {end:,}")
         return chunks
@@ -88,7 +93,7 @@ class TextSplitter(ABC):
     def _pieces_of(self, document: Document, low: int, high: int) -> Iterator[Span]:
         """Yield the pieces of a section. Rows of a table and records that fit are not cut, by any kind."""
         text = document.text
-        if document.media_type in _TABLES:
+        if document.media_type in TABLES:
             return self.cutter.fill(text, row_spans(text, low, high))
         if document.media_type == _RECORDS:
             return self.cutter.fill(text, match_ends(_BLANK_LINE, text, low, high))
@@ -123,12 +128,15 @@ class TextSplitter(ABC):
                 return low
         return start
 
-    def _context(self, document: Document, headings: tuple[str, ...]) -> str:
-        """Return title and heading path on one line, with a table's header below; at most `CONTEXT_TOKENS`."""
+    def _context(self, document: Document, headings: tuple[str, ...], names: ColumnNames) -> str:
+        """Return title and heading path on one line, with the names of a table's columns last.
+
+        It has at most `CONTEXT_TOKENS`. Outer headings give way first, and of the names as many are kept as fit.
+        """
         parts = [title for title in (document.title, *(h for h in headings if h != document.title)) if title]
-        header = document.metadata.get("header")
-        if header:
-            parts.append(" | ".join(map(str, header)) if isinstance(header, list | tuple) else str(header))
+        fitting = bisect_left(range(1, len(names) + 1), True, key=lambda n: self._is_long(names.first(n)))
+        if fitting:
+            parts.append(names.first(fitting))
         while parts and self._is_long(" > ".join(parts)):
             parts.pop(0)
         return " > ".join(parts)

@@ -298,12 +298,16 @@ def test_a_chunk_that_exceeds_the_window_with_its_context_is_found(tmp_path: Pat
     assert finding.source == "a.md" and "exceed the embedder's 47 tokens; the longest has 49" in finding.what
 
 
-def test_rows_of_a_markdown_table_without_its_header_are_counted(tmp_path: Path) -> None:
-    files = {"cut.md": f"{PROSE}\n\n{pipe_table(30)}\n{PROSE}", "whole.md": f"{PROSE}\n\n{pipe_table(3)}\n{PROSE}"}
-    found = look(tmp_path, files, size=60)
-    (finding,) = of_kind(found, "table_fragments")
-    assert finding.source == "cut.md" and finding.what == "5 of 8 chunks hold rows without a table's header"
-    assert "table_fragments" not in kinds(look(tmp_path, {}, size=500))
+def wide_table(rows: int) -> str:
+    names = [f"the_name_{n}" for n in range(40)]
+    lines = [names, ["---"] * 40, *([str(row)] * 40 for row in range(rows))]
+    return "".join(f"| {' | '.join(line)} |\n" for line in lines)
+
+
+def test_rows_of_a_markdown_table_carry_its_header_unless_it_is_too_long_for_the_context(tmp_path: Path) -> None:
+    files = {"a.md": f"{PROSE}\n\n{pipe_table(30)}\n{PROSE}", "wide.md": f"{PROSE}\n\n{wide_table(30)}\n{PROSE}"}
+    (finding,) = of_kind(look(tmp_path, files, size=100), "table_fragments")
+    assert finding.source == "wide.md" and "chunks hold rows without a table's header" in finding.what
 
 
 def test_a_table_that_is_indented_or_ends_at_a_blank_line_is_told_exactly(tmp_path: Path) -> None:
@@ -331,13 +335,23 @@ def test_rows_of_csv_carry_their_header_unless_it_is_too_long_for_the_context(tm
     assert [f.source for f in of_kind(look(tmp_path, files, size=100), "table_fragments")] == ["wide.csv"]
 
 
-def test_rows_of_html_and_docx_tables_are_told_too(tmp_path: Path) -> None:
+def test_rows_of_html_carry_their_header_and_those_of_docx_are_told(tmp_path: Path) -> None:
     rows = [[f"Tern {i}", f"19{i + 10}", f"{i * 7} seats"] for i in range(30)]
     cells = "".join("<tr>" + "".join(f"<td>{cell}</td>" for cell in row) + "</tr>" for row in rows)
     page = f"<article><p>{PROSE * 4}</p><table><tr><th>Vessel<th>Built<th>Room</tr>{cells}</table></article>"
     files: dict[str, str | bytes] = {"a.html": page, "b.docx": docx_table([["Vessel", "Built", "Room"], *rows])}
-    assert [f.source for f in of_kind(look(tmp_path, files, size=60), "table_fragments")] == ["a.html", "b.docx"]
+    assert [f.source for f in of_kind(look(tmp_path, files, size=60), "table_fragments")] == ["b.docx"]
     assert of_kind(look(tmp_path, {}, size=600), "table_fragments") == []
+
+
+def test_a_page_of_which_much_was_left_out_is_told(tmp_path: Path) -> None:
+    menu = "".join(f"<a href=/{n}>Part {n} of it</a> " for n in range(200))
+    files: dict[str, str | bytes] = {
+        "much.html": f"<nav>{menu}</nav><main><p>{PROSE * 4}</p></main>",
+        "little.html": f"<nav>Home</nav><main><p>{PROSE * 4}</p></main>",
+    }
+    (finding,) = of_kind(look(tmp_path, files), "left_out")
+    assert (finding.source, finding.what) == ("much.html", "800 words of menus, page headers and footers left out")
 
 
 def test_a_table_in_a_pdf_is_told_by_its_short_lines_of_numbers(tmp_path: Path) -> None:

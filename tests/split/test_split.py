@@ -263,3 +263,75 @@ def test_the_headings_of_a_section_stay_with_its_part_on_the_next_page() -> None
     assert [(c.text[:3], c.page, c.context) for c in splitter("markdown").split(doc)] == [
         ("# F", 1, "Fees"), ("due", 2, "Fees"),
     ]  # fmt: skip
+
+
+# --- Structure of Markdown and the names of columns -------------------------------------------------------------------
+
+
+def contexts(text: str, kind: str = "markdown", media_type: str = "text/markdown", **options: Any) -> list[str]:
+    return [
+        c.context for c in splitter(kind, **options).split(replace(document(text), media_type=media_type, title="T"))
+    ]
+
+
+@pytest.mark.parametrize(
+    "block",
+    [
+        "````\n```sh\n# inside\n```\n# inside\n````",
+        "~~~\n```\n# inside\n~~~",
+        "```\n# inside\n~~~\n# inside\n```",
+        "- item\n\n      ```\n# inside\n      ```",
+        "<!--\n# inside\n-->",
+        "<pre>\n# inside\n\n# inside\n</pre>",
+        "`````py\n# inside\n```\n# inside\n`````   ",
+    ],
+)
+def test_what_looks_like_a_heading_in_a_block_of_code_or_html_is_none(block: str) -> None:
+    found = contexts(f"# Guide\n\n{block}\n\n## After\n\nThe end.", size=60)
+    assert found == ["T > Guide", "T > Guide > After"]
+
+
+@pytest.mark.parametrize(
+    ("text", "titles"),
+    [
+        ("Guide\n=====\n\nText.\n\nPart\n---\n\nMore.", ["T > Guide", "T > Guide > Part"]),
+        ("# C#\n\nText.\n\n## Part ##\n\nMore.", ["T > C#", "T > C# > Part"]),
+        ("Text.\n\n---\n\nMore.", ["T"]),
+        ("- item\n---\nMore.", ["T"]),
+        (f"{'A long paragraph of prose that goes on. ' * 8}\n---\nMore.", ["T"]),
+        ("   ### Guide\n\n    # code\n", ["T > Guide"]),
+    ],
+)
+def test_headings_are_those_of_markdown(text: str, titles: list[str]) -> None:
+    assert contexts(text, size=150) == titles
+
+
+@pytest.mark.parametrize("kind", ["recursive", "markdown", "sentence"])
+def test_every_chunk_of_a_table_with_pipes_carries_the_names_of_its_columns(kind: str) -> None:
+    rows = "".join(f"| Loft {n} | {n} | {3 * n} |\n" for n in range(60))
+    text = f"# Rooms\n\nThe fees.\n\n| Room  | Day | Week |\n|:--|--:|---|\n{rows}\nThey are paid ahead.\n"
+    chunks = splitter(kind, overlap=0).split(replace(document(text), media_type="text/html"))
+    of_rows = [chunk for chunk in chunks if chunk.text.startswith("|")]
+    assert len(of_rows) > 5
+    assert all(chunk.context.endswith("Room | Day | Week") for chunk in of_rows)
+    assert all("Day" not in chunk.context for chunk in chunks if chunk not in of_rows)
+
+
+@pytest.mark.parametrize("header", [",".join(f"name_{n}" for n in range(99)), [f"name_{n}" for n in range(99)]])
+def test_of_a_long_header_as_many_names_are_kept_as_fit(header: Any) -> None:
+    text = "\n".join(",".join(str(n) for n in range(9)) for _ in range(20))
+    rows = replace(document(text), media_type="text/csv", title="Rooms", metadata={"header": header})
+    for chunk in splitter("recursive", overlap=0).split(rows):
+        assert chunk.context.startswith("name_0") and "name_5" in chunk.context
+        assert COUNTER.count(chunk.context) <= CONTEXT_TOKENS
+
+
+def test_headings_that_a_format_marks_are_sections_too() -> None:
+    page = replace(
+        document("Rooms\nAll of them.\nFees\nNone."), media_type="text/html", metadata={"headings": [[0, 1], [19, 2]]}
+    )
+    chunks = splitter("markdown").split(page)
+    assert [(chunk.text, chunk.context) for chunk in chunks] == [
+        ("Rooms\nAll of them.", "Rooms"),
+        ("Fees\nNone.", "Rooms > Fees"),
+    ]

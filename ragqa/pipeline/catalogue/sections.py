@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from ragqa import text_analysis
 from ragqa.evidence.excerpts import Excerpt, excerpts
 from ragqa.records import Document, body_start
-from ragqa.split.markdown import markdown_sections
+from ragqa.split.markdown import headings_of
 
 MOST_SECTIONS = 40
 """A document with more headings than this is cut at those of higher levels only, if there are at least three."""
@@ -84,10 +84,8 @@ def _spans(document: Document) -> tuple[list[tuple[int, int]], str]:
 
 def _headings(document: Document) -> list[tuple[int, int]]:
     """Return the offset and level of each heading; none where the format marks none."""
-    if isinstance(marked := document.metadata.get("headings"), list):
-        return [(int(offset), int(level)) for offset, level in marked]
-    if document.media_type == "text/markdown":
-        return [(start, len(path)) for (start, _), path in markdown_sections(document) if path]
+    if document.media_type == "text/markdown" or "headings" in document.metadata:
+        return [(heading.start, heading.level) for heading in headings_of(document)]
     return []
 
 

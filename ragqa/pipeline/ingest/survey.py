@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from ragqa.config.slots import SPECIAL_TOKENS
 from ragqa.errors import RejectedError
 from ragqa.load.formats import DOCX, PDF
+from ragqa.markdown import tables
 from ragqa.pipeline.ingest.reading import Estimate, read_and_split
 from ragqa.records import Chunk, Document, SourceFile, unread
 from ragqa.stages import Loader, Splitter, TokenCounter
@@ -30,8 +31,9 @@ _HINTS = {
     "undecodable": "save it anew from its origin with fonts that map to text, or run OCR over it",
     "not_read": "where these hold something that will be asked, put it into the text: pictures by OCR, objects as tables",
     "no_main_text": "look at the page: save it as a browser shows it, or leave it out with load.exclude",
+    "left_out": "look whether the page has content in nav, header or footer; to read all of it, save it as text",
     "ragged_rows": "mend these rows: a field that holds the delimiter needs quotation marks",
-    "front_matter": "mend the YAML between the two --- lines; the text is indexed all the same",
+    "front_matter": "mend the fields between the two --- or +++ lines; the text is indexed all the same",
     "duplicate": "keep one of them: the content is indexed once, and cited under the first name",
     "near_duplicate": "keep the one that holds: passages of both would compete in every search",
     "beyond_window": "lower split.chunk_size: indexing would stop here with an error",
@@ -52,6 +54,8 @@ _REMEDIES = {
 }
 """Advice on files that cannot be used, by words in the loader's reason; the first match counts."""
 
+LEFT_OUT_WORDS, LEFT_OUT_SHARE = 50, 0.25
+"""The words that were left out of a page, and their share of those that were read, from which on that is told."""
 SHINGLE_WORDS = 5
 NEAR_DUPLICATE = 0.8
 """The least Jaccard similarity of the sets of shingles of near-duplicates."""
@@ -67,10 +71,6 @@ _BLOCK = 1024  # shingles hashed at once: 0.5 MB, which stays in a processor's c
 # Where a script has no spaces (Thai, kana, Han), each character counts as a word.
 _WORD = re.compile(r"[\u0e00-\u0e7f\u3040-\u30ff\u3400-\u9fff]|[^\W\u0e00-\u0e7f\u3040-\u30ff\u3400-\u9fff]+")
 
-# A table of GitHub Flavored Markdown (section 4.10); trafilatura writes the tables of HTML so too.
-_ROW = r"[^|\n]*\|[^\n]*(?:\n|\Z)"
-_DELIMITER = r"[ \t]*+\|?[ \t]*+:?-++:?[ \t]*+(?:\|[ \t]*+:?-++:?[ \t]*+)++\|?[ \t\r]*+\n"
-_PIPE_TABLE = re.compile(rf"^({_ROW}){_DELIMITER}((?:{_ROW})+)", re.MULTILINE)
 # Rows of a table in a DOCX, with three columns or more: two columns are often names and values, which need no header.
 _TAB_TABLE = re.compile(r"^((?:[^\t\n]*\t){2}[^\n]*\n)((?:(?:[^\t\n]*\t){2}[^\n]*(?:\n|\Z)){2,})", re.MULTILINE)
 # A table in a PDF, where each row or each cell is a line: eight or more lines, each far shorter than a line of prose.
@@ -216,6 +216,9 @@ def _recorded(document: Document) -> Iterator[tuple[str, str]]:
     yield from unread(document.media_type, facts, len(document.page_starts))
     if document.media_type == "text/markdown":
         return
+    left_out = facts.get("left_out_words", 0)
+    if left_out >= LEFT_OUT_WORDS and left_out >= LEFT_OUT_SHARE * len(document.text.split()):
+        yield "left_out", f"{left_out:,} words of menus, page headers and footers left out"
     if facts.get("extraction") == "all_text":
         yield "no_main_text", "no main text found: everything visible was taken, menus and notices too"
     if ragged := facts.get("ragged_rows"):
@@ -289,10 +292,14 @@ def _tables(document: Document) -> Iterator[TablePlace]:
         yield 0, len(header), len(text.rstrip()), header
     elif kind == PDF:
         yield from _tables_of_cells(text)
-    else:
-        for match in (_TAB_TABLE if kind == DOCX else _PIPE_TABLE).finditer(text):
+    elif kind == DOCX:
+        for match in _TAB_TABLE.finditer(text):
             start = match.start() + len(match[1]) - len(match[1].lstrip())
-            yield start, match.start(2), match.start() + len(match[0].rstrip()), match[1].strip(" \t\r\n|")
+            yield start, match.start(2), match.start() + len(match[0].rstrip()), match[1].strip()
+    else:
+        for table in tables(text):
+            start = table.rows - len(text[table.start : table.rows].lstrip())
+            yield start, table.rows, table.start + len(text[table.start : table.end].rstrip()), " | ".join(table.names)
 
 
 def _tables_of_cells(text: str) -> Iterator[TablePlace]:

@@ -1,0 +1,145 @@
+"""The bytes of a page -> its text, title and metadata. trafilatura says who wrote it and when, and what its main text is."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+from typing import Any
+
+import lxml.etree
+import lxml.html
+from lxml.html import HtmlElement as Element
+from trafilatura import bare_extraction
+
+from ragqa.errors import RejectedError
+from ragqa.load.bounds import Limits
+from ragqa.load.decode import decode
+from ragqa.load.html.boilerplate import leave_out, show_again
+from ragqa.load.html.render import Rendered, render
+from ragqa.load.html.visible import hide_unseen, needs_javascript, words
+from ragqa.records import Extracted
+
+_CHARSET = re.compile(rb"charset\s*=\s*[\"']?\s*([\w.:-]+)", re.IGNORECASE)
+_CHARSET_BYTES = 1024
+"""The bytes at the start of a page in which its charset may be declared (HTML standard, section 4.2.5.4)."""
+
+# Characters that XML cannot hold. lxml reads them from a page. An error follows where lxml or trafilatura writes one
+# into an element.
+_NOT_XML = re.compile("[^\t\n\r -\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+_FIELDS = {
+    "title": "title",
+    "author": "author",
+    "date": "date",
+    "language": "language",
+    "description": "description",
+    "site": "sitename",
+}
+_FEW_WORDS = 20
+"""With fewer words than this beside more words of boilerplate, a page has no main text."""
+_NAME_CHARACTERS, _NAME_WORDS = 60, 8
+"""The most characters and words of the name of an author."""
+_NO_NAME = re.compile(
+    r"\b(?:authority control|databases?|navigation|menu|log ?in|sign (?:in|up)|subscribe|cookies?|search|share|"
+    r"read more|follow us|categories|home page|contact us)\b|https?://",
+    re.IGNORECASE,
+)
+"""Words of menus and of boxes under an article, which trafilatura may take for an author."""
+
+
+def page(data: bytes, limits: Limits) -> Extracted:
+    """Return the result of `extract` for a page in the encoding that it declares or that its bytes show.
+
+    :raises RejectedError: the page is binary or in an unclear encoding; also for the reasons of `extract`.
+    """
+    charset = _CHARSET.search(data[:_CHARSET_BYTES])
+    text, encoding = decode(data, charset.group(1).decode("ascii", "ignore") if charset else None)
+    return replace(extract(text.encode()), encoding=encoding)
+
+
+def extract(data: bytes) -> Extracted:
+    """Return what a browser shows of a page, without its menus, page headers and page footers, and its title.
+
+    A control character that separates words, such as a form feed, becomes a space. Any other becomes U+FFFD.
+
+    Metadata: `author`, `date`, `language`, `description` and `site`, where the page gives them; `headings`, a list of
+    `[offset, level]`; `left_out_words`, the number of words of what was left out, where there are any; and `extraction`,
+    which is `all_text` where hardly anything else than menus, headers and footers was found. The text is then all of these.
+
+    :param data: the page in UTF-8, whatever charset it declares.
+    :raises RejectedError: there is no text, scripts are needed to show it, or elements are nested too deeply.
+    """
+    found = bare_extraction(
+        _without_spans(_tree(data)),
+        favor_recall=True,
+        include_comments=False,
+        with_metadata=True,
+        date_extraction_params={"extensive_search": False},  # a date that the page gives, not one found in its text
+    )
+    tree = _tree(data)
+    hide_unseen(tree)
+    shown, facts = _content(tree, getattr(found, "text", None) or "")
+    if needs_javascript(tree, shown.text):
+        raise RejectedError(
+            "no text: the page needs JavaScript, and its content is in scripts; save it as a browser shows it"
+        )
+    if not shown.text.strip():
+        raise RejectedError("no text: the page has none outside scripts and markup")
+    metadata: dict[str, Any] = _metadata(found)
+    title = " ".join((metadata.pop("title", "") or tree.findtext(".//title") or "").split())
+    headings = {"headings": [list(heading) for heading in shown.headings]} if shown.headings else {}
+    return Extracted(shown.text, title, metadata=metadata | headings | facts)
+
+
+def _tree(data: bytes) -> Element:
+    """Parse a page. The encoding is given, since the page may declare its original one, and is now in UTF-8."""
+    parser = lxml.html.HTMLParser(encoding="utf-8", remove_comments=True, remove_pis=True, no_network=True)
+    try:
+        tree = lxml.html.document_fromstring(data, parser=parser)
+    except lxml.etree.ParserError as error:
+        raise RejectedError("no text: the page is empty") from error
+    if any("depth" in entry.message for entry in parser.error_log):
+        raise RejectedError("elements nested too deeply")
+    for element in tree.iter():
+        if _NOT_XML.search(element.text or ""):
+            element.text = _NOT_XML.sub(_replacement, element.text)
+        if _NOT_XML.search(element.tail or ""):
+            element.tail = _NOT_XML.sub(_replacement, element.tail)
+    return tree
+
+
+def _without_spans(tree: Element) -> Element:
+    """Return a page whose cells span no columns: trafilatura's time grows with the columns times the cells."""
+    for cell in tree.iter("td", "th"):
+        cell.attrib.pop("colspan", None)
+    return tree
+
+
+def _replacement(control: re.Match[str]) -> str:
+    return " " if control.group().isspace() else "\ufffd"
+
+
+def _content(tree: Element, taken: str) -> tuple[Rendered, dict[str, Any]]:
+    """Return the text of a page without boilerplate, and the facts of the extraction; all text where that is nothing."""
+    body = tree.find("body")
+    root = tree if body is None else body
+    count, left_out = leave_out(root, taken)
+    shown = render(root)
+    marked = any(words(each.text_content()) for each in root.iter("main", "article") if each not in left_out)
+    few = 1 if marked else min(count, _FEW_WORDS)
+    if words(shown.text) >= few or not left_out:
+        return shown, {"left_out_words": count} if count else {}
+    show_again(left_out)
+    return render(root), {"extraction": "all_text"}
+
+
+def _metadata(found: object) -> dict[str, Any]:
+    """Return the metadata of trafilatura's document under the names of ragqa; empty where there is no document."""
+    values = {ours: getattr(found, theirs, None) for ours, theirs in _FIELDS.items()}
+    values["author"] = "; ".join(filter(_is_name, re.split(r"\s*;\s*", values["author"] or "")))
+    return {name: value for name, value in values.items() if value}
+
+
+def _is_name(text: str) -> bool:
+    """Tell whether a text can be the name of a person or an organisation."""
+    short = 0 < len(text) <= _NAME_CHARACTERS and len(text.split()) <= _NAME_WORDS
+    return short and not _NO_NAME.search(text)
