@@ -143,18 +143,20 @@ def faults_of_answer(forger: Forger) -> list[str]:
         ]
     else:
         ours += ["", "Sources:"] if places else []
-    begin = next((n for n, row in enumerate(rest) if row.startswith("  [")), len(rest))
+    head = "  -" if answer.abstained else "  ["
+    begin = next((n for n, row in enumerate(rest) if row.startswith(head)), len(rest))
     if _bare("".join(row.removeprefix("    ...") for row in rest[:begin])) != _bare("".join(ours)):
         wrong.append(f"after the answer stands {rest[:begin]!r}")
-    expected = [_source(n, c) for n, c in enumerate(places, start=1)]
-    found = list(_blocks(rest[begin:], "  [", "      ...", "      |"))
+    marks = ["-"] * len(places) if answer.abstained else [f"[{n}]" for n in numbers.values()]
+    expected = [_source(mark, citation) for mark, citation in zip(marks, places, strict=True)]
+    found = list(_blocks(rest[begin:], head, "      ...", "      |"))
     return wrong + ([] if found == expected else [f"the sources are read as {found!r}"])
 
 
-def _source(number: int, citation: Citation) -> tuple[str, str]:
+def _source(mark: str, citation: Citation) -> tuple[str, str]:
     page = f" (page {citation.page})" if citation.page else ""
     stale = " [changed since it was indexed]" if citation.stale else ""
-    return _bare(f"[{number}] {answers.citation_name(citation)}{page}{stale}"), _bare(one_line(citation.text))
+    return _bare(f"{mark} {answers.citation_name(citation)}{page}{stale}"), _bare(one_line(citation.text))
 
 
 def _blocks(rows: Sequence[str], head: str, more: str, mark: str) -> Iterator[tuple[str, str]]:
