@@ -122,6 +122,11 @@ class QuestionAnalysis:
     terms: tuple[str, ...]
     language: str = ""
 
+    @property
+    def own(self) -> str:
+        """Return the core without the words of the turn before, which stand on a line above it."""
+        return self.core.rpartition("\n")[2]
+
 
 def analyse(question: str) -> QuestionAnalysis:
     """Return the analysis of a question."""

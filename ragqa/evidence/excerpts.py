@@ -236,7 +236,7 @@ def _sentences(text: str, start: int, end: int) -> Iterator[tuple[int, int]]:
             continue
         if following.isdigit() and _NUMBERED.search(said):
             continue
-        places = [begin, *(begin + match.start() for match in _SPACELESS_END.finditer(part[begin:last])), last]
+        places = [begin, *(begin + match.start() for match in _SPACELESS_END.finditer(said)), last]
         yield from ((start + a, start + b) for a, b in pairwise(places))
         begin = None
 

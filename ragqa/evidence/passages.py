@@ -88,7 +88,11 @@ def _without_overlaps(found: Iterable[Candidate]) -> list[Candidate]:
 
 def _joined(ranked: Sequence[tuple[int, Hit]], document: Document) -> list[list[_Part]]:
     """Return groups of the parts of hits that overlap or touch on one page, by their place in the document."""
-    parts = [_Part(*span, *pair) for pair in ranked for span in document.cut_at_pages(*_span(pair[1]))]
+    parts = [
+        _Part(*span, rank, hit)
+        for rank, hit in ranked
+        for span in document.cut_at_pages(hit.chunk.start, hit.chunk.end)
+    ]
     groups: list[list[_Part]] = []
     end = -1
     for part in sorted(parts, key=lambda each: each.start):
@@ -100,18 +104,10 @@ def _joined(ranked: Sequence[tuple[int, Hit]], document: Document) -> list[list[
     return groups
 
 
-def _span(hit: Hit) -> tuple[int, int]:
-    return hit.chunk.start, hit.chunk.end
-
-
 def _of_passage(passage: Sequence[_Part], document: Document) -> list[Candidate]:
     """Return the excerpts of the parts of hits that are joined. None crosses a page: a citation names one page."""
-    start, end, text, media_type = (
-        passage[0].start,
-        max(each.end for each in passage),
-        document.text,
-        document.media_type,
-    )
+    text, media_type = document.text, document.media_type
+    start, end = passage[0].start, max(each.end for each in passage)
     page, (top, bottom) = document.page_of(start), document.page_span(start)
     low, high = max(top, start - MARGIN), min(bottom, end + MARGIN)
     found: list[Candidate] = []

@@ -38,6 +38,7 @@ LETTER = 5
 """Those tokens where it has a line and a letter of its own."""
 _ANSWERING = frozenset(["no", "all", "both", "most", "each", "some"])
 """Function words that may answer a question: "No dogs are allowed"."""
+_SAYING_NOTHING = frozenset(map(text_analysis.term, text_analysis.STOP_WORDS - _ANSWERING))
 _TYPED = re.compile(r"(?:(?:in |on )?(?:what|which) (?:year|date|day|month|decade|century)|how many)\b", re.IGNORECASE)
 REACH = 3
 """The most sentences between a statement and the reason for it."""
@@ -54,7 +55,8 @@ def quote(question: QuestionAnalysis, ranked: Sequence[RankedExcerpt]) -> list[C
     """Return the excerpts that answer a question best, in the order of their documents and places; `[]` for none.
 
     A comparison gets the best excerpts of each thing that it names. A list, a table or a block of code is quoted whole
-    where one of its parts is the best excerpt. A sentence that points to the one before it comes with it.
+    where one of its parts is the best excerpt. A sentence that points to the one before it comes with it, and so does
+    the sentence after the best one, or for "why" the sentences up to the reason.
     """
     if not ranked:
         return []
@@ -85,7 +87,9 @@ def quote(question: QuestionAnalysis, ranked: Sequence[RankedExcerpt]) -> list[C
 
 
 def _quotable(question: QuestionAnalysis, ranked: Sequence[RankedExcerpt]) -> Sequence[RankedExcerpt]:
-    """Leave out headers and fragments, and rows too where the best excerpt is a sentence and the question asks for sentences."""
+    """Leave out what is no answer by itself: what repeats the question, lacks the year or number that is asked for, is a
+    header or a fragment; and rows where the best excerpt is a sentence and the question asks for sentences.
+    """
     left = _from_the_first_that_fits(question, _say_more(question, ranked))
     left = [each for each in left if each.candidate.kind != "header"] or left
     left = [each for each in left if not _is_fragment(each.candidate)] or left
@@ -98,12 +102,11 @@ def _say_more(question: QuestionAnalysis, ranked: Sequence[RankedExcerpt]) -> Se
     """Leave out sentences without a word that the question has not, where a fact is asked for and others are there."""
     if question.kind != "fact":
         return ranked
-    own = question.core.rpartition("\n")[2]  # without the words of the turn before
-    known = {*text_analysis.terms(own), *map(text_analysis.term, text_analysis.STOP_WORDS - _ANSWERING)}
+    known = _SAYING_NOTHING.union(text_analysis.terms(question.own))
     return [
         each
         for each in ranked
-        if each.candidate.kind != "sentence" or not set(text_analysis.terms(each.candidate.text)) <= known
+        if each.candidate.kind != "sentence" or not known.issuperset(text_analysis.terms(each.candidate.text))
     ] or ranked
 
 
@@ -112,7 +115,7 @@ def _from_the_first_that_fits(question: QuestionAnalysis, ranked: Sequence[Ranke
 
     Return `[]` where that is more than `MARGIN` below the best excerpt of all, or where none has one.
     """
-    if question.kind != "fact" or not _TYPED.match(question.core.rpartition("\n")[2]):
+    if question.kind != "fact" or not _TYPED.match(question.own):
         return ranked
     for place, each in enumerate(ranked):
         if fits(question.answer_type, each.candidate.text):

@@ -15,6 +15,8 @@ from pypdf._codecs import adobe_glyphs
 from pypdf.generic import DictionaryObject, StreamObject
 from pypdf.generic._font import Font
 
+from ragqa.load.pdf_objects import entry
+
 UNDECODABLE = "\ufffd"
 
 _CODECS = {
@@ -86,11 +88,11 @@ def _decode_composite(font: Font, resource: DictionaryObject, unread: set[str]) 
 
     :param unread: gets the name of the encoding where it is not read.
     """
-    encoding = _resolved(resource.get("/Encoding"))
+    encoding = entry(resource, "/Encoding")
     given = encoding.get("/CMapName") if isinstance(encoding, DictionaryObject) else encoding
     name = given.removeprefix("/") if isinstance(given, str) else ""
     base = _WRITING_MODE.sub("", name)
-    to_text = _resolved(resource.get("/ToUnicode"))
+    to_text = entry(resource, "/ToUnicode")
     if codec := _CODECS.get(base):
         font.encoding, font.character_map = codec, {}
     elif name in ("H", "V"):
@@ -124,8 +126,3 @@ def _width_codec(cmap: bytes) -> str:
     """Return the codec that takes the codes of an embedded CMap apart: they have one byte each, or two."""
     space = _CODE_SPACE.search(cmap)
     return "latin-1" if space and len(space[1]) == 2 else "utf-16-be"
-
-
-def _resolved(value: Any) -> Any:
-    """Return what an indirect reference refers to, or the value itself."""
-    return value.get_object() if hasattr(value, "get_object") else value

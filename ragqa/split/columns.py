@@ -11,7 +11,8 @@ from ragqa.records import Document
 
 TABLES = ("text/csv", "text/tab-separated-values")
 """The media types of files that are one table."""
-_RECORDS = "application/jsonl"
+RECORDS = "application/jsonl"
+"""The media type of files that are records, one behind the other."""
 _AFTER_DELIMITER = re.compile(r"(?<=[,;\t])")
 
 
@@ -36,7 +37,7 @@ class Columns:
     def __init__(self, document: Document) -> None:
         header = document.metadata.get("header")
         self._whole = _of_header(header) if header else ColumnNames()
-        within = not header and document.media_type not in (*TABLES, _RECORDS)
+        within = not header and document.media_type not in (*TABLES, RECORDS)
         self._tables = list(tables(document.text)) if within else []
         self._starts = [table.start for table in self._tables]
 

@@ -19,7 +19,7 @@ from ragqa.config.slots import BYTES_PER_TOKEN, CONTEXT_TOKENS
 from ragqa.config.specs import SizedSplit
 from ragqa.errors import RejectedError
 from ragqa.records import Chunk, Document, body_start
-from ragqa.split.columns import TABLES, ColumnNames, Columns
+from ragqa.split.columns import RECORDS, TABLES, ColumnNames, Columns
 from ragqa.split.cutter import Cutter, Separators, prose_separators, text_length
 from ragqa.split.spans import Span, match_ends, row_spans
 from ragqa.stages import TokenCounter
@@ -31,7 +31,6 @@ one token of a heading of any length."""
 SECONDS, SECONDS_PER_CHARACTER = 60.0, 10e-6
 """The seconds that the split of one document may take, and the seconds that are added for each character."""
 
-_RECORDS = "application/jsonl"
 _WORD_START = re.compile(r"(?<!\S)\S")
 _BLANK_LINE = re.compile(r"\n{2,}")
 
@@ -69,33 +68,38 @@ class TextSplitter(ABC):
     def split(self, document: Document) -> list[Chunk]:
         """Return the chunks of a document in order; none for a blank one. Each is at most `chunk_size` long.
 
-        A chunk is on one page where the document has pages, so that its citation names the page of all its text. Front matter is in no chunk: it is fields, not text.
+        A chunk is on one page where the document has pages, so that its citation names the page of all its text. Front
+        matter is in no chunk: it is fields, not text.
 
         :raises RejectedError: the split takes longer than `SECONDS` and the seconds for the document's length.
         """
         seconds = SECONDS + SECONDS_PER_CHARACTER * len(document.text)
         deadline = time.monotonic() + seconds
         chunks = []
-        body = body_start(document.metadata, document.text)
         columns = Columns(document)
-        for (first, last), headings in self.sections(document):
+        for (low, high), headings in self._parts(document):
             contexts: dict[ColumnNames, str] = {}
-            for low, high in document.cut_at_pages(max(first, body), last):
-                for start, end in self._overlapped(document.text, low, self._pieces_of(document, low, high)):
-                    names = columns.at(start)
-                    if names not in contexts:
-                        contexts[names] = self._context(document, headings, names)
-                    chunks.append(_chunk(document, start, end, contexts[names]))
-                    if time.monotonic() > deadline:
-                        raise RejectedError(f"splitting took more than {seconds:.0f} s, at character {end:,}")
+            for start, end in self._overlapped(document.text, low, self._pieces_of(document, low, high)):
+                names = columns.at(start)
+                if names not in contexts:
+                    contexts[names] = self._context(document, headings, names)
+                chunks.append(_chunk(document, start, end, contexts[names]))
+                if time.monotonic() > deadline:
+                    raise RejectedError(f"splitting took more than {seconds:.0f} s, at character {end:,}")
         return chunks
+
+    def _parts(self, document: Document) -> Iterator[Section]:
+        """Yield the parts of the sections that are on one page, without front matter, each with its headings."""
+        body = body_start(document.metadata, document.text)
+        for (start, end), headings in self.sections(document):
+            yield from ((span, headings) for span in document.cut_at_pages(max(start, body), end))
 
     def _pieces_of(self, document: Document, low: int, high: int) -> Iterator[Span]:
         """Yield the pieces of a section. Rows of a table and records that fit are not cut, by any kind."""
         text = document.text
         if document.media_type in TABLES:
             return self.cutter.fill(text, row_spans(text, low, high))
-        if document.media_type == _RECORDS:
+        if document.media_type == RECORDS:
             return self.cutter.fill(text, match_ends(_BLANK_LINE, text, low, high))
         return self.pieces(text, low, high)
 
