@@ -18,21 +18,20 @@ from ragqa.config.slots import BYTES_PER_TOKEN, CONTEXT_TOKENS
 from ragqa.config.specs import SizedSplit
 from ragqa.errors import RejectedError
 from ragqa.records import Chunk, Document, body_start
+from ragqa.records.delimited import rows
 from ragqa.split.cutter import Cutter, Separators, prose_separators, text_length
-from ragqa.split.spans import Span, match_ends, row_spans
+from ragqa.split.spans import Span
+from ragqa.split.tables import RECORDS, TABLES, Piece, delimiter_of, record_pieces, table_pieces, tables_of
 from ragqa.stages import TokenCounter
 
-SPLITTER_VERSION = "1"
+SPLITTER_VERSION = "2"
 CONTEXT_BYTES = 512
 """The most UTF-8 bytes of title and headings, of which `CONTEXT_TOKENS` are indexed with a chunk: a tokenizer may make
 one token of a heading of any length."""
 SECONDS, SECONDS_PER_CHARACTER = 60.0, 10e-6
 """The seconds that the split of one document may take, and the seconds that are added for each character."""
 
-_TABLES = ("text/csv", "text/tab-separated-values")
-_RECORDS = "application/jsonl"
 _WORD_START = re.compile(r"(?<!\S)\S")
-_BLANK_LINE = re.compile(r"\n{2,}")
 
 Section = tuple[Span, tuple[str, ...]]
 """A span whose ends no chunk crosses, and the headings above it."""
@@ -75,24 +74,32 @@ class TextSplitter(ABC):
         seconds = SECONDS + SECONDS_PER_CHARACTER * len(document.text)
         deadline = time.monotonic() + seconds
         chunks = []
-        body = body_start(document.metadata, document.text)
-        for (start, high), headings in self.sections(document):
-            low = max(start, body)
-            context = self._context(document, headings)
-            for start, end in self._overlapped(document.text, low, self._pieces_of(document, low, high)):
+        parts, context = None, ""
+        for piece in self._pieces_of(document):
+            if parts != (piece.context, piece.names):
+                parts = piece.context, piece.names
+                context = " > ".join(filter(None, (self._context(document.title, piece.context), piece.names)))
+            for start, end in self._overlapped(document.text, piece.floor, [(piece.start, piece.end)]):
                 chunks.append(_chunk(document, start, end, context))
                 if time.monotonic() > deadline:
                     raise RejectedError(f"splitting took more than {seconds:.0f} s, at character {end:,}")
         return chunks
 
-    def _pieces_of(self, document: Document, low: int, high: int) -> Iterator[Span]:
-        """Yield the pieces of a section. Rows of a table and records that fit are not cut, by any kind."""
-        text = document.text
-        if document.media_type in _TABLES:
-            return self.cutter.fill(text, row_spans(text, low, high))
-        if document.media_type == _RECORDS:
-            return self.cutter.fill(text, match_ends(_BLANK_LINE, text, low, high))
-        return self.pieces(text, low, high)
+    def _pieces_of(self, document: Document) -> Iterator[Piece]:
+        """Yield the pieces of a document. Rows of a table and records that fit are not cut, by any kind."""
+        text, body = document.text, body_start(document.metadata, document.text)
+        if document.media_type in TABLES and tables_of(document):
+            yield from table_pieces(document, self.cutter, lambda context: not self._is_long(context))
+        elif document.media_type in RECORDS:
+            yield from record_pieces(text, body, len(text), self.cutter)
+        else:
+            header = _header(document)
+            for (start, high), headings in self.sections(document):
+                low = max(start, body)
+                spans = self.pieces(text, low, high)
+                if document.media_type in TABLES:
+                    spans = self.cutter.fill(text, rows(text, delimiter_of(document), low, high))
+                yield from (Piece(*span, (*headings, header), low) for span in spans)
 
     def _overlapped(self, text: str, floor: int, pieces: Iterable[Span]) -> Iterator[Span]:
         """Trim white space, drop blank pieces, and add the overlap: each piece begins with the last words before it."""
@@ -123,12 +130,9 @@ class TextSplitter(ABC):
                 return low
         return start
 
-    def _context(self, document: Document, headings: tuple[str, ...]) -> str:
-        """Return title and heading path on one line, with a table's header below; at most `CONTEXT_TOKENS`."""
-        parts = [title for title in (document.title, *(h for h in headings if h != document.title)) if title]
-        header = document.metadata.get("header")
-        if header:
-            parts.append(" | ".join(map(str, header)) if isinstance(header, list | tuple) else str(header))
+    def _context(self, title: str, inner: tuple[str, ...]) -> str:
+        """Return title, headings and a table's header on one line; outer ones give way to `CONTEXT_TOKENS`."""
+        parts = [part for part in (title, *(each for each in inner if each != title)) if part]
         while parts and self._is_long(" > ".join(parts)):
             parts.pop(0)
         return " > ".join(parts)
@@ -138,6 +142,12 @@ class TextSplitter(ABC):
             len(context.encode("utf-8", "surrogatepass")) > CONTEXT_BYTES
             or self.counter.count(context) > CONTEXT_TOKENS
         )
+
+
+def _header(document: Document) -> str:
+    """Return the header of a table that the metadata name; empty where they name none."""
+    header = document.metadata.get("header") or ""
+    return " | ".join(map(str, header)) if isinstance(header, list | tuple) else str(header)
 
 
 def _chunk(document: Document, start: int, end: int, context: str) -> Chunk:

@@ -604,7 +604,8 @@ def test_a_csv_file_is_its_own_text_with_its_header_known(tmp_path: Path) -> Non
     text = '\ufeffname,"the\nnote"\r\nAda,"one\r\ntwo"\r\n\r\nBob,x\r\n'
     document = load(tmp_path, "people.csv", text)
     assert (document.text, document.title) == (text, "")
-    assert document.metadata == {"header": 'name,"the note"', "columns": 2, "rows": 2}
+    facts = {"header": 'name,"the note"', "columns": 2, "rows": 2, "delimiter": ","}
+    assert document.metadata == facts | {"tables": [[1, 1, text.index("Ada")]]}
 
 
 @pytest.mark.parametrize(
@@ -622,7 +623,8 @@ def test_the_delimiter_follows_from_suffix_and_header(tmp_path: Path, name: str,
 
 def test_ragged_rows_are_kept_and_counted(tmp_path: Path) -> None:
     document = load(tmp_path, "a.csv", "a,b\n1\n1,2\n1,2,3\n")
-    assert document.metadata == {"header": "a,b", "columns": 2, "rows": 3, "ragged_rows": 2}
+    facts = {"header": "a,b", "columns": 2, "rows": 3, "ragged_rows": 2, "delimiter": ",", "tables": [[0, 0, 4]]}
+    assert document.metadata == facts
 
 
 def test_a_field_of_any_length_is_read(tmp_path: Path) -> None:
@@ -637,15 +639,15 @@ def test_a_nul_in_a_table_is_binary(tmp_path: Path) -> None:
 def test_json_lines_use_the_field_text_where_every_row_has_it(tmp_path: Path) -> None:
     rows = '{"text": "one\\ntwo", "id": 1}\r\n\n{"text": "thr\\u00e9e \\u2028 x"}\n'
     document = load(tmp_path, "a.jsonl", rows)
-    assert document.text == "one\ntwo\n\nthrée \u2028 x"
+    assert document.text == "id: 1\none\ntwo\n\n\nthrée \u2028 x"
     assert (document.encoding, document.title) == ("utf-8", "")
     assert document.metadata == {"rows": 2, "text_field": "text"}
 
 
-def test_json_lines_without_a_text_field_show_strings_and_numbers(tmp_path: Path) -> None:
+def test_json_lines_without_a_text_field_show_every_value(tmp_path: Path) -> None:
     rows = '{"name": "Ada", "age": 36, "height": 1.70, "x": null, "y": [1], "z": true}\n{"text": "b", "name": "Bob"}'
     document = load(tmp_path, "a.jsonl", rows)
-    assert document.text == "name: Ada\nage: 36\nheight: 1.70\n\ntext: b\nname: Bob"
+    assert document.text == "name: Ada\nage: 36\nheight: 1.70\nx: null\ny: 1\nz: true\n\n\ntext: b\nname: Bob"
     assert document.metadata == {"rows": 2}
 
 
@@ -666,7 +668,7 @@ def test_the_named_field_is_used_and_another_one_means_reading_again(tmp_path: P
         ("{}", "line 1: no field 'body'; its fields: none"),
         ('{"body": [1]}', "line 1: field 'body' must be text"),
         ('{"body": " "}', "no text: only white space"),
-        ('{"body": 1' + "0" * 5000 + "}{", "line 1: not JSON: Extra data"),
+        ('{"body": 1' + "0" * 5000 + "}{", "line 1: not JSON: Expecting property name"),
     ],
 )
 def test_json_lines_that_cannot_be_used_are_rejected_by_line(tmp_path: Path, rows: str, reason: str) -> None:
