@@ -7,11 +7,13 @@ import sqlite3
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from ragqa.messages import brief, nearest
+from ragqa.messages import nearest
 from ragqa.records import fields_of
 
 _NAMED = 20
 """The most keys or values that are named."""
+_SHOWN = 100
+"""The most characters of a value that are shown."""
 
 
 def matching_chunks(db: sqlite3.Connection, where: Mapping[str, Any]) -> list[int]:
@@ -90,7 +92,8 @@ def _kind(value: Any) -> str:
 
 
 def _shown(value: Any) -> str:
-    return brief(json.dumps(value, ensure_ascii=False))
+    text = json.dumps(value, ensure_ascii=False)
+    return text if len(text) <= _SHOWN else f"{text[:_SHOWN]}…"
 
 
 def _some(texts: Sequence[str]) -> str:

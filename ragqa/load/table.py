@@ -196,8 +196,8 @@ def _header_row(sample: Sequence[Sequence[str]]) -> int | None:
     typical = max(Counter(used).items(), key=lambda item: (item[1], item[0]), default=(0, 0))[0]
     if typical < 2:
         return None
-    first = next(n for n, row in enumerate(sample) if sum(map(bool, row)) > 1)
-    wide = next(n for n in range(first, len(sample)) if used[n] >= typical)
+    first = next((n for n, row in enumerate(sample) if sum(map(bool, row)) > 1), 0)
+    wide = next((n for n in range(first, len(sample)) if used[n] >= typical), first)
     return wide if wide == first or _is_names(sample[wide]) else first
 
 

@@ -502,11 +502,14 @@ def test_any_bytes_are_kept_to_the_letter_or_rejected(
 
 
 @settings(max_examples=100, deadline=None)
-@given(data=st.one_of(TEXTS, st.text(max_size=80).map(lambda text: json.dumps({"text": text}).encode())))
-def test_any_bytes_as_json_lines_are_clean_text_or_rejected(
-    tmp_path_factory: pytest.TempPathFactory, data: bytes
+@given(
+    data=st.one_of(TEXTS, st.text(max_size=80).map(lambda text: json.dumps({"text": text}).encode())),
+    suffix=st.sampled_from([".jsonl", ".json"]),
+)
+def test_any_bytes_as_json_are_clean_text_or_rejected(
+    tmp_path_factory: pytest.TempPathFactory, data: bytes, suffix: str
 ) -> None:
-    path = tmp_path_factory.mktemp("any") / "a.jsonl"
+    path = tmp_path_factory.mktemp("any") / f"a{suffix}"
     path.write_bytes(data)
     loader = FolderLoader([path])
     for file in loader.scan().files:

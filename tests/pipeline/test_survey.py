@@ -332,9 +332,11 @@ def test_columns_without_a_name_and_fields_that_are_not_read_are_told(tmp_path: 
     many = ",".join(map(str, range(10_007)))
     found = look(tmp_path, {"a.csv": f"{many}\n{many}\n"})
     assert of_kind(found, "unnamed_columns")[0].what == "the names of 7 columns are with no part of a row"
-    row = Extracted("t", metadata={"fields_left_out": ["id", "price"]})
-    (finding,) = list(_recorded(replace(entry("a.jsonl", "t").document, metadata=row.metadata)))
-    assert finding == ("fields_left_out", "load.text_field leaves out the fields id, price")
+    (tmp_path / "b.jsonl").write_text('{"body": "The quay.", "title": "Quay", "id": 1}', encoding="utf-8")
+    loader = FolderLoader([tmp_path / "b.jsonl"], text_field="body")
+    spec = RecursiveSplit(kind="recursive", chunk_size=40, overlap=0, unit="token")
+    (finding,) = survey(loader, RecursiveSplitter(spec, WordEmbedder()), WordEmbedder(), None).findings
+    assert (finding.kind, finding.what) == ("fields_left_out", "load.text_field leaves out the fields id")
 
 
 def test_rows_of_html_and_docx_tables_are_told_too(tmp_path: Path) -> None:
