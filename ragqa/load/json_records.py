@@ -72,8 +72,9 @@ def _extracted(text: str, rows: Sequence[_Record], text_field: str | None) -> Ex
     """Return records as text.
 
     A record is a line `path: value` for each value in it, such as `messages[0].role: user`; plain values of one list
-    share a line. Numbers are as they are written in the file. Where every record has a text in the field `text`, that
-    text comes last and without its name. Where `text_field` names a field, a record is its title and this text alone.
+    share a line. Numbers are as they are written in the file. Where every record has a text in the field `text` and a
+    title, the title is a heading, the other fields follow, and the text comes last and without its name. Where
+    `text_field` names a field, a record is its title and this text alone.
     Metadata: `rows`, the number of records; `text_field`, the field that was used, if any; `fields_left_out`, the names
     of fields that are not read because of `text_field`.
 
@@ -82,11 +83,15 @@ def _extracted(text: str, rows: Sequence[_Record], text_field: str | None) -> Ex
     field = text_field
     if field is None and rows and all(_has_text(row.value) for row in rows):
         field = "text"
+    left_out: dict[str, None] = {}
+    if text_field is not None:
+        rows = [_narrowed(row, text_field, left_out) for row in rows]
+    titled = field is not None and all(_title_field(_without(row.value, field)) for row in rows)
+    alone = field is not None and all(isinstance(row.value, Fields) and len(row.value) == 1 for row in rows)
     room = max(_LEAST_CHARACTERS, _TEXT_RATIO * len(text))
     pieces: list[str] = []
-    left_out: dict[str, None] = {}
     for row in rows:
-        lines = _leaves(row) if field is None else _with_text(row, field, left_out if text_field else None)
+        lines = _with_text(row, field) if field is not None and (titled or alone) else _leaves(row)
         kept: list[str] = []
         for line in lines:
             room -= len(line) + 1
@@ -176,18 +181,28 @@ def _has_text(value: Any) -> bool:
     return isinstance(value, Fields) and any(isinstance(each, str) for each in value.of("text"))
 
 
-def _title(value: Any) -> str:
-    """Return the title of a record; empty where it has none."""
+def _without(fields: Fields, name: str) -> Fields:
+    """Return an object without a field."""
+    return Fields(pair for pair in fields if pair[0] != name)
+
+
+def _title_field(value: Any) -> str:
+    """Return the field that is the title of a record; empty where it has none."""
     if not isinstance(value, Fields):
         return ""
-    titles = (each for name in _TITLES for each in value.of(name))
-    return next((" ".join(each.split()) for each in titles if isinstance(each, str) and each.strip()), "")
+    return next((name for name in _TITLES for each in value.of(name) if isinstance(each, str) and each.strip()), "")
 
 
-def _with_text(row: _Record, field: str, left_out: dict[str, None] | None) -> Iterator[str]:
-    """Yield the lines of a record whose text is in a field; the text comes last, without a name.
+def _title(value: Any) -> str:
+    """Return the title of a record on one line; empty where it has none."""
+    name = _title_field(value)
+    return " ".join(str(value.of(name)[0]).split()) if name else ""
 
-    :param left_out: gets the names of the fields that are left out, all but the title; None to keep them.
+
+def _narrowed(row: _Record, field: str, left_out: dict[str, None]) -> _Record:
+    """Return a record with its title and one field alone; the names of the others are added to `left_out`.
+
+    :raises RejectedError: the record has no text in the field.
     """
     fields = row.value
     if not isinstance(fields, Fields):
@@ -200,14 +215,22 @@ def _with_text(row: _Record, field: str, left_out: dict[str, None] | None) -> It
     if not isinstance(texts[0], str):
         what = f"field {field!r} must be text; set load.text_field to another field"
         raise RejectedError(f"line {row.line}: {what}")
-    others = Fields((name, value) for name, value in fields if name != field)
-    if left_out is not None:
-        title = next((name for name in _TITLES for key, value in others if key == name and isinstance(value, str)), "")
-        left_out |= dict.fromkeys(name for name, _ in others if name != title)
-        others = Fields((name, value) for name, value in others if name == title)
+    kept = {field, _title_field(_without(fields, field))}
+    left_out |= dict.fromkeys(name for name, _ in fields if name not in kept)
+    return _Record(row.line, Fields(pair for pair in fields if pair[0] in kept), row.path)
+
+
+def _with_text(row: _Record, field: str) -> Iterator[str]:
+    """Yield the lines of a record whose text is in a field: its title, its other fields, and the text without a name."""
+    others = _without(row.value, field)
+    name = _title_field(others)
+    if name:
+        yield f"# {_title(others)}"
+        others.remove((name, others.of(name)[0]))
     if others:
         yield from _leaves(_Record(row.line, others, row.path))
-    yield from map(str, texts)
+        yield ""
+    yield from map(str, row.value.of(field))
 
 
 def _leaves(row: _Record) -> Iterator[str]:

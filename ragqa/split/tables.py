@@ -26,7 +26,8 @@ LABEL_CHARACTERS = 80
 """The most characters of one column's name, of a title and of a row's first cell in a context."""
 
 _RECORD_END = re.compile(r"\n{3,}")
-_TITLE = re.compile(r"^(?:title|name|heading|headline|subject|question): .*", re.MULTILINE)
+_HEADING = re.compile(r"# (.+)")
+_TITLE = re.compile(r"^((?:title|name|heading|headline|subject|question): .*)", re.MULTILINE)
 
 Fits = Callable[[str], bool]
 """Tells whether a text is short enough for a context."""
@@ -52,8 +53,8 @@ def record_pieces(text: str, low: int, high: int, cutter: Cutter) -> Iterator[Pi
         if fits:
             yield Piece(start, end, (), start)
             continue
-        title = _TITLE.search(text, start, end)
-        context = (_short(title[0]),) if title else ()
+        title = _HEADING.match(text, start, end) or _TITLE.search(text, start, end)
+        context = (_short(title[1]),) if title else ()
         for first, last in cutter.recurse(text, start, end):
             yield Piece(first, last, context, start)
 

@@ -642,9 +642,10 @@ def test_a_nul_in_a_table_is_binary(tmp_path: Path) -> None:
 def test_json_lines_use_the_field_text_where_every_row_has_it(tmp_path: Path) -> None:
     rows = '{"text": "one\\ntwo", "id": 1}\r\n\n{"text": "thr\\u00e9e \\u2028 x"}\n'
     document = load(tmp_path, "a.jsonl", rows)
-    assert document.text == "id: 1\none\ntwo\n\n\nthrée \u2028 x"
+    assert document.text == "text: one\ntwo\nid: 1\n\n\ntext: thrée \u2028 x"
     assert (document.encoding, document.title) == ("utf-8", "")
     assert document.metadata == {"rows": 2, "text_field": "text"}
+    assert load(tmp_path, "b.jsonl", '{"text": "one\\n\\ntwo"}\n{"text": "three"}').text == "one\n\ntwo\n\n\nthree"
 
 
 def test_json_lines_without_a_text_field_show_every_value(tmp_path: Path) -> None:
@@ -803,7 +804,7 @@ def test_what_is_text_is_read_where_a_glob_says_so_or_its_name_is_given(tmp_path
 def test_a_named_file_of_unknown_type_that_is_no_text_is_rejected(tmp_path: Path) -> None:
     (tmp_path / "photo.jpg").write_bytes(b"\xff\xd8\xff\xe0\0\x10JFIF" * 20)
     loader = FolderLoader([tmp_path / "photo.jpg"])
-    with pytest.raises(RejectedError, match="binary content"):
+    with pytest.raises(RejectedError, match=r"unsupported type \.jpg, and no text"):
         loader.read(loader.scan().files[0])
 
 

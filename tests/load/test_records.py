@@ -114,7 +114,7 @@ def test_rows_and_cells_cover_any_text_and_tables_are_in_order(text: str) -> Non
         for low, high in spans:
             inside = list(cells(text, delimiter, low, high))
             assert len(inside) == width(text, delimiter, low, high) >= 1
-            assert delimiter.join(text[a:b] for a, b in inside) == text[low:high].removesuffix("\n").removesuffix("\r")
+            assert delimiter.join(text[a:b] for a, b in inside).rstrip("\r\n") == text[low:high].rstrip("\r\n")
     found = separated(text, ",;\t|").metadata
     flat = [offset for place in found["tables"] for offset in place]
     assert flat == sorted(flat) and flat[-1] <= len(text)
@@ -154,18 +154,24 @@ def test_numbers_are_as_they_are_written_and_names_that_come_twice_are_kept() ->
     assert json_lines('{"a": 1.500, "b": 1E3, "a": -0, "c": NaN}').text == "a: 1.500\nb: 1E3\na: -0\nc: NaN"
 
 
-def test_the_other_fields_stand_before_the_text_of_their_row() -> None:
+def test_the_title_and_the_other_fields_stand_before_the_text_of_their_row() -> None:
     made = [{"title": f"Winch {n}", "text": f"Turn it {n} times.", "year": 2000 + n} for n in range(3)]
     found = json_lines("\n".join(map(json.dumps, made)))
-    assert found.text.split(RECORD_END)[1] == "title: Winch 1\nyear: 2001\nTurn it 1 times."
+    assert found.text.split(RECORD_END)[1] == "# Winch 1\nyear: 2001\n\nTurn it 1 times."
     assert found.metadata == {"rows": 3, "text_field": "text"}
+
+
+def test_where_a_row_has_no_title_no_title_is_a_heading_of_the_next_row() -> None:
+    found = json_lines('{"title": "Winch", "text": "Turn it."}\n{"text": "Pull it.", "year": 1998}').text
+    assert found == "title: Winch\ntext: Turn it.\n\n\ntext: Pull it.\nyear: 1998"
 
 
 def test_a_field_that_is_named_comes_with_the_title_and_the_others_are_told() -> None:
     row = '{"id": 7, "title": "Winch", "body": "Turn it.", "vector": [0.1, 0.2]}'
     found = json_lines(row, "body")
-    assert found.text == "title: Winch\nTurn it."
+    assert found.text == "# Winch\nTurn it."
     assert found.metadata["fields_left_out"] == ["id", "vector"]
+    assert json_lines('{"id": 7, "body": "Turn it."}', "body").text == "Turn it."
 
 
 @pytest.mark.parametrize(

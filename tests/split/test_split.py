@@ -233,7 +233,7 @@ def test_a_record_that_fits_is_not_cut_and_parts_of_a_long_one_have_its_title() 
     parts = [chunk for chunk in chunks if "Step" in chunk.text]
     assert len(parts) > 4 and all("Winch 1" in chunk.context for chunk in parts)
     assert not any("Winch 0" in chunk.text or "Winch 2" in chunk.text for chunk in parts)
-    assert "title: Winch 2\nTurn it.\n\n\ntitle: Winch 3\nTurn it." in [chunk.text for chunk in chunks]
+    assert "# Winch 2\nTurn it.\n\n\n# Winch 3\nTurn it." in [chunk.text for chunk in chunks]
 
 
 def test_sentences_are_kept_whole_where_they_fit() -> None:
