@@ -18,6 +18,7 @@ from ragqa.cli import interrupts
 from ragqa.cli.marks import say
 from ragqa.cli.terminal import bar, escaped
 from ragqa.errors import DocumentsGoneError, LockedError
+from ragqa.load.formats import UNSUPPORTED
 from ragqa.records import FileStatus
 
 if TYPE_CHECKING:
@@ -40,7 +41,6 @@ LISTED = {"skipped": 3, "rejected": 20, _IN_PART: 20}
 """The most files with the same reason that are listed one a line; more of them become one line."""
 _NAMED = 5
 _TYPES_NAMED = 10
-_UNSUPPORTED = "unsupported type"
 SHARE_SECONDS = 5.0
 """How long a question about a folder, asked by a program, goes on embedding after its answer."""
 _NUMBER = re.compile(r"\d[\d,.]*(?: \d[\d,.]*)*")
@@ -154,7 +154,7 @@ def left_out(statuses: Iterable[FileStatus], *, verbose: bool) -> Iterator[str]:
     for (status, kind), entries in sorted(groups.items(), reverse=True):
         if verbose or len(entries) <= LISTED[status]:
             yield from (f"{status}: {entry.source}: {entry.reason}" for entry in entries)
-        elif kind == _UNSUPPORTED:
+        elif kind == UNSUPPORTED:
             yield f"skipped {len(entries):,} files of types that are not read: {_types(entries)}; {how}"
         else:
             names = ", ".join([*(entry.source for entry in entries[:_NAMED]), *(["..."] if entries[_NAMED:] else [])])
@@ -163,7 +163,7 @@ def left_out(statuses: Iterable[FileStatus], *, verbose: bool) -> Iterator[str]:
 
 def _kind(reason: str) -> str:
     """Return the group of a reason: the reason without its numbers."""
-    return _UNSUPPORTED if reason.startswith(_UNSUPPORTED) else _NUMBER.sub("N", reason)
+    return UNSUPPORTED if reason.startswith(UNSUPPORTED) else _NUMBER.sub("N", reason)
 
 
 def _types(entries: Sequence[FileStatus]) -> str:

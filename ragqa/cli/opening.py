@@ -129,7 +129,7 @@ def holds_documents(target: str) -> bool:
         return stat.S_ISDIR(mode)
     from ragqa.load import MEDIA_TYPES
 
-    known = path.suffix.lower() in MEDIA_TYPES
+    known = path.suffix.lower() in MEDIA_TYPES and not (path.suffix.lower() == ".json" and _is_json_pipeline(path))
     return known or (stat.S_ISREG(mode) and not _looks_like_a_pipeline(path))
 
 
@@ -140,6 +140,16 @@ def _looks_like_a_pipeline(path: Path) -> bool:
             return _SECTION.search(stream.read(_BEGINNING_BYTES)) is not None
     except OSError:
         return True  # reading it as one reports the error
+
+
+def _is_json_pipeline(path: Path) -> bool:
+    """Tell whether a JSON file has the version and a section of a pipeline file, rather than data."""
+    try:
+        with path.open("rb") as stream:
+            beginning = stream.read(_BEGINNING_BYTES)
+    except OSError:
+        return False
+    return all(re.search(key, beginning) for key in (rb'"version"\s*:\s*1\s*[,}]', rb'"(?:load|extends)"\s*:'))
 
 
 def open_maintenance(target: str, overrides: Sequence[str] = (), *, wait: float = 0.0) -> Maintenance:

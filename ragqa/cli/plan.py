@@ -48,6 +48,8 @@ def plan_index(file: str, overrides: tuple[str, ...], as_json: bool, verbose: bo
         f"{len(preview.plan.removed)} to remove; {preview.chunks:,} chunks, {preview.to_embed - preview.plan.coverage.pending:,} of them "
         "to embed."
     )
+    if preview.plan.nothing and not preview.plan.others:
+        say(f"no documents found{preview.plan.nothing}")
     if preview.plan.coverage.pending:
         click.echo(
             f"{preview.plan.coverage.pending:,} texts that are indexed have no vector yet: `ragqa index` embeds them."
@@ -71,4 +73,5 @@ def _fields(preview: Preview) -> dict[str, object]:
         "pending": preview.plan.coverage.pending,
         "documents": plan.documents,
         "gone": preview.gone,
+        "nothing": preview.plan.nothing.strip(),
     }

@@ -42,7 +42,9 @@ class FolderLoad(LoadSpec):
         description="Globs over the relative path; matching files are read as plain text, whatever their type "
         "(source code, LICENSE). A file that `path` names is read so too where its type is not known.",
     )
-    text_field: Name | None = Field(None, description="JSONL: the field that holds the text.")
+    text_field: Name | None = Field(
+        None, description="JSON and JSON lines: the field that holds the text. Of the others, only the title is read."
+    )
     formats: list[Annotated[FormatSpec, Slot("format")]] = Field(
         [], description="Kinds of files with settings of their own; all others are read with their defaults."
     )

@@ -20,7 +20,7 @@ from ragqa.errors import IndexCorruptError, UsageError
 from ragqa.index import connection, lexical, names, pending, seal, search, tables
 from ragqa.index.asked import LexicalQuestion, count_texts
 from ragqa.index.bm25 import Lexicon
-from ragqa.index.filters import matching_chunks
+from ragqa.index.filters import matching_chunks, mistakes
 from ragqa.index.identity import canaries, refuse_drift, refuse_other
 from ragqa.index.vectors import open_vectors
 from ragqa.records import Chunk, Coverage, Document, Hit, fields_of
@@ -321,6 +321,8 @@ class LocalReader:
         if where:
             matching = np.isin(rows, matching_chunks(self._db, where))
             positions, rows = positions[matching], rows[matching]
+            for mistake in () if len(rows) else mistakes(self._db, where):
+                _log.warning("retrieve.filter: %s", mistake)
         return SearchSnapshot(version, store, lexicon, rows, positions, bool(where), coverage)
 
 

@@ -10,6 +10,7 @@ import codecs
 import re
 
 from ragqa.errors import RejectedError
+from ragqa.load.formats import BINARY
 from ragqa.load.guess import guess
 
 _MARKS = (
@@ -35,7 +36,7 @@ def decode(data: bytes, declared: str | None = None) -> tuple[str, str]:
     text, encoding = _decoded(data, declared)
     controls = sum(1 for _ in _CONTROL.finditer(text))
     if "\0" in text or controls > _CONTROL_SHARE * len(text):
-        raise RejectedError(f"binary content: {controls:,} control characters among {len(text):,}")
+        raise RejectedError(f"{BINARY}: {controls:,} control characters among {len(text):,}")
     return text, encoding
 
 
@@ -73,7 +74,7 @@ def _unmarked_utf16(data: bytes) -> tuple[str, str]:
                 return data.decode(encoding), encoding
             except UnicodeDecodeError:
                 break
-    raise RejectedError(f"binary content: a NUL at byte {data.index(0):,}")
+    raise RejectedError(f"{BINARY}: a NUL at byte {data.index(0):,}")
 
 
 def _declared(data: bytes, declared: str | None) -> tuple[str, str] | None:

@@ -15,6 +15,7 @@ from typing import Any
 from ragqa.errors import RejectedError
 from ragqa.load.bounds import Limits
 from ragqa.load.formats import Format, builtin_format
+from ragqa.load.pointer import refuse_pointer
 from ragqa.records import Extracted
 
 _VISIBLE = re.compile(r"[^\s\ufeff]")
@@ -33,10 +34,11 @@ def extract(
     :param media_type: of a built-in format.
     :param limits: the fields of `Limits`.
     :param options: keywords of the format's function, such as `text_field` of JSON lines.
-    :raises RejectedError: the file is binary, in an unclear encoding, damaged, without text, or too long; the message
-        gives the reason.
+    :raises RejectedError: the file is a pointer to another one, binary, in an unclear encoding, damaged, without text,
+        or too long; the message gives the reason.
     """
     bounds = Limits(**limits)
+    refuse_pointer(data)
     return checked(_read(data, builtin_format(media_type), bounds, options or {}), len(data), bounds)
 
 

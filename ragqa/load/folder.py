@@ -17,10 +17,11 @@ from ragqa.errors import RejectedError, UsageError
 from ragqa.files import open_regular
 from ragqa.limits import met
 from ragqa.load.bounds import Limits
-from ragqa.load.formats import PLAIN
+from ragqa.load.formats import BINARY, PLAIN, UNSUPPORTED
 from ragqa.load.globs import ALL_FILES, FileGlobs, Globs
+from ragqa.load.pointer import link_reason
 from ragqa.load.readers import readers, sandbox, suffixes
-from ragqa.records import Document, FileStatus, Scan, SourceFile
+from ragqa.records import Document, Extracted, FileStatus, Scan, SourceFile
 from ragqa.stages import FileFormat
 
 
@@ -73,6 +74,7 @@ class FolderLoader:
         return Scan(
             tuple(entry for entry in entries if isinstance(entry, SourceFile)),
             tuple(entry for entry in entries if isinstance(entry, FileStatus)),
+            tuple(self._media_types),
         )
 
     def _walk(self, prefix: str, root: Path) -> Iterator[SourceFile | FileStatus]:
@@ -115,12 +117,12 @@ class FolderLoader:
         try:
             mode = os.lstat(path).st_mode
             if stat.S_ISLNK(mode):
-                return FileStatus(name, "skipped", "symbolic link: not followed")
+                return FileStatus(name, "skipped", link_reason(os.readlink(path)))
             if PurePath(path).name.startswith("."):
                 return FileStatus(name, "skipped", "hidden: its name begins with a dot")
             if media_type is None:
                 suffix = _printable(PurePath(path).suffix) or "(no suffix)"
-                return FileStatus(name, "skipped", f"unsupported type {suffix}")
+                return FileStatus(name, "skipped", f"{UNSUPPORTED} {suffix}")
             if name != source and os.path.lexists(_printable(path)):
                 raise RejectedError("its name is not UTF-8, and another file is called as it is shown: rename it")
             with _opened(path) as stream:
@@ -148,7 +150,7 @@ class FolderLoader:
         """
         data = self._bytes(file.path)
         file = replace(file, sha256=hashlib.sha256(data).hexdigest(), size=len(data))
-        extracted = self._formats[file.media_type].read(data)
+        extracted = self._extracted(file, data)
         return Document(
             id=file.document_id,
             source=file.source,
@@ -162,6 +164,17 @@ class FolderLoader:
             page_starts=extracted.page_starts,
             metadata=extracted.metadata,
         )
+
+    def _extracted(self, file: SourceFile, data: bytes) -> Extracted:
+        """Return the text of a file. A file of an unknown type that is no text is rejected by its type."""
+        try:
+            return self._formats[file.media_type].read(data)
+        except RejectedError as error:
+            suffix = PurePath(file.path).suffix
+            if suffix.lower() in self._media_types or not str(error).startswith(BINARY):
+                raise
+            what = f"{UNSUPPORTED} {_printable(suffix) or '(no suffix)'}, and no text"
+            raise RejectedError(f"{what}; ragqa reads {' '.join(self._media_types)}") from error
 
     def _bytes(self, path: str) -> bytes:
         """Return the bytes of a file. If it changes while it is read, it is read once more.

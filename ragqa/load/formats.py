@@ -12,9 +12,14 @@ from importlib.metadata import version
 from typing import Literal
 
 PLAIN, MARKDOWN, HTML = "text/plain", "text/markdown", "text/html"
-CSV, TSV, JSON_LINES = "text/csv", "text/tab-separated-values", "application/jsonl"
+CSV, TSV = "text/csv", "text/tab-separated-values"
+JSON, JSON_LINES = "application/json", "application/jsonl"
 DOCX = "application/vnd.openxmlformats-officedocument.wordprocessingml.document"
 PDF = "application/pdf"
+BINARY = "binary content"
+"""The beginning of the reason why a file that is no text is not read as one."""
+UNSUPPORTED = "unsupported type"
+"""The beginning of the reason why a file of a type that is not listed here is not read."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,12 +51,21 @@ class Format:
 
 
 FORMATS = (
-    Format("text", PLAIN, (".txt",), "text/1", "text", "ragqa.load.text:plain"),
-    Format("markdown", MARKDOWN, (".md", ".markdown"), "markdown/3", "text", "ragqa.load.text:markdown"),
+    Format("text", PLAIN, (".txt",), "text/2", "text", "ragqa.load.text:plain"),
+    Format("markdown", MARKDOWN, (".md", ".markdown"), "markdown/4", "text", "ragqa.load.text:markdown"),
     Format("html", HTML, (".html", ".htm"), "html/1", "bytes", "ragqa.load.html:page"),
-    Format("csv", CSV, (".csv",), "csv/1", "text", "ragqa.load.table:comma_separated"),
-    Format("tsv", TSV, (".tsv",), "tsv/1", "text", "ragqa.load.table:tab_separated"),
-    Format("jsonl", JSON_LINES, (".jsonl",), "jsonl/1", "text", "ragqa.load.table:json_lines", ("text_field",)),
+    Format("csv", CSV, (".csv",), "csv/2", "text", "ragqa.load.table:comma_separated"),
+    Format("tsv", TSV, (".tsv",), "tsv/2", "text", "ragqa.load.table:tab_separated"),
+    Format("json", JSON, (".json",), "json/1", "text", "ragqa.load.json_records:document", ("text_field",)),
+    Format(
+        "jsonl",
+        JSON_LINES,
+        (".jsonl", ".ndjson"),
+        "jsonl/2",
+        "text",
+        "ragqa.load.json_records:json_lines",
+        ("text_field",),
+    ),
     Format("docx", DOCX, (".docx",), "docx/2", "bytes", "ragqa.load.docx:extract"),
     Format("pdf", PDF, (".pdf",), "pdf/2 pypdf", "bytes", "ragqa.load.pdf:extract"),
 )

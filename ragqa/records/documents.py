@@ -14,8 +14,8 @@ from ragqa.records.shown import cut, place
 
 _OF_EXTRACTION = frozenset({
     "front_matter", "front_matter_error", "metadata_error", "headings", "header", "columns", "rows", "ragged_rows",
-    "text_field", "pages_without_text", "undecodable", "page_labels", "annotations_not_read", "extraction", "not_read",
-    "left_out_words",
+    "delimiter", "tables", "unnamed_columns", "text_field", "fields_left_out", "pages_without_text", "undecodable",
+    "page_labels", "annotations_not_read", "extraction", "not_read", "left_out_words",
 })  # fmt: skip
 """The keys of metadata that describe how a file was read. The other keys are fields that the file itself has."""
 
@@ -51,10 +51,14 @@ class FileStatus:
 
 @dataclass(frozen=True, slots=True)
 class Scan:
-    """The content of a folder: the files that may be read, and those rejected or skipped, each sorted by source."""
+    """The content of a folder: the files that may be read, and those rejected or skipped, each sorted by source.
+
+    `suffixes` are those of the files that the loader reads; empty where documents do not come from files.
+    """
 
     files: tuple[SourceFile, ...]
     others: tuple[FileStatus, ...]
+    suffixes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, repr=False)

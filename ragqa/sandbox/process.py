@@ -53,10 +53,10 @@ def isolated(code: str, *arguments: str) -> list[str]:
 
 
 def _import_folders() -> list[str]:
-    """Return `sys.path` without the working folder; the folder of this package is the last entry."""
+    """Return `sys.path` without the working folder, which stays where it is the folder of this package."""
     here, package = os.path.realpath(os.getcwd()), str(Path(__file__).resolve().parents[2])
-    others = [path for path in sys.path if os.path.isabs(path) and os.path.realpath(path) not in (here, package)]
-    return [*others, package]
+    folders = [os.path.realpath(path) for path in sys.path if os.path.isabs(path)]
+    return [path for path in [*folders, package] if path == package or path != here]
 
 
 class Sandbox:

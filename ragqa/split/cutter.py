@@ -77,6 +77,10 @@ class Cutter:
             length_function=measure,
         )
 
+    def within(self, taken: int) -> Cutter:
+        """Return a cutter whose bound is smaller by what is taken."""
+        return Cutter(self.separators, max(1, self.bound - taken), self.measure)
+
     def recurse(self, text: str, low: int, high: int) -> Iterator[Span]:
         """Yield spans that end at the best separators."""
         # 1. Without a separator in the text, cut by characters here, since the library is slow at it.
@@ -97,20 +101,28 @@ class Cutter:
 
     def fill(self, text: str, spans: Iterable[Span]) -> Iterator[Span]:
         """Join neighbouring spans as long as they fit; cut a span that does not fit alone."""
+        for (low, high), fits in self.runs(text, spans):
+            if fits:
+                yield low, high
+            else:
+                yield from self.recurse(text, low, high)
+
+    def runs(self, text: str, spans: Iterable[Span]) -> Iterator[tuple[Span, bool]]:
+        """Join neighbouring spans as long as they fit. A span that does not fit alone is yielded with False."""
         start = end = None
         for low, high in spans:
             if start is not None and self.measure(text[start:high]) <= self.bound:
                 end = high
                 continue
             if start is not None and end is not None:
-                yield start, end
+                yield (start, end), True
             start = end = None
             if self.measure(text[low:high]) <= self.bound:
                 start, end = low, high
             else:
-                yield from self.recurse(text, low, high)
+                yield (low, high), False
         if start is not None and end is not None:
-            yield start, end
+            yield (start, end), True
 
     def bounded(self, text: str, start: int, end: int) -> Iterator[Span]:
         """Halve a span that is still too long: the length of a span can exceed the sum over its parts."""

@@ -13,15 +13,18 @@ import time
 from abc import ABC, abstractmethod
 from bisect import bisect_left
 from collections.abc import Iterable, Iterator
+from functools import lru_cache
 from importlib.metadata import version
 
 from ragqa.config.slots import BYTES_PER_TOKEN, CONTEXT_TOKENS
 from ragqa.config.specs import SizedSplit
 from ragqa.errors import RejectedError
 from ragqa.records import Chunk, Document, body_start
-from ragqa.split.columns import RECORDS, TABLES, ColumnNames, Columns
+from ragqa.records.delimited import rows
+from ragqa.split.columns import Columns
 from ragqa.split.cutter import Cutter, Separators, prose_separators, text_length
-from ragqa.split.spans import Span, match_ends, row_spans
+from ragqa.split.spans import Span
+from ragqa.split.tables import RECORDS, TABLES, Piece, delimiter_of, record_pieces, table_pieces, tables_of
 from ragqa.stages import TokenCounter
 
 SPLITTER_VERSION = "2"
@@ -32,7 +35,6 @@ SECONDS, SECONDS_PER_CHARACTER = 60.0, 10e-6
 """The seconds that the split of one document may take, and the seconds that are added for each character."""
 
 _WORD_START = re.compile(r"(?<!\S)\S")
-_BLANK_LINE = re.compile(r"\n{2,}")
 
 Section = tuple[Span, tuple[str, ...]]
 """A span whose ends no chunk crosses, and the headings above it."""
@@ -76,32 +78,45 @@ class TextSplitter(ABC):
         seconds = SECONDS + SECONDS_PER_CHARACTER * len(document.text)
         deadline = time.monotonic() + seconds
         chunks = []
-        columns = Columns(document)
-        for (low, high), headings in self._parts(document):
-            contexts: dict[ColumnNames, str] = {}
-            for start, end in self._overlapped(document.text, low, self._pieces_of(document, low, high)):
-                names = columns.at(start)
-                if names not in contexts:
-                    contexts[names] = self._context(document, headings, names)
-                chunks.append(_chunk(document, start, end, contexts[names]))
+        parts, context = None, ""
+        for piece in self._pieces_of(document):
+            if parts != (piece.context, piece.names):
+                parts = piece.context, piece.names
+                context = " > ".join(filter(None, (self._context(document.title, piece.context), piece.names)))
+            for start, end in self._overlapped(document.text, piece.floor, [(piece.start, piece.end)]):
+                chunks.append(_chunk(document, start, end, context))
                 if time.monotonic() > deadline:
                     raise RejectedError(f"splitting took more than {seconds:.0f} s, at character {end:,}")
         return chunks
 
-    def _parts(self, document: Document) -> Iterator[Section]:
-        """Yield the parts of the sections that are on one page, without front matter, each with its headings."""
-        body = body_start(document.metadata, document.text)
-        for (start, end), headings in self.sections(document):
-            yield from ((span, headings) for span in document.cut_at_pages(max(start, body), end))
+    def _pieces_of(self, document: Document) -> Iterator[Piece]:
+        """Yield the pieces of a document. Rows of a table and records that fit are not cut, by any kind."""
+        text, body = document.text, body_start(document.metadata, document.text)
+        if document.media_type in TABLES and tables_of(document):
+            yield from table_pieces(document, self.cutter, lambda context: not self._is_long(context))
+        elif document.media_type in RECORDS:
+            for low, high in document.cut_at_pages(body, len(text)):
+                yield from record_pieces(text, low, high, self.cutter)
+        else:
+            yield from self._pieces_of_sections(document, body)
 
-    def _pieces_of(self, document: Document, low: int, high: int) -> Iterator[Span]:
-        """Yield the pieces of a section. Rows of a table and records that fit are not cut, by any kind."""
-        text = document.text
-        if document.media_type in TABLES:
-            return self.cutter.fill(text, row_spans(text, low, high))
-        if document.media_type == RECORDS:
-            return self.cutter.fill(text, match_ends(_BLANK_LINE, text, low, high))
-        return self.pieces(text, low, high)
+    def _pieces_of_sections(self, document: Document, body: int) -> Iterator[Piece]:
+        """Yield the pieces of the sections on one page each, with the headings above and the columns' names."""
+        text, columns = document.text, Columns(document)
+        fitting = lru_cache(maxsize=4)(self._fitting)
+        for (start, end), headings in self.sections(document):
+            for low, high in document.cut_at_pages(max(start, body), end):
+                spans = self.pieces(text, low, high)
+                if document.media_type in TABLES:
+                    spans = self.cutter.fill(text, rows(text, delimiter_of(document), low, high))
+                for first, last in spans:
+                    names = columns.at(last - len(text[first:last].lstrip()))
+                    yield Piece(first, last, (*headings, fitting(names)), low)
+
+    def _fitting(self, names: tuple[str, ...]) -> str:
+        """Return as many of a table's column names as fit a context."""
+        count = bisect_left(range(1, len(names) + 1), True, key=lambda n: self._is_long(" | ".join(names[:n])))
+        return " | ".join(names[:count]).strip()
 
     def _overlapped(self, text: str, floor: int, pieces: Iterable[Span]) -> Iterator[Span]:
         """Trim white space, drop blank pieces, and add the overlap: each piece begins with the last words before it."""
@@ -132,15 +147,9 @@ class TextSplitter(ABC):
                 return low
         return start
 
-    def _context(self, document: Document, headings: tuple[str, ...], names: ColumnNames) -> str:
-        """Return title and heading path on one line, with the names of a table's columns last.
-
-        It has at most `CONTEXT_TOKENS`. Outer headings give way first, and of the names as many are kept as fit.
-        """
-        parts = [title for title in (document.title, *(h for h in headings if h != document.title)) if title]
-        fitting = bisect_left(range(1, len(names) + 1), True, key=lambda n: self._is_long(names.first(n)))
-        if fitting:
-            parts.append(names.first(fitting))
+    def _context(self, title: str, inner: tuple[str, ...]) -> str:
+        """Return title, headings and a table's header on one line; outer ones give way to `CONTEXT_TOKENS`."""
+        parts = [part for part in (title, *(each for each in inner if each != title)) if part]
         while parts and self._is_long(" > ".join(parts)):
             parts.pop(0)
         return " > ".join(parts)

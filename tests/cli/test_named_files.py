@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from ragqa.cli.opening import holds_documents
 from ragqa.errors import ConfigError, UsageError
 from ragqa.evaluate.datasets import read_dataset
 from ragqa.evaluate.runs.folder import read_run
@@ -352,3 +353,11 @@ def test_a_template_names_the_place_of_an_unknown_slot_and_the_nearest_one(tmp_p
         with pytest.raises(UsageError, match=message) as caught:
             load_template(str(own))
         assert SECRET not in only_line(caught.value)
+
+
+def test_a_json_file_is_a_document_unless_it_is_a_pipeline(tmp_path: Path) -> None:
+    package = tmp_path / "package.json"
+    package.write_text('{"version": "1.2.0", "extends": "x", "load": 1}', encoding="utf-8")
+    pipeline = tmp_path / "pipeline.json"
+    pipeline.write_text('{"version": 1, "load": {"kind": "folder", "path": "."}}', encoding="utf-8")
+    assert holds_documents(str(package)) and not holds_documents(str(pipeline))

@@ -75,6 +75,7 @@ SAMPLES = {
     "html": b"<html><head><title>Ferries</title></head><body><p>The ferry sails at noon, every day.</p></body></html>",
     "csv": b"a;b\n1;2\n",
     "tsv": b"a\tb\n1\t2\n",
+    "json": b'[{"name": "Tern", "seats": 12}, {"name": "Ismena", "seats": 40}]',
     "jsonl": b'{"text": "The ferry sails."}\n{"text": "A lamp."}\n',
     "docx": _docx(),
     "pdf": _pdf(),
@@ -112,6 +113,10 @@ class TestCsv(BuiltIn):
 
 class TestTsv(BuiltIn):
     name = "tsv"
+
+
+class TestJson(BuiltIn):
+    name = "json"
 
 
 class TestJsonLines(BuiltIn):

@@ -328,11 +328,22 @@ def test_a_header_that_the_context_carries_is_not_missing(tmp_path: Path) -> Non
     assert of_kind(look(tmp_path, {"a.md": text}, splitter=splitter), "table_fragments") == []
 
 
-def test_rows_of_csv_carry_their_header_unless_it_is_too_long_for_the_context(tmp_path: Path) -> None:
+def test_rows_of_csv_always_carry_the_names_of_their_columns(tmp_path: Path) -> None:
     rows = "".join(f"{i},{i},{i}\n" for i in range(50))
     wide = ",".join(f"the_column_number_{i}" for i in range(40))
     files = {"a.csv": f"vessel,built,seats\n{rows}", "b.tsv": "a\tb\n" + "1\t2\n" * 50, "wide.csv": f"{wide}\n{rows}"}
-    assert [f.source for f in of_kind(look(tmp_path, files, size=100), "table_fragments")] == ["wide.csv"]
+    assert of_kind(look(tmp_path, files, size=100), "table_fragments") == []
+
+
+def test_columns_without_a_name_and_fields_that_are_not_read_are_told(tmp_path: Path) -> None:
+    many = ",".join(map(str, range(10_007)))
+    found = look(tmp_path, {"a.csv": f"{many}\n{many}\n"})
+    assert of_kind(found, "unnamed_columns")[0].what == "the names of 7 columns are with no part of a row"
+    (tmp_path / "b.jsonl").write_text('{"body": "The quay.", "title": "Quay", "id": 1}', encoding="utf-8")
+    loader = FolderLoader([tmp_path / "b.jsonl"], text_field="body")
+    spec = RecursiveSplit(kind="recursive", chunk_size=40, overlap=0, unit="token")
+    (finding,) = survey(loader, RecursiveSplitter(spec, WordEmbedder()), WordEmbedder(), None).findings
+    assert (finding.kind, finding.what) == ("fields_left_out", "load.text_field leaves out the fields id")
 
 
 def test_rows_of_html_carry_their_header_and_those_of_docx_are_told(tmp_path: Path) -> None:

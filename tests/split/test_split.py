@@ -14,7 +14,9 @@ from hypothesis import strategies as st
 from ragqa.config.slots import BYTES_PER_TOKEN, CONTEXT_TOKENS
 from ragqa.config.specs import CodeSplit, MarkdownSplit, RecursiveSplit, SentenceSplit, TokenSplit
 from ragqa.errors import RejectedError, UsageError
-from ragqa.records import Chunk
+from ragqa.load.json_records import json_lines
+from ragqa.load.table import comma_separated
+from ragqa.records import Chunk, Document
 from ragqa.split import (
     CONTEXT_BYTES,
     CodeSplitter,
@@ -133,7 +135,105 @@ def test_a_csv_row_is_never_cut_and_carries_the_header() -> None:
         document(text, media_type="text/csv", metadata={"header": "id,name,depth"})
     )
     assert all(any(row in chunk.text for chunk in chunks) for row in rows)
-    assert all("id,name,depth" in chunk.context for chunk in chunks)
+    assert all("id | name | depth" in chunk.context for chunk in chunks)
+
+
+def table(text: str) -> Document:
+    """Return a CSV file as the loader reads it."""
+    return document(text, media_type="text/csv", metadata=dict(comma_separated(text).metadata))
+
+
+def names(chunk: Chunk) -> list[str]:
+    """Return the column names in the context of a chunk."""
+    return chunk.context.rpartition(" > ")[2].split(",")
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("unit", ["token", "character"])
+@pytest.mark.parametrize("columns", [3, 12, 60, 300])
+def test_every_cell_of_a_table_stands_in_a_chunk_with_the_name_of_its_column(
+    kind: str, unit: str, columns: int
+) -> None:
+    head = ",".join(f"size{n}" for n in range(columns))
+    text = "\n".join([head, *(",".join(f"v{row}c{n}" for n in range(columns)) for row in range(5))])
+    size = 60 if unit == "token" else 240
+    chunks = splitter(kind, size=size, unit=unit).split(table(text))
+    assert_exact(text, chunks)
+    for row in range(5):
+        for n in (0, 1, columns // 2, columns - 1):
+            chunk = next(c for c in chunks if f"v{row}c{n}" in c.text.replace("\n", ",").split(","))
+            assert f"size{n}" in names(chunk), chunk
+            assert f"v{row}c0" in chunk.text or f"size0: v{row}c0 > " in chunk.context
+    bound = (size + CONTEXT_TOKENS) if unit == "token" else size + CONTEXT_BYTES
+    assert all((COUNTER.count(c.indexed_text) if unit == "token" else len(c.indexed_text)) <= bound for c in chunks)
+
+
+def test_a_long_header_does_not_make_a_chunk_of_each_row() -> None:
+    head = ",".join(f"How content are you with the {n} of the harbour" for n in ("quay", "crane", "office"))
+    text = head + "\n" + "4,5,2\n" * 300
+    chunks = splitter("recursive", size=200, overlap=40).split(table(text))
+    assert len(chunks) < 60 and all("the crane of" in chunk.context for chunk in chunks)
+
+
+def test_a_long_cell_is_cut_and_every_part_has_its_name_and_row() -> None:
+    note = " ".join(f"Remark {n} about the boat." for n in range(30))
+    chunks = splitter("recursive").split(table(f'boat,note,berth\nTern,"{note}",7\nIda,none,9\n'))
+    parts = [chunk for chunk in chunks if "Remark" in chunk.text]
+    assert len(parts) > 5 and {chunk.context for chunk in parts} == {"boat: Tern > note"}
+    assert next(c for c in chunks if "Ida" in c.text).context == "boat,note,berth"
+
+
+def test_a_name_without_end_is_cut_to_fit() -> None:
+    chunks = splitter("recursive", size=20, overlap=0).split(table("é" * 5000 + ",b\n1,2\n"))
+    row = [chunk for chunk in chunks if "1" in chunk.text]
+    assert row and all(chunk.context.startswith("é") and len(chunk.context) < 100 for chunk in row)
+
+
+def test_each_table_of_a_file_has_its_own_header_and_title() -> None:
+    text = "Berths\n\nberth,length\n7,12\n8,14\n\nBoats\nboat,captain,seats\nTern,Oda,12\n"
+    chunks = splitter("recursive", size=60).split(table(text))
+    assert_exact(text, chunks)
+    assert [chunk.context for chunk in chunks] == ["Berths > berth,length", "Boats > boat,captain,seats"]
+
+
+def test_a_line_that_says_the_delimiter_is_in_no_chunk() -> None:
+    (chunk,) = splitter("recursive", size=60).split(table("sep=;\nberth;length\n7;12\n"))
+    assert (chunk.context, chunk.text) == ("berth;length", "berth;length\n7;12")
+
+
+def test_rows_are_not_joined_by_an_overlap_or_by_a_mark_inside_a_cell() -> None:
+    text = "pipe,metres\n" + "".join(f'{n}" steel,{n}\n' for n in range(60))
+    chunks = splitter("recursive", size=40, overlap=15).split(table(text))
+    assert all(chunk.start == 0 or text[chunk.start - 1] == "\n" for chunk in chunks)
+    assert sum(len(chunk.text.splitlines()) for chunk in chunks) == 61
+
+
+@pytest.mark.parametrize("metadata", [{"tables": 7}, {"tables": [[5, 2, 9]]}, {"tables": [["a"]]}, {"delimiter": ""}])
+def test_wrong_places_of_tables_are_not_believed(metadata: dict[str, Any]) -> None:
+    text = "a,b\n" + "1,2\n" * 40
+    chunks = splitter("recursive").split(document(text, media_type="text/csv", metadata={"header": "a,b"} | metadata))
+    assert_exact(text, chunks)
+    assert all(chunk.context == "a | b" for chunk in chunks)
+
+
+@settings(max_examples=200, deadline=None)
+@given(text=st.text(alphabet=st.sampled_from('ab1é;,|"\r\n '), max_size=200))
+def test_chunks_of_any_table_are_exact_and_bounded(text: str) -> None:
+    for chunk in splitter("recursive", size=16, overlap=3).split(table(text)):
+        assert text[chunk.start : chunk.end] == chunk.text and chunk.text.strip()
+        assert COUNTER.count(chunk.text) <= 16 or chunk.end - chunk.start == 1
+
+
+def test_a_record_that_fits_is_not_cut_and_parts_of_a_long_one_have_its_title() -> None:
+    long = " ".join(f"Step {n} of the work." for n in range(40))
+    rows = [f'{{"title": "Winch {n}", "text": "{long if n == 1 else "Turn it."}"}}' for n in range(4)]
+    text = json_lines("\n".join(rows)).text
+    chunks = splitter("recursive", size=40, overlap=8).split(document(text, media_type="application/jsonl"))
+    assert_exact(text, chunks)
+    parts = [chunk for chunk in chunks if "Step" in chunk.text]
+    assert len(parts) > 4 and all("Winch 1" in chunk.context for chunk in parts)
+    assert not any("Winch 0" in chunk.text or "Winch 2" in chunk.text for chunk in parts)
+    assert "# Winch 2\nTurn it.\n\n\n# Winch 3\nTurn it." in [chunk.text for chunk in chunks]
 
 
 def test_sentences_are_kept_whole_where_they_fit() -> None:
@@ -188,7 +288,9 @@ class Watched(WordEmbedder):
     ["x" * 100_000, "# " + "h" * 100_000 + "\n\ntext", "a,b\n" * 20_000, '"' + "open quote, " * 9_000, "中" * 30_000],
     ids=["blankless", "heading", "rows", "open quote", "chinese"],
 )
-@pytest.mark.parametrize("media_type", ["text/plain", "text/markdown", "text/csv", "application/jsonl"])
+@pytest.mark.parametrize(
+    "media_type", ["text/plain", "text/markdown", "text/csv", "application/jsonl", "application/json"]
+)
 def test_no_text_is_given_to_the_tokenizer_whole(kind: str, text: str, media_type: str) -> None:
     counter = Watched()
     chunks = build(kind, counter, chunk_size=200, overlap=40).split(

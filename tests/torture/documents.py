@@ -67,10 +67,11 @@ def table(rng: random.Random) -> str:
     row = [
         delimiter.join(rng.choice((piece(rng), f'"{piece(rng)}"', f'"{piece(rng)}')) for _ in range(rng.randint(1, 5)))
     ]
-    return (
-        "\n".join(row + [delimiter.join(piece(rng) for _ in range(3)) for _ in range(rng.randint(0, 8))])
-        + "\nferry,noon\n"
-    )
+    top = rng.choice(("", "", "", f"sep={delimiter}\n", f"{piece(rng)}\n\n", f"{piece(rng)}{delimiter}{piece(rng)}\n"))
+    rows = [delimiter.join(piece(rng) for _ in range(3)) for _ in range(rng.randint(0, 8))]
+    if rows and rng.random() < 0.3:
+        rows.insert(rng.randrange(len(rows)), "\n" * rng.randint(0, 2))
+    return top + "\n".join(row + rows) + "\nferry,noon\n"
 
 
 def json_lines(rng: random.Random) -> str:
@@ -88,13 +89,19 @@ def json_lines(rng: random.Random) -> str:
     return "\n".join(rows) + "\n"
 
 
+def json_document(rng: random.Random) -> str:
+    """Return the same rows as one array, inside an object or not."""
+    array = "[" + ",\n".join(json_lines(rng).splitlines()) + "]"
+    return rng.choice(("{}", '{{"n": 1, "in": {{"rows": {}}}}}', '{{"a": {0}, "b": {0}}}')).format(array)
+
+
 def page(rng: random.Random) -> str:
     metas = "".join(f"<meta name={rng.choice(_KEYS)!r} content={piece(rng)[:200]!r}>" for _ in range(rng.randint(0, 4)))
     return f"<html><head><title>{text(rng, 3)}</title>{metas}</head><body><h1>{text(rng, 2)}</h1><p>{text(rng)}</p><p>The ferry leaves at noon.</p></body></html>"
 
 
 MAKERS: dict[str, Callable[[random.Random], str]] = {
-    ".md": markdown, ".txt": text, ".csv": table, ".tsv": table, ".jsonl": json_lines, ".html": page,
+    ".md": markdown, ".txt": text, ".csv": table, ".tsv": table, ".jsonl": json_lines, ".json": json_document, ".html": page,
 }  # fmt: skip
 
 

@@ -34,18 +34,24 @@ _OF_LANGUAGE = ("nothing_asked", "no_evidence", "low_confidence", "not_in_passag
 class Abstention:
     """Why there is no answer: a key of `_ADVICE`, the names that no document has, and a language other than English.
 
-    `similar` are names of the passages that are written in almost the same way.
+    `similar` are names of the passages that are written in almost the same way. `filtered` tells that no passage was
+    found and that `retrieve.filter` is set.
     """
 
     reason: str
     names: tuple[str, ...] = ()
     language: str = ""
     similar: tuple[str, ...] = ()
+    filtered: bool = False
 
     @property
     def advice(self) -> str:
         """What the user can do."""
         what = _ADVICE.get(self.reason, "")
+        if self.filtered:
+            return (
+                "no passage that retrieve.filter admits was found: change or unset the filter, or ask with other words"
+            )
         if self.names:
             meant = f" (did you mean {' or '.join(self.similar)}?)" if self.similar else ""
             return f"no document names {', '.join(self.names)}{meant}: {what}"

@@ -162,7 +162,11 @@ class Asking:
     def _abstention(self, draft: Draft) -> Abstention | None:
         """Return why a question cannot be answered, as far as the evidence tells."""
         least_score = self.components.config.retrieve.min_score
-        return before_writing(draft.evidence, draft.hits, least_score, self._replies.least) if draft.evidence else None
+        if draft.evidence is None:
+            return None
+        why = before_writing(draft.evidence, draft.hits, least_score, self._replies.least)
+        filtered = bool(self.components.config.retrieve.filter) and not draft.hits
+        return Abstention("no_evidence", filtered=True) if filtered and why and why.reason != "nothing_asked" else why
 
     def _evidence(self, question: AskedQuestion, clock: Clock) -> Draft:
         """Retrieve passages for a question, unless they are given, and rank their excerpts."""

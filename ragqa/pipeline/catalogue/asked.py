@@ -22,7 +22,8 @@ TYPES: dict[str, tuple[str, ...]] = {
     "HTML": (".html", ".htm"),
     "CSV": (".csv",),
     "TSV": (".tsv",),
-    "JSON lines": (".jsonl",),
+    "JSON": (".json",),
+    "JSON lines": (".jsonl", ".ndjson"),
     "Word": (".docx",),
 }
 """The suffixes of each type of file, by its name."""
@@ -43,7 +44,9 @@ _SPOKEN = {
     "web": "HTML",
     "csv": "CSV",
     "tsv": "TSV",
+    "json": "JSON",
     "jsonl": "JSON lines",
+    "ndjson": "JSON lines",
     "json lines": "JSON lines",
     "word": "Word",
     "docx": "Word",

@@ -79,7 +79,8 @@ class Summarizer:
 
     def _made(self, document: Document, most: int, embedded: int) -> Summary:
         if (rows := document.metadata.get("rows")) and document.metadata.get("header"):
-            return Summary(_first_lines(document.text, 1 if most == 1 else 1 + EXAMPLE_ROWS), 1, "rows", int(rows))
+            count = 1 if most == 1 else 1 + EXAMPLE_ROWS
+            return Summary(_first_lines(document.text, _header_start(document), count), 1, "rows", int(rows))
         self.reader.check_embedder(self.canaries())
         found = sections.read(document)
         count = min(most, centre.number_of_sentences(found))
@@ -92,9 +93,15 @@ class Summarizer:
         return json.dumps([METHOD, document.id, document.extractor, identity, most])
 
 
-def _first_lines(text: str, count: int) -> tuple[tuple[int, int], ...]:
+def _header_start(document: Document) -> int:
+    """Return the offset of the header of a document's first table; 0 where that is not known."""
+    tables = document.metadata.get("tables")
+    return int(tables[0][1]) if tables else 0
+
+
+def _first_lines(text: str, start: int, count: int) -> tuple[tuple[int, int], ...]:
     """Return the spans of the first lines of a table: the names of its columns, and some rows."""
-    lines = (match.span() for match in re.finditer(r"[^\s\ufeff][^\r\n]*", text))
+    lines = (match.span() for match in re.compile(r"[^\s\ufeff][^\r\n]*").finditer(text, start))
     return tuple((start, min(end, start + LONGEST_LINE)) for start, end in itertools.islice(lines, count))
 
 

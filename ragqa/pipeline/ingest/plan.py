@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from ragqa.errors import RejectedError
+from ragqa.load.formats import UNSUPPORTED
 from ragqa.pipeline.ingest.reading import read_and_split
 from ragqa.records import Chunk, Coverage, FileStatus, Scan, SourceFile
 from ragqa.stages import Indexed, Loader
@@ -17,6 +18,8 @@ if TYPE_CHECKING:
 
 NOTHING = Coverage(0, 0)
 """The vectors of an index that is not there yet."""
+_NAMED = 5
+"""The most reasons in an error, and the most files that are named with one reason."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +41,7 @@ class Plan:
     """The plan of a run: files to index, unchanged files, sources to remove, and files that cannot be used.
 
     `contents` is the SHA-256 of every indexed source; `gone` uses it. `coverage` says how many indexed texts have a
-    vector.
+    vector. `nothing` says why there is no document to read; it is empty where there is one.
     """
 
     read: tuple[PlannedFile, ...]
@@ -47,6 +50,7 @@ class Plan:
     others: tuple[FileStatus, ...]
     contents: Mapping[str, str]
     coverage: Coverage = NOTHING
+    nothing: str = ""
 
     @property
     def changed(self) -> tuple[PlannedFile, ...]:
@@ -107,11 +111,33 @@ class Preview:
         return [entry.source for entry in self.rejected]
 
 
+def why_nothing(scan: Scan) -> str:
+    """Return why a folder has no documents: its files by reason, and the types that are read where that helps."""
+    if scan.files:
+        return ""
+    known = f"ragqa reads {' '.join(scan.suffixes)}" if scan.suffixes else ""
+    if not scan.others:
+        return f" (0 files, without hidden and excluded ones){known and f': {known}'}"
+    groups: dict[str, list[str]] = {}
+    for entry in scan.others:
+        groups.setdefault(entry.reason, []).append(entry.source)
+    reasons = [f"{_listed(sources)}: {reason}" for reason, sources in groups.items()]
+    more = [f"and {len(reasons) - _NAMED} more reasons: see `ragqa plan`"] if len(reasons) > _NAMED else []
+    types = [known] if known and any(reason.startswith(UNSUPPORTED) for reason in groups) else []
+    return f" ({len(scan.others)} files, none usable): {'; '.join([*reasons[:_NAMED], *more, *types])}"
+
+
+def _listed(sources: Sequence[str]) -> str:
+    """Return the first names of a list and how many more there are."""
+    more = f" and {len(sources) - _NAMED:,} more" if len(sources) > _NAMED else ""
+    return ", ".join(sources[:_NAMED]) + more
+
+
 def make_plan(scan: Scan, indexed: Indexed | None, loader: Loader) -> Plan:
     """Compare the files of a folder with an index; with None, all files are new."""
-    known = indexed.sources() if indexed else {}
-    extractors = indexed.extractors() if indexed else {}
-    rejected = indexed.rejected() if indexed else {}
+    known = {} if indexed is None else indexed.sources()  # one that a filter empties is false
+    extractors = {} if indexed is None else indexed.extractors()
+    rejected = {} if indexed is None else indexed.rejected()
     read: list[PlannedFile] = []
     unchanged: list[SourceFile] = []
     for file in scan.files:
@@ -131,8 +157,9 @@ def make_plan(scan: Scan, indexed: Indexed | None, loader: Loader) -> Plan:
     present = {file.source for file in scan.files}
     removed = tuple(sorted(source for source in known if source not in present))
     if indexed is None:
-        return Plan(tuple(read), (), (), scan.others, {})
-    return Plan(tuple(read), tuple(unchanged), removed, scan.others, indexed.contents(), indexed.coverage())
+        return Plan(tuple(read), (), (), scan.others, {}, nothing=why_nothing(scan))
+    contents, coverage = indexed.contents(), indexed.coverage()
+    return Plan(tuple(read), tuple(unchanged), removed, scan.others, contents, coverage, why_nothing(scan))
 
 
 def plan_run(components: Components, indexed: Indexed | None) -> Plan:
@@ -155,5 +182,5 @@ def preview(components: Components, indexed: Indexed | None) -> Preview:
         except RejectedError as error:
             rejected.append(FileStatus(planned.file.source, "rejected", str(error)))
     texts = list(chunks.values())
-    to_embed = indexed.missing(texts) if indexed else {chunk.indexed_text for chunk in texts}
+    to_embed = {chunk.indexed_text for chunk in texts} if indexed is None else indexed.missing(texts)
     return Preview(plan, tuple(rejected), len(chunks), len(to_embed) + plan.coverage.pending)

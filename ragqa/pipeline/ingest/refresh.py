@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from ragqa.errors import DocumentsGoneError, NothingUsableError, RejectedError
 from ragqa.pipeline.ingest import embedding
 from ragqa.pipeline.ingest.embedding import Embedding, Progress
-from ragqa.pipeline.ingest.plan import Plan, PlannedFile, make_plan
+from ragqa.pipeline.ingest.plan import Plan, PlannedFile, make_plan, why_nothing
 from ragqa.pipeline.ingest.reading import Content, Estimate, prefetch, read_and_split
 from ragqa.records import Coverage, FileStatus, unread
 from ragqa.stages import Entry
@@ -73,7 +73,7 @@ def bring_up_to_date(components: Components, options: Options) -> IndexReport:
     """Index new files of a folder, and remove documents whose files are gone; see `Pipeline.index` for the errors."""
     started = time.perf_counter()
     scan, index = components.loader.scan(), components.index
-    nothing = f"no documents found under {_where(components)} ({len(scan.others)} files, none usable: see `ragqa plan`)"
+    nothing = f"no documents found under {_where(components)}{why_nothing(scan)}"
     if not scan.files and not index.exists():
         raise NothingUsableError(nothing)
     recorded = components.embedder.recorded

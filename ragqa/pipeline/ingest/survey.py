@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from ragqa.config.slots import SPECIAL_TOKENS
 from ragqa.errors import RejectedError
-from ragqa.load.formats import DOCX, PDF
+from ragqa.load.formats import CSV, DOCX, PDF, TSV
 from ragqa.markdown import tables
 from ragqa.pipeline.ingest.reading import Estimate, read_and_split
 from ragqa.records import Chunk, Document, SourceFile, unread
@@ -32,12 +32,14 @@ _HINTS = {
     "not_read": "where these hold something that will be asked, put it into the text: pictures by OCR, objects as tables",
     "no_main_text": "look at the page: save it as a browser shows it, or leave it out with load.exclude",
     "left_out": "look whether the page has content in nav, header or footer; to read all of it, save it as text",
+    "unnamed_columns": "cut the table into several, each with fewer columns",
+    "fields_left_out": "unset load.text_field where they matter: all fields are read then",
     "ragged_rows": "mend these rows: a field that holds the delimiter needs quotation marks",
     "front_matter": "mend the fields between the two --- or +++ lines; the text is indexed all the same",
     "duplicate": "keep one of them: the content is indexed once, and cited under the first name",
     "near_duplicate": "keep the one that holds: passages of both would compete in every search",
     "beyond_window": "lower split.chunk_size: indexing would stop here with an error",
-    "table_fragments": "raise split.chunk_size, or save the table as CSV with a short header, which every chunk then carries",
+    "table_fragments": "raise split.chunk_size, or save the table as CSV, where every chunk carries its column names",
 }
 _REMEDIES = {
     "scanned": "run OCR over it (ocrmypdf, for example)",
@@ -223,6 +225,10 @@ def _recorded(document: Document) -> Iterator[tuple[str, str]]:
         yield "no_main_text", "no main text found: everything visible was taken, menus and notices too"
     if ragged := facts.get("ragged_rows"):
         yield "ragged_rows", f"{ragged:,} of {facts['rows']:,} rows have more or fewer columns than the header"
+    if unnamed := facts.get("unnamed_columns"):
+        yield "unnamed_columns", f"the names of {unnamed:,} columns are with no part of a row"
+    if fields := facts.get("fields_left_out"):
+        yield "fields_left_out", f"load.text_field leaves out the fields {', '.join(fields)[:500]}"
 
 
 def shingles(text: str) -> Shingles:
@@ -287,10 +293,9 @@ def _fragments(document: Document, chunks: Sequence[Chunk]) -> int:
 def _tables(document: Document) -> Iterator[TablePlace]:
     """Yield the tables that the rules of this module find, without surrounding white space, which chunks lack too."""
     text, kind = document.text, document.media_type
-    if kind in ("text/csv", "text/tab-separated-values"):
-        header = str(document.metadata.get("header", ""))
-        yield 0, len(header), len(text.rstrip()), header
-    elif kind == PDF:
+    if kind in (CSV, TSV):  # every chunk has the names of its columns
+        return
+    if kind == PDF:
         yield from _tables_of_cells(text)
     elif kind == DOCX:
         for match in _TAB_TABLE.finditer(text):

@@ -1,0 +1,59 @@
+"""Delimited text, such as CSV: its rows and cells, with their offsets.
+
+A quotation mark counts only at the beginning of a cell; inside, two of them are one. A line break between quotation
+marks does not end a row. A mark that is never closed reaches to the end of the text.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from functools import cache
+
+Span = tuple[int, int]
+MOST_NAMES = 10_000
+"""The most columns of a table whose names are kept with the parts of its rows."""
+
+
+@cache
+def _patterns(delimiter: str) -> tuple[re.Pattern[str], re.Pattern[str]]:
+    """Return the patterns of a row with its line break, and of a cell with what ends it.
+
+    Every repetition is possessive, so that the time is linear on any text.
+    """
+    mark = re.escape(delimiter)
+    cell = rf'(?: *+"[^"]*+(?:""[^"]*+)*+(?:"|\Z))?+[^{mark}\r\n]*+'
+    line_end = r"\r\n|\r|\n|\Z"
+    return re.compile(rf"(?:{cell}{mark})*+{cell}(?:{line_end})"), re.compile(rf"({cell})(?:{mark}|{line_end})")
+
+
+def rows(text: str, delimiter: str, low: int, high: int) -> Iterator[Span]:
+    """Yield the rows of [low, high), blank ones too; each ends behind its line break."""
+    row, _ = _patterns(delimiter)
+    while low < high and (match := row.match(text, low, high)):
+        yield match.span()
+        low = match.end()
+
+
+def cells(text: str, delimiter: str, low: int, high: int) -> Iterator[Span]:
+    """Yield the cells of a row, with their quotation marks and without delimiters and line break."""
+    _, cell = _patterns(delimiter)
+    for match in cell.finditer(text, low, high):
+        yield match.span(1)
+        if match.end() == match.end(1) or text[match.end() - 1] != delimiter:
+            return
+
+
+def width(text: str, delimiter: str, low: int, high: int) -> int:
+    """Return the number of cells of a row."""
+    if text.find('"', low, high) < 0:
+        return text.count(delimiter, low, high) + 1
+    return sum(1 for _ in cells(text, delimiter, low, high))
+
+
+def value(cell: str) -> str:
+    """Return the content of a cell on one line, without its quotation marks."""
+    content = cell.strip()
+    if content[:1] == '"':
+        content = content[1:].removesuffix('"').replace('""', '"')
+    return " ".join(content.split())

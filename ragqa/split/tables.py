@@ -1,0 +1,202 @@
+"""The pieces of tables (CSV, TSV) and of records (JSON), each with the names and titles that it needs.
+
+Rows and records that fit are not cut. What is cut keeps its names: a part of a row has those of its own columns.
+"""
+
+from __future__ import annotations
+
+import re
+from bisect import bisect_left, bisect_right
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import cached_property, lru_cache
+from itertools import islice, pairwise
+from typing import Any
+
+from ragqa.records import Document
+from ragqa.records.delimited import MOST_NAMES, cells, rows, value
+from ragqa.split.cutter import Cutter
+from ragqa.split.spans import Span, match_ends
+
+TABLES = {"text/csv": ",", "text/tab-separated-values": "\t"}
+"""The types of tables, each with its delimiter where the metadata name none."""
+RECORDS = ("application/jsonl", "application/json")
+"""The types of records."""
+LABEL_CHARACTERS = 80
+"""The most characters of one column's name, of a title and of a row's first cell in a context."""
+
+_RECORD_END = re.compile(r"\n{3,}")
+_HEADING = re.compile(r"# (.+)")
+_TITLE = re.compile(r"^((?:title|name|heading|headline|subject|question): .*)", re.MULTILINE)
+
+Fits = Callable[[str], bool]
+"""Tells whether a text is short enough for a context."""
+
+
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """A piece of a text, and the parts of its context, outer ones first. Its overlap begins at `floor` at the earliest.
+
+    `names` are column names behind the context; the piece is so much shorter that both fit a chunk.
+    """
+
+    start: int
+    end: int
+    context: tuple[str, ...]
+    floor: int
+    names: str = ""
+
+
+def record_pieces(text: str, low: int, high: int, cutter: Cutter) -> Iterator[Piece]:
+    """Yield the pieces of records. A record that does not fit is cut, and every part has its title."""
+    for (start, end), fits in cutter.runs(text, match_ends(_RECORD_END, text, low, high)):
+        if fits:
+            yield Piece(start, end, (), start)
+            continue
+        title = _HEADING.match(text, start, end) or _TITLE.search(text, start, end)
+        context = (_short(title[1]),) if title else ()
+        for first, last in cutter.recurse(text, start, end):
+            yield Piece(first, last, context, start)
+
+
+def delimiter_of(document: Document) -> str:
+    """Return the delimiter of a table."""
+    given = document.metadata.get("delimiter")
+    return given if isinstance(given, str) and len(given) == 1 else TABLES[document.media_type]
+
+
+def tables_of(document: Document) -> list[tuple[int, int, int]]:
+    """Return the offsets of the beginning, the header and the first row of each table.
+
+    None are returned where the metadata have none, or wrong ones: a loader of one's own may record anything.
+    """
+    given: Any = document.metadata.get("tables")
+    try:
+        places = [(int(start), int(header), int(body)) for start, header, body in given or ()]
+    except (TypeError, ValueError):
+        return []
+    flat = [0, *(offset for place in places for offset in place), len(document.text)]
+    return places if all(low <= high for low, high in pairwise(flat)) else []
+
+
+def table_pieces(document: Document, cutter: Cutter, fits: Fits) -> Iterator[Piece]:
+    """Yield the pieces of a document whose metadata have the places of its tables."""
+    places = tables_of(document)
+    ends = [start for start, _, _ in places[1:]]
+    for (start, header, body), end in zip(places, [*ends, len(document.text)], strict=True):
+        table = _Table(document.text, delimiter_of(document), cutter, fits, start, header, body, end)
+        yield from table.pieces()
+
+
+@dataclass(frozen=True)
+class _Table:
+    """One table: lines above its header from `start` on, its header, and its rows from `body` on."""
+
+    text: str
+    delimiter: str
+    cutter: Cutter
+    fits: Fits
+    start: int
+    header: int
+    body: int
+    end: int
+
+    def pieces(self) -> Iterator[Piece]:
+        """Yield the pieces: whole rows with the header where it takes at most half of a chunk; else parts of rows."""
+        every = len(self._names)
+        if self.fits(self.header_line):
+            yield from self._whole_rows(self.cutter, (self._title, self.header_line))
+        elif every < MOST_NAMES and (cost := self._cost(0, every)) <= self._most_cost:
+            yield from self._whole_rows(self.cutter.within(cost), (self._title,), self._joined(0, every))
+        else:
+            yield from self._parts_of_rows()
+
+    def _whole_rows(self, cutter: Cutter, context: tuple[str, ...], names: str = "") -> Iterator[Piece]:
+        """Yield runs of rows that fit, and the parts of a row that does not."""
+        for (low, high), fits in cutter.runs(self.text, rows(self.text, self.delimiter, self.start, self.end)):
+            if fits:
+                yield Piece(low, high, context, low, names)
+            elif high > self.body:
+                yield from self._cut_row(low, high, [(0, len(self._names))])
+            else:
+                yield from (Piece(*part, (self._title,), low) for part in self.cutter.recurse(self.text, low, high))
+
+    def _parts_of_rows(self) -> Iterator[Piece]:
+        """Yield what is above the rows, then each row in groups of columns whose names take at most half of a chunk."""
+        head = rows(self.text, self.delimiter, self.start, self.body)
+        yield from (Piece(*part, (self._title,), part[0]) for part in self.cutter.fill(self.text, head))
+        groups = self._groups()
+        for row in rows(self.text, self.delimiter, self.body, self.end):
+            yield from self._cut_row(*row, groups)
+
+    @cached_property
+    def _cutters(self) -> Callable[[int, int], Cutter]:
+        """Return a function that returns a cutter with room for the names of some columns."""
+        return lru_cache(lambda begin, end: self.cutter.within(self._cost(begin, end)))
+
+    @property
+    def _most_cost(self) -> int:
+        return self.cutter.bound // 2
+
+    def _cost(self, begin: int, end: int) -> int:
+        """Return the length of the names of some columns behind a context."""
+        return self.cutter.measure(f" > {self._joined(begin, end)}")
+
+    @cached_property
+    def header_line(self) -> str:
+        """Return the header as it is written, on one line."""
+        return " ".join(self.text[self.header : self.body].splitlines()).strip()
+
+    @cached_property
+    def _title(self) -> str:
+        """Return what stands above the header, on one line."""
+        above = rows(self.text, self.delimiter, self.start, self.header)
+        filled = (value(self.text[slice(*cell)]) for row in above for cell in cells(self.text, self.delimiter, *row))
+        return _short(" ".join(islice(filter(None, filled), LABEL_CHARACTERS)))
+
+    @cached_property
+    def _names(self) -> list[str]:
+        found = islice(cells(self.text, self.delimiter, self.header, self.body), MOST_NAMES)
+        return [_short(value(self.text[low : min(high, low + 2 * LABEL_CHARACTERS)])) for low, high in found]
+
+    def _groups(self) -> list[Span]:
+        """Return runs of columns whose names take at most half of a chunk."""
+        groups: list[Span] = []
+        begin = 0
+        for end in range(2, len(self._names) + 1):
+            if self._cost(begin, end) > self._most_cost:
+                groups.append((begin, end - 1))
+                begin = end - 1
+        return [*groups, (begin, len(self._names))]
+
+    def _cut_row(self, low: int, high: int, groups: Sequence[Span]) -> Iterator[Piece]:
+        """Yield the parts of a row. Cells behind the last column are in a group without names."""
+        row = list(cells(self.text, self.delimiter, low, high))
+        starts = [start for start, _ in row]
+        bounds = [*starts, high]
+        behind = [(groups[-1][1], len(row))] if len(row) > groups[-1][1] else []
+        for first, last in [*groups, *behind]:
+            cutter = self._cutters(first, last)
+            if not any(value(self.text[slice(*cell)]) for cell in row[first:last]):
+                continue
+            for (begin, end), fits in cutter.runs(self.text, pairwise(bounds[first : last + 1])):
+                columns = bisect_right(starts, begin) - 1, bisect_left(starts, end)
+                context = (self._title, self._key(row[0]) if columns[0] else "")
+                parts = [(begin, end)] if fits else cutter.recurse(self.text, begin, end)
+                yield from (Piece(*part, context, begin, self._joined(*columns)) for part in parts)
+
+    def _key(self, cell: Span) -> str:
+        low, high = cell
+        first = value(self.text[low : min(high, low + 2 * LABEL_CHARACTERS)])
+        return _short(f"{self._names[0]}: {first}") if first and self._names and self._names[0] else _short(first)
+
+    def _joined(self, begin: int, end: int) -> str:
+        """Return the names of some columns; a single one that takes more than half of a chunk is cut."""
+        joined = self.delimiter.join(self._names[begin:end])
+        while end - begin == 1 and len(joined) > 1 and self.cutter.measure(f" > {joined}") > self._most_cost:
+            joined = joined[: len(joined) // 2]
+        return joined
+
+
+def _short(text: str) -> str:
+    return text if len(text) <= LABEL_CHARACTERS else f"{text[: LABEL_CHARACTERS - 1]}…"
