@@ -31,6 +31,7 @@ FLOORS = (
         "messages",
         "machine",
         "wire",
+        "identifiers",
         "question_words",
         "question_analysis",
     ),

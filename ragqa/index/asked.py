@@ -8,7 +8,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ragqa import text_analysis
+from ragqa import identifiers, text_analysis
+from ragqa.identifiers import Identifier
 from ragqa.index import names
 from ragqa.index.bm25 import Lexicon, Mask, Norm, Rows, TermQuery
 from ragqa.index.names import NamedChunks
@@ -16,21 +17,37 @@ from ragqa.index.names import NamedChunks
 
 @dataclass(frozen=True, slots=True)
 class LexicalQuestion:
-    """The content words of a question, each once: their postings, and the chunks whose documents they name."""
+    """The content words and identifiers of a question, each once: their postings, and the chunks whose documents they name.
+
+    An identifier that no text and no name has is not among the terms.
+    """
 
     terms: TermQuery
     named: NamedChunks
+    identifiers: tuple[Identifier, ...]
 
     @classmethod
     def look_up(cls, db: sqlite3.Connection, lexicon: Lexicon, question: str) -> LexicalQuestion:
         """Read the postings and names of a question."""
         weights = dict.fromkeys(map(text_analysis.term, text_analysis.query_words(question)), 1.0)
-        named = names.look_up(db, weights, lexicon.first_row)
-        return cls(lexicon.look_up(db, weights, named.texts), named)
+        asked = identifiers.asked(question)
+        ways = {term: share for each in asked for term, share in each.wanted.items()}
+        named = names.look_up(db, [*weights, *ways], lexicon.first_row)
+        terms = lexicon.look_up(db, weights | ways, named.texts)
+        return cls(terms.without([term for term in ways if term not in named.having]), named, asked)
 
     def scores(self, rows: Rows, positions: Rows) -> Norm:
         """Return the BM25 of chunks, float32[n], from their rows and the positions of their texts."""
         return self.terms.scores(positions, self.named.weights_at(rows))
+
+    def identifier_shares(self, rows: Rows, positions: Rows) -> Norm:
+        """Return the share of the question's identifiers that each chunk has, float32[n]; see `Identifier.wanted`."""
+        having = self.terms.having(positions, self.named.weights_at(rows))
+        total = np.zeros(len(positions), dtype=np.float32)
+        for each in self.identifiers:
+            shares = [np.float32(share) * having[term] for term, share in each.wanted.items() if term in having]
+            total += np.max(shares, axis=0) if shares else 0
+        return total / np.float32(max(1, len(self.identifiers)))
 
     def with_named(self, by_text: Mapping[int, float], k: int, findable: Rows | None) -> dict[int, float]:
         """Return the scores by row of chunks among which the best k are.

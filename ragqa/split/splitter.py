@@ -18,11 +18,11 @@ from ragqa.config.slots import BYTES_PER_TOKEN, CONTEXT_TOKENS
 from ragqa.config.specs import SizedSplit
 from ragqa.errors import RejectedError
 from ragqa.records import Chunk, Document, body_start
-from ragqa.split.cutter import Cutter, Separators, prose_separators, text_length
+from ragqa.split.cutter import WORD_START, Cutter, Separators, prose_separators, text_length
 from ragqa.split.spans import Span, match_ends, row_spans
 from ragqa.stages import TokenCounter
 
-SPLITTER_VERSION = "1"
+SPLITTER_VERSION = "2"
 CONTEXT_BYTES = 512
 """The most UTF-8 bytes of title and headings, of which `CONTEXT_TOKENS` are indexed with a chunk: a tokenizer may make
 one token of a heading of any length."""
@@ -31,7 +31,6 @@ SECONDS, SECONDS_PER_CHARACTER = 60.0, 10e-6
 
 _TABLES = ("text/csv", "text/tab-separated-values")
 _RECORDS = "application/jsonl"
-_WORD_START = re.compile(r"(?<!\S)\S")
 _BLANK_LINE = re.compile(r"\n{2,}")
 
 Section = tuple[Span, tuple[str, ...]]
@@ -109,12 +108,12 @@ class TextSplitter(ABC):
         floor = max(floor, start - BYTES_PER_TOKEN * overlap)
         if self.spec.unit == "character":
             floor = max(floor, start - overlap)
-        elif _WORD_START.search(text, floor, start):  # without a start of a word, no token needs to be counted
+        elif WORD_START.search(text, floor, start):  # without a start of a word, no token needs to be counted
             tokens = self.counter.offsets(text[floor:start])
             if len(tokens) > overlap:
                 floor += tokens[-overlap][0] if overlap else start - floor
         # 2. Find the first word from there with which both bounds hold.
-        for word in _WORD_START.finditer(text, floor, start):
+        for word in WORD_START.finditer(text, floor, start):
             low = word.start()
             if (
                 self.cutter.measure(text[low:start]) <= overlap

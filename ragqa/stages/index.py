@@ -95,6 +95,14 @@ class Searcher(Protocol):
         """Return an upper bound of the BM25 of any text for a question."""
         ...
 
+    def identifier_shares(self, question: str, chunk_ids: Sequence[str]) -> list[float]:
+        """Return the share of `identifiers.asked` of a question that each chunk has, between 0 and 1.
+
+        `Identifier.wanted` says what counts as having one. A retriever puts chunks that have them first. An index without
+        it returns 0 for all.
+        """
+        return [0.0] * len(chunk_ids)
+
     def document_counts(self, terms: Sequence[str]) -> list[int]:
         """Return for each search term the number of chunks that have it and can be found; 0 means that none has it.
 

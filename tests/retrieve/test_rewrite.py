@@ -408,6 +408,7 @@ def test_what_a_section_does_not_ask_for_is_no_step() -> None:
         "feed_back",
         "search_index",
         "rerank",
+        "prefer_exact",
         "diversify",
         "expand_hits",
     ]
