@@ -19,9 +19,22 @@ READING = 0.5
 _LONGEST = 80
 """The most characters of an identifier."""
 
-_MONTHS: dict[str, int] = {}
+_ENGLISH_MONTHS = [
+    "January",
+    "February",
+    "March",
+    "April",
+    "May",
+    "June",
+    "July",
+    "August",
+    "September",
+    "October",
+    "November",
+    "December",
+]
+_MONTHS = {name.lower(): number for number, name in enumerate(_ENGLISH_MONTHS, start=1)}
 for _names in (
-    "january february march april may june july august september october november december",
     "jan feb mar apr may jun jul aug sept oct nov dec",
     "jan feb mar apr may jun jul aug sep oct nov dec",
     "januar februar märz april mai juni juli august september oktober november dezember",
@@ -86,6 +99,18 @@ class Identifier:
     def wanted(self) -> dict[str, float]:
         """Return the terms of texts that have it, as `terms` makes them, with the share that each counts."""
         return {f"={self.exact}": 1.0, f"~{self.exact}": READING, **{f"={form}": READING for form in self.readings}}
+
+    @property
+    def spellings(self) -> tuple[str, ...]:
+        """Return ways to write it: a date as in ISO 8601, in English words and in figures; a number also with commas."""
+        try:
+            day = date.fromisoformat(self.exact) if len(self.exact) == 10 else None
+        except ValueError:
+            day = None
+        if day:
+            month = _ENGLISH_MONTHS[day.month - 1]
+            return self.exact, f"{day.day} {month} {day.year}", f"{day.day}.{day.month}.{day.year}"
+        return (self.exact, f"{int(self.exact):,}") if self.exact.isdecimal() else (self.exact,)
 
 
 def identifiers(text: str) -> Iterator[Identifier]:

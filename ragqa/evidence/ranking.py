@@ -11,8 +11,9 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from ragqa import text_analysis
+from ragqa import identifiers, text_analysis
 from ragqa.evidence.passages import Candidate
+from ragqa.identifiers import Identifier
 from ragqa.question_analysis import QuestionAnalysis, defines, fits
 from ragqa.records import Hit
 from ragqa.stages import Embedder
@@ -41,6 +42,8 @@ CHOICE_WEIGHT = 0.5
 Chosen on tuning questions; `make fit-verdicts` prints what the choice gains."""
 LEAST_CHOICE = math.log(1e-3)
 """The least log-probability that counts, and that of an excerpt that the generator has not read."""
+LACKING = 2.0
+"""What an excerpt loses whose passage has none of the question's identifiers, such as 3.2.1, where another has all."""
 MAX_TOKENS = 120
 """The most tokens of an excerpt, with its context, that are embedded."""
 SHORT = 4
@@ -82,19 +85,20 @@ def rank(
     contexts = [_in_context(each) for each in candidates]
     texts = [_end(text, embedder) for text in [*(each.text for each in candidates), *contexts]]
     vectors = embedder.embed_passages(texts) @ embedder.embed_question(_end(question.core, embedder))
+    wanted = identifiers.asked(question.core)
     rows = [
-        _features(each, contexts[n], vectors[n], vectors[len(contexts) + n], weights)
+        _features(each, contexts[n], (vectors[n], vectors[len(contexts) + n]), weights, wanted)
         for n, each in enumerate(candidates)
     ]
     cover, cosine = max(row[1] for row in rows), max(row[3] for row in rows)
+    exact = [each.hit.scores.get("exact", 0.0) for each in candidates]
     ranked = []
-    for each, row in zip(candidates, rows, strict=True):
+    for each, row, share in zip(candidates, rows, exact, strict=True):
         short = float(len(text_analysis.words(each.text)) < SHORT)
         typed = question.answer_type not in ("date", "number") or fits(question.answer_type, each.text)
         features = (*row, short, row[1] - cover, row[3] - cosine, float(typed), float(defines(question, each.text)))
-        ranked.append(
-            RankedExcerpt(each, CONSTANT + sum(w * x for w, x in zip(WEIGHTS, features, strict=True)), features)
-        )
+        score = CONSTANT + sum(w * x for w, x in zip(WEIGHTS, features, strict=True)) - LACKING * (max(exact) - share)
+        ranked.append(RankedExcerpt(each, score, features))
     return sorted(ranked, key=lambda each: -each.score)
 
 
@@ -125,12 +129,27 @@ def _begins_in(candidate: Candidate, hit: Hit) -> bool:
 
 
 def _features(
-    candidate: Candidate, context: str, cosine: float, cosine_context: float, weights: Mapping[str, float]
+    candidate: Candidate,
+    context: str,
+    cosines: tuple[float, float],
+    weights: Mapping[str, float],
+    wanted: Sequence[Identifier],
 ) -> tuple[float, float, float, float]:
-    """Return the first four of `FEATURES`."""
-    terms = text_analysis.terms(candidate.text)
-    around = [*terms, *text_analysis.terms(f"{context} {candidate.hit.source}")]
-    return covered(weights, terms), covered(weights, around), float(cosine), float(cosine_context)
+    """Return the first four of `FEATURES`; `cosines` are those of the excerpt, and of it in its context."""
+    terms = terms_of(candidate.text, wanted)
+    around = [*terms, *terms_of(f"{context} {candidate.hit.source}", wanted)]
+    return covered(weights, terms), covered(weights, around), float(cosines[0]), float(cosines[1])
+
+
+def terms_of(text: str, wanted: Sequence[Identifier]) -> list[str]:
+    """Return the search terms of a text, and those of each way to write the wanted identifiers that it has."""
+    return [term for part in (text, *spelled(text, wanted)) for term in text_analysis.terms(part)]
+
+
+def spelled(text: str, wanted: Sequence[Identifier]) -> list[str]:
+    """Return each way to write the wanted identifiers that a text has: 5 March 2024 is 2024-03-05 too."""
+    there = set(identifiers.terms(text)) if wanted else ()
+    return [spelling for each in wanted if f"={each.exact}" in there for spelling in each.spellings]
 
 
 def covered(weights: Mapping[str, float], terms: Sequence[str]) -> float:
