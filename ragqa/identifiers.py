@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from datetime import date
 from functools import partial
 
@@ -89,11 +89,13 @@ class Identifier:
     :param readings: other normal forms that it may stand for, or that are a part of it: 05/03/2024 is a day in March or
         in May.
     :param tells: whether it is searched for where a question has it. A year and a word such as COVID-19 are not.
+    :param span: its place in the text.
     """
 
     exact: str
     readings: tuple[str, ...] = ()
     tells: bool = True
+    span: tuple[int, int] = field(default=(0, 0), compare=False)
 
     @property
     def wanted(self) -> dict[str, float]:
@@ -118,7 +120,7 @@ def identifiers(text: str) -> Iterator[Identifier]:
     for match in _TOKEN.finditer(text.translate(_DASHES)):
         kind, found = str(match.lastgroup), match.group()
         if len(found) <= _LONGEST and any(character.isdigit() for character in found):
-            yield _READERS[kind](match) or _of_run(found)
+            yield replace(_READERS[kind](match) or _of_run(found), span=match.span())
 
 
 def asked(question: str) -> tuple[Identifier, ...]:

@@ -42,8 +42,6 @@ CHOICE_WEIGHT = 0.5
 Chosen on tuning questions; `make fit-verdicts` prints what the choice gains."""
 LEAST_CHOICE = math.log(1e-3)
 """The least log-probability that counts, and that of an excerpt that the generator has not read."""
-LACKING = 2.0
-"""What an excerpt loses whose passage has none of the question's identifiers, such as 3.2.1, where another has all."""
 MAX_TOKENS = 120
 """The most tokens of an excerpt, with its context, that are embedded."""
 SHORT = 4
@@ -91,14 +89,14 @@ def rank(
         for n, each in enumerate(candidates)
     ]
     cover, cosine = max(row[1] for row in rows), max(row[3] for row in rows)
-    exact = [each.hit.scores.get("exact", 0.0) for each in candidates]
     ranked = []
-    for each, row, share in zip(candidates, rows, exact, strict=True):
+    for each, row in zip(candidates, rows, strict=True):
         short = float(len(text_analysis.words(each.text)) < SHORT)
         typed = question.answer_type not in ("date", "number") or fits(question.answer_type, each.text)
         features = (*row, short, row[1] - cover, row[3] - cosine, float(typed), float(defines(question, each.text)))
-        score = CONSTANT + sum(w * x for w, x in zip(WEIGHTS, features, strict=True)) - LACKING * (max(exact) - share)
-        ranked.append(RankedExcerpt(each, score, features))
+        ranked.append(
+            RankedExcerpt(each, CONSTANT + sum(w * x for w, x in zip(WEIGHTS, features, strict=True)), features)
+        )
     return sorted(ranked, key=lambda each: -each.score)
 
 
@@ -142,8 +140,10 @@ def _features(
 
 
 def terms_of(text: str, wanted: Sequence[Identifier]) -> list[str]:
-    """Return the search terms of a text, and those of each way to write the wanted identifiers that it has."""
-    return [term for part in (text, *spelled(text, wanted)) for term in text_analysis.terms(part)]
+    """Return the search terms of a text, with the wanted identifiers that it has and all ways to write them."""
+    having = {f"={each.exact}" for each in wanted}.intersection(identifiers.terms(text) if wanted else ())
+    words = (term for part in (text, *spelled(text, wanted)) for term in text_analysis.terms(part))
+    return [*words, *sorted(having)]
 
 
 def spelled(text: str, wanted: Sequence[Identifier]) -> list[str]:

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import math
 import sqlite3
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from types import MappingProxyType
@@ -174,18 +174,6 @@ class TermQuery:
         for posting in self.postings:
             total += posting.gains_at(positions, self.norm, named.get(posting.term))
         return total
-
-    def without(self, terms: Collection[str]) -> TermQuery:
-        """Return the query without those of some terms that no text has."""
-        kept = (posting for posting in self.postings if posting.parts or posting.term not in terms)
-        return TermQuery(self.norm, tuple(kept))
-
-    def having(self, positions: Rows, named: Mapping[str, Norm]) -> dict[str, Mask]:
-        """Return for each term bool[len(positions)]: True where a text or its names have the term.
-
-        :param named: as for `scores`.
-        """
-        return {each.term: each.gains_at(positions, self.norm, named.get(each.term)) > 0 for each in self.postings}
 
 
 @dataclass(frozen=True, slots=True)

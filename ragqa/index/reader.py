@@ -172,11 +172,6 @@ class LocalReader:
         """Return an upper bound of the BM25 of any text for a question."""
         return self._looked_up(question).terms.bound
 
-    def identifier_shares(self, question: str, chunk_ids: Sequence[str]) -> list[float]:
-        """Return the share of the question's identifiers that each chunk or a name of its document has."""
-        rows, asked = self._of_chunks("row", chunk_ids), self._looked_up(question)
-        return [float(share) for share in asked.identifier_shares(rows, self._positions(chunk_ids))]
-
     def document_counts(self, terms: Sequence[str]) -> list[int]:
         """Return for each search term the number of texts that can be found and have it, or whose names have it."""
         now = self.snapshot

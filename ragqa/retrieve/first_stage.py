@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from functools import partial
 
 from ragqa.config.retrieval import DenseRetrieve, HybridRetrieve, LexicalRetrieve
-from ragqa.retrieve import exact, fusion
+from ragqa.retrieve import fusion
 from ragqa.retrieve.state import RetrievalState, SearchQuery
 from ragqa.stages import Embedder, Searcher
 
@@ -101,10 +101,8 @@ def first_stage(spec: BuiltInRetrieve) -> FirstStage:
 
 def search_index(state: RetrievalState, *, stage: FirstStage) -> RetrievalState:
     """Fetch the best `fetch_k` hits of the index; ties by chunk id. `Hit.scores` belong to the question as asked."""
-    # 1. Rank chunks by all queries together, those with the question's identifiers first.
+    # 1. Rank chunks by all queries together.
     fused = stage.rank(state.searcher, state.queries, state.fetch_k)
-    shares = exact.shares([query.text for query in (state.question, *state.queries)], state.searcher, list(fused))
-    fused = exact.preferred(fused, shares)
     best = best_ids(fused, state.fetch_k)
     # 2. Compute each search's score of each chunk for the question itself; a BM25 of 0 means that no word is shared.
     named = dict(zip((s.name for s in stage.searches), stage.scores(state.searcher, state.question, best), strict=True))
@@ -112,8 +110,6 @@ def search_index(state: RetrievalState, *, stage: FirstStage) -> RetrievalState:
         (i, fused[i], {name: scores[i] for name, scores in named.items() if scores[i] or name == DENSE.name})
         for i in best
     ]
-    if shares:
-        ranked = [(i, score, {**scores, exact.EXACT: shares[i]}) for i, score, scores in ranked]
     # 3. Read the texts.
     return state.with_hits(state.searcher.hits(ranked))
 

@@ -1,6 +1,6 @@
 """Retrieval as a list of steps. `steps` returns them in this order:
 
-    question -rewrite-> queries -feedback-> queries -search-> hits -rerank-> hits -exact-> hits -prefer-> hits -deduplicate-> hits
+    question -rewrite-> queries -feedback-> queries -search-> hits -rerank-> hits -prefer-> hits -deduplicate-> hits
              -cap-> hits -diversify-> hits -expand-> hits -versions-> hits
 
 A step that the `retrieve` section does not ask for is not in the list. The steps use an `Embedder`, a `Searcher`, a
@@ -15,7 +15,6 @@ from functools import partial
 from ragqa.records import Hit
 from ragqa.retrieve import check_question, versions
 from ragqa.retrieve.diversity import cap, deduplicate, diversify
-from ragqa.retrieve.exact import prefer_exact
 from ragqa.retrieve.first_stage import BuiltInRetrieve, FirstStage, first_stage, search_index
 from ragqa.retrieve.passages import expand_hits
 from ragqa.retrieve.rerank import rerank
@@ -78,7 +77,7 @@ def steps(
     # 2. Find and rank the hits.
     line.append(partial(search_index, stage=stage))
     if scorer is not None and spec.rerank is not None:
-        line += [partial(rerank, scorer=scorer, weight=spec.rerank.weight), prefer_exact]
+        line.append(partial(rerank, scorer=scorer, weight=spec.rerank.weight))
     # 3. Choose the hits.
     if spec.prefer == "newest":
         line.append(prefer_newest)

@@ -79,7 +79,8 @@ class Searcher(Protocol):
         """Return up to k `(chunk id, BM25)`, best first; higher is better; ties by chunk id.
 
         A chunk is found by its text and context, and by the names of its document: all its sources, its title and
-        what else it says about itself (`records.about`), split by `text_analysis.name_terms`.
+        what else it says about itself (`records.about`), split by `text_analysis.name_terms`. It should be found by
+        `identifiers.terms` of all these too, so that 3.2.1 is told from 1.3.2.
         """
         ...
 
@@ -95,21 +96,13 @@ class Searcher(Protocol):
         """Return an upper bound of the BM25 of any text for a question."""
         ...
 
-    def identifier_shares(self, question: str, chunk_ids: Sequence[str]) -> list[float]:
-        """Return the share of `identifiers.asked` of a question that each chunk has, between 0 and 1.
-
-        `Identifier.wanted` says what counts as having one. A retriever puts chunks that have them first. An index without
-        it returns 0 for all.
-        """
-        return [0.0] * len(chunk_ids)
-
     def document_counts(self, terms: Sequence[str]) -> list[int]:
         """Return for each search term the number of chunks that have it and can be found; 0 means that none has it.
 
         A chunk has the terms of its text, its context and the names of its document. Chunks with equal texts may count
         once.
 
-        :param terms: as `text_analysis.term` returns them.
+        :param terms: as `text_analysis.term` and `identifiers.terms` return them.
         """
         ...
 

@@ -408,7 +408,6 @@ def test_what_a_section_does_not_ask_for_is_no_step() -> None:
         "feed_back",
         "search_index",
         "rerank",
-        "prefer_exact",
         "diversify",
         "expand_hits",
     ]

@@ -68,10 +68,6 @@ class ByWords:
         """Return an upper bound of the BM25 of any text for a question."""
         return self._reader.lexical_bound(question)
 
-    def identifier_shares(self, question: str, chunk_ids: Sequence[str]) -> list[float]:
-        """Return the share of the question's identifiers that each chunk has."""
-        return self._reader.identifier_shares(question, chunk_ids)
-
     def document_counts(self, terms: Sequence[str]) -> list[int]:
         """Return for each search term the number of texts that have it."""
         return self._reader.document_counts(terms)
