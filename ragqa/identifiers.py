@@ -10,7 +10,7 @@ import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from datetime import date
-from functools import partial
+from functools import lru_cache, partial
 
 MOST_ASKED = 8
 """The most identifiers of a question that count. A pasted text may have hundreds."""
@@ -68,6 +68,11 @@ _TOKEN = re.compile(
 )
 """A date, a number with marks between its digits, or a run of letters and digits that these marks join."""
 
+_DIGIT = re.compile(r"\d")
+_WITH_DIGIT = re.compile(r"(?<!\S)[^\s\d]*+\d\S*+(?:\s{1,3}[^\s\d]++(?!\S)){0,3}")
+_BEFORE = 24
+"""The most characters of an identifier before its first word with a digit: the name of a month."""
+
 _SUFFIX = re.compile(r"(?:\.[^\W\d_]+)+$")
 _DOTTED = re.compile(r"\d+(?:[._]\d+)+")
 _NAMED_VERSION = re.compile(
@@ -116,11 +121,31 @@ class Identifier:
 
 
 def identifiers(text: str) -> Iterator[Identifier]:
-    """Yield the identifiers of a text in order."""
-    for match in _TOKEN.finditer(text.translate(_DASHES)):
-        kind, found = str(match.lastgroup), match.group()
-        if len(found) <= _LONGEST and any(character.isdigit() for character in found):
-            yield replace(_READERS[kind](match) or _of_run(found), span=match.span())
+    """Yield the identifiers of a text in order, without numbers of fewer than four digits."""
+    return (replace(found, span=span) for found, span in _placed(text))
+
+
+def _placed(text: str) -> Iterator[tuple[Identifier, tuple[int, int]]]:
+    """Yield the identifiers of a text and their spans."""
+    text = text if text.isascii() else text.translate(_DASHES)
+    for low, high in _near_digits(text):
+        for match in _TOKEN.finditer(text, low, high):
+            found = match.group()
+            if _DIGIT.search(found) and len(found) <= _LONGEST and not (found.isdecimal() and len(found) < 4):
+                yield _READERS[str(match.lastgroup)](match) or _of_run(found), match.span()
+
+
+def _near_digits(text: str) -> Iterator[tuple[int, int]]:
+    """Yield the spans of a text in which identifiers may be: words with a digit, and a few words before and after them."""
+    low = high = 0
+    for match in _WITH_DIGIT.finditer(text):
+        if match.start() - _BEFORE > high:
+            if high:
+                yield low, high
+            low = match.start() - _BEFORE
+        high = match.end()
+    if high:
+        yield low, high
 
 
 def asked(question: str) -> tuple[Identifier, ...]:
@@ -134,7 +159,7 @@ def terms(text: str) -> list[str]:
     A word has neither mark, so that these terms are none of `text_analysis.terms`.
     """
     found: list[str] = []
-    for each in identifiers(text):
+    for each, _ in _placed(text):
         found += [f"={each.exact}"] if each.tells else []
         found += [f"~{form}" for form in each.readings if not _YEAR.fullmatch(form)]
     return found
@@ -170,6 +195,7 @@ def _of_grouped(match: re.Match[str]) -> Identifier:
     return Identifier(match["grouped"], (number,)) if match["mark6"] == " " else Identifier(number)
 
 
+@lru_cache(maxsize=1 << 16)
 def _of_run(run: str) -> Identifier:
     """Return the identifier of letters and digits that marks may join, without suffixes of a file's name."""
     form = _SUFFIX.sub("", run).lower()

@@ -35,7 +35,7 @@ def refuse_drift(location: object, stored: Vectors, current: Vectors) -> None:
     :raises ModelError: they differ.
     """
     cosines = np.einsum("ij,ij->i", stored, current)
-    known = current.any(axis=1)
+    known = current.any(axis=1) & stored.any(axis=1)
     cosines = np.where(known | ~known.any(), cosines, 1.0)
     # the cosine of a vector with NaN is not defined; such a vector counts as the worst
     worst = int(np.argmin(np.where(np.isfinite(cosines), cosines, -np.inf)))
