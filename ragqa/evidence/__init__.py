@@ -15,7 +15,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from ragqa import text_analysis
+from ragqa import identifiers, text_analysis
 from ragqa.evidence.confidence import answerable
 from ragqa.evidence.passages import candidates
 from ragqa.evidence.ranking import RankedExcerpt, rank, term_weights
@@ -52,8 +52,8 @@ def examine(
     analysis = analyse(asked)
     if searched != question:
         analysis = replace(analysis, core=searched, terms=analyse(searched).terms)
-    counts = reader.document_counts(analysis.terms)
-    weights = term_weights(analysis.terms, counts)
+    terms = [*analysis.terms, *(f"={each.exact}" for each in identifiers.asked(analysis.core))]
+    weights = term_weights(terms, reader.document_counts(terms))
     best = hits[:MOST_HITS]
     ranked = rank(analysis, candidates(best, reader.document), embedder, weights)
     unknown = tuple(name for name in analyse(question).names if _is_unknown(name, reader))

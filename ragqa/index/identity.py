@@ -30,9 +30,13 @@ def refuse_other(location: object, stored: Mapping[str, str], current: Mapping[s
 def refuse_drift(location: object, stored: Vectors, current: Vectors) -> None:
     """Compare the embedder's vectors of `CANARIES`, float32[8, dim], with those stored.
 
+    A text whose words the embedder does not know has the vector zero, which older versions did not give: it tells nothing.
+
     :raises ModelError: they differ.
     """
     cosines = np.einsum("ij,ij->i", stored, current)
+    known = current.any(axis=1) & stored.any(axis=1)
+    cosines = np.where(known | ~known.any(), cosines, 1.0)
     # the cosine of a vector with NaN is not defined; such a vector counts as the worst
     worst = int(np.argmin(np.where(np.isfinite(cosines), cosines, -np.inf)))
     if not cosines[worst] >= LEAST_COSINE:

@@ -72,6 +72,7 @@ __all__ = [
     "System",
     "TokenCounter",
     "VerdictModel",
+    "VocabularyBound",
 ]
 
 
@@ -209,7 +210,10 @@ class Embedder(Protocol):
         ...
 
     def embed_passages(self, texts: Sequence[str]) -> Vectors:
-        """Return float32[len(texts), dim], rows L2-normalised. Raises `UsageError` where a text exceeds the window."""
+        """Return float32[len(texts), dim], rows L2-normalised. Raises `UsageError` where a text exceeds the window.
+
+        A row of zeros stands for a text that the embedder cannot read.
+        """
         ...
 
     def embed_question(self, question: str) -> Vectors:
@@ -217,6 +221,15 @@ class Embedder(Protocol):
 
         A question that exceeds the window is embedded in parts, with a warning: the mean of their vectors, normalised.
         """
+        ...
+
+
+@runtime_checkable
+class VocabularyBound(Protocol):
+    """An embedder that cannot read every text. `unknown_share` may be called while other threads use the embedder."""
+
+    def unknown_share(self, text: str) -> float:
+        """Return the share of the letters of a text that it cannot read, between 0 and 1."""
         ...
 
 

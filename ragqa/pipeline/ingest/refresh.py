@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import sys
 import time
 from collections.abc import Mapping
@@ -10,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from ragqa.errors import DocumentsGoneError, NothingUsableError, RejectedError
-from ragqa.pipeline.ingest import embedding
+from ragqa.pipeline.ingest import embedding, unknown
 from ragqa.pipeline.ingest.embedding import Embedding, Progress
 from ragqa.pipeline.ingest.plan import Plan, PlannedFile, make_plan, why_nothing
 from ragqa.pipeline.ingest.reading import Content, Estimate, prefetch, read_and_split
@@ -29,6 +30,8 @@ PREFETCH_BYTES = 64 << 20
 
 _CHUNK_BYTES = 400
 """The approximate memory of a chunk besides its text, in bytes."""
+
+_log = logging.getLogger("ragqa.index")
 
 
 @dataclass(slots=True)
@@ -98,7 +101,7 @@ class Refresh:
     """
 
     def __init__(self, components: Components, writer: IndexWriter, options: Options) -> None:
-        self._loader, self._splitter = components.loader, components.splitter
+        self._loader, self._splitter, self._embedder = components.loader, components.splitter, components.embedder
         self._embedding = Embedding(components.embedder, writer, options.progress)
         self._where = _where(components)
         self._writer = writer
@@ -109,6 +112,7 @@ class Refresh:
         self._unread: dict[str, tuple[str, ...]] = {}
         self._waiting: list[Content] = []
         self._sources: dict[str, str | None] = {}
+        self._unknown: dict[str, float] = {}
         self._report = IndexReport()
 
     def run(self, plan: Plan) -> IndexReport:
@@ -138,6 +142,8 @@ class Refresh:
         if self._options.strict:
             self._refuse_rejected()
         self._refuse_gone(plan)
+        if self._unknown:
+            _log.warning(unknown.warning(self._embedder, self._unknown))
         # 4. Remove the sources that are gone or rejected, commit the rest, embed, and do maintenance.
         self._sources |= dict.fromkeys(plan.removed)
         self._sources |= dict.fromkeys(self._rejected_sources)
@@ -163,6 +169,8 @@ class Refresh:
             self._estimate.learn(planned.file, 0)
             raise
         self._estimate.learn(planned.file, len(chunks))
+        if share := unknown.unknown_share(self._embedder, chunks):
+            self._unknown[planned.file.source] = share
         self._read_ids.add(document.id)
         return document, chunks
 
