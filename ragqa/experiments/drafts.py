@@ -224,7 +224,7 @@ def _write(title: str, candidate: AnswerCandidate, generator: Generator) -> str:
     values = {"title": title, "text": candidate.sentence, "answer": candidate.answer}
     text = re.sub(r"\{(\w+)\}", lambda match: _squeezed(values[match[1]]), _PROMPT)
     text += f" {candidate.opening}" if candidate.opening else ""
-    *_, last = generator.stream(Prompt(text, {"draft": generator.count(text)}, ()))
+    *_, last = generator.stream(Prompt(text, {"draft": generator.count(text)}, (), literal=((0, len(text)),)))
     assert isinstance(last, Generation)
     return _squeezed(f"{candidate.opening} {(last.text.strip().splitlines() or [''])[0]}")
 
