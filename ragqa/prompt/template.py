@@ -58,12 +58,12 @@ class Template:
     def stops(self) -> tuple[str, ...]:
         """The strings at which an answer ends, since a model that writes one has begun the next question.
 
-        They are the labels of the lines from the first slot on, such as `Question:`, and the beginning of a passage,
-        each after a line break. The last line is the label of the answer, and is none of them.
+        They are the labels of the lines with slots and between them, such as `Question:`, and the beginning of a
+        passage, each after a line break. The last line is the label of the answer, and is none of them.
         """
-        first = SLOT.search(self.user)
-        begin = self.user.rfind("\n", 0, first.start()) + 1 if first else 0
-        *lines, last = (_ENDED_LINES.sub("", line) for line in self.user[begin:].split("\n"))
+        *lines, last = (_ENDED_LINES.sub("", line) for line in self.user.split("\n"))
+        first = next((number for number, line in enumerate(lines) if SLOT.search(line)), len(lines) + 1)
+        lines = lines[max(0, first - 1) :]
         labels = [_label(line) for line in ([*lines, last] if SLOT.search(last) else lines)]
         passage = "" if self.plain and not self.lettered else FIRST_PASSAGE[self.lettered]
         return tuple(dict.fromkeys(f"\n{label}" for label in [*labels, passage] if label))
@@ -72,8 +72,8 @@ class Template:
     def answer_labels(self) -> tuple[str, ...]:
         """The forms of the last line, behind which the answer stands, such as `Answer:`; none if it is no label."""
         last = self.user.rpartition("\n")[2]
-        labels = (_label(last.replace("{label}", value)) for value in LABELS.values())
-        return tuple(dict.fromkeys(filter(None, labels)))
+        lines = [last.replace("{label}", value) for value in LABELS.values()]
+        return tuple(dict.fromkeys(filter(None, map(_label, lines)))) if not SLOT.search(lines[0]) else ()
 
 
 def load_template(name: str) -> Template:
