@@ -206,10 +206,12 @@ def test_rouge_l_knows_the_order_of_words_which_f1_does_not() -> None:
 def test_every_score_is_a_number_from_0_to_1_and_no_match_beats_an_exact_one(
     prediction: str, answers: list[str]
 ) -> None:
-    scores = [score(prediction, answers) for score in (metrics.f1, metrics.contains, metrics.rouge_l)]
-    assert all(0 <= score <= 1 for score in scores)
-    assert scores == [1, 1, 1] or not metrics.exact_match(prediction, answers)
-    assert scores[2] <= scores[0]
+    by_squad = [score(prediction, answers) for score in (metrics.f1, metrics.rouge_l)]
+    strict = [score(prediction, answers) for score in (metrics.f1_strict, metrics.contains)]
+    assert all(0 <= score <= 1 for score in by_squad + strict)
+    assert by_squad == [1, 1] or not metrics.exact_match(prediction, answers)
+    assert strict == [1, 1] or not metrics.exact_match_strict(prediction, answers)
+    assert by_squad[1] <= by_squad[0]
 
 
 def cite(start: int, end: int, source: str = "d.md") -> Citation:
