@@ -58,6 +58,7 @@ __all__ = [
     "IndexWriter",
     "Indexed",
     "LikelihoodModel",
+    "LiteralReader",
     "Loadable",
     "LoadableSystem",
     "Loader",
@@ -310,6 +311,19 @@ class Generator(Protocol):
 
     def stream(self, prompt: Prompt) -> Iterator[str | Generation]:
         """Yield pieces of the text as they are generated and, last, the `Generation`."""
+        ...
+
+
+@runtime_checkable
+class LiteralReader(Protocol):
+    """A generator that reads special tokens within `Prompt.literal` as text. Its methods are called as `count` is."""
+
+    def count_literal(self, text: str, literal: Sequence[tuple[int, int]]) -> int:
+        """Return the number of tokens of a prompt's text, with the spans in which special tokens are text."""
+        ...
+
+    def special_texts(self, text: str) -> frozenset[str]:
+        """Return the texts of the model's special tokens that stand in a text; none where they are not known."""
         ...
 
 

@@ -77,8 +77,8 @@ class DecodingRequest(Protocol):
     @property
     def max_new_tokens(self) -> int: ...
 
-    def encode(self, text: str) -> list[int]:
-        """Return the tokens of a text, without special tokens around it."""
+    def encode(self, text: str, literal: Sequence[tuple[int, int]] = ()) -> list[int]:
+        """Return the tokens of a text, without special tokens around it; within `literal`, special tokens are text."""
         ...
 
     def sequence(self, limit: TokenLimit | None = None) -> AnswerState:

@@ -476,7 +476,7 @@ def test_a_batch_writes_only_what_is_not_refused_before(home: Path) -> None:
 
 PARTS = [
     "The ferry sails at 9. ", "Is it blue? ", "- a coat\n", "1. Pay\n", "\n\n", "\n", "Dr. Ahn ", "e.g. this ", "```\ncd /tmp\n```\n",
-    "# Head\n", "and so on ", "渡船。", "**Bold** text. ", "No. 5 ", "a\tb\n", "Steps:\n", "Short line\nNext One. ",
+    "# Head\n", "and so on ", "渡船。", "Q: Who?\n", "A: Salt.\n", "**Bold** text. ", "No. 5 ", "a\tb\n", "Steps:\n", "Short line\nNext One. ",
 ]  # fmt: skip
 
 
@@ -486,7 +486,8 @@ def test_any_text_is_cut_into_the_same_sentences_however_it_arrives(monkeypatch:
             return ()
 
     def sentences(pieces: Sequence[str]) -> list[str]:
-        checked = CheckedText(Nowhere(), [], [])  # type: ignore[arg-type]
+        asked = Prompt("", {}, (), stop=("\nQ:",), labels=("A:",))
+        checked = CheckedText(Nowhere(), asked, [], [])  # type: ignore[arg-type]
         for piece in pieces:
             list(checked.take(piece))
         list(checked.take("", last=True))

@@ -12,7 +12,7 @@ from ragqa.evidence.selection import quote, spans
 from ragqa.pipeline.answer.abstention import Abstention, refused
 from ragqa.pipeline.answer.citing import Citing
 from ragqa.pipeline.answer.draft import Draft
-from ragqa.pipeline.answer.writing import CheckedText, span_of
+from ragqa.pipeline.answer.writing import CheckedText, of_answer, span_of
 from ragqa.question_analysis import fits
 from ragqa.records import Answer, AnswerSentence, Coverage, Generation, Passages, Prompt
 
@@ -82,6 +82,7 @@ class Replies:
         A short answer that stands in an excerpt is a span. Where nothing that was written is supported, the excerpts
         are quoted instead.
         """
+        written = replace(written, generation=of_answer(written.generation, written.prompt))
         draft, text, checked = written.draft, written.generation.text, written.checked
         found = draft.evidence
         if found is None:  # the generator was asked without passages
