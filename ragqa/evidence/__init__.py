@@ -2,6 +2,7 @@
 
     excerpts    a text -> sentences, items, rows, lines of code
     passages    hits -> candidates: excerpts of documents
+    rows        candidates -> those without rows of tables that the question does not name
     ranking     candidates -> ranked excerpts
     confidence  ranked excerpts -> the probability that they answer the question
     selection   ranked excerpts -> a quote, or the text that a generator reads
@@ -20,6 +21,7 @@ from ragqa import text_analysis
 from ragqa.evidence.confidence import answerable
 from ragqa.evidence.passages import candidates
 from ragqa.evidence.ranking import RankedExcerpt, rank, term_weights
+from ragqa.evidence.rows import about_the_row
 from ragqa.question_analysis import QuestionAnalysis, analyse
 from ragqa.records import Hit
 from ragqa.stages import Embedder, IndexReader
@@ -58,7 +60,8 @@ def examine(
     counts = reader.document_counts(analysis.terms)
     weights = term_weights(analysis.terms, counts)
     best = hits[:MOST_HITS]
-    ranked = rank(analysis, candidates(best, reader.document), embedder, weights)
+    found = about_the_row(analysis, candidates(best, reader.document), reader.document)
+    ranked = rank(analysis, found, embedder, weights)
     unknown = tuple(name for name in analyse(question).names if _is_unknown(name, reader))
     unknown += tuple(year for year in _YEAR.findall(question) if not any(reader.document_counts([year])))
     return Evidence(analysis, tuple(ranked), unknown, answerable(analysis, best, ranked, weights))

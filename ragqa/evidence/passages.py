@@ -6,11 +6,13 @@ joined span is widened to whole sentences. Each excerpt then occurs once.
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import cached_property
 
 from ragqa.evidence.excerpts import Excerpt, excerpts
-from ragqa.markdown import open_fence
+from ragqa.markdown import Table, open_fence, tables
 from ragqa.records import Document, Hit
 
 TABLES = ("text/csv", "text/tab-separated-values")
@@ -19,6 +21,8 @@ MARKDOWN = "text/markdown"
 """The type of documents that mark blocks of code."""
 MARGIN = 400
 """The most characters that are read before and after a hit to find whole sentences."""
+HEADER_CHARACTERS = 20_000
+"""The characters at the beginning of a file of rows in which its header is looked for."""
 GAP = 2
 """The most characters between two hits that are joined."""
 
@@ -29,7 +33,8 @@ class Candidate:
 
     `hit` is the best hit that overlaps it, and `rank` that hit's place, from 0. `heading` is the last heading before it
     in its passage, and `before` is the excerpt before it in the same block, such as the sentence that introduces a list.
-    `block` is the offset at which its block begins in the document.
+    `block` is the offset at which its block begins in the document. For a row of a table, `before` is the header of the
+    table, and `header` the offset of that; the header may stand far above the passage.
     """
 
     hit: Hit
@@ -41,6 +46,7 @@ class Candidate:
     heading: str = ""
     before: str = ""
     block: int = 0
+    header: int | None = None
 
     @property
     def kind(self) -> str:
@@ -57,8 +63,9 @@ def candidates(hits: Sequence[Hit], document_of: Callable[[str], Document]) -> l
     for id_ in dict.fromkeys(hit.chunk.document_id for hit in hits):
         ranked = [(rank, hit) for rank, hit in enumerate(hits) if hit.chunk.document_id == id_]
         document = document_of(id_)
+        headers = _Headers(document)
         for part in _joined(ranked):
-            found += _of_passage(part, document.text, document.media_type)
+            found += _of_passage(part, document, headers)
     return found
 
 
@@ -75,7 +82,40 @@ def _joined(ranked: Sequence[tuple[int, Hit]]) -> list[list[tuple[int, Hit]]]:
     return groups
 
 
-def _of_passage(ranked: Sequence[tuple[int, Hit]], text: str, media_type: str) -> list[Candidate]:
+class _Headers:
+    """The headers of the tables of a document. They are looked for when a row asks for its own."""
+
+    def __init__(self, document: Document) -> None:
+        self._document = document
+
+    def above(self, row: int) -> tuple[str, int] | None:
+        """Return the header of the table in which the row at an offset stands, and its offset; None without one."""
+        if self._document.media_type in TABLES:
+            return self._of_file
+        number = bisect_right(self._starts, row) - 1
+        if number < 0 or row >= self._tables[number].end:
+            return None
+        start = self._tables[number].start
+        line = self._document.text[start : self._document.text.find("\n", start)]
+        return line.strip(), start + len(line) - len(line.lstrip())
+
+    @cached_property
+    def _tables(self) -> list[Table]:
+        return list(tables(self._document.text))
+
+    @cached_property
+    def _starts(self) -> list[int]:
+        return [table.start for table in self._tables]
+
+    @cached_property
+    def _of_file(self) -> tuple[str, int] | None:
+        header = self._document.metadata.get("header")
+        at = self._document.text.find(header, 0, HEADER_CHARACTERS) if header and isinstance(header, str) else -1
+        return (str(header), at) if at >= 0 else None
+
+
+def _of_passage(ranked: Sequence[tuple[int, Hit]], document: Document, headers: _Headers) -> list[Candidate]:
+    text, media_type = document.text, document.media_type
     start, end = ranked[0][1].chunk.start, max(hit.chunk.end for _, hit in ranked)
     low, high = max(0, start - MARGIN), min(len(text), end + MARGIN)
     found: list[Candidate] = []
@@ -95,12 +135,23 @@ def _of_passage(ranked: Sequence[tuple[int, Hit]], text: str, media_type: str) -
                 key=lambda pair: pair[0],
             )
             lead = before if block == excerpt.block else ""
-            found.append(Candidate(hit, rank, first, last, text[first:last], excerpt, heading, lead, begin))
+            candidate = Candidate(hit, rank, first, last, text[first:last], excerpt, heading, lead, begin)
+            found.append(_under_header(candidate, headers) if excerpt.kind == "row" else candidate)
         if excerpt.block != block or excerpt.kind == "sentence":
-            before, block = text[first:last], excerpt.block
+            before, block = "" if excerpt.kind == "row" else text[first:last], excerpt.block
     if not found and any(part.kind != "heading" for part in parts):
         return [_whole(*ranked[0])]
     return found
+
+
+def _under_header(row: Candidate, headers: _Headers) -> Candidate:
+    """Return a row with the header of its table, or as a header where it is that itself."""
+    header = headers.above(row.start)
+    if header is None:
+        return row
+    if row.start <= header[1]:
+        return replace(row, excerpt=replace(row.excerpt, kind="header"), before="")
+    return replace(row, before=header[0], header=header[1])
 
 
 def _whole(rank: int, hit: Hit) -> Candidate:
