@@ -19,11 +19,11 @@ from ragqa.config.slots import BYTES_PER_TOKEN, CONTEXT_TOKENS
 from ragqa.config.specs import SizedSplit
 from ragqa.errors import RejectedError
 from ragqa.records import Chunk, Document, body_start
-from ragqa.records.delimited import rows
+from ragqa.records.delimited import TABLES, delimiter_of, rows, tables_of
 from ragqa.split.columns import Columns
 from ragqa.split.cutter import WORD_START, Cutter, Separators, prose_separators, text_length
 from ragqa.split.spans import Span
-from ragqa.split.tables import RECORDS, TABLES, Piece, delimiter_of, record_pieces, table_pieces, tables_of
+from ragqa.split.tables import RECORDS, Piece, record_pieces, table_pieces
 from ragqa.stages import TokenCounter
 
 SPLITTER_VERSION = "3"

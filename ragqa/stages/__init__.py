@@ -6,7 +6,7 @@ Any object with these methods can replace a built-in part. Each Protocol says wh
 several threads at once. Unless it says otherwise, a pipeline calls a part from one thread at a time, which need not
 always be the same thread; pipelines that share a part take turns. `stages/index.py` has the Protocols of the index,
 `stages/maintenance.py` those of its maintenance, `stages/judging.py` those of models that judge passages, and
-`stages/decoding.py` those of a constraint's answers.
+`stages/decoding.py` those of a constraint and its answers.
 `stages/needs.py` has the Protocol of the object that builders get, `stages/system.py` that of a system under
 evaluation.
 """
@@ -16,6 +16,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
+from ragqa.stages.decoding import Constraint
 from ragqa.stages.index import (
     CANARIES,
     Entry,
@@ -36,7 +37,6 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from ragqa.records import Chunk, Document, Extracted, Generation, Hit, Prompt, Scan, SearchTexts, SourceFile
-    from ragqa.stages.decoding import AnswerState, DecodingRequest
 
     Vectors = NDArray[np.float32]
 
@@ -338,22 +338,4 @@ class BatchGenerator(Protocol):
 
     def write_many(self, prompts: Sequence[Prompt]) -> list[Generation]:
         """Return the `Generation` of each prompt, in order; `[]` for none."""
-        ...
-
-
-class Constraint(Protocol):
-    """Limits or chooses the tokens of a causal LM's answers. One object serves all answers, and keeps no state of them.
-
-    `has_confidence`: its generations have a `confidence`. `stepwise`: `begin` returns the answer of
-    `DecodingRequest.sequence`, which is written token by token, so that several can be written in one batch. The
-    answers of other constraints read many tokens in one forward pass.
-    """
-
-    @property
-    def has_confidence(self) -> bool: ...
-    @property
-    def stepwise(self) -> bool: ...
-
-    def begin(self, request: DecodingRequest) -> AnswerState:
-        """Return the state of a new answer to a prompt."""
         ...

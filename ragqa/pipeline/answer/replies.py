@@ -8,6 +8,7 @@ from typing import Literal
 
 from ragqa.evidence import confidence
 from ragqa.evidence.passages import Candidate
+from ragqa.evidence.rows import is_of_cell
 from ragqa.evidence.selection import quote, spans
 from ragqa.pipeline.answer.abstention import Abstention, refused
 from ragqa.pipeline.answer.citing import Citing
@@ -109,14 +110,18 @@ class Replies:
             yield self.abstained(draft, Abstention("unsupported"), sure, written)
 
     def _span(self, written: Written, place: Candidate, sure: float) -> Iterator[Event]:
-        """Yield a short answer with the sentence that contains it; a quote where it is not likely to be right."""
+        """Yield a short answer with the sentence that contains it; a quote where it is not likely to be right.
+
+        What stands in a row of a table must be of the column that the question names.
+        """
         draft, text = written.draft, written.generation.text.strip()
         found = draft.evidence
         assert found is not None
         least = self.least
         if self.choice == "auto" and written.verdict is None and self.least:
             least = max(least, confidence.LEAST_SPAN)  # a quote is more often right
-        if sure >= least and fits(found.question.answer_type, text):
+        in_cell = place.kind != "row" or is_of_cell(text, found.question, place)
+        if sure >= least and in_cell and fits(found.question.answer_type, text):
             sentence = AnswerSentence(text, (self.citing.span(place.hit, place.start, place.end),), 1.0)
             yield sentence
             yield self._answer(draft, "span", [sentence], sure, written)

@@ -9,6 +9,7 @@ from ragqa import text_analysis
 from ragqa.evidence import support
 from ragqa.evidence.excerpts import excerpts
 from ragqa.evidence.passages import Candidate
+from ragqa.markdown import without_struck_out
 from ragqa.pipeline.answer.citing import Citing
 from ragqa.records import AnswerSentence, Generation, Prompt
 
@@ -94,9 +95,11 @@ def of_answer(generation: Generation, prompt: Prompt) -> Generation:
 def span_of(text: str, read: Sequence[Candidate]) -> Candidate | None:
     """Return the first of the excerpts that contains a short text word for word.
 
-    Return None for a longer text, one of several sentences, and one that stands in no excerpt.
+    Return None for a longer text, one of several sentences, and one that stands in no excerpt. What is struck out there
+    does not count.
     """
     phrase = text.strip().strip(".\"'")
     if len(excerpts(text)) != 1 or len(phrase.split()) > LONGEST_SPAN:
         return None
-    return next((each for each in read if any(text_analysis.occurrences(phrase, each.text, ignore_case=True))), None)
+    valid = ((each, without_struck_out(each.text)) for each in read)
+    return next((each for each, said in valid if any(text_analysis.occurrences(phrase, said, ignore_case=True))), None)
