@@ -94,7 +94,7 @@ class Citation:
     """A span of a document that supports an answer; a check has verified that it is in the indexed text.
 
     `stale` is True if the file was changed or removed after it was indexed, so that it may not contain the span any
-    more.
+    more. `place` names where the span begins, such as `page 3` or `sheet Prices, row 40`.
     """
 
     source: str
@@ -104,6 +104,7 @@ class Citation:
     end: int
     text: str
     stale: bool = False
+    place: str = ""
 
     def __repr__(self) -> str:
         return f"Citation({_cited(self)}, {cut(self.text)})"
