@@ -53,9 +53,13 @@ class TextSplitter(ABC):
 
     @property
     def fingerprint(self) -> str:
-        """Return the settings that chunks depend on besides their document, as canonical JSON."""
-        library = version("langchain-text-splitters")
-        return json.dumps(self.spec.model_dump() | {"version": SPLITTER_VERSION, "library": library}, sort_keys=True)
+        """Return the settings that chunks depend on besides their document and the version, as canonical JSON."""
+        return json.dumps(self.spec.model_dump(), sort_keys=True)
+
+    @property
+    def version(self) -> str:
+        """Return the version of this code and of the library that cuts."""
+        return f"split/{SPLITTER_VERSION} langchain-text-splitters/{version('langchain-text-splitters')}"
 
     @abstractmethod
     def pieces(self, text: str, low: int, high: int) -> Iterator[Span]:

@@ -141,12 +141,12 @@ class Splitter(Protocol):
     """Cuts a document into chunks whose spans are exact.
 
     `split` is called from the thread that reads files; other threads may embed texts and read the fingerprint
-    meanwhile.
+    meanwhile. A splitter may have the attribute `version`, a text. After a change of it, documents are read and cut again.
     """
 
     @property
     def fingerprint(self) -> str:
-        """Return a text with all that chunks depend on besides the document: the kind, its settings, its version."""
+        """Return a text with the kind and the settings. An index with another one is refused."""
         ...
 
     def split(self, document: Document) -> list[Chunk]:

@@ -81,7 +81,7 @@ def bring_up_to_date(components: Components, options: Options) -> IndexReport:
         raise NothingUsableError(nothing)
     recorded = components.embedder.recorded
     with index.write(components.identity, recorded=recorded, rebuild=options.rebuild, wait=options.wait) as writer:
-        plan = make_plan(scan, writer, components.loader)
+        plan = make_plan(scan, writer, components.loader, components.splitter)
         if not scan.files and not options.allow_empty:
             gone = f"{nothing}; {plan.documents} of {plan.documents} indexed documents are gone"
             raise DocumentsGoneError(gone) if plan.documents else NothingUsableError(nothing)
@@ -128,6 +128,10 @@ class Refresh:
         report.statuses += [*plan.others, *(FileStatus(file.source, "unchanged") for file in plan.unchanged)]
         self._refuse_gone(plan)
         self._estimate = Estimate(planned.file for planned in plan.read if planned.parse)
+        if outdated := sum(planned.outdated for planned in plan.read):
+            _log.warning(
+                f"{outdated:,} documents were indexed by another version: they are read again, and texts that stay the same are not embedded again"
+            )
         # 2. Read, and commit texts in parts. New names of known content first, so that no commit removes a document
         # whose new name comes in a later one. Then in the order of hashes, which is random: the files read so far are a fair sample for the estimate.
         order = sorted(plan.read, key=lambda planned: (planned.parse, planned.file.sha256))
