@@ -88,6 +88,8 @@ def _print_end(answer: Answer, numbers: dict[Citation, int]) -> None:
         click.echo(f"({_KINDS[answer.kind]}{_sureness(answer)})")
     if answer.unsupported:
         click.echo(f"[sentences left out because no passage supports them: {answer.unsupported}]")
+    for part in answer.unanswered:
+        say(f"No answer in these documents to: {one_line(part)}")
     for line in _versions(answer):
         say(line)
     if answer.read:

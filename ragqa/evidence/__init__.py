@@ -5,7 +5,8 @@
     rows        candidates -> those without rows of tables that the question does not name
     ranking     candidates -> ranked excerpts
     confidence  ranked excerpts -> the probability that they answer the question
-    selection   ranked excerpts -> a quote, or the text that a generator reads
+    selection   ranked excerpts -> a quote
+    compaction  ranked excerpts -> those that a generator reads
     support     a written sentence -> the excerpts that support it
 
 This room uses an `Embedder`, and no generator.

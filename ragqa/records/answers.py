@@ -151,6 +151,7 @@ class Answer:
     passages supports them. `confidence` is the calibrated probability that the answer is right. Where there is no
     answer, `reason` says why, `nearest` has the passages that come nearest, and `advice` what can be changed.
     `index_version` is the number of the index's commit from which the answer was made.
+    `unanswered` has the parts of a question that asks several for which there is no answer.
     `searched` is the text that passages were searched for: the question, with words of the turn before where it does
     not stand alone; empty if the passages were given.
     `coverage` says how many texts of that commit had a vector where some had none, so that passages were found by their
@@ -176,6 +177,7 @@ class Answer:
     searched: str = ""
     read: str = ""
     coverage: Coverage | None = None
+    unanswered: tuple[str, ...] = ()
 
     def __repr__(self) -> str:
         if self.abstained:
