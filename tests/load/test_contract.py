@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import docx
+import pptx
 import pytest
 from reportlab.pdfgen.canvas import Canvas
 
@@ -69,6 +70,14 @@ def _docx() -> bytes:
     return stream.getvalue()
 
 
+def _pptx() -> bytes:
+    stream = io.BytesIO()
+    deck = pptx.Presentation()
+    deck.slides.add_slide(deck.slide_layouts[0]).shapes.title.text = "Ferries"
+    deck.save(stream)
+    return stream.getvalue()
+
+
 SAMPLES = {
     "text": b"The ferry sails.",
     "markdown": b"---\ntitle: Ferries\n---\n# They sail\n",
@@ -78,6 +87,7 @@ SAMPLES = {
     "json": b'[{"name": "Tern", "seats": 12}, {"name": "Ismena", "seats": 40}]',
     "jsonl": b'{"text": "The ferry sails."}\n{"text": "A lamp."}\n',
     "docx": _docx(),
+    "pptx": _pptx(),
     "pdf": _pdf(),
 }
 
@@ -125,6 +135,10 @@ class TestJsonLines(BuiltIn):
 
 class TestDocx(BuiltIn):
     name = "docx"
+
+
+class TestPptx(BuiltIn):
+    name = "pptx"
 
 
 class TestPdf(BuiltIn):

@@ -25,6 +25,7 @@ TYPES: dict[str, tuple[str, ...]] = {
     "JSON": (".json",),
     "JSON lines": (".jsonl", ".ndjson"),
     "Word": (".docx",),
+    "PowerPoint": (".pptx", ".pptm", ".ppsx", ".ppsm"),
 }
 """The suffixes of each type of file, by its name."""
 
@@ -50,6 +51,8 @@ _SPOKEN = {
     "json lines": "JSON lines",
     "word": "Word",
     "docx": "Word",
+    "powerpoint": "PowerPoint",
+    "pptx": "PowerPoint",
 }
 _TYPE = rf"(?:\.?(?P<type>{'|'.join(sorted(_SPOKEN, key=len, reverse=True))}) )?"
 _FILES = r"(?:documents?|docs?|files?|texts?|papers?)"
