@@ -40,8 +40,13 @@ def examined(data: bytes, limits: Limits, kind: str, *, pages: bool = False) -> 
     except RejectedError:  # which is a ValueError
         raise
     except _DAMAGED as error:
-        raise RejectedError(f"not a {kind} file, or a damaged one: {error}") from error
+        raise RejectedError(f"not {named(kind)} file, or a damaged one: {error}") from error
     return archive
+
+
+def named(kind: str) -> str:
+    """Return the name of a format with its article, such as `an ODT`."""
+    return f"{'an' if kind[0] in 'EOX' else 'a'} {kind}"
 
 
 def is_media(name: str) -> bool:
@@ -85,14 +90,15 @@ def _examine_entry(archive: zipfile.ZipFile, entry: zipfile.ZipInfo, pages: bool
             raise RejectedError(f"damaged: {entry.filename}: {error}") from error
 
 
-def without_entities() -> expat.XMLParserType:
-    """Return a parser that refuses a document type, and with it every declaration of an entity."""
+def without_entities(*, document_types: bool = False) -> expat.XMLParserType:
+    """Return a parser that refuses declarations of entities, and document types where they are not allowed."""
 
     def refuse(*_: object) -> None:
         raise RejectedError("XML entity declarations are not allowed")
 
     parser = expat.ParserCreate()
-    parser.StartDoctypeDeclHandler = refuse
+    if not document_types:
+        parser.StartDoctypeDeclHandler = refuse
     parser.EntityDeclHandler = refuse
     return parser
 

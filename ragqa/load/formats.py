@@ -72,6 +72,8 @@ FORMATS = (
     ),
     Format("docx", DOCX, (".docx",), "docx/3", "bytes", "ragqa.load.docx:extract"),
     Format("pptx", PPTX, (".pptx", ".pptm", ".ppsx", ".ppsm"), "pptx/1", "bytes", "ragqa.load.pptx:extract"),
+    Format("odt", ODT, (".odt", ".ott"), "odt/1", "bytes", "ragqa.load.odf:text_document"),
+    Format("odp", ODP, (".odp", ".otp"), "odp/1", "bytes", "ragqa.load.odf:presentation"),
     Format("pdf", PDF, (".pdf",), "pdf/2 pypdf", "bytes", "ragqa.load.pdf:extract"),
 )
 """The built-in formats, in the order in which they are listed for the user."""

@@ -16,6 +16,7 @@ from ragqa.load.readers import SandboxedFormat
 from ragqa.stages import FileFormat, Loader
 from ragqa.testing.format import FileFormatContract
 from ragqa.testing.loader import LoaderContract
+from tests.load.odf_files import box, frame, odp, odt, p
 from tests.load.test_own_formats import RestructuredText
 
 
@@ -88,6 +89,8 @@ SAMPLES = {
     "jsonl": b'{"text": "The ferry sails."}\n{"text": "A lamp."}\n',
     "docx": _docx(),
     "pptx": _pptx(),
+    "odt": odt(p("Ferries sail.")),
+    "odp": odp(frame(box("Ferries sail."))),
     "pdf": _pdf(),
 }
 
@@ -139,6 +142,14 @@ class TestDocx(BuiltIn):
 
 class TestPptx(BuiltIn):
     name = "pptx"
+
+
+class TestOdt(BuiltIn):
+    name = "odt"
+
+
+class TestOdp(BuiltIn):
+    name = "odp"
 
 
 class TestPdf(BuiltIn):

@@ -2,7 +2,6 @@
 
 presentation  the slides in order, their notes and comments -> the text, its pages and headings
 shapes        the shapes of a slide -> blocks of lines
-order         shapes -> the order in which they are read
 lists         bullets and numbers, which layouts and masters hand down
 text          a paragraph -> its characters
 comments      comments of both kinds -> lines

@@ -25,7 +25,7 @@ _TREE = "p:cSld/p:spTree"
 def extract(data: bytes, limits: Limits) -> Extracted:
     """Return the text of the slides in order; each slide is a page.
 
-    - The title of a slide comes first. Other shapes follow as a person reads them, column by column (see `order`).
+    - The title of a slide comes first. Other shapes follow as a person reads them, column by column (see `reading_order`).
     - Bullets of any shape are `-`; automatic numbers stand before their paragraph, as layouts and masters set them.
     - A table has pipes, and a short merged cell is repeated. A chart is its titles and a table of its values. The texts
       of a diagram (SmartArt) are list items in its order.

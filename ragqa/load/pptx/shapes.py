@@ -11,8 +11,8 @@ from ragqa.load.ooxml import Package, qn
 from ragqa.load.pages import Line
 from ragqa.load.pipes import REPEATED_CHARACTERS, table_lines
 from ragqa.load.pptx.lists import Inherited, Labels, level_of, placeholder_type
-from ragqa.load.pptx.order import Box, in_reading_order
 from ragqa.load.pptx.text import first_form, paragraph_lines
+from ragqa.load.reading_order import Box, in_reading_order
 
 Block = list[Line]
 

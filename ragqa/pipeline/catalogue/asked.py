@@ -25,6 +25,7 @@ TYPES: dict[str, tuple[str, ...]] = {
     "JSON": (".json",),
     "JSON lines": (".jsonl", ".ndjson"),
     "Word": (".docx",),
+    "OpenDocument": (".odt", ".ott", ".odp", ".otp"),
     "PowerPoint": (".pptx", ".pptm", ".ppsx", ".ppsm"),
 }
 """The suffixes of each type of file, by its name."""
@@ -53,6 +54,9 @@ _SPOKEN = {
     "docx": "Word",
     "powerpoint": "PowerPoint",
     "pptx": "PowerPoint",
+    "opendocument": "OpenDocument",
+    "odt": "OpenDocument",
+    "odp": "OpenDocument",
 }
 _TYPE = rf"(?:\.?(?P<type>{'|'.join(sorted(_SPOKEN, key=len, reverse=True))}) )?"
 _FILES = r"(?:documents?|docs?|files?|texts?|papers?)"
