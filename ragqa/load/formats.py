@@ -74,6 +74,7 @@ FORMATS = (
     Format("pptx", PPTX, (".pptx", ".pptm", ".ppsx", ".ppsm"), "pptx/1", "bytes", "ragqa.load.pptx:extract"),
     Format("odt", ODT, (".odt", ".ott"), "odt/1", "bytes", "ragqa.load.odf:text_document"),
     Format("odp", ODP, (".odp", ".otp"), "odp/1", "bytes", "ragqa.load.odf:presentation"),
+    Format("epub", EPUB, (".epub",), "epub/1", "bytes", "ragqa.load.epub:extract"),
     Format("pdf", PDF, (".pdf",), "pdf/2 pypdf", "bytes", "ragqa.load.pdf:extract"),
 )
 """The built-in formats, in the order in which they are listed for the user."""

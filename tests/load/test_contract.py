@@ -17,7 +17,9 @@ from ragqa.stages import FileFormat, Loader
 from ragqa.testing.format import FileFormatContract
 from ragqa.testing.loader import LoaderContract
 from tests.load.odf_files import box, frame, odp, odt, p
+from tests.load.test_epub import book, page
 from tests.load.test_own_formats import RestructuredText
+from tests.load.word_files import packed
 
 
 class TestFolderLoader(LoaderContract):
@@ -89,6 +91,7 @@ SAMPLES = {
     "jsonl": b'{"text": "The ferry sails."}\n{"text": "A lamp."}\n',
     "docx": _docx(),
     "pptx": _pptx(),
+    "epub": packed(book({"a.xhtml": page("<p>Ferries sail.</p>")})),
     "odt": odt(p("Ferries sail.")),
     "odp": odp(frame(box("Ferries sail."))),
     "pdf": _pdf(),
@@ -150,6 +153,10 @@ class TestOdt(BuiltIn):
 
 class TestOdp(BuiltIn):
     name = "odp"
+
+
+class TestEpub(BuiltIn):
+    name = "epub"
 
 
 class TestPdf(BuiltIn):

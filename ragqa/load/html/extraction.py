@@ -9,7 +9,6 @@ from typing import Any
 import lxml.etree
 import lxml.html
 from lxml.html import HtmlElement as Element
-from trafilatura import bare_extraction
 
 from ragqa.errors import RejectedError
 from ragqa.load.bounds import Limits
@@ -68,14 +67,16 @@ def extract(data: bytes) -> Extracted:
     :param data: the page in UTF-8, whatever charset it declares.
     :raises RejectedError: there is no text, scripts are needed to show it, or elements are nested too deeply.
     """
+    from trafilatura import bare_extraction  # other formats render pages without it
+
     found = bare_extraction(
-        _without_spans(_tree(data)),
+        _without_spans(parse(data)),
         favor_recall=True,
         include_comments=False,
         with_metadata=True,
         date_extraction_params={"extensive_search": False},  # a date that the page gives, not one found in its text
     )
-    tree = _tree(data)
+    tree = parse(data)
     hide_unseen(tree)
     shown, facts = _content(tree, getattr(found, "text", None) or "")
     if needs_javascript(tree, shown.text):
@@ -90,8 +91,11 @@ def extract(data: bytes) -> Extracted:
     return Extracted(shown.text, title, metadata=metadata | headings | facts)
 
 
-def _tree(data: bytes) -> Element:
-    """Parse a page. The encoding is given, since the page may declare its original one, and is now in UTF-8."""
+def parse(data: bytes) -> Element:
+    """Return the tree of a page in UTF-8, whatever encoding it declares.
+
+    :raises RejectedError: the page is empty, or its elements are nested too deeply.
+    """
     parser = lxml.html.HTMLParser(encoding="utf-8", remove_comments=True, remove_pis=True, no_network=True)
     try:
         tree = lxml.html.document_fromstring(data, parser=parser)

@@ -26,6 +26,7 @@ TYPES: dict[str, tuple[str, ...]] = {
     "JSON lines": (".jsonl", ".ndjson"),
     "Word": (".docx",),
     "OpenDocument": (".odt", ".ott", ".odp", ".otp"),
+    "EPUB": (".epub",),
     "PowerPoint": (".pptx", ".pptm", ".ppsx", ".ppsm"),
 }
 """The suffixes of each type of file, by its name."""
@@ -54,6 +55,7 @@ _SPOKEN = {
     "docx": "Word",
     "powerpoint": "PowerPoint",
     "pptx": "PowerPoint",
+    "epub": "EPUB",
     "opendocument": "OpenDocument",
     "odt": "OpenDocument",
     "odp": "OpenDocument",
