@@ -41,8 +41,8 @@ class Inherited:
     """
 
     def __init__(self, layout: Any, master: Any, presentation: Any) -> None:
-        self._on_layout = list(_placeholders(layout))
-        self._on_master = list(_placeholders(master))
+        self._on_layout = _by_mark(layout)
+        self._on_master = _by_mark(master)
         self._styles = None if master is None else master.find(qn("p:txStyles"))
         self._default = None if presentation is None else presentation.find(qn("p:defaultTextStyle"))
 
@@ -51,11 +51,12 @@ class Inherited:
         own = placeholder(shape)
         if own is None:
             return []
-        kind, index = own.get("type", ""), own.get("idx")
-        layout = [each for each, mark in self._on_layout if index is not None and mark.get("idx") == index]
-        layout = layout or [each for each, mark in self._on_layout if kind and mark.get("type", "") == kind]
-        base = _SAME_ON_MASTER.get(kind, kind)
-        return layout[:1] + [each for each, mark in self._on_master if mark.get("type", "") == base][:1]
+        kind = own.get("type", "")
+        layout = self._on_layout.get(("idx", own.get("idx", ""))) if own.get("idx") else None
+        if layout is None and kind:
+            layout = self._on_layout.get(("type", kind))
+        master = self._on_master.get(("type", _SAME_ON_MASTER.get(kind, kind)))
+        return [each for each in (layout, master) if each is not None]
 
     def bullet(self, paragraph: Any, shape: Any) -> Any:
         """Return the element with the bullet or number of a paragraph; None where nothing sets one."""
@@ -117,8 +118,11 @@ def level_of(paragraph: Any) -> int:
     return int(level) if len(level) == 1 and level.isdecimal() and int(level) < _LEVELS else 0
 
 
-def _placeholders(root: Any) -> Iterator[tuple[Any, Any]]:
+def _by_mark(root: Any) -> dict[tuple[str, str], Any]:
+    """Return the placeholders of a layout or a master by their index and by their type, the first of each."""
+    found: dict[tuple[str, str], Any] = {}
     for shape in root.iter(qn("p:sp"), qn("p:pic"), qn("p:graphicFrame")) if root is not None else ():
-        found = placeholder(shape)
-        if found is not None:
-            yield shape, found
+        mark = placeholder(shape)
+        for name in ("idx", "type") if mark is not None else ():
+            found.setdefault((name, mark.get(name, "")), shape)
+    return found
