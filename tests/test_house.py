@@ -70,6 +70,7 @@ ONLY_IMPORTERS = {
     "langchain_text_splitters": {"split"},
     "pypdf": {"load"},
     "docx": {"load"},
+    "pptx": {"load"},
     "trafilatura": {"load"},
     "click": {"cli"},
 }

@@ -15,6 +15,10 @@ PLAIN, MARKDOWN, HTML = "text/plain", "text/markdown", "text/html"
 CSV, TSV = "text/csv", "text/tab-separated-values"
 JSON, JSON_LINES = "application/json", "application/jsonl"
 DOCX = "application/vnd.openxmlformats-officedocument.wordprocessingml.document"
+PPTX = "application/vnd.openxmlformats-officedocument.presentationml.presentation"
+ODT = "application/vnd.oasis.opendocument.text"
+ODP = "application/vnd.oasis.opendocument.presentation"
+EPUB = "application/epub+zip"
 PDF = "application/pdf"
 BINARY = "binary content"
 """The beginning of the reason why a file that is no text is not read as one."""
@@ -66,7 +70,11 @@ FORMATS = (
         "ragqa.load.json_records:json_lines",
         ("text_field",),
     ),
-    Format("docx", DOCX, (".docx",), "docx/2", "bytes", "ragqa.load.docx:extract"),
+    Format("docx", DOCX, (".docx",), "docx/3", "bytes", "ragqa.load.docx:extract"),
+    Format("pptx", PPTX, (".pptx", ".pptm", ".ppsx", ".ppsm"), "pptx/1", "bytes", "ragqa.load.pptx:extract"),
+    Format("odt", ODT, (".odt", ".ott"), "odt/1", "bytes", "ragqa.load.odf:text_document"),
+    Format("odp", ODP, (".odp", ".otp"), "odp/1", "bytes", "ragqa.load.odf:presentation"),
+    Format("epub", EPUB, (".epub",), "epub/1", "bytes", "ragqa.load.epub:extract"),
     Format("pdf", PDF, (".pdf",), "pdf/2 pypdf", "bytes", "ragqa.load.pdf:extract"),
 )
 """The built-in formats, in the order in which they are listed for the user."""

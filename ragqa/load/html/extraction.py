@@ -9,8 +9,6 @@ from typing import Any
 import lxml.etree
 import lxml.html
 from lxml.html import HtmlElement as Element
-from trafilatura import bare_extraction
-from trafilatura.metadata import extract_metadata
 
 from ragqa.errors import RejectedError
 from ragqa.load.bounds import Limits
@@ -71,8 +69,8 @@ def extract(data: bytes) -> Extracted:
     :param data: the page in UTF-8, whatever charset it declares.
     :raises RejectedError: there is no text, scripts are needed to show it, or elements are nested too deeply.
     """
-    tree = _tree(data)
-    found = _by_trafilatura(_without_spans(_tree(data)))
+    tree = parse(data)
+    found = _by_trafilatura(_without_spans(parse(data)))
     hide_unseen(tree)
     shown, facts = _content(tree, getattr(found, "text", None) or "")
     if needs_javascript(tree, shown.text):
@@ -87,8 +85,11 @@ def extract(data: bytes) -> Extracted:
     return Extracted(shown.text, title, metadata=metadata | headings | facts)
 
 
-def _tree(data: bytes) -> Element:
-    """Parse a page. The encoding is given, since the page may declare its original one, and is now in UTF-8."""
+def parse(data: bytes) -> Element:
+    """Return the tree of a page in UTF-8, whatever encoding it declares.
+
+    :raises RejectedError: the page is empty, or its elements are nested too deeply.
+    """
     parser = lxml.html.HTMLParser(encoding="utf-8", remove_comments=True, remove_pis=True, no_network=True)
     try:
         tree = lxml.html.document_fromstring(data, parser=parser)
@@ -106,6 +107,9 @@ def _tree(data: bytes) -> Element:
 
 def _by_trafilatura(tree: Element) -> object:
     """Return trafilatura's document with metadata and the main text; without a text for a page of very many elements."""
+    from trafilatura import bare_extraction  # the formats that only render pages do not load it
+    from trafilatura.metadata import extract_metadata
+
     date = {"extensive_search": False}  # a date that the page gives, not one found in its text
     if sum(1 for _ in tree.iter()) > _MOST_ELEMENTS:
         return extract_metadata(tree, date_config=date)
