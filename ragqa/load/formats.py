@@ -6,7 +6,7 @@ nor the child loads the library of a format before a file of that format is read
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from importlib.metadata import version
 from typing import Literal
@@ -50,7 +50,7 @@ class Format:
     def extractor_with(self, options: Mapping[str, str | None]) -> str:
         """Return the name and version of the extractor, and the options that are set."""
         full = " ".join(each if "/" in each else f"{each}/{version(each)}" for each in self.extractor.split())
-        return full + "".join(f" {name}={options[name]}" for name in self.options if options[name])
+        return full + "".join(f" {name}={options[name]}" for name in self.options if options.get(name))
 
 
 _CODE = """
@@ -103,6 +103,13 @@ FORMATS = (
 
 MEDIA_TYPES = {suffix: each.media_type for each in FORMATS for suffix in each.suffixes}
 """The media type of each suffix that is read."""
+
+
+def types_read(suffixes: Collection[str]) -> str:
+    """Return the suffixes that are read as a list for a message; those of source code are too many, and only counted."""
+    others = [each for each in suffixes if each not in CODE]
+    code = sum(1 for each in suffixes if each in CODE)
+    return " ".join(others) + (f" and source code ({code} suffixes: see `ragqa formats`)" if code else "")
 
 
 def builtin_format(media_type: str) -> Format:

@@ -39,22 +39,9 @@ _ACCENTS = dict(
 )
 _ACCENT = re.compile(r"\\(?:([`'^\"~=.])[ \t]*|([cvuHrkd])(?:[ \t]+|(?=\{)))(?:\{?\\?([^\W\d_])\}?)")
 _LETTERS = {
-    "ss": "ß",
-    "ae": "æ",
-    "AE": "Æ",
-    "oe": "œ",
-    "OE": "Œ",
-    "o": "ø",
-    "O": "Ø",
-    "aa": "å",
-    "AA": "Å",
-    "l": "ł",
-    "L": "Ł",
-    "i": "i",
-    "LaTeX": "LaTeX",
-    "TeX": "TeX",
-    "ldots": "...",
-}
+    "ss": "ß", "ae": "æ", "AE": "Æ", "oe": "œ", "OE": "Œ", "o": "ø", "O": "Ø", "aa": "å", "AA": "Å", "l": "ł", "L": "Ł",
+    "i": "i", "LaTeX": "LaTeX", "TeX": "TeX", "ldots": "...",
+}  # fmt: skip
 _LEFT_OUT = re.compile(r"\\(?:thanks|footnote|label|inst|orcid|email)\{[^{}]*\}")
 _WORD_COMMAND = re.compile(r"\\([A-Za-z]+)\*?[ \t]*")
 
@@ -66,49 +53,51 @@ def extract(text: str) -> Extracted:
     does not print, and of pictures, to how often.
     """
     not_read: Counter[str] = Counter()
-    printed = _without_comments(text, not_read)
-    fields = _fields(printed)
-    printed = _body(printed, not_read)
-    not_read["pictures"] = sum(1 for _ in _PICTURE.finditer(printed))
-    headings = [heading for match in _HEADING.finditer(printed) if (heading := _heading(printed, match))]
+    printed, commands = _layers(text, not_read)
+    fields = _fields(commands)
+    first, last = _body(commands, not_read)
+    printed, commands = (_blank(each[:first]) + each[first:last] + _blank(each[last:]) for each in (printed, commands))
+    not_read["pictures"] = sum(1 for _ in _PICTURE.finditer(commands))
+    headings = [heading for match in _HEADING.finditer(commands) if (heading := _heading(commands, match))]
     title = str(fields.pop("title", "")) or (headings[0][2] if headings else "")
     counts = {name: count for name, count in not_read.items() if count}
     metadata: dict[str, Any] = {**fields, "headings": headings} | ({"not_read": counts} if counts else {})
     return Extracted(printed, title, metadata=metadata)
 
 
-def _without_comments(text: str, not_read: Counter[str]) -> str:
-    """Return the text with blanks for comments. What is printed as it is has none."""
-    parts: list[str] = []
+def _layers(text: str, not_read: Counter[str]) -> tuple[str, str]:
+    """Return the text with blanks for comments; and one with blanks for what is printed as it is too, for commands."""
+    printed: list[str] = []
+    commands: list[str] = []
     done = at = 0
     while match := _TOKEN.search(text, at):
-        at = match.end()
-        if match[3]:
-            if match[0].strip("% \t"):
-                not_read["comments"] += 1
-            parts += [text[done : match.start()], _blank(match[0])]
-            done = at
-        elif name := match[1]:
+        start, at = match.span()
+        if name := match[1]:
             end = text.find(f"\\end{{{name}}}", at)
             at = len(text) if end < 0 else end
-            if name == "comment":
-                not_read["comments"] += 1
-                parts += [text[done : match.start()], _blank(text[match.start() : at])]
-                done = at
-    return "".join([*parts, text[done:]])
+        elif not (match[2] or match[3]):  # an escape
+            continue
+        is_comment = name == "comment" or bool(match[3])
+        not_read["comments"] += is_comment and bool(text[start:at].strip("% \t"))
+        blank = _blank(text[start:at])
+        printed += [text[done:start], blank if is_comment else text[start:at]]
+        commands += [text[done:start], blank]
+        done = at
+    return "".join([*printed, text[done:]]), "".join([*commands, text[done:]])
 
 
-def _body(text: str, not_read: Counter[str]) -> str:
-    """Return the text with blanks for what is not between the beginning and the end of the document, if it has them."""
-    if begin := _BEGIN.search(text):
-        not_read["lines of the preamble"] = sum(
-            1 for line in text[: begin.start()].splitlines() if line.strip("\ufeff \t")
-        )
-        text = _blank(text[: begin.end()]) + text[begin.end() :]
-    if end := _END.search(text):
-        not_read["lines after the end"] = sum(1 for line in text[end.end() :].splitlines() if line.strip())
-        text = text[: end.start()] + _blank(text[end.start() :])
-    return text
+def _body(commands: str, not_read: Counter[str]) -> tuple[int, int]:
+    """Return the offsets between which the document is; the whole text where it has no beginning and no end."""
+    begin, end = _BEGIN.search(commands), _END.search(commands)
+    first = begin.end() if begin else 0
+    last = max(first, end.start()) if end else len(commands)
+    not_read["lines of the preamble"] = _lines(commands[: begin.start()]) if begin else 0
+    not_read["lines after the end"] = _lines(commands[end.end() :]) if end else 0
+    return first, last
+
+
+def _lines(text: str) -> int:
+    return sum(1 for line in text.splitlines() if line.strip("\ufeff \t"))
 
 
 def _blank(text: str) -> str:

@@ -17,14 +17,25 @@ Aim = Literal["about_all", "about_one", "list", "count", "mention", "pages"]
 
 TYPES: dict[str, tuple[str, ...]] = {
     "PDF": (".pdf",),
-    "Markdown": (".md", ".markdown"),
-    "text": (".txt",),
+    "Markdown": (".md", ".markdown", ".mdx"),
+    "text": (".txt", ".text"),
     "HTML": (".html", ".htm"),
     "CSV": (".csv",),
     "TSV": (".tsv",),
     "JSON": (".json",),
     "JSON lines": (".jsonl", ".ndjson"),
     "Word": (".docx",),
+    "RTF": (".rtf",),
+    "reStructuredText": (".rst", ".rest"),
+    "Org": (".org",),
+    "AsciiDoc": (".adoc", ".asciidoc"),
+    "LaTeX": (".tex", ".latex"),
+    "notebook": (".ipynb",),
+    "XML": (".xml",),
+    "YAML": (".yaml", ".yml"),
+    "TOML": (".toml",),
+    "log": (".log",),
+    "Python": (".py", ".pyi"),
 }
 """The suffixes of each type of file, by its name."""
 
@@ -50,6 +61,20 @@ _SPOKEN = {
     "json lines": "JSON lines",
     "word": "Word",
     "docx": "Word",
+    "rtf": "RTF",
+    "restructuredtext": "reStructuredText",
+    "rst": "reStructuredText",
+    "org": "Org",
+    "asciidoc": "AsciiDoc",
+    "latex": "LaTeX",
+    "tex": "LaTeX",
+    "notebook": "notebook",
+    "jupyter": "notebook",
+    "xml": "XML",
+    "yaml": "YAML",
+    "toml": "TOML",
+    "log": "log",
+    "python": "Python",
 }
 _TYPE = rf"(?:\.?(?P<type>{'|'.join(sorted(_SPOKEN, key=len, reverse=True))}) )?"
 _FILES = r"(?:documents?|docs?|files?|texts?|papers?)"

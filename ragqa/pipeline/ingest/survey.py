@@ -51,6 +51,7 @@ _REMEDIES = {
     "changed while": "wait until nothing writes to it, and run again",
     "unsupported type": "leave it where it holds no text; read text of any kind by load.as_text: ['GLOB']; else save it "
     "as text, Markdown, HTML, CSV, DOCX or PDF",
+    "load.include": "leave it, unless questions are asked about it",
     "symbolic link": "load the folder that it points to as well, or put a copy in its place",
     "": "mend it or fetch it again; or leave it out with load.exclude",
 }
