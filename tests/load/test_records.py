@@ -304,6 +304,6 @@ def test_a_named_file_of_an_unknown_type_that_is_no_text_says_its_type(tmp_path:
     loader = FolderLoader([tmp_path / "book.epub", tmp_path / "note.xyz"])
     book, note = loader.scan().files
     assert "gate closes" in loader.read(note).text
-    with pytest.raises(RejectedError, match=r"^unsupported type \.epub, and no text; ragqa reads \.txt \.md "):
+    with pytest.raises(RejectedError, match=r"^unsupported type \.epub, and no text; ragqa reads \.txt \.text \.md "):
         loader.read(book)
     loader.close()
