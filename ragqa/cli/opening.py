@@ -29,6 +29,8 @@ if TYPE_CHECKING:
     from ragqa.records import Coverage
 
 FILE_IS = "a pipeline file (`ragqa init` writes one), a folder of documents, or one document"
+_ANY = (".conf", ".cfg")
+"""The suffixes of settings in any syntax, also in that of a pipeline file."""
 _SECTION = re.compile(rb"^[{\s]*[\"']?(version|extends|load)[\"']?\s*:", re.MULTILINE)
 
 
@@ -129,7 +131,8 @@ def holds_documents(target: str) -> bool:
         return stat.S_ISDIR(mode)
     from ragqa.load import MEDIA_TYPES
 
-    known = path.suffix.lower() in MEDIA_TYPES and not (path.suffix.lower() == ".json" and _is_json_pipeline(path))
+    suffix = path.suffix.lower()
+    known = suffix in MEDIA_TYPES and suffix not in _ANY and not (suffix == ".json" and _is_json_pipeline(path))
     return known or (stat.S_ISREG(mode) and not _looks_like_a_pipeline(path))
 
 
