@@ -45,14 +45,14 @@ if TYPE_CHECKING:
 
 
 def folder_loader(spec: specs.FolderLoad, needs: Needs) -> FolderLoader:
-    """Build a loader; source files of a language that the splitter cuts are read as text."""
-    from ragqa.load import FileGlobs, FolderLoader
+    """Build a loader; source files of a language that the splitter cuts are read as text, if no format reads them."""
+    from ragqa.load import MEDIA_TYPES, FileGlobs, FolderLoader
 
     # the user's own formats, with their settings where the section has any
     listed = {type(format_spec): format_spec for format_spec in spec.formats}
     kinds = needs.config.kinds.of_slot("format")
     formats = [listed.get(kind.spec) or kind.default() for kind in kinds if not kind.spec.built_in]
-    source_code = [f"**/*{suffix}" for suffix in needs.config.split.source_suffixes]
+    source_code = [f"**/*{each}" for each in needs.config.split.source_suffixes if each.lower() not in MEDIA_TYPES]
     return FolderLoader(
         spec.roots,
         FileGlobs(spec.include, spec.exclude, [*spec.as_text, *source_code]),

@@ -14,6 +14,8 @@ from ragqa.arguments import AnyPath
 from ragqa.config.grid import quoted
 from ragqa.errors import NothingUsableError, UsageError
 from ragqa.load import MEDIA_TYPES
+from ragqa.load.formats import types_read
+from ragqa.load.skipped import file_reason, folder_reason
 from ragqa.outputs import write_new
 from ragqa.profiles import NAMES, Choice, choose
 
@@ -94,11 +96,14 @@ def _count_files(root: Path) -> dict[str, int]:
     """Return the number of files by suffix, as `ragqa index` will find them."""
     counts: Counter[str] = Counter()
     for _, folders, files in os.walk(root):
-        folders[:] = [name for name in folders if not name.startswith(".")]
-        counts.update(Path(name).suffix.lower() for name in files if not name.startswith("."))
+        folders[:] = [name for name in folders if not name.startswith(".") and not folder_reason(name)]
+        if not folder_reason("", files):
+            counts.update(
+                Path(name).suffix.lower() for name in files if not (name.startswith(".") or file_reason(name))
+            )
     readable = {suffix: n for suffix, n in counts.most_common() if suffix in MEDIA_TYPES}
     if not readable:
-        raise NothingUsableError(f"no documents found under {root}: ragqa reads {' '.join(MEDIA_TYPES)}")
+        raise NothingUsableError(f"no documents found under {root}: ragqa reads {types_read(MEDIA_TYPES)}")
     return readable
 
 

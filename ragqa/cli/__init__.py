@@ -19,7 +19,7 @@ from ragqa.errors import GateError, RejectedError, ResourceError
 
 COMMANDS = (
     "init", "check", "plan", "index", "search", "prompt", "ask", "chat", "summarize", "show", "eval", "compare", "replay", "tune", "questions",
-    "train", "tokenizer", "doctor", "gc", "purge", "export", "import", "models", "settings", "schema",
+    "train", "tokenizer", "doctor", "gc", "purge", "export", "import", "formats", "models", "settings", "schema",
 )  # fmt: skip
 _COMPUTING = (
     ("plan",), ("index",), ("search",), ("prompt",), ("ask",), ("chat",), ("summarize",), ("show",), ("eval",), ("compare",), ("replay",), ("tune",),

@@ -18,6 +18,7 @@ from ragqa.config import Combination
 from ragqa.errors import UsageError
 from ragqa.index.place import is_index
 from ragqa.kinds import load_combinations
+from ragqa.load.skipped import BEGINNING_BYTES, is_pipeline
 from ragqa.messages import nearest
 from ragqa.pipeline import Pipeline
 from ragqa.profiles import choose
@@ -28,8 +29,9 @@ if TYPE_CHECKING:
     from ragqa.records import Coverage
 
 FILE_IS = "a pipeline file (`ragqa init` writes one), a folder of documents, or one document"
+_ANY = (".conf", ".cfg")
+"""The suffixes of settings in any syntax, also in that of a pipeline file."""
 _SECTION = re.compile(rb"^[{\s]*[\"']?(version|extends|load)[\"']?\s*:", re.MULTILINE)
-_BEGINNING_BYTES = 100_000
 
 
 def open_pipeline(target: str, overrides: Sequence[str] = (), profile: str | None = None) -> Pipeline:
@@ -129,7 +131,8 @@ def holds_documents(target: str) -> bool:
         return stat.S_ISDIR(mode)
     from ragqa.load import MEDIA_TYPES
 
-    known = path.suffix.lower() in MEDIA_TYPES and not (path.suffix.lower() == ".json" and _is_json_pipeline(path))
+    suffix = path.suffix.lower()
+    known = suffix in MEDIA_TYPES and suffix not in _ANY and not (suffix == ".json" and _is_json_pipeline(path))
     return known or (stat.S_ISREG(mode) and not _looks_like_a_pipeline(path))
 
 
@@ -137,19 +140,18 @@ def _looks_like_a_pipeline(path: Path) -> bool:
     """Tell whether a file without the suffix of a pipeline file has a section that every pipeline file has."""
     try:
         with path.open("rb") as stream:
-            return _SECTION.search(stream.read(_BEGINNING_BYTES)) is not None
+            return _SECTION.search(stream.read(BEGINNING_BYTES)) is not None
     except OSError:
         return True  # reading it as one reports the error
 
 
 def _is_json_pipeline(path: Path) -> bool:
-    """Tell whether a JSON file has the version and a section of a pipeline file, rather than data."""
+    """Tell whether a JSON file is a pipeline file, rather than data."""
     try:
         with path.open("rb") as stream:
-            beginning = stream.read(_BEGINNING_BYTES)
+            return is_pipeline(stream.read(BEGINNING_BYTES))
     except OSError:
         return False
-    return all(re.search(key, beginning) for key in (rb'"version"\s*:\s*1\s*[,}]', rb'"(?:load|extends)"\s*:'))
 
 
 def open_maintenance(target: str, overrides: Sequence[str] = (), *, wait: float = 0.0) -> Maintenance:

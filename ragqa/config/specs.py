@@ -102,7 +102,7 @@ class SentenceSplit(SizedSplit):
 
 
 class CodeSplit(SizedSplit):
-    """Cut source code at classes, functions and blocks. Files of the language are read as text."""
+    """Cut all files at the classes, functions and blocks of a programming language."""
 
     kind: Literal["code"]
     language: Name = Field("python", description="A language of langchain-text-splitters: python, js, go, rust, ...")

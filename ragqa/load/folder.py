@@ -17,10 +17,11 @@ from ragqa.errors import RejectedError, UsageError
 from ragqa.files import open_regular
 from ragqa.limits import met
 from ragqa.load.bounds import Limits
-from ragqa.load.formats import BINARY, PLAIN, UNSUPPORTED
+from ragqa.load.formats import BINARY, PLAIN, UNSUPPORTED, types_read
 from ragqa.load.globs import ALL_FILES, FileGlobs, Globs
 from ragqa.load.pointer import link_reason
 from ragqa.load.readers import readers, sandbox, suffixes
+from ragqa.load.skipped import BEGINNING_BYTES, PIPELINE_SUFFIXES, file_reason, folder_reason, pipeline_reason
 from ragqa.records import Document, Extracted, FileStatus, Scan, SourceFile
 from ragqa.stages import FileFormat
 
@@ -29,7 +30,8 @@ class FolderLoader:
     """A `Loader` of the documents in folders, in files, or in both.
 
     Folders are searched to any depth. Hidden files (their names begin with a dot) and files that the globs exclude are
-    ignored. Every other file is in the scan. Symbolic links are listed and not followed; but a path given here may
+    ignored. Every other file is in the scan. Folders of installed packages, lock files, minified code and pipeline files
+    are skipped unless a glob names them. Symbolic links are listed and not followed; but a path given here may
     itself be a link. Globs apply within folders only: a file that is named here is read. A hidden file that is named is
     listed as skipped. A source is the path relative to its folder; with several paths the folder's name comes first.
     Bytes of a name that are not UTF-8 are written as backslash escapes. A file that is
@@ -83,7 +85,7 @@ class FolderLoader:
         A list of folders replaces recursion, so that depth is not limited by the stack.
         """
         if not root.is_dir():
-            yield self._examine(prefix, str(root), self._media_types.get(root.suffix.lower(), PLAIN))
+            yield self._examine(prefix, str(root), self._media_types.get(root.suffix.lower(), PLAIN), named=True)
             return
         waiting = [("", str(root))]
         while waiting:
@@ -94,13 +96,27 @@ class FolderLoader:
             except OSError as error:
                 yield FileStatus(_printable(prefix + below) or root.name, "rejected", _unreadable(error))
                 continue
+            if reason := self._skipped_folder(below, [entry.name for entry in visible]):
+                yield FileStatus(_printable(prefix + below), "skipped", reason)
+                continue
             for entry in visible:
                 relative = below + entry.name
                 if entry.is_dir(follow_symlinks=False):
                     if not self._exclude.match(relative + "/"):
                         waiting.append((relative + "/", entry.path))
                 elif self._wanted(relative):
-                    yield self._examine(prefix + relative, entry.path, self._media_type(relative))
+                    named = self._named(relative)
+                    yield self._examine(prefix + relative, entry.path, self._media_type(relative), named=named)
+
+    def _skipped_folder(self, below: str, names: Sequence[str]) -> str:
+        """Return the reason why a folder below a root is skipped; empty where it is read."""
+        if not below or self._named(below):
+            return ""
+        return folder_reason(PurePath(below).name, names)
+
+    def _named(self, relative: str) -> bool:
+        """Tell whether a glob of the user chooses a file or a folder."""
+        return self._include.match(relative) or self._as_text.match(relative)
 
     def _wanted(self, relative: str) -> bool:
         return (not self._include or self._include.match(relative)) and not self._exclude.match(relative)
@@ -108,10 +124,11 @@ class FolderLoader:
     def _media_type(self, relative: str) -> str | None:
         return PLAIN if self._as_text.match(relative) else self._media_types.get(PurePath(relative).suffix.lower())
 
-    def _examine(self, source: str, path: str, media_type: str | None) -> SourceFile | FileStatus:
+    def _examine(self, source: str, path: str, media_type: str | None, *, named: bool) -> SourceFile | FileStatus:
         """Return a file with the SHA-256 of its bytes, or its status with the reason why it cannot be used.
 
         :param media_type: None where it is not known.
+        :param named: the user chose the file by its path or by a glob.
         """
         name = _printable(source)
         try:
@@ -123,10 +140,14 @@ class FolderLoader:
             if media_type is None:
                 suffix = _printable(PurePath(path).suffix) or "(no suffix)"
                 return FileStatus(name, "skipped", f"{UNSUPPORTED} {suffix}")
+            if reason := "" if named else file_reason(PurePath(path).name):
+                return FileStatus(name, "skipped", reason)
             if name != source and os.path.lexists(_printable(path)):
                 raise RejectedError("its name is not UTF-8, and another file is called as it is shown: rename it")
             with _opened(path) as stream:
                 size = self._usable_size(stream)
+                if reason := "" if named else _reason_in(stream, path):
+                    return FileStatus(name, "skipped", reason)
                 sha256 = hashlib.file_digest(stream, "sha256").hexdigest()
         except OSError as error:
             return FileStatus(name, "rejected", _unreadable(error))
@@ -174,7 +195,7 @@ class FolderLoader:
             if suffix.lower() in self._media_types or not str(error).startswith(BINARY):
                 raise
             what = f"{UNSUPPORTED} {_printable(suffix) or '(no suffix)'}, and no text"
-            raise RejectedError(f"{what}; ragqa reads {' '.join(self._media_types)}") from error
+            raise RejectedError(f"{what}; ragqa reads {types_read(self._media_types)}") from error
 
     def _bytes(self, path: str) -> bytes:
         """Return the bytes of a file. If it changes while it is read, it is read once more.
@@ -220,6 +241,15 @@ def _opened(path: str) -> io.BufferedReader:
     if not stat.S_ISREG(os.lstat(path).st_mode):
         raise RejectedError("not a regular file")
     return open_regular(path, follow=False)
+
+
+def _reason_in(stream: io.BufferedReader, path: str) -> str:
+    """Return the reason why a file is skipped by its content, which is read from the beginning again afterwards."""
+    if PurePath(path).suffix.lower() not in PIPELINE_SUFFIXES:
+        return ""
+    reason = pipeline_reason(stream.read(BEGINNING_BYTES))
+    stream.seek(0)
+    return reason
 
 
 def _unreadable(error: OSError) -> str:

@@ -6,7 +6,7 @@ nor the child loads the library of a format before a file of that format is read
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from importlib.metadata import version
 from typing import Literal
@@ -14,6 +14,7 @@ from typing import Literal
 PLAIN, MARKDOWN, HTML = "text/plain", "text/markdown", "text/html"
 CSV, TSV = "text/csv", "text/tab-separated-values"
 JSON, JSON_LINES = "application/json", "application/jsonl"
+YAML, TOML, XML = "application/yaml", "application/toml", "application/xml"
 DOCX = "application/vnd.openxmlformats-officedocument.wordprocessingml.document"
 PPTX = "application/vnd.openxmlformats-officedocument.presentationml.presentation"
 ODT = "application/vnd.oasis.opendocument.text"
@@ -38,6 +39,7 @@ class Format:
         `bytes`: it gets the bytes and the `Limits`.
     :param function: `module:function` that returns an `Extracted`; it raises `RejectedError` with the reason.
     :param options: keys of the `load` section that the function takes as keywords.
+    :param lost: what of such a file is never in its text, in one phrase; empty where nothing is lost.
     """
 
     name: str
@@ -47,40 +49,78 @@ class Format:
     reads: Literal["text", "bytes"]
     function: str
     options: tuple[str, ...] = ()
+    lost: str = ""
 
     def extractor_with(self, options: Mapping[str, str | None]) -> str:
         """Return the name and version of the extractor, and the options that are set."""
         full = " ".join(each if "/" in each else f"{each}/{version(each)}" for each in self.extractor.split())
-        return full + "".join(f" {name}={options[name]}" for name in self.options if options[name])
+        return full + "".join(f" {name}={options[name]}" for name in self.options if options.get(name))
 
 
+_CODE = """
+.c .h .cpp .cc .cxx .hpp .hh .hxx .cs .java .kt .kts .scala .groovy .gradle .go .rs .swift .m .mm .d .zig .nim
+.py .pyi .pyx .rb .php .pl .pm .lua .tcl .r .jl .js .mjs .cjs .jsx .ts .mts .cts .tsx .vue .svelte .dart .coffee
+.hs .ml .mli .fs .fsx .clj .cljs .ex .exs .erl .hrl .elm .lisp .el .scm .rkt .vb .bas .cls .frm .pas .f .f90 .f95
+.cob .cbl .asm .s .sol .proto .graphql .gql .sql .sh .bash .zsh .fish .ps1 .psm1 .bat .cmd .awk .tf .hcl .nix .cmake
+.css .scss .sass .less
+"""
+CODE = tuple(_CODE.split())
+"""The suffixes of source code: those of the languages of `split: {kind: code}`, and further ones."""
+
+# One format in one line or two, so that the table can be read as one.
+# fmt: off
 FORMATS = (
-    Format("text", PLAIN, (".txt",), "text/2", "text", "ragqa.load.text:plain"),
-    Format("markdown", MARKDOWN, (".md", ".markdown"), "markdown/4", "text", "ragqa.load.text:markdown"),
-    Format("html", HTML, (".html", ".htm"), "html/1", "bytes", "ragqa.load.html:page"),
+    Format("text", PLAIN, (".txt", ".text"), "text/2", "text", "ragqa.load.text:plain"),
+    Format("markdown", MARKDOWN, (".md", ".markdown", ".mdx"), "markdown/4", "text", "ragqa.load.text:markdown"),
+    Format("html", HTML, (".html", ".htm"), "html/1", "bytes", "ragqa.load.html:page",
+           lost="menus, page headers and footers, pictures"),
     Format("csv", CSV, (".csv",), "csv/2", "text", "ragqa.load.table:comma_separated"),
     Format("tsv", TSV, (".tsv",), "tsv/2", "text", "ragqa.load.table:tab_separated"),
     Format("json", JSON, (".json",), "json/1", "text", "ragqa.load.json_records:document", ("text_field",)),
-    Format(
-        "jsonl",
-        JSON_LINES,
-        (".jsonl", ".ndjson"),
-        "jsonl/2",
-        "text",
-        "ragqa.load.json_records:json_lines",
-        ("text_field",),
-    ),
-    Format("docx", DOCX, (".docx",), "docx/3", "bytes", "ragqa.load.docx:extract"),
-    Format("pptx", PPTX, (".pptx", ".pptm", ".ppsx", ".ppsm"), "pptx/1", "bytes", "ragqa.load.pptx:extract"),
-    Format("odt", ODT, (".odt", ".ott"), "odt/1", "bytes", "ragqa.load.odf:text_document"),
-    Format("odp", ODP, (".odp", ".otp"), "odp/1", "bytes", "ragqa.load.odf:presentation"),
-    Format("epub", EPUB, (".epub",), "epub/1", "bytes", "ragqa.load.epub:extract"),
-    Format("pdf", PDF, (".pdf",), "pdf/2 pypdf", "bytes", "ragqa.load.pdf:extract"),
+    Format("jsonl", JSON_LINES, (".jsonl", ".ndjson"), "jsonl/2", "text", "ragqa.load.json_records:json_lines",
+           ("text_field",)),
+    Format("docx", DOCX, (".docx",), "docx/3", "bytes", "ragqa.load.docx:extract",
+           lost="pictures, embedded objects, text that is hidden or struck out"),
+    Format("pptx", PPTX, (".pptx", ".pptm", ".ppsx", ".ppsm"), "pptx/1", "bytes", "ragqa.load.pptx:extract",
+           lost="pictures, films, embedded objects, text that is hidden or struck out"),
+    Format("odt", ODT, (".odt", ".ott"), "odt/1", "bytes", "ragqa.load.odf:text_document",
+           lost="pictures, embedded objects, text that is hidden or struck out"),
+    Format("odp", ODP, (".odp", ".otp"), "odp/1", "bytes", "ragqa.load.odf:presentation",
+           lost="pictures, films, embedded objects, text that is hidden or struck out"),
+    Format("epub", EPUB, (".epub",), "epub/1", "bytes", "ragqa.load.epub:extract", lost="pictures, the contents page"),
+    Format("pdf", PDF, (".pdf",), "pdf/2 pypdf", "bytes", "ragqa.load.pdf:extract",
+           lost="pictures, and so pages that are scans"),
+    Format("rtf", "application/rtf", (".rtf",), "rtf/1", "bytes", "ragqa.load.rtf:extract",
+           lost="pictures, embedded objects, text that is hidden or struck out"),
+    Format("rst", "text/x-rst", (".rst", ".rest"), "rst/1", "text", "ragqa.load.markup:restructured"),
+    Format("org", "text/x-org", (".org",), "org/1", "text", "ragqa.load.markup:org"),
+    Format("asciidoc", "text/asciidoc", (".adoc", ".asciidoc"), "asciidoc/1", "text", "ragqa.load.markup:asciidoc"),
+    Format("latex", "text/x-tex", (".tex", ".latex"), "latex/1", "text", "ragqa.load.latex:extract",
+           lost="comments, the preamble, pictures"),
+    Format("notebook", "application/x-ipynb+json", (".ipynb",), "notebook/1", "text", "ragqa.load.notebook:extract",
+           lost="pictures and other outputs that are not text"),
+    Format("xml", XML, (".xml",), "xml/1 lxml", "bytes", "ragqa.load.xml_text:extract", lost="comments, pictures"),
+    Format("yaml", YAML, (".yaml", ".yml"), "yaml/1 pyyaml", "text", "ragqa.load.yaml_records:extract",
+           lost="comments, binary values"),
+    Format("toml", TOML, (".toml",), "toml/1", "text", "ragqa.load.toml_records:extract", lost="comments"),
+    Format("subtitles", "text/vtt", (".srt", ".vtt"), "subtitles/1", "text", "ragqa.load.subtitles:extract",
+           lost="notes, styles"),
+    Format("ini", "text/x-ini", (".ini", ".cfg", ".conf", ".properties"), "text/2", "text", "ragqa.load.text:verbatim"),
+    Format("log", "text/x-log", (".log",), "text/2", "text", "ragqa.load.text:verbatim"),
+    Format("code", "text/x-code", CODE, "code/1", "text", "ragqa.load.text:verbatim"),
 )
+# fmt: on
 """The built-in formats, in the order in which they are listed for the user."""
 
 MEDIA_TYPES = {suffix: each.media_type for each in FORMATS for suffix in each.suffixes}
 """The media type of each suffix that is read."""
+
+
+def types_read(suffixes: Collection[str]) -> str:
+    """Return the suffixes that are read as a list for a message; those of source code are too many, and only counted."""
+    others = [each for each in suffixes if each not in CODE]
+    code = sum(1 for each in suffixes if each in CODE)
+    return " ".join(others) + (f" and source code ({code} suffixes: see `ragqa formats`)" if code else "")
 
 
 def builtin_format(media_type: str) -> Format:

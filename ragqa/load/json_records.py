@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 from ragqa.errors import RejectedError
@@ -66,6 +66,21 @@ def document(text: str, text_field: str | None = None) -> Extracted:
         if text_field is not None and len(rows) > 1 and isinstance(rows[0].value, Fields):
             rows = rows if rows[0].value.of(text_field) else rows[1:]
     return _extracted(text, rows, text_field)
+
+
+def records(text: str, values: Sequence[tuple[int, Any]], not_read: Mapping[str, int]) -> Extracted:
+    """Return values of a format with the same structure as JSON, such as YAML, as `document` does.
+
+    :param text: the file, whose length bounds that of the text.
+    :param values: each with its line: objects as `Fields`, numbers as texts. Several values are a record each.
+    :param not_read: what of the file is in no value, to how often.
+    """
+    rows = [_Record(line, value) for line, value in values]
+    if len(rows) == 1:
+        rows = _parts(rows[0], with_paths=True) if isinstance(rows[0].value, Fields) else _elements(rows[0])
+    extracted = _extracted(text, rows, None)
+    counts = {kind: count for kind, count in not_read.items() if count}
+    return replace(extracted, metadata={**extracted.metadata, **({"not_read": counts} if counts else {})})
 
 
 def _extracted(text: str, rows: Sequence[_Record], text_field: str | None) -> Extracted:
@@ -142,14 +157,17 @@ def _elements(whole: _Record) -> list[_Record]:
     return [_Record(whole.line, each) for each in value]
 
 
-def _parts(whole: _Record) -> list[_Record]:
-    """Return an object as records: the elements of its arrays of objects, and before them everything else."""
+def _parts(whole: _Record, *, with_paths: bool = False) -> list[_Record]:
+    """Return an object as records: the elements of its arrays of objects, and before them everything else.
+
+    :param with_paths: the elements have the path of their array also where it is the only one.
+    """
     arrays: list[tuple[str, list[Any]]] = []
     rest = _without_arrays(whole.value, "", arrays, 0)
     if not arrays:
         return [whole]
     records = [
-        _Record(whole.line, value, f"{path}[{n}]" if len(arrays) > 1 else "")
+        _Record(whole.line, value, f"{path}[{n}]" if with_paths or len(arrays) > 1 else "")
         for path, array in arrays
         for n, value in enumerate(array)
     ]

@@ -1,4 +1,4 @@
-"""Plain text and Markdown. The text is the whole file, with its front matter, so that offsets refer to the file."""
+"""Plain text, Markdown and source code. The text is the whole file, with its front matter, so that offsets refer to the file."""
 
 from __future__ import annotations
 
@@ -12,6 +12,16 @@ from ragqa.records import Extracted
 def plain(text: str) -> Extracted:
     """Return a plain text as it is."""
     return Extracted(text)
+
+
+def verbatim(text: str) -> Extracted:
+    """Return a text without headings as it is, such as source code, whose comments may look like headings."""
+    return Extracted(text, metadata={"headings": []})
+
+
+def as_text(text: str, why: str) -> Extracted:
+    """Return a file that is not of its format as it is; `read_as_text` says why."""
+    return Extracted(text, metadata={"headings": [], "read_as_text": " ".join(why.split())[:300]})
 
 
 def markdown(text: str) -> Extracted:

@@ -16,7 +16,7 @@ from ragqa.records.shown import cut, place
 _OF_EXTRACTION = frozenset({
     "front_matter", "front_matter_error", "metadata_error", "headings", "header", "columns", "rows", "ragged_rows",
     "delimiter", "tables", "unnamed_columns", "text_field", "fields_left_out", "pages_without_text", "undecodable",
-    "page_labels", "places", "annotations_not_read", "extraction", "not_read", "left_out_words",
+    "page_labels", "places", "read_as_text", "annotations_not_read", "extraction", "not_read", "left_out_words",
 })  # fmt: skip
 """The keys of metadata that describe how a file was read. The other keys are fields that the file itself has."""
 
@@ -191,7 +191,8 @@ class Extracted:
     """The text of one file. `page_starts[i]` is the offset of page i + 1; it is empty if the format has no pages.
 
     `metadata` has plain JSON values. Its key `headings` lists `[offset, level]` of each heading, if the format marks
-    headings. `encoding` is that of a text file, None for others.
+    headings, or `[offset, level, title]` where the line is not the title alone. `places` lists `[offset, place]`, such as
+    `[0, "cell 3"]`. `encoding` is that of a text file, None for others.
     """
 
     text: str

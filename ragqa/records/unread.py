@@ -19,6 +19,8 @@ def unread(media_type: str, metadata: Mapping[str, Any], pages: int) -> Iterator
         if error := metadata.get("front_matter_error"):
             yield "front_matter", f"front matter not read, or in part: {error}"
         return
+    if why := metadata.get("read_as_text"):
+        yield "read_as_text", f"read as plain text ({why})"
     if numbers := metadata.get("pages_without_text"):
         yield "pages_without_text", f"no text on {len(numbers):,} of {pages:,} pages ({_listed(numbers)})"
     if count := metadata.get("undecodable"):

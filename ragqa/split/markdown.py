@@ -15,7 +15,9 @@ def headings_of(document: Document) -> list[Heading]:
     """Return the headings of a document: those that its format marks, else those of Markdown."""
     marked = document.metadata.get("headings")
     if document.media_type != _MARKDOWN and isinstance(marked, list):
-        return [Heading(start, level, _line(document.text, start)) for start, level in marked]
+        return [
+            Heading(start, level, title[0] if title else _line(document.text, start)) for start, level, *title in marked
+        ]
     return list(headings(document.text, body_start(document.metadata, document.text)))
 
 

@@ -96,7 +96,7 @@ class TextSplitter(ABC):
         text, body = document.text, body_start(document.metadata, document.text)
         if document.media_type in TABLES and tables_of(document):
             yield from table_pieces(document, self.cutter, lambda context: not self._is_long(context))
-        elif document.media_type in RECORDS:
+        elif document.media_type in RECORDS and "headings" not in document.metadata:
             for low, high in document.cut_at_pages(body, len(text)):
                 yield from record_pieces(text, low, high, self.cutter)
         else:

@@ -17,8 +17,8 @@ from ragqa.records.delimited import MOST_NAMES, cells, delimiter_of, rows, table
 from ragqa.split.cutter import Cutter
 from ragqa.split.spans import Span, match_ends
 
-RECORDS = ("application/jsonl", "application/json")
-"""The types of records."""
+RECORDS = ("application/jsonl", "application/json", "application/yaml", "application/toml", "application/xml")
+"""The types of records. A file of such a type with headings is a document, as some in XML are."""
 LABEL_CHARACTERS = 80
 """The most characters of one column's name, of a title and of a row's first cell in a context."""
 

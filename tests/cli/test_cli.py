@@ -70,7 +70,10 @@ def test_every_command_has_help_with_a_runnable_example(tmp_path: Path) -> None:
         "schema",
     } | {
         "doctor",
+        "export",
+        "formats",
         "gc",
+        "import",
         "purge",
         "questions",
         "replay",

@@ -95,6 +95,19 @@ SAMPLES = {
     "odt": odt(p("Ferries sail.")),
     "odp": odp(frame(box("Ferries sail."))),
     "pdf": _pdf(),
+    "rtf": rb"{\rtf1\ansi{\b Ferries}\par They sail.}",
+    "rst": b"Ferries\n=======\n\nThey sail.\n",
+    "org": b"#+TITLE: Ferries\n* They sail\n",
+    "asciidoc": b"= Ferries\n\nThey sail.\n",
+    "latex": rb"\documentclass{article}\begin{document}\section{Ferries} They sail.\end{document}",
+    "notebook": b'{"nbformat": 4, "cells": [{"cell_type": "markdown", "source": ["# Ferries"]}]}',
+    "xml": b"<ferries><ferry><name>Tern</name></ferry><ferry><name>Ismena</name></ferry></ferries>",
+    "yaml": b"ferries:\n- name: Tern\n- name: Ismena\n",
+    "toml": b'[ferry]\nname = "Tern"\n',
+    "subtitles": b"WEBVTT\n\n00:01.000 --> 00:02.000\nThe ferry sails.\n",
+    "ini": b"[ferry]\nname = Tern\n",
+    "log": b"12:00 The ferry sails.\n",
+    "code": b"def sail():\n    # at noon\n    return True\n",
 }
 
 
@@ -161,6 +174,58 @@ class TestEpub(BuiltIn):
 
 class TestPdf(BuiltIn):
     name = "pdf"
+
+
+class TestRtfFiles(BuiltIn):
+    name = "rtf"
+
+
+class TestRstFiles(BuiltIn):
+    name = "rst"
+
+
+class TestOrgFiles(BuiltIn):
+    name = "org"
+
+
+class TestAsciidocFiles(BuiltIn):
+    name = "asciidoc"
+
+
+class TestLatexFiles(BuiltIn):
+    name = "latex"
+
+
+class TestNotebookFiles(BuiltIn):
+    name = "notebook"
+
+
+class TestXmlFiles(BuiltIn):
+    name = "xml"
+
+
+class TestYamlFiles(BuiltIn):
+    name = "yaml"
+
+
+class TestTomlFiles(BuiltIn):
+    name = "toml"
+
+
+class TestSubtitlesFiles(BuiltIn):
+    name = "subtitles"
+
+
+class TestIniFiles(BuiltIn):
+    name = "ini"
+
+
+class TestLogFiles(BuiltIn):
+    name = "log"
+
+
+class TestCodeFiles(BuiltIn):
+    name = "code"
 
 
 def test_every_line_of_the_table_is_tested() -> None:

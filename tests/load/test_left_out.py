@@ -102,7 +102,7 @@ def test_what_was_read_in_part_is_named_by_file_and_by_fact_where_it_is_many() -
 def home(tmp_path: Path) -> Path:
     fill(tmp_path)
     for i in range(40):
-        (tmp_path / "documents" / f"{i:02}.py").write_text("pass\n", encoding="utf-8")
+        (tmp_path / "documents" / f"{i:02}.xyz").write_text("pass\n", encoding="utf-8")
     for i in range(25):
         (tmp_path / "documents" / f"{i:02}.txt").write_bytes(b"")
     return tmp_path
@@ -112,15 +112,15 @@ def test_the_commands_print_one_line_and_with_verbose_all(home: Path) -> None:
     short = ragqa("index", "pipeline.yaml", cwd=home)
     assert short.code == 3
     assert short.err.splitlines() == [
-        "skipped 40 files of types that are not read: .py 40; --verbose lists them",
+        "skipped 40 files of types that are not read: .xyz 40; --verbose lists them",
         "rejected 25 files: empty file (00.txt, 01.txt, 02.txt, 03.txt, 04.txt, ...; --verbose lists them)",
     ]
     assert "68 files: 3 indexed, 25 rejected, 40 skipped." in short.out
     assert len(ragqa("index", "pipeline.yaml", "--verbose", cwd=home).err.splitlines()) == 65
     assert ragqa("index", "pipeline.yaml", "--json", cwd=home).said["skipped"] == 40
     planned = ragqa("plan", "pipeline.yaml", cwd=home).out
-    assert "skipped 40 files of types that are not read: .py 40; --verbose lists them\n" in planned
-    assert ragqa("plan", "pipeline.yaml", "--verbose", cwd=home).out.count("unsupported type .py") == 40
+    assert "skipped 40 files of types that are not read: .xyz 40; --verbose lists them\n" in planned
+    assert ragqa("plan", "pipeline.yaml", "--verbose", cwd=home).out.count("unsupported type .xyz") == 40
 
 
 def test_commands_that_learn_from_documents_do_so_too(home: Path) -> None:

@@ -164,7 +164,7 @@ TREE = dict.fromkeys(("a.md", "b.txt", "drafts/c.md", "drafts/x/d.txt", "sub/e.m
 def test_globs_apply_to_the_whole_relative_path(
     tmp_path: Path, options: dict[str, list[str]], expected: list[str]
 ) -> None:
-    write(tmp_path, TREE | {"sub/skipped.rs": "x"})
+    write(tmp_path, TREE | {"sub/skipped.xyz": "x"})
     assert found(tmp_path, **options) == expected
 
 
@@ -193,10 +193,10 @@ def test_hidden_files_and_folders_are_as_if_not_there_unless_named(tmp_path: Pat
 
 
 def test_an_unsupported_suffix_is_skipped_by_name(tmp_path: Path) -> None:
-    write(tmp_path, {"a.rs": "x", "Makefile": "x"})
+    write(tmp_path, {"a.xyz": "x", "Makefile": "x"})
     assert FolderLoader([tmp_path]).scan().others == (
         FileStatus("Makefile", "skipped", "unsupported type (no suffix)"),
-        FileStatus("a.rs", "skipped", "unsupported type .rs"),
+        FileStatus("a.xyz", "skipped", "unsupported type .xyz"),
     )
 
 
@@ -820,7 +820,7 @@ def test_what_is_text_is_read_where_a_glob_says_so_or_its_name_is_given(tmp_path
     files = {
         "LICENSE": "MIT",
         "a.py": "x = 1",
-        "b.rst": "Title",
+        "b.xyz": "Title",
         "sub/c.json": "{}",
         "d.html": "<p>raw</p>",
         "e.bin": "x",
@@ -832,11 +832,11 @@ def test_what_is_text_is_read_where_a_glob_says_so_or_its_name_is_given(tmp_path
         ["LICENSE", "a.py", "d.html", "sub/c.json"], "text/plain"
     )
     assert [(other.source, other.reason) for other in scan.others] == [
-        ("b.rst", "unsupported type .rst"),
+        ("b.xyz", "unsupported type .xyz"),
         ("e.bin", "unsupported type .bin"),
     ]
     assert [loader.read(file).text for file in scan.files] == ["MIT", "x = 1", "<p>raw</p>", "{}"]
-    named = FolderLoader([tmp_path / "b.rst", tmp_path / "LICENSE", tmp_path / "d.html"])
+    named = FolderLoader([tmp_path / "b.xyz", tmp_path / "LICENSE", tmp_path / "d.html"])
     assert [named.read(file).text for file in named.scan().files] == ["MIT", "Title", "raw"]
 
 

@@ -114,7 +114,7 @@ def test_an_index_that_was_cleared_answers_that_it_has_nothing_and_fills_again(h
     assert (answer.abstained, answer.reason, answer.hits) == (True, "no_evidence", ())
     assert pipeline(home).index(allow_empty=True).generation == report.generation, "there is nothing left to clear"
     with pytest.raises(
-        NothingUsableError, match=r"no documents found under .* \(0 files, .*\): ragqa reads \.txt \.md "
+        NothingUsableError, match=r"no documents found under .* \(0 files, .*\): ragqa reads \.txt \.text \.md "
     ):
         pipeline(home).index()
     with pytest.raises(NothingUsableError, match="no documents found under"):

@@ -17,8 +17,8 @@ Aim = Literal["about_all", "about_one", "list", "count", "mention", "pages"]
 
 TYPES: dict[str, tuple[str, ...]] = {
     "PDF": (".pdf",),
-    "Markdown": (".md", ".markdown"),
-    "text": (".txt",),
+    "Markdown": (".md", ".markdown", ".mdx"),
+    "text": (".txt", ".text"),
     "HTML": (".html", ".htm"),
     "CSV": (".csv",),
     "TSV": (".tsv",),
@@ -28,6 +28,17 @@ TYPES: dict[str, tuple[str, ...]] = {
     "OpenDocument": (".odt", ".ott", ".odp", ".otp"),
     "EPUB": (".epub",),
     "PowerPoint": (".pptx", ".pptm", ".ppsx", ".ppsm"),
+    "RTF": (".rtf",),
+    "reStructuredText": (".rst", ".rest"),
+    "Org": (".org",),
+    "AsciiDoc": (".adoc", ".asciidoc"),
+    "LaTeX": (".tex", ".latex"),
+    "notebook": (".ipynb",),
+    "XML": (".xml",),
+    "YAML": (".yaml", ".yml"),
+    "TOML": (".toml",),
+    "log": (".log",),
+    "Python": (".py", ".pyi"),
 }
 """The suffixes of each type of file, by its name."""
 
@@ -59,6 +70,20 @@ _SPOKEN = {
     "opendocument": "OpenDocument",
     "odt": "OpenDocument",
     "odp": "OpenDocument",
+    "rtf": "RTF",
+    "restructuredtext": "reStructuredText",
+    "rst": "reStructuredText",
+    "org": "Org",
+    "asciidoc": "AsciiDoc",
+    "latex": "LaTeX",
+    "tex": "LaTeX",
+    "notebook": "notebook",
+    "jupyter": "notebook",
+    "xml": "XML",
+    "yaml": "YAML",
+    "toml": "TOML",
+    "log": "log",
+    "python": "Python",
 }
 _TYPE = rf"(?:\.?(?P<type>{'|'.join(sorted(_SPOKEN, key=len, reverse=True))}) )?"
 _FILES = r"(?:documents?|docs?|files?|texts?|papers?)"

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from ragqa.errors import RejectedError
-from ragqa.load.formats import UNSUPPORTED
+from ragqa.load.formats import UNSUPPORTED, types_read
 from ragqa.pipeline.ingest.reading import made_by, read_and_split
 from ragqa.records import Chunk, Coverage, FileStatus, Scan, SourceFile
 from ragqa.stages import Indexed, Loader, Splitter
@@ -116,15 +116,15 @@ def why_nothing(scan: Scan) -> str:
     """Return why a folder has no documents: its files by reason, and the types that are read where that helps."""
     if scan.files:
         return ""
-    known = f"ragqa reads {' '.join(scan.suffixes)}" if scan.suffixes else ""
+    reads = f"ragqa reads {types_read(scan.suffixes)}" if scan.suffixes else ""
     if not scan.others:
-        return f" (0 files, without hidden and excluded ones){known and f': {known}'}"
+        return f" (0 files, without hidden and excluded ones){reads and f': {reads}'}"
     groups: dict[str, list[str]] = {}
     for entry in scan.others:
         groups.setdefault(entry.reason, []).append(entry.source)
     reasons = [f"{_listed(sources)}: {reason}" for reason, sources in groups.items()]
     more = [f"and {len(reasons) - _NAMED} more reasons: see `ragqa plan`"] if len(reasons) > _NAMED else []
-    types = [known] if known and any(reason.startswith(UNSUPPORTED) for reason in groups) else []
+    types = [reads] if reads and any(reason.startswith(UNSUPPORTED) for reason in groups) else []
     return f" ({len(scan.others)} files, none usable): {'; '.join([*reasons[:_NAMED], *more, *types])}"
 
 

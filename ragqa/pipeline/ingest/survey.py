@@ -28,6 +28,7 @@ from ragqa.stages import Loader, Splitter, TokenCounter
 _HINTS = {
     "encoding": "check that its letters beyond ASCII read right; converting it to UTF-8 leaves no doubt",
     "pages_without_text": "look at these pages; where they are scans, run OCR over the file (ocrmypdf, for example)",
+    "read_as_text": "mend the line that is named, unless the file is a template",
     "annotations_not_read": "open the file in a viewer and print it to a new PDF file",
     "undecodable": "save it anew from its origin with fonts that map to text, or run OCR over it",
     "not_read": "where these hold something that will be asked, put it into the text: pictures by OCR, objects as tables",
@@ -53,6 +54,7 @@ _REMEDIES = {
     "changed while": "wait until nothing writes to it, and run again",
     "unsupported type": "leave it where it holds no text; read text of any kind by load.as_text: ['GLOB']; else save it "
     "as text, Markdown, HTML, CSV, DOCX or PDF",
+    "load.include": "leave it, unless questions are asked about it",
     "symbolic link": "load the folder that it points to as well, or put a copy in its place",
     "": "mend it or fetch it again; or leave it out with load.exclude",
 }

@@ -1,0 +1,40 @@
+"""`ragqa formats`: the file formats that are read."""
+
+from __future__ import annotations
+
+import click
+
+from ragqa.cli.common import json_option
+from ragqa.cli.marks import say
+from ragqa.cli.terminal import print_json
+from ragqa.load.formats import FORMATS
+
+
+@click.command("formats")
+@json_option
+def command(as_json: bool) -> None:
+    """List the file formats that are read: the name of each, its suffixes, what reads it, and what of a file is lost.
+
+    Other text is read where you name the file, or by load.as_text. A format of your own is one class in Python.
+
+    \b
+    Example:
+      ragqa formats --json
+    """
+    if as_json:
+        print_json({
+            "formats": [
+                {
+                    "name": each.name,
+                    "media_type": each.media_type,
+                    "suffixes": list(each.suffixes),
+                    "extractor": each.extractor_with({}),
+                    "lost": each.lost,
+                }
+                for each in FORMATS
+            ]
+        })  # fmt: skip
+        return
+    for each in FORMATS:
+        lost = f"; lost: {each.lost}" if each.lost else ""
+        say(f"{each.name} ({' '.join(each.suffixes)}): {each.extractor_with({})}{lost}")
