@@ -224,7 +224,7 @@ def test_yaml_that_is_damaged_or_a_bomb_is_rejected(text: str, reason: str) -> N
 @pytest.mark.parametrize(
     ("extract", "text", "why"),
     [
-        (yaml_files.extract, "kind: Pod\n{{- if .Values.on }}\nname: {{ .Values.name }}\n", "line 2: not YAML"),
+        (yaml_files.extract, "kind: Pod\n{{- if .Values.on }}\nname: {{ .Values.name }}\n", "line 3: not YAML"),
         (yaml_files.extract, "\ufeffa: b: c", "line 1: not YAML"),
         (toml_records.extract, "a = \n# Heading?", "not TOML"),
     ],
