@@ -16,6 +16,8 @@ CSV, TSV = "text/csv", "text/tab-separated-values"
 JSON, JSON_LINES = "application/json", "application/jsonl"
 DOCX = "application/vnd.openxmlformats-officedocument.wordprocessingml.document"
 PDF = "application/pdf"
+EML, MSG = "message/rfc822", "application/vnd.ms-outlook"
+ZIP, MBOX = "application/zip", "application/mbox"
 BINARY = "binary content"
 """The beginning of the reason why a file that is no text is not read as one."""
 UNSUPPORTED = "unsupported type"
@@ -68,10 +70,35 @@ FORMATS = (
     ),
     Format("docx", DOCX, (".docx",), "docx/2", "bytes", "ragqa.load.docx:extract"),
     Format("pdf", PDF, (".pdf",), "pdf/2 pypdf", "bytes", "ragqa.load.pdf:extract"),
+    Format("eml", EML, (".eml",), "eml/1", "bytes", "ragqa.load.mail:eml_text"),
+    Format("msg", MSG, (".msg",), "msg/1 olefile", "bytes", "ragqa.load.mail:msg_text"),
 )
 """The built-in formats, in the order in which they are listed for the user."""
 
-MEDIA_TYPES = {suffix: each.media_type for each in FORMATS for suffix in each.suffixes}
+
+@dataclass(frozen=True, slots=True)
+class Container:
+    """A type of files that hold other files. Each of these is a document of its own, if its format is known.
+
+    A file whose media type is that of a format too has a text besides, as a mail with attachments has.
+
+    :param function: `module:function` that gets the bytes and the `Limits`, and returns a list of `Member`. It runs in
+        the sandbox, and raises `RejectedError` with the reason.
+    """
+
+    media_type: str
+    suffixes: tuple[str, ...]
+    function: str
+
+
+CONTAINERS = (
+    Container(ZIP, (".zip",), "ragqa.load.zipped:members"),
+    Container(MBOX, (".mbox", ".mbx"), "ragqa.load.mail:mbox_members"),
+    Container(EML, (".eml",), "ragqa.load.mail:eml_members"),
+    Container(MSG, (".msg",), "ragqa.load.mail:msg_members"),
+)
+
+MEDIA_TYPES = {suffix: each.media_type for each in (*FORMATS, *CONTAINERS) for suffix in each.suffixes}
 """The media type of each suffix that is read."""
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
@@ -88,6 +89,20 @@ def extract(data: bytes) -> Extracted:
     title = " ".join((metadata.pop("title", "") or tree.findtext(".//title") or "").split())
     headings = {"headings": [list(heading) for heading in shown.headings]} if shown.headings else {}
     return Extracted(shown.text, title, metadata=metadata | headings | facts)
+
+
+def whole(data: bytes, prepare: Callable[[Element], None] = lambda tree: None) -> Rendered:
+    """Return all that a browser shows of a page, for one that has no menus, such as the body of a mail.
+
+    :param data: the page in UTF-8, whatever charset it declares.
+    :param prepare: called with the tree before it is written as text; it may change it.
+    :raises RejectedError: the page is empty, or elements are nested too deeply.
+    """
+    tree = _tree(data)
+    hide_unseen(tree)
+    prepare(tree)
+    body = tree.find("body")
+    return render(tree if body is None else body)
 
 
 def _tree(data: bytes) -> Element:
