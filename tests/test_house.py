@@ -66,6 +66,7 @@ ONLY_IMPORTERS = {
     "sqlite3": {"index"},
     "langchain_text_splitters": {"split"},
     "pypdf": {"load"},
+    "olefile": {"load"},
     "docx": {"load"},
     "trafilatura": {"load"},
     "click": {"cli"},

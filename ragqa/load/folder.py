@@ -60,9 +60,7 @@ class FolderLoader:
         }
         self._limits = limits or Limits()
         self._formats = readers(formats, self._limits, {"text_field": text_field})
-        self._choice = Choice(
-            FileGlobs(**checked), suffixes(self._formats), self._formats, containers(self._formats)
-        )
+        self._choice = Choice(FileGlobs(**checked), suffixes(self._formats), self._formats, containers(self._formats))
         self._members = Members(self._limits)
 
     def close(self) -> None:
@@ -89,8 +87,8 @@ class FolderLoader:
         A list of folders replaces recursion, so that depth is not limited by the stack.
         """
         if not root.is_dir():
-            media_type = self._choice.media_types.get(root.suffix.lower(), PLAIN)
-            yield from self._examine(prefix, str(root), media_type, root.name, named=True)
+            named = self._choice.media_types.get(root.suffix.lower(), PLAIN)
+            yield from self._examine(prefix, str(root), named, root.name, named=True)
             return
         waiting = [("", str(root))]
         while waiting:

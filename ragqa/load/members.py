@@ -120,7 +120,7 @@ class Members:
             "limits": asdict(self._limits),
         }
         target = "ragqa.load.containers:member"
-        reply = _checked(_REPLY, sandbox(self._limits).call(target, b"", **arguments))
+        reply: _Reply = _checked(_REPLY, sandbox(self._limits).call(target, b"", **arguments))
         if reply.missing:
             data = disk.content(file.path, self._limits)
             reply = _checked(_REPLY, sandbox(self._limits).call(target, data, **arguments))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 import lzma
 import re
@@ -62,7 +63,9 @@ def members(data: bytes, limits: Limits) -> list[Member]:
 
 def _refuse_bomb(declared: int, packed: int, limits: Limits) -> None:
     if declared > limits.unpacked_bytes:
-        raise RejectedError(f"unpacked, it has {declared >> 20:,} MiB; at most {limits.unpacked_bytes >> 20:,}: a bomb?")
+        raise RejectedError(
+            f"unpacked, it has {declared >> 20:,} MiB; at most {limits.unpacked_bytes >> 20:,}: a bomb?"
+        )
     if declared > max(limits.zip_bytes, limits.zip_ratio * packed):
         raise RejectedError(
             f"unpacked, it has {declared / packed:,.0f} times its size; at most {limits.zip_ratio}: a bomb?"
@@ -73,10 +76,8 @@ def _name(entry: zipfile.ZipInfo) -> str:
     """Return the path of a file with `/` between parts. A name that is UTF-8 and not marked as such is read as UTF-8."""
     name = entry.filename
     if not entry.flag_bits & _UTF8_NAME:
-        try:
+        with contextlib.suppress(UnicodeError):  # else it is in the old encoding of DOS, as the format says
             name = name.encode("cp437").decode("utf-8")
-        except UnicodeError:  # then it is in the old encoding of DOS, as the format says
-            pass
     return _CONTROL.sub("_", name.replace("\\", "/")).encode("utf-8", "replace").decode()
 
 

@@ -13,6 +13,8 @@ from ragqa.load.html import whole
 _BEGIN, _END = "\ue5b0", "\ue5b1"
 """Marks, from the area for private use, on lines of their own before and after a quoted message."""
 _MARKS = re.compile(f"[{_BEGIN}{_END}]")
+_EDGES = re.compile(rf"(?<={_BEGIN}\n)\n+|\n+(?=\n{_END})")
+"""The blank lines inside a quoted message, at its beginning and its end."""
 _QUOTES = re.compile(r"\b(?:gmail_quote|yahoo_quoted|moz-cite|protonmail_quote|zmail_extra)\b")
 
 
@@ -44,7 +46,7 @@ def _quoted_lines(text: str) -> list[str]:
     """Return the lines, with `>` for each quoted message that they are in. The marks stand on lines of their own."""
     lines: list[str] = []
     depth = 0
-    for line in text.split("\n"):
+    for line in _EDGES.sub("", text).split("\n"):
         if line == _BEGIN:
             depth += 1
         elif line == _END:

@@ -18,7 +18,13 @@ _WIDER = {
     "euc_kr": "cp949",
     "big5": "big5hkscs",
 }
-_ALIASES = {"ks_c_5601-1987": "cp949", "x-sjis": "cp932", "x-gbk": "gb18030", "unicode-1-1-utf-7": "utf-7", "cp-850": "cp850"}
+_ALIASES = {
+    "ks_c_5601-1987": "cp949",
+    "x-sjis": "cp932",
+    "x-gbk": "gb18030",
+    "unicode-1-1-utf-7": "utf-7",
+    "cp-850": "cp850",
+}
 _ENOUGH = 64
 """The fewest bytes from which a charset is guessed."""
 
@@ -30,7 +36,7 @@ def text_of(data: bytes, charset: str = "") -> tuple[str, int]:
     """
     declared = known(charset)
     stateful = declared.startswith(("iso2022", "utf_7", "utf-7", "hz", "utf-16", "utf-32"))
-    for encoding in ([declared] if stateful else ["utf-8", declared]):
+    for encoding in [declared] if stateful else ["utf-8", declared]:
         try:
             return data.decode(encoding), 0
         except UnicodeError:
@@ -51,5 +57,7 @@ def known(charset: str) -> str:
         info = codecs.lookup(_ALIASES.get(name, name))
     except (LookupError, ValueError):
         return "cp1252"
-    encodes_text = getattr(info, "_is_text_encoding", True) and not info.name.startswith(("raw", "unicode", "idna", "puny"))
+    encodes_text = getattr(info, "_is_text_encoding", True) and not info.name.startswith(
+        ("raw", "unicode", "idna", "puny")
+    )
     return _WIDER.get(info.name, info.name) if encodes_text else "cp1252"

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import hashlib
-import mimetypes
 from urllib.parse import quote
 
 from ragqa.errors import RejectedError
@@ -28,10 +27,10 @@ def composed(mail: Mail) -> bytes:
             data = each.read()
         except RejectedError:
             continue
-        kind = mimetypes.guess_type(each.name)[0] or "application/octet-stream"
-        kind = "application/octet-stream" if kind.startswith(("message/", "multipart/")) else kind
         name = quote(each.name.encode("utf-8", "replace"), safe="")
-        parts.append(_part(kind, data, f"Content-Disposition: attachment; filename*=utf-8''{name}"))
+        parts.append(
+            _part("application/octet-stream", data, f"Content-Disposition: attachment; filename*=utf-8''{name}")
+        )
     boundary = f"=_{hashlib.sha256(b''.join(parts)).hexdigest()[:40]}"
     lines = [*_head(mail), "MIME-Version: 1.0", f'Content-Type: multipart/mixed; boundary="{boundary}"', "", ""]
     body = b"".join(f"--{boundary}\n".encode() + part for part in parts)

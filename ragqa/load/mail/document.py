@@ -34,7 +34,9 @@ def extracted(mail: Mail, limits: Limits) -> Extracted:
     :raises RejectedError: the body is encrypted.
     """
     if mail.encrypted:
-        raise RejectedError(f"{mail.encrypted}: save it decrypted; its header says: {mail.subject or 'no subject'}"[:300])
+        raise RejectedError(
+            f"{mail.encrypted}: save it decrypted; its header says: {mail.subject or 'no subject'}"[:300]
+        )
     not_read = dict(mail.not_read)
     body, hidden = _PGP.subn("", _body(mail))
     if hidden and not body.strip():

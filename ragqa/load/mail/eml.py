@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import binascii
-import mimetypes
 import re
 from collections.abc import Iterator
 from email.message import Message
@@ -29,7 +28,23 @@ _SUFFIXES = {
     "message/delivery-status": ".txt",
     "text/rfc822-headers": ".txt",
     "message/rfc822": ".eml",
+    "application/pdf": ".pdf",
+    "application/zip": ".zip",
+    "application/json": ".json",
+    "application/rtf": ".rtf",
+    "application/msword": ".doc",
+    "application/vnd.ms-excel": ".xls",
+    "application/vnd.ms-powerpoint": ".ppt",
+    "application/vnd.ms-outlook": ".msg",
+    "application/vnd.openxmlformats-officedocument.wordprocessingml.document": ".docx",
+    "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet": ".xlsx",
+    "application/vnd.openxmlformats-officedocument.presentationml.presentation": ".pptx",
+    "application/octet-stream": ".bin",
+    "image/png": ".png",
+    "image/jpeg": ".jpg",
+    "image/gif": ".gif",
 }
+"""The suffix of an attachment whose name has none. (`mimetypes` reads files of the system, which the sandbox may not.)"""
 _HEAD_END = re.compile(rb"\r?\n\r?\n")
 # What Python's parser raises over damaged headers of parts.
 _DAMAGED = (ValueError, LookupError, TypeError, AttributeError, AssertionError, RecursionError)
@@ -167,7 +182,7 @@ def _name(message: Message, number: int) -> str:
     if not name and kind == "message/rfc822":
         name = part(next((decoded(each.get("subject") or "") for each in _inner(message)), ""))
     name = name or f"attachment {number}"
-    suffix = _SUFFIXES.get(kind) or mimetypes.guess_extension(kind) or ""
+    suffix = _SUFFIXES.get(kind, "")
     if kind == "message/rfc822":
         return name if name.lower().endswith(".eml") else f"{name}.eml"
     return name if re.search(r"\.[A-Za-z0-9]{1,8}\Z", name) else f"{name}{suffix}"

@@ -103,7 +103,13 @@ def _shown(text: str) -> str:
     """Return an address; without its name where that is the address itself."""
     name, _, address = text.partition("<")
     name, address = name.strip().strip("'\""), address.strip(" >'\"")
-    return address if address and name.casefold() in ("", address.casefold()) else f"{name} <{address}>" if address else name
+    return (
+        address
+        if address and name.casefold() in ("", address.casefold())
+        else f"{name} <{address}>"
+        if address
+        else name
+    )
 
 
 def iso(date: str) -> str:

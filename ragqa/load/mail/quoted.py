@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import re
 
-_REPLY = re.compile(r"\s*(?:re|aw|antw|antwort|sv|vs|odp|rép|ref|res|rif|ynt|回复|答复|回覆|返信)\s*(?:\[\d+\])?\s*[:：]", re.IGNORECASE)
+_REPLY = re.compile(
+    r"\s*(?:re|aw|antw|antwort|sv|vs|odp|rép|ref|res|rif|ynt|回复|答复|回覆|返信)\s*(?:\[\d+\])?\s*[:：]", re.IGNORECASE
+)
 _FORWARD = re.compile(r"\s*(?:fwd?|wg|tr|rv|enc|doorst|i|pd|vb|vl|转发|轉寄)\s*[:：]", re.IGNORECASE)
 _FORWARDED = re.compile(
     r"[-\s]*(?:Begin forwarded message|Forwarded message|Weitergeleitete Nachricht|Message transféré|Mensaje reenviado|"
@@ -23,12 +25,45 @@ _ORIGINAL = re.compile(
 _WROTE = re.compile(
     r"(?:wrote|schrieb|a écrit|escribió|ha scritto|schreef|escreveu|skrev|napisał(?:\(a\))?|pisze|writes)\b.{0,80}[:：]\s*\Z"
 )
+_BEGINS = re.compile(r"(?:On|Am|Le|El|Il|Op|Em|Den|På|Dne|W dniu)\b")
 _HAS_TIME = re.compile(r"\d{1,2}[:.h]\d\d|\b(?:19|20)\d\d\b|\d{1,2}[./]\d{1,2}[./]\d{2,4}")
 _FIELD = re.compile(r"\s*\**([A-Za-zÀ-ÿ-]{1,20})\s*:\**(?:\s|\Z)")
-_SENDERS = frozenset("from von de da van från fra od".split())
+_SENDERS = frozenset(["from", "von", "de", "da", "van", "från", "fra", "od"])
 _OTHERS = frozenset(
-    """sent date gesendet datum envoyé enviado enviada el inviato data verzonden skickat sendt to an à para a aan till til
-    subject betreff objet asunto oggetto onderwerp assunto ämne emne cc kopie""".split()
+    [
+        "sent",
+        "date",
+        "gesendet",
+        "datum",
+        "envoyé",
+        "enviado",
+        "enviada",
+        "el",
+        "inviato",
+        "data",
+        "verzonden",
+        "skickat",
+        "sendt",
+        "to",
+        "an",
+        "à",
+        "para",
+        "a",
+        "aan",
+        "till",
+        "til",
+        "subject",
+        "betreff",
+        "objet",
+        "asunto",
+        "oggetto",
+        "onderwerp",
+        "assunto",
+        "ämne",
+        "emne",
+        "cc",
+        "kopie",
+    ]
 )
 _RULE = re.compile(r"\s*[_=-]{8,}\s*\Z")
 _FOOT = re.compile(r"-- ?\Z|_{20,}\s*\Z|-{20,}\s*\Z")
@@ -50,10 +85,13 @@ def without_quoted(text: str, subject: str, refers: bool) -> tuple[str, int]:
     if span is None:
         return text, 0
     start, end = span
-    if not any(line.strip() for line in lines[:start]) or any(_FORWARDED.match(line.lstrip("> ")) for line in lines[:end]):
+    if not any(line.strip() for line in lines[:start]) or any(
+        _FORWARDED.match(line.lstrip("> ")) for line in lines[:end]
+    ):
         return text, 0
-    quoted = sum(bool(line.strip()) for line in lines[start:end])
-    return "\n".join([*lines[:start], *lines[end:]]).strip("\n"), quoted
+    quoted = sum(bool(line.strip("> \t")) for line in lines[start:end])
+    above, below = "\n".join(lines[:start]).rstrip(), "\n".join(lines[end:]).strip("\n")
+    return f"{above}\n\n{below}".rstrip(), quoted
 
 
 def _header_block(lines: list[str]) -> tuple[int, int] | None:
@@ -85,7 +123,10 @@ def _unmarked(lines: list[str]) -> tuple[int, int] | None:
     if any(line.startswith(">") for line in lines):
         return None
     for end in range(1, len(lines) + 1):
-        if _WROTE.search(lines[end - 1]) and (start := _attribution(lines, end)) is not None:
+        if not _WROTE.search(lines[end - 1]):
+            continue
+        start = _attribution(lines, end)
+        if start is not None and not (start and lines[start - 1].strip()):
             return start, len(lines)
     return None
 
@@ -96,10 +137,7 @@ def _attribution(lines: list[str], end: int) -> int | None:
         if not lines[start].strip():
             return None
         if _HAS_TIME.search(" ".join(lines[start:end])):
-            above = start - 1
-            alone = above < 0 or not lines[above].strip()
-            if alone:
-                return start
+            return start - 1 if start and _BEGINS.match(lines[start - 1]) and not _BEGINS.match(lines[start]) else start
     return None
 
 
