@@ -80,9 +80,8 @@ def listing(
     :param choice: the data of a `Choice`.
     :raises RejectedError: the file cannot be read as one of its type, or its members exceed the limits.
     """
-    bounds = Limits(**limits)
-    walk = _Walk(Choice.from_plain(choice), bounds)
-    return {"entries": [*walk.entries(Opened(media_type, data, bounds), relative, "", 1)], "members": walk.count}
+    walk = _Walk(Choice.from_plain(choice), Limits(**limits))
+    return {"entries": [*walk.inside(data, media_type, relative, "", 1)], "members": walk.count}
 
 
 class _Walk:
@@ -93,12 +92,22 @@ class _Walk:
         self._bytes_left = limits.unpacked_bytes
         self.count = 0
 
-    def entries(self, opened: Opened, relative: str, place: str, depth: int) -> Iterator[list[Any]]:
-        """Yield an entry for each member.
+    def inside(self, data: bytes, media_type: str, relative: str, place: str, depth: int) -> Iterator[list[Any]]:
+        """Yield an entry for each member of a file.
 
-        :param relative: the path of the open file, to which globs apply.
+        :param relative: the path of the file, to which globs apply.
         :param place: its path inside the outermost file, with a slash at its end; empty for that file itself.
+        :raises RejectedError: it cannot be opened. A file that has a text besides has no members then: reading its text
+            gives the reason.
         """
+        if depth > self._limits.container_depth:
+            raise RejectedError(f"more than {self._limits.container_depth} files inside one another: unpack it")
+        try:
+            opened = Opened(media_type, data, self._limits)
+        except RejectedError:
+            if self._choice.has_text(media_type):
+                return
+            raise
         self.count += len(opened.members)
         if self.count > self._limits.members:
             raise TooMuchError(f"more than {self._limits.members:,} files in it: unpack it")
@@ -119,7 +128,7 @@ class _Walk:
             return
         try:
             data = self._content(member)
-            inner = [*self._inside(data, media_type, relative, path, depth)] if entered else []
+            inner = [*self.inside(data, media_type, relative, f"{path}/", depth + 1)] if entered else []
         except TooMuchError:
             raise
         except RejectedError as error:
@@ -128,11 +137,6 @@ class _Walk:
         if wanted and self._choice.has_text(media_type):
             yield [path, len(data), hashlib.sha256(data).hexdigest(), media_type, "", ""]
         yield from inner
-
-    def _inside(self, data: bytes, media_type: str, relative: str, path: str, depth: int) -> Iterator[list[Any]]:
-        if depth >= self._limits.container_depth:
-            raise RejectedError(f"more than {self._limits.container_depth} files inside one another: unpack it")
-        yield from self.entries(Opened(media_type, data, self._limits), relative, f"{path}/", depth + 1)
 
     def _content(self, member: Member) -> bytes:
         if member.size > self._limits.file_bytes:

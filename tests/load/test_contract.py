@@ -15,6 +15,7 @@ from ragqa.load.readers import SandboxedFormat
 from ragqa.stages import FileFormat, Loader
 from ragqa.testing.format import FileFormatContract
 from ragqa.testing.loader import LoaderContract
+from tests.load.mail_files import eml, msg
 from tests.load.test_own_formats import RestructuredText
 
 
@@ -79,6 +80,8 @@ SAMPLES = {
     "jsonl": b'{"text": "The ferry sails."}\n{"text": "A lamp."}\n',
     "docx": _docx(),
     "pdf": _pdf(),
+    "eml": eml(),
+    "msg": msg({0x0037: "Ferry times", 0x1000: "The ferry sails at noon."}),
 }
 
 
@@ -129,6 +132,14 @@ class TestDocx(BuiltIn):
 
 class TestPdf(BuiltIn):
     name = "pdf"
+
+
+class TestEml(BuiltIn):
+    name = "eml"
+
+
+class TestMsg(BuiltIn):
+    name = "msg"
 
 
 def test_every_line_of_the_table_is_tested() -> None:

@@ -33,7 +33,7 @@ def packed(files: dict[str, bytes], method: int = zipfile.ZIP_DEFLATED) -> bytes
 def scan(folder: Path, files: dict[str, bytes], globs: FileGlobs | None = None, **limits: int) -> Scan:
     for name, data in files.items():
         (folder / name).write_bytes(data)
-    return FolderLoader([folder], globs or FileGlobs(), limits=Limits(**limits)).scan()  # type: ignore[arg-type]
+    return FolderLoader([folder], globs or FileGlobs(), limits=Limits(**limits)).scan()
 
 
 def sources(found: Scan) -> list[str]:
@@ -203,7 +203,7 @@ def test_own_formats_get_the_bytes_of_files_inside_and_may_take_a_whole_archive(
 
     class Archive(RestructuredText):
         media_type = "application/x-own"
-        suffixes = (".zip",)
+        suffixes = (".zip", ".zipx")
 
     assert sources(FolderLoader([tmp_path], formats=[Archive()]).scan()) == ["x.zip"]
 
