@@ -126,6 +126,12 @@ QUOTED = {
     "without marks": "On Fri, 1 Mar 2024 at 10:00, Ada <ada@tarnwick.org> wrote:\n\nWhen does it sail?\nAda",
     "outlook": "From: Ada\nSent: Friday, 1 March 2024 10:00\nTo: Mara\nSubject: Ferry\n\nWhen does it sail?",
     "outlook in German": "Von: Ada\nGesendet: Freitag, 1. März 2024\nAn: Mara\nBetreff: Ferry\n\nWann fährt sie?",
+    "wrapped in the date": "Ada Reed <ada@tarnwick.org> schrieb am So., 23.\nJuni 2024, 21:08:\n\n> Wann fährt sie?",
+    "French without marks": "Le lun. 15 nov. 2021 à 19:42, Ada <ada@tarnwick.org>\na écrit :\n\nQuand part-il ?",
+    "between dashes": "---- On Wed, 24 Feb 2021 14:02:50 +0530 ada@tarnwick.org wrote ----\n\nWhen does it sail?",
+    "marked header": "> Subject: Ferry\n> From: Ada\n> Date: Mon, 2 Apr 2012\n>\n> When does it sail?",
+    "under a rule": "________________________________\nFrom: Human Resources\n<hr@tarnwick.org>\nSent: Monday 4:37 PM\nTo: Mara\n\nHi",
+    "Russian": "От: Ada\nОтправлено: 1 марта 2024\nКому: Mara\nТема: Ferry\n\nКогда?",
     "original": "-----Original Message-----\nFrom: Ada\n\nWhen does it sail?",
     "above a signature": "On 2024-03-01 10:00, Ada wrote:\n> When does it sail?\n\n--\nMara",
 }
@@ -136,7 +142,7 @@ def test_a_message_that_is_quoted_whole_is_left_out_and_its_lines_are_counted(qu
     found = read(raw("", f"It sails at noon.\n\n{quoted}\n"))
     signature = "\n\n--\nMara" if quoted.endswith("--\nMara") else ""
     assert found.text.split("\n\n", 1)[1] == "It sails at noon." + signature
-    own = [line for line in quoted.removesuffix(signature).split("\n") if line.strip()]
+    own = [line for line in quoted.removesuffix(signature).split("\n") if line.strip("> ")]
     assert found.metadata["not_read"] == {"quoted lines": len(own)}
 
 
@@ -186,6 +192,7 @@ def test_the_quoted_message_of_an_html_mail_is_left_out_too() -> None:
         (parts("encrypted; protocol=application/pgp-encrypted", PLAIN), "encrypted (OpenPGP)"),
         (raw("", "-----BEGIN PGP MESSAGE-----\n\nabc\n-----END PGP MESSAGE-----\n"), "encrypted (OpenPGP)"),
         (raw("Content-Type: application/pkcs7-mime; smime-type=signed-data", "MIIB"), "signed in a form"),
+        (parts("mixed", "Content-Type: application/pkcs7-mime\n\nMIIB"), "encrypted (S/MIME)"),
         (b"The ferry sails at noon.\n", "not a mail"),
         (b"\x89PNG\r\n\x1a\n\x00\x00", "not a mail"),
     ],
@@ -194,6 +201,22 @@ def test_a_mail_that_cannot_be_read_says_why(data: bytes, reason: str) -> None:
     with pytest.raises(RejectedError) as caught:
         read(data)
     assert str(caught.value).startswith(reason)
+
+
+def test_an_encrypted_part_beside_a_text_is_counted() -> None:
+    found = read(parts("mixed", PLAIN, "Content-Type: application/pkcs7-mime\n\nMIIB"))
+    assert found.text.endswith("The ferry sails at noon.")
+    assert found.metadata["not_read"] == {"encrypted parts": 1}
+
+
+def test_long_runs_of_one_character_take_no_longer_than_others() -> None:
+    began = time.perf_counter()
+    for run in (" ", ">", "=?", "-", "On 2024 ", "a:", "<", "(", "From ", "\r", "From: a\nTo: b\n", "=?utf-8?q?a"):
+        text = run * (1_000_000 // len(run))
+        assert read(raw(f"X: {text[:200_000]}".replace("\n", " ").replace("\r", " "), text)).text
+        eml_members(raw(f"To: {text}".replace("\n", " ").replace("\r", " "), text), LIMITS)
+        mbox_members(mbox(raw("", text)), LIMITS)
+    assert time.perf_counter() - began < 20
 
 
 def test_a_signed_mail_is_its_text() -> None:

@@ -33,7 +33,7 @@ def of_html(html: str) -> str:
 
 def _mark_quotes(tree: Element) -> None:
     """Put marks around each quoted message."""
-    for quote in tree.iter("blockquote"):
+    for quote in list(tree.iter("blockquote")):
         if quote.get("type") == "cite" or _QUOTES.search(quote.get("class") or ""):
             before, after = (lxml.html.Element("p") for _ in range(2))
             before.text, after.text = _BEGIN, _END

@@ -16,7 +16,7 @@ from ragqa.records import Extracted
 _PGP = re.compile(r"-----BEGIN PGP MESSAGE-----.*?(?:-----END PGP MESSAGE-----|\Z)", re.DOTALL)
 _PGP_SIGNED = re.compile(r"-----BEGIN PGP SIGNED MESSAGE-----\n(?:[A-Za-z]+: .*\n)*\n")
 _PGP_SIGNATURE = re.compile(r"-----BEGIN PGP SIGNATURE-----.*?(?:-----END PGP SIGNATURE-----|\Z)", re.DOTALL)
-_SPACES = re.compile(r"[ \t]+\n|\n{3,}")
+_BLANK_LINES = re.compile(r"\n{3,}")
 _STUB_CHARACTERS = 500
 """A shorter plain text beside an HTML body may only say that the mail is in HTML."""
 _STUB_RATIO = 3
@@ -33,7 +33,7 @@ def extracted(mail: Mail, limits: Limits) -> Extracted:
 
     :raises RejectedError: the body is encrypted.
     """
-    if mail.encrypted:
+    if mail.encrypted and not (mail.plain.strip() or mail.html.strip()):
         raise RejectedError(
             f"{mail.encrypted}: save it decrypted; its header says: {mail.subject or 'no subject'}"[:300]
         )
@@ -43,7 +43,8 @@ def extracted(mail: Mail, limits: Limits) -> Extracted:
         raise RejectedError("encrypted (OpenPGP): save it decrypted")
     body = _PGP_SIGNATURE.sub("", _PGP_SIGNED.sub("", body))
     body, quoted = without_quoted(body.strip("\n"), mail.subject, mail.refers)
-    not_read |= {kind: count for kind, count in (("encrypted parts", hidden), ("quoted lines", quoted)) if count}
+    counts = (("encrypted parts", hidden + bool(mail.encrypted)), ("quoted lines", quoted))
+    not_read |= {kind: count for kind, count in counts if count}
     text = f"{_head(mail)}\n\n{body}".strip("\n")
     return Extracted(text, mail.subject, metadata=_fields(mail) | ({"not_read": not_read} if not_read else {}))
 
@@ -54,7 +55,7 @@ def _body(mail: Mail) -> str:
         shown = of_html(mail.html)
         if len(shown.split()) > _STUB_RATIO * len(plain.split()):
             plain = shown
-    return _SPACES.sub(lambda match: "\n" if match[0][0] != "\n" else "\n\n", plain)
+    return _BLANK_LINES.sub("\n\n", "\n".join(line.rstrip() for line in plain.split("\n")))
 
 
 def _head(mail: Mail) -> str:

@@ -23,12 +23,16 @@ _ORIGINAL = re.compile(
     re.IGNORECASE,
 )
 _WROTE = re.compile(
-    r"(?:wrote|schrieb|a écrit|escribió|ha scritto|schreef|escreveu|skrev|napisał(?:\(a\))?|pisze|writes)\b.{0,80}[:：]\s*\Z"
+    r"\b(?:wrote|writes|schrieb|a écrit|escribió|ha scritto|schreef|escreveu|skrev|kirjoitti|napsal|írta|napisał|pisze|"
+    r"написал|пишет)\b|写道|寫道|のメール",
+    re.IGNORECASE,
 )
+_ATTRIBUTED = re.compile(r"(?:[:：]|-{2,})\s*\Z")
+"""The end of `On ..., NAME wrote:`."""
 _BEGINS = re.compile(r"(?:On|Am|Le|El|Il|Op|Em|Den|På|Dne|W dniu)\b")
 _HAS_TIME = re.compile(r"\d{1,2}[:.h]\d\d|\b(?:19|20)\d\d\b|\d{1,2}[./]\d{1,2}[./]\d{2,4}")
-_FIELD = re.compile(r"\s*\**([A-Za-zÀ-ÿ-]{1,20})\s*:\**(?:\s|\Z)")
-_SENDERS = frozenset(["from", "von", "de", "da", "van", "från", "fra", "od"])
+_FIELD = re.compile(r"\s*\**([^\W\d_][\w -]{0,19}?)\s*[:：]\**(?:\s|\Z)")
+_SENDERS = frozenset(["from", "von", "de", "da", "van", "från", "fra", "od", "от", "发件人", "寄件者", "差出人"])
 _OTHERS = frozenset(
     [
         "sent",
@@ -63,6 +67,21 @@ _OTHERS = frozenset(
         "emne",
         "cc",
         "kopie",
+        "отправлено",
+        "дата",
+        "кому",
+        "тема",
+        "копия",
+        "发送时间",
+        "收件人",
+        "主题",
+        "抄送",
+        "寄件日期",
+        "收件者",
+        "主旨",
+        "送信日時",
+        "宛先",
+        "件名",
     ]
 )
 _RULE = re.compile(r"\s*[_=-]{8,}\s*\Z")
@@ -122,8 +141,8 @@ def _unmarked(lines: list[str]) -> tuple[int, int] | None:
     """Return the span from `On ..., NAME wrote:` where the lines of the quoted message have no marks."""
     if any(line.startswith(">") for line in lines):
         return None
-    for end in range(1, len(lines) + 1):
-        if not _WROTE.search(lines[end - 1]):
+    for end, line in enumerate(lines, start=1):
+        if not _ATTRIBUTED.search(line):
             continue
         start = _attribution(lines, end)
         if start is not None and not (start and lines[start - 1].strip()):
@@ -132,12 +151,14 @@ def _unmarked(lines: list[str]) -> tuple[int, int] | None:
 
 
 def _attribution(lines: list[str], end: int) -> int | None:
-    """Return where the lines begin that say who wrote what is quoted from line `end` on; they have a date."""
+    """Return where the lines begin that say who wrote, and when, what is quoted from line `end` on."""
     for start in range(end - 1, max(-1, end - 1 - _WRAPPED_LINES), -1):
         if not lines[start].strip():
             return None
-        if _HAS_TIME.search(" ".join(lines[start:end])):
-            return start - 1 if start and _BEGINS.match(lines[start - 1]) and not _BEGINS.match(lines[start]) else start
+        text = " ".join(lines[start:end])
+        if _HAS_TIME.search(text) and _WROTE.search(text):
+            above = lines[start - 1] if start else ""
+            return start - 1 if _BEGINS.match(above) and not _BEGINS.match(lines[start]) else start
     return None
 
 
@@ -152,9 +173,11 @@ def _marked(lines: list[str]) -> tuple[int, int] | None:
     above = start
     while above and not lines[above - 1].strip():
         above -= 1
-    if above and lines[above - 1].rstrip().endswith((":", "：")):
+    if above and _ATTRIBUTED.search(lines[above - 1]):
         begin = _attribution(lines, above)
-        start = begin if begin is not None else above - 1 if _WROTE.search(lines[above - 1]) else start
+        last = lines[above - 1]
+        alone = _WROTE.search(last) or _HAS_TIME.search(last)
+        start = begin if begin is not None else above - 1 if alone else start
     return start, end
 
 
