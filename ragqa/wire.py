@@ -61,6 +61,7 @@ def hit(record: Hit) -> Json:
         "scores": dict(record.scores),
         "fields": dict(record.fields),
         "versions": dict(record.versions),
+        "place": record.place,
     }
 
 
@@ -83,6 +84,7 @@ def answer(record: Answer) -> Json:
         "kind": record.kind,
         "sentences": [answer_sentence(each) for each in record.sentences],
         "unsupported": record.unsupported,
+        "unanswered": list(record.unanswered),
         "nearest": [citation(each) for each in record.nearest],
         "advice": record.advice,
         "read": record.read,

@@ -19,11 +19,11 @@ from ragqa.errors import GateError, RejectedError, ResourceError
 
 COMMANDS = (
     "init", "check", "plan", "index", "search", "prompt", "ask", "chat", "summarize", "show", "eval", "compare", "replay", "tune", "questions",
-    "train", "tokenizer", "doctor", "gc", "purge", "models", "settings", "schema",
+    "train", "tokenizer", "doctor", "gc", "purge", "export", "import", "models", "settings", "schema",
 )  # fmt: skip
 _COMPUTING = (
     ("plan",), ("index",), ("search",), ("prompt",), ("ask",), ("chat",), ("summarize",), ("show",), ("eval",), ("compare",), ("replay",), ("tune",),
-    ("questions",), ("train",), ("tokenizer",), ("doctor",), ("gc",), ("purge",), ("models", "pull"), ("models", "path"), ("models", "verify"),
+    ("questions",), ("train",), ("tokenizer",), ("doctor",), ("gc",), ("purge",), ("export",), ("import",), ("models", "pull"), ("models", "path"), ("models", "verify"),
 )  # fmt: skip
 """The commands that load numeric libraries."""
 

@@ -88,6 +88,8 @@ def _print_end(answer: Answer, numbers: dict[Citation, int]) -> None:
         click.echo(f"({_KINDS[answer.kind]}{_sureness(answer)})")
     if answer.unsupported:
         click.echo(f"[sentences left out because no passage supports them: {answer.unsupported}]")
+    for part in answer.unanswered:
+        say(f"No answer in these documents to: {one_line(part)}")
     for line in _versions(answer):
         say(line)
     if answer.read:
@@ -124,7 +126,7 @@ def _versions(answer: Answer) -> dict[str, None]:
 
 
 def _print_place(mark: str, citation: Citation, fields: str = "") -> None:
-    page = f" (page {citation.page})" if citation.page else ""
+    page = f" ({one_line(citation.place)})" if citation.place else ""
     stale = " [changed since it was indexed]" if citation.stale else ""
     say(f"  {mark} {citation_name(citation)}{page}{stale}")
     if fields:

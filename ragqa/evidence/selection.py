@@ -1,10 +1,9 @@
-"""Chooses excerpts: the quote that answers a question, and the part of the passages that a generator has to read."""
+"""Chooses the excerpts that answer a question: a quote."""
 
 from __future__ import annotations
 
 import re
-from bisect import bisect_right
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
 from ragqa import text_analysis
@@ -32,10 +31,6 @@ FRAGMENT = 6
 """A line of prose with fewer words may be a fragment."""
 ALIKE = 0.7
 """Two excerpts that share this part of their words say the same."""
-SPARE = 2
-"""The tokens that an excerpt costs besides its own, where it is joined with others."""
-LETTER = 5
-"""Those tokens where it has a line and a letter of its own."""
 _ANSWERING = frozenset(["no", "all", "both", "most", "each", "some"])
 """Function words that may answer a question: "No dogs are allowed"."""
 _SAYING_NOTHING = frozenset(map(text_analysis.term, text_analysis.STOP_WORDS - _ANSWERING))
@@ -189,13 +184,39 @@ def _with_its_block(
     at = next(number for number, each in enumerate(block) if each.start == candidate.start)
     begin = _introduction(block, at)
     block, at = block[begin:], at - begin
+    if candidate.kind == "row":
+        return _of_table(candidate, kind, block, places)
     if candidate.kind == "code" or (candidate.kind == "item" and kind in LISTING):
         return _around(block, at)
     if candidate.text.rstrip().endswith(":"):
         return _around(block, at)
-    if candidate.kind in ("row", "item"):
+    if candidate.kind == "item":
         return [block[0], candidate] if at and block[0].kind in ("header", "sentence") else [candidate]
     return block[:2] if at and _points_back(candidate) else [candidate]
+
+
+def _of_table(
+    row: Candidate, kind: QuestionKind, block: Sequence[Candidate], places: dict[tuple[str, int], Candidate]
+) -> list[Candidate]:
+    """Return a row with the header of its table; for a question that asks for a list, with all rows of a short table."""
+    rows = [each for each in block if each.kind == "row"]
+    if kind != "list" or len(rows) > MOST_ITEMS:
+        rows = [row]
+    if row.header is not None:
+        introduction = [_header_of(row, places)]
+    else:
+        introduction = [each for each in block[:1] if each.kind in ("header", "sentence")]
+    return _around([*introduction, *rows], len(introduction) + rows.index(row))
+
+
+def _header_of(row: Candidate, places: dict[tuple[str, int], Candidate]) -> Candidate:
+    """Return the header of the table in which a row stands, one for all rows of the table."""
+    start = row.header or 0
+    excerpt = replace(row.excerpt, start=start, end=start + len(row.before), kind="header")
+    header = replace(
+        row, start=start, end=start + len(row.before), text=row.before, excerpt=excerpt, before="", header=None
+    )
+    return places.setdefault((row.hit.chunk.document_id, start), header)
 
 
 def _after_the_best(
@@ -280,41 +301,6 @@ def in_order(chosen: Iterable[Candidate]) -> list[Candidate]:
         id_ = each.hit.chunk.document_id
         first[id_] = min(first.get(id_, each.rank), each.rank)
     return sorted(chosen, key=lambda each: (first[each.hit.chunk.document_id], each.hit.chunk.document_id, each.start))
-
-
-def compact(
-    ranked: Sequence[RankedExcerpt],
-    most_tokens: int,
-    count: Callable[[str], int],
-    *,
-    spare: int = SPARE,
-    most: int | None = None,
-) -> list[Candidate]:
-    """Return the best excerpts that fit into a number of tokens, in the order of their documents and places.
-
-    Where the best one is longer than all of that, return its beginning.
-
-    :param count: returns the number of tokens of a text. :param spare: the tokens that an excerpt costs besides its own.
-    :param most: the greatest number of excerpts; None for any number.
-    """
-    chosen: list[Candidate] = []
-    room = most_tokens
-    for each in ranked:
-        cost = count(each.candidate.text) + spare
-        if cost <= room and len(chosen) != most:
-            chosen.append(each.candidate)
-            room -= cost
-    if ranked and not chosen:
-        return [_beginning(ranked[0].candidate, most_tokens - spare, count)]
-    return in_order(chosen)
-
-
-def _beginning(candidate: Candidate, most_tokens: int, count: Callable[[str], int]) -> Candidate:
-    """Return an excerpt cut after as many words as fit."""
-    words = list(re.finditer(r"\S+", candidate.text))
-    fitting = bisect_right(words, most_tokens, key=lambda word: count(candidate.text[: word.end()]))
-    text = candidate.text[: words[max(0, fitting - 1)].end()]
-    return replace(candidate, end=candidate.start + len(text), text=text)
 
 
 def spans(chosen: Sequence[Candidate]) -> list[tuple[Hit, int, int]]:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from ragqa.index import place
 
 if TYPE_CHECKING:
+    from ragqa.index.archive import Moved
     from ragqa.index.reader import LocalReader, SearchSnapshot
     from ragqa.index.writer import LocalWriter
     from ragqa.stages import Checkup, Collected, Embedder
@@ -105,6 +106,18 @@ class LocalIndex:
             vectors = upkeep.reclaim(writer)
             generation = writer.generation
         return Collected(generation, vectors, files, before - place.size(self.path))
+
+    def export(self, archive: Path, *, wait: float = 0.0) -> Moved:
+        """Write the whole index to one new file; see `archive.export` for the errors."""
+        from ragqa.index.archive import export
+
+        return export(self.path, archive, wait=wait)
+
+    def restore(self, archive: Path, *, wait: float = 0.0) -> Moved:
+        """Make this index of an archive; see `archive.restore` for the errors."""
+        from ragqa.index.archive import restore
+
+        return restore(archive, self.path, wait=wait)
 
     def purge(self, sources: Sequence[str], *, wait: float = 0.0) -> list[str]:
         """Erase documents by any of their sources; see `IndexMaintenance.purge`.

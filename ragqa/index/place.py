@@ -89,6 +89,12 @@ def orphans(path: Path, named: Collection[str]) -> list[Path]:
     return sorted([*segments, *(path / name for name in _names(path) if name in _SCRATCH)])
 
 
+def is_stored_name(name: str) -> bool:
+    """Tell whether a name, relative to the folder, is that of a file of vectors."""
+    folder, _, file = name.partition("/")
+    return folder == SEGMENTS and _HASHED.fullmatch(file) is not None
+
+
 def others(path: Path) -> list[str]:
     """Return the names, relative to the folder, of files that are not the index's."""
     foreign = [name for name in _names(path) if name not in {*_FILES, SEGMENTS}]

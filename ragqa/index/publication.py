@@ -233,5 +233,10 @@ class Publisher:
 
 def orphan_files(db: connection.Connection, path: Path) -> list[Path]:
     """Return the index's files in its folder that no generation refers to."""
+    return place.orphans(path, named_files(db))
+
+
+def named_files(db: connection.Connection) -> set[str]:
+    """Return the names of the files of vectors that the database refers to."""
     named = {f"{name}.f32" for _, _, name in tables.segments(db) if name}
-    return place.orphans(path, named | {f"{name}.ann" for (name,) in db.execute("SELECT sha256 FROM ann")})
+    return named | {f"{name}.ann" for (name,) in db.execute("SELECT sha256 FROM ann")}

@@ -11,6 +11,10 @@ from ragqa.errors import RejectedError
 from ragqa.load.bounds import Limits
 
 _XML_BEGINNINGS = (b"<", b"\xef\xbb\xbf", b"\xff\xfe", b"\xfe\xff", b"\0<", b" ", b"\t", b"\r", b"\n")
+_MEDIA = (
+    ".avi", ".bmp", ".emf", ".gif", ".jpeg", ".jpg", ".m4a", ".m4v", ".mov", ".mp3", ".mp4", ".mpeg", ".mpg", ".otf",
+    ".png", ".svm", ".tif", ".tiff", ".ttf", ".wav", ".webm", ".webp", ".wma", ".wmf", ".wmv", ".woff", ".woff2",
+)  # fmt: skip
 _RATIO_FROM_BYTES = 1 << 20
 _PIECE = 1 << 16
 _ENCRYPTED = 0x1
@@ -19,22 +23,35 @@ _ENCRYPTED = 0x1
 _DAMAGED = (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, ValueError, LookupError)
 
 
-def examined(data: bytes, limits: Limits, kind: str) -> zipfile.ZipFile:
+def examined(data: bytes, limits: Limits, kind: str, *, pages: bool = False) -> zipfile.ZipFile:
     """Return the archive; refuse one that is not safe to open. No more is inflated than the limits allow.
 
+    Pictures, sounds, films and fonts are not examined, since nothing opens them (see `is_media`).
+
     :param kind: the format's name, for messages.
+    :param pages: it holds web pages, which need not be well-formed. Whoever parses an entry refuses entities.
     """
     try:
         archive = zipfile.ZipFile(io.BytesIO(data))
-        entries = archive.infolist()
+        entries = [entry for entry in archive.infolist() if not is_media(entry.filename)]
         _examine_sizes(entries, len(data), limits)
         for entry in entries:
-            _examine_entry(archive, entry)
+            _examine_entry(archive, entry, pages)
     except RejectedError:  # which is a ValueError
         raise
     except _DAMAGED as error:
-        raise RejectedError(f"not a {kind} file, or a damaged one: {error}") from error
+        raise RejectedError(f"not {named(kind)} file, or a damaged one: {error}") from error
     return archive
+
+
+def named(kind: str) -> str:
+    """Return the name of a format with its article, such as `an ODT`."""
+    return f"{'an' if kind[0] in 'EOX' else 'a'} {kind}"
+
+
+def is_media(name: str) -> bool:
+    """Tell whether an entry is a picture, a sound, a film or a font by its name. Such an entry must never be opened."""
+    return name.lower().endswith(_MEDIA)
 
 
 def _examine_sizes(entries: list[zipfile.ZipInfo], packed: int, limits: Limits) -> None:
@@ -52,7 +69,7 @@ def _examine_sizes(entries: list[zipfile.ZipInfo], packed: int, limits: Limits) 
         )
 
 
-def _examine_entry(archive: zipfile.ZipFile, entry: zipfile.ZipInfo) -> None:
+def _examine_entry(archive: zipfile.ZipFile, entry: zipfile.ZipInfo, pages: bool) -> None:
     """Inflate an entry in pieces, and refuse one that exceeds its declared size.
 
     In XML, refuse declarations of entities.
@@ -61,7 +78,7 @@ def _examine_entry(archive: zipfile.ZipFile, entry: zipfile.ZipInfo) -> None:
         raise RejectedError("encrypted: save a copy without a password")
     with archive.open(entry) as stream:
         piece = stream.read(_PIECE)
-        parser = _no_entities() if piece.startswith(_XML_BEGINNINGS) else None
+        parser = without_entities() if piece.startswith(_XML_BEGINNINGS) and not pages else None
         try:
             while piece:
                 if parser:
@@ -73,12 +90,15 @@ def _examine_entry(archive: zipfile.ZipFile, entry: zipfile.ZipInfo) -> None:
             raise RejectedError(f"damaged: {entry.filename}: {error}") from error
 
 
-def _no_entities() -> expat.XMLParserType:
+def without_entities(*, document_types: bool = False) -> expat.XMLParserType:
+    """Return a parser that refuses declarations of entities, and document types where they are not allowed."""
+
     def refuse(*_: object) -> None:
         raise RejectedError("XML entity declarations are not allowed")
 
     parser = expat.ParserCreate()
-    parser.StartDoctypeDeclHandler = refuse
+    if not document_types:
+        parser.StartDoctypeDeclHandler = refuse
     parser.EntityDeclHandler = refuse
     return parser
 

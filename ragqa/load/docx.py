@@ -9,14 +9,13 @@ from ragqa.errors import RejectedError
 from ragqa.load.bounds import Limits
 from ragqa.load.docx_body import PartReader
 from ragqa.load.docx_numbering import Numbering
-from ragqa.load.docx_special import Context, NotRead
+from ragqa.load.docx_special import Context
 from ragqa.load.docx_styles import Styles, is_on
 from ragqa.load.docx_tables import Block
-from ragqa.load.ooxml import Package, qn
+from ragqa.load.not_read import NotRead
+from ragqa.load.ooxml import Package, properties, qn, refuse_ole
 from ragqa.records import Extracted
 
-_OLE = bytes.fromhex("d0cf11e0a1b11ae1")
-_PROPERTIES = {"title": "dc:title", "author": "dc:creator", "subject": "dc:subject"}
 _NOTES = (("footnotes", "w:footnote"), ("endnotes", "w:endnote"))
 _FEW_WORDS = 3
 """A header or footer with a page number and fewer words is the page number's label."""
@@ -38,8 +37,7 @@ def extract(data: bytes, limits: Limits) -> Extracted:
     :raises RejectedError: the file is not DOCX, is encrypted, has XML with entities, has no text, or exceeds the limits
         on archives.
     """
-    if data.startswith(_OLE):
-        raise RejectedError("not a DOCX file but an OLE one: encrypted, or the old .doc format; save it as plain DOCX")
+    refuse_ole(data, "DOCX", ".doc")
     package = Package(data, limits, "DOCX")
     main, body = _main(package)
     styles = Styles(_related(package, main, "styles"))
@@ -51,9 +49,9 @@ def extract(data: bytes, limits: Limits) -> Extracted:
     if not_read and not text.strip():
         raise RejectedError(f"no text; not read: {', '.join(f'{kind} ({n})' for kind, n in not_read.items())}")
     headings, first = _headings(blocks)
-    properties = _properties(package)
-    title = " ".join((properties.pop("title", "") or first).split())
-    metadata: dict[str, Any] = {**properties}
+    fields = properties(package)
+    title = " ".join((fields.pop("title", "") or first).split())
+    metadata: dict[str, Any] = {**fields}
     metadata |= {name: value for name, value in (("headings", headings), ("not_read", not_read)) if value}
     return Extracted(text, title, (), metadata)
 
@@ -87,14 +85,6 @@ def _headings(blocks: list[Block]) -> tuple[list[list[int]], str]:
             first = first or " ".join(block.title.split())
         offset += len(block.text) + 1
     return headings, first
-
-
-def _properties(package: Package) -> dict[str, str]:
-    root = _related(package, "", "core-properties")
-    if root is None:
-        return {}
-    found = {ours: root.findtext(qn(theirs)) or "" for ours, theirs in _PROPERTIES.items()}
-    return {name: value for name, value in found.items() if value.strip()}
 
 
 def _ends(context: Context, main: str, body: Any) -> Iterator[Block]:

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, Protocol, TypeAlias
 
 from ragqa.load.docx_fields import Fields, checkbox
@@ -14,6 +13,7 @@ from ragqa.load.docx_runs import Piece
 from ragqa.load.docx_styles import Look, Styles, is_on
 from ragqa.load.docx_tables import Block, rows
 from ragqa.load.drawing import chart, diagram, paragraph_text
+from ragqa.load.not_read import NotRead
 from ragqa.load.omml import linear
 from ragqa.load.ooxml import Package, qn
 from ragqa.load.symbols import shown
@@ -32,21 +32,10 @@ UNREAD = {
 
 _HEX = re.compile("[0-9a-fA-F]{1,4}")
 _PRIVATE = re.compile("[\ue000-\uf8ff]")
-_PROG_ID_CHARACTERS, _MOST_KINDS = 40, 20
+_PROG_ID_CHARACTERS = 40
 
 Item: TypeAlias = Piece | list[Block]
 """A part of a paragraph: some characters, or what stands apart from its text, such as a text box."""
-
-
-@dataclass(slots=True)
-class NotRead:
-    """What a file has and its text has not: how often each kind occurs."""
-
-    counts: Counter[str] = field(default_factory=Counter)
-
-    def add(self, kind: str) -> None:
-        """Count one more of a kind. The number of kinds is bounded, since files name some of them."""
-        self.counts[kind if kind in self.counts or len(self.counts) < _MOST_KINDS else "other objects"] += 1
 
 
 @dataclass(frozen=True, slots=True)

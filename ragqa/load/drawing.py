@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import Any
 
@@ -24,23 +25,114 @@ def paragraph_text(paragraph: Any) -> str:
 
 def diagram(root: Any) -> list[str]:
     """Return the texts of a diagram (SmartArt), one line each."""
-    lines = (" ".join(paragraph_text(each).split()) for each in root.iter(qn("a:p")))
+    return [text for _, text in outline(root)]
+
+
+def outline(root: Any) -> list[tuple[int, str]]:
+    """Return the texts of a diagram in the order in which it shows them, each with its depth; 0 is the highest."""
+    points = {each.get("modelId", str(place)): each for place, each in enumerate(root.iter(qn("dgm:pt")))}
+    children: dict[str, list[tuple[int, str]]] = {}
+    below = set()
+    for link in root.iter(qn("dgm:cxn")):
+        if link.get("type", "parOf") == "parOf" and link.get("destId") in points:
+            order = link.get("srcOrd", "")
+            place = int(order) if order.isdecimal() and len(order) < 7 else 0
+            children.setdefault(link.get("srcId", ""), []).append((place, link.get("destId")))
+            below.add(link.get("destId"))
+    found: list[tuple[int, str]] = []
+    waiting = [(0, name) for name in reversed(points) if name not in below]
+    seen: set[str] = set()
+    while waiting:
+        depth, name = waiting.pop()
+        if name in seen:
+            continue
+        seen.add(name)
+        lines = [(depth, text) for text in _texts(points[name])]
+        found += lines
+        deeper = depth + 1 if lines else depth
+        waiting += [(deeper, child) for _, child in sorted(children.get(name, ()), reverse=True)]
+    found += [(0, text) for name in points if name not in seen for text in _texts(points[name])]
+    return found
+
+
+def _texts(element: Any) -> list[str]:
+    """Return the paragraphs within an element that have a text, each on one line."""
+    lines = (" ".join(paragraph_text(each).split()) for each in element.iter(qn("a:p")))
     return [line for line in lines if line]
 
 
+@dataclass(frozen=True, slots=True)
+class Chart:
+    """The titles of a chart and of its axes, and the rows of its tables.
+
+    The first row of a table has the names of its series, and the first cell of the others is a label. Series with
+    different labels, such as those of scatter charts, are in tables of their own.
+    """
+
+    titles: list[str]
+    tables: list[list[list[str]]]
+    named: bool
+
+
 def chart(root: Any) -> list[str]:
-    """Return a chart's title, the titles of its axes, and its values as the rows of a table with tabs."""
-    titles = [" ".join(paragraph_text(p).split()) for title in root.iter(qn("c:title")) for p in title.iter(qn("a:p"))]
+    """Return a chart's titles, and its values as the rows of a table with tabs."""
+    found = read_chart(root)
+    rows = [row for table in found.tables for row in (table if found.named else table[1:])]
+    return [*found.titles, *("\t".join(row) for row in rows)]
+
+
+def read_chart(root: Any) -> Chart:
+    """Return what a chart shows."""
+    titles = [text for title in root.iter(qn("c:title")) for text in _texts(title)]
     series = [_Series(each) for each in root.iter(qn("c:ser"))]
-    labels: dict[int, str] = {}
+    groups: list[tuple[dict[int, str], list[_Series]]] = []
     for each in series:
-        labels = each.labels | labels
-    lines = [title for title in titles if title]
-    if any(each.name for each in series):
-        lines.append("\t".join(["", *(each.name for each in series)]))
+        labels, members = groups[-1] if groups else ({}, [])
+        if not groups or any(labels.get(place, label) != label for place, label in each.labels.items()):
+            labels, members = {}, []
+            groups.append((labels, members))
+        labels |= each.labels
+        members.append(each)
+    tables = [table for labels, members in groups if len(table := _table(labels, members)) > 1]
+    return Chart(titles, tables, any(each.name for each in series))
+
+
+def read_extended_chart(root: Any) -> Chart:
+    """Return what a chart of the newer kinds shows, such as a waterfall, a funnel or a tree map: a table per series."""
+    data = {each.get("id", ""): each for each in root.iter(qn("cx:data"))}
+    titles = [text for title in root.iter(qn("cx:title")) for text in _texts(title) or _named(title)]
+    tables = []
+    for series in root.iter(qn("cx:series")):
+        link = series.find(qn("cx:dataId"))
+        source = data.get(link.get("val", "")) if link is not None else None
+        if source is not None:
+            labels, values = (_dimension(source, name) for name in ("cx:strDim", "cx:numDim"))
+            rows = [[labels.get(place, ""), values.get(place, "")] for place in sorted(labels.keys() | values.keys())]
+            tables += [[["", *(_named(series.find(qn("cx:tx"))) or [""])], *rows]] if rows else []
+    return Chart(titles, tables, True)
+
+
+def _named(element: Any) -> list[str]:
+    text = element.findtext(f".//{qn('cx:v')}") if element is not None else ""
+    return [" ".join(text.split())] if text else []
+
+
+def _dimension(source: Any, name: str) -> dict[int, str]:
+    """Return the labels or values of a series by their index; levels of a hierarchy are joined, the highest first."""
+    found: dict[int, list[str]] = {}
+    for level in source.iterfind(f"{qn(name)}/{qn('cx:lvl')}"):
+        for point in level.iterchildren(qn("cx:pt")):
+            index, text = point.get("idx", ""), " ".join((point.text or "").split())
+            if index.isdecimal() and len(index) < 7 and int(index) < _MOST_POINTS:
+                found.setdefault(int(index), []).append(_as_shown(text, "") if name == "cx:numDim" else text)
+    return {place: " ".join(reversed(texts)) for place, texts in found.items()}
+
+
+def _table(labels: dict[int, str], series: list[_Series]) -> list[list[str]]:
+    rows = [["", *(each.name for each in series)]]
     for place in sorted(labels.keys() | {place for each in series for place in each.values}):
-        lines.append("\t".join([labels.get(place, ""), *(each.values.get(place, "") for each in series)]))
-    return lines
+        rows.append([labels.get(place, ""), *(each.values.get(place, "") for each in series)])
+    return rows
 
 
 class _Series:

@@ -15,6 +15,10 @@ PLAIN, MARKDOWN, HTML = "text/plain", "text/markdown", "text/html"
 CSV, TSV = "text/csv", "text/tab-separated-values"
 JSON, JSON_LINES = "application/json", "application/jsonl"
 DOCX = "application/vnd.openxmlformats-officedocument.wordprocessingml.document"
+PPTX = "application/vnd.openxmlformats-officedocument.presentationml.presentation"
+ODT = "application/vnd.oasis.opendocument.text"
+ODP = "application/vnd.oasis.opendocument.presentation"
+EPUB = "application/epub+zip"
 PDF = "application/pdf"
 EML, MSG = "message/rfc822", "application/vnd.ms-outlook"
 ZIP, MBOX = "application/zip", "application/mbox"
@@ -68,7 +72,11 @@ FORMATS = (
         "ragqa.load.json_records:json_lines",
         ("text_field",),
     ),
-    Format("docx", DOCX, (".docx",), "docx/2", "bytes", "ragqa.load.docx:extract"),
+    Format("docx", DOCX, (".docx",), "docx/3", "bytes", "ragqa.load.docx:extract"),
+    Format("pptx", PPTX, (".pptx", ".pptm", ".ppsx", ".ppsm"), "pptx/1", "bytes", "ragqa.load.pptx:extract"),
+    Format("odt", ODT, (".odt", ".ott"), "odt/1", "bytes", "ragqa.load.odf:text_document"),
+    Format("odp", ODP, (".odp", ".otp"), "odp/1", "bytes", "ragqa.load.odf:presentation"),
+    Format("epub", EPUB, (".epub",), "epub/1", "bytes", "ragqa.load.epub:extract"),
     Format("pdf", PDF, (".pdf",), "pdf/2 pypdf", "bytes", "ragqa.load.pdf:extract"),
     Format("eml", EML, (".eml",), "eml/1", "bytes", "ragqa.load.mail:eml_text"),
     Format("msg", MSG, (".msg",), "msg/1 olefile", "bytes", "ragqa.load.mail:msg_text"),

@@ -14,7 +14,7 @@ from typing import Any
 from lxml import etree
 
 from ragqa.errors import RejectedError
-from ragqa.load.archive import examined
+from ragqa.load.archive import examined, is_media
 from ragqa.load.bounds import Limits
 
 _OFFICE = "http://schemas.openxmlformats.org/"
@@ -23,17 +23,25 @@ _NAMESPACES = {
     "w": f"{_OFFICE}wordprocessingml/2006/main",
     "r": f"{_OFFICE}officeDocument/2006/relationships",
     "m": f"{_OFFICE}officeDocument/2006/math",
+    "p": f"{_OFFICE}presentationml/2006/main",
     "a": f"{_OFFICE}drawingml/2006/main",
     "c": f"{_OFFICE}drawingml/2006/chart",
     "dgm": f"{_OFFICE}drawingml/2006/diagram",
     "mc": f"{_OFFICE}markup-compatibility/2006",
     "rel": f"{_OFFICE}package/2006/relationships",
     "w14": f"{_WORD_2010}wordml",
+    "a14": "http://schemas.microsoft.com/office/drawing/2010/main",
+    "p188": "http://schemas.microsoft.com/office/powerpoint/2018/8/main",
     "cx": "http://schemas.microsoft.com/office/drawing/2014/chartex",
     "v": "urn:schemas-microsoft-com:vml",
     "o": "urn:schemas-microsoft-com:office:office",
     "dc": "http://purl.org/dc/elements/1.1/",
+    "dcterms": "http://purl.org/dc/terms/",
 }
+_OLE = bytes.fromhex("d0cf11e0a1b11ae1")
+_ENCRYPTED = "EncryptedPackage".encode("utf-16-le")
+_PROPERTIES = {"title": "dc:title", "author": "dc:creator", "subject": "dc:subject", "modified": "dcterms:modified"}
+_DAY = len("2024-05-01")
 _STRICT = re.compile(r"http://purl\.oclc\.org/ooxml/(\w+)/")
 _STRICT_TAG = re.compile(r"\{http://purl\.oclc\.org/ooxml/(\w+)/")
 
@@ -43,6 +51,17 @@ def qn(name: str) -> str:
     """Return a name as lxml writes it: `w:p` -> `{http://...}p`; also a path of names, such as `w:pPr/w:numPr`."""
     steps = (step.partition(":") for step in name.split("/"))
     return "/".join(f"{{{_NAMESPACES[prefix]}}}{local}" for prefix, _, local in steps)
+
+
+def refuse_ole(data: bytes, kind: str, old: str) -> None:
+    """Refuse a file in the container of the old formats, in which a package with a password is kept too.
+
+    :param old: the suffix of the old format.
+    """
+    if data.startswith(_OLE):
+        if _ENCRYPTED in data:
+            raise RejectedError(f"encrypted: save a copy of the {kind} file without a password")
+        raise RejectedError(f"not a {kind} file but an OLE one: the old {old} format; save it as plain {kind}")
 
 
 class Package:
@@ -58,7 +77,9 @@ class Package:
         """
         self._archive = examined(data, limits, kind)
         # The names of parts are equal in upper and lower case. Some programs write `\` between folders.
-        self._entries = {_key(entry.filename): entry for entry in self._archive.infolist()}
+        self._entries = {
+            _key(entry.filename): entry for entry in self._archive.infolist() if not is_media(entry.filename)
+        }
         if "[content_types].xml" not in self._entries:
             raise RejectedError(f"not a {kind} file: the archive has no [Content_Types].xml")
         self._relationships: dict[str, dict[str, tuple[str, str]]] = {}
@@ -127,3 +148,15 @@ def _transitional(root: Any) -> Any:
 
 def _transitional_name(strict: re.Match[str]) -> str:
     return f"{{{_OFFICE}{strict[1]}/2006/"
+
+
+def properties(package: Package, *others: str) -> dict[str, str]:
+    """Return what a file says about itself: `title`, `author`, `subject`, without those that are blank.
+
+    :param others: more of them; `modified` is a day.
+    """
+    root = next((package.xml(name) for name in package.related("", "core-properties")), None)
+    if root is None:
+        return {}
+    found = {name: root.findtext(qn(_PROPERTIES[name])) or "" for name in ("title", "author", "subject", *others)}
+    return {name: value[:_DAY] if name == "modified" else value for name, value in found.items() if value.strip()}

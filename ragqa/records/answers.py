@@ -34,6 +34,10 @@ class Prompt:
     `verdict` is the span of `text` with the word that says that the question can be answered, whose probability a
     generator may compute, and `letter` that with the letter of the passage that answers it, "A" until one is named; None
     if the template has no such slot. `places` are the spans of the passages in `text`, in their order.
+
+    `literal` are the spans of `text` that come from documents and from the user: a special token of the model is nothing
+    but text there. `stop` are the strings that follow from the template: an answer ends before one, as before those of
+    `generate.stop`. `labels` are what may stand before the answer, such as `Answer:`.
     """
 
     text: str
@@ -47,6 +51,9 @@ class Prompt:
     verdict: tuple[int, int] | None = None
     letter: tuple[int, int] | None = None
     places: tuple[tuple[int, int], ...] = ()
+    literal: tuple[tuple[int, int], ...] = ()
+    stop: tuple[str, ...] = ()
+    labels: tuple[str, ...] = ()
 
     def __repr__(self) -> str:
         asked = self.text[slice(*self.question)] or self.text
@@ -87,7 +94,7 @@ class Citation:
     """A span of a document that supports an answer; a check has verified that it is in the indexed text.
 
     `stale` is True if the file was changed or removed after it was indexed, so that it may not contain the span any
-    more.
+    more. `place` names where the span begins, such as `page 3` or `sheet Prices, row 40`.
     """
 
     source: str
@@ -97,6 +104,7 @@ class Citation:
     end: int
     text: str
     stale: bool = False
+    place: str = ""
 
     def __repr__(self) -> str:
         return f"Citation({_cited(self)}, {cut(self.text)})"
@@ -143,6 +151,7 @@ class Answer:
     passages supports them. `confidence` is the calibrated probability that the answer is right. Where there is no
     answer, `reason` says why, `nearest` has the passages that come nearest, and `advice` what can be changed.
     `index_version` is the number of the index's commit from which the answer was made.
+    `unanswered` has the parts of a question that asks several for which there is no answer.
     `searched` is the text that passages were searched for: the question, with words of the turn before where it does
     not stand alone; empty if the passages were given.
     `coverage` says how many texts of that commit had a vector where some had none, so that passages were found by their
@@ -168,6 +177,7 @@ class Answer:
     searched: str = ""
     read: str = ""
     coverage: Coverage | None = None
+    unanswered: tuple[str, ...] = ()
 
     def __repr__(self) -> str:
         if self.abstained:

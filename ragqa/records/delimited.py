@@ -9,8 +9,14 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from functools import cache
+from itertools import pairwise
+from typing import Any
+
+from ragqa.records.documents import Document
 
 Span = tuple[int, int]
+TABLES = {"text/csv": ",", "text/tab-separated-values": "\t"}
+"""The types of tables, each with its delimiter where the metadata name none."""
 MOST_NAMES = 10_000
 """The most columns of a table whose names are kept with the parts of its rows."""
 
@@ -57,3 +63,23 @@ def value(cell: str) -> str:
     if content[:1] == '"':
         content = content[1:].removesuffix('"').replace('""', '"')
     return " ".join(content.split())
+
+
+def delimiter_of(document: Document) -> str:
+    """Return the delimiter of a table."""
+    given = document.metadata.get("delimiter")
+    return given if isinstance(given, str) and len(given) == 1 else TABLES[document.media_type]
+
+
+def tables_of(document: Document) -> list[tuple[int, int, int]]:
+    """Return the offsets of the beginning, the header and the first row of each table.
+
+    None are returned where the metadata have none, or wrong ones: a loader of one's own may record anything.
+    """
+    given: Any = document.metadata.get("tables")
+    try:
+        places = [(int(start), int(header), int(body)) for start, header, body in given or ()]
+    except (TypeError, ValueError):
+        return []
+    flat = [0, *(offset for place in places for offset in place), len(document.text)]
+    return places if all(low <= high for low, high in pairwise(flat)) else []

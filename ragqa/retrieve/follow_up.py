@@ -140,6 +140,17 @@ def search_text(question: str, history: Sequence[tuple[str, str]]) -> str:
     return with_words_of(question, history[-1]) if history and not stands_alone(question) else question
 
 
+def search_text_of_part(part: str, turn: tuple[str, str]) -> str:
+    """Return what is searched for a part of a question: after a part that it needs, or after the names of that part.
+
+    :param turn: the part before it, with the text that was cited for it.
+    """
+    if not stands_alone(part):
+        return with_words_of(part, turn)
+    names = [name for name in analyse(turn[0]).names if name.lower() not in part.lower()]
+    return f"{' '.join(names)}\n{part}" if names else part
+
+
 def with_words_of(question: str, turn: tuple[str, str]) -> str:
     """Return a question after the words of a turn that are carried over; alone where there are none, or no room."""
     asked, cited = turn

@@ -11,15 +11,12 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from itertools import islice, pairwise
-from typing import Any
 
 from ragqa.records import Document
-from ragqa.records.delimited import MOST_NAMES, cells, rows, value
+from ragqa.records.delimited import MOST_NAMES, cells, delimiter_of, rows, tables_of, value
 from ragqa.split.cutter import Cutter
 from ragqa.split.spans import Span, match_ends
 
-TABLES = {"text/csv": ",", "text/tab-separated-values": "\t"}
-"""The types of tables, each with its delimiter where the metadata name none."""
 RECORDS = ("application/jsonl", "application/json")
 """The types of records."""
 LABEL_CHARACTERS = 80
@@ -57,26 +54,6 @@ def record_pieces(text: str, low: int, high: int, cutter: Cutter) -> Iterator[Pi
         context = (_short(title[1]),) if title else ()
         for first, last in cutter.recurse(text, start, end):
             yield Piece(first, last, context, start)
-
-
-def delimiter_of(document: Document) -> str:
-    """Return the delimiter of a table."""
-    given = document.metadata.get("delimiter")
-    return given if isinstance(given, str) and len(given) == 1 else TABLES[document.media_type]
-
-
-def tables_of(document: Document) -> list[tuple[int, int, int]]:
-    """Return the offsets of the beginning, the header and the first row of each table.
-
-    None are returned where the metadata have none, or wrong ones: a loader of one's own may record anything.
-    """
-    given: Any = document.metadata.get("tables")
-    try:
-        places = [(int(start), int(header), int(body)) for start, header, body in given or ()]
-    except (TypeError, ValueError):
-        return []
-    flat = [0, *(offset for place in places for offset in place), len(document.text)]
-    return places if all(low <= high for low, high in pairwise(flat)) else []
 
 
 def table_pieces(document: Document, cutter: Cutter, fits: Fits) -> Iterator[Piece]:

@@ -8,9 +8,10 @@ from itertools import pairwise
 
 import pytest
 
+from ragqa.evidence.compaction import compact
 from ragqa.evidence.passages import Candidate, candidates
 from ragqa.evidence.ranking import RankedExcerpt
-from ragqa.evidence.selection import LONGEST, MOST_CHARACTERS, MOST_ITEMS, compact, quote, spans
+from ragqa.evidence.selection import LONGEST, MOST_CHARACTERS, MOST_ITEMS, quote, spans
 from ragqa.question_analysis import analyse
 from tests.evidence.making import of_texts, ranked
 from tests.fakes import document, passage

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import docx
+import pptx
 import pytest
 from reportlab.pdfgen.canvas import Canvas
 
@@ -16,7 +17,10 @@ from ragqa.stages import FileFormat, Loader
 from ragqa.testing.format import FileFormatContract
 from ragqa.testing.loader import LoaderContract
 from tests.load.mail_files import eml, msg
+from tests.load.odf_files import box, frame, odp, odt, p
+from tests.load.test_epub import book, page
 from tests.load.test_own_formats import RestructuredText
+from tests.load.word_files import packed
 
 
 class TestFolderLoader(LoaderContract):
@@ -70,6 +74,14 @@ def _docx() -> bytes:
     return stream.getvalue()
 
 
+def _pptx() -> bytes:
+    stream = io.BytesIO()
+    deck = pptx.Presentation()
+    deck.slides.add_slide(deck.slide_layouts[0]).shapes.title.text = "Ferries"
+    deck.save(stream)
+    return stream.getvalue()
+
+
 SAMPLES = {
     "text": b"The ferry sails.",
     "markdown": b"---\ntitle: Ferries\n---\n# They sail\n",
@@ -79,6 +91,10 @@ SAMPLES = {
     "json": b'[{"name": "Tern", "seats": 12}, {"name": "Ismena", "seats": 40}]',
     "jsonl": b'{"text": "The ferry sails."}\n{"text": "A lamp."}\n',
     "docx": _docx(),
+    "pptx": _pptx(),
+    "epub": packed(book({"a.xhtml": page("<p>Ferries sail.</p>")})),
+    "odt": odt(p("Ferries sail.")),
+    "odp": odp(frame(box("Ferries sail."))),
     "pdf": _pdf(),
     "eml": eml(),
     "msg": msg({0x0037: "Ferry times", 0x1000: "The ferry sails at noon."}),
@@ -128,6 +144,22 @@ class TestJsonLines(BuiltIn):
 
 class TestDocx(BuiltIn):
     name = "docx"
+
+
+class TestPptx(BuiltIn):
+    name = "pptx"
+
+
+class TestOdt(BuiltIn):
+    name = "odt"
+
+
+class TestOdp(BuiltIn):
+    name = "odp"
+
+
+class TestEpub(BuiltIn):
+    name = "epub"
 
 
 class TestPdf(BuiltIn):

@@ -299,11 +299,11 @@ def test_a_link_of_git_annex_says_how_to_get_the_file(tmp_path: Path) -> None:
 
 
 def test_a_named_file_of_an_unknown_type_that_is_no_text_says_its_type(tmp_path: Path) -> None:
-    (tmp_path / "book.epub").write_bytes(b"PK\x03\x04\0\0" * 20)
+    (tmp_path / "book.mobi").write_bytes(b"PK\x03\x04\0\0" * 20)
     (tmp_path / "note.log").write_text("The gate closes at ten.", encoding="utf-8")
-    loader = FolderLoader([tmp_path / "book.epub", tmp_path / "note.log"])
+    loader = FolderLoader([tmp_path / "book.mobi", tmp_path / "note.log"])
     book, note = loader.scan().files
     assert "gate closes" in loader.read(note).text
-    with pytest.raises(RejectedError, match=r"^unsupported type \.epub, and no text; ragqa reads \.txt \.md "):
+    with pytest.raises(RejectedError, match=r"^unsupported type \.mobi, and no text; ragqa reads \.txt \.md "):
         loader.read(book)
     loader.close()

@@ -8,7 +8,7 @@ grid        the cells of a table -> rows, with the cells that span several of th
 mathml      formulas -> linear text
 """
 
-from ragqa.load.html.extraction import extract, page, whole
+from ragqa.load.html.extraction import extract, page, parse
 from ragqa.load.html.render import Rendered, render
 
-__all__ = ["Rendered", "extract", "page", "render", "whole"]
+__all__ = ["Rendered", "extract", "page", "parse", "render"]

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
 import lxml.etree
 import lxml.html
 from lxml.html import HtmlElement as Element
-from trafilatura import bare_extraction
 
 from ragqa.errors import RejectedError
 from ragqa.load.bounds import Limits
@@ -35,6 +33,8 @@ _FIELDS = {
     "description": "description",
     "site": "sitename",
 }
+_MOST_ELEMENTS = 50_000
+"""The most elements of a page whose main text trafilatura looks for: its time grows with their square."""
 _FEW_WORDS = 20
 """With fewer words than this beside more words of boilerplate, a page has no main text."""
 _NAME_CHARACTERS, _NAME_WORDS = 60, 8
@@ -69,14 +69,8 @@ def extract(data: bytes) -> Extracted:
     :param data: the page in UTF-8, whatever charset it declares.
     :raises RejectedError: there is no text, scripts are needed to show it, or elements are nested too deeply.
     """
-    found = bare_extraction(
-        _without_spans(_tree(data)),
-        favor_recall=True,
-        include_comments=False,
-        with_metadata=True,
-        date_extraction_params={"extensive_search": False},  # a date that the page gives, not one found in its text
-    )
-    tree = _tree(data)
+    tree = parse(data)
+    found = _by_trafilatura(_without_spans(parse(data)))
     hide_unseen(tree)
     shown, facts = _content(tree, getattr(found, "text", None) or "")
     if needs_javascript(tree, shown.text):
@@ -91,22 +85,11 @@ def extract(data: bytes) -> Extracted:
     return Extracted(shown.text, title, metadata=metadata | headings | facts)
 
 
-def whole(data: bytes, prepare: Callable[[Element], None] = lambda tree: None) -> Rendered:
-    """Return all that a browser shows of a page, for one that has no menus, such as the body of a mail.
+def parse(data: bytes) -> Element:
+    """Return the tree of a page in UTF-8, whatever encoding it declares.
 
-    :param data: the page in UTF-8, whatever charset it declares.
-    :param prepare: called with the tree before it is written as text; it may change it.
-    :raises RejectedError: the page is empty, or elements are nested too deeply.
+    :raises RejectedError: the page is empty, or its elements are nested too deeply.
     """
-    tree = _tree(data)
-    hide_unseen(tree)
-    prepare(tree)
-    body = tree.find("body")
-    return render(tree if body is None else body)
-
-
-def _tree(data: bytes) -> Element:
-    """Parse a page. The encoding is given, since the page may declare its original one, and is now in UTF-8."""
     parser = lxml.html.HTMLParser(encoding="utf-8", remove_comments=True, remove_pis=True, no_network=True)
     try:
         tree = lxml.html.document_fromstring(data, parser=parser)
@@ -120,6 +103,19 @@ def _tree(data: bytes) -> Element:
         if _NOT_XML.search(element.tail or ""):
             element.tail = _NOT_XML.sub(_replacement, element.tail)
     return tree
+
+
+def _by_trafilatura(tree: Element) -> object:
+    """Return trafilatura's document with metadata and the main text; without a text for a page of very many elements."""
+    from trafilatura import bare_extraction  # the formats that only render pages do not load it
+    from trafilatura.metadata import extract_metadata
+
+    date = {"extensive_search": False}  # a date that the page gives, not one found in its text
+    if sum(1 for _ in tree.iter()) > _MOST_ELEMENTS:
+        return extract_metadata(tree, date_config=date)
+    return bare_extraction(
+        tree, favor_recall=True, include_comments=False, with_metadata=True, date_extraction_params=date
+    )
 
 
 def _without_spans(tree: Element) -> Element:

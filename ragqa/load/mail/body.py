@@ -8,7 +8,8 @@ import lxml.html
 from lxml.html import HtmlElement as Element
 
 from ragqa.errors import RejectedError
-from ragqa.load.html import whole
+from ragqa.load.html import parse, render
+from ragqa.load.html.visible import hide_unseen
 
 _BEGIN, _END = "\ue5b0", "\ue5b1"
 """Marks, from the area for private use, on lines of their own before and after a quoted message."""
@@ -23,11 +24,15 @@ def of_html(html: str) -> str:
     if not html.strip():
         return ""
     try:
-        shown = whole(_MARKS.sub("", html).encode("utf-8", "replace"), _mark_quotes).text
+        tree = parse(_MARKS.sub("", html).encode("utf-8", "replace"))
     except RejectedError as error:
         if "no text" in str(error):
             return ""
         raise
+    hide_unseen(tree)
+    _mark_quotes(tree)
+    body = tree.find("body")
+    shown = render(tree if body is None else body).text
     return _MARKS.sub("", "\n".join(_quoted_lines(shown)))
 
 

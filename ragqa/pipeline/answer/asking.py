@@ -5,26 +5,31 @@ from __future__ import annotations
 from collections.abc import Generator, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
+from functools import partial
 from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
 from ragqa import evidence, stopping
 from ragqa.evidence import confidence
+from ragqa.evidence.compaction import LETTER, compact
 from ragqa.evidence.passages import Candidate
 from ragqa.evidence.ranking import passage_of, with_choice
-from ragqa.evidence.selection import LETTER, compact, spans
+from ragqa.evidence.selection import spans
 from ragqa.pipeline import catalogue
 from ragqa.pipeline.answer import by_words
 from ragqa.pipeline.answer.abstention import Abstention, before_writing
 from ragqa.pipeline.answer.citing import Citing
 from ragqa.pipeline.answer.draft import AskedQuestion, Clock, Draft
+from ragqa.pipeline.answer.parts import in_parts
 from ragqa.pipeline.answer.replies import Event, Replies, Written
 from ragqa.pipeline.answer.writing import CheckedText
+from ragqa.prompt import count_text
 from ragqa.question_analysis import QuestionKind, analyse
+from ragqa.question_parts import parts
 from ragqa.records import LETTERS, Answer, Coverage, Dropped, Generation, Hit, Passages, Prompt
 from ragqa.retrieve.follow_up import may_stand_alone
 from ragqa.retrieve.versions import without_superseded
-from ragqa.stages import BatchGenerator, ChoiceModel, VerdictModel
+from ragqa.stages import BatchGenerator, ChoiceModel, LiteralReader, VerdictModel
 
 if TYPE_CHECKING:
     from ragqa.evidence import Evidence
@@ -87,8 +92,13 @@ class Asking:
     def stream(self, question: AskedQuestion) -> Generator[Event, None, None]:
         """Yield the nearest passages, the sentences of the answer as they are known and, last, the `Answer`.
 
-        A question about the documents themselves is answered from their catalogue, without passages.
+        The parts of a question that asks several are answered one after another.
         """
+        asked = parts(question.text) if question.passages is None else []
+        yield from in_parts(question, asked, self._stream) if len(asked) > 1 else self._stream(question)
+
+    def _stream(self, question: AskedQuestion) -> Generator[Event, None, None]:
+        """Yield the events of one question. One about the documents themselves is answered from their catalogue."""
         if (known := self._of_catalogue(question)) is not None:
             yield from known
             return
@@ -126,6 +136,12 @@ class Asking:
 
     def _of_catalogue(self, question: AskedQuestion) -> Iterator[Event] | None:
         return catalogue.answer(question, self.components, self.reader, self._citing)
+
+    def _apart(self, question: AskedQuestion) -> Iterator[Event] | None:
+        """Return the events of a question that is in no batch: one in parts, or about the documents themselves."""
+        if question.passages is None and len(parts(question.text)) > 1:
+            return self.stream(question)
+        return self._of_catalogue(question)
 
     def answer_many(self, questions: Sequence[AskedQuestion]) -> list[Answer]:
         """Return the answers, in order; a `BatchGenerator` gets `batch_size` prompts at a time."""
@@ -210,7 +226,12 @@ class Asking:
             read, prompt = self._prompt(draft)
             draft.clock.lap("prompt")
         also = [each for each in draft.excerpts if each not in read]
-        return prompt, CheckedText(self._citing, read, also)
+        return prompt, CheckedText(self._citing, prompt, read, also, self._special(read))
+
+    def _special(self, read: Sequence[Candidate]) -> frozenset[str]:
+        """Return the texts of special tokens of the generator that stand in excerpts."""
+        generator, text = self.components.generator, "\n".join(each.text for each in read)
+        return generator.special_texts(text) if isinstance(generator, LiteralReader) else frozenset()
 
     def _prompt(self, draft: Draft) -> tuple[list[Candidate], Prompt]:
         """Return the excerpts that the generator reads, and the prompt."""
@@ -219,7 +240,7 @@ class Asking:
         if draft.evidence is None or (limit is None and not self._chooses):
             return draft.excerpts, build(question.asked, draft.read, question.history)
         most = self.components.generator.window if limit is None else limit - FENCE
-        count, ranked = self.components.generator.count, draft.evidence.ranked
+        count, ranked = partial(count_text, self.components.generator), draft.evidence.ranked
         if self._chooses:
             read = compact(ranked, most, count, spare=LETTER, most=len(LETTERS))
             places = [(each.hit, each.start, each.end) for each in read]
@@ -297,7 +318,7 @@ class Asking:
     def _answer_together(self, generator: BatchGenerator, questions: Sequence[AskedQuestion]) -> list[Answer]:
         """Return answers that are written in one batch; each gets an equal share of the time."""
         # 1. Answer or refuse what needs no text of the generator, and build the prompts of the others.
-        known = [self._of_catalogue(question) for question in questions]
+        known = [self._apart(question) for question in questions]
         drafts = [self._draft(question) for question in questions]
         events = [each or self._without_generator(draft) for each, draft in zip(known, drafts, strict=True)]
         asked = [each or self._ready(draft) for draft, each in zip(drafts, events, strict=True)]

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from ragqa.evidence.passages import Candidate
 from ragqa.records import Citation, Hit
-from ragqa.retrieve.follow_up import search_text
+from ragqa.retrieve.follow_up import search_text, search_text_of_part
 
 if TYPE_CHECKING:
     from ragqa.evidence import Evidence
@@ -36,15 +36,21 @@ class Clock:
 
 @dataclass(frozen=True, slots=True)
 class AskedQuestion:
-    """A checked question: its text, earlier turns, and the passages to answer from (None: retrieve them)."""
+    """A checked question: its text, earlier turns, and the passages to answer from (None: retrieve them).
+
+    `goes_on` is True for a part of a question that goes on with the part before it, which is the last turn.
+    """
 
     text: str
     history: Sequence[Turn] = ()
     passages: Sequence[Hit] | None = None
+    goes_on: bool = False
 
     @property
     def searched(self) -> str:
         """The text to search with: the question, and words of the turn before where it does not stand alone."""
+        if self.goes_on and self.history:
+            return search_text_of_part(self.text, self.history[-1])
         return search_text(self.text, self.history)
 
     @property

@@ -25,6 +25,9 @@ TYPES: dict[str, tuple[str, ...]] = {
     "JSON": (".json",),
     "JSON lines": (".jsonl", ".ndjson"),
     "Word": (".docx",),
+    "OpenDocument": (".odt", ".ott", ".odp", ".otp"),
+    "EPUB": (".epub",),
+    "PowerPoint": (".pptx", ".pptm", ".ppsx", ".ppsm"),
 }
 """The suffixes of each type of file, by its name."""
 
@@ -50,6 +53,12 @@ _SPOKEN = {
     "json lines": "JSON lines",
     "word": "Word",
     "docx": "Word",
+    "powerpoint": "PowerPoint",
+    "pptx": "PowerPoint",
+    "epub": "EPUB",
+    "opendocument": "OpenDocument",
+    "odt": "OpenDocument",
+    "odp": "OpenDocument",
 }
 _TYPE = rf"(?:\.?(?P<type>{'|'.join(sorted(_SPOKEN, key=len, reverse=True))}) )?"
 _FILES = r"(?:documents?|docs?|files?|texts?|papers?)"

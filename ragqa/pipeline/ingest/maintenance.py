@@ -12,6 +12,8 @@ from ragqa.errors import ModelError, UsageError
 from ragqa.pipeline import Pipeline
 
 if TYPE_CHECKING:
+    from ragqa.index import LocalIndex
+    from ragqa.index.archive import Moved
     from ragqa.stages import Checkup, Collected, Embedder, Index, IndexMaintenance
 
 _EMBEDS: dict[str, type[MeanPoolEmbed | ClsPoolEmbed]] = {"mean_pool": MeanPoolEmbed, "cls_pool": ClsPoolEmbed}
@@ -76,6 +78,32 @@ class Maintenance:
         """
         names = texts(sources, "sources", "a list of sources, as search returns them")
         return self._index.purge(names, wait=self._wait)
+
+    def export(self, archive: AnyPath) -> Moved:
+        """Write the whole index to one new file, to move it or to back it up.
+
+        :raises NothingUsableError: there is no index.
+        :raises RefusedError: the file exists already.
+        :raises LockedError: another process writes this index.
+        """
+        return self._local.export(path(archive, "archive"), wait=self._wait)
+
+    def restore(self, archive: AnyPath) -> Moved:
+        """Make the index of a file that `export` has written, where there is none yet.
+
+        :raises UsageError: the file is no archive of an index.
+        :raises IndexCorruptError: the file is damaged; nothing is left in the folder of the index.
+        :raises RefusedError: there is an index already, or the folder holds other files.
+        """
+        return self._local.restore(path(archive, "archive"), wait=self._wait)
+
+    @property
+    def _local(self) -> LocalIndex:
+        from ragqa.index import LocalIndex
+
+        if not isinstance(self._index, LocalIndex):
+            raise UsageError(f"{self._location}: an index of this kind has no files that can be moved")
+        return self._index
 
     def _embedder(self, recorded: Mapping[str, str]) -> Embedder:
         """Return the pipeline's embedder; without a pipeline, the one that the index recorded."""
