@@ -69,6 +69,7 @@ ONLY_IMPORTERS = {
     "sqlite3": {"index"},
     "langchain_text_splitters": {"split"},
     "pypdf": {"load"},
+    "olefile": {"load"},
     "docx": {"load"},
     "pptx": {"load"},
     "trafilatura": {"load"},

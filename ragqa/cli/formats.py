@@ -7,7 +7,7 @@ import click
 from ragqa.cli.common import json_option
 from ragqa.cli.marks import say
 from ragqa.cli.terminal import print_json
-from ragqa.load.formats import FORMATS
+from ragqa.load.formats import CONTAINERS, FORMATS
 
 
 @click.command("formats")
@@ -32,9 +32,12 @@ def command(as_json: bool) -> None:
                     "lost": each.lost,
                 }
                 for each in FORMATS
-            ]
+            ],
+            "containers": [{"media_type": each.media_type, "suffixes": list(each.suffixes)} for each in CONTAINERS],
         })  # fmt: skip
         return
     for each in FORMATS:
         lost = f"; lost: {each.lost}" if each.lost else ""
         say(f"{each.name} ({' '.join(each.suffixes)}): {each.extractor_with({})}{lost}")
+    suffixes = " ".join(suffix for each in CONTAINERS for suffix in each.suffixes)
+    say(f"and each of these inside {suffixes}: archives, mailboxes, and mails with attachments")

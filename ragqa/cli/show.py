@@ -26,7 +26,7 @@ _CITATION = re.compile(r"(?P<path>.+):(?P<start>[0-9]{1,15})-(?P<end>[0-9]{1,15}
 def show_citation(citation: str, file: str | None, around: int, as_json: bool) -> None:
     """Print the span PATH:START-END of a document's extracted text between its surroundings.
 
-    PATH is a file, which is read again; with a pipeline FILE, or a FOLDER of documents, it is a source of its index, and
+    PATH is a file, or one inside an archive, a mailbox or a mail, which is read again; with a pipeline FILE, or a FOLDER of documents, it is a source of its index, and
     the stored text is shown. Each line of the document begins with `|`.
 
     \b
@@ -58,14 +58,18 @@ def show_citation(citation: str, file: str | None, around: int, as_json: bool) -
 
 def _read(path: str) -> Document:
     from ragqa.load import FolderLoader
+    from ragqa.load.members import split_path
 
-    loader = FolderLoader([Path(path)])
+    outer = next((file for file, _ in split_path(path) if Path(file).is_file()), path)
+    loader = FolderLoader([Path(outer)])
     if Path(path).is_dir():
         raise UsageError(f"citation: {path} is a folder; give a source of its index as SOURCE:START-END, then {path}")
-    scan = loader.scan()
-    if not scan.files:
-        raise UsageError(f"citation: {path} cannot be read: {scan.others[0].reason}")
-    return loader.read(scan.files[0])
+    scan, source = loader.scan(), Path(outer).resolve().name + path[len(outer) :]
+    for file in scan.files:
+        if file.source == source:
+            return loader.read(file)
+    reasons = (entry.reason for entry in scan.others if entry.source in (source, Path(outer).resolve().name))
+    raise UsageError(f"citation: {path} cannot be read: {next(reasons, f'there is no such file in {outer}')}")
 
 
 def _indexed(source: str, file: str) -> Document:

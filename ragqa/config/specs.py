@@ -35,7 +35,11 @@ class FolderLoad(LoadSpec):
     path: Annotated[Name | list[Name], PathRule(exists=True)] = Field(
         description="Folder, file, or list of both; relative to the pipeline file."
     )
-    include: list[Name] = Field([], description="Globs over the relative path; only matching files are read.")
+    include: list[Name] = Field(
+        [],
+        description="Globs over the relative path; only matching files are read. The path of a file inside an archive, a "
+        "mailbox or a mail leads through it: `old.zip/notes/a.md`.",
+    )
     exclude: list[Name] = Field([], description="Globs over the relative path; matching files are left out.")
     as_text: list[Name] = Field(
         [],

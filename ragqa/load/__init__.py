@@ -3,7 +3,8 @@
 `folder` finds files, by `globs`, and reads their bytes. The bytes are parsed in a child process (the room `sandbox`):
 `formats` lists the formats, `readers` hands a file to its format, `extract` runs in the child and calls the function
 that the format names, `decode` turns bytes into text, `text`, `table` and `html` know the formats that are text, `pdf`
-and `docx` those that are binary. `memory` takes documents that a program already has in memory.
+and `docx` those that are binary. `members` lists and reads the files inside other files, `containers` unpacks them in the
+child, `zipped` and `mail` know such files. `memory` takes documents that a program already has in memory.
 """
 
 from ragqa.load.bounds import Limits

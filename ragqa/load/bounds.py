@@ -17,5 +17,11 @@ class Limits:
     zip_bytes: int = 64 << 20
     zip_entries: int = 2_000
     zip_ratio: int = 100
+    members: int = 50_000
+    """The most members of an archive or a mailbox, those of archives in it included."""
+    unpacked_bytes: int = 1 << 30
+    """The most bytes of these members together."""
+    container_depth: int = 5
+    """How deep archives, mailboxes and mails may be in one another."""
     text_ratio: int = 20
     """The most characters of text for each byte of a file. More is a sign of a decompression bomb."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import io
 import os
 import stat
 from collections import Counter
@@ -14,14 +13,14 @@ from pathlib import Path, PurePath
 from ragqa import arguments
 from ragqa.arguments import AnyPath
 from ragqa.errors import RejectedError, UsageError
-from ragqa.files import open_regular
-from ragqa.limits import met
+from ragqa.load import disk
 from ragqa.load.bounds import Limits
+from ragqa.load.choice import Choice
 from ragqa.load.formats import BINARY, PLAIN, UNSUPPORTED, types_read
-from ragqa.load.globs import ALL_FILES, FileGlobs, Globs
+from ragqa.load.globs import ALL_FILES, FileGlobs
+from ragqa.load.members import Members
 from ragqa.load.pointer import link_reason
-from ragqa.load.readers import readers, sandbox, suffixes
-from ragqa.load.skipped import BEGINNING_BYTES, PIPELINE_SUFFIXES, file_reason, folder_reason, pipeline_reason
+from ragqa.load.readers import containers, readers, sandbox, suffixes
 from ragqa.records import Document, Extracted, FileStatus, Scan, SourceFile
 from ragqa.stages import FileFormat
 
@@ -31,11 +30,12 @@ class FolderLoader:
 
     Folders are searched to any depth. Hidden files (their names begin with a dot) and files that the globs exclude are
     ignored. Every other file is in the scan. Folders of installed packages, lock files, minified code and pipeline files
-    are skipped unless a glob names them. Symbolic links are listed and not followed; but a path given here may
-    itself be a link. Globs apply within folders only: a file that is named here is read. A hidden file that is named is
-    listed as skipped. A source is the path relative to its folder; with several paths the folder's name comes first.
-    Bytes of a name that are not UTF-8 are written as backslash escapes. A file that is
-    named here and has an unknown type is read as plain text.
+    are skipped unless a glob names them. An archive, a mailbox or a mail with attachments is like a folder: the
+    files inside have paths that lead through it, and globs apply to them too. Symbolic links are listed and not
+    followed; but a path given here may itself be a link. A file that is named here is read whatever the globs are. A
+    hidden file that is named is listed as skipped. A source is the path relative to its folder; with several paths the
+    folder's name comes first. Bytes of a name that are not UTF-8 are written as backslash escapes. A file that is named
+    here and has an unknown type is read as plain text.
 
     :param globs: the files of the folders to read, and those of them to read as plain text.
     :param text_field: of JSON lines, the field that holds the text.
@@ -55,12 +55,14 @@ class FolderLoader:
         limits: Limits | None = None,
     ) -> None:
         self._roots = _roots(arguments.paths(paths, "paths"))
-        self._include = Globs(arguments.texts(globs.include, "include", "a list of globs"))
-        self._exclude = Globs(arguments.texts(globs.exclude, "exclude", "a list of globs"))
-        self._as_text = Globs(arguments.texts(globs.as_text, "as_text", "a list of globs"))
+        checked = {
+            name: arguments.texts(getattr(globs, name), name, "a list of globs")
+            for name in ("include", "exclude", "as_text")
+        }
         self._limits = limits or Limits()
         self._formats = readers(formats, self._limits, {"text_field": text_field})
-        self._media_types = suffixes(self._formats)
+        self._choice = Choice(FileGlobs(**checked), suffixes(self._formats), self._formats, containers(self._formats))
+        self._members = Members(self._limits)
 
     def close(self) -> None:
         """End the child process that parses, if one runs. The next `read` of any loader starts another one."""
@@ -72,20 +74,22 @@ class FolderLoader:
 
     def scan(self) -> Scan:
         """Return the files that may be read, hashed, and those that were rejected or skipped, sorted by source."""
+        self._members.begin_scan()
         entries = sorted((entry for root in self._roots for entry in self._walk(*root)), key=lambda entry: entry.source)
         return Scan(
             tuple(entry for entry in entries if isinstance(entry, SourceFile)),
             tuple(entry for entry in entries if isinstance(entry, FileStatus)),
-            tuple(self._media_types),
+            tuple(self._choice.media_types),
         )
 
     def _walk(self, prefix: str, root: Path) -> Iterator[SourceFile | FileStatus]:
-        """Yield each file under a root.
+        """Yield each file under a root, and the files inside these.
 
         A list of folders replaces recursion, so that depth is not limited by the stack.
         """
         if not root.is_dir():
-            yield self._examine(prefix, str(root), self._media_types.get(root.suffix.lower(), PLAIN), named=True)
+            named = self._choice.media_types.get(root.suffix.lower(), PLAIN)
+            yield from self._examine(prefix, str(root), named, root.name, named=True)
             return
         waiting = [("", str(root))]
         while waiting:
@@ -94,74 +98,62 @@ class FolderLoader:
                 with os.scandir(folder) as entries:
                     visible = [entry for entry in entries if not entry.name.startswith(".")]
             except OSError as error:
-                yield FileStatus(_printable(prefix + below) or root.name, "rejected", _unreadable(error))
+                yield FileStatus(disk.printable(prefix + below) or root.name, "rejected", disk.unreadable(error))
                 continue
-            if reason := self._skipped_folder(below, [entry.name for entry in visible]):
-                yield FileStatus(_printable(prefix + below), "skipped", reason)
+            if reason := self._choice.folder_reason(below, [entry.name for entry in visible]):
+                yield FileStatus(disk.printable(prefix + below), "skipped", reason)
                 continue
             for entry in visible:
                 relative = below + entry.name
                 if entry.is_dir(follow_symlinks=False):
-                    if not self._exclude.match(relative + "/"):
+                    if self._choice.entered(relative):
                         waiting.append((relative + "/", entry.path))
-                elif self._wanted(relative):
-                    named = self._named(relative)
-                    yield self._examine(prefix + relative, entry.path, self._media_type(relative), named=named)
+                    continue
+                media_type = self._choice.media_type(relative)
+                entered = self._choice.holds_others(media_type) and self._choice.entered(relative)
+                if entered or self._choice.wanted(relative):
+                    yield from self._examine(prefix + relative, entry.path, media_type, relative)
 
-    def _skipped_folder(self, below: str, names: Sequence[str]) -> str:
-        """Return the reason why a folder below a root is skipped; empty where it is read."""
-        if not below or self._named(below):
-            return ""
-        return folder_reason(PurePath(below).name, names)
-
-    def _named(self, relative: str) -> bool:
-        """Tell whether a glob of the user chooses a file or a folder."""
-        return self._include.match(relative) or self._as_text.match(relative)
-
-    def _wanted(self, relative: str) -> bool:
-        return (not self._include or self._include.match(relative)) and not self._exclude.match(relative)
-
-    def _media_type(self, relative: str) -> str | None:
-        return PLAIN if self._as_text.match(relative) else self._media_types.get(PurePath(relative).suffix.lower())
-
-    def _examine(self, source: str, path: str, media_type: str | None, *, named: bool) -> SourceFile | FileStatus:
-        """Return a file with the SHA-256 of its bytes, or its status with the reason why it cannot be used.
+    def _examine(
+        self, source: str, path: str, media_type: str | None, relative: str, *, named: bool = False
+    ) -> Sequence[SourceFile | FileStatus]:
+        """Return a file with the SHA-256 of its bytes and the files inside it, or the reason why it cannot be used.
 
         :param media_type: None where it is not known.
-        :param named: the user chose the file by its path or by a glob.
+        :param relative: its path, to which globs apply, and with which the paths of the files inside begin.
+        :param named: it was named itself, and is read whatever the globs are.
         """
-        name = _printable(source)
+        name = disk.printable(source)
         try:
             mode = os.lstat(path).st_mode
             if stat.S_ISLNK(mode):
-                return FileStatus(name, "skipped", link_reason(os.readlink(path)))
+                return [FileStatus(name, "skipped", link_reason(os.readlink(path)))]
             if PurePath(path).name.startswith("."):
-                return FileStatus(name, "skipped", "hidden: its name begins with a dot")
+                return [FileStatus(name, "skipped", "hidden: its name begins with a dot")]
             if media_type is None:
-                suffix = _printable(PurePath(path).suffix) or "(no suffix)"
-                return FileStatus(name, "skipped", f"{UNSUPPORTED} {suffix}")
-            if reason := "" if named else file_reason(PurePath(path).name):
-                return FileStatus(name, "skipped", reason)
-            if name != source and os.path.lexists(_printable(path)):
+                suffix = disk.printable(PurePath(path).suffix) or "(no suffix)"
+                return [FileStatus(name, "skipped", f"{UNSUPPORTED} {suffix}")]
+            if reason := "" if named else self._choice.file_reason(relative):
+                return [FileStatus(name, "skipped", reason)]
+            if name != source and os.path.lexists(disk.printable(path)):
                 raise RejectedError("its name is not UTF-8, and another file is called as it is shown: rename it")
-            with _opened(path) as stream:
-                size = self._usable_size(stream)
-                if reason := "" if named else _reason_in(stream, path):
-                    return FileStatus(name, "skipped", reason)
+            if self._choice.holds_others(media_type):
+                data = disk.content(path, self._limits)
+                file = SourceFile(name, path, hashlib.sha256(data).hexdigest(), len(data), media_type)
+                inside = self._members.inside(file, data, disk.printable(relative), self._choice)
+                own = self._choice.has_text(media_type) and (named or self._choice.wanted(relative))
+                return [file, *inside] if own else inside
+            with disk.opened(path) as stream:
+                size = disk.usable_size(stream, self._limits)
+                if reason := "" if named else self._choice.content_reason(relative, stream.read):
+                    return [FileStatus(name, "skipped", reason)]
+                stream.seek(0)
                 sha256 = hashlib.file_digest(stream, "sha256").hexdigest()
         except OSError as error:
-            return FileStatus(name, "rejected", _unreadable(error))
+            return [FileStatus(name, "rejected", disk.unreadable(error))]
         except RejectedError as error:
-            return FileStatus(name, "rejected", str(error))
-        return SourceFile(name, path, sha256, size, media_type)
-
-    def _usable_size(self, stream: io.BufferedReader) -> int:
-        size = os.fstat(stream.fileno()).st_size
-        if size == 0:
-            raise RejectedError("empty file")
-        if size > self._limits.file_bytes:
-            raise RejectedError(f"too large: {size:,} bytes; at most {self._limits.file_bytes:,}")
-        return size
+            return [FileStatus(name, "rejected", str(error))]
+        return [SourceFile(name, path, sha256, size, media_type)]
 
     def read(self, file: SourceFile) -> Document:
         """Return the present content of a file that `scan` found, as a document.
@@ -169,13 +161,18 @@ class FolderLoader:
         :raises RejectedError: the file changed while it was read, is binary, in an unclear encoding, or without text;
             the message gives the reason.
         """
-        data = self._bytes(file.path)
-        file = replace(file, sha256=hashlib.sha256(data).hexdigest(), size=len(data))
-        extracted = self._extracted(file, data)
+        path = disk.printable(file.path)
+        if file.member:
+            path = f"{path}/{file.member}"
+            file, extracted = self._members.read(file, self._formats[file.media_type])
+        else:
+            data = disk.content(file.path, self._limits)
+            file = replace(file, sha256=hashlib.sha256(data).hexdigest(), size=len(data))
+            extracted = self._extracted(file, data)
         return Document(
             id=file.document_id,
             source=file.source,
-            path=_printable(file.path),
+            path=path,
             sha256=file.sha256,
             media_type=file.media_type,
             encoding=extracted.encoding,
@@ -191,27 +188,11 @@ class FolderLoader:
         try:
             return self._formats[file.media_type].read(data)
         except RejectedError as error:
-            suffix = PurePath(file.path).suffix
-            if suffix.lower() in self._media_types or not str(error).startswith(BINARY):
+            suffix, known = PurePath(file.path).suffix, self._choice.media_types
+            if suffix.lower() in known or not str(error).startswith(BINARY):
                 raise
-            what = f"{UNSUPPORTED} {_printable(suffix) or '(no suffix)'}, and no text"
-            raise RejectedError(f"{what}; ragqa reads {types_read(self._media_types)}") from error
-
-    def _bytes(self, path: str) -> bytes:
-        """Return the bytes of a file. If it changes while it is read, it is read once more.
-
-        :raises RejectedError: it changed again, or cannot be read.
-        """
-        try:
-            for _ in range(2):
-                with _opened(path) as stream:
-                    size, before = self._usable_size(stream), os.fstat(stream.fileno())
-                    data, after = stream.read(size + 1), os.fstat(stream.fileno())
-                if len(data) == size and before.st_mtime_ns == after.st_mtime_ns:
-                    return data
-        except OSError as error:
-            raise RejectedError(_unreadable(error)) from error
-        raise RejectedError("changed while it was being read: run again")
+            what = f"{UNSUPPORTED} {disk.printable(suffix) or '(no suffix)'}, and no text"
+            raise RejectedError(f"{what}; ragqa reads {types_read(known)}") from error
 
 
 def _roots(paths: Sequence[Path]) -> list[tuple[str, Path]]:
@@ -230,38 +211,3 @@ def _roots(paths: Sequence[Path]) -> list[tuple[str, Path]]:
         )
     alone = len(roots) == 1
     return [(("" if alone else f"{root.name}/") if root.is_dir() else root.name, root) for root in roots]
-
-
-def _opened(path: str) -> io.BufferedReader:
-    """Open a regular file. A link is not followed, and a pipe that has replaced the file does not block.
-
-    :raises RejectedError: it is not a regular file.
-    :raises OSError: it cannot be opened.
-    """
-    if not stat.S_ISREG(os.lstat(path).st_mode):
-        raise RejectedError("not a regular file")
-    return open_regular(path, follow=False)
-
-
-def _reason_in(stream: io.BufferedReader, path: str) -> str:
-    """Return the reason why a file is skipped by its content, which is read from the beginning again afterwards."""
-    if PurePath(path).suffix.lower() not in PIPELINE_SUFFIXES:
-        return ""
-    reason = pipeline_reason(stream.read(BEGINNING_BYTES))
-    stream.seek(0)
-    return reason
-
-
-def _unreadable(error: OSError) -> str:
-    """Return the reason why a file or folder cannot be read.
-
-    :raises ResourceError: the cause is a limit of this process, such as the number of open files.
-    """
-    if limit := met(error):
-        raise limit from error
-    return f"cannot be read: {error.strerror}"
-
-
-def _printable(path: str) -> str:
-    """Return a path with the bytes that are not UTF-8 written as backslash escapes."""
-    return os.fsencode(path).decode("utf-8", "backslashreplace")

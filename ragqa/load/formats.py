@@ -21,6 +21,8 @@ ODT = "application/vnd.oasis.opendocument.text"
 ODP = "application/vnd.oasis.opendocument.presentation"
 EPUB = "application/epub+zip"
 PDF = "application/pdf"
+EML, MSG = "message/rfc822", "application/vnd.ms-outlook"
+ZIP, MBOX = "application/zip", "application/mbox"
 BINARY = "binary content"
 """The beginning of the reason why a file that is no text is not read as one."""
 UNSUPPORTED = "unsupported type"
@@ -108,11 +110,37 @@ FORMATS = (
     Format("ini", "text/x-ini", (".ini", ".cfg", ".conf", ".properties"), "text/2", "text", "ragqa.load.text:verbatim"),
     Format("log", "text/x-log", (".log",), "text/2", "text", "ragqa.load.text:verbatim"),
     Format("code", "text/x-code", CODE, "code/1", "text", "ragqa.load.text:verbatim"),
+    Format("eml", EML, (".eml",), "eml/1", "bytes", "ragqa.load.mail:eml_text", lost="quoted messages, pictures"),
+    Format("msg", MSG, (".msg",), "msg/1 olefile", "bytes", "ragqa.load.mail:msg_text",
+           lost="quoted messages, pictures"),
 )
 # fmt: on
 """The built-in formats, in the order in which they are listed for the user."""
 
-MEDIA_TYPES = {suffix: each.media_type for each in FORMATS for suffix in each.suffixes}
+
+@dataclass(frozen=True, slots=True)
+class Container:
+    """A type of files that hold other files. Each of these is a document of its own, if its format is known.
+
+    A file whose media type is that of a format too has a text besides, as a mail with attachments has.
+
+    :param function: `module:function` that gets the bytes and the `Limits`, and returns a list of `Member`. It runs in
+        the sandbox, and raises `RejectedError` with the reason.
+    """
+
+    media_type: str
+    suffixes: tuple[str, ...]
+    function: str
+
+
+CONTAINERS = (
+    Container(ZIP, (".zip",), "ragqa.load.zipped:members"),
+    Container(MBOX, (".mbox", ".mbx"), "ragqa.load.mail:mbox_members"),
+    Container(EML, (".eml",), "ragqa.load.mail:eml_members"),
+    Container(MSG, (".msg",), "ragqa.load.mail:msg_members"),
+)
+
+MEDIA_TYPES = {suffix: each.media_type for each in (*FORMATS, *CONTAINERS) for suffix in each.suffixes}
 """The media type of each suffix that is read."""
 
 

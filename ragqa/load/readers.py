@@ -13,7 +13,7 @@ from ragqa.arguments import wrong_type
 from ragqa.errors import RejectedError, UsageError
 from ragqa.load.bounds import Limits
 from ragqa.load.extract import checked
-from ragqa.load.formats import FORMATS, Format
+from ragqa.load.formats import CONTAINERS, FORMATS, Format
 from ragqa.records import Extracted
 from ragqa.sandbox import Sandbox
 from ragqa.stages import FileFormat
@@ -39,7 +39,7 @@ class SandboxedFormat:
         self.suffixes = record.suffixes
         self.extractor = record.extractor_with(options)
         self._limits = limits
-        self._options = {name: options[name] for name in record.options}
+        self.options = {name: options[name] for name in record.options}
 
     def read(self, data: bytes) -> Extracted:
         """Return the text of a file.
@@ -51,7 +51,7 @@ class SandboxedFormat:
             data,
             media_type=self.media_type,
             limits=asdict(self._limits),
-            options=self._options,
+            options=self.options,
         )
         try:
             return _EXTRACTED.validate_python(reply)
@@ -109,8 +109,19 @@ def readers(own: Sequence[FileFormat], limits: Limits, options: Mapping[str, str
 
 
 def suffixes(formats: Mapping[str, FileFormat]) -> dict[str, str]:
-    """Return the media type of each suffix; where two formats have the same suffix, that of the last."""
-    return {suffix: each.media_type for each in formats.values() for suffix in each.suffixes}
+    """Return the media type of each suffix that is read, those of files that hold others included.
+
+    Where two formats have the same suffix, that of the last, which is a user's own.
+    """
+    holding = {suffix: each.media_type for each in CONTAINERS for suffix in each.suffixes}
+    found = {suffix: each.media_type for each in formats.values() for suffix in each.suffixes}
+    return found | {suffix: kind for suffix, kind in holding.items() if suffix not in found}
+
+
+def containers(formats: Mapping[str, FileFormat]) -> list[str]:
+    """Return the media types whose files hold others. A user's own format of such a type has the whole file."""
+    own = {each.media_type for each in formats.values() if isinstance(each, CheckedFormat)}
+    return [each.media_type for each in CONTAINERS if each.media_type not in own]
 
 
 def _complete(own: FileFormat) -> FileFormat:

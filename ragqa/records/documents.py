@@ -23,13 +23,18 @@ _OF_EXTRACTION = frozenset({
 
 @dataclass(frozen=True, slots=True)
 class SourceFile:
-    """A file that was found: `source` is its path relative to the loaded folder, with `/` between parts."""
+    """A file that was found: `source` is its path relative to the loaded folder, with `/` between parts.
+
+    `member` is empty for a file on disk. For a file inside another one, such as an archive, it is the path there, and
+    `path` is that of the outermost file. `sha256` and `size` are of the file inside.
+    """
 
     source: str
     path: str
     sha256: str
     size: int
     media_type: str
+    member: str = ""
 
     @property
     def document_id(self) -> str:

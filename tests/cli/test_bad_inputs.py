@@ -32,7 +32,7 @@ from ragqa.cli import main
 from ragqa.config.slots import BYTES_PER_TOKEN
 from ragqa.config.specs import MeanPoolEmbed, RecursiveSplit
 from ragqa.index.connection import FORMAT_VERSION
-from ragqa.load import Limits
+from ragqa.load import Limits, disk
 from ragqa.load import folder as folder_module
 from tests.cli.test_cli import FERRY, FILE, offline
 from tests.cli.test_cli import run as process
@@ -404,7 +404,7 @@ def test_a_file_that_is_edited_while_it_is_read_is_tried_once_more(
             return data
 
     with monkeypatch.context() as patch:
-        patch.setattr(folder_module, "_opened", lambda path: Edited(FileIO(path)))
+        patch.setattr(disk, "opened", lambda path: Edited(FileIO(path)))
         done = ragqa("index", "pipeline.yaml")
     assert done.code == (0 if edits == 1 else 3)
     assert done.lines == ["rejected: log.txt: changed while it was being read: run again"][: edits - 1]

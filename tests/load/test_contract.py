@@ -16,6 +16,7 @@ from ragqa.load.readers import SandboxedFormat
 from ragqa.stages import FileFormat, Loader
 from ragqa.testing.format import FileFormatContract
 from ragqa.testing.loader import LoaderContract
+from tests.load.mail_files import eml, msg
 from tests.load.odf_files import box, frame, odp, odt, p
 from tests.load.test_epub import book, page
 from tests.load.test_own_formats import RestructuredText
@@ -108,6 +109,8 @@ SAMPLES = {
     "ini": b"[ferry]\nname = Tern\n",
     "log": b"12:00 The ferry sails.\n",
     "code": b"def sail():\n    # at noon\n    return True\n",
+    "eml": eml(),
+    "msg": msg({0x0037: "Ferry times", 0x1000: "The ferry sails at noon."}),
 }
 
 
@@ -226,6 +229,14 @@ class TestLogFiles(BuiltIn):
 
 class TestCodeFiles(BuiltIn):
     name = "code"
+
+
+class TestEml(BuiltIn):
+    name = "eml"
+
+
+class TestMsg(BuiltIn):
+    name = "msg"
 
 
 def test_every_line_of_the_table_is_tested() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import io
 import os
 import re
 import time
@@ -12,7 +13,8 @@ from pathlib import Path
 
 from ragqa.files import open_regular
 from ragqa.load.bounds import Limits
-from ragqa.records import Citation
+from ragqa.load.members import Members, split_path
+from ragqa.records import Citation, SourceFile
 
 _SETTLED_SECONDS = 2.0
 """The least age of a file's last change for its stamp to be trusted: some file systems round times to two seconds."""
@@ -40,9 +42,10 @@ class SourceFiles:
         if not self._roots:
             return source
         if len(self._roots) == 1:
-            root = self._roots[0]
-            alone = source == self._resolved[0].name and not root.is_dir()
-            return str(root if alone else root / source)
+            root, name = self._roots[0], self._resolved[0].name
+            if source.split("/")[0] == name and not root.is_dir():  # the file that was named, or one inside it
+                return str(root) + source[len(name) :]
+            return str(root / source)
         name = source.split("/")[0]
         root = next((root for root in self._resolved if root.name == name), self._resolved[0])
         return str(root.parent / source)
@@ -62,19 +65,21 @@ class SourceFiles:
     def _sha256(self, path: str) -> str | None:
         """Return the SHA-256 of a file; None where it cannot be read, or is larger than an indexed file can be.
 
-        A file whose stamp (device, inode, size, times) has not changed is not read again.
+        A file whose stamp (device, inode, size, times) has not changed is not read again. For a file inside another one,
+        such as an archive, the stamp is that of the outer file.
         """
+        file, member = _file_and_member(path)
         try:
-            with open_regular(_on_disk(path), follow=Path(path) in self._roots) as stream:
+            with open_regular(file, follow=Path(file) in self._roots) as stream:
                 before = _stamp(os.fstat(stream.fileno()))
                 known = self._hashes.get(path)
                 if known and known[0] == before:
                     return known[1]
                 if os.fstat(stream.fileno()).st_size > Limits().file_bytes:
                     return None
-                digest = hashlib.file_digest(stream, "sha256").hexdigest()
+                digest = _digest(stream, file, member)
                 after = os.fstat(stream.fileno())
-        except (OSError, ValueError):  # a name with a NUL raises ValueError
+        except (OSError, ValueError):  # a name with a NUL raises ValueError, and `RejectedError` is one
             return None
         if _stamp(after) == before and time.time() - max(after.st_mtime, after.st_ctime) > _SETTLED_SECONDS:
             self._hashes[path] = before, digest
@@ -83,6 +88,24 @@ class SourceFiles:
 
 def _stamp(status: os.stat_result) -> Stamp:
     return status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns
+
+
+def _file_and_member(path: str) -> tuple[str, str]:
+    """Return the path of a file on disk, and that of a file inside it; the latter is empty for a file on its own."""
+    for file, member in split_path(path):
+        if os.path.isfile(_on_disk(file)):
+            return _on_disk(file), member
+    return _on_disk(path), ""
+
+
+def _digest(stream: io.BufferedReader, file: str, member: str) -> str:
+    """Return the SHA-256 of an open file, or of the file inside it.
+
+    :raises RejectedError: the file has no such file inside.
+    """
+    if not member:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
+    return Members(Limits()).sha256(SourceFile(file, os.path.realpath(file), "", 0, "", member))
 
 
 def _on_disk(path: str) -> str:

@@ -12,7 +12,7 @@ from threading import Condition, Lock
 from typing import TypeVar
 
 from ragqa.errors import RejectedError
-from ragqa.load.formats import DOCX, HTML, PDF
+from ragqa.load.formats import DOCX, EML, HTML, MSG, PDF
 from ragqa.messages import brief
 from ragqa.records import Chunk, Document, SourceFile
 from ragqa.stages import Loader, Splitter
@@ -24,6 +24,8 @@ TEXT_SHARE = {
     HTML: 0.3,
     PDF: 0.05,
     DOCX: 0.03,
+    EML: 0.2,
+    MSG: 0.05,
 }
 """The assumed bytes of text in a byte of a file, by type, before files of the type were read; 1 for other types."""
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import logging
 import sys
 import time
@@ -15,7 +16,7 @@ from ragqa.pipeline.ingest import embedding, unknown
 from ragqa.pipeline.ingest.embedding import Embedding, Progress
 from ragqa.pipeline.ingest.plan import Plan, PlannedFile, make_plan, why_nothing
 from ragqa.pipeline.ingest.reading import Content, Estimate, prefetch, read_and_split
-from ragqa.records import Coverage, FileStatus, unread
+from ragqa.records import Coverage, FileStatus, SourceFile, unread
 from ragqa.stages import Entry
 
 if TYPE_CHECKING:
@@ -134,7 +135,8 @@ class Refresh:
             )
         # 2. Read, and commit texts in parts. New names of known content first, so that no commit removes a document
         # whose new name comes in a later one. Then in the order of hashes, which is random: the files read so far are a fair sample for the estimate.
-        order = sorted(plan.read, key=lambda planned: (planned.parse, planned.file.sha256))
+        # The files inside one other file come one after another, so that it is opened once.
+        order = sorted(plan.read, key=lambda planned: (planned.parse, _group(planned.file), planned.file.member))
         for planned, outcome in prefetch(self._read, order, _memory, PREFETCH_BYTES):
             self._take(planned, outcome)
             self._options.progress(0, self._estimate.chunks)
@@ -265,6 +267,11 @@ class Refresh:
             entries = [Entry(document, own) for document, own in self._waiting]
             self._writer.commit(entries, vectors or {}, sources, rejected)
         self._waiting, self._sources = [], {}
+
+
+def _group(file: SourceFile) -> str:
+    """Return a hash: of the content of a file on its own, of the path for all files inside one other file."""
+    return hashlib.sha256(file.path.encode("utf-8", "surrogateescape")).hexdigest() if file.member else file.sha256
 
 
 def _memory(content: Content | None) -> int:
