@@ -12,9 +12,8 @@ from dataclasses import dataclass
 from ragqa.evidence.excerpts import Excerpt, excerpts, with_values
 from ragqa.markdown import open_fence
 from ragqa.records import Document, Hit
+from ragqa.records.delimited import delimiter_of
 
-TABLES = ("text/csv", "text/tab-separated-values")
-"""The types of documents whose lines are rows."""
 MARKDOWN = "text/markdown"
 """The type of documents that mark blocks of code."""
 MARGIN = 400
@@ -107,6 +106,7 @@ def _joined(ranked: Sequence[tuple[int, Hit]], document: Document) -> list[list[
 def _of_passage(passage: Sequence[_Part], document: Document) -> list[Candidate]:
     """Return the excerpts of the parts of hits that are joined. None crosses a page: a citation names one page."""
     text, media_type = document.text, document.media_type
+    is_table = bool(delimiter_of(media_type, document.metadata))
     start, end = passage[0].start, max(each.end for each in passage)
     page, (top, bottom) = document.page_of(start), document.page_span(start)
     low, high = max(top, start - MARGIN), min(bottom, end + MARGIN)
@@ -114,7 +114,7 @@ def _of_passage(passage: Sequence[_Part], document: Document) -> list[Candidate]
     heading, before, block, begin = "", "", -1, 0
     fence = open_fence(text[:low]) if media_type == MARKDOWN else ""
     part = text[low:high]
-    parts = with_values(excerpts(part, table=media_type in TABLES, fence=fence), part)
+    parts = with_values(excerpts(part, table=is_table, fence=fence), part)
     for excerpt in parts:
         first, last = low + excerpt.start, low + excerpt.end
         begin = begin if block == excerpt.block else first

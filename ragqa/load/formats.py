@@ -16,6 +16,9 @@ CSV, TSV = "text/csv", "text/tab-separated-values"
 JSON, JSON_LINES = "application/json", "application/jsonl"
 DOCX = "application/vnd.openxmlformats-officedocument.wordprocessingml.document"
 PDF = "application/pdf"
+XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
+XLS = "application/vnd.ms-excel"
+ODS = "application/vnd.oasis.opendocument.spreadsheet"
 BINARY = "binary content"
 """The beginning of the reason why a file that is no text is not read as one."""
 UNSUPPORTED = "unsupported type"
@@ -68,6 +71,9 @@ FORMATS = (
     ),
     Format("docx", DOCX, (".docx",), "docx/2", "bytes", "ragqa.load.docx:extract"),
     Format("pdf", PDF, (".pdf",), "pdf/2 pypdf", "bytes", "ragqa.load.pdf:extract"),
+    Format("xlsx", XLSX, (".xlsx", ".xlsm"), "xlsx/1", "bytes", "ragqa.load.sheets:workbook"),
+    Format("xls", XLS, (".xls",), "xls/1 xlrd", "bytes", "ragqa.load.sheets:workbook"),
+    Format("ods", ODS, (".ods",), "ods/1", "bytes", "ragqa.load.sheets:opendocument"),
 )
 """The built-in formats, in the order in which they are listed for the user."""
 

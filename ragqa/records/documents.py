@@ -15,7 +15,7 @@ from ragqa.records.shown import cut, place
 _OF_EXTRACTION = frozenset({
     "front_matter", "front_matter_error", "metadata_error", "headings", "header", "columns", "rows", "ragged_rows",
     "delimiter", "tables", "unnamed_columns", "text_field", "fields_left_out", "pages_without_text", "undecodable",
-    "page_labels", "annotations_not_read", "extraction", "not_read", "left_out_words",
+    "page_labels", "annotations_not_read", "extraction", "not_read", "left_out_words", "places", "hidden",
 })  # fmt: skip
 """The keys of metadata that describe how a file was read. The other keys are fields that the file itself has."""
 

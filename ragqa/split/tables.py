@@ -1,4 +1,4 @@
-"""The pieces of tables (CSV, TSV) and of records (JSON), each with the names and titles that it needs.
+"""The pieces of tables (CSV, spreadsheets) and of records (JSON), each with the names and titles that it needs.
 
 Rows and records that fit are not cut. What is cut keeps its names: a part of a row has those of its own columns.
 """
@@ -11,15 +11,14 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from itertools import islice, pairwise
-from typing import Any
 
+from ragqa.markdown import Heading
 from ragqa.records import Document
-from ragqa.records.delimited import MOST_NAMES, cells, rows, value
+from ragqa.records.delimited import MOST_NAMES, Place, cells, delimiter_of, rows, value
 from ragqa.split.cutter import Cutter
+from ragqa.split.markdown import headings_of
 from ragqa.split.spans import Span, match_ends
 
-TABLES = {"text/csv": ",", "text/tab-separated-values": "\t"}
-"""The types of tables, each with its delimiter where the metadata name none."""
 RECORDS = ("application/jsonl", "application/json")
 """The types of records."""
 LABEL_CHARACTERS = 80
@@ -59,55 +58,46 @@ def record_pieces(text: str, low: int, high: int, cutter: Cutter) -> Iterator[Pi
             yield Piece(first, last, context, start)
 
 
-def delimiter_of(document: Document) -> str:
-    """Return the delimiter of a table."""
-    given = document.metadata.get("delimiter")
-    return given if isinstance(given, str) and len(given) == 1 else TABLES[document.media_type]
-
-
-def tables_of(document: Document) -> list[tuple[int, int, int]]:
-    """Return the offsets of the beginning, the header and the first row of each table.
-
-    None are returned where the metadata have none, or wrong ones: a loader of one's own may record anything.
-    """
-    given: Any = document.metadata.get("tables")
-    try:
-        places = [(int(start), int(header), int(body)) for start, header, body in given or ()]
-    except (TypeError, ValueError):
-        return []
-    flat = [0, *(offset for place in places for offset in place), len(document.text)]
-    return places if all(low <= high for low, high in pairwise(flat)) else []
-
-
-def table_pieces(document: Document, cutter: Cutter, fits: Fits) -> Iterator[Piece]:
-    """Yield the pieces of a document whose metadata have the places of its tables."""
-    places = tables_of(document)
+def table_pieces(document: Document, places: Sequence[Place], cutter: Cutter, fits: Fits) -> Iterator[Piece]:
+    """Yield the pieces of delimited text, by the places of its tables. A table is below the last heading before it."""
+    delimiter = delimiter_of(document.media_type, document.metadata)
+    headings = headings_of(document) if "headings" in document.metadata else []
     ends = [start for start, _, _ in places[1:]]
     for (start, header, body), end in zip(places, [*ends, len(document.text)], strict=True):
-        table = _Table(document.text, delimiter_of(document), cutter, fits, start, header, body, end)
-        yield from table.pieces()
+        number = bisect_right(headings, start, key=lambda heading: heading.start) - 1
+        heading = headings[number] if number >= 0 else Heading(start, 1, "")
+        above = document.text.find("\n", start) + 1 if heading.title and heading.start == start else start
+        title = _short(heading.title)
+        yield from _Table(
+            document.text, delimiter, cutter, fits, start, max(start, min(above, header)), header, body, end, title
+        ).pieces()
 
 
 @dataclass(frozen=True)
 class _Table:
-    """One table: lines above its header from `start` on, its header, and its rows from `body` on."""
+    """One table: a heading, other lines above its header from `above` on, its header, and its rows from `body` on.
+
+    It begins with its heading, or the heading is somewhere before it.
+    """
 
     text: str
     delimiter: str
     cutter: Cutter
     fits: Fits
     start: int
+    above: int
     header: int
     body: int
     end: int
+    heading: str
 
     def pieces(self) -> Iterator[Piece]:
         """Yield the pieces: whole rows with the header where it takes at most half of a chunk; else parts of rows."""
         every = len(self._names)
         if self.fits(self.header_line):
-            yield from self._whole_rows(self.cutter, (self._title, self.header_line))
+            yield from self._whole_rows(self.cutter, (*self._titles, self.header_line))
         elif every < MOST_NAMES and (cost := self._cost(0, every)) <= self._most_cost:
-            yield from self._whole_rows(self.cutter.within(cost), (self._title,), self._joined(0, every))
+            yield from self._whole_rows(self.cutter.within(cost), self._titles, self._joined(0, every))
         else:
             yield from self._parts_of_rows()
 
@@ -119,12 +109,12 @@ class _Table:
             elif high > self.body:
                 yield from self._cut_row(low, high, [(0, len(self._names))])
             else:
-                yield from (Piece(*part, (self._title,), low) for part in self.cutter.recurse(self.text, low, high))
+                yield from (Piece(*part, self._titles, low) for part in self.cutter.recurse(self.text, low, high))
 
     def _parts_of_rows(self) -> Iterator[Piece]:
         """Yield what is above the rows, then each row in groups of columns whose names take at most half of a chunk."""
         head = rows(self.text, self.delimiter, self.start, self.body)
-        yield from (Piece(*part, (self._title,), part[0]) for part in self.cutter.fill(self.text, head))
+        yield from (Piece(*part, self._titles, part[0]) for part in self.cutter.fill(self.text, head))
         groups = self._groups()
         for row in rows(self.text, self.delimiter, self.body, self.end):
             yield from self._cut_row(*row, groups)
@@ -148,11 +138,11 @@ class _Table:
         return " ".join(self.text[self.header : self.body].splitlines()).strip()
 
     @cached_property
-    def _title(self) -> str:
-        """Return what stands above the header, on one line."""
-        above = rows(self.text, self.delimiter, self.start, self.header)
+    def _titles(self) -> tuple[str, str]:
+        """Return the heading, and what else stands above the header, on one line."""
+        above = rows(self.text, self.delimiter, self.above, self.header)
         filled = (value(self.text[slice(*cell)]) for row in above for cell in cells(self.text, self.delimiter, *row))
-        return _short(" ".join(islice(filter(None, filled), LABEL_CHARACTERS)))
+        return self.heading, _short(" ".join(islice(filter(None, filled), LABEL_CHARACTERS)))
 
     @cached_property
     def _names(self) -> list[str]:
@@ -181,7 +171,7 @@ class _Table:
                 continue
             for (begin, end), fits in cutter.runs(self.text, pairwise(bounds[first : last + 1])):
                 columns = bisect_right(starts, begin) - 1, bisect_left(starts, end)
-                context = (self._title, self._key(row[0]) if columns[0] else "")
+                context = (*self._titles, self._key(row[0]) if columns[0] else "")
                 parts = [(begin, end)] if fits else cutter.recurse(self.text, begin, end)
                 yield from (Piece(*part, context, begin, self._joined(*columns)) for part in parts)
 

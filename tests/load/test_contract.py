@@ -15,6 +15,7 @@ from ragqa.load.readers import SandboxedFormat
 from ragqa.stages import FileFormat, Loader
 from ragqa.testing.format import FileFormatContract
 from ragqa.testing.loader import LoaderContract
+from tests.load.sheet_files import ods, rows_xlsx, xls
 from tests.load.test_own_formats import RestructuredText
 
 
@@ -79,6 +80,12 @@ SAMPLES = {
     "jsonl": b'{"text": "The ferry sails."}\n{"text": "A lamp."}\n',
     "docx": _docx(),
     "pdf": _pdf(),
+    "xlsx": rows_xlsx(["ferry", "seats"], ["Tern", 12]),
+    "xls": xls(lambda sheet: sheet.write(0, 0, "Ferries")),
+    "ods": ods(
+        '<table:table table:name="Ferries"/><table:table table:name="Log"><table:table-row><table:table-cell>'
+        "<text:p>Tern</text:p></table:table-cell></table:table-row></table:table>"
+    ),
 }
 
 
@@ -129,6 +136,18 @@ class TestDocx(BuiltIn):
 
 class TestPdf(BuiltIn):
     name = "pdf"
+
+
+class TestXlsx(BuiltIn):
+    name = "xlsx"
+
+
+class TestXls(BuiltIn):
+    name = "xls"
+
+
+class TestOds(BuiltIn):
+    name = "ods"
 
 
 def test_every_line_of_the_table_is_tested() -> None:
