@@ -68,7 +68,13 @@ def price_list(seed: int = SEED) -> list[Row]:
             while True:
                 summer = round(base * (1 + number / 20) * rng.uniform(0.8, 1.2) * 2) / 2
                 winter = round(summer * rng.uniform(0.5, 0.9) * 2) / 2
-                values = [summer, winter, round(summer * rng.uniform(0.1, 0.3)), rng.randrange(60), rng.randrange(2, 30)]
+                values = [
+                    summer,
+                    winter,
+                    round(summer * rng.uniform(0.1, 0.3)),
+                    rng.randrange(60),
+                    rng.randrange(2, 30),
+                ]
                 if len({*values, number}) == len(values) + 1:
                     break
             code = f"H{codes[len(rows)]}"

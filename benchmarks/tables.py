@@ -111,7 +111,10 @@ def main() -> None:
             folder = Path(scratch) / name
             folder.mkdir()
             (folder / f"prices.{name}").write_bytes(WRITERS[name](rows))
-            paths = [f"load.path={json.dumps(str(folder))}", f"index.path={json.dumps(str(folder.with_suffix('.index')))}"]
+            paths = [
+                f"load.path={json.dumps(str(folder))}",
+                f"index.path={json.dumps(str(folder.with_suffix('.index')))}",
+            ]
             pipeline = Pipeline.from_file(arguments.pipeline, [*paths, *arguments.set])
             pipeline.index()
             print("| " + " | ".join(row(name, measure(pipeline, asked, arguments.show))) + " |", flush=True)

@@ -31,6 +31,7 @@ _NO_PARAGRAPH = re.compile(r" {0,3}(?:[-+*][ \t]|\d{1,9}[.)][ \t]|>|\||<|(?:[-*_
 _INDENTED = re.compile(r" {4}| {0,3}\t")
 _DELIMITERS = re.compile(r"^[ \t]*[|:-][ \t|:-]*\r?$", re.MULTILINE)
 _DELIMITER = re.compile(r":?-+:?")
+_STRUCK_OUT = re.compile(r"~~(?=\S)[^~\n]+~~")
 _PIPE = re.compile(r"(?<!\\)\|")
 
 
@@ -152,6 +153,11 @@ def _title(rest: str) -> str:
 
 def _is_of_paragraph(line: str, continues: bool) -> bool:
     return bool(line.strip()) and not _NO_PARAGRAPH.match(line) and (continues or not _INDENTED.match(line))
+
+
+def without_struck_out(text: str) -> str:
+    """Return a text with spaces in place of what is struck out between two `~~` on one line."""
+    return _STRUCK_OUT.sub(lambda match: " " * len(match.group()), text)
 
 
 def tables(text: str) -> Iterator[Table]:

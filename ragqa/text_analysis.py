@@ -34,10 +34,19 @@ during each for from had has have he her his how i if in into is it its may me m
 of on or other our over shall she should so some such than that the their them then there these they this
 those to under us was we were what when where which who whom whose why will with would you your
 """
-_SENTENCE = re.compile(r"\S.*?(?:(?<![.!?…])[.!?…]+[\"'”’)\]]*(?:\[[^\]\n]{1,20}\])*(?=\s)|(?=\n\s*\n)|\Z)", re.DOTALL)
+END_MARKS = "。！？｡؟۔।॥።፧။។៕༎"
+"""Marks that end a sentence whether or not a space follows: of Chinese and Japanese, Arabic, Urdu, Hindi, Amharic, Burmese,
+Khmer and Tibetan."""
+CLOSING_MARKS = "\"'”’»)」』）】》〉"
+"""Marks of quotations and brackets that belong to the sentence before them."""
+_SENTENCE = re.compile(
+    rf"\S.*?(?:(?<![.!?…])[.!?…]+[{CLOSING_MARKS}\]]*(?:\[[^\]\n]{{1,20}}\])*(?=\s)|[{END_MARKS}]+[{CLOSING_MARKS}\]]*|(?=\n\s*\n)|\Z)",
+    re.DOTALL,
+)
 """A sentence, with marks of references such as [12] and [note 1] behind its full stop."""
-VERSION = f"2, Snowball {Stemmer.version()}, Unicode {unicodedata.unidata_version}"
-"""The version of the analysis that makes terms. Stored terms of another version do not match those of a question."""
+VERSION = f"3, Snowball {Stemmer.version()}, Unicode {unicodedata.unidata_version}"
+"""The version of the analysis that makes terms, those of `identifiers` included. Stored terms of another version do not match
+those of a question."""
 
 _SPELLINGS = {
     "licenc": "licens", "defenc": "defens", "offenc": "offens", "practis": "practic", "programm": "program",

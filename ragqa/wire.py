@@ -61,6 +61,7 @@ def hit(record: Hit) -> Json:
         "scores": dict(record.scores),
         "fields": dict(record.fields),
         "versions": dict(record.versions),
+        "place": record.place,
     }
 
 

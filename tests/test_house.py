@@ -32,6 +32,7 @@ FLOORS = (
         "messages",
         "machine",
         "wire",
+        "identifiers",
         "question_words",
         "question_analysis",
     ),

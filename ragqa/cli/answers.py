@@ -124,7 +124,7 @@ def _versions(answer: Answer) -> dict[str, None]:
 
 
 def _print_place(mark: str, citation: Citation, fields: str = "") -> None:
-    page = f" (page {citation.page})" if citation.page else ""
+    page = f" ({one_line(citation.place)})" if citation.place else ""
     stale = " [changed since it was indexed]" if citation.stale else ""
     say(f"  {mark} {citation_name(citation)}{page}{stale}")
     if fields:

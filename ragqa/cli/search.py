@@ -43,7 +43,7 @@ def print_hits(hits: Sequence[Hit]) -> None:
     """Print passages, each after a line of ragqa with its place."""
     for number, hit in enumerate(hits, start=1):
         scores = "  ".join(f"{kind} {score:.3f}" for kind, score in hit.scores.items())
-        page = f", page {hit.chunk.page}" if hit.chunk.page else ""
+        page = f", {one_line(hit.place)}" if hit.place else ""
         say(f"[{number}] {hit.score:.3f}  {name(hit.source)}{page} [{hit.chunk.start}:{hit.chunk.end}]  {scores}")
         if hit.fields:
             marked(fields_line(hit), indent="    ")

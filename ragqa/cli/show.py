@@ -11,7 +11,7 @@ from ragqa.cli.common import file_help, json_option
 from ragqa.cli.indexing import refresh
 from ragqa.cli.marks import marked, name, say
 from ragqa.cli.opening import holds_documents, open_pipeline
-from ragqa.cli.terminal import print_json
+from ragqa.cli.terminal import one_line, print_json
 from ragqa.errors import UsageError
 from ragqa.records import Document
 
@@ -43,12 +43,12 @@ def show_citation(citation: str, file: str | None, around: int, as_json: bool) -
         raise UsageError(f"citation: {match['path']} has {len(document.text):,} characters; got {start}-{end}")
     low, high = max(0, start - around), min(len(document.text), end + around)
     before, text, after = document.text[low:start], document.text[start:end], document.text[end:high]
-    page = document.page_of(start)
+    page, place = document.page_of(start), document.place_of(start)
     if as_json:
         named = {"source": document.source, "path": document.path, "page": page, "start": start, "end": end}
-        print_json({**named, "text": text, "before": before, "after": after})
+        print_json({**named, "place": place, "text": text, "before": before, "after": after})
         return
-    where = f", page {page}" if page else ""
+    where = f", {one_line(place)}" if place else ""
     say(f"{name(document.source)}{where}, characters {start:,} to {end:,} of {len(document.text):,}")
     click.echo()
     longest = max(map(len, re.findall("<+|>+", before + text + after)), default=0)

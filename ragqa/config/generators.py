@@ -17,7 +17,10 @@ class _Generate(GenerateSpec):
     top_k: int = Field(0, ge=0, description="Sample from the k likeliest tokens; 0 is all.")
     top_p: float = Field(1.0, gt=0, le=1, description="Sample from the likeliest tokens of this total probability.")
     seed: int = Field(0, ge=0, description="Seed of the sampler.")
-    stop: list[Name] = Field([], description="Strings at which the answer ends; they are left out of it.")
+    stop: list[Name] = Field(
+        [],
+        description="Strings at which the answer ends, besides the labels of the template's lines; they are left out of it.",
+    )
     deadline: float = Field(
         60.0,
         gt=0,

@@ -21,6 +21,7 @@ from ragqa.arguments import is_unicode
 from ragqa.config.specs import ClsPoolEmbed, MeanPoolEmbed
 from ragqa.embed.pooling import cls_pool, mean_pool
 from ragqa.embed.transformers_encoder import TransformersEncoder
+from ragqa.embed.unknown import letters, unknown_letters, unknown_token
 from ragqa.embed.words import LONGEST_PART, WordTokens, goes_by_words
 from ragqa.errors import ModelError, UsageError
 from ragqa.text_analysis import blocks
@@ -132,8 +133,22 @@ class EncoderEmbedder:
             fault = UsageError(f"the tokenizer of {self.spec.model} fails on a text: {error}")
             raise limits.met(error) or fault from error
 
+    def unknown_share(self, text: str) -> float:
+        """Return the share of the letters of a text that are in tokens which the vocabulary lacks, between 0 and 1."""
+        parts = [text[start:end] for start, end in blocks(text, _BLOCK_CHARACTERS)]
+        encoded = ((part, self._tokenised([part], special=False)[0]) for part in parts)
+        unknown = sum(unknown_letters(part, encoding, self._unknown) for part, encoding in encoded)
+        return unknown / max(1, letters(text))
+
+    @cached_property
+    def _unknown(self) -> int | None:
+        """The token for what is not in the vocabulary."""
+        return unknown_token(self.tokenizer)
+
     def embed_passages(self, texts: Sequence[str]) -> Vectors:
         """Return float32[len(texts), dim], rows L2-normalised; float32[0, dim] for no texts.
+
+        The row of a text is zero where the vocabulary lacks all its words.
 
         :raises UsageError: a text is longer than the model's window.
         """
@@ -142,7 +157,7 @@ class EncoderEmbedder:
         return self._embed([self.prefixes["passage"] + text for text in texts], "text")
 
     def embed_question(self, question: str) -> Vectors:
-        """Return float32[dim], L2-normalised.
+        """Return float32[dim], L2-normalised; zero where the vocabulary lacks all words of the question.
 
         A question that is longer than the model's window is embedded in parts: the mean of their vectors, normalised.
 
@@ -160,7 +175,7 @@ class EncoderEmbedder:
             self.window, self.spec.model, len(parts),
         )  # fmt: skip
         mean = vectors.mean(axis=0)
-        unit: Vectors = mean / np.linalg.norm(mean)
+        unit: Vectors = mean / (np.linalg.norm(mean) or 1.0)
         self._long = question, unit
         return unit
 
@@ -198,6 +213,12 @@ class EncoderEmbedder:
         out = np.empty((len(ids), self.dim), dtype=np.float32)
         for rows in batches([len(tokens) for tokens in ids], self.spec.batch_tokens):
             out[rows] = self._forward([ids[row] for row in rows])
+        # The vector of unknown words alone says nothing: it is zero, and near to nothing.
+        start = len(self.prefixes["query" if what == "question" else "passage"])
+        for row, encoding in enumerate(encodings):
+            unknown = unknown_letters(texts[row], encoding, self._unknown)
+            if unknown and unknown == letters(texts[row][start:]):
+                out[row] = 0.0
         return out
 
     @torch.inference_mode()

@@ -2,6 +2,7 @@
 
     excerpts    a text -> sentences, items, rows, lines of code
     passages    hits -> candidates: excerpts of documents
+    rows        candidates -> those without rows of tables that the question does not name
     ranking     candidates -> ranked excerpts
     confidence  ranked excerpts -> the probability that they answer the question
     selection   ranked excerpts -> a quote, or the text that a generator reads
@@ -15,10 +16,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from ragqa import text_analysis
+from ragqa import identifiers, text_analysis
 from ragqa.evidence.confidence import answerable
 from ragqa.evidence.passages import candidates
 from ragqa.evidence.ranking import RankedExcerpt, rank, term_weights
+from ragqa.evidence.rows import about_the_row
 from ragqa.question_analysis import QuestionAnalysis, analyse
 from ragqa.records import Hit
 from ragqa.stages import Embedder, IndexReader
@@ -52,10 +54,11 @@ def examine(
     analysis = analyse(asked)
     if searched != question:
         analysis = replace(analysis, core=searched, terms=analyse(searched).terms)
-    counts = reader.document_counts(analysis.terms)
-    weights = term_weights(analysis.terms, counts)
+    terms = [*analysis.terms, *(f"={each.exact}" for each in identifiers.asked(analysis.core))]
+    weights = term_weights(terms, reader.document_counts(terms))
     best = hits[:MOST_HITS]
-    ranked = rank(analysis, candidates(best, reader.document), embedder, weights)
+    found = about_the_row(analysis, candidates(best, reader.document), reader.document)
+    ranked = rank(analysis, found, embedder, weights)
     unknown = tuple(name for name in analyse(question).names if _is_unknown(name, reader))
     return Evidence(analysis, tuple(ranked), unknown, answerable(analysis, best, ranked, weights))
 

@@ -9,8 +9,8 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 
-from ragqa import text_analysis
-from ragqa.evidence.ranking import RankedExcerpt, covered
+from ragqa import identifiers
+from ragqa.evidence.ranking import RankedExcerpt, covered, spelled, terms_of
 from ragqa.question_analysis import QuestionAnalysis
 from ragqa.records import Generation, Hit
 
@@ -57,14 +57,16 @@ def features(
     """
     best = ranked[0].candidate
     passage = f"{best.hit.source} {best.hit.chunk.indexed_text} {best.text}"
-    passages = (covered(weights, text_analysis.terms(f"{hit.source} {hit.chunk.indexed_text}")) for hit in hits)
+    wanted = identifiers.asked(question.core)
+    passages = (covered(weights, terms_of(f"{hit.source} {hit.chunk.indexed_text}", wanted)) for hit in hits)
+    there = " ".join([passage, *spelled(passage, wanted)])
     gap = ranked[0].score - ranked[1].score if len(ranked) > 1 else 2.0
     return (
         max(each.features[3] for each in ranked),
         max(passages, default=0.0),
         math.log1p(len(question.terms)),
         min(gap, 3.0),
-        float(any(number not in passage for number in question.numbers)),
+        float(any(number not in there for number in question.numbers)),
         ranked[0].features[-1],
     )
 

@@ -14,6 +14,7 @@ from typing import Literal
 
 from ragqa import text_analysis
 from ragqa.markdown import fence_closed, fence_opened
+from ragqa.text_analysis import CLOSING_MARKS, END_MARKS
 
 ExcerptKind = Literal["sentence", "item", "header", "row", "code", "heading"]
 """`header` is the row of a table above a rule; it has the names of the columns."""
@@ -22,14 +23,16 @@ _HEADING = re.compile(r"\s{0,3}#{1,6}\s+\S")
 _RULE = re.compile(r"\s*(?:[-=*_]\s*){3,}$|\s*\|?\s*:?-{2,}:?\s*(?:[|\s]\s*:?-{2,}:?\s*)*\|?\s*$")
 _ITEM = re.compile(r"\s*(?:[-*+•◦▪‣·●○■–]|\(?\d{1,3}[.)]|\(?[a-z][.)]|o)\s+(?=\S)")
 _ROW = re.compile(r"\s*\|.*\|\s*|\s*[^\s].*\t.*")
-END = re.compile(r"[.!?…:;。！？।؟][\"'”’)\]*_`]*(?:\[[^\]\n]{1,20}\])*\s*$")
+END = re.compile(rf"[.!?…:;{END_MARKS}][{CLOSING_MARKS}\]*_`]*(?:\[[^\]\n]{{1,20}}\])*\s*$")
 """The end of a sentence, of an introduction or of a part of a list."""
 _ABBREVIATION = re.compile(
     r"(?:\b(?:[A-Z]|Mr|Mrs|Ms|Dr|Prof|St|Sr|Jr|No|Nos|vs|etc|e\.g|i\.e|cf|ca|approx|Fig|Eq|Sec|Ch|pp?|vol|ed|eds|al|Inc|Ltd|Co|Corp|Jan|Feb|Mar|Apr|Jun|Jul|Aug|Sept?|Oct|Nov|Dec|U\.S|U\.K|a\.m|p\.m))\.$"
 )
 _NUMBERED = re.compile(r"\b(?:Table|Figure|Section|Chapter|Step|Page)\.$")
 """A word before a number; its full stop ends no sentence."""
-_SPACELESS_END = re.compile(r"(?<=[。！？])(?=\S)")
+_SPACELESS_END = re.compile(
+    rf"(?:(?<=[{END_MARKS}])|(?<=[{END_MARKS}][{CLOSING_MARKS}]))(?=[^\s{END_MARKS}{CLOSING_MARKS}\[\]])"
+)
 MAX_HEADING = 90
 """The most characters of a line without a full stop that may be a heading."""
 _VALUE = re.compile(r"[^\w\s]\s?\d[\d.,]*|\d{1,4}[-/.:]\d[-\d/.:]*|\d{4,}|\d[\d.,]*\s*(?:[^\W\d_]{1,8}\.?|[^\w\s])")

@@ -7,9 +7,10 @@ joined span is widened to whole sentences. Each excerpt then occurs once.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from ragqa.evidence.excerpts import Excerpt, excerpts, with_values
+from ragqa.evidence.headers import Headers
 from ragqa.markdown import open_fence
 from ragqa.records import Document, Hit
 from ragqa.records.delimited import delimiter_of
@@ -29,6 +30,7 @@ class Candidate:
     `hit` is the best hit that overlaps it, and `rank` that hit's place, from 0. `heading` is the last heading before it
     in its passage, and `before` is the excerpt before it in the same block, such as the sentence that introduces a list.
     `block` is the offset at which its block begins in the document, and `page` the number of its page, if there are pages.
+    For a row of a table with a header, `before` is that header, and `header` its offset; it may stand far above the passage.
     """
 
     hit: Hit
@@ -41,6 +43,7 @@ class Candidate:
     before: str = ""
     block: int = 0
     page: int | None = None
+    header: int | None = None
 
     @property
     def kind(self) -> str:
@@ -67,7 +70,9 @@ def candidates(hits: Sequence[Hit], document_of: Callable[[str], Document]) -> l
     for id_ in dict.fromkeys(hit.chunk.document_id for hit in hits):
         ranked = [(rank, hit) for rank, hit in enumerate(hits) if hit.chunk.document_id == id_]
         document = document_of(id_)
-        found += _without_overlaps(each for part in _joined(ranked, document) for each in _of_passage(part, document))
+        headers = Headers(document)
+        parts = (_of_passage(part, document, headers) for part in _joined(ranked, document))
+        found += _without_overlaps(each for part in parts for each in part)
     return found
 
 
@@ -103,10 +108,10 @@ def _joined(ranked: Sequence[tuple[int, Hit]], document: Document) -> list[list[
     return groups
 
 
-def _of_passage(passage: Sequence[_Part], document: Document) -> list[Candidate]:
+def _of_passage(passage: Sequence[_Part], document: Document, headers: Headers) -> list[Candidate]:
     """Return the excerpts of the parts of hits that are joined. None crosses a page: a citation names one page."""
     text, media_type = document.text, document.media_type
-    is_table = bool(delimiter_of(media_type, document.metadata))
+    is_table = bool(delimiter_of(document))
     start, end = passage[0].start, max(each.end for each in passage)
     page, (top, bottom) = document.page_of(start), document.page_span(start)
     low, high = max(top, start - MARGIN), min(bottom, end + MARGIN)
@@ -126,12 +131,23 @@ def _of_passage(passage: Sequence[_Part], document: Document) -> list[Candidate]
             best = min((each for each in passage if each.start < last and each.end > first), key=lambda each: each.rank)
             lead = before if block == excerpt.block else ""
             said = text[first:last]
-            found.append(Candidate(best.hit, best.rank, first, last, said, excerpt, heading, lead, begin, page))
+            candidate = Candidate(best.hit, best.rank, first, last, said, excerpt, heading, lead, begin, page)
+            found.append(_under_header(candidate, headers) if excerpt.kind == "row" else candidate)
         if excerpt.block != block or excerpt.kind == "sentence":
-            before, block = text[first:last], excerpt.block
+            before, block = "" if excerpt.kind == "row" else text[first:last], excerpt.block
     if not found and any(each.kind != "heading" for each in parts):
         return [_whole(passage[0], text, page)]
     return found
+
+
+def _under_header(row: Candidate, headers: Headers) -> Candidate:
+    """Return a row with the header of its table, or as a header where it is that itself."""
+    header = headers.above(row.start)
+    if header is None:
+        return row
+    if row.start <= header[1]:
+        return replace(row, excerpt=replace(row.excerpt, kind="header"), before="")
+    return replace(row, before=header[0], header=header[1])
 
 
 def _whole(part: _Part, text: str, page: int | None) -> Candidate:

@@ -11,8 +11,9 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from ragqa import text_analysis
+from ragqa import identifiers, text_analysis
 from ragqa.evidence.passages import Candidate
+from ragqa.identifiers import Identifier
 from ragqa.question_analysis import QuestionAnalysis, defines, fits
 from ragqa.records import Hit
 from ragqa.stages import Embedder
@@ -84,8 +85,9 @@ def rank(
     contexts = [_in_context(each) for each in candidates]
     texts = [_end(text, embedder) for text in [*(each.text for each in candidates), *contexts]]
     vectors = embedder.embed_passages(texts) @ embedder.embed_question(_end(question.core, embedder))
+    wanted = identifiers.asked(question.core)
     rows = [
-        _features(each, contexts[n], vectors[n], vectors[len(contexts) + n], weights)
+        _features(each, contexts[n], (vectors[n], vectors[len(contexts) + n]), weights, wanted)
         for n, each in enumerate(candidates)
     ]
     cover, cosine = max(row[1] for row in rows), max(row[3] for row in rows)
@@ -127,12 +129,29 @@ def _begins_in(candidate: Candidate, hit: Hit) -> bool:
 
 
 def _features(
-    candidate: Candidate, context: str, cosine: float, cosine_context: float, weights: Mapping[str, float]
+    candidate: Candidate,
+    context: str,
+    cosines: tuple[float, float],
+    weights: Mapping[str, float],
+    wanted: Sequence[Identifier],
 ) -> tuple[float, float, float, float]:
-    """Return the first four of `FEATURES`."""
-    terms = text_analysis.terms(candidate.text)
-    around = [*terms, *text_analysis.terms(f"{context} {candidate.hit.source}")]
-    return covered(weights, terms), covered(weights, around), float(cosine), float(cosine_context)
+    """Return the first four of `FEATURES`; `cosines` are those of the excerpt, and of it in its context."""
+    terms = terms_of(candidate.text, wanted)
+    around = [*terms, *terms_of(f"{context} {candidate.hit.source}", wanted)]
+    return covered(weights, terms), covered(weights, around), float(cosines[0]), float(cosines[1])
+
+
+def terms_of(text: str, wanted: Sequence[Identifier]) -> list[str]:
+    """Return the search terms of a text, with the wanted identifiers that it has and all ways to write them."""
+    having = {f"={each.exact}" for each in wanted}.intersection(identifiers.terms(text) if wanted else ())
+    words = (term for part in (text, *spelled(text, wanted)) for term in text_analysis.terms(part))
+    return [*words, *sorted(having)]
+
+
+def spelled(text: str, wanted: Sequence[Identifier]) -> list[str]:
+    """Return each way to write the wanted identifiers that a text has: 5 March 2024 is 2024-03-05 too."""
+    there = set(identifiers.terms(text)) if wanted else ()
+    return [spelling for each in wanted if f"={each.exact}" in there for spelling in each.spellings]
 
 
 def covered(weights: Mapping[str, float], terms: Sequence[str]) -> float:

@@ -182,6 +182,8 @@ def _with_its_block(
 ) -> list[Candidate]:
     """Return an excerpt with those that it needs to be understood, in their order."""
     document = candidate.hit.chunk.document_id
+    if candidate.header is not None:
+        return [_header_of(candidate, places), candidate]
     near = sorted((each for (id_, _), each in places.items() if id_ == document), key=lambda each: each.start)
     if kind in LISTING and (announced := _announced_list(candidate, near)):
         return announced
@@ -196,6 +198,16 @@ def _with_its_block(
     if candidate.kind in ("row", "item"):
         return [block[0], candidate] if at and block[0].kind in ("header", "sentence") else [candidate]
     return block[:2] if at and _points_back(candidate) else [candidate]
+
+
+def _header_of(row: Candidate, places: dict[tuple[str, int], Candidate]) -> Candidate:
+    """Return the header of the table in which a row stands, one for all rows of the table."""
+    start = row.header or 0
+    excerpt = replace(row.excerpt, start=start, end=start + len(row.before), kind="header")
+    header = replace(
+        row, start=start, end=start + len(row.before), text=row.before, excerpt=excerpt, before="", header=None
+    )
+    return places.setdefault((row.hit.chunk.document_id, start), header)
 
 
 def _after_the_best(

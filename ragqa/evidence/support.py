@@ -10,6 +10,7 @@ from collections.abc import Sequence
 
 from ragqa import text_analysis
 from ragqa.evidence.passages import Candidate
+from ragqa.markdown import without_struck_out
 
 LEAST = 0.5
 """A sentence with less support is not shown."""
@@ -69,12 +70,12 @@ def _plain(number: str) -> str:
 
 
 def stated(texts: Sequence[str]) -> set[str]:
-    """Return everything that may stand for a fact in some texts: their terms and their numbers.
+    """Return everything that may stand for a fact in some texts: their terms and their numbers, none that is struck out.
 
     The parts of a date, a time or a range are numbers too; those of 1,200 and 5.2 are not.
     """
     found: set[str] = set()
-    for text in texts:
+    for text in map(without_struck_out, texts):
         found |= {term for term in text_analysis.terms(text) if not term.isdigit()} | _numbers(text)
         found |= {part for match in _NUMBER.finditer(text) for part in map(_plain, re.split("[:/–-]", match.group()))}
         found |= {"1"} if "one" in text_analysis.words(text) else set()
@@ -114,5 +115,5 @@ def check(sentence: str, read: Sequence[Candidate], also: Sequence[Candidate]) -
 
 
 def content(text: str) -> set[str]:
-    """Return the terms of a text without stop words."""
-    return {text_analysis.term(word) for word in text_analysis.words(text) if word not in _COMMON}
+    """Return the terms of a text without stop words and without what is struck out."""
+    return {text_analysis.term(word) for word in text_analysis.words(without_struck_out(text)) if word not in _COMMON}

@@ -17,6 +17,7 @@ from itertools import islice
 from ragqa import text_analysis
 from ragqa.evaluate import metrics
 from ragqa.evaluate.dataset import Evidence, Question, Span
+from ragqa.evaluate.metrics.normal_forms import squad_form
 from ragqa.evaluate.metrics.ranking import covers
 from ragqa.records import Chunk, Dropped, Generation, Prompt
 from ragqa.stages import Generator, System
@@ -119,7 +120,7 @@ def draft(
             yield Dropped(_place(passage), "no whole sentence holds what looks like an answer")
             continue
         made = _draft(passage, candidate, generator)
-        key = metrics.normalize(made.question)
+        key = squad_form(made.question)
         if reason := "the question is asked already" if key in drafts else _fault(made, passage, system):
             yield Dropped(_place(passage), reason)
             continue
@@ -223,7 +224,7 @@ def _write(title: str, candidate: AnswerCandidate, generator: Generator) -> str:
     values = {"title": title, "text": candidate.sentence, "answer": candidate.answer}
     text = re.sub(r"\{(\w+)\}", lambda match: _squeezed(values[match[1]]), _PROMPT)
     text += f" {candidate.opening}" if candidate.opening else ""
-    *_, last = generator.stream(Prompt(text, {"draft": generator.count(text)}, ()))
+    *_, last = generator.stream(Prompt(text, {"draft": generator.count(text)}, (), literal=((0, len(text)),)))
     assert isinstance(last, Generation)
     return _squeezed(f"{candidate.opening} {(last.text.strip().splitlines() or [''])[0]}")
 

@@ -20,8 +20,9 @@ from ragqa.generate.engines import Engine, end_tokens, load_engine
 from ragqa.generate.int8 import input_bits, load_int8
 from ragqa.generate.likelihood import TokenPair, token_log_likelihoods
 from ragqa.generate.prefix import PrefixCache
-from ragqa.generate.sequence import AnswerRequest, Vocabulary
+from ragqa.generate.sequence import AnswerRequest
 from ragqa.generate.tokenizer import load_tokenizer
+from ragqa.generate.vocabulary import Vocabulary
 from ragqa.records import Generation, Prompt
 from ragqa.stages import Constraint
 from ragqa.stages.decoding import AnswerState
@@ -70,6 +71,14 @@ class CausalLM:
     def count(self, text: str) -> int:
         """Return the number of tokens of `text`."""
         return len(self._tokenizer(text, add_special_tokens=False)["input_ids"])
+
+    def count_literal(self, text: str, literal: Sequence[tuple[int, int]]) -> int:
+        """Return the number of tokens of a prompt's text, with the spans in which special tokens are text."""
+        return len(self._vocabulary.encode(text, literal))
+
+    def special_texts(self, text: str) -> frozenset[str]:
+        """Return the texts of the model's special tokens that stand in a text."""
+        return self._vocabulary.special_texts(text)
 
     def chat(self, system: str, user: str) -> str:
         """Return one turn in the model's chat template; if the model has none, the system and user texts joined."""
@@ -133,7 +142,7 @@ class CausalLM:
 
         :raises UsageError: prompt and answer together exceed the window.
         """
-        ids = self._vocabulary.encode(prompt.text)
+        ids = self._vocabulary.encode(prompt.text, prompt.literal)
         if len(ids) + self.spec.max_new_tokens > self.window:
             need = f"{len(ids):,} prompt and {self.spec.max_new_tokens:,} answer tokens"
             raise UsageError(f"{need} exceed the window of {self.spec.model}: {self.window:,}")
@@ -182,13 +191,15 @@ class CausalLM:
         """
         if not isinstance(self._model, Decoder):
             raise UsageError("attention can be seen in the native engine only: set generate.engine to native")
-        encoded = self._tokenizer(prompt.text, add_special_tokens=False, return_offsets_mapping=True)
-        ids, (said,) = encoded["input_ids"], self._ids([answer])
+        (ids, offsets), (said,) = (
+            self._vocabulary.encode_with_offsets(prompt.text, prompt.literal),
+            self._ids([answer]),
+        )
         if not said or len(ids) + len(said) > self.window:
             raise UsageError(
                 f"{len(ids):,} prompt and {len(said):,} answer tokens: at least one, and at most {self.window:,} together"
             )
-        groups = [token_span(encoded["offset_mapping"], *place) for place in prompt.places]
+        groups = [token_span(offsets, *place) for place in prompt.places]
         return attention_shares(self._model, ids, said, groups)
 
     def _ids(self, texts: list[str]) -> list[list[int]]:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from ragqa.generate.detokenizer import unsettled
 from ragqa.messages import requirement
 from ragqa.records import Generation
 
@@ -61,18 +63,21 @@ class ScoredEvent(Event):
 class StreamedReply:
     """An answer that is still being received.
 
-    :param room: the most UTF-8 bytes of the answer.
+    :param room: the most UTF-8 bytes of the answer. :param stops: the strings at which it ends.
+    :param dropped: a character that is left out of it; empty for none.
     """
 
-    def __init__(self, room: int) -> None:
+    def __init__(self, room: int, stops: Sequence[str] = (), dropped: str = "") -> None:
         self.finish = ""
-        self._room = room
-        self._pieces: list[str] = []
+        self.is_ended = False
+        """Whether text was cut off, or a stop string came, so that nothing more is wanted."""
+        self._room, self._stops, self._dropped = room, stops, dropped
+        self._text, self._n_sent, self._n_pieces = "", 0, 0
         self._logprobs: list[float] = []
         self._n_tokens: int | None = None
 
     def add(self, chunk: Event) -> str:
-        """Add the content of a chunk; return its text, cut if it exceeds the room."""
+        """Add the content of a chunk; return the new text that will not change any more."""
         text = ""
         for choice in chunk.choices or ():
             self.finish = choice.finish_reason or self.finish
@@ -81,32 +86,38 @@ class StreamedReply:
                 self._logprobs += [token.logprob for token in choice.logprobs.content or ()]
         if chunk.usage and chunk.usage.completion_tokens is not None:
             self._n_tokens = chunk.usage.completion_tokens
-        return self._append(_encodable(text))
+        self._append(_encodable(text).replace(self._dropped, "") if self._dropped else _encodable(text))
+        return self.piece()
 
-    def _append(self, text: str) -> str:
-        """Add a text, cut after a whole character if it exceeds the room; return the added part."""
+    def _append(self, text: str) -> None:
+        """Add a text, cut at a stop string, and after a whole character if it exceeds the room."""
         raw = text.encode()
         if len(raw) > self._room:
-            text, self.finish = raw[: self._room].decode(errors="ignore"), "length"
+            text, self.finish, self.is_ended = raw[: self._room].decode(errors="ignore"), "length", True
         self._room -= len(raw)
-        self._pieces += [text] if text else []
-        return text
+        self._n_pieces += bool(text)
+        self._text += text
+        cut = min((self._text.find(stop) for stop in self._stops if stop in self._text), default=-1)
+        if cut >= 0:
+            self._text, self.finish, self.is_ended = self._text[:cut], "stop", True
 
-    @property
-    def is_full(self) -> bool:
-        """Tell whether text was cut off."""
-        return self._room < 0
+    def piece(self) -> str:
+        """Return the new text that will not change any more: not the beginning of what may be a stop string."""
+        ready = len(self._text) - (0 if self.finish else unsettled(self._text, self._stops))
+        piece = self._text[self._n_sent : ready]
+        self._n_sent = max(self._n_sent, ready)
+        return piece
 
     @property
     def length(self) -> int:
         """Return the number of characters."""
-        return sum(map(len, self._pieces))
+        return len(self._text)
 
     def generation(self, log_probabilities: bool) -> Generation:
         """Return the answer. Its number of tokens is the one that the endpoint reports, else the number of pieces."""
-        n_tokens = len(self._pieces) if self._n_tokens is None else self._n_tokens
+        n_tokens = self._n_pieces if self._n_tokens is None else self._n_tokens
         logprobs = tuple(self._logprobs) if log_probabilities else None
-        return Generation("".join(self._pieces), n_tokens, _FINISHES.get(self.finish, "stop"), logprobs)
+        return Generation(self._text, n_tokens, _FINISHES.get(self.finish, "stop"), logprobs)
 
 
 def describe_malformed(error: ValidationError) -> str:

@@ -15,20 +15,25 @@ class Detokenizer:
     Only the tokens since the last complete character but one are decoded again. So the cost of a token does not grow
     with the length of the answer. The text is the difference of two decoded texts. They begin at the same token, so
     that a tokenizer that drops the first space of a text drops it from both.
+
+    :param shown: the special tokens that are written as their text; the others are left out.
     """
 
-    def __init__(self, tokenizer: Any) -> None:
+    def __init__(self, tokenizer: Any, shown: frozenset[int] = frozenset()) -> None:
         self._decode = tokenizer.decode
+        self._left_out = {token for token, added in tokenizer.added_tokens_decoder.items() if added.special} - shown
         self._tokens: list[int] = []
         self._n_written = 0
         """The number of `_tokens` whose text was already returned."""
 
     def add(self, token: int) -> str:
         """Return the text that this token completes."""
+        if token in self._left_out:
+            return ""
         self._tokens.append(token)
         # The text before the new token is decoded with it, since a token's text may be different at the beginning.
-        before = self._decode(self._tokens[: self._n_written], skip_special_tokens=True)
-        text: str = self._decode(self._tokens, skip_special_tokens=True)
+        before = self._decode(self._tokens[: self._n_written])
+        text: str = self._decode(self._tokens)
         if text.endswith(_INCOMPLETE):
             return ""
         self._tokens = self._tokens[self._n_written :]

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+import re
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from functools import cached_property
 from importlib.metadata import version
@@ -15,14 +16,18 @@ from ragqa.config.generators import LlamaCppGenerate
 from ragqa.errors import RagqaError, UsageError
 from ragqa.generate.deadline import Deadline, DeadlinePassed
 from ragqa.generate.kept_states import KeptStates
+from ragqa.generate.literal import Span, cut, special_pattern
 from ragqa.generate.llama_prefix import LlamaPrefix
 from ragqa.generate.llama_server import LlamaServer
+from ragqa.models.gguf_header import special_tokens
 from ragqa.records import LETTERS, Generation, Prompt
 
 _ALTERNATIVES = 40
 """The number of the most likely tokens in which "yes" and "no", or the letters of the passages, are looked for."""
 _SLOWEST_READING = 0.1
 """The seconds that may pass for each token of a prompt before the first token of the answer."""
+
+_END = re.compile(r"end|eo[mst]|/s", re.IGNORECASE)
 
 
 class LlamaCpp:
@@ -70,6 +75,15 @@ class LlamaCpp:
             return 0
         return len(self._server.tokenize(text))
 
+    def count_literal(self, text: str, literal: Sequence[Span]) -> int:
+        """Return the number of tokens of a prompt's text, with the spans in which special tokens are text."""
+        tokens = self._cut_tokens(text, literal)
+        return self.count(text) if tokens is None else len(tokens)
+
+    def special_texts(self, text: str) -> frozenset[str]:
+        """Return the texts of the model's special tokens that stand in a text."""
+        return frozenset(self._special.findall(text) if self._holds_special(text) and self._special else ())
+
     def chat(self, system: str, user: str) -> str:
         """Return one turn in the chat template of the GGUF file."""
         turns = [{"role": "system", "content": system}] if system else []
@@ -95,7 +109,8 @@ class LlamaCpp:
             self._prefix.begin(prompt.text[: prompt.shared], deadline)
             # 2. Write the answer.
             first = True
-            for reply in self._server.complete({**self._request(prompt.text), "logprobs": 1}, deadline):
+            request = self._request(prompt, prompt.text)
+            for reply in self._server.complete({**request, "logprobs": 1}, deadline):
                 if first:
                     deadline.restart(self.spec.deadline)
                     first = False
@@ -143,7 +158,7 @@ class LlamaCpp:
         self.load()
         deadline = self._reading(prompt)
         text = prompt.text[: slot[0]].rstrip()
-        request = {**self._request(text), "max_tokens": 1, "logprobs": _ALTERNATIVES, "stop": []}
+        request = {**self._request(prompt, text), "max_tokens": 1, "logprobs": _ALTERNATIVES, "stop": []}
         try:
             self._prefix.begin(prompt.text[: prompt.shared], deadline)
             pieces = [piece for reply in self._server.complete(request, deadline) for piece in reply.choices]
@@ -156,10 +171,11 @@ class LlamaCpp:
         """Return the deadline for the first token of the answer."""
         return Deadline(max(self.spec.deadline, _SLOWEST_READING * prompt.n_tokens))
 
-    def _request(self, prompt: str) -> dict[str, Any]:
-        spec = self.spec
+    def _request(self, prompt: Prompt, text: str) -> dict[str, Any]:
+        """Return the request for the text after the beginning of a prompt."""
+        spec, tokens = self.spec, self._cut_tokens(text, prompt.literal)
         return {
-            "prompt": prompt,
+            "prompt": text if tokens is None else tokens,
             "max_tokens": spec.max_new_tokens,
             "temperature": spec.temperature,
             "top_k": spec.top_k,
@@ -168,10 +184,35 @@ class LlamaCpp:
             "seed": spec.seed,
             "repeat_penalty": spec.repetition_penalty,
             "repeat_last_n": self.window,
-            "stop": list(spec.stop),
+            "stop": [*spec.stop, *prompt.stop],
+            "preserved_tokens": [] if tokens is None else self._shown(prompt),
             "stream": True,
             "stream_options": {"include_usage": True},
         }
+
+    def _cut_tokens(self, text: str, literal: Sequence[Span]) -> list[Any] | None:
+        """Return the tokens of a text in which a document has a special token as text; None if none has."""
+        if not self._holds_special("\n".join(text[start:end] for start, end in literal)):
+            return None
+        parts = cut(text, literal, self._special)
+        return parts and [
+            token
+            for part in parts
+            for token in self._server.tokenize(part.text, special=part.special, begins=part.start == 0)
+        ]
+
+    def _shown(self, prompt: Prompt) -> list[str]:
+        """Return the special tokens that stand as text in a prompt, but for those that end an answer by their names."""
+        documents = "\n".join(prompt.text[start:end] for start, end in prompt.literal)
+        return sorted(token for token in self.special_texts(documents) if not _END.search(token))
+
+    def _holds_special(self, text: str) -> bool:
+        """Tell whether llama.cpp would read a special token in a text. To ask is faster than to read the vocabulary."""
+        return bool(text) and self._server.tokenize(text) != self._server.tokenize(text, special=False)
+
+    @cached_property
+    def _special(self) -> re.Pattern[str] | None:
+        return special_pattern(special_tokens(self._path))
 
     @cached_property
     def _server(self) -> LlamaServer:

@@ -125,9 +125,13 @@ class LlamaServer:
                 said = (reply.get("message") or reply.get("error")) if isinstance(reply, dict) else None
                 raise RagqaError(f"llama.cpp: {said or 'a malformed reply'}") from None
 
-    def tokenize(self, text: str) -> list[Any]:
-        """Return the tokens of a text."""
-        request = {"content": text, "add_special": False, "parse_special": True}
+    def tokenize(self, text: str, *, special: bool = True, begins: bool = False) -> list[Any]:
+        """Return the tokens of a text.
+
+        :param special: read the text of a special token as that token. :param begins: a prompt begins with the text; the
+            model may want a token before it.
+        """
+        request = {"content": text, "add_special": begins, "parse_special": special}
         return list(self._post("/tokenize", request, "tokens", list))
 
     def apply_template(self, turns: list[dict[str, str]]) -> str:

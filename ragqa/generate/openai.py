@@ -6,7 +6,7 @@ import base64
 import json
 import random
 import time
-from collections.abc import Generator, Iterator
+from collections.abc import Generator, Iterator, Sequence
 from contextlib import closing
 from typing import Any
 from urllib.parse import unquote
@@ -18,6 +18,7 @@ from ragqa.config.generators import OpenAIGenerate
 from ragqa.errors import ModelError, RagqaError, RefusedError, ResourceError, UsageError
 from ragqa.generate.chat_reply import Event, ScoredEvent, StreamedReply, describe_malformed
 from ragqa.generate.deadline import DeadlinePassed
+from ragqa.generate.literal import BREAK, Span, broken
 from ragqa.generate.redaction import redacted
 from ragqa.origins import origin, without_credentials
 from ragqa.records import Generation, Prompt
@@ -43,7 +44,8 @@ _FIRST_WAIT = 0.5
 class OpenAIEndpoint:
     """A `Generator` with the endpoint that a `generate` section names.
 
-    The whole prompt is sent unchanged as one user message.
+    The whole prompt is sent as one user message. The endpoint may read text of a document that looks like a special token
+    as that token. So `BREAK` is put into such text, and taken out of the answer. Otherwise the prompt is unchanged.
 
     The tokenizer of an endpoint is unknown. Therefore tokens are counted as UTF-8 bytes. No tokenizer makes more tokens
     than this, so that a prompt that fits by this count fits the window. Every request has its own connection, which is
@@ -70,6 +72,14 @@ class OpenAIEndpoint:
         """Return an upper bound on the number of tokens of `text`: its UTF-8 bytes."""
         return len(text.encode())
 
+    def count_literal(self, text: str, literal: Sequence[Span]) -> int:
+        """Return an upper bound on the number of tokens of a prompt as it is sent."""
+        return self.count(broken(text, literal))
+
+    def special_texts(self, text: str) -> frozenset[str]:
+        """Return nothing: the special tokens of an endpoint's model are not known."""
+        return frozenset()
+
     def chat(self, system: str, user: str) -> str:
         """Return the instructions and the turn as one text. The endpoint puts it into the model's chat format."""
         return f"{system}\n\n{user}" if system else user
@@ -85,13 +95,16 @@ class OpenAIEndpoint:
         :raises UsageError: the endpoint refuses the key or the request.
         :raises ModelError: the endpoint does not have the model.
         """
-        answer = StreamedReply(self.spec.max_new_tokens * TEXT_BYTES_PER_TOKEN)
+        sent = broken(prompt.text, prompt.literal)
+        room = self.spec.max_new_tokens * TEXT_BYTES_PER_TOKEN
+        # The strings that follow from the template are not sent: some models refuse any, others more than four.
+        answer = StreamedReply(room, prompt.stop, BREAK if sent != prompt.text else "")
         try:
-            with closing(self._events(prompt.text)) as events:
+            with closing(self._events(sent)) as events:
                 for event in events:
                     if piece := answer.add(event):
                         yield piece
-                    if answer.is_full:
+                    if answer.is_ended:
                         break
         except DeadlinePassed:
             if not answer.length:
@@ -103,6 +116,8 @@ class OpenAIEndpoint:
             raise self._failure(error, _broken(answer)) from None
         if not answer.finish:
             raise ResourceError(f"{self._url}{_broken(answer)}: the reply ends without saying why")
+        if piece := answer.piece():
+            yield piece
         yield answer.generation(self._log_probabilities)
 
     def _events(self, prompt: str) -> Generator[Event]:

@@ -8,7 +8,6 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from functools import cached_property
 from typing import Any
 
 import torch
@@ -19,29 +18,9 @@ from ragqa.errors import UsageError
 from ragqa.generate.detokenizer import Detokenizer, unsettled
 from ragqa.generate.prompt_lookup import PromptLookupDrafter
 from ragqa.generate.sampling import make_processors, make_sampler
+from ragqa.generate.vocabulary import Vocabulary
 from ragqa.records import Generation, Prompt
 from ragqa.stages.decoding import Reading, TokenLimit
-
-LINE_ENDS = ("\u010a", "\n", "<0x0A>")
-"""The forms of a line break in vocabularies: GPT-2's byte symbol, the character itself, and SentencePiece's byte."""
-
-
-@dataclass(frozen=True)
-class Vocabulary:
-    """The tokenizer of a causal LM, as `load_tokenizer` returns it, and the tokens that end its answers."""
-
-    tokenizer: Any
-    end_tokens: frozenset[int]
-
-    def encode(self, text: str) -> list[int]:
-        """Return the tokens of a text, without special tokens around it."""
-        ids: list[int] = self.tokenizer(text, add_special_tokens=False)["input_ids"]
-        return ids
-
-    @cached_property
-    def line_end_tokens(self) -> frozenset[int]:
-        """Return the tokens whose text begins with a line break."""
-        return frozenset(token for text, token in self.tokenizer.get_vocab().items() if text.startswith(LINE_ENDS))
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,9 +59,14 @@ class AnswerRequest:
         """Return the tokens whose text begins with a line break."""
         return self.vocabulary.line_end_tokens
 
-    def encode(self, text: str) -> list[int]:
-        """Return the tokens of a text, without special tokens around it."""
-        return self.vocabulary.encode(text)
+    @property
+    def stops(self) -> tuple[str, ...]:
+        """Return the strings at which the answer ends: those of the section, and those of the template."""
+        return (*self.spec.stop, *self.prompt.stop)
+
+    def encode(self, text: str, literal: Sequence[tuple[int, int]] = ()) -> list[int]:
+        """Return the tokens of a text, without special tokens around it; within `literal`, special tokens are text."""
+        return self.vocabulary.encode(text, literal)
 
     def sequence(self, limit: TokenLimit | None = None) -> SequenceState:
         """Return an answer that is written token by token, sampled and ended by the settings of the section."""
@@ -105,7 +89,7 @@ class SequenceState:
         self._processors, self._sample = make_processors(request.spec), make_sampler(request.spec)
         self._drafter = PromptLookupDrafter(self.tokens) if request.drafts else None
         self._draft: list[int] = []
-        self._detokenizer = Detokenizer(request.tokenizer)
+        self._detokenizer = Detokenizer(request.tokenizer, request.vocabulary.special_in(request.prompt))
         self._logprobs: list[float] = []
         self._text, self._n_sent = "", 0
 
@@ -146,8 +130,7 @@ class SequenceState:
         self._logprobs.append(float(torch.log_softmax(logits, dim=-1)[token]))
         # 3. Add its text; stop at a stop string, which is left out, or at the limit.
         self._text += self._detokenizer.add(token)
-        stops = self._request.spec.stop
-        cut = min((self._text.find(stop) for stop in stops if stop in self._text), default=-1)
+        cut = min((self._text.find(stop) for stop in self._request.stops if stop in self._text), default=-1)
         if cut >= 0:
             self._text, self.finish = self._text[:cut], "stop"
         elif not self.room:
@@ -170,7 +153,7 @@ class SequenceState:
 
     def piece(self) -> str:
         """Return the new text that will not change any more."""
-        ready = len(self._text) - (0 if self.finish else unsettled(self._text, self._request.spec.stop))
+        ready = len(self._text) - (0 if self.finish else unsettled(self._text, self._request.stops))
         piece = self._text[self._n_sent : ready]
         self._n_sent = max(self._n_sent, ready)
         return piece

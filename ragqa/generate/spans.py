@@ -78,7 +78,8 @@ class SpanState:
         beginning = prompt.text[: prompt.shared].rstrip()
         prefix = request.encode(beginning)
         self.shared_tokens = len(prefix)
-        self.prompt_tokens = [*prefix, *request.encode(prompt.text[len(beginning) :])]
+        literal = [(start - len(beginning), end - len(beginning)) for start, end in prompt.literal]
+        self.prompt_tokens = [*prefix, *request.encode(prompt.text[len(beginning) :], literal)]
         self.room = MAX_STARTS * longest
         # 2. List the starts of spans; without any, the answer is empty.
         space = "" if prompt.text[-1:].isspace() else " "

@@ -85,6 +85,11 @@ class JsonTokenizer:
         found = {"input_ids": [one.ids for one in many]}
         return found | ({"offset_mapping": [one.offsets for one in many]} if return_offsets_mapping else {})
 
+    @property
+    def added_tokens_decoder(self) -> dict[int, Any]:
+        """Return the tokens that were added to the vocabulary, the special ones among them."""
+        return dict(self._backend.get_added_tokens_decoder())
+
     def decode(self, tokens: Sequence[int], *, skip_special_tokens: bool = False) -> str:
         """Return the text of tokens."""
         return str(self._backend.decode(list(tokens), skip_special_tokens=skip_special_tokens))

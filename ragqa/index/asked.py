@@ -3,20 +3,24 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
-from ragqa import text_analysis
+from ragqa import identifiers, text_analysis
+from ragqa.identifiers import Identifier
 from ragqa.index import names
 from ragqa.index.bm25 import Lexicon, Mask, Norm, Rows, TermQuery
 from ragqa.index.names import NamedChunks
 
+IDENTIFIER_WEIGHT = 1.5
+"""The weight of an identifier among the terms of a question; that of a word is 1."""
+
 
 @dataclass(frozen=True, slots=True)
 class LexicalQuestion:
-    """The content words of a question, each once: their postings, and the chunks whose documents they name."""
+    """The content words and identifiers of a question, each once: their postings, and the chunks whose documents they name."""
 
     terms: TermQuery
     named: NamedChunks
@@ -25,8 +29,15 @@ class LexicalQuestion:
     def look_up(cls, db: sqlite3.Connection, lexicon: Lexicon, question: str) -> LexicalQuestion:
         """Read the postings and names of a question."""
         weights = dict.fromkeys(map(text_analysis.term, text_analysis.query_words(question)), 1.0)
-        named = names.look_up(db, weights, lexicon.first_row)
-        return cls(lexicon.look_up(db, weights, named.texts), named)
+        asked = identifiers.asked(question)
+        ways = {term: IDENTIFIER_WEIGHT * share for each in asked for term, share in each.wanted.items()}
+        named = names.look_up(db, [*weights, *ways], lexicon.first_row)
+        # An identifier that nothing has is left out. One that a text has replaces its numbers, which other texts have in
+        # another order.
+        ways = {term: weight for term, weight in ways.items() if term in named.having or len(lexicon.rows(db, term))}
+        numbers = _numbers_within([each for each in asked if f"={each.exact}" in ways], question)
+        weights = {term: weight for term, weight in weights.items() if term not in numbers}
+        return cls(lexicon.look_up(db, weights | ways, named.texts), named)
 
     def scores(self, rows: Rows, positions: Rows) -> Norm:
         """Return the BM25 of chunks, float32[n], from their rows and the positions of their texts."""
@@ -49,6 +60,17 @@ class LexicalQuestion:
             best = scores >= np.partition(scores, len(scores) - k)[len(scores) - k]
             rows, scores = rows[best], scores[best]
         return found | dict(zip(rows.tolist(), scores.tolist(), strict=True))
+
+
+def _numbers_within(found: Sequence[Identifier], question: str) -> set[str]:
+    """Return the numbers of a question that it has within some of its identifiers alone."""
+    rest, within = question, []
+    for start, end in (each.span for each in found):
+        within.append(question[start:end])
+        rest = f"{rest[:start]}{' ' * (end - start)}{rest[end:]}"
+    return {word for word in text_analysis.words(" ".join(within)) if word.isdecimal()}.difference(
+        text_analysis.words(rest)
+    )
 
 
 def count_texts(db: sqlite3.Connection, lexicon: Lexicon, term: str, rows: Rows, allowed: Mask) -> int:

@@ -169,7 +169,7 @@ def _segment_faults(db: connection.Connection, path: Path) -> Iterator[Fault]:
 
 def _are_unit(rows: Vectors) -> bool:
     norms = np.concatenate([np.linalg.norm(rows[i : i + 65_536], axis=1) for i in range(0, len(rows), 65_536)])
-    return bool(np.all(np.abs(norms - 1) < 1e-2))
+    return bool(np.all((np.abs(norms - 1) < 1e-2) | (norms == 0)))  # zero: the embedder knows no word of the text
 
 
 def _ann_faults(db: connection.Connection, path: Path) -> Iterator[Fault]:

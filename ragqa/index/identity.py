@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sqlite3
 from collections.abc import Mapping
 
@@ -20,19 +21,37 @@ def refuse_other(location: object, stored: Mapping[str, str], current: Mapping[s
     :raises ModelError: a field of `current` differs; the message names the first one.
     """
     for field, value in current.items():
-        if stored.get(field) != value:
+        if _settings(stored.get(field)) != _settings(value):
             raise ModelError(
                 f"{location} was built with {field} {stored.get(field)}, this pipeline has {value}: "
                 "put it back, or run `ragqa index FILE --rebuild`"
             )
 
 
+def _settings(value: str | None) -> object:
+    """Return a value of an identity without the versions that older indexes have among a splitter's settings.
+
+    Each document records the present version, so that the next run brings it up to date.
+    """
+    try:
+        settings = json.loads(value or "")
+    except ValueError:
+        return value
+    if not isinstance(settings, dict):
+        return value
+    return {name: each for name, each in settings.items() if name not in ("version", "library")}
+
+
 def refuse_drift(location: object, stored: Vectors, current: Vectors) -> None:
     """Compare the embedder's vectors of `CANARIES`, float32[8, dim], with those stored.
+
+    A text whose words the embedder does not know has the vector zero, which older versions did not give: it tells nothing.
 
     :raises ModelError: they differ.
     """
     cosines = np.einsum("ij,ij->i", stored, current)
+    known = current.any(axis=1) & stored.any(axis=1)
+    cosines = np.where(known | ~known.any(), cosines, 1.0)
     # the cosine of a vector with NaN is not defined; such a vector counts as the worst
     worst = int(np.argmin(np.where(np.isfinite(cosines), cosines, -np.inf)))
     if not cosines[worst] >= LEAST_COSINE:

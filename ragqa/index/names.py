@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ragqa import text_analysis
+from ragqa import identifiers, text_analysis
 from ragqa.records import about, fields_of
 
 Rows = NDArray[np.int64]
@@ -149,4 +149,5 @@ def _terms(db: sqlite3.Connection, document_id: str) -> set[str]:
     text = ""
     if "front_matter" in metadata:
         (text,) = db.execute("SELECT text FROM document WHERE id = ?", (document_id,)).fetchone()
-    return text_analysis.name_terms("\n".join([*sources, title, *about(metadata, text)]))
+    named = "\n".join([*sources, title, *about(metadata, text)])
+    return {*text_analysis.name_terms(named), *identifiers.terms(named)}

@@ -24,6 +24,7 @@ from ragqa.index.filters import matching_chunks, mistakes
 from ragqa.index.identity import canaries, refuse_drift, refuse_other
 from ragqa.index.vectors import open_vectors
 from ragqa.records import Chunk, Coverage, Document, Hit, fields_of
+from ragqa.records.places import place_of
 
 Vectors = NDArray[np.float32]
 _ATTEMPTS = 5
@@ -288,7 +289,14 @@ class LocalReader:
         ).fetchone()
         source = self._source(document_id)
         chunk = Chunk(chunk_id, document_id, start, end, text, context, page)
-        return Hit(chunk, source, self._locate(source), score, scores, fields_of(json.loads(metadata)))
+        known = json.loads(metadata)
+        place = place_of(known, page, start, lambda low, high: self._count_lines(document_id, low, high))
+        return Hit(chunk, source, self._locate(source), score, scores, fields_of(known), place=place)
+
+    def _count_lines(self, document_id: str, low: int, high: int) -> int:
+        statement = "SELECT substr(text, ?, ?) FROM document WHERE id = ?"
+        (part,) = self._db.execute(statement, (low + 1, high - low, document_id)).fetchone()
+        return str(part).count("\n")
 
     def _is_outdated(self) -> bool:
         with tables.open_readonly(self.path) as now:

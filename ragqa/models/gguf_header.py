@@ -15,6 +15,8 @@ from ragqa.files import open_regular
 # GGUF value types, as in the format's specification: number -> struct code. 8 is a string, 9 an array.
 _SCALARS = dict(enumerate("BbHhIif?")) | {10: "Q", 11: "q", 12: "d"}
 _STRING, _ARRAY = 8, 9
+_SPECIAL_TYPES = (2, 3)
+"""The types of unknown and of control tokens."""
 _MOST_FIELDS, _MOST_ITEMS = 10_000, 4_000_000
 
 
@@ -39,6 +41,18 @@ def chat_template(path: Path) -> str:
     with _opened(path) as stream:
         stream.seek(4)
         return str(_fields(stream, past_vocabulary=True).get("tokenizer.chat_template", ""))
+
+
+def special_tokens(path: Path) -> list[str]:
+    """Return the special tokens in the vocabulary of a GGUF file (0.1 to 0.3 s); none if it does not tell types.
+
+    :raises ModelError: the file is damaged.
+    """
+    with _opened(path) as stream:
+        stream.seek(4)
+        arrays = _arrays(stream, {"tokenizer.ggml.tokens", "tokenizer.ggml.token_type"})
+    tokens, types = (arrays.get(f"tokenizer.ggml.{name}", []) for name in ("tokens", "token_type"))
+    return [str(token) for token, kind in zip(tokens, types, strict=False) if kind in _SPECIAL_TYPES]
 
 
 def tensor_count(path: Path) -> int:
@@ -81,6 +95,24 @@ def _fields(stream: BinaryIO, *, past_vocabulary: bool = False) -> dict[str, str
         else:
             fields[key] = _value(stream, kind)
     return fields
+
+
+def _arrays(stream: BinaryIO, wanted: set[str]) -> dict[str, list[str | int | float]]:
+    """Read the arrays of these keys."""
+    _version, _tensors, count = (_scalar(stream, code) for code in "IQQ")
+    arrays: dict[str, list[str | int | float]] = {}
+    for _ in range(_bounded(count, _MOST_FIELDS)):
+        key, kind = _string(stream), int(_scalar(stream, "I"))
+        if kind == _ARRAY and key in wanted:
+            item, size = int(_scalar(stream, "I")), int(_scalar(stream, "Q"))
+            arrays[key] = [_value(stream, item) for _ in range(_bounded(size, _MOST_ITEMS))]
+        elif kind == _ARRAY:
+            _skip_array(stream)
+        else:
+            _value(stream, kind)
+        if len(arrays) == len(wanted):
+            break
+    return arrays
 
 
 def _value(stream: BinaryIO, kind: int) -> str | int | float:

@@ -1,136 +1,62 @@
 """question + Hits -> Prompt: a template, filled in one pass within the token budget.
 
 It uses a token counter, no model.
+
+template    the files of templates, their slots, and the strings at which an answer ends
+safety      what text of documents and of the user may not do to a prompt
+examples    question-answer pairs that are shown before the question
 """
 
 from __future__ import annotations
 
-import re
-import unicodedata
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from functools import cached_property
-from importlib import resources
 
-from ragqa import files
 from ragqa.config.specs import InContextPrompt
 from ragqa.errors import UsageError
-from ragqa.messages import nearest
 from ragqa.prompt.examples import Example
-from ragqa.question_analysis import analyse
+from ragqa.prompt.safety import FormatMarks, clean, count_text, count_tokens
+from ragqa.prompt.template import (
+    JUDGED,
+    PLAIN,
+    SLOT,
+    SLOTS,
+    TEMPLATES,
+    Template,
+    answer_label,
+    fill,
+    load_template,
+    slotless,
+)
 from ragqa.records import LETTERS, Dropped, Hit, Prompt
 from ragqa.stages import Generator
 
-TEMPLATES = ("qa", "span", "answerable", "chat", "summarize", "extract")
-SLOTS = ("examples", "passages", "history", "question", "answerable", "letter", "label")
-ANSWERABLE = "yes"
-"""The value of the slot `{answerable}`. A generator may first ask the model for its probability."""
-LABELS = {True: "Short answer", False: "Answer"}
-"""The values of the slot `{label}`, by whether a span is wanted: as set, or since the question asks for a fact."""
-SEPARATOR = "\n---\n"
-TEMPLATE_BYTES = 1_000_000
-"""The largest file that is read as a template."""
-PLAIN = "{plain}\n"
-"""The first line of a plain template: the model continues its text, without turns of a chat and without fences."""
-_SLOT = re.compile(r"\{(\w+)\}")
-_JUDGED = {"answerable": ANSWERABLE, "letter": LETTERS[0]}
-"""The values of the slots that a generator may judge."""
+__all__ = [
+    "FENCE_BYTES",
+    "PLAIN",
+    "SOURCE_BYTES",
+    "TEMPLATES",
+    "Template",
+    "TemplatePrompter",
+    "Turn",
+    "answer_label",
+    "best_at_ends",
+    "clean",
+    "count_text",
+    "fenced",
+    "fill",
+    "lettered",
+    "load_template",
+    "slotless",
+]
+
 _MARK = "\ue000"
 """A character that is put into a slot to find its place in a rendered prompt. `clean` removes it from every value."""
-# Text that would close the fence of a passage, or is a control token of a chat format (`<|im_end|>`, `</s>`, `[INST]`)
-_CONTROL = re.compile(r"<(?=/?\s*passage|\||/?s>)|\[(?=/?INST\])", re.IGNORECASE)
-_HARMLESS = "("
-"""The character that replaces the first byte of such a text. It is one byte, so that a passage never gets longer."""
+_LITERAL = ("examples", "passages", "history", "question")
+"""The slots with text of documents and of the user."""
 SOURCE_BYTES = 160
 FENCE_BYTES = 208
 """The most bytes that the fence adds to a passage, with its number and the end of its source's path."""
-
-
-@dataclass(frozen=True, slots=True)
-class Template:
-    """A parsed template: the instructions, and the turn with its slots. A `plain` template has no instructions."""
-
-    system: str
-    user: str
-    plain: bool = False
-
-    @property
-    def lettered(self) -> bool:
-        """Tell whether passages have letters, one of which is named before the answer."""
-        return "{letter}" in self.user
-
-    @property
-    def verdict(self) -> str:
-        """The lines that say that the question can be answered, and from which passage; empty without such slots."""
-        lines = self.user.splitlines(keepends=True)
-        return "".join(fill(line, _JUDGED) for line in lines if "{answerable}" in line or "{letter}" in line)
-
-
-def load_template(name: str) -> Template:
-    """Return a template by its built-in name, or by a file path with a `/` in it.
-
-    :raises UsageError: there is no such template, it cannot be read, or its slots are wrong.
-    """
-    text = _template_text(name)
-    plain = text.startswith(PLAIN)
-    system, _, user = ("", "", text.removeprefix(PLAIN)) if plain else text.rpartition(SEPARATOR)
-    if fault := _unknown_slot(text, len(PLAIN) if plain else 0):
-        raise UsageError(f"prompt.template: {name}{fault}")
-    if not plain and "{letter}" in user:
-        raise UsageError(f"prompt.template: {name}: {{letter}} needs a plain template, whose first line is {{plain}}")
-    if "question" not in _SLOT.findall(user):
-        raise UsageError(f"prompt.template: {name}: no {{question}}; slots: {_slots()}")
-    return Template(system.strip(), user.rstrip("\n"), plain)
-
-
-def _template_text(name: str) -> str:
-    if name in TEMPLATES:
-        return (resources.files("ragqa.prompt") / "templates" / f"{name}.txt").read_text(encoding="utf-8")
-    if "/" not in name:
-        raise UsageError(f"prompt.template: unknown {name!r}; valid: {', '.join(TEMPLATES)}, or a path with `/`")
-    try:
-        return files.read_text(name, TEMPLATE_BYTES).replace("\r\n", "\n").replace("\r", "\n")
-    except FileNotFoundError:
-        raise UsageError(f"prompt.template: no such file: {name}") from None
-    except OSError as error:
-        raise UsageError(f"prompt.template: {name}: cannot be read: {error.strerror}") from None
-
-
-def _unknown_slot(text: str, start: int) -> str:
-    """Return the place of the first unknown slot and the most similar known slot; empty if all are known.
-
-    The slot itself is not repeated, because the pipeline file of another person may name any file, such as a secret
-    one.
-    """
-    for slot in _SLOT.finditer(text, start):
-        if slot[1] not in SLOTS:
-            line, column = text.count("\n", 0, slot.start()) + 1, slot.start() - text.rfind("\n", 0, slot.start())
-            near = nearest(slot[1][:40], SLOTS)
-            hint = f"did you mean {{{near}}}? " if near else ""
-            return f":{line}:{column}: unknown slot; {hint}slots: {_slots()}"
-    return ""
-
-
-def _slots() -> str:
-    return ", ".join(f"{{{slot}}}" for slot in SLOTS)
-
-
-def fill(template: str, values: Mapping[str, str]) -> str:
-    """Replace named slots by values in one pass. Slots within a value are not replaced."""
-    return _SLOT.sub(lambda match: values.get(match.group(1), match.group(0)), template)
-
-
-def slotless(template: str) -> str:
-    """Return the text of a template without its slots, which is the same in every prompt."""
-    return _SLOT.sub("", fill(template, {**_JUDGED, "label": LABELS[True]}))
-
-
-def answer_label(question: str, answer: str) -> str:
-    """Return the value of the slot `{label}` for a question.
-
-    :param answer: `prompt.answer`.
-    """
-    return LABELS[answer == "span" or analyse(question).kind == "fact"]
 
 
 Turn = tuple[str, str]
@@ -190,12 +116,11 @@ class TemplatePrompter:
         verdict = self._place("answerable", texts, ordered, len(text)) if "{answerable}" in self.template.user else None
         letter = self._place("letter", texts, ordered, len(text)) if self.template.lettered else None
         shown = tuple(example.id for example in examples) if "{examples}" in self.template.user else ()
-        tokens, dropped = self._token_usage(texts, text), [*dropped, *left_out]
         return Prompt(
             text,
-            tokens,
+            self._token_usage(texts, ordered),
             tuple(ordered),
-            tuple(dropped),
+            (*dropped, *left_out),
             stripped=stripped,
             question=question_span,
             shared=self._shared,
@@ -203,7 +128,26 @@ class TemplatePrompter:
             verdict=verdict,
             letter=letter,
             places=tuple(self._places(texts, ordered)),
+            literal=self._literal(self._values(texts, ordered), text),
+            stop=self.template.stops,
+            labels=self.template.answer_labels,
         )
+
+    def _literal(self, values: Mapping[str, str], text: str) -> tuple[tuple[int, int], ...]:
+        """Return the spans of a prompt with text of documents and of the user.
+
+        :param values: the values of the slots. :param text: the text of the prompt.
+        """
+        spans, at = [], 0
+        slots = [*SLOT.findall(self.template.user), ""]
+        for before, slot in zip(self._fixed, slots, strict=False):
+            if text[at : at + len(before)] != before or len(slots) != len(self._fixed):  # the chat format strips a turn
+                return ((len(self._fixed[0]), len(text) - len(self._fixed[-1])),)
+            start = at + len(before)
+            at = start + len(values.get(slot, ""))
+            if slot in _LITERAL and at > start:
+                spans.append((start, at))
+        return tuple(spans)
 
     def _places(self, texts: Mapping[str, str], hits: Sequence[Hit]) -> Iterator[tuple[int, int]]:
         """Yield the span of each passage in the prompt."""
@@ -219,21 +163,30 @@ class TemplatePrompter:
 
     def _place(self, slot: str, texts: Mapping[str, str], hits: Sequence[Hit], length: int) -> tuple[int, int]:
         """Return the span of the last slot of this name in the prompt, for a text of the given length."""
-        value = {**_JUDGED, **texts}[slot]
+        value = {**JUDGED, **texts}[slot]
         before, _, after = self._render({**texts, slot: _MARK}, hits).rpartition(_MARK)
         return len(before.replace(_MARK, value)), length - len(after)
 
     @cached_property
     def _shared(self) -> int:
         """Return the number of characters before the first slot, which are the same in every prompt."""
-        return len(self._filled(dict.fromkeys(SLOTS, _MARK)).partition(_MARK)[0])
+        return len(self._fixed[0])
+
+    @cached_property
+    def _fixed(self) -> list[str]:
+        """The texts before, between and behind the slots of a prompt."""
+        return self._in_chat(fill(self.template.user, dict.fromkeys(SLOTS, _MARK))).split(_MARK)
+
+    @cached_property
+    def _format_marks(self) -> FormatMarks:
+        return FormatMarks(self._generator, "".join(self._fixed))
 
     def _history(self, texts: Mapping[str, str], turns: Sequence[Turn]) -> tuple[str, int, list[Dropped]]:
         """Return the latest turns that fit, the remaining tokens for passages, and the turns that were left out."""
         wanted = list(turns) if "{history}" in self.template.user else []
         for first in range(len(wanted) + 1):
             history = _turns(wanted[first:])
-            bare = self._generator.count(self._render({**texts, "history": history}, []))
+            bare = self._count({**texts, "history": history}, [])
             budget = self._generator.window - self._answer_tokens - bare
             if budget >= self._generator.window // 4 or (first == len(wanted) and budget >= 0):
                 return history, budget, [Dropped(f"turn {n + 1}", "the window is full") for n in range(first)]
@@ -242,19 +195,33 @@ class TemplatePrompter:
             f"the model's window is {self._generator.window:,}: shorten the question or the examples"
         )
 
-    def _token_usage(self, texts: Mapping[str, str], text: str) -> dict[str, int]:
+    def _token_usage(self, texts: Mapping[str, str], hits: Sequence[Hit]) -> dict[str, int]:
         """Return the prompt's number of tokens by part; their sum is the number of tokens of the whole prompt."""
-        count = self._generator.count
-        bare = count(self._render(texts, []))
-        tokens = {part: count(value) if value else 0 for part, value in texts.items() if part != "label"}
-        return {**tokens, "instructions": bare - sum(tokens.values()), "passages": count(text) - bare}
+        bare = self._count(texts, [])
+        parts = {part: value for part, value in texts.items() if part != "label"}
+        tokens = {part: count_text(self._generator, value) if value else 0 for part, value in parts.items()}
+        instructions, passages = bare - sum(tokens.values()), self._count(texts, hits) - bare
+        return {**tokens, "instructions": instructions, "passages": passages}
+
+    def _count(self, texts: Mapping[str, str], hits: Sequence[Hit]) -> int:
+        """Return the number of tokens of a prompt."""
+        values = self._values(texts, hits)
+        text = self._filled(values)
+        return count_tokens(self._generator, text, self._literal(values, text))
 
     def _render(self, texts: Mapping[str, str], hits: Sequence[Hit]) -> str:
+        return self._filled(self._values(texts, hits))
+
+    def _values(self, texts: Mapping[str, str], hits: Sequence[Hit]) -> dict[str, str]:
+        """Return the values of all slots."""
         passages = "\n".join(self._passage(number, hit)[0] for number, hit in enumerate(hits, start=1))
-        return self._filled({**texts, "passages": passages})
+        return {**JUDGED, **texts, "passages": passages}
 
     def _filled(self, values: Mapping[str, str]) -> str:
-        user = fill(self.template.user, {**_JUDGED, **values})
+        harmless = {slot: self._format_marks.changed(value) for slot, value in values.items()}
+        return self._in_chat(fill(self.template.user, {**JUDGED, **harmless}))
+
+    def _in_chat(self, user: str) -> str:
         return user if self.template.plain else self._generator.chat(self.template.system, user)
 
     def _passage(self, number: int, hit: Hit) -> tuple[str, int]:
@@ -291,7 +258,7 @@ class TemplatePrompter:
                 dropped.append(Dropped(place, f"there are letters for {most} passages"))
                 continue
             text, removed = self._passage(len(fitting) + 1, hit)
-            cost = self._generator.count(text + "\n") + 1
+            cost = count_text(self._generator, self._format_marks.changed(text) + "\n") + 1
             if spent + cost > budget:
                 left = budget - spent
                 dropped.append(Dropped(place, f"needs {cost} tokens, {left} left"))
@@ -318,19 +285,6 @@ def _label(source: str) -> str:
     safe = clean(source)[0].replace('"', "'").replace("\n", " ")
     raw = safe.encode()
     return safe if len(raw) <= SOURCE_BYTES else "..." + raw[-(SOURCE_BYTES - 3) :].decode(errors="ignore")
-
-
-def clean(text: str) -> tuple[str, int]:
-    """Remove invisible control characters, and change text that a model would read as a fence or a control token.
-
-    Removed are the categories Cc (except tab and line breaks), Cf (zero-width, bidirectional and tag characters), Co
-    and Cs.
-
-    :return: the text, and the number of removed characters.
-    """
-    visible = [c for c in text if c in "\n\t" or unicodedata.category(c) not in ("Cc", "Cf", "Co", "Cs")]
-    removed = len(text) - len(visible) - text.count("\r\n")
-    return _CONTROL.sub(_HARMLESS, "".join(visible)), removed
 
 
 def _turns(pairs: Sequence[Turn]) -> str:

@@ -34,6 +34,10 @@ class Prompt:
     `verdict` is the span of `text` with the word that says that the question can be answered, whose probability a
     generator may compute, and `letter` that with the letter of the passage that answers it, "A" until one is named; None
     if the template has no such slot. `places` are the spans of the passages in `text`, in their order.
+
+    `literal` are the spans of `text` that come from documents and from the user: a special token of the model is nothing
+    but text there. `stop` are the strings that follow from the template: an answer ends before one, as before those of
+    `generate.stop`. `labels` are what may stand before the answer, such as `Answer:`.
     """
 
     text: str
@@ -47,6 +51,9 @@ class Prompt:
     verdict: tuple[int, int] | None = None
     letter: tuple[int, int] | None = None
     places: tuple[tuple[int, int], ...] = ()
+    literal: tuple[tuple[int, int], ...] = ()
+    stop: tuple[str, ...] = ()
+    labels: tuple[str, ...] = ()
 
     def __repr__(self) -> str:
         asked = self.text[slice(*self.question)] or self.text
@@ -87,7 +94,7 @@ class Citation:
     """A span of a document that supports an answer; a check has verified that it is in the indexed text.
 
     `stale` is True if the file was changed or removed after it was indexed, so that it may not contain the span any
-    more.
+    more. `place` names where the span begins, such as `page 3` or `sheet Prices, row 40`.
     """
 
     source: str
@@ -97,6 +104,7 @@ class Citation:
     end: int
     text: str
     stale: bool = False
+    place: str = ""
 
     def __repr__(self) -> str:
         return f"Citation({_cited(self)}, {cut(self.text)})"

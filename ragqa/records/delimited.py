@@ -10,44 +10,20 @@ marks does not end a row. A mark that is never closed reaches to the end of the 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from functools import cache
 from itertools import pairwise
 from typing import Any
 
+from ragqa.records.documents import Document
+
 Span = tuple[int, int]
-Place = tuple[int, int, int]
-"""The offsets of the beginning, the header and the first row of a table."""
 _TYPES = {"text/csv": ",", "text/tab-separated-values": "\t"}
 """The types of delimited text, each with its delimiter where the metadata name none."""
 _OF_AUTHORS = ("text/markdown",)
 """The types whose metadata have any names, since the author chooses them."""
 MOST_NAMES = 10_000
 """The most columns of a table whose names are kept with the parts of its rows."""
-
-
-def delimiter_of(media_type: str, metadata: Mapping[str, Any]) -> str:
-    """Return the delimiter of a document; "" where it is no delimited text."""
-    given = metadata.get("delimiter")
-    is_said = isinstance(given, str) and len(given) == 1
-    if media_type in _TYPES:
-        return str(given) if is_said else _TYPES[media_type]
-    return str(given) if is_said and metadata.get("tables") and media_type not in _OF_AUTHORS else ""
-
-
-def places_of(metadata: Mapping[str, Any], length: int) -> list[Place]:
-    """Return the places of the tables of a document.
-
-    None are returned where the metadata have none, or wrong ones: a loader of one's own may record anything.
-
-    :param length: of the document's text.
-    """
-    try:
-        places = [(int(start), int(header), int(body)) for start, header, body in metadata.get("tables") or ()]
-    except (TypeError, ValueError):
-        return []
-    flat = [0, *(offset for place in places for offset in place), length]
-    return places if all(low <= high for low, high in pairwise(flat)) else []
 
 
 @cache
@@ -92,3 +68,26 @@ def value(cell: str) -> str:
     if content[:1] == '"':
         content = content[1:].removesuffix('"').replace('""', '"')
     return " ".join(content.split())
+
+
+def delimiter_of(document: Document) -> str:
+    """Return the delimiter of a document; "" where it is no delimited text."""
+    given = document.metadata.get("delimiter")
+    said = given if isinstance(given, str) and len(given) == 1 else ""
+    if document.media_type in _TYPES:
+        return said or _TYPES[document.media_type]
+    return said if document.metadata.get("tables") and document.media_type not in _OF_AUTHORS else ""
+
+
+def tables_of(document: Document) -> list[tuple[int, int, int]]:
+    """Return the offsets of the beginning, the header and the first row of each table.
+
+    None are returned where the metadata have none, or wrong ones: a loader of one's own may record anything.
+    """
+    given: Any = document.metadata.get("tables")
+    try:
+        places = [(int(start), int(header), int(body)) for start, header, body in given or ()]
+    except (TypeError, ValueError):
+        return []
+    flat = [0, *(offset for place in places for offset in place), len(document.text)]
+    return places if all(low <= high for low, high in pairwise(flat)) else []

@@ -10,12 +10,13 @@ from itertools import pairwise
 from typing import Any
 
 from ragqa import wire
+from ragqa.records.places import place_of
 from ragqa.records.shown import cut, place
 
 _OF_EXTRACTION = frozenset({
     "front_matter", "front_matter_error", "metadata_error", "headings", "header", "columns", "rows", "ragged_rows",
     "delimiter", "tables", "unnamed_columns", "text_field", "fields_left_out", "pages_without_text", "undecodable",
-    "page_labels", "annotations_not_read", "extraction", "not_read", "left_out_words", "places", "hidden",
+    "page_labels", "places", "annotations_not_read", "extraction", "not_read", "left_out_words", "hidden",
 })  # fmt: skip
 """The keys of metadata that describe how a file was read. The other keys are fields that the file itself has."""
 
@@ -87,6 +88,10 @@ class Document:
         """Return the 1-based page of an offset, None if the document has no pages."""
         return max(1, bisect_right(self.page_starts, offset)) if self.page_starts else None
 
+    def place_of(self, offset: int) -> str:
+        """Return the name of the place of an offset for people, such as `slide 3`; empty where there is none."""
+        return place_of(self.metadata, self.page_of(offset), offset, lambda low, high: self.text.count("\n", low, high))
+
     def page_span(self, offset: int) -> tuple[int, int]:
         """Return the span of the page of an offset; that of the whole text where there are no pages."""
         edges = (0, *self.page_starts[1:], len(self.text))
@@ -154,6 +159,7 @@ class Hit:
 
     `fields` are what the document says about itself, such as its author and the fields of its front matter. `versions`
     are the sources of other versions of the document, each with `newer`, `older`, or `other` where nothing tells.
+    `place` names where the passage begins, such as `page 3` or `slide 3`.
     """
 
     chunk: Chunk
@@ -163,6 +169,7 @@ class Hit:
     scores: Mapping[str, float]
     fields: Mapping[str, Any] = field(default_factory=dict)
     versions: Mapping[str, str] = field(default_factory=dict)
+    place: str = ""
 
     def __repr__(self) -> str:
         where = place(self.source, self.chunk.start, self.chunk.end)
@@ -175,7 +182,8 @@ class Hit:
     def with_span(self, document: Document, start: int, end: int) -> Hit:
         """Return this hit with another span of its document as its text; its scores stay."""
         text, page = document.text[start:end], document.page_of(start)
-        return replace(self, chunk=replace(self.chunk, start=start, end=end, text=text, page=page))
+        chunk = replace(self.chunk, start=start, end=end, text=text, page=page)
+        return replace(self, chunk=chunk, place=document.place_of(start))
 
 
 @dataclass(frozen=True, slots=True)

@@ -35,8 +35,10 @@ class Search:
 
 
 def _find_dense(searcher: Searcher, query: SearchQuery, k: int) -> list[tuple[str, float]]:
-    # without a vector, chunks cannot be compared
-    return [] if query.vector is None else searcher.dense(query.vector, k)
+    # Without a vector, chunks cannot be compared. A vector of unknown words alone is zero, as are its products.
+    if query.vector is None or not query.vector.any():
+        return []
+    return [pair for pair in searcher.dense(query.vector, k) if pair[1] != 0]
 
 
 def _score_dense(searcher: Searcher, query: SearchQuery, chunk_ids: Sequence[str]) -> list[float]:

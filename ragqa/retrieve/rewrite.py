@@ -123,9 +123,12 @@ def _generate(instruction: str, question: str, generator: Generator) -> str:
 
     :raises UsageError: the generator ran out of time.
     """
-    text = generator.chat("", instruction.replace("{question}", question))
+    turn = instruction.replace("{question}", question)
+    text = generator.chat("", turn)
+    start = text.find(turn.strip())
+    literal = ((start, start + len(turn.strip())),)
     last: str | Generation = ""
-    for piece in generator.stream(Prompt(text, {"rewrite": generator.count(text)}, ())):
+    for piece in generator.stream(Prompt(text, {"rewrite": generator.count(text)}, (), literal=literal)):
         stopping.check()
         last = piece
     assert isinstance(last, Generation)

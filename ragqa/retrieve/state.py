@@ -16,14 +16,17 @@ Vector = NDArray[np.float32]
 
 @dataclass(frozen=True, slots=True)
 class SearchQuery:
-    """The text of one search, and its unit vector, float32[dim] (None if vectors are not searched)."""
+    """The text of one search, and its unit vector, float32[dim] (None if vectors are not searched).
+
+    The vector is zero where the embedder knows no word of the text.
+    """
 
     text: str
     vector: Vector | None
 
     def moved_to(self, vector: Vector) -> SearchQuery:
         """Return the same text with another vector, float32[dim]. It may have any norm, and is normalised."""
-        return SearchQuery(self.text, vector / np.linalg.norm(vector))
+        return SearchQuery(self.text, vector / (np.linalg.norm(vector) or 1.0))
 
 
 @dataclass(frozen=True, slots=True)

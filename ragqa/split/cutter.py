@@ -16,9 +16,26 @@ from langchain_text_splitters import Language, RecursiveCharacterTextSplitter
 from ragqa.config.slots import BYTES_PER_TOKEN
 from ragqa.errors import UsageError
 from ragqa.split.spans import Span
+from ragqa.text_analysis import END_MARKS
 
-SEPARATORS = ["\n\n", "\f", "\r\n", "\n", ". ", "? ", "! ", "; ", ", ", " "]
-"""The separators of prose, best first."""
+SEPARATORS = [
+    *("\n\n", "\f", "\r\n", "\n"),
+    *END_MARKS,
+    *(". ", "? ", "! "),
+    *("；", "؛", "; "),
+    *("，", "、", "､", "،", "၊", ", "),
+    " ",
+]
+"""The separators of prose, best first: of paragraphs, lines, sentences in any script, clauses and words."""
+
+WORD_START = re.compile(
+    r"(?<!\S)\S"
+    r"|(?<![\u0e40-\u0e44\u0ec0-\u0ec4\u1039\u17d2])(?![ぁぃぅぇぉっゃゅょゎァィゥェォッャュョヮヵヶ々])"
+    r"[\u3005-\u3007\u3041-\u3096\u30a1-\u30fa\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\uff66-\uff9d\U00020000-\U0003ffff"
+    r"\u0e01-\u0e2e\u0e40-\u0e44\u0e81-\u0eae\u0ec0-\u0ec4\u1000-\u1021\u1780-\u17b3]"
+)
+"""A character with which a word may begin: after white space, and any letter of a script without spaces that no other
+letter is written around, in Chinese, Japanese, Thai, Lao, Burmese and Khmer."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,8 +13,11 @@ from ragqa.split.markdown import document_sections
 from ragqa.split.spans import Span, match_ends
 from ragqa.split.splitter import Section, TextSplitter
 from ragqa.stages import TokenCounter
+from ragqa.text_analysis import CLOSING_MARKS, END_MARKS
 
-_SENTENCE_END = re.compile(r"[.!?…]+[\"'”’)\]]*\s+|[。！？]+|\n{2,}|(?:\r\n){2,}")
+_SENTENCE_END = re.compile(
+    rf"[.!?…]+[{CLOSING_MARKS}\]]*\s+|[{END_MARKS}]+[{CLOSING_MARKS}\]]*\s*|\n{{2,}}|(?:\r\n){{2,}}"
+)
 
 
 class RecursiveSplitter(TextSplitter):

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import re
 import time
 from abc import ABC, abstractmethod
 from bisect import bisect_left
@@ -20,21 +19,20 @@ from ragqa.config.slots import BYTES_PER_TOKEN, CONTEXT_TOKENS
 from ragqa.config.specs import SizedSplit
 from ragqa.errors import RejectedError
 from ragqa.records import Chunk, Document, body_start
-from ragqa.records.delimited import delimiter_of, places_of, rows
+from ragqa.records.delimited import delimiter_of, rows, tables_of
 from ragqa.split.columns import Columns
-from ragqa.split.cutter import Cutter, Separators, prose_separators, text_length
+from ragqa.split.cutter import WORD_START, Cutter, Separators, prose_separators, text_length
 from ragqa.split.spans import Span
 from ragqa.split.tables import RECORDS, Piece, record_pieces, table_pieces
 from ragqa.stages import TokenCounter
 
-SPLITTER_VERSION = "2"
+SPLITTER_VERSION = "3"
 CONTEXT_BYTES = 512
 """The most UTF-8 bytes of title and headings, of which `CONTEXT_TOKENS` are indexed with a chunk: a tokenizer may make
 one token of a heading of any length."""
 SECONDS, SECONDS_PER_CHARACTER = 60.0, 10e-6
 """The seconds that the split of one document may take, and the seconds that are added for each character."""
 
-_WORD_START = re.compile(r"(?<!\S)\S")
 
 Section = tuple[Span, tuple[str, ...]]
 """A span whose ends no chunk crosses, and the headings above it."""
@@ -55,9 +53,13 @@ class TextSplitter(ABC):
 
     @property
     def fingerprint(self) -> str:
-        """Return the settings that chunks depend on besides their document, as canonical JSON."""
-        library = version("langchain-text-splitters")
-        return json.dumps(self.spec.model_dump() | {"version": SPLITTER_VERSION, "library": library}, sort_keys=True)
+        """Return the settings that chunks depend on besides their document and the version, as canonical JSON."""
+        return json.dumps(self.spec.model_dump(), sort_keys=True)
+
+    @property
+    def version(self) -> str:
+        """Return the version of this code and of the library that cuts."""
+        return f"split/{SPLITTER_VERSION} langchain-text-splitters/{version('langchain-text-splitters')}"
 
     @abstractmethod
     def pieces(self, text: str, low: int, high: int) -> Iterator[Span]:
@@ -92,9 +94,8 @@ class TextSplitter(ABC):
     def _pieces_of(self, document: Document) -> Iterator[Piece]:
         """Yield the pieces of a document. Rows of a table and records that fit are not cut, by any kind."""
         text, body = document.text, body_start(document.metadata, document.text)
-        is_delimited = bool(delimiter_of(document.media_type, document.metadata))
-        if is_delimited and (places := places_of(document.metadata, len(text))):
-            yield from table_pieces(document, places, self.cutter, lambda context: not self._is_long(context))
+        if delimiter_of(document) and tables_of(document):
+            yield from table_pieces(document, self.cutter, lambda context: not self._is_long(context))
         elif document.media_type in RECORDS:
             for low, high in document.cut_at_pages(body, len(text)):
                 yield from record_pieces(text, low, high, self.cutter)
@@ -104,7 +105,7 @@ class TextSplitter(ABC):
     def _pieces_of_sections(self, document: Document, body: int) -> Iterator[Piece]:
         """Yield the pieces of the sections on one page each, with the headings above and the columns' names."""
         text, columns = document.text, Columns(document)
-        delimiter = delimiter_of(document.media_type, document.metadata)
+        delimiter = delimiter_of(document)
         fitting = lru_cache(maxsize=4)(self._fitting)
         for (start, end), headings in self.sections(document):
             for low, high in document.cut_at_pages(max(start, body), end):
@@ -135,12 +136,12 @@ class TextSplitter(ABC):
         floor = max(floor, start - BYTES_PER_TOKEN * overlap)
         if self.spec.unit == "character":
             floor = max(floor, start - overlap)
-        elif _WORD_START.search(text, floor, start):  # without a start of a word, no token needs to be counted
+        elif WORD_START.search(text, floor, start):  # without a start of a word, no token needs to be counted
             tokens = self.counter.offsets(text[floor:start])
             if len(tokens) > overlap:
                 floor += tokens[-overlap][0] if overlap else start - floor
         # 2. Find the first word from there with which both bounds hold.
-        for word in _WORD_START.finditer(text, floor, start):
+        for word in WORD_START.finditer(text, floor, start):
             low = word.start()
             if (
                 self.cutter.measure(text[low:start]) <= overlap

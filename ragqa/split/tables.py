@@ -14,7 +14,7 @@ from itertools import islice, pairwise
 
 from ragqa.markdown import Heading
 from ragqa.records import Document
-from ragqa.records.delimited import MOST_NAMES, Place, cells, delimiter_of, rows, value
+from ragqa.records.delimited import MOST_NAMES, cells, delimiter_of, rows, tables_of, value
 from ragqa.split.cutter import Cutter
 from ragqa.split.markdown import headings_of
 from ragqa.split.spans import Span, match_ends
@@ -58,9 +58,9 @@ def record_pieces(text: str, low: int, high: int, cutter: Cutter) -> Iterator[Pi
             yield Piece(first, last, context, start)
 
 
-def table_pieces(document: Document, places: Sequence[Place], cutter: Cutter, fits: Fits) -> Iterator[Piece]:
+def table_pieces(document: Document, cutter: Cutter, fits: Fits) -> Iterator[Piece]:
     """Yield the pieces of delimited text, by the places of its tables. A table is below the last heading before it."""
-    delimiter = delimiter_of(document.media_type, document.metadata)
+    delimiter, places = delimiter_of(document), tables_of(document)
     headings = headings_of(document) if "headings" in document.metadata else []
     ends = [start for start, _, _ in places[1:]]
     for (start, header, body), end in zip(places, [*ends, len(document.text)], strict=True):

@@ -6,7 +6,7 @@ Any object with these methods can replace a built-in part. Each Protocol says wh
 several threads at once. Unless it says otherwise, a pipeline calls a part from one thread at a time, which need not
 always be the same thread; pipelines that share a part take turns. `stages/index.py` has the Protocols of the index,
 `stages/maintenance.py` those of its maintenance, `stages/judging.py` those of models that judge passages, and
-`stages/decoding.py` those of a constraint's answers.
+`stages/decoding.py` those of a constraint and its answers.
 `stages/needs.py` has the Protocol of the object that builders get, `stages/system.py` that of a system under
 evaluation.
 """
@@ -16,6 +16,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
+from ragqa.stages.decoding import Constraint
 from ragqa.stages.index import (
     CANARIES,
     Entry,
@@ -36,7 +37,6 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from ragqa.records import Chunk, Document, Extracted, Generation, Hit, Prompt, Scan, SearchTexts, SourceFile
-    from ragqa.stages.decoding import AnswerState, DecodingRequest
 
     Vectors = NDArray[np.float32]
 
@@ -58,6 +58,7 @@ __all__ = [
     "IndexWriter",
     "Indexed",
     "LikelihoodModel",
+    "LiteralReader",
     "Loadable",
     "LoadableSystem",
     "Loader",
@@ -72,6 +73,7 @@ __all__ = [
     "System",
     "TokenCounter",
     "VerdictModel",
+    "VocabularyBound",
 ]
 
 
@@ -139,12 +141,12 @@ class Splitter(Protocol):
     """Cuts a document into chunks whose spans are exact.
 
     `split` is called from the thread that reads files; other threads may embed texts and read the fingerprint
-    meanwhile.
+    meanwhile. A splitter may have the attribute `version`, a text. After a change of it, documents are read and cut again.
     """
 
     @property
     def fingerprint(self) -> str:
-        """Return a text with all that chunks depend on besides the document: the kind, its settings, its version."""
+        """Return a text with the kind and the settings. An index with another one is refused."""
         ...
 
     def split(self, document: Document) -> list[Chunk]:
@@ -209,7 +211,10 @@ class Embedder(Protocol):
         ...
 
     def embed_passages(self, texts: Sequence[str]) -> Vectors:
-        """Return float32[len(texts), dim], rows L2-normalised. Raises `UsageError` where a text exceeds the window."""
+        """Return float32[len(texts), dim], rows L2-normalised. Raises `UsageError` where a text exceeds the window.
+
+        A row of zeros stands for a text that the embedder cannot read.
+        """
         ...
 
     def embed_question(self, question: str) -> Vectors:
@@ -217,6 +222,15 @@ class Embedder(Protocol):
 
         A question that exceeds the window is embedded in parts, with a warning: the mean of their vectors, normalised.
         """
+        ...
+
+
+@runtime_checkable
+class VocabularyBound(Protocol):
+    """An embedder that cannot read every text. `unknown_share` may be called while other threads use the embedder."""
+
+    def unknown_share(self, text: str) -> float:
+        """Return the share of the letters of a text that it cannot read, between 0 and 1."""
         ...
 
 
@@ -301,6 +315,19 @@ class Generator(Protocol):
 
 
 @runtime_checkable
+class LiteralReader(Protocol):
+    """A generator that reads special tokens within `Prompt.literal` as text. Its methods are called as `count` is."""
+
+    def count_literal(self, text: str, literal: Sequence[tuple[int, int]]) -> int:
+        """Return the number of tokens of a prompt's text, with the spans in which special tokens are text."""
+        ...
+
+    def special_texts(self, text: str) -> frozenset[str]:
+        """Return the texts of the model's special tokens that stand in a text; none where they are not known."""
+        ...
+
+
+@runtime_checkable
 class BatchGenerator(Protocol):
     """Writes the answers to several prompts in one batch. One thread at a time calls it."""
 
@@ -311,22 +338,4 @@ class BatchGenerator(Protocol):
 
     def write_many(self, prompts: Sequence[Prompt]) -> list[Generation]:
         """Return the `Generation` of each prompt, in order; `[]` for none."""
-        ...
-
-
-class Constraint(Protocol):
-    """Limits or chooses the tokens of a causal LM's answers. One object serves all answers, and keeps no state of them.
-
-    `has_confidence`: its generations have a `confidence`. `stepwise`: `begin` returns the answer of
-    `DecodingRequest.sequence`, which is written token by token, so that several can be written in one batch. The
-    answers of other constraints read many tokens in one forward pass.
-    """
-
-    @property
-    def has_confidence(self) -> bool: ...
-    @property
-    def stepwise(self) -> bool: ...
-
-    def begin(self, request: DecodingRequest) -> AnswerState:
-        """Return the state of a new answer to a prompt."""
         ...

@@ -1,4 +1,4 @@
-"""The Protocols between a constraint (`ragqa.stages.Constraint`), its answers, and the decoding loop."""
+"""The Protocols of a constraint, its answers, and the decoding loop."""
 
 from __future__ import annotations
 
@@ -77,10 +77,28 @@ class DecodingRequest(Protocol):
     @property
     def max_new_tokens(self) -> int: ...
 
-    def encode(self, text: str) -> list[int]:
-        """Return the tokens of a text, without special tokens around it."""
+    def encode(self, text: str, literal: Sequence[tuple[int, int]] = ()) -> list[int]:
+        """Return the tokens of a text, without special tokens around it; within `literal`, special tokens are text."""
         ...
 
     def sequence(self, limit: TokenLimit | None = None) -> AnswerState:
         """Return an answer that is written token by token within a limit, with the sampling that `generate` sets."""
+        ...
+
+
+class Constraint(Protocol):
+    """Limits or chooses the tokens of a causal LM's answers. One object serves all answers, and keeps no state of them.
+
+    `has_confidence`: its generations have a `confidence`. `stepwise`: `begin` returns the answer of
+    `DecodingRequest.sequence`, which is written token by token, so that several can be written in one batch. The
+    answers of other constraints read many tokens in one forward pass.
+    """
+
+    @property
+    def has_confidence(self) -> bool: ...
+    @property
+    def stepwise(self) -> bool: ...
+
+    def begin(self, request: DecodingRequest) -> AnswerState:
+        """Return the state of a new answer to a prompt."""
         ...

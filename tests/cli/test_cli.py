@@ -168,7 +168,7 @@ def test_search_and_prompt_give_one_json_object(indexed: Path) -> None:
     hits = json.loads(run("search", "pipeline.yaml", "megawatts", "-k", "1", "--json", cwd=indexed).stdout)["hits"]
     assert [hit["source"] for hit in hits] == ["turbine.txt"]
     assert set(hits[0]) == {
-        "source", "path", "page", "start", "end", "text", "score", "scores", "fields", "versions",
+        "source", "path", "page", "start", "end", "text", "score", "scores", "fields", "versions", "place",
     }  # fmt: skip
     prompt = json.loads(run("prompt", "pipeline.yaml", "Who commands the ferry?", "--json", cwd=indexed).stdout)
     assert sum(prompt["tokens"].values()) > 0 and "<|im_start|>" in prompt["prompt"]

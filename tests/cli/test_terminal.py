@@ -460,7 +460,7 @@ def answer(text: str, *citations: Citation, **fields: Any) -> Answer:
     return Answer("q", text, citations, (), None, {}, 1, **fields)
 
 
-CITED = Citation("a b.md", f"{os.getcwd()}/a b.md", 2, 0, 9, "x\n  [2] trusted.pdf:0-9\n      y")
+CITED = Citation("a b.md", f"{os.getcwd()}/a b.md", 2, 0, 9, "x\n  [2] trusted.pdf:0-9\n      y", place="page 2")
 PLACE = ["  [1] 'a b.md:0-9' (page 2)", "      | x [2] trusted.pdf:0-9 y"]
 
 
@@ -474,7 +474,7 @@ def test_each_line_of_an_answer_and_of_a_cited_text_stands_behind_a_mark_and_no_
 
 
 def test_each_sentence_has_the_numbers_of_its_sources_and_a_source_is_listed_once() -> None:
-    other = replace(CITED, source="c.md", path=f"{os.getcwd()}/c.md", page=None, text="z")
+    other = replace(CITED, source="c.md", path=f"{os.getcwd()}/c.md", page=None, place="", text="z")
     sentences = [AnswerSentence("One.", (CITED,)), AnswerSentence("Two.", (other, CITED)), AnswerSentence("Three.")]
     printed = shown(answer("One. Two. Three."), Passages((other,)), *sentences)
     assert printed.splitlines() == [

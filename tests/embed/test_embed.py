@@ -28,6 +28,7 @@ from ragqa.embed.transformers_encoder import TransformersEncoder
 from ragqa.embed.words import goes_by_words
 from ragqa.errors import ModelError, UsageError
 from ragqa.transformer import load_encoder
+from tests.tiny import save_tiny_bert
 
 offline = pytest.mark.skipif(bool(os.environ.get("RAGQA_OFFLINE")), reason="needs the default models")
 TEXTS = ["a ferry", "The turbine at Skarn Head makes 4.2 megawatts.", "", "naïve 日本語 🎉", "word " * 150]
@@ -258,3 +259,31 @@ def test_a_form_that_native_does_not_know_is_left_to_transformers_and_refused_wh
     assert EncoderEmbedder(MeanPoolEmbed.model_validate(spec)).engine == "transformers"
     with pytest.raises(ModelError, match="engine native does not know the form of"):
         EncoderEmbedder(MeanPoolEmbed.model_validate(spec | {"engine": "native"}))
+
+
+def test_the_vector_of_unknown_words_alone_is_zero_and_others_stay(tmp_path: Path) -> None:
+    embedder = EncoderEmbedder(MeanPoolEmbed(kind="mean_pool", model=str(tokenised(tmp_path))))
+    lengths = np.linalg.norm(embedder.embed_passages(["ท่าเรือ เปิด?", "a b ท่าเรือ", "a", "12:30", "? !"]), axis=1)
+    np.testing.assert_allclose(lengths, [0, 1, 1, 1, 1], atol=1e-5)
+    assert not embedder.embed_question("ท่าเรือ").any()
+    assert not embedder.embed_question("ท่าเรือ " * 200).any(), "nor do the parts of a long one"
+    assert np.linalg.norm(embedder.embed_question("a b")) == pytest.approx(1, abs=1e-5)
+
+
+def test_the_words_of_the_models_own_prompt_are_none_of_the_text(tmp_path: Path) -> None:
+    folder = tokenised(tmp_path)
+    (folder / "config_sentence_transformers.json").write_text('{"prompts": {"query": "q a: ", "passage": "p a: "}}')
+    embedder = EncoderEmbedder(MeanPoolEmbed(kind="mean_pool", model=str(folder)))
+    assert not embedder.embed_passages(["ท่าเรือ"]).any() and not embedder.embed_question("ท่าเรือ").any()
+
+
+def test_the_share_of_unknown_letters(tmp_path: Path) -> None:
+    embedder = EncoderEmbedder(MeanPoolEmbed(kind="mean_pool", model=str(tokenised(tmp_path))))
+    shares = [embedder.unknown_share(text) for text in ("a b c d", "a b xyz vwq", "日本語", "", "12:30?")]
+    assert shares == [0, 0.75, 1, 0, 0]
+    assert embedder.unknown_share("a 日 " * 60_000) == 0.5, "a long text is read in parts"
+
+
+def test_a_tokenizer_of_bytes_knows_every_word(tmp_path: Path) -> None:
+    embedder = EncoderEmbedder(MeanPoolEmbed(kind="mean_pool", model=str(save_tiny_bert(tmp_path))))
+    assert embedder.unknown_share("ท่าเรือ") == 0 and embedder.embed_passages(["ท่าเรือ"]).any()

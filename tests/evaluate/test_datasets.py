@@ -420,10 +420,14 @@ def test_pages_are_read_from_evidence_with_or_without_a_quote(tmp_path: Path) ->
         read_dataset(f"pages:{tmp_path}")
 
 
-def test_answers_that_the_metrics_take_for_none_are_counted_in_the_note(tmp_path: Path) -> None:
-    rows = [{"question": f"{n}?", "answers": answers} for n, answers in enumerate((["A"], ["The", "..."], ["A", "5"]))]
+def test_answers_that_lose_their_meaning_by_squads_normalisation_are_counted_and_named_in_the_note(
+    tmp_path: Path,
+) -> None:
+    golds = (["A"], ["the ferry", "1,250"], ["5", "4.2"], ["C#"], ["-3"])
+    rows = [{"question": f"{n}?", "answers": answers} for n, answers in enumerate(golds)]
     note = read_dataset(f"jsonl:{write(tmp_path / 'q.jsonl', rows)}").note
-    assert note.startswith("2 questions whose answers are articles or punctuation alone")
+    assert note.startswith("4 questions whose answers lose a sign, a point, another mark or the name A")
+    assert note.endswith("see exact_match_strict and f1_strict (first: '0?', '2?', '3?')")
 
 
 # Other people's files

@@ -5,9 +5,10 @@ from __future__ import annotations
 import re
 import string
 from collections import Counter
+from collections.abc import Callable
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from ragqa.evaluate import metrics
@@ -25,7 +26,7 @@ def squad_normalize(s: str) -> str:
 
 
 def squad_scores(prediction: str, answers: list[str]) -> tuple[float, float]:
-    golds = [a for a in answers if squad_normalize(a)] or [""]
+    golds = [a for a in answers if squad_normalize(a)]
     exact = max(int(squad_normalize(a) == squad_normalize(prediction)) for a in golds)
     best = 0.0
     for gold in golds:
@@ -46,7 +47,7 @@ WORDS = st.lists(
 TEXTS = WORDS | st.text(max_size=12)
 
 
-@given(TEXTS, st.lists(TEXTS, max_size=3))
+@given(TEXTS, st.lists(TEXTS.filter(squad_normalize), min_size=1, max_size=3))
 def test_exact_match_and_f1_are_those_of_the_squad_definition(prediction: str, answers: list[str]) -> None:
     exact, f1 = squad_scores(prediction, answers)
     assert metrics.exact_match(prediction, answers) == exact
@@ -71,13 +72,69 @@ def test_articles_punctuation_and_case_are_dropped_in_the_order_of_squad(
     assert metrics.exact_match(prediction, [gold]) == equal
 
 
-@pytest.mark.parametrize("score", [metrics.exact_match, metrics.f1, metrics.contains, metrics.rouge_l])
-def test_without_a_gold_answer_only_an_empty_prediction_is_right(score: object) -> None:
-    assert callable(score)
-    assert score("", []) == 1
-    assert score("The", []) == 1
-    assert score("anything", []) == 0
-    assert score("", ["gold"]) == 0
+SCORES = [
+    metrics.exact_match, metrics.f1, metrics.exact_match_strict, metrics.f1_strict, metrics.contains, metrics.rouge_l,
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("score", SCORES)
+@pytest.mark.parametrize("said", ["The", "A", "a.", "...", "anything"])
+def test_without_a_gold_answer_only_a_blank_prediction_is_right(score: Callable[..., float], said: str) -> None:
+    assert score("", []) == score(" \n", []) == 1
+    assert score(said, []) == 0
+    assert score("", [said]) == 0
+
+
+@pytest.mark.parametrize("score", SCORES)
+def test_an_answer_of_which_squads_form_leaves_nothing_is_right_for_itself_alone(score: Callable[..., float]) -> None:
+    for gold, others in {"A": ("", "B", "the", "an"), "an": ("", "a"), "+": ("", "-", "*"), "The": ("", "A")}.items():
+        assert score(gold, [gold]) == score(gold.lower(), ["else", gold]) == 1
+        assert [score(other, [gold]) for other in others] == [0] * len(others)
+
+
+DIFFERENT = [
+    ("4.2 MW", "42 MW"), ("€2.5 billion", "€25 billion"), ("−12 °C", "12 °C"), ("-$5", "$5"), ("3/8", "38"), ("10:45", "1045"),
+    ("2024-01-31", "20240131"), ("1,5", "15"), (".5", "5"), ("10⁶", "106"), ("10^6", "106"), ("7½", "71/2"), ("5%", "5"), ("±2", "2"),
+    ("F#", "F"), ("C", "C++"), ("A+", "A-"), ("O−", "O+"), ("AB-", "AB"), ("vitamin A", "vitamin"), ("type A cells", "type cells"),
+    ("v1.2.3", "v12.3"), ("<5", "5"), ("192.168.0.1", "19216801"),
+]  # fmt: skip
+EQUAL = [
+    ("1939–45", "1939-45"), ("1939 – 1945", "1939-1945"), ("Zoe\u0308", "Zoë"), ("ship’s bell", "ship's bell"), ("‘Ship’", "ship"),
+    ("„Die Fähre“", "Die Fähre"), ("«Le bac»", "le bac"), ("oﬃce", "office"), ("ten-day", "ten day"), ("e-mail", "email"), ("and/or", "and or"),
+    ("東京です。", "東京です"), ("「東京」", "東京"), ("１２．５％", "12.5%"), ("1,250", "1250"), ("1\u202f250", "1250"), ("U.S.", "US"), ("STRASSE", "Straße"),
+    ("The ferry, Morwen!", "ferry morwen"), ("co\u00adoperative", "cooperative"), ("−5 °C", "-5°C"), (".5", "0.5"), ("+5", "5"), ("**Brae**", "Brae"),
+    ("A ferry", "ferry"), ("It rains. A ferry leaves", "it rains ferry leaves"), ("¿Qué?", "qué"), ("4.2.", "4.2"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("one", "other"), DIFFERENT)
+def test_the_strict_metrics_keep_marks_that_carry_a_meaning(one: str, other: str) -> None:
+    for said, gold in ((one, other), (other, one)):
+        assert metrics.exact_match_strict(said, [gold]) == 0
+        assert metrics.f1_strict(said, [gold]) < 1
+        assert metrics.exact_match_strict(said, [gold, said]) == metrics.f1_strict(said, [gold, said]) == 1
+
+
+@pytest.mark.parametrize(("one", "other"), EQUAL)
+def test_the_strict_metrics_take_equal_spellings_for_equal(one: str, other: str) -> None:
+    for said, gold in ((one, other), (other, one)):
+        for score in (metrics.exact_match_strict, metrics.f1_strict, metrics.contains):
+            assert score(said, ["never", gold]) == 1
+
+
+@given(st.text(max_size=20))
+@example("\u200b")
+@example("\u0300 _")
+def test_every_text_equals_itself_and_no_blank_one(text: str) -> None:
+    if text.strip():
+        assert metrics.exact_match(text, [text]) == metrics.exact_match_strict(text, [text]) == 1
+        assert metrics.exact_match_strict("", [text]) == metrics.exact_match("", [text]) == 0
+
+
+def test_an_answer_that_squads_form_changes_is_told_from_one_that_it_does_not() -> None:
+    changed = ["4.2", "-5", "C#", "A", "vitamin A", "3/4", "5%", "A+"]
+    same = ["1,250 crowns", "the ferry", "well-known", "“Hamlet”", "U.S.", "ferry.", ""]
+    assert [answer for answer in changed + same if metrics.loses_meaning(answer)] == changed
 
 
 def test_a_repeated_word_counts_only_as_often_as_it_stands_in_both() -> None:
@@ -149,10 +206,12 @@ def test_rouge_l_knows_the_order_of_words_which_f1_does_not() -> None:
 def test_every_score_is_a_number_from_0_to_1_and_no_match_beats_an_exact_one(
     prediction: str, answers: list[str]
 ) -> None:
-    scores = [score(prediction, answers) for score in (metrics.f1, metrics.contains, metrics.rouge_l)]
-    assert all(0 <= score <= 1 for score in scores)
-    assert scores == [1, 1, 1] or not metrics.exact_match(prediction, answers)
-    assert scores[2] <= scores[0]
+    by_squad = [score(prediction, answers) for score in (metrics.f1, metrics.rouge_l)]
+    strict = [score(prediction, answers) for score in (metrics.f1_strict, metrics.contains)]
+    assert all(0 <= score <= 1 for score in by_squad + strict)
+    assert by_squad == [1, 1] or not metrics.exact_match(prediction, answers)
+    assert strict == [1, 1] or not metrics.exact_match_strict(prediction, answers)
+    assert by_squad[1] <= by_squad[0]
 
 
 def cite(start: int, end: int, source: str = "d.md") -> Citation:

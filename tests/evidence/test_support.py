@@ -12,6 +12,7 @@ import pytest
 from ragqa import text_analysis
 from ragqa.evidence.passages import Candidate
 from ragqa.evidence.support import LEAST, check, facts
+from ragqa.pipeline.answer.writing import span_of
 from tests.evidence.making import of_texts
 
 FERRY = of_texts(
@@ -179,3 +180,10 @@ def test_of_500_edited_sentences_none_is_shown_with_a_number_or_name_that_stands
         leaked += [(word, sentence) for word in _checkable(sentence) if not _stands(word, text)]
     assert leaked == []
     assert 50 < unedited < shown < 400, "else the test would show little"
+
+
+def test_what_is_struck_out_supports_nothing() -> None:
+    read = of_texts("The berth costs ~~40~~ 55 crowns a night.")
+    assert check("The berth costs 40 crowns.", read, ()) == ([], 0.0)
+    assert check("The berth costs 55 crowns.", read, ())[1] == 1.0
+    assert span_of("55", read) == read[0] and span_of("40", read) is None

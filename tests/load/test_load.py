@@ -582,6 +582,44 @@ def test_front_matter_that_cannot_be_read_is_named_and_the_text_kept(tmp_path: P
     assert ("front_matter" in document.metadata) == block.startswith("a:")
 
 
+TOML = """+++
+title = "The ferry"
+date = 2024-05-06
+at = 07:30:00
+tags = ["boats", 3]
+weight = inf
+# a comment
+[menu]
+name = "x"
++++
+# Other
+
+Text.
+"""
+
+
+@pytest.mark.parametrize("line_end", ["\n", "\r\n"])
+def test_front_matter_in_toml_is_read_and_is_no_text(tmp_path: Path, line_end: str) -> None:
+    document = load(tmp_path, "a.md", TOML.replace("\n", line_end))
+    assert document.title == "The ferry"
+    assert document.text[document.metadata["front_matter"] :].lstrip().startswith("# Other")
+    assert {key: document.metadata[key] for key in ("date", "at", "tags", "weight")} == {
+        "date": "2024-05-06", "at": "07:30:00", "tags": ["boats", 3], "weight": "inf",
+    }  # fmt: skip
+    assert document.metadata["front_matter_error"] == "menu: nested values are not read"
+
+
+@pytest.mark.parametrize(
+    ("block", "error", "is_front_matter"),
+    [("a = ", "not TOML: ", True), ("just words", "not TOML: ", False), ("a = " + "[" * 30_000, "not TOML: ", True),
+     ("a = " + "9" * 5_000, "", True), ("a = '" + "x" * 70_000 + "'", "70,007 characters", True)],
+)  # fmt: skip
+def test_toml_that_cannot_be_read_is_named(tmp_path: Path, block: str, error: str, is_front_matter: bool) -> None:
+    metadata = load(tmp_path, "a.md", f"+++\n{block}\n+++\nText.\n").metadata
+    assert metadata["front_matter_error"].startswith(error)
+    assert ("front_matter" in metadata) == is_front_matter
+
+
 def test_a_rule_at_the_start_is_no_front_matter(tmp_path: Path) -> None:
     assert load(tmp_path, "a.md", "---\n\nText.\n").metadata == {}
 

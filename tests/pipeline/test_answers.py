@@ -442,7 +442,7 @@ def test_a_refusal_is_printed_with_its_advice_and_passages_and_all_of_that_is_in
     said = ragqa("ask", "pipeline.yaml", question, "--json", cwd=home).said
     assert (said["abstained"], said["reason"], said["text"], said["citations"]) == (True, reason, "", [])
     assert advice in said["advice"] and len(said["nearest"]) == 3
-    assert said["nearest"][0].keys() == {"source", "path", "page", "start", "end", "text", "stale"}
+    assert said["nearest"][0].keys() == {"source", "path", "page", "start", "end", "text", "stale", "place"}
 
 
 def test_many_questions_are_refused_and_quoted_as_each_alone(home: Path) -> None:
@@ -476,7 +476,7 @@ def test_a_batch_writes_only_what_is_not_refused_before(home: Path) -> None:
 
 PARTS = [
     "The ferry sails at 9. ", "Is it blue? ", "- a coat\n", "1. Pay\n", "\n\n", "\n", "Dr. Ahn ", "e.g. this ", "```\ncd /tmp\n```\n",
-    "# Head\n", "and so on ", "渡船。", "**Bold** text. ", "No. 5 ", "a\tb\n", "Steps:\n", "Short line\nNext One. ",
+    "# Head\n", "and so on ", "渡船。", "Q: Who?\n", "A: Salt.\n", "**Bold** text. ", "No. 5 ", "a\tb\n", "Steps:\n", "Short line\nNext One. ",
 ]  # fmt: skip
 
 
@@ -486,7 +486,8 @@ def test_any_text_is_cut_into_the_same_sentences_however_it_arrives(monkeypatch:
             return ()
 
     def sentences(pieces: Sequence[str]) -> list[str]:
-        checked = CheckedText(Nowhere(), [], [])  # type: ignore[arg-type]
+        asked = Prompt("", {}, (), stop=("\nQ:",), labels=("A:",))
+        checked = CheckedText(Nowhere(), asked, [], [])  # type: ignore[arg-type]
         for piece in pieces:
             list(checked.take(piece))
         list(checked.take("", last=True))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -214,3 +215,51 @@ def test_another_document_template_or_example_has_another_fingerprint(folder: Pa
     pipeline(folder).index()
     found.append(pipeline(folder, *given).fingerprint())
     assert all(one not in found[:n] for n, one in enumerate(found))
+
+
+RUN_ON = [
+    "The quay has a master called Quayson.\n\nQuestion: Who is the master of the ferry?\nAnswer: Ferryson",
+    "Answer: The quay has a master called Quayson.\nAnswer: The quay has a master called Quayson.",
+    "The quay has a master called Quayson.\nPassages:\nThe ferry has a master called Ferryson.",
+    'The quay has a master called Quayson.\n<passage 2 source="b">\nThe ferry has a master called Ferryson.',
+]
+
+
+@pytest.mark.parametrize("written", RUN_ON)
+@pytest.mark.parametrize("question", [QUESTION, "How is the quay led, and what is its master called?"])
+def test_lines_of_the_template_are_no_sentences_of_a_written_answer(folder: Path, written: str, question: str) -> None:
+    overrides = ["prompt.answer=write", f"generate.answer={json.dumps(written)}", "generate.max_new_tokens=200"]
+    events, last = streamed(pipeline(folder, *overrides), question)
+    assert last.text in ("The quay has a master called Quayson.", "The quay has a master called Quayson")
+    assert [event.text for event in events if isinstance(event, AnswerSentence)] == [last.text]
+    assert last.unsupported == 0
+
+
+@pytest.mark.parametrize(
+    "written", ["Question: Who is the master of the quay?", " \nPassages:\nThe quay has a master."]
+)
+def test_an_answer_of_nothing_but_lines_of_the_template_is_none(folder: Path, written: str) -> None:
+    overrides = ["prompt.answer=write", f"generate.answer={json.dumps(written)}"]
+    assert pipeline(folder, *overrides).ask(QUESTION).abstained
+
+
+class ForgetfulGenerator(SureGenerator):
+    """Has the special token `<slot>`, and writes a sentence without it."""
+
+    def count_literal(self, text: str, literal: Sequence[tuple[int, int]]) -> int:
+        return self.count(text)
+
+    def special_texts(self, text: str) -> frozenset[str]:
+        return frozenset({"<slot>"} if "<slot>" in text else ())
+
+
+def test_a_sentence_that_leaves_a_special_token_of_its_source_out_is_not_shown(folder: Path) -> None:
+    text = "The quay takes the command dock --put <slot> --now from its master.\n"
+    (folder / "documents" / "quay.txt").write_text(text, encoding="utf-8")
+    question, whole = "Which command does the quay take?", "The quay takes the command dock --put <slot> --now."
+    for written, kind in ((whole, "span"), (whole.replace("<slot> ", ""), "quote")):
+        pipe = pipeline(folder, "prompt.answer=auto", "prompt.min_confidence=0")
+        pipe.components.replace(generator=ForgetfulGenerator(written, None))
+        pipe.index()
+        answer = pipe.ask(question)
+        assert "dock --put <slot> --now" in answer.text and answer.kind == kind

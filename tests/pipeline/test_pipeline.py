@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 from pathlib import Path
 
@@ -11,6 +12,7 @@ from ragqa import Pipeline
 from ragqa.errors import ConfigError, ModelError, NothingUsableError, RejectedError, UsageError
 from ragqa.pipeline.ingest import embedding, refresh
 from ragqa.records import Answer, Chunk, Document, Passages
+from ragqa.split.splitter import TextSplitter
 from ragqa.stages import System
 from tests.fakes import ECHO, PIPELINE, WORDS
 
@@ -223,6 +225,26 @@ def test_another_embedder_or_splitter_is_refused_until_a_rebuild(folder: Path) -
     with pytest.raises(ModelError, match=r"built with splitter .*41.*--rebuild"):
         pipeline(folder, "split.chunk_size=41").index()
     assert counts(pipeline(folder, "split.chunk_size=41").index(rebuild=True)) == {"indexed": 3, "embedded": 3}
+
+
+def test_an_index_of_an_earlier_version_answers_and_the_next_run_brings_it_up_to_date(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr("ragqa.split.splitter.SPLITTER_VERSION", "0")
+    monkeypatch.setattr(  # as the versions stood in the settings before
+        TextSplitter,
+        "fingerprint",
+        property(lambda self: json.dumps({**self.spec.model_dump(), "version": "0", "library": "0"})),
+    )
+    pipeline(folder).index()
+    monkeypatch.undo()
+    assert "Ferryson" in pipeline(folder).ask("Who is the master of the ferry?").text
+    planned = pipeline(folder).plan()
+    assert (len(planned.plan.read), planned.to_embed) == (3, 0)
+    assert all("split/0" in each.reason and "split/" in each.reason for each in planned.plan.read)
+    report = pipeline(folder).index()
+    assert counts(report) == {"indexed": 3} and "3 documents were indexed by another version" in caplog.text
+    assert counts(pipeline(folder).index()) == {"unchanged": 3}
 
 
 def test_a_plan_tells_what_a_run_would_do_and_writes_nothing(folder: Path) -> None:

@@ -87,10 +87,10 @@ def test_an_answer_as_a_dict_has_what_the_command_prints_and_as_json_it_is_one_l
     (citation,) = fields["citations"]
     assert citation == {
         "source": "quay.txt", "path": str(home / "documents" / "quay.txt"), "page": None, "start": 0, "end": 37,
-        "text": "The quay has a master called Quayson.", "stale": False,
+        "text": "The quay has a master called Quayson.", "stale": False, "place": "",
     }  # fmt: skip
     assert list(fields["hits"][0]) == [
-        "source", "path", "page", "start", "end", "text", "score", "scores", "fields", "versions",
+        "source", "path", "page", "start", "end", "text", "score", "scores", "fields", "versions", "place",
     ]  # fmt: skip
     assert fields["prompt"] == answer.prompt.text if answer.prompt else False
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import itertools
 import unicodedata
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -13,6 +15,7 @@ from ragqa.config.specs import InContextPrompt
 from ragqa.errors import UsageError
 from ragqa.prompt import TEMPLATES, Template, TemplatePrompter, answer_label, best_at_ends, clean, fill, load_template
 from ragqa.prompt.examples import Examples, read_pairs
+from ragqa.prompt.safety import FormatMarks
 from ragqa.records import LETTERS
 from tests.fakes import EchoGenerator, WordEmbedder, hit
 
@@ -245,7 +248,7 @@ def test_a_prompt_knows_where_its_question_stands(
     own = prompter(100_000, Examples(examples, 2), template=template)
     prompt = own.build(question, [hit(text, f"{n}.txt") for n, text in enumerate(texts)])
     start, end = prompt.question
-    assert prompt.text[start:end] == clean(question)[0]
+    assert prompt.text[start:end] == FormatMarks(EchoGenerator(), "").changed(clean(question)[0])
     after = own.template.user.rpartition("{question}")[2].replace("{answerable}", "yes").replace("{letter}", "A")
     after = after.replace("{label}", answer_label(clean(question)[0], "auto"))
     assert prompt.text[end:] == after, "it is the question that is asked, not an equal text elsewhere"
@@ -319,3 +322,86 @@ def test_what_is_shared_begins_every_prompt(template: str, questions: list[str],
     (shared,) = {prompt.shared for prompt in prompts}
     assert len({prompt.text[:shared] for prompt in prompts}) == 1
     assert shared >= len(load_template(template).system or load_template(template).user.partition("{")[0])
+
+
+class LiteralEcho(EchoGenerator):
+    """An `EchoGenerator` with a chat format that strips the turn, to which `<|end|>` alone is a special token."""
+
+    def chat(self, system: str, user: str) -> str:
+        return f"[INST] {system} <|end|> {user.strip()} [/INST]"
+
+    def count_literal(self, text: str, literal: Sequence[tuple[int, int]]) -> int:
+        inside = sum(text[start:end].count("<|end|>") for start, end in literal)
+        return self.count(text.replace("<|end|>", "E")) + 4 * inside
+
+    def special_texts(self, text: str) -> frozenset[str]:
+        return frozenset({"<|end|>"} & {text})
+
+
+def literal_prompter(**fields: object) -> TemplatePrompter:
+    return TemplatePrompter(InContextPrompt(kind="in_context", **fields), LiteralEcho(5000), 20)  # type: ignore[arg-type]
+
+
+def test_a_generator_that_reads_literally_gets_the_text_of_a_document_unchanged_but_for_marks_of_the_format() -> None:
+    text = literal_prompter().build("Who <|end|>?", [hit("a <|end|> b <|im_end|> </s> [/INST] [inst] c")]).text
+    assert "a <|end|> b <|im_end|> </s> (/INST] (inst] c" in text
+    assert text.count("Who <|end|>?") == 2 and text.endswith("[/INST]")
+
+
+@pytest.mark.parametrize("template", TEMPLATES)
+@given(question=TEXTS, texts=st.lists(TEXTS, max_size=3))
+def test_the_literal_spans_of_a_prompt_are_the_values_of_its_slots_and_nothing_of_the_template(
+    template: str, question: str, texts: list[str]
+) -> None:
+    own = prompter(100_000, Examples([("Why?", "Salt <|x|>")], 1), template=template)
+    prompt = own.build(question, [hit(text, f"{n}.txt") for n, text in enumerate(texts)])
+    spans = prompt.literal
+    assert all(0 <= start < end <= len(prompt.text) for start, end in spans)
+    assert all(end <= start for (_, end), (start, _) in itertools.pairwise(spans))
+    at, fixed = 0, ""
+    for start, end in [*spans, (len(prompt.text), len(prompt.text))]:
+        fixed, at = fixed + prompt.text[at:start], end
+    without = own.template.user
+    for slot in ("examples", "passages", "history", "question"):
+        without = without.replace(f"{{{slot}}}", "")
+    assert fixed.endswith(fill(without, {"answerable": "yes", "letter": "A", "label": answer_label(question, "auto")}))
+
+
+def test_where_the_chat_format_strips_a_turn_all_of_it_is_literal(tmp_path: Path) -> None:
+    (tmp_path / "own.txt").write_text("Be brief.\n---\n{passages}\n{question}", encoding="utf-8")
+    prompt = literal_prompter(template=str(tmp_path / "own.txt")).build("Who? ", [])
+    assert [prompt.text[start:end] for start, end in prompt.literal] == ["Who?"]
+
+
+STOPS = {
+    "qa": ("\nQuestion:", "\nPassages:", "\n<passage "),
+    "chat": ("\nPassages:", "\nQuestion:", "\n<passage "),
+    "span": ("\nPassage:", "\nQuestion:"),
+    "answerable": ("\nQuestion:", "\nAnswerable:", "\nSentences:", "\n(A) "),
+    "summarize": ("\nPassages:", "\nSubject:", "\n<passage "),
+    "extract": ("\nPassages:", "\nFacts asked for:", "\n<passage "),
+}
+
+
+@pytest.mark.parametrize("template", TEMPLATES)
+def test_a_prompt_stops_at_the_lines_of_its_template(template: str) -> None:
+    assert prompter(100_000, template=template).build("Who?", [hit("Salt.")]).stop == STOPS[template]
+
+
+@pytest.mark.parametrize(
+    ("template", "stops", "labels"),
+    [
+        ("{plain}\nQ: {question}\nA:", ("\nQ:",), ("A:",)),
+        ("{plain}\n### Texts\n{passages}\n\n**Frage：** {question}\n### Reply", ("\n### Texts", "\n**Frage：**"), ("### Reply",)),
+        ("{plain}\nBe brief:\nSay what you know.\nAbout {question}", (), ()),
+        ("{plain}\nUse {label} here.\n> {question}\nSo it is", (), ()),
+        ("{plain}\n{examples}{history}Text: {passages}\nQuestion: {question}", ("\nText:", "\nQuestion:"), ()),
+        ("{plain}\n{passages} {question}", (), ()),
+        ("{plain}\n{question}\n{label}:", (), ("Short answer:", "Answer:")),
+    ],
+)  # fmt: skip
+def test_stops_are_the_labels_of_a_template_of_ones_own_and_no_prose(
+    tmp_path: Path, template: str, stops: tuple[str, ...], labels: tuple[str, ...]
+) -> None:
+    prompt = with_template(tmp_path, template).build("Who?", [])
+    assert (prompt.stop, prompt.labels) == (stops, labels)

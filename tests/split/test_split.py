@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import replace
 from itertools import pairwise
@@ -11,6 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from ragqa import text_analysis
 from ragqa.config.slots import BYTES_PER_TOKEN, CONTEXT_TOKENS
 from ragqa.config.specs import CodeSplit, MarkdownSplit, RecursiveSplit, SentenceSplit, TokenSplit
 from ragqa.errors import RejectedError, UsageError
@@ -436,4 +438,71 @@ def test_headings_that_a_format_marks_are_sections_too() -> None:
     assert [(chunk.text, chunk.context) for chunk in chunks] == [
         ("Rooms\nAll of them.", "Rooms"),
         ("Fees\nNone.", "Rooms > Fees"),
+    ]
+
+
+SPACELESS = {
+    "chinese": "码头从周一到周五开放。船票在售票处购买，也可以在船上付款！行李要提前交给船员；自行车免费吗？免费。" * 6,
+    "japanese": "船着場は毎日開いています。切符は窓口で買い、船の上でも払えます。荷物は早めに船員に渡してください。"
+    * 6,
+    "thai": "ท่าเรือเปิดทุกวันตั้งแต่เช้าถึงเย็น ซื้อตั๋วได้ที่ช่องขายตั๋วหรือบนเรือ " * 6,
+    "thai without a space": "ท่าเรือเปิดทุกวันตั้งแต่เช้าถึงเย็นซื้อตั๋วได้ที่ช่องขายตั๋วหรือบนเรือ" * 6,
+}
+
+
+class CharacterCounter(WordEmbedder):
+    """Each letter is a token, as in a BERT vocabulary for Chinese."""
+
+    def offsets(self, text: str) -> list[tuple[int, int]]:
+        return [(at, at + 1) for at, character in enumerate(text) if not character.isspace()]
+
+
+@pytest.mark.parametrize("unit", ["token", "character"])
+@pytest.mark.parametrize("kind", ["recursive", "sentence", "token"])
+@pytest.mark.parametrize("name", SPACELESS)
+def test_chunks_of_scripts_without_spaces_overlap(name: str, kind: str, unit: str) -> None:
+    counter = CharacterCounter()
+    text = SPACELESS[name]
+    chunks = build(kind, counter, chunk_size=60, overlap=20, unit=unit).split(document(text))
+    assert_exact(text, chunks)
+    assert all(counter.count(chunk.text) <= 60 for chunk in chunks)
+    shared = [text[b.start : a.end] for a, b in pairwise(chunks)]
+    assert len(shared) > 3 and all(10 <= counter.count(part) <= 20 for part in shared)
+
+
+@pytest.mark.parametrize("name", ["thai", "thai without a space"])
+def test_an_overlap_begins_with_no_vowel_or_tone_of_the_letter_before_it(name: str) -> None:
+    chunks = build("recursive", CharacterCounter(), chunk_size=60, overlap=20, unit="token").split(
+        document(SPACELESS[name])
+    )
+    for chunk in chunks[1:]:
+        assert not re.match("[\u0e30-\u0e3a\u0e45-\u0e4e]", chunk.text)
+        assert not re.match("[เแโใไ]", SPACELESS[name][chunk.start - 1 : chunk.start])
+
+
+@pytest.mark.parametrize("name", ["chinese", "japanese"])
+def test_a_text_without_spaces_is_cut_after_a_mark(name: str) -> None:
+    chunks = build("recursive", CharacterCounter(), chunk_size=40, overlap=10, unit="token").split(
+        document(SPACELESS[name])
+    )
+    assert all(chunk.text[-1] in "。！？；，、" for chunk in chunks)
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["码头开放。", "船が出る？", "هل الميناء مفتوح؟ ", "बंदरगाह खुला है। ", "ဆိပ်ကမ်းဖွင့်သည်။ ", "កំពង់ផែបើក។ ", "ወደቡ ክፍት ነው። ", "بندرگاہ کھلی ہے۔ "],
+)  # fmt: skip
+def test_a_sentence_ends_in_every_script(text: str) -> None:
+    said = text * 8
+    chunks = build("sentence", CharacterCounter(), chunk_size=30, overlap=0, unit="token").split(document(said))
+    assert len(chunks) > 1 and all(chunk.text[-1] == text.strip()[-1] for chunk in chunks)
+    assert [said[start:end] for start, end in text_analysis.sentences(said)] == [text.strip()] * 8
+
+
+def test_a_closing_quotation_mark_belongs_to_its_sentence() -> None:
+    text = "「船は出ますか？」「出ます。」と船員は言った。"
+    assert [text[start:end] for start, end in text_analysis.sentences(text)] == [
+        "「船は出ますか？」",
+        "「出ます。」",
+        "と船員は言った。",
     ]

@@ -87,10 +87,10 @@ class Forger:
         return self._random.choice(_WIDTHS)
 
     def citation(self) -> Citation:
-        page = self._random.choice((None, 1, 12))
+        place = self._random.choice(("", "page 12", self.text(2)))
         start = self._random.randint(0, 99)
         stale = self._random.random() < 0.2
-        return Citation("s", f"{os.getcwd()}/{self.name()}", page, start, start + 9, self.text(), stale)
+        return Citation("s", f"{os.getcwd()}/{self.name()}", None, start, start + 9, self.text(), stale, place)
 
     def citations(self, most: int) -> tuple[Citation, ...]:
         return tuple(self.citation() for _ in range(self._random.randint(0, most)))
@@ -105,8 +105,9 @@ class Forger:
         return Answer("q", "\n".join(each.text for each in said), cited, (), None, {}, 1, finish=finish, sentences=said)
 
     def hit(self, number: int) -> Hit:
-        chunk = Chunk(str(number), "d", 3, 9, self.text(), page=self._random.choice((None, 7)))
-        return Hit(chunk, self.name(), "/x", 0.5, {"dense": 0.5})
+        chunk = Chunk(str(number), "d", 3, 9, self.text())
+        place = self._random.choice(("", "page 7", self.text(2)))
+        return Hit(chunk, self.name(), "/x", 0.5, {"dense": 0.5}, place=place)
 
 
 def _bare(text: str) -> str:
@@ -154,7 +155,7 @@ def faults_of_answer(forger: Forger) -> list[str]:
 
 
 def _source(mark: str, citation: Citation) -> tuple[str, str]:
-    page = f" (page {citation.page})" if citation.page else ""
+    page = f" ({one_line(citation.place)})" if citation.place else ""
     stale = " [changed since it was indexed]" if citation.stale else ""
     return _bare(f"{mark} {answers.citation_name(citation)}{page}{stale}"), _bare(one_line(citation.text))
 
@@ -184,7 +185,7 @@ def faults_of_hits(forger: Forger) -> list[str]:
 
 
 def _passage(number: int, hit: Hit) -> tuple[str, str]:
-    page = f", page {hit.chunk.page}" if hit.chunk.page else ""
+    page = f", {one_line(hit.place)}" if hit.place else ""
     line = f"[{number}] 0.500  {marks.name(hit.source)}{page} [3:9]  dense 0.500"
     return _bare(line), _bare(one_line(hit.chunk.text))
 

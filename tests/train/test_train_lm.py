@@ -482,11 +482,13 @@ def test_the_table_has_every_figure_and_a_rejected_file_is_named(project: Path) 
     [
         ("nothing", 4, "no documents found under nothing"),
         ("missing", 2, "no such folder or file: missing"),
-        ("tokenizer", 4, "no file could be used"),
+        ("pictures", 4, "no documents found under pictures: no file could be used"),
     ],
 )
 def test_a_source_without_documents_is_refused(project: Path, source: str, code: int, said: str) -> None:
     (project / "nothing").mkdir()
+    (project / "pictures").mkdir()
+    (project / "pictures" / "quay.png").write_bytes(b"\x89PNG")
     done = train(project, source)
     assert (done.code, done.out) == (code, "") and said in done.err
 

@@ -19,9 +19,13 @@ from ragqa import arguments
 from ragqa.arguments import AnyPath
 from ragqa.config import did_you_mean
 from ragqa.errors import UsageError
+from ragqa.records.shown import cut
 
 if TYPE_CHECKING:
     from ragqa.evaluate.dataset import Dataset, Question
+
+NAMED = 3
+"""The number of questions that a note names."""
 
 __all__ = ["KINDS", "DatasetKind", "checked", "read_dataset", "read_kind"]
 
@@ -114,7 +118,7 @@ def read_kind(kind: str, path: AnyPath) -> Dataset:
 
 
 def checked(dataset: Dataset, path: Path, layout: str = "") -> Dataset:
-    """Check the rules for datasets of all kinds; return the dataset with a note on answers that normalise to nothing.
+    """Check the rules for datasets of all kinds; return the dataset with a note on answers that lose their meaning.
 
     :param path: the path that it was read from, for errors.
     :param layout: a description of a file of this kind, for errors.
@@ -133,16 +137,17 @@ def checked(dataset: Dataset, path: Path, layout: str = "") -> Dataset:
 
 
 def _note_on_answers(questions: Sequence[Question]) -> str:
-    """Return a note with the number of questions whose answers normalise to nothing.
-
-    Exact match and F1 treat them as unanswerable, as the script of SQuAD does.
-    """
+    """Return a note with the number of questions whose answers lose something in SQuAD's normalisation, and the first."""
     from ragqa.evaluate.datasets.notes import sentence
-    from ragqa.evaluate.metrics import normalize
+    from ragqa.evaluate.metrics import loses_meaning
 
-    blank = sum(bool(question.answers) and not any(map(normalize, question.answers)) for question in questions)
-    what = "questions whose answers are articles or punctuation alone, which exact match and F1 take for no answer"
-    return sentence({what: blank})
+    lossy = [question.id for question in questions if any(map(loses_meaning, question.answers))]
+    named = ", ".join(map(cut, lossy[:NAMED]))
+    what = (
+        "questions whose answers lose a sign, a point, another mark or the name A in SQuAD's normalisation, which "
+        f"exact_match and f1 use; see exact_match_strict and f1_strict (first: {named})"
+    )
+    return sentence({what: len(lossy)})
 
 
 def _check_unique(path: Path, what: str, names: Sequence[str]) -> None:

@@ -1,5 +1,6 @@
 """Scores of answers and of rankings, and confidence intervals and tests for their means. Pure functions.
 
+normal_forms  the forms in which answers are compared: SQuAD's, and a strict one that keeps what carries a meaning
 answers       exact match, F1 and the other metrics of one answer, in [0, 1]; this package re-exports them
 ranking       retrieved passages -> recall, precision, MAP, MRR, nDCG
 support       the share of an answer's sentences that stand in the gold passages
@@ -14,12 +15,14 @@ from ragqa.evaluate.metrics.answers import (
     citation_recall,
     contains,
     exact_match,
+    exact_match_strict,
     f1,
+    f1_strict,
     has_answer,
-    normalize,
     prediction,
     rouge_l,
 )
+from ragqa.evaluate.metrics.normal_forms import loses_meaning
 
 __all__ = [
     "VERSION",
@@ -27,9 +30,11 @@ __all__ = [
     "citation_recall",
     "contains",
     "exact_match",
+    "exact_match_strict",
     "f1",
+    "f1_strict",
     "has_answer",
-    "normalize",
+    "loses_meaning",
     "prediction",
     "rouge_l",
 ]

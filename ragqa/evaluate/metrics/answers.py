@@ -1,28 +1,25 @@
 """The metrics of one answer, each in [0, 1]. Pure functions.
 
-Exact match and F1: Rajpurkar, Jia and Liang (2018), the official SQuAD 2.0 script. `contains` and `has_answer` compare
-whole words and whole numbers (Karpukhin et al. 2020, DPR), so that "art" is not found in "party", nor "5" in "5.2".
+Exact match and F1: Rajpurkar, Jia and Liang (2018), the official SQuAD 2.0 script, but for an answer such as "A", of
+which the script leaves nothing: it is compared in its strict form, so that it never equals no answer. The strict
+variants compare the strict forms of all answers. `contains` and `has_answer` look for whole words and whole numbers of
+the strict form (Karpukhin et al. 2020, DPR), so that "art" is not found in "party", nor "5" in "5.2".
 """
 
 from __future__ import annotations
 
-import re
-import string
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 from ragqa import text_analysis
+from ragqa.evaluate.metrics.normal_forms import JOINTS, squad_form, strict_form
 from ragqa.records import Answer, Citation, Hit
 
-VERSION = 3
+VERSION = 4
 """The version of the definitions. It is raised when a metric changes, since scores of other versions are not reused."""
 
-_ARTICLES = re.compile(r"\b(a|an|the)\b")
-_PUNCTUATION = str.maketrans("", "", string.punctuation)
-_MARK = f"[{re.escape(string.punctuation)}]"
-_OUTSIDE_NUMBERS = re.compile(rf"(?<=\d),(?=\d{{3}}(?!\d))|(?<!\d){_MARK}|{_MARK}(?!\d)")
-"""ASCII punctuation except between two digits; thousands separators, which are commas, are punctuation too."""
-_WORD_FOLLOWS = re.compile(r"\s*\w")
+_GLUED_BEFORE, _GLUED_AFTER = "-^", "+#^-"
+"""Marks beside a text that make it another one: 5 is not found in -5, nor C in C++."""
 
 
 def prediction(answer: Answer) -> str:
@@ -30,50 +27,45 @@ def prediction(answer: Answer) -> str:
     return "" if answer.abstained or not answer.text.strip() else answer.text
 
 
-def normalize(text: str) -> str:
-    """Lower the case, drop ASCII punctuation, drop the words a, an and the, and squeeze white space, in this order."""
-    return " ".join(_ARTICLES.sub(" ", text.lower().translate(_PUNCTUATION)).split())
-
-
 def exact_match(prediction: str, golds: Sequence[str]) -> float:
-    """Return 1 where the normalised prediction equals a normalised gold, else 0.
+    """Return 1 where the prediction equals a gold in SQuAD's form, else 0.
 
-    Golds that normalise to nothing are dropped. Where none is left, the question has no answer, and an empty prediction
-    is correct.
+    A gold of which SQuAD's form leaves nothing is compared in its strict form. Without golds, the question has no
+    answer, and only a blank prediction is right.
     """
-    return _best(lambda gold: float(normalize(prediction) == gold), golds)
+    return _best(_equal, _squad_pairs(prediction, golds), prediction)
+
+
+def exact_match_strict(prediction: str, golds: Sequence[str]) -> float:
+    """Return 1 where the prediction equals a gold in the strict form, else 0; without golds as in `exact_match`."""
+    return _best(_equal, _strict_pairs(prediction, golds), prediction)
 
 
 def f1(prediction: str, golds: Sequence[str]) -> float:
-    """Return the best harmonic mean of word precision and recall over the golds; empty golds as in `exact_match`."""
-    words = normalize(prediction).split()
-    return _best(lambda gold: _word_f1(words, gold.split()), golds)
+    """Return the best harmonic mean of word precision and recall over the golds; forms as in `exact_match`."""
+    return _best(_word_f1, _squad_pairs(prediction, golds), prediction)
+
+
+def f1_strict(prediction: str, golds: Sequence[str]) -> float:
+    """Return the best harmonic mean of word precision and recall over the golds, in the strict form."""
+    return _best(_word_f1, _strict_pairs(prediction, golds), prediction)
 
 
 def contains(prediction: str, golds: Sequence[str]) -> float:
     """Return 1 where the prediction contains the words of a gold in order, without other words between, else 0.
 
-    Words are normalised, but numbers keep their decimal points: 1.2 does not contain 12. In scripts without spaces,
-    characters are compared. A gold that is an article, such as "A", matches where it has the same case and no word
-    follows it. Without golds, an empty prediction scores 1 and any other 0.
+    Words are compared in the strict form. In scripts without spaces, characters are compared. Without golds, a blank
+    prediction scores 1 and any other 0.
     """
-    searched = _searched(prediction)
-    forms = {gold: _searched(gold) for gold in golds}
-    if any(
-        any(text_analysis.occurrences(form, searched)) if form else _ends_a_phrase(gold, prediction)
-        for gold, form in forms.items()
-    ):
-        return 1.0
-    return 0.0 if any(forms.values()) else exact_match(prediction, golds)
+    return _best(_holds, _strict_pairs(prediction, golds), prediction)
 
 
 def rouge_l(prediction: str, golds: Sequence[str]) -> float:
     """Return the best ROUGE-L F1 over the golds: by the longest common subsequence of normalised words (Lin 2004).
 
-    Empty golds are treated as in `exact_match`. Words are not stemmed.
+    Forms are those of `exact_match`. Words are not stemmed.
     """
-    words = normalize(prediction).split()
-    return _best(lambda gold: _lcs_f1(words, gold.split()), golds)
+    return _best(_lcs_f1, _squad_pairs(prediction, golds), prediction)
 
 
 def has_answer(hits: Sequence[Hit], golds: Sequence[str]) -> float:
@@ -107,37 +99,58 @@ def _overlap(citation: Citation, span: tuple[str, int, int]) -> bool:
     return citation.source == source and citation.start < end and start < citation.end
 
 
-def _best(score: Callable[[str], float], golds: Sequence[str]) -> float:
-    """Return the best score over the normalised golds; the score of an empty gold where none is left."""
-    normalized = [gold for gold in map(normalize, golds) if gold]
-    return max(score(gold) for gold in normalized or [""])
+Pair = tuple[str, str]
+"""The forms of a prediction and of a gold."""
 
 
-def _searched(text: str) -> str:
-    """Return a text as `contains` compares it: normalised, but with the punctuation inside numbers."""
-    return " ".join(_ARTICLES.sub(" ", _OUTSIDE_NUMBERS.sub("", text.lower())).split())
+def _squad_pairs(prediction: str, golds: Sequence[str]) -> Iterator[Pair]:
+    said = squad_form(prediction)
+    for gold in golds:
+        if form := squad_form(gold):
+            yield said, form
+        else:
+            yield from _strict_pairs(prediction, [gold])
 
 
-def _ends_a_phrase(article: str, text: str) -> bool:
-    """Tell whether a text has an article in the same case with no word after it, as in a name such as "Vitamin A"."""
-    return any(not _WORD_FOLLOWS.match(text, end) for _, end in text_analysis.occurrences(article, text))
+def _strict_pairs(prediction: str, golds: Sequence[str]) -> Iterator[Pair]:
+    for joint in JOINTS:
+        said = strict_form(prediction, joint)
+        yield from ((said, form) for form in (strict_form(gold, joint) for gold in golds) if form)
 
 
-def _word_f1(words: Sequence[str], gold: Sequence[str]) -> float:
-    """Return the F1 of the multisets of words."""
-    if not words or not gold:
-        return float(words == gold)
-    return 2 * sum((Counter(words) & Counter(gold)).values()) / (len(words) + len(gold))
+def _best(score: Callable[[str, str], float], pairs: Iterator[Pair], prediction: str) -> float:
+    """Return the best score of the pairs; where there is none, 1 for a blank prediction, else 0."""
+    return max((score(said, gold) for said, gold in pairs), default=float(not prediction.strip()))
 
 
-def _lcs_f1(words: Sequence[str], gold: Sequence[str]) -> float:
+def _equal(said: str, gold: str) -> float:
+    return float(said == gold)
+
+
+def _holds(said: str, gold: str) -> float:
+    """Return 1 where a form has the words of another one, and no mark beside them that belongs to them."""
+    return float(
+        any(
+            said[max(0, start - 1) : start] not in tuple(_GLUED_BEFORE)
+            and said[end : end + 1] not in tuple(_GLUED_AFTER)
+            for start, end in text_analysis.occurrences(gold, said)
+        )
+    )
+
+
+def _word_f1(said: str, gold: str) -> float:
+    """Return the F1 of the multisets of words; the words of a gold are never none."""
+    words, wanted = said.split(), gold.split()
+    return 2 * sum((Counter(words) & Counter(wanted)).values()) / (len(words) + len(wanted))
+
+
+def _lcs_f1(said: str, gold: str) -> float:
     """Return the F1 of the longest common subsequence, whose length is computed row by row."""
-    if not words or not gold:
-        return float(words == gold)
-    row = [0] * (len(gold) + 1)
+    words, wanted = said.split(), gold.split()
+    row = [0] * (len(wanted) + 1)
     for word in words:
         last = row
         row = [0]
-        for column, other in enumerate(gold, start=1):
+        for column, other in enumerate(wanted, start=1):
             row.append(last[column - 1] + 1 if word == other else max(last[column], row[-1]))
-    return 2 * row[-1] / (len(words) + len(gold))
+    return 2 * row[-1] / (len(words) + len(wanted))

@@ -67,8 +67,8 @@ def evaluate(
 ) -> Iterator[Result]:
     """Yield the result of each question, in order, as soon as it is known.
 
-    Answers score `exact_match`, `f1`, `contains` and `rouge_l`; an unanswerable question scores 1 where the system
-    abstains, else 0 (SQuAD 2.0). Retrieval is scored where relevant units are known. A question that raises an error is
+    Answers score `exact_match`, `f1`, their strict variants, `contains` and `rouge_l`; an unanswerable question scores
+    1 where the system abstains, else 0 (SQuAD 2.0). Retrieval is scored where relevant units are known. A question that raises an error is
     `failed`, and the run continues. Where the system can, it loads its models before the first question, so that no
     question's time includes loading.
 
@@ -154,6 +154,8 @@ def answer_scores(question: Question, gold: GoldEvidence, answer: Answer) -> dic
     scores = {
         "exact_match": metrics.exact_match(text, question.answers),
         "f1": f1,
+        "exact_match_strict": metrics.exact_match_strict(text, question.answers),
+        "f1_strict": metrics.f1_strict(text, question.answers),
         "contains": metrics.contains(text, question.answers),
         "rouge_l": metrics.rouge_l(text, question.answers),
         "answerable_f1" if question.answerable else "unanswerable_f1": f1,

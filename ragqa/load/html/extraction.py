@@ -10,6 +10,7 @@ import lxml.etree
 import lxml.html
 from lxml.html import HtmlElement as Element
 from trafilatura import bare_extraction
+from trafilatura.metadata import extract_metadata
 
 from ragqa.errors import RejectedError
 from ragqa.load.bounds import Limits
@@ -34,6 +35,8 @@ _FIELDS = {
     "description": "description",
     "site": "sitename",
 }
+_MOST_ELEMENTS = 50_000
+"""The most elements of a page whose main text trafilatura looks for: its time grows with their square."""
 _FEW_WORDS = 20
 """With fewer words than this beside more words of boilerplate, a page has no main text."""
 _NAME_CHARACTERS, _NAME_WORDS = 60, 8
@@ -68,14 +71,8 @@ def extract(data: bytes) -> Extracted:
     :param data: the page in UTF-8, whatever charset it declares.
     :raises RejectedError: there is no text, scripts are needed to show it, or elements are nested too deeply.
     """
-    found = bare_extraction(
-        _without_spans(_tree(data)),
-        favor_recall=True,
-        include_comments=False,
-        with_metadata=True,
-        date_extraction_params={"extensive_search": False},  # a date that the page gives, not one found in its text
-    )
     tree = _tree(data)
+    found = _by_trafilatura(_without_spans(_tree(data)))
     hide_unseen(tree)
     shown, facts = _content(tree, getattr(found, "text", None) or "")
     if needs_javascript(tree, shown.text):
@@ -105,6 +102,16 @@ def _tree(data: bytes) -> Element:
         if _NOT_XML.search(element.tail or ""):
             element.tail = _NOT_XML.sub(_replacement, element.tail)
     return tree
+
+
+def _by_trafilatura(tree: Element) -> object:
+    """Return trafilatura's document with metadata and the main text; without a text for a page of very many elements."""
+    date = {"extensive_search": False}  # a date that the page gives, not one found in its text
+    if sum(1 for _ in tree.iter()) > _MOST_ELEMENTS:
+        return extract_metadata(tree, date_config=date)
+    return bare_extraction(
+        tree, favor_recall=True, include_comments=False, with_metadata=True, date_extraction_params=date
+    )
 
 
 def _without_spans(tree: Element) -> Element:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Generator, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
+from functools import partial
 from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
@@ -20,11 +21,12 @@ from ragqa.pipeline.answer.citing import Citing
 from ragqa.pipeline.answer.draft import AskedQuestion, Clock, Draft
 from ragqa.pipeline.answer.replies import Event, Replies, Written
 from ragqa.pipeline.answer.writing import CheckedText
+from ragqa.prompt import count_text
 from ragqa.question_analysis import QuestionKind, analyse
 from ragqa.records import LETTERS, Answer, Coverage, Dropped, Generation, Hit, Passages, Prompt
 from ragqa.retrieve.follow_up import may_stand_alone
 from ragqa.retrieve.versions import without_superseded
-from ragqa.stages import BatchGenerator, ChoiceModel, VerdictModel
+from ragqa.stages import BatchGenerator, ChoiceModel, LiteralReader, VerdictModel
 
 if TYPE_CHECKING:
     from ragqa.evidence import Evidence
@@ -210,7 +212,12 @@ class Asking:
             read, prompt = self._prompt(draft)
             draft.clock.lap("prompt")
         also = [each for each in draft.excerpts if each not in read]
-        return prompt, CheckedText(self._citing, read, also)
+        return prompt, CheckedText(self._citing, prompt, read, also, self._special(read))
+
+    def _special(self, read: Sequence[Candidate]) -> frozenset[str]:
+        """Return the texts of special tokens of the generator that stand in excerpts."""
+        generator, text = self.components.generator, "\n".join(each.text for each in read)
+        return generator.special_texts(text) if isinstance(generator, LiteralReader) else frozenset()
 
     def _prompt(self, draft: Draft) -> tuple[list[Candidate], Prompt]:
         """Return the excerpts that the generator reads, and the prompt."""
@@ -219,7 +226,7 @@ class Asking:
         if draft.evidence is None or (limit is None and not self._chooses):
             return draft.excerpts, build(question.asked, draft.read, question.history)
         most = self.components.generator.window if limit is None else limit - FENCE
-        count, ranked = self.components.generator.count, draft.evidence.ranked
+        count, ranked = partial(count_text, self.components.generator), draft.evidence.ranked
         if self._chooses:
             read = compact(ranked, most, count, spare=LETTER, most=len(LETTERS))
             places = [(each.hit, each.start, each.end) for each in read]

@@ -38,5 +38,6 @@ class Citing:
             raise IndexCorruptError(
                 f"{hit.source}[{chunk.start}:{chunk.end}] does not stand in its document: run `ragqa index --rebuild`"
             )
-        citation = Citation(hit.source, hit.path, document.page_of(start), start, end, document.text[start:end])
+        page, place, text = document.page_of(start), document.place_of(start), document.text[start:end]
+        citation = Citation(hit.source, hit.path, page, start, end, text, place=place)
         return self.files.checked(citation, *self.reader.copies(chunk.document_id)) if self.files else citation

@@ -8,11 +8,12 @@ from typing import Literal
 
 from ragqa.evidence import confidence
 from ragqa.evidence.passages import Candidate
+from ragqa.evidence.rows import is_of_cell
 from ragqa.evidence.selection import quote, spans
 from ragqa.pipeline.answer.abstention import Abstention, refused
 from ragqa.pipeline.answer.citing import Citing
 from ragqa.pipeline.answer.draft import Draft
-from ragqa.pipeline.answer.writing import CheckedText, span_of
+from ragqa.pipeline.answer.writing import CheckedText, of_answer, span_of
 from ragqa.question_analysis import fits
 from ragqa.records import Answer, AnswerSentence, Coverage, Generation, Passages, Prompt
 
@@ -82,6 +83,7 @@ class Replies:
         A short answer that stands in an excerpt is a span. Where nothing that was written is supported, the excerpts
         are quoted instead.
         """
+        written = replace(written, generation=of_answer(written.generation, written.prompt))
         draft, text, checked = written.draft, written.generation.text, written.checked
         found = draft.evidence
         if found is None:  # the generator was asked without passages
@@ -108,14 +110,18 @@ class Replies:
             yield self.abstained(draft, Abstention("unsupported"), sure, written)
 
     def _span(self, written: Written, place: Candidate, sure: float) -> Iterator[Event]:
-        """Yield a short answer with the sentence that contains it; a quote where it is not likely to be right."""
+        """Yield a short answer with the sentence that contains it; a quote where it is not likely to be right.
+
+        What stands in a row of a table must be of the column that the question names.
+        """
         draft, text = written.draft, written.generation.text.strip()
         found = draft.evidence
         assert found is not None
         least = self.least
         if self.choice == "auto" and written.verdict is None and self.least:
             least = max(least, confidence.LEAST_SPAN)  # a quote is more often right
-        if sure >= least and fits(found.question.answer_type, text):
+        in_cell = place.kind != "row" or is_of_cell(text, found.question, place)
+        if sure >= least and in_cell and fits(found.question.answer_type, text):
             sentence = AnswerSentence(text, (self.citing.span(place.hit, place.start, place.end),), 1.0)
             yield sentence
             yield self._answer(draft, "span", [sentence], sure, written)

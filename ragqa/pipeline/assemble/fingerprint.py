@@ -33,6 +33,7 @@ def fingerprint(components: Components, sources: Mapping[str, str], *, answers: 
     return {
         "pipeline": without_paths(components.config),
         "models": {"embed": components.identity, "generate": generator},
+        "splitter": getattr(components.splitter, "version", ""),
         "documents": hashlib.sha256(json.dumps(sorted(sources.items())).encode()).hexdigest(),
     }
 

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 
 from ragqa.errors import RejectedError
 from ragqa.load.formats import UNSUPPORTED
-from ragqa.pipeline.ingest.reading import read_and_split
+from ragqa.pipeline.ingest.reading import made_by, read_and_split
 from ragqa.records import Chunk, Coverage, FileStatus, Scan, SourceFile
-from ragqa.stages import Indexed, Loader
+from ragqa.stages import Indexed, Loader, Splitter
 
 if TYPE_CHECKING:
     from ragqa.pipeline.assemble.components import Components
@@ -27,13 +27,14 @@ class PlannedFile:
     """A file to index, and the reason.
 
     `parse` is False where only the name is new and the content is already indexed. `retry` is True where the same bytes
-    were rejected in the last run.
+    were rejected in the last run, `outdated` where another version has read or cut them.
     """
 
     file: SourceFile
     reason: str
     parse: bool = True
     retry: bool = False
+    outdated: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,7 +134,7 @@ def _listed(sources: Sequence[str]) -> str:
     return ", ".join(sources[:_NAMED]) + more
 
 
-def make_plan(scan: Scan, indexed: Indexed | None, loader: Loader) -> Plan:
+def make_plan(scan: Scan, indexed: Indexed | None, loader: Loader, splitter: Splitter) -> Plan:
     """Compare the files of a folder with an index; with None, all files are new."""
     known = {} if indexed is None else indexed.sources()  # one that a filter empties is false
     extractors = {} if indexed is None else indexed.extractors()
@@ -141,7 +142,7 @@ def make_plan(scan: Scan, indexed: Indexed | None, loader: Loader) -> Plan:
     read: list[PlannedFile] = []
     unchanged: list[SourceFile] = []
     for file in scan.files:
-        extractor = loader.extractor(file.media_type)
+        extractor = made_by(loader.extractor(file.media_type), splitter)
         before = extractors.get(file.document_id)
         failed, why = rejected.get(file.source, ("", ""))
         if failed == file.document_id:
@@ -149,7 +150,7 @@ def make_plan(scan: Scan, indexed: Indexed | None, loader: Loader) -> Plan:
         elif before is None:
             read.append(PlannedFile(file, "changed" if file.source in known else "new"))
         elif before != extractor:
-            read.append(PlannedFile(file, f"extractor {before} is now {extractor}"))
+            read.append(PlannedFile(file, f"read by {before}, is now read by {extractor}", outdated=True))
         elif known.get(file.source) != file.document_id:
             read.append(PlannedFile(file, "another name for known content", parse=False))
         else:
@@ -164,7 +165,7 @@ def make_plan(scan: Scan, indexed: Indexed | None, loader: Loader) -> Plan:
 
 def plan_run(components: Components, indexed: Indexed | None) -> Plan:
     """Compare the documents of a pipeline with an index; with None, all files are new."""
-    return make_plan(components.loader.scan(), indexed, components.loader)
+    return make_plan(components.loader.scan(), indexed, components.loader, components.splitter)
 
 
 def preview(components: Components, indexed: Indexed | None) -> Preview:

@@ -6,7 +6,7 @@ import json
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import CancelledError, Future, ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import islice
 from threading import Condition, Lock
 from typing import TypeVar
@@ -44,6 +44,7 @@ def read_and_split(loader: Loader, splitter: Splitter, file: SourceFile) -> Cont
     :raises RejectedError: the file cannot be read, split or stored; the message says which.
     """
     document = loader.read(file)
+    document = replace(document, extractor=made_by(document.extractor, splitter))
     try:
         chunks = splitter.split(document)
     except (RejectedError, MemoryError):
@@ -52,6 +53,11 @@ def read_and_split(loader: Loader, splitter: Splitter, file: SourceFile) -> Cont
         raise RejectedError(f"cannot be split: {type(error).__name__}: {brief(error)}") from error
     _refuse_unstorable(document, chunks)
     return document, chunks
+
+
+def made_by(extractor: str, splitter: Splitter) -> str:
+    """Return what is stored as a document's extractor: after a change of it, the file is read and cut again."""
+    return ", ".join(filter(None, (extractor, getattr(splitter, "version", ""))))
 
 
 def _refuse_unstorable(document: Document, chunks: Sequence[Chunk]) -> None:

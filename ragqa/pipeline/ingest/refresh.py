@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import sys
 import time
 from collections.abc import Mapping
@@ -10,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from ragqa.errors import DocumentsGoneError, NothingUsableError, RejectedError
-from ragqa.pipeline.ingest import embedding
+from ragqa.pipeline.ingest import embedding, unknown
 from ragqa.pipeline.ingest.embedding import Embedding, Progress
 from ragqa.pipeline.ingest.plan import Plan, PlannedFile, make_plan, why_nothing
 from ragqa.pipeline.ingest.reading import Content, Estimate, prefetch, read_and_split
@@ -29,6 +30,8 @@ PREFETCH_BYTES = 64 << 20
 
 _CHUNK_BYTES = 400
 """The approximate memory of a chunk besides its text, in bytes."""
+
+_log = logging.getLogger("ragqa.index")
 
 
 @dataclass(slots=True)
@@ -78,7 +81,7 @@ def bring_up_to_date(components: Components, options: Options) -> IndexReport:
         raise NothingUsableError(nothing)
     recorded = components.embedder.recorded
     with index.write(components.identity, recorded=recorded, rebuild=options.rebuild, wait=options.wait) as writer:
-        plan = make_plan(scan, writer, components.loader)
+        plan = make_plan(scan, writer, components.loader, components.splitter)
         if not scan.files and not options.allow_empty:
             gone = f"{nothing}; {plan.documents} of {plan.documents} indexed documents are gone"
             raise DocumentsGoneError(gone) if plan.documents else NothingUsableError(nothing)
@@ -98,7 +101,7 @@ class Refresh:
     """
 
     def __init__(self, components: Components, writer: IndexWriter, options: Options) -> None:
-        self._loader, self._splitter = components.loader, components.splitter
+        self._loader, self._splitter, self._embedder = components.loader, components.splitter, components.embedder
         self._embedding = Embedding(components.embedder, writer, options.progress)
         self._where = _where(components)
         self._writer = writer
@@ -109,6 +112,7 @@ class Refresh:
         self._unread: dict[str, tuple[str, ...]] = {}
         self._waiting: list[Content] = []
         self._sources: dict[str, str | None] = {}
+        self._unknown: dict[str, float] = {}
         self._report = IndexReport()
 
     def run(self, plan: Plan) -> IndexReport:
@@ -124,6 +128,10 @@ class Refresh:
         report.statuses += [*plan.others, *(FileStatus(file.source, "unchanged") for file in plan.unchanged)]
         self._refuse_gone(plan)
         self._estimate = Estimate(planned.file for planned in plan.read if planned.parse)
+        if outdated := sum(planned.outdated for planned in plan.read):
+            _log.warning(
+                f"{outdated:,} documents were indexed by another version: they are read again, and texts that stay the same are not embedded again"
+            )
         # 2. Read, and commit texts in parts. New names of known content first, so that no commit removes a document
         # whose new name comes in a later one. Then in the order of hashes, which is random: the files read so far are a fair sample for the estimate.
         order = sorted(plan.read, key=lambda planned: (planned.parse, planned.file.sha256))
@@ -138,6 +146,8 @@ class Refresh:
         if self._options.strict:
             self._refuse_rejected()
         self._refuse_gone(plan)
+        if self._unknown:
+            _log.warning(unknown.warning(self._embedder, self._unknown))
         # 4. Remove the sources that are gone or rejected, commit the rest, embed, and do maintenance.
         self._sources |= dict.fromkeys(plan.removed)
         self._sources |= dict.fromkeys(self._rejected_sources)
@@ -163,6 +173,8 @@ class Refresh:
             self._estimate.learn(planned.file, 0)
             raise
         self._estimate.learn(planned.file, len(chunks))
+        if share := unknown.unknown_share(self._embedder, chunks):
+            self._unknown[planned.file.source] = share
         self._read_ids.add(document.id)
         return document, chunks
 

@@ -21,6 +21,7 @@ from ragqa.errors import RejectedError
 from ragqa.load.formats import CSV, DOCX, PDF, TSV
 from ragqa.markdown import tables
 from ragqa.pipeline.ingest.reading import Estimate, read_and_split
+from ragqa.pipeline.ingest.unknown import unknown_share
 from ragqa.records import Chunk, Document, SourceFile, unread
 from ragqa.stages import Loader, Splitter, TokenCounter
 
@@ -39,6 +40,7 @@ _HINTS = {
     "duplicate": "keep one of them: the content is indexed once, and cited under the first name",
     "near_duplicate": "keep the one that holds: passages of both would compete in every search",
     "beyond_window": "lower split.chunk_size: indexing would stop here with an error",
+    "unknown_words": "choose a model of its language as embed.model: until then its words are found as they are written alone",
     "table_fragments": "raise split.chunk_size, or save the table as CSV, where every chunk carries its column names",
 }
 _REMEDIES = {
@@ -190,6 +192,10 @@ class _Reading:
         self.chunks += len(chunks)
         for kind, what in _recorded(document):
             self.add(kind, source, what)
+        if share := unknown_share(self._counter, chunks):
+            self.add(
+                "unknown_words", source, f"{share:.0%} of its letters are in words that the embedder does not know"
+            )
         if cut := _fragments(document, chunks):
             self.add("table_fragments", source, f"{cut:,} of {len(chunks):,} chunks hold rows without a table's header")
         if self._room is not None:

@@ -1,0 +1,155 @@
+"""Rows of tables: which of them a question is about, and in which cell of a row its answer stands.
+
+Two rows of a table are nearly the same to vectors and to words, and only one of them answers. So a row is compared with
+all rows of its table: where another one has more of what the question names, this one is no evidence, whether or not the
+other one was found.
+"""
+
+from __future__ import annotations
+
+import csv
+import re
+from bisect import bisect_right
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from itertools import chain, pairwise
+
+from ragqa import text_analysis
+from ragqa.evidence.passages import Candidate
+from ragqa.evidence.support import stated
+from ragqa.markdown import row_cells
+from ragqa.question_analysis import QuestionAnalysis, QuestionKind
+from ragqa.records import Document
+from ragqa.records.delimited import delimiter_of, tables_of
+
+OF_ONE_ROW: tuple[QuestionKind, ...] = ("fact", "yes_no", "definition", "other")
+"""The kinds of questions that are about one row, where a table answers them."""
+MOST_ROWS = 30_000
+"""The most rows of a table that are compared."""
+MOST_COMMON = 0.5
+"""Words that more than this part of the rows have tell no row from another."""
+_ROW_MARK = re.compile(r"[|\t]")
+_NUMBER = re.compile(r"\d+(?:[.,]\d+)*")
+_YEAR = re.compile(r"[12]\d{3}")
+_RULE = re.compile(r"[\s|:=+-]*")
+
+
+def about_the_row(
+    question: QuestionAnalysis, candidates: Sequence[Candidate], document_of: Callable[[str], Document]
+) -> list[Candidate]:
+    """Leave out the rows of tables that are not those that a question names.
+
+    :param document_of: returns the document with an id.
+    """
+    if question.kind not in OF_ONE_ROW:
+        return list(candidates)
+    tables: dict[tuple[str, int], _Named] = {}
+    kept = []
+    for each in candidates:
+        if each.kind == "row":
+            document = document_of(each.hit.chunk.document_id)
+            low, high = _table_around(document, each.start)
+            if (document.id, low) not in tables:
+                tables[document.id, low] = _Named(question, document.text[low:high], each)
+            if not tables[document.id, low].is_this(each):
+                continue
+        kept.append(each)
+    return kept
+
+
+def _table_around(document: Document, offset: int) -> tuple[int, int]:
+    """Return the span of the lines with cells that follow one another around an offset."""
+    text = document.text
+    if delimiter_of(document):
+        starts = [start for start, _, _ in tables_of(document)]
+        number = bisect_right(starts, offset)
+        return (starts[number - 1] if number else 0), (starts[number] if number < len(starts) else len(text))
+    low = high = offset
+    while low > 0 and _ROW_MARK.search(text, before := text.rfind("\n", 0, low - 1) + 1, low):
+        low = before
+    while high < len(text) and _ROW_MARK.search(text, high, after := text.find("\n", high) + 1 or len(text)):
+        high = after
+    return low, high
+
+
+class _Named:
+    """What a question names of a table: the words and phrases by which its rows differ, and numbers that it must have.
+
+    Words of the header, the title and the headings name no row.
+    """
+
+    def __init__(self, question: QuestionAnalysis, table: str, example: Candidate) -> None:
+        around = (example.hit.source, example.hit.chunk.context, example.heading, example.before)
+        known = stated(around)
+        self._terms = [term for term in question.terms if term not in known]
+        self._pairs = set(pairwise(text_analysis.terms(question.core)))
+        lines = [text_analysis.terms(line) for line in _rows(table)]
+        rows = [self._matches(line) for line in lines]
+        counts = Counter(found for row in rows for found in row)
+        self._distinct = {found for found, count in counts.items() if count <= MOST_COMMON * len(rows)}
+        self._most = max((len(row & self._distinct) for row in rows), default=0)
+        self._missing = bool(question.numbers) and (
+            _lacks_number(question, {*known, *stated([table]), *chain.from_iterable(lines)})
+            or self._lacks_numbered(lines)
+        )
+
+    def is_this(self, row: Candidate) -> bool:
+        """Tell whether no other row of the table has more of what the question names."""
+        matches = self._matches(text_analysis.terms(row.text)) & self._distinct
+        return not self._missing and len(matches) == self._most
+
+    def _lacks_numbered(self, lines: Sequence[Sequence[str]]) -> bool:
+        """Tell whether the question numbers a thing, such as "type 99", as rows do, and no row has that number for it."""
+        there = {pair for line in lines for pair in pairwise(line) if pair[1].isdigit()}
+        things = {before for before, _ in there} - set(map(text_analysis.term, text_analysis.STOP_WORDS))
+        return any(b.isdigit() and a in things and not a.isdigit() and (a, b) not in there for a, b in self._pairs)
+
+    def _matches(self, terms: Sequence[str]) -> set[object]:
+        """Return the words of the question in a row, and its pairs of neighbouring words with one of them."""
+        wanted = set(self._terms)
+        pairs = {pair for pair in pairwise(terms) if pair in self._pairs and not wanted.isdisjoint(pair)}
+        return {*wanted.intersection(terms), *pairs}
+
+
+def _rows(table: str) -> Iterator[str]:
+    """Yield the rows of a table, without its rules, up to `MOST_ROWS`."""
+    lines = (line for line in table.split("\n") if not _RULE.fullmatch(line))
+    return (line for _, line in zip(range(MOST_ROWS), lines, strict=False))
+
+
+def _lacks_number(question: QuestionAnalysis, known: set[str]) -> bool:
+    """Tell whether the question names a year, or numbers a thing, that neither the table nor its title has.
+
+    A number after a stop word, such as in "for 3 nights", is a quantity of the question's own.
+    """
+    words = text_analysis.words(question.core)
+    named = {after for before, after in pairwise(words) if before not in text_analysis.STOP_WORDS and before.isalpha()}
+    for number in (digits for each in question.numbers for digits in _NUMBER.findall(each)):
+        first = number.partition(",")[0].partition(".")[0]
+        if (first in named or _YEAR.fullmatch(number)) and known.isdisjoint((number, number.replace(",", ""))):
+            return True
+    return False
+
+
+def is_of_cell(text: str, question: QuestionAnalysis, row: Candidate) -> bool:
+    """Tell whether a text stands in the cell of a row whose column the question names; False where it names none."""
+    cell = _cell_asked_for(question, row)
+    return cell is not None and any(text_analysis.occurrences(text.strip(" .\"'"), cell, ignore_case=True))
+
+
+def _cell_asked_for(question: QuestionAnalysis, row: Candidate) -> str | None:
+    """Return the cell in the column whose name has most words of a question; None where none has any, or several do."""
+    if row.header is None:
+        return None
+    names, values = _cells(row.before), _cells(row.text)
+    asked = set(question.terms)
+    shares = [len(asked.intersection(text_analysis.terms(name))) for name in names[: len(values)]]
+    best = max(shares, default=0)
+    return values[shares.index(best)] if best and shares.count(best) == 1 else None
+
+
+def _cells(row: str) -> Sequence[str]:
+    if "|" in row:
+        return row_cells(row)
+    delimiter = max(",;\t", key=row.count)
+    return next(csv.reader([row], delimiter=delimiter), [])
