@@ -25,7 +25,7 @@ from ragqa.records import Answer, Hit
 
 DEPTH = 20
 """The hits among which a row is looked for."""
-_NUMBER = re.compile(r"\d[\d,]*(?:\.\d+)?")
+_NUMBER = re.compile(r"(?:\d{1,3}(?:,\d{3})+(?!\d)|\d+)(?:\.\d+)?")
 
 
 @dataclass(frozen=True, slots=True)

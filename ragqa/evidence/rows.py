@@ -7,17 +7,15 @@ other one was found.
 
 from __future__ import annotations
 
-import csv
 import re
 from bisect import bisect_right
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from itertools import chain, pairwise
 
-from ragqa import text_analysis
+from ragqa import table_rows, text_analysis
 from ragqa.evidence.passages import Candidate
 from ragqa.evidence.support import stated
-from ragqa.markdown import row_cells
 from ragqa.question_analysis import QuestionAnalysis, QuestionKind
 from ragqa.records import Document
 from ragqa.records.delimited import delimiter_of, tables_of
@@ -81,9 +79,10 @@ class _Named:
     def __init__(self, question: QuestionAnalysis, table: str, example: Candidate) -> None:
         around = (example.hit.source, example.hit.chunk.context, example.heading, example.before)
         known = stated(around)
-        self._terms = [term for term in question.terms if term not in known]
+        self._terms = {term for term in question.terms if term not in known}
         self._pairs = set(pairwise(text_analysis.terms(question.core)))
-        lines = [text_analysis.terms(line) for line in _rows(table)]
+        self._names = table_rows.name_terms(example.before) if example.header is not None else []
+        lines = [table_rows.named_terms(line, self._names) for line in _rows(table)]
         rows = [self._matches(line) for line in lines]
         counts = Counter(found for row in rows for found in row)
         self._distinct = {found for found, count in counts.items() if count <= MOST_COMMON * len(rows)}
@@ -95,7 +94,7 @@ class _Named:
 
     def is_this(self, row: Candidate) -> bool:
         """Tell whether no other row of the table has more of what the question names."""
-        matches = self._matches(text_analysis.terms(row.text)) & self._distinct
+        matches = self._matches(table_rows.named_terms(row.text, self._names)) & self._distinct
         return not self._missing and len(matches) == self._most
 
     def _lacks_numbered(self, lines: Sequence[Sequence[str]]) -> bool:
@@ -104,11 +103,9 @@ class _Named:
         things = {before for before, _ in there} - set(map(text_analysis.term, text_analysis.STOP_WORDS))
         return any(b.isdigit() and a in things and not a.isdigit() and (a, b) not in there for a, b in self._pairs)
 
-    def _matches(self, terms: Sequence[str]) -> set[object]:
+    def _matches(self, terms: Sequence[str]) -> set[table_rows.Found]:
         """Return the words of the question in a row, and its pairs of neighbouring words with one of them."""
-        wanted = set(self._terms)
-        pairs = {pair for pair in pairwise(terms) if pair in self._pairs and not wanted.isdisjoint(pair)}
-        return {*wanted.intersection(terms), *pairs}
+        return table_rows.matches(terms, self._terms, self._pairs)
 
 
 def _rows(table: str) -> Iterator[str]:
@@ -141,15 +138,8 @@ def _cell_asked_for(question: QuestionAnalysis, row: Candidate) -> str | None:
     """Return the cell in the column whose name has most words of a question; None where none has any, or several do."""
     if row.header is None:
         return None
-    names, values = _cells(row.before), _cells(row.text)
+    names, values = table_rows.row_values(row.before), table_rows.row_values(row.text)
     asked = set(question.terms)
     shares = [len(asked.intersection(text_analysis.terms(name))) for name in names[: len(values)]]
     best = max(shares, default=0)
     return values[shares.index(best)] if best and shares.count(best) == 1 else None
-
-
-def _cells(row: str) -> Sequence[str]:
-    if "|" in row:
-        return row_cells(row)
-    delimiter = max(",;\t", key=row.count)
-    return next(csv.reader([row], delimiter=delimiter), [])
