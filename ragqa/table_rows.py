@@ -44,4 +44,4 @@ def matches(terms: Sequence[str], wanted: Set[str], pairs: Set[tuple[str, str]])
 
     :param wanted: the words of the question that count. :param pairs: its pairs of neighbouring words.
     """
-    return {*wanted.intersection(terms), *(pair for pair in pairwise(terms) if pair in pairs and wanted & {*pair})}
+    return {*(wanted & {*terms}), *(pair for pair in pairwise(terms) if pair in pairs and wanted & {*pair})}

@@ -46,7 +46,7 @@ def about_the_row(
     for each in candidates:
         if each.kind == "row":
             document = document_of(each.hit.chunk.document_id)
-            low, high = _table_around(document, each.start)
+            low, high = table_around(document, each.start)
             if (document.id, low) not in tables:
                 tables[document.id, low] = _Named(question, document.text[low:high], each)
             if not tables[document.id, low].is_this(each):
@@ -55,7 +55,7 @@ def about_the_row(
     return kept
 
 
-def _table_around(document: Document, offset: int) -> tuple[int, int]:
+def table_around(document: Document, offset: int) -> tuple[int, int]:
     """Return the span of the lines with cells that follow one another around an offset."""
     text = document.text
     if delimiter_of(document):
@@ -82,7 +82,7 @@ class _Named:
         self._terms = {term for term in question.terms if term not in known}
         self._pairs = set(pairwise(text_analysis.terms(question.core)))
         self._names = table_rows.name_terms(example.before) if example.header is not None else []
-        lines = [table_rows.named_terms(line, self._names) for line in _rows(table)]
+        lines = [table_rows.named_terms(line, self._names) for line in rows_of(table)]
         rows = [self._matches(line) for line in lines]
         counts = Counter(found for row in rows for found in row)
         self._distinct = {found for found, count in counts.items() if count <= MOST_COMMON * len(rows)}
@@ -108,7 +108,7 @@ class _Named:
         return table_rows.matches(terms, self._terms, self._pairs)
 
 
-def _rows(table: str) -> Iterator[str]:
+def rows_of(table: str) -> Iterator[str]:
     """Yield the rows of a table, without its rules, up to `MOST_ROWS`."""
     lines = (line for line in table.split("\n") if not _RULE.fullmatch(line))
     return (line for _, line in zip(range(MOST_ROWS), lines, strict=False))
