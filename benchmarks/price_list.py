@@ -94,6 +94,17 @@ def questions(rows: Sequence[Row], count: int, seed: int = SEED) -> list[CellQue
     return asked
 
 
+def absent(count: int, seed: int = SEED) -> list[str]:
+    """Return questions for types that no item has."""
+    rng = random.Random(seed + 2)
+    columns = list(ASKED)
+    numbers = (rng.randrange(TYPES + 20, 1000) for _ in range(count))
+    return [
+        rng.choice(ASKED[columns[n % len(columns)]]).format(type=number, item=rng.choice(ITEMS))
+        for n, number in enumerate(numbers)
+    ]
+
+
 def markdown(rows: Sequence[Row]) -> bytes:
     """Return a page with a table with pipes."""
     lines = [HEADER, ["---"] * len(HEADER), *(row.texts() for row in rows)]

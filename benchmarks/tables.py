@@ -1,6 +1,6 @@
 """Asks 100 questions for one cell each of a price list of 1,000 rows, written in five formats. Run by `make bench-tables`.
 
-The list and the questions are made from a seed (`benchmarks.price_list`). A row is found first if it is in the best hit.
+Then asks for types that are not in the list, which only a refusal answers. The list and the questions are made from a seed (`benchmarks.price_list`). A row is found first if it is in the best hit.
 An answer is right if it says the number of the cell and no number of another row: the cell alone, or its row.
 """
 
@@ -17,7 +17,7 @@ from pathlib import Path
 from statistics import median
 from time import perf_counter
 
-from benchmarks.price_list import HEADER, WRITERS, CellQuestion, price_list, questions
+from benchmarks.price_list import HEADER, WRITERS, CellQuestion, absent, price_list, questions
 from benchmarks.run import QUICKSTART, table
 from ragqa import Pipeline
 from ragqa.evaluate.metrics.statistics import interval
@@ -103,8 +103,8 @@ def main() -> None:
     parser.add_argument("--show", action="store_true", help="print each answer")
     arguments = parser.parse_args()
     rows = price_list()
-    asked = questions(rows, arguments.questions)
-    header = ["format", "row found first", "in the first 5", "right or refused", "the cell", "its row", "wrong", "refused", "s a question", "n"]  # fmt: skip
+    asked, not_there = questions(rows, arguments.questions), absent(arguments.questions // 4)
+    header = ["format", "row found first", "in the first 5", "right or refused", "the cell", "its row", "wrong", "refused", "s a question", "n", "not in the list: refused", "n"]  # fmt: skip
     print(table(header, []), flush=True)
     with tempfile.TemporaryDirectory() as scratch:
         for name in arguments.formats:
@@ -117,7 +117,9 @@ def main() -> None:
             ]
             pipeline = Pipeline.from_file(arguments.pipeline, [*paths, *arguments.set])
             pipeline.index()
-            print("| " + " | ".join(row(name, measure(pipeline, asked, arguments.show))) + " |", flush=True)
+            cells = row(name, measure(pipeline, asked, arguments.show))
+            refused = [pipeline.ask(question).abstained for question in not_there]
+            print("| " + " | ".join([*cells, _share(refused), str(len(refused))]) + " |", flush=True)
 
 
 if __name__ == "__main__":

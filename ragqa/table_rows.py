@@ -19,7 +19,10 @@ def row_values(row: str) -> Sequence[str]:
     if "|" in row:
         return row_cells(row)
     delimiter = max(DELIMITERS, key=row.count)
-    return next(csv.reader([row], delimiter=delimiter), [])
+    try:
+        return next(csv.reader([row], delimiter=delimiter), [])
+    except csv.Error:  # a line break within the row, or a very long cell
+        return row.split(delimiter)
 
 
 def named_terms(row: str, names: Sequence[Sequence[str]]) -> list[str]:
@@ -45,3 +48,10 @@ def matches(terms: Sequence[str], wanted: Set[str], pairs: Set[tuple[str, str]])
     :param wanted: the words of the question that count. :param pairs: its pairs of neighbouring words.
     """
     return {*(wanted & {*terms}), *(pair for pair in pairwise(terms) if pair in pairs and wanted & {*pair})}
+
+
+def may_have(line: str, term: str) -> bool:
+    """Tell, fast, whether a line may have a term; words and their terms differ in their endings."""
+    if not line.isascii():
+        return True
+    return term in line.replace(",", "") or term in line if term[:1].isdigit() else term[:2] in line.lower()

@@ -36,8 +36,6 @@ _ASKING = frozenset(
     )
 )
 """Words of questions that name neither a row nor a column."""
-_PREFIX = 3
-"""The letters of a term by which lines are chosen before they are analysed; endings of words differ from their terms."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,8 +93,7 @@ class _Asked:
 
     def has(self, line: str) -> bool:
         """Tell whether a row has all that is wanted."""
-        lower = line.lower()
-        if any(term[:_PREFIX] not in lower for term in self.wanted) or not self.wanted.issubset(
+        if any(not table_rows.may_have(line, term) for term in self.wanted) or not self.wanted.issubset(
             text_analysis.terms(line)
         ):
             return False

@@ -11,7 +11,7 @@ import re
 from bisect import bisect_right
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from itertools import chain, pairwise
+from itertools import chain, compress, pairwise
 
 from ragqa import table_rows, text_analysis
 from ragqa.evidence.passages import Candidate
@@ -26,6 +26,8 @@ MOST_ROWS = 30_000
 """The most rows of a table that are compared."""
 MOST_COMMON = 0.5
 """Words that more than this part of the rows have tell no row from another."""
+_EXAMPLES = 200
+"""The first rows are read even if they have no word of the question, to see what rows have numbers for."""
 _ROW_MARK = re.compile(r"[|\t]")
 _NUMBER = re.compile(r"\d+(?:[.,]\d+)*")
 _YEAR = re.compile(r"[12]\d{3}")
@@ -82,10 +84,15 @@ class _Named:
         self._terms = {term for term in question.terms if term not in known}
         self._pairs = set(pairwise(text_analysis.terms(question.core)))
         self._names = table_rows.name_terms(example.before) if example.header is not None else []
-        lines = [table_rows.named_terms(line, self._names) for line in rows_of(table)]
+        every = list(rows_of(table))
+        near = (
+            n < _EXAMPLES or any(table_rows.may_have(line, term) for term in self._terms)
+            for n, line in enumerate(every)
+        )
+        lines = [table_rows.named_terms(line, self._names) for line in compress(every, near)]
         rows = [self._matches(line) for line in lines]
         counts = Counter(found for row in rows for found in row)
-        self._distinct = {found for found, count in counts.items() if count <= MOST_COMMON * len(rows)}
+        self._distinct = {found for found, count in counts.items() if count <= MOST_COMMON * len(every)}
         self._most = max((len(row & self._distinct) for row in rows), default=0)
         self._missing = bool(question.numbers) and (
             _lacks_number(question, {*known, *stated([table]), *chain.from_iterable(lines)})
