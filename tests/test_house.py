@@ -21,6 +21,7 @@ FLOORS = (
         "records",
         "text_analysis",
         "markdown",
+        "table_rows",
         "files",
         "points",
         "limits",
@@ -52,6 +53,8 @@ FLOORS = (
 
 SAME_FLOOR = {
     ("question_words", "text_analysis"),
+    ("table_rows", "text_analysis"),
+    ("table_rows", "markdown"),
     ("question_analysis", "question_words"),
     ("limits", "errors"),
     ("records", "errors"),

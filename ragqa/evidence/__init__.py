@@ -3,6 +3,7 @@
     excerpts    a text -> sentences, items, rows, lines of code
     passages    hits -> candidates: excerpts of documents
     rows        candidates -> those without rows of tables that the question does not name
+    cells       candidates -> the cell of a table that is asked for, where that is beyond doubt
     ranking     candidates -> ranked excerpts
     confidence  ranked excerpts -> the probability that they answer the question
     selection   ranked excerpts -> a quote
@@ -18,6 +19,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from ragqa import identifiers, text_analysis
+from ragqa.evidence.cells import Cell, cell_asked_for
 from ragqa.evidence.confidence import answerable
 from ragqa.evidence.passages import candidates
 from ragqa.evidence.ranking import RankedExcerpt, rank, term_weights
@@ -35,13 +37,15 @@ class Evidence:
     """The ranked excerpts of the passages for a question, best first.
 
     `unknown` are the names of the question that no document has. `weights` are those of the question's terms.
-    `probability` is that of the event that the excerpts answer the question.
+    `probability` is that of the event that the excerpts answer the question. `cell` is the cell of a table that is asked for,
+    where that is beyond doubt.
     """
 
     question: QuestionAnalysis
     ranked: tuple[RankedExcerpt, ...]
     unknown: tuple[str, ...]
     probability: float
+    cell: Cell | None = None
 
 
 def examine(
@@ -58,10 +62,12 @@ def examine(
     terms = [*analysis.terms, *(f"={each.exact}" for each in identifiers.asked(analysis.core))]
     weights = term_weights(terms, reader.document_counts(terms))
     best = hits[:MOST_HITS]
-    found = about_the_row(analysis, candidates(best, reader.document), reader.document)
+    passages = candidates(best, reader.document)
+    cell = cell_asked_for(analysis, passages, reader.document) if searched == question else None
+    found = about_the_row(analysis, passages, reader.document)
     ranked = rank(analysis, found, embedder, weights)
     unknown = tuple(name for name in analyse(question).names if _is_unknown(name, reader))
-    return Evidence(analysis, tuple(ranked), unknown, answerable(analysis, best, ranked, weights))
+    return Evidence(analysis, tuple(ranked), unknown, answerable(analysis, best, ranked, weights), cell)
 
 
 def _is_unknown(name: str, reader: IndexReader) -> bool:

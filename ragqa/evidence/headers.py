@@ -6,7 +6,7 @@ from bisect import bisect_right
 
 from ragqa.markdown import tables
 from ragqa.records import Document
-from ragqa.records.delimited import TABLES, tables_of
+from ragqa.records.delimited import delimiter_of, tables_of
 
 
 class Headers:
@@ -30,7 +30,7 @@ class Headers:
     def _places(self) -> list[tuple[int, int, int, int]]:
         """Return the offsets of the beginning, the header, the end of the header, and the end of each table."""
         text = self._document.text
-        if self._document.media_type not in TABLES:
+        if not delimiter_of(self._document):
             return [(each.start, each.start, text.find("\n", each.start), each.end) for each in tables(text)]
         places = tables_of(self._document)
         ends = [start for start, _, _ in places[1:]] + [len(text)]

@@ -13,7 +13,7 @@ from ragqa.evidence.excerpts import Excerpt, excerpts, with_values
 from ragqa.evidence.headers import Headers
 from ragqa.markdown import open_fence
 from ragqa.records import Document, Hit
-from ragqa.records.delimited import TABLES
+from ragqa.records.delimited import delimiter_of
 
 MARKDOWN = "text/markdown"
 """The type of documents that mark blocks of code."""
@@ -111,6 +111,7 @@ def _joined(ranked: Sequence[tuple[int, Hit]], document: Document) -> list[list[
 def _of_passage(passage: Sequence[_Part], document: Document, headers: Headers) -> list[Candidate]:
     """Return the excerpts of the parts of hits that are joined. None crosses a page: a citation names one page."""
     text, media_type = document.text, document.media_type
+    is_table = bool(delimiter_of(document))
     start, end = passage[0].start, max(each.end for each in passage)
     page, (top, bottom) = document.page_of(start), document.page_span(start)
     low, high = max(top, start - MARGIN), min(bottom, end + MARGIN)
@@ -118,7 +119,7 @@ def _of_passage(passage: Sequence[_Part], document: Document, headers: Headers) 
     heading, before, block, begin = "", "", -1, 0
     fence = open_fence(text[:low]) if media_type == MARKDOWN else ""
     part = text[low:high]
-    parts = with_values(excerpts(part, table=media_type in TABLES, fence=fence), part)
+    parts = with_values(excerpts(part, table=is_table, fence=fence), part)
     for excerpt in parts:
         first, last = low + excerpt.start, low + excerpt.end
         begin = begin if block == excerpt.block else first

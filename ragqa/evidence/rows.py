@@ -7,19 +7,18 @@ other one was found.
 
 from __future__ import annotations
 
-import csv
 import re
+from bisect import bisect_right
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from itertools import chain, pairwise
+from itertools import chain, compress, pairwise
 
-from ragqa import text_analysis
+from ragqa import table_rows, text_analysis
 from ragqa.evidence.passages import Candidate
 from ragqa.evidence.support import stated
-from ragqa.markdown import row_cells
 from ragqa.question_analysis import QuestionAnalysis, QuestionKind
 from ragqa.records import Document
-from ragqa.records.delimited import TABLES
+from ragqa.records.delimited import delimiter_of, tables_of
 
 OF_ONE_ROW: tuple[QuestionKind, ...] = ("fact", "yes_no", "definition", "other")
 """The kinds of questions that are about one row, where a table answers them."""
@@ -27,6 +26,8 @@ MOST_ROWS = 30_000
 """The most rows of a table that are compared."""
 MOST_COMMON = 0.5
 """Words that more than this part of the rows have tell no row from another."""
+_EXAMPLES = 200
+"""The first rows are read even if they have no word of the question, to see what rows have numbers for."""
 _ROW_MARK = re.compile(r"[|\t]")
 _NUMBER = re.compile(r"\d+(?:[.,]\d+)*")
 _YEAR = re.compile(r"[12]\d{3}")
@@ -47,7 +48,7 @@ def about_the_row(
     for each in candidates:
         if each.kind == "row":
             document = document_of(each.hit.chunk.document_id)
-            low, high = _table_around(document, each.start)
+            low, high = table_around(document, each.start)
             if (document.id, low) not in tables:
                 tables[document.id, low] = _Named(question, document.text[low:high], each)
             if not tables[document.id, low].is_this(each):
@@ -56,11 +57,13 @@ def about_the_row(
     return kept
 
 
-def _table_around(document: Document, offset: int) -> tuple[int, int]:
+def table_around(document: Document, offset: int) -> tuple[int, int]:
     """Return the span of the lines with cells that follow one another around an offset."""
     text = document.text
-    if document.media_type in TABLES:
-        return 0, len(text)
+    if delimiter_of(document):
+        starts = [start for start, _, _ in tables_of(document)]
+        number = bisect_right(starts, offset)
+        return (starts[number - 1] if number else 0), (starts[number] if number < len(starts) else len(text))
     low = high = offset
     while low > 0 and _ROW_MARK.search(text, before := text.rfind("\n", 0, low - 1) + 1, low):
         low = before
@@ -78,12 +81,18 @@ class _Named:
     def __init__(self, question: QuestionAnalysis, table: str, example: Candidate) -> None:
         around = (example.hit.source, example.hit.chunk.context, example.heading, example.before)
         known = stated(around)
-        self._terms = [term for term in question.terms if term not in known]
+        self._terms = {term for term in question.terms if term not in known}
         self._pairs = set(pairwise(text_analysis.terms(question.core)))
-        lines = [text_analysis.terms(line) for line in _rows(table)]
+        self._names = table_rows.name_terms(example.before) if example.header is not None else []
+        every = list(rows_of(table))
+        near = (
+            n < _EXAMPLES or any(table_rows.may_have(line, term) for term in self._terms)
+            for n, line in enumerate(every)
+        )
+        lines = [table_rows.named_terms(line, self._names) for line in compress(every, near)]
         rows = [self._matches(line) for line in lines]
         counts = Counter(found for row in rows for found in row)
-        self._distinct = {found for found, count in counts.items() if count <= MOST_COMMON * len(rows)}
+        self._distinct = {found for found, count in counts.items() if count <= MOST_COMMON * len(every)}
         self._most = max((len(row & self._distinct) for row in rows), default=0)
         self._missing = bool(question.numbers) and (
             _lacks_number(question, {*known, *stated([table]), *chain.from_iterable(lines)})
@@ -92,7 +101,7 @@ class _Named:
 
     def is_this(self, row: Candidate) -> bool:
         """Tell whether no other row of the table has more of what the question names."""
-        matches = self._matches(text_analysis.terms(row.text)) & self._distinct
+        matches = self._matches(table_rows.named_terms(row.text, self._names)) & self._distinct
         return not self._missing and len(matches) == self._most
 
     def _lacks_numbered(self, lines: Sequence[Sequence[str]]) -> bool:
@@ -101,14 +110,12 @@ class _Named:
         things = {before for before, _ in there} - set(map(text_analysis.term, text_analysis.STOP_WORDS))
         return any(b.isdigit() and a in things and not a.isdigit() and (a, b) not in there for a, b in self._pairs)
 
-    def _matches(self, terms: Sequence[str]) -> set[object]:
+    def _matches(self, terms: Sequence[str]) -> set[table_rows.Found]:
         """Return the words of the question in a row, and its pairs of neighbouring words with one of them."""
-        wanted = set(self._terms)
-        pairs = {pair for pair in pairwise(terms) if pair in self._pairs and not wanted.isdisjoint(pair)}
-        return {*wanted.intersection(terms), *pairs}
+        return table_rows.matches(terms, self._terms, self._pairs)
 
 
-def _rows(table: str) -> Iterator[str]:
+def rows_of(table: str) -> Iterator[str]:
     """Yield the rows of a table, without its rules, up to `MOST_ROWS`."""
     lines = (line for line in table.split("\n") if not _RULE.fullmatch(line))
     return (line for _, line in zip(range(MOST_ROWS), lines, strict=False))
@@ -138,15 +145,8 @@ def _cell_asked_for(question: QuestionAnalysis, row: Candidate) -> str | None:
     """Return the cell in the column whose name has most words of a question; None where none has any, or several do."""
     if row.header is None:
         return None
-    names, values = _cells(row.before), _cells(row.text)
+    names, values = table_rows.row_values(row.before), table_rows.row_values(row.text)
     asked = set(question.terms)
     shares = [len(asked.intersection(text_analysis.terms(name))) for name in names[: len(values)]]
     best = max(shares, default=0)
     return values[shares.index(best)] if best and shares.count(best) == 1 else None
-
-
-def _cells(row: str) -> Sequence[str]:
-    if "|" in row:
-        return row_cells(row)
-    delimiter = max(",;\t", key=row.count)
-    return next(csv.reader([row], delimiter=delimiter), [])

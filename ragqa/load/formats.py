@@ -23,6 +23,9 @@ EPUB = "application/epub+zip"
 PDF = "application/pdf"
 EML, MSG = "message/rfc822", "application/vnd.ms-outlook"
 ZIP, MBOX = "application/zip", "application/mbox"
+XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
+XLS = "application/vnd.ms-excel"
+ODS = "application/vnd.oasis.opendocument.spreadsheet"
 BINARY = "binary content"
 """The beginning of the reason why a file that is no text is not read as one."""
 UNSUPPORTED = "unsupported type"
@@ -89,6 +92,12 @@ FORMATS = (
            lost="pictures, embedded objects, text that is hidden or struck out"),
     Format("odp", ODP, (".odp", ".otp"), "odp/1", "bytes", "ragqa.load.odf:presentation",
            lost="pictures, films, embedded objects, text that is hidden or struck out"),
+    Format("xlsx", XLSX, (".xlsx", ".xlsm"), "xlsx/1", "bytes", "ragqa.load.sheets:workbook",
+           lost="charts, pictures, macros, colours of cells"),
+    Format("xls", XLS, (".xls",), "xls/1 xlrd", "bytes", "ragqa.load.sheets:workbook",
+           lost="charts, pictures, macros, colours of cells"),
+    Format("ods", ODS, (".ods",), "ods/1", "bytes", "ragqa.load.sheets:opendocument",
+           lost="charts, pictures, macros, colours of cells"),
     Format("epub", EPUB, (".epub",), "epub/1", "bytes", "ragqa.load.epub:extract", lost="pictures, the contents page"),
     Format("pdf", PDF, (".pdf",), "pdf/2 pypdf", "bytes", "ragqa.load.pdf:extract",
            lost="pictures, and so pages that are scans"),

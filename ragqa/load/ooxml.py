@@ -9,7 +9,7 @@ import posixpath
 import re
 import zipfile
 from functools import cache
-from typing import Any
+from typing import IO, Any
 
 from lxml import etree
 
@@ -26,6 +26,8 @@ _NAMESPACES = {
     "p": f"{_OFFICE}presentationml/2006/main",
     "a": f"{_OFFICE}drawingml/2006/main",
     "c": f"{_OFFICE}drawingml/2006/chart",
+    "x": f"{_OFFICE}spreadsheetml/2006/main",
+    "xdr": f"{_OFFICE}drawingml/2006/spreadsheetDrawing",
     "dgm": f"{_OFFICE}drawingml/2006/diagram",
     "mc": f"{_OFFICE}markup-compatibility/2006",
     "rel": f"{_OFFICE}package/2006/relationships",
@@ -101,6 +103,13 @@ class Package:
             return None
         root = self._parsed(part)
         return _transitional(root) if any(_STRICT.match(uri or "") for uri in root.nsmap.values()) else root
+
+    def open(self, part: str) -> IO[bytes] | None:
+        """Return a part as a stream; None where the archive lacks it, which is put down in `missing`."""
+        if _key(part) not in self._entries:
+            self.missing.add(part)
+            return None
+        return self._archive.open(self._entries[_key(part)])
 
     def _targets(self, part: str) -> dict[str, tuple[str, str]]:
         """Return (last word of the type, target) of each relationship of a part within the file, by its id."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import islice
 from typing import Any
 
@@ -56,8 +56,13 @@ def separated(text: str, delimiters: str) -> Extracted:
     said = _SEPARATOR_LINE.match(text, start)
     start = said.end() if said else start
     delimiter = said[1] if said else _delimiter(text, delimiters, start)
-    tables = _tables(text, delimiter, start)
-    first = tables[0]
+    tables = tables_in(text, delimiter, start)
+    return Extracted(text, metadata=table_metadata(text, delimiter, tables))
+
+
+def table_metadata(text: str, delimiter: str, tables: Sequence[Table]) -> dict[str, Any]:
+    """Return the metadata of tables (see `separated`)."""
+    first = next((table for table in tables if table.columns), tables[0])
     header = text[first.header : first.body]
     widths = [(length == table.columns, n) for table in tables for length, n in table.widths.items()]
     ragged = sum(n for same, n in widths if not same)
@@ -70,7 +75,7 @@ def separated(text: str, delimiters: str) -> Extracted:
     }
     unnamed = sum(max(0, table.columns - MOST_NAMES) for table in tables)
     metadata |= {"unnamed_columns": unnamed} if unnamed else {}
-    return Extracted(text, metadata=metadata | ({"ragged_rows": ragged} if ragged else {}))
+    return metadata | ({"ragged_rows": ragged} if ragged else {})
 
 
 def _delimiter(text: str, delimiters: str, start: int) -> str:
@@ -122,15 +127,15 @@ class _Block:
             compared = islice(cells(text, delimiter, *row), _COMPARED)
             self.sample.append([value(text[low : min(high, low + _COMPARED)]) for low, high in compared])
 
-    def table(self, at: int, start: int) -> _Table:
+    def table(self, at: int, start: int) -> Table:
         """Return the table whose header is the row `at`."""
         body = self.starts[at + 1] if at + 1 < len(self.starts) else self.end
         below = self.widths - Counter(self.lengths[: at + 1])
-        return _Table(start, self.starts[at], body, self.lengths[at], self.sample[at], below)
+        return Table(start, self.starts[at], body, self.lengths[at], self.sample[at], below)
 
 
 @dataclass(frozen=True, slots=True)
-class _Table:
+class Table:
     """The offsets of a table, the columns and names of its header, and the number of its rows by their number of cells."""
 
     start: int
@@ -140,11 +145,20 @@ class _Table:
     names: list[str]
     widths: Counter[int]
 
+    @classmethod
+    def without_header(cls, start: int) -> Table:
+        """Return lines that are no rows below names of columns, such as notes."""
+        return cls(start, start, start, 0, [], Counter())
 
-def _tables(text: str, delimiter: str, start: int) -> list[_Table]:
+    def moved(self, offset: int) -> Table:
+        """Return the same table in a text with so many characters before it."""
+        return replace(self, start=self.start + offset, header=self.header + offset, body=self.body + offset)
+
+
+def tables_in(text: str, delimiter: str, start: int = 0) -> list[Table]:
     """Return the tables of a file, at least one. Where no run of rows is a table of its own, all rows are one."""
     blocks = _blocks(text, delimiter, start)
-    tables: list[_Table] = []
+    tables: list[Table] = []
     pending: int | None = None  # the beginning of lines that belong to the next table
     for n, block in enumerate(blocks if len(blocks) <= _MOST_BLOCKS else ()):
         top = block.starts[0] if pending is None else pending
@@ -176,13 +190,13 @@ def _blocks(text: str, delimiter: str, start: int) -> list[_Block]:
     return blocks
 
 
-def _whole(text: str, delimiter: str, start: int, blocks: Sequence[_Block]) -> _Table:
+def _whole(text: str, delimiter: str, start: int, blocks: Sequence[_Block]) -> Table:
     """Return all rows as one table; the first row that looks like a header is its header."""
     first = _Block()
     for row in islice(_filled(text, delimiter, start, len(text)), _SAMPLED):
         first.add(text, delimiter, row)
     if not first.sample:
-        return _Table(start, start, start, 0, [], Counter())
+        return Table.without_header(start)
     first.widths = sum((block.widths for block in blocks), Counter[int]())
     return first.table(_header_row(first.sample) or 0, start)
 
@@ -198,7 +212,7 @@ def _header_row(sample: Sequence[Sequence[str]]) -> int | None:
         return None
     first = next((n for n, row in enumerate(sample) if sum(map(bool, row)) > 1), 0)
     wide = next((n for n in range(first, len(sample)) if used[n] >= typical), first)
-    return wide if wide == first or _is_names(sample[wide]) else first
+    return wide if wide == first or is_names(sample[wide]) else first
 
 
 def _used(row: Sequence[str]) -> int:
@@ -206,7 +220,7 @@ def _used(row: Sequence[str]) -> int:
     return max((n for n, cell in enumerate(row, start=1) if cell), default=0)
 
 
-def _is_names(row: Sequence[str]) -> bool:
+def is_names(row: Sequence[str]) -> bool:
     """Tell whether a row can hold the names of columns: different texts, and no number but a year."""
     filled = [cell for cell in row if cell]
     numbers = [cell for cell in filled if _is_number(cell) and not _YEAR.fullmatch(cell)]
@@ -223,16 +237,16 @@ def _is_preamble(sample: Sequence[Sequence[str]], at: int, following: Sequence[S
     if below is None or len(following) == below + 1:
         return False
     narrower = _used(sample[at]) < _used(following[below])
-    return len(sample) == at + 1 or (narrower and _used(sample[at]) == 2 and not _is_names(sample[at]))
+    return len(sample) == at + 1 or (narrower and _used(sample[at]) == 2 and not is_names(sample[at]))
 
 
-def _is_new(sample: Sequence[Sequence[str]], at: int, last: _Table, *, titled: bool) -> bool:
+def _is_new(sample: Sequence[Sequence[str]], at: int, last: Table, *, titled: bool) -> bool:
     """Tell whether a block after a blank line begins a table of its own, rather than going on with the last one.
 
     :param titled: there are lines between the last table and the block.
     """
     header, body = sample[at], sample[at + 1 :]
-    if not body or not _is_names(header):
+    if not body or not is_names(header):
         return False
     if titled or at or _used(header) != _used(last.names) or [*header] == last.names:
         return True

@@ -1,4 +1,7 @@
-"""Delimited text, such as CSV: its rows and cells, with their offsets.
+"""Delimited text, such as that of CSV and of spreadsheets: its tables, rows and cells, with their offsets.
+
+A document is delimited text if its type is, or if its metadata have both `delimiter`, a character, and `tables`, the
+places of its tables.
 
 A quotation mark counts only at the beginning of a cell; inside, two of them are one. A line break between quotation
 marks does not end a row. A mark that is never closed reaches to the end of the text.
@@ -15,8 +18,10 @@ from typing import Any
 from ragqa.records.documents import Document
 
 Span = tuple[int, int]
-TABLES = {"text/csv": ",", "text/tab-separated-values": "\t"}
-"""The types of tables, each with its delimiter where the metadata name none."""
+_TYPES = {"text/csv": ",", "text/tab-separated-values": "\t"}
+"""The types of delimited text, each with its delimiter where the metadata name none."""
+_OF_AUTHORS = ("text/markdown",)
+"""The types whose metadata have any names, since the author chooses them."""
 MOST_NAMES = 10_000
 """The most columns of a table whose names are kept with the parts of its rows."""
 
@@ -66,9 +71,12 @@ def value(cell: str) -> str:
 
 
 def delimiter_of(document: Document) -> str:
-    """Return the delimiter of a table."""
+    """Return the delimiter of a document; "" where it is no delimited text."""
     given = document.metadata.get("delimiter")
-    return given if isinstance(given, str) and len(given) == 1 else TABLES[document.media_type]
+    said = given if isinstance(given, str) and len(given) == 1 else ""
+    if document.media_type in _TYPES:
+        return said or _TYPES[document.media_type]
+    return said if document.metadata.get("tables") and document.media_type not in _OF_AUTHORS else ""
 
 
 def tables_of(document: Document) -> list[tuple[int, int, int]]:

@@ -28,6 +28,11 @@ def unread(media_type: str, metadata: Mapping[str, Any], pages: int) -> Iterator
         yield "undecodable", f"{count:,} {have} no text in the file's fonts"
     if numbers := metadata.get("annotations_not_read"):
         yield "annotations_not_read", f"damaged form fields or comments on {len(numbers):,} pages ({_listed(numbers)})"
+    if isinstance(kinds := metadata.get("hidden"), Mapping):
+        yield (
+            "hidden",
+            f"hidden in the file, and read: {', '.join(f'{kind} ({count})' for kind, count in kinds.items())}",
+        )
     if isinstance(kinds := metadata.get("not_read"), Mapping):
         yield "not_read", f"not in the text: {', '.join(f'{kind} ({count})' for kind, count in kinds.items())}"
 

@@ -1,7 +1,7 @@
 """Retrieval as a list of steps. `steps` returns them in this order:
 
-    question -rewrite-> queries -feedback-> queries -search-> hits -rerank-> hits -prefer-> hits -deduplicate-> hits
-             -cap-> hits -diversify-> hits -expand-> hits -versions-> hits
+    question -rewrite-> queries -feedback-> queries -search-> hits -rows-> hits -rerank-> hits -prefer-> hits
+             -deduplicate-> hits -cap-> hits -diversify-> hits -expand-> hits -versions-> hits
 
 A step that the `retrieve` section does not ask for is not in the list. The steps use an `Embedder`, a `Searcher`, a
 `Rewriter` and a `Scorer` by their protocols only.
@@ -19,6 +19,8 @@ from ragqa.retrieve.first_stage import BuiltInRetrieve, FirstStage, first_stage,
 from ragqa.retrieve.passages import expand_hits
 from ragqa.retrieve.rerank import rerank
 from ragqa.retrieve.rewrite import feed_back, rewrite_question
+from ragqa.retrieve.rows import OVERFETCH as MORE_ROWS
+from ragqa.retrieve.rows import best_rows_first
 from ragqa.retrieve.state import RetrievalState, Step, on_hits
 from ragqa.retrieve.versions import name_versions, prefer_newest
 from ragqa.stages import Embedder, Rewriter, Scorer, Searcher
@@ -76,6 +78,7 @@ def steps(
         line.append(partial(feed_back, n=spec.feedback, stage=stage))
     # 2. Find and rank the hits.
     line.append(partial(search_index, stage=stage))
+    line.append(best_rows_first)
     if scorer is not None and spec.rerank is not None:
         line.append(partial(rerank, scorer=scorer, weight=spec.rerank.weight))
     # 3. Choose the hits.
@@ -102,7 +105,7 @@ def fetch_k(spec: BuiltInRetrieve, k: int) -> int:
     leaves_out = spec.per_document is not None or spec.near_duplicates is not None or spec.mmr < 1
     if leaves_out:
         return k * OVERFETCH
-    return k + versions.OVERFETCH if spec.prefer == "newest" else k
+    return k + max(MORE_ROWS, versions.OVERFETCH if spec.prefer == "newest" else 0)
 
 
 def _best_k(state: RetrievalState) -> RetrievalState:

@@ -19,7 +19,7 @@ from ragqa.config.slots import BYTES_PER_TOKEN, CONTEXT_TOKENS
 from ragqa.config.specs import SizedSplit
 from ragqa.errors import RejectedError
 from ragqa.records import Chunk, Document, body_start
-from ragqa.records.delimited import TABLES, delimiter_of, rows, tables_of
+from ragqa.records.delimited import delimiter_of, rows, tables_of
 from ragqa.split.columns import Columns
 from ragqa.split.cutter import WORD_START, Cutter, Separators, prose_separators, text_length
 from ragqa.split.spans import Span
@@ -94,7 +94,7 @@ class TextSplitter(ABC):
     def _pieces_of(self, document: Document) -> Iterator[Piece]:
         """Yield the pieces of a document. Rows of a table and records that fit are not cut, by any kind."""
         text, body = document.text, body_start(document.metadata, document.text)
-        if document.media_type in TABLES and tables_of(document):
+        if delimiter_of(document) and tables_of(document):
             yield from table_pieces(document, self.cutter, lambda context: not self._is_long(context))
         elif document.media_type in RECORDS and "headings" not in document.metadata:
             for low, high in document.cut_at_pages(body, len(text)):
@@ -105,12 +105,13 @@ class TextSplitter(ABC):
     def _pieces_of_sections(self, document: Document, body: int) -> Iterator[Piece]:
         """Yield the pieces of the sections on one page each, with the headings above and the columns' names."""
         text, columns = document.text, Columns(document)
+        delimiter = delimiter_of(document)
         fitting = lru_cache(maxsize=4)(self._fitting)
         for (start, end), headings in self.sections(document):
             for low, high in document.cut_at_pages(max(start, body), end):
                 spans = self.pieces(text, low, high)
-                if document.media_type in TABLES:
-                    spans = self.cutter.fill(text, rows(text, delimiter_of(document), low, high))
+                if delimiter:
+                    spans = self.cutter.fill(text, rows(text, delimiter, low, high))
                 for first, last in spans:
                     names = columns.at(last - len(text[first:last].lstrip()))
                     yield Piece(first, last, (*headings, fitting(names)), low)

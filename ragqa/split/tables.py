@@ -1,4 +1,4 @@
-"""The pieces of tables (CSV, TSV) and of records (JSON), each with the names and titles that it needs.
+"""The pieces of tables (CSV, spreadsheets) and of records (JSON), each with the names and titles that it needs.
 
 Rows and records that fit are not cut. What is cut keeps its names: a part of a row has those of its own columns.
 """
@@ -12,9 +12,11 @@ from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from itertools import islice, pairwise
 
+from ragqa.markdown import Heading
 from ragqa.records import Document
 from ragqa.records.delimited import MOST_NAMES, cells, delimiter_of, rows, tables_of, value
 from ragqa.split.cutter import Cutter
+from ragqa.split.markdown import headings_of
 from ragqa.split.spans import Span, match_ends
 
 RECORDS = ("application/jsonl", "application/json", "application/yaml", "application/toml", "application/xml")
@@ -57,34 +59,45 @@ def record_pieces(text: str, low: int, high: int, cutter: Cutter) -> Iterator[Pi
 
 
 def table_pieces(document: Document, cutter: Cutter, fits: Fits) -> Iterator[Piece]:
-    """Yield the pieces of a document whose metadata have the places of its tables."""
-    places = tables_of(document)
+    """Yield the pieces of delimited text, by the places of its tables. A table is below the last heading before it."""
+    delimiter, places = delimiter_of(document), tables_of(document)
+    headings = headings_of(document) if "headings" in document.metadata else []
     ends = [start for start, _, _ in places[1:]]
     for (start, header, body), end in zip(places, [*ends, len(document.text)], strict=True):
-        table = _Table(document.text, delimiter_of(document), cutter, fits, start, header, body, end)
-        yield from table.pieces()
+        number = bisect_right(headings, start, key=lambda heading: heading.start) - 1
+        heading = headings[number] if number >= 0 else Heading(start, 1, "")
+        above = document.text.find("\n", start) + 1 if heading.title and heading.start == start else start
+        title = _short(heading.title)
+        yield from _Table(
+            document.text, delimiter, cutter, fits, start, max(start, min(above, header)), header, body, end, title
+        ).pieces()
 
 
 @dataclass(frozen=True)
 class _Table:
-    """One table: lines above its header from `start` on, its header, and its rows from `body` on."""
+    """One table: a heading, other lines above its header from `above` on, its header, and its rows from `body` on.
+
+    It begins with its heading, or the heading is somewhere before it.
+    """
 
     text: str
     delimiter: str
     cutter: Cutter
     fits: Fits
     start: int
+    above: int
     header: int
     body: int
     end: int
+    heading: str
 
     def pieces(self) -> Iterator[Piece]:
         """Yield the pieces: whole rows with the header where it takes at most half of a chunk; else parts of rows."""
         every = len(self._names)
         if self.fits(self.header_line):
-            yield from self._whole_rows(self.cutter, (self._title, self.header_line))
+            yield from self._whole_rows(self.cutter, (*self._titles, self.header_line))
         elif every < MOST_NAMES and (cost := self._cost(0, every)) <= self._most_cost:
-            yield from self._whole_rows(self.cutter.within(cost), (self._title,), self._joined(0, every))
+            yield from self._whole_rows(self.cutter.within(cost), self._titles, self._joined(0, every))
         else:
             yield from self._parts_of_rows()
 
@@ -96,12 +109,12 @@ class _Table:
             elif high > self.body:
                 yield from self._cut_row(low, high, [(0, len(self._names))])
             else:
-                yield from (Piece(*part, (self._title,), low) for part in self.cutter.recurse(self.text, low, high))
+                yield from (Piece(*part, self._titles, low) for part in self.cutter.recurse(self.text, low, high))
 
     def _parts_of_rows(self) -> Iterator[Piece]:
         """Yield what is above the rows, then each row in groups of columns whose names take at most half of a chunk."""
         head = rows(self.text, self.delimiter, self.start, self.body)
-        yield from (Piece(*part, (self._title,), part[0]) for part in self.cutter.fill(self.text, head))
+        yield from (Piece(*part, self._titles, part[0]) for part in self.cutter.fill(self.text, head))
         groups = self._groups()
         for row in rows(self.text, self.delimiter, self.body, self.end):
             yield from self._cut_row(*row, groups)
@@ -125,11 +138,11 @@ class _Table:
         return " ".join(self.text[self.header : self.body].splitlines()).strip()
 
     @cached_property
-    def _title(self) -> str:
-        """Return what stands above the header, on one line."""
-        above = rows(self.text, self.delimiter, self.start, self.header)
+    def _titles(self) -> tuple[str, str]:
+        """Return the heading, and what else stands above the header, on one line."""
+        above = rows(self.text, self.delimiter, self.above, self.header)
         filled = (value(self.text[slice(*cell)]) for row in above for cell in cells(self.text, self.delimiter, *row))
-        return _short(" ".join(islice(filter(None, filled), LABEL_CHARACTERS)))
+        return self.heading, _short(" ".join(islice(filter(None, filled), LABEL_CHARACTERS)))
 
     @cached_property
     def _names(self) -> list[str]:
@@ -158,7 +171,7 @@ class _Table:
                 continue
             for (begin, end), fits in cutter.runs(self.text, pairwise(bounds[first : last + 1])):
                 columns = bisect_right(starts, begin) - 1, bisect_left(starts, end)
-                context = (self._title, self._key(row[0]) if columns[0] else "")
+                context = (*self._titles, self._key(row[0]) if columns[0] else "")
                 parts = [(begin, end)] if fits else cutter.recurse(self.text, begin, end)
                 yield from (Piece(*part, context, begin, self._joined(*columns)) for part in parts)
 

@@ -18,6 +18,7 @@ from ragqa.testing.format import FileFormatContract
 from ragqa.testing.loader import LoaderContract
 from tests.load.mail_files import eml, msg
 from tests.load.odf_files import box, frame, odp, odt, p
+from tests.load.sheet_files import ods, rows_xlsx, xls
 from tests.load.test_epub import book, page
 from tests.load.test_own_formats import RestructuredText
 from tests.load.word_files import packed
@@ -111,6 +112,12 @@ SAMPLES = {
     "code": b"def sail():\n    # at noon\n    return True\n",
     "eml": eml(),
     "msg": msg({0x0037: "Ferry times", 0x1000: "The ferry sails at noon."}),
+    "xlsx": rows_xlsx(["ferry", "seats"], ["Tern", 12]),
+    "xls": xls(lambda sheet: sheet.write(0, 0, "Ferries")),
+    "ods": ods(
+        '<table:table table:name="Ferries"/><table:table table:name="Log"><table:table-row><table:table-cell>'
+        "<text:p>Tern</text:p></table:table-cell></table:table-row></table:table>"
+    ),
 }
 
 
@@ -237,6 +244,18 @@ class TestEml(BuiltIn):
 
 class TestMsg(BuiltIn):
     name = "msg"
+
+
+class TestXlsx(BuiltIn):
+    name = "xlsx"
+
+
+class TestXls(BuiltIn):
+    name = "xls"
+
+
+class TestOds(BuiltIn):
+    name = "ods"
 
 
 def test_every_line_of_the_table_is_tested() -> None:

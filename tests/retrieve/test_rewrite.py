@@ -402,11 +402,12 @@ def test_what_a_section_does_not_ask_for_is_no_step() -> None:
             getattr(step, "func", step).__name__ for step in steps(spec, first_stage(spec), EMBEDDER, scorer, rewriter)
         ]
 
-    assert names() == ["search_index", "_best_k"]
+    assert names() == ["search_index", "best_rows_first", "_best_k"]
     assert names(rewrite=HYDE, feedback=1, rerank=rerank(), mmr=0.5, section=True) == [
         "rewrite_question",
         "feed_back",
         "search_index",
+        "best_rows_first",
         "rerank",
         "diversify",
         "expand_hits",

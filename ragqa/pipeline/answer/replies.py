@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 from ragqa.evidence import confidence
+from ragqa.evidence.cells import CONFIDENCE, Cell
 from ragqa.evidence.passages import Candidate
 from ragqa.evidence.rows import is_of_cell
 from ragqa.evidence.selection import quote, spans
@@ -76,6 +77,12 @@ class Replies:
             sentences += [AnswerSentence(" ".join(each.text.split()), (citation,), 1.0) for each in run]
         yield from sentences
         yield self._answer(draft, "quote", sentences, sure, written)
+
+    def of_cell(self, draft: Draft, cell: Cell) -> Iterator[Event]:
+        """Yield a cell of a table, cited by its row, and the answer."""
+        sentence = AnswerSentence(cell.text, (self.citing.span(cell.row.hit, cell.row.start, cell.row.end),), 1.0)
+        yield sentence
+        yield self._answer(draft, "span", [sentence], CONFIDENCE, None)
 
     def written(self, written: Written) -> Iterator[Event]:
         """Yield the rest of the checked sentences, and the answer.

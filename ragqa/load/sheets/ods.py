@@ -1,0 +1,195 @@
+"""ODS, the spreadsheets of OpenDocument -> sheets. A cell has the text that it shows, so no number format is needed."""
+
+from __future__ import annotations
+
+import zipfile
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
+from typing import IO, Any
+
+from lxml import etree
+
+from ragqa.errors import RejectedError
+from ragqa.load.archive import examined
+from ragqa.load.bounds import Limits
+from ragqa.load.sheets.book import extracted
+from ragqa.load.sheets.sheet import MOST_COLUMNS, MOST_ROWS, Budget, Comment, Sheet
+from ragqa.load.sheets.xlsx import NO_VALUE, TIMES_ZIP_BYTES
+from ragqa.records import Extracted
+
+KIND = "ODS"
+_URN = "urn:oasis:names:tc:opendocument:xmlns:"
+_OFFICE, _TABLE, _TEXT, _DRAW = (f"{{{_URN}{name}:1.0}}" for name in ("office", "table", "text", "drawing"))
+_STYLE = f"{{{_URN}style:1.0}}"
+_DC = "{http://purl.org/dc/elements/1.1/}"
+_XLINK_TYPES = ("opendocument.spreadsheet", "opendocument.spreadsheet-template")
+_HIDDEN = ("collapse", "filter")
+_PROPERTIES = {"title": f"{_DC}title", "author": f"{_DC}creator", "subject": f"{_DC}subject"}
+_SPACES = 1_000
+
+
+def read(data: bytes, limits: Limits) -> Extracted:
+    """Return the text of a spreadsheet.
+
+    :raises RejectedError: it is encrypted or damaged, has no text, or exceeds the limits on archives.
+    """
+    archive = examined(data, replace(limits, zip_bytes=TIMES_ZIP_BYTES * limits.zip_bytes), KIND)
+    names = set(archive.namelist())
+    if "META-INF/manifest.xml" in names and b"encryption-data" in archive.read("META-INF/manifest.xml"):
+        raise RejectedError("encrypted: save a copy without a password")
+    if "content.xml" not in names:
+        raise RejectedError(f"not an {KIND} file: the archive has no content.xml")
+    reader = _Reader(Budget(limits.characters))
+    try:
+        with archive.open("content.xml") as stream:
+            reader.read(stream)
+        properties = _properties(archive.read("meta.xml")) if "meta.xml" in names else {}
+    except (etree.XMLSyntaxError, zipfile.BadZipFile) as error:
+        raise RejectedError(f"damaged: {error}") from error
+    return extracted(reader.sheets, limits, properties, reader.not_read)
+
+
+def _properties(data: bytes) -> dict[str, str]:
+    root = etree.fromstring(data, etree.XMLParser(resolve_entities=False, no_network=True))
+    found = {ours: next(root.iter(theirs), None) for ours, theirs in _PROPERTIES.items()}
+    return {
+        ours: element.text for ours, element in found.items() if element is not None and (element.text or "").strip()
+    }
+
+
+@dataclass(slots=True)
+class _Reader:
+    """Reads the sheets of a file one row after another."""
+
+    budget: Budget
+    sheets: list[Sheet] = field(default_factory=list)
+    not_read: Counter[str] = field(default_factory=Counter)
+    number: int = 0
+    column: int = 0
+    hidden_styles: set[str] = field(default_factory=set)
+
+    def read(self, stream: IO[bytes]) -> None:
+        """Read the XML of a file; what was read is emptied."""
+        names = ("table", "table-row", "table-column", "shapes")
+        tags = (*(_TABLE + name for name in names), f"{_STYLE}style", f"{_OFFICE}spreadsheet")
+        found = etree.iterparse(stream, events=("start", "end"), tag=tags, resolve_entities=False, no_network=True)
+        is_spreadsheet = False
+        depth = 0  # of tables: one within a cell or a text box is a part of that
+        for event, element in found:
+            name = element.tag
+            if name == f"{_OFFICE}spreadsheet":
+                is_spreadsheet = True
+            elif name == f"{_TABLE}table":
+                depth += 1 if event == "start" else -1
+                if event == "start" and depth == 1:
+                    self._begin(element)
+            elif event == "end" and name == f"{_STYLE}style":
+                self._style(element)
+            elif event == "end" and depth == 1:
+                if name == f"{_TABLE}table-row":
+                    self._row(element)
+                elif name == f"{_TABLE}table-column":
+                    self._column(element)
+                else:
+                    self.sheets[-1].boxes += self._drawn(element)
+                _empty(element)
+        if not is_spreadsheet:
+            raise RejectedError(f"not an {KIND} file: it is no spreadsheet")
+
+    def _begin(self, table: Any) -> None:
+        hidden = table.get(f"{_TABLE}style-name") in self.hidden_styles
+        self.sheets.append(Sheet(table.get(f"{_TABLE}name", ""), self.budget, hidden))
+        self.number, self.column = 1, 0
+
+    def _style(self, style: Any) -> None:
+        for properties in style.iterchildren(f"{_STYLE}table-properties"):
+            if properties.get(f"{_TABLE}display") == "false":
+                self.hidden_styles.add(style.get(f"{_STYLE}name", ""))
+
+    def _column(self, column: Any) -> None:
+        count = _repeated(column, "number-columns-repeated", MOST_COLUMNS)
+        if column.get(f"{_TABLE}visibility") in _HIDDEN:
+            self.sheets[-1].hidden_columns.append((self.column, self.column + count - 1))
+        self.column += count
+
+    def _row(self, row: Any) -> None:
+        """Read a row, as often as it is repeated."""
+        sheet = self.sheets[-1]
+        count = _repeated(row, "number-rows-repeated", MOST_ROWS)
+        cells = list(self._cells(row))
+        for number in range(self.number, self.number + count) if any(text for _, text in cells) else ():
+            sheet.put(number, cells)
+            sheet.hidden_rows += row.get(f"{_TABLE}visibility") in _HIDDEN
+        self.number += count
+        if self.number > MOST_ROWS + 1:
+            raise RejectedError(f"damaged: more than {MOST_ROWS:,} rows")
+
+    def _cells(self, row: Any) -> Iterator[tuple[int, str]]:
+        """Yield column and text of the cells of a row; put down merged cells and comments."""
+        column = 0
+        for cell in row:
+            count = _repeated(cell, "number-columns-repeated", MOST_COLUMNS)
+            if column + count > MOST_COLUMNS:
+                count = MOST_COLUMNS - column
+            if cell.tag == f"{_TABLE}table-cell" and (len(cell) or cell.get(f"{_TABLE}formula")):
+                text = " ".join(_flat(part) for part in cell.iterchildren(f"{_TEXT}p"))
+                if cell.get(f"{_TABLE}formula") and not text and not cell.get(f"{_OFFICE}value-type"):
+                    self.not_read[NO_VALUE] += count
+                yield from ((column + n, text) for n in range(count if text else 0))
+                self._beside(cell, column)
+            column += count
+
+    def _beside(self, cell: Any, column: int) -> None:
+        """Put down the span of a cell, its comment, and what is drawn on it."""
+        sheet = self.sheets[-1]
+        over = _repeated(cell, "number-columns-spanned", MOST_COLUMNS)
+        down = _repeated(cell, "number-rows-spanned", MOST_ROWS)
+        if over > 1 or down > 1:
+            sheet.merged.append((self.number, column, self.number + down - 1, column + over - 1))
+        for note in cell.iterchildren(f"{_OFFICE}annotation"):
+            author = note.findtext(f"{_DC}creator") or ""
+            text = " ".join(_flat(part) for part in note.iter(f"{_TEXT}p"))
+            sheet.comments.append(Comment(self.number, column, author, text))
+        if any(child.tag.startswith(_DRAW) for child in cell):
+            sheet.boxes += self._drawn(cell)
+
+    def _drawn(self, element: Any) -> Iterator[str]:
+        """Yield the texts of text boxes and shapes; count pictures, charts and other objects."""
+        for frame in element.iter(f"{_DRAW}frame"):
+            kinds = {child.tag for child in frame}
+            if f"{_DRAW}object" in kinds:
+                self.not_read["charts or embedded objects"] += 1
+            elif f"{_DRAW}image" in kinds:
+                self.not_read["pictures"] += 1
+        for shape in element.iter(f"{_DRAW}text-box", f"{_DRAW}custom-shape", f"{_DRAW}rect", f"{_DRAW}ellipse"):
+            if text := " ".join(_flat(part) for part in shape.iter(f"{_TEXT}p")).strip():
+                yield text
+
+
+def _repeated(element: Any, name: str, most: int) -> int:
+    """Return the number of times that an element says, at least 1."""
+    given = element.get(_TABLE + name, "1")
+    return min(most, max(1, int(given))) if given.isdecimal() and len(given) < 9 else 1
+
+
+def _flat(element: Any) -> str:
+    """Return the text of a paragraph; comments and drawings within it are left out."""
+    texts = [element.text or ""]
+    for child in element:
+        if child.tag == f"{_TEXT}s":
+            count = child.get(f"{_TEXT}c", "1")
+            texts.append(" " * (min(_SPACES, int(count)) if count.isdecimal() and len(count) < 9 else 1))
+        elif child.tag in (f"{_TEXT}tab", f"{_TEXT}line-break"):
+            texts.append(" ")
+        elif isinstance(child.tag, str) and child.tag.startswith(_TEXT):
+            texts.append(_flat(child))
+        texts.append(child.tail or "")
+    return "".join(texts)
+
+
+def _empty(element: Any) -> None:
+    """Drop an element that was read, and those before it."""
+    element.clear()
+    while element.getprevious() is not None:
+        del element.getparent()[0]

@@ -1,0 +1,105 @@
+"""XLS, the format of spreadsheets before 2007 -> sheets, by xlrd."""
+
+from __future__ import annotations
+
+import io
+import struct
+from collections import Counter
+from collections.abc import Iterator
+from typing import Any
+
+from ragqa.errors import RejectedError
+from ragqa.load.bounds import Limits
+from ragqa.load.sheets.book import extracted
+from ragqa.load.sheets.number_format import GENERAL, shown, text_shown
+from ragqa.load.sheets.sheet import Budget, Comment, Sheet
+from ragqa.records import Extracted
+
+_BOUND_SHEET, _OBJECT = 0x85, 0x5D
+_CHART_SHEET = 2
+_OBJECTS = {5: "charts", 6: "text boxes", 8: "pictures"}
+"""What is counted of the objects on sheets, by the type that their record says."""
+
+
+def read(data: bytes, limits: Limits) -> Extracted:
+    """Return the text of a workbook.
+
+    :raises RejectedError: it is encrypted or damaged, or has no text.
+    """
+    import xlrd
+
+    log = io.StringIO()
+    try:
+        book = xlrd.open_workbook(
+            file_contents=data, formatting_info=True, ragged_rows=True, on_demand=True, logfile=log
+        )
+        budget = Budget(limits.characters)
+        sheets = [_sheet(book, sheet, budget) for sheet in book.sheets()]
+        not_read = _not_read(bytes(book.mem[book.base : book.base + book.stream_len]))
+    except RejectedError:
+        raise
+    except (MemoryError, RecursionError):
+        raise
+    except Exception as error:  # xlrd raises what its code meets in damaged bytes, such as IndexError or AssertionError
+        if "encrypted" in str(error):
+            raise RejectedError("encrypted: save a copy without a password") from error
+        what = " ".join(str(error).split())[:200] or type(error).__name__
+        raise RejectedError(f"not an XLS file, or a damaged one: {what}") from error
+    author = " ".join(str(book.user_name or "").split())
+    return extracted(sheets, limits, {"author": author} if author else {}, not_read)
+
+
+def _sheet(book: Any, sheet: Any, budget: Budget) -> Sheet:
+    own = Sheet(sheet.name, budget, hidden=sheet.visibility != 0)
+    for number in range(sheet.nrows):
+        own.put(number + 1, enumerate(_cells(book, sheet, number)))
+        info = sheet.rowinfo_map.get(number)
+        own.hidden_rows += bool(info and info.hidden and number + 1 in own.rows)
+    own.merged = [(top + 1, first, bottom, last - 1) for top, bottom, first, last in sheet.merged_cells]
+    own.hidden_columns = [(column, column) for column, info in sheet.colinfo_map.items() if info.hidden]
+    own.comments = [
+        Comment(row + 1, column, note.author or "", (note.text or "").removeprefix(f"{note.author}:"))
+        for (row, column), note in sorted(sheet.cell_note_map.items())
+    ]
+    return own
+
+
+def _cells(book: Any, sheet: Any, row: int) -> Iterator[str]:
+    """Yield the cells of a row as the sheet shows them."""
+    import xlrd
+
+    for kind, value, style in zip(
+        sheet.row_types(row), sheet.row_values(row), sheet._cell_xf_indexes[row], strict=True
+    ):
+        if kind in (xlrd.XL_CELL_NUMBER, xlrd.XL_CELL_DATE):
+            yield shown(float(value), _code(book, style), from_1904=book.datemode == 1)
+        elif kind == xlrd.XL_CELL_TEXT:
+            yield text_shown(value, _code(book, style)) if value else ""
+        elif kind == xlrd.XL_CELL_BOOLEAN:
+            yield "TRUE" if value else "FALSE"
+        elif kind == xlrd.XL_CELL_ERROR:
+            yield xlrd.error_text_from_code.get(value, "#ERROR")
+        else:
+            yield ""
+
+
+def _code(book: Any, style: int) -> str:
+    """Return the number format of a style of cells."""
+    styles = book.xf_list
+    record = book.format_map.get(styles[style].format_key) if 0 <= style < len(styles) else None
+    return record.format_str if record else GENERAL
+
+
+def _not_read(stream: bytes) -> Counter[str]:
+    """Count charts, pictures and text boxes by the records of a workbook."""
+    found: Counter[str] = Counter()
+    at = 0
+    while at + 4 <= len(stream):
+        kind, length = struct.unpack_from("<HH", stream, at)
+        if kind == _OBJECT and length >= 6:
+            found[_OBJECTS.get(struct.unpack_from("<H", stream, at + 8)[0] if at + 10 <= len(stream) else 0, "")] += 1
+        elif kind == _BOUND_SHEET and length >= 6 and stream[at + 9 : at + 10] == bytes([_CHART_SHEET]):
+            found["chart sheets"] += 1
+        at += 4 + length
+    found.pop("", None)
+    return found

@@ -1,0 +1,63 @@
+"""The cell of a table that a question asks for: given where there is no doubt, and not otherwise."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from ragqa.evidence.cells import cell_asked_for
+from ragqa.evidence.passages import candidates
+from ragqa.question_analysis import analyse
+from tests.fakes import document, passage
+
+HEADER = ("Code", "Item", "Type", "Summer price", "Winter price", "In stock")
+ROWS = [
+    (f"H{70 + n}", item, str(type_), f"{100 + 7 * n}.50", f"{50 + 3 * n}.00", str(40 - n))
+    for n, (item, type_) in enumerate((item, type_) for item in ("rowing boat", "sail") for type_ in range(30, 42))
+]
+
+
+def cell(question: str, *, delimiter: str = "\t", found: int | None = None) -> str | None:
+    """Return the cell that is asked for; `found` is the number of rows in the passage."""
+    lines = [delimiter.join(row) for row in (HEADER, *ROWS)]
+    text = "\n".join(lines) + "\n"
+    tables = {"delimiter": delimiter, "tables": [[0, 0, len(lines[0]) + 1]]}
+    doc = replace(document(text, "a.xlsx", "application/x-sheet"), metadata=tables)
+    end = len(text) if found is None else len("\n".join(lines[: found + 1]))
+    asked_for = cell_asked_for(analyse(question), candidates([passage(doc, 0, end)], lambda _: doc), lambda _: doc)
+    return asked_for.text if asked_for else None
+
+
+@pytest.mark.parametrize("delimiter", ["\t", ",", ";"])
+@pytest.mark.parametrize(
+    ("question", "text"),
+    [
+        ("What does a type 40 rowing boat cost in winter?", "80.00"),
+        ("How much is the type 31 sail in summer?", "191.50"),
+        ("How many of the sails of type 30 are in stock?", "28"),
+        ("What is the winter price of H73?", "59.00"),
+    ],
+)
+def test_the_cell_is_that_of_the_row_and_the_column_that_are_named(question: str, text: str, delimiter: str) -> None:
+    assert cell(question, delimiter=delimiter) == text
+
+
+@pytest.mark.parametrize(
+    "question",
+    [
+        "What does a rowing boat cost in winter?",  # twelve rows
+        "What does a type 40 rowing boat cost?",  # two columns
+        "What does a type 99 rowing boat cost in winter?",  # no row
+        "What does a type 28 sail cost in winter?",  # 28 is a stock
+        "What does a type 40 rowing boat cost in winter for members?",  # a word that the table has not
+        "Does a type 40 rowing boat cost more in winter?",
+        "Why is the type 40 rowing boat cheaper in winter?",
+    ],
+)
+def test_where_there_is_any_doubt_no_cell_is_given(question: str) -> None:
+    assert cell(question) is None
+
+
+def test_a_row_that_is_alone_in_the_passage_but_not_in_the_table_gives_no_cell() -> None:
+    assert cell("What does a rowing boat cost in winter?", found=1) is None
