@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from ragqa import question_words, text_analysis
+from ragqa.languages import language_of
 
 QuestionKind = Literal["fact", "yes_no", "how", "why", "list", "compare", "summary", "definition", "other"]
 """`other` is a question by keywords, or one that no rule recognises."""
@@ -153,10 +154,7 @@ def foreign_language(text: str) -> str:
     Words with a capital letter within the question do not count, since they may be names.
     """
     small = [word for number, word in enumerate(text.split()) if number == 0 or not word[:1].isupper()]
-    words = set(text_analysis.words(" ".join(small)))
-    counts = {name: len(words.intersection(own.split())) for name, own in question_words.FOREIGN.items()}
-    best = max(counts, key=counts.__getitem__)
-    return best if counts[best] >= 2 and counts[best] > len(words & text_analysis.STOP_WORDS) else ""
+    return language_of(" ".join(small))
 
 
 def _kind(text: str) -> QuestionKind:

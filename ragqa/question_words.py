@@ -1,4 +1,4 @@
-"""The words by which questions are analysed. They are for English, and those of other languages tell that it is none."""
+"""The words by which questions are analysed. They are for English."""
 
 from __future__ import annotations
 
@@ -34,12 +34,3 @@ NO_NAME = text_analysis.STOP_WORDS | frozenset(_NO_NAMES.split())
 """Words that are no names, also with a capital letter."""
 COMPARING = frozenset(map(text_analysis.term, _COMPARING.split()))
 """The terms by which a question asks for a comparison; an excerpt need not have them."""
-FOREIGN = {
-    "German": "der die das und ist wie viel viele wer wann wo warum welche welcher fur mit pro ein eine nicht im auf kann ich wird",
-    "French": "ete sont le la les des du est qui que quoi quand ou pourquoi comment combien une dans pour avec je sur quel quelle",
-    "Spanish": "el la los las del es quien que cuando donde como cuanto cuanta por para con una se fue en cual esta",
-    "Italian": "il lo gli della del e chi che cosa quando dove perche come quanto una con per nel quale di",
-    "Portuguese": "o os da do e quem que quando onde porque como quanto uma com para nao em qual",
-    "Dutch": "de het een en is wie wat wanneer waar waarom hoe hoeveel voor met niet kan ik welke van",
-}
-"""Function words of other languages, without accents."""

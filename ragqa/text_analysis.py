@@ -13,7 +13,7 @@ _CJK = "\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uac00-\ud7af\uf900-\ufaff"
 WORD = re.compile(rf"[{_CJK}]|[^\W_{_CJK}]+")
 """A run of letters and digits, or one character of a script that is written without spaces."""
 
-_SPACELESS = re.compile(
+SPACELESS = re.compile(
     rf"[{_CJK}\u3005-\u3007\uff66-\uff9f\U00020000-\U0003ffff\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff]"
 )
 """A character of a script in which words may follow one another without a space: Chinese, Japanese, Korean, Thai, Lao,
@@ -44,8 +44,8 @@ _SENTENCE = re.compile(
     re.DOTALL,
 )
 """A sentence, with marks of references such as [12] and [note 1] behind its full stop."""
-VERSION = f"3, Snowball {Stemmer.version()}, Unicode {unicodedata.unidata_version}"
-"""The version of the analysis that makes terms, those of `identifiers` included. Stored terms of another version do not match
+VERSION = f"4, Snowball {Stemmer.version()}, Unicode {unicodedata.unidata_version}"
+"""The version of the analysis that makes terms, those of `identifiers` and `languages` included. Stored terms of another version do not match
 those of a question."""
 
 _SPELLINGS = {
@@ -95,11 +95,16 @@ def words(text: str) -> list[str]:
     """Return the words of a text in order, lower-cased and without accents."""
     text = text.lower()
     if not text.isascii():
-        text = unicodedata.normalize("NFC", _NOT_ASCII.sub(_without_accents, unicodedata.normalize("NFKD", text)))
+        text = without_accents(text)
     return WORD.findall(text)
 
 
-def _without_accents(run: re.Match[str]) -> str:
+def without_accents(text: str) -> str:
+    """Return a text without accents and other combining characters."""
+    return unicodedata.normalize("NFC", _NOT_ASCII.sub(_base_characters, unicodedata.normalize("NFKD", text)))
+
+
+def _base_characters(run: re.Match[str]) -> str:
     return "".join(character for character in run.group() if not unicodedata.combining(character))
 
 
@@ -184,7 +189,7 @@ def _is_edge(text: str, at: int) -> bool:
         return True
     before, after = text[at - 1], text[at]
     if _is_of_word(before) and _is_of_word(after):
-        return bool(_SPACELESS.match(before) or _SPACELESS.match(after))
+        return bool(SPACELESS.match(before) or SPACELESS.match(after))
     return not _is_within_number(text, at)
 
 

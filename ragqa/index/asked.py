@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ragqa import identifiers, text_analysis
+from ragqa import identifiers, languages, text_analysis
 from ragqa.identifiers import Identifier
 from ragqa.index import names
 from ragqa.index.bm25 import Lexicon, Mask, Norm, Rows, TermQuery
@@ -35,8 +35,10 @@ class LexicalQuestion:
         # An identifier that nothing has is left out. One that a text has replaces its numbers, which other texts have in
         # another order.
         ways = {term: weight for term, weight in ways.items() if term in named.having or len(lexicon.rows(db, term))}
+        ways |= _of_language(db, lexicon, question)
         numbers = _numbers_within([each for each in asked if f"={each.exact}" in ways], question)
-        weights = {term: weight for term, weight in weights.items() if term not in numbers}
+        characters = {character for term in ways if term[0] == "~" for character in term[1:]}  # pairs of them are there
+        weights = {term: weight for term, weight in weights.items() if term not in numbers | characters}
         return cls(lexicon.look_up(db, weights | ways, named.texts), named)
 
     def scores(self, rows: Rows, positions: Rows) -> Norm:
@@ -60,6 +62,11 @@ class LexicalQuestion:
             best = scores >= np.partition(scores, len(scores) - k)[len(scores) - k]
             rows, scores = rows[best], scores[best]
         return found | dict(zip(rows.tolist(), scores.tolist(), strict=True))
+
+
+def _of_language(db: sqlite3.Connection, lexicon: Lexicon, question: str) -> dict[str, float]:
+    """Return the terms of a question in its own language that a text has; each counts like a word."""
+    return {term: 1.0 for term in languages.query_terms(question) if len(lexicon.rows(db, term))}
 
 
 def _numbers_within(found: Sequence[Identifier], question: str) -> set[str]:

@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ragqa import identifiers, text_analysis
+from ragqa import identifiers, languages, text_analysis
 from ragqa.index import names
 from ragqa.records import indexed_text
 
@@ -58,15 +58,17 @@ def add(db: sqlite3.Connection, first_row: int, texts: Sequence[str]) -> None:
 def invert(texts: Iterable[str]) -> tuple[bytes, Iterator[tuple[str, bytes]]]:
     """Return the lengths of texts in words, and the postings of each term in ascending order; the text "" has none.
 
-    The terms are those of words and those of identifiers.
+    The terms are those of words, those of identifiers, and those of languages other than English.
     """
     lengths, distinct, owners, counts = array("I"), array("I"), array("I"), array("I")
     ids: defaultdict[str, int] = defaultdict()
     ids.default_factory = ids.__len__
     for text in texts:
-        counter = Counter(text_analysis.terms(text))
+        words = text_analysis.words(text)
+        counter = Counter(map(text_analysis.term, words))
         lengths.append(counter.total())
         counter.update(identifiers.terms(text))
+        counter.update(languages.terms(text, languages.language_of(text, words)))
         distinct.append(len(counter))
         owners.extend([ids[term] for term in counter])
         counts.extend(counter.values())
