@@ -24,6 +24,7 @@ from ragqa.prompt.template import (
     TEMPLATES,
     Template,
     answer_label,
+    answer_length,
     fill,
     load_template,
     slotless,
@@ -40,6 +41,7 @@ __all__ = [
     "TemplatePrompter",
     "Turn",
     "answer_label",
+    "answer_length",
     "best_at_ends",
     "clean",
     "count_text",
@@ -100,6 +102,7 @@ class TemplatePrompter:
             "question": clean(question)[0],
             "examples": "".join(map(self._example, examples)),
             "label": answer_label(question, self.spec.answer),
+            "length": answer_length(question),
         }
         texts["history"], budget, dropped = self._history(texts, history)
         # 2. Choose the passages that fit into the rest of the window.
@@ -198,7 +201,7 @@ class TemplatePrompter:
     def _token_usage(self, texts: Mapping[str, str], hits: Sequence[Hit]) -> dict[str, int]:
         """Return the prompt's number of tokens by part; their sum is the number of tokens of the whole prompt."""
         bare = self._count(texts, [])
-        parts = {part: value for part, value in texts.items() if part != "label"}
+        parts = {part: value for part, value in texts.items() if part not in ("label", "length")}
         tokens = {part: count_text(self._generator, value) if value else 0 for part, value in parts.items()}
         instructions, passages = bare - sum(tokens.values()), self._count(texts, hits) - bare
         return {**tokens, "instructions": instructions, "passages": passages}

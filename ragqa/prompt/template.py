@@ -10,15 +10,27 @@ from importlib import resources
 from ragqa import files
 from ragqa.errors import UsageError
 from ragqa.messages import nearest
-from ragqa.question_analysis import analyse
+from ragqa.question_analysis import QuestionKind, analyse
 from ragqa.records import LETTERS
 
 TEMPLATES = ("qa", "span", "answerable", "chat", "summarize", "extract")
-SLOTS = ("examples", "passages", "history", "question", "answerable", "letter", "label")
+SLOTS = ("examples", "passages", "history", "question", "answerable", "letter", "label", "length")
 ANSWERABLE = "yes"
 """The value of the slot `{answerable}`. A generator may first ask the model for its probability."""
 LABELS = {True: "Short answer", False: "Answer"}
 """The values of the slot `{label}`, by whether a span is wanted: as set, or since the question asks for a fact."""
+LENGTHS: dict[QuestionKind, str] = {
+    "fact": "one short sentence",
+    "yes_no": "yes or no, and one sentence that says why",
+    "definition": "one or two sentences",
+    "why": "one or two sentences",
+    "how": "the steps in their order, at most six short sentences",
+    "list": "every item, one in a line",
+    "compare": "two to four sentences, about each of them",
+    "summary": "three to five sentences",
+    "other": "one to three sentences",
+}
+"""The values of the slot `{length}` by the kind of question."""
 SEPARATOR = "\n---\n"
 TEMPLATE_BYTES = 1_000_000
 """The largest file that is read as a template."""
@@ -146,7 +158,12 @@ def fill(template: str, values: Mapping[str, str]) -> str:
 
 def slotless(template: str) -> str:
     """Return the text of a template without its slots, which is the same in every prompt."""
-    return SLOT.sub("", fill(template, {**JUDGED, "label": LABELS[True]}))
+    return SLOT.sub("", fill(template, {**JUDGED, "label": LABELS[True], "length": ""}))
+
+
+def answer_length(question: str) -> str:
+    """Return the value of the slot `{length}` for a question."""
+    return LENGTHS[analyse(question).kind]
 
 
 def answer_label(question: str, answer: str) -> str:

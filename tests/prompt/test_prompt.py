@@ -13,7 +13,17 @@ from hypothesis import strategies as st
 
 from ragqa.config.specs import InContextPrompt
 from ragqa.errors import UsageError
-from ragqa.prompt import TEMPLATES, Template, TemplatePrompter, answer_label, best_at_ends, clean, fill, load_template
+from ragqa.prompt import (
+    TEMPLATES,
+    Template,
+    TemplatePrompter,
+    answer_label,
+    answer_length,
+    best_at_ends,
+    clean,
+    fill,
+    load_template,
+)
 from ragqa.prompt.examples import Examples, read_pairs
 from ragqa.prompt.safety import FormatMarks
 from ragqa.records import LETTERS
@@ -251,6 +261,7 @@ def test_a_prompt_knows_where_its_question_stands(
     assert prompt.text[start:end] == FormatMarks(EchoGenerator(), "").changed(clean(question)[0])
     after = own.template.user.rpartition("{question}")[2].replace("{answerable}", "yes").replace("{letter}", "A")
     after = after.replace("{label}", answer_label(clean(question)[0], "auto"))
+    after = after.replace("{length}", answer_length(clean(question)[0]))
     assert prompt.text[end:] == after, "it is the question that is asked, not an equal text elsewhere"
     assert prompt.n_tokens == EchoGenerator().count(prompt.text)
 
@@ -364,7 +375,8 @@ def test_the_literal_spans_of_a_prompt_are_the_values_of_its_slots_and_nothing_o
     without = own.template.user
     for slot in ("examples", "passages", "history", "question"):
         without = without.replace(f"{{{slot}}}", "")
-    assert fixed.endswith(fill(without, {"answerable": "yes", "letter": "A", "label": answer_label(question, "auto")}))
+    chosen = {"label": answer_label(question, "auto"), "length": answer_length(question)}
+    assert fixed.endswith(fill(without, {"answerable": "yes", "letter": "A", **chosen}))
 
 
 def test_where_the_chat_format_strips_a_turn_all_of_it_is_literal(tmp_path: Path) -> None:
@@ -373,9 +385,20 @@ def test_where_the_chat_format_strips_a_turn_all_of_it_is_literal(tmp_path: Path
     assert [prompt.text[start:end] for start, end in prompt.literal] == ["Who?"]
 
 
+@pytest.mark.parametrize("template", ["qa", "chat"])
+def test_a_prompt_asks_for_an_answer_of_the_length_that_the_question_needs(template: str) -> None:
+    texts = {
+        prompter(100_000, template=template)
+        .build(question, [hit("Salt.")])
+        .text.rpartition("Length of the answer: ")[2]
+        for question in ("When does it sail?", "How do I join?", "List all piers.", "Why is it red?")
+    }
+    assert len(texts) == 4 and "one short sentence\nAnswer:" in texts
+
+
 STOPS = {
-    "qa": ("\nQuestion:", "\nPassages:", "\n<passage "),
-    "chat": ("\nPassages:", "\nQuestion:", "\n<passage "),
+    "qa": ("\nQuestion:", "\nPassages:", "\nLength of the answer:", "\n<passage "),
+    "chat": ("\nPassages:", "\nQuestion:", "\nLength of the answer:", "\n<passage "),
     "span": ("\nPassage:", "\nQuestion:"),
     "answerable": ("\nQuestion:", "\nAnswerable:", "\nSentences:", "\n(A) "),
     "summarize": ("\nPassages:", "\nSubject:", "\n<passage "),
