@@ -20,6 +20,7 @@ from tests.torture import (
     documents,
     endpoint,
     fork,
+    formats,
     full,
     hijack,
     imitation,
@@ -101,6 +102,10 @@ def test_mutated_files_cost_themselves_only_and_each_has_its_status_and_reason(t
     assert batches.violations == []
     assert batches.counts.total() == 60
     assert batches.counts["indexed"] >= 10 and batches.counts["rejected"] >= 10
+
+
+def test_mutated_files_of_every_other_format_cost_themselves_only(tmp_path: Path) -> None:
+    assert passed(formats.run(tmp_path / "formats", each=3))
 
 
 def test_a_mutated_file_is_made_of_its_numbers_alone() -> None:

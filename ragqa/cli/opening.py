@@ -107,9 +107,11 @@ def _warn_of_changes(pipeline: Pipeline) -> Coverage:
         with pipeline.open_index() as reader:
             return reader.coverage()
     if not plan.is_empty:
-        what = f"{len(plan.changed)} files are new or changed, {len(plan.removed)} are gone"
+        outdated = sum(planned.outdated for planned in plan.changed)
+        what = f"{len(plan.changed) - outdated} files are new or changed, {len(plan.removed)} are gone"
+        older = f", {outdated} were indexed by another version" if outdated else ""
         command = f"ragqa index {shlex.quote(os.path.relpath(pipeline.config.file))}"
-        say(f"warning: the folder changed since it was indexed ({what}): run `{command}`", err=True)
+        say(f"warning: the index is not up to date with its folder ({what}{older}): run `{command}`", err=True)
     return plan.coverage
 
 

@@ -10,8 +10,9 @@ import shutil
 import signal
 import time
 from collections import Counter, defaultdict
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -77,10 +78,13 @@ class Hang(BaseException):
 
 
 class Batches:
-    """One index that is brought up to date with a folder, whose files are all replaced between two runs."""
+    """One index that is brought up to date with a folder, whose files are all replaced between two runs.
 
-    def __init__(self, place: Path, seed: int) -> None:
-        self._place, self._seed = place, seed
+    :param make: returns the name and the bytes of the file with a number; None for those of `mutations`.
+    """
+
+    def __init__(self, place: Path, seed: int, make: Callable[[int], tuple[str, bytes]] | None = None) -> None:
+        self._place, self._make = place, make or partial(mutated, seed=seed)
         self._clock = Clock()
         (place / "documents").mkdir()
         (place / "pipeline.yaml").write_text(PIPELINE, encoding="utf-8")
@@ -124,7 +128,7 @@ class Batches:
         folder = self._place / "documents"
         shutil.rmtree(folder)
         folder.mkdir()
-        files = dict(mutated(number, self._seed) for number in range(first, end))
+        files = dict(self._make(number) for number in range(first, end))
         files["sound.pdf"] = drawn_pdf(1, compress=False, topic=topic)
         files["sound.docx"], files["sound.html"] = made_docx(topic), made_html(topic)
         for name, data in files.items():
@@ -165,6 +169,12 @@ class Batches:
             expected = "unchanged" if before[entry.source].status == "indexed" else before[entry.source].status
             if entry.status != expected and not before[entry.source].reason.startswith("parser timeout"):
                 self._blame(entry.source, f"was {before[entry.source].status}, then {entry.status}: {entry.reason}")
+
+    def trial(self, name: str) -> Trial:
+        """Return what came of all batches."""
+        counts = ", ".join(f"{n:,} {status}" for status, n in sorted(self.counts.items()))
+        notes = f"{counts}; slowest file {self.slowest_seconds:.1f} s, limit {LIMITS.seconds:g} s"
+        return Trial(name, self.counts.total(), self.violations, notes)
 
     def _blame(self, where: str, what: str) -> None:
         self.violations.append(f"{where}: {what}"[:500].encode("unicode_escape").decode("ascii"))
@@ -225,6 +235,4 @@ def run(folder: Path, count: int = 2000, seed: int = 0) -> Trial:
     batches = Batches(folder, seed)
     for first in range(0, count, BATCH):
         batches.batch(first, min(first + BATCH, count))
-    counts = ", ".join(f"{n:,} {status}" for status, n in sorted(batches.counts.items()))
-    notes = f"{counts}; slowest file {batches.slowest_seconds:.1f} s, limit {LIMITS.seconds:g} s"
-    return Trial("mutated PDF, DOCX and HTML files through `index`", batches.counts.total(), batches.violations, notes)
+    return batches.trial("mutated PDF, DOCX and HTML files through `index`")
