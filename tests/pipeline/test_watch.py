@@ -163,6 +163,12 @@ def test_an_emptied_folder_empties_no_index_and_is_told(start: Start) -> None:
         (watched.documents / name).unlink()
     assert isinstance(watched.error(), DocumentsGoneError)
     assert watched.sources() == {"a.md", "b.md"}
+    for name in ("a.md", "b.md"):
+        watched.write(name, f"The ferry {name} is at the quay.\n")
+    back = watched.outcomes.get(timeout=SECONDS)
+    while not isinstance(back, IndexReport) or back.count("unchanged") != 2:  # the first file may be seen alone
+        back = watched.outcomes.get(timeout=SECONDS)
+    assert back.removed == 0
 
 
 def test_a_folder_that_is_removed_and_made_again_is_watched_again(start: Start) -> None:

@@ -59,27 +59,28 @@ def _runs(
 ) -> Iterator[IndexReport | RagqaError]:
     with closing(_Changes(roots)) as changes:
         changes.seen()  # begins the watch before the first run, so that no change during it is missed
-        yield from _run(index, stop)
+        done = yield from _run(index, stop)
         again = partial(index, rebuild=False)
         while _settled(changes, stop):
-            if not pipeline.has_index() or not pipeline.changes().is_empty:
-                yield from _run(again, stop)
+            if not done or not pipeline.has_index() or not pipeline.changes().is_empty:
+                done = yield from _run(again, stop)
 
 
-def _run(index: partial[IndexReport], stop: threading.Event) -> Iterator[IndexReport | RagqaError]:
-    """Yield the report of a run, or its error. An index that is locked is told once."""
+def _run(index: partial[IndexReport], stop: threading.Event) -> Generator[IndexReport | RagqaError, None, bool]:
+    """Yield the report of a run, or its error, and return whether it was done. An index that is locked is told once."""
     wait, locked = 0.0, False
     while not stop.is_set():
         try:
             yield index(wait=wait)
-            return
+            return True
         except LockedError as error:
             if not locked:
                 yield error
             wait, locked = _WAIT_SECONDS, True
         except _SURVIVED as error:
             yield error
-            return
+            return False
+    return False
 
 
 def _settled(changes: _Changes, stop: threading.Event) -> bool:
