@@ -8,7 +8,7 @@ QUESTION ?= How much does the cooperative lend for a heat pump?
 TORCH_INDEX ?=
 export HF_HUB_DISABLE_TELEMETRY := 1
 
-.PHONY: help quickstart test coverage lint typecheck docs bench bench-incremental bench-peers bench-retrieval bench-chunking bench-scale bench-answers bench-shots bench-refusal bench-follow-ups bench-engine bench-int8 bench-start bench-first-answer bench-ask fit-spans fit-evidence fit-verdicts bench-people bench-tables torture models clean
+.PHONY: help quickstart test coverage lint typecheck docs bench bench-incremental bench-peers bench-retrieval bench-chunking bench-scale bench-answers bench-shots bench-refusal bench-follow-ups bench-engine bench-int8 bench-start bench-first-answer bench-ask fit-spans fit-evidence fit-verdicts bench-people bench-tables bench-reading torture models clean
 
 help: ## List the targets
 	@grep -E '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/:/' | sort
@@ -81,6 +81,9 @@ bench-people: models ## Ask the questions that people ask and count right, wrong
 
 bench-tables: models ## Ask for cells of a price list of 1,000 rows in five formats; about 5 minutes
 	$(BIN)/python -m benchmarks.tables $(ARGS)
+
+bench-reading: $(VENV)/installed ## Compare the texts read from real files in RAGQA_DATA with references, beside markitdown; about a minute
+	$(BIN)/python -m benchmarks.reading $(ARGS)
 
 bench-refusal: models ## Measure when answers are refused, on SQuAD 2.0 in RAGQA_DATA, with the stronger model; about an hour
 	$(BIN)/ragqa models pull qwen2.5-coder-1.5b-instruct

@@ -32,10 +32,14 @@ QUIET = {
 
 @dataclass(frozen=True, slots=True)
 class Peer:
-    """What is installed for a peer; `shown` names the packages whose versions stand in the table."""
+    """What is installed for a peer; `shown` names the packages whose versions stand in the table.
+
+    :param torch: whether torch is installed before the packages.
+    """
 
     packages: tuple[str, ...]
     shown: tuple[str, ...]
+    torch: bool = True
 
 
 PEERS = {
@@ -58,6 +62,7 @@ PEERS = {
         ("haystack-ai", "sentence-transformers-haystack", "sentence-transformers"),
     ),
     "txtai": Peer((ENCODER[0], FAISS, "txtai==9.14.0"), ("txtai",)),
+    "markitdown": Peer(("markitdown[docx,outlook,pdf,pptx,xls,xlsx]==0.1.9",), ("markitdown",), torch=False),
 }
 
 
@@ -66,23 +71,25 @@ def python(peer: str | None) -> Path:
     if peer is None:
         return Path(sys.executable)
     place = PLACE / peer
-    wanted = "\n".join((TORCH, *PEERS[peer].packages)) + "\n"
+    torch = (TORCH,) if PEERS[peer].torch else ()
+    wanted = "\n".join((*torch, *PEERS[peer].packages)) + "\n"
     stamp = place / "installed.txt"  # written last, so that a half-made environment is made anew
     if not stamp.is_file() or stamp.read_text(encoding="utf-8") != wanted:
         print(f"installing {peer} into {place.relative_to(ROOT)}", file=sys.stderr)
-        _install(place, PEERS[peer].packages)
+        _install(place, torch, PEERS[peer].packages)
         stamp.write_text(wanted, encoding="utf-8")
     return place / "bin" / "python"
 
 
-def _install(place: Path, packages: tuple[str, ...]) -> None:
+def _install(place: Path, torch: tuple[str, ...], packages: tuple[str, ...]) -> None:
     shutil.rmtree(place, ignore_errors=True)
     subprocess.run([sys.executable, "-m", "venv", str(place)], check=True)
     pip = [str(place / "bin" / "python"), "-m", "pip", "install", "-qq"]
     index = os.environ.get("TORCH_INDEX")
     # torch first and by itself: what comes after keeps it
-    subprocess.run([*pip, *(["--index-url", index] if index else []), TORCH], check=True)
-    subprocess.run([*pip, TORCH, *packages], check=True)
+    if torch:
+        subprocess.run([*pip, *(["--index-url", index] if index else []), *torch], check=True)
+    subprocess.run([*pip, *torch, *packages], check=True)
 
 
 def versions(interpreter: Path, names: tuple[str, ...]) -> dict[str, str]:

@@ -13,6 +13,7 @@ from ragqa.cli.common import pipeline_options, profile_option, wait_option
 from ragqa.cli.indexing import allow_empty_option, bring_up_to_date, verbose_option
 from ragqa.cli.opening import open_pipeline
 from ragqa.cli.terminal import print_json
+from ragqa.cli.watching import keep_up
 
 
 @click.command("index")
@@ -24,19 +25,32 @@ from ragqa.cli.terminal import print_json
 @allow_empty_option
 @verbose_option
 @wait_option
-def command(file: str, overrides: tuple[str, ...], as_json: bool, profile: str | None, **options: Any) -> None:
+@click.option("--watch", is_flag=True, help="Go on: index again after each change in the folder, until Ctrl-C.")
+def command(
+    file: str, overrides: tuple[str, ...], as_json: bool, profile: str | None, watch: bool, **options: Any
+) -> None:
     """Bring the index up to date with its documents; only what is new is embedded.
 
     A long run publishes texts first: if it is interrupted, questions are answered by words, and the next run goes on.
     Exit code 3 says that some files were rejected; they are named on stderr. Where more than half of the indexed documents
     are gone, perhaps because a folder is not mounted, nothing is removed (exit code 4); on a terminal you are asked.
 
+    With --watch it goes on, and says in a line what each run did (with --json, in a JSON object a line): a run begins when
+    no file has changed for 1.6 seconds. Files whose reading failed are tried again when they change.
+
     \b
     Examples:
       ragqa index pipelines/quickstart.yaml
       ragqa index pipelines/quickstart.yaml --set split.chunk_size=150 --rebuild
+      ragqa index pipelines/quickstart.yaml --watch
     """
+    if watch and options["wait"]:
+        raise click.UsageError("--watch waits for another writer as long as it takes; leave --wait out.")
     pipeline = open_pipeline(file, overrides, profile)
+    if watch:
+        del options["wait"], options["verbose"]
+        keep_up(pipeline, file, as_json=as_json, **options)
+        return
     from ragqa.pipeline.ingest.embedding import COMMIT_CHUNKS
 
     kept = f"what was committed is kept (every {COMMIT_CHUNKS} vectors), and the next run goes on from there"

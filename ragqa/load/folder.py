@@ -89,7 +89,7 @@ class FolderLoader:
         """
         if not root.is_dir():
             named = self._choice.media_types.get(root.suffix.lower(), PLAIN)
-            yield from self._examine(prefix, str(root), named, root.name, named=True)
+            yield from self._examine(prefix or root.name, str(root), named, root.name, named=True)
             return
         waiting = [("", str(root))]
         while waiting:

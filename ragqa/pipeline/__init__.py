@@ -20,7 +20,7 @@ from ragqa import arguments
 from ragqa.arguments import AnyPath, path, texts, whole, wrong_type
 from ragqa.config import Config, Kind
 from ragqa.config.kinds import checked_kinds
-from ragqa.errors import ConfigError, UsageError
+from ragqa.errors import ConfigError, RagqaError, UsageError
 from ragqa.kinds import load_config
 from ragqa.pipeline import given
 from ragqa.pipeline.answer.sources import SourceFiles
@@ -28,6 +28,8 @@ from ragqa.pipeline.assemble.components import Components
 from ragqa.records import Answer, Chunk, Coverage, Document, Hit, Prompt
 
 if TYPE_CHECKING:
+    from threading import Event as StopEvent
+
     from ragqa.pipeline.answer.asking import Asking, Event
     from ragqa.pipeline.assemble.check import CheckReport
     from ragqa.pipeline.ingest.embedding import Progress
@@ -157,9 +159,8 @@ class Pipeline:
         wait: float = 0.0,
         progress: Progress = lambda done, total: None,
     ) -> IndexReport:
-        """Bring the index up to date with the folder. Only texts that have no vector are embedded.
-
-        A long run publishes texts first: from then on, questions find passages by their words (`Answer.coverage`).
+        """Bring the index up to date with the folder. Only texts that have no vector are embedded. A long run publishes
+        texts first: from then on, questions find passages by their words (`Answer.coverage`).
 
         :param rebuild: index everything again; until that is done, questions are answered from the old index.
         :param strict: raise an error where a file is rejected, and commit nothing.
@@ -180,13 +181,16 @@ class Pipeline:
         options = Options(rebuild, strict, atomic, allow_empty, embed_later, wait, progress)
         return bring_up_to_date(self.components, options)
 
+    def watch(self, stop: StopEvent | None = None, **options: Any) -> Iterator[IndexReport | RagqaError]:
+        """Index now and after each change in the folder, until `stop` is set; see `ragqa.pipeline.ingest.watch.watch`."""
+        from ragqa.pipeline.ingest.watch import watch
+
+        return watch(self, stop, **options)
+
     def embed_pending(
         self, seconds: float = math.inf, *, wait: float = 0.0, progress: Progress = lambda done, total: None
     ) -> Coverage:
-        """Embed texts without a vector, beginning no batch after so many seconds; return the state after it.
-
-        An interruption keeps the batches before it.
-        """
+        """Embed texts without a vector, beginning no batch after so many seconds; an interruption keeps those before it."""
         from ragqa.pipeline.ingest.embedding import embed_pending
 
         given.run(wait, progress)
@@ -233,9 +237,8 @@ class Pipeline:
             return self._asking(reader).summarize(named)
 
     def ask_many(self, questions: Iterable[str]) -> list[Answer]:
-        """Return the answers to several questions, in order; `[]` for none.
-
-        Where the file sets `generate.batch_size`, that many are written in one batch.
+        """Return the answers to several questions, in order. Where the file sets `generate.batch_size`, that many are
+        written in one batch.
 
         :raises UsageError: a question is empty or too long; no question is answered then.
         """
@@ -282,10 +285,7 @@ class Pipeline:
     def _stream(
         self, question: str, history: Sequence[Turn], passages: Sequence[Hit] | None, *, undisturbed: bool = False
     ) -> Generator[Event, None, None]:
-        """Check the arguments immediately; return the generator of events.
-
-        :param undisturbed: keep other threads from the generator until the end; the events must be taken without delay.
-        """
+        """Check the arguments now; return the events. `undisturbed` keeps other threads from the generator until the end."""
         asked = given.asked(question, history, passages)
 
         def events() -> Generator[Event, None, None]:

@@ -217,6 +217,22 @@ def test_cells_that_arrange_a_page_are_blocks_and_a_table_in_them_stays_one() ->
     assert shown == "Menu\n\nRooms\n\n| Room | Fee |\n|---|---|\n| Loft | 4 |"
 
 
+@pytest.mark.parametrize(
+    ("table", "is_table"),
+    [
+        ("<tr><td><h2>Room</h2><p>of the inn</p><td>Fee<tr><td>Loft<td>4", True),
+        ("<tr><td><h3>Loft</h3><td>4<tr><td><h3>Hall</h3><td>5", True),
+        ("<tr><td>Menu<td><h2>Rooms</h2><p>The loft is free.</p>", False),
+        ("<tr><td>Menu<td><h2>Rooms</h2><tr><td>Help<td><h2>Fees</h2>", False),
+        ("<tr><td><h2>Rooms</h2><tr><td>Loft<td>4", False),
+    ],
+)
+def test_headings_in_cells_are_names_in_the_first_row_or_first_cells_of_an_even_table(
+    table: str, is_table: bool
+) -> None:
+    assert text(f"<table>{table}</table>").startswith("|") == is_table
+
+
 def test_a_list_and_a_table_in_a_cell_are_text_of_the_cell() -> None:
     shown = text("<table><tr><th>A<th>B<tr><td><ul><li>x<li>y</ul><td><table><tr><td>1<td>2</table></table>")
     assert shown.splitlines()[-1] == "| - x - y | 1 2 |"

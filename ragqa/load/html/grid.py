@@ -18,12 +18,13 @@ _DIGIT = re.compile(r"\d")
 
 @dataclass(slots=True)
 class Cell:
-    """A cell: its text on one line, whether it is a header, and how many rows and columns it has."""
+    """A cell: its text on one line, whether it is a header, how many columns and rows it has, and whether a heading is in it."""
 
     text: str
     header: bool = False
     columns: int = 1
     rows: int = 1
+    heading: bool = False
 
 
 @dataclass(slots=True)
@@ -50,12 +51,22 @@ _EMPTY = _Place("", False, False, False)
 def is_data(rows: Sequence[Row], *, nested: bool) -> bool:
     """Tell whether rows are a table of data, and not cells that arrange a page.
 
-    :param nested: a cell has another table, or a heading.
+    :param nested: a cell has another table.
     """
     cells = [cell for row in rows for cell in row.cells]
     several = any(len(row.cells) > 1 for row in rows)
     prose = any(len(cell.text) > PROSE_CHARACTERS for cell in cells)
-    return several and not prose and (not nested or any(cell.header for cell in cells))
+    arranges = nested or not _headings_name(rows)
+    return several and not prose and (not arranges or any(cell.header for cell in cells))
+
+
+def _headings_name(rows: Sequence[Row]) -> bool:
+    """Tell whether headings, if there are any, are where names are: in the first row or first cells of a table without gaps."""
+    places = [(i, k) for i, row in enumerate(rows) for k, cell in enumerate(row.cells) if cell.heading]
+    if not places:
+        return True
+    even = len(rows) > 1 and len({len(row.cells) for row in rows}) == 1
+    return even and (all(i == 0 for i, _ in places) or all(k == 0 for _, k in places))
 
 
 def table_lines(rows: Sequence[Row]) -> Iterator[tuple[str, str]]:

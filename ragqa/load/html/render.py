@@ -219,9 +219,10 @@ class _Writer:
             table.rows.append(Row())
         columns, rows = (_number(element.get(name), 1) for name in ("colspan", "rowspan"))
         rows = rows if rows > 0 else 1 << 16  # 0: to the last row
-        table.rows[-1].cells.append(Cell(one_line(inner), element.tag == "th", max(1, columns), rows))
-        table.blocks.append(laid_out(inner))
-        table.nested = table.nested or any(line.level for line in table.blocks[-1])
+        block = laid_out(inner)
+        heading = any(line.level for line in block)
+        table.rows[-1].cells.append(Cell(one_line(inner), element.tag == "th", max(1, columns), rows, heading))
+        table.blocks.append(block)
 
     def _close_table(self, inner: list[Piece]) -> None:
         table = self._tables.pop()
