@@ -19,7 +19,7 @@ from ragqa.load.pointer import refuse_pointer
 from ragqa.records import Extracted
 
 _VISIBLE = re.compile(r"[^\s\ufeff]")
-_SURROGATE = re.compile("[\ud800-\udfff]")
+_UNSTORABLE = re.compile("[\0\ud800-\udfff]")
 _TITLE_CHARACTERS = 1000
 """The most characters of a title; a longer one is left out."""
 _METADATA_BYTES = 1 << 20
@@ -78,8 +78,8 @@ def _storable(extracted: Extracted) -> Extracted:
     title = extracted.title if len(extracted.title) <= _TITLE_CHARACTERS else ""
     return replace(
         extracted,
-        text=_SURROGATE.sub("\ufffd", extracted.text),
-        title=_SURROGATE.sub("\ufffd", title),
+        text=_UNSTORABLE.sub("\ufffd", extracted.text),
+        title=_UNSTORABLE.sub("\ufffd", title),
         metadata=_plain(extracted.metadata),
     )
 
@@ -90,7 +90,10 @@ def _plain(metadata: Mapping[str, Any]) -> dict[str, Any]:
     left_out = []
     for name, value in metadata.items():
         try:
-            size = len(json.dumps({name: value}, allow_nan=False, ensure_ascii=False).encode())
+            written = json.dumps({name: value}, allow_nan=False)
+            if "\\u0000" in written:
+                value = json.loads(written.replace("\\u0000", "\\ufffd"))[name]
+            size = len(json.dumps({name: value}, ensure_ascii=False).encode())
         except (TypeError, ValueError, OverflowError, RecursionError):  # UnicodeEncodeError is a ValueError
             size = _METADATA_BYTES + 1
         if size > _METADATA_BYTES:

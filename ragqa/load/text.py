@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from ragqa.errors import RejectedError
 from ragqa.load.front_matter import begins_with_field, fields
 from ragqa.markdown import front_matter, headings
 from ragqa.records import Extracted
@@ -30,11 +31,15 @@ def markdown(text: str) -> Extracted:
     Scalars and lists of scalars become metadata, dates as ISO strings. `front_matter` is the offset at which the front
     matter ends: it is no text to be split. A fault of the front matter is described in `front_matter_error`. The title
     is that of the front matter, else the first heading, else empty.
+
+    :raises RejectedError: there is no text behind the front matter.
     """
     block = front_matter(text)
     metadata: dict[str, Any] = fields(block) if block else {}
     if block and (metadata.keys() != {"front_matter_error"} or begins_with_field(block)):
         metadata["front_matter"] = block.end
+    if block and "front_matter" in metadata and not text[block.end :].strip():
+        raise RejectedError("no text: only front matter")
     title = metadata.get("title") or _first_title(text, block.end if block else 0)
     return Extracted(text, " ".join(str(title).split()), metadata=metadata)
 
