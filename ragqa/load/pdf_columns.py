@@ -6,6 +6,7 @@ Prose in columns, lists, contents pages and listings of code have words in colum
 from __future__ import annotations
 
 import re
+from bisect import bisect_right
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
@@ -25,8 +26,6 @@ from ragqa.load.pdf_lines import (
 )  # fmt: skip
 from ragqa.load.pdf_places import Piece, Placed, Rule
 
-_GAP = 0.7
-"""A gap between words that is wider than this part of the font's size may be one between columns."""
 _CORRIDOR = 0.55
 """The least width of the free strip between two columns, as a part of the font's size."""
 _FAR = 3.5
@@ -35,6 +34,8 @@ _TIGHT = 1.4
 _CROSSING = 0.1
 """The part of the lines that may have text across the space between two columns."""
 _MOST_LINES = 400
+_MOST_TRIES = 60
+"""The most parts of a run of lines that are compared with the columns of their lines."""
 _DEEPEST_HEADER = 4
 _SHORT_CELL, _LONG_CELL = 5, 25
 """The most words of a cell on average, without and with rules between all rows."""
@@ -58,7 +59,7 @@ def _regions(lines: Sequence[Line]) -> Iterator[list[Line]]:
     """Yield runs of lines that have gaps. A line without one may be between them, where a cell has a second line."""
     region: list[Line] = []
     for line in lines:
-        has_gap = len(line.segments(_GAP)) > 1
+        has_gap = len(line.segments) > 1
         is_near = bool(region) and region[-1].y - line.y <= _FAR * max(line.size, region[-1].size)
         if region and not is_near:
             yield region
@@ -73,11 +74,11 @@ def _tables(region: list[Line], rules: Sequence[Rule]) -> Iterator[Table]:
     """Yield the tables of a run of lines. It is cut at lines that do not fit the columns of the others."""
     waiting: list[tuple[list[Line], Line | None]] = [(region[:_MOST_LINES], None)]
     tries = 0
-    while waiting and (tries := tries + 1) < 2 * _MOST_LINES:
+    while waiting and (tries := tries + 1) <= _MOST_TRIES:
         whole, above = waiting.pop()
         lines = _trimmed(whole)
         above = above if lines and lines[0] is whole[0] else None
-        if sum(len(line.segments(_GAP)) > 1 for line in lines) < 3:
+        if sum(len(line.segments) > 1 for line in lines) < 3:
             continue
         columns = _Columns.of(lines)
         misfits = [_worst(lines)] if columns is None else columns.misfits(lines)
@@ -94,13 +95,13 @@ def _tables(region: list[Line], rules: Sequence[Rule]) -> Iterator[Table]:
 
 def _trimmed(lines: list[Line]) -> list[Line]:
     """Return lines without those at both ends that have no gap."""
-    with_gap = [number for number, line in enumerate(lines) if len(line.segments(_GAP)) > 1]
+    with_gap = [number for number, line in enumerate(lines) if len(line.segments) > 1]
     return lines[with_gap[0] : with_gap[-1] + 1] if with_gap else []
 
 
 def _worst(lines: list[Line]) -> int:
     """Return the number of the line with the widest segment."""
-    widths = [max(segment.x1 - segment.x0 for segment in line.segments(_GAP)) for line in lines]
+    widths = [max(segment.x1 - segment.x0 for segment in line.segments) for line in lines]
     return widths.index(max(widths))
 
 
@@ -113,7 +114,7 @@ class _Columns:
     @classmethod
     def of(cls, lines: Sequence[Line]) -> _Columns | None:
         """Return the columns between the strips that hardly any line has text across; None for fewer than two."""
-        segments = [segment for line in lines for segment in line.segments(_GAP)]
+        segments = [segment for line in lines for segment in line.segments]
         size = sorted(line.size for line in lines)[len(lines) // 2]
         allowed = max(int(_CROSSING * len(lines)), 1 if len(lines) > 4 else 0)
         events = sorted([(each.x0, 1) for each in segments] + [(each.x1, -1) for each in segments])
@@ -132,7 +133,7 @@ class _Columns:
 
     def _without_split(self, lines: Sequence[Line]) -> _Columns:
         """Return columns with those joined that never have text on the same line, as a name and the numbers below it."""
-        filled = [{self.column(segment) for segment in line.segments(_GAP)} for line in lines]
+        filled = [{self.column(segment) for segment in line.segments} for line in lines]
         spans = list(self.spans)
         numbers = list(range(len(spans)))
         joined: list[tuple[float, float]] = []
@@ -148,16 +149,20 @@ class _Columns:
         return _Columns(tuple(joined))
 
     def column(self, segment: Segment) -> int:
-        """Return the column that has most of a segment."""
-        shares = [min(segment.x1, high) - max(segment.x0, low) for low, high in self.spans]
-        return shares.index(max(shares))
+        """Return the column that the middle of a segment is in, or near."""
+        middle = (segment.x0 + segment.x1) / 2
+        number = bisect_right(self.spans, middle, key=lambda span: span[0]) - 1
+        if number < 0 or (middle > self.spans[number][1] and number + 1 < len(self.spans)):
+            beyond = number >= 0 and middle - self.spans[number][1] <= self.spans[number + 1][0] - middle
+            return number if beyond else number + 1
+        return number
 
     def fit(self, line: Line) -> bool:
         """Tell whether no segment of a line reaches from one column into another."""
         slack = 0.1 * line.size
         return not any(
             segment.x0 < previous[1] - slack and segment.x1 > following[0] + slack
-            for segment in line.segments(_GAP)
+            for segment in line.segments
             for previous, following in pairwise(self.spans)
         )
 
@@ -173,8 +178,8 @@ class _Columns:
 
     def names_group(self, line: Line, below: Line) -> bool:
         """Tell whether a line across the columns names the rows below it: it begins at the left, and has no gap."""
-        is_alone = len(line.segments(_GAP)) == 1 and abs(line.pieces[0].x0 - self.spans[0][0]) <= line.size
-        return is_alone and any(is_numeric(line_text(segment.pieces)) for segment in below.segments(_GAP))
+        is_alone = len(line.segments) == 1 and abs(line.pieces[0].x0 - self.spans[0][0]) <= line.size
+        return is_alone and any(is_numeric(line_text(segment.pieces)) for segment in below.segments)
 
     def table(self, lines: Sequence[Line], above: Line | None, rules: Sequence[Rule]) -> Table | None:
         """Return the table of lines; None where they are rather something else.
@@ -201,18 +206,25 @@ class _Columns:
         """Return the pieces of a line by column."""
         cells: list[list[Piece]] = [[] for _ in self.spans]
         fits = self.fit(line)
-        for segment in line.segments(_GAP):
+        for segment in line.segments:
             cells[self.column(segment) if fits else 0] += segment.pieces
         return cells
 
     def _names(self, above: Line, first: Line) -> list[str]:
         """Return for each column the name in the line above the first one; none where that line is no part of a header."""
-        segments = above.segments(_GAP)
+        segments = above.segments
         is_near = above.y - first.y <= 2 * first.size
         if len(segments) < 2 or not is_near or any(is_numeric(line_text(each.pieces)) for each in segments):
             return []
-        names = [" ".join(line_text(each.pieces) for each in segments if each.x0 < high and each.x1 > low) for low, high in self.spans]  # fmt: skip
-        return names if sum(map(bool, names)) > 1 else []
+        names: list[list[str]] = [[] for _ in self.spans]
+        for each in segments:
+            over = [number for number, (low, high) in enumerate(self.spans) if each.x0 < high and each.x1 > low]
+            if not over:  # it is above the space between two columns
+                right = bisect_right(self.spans, each.x0, key=lambda span: span[0])
+                over = [number for number in (right - 1, right) if 0 <= number < len(self.spans)]
+            for number in over:
+                names[number].append(line_text(each.pieces))
+        return [" ".join(each) for each in names]
 
     def _rules_between(self, lines: Sequence[Line], rules: Sequence[Rule]) -> set[int]:
         """Return the numbers of the lines that have a rule below them that is nearly as wide as the columns."""

@@ -13,6 +13,8 @@ _SAME_LINE = 0.45
 """Baselines closer than this part of the font's size are those of one line, with raised and lowered characters."""
 _NO_SPACE = 0.1
 """A gap between two pieces of less than this part of the font's size is within a word."""
+_WIDE_GAP = 0.7
+"""A gap between words that is wider than this part of the font's size may be one between columns."""
 _NUMERIC = re.compile(
     r"[-+\u2212~<>=\u2264\u2265\u00b1$\u20ac\u00a3\u00a5(#]*\s?\d[\d.,:/\u2013\u2212()%' +-]*\w{0,4}[%*]*"
 )
@@ -22,44 +24,37 @@ _NO_VALUE = ("-", "\u2013", "\u2014", "n/a", "N/A", "")
 
 @dataclass(frozen=True, slots=True)
 class Segment:
-    """Words of a line that follow one another without a gap."""
+    """Words of a line that follow one another without a wide gap, and their left and right side."""
 
     pieces: tuple[Piece, ...]
-
-    @property
-    def x0(self) -> float:
-        return self.pieces[0].x0
-
-    @property
-    def x1(self) -> float:
-        return max(piece.x1 for piece in self.pieces)
+    x0: float
+    x1: float
 
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """The pieces of a line from left to right."""
+    """The pieces of a line from left to right, its baseline, the height of its font, and its parts between wide gaps."""
 
     pieces: tuple[Piece, ...]
+    y: float
+    size: float
+    segments: tuple[Segment, ...]
 
-    @property
-    def y(self) -> float:
-        return self.pieces[0].y
-
-    @property
-    def size(self) -> float:
-        return max(piece.size for piece in self.pieces)
-
-    def segments(self, gap: float) -> list[Segment]:
-        """Return the parts between gaps that are wider than a part of the font's size."""
+    @classmethod
+    def of(cls, pieces: Iterable[Piece]) -> Line:
+        """Return the line of pieces, which are in any order."""
+        ordered = sorted(pieces, key=lambda each: each.x0)
+        size = max(piece.size for piece in ordered)
         groups: list[list[Piece]] = []
-        end = 0.0
-        for piece in self.pieces:
-            if not groups or piece.x0 - end > gap * self.size:
+        ends: list[float] = []
+        for piece in ordered:
+            if not groups or piece.x0 - ends[-1] > _WIDE_GAP * size:
                 groups.append([])
-                end = piece.x1
+                ends.append(piece.x1)
             groups[-1].append(piece)
-            end = max(end, piece.x1)
-        return [Segment(tuple(group)) for group in groups]
+            ends[-1] = max(ends[-1], piece.x1)
+        parts = (Segment(tuple(group), group[0].x0, end) for group, end in zip(groups, ends, strict=True))
+        return cls(tuple(ordered), ordered[0].y, size, tuple(parts))
 
 
 @dataclass(slots=True)
@@ -107,7 +102,7 @@ def lines_of_pieces(pieces: Iterable[Piece]) -> list[Line]:
             groups[-1].append(piece)
         else:
             groups.append([piece])
-    return [Line(tuple(sorted(group, key=lambda each: each.x0))) for group in groups]
+    return [Line.of(group) for group in groups]
 
 
 def line_text(pieces: Sequence[Piece]) -> str:

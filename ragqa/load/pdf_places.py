@@ -14,6 +14,7 @@ from pypdf import PageObject
 from pypdf.generic import DictionaryObject
 from pypdf.generic._font import Font
 
+from ragqa.load.pdf_glyphs import Glyphs
 from ragqa.load.pdf_objects import entry
 from ragqa.load.pdf_recorder import END, LARGEST, SHOWING, Recorder
 
@@ -80,7 +81,7 @@ class _State:
     """What `q` keeps and `Q` brings back."""
 
     cm: Matrix = _IDENTITY
-    font: Font | None = None
+    font: Glyphs | None = None
     size: float = 12.0
     character: float = 0.0
     word: float = 0.0
@@ -99,7 +100,7 @@ class _Reader:
         self._resources: list[Any] = [entry(page, "/Resources")]
         self._outer: list[tuple[_State, list[_State]]] = []
         self._state, self._stack = _State(), list[_State]()
-        self._fonts: dict[int, Font | None] = {}
+        self._fonts: dict[int, Glyphs | None] = {}
         self._lines = self._text = _IDENTITY
         self._path: list[tuple[float, float, float, float, bool]] = []
         self._at = self._begun = (0.0, 0.0)
@@ -138,7 +139,7 @@ class _Reader:
         fonts = entry(self._resources[-1], "/Font") if isinstance(self._resources[-1], DictionaryObject) else None
         resource = entry(fonts, name) if isinstance(fonts, DictionaryObject) else None
         if id(resource) not in self._fonts:
-            font = Font.from_font_resource(resource) if isinstance(resource, DictionaryObject) else None
+            font = Glyphs(Font.from_font_resource(resource)) if isinstance(resource, DictionaryObject) else None
             self._fonts[id(resource)] = font
         self._state = replace(self._state, font=self._fonts[id(resource)], size=float(size))
 
@@ -217,16 +218,17 @@ class _Reader:
     def _glyphs(self, parts: Sequence[Any]) -> Iterator[tuple[str, float, float]]:
         """Yield the text of each glyph and where it begins and ends on its line; move to the end of the parts."""
         state, at = self._state, 0.0
+        size, character = state.size * state.scale, state.character * state.scale
         for part in parts:
             if isinstance(part, int | float):
                 at -= float(part) / 1000 * state.size * state.scale
                 continue
             if state.font is None or not isinstance(part, bytes | str):
                 continue
-            for code, text in _decoded(state.font, part):
-                width = state.font.get_text_width(code) / 1000 * state.size
-                yield text, at, at + width * state.scale
-                at += (width + state.character + (state.word if code == " " else 0.0)) * state.scale
+            for text, width, is_space in state.font.of(part):
+                end = at + width * size
+                yield text, at, end
+                at = end + (character + state.word * state.scale if is_space else character)
         self._text = _product((1.0, 0.0, 0.0, 1.0, at, 0.0), self._text)
         self._glyphs_moved = at
 
@@ -242,7 +244,7 @@ class _Reader:
         x, y = _turned(matrix[4], matrix[5], turned)
         if turned < 0 or not (abs(x) < LARGEST and abs(y) < LARGEST and 0 < size < 1000 and length > 0):
             return
-        is_monospaced = state.font is not None and _is_monospaced(state.font)
+        is_monospaced = state.font is not None and state.font.is_monospaced
         word, begin, end = "", 0.0, 0.0
         for number, (text, low, high) in enumerate((*glyphs, (" ", 0.0, 0.0))):
             if word and (text.isspace() or (low - end) * length > _GAP * size or (low - end) * length < -2 * size):
@@ -323,23 +325,3 @@ def _turns(matrix: Matrix) -> int:
 def _turned(x: float, y: float, turns: int) -> tuple[float, float]:
     """Return a place on the page after the page is turned, so that text with that many turns is upright."""
     return ((x, y), (y, -x), (-x, -y), (-y, x))[turns]
-
-
-def _decoded(font: Font, shown: bytes | str) -> Iterator[tuple[str, str]]:
-    """Yield the code of each glyph as pypdf has it among the font's widths, and its text."""
-    data = shown.encode("latin-1", "replace") if isinstance(shown, str) else shown
-    if isinstance(font.encoding, str):
-        try:
-            codes = [(char, char) for char in data.decode(font.encoding, "surrogatepass")]
-        except UnicodeDecodeError:
-            codes = [(char, char) for char in data.decode(font.encoding, "replace")]
-    else:
-        codes = [(chr(byte), font.encoding.get(byte, chr(byte))) for byte in data]
-    for code, text in codes:
-        yield code, font.character_map.get(text, text)
-
-
-def _is_monospaced(font: Font) -> bool:
-    """Tell whether an i is as wide as an m, as in listings of code."""
-    narrow, wide = font.character_widths.get("i"), font.character_widths.get("m")
-    return narrow is not None and narrow == wide and len(font.character_widths) > 8
