@@ -1,4 +1,7 @@
-"""A price list of 1,000 rows, made from a seed, as a file of five formats, and questions for one cell each."""
+"""Lists of 1,000 rows, made from a seed, as files of five formats, and questions for one cell each.
+
+There are two lists, a price list and a list of courses, with other words in the columns and in the questions.
+"""
 
 from __future__ import annotations
 
@@ -14,10 +17,12 @@ ITEMS = (
     "compass", "deck lamp", "boat hook", "outboard motor", "canvas cover", "folding ladder", "winch handle", "tiller",
     "rudder", "hand pump", "flare kit", "fuel tank", "gangway", "kayak", "paddle", "storm sail", "trailer",
 )  # fmt: skip
+COURSES = (
+    "pottery", "drawing", "watercolours", "sewing", "woodwork", "bookbinding", "photography", "singing", "guitar", "piano",
+    "choir", "yoga", "swimming", "fencing", "chess", "cooking", "baking", "beekeeping", "gardening", "Spanish", "Italian",
+    "Japanese", "bookkeeping", "typing", "first aid",
+)  # fmt: skip
 TYPES = 40
-HEADER = ("Code", "Item", "Type", "Unit", "Summer price", "Winter price", "Deposit", "In stock", "Delivery days")
-TITLE = "Price list of the harbour shop"
-PRICES = ("Summer price", "Winter price", "Deposit")
 ASKED: Mapping[str, Sequence[str]] = {
     "Summer price": ("What does a type {type} {item} cost in summer?", "How much is the type {type} {item} in summer?"),
     "Winter price": ("What does a type {type} {item} cost in winter?", "What do I pay in winter for a {item} of type {type}?"),
@@ -27,24 +32,63 @@ ASKED: Mapping[str, Sequence[str]] = {
 }  # fmt: skip
 
 
+ASKED_OF_COURSES: Mapping[str, Sequence[str]] = {
+    "Full fee": ("What is the full fee of the {item} course in group {type}?", "How high is the full fee for {item}, group {type}?"),
+    "Student fee": ("What do students pay for {item} in group {type}?", "How much is the student fee of group {type} of {item}?"),
+    "Materials": ("How much do materials cost for group {type} of {item}?", "What does one pay for materials in {item}, group {type}?"),
+    "Places free": ("How many places are free in {item}, group {type}?", "Group {type} of {item}: how many free places are there?"),
+    "Evenings": ("How many evenings does {item} take in group {type}?", "Over how many evenings does group {type} of {item} run?"),
+}  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Subject:
+    """What a list is about: the names of its columns, in the order of those of the price list, and its words."""
+
+    title: str
+    header: tuple[str, ...]
+    items: Sequence[str]
+    units: Sequence[str]
+    asked: Mapping[str, Sequence[str]]
+
+
+SUBJECTS: Mapping[str, Subject] = {
+    "prices": Subject(
+        "Price list of the harbour shop",
+        ("Code", "Item", "Type", "Unit", "Summer price", "Winter price", "Deposit", "In stock", "Delivery days"),
+        ITEMS,
+        ("piece", "day", "set"),
+        ASKED,
+    ),
+    "courses": Subject(
+        "Programme of the evening school",
+        ("Number", "Course", "Group", "Day", "Full fee", "Student fee", "Materials", "Places free", "Evenings"),
+        COURSES,
+        ("Monday", "Tuesday", "Thursday"),
+        ASKED_OF_COURSES,
+    ),
+}
+
+
 @dataclass(frozen=True, slots=True)
 class Row:
-    """A row by its columns' names. Its `Code` is in no question and in no other row."""
+    """A row by its columns' names. The first cell, its code, is in no question and in no other row."""
 
+    subject: Subject
     cells: Mapping[str, float | str]
 
     @property
     def code(self) -> str:
-        return str(self.cells["Code"])
+        return str(self.cells[self.subject.header[0]])
 
     def shown(self, column: str) -> str:
         """Return a cell as the list shows it."""
         value = self.cells[column]
-        return f"{value:,.2f}" if column in PRICES else str(value)
+        return f"{value:,.2f}" if column in self.subject.header[4:7] else str(value)
 
     def texts(self) -> list[str]:
         """Return all cells as the list shows them."""
-        return [self.shown(column) for column in HEADER]
+        return [self.shown(column) for column in self.subject.header]
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,14 +100,14 @@ class CellQuestion:
     column: str
 
 
-def price_list(seed: int = SEED) -> list[Row]:
+def price_list(seed: int = SEED, subject: Subject = SUBJECTS["prices"]) -> list[Row]:
     """Return the rows: every item in every type. No two numbers of a row are equal."""
     rng = random.Random(seed)
-    codes = rng.sample(range(10_000, 100_000), len(ITEMS) * TYPES)
+    codes = rng.sample(range(10_000, 100_000), len(subject.items) * TYPES)
     rows: list[Row] = []
-    for item in ITEMS:
+    for item in subject.items:
         base = rng.choice((12, 45, 160, 700))
-        unit = rng.choice(("piece", "day", "set"))
+        unit = rng.choice(subject.units)
         for number in range(1, TYPES + 1):
             while True:
                 summer = round(base * (1 + number / 20) * rng.uniform(0.8, 1.2) * 2) / 2
@@ -78,37 +122,38 @@ def price_list(seed: int = SEED) -> list[Row]:
                 if len({*values, number}) == len(values) + 1:
                     break
             code = f"H{codes[len(rows)]}"
-            rows.append(Row(dict(zip(HEADER, (code, item, number, unit, *values), strict=True))))
+            rows.append(Row(subject, dict(zip(subject.header, (code, item, number, unit, *values), strict=True))))
     return rows
 
 
 def questions(rows: Sequence[Row], count: int, seed: int = SEED) -> list[CellQuestion]:
     """Return questions for cells of different rows, the columns in turn."""
     rng = random.Random(seed + 1)
-    columns = list(ASKED)
     asked = []
     for number, row in enumerate(rng.sample(list(rows), count)):
-        column = columns[number % len(columns)]
-        text = rng.choice(ASKED[column]).format(type=row.cells["Type"], item=row.cells["Item"])
+        templates = row.subject.asked
+        column = list(templates)[number % len(templates)]
+        _, item, kind, *_ = row.cells.values()
+        text = rng.choice(templates[column]).format(type=kind, item=item)
         asked.append(CellQuestion(text, row, column))
     return asked
 
 
-def absent(count: int, seed: int = SEED) -> list[str]:
+def absent(count: int, seed: int = SEED, subject: Subject = SUBJECTS["prices"]) -> list[str]:
     """Return questions for types that no item has."""
     rng = random.Random(seed + 2)
-    columns = list(ASKED)
+    columns = list(subject.asked)
     numbers = (rng.randrange(TYPES + 20, 1000) for _ in range(count))
     return [
-        rng.choice(ASKED[columns[n % len(columns)]]).format(type=number, item=rng.choice(ITEMS))
+        rng.choice(subject.asked[columns[n % len(columns)]]).format(type=number, item=rng.choice(subject.items))
         for n, number in enumerate(numbers)
     ]
 
 
 def markdown(rows: Sequence[Row]) -> bytes:
     """Return a page with a table with pipes."""
-    lines = [HEADER, ["---"] * len(HEADER), *(row.texts() for row in rows)]
-    return "\n".join([f"# {TITLE}", "", *(f"| {' | '.join(line)} |" for line in lines), ""]).encode()
+    lines = [rows[0].subject.header, ["---"] * len(rows[0].cells), *(row.texts() for row in rows)]
+    return "\n".join([f"# {rows[0].subject.title}", "", *(f"| {' | '.join(line)} |" for line in lines), ""]).encode()
 
 
 def html(rows: Sequence[Row]) -> bytes:
@@ -118,14 +163,15 @@ def html(rows: Sequence[Row]) -> bytes:
         return f"<tr>{''.join(f'<{tag}>{cell}</{tag}>' for cell in cells)}</tr>\n"
 
     body = "".join(line(row.texts(), "td") for row in rows)
-    table = f"<table>\n<thead>{line(HEADER, 'th')}</thead>\n<tbody>\n{body}</tbody>\n</table>"
-    return f"<!doctype html><html><head><title>{TITLE}</title></head><body><h1>{TITLE}</h1>\n{table}</body></html>".encode()
+    title = rows[0].subject.title
+    table = f"<table>\n<thead>{line(rows[0].subject.header, 'th')}</thead>\n<tbody>\n{body}</tbody>\n</table>"
+    return f"<!doctype html><html><head><title>{title}</title></head><body><h1>{title}</h1>\n{table}</body></html>".encode()
 
 
 def comma_separated(rows: Sequence[Row]) -> bytes:
     """Return a CSV file."""
     stream = io.StringIO()
-    csv.writer(stream).writerows([HEADER, *(row.texts() for row in rows)])
+    csv.writer(stream).writerows([rows[0].subject.header, *(row.texts() for row in rows)])
     return stream.getvalue().encode()
 
 
@@ -136,11 +182,12 @@ def xlsx(rows: Sequence[Row]) -> bytes:
     book = openpyxl.Workbook()
     sheet = book.active
     sheet.title = "Prices"
-    sheet.append(HEADER)
+    header = rows[0].subject.header
+    sheet.append(header)
     for number, row in enumerate(rows, start=2):
-        sheet.append([row.cells[column] for column in HEADER])
-        for column in PRICES:
-            sheet.cell(number, HEADER.index(column) + 1).number_format = "#,##0.00"
+        sheet.append([row.cells[column] for column in header])
+        for column in header[4:7]:
+            sheet.cell(number, header.index(column) + 1).number_format = "#,##0.00"
     stream = io.BytesIO()
     book.save(stream)
     return stream.getvalue()
@@ -153,9 +200,10 @@ def pdf(rows: Sequence[Row]) -> bytes:
     from reportlab.platypus import LongTable, Paragraph, SimpleDocTemplate
 
     stream = io.BytesIO()
-    table = LongTable([list(HEADER), *(row.texts() for row in rows)], repeatRows=1)
-    title = Paragraph(TITLE, getSampleStyleSheet()["Title"])
-    SimpleDocTemplate(stream, pagesize=A4, title=TITLE).build([title, table])
+    subject = rows[0].subject
+    table = LongTable([list(subject.header), *(row.texts() for row in rows)], repeatRows=1)
+    title = Paragraph(subject.title, getSampleStyleSheet()["Title"])
+    SimpleDocTemplate(stream, pagesize=A4, title=subject.title).build([title, table])
     return stream.getvalue()
 
 

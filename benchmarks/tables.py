@@ -1,4 +1,4 @@
-"""Asks 100 questions for one cell each of a price list of 1,000 rows, written in five formats. Run by `make bench-tables`.
+"""Asks 100 questions for one cell each of a list of 1,000 rows, written in five formats. Run by `make bench-tables`.
 
 Then asks for types that are not in the list, which only a refusal answers. The list and the questions are made from a seed (`benchmarks.price_list`). A row is found first if it is in the best hit.
 An answer is right if it says the number of the cell and no number of another row: the cell alone, or its row.
@@ -17,7 +17,7 @@ from pathlib import Path
 from statistics import median
 from time import perf_counter
 
-from benchmarks.price_list import HEADER, WRITERS, CellQuestion, absent, price_list, questions
+from benchmarks.price_list import SEED, SUBJECTS, WRITERS, CellQuestion, absent, price_list, questions
 from benchmarks.run import QUICKSTART, table
 from ragqa import Pipeline
 from ragqa.evaluate.metrics.statistics import interval
@@ -50,7 +50,7 @@ def judged(question: CellQuestion, answer: Answer) -> str:
     wanted = numbers(question.row.shown(question.column))
     if not said or not wanted <= said:
         return "wrong"
-    of_the_row = {number for column in HEADER for number in numbers(question.row.shown(column))}
+    of_the_row = {number for column in question.row.subject.header for number in numbers(question.row.shown(column))}
     asked = numbers(question.text)
     return "cell" if said <= wanted | asked else "row" if said <= of_the_row else "wrong"
 
@@ -99,11 +99,15 @@ def main() -> None:
     parser.add_argument("--pipeline", default=str(QUICKSTART), help="the pipeline file")
     parser.add_argument("--formats", nargs="+", choices=WRITERS, default=list(WRITERS))
     parser.add_argument("--questions", type=int, default=100)
+    parser.add_argument("--subject", choices=SUBJECTS, default="prices", help="what the list is about")
+    parser.add_argument("--seed", type=int, default=SEED, help="of the list and the questions")
     parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="as --set of ragqa")
     parser.add_argument("--show", action="store_true", help="print each answer")
     arguments = parser.parse_args()
-    rows = price_list()
-    asked, not_there = questions(rows, arguments.questions), absent(arguments.questions // 4)
+    subject = SUBJECTS[arguments.subject]
+    rows = price_list(arguments.seed, subject)
+    asked = questions(rows, arguments.questions, arguments.seed)
+    not_there = absent(arguments.questions // 4, arguments.seed, subject)
     header = ["format", "row found first", "in the first 5", "right or refused", "the cell", "its row", "wrong", "refused", "s a question", "n", "not in the list: refused", "n"]  # fmt: skip
     print(table(header, []), flush=True)
     with tempfile.TemporaryDirectory() as scratch:

@@ -31,8 +31,8 @@ def show_citation(citation: str, file: str | None, around: int, as_json: bool) -
 
     \b
     Examples:
-      ragqa show corpora/tarnwick/documents/reports/members-benefit-guide.pdf:756-868
-      ragqa show reports/members-benefit-guide.pdf:756-868 pipelines/quickstart.yaml
+      ragqa show corpora/tarnwick/documents/reports/members-benefit-guide.pdf:792-904
+      ragqa show reports/members-benefit-guide.pdf:792-904 pipelines/quickstart.yaml
     """
     match = _CITATION.fullmatch(citation)
     if match is None:

@@ -8,7 +8,7 @@ from itertools import pairwise
 
 from ragqa import table_rows, text_analysis
 from ragqa.evidence.passages import Candidate
-from ragqa.evidence.rows import rows_of, table_around
+from ragqa.evidence.rows import rows_of, table_of
 from ragqa.question_analysis import QuestionAnalysis
 from ragqa.records import Document
 
@@ -66,7 +66,7 @@ def cell_asked_for(
         return None
     row, document = found[0], document_of(found[0].hit.chunk.document_id)
     asked = _Asked.of(question, row)
-    if asked is None or sum(map(asked.has, rows_of(document.text[slice(*table_around(document, row.start))]))) != 1:
+    if asked is None or sum(map(asked.has, rows_of(table_of(document, row.start)[1]))) != 1:
         return None
     text = asked.cell(row.text)
     return Cell(row, text) if text else None

@@ -26,6 +26,8 @@ MOST_ROWS = 30_000
 """The most rows of a table that are compared."""
 MOST_COMMON = 0.5
 """Words that more than this part of the rows have tell no row from another."""
+_BETWEEN_PAGES = 400
+"""The most characters between the parts of a table on two pages: the footer of one, and the header of the next."""
 _EXAMPLES = 200
 """The first rows are read even if they have no word of the question, to see what rows have numbers for."""
 _ROW_MARK = re.compile(r"[|\t]")
@@ -48,16 +50,41 @@ def about_the_row(
     for each in candidates:
         if each.kind == "row":
             document = document_of(each.hit.chunk.document_id)
-            low, high = table_around(document, each.start)
+            low, table = table_of(document, each.start)
             if (document.id, low) not in tables:
-                tables[document.id, low] = _Named(question, document.text[low:high], each)
+                tables[document.id, low] = _Named(question, table, each)
             if not tables[document.id, low].is_this(each):
                 continue
         kept.append(each)
     return kept
 
 
-def table_around(document: Document, offset: int) -> tuple[int, int]:
+def table_of(document: Document, offset: int) -> tuple[int, str]:
+    """Return where the table around an offset begins, and its lines: those of all pages, where it goes on over pages.
+
+    Such a table has the same header on each page, and little text is between its parts.
+    """
+    text = document.text
+    low, high = _table_around(document, offset)
+    parts = [text[low:high]]
+    header = parts[0].partition("\n")[0].strip()
+    if not header or "\f" not in text or delimiter_of(document):
+        return low, parts[0]
+    before, after = low, high
+    while (end := text.rfind("|", max(0, before - _BETWEEN_PAGES), before)) >= 0 and "\f" in text[end:before]:
+        start, stop = _table_around(document, end)
+        if not text.startswith(header, start):
+            break
+        parts.insert(0, text[start:stop])
+        before = start
+    while (start := text.find(header, after, after + _BETWEEN_PAGES + len(header))) >= 0 and "\f" in text[after:start]:
+        start, stop = _table_around(document, start)
+        parts.append(text[start:stop])
+        after = stop
+    return before, "".join(parts)
+
+
+def _table_around(document: Document, offset: int) -> tuple[int, int]:
     """Return the span of the lines with cells that follow one another around an offset."""
     text = document.text
     if delimiter_of(document):

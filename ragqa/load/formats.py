@@ -99,7 +99,7 @@ FORMATS = (
     Format("ods", ODS, (".ods",), "ods/1", "bytes", "ragqa.load.sheets:opendocument",
            lost="charts, pictures, macros, colours of cells"),
     Format("epub", EPUB, (".epub",), "epub/1", "bytes", "ragqa.load.epub:extract", lost="pictures, the contents page"),
-    Format("pdf", PDF, (".pdf",), "pdf/2 pypdf", "bytes", "ragqa.load.pdf:extract",
+    Format("pdf", PDF, (".pdf",), "pdf/3 pypdf", "bytes", "ragqa.load.pdf:extract",
            lost="pictures, and so pages that are scans"),
     Format("rtf", "application/rtf", (".rtf",), "rtf/1", "bytes", "ragqa.load.rtf:extract",
            lost="pictures, embedded objects, text that is hidden or struck out"),

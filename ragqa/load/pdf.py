@@ -13,10 +13,10 @@ from pypdf.errors import DependencyError
 
 from ragqa.errors import RejectedError
 from ragqa.load.bounds import Limits
-from ragqa.load.pdf_doubles import page_text
 from ragqa.load.pdf_fonts import UNDECODABLE, own_decoding
 from ragqa.load.pdf_forms import lines_of, refuse_xfa
 from ragqa.load.pdf_objects import string
+from ragqa.load.pdf_tables import PageText, page_text, with_tables
 from ragqa.load.pdf_text import cleaned
 from ragqa.load.titles import real_title
 from ragqa.records import Extracted
@@ -49,6 +49,8 @@ def extract(data: bytes, limits: Limits) -> Extracted:
     count = len(reader.pages)
     if count > limits.pages:
         raise RejectedError(f"too long: {count:,} pages; at most {limits.pages:,}")
+    if not count:
+        raise RejectedError("damaged: no pages")
     with own_decoding() as encodings:
         drawn, added = _read(reader, count, limits)
     refuse_xfa(reader, drawn[0] if drawn else "")
@@ -104,21 +106,21 @@ def _beginning(data: bytes) -> str:
 
 def _read(reader: PdfReader, count: int, limits: Limits) -> tuple[list[str], list[list[str] | None]]:
     """Return the text that is drawn on each page, and the lines for its fields and annotations."""
-    drawn: list[str] = []
+    drawn: list[PageText] = []
     added: list[list[str] | None] = []
     total = 0
     for number in range(count):
         page, text = _page(reader, number, count)
-        lines = _lines(page, text)
-        total += len(text) + sum(len(line) + 1 for line in lines or ()) + 1
+        lines = _lines(page, text.plain)
+        total += len(text.plain) + sum(len(line) + 1 for line in lines or ()) + 1
         if total > limits.characters:
             raise RejectedError(f"too long: over {limits.characters:,} characters by page {number + 1} of {count}")
         drawn.append(text)
         added.append(lines)
-    return drawn, added
+    return with_tables(drawn), added
 
 
-def _page(reader: PdfReader, number: int, count: int) -> tuple[PageObject, str]:
+def _page(reader: PdfReader, number: int, count: int) -> tuple[PageObject, PageText]:
     try:
         page = reader.pages[number]
         return page, page_text(page)

@@ -1,41 +1,32 @@
-"""The text of a PDF's page, where programs draw text twice at nearly the same place to make it look bold."""
+"""Text of a PDF's page that programs draw twice at nearly the same place to make it look bold."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Set
-from itertools import chain, count, pairwise
+from itertools import chain, pairwise
 from math import isfinite
 from typing import Any
 
 from pypdf import PageObject
 
+from ragqa.load.pdf_recorder import SHOWING
+
 _PLACING = (b"BT", b"Td", b"TD", b"Tm", b"T*")
-_SHOWING = (b"Tj", b"TJ")
 _MOST_CHARACTERS = 100_000
 """The most characters of a page that is read again to find out what is drawn twice. A page of small print has 20,000."""
 _LARGEST = 1e6
 """The largest size of a font that is compared."""
 
 
-def page_text(page: PageObject) -> str:
-    """Return the text of a page. Text that is drawn again at nearly the same place, to look bold, is taken once."""
-    text = page.extract_text()
+def repeated(page: PageObject, text: str) -> set[int]:
+    """Return the numbers of the operators whose text is drawn again at nearly the same place, to look bold.
+
+    :param text: of the page, with all that is drawn twice.
+    """
     if len(text) > _MOST_CHARACTERS or not _looks_doubled(text):
-        return text
+        return set()
     doubles = _Doubles()
     page.extract_text(visitor_operand_before=doubles.see)
-    return page.extract_text(visitor_operand_before=_without(doubles.repeated)) if doubles.repeated else text
-
-
-def _without(numbers: Set[int]) -> Callable[[bytes, list[Any], list[float], list[float]], None]:
-    """Return a visitor for pypdf that empties the operands of some of the operators that show text."""
-    counter = count()
-
-    def empty(operator: bytes, operands: list[Any], cm: list[float], tm: list[float]) -> None:
-        if operator in _SHOWING and next(counter) in numbers:
-            operands.clear()
-
-    return empty
+    return doubles.repeated
 
 
 def _looks_doubled(text: str) -> bool:
@@ -75,9 +66,9 @@ class _Doubles:
             self._is_placed = True
         elif operator == b"Tf" and len(operands) > 1 and isinstance(operands[1], int | float):
             self._size = float(min(abs(operands[1]), _LARGEST)) or 1.0
-        elif operator in _SHOWING:
+        elif operator in SHOWING:
             self._number += 1
-            if self._is_placed and operands:
+            if self._is_placed and operands and operator in (b"Tj", b"TJ"):
                 self._compare(repr(operands[0]), cm, tm)
             self._is_placed = False
 

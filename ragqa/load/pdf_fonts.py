@@ -38,14 +38,20 @@ _HEX = re.compile(r"(?:[0-9A-F]{4})+")
 def own_decoding() -> Iterator[set[str]]:
     """Let pypdf decode fonts as this module does; yield the names of encodings that are not read, filled as it goes."""
     original, unread = Font.__dict__["from_font_resource"], set[str]()
+    fonts: dict[
+        int, tuple[DictionaryObject, Font]
+    ] = {}  # by the id of the resource, which is kept so that no other gets it
     read: Callable[[DictionaryObject], Font] = Font.from_font_resource
 
     def decoded(resource: DictionaryObject) -> Font:
+        if id(resource) in fonts:
+            return fonts[id(resource)][1]
         font = read(resource)
         if resource.get("/Subtype") == "/Type0":
             _decode_composite(font, resource, unread)
         else:
             _decode_simple(font)
+        fonts[id(resource)] = resource, font
         return font
 
     Font.from_font_resource = staticmethod(decoded)  # type: ignore[method-assign, assignment]

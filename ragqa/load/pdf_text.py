@@ -16,7 +16,7 @@ _LIGATURES = {
 _LONGEST_PART = 40
 """The most letters of a part of a word that are looked at."""
 _LETTER = r"[^\W\d_]"
-_BREAK = re.compile(rf"(?<={_LETTER})([-\u2010\u00ad])[ \t]{{0,9}}\n[ \t]{{0,9}}(?={_LETTER})")
+_BREAK = re.compile(rf"(?<={_LETTER})([-\u2010\u00ad])[ \t]{{0,9}}[\n\v][ \t]{{0,9}}(?={_LETTER})")
 """A hyphen at the end of a line, between two letters."""
 _LAST_PART = re.compile(rf"{_LETTER}+\Z")
 _FIRST_PART = re.compile(rf"{_LETTER}+")
@@ -50,9 +50,12 @@ class _Break:
 
 
 def cleaned(pages: Sequence[str]) -> list[str]:
-    """Return the texts of pages with letters for ligatures, and with words joined that were hyphenated at a line end."""
+    """Return the texts of pages with letters for ligatures, and with words joined that were hyphenated at a line end.
+
+    A `\v` is the end of a line in a cell of a table. It becomes a space.
+    """
     text = "\f".join(page.replace("\f", "\n") for page in pages).translate(_LIGATURES)
-    return _joined(text).replace(_SOFT_HYPHEN, "").split("\f")
+    return _joined(text).replace(_SOFT_HYPHEN, "").replace("\v", " ").split("\f")
 
 
 def _joined(text: str) -> str:
@@ -66,7 +69,9 @@ def _joined(text: str) -> str:
             continue
         parts += [text[start : each.start], between]
         start = each.end
-        if rest := _REST_OF_WORD.match(text, each.end):  # the line ends after the whole word instead
+        if "\n" in text[each.start : each.end] and (
+            rest := _REST_OF_WORD.match(text, each.end)
+        ):  # the line ends after the whole word instead
             parts += [text[start : rest.start(1)], "\n"]
             start = rest.end()
     return "".join([*parts, text[start:]])

@@ -116,3 +116,11 @@ def test_a_table_of_many_rows_is_compared_in_a_moment() -> None:
     started = time.monotonic()
     assert found(table, "What does room 24990 cost a day?", first=len(table) - 3_000)[-1] == "| Room 24990 | 61 |"
     assert time.monotonic() - started < 10
+
+
+def test_the_parts_of_a_table_on_several_pages_are_one_table() -> None:
+    header = "| Room | Place | Day | Week |\n|---|---|---|---|\n"
+    lines = PIPES.splitlines(keepends=True)
+    pages = (f"\n{header}{''.join(lines[n : n + 4])}\nFees of the year, page {n // 4 + 1}\n" for n in (0, 4, 8))
+    left = found("\f".join(pages), "What does the tower cost a week?", media_type="application/pdf")
+    assert rows(left) == [lines[NAMES.index("Tower")].strip()]

@@ -1,0 +1,327 @@
+"""What a PDF's page draws, with its place: the pieces of its text, and the rules between them.
+
+pypdf gives the text of a page without the places of its words. So its operators are interpreted here.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Sequence, Set
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from pypdf import PageObject
+from pypdf.generic import DictionaryObject
+from pypdf.generic._font import Font
+
+from ragqa.load.pdf_glyphs import Glyphs
+from ragqa.load.pdf_objects import entry
+from ragqa.load.pdf_recorder import END, LARGEST, SHOWING, Recorder
+
+Matrix = tuple[float, float, float, float, float, float]
+
+_MOST_RULES = 4_000
+_IDENTITY: Matrix = (1.0, 0.0, 0.0, 1.0, 0.0, 0.0)
+_STROKED, _FILLED = (b"S", b"s", b"B", b"B*", b"b", b"b*"), (b"f", b"F", b"f*")
+_THIN = 2.5
+"""A filled rectangle of at most this height or width is a rule."""
+_GAP = 0.17
+"""A gap between glyphs of more than this part of the font's size ends a piece of text."""
+
+
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """A word, or a part of one, on one line: its left and right side, its baseline, and the height of its font.
+
+    :param shown: the number of the operator that shows it, among the operators of the page that show text.
+    :param turned: how often its direction is turned by 90 degrees from the page's; its place is that on the page when
+        this is turned until the piece is upright.
+    :param middle: its place among pieces that are upright.
+    """
+
+    text: str
+    x0: float
+    x1: float
+    y: float
+    size: float
+    font: str
+    shown: int
+    turned: int = 0
+    middle: tuple[float, float] = (0.0, 0.0)
+    has_space_after: bool = False
+    is_monospaced: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """A straight line from side to side, or from the top down: its place across, its beginning and its end."""
+
+    at: float
+    low: float
+    high: float
+
+
+@dataclass(slots=True)
+class Placed:
+    """The pieces of text of a page in the order in which they are drawn, and its rules. The y axis points up.
+
+    :param boxes: the left, lower, right and upper sides of rectangles that are filled.
+    :param aside: the pieces whose direction is not that of most of the text.
+    """
+
+    pieces: list[Piece] = field(default_factory=list)
+    aside: list[Piece] = field(default_factory=list)
+    across: list[Rule] = field(default_factory=list)
+    down: list[Rule] = field(default_factory=list)
+    boxes: list[tuple[float, float, float, float]] = field(default_factory=list)
+
+
+@dataclass(frozen=True, slots=True)
+class _State:
+    """What `q` keeps and `Q` brings back."""
+
+    cm: Matrix = _IDENTITY
+    font: Glyphs | None = None
+    size: float = 12.0
+    character: float = 0.0
+    word: float = 0.0
+    scale: float = 1.0
+    leading: float = 0.0
+    rise: float = 0.0
+
+
+class _Reader:
+    """Interprets the operators of a page."""
+
+    def __init__(self, page: PageObject) -> None:
+        self.pieces: list[Piece] = []
+        self.rules: list[tuple[float, float, float, float]] = []
+        self.boxes: list[tuple[float, float, float, float]] = []
+        self._resources: list[Any] = [entry(page, "/Resources")]
+        self._outer: list[tuple[_State, list[_State]]] = []
+        self._state, self._stack = _State(), list[_State]()
+        self._fonts: dict[int, Glyphs | None] = {}
+        self._lines = self._text = _IDENTITY
+        self._path: list[tuple[float, float, float, float, bool]] = []
+        self._at = self._begun = (0.0, 0.0)
+        self._shown = -1
+
+    def read(self, operators: Sequence[tuple[bytes, list[Any]]], skipped: Set[int]) -> None:
+        """Find what operators draw, without the texts with the numbers that are skipped."""
+        for operator, operands in operators:
+            if operator in SHOWING:
+                self._shown += 1
+                self._show_operator(operator, operands, self._shown in skipped)
+            elif handler := _HANDLERS.get(operator):
+                handler(self, *operands)
+            elif operator in _PARAMETERS and operands:
+                changed: dict[str, Any] = {_PARAMETERS[operator]: float(operands[0])}
+                self._state = replace(self._state, **changed)
+            elif operator in _STROKED or operator in _FILLED or operator == b"n":
+                self._paint(operator)
+
+    def begin_text(self) -> None:
+        self._lines = self._text = _IDENTITY
+
+    def save(self) -> None:
+        self._stack.append(self._state)
+
+    def restore(self) -> None:
+        self._state = self._stack.pop() if self._stack else self._state
+
+    def concatenate(self, *matrix: Any) -> None:
+        self._state = replace(self._state, cm=_product(_matrix(matrix), self._state.cm))
+
+    def scale(self, percent: Any) -> None:
+        self._state = replace(self._state, scale=float(percent) / 100)
+
+    def choose_font(self, name: Any, size: Any) -> None:
+        fonts = entry(self._resources[-1], "/Font") if isinstance(self._resources[-1], DictionaryObject) else None
+        resource = entry(fonts, name) if isinstance(fonts, DictionaryObject) else None
+        if id(resource) not in self._fonts:
+            font = Glyphs(Font.from_font_resource(resource)) if isinstance(resource, DictionaryObject) else None
+            self._fonts[id(resource)] = font
+        self._state = replace(self._state, font=self._fonts[id(resource)], size=float(size))
+
+    def move(self, x: Any, y: Any) -> None:
+        self._lines = self._text = _product((1.0, 0.0, 0.0, 1.0, float(x), float(y)), self._lines)
+
+    def move_and_lead(self, x: Any, y: Any) -> None:
+        self._state = replace(self._state, leading=-float(y))
+        self.move(x, y)
+
+    def place(self, *matrix: Any) -> None:
+        self._lines = self._text = _matrix(matrix)
+
+    def next_line(self) -> None:
+        self.move(0.0, -self._state.leading)
+
+    def begin_form(self, name: Any) -> None:
+        self._outer.append((self._state, self._stack))
+        forms = entry(self._resources[-1], "/XObject") if isinstance(self._resources[-1], DictionaryObject) else None
+        form = entry(forms, name) if isinstance(forms, DictionaryObject) else None
+        own = entry(form, "/Resources") if isinstance(form, DictionaryObject) else None
+        matrix = entry(form, "/Matrix") if isinstance(form, DictionaryObject) else None
+        self._resources.append(own if own is not None else self._resources[-1])
+        if isinstance(matrix, list) and len(matrix) == 6:
+            self.concatenate(*matrix)
+        self._stack = []
+
+    def end_form(self) -> None:
+        if self._outer:
+            self._state, self._stack = self._outer.pop()
+            self._resources.pop()
+
+    def move_to(self, x: Any, y: Any) -> None:
+        self._at = self._begun = _applied(self._state.cm, float(x), float(y))
+
+    def line_to(self, x: Any, y: Any) -> None:
+        point = _applied(self._state.cm, float(x), float(y))
+        self._path.append((*self._at, *point, False))
+        self._at = point
+
+    def close(self) -> None:
+        self._path.append((*self._at, *self._begun, False))
+        self._at = self._begun
+
+    def rectangle(self, x: Any, y: Any, width: Any, height: Any) -> None:
+        corner = _applied(self._state.cm, float(x), float(y))
+        other = _applied(self._state.cm, float(x) + float(width), float(y) + float(height))
+        self._path.append((*corner, *other, True))
+
+    def _paint(self, operator: bytes) -> None:
+        """Take the rules of the path that is painted, and forget the path."""
+        for x0, y0, x1, y1, is_box in self._path:
+            low, high, left, right = min(y0, y1), max(y0, y1), min(x0, x1), max(x0, x1)
+            is_thin = right - left <= _THIN or high - low <= _THIN
+            if operator == b"n" or len(self.rules) > _MOST_RULES or right > LARGEST or high > LARGEST:
+                break
+            if is_thin or not is_box:
+                self.rules.append((left, low, right, high))
+            elif operator in _STROKED:
+                self.rules += [(left, low, right, low), (left, high, right, high)]
+                self.rules += [(left, low, left, high), (right, low, right, high)]
+            elif len(self.boxes) < _MOST_RULES:
+                self.boxes.append((left, low, right, high))
+        self._path = []
+
+    def _show_operator(self, operator: bytes, operands: list[Any], is_skipped: bool) -> None:
+        if operator in (b"'", b'"'):
+            self.next_line()
+        if operator == b'"' and len(operands) > 2:
+            self._state = replace(self._state, word=float(operands[0]), character=float(operands[1]))
+        shown = operands[-1] if operands else None
+        glyphs = list(self._glyphs(shown if isinstance(shown, list) else [shown]))
+        if glyphs and not is_skipped:
+            self.pieces += self._pieces(glyphs)
+
+    def _glyphs(self, parts: Sequence[Any]) -> Iterator[tuple[str, float, float]]:
+        """Yield the text of each glyph and where it begins and ends on its line; move to the end of the parts."""
+        state, at = self._state, 0.0
+        size, character = state.size * state.scale, state.character * state.scale
+        for part in parts:
+            if isinstance(part, int | float):
+                at -= float(part) / 1000 * state.size * state.scale
+                continue
+            if state.font is None or not isinstance(part, bytes | str):
+                continue
+            for text, width, is_space in state.font.of(part):
+                end = at + width * size
+                yield text, at, end
+                at = end + (character + state.word * state.scale if is_space else character)
+        self._text = _product((1.0, 0.0, 0.0, 1.0, at, 0.0), self._text)
+        self._glyphs_moved = at
+
+    def _pieces(self, glyphs: Sequence[tuple[str, float, float]]) -> Iterator[Piece]:
+        """Yield the words of glyphs. A gap ends a word, as a space does."""
+        state = self._state
+        start = _product((1.0, 0.0, 0.0, 1.0, -self._glyphs_moved, 0.0), self._text)
+        matrix = _product((1.0, 0.0, 0.0, 1.0, 0.0, state.rise), _product(start, state.cm))
+        turned = _turns(matrix)
+        length = (matrix[0] ** 2 + matrix[1] ** 2) ** 0.5
+        size = abs(state.size) * (matrix[2] ** 2 + matrix[3] ** 2) ** 0.5
+        font = state.font.name if state.font else ""
+        x, y = _turned(matrix[4], matrix[5], turned)
+        if turned < 0 or not (abs(x) < LARGEST and abs(y) < LARGEST and 0 < size < 1000 and length > 0):
+            return
+        is_monospaced = state.font is not None and state.font.is_monospaced
+        word, begin, end = "", 0.0, 0.0
+        for number, (text, low, high) in enumerate((*glyphs, (" ", 0.0, 0.0))):
+            if word and (text.isspace() or (low - end) * length > _GAP * size or (low - end) * length < -2 * size):
+                yield Piece(
+                    word, x + begin * length, x + end * length, y, size, font, self._shown, turned, is_monospaced=is_monospaced,
+                    has_space_after=text.isspace() and number < len(glyphs),
+                )  # fmt: skip
+                word = ""
+            if not text.isspace():
+                begin = begin if word else low
+                word, end = word + text, high
+
+
+_PARAMETERS = {b"Tc": "character", b"Tw": "word", b"TL": "leading", b"Ts": "rise"}
+_HANDLERS: dict[bytes, Any] = {
+    b"BT": _Reader.begin_text, b"q": _Reader.save, b"Q": _Reader.restore, b"cm": _Reader.concatenate,
+    b"Tz": _Reader.scale, b"Tf": _Reader.choose_font, b"Td": _Reader.move, b"TD": _Reader.move_and_lead,
+    b"Tm": _Reader.place, b"T*": _Reader.next_line, b"Do": _Reader.begin_form, END: _Reader.end_form,
+    b"m": _Reader.move_to, b"l": _Reader.line_to, b"h": _Reader.close, b"re": _Reader.rectangle,
+}  # fmt: skip
+
+
+def placed(page: PageObject, recorder: Recorder, skipped: Set[int] = frozenset()) -> Placed:
+    """Return what a page draws in the direction of most of its text, turned so that this text is upright.
+
+    :param recorder: has the operators of the page.
+    :param skipped: the numbers of operators that show text which is not to be read.
+    """
+    reader = _Reader(page)
+    reader.read(recorder.operators, skipped)
+    turns = Counter(piece.turned for piece in reader.pieces)
+    turn = max(turns, key=lambda each: turns[each], default=0)
+    found = Placed()
+    for piece in reader.pieces:
+        x, y = _turned((piece.x0 + piece.x1) / 2, piece.y + 0.3 * piece.size, (4 - piece.turned) % 4)
+        middle = replace(piece, middle=_turned(x, y, turn))
+        (found.pieces if piece.turned == turn else found.aside).append(middle)
+    for x0, y0, x1, y1 in reader.rules:
+        (x0, y0), (x1, y1) = _turned(x0, y0, turn), _turned(x1, y1, turn)
+        width, height = abs(x1 - x0), abs(y1 - y0)
+        if height <= _THIN < width:
+            found.across.append(Rule((y0 + y1) / 2, min(x0, x1), max(x0, x1)))
+        elif width <= _THIN < height:
+            found.down.append(Rule((x0 + x1) / 2, min(y0, y1), max(y0, y1)))
+    for x0, y0, x1, y1 in reader.boxes:
+        (x0, y0), (x1, y1) = _turned(x0, y0, turn), _turned(x1, y1, turn)
+        found.boxes.append((min(x0, x1), min(y0, y1), max(x0, x1), max(y0, y1)))
+    return found
+
+
+def _matrix(operands: Sequence[Any]) -> Matrix:
+    a, b, c, d, e, f = (float(each) for each in operands)
+    return (a, b, c, d, e, f)
+
+
+def _product(first: Matrix, second: Matrix) -> Matrix:
+    """Return the matrix that does what the first does, and then what the second does."""
+    a, b, c, d, e, f = first
+    g, h, i, j, k, m = second
+    return (a * g + b * i, a * h + b * j, c * g + d * i, c * h + d * j, e * g + f * i + k, e * h + f * j + m)
+
+
+def _applied(matrix: Matrix, x: float, y: float) -> tuple[float, float]:
+    a, b, c, d, e, f = matrix
+    return a * x + c * y + e, b * x + d * y + f
+
+
+def _turns(matrix: Matrix) -> int:
+    """Return how often a line of text is turned by 90 degrees, counter-clockwise; -1 where it is aslant or mirrored."""
+    a, b, c, d, _, _ = matrix
+    if a * d - b * c <= 0:
+        return -1
+    if abs(b) <= 0.02 * abs(a):
+        return 0 if a > 0 else 2
+    return (1 if b > 0 else 3) if abs(a) <= 0.02 * abs(b) else -1
+
+
+def _turned(x: float, y: float, turns: int) -> tuple[float, float]:
+    """Return a place on the page after the page is turned, so that text with that many turns is upright."""
+    return ((x, y), (y, -x), (-x, -y), (-y, x))[turns]

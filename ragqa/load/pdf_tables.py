@@ -1,0 +1,172 @@
+"""Tables of a PDF: where they are on the pages, and their text with pipes.
+
+The text of a table takes the place of the first text that is drawn in it. A table that goes on over several pages has
+its header on each of them: where a page has none, that of the page before is repeated.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Sequence, Set
+from dataclasses import dataclass, field
+from itertools import count
+from typing import Any
+
+from pypdf import PageObject
+from pypdf.generic import ArrayObject
+
+from ragqa.load.pdf_columns import aligned_tables
+from ragqa.load.pdf_doubles import repeated
+from ragqa.load.pdf_grid import ruled_tables
+from ragqa.load.pdf_lines import Table, lines_of_pieces
+from ragqa.load.pdf_places import Placed, placed
+from ragqa.load.pdf_recorder import SHOWING, Recorder
+
+Visitor = Callable[[bytes, list[Any], list[float], list[float]], None]
+
+_MOST_PIECES = 20_000
+_MARGIN_LINES = 4
+"""The most lines of a page's header or footer, above and below a table that goes on over pages."""
+_OPEN, _CLOSE = "\ufdd0", "\ufdd1"
+"""These characters are in no text. A number between them is the place of a table."""
+_MARK = re.compile(rf"\s*{_OPEN}(\d+){_CLOSE}\s*")
+
+
+@dataclass(frozen=True, slots=True)
+class PageText:
+    """The text of a page, with marks in place of its tables; `plain` is the text with the tables as they are drawn."""
+
+    plain: str
+    marked: str
+    tables: Sequence[Table] = field(default=())
+
+
+def page_text(page: PageObject) -> PageText:
+    """Return the text of a page with marks for its tables. Text that is drawn twice to look bold is taken once."""
+    recorder = Recorder()
+    text = page.extract_text(visitor_operand_before=recorder.before, visitor_operand_after=recorder.after)
+    doubles = repeated(page, text)
+    plain = page.extract_text(visitor_operand_before=_without(doubles, [])) if doubles else text
+    tables = _page_tables(page, recorder, doubles) if _OPEN not in plain else []
+    if not tables:
+        return PageText(plain, plain)
+    marked = page.extract_text(visitor_operand_before=_without(doubles, tables))
+    if sorted(map(int, _MARK.findall(marked))) != list(range(len(tables))):
+        return PageText(plain, plain)
+    return PageText(plain, marked, tables)
+
+
+def _page_tables(page: PageObject, recorder: Recorder, skipped: Set[int]) -> list[Table]:
+    """Return the tables of a page in the order in which they are drawn; none where its operators cannot be interpreted.
+
+    :param skipped: the numbers of operators that show text which is not read.
+    """
+    if not recorder.may_have_table:
+        return []
+    try:
+        found = placed(page, recorder, skipped)
+        return _found(found) if len(found.pieces) <= _MOST_PIECES else []
+    except (MemoryError, RecursionError):
+        raise
+    except Exception:  # operands of wrong types, fonts without widths: the text is read as it is drawn
+        return []
+
+
+def _found(found: Placed) -> list[Table]:
+    tables: list[Table] = []
+    taken: set[int] = set()
+    for table in ruled_tables(found):
+        if taken.isdisjoint(table.shown) and _has_all_of(table, found):
+            tables.append(table)
+            taken |= table.shown
+    rest = [piece for piece in found.pieces if piece.shown not in taken]
+    for table in aligned_tables(rest, found):
+        if taken.isdisjoint(table.shown) and _has_all_of(table, found):
+            tables.append(table)
+            taken |= table.shown
+    for table in tables:
+        table.lines_above = len(lines_of_pieces(piece for piece in found.pieces if piece.y > table.top))
+        table.lines_below = len(lines_of_pieces(piece for piece in found.pieces if piece.y < table.bottom))
+    return sorted(tables, key=lambda table: min(table.shown))
+
+
+def _has_all_of(table: Table, found: Placed) -> bool:
+    """Tell whether the operators that show a table's text show nothing that is outside of it."""
+    inside = sum(len(piece.text) for piece in (*found.pieces, *found.aside) if piece.shown in table.shown)
+    return inside <= table.characters
+
+
+def _without(numbers: Set[int], tables: Sequence[Table]) -> Visitor:
+    """Return a visitor for pypdf that empties operators that show text, and puts marks in place of tables.
+
+    :param numbers: of the operators that are emptied besides those of the tables.
+    """
+    counter = count()
+    marks = {min(table.shown): f" {_OPEN}{number}{_CLOSE} " for number, table in enumerate(tables)}
+    emptied = frozenset(numbers).union(*(table.shown for table in tables))
+
+    def visit(operator: bytes, operands: list[Any], cm: list[float], tm: list[float]) -> None:
+        if operator not in SHOWING or not operands:
+            next(counter) if operator in SHOWING else None
+            return
+        number = next(counter)
+        if number in emptied:
+            text = marks.get(number, "")
+            operands[-1] = ArrayObject([text] if text else []) if operator == b"TJ" else text
+
+    return visit
+
+
+def with_tables(pages: Sequence[PageText]) -> list[str]:
+    """Return the texts of pages with their tables. Those that go on from the page before get its header."""
+    texts = []
+    before: Table | None = None
+    for page in pages:
+        if page.tables and before is not None and _goes_on(page.tables[0], before):
+            page.tables[0].rows.insert(0, list(before.rows[0]))
+            page.tables[0].fonts.insert(0, before.fonts[0])
+        before = max(page.tables, key=lambda table: -table.bottom, default=None)
+        texts.append(_filled(page))
+    return texts
+
+
+def _filled(page: PageText) -> str:
+    """Return the text of a page with its tables in place of their marks.
+
+    Before and after each one is a line break, at the page's edge too, since a form feed ends no line.
+    """
+    if not page.tables:
+        return page.marked
+    parts = _MARK.split(page.marked)
+    blocks = [_written(page.tables[int(part)]) if number % 2 else part for number, part in enumerate(parts)]
+    text = "\n\n".join(block for block in blocks if block)
+    return ("" if blocks[0] else "\n") + text + ("" if blocks[-1] else "\n")
+
+
+def _goes_on(table: Table, before: Table) -> bool:
+    """Tell whether a table at the top of a page has the columns of the one before, and no header."""
+    if len(table.spans) != len(before.spans) or table.rows[0] == before.rows[0]:
+        return False
+    if table.lines_above > _MARGIN_LINES or before.lines_below > _MARGIN_LINES:
+        return False
+    if not all(_overlap(own, other) for own, other in zip(table.spans, before.spans, strict=True)):
+        return False
+    return not table.has_own_header or table.fonts[0] in before.fonts[1:]
+
+
+def _overlap(first: tuple[float, float], second: tuple[float, float]) -> bool:
+    """Tell whether most of the narrower one of two columns is within the other."""
+    common = min(first[1], second[1]) - max(first[0], second[0])
+    return common > 0.5 * min(first[1] - first[0], second[1] - second[0])
+
+
+def _written(table: Table) -> str:
+    """Return a table with pipes. The line breaks in cells stay `\\v` until broken words are joined."""
+    lines = [_line(row) for row in table.rows]
+    return "\n".join(
+        [*table.titles, *([""] if table.titles else []), lines[0], "|" + "---|" * len(table.rows[0]), *lines[1:]]
+    )
+
+
+def _line(cells: Sequence[str]) -> str:
+    return "| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |"
