@@ -26,6 +26,7 @@ ZIP, MBOX = "application/zip", "application/mbox"
 XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 XLS = "application/vnd.ms-excel"
 ODS = "application/vnd.oasis.opendocument.spreadsheet"
+IMAGE = "image/any"
 BINARY = "binary content"
 """The beginning of the reason why a file that is no text is not read as one."""
 UNSUPPORTED = "unsupported type"
@@ -99,8 +100,10 @@ FORMATS = (
     Format("ods", ODS, (".ods",), "ods/1", "bytes", "ragqa.load.sheets:opendocument",
            lost="charts, pictures, macros, colours of cells"),
     Format("epub", EPUB, (".epub",), "epub/1", "bytes", "ragqa.load.epub:extract", lost="pictures, the contents page"),
-    Format("pdf", PDF, (".pdf",), "pdf/2 pypdf", "bytes", "ragqa.load.pdf:extract",
-           lost="pictures, and so pages that are scans"),
+    Format("pdf", PDF, (".pdf",), "pdf/2 pypdf", "bytes", "ragqa.load.pdf:extract", ("ocr",),
+           lost="pictures; pages that are scans, without the extra ragqa[ocr]"),
+    Format("image", IMAGE, (".png", ".jpg", ".jpeg", ".tif", ".tiff", ".webp", ".bmp", ".gif"), "image/1", "bytes",
+           "ragqa.load.ocr.images:extract", ("ocr",), lost="all but the text, which the extra ragqa[ocr] reads"),
     Format("rtf", "application/rtf", (".rtf",), "rtf/1", "bytes", "ragqa.load.rtf:extract",
            lost="pictures, embedded objects, text that is hidden or struck out"),
     Format("rst", "text/x-rst", (".rst", ".rest"), "rst/1", "text", "ragqa.load.markup:restructured"),
