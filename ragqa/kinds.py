@@ -78,9 +78,10 @@ def _format_kind(record: Format) -> Kind[BuiltInFormat]:
 
 
 def _sandboxed(record: Format) -> SandboxedFormat:
+    from ragqa.load.ocr.completing import Ocr
     from ragqa.load.readers import SandboxedFormat
 
-    return SandboxedFormat(record, Limits(), dict.fromkeys(record.options))
+    return SandboxedFormat(record, Limits(), dict.fromkeys(record.options), Ocr())
 
 
 def recursive_splitter(spec: specs.RecursiveSplit, needs: Needs) -> RecursiveSplitter:

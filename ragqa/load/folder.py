@@ -16,7 +16,7 @@ from ragqa.errors import RejectedError, UsageError
 from ragqa.load import disk
 from ragqa.load.bounds import Limits
 from ragqa.load.choice import Choice
-from ragqa.load.formats import BINARY, IMAGE, PLAIN, builtin_format, types_read
+from ragqa.load.formats import BINARY, PICTURES, PLAIN, types_read
 from ragqa.load.globs import ALL_FILES, FileGlobs
 from ragqa.load.members import Members
 from ragqa.load.ocr.completing import Ocr
@@ -70,7 +70,7 @@ class FolderLoader:
             suffixes(self._formats),
             self._formats,
             containers(self._formats),
-            {} if self._ocr.is_on else dict.fromkeys(builtin_format(IMAGE).suffixes, self._ocr.advice),
+            {} if self._ocr.is_on else dict.fromkeys(PICTURES, self._ocr.advice),
         )
         self._members = Members(self._limits)
 

@@ -152,8 +152,12 @@ CONTAINERS = (
     Container(MSG, (".msg",), "ragqa.load.mail:msg_members"),
 )
 
-MEDIA_TYPES = {suffix: each.media_type for each in (*FORMATS, *CONTAINERS) for suffix in each.suffixes}
-"""The media type of each suffix that is read."""
+PICTURES = frozenset(suffix for each in FORMATS if each.media_type == IMAGE for suffix in each.suffixes)
+"""The suffixes that are read with the extra `ocr` only."""
+
+_TYPES = {suffix: each.media_type for each in (*FORMATS, *CONTAINERS) for suffix in each.suffixes}
+MEDIA_TYPES = {suffix: media_type for suffix, media_type in _TYPES.items() if suffix not in PICTURES}
+"""The media type of each suffix that is read without extras."""
 
 
 def types_read(suffixes: Collection[str]) -> str:

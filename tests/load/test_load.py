@@ -16,7 +16,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ragqa.errors import RejectedError, UsageError
-from ragqa.load import FORMATS, MEDIA_TYPES, FileGlobs, FolderLoader, Limits, disk
+from ragqa.load import MEDIA_TYPES, FileGlobs, FolderLoader, Limits, disk
 from ragqa.records import Document, FileStatus, SourceFile
 from tests.torture.bounds import packed_docx
 
@@ -100,7 +100,7 @@ def test_a_folder_is_searched_to_any_depth_and_sorted_by_source(tmp_path: Path) 
     assert Path(first.path) == tmp_path / "a.csv"
 
 
-@pytest.mark.parametrize("suffix", sorted(suffix for each in FORMATS for suffix in each.suffixes))
+@pytest.mark.parametrize("suffix", sorted(MEDIA_TYPES))
 def test_every_supported_suffix_is_found_and_has_an_extractor(tmp_path: Path, suffix: str) -> None:
     write(tmp_path, {f"a{suffix.upper()}": "x"})
     loader = FolderLoader([tmp_path])

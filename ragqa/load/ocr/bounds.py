@@ -11,7 +11,7 @@ class OcrLimits:
 
     pages: int = 500
     """The most pages of one file that are read so."""
-    page_seconds: float = 30.0
+    page_seconds: float = 60.0
     batch_seconds: float = 20.0
     """How long one call begins further pages."""
     start_seconds: float = 20.0

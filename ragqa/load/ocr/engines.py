@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from functools import cache
 from typing import Any, Protocol
@@ -30,7 +31,7 @@ def find(data: bytes, *, languages: list[str]) -> dict[str, str]:
     """
     here, other = tesseract.version(), rapid.version()
     if here and language_data.folder_with(languages):
-        return {"engine": f"tesseract/{here} {'+'.join(languages)}"}
+        return {"engine": f"tesseract-{'+'.join(languages).replace('/', '.')}/{here}"}
     if other:
         return {"engine": f"rapidocr/{other}"}
     if here:
@@ -44,7 +45,7 @@ def engine(name: str, languages: Sequence[str]) -> Engine:
     :raises RejectedError: it cannot be loaded.
     """
     try:
-        return _loaded(name.partition("/")[0], tuple(languages))
+        return _loaded(re.split("[-/]", name)[0], tuple(languages))
     except ImportError as error:
         raise RejectedError(f"OCR: the engine cannot be loaded: {error}") from error
 

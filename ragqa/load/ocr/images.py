@@ -28,9 +28,11 @@ def extract(data: bytes, limits: Limits, ocr: str | None = None) -> Extracted:
 
     Metadata: `pages_without_text`; `not_read`, the number of further frames.
 
-    :param ocr: not used; the engine's name is a part of the extractor's.
-    :raises RejectedError: the file is no picture, damaged, or has too many pages.
+    :param ocr: the engine that will read them; None where there is none.
+    :raises RejectedError: the file is no picture, damaged, has too many pages, or nothing will read it.
     """
+    if not ocr:
+        raise RejectedError("no text on a picture")
     with _picture(data) as picture:
         frames = getattr(picture, "n_frames", 1)
         pages = frames if picture.format == "TIFF" else 1
@@ -97,6 +99,8 @@ def _frames(data: bytes, limits: OcrLimits) -> Opened:
                 if reduced < 1:
                     picture.draft("RGB", (int(picture.width * reduced), int(picture.height * reduced)))
                 image = _on_white(ImageOps.exif_transpose(picture))
+            except RejectedError:
+                raise
             except (OSError, SyntaxError, ValueError, EOFError, ArithmeticError, TypeError, KeyError) as error:
                 raise RejectedError(f"damaged: {type(error).__name__}: {error}") from error
         if (left := (limits.pixels / (image.width * image.height)) ** 0.5) < 1:
