@@ -202,6 +202,8 @@ class FolderLoader:
             if suffix.lower() in known or not str(error).startswith(BINARY):
                 raise
             what = self._choice.unsupported(disk.printable(PurePath(file.path).name))
+            if suffix.lower() in PICTURES:
+                raise RejectedError(what) from error
             raise RejectedError(f"{what}, and no text; ragqa reads {types_read(known)}") from error
 
 
