@@ -18,6 +18,8 @@ from ragqa.records import Extracted
 _FORMATS = ("PNG", "JPEG", "TIFF", "WEBP", "BMP", "GIF")
 _LEAST_KNOWN_DPI, _MOST_KNOWN_DPI = 100, 600
 """Resolutions out of these bounds are not those at which the picture was taken; many programs write 72."""
+_SCREEN_PIXELS, _SCREEN_DPI = 1500, 100
+"""Where its resolution is not known, a picture with as few pixels as a screen has is taken for one of a screen."""
 
 Opened = Callable[[int], tuple[Any, int]]
 """Returns the image of a page, by its number from 1, and its resolution in dots per inch, 0 where it is not known."""
@@ -103,9 +105,18 @@ def _frames(data: bytes, limits: OcrLimits) -> Opened:
                 raise
             except (OSError, SyntaxError, ValueError, EOFError, ArithmeticError, TypeError, KeyError) as error:
                 raise RejectedError(f"damaged: {type(error).__name__}: {error}") from error
-        if (left := (limits.pixels / (image.width * image.height)) ** 0.5) < 1:
-            return image.resize((max(1, int(image.width * left)), max(1, int(image.height * left)))), 0
-        return image, dpi if reduced >= 1 and _LEAST_KNOWN_DPI <= dpi <= _MOST_KNOWN_DPI else 0
+        known = dpi if reduced >= 1 and _LEAST_KNOWN_DPI <= dpi <= _MOST_KNOWN_DPI else 0
+        if not known and max(image.width, image.height) <= _SCREEN_PIXELS:
+            known = _SCREEN_DPI
+        # Small letters are read badly, so that a picture of a low resolution is enlarged to that of pages.
+        factor = min(
+            max(1.0, limits.least_dpi / (known or limits.least_dpi)),
+            (limits.pixels / (image.width * image.height)) ** 0.5,
+        )
+        if factor == 1:
+            return image, known
+        size = max(1, round(image.width * factor)), max(1, round(image.height * factor))
+        return image.resize(size, PIL.Image.Resampling.LANCZOS), round(known * factor)
 
     return page
 
