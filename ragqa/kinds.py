@@ -47,6 +47,7 @@ if TYPE_CHECKING:
 def folder_loader(spec: specs.FolderLoad, needs: Needs) -> FolderLoader:
     """Build a loader; source files of a language that the splitter cuts are read as text, if no format reads them."""
     from ragqa.load import MEDIA_TYPES, FileGlobs, FolderLoader
+    from ragqa.load.ocr.completing import Ocr
 
     # the user's own formats, with their settings where the section has any
     listed = {type(format_spec): format_spec for format_spec in spec.formats}
@@ -58,6 +59,7 @@ def folder_loader(spec: specs.FolderLoad, needs: Needs) -> FolderLoader:
         FileGlobs(spec.include, spec.exclude, [*spec.as_text, *source_code]),
         text_field=spec.text_field,
         formats=[needs.build(format_spec) for format_spec in formats if format_spec is not None],
+        ocr=Ocr(spec.ocr, spec.ocr_languages),
     )
 
 
@@ -76,9 +78,10 @@ def _format_kind(record: Format) -> Kind[BuiltInFormat]:
 
 
 def _sandboxed(record: Format) -> SandboxedFormat:
+    from ragqa.load.ocr.completing import Ocr
     from ragqa.load.readers import SandboxedFormat
 
-    return SandboxedFormat(record, Limits(), dict.fromkeys(record.options))
+    return SandboxedFormat(record, Limits(), dict.fromkeys(record.options), Ocr())
 
 
 def recursive_splitter(spec: specs.RecursiveSplit, needs: Needs) -> RecursiveSplitter:

@@ -14,7 +14,8 @@ from ragqa.arguments import AnyPath
 from ragqa.config.grid import quoted
 from ragqa.errors import NothingUsableError, UsageError
 from ragqa.load import MEDIA_TYPES
-from ragqa.load.formats import types_read
+from ragqa.load.formats import PICTURES, types_read
+from ragqa.load.ocr.completing import is_installed
 from ragqa.load.skipped import file_reason, folder_reason
 from ragqa.outputs import write_new
 from ragqa.profiles import NAMES, Choice, choose
@@ -101,7 +102,8 @@ def _count_files(root: Path) -> dict[str, int]:
             counts.update(
                 Path(name).suffix.lower() for name in files if not (name.startswith(".") or file_reason(name))
             )
-    readable = {suffix: n for suffix, n in counts.most_common() if suffix in MEDIA_TYPES}
+    read = MEDIA_TYPES.keys() | (PICTURES if is_installed() else ())
+    readable = {suffix: n for suffix, n in counts.most_common() if suffix in read}
     if not readable:
         raise NothingUsableError(f"no documents found under {root}: ragqa reads {types_read(MEDIA_TYPES)}")
     return readable

@@ -155,7 +155,9 @@ def left_out(statuses: Iterable[FileStatus], *, verbose: bool) -> Iterator[str]:
         if verbose or len(entries) <= LISTED[status]:
             yield from (f"{status}: {entry.source}: {entry.reason}" for entry in entries)
         elif kind == UNSUPPORTED:
-            yield f"skipped {len(entries):,} files of types that are not read: {_types(entries)}; {how}"
+            advice = sorted({entry.reason.partition("; ")[2] for entry in entries} - {""})
+            what = "; ".join([_types(entries), *advice, how])
+            yield f"skipped {len(entries):,} files of types that are not read: {what}"
         else:
             names = ", ".join([*(entry.source for entry in entries[:_NAMED]), *(["..."] if entries[_NAMED:] else [])])
             yield f"{status} {len(entries):,} files: {entries[0].reason} ({names}; {how})"

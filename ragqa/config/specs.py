@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Annotated, Literal, Self
 
-from pydantic import Field
+from pydantic import BeforeValidator, Field
 
 from ragqa.config.base import Conflict, ModelUse, Name, PathRule, Slot
 from ragqa.config.slots import (
@@ -26,6 +26,11 @@ from ragqa.config.slots import (
 BYTES_PER_CHARACTER = 4
 """The most UTF-8 bytes of a character."""
 ModelName = Annotated[Name, PathRule("local")]
+
+
+def _switch(value: object) -> object:
+    """Return the word for which YAML 1.1 has a truth value."""
+    return "off" if value is False else value
 
 
 class FolderLoad(LoadSpec):
@@ -48,6 +53,17 @@ class FolderLoad(LoadSpec):
     )
     text_field: Name | None = Field(
         None, description="JSON and JSON lines: the field that holds the text. Of the others, only the title is read."
+    )
+    ocr: Annotated[Literal["auto", "off"], BeforeValidator(_switch)] = Field(
+        "auto",
+        description="`auto`: where the extra `ragqa[ocr]` is installed, read pictures, and pages of a PDF without text, by "
+        "optical recognition (OCR). `off`: leave them out.",
+    )
+    ocr_languages: list[Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9_]*(/[A-Za-z][A-Za-z0-9_]*)?$")]] = Field(
+        ["eng"],
+        min_length=1,
+        description="The languages that Tesseract looks for, by the names of its data: `eng`, `deu`, `script/Cyrillic`. "
+        "RapidOCR, which is used where Tesseract or its data are not installed, does not need them.",
     )
     formats: list[Annotated[FormatSpec, Slot("format")]] = Field(
         [], description="Kinds of files with settings of their own; all others are read with their defaults."

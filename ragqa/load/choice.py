@@ -7,7 +7,7 @@ from pathlib import PurePosixPath
 from typing import Any
 
 from ragqa.load import skipped
-from ragqa.load.formats import PLAIN
+from ragqa.load.formats import PLAIN, UNSUPPORTED
 from ragqa.load.globs import FileGlobs, Globs
 
 
@@ -17,6 +17,7 @@ class Choice:
     :param media_types: the media type of each suffix.
     :param documents: the media types that have a text.
     :param containers: the media types whose files hold other files.
+    :param advice: for suffixes that are not read, how they could be.
     :raises UsageError: a glob is invalid.
     """
 
@@ -26,22 +27,26 @@ class Choice:
         media_types: Mapping[str, str],
         documents: Collection[str],
         containers: Collection[str],
+        advice: Mapping[str, str] | None = None,
     ) -> None:
         self._globs = globs
         self._include, self._exclude, self._as_text = map(Globs, (globs.include, globs.exclude, globs.as_text))
         self.media_types = media_types
         self.documents, self.containers = frozenset(documents), frozenset(containers)
+        self._advice = dict(advice or {})
 
     @classmethod
     def from_plain(cls, plain: Mapping[str, Any]) -> Choice:
         """Return the choice of which `plain` are the data."""
-        return cls(FileGlobs(**plain["globs"]), plain["media_types"], plain["documents"], plain["containers"])
+        return cls(
+            FileGlobs(**plain["globs"]), plain["media_types"], plain["documents"], plain["containers"], plain["advice"]
+        )
 
     def plain(self) -> dict[str, Any]:
         """Return this choice as JSON data."""
         globs = {name: list(getattr(self._globs, name)) for name in ("include", "exclude", "as_text")}
         kinds = {"documents": sorted(self.documents), "containers": sorted(self.containers)}
-        return {"globs": globs, "media_types": dict(self.media_types), **kinds}
+        return {"globs": globs, "media_types": dict(self.media_types), "advice": self._advice, **kinds}
 
     def wanted(self, relative: str) -> bool:
         """Tell whether a file is to be read."""
@@ -80,6 +85,11 @@ class Choice:
     def media_type(self, relative: str) -> str | None:
         """Return the media type of a file; None where it is not known."""
         return PLAIN if self._as_text.match(relative) else self.media_types.get(PurePosixPath(relative).suffix.lower())
+
+    def unsupported(self, relative: str) -> str:
+        """Return the reason why a file of a type that is not known is not read."""
+        suffix = PurePosixPath(relative).suffix
+        return "; ".join(filter(None, (f"{UNSUPPORTED} {suffix or '(no suffix)'}", self._advice.get(suffix.lower()))))
 
     def holds_others(self, media_type: str | None) -> bool:
         """Tell whether files of a type hold other files."""

@@ -19,7 +19,7 @@ from ragqa.load.bounds import Limits
 from ragqa.load.choice import Choice
 from ragqa.load.disk import refuse_size
 from ragqa.load.extract import extract
-from ragqa.load.formats import CONTAINERS, UNSUPPORTED
+from ragqa.load.formats import CONTAINERS
 from ragqa.load.member import Member, distinct
 
 _FUNCTIONS = {each.media_type: each.function for each in CONTAINERS}
@@ -130,7 +130,7 @@ class _Walk:
             yield _status(path, member.status, member.reason)
             return
         if media_type is None:
-            yield _status(path, "skipped", f"{UNSUPPORTED} {PurePosixPath(path).suffix or '(no suffix)'}")
+            yield _status(path, "skipped", self._choice.unsupported(path))
             return
         if reason := self._reason(relative):
             yield _status(path, "skipped", reason)

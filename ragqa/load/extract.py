@@ -39,19 +39,22 @@ def extract(
     """
     bounds = Limits(**limits)
     refuse_pointer(data)
-    return checked(_read(data, builtin_format(media_type), bounds, options or {}), len(data), bounds)
+    given = options or {}
+    extracted = _read(data, builtin_format(media_type), bounds, given)
+    return checked(extracted, len(data), bounds, may_be_blank=bool(given.get("ocr")))
 
 
-def checked(extracted: Extracted, size: int, limits: Limits) -> Extracted:
+def checked(extracted: Extracted, size: int, limits: Limits, *, may_be_blank: bool = False) -> Extracted:
     """Return the same extraction in a form that an index can store.
 
     Characters that cannot be stored are replaced. Metadata that cannot be stored are left out, and their names are
     listed.
 
     :param size: of the file, in bytes.
+    :param may_be_blank: its pages will be read by OCR.
     :raises RejectedError: the text is blank, too long, or too long for the size of its file.
     """
-    if not _VISIBLE.search(extracted.text):
+    if not may_be_blank and not _VISIBLE.search(extracted.text):
         raise RejectedError("no text: only white space")
     length = len(extracted.text)
     if length > limits.characters:

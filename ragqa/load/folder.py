@@ -16,9 +16,10 @@ from ragqa.errors import RejectedError, UsageError
 from ragqa.load import disk
 from ragqa.load.bounds import Limits
 from ragqa.load.choice import Choice
-from ragqa.load.formats import BINARY, PLAIN, UNSUPPORTED, types_read
+from ragqa.load.formats import BINARY, PICTURES, PLAIN, types_read
 from ragqa.load.globs import ALL_FILES, FileGlobs
 from ragqa.load.members import Members
+from ragqa.load.ocr.completing import Ocr
 from ragqa.load.pointer import link_reason
 from ragqa.load.readers import containers, readers, sandbox, suffixes
 from ragqa.records import Document, Extracted, FileStatus, Scan, SourceFile
@@ -41,6 +42,7 @@ class FolderLoader:
     :param text_field: of JSON lines, the field that holds the text.
     :param formats: formats of your own besides the built-in ones; they run in this process, not in the sandbox. A
         format with the media type or suffix of a built-in format replaces it.
+    :param ocr: reads scans; by default where the extra `ocr` is installed.
     :raises UsageError: there is no path, a path does not exist, two paths end in the same name, a glob is invalid, a
         format is incomplete, or two formats have the same media type or suffix.
     """
@@ -53,6 +55,7 @@ class FolderLoader:
         text_field: str | None = None,
         formats: Sequence[FileFormat] = (),
         limits: Limits | None = None,
+        ocr: Ocr | None = None,
     ) -> None:
         self._roots = _roots(arguments.paths(paths, "paths"))
         checked = {
@@ -60,13 +63,21 @@ class FolderLoader:
             for name in ("include", "exclude", "as_text")
         }
         self._limits = limits or Limits()
-        self._formats = readers(formats, self._limits, {"text_field": text_field})
-        self._choice = Choice(FileGlobs(**checked), suffixes(self._formats), self._formats, containers(self._formats))
+        self._ocr = ocr or Ocr()
+        self._formats = readers(formats, self._limits, {"text_field": text_field}, self._ocr)
+        self._choice = Choice(
+            FileGlobs(**checked),
+            suffixes(self._formats),
+            self._formats,
+            containers(self._formats),
+            {} if self._ocr.is_on else dict.fromkeys(PICTURES, self._ocr.advice),
+        )
         self._members = Members(self._limits)
 
     def close(self) -> None:
         """End the child process that parses, if one runs. The next `read` of any loader starts another one."""
         sandbox(self._limits).close()
+        self._ocr.close()
 
     def extractor(self, media_type: str) -> str:
         """Return the name and version of the extractor of this type; for JSON lines also the field that is read."""
@@ -131,8 +142,7 @@ class FolderLoader:
             if PurePath(path).name.startswith("."):
                 return [FileStatus(name, "skipped", "hidden: its name begins with a dot")]
             if media_type is None:
-                suffix = disk.printable(PurePath(path).suffix) or "(no suffix)"
-                return [FileStatus(name, "skipped", f"{UNSUPPORTED} {suffix}")]
+                return [FileStatus(name, "skipped", self._choice.unsupported(disk.printable(PurePath(path).name)))]
             if reason := "" if named else self._choice.file_reason(relative):
                 return [FileStatus(name, "skipped", reason)]
             if name != source and os.path.lexists(disk.printable(path)):
@@ -191,8 +201,10 @@ class FolderLoader:
             suffix, known = PurePath(file.path).suffix, self._choice.media_types
             if suffix.lower() in known or not str(error).startswith(BINARY):
                 raise
-            what = f"{UNSUPPORTED} {disk.printable(suffix) or '(no suffix)'}, and no text"
-            raise RejectedError(f"{what}; ragqa reads {types_read(known)}") from error
+            what = self._choice.unsupported(disk.printable(PurePath(file.path).name))
+            if suffix.lower() in PICTURES:
+                raise RejectedError(what) from error
+            raise RejectedError(f"{what}, and no text; ragqa reads {types_read(known)}") from error
 
 
 def _roots(paths: Sequence[Path]) -> list[tuple[str, Path]]:

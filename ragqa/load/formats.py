@@ -26,6 +26,7 @@ ZIP, MBOX = "application/zip", "application/mbox"
 XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 XLS = "application/vnd.ms-excel"
 ODS = "application/vnd.oasis.opendocument.spreadsheet"
+IMAGE = "image/any"
 BINARY = "binary content"
 """The beginning of the reason why a file that is no text is not read as one."""
 UNSUPPORTED = "unsupported type"
@@ -99,8 +100,10 @@ FORMATS = (
     Format("ods", ODS, (".ods",), "ods/1", "bytes", "ragqa.load.sheets:opendocument",
            lost="charts, pictures, macros, colours of cells"),
     Format("epub", EPUB, (".epub",), "epub/1", "bytes", "ragqa.load.epub:extract", lost="pictures, the contents page"),
-    Format("pdf", PDF, (".pdf",), "pdf/3 pypdf", "bytes", "ragqa.load.pdf:extract",
-           lost="pictures, and so pages that are scans"),
+    Format("pdf", PDF, (".pdf",), "pdf/3 pypdf", "bytes", "ragqa.load.pdf:extract", ("ocr",),
+           lost="pictures; pages that are scans, without the extra ragqa[ocr]"),
+    Format("image", IMAGE, (".png", ".jpg", ".jpeg", ".tif", ".tiff", ".webp", ".bmp", ".gif"), "image/1", "bytes",
+           "ragqa.load.ocr.images:extract", ("ocr",), lost="all but the text, which the extra ragqa[ocr] reads"),
     Format("rtf", "application/rtf", (".rtf",), "rtf/1", "bytes", "ragqa.load.rtf:extract",
            lost="pictures, embedded objects, text that is hidden or struck out"),
     Format("rst", "text/x-rst", (".rst", ".rest"), "rst/1", "text", "ragqa.load.markup:restructured"),
@@ -149,8 +152,12 @@ CONTAINERS = (
     Container(MSG, (".msg",), "ragqa.load.mail:msg_members"),
 )
 
-MEDIA_TYPES = {suffix: each.media_type for each in (*FORMATS, *CONTAINERS) for suffix in each.suffixes}
-"""The media type of each suffix that is read."""
+PICTURES = frozenset(suffix for each in FORMATS if each.media_type == IMAGE for suffix in each.suffixes)
+"""The suffixes that are read with the extra `ocr` only."""
+
+_TYPES = {suffix: each.media_type for each in (*FORMATS, *CONTAINERS) for suffix in each.suffixes}
+MEDIA_TYPES = {suffix: media_type for suffix, media_type in _TYPES.items() if suffix not in PICTURES}
+"""The media type of each suffix that is read without extras."""
 
 
 def types_read(suffixes: Collection[str]) -> str:

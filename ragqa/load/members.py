@@ -93,12 +93,22 @@ class Members:
         :raises RejectedError: the file is no longer there, or cannot be read.
         """
         if isinstance(reader, SandboxedFormat):
-            reply = self._call(file, "text", media_type=file.media_type, options=reader.options)
-            if reply.extracted is None:
-                raise RejectedError("the parser's reply is malformed")
-            return replace(file, sha256=reply.sha256, size=reply.size), reply.extracted
-        data = base64.b64decode(self._call(file, "bytes").bytes)
+            present: list[SourceFile] = []
+
+            def extracted() -> Extracted:
+                reply = self._call(file, "text", media_type=file.media_type, options=reader.options)
+                if reply.extracted is None:
+                    raise RejectedError("the parser's reply is malformed")
+                present.append(replace(file, sha256=reply.sha256, size=reply.size))
+                return reply.extracted
+
+            text = reader.completed(extracted, lambda: self._bytes(file))
+            return present[0], text
+        data = self._bytes(file)
         return replace(file, sha256=hashlib.sha256(data).hexdigest(), size=len(data)), reader.read(data)
+
+    def _bytes(self, file: SourceFile) -> bytes:
+        return base64.b64decode(self._call(file, "bytes").bytes)
 
     def sha256(self, file: SourceFile) -> str:
         """Return the SHA-256 of the present bytes of a file inside another one.

@@ -29,7 +29,7 @@ _HEADER_BYTES = 1024
 _FIELDS = {"author": "/Author", "subject": "/Subject"}
 
 
-def extract(data: bytes, limits: Limits) -> Extracted:
+def extract(data: bytes, limits: Limits, ocr: str | None = None) -> Extracted:
     """Return the text of the pages, joined by form feeds. A form feed within a page becomes a line break.
 
     Text is in the order of the page's drawing commands. This order follows columns, and tables row by row; each cell
@@ -42,6 +42,7 @@ def extract(data: bytes, limits: Limits) -> Extracted:
     becomes U+FFFD; `page_labels`, the labels of the pages where they are not their numbers; `annotations_not_read`, the
     numbers of the pages whose form fields and annotations are damaged.
 
+    :param ocr: the engine that will read the pages without text; they may be all pages then. None where there is none.
     :raises RejectedError: the file is no PDF, encrypted or damaged, an XFA form, has no text on any page, or too many
         pages or characters.
     """
@@ -57,8 +58,10 @@ def extract(data: bytes, limits: Limits) -> Extracted:
     drawn = [_NO_TEXT.sub(UNDECODABLE, page) for page in cleaned(drawn)]
     undecodable = sum(text.count(UNDECODABLE) for text in chain(drawn, *(lines or () for lines in added)))
     drawn = ["" if _is_unreadable(page) else page for page in drawn]
+    if ocr:  # a page whose fonts cannot be decoded is read by it
+        undecodable = sum(text.count(UNDECODABLE) for text in chain(drawn, *(lines or () for lines in added)))
     pages = [_with_lines(page, lines or []) for page, lines in zip(drawn, added, strict=True)]
-    if not any(page.strip() for page in pages):
+    if not ocr and not any(page.strip() for page in pages):
         raise RejectedError(_no_text(count, undecodable, encodings))
     info: Mapping[str, Any] = reader.metadata or {}
     facts = {
@@ -158,7 +161,7 @@ def _is_unreadable(page: str) -> bool:
 def _no_text(count: int, undecodable: int, encodings: Set[str]) -> str:
     """Return why a file without text is rejected."""
     if not undecodable:
-        return f"no text on {count} of {count} pages (scanned? OCR is not done)"
+        return f"no text on {count} of {count} pages (scanned?)"
     named = ", ".join(sorted(encodings)[:5])[:200]
     why = f"; the encoding {named} is not read" if named else ""
     return f"no text that can be read on {count} of {count} pages: fonts have no map to text for {undecodable:,} characters{why}"

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict
-from functools import cache
+from functools import cache, cached_property
 from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
@@ -13,12 +13,15 @@ from ragqa.arguments import wrong_type
 from ragqa.errors import RejectedError, UsageError
 from ragqa.load.bounds import Limits
 from ragqa.load.extract import checked
-from ragqa.load.formats import CONTAINERS, FORMATS, Format
+from ragqa.load.formats import CONTAINERS, FORMATS, IMAGE, Format
+from ragqa.load.ocr.completing import Ocr
 from ragqa.records import Extracted
 from ragqa.sandbox import Sandbox
 from ragqa.stages import FileFormat
 
 _EXTRACTED = TypeAdapter(Extracted)
+NO_TEXT = "no text on"
+"""The beginning of the reason why a file whose pages have no text is not read."""
 
 
 @cache
@@ -32,20 +35,54 @@ class SandboxedFormat:
     """A built-in format; its function runs in the sandbox.
 
     :param options: keys of the `load` section.
+    :param ocr: reads pages without text; None where they are left without.
     """
 
-    def __init__(self, record: Format, limits: Limits, options: Mapping[str, str | None]) -> None:
+    def __init__(
+        self, record: Format, limits: Limits, options: Mapping[str, str | None], ocr: Ocr | None = None
+    ) -> None:
         self.media_type = record.media_type
         self.suffixes = record.suffixes
-        self.extractor = record.extractor_with(options)
-        self._limits = limits
-        self.options = {name: options[name] for name in record.options}
+        self._record, self._limits, self._given = record, limits, options
+        self._ocr = ocr if "ocr" in record.options else None
+
+    @cached_property
+    def options(self) -> dict[str, str | None]:
+        """Return the keywords of the format's function. The engine for OCR is sought when they are first needed."""
+        engine = self._ocr.engine if self._ocr else ""
+        given = {**self._given, "ocr": engine or None}
+        return {name: given[name] for name in self._record.options}
+
+    @cached_property
+    def extractor(self) -> str:
+        """Return the name and version of the extractor, that of an engine for OCR included."""
+        return self._record.extractor_with(self.options)
 
     def read(self, data: bytes) -> Extracted:
         """Return the text of a file.
 
         :raises RejectedError: the function refused the file, took too long or too much memory, or crashed.
         """
+        return self.completed(lambda: self._extracted(data), lambda: data)
+
+    def completed(self, extract: Callable[[], Extracted], content: Callable[[], bytes]) -> Extracted:
+        """Return the text of a file with its pages that are read by OCR.
+
+        :param extract: returns the text without them.
+        :param content: returns the bytes of the file.
+        :raises RejectedError: as for `read`.
+        """
+        if self._ocr is None:
+            return extract()
+        try:
+            extracted = extract()
+        except RejectedError as error:
+            if not str(error).startswith(NO_TEXT) or not self._ocr.advice:
+                raise
+            raise RejectedError(f"{error}; {self._ocr.advice}") from error
+        return self._ocr.completed(extracted, self.media_type, content)
+
+    def _extracted(self, data: bytes) -> Extracted:
         reply = sandbox(self._limits).call(
             "ragqa.load.extract:extract",
             data,
@@ -91,8 +128,12 @@ class CheckedFormat:
         return checked(extracted, len(data), self._limits)
 
 
-def readers(own: Sequence[FileFormat], limits: Limits, options: Mapping[str, str | None]) -> dict[str, FileFormat]:
+def readers(
+    own: Sequence[FileFormat], limits: Limits, options: Mapping[str, str | None], ocr: Ocr
+) -> dict[str, FileFormat]:
     """Return the format by media type: the built-in formats and a user's own, which take precedence.
+
+    Pictures are not among them where no OCR reads them.
 
     :param own: a format with the media type of a built-in format replaces it; one with the same suffix alone gets the
         files with this suffix.
@@ -103,7 +144,9 @@ def readers(own: Sequence[FileFormat], limits: Limits, options: Mapping[str, str
     _refuse_repeats("suffix", (suffix for each in formats for suffix in each.suffixes))
     replaced = {each.media_type for each in formats}
     builtin: list[FileFormat] = [
-        SandboxedFormat(each, limits, options) for each in FORMATS if each.media_type not in replaced
+        SandboxedFormat(each, limits, options, ocr)
+        for each in FORMATS
+        if each.media_type not in replaced and (ocr.is_on or each.media_type != IMAGE)
     ]
     return {each.media_type: each for each in [*builtin, *formats]}
 

@@ -17,7 +17,7 @@ _OF_EXTRACTION = frozenset({
     "front_matter", "front_matter_error", "metadata_error", "headings", "header", "columns", "rows", "ragged_rows",
     "delimiter", "tables", "unnamed_columns", "text_field", "fields_left_out", "pages_without_text", "undecodable",
     "page_labels", "places", "read_as_text", "annotations_not_read", "extraction", "not_read", "left_out_words",
-    "hidden",
+    "hidden", "ocr",
 })  # fmt: skip
 """The keys of metadata that describe how a file was read. The other keys are fields that the file itself has."""
 

@@ -11,8 +11,9 @@ def place_of(metadata: Mapping[str, Any], page: int | None, offset: int, count_l
     """Return the name of the place of an offset; empty where the document has no pages and no named places.
 
     The metadata have `places`: [offset, name] of each place in order, or [offset, name, row] where the lines from the
-    offset on are the rows of a sheet from that number on; or `page_labels`, the labels of the pages. A loader of one's
-    own may record anything: what has another form is no place.
+    offset on are the rows of a sheet from that number on; or `page_labels`, the labels of the pages. `ocr` has the
+    confidence of each page that was read by OCR. A loader of one's own may record anything: what has another form is
+    no place.
 
     :param page: the number of the page, from 1; None where there are no pages.
     :param count_lines: returns the number of line breaks between two offsets.
@@ -27,7 +28,18 @@ def place_of(metadata: Mapping[str, Any], page: int | None, offset: int, count_l
         return ""
     labels = metadata.get("page_labels")
     label = labels[page - 1] if isinstance(labels, list) and page <= len(labels) else str(page)
-    return f"page {page}" if label == str(page) else f"page {page}, labelled {label}"
+    name = f"page {page}" if label == str(page) else f"page {page}, labelled {label}"
+    confidence = confidences(metadata).get(str(page))
+    return name if confidence is None else f"{name} (OCR, confidence {confidence:.2f})"
+
+
+def confidences(metadata: Mapping[str, Any]) -> dict[str, float]:
+    """Return the confidence, 0 to 1, of each page that was read by OCR, by its number."""
+    ocr = metadata.get("ocr")
+    pages = ocr.get("pages") if isinstance(ocr, Mapping) else None
+    if not isinstance(pages, Mapping):
+        return {}
+    return {number: value for number, value in pages.items() if type(value) is float or type(value) is int}
 
 
 def _is_place(value: Any) -> bool:

@@ -20,6 +20,7 @@ from typing import Any
 
 from ragqa import limits
 from ragqa.errors import RejectedError, ResourceError, TooSlowError
+from ragqa.sandbox import language_data
 from ragqa.sandbox.confine import available
 
 _LOG = logging.getLogger("ragqa.sandbox")
@@ -28,8 +29,9 @@ _START = "from ragqa.sandbox.worker import main; main(int(sys.argv[1]))"
 _START_SECONDS = 60.0
 _LENGTH = 8
 _OVERHEAD_BYTES = 64 << 20
-_KEPT_VARIABLES = ("LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH", "DYLD_FALLBACK_LIBRARY_PATH")
-"""Variables that Python may need to find its own shared library. The child gets no other variable of this process."""
+_KEPT_VARIABLES = ("LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH", "DYLD_FALLBACK_LIBRARY_PATH", language_data.VARIABLE)
+"""Variables that Python may need to find its own shared library, and that of language data for OCR. The child gets no
+other variable of this process."""
 
 
 class _Died(Exception):

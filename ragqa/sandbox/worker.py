@@ -26,6 +26,7 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from ragqa.errors import RejectedError
+from ragqa.sandbox import language_data
 from ragqa.sandbox.confine import confine
 
 _OPEN_FILES = 64
@@ -64,7 +65,7 @@ def main(parent: int) -> None:
     os.chdir("/")
     for limit, value in ((resource.RLIMIT_FSIZE, 0), (resource.RLIMIT_CORE, 0), (resource.RLIMIT_NOFILE, _OPEN_FILES)):
         set_limit(limit, value)
-    granted = confine(libraries())
+    granted = confine([*libraries(), *language_data.files()])
     with contextlib.suppress(RuntimeError):  # no thread can be started; in most cases the end of the input is enough
         threading.Thread(target=_end_with, args=(parent,), daemon=True).start()
     _reply(replies, {"ready": asdict(granted)})

@@ -345,7 +345,7 @@ def test_an_encrypted_pdf_is_rejected_with_what_to_do(ragqa: Ragqa, indexed: Pat
 @offline
 def test_a_scan_without_text_is_rejected_and_never_an_empty_document(ragqa: Ragqa, indexed: Path) -> None:
     reason = rejection(ragqa, "scan.pdf", pdf(*[[]] * 12))
-    assert reason == "no text on 12 of 12 pages (scanned? OCR is not done)"
+    assert reason.startswith("no text on 12 of 12 pages")
 
 
 @offline

@@ -252,12 +252,12 @@ def test_index_reports_rejected_and_skipped_files_and_exits_3(indexed: Path, tmp
     (tmp_path / "pipeline.yaml").write_text(FILE, encoding="utf-8")
     (documents / "good.txt").write_text("A good text.", encoding="utf-8")
     (documents / "broken.pdf").write_bytes(b"%PDF-1.7\nnot really")
-    (documents / "photo.jpg").write_bytes(b"x")
+    (documents / "film.mp4").write_bytes(b"x")
     done = run("index", "pipeline.yaml", "--json", cwd=tmp_path)
     assert done.returncode == 3
     fields = json.loads(done.stdout)
     assert fields["files"] == fields["indexed"] + fields["unchanged"] + fields["rejected"] + fields["skipped"] == 3
-    assert "rejected: broken.pdf: " in done.stderr and "skipped: photo.jpg: " in done.stderr
+    assert "rejected: broken.pdf: " in done.stderr and "skipped: film.mp4: " in done.stderr
     again = run("index", "pipeline.yaml", cwd=tmp_path)
     assert again.returncode == 3
     assert "1 unchanged, 1 rejected, 1 skipped. 1 chunks, 0 embedded." in again.stdout
@@ -278,12 +278,12 @@ def test_names_and_texts_of_documents_cannot_steer_the_terminal(tmp_path: Path) 
     (tmp_path / "documents").mkdir()
     (tmp_path / "pipeline.yaml").write_text(PIPELINE.replace("kind: echo", "kind: scripted"), encoding="utf-8")
     (tmp_path / "documents" / "red\x1b[31m.txt").write_text("A \x1b[2Kferry \u202ebackwards.", encoding="utf-8")
-    (tmp_path / "documents" / "two\nlines.jpg").write_bytes(b"x")
+    (tmp_path / "documents" / "two\nlines.mp4").write_bytes(b"x")
     with open(os.fsencode(tmp_path / "documents") + b"/caf\xe9.txt", "wb") as file:
         file.write(b"A ferry named in Latin-1.")
     planned = commands.ragqa("plan", "pipeline.yaml", cwd=tmp_path)
     done = commands.ragqa("index", "pipeline.yaml", cwd=tmp_path)
-    assert "skipped: two\\nlines.jpg: " in done.err
+    assert "skipped: two\\nlines.mp4: " in done.err
     found = commands.ragqa("search", "pipeline.yaml", "ferry", cwd=tmp_path)
     assert "red\\x1b[31m.txt" in found.out and "\\x1b[2Kferry \\u202ebackwards" in found.out
     assert "caf\\xe9.txt" in found.out

@@ -392,12 +392,12 @@ def test_an_error_after_the_result_joins_it(indexed: Path, tmp_path: Path) -> No
 
 def test_index_names_each_file_with_its_status_in_json(place: Path) -> None:
     (place / "documents" / "bad.txt").write_bytes(b"\0\0")
-    (place / "documents" / "photo.jpg").write_bytes(b"x")
+    (place / "documents" / "film.mp4").write_bytes(b"x")
     done = ragqa("index", "pipeline.yaml", "--json", cwd=place)
     statuses = {entry["source"]: (entry["status"], bool(entry["reason"])) for entry in done.said["statuses"]}
     assert (done.code, len(statuses)) == (3, done.said["files"])
     assert statuses["ferry.md"] == ("indexed", False)
-    assert (statuses["bad.txt"], statuses["photo.jpg"]) == (("rejected", True), ("skipped", True))
+    assert (statuses["bad.txt"], statuses["film.mp4"]) == (("rejected", True), ("skipped", True))
 
 
 def chat(place: Path, monkeypatch: pytest.MonkeyPatch, stdin: str, *arguments: str, **faults: Any) -> Done:

@@ -96,7 +96,7 @@ def test_a_pdf_keeps_its_pages_title_and_table_rows(parser: Parser) -> None:
 
 def test_a_pdf_page_without_text_is_named_and_one_without_any_is_rejected(parser: Parser) -> None:
     assert parser.extract(PDF, pdf(["One"], [], ["Three"])).metadata["pages_without_text"] == [2]
-    assert reason(parser, PDF, pdf([], [], [])) == "no text on 3 of 3 pages (scanned? OCR is not done)"
+    assert reason(parser, PDF, pdf([], [], [])) == "no text on 3 of 3 pages (scanned?)"
 
 
 def test_a_truncated_pdf_is_rejected(parser: Parser) -> None:

@@ -42,6 +42,14 @@ def test_a_few_files_are_named_each() -> None:
     ]
 
 
+def test_what_reads_some_of_the_types_is_on_the_line() -> None:
+    advice = "`pip install 'ragqa[ocr]'` reads scans"
+    pictures = [FileStatus(f"{i}.png", "skipped", f"unsupported type .png; {advice}") for i in range(30)]
+    assert list(left_out([*pictures, *unsupported("a.mp4")], verbose=False)) == [
+        f"skipped 31 files of types that are not read: .png 30, .mp4 1; {advice}; {ADVICE}"
+    ]
+
+
 def test_verbose_names_every_file() -> None:
     entries = [
         *unsupported(*(f"{i}.py" for i in range(53))),

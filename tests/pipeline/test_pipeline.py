@@ -101,7 +101,7 @@ def test_the_same_bytes_under_many_names_are_embedded_once(folder: Path) -> None
 
 def test_counts_add_up_and_a_rejected_file_does_not_stop_the_others(folder: Path) -> None:
     (folder / "documents" / "bad.txt").write_bytes(b"\x7fELF\0\0\0\x01" * 50)
-    (folder / "documents" / "photo.jpg").write_bytes(b"x")
+    (folder / "documents" / "film.mp4").write_bytes(b"x")
     report = pipeline(folder).index()
     assert counts(report) == {"indexed": 3, "rejected": 1, "skipped": 1, "embedded": 3}
     assert len(report.statuses) == 5

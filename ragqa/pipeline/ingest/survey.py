@@ -27,7 +27,8 @@ from ragqa.stages import Loader, Splitter, TokenCounter
 
 _HINTS = {
     "encoding": "check that its letters beyond ASCII read right; converting it to UTF-8 leaves no doubt",
-    "pages_without_text": "look at these pages; where they are scans, run OCR over the file (ocrmypdf, for example)",
+    "pages_without_text": "look at these pages; where they are scans, OCR reads them: `pip install 'ragqa[ocr]'`",
+    "ocr": "look at these pages, and scan them anew, or set load.ocr_languages to theirs",
     "read_as_text": "mend the line that is named, unless the file is a template",
     "annotations_not_read": "open the file in a viewer and print it to a new PDF file",
     "undecodable": "save it anew from its origin with fonts that map to text, or run OCR over it",
@@ -45,7 +46,10 @@ _HINTS = {
     "table_fragments": "raise split.chunk_size, or save the table as CSV, where every chunk carries its column names",
 }
 _REMEDIES = {
-    "scanned": "run OCR over it (ocrmypdf, for example)",
+    "scanned": "let OCR read it: `pip install 'ragqa[ocr]'`, or ocrmypdf",
+    "ragqa[ocr]": "install the extra where the pictures hold text; else leave them out with load.exclude",
+    "by OCR": "leave it out with load.exclude, unless it has text: then scan it anew, or set load.ocr_languages",
+    "OCR failed": "scan it anew, or leave it out with load.exclude",
     "not a PDF": "fetch it again, or give it the suffix of what it is",
     "map to text": "save it anew from its origin with fonts that map to text, or run OCR over it",
     "encrypted": "save a copy without encryption",
