@@ -37,7 +37,7 @@ allow_empty_option = click.option(
 verbose_option = click.option("--verbose", is_flag=True, help="Name every file that is left out, one a line.")
 
 _IN_PART = "read in part"
-LISTED = {"skipped": 3, "rejected": 20, _IN_PART: 20}
+LISTED = {"skipped": 3, "rejected": 20, _IN_PART: 3}
 """The most files with the same reason that are listed one a line; more of them become one line."""
 _NAMED = 5
 _TYPES_NAMED = 10
