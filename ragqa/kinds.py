@@ -57,6 +57,7 @@ def folder_loader(spec: specs.FolderLoad, needs: Needs) -> FolderLoader:
         spec.roots,
         FileGlobs(spec.include, spec.exclude, [*spec.as_text, *source_code]),
         text_field=spec.text_field,
+        passwords=spec.passwords,
         formats=[needs.build(format_spec) for format_spec in formats if format_spec is not None],
     )
 

@@ -178,7 +178,7 @@ def member(
     want: Literal["text", "bytes", "hash"],
     limits: dict[str, Any],
     media_type: str = "",
-    options: Mapping[str, str | None] | None = None,
+    options: Mapping[str, Any] | None = None,
 ) -> dict[str, Any]:
     """Return the `size` and `sha256` of a member, and its text as `extracted`, or its `bytes` in base 64.
 

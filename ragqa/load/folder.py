@@ -19,6 +19,7 @@ from ragqa.load.choice import Choice
 from ragqa.load.formats import BINARY, PLAIN, UNSUPPORTED, types_read
 from ragqa.load.globs import ALL_FILES, FileGlobs
 from ragqa.load.members import Members
+from ragqa.load.passwords import Passwords
 from ragqa.load.pointer import link_reason
 from ragqa.load.readers import containers, readers, sandbox, suffixes
 from ragqa.records import Document, Extracted, FileStatus, Scan, SourceFile
@@ -39,6 +40,8 @@ class FolderLoader:
 
     :param globs: the files of the folders to read, and those of them to read as plain text.
     :param text_field: of JSON lines, the field that holds the text.
+    :param passwords: the name of an environment variable, or a file, with the passwords of encrypted files, one on each
+        line. They are stored nowhere. The file is no document.
     :param formats: formats of your own besides the built-in ones; they run in this process, not in the sandbox. A
         format with the media type or suffix of a built-in format replaces it.
     :raises UsageError: there is no path, a path does not exist, two paths end in the same name, a glob is invalid, a
@@ -51,6 +54,7 @@ class FolderLoader:
         globs: FileGlobs = ALL_FILES,
         *,
         text_field: str | None = None,
+        passwords: AnyPath | None = None,
         formats: Sequence[FileFormat] = (),
         limits: Limits | None = None,
     ) -> None:
@@ -60,7 +64,9 @@ class FolderLoader:
             for name in ("include", "exclude", "as_text")
         }
         self._limits = limits or Limits()
-        self._formats = readers(formats, self._limits, {"text_field": text_field})
+        self._passwords = Passwords(str(passwords or ""))
+        secrets = {"passwords": self._passwords.values}
+        self._formats = readers(formats, self._limits, {"text_field": text_field}, secrets)
         self._choice = Choice(FileGlobs(**checked), suffixes(self._formats), self._formats, containers(self._formats))
         self._members = Members(self._limits)
 
@@ -130,6 +136,8 @@ class FolderLoader:
                 return [FileStatus(name, "skipped", link_reason(os.readlink(path)))]
             if PurePath(path).name.startswith("."):
                 return [FileStatus(name, "skipped", "hidden: its name begins with a dot")]
+            if self._passwords.are_in(path):
+                return [FileStatus(name, "skipped", "the passwords of load.passwords")]
             if media_type is None:
                 suffix = disk.printable(PurePath(path).suffix) or "(no suffix)"
                 return [FileStatus(name, "skipped", f"{UNSUPPORTED} {suffix}")]
@@ -160,6 +168,7 @@ class FolderLoader:
 
         :raises RejectedError: the file changed while it was read, is binary, in an unclear encoding, or without text;
             the message gives the reason.
+        :raises UsageError: the passwords cannot be read.
         """
         path = disk.printable(file.path)
         if file.member:

@@ -44,6 +44,7 @@ class Format:
         `bytes`: it gets the bytes and the `Limits`.
     :param function: `module:function` that returns an `Extracted`; it raises `RejectedError` with the reason.
     :param options: keys of the `load` section that the function takes as keywords.
+    :param secrets: such keywords whose values the index must not record, as lists of texts.
     :param lost: what of such a file is never in its text, in one phrase; empty where nothing is lost.
     """
 
@@ -54,6 +55,7 @@ class Format:
     reads: Literal["text", "bytes"]
     function: str
     options: tuple[str, ...] = ()
+    secrets: tuple[str, ...] = ()
     lost: str = ""
 
     def extractor_with(self, options: Mapping[str, str | None]) -> str:
@@ -100,7 +102,7 @@ FORMATS = (
            lost="charts, pictures, macros, colours of cells"),
     Format("epub", EPUB, (".epub",), "epub/1", "bytes", "ragqa.load.epub:extract", lost="pictures, the contents page"),
     Format("pdf", PDF, (".pdf",), "pdf/2 pypdf", "bytes", "ragqa.load.pdf:extract",
-           lost="pictures, and so pages that are scans"),
+           secrets=("passwords",), lost="pictures, and so pages that are scans"),
     Format("rtf", "application/rtf", (".rtf",), "rtf/1", "bytes", "ragqa.load.rtf:extract",
            lost="pictures, embedded objects, text that is hidden or struck out"),
     Format("rst", "text/x-rst", (".rst", ".rest"), "rst/1", "text", "ragqa.load.markup:restructured"),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict
 from functools import cache
 from typing import Any
@@ -19,6 +19,7 @@ from ragqa.sandbox import Sandbox
 from ragqa.stages import FileFormat
 
 _EXTRACTED = TypeAdapter(Extracted)
+Secrets = Mapping[str, Callable[[], list[str]]]
 
 
 @cache
@@ -32,14 +33,27 @@ class SandboxedFormat:
     """A built-in format; its function runs in the sandbox.
 
     :param options: keys of the `load` section.
+    :param secrets: functions that return the values of further ones, which the index does not record. They are called
+        for each file.
     """
 
-    def __init__(self, record: Format, limits: Limits, options: Mapping[str, str | None]) -> None:
+    def __init__(
+        self, record: Format, limits: Limits, options: Mapping[str, str | None], secrets: Secrets | None = None
+    ) -> None:
         self.media_type = record.media_type
         self.suffixes = record.suffixes
         self.extractor = record.extractor_with(options)
         self._limits = limits
-        self.options = {name: options[name] for name in record.options}
+        self._recorded = {name: options[name] for name in record.options}
+        self._secrets = {name: secrets[name] for name in record.secrets} if secrets else {}
+
+    @property
+    def options(self) -> dict[str, Any]:
+        """Return the keywords of the format's function, secrets included.
+
+        :raises UsageError: a secret cannot be read.
+        """
+        return self._recorded | {name: values() for name, values in self._secrets.items()}
 
     def read(self, data: bytes) -> Extracted:
         """Return the text of a file.
@@ -91,7 +105,9 @@ class CheckedFormat:
         return checked(extracted, len(data), self._limits)
 
 
-def readers(own: Sequence[FileFormat], limits: Limits, options: Mapping[str, str | None]) -> dict[str, FileFormat]:
+def readers(
+    own: Sequence[FileFormat], limits: Limits, options: Mapping[str, str | None], secrets: Secrets
+) -> dict[str, FileFormat]:
     """Return the format by media type: the built-in formats and a user's own, which take precedence.
 
     :param own: a format with the media type of a built-in format replaces it; one with the same suffix alone gets the
@@ -103,7 +119,7 @@ def readers(own: Sequence[FileFormat], limits: Limits, options: Mapping[str, str
     _refuse_repeats("suffix", (suffix for each in formats for suffix in each.suffixes))
     replaced = {each.media_type for each in formats}
     builtin: list[FileFormat] = [
-        SandboxedFormat(each, limits, options) for each in FORMATS if each.media_type not in replaced
+        SandboxedFormat(each, limits, options, secrets) for each in FORMATS if each.media_type not in replaced
     ]
     return {each.media_type: each for each in [*builtin, *formats]}
 
