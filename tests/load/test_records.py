@@ -179,7 +179,7 @@ def test_a_field_that_is_named_comes_with_the_title_and_the_others_are_told() ->
     [
         ('[{"n": "Lamp"}, {"n": "Rope"}]', ["n: Lamp", "n: Rope"]),
         ('{"n": "Lamp", "price": 2}', ["n: Lamp\nprice: 2"]),
-        ('{"total": 2, "of": {"goods": [{"n": "Lamp"}, {"n": "Rope"}]}}', ["total: 2", "n: Lamp", "n: Rope"]),
+        ('{"total": 2, "of": {"goods": [{"n": "Lamp"}, {"n": "Rope"}]}}', ["total: 2", "of.goods[0].n: Lamp", "of.goods[1].n: Rope"]),
         ('{"a": [{"n": 1}, {"n": 2}], "b": [{"n": 3}, {"n": 4}]}', ["a[0].n: 1", "a[1].n: 2", "b[0].n: 3", "b[1].n: 4"]),
         ('["Lamp", "Rope"]', ["Lamp, Rope"]),
         ('{"n": "Lamp"}\n{"n": "Rope"}', ["n: Lamp", "n: Rope"]),
