@@ -13,8 +13,51 @@ _LOWERED = re.compile(r"vertical-align\s*:\s*sub\b", re.IGNORECASE)
 _ANY = re.compile(r"line-through|vertical-align\s*:\s*su", re.IGNORECASE)
 _RULE = re.compile(r"([^{}]{1,500})\{([^{}]{1,2000})\}")
 _OF_CLASS = re.compile(r"[A-Za-z0-9]*\.([\w-]{1,100})")
-_INLINE = frozenset(["a", "abbr", "b", "big", "cite", "code", "em", "font", "i", "ins", "kbd", "label", "mark", "small", "span", "strong", "tt", "u", "var"])
-_OTHERS = frozenset(["address", "blockquote", "caption", "dd", "div", "dt", "figcaption", "h1", "h2", "h3", "h4", "h5", "h6", "li", "p", "pre", "td", "th"])
+_INLINE = frozenset(
+    [
+        "a",
+        "abbr",
+        "b",
+        "big",
+        "cite",
+        "code",
+        "em",
+        "font",
+        "i",
+        "ins",
+        "kbd",
+        "label",
+        "mark",
+        "small",
+        "span",
+        "strong",
+        "tt",
+        "u",
+        "var",
+    ]
+)
+_OTHERS = frozenset(
+    [
+        "address",
+        "blockquote",
+        "caption",
+        "dd",
+        "div",
+        "dt",
+        "figcaption",
+        "h1",
+        "h2",
+        "h3",
+        "h4",
+        "h5",
+        "h6",
+        "li",
+        "p",
+        "pre",
+        "td",
+        "th",
+    ]
+)
 _MOST_STYLES = 1 << 20
 """The most characters of style sheets that are searched."""
 
