@@ -31,7 +31,24 @@ _PREFIXES = frozenset(("all", "half", "non", "quasi", "self", "semi", "well"))
 """First parts after which a hyphen is part of the word, unless the document says otherwise. Those that are often the
 first syllable of another word (pre, pro, sub, ex) are not among them."""
 _LAST_WORDS = frozenset(
-    ["based", "class", "level", "made", "minute", "person", "party", "scale", "sided", "speed", "storey", "term", "war", "wheel", "year", "years"]
+    [
+        "based",
+        "class",
+        "level",
+        "made",
+        "minute",
+        "person",
+        "party",
+        "scale",
+        "sided",
+        "speed",
+        "storey",
+        "term",
+        "war",
+        "wheel",
+        "year",
+        "years",
+    ]
 )
 """Words that end compounds, such as long-term and broad-based, and are the end of no other word."""
 _LINKING = frozenset(("and", "at", "by", "in", "of", "off", "on", "the", "to", "up"))

@@ -280,6 +280,13 @@ def test_a_pointer_is_rejected_by_name_in_every_format(tmp_path: Path, name: str
     loader.close()
 
 
+def test_a_pointer_in_place_of_an_archive_is_rejected_by_name(tmp_path: Path) -> None:
+    for name in ("a.zip", "b.mbox"):
+        (tmp_path / name).write_text(LFS, encoding="utf-8")
+    reasons = [entry.reason for entry in FolderLoader([tmp_path]).scan().others]
+    assert [reason[:51] for reason in reasons] == ["a Git LFS pointer and not the file itself: run `git"] * 2
+
+
 def test_a_text_about_pointers_is_read(tmp_path: Path) -> None:
     (tmp_path / "a.md").write_text(
         f"{LFS}\nSuch a file is a pointer, and git fetches the other one.\n", encoding="utf-8"
