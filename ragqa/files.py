@@ -5,8 +5,16 @@ from __future__ import annotations
 import errno
 import io
 import os
+import re
 import stat
 from pathlib import Path
+
+_VARIABLE = re.compile(r"[A-Z_][A-Z0-9_]*")
+
+
+def names_variable(place: str) -> bool:
+    """Tell whether the place of a secret is an environment variable: a name in capitals. Else it is a file."""
+    return _VARIABLE.fullmatch(place) is not None
 
 
 def open_regular(path: str | Path, *, follow: bool = True) -> io.BufferedReader:

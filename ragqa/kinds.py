@@ -58,6 +58,7 @@ def folder_loader(spec: specs.FolderLoad, needs: Needs) -> FolderLoader:
         spec.roots,
         FileGlobs(spec.include, spec.exclude, [*spec.as_text, *source_code]),
         text_field=spec.text_field,
+        passwords=spec.passwords,
         formats=[needs.build(format_spec) for format_spec in formats if format_spec is not None],
         ocr=Ocr(spec.ocr, spec.ocr_languages),
     )
@@ -81,7 +82,7 @@ def _sandboxed(record: Format) -> SandboxedFormat:
     from ragqa.load.ocr.completing import Ocr
     from ragqa.load.readers import SandboxedFormat
 
-    return SandboxedFormat(record, Limits(), dict.fromkeys(record.options), Ocr())
+    return SandboxedFormat(record, Limits(), dict.fromkeys(record.options), ocr=Ocr())
 
 
 def recursive_splitter(spec: specs.RecursiveSplit, needs: Needs) -> RecursiveSplitter:

@@ -168,13 +168,13 @@ def slots(spec: type[BaseModel]) -> dict[str, Slot]:
 class PathRule:
     """A mark of a field whose value is a path. A relative path is relative to the folder of the file that contains it.
 
-    :param when: the value is a path `always`, where it holds a `/` (`slash`), or where it begins with `.`, `~` or `/`
-        (`local`); else it is a name.
+    :param when: the value is a path `always`, where it holds a `/` (`slash`), where it begins with `.`, `~` or `/`
+        (`local`), or unless it is a name in capitals, which is an environment variable (`file`); else it is a name.
     :param exists: `check` reports a path at which nothing exists.
     :param content: answers depend on the content at the path, not on the path; False for a place that ragqa writes to.
     """
 
-    when: Literal["always", "slash", "local"] = "always"
+    when: Literal["always", "slash", "local", "file"] = "always"
     exists: bool = False
     content: bool = True
 

@@ -11,6 +11,7 @@ from ragqa.config import grid
 from ragqa.config.base import PathRule, slots
 from ragqa.config.kinds import Kinds
 from ragqa.config.slots import SECTIONS
+from ragqa.files import names_variable
 
 
 def make_absolute(data: dict[str, Any], base: Path, kinds: Kinds) -> None:
@@ -42,5 +43,7 @@ def _absolute(base: Path, rule: PathRule, value: Any) -> Any:
 
 
 def _is_path(value: str, rule: PathRule) -> bool:
+    if rule.when == "file":
+        return not names_variable(value)
     local = value.startswith((".", "~", "/"))
     return rule.when == "always" or local or (rule.when == "slash" and "/" in value)

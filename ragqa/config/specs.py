@@ -65,6 +65,10 @@ class FolderLoad(LoadSpec):
         description="The languages that Tesseract looks for, by the names of its data: `eng`, `deu`, `script/Cyrillic`. "
         "RapidOCR, which is used where Tesseract or its data are not installed, does not need them.",
     )
+    passwords: Annotated[Name | None, PathRule("file", exists=True, content=False)] = Field(
+        None,
+        description="The passwords of encrypted PDF files: an environment variable (a name in capitals, such as PDF_PASSWORD), or a file; one password on each line. They are neither stored in the index nor shown.",
+    )
     formats: list[Annotated[FormatSpec, Slot("format")]] = Field(
         [], description="Kinds of files with settings of their own; all others are read with their defaults."
     )

@@ -119,4 +119,4 @@ class _Asked:
         """Tell whether a cell is one by which the question names the row: its words, or a number below its name."""
         terms = text_analysis.terms(value)
         is_number = all(term[:1].isdigit() for term in terms)
-        return self.wanted.issuperset(terms) and (not is_number or bool({*pairwise((*name, *terms))} & self.pairs))
+        return self.terms.issuperset(terms) and (not is_number or bool({*pairwise((*name, *terms))} & self.pairs))

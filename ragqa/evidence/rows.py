@@ -41,22 +41,28 @@ def about_the_row(
 ) -> list[Candidate]:
     """Leave out the rows of tables that are not those that a question names.
 
+    Where a table lacks the row of the number that is asked for, what is beside the table is no evidence either.
+
     :param document_of: returns the document with an id.
     """
     if question.kind not in OF_ONE_ROW:
         return list(candidates)
     tables: dict[tuple[str, int], _Named] = {}
-    kept = []
+    kept, without = [], set[str]()
     for each in candidates:
         if each.kind == "row":
             document = document_of(each.hit.chunk.document_id)
             low, table = table_of(document, each.start)
             if (document.id, low) not in tables:
                 tables[document.id, low] = _Named(question, table, each)
+            if tables[document.id, low].is_missing:
+                without.add(document.id)
             if not tables[document.id, low].is_this(each):
                 continue
         kept.append(each)
-    return kept
+    if any(each.kind == "row" for each in kept):
+        return kept
+    return [each for each in kept if each.hit.chunk.document_id not in without or _has_number(question, each.text)]
 
 
 def table_of(document: Document, offset: int) -> tuple[int, str]:
@@ -121,7 +127,7 @@ class _Named:
         counts = Counter(found for row in rows for found in row)
         self._distinct = {found for found, count in counts.items() if count <= MOST_COMMON * len(every)}
         self._most = max((len(row & self._distinct) for row in rows), default=0)
-        self._missing = bool(question.numbers) and (
+        self.is_missing = bool(question.numbers) and (
             _lacks_number(question, {*known, *stated([table]), *chain.from_iterable(lines)})
             or self._lacks_numbered(lines)
         )
@@ -129,7 +135,7 @@ class _Named:
     def is_this(self, row: Candidate) -> bool:
         """Tell whether no other row of the table has more of what the question names."""
         matches = self._matches(table_rows.named_terms(row.text, self._names)) & self._distinct
-        return not self._missing and len(matches) == self._most
+        return not self.is_missing and len(matches) == self._most
 
     def _lacks_numbered(self, lines: Sequence[Sequence[str]]) -> bool:
         """Tell whether the question numbers a thing, such as "type 99", as rows do, and no row has that number for it."""
@@ -162,6 +168,12 @@ def _lacks_number(question: QuestionAnalysis, known: set[str]) -> bool:
     return False
 
 
+def _has_number(question: QuestionAnalysis, text: str) -> bool:
+    """Tell whether a text has a number of a question."""
+    asked = {digits for each in question.numbers for digits in _NUMBER.findall(each)}
+    return not asked.isdisjoint(_NUMBER.findall(text))
+
+
 def is_of_cell(text: str, question: QuestionAnalysis, row: Candidate) -> bool:
     """Tell whether a text stands in the cell of a row whose column the question names; False where it names none."""
     cell = _cell_asked_for(question, row)
@@ -169,11 +181,17 @@ def is_of_cell(text: str, question: QuestionAnalysis, row: Candidate) -> bool:
 
 
 def _cell_asked_for(question: QuestionAnalysis, row: Candidate) -> str | None:
-    """Return the cell in the column whose name has most words of a question; None where none has any, or several do."""
+    """Return the cell in the column whose name has most words of a question; None where none has any, or several do.
+
+    A cell with words of the question alone is one by which it names the row.
+    """
     if row.header is None:
         return None
     names, values = table_rows.row_values(row.before), table_rows.row_values(row.text)
     asked = set(question.terms)
-    shares = [len(asked.intersection(text_analysis.terms(name))) for name in names[: len(values)]]
+    shares = [
+        0 if asked.issuperset(text_analysis.terms(value)) else len(asked.intersection(text_analysis.terms(name)))
+        for name, value in zip(names, values, strict=False)
+    ]
     best = max(shares, default=0)
     return values[shares.index(best)] if best and shares.count(best) == 1 else None

@@ -21,6 +21,7 @@ from ragqa.load.disk import refuse_size
 from ragqa.load.extract import extract
 from ragqa.load.formats import CONTAINERS
 from ragqa.load.member import Member, distinct
+from ragqa.load.pointer import refuse_pointer
 
 _FUNCTIONS = {each.media_type: each.function for each in CONTAINERS}
 _SUFFIXES = {suffix: each.media_type for each in CONTAINERS for suffix in each.suffixes}
@@ -78,8 +79,9 @@ def listing(
 
     :param relative: the path of the file, to which globs apply.
     :param choice: the data of a `Choice`.
-    :raises RejectedError: the file cannot be read as one of its type, or its members exceed the limits.
+    :raises RejectedError: the file is a pointer to another one or cannot be read as one of its type, or its members exceed the limits.
     """
+    refuse_pointer(data)
     walk = _Walk(Choice.from_plain(choice), Limits(**limits))
     return {"entries": [*walk.inside(data, media_type, relative, "", 1)], "members": walk.count}
 
@@ -178,7 +180,7 @@ def member(
     want: Literal["text", "bytes", "hash"],
     limits: dict[str, Any],
     media_type: str = "",
-    options: Mapping[str, str | None] | None = None,
+    options: Mapping[str, Any] | None = None,
 ) -> dict[str, Any]:
     """Return the `size` and `sha256` of a member, and its text as `extracted`, or its `bytes` in base 64.
 

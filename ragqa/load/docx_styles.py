@@ -14,6 +14,7 @@ _OFF = ("0", "false", "off", "none")
 _MOST_BASES = 50
 """The most styles of a chain. A style of a damaged file may be based on itself."""
 
+_LEAST_RAISED = 4
 _BODY_LEVEL = 9
 """The outline level of text that is no heading."""
 
@@ -145,6 +146,12 @@ def _outline(value: str) -> int | None:
     return level + 1 if level < _BODY_LEVEL else None
 
 
+def _position(half_points: str) -> str:
+    """Return "^" or "_" for text that is raised or lowered by at least 2 points, as by a superscript."""
+    down = half_points.startswith("-")
+    return ("_" if down else "^") if whole(half_points.removeprefix("-"), 0) >= _LEAST_RAISED else ""
+
+
 def _properties(own: Any) -> dict[str, Any]:
     """Return the fields of a `Look` that the properties of a run state."""
     found: dict[str, Any] = {}
@@ -152,6 +159,8 @@ def _properties(own: Any) -> dict[str, Any]:
     for child in own.iterchildren():
         if child.tag == qn("w:vertAlign"):
             found["raised"] = {"superscript": "^", "subscript": "_"}.get(child.get(qn("w:val"), ""), "")
+        elif child.tag == qn("w:position"):
+            found.setdefault("raised", _position(child.get(qn("w:val"), "")))
         elif child.tag in (qn("w:strike"), qn("w:dstrike")):
             struck = struck or is_on(child)
             found["struck"] = struck

@@ -27,7 +27,7 @@ _RATIO_FROM_CHARACTERS = 1 << 20
 
 
 def extract(
-    data: bytes, *, media_type: str, limits: dict[str, Any], options: Mapping[str, str | None] | None = None
+    data: bytes, *, media_type: str, limits: dict[str, Any], options: Mapping[str, Any] | None = None
 ) -> Extracted:
     """Return the text of a file.
 
@@ -64,7 +64,7 @@ def checked(extracted: Extracted, size: int, limits: Limits, *, may_be_blank: bo
     return _storable(extracted)
 
 
-def _read(data: bytes, record: Format, limits: Limits, options: Mapping[str, str | None]) -> Extracted:
+def _read(data: bytes, record: Format, limits: Limits, options: Mapping[str, Any]) -> Extracted:
     module, _, name = record.function.partition(":")
     if record.reads == "bytes":
         from_bytes: Callable[..., Extracted] = getattr(import_module(module), name)

@@ -20,6 +20,7 @@ from ragqa.load.formats import BINARY, PICTURES, PLAIN, types_read
 from ragqa.load.globs import ALL_FILES, FileGlobs
 from ragqa.load.members import Members
 from ragqa.load.ocr.completing import Ocr
+from ragqa.load.passwords import Passwords
 from ragqa.load.pointer import link_reason
 from ragqa.load.readers import containers, readers, sandbox, suffixes
 from ragqa.records import Document, Extracted, FileStatus, Scan, SourceFile
@@ -40,6 +41,8 @@ class FolderLoader:
 
     :param globs: the files of the folders to read, and those of them to read as plain text.
     :param text_field: of JSON lines, the field that holds the text.
+    :param passwords: the name of an environment variable, or a file, with the passwords of encrypted files, one on each
+        line. They are stored nowhere. The file is no document.
     :param formats: formats of your own besides the built-in ones; they run in this process, not in the sandbox. A
         format with the media type or suffix of a built-in format replaces it.
     :param ocr: reads scans; by default where the extra `ocr` is installed.
@@ -53,6 +56,7 @@ class FolderLoader:
         globs: FileGlobs = ALL_FILES,
         *,
         text_field: str | None = None,
+        passwords: AnyPath | None = None,
         formats: Sequence[FileFormat] = (),
         limits: Limits | None = None,
         ocr: Ocr | None = None,
@@ -64,7 +68,9 @@ class FolderLoader:
         }
         self._limits = limits or Limits()
         self._ocr = ocr or Ocr()
-        self._formats = readers(formats, self._limits, {"text_field": text_field}, self._ocr)
+        self._passwords = Passwords(str(passwords or ""))
+        secrets = {"passwords": self._passwords.values}
+        self._formats = readers(formats, self._limits, {"text_field": text_field}, secrets, self._ocr)
         self._choice = Choice(
             FileGlobs(**checked),
             suffixes(self._formats),
@@ -141,6 +147,8 @@ class FolderLoader:
                 return [FileStatus(name, "skipped", link_reason(os.readlink(path)))]
             if PurePath(path).name.startswith("."):
                 return [FileStatus(name, "skipped", "hidden: its name begins with a dot")]
+            if self._passwords.are_in(path):
+                return [FileStatus(name, "skipped", "the passwords of load.passwords")]
             if media_type is None:
                 return [FileStatus(name, "skipped", self._choice.unsupported(disk.printable(PurePath(path).name)))]
             if reason := "" if named else self._choice.file_reason(relative):
@@ -170,6 +178,7 @@ class FolderLoader:
 
         :raises RejectedError: the file changed while it was read, is binary, in an unclear encoding, or without text;
             the message gives the reason.
+        :raises UsageError: the passwords cannot be read.
         """
         path = disk.printable(file.path)
         if file.member:

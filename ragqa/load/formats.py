@@ -45,6 +45,7 @@ class Format:
         `bytes`: it gets the bytes and the `Limits`.
     :param function: `module:function` that returns an `Extracted`; it raises `RejectedError` with the reason.
     :param options: keys of the `load` section that the function takes as keywords.
+    :param secrets: such keywords whose values the index must not record, as lists of texts.
     :param lost: what of such a file is never in its text, in one phrase; empty where nothing is lost.
     """
 
@@ -55,6 +56,7 @@ class Format:
     reads: Literal["text", "bytes"]
     function: str
     options: tuple[str, ...] = ()
+    secrets: tuple[str, ...] = ()
     lost: str = ""
 
     def extractor_with(self, options: Mapping[str, str | None]) -> str:
@@ -78,11 +80,11 @@ CODE = tuple(_CODE.split())
 FORMATS = (
     Format("text", PLAIN, (".txt", ".text"), "text/2", "text", "ragqa.load.text:plain"),
     Format("markdown", MARKDOWN, (".md", ".markdown", ".mdx"), "markdown/4", "text", "ragqa.load.text:markdown"),
-    Format("html", HTML, (".html", ".htm"), "html/1", "bytes", "ragqa.load.html:page",
+    Format("html", HTML, (".html", ".htm"), "html/2", "bytes", "ragqa.load.html:page",
            lost="menus, page headers and footers, pictures"),
     Format("csv", CSV, (".csv",), "csv/2", "text", "ragqa.load.table:comma_separated"),
     Format("tsv", TSV, (".tsv",), "tsv/2", "text", "ragqa.load.table:tab_separated"),
-    Format("json", JSON, (".json",), "json/1", "text", "ragqa.load.json_records:document", ("text_field",)),
+    Format("json", JSON, (".json",), "json/2", "text", "ragqa.load.json_records:document", ("text_field",)),
     Format("jsonl", JSON_LINES, (".jsonl", ".ndjson"), "jsonl/2", "text", "ragqa.load.json_records:json_lines",
            ("text_field",)),
     Format("docx", DOCX, (".docx",), "docx/3", "bytes", "ragqa.load.docx:extract",
@@ -101,7 +103,7 @@ FORMATS = (
            lost="charts, pictures, macros, colours of cells"),
     Format("epub", EPUB, (".epub",), "epub/1", "bytes", "ragqa.load.epub:extract", lost="pictures, the contents page"),
     Format("pdf", PDF, (".pdf",), "pdf/3 pypdf", "bytes", "ragqa.load.pdf:extract", ("ocr",),
-           lost="pictures; pages that are scans, without the extra ragqa[ocr]"),
+           secrets=("passwords",), lost="pictures; pages that are scans, without the extra ragqa[ocr]"),
     Format("image", IMAGE, (".png", ".jpg", ".jpeg", ".tif", ".tiff", ".webp", ".bmp", ".gif"), "image/1", "bytes",
            "ragqa.load.ocr.images:extract", ("ocr",), lost="all but the text, which the extra ragqa[ocr] reads"),
     Format("rtf", "application/rtf", (".rtf",), "rtf/1", "bytes", "ragqa.load.rtf:extract",

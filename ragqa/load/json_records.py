@@ -77,7 +77,7 @@ def records(text: str, values: Sequence[tuple[int, Any]], not_read: Mapping[str,
     """
     rows = [_Record(line, value) for line, value in values]
     if len(rows) == 1:
-        rows = _parts(rows[0], with_paths=True) if isinstance(rows[0].value, Fields) else _elements(rows[0])
+        rows = _parts(rows[0]) if isinstance(rows[0].value, Fields) else _elements(rows[0])
     extracted = _extracted(text, rows, None)
     counts = {kind: count for kind, count in not_read.items() if count}
     return replace(extracted, metadata={**extracted.metadata, **({"not_read": counts} if counts else {})})
@@ -157,20 +157,13 @@ def _elements(whole: _Record) -> list[_Record]:
     return [_Record(whole.line, each) for each in value]
 
 
-def _parts(whole: _Record, *, with_paths: bool = False) -> list[_Record]:
-    """Return an object as records: the elements of its arrays of objects, and before them everything else.
-
-    :param with_paths: the elements have the path of their array also where it is the only one.
-    """
+def _parts(whole: _Record) -> list[_Record]:
+    """Return an object as records: the elements of its arrays of objects, and before them everything else."""
     arrays: list[tuple[str, list[Any]]] = []
     rest = _without_arrays(whole.value, "", arrays, 0)
     if not arrays:
         return [whole]
-    records = [
-        _Record(whole.line, value, f"{path}[{n}]" if with_paths or len(arrays) > 1 else "")
-        for path, array in arrays
-        for n, value in enumerate(array)
-    ]
+    records = [_Record(whole.line, value, f"{path}[{n}]") for path, array in arrays for n, value in enumerate(array)]
     return [_Record(whole.line, rest), *records] if rest else records
 
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import io
 import re
-from collections.abc import Iterable, Mapping, Sequence, Set
+import unicodedata
+from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 from itertools import accumulate, chain
 from typing import Any
 
@@ -29,7 +30,7 @@ _HEADER_BYTES = 1024
 _FIELDS = {"author": "/Author", "subject": "/Subject"}
 
 
-def extract(data: bytes, limits: Limits, ocr: str | None = None) -> Extracted:
+def extract(data: bytes, limits: Limits, ocr: str | None = None, passwords: Sequence[str] = ()) -> Extracted:
     """Return the text of the pages, joined by form feeds. A form feed within a page becomes a line break.
 
     Text is in the order of the page's drawing commands. This order follows columns, and tables row by row; each cell
@@ -43,10 +44,11 @@ def extract(data: bytes, limits: Limits, ocr: str | None = None) -> Extracted:
     numbers of the pages whose form fields and annotations are damaged.
 
     :param ocr: the engine that will read the pages without text; they may be all pages then. None where there is none.
-    :raises RejectedError: the file is no PDF, encrypted or damaged, an XFA form, has no text on any page, or too many
+    :param passwords: tried on an encrypted file.
+    :raises RejectedError: the file is no PDF, encrypted with another password or damaged, an XFA form, has no text on any page, or too many
         pages or characters.
     """
-    reader = _opened(data)
+    reader = _opened(data, passwords)
     count = len(reader.pages)
     if count > limits.pages:
         raise RejectedError(f"too long: {count:,} pages; at most {limits.pages:,}")
@@ -76,24 +78,34 @@ def extract(data: bytes, limits: Limits, ocr: str | None = None) -> Extracted:
     return Extracted("\f".join(pages), real_title(_plain(info.get("/Title"))), starts, metadata)
 
 
-def _opened(data: bytes) -> PdfReader:
-    """Open a file.
+def _opened(data: bytes, passwords: Sequence[str]) -> PdfReader:
+    """Open a file, with its password where it is encrypted.
 
-    A file that is encrypted with the empty password is read; many files are, in order to forbid printing.
+    The empty password is tried first; many files have it, in order to forbid printing.
     """
     if b"%PDF" not in data[:_HEADER_BYTES]:
         raise RejectedError(f"not a PDF file ({_beginning(data)})")
     try:
         reader = PdfReader(io.BytesIO(data))
-        locked = reader.is_encrypted and not reader.decrypt("")
+        locked = reader.is_encrypted and not any(map(reader.decrypt, _spelled(passwords)))
     except DependencyError as error:
         raise RejectedError(
             "encrypted with AES, which is not read without the package `cryptography`: install it, or save a copy "
             "without a password"
         ) from error
     if locked:
-        raise RejectedError("encrypted: a password is needed; save a copy without one")
+        tried = f"none of the {len(passwords)} of load.passwords opens it" if passwords else "a password is needed"
+        raise RejectedError(f"encrypted: {tried}; add it to load.passwords, or save a copy without one")
     return reader
+
+
+def _spelled(passwords: Sequence[str]) -> Iterator[str | bytes]:
+    """Yield the passwords as pypdf takes them, the empty one first. Newer files have them in UTF-8, older ones not."""
+    yield ""
+    for password in passwords:
+        yield password
+        if not password.isascii():
+            yield unicodedata.normalize("NFKC", password).encode()
 
 
 def _beginning(data: bytes) -> str:

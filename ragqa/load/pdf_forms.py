@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from html import unescape
 from typing import Any
 
 from pypdf import PageObject, PdfReader
@@ -24,6 +25,7 @@ _COMMENTS = frozenset(
 )  # fmt: skip
 """Annotations whose text is a comment. A popup shows the comment of another one."""
 _PLACEHOLDER = re.compile(r"Please wait\.\.\.|If this message is not eventually replaced", re.IGNORECASE)
+_TAG = re.compile(r"<[^<>]{0,2000}>")
 _INDEX = re.compile(r"\[\d{1,9}\]")
 """The number of a field among those of the same name, which Adobe LiveCycle writes behind each name."""
 
@@ -74,13 +76,19 @@ def _annotations(page: PageObject) -> Iterator[DictionaryObject]:
 
 def _comment(annotation: DictionaryObject, drawn: str) -> str:
     """Return the text of an annotation, with its author where it is a comment; empty where it has none."""
-    kind, contents = entry(annotation, "/Subtype"), string(annotation.get("/Contents"))
+    kind, contents = entry(annotation, "/Subtype"), _contents(annotation)
     if kind == "/FreeText" and contents not in drawn:
         return contents
     if kind in _COMMENTS and contents:
         author = string(annotation.get("/T"))
         return f"Comment by {author}: {contents}" if author else f"Comment: {contents}"
     return ""
+
+
+def _contents(annotation: DictionaryObject) -> str:
+    """Return the text of an annotation; where it has only a formatted one, this without its tags."""
+    plain = string(annotation.get("/Contents"))
+    return plain or " ".join(unescape(_TAG.sub(" ", string(annotation.get("/RC")))).split())
 
 
 def _field(widget: DictionaryObject) -> tuple[str, str]:

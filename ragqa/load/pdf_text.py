@@ -30,6 +30,27 @@ _SOFT_HYPHEN = "\u00ad"
 _PREFIXES = frozenset(("all", "half", "non", "quasi", "self", "semi", "well"))
 """First parts after which a hyphen is part of the word, unless the document says otherwise. Those that are often the
 first syllable of another word (pre, pro, sub, ex) are not among them."""
+_LAST_WORDS = frozenset(
+    [
+        "based",
+        "class",
+        "level",
+        "made",
+        "minute",
+        "person",
+        "party",
+        "scale",
+        "sided",
+        "speed",
+        "storey",
+        "term",
+        "war",
+        "wheel",
+        "year",
+        "years",
+    ]
+)
+"""Words that end compounds, such as long-term and broad-based, and are the end of no other word."""
 _LINKING = frozenset(("and", "at", "by", "in", "of", "off", "on", "the", "to", "up"))
 """Words within compounds, such as check-in and state-of-the-art."""
 _CONJUNCTIONS = frozenset(["and", "or", "und", "oder", "et", "ou", "y", "o", "e", "och", "og"])
@@ -151,5 +172,5 @@ def _between(broken: _Break, counts: Counter[str], hyphenates: bool) -> str | No
     else:
         both_are_words = min(len(first), len(second)) > 3 and counts[first] > 0 and counts[second] > 0
         is_acronym = broken.before.isupper() and len(first) > 1
-        keeps_hyphen = first in _PREFIXES or second in _LINKING or both_are_words or is_acronym
+        keeps_hyphen = first in _PREFIXES or second in _LINKING or second in _LAST_WORDS or both_are_words or is_acronym
     return broken.mark if keeps_hyphen or not hyphenates else ""

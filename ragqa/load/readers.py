@@ -22,6 +22,7 @@ from ragqa.stages import FileFormat
 _EXTRACTED = TypeAdapter(Extracted)
 NO_TEXT = "no text on"
 """The beginning of the reason why a file whose pages have no text is not read."""
+Secrets = Mapping[str, Callable[[], list[str]]]
 
 
 @cache
@@ -35,20 +36,36 @@ class SandboxedFormat:
     """A built-in format; its function runs in the sandbox.
 
     :param options: keys of the `load` section.
+    :param secrets: functions that return the values of further ones, which the index does not record. They are called
+        for each file.
     :param ocr: reads pages without text; None where they are left without.
     """
 
     def __init__(
-        self, record: Format, limits: Limits, options: Mapping[str, str | None], ocr: Ocr | None = None
+        self,
+        record: Format,
+        limits: Limits,
+        options: Mapping[str, str | None],
+        secrets: Secrets | None = None,
+        ocr: Ocr | None = None,
     ) -> None:
         self.media_type = record.media_type
         self.suffixes = record.suffixes
         self._record, self._limits, self._given = record, limits, options
+        self._secrets = {name: secrets[name] for name in record.secrets} if secrets else {}
         self._ocr = ocr if "ocr" in record.options else None
 
+    @property
+    def options(self) -> dict[str, Any]:
+        """Return the keywords of the format's function, secrets included.
+
+        :raises UsageError: a secret cannot be read.
+        """
+        return self._recorded | {name: values() for name, values in self._secrets.items()}
+
     @cached_property
-    def options(self) -> dict[str, str | None]:
-        """Return the keywords of the format's function. The engine for OCR is sought when they are first needed."""
+    def _recorded(self) -> dict[str, str | None]:
+        """The keywords that the index records. The engine for OCR is sought when they are first needed."""
         engine = self._ocr.engine if self._ocr else ""
         given = {**self._given, "ocr": engine or None}
         return {name: given[name] for name in self._record.options}
@@ -56,7 +73,7 @@ class SandboxedFormat:
     @cached_property
     def extractor(self) -> str:
         """Return the name and version of the extractor, that of an engine for OCR included."""
-        return self._record.extractor_with(self.options)
+        return self._record.extractor_with(self._recorded)
 
     def read(self, data: bytes) -> Extracted:
         """Return the text of a file.
@@ -129,7 +146,7 @@ class CheckedFormat:
 
 
 def readers(
-    own: Sequence[FileFormat], limits: Limits, options: Mapping[str, str | None], ocr: Ocr
+    own: Sequence[FileFormat], limits: Limits, options: Mapping[str, str | None], secrets: Secrets, ocr: Ocr
 ) -> dict[str, FileFormat]:
     """Return the format by media type: the built-in formats and a user's own, which take precedence.
 
@@ -144,7 +161,7 @@ def readers(
     _refuse_repeats("suffix", (suffix for each in formats for suffix in each.suffixes))
     replaced = {each.media_type for each in formats}
     builtin: list[FileFormat] = [
-        SandboxedFormat(each, limits, options, ocr)
+        SandboxedFormat(each, limits, options, secrets, ocr)
         for each in FORMATS
         if each.media_type not in replaced and (ocr.is_on or each.media_type != IMAGE)
     ]

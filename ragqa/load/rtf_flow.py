@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from ragqa.load.docx_runs import Piece, joined
 from ragqa.load.html.grid import Cell, Row, is_data, table_lines
 from ragqa.load.rtf_words import BULLETS, without_halves
 
@@ -35,7 +36,7 @@ class Flow:
     """Gathers text. The rules of a row may come before or after its cells."""
 
     blocks: list[Block] = field(default_factory=list)
-    parts: list[str] = field(default_factory=list)
+    parts: list[Piece] = field(default_factory=list)
     mark: list[str] = field(default_factory=list)
     """The number or bullet of the paragraph."""
     plain: bool = False
@@ -48,9 +49,9 @@ class Flow:
     _rows: list[Row] = field(default_factory=list)
     _above: dict[int, Cell] = field(default_factory=dict)
 
-    def add(self, text: str, *, bold: bool = False) -> None:
-        """Add some text to the paragraph."""
-        self.parts.append(text)
+    def add(self, text: str, *, bold: bool = False, raised: str = "") -> None:
+        """Add some text to the paragraph; `raised` is that of a `Piece`."""
+        self.parts.append(Piece(text, raised))
         self.plain = self.plain or (not bold and bool(text.strip()))
 
     def paragraph(self, level: int = 0, *, in_table: bool = False) -> None:
@@ -114,7 +115,7 @@ class Flow:
     def _taken(self) -> str:
         """Return the text of the paragraph with its mark, and begin the next one."""
         mark = " ".join(without_halves("".join(self.mark)).split())
-        text = without_halves("".join(self.parts))
+        text = without_halves(joined(self.parts))
         if mark:
             text = f"{'-' if mark in BULLETS else mark} {text.lstrip()}"
         self.parts, self.mark = [], []

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from ragqa.errors import RejectedError
+from ragqa.load.docx_runs import Piece, joined
 from ragqa.load.rtf_flow import Flow
 from ragqa.load.rtf_words import (
     CODE_PAGES,
@@ -129,7 +130,7 @@ class Reader:
             elif ended.into in ("notes", "comments", "margins") and (flow := self.flows.get(ended.into)):
                 if ended.into == "comments" and flow.parts:
                     by = " ".join(without_halves("".join(self.commenter)).split())
-                    flow.parts[:] = [f"Comment{f' by {by}' if by else ''}: {''.join(flow.parts).lstrip()}"]
+                    flow.parts[:] = [Piece(f"Comment{f' by {by}' if by else ''}: {joined(flow.parts).lstrip()}")]
                     self.commenter.clear()
                 flow.paragraph()
 
@@ -169,8 +170,7 @@ class Reader:
         if state.hidden and into in self.flows:
             self.not_read[state.hidden] += bool(text.strip())
         elif flow := self.flow:
-            flow.add(state.raised + text, bold=state.bold)
-            state.raised = ""
+            flow.add(text, bold=state.bold, raised=state.raised)
         elif into == "mark":
             self.flows["body"].mark.append(text)
         elif into == "font":
@@ -280,6 +280,12 @@ def _set(name: str, on: Any, off: Any) -> Any:
     return lambda reader, number: setattr(reader.state, name, off if number == 0 else on)
 
 
+def _by_points(mark: str) -> Any:
+    """Return what raises or lowers text by a number of half points; the default is 6."""
+    least = 4  # by less, text is adjusted and no script
+    return lambda reader, number: setattr(reader.state, "raised", mark if number is None or number >= least else "")
+
+
 def _plain(reader: Reader, _: int | None) -> None:
     reader.state.bold, reader.state.hidden, reader.state.raised = False, "", ""
 
@@ -320,6 +326,8 @@ _CHARACTERS: dict[str, Any] = {
     "super": _set("raised", "^", ""),
     "sub": _set("raised", "_", ""),
     "nosupersub": _set("raised", "", ""),
+    "up": _by_points("^"),
+    "dn": _by_points("_"),
     "plain": _plain,
     "f": _font,
     "fcharset": _charset,

@@ -43,6 +43,15 @@ def test_the_cell_is_that_of_the_row_and_the_column_that_are_named(question: str
     assert cell(question, delimiter=delimiter) == text
 
 
+def test_a_row_is_named_by_a_cell_that_repeats_the_name_of_its_column() -> None:
+    rows = "\n".join(f"| Pier {n} | {3 * n} m | {7 * n} crowns |" for n in range(1, 41))
+    doc = document(f"# Piers\n\n| Pier | Length | Rent |\n|---|---|---|\n{rows}\n", "piers.md", "text/markdown")
+    found = candidates([passage(doc, 0, len(doc.text))], lambda _: doc)
+    for question, text in (("What is the rent of pier 33?", "231 crowns"), ("Length of pier 7", "21 m")):
+        asked_for = cell_asked_for(analyse(question), found, lambda _: doc)
+        assert asked_for is not None and asked_for.text == text
+
+
 @pytest.mark.parametrize(
     "question",
     [

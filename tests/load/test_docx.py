@@ -116,6 +116,14 @@ def test_superscripts_and_subscripts_are_told_apart_from_what_is_before_them() -
 
 
 @pytest.mark.parametrize(
+    ("half_points", "text"), [("6", "10^6 l"), ("-6", "10_6 l"), ("2", "106 l"), ("-1", "106 l"), ("x", "106 l")]
+)
+def test_text_that_is_raised_by_points_is_a_superscript(half_points: str, text: str) -> None:
+    position = f'<w:position w:val="{half_points}"/><w:sz w:val="14"/>'
+    assert text_of(paragraph("10", run("6", position), " l")) == text
+
+
+@pytest.mark.parametrize(
     ("before", "mark", "raised", "after", "text"),
     [
         ("the 1", SUPERSCRIPT, "st", " of May", "the 1st of May"),

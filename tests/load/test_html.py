@@ -30,9 +30,37 @@ def text(body: str) -> str:
     )
 
 
+SHEET = "<style>p{margin:0} .c1{color:red} span.up, .c2 { font-size: 8px; vertical-align: super } .gone{text-decoration:line-through}</style>"
+
+
 @pytest.mark.parametrize(
     ("body", "shown"),
     [
+        ("<p>10<span style='vertical-align: super; color: red'>6</span> l</p>", "10^6 l"),
+        ("<p>CO<font style='vertical-align:sub'>2</font></p>", "CO2"),
+        (f"{SHEET}<p>10<span class='c1 up'>6</span> l and 5<b class=c2>3</b></p>", "10^6 l and 5^3"),
+        ("<p>Fee <span style='text-decoration:line-through'>40</span> 55</p>", "Fee ~~40~~ 55"),
+        ("<p>Fee <b style='text-decoration-line: underline line-through'>40</b> 55</p>", "Fee ~~40~~ 55"),
+        (f"{SHEET}<ul><li class=gone>Old</li><li>New</li></ul>", "- ~~Old~~\n- New"),
+        (f"{SHEET}<h2 class='gone'>Dogs</h2>", "~~Dogs~~"),
+        ("<table><tr><th>A<th>B<tr><td>1<td style='text-decoration: line-through'>2</table>",
+         "| A | B |\n|---|---|\n| 1 | ~~2~~ |"),
+        ("<p style='text-decoration: none; vertical-align: top'>As it is</p>", "As it is"),
+    ],
+)  # fmt: skip
+def test_css_that_strikes_out_raises_or_lowers_counts_as_the_element_for_it(body: str, shown: str) -> None:
+    assert text(body) == shown
+
+
+def test_a_picture_of_a_formula_is_its_tex_where_no_formula_is_beside_it() -> None:
+    assert text("<p>So <img class='latex' alt='{\\displaystyle E=mc^2}' src=x>.</p>") == "So E=mc^2."
+    assert text("<p>So <img alt='\\frac{a}{b}' src=x> of <img alt='A dog' src=y>it.</p>") == "So \\frac{a}{b} of it."
+
+
+@pytest.mark.parametrize(
+    ("body", "shown"),
+    [
+        ("<p><label><input type=radio>Yes</label><label><input type=radio checked>No</label></p>", "[ ] Yes [x] No"),
         ("<aside class='note'><p>Keep dogs outside.</p></aside>", "Keep dogs outside."),
         ("<section class='sidebar'><p>Room 12 is upstairs.</p></section>", "Room 12 is upstairs."),
         ("<footer>Written by the keeper.</footer>", "Written by the keeper."),
@@ -105,7 +133,7 @@ def test_each_block_that_is_struck_out_is_marked() -> None:
          "<mo>-</mo><mn>4</mn><mi>a</mi><mi>c</mi></msqrt></mrow><mrow><mn>2</mn><mi>a</mi></mrow></mfrac>",
          "x = (-b ± sqrt(b^2 - 4ac))/2a"),
         ("<munderover><mo>∑</mo><mrow><mi>i</mi><mo>=</mo><mn>1</mn></mrow><mi>n</mi></munderover><msub><mi>x</mi><mi>i</mi></msub>",
-         "∑_(i = 1)^nx_i"),
+         "∑_(i = 1)^n x_i"),
         ("<mn>2</mn><mfrac><mn>1</mn><mn>2</mn></mfrac>", "2 1/2"),
         ("<mroot><mi>x</mi><mn>3</mn></mroot>", "x^(1/3)"),
         ("<mi>sin</mi><mo>&#x2061;</mo><mi>x</mi>", "sin x"),

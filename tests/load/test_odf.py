@@ -91,6 +91,11 @@ def test_a_table_of_one_column_is_its_lines() -> None:
     assert text_of(table([cell(h("Note") + p("Wear a vest."))])) == "Note\nWear a vest."
 
 
+def test_the_reading_of_a_word_stands_behind_it() -> None:
+    ruby = "<text:ruby><text:ruby-base>漢字</text:ruby-base><text:ruby-text>かんじ</text:ruby-text></text:ruby>"
+    assert text_of(p(f"{ruby}を読む。")) == "漢字(かんじ)を読む。"
+
+
 def test_superscripts_spaces_breaks_and_the_text_of_links_and_fields_are_read() -> None:
     text = f"10{span('6', 'Based')}<text:s text:c='2'/>seats <text:a>on the\n  Tern</text:a><text:line-break/>on <text:date>1.5.2024</text:date>"
     assert text_of(p(text)) == "10^6  seats on the Tern\non 1.5.2024"

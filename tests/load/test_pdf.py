@@ -220,10 +220,13 @@ def test_comments_and_free_text_are_lines_at_the_end_of_their_page() -> None:
         b"<</Type/Annot/Subtype/Highlight/Contents(Check this.)>>",
         b"<</Type/Annot/Subtype/FreeText/Contents(Closed in May.)>>",
         b"<</Type/Annot/Subtype/Popup/Contents(The fee is)>>",
+        b"<</Type/Annot/Subtype/Text/RC(<body><p>Ask <b>Ada &amp; Bo</b></p></body>)/T(Per)>>",
         b"<</Type/Annot/Subtype/Link/Contents(go)>>",
     ]
     found = read(raw_pdf(lines("One"), lines("Two"), annotations=notes))
-    assert found.text == ("One\fTwo\nComment by Ilse: The fee is out of date.\nComment: Check this.\nClosed in May.")
+    assert found.text == (
+        "One\fTwo\nComment by Ilse: The fee is out of date.\nComment: Check this.\nClosed in May.\nComment by Per: Ask Ada & Bo"
+    )
     assert [found.text[start : start + 3] for start in found.page_starts] == ["One", "Two"]
 
 
@@ -285,16 +288,21 @@ def test_a_pdf_after_some_other_bytes_is_read() -> None:
         "Microsoft Word - fees_v3_FINAL.docx", "Microsoft PowerPoint - Fees of 2024", "fees 2024.pdf", "Fees.indd",
         "untitled", "Untitled-1", "Layout 1", "Document1", "PowerPoint Presentation", "C:\\users\\x\\fees.doc",
         "file:///C|/fees.htm", "https://example.org/fees?id=3", "fees_2024_final", "20240105123456", "  ", "Unbenannt",
-        "image0001.jpg", "x" * 5000,
+        "image0001.jpg", "x" * 5000, "Untitled document - Google Docs", "fees.xlsx - Excel", "Adobe InDesign CS6",
+        "Acrobat PDFMaker 10.1 for Word", "(anonymous)", "Bez nazwy",
     ],
 )  # fmt: skip
 def test_the_name_of_a_program_or_file_is_no_title(title: str) -> None:
     assert real_title(title) == ""
 
 
+def test_the_name_of_a_program_behind_a_title_is_left_out() -> None:
+    assert real_title("Fees of 2024 - Google Docs") == real_title("Fees of 2024 – Mozilla Firefox") == "Fees of 2024"
+
+
 @pytest.mark.parametrize(
     "title",
-    ["Fees of 2024", "Report 2024", "Layout of the harbour", "Untitled works by Ilse", "Node.js for sailors", "料金",
+    ["Latex gloves", "The Word", "Outlook 2025", "Fees of 2024", "Report 2024", "Layout of the harbour", "Untitled works by Ilse", "Node.js for sailors", "料金",
      "Document management", "Testing boats", "A-3: rules", "Microsoft Azure - a guide", "Word - its origin"],
 )  # fmt: skip
 def test_a_title_stays(title: str) -> None:

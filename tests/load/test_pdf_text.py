@@ -46,6 +46,10 @@ def test_the_document_decides_how_a_broken_word_is_written() -> None:
     assert one("a re-sign of the re-\nsign") == "a re-sign of the re-sign"
     assert one("a self-\nless act is selfless") == "a selfless\nact is selfless"
     assert one("FEES OF THE BENE-\nFICIARY. The beneficiary pays.") == "FEES OF THE BENEFICIARY.\nThe beneficiary pays."
+    assert (
+        one("a long-\nterm lease of two-\nstorey and pre-\nwar sheds, im-\npaired")
+        == "a long-term\nlease of two-storey\nand pre-war\nsheds, impaired"
+    )
     assert one("a long-\nterm lease: the term is long") == "a long-term\nlease: the term is long"
     first, second = cleaned(["the cutting-\nedge crane", "a cutting-edge crane"])
     assert (first, second) == ("the cutting-edge\ncrane", "a cutting-edge crane")

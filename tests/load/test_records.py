@@ -179,7 +179,7 @@ def test_a_field_that_is_named_comes_with_the_title_and_the_others_are_told() ->
     [
         ('[{"n": "Lamp"}, {"n": "Rope"}]', ["n: Lamp", "n: Rope"]),
         ('{"n": "Lamp", "price": 2}', ["n: Lamp\nprice: 2"]),
-        ('{"total": 2, "of": {"goods": [{"n": "Lamp"}, {"n": "Rope"}]}}', ["total: 2", "n: Lamp", "n: Rope"]),
+        ('{"total": 2, "of": {"goods": [{"n": "Lamp"}, {"n": "Rope"}]}}', ["total: 2", "of.goods[0].n: Lamp", "of.goods[1].n: Rope"]),
         ('{"a": [{"n": 1}, {"n": 2}], "b": [{"n": 3}, {"n": 4}]}', ["a[0].n: 1", "a[1].n: 2", "b[0].n: 3", "b[1].n: 4"]),
         ('["Lamp", "Rope"]', ["Lamp, Rope"]),
         ('{"n": "Lamp"}\n{"n": "Rope"}', ["n: Lamp", "n: Rope"]),
@@ -278,6 +278,13 @@ def test_a_pointer_is_rejected_by_name_in_every_format(tmp_path: Path, name: str
     with pytest.raises(RejectedError, match=reason):
         loader.read(loader.scan().files[0])
     loader.close()
+
+
+def test_a_pointer_in_place_of_an_archive_is_rejected_by_name(tmp_path: Path) -> None:
+    for name in ("a.zip", "b.mbox"):
+        (tmp_path / name).write_text(LFS, encoding="utf-8")
+    reasons = [entry.reason for entry in FolderLoader([tmp_path]).scan().others]
+    assert [reason[:51] for reason in reasons] == ["a Git LFS pointer and not the file itself: run `git"] * 2
 
 
 def test_a_text_about_pointers_is_read(tmp_path: Path) -> None:

@@ -349,6 +349,19 @@ def test_rtf_is_read_as_a_person_sees_it() -> None:
     }  # fmt: skip
 
 
+@pytest.mark.parametrize(
+    ("body", "text"),
+    [
+        (rb"H{\sub 2}O and x{\sub i}", "H2O and x_i"),
+        (rb"10{\super -}{\super 3} l", "10^-3 l"),
+        (rb"10{\up8\fs14 6} l and y{\dn6 n}, the 1{\super st}", "10^6 l and y_n, the 1st"),
+        (rb"A{\up2 B}{\up0 C}", "ABC"),
+    ],
+)
+def test_scripts_of_rtf_are_those_of_other_formats(body: bytes, text: str) -> None:
+    assert rtf.extract(rb"{\rtf1\ansi " + body + rb"\par}", LIMITS).text == text
+
+
 def test_rtf_that_is_cut_short_says_so_and_what_is_none_is_rejected() -> None:
     assert rtf.extract(RTF[:700], LIMITS).metadata["not_read"]["the end of the file"] == 1
     for data in (b"words", b"{\\rtf1" + b"{" * 2000):

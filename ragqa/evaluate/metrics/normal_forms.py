@@ -73,13 +73,18 @@ def loses_meaning(answer: str) -> bool:
 
 
 def _one_form(text: str) -> str:
-    """Return a text in NFKC, with one kind of apostrophe, hyphen and slash, and without invisible characters.
+    """Return a text in NFKC, with one kind of apostrophe, hyphen, slash and digit, and without invisible characters.
 
     NFKC alone would make 102 of 10 to the power of 2, and 31/2 of 3 and a half.
     """
     apart = _NARROW_SPACE.sub("", _FRACTION.sub(" ", _POWER.sub("^", text.replace("\u00b4", "'"))))
     folded = unicodedata.normalize("NFKC", apart).translate(_ONE_FORM)
-    return "".join(character for character in folded if unicodedata.category(character) != "Cf")
+    return "".join(_digit(character) for character in folded if unicodedata.category(character) != "Cf")
+
+
+def _digit(character: str) -> str:
+    """Return a decimal digit of any script as one of 0 to 9, and any other character as it is."""
+    return str(unicodedata.decimal(character, character))
 
 
 def _without_articles(text: str) -> str:
@@ -102,13 +107,15 @@ def _kept(text: str, at: int, joint: str) -> str:
     before, after = text[at - 1 : at] if at else "", text[at + 1 : at + 2]
     if before.isdigit() and after.isdigit():
         return mark
+    if mark == "." and after.isalpha() and (not before or before.isspace()):  # a name such as .NET
+        return mark
     if mark == "+" and after.isdigit() and not before.isalnum():
         return ""
     if unicodedata.category(mark)[0] != "P":
         return mark
     if (mark in "%\u2030" and before.isdigit()) or (mark == "#" and before.isalpha()):
         return mark
-    if not (_is_of_word(before) and _is_of_word(after)):
+    if mark == "&" or not (_is_of_word(before) and _is_of_word(after)):
         return " "
     return "" if mark in ".'" else joint
 

@@ -15,6 +15,7 @@ from ragqa.errors import RejectedError
 from ragqa.load.archive import without_entities
 from ragqa.load.epub.contents import Entry
 from ragqa.load.html import parse, render
+from ragqa.load.html.styled import mark_styled
 from ragqa.load.html.visible import hide_unseen
 
 _ENTITY = re.compile(rb"&([A-Za-z][A-Za-z0-9]{1,30});")
@@ -48,6 +49,7 @@ def read(data: bytes, entries: Mapping[int, Entry]) -> Read:
     body = root.find("body")
     body = root if body is None else body
     hide_unseen(body)
+    mark_styled(root)
     whole = _mark(body, entries)
     not_read = [_COUNTED[each.tag] for each in body.iter(*_COUNTED)]
     rendered = render(body)

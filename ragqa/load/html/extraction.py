@@ -15,6 +15,7 @@ from ragqa.load.bounds import Limits
 from ragqa.load.decode import decode
 from ragqa.load.html.boilerplate import leave_out, show_again
 from ragqa.load.html.render import Rendered, render
+from ragqa.load.html.styled import mark_styled
 from ragqa.load.html.visible import hide_unseen, needs_javascript, words
 from ragqa.records import Extracted
 
@@ -72,6 +73,7 @@ def extract(data: bytes) -> Extracted:
     tree = parse(data)
     found = _by_trafilatura(_without_spans(parse(data)))
     hide_unseen(tree)
+    mark_styled(tree)
     shown, facts = _content(tree, getattr(found, "text", None) or "")
     if needs_javascript(tree, shown.text):
         raise RejectedError(

@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import re
+
 from lxml.html import HtmlElement as Element
 
+from ragqa.load.html.mathml import without_style
 from ragqa.load.html.visible import is_hidden
 
 _SHOWN_INPUTS = ("", "text", "search", "email", "url", "tel", "number", "date", "time", "month", "week",
                  "datetime-local", "submit", "button", "reset")  # fmt: skip
 UNCHECKED = "[ ]"
+_TEX = re.compile(r"\\(?:[dt]?frac|sqrt|sum|int|prod|displaystyle|mathrm|text|left|alpha|beta|cdot|times|leq?|geq?)\b")
+_OF_FORMULA = re.compile(r"\b(?:latex|tex|math)\b", re.IGNORECASE)
+"""The class of a picture of a formula."""
 _MOST_BESIDE = 5
 """The most elements beside a picture that are looked at to see whether it is alone."""
 
@@ -23,13 +29,23 @@ def shown_before(element: Element) -> str:
         chosen = [option for option in options if "selected" in option.attrib] or options[:1]
         return f" {', '.join(' '.join(option.text_content().split()) for option in chosen)} "
     if tag == "img":
-        return f" {element.get('alt', '')} " if _is_alone(element) else ""
+        return _described(element)
     if tag != "input":
         return ""
     kind = (element.get("type") or "").lower()
     if kind in ("checkbox", "radio"):
-        return "[x] " if "checked" in element.attrib else f"{UNCHECKED} "
+        return " [x] " if "checked" in element.attrib else f" {UNCHECKED} "
     return f" {element.get('value', '')} " if kind in _SHOWN_INPUTS else ""
+
+
+def _described(picture: Element) -> str:
+    """Return the description of a picture that is alone; of one that shows a formula, its TeX, else nothing."""
+    text = str(picture.get("alt", ""))
+    if _TEX.search(text) or _OF_FORMULA.search(picture.get("class") or ""):
+        beside = picture.getprevious()
+        is_second = beside is not None and next(beside.iter("math"), None) is not None
+        return "" if is_second else without_style(text)
+    return f" {text} " if _is_alone(picture) else ""
 
 
 def _is_alone(picture: Element) -> bool:

@@ -30,9 +30,14 @@ def linear(formula: Element) -> str:
 def _tex(formula: Element) -> str:
     for note in formula.iter("annotation"):
         if "tex" in (note.get("encoding") or "").lower():
-            text = _TEX_STYLE.sub("", " ".join(note.text_content().split()))
-            return text[1:-1].strip() if text.startswith("{") and text.endswith("}") else text
+            return without_style(note.text_content())
     return " ".join((formula.get("alttext") or "").split())
+
+
+def without_style(tex: str) -> str:
+    """Return TeX on one line, without the command for its size and the braces around it."""
+    text = _TEX_STYLE.sub("", " ".join(tex.split()))
+    return text[1:-1].strip() if text.startswith("{") and text.endswith("}") else text
 
 
 def _read(element: Element, depth: int) -> str:
@@ -112,9 +117,9 @@ def _row(parts: Iterable[tuple[Element, str]]) -> str:
 
 
 def _meets(text: str, part: str) -> bool:
-    """Tell whether two parts would read as one number or name if nothing stood between them."""
+    """Tell whether two parts would read as one number, name or power if nothing stood between them."""
     if not text[-1:].isalnum() or not part[:1].isalnum():
         return False
     name = re.search(r"[^\W\d_]+$", text)
     names = (name is not None and len(name.group()) > 1) or (len(part) > 1 and part.isalpha())
-    return part[0].isdigit() or names
+    return part[0].isdigit() or names or re.search(r"[_^]\w+$", text) is not None

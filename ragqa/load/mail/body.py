@@ -9,6 +9,7 @@ from lxml.html import HtmlElement as Element
 
 from ragqa.errors import RejectedError
 from ragqa.load.html import parse, render
+from ragqa.load.html.styled import mark_styled
 from ragqa.load.html.visible import hide_unseen
 
 _BEGIN, _END = "\ue5b0", "\ue5b1"
@@ -30,6 +31,7 @@ def of_html(html: str) -> str:
             return ""
         raise
     hide_unseen(tree)
+    mark_styled(tree)
     _mark_quotes(tree)
     body = tree.find("body")
     shown = render(tree if body is None else body).text

@@ -16,7 +16,7 @@ _WHITE = re.compile(r"[ \t\r\n]+")
 _MOST_SPACES = 100
 _HIDDEN = {qn(name) for name in ("text:hidden-text", "text:hidden-paragraph")}
 _PAGE_NUMBERS = {qn(name) for name in ("text:page-number", "text:page-count", "text:page-continuation")}
-_SKIPPED = {qn(name) for name in ("text:note-citation", "office:annotation-end", "text:ruby-text", "office:event-listeners",
+_SKIPPED = {qn(name) for name in ("text:note-citation", "office:annotation-end", "office:event-listeners",
                                   "text:alphabetical-index-mark", "text:toc-mark", "text:tracked-changes")}  # fmt: skip
 _DRAWING = f"{{{qn('draw:frame')[1:].partition('}')[0]}}}"
 
@@ -72,6 +72,9 @@ class Inline:
             yield Piece("\t")
         elif tag == qn("text:line-break"):
             yield Piece("\n")
+        elif tag == qn("text:ruby-text"):
+            reading = "".join(child.itertext()).strip()
+            yield Piece(f"({reading})" if reading else "")
         elif tag in _HIDDEN:
             self._not_read.add("hidden passages")
         elif tag.startswith(_DRAWING) and tag != qn("draw:a"):

@@ -15,6 +15,7 @@ from ragqa.config.base import ModelUse, Spec, path_rules
 from ragqa.config.reader import Key, Mistake, dotted
 from ragqa.config.slots import CONTEXT_TOKENS, SPECIAL_TOKENS, GenerateSpec, PromptSpec, SplitSpec
 from ragqa.errors import ConfigError, Problem, RagqaError, UsageError
+from ragqa.files import names_variable
 from ragqa.models import Card
 from ragqa.origins import is_loopback, origin
 from ragqa.pipeline.assemble.budget import Budget, prove
@@ -142,8 +143,11 @@ def _paths(config: PartialConfig) -> Iterator[Mistake]:
 def _missing_paths(key: Key, spec: Spec) -> Iterator[Mistake]:
     for name, rule in path_rules(type(spec)).items():
         value = getattr(spec, name)
-        for path in value if isinstance(value, list) else [value]:
-            if rule.exists and not os.path.exists(path):
+        for path in value if isinstance(value, list) else [value] if value else []:
+            if rule.when == "file" and names_variable(path):
+                if path not in os.environ:
+                    yield Mistake(((*key, name),), f"the environment variable {path} is not set")
+            elif rule.exists and not os.path.exists(path):
                 yield Mistake(((*key, name),), f"path not found: {path}")
 
 
