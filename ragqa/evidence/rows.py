@@ -32,6 +32,9 @@ _EXAMPLES = 200
 """The first rows are read even if they have no word of the question, to see what rows have numbers for."""
 _ROW_MARK = re.compile(r"[|\t]")
 _NUMBER = re.compile(r"\d+(?:[.,]\d+)*")
+_FIELD = re.compile(r"^([^\s:|][^\n:|]{0,80}): (\S.*)$", re.MULTILINE)
+"""A line of a record."""
+_IN_PATH = re.compile(r"[._\[\]]")
 _YEAR = re.compile(r"[12]\d{3}")
 _RULE = re.compile(r"[\s|:=+-]*")
 
@@ -178,6 +181,26 @@ def is_of_cell(text: str, question: QuestionAnalysis, row: Candidate) -> bool:
     """Tell whether a text stands in the cell of a row whose column the question names; False where it names none."""
     cell = _cell_asked_for(question, row)
     return cell is not None and any(text_analysis.occurrences(text.strip(" .\"'"), cell, ignore_case=True))
+
+
+def is_of_field(text: str, question: QuestionAnalysis, record: str) -> bool:
+    """Tell whether a text is of the field of a record that a question names: the field whose name has most of its words.
+
+    :param record: lines `name: value`. Where the names of no field, or of several, are those, any text is.
+    """
+    fields = [(match[1], match[2]) for match in _FIELD.finditer(record)]
+    asked = set(question.terms)
+    values = [value for _, value in fields]
+    shares = [
+        0
+        if asked.issuperset(text_analysis.terms(value))
+        else len(asked.intersection(text_analysis.terms(_IN_PATH.sub(" ", name))))
+        for name, value in fields
+    ]
+    best = max(shares, default=0)
+    if len(fields) < 2 or not best or shares.count(best) > 1:
+        return True
+    return any(text_analysis.occurrences(text.strip(" .\"'"), values[shares.index(best)], ignore_case=True))
 
 
 def _cell_asked_for(question: QuestionAnalysis, row: Candidate) -> str | None:

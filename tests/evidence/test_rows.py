@@ -8,7 +8,7 @@ from dataclasses import replace
 import pytest
 
 from ragqa.evidence.passages import Candidate, candidates
-from ragqa.evidence.rows import about_the_row, is_of_cell
+from ragqa.evidence.rows import about_the_row, is_of_cell, is_of_field
 from ragqa.question_analysis import analyse
 from ragqa.records import Document
 from tests.fakes import document, passage
@@ -117,6 +117,19 @@ def test_a_short_answer_is_of_the_column_that_the_question_names(
     text = MARKDOWN if media_type == "text/markdown" else CSV
     (row,) = [each for each in kept(text, question, media_type) if "shelf 24" in each.text]
     assert is_of_cell(answer, analyse(question), row) is right
+
+
+@pytest.mark.parametrize(
+    ("question", "answer", "right"),
+    [("When does the Loft close?", "19:05", True), ("When does the Loft close?", "08:30", False),
+     ("When is the Loft open?", "08:30", True), ("Which colour is the Loft?", "08:30", True)],
+)  # fmt: skip
+def test_a_short_answer_is_of_the_field_of_a_record_that_the_question_names(
+    question: str, answer: str, right: bool
+) -> None:
+    record = "name: Loft\nowner.name: Ada\nhours.open: 08:30\nhours[1].close: 19:05\nnote_2: see below"
+    assert is_of_field(answer, analyse(question), record) is right
+    assert is_of_field(answer, analyse(question), "It is open at 08:30. Note: it may close early.")
 
 
 def test_a_table_of_many_rows_is_compared_in_a_moment() -> None:

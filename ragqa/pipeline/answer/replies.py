@@ -9,7 +9,7 @@ from typing import Literal
 from ragqa.evidence import confidence
 from ragqa.evidence.cells import CONFIDENCE, Cell
 from ragqa.evidence.passages import Candidate
-from ragqa.evidence.rows import is_of_cell
+from ragqa.evidence.rows import is_of_cell, is_of_field
 from ragqa.evidence.selection import quote, spans
 from ragqa.pipeline.answer.abstention import Abstention, refused
 from ragqa.pipeline.answer.citing import Citing
@@ -119,7 +119,7 @@ class Replies:
     def _span(self, written: Written, place: Candidate, sure: float) -> Iterator[Event]:
         """Yield a short answer with the sentence that contains it; a quote where it is not likely to be right.
 
-        What stands in a row of a table must be of the column that the question names.
+        What stands in a row of a table, or in a record, must be of the column or the field that the question names.
         """
         draft, text = written.draft, written.generation.text.strip()
         found = draft.evidence
@@ -127,7 +127,10 @@ class Replies:
         least = self.least
         if self.choice == "auto" and written.verdict is None and self.least:
             least = max(least, confidence.LEAST_SPAN)  # a quote is more often right
-        in_cell = place.kind != "row" or is_of_cell(text, found.question, place)
+        if place.kind == "row":
+            in_cell = is_of_cell(text, found.question, place)
+        else:
+            in_cell = is_of_field(text, found.question, place.text)
         if sure >= least and in_cell and fits(found.question.answer_type, text):
             sentence = AnswerSentence(text, (self.citing.span(place.hit, place.start, place.end),), 1.0)
             yield sentence
