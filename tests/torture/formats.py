@@ -18,6 +18,7 @@ _HOLDING = {each.media_type for each in CONTAINERS}
 SUFFIXES = {
     each.suffixes[0][1:]: SAMPLES[each.name]
     for each in FORMATS
+    if each.name in SAMPLES  # pictures are read by an extra alone
     if each.media_type not in _HOLDING and each.suffixes[0][1:] not in OWN
 }
 """A sound file by suffix. Mails are left out: what is inside of one is a document of its own."""
