@@ -23,7 +23,8 @@ def test_pages_without_text_and_undecodable_characters_are_told_at_index_and_by_
         (tmp_path / "documents" / name).parent.mkdir(exist_ok=True)
         (tmp_path / "documents" / name).write_bytes(data)
     report = Pipeline.from_file(tmp_path / "pipeline.yaml", ["load.ocr=off"], kinds=[WORDS, ECHO]).index()
-    pages, fonts = "no text on 2 of 4 pages (2, 4)", "2 characters have no text in the file's fonts"
+    pages = "no text on 2 of 4 pages (2, 4); `load.ocr: auto` reads scans"
+    fonts = "2 characters have no text in the file's fonts"
     expected = {"a/partial.pdf": (pages,), "copy.pdf": (pages,), "ferry.txt": (), "fonts.pdf": (fonts,)}
     assert {each.source: each.unread for each in report.statuses} == expected
     assert [each["unread"] for each in index_report(report)["statuses"]] == list(expected.values())
