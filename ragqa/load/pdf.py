@@ -28,6 +28,8 @@ _SPACE = re.compile(r"\s+")
 _HEADER_BYTES = 1024
 """The bytes of a file within which it must say that it is a PDF."""
 _FIELDS = {"author": "/Author", "subject": "/Subject"}
+_UNSET = ("(unspecified)", "(anonymous)")
+"""What a program writes into a field that nobody has filled in."""
 
 
 def extract(data: bytes, limits: Limits, ocr: str | None = None, passwords: Sequence[str] = ()) -> Extracted:
@@ -67,7 +69,7 @@ def extract(data: bytes, limits: Limits, ocr: str | None = None, passwords: Sequ
         raise RejectedError(_no_text(count, undecodable, encodings))
     info: Mapping[str, Any] = reader.metadata or {}
     facts = {
-        **{name: _plain(info.get(key)) for name, key in _FIELDS.items()},
+        **{name: value for name, key in _FIELDS.items() if (value := _plain(info.get(key))) not in _UNSET},
         "pages_without_text": _numbers(not page.strip() for page in drawn),
         "annotations_not_read": _numbers(lines is None for lines in added),
         "undecodable": undecodable,
