@@ -50,6 +50,12 @@ def matches(terms: Sequence[str], wanted: Set[str], pairs: Set[tuple[str, str]])
     return {*(wanted & {*terms}), *(pair for pair in pairwise(terms) if pair in pairs and wanted & {*pair})}
 
 
+def only_greatest(shares: Sequence[int]) -> int | None:
+    """Return the place of the greatest number; None where it is 0, or several are as great."""
+    best = max(shares, default=0)
+    return shares.index(best) if best and shares.count(best) == 1 else None
+
+
 def may_have(line: str, term: str) -> bool:
     """Tell, fast, whether a line may have a term; words and their terms differ in their endings."""
     if not line.isascii():

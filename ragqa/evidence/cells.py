@@ -8,7 +8,7 @@ from itertools import pairwise
 
 from ragqa import table_rows, text_analysis
 from ragqa.evidence.passages import Candidate
-from ragqa.evidence.rows import rows_of, table_of
+from ragqa.evidence.rows import rows_of, table_of, text_of
 from ragqa.question_analysis import QuestionAnalysis
 from ragqa.records import Document
 
@@ -66,7 +66,7 @@ def cell_asked_for(
         return None
     row, document = found[0], document_of(found[0].hit.chunk.document_id)
     asked = _Asked.of(question, row)
-    if asked is None or sum(map(asked.has, rows_of(table_of(document, row.start)[1]))) != 1:
+    if asked is None or sum(map(asked.has, rows_of(text_of(document, table_of(document, row.start))))) != 1:
         return None
     text = asked.cell(row.text)
     return Cell(row, text) if text else None
@@ -112,8 +112,8 @@ class _Asked:
             else len(self.terms & {*name})
             for name, value in zip(self.names, values, strict=True)
         ]
-        best = max(shares)
-        return values[shares.index(best)].strip() if best and shares.count(best) == 1 else ""
+        best = table_rows.only_greatest(shares)
+        return "" if best is None else values[best].strip()
 
     def _is_key(self, name: Sequence[str], value: str) -> bool:
         """Tell whether a cell is one by which the question names the row: its words, or a number below its name."""

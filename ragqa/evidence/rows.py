@@ -18,7 +18,7 @@ from ragqa.evidence.passages import Candidate
 from ragqa.evidence.support import stated
 from ragqa.question_analysis import QuestionAnalysis, QuestionKind
 from ragqa.records import Document
-from ragqa.records.delimited import delimiter_of, tables_of
+from ragqa.records.delimited import Span, delimiter_of, tables_of
 
 OF_ONE_ROW: tuple[QuestionKind, ...] = ("fact", "yes_no", "definition", "other")
 """The kinds of questions that are about one row, where a table answers them."""
@@ -50,17 +50,20 @@ def about_the_row(
     """
     if question.kind not in OF_ONE_ROW:
         return list(candidates)
-    tables: dict[tuple[str, int], _Named] = {}
+    tables: list[tuple[str, list[Span], _Named]] = []
     kept, without = [], set[str]()
     for each in candidates:
         if each.kind == "row":
-            document = document_of(each.hit.chunk.document_id)
-            low, table = table_of(document, each.start)
-            if (document.id, low) not in tables:
-                tables[document.id, low] = _Named(question, table, each)
-            if tables[document.id, low].is_missing:
-                without.add(document.id)
-            if not tables[document.id, low].is_this(each):
+            id_ = each.hit.chunk.document_id
+            named = next((it for of, spans, it in tables if of == id_ and _is_in(each.start, spans)), None)
+            if named is None:
+                document = document_of(id_)
+                spans = table_of(document, each.start)
+                named = _Named(question, text_of(document, spans), each)
+                tables.append((id_, spans, named))
+            if named.is_missing:
+                without.add(id_)
+            if not named.is_this(each):
                 continue
         kept.append(each)
     if any(each.kind == "row" for each in kept):
@@ -68,29 +71,37 @@ def about_the_row(
     return [each for each in kept if each.hit.chunk.document_id not in without or _has_number(question, each.text)]
 
 
-def table_of(document: Document, offset: int) -> tuple[int, str]:
-    """Return where the table around an offset begins, and its lines: those of all pages, where it goes on over pages.
+def _is_in(offset: int, spans: Sequence[Span]) -> bool:
+    return any(low <= offset < high for low, high in spans)
+
+
+def text_of(document: Document, spans: Sequence[Span]) -> str:
+    """Return the lines of a table."""
+    return "".join(document.text[low:high] for low, high in spans)
+
+
+def table_of(document: Document, offset: int) -> list[Span]:
+    """Return the spans of the table around an offset: one, or one on each page where it goes on over pages.
 
     Such a table has the same header on each page, and little text is between its parts.
     """
     text = document.text
-    low, high = _table_around(document, offset)
-    parts = [text[low:high]]
-    header = parts[0].partition("\n")[0].strip()
+    before, after = _table_around(document, offset)
+    parts = [(before, after)]
+    header = text[before:after].partition("\n")[0].strip()
     if not header or "\f" not in text or delimiter_of(document):
-        return low, parts[0]
-    before, after = low, high
+        return parts
     while (end := text.rfind("|", max(0, before - _BETWEEN_PAGES), before)) >= 0 and "\f" in text[end:before]:
         start, stop = _table_around(document, end)
         if not text.startswith(header, start):
             break
-        parts.insert(0, text[start:stop])
+        parts.insert(0, (start, stop))
         before = start
     while (start := text.find(header, after, after + _BETWEEN_PAGES + len(header))) >= 0 and "\f" in text[after:start]:
         start, stop = _table_around(document, start)
-        parts.append(text[start:stop])
+        parts.append((start, stop))
         after = stop
-    return before, "".join(parts)
+    return parts
 
 
 def _table_around(document: Document, offset: int) -> tuple[int, int]:
@@ -131,7 +142,7 @@ class _Named:
         self._distinct = {found for found, count in counts.items() if count <= MOST_COMMON * len(every)}
         self._most = max((len(row & self._distinct) for row in rows), default=0)
         self.is_missing = bool(question.numbers) and (
-            _lacks_number(question, {*known, *stated([table]), *chain.from_iterable(lines)})
+            _lacks_number(question, lambda: {*known, *stated([table]), *chain.from_iterable(lines)})
             or self._lacks_numbered(lines)
         )
 
@@ -157,18 +168,24 @@ def rows_of(table: str) -> Iterator[str]:
     return (line for _, line in zip(range(MOST_ROWS), lines, strict=False))
 
 
-def _lacks_number(question: QuestionAnalysis, known: set[str]) -> bool:
+def _lacks_number(question: QuestionAnalysis, stated_there: Callable[[], set[str]]) -> bool:
     """Tell whether the question names a year, or numbers a thing, that neither the table nor its title has.
 
     A number after a stop word, such as in "for 3 nights", is a quantity of the question's own.
+
+    :param stated_there: returns what they state; called where the question has such a number, since a table may be long.
     """
     words = text_analysis.words(question.core)
     named = {after for before, after in pairwise(words) if before not in text_analysis.STOP_WORDS and before.isalpha()}
-    for number in (digits for each in question.numbers for digits in _NUMBER.findall(each)):
-        first = number.partition(",")[0].partition(".")[0]
-        if (first in named or _YEAR.fullmatch(number)) and known.isdisjoint((number, number.replace(",", ""))):
-            return True
-    return False
+    wanted = [
+        number
+        for number in (digits for each in question.numbers for digits in _NUMBER.findall(each))
+        if number.partition(",")[0].partition(".")[0] in named or _YEAR.fullmatch(number)
+    ]
+    if not wanted:
+        return False
+    there = stated_there()
+    return any(there.isdisjoint((number, number.replace(",", ""))) for number in wanted)
 
 
 def _has_number(question: QuestionAnalysis, text: str) -> bool:
@@ -197,10 +214,10 @@ def is_of_field(text: str, question: QuestionAnalysis, record: str) -> bool:
         else len(asked.intersection(text_analysis.terms(_IN_PATH.sub(" ", name))))
         for name, value in fields
     ]
-    best = max(shares, default=0)
-    if len(fields) < 2 or not best or shares.count(best) > 1:
+    best = table_rows.only_greatest(shares)
+    if len(fields) < 2 or best is None:
         return True
-    return any(text_analysis.occurrences(text.strip(" .\"'"), values[shares.index(best)], ignore_case=True))
+    return any(text_analysis.occurrences(text.strip(" .\"'"), values[best], ignore_case=True))
 
 
 def _cell_asked_for(question: QuestionAnalysis, row: Candidate) -> str | None:
@@ -216,5 +233,5 @@ def _cell_asked_for(question: QuestionAnalysis, row: Candidate) -> str | None:
         0 if asked.issuperset(text_analysis.terms(value)) else len(asked.intersection(text_analysis.terms(name)))
         for name, value in zip(names, values, strict=False)
     ]
-    best = max(shares, default=0)
-    return values[shares.index(best)] if best and shares.count(best) == 1 else None
+    best = table_rows.only_greatest(shares)
+    return None if best is None else values[best]

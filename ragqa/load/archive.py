@@ -44,6 +44,31 @@ def examined(data: bytes, limits: Limits, kind: str, *, pages: bool = False) -> 
     return archive
 
 
+class Parts:
+    """The files of an archive by name, without media. `missing` names those that were asked for and are not there.
+
+    :param archive: one that was examined, with `pages`: whoever parses an entry refuses entities.
+    """
+
+    def __init__(self, archive: zipfile.ZipFile) -> None:
+        self._archive = archive
+        self.names = {entry.filename for entry in archive.infolist() if not is_media(entry.filename)}
+        self.missing: set[str] = set()
+
+    def data(self, name: str) -> bytes | None:
+        """Return a file; None where the archive lacks it, which is put down in `missing`.
+
+        :raises RejectedError: it is damaged.
+        """
+        if name not in self.names:
+            self.missing.add(name)
+            return None
+        try:
+            return self._archive.read(name)
+        except (zipfile.BadZipFile, zlib.error, EOFError) as error:
+            raise RejectedError(f"damaged: {name}: {error}") from error
+
+
 def named(kind: str) -> str:
     """Return the name of a format with its article, such as `an ODT`."""
     return f"{'an' if kind[0] in 'EOX' else 'a'} {kind}"

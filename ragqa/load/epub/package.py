@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import posixpath
-import zipfile
-import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import unquote
 
 from ragqa.errors import RejectedError
-from ragqa.load.archive import examined, is_media
+from ragqa.load.archive import Parts, examined
 from ragqa.load.bounds import Limits
 from ragqa.load.xml_parts import xml_root
 
@@ -38,7 +36,7 @@ class Item:
         return self.media_type in _PAGES
 
 
-class Package:
+class Package(Parts):
     """The files of a book. `missing` names those that are named and not there."""
 
     def __init__(self, data: bytes, limits: Limits) -> None:
@@ -46,9 +44,7 @@ class Package:
 
         :raises RejectedError: it is no EPUB, has DRM or a fixed layout, or exceeds the limits on archives.
         """
-        self._archive = examined(data, limits, "EPUB", pages=True)
-        self._names = {entry.filename for entry in self._archive.infolist() if not is_media(entry.filename)}
-        self.missing: set[str] = set()
+        super().__init__(examined(data, limits, "EPUB", pages=True))
         self._refuse_encrypted()
         container = self._xml("META-INF/container.xml")
         if container is None:
@@ -106,16 +102,6 @@ class Package:
         }
         return {name: "; ".join(values) for name, values in found.items() if values}
 
-    def data(self, name: str) -> bytes | None:
-        """Return a file; None where the archive lacks it, which is put down in `missing`."""
-        if name not in self._names:
-            self.missing.add(name)
-            return None
-        try:
-            return self._archive.read(name)
-        except (zipfile.BadZipFile, zlib.error, EOFError) as error:
-            raise RejectedError(f"damaged: {name}: {error}") from error
-
     def resolved(self, name: str, link: str) -> tuple[str, str]:
         """Return the file and the fragment that a link in a file points at."""
         path, _, fragment = link.partition("#")
@@ -136,7 +122,7 @@ class Package:
         return None if data is None else xml_root(data, name, document_types=True)
 
     def _refuse_encrypted(self) -> None:
-        root = self._xml("META-INF/encryption.xml") if "META-INF/encryption.xml" in self._names else None
+        root = self._xml("META-INF/encryption.xml") if "META-INF/encryption.xml" in self.names else None
         for each in _named(root, "EncryptedData") if root is not None else ():
             method = next(_named(each, "EncryptionMethod"), None)
             if method is None or method.get("Algorithm") not in _OF_FONTS:
@@ -150,7 +136,7 @@ class Package:
         refs = [each.get("properties", "").split() for each in _named(self._root, "itemref")]
         if refs and all("rendition:layout-pre-paginated" in each for each in refs):
             return True
-        options = self._xml(_APPLE_OPTIONS) if _APPLE_OPTIONS in self._names else None
+        options = self._xml(_APPLE_OPTIONS) if _APPLE_OPTIONS in self.names else None
         named = _named(options, "option") if options is not None else ()
         return any(each.get("name") == "fixed-layout" and (each.text or "").strip() == "true" for each in named)
 

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import posixpath
-import zipfile
-import zlib
 from functools import cache
 from typing import Any
 
 from ragqa.errors import RejectedError
-from ragqa.load.archive import examined, is_media, named
+from ragqa.load.archive import Parts, examined, named
 from ragqa.load.bounds import Limits
 from ragqa.load.xml_parts import xml_root
 
@@ -43,7 +41,7 @@ def qn(name: str) -> str:
     return "/".join(f"{{{_NAMESPACES[prefix]}}}{local}" for prefix, _, local in steps)
 
 
-class Package:
+class Package(Parts):
     """The parts of a file by name, such as `content.xml`. `missing` names those that are named and not there."""
 
     def __init__(self, data: bytes, limits: Limits, kind: str) -> None:
@@ -52,26 +50,13 @@ class Package:
         :raises RejectedError: it is no archive of this kind, has a password, or exceeds the limits on archives.
         """
         # Parts with a password are no XML, so XML is examined where it is parsed.
-        self._archive = examined(data, limits, kind, pages=True)
-        names = (entry.filename for entry in self._archive.infolist())
-        self._names = {name for name in names if not is_media(name)}
-        self.missing: set[str] = set()
+        super().__init__(examined(data, limits, kind, pages=True))
         manifest = self.xml("META-INF/manifest.xml")
         if manifest is not None and next(manifest.iter(qn("manifest:encryption-data")), None) is not None:
             raise RejectedError(f"encrypted: save a copy of the {kind} file without a password")
-        if "content.xml" not in self._names:
+        if "content.xml" not in self.names:
             raise RejectedError(f"not {named(kind)} file: the archive has no content.xml")
         self.missing.clear()
-
-    def data(self, name: str) -> bytes | None:
-        """Return a part; None where the archive lacks it, which is put down in `missing`."""
-        if name not in self._names:
-            self.missing.add(name)
-            return None
-        try:
-            return self._archive.read(name)
-        except (zipfile.BadZipFile, zlib.error, EOFError) as error:
-            raise RejectedError(f"damaged: {name}: {error}") from error
 
     def xml(self, name: str) -> Any:
         """Return the root of a part; None where the archive lacks it."""
@@ -85,7 +70,7 @@ class Package:
 
     def properties(self) -> dict[str, str]:
         """Return what the file says about itself, without what is blank: `title`, `author`, `subject`, `modified`."""
-        root = self.xml("meta.xml") if "meta.xml" in self._names else None
+        root = self.xml("meta.xml") if "meta.xml" in self.names else None
         meta = root.find(qn("office:meta")) if root is not None else None
         if meta is None:
             return {}

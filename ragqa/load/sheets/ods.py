@@ -23,7 +23,6 @@ _URN = "urn:oasis:names:tc:opendocument:xmlns:"
 _OFFICE, _TABLE, _TEXT, _DRAW = (f"{{{_URN}{name}:1.0}}" for name in ("office", "table", "text", "drawing"))
 _STYLE = f"{{{_URN}style:1.0}}"
 _DC = "{http://purl.org/dc/elements/1.1/}"
-_XLINK_TYPES = ("opendocument.spreadsheet", "opendocument.spreadsheet-template")
 _HIDDEN = ("collapse", "filter")
 _PROPERTIES = {"title": f"{_DC}title", "author": f"{_DC}creator", "subject": f"{_DC}subject"}
 _SPACES = 1_000
