@@ -21,6 +21,12 @@ ExcerptKind = Literal["sentence", "item", "header", "row", "code", "heading"]
 
 _HEADING = re.compile(r"\s{0,3}#{1,6}\s+\S")
 _RULE = re.compile(r"\s*(?:[-=*_]\s*){3,}$|\s*\|?\s*:?-{2,}:?\s*(?:[|\s]\s*:?-{2,}:?\s*)*\|?\s*$")
+_DIRECTIVE = re.compile(r"\s*\.\. [\w:-]+::(?:\s+\S+){0,3}\s*|\s+:[\w-]+:(?:\s+\S+){0,3}\s*")
+"""A mark of reStructuredText (`.. tab:: Windows`, `.. code-block:: sh`) or an option below one. It is no text."""
+MOST_CODE_WORDS = 12
+"""An indented line with more words is prose."""
+INDENT = 2
+"""The least spaces by which a line of code is indented more than the line that introduces it."""
 _ITEM = re.compile(r"\s*(?:[-*+•◦▪‣·●○■–]|\(?\d{1,3}[.)]|\(?[a-z][.)]|o)\s+(?=\S)")
 _ROW = re.compile(r"\s*\|.*\|\s*|\s*[^\s].*\t.*")
 END = re.compile(rf"[.!?…:;{END_MARKS}][{CLOSING_MARKS}\]*_`]*(?:\[[^\]\n]{{1,20}}\])*\s*$")
@@ -143,6 +149,7 @@ def _groups(lines: Iterator[_Line], fence: str) -> Iterator[tuple[str, list[_Lin
     """
     group: list[_Line] = []
     kind = ""
+    lead: int | None = None
     for line in lines:
         if group and group[-1].ends_page:
             yield kind, group
@@ -153,9 +160,10 @@ def _groups(lines: Iterator[_Line], fence: str) -> Iterator[tuple[str, list[_Lin
                 yield kind, group
             group, kind, fence = [], "", opened
             continue
-        if fence:
+        if fence or (not (group and kind != "code") and _is_literal(line.text, lead)):
             group, kind = [*group, line] if kind == "code" else [line], "code"
             continue
+        lead = _introduces(line.text, lead)
         new = _line_kind(line.text, kind, group)
         if new == "same":
             group.append(line)
@@ -167,9 +175,25 @@ def _groups(lines: Iterator[_Line], fence: str) -> Iterator[tuple[str, list[_Lin
         yield kind, group
 
 
+def _is_literal(text: str, lead: int | None) -> bool:
+    """Tell whether a line is code by its indentation below the line that introduces it, which has `lead` spaces."""
+    deeper = lead is not None and text.strip() and len(text) - len(text.lstrip()) >= lead + INDENT
+    return bool(deeper) and not (_ITEM.match(text) or _DIRECTIVE.fullmatch(text) or len(text.split()) > MOST_CODE_WORDS)
+
+
+def _introduces(text: str, lead: int | None) -> int | None:
+    """Return the indentation of the line that introduces the following ones: this one, or the one before; None for none."""
+    if not text.strip():
+        return lead
+    indent = len(text) - len(text.lstrip())
+    if text.rstrip().endswith(":") or _DIRECTIVE.fullmatch(text):
+        return indent
+    return lead if lead is not None and indent > lead else None
+
+
 def _line_kind(text: str, kind: str, group: list[_Line]) -> str:
     """Return the kind of group that a line begins, `same` where it goes on with the present one, empty for no text."""
-    if not text.strip() or _RULE.match(text):
+    if not text.strip() or _RULE.match(text) or _DIRECTIVE.fullmatch(text):
         return ""
     if _HEADING.match(text):
         return "heading"

@@ -15,8 +15,8 @@ from ragqa.markdown import open_fence
 from ragqa.records import Document, Hit
 from ragqa.records.delimited import delimiter_of
 
-MARKDOWN = "text/markdown"
-"""The type of documents that mark blocks of code."""
+FENCED = ("text/markdown", "text/html")
+"""The types of documents whose texts have fences around blocks of code."""
 MARGIN = 400
 """The most characters that are read before and after a hit to find whole sentences."""
 GAP = 2
@@ -117,7 +117,7 @@ def _of_passage(passage: Sequence[_Part], document: Document, headers: Headers) 
     low, high = max(top, start - MARGIN), min(bottom, end + MARGIN)
     found: list[Candidate] = []
     heading, before, block, begin = "", "", -1, 0
-    fence = open_fence(text[:low]) if media_type == MARKDOWN else ""
+    fence = open_fence(text[:low]) if media_type in FENCED else ""
     part = text[low:high]
     parts = with_values(excerpts(part, table=is_table, fence=fence), part)
     for excerpt in parts:

@@ -80,7 +80,7 @@ CODE = tuple(_CODE.split())
 FORMATS = (
     Format("text", PLAIN, (".txt", ".text"), "text/2", "text", "ragqa.load.text:plain"),
     Format("markdown", MARKDOWN, (".md", ".markdown", ".mdx"), "markdown/4", "text", "ragqa.load.text:markdown"),
-    Format("html", HTML, (".html", ".htm"), "html/2", "bytes", "ragqa.load.html:page",
+    Format("html", HTML, (".html", ".htm"), "html/3", "bytes", "ragqa.load.html:page",
            lost="menus, page headers and footers, pictures"),
     Format("csv", CSV, (".csv",), "csv/2", "text", "ragqa.load.table:comma_separated"),
     Format("tsv", TSV, (".tsv",), "tsv/2", "text", "ragqa.load.table:tab_separated"),

@@ -299,3 +299,25 @@ def test_a_form_feed_ends_a_sentence_an_item_and_a_row() -> None:
     assert sentences("The 7 members of\fthe board sit.") == ["The 7 members of", "the board sit."]
     assert found("- one part\fand another") == [("item", "one part"), ("sentence", "and another")]
     assert found("| a | 1 |\f| b | 2 |") == [("row", "| a | 1 |"), ("row", "| b | 2 |")]
+
+
+def test_an_indented_block_below_its_introduction_is_code_and_directives_are_no_text() -> None:
+    text = (
+        "Packages are removed like so:\n\n.. tab:: Unix\n\n   .. code-block:: shell\n\n      python -m pip uninstall SomePackage\n\n"
+        ".. tab:: Windows\n\n   .. code-block:: shell\n\n      py -m pip uninstall SomePackage\n\nAn upgrade removes the old one."
+    )
+    found = excerpts(text)
+    assert [(text[each.start : each.end], each.kind) for each in found] == [
+        ("Packages are removed like so:", "sentence"),
+        ("python -m pip uninstall SomePackage", "code"),
+        ("py -m pip uninstall SomePackage", "code"),
+        ("An upgrade removes the old one.", "sentence"),
+    ]
+    assert len({each.block for each in found[:3]}) == 1
+
+
+def test_indented_prose_and_items_below_an_introduction_are_no_code() -> None:
+    prose = "She said:\n\n    When I was young I often went to the sea and swam there all day long.\n"
+    items = "Bring:\n\n    - a map\n    - a lamp\n"
+    assert [each.kind for each in excerpts(prose)] == ["sentence", "sentence"]
+    assert [each.kind for each in excerpts(items)] == ["sentence", "item", "item"]

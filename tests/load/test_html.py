@@ -309,3 +309,22 @@ def test_any_markup_is_read_and_a_word_in_plain_view_is_kept(bits: list[str]) ->
     found = read(f"<p>lighthouse {''.join(bits)}")
     assert "lighthouse" in found.text
     assert all(found.text[offset : offset + 1].strip() for offset, _ in found.metadata.get("headings", ()))
+
+
+def test_code_is_between_fences_and_other_preformatted_text_is_not() -> None:
+    code = "let x = 5;\n\nx = 6;"
+    for markup in (f"<pre><code>{code}</code></pre>", f"<div class='highlight'><pre>{code}</pre></div>"):
+        assert text(markup) == f"```\n{code}\n```"
+    assert text(f"<pre>{code}</pre>") == code
+    assert text("<pre><code>```\nx\n```</code></pre>") == "````\n```\nx\n```\n````"
+
+
+def test_the_title_is_that_of_the_page_where_a_bar_shows_the_name_of_the_book() -> None:
+    book = f"<div class='menu-bar'><h1 class='menu-title'>The Mill</h1></div><main><h2>Stones</h2><p>{PROSE * 9}</p></main>"
+    found = read(book, "<title>Stones - The Mill</title>")
+    assert (found.title, found.text) == ("Stones - The Mill", f"Stones\n\n{(PROSE * 9).strip()}")
+
+
+def test_help_that_opens_over_a_page_is_left_out_and_counted() -> None:
+    found = read(f"<div id='help-popup'><h2>Keys</h2><p>Press S to search</p></div><main><p>{PROSE * 9}</p></main>")
+    assert (found.text, found.metadata["left_out_words"]) == ((PROSE * 9).strip(), 5)

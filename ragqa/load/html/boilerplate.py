@@ -31,7 +31,8 @@ _BLOCKS = ("div", "section", "aside", "ul", "ol", "form", "table", "p")
 _CANDIDATES = frozenset((*_BLOCKS, "nav", "header", "footer"))
 _NAVIGATION = ("navigation", "menu", "menubar", "search")
 _NOTICE = re.compile(
-    r"cookie|consent|gdpr|newsletter|breadcrumb|(?:^|[\s_-])(?:share|sharing|social|advert\w*|ads?|promo|comments?|related)"
+    r"cookie|consent|gdpr|newsletter|breadcrumb|(?:^|[\s_-])(?:share|sharing|social|advert\w*|ads?|promo|comments?|related|"
+    r"menu|navbar|toolbar|topbar|popup|modal|overlay|tooltip)"
     r"(?:$|[\s_-])|skip-?(?:link|to)",
     re.IGNORECASE,
 )

@@ -82,9 +82,21 @@ def extract(data: bytes) -> Extracted:
     if not shown.text.strip():
         raise RejectedError("no text: the page has none outside scripts and markup")
     metadata: dict[str, Any] = _metadata(found)
-    title = " ".join((metadata.pop("title", "") or tree.findtext(".//title") or "").split())
+    title = _title(metadata.pop("title", ""), tree.findtext(".//title") or "", shown)
     headings = {"headings": [list(heading) for heading in shown.headings]} if shown.headings else {}
     return Extracted(shown.text, title, metadata=metadata | headings | facts)
+
+
+def _title(found: str, own: str, shown: Rendered) -> str:
+    """Return the title of a page: trafilatura's, or the page's own where that begins with a heading of the text.
+
+    Trafilatura takes the name of a book for the title of each of its pages, where a bar above the text shows that name:
+    "Variables - The Book" is the title of the page then.
+    """
+    found, own = " ".join(found.split()), " ".join(own.split())
+    first, separated, _ = re.split(r"(\s[-|\u2013\u2014\u00b7:]\s|$)", own, maxsplit=1)
+    headings = [shown.text[offset:].partition("\n")[0].strip() for offset, _ in shown.headings[:3]]
+    return own if not found or (separated and first in headings and first not in found) else found
 
 
 def parse(data: bytes) -> Element:

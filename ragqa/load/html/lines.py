@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
@@ -63,11 +64,16 @@ def one_line(pieces: Iterable[Piece]) -> str:
     return " ".join(" ".join(flat).split())
 
 
-def preformatted(inner: Sequence[Piece]) -> list[Piece]:
-    """Return preformatted text as lines that keep their spaces."""
+def preformatted(inner: Sequence[Piece], *, code: bool) -> list[Piece]:
+    """Return preformatted text as lines that keep their spaces; code between fences, as in Markdown."""
     parts = (each if isinstance(each, str) else f"\n{each.text}" if isinstance(each, Line) else "\n" for each in inner)
-    lines = "".join(parts).expandtabs(4).split("\n")
-    return [Line(line.rstrip()) if line.strip() else BLANK_LINE for line in lines]
+    lines = "".join(parts).expandtabs(4).strip("\n").split("\n")
+    shown: list[Piece] = [Line(line.rstrip()) if line.strip() else BLANK_LINE for line in lines]
+    if not code or all(each is BLANK_LINE for each in shown):
+        return shown
+    longest = max((len(run) for line in lines for run in re.findall(r"^\s*(`{3,})", line)), default=2)
+    fence = Line("`" * (longest + 1), flat="")
+    return [fence, *shown, fence]
 
 
 def item(marker: str, lines: Sequence[Line]) -> list[Piece]:

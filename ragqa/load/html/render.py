@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field
+from itertools import islice
 
 import lxml.etree
 from lxml.html import HtmlElement as Element
@@ -28,6 +29,10 @@ tbody td tfoot th thead tr xmp"""
 _BLOCKS = _SPACED | frozenset(_OTHER_BLOCKS.split())
 _HEADINGS = {f"h{level}": level for level in range(1, 7)}
 _PREFORMATTED = ("pre", "listing", "xmp", "plaintext")
+_CODE = re.compile(
+    r"(?:^|[\s_-])(?:code|highlight|source|src|lang(?:uage)?|shell|console|terminal|prettyprint|hljs)(?=$|[\s_-])"
+)
+"""Names of classes of blocks of code."""
 _STRUCK = ("del", "s", "strike")
 _CAPTURED = frozenset(("sup", "sub", "rt", "li", "td", "th", "table", "caption", *_STRUCK, *_HEADINGS, *_PREFORMATTED))
 """Elements whose text is written to a place of its own first, and changed when they end."""
@@ -57,7 +62,8 @@ def render(root: Element) -> Rendered:
             writer.end(element, tail=element is not root)
     text, headings, offset = [], [], 0
     for line in laid_out(writer.pieces):
-        if line.text == UNCHECKED:  # a box without a label, by which menus are opened
+        is_repeated = not line.text and not any(text[-1:])
+        if line.text == UNCHECKED or is_repeated:  # a box without a label, by which menus are opened
             continue
         if line.level:
             headings.append((offset, line.level))
@@ -165,7 +171,7 @@ class _Writer:
         tag = element.tag
         if tag in _PREFORMATTED:
             self._preformatted -= 1
-            self.pieces += preformatted(inner)
+            self.pieces += preformatted(inner, code=_is_code(element))
         elif tag in _HEADINGS:
             self.pieces.append(Line(one_line(inner), _HEADINGS[tag]))
         elif tag == "li":
@@ -234,6 +240,14 @@ class _Writer:
             return
         for block in table.blocks:
             self.pieces += [*block, BLANK_LINE]
+
+
+def _is_code(element: Element) -> bool:
+    """Tell whether a preformatted block is code, by an element in it or by the name of a class of it or around it."""
+    if next(element.iter("code", "kbd", "samp"), None) is not None:
+        return True
+    around = [element, *islice(element.iterancestors("div"), 2)]
+    return any(_CODE.search(each.get("class") or "") for each in around)
 
 
 def _number(value: str | None, default: int) -> int:
