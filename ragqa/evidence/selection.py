@@ -47,7 +47,7 @@ JOIN = 3
 
 
 def quote(question: QuestionAnalysis, ranked: Sequence[RankedExcerpt]) -> list[Candidate]:
-    """Return the excerpts that answer a question best, in the order of their documents and places; `[]` for none.
+    """Return the excerpts that answer a question best, `[]` for none: by document, that of the best one first, and by place.
 
     A comparison gets the best excerpts of each thing that it names. A list, a table or a block of code is quoted whole
     where one of its parts is the best excerpt. A sentence that points to the one before it comes with it, and so does
@@ -294,13 +294,10 @@ def _size(candidate: Candidate) -> int:
 
 
 def in_order(chosen: Iterable[Candidate]) -> list[Candidate]:
-    """Return excerpts by document, the document of the best hit first, and by their place in it."""
+    """Return excerpts by document, that of the first one first, and by their place in it."""
     chosen = list(chosen)
-    first: dict[str, int] = {}
-    for each in chosen:
-        id_ = each.hit.chunk.document_id
-        first[id_] = min(first.get(id_, each.rank), each.rank)
-    return sorted(chosen, key=lambda each: (first[each.hit.chunk.document_id], each.hit.chunk.document_id, each.start))
+    documents = list(dict.fromkeys(each.hit.chunk.document_id for each in chosen))
+    return sorted(chosen, key=lambda each: (documents.index(each.hit.chunk.document_id), each.start))
 
 
 def spans(chosen: Sequence[Candidate]) -> list[tuple[Hit, int, int]]:

@@ -198,10 +198,10 @@ def test_what_was_quoted_is_not_quoted_again_in_nearly_the_same_words() -> None:
     ]  # fmt: skip
 
 
-def test_a_quote_follows_the_order_of_the_documents_and_of_the_places_in_them() -> None:
+def test_a_quote_begins_with_the_document_of_the_best_sentence_and_follows_the_places_in_each() -> None:
     found = of_texts("One is red. Two is blue. Three is pale.", "Four is dark. Five is dim.")
     assert quoted("Describe the lamps", found, "Five", "Three", "Four", "One") == [
-        "One is red.", "Three is pale.", "Four is dark.", "Five is dim."
+        "Four is dark.", "Five is dim.", "One is red.", "Three is pale."
     ]  # fmt: skip
 
 
@@ -252,10 +252,10 @@ def test_every_quote_of_any_scores_is_in_order_and_apart_and_of_one_piece_each()
 # Compaction
 
 
-def test_what_is_read_is_the_best_that_fits_in_the_order_of_the_documents() -> None:
+def test_what_is_read_is_the_best_that_fits_with_the_document_of_the_best_first() -> None:
     found = of_texts(TERN, LAPWING)
     read = compact(ranked(found, "8 lorries", "12 cars", "1998"), 16, words)
-    assert [each.text for each in read] == ["It carries 12 cars.", "It has room for 8 lorries."]
+    assert [each.text for each in read] == ["It has room for 8 lorries.", "It carries 12 cars."]
 
 
 def test_what_is_read_never_has_more_tokens_than_it_may() -> None:

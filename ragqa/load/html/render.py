@@ -60,7 +60,8 @@ def render(root: Element) -> Rendered:
                 walk.skip_subtree()
         else:
             writer.end(element, tail=element is not root)
-    text, headings, offset = [], [], 0
+    text: list[str] = []
+    headings, offset = [], 0
     for line in laid_out(writer.pieces):
         is_repeated = not line.text and not any(text[-1:])
         if line.text == UNCHECKED or is_repeated:  # a box without a label, by which menus are opened

@@ -108,13 +108,15 @@ class Replies:
         if place is not None:
             yield from self._span(written, place, sure)
             return
-        yield from checked.take("" if checked.text else text, last=True)
+        if checked.text or sure >= self.least:  # what was shown as it came stays
+            yield from checked.take("" if checked.text else text, last=True)
         if checked.sentences and self.choice != "span":
             yield self._answer(draft, "write", checked.sentences, sure, written)
         elif self.choice == "auto":
             yield from self.quoted(draft, written)
         else:
-            yield self.abstained(draft, Abstention("unsupported"), sure, written)
+            reason = "unsupported" if checked.begun else "low_confidence"
+            yield self.abstained(draft, Abstention(reason), sure, written)
 
     def _span(self, written: Written, place: Candidate, sure: float) -> Iterator[Event]:
         """Yield a short answer with the sentence that contains it; a quote where it is not likely to be right.
