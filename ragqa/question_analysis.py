@@ -102,6 +102,7 @@ _A_DATE = re.compile(
     re.IGNORECASE,
 )
 """A year, a clock time, a day of a month, a date in figures, a short name of a weekday."""
+_DEFINING = frozenset(["is", "are", "was", "were", "means", "helps", "tells"])
 SUBJECT_WORDS = 4
 """The most words of a subject that is defined."""
 
@@ -241,15 +242,22 @@ def fits(answer_type: AnswerType, text: str) -> bool:
     return bool(words)
 
 
-def defines(question: QuestionAnalysis, text: str) -> bool:
-    """Tell whether a text says what the subject of a question is: it begins with its words, and a verb follows."""
+def defines(question: QuestionAnalysis, text: str, around: str = "") -> bool:
+    """Tell whether a text says what the subject of a question is: it begins with its words, and a verb follows.
+
+    :param around: the title and the heading of the text. They may have the words of the question after the first:
+        "What is ownership in Rust?" is answered by "Ownership is ..." in a book about Rust.
+    """
     if question.kind not in ("definition", "summary") or not 0 < len(question.terms) <= SUBJECT_WORDS:
         return False
     words = [word for word in text_analysis.words(text)[: SUBJECT_WORDS + 4] if word not in ("the", "a", "an")]
-    verbs = [
-        place for place, word in enumerate(words) if word in ("is", "are", "was", "were", "means", "helps", "tells")
-    ]
-    return bool(verbs) and set(question.terms) <= {text_analysis.term(word) for word in words[: verbs[0]]}
+    verb = next((place for place, word in enumerate(words) if word in _DEFINING), 0)
+    subject = {text_analysis.term(word) for word in words[:verb]}
+    if not verb or set(question.terms) <= subject:
+        return bool(verb)
+    rest = set(question.terms) - subject
+    alone = question.terms[0] in subject and len(subject) <= len(question.terms)
+    return alone and rest <= set(text_analysis.terms(around))
 
 
 def has_date(text: str) -> bool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from ragqa.question_analysis import analyse, fits, proper_names
+from ragqa.question_analysis import analyse, defines, fits, proper_names
 
 KINDS = {
     "fact": [
@@ -181,3 +181,10 @@ def test_a_question_in_another_language_is_known_by_its_function_words_and_has_n
 def test_the_words_that_ask_for_a_comparison_are_no_terms_of_it() -> None:
     assert analyse("What is the difference between barge and skiff?").terms == analyse("barge skiff").terms
     assert len(analyse("Why is there a difference?").terms) == 1, "another question asks about it"
+
+
+def test_a_subject_may_be_named_by_the_title_around_a_definition() -> None:
+    question, text = analyse("What is ownership in Rust?"), "Ownership is a set of rules."
+    assert defines(question, text, "rust/book.html") and not defines(question, text)
+    assert not defines(question, "Rust is a language.", "ownership.html"), "the first word is the subject"
+    assert not defines(analyse("What is the boiling point of mercury?"), "Mercury is a metal.", "Boiling point")

@@ -32,6 +32,7 @@ from ragqa.evidence.passages import Candidate
 from ragqa.evidence.ranking import RankedExcerpt
 from ragqa.evidence.selection import quote
 from ragqa.pipeline.answer.draft import AskedQuestion
+from ragqa.question_analysis import analyse
 from ragqa.records import Document
 from ragqa.retrieve.versions import without_superseded
 from ragqa.text_analysis import content_words
@@ -128,6 +129,7 @@ def cases(
             if not found.ranked:
                 continue
             weights = ranking.term_weights(found.question.terms, reader.document_counts(found.question.terms))
+            weights = ranking.only(weights, analyse(question.question).terms)
             values = confidence.features(found.question, hits[: evidence.MOST_HITS], found.ranked, weights)
             relevant = relevance(question, gold[question.id], by_source)
             yield Case(name, question.group, question.answerable, found, relevant, values)

@@ -4,6 +4,7 @@
     passages    hits -> candidates: excerpts of documents
     rows        candidates -> those without rows of tables that the question does not name
     cells       candidates -> the cell of a table that is asked for, where that is beyond doubt
+    families    a term -> that of its family: "wrote" and "written"
     ranking     candidates -> ranked excerpts
     confidence  ranked excerpts -> the probability that they answer the question
     selection   ranked excerpts -> a quote
@@ -22,7 +23,7 @@ from ragqa import identifiers, text_analysis
 from ragqa.evidence.cells import Cell, cell_asked_for
 from ragqa.evidence.confidence import answerable
 from ragqa.evidence.passages import candidates
-from ragqa.evidence.ranking import RankedExcerpt, rank, term_weights
+from ragqa.evidence.ranking import RankedExcerpt, only, rank, term_weights
 from ragqa.evidence.rows import about_the_row
 from ragqa.question_analysis import QuestionAnalysis, analyse
 from ragqa.records import Hit
@@ -66,8 +67,10 @@ def examine(
     cell = cell_asked_for(analysis, passages, reader.document) if searched == question else None
     found = about_the_row(analysis, passages, reader.document)
     ranked = rank(analysis, found, embedder, weights)
-    unknown = tuple(name for name in analyse(question).names if _is_unknown(name, reader))
-    return Evidence(analysis, tuple(ranked), unknown, answerable(analysis, best, ranked, weights), cell)
+    alone = analyse(question)
+    unknown = tuple(name for name in alone.names if _is_unknown(name, reader))
+    probability = answerable(analysis, best, ranked, only(weights, alone.terms))
+    return Evidence(analysis, tuple(ranked), unknown, probability, cell)
 
 
 def _is_unknown(name: str, reader: IndexReader) -> bool:

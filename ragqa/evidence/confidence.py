@@ -10,15 +10,17 @@ import math
 from collections.abc import Mapping, Sequence
 
 from ragqa import identifiers
+from ragqa.evidence.passages import Candidate
 from ragqa.evidence.ranking import RankedExcerpt, covered, spelled, terms_of
+from ragqa.evidence.selection import quote
 from ragqa.question_analysis import QuestionAnalysis
 from ragqa.records import Generation, Hit
 
 LEAST = {"strict": 0.5, "balanced": 0.4, "eager": 0.3}
 """The least confidence of an answer by the name of `prompt.min_confidence`."""
-FEATURES = ("cosine", "cover_passage", "terms", "gap", "numbers", "defines")
-WEIGHTS = (-4.14, 3.81, 1.36, 0.27, 0.55, -1.2, 3.25)
-"""A constant, and the weights of `FEATURES`."""
+FEATURES = ("cosine", "cover_passage", "cover_quote", "terms", "gap", "numbers", "defines", "rank")
+WEIGHTS = (-4.61, 4.18, -2.31, 3.98, 0.46, 0.53, -1.36, 3.0, -0.62)
+"""A constant, and the weights of `FEATURES`. A passage with words of the question that its quote lacks says less."""
 VERDICT_WEIGHTS = (-1.25, 1.01, 0.43)
 """A constant, and the weights of the log-odds of the passages and of the generator's verdict."""
 SPAN_WEIGHTS = (-1.7, 0.92, 0.42)
@@ -51,24 +53,33 @@ def features(
 ) -> tuple[float, ...]:
     """Return the values of `FEATURES`.
 
-    These are the best cosine of the question with an excerpt in its context, the share of the question's terms in one
-    hit, the logarithm of the number of terms, the score of the best excerpt above that of the second, whether a number
-    of the question is not in the passage of the best excerpt, and whether that says what the question's subject is.
+    These are the best cosine of the question with an excerpt in its context, the shares of the question's terms in one hit
+    and in the quote with its titles, the logarithm of the number of terms, the score of the best excerpt above that of the
+    second, whether a number of the question is not in the passage of the best excerpt, whether that says what the
+    question's subject is, and the logarithm of the place of its hit.
     """
     best = ranked[0].candidate
     passage = f"{best.hit.source} {best.hit.chunk.indexed_text} {best.text}"
     wanted = identifiers.asked(question.core)
     passages = (covered(weights, terms_of(f"{hit.source} {hit.chunk.indexed_text}", wanted)) for hit in hits)
+    quoted = [term for each in quote(question, ranked) for term in terms_of(_with_titles(each), wanted)]
     there = " ".join([passage, *spelled(passage, wanted)])
     gap = ranked[0].score - ranked[1].score if len(ranked) > 1 else 2.0
     return (
         max(each.features[3] for each in ranked),
         max(passages, default=0.0),
+        covered(weights, quoted),
         math.log1p(len(question.terms)),
         min(gap, 3.0),
         float(any(number not in there for number in question.numbers)),
         ranked[0].features[-1],
+        math.log1p(best.rank),
     )
+
+
+def _with_titles(candidate: Candidate) -> str:
+    """Return an excerpt with what names its subject: its file, its title and its heading."""
+    return f"{candidate.hit.source} {candidate.hit.chunk.context} {candidate.heading} {candidate.text}"
 
 
 def with_verdict(probability: float, verdict: float | None) -> float:

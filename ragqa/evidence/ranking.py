@@ -8,10 +8,12 @@ conversations, long questions with several sentences as the answer, questions ab
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from ragqa import identifiers, text_analysis
+from ragqa.evidence.families import family
 from ragqa.evidence.passages import Candidate
 from ragqa.identifiers import Identifier
 from ragqa.question_analysis import QuestionAnalysis, defines, fits
@@ -31,8 +33,8 @@ FEATURES = (
 )
 """The first two are the shares of the question's terms in the excerpt, and in it with its context; the next two are the
 cosines of the question with both. Then follow whether the excerpt is a fragment, how far the two values with context
-are below the best ones of all excerpts, whether it has a date or a number where the question asks for one, and whether
-it says what the subject of the question is."""
+are below the best ones of all excerpts, whether it has a date, a number or a name where the question asks for one, and
+whether it says what the subject of the question is."""
 CONSTANT = -2.34
 WEIGHTS = (0.5, 0.43, 3.2, -0.5, -0.95, 4.09, 5.19, 0.36, 0.8)
 """The weights of `FEATURES` in the log-odds that an excerpt answers the question.
@@ -44,6 +46,8 @@ CHOICE_WEIGHT = 0.5
 Chosen on tuning questions; `make fit-verdicts` prints what the choice gains."""
 LEAST_CHOICE = math.log(1e-3)
 """The least log-probability that counts, and that of an excerpt that the generator has not read."""
+_NAME = re.compile(r"\b[^\W\d_a-zß-öø-ÿ][^\W\d_]+")
+"""A word with a capital letter, or of a script without small ones."""
 MAX_TOKENS = 120
 """The most tokens of an excerpt, with its context, that are embedded."""
 SHORT = 4
@@ -70,6 +74,16 @@ def term_weights(terms: Sequence[str], counts: Sequence[int]) -> dict[str, float
     return {term: weight / whole for term, weight in raw.items()}
 
 
+def only(weights: Mapping[str, float], terms: Sequence[str]) -> Mapping[str, float]:
+    """Return the weights of some terms and of identifiers, which sum to 1; all weights where none is left.
+
+    What a follow-up question takes over from the turn before need not be in its answer.
+    """
+    kept = {term: weight for term, weight in weights.items() if term in terms or term.startswith("=")}
+    whole = sum(kept.values())
+    return {term: weight / whole for term, weight in kept.items()} if whole else weights
+
+
 def rank(
     question: QuestionAnalysis,
     candidates: Sequence[Candidate],
@@ -94,8 +108,14 @@ def rank(
     ranked = []
     for each, row in zip(candidates, rows, strict=True):
         short = float(len(text_analysis.words(each.text)) < SHORT)
-        typed = question.answer_type not in ("date", "number") or fits(question.answer_type, each.text)
-        features = (*row, short, row[1] - cover, row[3] - cosine, float(typed), float(defines(question, each.text)))
+        features = (
+            *row,
+            short,
+            row[1] - cover,
+            row[3] - cosine,
+            float(_is_typed(question, each)),
+            _defines(question, each),
+        )
         ranked.append(
             RankedExcerpt(each, CONSTANT + sum(w * x for w, x in zip(WEIGHTS, features, strict=True)), features)
         )
@@ -128,6 +148,21 @@ def _begins_in(candidate: Candidate, hit: Hit) -> bool:
     return same and hit.chunk.start <= candidate.start < hit.chunk.end
 
 
+def _is_typed(question: QuestionAnalysis, candidate: Candidate) -> bool:
+    """Tell whether an excerpt has what can be an answer: a date, a number, or a name that the question has not."""
+    if question.answer_type in ("date", "number"):
+        return fits(question.answer_type, candidate.text)
+    if question.answer_type == "thing":
+        return True
+    own = set(text_analysis.words(question.core))
+    return any(name.lower() not in own for name in _NAME.findall(candidate.text, 1))
+
+
+def _defines(question: QuestionAnalysis, candidate: Candidate) -> float:
+    around = f"{candidate.hit.source} {candidate.hit.chunk.context} {candidate.heading}"
+    return float(defines(question, candidate.text, around))
+
+
 def _features(
     candidate: Candidate,
     context: str,
@@ -155,9 +190,9 @@ def spelled(text: str, wanted: Sequence[Identifier]) -> list[str]:
 
 
 def covered(weights: Mapping[str, float], terms: Sequence[str]) -> float:
-    """Return the weight of the question's terms that are among some terms, between 0 and 1."""
-    there = set(terms)
-    return sum(weight for term, weight in weights.items() if term in there)
+    """Return the weight of the question's terms that have a term of their family among some terms, between 0 and 1."""
+    there = set(map(family, terms))
+    return sum(weight for term, weight in weights.items() if family(term) in there)
 
 
 def _in_context(candidate: Candidate) -> str:

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from ragqa.evidence import Evidence, examine
 from ragqa.evidence.confidence import LEAST, answerable, least, log_odds, of_answer, with_verdict
-from ragqa.evidence.ranking import covered, rank, term_weights
+from ragqa.evidence.ranking import covered, only, rank, term_weights
 from ragqa.question_analysis import analyse
 from ragqa.records import Document, Generation, Hit
 from tests.evidence.making import of_texts
@@ -123,6 +123,42 @@ def test_a_question_about_what_the_passages_say_is_surer_than_one_about_somethin
 def test_a_number_of_the_question_that_the_passage_lacks_makes_it_less_sure() -> None:
     there, missing = (examined(f"What was built in {year}?", TEXT).probability for year in (1998, 1889))
     assert missing < there
+
+
+def test_words_of_the_question_beside_the_sentence_that_is_quoted_make_it_less_sure() -> None:
+    question = "What is the boiling point of mercury?"
+    beside = (
+        "Mercury drives the old turbine in the shed of the mill. Low boiling oils are used in the new one at the pier."
+    )
+    there = f"{beside} The boiling point of mercury is 357 degrees."
+    assert 2 * examined(question, beside).probability < examined(question, there).probability
+
+
+def test_words_that_a_follow_up_takes_over_need_not_be_in_its_answer() -> None:
+    doc = document(
+        "The Heron sails at nine. She was built in 1998 and carries the mail of all seven islands in the bay."
+    )
+    hits, reader = [passage(doc, 0, len(doc.text))], Reader(doc)
+    texts = (
+        "When was she built?",
+        "What does the Heron carry? When was she built?",
+        "heron ferry harbour\nWhen was she built?",
+    )
+    found = examine(*texts, hits, WordEmbedder(), reader)  # type: ignore[arg-type]
+    assert only({"built": 0.2, "heron": 0.3, "harbour": 0.5}, ["built"]) == {"built": 1.0}
+    assert found.probability > examined("When was the harbour built?", doc.text).probability
+
+
+@pytest.mark.parametrize(
+    ("question", "answer", "other"),
+    [
+        ("Who wrote the tide song?", "The tide song was written by Ada Pell.", "The tide song was sung by Ada Pell."),
+        ("How long is the pier?", "The pier has a length of 90 metres.", "The pier has a wall of 90 metres."),
+        ("Who kept the light?", "The keeper of the light was Ada Pell.", "The light was a gift of the valley."),
+    ],
+)
+def test_other_forms_of_the_words_of_a_question_count(question: str, answer: str, other: str) -> None:
+    assert examined(question, f"{other} {answer}").ranked[0].candidate.text == answer
 
 
 @given(probability=PROBABILITIES, verdict=ODDS, more=st.floats(0.1, 5))

@@ -127,8 +127,11 @@ class Replies:
         found = draft.evidence
         assert found is not None
         least = self.least
-        if self.choice == "auto" and written.verdict is None and self.least:
-            least = max(least, confidence.LEAST_SPAN)  # a quote is more often right
+        if self.choice == "auto" and written.verdict is None and self.least:  # a quote is more often right
+            is_of_best = (
+                place.excerpt == found.ranked[0].candidate.excerpt and place.hit == found.ranked[0].candidate.hit
+            )
+            least = max(least, confidence.LEAST_SPAN) if is_of_best else 1.0
         if place.kind == "row":
             in_cell = is_of_cell(text, found.question, place)
         else:
