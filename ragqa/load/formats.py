@@ -102,7 +102,7 @@ FORMATS = (
     Format("ods", ODS, (".ods",), "ods/1", "bytes", "ragqa.load.sheets:opendocument",
            lost="charts, pictures, macros, colours of cells"),
     Format("epub", EPUB, (".epub",), "epub/1", "bytes", "ragqa.load.epub:extract", lost="pictures, the contents page"),
-    Format("pdf", PDF, (".pdf",), "pdf/3 pypdf", "bytes", "ragqa.load.pdf:extract", ("ocr",),
+    Format("pdf", PDF, (".pdf",), "pdf/4 pypdf", "bytes", "ragqa.load.pdf:extract", ("ocr",),
            secrets=("passwords",), lost="pictures; pages that are scans, without the extra ragqa[ocr]"),
     Format("image", IMAGE, (".png", ".jpg", ".jpeg", ".tif", ".tiff", ".webp", ".bmp", ".gif"), "image/1", "bytes",
            "ragqa.load.ocr.images:extract", ("ocr",), lost="all but the text, which the extra ragqa[ocr] reads"),

@@ -6,7 +6,7 @@ pypdf gives the text of a page without the places of its words. So its operators
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Sequence, Set
+from collections.abc import Sequence, Set
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -76,9 +76,9 @@ class Placed:
     boxes: list[tuple[float, float, float, float]] = field(default_factory=list)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class _State:
-    """What `q` keeps and `Q` brings back."""
+    """What `q` keeps and `Q` brings back. Operators change it in place; what is kept is a copy."""
 
     cm: Matrix = _IDENTITY
     font: Glyphs | None = None
@@ -88,6 +88,9 @@ class _State:
     scale: float = 1.0
     leading: float = 0.0
     rise: float = 0.0
+
+    def copy(self) -> _State:
+        return _State(self.cm, self.font, self.size, self.character, self.word, self.scale, self.leading, self.rise)
 
 
 class _Reader:
@@ -115,8 +118,7 @@ class _Reader:
             elif handler := _HANDLERS.get(operator):
                 handler(self, *operands)
             elif operator in _PARAMETERS and operands:
-                changed: dict[str, Any] = {_PARAMETERS[operator]: float(operands[0])}
-                self._state = replace(self._state, **changed)
+                setattr(self._state, _PARAMETERS[operator], float(operands[0]))
             elif operator in _STROKED or operator in _FILLED or operator == b"n":
                 self._paint(operator)
 
@@ -124,16 +126,16 @@ class _Reader:
         self._lines = self._text = _IDENTITY
 
     def save(self) -> None:
-        self._stack.append(self._state)
+        self._stack.append(self._state.copy())
 
     def restore(self) -> None:
         self._state = self._stack.pop() if self._stack else self._state
 
     def concatenate(self, *matrix: Any) -> None:
-        self._state = replace(self._state, cm=_product(_matrix(matrix), self._state.cm))
+        self._state.cm = _product(_matrix(matrix), self._state.cm)
 
     def scale(self, percent: Any) -> None:
-        self._state = replace(self._state, scale=float(percent) / 100)
+        self._state.scale = float(percent) / 100
 
     def choose_font(self, name: Any, size: Any) -> None:
         fonts = entry(self._resources[-1], "/Font") if isinstance(self._resources[-1], DictionaryObject) else None
@@ -141,13 +143,13 @@ class _Reader:
         if id(resource) not in self._fonts:
             font = Glyphs(Font.from_font_resource(resource)) if isinstance(resource, DictionaryObject) else None
             self._fonts[id(resource)] = font
-        self._state = replace(self._state, font=self._fonts[id(resource)], size=float(size))
+        self._state.font, self._state.size = self._fonts[id(resource)], float(size)
 
     def move(self, x: Any, y: Any) -> None:
         self._lines = self._text = _product((1.0, 0.0, 0.0, 1.0, float(x), float(y)), self._lines)
 
     def move_and_lead(self, x: Any, y: Any) -> None:
-        self._state = replace(self._state, leading=-float(y))
+        self._state.leading = -float(y)
         self.move(x, y)
 
     def place(self, *matrix: Any) -> None:
@@ -157,7 +159,7 @@ class _Reader:
         self.move(0.0, -self._state.leading)
 
     def begin_form(self, name: Any) -> None:
-        self._outer.append((self._state, self._stack))
+        self._outer.append((self._state.copy(), self._stack))
         forms = entry(self._resources[-1], "/XObject") if isinstance(self._resources[-1], DictionaryObject) else None
         form = entry(forms, name) if isinstance(forms, DictionaryObject) else None
         own = entry(form, "/Resources") if isinstance(form, DictionaryObject) else None
@@ -209,53 +211,63 @@ class _Reader:
         if operator in (b"'", b'"'):
             self.next_line()
         if operator == b'"' and len(operands) > 2:
-            self._state = replace(self._state, word=float(operands[0]), character=float(operands[1]))
+            self._state.word, self._state.character = float(operands[0]), float(operands[1])
         shown = operands[-1] if operands else None
-        glyphs = list(self._glyphs(shown if isinstance(shown, list) else [shown]))
-        if glyphs and not is_skipped:
-            self.pieces += self._pieces(glyphs)
+        pieces = self._pieces(shown if isinstance(shown, list) else [shown])
+        if not is_skipped:
+            self.pieces += pieces
 
-    def _glyphs(self, parts: Sequence[Any]) -> Iterator[tuple[str, float, float]]:
-        """Yield the text of each glyph and where it begins and ends on its line; move to the end of the parts."""
-        state, at = self._state, 0.0
-        size, character = state.size * state.scale, state.character * state.scale
-        for part in parts:
-            if isinstance(part, int | float):
-                at -= float(part) / 1000 * state.size * state.scale
-                continue
-            if state.font is None or not isinstance(part, bytes | str):
-                continue
-            for text, width, is_space in state.font.of(part):
-                end = at + width * size
-                yield text, at, end
-                at = end + (character + state.word * state.scale if is_space else character)
-        self._text = _product((1.0, 0.0, 0.0, 1.0, at, 0.0), self._text)
-        self._glyphs_moved = at
-
-    def _pieces(self, glyphs: Sequence[tuple[str, float, float]]) -> Iterator[Piece]:
-        """Yield the words of glyphs. A gap ends a word, as a space does."""
-        state = self._state
-        start = _product((1.0, 0.0, 0.0, 1.0, -self._glyphs_moved, 0.0), self._text)
-        matrix = _product((1.0, 0.0, 0.0, 1.0, 0.0, state.rise), _product(start, state.cm))
+    def _pieces(self, parts: Sequence[Any]) -> list[Piece]:
+        """Return the words of texts and moves between them, and move to their end."""
+        state, text = self._state, self._text
+        matrix = _product((1.0, 0.0, 0.0, 1.0, 0.0, state.rise), _product(text, state.cm))
         turned = _turns(matrix)
         length = (matrix[0] ** 2 + matrix[1] ** 2) ** 0.5
         size = abs(state.size) * (matrix[2] ** 2 + matrix[3] ** 2) ** 0.5
-        font = state.font.name if state.font else ""
+        words, end = self._words(parts, size / length if length > 0 else 0.0)
+        self._text = _product((1.0, 0.0, 0.0, 1.0, end, 0.0), text)
         x, y = _turned(matrix[4], matrix[5], turned)
         if turned < 0 or not (abs(x) < LARGEST and abs(y) < LARGEST and 0 < size < 1000 and length > 0):
-            return
-        is_monospaced = state.font is not None and state.font.is_monospaced
-        word, begin, end = "", 0.0, 0.0
-        for number, (text, low, high) in enumerate((*glyphs, (" ", 0.0, 0.0))):
-            if word and (text.isspace() or (low - end) * length > _GAP * size or (low - end) * length < -2 * size):
-                yield Piece(
-                    word, x + begin * length, x + end * length, y, size, font, self._shown, turned, is_monospaced=is_monospaced,
-                    has_space_after=text.isspace() and number < len(glyphs),
-                )  # fmt: skip
-                word = ""
-            if not text.isspace():
-                begin = begin if word else low
-                word, end = word + text, high
+            return []
+        assert state.font or not words
+        name, is_monospaced = (state.font.name, state.font.is_monospaced) if state.font else ("", False)
+        pieces = []
+        for word, begin, end, has_space_after in words:
+            left, right = x + begin * length, x + end * length
+            middle = ((left + right) / 2, y + 0.3 * size)
+            pieces.append(Piece(word, left, right, y, size, name, self._shown, turned, middle, has_space_after, is_monospaced))  # fmt: skip
+        return pieces
+
+    def _words(self, parts: Sequence[Any], height: float) -> tuple[list[tuple[str, float, float, bool]], float]:
+        """Return the words of texts and moves, each with its beginning, its end, and whether a space is after it.
+
+        A gap ends a word, as a space does. The end of all comes after the words.
+
+        :param height: of the font, in the units of the text.
+        """
+        state = self._state
+        size, character, space = state.size * state.scale, state.character * state.scale, state.word * state.scale
+        gap, back = _GAP * height, -2 * height
+        words: list[tuple[str, float, float, bool]] = []
+        word, begin, end, at = "", 0.0, 0.0, 0.0
+        for part in parts:
+            if isinstance(part, int | float):
+                at -= float(part) / 1000 * size
+                continue
+            if state.font is None or not isinstance(part, bytes | str):
+                continue
+            for text, width, is_space, is_blank in state.font.of(part):
+                if word and (is_blank or not back <= at - end <= gap):
+                    words.append((word, begin, end, is_blank))
+                    word = ""
+                if not is_blank:
+                    begin = begin if word else at
+                    word += text
+                    end = at + width * size
+                at += width * size + (character + space if is_space else character)
+        if word:
+            words.append((word, begin, end, False))
+        return words, at
 
 
 _PARAMETERS = {b"Tc": "character", b"Tw": "word", b"TL": "leading", b"Ts": "rise"}
@@ -279,9 +291,11 @@ def placed(page: PageObject, recorder: Recorder, skipped: Set[int] = frozenset()
     turn = max(turns, key=lambda each: turns[each], default=0)
     found = Placed()
     for piece in reader.pieces:
-        x, y = _turned((piece.x0 + piece.x1) / 2, piece.y + 0.3 * piece.size, (4 - piece.turned) % 4)
-        middle = replace(piece, middle=_turned(x, y, turn))
-        (found.pieces if piece.turned == turn else found.aside).append(middle)
+        if piece.turned == turn:
+            found.pieces.append(piece)
+        else:
+            x, y = _turned(*piece.middle, (4 - piece.turned) % 4)
+            found.aside.append(replace(piece, middle=_turned(x, y, turn)))
     for x0, y0, x1, y1 in reader.rules:
         (x0, y0), (x1, y1) = _turned(x0, y0, turn), _turned(x1, y1, turn)
         width, height = abs(x1 - x0), abs(y1 - y0)
