@@ -17,6 +17,7 @@ from ragqa.load.bounds import Limits
 from ragqa.load.pdf_fonts import UNDECODABLE, own_decoding
 from ragqa.load.pdf_forms import lines_of, refuse_xfa
 from ragqa.load.pdf_objects import string
+from ragqa.load.pdf_spaces import own_spaces
 from ragqa.load.pdf_tables import PageText, page_text, with_tables
 from ragqa.load.pdf_text import cleaned
 from ragqa.load.titles import real_title
@@ -56,7 +57,7 @@ def extract(data: bytes, limits: Limits, ocr: str | None = None, passwords: Sequ
         raise RejectedError(f"too long: {count:,} pages; at most {limits.pages:,}")
     if not count:
         raise RejectedError("damaged: no pages")
-    with own_decoding() as encodings:
+    with own_decoding() as encodings, own_spaces():
         drawn, added = _read(reader, count, limits)
     refuse_xfa(reader, drawn[0] if drawn else "")
     drawn = [_NO_TEXT.sub(UNDECODABLE, page) for page in cleaned(drawn)]

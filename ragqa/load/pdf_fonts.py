@@ -16,6 +16,7 @@ from pypdf.generic import DictionaryObject, StreamObject
 from pypdf.generic._font import Font
 
 from ragqa.load.pdf_objects import entry
+from ragqa.load.pdf_spaces import set_space
 
 UNDECODABLE = "\ufffd"
 
@@ -51,6 +52,7 @@ def own_decoding() -> Iterator[set[str]]:
             _decode_composite(font, resource, unread)
         else:
             _decode_simple(font)
+        set_space(font)
         fonts[id(resource)] = resource, font
         return font
 
