@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence, Set
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from itertools import count
@@ -24,6 +24,7 @@ from ragqa.load.pdf_lines import Line, Table, line_text, lines_of_pieces
 from ragqa.load.pdf_order import column_lines
 from ragqa.load.pdf_places import Piece, Placed, placed
 from ragqa.load.pdf_recorder import SHOWING, Recorder
+from ragqa.load.pdf_struck import Struck
 
 Visitor = Callable[[bytes, list[Any], list[float], list[float]], None]
 
@@ -37,11 +38,15 @@ _MARK = re.compile(rf"\s*{_OPEN}(\d+){_CLOSE}\s*")
 
 @dataclass(frozen=True, slots=True)
 class PageText:
-    """The text of a page, with marks in place of its tables; `plain` is the text with the tables as they are drawn."""
+    """The text of a page, with marks in place of its tables; `plain` is the text with the tables as they are drawn.
+
+    :param struck: the number of annotations whose struck-out text is left out.
+    """
 
     plain: str
     marked: str
     tables: Sequence[Table] = field(default=())
+    struck: int = 0
 
 
 def page_text(page: PageObject) -> PageText:
@@ -68,11 +73,17 @@ def _parsed_once(page: PageObject) -> Iterator[None]:
 def _page_text(page: PageObject) -> PageText:
     recorder = Recorder()
     text = page.extract_text(visitor_operand_before=recorder.before, visitor_operand_after=recorder.after)
-    doubles = repeated(page, text)
-    plain = page.extract_text(visitor_operand_before=_without(doubles, [])) if doubles else text
-    found = _placed(page, recorder, doubles) if _OPEN not in plain else None
+    doubles, struck = repeated(page, text), Struck(page)
+    found = _placed(page, recorder, doubles, struck) if _OPEN not in text else None
+    plain = text
+    if doubles or struck.kept:
+        plain = page.extract_text(visitor_operand_before=_without(doubles, [], struck.kept))
     if found is None:
-        return PageText(plain, plain)
+        return PageText(plain, plain, struck=struck.count)
+    return replace(_with_columns(page, found, plain, doubles, struck), struck=struck.count)
+
+
+def _with_columns(page: PageObject, found: Placed, plain: str, doubles: Set[int], struck: Struck) -> PageText:
     tables: list[Table] = []
     _take(tables, ruled_tables(found), found)
     if in_columns := _column_page(found, tables, plain):
@@ -81,21 +92,21 @@ def _page_text(page: PageObject) -> PageText:
     if not tables:
         return PageText(plain, plain)
     tables.sort(key=lambda table: min(table.shown))
-    marked = page.extract_text(visitor_operand_before=_without(doubles, tables))
+    marked = page.extract_text(visitor_operand_before=_without(doubles, tables, struck.kept))
     if sorted(map(int, _MARK.findall(marked))) != list(range(len(tables))):
         return PageText(plain, plain)
     return PageText(plain, marked, tables)
 
 
-def _placed(page: PageObject, recorder: Recorder, skipped: Set[int]) -> Placed | None:
+def _placed(page: PageObject, recorder: Recorder, skipped: Set[int], struck: Struck) -> Placed | None:
     """Return what a page draws; None where places do not matter, or its operators cannot be interpreted.
 
     :param skipped: the numbers of operators that show text which is not read.
     """
-    if not recorder.may_have_columns:
+    if not recorder.may_have_columns and not struck:
         return None
     try:
-        found = placed(page, recorder, skipped)
+        found = placed(page, recorder, skipped, struck)
         return found if len(found.pieces) <= _MOST_PIECES else None
     except (MemoryError, RecursionError):
         raise
@@ -181,10 +192,11 @@ def _has_all_of(table: Table, found: Placed) -> bool:
     return inside <= table.characters
 
 
-def _without(numbers: Set[int], tables: Sequence[Table]) -> Visitor:
+def _without(numbers: Set[int], tables: Sequence[Table], kept: Mapping[int, Sequence[Any]]) -> Visitor:
     """Return a visitor for pypdf that empties operators that show text, and puts marks in place of tables.
 
     :param numbers: of the operators that are emptied besides those of the tables.
+    :param kept: by its number what is left of each operator that shows struck-out text.
     """
     counter = count()
     marks = {min(table.shown): f" {_mark(number)} " for number, table in enumerate(tables)}
@@ -198,6 +210,10 @@ def _without(numbers: Set[int], tables: Sequence[Table]) -> Visitor:
         if number in emptied:
             text = marks.get(number, "")
             operands[-1] = ArrayObject([text] if text else []) if operator == b"TJ" else text
+        elif number in kept:
+            parts = kept[number]
+            texts = (part for part in parts if isinstance(part, bytes | str))
+            operands[-1] = ArrayObject(parts) if operator == b"TJ" else b"".join(_bytes(text) for text in texts)
 
     return visit
 
@@ -255,3 +271,7 @@ def _written(table: Table) -> str:
 
 def _line(cells: Sequence[str]) -> str:
     return "| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |"
+
+
+def _bytes(text: bytes | str) -> bytes:
+    return text if isinstance(text, bytes) else text.encode("latin-1", "replace")
