@@ -6,11 +6,13 @@ import io
 import re
 import unicodedata
 from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
-from itertools import accumulate, chain
+from contextlib import contextmanager
+from itertools import accumulate, chain, islice
 from typing import Any
 
 from pypdf import PageObject, PdfReader
 from pypdf.errors import DependencyError
+from pypdf.generic import StreamObject
 
 from ragqa.errors import RejectedError
 from ragqa.load.bounds import Limits
@@ -126,18 +128,37 @@ def _beginning(data: bytes) -> str:
 
 def _read(reader: PdfReader, count: int, limits: Limits) -> tuple[list[str], list[list[str] | None], int]:
     """Return the text that is drawn on each page, and the lines for its fields and annotations, and how often text is struck out."""
-    drawn: list[PageText] = []
     added: list[list[str] | None] = []
-    total = 0
-    for number in range(count):
-        page, text = _page(reader, number, count)
-        lines = _lines(page, text.plain)
-        total += len(text.plain) + sum(len(line) + 1 for line in lines or ()) + 1
-        if total > limits.characters:
-            raise RejectedError(f"too long: over {limits.characters:,} characters by page {number + 1} of {count}")
-        drawn.append(text)
-        added.append(lines)
-    return with_tables(drawn), added, sum(text.struck for text in drawn)
+    struck = 0
+
+    def pages() -> Iterator[PageText]:
+        nonlocal struck
+        total = 0
+        for number in range(count):
+            with _forgotten_streams(reader):
+                page, text = _page(reader, number, count)
+                lines = _lines(page, text.plain)
+            total += len(text.plain) + sum(len(line) + 1 for line in lines or ()) + 1
+            if total > limits.characters:
+                raise RejectedError(f"too long: over {limits.characters:,} characters by page {number + 1} of {count}")
+            struck += text.struck
+            added.append(lines)
+            yield text
+
+    return list(with_tables(pages())), added, struck
+
+
+@contextmanager
+def _forgotten_streams(reader: PdfReader) -> Iterator[None]:
+    """Let pypdf forget the streams that it reads meanwhile, such as the content of a page and its pictures.
+
+    Streams that hold other objects are needed again.
+    """
+    known = len(reader.resolved_objects)
+    yield
+    for key, value in list(islice(reader.resolved_objects.items(), known, None)):
+        if isinstance(value, StreamObject) and value.get("/Type") != "/ObjStm":
+            del reader.resolved_objects[key]
 
 
 def _page(reader: PdfReader, number: int, count: int) -> tuple[PageObject, PageText]:

@@ -22,6 +22,7 @@ _LAST_MARKS = frozenset(" \u00a0.,:!\u060c\u061b\u061f")
 _BACK = 2.0
 """Text that begins so much to the left of the text before it, in sizes of the font, is another word."""
 _SAME_LINE = 0.3
+_MOST_FONTS = 300
 
 
 def set_space(font: Font) -> None:
@@ -54,6 +55,8 @@ def own_spaces() -> Iterator[None]:
             if is_back and not is_rtl and not text[-1:].isspace() and not _is_right_to_left(shown, font):
                 text += " "
         if id(font) not in fonts:
+            if len(fonts) == _MOST_FONTS:
+                fonts.clear()
             fonts[id(font)] = font, _has_right_to_left(font)
         if is_rtl or not shown or not fonts[id(font)][1]:
             return original(text, cm, tm, resource, font, shown, size, is_rtl, visitor)

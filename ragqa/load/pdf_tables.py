@@ -218,17 +218,15 @@ def _without(numbers: Set[int], tables: Sequence[Table], kept: Mapping[int, Sequ
     return visit
 
 
-def with_tables(pages: Sequence[PageText]) -> list[str]:
-    """Return the texts of pages with their tables. Those that go on from the page before get its header."""
-    texts = []
+def with_tables(pages: Iterable[PageText]) -> Iterator[str]:
+    """Yield the texts of pages with their tables. Those that go on from the page before get its header."""
     before: Table | None = None
     for page in pages:
         if page.tables and before is not None and _goes_on(page.tables[0], before):
             page.tables[0].rows.insert(0, list(before.rows[0]))
             page.tables[0].fonts.insert(0, before.fonts[0])
         before = max(page.tables, key=lambda table: -table.bottom, default=None)
-        texts.append(_filled(page))
-    return texts
+        yield _filled(page)
 
 
 def _filled(page: PageText) -> str:
