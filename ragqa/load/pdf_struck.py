@@ -23,7 +23,12 @@ class Struck:
 
     def __init__(self, page: PageObject) -> None:
         self.kept: dict[int, Any] = {}
-        self._boxes = list(_boxes(page))
+        try:
+            self._boxes = list(_boxes(page))
+        except (MemoryError, RecursionError):
+            raise
+        except Exception:  # damaged annotations, which are told where their texts are read
+            self._boxes = []
         self._found: set[int] = set()
 
     def __bool__(self) -> bool:
