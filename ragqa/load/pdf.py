@@ -6,17 +6,20 @@ import io
 import re
 import unicodedata
 from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
-from itertools import accumulate, chain
+from contextlib import contextmanager
+from itertools import accumulate, chain, islice
 from typing import Any
 
 from pypdf import PageObject, PdfReader
 from pypdf.errors import DependencyError
+from pypdf.generic import StreamObject
 
 from ragqa.errors import RejectedError
 from ragqa.load.bounds import Limits
 from ragqa.load.pdf_fonts import UNDECODABLE, own_decoding
 from ragqa.load.pdf_forms import lines_of, refuse_xfa
 from ragqa.load.pdf_objects import string
+from ragqa.load.pdf_spaces import own_spaces
 from ragqa.load.pdf_tables import PageText, page_text, with_tables
 from ragqa.load.pdf_text import cleaned
 from ragqa.load.titles import real_title
@@ -38,12 +41,13 @@ def extract(data: bytes, limits: Limits, ocr: str | None = None, passwords: Sequ
     Text is in the order of the page's drawing commands. This order follows columns, and tables row by row; each cell
     may be on a line of its own. pypdf's layout mode keeps the rows of tables on lines, but mixes the columns of a page.
     Ligatures become letters, and words that are hyphenated at a line end are joined. The values of form fields and the
-    texts of annotations are lines at the end of their page.
+    texts of annotations are lines at the end of their page. Text that an annotation strikes out is left out.
 
     Metadata: `author`, `subject`; `pages_without_text`, the numbers of the pages without text, or with hardly any that
     can be decoded; `undecodable`, the number of characters that the file's fonts do not map to text, each of which
     becomes U+FFFD; `page_labels`, the labels of the pages where they are not their numbers; `annotations_not_read`, the
-    numbers of the pages whose form fields and annotations are damaged.
+    numbers of the pages whose form fields and annotations are damaged; `not_read`, the number of annotations that strike
+    out text.
 
     :param ocr: the engine that will read the pages without text; they may be all pages then. None where there is none.
     :param passwords: tried on an encrypted file.
@@ -56,8 +60,8 @@ def extract(data: bytes, limits: Limits, ocr: str | None = None, passwords: Sequ
         raise RejectedError(f"too long: {count:,} pages; at most {limits.pages:,}")
     if not count:
         raise RejectedError("damaged: no pages")
-    with own_decoding() as encodings:
-        drawn, added = _read(reader, count, limits)
+    with own_decoding() as encodings, own_spaces():
+        drawn, added, struck = _read(reader, count, limits)
     refuse_xfa(reader, drawn[0] if drawn else "")
     drawn = [_NO_TEXT.sub(UNDECODABLE, page) for page in cleaned(drawn)]
     undecodable = sum(text.count(UNDECODABLE) for text in chain(drawn, *(lines or () for lines in added)))
@@ -74,6 +78,7 @@ def extract(data: bytes, limits: Limits, ocr: str | None = None, passwords: Sequ
         "annotations_not_read": _numbers(lines is None for lines in added),
         "undecodable": undecodable,
         "page_labels": _labels(reader, count),
+        "not_read": {"struck-out text": struck} if struck else {},
     }
     starts = tuple(accumulate((len(page) + 1 for page in pages[:-1]), initial=0))
     metadata = {name: value for name, value in facts.items() if value}
@@ -121,20 +126,39 @@ def _beginning(data: bytes) -> str:
     return f"it begins with {tag[0] if tag else first[:40].rstrip()}"
 
 
-def _read(reader: PdfReader, count: int, limits: Limits) -> tuple[list[str], list[list[str] | None]]:
-    """Return the text that is drawn on each page, and the lines for its fields and annotations."""
-    drawn: list[PageText] = []
+def _read(reader: PdfReader, count: int, limits: Limits) -> tuple[list[str], list[list[str] | None], int]:
+    """Return the text that is drawn on each page, and the lines for its fields and annotations, and how often text is struck out."""
     added: list[list[str] | None] = []
-    total = 0
-    for number in range(count):
-        page, text = _page(reader, number, count)
-        lines = _lines(page, text.plain)
-        total += len(text.plain) + sum(len(line) + 1 for line in lines or ()) + 1
-        if total > limits.characters:
-            raise RejectedError(f"too long: over {limits.characters:,} characters by page {number + 1} of {count}")
-        drawn.append(text)
-        added.append(lines)
-    return with_tables(drawn), added
+    struck = 0
+
+    def pages() -> Iterator[PageText]:
+        nonlocal struck
+        total = 0
+        for number in range(count):
+            with _forgotten_streams(reader):
+                page, text = _page(reader, number, count)
+                lines = _lines(page, text.plain)
+            total += len(text.plain) + sum(len(line) + 1 for line in lines or ()) + 1
+            if total > limits.characters:
+                raise RejectedError(f"too long: over {limits.characters:,} characters by page {number + 1} of {count}")
+            struck += text.struck
+            added.append(lines)
+            yield text
+
+    return list(with_tables(pages())), added, struck
+
+
+@contextmanager
+def _forgotten_streams(reader: PdfReader) -> Iterator[None]:
+    """Let pypdf forget the streams that it reads meanwhile, such as the content of a page and its pictures.
+
+    Streams that hold other objects are needed again.
+    """
+    known = len(reader.resolved_objects)
+    yield
+    for key, value in list(islice(reader.resolved_objects.items(), known, None)):
+        if isinstance(value, StreamObject) and value.get("/Type") != "/ObjStm":
+            del reader.resolved_objects[key]
 
 
 def _page(reader: PdfReader, number: int, count: int) -> tuple[PageObject, PageText]:

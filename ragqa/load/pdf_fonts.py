@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import Any
 
 from pypdf._codecs import adobe_glyphs
@@ -16,8 +17,11 @@ from pypdf.generic import DictionaryObject, StreamObject
 from pypdf.generic._font import Font
 
 from ragqa.load.pdf_objects import entry
+from ragqa.load.pdf_spaces import set_space
 
 UNDECODABLE = "\ufffd"
+_MOST_FONTS = 300
+"""The most fonts that are kept for further pages. Some files have their own fonts for each page."""
 
 _CODECS = {
     "GB-EUC": "gb2312", "GBpc-EUC": "gb2312", "GBK-EUC": "gbk", "GBKp-EUC": "gbk", "GBK2K": "gb18030",
@@ -51,6 +55,10 @@ def own_decoding() -> Iterator[set[str]]:
             _decode_composite(font, resource, unread)
         else:
             _decode_simple(font)
+        set_space(font)
+        font.font_descriptor = replace(font.font_descriptor, font_file=None)  # it is large, and not needed any more
+        if len(fonts) == _MOST_FONTS:
+            del fonts[next(iter(fonts))]
         fonts[id(resource)] = resource, font
         return font
 

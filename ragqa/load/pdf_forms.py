@@ -15,7 +15,8 @@ from ragqa.load.pdf_objects import entry, number, resolved, string
 
 _DEEPEST = 32
 """The most levels of a field and its parents that are read."""
-_HIDDEN, _NO_VIEW = 1 << 1, 1 << 5
+HIDDEN = (1 << 1) | (1 << 5)
+"""The flags of an annotation that is not shown."""
 _PASSWORD, _RADIO, _PUSH_BUTTON = 1 << 13, 1 << 15, 1 << 16
 _COMMENTS = frozenset(
     (
@@ -39,7 +40,7 @@ def refuse_xfa(reader: PdfReader, first_page: str) -> None:
     form = entry(reader.root_object, "/AcroForm")
     if not isinstance(form, DictionaryObject) or entry(form, "/XFA") is None:
         return
-    has_fields = any(entry(each, "/Subtype") == "/Widget" for page in reader.pages for each in _annotations(page))
+    has_fields = any(entry(each, "/Subtype") == "/Widget" for page in reader.pages for each in annotations_of(page))
     rendering = entry(reader.root_object, "/NeedsRendering")
     needs_rendering = isinstance(rendering, BooleanObject) and bool(rendering.value)
     if not has_fields or needs_rendering or _PLACEHOLDER.search(first_page):
@@ -53,8 +54,8 @@ def lines_of(page: PageObject, text: str) -> list[str]:
     """
     drawn = " ".join(text.split())
     lines: dict[str, None] = {}
-    for annotation in _annotations(page):
-        if number(annotation.get("/F")) & (_HIDDEN | _NO_VIEW):
+    for annotation in annotations_of(page):
+        if number(annotation.get("/F")) & HIDDEN:
             continue
         if entry(annotation, "/Subtype") == "/Widget":
             name, value = _field(annotation)
@@ -67,9 +68,10 @@ def lines_of(page: PageObject, text: str) -> list[str]:
     return list(lines)
 
 
-def _annotations(page: PageObject) -> Iterator[DictionaryObject]:
-    annotations = entry(page, "/Annots")
-    for each in annotations if isinstance(annotations, list) else ():
+def annotations_of(page: PageObject) -> Iterator[DictionaryObject]:
+    """Yield the annotations of a page, those of form fields included."""
+    found = entry(page, "/Annots")
+    for each in found if isinstance(found, list) else ():
         if isinstance(annotation := resolved(each), DictionaryObject):
             yield annotation
 

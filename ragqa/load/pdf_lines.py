@@ -18,7 +18,7 @@ _WIDE_GAP = 0.7
 _NUMERIC = re.compile(
     r"[-+\u2212~<>=\u2264\u2265\u00b1$\u20ac\u00a3\u00a5(#]*\s?\d[\d.,:/\u2013\u2212()%' +-]*\w{0,4}[%*]*"
 )
-_RIGHT_TO_LEFT = re.compile("[\u0590-\u08ff\ufb1d-\ufdfe\ufe70-\ufefc]")
+RIGHT_TO_LEFT = re.compile("[\u0590-\u08ff\ufb1d-\ufdfe\ufe70-\ufefc]")
 _NO_VALUE = ("-", "\u2013", "\u2014", "n/a", "N/A", "")
 
 
@@ -144,7 +144,7 @@ def font_of(pieces: Iterable[Piece]) -> str:
 
 def is_right_to_left(pieces: Iterable[Piece]) -> bool:
     """Tell whether a text has letters that are written from right to left."""
-    return any(_RIGHT_TO_LEFT.search(piece.text) for piece in pieces)
+    return any(RIGHT_TO_LEFT.search(piece.text) for piece in pieces)
 
 
 def flows(pieces: Sequence[Piece]) -> Iterator[list[Piece]]:

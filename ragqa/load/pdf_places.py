@@ -6,7 +6,7 @@ pypdf gives the text of a page without the places of its words. So its operators
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Sequence, Set
+from collections.abc import Sequence, Set
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -15,13 +15,12 @@ from pypdf.generic import DictionaryObject
 from pypdf.generic._font import Font
 
 from ragqa.load.pdf_glyphs import Glyphs
+from ragqa.load.pdf_matrix import IDENTITY, Matrix, applied, matrix_of, product, turned_place, turns_of
 from ragqa.load.pdf_objects import entry
 from ragqa.load.pdf_recorder import END, LARGEST, SHOWING, Recorder
-
-Matrix = tuple[float, float, float, float, float, float]
+from ragqa.load.pdf_struck import Struck
 
 _MOST_RULES = 4_000
-_IDENTITY: Matrix = (1.0, 0.0, 0.0, 1.0, 0.0, 0.0)
 _STROKED, _FILLED = (b"S", b"s", b"B", b"B*", b"b", b"b*"), (b"f", b"F", b"f*")
 _THIN = 2.5
 """A filled rectangle of at most this height or width is a rule."""
@@ -76,11 +75,11 @@ class Placed:
     boxes: list[tuple[float, float, float, float]] = field(default_factory=list)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class _State:
-    """What `q` keeps and `Q` brings back."""
+    """What `q` keeps and `Q` brings back. Operators change it in place; what is kept is a copy."""
 
-    cm: Matrix = _IDENTITY
+    cm: Matrix = IDENTITY
     font: Glyphs | None = None
     size: float = 12.0
     character: float = 0.0
@@ -89,11 +88,15 @@ class _State:
     leading: float = 0.0
     rise: float = 0.0
 
+    def copy(self) -> _State:
+        return _State(self.cm, self.font, self.size, self.character, self.word, self.scale, self.leading, self.rise)
+
 
 class _Reader:
     """Interprets the operators of a page."""
 
-    def __init__(self, page: PageObject) -> None:
+    def __init__(self, page: PageObject, struck: Struck) -> None:
+        self._struck = struck
         self.pieces: list[Piece] = []
         self.rules: list[tuple[float, float, float, float]] = []
         self.boxes: list[tuple[float, float, float, float]] = []
@@ -101,7 +104,7 @@ class _Reader:
         self._outer: list[tuple[_State, list[_State]]] = []
         self._state, self._stack = _State(), list[_State]()
         self._fonts: dict[int, Glyphs | None] = {}
-        self._lines = self._text = _IDENTITY
+        self._lines = self._text = IDENTITY
         self._path: list[tuple[float, float, float, float, bool]] = []
         self._at = self._begun = (0.0, 0.0)
         self._shown = -1
@@ -115,25 +118,24 @@ class _Reader:
             elif handler := _HANDLERS.get(operator):
                 handler(self, *operands)
             elif operator in _PARAMETERS and operands:
-                changed: dict[str, Any] = {_PARAMETERS[operator]: float(operands[0])}
-                self._state = replace(self._state, **changed)
+                setattr(self._state, _PARAMETERS[operator], float(operands[0]))
             elif operator in _STROKED or operator in _FILLED or operator == b"n":
                 self._paint(operator)
 
     def begin_text(self) -> None:
-        self._lines = self._text = _IDENTITY
+        self._lines = self._text = IDENTITY
 
     def save(self) -> None:
-        self._stack.append(self._state)
+        self._stack.append(self._state.copy())
 
     def restore(self) -> None:
         self._state = self._stack.pop() if self._stack else self._state
 
     def concatenate(self, *matrix: Any) -> None:
-        self._state = replace(self._state, cm=_product(_matrix(matrix), self._state.cm))
+        self._state.cm = product(matrix_of(matrix), self._state.cm)
 
     def scale(self, percent: Any) -> None:
-        self._state = replace(self._state, scale=float(percent) / 100)
+        self._state.scale = float(percent) / 100
 
     def choose_font(self, name: Any, size: Any) -> None:
         fonts = entry(self._resources[-1], "/Font") if isinstance(self._resources[-1], DictionaryObject) else None
@@ -141,23 +143,23 @@ class _Reader:
         if id(resource) not in self._fonts:
             font = Glyphs(Font.from_font_resource(resource)) if isinstance(resource, DictionaryObject) else None
             self._fonts[id(resource)] = font
-        self._state = replace(self._state, font=self._fonts[id(resource)], size=float(size))
+        self._state.font, self._state.size = self._fonts[id(resource)], float(size)
 
     def move(self, x: Any, y: Any) -> None:
-        self._lines = self._text = _product((1.0, 0.0, 0.0, 1.0, float(x), float(y)), self._lines)
+        self._lines = self._text = product((1.0, 0.0, 0.0, 1.0, float(x), float(y)), self._lines)
 
     def move_and_lead(self, x: Any, y: Any) -> None:
-        self._state = replace(self._state, leading=-float(y))
+        self._state.leading = -float(y)
         self.move(x, y)
 
     def place(self, *matrix: Any) -> None:
-        self._lines = self._text = _matrix(matrix)
+        self._lines = self._text = matrix_of(matrix)
 
     def next_line(self) -> None:
         self.move(0.0, -self._state.leading)
 
     def begin_form(self, name: Any) -> None:
-        self._outer.append((self._state, self._stack))
+        self._outer.append((self._state.copy(), self._stack))
         forms = entry(self._resources[-1], "/XObject") if isinstance(self._resources[-1], DictionaryObject) else None
         form = entry(forms, name) if isinstance(forms, DictionaryObject) else None
         own = entry(form, "/Resources") if isinstance(form, DictionaryObject) else None
@@ -173,10 +175,10 @@ class _Reader:
             self._resources.pop()
 
     def move_to(self, x: Any, y: Any) -> None:
-        self._at = self._begun = _applied(self._state.cm, float(x), float(y))
+        self._at = self._begun = applied(self._state.cm, float(x), float(y))
 
     def line_to(self, x: Any, y: Any) -> None:
-        point = _applied(self._state.cm, float(x), float(y))
+        point = applied(self._state.cm, float(x), float(y))
         self._path.append((*self._at, *point, False))
         self._at = point
 
@@ -185,8 +187,8 @@ class _Reader:
         self._at = self._begun
 
     def rectangle(self, x: Any, y: Any, width: Any, height: Any) -> None:
-        corner = _applied(self._state.cm, float(x), float(y))
-        other = _applied(self._state.cm, float(x) + float(width), float(y) + float(height))
+        corner = applied(self._state.cm, float(x), float(y))
+        other = applied(self._state.cm, float(x) + float(width), float(y) + float(height))
         self._path.append((*corner, *other, True))
 
     def _paint(self, operator: bytes) -> None:
@@ -209,53 +211,91 @@ class _Reader:
         if operator in (b"'", b'"'):
             self.next_line()
         if operator == b'"' and len(operands) > 2:
-            self._state = replace(self._state, word=float(operands[0]), character=float(operands[1]))
+            self._state.word, self._state.character = float(operands[0]), float(operands[1])
         shown = operands[-1] if operands else None
-        glyphs = list(self._glyphs(shown if isinstance(shown, list) else [shown]))
-        if glyphs and not is_skipped:
-            self.pieces += self._pieces(glyphs)
+        pieces = self._pieces(shown if isinstance(shown, list) else [shown])
+        if not is_skipped:
+            self.pieces += pieces
 
-    def _glyphs(self, parts: Sequence[Any]) -> Iterator[tuple[str, float, float]]:
-        """Yield the text of each glyph and where it begins and ends on its line; move to the end of the parts."""
-        state, at = self._state, 0.0
-        size, character = state.size * state.scale, state.character * state.scale
+    def _pieces(self, parts: Sequence[Any]) -> list[Piece]:
+        """Return the words of texts and moves between them, and move to their end."""
+        state, text = self._state, self._text
+        matrix = product((1.0, 0.0, 0.0, 1.0, 0.0, state.rise), product(text, state.cm))
+        turned = turns_of(matrix)
+        length = (matrix[0] ** 2 + matrix[1] ** 2) ** 0.5
+        size = abs(state.size) * (matrix[2] ** 2 + matrix[3] ** 2) ** 0.5
+        if self._struck and state.size * state.scale:
+            parts = self._without_struck(parts, matrix)
+        words, end = self._words(parts, size / length if length > 0 else 0.0)
+        self._text = product((1.0, 0.0, 0.0, 1.0, end, 0.0), text)
+        x, y = turned_place(matrix[4], matrix[5], turned)
+        if turned < 0 or not (abs(x) < LARGEST and abs(y) < LARGEST and 0 < size < 1000 and length > 0):
+            return []
+        assert state.font or not words
+        name, is_monospaced = (state.font.name, state.font.is_monospaced) if state.font else ("", False)
+        pieces = []
+        for word, begin, end, has_space_after in words:
+            left, right = x + begin * length, x + end * length
+            middle = ((left + right) / 2, y + 0.3 * size)
+            pieces.append(Piece(word, left, right, y, size, name, self._shown, turned, middle, has_space_after, is_monospaced))  # fmt: skip
+        return pieces
+
+    def _without_struck(self, parts: Sequence[Any], matrix: Matrix) -> Sequence[Any]:
+        """Return texts and moves without what is struck out, a move in its place; take note of what is kept."""
+        font, size, scale = self._state.font, self._state.size, self._state.scale
+        is_whole = True
+        kept: list[Any] = []
+        at = 0.0
+        for part in parts:
+            if font is None or not isinstance(part, bytes | str) or not part:
+                at -= float(part) / 1000 * size * scale if isinstance(part, int | float) else 0.0
+                kept.append(part)
+                continue
+            glyphs = font.of(part)
+            length = len(part) // len(glyphs) if glyphs and len(part) % len(glyphs) == 0 else 0
+            for number, (_, width, is_space, _) in enumerate(glyphs):
+                x, y = applied(matrix, at + width * size * scale / 2, 0.3 * size)
+                before = at
+                at += (width * size + self._state.character + self._state.word * is_space) * scale
+                if self._struck.has(x, y) or not length:
+                    is_whole = False
+                    kept.append(-1000 * (at - before) / (size * scale))
+                else:
+                    kept.append(part[number * length : (number + 1) * length])
+        if not is_whole:
+            self._struck.kept[self._shown] = kept
+        return parts if is_whole else kept
+
+    def _words(self, parts: Sequence[Any], height: float) -> tuple[list[tuple[str, float, float, bool]], float]:
+        """Return the words of texts and moves, each with its beginning, its end, and whether a space is after it.
+
+        A gap ends a word, as a space does. The end of all comes after the words.
+
+        :param height: of the font, in the units of the text.
+        """
+        state = self._state
+        size, character, space = state.size * state.scale, state.character * state.scale, state.word * state.scale
+        gap, back = _GAP * height, -2 * height
+        words: list[tuple[str, float, float, bool]] = []
+        word, begin, end, at = "", 0.0, 0.0, 0.0
         for part in parts:
             if isinstance(part, int | float):
-                at -= float(part) / 1000 * state.size * state.scale
+                at -= float(part) / 1000 * size
                 continue
             if state.font is None or not isinstance(part, bytes | str):
                 continue
-            for text, width, is_space in state.font.of(part):
-                end = at + width * size
-                yield text, at, end
-                at = end + (character + state.word * state.scale if is_space else character)
-        self._text = _product((1.0, 0.0, 0.0, 1.0, at, 0.0), self._text)
-        self._glyphs_moved = at
-
-    def _pieces(self, glyphs: Sequence[tuple[str, float, float]]) -> Iterator[Piece]:
-        """Yield the words of glyphs. A gap ends a word, as a space does."""
-        state = self._state
-        start = _product((1.0, 0.0, 0.0, 1.0, -self._glyphs_moved, 0.0), self._text)
-        matrix = _product((1.0, 0.0, 0.0, 1.0, 0.0, state.rise), _product(start, state.cm))
-        turned = _turns(matrix)
-        length = (matrix[0] ** 2 + matrix[1] ** 2) ** 0.5
-        size = abs(state.size) * (matrix[2] ** 2 + matrix[3] ** 2) ** 0.5
-        font = state.font.name if state.font else ""
-        x, y = _turned(matrix[4], matrix[5], turned)
-        if turned < 0 or not (abs(x) < LARGEST and abs(y) < LARGEST and 0 < size < 1000 and length > 0):
-            return
-        is_monospaced = state.font is not None and state.font.is_monospaced
-        word, begin, end = "", 0.0, 0.0
-        for number, (text, low, high) in enumerate((*glyphs, (" ", 0.0, 0.0))):
-            if word and (text.isspace() or (low - end) * length > _GAP * size or (low - end) * length < -2 * size):
-                yield Piece(
-                    word, x + begin * length, x + end * length, y, size, font, self._shown, turned, is_monospaced=is_monospaced,
-                    has_space_after=text.isspace() and number < len(glyphs),
-                )  # fmt: skip
-                word = ""
-            if not text.isspace():
-                begin = begin if word else low
-                word, end = word + text, high
+            for text, width, is_space, is_blank in state.font.of(part):
+                if word and (is_blank or not back <= at - end <= gap):
+                    words.append((word, begin, end, is_blank))
+                    word = ""
+                if not is_blank:
+                    begin = begin if word else at
+                    word += text
+                    end = at + width * size
+                at += width * size + (character + space if is_space else character)
+        if word:
+            words.append((word, begin, end, False))
+        return words, at
 
 
 _PARAMETERS = {b"Tc": "character", b"Tw": "word", b"TL": "leading", b"Ts": "rise"}
@@ -267,61 +307,32 @@ _HANDLERS: dict[bytes, Any] = {
 }  # fmt: skip
 
 
-def placed(page: PageObject, recorder: Recorder, skipped: Set[int] = frozenset()) -> Placed:
+def placed(page: PageObject, recorder: Recorder, skipped: Set[int], struck: Struck) -> Placed:
     """Return what a page draws in the direction of most of its text, turned so that this text is upright.
 
     :param recorder: has the operators of the page.
     :param skipped: the numbers of operators that show text which is not to be read.
+    :param struck: the places that are struck out; it gets what is found there.
     """
-    reader = _Reader(page)
+    reader = _Reader(page, struck)
     reader.read(recorder.operators, skipped)
     turns = Counter(piece.turned for piece in reader.pieces)
     turn = max(turns, key=lambda each: turns[each], default=0)
     found = Placed()
     for piece in reader.pieces:
-        x, y = _turned((piece.x0 + piece.x1) / 2, piece.y + 0.3 * piece.size, (4 - piece.turned) % 4)
-        middle = replace(piece, middle=_turned(x, y, turn))
-        (found.pieces if piece.turned == turn else found.aside).append(middle)
+        if piece.turned == turn:
+            found.pieces.append(piece)
+        else:
+            x, y = turned_place(*piece.middle, (4 - piece.turned) % 4)
+            found.aside.append(replace(piece, middle=turned_place(x, y, turn)))
     for x0, y0, x1, y1 in reader.rules:
-        (x0, y0), (x1, y1) = _turned(x0, y0, turn), _turned(x1, y1, turn)
+        (x0, y0), (x1, y1) = turned_place(x0, y0, turn), turned_place(x1, y1, turn)
         width, height = abs(x1 - x0), abs(y1 - y0)
         if height <= _THIN < width:
             found.across.append(Rule((y0 + y1) / 2, min(x0, x1), max(x0, x1)))
         elif width <= _THIN < height:
             found.down.append(Rule((x0 + x1) / 2, min(y0, y1), max(y0, y1)))
     for x0, y0, x1, y1 in reader.boxes:
-        (x0, y0), (x1, y1) = _turned(x0, y0, turn), _turned(x1, y1, turn)
+        (x0, y0), (x1, y1) = turned_place(x0, y0, turn), turned_place(x1, y1, turn)
         found.boxes.append((min(x0, x1), min(y0, y1), max(x0, x1), max(y0, y1)))
     return found
-
-
-def _matrix(operands: Sequence[Any]) -> Matrix:
-    a, b, c, d, e, f = (float(each) for each in operands)
-    return (a, b, c, d, e, f)
-
-
-def _product(first: Matrix, second: Matrix) -> Matrix:
-    """Return the matrix that does what the first does, and then what the second does."""
-    a, b, c, d, e, f = first
-    g, h, i, j, k, m = second
-    return (a * g + b * i, a * h + b * j, c * g + d * i, c * h + d * j, e * g + f * i + k, e * h + f * j + m)
-
-
-def _applied(matrix: Matrix, x: float, y: float) -> tuple[float, float]:
-    a, b, c, d, e, f = matrix
-    return a * x + c * y + e, b * x + d * y + f
-
-
-def _turns(matrix: Matrix) -> int:
-    """Return how often a line of text is turned by 90 degrees, counter-clockwise; -1 where it is aslant or mirrored."""
-    a, b, c, d, _, _ = matrix
-    if a * d - b * c <= 0:
-        return -1
-    if abs(b) <= 0.02 * abs(a):
-        return 0 if a > 0 else 2
-    return (1 if b > 0 else 3) if abs(a) <= 0.02 * abs(b) else -1
-
-
-def _turned(x: float, y: float, turns: int) -> tuple[float, float]:
-    """Return a place on the page after the page is turned, so that text with that many turns is upright."""
-    return ((x, y), (y, -x), (-x, -y), (-y, x))[turns]

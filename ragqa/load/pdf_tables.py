@@ -7,20 +7,24 @@ its header on each of them: where a page has none, that of the page before is re
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence, Set
-from dataclasses import dataclass, field
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
 from itertools import count
 from typing import Any
 
 from pypdf import PageObject
-from pypdf.generic import ArrayObject
+from pypdf.generic import ArrayObject, ContentStream, NameObject
 
 from ragqa.load.pdf_columns import aligned_tables
 from ragqa.load.pdf_doubles import repeated
 from ragqa.load.pdf_grid import ruled_tables
-from ragqa.load.pdf_lines import Table, lines_of_pieces
-from ragqa.load.pdf_places import Placed, placed
+from ragqa.load.pdf_lines import Line, Table, line_text, lines_of_pieces
+from ragqa.load.pdf_order import column_lines
+from ragqa.load.pdf_places import Piece, Placed, placed
 from ragqa.load.pdf_recorder import SHOWING, Recorder
+from ragqa.load.pdf_struck import Struck
 
 Visitor = Callable[[bytes, list[Any], list[float], list[float]], None]
 
@@ -34,60 +38,152 @@ _MARK = re.compile(rf"\s*{_OPEN}(\d+){_CLOSE}\s*")
 
 @dataclass(frozen=True, slots=True)
 class PageText:
-    """The text of a page, with marks in place of its tables; `plain` is the text with the tables as they are drawn."""
+    """The text of a page, with marks in place of its tables; `plain` is the text with the tables as they are drawn.
+
+    :param struck: the number of annotations whose struck-out text is left out.
+    """
 
     plain: str
     marked: str
     tables: Sequence[Table] = field(default=())
+    struck: int = 0
 
 
 def page_text(page: PageObject) -> PageText:
     """Return the text of a page with marks for its tables. Text that is drawn twice to look bold is taken once."""
+    with _parsed_once(page):
+        return _page_text(page)
+
+
+@contextmanager
+def _parsed_once(page: PageObject) -> Iterator[None]:
+    """Let pypdf parse the operators of a page only once, however often its text is extracted."""
+    contents = page.get("/Contents")
+    try:
+        page[NameObject("/Contents")] = ContentStream(page["/Contents"], page.pdf, "bytes")
+    except (AttributeError, KeyError):  # pypdf takes such a page to be empty
+        yield
+        return
+    try:
+        yield
+    finally:
+        page[NameObject("/Contents")] = contents
+
+
+def _page_text(page: PageObject) -> PageText:
     recorder = Recorder()
     text = page.extract_text(visitor_operand_before=recorder.before, visitor_operand_after=recorder.after)
-    doubles = repeated(page, text)
-    plain = page.extract_text(visitor_operand_before=_without(doubles, [])) if doubles else text
-    tables = _page_tables(page, recorder, doubles) if _OPEN not in plain else []
+    doubles, struck = repeated(page, text), Struck(page)
+    found = _placed(page, recorder, doubles, struck) if _OPEN not in text else None
+    plain = text
+    if doubles or struck.kept:
+        plain = page.extract_text(visitor_operand_before=_without(doubles, [], struck.kept))
+    if found is None:
+        return PageText(plain, plain, struck=struck.count)
+    return replace(_with_columns(page, found, plain, doubles, struck), struck=struck.count)
+
+
+def _with_columns(page: PageObject, found: Placed, plain: str, doubles: Set[int], struck: Struck) -> PageText:
+    tables: list[Table] = []
+    _take(tables, ruled_tables(found), found)
+    if in_columns := _column_page(found, tables, plain):
+        return in_columns
+    _take(tables, aligned_tables(_outside(found.pieces, tables), found), found)
     if not tables:
         return PageText(plain, plain)
-    marked = page.extract_text(visitor_operand_before=_without(doubles, tables))
+    tables.sort(key=lambda table: min(table.shown))
+    marked = page.extract_text(visitor_operand_before=_without(doubles, tables, struck.kept))
     if sorted(map(int, _MARK.findall(marked))) != list(range(len(tables))):
         return PageText(plain, plain)
     return PageText(plain, marked, tables)
 
 
-def _page_tables(page: PageObject, recorder: Recorder, skipped: Set[int]) -> list[Table]:
-    """Return the tables of a page in the order in which they are drawn; none where its operators cannot be interpreted.
+def _placed(page: PageObject, recorder: Recorder, skipped: Set[int], struck: Struck) -> Placed | None:
+    """Return what a page draws; None where places do not matter, or its operators cannot be interpreted.
 
     :param skipped: the numbers of operators that show text which is not read.
     """
-    if not recorder.may_have_table:
-        return []
+    if not recorder.may_have_columns and not struck:
+        return None
     try:
-        found = placed(page, recorder, skipped)
-        return _found(found) if len(found.pieces) <= _MOST_PIECES else []
+        found = placed(page, recorder, skipped, struck)
+        return found if len(found.pieces) <= _MOST_PIECES else None
     except (MemoryError, RecursionError):
         raise
     except Exception:  # operands of wrong types, fonts without widths: the text is read as it is drawn
-        return []
+        return None
 
 
-def _found(found: Placed) -> list[Table]:
-    tables: list[Table] = []
-    taken: set[int] = set()
-    for table in ruled_tables(found):
+def _take(tables: list[Table], others: Iterable[Table], found: Placed) -> None:
+    """Add to the tables of a page others that have no text in common with them."""
+    taken = {shown for table in tables for shown in table.shown}
+    for table in others:
         if taken.isdisjoint(table.shown) and _has_all_of(table, found):
+            table.lines_above = len(lines_of_pieces(piece for piece in found.pieces if piece.y > table.top))
+            table.lines_below = len(lines_of_pieces(piece for piece in found.pieces if piece.y < table.bottom))
             tables.append(table)
             taken |= table.shown
-    rest = [piece for piece in found.pieces if piece.shown not in taken]
-    for table in aligned_tables(rest, found):
-        if taken.isdisjoint(table.shown) and _has_all_of(table, found):
-            tables.append(table)
-            taken |= table.shown
-    for table in tables:
-        table.lines_above = len(lines_of_pieces(piece for piece in found.pieces if piece.y > table.top))
-        table.lines_below = len(lines_of_pieces(piece for piece in found.pieces if piece.y < table.bottom))
-    return sorted(tables, key=lambda table: min(table.shown))
+
+
+def _outside(pieces: Sequence[Piece], tables: Sequence[Table]) -> list[Piece]:
+    """Return the pieces that are in no table."""
+    taken = {shown for table in tables for shown in table.shown}
+    return [piece for piece in pieces if piece.shown not in taken]
+
+
+def _column_page(found: Placed, ruled: Sequence[Table], plain: str) -> PageText | None:
+    """Return the text of a page whose columns are drawn line by line; None where it has no such columns.
+
+    :param ruled: its tables with rules, which stay whole.
+    :param plain: the page as it is drawn, none of whose characters may be lost.
+    """
+    whole = [
+        Piece(_mark(number), table.spans[0][0], table.spans[-1][1], table.top, 1.0, "", -1)
+        for number, table in enumerate(ruled)
+    ]
+    lines = column_lines([*_outside(found.pieces, ruled), *whole], found.across)
+    if lines is None:
+        return None
+    tables = list(ruled)
+    _take(tables, aligned_tables([piece for line in lines for piece in line.pieces if piece.shown >= 0], found), found)
+    for turned in sorted({piece.turned for piece in found.aside}):
+        lines += lines_of_pieces(piece for piece in _outside(found.aside, tables) if piece.turned == turned)
+    marked = "\n".join(_marked_lines(lines, tables, len(ruled)))
+    in_tables = "".join(piece.text for table in tables for piece in (*found.pieces, *found.aside) if piece.shown in table.shown)  # fmt: skip
+    if _characters(_MARK.sub("", marked) + in_tables) != _characters(plain):
+        return None
+    order, numbers = [int(number) for number in _MARK.findall(marked)], count()
+    marked = _MARK.sub(lambda _: f" {_mark(next(numbers))} ", marked)
+    return PageText(plain, marked, [tables[number] for number in order])
+
+
+def _marked_lines(lines: Sequence[Line], tables: Sequence[Table], begun: int) -> Iterator[str]:
+    """Yield the texts of lines, with marks for tables.
+
+    :param begun: the number of tables whose marks are in the lines.
+    """
+    numbers = {shown: number for number, table in enumerate(tables) for shown in table.shown}
+    seen = set(range(begun))
+    for line in lines:
+        shown = []
+        for piece in line.pieces:
+            number = numbers.get(piece.shown)
+            if number is None:
+                shown.append(piece)
+            elif number not in seen:
+                seen.add(number)
+                shown.append(replace(piece, text=_mark(number)))
+        if shown:
+            yield line_text(shown)
+
+
+def _characters(text: str) -> Counter[str]:
+    return Counter("".join(text.split()))
+
+
+def _mark(number: int) -> str:
+    """Return the mark that is in a text in place of a table."""
+    return f"{_OPEN}{number}{_CLOSE}"
 
 
 def _has_all_of(table: Table, found: Placed) -> bool:
@@ -96,13 +192,14 @@ def _has_all_of(table: Table, found: Placed) -> bool:
     return inside <= table.characters
 
 
-def _without(numbers: Set[int], tables: Sequence[Table]) -> Visitor:
+def _without(numbers: Set[int], tables: Sequence[Table], kept: Mapping[int, Sequence[Any]]) -> Visitor:
     """Return a visitor for pypdf that empties operators that show text, and puts marks in place of tables.
 
     :param numbers: of the operators that are emptied besides those of the tables.
+    :param kept: by its number what is left of each operator that shows struck-out text.
     """
     counter = count()
-    marks = {min(table.shown): f" {_OPEN}{number}{_CLOSE} " for number, table in enumerate(tables)}
+    marks = {min(table.shown): f" {_mark(number)} " for number, table in enumerate(tables)}
     emptied = frozenset(numbers).union(*(table.shown for table in tables))
 
     def visit(operator: bytes, operands: list[Any], cm: list[float], tm: list[float]) -> None:
@@ -113,21 +210,23 @@ def _without(numbers: Set[int], tables: Sequence[Table]) -> Visitor:
         if number in emptied:
             text = marks.get(number, "")
             operands[-1] = ArrayObject([text] if text else []) if operator == b"TJ" else text
+        elif number in kept:
+            parts = kept[number]
+            texts = (part for part in parts if isinstance(part, bytes | str))
+            operands[-1] = ArrayObject(parts) if operator == b"TJ" else b"".join(_bytes(text) for text in texts)
 
     return visit
 
 
-def with_tables(pages: Sequence[PageText]) -> list[str]:
-    """Return the texts of pages with their tables. Those that go on from the page before get its header."""
-    texts = []
+def with_tables(pages: Iterable[PageText]) -> Iterator[str]:
+    """Yield the texts of pages with their tables. Those that go on from the page before get its header."""
     before: Table | None = None
     for page in pages:
         if page.tables and before is not None and _goes_on(page.tables[0], before):
             page.tables[0].rows.insert(0, list(before.rows[0]))
             page.tables[0].fonts.insert(0, before.fonts[0])
         before = max(page.tables, key=lambda table: -table.bottom, default=None)
-        texts.append(_filled(page))
-    return texts
+        yield _filled(page)
 
 
 def _filled(page: PageText) -> str:
@@ -170,3 +269,7 @@ def _written(table: Table) -> str:
 
 def _line(cells: Sequence[str]) -> str:
     return "| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |"
+
+
+def _bytes(text: bytes | str) -> bytes:
+    return text if isinstance(text, bytes) else text.encode("latin-1", "replace")

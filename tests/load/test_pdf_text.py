@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+import io
 import re
+import tracemalloc
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from pypdf import PdfWriter
 
+from ragqa.load.bounds import Limits
+from ragqa.load.pdf import extract
 from ragqa.load.pdf_text import cleaned
 from tests.limits import no_hang
+from tests.load.pdfs import lines, raw_pdf
 
 
 def one(text: str) -> str:
@@ -98,3 +104,22 @@ def test_words_of_the_document_that_are_broken_anywhere_are_found_again(words: l
 def test_hostile_text_is_cleaned_within_bounds_of_time(part: str) -> None:
     with no_hang():
         cleaned([part * (600_000 // len(part))])
+
+
+def test_the_contents_of_pages_that_are_read_are_not_kept_in_memory() -> None:
+    pages = [lines(f"Page {number}") + b"%" + b"x" * 200_000 + b"\n" for number in range(30)]
+
+    def peak(count: int) -> int:
+        writer, packed = PdfWriter(io.BytesIO(raw_pdf(*pages[:count]))), io.BytesIO()
+        for page in writer.pages:
+            page.compress_content_streams()
+        writer.write(packed)
+        data = packed.getvalue()
+        tracemalloc.start()
+        try:
+            assert extract(data, Limits()).text.count("Page") == count
+            return tracemalloc.get_traced_memory()[1]
+        finally:
+            tracemalloc.stop()
+
+    assert peak(30) - peak(5) < 5 * 200_000
