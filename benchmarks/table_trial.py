@@ -30,6 +30,7 @@ class Asked:
     text: str
     cells: tuple[str, ...]
     rows: tuple[tuple[str, ...], ...]
+    headers: tuple[tuple[str, ...], ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +54,7 @@ def trial(name: str) -> Trial:
 def _asked(sheets: Sequence[Sheet], text: str, cells: Any, rows: Any = ()) -> Asked:
     wanted = (cells,) if isinstance(cells, str) else tuple(cells or ())
     named = (rows,) if isinstance(rows, str) else tuple(rows)
-    return Asked(text, wanted, tuple(_row(sheets, name) for name in named))
+    return Asked(text, wanted, tuple(_row(sheets, name) for name in named), tuple(tuple(sheet.names) for sheet in sheets))
 
 
 def _row(sheets: Sequence[Sheet], name: str) -> tuple[str, ...]:
@@ -101,8 +102,8 @@ def _has(said: Counter[str], cell: str) -> bool:
 
 
 def _is_of(asked: Asked, text: str) -> bool:
-    """Tell whether a text has no words beside those of the rows that may be quoted, and at least half of one row."""
-    every = Counter(word for row in asked.rows for word in _words(" ".join(row)))
+    """Tell whether a text has no words beside those of the rows that may be quoted, and of headers."""
+    every = Counter(word for row in (*asked.rows, *asked.headers) for word in _words(" ".join(row)))
     said = Counter(_words(text.replace(",", " ") if text.count(",") > 3 else text))
-    loose = Counter(word for row in asked.rows for cell in row for word in _words(cell.replace(",", " ")))
+    loose = Counter(word for row in (*asked.rows, *asked.headers) for cell in row for word in _words(cell.replace(",", " ")))
     return said <= every | loose | Counter(text_analysis.words(asked.text))

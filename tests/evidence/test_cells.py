@@ -8,6 +8,7 @@ import pytest
 
 from ragqa.evidence.cells import cell_asked_for
 from ragqa.evidence.passages import candidates
+from ragqa.evidence.tables import Tables
 from ragqa.question_analysis import analyse
 from tests.fakes import document, passage
 
@@ -25,7 +26,7 @@ def cell(question: str, *, delimiter: str = "\t", found: int | None = None) -> s
     tables = {"delimiter": delimiter, "tables": [[0, 0, len(lines[0]) + 1]]}
     doc = replace(document(text, "a.xlsx", "application/x-sheet"), metadata=tables)
     end = len(text) if found is None else len("\n".join(lines[: found + 1]))
-    asked_for = cell_asked_for(analyse(question), candidates([passage(doc, 0, end)], lambda _: doc), lambda _: doc)
+    asked_for = cell_asked_for(analyse(question), candidates([passage(doc, 0, end)], lambda _: doc), Tables(lambda _: doc))
     return asked_for.text if asked_for else None
 
 
@@ -48,7 +49,7 @@ def test_a_row_is_named_by_a_cell_that_repeats_the_name_of_its_column() -> None:
     doc = document(f"# Piers\n\n| Pier | Length | Rent |\n|---|---|---|\n{rows}\n", "piers.md", "text/markdown")
     found = candidates([passage(doc, 0, len(doc.text))], lambda _: doc)
     for question, text in (("What is the rent of pier 33?", "231 crowns"), ("Length of pier 7", "21 m")):
-        asked_for = cell_asked_for(analyse(question), found, lambda _: doc)
+        asked_for = cell_asked_for(analyse(question), found, Tables(lambda _: doc))
         assert asked_for is not None and asked_for.text == text
 
 

@@ -9,6 +9,7 @@ import pytest
 
 from ragqa.evidence.passages import Candidate, candidates
 from ragqa.evidence.rows import about_the_row, is_of_cell, is_of_field
+from ragqa.evidence.tables import Tables
 from ragqa.question_analysis import analyse
 from ragqa.records import Document
 from tests.fakes import document, passage
@@ -34,7 +35,7 @@ def kept(
     if media_type == "text/csv":
         doc = table_file(text)
     hits = [passage(doc, first, len(text) if last is None else last)]
-    return about_the_row(analyse(question), candidates(hits, lambda _: doc), lambda _: doc)
+    return about_the_row(analyse(question), candidates(hits, lambda _: doc), Tables(lambda _: doc))
 
 
 def table_file(text: str) -> Document:
