@@ -74,7 +74,11 @@ def judged(asked: Asked, answer: Answer) -> str:
     if answer.abstained:
         return "refused" if asked.cells else "rightly refused"
     said = _words(answer.text)
-    there = [each for each in asked.cells if _has(said, each)]
+    there = [
+        cell
+        for cell in asked.cells
+        if any(_words(change(cell)) <= _words(change(answer.text)) for change in (str, _without_marks))
+    ]
     if not there or not all(_is_of(asked, citation.text) for citation in answer.citations):
         return "wrong"
     rest = said - Counter(word for each in there for word in _words(each))
@@ -97,13 +101,13 @@ def _words(text: str) -> Counter[str]:
     return Counter(words)
 
 
-def _has(said: Counter[str], cell: str) -> bool:
-    return _words(cell) <= said
-
-
 def _is_of(asked: Asked, text: str) -> bool:
     """Tell whether a text has no words beside those of the rows that may be quoted, and of headers."""
-    every = Counter(word for row in (*asked.rows, *asked.headers) for word in _words(" ".join(row)))
-    said = Counter(_words(text.replace(",", " ") if text.count(",") > 3 else text))
-    loose = Counter(word for row in (*asked.rows, *asked.headers) for cell in row for word in _words(cell.replace(",", " ")))
-    return said <= every | loose | Counter(text_analysis.words(asked.text))
+    every = [cell for row in (*asked.rows, *asked.headers) for cell in row]
+    free = Counter(text_analysis.words(asked.text))
+    return any(_words(change(text)) <= _words(change(" ".join(every))) + free for change in (str, _without_marks))
+
+
+def _without_marks(text: str) -> str:
+    """Return a text without the marks of delimited text."""
+    return text.replace('"', "").replace(",", " ").replace(";", " ")

@@ -67,7 +67,7 @@ def examine(
     best = hits[:MOST_HITS]
     passages = candidates(best, reader.document)
     tables = Tables(reader.document)
-    cell = cell_asked_for(analysis, passages, tables) if searched == question else None
+    cell = cell_asked_for(analyse(question), passages, tables)
     found = about_the_row(analysis, passages, tables)
     ranked = rank(analysis, found, embedder, weights)
     unknown = tuple(name for name in analyse(question).names if _is_unknown(name, reader))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import pairwise
@@ -22,12 +22,12 @@ _ASKING = frozenset(
 )
 """Words of questions that name neither a row nor a column, unless the table has them."""
 _TOKEN = re.compile(r"\d+(?:[.,:/–-]+\d+)*|[^\W\d_]+\d*|\w+")
-_THOUSANDS = re.compile(r"(?<=\d)[,.](?=\d{3}(?!\d))")
 _RANGE = re.compile(r"(\d[\d.,]*)\s*(?:-|–|to|and)\s*(\d[\d.,]*)", re.IGNORECASE)
 _BOUND = re.compile(r"(?:(over|above|more than|from|>)|(under|below|less than|up to|until|<))\s*=?\s*(\d[\d.,]*)", re.IGNORECASE)
 _SPOKEN_RANGE = re.compile(r"(?<=\d)\s*(?:\bto\b|–)\s*(?=\d)")
 _YEAR = re.compile(r"(?:19|20)\d\d")
 _HEAD = re.compile(r"^(?:(?:in|at|on|for|from|to|with)\s+)?(?:which|what)\s+(?:(?:kind|type|sort)s? of\s+)?(.*)", re.IGNORECASE)
+_POSSESSIVE = re.compile(r"['’]s\b")
 _WHO = re.compile(r"^who\b", re.IGNORECASE)
 _ARTICLES = frozenset(["the", "a", "an", "of", "is", "to", "at", "for"])
 
@@ -97,17 +97,18 @@ class _Asked:
         around = {each for each in tokens(above) if not each[0].isdigit() or _YEAR.fullmatch(each)}
         degrees = {after for before, after in pairwise(self.tokens) if before == "how"} & columns.DEGREES
         free = {*_ASKING, *around, *degrees, *_STOP}
-        return [
-            each
-            for each in dict.fromkeys(self.tokens)
-            if each not in free and not any(share > OPENING for share in self.shares[each])
-        ]
+        return [each for each in dict.fromkeys(self.tokens) if each not in free and not self._names_column(each)]
+
+    def _names_column(self, word: str) -> bool:
+        """Tell whether a word names a column; one that is in cells too must be a word of the column's own name."""
+        most = max(self.shares[word], default=0)
+        return most >= NAMED or (most > OPENING and not self.table.having([word])[word])
 
     @cached_property
     def totals(self) -> list[int]:
         """How much the question names each column: by words of its own name, or else by others."""
         count = len(self.names)
-        shares = [self.shares[each] for each in dict.fromkeys(self.tokens)]
+        shares = [self.shares[each] for each in dict.fromkeys(self.tokens) if each not in self.wanted]
         return [sum(share[column] for share in shares) for column in range(count)]
 
     @cached_property
@@ -158,13 +159,13 @@ class _Asked:
             found = best if len(found) > 1 and len(best) == 1 else found
         return [(number, values) for number, values, _ in found]
 
-    def _near(self) -> Iterator[int] | range:
+    def _near(self) -> Iterable[int]:
         """Return the numbers of the rows that have the words that are wanted, without numbers, which have several spellings."""
         words = [each for each in self.wanted if not each[0].isdigit()]
         if not words:
             return range(len(self.table.lines))
         having = self.table.having(words)
-        return iter(sorted(set.intersection(*(having[each] for each in words))))
+        return sorted(set.intersection(*(having[each] for each in words)))
 
     def _columns(self, wanted: str, values: Sequence[str]) -> set[int]:
         """Return the columns of a row whose cells have a word, or the number in a column where it may be."""
@@ -193,8 +194,9 @@ class _Asked:
         return after in units or column in self.homes(wanted)
 
     def _is_whole(self, values: Sequence[str], keys: set[int]) -> bool:
-        """Tell whether the cells that have what is wanted have no other words."""
-        return all(set(tokens(values[n])) <= {*self.tokens} for n in keys)
+        """Tell whether all that is wanted is in cells that have no other words."""
+        whole = [there for n in keys if (there := {*tokens(values[n])}) <= {*self.tokens, *_STOP}]
+        return all(any(_is_in(each, there) for there in whole) for each in self.wanted)
 
     def _is_named(self, values: Sequence[str], keys: set[int]) -> bool:
         """Tell whether what is wanted is in the column of names, and the question does not ask for that of another row."""
@@ -217,7 +219,7 @@ class _Asked:
         if self.head is not None:
             best = [n for n in self.head if n not in keys]
             best = [n for n in best if self.totals[n] == max(self.totals[m] for m in best)]
-        elif _WHO.match(self.question.core) and not any(total >= NAMED for total in totals):
+        elif _WHO.match(self.question.core) and not any(total > OPENING for total in totals):
             best = [self.name_column] if self.name_column not in keys else []
         else:
             totals[self.name_column] = 0
@@ -233,7 +235,8 @@ _STOP = frozenset(text_analysis.terms(" ".join(text_analysis.STOP_WORDS)))
 
 def tokens(text: str) -> list[str]:
     """Return the terms of a text in order, each number as a whole: 1,250.50 and 10:30 and 101-200 are one."""
-    plain = text.lower() if text.isascii() else text_analysis.without_accents(text.lower())
+    plain = _POSSESSIVE.sub("", text.lower())
+    plain = plain if plain.isascii() else text_analysis.without_accents(plain)
     return [each if each[0].isdigit() else text_analysis.term(each) for each in _TOKEN.findall(plain)]
 
 
@@ -267,6 +270,10 @@ def range_of(text: str) -> tuple[float, float] | None:
             return None
         return (amount + 1e-9, float("inf")) if match[1] else (float("-inf"), amount)
     return None
+
+
+def _is_in(wanted: str, there: set[str]) -> bool:
+    return wanted in there or (wanted[0].isdigit() and any(each[0].isdigit() and is_same(each, wanted) for each in there))
 
 
 def _is_within(part: Sequence[str], whole: Sequence[str]) -> bool:

@@ -58,10 +58,6 @@ def _by_term(words: Mapping[str, str]) -> dict[str, frozenset[str]]:
 _TERMS, _OPENING_TERMS = _by_term(_WORDS), _by_term(_OPENINGS)
 DEGREES = frozenset(text_analysis.terms("long tall high deep wide thick heavy old far fast hot warm cold big large loud expensive strong powerful"))
 """The words that follow "how"; they name no row."""
-_SUPERLATIVES = {
-    "long tall high deep wide thick heavy old far fast hot warm big large loud expensive strong powerful": "est",
-}
-PRICES = frozenset(text_analysis.terms(_PRICE))
 
 
 def shares(term: str, names: Sequence[Set[str]]) -> list[int]:

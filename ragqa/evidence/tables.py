@@ -105,7 +105,8 @@ class Tables:
 
     def of(self, row: Candidate) -> Table:
         """Return the table in which a row stands."""
-        return self._at(row.hit.chunk.document_id, row.start, row.before if row.header is not None else "")
+        header = "" if row.header is None else row.before
+        return self._at(row.hit.chunk.document_id, row.start, header, row.header)
 
     def like(self, row: Candidate) -> list[Table]:
         """Return the tables of the row's document that have the same header as its own, that one first."""
@@ -114,18 +115,27 @@ class Tables:
             return [own]
         headers = self._headers.setdefault(id_, Headers(self._document_of(id_)))
         places = headers.of(own.header)[:MOST_TABLES]
-        return list({id(table): table for table in (own, *(self._at(id_, place, own.header) for place in places))}.values())
+        return list({id(table): table for table in (own, *(self._at(id_, place, own.header, place) for place in places))}.values())
 
-    def _at(self, id_: str, offset: int, header: str) -> Table:
+    def _at(self, id_: str, offset: int, header: str, header_at: int | None) -> Table:
         known = self._found.setdefault(id_, [])
         table = next((each for each in known if each.has(offset)), None)
         if table is None:
             document = self._document_of(id_)
             spans = _spans(document, offset)
-            start = spans[0][0]
-            table = Table(document, spans, header, document.text[max(0, start - _ABOVE, document.page_span(start)[0]) : start])
+            above = _above(document, spans[0][0], spans[0][0] if header_at is None else header_at)
+            table = Table(document, spans, header, above)
             known.append(table)
         return table
+
+
+def _above(document: Document, start: int, header: int) -> str:
+    """Return the lines above the header of a table, back to another table: those within its own part of delimited text."""
+    if delimiter_of(document):
+        return document.text[max(start, header - _ABOVE) : header]
+    lines = document.text[max(0, header - _ABOVE, document.page_span(header)[0]) : header].split("\n")
+    last = max((n for n, line in enumerate(lines) if _ROW_MARK.search(line)), default=-1)
+    return "\n".join(lines[last + 1 :])
 
 
 def _spans(document: Document, offset: int) -> list[Span]:

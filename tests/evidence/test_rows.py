@@ -137,7 +137,7 @@ def test_a_table_of_many_rows_is_compared_in_a_moment() -> None:
     table = "| Room | Day |\n|---|---|\n" + "".join(f"| Room {n} | {n % 97} |\n" for n in range(25_000))
     started = time.monotonic()
     assert found(table, "What does room 24990 cost a day?", first=len(table) - 3_000)[-1] == "| Room 24990 | 61 |"
-    assert time.monotonic() - started < 10
+    assert time.monotonic() - started < 5
 
 
 def test_the_parts_of_a_table_on_several_pages_are_one_table() -> None:
