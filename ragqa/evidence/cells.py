@@ -24,6 +24,9 @@ _ASKING = frozenset(
 _TOKEN = re.compile(r"\d+(?:[.,:/–-]+\d+)*|[^\W\d_]+\d*|\w+")
 _RANGE = re.compile(r"(\d[\d.,]*)\s*(?:-|–|to|and)\s*(\d[\d.,]*)", re.IGNORECASE)
 _BOUND = re.compile(r"(?:(over|above|more than|from|>)|(under|below|less than|up to|until|<))\s*=?\s*(\d[\d.,]*)", re.IGNORECASE)
+_MARKS = re.compile(r"[.,]")
+_EXAMPLES = 200
+"""The first rows show whether the cells of a table are ranges."""
 _SPOKEN_RANGE = re.compile(r"(?<=\d)\s*(?:\bto\b|–)\s*(?=\d)")
 _YEAR = re.compile(r"(?:19|20)\d\d")
 _HEAD = re.compile(r"^(?:(?:in|at|on|for|from|to|with)\s+)?(?:which|what)\s+(?:(?:kind|type|sort)s? of\s+)?(.*)", re.IGNORECASE)
@@ -160,12 +163,15 @@ class _Asked:
         return [(number, values) for number, values, _ in found]
 
     def _near(self) -> Iterable[int]:
-        """Return the numbers of the rows that have the words that are wanted, without numbers, which have several spellings."""
+        """Return the numbers of the rows that may have all that is wanted."""
         words = [each for each in self.wanted if not each[0].isdigit()]
-        if not words:
-            return range(len(self.table.lines))
         having = self.table.having(words)
-        return sorted(set.intersection(*(having[each] for each in words)))
+        near = sorted(set.intersection(*having.values())) if words else range(len(self.table.lines))
+        amounts = [_digits(each) for each in self.wanted if each[0].isdigit()]
+        if not amounts or any(map(_has_range, self.table.lines[:_EXAMPLES])):
+            return near
+        bare = ((n, _MARKS.sub("", self.table.lines[n])) for n in near)
+        return [n for n, line in bare if all(each in line for each in amounts)]
 
     def _columns(self, wanted: str, values: Sequence[str]) -> set[int]:
         """Return the columns of a row whose cells have a word, or the number in a column where it may be."""
@@ -248,6 +254,14 @@ def amount_of(number: str) -> float | None:
         return None
 
 
+def _digits(number: str) -> str:
+    """Return the digits that every spelling of a number has, without marks."""
+    amount = amount_of(number)
+    if amount is None or amount < 1:
+        return _MARKS.sub("", number).strip("0")
+    return min(str(int(value)) for value in _values(number))
+
+
 def is_same(one: str, other: str) -> bool:
     """Tell whether two numbers are equal, in any spelling: 1250 is 1,250.00 and 1.250,00."""
     return one == other or not _values(one).isdisjoint(_values(other))
@@ -270,6 +284,10 @@ def range_of(text: str) -> tuple[float, float] | None:
             return None
         return (amount + 1e-9, float("inf")) if match[1] else (float("-inf"), amount)
     return None
+
+
+def _has_range(line: str) -> bool:
+    return any(range_of(value) is not None for value in table_rows.row_values(line))
 
 
 def _is_in(wanted: str, there: set[str]) -> bool:

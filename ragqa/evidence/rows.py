@@ -8,8 +8,8 @@ other one was found.
 from __future__ import annotations
 
 import re
-from collections import Counter
-from collections.abc import Callable, Sequence
+from collections import defaultdict
+from collections.abc import Sequence
 from itertools import pairwise
 
 from ragqa import table_rows, text_analysis
@@ -24,6 +24,7 @@ MOST_COMMON = 0.5
 """Words that more than this part of the rows have tell no row from another."""
 _EXAMPLES = 200
 """The first rows are read even if they have no word of the question, to see what rows have numbers for."""
+_STOP_TERMS = frozenset(map(text_analysis.term, text_analysis.STOP_WORDS))
 _NUMBER = re.compile(r"\d+(?:[.,]\d+)*")
 _FIELD = re.compile(r"^([^\s:|][^\n:|]{0,80}): (\S.*)$", re.MULTILINE)
 """A line of a record."""
@@ -73,14 +74,18 @@ class _Named:
         # 1. Words that few rows have tell rows apart, and so do pairs of words with one of them.
         having = {term: rows for term, rows in table.having(terms).items() if rows}
         self._terms = {term for term, rows in having.items() if len(rows) <= MOST_COMMON * len(table.lines)}
-        pairs = [pair for pair in self._pairs if self._terms & {*pair}]
         # 2. Read the rows that may have most of them.
-        counts = Counter(row for term in self._terms for row in having[term])
-        most = max(counts.values(), default=0)
-        best = [row for row, count in counts.items() if count + len(pairs) >= most]
+        there: defaultdict[int, set[str]] = defaultdict(set)
+        for term in self._terms:
+            for row in having[term]:
+                there[row].add(term)
+        pairs = [self._terms & {*pair} for pair in self._pairs if self._terms & {*pair}]
+        least = max(map(len, there.values()), default=0)
+        most = {frozenset(terms): len(terms) + sum(pair <= terms for pair in pairs) for terms in there.values()}
+        best = [row for row, terms in there.items() if most[frozenset(terms)] >= least]
         self._most = max((len(self._matches(table.lines[row])) for row in best), default=0)
         self.is_missing = bool(question.numbers) and (
-            _lacks_number(question, lambda: {*known, *table.words, *stated([table.text])})
+            _lacks_number(question, table, known)
             or self._lacks_numbered(table)
         )
 
@@ -90,38 +95,45 @@ class _Named:
 
     def _lacks_numbered(self, table: Table) -> bool:
         """Tell whether the question numbers a thing, such as "type 99", as rows do, and no row has that number for it."""
-        numbered = {b for a, b in self._pairs if b.isdigit() and not a.isdigit()}
-        if not numbered:
-            return False
-        near = set(range(_EXAMPLES)).union(*table.having(numbered).values())
-        lines = [table_rows.named_terms(table.lines[n], self._names) for n in near if n < len(table.lines)]
-        there = {pair for line in lines for pair in pairwise(line) if pair[1].isdigit()}
-        things = {before for before, _ in there} - set(map(text_analysis.term, text_analysis.STOP_WORDS))
-        return any(b.isdigit() and a in things and not a.isdigit() and (a, b) not in there for a, b in self._pairs)
+        numbered = {(a, b) for a, b in self._pairs if b.isdigit() and not a.isdigit()}
+        having = table.having(b for _, b in numbered)
+        near = {n for rows in having.values() for n in sorted(rows)[:_EXAMPLES]}
+        examples = (self._read(line) for line in table.lines[:_EXAMPLES] + [table.lines[n] for n in near]) if numbered else ()
+        things = {a for line in examples for a, b in pairwise(line) if b.isdigit() and a not in _STOP_TERMS}
+        return any(
+            a in things and not any((a, b) in pairwise(self._read(table.lines[n])) for n in sorted(having[b]))
+            for a, b in numbered
+        )
+
+    def _read(self, line: str) -> list[str]:
+        """Return the terms of a row, those of each cell after those of its column's name."""
+        return table_rows.named_terms(line, self._names)
 
     def _matches(self, line: str) -> set[table_rows.Found]:
         """Return the words of the question in a row that tell it from others, and its pairs of words with one of them."""
-        return table_rows.matches(table_rows.named_terms(line, self._names), self._terms, self._pairs)
+        return table_rows.matches(self._read(line), self._terms, self._pairs)
 
 
-def _lacks_number(question: QuestionAnalysis, stated_there: Callable[[], set[str]]) -> bool:
+def _lacks_number(question: QuestionAnalysis, table: Table, known: set[str]) -> bool:
     """Tell whether the question names a year, or numbers a thing, that neither the table nor its title has.
 
     A number after a stop word, such as in "for 3 nights", is a quantity of the question's own.
 
-    :param stated_there: returns what they state; called where the question has such a number, since a table may be long.
+    :param known: what is stated around the table.
     """
     words = text_analysis.words(question.core)
     named = {after for before, after in pairwise(words) if before not in text_analysis.STOP_WORDS and before.isalpha()}
-    wanted = [
-        number
+    wanted = {
+        number.replace(",", "")
         for number in (digits for each in question.numbers for digits in _NUMBER.findall(each))
         if number.partition(",")[0].partition(".")[0] in named or _YEAR.fullmatch(number)
-    ]
-    if not wanted:
+    }
+    missing = wanted - known - table.words
+    if not missing:
         return False
-    there = stated_there()
-    return any(there.isdisjoint((number, number.replace(",", ""))) for number in wanted)
+    spelled = " ".join(word for word in table.words if word.isalpha())
+    near = [line for line in table.lines if any(number in line.replace(",", "") for number in missing)]
+    return not missing <= stated([spelled, *near])
 
 
 def _has_number(question: QuestionAnalysis, text: str) -> bool:
