@@ -54,18 +54,16 @@ def trial(name: str) -> Trial:
 def _asked(sheets: Sequence[Sheet], text: str, cells: Any, rows: Any = ()) -> Asked:
     wanted = (cells,) if isinstance(cells, str) else tuple(cells or ())
     named = (rows,) if isinstance(rows, str) else tuple(rows)
-    return Asked(text, wanted, tuple(_row(sheets, name) for name in named), tuple(tuple(sheet.names) for sheet in sheets))
+    return Asked(
+        text, wanted, tuple(_row(sheets, name) for name in named), tuple(tuple(sheet.names) for sheet in sheets)
+    )
 
 
 def _row(sheets: Sequence[Sheet], name: str) -> tuple[str, ...]:
     """Return the row with a first cell; `2024/Basic` is one in the table whose heading has 2024."""
     part, _, key = name.rpartition("/")
     return next(
-        tuple(row)
-        for sheet in sheets
-        if part in sheet.heading
-        for row in sheet.rows
-        if key in (row[0], row[1])
+        tuple(row) for sheet in sheets if part in sheet.heading for row in sheet.rows if key in (row[0], row[1])
     )
 
 

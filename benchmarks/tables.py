@@ -21,7 +21,8 @@ from time import perf_counter
 from benchmarks.price_list import SEED, SUBJECTS, CellQuestion, absent, price_list, questions, sheet
 from benchmarks.run import QUICKSTART, table
 from benchmarks.table_files import WRITERS
-from benchmarks.table_trial import OUTCOMES, judged as judged_in_trial, trial
+from benchmarks.table_trial import OUTCOMES, trial
+from benchmarks.table_trial import judged as judged_in_trial
 from ragqa import Pipeline
 from ragqa.evaluate.metrics.statistics import interval
 from ragqa.records import Answer, Hit
@@ -150,7 +151,9 @@ def main() -> None:
     parser.add_argument("--questions", type=int, default=100)
     parser.add_argument("--subject", choices=SUBJECTS, default="prices", help="what the list is about")
     parser.add_argument("--seed", type=int, default=SEED, help="of the list and the questions")
-    parser.add_argument("--trial", nargs="+", help="names of small tables in benchmarks/table_trial, instead of the list")
+    parser.add_argument(
+        "--trial", nargs="+", help="names of small tables in benchmarks/table_trial, instead of the list"
+    )
     parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="as --set of ragqa")
     parser.add_argument("--show", action="store_true", help="print each answer")
     arguments = parser.parse_args()

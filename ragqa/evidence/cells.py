@@ -23,13 +23,17 @@ _ASKING = frozenset(
 """Words of questions that name neither a row nor a column, unless the table has them."""
 _TOKEN = re.compile(r"\d+(?:[.,:/–-]+\d+)*|[^\W\d_]+\d*|\w+")
 _RANGE = re.compile(r"(\d[\d.,]*)\s*(?:-|–|to|and)\s*(\d[\d.,]*)", re.IGNORECASE)
-_BOUND = re.compile(r"(?:(over|above|more than|from|>)|(under|below|less than|up to|until|<))\s*=?\s*(\d[\d.,]*)", re.IGNORECASE)
+_BOUND = re.compile(
+    r"(?:(over|above|more than|from|>)|(under|below|less than|up to|until|<))\s*=?\s*(\d[\d.,]*)", re.IGNORECASE
+)
 _MARKS = re.compile(r"[.,]")
 _EXAMPLES = 200
 """The first rows show whether the cells of a table are ranges."""
 _SPOKEN_RANGE = re.compile(r"(?<=\d)\s*(?:\bto\b|–)\s*(?=\d)")
 _YEAR = re.compile(r"(?:19|20)\d\d")
-_HEAD = re.compile(r"^(?:(?:in|at|on|for|from|to|with)\s+)?(?:which|what)\s+(?:(?:kind|type|sort)s? of\s+)?(.*)", re.IGNORECASE)
+_HEAD = re.compile(
+    r"^(?:(?:in|at|on|for|from|to|with)\s+)?(?:which|what)\s+(?:(?:kind|type|sort)s? of\s+)?(.*)", re.IGNORECASE
+)
 _POSSESSIVE = re.compile(r"['’]s\b")
 _WHO = re.compile(r"^who\b", re.IGNORECASE)
 _ARTICLES = frozenset(["the", "a", "an", "of", "is", "to", "at", "for"])
@@ -182,9 +186,12 @@ class _Asked:
         for n, value in enumerate(values):
             there = tokens(value)
             same = [at for at, each in enumerate(there) if each[0].isdigit() and is_same(each, wanted)]
-            if (same and n in homes and len(there) < 4) or any(
-                at and (there[at - 1], wanted) in pairs for at in same
-            ) or (len(there) > 1 and same and _is_within(there, self.tokens)) or self._is_in_range(wanted, n, value, there):
+            if (
+                (same and n in homes and len(there) < 4)
+                or any(at and (there[at - 1], wanted) in pairs for at in same)
+                or (len(there) > 1 and same and _is_within(there, self.tokens))
+                or self._is_in_range(wanted, n, value, there)
+            ):
                 found.add(n)
         return found
 
@@ -291,7 +298,9 @@ def _has_range(line: str) -> bool:
 
 
 def _is_in(wanted: str, there: set[str]) -> bool:
-    return wanted in there or (wanted[0].isdigit() and any(each[0].isdigit() and is_same(each, wanted) for each in there))
+    return wanted in there or (
+        wanted[0].isdigit() and any(each[0].isdigit() and is_same(each, wanted) for each in there)
+    )
 
 
 def _is_within(part: Sequence[str], whole: Sequence[str]) -> bool:

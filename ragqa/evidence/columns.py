@@ -52,18 +52,21 @@ _WORDS = {
 
 
 def _by_term(words: Mapping[str, str]) -> dict[str, frozenset[str]]:
-    return {each: frozenset(text_analysis.terms(names)) for key, names in words.items() for each in text_analysis.terms(key)}
+    return {
+        each: frozenset(text_analysis.terms(names)) for key, names in words.items() for each in text_analysis.terms(key)
+    }
 
 
 _TERMS, _OPENING_TERMS = _by_term(_WORDS), _by_term(_OPENINGS)
-DEGREES = frozenset(text_analysis.terms("long tall high deep wide thick heavy old far fast hot warm cold big large loud expensive strong powerful"))
+DEGREES = frozenset(
+    text_analysis.terms(
+        "long tall high deep wide thick heavy old far fast hot warm cold big large loud expensive strong powerful"
+    )
+)
 """The words that follow "how"; they name no row."""
 
 
 def shares(term: str, names: Sequence[Set[str]]) -> list[int]:
     """Return for each column, by the terms of its name, how much a term of a question names it."""
     hinted, opening = _TERMS.get(term, frozenset()), _OPENING_TERMS.get(term, frozenset())
-    return [
-        NAMED if term in name else HINTED if hinted & name else OPENING if opening & name else 0
-        for name in names
-    ]
+    return [NAMED if term in name else HINTED if hinted & name else OPENING if opening & name else 0 for name in names]

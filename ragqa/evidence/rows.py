@@ -32,9 +32,7 @@ _IN_PATH = re.compile(r"[._\[\]]")
 _YEAR = re.compile(r"[12]\d{3}")
 
 
-def about_the_row(
-    question: QuestionAnalysis, candidates: Sequence[Candidate], tables: Tables
-) -> list[Candidate]:
+def about_the_row(question: QuestionAnalysis, candidates: Sequence[Candidate], tables: Tables) -> list[Candidate]:
     """Leave out the rows of tables that are not those that a question names.
 
     Where a table lacks the row of the number that is asked for, what is beside the table is no evidence either.
@@ -85,8 +83,7 @@ class _Named:
         best = [row for row, terms in there.items() if most[frozenset(terms)] >= least]
         self._most = max((len(self._matches(table.lines[row])) for row in best), default=0)
         self.is_missing = bool(question.numbers) and (
-            _lacks_number(question, table, known)
-            or self._lacks_numbered(table)
+            _lacks_number(question, table, known) or self._lacks_numbered(table)
         )
 
     def is_this(self, row: Candidate) -> bool:
@@ -98,7 +95,9 @@ class _Named:
         numbered = {(a, b) for a, b in self._pairs if b.isdigit() and not a.isdigit()}
         having = table.having(b for _, b in numbered)
         near = {n for rows in having.values() for n in sorted(rows)[:_EXAMPLES]}
-        examples = (self._read(line) for line in table.lines[:_EXAMPLES] + [table.lines[n] for n in near]) if numbered else ()
+        examples = (
+            (self._read(line) for line in table.lines[:_EXAMPLES] + [table.lines[n] for n in near]) if numbered else ()
+        )
         things = {a for line in examples for a, b in pairwise(line) if b.isdigit() and a not in _STOP_TERMS}
         return any(
             a in things and not any((a, b) in pairwise(self._read(table.lines[n])) for n in sorted(having[b]))

@@ -115,7 +115,11 @@ class Tables:
             return [own]
         headers = self._headers.setdefault(id_, Headers(self._document_of(id_)))
         places = headers.of(own.header)[:MOST_TABLES]
-        return list({id(table): table for table in (own, *(self._at(id_, place, own.header, place) for place in places))}.values())
+        return list(
+            {
+                id(table): table for table in (own, *(self._at(id_, place, own.header, place) for place in places))
+            }.values()
+        )
 
     def _at(self, id_: str, offset: int, header: str, header_at: int | None) -> Table:
         known = self._found.setdefault(id_, [])

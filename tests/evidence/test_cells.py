@@ -26,7 +26,9 @@ def cell(question: str, *, delimiter: str = "\t", found: int | None = None) -> s
     tables = {"delimiter": delimiter, "tables": [[0, 0, len(lines[0]) + 1]]}
     doc = replace(document(text, "a.xlsx", "application/x-sheet"), metadata=tables)
     end = len(text) if found is None else len("\n".join(lines[: found + 1]))
-    asked_for = cell_asked_for(analyse(question), candidates([passage(doc, 0, end)], lambda _: doc), Tables(lambda _: doc))
+    asked_for = cell_asked_for(
+        analyse(question), candidates([passage(doc, 0, end)], lambda _: doc), Tables(lambda _: doc)
+    )
     return asked_for.text if asked_for else None
 
 
