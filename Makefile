@@ -79,7 +79,7 @@ fit-verdicts: models ## Fit what the stronger model's verdict adds to the confid
 bench-people: models ## Ask the questions that people ask and count right, wrong and refused answers; ARGS="--pipeline FILE"
 	$(BIN)/python -m benchmarks.answers.people $(ARGS)
 
-bench-tables: models ## Ask for cells of a price list of 1,000 rows in five formats; about 5 minutes
+bench-tables: models ## Ask for cells of a price list of 1,000 rows in six formats, or with ARGS="--trial boats" of small tables; about 6 minutes
 	$(BIN)/python -m benchmarks.tables $(ARGS)
 
 bench-reading: $(VENV)/installed ## Compare the texts read from real files in RAGQA_DATA with references, beside markitdown; about a minute

@@ -1,15 +1,15 @@
-"""Lists of 1,000 rows, made from a seed, as files of five formats, and questions for one cell each.
+"""Lists of 1,000 rows, made from a seed, and questions for one cell each.
 
 There are two lists, a price list and a list of courses, with other words in the columns and in the questions.
 """
 
 from __future__ import annotations
 
-import csv
-import io
 import random
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+
+from benchmarks.table_files import Sheet
 
 SEED = 7
 ITEMS = (
@@ -150,64 +150,6 @@ def absent(count: int, seed: int = SEED, subject: Subject = SUBJECTS["prices"]) 
     ]
 
 
-def markdown(rows: Sequence[Row]) -> bytes:
-    """Return a page with a table with pipes."""
-    lines = [rows[0].subject.header, ["---"] * len(rows[0].cells), *(row.texts() for row in rows)]
-    return "\n".join([f"# {rows[0].subject.title}", "", *(f"| {' | '.join(line)} |" for line in lines), ""]).encode()
-
-
-def html(rows: Sequence[Row]) -> bytes:
-    """Return a page with a table."""
-
-    def line(cells: Sequence[str], tag: str) -> str:
-        return f"<tr>{''.join(f'<{tag}>{cell}</{tag}>' for cell in cells)}</tr>\n"
-
-    body = "".join(line(row.texts(), "td") for row in rows)
-    title = rows[0].subject.title
-    table = f"<table>\n<thead>{line(rows[0].subject.header, 'th')}</thead>\n<tbody>\n{body}</tbody>\n</table>"
-    return f"<!doctype html><html><head><title>{title}</title></head><body><h1>{title}</h1>\n{table}</body></html>".encode()
-
-
-def comma_separated(rows: Sequence[Row]) -> bytes:
-    """Return a CSV file."""
-    stream = io.StringIO()
-    csv.writer(stream).writerows([rows[0].subject.header, *(row.texts() for row in rows)])
-    return stream.getvalue().encode()
-
-
-def xlsx(rows: Sequence[Row]) -> bytes:
-    """Return a workbook; prices are numbers with a format."""
-    import openpyxl
-
-    book = openpyxl.Workbook()
-    sheet = book.active
-    sheet.title = "Prices"
-    header = rows[0].subject.header
-    sheet.append(header)
-    for number, row in enumerate(rows, start=2):
-        sheet.append([row.cells[column] for column in header])
-        for column in header[4:7]:
-            sheet.cell(number, header.index(column) + 1).number_format = "#,##0.00"
-    stream = io.BytesIO()
-    book.save(stream)
-    return stream.getvalue()
-
-
-def pdf(rows: Sequence[Row]) -> bytes:
-    """Return a document with a table that has its header on every page."""
-    from reportlab.lib.pagesizes import A4
-    from reportlab.lib.styles import getSampleStyleSheet
-    from reportlab.platypus import LongTable, Paragraph, SimpleDocTemplate
-
-    stream = io.BytesIO()
-    subject = rows[0].subject
-    table = LongTable([list(subject.header), *(row.texts() for row in rows)], repeatRows=1)
-    title = Paragraph(subject.title, getSampleStyleSheet()["Title"])
-    SimpleDocTemplate(stream, pagesize=A4, title=subject.title).build([title, table])
-    return stream.getvalue()
-
-
-WRITERS: Mapping[str, Callable[[Sequence[Row]], bytes]] = {
-    "md": markdown, "html": html, "csv": comma_separated, "xlsx": xlsx, "pdf": pdf,
-}  # fmt: skip
-"""What writes the list, by the suffix of its file."""
+def sheet(rows: Sequence[Row]) -> Sheet:
+    """Return the list as a table."""
+    return Sheet(rows[0].subject.header, [row.texts() for row in rows])

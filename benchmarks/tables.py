@@ -1,4 +1,4 @@
-"""Asks 100 questions for one cell each of a list of 1,000 rows, written in five formats. Run by `make bench-tables`.
+"""Asks 100 questions for one cell each of a list of 1,000 rows, written in six formats. Run by `make bench-tables`.
 
 Then asks for types that are not in the list, which only a refusal answers. The list and the questions are made from a seed (`benchmarks.price_list`). A row is found first if it is in the best hit.
 An answer is right if it says the number of the cell and no number of another row: the cell alone, or its row.
@@ -11,14 +11,18 @@ import json
 import re
 import tempfile
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
 from time import perf_counter
 
-from benchmarks.price_list import SEED, SUBJECTS, WRITERS, CellQuestion, absent, price_list, questions
+from benchmarks.price_list import SEED, SUBJECTS, CellQuestion, absent, price_list, questions, sheet
 from benchmarks.run import QUICKSTART, table
+from benchmarks.table_files import WRITERS
+from benchmarks.table_trial import OUTCOMES, trial
+from benchmarks.table_trial import judged as judged_in_trial
 from ragqa import Pipeline
 from ragqa.evaluate.metrics.statistics import interval
 from ragqa.records import Answer, Hit
@@ -93,6 +97,52 @@ def _share(values: Sequence[bool]) -> str:
     return f"{sum(values) / len(values):.2f} [{low:.2f}, {high:.2f}]"
 
 
+def ask_price_list(arguments: argparse.Namespace) -> None:
+    """Print what came of the questions about the list of 1,000 rows, a format at a time."""
+    subject = SUBJECTS[arguments.subject]
+    rows = price_list(arguments.seed, subject)
+    asked = questions(rows, arguments.questions, arguments.seed)
+    not_there = absent(arguments.questions // 4, arguments.seed, subject)
+    header = ["format", "row found first", "in the first 5", "right or refused", "the cell", "its row", "wrong", "refused", "s a question", "n", "not in the list: refused", "n"]  # fmt: skip
+    print(table(header, []), flush=True)
+    for name in arguments.formats:
+        with _indexed(arguments, name, WRITERS[name](subject.title, [sheet(rows)])) as pipeline:
+            cells = row(name, measure(pipeline, asked, arguments.show))
+            refused = [pipeline.ask(question).abstained for question in not_there]
+        print("| " + " | ".join([*cells, _share(refused), str(len(refused))]) + " |", flush=True)
+
+
+def ask_trials(arguments: argparse.Namespace) -> None:
+    """Print what came of the questions of trials, a table and a format at a time."""
+    print(table(["table", "format", *OUTCOMES, "n"], []), flush=True)
+    for of in arguments.trial:
+        each = trial(of)
+        for name in arguments.formats:
+            counts: Counter[str] = Counter()
+            with _indexed(arguments, name, WRITERS[name](each.title, each.sheets)) as pipeline:
+                for asked in each.questions:
+                    answer = pipeline.ask(asked.text)
+                    outcome = judged_in_trial(asked, answer)
+                    counts[outcome] += 1
+                    if arguments.show:
+                        print(f"{outcome:8} {asked.text} wanted {asked.cells}; {answer.kind or answer.reason}: {answer.text!r}", flush=True)  # fmt: skip
+            cells = [of, name, *(str(counts[kind]) for kind in OUTCOMES), str(counts.total())]
+            print("| " + " | ".join(cells) + " |", flush=True)
+
+
+@contextmanager
+def _indexed(arguments: argparse.Namespace, suffix: str, file: bytes) -> Iterator[Pipeline]:
+    """Yield the pipeline with an index of one file."""
+    with tempfile.TemporaryDirectory() as scratch:
+        folder = Path(scratch) / suffix
+        folder.mkdir()
+        (folder / f"prices.{suffix}").write_bytes(file)
+        paths = [f"load.path={json.dumps(str(folder))}", f"index.path={json.dumps(str(folder.with_suffix('.index')))}"]
+        pipeline = Pipeline.from_file(arguments.pipeline, [*paths, *arguments.set])
+        pipeline.index()
+        yield pipeline
+
+
 def main() -> None:
     """Print the table, a format at a time."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.tables", description=__doc__.splitlines()[0])
@@ -101,29 +151,13 @@ def main() -> None:
     parser.add_argument("--questions", type=int, default=100)
     parser.add_argument("--subject", choices=SUBJECTS, default="prices", help="what the list is about")
     parser.add_argument("--seed", type=int, default=SEED, help="of the list and the questions")
+    parser.add_argument(
+        "--trial", nargs="+", help="names of small tables in benchmarks/table_trial, instead of the list"
+    )
     parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="as --set of ragqa")
     parser.add_argument("--show", action="store_true", help="print each answer")
     arguments = parser.parse_args()
-    subject = SUBJECTS[arguments.subject]
-    rows = price_list(arguments.seed, subject)
-    asked = questions(rows, arguments.questions, arguments.seed)
-    not_there = absent(arguments.questions // 4, arguments.seed, subject)
-    header = ["format", "row found first", "in the first 5", "right or refused", "the cell", "its row", "wrong", "refused", "s a question", "n", "not in the list: refused", "n"]  # fmt: skip
-    print(table(header, []), flush=True)
-    with tempfile.TemporaryDirectory() as scratch:
-        for name in arguments.formats:
-            folder = Path(scratch) / name
-            folder.mkdir()
-            (folder / f"prices.{name}").write_bytes(WRITERS[name](rows))
-            paths = [
-                f"load.path={json.dumps(str(folder))}",
-                f"index.path={json.dumps(str(folder.with_suffix('.index')))}",
-            ]
-            pipeline = Pipeline.from_file(arguments.pipeline, [*paths, *arguments.set])
-            pipeline.index()
-            cells = row(name, measure(pipeline, asked, arguments.show))
-            refused = [pipeline.ask(question).abstained for question in not_there]
-            print("| " + " | ".join([*cells, _share(refused), str(len(refused))]) + " |", flush=True)
+    (ask_trials if arguments.trial else ask_price_list)(arguments)
 
 
 if __name__ == "__main__":

@@ -2,7 +2,9 @@
 
     excerpts    a text -> sentences, items, rows, lines of code
     passages    hits -> candidates: excerpts of documents
+    tables      rows of tables -> their whole tables
     rows        candidates -> those without rows of tables that the question does not name
+    columns     words of questions -> names of columns
     cells       candidates -> the cell of a table that is asked for, where that is beyond doubt
     families    a term -> that of its family: "wrote" and "written"
     ranking     candidates -> ranked excerpts
@@ -25,6 +27,7 @@ from ragqa.evidence.confidence import answerable
 from ragqa.evidence.passages import candidates
 from ragqa.evidence.ranking import RankedExcerpt, only, rank, term_weights
 from ragqa.evidence.rows import about_the_row
+from ragqa.evidence.tables import Tables
 from ragqa.question_analysis import QuestionAnalysis, analyse
 from ragqa.records import Hit
 from ragqa.stages import Embedder, IndexReader
@@ -64,8 +67,9 @@ def examine(
     weights = term_weights(terms, reader.document_counts(terms))
     best = hits[:MOST_HITS]
     passages = candidates(best, reader.document)
-    cell = cell_asked_for(analysis, passages, reader.document) if searched == question else None
-    found = about_the_row(analysis, passages, reader.document)
+    tables = Tables(reader.document)
+    cell = cell_asked_for(analyse(question), passages, tables)
+    found = about_the_row(analysis, passages, tables)
     ranked = rank(analysis, found, embedder, weights)
     alone = analyse(question)
     unknown = tuple(name for name in alone.names if _is_unknown(name, reader))

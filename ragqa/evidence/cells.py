@@ -2,121 +2,306 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import re
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from itertools import pairwise
 
 from ragqa import table_rows, text_analysis
+from ragqa.evidence import columns
+from ragqa.evidence.columns import NAMED, OPENING
 from ragqa.evidence.passages import Candidate
-from ragqa.evidence.rows import rows_of, table_of, text_of
+from ragqa.evidence.tables import Table, Tables
 from ragqa.question_analysis import QuestionAnalysis
-from ragqa.records import Document
 
 CONFIDENCE = 0.95
 """The confidence of a cell; `make bench-tables` measures how often it is right."""
 _ASKING = frozenset(
-    map(
-        text_analysis.term,
-        [
-            "cost",
-            "pay",
-            "price",
-            "charge",
-            "much",
-            "many",
-            "long",
-            "take",
-            "need",
-            "have",
-            "get",
-            "give",
-            "amount",
-            "number",
-        ],
-    )
+    text_analysis.terms("cost pay price charge much many long take need have get give amount number kind type sort")
 )
-"""Words of questions that name neither a row nor a column."""
+"""Words of questions that name neither a row nor a column, unless the table has them."""
+_TOKEN = re.compile(r"\d+(?:[.,:/–-]+\d+)*|[^\W\d_]+\d*|\w+")
+_RANGE = re.compile(r"(\d[\d.,]*)\s*(?:-|–|to|and)\s*(\d[\d.,]*)", re.IGNORECASE)
+_BOUND = re.compile(
+    r"(?:(over|above|more than|from|>)|(under|below|less than|up to|until|<))\s*=?\s*(\d[\d.,]*)", re.IGNORECASE
+)
+_MARKS = re.compile(r"[.,]")
+_EXAMPLES = 200
+"""The first rows show whether the cells of a table are ranges."""
+_SPOKEN_RANGE = re.compile(r"(?<=\d)\s*(?:\bto\b|–)\s*(?=\d)")
+_YEAR = re.compile(r"(?:19|20)\d\d")
+_HEAD = re.compile(
+    r"^(?:(?:in|at|on|for|from|to|with)\s+)?(?:which|what)\s+(?:(?:kind|type|sort)s? of\s+)?(.*)", re.IGNORECASE
+)
+_POSSESSIVE = re.compile(r"['’]s\b")
+_WHO = re.compile(r"^who\b", re.IGNORECASE)
+_ARTICLES = frozenset(["the", "a", "an", "of", "is", "to", "at", "for"])
 
 
 @dataclass(frozen=True, slots=True)
 class Cell:
-    """A cell and its row."""
+    """A cell and the span of its row, in the document of a hit; the text is the whole row where the column is in doubt."""
 
     row: Candidate
+    start: int
+    end: int
     text: str
+    is_row: bool = False
 
 
-def cell_asked_for(
-    question: QuestionAnalysis, candidates: Sequence[Candidate], document_of: Callable[[str], Document]
-) -> Cell | None:
+def cell_asked_for(question: QuestionAnalysis, candidates: Sequence[Candidate], tables: Tables) -> Cell | None:
     """Return the cell that a question asks for; None where there is any doubt.
 
-    Every word of the question must be one of the row's cells, of a column's name, or of what is around the table; no other
-    row of the table may have these cells; a number must be next to the same word as in the question, or below a name of
-    a column that is; and one column, in which none of them is, must have more words of the question than others.
+    Every word of the question must be one of the row's cells, name a column, or be around the table; no other row of the
+    table, or of one with the same header, may have these cells; a number must be in a column that the question names
+    beside it; and one column, in which none of them is, must be named more than others.
     """
     if question.kind in ("compare", "summary", "why", "yes_no") or question.language:
         return None
-    found = [
-        each
-        for each in candidates
-        if each.kind == "row" and (asked := _Asked.of(question, each)) and asked.has(each.text)
-    ]
-    if len(found) != 1:
-        return None
-    row, document = found[0], document_of(found[0].hit.chunk.document_id)
-    asked = _Asked.of(question, row)
-    if asked is None or sum(map(asked.has, rows_of(text_of(document, table_of(document, row.start))))) != 1:
-        return None
-    text = asked.cell(row.text)
-    return Cell(row, text) if text else None
+    found: dict[tuple[str, int], Cell] = {}
+    seen: set[int] = set()
+    for each in candidates:
+        if each.kind != "row" or each.header is None or id(tables.of(each)) in seen:
+            continue
+        for table in tables.like(each):
+            seen.add(id(table))
+            asked = _Asked(question, table, each)
+            for number, line in asked.rows():
+                start, end = table.rows[number]
+                found[table.document.id, start] = asked.cell(each, start, end, line)
+    cells = list(found.values())
+    return cells[0] if len(cells) == 1 and cells[0].text else None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class _Asked:
-    """What a question asks of a table: the terms that a row must have, and its pairs of neighbouring terms."""
+    """What a question asks of a table."""
 
-    names: list[list[str]]
-    terms: frozenset[str]
-    wanted: frozenset[str]
-    pairs: frozenset[tuple[str, str]]
+    question: QuestionAnalysis
+    table: Table
+    example: Candidate
 
-    @classmethod
-    def of(cls, question: QuestionAnalysis, row: Candidate) -> _Asked | None:
-        """Return what is asked of the table of a row; None where the question names no row, or has words of its own."""
-        names = table_rows.name_terms(row.before) if row.header is not None else []
-        around = text_analysis.terms(f"{row.hit.source} {row.hit.chunk.context} {row.heading}")
-        known = {term for term in around if not term.isdigit()}
-        wanted = frozenset(question.terms) - _ASKING - known - {term for name in names for term in name}
-        pairs = frozenset(pairwise(text_analysis.terms(question.core)))
-        return cls(names, frozenset(question.terms), wanted, pairs) if names and wanted else None
+    @cached_property
+    def tokens(self) -> list[str]:
+        """The question's terms in order, with whole numbers."""
+        return tokens(_SPOKEN_RANGE.sub("-", self.question.core))
 
-    def has(self, line: str) -> bool:
-        """Tell whether a row has all that is wanted."""
-        if any(not table_rows.may_have(line, term) for term in self.wanted) or not self.wanted.issubset(
-            text_analysis.terms(line)
-        ):
+    @cached_property
+    def names(self) -> list[set[str]]:
+        return [set(name) for name in self.table.names]
+
+    @cached_property
+    def shares(self) -> dict[str, list[int]]:
+        """How much each word of the question names each column."""
+        return {each: columns.shares(each, self.names) for each in self.tokens}
+
+    @cached_property
+    def wanted(self) -> list[str]:
+        """The words that a row must have: those that name no column, and are not around the table."""
+        own = self.example if self.table.has(self.example.start) else None
+        above = f"{self.table.above} {self.example.hit.source} {own.hit.chunk.context if own else ''} {own.heading if own else ''}"
+        around = {each for each in tokens(above) if not each[0].isdigit() or _YEAR.fullmatch(each)}
+        degrees = {after for before, after in pairwise(self.tokens) if before == "how"} & columns.DEGREES
+        free = {*_ASKING, *around, *degrees, *_STOP}
+        return [each for each in dict.fromkeys(self.tokens) if each not in free and not self._names_column(each)]
+
+    def _names_column(self, word: str) -> bool:
+        """Tell whether a word names a column; one that is in cells too must be a word of the column's own name."""
+        most = max(self.shares[word], default=0)
+        return most >= NAMED or (most > OPENING and not self.table.having([word])[word])
+
+    @cached_property
+    def totals(self) -> list[int]:
+        """How much the question names each column: by words of its own name, or else by others."""
+        count = len(self.names)
+        shares = [self.shares[each] for each in dict.fromkeys(self.tokens) if each not in self.wanted]
+        return [sum(share[column] for share in shares) for column in range(count)]
+
+    @cached_property
+    def head(self) -> set[int] | None:
+        """The columns that "which boat" or "who" asks for; None where the question does not begin so, or names none."""
+        match = _HEAD.match(self.question.core)
+        if match is None:
+            return None
+        found: set[int] | None = None
+        for each in tokens(match[1]):
+            named = {n for n, share in enumerate(self.shares.get(each, [])) if share > OPENING}
+            if each in _STOP or not named or (found is not None and not found & named):
+                break
+            found = named if found is None else found & named
+        return found
+
+    def homes(self, number: str) -> set[int]:
+        """Return the columns in which a number of the question may be: those that the word before it names, or the one after it.
+
+        Where neither names one, those that the question names most.
+        """
+        for step in (-1, 1):
+            at = self.tokens.index(number) + step
+            while 0 <= at < len(self.tokens) and self.tokens[at] in _ARTICLES:
+                at += step
+            if 0 <= at < len(self.tokens) and self.tokens[at][0].isalpha():
+                shares = self.shares[self.tokens[at]]
+                named = {n for n, share in enumerate(shares) if share > OPENING}
+                if named:
+                    best = max(self.totals[n] for n in named)
+                    return {n for n in named if self.totals[n] == best}
+        others = [0 if n in (self.head or ()) else total for n, total in enumerate(self.totals)]
+        return {n for n, total in enumerate(others) if total and total == max(others)}
+
+    def rows(self) -> list[tuple[int, list[str]]]:
+        """Return the numbers and the cells of the rows that have all that is wanted; the best where one is better."""
+        if not self.wanted or len(self.names) < 2:
+            return []
+        found = []
+        for number in self._near():
+            values = list(table_rows.row_values(self.table.lines[number]))
+            if len(values) == len(self.names) and self.table.lines[number].strip() != self.table.header:
+                keys = [self._columns(each, values) for each in self.wanted]
+                if all(keys):
+                    found.append((number, values, set.union(*keys)))
+        for better in (self._is_whole, self._is_named):
+            best = [row for row in found if better(row[1], row[2])]
+            found = best if len(found) > 1 and len(best) == 1 else found
+        return [(number, values) for number, values, _ in found]
+
+    def _near(self) -> Iterable[int]:
+        """Return the numbers of the rows that may have all that is wanted."""
+        words = [each for each in self.wanted if not each[0].isdigit()]
+        having = self.table.having(words)
+        near = sorted(set.intersection(*having.values())) if words else range(len(self.table.lines))
+        amounts = [_digits(each) for each in self.wanted if each[0].isdigit()]
+        if not amounts or any(map(_has_range, self.table.lines[:_EXAMPLES])):
+            return near
+        bare = ((n, _MARKS.sub("", self.table.lines[n])) for n in near)
+        return [n for n, line in bare if all(each in line for each in amounts)]
+
+    def _columns(self, wanted: str, values: Sequence[str]) -> set[int]:
+        """Return the columns of a row whose cells have a word, or the number in a column where it may be."""
+        if not wanted[0].isdigit():
+            return {n for n, value in enumerate(values) if wanted in tokens(value)}
+        homes, pairs = self.homes(wanted), {*pairwise(self.tokens)}
+        found = set()
+        for n, value in enumerate(values):
+            there = tokens(value)
+            same = [at for at, each in enumerate(there) if each[0].isdigit() and is_same(each, wanted)]
+            if (
+                (same and n in homes and len(there) < 4)
+                or any(at and (there[at - 1], wanted) in pairs for at in same)
+                or (len(there) > 1 and same and _is_within(there, self.tokens))
+                or self._is_in_range(wanted, n, value, there)
+            ):
+                found.add(n)
+        return found
+
+    def _is_in_range(self, wanted: str, column: int, value: str, there: Sequence[str]) -> bool:
+        """Tell whether a number is in the range that a cell gives, such as "101-200 kWh", and has the same unit."""
+        low_high = range_of(value)
+        amount = amount_of(wanted)
+        if low_high is None or amount is None or not low_high[0] <= amount <= low_high[1]:
             return False
-        there = set(pairwise(table_rows.named_terms(line, self.names))) & self.pairs
-        numbers = (term for term in self.wanted if term[:1].isdigit())
-        return all(any(number in pair for pair in there) for number in numbers)
+        at = self.tokens.index(wanted)
+        units = {*there, *self.table.names[column]}
+        after = self.tokens[at + 1] if at + 1 < len(self.tokens) else ""
+        return after in units or column in self.homes(wanted)
 
-    def cell(self, line: str) -> str:
-        """Return the cell in the column that is asked for; "" where that is not clear."""
-        values = table_rows.row_values(line)
-        if len(values) != len(self.names):
-            return ""
-        shares = [
-            0
-            if self.wanted & {*text_analysis.terms(value)} and self._is_key(name, value)
-            else len(self.terms & {*name})
-            for name, value in zip(self.names, values, strict=True)
-        ]
-        best = table_rows.only_greatest(shares)
-        return "" if best is None else values[best].strip()
+    def _is_whole(self, values: Sequence[str], keys: set[int]) -> bool:
+        """Tell whether all that is wanted is in cells that have no other words."""
+        whole = [there for n in keys if (there := {*tokens(values[n])}) <= {*self.tokens, *_STOP}]
+        return all(any(_is_in(each, there) for there in whole) for each in self.wanted)
 
-    def _is_key(self, name: Sequence[str], value: str) -> bool:
-        """Tell whether a cell is one by which the question names the row: its words, or a number below its name."""
-        terms = text_analysis.terms(value)
-        is_number = all(term[:1].isdigit() for term in terms)
-        return self.terms.issuperset(terms) and (not is_number or bool({*pairwise((*name, *terms))} & self.pairs))
+    def _is_named(self, values: Sequence[str], keys: set[int]) -> bool:
+        """Tell whether what is wanted is in the column of names, and the question does not ask for that of another row."""
+        return keys == {self.name_column}
+
+    @cached_property
+    def name_column(self) -> int:
+        """The first column with words, which names the rows."""
+        lines = (table_rows.row_values(line) for line in self.table.lines[1:20])
+        rows = [values for values in lines if len(values) == len(self.names)]
+        for n in range(len(self.names)):
+            if rows and all(any(c.isalpha() for c in values[n]) for values in rows):
+                return n
+        return 0
+
+    def cell(self, row: Candidate, start: int, end: int, values: Sequence[str]) -> Cell:
+        """Return the cell in the column that is asked for; the whole row where several may be, and "" where none is."""
+        keys = set().union(*(self._columns(each, values) for each in self.wanted))
+        totals = [0 if n in keys else total for n, total in enumerate(self.totals)]
+        if self.head is not None:
+            best = [n for n in self.head if n not in keys]
+            best = [n for n in best if self.totals[n] == max(self.totals[m] for m in best)]
+        elif _WHO.match(self.question.core) and not any(total > OPENING for total in totals):
+            best = [self.name_column] if self.name_column not in keys else []
+        else:
+            totals[self.name_column] = 0
+            best = [n for n, total in enumerate(totals) if total and total == max(totals)]
+        if len(best) == 1:
+            return Cell(row, start, end, values[best[0]].strip())
+        line = self.table.document.text[start:end] if best else ""
+        return Cell(row, start, end, " ".join(line.split()), is_row=True)
+
+
+_STOP = frozenset(text_analysis.terms(" ".join(text_analysis.STOP_WORDS)))
+
+
+def tokens(text: str) -> list[str]:
+    """Return the terms of a text in order, each number as a whole: 1,250.50 and 10:30 and 101-200 are one."""
+    plain = _POSSESSIVE.sub("", text.lower())
+    plain = plain if plain.isascii() else text_analysis.without_accents(plain)
+    return [each if each[0].isdigit() else text_analysis.term(each) for each in _TOKEN.findall(plain)]
+
+
+def amount_of(number: str) -> float | None:
+    """Return the value of a number with or without commas between thousands; None for a date, a time or a range."""
+    try:
+        return float(number.replace(",", ""))
+    except ValueError:
+        return None
+
+
+def _digits(number: str) -> str:
+    """Return the digits that every spelling of a number has, without marks."""
+    amount = amount_of(number)
+    if amount is None or amount < 1:
+        return _MARKS.sub("", number).strip("0")
+    return min(str(int(value)) for value in _values(number))
+
+
+def is_same(one: str, other: str) -> bool:
+    """Tell whether two numbers are equal, in any spelling: 1250 is 1,250.00 and 1.250,00."""
+    return one == other or not _values(one).isdisjoint(_values(other))
+
+
+def _values(number: str) -> set[float]:
+    """Return the values that a number may have: 1.250 is 1.25 where the point is that of decimals, else 1250."""
+    spellings = [number.replace(",", ""), number.replace(".", "").replace(",", ".")] if "," in number else [number]
+    return {value for each in spellings if (value := amount_of(each)) is not None}
+
+
+def range_of(text: str) -> tuple[float, float] | None:
+    """Return the bounds of a range such as "101-200 kWh" or "over 800"; None where a text gives none."""
+    if match := _RANGE.search(text):
+        low, high = amount_of(match[1].rstrip(".,")), amount_of(match[2].rstrip(".,"))
+        return (low, high) if low is not None and high is not None and low < high else None
+    if match := _BOUND.search(text):
+        amount = amount_of(match[3].rstrip(".,"))
+        if amount is None:
+            return None
+        return (amount + 1e-9, float("inf")) if match[1] else (float("-inf"), amount)
+    return None
+
+
+def _has_range(line: str) -> bool:
+    return any(range_of(value) is not None for value in table_rows.row_values(line))
+
+
+def _is_in(wanted: str, there: set[str]) -> bool:
+    return wanted in there or (
+        wanted[0].isdigit() and any(each[0].isdigit() and is_same(each, wanted) for each in there)
+    )
+
+
+def _is_within(part: Sequence[str], whole: Sequence[str]) -> bool:
+    return any(list(whole[n : n + len(part)]) == list(part) for n in range(len(whole) - len(part) + 1))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from bisect import bisect_right
+from functools import cached_property
 
 from ragqa.markdown import tables
 from ragqa.records import Document
@@ -14,12 +15,9 @@ class Headers:
 
     def __init__(self, document: Document) -> None:
         self._document = document
-        self._tables: list[tuple[int, int, int, int]] | None = None
 
     def above(self, row: int) -> tuple[str, int] | None:
         """Return the header of the table in which the row at an offset stands, and its offset; None without one."""
-        if self._tables is None:
-            self._tables = self._places()
         number = bisect_right(self._tables, row, key=lambda place: place[0]) - 1
         if number < 0 or row >= self._tables[number][3]:
             return None
@@ -27,7 +25,13 @@ class Headers:
         line = self._document.text[header:body]
         return (line.strip(), header + len(line) - len(line.lstrip())) if line.strip() else None
 
-    def _places(self) -> list[tuple[int, int, int, int]]:
+    def of(self, line: str) -> list[int]:
+        """Return where the tables with this header have it, in order."""
+        text = self._document.text
+        return [header for _, header, body, _ in self._tables if text[header:body].strip() == line]
+
+    @cached_property
+    def _tables(self) -> list[tuple[int, int, int, int]]:
         """Return the offsets of the beginning, the header, the end of the header, and the end of each table."""
         text = self._document.text
         if not delimiter_of(self._document):

@@ -79,10 +79,10 @@ class Replies:
         yield self._answer(draft, "quote", sentences, sure, written)
 
     def of_cell(self, draft: Draft, cell: Cell) -> Iterator[Event]:
-        """Yield a cell of a table, cited by its row, and the answer."""
-        sentence = AnswerSentence(cell.text, (self.citing.span(cell.row.hit, cell.row.start, cell.row.end),), 1.0)
+        """Yield a cell of a table, cited by its row, and the answer; or the whole row as a quote."""
+        sentence = AnswerSentence(cell.text, (self.citing.span(cell.row.hit, cell.start, cell.end),), 1.0)
         yield sentence
-        yield self._answer(draft, "span", [sentence], CONFIDENCE, None)
+        yield self._answer(draft, "quote" if cell.is_row else "span", [sentence], CONFIDENCE, None)
 
     def written(self, written: Written) -> Iterator[Event]:
         """Yield the rest of the checked sentences, and the answer.

@@ -1,0 +1,72 @@
+"""The words of questions that name a column in other words than its header: "how long" asks for the column Length."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence, Set
+
+from ragqa import text_analysis
+
+NAMED, HINTED, OPENING = 100, 10, 1
+"""How much a word of the column's own name counts, a word of `_WORDS`, and one of `_OPENINGS`, which fits many columns."""
+
+_PRICE = "price cost fee rate charge tariff fare rent"
+_OPENINGS = {
+    "much": _PRICE,
+    "when": "date day year time",
+    "where": "location place city town address venue site office room",
+    "who": "name person",
+}
+"""The words with which questions begin, and the names of columns for which they may ask."""
+_WORDS = {
+    "long": "length duration time",
+    "tall": "height",
+    "high": "height altitude elevation",
+    "deep": "depth draught draft",
+    "wide": "width breadth beam",
+    "thick": "thickness",
+    "heavy": "weight mass",
+    "weigh": "weight mass",
+    "old": "age built born birth",
+    "far": "distance",
+    "fast": "speed",
+    "hot warm cold": "temperature",
+    "big large": "size area",
+    "loud": "noise volume",
+    "expensive cheap cost pay charge": _PRICE,
+    "strong": "strength power",
+    "powerful": "power",
+    "last": "duration length",
+    "born": "birth birthday",
+    "head lead manage boss supervisor": "manager head supervisor lead",
+    "phone telephone call": "extension phone telephone",
+    "mail": "mail email",
+    "room": "room office",
+    "sit": "seats",
+    "leave depart": "departure departs leaves",
+    "arrive": "arrival arrives",
+    "start begin": "start begin since joined",
+    "end finish": "end finish",
+    "calorie": "energy calories kcal",
+}
+"""Words of questions, and the names of columns for which they ask."""
+
+
+def _by_term(words: Mapping[str, str]) -> dict[str, frozenset[str]]:
+    return {
+        each: frozenset(text_analysis.terms(names)) for key, names in words.items() for each in text_analysis.terms(key)
+    }
+
+
+_TERMS, _OPENING_TERMS = _by_term(_WORDS), _by_term(_OPENINGS)
+DEGREES = frozenset(
+    text_analysis.terms(
+        "long tall high deep wide thick heavy old far fast hot warm cold big large loud expensive strong powerful"
+    )
+)
+"""The words that follow "how"; they name no row."""
+
+
+def shares(term: str, names: Sequence[Set[str]]) -> list[int]:
+    """Return for each column, by the terms of its name, how much a term of a question names it."""
+    hinted, opening = _TERMS.get(term, frozenset()), _OPENING_TERMS.get(term, frozenset())
+    return [NAMED if term in name else HINTED if hinted & name else OPENING if opening & name else 0 for name in names]
