@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING
 
 from ragqa.errors import DocumentsGoneError, NothingUsableError, RejectedError
 from ragqa.pipeline.ingest import embedding, unknown
-from ragqa.pipeline.ingest.embedding import Embedding, Progress
+from ragqa.pipeline.ingest.embedding import Ahead, Embedding, Progress
 from ragqa.pipeline.ingest.plan import Plan, PlannedFile, make_plan, why_nothing
-from ragqa.pipeline.ingest.reading import Content, Estimate, prefetch, read_and_split
+from ragqa.pipeline.ingest.reading import Content, Estimate, Spent, prefetch, read_and_split
 from ragqa.records import Coverage, FileStatus, SourceFile, unread
 from ragqa.stages import Entry
 
@@ -40,7 +40,9 @@ class IndexReport:
     """The result of a run. `statuses` has one entry for each file; the counts add up to the number of files.
 
     `recall` is the recall@10 of the search structure against exact search; None where the search is exact. `coverage`
-    says how many texts have a vector.
+    says how many texts have a vector. `seconds` is the time of the run. `read_seconds` (finding files and reading them,
+    OCR included), `split_seconds` and `embed_seconds` are parts of it on the clock; as files are read while others are
+    embedded, their sum may be more.
     """
 
     statuses: list[FileStatus] = field(default_factory=list, repr=False)
@@ -48,6 +50,8 @@ class IndexReport:
     chunks: int = 0
     embedded: int = 0
     seconds: float = 0.0
+    read_seconds: float = 0.0
+    split_seconds: float = 0.0
     embed_seconds: float = 0.0
     generation: int = 0
     dropped_vectors: int = 0
@@ -76,7 +80,9 @@ class Options:
 def bring_up_to_date(components: Components, options: Options) -> IndexReport:
     """Index new files of a folder, and remove documents whose files are gone; see `Pipeline.index` for the errors."""
     started = time.perf_counter()
-    scan, index = components.loader.scan(), components.index
+    spent, index = Spent(), components.index
+    with spent.on_reading():
+        scan = components.loader.scan()
     nothing = f"no documents found under {_where(components)}{why_nothing(scan)}"
     if not scan.files and not index.exists():
         raise NothingUsableError(nothing)
@@ -86,7 +92,7 @@ def bring_up_to_date(components: Components, options: Options) -> IndexReport:
         if not scan.files and not options.allow_empty:
             gone = f"{nothing}; {plan.documents} of {plan.documents} indexed documents are gone"
             raise DocumentsGoneError(gone) if plan.documents else NothingUsableError(nothing)
-        report = Refresh(components, writer, options).run(plan)
+        report = Refresh(components, writer, options, spent).run(plan)
     report.seconds = time.perf_counter() - started
     return report
 
@@ -98,12 +104,19 @@ def _where(components: Components) -> str:
 class Refresh:
     """One run over a plan: reads and splits files, and commits their texts, then their vectors.
 
-    A run with few texts to embed, and one that publishes at once, commits both together.
+    While the next file is read, texts of the files before are embedded, unless all are to be embedded later or a
+    rejected file would stop the run. A run with few texts to embed, and one that publishes at once, commits texts and
+    vectors together.
+
+    :param spent: the time that was spent on reading before, to which that of the run is added.
     """
 
-    def __init__(self, components: Components, writer: IndexWriter, options: Options) -> None:
+    def __init__(self, components: Components, writer: IndexWriter, options: Options, spent: Spent) -> None:
         self._loader, self._splitter, self._embedder = components.loader, components.splitter, components.embedder
         self._embedding = Embedding(components.embedder, writer, options.progress)
+        self._ahead = Ahead(self._embedding, lambda: self._estimate.chunks)
+        self._embeds_ahead = not (options.strict or options.embed_later)
+        self._spent = spent
         self._where = _where(components)
         self._writer = writer
         self._options = options
@@ -138,8 +151,9 @@ class Refresh:
         # The files inside one other file come one after another, so that it is opened once.
         order = sorted(plan.read, key=lambda planned: (planned.parse, _group(planned.file), planned.file.member))
         for planned, outcome in prefetch(self._read, order, _memory, PREFETCH_BYTES):
+            self._embed_until(outcome)
             self._take(planned, outcome)
-            self._options.progress(0, self._estimate.chunks)
+            self._options.progress(self._embedding.embedded, max(self._estimate.chunks, self._embedding.embedded))
             if not self._at_once and sum(len(chunks) for _, chunks in self._waiting) >= TEXT_CHUNKS:
                 self._commit()
         # 3. Check the outcome before the last commit, which removes sources.
@@ -157,6 +171,7 @@ class Refresh:
         self._maintain()
         report.removed = len(plan.removed)
         report.embedded, report.embed_seconds = self._embedding.embedded, self._embedding.seconds
+        report.read_seconds, report.split_seconds = self._spent.reading, self._spent.splitting
         report.generation, report.chunks = self._writer.generation, self._writer.chunk_count
         report.coverage = self._writer.coverage()
         return report
@@ -170,7 +185,7 @@ class Refresh:
             return None
         try:
             # This reads the file as it is now, which may be newer than the plan.
-            document, chunks = read_and_split(self._loader, self._splitter, planned.file)
+            document, chunks = read_and_split(self._loader, self._splitter, planned.file, self._spent)
         except RejectedError:
             self._estimate.learn(planned.file, 0)
             raise
@@ -179,6 +194,12 @@ class Refresh:
             self._unknown[planned.file.source] = share
         self._read_ids.add(document.id)
         return document, chunks
+
+    def _embed_until(self, outcome: Future[Content | None]) -> None:
+        """Embed texts of the files that were read, and commit them with their vectors, until the next file is read."""
+        while not outcome.done() and self._ahead.step():
+            if not self._at_once and len(self._ahead.vectors) >= embedding.COMMIT_CHUNKS:
+                self._commit()
 
     def _take(self, planned: PlannedFile, outcome: Future[Content | None]) -> None:
         """Record the status of a file, its source, and its content where that is new."""
@@ -197,6 +218,8 @@ class Refresh:
         if content and id_ not in self._taken_ids:
             self._waiting.append(content)
             self._taken_ids.add(id_)
+            if self._embeds_ahead:
+                self._ahead.add(self._writer.missing(content[1]))
 
     @property
     def _rejected_sources(self) -> dict[str, str]:
@@ -245,9 +268,10 @@ class Refresh:
 
     def _finish(self, rejected: Mapping[str, tuple[str, str]]) -> None:
         """Commit the rest, and embed what has no vector: few texts in the same commit, many after it."""
-        missing = self._writer.missing([chunk for _, own in self._waiting for chunk in own])
-        expected = len(missing) + self._writer.coverage().pending
-        few = expected <= embedding.COMMIT_CHUNKS
+        lacking = self._writer.missing([chunk for _, own in self._waiting for chunk in own])
+        missing = [text for text in lacking if text not in self._ahead.vectors]
+        left = len(missing) + self._writer.coverage().pending
+        expected, few = self._embedding.embedded + left, left <= embedding.COMMIT_CHUNKS
         self._commit(rejected, self._embedding.vectors(missing, expected) if few or self._at_once else {})
         if few or not self._options.embed_later:
             self._embedding.finish()
@@ -255,7 +279,7 @@ class Refresh:
     def _commit(
         self, rejected: Mapping[str, tuple[str, str]] | None = None, vectors: Mapping[str, Vectors] | None = None
     ) -> None:
-        """Commit the documents and sources that wait for it, if there is any change.
+        """Commit the documents and sources that wait for it, with the vectors that were made ahead, if there is any change.
 
         :param vectors: float32[dim] by text; texts without one stay pending.
         """
@@ -265,7 +289,7 @@ class Refresh:
             rejected = None
         if self._waiting or sources or rejected is not None or self._writer.rebuilding:
             entries = [Entry(document, own) for document, own in self._waiting]
-            self._writer.commit(entries, vectors or {}, sources, rejected)
+            self._writer.commit(entries, {**self._ahead.take(), **(vectors or {})}, sources, rejected)
         self._waiting, self._sources = [], {}
 
 
