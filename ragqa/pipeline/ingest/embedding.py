@@ -24,6 +24,8 @@ EMBED_CHUNKS = 128
 
 AHEAD_CHUNKS = 64
 """The number of texts that are embedded at a time while the next file is read."""
+_WAITING = 16_384
+"""The most texts that wait for that; what is more is embedded after all files are read."""
 
 Progress = Callable[[int, int], None]
 """Called with the chunks that were embedded and those expected in total: an estimate while files are read, then the
@@ -82,8 +84,9 @@ class Ahead:
         self.vectors: dict[str, Vectors] = {}
 
     def add(self, texts: Iterable[str]) -> None:
-        """Put texts without a vector at the end of those that wait."""
-        self._texts |= dict.fromkeys(text for text in texts if text not in self.vectors)
+        """Put texts without a vector at the end of those that wait, as far as there is room."""
+        new = (text for text in texts if text not in self.vectors)
+        self._texts |= dict.fromkeys(islice(new, max(0, _WAITING - len(self._texts))))
 
     def step(self) -> bool:
         """Embed some of the texts that wait; return False where there are too few of them.
@@ -99,9 +102,8 @@ class Ahead:
         return True
 
     def take(self) -> dict[str, Vectors]:
-        """Return the vectors for a commit. Texts that still wait will be pending after it, and are forgotten here."""
+        """Return the vectors for a commit."""
         vectors, self.vectors = self.vectors, {}
-        self._texts = {}
         return vectors
 
 

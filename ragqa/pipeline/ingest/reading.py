@@ -16,6 +16,7 @@ from typing import TypeVar
 from ragqa.errors import RejectedError
 from ragqa.load.formats import DOCX, EML, HTML, MSG, PDF
 from ragqa.messages import brief
+from ragqa.pipeline.ingest.provenance import extractor_of, made_by
 from ragqa.records import Chunk, Document, SourceFile
 from ragqa.stages import Loader, Splitter
 
@@ -77,7 +78,7 @@ def read_and_split(loader: Loader, splitter: Splitter, file: SourceFile, spent: 
     spent = spent or Spent()
     with spent.on_reading():
         document = loader.read(file)
-    document = replace(document, extractor=made_by(document.extractor, splitter))
+    document = replace(document, extractor=made_by(extractor_of(document), splitter))
     try:
         with spent.on_splitting():
             chunks = splitter.split(document)
@@ -87,11 +88,6 @@ def read_and_split(loader: Loader, splitter: Splitter, file: SourceFile, spent: 
         raise RejectedError(f"cannot be split: {type(error).__name__}: {brief(error)}") from error
     _refuse_unstorable(document, chunks)
     return document, chunks
-
-
-def made_by(extractor: str, splitter: Splitter) -> str:
-    """Return what is stored as a document's extractor: after a change of it, the file is read and cut again."""
-    return ", ".join(filter(None, (extractor, getattr(splitter, "version", ""))))
 
 
 def _refuse_unstorable(document: Document, chunks: Sequence[Chunk]) -> None:

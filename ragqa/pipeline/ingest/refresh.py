@@ -11,10 +11,11 @@ from concurrent.futures import Future
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from ragqa.errors import DocumentsGoneError, NothingUsableError, RejectedError
+from ragqa.errors import DocumentsGoneError, NoTextError, NothingUsableError, RejectedError
 from ragqa.pipeline.ingest import embedding, unknown
 from ragqa.pipeline.ingest.embedding import Ahead, Embedding, Progress
 from ragqa.pipeline.ingest.plan import Plan, PlannedFile, make_plan, why_nothing
+from ragqa.pipeline.ingest.provenance import Refusal
 from ragqa.pipeline.ingest.reading import Content, Estimate, Spent, prefetch, read_and_split
 from ragqa.records import Coverage, FileStatus, SourceFile, unread
 from ragqa.stages import Entry
@@ -123,6 +124,7 @@ class Refresh:
         self._at_once = options.strict or options.atomic or writer.rebuilding
         self._read_ids: set[str] = set()
         self._taken_ids: set[str] = set()
+        self._without_text: set[str] = set()
         self._unread: dict[str, tuple[str, ...]] = {}
         self._waiting: list[Content] = []
         self._sources: dict[str, str | None] = {}
@@ -181,6 +183,8 @@ class Refresh:
 
         :raises RejectedError: the file cannot be used.
         """
+        if planned.refused:
+            raise NoTextError(planned.refused)
         if not planned.parse or planned.file.document_id in self._read_ids:
             return None
         try:
@@ -208,6 +212,8 @@ class Refresh:
             content = outcome.result()
         except RejectedError as error:
             self._report.statuses.append(FileStatus(file.source, "rejected", str(error)))
+            if isinstance(error, NoTextError):
+                self._without_text.add(file.source)
             return
         id_ = self._sources[file.source] = content[0].id if content else file.document_id
         if content:
@@ -227,9 +233,12 @@ class Refresh:
         return {entry.source: entry.reason for entry in self._report.statuses if entry.status == "rejected"}
 
     def _rejected(self, plan: Plan) -> dict[str, tuple[str, str]]:
-        reasons = self._rejected_sources
-        files = (planned.file for planned in plan.read if planned.file.source in reasons)
-        return {file.source: (file.document_id, reasons[file.source]) for file in files}
+        """Return what the index keeps of the files that were read and cannot be used."""
+        reasons, noted = self._rejected_sources, {}
+        for file in (planned.file for planned in plan.read if planned.file.source in reasons):
+            reader, final = self._loader.extractor(file.media_type), file.source in self._without_text
+            noted[file.source] = Refusal(file.document_id, reader, reasons[file.source], final).noted()
+        return noted
 
     def _maintain(self) -> None:
         """Let the writer drop unused vectors and update its search structure where that is due; record the result."""
@@ -270,7 +279,8 @@ class Refresh:
         """Commit the rest, and embed what has no vector: few texts in the same commit, many after it."""
         lacking = self._writer.missing([chunk for _, own in self._waiting for chunk in own])
         missing = [text for text in lacking if text not in self._ahead.vectors]
-        left = len(missing) + self._writer.coverage().pending
+        ahead = len(self._ahead.vectors.keys() - set(lacking))  # of texts that were committed before
+        left = len(missing) + self._writer.coverage().pending - ahead
         expected, few = self._embedding.embedded + left, left <= embedding.COMMIT_CHUNKS
         self._commit(rejected, self._embedding.vectors(missing, expected) if few or self._at_once else {})
         if few or not self._options.embed_later:
@@ -287,9 +297,10 @@ class Refresh:
         sources = {s: i for s, i in self._sources.items() if i is not None or s in known}
         if rejected == self._writer.rejected():
             rejected = None
-        if self._waiting or sources or rejected is not None or self._writer.rebuilding:
+        vectors = {**self._ahead.take(), **(vectors or {})}
+        if self._waiting or vectors or sources or rejected is not None or self._writer.rebuilding:
             entries = [Entry(document, own) for document, own in self._waiting]
-            self._writer.commit(entries, {**self._ahead.take(), **(vectors or {})}, sources, rejected)
+            self._writer.commit(entries, vectors, sources, rejected)
         self._waiting, self._sources = [], {}
 
 
