@@ -18,12 +18,14 @@ from reportlab.pdfgen.canvas import Canvas
 
 from ragqa import Pipeline
 from ragqa.errors import RejectedError
-from ragqa.load import FolderLoader
+from ragqa.load import FolderLoader, Limits
 from ragqa.load.formats import IMAGE
+from ragqa.load.ocr import images
 from ragqa.load.ocr.bounds import OcrLimits
 from ragqa.load.ocr.completing import Ocr, _Page, is_installed, merged
 from ragqa.records import Document, Extracted, unread
 from tests import fakes
+from tests.torture.pictures import tiff_of_pages
 
 LINES = ("The ferry sails at noon.", "It carries twelve cars", "and forty passengers.")
 OFF = Ocr("off")
@@ -249,6 +251,14 @@ def test_a_photo_without_words_is_read_once(tmp_path: Path, ocr: Ocr, monkeypatc
     (tmp_path / "documents" / "photo.png").write_bytes(encoded(picture(*LINES)))
     report = Pipeline.from_file(tmp_path / "pipeline.yaml", kinds=[fakes.WORDS, fakes.ECHO]).index()
     assert (report.count("indexed"), report.count("rejected")) == (1, 0)
+
+
+def test_a_picture_of_too_many_pages_is_refused_before_they_are_counted() -> None:
+    assert images.extract(tiff_of_pages(300), Limits(pages=300), ocr="engine/1").page_starts == tuple(range(300))
+    begun = time.monotonic()
+    with pytest.raises(RejectedError, match="too long: more than 300 pages"):
+        images.extract(tiff_of_pages(100_000), Limits(pages=300), ocr="engine/1")
+    assert time.monotonic() - begun < 5, "to count them takes half a minute"
 
 
 def test_damaged_pictures_are_read_or_rejected(tmp_path: Path, ocr: Ocr) -> None:

@@ -36,14 +36,27 @@ def extract(data: bytes, limits: Limits, ocr: str | None = None) -> Extracted:
     if not ocr:
         raise RejectedError("no text on a picture")
     with _picture(data) as picture:
-        frames = getattr(picture, "n_frames", 1)
+        frames = limits.pages + 1 if _has_more(data, limits.pages) else getattr(picture, "n_frames", 1)
         pages = frames if picture.format == "TIFF" else 1
     if pages > limits.pages:
-        raise RejectedError(f"too long: {pages:,} pages; at most {limits.pages:,}")
+        raise RejectedError(f"too long: more than {limits.pages:,} pages")
     metadata: dict[str, Any] = {"pages_without_text": list(range(1, pages + 1))}
     if frames > pages:
         metadata["not_read"] = {"frames of a moving picture": frames - pages}
     return Extracted("\f" * (pages - 1), page_starts=tuple(range(pages)), metadata=metadata)
+
+
+def _has_more(data: bytes, most: int) -> bool:
+    """Tell whether a picture has more frames than `most`. Counting all of them takes the square of their number.
+
+    The library counts wrongly after that, so the picture is opened for this alone.
+    """
+    with _picture(data) as picture:
+        try:
+            picture.seek(most)
+        except EOFError:
+            return False
+    return True
 
 
 def opened(data: bytes, media_type: str, limits: OcrLimits, passwords: Sequence[str] = ()) -> Opened:
