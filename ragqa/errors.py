@@ -81,6 +81,10 @@ class RejectedError(RagqaError, ValueError):
     exit_code = 3
 
 
+class NoTextError(RejectedError):
+    """One file in which its reader finds no text. It is read again only after a change of its bytes or of the reader."""
+
+
 class TooSlowError(RejectedError):
     """One input that took longer than an input may take."""
 

@@ -30,6 +30,7 @@ from tests.torture import (
     model_rot,
     outputs,
     parsers,
+    pictures,
     power,
     rot,
     strangers,
@@ -106,6 +107,10 @@ def test_mutated_files_cost_themselves_only_and_each_has_its_status_and_reason(t
 
 def test_mutated_files_of_every_other_format_cost_themselves_only(tmp_path: Path) -> None:
     assert passed(formats.run(tmp_path / "formats", each=3))
+
+
+def test_mutated_pictures_and_bombs_are_drawn_or_refused(tmp_path: Path) -> None:
+    assert passed(pictures.run(tmp_path, each=5))
 
 
 def test_a_mutated_file_is_made_of_its_numbers_alone() -> None:

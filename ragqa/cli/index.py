@@ -15,6 +15,8 @@ from ragqa.cli.opening import open_pipeline
 from ragqa.cli.terminal import print_json
 from ragqa.cli.watching import keep_up
 
+_LEAST_SECONDS = 0.05
+
 
 @click.command("index")
 @pipeline_options
@@ -74,5 +76,15 @@ def report_line(fields: dict[str, Any]) -> str:
     search = f" Search: {fields['search']}, recall@10 {fields['recall']:.3f}." if fields["recall"] is not None else ""
     return (
         f"{fields['files']} files: {files}. {fields['chunks']:,} chunks, {fields['embedded']:,} embedded{rate}. "
-        f"{fields['seconds']} s, generation {fields['generation']}.{search}"
+        f"{fields['seconds']} s{_shares(fields)}, generation {fields['generation']}.{search}"
     )
+
+
+def _shares(fields: dict[str, Any]) -> str:
+    """Return the parts of the time that were spent on reading, splitting and embedding; those of no time are left out."""
+    parts = [
+        f"{name} {fields[key]:.1f} s"
+        for name, key in (("reading", "read_seconds"), ("splitting", "split_seconds"), ("embedding", "embed_seconds"))
+        if fields[key] >= _LEAST_SECONDS
+    ]
+    return f" ({', '.join(parts)}; reading goes on beside the rest)" if parts else ""

@@ -20,6 +20,7 @@ from ragqa.cli.terminal import bar, escaped
 from ragqa.errors import DocumentsGoneError, LockedError
 from ragqa.load.formats import UNSUPPORTED
 from ragqa.records import FileStatus
+from ragqa.records.unread import HIDDEN, NOT_IN_THE_TEXT
 
 if TYPE_CHECKING:
     from tqdm import tqdm
@@ -37,12 +38,16 @@ allow_empty_option = click.option(
 verbose_option = click.option("--verbose", is_flag=True, help="Name every file that is left out, one a line.")
 
 _IN_PART = "read in part"
-LISTED = {"skipped": 3, "rejected": 20, _IN_PART: 3}
-"""The most files with the same reason that are listed one a line; more of them become one line."""
+LISTED = {"skipped": 3, "rejected": 5, _IN_PART: 3}
+"""The most files with the same reason, or read in part, that are listed one a line; more of them become one line."""
 _NAMED = 5
+_FACTS = 6
+"""The most facts about files that were read in part which have a line of their own."""
 _TYPES_NAMED = 10
+_ALL = "`ragqa doctor` lists all"
 SHARE_SECONDS = 5.0
 """How long a question about a folder, asked by a program, goes on embedding after its answer."""
+_COUNTED = re.compile(r"([^,(][^()]*) \(([\d,]+)\)(?:, |$)")
 _NUMBER = re.compile(r"\d[\d,.]*(?: \d[\d,.]*)*")
 
 
@@ -143,12 +148,9 @@ def print_left_out(statuses: Sequence[FileStatus], *, verbose: bool) -> None:
 
 def left_out(statuses: Iterable[FileStatus], *, verbose: bool) -> Iterator[str]:
     """Yield the lines that `print_left_out` prints."""
-    ctx = click.get_current_context(silent=True)
-    how = "--verbose lists them" if ctx and "verbose" in ctx.params else "`ragqa index --verbose` lists them"
     groups: dict[tuple[str, str], list[FileStatus]] = {}
     statuses = list(statuses)
-    in_part = [FileStatus(entry.source, _IN_PART, "; ".join(entry.unread)) for entry in statuses if entry.unread]
-    for entry in [*statuses, *in_part]:
+    for entry in statuses:
         if entry.status in LISTED:
             groups.setdefault((entry.status, _kind(entry.reason)), []).append(entry)
     for (status, kind), entries in sorted(groups.items(), reverse=True):
@@ -156,11 +158,67 @@ def left_out(statuses: Iterable[FileStatus], *, verbose: bool) -> Iterator[str]:
             yield from (f"{status}: {entry.source}: {entry.reason}" for entry in entries)
         elif kind == UNSUPPORTED:
             advice = sorted({entry.reason.partition("; ")[2] for entry in entries} - {""})
-            what = "; ".join([_types(entries), *advice, how])
+            what = "; ".join([_types(entries), *advice, _how()])
             yield f"skipped {len(entries):,} files of types that are not read: {what}"
         else:
-            names = ", ".join([*(entry.source for entry in entries[:_NAMED]), *(["..."] if entries[_NAMED:] else [])])
-            yield f"{status} {len(entries):,} files: {entries[0].reason} ({names}; {how})"
+            yield _one_line(status, entries[0].reason, [entry.source for entry in entries], _how())
+    yield from _in_part([entry for entry in statuses if entry.unread], verbose=verbose)
+
+
+def _in_part(entries: Sequence[FileStatus], *, verbose: bool) -> Iterator[str]:
+    """Yield a line for each file that was read in part; where they are many, one for each fact that is told of them."""
+    if verbose or len(entries) <= LISTED[_IN_PART]:
+        yield from (f"{_IN_PART}: {entry.source}: {'; '.join(entry.unread)}" for entry in entries)
+        return
+    facts: dict[str, list[tuple[str, str, str]]] = {}
+    for entry in entries:
+        for phrase in entry.unread:
+            for kind, fact, count in _facts(phrase):
+                facts.setdefault(kind, []).append((entry.source, fact, count))
+    ordered = sorted(facts.values(), key=lambda files: -len(files))
+    yield from map(_line_of_fact, ordered[:_FACTS])
+    if further := ordered[_FACTS:]:
+        told = "; ".join(f"{files[0][1]} ({len(files):,})" for files in further)
+        yield f"{_IN_PART}, further facts by the number of files: {told}; {_ALL}"
+
+
+def _facts(phrase: str) -> Iterator[tuple[str, str, str]]:
+    """Yield of each fact in a phrase the group that it belongs to, its text, and how often it is so in the file."""
+    begins, _, things = phrase.partition(": ")
+    counted = _COUNTED.findall(things) if begins in (NOT_IN_THE_TEXT, HIDDEN) else []
+    for thing, count in counted:
+        yield f"{begins}: {thing}", f"{begins}: {thing}", count
+    if not counted:
+        yield _kind(phrase), phrase, ""
+
+
+def _line_of_fact(files: Sequence[tuple[str, str, str]]) -> str:
+    """Return the line about a fact.
+
+    :param files: the source, the fact and the count of each file with it. A fact without a count has numbers in its text.
+    """
+    source, fact, count = files[0]
+    if len(files) == 1:
+        return f"{_IN_PART}: {source}: {fact}{count and f' ({count})'}"
+    if count:
+        return _one_line(_IN_PART, fact, [f"{name}: {number}" for name, _, number in files], _ALL)
+    others = _listed([name for name, _, _ in files[1:]])
+    return f"{_IN_PART} {len(files):,} files, such as {source}: {fact} (others: {others}; {_ALL})"
+
+
+def _one_line(status: str, reason: str, names: Sequence[str], how: str) -> str:
+    """Return the line about all files with a reason, of which the first are named."""
+    return f"{status} {len(names):,} files: {reason} ({_listed(names)}; {how})"
+
+
+def _listed(names: Sequence[str]) -> str:
+    return ", ".join([*names[:_NAMED], *(["..."] if names[_NAMED:] else [])])
+
+
+def _how() -> str:
+    """Return how all skipped and rejected files are listed."""
+    ctx = click.get_current_context(silent=True)
+    return "--verbose lists them" if ctx and "verbose" in ctx.params else "`ragqa index --verbose` lists them"
 
 
 def _kind(reason: str) -> str:

@@ -97,7 +97,8 @@ class SandboxedFormat:
             if not str(error).startswith(NO_TEXT) or not self._ocr.advice:
                 raise
             raise RejectedError(f"{error}; {self._ocr.advice}") from error
-        return self._ocr.completed(extracted, self.media_type, content)
+        passwords = self._secrets["passwords"]() if "passwords" in self._secrets else ()
+        return self._ocr.completed(extracted, self.media_type, content, passwords)
 
     def _extracted(self, data: bytes) -> Extracted:
         reply = sandbox(self._limits).call(

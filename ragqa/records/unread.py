@@ -8,6 +8,8 @@ from typing import Any
 from ragqa.records.places import confidences
 
 _NAMED_PAGES = 10
+NOT_IN_THE_TEXT, HIDDEN = "not in the text", "hidden in the file, and read"
+"""How the phrases begin that count things by their kind: `not in the text: pictures (2), charts (1)`."""
 LOW_CONFIDENCE = 0.7
 """The confidence of OCR below which many words of a page are wrong."""
 
@@ -37,10 +39,10 @@ def unread(media_type: str, metadata: Mapping[str, Any], pages: int) -> Iterator
     if isinstance(kinds := metadata.get("hidden"), Mapping):
         yield (
             "hidden",
-            f"hidden in the file, and read: {', '.join(f'{kind} ({count})' for kind, count in kinds.items())}",
+            f"{HIDDEN}: {', '.join(f'{kind} ({count})' for kind, count in kinds.items())}",
         )
     if isinstance(kinds := metadata.get("not_read"), Mapping):
-        yield "not_read", f"not in the text: {', '.join(f'{kind} ({count})' for kind, count in kinds.items())}"
+        yield "not_read", f"{NOT_IN_THE_TEXT}: {', '.join(f'{kind} ({count})' for kind, count in kinds.items())}"
 
 
 def _advice(metadata: Mapping[str, Any]) -> str:

@@ -102,7 +102,11 @@ class Loader(Protocol):
         ...
 
     def read(self, file: SourceFile) -> Document:
-        """Return the document in `file`. Raises `RejectedError` with the reason where there is none."""
+        """Return the document in `file`. Raises `RejectedError` with the reason where there is none.
+
+        A file of which `NoTextError` is raised is read again only after a change of its bytes or of `extractor`; any
+        other one is tried again in the next run.
+        """
         ...
 
     def extractor(self, media_type: str) -> str:

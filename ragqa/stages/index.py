@@ -153,7 +153,7 @@ class Indexed(Protocol):
         ...
 
     def rejected(self) -> Mapping[str, tuple[str, str]]:
-        """Return (document id, reason) by source of the files that the last run could not use."""
+        """Return the pair by source that the last run noted of each file it could not use: what was read, and the reason."""
         ...
 
     def contents(self) -> Mapping[str, str]:
@@ -258,7 +258,8 @@ class IndexWriter(Indexed, Protocol):
         :param vectors: float32[dim] by text, of texts that `missing` or `pending` names. A text of the chunks that has
             no vector is pending afterwards.
         :param sources: document id by source; None removes the source.
-        :param rejected: (document id, reason) by source of files that could not be used; None keeps the previous ones.
+        :param rejected: a pair by source of each file that could not be used: its document id with what read it, and the
+            reason. It is given back by `rejected` as it is; None keeps the previous ones.
         :raises ModelError: a vector has a NaN or an infinity.
         :raises ValueError: a source refers to a document that is not indexed.
         :raises ResourceError: the disk is full, or there is no connection.

@@ -63,10 +63,10 @@ def test_there_are_never_more_than_ten_types_on_the_line() -> None:
     assert line.endswith(f".t09 1, 20 other types; {ADVICE}")
 
 
-def test_rejected_files_are_named_each_unless_hundreds_have_the_same_reason() -> None:
+def test_rejected_files_are_named_each_unless_many_have_the_same_reason() -> None:
     names = [f"{i:03}.txt" for i in range(500)]
-    few = [*statuses("rejected", "empty file", *names[:20]), *statuses("rejected", "too large", "x.txt")]
-    assert len(list(left_out(few, verbose=False))) == 21
+    few = [*statuses("rejected", "empty file", *names[:5]), *statuses("rejected", "too large", "x.txt")]
+    assert len(list(left_out(few, verbose=False))) == 6
     numbers = [FileStatus(name, "rejected", f"binary content: a NUL at byte {i:,}") for i, name in enumerate(names)]
     assert list(left_out([*numbers, *statuses("rejected", "empty file", "e.txt")], verbose=False)) == [
         "rejected: e.txt: empty file",
@@ -98,12 +98,43 @@ def test_what_was_read_in_part_is_named_by_file_and_by_fact_where_it_is_many() -
         "z.pdf", "indexed", unread=("no text on 1 of 3 pages (2)", "7 characters have no text in the file's fonts")
     )
     assert list(left_out([*facts[:2], other, FileStatus("sound.pdf", "indexed")], verbose=False)) == [
-        "read in part: z.pdf: no text on 1 of 3 pages (2); 7 characters have no text in the file's fonts",
         "read in part: 00.pdf: no text on 2 of 3 pages (1, 2)",
         "read in part: 01.pdf: no text on 2 of 4 pages (2, 3)",
+        "read in part: z.pdf: no text on 1 of 3 pages (2); 7 characters have no text in the file's fonts",
     ]
     (line,) = left_out(facts, verbose=False)
-    assert line.startswith("read in part 21 files: no text on 2 of 3 pages (1, 2) (00.pdf, 01.pdf, ")
+    assert line.startswith("read in part 21 files, such as 00.pdf: no text on 2 of 3 pages (1, 2) (others: 01.pdf, ")
+
+
+def test_what_is_not_in_the_text_of_many_files_is_a_line_for_each_kind_the_most_frequent_first() -> None:
+    def unread(name: str, *phrases: str) -> FileStatus:
+        return FileStatus(name, "indexed", unread=phrases)
+
+    entries = [
+        unread("a.docx", "not in the text: charts (1), pictures (1,250)"),
+        unread("b.docx", "not in the text: pictures (2), fields, and other codes (4)"),
+        unread("c.xlsx", "hidden in the file, and read: sheets (1)", "not in the text: charts (3)"),
+        *(unread(f"{n}.docx", f"not in the text: pictures ({n})") for n in range(4)),
+    ]
+    assert list(left_out(entries, verbose=False)) == [
+        "read in part 6 files: not in the text: pictures (a.docx: 1,250, b.docx: 2, 0.docx: 0, 1.docx: 1, 2.docx: 2, "
+        "...; `ragqa doctor` lists all)",
+        "read in part 2 files: not in the text: charts (a.docx: 1, c.xlsx: 3; `ragqa doctor` lists all)",
+        "read in part: b.docx: not in the text: fields, and other codes (4)",
+        "read in part: c.xlsx: hidden in the file, and read: sheets (1)",
+    ]
+    assert len(list(left_out(entries, verbose=True))) == 7
+
+
+def test_a_folder_in_which_much_is_read_in_part_is_told_in_a_few_lines_in_which_no_fact_is_missing() -> None:
+    kinds = [f"things of kind {letter}" for letter in "abcdefghijkl"]
+    entries = [
+        FileStatus(f"{n}.docx", "indexed", unread=("not in the text: " + ", ".join(f"{kind} (1)" for kind in kinds),))
+        for n in range(40)
+    ]
+    lines = list(left_out(entries, verbose=False))
+    assert len(lines) == 7 and all(kind in "".join(lines) for kind in kinds)
+    assert "things of kind l (40)" in lines[-1]
 
 
 @pytest.fixture

@@ -8,18 +8,24 @@ import time
 import zipfile
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from PIL import Image, ImageDraw, ImageFont
+from pypdf import PdfWriter
 from reportlab.lib.utils import ImageReader
 from reportlab.pdfgen.canvas import Canvas
 
+from ragqa import Pipeline
 from ragqa.errors import RejectedError
-from ragqa.load import FolderLoader
+from ragqa.load import FolderLoader, Limits
 from ragqa.load.formats import IMAGE
+from ragqa.load.ocr import images
 from ragqa.load.ocr.bounds import OcrLimits
 from ragqa.load.ocr.completing import Ocr, _Page, is_installed, merged
 from ragqa.records import Document, Extracted, unread
+from tests import fakes
+from tests.torture.pictures import tiff_of_pages
 
 LINES = ("The ferry sails at noon.", "It carries twelve cars", "and forty passengers.")
 OFF = Ocr("off")
@@ -209,6 +215,50 @@ def test_a_call_that_fails_costs_the_page_that_made_it_fail(tmp_path: Path, ocr:
     found = narrow._read(scan(picture(LINES[0]), picture(LINES[1])), "application/pdf", [1, 2])
     assert found.keys() == {1, 2} and all("memory" in page.fault for page in found.values())
     narrow.close()
+
+
+@pytest.mark.parametrize("algorithm", ["RC4-128", "AES-256"])
+def test_an_encrypted_scan_is_read_with_its_password(tmp_path: Path, ocr: Ocr, algorithm: str) -> None:
+    writer, stream = PdfWriter(io.BytesIO(scan("Ferries", picture(*LINES)))), io.BytesIO()
+    writer.encrypt(user_password="Pfänder-7", owner_password="owner", algorithm=algorithm)
+    writer.write(stream)
+    (tmp_path / "documents").mkdir()
+    (tmp_path / "documents" / "a.pdf").write_bytes(stream.getvalue())
+    (tmp_path / "passwords").write_text("another\nPfänder-7\n", encoding="utf-8")
+    loader = FolderLoader([tmp_path / "documents"], ocr=ocr, passwords=tmp_path / "passwords")
+    (file,) = loader.scan().files
+    assert words(loader.read(file).text.split("\f")[1]) == WORDS
+
+
+def test_a_photo_without_words_is_read_once(tmp_path: Path, ocr: Ocr, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "documents").mkdir()
+    (tmp_path / "documents" / "a.txt").write_text("The ferry sails at noon.", encoding="utf-8")
+    (tmp_path / "documents" / "photo.png").write_bytes(encoded(picture()))
+    (tmp_path / "pipeline.yaml").write_text(fakes.PIPELINE, encoding="utf-8")
+    tried: list[str] = []
+    completed = Ocr.completed
+
+    def counted(self: Ocr, extracted: Extracted, media_type: str, *rest: Any) -> Extracted:
+        tried.append(media_type)
+        return completed(self, extracted, media_type, *rest)
+
+    monkeypatch.setattr(Ocr, "completed", counted)
+    for _ in range(3):
+        report = Pipeline.from_file(tmp_path / "pipeline.yaml", kinds=[fakes.WORDS, fakes.ECHO]).index()
+        (status,) = (each for each in report.statuses if each.status == "rejected")
+        assert (status.source, status.reason.startswith("no text on 1 of 1 pages, by OCR")) == ("photo.png", True)
+    assert tried == [IMAGE]
+    (tmp_path / "documents" / "photo.png").write_bytes(encoded(picture(*LINES)))
+    report = Pipeline.from_file(tmp_path / "pipeline.yaml", kinds=[fakes.WORDS, fakes.ECHO]).index()
+    assert (report.count("indexed"), report.count("rejected")) == (1, 0)
+
+
+def test_a_picture_of_too_many_pages_is_refused_before_they_are_counted() -> None:
+    assert images.extract(tiff_of_pages(300), Limits(pages=300), ocr="engine/1").page_starts == tuple(range(300))
+    begun = time.monotonic()
+    with pytest.raises(RejectedError, match="too long: more than 300 pages"):
+        images.extract(tiff_of_pages(100_000), Limits(pages=300), ocr="engine/1")
+    assert time.monotonic() - begun < 5, "to count them takes half a minute"
 
 
 def test_damaged_pictures_are_read_or_rejected(tmp_path: Path, ocr: Ocr) -> None:

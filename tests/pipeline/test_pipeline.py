@@ -163,6 +163,7 @@ def test_an_interrupted_run_keeps_what_was_committed_and_the_next_goes_on(
         (folder / "documents" / f"note{i:02}.txt").write_text(text, encoding="utf-8")
     monkeypatch.setattr(embedding, "COMMIT_CHUNKS", 20)
     monkeypatch.setattr(embedding, "EMBED_CHUNKS", 10)
+    monkeypatch.setattr(embedding, "AHEAD_CHUNKS", 1 << 30)  # the files are read faster than a text is embedded
 
     def interrupt(done: int, expected: int) -> None:
         assert done <= expected

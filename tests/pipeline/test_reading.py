@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from ragqa import Pipeline
 from ragqa.errors import RejectedError
-from ragqa.pipeline.ingest import reading
+from ragqa.pipeline.ingest import embedding, reading
 from ragqa.pipeline.ingest.reading import Estimate
 from ragqa.records import Chunk, Document, Scan, SourceFile
 from tests.fakes import ECHO, PIPELINE, WORDS, WordEmbedder
@@ -111,8 +111,9 @@ def progress_of(home: Path, folder: Folder, embedder: WordEmbedder | None = None
 
 
 def test_what_is_expected_while_files_are_read_comes_near_and_is_exact_before_anything_is_embedded(
-    tmp_path: Path,
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(embedding, "AHEAD_CHUNKS", 1 << 30)
     folder = Folder(0)
     calls = progress_of(tmp_path, folder)
     total = calls[-1][1]

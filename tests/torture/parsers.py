@@ -95,6 +95,7 @@ class Batches:
         self._loader.clock = splitter.clock = self._clock
         self._pipeline.components.replace(loader=self._loader, splitter=splitter)
         self.counts: Counter[str] = Counter()
+        self.files = 0
         self.violations: list[str] = []
         self.slowest_seconds = 0.0
 
@@ -139,8 +140,11 @@ class Batches:
         """Count what became of each file, and find what should not be; the sound files are about the topic."""
         statuses = {entry.source: entry for entry in report.statuses}
         total = sum(map(report.count, ("indexed", "unchanged", "rejected", "skipped")))
-        if not (len(report.statuses) == total == len(files) and statuses.keys() == files.keys()):
+        outer = {source.partition("/")[0] for source in statuses}
+        if not (len(report.statuses) == total == len(statuses) and outer == files.keys()):
             self._blame("statuses", f"{len(report.statuses)} statuses, {total} counted, {len(files)} files")
+            self._blame("statuses", f"without one or unknown: {sorted(outer ^ files.keys())[:5]}")
+        self.files += sum(not name.startswith("sound.") for name in files)
         with self._pipeline.open_index() as reader:
             sources = reader.sources()
             if sources.keys() != {entry.source for entry in report.statuses if entry.status == "indexed"}:
@@ -174,7 +178,7 @@ class Batches:
         """Return what came of all batches."""
         counts = ", ".join(f"{n:,} {status}" for status, n in sorted(self.counts.items()))
         notes = f"{counts}; slowest file {self.slowest_seconds:.1f} s, limit {LIMITS.seconds:g} s"
-        return Trial(name, self.counts.total(), self.violations, notes)
+        return Trial(name, self.files, self.violations, notes)
 
     def _blame(self, where: str, what: str) -> None:
         self.violations.append(f"{where}: {what}"[:500].encode("unicode_escape").decode("ascii"))

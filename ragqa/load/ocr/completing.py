@@ -11,7 +11,7 @@ from typing import Any, Literal
 
 from pydantic import TypeAdapter, ValidationError
 
-from ragqa.errors import RejectedError
+from ragqa.errors import NoTextError, RejectedError
 from ragqa.load.ocr.bounds import OcrLimits
 from ragqa.records import Extracted
 from ragqa.sandbox import Sandbox, language_data
@@ -84,7 +84,9 @@ class Ocr:
         except (RejectedError, ValidationError) as error:
             return {"missing": f"OCR: {error}"}
 
-    def completed(self, extracted: Extracted, media_type: str, content: Callable[[], bytes]) -> Extracted:
+    def completed(
+        self, extracted: Extracted, media_type: str, content: Callable[[], bytes], passwords: Sequence[str] = ()
+    ) -> Extracted:
         """Return a document with the texts of its pages without text.
 
         Metadata: `pages_without_text` are those that still have none. `ocr` has the `engine`, the confidence by page in
@@ -92,7 +94,9 @@ class Ocr:
         there is no engine, only the `advice`.
 
         :param content: returns the bytes of the file.
-        :raises RejectedError: the document has no text then.
+        :param passwords: tried on an encrypted file.
+        :raises NoTextError: the engine read all pages, and the document has no text.
+        :raises RejectedError: the engine failed, and the document has no text.
         """
         numbers = extracted.metadata.get("pages_without_text", [])
         if not numbers:
@@ -100,16 +104,19 @@ class Ocr:
         if not self.engine:
             return replace(extracted, metadata={**extracted.metadata, "ocr": {"advice": self.advice}})
         tried = numbers[: self._limits.pages]
-        return merged(extracted, self._read(content(), media_type, tried), self.engine, len(numbers) - len(tried))
+        found = self._read(content(), media_type, tried, passwords)
+        return merged(extracted, found, self.engine, len(numbers) - len(tried))
 
-    def _read(self, data: bytes, media_type: str, numbers: Sequence[int]) -> dict[int, _Page]:
+    def _read(
+        self, data: bytes, media_type: str, numbers: Sequence[int], passwords: Sequence[str] = ()
+    ) -> dict[int, _Page]:
         """Return what was read of pages. After a call that failed, each page has a call of its own."""
         found: dict[int, _Page] = {}
         left, most = list(numbers), len(numbers)
         while left:
             batch = left[:most]
             try:
-                pages = self._call(data, media_type, batch)
+                pages = self._call(data, media_type, batch, passwords)
             except RejectedError as error:
                 most = 1
                 if len(batch) > 1:
@@ -119,7 +126,7 @@ class Ocr:
             left = [each for each in left if each not in pages]
         return found
 
-    def _call(self, data: bytes, media_type: str, numbers: Sequence[int]) -> dict[int, _Page]:
+    def _call(self, data: bytes, media_type: str, numbers: Sequence[int], passwords: Sequence[str]) -> dict[int, _Page]:
         reply = _sandbox(self._limits).call(
             "ragqa.load.ocr.pages:read",
             data,
@@ -128,6 +135,7 @@ class Ocr:
             name=self.engine,
             languages=self._languages,
             limits=asdict(self._limits),
+            passwords=list(passwords),
         )
         try:
             pages = _PAGES.validate_python(reply)
@@ -155,7 +163,8 @@ def merged(extracted: Extracted, found: Mapping[int, _Page], engine: str, left: 
     """Return a document with the texts of pages. Lines that a page has already, of its form fields, come after them.
 
     :param left: the number of pages that were not tried.
-    :raises RejectedError: the document has no text then.
+    :raises NoTextError: all pages were read, and the document has no text.
+    :raises RejectedError: pages could not be read, and the document has no text.
     """
     ends = (*extracted.page_starts[1:], len(extracted.text) + 1)
     pages = [extracted.text[start : end - 1] for start, end in pairwise((0, *ends))]
@@ -164,7 +173,7 @@ def merged(extracted: Extracted, found: Mapping[int, _Page], engine: str, left: 
     read = {str(number): page.confidence for number, page in found.items() if page.text.strip()}
     faults = {str(number): page.fault for number, page in found.items() if page.fault}
     if not any(page.strip() for page in pages):
-        raise RejectedError(_no_text(len(pages), faults, engine))
+        raise (RejectedError if faults else NoTextError)(_no_text(len(pages), faults, engine))
     ocr: dict[str, Any] = {"engine": engine, "pages": read, "faults": faults, "left": left}
     blank = [each for each in extracted.metadata["pages_without_text"] if str(each) not in read]
     metadata = {name: value for name, value in extracted.metadata.items() if name != "pages_without_text"}

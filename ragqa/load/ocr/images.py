@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import PIL.Image
@@ -36,31 +36,54 @@ def extract(data: bytes, limits: Limits, ocr: str | None = None) -> Extracted:
     if not ocr:
         raise RejectedError("no text on a picture")
     with _picture(data) as picture:
-        frames = getattr(picture, "n_frames", 1)
+        frames = limits.pages + 1 if _has_more(data, limits.pages) else getattr(picture, "n_frames", 1)
         pages = frames if picture.format == "TIFF" else 1
     if pages > limits.pages:
-        raise RejectedError(f"too long: {pages:,} pages; at most {limits.pages:,}")
+        raise RejectedError(f"too long: more than {limits.pages:,} pages")
     metadata: dict[str, Any] = {"pages_without_text": list(range(1, pages + 1))}
     if frames > pages:
         metadata["not_read"] = {"frames of a moving picture": frames - pages}
     return Extracted("\f" * (pages - 1), page_starts=tuple(range(pages)), metadata=metadata)
 
 
-def opened(data: bytes, media_type: str, limits: OcrLimits) -> Opened:
+def _has_more(data: bytes, most: int) -> bool:
+    """Tell whether a picture has more frames than `most`. Counting all of them takes the square of their number.
+
+    The library counts wrongly after that, so the picture is opened for this alone.
+    """
+    with _picture(data) as picture:
+        try:
+            picture.seek(most)
+        except EOFError:
+            return False
+    return True
+
+
+def opened(data: bytes, media_type: str, limits: OcrLimits, passwords: Sequence[str] = ()) -> Opened:
     """Open a file whose pages are to be read.
 
+    :param passwords: tried on an encrypted file.
     :raises RejectedError: it cannot be opened.
     """
-    return _pdf(data, limits) if media_type == PDF else _frames(data, limits)
+    return _pdf(data, limits, passwords) if media_type == PDF else _frames(data, limits)
 
 
-def _pdf(data: bytes, limits: OcrLimits) -> Opened:
+def _document(data: bytes, passwords: Sequence[str]) -> Any:
+    """Return a PDF file that was opened without a password, or with the first one that opens it."""
     import pypdfium2
 
-    try:
-        document = pypdfium2.PdfDocument(data)
-    except pypdfium2.PdfiumError as error:
-        raise RejectedError(f"OCR: its pages cannot be drawn: {error}") from error
+    for password in (None, *passwords):
+        try:
+            return pypdfium2.PdfDocument(data, password=password)
+        except pypdfium2.PdfiumError as error:
+            fault = error
+    raise RejectedError(f"OCR: its pages cannot be drawn: {fault}")
+
+
+def _pdf(data: bytes, limits: OcrLimits, passwords: Sequence[str]) -> Opened:
+    import pypdfium2
+
+    document = _document(data, passwords)
 
     def page(number: int) -> tuple[Any, int]:
         try:

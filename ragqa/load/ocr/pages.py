@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from typing import Any
 
 from ragqa.errors import RejectedError
@@ -17,7 +18,14 @@ _TURNS = (180, 90, 270)
 
 
 def read(
-    data: bytes, *, media_type: str, pages: list[int], name: str, languages: list[str], limits: dict[str, Any]
+    data: bytes,
+    *,
+    media_type: str,
+    pages: list[int],
+    name: str,
+    languages: list[str],
+    limits: dict[str, Any],
+    passwords: Sequence[str] = (),
 ) -> dict[str, dict[str, Any]]:
     """Return by its number what was read of each page: its `text` and `confidence`, or the `fault`.
 
@@ -25,11 +33,12 @@ def read(
 
     :param name: of the engine, as `engines.find` returned it.
     :param limits: the fields of `OcrLimits`.
+    :param passwords: tried on an encrypted file.
     :raises RejectedError: the file cannot be opened, or the engine cannot be loaded.
     """
     bounds = OcrLimits(**limits)
     reader = engine(name, languages)
-    open_page = opened(data, media_type, bounds)
+    open_page = opened(data, media_type, bounds, passwords)
     begun = time.monotonic()
     found: dict[str, dict[str, Any]] = {}
     for number in pages:

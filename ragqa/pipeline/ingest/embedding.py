@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from itertools import islice
 from typing import TYPE_CHECKING
 
 from ragqa.stages import CANARIES
@@ -21,9 +22,14 @@ publishes all texts first. A run with fewer is a single commit."""
 EMBED_CHUNKS = 128
 """The number of texts that are embedded between two reports of progress."""
 
+AHEAD_CHUNKS = 64
+"""The number of texts that are embedded at a time while the next file is read."""
+_WAITING = 16_384
+"""The most texts that wait for that; what is more is embedded after all files are read."""
+
 Progress = Callable[[int, int], None]
-"""Called with the chunks that were embedded and those expected in total: 0 and an estimate while files are read, then
-the exact numbers."""
+"""Called with the chunks that were embedded and those expected in total: an estimate while files are read, then the
+exact number."""
 
 
 class Embedding:
@@ -64,6 +70,41 @@ class Embedding:
         expected = self.embedded + self._writer.coverage().pending
         while time.monotonic() < deadline and (texts := self._writer.pending(COMMIT_CHUNKS)):
             self._writer.commit([], self.vectors(texts, expected), {})
+
+
+class Ahead:
+    """Embeds the texts of files that were read while the next file is read. Their vectors wait for the next commit.
+
+    :param expected: returns how many texts the run will have embedded in the end, by an estimate.
+    """
+
+    def __init__(self, embedding: Embedding, expected: Callable[[], int]) -> None:
+        self._embedding, self._expected = embedding, expected
+        self._texts: dict[str, None] = {}  # in order
+        self.vectors: dict[str, Vectors] = {}
+
+    def add(self, texts: Iterable[str]) -> None:
+        """Put texts without a vector at the end of those that wait, as far as there is room."""
+        new = (text for text in texts if text not in self.vectors)
+        self._texts |= dict.fromkeys(islice(new, max(0, _WAITING - len(self._texts))))
+
+    def step(self) -> bool:
+        """Embed some of the texts that wait; return False where there are too few of them.
+
+        :raises ModelError: the embedder is not the one that built the index.
+        """
+        if len(self._texts) < AHEAD_CHUNKS:
+            return False
+        texts = list(islice(self._texts, AHEAD_CHUNKS))
+        self.vectors |= self._embedding.vectors(texts, max(self._expected(), self._embedding.embedded + len(texts)))
+        for text in texts:
+            del self._texts[text]
+        return True
+
+    def take(self) -> dict[str, Vectors]:
+        """Return the vectors for a commit."""
+        vectors, self.vectors = self.vectors, {}
+        return vectors
 
 
 def embed_pending(components: Components, *, seconds: float, wait: float, progress: Progress) -> Coverage:

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 
 from ragqa.errors import RejectedError
 from ragqa.load.formats import UNSUPPORTED, types_read
-from ragqa.pipeline.ingest.reading import made_by, read_and_split
+from ragqa.pipeline.ingest.provenance import Refusal, is_current, made_by
+from ragqa.pipeline.ingest.reading import read_and_split
 from ragqa.records import Chunk, Coverage, FileStatus, Scan, SourceFile
 from ragqa.stages import Indexed, Loader, Splitter
 
@@ -27,7 +28,8 @@ class PlannedFile:
     """A file to index, and the reason.
 
     `parse` is False where only the name is new and the content is already indexed. `retry` is True where the same bytes
-    were rejected in the last run, `outdated` where another version has read or cut them.
+    were rejected in the last run, `outdated` where another version has read or cut them. `refused` is the reason of a
+    file that is not read again, since its reader found no text in the same bytes before.
     """
 
     file: SourceFile
@@ -35,6 +37,7 @@ class PlannedFile:
     parse: bool = True
     retry: bool = False
     outdated: bool = False
+    refused: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,14 +145,15 @@ def make_plan(scan: Scan, indexed: Indexed | None, loader: Loader, splitter: Spl
     read: list[PlannedFile] = []
     unchanged: list[SourceFile] = []
     for file in scan.files:
-        extractor = made_by(loader.extractor(file.media_type), splitter)
+        reader = loader.extractor(file.media_type)
+        extractor = made_by(reader, splitter)
         before = extractors.get(file.document_id)
-        failed, why = rejected.get(file.source, ("", ""))
-        if failed == file.document_id:
-            read.append(PlannedFile(file, f"rejected by the last run: {why}", retry=True))
+        refusal = Refusal.from_noted(rejected.get(file.source, ("", "")))
+        if refusal.document_id == file.document_id:
+            read.append(_refused(file, refusal, reader))
         elif before is None:
             read.append(PlannedFile(file, "changed" if file.source in known else "new"))
-        elif before != extractor:
+        elif not is_current(before, extractor):
             read.append(PlannedFile(file, f"read by {before}, is now read by {extractor}", outdated=True))
         elif known.get(file.source) != file.document_id:
             read.append(PlannedFile(file, "another name for known content", parse=False))
@@ -161,6 +165,16 @@ def make_plan(scan: Scan, indexed: Indexed | None, loader: Loader, splitter: Spl
         return Plan(tuple(read), (), (), scan.others, {}, nothing=why_nothing(scan))
     contents, coverage = indexed.contents(), indexed.coverage()
     return Plan(tuple(read), tuple(unchanged), removed, scan.others, contents, coverage, why_nothing(scan))
+
+
+def _refused(file: SourceFile, refusal: Refusal, reader: str) -> PlannedFile:
+    """Plan a file whose bytes the last run could not use."""
+    if refusal.extractor not in ("", reader):
+        return PlannedFile(file, f"rejected by {refusal.extractor}, is now read by {reader}")
+    refused = refusal.reason if refusal.final else ""
+    return PlannedFile(
+        file, f"rejected by the last run: {refusal.reason}", parse=not refused, retry=True, refused=refused
+    )
 
 
 def plan_run(components: Components, indexed: Indexed | None) -> Plan:
@@ -175,6 +189,8 @@ def preview(components: Components, indexed: Indexed | None) -> Preview:
     chunks: dict[str, Chunk] = {}
     parsed: set[str] = set()
     for planned in plan.read:
+        if planned.refused:
+            rejected.append(FileStatus(planned.file.source, "rejected", planned.refused))
         if not planned.parse or planned.file.document_id in parsed:
             continue
         try:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import CancelledError, Future, ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from itertools import islice
 from threading import Condition, Lock
@@ -14,6 +16,7 @@ from typing import TypeVar
 from ragqa.errors import RejectedError
 from ragqa.load.formats import DOCX, EML, HTML, MSG, PDF
 from ragqa.messages import brief
+from ragqa.pipeline.ingest.provenance import extractor_of, made_by
 from ragqa.records import Chunk, Document, SourceFile
 from ragqa.stages import Loader, Splitter
 
@@ -40,26 +43,51 @@ Item = TypeVar("Item")
 Result = TypeVar("Result")
 
 
-def read_and_split(loader: Loader, splitter: Splitter, file: SourceFile) -> Content:
+@dataclass(slots=True)
+class Spent:
+    """The seconds that a run spent on reading files and on splitting their texts, on the clock."""
+
+    reading: float = 0.0
+    splitting: float = 0.0
+
+    @contextmanager
+    def on_reading(self) -> Iterator[None]:
+        """Add the time of the block."""
+        started = time.perf_counter()
+        try:
+            yield
+        finally:
+            self.reading += time.perf_counter() - started
+
+    @contextmanager
+    def on_splitting(self) -> Iterator[None]:
+        """Add the time of the block."""
+        started = time.perf_counter()
+        try:
+            yield
+        finally:
+            self.splitting += time.perf_counter() - started
+
+
+def read_and_split(loader: Loader, splitter: Splitter, file: SourceFile, spent: Spent | None = None) -> Content:
     """Return the document in a file and its chunks. Any fault of one file rejects that file alone.
 
+    :param spent: the time is added there.
     :raises RejectedError: the file cannot be read, split or stored; the message says which.
     """
-    document = loader.read(file)
-    document = replace(document, extractor=made_by(document.extractor, splitter))
+    spent = spent or Spent()
+    with spent.on_reading():
+        document = loader.read(file)
+    document = replace(document, extractor=made_by(extractor_of(document), splitter))
     try:
-        chunks = splitter.split(document)
+        with spent.on_splitting():
+            chunks = splitter.split(document)
     except (RejectedError, MemoryError):
         raise
     except Exception as error:
         raise RejectedError(f"cannot be split: {type(error).__name__}: {brief(error)}") from error
     _refuse_unstorable(document, chunks)
     return document, chunks
-
-
-def made_by(extractor: str, splitter: Splitter) -> str:
-    """Return what is stored as a document's extractor: after a change of it, the file is read and cut again."""
-    return ", ".join(filter(None, (extractor, getattr(splitter, "version", ""))))
 
 
 def _refuse_unstorable(document: Document, chunks: Sequence[Chunk]) -> None:

@@ -11,11 +11,12 @@ from concurrent.futures import Future
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from ragqa.errors import DocumentsGoneError, NothingUsableError, RejectedError
+from ragqa.errors import DocumentsGoneError, NoTextError, NothingUsableError, RejectedError
 from ragqa.pipeline.ingest import embedding, unknown
-from ragqa.pipeline.ingest.embedding import Embedding, Progress
+from ragqa.pipeline.ingest.embedding import Ahead, Embedding, Progress
 from ragqa.pipeline.ingest.plan import Plan, PlannedFile, make_plan, why_nothing
-from ragqa.pipeline.ingest.reading import Content, Estimate, prefetch, read_and_split
+from ragqa.pipeline.ingest.provenance import Refusal
+from ragqa.pipeline.ingest.reading import Content, Estimate, Spent, prefetch, read_and_split
 from ragqa.records import Coverage, FileStatus, SourceFile, unread
 from ragqa.stages import Entry
 
@@ -40,7 +41,9 @@ class IndexReport:
     """The result of a run. `statuses` has one entry for each file; the counts add up to the number of files.
 
     `recall` is the recall@10 of the search structure against exact search; None where the search is exact. `coverage`
-    says how many texts have a vector.
+    says how many texts have a vector. `seconds` is the time of the run. `read_seconds` (finding files and reading them,
+    OCR included), `split_seconds` and `embed_seconds` are parts of it on the clock; as files are read while others are
+    embedded, their sum may be more.
     """
 
     statuses: list[FileStatus] = field(default_factory=list, repr=False)
@@ -48,6 +51,8 @@ class IndexReport:
     chunks: int = 0
     embedded: int = 0
     seconds: float = 0.0
+    read_seconds: float = 0.0
+    split_seconds: float = 0.0
     embed_seconds: float = 0.0
     generation: int = 0
     dropped_vectors: int = 0
@@ -76,7 +81,9 @@ class Options:
 def bring_up_to_date(components: Components, options: Options) -> IndexReport:
     """Index new files of a folder, and remove documents whose files are gone; see `Pipeline.index` for the errors."""
     started = time.perf_counter()
-    scan, index = components.loader.scan(), components.index
+    spent, index = Spent(), components.index
+    with spent.on_reading():
+        scan = components.loader.scan()
     nothing = f"no documents found under {_where(components)}{why_nothing(scan)}"
     if not scan.files and not index.exists():
         raise NothingUsableError(nothing)
@@ -86,7 +93,7 @@ def bring_up_to_date(components: Components, options: Options) -> IndexReport:
         if not scan.files and not options.allow_empty:
             gone = f"{nothing}; {plan.documents} of {plan.documents} indexed documents are gone"
             raise DocumentsGoneError(gone) if plan.documents else NothingUsableError(nothing)
-        report = Refresh(components, writer, options).run(plan)
+        report = Refresh(components, writer, options, spent).run(plan)
     report.seconds = time.perf_counter() - started
     return report
 
@@ -98,18 +105,26 @@ def _where(components: Components) -> str:
 class Refresh:
     """One run over a plan: reads and splits files, and commits their texts, then their vectors.
 
-    A run with few texts to embed, and one that publishes at once, commits both together.
+    While the next file is read, texts of the files before are embedded, unless all are to be embedded later or a
+    rejected file would stop the run. A run with few texts to embed, and one that publishes at once, commits texts and
+    vectors together.
+
+    :param spent: the time that was spent on reading before, to which that of the run is added.
     """
 
-    def __init__(self, components: Components, writer: IndexWriter, options: Options) -> None:
+    def __init__(self, components: Components, writer: IndexWriter, options: Options, spent: Spent) -> None:
         self._loader, self._splitter, self._embedder = components.loader, components.splitter, components.embedder
         self._embedding = Embedding(components.embedder, writer, options.progress)
+        self._ahead = Ahead(self._embedding, lambda: self._estimate.chunks)
+        self._embeds_ahead = not (options.strict or options.embed_later)
+        self._spent = spent
         self._where = _where(components)
         self._writer = writer
         self._options = options
         self._at_once = options.strict or options.atomic or writer.rebuilding
         self._read_ids: set[str] = set()
         self._taken_ids: set[str] = set()
+        self._without_text: set[str] = set()
         self._unread: dict[str, tuple[str, ...]] = {}
         self._waiting: list[Content] = []
         self._sources: dict[str, str | None] = {}
@@ -138,8 +153,9 @@ class Refresh:
         # The files inside one other file come one after another, so that it is opened once.
         order = sorted(plan.read, key=lambda planned: (planned.parse, _group(planned.file), planned.file.member))
         for planned, outcome in prefetch(self._read, order, _memory, PREFETCH_BYTES):
+            self._embed_until(outcome)
             self._take(planned, outcome)
-            self._options.progress(0, self._estimate.chunks)
+            self._options.progress(self._embedding.embedded, max(self._estimate.chunks, self._embedding.embedded))
             if not self._at_once and sum(len(chunks) for _, chunks in self._waiting) >= TEXT_CHUNKS:
                 self._commit()
         # 3. Check the outcome before the last commit, which removes sources.
@@ -157,6 +173,7 @@ class Refresh:
         self._maintain()
         report.removed = len(plan.removed)
         report.embedded, report.embed_seconds = self._embedding.embedded, self._embedding.seconds
+        report.read_seconds, report.split_seconds = self._spent.reading, self._spent.splitting
         report.generation, report.chunks = self._writer.generation, self._writer.chunk_count
         report.coverage = self._writer.coverage()
         return report
@@ -166,11 +183,13 @@ class Refresh:
 
         :raises RejectedError: the file cannot be used.
         """
+        if planned.refused:
+            raise NoTextError(planned.refused)
         if not planned.parse or planned.file.document_id in self._read_ids:
             return None
         try:
             # This reads the file as it is now, which may be newer than the plan.
-            document, chunks = read_and_split(self._loader, self._splitter, planned.file)
+            document, chunks = read_and_split(self._loader, self._splitter, planned.file, self._spent)
         except RejectedError:
             self._estimate.learn(planned.file, 0)
             raise
@@ -180,6 +199,12 @@ class Refresh:
         self._read_ids.add(document.id)
         return document, chunks
 
+    def _embed_until(self, outcome: Future[Content | None]) -> None:
+        """Embed texts of the files that were read, and commit them with their vectors, until the next file is read."""
+        while not outcome.done() and self._ahead.step():
+            if not self._at_once and len(self._ahead.vectors) >= embedding.COMMIT_CHUNKS:
+                self._commit()
+
     def _take(self, planned: PlannedFile, outcome: Future[Content | None]) -> None:
         """Record the status of a file, its source, and its content where that is new."""
         file = planned.file
@@ -187,6 +212,8 @@ class Refresh:
             content = outcome.result()
         except RejectedError as error:
             self._report.statuses.append(FileStatus(file.source, "rejected", str(error)))
+            if isinstance(error, NoTextError):
+                self._without_text.add(file.source)
             return
         id_ = self._sources[file.source] = content[0].id if content else file.document_id
         if content:
@@ -197,6 +224,8 @@ class Refresh:
         if content and id_ not in self._taken_ids:
             self._waiting.append(content)
             self._taken_ids.add(id_)
+            if self._embeds_ahead:
+                self._ahead.add(self._writer.missing(content[1]))
 
     @property
     def _rejected_sources(self) -> dict[str, str]:
@@ -204,9 +233,12 @@ class Refresh:
         return {entry.source: entry.reason for entry in self._report.statuses if entry.status == "rejected"}
 
     def _rejected(self, plan: Plan) -> dict[str, tuple[str, str]]:
-        reasons = self._rejected_sources
-        files = (planned.file for planned in plan.read if planned.file.source in reasons)
-        return {file.source: (file.document_id, reasons[file.source]) for file in files}
+        """Return what the index keeps of the files that were read and cannot be used."""
+        reasons, noted = self._rejected_sources, {}
+        for file in (planned.file for planned in plan.read if planned.file.source in reasons):
+            reader, final = self._loader.extractor(file.media_type), file.source in self._without_text
+            noted[file.source] = Refusal(file.document_id, reader, reasons[file.source], final).noted()
+        return noted
 
     def _maintain(self) -> None:
         """Let the writer drop unused vectors and update its search structure where that is due; record the result."""
@@ -245,9 +277,11 @@ class Refresh:
 
     def _finish(self, rejected: Mapping[str, tuple[str, str]]) -> None:
         """Commit the rest, and embed what has no vector: few texts in the same commit, many after it."""
-        missing = self._writer.missing([chunk for _, own in self._waiting for chunk in own])
-        expected = len(missing) + self._writer.coverage().pending
-        few = expected <= embedding.COMMIT_CHUNKS
+        lacking = self._writer.missing([chunk for _, own in self._waiting for chunk in own])
+        missing = [text for text in lacking if text not in self._ahead.vectors]
+        ahead = len(self._ahead.vectors.keys() - set(lacking))  # of texts that were committed before
+        left = len(missing) + self._writer.coverage().pending - ahead
+        expected, few = self._embedding.embedded + left, left <= embedding.COMMIT_CHUNKS
         self._commit(rejected, self._embedding.vectors(missing, expected) if few or self._at_once else {})
         if few or not self._options.embed_later:
             self._embedding.finish()
@@ -255,7 +289,7 @@ class Refresh:
     def _commit(
         self, rejected: Mapping[str, tuple[str, str]] | None = None, vectors: Mapping[str, Vectors] | None = None
     ) -> None:
-        """Commit the documents and sources that wait for it, if there is any change.
+        """Commit the documents and sources that wait for it, with the vectors that were made ahead, if there is any change.
 
         :param vectors: float32[dim] by text; texts without one stay pending.
         """
@@ -263,9 +297,10 @@ class Refresh:
         sources = {s: i for s, i in self._sources.items() if i is not None or s in known}
         if rejected == self._writer.rejected():
             rejected = None
-        if self._waiting or sources or rejected is not None or self._writer.rebuilding:
+        vectors = {**self._ahead.take(), **(vectors or {})}
+        if self._waiting or vectors or sources or rejected is not None or self._writer.rebuilding:
             entries = [Entry(document, own) for document, own in self._waiting]
-            self._writer.commit(entries, vectors or {}, sources, rejected)
+            self._writer.commit(entries, vectors, sources, rejected)
         self._waiting, self._sources = [], {}
 
 
