@@ -11,7 +11,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import AsyncGenerator, Collection, Generator, Iterable, Iterator, Sequence
+from collections.abc import AsyncGenerator, Callable, Collection, Generator, Iterable, Iterator, Sequence
 from contextlib import aclosing, nullcontext
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -25,6 +25,7 @@ from ragqa.kinds import load_config
 from ragqa.pipeline import given
 from ragqa.pipeline.answer.sources import SourceFiles
 from ragqa.pipeline.assemble.components import Components
+from ragqa.pipeline.for_servers import ForServers, until
 from ragqa.records import Answer, Chunk, Coverage, Document, Hit, Prompt
 
 if TYPE_CHECKING:
@@ -41,13 +42,12 @@ if TYPE_CHECKING:
 __all__ = ["Config", "Pipeline", "UsageError"]
 
 
-class Pipeline:
+class Pipeline(ForServers):
     """The stages of a pipeline file, ready to index and to answer. It is a `System`, so it can be evaluated.
 
     pipeline = Pipeline.from_file("pipelines/quickstart.yaml")
     pipeline.index()
     pipeline.ask("Who is the master of MV Tern?")  # a fact
-    pipeline.ask("How do I become a member of the cooperative?")  # how
     pipeline.ask("What are the tasks of the Lantern Room?")  # a list
     pipeline.ask("When does the ferry to Iceland leave?")  # no document says, so `abstained` is True
 
@@ -249,21 +249,24 @@ class Pipeline:
             return self._asking(reader).answer_many(asked)
 
     def stream(
-        self, question: str, *, history: Sequence[Turn] = (), passages: Sequence[Hit] | None = None
+        self,
+        question: str,
+        *,
+        history: Sequence[Turn] = (),
+        passages: Sequence[Hit] | None = None,
+        cancelled: Callable[[], bool] | None = None,
     ) -> Iterator[Event]:
         """Yield the nearest `Passages`, each `AnswerSentence` when it is known and, last, the `Answer`.
 
         :param history: earlier turns, each a question and the text cited for it or an answer; see `search`.
         :param passages: answer from these instead of retrieved ones; an empty list uses only the model's own knowledge.
+        :param cancelled: ends the stream without an `Answer` once it returns True.
         :raises UsageError: the question is empty or too long, or a passage is not in the index.
         """
-        return self._stream(question, history, passages)
+        return until(cancelled, self._stream(question, history, passages))
 
     async def aask(self, question: str) -> Answer:
-        """Return an answer as `ask` does, without blocking the event loop; several may be awaited at once.
-
-        A cancellation stops generation within one token; the `CancelledError` is raised after that.
-        """
+        """Return an answer as `ask` does, without blocking the event loop. A cancellation stops within one token."""
         async with aclosing(self.astream(question)) as pieces:
             async for piece in pieces:
                 last = piece
@@ -273,10 +276,7 @@ class Pipeline:
     def astream(
         self, question: str, *, history: Sequence[Turn] = (), passages: Sequence[Hit] | None = None
     ) -> AsyncGenerator[Event, None]:
-        """Yield what `stream` yields, while the event loop goes on; see there for parameters and errors.
-
-        Close it (`contextlib.aclosing`) where its iteration is broken off; it then stops within a token.
-        """
+        """Yield what `stream` yields, while the event loop goes on. Close it (`contextlib.aclosing`) where its iteration is broken off; it then stops within a token."""
         from ragqa.pipeline.answer.aside import aside
 
         pieces = self._stream(question, history, passages, undisturbed=True)
