@@ -17,6 +17,7 @@ from pydantic import create_model
 
 from ragqa.arguments import AnyPath
 from ragqa.config import Combination, Config, Kind, Kinds, generators, read_combinations, read_config, retrieval, specs
+from ragqa.config.serving import HttpServe
 from ragqa.config.slots import FormatSpec
 from ragqa.evaluate.datasets import KINDS as DATASETS
 from ragqa.evaluate.datasets import DatasetKind, read_kind
@@ -237,6 +238,11 @@ def next_token(spec: NextTokenObjective, needs: Needs) -> NextTokenPrediction:
     return NextTokenPrediction()
 
 
+def http(spec: HttpServe, needs: Needs) -> HttpServe:
+    """Return the settings of the server as they are: `ragqa.serve` reads them, and is not below this room."""
+    return spec
+
+
 def _dataset_kind(name: str, record: DatasetKind) -> Kind[specs.FileEvaluate]:
     """Return the kind for an entry of the table of datasets."""
     named: Any = Literal[name]
@@ -272,6 +278,7 @@ BUILTIN = Kinds(
         Kind("constraint", generators.FreeDecode, free),
         Kind("constraint", generators.SpanDecode, span),
         *(_dataset_kind(name, record) for name, record in DATASETS.items()),
+        Kind("serve", HttpServe, http),
         Kind("objective", NextTokenObjective, next_token),
     ]
 )

@@ -48,6 +48,7 @@ FLOORS = (
     ("profiles",),
     ("pipeline",),
     ("experiments", "project", "diagnosis", "conversation", "testing"),
+    ("serve",),
     ("cli",),
 )
 """Each room imports its own modules and rooms of lower floors; rooms of one floor know nothing of one another."""
@@ -80,7 +81,11 @@ ONLY_IMPORTERS = {
     "pptx": {"load"},
     "trafilatura": {"load"},
     "click": {"cli"},
+    "starlette": {"serve"},
+    "uvicorn": {"serve"},
+    "h11": {"serve"},
 }
+SERVING = ("starlette", "uvicorn", "h11", "anyio")
 HEAVY = ("torch", "faiss", "transformers", "sentence_transformers", "numpy", "trafilatura", "pypdf")
 
 
@@ -162,7 +167,7 @@ def test_only_the_command_line_prints_or_exits() -> None:
     ],
 )
 def test_import_help_and_check_load_no_model_library(code: str) -> None:
-    script = f"import sys; {code}; print(*(m for m in {HEAVY} if m in sys.modules), file=sys.stderr)"
+    script = f"import sys; {code}; print(*(m for m in {HEAVY + SERVING} if m in sys.modules), file=sys.stderr)"
     done = subprocess.run([sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     assert done.stderr.strip() == ""

@@ -18,11 +18,11 @@ from ragqa.cli.terminal import Said, Screen, escaped, json_text, screens
 from ragqa.errors import GateError, RejectedError, ResourceError
 
 COMMANDS = (
-    "init", "check", "plan", "index", "search", "prompt", "ask", "chat", "summarize", "show", "eval", "compare", "replay", "tune", "questions",
+    "init", "check", "plan", "index", "search", "prompt", "ask", "chat", "serve", "summarize", "show", "eval", "compare", "replay", "tune", "questions",
     "train", "tokenizer", "doctor", "gc", "purge", "export", "import", "formats", "models", "settings", "schema",
 )  # fmt: skip
 _COMPUTING = (
-    ("plan",), ("index",), ("search",), ("prompt",), ("ask",), ("chat",), ("summarize",), ("show",), ("eval",), ("compare",), ("replay",), ("tune",),
+    ("plan",), ("index",), ("search",), ("prompt",), ("ask",), ("chat",), ("serve",), ("summarize",), ("show",), ("eval",), ("compare",), ("replay",), ("tune",),
     ("questions",), ("train",), ("tokenizer",), ("doctor",), ("gc",), ("purge",), ("export",), ("import",), ("models", "pull"), ("models", "path"), ("models", "verify"),
 )  # fmt: skip
 """The commands that load numeric libraries."""

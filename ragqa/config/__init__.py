@@ -37,6 +37,7 @@ from ragqa.config.slots import (
     RerankSpec,
     RetrieveSpec,
     RewriteSpec,
+    ServeSpec,
     SplitSpec,
 )
 from ragqa.errors import ConfigError, Problem
@@ -60,6 +61,7 @@ __all__ = [
     "RerankSpec",
     "RetrieveSpec",
     "RewriteSpec",
+    "ServeSpec",
     "SplitSpec",
     "did_you_mean",
     "examine",
@@ -82,6 +84,7 @@ class PartialConfig:
     prompt: PromptSpec | None
     generate: GenerateSpec | None
     evaluate: EvaluateSpec | None
+    serve: ServeSpec | None
     source: Source
     kinds: Kinds
 
@@ -91,7 +94,7 @@ class PartialConfig:
 
     def whole(self) -> Config:
         """Return the same file as a `Config`. It must have no mistakes: no required section is None."""
-        sections: dict[str, Any] = {"evaluate": None, **self.sections()}
+        sections: dict[str, Any] = {**dict.fromkeys(OPTIONAL), **self.sections()}
         return Config(file=self.file, source=self.source, kinds=self.kinds, **sections)
 
     def parts(self) -> Iterator[tuple[Key, Spec]]:

@@ -203,6 +203,10 @@ class EvaluateSpec(Spec):
     """A kind of the section `evaluate`: builds a `Dataset`."""
 
 
+class ServeSpec(Spec):
+    """A kind of the section `serve`: settings of a server, which `ragqa serve` reads. No part is built from it."""
+
+
 class ObjectiveSpec(Spec):
     """A kind of training objective: builds an `Objective`."""
 
@@ -216,10 +220,11 @@ SECTIONS: Mapping[str, type[Spec]] = {
     "prompt": PromptSpec,
     "generate": GenerateSpec,
     "evaluate": EvaluateSpec,
+    "serve": ServeSpec,
 }
 """The sections of a file in the order of the data flow, each with the base class of its kinds."""
 
-OPTIONAL = ("evaluate",)
+OPTIONAL = ("evaluate", "serve")
 
 SLOTS: Mapping[str, type[Spec]] = {
     **SECTIONS,

@@ -49,8 +49,8 @@ from ragqa.pipeline import Pipeline
 
 TUNING, WINNER, RUNS = "tune.json", "winner.yaml", "runs"
 """The files and the subfolder in the folder of a tuning, besides `REPORT`."""
-UNTUNABLE = ("load", "index", "evaluate")
-"""Sections without grids: they set the documents, the questions or the place of the index."""
+UNTUNABLE = ("load", "index", "evaluate", "serve")
+"""Sections without grids: they set the documents, the questions, the place of the index or the server."""
 REBUILDING = ("split", "embed")
 """Sections in which each value of a grid needs an index of its own."""
 

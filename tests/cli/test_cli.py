@@ -77,6 +77,7 @@ def test_every_command_has_help_with_a_runnable_example(tmp_path: Path) -> None:
         "purge",
         "questions",
         "replay",
+        "serve",
         "summarize",
         "tokenizer",
         "train",

@@ -27,6 +27,7 @@ USES = {
     "prompt": ["prompt", "p.yaml", "When does the ferry leave?"],
     "ask": ["ask", "p.yaml", "When does the ferry leave?"],
     "chat": ["chat", "p.yaml"],
+    "serve": ["serve", "token", "reader"],
     "summarize": ["summarize", "p.yaml"],
     "show": ["show", "docs/a.md:0-5"],
     "eval": ["eval", "p.yaml", "--retrieval-only", "--dataset", "jsonl:q.jsonl", "--out", "run"],

@@ -18,8 +18,8 @@ from ragqa.prompt.examples import EXAMPLES_BYTES
 if TYPE_CHECKING:
     from ragqa.pipeline.assemble.components import Components
 
-_OTHER_DATA = ("load", "evaluate")
-"""The sections with the documents and the questions, which are left out; the documents are hashed separately."""
+_OTHER_DATA = ("load", "evaluate", "serve")
+"""The sections with the documents, the questions and the server, which are left out; the documents are hashed separately."""
 
 
 def fingerprint(components: Components, sources: Mapping[str, str], *, answers: bool) -> dict[str, Any]:
@@ -39,7 +39,7 @@ def fingerprint(components: Components, sources: Mapping[str, str], *, answers: 
 
 
 def without_paths(config: Config) -> dict[str, Any]:
-    """Return the sections of a file except `load` and `evaluate`, with the hash of the content in place of each path.
+    """Return the sections of a file except those of `_OTHER_DATA`, with the hash of the content in place of each path.
 
     :raises ModelError: a model's folder has no weights.
     """

@@ -1,0 +1,85 @@
+"""`ragqa serve`: one pipeline answers many users over HTTP. Below it is `ragqa.pipeline`; it prints nothing.
+
+    server         uvicorn with h11: a connection, its bounds, signals, the end
+    guard          host, origin, token, body: who gets in
+    routes         the table of routes, and the OpenAPI document made from it
+    api, openai    the handlers of our interface and of OpenAI's; conversation, citations and tasks help the second
+    status         /healthz, /readyz, /metrics
+    wire, replies  the bodies of requests, and what is sent back
+    service, lanes what the handlers share: searches in batches, answers in turns; fair_queue is below
+    errors         our exceptions as replies
+    tokens, log, metrics, upkeep
+
+Requests flow from the top to the bottom of this list. Nothing in a request names a file, an address or a model.
+"""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any
+
+from ragqa.config.serving import HttpServe
+from ragqa.serve.tokens import Token
+
+if TYPE_CHECKING:
+    from starlette.types import ASGIApp
+
+    from ragqa.pipeline import Pipeline
+    from ragqa.serve.service import Service
+
+
+def listen(host: str, port: int) -> socket.socket:
+    """Return a socket that is bound to an address, before models are loaded, so that a mistake is told at once.
+
+    :raises UsageError: the address cannot be taken.
+    """
+    from ragqa.serve import server
+
+    return server.listen(host, port)
+
+
+def serve(
+    pipeline: Pipeline,
+    spec: HttpServe,
+    known: Sequence[Token],
+    listener: socket.socket,
+    *,
+    began: Callable[[], None] = lambda: None,
+    index_every: float | None = None,
+) -> None:
+    """Answer requests until SIGTERM or Ctrl-C; what is being answered then is answered.
+
+    :param known: the tokens that may ask.
+    :param listener: what `listen` returned; it is closed in the end.
+    :param began: called when questions are answered.
+    :param index_every: seconds between two runs of indexing; None for none.
+    :raises NothingUsableError: there is no index.
+    :raises ModelError: a model is not here.
+    """
+    from ragqa.serve import server
+    from ragqa.serve.service import Service
+    from ragqa.serve.upkeep import indexing
+
+    with listener, pipeline.keep_warm(), indexing(pipeline, index_every):
+        service = Service(pipeline, spec)
+        try:
+            server.run(application(service, known), spec, listener, began, service.draining.set)
+        finally:
+            service.close()
+
+
+def application(service: Service, known: Sequence[Token]) -> ASGIApp:
+    """Return the server as an ASGI application: the guard, and the routes behind it."""
+    from ragqa.serve import log, routes
+    from ragqa.serve.guard import Exchange, Guard
+
+    def ended(exchange: Exchange) -> None:
+        name = log.route(exchange)
+        service.metrics.count("ragqa_requests_total", route=name, status=str(exchange.status))
+        service.metrics.count("ragqa_request_seconds_total", exchange.seconds, route=name)
+        service.metrics.count("ragqa_sent_bytes_total", exchange.sent_bytes, route=name)
+        log.write(exchange)
+
+    inner: Any = routes.router(routes.operations(service))
+    return Guard(inner, service.spec, known, ended)

@@ -1,0 +1,103 @@
+"""Replies: JSON, text, and streams of server-sent events that stop the work when the client leaves."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Callable, Coroutine, Mapping
+from contextlib import aclosing, suppress
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from starlette.responses import Response
+
+from ragqa.serve.errors import HttpError
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncGenerator
+
+    from starlette.types import Receive, Scope, Send
+
+Result = TypeVar("Result")
+
+
+def json_bytes(data: Any) -> bytes:
+    """Return JSON in UTF-8; half a surrogate pair, which UTF-8 cannot hold, is written as an escape."""
+    try:
+        return json.dumps(data, ensure_ascii=False, allow_nan=False).encode()
+    except UnicodeEncodeError:
+        return json.dumps(data, allow_nan=False).encode()
+
+
+def as_json(data: Any, status: int = 200, headers: Mapping[str, str] | None = None) -> Response:
+    """Return a reply of JSON."""
+    return Response(json_bytes(data), status, dict(headers or {}), "application/json")
+
+
+def as_error(error: HttpError) -> Response:
+    """Return the reply of an error."""
+    return as_json(error.body(), error.status, error.all_headers())
+
+
+def event(data: Any, name: str | None = None) -> bytes:
+    """Return a server-sent event; JSON has no line breaks, so that its data is one line."""
+    head = b"" if name is None else b"event: " + name.encode() + b"\n"
+    return head + b"data: " + (data if isinstance(data, bytes) else json_bytes(data)) + b"\n\n"
+
+
+def comment(text: str) -> bytes:
+    """Return a comment, which clients drop; it keeps a connection open."""
+    return b": " + text.encode() + b"\n\n"
+
+
+class EventStream(Response):
+    """A stream of events.
+
+    :param close: called in the end, also where the client left before the first event.
+    """
+
+    def __init__(self, chunks: AsyncGenerator[bytes, None], close: Callable[[], None]) -> None:
+        super().__init__(status_code=200, media_type="text/event-stream", headers={"x-accel-buffering": "no"})
+        del self.headers["content-length"]
+        self._chunks, self._close = chunks, close
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Send the events."""
+        try:
+            await send({"type": "http.response.start", "status": 200, "headers": self.raw_headers})
+            await until_gone(self._send(send), receive)
+        finally:
+            self._close()
+
+    async def _send(self, send: Send) -> None:
+        async with aclosing(self._chunks) as chunks:
+            async for chunk in chunks:
+                await send({"type": "http.response.body", "body": chunk, "more_body": True})
+        await send({"type": "http.response.body", "body": b"", "more_body": False})
+
+
+async def until_gone(wanted: Coroutine[Any, Any, Result], receive: Receive) -> Result:
+    """Return the result of work; cancel it where the client leaves before.
+
+    :raises ClientGone: the client left.
+    """
+    work = asyncio.ensure_future(wanted)
+    leaving = asyncio.ensure_future(_gone(receive))
+    try:
+        await asyncio.wait({work, leaving}, return_when=asyncio.FIRST_COMPLETED)
+        if not work.done():
+            raise ClientGone
+        return work.result()
+    finally:
+        for task in (work, leaving):
+            task.cancel()
+            with suppress(asyncio.CancelledError, Exception):
+                await task
+
+
+class ClientGone(Exception):
+    """The client closed its connection before it had the reply."""
+
+
+async def _gone(receive: Receive) -> None:
+    while (await receive())["type"] != "http.disconnect":
+        pass
