@@ -109,7 +109,12 @@ def _serve(
         url = f"http://{shown}:{listener.getsockname()[1]}"
         _log_to_stderr()
         serve.serve(
-            pipeline, spec, known, listener, began=lambda: _say_began(url, secret, as_json), index_every=index_every
+            pipeline,
+            spec,
+            known,
+            listener,
+            began=lambda stop: _say_began(url, secret, as_json),
+            index_every=index_every,
         )
 
 

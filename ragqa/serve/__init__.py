@@ -45,14 +45,14 @@ def serve(
     known: Sequence[Token],
     listener: socket.socket,
     *,
-    began: Callable[[], None] = lambda: None,
+    began: Callable[[Callable[[], None]], None] = lambda stop: None,
     index_every: float | None = None,
 ) -> None:
     """Answer requests until SIGTERM or Ctrl-C; what is being answered then is answered.
 
     :param known: the tokens that may ask.
     :param listener: what `listen` returned; it is closed in the end.
-    :param began: called when questions are answered.
+    :param began: called when questions are answered, with a function that ends the server as SIGTERM does.
     :param index_every: seconds between two runs of indexing; None for none.
     :raises NothingUsableError: there is no index.
     :raises ModelError: a model is not here.

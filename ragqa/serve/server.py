@@ -27,11 +27,15 @@ HEAD_BYTES = 16_384
 
 
 def run(
-    app: ASGIApp, spec: HttpServe, listener: socket.socket, began: Callable[[], None], ending: Callable[[], None]
+    app: ASGIApp,
+    spec: HttpServe,
+    listener: socket.socket,
+    began: Callable[[Callable[[], None]], None],
+    ending: Callable[[], None],
 ) -> None:
     """Serve until SIGTERM or Ctrl-C, then answer what is being answered. A second signal ends it at once.
 
-    :param began: called when the server listens.
+    :param began: called when the server listens, with a function that ends it.
     :param ending: called when it ends, before what is left is answered.
     """
     for name in ("uvicorn", "uvicorn.error", "uvicorn.access", "uvicorn.asgi"):  # their lines hold content
@@ -67,16 +71,22 @@ def listen(host: str, port: int) -> socket.socket:
 class _Server(uvicorn.Server):
     """A server that ends with success after a signal."""
 
-    def __init__(self, config: uvicorn.Config, began: Callable[[], None], ending: Callable[[], None]) -> None:
+    def __init__(
+        self, config: uvicorn.Config, began: Callable[[Callable[[], None]], None], ending: Callable[[], None]
+    ) -> None:
         super().__init__(config)
         self._began, self._ending = began, ending
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)
-        self._began()
+        self._began(self.end)
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
-        """Begin to end; the second time at once. The signal is not sent again, so that the exit code is 0."""
+        """End. The signal is not sent again, so that the exit code is 0."""
+        self.end()
+
+    def end(self) -> None:
+        """Begin to end; the second time at once."""
         self.force_exit = self.should_exit
         self.should_exit = True
         self._ending()
