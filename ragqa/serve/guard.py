@@ -100,6 +100,10 @@ class Guard:
 
     async def _answer(self, exchange: Exchange, receive: Receive, reply: _Reply) -> None:
         scope = exchange.scope
+        if scope["http_version"] not in ("1.0", "1.1"):
+            raise HttpError(400, "the request is not HTTP/1.1", "invalid_http", headers=_CLOSE)
+        if exchange.header(b"content-length") and exchange.header(b"transfer-encoding"):
+            raise HttpError(400, "send Content-Length or Transfer-Encoding, not both", headers=_CLOSE)
         host = self._host(exchange)
         self._check_origin(exchange, host)
         if exchange.origin and scope["method"] == "OPTIONS":
@@ -147,9 +151,7 @@ class Guard:
 
     async def _body(self, exchange: Exchange, receive: Receive) -> bytes:
         """Return the whole body of a request; it must be short, be JSON, and come in soon."""
-        lengths, coded = exchange.header(b"content-length"), exchange.header(b"transfer-encoding")
-        if lengths and coded:
-            raise HttpError(400, "send Content-Length or Transfer-Encoding, not both", headers=_CLOSE)
+        lengths = exchange.header(b"content-length")
         if any(int(each) > self._spec.body_bytes for each in lengths if each.isdecimal()):
             raise self._too_large()
         kinds = exchange.header(b"content-type")

@@ -123,14 +123,14 @@ class Answering:
         self._asked, self._queue = asked, queue
         self._nearest: Passages | None = None
 
-    async def next(self, within: float = SAY_SECONDS) -> Event | Waiting:
-        """Return the next event; a `Waiting` where none comes within so many seconds.
+    async def next(self, within: float | None = None) -> Event | Waiting:
+        """Return the next event; a `Waiting` where none comes within so many seconds (None: `SAY_SECONDS`).
 
         :raises HttpError: the deadline is over.
         """
-        asked = self._asked
+        asked, most = self._asked, SAY_SECONDS if within is None else within
         try:
-            event = await asyncio.wait_for(asked.events.get(), max(0.0, min(within, asked.deadline - time.monotonic())))
+            event = await asyncio.wait_for(asked.events.get(), max(0.0, min(most, asked.deadline - time.monotonic())))
         except TimeoutError:
             if time.monotonic() < asked.deadline:
                 return Waiting(self._queue.ahead(asked) or 0)

@@ -16,7 +16,7 @@ from ragqa.serve import wire
 from ragqa.serve.citations import annotated
 from ragqa.serve.conversation import conversation, prompt
 from ragqa.serve.errors import HttpError, from_exception
-from ragqa.serve.lanes import SAY_SECONDS, Answering, Waiting
+from ragqa.serve.lanes import Answering, Waiting
 from ragqa.serve.replies import EventStream, as_json, comment, event, until_gone
 from ragqa.serve.service import Service, who
 from ragqa.serve.tasks import task_reply
@@ -209,7 +209,7 @@ async def _pieces(asked: Answering, completion: _Completion) -> AsyncIterator[st
     """Yield the text of an answer as its sentences are known, and last the answer. The pieces joined are the text."""
     sent = held = ""
     while True:
-        piece = await asked.next(HELD_SECONDS if held else SAY_SECONDS)
+        piece = await asked.next(HELD_SECONDS if held else None)
         if isinstance(piece, AnswerSentence):
             held += f"{' ' if sent or held else ''}{piece.text}"
         elif isinstance(piece, Answer):

@@ -128,8 +128,8 @@ class _Bounded(H11Protocol):
         """Read what came. The end of a line must be CR LF, since proxies read a bare LF in different ways."""
         if self.transport.is_closing():
             return
-        if self.conn.their_state is h11.IDLE and _has_bare_line_feed(self.conn.trailing_data[0] + data):
-            self._refuse(HttpError(400, "the head of the request is not HTTP/1.1", "invalid_http"))
+        if self.conn.their_state is h11.IDLE and (fault := _fault_of_head(self.conn.trailing_data[0] + data)):
+            self._refuse(fault)
             return
         super().data_received(data)
         if self.conn.their_state is h11.IDLE and not self.transport.is_closing():
@@ -186,14 +186,26 @@ class _Bounded(H11Protocol):
 def _raw(error: HttpError) -> bytes:
     """Return a whole reply, for a connection whose request cannot be read."""
     body = json_bytes(error.body())
-    reason = {400: "Bad Request", 408: "Request Timeout", 503: "Service Unavailable"}[error.status]
+    reason = {
+        400: "Bad Request",
+        408: "Request Timeout",
+        431: "Request Header Fields Too Large",
+        503: "Service Unavailable",
+    }[error.status]
     headers = {"content-type": "application/json", "content-length": str(len(body)), "connection": "close"}
     lines = [f"HTTP/1.1 {error.status} {reason}", *(f"{k}: {v}" for k, v in (headers | error.all_headers()).items())]
     lines += [f"{name.decode()}: {value.decode()}" for name, value in SECURITY_HEADERS]
     return "\r\n".join([*lines, "", ""]).encode() + body
 
 
-def _has_bare_line_feed(head: bytes) -> bool:
-    """Tell whether a line of a head, which need not be whole, ends with LF alone."""
+def _fault_of_head(head: bytes) -> HttpError | None:
+    """Return what is wrong with a head, which need not be whole: it is too long, or a line ends with LF alone.
+
+    h11 bounds only heads that come in parts.
+    """
     lines = head.partition(b"\r\n\r\n")[0]
-    return lines.count(b"\n") != lines.count(b"\r\n")
+    if len(lines) > HEAD_BYTES:
+        return HttpError(431, f"the head of a request has at most {HEAD_BYTES:,} bytes")
+    if lines.count(b"\n") != lines.count(b"\r\n"):
+        return HttpError(400, "the head of the request is not HTTP/1.1", "invalid_http")
+    return None

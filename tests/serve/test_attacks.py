@@ -16,6 +16,7 @@ from urllib.parse import quote
 import pytest
 
 from ragqa import Pipeline
+from ragqa.serve import lanes
 from tests.serve.serving import QUESTION, SLOW_QUESTION, Running, SlowGenerator, drain, parsed, read, request, running
 
 ROUTES = [
@@ -138,15 +139,15 @@ def test_attack_5_only_an_origin_of_the_settings_is_let_in(tmp_path: Path) -> No
         )
 
 
-def test_attack_6_a_large_body_is_refused_and_a_stalled_one_is_cut(server: Running) -> None:
-    head = server.headers() | {"Content-Type": "application/json"}
-    announced = server.send("POST", "/api/ask", head | {"Content-Length": "2000000"})
+def test_attack_6_a_large_body_is_refused_and_a_stalled_one_is_cut(hasty: Running) -> None:
+    head = hasty.headers() | {"Content-Type": "application/json"}
+    announced = hasty.send("POST", "/api/ask", head | {"Content-Length": "2000000"})
     assert announced.status == 413 and announced.headers["connection"] == "close"
     chunks = b"186A0\r\n" + b" " * 100_000 + b"\r\n"
     start = request("POST", "/api/ask", head | {"Transfer-Encoding": "chunked"})
-    assert parsed(server.raw(start + chunks * 2)).status == 413
+    assert parsed(hasty.raw(start + chunks * 4)).status == 413
     began = time.monotonic()
-    stalled = server.raw(request("POST", "/api/ask", head | {"Content-Length": "30"}) + b'{"question": ')
+    stalled = hasty.raw(request("POST", "/api/ask", head | {"Content-Length": "30"}) + b'{"question": ')
     assert parsed(stalled).status == 408 and time.monotonic() - began < 3
 
 
@@ -183,11 +184,12 @@ def test_attack_8_a_head_of_any_size_is_refused(server: Running) -> None:
     assert server.get("/healthz").status == 200
 
 
-def test_attack_9_a_head_that_trickles_is_cut_also_behind_a_first_request(server: Running) -> None:
+def test_attack_9_a_head_that_trickles_is_cut_also_behind_a_first_request(hasty: Running) -> None:
     first = b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n"
     for before in (b"", first):
-        with server.connect() as client:
+        with hasty.connect() as client:
             client.sendall(before)
+            assert not before or client.recv(4096).endswith(b"}") or client.recv(4096).endswith(b"}")
             began, data = time.monotonic(), b""
             client.settimeout(0.05)
             for letter in b"GET /healthz HTTP/1.1\r\nX: " + b"a" * 1000:
@@ -205,9 +207,9 @@ def test_attack_9_a_head_that_trickles_is_cut_also_behind_a_first_request(server
             assert data.rpartition(b"HTTP/1.1 ")[2][:3] == b"408"
 
 
-def test_attack_9_a_connection_that_says_nothing_is_cut(server: Running) -> None:
+def test_attack_9_a_connection_that_says_nothing_is_cut(hasty: Running) -> None:
     began = time.monotonic()
-    server.raw(b"")
+    hasty.raw(b"")
     assert time.monotonic() - began < 3
 
 
@@ -248,22 +250,27 @@ def test_a_connection_is_used_again_where_the_client_waits_for_each_reply(server
     with server.connect() as client:
         for _ in range(3):
             client.sendall(b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n")
-            assert client.recv(4096).startswith(b"HTTP/1.1 200")
+            data = b""
+            while not data.endswith(b"}"):
+                data += client.recv(4096)
+            assert data.startswith(b"HTTP/1.1 200")
 
 
-def test_attack_11_a_client_that_never_reads_holds_nobody_up_and_is_cut_off(tmp_path: Path) -> None:
-    with running(tmp_path) as server:
-        body = json.dumps({"model": "ragqa", "input": ["word"] * 256}).encode()
-        clients = [socket.socket() for _ in range(5)]
-        for client in clients:
-            client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1024)
-            client.connect(("127.0.0.1", server.port))
-            for _ in range(1):
-                head = server.headers() | {"Content-Type": "application/json", "Connection": "keep-alive"}
-                client.sendall(request("POST", "/v1/embeddings", head, body))
-        assert server.post("/api/ask", {"question": QUESTION}).status == 200
-        for client in clients:
-            client.close()
+def test_attack_11_a_client_that_never_reads_holds_nobody_up_and_is_cut_off(hasty: Running) -> None:
+    body = {"model": "ragqa", "input": ["word"] * 256}
+    head = hasty.headers() | {"Content-Type": "application/json"}
+    whole = len(hasty.post("/v1/embeddings", body).body)
+    clients = [socket.socket() for _ in range(5)]
+    for client in clients:
+        client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        client.settimeout(10)
+        client.connect(("127.0.0.1", hasty.port))
+        client.sendall(request("POST", "/v1/embeddings", head, json.dumps(body).encode()))
+    assert hasty.post("/api/ask", {"question": QUESTION}).status == 200
+    time.sleep(0.8)
+    for client in clients:
+        assert 0 < len(drain(client)) < whole / 2
+        client.close()
 
 
 def test_attack_12_the_work_stops_when_the_client_leaves(tmp_path: Path) -> None:
@@ -483,11 +490,11 @@ class _Broken:
 def test_attack_22_unknown_paths_make_no_label(server: Running) -> None:
     server.get("/nothing-0")
     before = server.get("/metrics").body.decode().splitlines()
-    for number in range(1, 200):
+    for number in range(1, 50):
         assert server.get(f"/nothing-{number}").status == 404
         server.get(f"/api/documents/{number:064}")
     after = server.get("/metrics").body.decode().splitlines()
-    assert len(after) <= len(before) + 4 and not any("nothing" in line for line in after)
+    assert len(after) <= len(before) + 4 and not any("nothing-" in line for line in after)
 
 
 def test_attack_24_every_reply_has_the_security_headers_and_tells_nothing_of_the_server(server: Running) -> None:
@@ -535,6 +542,7 @@ def test_an_answer_that_takes_too_long_is_told_with_the_passages_that_were_found
 
 
 def test_the_place_in_the_queue_is_told_while_a_client_waits(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(lanes, "SAY_SECONDS", 0.1)
     with running(tmp_path) as server, server.connect() as first, server.connect() as second:
         head = server.headers() | {"Content-Type": "application/json", "Accept": "text/event-stream"}
         first.sendall(request("POST", "/api/ask", head, json.dumps({"question": SLOW_QUESTION}).encode()))
