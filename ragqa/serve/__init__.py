@@ -4,6 +4,7 @@
     guard          host, origin, token, body: who gets in
     routes         the table of routes, and the OpenAPI document made from it
     api, openai    the handlers of our interface and of OpenAI's; conversation, citations and tasks help the second
+    mounted        /mcp, where the extra is installed
     status         /healthz, /readyz, /metrics
     wire, replies  the bodies of requests, and what is sent back
     service, lanes what the handlers share: searches in batches, answers in turns; fair_queue is below
@@ -17,6 +18,7 @@ from __future__ import annotations
 
 import socket
 from collections.abc import Callable, Sequence
+from contextlib import nullcontext
 from typing import TYPE_CHECKING, Any
 
 from ragqa.config.serving import HttpServe
@@ -58,19 +60,25 @@ def serve(
     :raises ModelError: a model is not here.
     """
     from ragqa.serve import server
+    from ragqa.serve.mounted import mcp_endpoint
     from ragqa.serve.service import Service
     from ragqa.serve.upkeep import indexing
 
     with listener, pipeline.keep_warm(), indexing(pipeline, index_every):
         service = Service(pipeline, spec)
+        mcp = mcp_endpoint(service)
+        around = mcp.running() if mcp else nullcontext()
         try:
-            server.run(application(service, known), spec, listener, began, service.draining.set)
+            server.run(application(service, known, mcp), spec, listener, began, service.draining.set, around)
         finally:
             service.close()
 
 
-def application(service: Service, known: Sequence[Token]) -> ASGIApp:
-    """Return the server as an ASGI application: the guard, and the routes behind it."""
+def application(service: Service, known: Sequence[Token], mcp: ASGIApp | None = None) -> ASGIApp:
+    """Return the server as an ASGI application: the guard, and the routes behind it.
+
+    :param mcp: what answers at `/mcp`; None for nothing.
+    """
     from ragqa.serve import log, routes
     from ragqa.serve.guard import Exchange, Guard
 
@@ -81,5 +89,5 @@ def application(service: Service, known: Sequence[Token]) -> ASGIApp:
         service.metrics.count("ragqa_sent_bytes_total", exchange.sent_bytes, route=name)
         log.write(exchange)
 
-    inner: Any = routes.router(routes.operations(service))
+    inner: Any = routes.router(routes.operations(service), mcp)
     return Guard(inner, service.spec, known, ended)

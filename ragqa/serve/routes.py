@@ -21,6 +21,7 @@ from ragqa.serve.status import Status
 if TYPE_CHECKING:
     from starlette.requests import Request
     from starlette.responses import Response
+    from starlette.types import ASGIApp
 
 Handler = Callable[["Request"], Awaitable["Response"]]
 _SCHEMAS = "#/components/schemas/"
@@ -72,9 +73,10 @@ def operations(service: Service) -> list[Operation]:
     return [*found, Operation("openapi", "/openapi.json", describe)]
 
 
-def router(routes: list[Operation]) -> Router:
-    """Return what finds the handler of a path."""
+def router(routes: list[Operation], mcp: ASGIApp | None = None) -> Router:
+    """Return what finds the handler of a path; `mcp` answers at `/mcp`, by any method."""
     listed = [Route(each.path, each.handler, methods=[each.method], name=each.name) for each in routes]
+    listed += [Route("/mcp", mcp, name="mcp")] if mcp else []
     return Router(listed, redirect_slashes=False)
 
 

@@ -6,6 +6,7 @@ import asyncio
 import logging
 import socket
 from collections.abc import Callable
+from contextlib import AbstractAsyncContextManager
 from types import FrameType
 from typing import TYPE_CHECKING, Any
 
@@ -32,11 +33,13 @@ def run(
     listener: socket.socket,
     began: Callable[[Callable[[], None]], None],
     ending: Callable[[], None],
+    around: AbstractAsyncContextManager[None],
 ) -> None:
     """Serve until SIGTERM or Ctrl-C, then answer what is being answered. A second signal ends it at once.
 
     :param began: called when the server listens, with a function that ends it.
     :param ending: called when it ends, before what is left is answered.
+    :param around: entered in the event loop before the server listens.
     """
     for name in ("uvicorn", "uvicorn.error", "uvicorn.access", "uvicorn.asgi"):  # their lines hold content
         logging.getLogger(name).disabled = True
@@ -52,7 +55,7 @@ def run(
         h11_max_incomplete_event_size=HEAD_BYTES,
         timeout_graceful_shutdown=int(spec.deadline) + 1,
     )
-    _Server(config, began, ending).run([listener])
+    _Server(config, began, ending, around).run([listener])
 
 
 def listen(host: str, port: int) -> socket.socket:
@@ -72,10 +75,18 @@ class _Server(uvicorn.Server):
     """A server that ends with success after a signal."""
 
     def __init__(
-        self, config: uvicorn.Config, began: Callable[[Callable[[], None]], None], ending: Callable[[], None]
+        self,
+        config: uvicorn.Config,
+        began: Callable[[Callable[[], None]], None],
+        ending: Callable[[], None],
+        around: AbstractAsyncContextManager[None],
     ) -> None:
         super().__init__(config)
-        self._began, self._ending = began, ending
+        self._began, self._ending, self._around = began, ending, around
+
+    async def serve(self, sockets: list[socket.socket] | None = None) -> None:
+        async with self._around:
+            await super().serve(sockets)
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)

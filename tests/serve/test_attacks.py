@@ -275,7 +275,7 @@ def test_attack_11_a_client_that_never_reads_holds_nobody_up_and_is_cut_off(hast
 
 def test_attack_12_the_work_stops_when_the_client_leaves(tmp_path: Path) -> None:
     with running(tmp_path) as server:
-        kinds = [
+        kinds: list[tuple[str, dict[str, Any], str]] = [
             ("/api/ask", {"question": SLOW_QUESTION}, "text/event-stream"),
             ("/api/ask", {"question": SLOW_QUESTION}, "*/*"),
         ]

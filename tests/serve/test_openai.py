@@ -135,7 +135,7 @@ def test_embeddings_are_those_of_the_pipeline_as_floats_and_in_base64(server: Ru
 
 def test_a_completion_answers_one_prompt(server: Running, client: openai.OpenAI) -> None:
     assert client.completions.create(model="ragqa", prompt=QUESTION).choices[0].text == expected(server).text
-    pieces = client.completions.create(model="ragqa", prompt=[QUESTION], stream=True)  # type: ignore[arg-type]
+    pieces = client.completions.create(model="ragqa", prompt=[QUESTION], stream=True)
     assert "".join(piece.choices[0].text for piece in pieces if piece.choices) == expected(server).text
 
 
@@ -164,7 +164,7 @@ def test_errors_have_the_classes_of_the_client(server: Running, client: openai.O
 
 
 def test_settings_of_sampling_and_tools_that_need_not_be_called_mean_nothing(server: Running) -> None:
-    fields = {
+    fields: dict[str, Any] = {
         "temperature": 0.1,
         "top_p": 1,
         "seed": 3,
