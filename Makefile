@@ -8,7 +8,7 @@ QUESTION ?= How much does the cooperative lend for a heat pump?
 TORCH_INDEX ?=
 export HF_HUB_DISABLE_TELEMETRY := 1
 
-.PHONY: help quickstart test coverage lint typecheck docs bench bench-incremental bench-peers bench-retrieval bench-chunking bench-scale bench-answers bench-shots bench-refusal bench-follow-ups bench-engine bench-int8 bench-start bench-first-answer bench-ask fit-spans fit-evidence fit-verdicts bench-people bench-tables bench-reading torture models clean
+.PHONY: help quickstart test coverage lint typecheck docs bench bench-incremental bench-peers bench-retrieval bench-chunking bench-scale bench-answers bench-shots bench-refusal bench-follow-ups bench-engine bench-int8 bench-start bench-first-answer bench-ask fit-spans fit-evidence fit-verdicts bench-people bench-tables bench-reading torture test-attacks models clean
 
 help: ## List the targets
 	@grep -E '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/:/' | sort
@@ -115,6 +115,9 @@ bench-shots: models ## Measure answers by the number of in-context examples; abo
 
 torture: $(VENV)/installed ## Try every fault of the index in full numbers (TRIALS="kills power ..." for some); about 75 minutes
 	$(BIN)/python -m tests.torture $(TRIALS)
+
+test-attacks: $(VENV)/installed ## Attack the server at length: random bodies, clients that leave, heads that trickle; about 8 minutes
+	$(BIN)/python -m tests.serve.heavy $(ARGS)
 
 clean: ## Remove what was built
 	rm -rf $(VENV) .ragqa dist build site .pytest_cache .mypy_cache .ruff_cache .hypothesis .coverage*

@@ -94,12 +94,11 @@ def _serve(
     _require(_MCP if stdio else SERVE)
     if any(each.startswith("serve.") for each in overrides):  # the section may be missing; it has one kind
         overrides = ("serve.kind=http", *overrides)
+    if stdio:
+        _serve_stdio(target, overrides, profile)
+        return
     pipeline = open_pipeline(target, overrides, profile)
     spec = _settings(pipeline, host=host, port=port, tokens=token_file and str(Path(token_file).absolute()))
-    if stdio:
-        _prepare(pipeline, target)
-        importlib.import_module("ragqa.serve.mcp").run_stdio(pipeline)
-        return
     secret, known = _tokens(spec)
     from ragqa import serve
 
@@ -116,6 +115,17 @@ def _serve(
             began=lambda stop: _say_began(url, secret, as_json),
             index_every=index_every,
         )
+
+
+def _serve_stdio(target: str, overrides: tuple[str, ...], profile: str | None) -> None:
+    """Serve one MCP client, which is told the tools before the pipeline is opened."""
+
+    def build() -> Pipeline:
+        pipeline = open_pipeline(target, overrides, profile)
+        _prepare(pipeline, target)
+        return pipeline
+
+    importlib.import_module("ragqa.serve.mcp").run_stdio(build)
 
 
 def _require(extra: Extra) -> None:

@@ -66,8 +66,6 @@ class McpEndpoint:
 
 
 def _for_tools(error: HttpError) -> Exception:
-    """Return the error of a tool, whose message an agent reads."""
-    if error.status == 422:
-        return UsageError(error.message)
+    """Return the error of a tool; an agent reads the message of a `UsageError`."""
     later = f"; try again in {error.retry_after} seconds" if error.retry_after else ""
-    return ResourceError(error.message + later)
+    return (UsageError if error.status < 500 else ResourceError)(error.message + later)
