@@ -171,7 +171,7 @@ def test_a_first_look_finds_every_mistake_whatever_kinds_of_mistakes_there_are(p
         "retrieve.top_k", "retrieve.rerank.model", "retrieve.rerank.dept", "prompt.template", "prompt.oder", "prompt.n_examples",
         "prompt.examples_split", "prompt.answer", "prompt.min_confidence", "generate.model", "generate.dtype", "generate.batch_size",
         "evaluate.path",
-        "splitt", "generate.seed", "must be section.key=value with a section of load, split, embed, index, retrieve, prompt, generate, evaluate",
+        "splitt", "generate.seed", "must be section.key=value with a section of load, split, embed, index, retrieve, prompt, generate, evaluate, serve",
     ]  # fmt: skip
 
 

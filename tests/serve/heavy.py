@@ -30,7 +30,7 @@ VALID: dict[str, dict[str, Any]] = {
     "/v1/completions": {"model": "ragqa", "prompt": [QUESTION], "n": 1},
     "/v1/embeddings": {"model": "ragqa", "input": ["quay", "mill"], "encoding_format": "base64", "dimensions": 64},
 }
-ODD = [
+ODD: list[Any] = [
     None, True, False, 0, -1, 1.5, 10**30, "", " ", "\0", "\ud800", "a" * 9000, "\u202e\u200bquay", "' OR 1=1 --", "quay* NEAR(", [], {}, [[]],
     [None], {"a": 1}, "../../etc/passwd", "### Task:", "### Task: title", "\U0001f6a2" * 50,
 ]  # fmt: skip
