@@ -132,9 +132,13 @@ class LocalReader:
 
         With a filter, it is exact.
         """
+        return self.dense_many(vector[None, :], k)[0]
+
+    def dense_many(self, vectors: Vectors, k: int) -> list[list[tuple[str, float]]]:
+        """Return for each row of float32[n, dim] what `dense` returns for it. All are compared in one scan."""
         snapshot = self.snapshot
-        found = snapshot.store.nearest(vector, k, snapshot.embedded, exact=snapshot.filtered)
-        return self._best(self._chunks_at(found), k)
+        found = snapshot.store.nearest_many(vectors, k, snapshot.embedded, exact=snapshot.filtered)
+        return [self._best(self._chunks_at(each), k) for each in found]
 
     def lexical(self, question: str, k: int) -> list[tuple[str, float]]:
         """Return `(chunk id, BM25)` of the k best chunks, best first; ties by chunk id. None needs every word."""

@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Protocol, runtime_checkable
 from ragqa.stages.decoding import Constraint
 from ragqa.stages.index import (
     CANARIES,
+    BatchSearcher,
     Entry,
     Index,
     Indexed,
@@ -42,7 +43,10 @@ if TYPE_CHECKING:
 
 __all__ = [
     "CANARIES",
+    "BatchEmbedder",
     "BatchGenerator",
+    "BatchRetriever",
+    "BatchSearcher",
     "Checkup",
     "ChoiceModel",
     "Collected",
@@ -235,6 +239,24 @@ class VocabularyBound(Protocol):
 
     def unknown_share(self, text: str) -> float:
         """Return the share of the letters of a text that it cannot read, between 0 and 1."""
+        ...
+
+
+@runtime_checkable
+class BatchEmbedder(Protocol):
+    """An embedder that embeds several questions faster together. `embed_questions` is called as `embed_question` is."""
+
+    def embed_questions(self, questions: Sequence[str]) -> Vectors:
+        """Return float32[len(questions), dim]: the row of each question is what `embed_question` returns for it."""
+        ...
+
+
+@runtime_checkable
+class BatchRetriever(Protocol):
+    """A retriever that ranks for several questions faster together. It is called as `Retriever.retrieve` is."""
+
+    def retrieve_many(self, questions: Sequence[str], searcher: Searcher, k: int | None = None) -> list[list[Hit]]:
+        """Return for each question what `retrieve` returns for it."""
         ...
 
 
