@@ -164,9 +164,7 @@ class VectorStore:
         """
         return self.nearest_many(question[None, :], k, alive, exact=exact)[0]
 
-    def nearest_many(
-        self, questions: Vectors, k: int, alive: Mask, *, exact: bool
-    ) -> list[list[tuple[int, float]]]:
+    def nearest_many(self, questions: Vectors, k: int, alive: Mask, *, exact: bool) -> list[list[tuple[int, float]]]:
         """Return for each question what `nearest` returns for it. The stored vectors are read once for all of them.
 
         :param questions: float32[n questions, dim].

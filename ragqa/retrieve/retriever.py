@@ -88,9 +88,7 @@ def _passed(state: RetrievalState, line: Sequence[Step]) -> RetrievalState:
     return state
 
 
-def steps_before(
-    spec: BuiltInRetrieve, stage: FirstStage, embedder: Embedder, rewriter: Rewriter | None
-) -> list[Step]:
+def steps_before(spec: BuiltInRetrieve, stage: FirstStage, embedder: Embedder, rewriter: Rewriter | None) -> list[Step]:
     """Return the steps that a section asks for before the search: they make the queries."""
     line: list[Step] = []
     if rewriter is not None:

@@ -5,7 +5,7 @@
 Any object with these methods can replace a built-in part. Each Protocol says which of its methods may be called from
 several threads at once. Unless it says otherwise, a pipeline calls a part from one thread at a time, which need not
 always be the same thread; pipelines that share a part take turns. `stages/index.py` has the Protocols of the index,
-`stages/maintenance.py` those of its maintenance, `stages/judging.py` those of models that judge passages, and
+`stages/batches.py` those of parts that do several at once, `stages/maintenance.py` those of its maintenance, `stages/judging.py` those of models that judge passages, and
 `stages/decoding.py` those of a constraint and its answers.
 `stages/needs.py` has the Protocol of the object that builders get, `stages/system.py` that of a system under
 evaluation.
@@ -16,10 +16,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
+from ragqa.stages.batches import BatchEmbedder, BatchGenerator, BatchRetriever, BatchSearcher
 from ragqa.stages.decoding import Constraint
 from ragqa.stages.index import (
     CANARIES,
-    BatchSearcher,
     Entry,
     Index,
     Indexed,
@@ -242,24 +242,6 @@ class VocabularyBound(Protocol):
         ...
 
 
-@runtime_checkable
-class BatchEmbedder(Protocol):
-    """An embedder that embeds several questions faster together. `embed_questions` is called as `embed_question` is."""
-
-    def embed_questions(self, questions: Sequence[str]) -> Vectors:
-        """Return float32[len(questions), dim]: the row of each question is what `embed_question` returns for it."""
-        ...
-
-
-@runtime_checkable
-class BatchRetriever(Protocol):
-    """A retriever that ranks for several questions faster together. It is called as `Retriever.retrieve` is."""
-
-    def retrieve_many(self, questions: Sequence[str], searcher: Searcher, k: int | None = None) -> list[list[Hit]]:
-        """Return for each question what `retrieve` returns for it."""
-        ...
-
-
 class Retriever(Protocol):
     """Ranks the passages of an index for a question. One thread at a time calls it, with a searcher of its own."""
 
@@ -350,18 +332,4 @@ class LiteralReader(Protocol):
 
     def special_texts(self, text: str) -> frozenset[str]:
         """Return the texts of the model's special tokens that stand in a text; none where they are not known."""
-        ...
-
-
-@runtime_checkable
-class BatchGenerator(Protocol):
-    """Writes the answers to several prompts in one batch. One thread at a time calls it."""
-
-    @property
-    def batch_size(self) -> int:
-        """Return the most prompts of one call."""
-        ...
-
-    def write_many(self, prompts: Sequence[Prompt]) -> list[Generation]:
-        """Return the `Generation` of each prompt, in order; `[]` for none."""
         ...

@@ -14,7 +14,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Protocol, Self, runtime_checkable
+from typing import TYPE_CHECKING, Any, Protocol, Self
 
 if TYPE_CHECKING:
     from types import TracebackType
@@ -130,15 +130,6 @@ class Searcher(Protocol):
 
     def span(self, hit: Hit, start: int, end: int) -> Hit:
         """Return a hit with another span of its document as its text; its scores stay."""
-        ...
-
-
-@runtime_checkable
-class BatchSearcher(Protocol):
-    """A searcher that compares several vectors with the stored ones in one pass. It is used as a `Searcher` is."""
-
-    def dense_many(self, vectors: Vectors, k: int) -> list[list[tuple[str, float]]]:
-        """Return for each row of float32[n, dim] what `Searcher.dense` returns for it, with equal scores."""
         ...
 
 
