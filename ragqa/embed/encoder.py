@@ -9,6 +9,7 @@ import os
 import re
 from collections.abc import Iterator, Sequence
 from functools import cached_property
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -175,7 +176,8 @@ class EncoderEmbedder:
         """
         parts = [self._parts(question) for question in questions]
         rows = self._embed([self.prefixes["query"] + part for each in parts for part in each], "question")
-        of_each = np.split(rows, np.cumsum([len(each) for each in parts])[:-1])
+        ends = np.cumsum([0, *map(len, parts)])
+        of_each = [rows[start:end] for start, end in pairwise(ends)]
         vectors = [self._joined(question, own) for question, own in zip(questions, of_each, strict=True)]
         return np.array(vectors, dtype=np.float32).reshape(len(vectors), self.dim)
 

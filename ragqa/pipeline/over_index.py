@@ -71,6 +71,14 @@ class OverIndex:
             wanted = {name: id_ for name, id_ in reader.sources().items() if sources is None or name in sources}
             return {name: reader.document(id_) for name, id_ in wanted.items()}
 
+    def document(self, document_id: str) -> Document:
+        """Return an indexed document by its id, with the first of its sources by name.
+
+        :raises UsageError: the latest generation does not have it.
+        """
+        with self._open({}) as reader:
+            return reader.document(arguments.text(document_id, "document_id"))
+
     def chunks(self, document_id: str) -> list[Chunk]:
         """Return the indexed chunks of a document, in order."""
         with self._open({}) as reader:

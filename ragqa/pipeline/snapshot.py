@@ -20,7 +20,9 @@ if TYPE_CHECKING:
 SECONDS = 1.0
 """The seconds between two looks for a new generation."""
 SPARE = 4
-"""How many readers wait to be borrowed. When more are taken, others are opened at once, up to this number again."""
+"""How many readers wait to be borrowed, besides as many as were ever borrowed at once, up to `MOST`."""
+MOST = 64
+"""The most readers of a generation that wait."""
 
 _log = logging.getLogger("ragqa.index")
 
@@ -39,6 +41,8 @@ class Snapshots:
     def __init__(self, opened: Callable[[], IndexReader], *, seconds: float = SECONDS, spare: int = SPARE) -> None:
         self._opened, self._seconds, self._spare = opened, seconds, spare
         self._process = os.getpid()
+        self._borrowed = self._peak = 0
+        """How many readers are borrowed now, and the most that ever were at once."""
         self._guard, self._refreshing = Lock(), Lock()
         self._stopped, self._wanted = Event(), Event()
         self._pool: _Pool | None = None
@@ -71,13 +75,15 @@ class Snapshots:
         with self._guard:
             pool, problem = self._pool, self.problem
             reader = pool.idle.pop() if pool and pool.idle else None
+            self._borrowed += reader is not None
+            self._peak = max(self._peak, self._borrowed)
             if pool and len(pool.idle) < self._spare:
                 self._wanted.set()
         if problem is not None:
             raise problem.with_traceback(None)
         if reader is None or pool is None:
             return self._opened()
-        return cast("IndexReader", _Lent(reader, lambda given, sound: self._take_back(pool, given, sound)))
+        return cast("IndexReader", _Lent(reader, lambda given, sound: self._given_back(pool, given, sound)))
 
     def refresh(self) -> None:
         """Open the latest generation now, if it is not the one that is lent; several callers do this once."""
@@ -123,7 +129,7 @@ class Snapshots:
 
     def _fill(self, pool: _Pool) -> None:
         """Open readers of the generation of a pool until enough are spare. A newer one is left to the next refresh."""
-        while len(pool.idle) < self._spare:
+        while len(pool.idle) < self._wait(pool):
             try:
                 reader = self._opened()
             except Exception:  # told by the next refresh, if it lasts
@@ -141,10 +147,20 @@ class Snapshots:
         for reader in idle:
             _close(reader)
 
+    def _wait(self, pool: _Pool) -> int:
+        """Return how many readers of a pool should wait."""
+        borrowed = self._borrowed if pool is self._pool else 0
+        return min(MOST, self._spare + self._peak - borrowed)
+
+    def _given_back(self, pool: _Pool, reader: IndexReader, sound: bool) -> None:
+        with self._guard:
+            self._borrowed -= 1
+        self._take_back(pool, reader, sound)
+
     def _take_back(self, pool: _Pool, reader: IndexReader, sound: bool) -> None:
         """Keep a reader for the next borrower, or close it where its generation is not lent any more."""
         with self._guard:
-            kept = sound and not pool.is_retired and len(pool.idle) < 2 * self._spare
+            kept = sound and not pool.is_retired and len(pool.idle) < min(MOST, self._spare + self._peak)
             if kept:
                 pool.idle.append(reader)
         if not kept:
