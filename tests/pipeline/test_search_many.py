@@ -94,10 +94,13 @@ def test_an_embedder_and_a_retriever_that_take_one_question_at_a_time_will_do(ho
 
 
 def test_texts_without_a_vector_yet_are_found_as_by_one_search(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("ragqa.pipeline.ingest.refresh.TEXT_CHUNKS", 2)
-    (home / "documents" / "mast.txt").write_text("The mast has a master called Mastson.\n", "utf-8")
+    monkeypatch.setattr("ragqa.pipeline.ingest.refresh.TEXT_CHUNKS", 16)
+    monkeypatch.setattr("ragqa.pipeline.ingest.embedding.COMMIT_CHUNKS", 6)
+    monkeypatch.setattr("ragqa.pipeline.ingest.embedding.EMBED_CHUNKS", 3)
+    for number in range(40):
+        (home / "documents" / f"mast{number}.txt").write_text(f"The mast {number} has a master.\n", "utf-8")
     pipe, asked = pipeline(home), [*questions(5), "Who is the master of the mast?"]
-    assert pipe.index(rebuild=True, embed_later=True).coverage.pending
+    assert pipe.index(embed_later=True).coverage.pending
     assert pipe.search_many(asked) == [pipe.search(question) for question in asked]
 
 
