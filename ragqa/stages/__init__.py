@@ -5,8 +5,8 @@
 Any object with these methods can replace a built-in part. Each Protocol says which of its methods may be called from
 several threads at once. Unless it says otherwise, a pipeline calls a part from one thread at a time, which need not
 always be the same thread; pipelines that share a part take turns. `stages/index.py` has the Protocols of the index,
-`stages/batches.py` those of parts that do several at once, `stages/maintenance.py` those of its maintenance, `stages/judging.py` those of models that judge passages, and
-`stages/decoding.py` those of a constraint and its answers.
+`stages/batches.py` those of parts that do several at once, `stages/maintenance.py` those of its maintenance,
+`stages/judging.py` those of models that judge passages, and `stages/decoding.py` those of a constraint and its answers.
 `stages/needs.py` has the Protocol of the object that builders get, `stages/system.py` that of a system under
 evaluation.
 """
@@ -298,6 +298,8 @@ class Prompter(Protocol):
 class Generator(Protocol):
     """Writes text after a prompt.
 
+    It calls `stopping.check` between two tokens or passes, so that an answer that is not wanted any more stops there, and
+    ends with `deadline` at `stopping.until` at the latest.
     A pipeline calls the generator from one thread at a time. Between two pieces of a stream, another thread may begin a
     second stream; and the pieces of one stream may be taken by different threads, one after another. A generator that
     can write several answers at once, such as an endpoint, has the attribute `concurrent = True`: then all methods are
