@@ -190,7 +190,7 @@ class Pipeline(OverIndex):
 
     def search_many(self, questions: Sequence[str], k: int | None = None) -> list[list[Hit]]:
         """Return for each question what `search` returns for it. They are embedded together, and compared with the vectors
-        of the index in one pass, which takes about half the time.
+        of the index in one pass, which takes less time than one by one.
 
         :raises UsageError: a question is empty or too long, or `k` is less than 1; no question is searched then.
         """
