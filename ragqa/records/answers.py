@@ -95,7 +95,7 @@ class Citation:
 
     `stale` is True if the file was changed or removed after it was indexed, so that it may not contain the span any
     more. `place` names where the span begins, such as `page 3` or `sheet Prices, row 40`. `document_id` is the id of the
-    indexed document.
+    document in the index; empty in results of an older version.
     """
 
     source: str
