@@ -28,6 +28,7 @@ def extract(data: bytes, limits: Limits) -> Extracted:
     - Tracked changes are read as if they were accepted. Text that is struck out or hidden is left out.
     - A superscript or subscript is written as in `10^6` and `x_i`, an equation as in `\frac{a}{b}` (see `omml`).
     - A merged cell is repeated in each column and row that it covers, if it is short (see `docx_tables`).
+    - The alternative text that a person gave a picture is `[picture: ...]`.
     - A text box stands on lines of its own. A chart is its titles and a table of its values.
     - Footnotes, endnotes, comments, headers and footers come at the end, each once, without page numbers.
 

@@ -28,6 +28,8 @@ _NAMESPACES = {
     "c": f"{_OFFICE}drawingml/2006/chart",
     "x": f"{_OFFICE}spreadsheetml/2006/main",
     "xdr": f"{_OFFICE}drawingml/2006/spreadsheetDrawing",
+    "pic": f"{_OFFICE}drawingml/2006/picture",
+    "wp": f"{_OFFICE}drawingml/2006/wordprocessingDrawing",
     "dgm": f"{_OFFICE}drawingml/2006/diagram",
     "mc": f"{_OFFICE}markup-compatibility/2006",
     "rel": f"{_OFFICE}package/2006/relationships",

@@ -11,12 +11,13 @@ import openpyxl
 import xlwt
 
 _ODS = "urn:oasis:names:tc:opendocument:xmlns"
-_ODS_NAMES = "".join(
+ODS_NAMES = "".join(
     f' xmlns:{prefix}="{_ODS}:{name}:1.0"'
     for prefix, name in (
         ("office", "office"), ("table", "table"), ("text", "text"), ("style", "style"), ("draw", "drawing"),
+        ("svg", "svg-compatible"), ("chart", "chart"),
     )
-) + ' xmlns:dc="http://purl.org/dc/elements/1.1/"'  # fmt: skip
+) + ' xmlns:dc="http://purl.org/dc/elements/1.1/" xmlns:xlink="http://www.w3.org/1999/xlink"'  # fmt: skip
 
 
 def xlsx(fill: Callable[[Any], object]) -> bytes:
@@ -51,7 +52,7 @@ def xls(fill: Callable[[Any], object]) -> bytes:
 def ods(sheets: str, styles: str = "", parts: Mapping[str, str] | None = None) -> bytes:
     """Return an ODS with these sheets as XML."""
     content = (
-        f"<office:document-content{_ODS_NAMES}><office:automatic-styles>{styles}</office:automatic-styles>"
+        f"<office:document-content{ODS_NAMES}><office:automatic-styles>{styles}</office:automatic-styles>"
         f"<office:body><office:spreadsheet>{sheets}</office:spreadsheet></office:body></office:document-content>"
     )
     return zipped({"content.xml": content, **(parts or {})})

@@ -120,7 +120,7 @@ def test_deleted_struck_and_hidden_passages_are_left_out_and_told() -> None:
     hidden = f'<text:section text:display="none">{p("Secret.")}</text:section>'
     found = read(DELETED + p(f"Fares {span('fall', 'Gone')}rise{span(' now', 'Unseen')}.") + hidden)
     assert found.text == "Fares rise."
-    assert found.metadata["not_read"] == {"deleted passages": 1, "struck-out passages": 1, "hidden passages": 2}
+    assert found.metadata["not_read"] == {"deleted passages": 1, "struck-out text": 1, "hidden passages": 2}
 
 
 def test_a_text_box_does_not_cut_its_paragraph_and_pictures_are_told() -> None:
@@ -129,6 +129,17 @@ def test_a_text_box_does_not_cut_its_paragraph_and_pictures_are_told() -> None:
     found = read(p(f"The Tern{caption} is fast.") + f"<draw:custom-shape>{p('A sign')}</draw:custom-shape>")
     assert found.text == "The Tern is fast.\nFigure 1: the Tern\nA sign"
     assert found.metadata["not_read"] == {"pictures": 1}
+
+
+def test_the_alternative_text_of_a_picture_stands_in_its_place() -> None:
+    picture = frame(
+        '<draw:image xlink:href="Pictures/a.png"/><svg:title>The Tern</svg:title><svg:desc>A boat at its quay</svg:desc>'
+    )
+    unnamed = frame('<draw:image xlink:href="Pictures/a.png"/><svg:title>a.png</svg:title>')
+    found = read(p(f"See{picture}here.{unnamed}") + table(["Boat", "Seats"], [cell(p(picture)), "4"]))
+    shown = "[picture: The Tern: A boat at its quay]"
+    assert found.text == f"See {shown} here.\n\n| Boat | Seats |\n|---|---|\n| {shown} | 4 |"
+    assert found.metadata["not_read"] == {"pictures": 3}
 
 
 def test_formulas_are_in_their_line_and_charts_are_tables() -> None:

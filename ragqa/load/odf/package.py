@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import posixpath
 from functools import cache
 from typing import Any
 
@@ -62,11 +61,6 @@ class Package(Parts):
         """Return the root of a part; None where the archive lacks it."""
         data = self.data(name)
         return None if data is None else xml_root(data, name)
-
-    def embedded(self, link: str) -> bytes | None:
-        """Return the content of a document inside this one, by the link to it; None where there is none."""
-        folder = posixpath.normpath(link.removeprefix("./"))
-        return self.data(f"{folder}/content.xml") if folder and not folder.startswith(("..", "/")) else None
 
     def properties(self) -> dict[str, str]:
         """Return what the file says about itself, without what is blank: `title`, `author`, `subject`, `modified`."""
