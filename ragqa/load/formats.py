@@ -87,18 +87,18 @@ FORMATS = (
     Format("json", JSON, (".json",), "json/2", "text", "ragqa.load.json_records:document", ("text_field",)),
     Format("jsonl", JSON_LINES, (".jsonl", ".ndjson"), "jsonl/2", "text", "ragqa.load.json_records:json_lines",
            ("text_field",)),
-    Format("docx", DOCX, (".docx",), "docx/4", "bytes", "ragqa.load.docx:extract",
+    Format("docx", DOCX, (".docx",), "docx/4", "bytes", "ragqa.load.docx:extract", secrets=("passwords",),
            lost="pictures, embedded objects, text that is hidden or struck out"),
     Format("pptx", PPTX, (".pptx", ".pptm", ".ppsx", ".ppsm"), "pptx/2", "bytes", "ragqa.load.pptx:extract",
-           lost="pictures, films, embedded objects, text that is hidden or struck out"),
+           secrets=("passwords",), lost="pictures, films, embedded objects, text that is hidden or struck out"),
     Format("odt", ODT, (".odt", ".ott"), "odt/2", "bytes", "ragqa.load.odf:text_document",
            lost="pictures, embedded objects, text that is hidden or struck out"),
     Format("odp", ODP, (".odp", ".otp"), "odp/2", "bytes", "ragqa.load.odf:presentation",
            lost="pictures, films, embedded objects, text that is hidden or struck out"),
     Format("xlsx", XLSX, (".xlsx", ".xlsm"), "xlsx/2", "bytes", "ragqa.load.sheets:workbook",
-           lost="pictures, macros, colours of cells, text that is struck out"),
+           secrets=("passwords",), lost="pictures, macros, colours of cells, text that is struck out"),
     Format("xls", XLS, (".xls",), "xls/2 xlrd", "bytes", "ragqa.load.sheets:workbook",
-           lost="charts, pictures, macros, colours of cells, text that is struck out"),
+           secrets=("passwords",), lost="charts, pictures, macros, colours of cells, text that is struck out"),
     Format("ods", ODS, (".ods",), "ods/2", "bytes", "ragqa.load.sheets:opendocument",
            lost="pictures, macros, colours of cells, text that is struck out"),
     Format("epub", EPUB, (".epub",), "epub/2", "bytes", "ragqa.load.epub:extract", lost="pictures, the contents page, text that is struck out"),
@@ -140,15 +140,17 @@ class Container:
 
     :param function: `module:function` that gets the bytes and the `Limits`, and returns a list of `Member`. It runs in
         the sandbox, and raises `RejectedError` with the reason.
+    :param secrets: keywords that the function takes, as those of a `Format`.
     """
 
     media_type: str
     suffixes: tuple[str, ...]
     function: str
+    secrets: tuple[str, ...] = ()
 
 
 CONTAINERS = (
-    Container(ZIP, (".zip",), "ragqa.load.zipped:members"),
+    Container(ZIP, (".zip",), "ragqa.load.zipped:members", secrets=("passwords",)),
     Container(MBOX, (".mbox", ".mbx"), "ragqa.load.mail:mbox_members"),
     Container(EML, (".eml",), "ragqa.load.mail:eml_members"),
     Container(MSG, (".msg",), "ragqa.load.mail:msg_members"),

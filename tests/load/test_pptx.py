@@ -259,7 +259,7 @@ def test_pictures_and_films_do_not_count_for_the_limits_on_archives() -> None:
 @pytest.mark.parametrize(
     ("data", "reason"),
     [
-        (bytes.fromhex("d0cf11e0a1b11ae1") + "EncryptedPackage".encode("utf-16-le"), "encrypted: save a copy"),
+        (bytes.fromhex("d0cf11e0a1b11ae1") + "EncryptedPackage".encode("utf-16-le"), "encrypted, and damaged"),
         (bytes.fromhex("d0cf11e0a1b11ae1") + b"PowerPoint Document", r"the old \.ppt format"),
         (b"text", "not a PPTX file"),
         (packed(deck(shape("A")) | {"ppt/presentation.xml": "<document/>"}), "its main part is a document"),

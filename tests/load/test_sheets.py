@@ -346,7 +346,7 @@ def encrypted() -> bytes:
 @pytest.mark.parametrize(
     ("media_type", "data", "message"),
     [
-        (XLSX, encrypted(), "encrypted: save a copy without a password"),
+        (XLSX, encrypted(), "encrypted, and damaged"),
         (XLSX, b"PK\x03\x04 nothing", "not an XLSX file, or a damaged one"),
         (XLSX, zipped({"[Content_Types].xml": "<Types/>"}), "damaged: the archive has no workbook part"),
         (XLSX, rows_xlsx([]), "no text: all sheets are empty"),
