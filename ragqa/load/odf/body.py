@@ -11,7 +11,7 @@ from ragqa.load.docx_runs import Piece, joined
 from ragqa.load.not_read import NotRead
 from ragqa.load.odf.lists import Counter
 from ragqa.load.odf.objects import embedded
-from ragqa.load.odf.package import Package, qn
+from ragqa.load.odf.package import Flat, Package, qn
 from ragqa.load.odf.styles import Styles, whole
 from ragqa.load.odf.tables import rows
 from ragqa.load.odf.text import Inline
@@ -31,7 +31,7 @@ _MOST_INDENT = 10
 class Context:
     """What all parts of a document share. `notes` and `comments` are lines for its end."""
 
-    package: Package
+    package: Package | Flat
     styles: Styles
     not_read: NotRead = field(default_factory=NotRead)
     notes: list[Line] = field(default_factory=list)

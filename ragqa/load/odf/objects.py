@@ -12,7 +12,7 @@ import lxml.html
 from ragqa.errors import RejectedError
 from ragqa.load.archive import Parts
 from ragqa.load.html.mathml import linear
-from ragqa.load.odf.package import qn
+from ragqa.load.odf.package import Flat, qn
 from ragqa.load.pipes import table_lines
 from ragqa.load.xml_parts import xml_root
 
@@ -27,11 +27,14 @@ class Embedded:
     is_formula: bool
 
 
-def embedded(parts: Parts, frame: Any) -> Embedded | None:
+def embedded(parts: Parts | Flat, frame: Any) -> Embedded | None:
     """Return what an object of a file with these parts shows; None for neither a formula nor a chart, or a damaged one."""
     inside = frame.find(qn("math:math"))
     if inside is not None:
         return _formula(lxml.etree.tostring(inside))
+    chart = frame.find(f".//{qn('chart:chart')}")
+    if chart is not None:  # in a flat file, the object is inside
+        return _chart(chart)
     folder = posixpath.normpath(frame.get(qn("xlink:href"), "").removeprefix("./"))
     inside_file = folder and not folder.startswith(("..", "/"))
     data = parts.data(f"{folder}/content.xml") if inside_file else None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import zipfile
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -15,6 +16,7 @@ from ragqa.load.archive import Parts, examined
 from ragqa.load.bounds import Limits
 from ragqa.load.odf.body import alternative
 from ragqa.load.odf.objects import embedded
+from ragqa.load.odf.package import Flat, is_flat, without_pictures
 from ragqa.load.sheets.book import extracted
 from ragqa.load.sheets.sheet import MOST_COLUMNS, MOST_ROWS, Budget, Comment, Sheet
 from ragqa.load.sheets.xlsx import NO_VALUE, STRUCK, TIMES_ZIP_BYTES
@@ -36,6 +38,8 @@ def read(data: bytes, limits: Limits) -> Extracted:
 
     :raises RejectedError: it is encrypted or damaged, has no text, or exceeds the limits on archives.
     """
+    if is_flat(data):
+        return _read_flat(data, limits)
     archive = examined(data, replace(limits, zip_bytes=TIMES_ZIP_BYTES * limits.zip_bytes), KIND)
     names = set(archive.namelist())
     if "META-INF/manifest.xml" in names and b"encryption-data" in archive.read("META-INF/manifest.xml"):
@@ -52,6 +56,15 @@ def read(data: bytes, limits: Limits) -> Extracted:
     return extracted(reader.sheets, limits, properties, reader.not_read)
 
 
+def _read_flat(data: bytes, limits: Limits) -> Extracted:
+    flat = Flat(data)
+    reader = _Reader(Budget(limits.characters), flat)
+    reader.read(io.BytesIO(without_pictures(data)))
+    properties = flat.properties()
+    properties.pop("modified", None)
+    return extracted(reader.sheets, limits, properties, reader.not_read)
+
+
 def _properties(data: bytes) -> dict[str, str]:
     root = etree.fromstring(data, etree.XMLParser(resolve_entities=False, no_network=True))
     found = {ours: next(root.iter(theirs), None) for ours, theirs in _PROPERTIES.items()}
@@ -65,7 +78,7 @@ class _Reader:
     """Reads the sheets of a file one row after another."""
 
     budget: Budget
-    parts: Parts
+    parts: Parts | Flat
     sheets: list[Sheet] = field(default_factory=list)
     not_read: Counter[str] = field(default_factory=Counter)
     number: int = 0
