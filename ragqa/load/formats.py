@@ -95,7 +95,7 @@ FORMATS = (
            lost="pictures, embedded objects, text that is hidden or struck out"),
     Format("odp", ODP, (".odp", ".otp", ".fodp"), "odp/2", "bytes", "ragqa.load.odf:presentation",
            lost="pictures, films, embedded objects, text that is hidden or struck out"),
-    Format("xlsx", XLSX, (".xlsx", ".xlsm"), "xlsx/2", "bytes", "ragqa.load.sheets:workbook",
+    Format("xlsx", XLSX, (".xlsx", ".xlsm", ".xlsb"), "xlsx/2", "bytes", "ragqa.load.sheets:workbook",
            secrets=("passwords",), lost="pictures, macros, colours of cells, text that is struck out"),
     Format("xls", XLS, (".xls",), "xls/2 xlrd", "bytes", "ragqa.load.sheets:workbook",
            secrets=("passwords",), lost="charts, pictures, macros, colours of cells, text that is struck out"),

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import datetime
 import io
 import random
 import time
+import zipfile
 from collections.abc import Callable
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -29,11 +32,12 @@ from ragqa.load.bounds import Limits
 from ragqa.load.extract import extract
 from ragqa.load.formats import ODS, XLS, XLSX
 from ragqa.load.sheets import opendocument, workbook
+from ragqa.load.sheets.xlsb import _compressed
 from ragqa.records import Document, Extracted
 from ragqa.split import RecursiveSplitter
 from tests.fakes import WordEmbedder
 from tests.limits import no_hang
-from tests.load.sheet_files import ODS_NAMES, ods, rows_xlsx, with_parts, xls, xlsx, zipped
+from tests.load.sheet_files import ODS_NAMES, ods, rows_xlsx, with_parts, xls, xlsb, xlsx, zipped
 
 SHEET = "xl/worksheets/sheet1.xml"
 DAY = datetime.date(2024, 3, 1)
@@ -266,6 +270,25 @@ def test_a_chart_and_a_picture_in_an_ods_are_read() -> None:
         "Pond", "Notes", "", "Chart: Ducks", "| | wild |", "|---|---|", "| 2023 | 280 |", "[picture: A duck on the pond]",
     ]  # fmt: skip
     assert found.metadata["not_read"] == {"charts or embedded objects": 1, "pictures": 1}
+
+
+def test_a_binary_workbook_is_read_and_a_damaged_one_is_rejected() -> None:
+    data = xlsb(["boat", "fare", "sails"], ["Tern", 40.5, True], ["", -55, False], hidden=True)
+    found = extract(data, media_type=XLSX, limits=asdict(Limits()))
+    assert lines(found) == ["Prices", "boat\tfare\tsails", "Tern\t40.50 €\tTRUE", "Tern\t-55\tFALSE"]
+    assert row_at(found, "Tern\t-55") == ("sheet Prices", 3) and found.metadata["hidden"] == {"sheets": 1, "columns": 1}
+    assert [_compressed(each) for each in (0x3FF00000, 0x40590001, 4 << 2 | 3)] == [1.0, 1.0, 0.04]
+    chance = random.Random(3)
+    with zipfile.ZipFile(io.BytesIO(data)) as archive:
+        parts = {name: archive.read(name) for name in archive.namelist()}
+    for _ in range(300):
+        name = chance.choice(["xl/workbook.bin", "xl/worksheets/sheet1.bin"])
+        at = chance.randrange(len(parts[name]))
+        wild = (
+            parts[name][:at] + chance.randbytes(chance.choice((0, 1, 5))) + parts[name][at + chance.choice((0, 1, 9)) :]
+        )
+        with contextlib.suppress(RejectedError), no_hang(5):
+            extract(zipped({**parts, name: wild}), media_type=XLSX, limits=asdict(Limits()))
 
 
 def test_struck_out_cells_and_words_are_left_out_and_counted() -> None:

@@ -19,7 +19,7 @@ _ZIP = b"PK\x03\x04"
 
 
 def workbook(data: bytes, limits: Limits, passwords: Sequence[str] = ()) -> Extracted:
-    """Return the text of an XLSX, XLSM or XLS, one line for each row, with tabs between cells (see `book`).
+    """Return the text of an XLSX, XLSM, XLSB or XLS, one line for each row, with tabs between cells (see `book`).
 
     The beginning of the file decides, since files of one of these formats often have the suffix of another.
 

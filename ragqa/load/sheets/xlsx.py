@@ -37,6 +37,11 @@ def read(data: bytes, limits: Limits) -> Extracted:
     :raises RejectedError: it is damaged, has no text, or exceeds the limits on archives.
     """
     package = Package(data, replace(limits, zip_bytes=TIMES_ZIP_BYTES * limits.zip_bytes), KIND)
+    part = next(iter(package.related("", "officeDocument")), "")
+    if part.endswith(".bin"):
+        from ragqa.load.sheets import xlsb
+
+        return xlsb.read(package, part, limits)
     not_read: Counter[str] = Counter()
     book = _Book.of(package, not_read)
     budget = Budget(limits.characters)
