@@ -76,6 +76,8 @@ ONLY_IMPORTERS = {
     "langchain_text_splitters": {"split"},
     "pypdf": {"load"},
     "olefile": {"load"},
+    "msoffcrypto": {"load"},
+    "pyzipper": {"load"},
     "docx": {"load"},
     "pptx": {"load"},
     "trafilatura": {"load"},

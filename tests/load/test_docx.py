@@ -148,7 +148,7 @@ def test_text_that_is_struck_out_hidden_or_deleted_is_left_out_and_counted() -> 
     )  # fmt: skip
     found = read(body, styles=styles)
     assert found.text == "The fee is 55 crowns."
-    assert found.metadata["not_read"] == {"struck-out passages": 2, "hidden passages": 1, "deleted passages": 2}
+    assert found.metadata["not_read"] == {"struck-out text": 2, "hidden passages": 1, "deleted passages": 2}
 
 
 def test_a_row_that_was_deleted_is_left_out() -> None:
@@ -306,6 +306,28 @@ def test_pictures_and_embedded_objects_are_told() -> None:
     body = paragraph("Text.", f"<w:r><w:drawing><a:blip/></w:drawing>{shape}</w:r>") + '<w:altChunk r:id="x"/>'
     expected = {"pictures": 1, "embedded objects (Excel.Sheet.12)": 1, "embedded documents": 1}
     assert read(body).metadata["not_read"] == expected
+
+
+def test_the_alternative_text_of_a_picture_stands_in_its_place() -> None:
+    def picture(own: str = "") -> str:
+        return f'<pic:pic><pic:nvPicPr><pic:cNvPr descr="{own}"/></pic:nvPicPr><pic:blipFill><a:blip/></pic:blipFill></pic:pic>'
+
+    def drawing(about: str, *pictures: str) -> str:
+        return (
+            f'<w:r><w:drawing><wp:inline><wp:docPr descr="{about}"/>{"".join(pictures)}</wp:inline></w:drawing></w:r>'
+        )
+
+    first = drawing("A&#10;gannet", picture("IMG_1.png"), picture("Its nest"))
+    machine = drawing("A bird&#10;&#10;Description automatically generated", picture())
+    old = '<w:r><w:pict><v:shape alt="The old quay"><v:imagedata/></v:shape></w:pict></w:r>'
+    found = read(
+        paragraph("See", drawing("A gannet over the quay", picture()), "now.") + paragraph(first, machine, old)
+    )
+    assert (
+        found.text
+        == "See [picture: A gannet over the quay] now.\n[picture: A gannet][picture: Its nest][picture: The old quay]"
+    )
+    assert found.metadata["not_read"] == {"pictures": 5}
 
 
 def test_a_file_whose_text_is_all_in_what_is_not_read_is_rejected_with_it() -> None:

@@ -64,8 +64,9 @@ def extract(data: bytes) -> Extracted:
     A control character that separates words, such as a form feed, becomes a space. Any other becomes U+FFFD.
 
     Metadata: `author`, `date`, `language`, `description` and `site`, where the page gives them; `headings`, a list of
-    `[offset, level]`; `left_out_words`, the number of words of what was left out, where there are any; and `extraction`,
-    which is `all_text` where hardly anything else than menus, headers and footers was found. The text is then all of these.
+    `[offset, level]`; `left_out_words`, the number of words of what was left out, where there are any; `extraction`, which
+    is `all_text` where hardly anything else than menus, headers and footers was found, and the text is all of these; and
+    `not_read`, a mapping of what else is not in the text, such as pictures and struck-out text, to how often.
 
     :param data: the page in UTF-8, whatever charset it declares.
     :raises RejectedError: there is no text, scripts are needed to show it, or elements are nested too deeply.
@@ -73,8 +74,10 @@ def extract(data: bytes) -> Extracted:
     tree = parse(data)
     found = _by_trafilatura(_without_spans(parse(data)))
     hide_unseen(tree)
-    mark_styled(tree)
+    struck = mark_styled(tree)
     shown, facts = _content(tree, getattr(found, "text", None) or "")
+    counts = (("pictures", shown.pictures), ("struck-out text", struck))
+    facts |= {"not_read": not_read} if (not_read := {kind: count for kind, count in counts if count}) else {}
     if needs_javascript(tree, shown.text):
         raise RejectedError(
             "no text: the page needs JavaScript, and its content is in scripts; save it as a browser shows it"
