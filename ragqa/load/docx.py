@@ -23,7 +23,7 @@ _FEW_WORDS = 3
 
 
 def extract(data: bytes, limits: Limits, passwords: Sequence[str] = ()) -> Extracted:
-    r"""Return paragraphs and table rows as they are seen, one to a line, with the cells of a row joined by tabs.
+    r"""Return paragraphs and table rows as they are seen, one to a line, tables with pipes as in Markdown.
 
     - Automatic numbers stand before their paragraph; a bullet of any shape is `-`. Check boxes are `[x]` and `[ ]`.
     - Tracked changes are read as if they were accepted. Text that is struck out or hidden is left out.
@@ -48,7 +48,7 @@ def extract(data: bytes, limits: Limits, passwords: Sequence[str] = ()) -> Extra
     context = Context(package, styles, Numbering(_related(package, main, "numbering"), styles), NotRead())
     blocks = [*PartReader(context, main).blocks(body)]
     ends = [block.text for block in _ends(context, main, body) if block.text.strip()]
-    text = "\n".join([*(block.text for block in blocks), *ends])
+    text = "\n".join([*(block.text for block in blocks), *ends]).rstrip("\n")
     not_read = dict(context.not_read.counts) | ({"missing parts": len(package.missing)} if package.missing else {})
     if not_read and not text.strip():
         raise RejectedError(f"no text; not read: {', '.join(f'{kind} ({n})' for kind, n in not_read.items())}")
