@@ -75,6 +75,13 @@ def test_rejected_files_are_named_each_unless_many_have_the_same_reason() -> Non
     ]
 
 
+def test_reasons_that_differ_in_numbers_are_one_line_with_the_first_as_an_example() -> None:
+    entries = [each for n in range(1, 8) for each in statuses("rejected", f"no text on {n} of {n} pages", f"{n}.pdf")]
+    assert list(left_out(entries, verbose=False)) == [
+        f"rejected 7 files, such as 1.pdf: no text on 1 of 1 pages (others: 2.pdf, 3.pdf, 4.pdf, 5.pdf, 6.pdf, ...; {ADVICE})"
+    ]
+
+
 def test_links_and_types_are_apart_and_what_is_indexed_is_not_named() -> None:
     entries = [
         *statuses("skipped", "symbolic link: not followed", *"abcd"),
