@@ -70,8 +70,8 @@ def test_rejected_files_are_named_each_unless_many_have_the_same_reason() -> Non
     numbers = [FileStatus(name, "rejected", f"binary content: a NUL at byte {i:,}") for i, name in enumerate(names)]
     assert list(left_out([*numbers, *statuses("rejected", "empty file", "e.txt")], verbose=False)) == [
         "rejected: e.txt: empty file",
-        "rejected 500 files: binary content: a NUL at byte 0 "
-        f"(000.txt, 001.txt, 002.txt, 003.txt, 004.txt, ...; {ADVICE})",
+        "rejected 500 files, such as 000.txt: binary content: a NUL at byte 0 "
+        f"(others: 001.txt, 002.txt, 003.txt, 004.txt, 005.txt, ...; {ADVICE})",
     ]
 
 
