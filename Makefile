@@ -40,7 +40,7 @@ test-clients: models ## Run the tests of LangChain and LlamaIndex on the adapter
 	$(PYTHON) -m venv $(CLIENTS)
 	$(CLIENTS)/bin/python -m pip install --quiet -c constraints.txt $(if $(TORCH_INDEX),--index-url $(TORCH_INDEX)) torch
 	$(CLIENTS)/bin/python -m pip install --quiet -c constraints.txt -e '.[langchain,llama-index]' pytest langchain-tests
-	$(CLIENTS)/bin/python -m pytest -q -o asyncio_default_fixture_loop_scope=function --asyncio-mode=auto tests/adapters/*_*.py
+	$(CLIENTS)/bin/python -m pytest -q -o asyncio_default_fixture_loop_scope=function --asyncio-mode=auto tests/adapters/{clients,test}_*.py
 	$(CLIENTS)/bin/python -m pytest -q -o asyncio_default_fixture_loop_scope=function tests/test_docs.py -k "python and (langchain.md or llama_index.md)"
 
 lint: $(VENV)/installed ## Check style

@@ -165,9 +165,11 @@ class Background:
             self._front.open()
             self._front.close()
             return
-        with suppress(RagqaError):  # the tool that needs the model raises it again
-            pipeline.load_models(answers=False)
-        self._change(_pipeline=pipeline)
+        try:
+            with suppress(RagqaError):  # the tool that needs the model raises it again
+                pipeline.load_models(answers=False)
+        finally:
+            self._change(_pipeline=pipeline)
         with suppress(RagqaError):
             self._wait(lambda: self._closing or not self._uses)
             with nullcontext() if self._closing else _warm(pipeline):

@@ -6,6 +6,7 @@ import subprocess
 import sys
 from collections.abc import Iterable
 from pathlib import Path
+from threading import Event
 from typing import IO, Any, cast
 
 import anyio
@@ -51,14 +52,22 @@ class Wire:
     """Two ends of a wire for the SDK's own stdio transport: lines to read, and those it writes."""
 
     def __init__(self, lines: Iterable[dict[str, Any]]) -> None:
-        self._lines = [json.dumps(line) + "\n" for line in lines]
+        messages = list(lines)
+        self._lines = [json.dumps(line) + "\n" for line in messages]
+        self._requests = sum("id" in message for message in messages)
+        self._all_answered = Event()
         self.written = list[dict[str, Any]]()
 
     def readline(self) -> str:
-        return self._lines.pop(0) if self._lines else ""
+        if self._lines:
+            return self._lines.pop(0)
+        self._all_answered.wait(10)  # at the end of the input, the SDK cancels what is under way
+        return ""
 
     def write(self, text: str) -> int:
         self.written.append(json.loads(text))
+        if len(self.written) == self._requests:
+            self._all_answered.set()
         return len(text)
 
     def flush(self) -> None:
