@@ -39,7 +39,7 @@ CLIENTS := .venv-clients
 test-clients: models ## Run the tests of LangChain and LlamaIndex on the adapters, in an environment of their own (2 GB)
 	$(PYTHON) -m venv $(CLIENTS)
 	$(CLIENTS)/bin/python -m pip install --quiet -c constraints.txt $(if $(TORCH_INDEX),--index-url $(TORCH_INDEX)) torch
-	$(CLIENTS)/bin/python -m pip install --quiet -c constraints.txt -e '.[langchain,llama-index]' pytest langchain-tests
+	$(CLIENTS)/bin/python -m pip install --quiet -c constraints.txt -e '.[langchain,llama-index]' hypothesis pytest langchain-tests
 	$(CLIENTS)/bin/python -m pytest -q -o asyncio_default_fixture_loop_scope=function --asyncio-mode=auto tests/adapters/{clients,test}_*.py
 	$(CLIENTS)/bin/python -m pytest -q -o asyncio_default_fixture_loop_scope=function tests/test_docs.py -k "python and (langchain.md or llama_index.md)"
 

@@ -29,7 +29,9 @@ def address(project: Path) -> Iterator[str]:
     async def ask(question: str) -> Answer:
         return await pipeline.aask(question)
 
-    config = uvicorn.Config(asgi(pipeline, search, ask), port=0, log_level="warning", http="h11", ws="none")
+    config = uvicorn.Config(
+        asgi(pipeline, search, ask, ["documents.example"]), port=0, log_level="warning", http="h11", ws="none"
+    )
     server = uvicorn.Server(config)
     thread = threading.Thread(target=server.run)
     thread.start()
@@ -83,6 +85,13 @@ def test_a_request_gets_one_json_response_and_no_session(address: str) -> None:
     assert response.headers["content-type"] == "application/json"
     assert "mcp-session-id" not in response.headers
     assert [tool["name"] for tool in response.json()["result"]["tools"]] == ["search", "ask", "read"]
+
+
+@pytest.mark.parametrize(
+    "host", ["localhost", "127.0.0.1:8000", "[::1]:1", "documents.example", "documents.example:443"]
+)
+def test_hosts_of_this_machine_and_those_that_are_named_are_served(address: str, host: str) -> None:
+    assert listing(address, host=host, origin=f"https://{host}").status_code == 200
 
 
 @pytest.mark.parametrize("host", ["evil.example", "127.0.0.1.evil.example", "0.0.0.0", "localhost@evil.example"])
