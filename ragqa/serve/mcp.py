@@ -31,6 +31,7 @@ def asgi(pipeline: Pipeline, search: Search, ask: Ask, hosts: Sequence[str] = ()
 
     :param search: awaits the hits of a question and a number; called in the event loop, and cancelled with the request.
     :param ask: awaits the answer to a question, in the same way.
+        What it raises is told without details, but a `UsageError` and a `mcp_tools.ToolError` in their own words.
     :param hosts: the hosts that requests may name, besides those of this machine (`localhost`, `127.0.0.1`, `[::1]`).
     :raises ModelError: the SDK is not installed.
     """

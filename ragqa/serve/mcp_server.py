@@ -28,7 +28,7 @@ from ragqa.errors import (
 )
 from ragqa.records import Answer, Document, Hit
 from ragqa.serve import mcp_pages
-from ragqa.serve.mcp_tools import INSTRUCTIONS, MOST_PASSAGES, NAME, TOOLS, VERSION
+from ragqa.serve.mcp_tools import INSTRUCTIONS, MOST_PASSAGES, NAME, TOOLS, VERSION, ToolError
 
 _log = logging.getLogger(__name__)
 
@@ -129,6 +129,8 @@ def _text(text: str) -> types.TextContent:
 
 def told(error: Exception) -> str:
     """Return what a client may know of an error; whatever it may not know is logged."""
+    if isinstance(error, ToolError):
+        return str(error)
     for kind, cause in _CAUSES:
         if isinstance(error, kind):
             _log.warning("%s", error)

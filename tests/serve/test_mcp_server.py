@@ -16,7 +16,7 @@ from ragqa.records import Answer, Citation, Document, Hit
 from ragqa.serve import mcp
 from ragqa.serve.mcp_find import find
 from ragqa.serve.mcp_server import Tools, server, told
-from ragqa.serve.mcp_tools import MOST_PASSAGES, TOOLS
+from ragqa.serve.mcp_tools import MOST_PASSAGES, TOOLS, ToolError
 from tests.fakes import document, hit
 from tests.serve.told_pipeline import opener
 
@@ -109,6 +109,10 @@ def test_the_message_of_a_fault_goes_to_the_log_alone(kind: type[Exception], cap
         said = told(kind("/home/me/secret.yaml"))
     assert "secret" not in said and said
     assert "secret" in caplog.text
+
+
+def test_a_fault_that_is_meant_for_clients_is_told_in_its_own_words() -> None:
+    assert told(ToolError("32 questions wait; try again in 4 seconds")) == "32 questions wait; try again in 4 seconds"
 
 
 def test_a_pipeline_without_an_index_says_what_to_run() -> None:
