@@ -48,6 +48,7 @@ FLOORS = (
     ("profiles",),
     ("pipeline",),
     ("experiments", "project", "diagnosis", "conversation", "testing"),
+    ("serve", "adapters"),
     ("cli",),
 )
 """Each room imports its own modules and rooms of lower floors; rooms of one floor know nothing of one another."""
@@ -82,6 +83,11 @@ ONLY_IMPORTERS = {
     "pptx": {"load"},
     "trafilatura": {"load"},
     "click": {"cli"},
+    "mcp": {"serve"},
+    "mcp_types": {"serve"},
+    "starlette": {"serve"},
+    "langchain_core": {"adapters"},
+    "llama_index": {"adapters"},
 }
 HEAVY = ("torch", "faiss", "transformers", "sentence_transformers", "numpy", "trafilatura", "pypdf")
 
