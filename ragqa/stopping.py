@@ -1,23 +1,29 @@
-"""A lock whose waiters can be stopped, and checks whether work is still wanted.
+"""A lock whose waiters can be stopped, checks whether work is still wanted, and the time that it has.
 
-A `StoppableLock` is a lock for parts that several threads share. Work within `stoppable` can be stopped: code that may
-run long calls `check` repeatedly, for example between two tokens. Outside `stoppable`, `check` does nothing.
+A `StoppableLock` is a lock for parts that several threads share. Work within `stoppable` or `limited` can be stopped: code
+that may run long calls `check` repeatedly, for example between two tokens. Outside of them, `check` does nothing, and there
+is no end of the time.
 """
 
 from __future__ import annotations
 
+import math
 import os
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from contextlib import contextmanager
-from contextvars import ContextVar
+from contextvars import Context, ContextVar, copy_context
+from typing import TypeVar
 from weakref import WeakSet
+
+T = TypeVar("T")
 
 LOOK_SECONDS = 0.1
 """The seconds between two checks of a waiting thread."""
 
 _unwanted: ContextVar[Callable[[], bool] | None] = ContextVar("unwanted", default=None)
+_until: ContextVar[float] = ContextVar("until", default=math.inf)
 _locks: WeakSet[StoppableLock] = WeakSet()
 
 
@@ -33,6 +39,45 @@ def stoppable(unwanted: Callable[[], bool]) -> Iterator[None]:
         yield
     finally:
         _unwanted.reset(token)
+
+
+def limited(
+    items: Generator[T, None, None], unwanted: Callable[[], bool] | None = None, seconds: float | None = None
+) -> Generator[T, None, None]:
+    """Return a generator of the same items that ends, without an error, once `unwanted` returns True.
+
+    :param seconds: the time for all items from now on, which `until` tells to the code that makes them.
+    """
+    context = copy_context()
+    if seconds is not None:
+        context.run(_until.set, min(until(), time.monotonic() + seconds))
+    if unwanted is not None:
+        outer = _unwanted.get()
+        context.run(_unwanted.set, unwanted if outer is None else lambda: unwanted() or outer())
+    return _in_context(context, items, unwanted or (lambda: False))
+
+
+def _in_context(
+    context: Context, items: Generator[T, None, None], unwanted: Callable[[], bool]
+) -> Generator[T, None, None]:
+    try:
+        while not unwanted():
+            try:
+                item = context.run(next, items)
+            except StopIteration:
+                return
+            except Stopped:
+                if unwanted():
+                    return
+                raise
+            yield item
+    finally:
+        context.run(items.close)
+
+
+def until() -> float:
+    """Return the time of `time.monotonic` at which the time for this work ends; infinity where it has no end."""
+    return _until.get()
 
 
 def check() -> None:

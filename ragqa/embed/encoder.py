@@ -9,6 +9,7 @@ import os
 import re
 from collections.abc import Iterator, Sequence
 from functools import cached_property
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -165,16 +166,33 @@ class EncoderEmbedder:
         """
         if self._long and self._long[0] == question:
             return self._long[1]
-        parts = self._parts(question)
-        vectors = self._embed([self.prefixes["query"] + part for part in parts], "question")
+        vector: Vectors = self.embed_questions([question])[0]
+        return vector
+
+    def embed_questions(self, questions: Sequence[str]) -> Vectors:
+        """Return float32[len(questions), dim]: the row of each question is what `embed_question` returns for it.
+
+        :raises UsageError: the model's own prefix for questions leaves no room for a question.
+        """
+        parts = [self._parts(question) for question in questions]
+        rows = self._embed([self.prefixes["query"] + part for each in parts for part in each], "question")
+        ends = np.cumsum([0, *map(len, parts)])
+        of_each = [rows[start:end] for start, end in pairwise(ends)]
+        vectors = [self._joined(question, own) for question, own in zip(questions, of_each, strict=True)]
+        return np.array(vectors, dtype=np.float32).reshape(len(vectors), self.dim)
+
+    def _joined(self, question: str, parts: Vectors) -> Vectors:
+        """Return the vector of a question from those of its parts; a warning tells that it has several."""
         if len(parts) == 1:
-            only: Vectors = vectors[0]
+            only: Vectors = parts[0]
             return only
+        if self._long and self._long[0] == question:
+            return self._long[1]
         _log.warning(
             "the question is longer than the %d tokens that %s reads: it was embedded in %d parts, whose mean is searched",
             self.window, self.spec.model, len(parts),
         )  # fmt: skip
-        mean = vectors.mean(axis=0)
+        mean = parts.mean(axis=0)
         unit: Vectors = mean / (np.linalg.norm(mean) or 1.0)
         self._long = question, unit
         return unit

@@ -29,8 +29,8 @@ class Deadline:
         self.restart(seconds)
 
     def restart(self, seconds: float) -> None:
-        """Let the time end in so many seconds from now."""
-        self._end = time.monotonic() + seconds
+        """Let the time end in so many seconds from now, and not after `stopping.until`."""
+        self._end = min(time.monotonic() + seconds, stopping.until())
 
     def left(self) -> float:
         """Return the seconds that are left; 0 once the time is over."""

@@ -7,7 +7,6 @@ answer, for a batch, and for spans. Only the `Rows` of the cache differ.
 
 from __future__ import annotations
 
-import math
 import time
 from collections.abc import Iterator, Sequence
 from typing import Any, Protocol
@@ -71,7 +70,7 @@ def decode_batch(
 
 def _decode(rows: Rows, answers: Sequence[AnswerState], seconds: float) -> Iterator[None]:
     """Run the loop over answers that are not finished. Row n belongs to answer n."""
-    active, deadline = list(answers), math.inf
+    active, deadline, is_read = list(answers), stopping.until(), False
     while active:
         # 1. Time: checked before each pass of the model, so that the result of a pass is always used.
         stopping.check()
@@ -80,9 +79,9 @@ def _decode(rows: Rows, answers: Sequence[AnswerState], seconds: float) -> Itera
                 answer.finish = "deadline"
             return
         # 2. Pass: first the prompts (prefill), then the tokens that each answer asks for.
-        if deadline == math.inf:
-            logits = rows.prefill()
-            deadline = time.monotonic() + seconds  # reading the prompts does not count
+        if not is_read:
+            logits, is_read = rows.prefill(), True
+            deadline = min(deadline, time.monotonic() + seconds)  # reading the prompts does not count
         else:
             logits = rows.read([answer.reading() for answer in active])
         # 3. Step: each answer chooses tokens by its logits, within its constraint.
@@ -154,6 +153,7 @@ class BatchedRows:
         """Read each prompt alone, without padding, and copy its keys and values into the row of its answer."""
         logits = []
         for row, answer in enumerate(self._answers):
+            stopping.check()
             with self._prefixes.begun(answer.prompt_tokens, answer.shared_tokens) as (cache, unread):
                 tokens = torch.tensor([unread], device=self._decoder.device)
                 logits.append(self._decoder(tokens, cache, logits_to_keep=1)[0])

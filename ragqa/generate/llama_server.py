@@ -6,13 +6,17 @@ import ctypes
 import json
 import os
 import secrets
+import socket
 import urllib.error
 import urllib.request
 import weakref
-from collections.abc import Iterator
-from http.client import HTTPException
+from collections.abc import Generator
+from contextlib import suppress
+from http import HTTPStatus
+from http.client import HTTPConnection, HTTPException, HTTPResponse
 from pathlib import Path
 from typing import Any, ClassVar
+from urllib.parse import urlsplit
 
 from pydantic import BaseModel, ValidationError
 
@@ -27,6 +31,10 @@ except ImportError as missing:
 _SECONDS = 60.0
 _MOST_BYTES = 64 << 20
 """The limits for counting or formatting a text: the seconds it may take, and the bytes of the reply."""
+
+
+_BATCH_TOKENS = 512
+"""The most tokens of a prompt that are read in one pass. An answer that is not wanted any more is stopped after a pass."""
 
 
 class Alternative(BaseModel):
@@ -93,6 +101,7 @@ class LlamaServer:
         params.model.path = str(path)
         params.n_ctx = window
         params.n_parallel = 1
+        params.n_batch = _BATCH_TOKENS
         params.verbosity = -1
         params.warmup = False
         params.fit_params = False  # the window is given; looking for one that fits takes half a second
@@ -107,23 +116,32 @@ class LlamaServer:
             raise ModelError(f"llama.cpp cannot load {path}: {error}") from error
         self._all.add(self)
 
-    def complete(self, request: dict[str, Any], deadline: float | Deadline) -> Iterator[Reply]:
+    def complete(self, request: dict[str, Any], deadline: float | Deadline) -> Generator[Reply, None, None]:
         """Yield the events of a completion as the server sends them. The first one comes with the first token.
 
         :raises DeadlinePassed: the completion has not ended by the deadline.
         :raises UsageError: this process was forked from the one that loaded the model.
         """
         self._check_process()
+        address = urlsplit(self._server.listening_address)
+        connection = HTTPConnection(str(address.hostname), address.port)
 
-        def complete(emit: Emit) -> None:
-            self._server.handle_completions(request, emit)
+        def read(emit: Emit) -> None:
+            connection.request("POST", "/v1/completions", json.dumps(request).encode(), self._headers)
+            _read_events(connection.getresponse(), emit)
 
-        for reply in iterate_until(complete, deadline, daemon=False):
+        try:
+            connection.connect()
+            line = connection.sock
             try:
-                yield Reply.model_validate(reply)
-            except ValidationError:
-                said = (reply.get("message") or reply.get("error")) if isinstance(reply, dict) else None
-                raise RagqaError(f"llama.cpp: {said or 'a malformed reply'}") from None
+                for event in iterate_until(read, deadline):
+                    yield _checked(event)
+            finally:  # also where the answer is not wanted any more: the server then stops after its present pass
+                with suppress(OSError):
+                    line.shutdown(socket.SHUT_RDWR)
+                line.close()
+        except (OSError, HTTPException) as error:
+            raise ResourceError(f"llama.cpp ends its reply too early: {error}") from None
 
     def tokenize(self, text: str, *, special: bool = True, begins: bool = False) -> list[Any]:
         """Return the tokens of a text.
@@ -155,8 +173,9 @@ class LlamaServer:
         The port needs a key that only this process has.
         """
         self._check_process()
-        headers = {"Content-Type": "application/json", "Authorization": f"Bearer {self._key}"}
-        request = urllib.request.Request(self._server.listening_address + path, json.dumps(body).encode(), headers)
+        request = urllib.request.Request(
+            self._server.listening_address + path, json.dumps(body).encode(), self._headers
+        )
         direct = urllib.request.build_opener(urllib.request.ProxyHandler({}))
         try:
             with direct.open(request, timeout=_SECONDS) as reply:
@@ -171,6 +190,10 @@ class LlamaServer:
         if not isinstance(value, kind):
             raise RagqaError(f"llama.cpp: a malformed reply to {path}: no {key}")
         return value
+
+    @property
+    def _headers(self) -> dict[str, str]:
+        return {"Content-Type": "application/json", "Authorization": f"Bearer {self._key}"}
 
     def _check_process(self) -> None:
         if self._process != os.getpid():
@@ -193,6 +216,37 @@ class LlamaServer:
         libc = ctypes.CDLL(None)
         if cls._all and hasattr(libc, "on_exit"):
             libc.on_exit(ctypes.cast(libc._exit, ctypes.c_void_p), None)
+
+
+def _read_events(reply: HTTPResponse, emit: Emit) -> None:
+    """Emit the data of each event of a streamed reply, or the error that the server replies instead."""
+    if reply.status != HTTPStatus.OK:
+        emit(_data(reply.read(_MOST_BYTES)))
+        return
+    while line := reply.readline(_MOST_BYTES):
+        kind, _, data = line.partition(b":")
+        if kind in (b"data", b"error") and data.strip() != b"[DONE]" and emit(_data(data)):
+            return
+
+
+def _data(text: bytes) -> Any:
+    try:
+        return json.loads(text)
+    except (ValueError, RecursionError):
+        return None
+
+
+def _checked(event: Any) -> Reply:
+    """Return an event of a reply.
+
+    :raises RagqaError: it is an error of the server, or malformed.
+    """
+    try:
+        return Reply.model_validate(event)
+    except ValidationError:
+        said = event.get("error", event) if isinstance(event, dict) else None
+        said = said.get("message") if isinstance(said, dict) else said
+        raise RagqaError(f"llama.cpp: {said or 'a malformed reply'}") from None
 
 
 os.register_at_fork(after_in_child=LlamaServer.in_child)

@@ -96,6 +96,7 @@ class OpenAIEndpoint:
         :raises ModelError: the endpoint does not have the model.
         """
         sent = broken(prompt.text, prompt.literal)
+        seconds = round(max(0.0, min(self.spec.deadline, stopping.until() - time.monotonic())), 2)
         room = self.spec.max_new_tokens * TEXT_BYTES_PER_TOKEN
         # The strings that follow from the template are not sent: some models refuse any, others more than four.
         answer = StreamedReply(room, prompt.stop, BREAK if sent != prompt.text else "")
@@ -108,7 +109,7 @@ class OpenAIEndpoint:
                         break
         except DeadlinePassed:
             if not answer.length:
-                raise ResourceError(f"{self._url}: no answer within {self.spec.deadline:g} s") from None
+                raise ResourceError(f"{self._url}: no answer within {seconds:g} s") from None
             answer.finish = answer.finish or "deadline"
         except (RagqaError, MemoryError):
             raise
@@ -127,7 +128,8 @@ class OpenAIEndpoint:
         """
         kind = ScoredEvent if self._log_probabilities else Event
         began = False
-        client, allowance, stream = self._opened(prompt, time.monotonic() + self.spec.deadline)
+        deadline = min(time.monotonic() + self.spec.deadline, stopping.until())
+        client, allowance, stream = self._opened(prompt, deadline)
         with client:
             for data in stream:
                 allowance.restart()

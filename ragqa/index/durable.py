@@ -12,9 +12,13 @@ from typing import IO
 from ragqa import points
 from ragqa.errors import ResourceError
 from ragqa.index import place
+from ragqa.stopping import StoppableLock
 
 _BLOCK = 1 << 20
 _hashes: dict[tuple[int, ...], str] = {}
+_hashing = StoppableLock()
+_MOST_HASHES = 1024
+"""How many hashes are kept. An index has a few segments and one database, whose hash is another after each commit."""
 
 
 class Disk:
@@ -124,10 +128,19 @@ def sha256(handle: int) -> str:
     """Return the SHA-256 of an open file. The process reads the file again only if its size or times have changed."""
     status = os.fstat(handle)
     key = (status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns)
-    if key not in _hashes:
-        digest, offset = hashlib.sha256(), 0
-        while block := os.pread(handle, _BLOCK, offset):
-            digest.update(block)
-            offset += len(block)
-        _hashes[key] = digest.hexdigest()
-    return _hashes[key]
+    if (known := _hashes.get(key)) is not None:
+        return known
+    with _hashing.held():  # threads that need the same hash wait for one that computes it
+        if key not in _hashes:
+            while len(_hashes) >= _MOST_HASHES:  # the oldest, such as those of earlier generations
+                del _hashes[next(iter(_hashes))]
+            _hashes[key] = _read_sha256(handle)
+        return _hashes[key]
+
+
+def _read_sha256(handle: int) -> str:
+    digest, offset = hashlib.sha256(), 0
+    while block := os.pread(handle, _BLOCK, offset):
+        digest.update(block)
+        offset += len(block)
+    return digest.hexdigest()

@@ -13,7 +13,8 @@ from ragqa.index import place
 
 if TYPE_CHECKING:
     from ragqa.index.archive import Moved
-    from ragqa.index.reader import LocalReader, SearchSnapshot
+    from ragqa.index.reader import LocalReader
+    from ragqa.index.snapshot import SearchSnapshot
     from ragqa.index.writer import LocalWriter
     from ragqa.stages import Checkup, Collected, Embedder
 

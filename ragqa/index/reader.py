@@ -5,8 +5,6 @@ from __future__ import annotations
 import json
 import logging
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
-from functools import cached_property
 from itertools import chain
 from pathlib import Path
 from types import TracebackType
@@ -22,6 +20,7 @@ from ragqa.index.asked import LexicalQuestion, count_texts
 from ragqa.index.bm25 import Lexicon
 from ragqa.index.filters import matching_chunks, mistakes
 from ragqa.index.identity import canaries, refuse_drift, refuse_other
+from ragqa.index.snapshot import SearchSnapshot, mask
 from ragqa.index.vectors import open_vectors
 from ragqa.records import Chunk, Coverage, Document, Hit, fields_of
 from ragqa.records.places import place_of
@@ -29,37 +28,6 @@ from ragqa.records.places import place_of
 Vectors = NDArray[np.float32]
 _ATTEMPTS = 5
 _log = logging.getLogger("ragqa.index")
-
-
-@dataclass(frozen=True)
-class SearchSnapshot:
-    """The part of one generation that is in memory for searches. Readers of that generation share it.
-
-    `rows[i]` is a chunk whose text is at position `positions[i]`, and its vector there in `store`; positions are sorted.
-    """
-
-    version: tuple[Any, ...]
-    store: search.VectorStore
-    lexicon: Lexicon
-    rows: NDArray[np.int64]
-    positions: NDArray[np.int64]
-    filtered: bool
-    coverage: Coverage
-
-    @cached_property
-    def allowed(self) -> NDArray[np.bool_]:
-        """Return bool[n]: True for the texts of chunks that may be found."""
-        return mask(len(self.store), self.positions)
-
-    @cached_property
-    def embedded(self) -> NDArray[np.bool_]:
-        """Return bool[n]: True for the vectors of chunks that may be found. Pending texts have none."""
-        return self.allowed & self.store.present
-
-    def chunks_at(self, positions: Sequence[int]) -> list[list[int]]:
-        """Return for each position the rows of the chunks with this vector. Chunks with equal texts share a vector."""
-        low, high = (np.searchsorted(self.positions, positions, side) for side in ("left", "right"))
-        return [self.rows[start:end].tolist() for start, end in zip(low.tolist(), high.tolist(), strict=True)]
 
 
 class LocalReader:
@@ -123,6 +91,18 @@ class LocalReader:
         finally:
             self._db.close()
 
+    @property
+    def version(self) -> tuple[Any, ...]:
+        """Return what tells this state of the index and this filter from any other."""
+        return self.snapshot.version
+
+    def refuse_change(self) -> None:
+        """Raise an error where the file was opened without locks and another process has changed it since.
+
+        :raises LockedError: the file was changed.
+        """
+        self._db.refuse_change()
+
     def __len__(self) -> int:
         """Return the number of chunks that can be found."""
         return len(self.snapshot.rows)
@@ -132,9 +112,13 @@ class LocalReader:
 
         With a filter, it is exact.
         """
+        return self.dense_many(vector[None, :], k)[0]
+
+    def dense_many(self, vectors: Vectors, k: int) -> list[list[tuple[str, float]]]:
+        """Return for each row of float32[n, dim] what `dense` returns for it. All are compared in one scan."""
         snapshot = self.snapshot
-        found = snapshot.store.nearest(vector, k, snapshot.embedded, exact=snapshot.filtered)
-        return self._best(self._chunks_at(found), k)
+        found = snapshot.store.nearest_many(vectors, k, snapshot.embedded, exact=snapshot.filtered)
+        return [self._best(self._chunks_at(each), k) for each in found]
 
     def lexical(self, question: str, k: int) -> list[tuple[str, float]]:
         """Return `(chunk id, BM25)` of the k best chunks, best first; ties by chunk id. None needs every word."""
@@ -332,10 +316,3 @@ class LocalReader:
             for mistake in () if len(rows) else mistakes(self._db, where):
                 _log.warning("retrieve.filter: %s", mistake)
         return SearchSnapshot(version, store, lexicon, rows, positions, bool(where), coverage)
-
-
-def mask(n: int, positions: NDArray[np.int64]) -> NDArray[np.bool_]:
-    """Return bool[n], True at the positions."""
-    chosen = np.zeros(n, dtype=np.bool_)
-    chosen[positions] = True
-    return chosen

@@ -16,6 +16,7 @@ import hashlib
 import os
 import sqlite3
 import time
+from collections import deque
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -31,7 +32,8 @@ _PATIENCE_PER_BYTE = 2e-9
 """Seconds for each byte of the database that a reader waits for a writer's seal. A seal needs a hash of the
 database."""
 
-_sound: set[tuple[int, ...]] = set()
+_sound: deque[tuple[int, ...]] = deque(maxlen=64)
+"""The latest states of databases whose rows this process has checked."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +103,7 @@ def verify(db: Connection, generation: int, *, alone: bool = False) -> None:
     problems = [lost] if lost else database_problems(db) or fulltext_problems(db)
     if problems:
         raise IndexCorruptError(f"{db.path / DATABASE} is damaged: {problems[0]}: run `ragqa doctor {db.path}`")
-    _sound.add(state)
+    _sound.append(state)
 
 
 def is_log_lost(sealed: Seal, generation: int) -> bool:

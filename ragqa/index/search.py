@@ -162,41 +162,61 @@ class VectorStore:
         :param alive: bool[n]; only the positions that are True are found. They have vectors.
         :param exact: compare every living vector, even if there is an approximate index.
         """
+        return self.nearest_many(question[None, :], k, alive, exact=exact)[0]
+
+    def nearest_many(self, questions: Vectors, k: int, alive: Mask, *, exact: bool) -> list[list[tuple[int, float]]]:
+        """Return for each question what `nearest` returns for it. The stored vectors are read once for all of them.
+
+        :param questions: float32[n questions, dim].
+        """
         k = min(k, int(alive.sum()))
         if k == 0:
-            return []
+            return [[] for _ in questions]
         # 1. candidates, a few more than k, by fast matrix products; their last bits depend on the shape of the matrix
-        positions = self._candidates(question, k, alive, exact)
-        if len(positions) < k:  # an approximate index may find fewer than k although there are enough
-            positions = self._scan(question, k, alive, 0)
-        # 2. exact products of the candidates, so that equal vectors tie
+        found = self._candidates(questions, k, alive, exact)
+        for i, positions in enumerate(found):
+            if len(positions) < k:  # an approximate index may find fewer than k although there are enough
+                (found[i],) = self._scan(questions[i : i + 1], k, alive, 0)
+        return [self._ranked(question, positions) for question, positions in zip(questions, found, strict=True)]
+
+    def _ranked(self, question: Vectors, positions: Positions) -> list[tuple[int, float]]:
+        """Return candidates by their exact products, best first, ties by position. So equal vectors tie."""
         scores = inner_products(self.rows(positions), question)
-        # 3. best first, ties by position
         order = np.lexsort((positions, -scores))
         return [(int(positions[i]), float(scores[i])) for i in order]
 
-    def _candidates(self, question: Vectors, k: int, alive: Mask, exact: bool) -> Positions:
+    def _candidates(self, questions: Vectors, k: int, alive: Mask, exact: bool) -> list[Positions]:
         """Return the candidates of the approximate index and of an exact scan of the rows after it."""
         if exact or self.ann is None:
-            return self._scan(question, k, alive, 0)
+            return self._scan(questions, k, alive, 0)
         try:
-            near = self.ann.candidates(question, k * _OVERFETCH_FACTOR + _OVERFETCH, alive)
+            many = k * _OVERFETCH_FACTOR + _OVERFETCH
+            near = [self.ann.candidates(question, many, alive) for question in questions]
         except (RuntimeError, AssertionError) as error:  # RuntimeError of FAISS, AssertionError of its bindings
             _log.warning("the search structure fails (%s): searching exactly, which is slower", error or type(error))
             self.ann = None
-            return self._scan(question, k, alive, 0)
-        return np.concatenate([near, self._scan(question, k, alive, self.ann.n)])
+            return self._scan(questions, k, alive, 0)
+        later = self._scan(questions, k, alive, self.ann.n)
+        return [np.concatenate(pair) for pair in zip(near, later, strict=True)]
 
-    def _scan(self, question: Vectors, k: int, alive: Mask, first: int) -> Positions:
+    def _scan(self, questions: Vectors, k: int, alive: Mask, first: int) -> list[Positions]:
         """Return the best positions from `first` on: a few more than k, since their scores are computed again."""
-        parts = [segment[:, 0] if pending.is_absent(segment) else segment @ question for segment in self._from(first)]
-        if not parts:
-            return np.empty(0, dtype=np.int64)
-        scores = np.where(alive[first:], np.concatenate(parts), -np.inf)
-        k = min(k + _OVERFETCH, int(alive[first:].sum()))
+        none = np.empty(0, dtype=np.int64)
+        living = alive[first:]
+        k = min(k + _OVERFETCH, int(living.sum()))
+        if not k:
+            return [none for _ in questions]
+        if k == len(living):
+            return [np.flatnonzero(living) + first for _ in questions]
+        scores = np.empty((len(living), len(questions)), dtype=np.float32)
+        start = 0
+        for segment in self._from(first):
+            if not pending.is_absent(segment):  # the positions of an absent one are not living
+                np.matmul(segment, questions.T, out=scores[start : start + len(segment)])
+            start += len(segment)
+        scores[~living] = -np.inf
         # `argpartition` takes linear time; it needs more than k scores
-        best = np.argpartition(-scores, k - 1)[:k] if k < len(scores) else np.flatnonzero(alive[first:])
-        return best[:k] + first if k else np.empty(0, dtype=np.int64)
+        return [np.argpartition(-column, k - 1)[:k] + first for column in scores.T]
 
     def _from(self, first: int) -> list[Vectors]:
         pairs = zip(self._starts, self._segments, strict=False)

@@ -11,21 +11,21 @@
 from __future__ import annotations
 
 import math
-from collections.abc import AsyncGenerator, Collection, Generator, Iterable, Iterator, Sequence
+from collections.abc import AsyncGenerator, Callable, Generator, Iterable, Iterator, Sequence
 from contextlib import aclosing, nullcontext
-from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from ragqa import arguments
-from ragqa.arguments import AnyPath, path, texts, whole, wrong_type
+from ragqa.arguments import AnyPath, path, texts, whole
 from ragqa.config import Config, Kind
 from ragqa.config.kinds import checked_kinds
 from ragqa.errors import ConfigError, RagqaError, UsageError
 from ragqa.kinds import load_config
 from ragqa.pipeline import given
-from ragqa.pipeline.answer.sources import SourceFiles
 from ragqa.pipeline.assemble.components import Components
-from ragqa.records import Answer, Chunk, Coverage, Document, Hit, Prompt
+from ragqa.pipeline.over_index import OverIndex
+from ragqa.records import Answer, Coverage, Document, Hit, Prompt
+from ragqa.stopping import limited
 
 if TYPE_CHECKING:
     from threading import Event as StopEvent
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from ragqa.pipeline.answer.asking import Asking, Event
     from ragqa.pipeline.assemble.check import CheckReport
     from ragqa.pipeline.ingest.embedding import Progress
-    from ragqa.pipeline.ingest.plan import Plan, Preview
+    from ragqa.pipeline.ingest.plan import Preview
     from ragqa.pipeline.ingest.refresh import IndexReport
     from ragqa.prompt import Turn
     from ragqa.stages import IndexReader
@@ -41,7 +41,7 @@ if TYPE_CHECKING:
 __all__ = ["Config", "Pipeline", "UsageError"]
 
 
-class Pipeline:
+class Pipeline(OverIndex):
     """The stages of a pipeline file, ready to index and to answer. It is a `System`, so it can be evaluated.
 
     pipeline = Pipeline.from_file("pipelines/quickstart.yaml")
@@ -53,19 +53,6 @@ class Pipeline:
 
     `components` holds the parts, which may be replaced. Without an index, `NothingUsableError` is raised.
     """
-
-    def __init__(self, config: Config) -> None:
-        self.components = Components(config)
-
-    @property
-    def config(self) -> Config:
-        """The pipeline file."""
-        return self.components.config
-
-    @cached_property
-    def files(self) -> SourceFiles:
-        """The files behind the sources of the index."""
-        return SourceFiles(self.components.roots)
 
     @classmethod
     def from_file(cls, path: AnyPath, overrides: Sequence[str] = (), kinds: Iterable[Kind[Any]] = ()) -> Pipeline:
@@ -122,7 +109,7 @@ class Pipeline:
     @classmethod
     def _with(cls, components: Components) -> Pipeline:
         pipeline = cls.__new__(cls)
-        pipeline.components = components
+        pipeline._over(components)
         return pipeline
 
     def check(self) -> CheckReport:
@@ -130,13 +117,6 @@ class Pipeline:
         from ragqa.pipeline.assemble.check import check
 
         return check(self.config)
-
-    def load_models(self, *, retrieval: bool = True, answers: bool = True) -> None:
-        """Load the models that retrieval, answers or both need, so that the first question does not wait for them.
-
-        :raises ModelError: a model is not here.
-        """
-        self.components.load_models(retrieval=retrieval, answers=answers)
 
     def plan(self) -> Preview:
         """Return the plan of the next `index`, with its cost. New files are read and split; nothing is written.
@@ -179,7 +159,8 @@ class Pipeline:
 
         given.run(wait, progress)
         options = Options(rebuild, strict, atomic, allow_empty, embed_later, wait, progress)
-        return bring_up_to_date(self.components, options)
+        with self._refreshed_after():
+            return bring_up_to_date(self.components, options)
 
     def watch(self, stop: StopEvent | None = None, **options: Any) -> Iterator[IndexReport | RagqaError]:
         """Index now and after each change in the folder, until `stop` is set; see `ragqa.pipeline.ingest.watch.watch`."""
@@ -194,7 +175,8 @@ class Pipeline:
         from ragqa.pipeline.ingest.embedding import embed_pending
 
         given.run(wait, progress)
-        return embed_pending(self.components, seconds=seconds, wait=wait, progress=progress)
+        with self._refreshed_after():
+            return embed_pending(self.components, seconds=seconds, wait=wait, progress=progress)
 
     def search(self, question: str, k: int | None = None, *, history: Sequence[Turn] = ()) -> list[Hit]:
         """Return the best hits for a question, `top_k` of them unless `k` is given.
@@ -205,6 +187,18 @@ class Pipeline:
         asked, depth = given.asked(question, history), None if k is None else whole(k, "k")
         with self.open_index() as reader, self.components.lock.held():
             return self._asking(reader).retrieve(asked, depth)
+
+    def search_many(self, questions: Sequence[str], k: int | None = None) -> list[list[Hit]]:
+        """Return for each question what `search` returns for it. They are embedded together, and compared with the vectors
+        of the index in one pass, which takes less time than one by one.
+
+        :raises UsageError: a question is empty or too long, or `k` is less than 1; no question is searched then.
+        """
+        from ragqa.pipeline.answer.retrieving import retrieve_many
+
+        asked, depth = [given.asked(text) for text in given.questions(questions)], None if k is None else whole(k, "k")
+        with self.open_index() as reader, self.components.lock.held():
+            return retrieve_many(self.components, reader, asked, depth)
 
     def prompt(self, question: str, passages: Sequence[Hit] | None = None, *, history: Sequence[Turn] = ()) -> Prompt:
         """Return the exact prompt that `ask` would give to the generator, if it asks the generator."""
@@ -249,15 +243,26 @@ class Pipeline:
             return self._asking(reader).answer_many(asked)
 
     def stream(
-        self, question: str, *, history: Sequence[Turn] = (), passages: Sequence[Hit] | None = None
+        self,
+        question: str,
+        *,
+        history: Sequence[Turn] = (),
+        passages: Sequence[Hit] | None = None,
+        cancelled: Callable[[], bool] | None = None,
+        deadline: float | None = None,
     ) -> Iterator[Event]:
         """Yield the nearest `Passages`, each `AnswerSentence` when it is known and, last, the `Answer`.
 
         :param history: earlier turns, each a question and the text cited for it or an answer; see `search`.
         :param passages: answer from these instead of retrieved ones; an empty list uses only the model's own knowledge.
-        :raises UsageError: the question is empty or too long, or a passage is not in the index.
+        :param cancelled: once it returns True, the events end without an `Answer`, within a token or a pass of a model.
+            It is called often, by the thread that takes the events.
+        :param deadline: the seconds from now after which the answer ends with what is written by then, besides the
+            deadline of the generator.
+        :raises UsageError: the question is empty or too long, a passage is not in the index, or `deadline` is no number.
         """
-        return self._stream(question, history, passages)
+        given.limits(cancelled, deadline)
+        return limited(self._stream(question, history, passages), cancelled, deadline)
 
     async def aask(self, question: str) -> Answer:
         """Return an answer as `ask` does, without blocking the event loop; several may be awaited at once.
@@ -301,49 +306,3 @@ class Pipeline:
         from ragqa.pipeline.answer.asking import Asking
 
         return Asking(self.components, reader, self.files)
-
-    def open_index(self) -> IndexReader:
-        """Open the latest generation for reading; close it after use (it is a context manager).
-
-        :raises ModelError: the index was built by another embedder.
-        """
-        return self._open(self.components.identity)
-
-    def changes(self) -> Plan:
-        """Return the differences between the folder and the index. This compares hashes, and loads no model."""
-        from ragqa.pipeline.ingest.plan import plan_run
-
-        with self._open({}) as reader:
-            return plan_run(self.components, reader)
-
-    def documents(self, sources: Collection[str] | None = None) -> dict[str, Document]:
-        """Return the indexed documents by source, for these sources or all, without sources that are not indexed."""
-        if isinstance(sources, str):
-            raise wrong_type("sources", sources, "a list of sources")
-        with self._open({}) as reader:
-            wanted = {name: id_ for name, id_ in reader.sources().items() if sources is None or name in sources}
-            return {name: reader.document(id_) for name, id_ in wanted.items()}
-
-    def chunks(self, document_id: str) -> list[Chunk]:
-        """Return the indexed chunks of a document, in order."""
-        with self._open({}) as reader:
-            return reader.chunks(arguments.text(document_id, "document_id"))
-
-    def fingerprint(self, *, answers: bool = True) -> dict[str, Any]:
-        """Return everything that answers depend on: settings, hashes of models, and the indexed documents; no paths.
-
-        :param answers: False for everything that retrieval depends on, without the generator unless retrieval uses it.
-        """
-        from ragqa.pipeline.assemble.fingerprint import fingerprint
-
-        with self._open({}) as reader:
-            return fingerprint(self.components, reader.sources(), answers=answers)
-
-    def has_index(self) -> bool:
-        """Tell whether there is an index to open."""
-        return self.components.index.exists()
-
-    def _open(self, identity: dict[str, str]) -> IndexReader:
-        from ragqa.pipeline.assemble.over import open_index
-
-        return open_index(self.components, identity, self.files.locate)

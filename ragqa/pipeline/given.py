@@ -112,6 +112,19 @@ def run(wait: Any, progress: Any) -> None:
         raise wrong_type("progress", progress, "a function of (chunks done, chunks expected)")
 
 
+def limits(cancelled: Any, deadline: Any) -> None:
+    """Check the limits of one answer.
+
+    :raises UsageTypeError: `cancelled` cannot be called, or `deadline` is not a number of seconds.
+    """
+    if cancelled is not None and not callable(cancelled):
+        raise wrong_type("cancelled", cancelled, "a function without arguments that returns True to stop the answer")
+    if deadline is not None and (
+        isinstance(deadline, bool) or not isinstance(deadline, int | float) or deadline != deadline
+    ):
+        raise wrong_type("deadline", deadline, "a number of seconds from now")
+
+
 def documents(value: Any) -> list[Document]:
     """Return documents; a string at position n, counted from 1, gets the name `text-n`.
 

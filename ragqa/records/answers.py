@@ -94,7 +94,8 @@ class Citation:
     """A span of a document that supports an answer; a check has verified that it is in the indexed text.
 
     `stale` is True if the file was changed or removed after it was indexed, so that it may not contain the span any
-    more. `place` names where the span begins, such as `page 3` or `sheet Prices, row 40`.
+    more. `place` names where the span begins, such as `page 3` or `sheet Prices, row 40`. `document_id` is the id of the
+    document in the index; empty in results of an older version.
     """
 
     source: str
@@ -105,6 +106,7 @@ class Citation:
     text: str
     stale: bool = False
     place: str = ""
+    document_id: str = ""
 
     def __repr__(self) -> str:
         return f"Citation({_cited(self)}, {cut(self.text)})"

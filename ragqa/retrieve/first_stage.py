@@ -10,35 +10,48 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 
+import numpy as np
+
 from ragqa.config.retrieval import DenseRetrieve, HybridRetrieve, LexicalRetrieve
 from ragqa.retrieve import fusion
-from ragqa.retrieve.state import RetrievalState, SearchQuery
-from ragqa.stages import Embedder, Searcher
+from ragqa.retrieve.state import RetrievalState, SearchQuery, Vector
+from ragqa.stages import BatchEmbedder, BatchSearcher, Embedder, Searcher
 
 BuiltInRetrieve = DenseRetrieve | LexicalRetrieve | HybridRetrieve
 Ranked = list[tuple[str, float, dict[str, float]]]
 Scores = dict[str, float]
 """Scores by chunk id."""
+Found = list[tuple[str, float]]
+"""`(chunk id, score)`, best first."""
 
 
 @dataclass(frozen=True, slots=True)
 class Search:
     """One way to search an index.
 
-    `find` returns up to k `(chunk id, score)`; `score` returns exact scores of chunks.
+    `find` returns up to k `(chunk id, score)` for each query; `score` returns exact scores of chunks.
     """
 
     name: str
-    find: Callable[[Searcher, SearchQuery, int], list[tuple[str, float]]]
+    find: Callable[[Searcher, Sequence[SearchQuery], int], list[Found]]
     score: Callable[[Searcher, SearchQuery, Sequence[str]], list[float]]
     needs_vector: bool = False
 
 
-def _find_dense(searcher: Searcher, query: SearchQuery, k: int) -> list[tuple[str, float]]:
+def _find_dense(searcher: Searcher, queries: Sequence[SearchQuery], k: int) -> list[Found]:
     # Without a vector, chunks cannot be compared. A vector of unknown words alone is zero, as are its products.
-    if query.vector is None or not query.vector.any():
-        return []
-    return [pair for pair in searcher.dense(query.vector, k) if pair[1] != 0]
+    vectors = [query.vector for query in queries if query.vector is not None and query.vector.any()]
+    found = iter(_compared(searcher, vectors, k))
+    return [
+        [] if query.vector is None or not query.vector.any() else [pair for pair in next(found) if pair[1] != 0]
+        for query in queries
+    ]
+
+
+def _compared(searcher: Searcher, vectors: Sequence[Vector], k: int) -> list[Found]:
+    if len(vectors) > 1 and isinstance(searcher, BatchSearcher):
+        return searcher.dense_many(np.stack(vectors), k)
+    return [searcher.dense(vector, k) for vector in vectors]
 
 
 def _score_dense(searcher: Searcher, query: SearchQuery, chunk_ids: Sequence[str]) -> list[float]:
@@ -48,7 +61,7 @@ def _score_dense(searcher: Searcher, query: SearchQuery, chunk_ids: Sequence[str
 DENSE = Search("dense", _find_dense, _score_dense, needs_vector=True)
 LEXICAL = Search(
     "lexical",
-    lambda searcher, query, k: searcher.lexical(query.text, k),
+    lambda searcher, queries, k: [searcher.lexical(query.text, k) for query in queries],
     lambda searcher, query, chunk_ids: searcher.lexical_scores(query.text, chunk_ids),
 )
 
@@ -77,11 +90,21 @@ class FirstStage:
         """Return the query of a text. It is embedded only if a search needs a vector."""
         return SearchQuery(text, embedder.embed_question(text) if self.needs_vector else None)
 
+    def queries(self, texts: Sequence[str], embedder: Embedder) -> list[SearchQuery]:
+        """Return the queries of texts, which are embedded together where the embedder can do that."""
+        if self.needs_vector and len(texts) > 1 and isinstance(embedder, BatchEmbedder):
+            return [SearchQuery(*pair) for pair in zip(texts, embedder.embed_questions(texts), strict=True)]
+        return [self.query(text, embedder) for text in texts]
+
+    def find(self, searcher: Searcher, queries: Sequence[SearchQuery], k: int) -> list[list[Scores]]:
+        """Return for each query the scores of the chunks that each search found. Vectors are compared in one pass."""
+        depth = max(k, self.depth)
+        found = [search.find(searcher, queries, depth) for search in self.searches]
+        return [[dict(each) for each in of_query] for of_query in zip(*found, strict=True)]
+
     def rank(self, searcher: Searcher, queries: Sequence[SearchQuery], k: int) -> Scores:
         """Return the score, averaged over the queries, of every chunk that any search found for any query."""
-        depth = max(k, self.depth)
-        found = [[dict(search.find(searcher, query, depth)) for search in self.searches] for query in queries]
-        return self.fuse(self, searcher, queries, found)
+        return self.fuse(self, searcher, queries, self.find(searcher, queries, k))
 
     def scores(self, searcher: Searcher, query: SearchQuery, chunk_ids: Sequence[str]) -> list[Scores]:
         """Return the exact scores of chunks by each search, in the order of `searches`."""
@@ -99,10 +122,19 @@ def first_stage(spec: BuiltInRetrieve) -> FirstStage:
     return FirstStage((DENSE, LEXICAL), partial(_fuse_scores, combine=partial(_convex, weight=spec.weight)), spec.depth)
 
 
-def search_index(state: RetrievalState, *, stage: FirstStage) -> RetrievalState:
-    """Fetch the best `fetch_k` hits of the index; ties by chunk id. `Hit.scores` belong to the question as asked."""
+def search_index(states: Sequence[RetrievalState], *, stage: FirstStage) -> list[RetrievalState]:
+    """Fetch the best `fetch_k` hits for each state from the index that they share; ties by chunk id.
+
+    `Hit.scores` belong to the question as asked. All states have the same `fetch_k`.
+    """
+    queries = [query for state in states for query in state.queries]
+    found = iter(stage.find(states[0].searcher, queries, states[0].fetch_k))
+    return [_with_found(state, [next(found) for _ in state.queries], stage) for state in states]
+
+
+def _with_found(state: RetrievalState, found: Sequence[Sequence[Scores]], stage: FirstStage) -> RetrievalState:
     # 1. Rank chunks by all queries together.
-    fused = stage.rank(state.searcher, state.queries, state.fetch_k)
+    fused = stage.fuse(stage, state.searcher, state.queries, found)
     best = best_ids(fused, state.fetch_k)
     # 2. Compute each search's score of each chunk for the question itself; a BM25 of 0 means that no word is shared.
     named = dict(zip((s.name for s in stage.searches), stage.scores(state.searcher, state.question, best), strict=True))

@@ -1,4 +1,4 @@
-"""Retrieval as a list of steps. `steps` returns them in this order:
+"""Retrieval as a list of steps. `steps_before`, the search and `steps_after` are in this order:
 
     question -rewrite-> queries -feedback-> queries -search-> hits -rows-> hits -rerank-> hits -prefer-> hits
              -deduplicate-> hits -cap-> hits -diversify-> hits -expand-> hits -versions-> hits
@@ -21,7 +21,7 @@ from ragqa.retrieve.rerank import rerank
 from ragqa.retrieve.rewrite import feed_back, rewrite_question
 from ragqa.retrieve.rows import OVERFETCH as MORE_ROWS
 from ragqa.retrieve.rows import best_rows_first
-from ragqa.retrieve.state import RetrievalState, Step, on_hits
+from ragqa.retrieve.state import RetrievalState, SearchQuery, Step, on_hits
 from ragqa.retrieve.versions import name_versions, prefer_newest
 from ragqa.stages import Embedder, Rewriter, Scorer, Searcher
 
@@ -44,7 +44,8 @@ class FusionRetriever:
         self.spec = spec
         self._embedder = embedder
         self._stage = first_stage(spec)
-        self._steps = steps(spec, self._stage, embedder, scorer, rewriter)
+        self._before = steps_before(spec, self._stage, embedder, rewriter)
+        self._after = steps_after(spec, scorer)
 
     def retrieve(
         self, question: str, searcher: Searcher, k: int | None = None, *, also: Sequence[str] = ()
@@ -57,31 +58,54 @@ class FusionRetriever:
         :raises UsageError: the question is empty, not text, or too long.
         """
         check_question(question)
+        return self._found([self._stage.queries([question, *also], self._embedder)], searcher, k)[0]
+
+    def retrieve_many(self, questions: Sequence[str], searcher: Searcher, k: int | None = None) -> list[list[Hit]]:
+        """Return for each question what `retrieve` returns for it.
+
+        All are embedded together, and compared with the vectors of the index in one pass.
+
+        :raises UsageError: a question is empty, not text, or too long; no question is searched then.
+        """
+        for question in questions:
+            check_question(question)
+        return self._found([[query] for query in self._stage.queries(questions, self._embedder)], searcher, k)
+
+    def _found(self, asked: Sequence[Sequence[SearchQuery]], searcher: Searcher, k: int | None) -> list[list[Hit]]:
+        """Return the hits of each question, which is the first of its queries."""
         k = self.spec.top_k if k is None else k
-        query = self._stage.query(question, self._embedder)
-        queries = (query, *(self._stage.query(text, self._embedder) for text in also))
-        state = RetrievalState(query, searcher, k, fetch_k(self.spec, k), queries)
-        for step in self._steps:
-            state = step(state)
-        return list(state.hits)
+        fetched = fetch_k(self.spec, k)
+        states = [RetrievalState(queries[0], searcher, k, fetched, tuple(queries)) for queries in asked]
+        if not states:
+            return []
+        begun = [_passed(state, self._before) for state in states]
+        return [list(_passed(state, self._after).hits) for state in search_index(begun, stage=self._stage)]
 
 
-def steps(
-    spec: BuiltInRetrieve, stage: FirstStage, embedder: Embedder, scorer: Scorer | None, rewriter: Rewriter | None
-) -> list[Step]:
-    """Return the steps that a section asks for, in their order."""
+def _passed(state: RetrievalState, line: Sequence[Step]) -> RetrievalState:
+    for step in line:
+        state = step(state)
+    return state
+
+
+def steps_before(spec: BuiltInRetrieve, stage: FirstStage, embedder: Embedder, rewriter: Rewriter | None) -> list[Step]:
+    """Return the steps that a section asks for before the search: they make the queries."""
     line: list[Step] = []
-    # 1. Make the queries.
     if rewriter is not None:
         line.append(partial(rewrite_question, rewriter=rewriter, stage=stage, embedder=embedder))
     if spec.feedback:
         line.append(partial(feed_back, n=spec.feedback, stage=stage))
-    # 2. Find and rank the hits.
-    line.append(partial(search_index, stage=stage))
+    return line
+
+
+def steps_after(spec: BuiltInRetrieve, scorer: Scorer | None) -> list[Step]:
+    """Return the steps that a section asks for after the search, in their order."""
+    line: list[Step] = []
+    # 1. Rank the hits.
     line.append(best_rows_first)
     if scorer is not None and spec.rerank is not None:
         line.append(partial(rerank, scorer=scorer, weight=spec.rerank.weight))
-    # 3. Choose the hits.
+    # 2. Choose the hits.
     if spec.prefer == "newest":
         line.append(prefer_newest)
     if spec.near_duplicates is not None:
@@ -89,10 +113,10 @@ def steps(
     if spec.per_document is not None:
         line.append(on_hits(partial(cap, per_document=spec.per_document)))
     line.append(partial(diversify, relevance=spec.mmr) if spec.mmr < 1 else _best_k)
-    # 4. Add the text around them.
+    # 3. Add the text around them.
     if spec.neighbours or spec.section:
         line.append(partial(expand_hits, neighbours=spec.neighbours, section=spec.section))
-    # 5. Name the other versions of their documents.
+    # 4. Name the other versions of their documents.
     if spec.prefer == "newest":
         line.append(name_versions)
     return line

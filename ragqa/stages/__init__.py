@@ -5,8 +5,8 @@
 Any object with these methods can replace a built-in part. Each Protocol says which of its methods may be called from
 several threads at once. Unless it says otherwise, a pipeline calls a part from one thread at a time, which need not
 always be the same thread; pipelines that share a part take turns. `stages/index.py` has the Protocols of the index,
-`stages/maintenance.py` those of its maintenance, `stages/judging.py` those of models that judge passages, and
-`stages/decoding.py` those of a constraint and its answers.
+`stages/batches.py` those of parts that do several at once, `stages/maintenance.py` those of its maintenance,
+`stages/judging.py` those of models that judge passages, and `stages/decoding.py` those of a constraint and its answers.
 `stages/needs.py` has the Protocol of the object that builders get, `stages/system.py` that of a system under
 evaluation.
 """
@@ -16,6 +16,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
+from ragqa.stages.batches import BatchEmbedder, BatchGenerator, BatchRetriever, BatchSearcher
 from ragqa.stages.decoding import Constraint
 from ragqa.stages.index import (
     CANARIES,
@@ -42,7 +43,10 @@ if TYPE_CHECKING:
 
 __all__ = [
     "CANARIES",
+    "BatchEmbedder",
     "BatchGenerator",
+    "BatchRetriever",
+    "BatchSearcher",
     "Checkup",
     "ChoiceModel",
     "Collected",
@@ -294,6 +298,8 @@ class Prompter(Protocol):
 class Generator(Protocol):
     """Writes text after a prompt.
 
+    It calls `stopping.check` between two tokens or passes, so that an answer that is not wanted any more stops there, and
+    ends with `deadline` at `stopping.until` at the latest.
     A pipeline calls the generator from one thread at a time. Between two pieces of a stream, another thread may begin a
     second stream; and the pieces of one stream may be taken by different threads, one after another. A generator that
     can write several answers at once, such as an endpoint, has the attribute `concurrent = True`: then all methods are
@@ -328,18 +334,4 @@ class LiteralReader(Protocol):
 
     def special_texts(self, text: str) -> frozenset[str]:
         """Return the texts of the model's special tokens that stand in a text; none where they are not known."""
-        ...
-
-
-@runtime_checkable
-class BatchGenerator(Protocol):
-    """Writes the answers to several prompts in one batch. One thread at a time calls it."""
-
-    @property
-    def batch_size(self) -> int:
-        """Return the most prompts of one call."""
-        ...
-
-    def write_many(self, prompts: Sequence[Prompt]) -> list[Generation]:
-        """Return the `Generation` of each prompt, in order; `[]` for none."""
         ...

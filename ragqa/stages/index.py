@@ -190,7 +190,12 @@ class Indexed(Protocol):
 
 
 class IndexReader(Searcher, Indexed, Protocol):
-    """One generation of an index. Its results do not change while it is open, even when a writer commits."""
+    """One generation of an index. Its results do not change while it is open, even when a writer commits.
+
+    A pipeline that is kept warm lends an open reader to one thread after another. Two attributes are for that. `version`
+    tells two states of an index apart that have the same number, such as a restored one; without it, the generation does.
+    `refuse_change` raises an error where what was read may be of two generations; it is called after each use.
+    """
 
     def document(self, document_id: str) -> Document:
         """Return a document with the first of its sources by name. Raises `UsageError` where it is not indexed."""

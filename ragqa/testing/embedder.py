@@ -6,7 +6,7 @@ from abc import ABC, abstractmethod
 
 import numpy as np
 
-from ragqa.stages import Embedder, TokenCounter
+from ragqa.stages import BatchEmbedder, Embedder, TokenCounter
 
 TEXTS = ["The ferry leaves at noon.", "Mara Lind approves a loan.", "日本の港 — café, naïve 🎉"]
 
@@ -55,6 +55,15 @@ class EmbedderContract(TokenCounterContract):
     @abstractmethod
     def make(self) -> Embedder:
         """Return the embedder under test. Two returned embedders must give the same vectors."""
+
+    def test_questions_together_have_the_vectors_of_each_alone(self) -> None:
+        """A `BatchEmbedder` embeds several questions at once; the hits must not depend on who asks at the same time."""
+        embedder = self.make()
+        if isinstance(embedder, BatchEmbedder):
+            together = embedder.embed_questions(TEXTS)
+            alone = np.stack([embedder.embed_question(text) for text in TEXTS])
+            assert together.shape == alone.shape and np.allclose(together, alone, atol=1e-5), "the vectors differ"
+            assert embedder.embed_questions([]).shape == (0, embedder.dim)
 
     def test_passages_become_unit_vectors_in_their_order(self) -> None:
         """The search uses the inner product as the cosine."""

@@ -214,6 +214,20 @@ def test_a_question_beyond_the_window_is_embedded_in_parts_and_this_is_told(
 
 
 @offline
+def test_questions_together_have_the_vectors_of_each_alone_in_every_bit(embedder: EncoderEmbedder) -> None:
+    questions = [
+        "When does the ferry leave?",
+        "",
+        "word " * 700,
+        "日本語",
+        *(f"Who has the key {i}?" for i in range(20)),
+    ]
+    together = embedder.embed_questions(questions)
+    assert together.dtype == np.float32
+    assert np.array_equal(together, np.array([embedder.embed_question(question) for question in questions]))
+    assert embedder.embed_questions([]).shape == (0, embedder.dim)
+
+
 def test_one_string_is_refused_where_a_sequence_is_meant(embedder: EncoderEmbedder) -> None:
     with pytest.raises(TypeError, match="sequence of strings"):
         embedder.embed_passages("one text")

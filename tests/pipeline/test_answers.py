@@ -442,7 +442,17 @@ def test_a_refusal_is_printed_with_its_advice_and_passages_and_all_of_that_is_in
     said = ragqa("ask", "pipeline.yaml", question, "--json", cwd=home).said
     assert (said["abstained"], said["reason"], said["text"], said["citations"]) == (True, reason, "", [])
     assert advice in said["advice"] and len(said["nearest"]) == 3
-    assert said["nearest"][0].keys() == {"source", "path", "page", "start", "end", "text", "stale", "place"}
+    assert said["nearest"][0].keys() == {
+        "source",
+        "path",
+        "page",
+        "start",
+        "end",
+        "text",
+        "stale",
+        "place",
+        "document_id",
+    }
 
 
 def test_many_questions_are_refused_and_quoted_as_each_alone(home: Path) -> None:

@@ -88,6 +88,7 @@ def test_an_answer_as_a_dict_has_what_the_command_prints_and_as_json_it_is_one_l
     assert citation == {
         "source": "quay.txt", "path": str(home / "documents" / "quay.txt"), "page": None, "start": 0, "end": 37,
         "text": "The quay has a master called Quayson.", "stale": False, "place": "",
+        "document_id": answer.hits[0].chunk.document_id,
     }  # fmt: skip
     assert list(fields["hits"][0]) == [
         "source", "path", "page", "start", "end", "text", "score", "scores", "fields", "versions", "place",

@@ -22,7 +22,7 @@ from ragqa.errors import UsageError
 from ragqa.index.reader import LocalReader
 from ragqa.records import Generation, Hit, Prompt, SearchTexts
 from ragqa.retrieve.first_stage import first_stage
-from ragqa.retrieve.retriever import FusionRetriever, steps
+from ragqa.retrieve.retriever import FusionRetriever, steps_after, steps_before
 from ragqa.retrieve.rewrite import (
     FEEDBACK_WEIGHT,
     HydeRewriter,
@@ -398,15 +398,13 @@ def test_what_a_section_does_not_ask_for_is_no_step() -> None:
         spec = SPECS["hybrid"](prefer="none", **fields)
         scorer = Ranking() if spec.rerank else None
         rewriter = Both() if spec.rewrite else None
-        return [
-            getattr(step, "func", step).__name__ for step in steps(spec, first_stage(spec), EMBEDDER, scorer, rewriter)
-        ]
+        line = [*steps_before(spec, first_stage(spec), EMBEDDER, rewriter), *steps_after(spec, scorer)]
+        return [getattr(step, "func", step).__name__ for step in line]
 
-    assert names() == ["search_index", "best_rows_first", "_best_k"]
+    assert names() == ["best_rows_first", "_best_k"]
     assert names(rewrite=HYDE, feedback=1, rerank=rerank(), mmr=0.5, section=True) == [
         "rewrite_question",
         "feed_back",
-        "search_index",
         "best_rows_first",
         "rerank",
         "diversify",

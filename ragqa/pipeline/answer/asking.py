@@ -7,7 +7,7 @@ from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
 from functools import partial
 from time import perf_counter
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from ragqa import evidence, stopping
 from ragqa.evidence import confidence
@@ -16,12 +16,12 @@ from ragqa.evidence.passages import Candidate
 from ragqa.evidence.ranking import passage_of, with_choice
 from ragqa.evidence.selection import spans
 from ragqa.pipeline import catalogue
-from ragqa.pipeline.answer import by_words
 from ragqa.pipeline.answer.abstention import Abstention, before_writing
 from ragqa.pipeline.answer.citing import Citing
 from ragqa.pipeline.answer.draft import AskedQuestion, Clock, Draft
 from ragqa.pipeline.answer.parts import in_parts
 from ragqa.pipeline.answer.replies import Event, Replies, Written
+from ragqa.pipeline.answer.retrieving import retrieve
 from ragqa.pipeline.answer.writing import CheckedText
 from ragqa.prompt import count_text
 from ragqa.question_analysis import QuestionKind, analyse
@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from ragqa.evidence import Evidence
     from ragqa.pipeline.answer.sources import SourceFiles
     from ragqa.pipeline.assemble.components import Components
-    from ragqa.stages import IndexReader, Searcher
+    from ragqa.stages import IndexReader
 
 __all__ = ["AskedQuestion", "Asking", "Event"]
 
@@ -72,18 +72,8 @@ class Asking:
         return coverage if coverage.pending and self.components.config.retrieve.uses_vectors else None
 
     def retrieve(self, question: AskedQuestion, k: int | None = None) -> list[Hit]:
-        """Return the best hits, `top_k` of them unless `k` is given.
-
-        Where words of the turn before are searched too, the scores are means over both texts.
-
-        :raises ModelError: the embedder is not the one that built the index.
-        """
-        searcher: Searcher = self.reader
-        if self.components.config.retrieve.uses_vectors:
-            self.reader.check_embedder(self.components.canaries)
-            searcher = by_words.searcher(self.reader, self.components.embedder, question.searched)
-        also: Any = {} if question.searched == question.text else {"also": [question.text]}
-        return self.components.retriever.retrieve(question.searched, searcher, k, **also)
+        """Return the best hits; see `retrieving.retrieve`."""
+        return retrieve(self.components, self.reader, question, k)
 
     def prompt(self, question: AskedQuestion) -> Prompt:
         """Return the prompt for a question."""

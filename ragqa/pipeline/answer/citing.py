@@ -39,5 +39,5 @@ class Citing:
                 f"{hit.source}[{chunk.start}:{chunk.end}] does not stand in its document: run `ragqa index --rebuild`"
             )
         page, place, text = document.page_of(start), document.place_of(start), document.text[start:end]
-        citation = Citation(hit.source, hit.path, page, start, end, text, place=place)
+        citation = Citation(hit.source, hit.path, page, start, end, text, place=place, document_id=document.id)
         return self.files.checked(citation, *self.reader.copies(chunk.document_id)) if self.files else citation

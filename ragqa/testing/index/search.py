@@ -9,7 +9,7 @@ import numpy as np
 
 from ragqa import text_analysis
 from ragqa.records import Chunk
-from ragqa.stages import Entry
+from ragqa.stages import BatchSearcher, Entry
 from ragqa.testing.documents import IDENTITY, commit, entry, vector, vectors
 from ragqa.testing.index.samples import ALL, FERRY, LOAN, QUESTION, TURBINE, Made, answers
 
@@ -29,6 +29,9 @@ class SearchContract(Made):
             )
             assert np.allclose([score for _, score in found], [scores[id_] for id_, _ in found], atol=1e-5)
             assert reader.dense(question, 2) == found[:2] and reader.dense(question, 0) == []
+            if isinstance(reader, BatchSearcher):
+                both = np.stack([question, vector(next(iter(texts.values())))])
+                assert reader.dense_many(both, 3) == [reader.dense(each, 3) for each in both], "as one by one"
             assert np.allclose(reader.dense_scores(question, list(scores)), list(scores.values()), atol=1e-5)
             assert reader.dense_scores(question, []) == [] and reader.vectors([]).shape[0] == 0
             own = reader.vectors(list(texts))
