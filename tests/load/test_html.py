@@ -340,3 +340,8 @@ def test_the_title_is_that_of_the_page_where_a_bar_shows_the_name_of_the_book() 
 def test_help_that_opens_over_a_page_is_left_out_and_counted() -> None:
     found = read(f"<div id='help-popup'><h2>Keys</h2><p>Press S to search</p></div><main><p>{PROSE * 9}</p></main>")
     assert (found.text, found.metadata["left_out_words"]) == ((PROSE * 9).strip(), 5)
+
+
+def test_a_heading_that_is_left_out_is_no_title() -> None:
+    page = f"<div id='help-popup'><h2>Keyboard shortcuts</h2></div><main><h1>cargo-yank(1)</h1><p>{PROSE * 9}</p></main>"
+    assert read(page, "<title>cargo yank - The Cargo Book</title>").title in ("cargo yank - The Cargo Book", "cargo-yank(1)")

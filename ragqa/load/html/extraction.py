@@ -93,13 +93,15 @@ def extract(data: bytes) -> Extracted:
 def _title(found: str, own: str, shown: Rendered) -> str:
     """Return the title of a page: trafilatura's, or the page's own where that begins with a heading of the text.
 
-    Trafilatura takes the name of a book for the title of each of its pages, where a bar above the text shows that name:
-    "Variables - The Book" is the title of the page then.
+    Trafilatura takes the name of a book, or a heading that is left out, for the title of each of its pages, where a bar
+    above the text shows it: "Variables - The Book" is the title of the page then.
     """
     found, own = " ".join(found.split()), " ".join(own.split())
     first, separated, _ = re.split(r"(\s[-|\u2013\u2014\u00b7:]\s|$)", own, maxsplit=1)
-    headings = [shown.text[offset:].partition("\n")[0].strip() for offset, _ in shown.headings[:3]]
-    return own if not found or (separated and first in headings and first not in found) else found
+    headings = [shown.text[offset:].partition("\n")[0].strip() for offset, _ in shown.headings]
+    is_own = separated and first in headings[:3] and first not in found
+    is_left_out = found not in headings and found not in own
+    return own if not found or is_own or (own and is_left_out) else found
 
 
 def parse(data: bytes) -> Element:
