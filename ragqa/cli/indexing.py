@@ -47,7 +47,7 @@ _TYPES_NAMED = 10
 _ALL = "`ragqa doctor` lists all"
 SHARE_SECONDS = 5.0
 """How long a question about a folder, asked by a program, goes on embedding after its answer."""
-_COUNTED = re.compile(r"([^,(][^()]*) \(([\d,]+)\)(?:, |$)")
+_COUNTED = re.compile(r"(\S.*?) \(([\d,]+)\)(?:, |$)")
 _NUMBER = re.compile(r"\d[\d,.]*(?: \d[\d,.]*)*")
 
 

@@ -17,6 +17,7 @@ _MOST_COLUMNS = 63
 
 _AMOUNT = re.compile(r"(?!(?:19|20)\d\d$)[^\w\s]{0,3}\s?\d[\d.,:/\s-]*\s?[^\w\s]?")
 """A cell that is no name of a column; a year may be one."""
+_BITS = re.compile("[0-9A-Fa-f]{1,8}")
 _FIRST_ROW = 0x20
 """The bit of `w:tblLook` that tells whether the first row is formatted as one of names."""
 
@@ -80,10 +81,19 @@ def _lines(found: list[Row], table: Any) -> Iterator[Block]:
 def _names_columns(first: Row, table: Any) -> bool:
     """Tell whether the first row of a table has the names of its columns, as Word formats a table unless told otherwise."""
     look = table.find(qn("w:tblPr/w:tblLook"))
-    value = "" if look is None else look.get(qn("w:firstRow")) or look.get(qn("w:val")) or ""
-    off = value in ("0", "false", "off") or (len(value) == 4 and not int(value, 16) & _FIRST_ROW)
+    own = None if look is None else look.get(qn("w:firstRow"))
+    bits = "" if look is None else look.get(qn("w:val")) or ""
+    off = own in ("0", "false", "off")
+    if own is None and _BITS.fullmatch(bits):
+        off = not int(bits, 16) & _FIRST_ROW
     texts = [cell.text for cell in first.cells]
-    return not off and all(texts[1:]) and not texts[0].endswith(":") and not any(map(_AMOUNT.fullmatch, texts[1:]))
+    return (
+        not off
+        and len(texts) > 1
+        and all(texts[1:])
+        and not texts[0].endswith(":")
+        and not any(map(_AMOUNT.fullmatch, texts[1:]))
+    )
 
 
 def _cells(

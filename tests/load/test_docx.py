@@ -447,3 +447,10 @@ def test_a_header_of_two_rows_gives_each_column_both_names() -> None:
         ["Tern", "40", "25"],
     )
     assert text_of(rows) == "| Boat | Fee summer | Fee winter |\n|---|---|---|\n| Tern | 40 | 25 |"
+
+
+def test_a_table_whose_first_row_has_no_cells_is_read() -> None:
+    empty = table(["A", "B"], ["1", "2"]).replace("<w:tr>", "<w:tr></w:tr><w:tr>", 1)
+    assert "| 1 | 2 |" in text_of(empty)
+    look = '<w:tbl><w:tblPr><w:tblLook w:firstRow="true"/></w:tblPr>'
+    assert text_of(table(["A", "B"], ["1", "2"]).replace("<w:tbl>", look)) == "| A | B |\n|---|---|\n| 1 | 2 |"

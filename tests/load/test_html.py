@@ -343,5 +343,17 @@ def test_help_that_opens_over_a_page_is_left_out_and_counted() -> None:
 
 
 def test_a_heading_that_is_left_out_is_no_title() -> None:
-    page = f"<div id='help-popup'><h2>Keyboard shortcuts</h2></div><main><h1>cargo-yank(1)</h1><p>{PROSE * 9}</p></main>"
-    assert read(page, "<title>cargo yank - The Cargo Book</title>").title in ("cargo yank - The Cargo Book", "cargo-yank(1)")
+    page = (
+        f"<div id='help-popup'><h2>Keyboard shortcuts</h2></div><main><h1>cargo-yank(1)</h1><p>{PROSE * 9}</p></main>"
+    )
+    assert read(page, "<title>cargo yank - The Cargo Book</title>").title in (
+        "cargo yank - The Cargo Book",
+        "cargo-yank(1)",
+    )
+
+
+@pytest.mark.parametrize("tag", ["section id='menu'", "div class='menu'"])
+def test_the_menu_of_a_restaurant_is_content(tag: str) -> None:
+    table = "<table><tr><th>Dish<th>Price</tr><tr><td>Pizza<td>8 euros</tr></table>"
+    found = read(f"<h1>The Mill</h1><p>{PROSE * 9}</p><{tag}><h2>Dishes</h2>{table}</{tag.split()[0]}>")
+    assert "| Pizza | 8 euros |" in found.text

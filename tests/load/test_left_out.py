@@ -113,6 +113,16 @@ def test_what_was_read_in_part_is_named_by_file_and_by_fact_where_it_is_many() -
     assert line.startswith("read in part 21 files, such as 00.pdf: no text on 2 of 3 pages (1, 2) (others: 01.pdf, ")
 
 
+def test_what_has_brackets_in_its_name_is_told_by_it() -> None:
+    phrase = "not in the text: embedded objects (Excel.Sheet.12) (2), pictures (3)"
+    entries = [FileStatus(f"{n}.docx", "indexed", unread=(phrase,)) for n in range(5)]
+    objects, pictures = left_out(entries, verbose=False)
+    assert (
+        "not in the text: embedded objects (Excel.Sheet.12) (0.docx: 2," in objects
+        and "pictures (0.docx: 3," in pictures
+    )
+
+
 def test_what_is_not_in_the_text_of_many_files_is_a_line_for_each_kind_the_most_frequent_first() -> None:
     def unread(name: str, *phrases: str) -> FileStatus:
         return FileStatus(name, "indexed", unread=phrases)
