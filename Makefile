@@ -8,7 +8,7 @@ QUESTION ?= How much does the cooperative lend for a heat pump?
 TORCH_INDEX ?=
 export HF_HUB_DISABLE_TELEMETRY := 1
 
-.PHONY: help quickstart test coverage lint typecheck docs bench bench-incremental bench-peers bench-retrieval bench-chunking bench-scale bench-answers bench-shots bench-refusal bench-follow-ups bench-engine bench-int8 bench-start bench-first-answer bench-ask fit-spans fit-evidence fit-verdicts bench-people bench-tables bench-reading torture test-attacks models clean
+.PHONY: help quickstart test test-clients coverage lint typecheck docs bench bench-incremental bench-peers bench-retrieval bench-chunking bench-scale bench-answers bench-shots bench-refusal bench-follow-ups bench-engine bench-int8 bench-start bench-first-answer bench-ask bench-mcp fit-spans fit-evidence fit-verdicts bench-people bench-tables bench-reading torture test-attacks models clean
 
 help: ## List the targets
 	@grep -E '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/:/' | sort
@@ -16,7 +16,7 @@ help: ## List the targets
 $(VENV)/installed: pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet -c constraints.txt $(if $(TORCH_INDEX),--index-url $(TORCH_INDEX)) torch
-	$(BIN)/python -m pip install --quiet -c constraints.txt -e '.[llama-cpp,openai,serve,dev]'
+	$(BIN)/python -m pip install --quiet -c constraints.txt -e '.[langchain,llama-cpp,mcp,openai,serve,dev]'
 	touch $@
 
 models: $(VENV)/installed ## Pull the default models (once)
@@ -34,6 +34,14 @@ coverage: models ## Run the tests and print which lines of ragqa they do not run
 	$(BIN)/coverage erase
 	OMP_NUM_THREADS=1 $(BIN)/coverage run -m pytest -q -n 2 --dist loadfile; status=$$?; \
 	$(BIN)/coverage combine --quiet && $(BIN)/coverage report && exit $$status
+
+CLIENTS := .venv-clients
+test-clients: models ## Run the tests of LangChain and LlamaIndex on the adapters, in an environment of their own (2 GB)
+	$(PYTHON) -m venv $(CLIENTS)
+	$(CLIENTS)/bin/python -m pip install --quiet -c constraints.txt $(if $(TORCH_INDEX),--index-url $(TORCH_INDEX)) torch
+	$(CLIENTS)/bin/python -m pip install --quiet -c constraints.txt -e '.[langchain,llama-index]' hypothesis pytest langchain-tests
+	$(CLIENTS)/bin/python -m pytest -q -o asyncio_default_fixture_loop_scope=function --asyncio-mode=auto tests/adapters/{clients,test}_*.py
+	$(CLIENTS)/bin/python -m pytest -q -o asyncio_default_fixture_loop_scope=function tests/test_docs.py -k "python and (langchain.md or llama_index.md)"
 
 lint: $(VENV)/installed ## Check style
 	$(BIN)/ruff check .
@@ -110,6 +118,10 @@ bench-ask: models ## Measure seconds from the start of a process to passages, fi
 bench-first-answer: models ## Measure the first answer about a new folder, the 490 articles of SQuAD in RAGQA_DATA; about 3 minutes
 	$(BIN)/python -m benchmarks.first_answer $(ARGS)
 
+bench-mcp: models ## Measure what an agent waits for over MCP: the tools, the first passages, the next ones; about a minute
+	$(BIN)/ragqa index pipelines/quickstart.yaml
+	$(BIN)/python -m benchmarks.agents $(ARGS)
+
 bench-shots: models ## Measure answers by the number of in-context examples; about an hour
 	$(BIN)/python -m benchmarks.shots $(ARGS)
 
@@ -120,4 +132,4 @@ test-attacks: $(VENV)/installed ## Attack the server at length: random bodies, c
 	$(BIN)/python -m tests.serve.heavy $(ARGS)
 
 clean: ## Remove what was built
-	rm -rf $(VENV) .ragqa dist build site .pytest_cache .mypy_cache .ruff_cache .hypothesis .coverage*
+	rm -rf $(VENV) $(CLIENTS) .ragqa dist build site .pytest_cache .mypy_cache .ruff_cache .hypothesis .coverage*

@@ -131,9 +131,9 @@ def docx(title: str, sheets: Sequence[Sheet]) -> bytes:
         table = document.add_table(len(lines) + bool(merged), len(sheet.header))
         for name, first, span in merged:
             table.cell(0, first).merge(table.cell(0, first + span - 1)).text = name
-        for n, line in enumerate(lines, start=bool(merged)):
-            for column, text in enumerate(line):
-                table.cell(n, column).text = text
+        for row, line in zip(table._tbl.tr_lst[bool(merged) :], lines, strict=True):
+            for cell, text in zip(row.tc_lst, line, strict=True):  # `table.cell` looks at all cells each time
+                cell.p_lst[0].add_r().text = text
     stream = io.BytesIO()
     document.save(stream)
     return stream.getvalue()

@@ -63,6 +63,7 @@ if TYPE_CHECKING:
 
 __version__ = "0.2.0"
 PUBLIC_MODULES = (
+    "ragqa.adapters.langchain",
     "ragqa.config",
     "ragqa.config.specs",
     "ragqa.conversation",
@@ -77,6 +78,7 @@ PUBLIC_MODULES = (
     "ragqa.profiles",
     "ragqa.project",
     "ragqa.records",
+    "ragqa.serve.mcp",
     "ragqa.settings",
     "ragqa.stages",
     "ragqa.stopping",

@@ -12,3 +12,6 @@ os.environ["RAGQA_PROFILE"] = "small"  # whatever models this machine has, and w
 
 settings.register_profile("ragqa", deadline=None)  # on a busy machine, an example may take any time
 settings.load_profile("ragqa")
+
+LIBRARIES = {"llama_index.md": "llama_index"}
+"""The pages whose library is not installed for the tests; `make test-clients` runs these."""

@@ -17,6 +17,7 @@ import pytest
 from ragqa import errors
 from ragqa.config.slots import SLOTS
 from ragqa.kinds import load_config
+from tests import LIBRARIES
 from tests.commands import ragqa
 
 ROOT = Path(__file__).parent.parent
@@ -102,6 +103,8 @@ def test_the_first_commands_of_the_readme_name_what_is_there() -> None:
 @offline
 @pytest.mark.parametrize("page", [p for p in PAGES if blocks(p, "python")], ids=lambda p: p.name)
 def test_the_python_of_a_page_runs_and_gives_what_the_page_shows(page: Path, workplace: Path) -> None:
+    if library := LIBRARIES.get(page.name):
+        pytest.importorskip(library, reason=f"{page.name} needs {library}; make test-clients has it")
     printed = run([sys.executable, "-W", "error", "-c", "\n".join(blocks(page, "python"))], workplace)
     shown = re.findall(r"^```python\n(?:(?!^```).)*^```\n\n```text\n(.*?)^```", text(page), re.DOTALL | re.MULTILINE)
     if shown:

@@ -48,7 +48,7 @@ FLOORS = (
     ("profiles",),
     ("pipeline",),
     ("experiments", "project", "diagnosis", "conversation", "testing"),
-    ("serve",),
+    ("serve", "adapters"),
     ("cli",),
 )
 """Each room imports its own modules and rooms of lower floors; rooms of one floor know nothing of one another."""
@@ -77,13 +77,19 @@ ONLY_IMPORTERS = {
     "langchain_text_splitters": {"split"},
     "pypdf": {"load"},
     "olefile": {"load"},
+    "msoffcrypto": {"load"},
+    "pyzipper": {"load"},
     "docx": {"load"},
     "pptx": {"load"},
     "trafilatura": {"load"},
     "click": {"cli"},
-    "starlette": {"serve"},
     "uvicorn": {"serve"},
     "h11": {"serve"},
+    "mcp": {"serve"},
+    "mcp_types": {"serve"},
+    "starlette": {"serve"},
+    "langchain_core": {"adapters"},
+    "llama_index": {"adapters"},
 }
 SERVING = ("starlette", "uvicorn", "h11", "anyio")
 HEAVY = ("torch", "faiss", "transformers", "sentence_transformers", "numpy", "trafilatura", "pypdf")

@@ -14,11 +14,12 @@ from typing import Any
 
 import ragqa
 from ragqa import testing
+from tests import LIBRARIES
 
 ROOT = Path(__file__).parent.parent
 API = ROOT / "docs" / "api"
 PAGES = sorted(API.glob("*.md"))
-GUIDES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
+GUIDES = [ROOT / "README.md", *sorted(page for page in (ROOT / "docs").rglob("*.md") if page.name not in LIBRARIES)]
 EXPORTED = {name for name in ragqa.__all__ if callable(getattr(ragqa, name))}
 FIELD = re.compile(r"(\S *)?:(param|raises) ([^:`]*):")
 

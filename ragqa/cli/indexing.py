@@ -47,7 +47,7 @@ _TYPES_NAMED = 10
 _ALL = "`ragqa doctor` lists all"
 SHARE_SECONDS = 5.0
 """How long a question about a folder, asked by a program, goes on embedding after its answer."""
-_COUNTED = re.compile(r"([^,(][^()]*) \(([\d,]+)\)(?:, |$)")
+_COUNTED = re.compile(r"(\S.*?) \(([\d,]+)\)(?:, |$)")
 _NUMBER = re.compile(r"\d[\d,.]*(?: \d[\d,.]*)*")
 
 
@@ -161,7 +161,7 @@ def left_out(statuses: Iterable[FileStatus], *, verbose: bool) -> Iterator[str]:
             what = "; ".join([_types(entries), *advice, _how()])
             yield f"skipped {len(entries):,} files of types that are not read: {what}"
         else:
-            yield _one_line(status, entries[0].reason, [entry.source for entry in entries], _how())
+            yield _of_kind(status, entries)
     yield from _in_part([entry for entry in statuses if entry.unread], verbose=verbose)
 
 
@@ -209,6 +209,14 @@ def _line_of_fact(files: Sequence[tuple[str, str, str]]) -> str:
 def _one_line(status: str, reason: str, names: Sequence[str], how: str) -> str:
     """Return the line about all files with a reason, of which the first are named."""
     return f"{status} {len(names):,} files: {reason} ({_listed(names)}; {how})"
+
+
+def _of_kind(status: str, entries: Sequence[FileStatus]) -> str:
+    """Return the line about files whose reasons differ at most in numbers; the numbers are those of the first file."""
+    first, names = entries[0], [entry.source for entry in entries]
+    if all(entry.reason == first.reason for entry in entries):
+        return _one_line(status, first.reason, names, _how())
+    return f"{status} {len(names):,} files, such as {names[0]}: {first.reason} (others: {_listed(names[1:])}; {_how()})"
 
 
 def _listed(names: Sequence[str]) -> str:

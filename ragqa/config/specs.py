@@ -67,7 +67,7 @@ class FolderLoad(LoadSpec):
     )
     passwords: Annotated[Name | None, PathRule("file", exists=True, content=False)] = Field(
         None,
-        description="The passwords of encrypted PDF files: an environment variable (a name in capitals, such as PDF_PASSWORD), or a file; one password on each line. They are neither stored in the index nor shown.",
+        description="The passwords of encrypted PDF, DOCX, PPTX and XLSX files and of ZIP archives: an environment variable (a name in capitals, such as PDF_PASSWORD), or a file; one password on each line. They are neither stored in the index nor shown.",
     )
     formats: list[Annotated[FormatSpec, Slot("format")]] = Field(
         [], description="Kinds of files with settings of their own; all others are read with their defaults."

@@ -23,6 +23,8 @@ _HEADING = re.compile(r"\s{0,3}#{1,6}\s+\S")
 _RULE = re.compile(r"\s*(?:[-=*_]\s*){3,}$|\s*\|?\s*:?-{2,}:?\s*(?:[|\s]\s*:?-{2,}:?\s*)*\|?\s*$")
 _DIRECTIVE = re.compile(r"\s*\.\. [\w:-]+::(?:\s+\S+){0,3}\s*|\s+:[\w-]+:(?:\s+\S+){0,3}\s*")
 """A mark of reStructuredText (`.. tab:: Windows`, `.. code-block:: sh`) or an option below one. It is no text."""
+_STATEMENT = re.compile(r"\s*[^\W\d_a-z]\S*(?:\s+\S+)+[.!?]\s*")
+"""A line that begins and ends as sentences do."""
 MOST_CODE_WORDS = 12
 """An indented line with more words is prose."""
 INDENT = 2
@@ -178,7 +180,8 @@ def _groups(lines: Iterator[_Line], fence: str) -> Iterator[tuple[str, list[_Lin
 def _is_literal(text: str, lead: int | None) -> bool:
     """Tell whether a line is code by its indentation below the line that introduces it, which has `lead` spaces."""
     deeper = lead is not None and text.strip() and len(text) - len(text.lstrip()) >= lead + INDENT
-    return bool(deeper) and not (_ITEM.match(text) or _DIRECTIVE.fullmatch(text) or len(text.split()) > MOST_CODE_WORDS)
+    prose = len(text.split()) > MOST_CODE_WORDS or _STATEMENT.fullmatch(text)
+    return bool(deeper) and not (_ITEM.match(text) or _DIRECTIVE.fullmatch(text) or prose)
 
 
 def _introduces(text: str, lead: int | None) -> int | None:

@@ -127,8 +127,9 @@ def _of_passage(passage: Sequence[_Part], document: Document, headers: Headers) 
         inside = min(last, end) - max(first, start)
         if excerpt.kind == "heading":
             heading, before = text[first:last], ""
-        elif 2 * inside > last - first and not cut:
-            best = min((each for each in passage if each.start < last and each.end > first), key=lambda each: each.rank)
+        elif not cut and (2 * inside > last - first or _goes_on(excerpt, found)):
+            near = [each for each in passage if each.start < last and each.end > first] or passage[-1:]
+            best = min(near, key=lambda each: each.rank)
             lead = before if block == excerpt.block else ""
             said = text[first:last]
             candidate = Candidate(best.hit, best.rank, first, last, said, excerpt, heading, lead, begin, page)
@@ -138,6 +139,11 @@ def _of_passage(passage: Sequence[_Part], document: Document, headers: Headers) 
     if not found and any(each.kind != "heading" for each in parts):
         return [_whole(passage[0], text, page)]
     return found
+
+
+def _goes_on(excerpt: Excerpt, found: Sequence[Candidate]) -> bool:
+    """Tell whether an excerpt below a hit is of the list or the code that begins in the hit."""
+    return bool(found) and excerpt.kind in ("item", "code") and excerpt.block == found[-1].excerpt.block
 
 
 def _under_header(row: Candidate, headers: Headers) -> Candidate:

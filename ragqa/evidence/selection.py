@@ -35,6 +35,8 @@ _ANSWERING = frozenset(["no", "all", "both", "most", "each", "some"])
 """Function words that may answer a question: "No dogs are allowed"."""
 _SAYING_NOTHING = frozenset(map(text_analysis.term, text_analysis.STOP_WORDS - _ANSWERING))
 _TYPED = re.compile(r"(?:(?:in |on )?(?:what|which) (?:year|date|day|month|decade|century)|how many)\b", re.IGNORECASE)
+AFTER_QUESTION = 2
+"""The sentences that come with a question of the text itself, as in a list of frequently asked ones."""
 REACH = 3
 """The most sentences between a statement and the reason for it."""
 _REASON = re.compile(
@@ -180,6 +182,8 @@ def _with_its_block(
     near = sorted((each for (id_, _), each in places.items() if id_ == document), key=lambda each: each.start)
     if kind in LISTING and (announced := _announced_list(candidate, near)):
         return announced
+    if candidate.kind == "sentence" and candidate.text.rstrip().endswith("?"):  # what answers it stands below it
+        return [candidate, *[each for each in near if each.start >= candidate.end][:AFTER_QUESTION]]
     block = [each for each in near if each.block == candidate.block]
     at = next(number for number, each in enumerate(block) if each.start == candidate.start)
     begin = _introduction(block, at)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import json
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict
 from importlib import import_module
@@ -23,8 +24,9 @@ from ragqa.load.formats import CONTAINERS
 from ragqa.load.member import Member, distinct
 from ragqa.load.pointer import refuse_pointer
 
-_FUNCTIONS = {each.media_type: each.function for each in CONTAINERS}
+_RECORDS = {each.media_type: each for each in CONTAINERS}
 _SUFFIXES = {suffix: each.media_type for each in CONTAINERS for suffix in each.suffixes}
+Secrets = Mapping[str, list[str]]
 _HELD: dict[str, Opened] = {}
 """The file that was opened last, by its key."""
 
@@ -36,13 +38,16 @@ class TooMuchError(RejectedError):
 class Opened:
     """A file that holds others: its members, and the member that was opened last.
 
+    :param secrets: the keywords of functions that open files, such as `passwords`.
     :raises RejectedError: the file cannot be read as one of its type.
     """
 
-    def __init__(self, media_type: str, data: bytes, limits: Limits) -> None:
-        module, _, name = _FUNCTIONS[media_type].partition(":")
-        self._limits = limits
-        self.members = distinct(getattr(import_module(module), name)(data, limits))
+    def __init__(self, media_type: str, data: bytes, limits: Limits, secrets: Secrets) -> None:
+        record = _RECORDS[media_type]
+        module, _, name = record.function.partition(":")
+        self._limits, self._secrets = limits, secrets
+        own = {each: secrets[each] for each in record.secrets if each in secrets}
+        self.members = distinct(getattr(import_module(module), name)(data, limits, **own))
         self._by_name = {member.name: member for member in self.members}
         self._inner: tuple[str, Opened] | None = None
 
@@ -65,12 +70,19 @@ class Opened:
     def _opened(self, name: str) -> Opened:
         if self._inner is None or self._inner[0] != name:
             self._inner = None  # so that no two of them are in memory at once
-            self._inner = name, Opened(_SUFFIXES[PurePosixPath(name).suffix.lower()], self.content(name), self._limits)
+            kind = _SUFFIXES[PurePosixPath(name).suffix.lower()]
+            self._inner = name, Opened(kind, self.content(name), self._limits, self._secrets)
         return self._inner[1]
 
 
 def listing(
-    data: bytes, *, media_type: str, relative: str, choice: Mapping[str, Any], limits: dict[str, Any]
+    data: bytes,
+    *,
+    media_type: str,
+    relative: str,
+    choice: Mapping[str, Any],
+    limits: dict[str, Any],
+    secrets: Secrets | None = None,
 ) -> dict[str, Any]:
     """Return the files inside a file that may be read, and those that cannot, under `entries`.
 
@@ -79,18 +91,19 @@ def listing(
 
     :param relative: the path of the file, to which globs apply.
     :param choice: the data of a `Choice`.
+    :param secrets: as for `Opened`.
     :raises RejectedError: the file is a pointer to another one or cannot be read as one of its type, or its members exceed the limits.
     """
     refuse_pointer(data)
-    walk = _Walk(Choice.from_plain(choice), Limits(**limits))
+    walk = _Walk(Choice.from_plain(choice), Limits(**limits), secrets or {})
     return {"entries": [*walk.inside(data, media_type, relative, "", 1)], "members": walk.count}
 
 
 class _Walk:
     """One walk over the members of a file, and over those of the members; the limits apply to all of them together."""
 
-    def __init__(self, choice: Choice, limits: Limits) -> None:
-        self._choice, self._limits = choice, limits
+    def __init__(self, choice: Choice, limits: Limits, secrets: Secrets) -> None:
+        self._choice, self._limits, self._secrets = choice, limits, secrets
         self._bytes_left = limits.unpacked_bytes
         self.count = 0
 
@@ -105,7 +118,7 @@ class _Walk:
         if depth > self._limits.container_depth:
             raise RejectedError(f"more than {self._limits.container_depth} files inside one another: unpack it")
         try:
-            opened = Opened(media_type, data, self._limits)
+            opened = Opened(media_type, data, self._limits, self._secrets)
         except RejectedError:
             if self._choice.has_text(media_type):
                 return
@@ -181,6 +194,7 @@ def member(
     limits: dict[str, Any],
     media_type: str = "",
     options: Mapping[str, Any] | None = None,
+    secrets: Secrets | None = None,
 ) -> dict[str, Any]:
     """Return the `size` and `sha256` of a member, and its text as `extracted`, or its `bytes` in base 64.
 
@@ -190,15 +204,17 @@ def member(
     :param path: the path of the member inside.
     :param media_type: of the member, and of a built-in format; needed for its text.
     :param options: as for `extract`.
+    :param secrets: as for `Opened`.
     :return: only `missing` where the bytes of the file are needed and were not sent.
     :raises RejectedError: there is no such member, it cannot be read, or `extract` refused it.
     """
     bounds = Limits(**limits)
+    key += json.dumps(secrets)
     if key not in _HELD:
         if not data:
             return {"missing": True}
         _HELD.clear()
-        _HELD[key] = Opened(container, data, bounds)
+        _HELD[key] = Opened(container, data, bounds, secrets or {})
     content = _HELD[key].content(path)
     refuse_size(len(content), bounds)
     found: dict[str, Any] = {"size": len(content), "sha256": hashlib.sha256(content).hexdigest()}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from ragqa.errors import RejectedError
@@ -12,6 +12,7 @@ from ragqa.load.docx_numbering import Numbering
 from ragqa.load.docx_special import Context
 from ragqa.load.docx_styles import Styles, is_on
 from ragqa.load.docx_tables import Block
+from ragqa.load.locked import unlocked
 from ragqa.load.not_read import NotRead
 from ragqa.load.ooxml import Package, properties, qn, refuse_ole
 from ragqa.records import Extracted
@@ -21,22 +22,25 @@ _FEW_WORDS = 3
 """A header or footer with a page number and fewer words is the page number's label."""
 
 
-def extract(data: bytes, limits: Limits) -> Extracted:
-    r"""Return paragraphs and table rows as they are seen, one to a line, with the cells of a row joined by tabs.
+def extract(data: bytes, limits: Limits, passwords: Sequence[str] = ()) -> Extracted:
+    r"""Return paragraphs and table rows as they are seen, one to a line, tables with pipes as in Markdown.
 
     - Automatic numbers stand before their paragraph; a bullet of any shape is `-`. Check boxes are `[x]` and `[ ]`.
     - Tracked changes are read as if they were accepted. Text that is struck out or hidden is left out.
     - A superscript or subscript is written as in `10^6` and `x_i`, an equation as in `\frac{a}{b}` (see `omml`).
     - A merged cell is repeated in each column and row that it covers, if it is short (see `docx_tables`).
+    - The alternative text that a person gave a picture is `[picture: ...]`.
     - A text box stands on lines of its own. A chart is its titles and a table of its values.
     - Footnotes, endnotes, comments, headers and footers come at the end, each once, without page numbers.
 
     Metadata: `author`, `subject`; `headings`, a list of `[offset, level]`; `not_read`, a mapping of what is in the file
     and not in the text, such as pictures, to how often.
 
-    :raises RejectedError: the file is not DOCX, is encrypted, has XML with entities, has no text, or exceeds the limits
+    :param passwords: tried on an encrypted file.
+    :raises RejectedError: the file is not DOCX, is encrypted with another password, has XML with entities, has no text, or exceeds the limits
         on archives.
     """
+    data = unlocked(data, passwords)
     refuse_ole(data, "DOCX", ".doc")
     package = Package(data, limits, "DOCX")
     main, body = _main(package)
@@ -44,7 +48,7 @@ def extract(data: bytes, limits: Limits) -> Extracted:
     context = Context(package, styles, Numbering(_related(package, main, "numbering"), styles), NotRead())
     blocks = [*PartReader(context, main).blocks(body)]
     ends = [block.text for block in _ends(context, main, body) if block.text.strip()]
-    text = "\n".join([*(block.text for block in blocks), *ends])
+    text = "\n".join([*(block.text for block in blocks), *ends]).rstrip("\n")
     not_read = dict(context.not_read.counts) | ({"missing parts": len(package.missing)} if package.missing else {})
     if not_read and not text.strip():
         raise RejectedError(f"no text; not read: {', '.join(f'{kind} ({n})' for kind, n in not_read.items())}")

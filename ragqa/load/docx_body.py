@@ -108,4 +108,4 @@ class PartReader:
             elif not isinstance(item, Piece) or item.text.strip():
                 left_out = True
         if left_out:
-            self.context.not_read.add("struck-out passages" if look.struck else "hidden passages")
+            self.context.not_read.add("struck-out text" if look.struck else "hidden passages")

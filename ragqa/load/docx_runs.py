@@ -14,7 +14,7 @@ _SIMPLE = re.compile(r"[+\-−–]?\w+(?:[.,]\w+)?")
 
 @dataclass(frozen=True, slots=True)
 class Piece:
-    """Some characters; `raised` is "^" for a superscript, "_" for a subscript."""
+    """Some characters; `raised` is "^" for a superscript, "_" for a subscript, "[" for what is no part of a word."""
 
     text: str
     raised: str = ""
@@ -30,7 +30,10 @@ def joined(pieces: Iterable[Piece]) -> str:
     text = ""
     for place, (raised, own) in enumerate(groups):
         after = groups[place + 1][1][:1] if place + 1 < len(groups) else ""
-        text += _scripted(text[-1:], raised, own, after) if raised else own
+        if raised == "[":
+            text += f"{' ' if text[-1:].strip() else ''}{own.strip()}{' ' if after.strip() else ''}"
+        else:
+            text += _scripted(text[-1:], raised, own, after) if raised else own
     return text
 
 

@@ -5,8 +5,10 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any, Protocol, TypeAlias
 
+from ragqa.load.alternative import picture
 from ragqa.load.docx_fields import Fields, checkbox
 from ragqa.load.docx_numbering import Numbering
 from ragqa.load.docx_runs import Piece
@@ -22,7 +24,6 @@ CHECKBOX = qn("w:sdtPr/w14:checkbox")
 UNREAD = {
     qn("a:blip"): "pictures",
     qn("v:imagedata"): "pictures",
-    qn("cx:chart"): "charts",
     qn("w:contentPart"): "drawings in ink",
     qn("w:control"): "controls",
     qn("w:altChunk"): "embedded documents",
@@ -141,7 +142,7 @@ def _drawn_text(reader: Reader, element: Any, look: Look, style: str | None) -> 
 
 def _drawing(reader: Reader, element: Any, look: Look, style: str | None) -> Iterator[Item]:
     """Yield a chart or a diagram, which is in a part of its own."""
-    is_chart = element.tag == qn("c:chart")
+    is_chart = element.tag != qn("dgm:relIds")
     part = reader.context.package.target(reader.part, element.get(qn("r:id" if is_chart else "r:dm")))
     root = reader.context.package.xml(part)
     lines = [] if root is None else chart(root) if is_chart else diagram(root)
@@ -159,9 +160,22 @@ def _object(reader: Reader, element: Any, look: Look, style: str | None) -> Iter
         reader.context.not_read.add(f"embedded objects ({embedded.get('ProgID', '')[:_PROG_ID_CHARACTERS]})")
 
 
+def _picture(reader: Reader, element: Any, look: Look, style: str | None) -> Iterator[Item]:
+    """Yield the alternative text of a picture: its own, else that of the drawing in which it is the first one."""
+    own = element.find(qn("pic:nvPicPr/pic:cNvPr"))
+    drawing = next(element.iterancestors(qn("wp:inline"), qn("wp:anchor")), None)
+    described = [own]
+    if drawing is not None and next(drawing.iter(element.tag)) is element:
+        described.append(drawing.find(qn("wp:docPr")))
+    texts = (picture(each.get("descr")) for each in described if each is not None)
+    yield from (Piece(text, "[") for text in islice(filter(None, texts), 1))
+    yield from reader.pieces(element, look, style)
+
+
 def _unread(reader: Reader, element: Any, look: Look, style: str | None) -> Iterator[Item]:
     reader.context.not_read.add(UNREAD[element.tag])
-    yield from ()
+    if element.tag == qn("v:imagedata"):
+        yield from (Piece(text, "[") for text in [picture(element.getparent().get("alt"))] if text)
 
 
 def _removed(reader: Reader, element: Any, look: Look, style: str | None) -> Iterator[Item]:
@@ -192,7 +206,8 @@ _NAMED = (
     (_box, ("w:txbxContent",)),
     (_nested, ("w:p", "w:tbl")),
     (_drawn_text, ("v:textpath", "a:p")),
-    (_drawing, ("c:chart", "dgm:relIds")),
+    (_drawing, ("c:chart", "cx:chart", "dgm:relIds")),
+    (_picture, ("pic:pic",)),
     (_object, ("w:object",)),
     (_removed, ("w:del", "w:moveFrom")),
 )

@@ -9,11 +9,14 @@ from datetime import date, timedelta
 from typing import Any
 
 from ragqa.load.ooxml import qn
+from ragqa.load.pipes import table_lines
 
 _FIRST_DAY = date(1899, 12, 30)
 _MOST_DAYS = 2_958_465  # 9999-12-31
 _DATE_FORMAT = re.compile(r"[ymd]", re.IGNORECASE)
 _QUOTED = re.compile(r'"[^"]*"|\[[^\]]*\]|\\.')
+_MOST_ROWS = 500
+"""The most rows of values of a chart. Nobody reads more of them off a chart, and in a spreadsheet they repeat its cells."""
 _MOST_POINTS = 100_000
 """The most points of a series. An index beyond them is that of a damaged file."""
 
@@ -76,14 +79,33 @@ class Chart:
 
 def chart(root: Any) -> list[str]:
     """Return a chart's titles, and its values as the rows of a table with tabs."""
-    found = read_chart(root)
+    found = any_chart(root)
     rows = [row for table in found.tables for row in (table if found.named else table[1:])]
     return [*found.titles, *("\t".join(row) for row in rows)]
 
 
+def chart_lines(found: Chart) -> list[str]:
+    """Return a chart's titles, and its values as tables with pipes; the names alone of a table with very many rows."""
+    lines = list(found.titles)
+    for names, *rows in found.tables:
+        named = [name or f"Series {number}" for number, name in enumerate(names[1:], 1)]
+        lines += table_lines([[names[0], *named], *rows]) if len(rows) <= _MOST_ROWS else [", ".join(named)]
+    return lines
+
+
+def is_whole(found: Chart) -> bool:
+    """Tell whether a chart has values, and `chart_lines` has all of them."""
+    return bool(found.tables) and all(len(table) <= _MOST_ROWS + 1 for table in found.tables)
+
+
+def any_chart(root: Any) -> Chart:
+    """Return what a chart of either kind shows."""
+    return read_chart(root) if root.tag == qn("c:chartSpace") else read_extended_chart(root)
+
+
 def read_chart(root: Any) -> Chart:
     """Return what a chart shows."""
-    titles = [text for title in root.iter(qn("c:title")) for text in _texts(title)]
+    titles = [text for title in root.iter(qn("c:title")) for text in _texts(title) or _cached(title)]
     series = [_Series(each) for each in root.iter(qn("c:ser"))]
     groups: list[tuple[dict[int, str], list[_Series]]] = []
     for each in series:
@@ -133,6 +155,12 @@ def _table(labels: dict[int, str], series: list[_Series]) -> list[list[str]]:
     for place in sorted(labels.keys() | {place for each in series for place in each.values}):
         rows.append([labels.get(place, ""), *(each.values.get(place, "") for each in series)])
     return rows
+
+
+def _cached(title: Any) -> list[str]:
+    """Return the text of a title that is that of a cell."""
+    text = " ".join(" ".join(each.text or "" for each in title.iterfind(f".//{qn('c:strCache')}//{qn('c:v')}")).split())
+    return [text] if text else []
 
 
 class _Series:

@@ -78,7 +78,7 @@ class FolderLoader:
             containers(self._formats),
             {} if self._ocr.is_on else dict.fromkeys(PICTURES, self._ocr.advice),
         )
-        self._members = Members(self._limits)
+        self._members = Members(self._limits, secrets)
 
     def close(self) -> None:
         """End the child process that parses, if one runs. The next `read` of any loader starts another one."""

@@ -81,33 +81,32 @@ FORMATS = (
     Format("text", PLAIN, (".txt", ".text"), "text/2", "text", "ragqa.load.text:plain"),
     Format("markdown", MARKDOWN, (".md", ".markdown", ".mdx"), "markdown/4", "text", "ragqa.load.text:markdown"),
     Format("html", HTML, (".html", ".htm"), "html/3", "bytes", "ragqa.load.html:page",
-           lost="menus, page headers and footers, pictures"),
+           lost="menus, page headers and footers, pictures, text that is struck out"),
     Format("csv", CSV, (".csv",), "csv/2", "text", "ragqa.load.table:comma_separated"),
     Format("tsv", TSV, (".tsv",), "tsv/2", "text", "ragqa.load.table:tab_separated"),
     Format("json", JSON, (".json",), "json/2", "text", "ragqa.load.json_records:document", ("text_field",)),
     Format("jsonl", JSON_LINES, (".jsonl", ".ndjson"), "jsonl/2", "text", "ragqa.load.json_records:json_lines",
            ("text_field",)),
-    Format("docx", DOCX, (".docx",), "docx/3", "bytes", "ragqa.load.docx:extract",
+    Format("docx", DOCX, (".docx",), "docx/4", "bytes", "ragqa.load.docx:extract", secrets=("passwords",),
            lost="pictures, embedded objects, text that is hidden or struck out"),
-    Format("pptx", PPTX, (".pptx", ".pptm", ".ppsx", ".ppsm"), "pptx/1", "bytes", "ragqa.load.pptx:extract",
-           lost="pictures, films, embedded objects, text that is hidden or struck out"),
-    Format("odt", ODT, (".odt", ".ott"), "odt/1", "bytes", "ragqa.load.odf:text_document",
+    Format("pptx", PPTX, (".pptx", ".pptm", ".ppsx", ".ppsm"), "pptx/2", "bytes", "ragqa.load.pptx:extract",
+           secrets=("passwords",), lost="pictures, films, embedded objects, text that is hidden or struck out"),
+    Format("odt", ODT, (".odt", ".ott", ".fodt"), "odt/2", "bytes", "ragqa.load.odf:text_document",
            lost="pictures, embedded objects, text that is hidden or struck out"),
-    Format("odp", ODP, (".odp", ".otp"), "odp/1", "bytes", "ragqa.load.odf:presentation",
+    Format("odp", ODP, (".odp", ".otp", ".fodp"), "odp/2", "bytes", "ragqa.load.odf:presentation",
            lost="pictures, films, embedded objects, text that is hidden or struck out"),
-    Format("xlsx", XLSX, (".xlsx", ".xlsm"), "xlsx/1", "bytes", "ragqa.load.sheets:workbook",
-           lost="charts, pictures, macros, colours of cells"),
-    Format("xls", XLS, (".xls",), "xls/1 xlrd", "bytes", "ragqa.load.sheets:workbook",
-           lost="charts, pictures, macros, colours of cells"),
-    Format("ods", ODS, (".ods",), "ods/1", "bytes", "ragqa.load.sheets:opendocument",
-           lost="charts, pictures, macros, colours of cells"),
-    Format("epub", EPUB, (".epub",), "epub/1", "bytes", "ragqa.load.epub:extract", lost="pictures, the contents page"),
+    Format("xlsx", XLSX, (".xlsx", ".xlsm", ".xlsb"), "xlsx/2", "bytes", "ragqa.load.sheets:workbook",
+           secrets=("passwords",), lost="pictures, macros, colours of cells, text that is struck out"),
+    Format("xls", XLS, (".xls",), "xls/2 xlrd", "bytes", "ragqa.load.sheets:workbook",
+           secrets=("passwords",), lost="charts, pictures, macros, colours of cells, text that is struck out"),
+    Format("ods", ODS, (".ods", ".fods"), "ods/2", "bytes", "ragqa.load.sheets:opendocument",
+           lost="pictures, macros, colours of cells, text that is struck out"),
+    Format("epub", EPUB, (".epub",), "epub/2", "bytes", "ragqa.load.epub:extract", lost="pictures, the contents page, text that is struck out"),
     Format("pdf", PDF, (".pdf",), "pdf/4 pypdf", "bytes", "ragqa.load.pdf:extract", ("ocr",),
-           secrets=("passwords",),
-           lost="pictures; text that annotations strike out; pages that are scans, without the extra ragqa[ocr]"),
+           secrets=("passwords",), lost="pictures; text that annotations strike out; pages that are scans, without the extra ragqa[ocr]"),
     Format("image", IMAGE, (".png", ".jpg", ".jpeg", ".tif", ".tiff", ".webp", ".bmp", ".gif"), "image/1", "bytes",
            "ragqa.load.ocr.images:extract", ("ocr",), lost="all but the text, which the extra ragqa[ocr] reads"),
-    Format("rtf", "application/rtf", (".rtf",), "rtf/1", "bytes", "ragqa.load.rtf:extract",
+    Format("rtf", "application/rtf", (".rtf",), "rtf/2", "bytes", "ragqa.load.rtf:extract",
            lost="pictures, embedded objects, text that is hidden or struck out"),
     Format("rst", "text/x-rst", (".rst", ".rest"), "rst/1", "text", "ragqa.load.markup:restructured"),
     Format("org", "text/x-org", (".org",), "org/1", "text", "ragqa.load.markup:org"),
@@ -125,8 +124,8 @@ FORMATS = (
     Format("ini", "text/x-ini", (".ini", ".cfg", ".conf", ".properties"), "text/2", "text", "ragqa.load.text:verbatim"),
     Format("log", "text/x-log", (".log",), "text/2", "text", "ragqa.load.text:verbatim"),
     Format("code", "text/x-code", CODE, "code/1", "text", "ragqa.load.text:verbatim"),
-    Format("eml", EML, (".eml",), "eml/1", "bytes", "ragqa.load.mail:eml_text", lost="quoted messages, pictures"),
-    Format("msg", MSG, (".msg",), "msg/1 olefile", "bytes", "ragqa.load.mail:msg_text",
+    Format("eml", EML, (".eml",), "eml/2", "bytes", "ragqa.load.mail:eml_text", lost="quoted messages, pictures"),
+    Format("msg", MSG, (".msg",), "msg/2 olefile", "bytes", "ragqa.load.mail:msg_text",
            lost="quoted messages, pictures"),
 )
 # fmt: on
@@ -141,15 +140,17 @@ class Container:
 
     :param function: `module:function` that gets the bytes and the `Limits`, and returns a list of `Member`. It runs in
         the sandbox, and raises `RejectedError` with the reason.
+    :param secrets: keywords that the function takes, as those of a `Format`.
     """
 
     media_type: str
     suffixes: tuple[str, ...]
     function: str
+    secrets: tuple[str, ...] = ()
 
 
 CONTAINERS = (
-    Container(ZIP, (".zip",), "ragqa.load.zipped:members"),
+    Container(ZIP, (".zip",), "ragqa.load.zipped:members", secrets=("passwords",)),
     Container(MBOX, (".mbox", ".mbx"), "ragqa.load.mail:mbox_members"),
     Container(EML, (".eml",), "ragqa.load.mail:eml_members"),
     Container(MSG, (".msg",), "ragqa.load.mail:msg_members"),

@@ -16,7 +16,7 @@ from ragqa.load import disk
 from ragqa.load.bounds import Limits
 from ragqa.load.choice import Choice
 from ragqa.load.formats import CONTAINERS
-from ragqa.load.readers import SandboxedFormat, sandbox
+from ragqa.load.readers import SandboxedFormat, Secrets, sandbox
 from ragqa.records import Extracted, FileStatus, SourceFile
 from ragqa.stages import FileFormat
 
@@ -51,10 +51,12 @@ class Members:
 
     The list of a file is kept until it is not asked for in a whole scan; so a file that has not changed is unpacked for
     one scan only.
+
+    :param secrets: functions that return the values of what opens files, such as `passwords`.
     """
 
-    def __init__(self, limits: Limits) -> None:
-        self._limits = limits
+    def __init__(self, limits: Limits, secrets: Secrets | None = None) -> None:
+        self._limits, self._secrets = limits, secrets or {}
         self._lists: dict[tuple[str, str], _Listing] = {}
         self._used: set[tuple[str, str]] = set()
 
@@ -78,6 +80,7 @@ class Members:
                 relative=relative,
                 choice=choice.plain(),
                 limits=asdict(self._limits),
+                secrets=self._values(),
             )
             self._lists[key] = _checked(_LISTING, reply)
         self._used.add(key)
@@ -107,6 +110,9 @@ class Members:
         data = self._bytes(file)
         return replace(file, sha256=hashlib.sha256(data).hexdigest(), size=len(data)), reader.read(data)
 
+    def _values(self) -> dict[str, list[str]]:
+        return {name: values() for name, values in self._secrets.items()}
+
     def _bytes(self, file: SourceFile) -> bytes:
         return base64.b64decode(self._call(file, "bytes").bytes)
 
@@ -128,6 +134,7 @@ class Members:
             "path": file.member,
             "want": want,
             "limits": asdict(self._limits),
+            "secrets": self._values(),
         }
         target = "ragqa.load.containers:member"
         reply: _Reply = _checked(_REPLY, sandbox(self._limits).call(target, b"", **arguments))

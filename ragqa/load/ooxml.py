@@ -28,6 +28,8 @@ _NAMESPACES = {
     "c": f"{_OFFICE}drawingml/2006/chart",
     "x": f"{_OFFICE}spreadsheetml/2006/main",
     "xdr": f"{_OFFICE}drawingml/2006/spreadsheetDrawing",
+    "pic": f"{_OFFICE}drawingml/2006/picture",
+    "wp": f"{_OFFICE}drawingml/2006/wordprocessingDrawing",
     "dgm": f"{_OFFICE}drawingml/2006/diagram",
     "mc": f"{_OFFICE}markup-compatibility/2006",
     "rel": f"{_OFFICE}package/2006/relationships",
@@ -41,7 +43,6 @@ _NAMESPACES = {
     "dcterms": "http://purl.org/dc/terms/",
 }
 _OLE = bytes.fromhex("d0cf11e0a1b11ae1")
-_ENCRYPTED = "EncryptedPackage".encode("utf-16-le")
 _PROPERTIES = {"title": "dc:title", "author": "dc:creator", "subject": "dc:subject", "modified": "dcterms:modified"}
 _DAY = len("2024-05-01")
 _STRICT = re.compile(r"http://purl\.oclc\.org/ooxml/(\w+)/")
@@ -56,13 +57,11 @@ def qn(name: str) -> str:
 
 
 def refuse_ole(data: bytes, kind: str, old: str) -> None:
-    """Refuse a file in the container of the old formats, in which a package with a password is kept too.
+    """Refuse a file in the container of the old formats.
 
     :param old: the suffix of the old format.
     """
     if data.startswith(_OLE):
-        if _ENCRYPTED in data:
-            raise RejectedError(f"encrypted: save a copy of the {kind} file without a password")
         raise RejectedError(f"not a {kind} file but an OLE one: the old {old} format; save it as plain {kind}")
 
 

@@ -11,6 +11,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
+from ragqa.load.pdf_header import group_names, may_name_groups
 from ragqa.load.pdf_lines import (
     Line,
     Segment,
@@ -194,9 +195,14 @@ class _Columns:
         grouped = _rows(lines, cells, across)
         rows = [[cell_text(piece for number in row for piece in cells[number][column]) for column in range(len(self.spans))] for row in grouped]  # fmt: skip
         fonts = [font_of(piece for number in row for piece in lines[number].pieces) for row in grouped]
-        if above is not None and (names := self._names(above, lines[0])):
-            rows[0] = [" ".join(filter(None, pair)) for pair in zip(names, rows[0], strict=True)]
+        names: list[str] = []
+        if grouped[:2] == [[0], [1]] and may_name_groups(rows):
+            names = group_names(lines[0], lines[1], [self.column(segment) for segment in lines[1].segments])
+            del rows[: bool(names)], fonts[: bool(names)]
+        elif above is not None and (names := self._names(above, lines[0], rows[0])):
             pieces += above.pieces
+        if names:
+            rows[0] = [" ".join(filter(None, pair)) for pair in zip(names, rows[0], strict=True)]
         characters = sum(len(piece.text) for piece in pieces)
         shown = frozenset(piece.shown for piece in pieces)
         table = Table(rows, self.spans, lines[0].y + lines[0].size, lines[-1].y, shown, characters, fonts)
@@ -210,12 +216,19 @@ class _Columns:
             cells[self.column(segment) if fits else 0] += segment.pieces
         return cells
 
-    def _names(self, above: Line, first: Line) -> list[str]:
-        """Return for each column the name in the line above the first one; none where that line is no part of a header."""
+    def _names(self, above: Line, first: Line, header: Sequence[str]) -> list[str]:
+        """Return for each column the name in the line above the first one; none where that line is no part of a header.
+
+        Where columns have the same name, the line above names groups of columns.
+        """
         segments = above.segments
         is_near = above.y - first.y <= 2 * first.size
         if len(segments) < 2 or not is_near or any(is_numeric(line_text(each.pieces)) for each in segments):
             return []
+        if len(set(header)) < len(header):
+            grouped = group_names(above, first, [self.column(segment) for segment in first.segments])
+            if grouped:
+                return grouped
         names: list[list[str]] = [[] for _ in self.spans]
         for each in segments:
             over = [number for number, (low, high) in enumerate(self.spans) if each.x0 < high and each.x1 > low]

@@ -253,15 +253,22 @@ class _Reader:
                 continue
             glyphs = font.of(part)
             length = len(part) // len(glyphs) if glyphs and len(part) % len(glyphs) == 0 else 0
+            begun, struck_any = at, False
+            of_part: list[Any] = []
             for number, (_, width, is_space, _) in enumerate(glyphs):
                 x, y = applied(matrix, at + width * size * scale / 2, 0.3 * size)
                 before = at
                 at += (width * size + self._state.character + self._state.word * is_space) * scale
-                if self._struck.has(x, y) or not length:
-                    is_whole = False
-                    kept.append(-1000 * (at - before) / (size * scale))
+                if self._struck.has(x, y):
+                    struck_any = True
+                    of_part.append(-1000 * (at - before) / (size * scale))
                 else:
-                    kept.append(part[number * length : (number + 1) * length])
+                    of_part.append(part[number * length : (number + 1) * length])
+            is_whole = is_whole and not struck_any
+            if not struck_any:
+                kept.append(part)
+            else:  # a text whose glyphs have bytes of different numbers is left out whole
+                kept += of_part if length else [-1000 * (at - begun) / (size * scale)]
         if not is_whole:
             self._struck.kept[self._shown] = kept
         return parts if is_whole else kept

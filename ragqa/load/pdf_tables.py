@@ -260,11 +260,19 @@ def _overlap(first: tuple[float, float], second: tuple[float, float]) -> bool:
 
 
 def _written(table: Table) -> str:
-    """Return a table with pipes. The line breaks in cells stay `\\v` until broken words are joined."""
-    lines = [_line(row) for row in table.rows]
-    return "\n".join(
-        [*table.titles, *([""] if table.titles else []), lines[0], "|" + "---|" * len(table.rows[0]), *lines[1:]]
-    )
+    """Return a table with pipes. The line breaks in cells stay `\\v` until broken words are joined.
+
+    Where a row has one cell alone, and the header stands again below it, another table with this title begins.
+    """
+    header, blocks = table.rows[0], [[*table.titles, *([""] if table.titles else [])]]
+    for number, row in enumerate(table.rows):
+        if row[0] and not any(row[1:]) and table.rows[number + 1 : number + 2] == [header]:
+            blocks.append(["", row[0], ""])
+        else:
+            blocks[-1].append(_line(row))
+            if number == 0 or (row == header and blocks[-1][-2] == ""):
+                blocks[-1].append("|" + "---|" * len(header))
+    return "\n".join(line for block in blocks for line in block)
 
 
 def _line(cells: Sequence[str]) -> str:

@@ -21,14 +21,13 @@ from collections.abc import Callable, Sequence
 from contextlib import nullcontext
 from typing import TYPE_CHECKING, Any
 
-from ragqa.config.serving import HttpServe
-from ragqa.serve.tokens import Token
-
 if TYPE_CHECKING:
     from starlette.types import ASGIApp
 
+    from ragqa.config.serving import HttpServe
     from ragqa.pipeline import Pipeline
     from ragqa.serve.service import Service
+    from ragqa.serve.tokens import Token
 
 
 def listen(host: str, port: int) -> socket.socket:

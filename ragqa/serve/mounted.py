@@ -8,7 +8,6 @@ from contextlib import AbstractAsyncContextManager
 from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any
 
-from ragqa.errors import ResourceError, UsageError
 from ragqa.serve.errors import HttpError
 from ragqa.serve.service import Service
 
@@ -66,6 +65,8 @@ class McpEndpoint:
 
 
 def _for_tools(error: HttpError) -> Exception:
-    """Return the error of a tool; an agent reads the message of a `UsageError`."""
+    """Return the error of a tool, whose message an agent reads."""
+    from ragqa.serve.mcp_tools import ToolError  # it is there where the extra is installed
+
     later = f"; try again in {error.retry_after} seconds" if error.retry_after else ""
-    return (UsageError if error.status < 500 else ResourceError)(error.message + later)
+    return ToolError(error.message + later)

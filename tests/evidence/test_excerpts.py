@@ -318,6 +318,8 @@ def test_an_indented_block_below_its_introduction_is_code_and_directives_are_no_
 
 def test_indented_prose_and_items_below_an_introduction_are_no_code() -> None:
     prose = "She said:\n\n    When I was young I often went to the sea and swam there all day long.\n"
+    short = "The following applies:\n\n   Members pay 40 crowns.\n   Guests pay 60 crowns.\n"
+    assert [each.kind for each in excerpts(short)] == ["sentence"] * 3
     items = "Bring:\n\n    - a map\n    - a lamp\n"
     assert [each.kind for each in excerpts(prose)] == ["sentence", "sentence"]
     assert [each.kind for each in excerpts(items)] == ["sentence", "item", "item"]

@@ -150,3 +150,12 @@ def test_a_sentence_of_which_two_hits_have_a_part_is_one_candidate() -> None:
     for places in ([(0, 24), (30, 33)], [(0, 3), (9, 38)]):
         (only,) = candidates([passage(doc, *place) for place in places], lambda _: doc)
         assert only.text == doc.text
+
+
+def test_a_list_that_begins_in_a_hit_is_read_to_its_end() -> None:
+    text = (
+        "Some examples include:\n\n- panic-abort\n- panic-halt\n- panic-itm\n\nOther crates are on the index of crates."
+    )
+    doc = document(text)
+    found = candidates([passage(doc, 0, text.index("- panic-halt"))], {doc.id: doc}.__getitem__)
+    assert [each.text for each in found] == ["Some examples include:", "panic-abort", "panic-halt", "panic-itm"]

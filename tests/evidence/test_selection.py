@@ -212,6 +212,13 @@ def test_a_quote_is_as_long_as_the_kind_of_question_asks_for(question: str, most
     assert len(quoted(question, found, *subjects)) == most
 
 
+def test_a_question_of_the_text_comes_with_its_answer() -> None:
+    found = of_texts("Does the ferry take dogs?\n\nYes! They stay on the lower deck. Cats do too.")
+    assert quoted("Does the ferry take dogs?", found, "Does the ferry") == [
+        "Does the ferry take dogs?", "Yes!", "They stay on the lower deck."
+    ]  # fmt: skip
+
+
 def test_what_is_far_less_likely_than_the_best_is_left_out() -> None:
     found = of_texts("One is red. Two is blue.")
     assert quoted("Describe the lamps", found, "Two") == ["Two is blue."]

@@ -42,6 +42,12 @@ def document(body: str, kind: str = "text", **parts: str) -> dict[str, str]:
     return made | {f"{folder}/content.xml": content for folder, content in parts.items()}
 
 
+def flat(body: str, kind: str = "text", styles: str = "", meta: str = "") -> bytes:
+    """Return a flat file: one XML document."""
+    inside = f"<office:meta>{meta}</office:meta><office:styles>{STYLES}</office:styles>{styles}<office:body><office:{kind}>{body}</office:{kind}></office:body>"
+    return f'<?xml version="1.0"?>\n<office:document {NAMESPACES}>{inside}</office:document>'.encode()
+
+
 def odt(body: str, **parts: str) -> bytes:
     """Return a text document."""
     return packed(document(body, "text", **parts))

@@ -148,12 +148,12 @@ def test_text_that_is_struck_out_hidden_or_deleted_is_left_out_and_counted() -> 
     )  # fmt: skip
     found = read(body, styles=styles)
     assert found.text == "The fee is 55 crowns."
-    assert found.metadata["not_read"] == {"struck-out passages": 2, "hidden passages": 1, "deleted passages": 2}
+    assert found.metadata["not_read"] == {"struck-out text": 2, "hidden passages": 1, "deleted passages": 2}
 
 
 def test_a_row_that_was_deleted_is_left_out() -> None:
     rows = table(["Rope", "12"], ["Oar", "9"]).replace("<w:tr>", "<w:tr><w:trPr><w:del/></w:trPr>", 1)
-    assert text_of(rows) == "Oar\t9"
+    assert text_of(rows) == "| Oar | 9 |"
 
 
 def test_footnotes_endnotes_and_comments_come_at_the_end() -> None:
@@ -260,22 +260,24 @@ def test_merged_cells_stand_in_each_column_and_row_that_they_cover() -> None:
         [cell("", properties=below), "winter", "25"],
         ["Auk", "winter", "30"],
     )
-    assert text_of(rows).split("\n") == ["Boat\tFee\tFee", "Tern\tsummer\t40", "Tern\twinter\t25", "Auk\twinter\t30"]
+    assert text_of(rows).split("\n") == [
+        "| Boat | Fee | Fee |", "|---|---|---|", "| Tern | summer | 40 |", "| Tern | winter | 25 |", "| Auk | winter | 30 |"
+    ]  # fmt: skip
 
 
 def test_a_long_merged_cell_is_read_once_and_a_row_that_starts_late_keeps_its_columns() -> None:
     long = "word " * 60 + "end"
     row = f'<w:tr><w:trPr><w:gridBefore w:val="1"/></w:trPr>{cell("1")}</w:tr>'
     late = table(["A", "B"]).replace("</w:tbl>", f"{row}</w:tbl>")
-    assert text_of(late) == "A\tB\n\t1"
+    assert text_of(late) == "| A | B |\n|---|---|\n|  | 1 |"
     rows = table([cell(long, properties='<w:gridSpan w:val="2"/>'), "x"], ["1", "2", "3"])
-    assert text_of(rows) == f"{long}\t\tx\n1\t2\t3"
+    assert text_of(rows) == f"| {long} |  | x |\n| 1 | 2 | 3 |"
 
 
 def test_a_table_in_a_cell_keeps_its_rows_apart_and_a_cell_for_layout_is_no_cell() -> None:
     inner = table(["Rope", "12"], ["Oar", "9"])
-    assert text_of(table(["Prices", cell("See:", inner, "")])) == "Prices\tSee: Rope | 12; Oar | 9"
-    assert text_of(table([cell("See:", inner)])) == "See:\nRope\t12\nOar\t9"
+    assert text_of(table(["Prices", cell("See:", inner, "")])) == "| Prices | See: Rope 12; Oar 9 |"
+    assert text_of(table([cell("See:", inner)])) == "See:\n| Rope | 12 |\n| Oar | 9 |"
 
 
 def test_a_chart_is_read_as_a_table_with_its_titles() -> None:
@@ -308,6 +310,28 @@ def test_pictures_and_embedded_objects_are_told() -> None:
     assert read(body).metadata["not_read"] == expected
 
 
+def test_the_alternative_text_of_a_picture_stands_in_its_place() -> None:
+    def picture(own: str = "") -> str:
+        return f'<pic:pic><pic:nvPicPr><pic:cNvPr descr="{own}"/></pic:nvPicPr><pic:blipFill><a:blip/></pic:blipFill></pic:pic>'
+
+    def drawing(about: str, *pictures: str) -> str:
+        return (
+            f'<w:r><w:drawing><wp:inline><wp:docPr descr="{about}"/>{"".join(pictures)}</wp:inline></w:drawing></w:r>'
+        )
+
+    first = drawing("A&#10;gannet", picture("IMG_1.png"), picture("Its nest"))
+    machine = drawing("A bird&#10;&#10;Description automatically generated", picture())
+    old = '<w:r><w:pict><v:shape alt="The old quay"><v:imagedata/></v:shape></w:pict></w:r>'
+    found = read(
+        paragraph("See", drawing("A gannet over the quay", picture()), "now.") + paragraph(first, machine, old)
+    )
+    assert (
+        found.text
+        == "See [picture: A gannet over the quay] now.\n[picture: A gannet][picture: Its nest][picture: The old quay]"
+    )
+    assert found.metadata["not_read"] == {"pictures": 5}
+
+
 def test_a_file_whose_text_is_all_in_what_is_not_read_is_rejected_with_it() -> None:
     with pytest.raises(RejectedError, match=r"no text; not read: embedded documents \(1\)"):
         read('<w:altChunk r:id="x"/>')
@@ -318,7 +342,7 @@ def test_a_strict_file_is_read_as_a_transitional_one() -> None:
     parts = {"numbering": numbering(*CLAUSES), "endnotes": f"<w:endnote>{paragraph('Note.')}</w:endnote>"}
     found = extract(strict(body, **parts), Limits())
     assert found == read(body, **parts)
-    assert found.text == "1. Pay\n10^6 a\nA\tB\nNote."
+    assert found.text == "1. Pay\n10^6 a\n| A | B |\n\nNote."
 
 
 def test_a_namespace_of_the_strict_variant_in_the_text_stays_as_it_is() -> None:
@@ -391,3 +415,42 @@ def test_elements_at_any_place_raise_nothing_and_headings_begin_lines(branches: 
 def test_a_style_that_is_based_on_itself_ends() -> None:
     styles = '<w:style w:styleId="A"><w:name w:val="A"/><w:basedOn w:val="A"/></w:style>'
     assert text_of(paragraph("Text.", properties='<w:pStyle w:val="A"/>'), styles=styles) == "Text."
+
+
+def test_the_first_row_of_a_table_has_the_names_of_its_columns_unless_word_is_told_otherwise() -> None:
+    rows = table(["Boat", "Master"], ["Tern", "Ada"])
+    named = "| Boat | Master |\n|---|---|\n| Tern | Ada |"
+
+    def formatted(look: str) -> str:
+        return text_of(rows.replace("<w:tbl>", f"<w:tbl><w:tblPr><w:tblLook {look}/></w:tblPr>"))
+
+    assert text_of(rows) == formatted('w:val="04A0"') == named
+    assert formatted('w:val="0400"') == formatted('w:firstRow="0"') == "| Boat | Master |\n| Tern | Ada |"
+    assert text_of(table(["Boat", "2023"], ["Tern", "4"])).startswith("| Boat | 2023 |\n|---|")
+
+
+def test_cells_of_long_prose_arrange_a_page_and_are_lines() -> None:
+    prose = "The ferry leaves the pier at noon on every day of the week. " * 12
+    assert text_of(table([prose, "Left."], ["Right.", "End."])).split("\n") == [
+        prose.strip(),
+        "Left.",
+        "Right.",
+        "End.",
+    ]
+
+
+def test_a_header_of_two_rows_gives_each_column_both_names() -> None:
+    wide, down = '<w:gridSpan w:val="2"/>', '<w:vMerge w:val="restart"/>'
+    rows = table(
+        [cell("Boat", properties=down), cell("Fee", properties=wide)],
+        [cell("", properties="<w:vMerge/>"), "summer", "winter"],
+        ["Tern", "40", "25"],
+    )
+    assert text_of(rows) == "| Boat | Fee summer | Fee winter |\n|---|---|---|\n| Tern | 40 | 25 |"
+
+
+def test_a_table_whose_first_row_has_no_cells_is_read() -> None:
+    empty = table(["A", "B"], ["1", "2"]).replace("<w:tr>", "<w:tr></w:tr><w:tr>", 1)
+    assert "| 1 | 2 |" in text_of(empty)
+    look = '<w:tbl><w:tblPr><w:tblLook w:firstRow="true"/></w:tblPr>'
+    assert text_of(table(["A", "B"], ["1", "2"]).replace("<w:tbl>", look)) == "| A | B |\n|---|---|\n| 1 | 2 |"

@@ -151,7 +151,7 @@ def test_pictures_and_missing_documents_are_told() -> None:
     parts = book({"a.xhtml": page('<p>Text.<img src="x.png" alt="A whale"/></p>'), "b.xhtml": ""})
     del parts["OPS/text/b.xhtml"]
     found = extract(packed(parts), Limits())
-    assert (found.text, found.metadata["not_read"]) == ("Text.", {"pictures": 1, "missing parts": 1})
+    assert (found.text, found.metadata["not_read"]) == ("Text. [picture: A whale]", {"pictures": 1, "missing parts": 1})
 
 
 def encryption(algorithm: str) -> str:

@@ -39,12 +39,12 @@ SHEET = "<style>p{margin:0} .c1{color:red} span.up, .c2 { font-size: 8px; vertic
         ("<p>10<span style='vertical-align: super; color: red'>6</span> l</p>", "10^6 l"),
         ("<p>CO<font style='vertical-align:sub'>2</font></p>", "CO2"),
         (f"{SHEET}<p>10<span class='c1 up'>6</span> l and 5<b class=c2>3</b></p>", "10^6 l and 5^3"),
-        ("<p>Fee <span style='text-decoration:line-through'>40</span> 55</p>", "Fee ~~40~~ 55"),
-        ("<p>Fee <b style='text-decoration-line: underline line-through'>40</b> 55</p>", "Fee ~~40~~ 55"),
-        (f"{SHEET}<ul><li class=gone>Old</li><li>New</li></ul>", "- ~~Old~~\n- New"),
-        (f"{SHEET}<h2 class='gone'>Dogs</h2>", "~~Dogs~~"),
+        ("<p>Fee <span style='text-decoration:line-through'>40</span> 55</p>", "Fee 55"),
+        ("<p>Fee <b style='text-decoration-line: underline line-through'>40</b> 55</p>", "Fee 55"),
+        (f"{SHEET}<ul><li class=gone>Old</li><li>New</li></ul>", "- New"),
+        (f"{SHEET}<h2 class='gone'>Dogs</h2>", ""),
         ("<table><tr><th>A<th>B<tr><td>1<td style='text-decoration: line-through'>2</table>",
-         "| A | B |\n|---|---|\n| 1 | ~~2~~ |"),
+         "| A | B |\n|---|---|\n| 1 |  |"),
         ("<p style='text-decoration: none; vertical-align: top'>As it is</p>", "As it is"),
     ],
 )  # fmt: skip
@@ -54,7 +54,10 @@ def test_css_that_strikes_out_raises_or_lowers_counts_as_the_element_for_it(body
 
 def test_a_picture_of_a_formula_is_its_tex_where_no_formula_is_beside_it() -> None:
     assert text("<p>So <img class='latex' alt='{\\displaystyle E=mc^2}' src=x>.</p>") == "So E=mc^2."
-    assert text("<p>So <img alt='\\frac{a}{b}' src=x> of <img alt='A dog' src=y>it.</p>") == "So \\frac{a}{b} of it."
+    assert (
+        text("<p>So <img alt='\\frac{a}{b}' src=x> of <img alt='A dog' src=y>it.</p>")
+        == "So \\frac{a}{b} of [picture: A dog] it."
+    )
 
 
 @pytest.mark.parametrize(
@@ -65,8 +68,14 @@ def test_a_picture_of_a_formula_is_its_tex_where_no_formula_is_beside_it() -> No
         ("<section class='sidebar'><p>Room 12 is upstairs.</p></section>", "Room 12 is upstairs."),
         ("<footer>Written by the keeper.</footer>", "Written by the keeper."),
         ("<header><p>Read this first.</p></header>", "Read this first."),
-        ("<figure><img src=x alt='A map of the valley'></figure>", "A map of the valley"),
-        ("<figure><img src=x alt='Map'><figcaption>The old road.</figcaption></figure>", "The old road."),
+        ("<figure><img src=x alt='A map of the valley'></figure>", "[picture: A map of the valley]"),
+        ("<figure><img src=x alt='The old road'><figcaption>The old road.</figcaption></figure>", "The old road."),
+        ("<figure><img src=x alt='Map'><figcaption>The old road.</figcaption></figure>", "[picture: Map]\nThe old road."),
+        ("<p>Open <img src=x alt='a door with a bell'> daily</p>", "Open [picture: a door with a bell] daily"),
+        ("<p>A <img src=x alt='IMG 12.JPG'><img src=y alt='Picture 3'><img src=z alt=' '> B</p>", "A B"),
+        ("<p><img src=x alt='star' width=16>Closed</p>", "Closed"),
+        ("<table><tr><th>Dog<th>Cat<tr><td><img src=x alt='yes' width='16px'><td>no</table>",
+         "| Dog | Cat |\n|---|---|\n| yes | no |"),
         ("<dl><dt>Fee</dt><dd>Nothing</dd></dl>", "Fee\nNothing"),
         ("<details><summary>Rules</summary><p>No noise.</p></details>", "Rules\n\nNo noise."),
         ("<p><ruby>漢<rt>kan</rt></ruby></p>", "漢(kan)"),
@@ -113,16 +122,19 @@ def test_what_a_browser_does_not_show_is_not_read(body: str) -> None:
         ("a fee<sup><a href=#n>1</a></sup> of 5<sup>[2]</sup>", "a fee[1] of 5[2]"),
         ("<sup>1</sup>Not in May", "1 Not in May"),
         ("Lectern<sup>TM</sup>", "Lectern™"),
-        ("<del>4</del> <ins>5</ins> crowns, <s>9 <b>days</b></s> <strike>a</strike>", "~~4~~ 5 crowns, ~~9 days~~ ~~a~~"),
-        ("<s><del>old</del></s> new", "~~old~~ new"),
+        ("<del>4</del> <ins>5</ins> crowns, <s>9 <b>days</b></s> <strike>a</strike>", "5 crowns,"),
+        ("<s><del>old</del></s> new", "new"),
     ],
 )  # fmt: skip
 def test_raised_lowered_and_struck_out_text_keeps_its_meaning(body: str, shown: str) -> None:
     assert text(f"<p>{body}</p>") == shown
 
 
-def test_each_block_that_is_struck_out_is_marked() -> None:
-    assert text("<del><p>One.</p><p>Two.</p></del>") == "~~One.~~\n\n~~Two.~~"
+def test_what_is_struck_out_and_pictures_are_counted() -> None:
+    body = "<del><p>One.</p><p>Two.<s>!</s></p></del><p><s> </s><s>40</s> 55 <img src=x alt=Harbour><img src=y width=1></p>"
+    found = read(f"<main><p>{PROSE}</p>{body}<p hidden><s>no</s></p></main>")
+    assert found.text.endswith("\n\n55 [picture: Harbour]")
+    assert found.metadata["not_read"] == {"pictures": 1, "struck-out text": 2}
 
 
 @pytest.mark.parametrize(
@@ -328,3 +340,20 @@ def test_the_title_is_that_of_the_page_where_a_bar_shows_the_name_of_the_book() 
 def test_help_that_opens_over_a_page_is_left_out_and_counted() -> None:
     found = read(f"<div id='help-popup'><h2>Keys</h2><p>Press S to search</p></div><main><p>{PROSE * 9}</p></main>")
     assert (found.text, found.metadata["left_out_words"]) == ((PROSE * 9).strip(), 5)
+
+
+def test_a_heading_that_is_left_out_is_no_title() -> None:
+    page = (
+        f"<div id='help-popup'><h2>Keyboard shortcuts</h2></div><main><h1>cargo-yank(1)</h1><p>{PROSE * 9}</p></main>"
+    )
+    assert read(page, "<title>cargo yank - The Cargo Book</title>").title in (
+        "cargo yank - The Cargo Book",
+        "cargo-yank(1)",
+    )
+
+
+@pytest.mark.parametrize("tag", ["section id='menu'", "div class='menu'"])
+def test_the_menu_of_a_restaurant_is_content(tag: str) -> None:
+    table = "<table><tr><th>Dish<th>Price</tr><tr><td>Pizza<td>8 euros</tr></table>"
+    found = read(f"<h1>The Mill</h1><p>{PROSE * 9}</p><{tag}><h2>Dishes</h2>{table}</{tag.split()[0]}>")
+    assert "| Pizza | 8 euros |" in found.text

@@ -70,8 +70,15 @@ def test_rejected_files_are_named_each_unless_many_have_the_same_reason() -> Non
     numbers = [FileStatus(name, "rejected", f"binary content: a NUL at byte {i:,}") for i, name in enumerate(names)]
     assert list(left_out([*numbers, *statuses("rejected", "empty file", "e.txt")], verbose=False)) == [
         "rejected: e.txt: empty file",
-        "rejected 500 files: binary content: a NUL at byte 0 "
-        f"(000.txt, 001.txt, 002.txt, 003.txt, 004.txt, ...; {ADVICE})",
+        "rejected 500 files, such as 000.txt: binary content: a NUL at byte 0 "
+        f"(others: 001.txt, 002.txt, 003.txt, 004.txt, 005.txt, ...; {ADVICE})",
+    ]
+
+
+def test_reasons_that_differ_in_numbers_are_one_line_with_the_first_as_an_example() -> None:
+    entries = [each for n in range(1, 8) for each in statuses("rejected", f"no text on {n} of {n} pages", f"{n}.pdf")]
+    assert list(left_out(entries, verbose=False)) == [
+        f"rejected 7 files, such as 1.pdf: no text on 1 of 1 pages (others: 2.pdf, 3.pdf, 4.pdf, 5.pdf, 6.pdf, ...; {ADVICE})"
     ]
 
 
@@ -104,6 +111,16 @@ def test_what_was_read_in_part_is_named_by_file_and_by_fact_where_it_is_many() -
     ]
     (line,) = left_out(facts, verbose=False)
     assert line.startswith("read in part 21 files, such as 00.pdf: no text on 2 of 3 pages (1, 2) (others: 01.pdf, ")
+
+
+def test_what_has_brackets_in_its_name_is_told_by_it() -> None:
+    phrase = "not in the text: embedded objects (Excel.Sheet.12) (2), pictures (3)"
+    entries = [FileStatus(f"{n}.docx", "indexed", unread=(phrase,)) for n in range(5)]
+    objects, pictures = left_out(entries, verbose=False)
+    assert (
+        "not in the text: embedded objects (Excel.Sheet.12) (0.docx: 2," in objects
+        and "pictures (0.docx: 3," in pictures
+    )
 
 
 def test_what_is_not_in_the_text_of_many_files_is_a_line_for_each_kind_the_most_frequent_first() -> None:

@@ -131,7 +131,7 @@ def test_names_that_lead_out_links_and_encrypted_files_are_told_by_name(tmp_path
             "rejected: its name leads out of the archive",
         ),
         "x.zip/link.md": "skipped: symbolic link: not followed",
-        "x.zip/secret.md": "rejected: encrypted: unpack it with its password",
+        "x.zip/secret.md": "rejected: encrypted: a password is needed; add it to load.passwords, or unpack it",
     }
 
 

@@ -7,8 +7,9 @@ import pytest
 from ragqa.errors import RejectedError
 from ragqa.load.bounds import Limits
 from ragqa.load.odf import presentation, text_document
+from ragqa.load.sheets import opendocument
 from ragqa.records import Extracted
-from tests.load.odf_files import NAMESPACES, box, cell, document, frame, h, listed, odp, odt, p, span, table
+from tests.load.odf_files import NAMESPACES, box, cell, document, flat, frame, h, listed, odp, odt, p, span, table
 from tests.load.wild_zip import outcomes
 from tests.load.word_files import packed
 
@@ -120,7 +121,40 @@ def test_deleted_struck_and_hidden_passages_are_left_out_and_told() -> None:
     hidden = f'<text:section text:display="none">{p("Secret.")}</text:section>'
     found = read(DELETED + p(f"Fares {span('fall', 'Gone')}rise{span(' now', 'Unseen')}.") + hidden)
     assert found.text == "Fares rise."
-    assert found.metadata["not_read"] == {"deleted passages": 1, "struck-out passages": 1, "hidden passages": 2}
+    assert found.metadata["not_read"] == {"deleted passages": 1, "struck-out text": 1, "hidden passages": 2}
+
+
+def test_a_flat_file_is_read_as_the_archive_is() -> None:
+    body = h("Fares") + p(f"The fare {span('fell', 'Gone')}rose.") + table(["Boat", "Fare"], ["Tern", "4"])
+    picture = frame(
+        f"<draw:image><office:binary-data>{'QUJD' * 5_000_000}</office:binary-data></draw:image><svg:title>A tern</svg:title>"
+    )
+    header = f"<office:master-styles><style:master-page><style:header>{p('Tarnwick Ferries')}</style:header></style:master-page></office:master-styles>"
+    data = flat(
+        body + p(picture) + p(frame(f"<draw:object>{chart()}</draw:object>")),
+        styles=header,
+        meta="<dc:title>Fares of 2024</dc:title>",
+    )
+    found = text_document(data, Limits())
+    assert (found.title, found.metadata["not_read"]) == ("Fares of 2024", {"pictures": 1, "struck-out text": 1})
+    assert found.text.split("\n") == [
+        "Fares", "The fare rose.", "", "| Boat | Fare |", "|---|---|", "| Tern | 4 |", "", "[picture: A tern]",
+        "Boats", "|  | Seats |", "|---|---|", "| Tern | 40 |", "| Auk | 12 |", "", "Tarnwick Ferries",
+    ]  # fmt: skip
+    slides = presentation(
+        flat(f"<draw:page>{frame(box('One'))}</draw:page><draw:page>{frame(box('Two'))}</draw:page>", "presentation"),
+        Limits(),
+    )
+    assert (slides.text, slides.page_starts) == ("One\n\nTwo", (0, 5))
+    sheet = flat(
+        f'<table:table table:name="Pond">{table(["Boat", "Fare"], ["Tern", "4"]).removeprefix("<table:table>")}',
+        "spreadsheet",
+    )
+    assert opendocument(sheet, Limits()).text == "Pond\nBoat\tFare\nTern\t4\n"
+    for bad in (b"<a/>", data[:2000], b'<!DOCTYPE a [<!ENTITY x "y">]><a>&x;</a>', b"<" * 5000):
+        for read_flat in (text_document, presentation, opendocument):
+            with pytest.raises(RejectedError):
+                read_flat(bad, Limits())
 
 
 def test_a_text_box_does_not_cut_its_paragraph_and_pictures_are_told() -> None:
@@ -129,6 +163,17 @@ def test_a_text_box_does_not_cut_its_paragraph_and_pictures_are_told() -> None:
     found = read(p(f"The Tern{caption} is fast.") + f"<draw:custom-shape>{p('A sign')}</draw:custom-shape>")
     assert found.text == "The Tern is fast.\nFigure 1: the Tern\nA sign"
     assert found.metadata["not_read"] == {"pictures": 1}
+
+
+def test_the_alternative_text_of_a_picture_stands_in_its_place() -> None:
+    picture = frame(
+        '<draw:image xlink:href="Pictures/a.png"/><svg:title>The Tern</svg:title><svg:desc>A boat at its quay</svg:desc>'
+    )
+    unnamed = frame('<draw:image xlink:href="Pictures/a.png"/><svg:title>a.png</svg:title>')
+    found = read(p(f"See{picture}here.{unnamed}") + table(["Boat", "Seats"], [cell(p(picture)), "4"]))
+    shown = "[picture: The Tern: A boat at its quay]"
+    assert found.text == f"See {shown} here.\n\n| Boat | Seats |\n|---|---|\n| {shown} | 4 |"
+    assert found.metadata["not_read"] == {"pictures": 3}
 
 
 def test_formulas_are_in_their_line_and_charts_are_tables() -> None:

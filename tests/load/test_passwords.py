@@ -2,15 +2,27 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
+import random
+import re
+import zipfile
+import zlib
+from collections.abc import Callable
 from pathlib import Path
 
+import docx
+import openpyxl
 import pytest
+import pyzipper
+from msoffcrypto.format.ooxml import OOXMLFile
 from pypdf import PdfReader, PdfWriter
 
 from ragqa.errors import RejectedError, UsageError
 from ragqa.kinds import load_config
 from ragqa.load import FolderLoader
+from ragqa.load.bounds import Limits
+from ragqa.load.docx import extract as extract_docx
 from ragqa.load.passwords import MOST
 from ragqa.pipeline.assemble.check import check_file
 from tests.load.pdfs import lines, raw_pdf
@@ -60,6 +72,103 @@ def test_a_variable_holds_a_password_and_the_owner_s_opens_a_file_too(
     monkeypatch.setenv("VAULT_WORDS", f"wrong\n{SECRET}")
     where = folder(tmp_path, locked("AES-256", password="user", owner=SECRET))
     assert text(FolderLoader([where], passwords="VAULT_WORDS")) == "The vault opens at nine."
+
+
+def locked_docx() -> bytes:
+    stream, opened = io.BytesIO(), io.BytesIO()
+    document = docx.Document()
+    document.add_paragraph("The vault opens at nine.")
+    document.save(stream)
+    OOXMLFile(stream).encrypt(SECRET, opened)
+    return opened.getvalue()
+
+
+@pytest.mark.parametrize("password", [SECRET, "VelvetSweatshop"])
+def test_a_password_opens_an_office_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, password: str) -> None:
+    stream, opened = io.BytesIO(), io.BytesIO()
+    book = openpyxl.Workbook()
+    book.active.append(["The vault opens at", "nine."])
+    book.save(stream)
+    OOXMLFile(stream).encrypt(password, opened)
+    monkeypatch.setenv("VAULT_WORDS", f"wrong\n{SECRET}")
+    (tmp_path / "a.xlsx").write_bytes(opened.getvalue())
+    given = "VAULT_WORDS" if password == SECRET else None  # Excel itself knows the other one
+    assert text(FolderLoader([tmp_path], passwords=given)) == "Sheet\nThe vault opens at\tnine.\n"
+
+
+def test_no_password_that_opens_an_office_file_is_a_reason_and_damaged_ones_never_crash(tmp_path: Path) -> None:
+    data = locked_docx()
+    with pytest.raises(RejectedError, match="encrypted: a password is needed; add it"):
+        extract_docx(data, Limits())
+    with pytest.raises(RejectedError, match=r"none of the 1 of load\.passwords opens it"):
+        extract_docx(data, Limits(), ["other"])
+    with pytest.raises(RejectedError, match="has declarations"):
+        extract_docx(data.replace(b"<encryption ", b"<!DOCTYPE a>", 1), Limits(), [SECRET])
+    chance = random.Random(7)
+    for _ in range(8):
+        at = chance.randrange(len(data))
+        damaged = data[:at] + bytes([chance.randrange(256)]) + data[at + chance.choice((0, 1, 400)) :]
+        with contextlib.suppress(RejectedError):
+            extract_docx(damaged, Limits(), [SECRET])
+
+
+def by_aes(text: bytes) -> bytes:
+    """Return an archive with a file that is encrypted by AES."""
+    stream = io.BytesIO()
+    with pyzipper.AESZipFile(stream, "w", compression=pyzipper.ZIP_DEFLATED, encryption=pyzipper.WZ_AES) as archive:
+        archive.setpassword(SECRET.encode())
+        archive.writestr("in/a.md", text)
+    return stream.getvalue()
+
+
+def by_zip(text: bytes) -> bytes:
+    """Return an archive with a file that is encrypted in the old way of ZIP, which nothing here writes."""
+    keys = [0x12345678, 0x23456789, 0x34567890]
+
+    def encrypted(byte: int) -> int:
+        mixed = keys[2] | 2
+        out = byte ^ (((mixed * (mixed ^ 1)) >> 8) & 0xFF)
+        turn(byte)
+        return out
+
+    def turn(byte: int) -> None:
+        keys[0] = crc(keys[0], byte)
+        keys[1] = ((keys[1] + (keys[0] & 0xFF)) * 134775813 + 1) & 0xFFFFFFFF
+        keys[2] = crc(keys[2], keys[1] >> 24)
+
+    def crc(key: int, byte: int) -> int:
+        return zlib.crc32(bytes([byte]), key ^ 0xFFFFFFFF) ^ 0xFFFFFFFF
+
+    for byte in SECRET.encode():
+        turn(byte)
+    check = zlib.crc32(text) >> 24
+    packed = bytes(map(encrypted, bytes(11) + bytes([check]) + text))
+    stream = io.BytesIO()
+    with zipfile.ZipFile(stream, "w") as archive:
+        archive.writestr("in/a.md", packed)
+    data = bytearray(stream.getvalue())
+    for head, flags, crc_at in ((data.index(b"PK\3\4"), 6, 14), (data.rindex(b"PK\1\2"), 8, 16)):
+        data[head + flags] |= 1
+        data[head + crc_at : head + crc_at + 4] = zlib.crc32(text).to_bytes(4, "little")
+        data[head + crc_at + 8 : head + crc_at + 12] = len(text).to_bytes(4, "little")
+    return bytes(data)
+
+
+@pytest.mark.parametrize("locked_archive", [by_aes, by_zip])
+def test_a_password_opens_the_files_of_an_archive(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, locked_archive: Callable[[bytes], bytes]
+) -> None:
+    outer = io.BytesIO()
+    with zipfile.ZipFile(outer, "w") as archive:
+        archive.writestr("inner.zip", locked_archive(b"The vault opens at nine."))
+    (tmp_path / "x.zip").write_bytes(outer.getvalue())
+    for words, reason in (("", "a password is needed"), ("a\nb", r"none of the 2 of load\.passwords opens it")):
+        monkeypatch.setenv("VAULT_WORDS", words)
+        scan = FolderLoader([tmp_path], passwords="VAULT_WORDS" if words else None).scan()
+        (other,) = scan.others
+        assert not scan.files and re.search(reason, other.reason)
+    monkeypatch.setenv("VAULT_WORDS", f"wrong\n{SECRET}")
+    assert text(FolderLoader([tmp_path], passwords="VAULT_WORDS")) == "The vault opens at nine."
 
 
 def test_no_password_that_opens_a_file_is_a_reason_that_quotes_none(tmp_path: Path) -> None:

@@ -95,6 +95,26 @@ def test_names_above_several_columns_are_part_of_the_names_of_each() -> None:
         assert found(read(Table(data, style=style)).text) == [[["Route", "Fares adult", "Fares child", "Time"], *data[2:]]]  # fmt: skip
 
 
+@pytest.mark.parametrize("alignment", ["LEFT", "CENTER"])
+def test_names_of_groups_above_the_header_are_part_of_the_names_of_their_columns(alignment: str) -> None:
+    groups = ["", "Summer fees", "", "", "Winter fees", ""]
+    header = ["Vessel", "Adult", "Child", "Bicycle", "Adult", "Child"]
+    rows = [[row[0], str(n), "2.50", "1.10", "3.00", str(n + 9)] for n, row in enumerate(ROWS, start=4)]
+    style = [("SPAN", (1, 0), (3, 0)), ("SPAN", (4, 0), (5, 0)), ("ALIGN", (0, 0), (-1, -1), alignment)]
+    names = [
+        "Vessel",
+        *(f"Summer fees {name}" for name in header[1:4]),
+        *(f"Winter fees {name}" for name in header[4:]),
+    ]
+    assert found(read(Table([groups, header, *rows], style=style)).text) == [[names, *rows]]
+
+
+def test_a_second_table_below_its_title_is_a_table_of_its_own() -> None:
+    text = read(Table([HEADER, *ROWS, ["Boats of 2025", "", "", ""], HEADER, *ROWS[:3]])).text
+    assert found(text) == [[HEADER, *ROWS], [HEADER, *ROWS[:3]]]
+    assert "\n\nBoats of 2025\n\n" in text
+
+
 def test_the_lines_of_a_cell_are_one_and_its_pipes_are_escaped_and_broken_words_are_joined() -> None:
     data = [["Task", "Cost"], ["Painting\nthe hull", "200"], ["Clean|dry", "80"], ["All main-\ntenance", "15"]]
     text = read(paragraph("The maintenance is done in spring."), Table(data, style=[GRID])).text

@@ -131,7 +131,7 @@ def test_breaks_superscripts_and_equations_are_text_and_struck_passages_are_told
     math = f'<mc:AlternateContent><mc:Choice Requires="a14">{shape(f"<a:p>{equation}</a:p>")}</mc:Choice><mc:Fallback>{shape("picture of it")}</mc:Fallback></mc:AlternateContent>'
     found = read(shape(power, paragraph("gone", look='strike="sngStrike"')) + math)
     assert found.text == "10^6\nseats\n\n\\frac{a}{b}"
-    assert found.metadata["not_read"] == {"struck-out passages": 1}
+    assert found.metadata["not_read"] == {"struck-out text": 1}
 
 
 def test_the_points_of_a_diagram_are_a_list_in_their_order_and_depth() -> None:
@@ -220,7 +220,7 @@ def test_pictures_films_and_embedded_objects_are_told() -> None:
     embedded = frame(f'<p:oleObj progId="Excel.Sheet.12">{picture.format("")}</p:oleObj>')
     film = picture.format('<a:videoFile r:link="x"/>')
     found = read(shape("Text") + picture.format("") + film + embedded + frame('<c:chart r:id="none"/>'))
-    assert found.text == "Text"
+    assert found.text == "Text\n\n[picture: A boat]"
     assert found.metadata["not_read"] == {
         "pictures": 1,
         "videos": 1,
@@ -259,7 +259,7 @@ def test_pictures_and_films_do_not_count_for_the_limits_on_archives() -> None:
 @pytest.mark.parametrize(
     ("data", "reason"),
     [
-        (bytes.fromhex("d0cf11e0a1b11ae1") + "EncryptedPackage".encode("utf-16-le"), "encrypted: save a copy"),
+        (bytes.fromhex("d0cf11e0a1b11ae1") + "EncryptedPackage".encode("utf-16-le"), "encrypted, and damaged"),
         (bytes.fromhex("d0cf11e0a1b11ae1") + b"PowerPoint Document", r"the old \.ppt format"),
         (b"text", "not a PPTX file"),
         (packed(deck(shape("A")) | {"ppt/presentation.xml": "<document/>"}), "its main part is a document"),

@@ -2,19 +2,27 @@
 
 from __future__ import annotations
 
+import contextlib
 import datetime
 import io
 import random
 import time
+import zipfile
 from collections.abc import Callable
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import openpyxl
 import pytest
-from openpyxl.chart import BarChart, Reference
+import xlwt
+from openpyxl.cell.rich_text import CellRichText, TextBlock
+from openpyxl.cell.text import InlineFont
+from openpyxl.chart import BarChart, Reference, Series
+from openpyxl.chart.data_source import AxDataSource, NumData, NumDataSource, NumVal, StrData, StrVal
 from openpyxl.comments import Comment
 from openpyxl.drawing.image import Image
+from openpyxl.styles import Font
 from PIL import Image as Picture
 
 from ragqa.config.specs import RecursiveSplit
@@ -24,11 +32,12 @@ from ragqa.load.bounds import Limits
 from ragqa.load.extract import extract
 from ragqa.load.formats import ODS, XLS, XLSX
 from ragqa.load.sheets import opendocument, workbook
+from ragqa.load.sheets.xlsb import _compressed
 from ragqa.records import Document, Extracted
 from ragqa.split import RecursiveSplitter
 from tests.fakes import WordEmbedder
 from tests.limits import no_hang
-from tests.load.sheet_files import ods, rows_xlsx, with_parts, xls, xlsx, zipped
+from tests.load.sheet_files import ODS_NAMES, ods, rows_xlsx, with_parts, xls, xlsb, xlsx, zipped
 
 SHEET = "xl/worksheets/sheet1.xml"
 DAY = datetime.date(2024, 3, 1)
@@ -198,9 +207,116 @@ def test_comments_are_read_with_their_cell_and_charts_and_pictures_are_counted()
         Picture.new("RGB", (4, 4)).save(stream, "PNG")
         sheet.add_image(Image(stream), "F1")
 
-    found = read(xlsx(fill))
+    found = read(xlsx(fill))  # the file keeps no values for its chart
     assert lines(found)[-2:] == ["Comment on B3 (2024: 310) by Jane: The highest number so far", "Chart: Ducks by year"]
     assert found.metadata["not_read"] == {"pictures": 1, "charts": 1}
+
+
+def charted(rows: int, described: str = "") -> bytes:
+    """Return a workbook with a chart of so many rows and a picture with an alternative text."""
+
+    def fill(book: Any) -> None:
+        sheet = book.active
+        sheet.append(["year", "ducks"])
+        chart = BarChart()
+        chart.title, chart.y_axis.title = "Ducks by year", "Number"
+        labels = [str(2001 + place) for place in range(rows)]
+        series = Series(Reference(sheet, min_col=2, min_row=1, max_row=rows), title="wild")
+        series.cat = AxDataSource(strLit=StrData(pt=[StrVal(idx=n, v=each) for n, each in enumerate(labels)]))
+        series.val = NumDataSource(
+            numLit=NumData(formatCode="0", pt=[NumVal(idx=n, v=str(280 + n)) for n in range(rows)])
+        )
+        chart.append(series)
+        sheet.add_chart(chart, "D1")
+        stream = io.BytesIO()
+        Picture.new("RGB", (4, 4)).save(stream, "PNG")
+        sheet.add_image(Image(stream), "F1")
+
+    return with_parts(
+        xlsx(fill), {"xl/drawings/drawing1.xml": lambda xml: xml.replace('descr="Picture"', f'descr="{described}"')}
+    )
+
+
+def test_a_chart_is_its_titles_and_values_and_the_alternative_text_of_a_picture_is_read() -> None:
+    found = read(charted(2, "A duck on the pond"))
+    assert lines(found)[-7:] == [
+        "Chart: Ducks by year", "Number", "| | wild |", "|---|---|", "| 2001 | 280 |", "| 2002 | 281 |", "[picture: A duck on the pond]",
+    ]  # fmt: skip
+    assert found.metadata["not_read"] == {"pictures": 1}
+
+
+def test_of_a_chart_with_very_many_values_the_names_are_read() -> None:
+    found = read(charted(501))
+    assert lines(found)[-3:] == ["Chart: Ducks by year", "Number", "wild"]
+    assert found.metadata["not_read"] == {"pictures": 1, "charts": 1}
+
+
+def test_a_chart_and_a_picture_in_an_ods_are_read() -> None:
+    def row(*cells: str) -> str:
+        return f"<table:table-row>{''.join(f'<table:table-cell><text:p>{each}</text:p></table:table-cell>' for each in cells)}</table:table-row>"
+
+    chart = (
+        f"<office:document-content{ODS_NAMES}><office:body><office:chart><chart:chart><chart:title><text:p>Ducks</text:p></chart:title>"
+        f"<table:table>{row('', 'wild')}{row('2023', '280')}</table:table></chart:chart></office:chart></office:body></office:document-content>"
+    )
+    drawn = (
+        '<table:shapes><draw:frame><draw:object xlink:href="./Object 1"/><draw:image/></draw:frame>'
+        '<draw:frame><draw:object xlink:href="./Object 2"/></draw:frame>'
+        "<draw:frame><draw:image/><svg:title>A duck on the pond</svg:title></draw:frame></table:shapes>"
+    )
+    sheet = f'<table:table table:name="Pond">{drawn}{row("Notes")}</table:table>'
+    found = opendocument(ods(sheet, parts={"Object 1/content.xml": chart}), Limits())
+    assert lines(found) == [
+        "Pond", "Notes", "", "Chart: Ducks", "| | wild |", "|---|---|", "| 2023 | 280 |", "[picture: A duck on the pond]",
+    ]  # fmt: skip
+    assert found.metadata["not_read"] == {"charts or embedded objects": 1, "pictures": 1}
+
+
+def test_a_binary_workbook_is_read_and_a_damaged_one_is_rejected() -> None:
+    data = xlsb(["boat", "fare", "sails"], ["Tern", 40.5, True], ["", -55, False], hidden=True)
+    found = extract(data, media_type=XLSX, limits=asdict(Limits()))
+    assert lines(found) == ["Prices", "boat\tfare\tsails", "Tern\t40.50 €\tTRUE", "Tern\t-55\tFALSE"]
+    assert row_at(found, "Tern\t-55") == ("sheet Prices", 3) and found.metadata["hidden"] == {"sheets": 1, "columns": 1}
+    assert [_compressed(each) for each in (0x3FF00000, 0x40590001, 4 << 2 | 3)] == [1.0, 1.0, 0.04]
+    chance = random.Random(3)
+    with zipfile.ZipFile(io.BytesIO(data)) as archive:
+        parts = {name: archive.read(name) for name in archive.namelist()}
+    for _ in range(300):
+        name = chance.choice(["xl/workbook.bin", "xl/worksheets/sheet1.bin"])
+        at = chance.randrange(len(parts[name]))
+        wild = (
+            parts[name][:at] + chance.randbytes(chance.choice((0, 1, 5))) + parts[name][at + chance.choice((0, 1, 9)) :]
+        )
+        with contextlib.suppress(RejectedError), no_hang(5):
+            extract(zipped({**parts, name: wild}), media_type=XLSX, limits=asdict(Limits()))
+
+
+def test_struck_out_cells_and_words_are_left_out_and_counted() -> None:
+    def fill(book: Any) -> None:
+        sheet = book.active
+        for cells in (["boat", "fare"], ["Tern", 40], ["Auk", 55]):
+            sheet.append(cells)
+        sheet["B2"].font = Font(strike=True)
+        sheet["A3"] = CellRichText(TextBlock(InlineFont(strike=True), "Gull "), TextBlock(InlineFont(b=True), "Auk"))
+
+    found = read(xlsx(fill))
+    assert lines(found) == ["Prices", "boat\tfare", "Tern", "Auk\t55"]
+    assert found.metadata["not_read"] == {"struck-out text": 2}
+
+    def fill_old(sheet: Any) -> None:
+        sheet.write(0, 0, "boat")
+        sheet.write(0, 1, "ferry", xlwt.easyxf("font: struck_out on"))
+
+    found = read(xls(fill_old))
+    assert (lines(found), found.metadata["not_read"]) == (["Prices", "boat"], {"struck-out text": 1})
+    gone = '<style:style style:name="g"><style:text-properties style:text-line-through-style="solid"/></style:style>'
+    cells = (
+        '<table:table-cell table:style-name="g"><text:p>ferry</text:p></table:table-cell>'
+        '<table:table-cell><text:p><text:span text:style-name="g">Gull</text:span> Auk</text:p></table:table-cell>'
+    )
+    sheet = f'<table:table table:name="Pond"><table:table-row>{cells}</table:table-row></table:table>'
+    found = opendocument(ods(sheet, gone), Limits())
+    assert (lines(found), found.metadata["not_read"]) == (["Pond", "Auk"], {"struck-out text": 2})
 
 
 def test_an_ods_has_repeated_and_merged_cells_hidden_sheets_and_comments() -> None:
@@ -253,7 +369,7 @@ def encrypted() -> bytes:
 @pytest.mark.parametrize(
     ("media_type", "data", "message"),
     [
-        (XLSX, encrypted(), "encrypted: save a copy without a password"),
+        (XLSX, encrypted(), "encrypted, and damaged"),
         (XLSX, b"PK\x03\x04 nothing", "not an XLSX file, or a damaged one"),
         (XLSX, zipped({"[Content_Types].xml": "<Types/>"}), "damaged: the archive has no workbook part"),
         (XLSX, rows_xlsx([]), "no text: all sheets are empty"),

@@ -345,7 +345,7 @@ def test_rtf_is_read_as_a_person_sees_it() -> None:
     assert outline(found) == [("Chapter one", 2)]
     assert (found.title, found.metadata["author"]) == ("Fees of the ferrï", "Ann")
     assert found.metadata["not_read"] == {
-        "hidden passages": 1, "deleted passages": 1, "struck-out passages": 1, "pictures": 1,
+        "hidden passages": 1, "deleted passages": 1, "struck-out text": 1, "pictures": 1,
     }  # fmt: skip
 
 

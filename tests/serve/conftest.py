@@ -1,12 +1,15 @@
-"""Servers for all tests of a module that change nothing in them."""
+"""A project for the tests of MCP, and servers for all tests of a module that change nothing in them."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
+from tests.fakes import write_project
 from tests.serve.serving import Running, running
+from tests.serve.told_pipeline import opener
 
 
 @pytest.fixture(scope="module")
@@ -29,3 +32,14 @@ def hasty(server: Running) -> Iterator[Running]:
         send_seconds=0.5,
     ) as found:
         yield found
+
+
+@pytest.fixture(scope="package")
+def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a folder with an indexed pipeline over three small documents and a long one."""
+    folder = tmp_path_factory.mktemp("served")
+    write_project(folder, ["ferry", "kite", "lantern"])
+    lines = [f"Line {number} of the ledger names the sum of {number * 7} crowns for ropes.\n" for number in range(400)]
+    (folder / "documents" / "ledger.txt").write_text("".join(lines), encoding="utf-8")
+    opener(folder)().index()
+    return folder

@@ -49,9 +49,9 @@ def read(data: bytes, entries: Mapping[int, Entry]) -> Read:
     body = root.find("body")
     body = root if body is None else body
     hide_unseen(body)
-    mark_styled(root)
+    struck = mark_styled(root)
     whole = _mark(body, entries)
-    not_read = [_COUNTED[each.tag] for each in body.iter(*_COUNTED)]
+    not_read = [_COUNTED[each.tag] for each in body.iter(*_COUNTED)] + ["struck-out text"] * struck
     rendered = render(body)
     levels = dict(rendered.headings)
     found = Read(not_read=not_read)

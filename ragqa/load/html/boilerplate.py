@@ -32,7 +32,7 @@ _CANDIDATES = frozenset((*_BLOCKS, "nav", "header", "footer"))
 _NAVIGATION = ("navigation", "menu", "menubar", "search")
 _NOTICE = re.compile(
     r"cookie|consent|gdpr|newsletter|breadcrumb|(?:^|[\s_-])(?:share|sharing|social|advert\w*|ads?|promo|comments?|related|"
-    r"menu|navbar|toolbar|topbar|popup|modal|overlay|tooltip)"
+    r"menu-?(?:bar|title|toggle)|navbar|toolbar|topbar|popup|modal|overlay|tooltip)"
     r"(?:$|[\s_-])|skip-?(?:link|to)",
     re.IGNORECASE,
 )

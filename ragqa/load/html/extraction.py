@@ -64,8 +64,9 @@ def extract(data: bytes) -> Extracted:
     A control character that separates words, such as a form feed, becomes a space. Any other becomes U+FFFD.
 
     Metadata: `author`, `date`, `language`, `description` and `site`, where the page gives them; `headings`, a list of
-    `[offset, level]`; `left_out_words`, the number of words of what was left out, where there are any; and `extraction`,
-    which is `all_text` where hardly anything else than menus, headers and footers was found. The text is then all of these.
+    `[offset, level]`; `left_out_words`, the number of words of what was left out, where there are any; `extraction`, which
+    is `all_text` where hardly anything else than menus, headers and footers was found, and the text is all of these; and
+    `not_read`, a mapping of what else is not in the text, such as pictures and struck-out text, to how often.
 
     :param data: the page in UTF-8, whatever charset it declares.
     :raises RejectedError: there is no text, scripts are needed to show it, or elements are nested too deeply.
@@ -73,8 +74,10 @@ def extract(data: bytes) -> Extracted:
     tree = parse(data)
     found = _by_trafilatura(_without_spans(parse(data)))
     hide_unseen(tree)
-    mark_styled(tree)
+    struck = mark_styled(tree)
     shown, facts = _content(tree, getattr(found, "text", None) or "")
+    counts = (("pictures", shown.pictures), ("struck-out text", struck))
+    facts |= {"not_read": not_read} if (not_read := {kind: count for kind, count in counts if count}) else {}
     if needs_javascript(tree, shown.text):
         raise RejectedError(
             "no text: the page needs JavaScript, and its content is in scripts; save it as a browser shows it"
@@ -90,13 +93,15 @@ def extract(data: bytes) -> Extracted:
 def _title(found: str, own: str, shown: Rendered) -> str:
     """Return the title of a page: trafilatura's, or the page's own where that begins with a heading of the text.
 
-    Trafilatura takes the name of a book for the title of each of its pages, where a bar above the text shows that name:
-    "Variables - The Book" is the title of the page then.
+    Trafilatura takes the name of a book, or a heading that is left out, for the title of each of its pages, where a bar
+    above the text shows it: "Variables - The Book" is the title of the page then.
     """
     found, own = " ".join(found.split()), " ".join(own.split())
     first, separated, _ = re.split(r"(\s[-|\u2013\u2014\u00b7:]\s|$)", own, maxsplit=1)
-    headings = [shown.text[offset:].partition("\n")[0].strip() for offset, _ in shown.headings[:3]]
-    return own if not found or (separated and first in headings and first not in found) else found
+    headings = [shown.text[offset:].partition("\n")[0].strip() for offset, _ in shown.headings]
+    is_own = separated and first in headings[:3] and first not in found
+    is_left_out = found not in headings and found not in own
+    return own if not found or is_own or (own and is_left_out) else found
 
 
 def parse(data: bytes) -> Element:

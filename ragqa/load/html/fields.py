@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import re
+from itertools import islice
 
 from lxml.html import HtmlElement as Element
 
+from ragqa.load.alternative import picture as of_picture
 from ragqa.load.html.mathml import without_style
 from ragqa.load.html.visible import is_hidden
 
@@ -15,6 +17,11 @@ UNCHECKED = "[ ]"
 _TEX = re.compile(r"\\(?:[dt]?frac|sqrt|sum|int|prod|displaystyle|mathrm|text|left|alpha|beta|cdot|times|leq?|geq?)\b")
 _OF_FORMULA = re.compile(r"\b(?:latex|tex|math)\b", re.IGNORECASE)
 """The class of a picture of a formula."""
+_PIXELS = re.compile(r"\s*(\d{1,5})(?:\.\d*)?\s*(?:px)?\s*\Z")
+_SMALL = 32
+"""The height or width in pixels below which a picture is a sign beside a text, or a line."""
+_MOST_CAPTION = 50
+"""The most pieces of a caption that are compared with the alternative text of its picture."""
 _MOST_BESIDE = 5
 """The most elements beside a picture that are looked at to see whether it is alone."""
 
@@ -39,13 +46,39 @@ def shown_before(element: Element) -> str:
 
 
 def _described(picture: Element) -> str:
-    """Return the description of a picture that is alone; of one that shows a formula, its TeX, else nothing."""
+    """Return the alternative text of a picture; of one that shows a formula, its TeX.
+
+    A small picture is read where it is alone and stands for a word.
+    """
     text = str(picture.get("alt", ""))
-    if _TEX.search(text) or _OF_FORMULA.search(picture.get("class") or ""):
+    if _is_formula(picture):
         beside = picture.getprevious()
         is_second = beside is not None and next(beside.iter("math"), None) is not None
         return "" if is_second else without_style(text)
-    return f" {text} " if _is_alone(picture) else ""
+    if _is_small(picture):
+        return f" {text} " if _is_alone(picture) else ""
+    caption = next(
+        (each for figure in picture.iterancestors("figure") for each in figure.iterchildren("figcaption")), None
+    )
+    said = "" if caption is None else " ".join("".join(islice(caption.itertext(), _MOST_CAPTION)).split())
+    shown = of_picture(text)
+    return f" {shown} " if shown and " ".join(text.split()) not in said else ""
+
+
+def is_picture(element: Element) -> bool:
+    """Tell whether an element is a picture that has more to show than a sign or a formula."""
+    return element.tag == "img" and not _is_formula(element) and not _is_small(element)
+
+
+def _is_formula(picture: Element) -> bool:
+    shows_tex = _TEX.search(picture.get("alt") or "") or _OF_FORMULA.search(picture.get("class") or "")
+    return shows_tex is not None
+
+
+def _is_small(picture: Element) -> bool:
+    """Tell whether a picture is a sign, a line, or invisible, by the size that the page gives it."""
+    given = (_PIXELS.match(picture.get(name) or "") for name in ("width", "height"))
+    return any(int(size[1]) < _SMALL for size in given if size)
 
 
 def _is_alone(picture: Element) -> bool:

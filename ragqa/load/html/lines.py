@@ -82,11 +82,3 @@ def item(marker: str, lines: Sequence[Line]) -> list[Piece]:
     if not filled:
         return []
     return [Line(f"{marker} {filled[0]}"), *(Line(f"  {text}") for text in filled[1:])]
-
-
-def struck(inner: Sequence[Piece]) -> list[Piece]:
-    """Return a struck-out text, marked as in Markdown; each line of it where it has several."""
-    lines = laid_out(inner)
-    if len(lines) == 1 and all(isinstance(piece, str) for piece in inner):
-        return [f"~~{lines[0].text}~~"]
-    return [Line(f"~~{line.text}~~", line.level) if line.text else BLANK_LINE for line in lines]

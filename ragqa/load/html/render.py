@@ -13,9 +13,9 @@ from itertools import islice
 import lxml.etree
 from lxml.html import HtmlElement as Element
 
-from ragqa.load.html.fields import UNCHECKED, shown_before
+from ragqa.load.html.fields import UNCHECKED, is_picture, shown_before
 from ragqa.load.html.grid import Cell, Row, is_data, table_lines
-from ragqa.load.html.lines import BLANK_LINE, NEW_LINE, Line, Piece, item, laid_out, one_line, preformatted, struck
+from ragqa.load.html.lines import BLANK_LINE, NEW_LINE, Line, Piece, item, laid_out, one_line, preformatted
 from ragqa.load.html.mathml import linear
 from ragqa.load.html.scripts import subscript, superscript
 from ragqa.load.html.visible import is_formula, is_hidden
@@ -33,8 +33,7 @@ _CODE = re.compile(
     r"(?:^|[\s_-])(?:code|highlight|source|src|lang(?:uage)?|shell|console|terminal|prettyprint|hljs)(?=$|[\s_-])"
 )
 """Names of classes of blocks of code."""
-_STRUCK = ("del", "s", "strike")
-_CAPTURED = frozenset(("sup", "sub", "rt", "li", "td", "th", "table", "caption", *_STRUCK, *_HEADINGS, *_PREFORMATTED))
+_CAPTURED = frozenset(("sup", "sub", "rt", "li", "td", "th", "table", "caption", *_HEADINGS, *_PREFORMATTED))
 """Elements whose text is written to a place of its own first, and changed when they end."""
 _UNSHOWN = re.compile("[\u00ad\u200b\u2060\ufeff]")
 """Characters that are not shown: where a word may be broken, and where it may not."""
@@ -42,10 +41,11 @@ _UNSHOWN = re.compile("[\u00ad\u200b\u2060\ufeff]")
 
 @dataclass(frozen=True, slots=True)
 class Rendered:
-    """A text, and the offset and level of each heading in it."""
+    """A text, the offset and level of each heading in it, and the number of the pictures among its words."""
 
     text: str
     headings: tuple[tuple[int, int], ...]
+    pictures: int = 0
 
 
 def render(root: Element) -> Rendered:
@@ -70,7 +70,7 @@ def render(root: Element) -> Rendered:
             headings.append((offset, line.level))
         text.append(line.text)
         offset += len(line.text) + 1
-    return Rendered("\n".join(text), tuple(headings))
+    return Rendered("\n".join(text), tuple(headings), writer.pictures)
 
 
 @dataclass(slots=True)
@@ -97,6 +97,7 @@ class _Writer:
     """Takes the beginnings and ends of elements, and keeps the pieces of text."""
 
     pieces: list[Piece] = field(default_factory=list)
+    pictures: int = 0
     _outer: list[list[Piece]] = field(default_factory=list)
     _lists: list[_List] = field(default_factory=list)
     _tables: list[_Table] = field(default_factory=list)
@@ -114,6 +115,7 @@ class _Writer:
             labels = (" ".join(each.text_content().split()) for each in element.iter("text"))
             self.pieces += [piece for label in labels for piece in (NEW_LINE, label, NEW_LINE)]
             return False
+        self.pictures += is_picture(element)
         self._break_around(tag)
         self._open(element)
         if tag in _CAPTURED:
@@ -183,17 +185,14 @@ class _Writer:
             self._tables[-1].caption = one_line(inner)
         elif tag == "table":
             self._close_table(inner)
-        elif tag in ("sup", "sub", "rt", *_STRUCK):
+        elif tag in ("sup", "sub", "rt"):
             self._close_inline(element, inner)
         else:
             self.pieces += [NEW_LINE, *laid_out(inner), NEW_LINE]
 
     def _close_inline(self, element: Element, inner: list[Piece]) -> None:
         tag, text = element.tag, one_line(inner)
-        if tag in _STRUCK:
-            again = next(element.iterancestors(*_STRUCK), None) is not None
-            self.pieces += inner if again or not text else struck(inner)
-        elif tag == "rt":
+        if tag == "rt":
             parent = element.getparent()
             marked = parent is not None and parent.find("rp") is not None
             self.pieces.append(text if marked or not text else f"({text})")

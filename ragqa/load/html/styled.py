@@ -1,4 +1,4 @@
-"""Styles that change what a text means: text that is struck out, raised or lowered by CSS gets the element for it."""
+"""Styles that change what a text means: what is raised or lowered by CSS gets the element for it, what is struck out is hidden."""
 
 from __future__ import annotations
 
@@ -6,6 +6,8 @@ import re
 from collections.abc import Iterator
 
 from lxml.html import HtmlElement as Element
+
+from ragqa.load.html.visible import is_hidden
 
 _STRUCK = re.compile(r"text-decoration(?:-line)?\s*:[^;}]*\bline-through\b", re.IGNORECASE)
 _RAISED = re.compile(r"vertical-align\s*:\s*super\b", re.IGNORECASE)
@@ -62,10 +64,12 @@ _MOST_STYLES = 1 << 20
 """The most characters of style sheets that are searched."""
 
 
-def mark_styled(tree: Element) -> None:
-    """Put what CSS strikes out into a `del`, and what it raises or lowers on the line into a `sup` or a `sub`.
+def mark_styled(tree: Element) -> int:
+    """Put what CSS raises or lowers on the line into a `sup` or a `sub`, and give what is struck out the attribute `hidden`.
 
     CSS is that of the attribute `style`, and of style sheets in the page for a class (`.c3`, `span.old`).
+
+    :return: how many passages with a text are struck out.
     """
     classes = dict(_classes(tree))
     for element in list(tree.iter(*_INLINE, *_OTHERS)):
@@ -77,6 +81,16 @@ def mark_styled(tree: Element) -> None:
             _wrap(element, "del")
         if element.tag in _INLINE and (_RAISED.search(css) or _LOWERED.search(css)):
             _wrap(element, "sup" if _RAISED.search(css) else "sub")
+    return _hide_struck(tree)
+
+
+def _hide_struck(tree: Element) -> int:
+    count = 0
+    for element in tree.iter("del", "s", "strike"):
+        if not (is_hidden(element) or any(map(is_hidden, element.iterancestors()))):
+            count += bool(element.text_content().strip())
+            element.set("hidden", "")
+    return count
 
 
 def _classes(tree: Element) -> Iterator[tuple[str, str]]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 
 import lxml.html
 from lxml.html import HtmlElement as Element
@@ -20,8 +21,8 @@ _EDGES = re.compile(rf"(?<={_BEGIN}\n)\n+|\n+(?=\n{_END})")
 _QUOTES = re.compile(r"\b(?:gmail_quote|yahoo_quoted|moz-cite|protonmail_quote|zmail_extra)\b")
 
 
-def of_html(html: str) -> str:
-    """Return the text that a mail program shows; empty where there is none."""
+def of_html(html: str, not_read: Counter[str]) -> str:
+    """Return the text that a mail program shows; empty where there is none. What is struck out is counted in `not_read`."""
     if not html.strip():
         return ""
     try:
@@ -31,7 +32,7 @@ def of_html(html: str) -> str:
             return ""
         raise
     hide_unseen(tree)
-    mark_styled(tree)
+    not_read += Counter({"struck-out text": mark_styled(tree)})
     _mark_quotes(tree)
     body = tree.find("body")
     shown = render(tree if body is None else body).text

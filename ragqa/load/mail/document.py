@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from typing import Any
 
 from ragqa.errors import RejectedError
@@ -37,24 +38,26 @@ def extracted(mail: Mail, limits: Limits) -> Extracted:
         raise RejectedError(
             f"{mail.encrypted}: save it decrypted; its header says: {mail.subject or 'no subject'}"[:300]
         )
-    not_read = dict(mail.not_read)
-    body, hidden = _PGP.subn("", _body(mail))
+    not_read = Counter(mail.not_read)
+    body, hidden = _PGP.subn("", _body(mail, not_read))
     if hidden and not body.strip():
         raise RejectedError("encrypted (OpenPGP): save it decrypted")
     body = _PGP_SIGNATURE.sub("", _PGP_SIGNED.sub("", body))
     body, quoted = without_quoted(body.strip("\n"), mail.subject, mail.refers)
     counts = (("encrypted parts", hidden + bool(mail.encrypted)), ("quoted lines", quoted))
-    not_read |= {kind: count for kind, count in counts if count}
+    not_read += Counter(dict(counts))
     text = f"{_head(mail)}\n\n{body}".strip("\n")
-    return Extracted(text, mail.subject, metadata=_fields(mail) | ({"not_read": not_read} if not_read else {}))
+    return Extracted(text, mail.subject, metadata=_fields(mail) | ({"not_read": dict(not_read)} if not_read else {}))
 
 
-def _body(mail: Mail) -> str:
+def _body(mail: Mail, not_read: Counter[str]) -> str:
     plain = mail.plain.replace("\r\n", "\n").replace("\r", "\n").replace("\0", "\ufffd")
     if mail.html and len(plain.strip()) < _STUB_CHARACTERS:
-        shown = of_html(mail.html)
+        struck: Counter[str] = Counter()
+        shown = of_html(mail.html, struck)
         if len(shown.split()) > _STUB_RATIO * len(plain.split()):
             plain = shown
+            not_read += struck
     return _BLANK_LINES.sub("\n\n", "\n".join(line.rstrip() for line in plain.split("\n")))
 
 

@@ -145,7 +145,9 @@ class _Body:
         """Return the pieces of all parts as plain text."""
         from ragqa.load.mail.body import of_html
 
-        plain = [text for own, other in found for text in (own or [of_html(each) for each in other])]
+        plain = [
+            text for own, other in found for text in (own or [of_html(each, self._mail.not_read) for each in other])
+        ]
         return plain, []
 
     def _is_encrypted(self, message: Message, kind: str) -> bool:

@@ -6,11 +6,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
+from ragqa.load.alternative import picture
 from ragqa.load.docx_runs import Piece, joined
 from ragqa.load.not_read import NotRead
 from ragqa.load.odf.lists import Counter
 from ragqa.load.odf.objects import embedded
-from ragqa.load.odf.package import Package, qn
+from ragqa.load.odf.package import Flat, Package, qn
 from ragqa.load.odf.styles import Styles, whole
 from ragqa.load.odf.tables import rows
 from ragqa.load.odf.text import Inline
@@ -30,7 +31,7 @@ _MOST_INDENT = 10
 class Context:
     """What all parts of a document share. `notes` and `comments` are lines for its end."""
 
-    package: Package
+    package: Package | Flat
     styles: Styles
     not_read: NotRead = field(default_factory=NotRead)
     notes: list[Line] = field(default_factory=list)
@@ -153,7 +154,7 @@ class Body:
         return [BLANK, *map(Line, table_lines(texts)), BLANK]
 
     def shape(self, shape: Any) -> str | list[Line]:
-        """Return a formula as text, or the lines of another shape, such as a text box, a group or a chart."""
+        """Return a formula or an alternative text, or the lines of another shape, such as a text box or a chart."""
         if shape.tag == qn("draw:frame"):
             return self._frame(shape)
         if shape.tag in (qn("draw:g"), qn("draw:a")):
@@ -179,7 +180,8 @@ class Body:
                 return found.lines[0] if found.is_formula else [Line(each) for each in found.lines]
             if child.tag in _UNREAD:
                 self._context.not_read.add(_UNREAD[child.tag])
-                return []
+                text = alternative(frame) if child.tag == qn("draw:image") else ""
+                return f" {text} " if text else []
         return []
 
     def _note(self, note: Any) -> None:
@@ -198,6 +200,12 @@ class Body:
         if text:
             by = f"{f' by {author}' if author else ''}{f' ({day})' if day else ''}"
             self._context.comments.append(Line(f"Comment{by}: {text}"))
+
+
+def alternative(frame: Any) -> str:
+    """Return the alternative text of a picture: its title and its description."""
+    texts = (" ".join((frame.findtext(qn(f"svg:{name}")) or "").split()) for name in ("title", "desc"))
+    return picture(": ".join(dict.fromkeys(filter(None, texts))))
 
 
 _UNREAD = {

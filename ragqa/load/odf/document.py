@@ -8,7 +8,7 @@ from typing import Any
 from ragqa.errors import RejectedError
 from ragqa.load.bounds import Limits
 from ragqa.load.odf.body import Body, Context
-from ragqa.load.odf.package import Package, qn
+from ragqa.load.odf.package import opened, qn
 from ragqa.load.odf.slides import slides
 from ragqa.load.odf.styles import Styles
 from ragqa.load.pages import BLANK, LaidOut, Line, Page, laid_out
@@ -69,7 +69,7 @@ def presentation(data: bytes, limits: Limits) -> Extracted:
 
 def _opened(data: bytes, limits: Limits, kind: str, name: str) -> tuple[Context, Any]:
     """Return the context of a file, and the element with its content."""
-    package = Package(data, limits, kind)
+    package = opened(data, limits, kind)
     root = package.xml("content.xml")
     body = root.find(qn("office:body"))
     content = body.find(qn(name)) if body is not None else None
@@ -78,7 +78,7 @@ def _opened(data: bytes, limits: Limits, kind: str, name: str) -> tuple[Context,
         raise RejectedError(f"not an {kind} file: its content is {str(first.tag).rpartition('}')[2][:80]}")
     styles = package.xml("styles.xml")
     package.missing.clear()
-    return Context(package, Styles(styles, root)), content
+    return Context(package, Styles(None if styles is root else styles, root)), content
 
 
 def _extracted(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import posixpath
 from dataclasses import dataclass
 from typing import Any
 
@@ -9,8 +10,9 @@ import lxml.etree
 import lxml.html
 
 from ragqa.errors import RejectedError
+from ragqa.load.archive import Parts
 from ragqa.load.html.mathml import linear
-from ragqa.load.odf.package import Package, qn
+from ragqa.load.odf.package import Flat, qn
 from ragqa.load.pipes import table_lines
 from ragqa.load.xml_parts import xml_root
 
@@ -25,12 +27,17 @@ class Embedded:
     is_formula: bool
 
 
-def embedded(package: Package, frame: Any) -> Embedded | None:
-    """Return what an object shows; None where it is neither a formula nor a chart, or is damaged."""
+def embedded(parts: Parts | Flat, frame: Any) -> Embedded | None:
+    """Return what an object of a file with these parts shows; None for neither a formula nor a chart, or a damaged one."""
     inside = frame.find(qn("math:math"))
     if inside is not None:
         return _formula(lxml.etree.tostring(inside))
-    data = package.embedded(frame.get(qn("xlink:href"), ""))
+    chart = frame.find(f".//{qn('chart:chart')}")
+    if chart is not None:  # in a flat file, the object is inside
+        return _chart(chart)
+    folder = posixpath.normpath(frame.get(qn("xlink:href"), "").removeprefix("./"))
+    inside_file = folder and not folder.startswith(("..", "/"))
+    data = parts.data(f"{folder}/content.xml") if inside_file else None
     if data is None:
         return None
     if b"http://www.w3.org/1998/Math/MathML" in data[:4000]:

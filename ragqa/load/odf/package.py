@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import posixpath
+import re
 from functools import cache
 from typing import Any
 
@@ -32,6 +32,7 @@ _PROPERTIES = {
     "modified": ("dc:date",),
 }
 _DAY = len("2024-05-01")
+_PICTURE = re.compile(rb"<office:binary-data>[^<]*</office:binary-data>")
 
 
 @cache
@@ -63,19 +64,59 @@ class Package(Parts):
         data = self.data(name)
         return None if data is None else xml_root(data, name)
 
-    def embedded(self, link: str) -> bytes | None:
-        """Return the content of a document inside this one, by the link to it; None where there is none."""
-        folder = posixpath.normpath(link.removeprefix("./"))
-        return self.data(f"{folder}/content.xml") if folder and not folder.startswith(("..", "/")) else None
-
     def properties(self) -> dict[str, str]:
         """Return what the file says about itself, without what is blank: `title`, `author`, `subject`, `modified`."""
-        root = self.xml("meta.xml") if "meta.xml" in self.names else None
-        meta = root.find(qn("office:meta")) if root is not None else None
-        if meta is None:
-            return {}
-        found = {
-            ours: next(filter(None, (" ".join((meta.findtext(qn(name)) or "").split()) for name in theirs)), "")
-            for ours, theirs in _PROPERTIES.items()
-        }
-        return {name: value[:_DAY] if name == "modified" else value for name, value in found.items() if value}
+        return _properties(self.xml("meta.xml")) if "meta.xml" in self.names else {}
+
+
+class Flat:
+    """A flat file (`.fodt`, `.fods`, `.fodp`): one XML document in the place of all parts. Pictures are left out of it."""
+
+    def __init__(self, data: bytes) -> None:
+        """Parse the file.
+
+        :raises RejectedError: it is not well-formed, or declares an entity.
+        """
+        self.missing: set[str] = set()
+        self._root = xml_root(without_pictures(data), "the file")
+
+    def xml(self, name: str) -> Any:
+        """Return the root, which has the content, the styles and the properties."""
+        return self._root
+
+    def data(self, name: str) -> bytes | None:
+        """Return None: objects are inside the document, and not in parts of their own."""
+        return None
+
+    def properties(self) -> dict[str, str]:
+        """Return what the file says about itself, as `Package.properties` does."""
+        return _properties(self._root)
+
+
+def opened(data: bytes, limits: Limits, kind: str) -> Package | Flat:
+    """Return the parts of a file of either form.
+
+    :raises RejectedError: as `Package` and `Flat` do.
+    """
+    return Flat(data) if is_flat(data) else Package(data, limits, kind)
+
+
+def is_flat(data: bytes) -> bool:
+    """Tell whether a file is one XML document, and no archive."""
+    return data.removeprefix(b"\xef\xbb\xbf").lstrip()[:1] == b"<"
+
+
+def without_pictures(data: bytes) -> bytes:
+    """Return a flat file without the bytes of its pictures."""
+    return _PICTURE.sub(b"", data)
+
+
+def _properties(root: Any) -> dict[str, str]:
+    meta = root.find(qn("office:meta")) if root is not None else None
+    if meta is None:
+        return {}
+    found = {
+        ours: next(filter(None, (" ".join((meta.findtext(qn(name)) or "").split()) for name in theirs)), "")
+        for ours, theirs in _PROPERTIES.items()
+    }
+    return {name: value[:_DAY] if name == "modified" else value for name, value in found.items() if value}

@@ -88,6 +88,6 @@ class Inline:
             return
         if look.struck or look.hidden:
             if text.strip():
-                self._not_read.add("struck-out passages" if look.struck else "hidden passages")
+                self._not_read.add("struck-out text" if look.struck else "hidden passages")
         else:
             yield Piece(_WHITE.sub(" ", text).replace("\xad", ""), look.raised)

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from ragqa.errors import RejectedError
 from ragqa.load.bounds import Limits
+from ragqa.load.locked import unlocked
 from ragqa.load.not_read import NotRead
 from ragqa.load.ooxml import Package, properties, qn, refuse_ole
 from ragqa.load.pages import BLANK, Line, Page, blocks, laid_out
@@ -22,7 +23,7 @@ _OPENING = ("title", "secHead")
 _TREE = "p:cSld/p:spTree"
 
 
-def extract(data: bytes, limits: Limits) -> Extracted:
+def extract(data: bytes, limits: Limits, passwords: Sequence[str] = ()) -> Extracted:
     """Return the text of the slides in order; each slide is a page.
 
     - The title of a slide comes first. Other shapes follow as a person reads them, column by column (see `reading_order`).
@@ -37,9 +38,11 @@ def extract(data: bytes, limits: Limits) -> Extracted:
     name]` with names such as `slide 3` and `slide 4 (hidden)`; `not_read`, a mapping of what is in the file and not in
     the text, such as pictures, to how often.
 
-    :raises RejectedError: the file is not PPTX, is encrypted, has XML with entities, has no text, or exceeds the limits
+    :param passwords: tried on an encrypted file.
+    :raises RejectedError: the file is not PPTX, is encrypted with another password, has XML with entities, has no text, or exceeds the limits
         on archives or pages.
     """
+    data = unlocked(data, passwords)
     refuse_ole(data, "PPTX", ".ppt")
     package = Package(data, limits, "PPTX")
     reader = _Reader(package)

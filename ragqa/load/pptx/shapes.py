@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from ragqa.load.drawing import outline, read_chart, read_extended_chart
+from ragqa.load.alternative import picture
+from ragqa.load.drawing import any_chart, chart_lines, is_whole, outline
 from ragqa.load.not_read import NotRead
 from ragqa.load.ooxml import Package, qn
 from ragqa.load.pages import Line
@@ -97,18 +98,25 @@ class Shapes:
         return []
 
     def _shape(self, shape: Any) -> list[Block]:
-        if shape.find(f"{qn('p:spPr')}/{qn('a:blipFill')}") is not None:
-            self._not_read.add("pictures")
-        return [self.text(shape)]
+        if shape.find(f"{qn('p:spPr')}/{qn('a:blipFill')}") is None:
+            return [self.text(shape)]
+        return [*self._shown(shape), self.text(shape)]
 
     def _group(self, group: Any) -> list[Block]:
         return [[line for block in self.blocks(group) for line in block]]
 
-    def _picture(self, picture: Any) -> list[Block]:
+    def _picture(self, shape: Any) -> list[Block]:
         for name, kind in (("a:videoFile", "videos"), ("a:audioFile", "sounds"), ("a:wavAudioFile", "sounds")):
-            if picture.find(f"{qn('p:nvPicPr')}/{qn('p:nvPr')}/{qn(name)}") is not None:
+            if shape.find(f"{qn('p:nvPicPr')}/{qn('p:nvPr')}/{qn(name)}") is not None:
                 return self._told(kind)
-        return self._told("pictures")
+        return self._shown(shape)
+
+    def _shown(self, shape: Any) -> list[Block]:
+        """Count a picture, and return its alternative text."""
+        self._not_read.add("pictures")
+        about = shape.find(f"./*/{qn('p:cNvPr')}")
+        text = picture(about.get("descr")) if about is not None else ""
+        return [[Line(text)]] if text else []
 
     def _frame(self, frame: Any) -> list[Block]:
         """Return the table, chart or diagram of a frame."""
@@ -136,14 +144,10 @@ class Shapes:
         root = self._package.xml(self._package.target(self._part, content.get(qn("r:id"))))
         if root is None:
             return self._told("charts")
-        chart = read_chart(root) if content.tag == qn("c:chart") else read_extended_chart(root)
-        if not chart.tables:
+        chart = any_chart(root)
+        if not is_whole(chart):
             self._not_read.add("charts")
-        lines = list(chart.titles)
-        for names, *rows in chart.tables:
-            named = [name or f"Series {number}" for number, name in enumerate(names[1:], 1)]
-            lines += table_lines([[names[0], *named], *rows])
-        return [[Line(text) for text in lines]]
+        return [[Line(text) for text in chart_lines(chart)]]
 
     def _diagram(self, content: Any) -> list[Block]:
         root = self._package.xml(self._package.target(self._part, content.get(qn("r:dm"))))

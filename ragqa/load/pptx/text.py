@@ -46,7 +46,7 @@ def _run(run: Any, not_read: NotRead) -> Iterator[Piece]:
         yield Piece(text.replace("\xad", ""))
     elif look.get("strike") in _STRUCK:
         if text.strip():
-            not_read.add("struck-out passages")
+            not_read.add("struck-out text")
     else:
         yield Piece(shown(text, _font(look)).replace("\xad", ""), _raised(look.get("baseline", "")))
 

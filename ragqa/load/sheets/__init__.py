@@ -8,26 +8,27 @@ book                  sheets -> lines with tabs, and the metadata that say where
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from ragqa.errors import RejectedError
 from ragqa.load.bounds import Limits
+from ragqa.load.locked import unlocked
 from ragqa.records import Extracted
 
-_OLE = bytes.fromhex("d0cf11e0a1b11ae1")
 _ZIP = b"PK\x03\x04"
-_ENCRYPTED = "EncryptedPackage".encode("utf-16-le")
 
 
-def workbook(data: bytes, limits: Limits) -> Extracted:
-    """Return the text of an XLSX, XLSM or XLS, one line for each row, with tabs between cells (see `book`).
+def workbook(data: bytes, limits: Limits, passwords: Sequence[str] = ()) -> Extracted:
+    """Return the text of an XLSX, XLSM, XLSB or XLS, one line for each row, with tabs between cells (see `book`).
 
     The beginning of the file decides, since files of one of these formats often have the suffix of another.
 
-    :raises RejectedError: the file is none of these, is encrypted or damaged, has no text, or exceeds the limits.
+    :param passwords: tried on an encrypted XLSX.
+    :raises RejectedError: the file is none of these, is encrypted with another password or damaged, has no text, or exceeds the limits.
     """
     from ragqa.load.sheets import xls, xlsx
 
-    if data.startswith(_OLE) and _ENCRYPTED in data:
-        raise RejectedError("encrypted: save a copy without a password")
+    data = unlocked(data, passwords)
     if data.lstrip()[:1] == b"<":
         raise RejectedError("not a spreadsheet file but a page of HTML or XML; save it as XLSX, or as HTML")
     return xlsx.read(data, limits) if data.startswith(_ZIP) else xls.read(data, limits)

@@ -49,7 +49,7 @@ class _Text:
 def extracted(
     sheets: Iterable[Sheet], limits: Limits, properties: Mapping[str, str], not_read: Mapping[str, int]
 ) -> Extracted:
-    """Return the text of sheets: the name of each on a line of its own, then its rows, comments and text boxes.
+    """Return the text of sheets: the name of each on a line of its own, then its rows, comments, text boxes and charts.
 
     - The names of columns in two rows, of which the upper one is over several columns, are joined to one line.
     - Tables side by side follow one another.

@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
+import io
 import zipfile
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from typing import IO, Any
 
 from lxml import etree
 
 from ragqa.errors import RejectedError
-from ragqa.load.archive import examined
+from ragqa.load.archive import Parts, examined
 from ragqa.load.bounds import Limits
+from ragqa.load.odf.body import alternative
+from ragqa.load.odf.objects import embedded
+from ragqa.load.odf.package import Flat, is_flat, without_pictures
 from ragqa.load.sheets.book import extracted
 from ragqa.load.sheets.sheet import MOST_COLUMNS, MOST_ROWS, Budget, Comment, Sheet
-from ragqa.load.sheets.xlsx import NO_VALUE, TIMES_ZIP_BYTES
+from ragqa.load.sheets.xlsx import NO_VALUE, STRUCK, TIMES_ZIP_BYTES
+from ragqa.load.sheets.xlsx_extras import of_chart
 from ragqa.records import Extracted
 
 KIND = "ODS"
@@ -33,19 +38,30 @@ def read(data: bytes, limits: Limits) -> Extracted:
 
     :raises RejectedError: it is encrypted or damaged, has no text, or exceeds the limits on archives.
     """
+    if is_flat(data):
+        return _read_flat(data, limits)
     archive = examined(data, replace(limits, zip_bytes=TIMES_ZIP_BYTES * limits.zip_bytes), KIND)
     names = set(archive.namelist())
     if "META-INF/manifest.xml" in names and b"encryption-data" in archive.read("META-INF/manifest.xml"):
         raise RejectedError("encrypted: save a copy without a password")
     if "content.xml" not in names:
         raise RejectedError(f"not an {KIND} file: the archive has no content.xml")
-    reader = _Reader(Budget(limits.characters))
+    reader = _Reader(Budget(limits.characters), Parts(archive))
     try:
         with archive.open("content.xml") as stream:
             reader.read(stream)
         properties = _properties(archive.read("meta.xml")) if "meta.xml" in names else {}
     except (etree.XMLSyntaxError, zipfile.BadZipFile) as error:
         raise RejectedError(f"damaged: {error}") from error
+    return extracted(reader.sheets, limits, properties, reader.not_read)
+
+
+def _read_flat(data: bytes, limits: Limits) -> Extracted:
+    flat = Flat(data)
+    reader = _Reader(Budget(limits.characters), flat)
+    reader.read(io.BytesIO(without_pictures(data)))
+    properties = flat.properties()
+    properties.pop("modified", None)
     return extracted(reader.sheets, limits, properties, reader.not_read)
 
 
@@ -62,11 +78,13 @@ class _Reader:
     """Reads the sheets of a file one row after another."""
 
     budget: Budget
+    parts: Parts | Flat
     sheets: list[Sheet] = field(default_factory=list)
     not_read: Counter[str] = field(default_factory=Counter)
     number: int = 0
     column: int = 0
     hidden_styles: set[str] = field(default_factory=set)
+    struck_styles: set[str] = field(default_factory=set)
 
     def read(self, stream: IO[bytes]) -> None:
         """Read the XML of a file; what was read is emptied."""
@@ -105,6 +123,10 @@ class _Reader:
         for properties in style.iterchildren(f"{_STYLE}table-properties"):
             if properties.get(f"{_TABLE}display") == "false":
                 self.hidden_styles.add(style.get(f"{_STYLE}name", ""))
+        for properties in style.iterchildren(f"{_STYLE}text-properties"):
+            lines = (properties.get(f"{_STYLE}text-line-through-{each}", "none") for each in ("style", "type"))
+            if any(each != "none" for each in lines):
+                self.struck_styles.add(style.get(f"{_STYLE}name", ""))
 
     def _column(self, column: Any) -> None:
         count = _repeated(column, "number-columns-repeated", MOST_COLUMNS)
@@ -132,12 +154,26 @@ class _Reader:
             if column + count > MOST_COLUMNS:
                 count = MOST_COLUMNS - column
             if cell.tag == f"{_TABLE}table-cell" and (len(cell) or cell.get(f"{_TABLE}formula")):
-                text = " ".join(_flat(part) for part in cell.iterchildren(f"{_TEXT}p"))
+                text = self._text(cell)
                 if cell.get(f"{_TABLE}formula") and not text and not cell.get(f"{_OFFICE}value-type"):
                     self.not_read[NO_VALUE] += count
                 yield from ((column + n, text) for n in range(count if text else 0))
                 self._beside(cell, column)
             column += count
+
+    def _text(self, cell: Any) -> str:
+        """Return the text of a cell, without what is struck out, which is counted."""
+        struck = cell.get(f"{_TABLE}style-name") in self.struck_styles
+        parts = [cell] if struck else [each for each in cell.iter(f"{_TEXT}span") if self._is_struck(each)]
+        for each in parts:
+            text = " ".join(_flat(part) for part in each.iterchildren(f"{_TEXT}p")) if struck else _flat(each)
+            self.not_read[STRUCK] += bool(text.strip())
+        if struck:
+            return ""
+        return " ".join(_flat(part, self._is_struck) for part in cell.iterchildren(f"{_TEXT}p"))
+
+    def _is_struck(self, element: Any) -> bool:
+        return element.get(f"{_TEXT}style-name") in self.struck_styles
 
     def _beside(self, cell: Any, column: int) -> None:
         """Put down the span of a cell, its comment, and what is drawn on it."""
@@ -154,13 +190,17 @@ class _Reader:
             sheet.boxes += self._drawn(cell)
 
     def _drawn(self, element: Any) -> Iterator[str]:
-        """Yield the texts of text boxes and shapes; count pictures, charts and other objects."""
+        """Yield the texts of charts, text boxes and shapes, and alternative texts; count pictures and other objects."""
         for frame in element.iter(f"{_DRAW}frame"):
-            kinds = {child.tag for child in frame}
+            kinds = {child.tag: child for child in frame}
             if f"{_DRAW}object" in kinds:
-                self.not_read["charts or embedded objects"] += 1
+                found = embedded(self.parts, kinds[f"{_DRAW}object"])
+                self.not_read["charts or embedded objects"] += found is None
+                lines = [] if found is None else found.lines
+                yield from lines if found is None or found.is_formula else of_chart(lines)
             elif f"{_DRAW}image" in kinds:
                 self.not_read["pictures"] += 1
+                yield alternative(frame)
         for shape in element.iter(f"{_DRAW}text-box", f"{_DRAW}custom-shape", f"{_DRAW}rect", f"{_DRAW}ellipse"):
             if text := " ".join(_flat(part) for part in shape.iter(f"{_TEXT}p")).strip():
                 yield text
@@ -172,8 +212,11 @@ def _repeated(element: Any, name: str, most: int) -> int:
     return min(most, max(1, int(given))) if given.isdecimal() and len(given) < 9 else 1
 
 
-def _flat(element: Any) -> str:
-    """Return the text of a paragraph; comments and drawings within it are left out."""
+def _flat(element: Any, left_out: Callable[[Any], bool] = lambda _: False) -> str:
+    """Return the text of a paragraph; comments and drawings within it are left out.
+
+    :param left_out: tells which parts of it are left out besides.
+    """
     texts = [element.text or ""]
     for child in element:
         if child.tag == f"{_TEXT}s":
@@ -181,8 +224,8 @@ def _flat(element: Any) -> str:
             texts.append(" " * (min(_SPACES, int(count)) if count.isdecimal() and len(count) < 9 else 1))
         elif child.tag in (f"{_TEXT}tab", f"{_TEXT}line-break"):
             texts.append(" ")
-        elif isinstance(child.tag, str) and child.tag.startswith(_TEXT):
-            texts.append(_flat(child))
+        elif isinstance(child.tag, str) and child.tag.startswith(_TEXT) and not left_out(child):
+            texts.append(_flat(child, left_out))
         texts.append(child.tail or "")
     return "".join(texts)
 

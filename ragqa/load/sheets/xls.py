@@ -34,8 +34,9 @@ def read(data: bytes, limits: Limits) -> Extracted:
             file_contents=data, formatting_info=True, ragged_rows=True, on_demand=True, logfile=log
         )
         budget = Budget(limits.characters)
-        sheets = [_sheet(book, sheet, budget) for sheet in book.sheets()]
-        not_read = _not_read(bytes(book.mem[book.base : book.base + book.stream_len]))
+        struck: Counter[str] = Counter()
+        sheets = [_sheet(book, sheet, budget, struck) for sheet in book.sheets()]
+        not_read = struck + _not_read(bytes(book.mem[book.base : book.base + book.stream_len]))
     except RejectedError:
         raise
     except (MemoryError, RecursionError):
@@ -49,10 +50,10 @@ def read(data: bytes, limits: Limits) -> Extracted:
     return extracted(sheets, limits, {"author": author} if author else {}, not_read)
 
 
-def _sheet(book: Any, sheet: Any, budget: Budget) -> Sheet:
+def _sheet(book: Any, sheet: Any, budget: Budget, not_read: Counter[str]) -> Sheet:
     own = Sheet(sheet.name, budget, hidden=sheet.visibility != 0)
     for number in range(sheet.nrows):
-        own.put(number + 1, enumerate(_cells(book, sheet, number)))
+        own.put(number + 1, enumerate(_cells(book, sheet, number, not_read)))
         info = sheet.rowinfo_map.get(number)
         own.hidden_rows += bool(info and info.hidden and number + 1 in own.rows)
     own.merged = [(top + 1, first, bottom, last - 1) for top, bottom, first, last in sheet.merged_cells]
@@ -64,14 +65,17 @@ def _sheet(book: Any, sheet: Any, budget: Budget) -> Sheet:
     return own
 
 
-def _cells(book: Any, sheet: Any, row: int) -> Iterator[str]:
-    """Yield the cells of a row as the sheet shows them."""
+def _cells(book: Any, sheet: Any, row: int, not_read: Counter[str]) -> Iterator[str]:
+    """Yield the cells of a row as the sheet shows them; what is struck out is counted, and its cell is empty."""
     import xlrd
 
     for kind, value, style in zip(
         sheet.row_types(row), sheet.row_values(row), sheet._cell_xf_indexes[row], strict=True
     ):
-        if kind in (xlrd.XL_CELL_NUMBER, xlrd.XL_CELL_DATE):
+        if kind not in (xlrd.XL_CELL_EMPTY, xlrd.XL_CELL_BLANK) and _is_struck(book, style):
+            not_read["struck-out text"] += 1
+            yield ""
+        elif kind in (xlrd.XL_CELL_NUMBER, xlrd.XL_CELL_DATE):
             yield shown(float(value), _code(book, style), from_1904=book.datemode == 1)
         elif kind == xlrd.XL_CELL_TEXT:
             yield text_shown(value, _code(book, style)) if value else ""
@@ -81,6 +85,12 @@ def _cells(book: Any, sheet: Any, row: int) -> Iterator[str]:
             yield xlrd.error_text_from_code.get(value, "#ERROR")
         else:
             yield ""
+
+
+def _is_struck(book: Any, style: int) -> bool:
+    fonts, styles = book.font_list, book.xf_list
+    font = styles[style].font_index if 0 <= style < len(styles) else -1
+    return 0 <= font < len(fonts) and bool(fonts[font].struck_out)
 
 
 def _code(book: Any, style: int) -> str:

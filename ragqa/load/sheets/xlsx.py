@@ -22,6 +22,7 @@ from ragqa.records import Extracted
 
 KIND = "XLSX"
 NO_VALUE = "formulas without a value"
+STRUCK = "struck-out text"
 TIMES_ZIP_BYTES = 4
 """How much more than other archives a spreadsheet may inflate to, since its XML is not kept in memory."""
 _READ = tuple(f"{{*}}{name}" for name in ("row", "mergeCell", "col", "oddHeader", "oddFooter"))
@@ -36,8 +37,13 @@ def read(data: bytes, limits: Limits) -> Extracted:
     :raises RejectedError: it is damaged, has no text, or exceeds the limits on archives.
     """
     package = Package(data, replace(limits, zip_bytes=TIMES_ZIP_BYTES * limits.zip_bytes), KIND)
-    book = _Book.of(package)
+    part = next(iter(package.related("", "officeDocument")), "")
+    if part.endswith(".bin"):
+        from ragqa.load.sheets import xlsb
+
+        return xlsb.read(package, part, limits)
     not_read: Counter[str] = Counter()
+    book = _Book.of(package, not_read)
     budget = Budget(limits.characters)
     sheets = [sheet for element in book.sheets for sheet in _sheets(book, element, budget, not_read)]
     not_read["macros"] = len(package.related(book.part, "vbaProject"))
@@ -47,17 +53,21 @@ def read(data: bytes, limits: Limits) -> Extracted:
 
 @dataclass(frozen=True, slots=True)
 class _Book:
-    """What all sheets of a workbook share. `formats` has the number format of each style of cells."""
+    """What all sheets of a workbook share.
+
+    `formats` has the number format of each style of cells, `struck` those that strike out.
+    """
 
     package: Package
     part: str
     sheets: tuple[Any, ...]
     strings: list[str]
     formats: list[str]
+    struck: set[int]
     from_1904: bool
 
     @classmethod
-    def of(cls, package: Package) -> _Book:
+    def of(cls, package: Package, not_read: Counter[str]) -> _Book:
         part = next(iter(package.related("", "officeDocument")), "")
         root = package.xml(part)
         if root is None:
@@ -66,26 +76,49 @@ class _Book:
             raise RejectedError(f"not an {KIND} file: its main part is a {root.tag.rpartition('}')[2][:80]}")
         settings = root.find(qn("x:workbookPr"))
         from_1904 = settings is not None and settings.get("date1904") in _ON
-        strings = [text for name in package.related(part, "sharedStrings") for text in _strings(package, name)]
+        strings = [
+            text for name in package.related(part, "sharedStrings") for text in _strings(package, name, not_read)
+        ]
         styles = next((package.xml(name) for name in package.related(part, "styles")), None)
         found = tuple(root.iterfind(qn("x:sheets/x:sheet")))
-        return cls(package, part, found, strings, _formats(styles), from_1904)
+        return cls(package, part, found, strings, _formats(styles), _struck(styles), from_1904)
 
 
-def _strings(package: Package, part: str) -> Iterator[str]:
+def _strings(package: Package, part: str, not_read: Counter[str]) -> Iterator[str]:
     """Yield the shared texts of a workbook."""
     for element in _elements(package, part, ("{*}si",)):
-        yield _rich(element)
+        yield _rich(element, not_read)
 
 
-def _rich(element: Any) -> str:
-    """Return a text with or without formatting; the pronunciation of East Asian texts is left out."""
+def _rich(element: Any, not_read: Counter[str]) -> str:
+    """Return a text with or without formatting; the pronunciation of East Asian texts and what is struck out is left out."""
     texts = []
     for text in element.iter("{*}t"):
         parent = text.getparent()
-        if not parent.tag.endswith("}rPh"):
+        if is_on(parent.find("{*}rPr/{*}strike")):
+            not_read[STRUCK] += bool((text.text or "").strip())
+        elif not parent.tag.endswith("}rPh"):
             texts.append(text.text or "")
     return "".join(texts)
+
+
+def is_on(switch: Any) -> bool:
+    """Tell whether a switch such as `strike` is there and on."""
+    return switch is not None and switch.get("val", "1") in _ON
+
+
+def _struck(styles: Any) -> set[int]:
+    """Return the places of the styles of cells whose font strikes out."""
+    fonts = (
+        [is_on(each.find(qn("x:strike"))) for each in styles.iterfind(qn("x:fonts/x:font"))]
+        if styles is not None
+        else []
+    )
+    if not any(fonts):
+        return set()
+    used = (each.get("fontId", "") for each in styles.iterfind(qn("x:cellXfs/x:xf")))
+    places = (int(each) if each.isdecimal() and len(each) < 8 else len(fonts) for each in used)
+    return {place for place, font in enumerate(places) if font < len(fonts) and fonts[font]}
 
 
 def _formats(styles: Any) -> list[str]:
@@ -168,18 +201,23 @@ def _cells(book: _Book, row: Any, not_read: Counter[str]) -> Iterator[tuple[int,
             elif tag.endswith("}f"):
                 has_formula = True
             elif tag.endswith("}is"):
-                text = _rich(child)
+                text = _rich(child, not_read)
         kind = element.get("t", "n")
         if text is not None:
-            yield column, _shown(book, kind, text, element.get("s"))
+            given = element.get("s", "")
+            style = int(given) if given.isdecimal() and len(given) < 8 else 0
+            shown_text = _shown(book, kind, text, style)
+            if style in book.struck and shown_text.strip():
+                not_read[STRUCK] += 1
+            else:
+                yield column, shown_text
         elif has_formula and kind != "str":
             not_read[NO_VALUE] += 1
 
 
-def _shown(book: _Book, kind: str, text: str, style: str | None) -> str:
+def _shown(book: _Book, kind: str, text: str, style: int) -> str:
     """Return the value of a cell as the sheet shows it."""
-    at = int(style) if style and style.isdecimal() and len(style) < 8 else 0
-    code = book.formats[at] if at < len(book.formats) else GENERAL
+    code = book.formats[style] if style < len(book.formats) else GENERAL
     if kind == "s":
         place = int(text) if text.isdecimal() and len(text) < 10 else -1
         return text_shown(book.strings[place], code) if 0 <= place < len(book.strings) else ""

@@ -6,7 +6,8 @@ from collections import Counter
 from collections.abc import Iterator
 from typing import Any
 
-from ragqa.load.drawing import paragraph_text
+from ragqa.load.alternative import picture
+from ragqa.load.drawing import Chart, any_chart, chart_lines, diagram, is_whole, paragraph_text
 from ragqa.load.ooxml import Package, qn
 from ragqa.load.sheets.sheet import Comment, place_of
 
@@ -56,23 +57,35 @@ def _elements(package: Package, part: str) -> Iterator[Any]:
 
 
 def drawings(package: Package, sheet: str, not_read: Counter[str]) -> Iterator[str]:
-    """Yield the texts of text boxes and the titles of charts of a sheet; count charts, pictures and other objects."""
+    """Yield the texts of text boxes, charts and diagrams of a sheet, and the alternative texts of its pictures.
+
+    Pictures are counted, and so are charts and diagrams without values or texts.
+    """
     for part in package.related(sheet, "drawing"):
         root = package.xml(part)
         for element in root.iter() if root is not None else ():
             if element.tag == qn("xdr:pic"):
                 not_read["pictures"] += 1
+                about = element.find(qn("xdr:nvPicPr/xdr:cNvPr"))
+                yield picture(about.get("descr")) if about is not None else ""
             elif element.tag == qn("xdr:txBody"):
                 yield " ".join(paragraph_text(paragraph) for paragraph in element.iter(qn("a:p")))
             elif element.tag in (qn("c:chart"), qn("cx:chart")):
-                not_read["charts"] += 1
-                yield from _title(package, package.target(part, element.get(qn("r:id"))))
+                yield from _chart(package.xml(package.target(part, element.get(qn("r:id")))), not_read)
             elif element.tag == qn("dgm:relIds"):
-                not_read["diagrams"] += 1
+                data = package.xml(package.target(part, element.get(qn("r:dm"))))
+                texts = diagram(data) if data is not None else []
+                not_read["diagrams"] += not texts
+                yield from texts
 
 
-def _title(package: Package, part: str) -> Iterator[str]:
-    chart = package.xml(part)
-    title = chart.find(qn("c:chart/c:title")) if chart is not None else None
-    if title is not None and (text := " ".join(paragraph_text(each) for each in title.iter(qn("a:p"))).strip()):
-        yield f"Chart: {text}"
+def _chart(root: Any, not_read: Counter[str]) -> Iterator[str]:
+    found = any_chart(root) if root is not None else Chart([], [], False)
+    not_read["charts"] += not is_whole(found)
+    yield from of_chart(chart_lines(found))
+
+
+def of_chart(lines: list[str]) -> Iterator[str]:
+    """Yield the lines of a chart on a sheet; the first one says that it is a chart."""
+    for place, line in enumerate(lines):
+        yield line if place or line.startswith("|") else f"Chart: {line}"

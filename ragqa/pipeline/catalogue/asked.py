@@ -25,7 +25,7 @@ TYPES: dict[str, tuple[str, ...]] = {
     "JSON": (".json",),
     "JSON lines": (".jsonl", ".ndjson"),
     "Word": (".docx",),
-    "OpenDocument": (".odt", ".ott", ".odp", ".otp"),
+    "OpenDocument": (".odt", ".ott", ".fodt", ".odp", ".otp", ".fodp"),
     "EPUB": (".epub",),
     "PowerPoint": (".pptx", ".pptm", ".ppsx", ".ppsm"),
     "RTF": (".rtf",),
