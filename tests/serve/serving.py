@@ -8,7 +8,7 @@ import logging
 import socket
 import threading
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, ClassVar, Literal
@@ -240,3 +240,13 @@ class _Lines(logging.Handler):
 
     def emit(self, record: logging.LogRecord) -> None:
         self._lines.append(record.getMessage())
+
+
+def until(ask: Callable[[], Reply], enough: Callable[[Reply], bool], seconds: float = 10.0) -> Reply:
+    """Return the first reply that is enough, or the last one: a change of the index is seen within about a second."""
+    end = time.monotonic() + seconds
+    while True:
+        reply = ask()
+        if enough(reply) or time.monotonic() > end:
+            return reply
+        time.sleep(0.1)

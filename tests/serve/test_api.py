@@ -13,7 +13,7 @@ import pytest
 from jsonschema import Draft202012Validator
 
 from ragqa import Pipeline
-from tests.serve.serving import QUESTION, Running, build, running
+from tests.serve.serving import QUESTION, Running, build, running, until
 
 
 def without_times_and_paths(answer: dict[str, Any]) -> dict[str, Any]:
@@ -96,7 +96,7 @@ def test_readiness_fails_without_an_index_and_liveness_does_not(tmp_path: Path) 
     with running(tmp_path) as server:
         assert server.get("/readyz").json == {"status": "ready"}
         (tmp_path / "index").rename(tmp_path / "gone")
-        told = server.get("/readyz")
+        told = until(lambda: server.get("/readyz"), lambda reply: reply.status != 200)
         assert told.status == 503 and told.json["error"]["code"] == "no_index"
         assert str(tmp_path) not in told.body.decode()
         assert server.get("/healthz").status == 200

@@ -17,7 +17,18 @@ import pytest
 
 from ragqa import Pipeline
 from ragqa.serve import lanes
-from tests.serve.serving import QUESTION, SLOW_QUESTION, Running, SlowGenerator, drain, parsed, read, request, running
+from tests.serve.serving import (
+    QUESTION,
+    SLOW_QUESTION,
+    Running,
+    SlowGenerator,
+    drain,
+    parsed,
+    read,
+    request,
+    running,
+    until,
+)
 
 ROUTES = [
     ("GET", "/readyz"), ("GET", "/metrics"), ("POST", "/api/ask"), ("POST", "/api/search"), ("GET", f"/api/documents/{'0' * 64}"),
@@ -559,6 +570,6 @@ def test_the_place_in_the_queue_is_told_while_a_client_waits(tmp_path: Path, mon
 def test_an_index_that_is_gone_is_told_without_its_path(tmp_path: Path) -> None:
     with running(tmp_path) as server:
         (tmp_path / "index").rename(tmp_path / "gone")
-        told = server.post("/api/ask", {"question": QUESTION})
+        told = until(lambda: server.post("/api/ask", {"question": QUESTION}), lambda reply: reply.status != 200)
         assert (told.status, told.json["error"]["code"]) == (503, "no_index")
         assert isinstance(server.pipeline, Pipeline)
