@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence, Set
 
 from ragqa import text_analysis
@@ -70,3 +71,37 @@ def shares(term: str, names: Sequence[Set[str]]) -> list[int]:
     """Return for each column, by the terms of its name, how much a term of a question names it."""
     hinted, opening = _TERMS.get(term, frozenset()), _OPENING_TERMS.get(term, frozenset())
     return [NAMED if term in name else HINTED if hinted & name else OPENING if opening & name else 0 for name in names]
+
+
+_VERB = r"(?:is|are|was|were|has|have|had|does|do|did|can|will|would)"
+_NOUN = re.compile(
+    rf"^(?:(?:in|at|on|for|from|to|with) )?(?:which|what) (?P<a>[^\W\d_]+) {_VERB}\b"
+    rf"|^how much (?P<b>[^\W\d_]+) (?:has|have|had|does|do|did|(?:is|are) (?:there )?in)\b"
+    r"|^(?:what|who)(?:['’]s| is| are| was| were) the (?:\w+ ){0,2}?(?P<c>[^\W\d_]+) of\b"
+    r"|^(?:what|how much) (?:do|does|did) (?:the |an? )?(?P<e>[^\W\d_]+) (?:pay|get|earn)\b"
+    r"|^(?:what|who) (?:is|are|was|were) .*\w['’]s? (?:\w+ )?(?P<d>[^\W\d_]+)\W*$",
+    re.IGNORECASE,
+)
+"""The noun in the position of the name of a column: "which teacher has", "how much sugar has", "the salary of",
+"Ana's salary", "what do farms pay"."""
+_ANY_NOUN = frozenset(
+    text_analysis.terms(
+        "number amount kind type sort name time date day year place person people money thing one way value unit share "
+        "percent percentage result rest please today now exactly currently"
+    )
+)
+"""Words in that position that fit many columns, or name none."""
+
+
+def nouns_asked_for(question: str, names: Set[str]) -> list[str]:
+    """Return the noun of a question in the position of the name of a column; [] for none, and for one that any name may have.
+
+    :param names: the terms of the names of the columns, none of which it names, by another word either.
+    """
+    match = _NOUN.match(question)
+    word = match[match.lastgroup].lower() if match and match.lastgroup else ""
+    term = text_analysis.term(word)
+    alike = {each for group in (*_TERMS.values(), *_OPENING_TERMS.values()) if term in group for each in group}
+    if not word or word in text_analysis.STOP_WORDS or term in _ANY_NOUN or alike & names or shares(term, [names])[0]:
+        return []
+    return [word]
