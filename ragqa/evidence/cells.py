@@ -13,7 +13,7 @@ from ragqa.evidence import columns
 from ragqa.evidence.amounts import amount_of, are_ranges, digits, is_number, is_same, range_of, tokens, without_marks
 from ragqa.evidence.columns import NAMED, OPENING
 from ragqa.evidence.passages import Candidate
-from ragqa.evidence.tables import Table, Tables
+from ragqa.evidence.tables import EXAMPLES, YEAR, Table, Tables
 from ragqa.question_analysis import QuestionAnalysis
 
 CONFIDENCE = 0.95
@@ -65,10 +65,7 @@ _DOUBTFUL = frozenset(
 _NEGATED = re.compile(r"n['’]t\b", re.IGNORECASE)
 _COUNTING = frozenset(["by", "from", "sinc"])
 """Words that compare before a number."""
-_EXAMPLES = 200
-"""The first rows show whether the cells of a table are ranges."""
 _SPOKEN_RANGE = re.compile(r"(?<=\d)\s*(?:\bto\b|–)\s*(?=\d)")
-_YEAR = re.compile(r"(?:19|20)\d\d")
 _HEAD = re.compile(
     r"^(?:(?:in|at|on|for|from|to|with)\s+)?(?:which|what)\s+(?:(?:kind|type|sort)s? of\s+)?(.*)", re.IGNORECASE
 )
@@ -85,6 +82,15 @@ class Cell:
     end: int
     text: str
     is_row: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class _Row:
+    """A row that has all that is wanted: its number in the table, its cells, and the columns by which it is named."""
+
+    number: int
+    values: Sequence[str]
+    keys: set[int]
 
 
 def cell_asked_for(question: QuestionAnalysis, candidates: Sequence[Candidate], tables: Tables) -> Cell | None:
@@ -104,9 +110,9 @@ def cell_asked_for(question: QuestionAnalysis, candidates: Sequence[Candidate], 
         for table in tables.like(each):
             seen.add(id(table))
             asked = _Asked(question, table, each)
-            for number, line in asked.rows():
-                start, end = table.rows[number]
-                found[table.document.id, start] = asked.cell(each, start, end, line)
+            for row in asked.rows():
+                start, end = table.rows[row.number]
+                found[table.document.id, start] = asked.cell(each, start, end, row)
     cells = list(found.values())
     return cells[0] if len(cells) == 1 and cells[0].text else None
 
@@ -138,9 +144,9 @@ class _Asked:
         """The words that a row must have: those that name no column, and are not around the table."""
         own = self.example if self.table.has(self.example.start) else None
         above = f"{self.table.above} {self.example.hit.source} {own.hit.chunk.context if own else ''} {own.heading if own else ''}"
-        around = {each for each in tokens(above) if not is_number(each) or _YEAR.fullmatch(each)}
+        around = {each for each in tokens(above) if not is_number(each) or YEAR.fullmatch(each)}
         degrees = {after for before, after in pairwise(self.tokens) if before == "how"} & columns.DEGREES
-        free = {*_ASKING, *around, *degrees, *_STOP}
+        free = {*_ASKING, *around, *degrees, *text_analysis.STOP_TERMS}
         return [each for each in dict.fromkeys(self.tokens) if each not in free and not self._names_column(each)]
 
     def _names_column(self, word: str) -> bool:
@@ -164,7 +170,7 @@ class _Asked:
         found: set[int] | None = None
         for each in tokens(match[1]):
             named = {n for n, share in enumerate(self.shares.get(each, [])) if share > OPENING}
-            if each in _STOP or not named or (found is not None and not found & named):
+            if each in text_analysis.STOP_TERMS or not named or (found is not None and not found & named):
                 break
             found = named if found is None else found & named
         return found
@@ -187,8 +193,8 @@ class _Asked:
         others = [0 if n in (self.head or ()) else total for n, total in enumerate(self.totals)]
         return {n for n, total in enumerate(others) if total and total == max(others)}
 
-    def rows(self) -> list[tuple[int, list[str]]]:
-        """Return the numbers and the cells of the rows that have all that is wanted; the best where one is better."""
+    def rows(self) -> list[_Row]:
+        """Return the rows that have all that is wanted; the best where one is better."""
         if not self.wanted or len(self.names) < 2 or (self.doubts and not self.doubts[-1][1]):
             return []
         found = []
@@ -197,11 +203,11 @@ class _Asked:
             if len(values) == len(self.names) and self.table.lines[number].strip() != self.table.header:
                 keys = [self._columns(each, values) for each in self.wanted]
                 if all(keys) and self._are_said(values):
-                    found.append((number, values, set.union(*keys)))
+                    found.append(_Row(number, values, set.union(*keys)))
         for better in (self._is_whole, self._is_named):
-            best = [row for row in found if better(row[1], row[2])]
+            best = [row for row in found if better(row)]
             found = best if len(found) > 1 and len(best) == 1 else found
-        return [(number, values) for number, values, _ in found]
+        return found
 
     @cached_property
     def doubts(self) -> list[tuple[str, str]]:
@@ -223,7 +229,7 @@ class _Asked:
     @cached_property
     def ranges(self) -> set[int]:
         """The columns of ranges."""
-        rows = [table_rows.row_values(line) for line in self.table.lines[1:_EXAMPLES]]
+        rows = [table_rows.row_values(line) for line in self.table.lines[1:EXAMPLES]]
         rows = [row for row in rows if len(row) == len(self.names)]
         return {n for n in range(len(self.names)) if are_ranges(row[n] for row in rows)}
 
@@ -267,14 +273,16 @@ class _Asked:
         after = self.tokens[at + 1] if at + 1 < len(self.tokens) else ""
         return after in units or column in self.homes(wanted)
 
-    def _is_whole(self, values: Sequence[str], keys: set[int]) -> bool:
+    def _is_whole(self, row: _Row) -> bool:
         """Tell whether all that is wanted is in cells that have no other words."""
-        whole = [there for n in keys if (there := {*tokens(values[n])}) <= {*self.tokens, *_STOP}]
+        whole = [
+            there for n in row.keys if (there := {*tokens(row.values[n])}) <= {*self.tokens, *text_analysis.STOP_TERMS}
+        ]
         return all(any(_is_in(each, there) for there in whole) for each in self.wanted)
 
-    def _is_named(self, values: Sequence[str], keys: set[int]) -> bool:
-        """Tell whether what is wanted is in the column of names, and the question does not ask for that of another row."""
-        return keys == {self.name_column}
+    def _is_named(self, row: _Row) -> bool:
+        """Tell whether what is wanted is in the column of names alone."""
+        return row.keys == {self.name_column}
 
     @cached_property
     def name_column(self) -> int:
@@ -286,9 +294,9 @@ class _Asked:
                 return n
         return 0
 
-    def cell(self, row: Candidate, start: int, end: int, values: Sequence[str]) -> Cell:
+    def cell(self, hit: Candidate, start: int, end: int, row: _Row) -> Cell:
         """Return the cell in the column that is asked for; the whole row where several may be, and "" where none is."""
-        keys = set().union(*(self._columns(each, values) for each in self.wanted))
+        keys = row.keys
         totals = [0 if n in keys else total for n, total in enumerate(self.totals)]
         if self.head is not None:
             best = [n for n in self.head if n not in keys]
@@ -299,12 +307,9 @@ class _Asked:
             totals[self.name_column] = 0
             best = [n for n, total in enumerate(totals) if total and total == max(totals)]
         if len(best) == 1:
-            return Cell(row, start, end, values[best[0]].strip())
+            return Cell(hit, start, end, row.values[best[0]].strip())
         line = self.table.document.text[start:end] if best else ""
-        return Cell(row, start, end, " ".join(line.split()), is_row=True)
-
-
-_STOP = frozenset(text_analysis.terms(" ".join(text_analysis.STOP_WORDS)))
+        return Cell(hit, start, end, " ".join(line.split()), is_row=True)
 
 
 def _is_in(wanted: str, there: set[str]) -> bool:

@@ -6,6 +6,9 @@ import re
 from collections.abc import Mapping, Sequence, Set
 
 from ragqa import text_analysis
+from ragqa.evidence.passages import Candidate
+from ragqa.question_analysis import QuestionAnalysis
+from ragqa.stages import IndexReader
 
 NAMED, HINTED, OPENING = 100, 10, 1
 """How much a word of the column's own name counts, a word of `_WORDS`, and one of `_OPENINGS`, which fits many columns."""
@@ -18,38 +21,45 @@ _OPENINGS = {
     "who": "name person",
 }
 """The words with which questions begin, and the names of columns for which they may ask."""
-_WORDS = {
-    "long": "length duration time",
-    "tall": "height",
-    "high": "height altitude elevation",
-    "deep": "depth draught draft",
-    "wide": "width breadth beam",
-    "thick": "thickness",
-    "heavy": "weight mass",
-    "weigh": "weight mass",
-    "old": "age built born birth",
-    "far": "distance",
-    "fast": "speed",
-    "hot warm cold": "temperature",
-    "big large": "size area",
-    "loud": "noise volume",
-    "expensive cheap cost pay charge": _PRICE,
-    "strong": "strength power",
-    "powerful": "power",
-    "last": "duration length",
-    "born": "birth birthday",
-    "head lead manage boss supervisor": "manager head supervisor lead",
-    "phone telephone call": "extension phone telephone",
-    "mail": "mail email",
-    "room": "room office",
-    "sit": "seats",
-    "leave depart": "departure departs leaves",
-    "arrive": "arrival arrives",
-    "start begin": "start begin since joined",
-    "end finish": "end finish",
-    "calorie": "energy calories kcal",
+_DEGREES = {
+    "long": ("length", "duration time"),
+    "tall": ("height", ""),
+    "high": ("height", "altitude elevation"),
+    "deep": ("depth", "draught draft"),
+    "wide": ("width", "breadth beam"),
+    "thick": ("", "thickness"),
+    "heavy": ("weight", "mass"),
+    "old": ("age", "built born birth"),
+    "far": ("distance", ""),
+    "fast": ("", "speed"),
+    "hot warm cold": ("", "temperature"),
+    "big large": ("", "size area"),
+    "loud": ("", "noise volume"),
+    "expensive cheap": ("", _PRICE),
+    "strong": ("", "strength power"),
+    "powerful": ("", "power"),
 }
-"""Words of questions, and the names of columns for which they ask."""
+"""Words that follow "how", and the names of columns for which they ask; the first is of their family (`families.py`)."""
+_WORDS = {
+    "weigh": ("weight", "mass"),
+    "cost": ("price", _PRICE),
+    "pay charge": ("", _PRICE),
+    "last": ("", "duration length"),
+    "born": ("", "birth birthday"),
+    "head lead manage boss supervisor": ("", "manager head supervisor lead"),
+    "phone telephone call": ("", "extension phone telephone"),
+    "mail": ("", "mail email"),
+    "room": ("", "room office"),
+    "sit": ("", "seats"),
+    "leave depart": ("", "departure departs leaves"),
+    "arrive": ("", "arrival arrives"),
+    "start begin": ("", "start begin since joined"),
+    "end finish": ("", "end finish"),
+    "calorie": ("", "energy calories kcal"),
+}
+"""Other words of questions, likewise."""
+MEASURES = [(noun, words) for words, (noun, _) in (*_DEGREES.items(), *_WORDS.items()) if noun]
+"""Names of columns, each with a word of its family."""
 
 
 def _by_term(words: Mapping[str, str]) -> dict[str, frozenset[str]]:
@@ -58,12 +68,9 @@ def _by_term(words: Mapping[str, str]) -> dict[str, frozenset[str]]:
     }
 
 
-_TERMS, _OPENING_TERMS = _by_term(_WORDS), _by_term(_OPENINGS)
-DEGREES = frozenset(
-    text_analysis.terms(
-        "long tall high deep wide thick heavy old far fast hot warm cold big large loud expensive strong powerful"
-    )
-)
+_TERMS = _by_term({words: " ".join(names) for words, names in (*_DEGREES.items(), *_WORDS.items())})
+_OPENING_TERMS = _by_term(_OPENINGS)
+DEGREES = frozenset(text_analysis.terms(" ".join(_DEGREES)))
 """The words that follow "how"; they name no row."""
 
 
@@ -93,7 +100,7 @@ _ANY_NOUN = frozenset(
 """Words in that position that fit many columns, or name none."""
 
 
-def nouns_asked_for(question: str, names: Set[str]) -> list[str]:
+def _nouns_asked_for(question: str, names: Set[str]) -> list[str]:
     """Return the noun of a question in the position of the name of a column; [] for none, and for one that any name may have.
 
     :param names: the terms of the names of the columns, none of which it names, by another word either.
@@ -105,3 +112,15 @@ def nouns_asked_for(question: str, names: Set[str]) -> list[str]:
     if not word or word in text_analysis.STOP_WORDS or term in _ANY_NOUN or alike & names or shares(term, [names])[0]:
         return []
     return [word]
+
+
+def missing(question: QuestionAnalysis, best: Candidate, reader: IndexReader) -> tuple[str, ...]:
+    """Return the nouns that a question for a fact asks for and no document has, where a row of a table is the best evidence.
+
+    The row has the words that name it, so that such a noun asks for a column that the table has not.
+    """
+    if question.kind not in ("fact", "definition") or best.kind != "row" or best.header is None:
+        return ()
+    asked = _nouns_asked_for(question.core, set(text_analysis.terms(best.before)))
+    counts = reader.document_counts([text_analysis.term(word) for word in asked])
+    return tuple(word for word, count in zip(asked, counts, strict=True) if not count)
