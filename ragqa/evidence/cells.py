@@ -23,47 +23,15 @@ _ASKING = frozenset(
 )
 """Words of questions that name neither a row nor a column, unless the table has them."""
 _DOUBTFUL = frozenset(
-    text_analysis.term(each)
-    for each in [
-        "not",
-        "no",
-        "nor",
-        "neither",
-        "none",
-        "never",
-        "cannot",
-        "before",
-        "after",
-        "over",
-        "under",
-        "until",
-        "till",
-        "above",
-        "below",
-        "beyond",
-        "more",
-        "less",
-        "fewer",
-        "most",
-        "least",
-        "than",
-        "between",
-        "except",
-        "without",
-        "instead",
-        "excluding",
-        "besides",
-        "other",
-        "unlike",
-        "but",
-        "or",
-        "only",
-        "within",
-    ]
+    text_analysis.terms(
+        "not no nor neither none never cannot before after over under until till above below beyond more less "
+        "fewer most least than between except without instead excluding besides other unlike but or only "
+        "within"
+    )
 )
 """Words that compare, negate or exclude: no cell is given, unless the row or a column's name says the same ("over 800")."""
 _NEGATED = re.compile(r"n['’]t\b", re.IGNORECASE)
-_COUNTING = frozenset(["by", "from", "sinc"])
+_COUNTING = frozenset(text_analysis.terms("by from since"))
 """Words that compare before a number."""
 _SPOKEN_RANGE = re.compile(r"(?<=\d)\s*(?:\bto\b|–)\s*(?=\d)")
 _HEAD = re.compile(
