@@ -216,3 +216,5 @@ def term(word: str) -> str:
 
 
 _stemmer = Stemmer.Stemmer("english")
+STOP_TERMS = frozenset(map(term, STOP_WORDS))
+"""The search terms of `STOP_WORDS`."""

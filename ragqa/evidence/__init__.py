@@ -5,6 +5,7 @@
     tables      rows of tables -> their whole tables
     rows        candidates -> those without rows of tables that the question does not name
     columns     words of questions -> names of columns
+    amounts     numbers and ranges, in any spelling
     cells       candidates -> the cell of a table that is asked for, where that is beyond doubt
     families    a term -> that of its family: "wrote" and "written"
     ranking     candidates -> ranked excerpts
@@ -22,10 +23,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from ragqa import identifiers, text_analysis
+from ragqa.evidence import columns
 from ragqa.evidence.cells import Cell, cell_asked_for
-from ragqa.evidence.columns import shares
 from ragqa.evidence.confidence import answerable
-from ragqa.evidence.passages import Candidate, candidates
+from ragqa.evidence.passages import Candidate as Candidate
+from ragqa.evidence.passages import candidates
 from ragqa.evidence.ranking import RankedExcerpt, only, rank, term_weights
 from ragqa.evidence.rows import about_the_row
 from ragqa.evidence.tables import Tables
@@ -69,31 +71,15 @@ def examine(
     best = hits[:MOST_HITS]
     passages = candidates(best, reader.document)
     tables = Tables(reader.document)
-    cell = cell_asked_for(analyse(question), passages, tables)
+    alone = analyse(question)
+    cell = cell_asked_for(alone, passages, tables)
     found = about_the_row(analysis, passages, tables)
     ranked = rank(analysis, found, embedder, weights)
-    alone = analyse(question)
     unknown = tuple(name for name in alone.names if _is_unknown(name, reader))
     if cell is None and ranked and searched == question:
-        unknown += _unknown_columns(alone, ranked[0].candidate, reader)
+        unknown += columns.missing(alone, ranked[0].candidate, reader)
     probability = answerable(analysis, best, ranked, only(weights, alone.terms))
     return Evidence(analysis, tuple(ranked), unknown, probability, cell)
-
-
-def _unknown_columns(question: QuestionAnalysis, best: Candidate, reader: IndexReader) -> tuple[str, ...]:
-    """Return the words of a question for a fact that are in no document, where a row of a table is the best evidence.
-
-    The row has the words that name it, so that such a word asks for a column that the table has not. Words that ask for a
-    column by another name do not count.
-    """
-    if question.kind != "fact" or best.kind != "row" or best.header is None:
-        return ()
-    names = [set(text_analysis.terms(best.before))]
-    words = dict.fromkeys(text_analysis.words(question.core))
-    asking = [word for word in words if not (word.isdigit() or word in text_analysis.STOP_WORDS)]
-    asking = [word for word in asking if not shares(text_analysis.term(word), names)[0]]
-    counts = reader.document_counts([text_analysis.term(word) for word in asking])
-    return tuple(word for word, count in zip(asking, counts, strict=True) if not count)
 
 
 def _is_unknown(name: str, reader: IndexReader) -> bool:

@@ -10,9 +10,10 @@ from itertools import pairwise
 
 from ragqa import table_rows, text_analysis
 from ragqa.evidence import columns
+from ragqa.evidence.amounts import amount_of, are_ranges, digits, is_number, is_same, range_of, tokens, without_marks
 from ragqa.evidence.columns import NAMED, OPENING
 from ragqa.evidence.passages import Candidate
-from ragqa.evidence.tables import Table, Tables
+from ragqa.evidence.tables import EXAMPLES, YEAR, Table, Tables
 from ragqa.question_analysis import QuestionAnalysis
 
 CONFIDENCE = 0.95
@@ -21,20 +22,21 @@ _ASKING = frozenset(
     text_analysis.terms("cost pay price charge much many long take need have get give amount number kind type sort")
 )
 """Words of questions that name neither a row nor a column, unless the table has them."""
-_TOKEN = re.compile(r"\d+(?:[.,:/–-]+\d+)*|[^\W\d_]+\d*|\w+")
-_RANGE = re.compile(r"(\d[\d.,]*)\s*(?:-|–|to|and)\s*(\d[\d.,]*)", re.IGNORECASE)
-_BOUND = re.compile(
-    r"(?:(over|above|more than|from|>)|(under|below|less than|up to|until|<))\s*=?\s*(\d[\d.,]*)", re.IGNORECASE
+_DOUBTFUL = frozenset(
+    text_analysis.terms(
+        "not no nor neither none never cannot before after over under until till above below beyond more less "
+        "fewer most least than between except without instead excluding besides other unlike but or only "
+        "within"
+    )
 )
-_MARKS = re.compile(r"[.,]")
-_EXAMPLES = 200
-"""The first rows show whether the cells of a table are ranges."""
+"""Words that compare, negate or exclude: no cell is given, unless the row or a column's name says the same ("over 800")."""
+_NEGATED = re.compile(r"n['’]t\b", re.IGNORECASE)
+_COUNTING = frozenset(text_analysis.terms("by from since"))
+"""Words that compare before a number."""
 _SPOKEN_RANGE = re.compile(r"(?<=\d)\s*(?:\bto\b|–)\s*(?=\d)")
-_YEAR = re.compile(r"(?:19|20)\d\d")
 _HEAD = re.compile(
     r"^(?:(?:in|at|on|for|from|to|with)\s+)?(?:which|what)\s+(?:(?:kind|type|sort)s? of\s+)?(.*)", re.IGNORECASE
 )
-_POSSESSIVE = re.compile(r"['’]s\b")
 _WHO = re.compile(r"^who\b", re.IGNORECASE)
 _ARTICLES = frozenset(["the", "a", "an", "of", "is", "to", "at", "for"])
 
@@ -50,6 +52,15 @@ class Cell:
     is_row: bool = False
 
 
+@dataclass(frozen=True, slots=True)
+class _Row:
+    """A row that has all that is wanted: its number in the table, its cells, and the columns by which it is named."""
+
+    number: int
+    values: Sequence[str]
+    keys: set[int]
+
+
 def cell_asked_for(question: QuestionAnalysis, candidates: Sequence[Candidate], tables: Tables) -> Cell | None:
     """Return the cell that a question asks for; None where there is any doubt.
 
@@ -57,7 +68,7 @@ def cell_asked_for(question: QuestionAnalysis, candidates: Sequence[Candidate], 
     table, or of one with the same header, may have these cells; a number must be in a column that the question names
     beside it; and one column, in which none of them is, must be named more than others.
     """
-    if question.kind in ("compare", "summary", "why", "yes_no") or question.language:
+    if question.kind in ("compare", "summary", "why", "yes_no") or question.language or _NEGATED.search(question.core):
         return None
     found: dict[tuple[str, int], Cell] = {}
     seen: set[int] = set()
@@ -67,9 +78,9 @@ def cell_asked_for(question: QuestionAnalysis, candidates: Sequence[Candidate], 
         for table in tables.like(each):
             seen.add(id(table))
             asked = _Asked(question, table, each)
-            for number, line in asked.rows():
-                start, end = table.rows[number]
-                found[table.document.id, start] = asked.cell(each, start, end, line)
+            for row in asked.rows():
+                start, end = table.rows[row.number]
+                found[table.document.id, start] = asked.cell(each, start, end, row)
     cells = list(found.values())
     return cells[0] if len(cells) == 1 and cells[0].text else None
 
@@ -101,9 +112,9 @@ class _Asked:
         """The words that a row must have: those that name no column, and are not around the table."""
         own = self.example if self.table.has(self.example.start) else None
         above = f"{self.table.above} {self.example.hit.source} {own.hit.chunk.context if own else ''} {own.heading if own else ''}"
-        around = {each for each in tokens(above) if not each[0].isdigit() or _YEAR.fullmatch(each)}
+        around = {each for each in tokens(above) if not is_number(each) or YEAR.fullmatch(each)}
         degrees = {after for before, after in pairwise(self.tokens) if before == "how"} & columns.DEGREES
-        free = {*_ASKING, *around, *degrees, *_STOP}
+        free = {*_ASKING, *around, *degrees, *text_analysis.STOP_TERMS}
         return [each for each in dict.fromkeys(self.tokens) if each not in free and not self._names_column(each)]
 
     def _names_column(self, word: str) -> bool:
@@ -127,7 +138,7 @@ class _Asked:
         found: set[int] | None = None
         for each in tokens(match[1]):
             named = {n for n, share in enumerate(self.shares.get(each, [])) if share > OPENING}
-            if each in _STOP or not named or (found is not None and not found & named):
+            if each in text_analysis.STOP_TERMS or not named or (found is not None and not found & named):
                 break
             found = named if found is None else found & named
         return found
@@ -150,42 +161,66 @@ class _Asked:
         others = [0 if n in (self.head or ()) else total for n, total in enumerate(self.totals)]
         return {n for n, total in enumerate(others) if total and total == max(others)}
 
-    def rows(self) -> list[tuple[int, list[str]]]:
-        """Return the numbers and the cells of the rows that have all that is wanted; the best where one is better."""
-        if not self.wanted or len(self.names) < 2:
+    def rows(self) -> list[_Row]:
+        """Return the rows that have all that is wanted; the best where one is better."""
+        if not self.wanted or len(self.names) < 2 or (self.doubts and not self.doubts[-1][1]):
             return []
         found = []
         for number in self._near():
             values = list(table_rows.row_values(self.table.lines[number]))
             if len(values) == len(self.names) and self.table.lines[number].strip() != self.table.header:
                 keys = [self._columns(each, values) for each in self.wanted]
-                if all(keys):
-                    found.append((number, values, set.union(*keys)))
+                if all(keys) and self._are_said(values):
+                    found.append(_Row(number, values, set.union(*keys)))
         for better in (self._is_whole, self._is_named):
-            best = [row for row in found if better(row[1], row[2])]
+            best = [row for row in found if better(row)]
             found = best if len(found) > 1 and len(best) == 1 else found
-        return [(number, values) for number, values, _ in found]
+        return found
+
+    @cached_property
+    def doubts(self) -> list[tuple[str, str]]:
+        """The words that compare, negate or exclude, each with the word after it ("" for the last one)."""
+        following = zip(self.tokens, [*self.tokens[1:], ""], strict=True)
+        numbering = "no"  # as in "student no. 3"
+        return [
+            (word, after)
+            for word, after in following
+            if (word in _DOUBTFUL and not (word == numbering and after[:1].isdigit()))
+            or (word in _COUNTING and after[:1].isdigit())
+        ]
+
+    def _are_said(self, values: Sequence[str]) -> bool:
+        """Tell whether the cells of a row, or the names of the columns, have the same comparisons as the question."""
+        texts = [*values, *table_rows.row_values(self.table.header)] if self.doubts else []
+        return {*self.doubts} <= {pair for text in texts for pair in pairwise(tokens(text))}
+
+    @cached_property
+    def ranges(self) -> set[int]:
+        """The columns of ranges."""
+        rows = [table_rows.row_values(line) for line in self.table.lines[1:EXAMPLES]]
+        rows = [row for row in rows if len(row) == len(self.names)]
+        return {n for n in range(len(self.names)) if are_ranges(row[n] for row in rows)}
 
     def _near(self) -> Iterable[int]:
         """Return the numbers of the rows that may have all that is wanted."""
-        words = [each for each in self.wanted if not each[0].isdigit()]
+        words = [each for each in self.wanted if not is_number(each)]
         having = self.table.having(words)
         near = sorted(set.intersection(*having.values())) if words else range(len(self.table.lines))
-        amounts = [_digits(each) for each in self.wanted if each[0].isdigit()]
-        if not amounts or any(map(_has_range, self.table.lines[:_EXAMPLES])):
+        amounts = [digits(each) for each in self.wanted if is_number(each)]
+        if not amounts or self.ranges:
             return near
-        bare = ((n, _MARKS.sub("", self.table.lines[n])) for n in near)
+        bare = ((n, without_marks(self.table.lines[n])) for n in near)
         return [n for n, line in bare if all(each in line for each in amounts)]
 
     def _columns(self, wanted: str, values: Sequence[str]) -> set[int]:
         """Return the columns of a row whose cells have a word, or the number in a column where it may be."""
-        if not wanted[0].isdigit():
+        if not is_number(wanted):
             return {n for n, value in enumerate(values) if wanted in tokens(value)}
         homes, pairs = self.homes(wanted), {*pairwise(self.tokens)}
         found = set()
         for n, value in enumerate(values):
             there = tokens(value)
-            same = [at for at, each in enumerate(there) if each[0].isdigit() and is_same(each, wanted)]
+            same = [at for at, each in enumerate(there) if is_number(each) and is_same(each, wanted)]
             if (
                 (same and n in homes and len(there) < 4)
                 or any(at and (there[at - 1], wanted) in pairs for at in same)
@@ -197,7 +232,7 @@ class _Asked:
 
     def _is_in_range(self, wanted: str, column: int, value: str, there: Sequence[str]) -> bool:
         """Tell whether a number is in the range that a cell gives, such as "101-200 kWh", and has the same unit."""
-        low_high = range_of(value)
+        low_high = range_of(value) if column in self.ranges else None
         amount = amount_of(wanted)
         if low_high is None or amount is None or not low_high[0] <= amount <= low_high[1]:
             return False
@@ -206,14 +241,16 @@ class _Asked:
         after = self.tokens[at + 1] if at + 1 < len(self.tokens) else ""
         return after in units or column in self.homes(wanted)
 
-    def _is_whole(self, values: Sequence[str], keys: set[int]) -> bool:
+    def _is_whole(self, row: _Row) -> bool:
         """Tell whether all that is wanted is in cells that have no other words."""
-        whole = [there for n in keys if (there := {*tokens(values[n])}) <= {*self.tokens, *_STOP}]
+        whole = [
+            there for n in row.keys if (there := {*tokens(row.values[n])}) <= {*self.tokens, *text_analysis.STOP_TERMS}
+        ]
         return all(any(_is_in(each, there) for there in whole) for each in self.wanted)
 
-    def _is_named(self, values: Sequence[str], keys: set[int]) -> bool:
-        """Tell whether what is wanted is in the column of names, and the question does not ask for that of another row."""
-        return keys == {self.name_column}
+    def _is_named(self, row: _Row) -> bool:
+        """Tell whether what is wanted is in the column of names alone."""
+        return row.keys == {self.name_column}
 
     @cached_property
     def name_column(self) -> int:
@@ -225,9 +262,9 @@ class _Asked:
                 return n
         return 0
 
-    def cell(self, row: Candidate, start: int, end: int, values: Sequence[str]) -> Cell:
+    def cell(self, hit: Candidate, start: int, end: int, row: _Row) -> Cell:
         """Return the cell in the column that is asked for; the whole row where several may be, and "" where none is."""
-        keys = set().union(*(self._columns(each, values) for each in self.wanted))
+        keys = row.keys
         totals = [0 if n in keys else total for n, total in enumerate(self.totals)]
         if self.head is not None:
             best = [n for n in self.head if n not in keys]
@@ -238,69 +275,13 @@ class _Asked:
             totals[self.name_column] = 0
             best = [n for n, total in enumerate(totals) if total and total == max(totals)]
         if len(best) == 1:
-            return Cell(row, start, end, values[best[0]].strip())
+            return Cell(hit, start, end, row.values[best[0]].strip())
         line = self.table.document.text[start:end] if best else ""
-        return Cell(row, start, end, " ".join(line.split()), is_row=True)
-
-
-_STOP = frozenset(text_analysis.terms(" ".join(text_analysis.STOP_WORDS)))
-
-
-def tokens(text: str) -> list[str]:
-    """Return the terms of a text in order, each number as a whole: 1,250.50 and 10:30 and 101-200 are one."""
-    plain = _POSSESSIVE.sub("", text.lower())
-    plain = plain if plain.isascii() else text_analysis.without_accents(plain)
-    return [each if each[0].isdigit() else text_analysis.term(each) for each in _TOKEN.findall(plain)]
-
-
-def amount_of(number: str) -> float | None:
-    """Return the value of a number with or without commas between thousands; None for a date, a time or a range."""
-    try:
-        return float(number.replace(",", ""))
-    except ValueError:
-        return None
-
-
-def _digits(number: str) -> str:
-    """Return the digits that every spelling of a number has, without marks."""
-    amount = amount_of(number)
-    if amount is None or amount < 1:
-        return _MARKS.sub("", number).strip("0")
-    return min(str(int(value)) for value in _values(number))
-
-
-def is_same(one: str, other: str) -> bool:
-    """Tell whether two numbers are equal, in any spelling: 1250 is 1,250.00 and 1.250,00."""
-    return one == other or not _values(one).isdisjoint(_values(other))
-
-
-def _values(number: str) -> set[float]:
-    """Return the values that a number may have: 1.250 is 1.25 where the point is that of decimals, else 1250."""
-    spellings = [number.replace(",", ""), number.replace(".", "").replace(",", ".")] if "," in number else [number]
-    return {value for each in spellings if (value := amount_of(each)) is not None}
-
-
-def range_of(text: str) -> tuple[float, float] | None:
-    """Return the bounds of a range such as "101-200 kWh" or "over 800"; None where a text gives none."""
-    if match := _RANGE.search(text):
-        low, high = amount_of(match[1].rstrip(".,")), amount_of(match[2].rstrip(".,"))
-        return (low, high) if low is not None and high is not None and low < high else None
-    if match := _BOUND.search(text):
-        amount = amount_of(match[3].rstrip(".,"))
-        if amount is None:
-            return None
-        return (amount + 1e-9, float("inf")) if match[1] else (float("-inf"), amount)
-    return None
-
-
-def _has_range(line: str) -> bool:
-    return any(range_of(value) is not None for value in table_rows.row_values(line))
+        return Cell(hit, start, end, " ".join(line.split()), is_row=True)
 
 
 def _is_in(wanted: str, there: set[str]) -> bool:
-    return wanted in there or (
-        wanted[0].isdigit() and any(each[0].isdigit() and is_same(each, wanted) for each in there)
-    )
+    return wanted in there or (is_number(wanted) and any(is_number(each) and is_same(each, wanted) for each in there))
 
 
 def _is_within(part: Sequence[str], whole: Sequence[str]) -> bool:

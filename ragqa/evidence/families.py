@@ -7,6 +7,7 @@ excerpts knows these; the index has the stems of words as they are.
 from __future__ import annotations
 
 from ragqa import text_analysis
+from ragqa.evidence.columns import MEASURES
 
 _FAMILIES = """
 bear bore borne born birth
@@ -19,16 +20,13 @@ buy bought buyer
 catch caught
 choose chose chosen choice
 come came
-cost price
 deal dealt
-deep depth
 die died dead death
 draw drew drawn
 drink drank drunk
 drive drove driven
 eat ate eaten
 fall fell fallen
-far distance
 feed fed
 feel felt
 fight fought
@@ -42,9 +40,7 @@ give gave given
 go went gone
 grow grew grown growth
 hear heard
-heavy weigh weight
 hide hid hidden
-high height tall
 hold held holder
 keep kept
 know knew known
@@ -53,13 +49,11 @@ lead led leader
 leave left
 lend lent loan
 live life
-long length
 lose lost loss
 make made maker
 marry married marriage wife husband
 mean meant
 meet met
-old age
 pay paid payment
 ride rode ridden
 ring rang rung
@@ -93,14 +87,13 @@ think thought
 throw threw thrown
 understand understood
 wear wore worn
-wide width
 win won winner
 write wrote written writer author
 """
 _FIRST = {
-    text_analysis.term(word): text_analysis.term(line.split()[0])
-    for line in _FAMILIES.strip().splitlines()
-    for word in line.split()
+    text_analysis.term(word): text_analysis.term(first)
+    for first, words in (*((line.split()[0], line) for line in _FAMILIES.strip().splitlines()), *MEASURES)
+    for word in words.split()
 }
 
 

@@ -15,21 +15,17 @@ from itertools import pairwise
 from ragqa import table_rows, text_analysis
 from ragqa.evidence.passages import Candidate
 from ragqa.evidence.support import stated
-from ragqa.evidence.tables import Table, Tables
+from ragqa.evidence.tables import EXAMPLES, YEAR, Table, Tables
 from ragqa.question_analysis import QuestionAnalysis, QuestionKind
 
 OF_ONE_ROW: tuple[QuestionKind, ...] = ("fact", "yes_no", "definition", "other")
 """The kinds of questions that are about one row, where a table answers them."""
 MOST_COMMON = 0.5
 """Words that more than this part of the rows have tell no row from another."""
-_EXAMPLES = 200
-"""The first rows are read even if they have no word of the question, to see what rows have numbers for."""
-_STOP_TERMS = frozenset(map(text_analysis.term, text_analysis.STOP_WORDS))
 _NUMBER = re.compile(r"\d+(?:[.,]\d+)*")
 _FIELD = re.compile(r"^([^\s:|][^\n:|]{0,80}): (\S.*)$", re.MULTILINE)
 """A line of a record."""
 _IN_PATH = re.compile(r"[._\[\]]")
-_YEAR = re.compile(r"[12]\d{3}")
 
 
 def about_the_row(question: QuestionAnalysis, candidates: Sequence[Candidate], tables: Tables) -> list[Candidate]:
@@ -94,11 +90,13 @@ class _Named:
         """Tell whether the question numbers a thing, such as "type 99", as rows do, and no row has that number for it."""
         numbered = {(a, b) for a, b in self._pairs if b.isdigit() and not a.isdigit()}
         having = table.having(b for _, b in numbered)
-        near = {n for rows in having.values() for n in sorted(rows)[:_EXAMPLES]}
+        near = {n for rows in having.values() for n in sorted(rows)[:EXAMPLES]}
         examples = (
-            (self._read(line) for line in table.lines[:_EXAMPLES] + [table.lines[n] for n in near]) if numbered else ()
+            (self._read(line) for line in table.lines[:EXAMPLES] + [table.lines[n] for n in near]) if numbered else ()
         )
-        things = {a for line in examples for a, b in pairwise(line) if b.isdigit() and a not in _STOP_TERMS}
+        things = {
+            a for line in examples for a, b in pairwise(line) if b.isdigit() and a not in text_analysis.STOP_TERMS
+        }
         return any(
             a in things and not any((a, b) in pairwise(self._read(table.lines[n])) for n in sorted(having[b]))
             for a, b in numbered
@@ -125,7 +123,7 @@ def _lacks_number(question: QuestionAnalysis, table: Table, known: set[str]) -> 
     wanted = {
         number.replace(",", "")
         for number in (digits for each in question.numbers for digits in _NUMBER.findall(each))
-        if number.partition(",")[0].partition(".")[0] in named or _YEAR.fullmatch(number)
+        if number.partition(",")[0].partition(".")[0] in named or YEAR.fullmatch(number)
     }
     missing = wanted - known - table.words
     if not missing:
@@ -143,7 +141,7 @@ def _has_number(question: QuestionAnalysis, text: str) -> bool:
 
 def is_of_cell(text: str, question: QuestionAnalysis, row: Candidate) -> bool:
     """Tell whether a text stands in the cell of a row whose column the question names; False where it names none."""
-    cell = _cell_asked_for(question, row)
+    cell = _cell_of_words(question, row)
     return cell is not None and any(text_analysis.occurrences(text.strip(" .\"'"), cell, ignore_case=True))
 
 
@@ -167,7 +165,7 @@ def is_of_field(text: str, question: QuestionAnalysis, record: str) -> bool:
     return any(text_analysis.occurrences(text.strip(" .\"'"), values[best], ignore_case=True))
 
 
-def _cell_asked_for(question: QuestionAnalysis, row: Candidate) -> str | None:
+def _cell_of_words(question: QuestionAnalysis, row: Candidate) -> str | None:
     """Return the cell in the column whose name has most words of a question; None where none has any, or several do.
 
     A cell with words of the question alone is one by which it names the row.

@@ -18,6 +18,9 @@ MOST_ROWS = 30_000
 """The most rows of a table that are compared."""
 MOST_TABLES = 50
 """The most tables with one header in which a row is looked for."""
+EXAMPLES = 200
+"""The first rows are read whatever a question says: they show of what the columns are."""
+YEAR = re.compile(r"(?:1\d|20)\d\d")
 _ABOVE = 300
 """The characters above a table that may tell what it is about."""
 _BETWEEN_PAGES = 400
@@ -39,11 +42,6 @@ class Table:
     def names(self) -> list[list[str]]:
         """The terms of the names of its columns."""
         return table_rows.name_terms(self.header) if self.header else []
-
-    @cached_property
-    def text(self) -> str:
-        """Its lines."""
-        return "".join(self.document.text[low:high] for low, high in self.spans)
 
     @cached_property
     def rows(self) -> list[Span]:

@@ -116,3 +116,117 @@ def of_boats(question: str) -> str | None:
 )
 def test_columns_by_other_words_look_ups_the_other_way_round_and_ranges(question: str, text: str | None) -> None:
     assert of_boats(question) == text
+
+
+TABLES = {
+    "boats": "| Boat | Colour | Length (m) | Winter price |\n| Heron | green | 7 m | 280 |\n| Gull | red | 6 m | 300 |\n| Tern | blue | 5 m | 310 |",
+    "trains": "| Train | Departure | Platform |\n| IC 12 | 10:30 | 4 |\n| IC 14 | 11:30 | 5 |\n| R 3 | 09:10 | 2 |",
+    "staff": "| Name | Manager | Phone number |\n| Bob | Eve | 555-1234 |\n| Eve | Ann | 555-2345 |\n| Ann | Joe | 600-1234 |",
+    "weather": "| City | Temperature |\n| Oslo | 5 |\n| Rome | 20 |\n| Nuuk | -15 |",
+    "exams": "| Exam | Date |\n| History | 05-12-2024 |\n| Music | 11-12-2024 |",
+    "shops": "| Shop | Open |\n| Bakery | until 18 |\n| Kiosk | until 20 |",
+    "ropes": "| Item | Weight |\n| Rope | 1.250 |\n| Anchor | 1,300 |",
+    "passes": "| Pass | Age |\n| Junior | under 18 |\n| Full | 18-64 |\n| Senior | over 64 |",
+}
+
+
+def of_table(name: str, question: str) -> str | None:
+    """Return the cell that is asked for of one of `TABLES`."""
+    header, *rows = TABLES[name].split("\n")
+    rule = "|---" * (header.count("|") - 1) + "|"
+    text = "\n".join([f"# List of {name}\n", header, rule, *rows]) + "\n"
+    doc = document(text, "list.md", "text/markdown")
+    found = candidates([passage(doc, 0, len(text))], lambda _: doc)
+    asked_for = cell_asked_for(analyse(question), found, Tables(lambda _: doc))
+    return asked_for.text if asked_for else None
+
+
+@pytest.mark.parametrize(
+    ("table", "question"),
+    [
+        ("boats", "Which boat is not green?"),
+        ("boats", "Which boat isn't green?"),
+        ("boats", "Which boats cost over 300 in winter?"),
+        ("boats", "Which boat costs under 310 in winter?"),
+        ("boats", "Which boat costs at least 300 in winter?"),
+        ("boats", "Which boat costs less than 310 in winter?"),
+        ("boats", "Which boat other than the Heron is green?"),
+        ("boats", "Which boat except the Heron is green?"),
+        ("boats", "Which boat without the Heron is green?"),
+        ("boats", "What is the winter price of the Heron before?"),
+        ("trains", "Which train leaves after 10:30?"),
+        ("trains", "Which train leaves before 10:30?"),
+        ("trains", "Which train leaves by 10:30?"),
+        ("trains", "Which train leaves from 10:30?"),
+        ("trains", "From which platform does the train after IC 12 leave?"),
+        ("staff", "Who is not the boss of Bob?"),
+        ("shops", "Which shop is open until 8?"),
+        ("passes", "Which pass is for ages above 64?"),
+    ],
+)
+def test_words_that_compare_negate_or_exclude_give_no_cell(table: str, question: str) -> None:
+    assert of_table(table, question) is None
+
+
+@pytest.mark.parametrize(
+    ("table", "question", "text"),
+    [
+        ("boats", "Which boat is green?", "Heron"),
+        ("boats", "Which boat costs 300 in winter?", "Gull"),
+        ("trains", "Which train leaves at 10:30?", "IC 12"),
+        ("trains", "From which platform does the train IC 12 leave?", "4"),
+        ("staff", "Who is the boss of Bob?", "Eve"),
+        ("shops", "Which shop is open until 18?", "Bakery"),
+        ("passes", "Which pass is for ages over 64?", "Senior"),
+        ("passes", "Which pass is for age 30?", "Full"),
+    ],
+)
+def test_without_such_words_or_where_the_row_has_them_too_the_cell_is_given(
+    table: str, question: str, text: str
+) -> None:
+    assert of_table(table, question) == text
+
+
+@pytest.mark.parametrize(
+    ("question", "text"),
+    [
+        ("Which city has a temperature of -15?", "Nuuk"),
+        ("Which city has a temperature of 20?", "Rome"),
+        ("Which city has a temperature of -5?", None),
+        ("Which city has a temperature of -20?", None),
+        ("Which city has a temperature of 15?", None),
+    ],
+)
+def test_a_number_has_a_sign(question: str, text: str | None) -> None:
+    assert of_table("weather", question) == text
+
+
+@pytest.mark.parametrize(
+    ("table", "question", "text"),
+    [
+        ("staff", "Who has phone number 600?", None),
+        ("staff", "Who has phone number 555-1234?", "Bob"),
+        ("exams", "Which exam has the date 10?", None),
+        ("exams", "Which exam has the date 05-12-2024?", "History"),
+        ("shops", "Which shop is open at 8?", None),
+    ],
+)
+def test_phone_numbers_dates_and_hours_are_no_ranges(table: str, question: str, text: str | None) -> None:
+    assert of_table(table, question) == text
+
+
+def test_a_number_of_very_many_digits_gives_no_cell() -> None:
+    assert of_table("boats", f"Which boat costs {'9' * 400} in winter?") is None
+
+
+@pytest.mark.parametrize(
+    ("question", "text"),
+    [
+        ("Which item has a weight of 1.25?", "Rope"),
+        ("Which item has a weight of 1,250?", None),
+        ("Which item has a weight of 1250?", None),
+        ("Which item has a weight of 1300?", "Anchor"),
+    ],
+)
+def test_a_comma_before_three_digits_is_between_thousands(question: str, text: str | None) -> None:
+    assert of_table("ropes", question) == text

@@ -198,3 +198,39 @@ def test_the_words_for_a_least_confidence_are_in_order_and_numbers_stand_for_the
 def test_without_excerpts_nothing_is_answerable() -> None:
     assert answerable(analyse("Who?"), [], [], {}) == 0
     assert of_texts("# Only a heading") == []
+
+
+BOATS = "# Boats\n\n| Boat | Colour | Winter price |\n|---|---|---|\n| Heron | green | 280 |\n| Gull | red | 300 |\n"
+
+
+@pytest.mark.parametrize(
+    "question",
+    [
+        "What is the winter price of the Heron, please?",
+        "What is the exact winter price of the Heron?",
+        "What is the current winter price of the Heron?",
+        "What is the winter rent of the Heron?",
+        "How many euros is the Heron in winter?",
+        "How much money does the Heron cost in winter?",
+        "What kind of paint is on the Heron?",
+        "What is the boat called Heron to hire?",
+        "Which ones are green?",
+    ],
+)
+def test_polite_words_adjectives_units_and_verbs_are_no_columns(question: str) -> None:
+    assert examined(question, BOATS).unknown == ()
+
+
+@pytest.mark.parametrize(
+    ("question", "noun"),
+    [
+        ("What is the salary of the Heron?", "salary"),
+        ("What is the Heron's draught?", "draught"),
+        ("How much sugar has the Heron?", "sugar"),
+        ("Which teacher has the Heron?", "teacher"),
+        ("What engine does the Heron have?", "engine"),
+        ("What do farms pay for the Heron?", "farms"),
+    ],
+)
+def test_a_noun_in_the_position_of_a_column_name_that_no_document_has_is_unknown(question: str, noun: str) -> None:
+    assert examined(question, BOATS).unknown == (noun,)
