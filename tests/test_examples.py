@@ -31,7 +31,7 @@ HOLDS = {
 """What a right answer must hold, by question; the other question has no answer."""
 SOURCES = {
     FACT: "reports/members-benefit-guide.pdf",
-    MASTER: "ferries/mv-tern.md",
+    MASTER: "data/staff-directory.csv",
     HOW: "governance/rules-summary.md",
     LIST: "sites/lantern-room.md",
 }

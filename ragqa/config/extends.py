@@ -91,7 +91,8 @@ def _is_pipeline(data: Mapping[str, Any]) -> bool:
     others = [key for key in data if key not in _MARKS]
     if not others:
         return bool(data) and type(data.get("version", VERSION)) is int
-    near = any(nearest(key, list(SECTIONS), cutoff=0.7) for key in others)
+    like = [name for name in SECTIONS if name != "serve"]  # files of other programs have `services`
+    near = any(key in SECTIONS or nearest(key, like, cutoff=0.7) for key in others)
     return near and len(others) < len(data)
 
 

@@ -270,7 +270,8 @@ class _Asked:
             best = [n for n in self.head if n not in keys]
             best = [n for n in best if self.totals[n] == max(self.totals[m] for m in best)]
         elif _WHO.match(self.question.core) and not any(total > OPENING for total in totals):
-            best = [self.name_column] if self.name_column not in keys else []
+            persons = [n for n, total in enumerate(totals) if total]  # such as the column "name"
+            best = persons or ([self.name_column] if self.name_column not in keys else [])
         else:
             totals[self.name_column] = 0
             best = [n for n, total in enumerate(totals) if total and total == max(totals)]

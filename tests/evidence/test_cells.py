@@ -230,3 +230,14 @@ def test_a_number_of_very_many_digits_gives_no_cell() -> None:
 )
 def test_a_comma_before_three_digits_is_between_thousands(question: str, text: str | None) -> None:
     assert of_table("ropes", question) == text
+
+
+def test_who_is_answered_by_the_column_of_names_and_not_by_that_of_codes() -> None:
+    rows = "\n".join(
+        f"| S{n:02} | Keeper {name} | Master MV {boat} |"
+        for n, (name, boat) in enumerate((("Ada", "Tern"), ("Bo", "Auk")))
+    )
+    doc = document(f"# Staff\n\n| staff_id | name | role |\n|---|---|---|\n{rows}\n", "staff.md", "text/markdown")
+    found = candidates([passage(doc, 0, len(doc.text))], lambda _: doc)
+    asked_for = cell_asked_for(analyse("Who is the master of MV Tern?"), found, Tables(lambda _: doc))
+    assert asked_for is not None and asked_for.text == "Keeper Ada"

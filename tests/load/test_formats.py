@@ -168,7 +168,10 @@ def sample_docx() -> bytes:
 
 def test_a_docx_keeps_headings_and_the_cells_of_its_tables(parser: Parser) -> None:
     found = parser.extract(DOCX, sample_docx())
-    assert found.text == "Present\nIlse and\tBram.\nItem\tCost\nRope\t12\nRope\t15\nDecisions\nNone."
+    assert (
+        found.text
+        == "Present\nIlse and\tBram.\n| Item | Cost |\n|---|---|\n| Rope | 12 |\n| Rope | 15 |\n\nDecisions\nNone."
+    )
     assert (found.title, found.metadata["author"]) == ("Minutes", "Ada")
     headings = found.metadata["headings"]
     assert [(found.text[offset:].split("\n")[0], level) for offset, level in headings] == [
@@ -257,6 +260,6 @@ def test_the_loader_reads_a_pdf_with_pages_and_a_docx(tmp_path: Path) -> None:
         minutes, report = [loader.read(file) for file in loader.scan().files]
     finally:
         loader.close()
-    assert minutes.title == "Minutes" and "Rope\t12" in minutes.text
+    assert minutes.title == "Minutes" and "| Rope | 12 |" in minutes.text
     assert report.page_of(report.text.index("Second")) == 2
     assert report.encoding is None
