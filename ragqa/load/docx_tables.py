@@ -58,7 +58,7 @@ def rows(table: Any, blocks: Callable[[Any], Iterator[Block]]) -> Iterator[Block
             yield from _lines(found, table)
             found, above = [], {}
             yield from blocks(cells[0])
-        else:
+        elif cells:
             read = [Cell("") for _ in range(before)] + _cells(cells, before, above, blocks)
             found.append(Row(read, row.find(qn("w:trPr/w:tblHeader")) is not None))
     yield from _lines(found, table)

@@ -450,7 +450,10 @@ def test_a_header_of_two_rows_gives_each_column_both_names() -> None:
 
 
 def test_a_table_whose_first_row_has_no_cells_is_read() -> None:
-    empty = table(["A", "B"], ["1", "2"]).replace("<w:tr>", "<w:tr></w:tr><w:tr>", 1)
-    assert "| 1 | 2 |" in text_of(empty)
+    removed = "<w:tr><w:tc><w:tcPr><w:cellDel/></w:tcPr><w:p><w:r><w:t>x</w:t></w:r></w:p></w:tc></w:tr>"
+    for first in ("<w:tr></w:tr>", removed):
+        empty = table(["A", "B"], ["1", "2"]).replace("<w:tr>", f"{first}<w:tr>", 1)
+        assert text_of(empty) == "| A | B |\n|---|---|\n| 1 | 2 |"
+    assert text_of("<w:tbl><w:tr/><w:tr/></w:tbl>") == ""
     look = '<w:tbl><w:tblPr><w:tblLook w:firstRow="true"/></w:tblPr>'
     assert text_of(table(["A", "B"], ["1", "2"]).replace("<w:tbl>", look)) == "| A | B |\n|---|---|\n| 1 | 2 |"

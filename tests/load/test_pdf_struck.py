@@ -58,6 +58,19 @@ def test_struck_out_cells_and_words_of_a_font_with_two_bytes_for_each_glyph_are_
     assert extract(data, Limits()).text.split() == ["Bt"]
 
 
+def test_lines_of_a_font_whose_glyphs_have_bytes_of_different_numbers_stay_beside_one_that_is_struck_out() -> None:
+    texts = ["価格はABC円です", "second line XYZ日本", "old price 40", "new price 50"]
+    content = b"".join(
+        b"BT /F0 10 Tf 72 %d Td <%s> Tj ET\n" % (700 - 20 * number, text.encode("cp932").hex().encode())
+        for number, text in enumerate(texts)
+    )
+    font = composite("90ms-RKSJ-H", ordering="Japan1")
+    data = raw_pdf(content, fonts=[font], annotations=[strike_out(quads((72, 658, 300, 668)))])
+    found = extract(data, Limits())
+    assert found.text.splitlines() == [texts[0], texts[1], texts[3]]
+    assert found.metadata["not_read"] == {"struck-out text": 1}
+
+
 def test_a_struck_out_price_of_a_table_is_in_none_of_its_rows() -> None:
     rows = b"".join(
         b"60 %d 300 20 re S 160 %d 100 20 re S BT /F0 9 Tf 65 %d Td (Boat) Tj 100 0 Td (12) Tj 100 0 Td (34) Tj ET\n" % (y, y, y + 5)
