@@ -29,7 +29,7 @@ class Agent:
 
     def __init__(self, file: str) -> None:
         environment = os.environ | {"PYTHONPATH": str(ROOT)}
-        command = [sys.executable, "-m", "ragqa.serve.mcp", file]
+        command = [sys.executable, "-m", "ragqa", "serve", file, "--stdio"]
         self._started, self._asked = time.perf_counter(), 0
         self._server = subprocess.Popen(
             command, cwd=ROOT, env=environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
 import importlib.util
 import logging
 import sys
@@ -13,21 +12,16 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from ragqa.cli.common import json_option, profile_option, set_option
-from ragqa.cli.indexing import refresh
 from ragqa.cli.marks import say
-from ragqa.cli.opening import holds_documents, open_pipeline
 from ragqa.cli.terminal import print_json_line
-from ragqa.config.serving import SERVE, HttpServe
-from ragqa.config.slots import Extra
 from ragqa.errors import ModelError, RefusedError, UsageError
 from ragqa.messages import requirement
 from ragqa.origins import is_loopback_ip
 
 if TYPE_CHECKING:
+    from ragqa.config.serving import HttpServe
     from ragqa.pipeline import Pipeline
     from ragqa.serve.tokens import Scope, Token
-
-_MCP = Extra("mcp", "mcp")
 
 
 @click.command("serve")
@@ -91,12 +85,14 @@ def _serve(
     overrides: tuple[str, ...],
     as_json: bool,
 ) -> None:
-    _require(_MCP if stdio else SERVE)
     if any(each.startswith("serve.") for each in overrides):  # the section may be missing; it has one kind
         overrides = ("serve.kind=http", *overrides)
     if stdio:
         _serve_stdio(target, overrides, profile)
         return
+    _require_server()
+    from ragqa.cli.opening import open_pipeline
+
     pipeline = open_pipeline(target, overrides, profile)
     spec = _settings(pipeline, host=host, port=port, tokens=token_file and str(Path(token_file).absolute()))
     secret, known = _tokens(spec)
@@ -118,24 +114,31 @@ def _serve(
 
 
 def _serve_stdio(target: str, overrides: tuple[str, ...], profile: str | None) -> None:
-    """Serve one MCP client, which is told the tools before the pipeline is opened."""
+    """Serve one MCP client, which is told the tools before anything is imported that opens a pipeline."""
+    from ragqa.serve.mcp import run_stdio
 
     def build() -> Pipeline:
+        from ragqa.cli.opening import open_pipeline
+
         pipeline = open_pipeline(target, overrides, profile)
         _prepare(pipeline, target)
         return pipeline
 
-    importlib.import_module("ragqa.serve.mcp").run_stdio(build)
+    run_stdio(build)
 
 
-def _require(extra: Extra) -> None:
-    if importlib.util.find_spec(extra.library) is None:
-        raise ModelError(f"ragqa serve needs {extra.library}: run `{extra.command}`")
+def _require_server() -> None:
+    from ragqa.config.serving import SERVE
+
+    if importlib.util.find_spec(SERVE.library) is None:
+        raise ModelError(f"ragqa serve needs {SERVE.library}: run `{SERVE.command}`")
 
 
 def _settings(pipeline: Pipeline, **given: Any) -> HttpServe:
     """Return the settings of the file, or the defaults, with what the command line sets."""
     from pydantic import ValidationError
+
+    from ragqa.config.serving import HttpServe
 
     section = pipeline.config.serve
     fields = section.model_dump() if section else {"kind": "http"}
@@ -169,6 +172,9 @@ def _prepare(pipeline: Pipeline, target: str) -> None:
 
     :raises NothingUsableError: there is none.
     """
+    from ragqa.cli.indexing import refresh
+    from ragqa.cli.opening import holds_documents
+
     if holds_documents(target):
         refresh(pipeline)
     with pipeline.open_index():

@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any
 from ragqa.errors import UsageError
 from ragqa.records import Answer, AnswerSentence, Document, Passages
 from ragqa.serve import wire
-from ragqa.serve.errors import HttpError, from_exception
+from ragqa.serve.errors import HttpError
 from ragqa.serve.lanes import Answering, Waiting
-from ragqa.serve.replies import EventStream, as_json, comment, event, until_gone
+from ragqa.serve.replies import EventStream, as_json, comment, event, failed, until_gone
 from ragqa.serve.service import Service, who
 from ragqa.serve.wire import AskBody, SearchBody, parsed
 
@@ -86,8 +86,7 @@ class Api:
                         yield event(wire.answer(answer), "answer")
                         return
         except Exception as error:
-            request.scope["state"]["error"] = error
-            yield event(from_exception(error, request.scope["state"]["request_id"]).body(), "error")
+            yield failed(request, error, "error")
 
     def _read(self, id_: str, start: int, end: int, around: int) -> dict[str, Any]:
         with self._service.pipeline.open_index() as reader:
@@ -95,15 +94,15 @@ class Api:
                 document = reader.document(id_)
             except UsageError:
                 raise _no_document() from None
-            return _segments(document, start, end, around) | {"generation": getattr(reader, "generation", None)}
+            return _segments(document, start, end, around) | {"generation": reader.generation}
 
     def _state(self) -> dict[str, Any]:
         with self._service.pipeline.open_index() as reader:
-            coverage = reader.coverage()
+            coverage, sources = reader.coverage(), reader.sources()
             return {
                 "generation": reader.generation,
-                "documents": len(set(reader.sources().values())),
-                "files": len(reader.sources()),
+                "documents": len(set(sources.values())),
+                "files": len(sources),
                 "rejected": len(reader.rejected()),
                 "texts": coverage.texts,
                 "vectors": coverage.vectors,

@@ -14,7 +14,6 @@ Both protocol versions are served: 2026-07-28, whose requests stand alone, and t
 from __future__ import annotations
 
 import importlib.util
-import sys
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
@@ -69,25 +68,3 @@ def _require() -> None:
         from ragqa.errors import ModelError
 
         raise ModelError("MCP needs a library that is not installed: pip install 'ragqa[mcp]'")
-
-
-def main(arguments: Sequence[str]) -> None:
-    """Serve a pipeline file over stdin and stdout: `python -m ragqa.serve.mcp PIPELINE.yaml`.
-
-    :raises UsageError: there is not exactly one argument.
-    """
-    if len(arguments) != 1:
-        from ragqa.errors import UsageError
-
-        raise UsageError("usage: python -m ragqa.serve.mcp PIPELINE.yaml")
-
-    def build() -> Pipeline:
-        from ragqa.pipeline import Pipeline
-
-        return Pipeline.from_file(arguments[0])
-
-    run_stdio(build)
-
-
-if __name__ == "__main__":
-    main(sys.argv[1:])

@@ -13,7 +13,7 @@ import json
 import os
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
+from contextlib import contextmanager, nullcontext, suppress
 from queue import SimpleQueue
 from threading import Condition, Lock, Thread
 from typing import IO, TYPE_CHECKING, Any, TypeVar, cast
@@ -172,7 +172,7 @@ class Background:
             self._change(_pipeline=pipeline)
         with suppress(RagqaError):
             self._wait(lambda: self._closing or not self._uses)
-            with nullcontext() if self._closing else _warm(pipeline):
+            with nullcontext() if self._closing else pipeline.keep_warm():
                 self._wait(lambda: self._closing)
 
     def _change(self, **fields: object) -> None:
@@ -210,14 +210,6 @@ class Background:
         self._thread.join()
         if self.fault is not None:
             raise self.fault
-
-
-def _warm(pipeline: Any) -> AbstractContextManager[object]:
-    if hasattr(pipeline, "keep_warm"):
-        kept: AbstractContextManager[object] = pipeline.keep_warm()
-        return kept
-    pipeline.load_models()
-    return nullcontext()
 
 
 def serve(build: Callable[[], Pipeline]) -> None:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import importlib
 import importlib.util
 from contextlib import AbstractAsyncContextManager
 from contextvars import ContextVar
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from ragqa.serve.errors import HttpError
+from ragqa.serve.mcp import asgi
+from ragqa.serve.mcp_tools import ToolError
 from ragqa.serve.service import Service
 
 if TYPE_CHECKING:
@@ -16,15 +17,12 @@ if TYPE_CHECKING:
 
     from ragqa.records import Answer, Hit
 
-_MODULE = "ragqa.serve.mcp"
 _who: ContextVar[str] = ContextVar("who", default="mcp")
 
 
 def mcp_endpoint(service: Service) -> McpEndpoint | None:
     """Return the endpoint; None where the extra is not installed."""
-    if importlib.util.find_spec("mcp") is None or importlib.util.find_spec(_MODULE) is None:
-        return None
-    return McpEndpoint(service)
+    return None if importlib.util.find_spec("mcp") is None else McpEndpoint(service)
 
 
 class McpEndpoint:
@@ -34,13 +32,11 @@ class McpEndpoint:
 
     def __init__(self, service: Service) -> None:
         self._service = service
-        module: Any = importlib.import_module(_MODULE)
-        self._app = module.asgi(service.pipeline, self._search, self._ask, [*service.spec.hosts, service.spec.host])
+        self._app = asgi(service.pipeline, self._search, self._ask, [*service.spec.hosts, service.spec.host])
 
     def running(self) -> AbstractAsyncContextManager[None]:
         """Return the context in which requests can be answered."""
-        context: AbstractAsyncContextManager[None] = self._app.running()
-        return context
+        return self._app.running()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer a request."""
@@ -66,7 +62,5 @@ class McpEndpoint:
 
 def _for_tools(error: HttpError) -> Exception:
     """Return the error of a tool, whose message an agent reads."""
-    from ragqa.serve.mcp_tools import ToolError  # it is there where the extra is installed
-
     later = f"; try again in {error.retry_after} seconds" if error.retry_after else ""
     return ToolError(error.message + later)

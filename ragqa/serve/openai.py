@@ -15,9 +15,9 @@ from ragqa.records import Answer, AnswerSentence
 from ragqa.serve import wire
 from ragqa.serve.citations import annotated
 from ragqa.serve.conversation import conversation, prompt
-from ragqa.serve.errors import HttpError, from_exception
+from ragqa.serve.errors import HttpError
 from ragqa.serve.lanes import Answering, Waiting
-from ragqa.serve.replies import EventStream, as_json, comment, event, until_gone
+from ragqa.serve.replies import EventStream, as_json, comment, event, failed, until_gone
 from ragqa.serve.service import Service, who
 from ragqa.serve.tasks import task_reply
 from ragqa.serve.wire import ChatBody, CompletionBody, EmbeddingsBody, Json, StreamOptions, parsed
@@ -190,8 +190,7 @@ class OpenAIApi:
                     for chunk in completion.last(piece, usage=usage):
                         yield chunk
         except Exception as error:
-            request.scope["state"]["error"] = error
-            yield event(from_exception(error, request.scope["state"]["request_id"]).body())
+            yield failed(request, error)
 
     def _completion(self, form: _Form, request: Request) -> _Completion:
         base = f"{request.scope['scheme']}://{request.scope['state']['host']}"

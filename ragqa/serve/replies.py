@@ -10,11 +10,12 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from starlette.responses import Response
 
-from ragqa.serve.errors import HttpError
+from ragqa.serve.errors import HttpError, from_exception
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator
 
+    from starlette.requests import Request
     from starlette.types import Receive, Scope, Send
 
 Result = TypeVar("Result")
@@ -42,6 +43,13 @@ def event(data: Any, name: str | None = None) -> bytes:
     """Return a server-sent event; JSON has no line breaks, so that its data is one line."""
     head = b"" if name is None else b"event: " + name.encode() + b"\n"
     return head + b"data: " + (data if isinstance(data, bytes) else json_bytes(data)) + b"\n\n"
+
+
+def failed(request: Request, error: Exception, name: str | None = None) -> bytes:
+    """Return the event that ends a stream after an error, and note the error for the log."""
+    state = request.scope["state"]
+    state["error"] = error
+    return event(from_exception(error, state["request_id"]).body(), name)
 
 
 def comment(text: str) -> bytes:

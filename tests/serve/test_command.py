@@ -200,3 +200,10 @@ def test_no_other_command_loads_the_server(folder: Path) -> None:
     done = subprocess.run(command, cwd=folder, env=_environment(), capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     assert done.stdout.splitlines()[-1].strip() == "loaded:"
+
+
+def test_the_command_loads_nothing_of_a_pipeline_before_it_serves_an_agent() -> None:
+    """`tools/list` is answered before anything else is imported, also where the command line is the entry."""
+    script = "import sys, ragqa.cli.serve; print(*(m for m in ('pydantic', 'ragqa.pipeline', 'ragqa.load') if m in sys.modules))"
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    assert done.stdout.split() == []
