@@ -242,36 +242,26 @@ class _Reader:
 
     def _without_struck(self, parts: Sequence[Any], matrix: Matrix) -> Sequence[Any]:
         """Return texts and moves without what is struck out, a move in its place; take note of what is kept."""
-        font, size, scale = self._state.font, self._state.size, self._state.scale
-        is_whole = True
+        state, size, scale = self._state, self._state.size, self._state.scale
         kept: list[Any] = []
-        at = 0.0
+        at, is_any_struck = 0.0, False
         for part in parts:
-            if font is None or not isinstance(part, bytes | str) or not part:
+            if state.font is None or not isinstance(part, bytes | str) or not part:
                 at -= float(part) / 1000 * size * scale if isinstance(part, int | float) else 0.0
                 kept.append(part)
                 continue
-            glyphs = font.of(part)
-            length = len(part) // len(glyphs) if glyphs and len(part) % len(glyphs) == 0 else 0
-            begun, struck_any = at, False
-            of_part: list[Any] = []
-            for number, (_, width, is_space, _) in enumerate(glyphs):
-                x, y = applied(matrix, at + width * size * scale / 2, 0.3 * size)
-                before = at
-                at += (width * size + self._state.character + self._state.word * is_space) * scale
-                if self._struck.has(x, y):
-                    struck_any = True
-                    of_part.append(-1000 * (at - before) / (size * scale))
-                else:
-                    of_part.append(part[number * length : (number + 1) * length])
-            is_whole = is_whole and not struck_any
-            if not struck_any:
-                kept.append(part)
-            else:  # a text whose glyphs have bytes of different numbers is left out whole
-                kept += of_part if length else [-1000 * (at - begun) / (size * scale)]
-        if not is_whole:
+            struck: list[bool] = []
+            moves: list[float] = []
+            for _, width, is_space, _ in state.font.of(part):
+                struck.append(self._struck.has(*applied(matrix, at + width * size * scale / 2, 0.3 * size)))
+                step = (width * size + state.character + state.word * is_space) * scale
+                moves.append(-1000 * step / (size * scale))
+                at += step
+            is_any_struck = is_any_struck or any(struck)
+            kept += _left(part, struck, moves) if any(struck) else [part]
+        if is_any_struck:
             self._struck.kept[self._shown] = kept
-        return parts if is_whole else kept
+        return kept if is_any_struck else parts
 
     def _words(self, parts: Sequence[Any], height: float) -> tuple[list[tuple[str, float, float, bool]], float]:
         """Return the words of texts and moves, each with its beginning, its end, and whether a space is after it.
@@ -312,6 +302,20 @@ _HANDLERS: dict[bytes, Any] = {
     b"Tm": _Reader.place, b"T*": _Reader.next_line, b"Do": _Reader.begin_form, END: _Reader.end_form,
     b"m": _Reader.move_to, b"l": _Reader.line_to, b"h": _Reader.close, b"re": _Reader.rectangle,
 }  # fmt: skip
+
+
+def _left(part: bytes | str, struck: Sequence[bool], moves: Sequence[float]) -> list[Any]:
+    """Return what is left of a text: for each glyph its bytes, or a move where it is struck out.
+
+    A text whose glyphs have different numbers of bytes is left out whole.
+    """
+    length, rest = divmod(len(part), len(struck))
+    if rest:
+        return [sum(moves)]
+    return [
+        move if gone else part[number * length : (number + 1) * length]
+        for number, (gone, move) in enumerate(zip(struck, moves, strict=True))
+    ]
 
 
 def placed(page: PageObject, recorder: Recorder, skipped: Set[int], struck: Struck) -> Placed:

@@ -126,17 +126,14 @@ class Replies:
         draft, text = written.draft, written.generation.text.strip()
         found = draft.evidence
         assert found is not None
-        least = self.least
+        least, is_of_best = self.least, True
         if self.choice == "auto" and written.verdict is None and self.least:  # a quote is more often right
-            is_of_best = (
-                place.excerpt == found.ranked[0].candidate.excerpt and place.hit == found.ranked[0].candidate.hit
-            )
-            least = max(least, confidence.LEAST_SPAN) if is_of_best else 1.0
+            least, is_of_best = max(least, confidence.LEAST_SPAN), place == found.ranked[0].candidate
         if place.kind == "row":
             in_cell = is_of_cell(text, found.question, place)
         else:
             in_cell = is_of_field(text, found.question, place.text)
-        if sure >= least and in_cell and fits(found.question.answer_type, text):
+        if is_of_best and sure >= least and in_cell and fits(found.question.answer_type, text):
             sentence = AnswerSentence(text, (self.citing.span(place.hit, place.start, place.end),), 1.0)
             yield sentence
             yield self._answer(draft, "span", [sentence], sure, written)
