@@ -55,7 +55,7 @@ def command(
         return
     from ragqa.pipeline.ingest.embedding import COMMIT_CHUNKS
 
-    kept = f"what was committed is kept (every {COMMIT_CHUNKS} vectors), and the next run goes on from there"
+    kept = f"what was committed is kept (at least every {COMMIT_CHUNKS} vectors), and the next run goes on from there"
     with interrupts.reported(kept):
         report = bring_up_to_date(pipeline, confirm=not as_json, **options)
     fields = wire.index_report(report)

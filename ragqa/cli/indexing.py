@@ -202,8 +202,7 @@ def _line_of_fact(files: Sequence[tuple[str, str, str]]) -> str:
         return f"{_IN_PART}: {source}: {fact}{count and f' ({count})'}"
     if count:
         return _one_line(_IN_PART, fact, [f"{name}: {number}" for name, _, number in files], _ALL)
-    others = _listed([name for name, _, _ in files[1:]])
-    return f"{_IN_PART} {len(files):,} files, such as {source}: {fact} (others: {others}; {_ALL})"
+    return _with_example(_IN_PART, fact, [name for name, _, _ in files], _ALL)
 
 
 def _one_line(status: str, reason: str, names: Sequence[str], how: str) -> str:
@@ -216,7 +215,12 @@ def _of_kind(status: str, entries: Sequence[FileStatus]) -> str:
     first, names = entries[0], [entry.source for entry in entries]
     if all(entry.reason == first.reason for entry in entries):
         return _one_line(status, first.reason, names, _how())
-    return f"{status} {len(names):,} files, such as {names[0]}: {first.reason} (others: {_listed(names[1:])}; {_how()})"
+    return _with_example(status, first.reason, names, _how())
+
+
+def _with_example(status: str, reason: str, names: Sequence[str], how: str) -> str:
+    """Return the line about files whose reasons differ in numbers, with the reason of the first one."""
+    return f"{status} {len(names):,} files, such as {names[0]}: {reason} (others: {_listed(names[1:])}; {how})"
 
 
 def _listed(names: Sequence[str]) -> str:

@@ -98,7 +98,8 @@ def _mark(question: str) -> str:
 
 
 def _hit(hit: Hit) -> Page:
-    return {"document_id": hit.chunk.document_id, **{key: wire.hit(hit)[key] for key in _KEYS[1:]}}
+    data = wire.hit(hit) | {"document_id": hit.chunk.document_id}
+    return {key: data[key] for key in _KEYS}
 
 
 def _citation(citation: Citation) -> Page:
