@@ -204,7 +204,7 @@ def test_other_settings_and_short_prefixes_have_no_part_in_a_state(empty: Path) 
 
 @needs_model
 def test_reading_the_prompt_does_not_count_against_the_deadline(empty: Path) -> None:
-    text = SHARED * 8
+    text = SHARED * 3
     generator = build(deadline=0.05, max_new_tokens=500, window=4096)
     started = time.monotonic()
     *_, last = generator.stream(Prompt(text, {"all": generator.count(text)}, ()))
