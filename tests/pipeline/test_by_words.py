@@ -131,6 +131,18 @@ def test_few_vectors_are_made_for_a_question_and_the_rest_is_ranked_by_words(
     assert hits == sorted(hits, key=lambda hit: -hit.score)
 
 
+def test_vectors_made_for_a_question_are_kept_in_the_index_and_not_made_again(folder: Path) -> None:
+    pipe = pipeline(folder)
+    pipe.index(embed_later=True)
+    before = found(pipe, QUESTION)
+    made = embedded(pipe)
+    assert made and found(pipe, QUESTION) == before and embedded(pipe) == made
+    assert pipe.embed_pending(0) == Coverage(len(made), NOTES + 1), "in the index, without time for any other"
+    assert found(pipeline(folder), QUESTION) == before
+    assert pipe.embed_pending() == Coverage(NOTES + 1, NOTES + 1)
+    assert len(embedded(pipe)) == len(set(embedded(pipe))) == NOTES + 1
+
+
 def test_the_rest_is_embedded_later_and_nothing_twice(folder: Path) -> None:
     pipe = pipeline(folder)
     pipe.index(embed_later=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, MutableMapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -15,22 +15,26 @@ CANDIDATES = 50
 """How many chunks without a vector, the best by words, get one for a question."""
 
 
-def searcher(reader: IndexReader, embedder: Embedder, question: str) -> Searcher:
+def searcher(reader: IndexReader, embedder: Embedder, made: MutableMapping[str, Vectors], question: str) -> Searcher:
     """Return what a retriever searches: the reader itself, or `ByWords` while some of its texts have no vector."""
-    return ByWords(reader, embedder, question) if reader.coverage().pending else reader
+    return ByWords(reader, embedder, made, question) if reader.coverage().pending else reader
 
 
 class ByWords:
-    """A `Searcher` that embeds chunks without a vector when they are scored, and keeps these vectors for the question.
+    """A `Searcher` that embeds chunks without a vector when they are scored.
 
     Dense search ranks the chunks that have a vector, exactly, together with the best `CANDIDATES` by the words of the
     question. Where more chunks without a vector are to be scored, the best by words are embedded, and the others count
     as near as the farthest of these: they are ranked by words.
+
+    :param made: vectors by text, float32[dim]. Those that are made here are added, for later questions and the index.
     """
 
-    def __init__(self, reader: IndexReader, embedder: Embedder, question: str) -> None:
-        self._reader, self._embedder, self._question = reader, embedder, question
-        self._made: dict[str, Vectors] = {}
+    def __init__(
+        self, reader: IndexReader, embedder: Embedder, made: MutableMapping[str, Vectors], question: str
+    ) -> None:
+        self._reader, self._embedder, self._made, self._question = reader, embedder, made, question
+        self._texts: dict[str, str] = {}  # by chunk, of those that were scored
 
     @property
     def generation(self) -> int:
@@ -54,7 +58,7 @@ class ByWords:
         lacking = [i for i in scores if np.isnan(scores[i])]
         if len(lacking) > CANDIDATES:
             by_words = dict(zip(lacking, self.lexical_scores(self._question, lacking), strict=True))
-            lacking = sorted(lacking, key=lambda i: (i not in self._made, -by_words[i], i))[:CANDIDATES]
+            lacking = sorted(lacking, key=lambda i: (i not in self._texts, -by_words[i], i))[:CANDIDATES]
         rows = self._embedded(lacking).astype(np.float64) @ vector.astype(np.float64)
         scores |= zip(lacking, rows.astype(np.float32).tolist(), strict=True)
         least = min((scores[i] for i in lacking), default=0.0)
@@ -97,9 +101,12 @@ class ByWords:
 
     def _embedded(self, chunk_ids: Sequence[str]) -> Vectors:
         """Return the vectors of chunks that have none in the index, float32[len(chunk_ids), dim]; each is made once."""
-        new = [i for i in dict.fromkeys(chunk_ids) if i not in self._made]
+        new = [i for i in dict.fromkeys(chunk_ids) if i not in self._texts]
         if new:
-            texts = [hit.chunk.indexed_text for hit in self._reader.hits([(i, 0.0, {}) for i in new])]
-            self._made |= zip(new, self._embedder.embed_passages(texts), strict=True)
-        rows = [self._made[i] for i in chunk_ids]
-        return np.array(rows, dtype=np.float32).reshape(len(rows), self._embedder.dim)
+            hits = self._reader.hits([(i, 0.0, {}) for i in new])
+            self._texts |= zip(new, (hit.chunk.indexed_text for hit in hits), strict=True)
+        texts = [self._texts[i] for i in chunk_ids]
+        lacking = [text for text in dict.fromkeys(texts) if text not in self._made]
+        if lacking:
+            self._made.update(zip(lacking, self._embedder.embed_passages(lacking), strict=True))
+        return np.array([self._made[text] for text in texts], dtype=np.float32).reshape(len(texts), self._embedder.dim)

@@ -25,7 +25,7 @@ def retrieve(components: Components, reader: IndexReader, question: AskedQuestio
     searcher: Searcher = reader
     if components.config.retrieve.uses_vectors:
         reader.check_embedder(components.canaries)
-        searcher = by_words.searcher(reader, components.embedder, question.searched)
+        searcher = by_words.searcher(reader, components.embedder, components.made_vectors, question.searched)
     also: Any = {} if question.searched == question.text else {"also": [question.text]}
     return components.retriever.retrieve(question.searched, searcher, k, **also)
 

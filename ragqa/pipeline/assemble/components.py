@@ -60,7 +60,13 @@ _PARTS = {
 _MODELS = ("embed", "generate")
 """The sections whose parts hold models, so that pipelines share them."""
 
-_DEPENDS: dict[str, tuple[str, ...]] = {"embed": (), "generate": (), "examples": ("embed",), "canaries": ("embed",)}
+_DEPENDS: dict[str, tuple[str, ...]] = {
+    "embed": (),
+    "generate": (),
+    "examples": ("embed",),
+    "canaries": ("embed",),
+    "made_vectors": ("embed",),
+}
 """The models that a shared part may depend on besides its own spec; both where a part is not listed."""
 
 
@@ -163,6 +169,11 @@ class Components:
     def canaries(self) -> Vectors:
         """The embedder's vectors of `CANARIES`, which an index compares with the stored ones."""
         return self.once("canaries", self.config.embed, lambda: self.embedder.embed_passages(stages.CANARIES))
+
+    @property
+    def made_vectors(self) -> dict[str, Vectors]:
+        """Vectors of texts that had none in an index when a question was asked, by text; `embed_pending` commits them."""
+        return self.once("made_vectors", self.config.embed, dict)
 
     def train_objective(self, name: str) -> Objective:
         """Return a training objective by the name of its kind, with the defaults of its settings.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from itertools import islice
 from typing import TYPE_CHECKING
 
@@ -49,11 +49,8 @@ class Embedding:
         :param expected: how many texts the run will have embedded in the end.
         :raises ModelError: the embedder is not the one that built the index.
         """
-        if texts and not self._ready:
-            self._embedder.load()
-            self._writer.check_embedder(self._embedder.embed_passages(CANARIES))
-            self._ready = True
-            self._progress(self.embedded, expected)
+        if texts:
+            self._check(expected)
         found: dict[str, Vectors] = {}
         for first in range(0, len(texts), EMBED_CHUNKS):
             part = texts[first : first + EMBED_CHUNKS]
@@ -64,12 +61,29 @@ class Embedding:
             self._progress(self.embedded, expected)
         return found
 
+    def keep(self, made: Mapping[str, Vectors]) -> None:
+        """Commit the vectors of pending texts that were made for questions, by text."""
+        expected = self._writer.coverage().pending
+        pending = self._writer.pending(expected) if made else []
+        if found := {text: made[text] for text in pending if text in made}:
+            self._check(expected)
+            self._writer.commit([], found, {})
+            self.embedded += len(found)
+
     def finish(self, seconds: float = math.inf) -> None:
         """Embed and commit what is pending. No batch is begun after some seconds."""
         deadline = time.monotonic() + seconds
         expected = self.embedded + self._writer.coverage().pending
         while time.monotonic() < deadline and (texts := self._writer.pending(COMMIT_CHUNKS)):
             self._writer.commit([], self.vectors(texts, expected), {})
+
+    def _check(self, expected: int) -> None:
+        """Compare the embedder with the one that built the index, once."""
+        if not self._ready:
+            self._embedder.load()
+            self._writer.check_embedder(self._embedder.embed_passages(CANARIES))
+            self._ready = True
+            self._progress(self.embedded, expected)
 
 
 class Ahead:
@@ -110,7 +124,10 @@ class Ahead:
 def embed_pending(components: Components, *, seconds: float, wait: float, progress: Progress) -> Coverage:
     """Give vectors to texts of the index that have none; see `Pipeline.embed_pending`."""
     with components.index.write(components.identity, recorded=components.embedder.recorded, wait=wait) as writer:
-        Embedding(components.embedder, writer, progress).finish(seconds)
+        embedding = Embedding(components.embedder, writer, progress)
+        embedding.keep(components.made_vectors)
+        components.made_vectors.clear()
+        embedding.finish(seconds)
         coverage = writer.coverage()
         if not coverage.pending:
             writer.maintain()
