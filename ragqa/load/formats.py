@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
+from functools import cache
 from importlib.metadata import version
 from typing import Literal
 
@@ -61,9 +62,11 @@ class Format:
 
     def extractor_with(self, options: Mapping[str, str | None]) -> str:
         """Return the name and version of the extractor, and the options that are set."""
-        full = " ".join(each if "/" in each else f"{each}/{version(each)}" for each in self.extractor.split())
+        full = " ".join(each if "/" in each else f"{each}/{_version(each)}" for each in self.extractor.split())
         return full + "".join(f" {name}={options[name]}" for name in self.options if options.get(name))
 
+
+_version = cache(version)  # it reads a file
 
 _CODE = """
 .c .h .cpp .cc .cxx .hpp .hh .hxx .cs .java .kt .kts .scala .groovy .gradle .go .rs .swift .m .mm .d .zig .nim

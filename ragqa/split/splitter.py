@@ -13,6 +13,7 @@ from abc import ABC, abstractmethod
 from bisect import bisect_left
 from collections.abc import Iterable, Iterator
 from functools import lru_cache
+from functools import cached_property
 from importlib.metadata import version
 
 from ragqa.config.slots import BYTES_PER_TOKEN, CONTEXT_TOKENS
@@ -56,7 +57,7 @@ class TextSplitter(ABC):
         """Return the settings that chunks depend on besides their document and the version, as canonical JSON."""
         return json.dumps(self.spec.model_dump(), sort_keys=True)
 
-    @property
+    @cached_property
     def version(self) -> str:
         """Return the version of this code and of the library that cuts."""
         return f"split/{SPLITTER_VERSION} langchain-text-splitters/{version('langchain-text-splitters')}"
