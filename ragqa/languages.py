@@ -38,8 +38,10 @@ _SCRIPTS = {
     "Hindi": re.compile(r"[\u0900-\u097f]"),
 }
 """Languages by their script; other languages in these scripts are stemmed as these are."""
+_OF_SCRIPTS = re.compile("|".join(each.pattern for each in _SCRIPTS.values()))
 _LETTER = re.compile(r"[^\W\d_]")
 _SETS = {name: frozenset(words.split()) for name, words in _FUNCTION_WORDS.items()}
+_OF_ANY = frozenset().union(*_SETS.values())
 _CODES = {
     "German": "de", "French": "fr", "Spanish": "es", "Italian": "it", "Portuguese": "pt", "Dutch": "nl", "Swedish": "sv",
     "Danish": "da", "Norwegian": "no", "Finnish": "fi", "Hungarian": "hu", "Romanian": "ro", "Turkish": "tr",
@@ -58,15 +60,18 @@ def language_of(text: str, words: Collection[str] | None = None) -> str:
     :param words: of the text, where they are known.
     """
     beginning = text[:BEGINNING]
-    if not beginning.isascii():
+    if not beginning.isascii() and _OF_SCRIPTS.search(beginning):
         letters = len(_LETTER.findall(beginning))
         for name, script in _SCRIPTS.items():
             if 2 * len(script.findall(beginning)) > letters:
                 return name
     found = set(text_analysis.words(beginning) if words is None else words)
-    counts = {name: len(found & own) for name, own in _SETS.items()}
+    known, least = found & _OF_ANY, max(LEAST_WORDS, len(found & text_analysis.STOP_WORDS) + 1)
+    if len(known) < least:  # most English texts
+        return ""
+    counts = {name: len(known & own) for name, own in _SETS.items()}
     best = max(counts, key=counts.__getitem__)
-    return best if counts[best] >= LEAST_WORDS and counts[best] > len(found & text_analysis.STOP_WORDS) else ""
+    return best if counts[best] >= least else ""
 
 
 def terms(text: str, language: str) -> list[str]:

@@ -67,8 +67,8 @@ def invert(texts: Iterable[str]) -> tuple[bytes, Iterator[tuple[str, bytes]]]:
         words = text_analysis.words(text)
         counter = Counter(map(text_analysis.term, words))
         lengths.append(counter.total())
-        counter.update(identifiers.terms(text))
-        counter.update(languages.terms(text, languages.language_of(text, words)))
+        for term in (*identifiers.terms(text), *languages.terms(text, languages.language_of(text, words))):
+            counter[term] += 1
         distinct.append(len(counter))
         owners.extend([ids[term] for term in counter])
         counts.extend(counter.values())

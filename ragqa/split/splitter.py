@@ -12,8 +12,7 @@ import time
 from abc import ABC, abstractmethod
 from bisect import bisect_left
 from collections.abc import Iterable, Iterator
-from functools import lru_cache
-from functools import cached_property
+from functools import cached_property, lru_cache
 from importlib.metadata import version
 
 from ragqa.config.slots import BYTES_PER_TOKEN, CONTEXT_TOKENS
