@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from functools import cache
 from typing import Literal
 
 from ragqa import text_analysis
@@ -157,16 +158,13 @@ _PAGES = (
     r"how many pages (?:do(?:es)?|has|have|are there in|are in|long is) (?P<what>.+?)(?: have| contain)?",
     r"how long is (?P<what>.+)",
 )
-_RULES: tuple[tuple[Aim, tuple[re.Pattern[str], ...]], ...] = tuple(
-    (aim, tuple(re.compile(pattern, re.IGNORECASE) for pattern in patterns))  # type: ignore[misc]
-    for aim, patterns in (
-        ("about_all", _ABOUT_ALL),
-        ("list", _LIST),
-        ("count", _COUNT),
-        ("mention", _MENTION),
-        ("pages", _PAGES),
-        ("about_one", _ABOUT_ONE),
-    )
+_RULES: tuple[tuple[Aim, tuple[str, ...]], ...] = (
+    ("about_all", _ABOUT_ALL),
+    ("list", _LIST),
+    ("count", _COUNT),
+    ("mention", _MENTION),
+    ("pages", _PAGES),
+    ("about_one", _ABOUT_ONE),
 )
 _REQUEST = re.compile(
     r"^(?:please )?(?:(?:can|could|would|will) you )?(?:please )?(?:tell me |show me )?", re.IGNORECASE
@@ -194,6 +192,12 @@ class CatalogueQuestion:
     exact: bool = True
 
 
+@cache
+def _compiled(pattern: str) -> re.Pattern[str]:
+    """Compile a rule when it is first needed: together they take a tenth of a second, and a search needs none."""
+    return re.compile(pattern, re.IGNORECASE)
+
+
 def recognise(question: str) -> CatalogueQuestion | None:
     """Return what a question asks about the documents themselves; None for every other question."""
     if len(question) > LONGEST:
@@ -203,7 +207,7 @@ def recognise(question: str) -> CatalogueQuestion | None:
     for text in texts:
         for aim, patterns in _RULES:
             for pattern in patterns:
-                if (match := pattern.fullmatch(text)) and (found := _of_match(aim, match)):
+                if (match := _compiled(pattern).fullmatch(text)) and (found := _of_match(aim, match)):
                     return found
     return None
 
