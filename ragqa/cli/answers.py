@@ -14,6 +14,7 @@ import click
 from ragqa.cli.marks import marked, name, say
 from ragqa.cli.terminal import one_line
 from ragqa.records import Answer, AnswerSentence, Citation, Hit, Passages
+from ragqa.text_analysis import words
 
 if TYPE_CHECKING:
     from ragqa.pipeline.answer.asking import Event
@@ -29,7 +30,8 @@ _LIMITS = {"deadline": "generate.deadline", "length": "generate.max_new_tokens"}
 def stream_answer(events: Iterator[Event]) -> Answer | None:
     """Print each sentence of an answer when it is known, with the numbers of its sources; then the sources; return it.
 
-    Where there is no answer, the reason is printed, with the nearest passages and what can be changed. Each line of the
+    Where other words were searched for than those of the question, they are printed: words of the turn before, or
+    corrected ones. Where there is no answer, the reason is printed, with the nearest passages and what can be changed. Each line of the
     answer and of a cited text is printed after a mark, so that it cannot look like a line of ragqa. On a terminal the
     nearest passages are printed while an answer is waited for. Where the reader of stdout has ended, generation stops,
     and None is returned.
@@ -74,6 +76,8 @@ def _print_nearest(citations: Iterable[Citation]) -> None:
 
 
 def _print_end(answer: Answer, numbers: dict[Citation, int]) -> None:
+    if set(words(answer.searched)) - set(words(answer.question)):
+        say(f"Searched for: {one_line(answer.searched)}")
     if answer.finish in _LIMITS and not answer.abstained:
         click.echo(f"[cut off at {_LIMITS[answer.finish]}]")
     if answer.abstained:

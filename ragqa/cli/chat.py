@@ -9,12 +9,10 @@ import click
 from ragqa.cli.answers import stream_answer
 from ragqa.cli.common import pipeline_options, profile_option
 from ragqa.cli.faults import error_report
-from ragqa.cli.marks import say
 from ragqa.cli.opening import open_indexed, open_pipeline
-from ragqa.cli.terminal import one_line, print_json, print_json_line
+from ragqa.cli.terminal import print_json, print_json_line
 from ragqa.conversation import Conversation
 from ragqa.errors import UsageError
-from ragqa.records import Answer
 from ragqa.retrieve import MAX_QUESTION_CHARS
 
 
@@ -48,18 +46,12 @@ def _answer(conversation: Conversation, question: str, as_json: bool) -> None:
             print_json({"question": question})  # printed where an error ends the command
             print_json_line(conversation.ask(question).to_dict())
         else:
-            _show_searched(stream_answer(conversation.stream(question)))
+            stream_answer(conversation.stream(question))
     except UsageError as error:  # the user can ask another question
         report = error_report(error, ())
         click.echo(report.line, err=True)
         if as_json:
             print_json_line({"question": question, "error": report.to_json()})
-
-
-def _show_searched(answer: Answer | None) -> None:
-    """Print the text that was searched for, where it is more than the question."""
-    if answer and answer.searched not in ("", answer.question):
-        say(f"Searched for: {one_line(answer.searched)}")
 
 
 def _read_question() -> str:

@@ -155,7 +155,7 @@ class Answer:
     `index_version` is the number of the index's commit from which the answer was made.
     `unanswered` has the parts of a question that asks several for which there is no answer.
     `searched` is the text that passages were searched for: the question, with words of the turn before where it does
-    not stand alone; empty if the passages were given.
+    not stand alone, and with misspelled words corrected; empty if the passages were given.
     `coverage` says how many texts of that commit had a vector where some had none, so that passages were found by their
     words; else it is None.
     """

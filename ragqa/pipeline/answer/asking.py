@@ -22,6 +22,7 @@ from ragqa.pipeline.answer.draft import AskedQuestion, Clock, Draft
 from ragqa.pipeline.answer.parts import in_parts
 from ragqa.pipeline.answer.replies import Event, Replies, Written
 from ragqa.pipeline.answer.retrieving import retrieve
+from ragqa.pipeline.answer.spelling import spelled
 from ragqa.pipeline.answer.writing import CheckedText
 from ragqa.prompt import count_text
 from ragqa.question_analysis import QuestionKind, analyse
@@ -178,6 +179,8 @@ class Asking:
         """Retrieve passages for a question, unless they are given, and rank their excerpts."""
         with self.components.lock.held():
             given = question.passages
+            if given is None:
+                question = spelled(question, self.reader.document_counts, self.components.embedder)
             hits = tuple(self.retrieve(question) if given is None else given)
             read = hits if given is not None else tuple(without_superseded(hits, question.searched))
             clock.lap("retrieve")

@@ -38,13 +38,15 @@ class Clock:
 class AskedQuestion:
     """A checked question: its text, earlier turns, and the passages to answer from (None: retrieve them).
 
-    `goes_on` is True for a part of a question that goes on with the part before it, which is the last turn.
+    `goes_on` is True for a part of a question that goes on with the part before it, which is the last turn. `typed` is
+    the question as it was asked, where misspelled words of `text` are corrected.
     """
 
     text: str
     history: Sequence[Turn] = ()
     passages: Sequence[Hit] | None = None
     goes_on: bool = False
+    typed: str = ""
 
     @property
     def searched(self) -> str:

@@ -156,7 +156,7 @@ class Replies:
             usage |= {f"{part}_tokens": n for part, n in written.prompt.tokens.items()}
             usage["answer_tokens"] = written.generation.n_tokens
         return Answer(
-            draft.question.text,
+            draft.question.typed or draft.question.text,
             SEPARATORS.get(kind, " ").join(sentence.text for sentence in sentences),
             tuple(dict.fromkeys(each for sentence in sentences for each in sentence.citations)),
             draft.hits,
