@@ -21,6 +21,8 @@ MARGIN = 400
 """The most characters that are read before and after a hit to find whole sentences."""
 GAP = 2
 """The most characters between two hits that are joined."""
+LIST = 1200
+"""The most characters of a list that are read on the page after the one that announces it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +74,7 @@ def candidates(hits: Sequence[Hit], document_of: Callable[[str], Document]) -> l
         document = document_of(id_)
         headers = Headers(document)
         parts = (_of_passage(part, document, headers) for part in _joined(ranked, document))
-        found += _without_overlaps(each for part in parts for each in part)
+        found += _without_overlaps(sorted((each for part in parts for each in part), key=lambda each: each.start))
     return found
 
 
@@ -138,6 +140,23 @@ def _of_passage(passage: Sequence[_Part], document: Document, headers: Headers) 
             before, block = "" if excerpt.kind == "row" else text[first:last], excerpt.block
     if not found and any(each.kind != "heading" for each in parts):
         return [_whole(passage[0], text, page)]
+    return [*found, *_on_the_next_page(found[-1], document, bottom)] if found else []
+
+
+def _on_the_next_page(last: Candidate, document: Document, bottom: int) -> list[Candidate]:
+    """Return the list with which the next page begins, where the last line of a page announces it with a colon."""
+    text = document.text
+    if not last.text.rstrip().endswith(":") or text[last.end : bottom].strip() or not text[bottom:].strip():
+        return []
+    low, high = document.page_span(bottom)
+    found: list[Candidate] = []
+    for excerpt in excerpts(text[low : min(high, low + LIST)]):
+        start, end = low + excerpt.start, low + excerpt.end
+        if excerpt.kind != "item" or end == low + LIST:
+            break
+        begin = found[0].block if found else start
+        page, said = document.page_of(start), text[start:end]
+        found.append(Candidate(last.hit, last.rank, start, end, said, excerpt, last.heading, last.text, begin, page))
     return found
 
 

@@ -37,6 +37,10 @@ _SAYING_NOTHING = frozenset(map(text_analysis.term, text_analysis.STOP_WORDS - _
 _TYPED = re.compile(r"(?:(?:in |on )?(?:what|which) (?:year|date|day|month|decade|century)|how many)\b", re.IGNORECASE)
 AFTER_QUESTION = 2
 """The sentences that come with a question of the text itself, as in a list of frequently asked ones."""
+BELOW = 8
+"""The most characters between a line and the list below it: the end of a page, and the mark of an item."""
+AFTER_COLON = 3
+"""The sentences that come with a line that ends with a colon."""
 REACH = 3
 """The most sentences between a statement and the reason for it."""
 _REASON = re.compile(
@@ -193,10 +197,19 @@ def _with_its_block(
     if candidate.kind == "code" or (candidate.kind == "item" and kind in LISTING):
         return _around(block, at)
     if candidate.text.rstrip().endswith(":"):
-        return _around(block, at)
+        return _around(block, at) if block[at + 1 :] else [candidate, *_after_a_colon(candidate, near)]
     if candidate.kind == "item":
         return [block[0], candidate] if at and block[0].kind in ("header", "sentence") else [candidate]
     return block[:2] if at and _points_back(candidate) else [candidate]
+
+
+def _after_a_colon(candidate: Candidate, near: Sequence[Candidate]) -> list[Candidate]:
+    """Return what follows a line that ends with a colon, in a block of its own: a whole list, or a few sentences."""
+    following = next((each for each in near if each.start >= candidate.end), None)
+    if following is None or following.start - candidate.end > BELOW:
+        return []
+    block = [each for each in near if each.block == following.block]
+    return _around(block, 0) if following.kind != "sentence" else block[:AFTER_COLON]
 
 
 def _of_table(

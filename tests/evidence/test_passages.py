@@ -159,3 +159,12 @@ def test_a_list_that_begins_in_a_hit_is_read_to_its_end() -> None:
     doc = document(text)
     found = candidates([passage(doc, 0, text.index("- panic-halt"))], {doc.id: doc}.__getitem__)
     assert [each.text for each in found] == ["Some examples include:", "panic-abort", "panic-halt", "panic-itm"]
+
+
+def test_a_list_on_the_page_after_the_line_that_announces_it_is_read_too() -> None:
+    first, second = "You need:", "- a ticket\n- a coat\n\nThe ferry leaves at noon."
+    doc = document(f"{first}\f{second}", "fees.pdf", "application/pdf", page_starts=(0, len(first) + 1))
+    found = candidates([passage(doc, 0, len(first))], lambda _: doc)
+    assert [(each.text, each.page) for each in found] == [(first, 1), ("a ticket", 2), ("a coat", 2)]
+    whole = candidates([passage(doc, 0, len(doc.text))], lambda _: doc)
+    assert [each.text for each in whole] == [first, "a ticket", "a coat", "The ferry leaves at noon."]

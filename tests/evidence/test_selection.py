@@ -119,6 +119,14 @@ def test_a_sentence_brings_the_list_that_the_next_sentence_introduces_by_pointin
     assert quoted("Which kiosk takes cards?", of_texts(text), "Pay at") == ["Pay at the kiosk."]
 
 
+def test_a_line_that_ends_with_a_colon_brings_what_stands_below_it_in_a_block_of_its_own() -> None:
+    text = "Notice of rights:\n\nIt says who may vote. Read it. Keep it. Burn it.\n\nTo vote you need:\n\n- a card\n- a pen"
+    assert quoted("What is the notice of rights?", of_texts(text), "Notice")[:3] == [
+        "Notice of rights:", "It says who may vote.", "Read it.",
+    ]  # fmt: skip
+    assert quoted("What do I need to vote?", of_texts(text), "To vote") == ["To vote you need:", "a card", "a pen"]
+
+
 def test_a_fact_of_a_list_comes_with_the_introduction_and_without_the_other_items() -> None:
     assert quoted("Who needs a coat?", of_texts(BOARDING), "a coat") == ["To go aboard you need:", "a coat"]
 
