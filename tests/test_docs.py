@@ -18,7 +18,7 @@ from ragqa import errors
 from ragqa.config.slots import SLOTS
 from ragqa.kinds import load_config
 from tests import LIBRARIES
-from tests.commands import ragqa
+from tests.commands import ragqa, share_models
 
 ROOT = Path(__file__).parent.parent
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
@@ -44,28 +44,16 @@ def workplace(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def run(command: list[str], place: Path) -> str:
-    environment = os.environ | {"RAGQA_CACHE": _shared_cache(place)}
+    environment = os.environ | {"RAGQA_CACHE": str(share_models(place))}
     done = subprocess.run(command, cwd=place, env=environment, capture_output=True, text=True, check=False)
     assert done.returncode == 0, f"{shlex.join(command)}\n{done.stdout}\n{done.stderr}"
     return done.stdout
 
 
-def _shared_cache(place: Path) -> str:
-    """Return a cache with the user's models in it, and folders of its own for the rest."""
-    from ragqa import models
-
-    cache = place / "cache"
-    cache.mkdir(exist_ok=True)
-    for entry in models.cache_dir().iterdir():
-        if entry.name != "folders" and not (cache / entry.name).exists():
-            (cache / entry.name).symlink_to(entry)
-    return str(cache)
-
-
 @offline
 @pytest.mark.parametrize("page", [p for p in PAGES if blocks(p, "bash")], ids=lambda p: p.name)
 def test_every_command_of_a_page_runs(page: Path, workplace: Path) -> None:
-    _shared_cache(workplace)
+    share_models(workplace)
     for block in blocks(page, "bash"):
         for line in block.splitlines():
             program, *arguments = shlex.split(line)
