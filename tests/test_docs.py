@@ -52,6 +52,7 @@ def run(command: list[str], place: Path) -> str:
 
 @offline
 @pytest.mark.parametrize("page", [p for p in PAGES if blocks(p, "bash")], ids=lambda p: p.name)
+@pytest.mark.usefixtures("each_text_embedded_once")
 def test_every_command_of_a_page_runs(page: Path, workplace: Path) -> None:
     share_models(workplace)
     for block in blocks(page, "bash"):
