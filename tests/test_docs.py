@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import importlib.util
+import io
 import os
 import re
 import shlex
 import shutil
-import subprocess
 import sys
 from pathlib import Path
 from types import ModuleType
@@ -43,11 +44,18 @@ def workplace(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return place
 
 
-def run(command: list[str], place: Path) -> str:
-    environment = os.environ | {"RAGQA_CACHE": str(share_models(place))}
-    done = subprocess.run(command, cwd=place, env=environment, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, f"{shlex.join(command)}\n{done.stdout}\n{done.stderr}"
-    return done.stdout
+def printed(page: Path, place: Path) -> str:
+    """Run the Python of a page in a folder as a program of its own, and return what it prints."""
+    import torch
+
+    out, program = io.StringIO(), ModuleType("__main__")
+    with pytest.MonkeyPatch.context() as patch, contextlib.redirect_stdout(out), torch.enable_grad():
+        patch.setitem(sys.modules, "__main__", program)
+        patch.setenv("RAGQA_CACHE", str(share_models(place)))
+        patch.syspath_prepend(str(place))
+        patch.chdir(place)
+        exec(compile("\n".join(blocks(page, "python")), page.name, "exec"), vars(program))
+    return out.getvalue()
 
 
 @offline
@@ -91,13 +99,14 @@ def test_the_first_commands_of_the_readme_name_what_is_there() -> None:
 
 @offline
 @pytest.mark.parametrize("page", [p for p in PAGES if blocks(p, "python")], ids=lambda p: p.name)
+@pytest.mark.usefixtures("each_text_embedded_once")
 def test_the_python_of_a_page_runs_and_gives_what_the_page_shows(page: Path, workplace: Path) -> None:
     if library := LIBRARIES.get(page.name):
         pytest.importorskip(library, reason=f"{page.name} needs {library}; make test-clients has it")
-    printed = run([sys.executable, "-W", "error", "-c", "\n".join(blocks(page, "python"))], workplace)
+    found = printed(page, workplace)
     shown = re.findall(r"^```python\n(?:(?!^```).)*^```\n\n```text\n(.*?)^```", text(page), re.DOTALL | re.MULTILINE)
     if shown:
-        assert_alike(printed, "".join(shown))
+        assert_alike(found, "".join(shown))
     committed, drawn = (place / "docs" / "figures" / page.stem for place in (ROOT, workplace))
     assert {file.name for file in drawn.glob("*")} == {file.name for file in committed.glob("*")}
     for figure in drawn.glob("*"):
