@@ -22,6 +22,7 @@ from ragqa.config.slots import SECTIONS
 from ragqa.errors import ConfigError
 from ragqa.kinds import BUILTIN, load_config
 from tests import ROOT
+from tests.commands import ragqa
 from tests.limits import no_hang
 from tests.models.test_models import make_folder, write_gguf
 
@@ -256,9 +257,8 @@ def test_every_conflict_of_a_section_is_named_at_its_key(place: Path) -> None:
 def test_each_file_is_checked_whatever_is_wrong_with_the_others(place: Path) -> None:
     (place / "q.yaml").write_text(FILE.replace("qa", "qna").replace("top_k: 3", "top_k: x"), encoding="utf-8")
     (place / "r.yaml").write_text("- no", encoding="utf-8")
-    command = [sys.executable, "-m", "ragqa", "check", "q.yaml", "none.yaml", "r.yaml", "p.yaml", "documents", "--json"]
-    done = subprocess.run(command, cwd=place, capture_output=True, text=True, check=False)
-    files = json.loads(done.stdout)["files"]
+    done = ragqa("check", "q.yaml", "none.yaml", "r.yaml", "p.yaml", "documents", "--json", cwd=place)
+    files = done.said["files"]
     assert [(file["ok"], len(file["problems"])) for file in files] == [
         (False, 2),
         (False, 1),
@@ -266,7 +266,7 @@ def test_each_file_is_checked_whatever_is_wrong_with_the_others(place: Path) -> 
         (True, 0),
         (True, 0),
     ]
-    assert done.returncode == 2
+    assert done.code == 2
 
 
 def test_every_command_names_every_mistake_of_a_file(place: Path) -> None:
