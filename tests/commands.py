@@ -84,7 +84,7 @@ def share_models(place: Path) -> Path:
     return cache
 
 
-def ragqa(*arguments: str, cwd: Path, faults: Mapping[str, Fault] | None = None, stdin: str = "") -> Done:
+def ragqa(*arguments: str, cwd: Path, faults: Mapping[str, Fault] | None = None, stdin: str | None = None) -> Done:
     """Run a command in a folder, which holds its cache and its settings too.
 
     :param faults: what happens where a question is put to the generator.
@@ -94,7 +94,8 @@ def ragqa(*arguments: str, cwd: Path, faults: Mapping[str, Fault] | None = None,
     Scripted.faults = dict(faults or {})
     with pytest.MonkeyPatch.context() as patch, contextlib.chdir(cwd):
         patch.setattr(sys, "argv", ["ragqa", *arguments])
-        patch.setattr(sys, "stdin", io.StringIO(stdin))
+        if stdin is not None:
+            patch.setattr(sys, "stdin", io.StringIO(stdin))
         add_kinds(patch, WORDS, SCRIPTED)
         patch.setenv("RAGQA_CACHE", str(cwd / "cache"))
         patch.setenv("RAGQA_CONFIG", str(cwd / "config"))
