@@ -28,11 +28,11 @@ quickstart: models ## Index the sample corpus and ask it a question
 	@printf '\nTo go on, make ragqa a command of this shell:\n\n  source $(BIN)/activate\n  ragqa ask pipelines/quickstart.yaml "your question"\n'
 
 test: models ## Run the tests
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -q -n 2 --dist loadfile
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -q -n 2 --dist loadfile --no-loadscope-reorder
 
 coverage: models ## Run the tests and print which lines of ragqa they do not run; about twice the time of `make test`
 	$(BIN)/coverage erase
-	OMP_NUM_THREADS=1 $(BIN)/coverage run -m pytest -q -n 2 --dist loadfile; status=$$?; \
+	OMP_NUM_THREADS=1 $(BIN)/coverage run -m pytest -q -n 2 --dist loadfile --no-loadscope-reorder; status=$$?; \
 	$(BIN)/coverage combine --quiet && $(BIN)/coverage report && exit $$status
 
 CLIENTS := .venv-clients

@@ -14,6 +14,7 @@ from typing import Any, ClassVar, Literal, NamedTuple
 
 import pytest
 
+from ragqa import models
 from ragqa.cli import main
 from ragqa.config import GenerateSpec, Kind
 from ragqa.records import Generation, Prompt
@@ -73,7 +74,17 @@ def kill() -> None:
     os.kill(os.getpid(), signal.SIGKILL)
 
 
-def ragqa(*arguments: str, cwd: Path, faults: Mapping[str, Fault] | None = None) -> Done:
+def share_models(place: Path) -> Path:
+    """Give the commands in a folder a cache with the user's models in it, and folders of its own for the rest."""
+    cache = place / "cache"
+    cache.mkdir(exist_ok=True)
+    for entry in models.cache_dir().iterdir():
+        if entry.name != "folders" and not (cache / entry.name).exists():
+            (cache / entry.name).symlink_to(entry)
+    return cache
+
+
+def ragqa(*arguments: str, cwd: Path, faults: Mapping[str, Fault] | None = None, stdin: str | None = None) -> Done:
     """Run a command in a folder, which holds its cache and its settings too.
 
     :param faults: what happens where a question is put to the generator.
@@ -83,6 +94,8 @@ def ragqa(*arguments: str, cwd: Path, faults: Mapping[str, Fault] | None = None)
     Scripted.faults = dict(faults or {})
     with pytest.MonkeyPatch.context() as patch, contextlib.chdir(cwd):
         patch.setattr(sys, "argv", ["ragqa", *arguments])
+        if stdin is not None:
+            patch.setattr(sys, "stdin", io.StringIO(stdin))
         add_kinds(patch, WORDS, SCRIPTED)
         patch.setenv("RAGQA_CACHE", str(cwd / "cache"))
         patch.setenv("RAGQA_CONFIG", str(cwd / "config"))

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import importlib.util
+import io
 import os
 import re
 import shlex
 import shutil
-import subprocess
 import sys
 from pathlib import Path
 from types import ModuleType
@@ -18,7 +19,7 @@ from ragqa import errors
 from ragqa.config.slots import SLOTS
 from ragqa.kinds import load_config
 from tests import LIBRARIES
-from tests.commands import ragqa
+from tests.commands import ragqa, share_models
 
 ROOT = Path(__file__).parent.parent
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
@@ -43,29 +44,25 @@ def workplace(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return place
 
 
-def run(command: list[str], place: Path) -> str:
-    environment = os.environ | {"RAGQA_CACHE": _shared_cache(place)}
-    done = subprocess.run(command, cwd=place, env=environment, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, f"{shlex.join(command)}\n{done.stdout}\n{done.stderr}"
-    return done.stdout
+def printed(page: Path, place: Path) -> str:
+    """Run the Python of a page in a folder as a program of its own, and return what it prints."""
+    import torch
 
-
-def _shared_cache(place: Path) -> str:
-    """Return a cache with the user's models in it, and folders of its own for the rest."""
-    from ragqa import models
-
-    cache = place / "cache"
-    cache.mkdir(exist_ok=True)
-    for entry in models.cache_dir().iterdir():
-        if entry.name != "folders" and not (cache / entry.name).exists():
-            (cache / entry.name).symlink_to(entry)
-    return str(cache)
+    out, program = io.StringIO(), ModuleType("__main__")
+    with pytest.MonkeyPatch.context() as patch, contextlib.redirect_stdout(out), torch.enable_grad():
+        patch.setitem(sys.modules, "__main__", program)
+        patch.setenv("RAGQA_CACHE", str(share_models(place)))
+        patch.syspath_prepend(str(place))
+        patch.chdir(place)
+        exec(compile("\n".join(blocks(page, "python")), page.name, "exec"), vars(program))
+    return out.getvalue()
 
 
 @offline
 @pytest.mark.parametrize("page", [p for p in PAGES if blocks(p, "bash")], ids=lambda p: p.name)
+@pytest.mark.usefixtures("each_text_embedded_once")
 def test_every_command_of_a_page_runs(page: Path, workplace: Path) -> None:
-    _shared_cache(workplace)
+    share_models(workplace)
     for block in blocks(page, "bash"):
         for line in block.splitlines():
             program, *arguments = shlex.split(line)
@@ -102,13 +99,14 @@ def test_the_first_commands_of_the_readme_name_what_is_there() -> None:
 
 @offline
 @pytest.mark.parametrize("page", [p for p in PAGES if blocks(p, "python")], ids=lambda p: p.name)
+@pytest.mark.usefixtures("each_text_embedded_once")
 def test_the_python_of_a_page_runs_and_gives_what_the_page_shows(page: Path, workplace: Path) -> None:
     if library := LIBRARIES.get(page.name):
         pytest.importorskip(library, reason=f"{page.name} needs {library}; make test-clients has it")
-    printed = run([sys.executable, "-W", "error", "-c", "\n".join(blocks(page, "python"))], workplace)
+    found = printed(page, workplace)
     shown = re.findall(r"^```python\n(?:(?!^```).)*^```\n\n```text\n(.*?)^```", text(page), re.DOTALL | re.MULTILINE)
     if shown:
-        assert_alike(printed, "".join(shown))
+        assert_alike(found, "".join(shown))
     committed, drawn = (place / "docs" / "figures" / page.stem for place in (ROOT, workplace))
     assert {file.name for file in drawn.glob("*")} == {file.name for file in committed.glob("*")}
     for figure in drawn.glob("*"):

@@ -38,7 +38,7 @@ SOURCES = {
 
 
 @pytest.fixture(scope="module")
-def pipeline(tmp_path_factory: pytest.TempPathFactory) -> Pipeline:
+def pipeline(each_text_embedded_once: None, tmp_path_factory: pytest.TempPathFactory) -> Pipeline:
     place = tmp_path_factory.mktemp("examples") / "index"
     pipeline = Pipeline.from_file(ROOT / "pipelines" / "quickstart.yaml", [f"index.path={place}"])
     pipeline.index()

@@ -7,6 +7,7 @@ import os
 import re
 import subprocess
 import sys
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -99,12 +100,18 @@ def floor(room: str) -> int:
     return next(level for level, rooms in enumerate(FLOORS) if room in rooms)
 
 
+@cache
+def parsed(file: Path) -> ast.Module:
+    return ast.parse(file.read_text(encoding="utf-8"))
+
+
+@cache
 def imports() -> list[tuple[str, str, Path]]:
     """Return (importing room, imported module, file) for each import, those for type checkers left out."""
     found = []
     for file in PACKAGE.rglob("*.py"):
         room = file.relative_to(PACKAGE).parts[0].removesuffix(".py")
-        tree = ast.parse(file.read_text(encoding="utf-8"))
+        tree = parsed(file)
         typing_only = {
             id(inner)
             for node in ast.walk(tree)
@@ -155,7 +162,7 @@ def test_only_the_command_line_prints_or_exits() -> None:
         relative = file.relative_to(PACKAGE)
         if relative.parts[0] == "cli" or str(relative) == "sandbox/worker.py":
             continue
-        for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
+        for node in ast.walk(parsed(file)):
             if isinstance(node, ast.Call) and ast.unparse(node.func) in ("print", "sys.exit", "exit", "os._exit"):
                 wrong.append(f"{relative}:{node.lineno}")
     assert wrong == []

@@ -59,7 +59,7 @@ def passed(trial: Trial) -> bool:
 
 
 def test_an_index_survives_a_kill_at_any_instant(tmp_path: Path) -> None:
-    assert passed(kills.at_random(tmp_path / "index", 25))
+    assert passed(kills.at_random(tmp_path / "index", 12))
 
 
 def test_an_index_survives_a_kill_at_every_named_point_of_a_first_and_of_a_later_run(tmp_path: Path) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import subprocess
 import sys
 from collections.abc import Sequence
@@ -15,7 +14,7 @@ import pytest
 from ragqa.evaluate.runs.folder import read_run
 from tests import ROOT
 from tests.cli.test_cli import offline
-from tests.commands import CAPTAIN, POWER, UNKNOWN, Done, fail, fill, interrupt, jsonl, ragqa
+from tests.commands import CAPTAIN, POWER, UNKNOWN, Done, fail, fill, interrupt, jsonl, ragqa, share_models
 
 OWN = ("eval", "pipeline.yaml", "--dataset", "jsonl:questions.jsonl")
 KEYS = {"value", "low", "high", "n", "failed"}
@@ -283,22 +282,10 @@ def test_the_default_models_answer_and_tell_how_likely_the_gold_answer_is(projec
     lines = (project / "pipeline.yaml").read_text(encoding="utf-8").splitlines()
     lines = [f"{key}: {sets[key]}" if (key := line.partition(":")[0]) in sets else line for line in lines]
     (project / "pipeline.yaml").write_text("\n".join(lines), encoding="utf-8")
-    command = [
-        sys.executable,
-        "-m",
-        "ragqa",
-        *OWN,
-        "--limit",
-        "1",
-        "--no-trace",
-        "--likelihood",
-        "--json",
-        "--out",
-        "run",
-    ]
-    done = subprocess.run(command, cwd=project, env=os.environ, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr
-    metrics = json.loads(done.stdout)["metrics"]
+    share_models(project)
+    done = ragqa(*OWN, "--limit", "1", "--no-trace", "--likelihood", "--json", "--out", "run", cwd=project)
+    assert done.code == 0, done.err
+    metrics = done.said["metrics"]
     assert set(metrics["f1"]) == KEYS
     assert metrics["recall@1"]["value"] == 1
     assert metrics["perplexity_none"]["value"] > metrics["perplexity_gold"]["value"] >= 1

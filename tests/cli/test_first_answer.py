@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from tests.cli.test_cli import run
+from tests.commands import ragqa, share_models
 
 pytestmark = pytest.mark.skipif(bool(os.environ.get("RAGQA_OFFLINE")), reason="needs the default models")
 
@@ -23,11 +24,12 @@ FACT = "The ferry Morwen is commanded by Captain Ilse Brandt.\n"
 
 @pytest.fixture
 def place(tmp_path: Path) -> Path:
-    """Return a folder with a folder of documents of about 600 short chunks."""
+    """Return a folder with a folder of documents of about 500 short chunks."""
+    share_models(tmp_path)
     folder = tmp_path / "documents"
     folder.mkdir()
     (folder / "ferry.txt").write_text(FACT, encoding="utf-8")
-    for n in range(12):
+    for n in range(5):
         notes = "\n\n".join(f"Note {n}-{i}: the turbine {i * 7} turns at a wind of {n} knots." for i in range(100))
         (folder / f"notes{n}.txt").write_text(notes, encoding="utf-8")
     return tmp_path
@@ -67,7 +69,7 @@ def on_terminal(
 
 def coverage(place: Path) -> tuple[int, int]:
     """Return the number of vectors, and of texts without one."""
-    checkup = json.loads(run("doctor", "index", "--json", cwd=place).stdout)
+    checkup = json.loads(ragqa("doctor", "index", "--json", cwd=place).out)
     assert checkup["faults"] == []
     return checkup["vectors"], checkup["pending"]
 
@@ -80,14 +82,14 @@ def test_a_program_gets_its_answer_by_words_and_the_rest_is_left_to_the_next_run
     texts = answer["coverage"]["texts"]
     assert answer["coverage"]["vectors"] == 0 and texts > 500
     assert f"by words; 0 of {texts:,} vectors so far: `ragqa index documents` embeds the rest" in done.stderr
-    plan = run("plan", "documents", *ask()[3:], cwd=place).stdout
+    plan = ragqa("plan", "documents", *ask()[3:], cwd=place).out
     vectors, pending = coverage(place)
     told = f"{pending:,} texts that are indexed have no vector yet" in plan
     assert vectors + pending == texts and told == (pending > 0)  # a fast machine embeds all in the ten seconds
-    indexed = run("index", "documents", *ask()[3:], "--json", cwd=place)
-    report = json.loads(indexed.stdout)
+    indexed = ragqa("index", "documents", *ask()[3:], "--json", cwd=place)
+    report = json.loads(indexed.out)
     assert (report["embedded"], report["pending"], report["indexed"]) == (pending, 0, 0)
-    again = json.loads(run(*ask("--json"), cwd=place).stdout)
+    again = json.loads(ragqa(*ask("--json"), cwd=place).out)
     assert again["coverage"] is None and again["text"] == answer["text"]
 
 
@@ -111,7 +113,7 @@ def test_ctrl_c_after_the_answer_loses_nothing(place: Path) -> None:
     assert "Sources:" in shown and "vectors so far." in shown
     vectors, pending = coverage(place)
     assert pending > 0
-    done = json.loads(run("search", "documents", QUESTION, *ask()[3:], "--json", cwd=place).stdout)
+    done = json.loads(ragqa("search", "documents", QUESTION, *ask()[3:], "--json", cwd=place).out)
     assert done["hits"][0]["source"] == "ferry.txt"
     assert coverage(place)[0] >= vectors
 
@@ -119,5 +121,5 @@ def test_ctrl_c_after_the_answer_loses_nothing(place: Path) -> None:
 def test_a_small_folder_is_embedded_first(place: Path) -> None:
     for file in (place / "documents").glob("notes*"):
         file.unlink()
-    answer = json.loads(run(*ask("--json"), cwd=place).stdout)
+    answer = json.loads(ragqa(*ask("--json"), cwd=place).out)
     assert answer["coverage"] is None and coverage(place) == (1, 0)

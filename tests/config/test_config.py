@@ -10,11 +10,11 @@ import sys
 from pathlib import Path
 from typing import Any
 
-import jsonschema
 import pytest
 import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from jsonschema import Draft202012Validator, ValidationError
 
 from ragqa import Pipeline, models
 from ragqa.config.schema import json_schema
@@ -22,6 +22,7 @@ from ragqa.config.slots import SECTIONS
 from ragqa.errors import ConfigError
 from ragqa.kinds import BUILTIN, load_config
 from tests import ROOT
+from tests.commands import ragqa
 from tests.limits import no_hang
 from tests.models.test_models import make_folder, write_gguf
 
@@ -256,9 +257,8 @@ def test_every_conflict_of_a_section_is_named_at_its_key(place: Path) -> None:
 def test_each_file_is_checked_whatever_is_wrong_with_the_others(place: Path) -> None:
     (place / "q.yaml").write_text(FILE.replace("qa", "qna").replace("top_k: 3", "top_k: x"), encoding="utf-8")
     (place / "r.yaml").write_text("- no", encoding="utf-8")
-    command = [sys.executable, "-m", "ragqa", "check", "q.yaml", "none.yaml", "r.yaml", "p.yaml", "documents", "--json"]
-    done = subprocess.run(command, cwd=place, capture_output=True, text=True, check=False)
-    files = json.loads(done.stdout)["files"]
+    done = ragqa("check", "q.yaml", "none.yaml", "r.yaml", "p.yaml", "documents", "--json", cwd=place)
+    files = done.said["files"]
     assert [(file["ok"], len(file["problems"])) for file in files] == [
         (False, 2),
         (False, 1),
@@ -266,7 +266,7 @@ def test_each_file_is_checked_whatever_is_wrong_with_the_others(place: Path) -> 
         (True, 0),
         (True, 0),
     ]
-    assert done.returncode == 2
+    assert done.code == 2
 
 
 def test_every_command_names_every_mistake_of_a_file(place: Path) -> None:
@@ -363,20 +363,21 @@ def test_examples_are_part_of_the_budget(place: Path) -> None:
 
 
 def test_the_schema_knows_every_pipeline_that_is_valid_and_refuses_a_typo() -> None:
-    schema = json_schema(BUILTIN)
-    jsonschema.Draft202012Validator.check_schema(schema)
+    Draft202012Validator.check_schema(json_schema(BUILTIN))
+    schema = Draft202012Validator(json_schema(BUILTIN))
     for file in sorted((ROOT / "pipelines").glob("*.yaml")):
-        jsonschema.validate(yaml.safe_load(file.read_text("utf-8")), schema)
+        schema.validate(yaml.safe_load(file.read_text("utf-8")))
     for old, new in (("chunk_size", "chunksize"), ("kind: hybrid", "kind: hybird"), ("top_k: 3", "top_k: yes")):
-        with pytest.raises(jsonschema.ValidationError):
-            jsonschema.validate(yaml.safe_load(FILE.replace(old, new)), schema)
+        with pytest.raises(ValidationError):
+            schema.validate(yaml.safe_load(FILE.replace(old, new)))
 
 
 def test_the_schema_knows_a_grid_and_refuses_an_empty_one() -> None:
-    jsonschema.validate(yaml.safe_load(FILE.replace("top_k: 3", "top_k: {grid: [1, 3]}")), json_schema(BUILTIN))
+    schema = Draft202012Validator(json_schema(BUILTIN))
+    schema.validate(yaml.safe_load(FILE.replace("top_k: 3", "top_k: {grid: [1, 3]}")))
     for grid in ("{grid: []}", "{grid: [1], gird: [2]}", "[1, 3]"):
-        with pytest.raises(jsonschema.ValidationError):
-            jsonschema.validate(yaml.safe_load(FILE.replace("top_k: 3", f"top_k: {grid}")), json_schema(BUILTIN))
+        with pytest.raises(ValidationError):
+            schema.validate(yaml.safe_load(FILE.replace("top_k: 3", f"top_k: {grid}")))
 
 
 def test_the_committed_schema_is_fresh() -> None:

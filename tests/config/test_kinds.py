@@ -6,9 +6,9 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal
 
-import jsonschema
 import pytest
 import yaml
+from jsonschema import Draft202012Validator, ValidationError
 
 from ragqa import Maintenance, Pipeline, load_config
 from ragqa.config import (
@@ -207,10 +207,10 @@ def test_the_schema_of_a_table_knows_its_kinds(place: Path, slot: str) -> None:
     own, old, new = OWN[slot]
     data = yaml.safe_load(written(place, old, new).read_text("utf-8"))
     table = BUILTIN.and_own([WORDS, ECHO, own])
-    jsonschema.Draft202012Validator.check_schema(json_schema(table))
-    jsonschema.validate(data, json_schema(table))
-    with pytest.raises(jsonschema.ValidationError):
-        jsonschema.validate(data, json_schema(BUILTIN.and_own([WORDS, ECHO])))
+    Draft202012Validator.check_schema(json_schema(table))
+    Draft202012Validator(json_schema(table)).validate(data)
+    with pytest.raises(ValidationError):
+        Draft202012Validator(json_schema(BUILTIN.and_own([WORDS, ECHO]))).validate(data)
 
 
 def test_a_key_of_a_kind_of_ones_own_is_set_checked_and_tuned_like_any_other(place: Path) -> None:

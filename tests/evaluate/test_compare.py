@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -16,6 +14,7 @@ from ragqa.evaluate import Result
 from ragqa.evaluate.metrics.statistics import interval, sign_flip
 from ragqa.evaluate.runs.folder import RunFolder
 from ragqa.experiments.compare import Gate, compare, parse_gate
+from tests.commands import ragqa
 
 
 def result(id_: str, prediction: str, group: str, error: str, scores: Mapping[str, float]) -> Result:
@@ -195,11 +194,6 @@ def test_a_gate_without_an_interval_fails_and_one_of_an_unknown_metric_is_refuse
 # The command
 
 
-def ragqa(*arguments: str, cwd: Path) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "ragqa", "compare", *arguments]
-    return subprocess.run(command, cwd=cwd, capture_output=True, text=True, check=False)
-
-
 @pytest.fixture
 def runs(tmp_path: Path) -> Path:
     """Return a folder with runs a and b of 12 questions: b gained eleven answers and lost one."""
@@ -212,9 +206,9 @@ def runs(tmp_path: Path) -> Path:
 
 
 def test_the_command_shows_metrics_then_flips_then_gates(runs: Path) -> None:
-    done = ragqa("a", "b", "--gate", "f1 >= -0.01", "--flips", "2", cwd=runs)
-    assert done.returncode == 0, done.stderr
-    table, flips, gates = done.stdout.split("\n\n")
+    done = ragqa("compare", "a", "b", "--gate", "f1 >= -0.01", "--flips", "2", cwd=runs)
+    assert done.code == 0, done.err
+    table, flips, gates = done.out.split("\n\n")
     f1 = next(line.split() for line in table.splitlines() if line.startswith("f1"))
     assert f1[:7] == ["f1", "12", "0,", "0", "0.083", "0.917", "+0.833"]
     assert flips.startswith("exact_match: 11 gained, 1 lost.\n  lost   q0: What is q0?")
@@ -225,10 +219,10 @@ def test_the_command_shows_metrics_then_flips_then_gates(runs: Path) -> None:
 
 
 def test_a_gate_that_is_not_met_is_exit_code_10_after_the_output(runs: Path) -> None:
-    done = ragqa("b", "a", "--gate", "f1 >= -0.01", "--gate", "f1 >= -2", "--json", cwd=runs)
-    assert done.returncode == 10
-    assert "1 of 2 gates not met: f1 >= -0.01" in done.stderr
-    found = json.loads(done.stdout)
+    done = ragqa("compare", "b", "a", "--gate", "f1 >= -0.01", "--gate", "f1 >= -2", "--json", cwd=runs)
+    assert done.code == 10
+    assert "1 of 2 gates not met: f1 >= -0.01" in done.err
+    found = json.loads(done.out)
     assert set(found) == {"metrics", "only_a", "only_b", "flips", "gates"}
     assert set(found["metrics"]["f1"]) == {
         "n",
@@ -251,6 +245,6 @@ def test_a_gate_that_is_not_met_is_exit_code_10_after_the_output(runs: Path) -> 
 
 def test_a_folder_that_is_no_run_and_a_gate_that_is_none_exit_2_and_print_nothing(runs: Path) -> None:
     for arguments in (("a", "missing"), ("a", "b", "--gate", "f1"), ("a", "b", "--gate", "mrr >= 0")):
-        done = ragqa(*arguments, cwd=runs)
-        assert (done.returncode, done.stdout) == (2, "")
-        assert done.stderr.startswith("ragqa: error: ")
+        done = ragqa("compare", *arguments, cwd=runs)
+        assert (done.code, done.out) == (2, "")
+        assert done.err.startswith("ragqa: error: ")

@@ -168,15 +168,20 @@ def test_a_model_whose_cache_cannot_forget_answers_again_and_again(tmp_path: Pat
     assert answers[:3] == answers[3:] == [written(build(tmp_path, max_new_tokens=60), prompt(q)) for q in QUESTIONS]
 
 
+@pytest.fixture(scope="module")
+def default() -> CausalLM:
+    """The default generator in float32, for tests that change nothing of it."""
+    return build("smollm2-135m-instruct", max_new_tokens=30)
+
+
 @offline
 @pytest.mark.parametrize("template", ["qa", "span", "answerable", "chat", "summarize", "extract"])
-def test_the_beginning_of_every_template_is_shared(template: str) -> None:
-    generator = build("smollm2-135m-instruct")
-    asked = TemplatePrompter(InContextPrompt(kind="in_context", template=template), generator, 20).build(
+def test_the_beginning_of_every_template_is_shared(default: CausalLM, template: str) -> None:
+    asked = TemplatePrompter(InContextPrompt(kind="in_context", template=template), default, 20).build(
         "Who?", [hit("Rope.")]
     )
-    shared = generator._begun(asked)[0].shared_tokens
-    assert shared >= generator.count(asked.text[: asked.shared].rstrip()) - 1 > 5
+    shared = default._begun(asked)[0].shared_tokens
+    assert shared >= default.count(asked.text[: asked.shared].rstrip()) - 1 > 5
 
 
 @given(st.lists(st.integers(0, 2), max_size=60))
@@ -223,23 +228,24 @@ def test_an_engine_that_does_not_fit_the_model_is_refused(folder: Path, tmp_path
 
 
 @offline
-def test_the_default_model_copies_a_passage_in_fewer_passes_than_tokens(drafts: list[list[int]]) -> None:
-    generator = build("smollm2-135m-instruct", max_new_tokens=30)
+def test_the_default_model_copies_a_passage_in_fewer_passes_than_tokens(
+    default: CausalLM, drafts: list[list[int]]
+) -> None:
     passage = "The ferry Morwen crosses the bay twice a day, and the fare for a bicycle is two pounds fifty."
-    last = written(
-        generator, prompt(f"{passage}\nRepeat it: {passage}\nRepeat it: The ferry", "Repeat what you read.\n")
-    )
+    last = written(default, prompt(f"{passage}\nRepeat it: {passage}\nRepeat it: The ferry", "Repeat what you read.\n"))
     assert last.n_tokens >= 15
     assert len(drafts) <= last.n_tokens / 3
 
 
 @offline
 @pytest.mark.parametrize("bits", sorted({7, input_bits()}))
-def test_eight_bits_of_the_default_model_read_nearly_as_well(monkeypatch: pytest.MonkeyPatch, bits: int) -> None:
+def test_eight_bits_of_the_default_model_read_nearly_as_well(
+    default: CausalLM, monkeypatch: pytest.MonkeyPatch, bits: int
+) -> None:
     monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: {"architecture": "x86_64", "avx512_vnni": bits == 8})
-    full, eight = (build("smollm2-135m-instruct", dtype=dtype) for dtype in ("float32", "int8"))
+    eight = build("smollm2-135m-instruct", dtype="int8")
     document = (CORPUS / "documents" / "community" / "tide-school.md").read_text(encoding="utf-8")
-    exact, near = (model.log_likelihoods([(document[:500], document[500:2500])])[0] for model in (full, eight))
+    exact, near = (model.log_likelihoods([(document[:500], document[500:2500])])[0] for model in (default, eight))
     assert len(exact) > 400
     assert abs(sum(near) - sum(exact)) / len(exact) < (0.1 if bits == 7 else 0.05)
     assert eight.identity["dtype"] == f"int8, inputs int{bits}"
@@ -295,15 +301,14 @@ def test_attention_is_refused_where_it_cannot_be_seen(folder: Path) -> None:
 
 
 @offline
-def test_the_default_model_looks_at_the_passage_that_it_answers_from() -> None:
+def test_the_default_model_looks_at_the_passage_that_it_answers_from(default: CausalLM) -> None:
     ferry, crane = (
         "The ferry Morwen is mastered by Ingrid Halloran.",
         "The crane lifts 12.5 tonnes and cost 41,000 pounds.",
     )
-    generator = build("smollm2-135m-instruct", engine="native")
     for passages, question, answer in (
         ([ferry, crane], "Who is the master of the ferry?", "Ingrid Halloran"),
         ([ferry, crane], "How much does the crane lift?", "12.5 tonnes"),
     ):
-        _, shares = looked_at(generator, question, passages, answer)
+        _, shares = looked_at(default, question, passages, answer)
         assert (shares[0] > shares[1]) == (answer in passages[0])

@@ -20,15 +20,17 @@ from ragqa.pipeline.assemble.budget import CHAT_TOKENS
 from ragqa.records import LETTERS, Chunk, Generation, Hit, Prompt
 from ragqa.stages import ChoiceModel, Generator, VerdictModel
 from tests.generate.building import build_generator
+from tests.tiny import save_tiny_llama
 
 pytestmark = pytest.mark.skipif(bool(os.environ.get("RAGQA_OFFLINE")), reason="needs the default models")
 MODEL = "smollm2-135m-instruct"
 KINDS = ("causal_lm", "llama_cpp")
+TOKENS = 12
 
 
 def build(kind: str, log_probabilities: bool = False, **fields: Any) -> Generator:
     spec = {"causal_lm": CausalLMGenerate, "llama_cpp": LlamaCppGenerate}[kind]
-    values = {"kind": kind, "model": MODEL, "max_new_tokens": 24, **fields}
+    values = {"kind": kind, "model": MODEL, "max_new_tokens": TOKENS, **fields}
     return build_generator(spec.model_validate(values), log_probabilities=log_probabilities)  # type: ignore[attr-defined]
 
 
@@ -58,7 +60,7 @@ def test_greedy_text_is_that_of_transformers_generate(library: tuple[Any, Any]) 
     text = generator.chat("Be brief.", "List five colours.")
     ids = tokenizer(text, return_tensors="pt", add_special_tokens=False)
     with torch.inference_mode():
-        written = model.generate(**ids, max_new_tokens=24, do_sample=False)[0, ids["input_ids"].shape[1] :]
+        written = model.generate(**ids, max_new_tokens=TOKENS, do_sample=False)[0, ids["input_ids"].shape[1] :]
     pieces, last = run(generator, text)
     assert last.text == "".join(pieces) == tokenizer.decode(written, skip_special_tokens=True)
 
@@ -98,7 +100,7 @@ def test_the_length_is_kept_and_said(kind: str) -> None:
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_deadline_gives_what_was_written_marked(kind: str) -> None:
-    generator = build(kind, max_new_tokens=4000, deadline=3)
+    generator = build(kind, max_new_tokens=4000, deadline=1)
     generator.count("load the model first")
     list(build(kind, max_new_tokens=1).stream(Prompt("x", {"all": 1}, ())))
     pieces, last = asked(generator, "Tell me a very long story about a lighthouse.")
@@ -138,13 +140,8 @@ def test_a_window_beyond_the_model_is_an_error() -> None:
         build("llama_cpp", window=9000)
 
 
-def test_a_folder_without_a_chat_template_gets_plain_text(tmp_path: Path, library: tuple[Any, Any]) -> None:
-    tokenizer, model = library
-    template, tokenizer.chat_template = tokenizer.chat_template, None
-    tokenizer.save_pretrained(tmp_path)
-    tokenizer.chat_template = template
-    model.save_pretrained(tmp_path)
-    generator = build("causal_lm", model=str(tmp_path), max_new_tokens=3)
+def test_a_folder_without_a_chat_template_gets_plain_text(tmp_path: Path) -> None:
+    generator = build("causal_lm", model=str(save_tiny_llama(tmp_path)), max_new_tokens=3)
     assert generator.chat("Be brief.", "Hello") == "Be brief.\n\nHello"
     assert asked(generator)[1].n_tokens == 3
 

@@ -23,7 +23,7 @@ from tests.generate.building import build_generator
 
 needs_model = pytest.mark.skipif(bool(os.environ.get("RAGQA_OFFLINE")), reason="needs the default models")
 MODEL = "smollm2-135m-instruct"
-SHARED = "".join(f"Question: What is {n} plus {n}?\nAnswer: {n + n}\n\n" for n in range(12))
+SHARED = "".join(f"Question: What is {n} plus {n}?\nAnswer: {n + n}\n\n" for n in range(6))
 TEXT = SHARED + "Question: What is the capital of France?\nAnswer:"
 
 
@@ -115,7 +115,7 @@ def test_a_cache_that_cannot_be_written_keeps_nothing(tmp_path: Path) -> None:
 
 
 def build(**fields: Any) -> LlamaCpp:
-    values = {"kind": "llama_cpp", "model": MODEL, "max_new_tokens": 12, "threads": 1, **fields}
+    values = {"kind": "llama_cpp", "model": MODEL, "max_new_tokens": 6, "threads": 1, **fields}
     made = build_generator(LlamaCppGenerate.model_validate(values), log_probabilities=True)
     assert isinstance(made, LlamaCpp)
     return made

@@ -6,8 +6,6 @@ import json
 import os
 import shutil
 import sqlite3
-import subprocess
-import sys
 from contextlib import closing
 from pathlib import Path
 
@@ -19,6 +17,7 @@ from ragqa.index.reader import LocalReader
 from ragqa.index.writer import LocalWriter
 from ragqa.pipeline.ingest.maintenance import Maintenance
 from tests import ROOT
+from tests.commands import ragqa, share_models
 from tests.fakes import WordEmbedder
 from tests.torture.world import EMBEDDER, IDENTITY, answers, make_text, questions, snapshot, write
 
@@ -200,34 +199,33 @@ def test_where_there_is_no_index_nothing_is_made(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
-def ragqa(*arguments: str) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "ragqa", *arguments]
-    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
-
-
-def test_the_command_line_tells_an_index_from_a_folder_and_exits_5_on_damage(path: Path) -> None:
-    sound = ragqa("doctor", str(path), "--json")
-    assert (sound.returncode, json.loads(sound.stdout)["faults"]) == (0, [])
+def test_the_command_line_tells_an_index_from_a_folder_and_exits_5_on_damage(
+    path: Path, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    place = tmp_path_factory.mktemp("place")
+    sound = ragqa("doctor", str(path), "--json", cwd=place)
+    assert (sound.code, json.loads(sound.out)["faults"]) == (0, [])
     flip(next(path.glob("seg/*.f32")), 0)
-    damaged = ragqa("doctor", str(path))
-    assert damaged.returncode == 5
-    assert damaged.stderr.count("\n") == 1 and "seg/" in damaged.stderr and "--repair" in damaged.stderr
-    own = ragqa("doctor", str(path), "--repair")
-    assert (own.returncode, "embedder of your own" in own.stderr) == (8, True)
-    assert ragqa("doctor", str(path / "none")).returncode == 2
-    assert ragqa("doctor", str(path.parent), "--repair").returncode == 2
+    damaged = ragqa("doctor", str(path), cwd=place)
+    assert damaged.code == 5
+    assert damaged.err.count("\n") == 1 and "seg/" in damaged.err and "--repair" in damaged.err
+    own = ragqa("doctor", str(path), "--repair", cwd=place)
+    assert (own.code, "embedder of your own" in own.err) == (8, True)
+    assert ragqa("doctor", str(path / "none"), cwd=place).code == 2
+    assert ragqa("doctor", str(path.parent), "--repair", cwd=place).code == 2
 
 
 @offline
 def test_an_index_alone_is_repaired_with_the_model_that_it_recorded(tmp_path: Path) -> None:
+    share_models(tmp_path)
     (tmp_path / "documents").mkdir()
     (tmp_path / "documents" / "a.txt").write_text("The ferry leaves at noon.", encoding="utf-8")
     shutil.copy(ROOT / "pipelines" / "quickstart.yaml", tmp_path / "pipeline.yaml")
     place = ("--set", f"load.path={tmp_path / 'documents'}", "--set", f"index.path={tmp_path / 'index'}")
-    assert ragqa("index", str(tmp_path / "pipeline.yaml"), *place).returncode == 0
+    assert ragqa("index", str(tmp_path / "pipeline.yaml"), *place, cwd=tmp_path).code == 0
     flip(next((tmp_path / "index").glob("seg/*.f32")), 7)
-    done = ragqa("doctor", str(tmp_path / "index"), "--repair", "--json")
-    report = json.loads(done.stdout)
-    assert (done.returncode, report["repaired"], report["embedded"], report["faults"]) == (0, 1, 1, [])
-    survey = json.loads(ragqa("doctor", str(tmp_path / "documents"), "--json").stdout)
+    done = ragqa("doctor", str(tmp_path / "index"), "--repair", "--json", cwd=tmp_path)
+    report = json.loads(done.out)
+    assert (done.code, report["repaired"], report["embedded"], report["faults"]) == (0, 1, 1, [])
+    survey = json.loads(ragqa("doctor", str(tmp_path / "documents"), "--json", cwd=tmp_path).out)
     assert (survey["files"], survey["documents"], survey["encodings"]) == (1, 1, {"utf-8": 1})

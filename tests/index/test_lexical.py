@@ -29,11 +29,11 @@ QUERY = st.sets(st.sampled_from(WORDS), min_size=1, max_size=6)
 def naive_bm25(texts: Sequence[str], query: Sequence[str]) -> list[float]:
     counts = [Counter(text_analysis.terms(text)) for text in texts]
     mean = max(1.0, sum(c.total() for c in counts) / len(counts))
+    frequencies = {term: sum(term in each for each in counts) for term in query}
     scores = []
     for mine in counts:
         score = 0.0
-        for term in query:
-            df = sum(term in other for other in counts)
+        for term, df in frequencies.items():
             idf = math.log(1 + (len(texts) - df + 0.5) / (df + 0.5))
             score += idf * mine[term] * (K1 + 1) / (mine[term] + K1 * (1 - B + B * mine.total() / mean))
         scores.append(score)

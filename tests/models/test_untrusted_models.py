@@ -6,8 +6,6 @@ import json
 import os
 import shutil
 import struct
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +23,7 @@ from ragqa.generate.causal_lm import CausalLM
 from ragqa.models import trial
 from ragqa.sandbox import Sandbox
 from ragqa.train.texts import tokenizer_with_end
+from tests.commands import ragqa
 from tests.limits import no_hang
 from tests.models.test_models import write_gguf
 from tests.tiny import save_tiny_llama
@@ -85,13 +84,10 @@ def test_a_folder_that_asks_to_run_its_code_is_refused_and_nobody_is_asked(folde
     )
     (tmp_path / "docs").mkdir()
     (tmp_path / "docs" / "a.txt").write_text("text", encoding="utf-8")
-    done = subprocess.run(
-        [sys.executable, "-m", "ragqa", "index", str(tmp_path / "a.yaml")],
-        input="y\ny\n", capture_output=True, text=True, check=False,
-    )  # fmt: skip
-    assert "[y/N]" not in done.stdout + done.stderr
-    assert done.returncode == 9, done.stderr
-    assert done.stderr.count("\n") == 1 and "without running code of its own" in done.stderr
+    done = ragqa("index", "a.yaml", cwd=tmp_path, stdin="y\ny\n")
+    assert "[y/N]" not in done.out + done.err
+    assert done.code == 9, done.err
+    assert done.err.count("\n") == 1 and "without running code of its own" in done.err
     assert not (tmp_path / "canary").exists()
 
 
