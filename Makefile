@@ -7,6 +7,8 @@ QUESTION ?= How much does the cooperative lend for a heat pump?
 # On Linux plain torch brings several GB of CUDA; TORCH_INDEX=https://download.pytorch.org/whl/cpu gets the CPU build.
 TORCH_INDEX ?=
 export HF_HUB_DISABLE_TELEMETRY := 1
+# Bytecode is kept, or each command that a test starts compiles all modules again.
+export PYTHONDONTWRITEBYTECODE :=
 
 .PHONY: help quickstart test test-clients coverage lint typecheck docs bench bench-incremental bench-peers bench-retrieval bench-chunking bench-scale bench-answers bench-shots bench-refusal bench-follow-ups bench-engine bench-int8 bench-start bench-first-answer bench-ask bench-mcp fit-spans fit-evidence fit-verdicts bench-people bench-tables bench-reading torture test-attacks models clean
 
