@@ -16,7 +16,7 @@ help: ## List the targets
 $(VENV)/installed: pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet -c constraints.txt $(if $(TORCH_INDEX),--index-url $(TORCH_INDEX)) torch
-	$(BIN)/python -m pip install --quiet -c constraints.txt -e '.[langchain,llama-cpp,mcp,openai,serve,dev]'
+	$(BIN)/python -m pip install --quiet -c constraints.txt -e '.[langchain,llama-cpp,mcp,openai,openvino,serve,dev]'
 	touch $@
 
 models: $(VENV)/installed ## Pull the default models (once)
