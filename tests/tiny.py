@@ -63,11 +63,12 @@ def save_modules(
     from sentence_transformers.sentence_transformer.modules import Pooling
 
     encoder = Transformer(str(folder), max_seq_length=100)
+    encoder.tokenizer.pad_token = sorted(ByteLevel.alphabet())[-1]
     dim = encoder.get_embedding_dimension()
     torch.manual_seed(1)
     layers = [Dense(dim, dense)] if dense else []
     model = SentenceTransformer(
         modules=[encoder, Pooling(dim, pooling), *layers, Normalize()], prompts=prompts, device="cpu"
     )
-    model.save(str(folder))
+    model.save(str(folder), create_model_card=False)
     return folder

@@ -77,14 +77,17 @@ class QuestionEmbedder:
         return [part for half in halves if half for part in self._parts(half)]
 
 
-def refuse_long(lengths: Sequence[int], window: int, name: str, what: str) -> None:
+def refuse_long(
+    lengths: Sequence[int], window: int, name: str, what: str, numbers: Sequence[int] | None = None
+) -> None:
     """Refuse texts that a model would not read to their ends.
 
     :param lengths: the number of tokens of each text.
     :param what: `query` or `passage`.
+    :param numbers: the number of each text in the message; 0, 1, 2, ... where None.
     :raises UsageError: a text is longer than the window.
     """
-    for row, length in enumerate(lengths):
+    for number, length in zip(numbers or range(len(lengths)), lengths, strict=True):
         if length > window:
-            where = "the question" if what == "query" else f"text {row}"
+            where = "the question" if what == "query" else f"text {number}"
             raise UsageError(f"{where} has {length:,} tokens; {name} reads {window:,}")

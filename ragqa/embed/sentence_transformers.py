@@ -39,7 +39,7 @@ class SentenceTransformersEmbedder:
         self.folder = models.resolve(spec.model, spec.revision)
         self._modules = _modules(self.folder)
         self._tokens = ModelTokens(self.folder, spec.model)
-        self.window = read_window(self.folder)
+        self.window = _window(self.folder)
         self.prefixes = read_prefixes(self.folder)
         self.dtype = models.torch_dtype(spec.dtype, matrices=True)
         self._questions = QuestionEmbedder(
@@ -133,7 +133,7 @@ class SentenceTransformersEmbedder:
         refuse_long(lengths, self.window, self.spec.model, what)
         out = np.empty((len(texts), self.dim), dtype=np.float32)
         for rows in batches(lengths, self.spec.batch_tokens):
-            out[rows] = self._forward([texts[row] for row in rows], what)
+            out[rows] = self._forward([texts[row] for row in rows], what, rows)
         # The vector of unknown words alone says nothing: it is zero, and near to nothing.
         for row, (text, encoding) in enumerate(zip(texts, encodings, strict=True)):
             if self._tokens.is_unknown(prefix + text, len(prefix), encoding):
@@ -141,7 +141,7 @@ class SentenceTransformersEmbedder:
         return out
 
     @torch.inference_mode()
-    def _forward(self, texts: list[str], what: str) -> Vectors:
+    def _forward(self, texts: list[str], what: str, rows: list[int]) -> Vectors:
         """Return the vectors of a batch. The library itself puts the prompt before the texts, since pooling may omit it."""
         from sentence_transformers.util import batch_to_device
 
@@ -149,7 +149,7 @@ class SentenceTransformersEmbedder:
         features = self._model.preprocess(texts, prompt=self.prefixes[what] or None, task=task, **_UNCUT)
         # The library's tokenizer may differ from tokenizer.json, such as by lower case, so its lengths are checked too.
         limit = min(self.window, self._model.max_seq_length or self.window)
-        refuse_long(features["attention_mask"].sum(dim=1).tolist(), limit, self.spec.model, what)
+        refuse_long(features["attention_mask"].sum(dim=1).tolist(), limit, self.spec.model, what, rows)
         pooled = self._model(batch_to_device(features, self._device), task=task)["sentence_embedding"]
         unit: Vectors = torch.nn.functional.normalize(pooled[:, : self.dim].float(), dim=1).cpu().numpy()
         return unit
@@ -172,6 +172,8 @@ class SentenceTransformersEmbedder:
                     trust_remote_code=False,
                     model_kwargs={"use_safetensors": True, "dtype": self.dtype if in_torch else torch.float32},
                 ).eval()
+            if getattr(model.tokenizer, "pad_token", None) is None:
+                raise ModelError(f"the tokenizer in {self.folder} has no padding token: save the model with one")
             if not in_torch:
                 from ragqa.embed.openvino import use_openvino
 
@@ -181,6 +183,12 @@ class SentenceTransformersEmbedder:
         except Exception as error:  # the errors that a folder can cause have no common class in the library
             raise models.load_error(self.folder, error) from error
         return model
+
+
+def _window(folder: Path) -> int:
+    """Return the longest input in tokens; the library keeps a `max_seq_length` in the tokenizer's settings too."""
+    longest = models.read_json(folder / "tokenizer_config.json").get("model_max_length")
+    return min(read_window(folder), longest) if type(longest) is int and longest > 0 else read_window(folder)
 
 
 def _modules(folder: Path) -> list[Path]:

@@ -16,7 +16,7 @@ from ragqa import models, settings, stopping
 from ragqa.config.base import Endpoint
 from ragqa.deadline import DeadlinePassed
 from ragqa.endpoint.bounded_http import Allowance, BoundedTransport
-from ragqa.endpoint.failures import RETRYABLE_STATUS, StatusError, described, is_passing, seconds_to_wait
+from ragqa.endpoint.failures import RETRYABLE_STATUS, StatusError, described, is_passing, message_in, seconds_to_wait
 from ragqa.endpoint.redaction import redacted
 from ragqa.errors import ModelError, RagqaError, RefusedError, ResourceError, UsageError
 from ragqa.origins import origin, without_credentials
@@ -63,7 +63,8 @@ class EndpointClient:
         def send(client: httpx2.Client) -> bytes:
             received = client.post(f"{self.url.rstrip('/')}{path}", json=dict(body))
             if received.status_code >= 300:
-                raise StatusError(received.status_code, received.text, received.headers.get("retry-after", ""))
+                said = message_in(received.text)
+                raise StatusError(received.status_code, said, received.headers.get("retry-after", ""))
             return received.content
 
         try:

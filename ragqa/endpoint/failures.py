@@ -61,6 +61,17 @@ def described(error: BaseException) -> str:
     return str(error) or type(error).__name__
 
 
+def message_in(reply: str) -> str:
+    """Return the message in a JSON reply about a failure; the whole reply where it has no known form."""
+    try:
+        match json.loads(reply):
+            case {"error": {"message": str(message)}} | {"error": str(message)} | {"message": str(message)}:
+                return message
+    except (ValueError, RecursionError):
+        pass
+    return reply
+
+
 def _malformed(error: ValidationError) -> str:
     """Return the fault of a reply and its place, without values of the reply."""
     detail = error.errors(include_input=False)[0]

@@ -171,7 +171,8 @@ def _too_long(config: PartialConfig, card: Card | None) -> Iterator[Mistake]:
     :param card: the facts about the embedder's model; None where it has none.
     """
     longest = config.split.max_tokens() if config.split else None
-    window = (config.embed and config.embed.window_limit()) or (card and card.window)
+    window = config.embed.window_limit() if config.embed else None
+    window = window or (card.window if card else None)
     if longest is None or window is None:
         return
     most = window - CONTEXT_AND_SPECIAL_TOKENS
