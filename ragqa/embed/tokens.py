@@ -10,6 +10,7 @@ from pathlib import Path
 from tokenizers import Encoding, Tokenizer
 
 from ragqa import limits
+from ragqa.config.slots import SPECIAL_TOKENS
 from ragqa.embed.unknown import letters, unknown_letters, unknown_token
 from ragqa.embed.words import LONGEST_PART, WordTokens, goes_by_words
 from ragqa.errors import ModelError, UsageError
@@ -120,8 +121,8 @@ class ByteTokens:
         return [(at, at + 1) for at, character in enumerate(text) for _ in range(len(character.encode()))]
 
     def lengths(self, texts: Sequence[str]) -> list[int]:
-        """Return the number of UTF-8 bytes of each text."""
-        return [self.count(text) for text in texts]
+        """Return the number of UTF-8 bytes of each text, and the special tokens around it."""
+        return [self.count(text) + SPECIAL_TOKENS for text in texts]
 
     def unknown_share(self, text: str) -> float:
         """Return 0: it is not known which letters the vocabulary lacks."""

@@ -9,6 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
 
 from ragqa import models
 from ragqa.config.endpoints import EndpointRerank
+from ragqa.config.slots import SPECIAL_TOKENS
 from ragqa.errors import ModelError, ResourceError, UsageError
 
 try:
@@ -107,7 +108,7 @@ class EndpointScorer:
     def _length(self, question: str, passage: str) -> int:
         """Return the most tokens of a pair, special tokens included."""
         if self._tokenizer is None:
-            return len(question.encode()) + len(passage.encode())
+            return len(question.encode()) + len(passage.encode()) + 2 * SPECIAL_TOKENS
         return len(self._tokenizer.encode(question, passage))
 
 

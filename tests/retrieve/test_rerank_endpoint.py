@@ -44,7 +44,7 @@ def test_form_cohere_names_the_model_and_asks_for_every_score(endpoint: Endpoint
 
 def test_a_pair_beyond_the_window_is_not_sent(endpoint: Endpoint, tmp_path: Path) -> None:
     for counted in ({}, {"tokenizer": str(save_tiny_bert(tmp_path))}):
-        with pytest.raises(UsageError, match=r"passage 1 .* have 61 .*together; retrieve\.rerank\.window is 60"):
+        with pytest.raises(UsageError, match=r"passage 1 .* have 6[15] .*together; retrieve\.rerank\.window is 60"):
             scorer(endpoint, window=60, **counted).scores("noon", ["short", "x" * 57])
     assert endpoint.requests == []
 
