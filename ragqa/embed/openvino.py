@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import logging
 import sys
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import torch
@@ -60,10 +63,7 @@ def use_openvino(model: Any, dtype: torch.dtype) -> None:
         raise ModelError(f"embed.backend openvino: the first module is {type(module).__name__}; must be a Transformer")
     features = model.preprocess(_EXAMPLE)
     example = {name: features[name] for name in ("input_ids", "attention_mask")}
-    with warnings.catch_warnings(), torch.inference_mode():
-        warnings.simplefilter(
-            "ignore"
-        )  # tracing warns about every shape that it cannot follow; the vectors are compared
+    with _without_warnings(), torch.inference_mode():
         converted = openvino.convert_model(_HiddenStates(encoder), example_input=example)
     precision = "bf16" if dtype == torch.bfloat16 else "f32"
     options = {"INFERENCE_PRECISION_HINT": precision, "INFERENCE_NUM_THREADS": torch.get_num_threads()}
@@ -73,6 +73,23 @@ def use_openvino(model: Any, dtype: torch.dtype) -> None:
         raise ModelError(
             f"embed.backend openvino: its vectors differ from those of torch (cosine {least:.4f}): use torch"
         )
+
+
+@contextmanager
+def _without_warnings() -> Iterator[None]:
+    """Drop the warnings of tracing, which reads every attribute and names each shape that it cannot follow.
+
+    The vectors are compared afterwards.
+    """
+    log = logging.getLogger("transformers.modeling_utils")
+    level = log.level
+    log.setLevel(logging.ERROR)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        log.setLevel(level)
 
 
 @torch.inference_mode()
