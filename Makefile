@@ -18,7 +18,7 @@ help: ## List the targets
 $(VENV)/installed: pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet -c constraints.txt $(if $(TORCH_INDEX),--index-url $(TORCH_INDEX)) torch
-	$(BIN)/python -m pip install --quiet -c constraints.txt -e '.[langchain,llama-cpp,mcp,openai,serve,dev]'
+	$(BIN)/python -m pip install --quiet -c constraints.txt -e '.[langchain,llama-cpp,mcp,openai,openvino,serve,dev]'
 	touch $@
 
 models: $(VENV)/installed ## Pull the default models (once)
@@ -102,7 +102,7 @@ bench-refusal: models ## Measure when answers are refused, on SQuAD 2.0 in RAGQA
 bench-follow-ups: models ## Measure what is found for follow-up questions, on MTRAG-UN in RAGQA_DATA; about 5 minutes
 	$(BIN)/python -m benchmarks.answers.follow_ups $(ARGS)
 
-bench-engine: models ## Measure the native engine beside transformers, sentence-transformers and llama.cpp; about 15 minutes
+bench-engine: models ## Measure the native engine beside transformers, sentence-transformers, OpenVINO and llama.cpp; about 15 minutes
 	$(BIN)/python -m benchmarks.engine $(ARGS)
 
 bench-int8: models ## Measure what eight bits cost, in loss and in answers, on SQuAD in RAGQA_DATA; about 10 minutes

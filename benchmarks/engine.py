@@ -23,7 +23,7 @@ from benchmarks.answers.data import squad
 from benchmarks.run import table
 from ragqa import models
 from ragqa.config.generators import CausalLMGenerate, LlamaCppGenerate
-from ragqa.config.specs import MeanPoolEmbed
+from ragqa.config.specs import MeanPoolEmbed, SentenceTransformersEmbed
 from ragqa.evaluate import read_dataset
 from ragqa.generate import prompt_lookup
 from ragqa.generate.causal_lm import CausalLM
@@ -36,7 +36,12 @@ Work = Callable[[], float]
 GENERATOR, EMBEDDER = "smollm2-135m-instruct", "all-minilm-l6-v2"
 N_TEXTS, N_NEW, N_PROMPTS = 128, 48, 8
 GROUPS: dict[str, tuple[str, ...]] = {
-    "embed": ("sentence-transformers, batch 32", "sentence-transformers, batch 8", "native"),
+    "embed": (
+        "sentence-transformers, batch 32",
+        "sentence-transformers, batch 8",
+        "sentence-transformers by OpenVINO",
+        "native",
+    ),
     "prefill": (
         "transformers float32",
         "transformers bfloat16",
@@ -92,6 +97,12 @@ def _embed(name: str) -> Work:
         spec = MeanPoolEmbed(kind="mean_pool", model=EMBEDDER, dtype="float32", engine="native")
         embedder = EncoderEmbedder(spec)
         return _timed(lambda: embedder.embed_passages(texts), N_TEXTS)
+    if name == "sentence-transformers by OpenVINO":
+        from ragqa.embed.sentence_transformers import SentenceTransformersEmbedder
+
+        values = {"kind": "sentence_transformers", "model": EMBEDDER, "dtype": "float32", "backend": "openvino"}
+        by_openvino = SentenceTransformersEmbedder(SentenceTransformersEmbed.model_validate(values))
+        return _timed(lambda: by_openvino.embed_passages(texts), N_TEXTS)
     from sentence_transformers import SentenceTransformer
 
     library = SentenceTransformer(str(models.resolve(EMBEDDER)), device="cpu")

@@ -16,7 +16,18 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 from pydantic import create_model
 
 from ragqa.arguments import AnyPath
-from ragqa.config import Combination, Config, Kind, Kinds, generators, read_combinations, read_config, retrieval, specs
+from ragqa.config import (
+    Combination,
+    Config,
+    Kind,
+    Kinds,
+    endpoints,
+    generators,
+    read_combinations,
+    read_config,
+    retrieval,
+    specs,
+)
 from ragqa.config.serving import HttpServe
 from ragqa.config.slots import FormatSpec
 from ragqa.evaluate.datasets import KINDS as DATASETS
@@ -27,6 +38,8 @@ from ragqa.train.settings import NextTokenObjective
 
 if TYPE_CHECKING:
     from ragqa.embed.encoder import EncoderEmbedder
+    from ragqa.embed.openai import OpenAIEmbedder
+    from ragqa.embed.sentence_transformers import SentenceTransformersEmbedder
     from ragqa.generate.causal_lm import CausalLM
     from ragqa.generate.constraints import Unconstrained
     from ragqa.generate.llama_cpp import LlamaCpp
@@ -37,6 +50,7 @@ if TYPE_CHECKING:
     from ragqa.load.readers import SandboxedFormat
     from ragqa.prompt import TemplatePrompter
     from ragqa.prompt.examples import Examples
+    from ragqa.retrieve.endpoint import EndpointScorer
     from ragqa.retrieve.rerank import BiEncoderScorer, CrossEncoderScorer, LikelihoodScorer
     from ragqa.retrieve.retriever import FusionRetriever
     from ragqa.retrieve.rewrite import HydeRewriter, MultiQueryRewriter
@@ -128,6 +142,20 @@ def encoder(spec: specs.MeanPoolEmbed | specs.ClsPoolEmbed, needs: Needs) -> Enc
     return EncoderEmbedder(spec)
 
 
+def sentence_transformers(spec: specs.SentenceTransformersEmbed, needs: Needs) -> SentenceTransformersEmbedder:
+    """Build an embedder with a model of the library sentence-transformers."""
+    from ragqa.embed.sentence_transformers import SentenceTransformersEmbedder
+
+    return SentenceTransformersEmbedder(spec)
+
+
+def openai_embedder(spec: endpoints.OpenAIEmbed, needs: Needs) -> OpenAIEmbedder:
+    """Build an embedder at an endpoint."""
+    from ragqa.embed.openai import OpenAIEmbedder
+
+    return OpenAIEmbedder(spec)
+
+
 def faiss_index(spec: specs.FaissIndex, needs: Needs) -> LocalIndex:
     """Build the local index."""
     from ragqa.index import LocalIndex
@@ -178,6 +206,13 @@ def likelihood(spec: retrieval.LikelihoodRerank, needs: Needs) -> LikelihoodScor
     from ragqa.retrieve.rerank import LikelihoodScorer
 
     return LikelihoodScorer(needs.likelihood_model("retrieve.rerank: likelihood"))
+
+
+def endpoint_reranker(spec: endpoints.EndpointRerank, needs: Needs) -> EndpointScorer:
+    """Build a reranker at an endpoint."""
+    from ragqa.retrieve.endpoint import EndpointScorer
+
+    return EndpointScorer(spec)
 
 
 def prompter(spec: specs.InContextPrompt, needs: Needs) -> TemplatePrompter:
@@ -262,6 +297,8 @@ BUILTIN = Kinds(
         Kind("split", specs.CodeSplit, code_splitter),
         Kind("embed", specs.MeanPoolEmbed, encoder),
         Kind("embed", specs.ClsPoolEmbed, encoder),
+        Kind("embed", specs.SentenceTransformersEmbed, sentence_transformers),
+        Kind("embed", endpoints.OpenAIEmbed, openai_embedder),
         Kind("index", specs.FaissIndex, faiss_index),
         Kind("retrieve", retrieval.DenseRetrieve, fusion_retriever),
         Kind("retrieve", retrieval.LexicalRetrieve, fusion_retriever),
@@ -271,6 +308,7 @@ BUILTIN = Kinds(
         Kind("rerank", retrieval.CrossEncoderRerank, cross_encoder),
         Kind("rerank", retrieval.LikelihoodRerank, likelihood),
         Kind("rerank", retrieval.EncoderRerank, bi_encoder),
+        Kind("rerank", endpoints.EndpointRerank, endpoint_reranker),
         Kind("prompt", specs.InContextPrompt, prompter),
         Kind("generate", generators.CausalLMGenerate, causal_lm),
         Kind("generate", generators.LlamaCppGenerate, llama_cpp),

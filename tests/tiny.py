@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import torch
 from tokenizers import Tokenizer
@@ -48,4 +48,27 @@ def save_tiny_bert(folder: Path, window: int = 128) -> Path:
     }
     config: Any = BertConfig(vocab_size=256, max_position_embeddings=window, initializer_range=0.5, **sizes)
     BertModel(config).save_pretrained(folder)
+    return folder
+
+
+def save_modules(
+    folder: Path, pooling: Literal["mean", "lasttoken"] = "mean", dense: int = 0, prompts: dict[str, str] | None = None
+) -> Path:
+    """Make the encoder in a folder one of sentence-transformers; return the folder.
+
+    :param dense: the dimensions after a Dense module; 0 for none.
+    """
+    from sentence_transformers import SentenceTransformer
+    from sentence_transformers.base.modules import Dense, Normalize, Transformer
+    from sentence_transformers.sentence_transformer.modules import Pooling
+
+    encoder = Transformer(str(folder), max_seq_length=100)
+    encoder.tokenizer.pad_token = sorted(ByteLevel.alphabet())[-1]
+    dim = encoder.get_embedding_dimension()
+    torch.manual_seed(1)
+    layers = [Dense(dim, dense)] if dense else []
+    model = SentenceTransformer(
+        modules=[encoder, Pooling(dim, pooling), *layers, Normalize()], prompts=prompts, device="cpu"
+    )
+    model.save(str(folder), create_model_card=False)
     return folder

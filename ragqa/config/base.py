@@ -74,6 +74,23 @@ class ModelUse:
     needs_native: tuple[tuple[str, str], ...] = ()
 
 
+@dataclass(frozen=True, slots=True)
+class Endpoint:
+    """Another program that receives texts.
+
+    :param api_key_env: the environment variable that holds its key; None for none.
+    :param model: the name of the model there.
+    :param retries: how often a request that failed is sent again.
+    :param deadline: the seconds for a request, all its attempts together.
+    """
+
+    base_url: str
+    api_key_env: str | None
+    model: str = ""
+    retries: int = 3
+    deadline: float = 60.0
+
+
 class Spec(BaseModel):
     """A part of the pipeline file: strict, frozen, unknown keys refused. `kind` is a `Literal` of one name.
 
@@ -94,6 +111,14 @@ class Spec(BaseModel):
     def model_use(self) -> ModelUse | None:
         """Return the model that the part uses; None where it names none."""
         return None
+
+    def endpoint(self) -> Endpoint | None:
+        """Return the program to which the part sends texts; None where it works in this process."""
+        return None
+
+    def notes(self) -> Iterator[str]:
+        """Yield facts that `check` tells about valid settings; each follows the key of the part."""
+        yield from ()
 
     def conflicts(self) -> Iterator[Conflict]:
         """Yield conflicts between values that are each valid alone."""

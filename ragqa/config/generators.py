@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Annotated, ClassVar, Literal
 
-from pydantic import Field, field_validator
+from pydantic import Field
 
 from ragqa.config.base import Conflict, ModelUse, Name, PathRule, Slot
-from ragqa.config.slots import ConstraintSpec, Endpoint, Extra, GenerateSpec
-from ragqa.origins import is_variable, origin
+from ragqa.config.endpoints import AtEndpoint
+from ragqa.config.slots import ConstraintSpec, Extra, GenerateSpec
 
 
 class _Generate(GenerateSpec):
@@ -130,7 +130,7 @@ class LlamaCppGenerate(_Generate):
         return self.window
 
 
-class OpenAIGenerate(_Generate):
+class OpenAIGenerate(_Generate, AtEndpoint):
     """Any OpenAI-compatible endpoint."""
 
     likelihoods: ClassVar[bool | None] = False
@@ -138,33 +138,9 @@ class OpenAIGenerate(_Generate):
     extra: ClassVar[Extra | None] = Extra("openai", "openai")
 
     kind: Literal["openai"]
-    base_url: Name = Field(description="Address of the API, ending in /v1.")
     model: Name = Field(description="The model's name at the endpoint.")
-    api_key_env: Name | None = Field(
-        None,
-        description="Environment variable that holds the key. It is sent to this machine, or to a host that "
-        "`ragqa settings allow-key` confirmed.",
-    )
     window: int = Field(8192, ge=256, description="The model's context window, in tokens.")
-    retries: int = Field(3, ge=0, le=10, description="How often a failed request is tried again.")
-
-    @field_validator("base_url")
-    @classmethod
-    def _http(cls, value: str) -> str:
-        origin(value)
-        return value
-
-    @field_validator("api_key_env")
-    @classmethod
-    def _variable(cls, value: str | None) -> str | None:
-        if value is not None and not is_variable(value):
-            raise ValueError("must be the name of an environment variable (letters, digits, _), never the key itself")
-        return value
 
     def window_limit(self) -> int:
         """Return `window`."""
         return self.window
-
-    def endpoint(self) -> Endpoint:
-        """Return the endpoint."""
-        return Endpoint(self.base_url, self.api_key_env)

@@ -71,7 +71,8 @@ class FusionRetrieve(RetrieveSpec):
     )
     rerank: Annotated[RerankSpec | None, Slot("rerank", optional=True)] = Field(
         None,
-        description="What reads the best chunks again: `{kind: cross_encoder}`, `{kind: likelihood}` or `{kind: encoder}`.",
+        description="What reads the best chunks again: `{kind: cross_encoder}`, `{kind: likelihood}`, `{kind: encoder}` "
+        "or `{kind: endpoint}`.",
     )
     near_duplicates: float | None = Field(
         None,

@@ -60,6 +60,10 @@ class SplitSpec(Spec):
 class EmbedSpec(Spec):
     """A kind of the section `embed`: builds an `Embedder`."""
 
+    def window_limit(self) -> int | None:
+        """Return the window that the section sets, in tokens; None where only the model limits it."""
+        return None
+
 
 class IndexSpec(Spec):
     """A kind of the section `index`: builds an `Index`."""
@@ -154,14 +158,6 @@ class ConstraintSpec(Spec):
 
 
 @dataclass(frozen=True, slots=True)
-class Endpoint:
-    """Another program that receives the prompts: its address, and the environment variable that holds its key."""
-
-    base_url: str
-    api_key_env: str | None
-
-
-@dataclass(frozen=True, slots=True)
 class Extra:
     """An optional dependency of this package: its name in `ragqa[NAME]`, and a library that it installs."""
 
@@ -192,10 +188,6 @@ class GenerateSpec(Spec):
 
     def window_limit(self) -> int | None:
         """Return the window that the section sets, in tokens; None where only the model limits it."""
-        return None
-
-    def endpoint(self) -> Endpoint | None:
-        """Return the program that receives the prompts; None where the text is generated in this process."""
         return None
 
 

@@ -196,6 +196,30 @@ class ClsPoolEmbed(_EncoderEmbed):
     kind: Literal["cls_pool"]
 
 
+class SentenceTransformersEmbed(EmbedSpec):
+    """Any model of the library sentence-transformers, with its own modules, prompts and window."""
+
+    kind: Literal["sentence_transformers"]
+    model: ModelName = Field(description="Built-in name, folder, or hub id of a model with a modules.json.")
+    revision: Name | None = Field(None, description="Hub revision (a commit hash).")
+    dim: int | None = Field(
+        None, ge=1, description="The first dimensions that are kept, of a model trained for that (Matryoshka)."
+    )
+    backend: Literal["torch", "openvino"] = Field(
+        "torch",
+        description="What runs the weights. `openvino` is for the CPU (`pip install ragqa[openvino]`): the model is converted "
+        "when it is loaded, and compared with torch.",
+    )
+    dtype: Literal["auto", "float32", "bfloat16"] = Field(
+        "auto", description="`auto`: bfloat16 where the processor has tile units for it (AMX, a GPU), else float32."
+    )
+    batch_tokens: int = Field(1024, ge=64, description="Most tokens in one batch; on a GPU, more is faster.")
+
+    def model_use(self) -> ModelUse:
+        """Return the model."""
+        return ModelUse(self.model, self.revision, "embedder")
+
+
 class FaissIndex(IndexSpec):
     """FAISS for vectors, SQLite for documents, chunks and full text."""
 

@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field
 
 from ragqa.generate.detokenizer import unsettled
-from ragqa.messages import requirement
 from ragqa.records import Generation
 
 _FINISHES = {"length": "length", "deadline": "deadline"}
@@ -16,9 +15,9 @@ _FINISHES = {"length": "length", "deadline": "deadline"}
 
 
 class _Part(BaseModel):
-    """A part of a reply; unknown keys are ignored."""
+    """A part of a reply; unknown keys are ignored. The title stands in the message about a reply of another shape."""
 
-    model_config = ConfigDict(strict=True, frozen=True, allow_inf_nan=False)
+    model_config = ConfigDict(title="an event", strict=True, frozen=True, allow_inf_nan=False)
 
 
 class _Delta(_Part):
@@ -118,14 +117,6 @@ class StreamedReply:
         n_tokens = self._n_pieces if self._n_tokens is None else self._n_tokens
         logprobs = tuple(self._logprobs) if log_probabilities else None
         return Generation(self._text, n_tokens, _FINISHES.get(self.finish, "stop"), logprobs)
-
-
-def describe_malformed(error: ValidationError) -> str:
-    """Return the fault of a chunk and its place, without values of the chunk."""
-    detail = error.errors(include_input=False)[0]
-    where = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in detail["loc"]).removeprefix(".")
-    wanted = "must be an object" if detail["type"] == "model_type" else requirement(detail)
-    return f"malformed reply: {where or 'an event'} {wanted}"
 
 
 def _encodable(text: str) -> str:

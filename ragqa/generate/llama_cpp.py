@@ -13,8 +13,8 @@ from typing import Any
 
 from ragqa import models, settings, threads
 from ragqa.config.generators import LlamaCppGenerate
+from ragqa.deadline import Deadline, DeadlinePassed
 from ragqa.errors import RagqaError, UsageError
-from ragqa.generate.deadline import Deadline, DeadlinePassed
 from ragqa.generate.kept_states import KeptStates
 from ragqa.generate.literal import Span, cut, special_pattern
 from ragqa.generate.llama_prefix import LlamaPrefix

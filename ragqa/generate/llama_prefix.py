@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 
+from ragqa.deadline import Deadline
 from ragqa.errors import RagqaError
-from ragqa.generate.deadline import Deadline
 from ragqa.generate.kept_states import KeptStates, state_key
 from ragqa.generate.llama_server import LlamaServer
 

@@ -20,8 +20,8 @@ from urllib.parse import urlsplit
 
 from pydantic import BaseModel, ValidationError
 
+from ragqa.deadline import Deadline, Emit, iterate_until
 from ragqa.errors import ModelError, RagqaError, ResourceError, UsageError
-from ragqa.generate.deadline import Deadline, Emit, iterate_until
 
 try:
     import xllamacpp

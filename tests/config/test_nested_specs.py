@@ -123,7 +123,7 @@ BAD = [
     (
         "a word for the mapping",
         with_retrieve("rerank: likelihood"),
-        "8:3: retrieve.rerank: must be a mapping with a kind of cross_encoder, likelihood, encoder, got 'likelihood'; "
+        "8:3: retrieve.rerank: must be a mapping with a kind of cross_encoder, likelihood, encoder, endpoint, got 'likelihood'; "
         "write `rerank: {kind: likelihood}`",
     ),
     (

@@ -5,10 +5,9 @@ from __future__ import annotations
 import json
 import socket
 import struct
-import threading
 import time
-from collections.abc import Callable, Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler
 from typing import Any
 
 import pytest
@@ -17,54 +16,8 @@ from ragqa.config.generators import OpenAIGenerate
 from ragqa.errors import ModelError, RefusedError, ResourceError, UsageError
 from ragqa.records import Generation, Prompt
 from tests.generate.building import build_generator
+from tests.json_server import KEY, Endpoint, Reply, fails, serving
 from tests.limits import no_hang
-
-KEY = "sk-secret-0815"
-Reply = Callable[[BaseHTTPRequestHandler], None]
-
-
-class Endpoint(ThreadingHTTPServer):
-    """Sends the prepared replies in order, and repeats the last one; records the requests."""
-
-    daemon_threads = True
-
-    def __init__(self) -> None:
-        super().__init__(("127.0.0.1", 0), Handler)
-        self.replies: list[Reply] = []
-        self.requests: list[dict[str, Any]] = []
-        self.keys: list[str | None] = []
-
-    @property
-    def url(self) -> str:
-        return f"http://127.0.0.1:{self.server_port}/v1"
-
-
-class Handler(BaseHTTPRequestHandler):
-    server: Endpoint
-
-    def do_POST(self) -> None:
-        body = self.rfile.read(int(self.headers["Content-Length"]))
-        self.server.requests.append(json.loads(body))
-        self.server.keys.append(self.headers.get("Authorization"))
-        replies = self.server.replies
-        (replies.pop(0) if len(replies) > 1 else replies[0])(self)
-
-    def log_message(self, format: str, *args: Any) -> None:
-        """Keep the test's output clean."""
-
-
-def fails(status: int, message: str = "no", **headers: str) -> Reply:
-    def reply(handler: BaseHTTPRequestHandler) -> None:
-        body = json.dumps({"error": {"message": message}}).encode()
-        handler.send_response(status)
-        handler.send_header("Content-Type", "application/json")
-        handler.send_header("Content-Length", str(len(body)))
-        for name, value in headers.items():
-            handler.send_header(name.replace("_", "-"), value)
-        handler.end_headers()
-        handler.wfile.write(body)
-
-    return reply
 
 
 def says(*pieces: str, finish: str | None = "stop", pause: float = 0.0) -> Reply:
@@ -98,12 +51,8 @@ def says(*pieces: str, finish: str | None = "stop", pause: float = 0.0) -> Reply
 def endpoint(monkeypatch: pytest.MonkeyPatch) -> Iterator[Endpoint]:
     monkeypatch.delenv("RAGQA_OFFLINE", raising=False)
     monkeypatch.setenv("THE_KEY", KEY)
-    with Endpoint() as server:
-        thread = threading.Thread(target=server.serve_forever, args=(0.02,))
-        thread.start()
+    with serving() as server:
         yield server
-        server.shutdown()
-        thread.join()
 
 
 def ask(endpoint: Endpoint, log_probabilities: bool = False, **fields: Any) -> tuple[list[str], Generation]:

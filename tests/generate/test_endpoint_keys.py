@@ -14,8 +14,8 @@ import pytest
 
 from ragqa import settings
 from ragqa.config.generators import OpenAIGenerate
+from ragqa.endpoint.redaction import redacted
 from ragqa.errors import RagqaError, RefusedError, UsageError
-from ragqa.generate.redaction import redacted
 from ragqa.records import Generation, Prompt
 from tests.commands import ragqa
 from tests.fakes import PIPELINE

@@ -12,8 +12,8 @@ import pytest
 
 from ragqa import models
 from ragqa.config.generators import LlamaCppGenerate
+from ragqa.deadline import Deadline
 from ragqa.generate import kept_states
-from ragqa.generate.deadline import Deadline
 from ragqa.generate.kept_states import KeptStates, state_key
 from ragqa.generate.llama_cpp import LlamaCpp
 from ragqa.generate.llama_prefix import LlamaPrefix

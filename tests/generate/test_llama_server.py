@@ -13,9 +13,9 @@ from typing import Any
 
 import pytest
 
+from ragqa.deadline import DeadlinePassed
 from ragqa.errors import ModelError, RagqaError, ResourceError, UsageError
 from ragqa.generate import llama_server
-from ragqa.generate.deadline import DeadlinePassed
 from ragqa.generate.llama_server import LlamaServer, Reply
 from ragqa.stopping import limited
 from tests.limits import no_hang

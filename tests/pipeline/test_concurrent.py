@@ -16,8 +16,8 @@ from typing import Any
 import pytest
 
 from ragqa import Pipeline
+from ragqa.deadline import Emit, iterate_until
 from ragqa.errors import NothingUsableError, ResourceError, UsageError
-from ragqa.generate.deadline import Emit, iterate_until
 from ragqa.index.connection import _Descriptors
 from ragqa.pipeline.answer.replies import Event
 from ragqa.records import Answer, AnswerSentence, Generation, Passages, Prompt

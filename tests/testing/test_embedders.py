@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
-from ragqa.config.specs import ClsPoolEmbed, MeanPoolEmbed
-from ragqa.embed.encoder import EncoderEmbedder, Vectors
+from ragqa.config.endpoints import OpenAIEmbed
+from ragqa.config.specs import ClsPoolEmbed, MeanPoolEmbed, SentenceTransformersEmbed
+from ragqa.embed.encoder import EncoderEmbedder
+from ragqa.embed.openai import OpenAIEmbedder
+from ragqa.embed.sentence_transformers import SentenceTransformersEmbedder
 from ragqa.stages import Embedder
 from ragqa.testing.embedder import EmbedderContract, TokenCounterContract
-from tests.fakes import WordEmbedder
-from tests.tiny import save_tiny_bert
+from tests.fakes import Vectors, WordEmbedder
+from tests.json_server import Endpoint, embeds, serving
+from tests.tiny import save_modules, save_tiny_bert
 
 
 class Tiny:
@@ -36,6 +40,37 @@ class TestClsPool(Tiny, EmbedderContract):
     def make(self) -> EncoderEmbedder:
         spec = ClsPoolEmbed(kind="cls_pool", model=str(self.folder), dtype="float32", engine="transformers")
         return EncoderEmbedder(spec)
+
+
+class TestSentenceTransformers(Tiny, EmbedderContract):
+    @pytest.fixture(autouse=True)
+    def _save_modules(self, _save: None) -> None:
+        save_modules(self.folder)
+
+    def make(self) -> SentenceTransformersEmbedder:
+        return SentenceTransformersEmbedder(
+            SentenceTransformersEmbed(kind="sentence_transformers", model=str(self.folder), dtype="float32")
+        )
+
+
+class TestOpenAI(Tiny, EmbedderContract):
+    server: Endpoint
+
+    @pytest.fixture(autouse=True)
+    def _serve(self, _save: None, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+        monkeypatch.delenv("RAGQA_OFFLINE", raising=False)
+        encoder = EncoderEmbedder(MeanPoolEmbed(kind="mean_pool", model=str(self.folder), dtype="float32"))
+        with serving(embeds(encoder)) as self.server:
+            yield
+
+    def make(self) -> OpenAIEmbedder:
+        url, folder = self.server.url, str(self.folder)
+        return OpenAIEmbedder(OpenAIEmbed(kind="openai", base_url=url, model="tiny", window=128, tokenizer=folder))
+
+
+class TestOpenAIWithoutTokenizer(TestOpenAI):
+    def make(self) -> OpenAIEmbedder:
+        return OpenAIEmbedder(OpenAIEmbed(kind="openai", base_url=self.server.url, model="tiny", window=128, dim=32))
 
 
 class TestWords(EmbedderContract):

@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Literal
 
 import pytest
 
+from ragqa.config.endpoints import EndpointRerank
 from ragqa.config.generators import CausalLMGenerate
 from ragqa.generate.causal_lm import CausalLM
+from ragqa.retrieve.endpoint import EndpointScorer
 from ragqa.retrieve.rerank import BiEncoderScorer, CrossEncoderScorer, LikelihoodScorer
 from ragqa.stages import Scorer
 from ragqa.testing.scorer import ScorerContract
 from tests.fakes import WordEmbedder
+from tests.json_server import Endpoint, scores, serving
 from tests.retrieve.test_rerank import save_cross_encoder
 from tests.tiny import save_tiny_llama
 
@@ -32,6 +36,25 @@ class TestCrossEncoder(ScorerContract):
 class TestBiEncoder(ScorerContract):
     def make(self) -> BiEncoderScorer:
         return BiEncoderScorer(WordEmbedder())
+
+
+class TestEndpoint(ScorerContract):
+    form: Literal["tei", "cohere"] = "tei"
+    server: Endpoint
+
+    @pytest.fixture(autouse=True)
+    def _serve(self, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+        monkeypatch.delenv("RAGQA_OFFLINE", raising=False)
+        with serving(scores(WordEmbedder())) as self.server:
+            yield
+
+    def make(self) -> EndpointScorer:
+        spec = {"kind": "endpoint", "base_url": self.server.url, "form": self.form, "model": "tiny", "window": 512}
+        return EndpointScorer(EndpointRerank.model_validate(spec | {"batch_size": 3}))
+
+
+class TestEndpointCohere(TestEndpoint):
+    form = "cohere"
 
 
 class TestLikelihood(ScorerContract):

@@ -13,7 +13,7 @@ from ragqa.arguments import AnyPath
 from ragqa.config import Config, Kind, PartialConfig, examine, in_order
 from ragqa.config.base import ModelUse, Spec, path_rules
 from ragqa.config.reader import Key, Mistake, dotted
-from ragqa.config.slots import CONTEXT_TOKENS, SPECIAL_TOKENS, GenerateSpec, PromptSpec, SplitSpec
+from ragqa.config.slots import CONTEXT_TOKENS, SPECIAL_TOKENS, PromptSpec
 from ragqa.errors import ConfigError, Problem, RagqaError, UsageError
 from ragqa.files import names_variable
 from ragqa.models import Card
@@ -54,10 +54,10 @@ def check_file(path: AnyPath, overrides: Sequence[str] = (), own_kinds: Iterable
 def _report(config: PartialConfig, known: Sequence[Problem]) -> CheckReport:
     """Check the sections that could be read. Mistakes of keys that are already faulty are dropped."""
     cards: dict[str, Card] = {}
-    notes = list(_sent(config.generate)) if config.generate else []
+    notes = [*_sent(config), *(f"{dotted(key)} {note}" for key, spec in config.parts() for note in spec.notes())]
     found = [*_paths(config), *_unbuildable(config), *_no_likelihood(config)]
     found += _of_models(config, cards, notes)
-    found += _too_long(config.split, cards.get("embed")) if config.split else ()
+    found += _too_long(config, cards.get("embed"))
     source = config.source
     new = [source.problem(keys[0], message) for keys, message in found if not source.is_faulty(keys)]
     problems = in_order(source.file, [*known, *new])
@@ -105,20 +105,20 @@ def _misfits(use: ModelUse, card: Card) -> list[tuple[str, str]]:
     return [(key, f"{why}: {advice}") for key, advice in needs_native] if why else []
 
 
-def _sent(spec: GenerateSpec) -> Iterator[str]:
-    """Yield notes on the data that a generator sends to another program, and its address."""
-    endpoint = spec.endpoint()
-    if endpoint is None:
-        return
-    where, key = origin(endpoint.base_url), endpoint.api_key_env
-    yield f"generate sends questions and passages of your documents to {where}"
-    if key and is_loopback(where):
-        yield f"generate sends the key in {key} to {where}, which is this machine"
-    elif key and settings.load().may_send(key, where):
-        yield f"generate sends the key in {key} to {where}: confirmed"
-    elif key:
-        command = f"ragqa settings allow-key {key} {where}"
-        yield f"generate sends the key in {key} to {where}: not confirmed, run `{command}` if you trust it"
+def _sent(config: PartialConfig) -> Iterator[str]:
+    """Yield notes on the data that parts send to other programs, and the addresses."""
+    for key, spec in config.parts():
+        if (endpoint := spec.endpoint()) is None:
+            continue
+        part, where, variable = dotted(key), origin(endpoint.base_url), endpoint.api_key_env
+        yield f"{part} sends questions and passages of your documents to {where}"
+        if variable and is_loopback(where):
+            yield f"{part} sends the key in {variable} to {where}, which is this machine"
+        elif variable and settings.load().may_send(variable, where):
+            yield f"{part} sends the key in {variable} to {where}: confirmed"
+        elif variable:
+            command = f"ragqa settings allow-key {variable} {where}"
+            yield f"{part} sends the key in {variable} to {where}: not confirmed, run `{command}` if you trust it"
 
 
 def _no_likelihood(config: PartialConfig) -> Iterator[Mistake]:
@@ -165,14 +165,20 @@ def _of_prompt(spec: PromptSpec) -> Iterator[Mistake]:
             yield Mistake(keys, str(error).removeprefix("prompt.examples: "))
 
 
-def _too_long(split: SplitSpec, card: Card | None) -> Iterator[Mistake]:
-    longest = split.max_tokens()
-    if longest is None or card is None or card.window is None:
+def _too_long(config: PartialConfig, card: Card | None) -> Iterator[Mistake]:
+    """Yield the fault of chunks that exceed the embedder's window.
+
+    :param card: the facts about the embedder's model; None where it has none.
+    """
+    longest = config.split.max_tokens() if config.split else None
+    window = config.embed.window_limit() if config.embed else None
+    window = window or (card.window if card else None)
+    if longest is None or window is None:
         return
-    most = card.window - CONTEXT_AND_SPECIAL_TOKENS
+    most = window - CONTEXT_AND_SPECIAL_TOKENS
     if longest > most:
         message = (
-            f"{longest} tokens do not fit into the window of {card.name}, {card.window} tokens with "
+            f"{longest} tokens do not fit into the window of {card.name if card else 'embed.window'}, {window} tokens with "
             f"{CONTEXT_AND_SPECIAL_TOKENS} for title, headings and special tokens; at most {most}"
         )
         yield Mistake((("split", "chunk_size"), ("split", "unit")), message)

@@ -15,7 +15,17 @@ from ragqa.config.grid import quoted
 from ragqa.errors import ConfigError, UsageError
 from ragqa.profiles import choose
 
-_NOT_STORED = {"engine", "dtype", "batch_tokens"}
+_NOT_STORED = {
+    "engine",
+    "backend",
+    "dtype",
+    "batch_tokens",
+    "batch_size",
+    "base_url",
+    "api_key_env",
+    "retries",
+    "deadline",
+}
 """The settings of an embedder that change how fast vectors are computed, but not which index they belong to."""
 
 

@@ -22,8 +22,8 @@ import httpcore2
 import httpx2
 
 from ragqa import stopping
+from ragqa.deadline import DeadlinePassed, Emit, iterate_until
 from ragqa.errors import RefusedError, UsageError
-from ragqa.generate.deadline import DeadlinePassed, Emit, iterate_until
 from ragqa.origins import is_loopback, is_loopback_ip, origin
 
 _T = TypeVar("_T")

@@ -1,0 +1,227 @@
+"""Any model of the library sentence-transformers as an `Embedder`: its modules, its prompts and its window."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Sequence
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from ragqa import models
+from ragqa.config.specs import SentenceTransformersEmbed
+from ragqa.embed.encoder import batches, config_sha256, read_prefixes, read_window
+from ragqa.embed.questions import QuestionEmbedder, Vectors, refuse_long
+from ragqa.embed.tokens import ModelTokens
+from ragqa.errors import ModelError, RagqaError, RefusedError
+
+_UNCUT = {"processing_kwargs": {"text": {"truncation": False, "verbose": False}}}
+"""Options: the library cuts no text, and does not warn about texts that are refused."""
+_TASKS = {"query": "query", "passage": "document"}
+"""The library's names, by which a model with a part of its own for each (a Router) chooses it."""
+
+
+class SentenceTransformersEmbedder:
+    """An `Embedder` with the model that an `embed` section names. The weights are loaded when first needed.
+
+    No code of the model's folder is run, and only safetensors are read.
+
+    :raises ModelError: the model is missing, or is not one of sentence-transformers.
+    :raises RefusedError: a module has only pickle weights.
+    """
+
+    def __init__(self, spec: SentenceTransformersEmbed) -> None:
+        self.spec = spec
+        self.folder = models.resolve(spec.model, spec.revision)
+        self._modules = _modules(self.folder)
+        self._tokens = ModelTokens(self.folder, spec.model)
+        self.window = _window(self.folder)
+        self.prefixes = read_prefixes(self.folder)
+        self.dtype = models.torch_dtype(spec.dtype, matrices=True)
+        self._questions = QuestionEmbedder(
+            lambda texts: self._embed(texts, "query"),
+            lambda text: self._tokens.lengths([self.prefixes["query"] + text])[0],
+            self.window,
+            spec.model,
+        )
+
+    @cached_property
+    def dim(self) -> int:
+        """The number of dimensions; the library tells that of a model, which is loaded for it."""
+        own = self._model.get_embedding_dimension()
+        if self.spec.dim and self.spec.dim > own:
+            raise ModelError(
+                f"embed.dim is {self.spec.dim:,}; the vectors of {self.spec.model} have {own:,} dimensions"
+            )
+        return int(self.spec.dim or own)
+
+    @cached_property
+    def identity(self) -> dict[str, str]:
+        """Return the facts that a vector depends on besides its text. Dtype and backend are not part of them."""
+        return {
+            "weights": _weights_sha256(self.folder),
+            "config": config_sha256(self.folder),
+            "tokenizer": models.file_sha256(self.folder / "tokenizer.json"),
+            "pooling": f"sentence_transformers {_settings_sha256(self.folder, self._modules)}",
+            "normalise": "l2",
+            "query_prefix": self.prefixes["query"],
+            "passage_prefix": self.prefixes["passage"],
+            "window": str(self.window),
+            "quantisation": "none",
+            "dim": str(self.dim),
+        }
+
+    @property
+    def recorded(self) -> dict[str, str]:
+        """Return facts about the computation that do not change the vectors."""
+        spec = {"kind": self.spec.kind, "model": self.spec.model, "revision": self.spec.revision or ""}
+        return spec | {"dtype": str(self.dtype).removeprefix("torch."), "engine": self.spec.backend}
+
+    def load(self) -> None:
+        """Load the weights now, if they are not loaded yet."""
+        self.dim  # noqa: B018  # a cached property: reading it loads
+
+    def count(self, text: str) -> int:
+        """Return the number of tokens of `text`, without special tokens. A long text is counted in blocks."""
+        return self._tokens.count(text)
+
+    def offsets(self, text: str) -> list[tuple[int, int]]:
+        """Return the character span of each token of `text`."""
+        return self._tokens.offsets(text)
+
+    def unknown_share(self, text: str) -> float:
+        """Return the share of the letters of a text that are in tokens which the vocabulary lacks, between 0 and 1."""
+        return self._tokens.unknown_share(text)
+
+    def embed_passages(self, texts: Sequence[str]) -> Vectors:
+        """Return float32[len(texts), dim], rows L2-normalised; float32[0, dim] for no texts.
+
+        The row of a text is zero where the vocabulary lacks all its words.
+
+        :raises UsageError: a text is longer than the model's window.
+        :raises ModelError: the model cannot be loaded.
+        """
+        if isinstance(texts, str):
+            raise TypeError("texts must be a sequence of strings, not one string")
+        return self._embed(texts, "passage")
+
+    def embed_question(self, question: str) -> Vectors:
+        """Return float32[dim], L2-normalised; zero where the vocabulary lacks all words of the question.
+
+        A question that is longer than the model's window is embedded in parts: the mean of their vectors, normalised.
+
+        :raises UsageError: the model's own prompt for questions leaves no room for a question.
+        """
+        return self._questions.one(question)
+
+    def embed_questions(self, questions: Sequence[str]) -> Vectors:
+        """Return float32[len(questions), dim]: the row of each question is what `embed_question` returns for it."""
+        return self._questions.many(questions)
+
+    def _embed(self, texts: Sequence[str], what: str) -> Vectors:
+        """Return float32[len(texts), dim].
+
+        :param what: `query` or `passage`, whose prompt is put before each text.
+        """
+        prefix = self.prefixes[what]
+        encodings = self._tokens.read([prefix + text for text in texts])
+        lengths = [len(encoding) for encoding in encodings]
+        refuse_long(lengths, self.window, self.spec.model, what)
+        out = np.empty((len(texts), self.dim), dtype=np.float32)
+        for rows in batches(lengths, self.spec.batch_tokens):
+            out[rows] = self._forward([texts[row] for row in rows], what, rows)
+        # The vector of unknown words alone says nothing: it is zero, and near to nothing.
+        for row, (text, encoding) in enumerate(zip(texts, encodings, strict=True)):
+            if self._tokens.is_unknown(prefix + text, len(prefix), encoding):
+                out[row] = 0.0
+        return out
+
+    @torch.inference_mode()
+    def _forward(self, texts: list[str], what: str, rows: list[int]) -> Vectors:
+        """Return the vectors of a batch. The library itself puts the prompt before the texts, since pooling may omit it."""
+        from sentence_transformers.util import batch_to_device
+
+        task = _TASKS[what]
+        features = self._model.preprocess(texts, prompt=self.prefixes[what] or None, task=task, **_UNCUT)
+        # The library's tokenizer may differ from tokenizer.json, such as by lower case, so its lengths are checked too.
+        limit = min(self.window, self._model.max_seq_length or self.window)
+        refuse_long(features["attention_mask"].sum(dim=1).tolist(), limit, self.spec.model, what, rows)
+        pooled = self._model(batch_to_device(features, self._device), task=task)["sentence_embedding"]
+        unit: Vectors = torch.nn.functional.normalize(pooled[:, : self.dim].float(), dim=1).cpu().numpy()
+        return unit
+
+    @property
+    def _device(self) -> torch.device:
+        return torch.device(models.device() if self.spec.backend == "torch" else "cpu")
+
+    @cached_property
+    def _model(self) -> Any:
+        from sentence_transformers import SentenceTransformer
+
+        in_torch = self.spec.backend == "torch"
+        try:
+            with models.no_progress_bar():
+                model = SentenceTransformer(
+                    str(self.folder),
+                    device=str(self._device),
+                    local_files_only=True,
+                    trust_remote_code=False,
+                    model_kwargs={"use_safetensors": True, "dtype": self.dtype if in_torch else torch.float32},
+                ).eval()
+            if getattr(model.tokenizer, "pad_token", None) is None:
+                raise ModelError(f"the tokenizer in {self.folder} has no padding token: save the model with one")
+            if not in_torch:
+                from ragqa.embed.openvino import use_openvino
+
+                use_openvino(model, self.dtype)
+        except (RagqaError, MemoryError):
+            raise
+        except Exception as error:  # the errors that a folder can cause have no common class in the library
+            raise models.load_error(self.folder, error) from error
+        return model
+
+
+def _window(folder: Path) -> int:
+    """Return the longest input in tokens; the library keeps a `max_seq_length` in the tokenizer's settings too."""
+    longest = models.read_json(folder / "tokenizer_config.json").get("model_max_length")
+    return min(read_window(folder), longest) if type(longest) is int and longest > 0 else read_window(folder)
+
+
+def _modules(folder: Path) -> list[Path]:
+    """Return the folders of a model's modules, which its modules.json names.
+
+    :raises ModelError: it has none, or one that is not part of the library.
+    :raises RefusedError: a module has only pickle weights.
+    """
+    file = folder / "modules.json"
+    try:
+        listed = json.loads(file.read_text(encoding="utf-8"))
+        modules = [(str(module["type"]), folder / str(module["path"])) for module in listed]
+    except FileNotFoundError:
+        raise ModelError(f"{folder} has no modules.json: use embed of kind mean_pool or cls_pool") from None
+    except (OSError, ValueError, TypeError, KeyError, RecursionError):
+        raise ModelError(f"{file} is no list of modules with type and path: pull or save the model again") from None
+    for kind, place in modules:
+        if not kind.startswith("sentence_transformers."):
+            raise RefusedError(f"{file}: {kind} is code of the model's own, which is never run: use another model")
+        if (place / "pytorch_model.bin").exists() and not any(place.glob("*.safetensors")):
+            raise RefusedError(f"{place} has only pickle weights, which can run code: save the model as safetensors")
+    return [place for _, place in modules]
+
+
+def _weights_sha256(folder: Path) -> str:
+    """Return one SHA-256 over the weights of all modules."""
+    files = sorted(folder.rglob("*.safetensors"))
+    return hashlib.sha256("".join(map(models.remembered_sha256, files)).encode()).hexdigest()
+
+
+def _settings_sha256(folder: Path, modules: Sequence[Path]) -> str:
+    """Return one SHA-256 over the settings of all modules but those of config.json."""
+    files = [folder / "modules.json", folder / "sentence_bert_config.json"]
+    files += [place / "config.json" for place in modules if place.resolve() != folder.resolve()]
+    settings = [file.read_text(encoding="utf-8") if file.exists() else "" for file in files]
+    return hashlib.sha256(json.dumps(settings).encode()).hexdigest()

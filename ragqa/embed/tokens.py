@@ -1,0 +1,129 @@
+"""The tokens of texts, by the tokenizer.json of a model's folder."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Sequence
+from functools import cached_property
+from pathlib import Path
+
+from tokenizers import Encoding, Tokenizer
+
+from ragqa import limits
+from ragqa.config.slots import SPECIAL_TOKENS
+from ragqa.embed.unknown import letters, unknown_letters, unknown_token
+from ragqa.embed.words import LONGEST_PART, WordTokens, goes_by_words
+from ragqa.errors import ModelError, UsageError
+from ragqa.text_analysis import blocks
+
+_BLOCK_CHARACTERS = 100_000
+"""The most characters to tokenise at once, since a token takes a hundred bytes of memory or more."""
+
+
+class ModelTokens:
+    """Counts the tokens of texts as a model reads them; its methods may be called from several threads at once.
+
+    :param name: the name of the model in messages.
+    :raises ModelError: the folder has no tokenizer.json.
+    """
+
+    def __init__(self, folder: Path, name: str) -> None:
+        path = folder / "tokenizer.json"
+        if not path.exists():
+            raise ModelError(f"{folder} has no tokenizer.json: save the model with a fast tokenizer")
+        self._name = name
+        self.tokenizer = Tokenizer.from_file(str(path))
+        self.tokenizer.no_truncation()
+        self.tokenizer.no_padding()
+        os.environ.setdefault("TOKENIZERS_PARALLELISM", "true")
+
+    def count(self, text: str) -> int:
+        """Return the number of tokens of `text`, without special tokens. A long text is counted in blocks."""
+        if self._words:
+            return self._words.count(text)
+        return sum(len(encoding) for _, encoding in self._encoded(text))
+
+    def offsets(self, text: str) -> list[tuple[int, int]]:
+        """Return the character span of each token of `text`."""
+        return self._words.offsets(text) if self._words else self._offsets(text)
+
+    def read(self, texts: Sequence[str]) -> list[Encoding]:
+        """Return each text as the model reads it, with special tokens around it.
+
+        :raises UsageError: the tokenizer fails on a text.
+        """
+        return self._tokenised(texts, special=True)
+
+    def lengths(self, texts: Sequence[str]) -> list[int]:
+        """Return the number of tokens of each text as the model reads it, special tokens included."""
+        return [len(encoding) for encoding in self.read(texts)]
+
+    def unknown_share(self, text: str) -> float:
+        """Return the share of the letters of a text that are in tokens which the vocabulary lacks, between 0 and 1."""
+        parts = [text[start:end] for start, end in blocks(text, _BLOCK_CHARACTERS)]
+        encoded = ((part, self._tokenised([part], special=False)[0]) for part in parts)
+        unknown = sum(unknown_letters(part, encoding, self._unknown) for part, encoding in encoded)
+        return unknown / max(1, letters(text))
+
+    def is_unknown(self, text: str, start: int, encoding: Encoding) -> bool:
+        """Tell whether the vocabulary lacks all words of a text.
+
+        :param start: the number of characters of the prefix before it, which does not count.
+        """
+        unknown = unknown_letters(text, encoding, self._unknown)
+        return bool(unknown) and unknown == letters(text[start:])
+
+    def _offsets(self, text: str) -> list[tuple[int, int]]:
+        spans = ((start, span) for start, encoding in self._encoded(text) for span in encoding.offsets)
+        return [(start + low, start + high) for start, (low, high) in spans]
+
+    @cached_property
+    def _words(self) -> WordTokens | None:
+        """The tokens of each word, where the tokenizer goes by words."""
+        return WordTokens(self.tokenizer, self._offsets_of_parts) if goes_by_words(self.tokenizer) else None
+
+    def _offsets_of_parts(self, parts: Sequence[str]) -> list[list[tuple[int, int]]]:
+        """Return the spans of the tokens of each part of a word; a long one is tokenised in blocks, by itself."""
+        short = [part for part in parts if len(part) <= LONGEST_PART]
+        found = dict(zip(short, self._tokenised(short, special=False), strict=True))
+        return [found[part].offsets if part in found else self._offsets(part) for part in parts]
+
+    def _encoded(self, text: str) -> Iterator[tuple[int, Encoding]]:
+        """Yield the tokenised blocks of a text, each with the offset of its first character."""
+        for start, end in blocks(text, _BLOCK_CHARACTERS):
+            yield start, self._tokenised([text[start:end]], special=False)[0]
+
+    def _tokenised(self, texts: Sequence[str], *, special: bool) -> list[Encoding]:
+        """Tokenise texts, with or without special tokens around each."""
+        try:
+            return self.tokenizer.encode_batch(list(texts), add_special_tokens=special)
+        except BaseException as error:
+            if type(error).__name__ != "PanicException":  # of the library's native code; not an `Exception`
+                raise
+            fault = UsageError(f"the tokenizer of {self._name} fails on a text: {error}")
+            raise limits.met(error) or fault from error
+
+    @cached_property
+    def _unknown(self) -> int | None:
+        """The token for what is not in the vocabulary."""
+        return unknown_token(self.tokenizer)
+
+
+class ByteTokens:
+    """Counts UTF-8 bytes as tokens, for a model with an unknown tokenizer: no tokenizer makes more tokens than this."""
+
+    def count(self, text: str) -> int:
+        """Return the number of UTF-8 bytes of `text`."""
+        return len(text.encode())
+
+    def offsets(self, text: str) -> list[tuple[int, int]]:
+        """Return the character span of each byte of `text`."""
+        return [(at, at + 1) for at, character in enumerate(text) for _ in range(len(character.encode()))]
+
+    def lengths(self, texts: Sequence[str]) -> list[int]:
+        """Return the number of UTF-8 bytes of each text, and the special tokens around it."""
+        return [self.count(text) + SPECIAL_TOKENS for text in texts]
+
+    def unknown_share(self, text: str) -> float:
+        """Return 0: it is not known which letters the vocabulary lacks."""
+        return 0.0
