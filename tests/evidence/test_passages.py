@@ -159,3 +159,13 @@ def test_a_list_that_begins_in_a_hit_is_read_to_its_end() -> None:
     doc = document(text)
     found = candidates([passage(doc, 0, text.index("- panic-halt"))], {doc.id: doc}.__getitem__)
     assert [each.text for each in found] == ["Some examples include:", "panic-abort", "panic-halt", "panic-itm"]
+
+
+def test_lines_that_are_code_in_one_hit_and_prose_in_another_give_candidates_that_do_not_overlap() -> None:
+    lines = "".join(f"    dists/{number:02}/main\n" for number in range(26))
+    end = "    dists/stable/main\n    dists/stable/contrib\n    dists/stable/non-free\n"
+    doc = document(f"The archive has:\n\n{lines}\n{end}", "archive.txt")
+    hits = [passage(doc, 0, 200), passage(doc, len(doc.text) - len(end), len(doc.text))]
+    found = candidates(hits, lambda _: doc)
+    assert all(one.end <= other.start for one, other in pairwise(found))
+    assert len({each.start for each in found}) == len(found)
