@@ -1,4 +1,4 @@
-"""What a question asks of all rows of a table: the greatest or least in a column, or how many rows have something.
+"""What a question asks of all rows of a table: the greatest or least in a column, or which rows have something.
 
 No row says by itself that it is the cheapest, so that all rows of the table are compared here. As for a cell, nothing is
 given where a word of the question is neither in the rows, nor in the names of the columns, nor around the table.
@@ -39,7 +39,8 @@ _BEGUN = frozenset(text_analysis.terms("built born birth founded since year"))
 _UNSAID = frozenset(text_analysis.terms("list listed table row entry overall altogether total work"))
 """Words of questions that name neither a row nor a column here."""
 _TOTALS = frozenset(text_analysis.terms("total sum average mean median minimum maximum"))
-_HOW_MANY = re.compile(r"^how many (\w+)\b", re.IGNORECASE)
+_THINGS = re.compile(r"^(how many|which|(?:list|name|show)(?: me)?(?: all)?(?: the)?) (\w+)\b", re.IGNORECASE)
+"""The things that a question counts or lists."""
 _WHICH = re.compile(r"^(?:which|who)\b", re.IGNORECASE)
 _OF_PERSONS = frozenset(text_analysis.terms("people persons employees colleagues members"))
 _NONE = ("", "-", "–", "—", "n/a", "none")
@@ -48,7 +49,7 @@ _NEGATED = re.compile(r"n['’]t\b", re.IGNORECASE)
 
 @dataclass(frozen=True, slots=True)
 class CountedRows:
-    """The rows of a table that a question counts: their spans in the document of `row`, and how many rows there are."""
+    """The rows of a table that a question counts or lists: their spans in the document of `row`, and how many rows there are."""
 
     row: Candidate
     spans: tuple[tuple[int, int], ...]
@@ -72,16 +73,18 @@ def extreme_asked_for(question: QuestionAnalysis, candidates: Sequence[Candidate
 
 
 def rows_counted(question: QuestionAnalysis, candidates: Sequence[Candidate], tables: Tables) -> CountedRows | None:
-    """Return the rows that a question counts by what is in one column of them; None where there is any doubt."""
-    match = _HOW_MANY.match(question.core)
-    if match is None or question.kind != "fact" or _superlative(question):
+    """Return the rows that a question counts or lists by what is in one column of them; None where there is any doubt."""
+    match = _THINGS.match(question.core)
+    if match is None or question.kind not in ("fact", "list") or _superlative(question):
         return None
-    things = text_analysis.term(match[1].lower())
+    things = text_analysis.term(match[2].lower())
     found = [
-        _Rows(asked, {things}).counted(things, row) for asked, row in _asked_of_tables(question, candidates, tables)
+        _Rows(asked, {things}).counted(things, example)
+        for asked, example in _asked_of_tables(question, candidates, tables)
     ]
     counted = [each for each in found if each is not None]
-    return counted[0] if len(counted) == 1 else None
+    several = match[1].lower() == "how many" or (counted and len(counted[0].spans) > 1)
+    return counted[0] if len(counted) == 1 and several else None
 
 
 @dataclass(frozen=True, slots=True)

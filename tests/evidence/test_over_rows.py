@@ -65,7 +65,8 @@ def test_no_row_is_given_where_the_column_or_the_rows_are_in_doubt(question: str
     assert extreme(question) is None
 
 
-def test_rows_are_counted_by_a_cell_that_the_question_names() -> None:
+def test_rows_are_counted_or_listed_by_a_cell_that_the_question_names() -> None:
+    assert count("Which boats have a diesel engine?") == 2
     assert count("How many boats have a diesel engine?") == 2
     assert count("How many boats have a sauna?") is None
     assert count("How many boats are not electric?") is None
