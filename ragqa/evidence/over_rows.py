@@ -42,6 +42,7 @@ _TOTALS = frozenset(text_analysis.terms("total sum average mean median minimum m
 _THINGS = re.compile(r"^(how many|which|(?:list|name|show)(?: me)?(?: all)?(?: the)?) (\w+)\b", re.IGNORECASE)
 """The things that a question counts or lists."""
 _WHICH = re.compile(r"^(?:which|who)\b", re.IGNORECASE)
+_WHICH_THING = re.compile(r"^(?:who|which (?!(?:is|are|was|were)\b))", re.IGNORECASE)
 _OF_PERSONS = frozenset(text_analysis.terms("people persons employees colleagues members"))
 _NONE = ("", "-", "–", "—", "n/a", "none")
 _NEGATED = re.compile(r"n['’]t\b", re.IGNORECASE)
@@ -205,7 +206,7 @@ class _Rows:
         if asked.head and len(asked.head) == 1:
             return next(iter(asked.head))
         named = [n for n, share in enumerate(asked.shares.get(said.after, [])) if share > OPENING]
-        if measured in named or len(named) == 1:
+        if not _WHICH_THING.match(asked.question.core) and (measured in named or len(named) == 1):
             return measured if measured in named else named[0]
         return asked.name_column if _WHICH.match(asked.question.core) else None
 
@@ -215,6 +216,8 @@ class _Rows:
         named = {n for n, share in enumerate(asked.shares.get(things, [])) if share > OPENING}
         if things in _OF_PERSONS:
             named |= {n for n, share in enumerate(shares("who", asked.names)) if share}
+        if not named and things not in asked.wanted:  # the title or the name of the file says what the rows are
+            named = {asked.name_column}
         columns = (
             {frozenset.intersection(*map(frozenset, self._keys[n])) for n in self._rows} if self._wanted else set()
         )

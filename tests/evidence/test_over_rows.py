@@ -42,6 +42,7 @@ def count(question: str) -> int | None:
         ("Which boat is the cheapest in summer?", "Grebe"),
         ("Which is the cheapest boat in winter?", "Heron"),
         ("What is the highest winter price?", "240.00"),
+        ("Which of the boats has the highest winter price?", "Osprey"),
         ("Which diesel boat is the shortest?", "Osprey"),
         ("What is the oldest boat?", "Kittiwake"),
         ("Which boat is the most expensive in summer?", "Kittiwake"),
