@@ -79,6 +79,8 @@ def judged(asked: Asked, answer: Answer) -> str:
     ]
     if not there or not all(_is_of(asked, citation.text) for citation in answer.citations):
         return "wrong"
+    if answer.kind == "catalogue":  # a count, and the rows that were counted
+        return "right" if answer.text.split()[0] in asked.cells else "wrong"
     rest = said - Counter(word for each in there for word in _words(each))
     if len(there) < len(asked.cells):
         return "part" if not rest or _is_of(asked, answer.text) else "wrong"

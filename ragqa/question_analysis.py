@@ -46,12 +46,12 @@ _NUMBER = re.compile(
     r"\bhow (?:many|much|old|long|far|high|tall|deep|wide|large|big|fast|heavy|often|big|hot|cold|soon|late|early)\b|"
     r"\b(?:what|which) (?:is the |was the |are the |were the )?(?:\w+ ){0,2}?(?:number|percentage|percent|share|amount|price|cost|"
     r"fee|rate|size|height|length|distance|population|age|temperature|speed|weight|area|total|sum|limit|salary|budget)\b|"
-    r"^what (?:do|does|did|will|would) .*\b(?:cost|weigh|measure|earn|pay)\b",
+    r"^what (?:do|does|did|will|would) .*\b(?:cost|weigh|earn|pay)\b",
     re.IGNORECASE,
 )
 _DATE = re.compile(
-    r"\bwhen\b|\b(?:what|which|in what|in which|on what|on which) (?:year|date|day|month|century|decade|time)\b|"
-    r"\bsince when\b|\bdeadline\b",
+    r"^(?:(?!what|which|who|how|why|where)\w+ ){0,3}?when\b|(?:\band|[?.!]) when\b|\b(?:what|which|in what|in which|on what|on which) (?:year|date|day|month|century|decade|time)\b|"
+    r"\bdeadline\b",
     re.IGNORECASE,
 )
 _LIST = re.compile(
@@ -59,7 +59,7 @@ _LIST = re.compile(
     r"\b(?:what|which) (?:\w+ )?(?:types?|kinds?|sorts?|examples|categories|steps|reasons|ways) (?:of\b|are\b|can\b|do\b|does\b)|"
     r"^(?:what|which) (?:are|were) (?:the|some|all|your|its|their|our)\b|"
     r"^what (?:does|do|did|is|are) .*\b(?:include|included|cover|covered|contain|consist of|offer|require|need|needed)\b|"
-    r"^(?:what|which) (?!(?:is|was|has|does)\b)(?:\w+ ){0,2}\w+[^s\W]s "
+    r"^(?:what|which) (?!(?:is|was|has|does|happens)\b)(?:\w+ ){0,2}\w+[^s\W]s "
     r"(?!(?:is|was|has|does|the|an?|of|in|on|to|for|by|at|from|with|through)\b)\w+",
     re.IGNORECASE,
 )
@@ -90,7 +90,7 @@ _WHO = re.compile(
 _CAPITAL = "A-ZÀ-ÖØ-Þ"
 _NAMED = re.compile(
     rf"\b(?:\d*[{_CAPITAL}][\w'’.&-]*|[a-z]+[{_CAPITAL}]\w*)"
-    rf"(?:\s+(?:(?:of|the|de|van|von|der|la)\s+)*(?:[{_CAPITAL}][\w'’.&-]*|\d+))*"
+    rf"(?:\s+(?:(?:of|the|de|van|von|der|la)\s+)*(?:[{_CAPITAL}][\w'’.&-]*|\d+\b))*"
 )
 _POSSESSIVE = re.compile(r"['’]s(?=\s|$)")
 _DIGITS = re.compile(r"(?<![\w.])\d[\d,.]*(?:\w+)?")
@@ -103,6 +103,8 @@ _A_DATE = re.compile(
 )
 """A year, a clock time, a day of a month, a date in figures, a short name of a weekday."""
 _DEFINING = frozenset(["is", "are", "was", "were", "means", "helps", "tells"])
+MOST_LETTERS = 6
+"""The most letters of an abbreviation that is spelled out."""
 SUBJECT_WORDS = 4
 """The most words of a subject that is defined."""
 
@@ -144,7 +146,7 @@ def analyse(question: str) -> QuestionAnalysis:
         _answer_type(core),
         () if language else proper_names(core),
         tuple(dict.fromkeys(match.group().rstrip(".,") for match in _DIGITS.finditer(core))),
-        tuple(dict.fromkeys(term for term in terms if kind != "compare" or term not in question_words.COMPARING)),
+        tuple(dict.fromkeys(term for term in terms if term not in question_words.ASKING.get(kind, ()))),
         language,
     )
 
@@ -245,11 +247,15 @@ def fits(answer_type: AnswerType, text: str) -> bool:
 def defines(question: QuestionAnalysis, text: str, around: str = "") -> bool:
     """Tell whether a text says what the subject of a question is: it begins with its words, and a verb follows.
 
+    A text that spells out an abbreviation says what that is.
+
     :param around: the title and the heading of the text. They may have the words of the question after the first:
         "What is ownership in Rust?" is answered by "Ownership is ..." in a book about Rust.
     """
     if question.kind not in ("definition", "summary") or not 0 < len(question.terms) <= SUBJECT_WORDS:
         return False
+    if question.kind == "definition" and any(_spells_out(name, text) for name in question.names):
+        return True
     words = [word for word in text_analysis.words(text)[: SUBJECT_WORDS + 4] if word not in ("the", "a", "an")]
     verb = next((place for place, word in enumerate(words) if word in _DEFINING), 0)
     subject = {text_analysis.term(word) for word in words[:verb]}
@@ -258,6 +264,14 @@ def defines(question: QuestionAnalysis, text: str, around: str = "") -> bool:
     rest = set(question.terms) - subject
     alone = question.terms[0] in subject and len(subject) <= len(question.terms)
     return alone and rest <= set(text_analysis.terms(around))
+
+
+def _spells_out(name: str, text: str) -> bool:
+    """Tell whether a text has an abbreviation in capital letters and the words that it stands for."""
+    if not (2 <= len(name) <= MOST_LETTERS and name.isalpha() and name.isupper()) or name not in text:
+        return False
+    words = r"[\s-]+(?:(?:of|and|for|the|to|in)\s+)?".join(rf"\w?{letter}\w+" for letter in name)
+    return bool(re.search(rf"\b{words}", text))
 
 
 def has_date(text: str) -> bool:

@@ -32,5 +32,8 @@ NUMBER = frozenset(_NUMBERS.split())
 """Words that tell a number."""
 NO_NAME = text_analysis.STOP_WORDS | frozenset(_NO_NAMES.split())
 """Words that are no names, also with a capital letter."""
-COMPARING = frozenset(map(text_analysis.term, _COMPARING.split()))
-"""The terms by which a question asks for a comparison; an excerpt need not have them."""
+ASKING = {
+    "compare": frozenset(text_analysis.terms(_COMPARING)),
+    "definition": frozenset(text_analysis.terms("stand mean meaning definition define")),
+}
+"""The terms by which a question asks for a comparison or a definition; an excerpt need not have them."""

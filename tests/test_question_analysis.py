@@ -23,7 +23,7 @@ KINDS = {
     "how": [
         "How do I apply for a grant?", "How does the battery charge itself?", "How can I get to the museum?",
         "What should I do if the alarm goes off?", "how to reset the meter", "In what way is the slip hauled?",
-        "Could you tell me how to renew my permit?",
+        "Could you tell me how to renew my permit?", "What should I do when the alarm rings?",
     ],
     "why": [
         "Why was the vote repeated?", "why does the pump stall", "What was the reason for the delay?", "How come the light is red?",
@@ -47,7 +47,7 @@ KINDS = {
         "What is a groyne?", "What does CQC stand for?", "Who is Isolde Brannoch?", "Define slack water.",
         "What is the meaning of the yellow flag?", "What's a lay-up?", "Who was \"the Admiral\"?",
     ],
-    "other": ["ferry timetable winter", "", "???", "Wer fährt die Fähre?", "渡船几点开"],
+    "other": ["ferry timetable winter", "What happens when the pump stops?", "", "???", "Wer fährt die Fähre?", "渡船几点开"],
 }  # fmt: skip
 
 
@@ -187,4 +187,6 @@ def test_a_subject_may_be_named_by_the_title_around_a_definition() -> None:
     question, text = analyse("What is ownership in Rust?"), "Ownership is a set of rules."
     assert defines(question, text, "rust/book.html") and not defines(question, text)
     assert not defines(question, "Rust is a language.", "ownership.html"), "the first word is the subject"
+    assert defines(analyse("What does CQC stand for?"), "the Care Quality Commission (CQC)")
+    assert not defines(analyse("What does CQC stand for?"), "The CQC visits each home.")
     assert not defines(analyse("What is the boiling point of mercury?"), "Mercury is a metal.", "Boiling point")

@@ -7,6 +7,7 @@
     columns     words of questions -> names of columns
     amounts     numbers and ranges, in any spelling
     cells       candidates -> the cell of a table that is asked for, where that is beyond doubt
+    over_rows   candidates -> the row that is greatest or least in a column, or the rows that are counted
     families    a term -> that of its family: "wrote" and "written"
     ranking     candidates -> ranked excerpts
     confidence  ranked excerpts -> the probability that they answer the question
@@ -26,6 +27,7 @@ from ragqa import identifiers, text_analysis
 from ragqa.evidence import columns
 from ragqa.evidence.cells import Cell, cell_asked_for
 from ragqa.evidence.confidence import answerable
+from ragqa.evidence.over_rows import CountedRows, extreme_asked_for, rows_counted
 from ragqa.evidence.passages import Candidate as Candidate
 from ragqa.evidence.passages import candidates
 from ragqa.evidence.ranking import RankedExcerpt, only, rank, term_weights
@@ -45,7 +47,7 @@ class Evidence:
 
     `unknown` are the names of the question that no document has. `weights` are those of the question's terms.
     `probability` is that of the event that the excerpts answer the question. `cell` is the cell of a table that is asked for,
-    where that is beyond doubt.
+    and `counted` are the rows that are counted, where that is beyond doubt.
     """
 
     question: QuestionAnalysis
@@ -53,6 +55,7 @@ class Evidence:
     unknown: tuple[str, ...]
     probability: float
     cell: Cell | None = None
+    counted: CountedRows | None = None
 
 
 def examine(
@@ -72,14 +75,15 @@ def examine(
     passages = candidates(best, reader.document)
     tables = Tables(reader.document)
     alone = analyse(question)
-    cell = cell_asked_for(alone, passages, tables)
+    cell = cell_asked_for(alone, passages, tables) or extreme_asked_for(alone, passages, tables)
+    counted = None if cell else rows_counted(alone, passages, tables)
     found = about_the_row(analysis, passages, tables)
     ranked = rank(analysis, found, embedder, weights)
     unknown = tuple(name for name in alone.names if _is_unknown(name, reader))
-    if cell is None and ranked and searched == question:
+    if cell is None and counted is None and ranked and searched == question:
         unknown += columns.missing(alone, ranked[0].candidate, reader)
     probability = answerable(analysis, best, ranked, only(weights, alone.terms))
-    return Evidence(analysis, tuple(ranked), unknown, probability, cell)
+    return Evidence(analysis, tuple(ranked), unknown, probability, cell, counted)
 
 
 def _is_unknown(name: str, reader: IndexReader) -> bool:

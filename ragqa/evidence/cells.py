@@ -77,7 +77,7 @@ def cell_asked_for(question: QuestionAnalysis, candidates: Sequence[Candidate], 
             continue
         for table in tables.like(each):
             seen.add(id(table))
-            asked = _Asked(question, table, each)
+            asked = AskedOfTable(question, table, each)
             for row in asked.rows():
                 start, end = table.rows[row.number]
                 found[table.document.id, start] = asked.cell(each, start, end, row)
@@ -86,7 +86,7 @@ def cell_asked_for(question: QuestionAnalysis, candidates: Sequence[Candidate], 
 
 
 @dataclass(frozen=True)
-class _Asked:
+class AskedOfTable:
     """What a question asks of a table."""
 
     question: QuestionAnalysis
@@ -100,6 +100,7 @@ class _Asked:
 
     @cached_property
     def names(self) -> list[set[str]]:
+        """The terms of the names of the columns."""
         return [set(name) for name in self.table.names]
 
     @cached_property
@@ -169,7 +170,7 @@ class _Asked:
         for number in self._near():
             values = list(table_rows.row_values(self.table.lines[number]))
             if len(values) == len(self.names) and self.table.lines[number].strip() != self.table.header:
-                keys = [self._columns(each, values) for each in self.wanted]
+                keys = [self.columns_with(each, values) for each in self.wanted]
                 if all(keys) and self._are_said(values):
                     found.append(_Row(number, values, set.union(*keys)))
         for better in (self._is_whole, self._is_named):
@@ -212,7 +213,7 @@ class _Asked:
         bare = ((n, without_marks(self.table.lines[n])) for n in near)
         return [n for n, line in bare if all(each in line for each in amounts)]
 
-    def _columns(self, wanted: str, values: Sequence[str]) -> set[int]:
+    def columns_with(self, wanted: str, values: Sequence[str]) -> set[int]:
         """Return the columns of a row whose cells have a word, or the number in a column where it may be."""
         if not is_number(wanted):
             return {n for n, value in enumerate(values) if wanted in tokens(value)}

@@ -33,7 +33,7 @@ _DEGREES = {
     "far": ("distance", ""),
     "fast": ("", "speed"),
     "hot warm cold": ("", "temperature"),
-    "big large": ("", "size area"),
+    "big large": ("", "size area population"),
     "loud": ("", "noise volume"),
     "expensive cheap": ("", _PRICE),
     "strong": ("", "strength power"),
@@ -55,6 +55,7 @@ _WORDS = {
     "arrive": ("", "arrival arrives"),
     "start begin": ("", "start begin since joined"),
     "end finish": ("", "end finish"),
+    "inhabitant live people": ("", "population inhabitants"),
     "calorie": ("", "energy calories kcal"),
 }
 """Other words of questions, likewise."""

@@ -81,14 +81,14 @@ def candidates(hits: Sequence[Hit], document_of: Callable[[str], Document]) -> l
 def _without_overlaps(found: Iterable[Candidate]) -> list[Candidate]:
     """Return candidates of one document, in order; of those that overlap, the longest.
 
-    Two hits may be in one sentence, most of which is in one of them.
+    Two hits may be in one sentence, most of which is in one of them; or lines that are code in one hit are a sentence in
+    the other.
     """
     kept: list[Candidate] = []
     for each in found:
-        if not kept or each.start >= kept[-1].end:
-            kept.append(each)
-        elif each.end - each.start > kept[-1].end - kept[-1].start:
-            kept[-1] = each
+        overlapping = [other for other in kept if other.end > each.start]
+        if all(each.end - each.start > other.end - other.start for other in overlapping):
+            kept[len(kept) - len(overlapping) :] = [each]
     return kept
 
 

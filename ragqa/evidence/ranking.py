@@ -160,7 +160,17 @@ def _is_typed(question: QuestionAnalysis, candidate: Candidate) -> bool:
 
 def _defines(question: QuestionAnalysis, candidate: Candidate) -> float:
     around = f"{candidate.hit.source} {candidate.hit.chunk.context} {candidate.heading}"
-    return float(defines(question, candidate.text, around))
+    return float(defines(question, candidate.text, around) or _is_entry(question, candidate))
+
+
+def _is_entry(question: QuestionAnalysis, candidate: Candidate) -> bool:
+    """Tell whether an excerpt is the first one below a heading that is the subject of a question, as in a glossary."""
+    if question.kind != "definition" or candidate.kind != "sentence" or not candidate.heading:
+        return False
+    chunk = candidate.hit.chunk
+    first = chunk.text[: max(0, candidate.start - chunk.start)].rstrip().endswith(candidate.heading)
+    subject = {text_analysis.term(word) for word in text_analysis.content_words(candidate.heading)}
+    return first and subject == set(question.terms)
 
 
 def _features(

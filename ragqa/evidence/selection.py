@@ -19,6 +19,8 @@ LONGEST = 5
 """The most sentences of a quote for the other kinds: how, list, summary."""
 LISTING: tuple[QuestionKind, ...] = ("list", "how", "summary", "other")
 """The kinds of questions that a whole list answers."""
+IN_WORDS: tuple[QuestionKind, ...] = ("why", "yes_no", "definition", "compare")
+"""The kinds of questions that no line of code answers."""
 MARGIN = 1.6
 """How far, in log-odds, an excerpt of a quote may be below the best one."""
 NEXT_MARGIN = 5.0
@@ -89,11 +91,14 @@ def quote(question: QuestionAnalysis, ranked: Sequence[RankedExcerpt]) -> list[C
 
 def _quotable(question: QuestionAnalysis, ranked: Sequence[RankedExcerpt]) -> Sequence[RankedExcerpt]:
     """Leave out what is no answer by itself: what repeats the question, lacks the year or number that is asked for, is a
-    header or a fragment; and rows where the best excerpt is a sentence and the question asks for sentences.
+    header or a fragment; rows where the best excerpt is a sentence and the question asks for sentences; and code where
+    it asks for words.
     """
     left = _from_the_first_that_fits(question, _say_more(question, ranked))
     left = [each for each in left if each.candidate.kind != "header"] or left
     left = [each for each in left if not _is_fragment(each.candidate)] or left
+    if question.kind in IN_WORDS:
+        left = [each for each in left if each.candidate.kind != "code"] or left
     if not left or question.kind in ("fact", "list", "compare", "other") or left[0].candidate.kind == "row":
         return left
     return [each for each in left if each.candidate.kind != "row"]
@@ -239,11 +244,11 @@ def _header_of(row: Candidate, places: dict[tuple[str, int], Candidate]) -> Cand
 def _after_the_best(
     question: QuestionAnalysis, ranked: Sequence[RankedExcerpt], places: dict[tuple[str, int], Candidate]
 ) -> list[Candidate]:
-    """Return what is quoted after the best excerpt: the next sentence, or for "why" the sentences up to the reason."""
+    """Return what is quoted after the best excerpt: the next sentence, or for "why" the sentences up to a reason."""
     if question.kind != "why":
         return _next_sentence(ranked)
     gives = any(_REASON.search(each.candidate.text) for each in ranked if each.score >= ranked[0].score - MARGIN)
-    return [] if gives else _reason_after(ranked[0].candidate, places)
+    return [] if gives else _reason_after(ranked[0].candidate, places) or _next_sentence(ranked)
 
 
 def _next_sentence(ranked: Sequence[RankedExcerpt]) -> list[Candidate]:

@@ -168,3 +168,13 @@ def test_a_list_on_the_page_after_the_line_that_announces_it_is_read_too() -> No
     assert [(each.text, each.page) for each in found] == [(first, 1), ("a ticket", 2), ("a coat", 2)]
     whole = candidates([passage(doc, 0, len(doc.text))], lambda _: doc)
     assert [each.text for each in whole] == [first, "a ticket", "a coat", "The ferry leaves at noon."]
+
+
+def test_lines_that_are_code_in_one_hit_and_prose_in_another_give_candidates_that_do_not_overlap() -> None:
+    lines = "".join(f"    dists/{number:02}/main\n" for number in range(26))
+    end = "    dists/stable/main\n    dists/stable/contrib\n    dists/stable/non-free\n"
+    doc = document(f"The archive has:\n\n{lines}\n{end}", "archive.txt")
+    hits = [passage(doc, 0, 200), passage(doc, len(doc.text) - len(end), len(doc.text))]
+    found = candidates(hits, lambda _: doc)
+    assert all(one.end <= other.start for one, other in pairwise(found))
+    assert len({each.start for each in found}) == len(found)

@@ -46,6 +46,14 @@ def test_a_quote_for_why_goes_on_to_the_reason_where_the_best_sentence_gives_non
     assert quoted("Why did it close?", told, "It closed") == ["It closed because of floods."]
 
 
+def test_code_is_no_answer_where_words_are_asked_for() -> None:
+    found = of_texts("The parts are these:\n\n    main/main\n    contrib/main\n\nThe part main holds what is free.")
+    assert quoted("What is the difference between main and contrib?", found, "contrib/", "holds what") == [
+        "The part main holds what is free."
+    ]
+    assert "contrib/main" in quoted("How do I name the parts?", found, "contrib/", "holds what")
+
+
 def test_the_sentence_after_the_best_one_is_quoted_too_unless_it_is_far_less_likely() -> None:
     found = of_texts("The plan has a deductible. You pay 500 crowns of it. Lamps glow.\n\nThe plan is old.")
     near = [

@@ -220,6 +220,18 @@ def test_a_table_is_summarised_by_its_columns_and_first_rows(folder: Path) -> No
     assert answer.read == "all of data/fleet.csv read (3 rows)"
 
 
+def test_rows_of_a_table_are_compared_and_counted_by_code(folder: Path) -> None:
+    boats = "name,engine,seats\nHeron,none,4\nOsprey,diesel,6\nGrebe,diesel,9\n"
+    (folder / "documents" / "data" / "boats.csv").write_text(boats, encoding="utf-8")
+    asked = pipeline(folder, "prompt.answer=auto")
+    asked.index()
+    most = asked.ask("Which boat has the most seats?")
+    assert (most.text, most.citations[0].text) == ("Grebe", "Grebe,diesel,9")
+    counted = checked(asked.ask("How many boats have a diesel engine?"), folder)
+    assert counted.kind == "catalogue" and counted.read == "all 3 rows of the table read"
+    assert counted.text.splitlines() == ["2 of the 3 rows of the table in data/boats.csv:", *boats.splitlines()[2:]]
+
+
 def test_mentions_are_exact_in_every_form_of_the_word_with_counts_and_a_cited_sentence(folder: Path) -> None:
     answer = checked(pipeline(folder).ask("Which documents mention ferries?"), folder)
     assert answer.kind == "catalogue"

@@ -201,6 +201,8 @@ class Asking:
             return iter([self._replies.abstained(draft, why)])
         if found.cell and self.components.config.prompt.answer in ("auto", "span"):
             return self._replies.of_cell(draft, found.cell)
+        if found.counted and self.components.config.prompt.answer == "auto":
+            return self._replies.of_rows(draft, found.counted)
         return self._replies.quoted(draft) if self._quotes(found.question.kind) and not self._chooses else None
 
     def _quotes(self, kind: QuestionKind) -> bool:

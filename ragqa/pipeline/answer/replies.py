@@ -8,9 +8,10 @@ from typing import Literal
 
 from ragqa.evidence import confidence
 from ragqa.evidence.cells import CONFIDENCE, Cell
+from ragqa.evidence.over_rows import CountedRows
 from ragqa.evidence.passages import Candidate
 from ragqa.evidence.rows import is_of_cell, is_of_field
-from ragqa.evidence.selection import quote, spans
+from ragqa.evidence.selection import MOST_ITEMS, quote, spans
 from ragqa.pipeline.answer.abstention import Abstention, refused
 from ragqa.pipeline.answer.citing import Citing
 from ragqa.pipeline.answer.draft import Draft
@@ -18,7 +19,7 @@ from ragqa.pipeline.answer.writing import CheckedText, of_answer, span_of
 from ragqa.question_analysis import fits
 from ragqa.records import Answer, AnswerSentence, Coverage, Generation, Passages, Prompt
 
-SEPARATORS = {"quote": "\n"}
+SEPARATORS = {"quote": "\n", "catalogue": "\n"}
 """The text between two sentences by the kind of answer; a space for the others."""
 
 Event = Passages | AnswerSentence | Answer
@@ -83,6 +84,17 @@ class Replies:
         sentence = AnswerSentence(cell.text, (self.citing.span(cell.row.hit, cell.start, cell.end),), 1.0)
         yield sentence
         yield self._answer(draft, "quote" if cell.is_row else "span", [sentence], CONFIDENCE, None)
+
+    def of_rows(self, draft: Draft, counted: CountedRows) -> Iterator[Event]:
+        """Yield the number of some rows of a table, the first of these rows, each cited, and the answer."""
+        hit, number = counted.row.hit, len(counted.spans)
+        sentences = [AnswerSentence(f"{number} of the {counted.of} rows of the table in {hit.source}:", (), 1.0)]
+        for start, end in counted.spans[:MOST_ITEMS]:
+            citation = self.citing.span(hit, start, end)
+            sentences.append(AnswerSentence(" ".join(citation.text.split()), (citation,), 1.0))
+        yield from sentences
+        answer = self._answer(draft, "catalogue", sentences, CONFIDENCE, None)
+        yield replace(answer, read=f"all {counted.of} rows of the table read")
 
     def written(self, written: Written) -> Iterator[Event]:
         """Yield the rest of the checked sentences, and the answer.
