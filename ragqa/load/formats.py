@@ -27,6 +27,7 @@ XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 XLS = "application/vnd.ms-excel"
 ODS = "application/vnd.oasis.opendocument.spreadsheet"
 IMAGE = "image/any"
+CODE_TYPE = "text/x-code"
 BINARY = "binary content"
 """The beginning of the reason why a file that is no text is not read as one."""
 UNSUPPORTED = "unsupported type"
@@ -123,7 +124,7 @@ FORMATS = (
            lost="notes, styles"),
     Format("ini", "text/x-ini", (".ini", ".cfg", ".conf", ".properties"), "text/2", "text", "ragqa.load.text:verbatim"),
     Format("log", "text/x-log", (".log",), "text/2", "text", "ragqa.load.text:verbatim"),
-    Format("code", "text/x-code", CODE, "code/1", "text", "ragqa.load.text:verbatim"),
+    Format("code", CODE_TYPE, CODE, "code/1", "text", "ragqa.load.text:verbatim"),
     Format("eml", EML, (".eml",), "eml/3", "bytes", "ragqa.load.mail:eml_text", lost="quoted messages, pictures"),
     Format("msg", MSG, (".msg",), "msg/3 olefile", "bytes", "ragqa.load.mail:msg_text",
            lost="quoted messages, pictures"),
