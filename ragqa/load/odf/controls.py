@@ -36,4 +36,5 @@ def _shown(field: Any) -> str:
 
 
 def _is_chosen(option: Any) -> bool:
-    return (option.get(qn("form:current-selected")) or option.get(qn("form:selected")))) == "true"
+    chosen = option.get(qn("form:current-selected")) or option.get(qn("form:selected"))
+    return bool(chosen == "true")
