@@ -104,7 +104,7 @@ FORMATS = (
            lost="pictures, macros, colours of cells, text that is struck out"),
     Format("epub", EPUB, (".epub",), "epub/3", "bytes", "ragqa.load.epub:extract", lost="pictures, the contents page, text that is struck out"),
     Format("pdf", PDF, (".pdf",), "pdf/5 pypdf", "bytes", "ragqa.load.pdf:extract", ("ocr",),
-           secrets=("passwords",), lost="pictures; text that annotations strike out; pages that are scans, without the extra ragqa[ocr]"),
+           secrets=("passwords",), lost="pictures; text that annotations strike out (not what a drawn line strikes out: that is read); pages that are scans, without the extra ragqa[ocr]"),
     Format("image", IMAGE, (".png", ".jpg", ".jpeg", ".tif", ".tiff", ".webp", ".bmp", ".gif"), "image/1", "bytes",
            "ragqa.load.ocr.images:extract", ("ocr",), lost="all but the text, which the extra ragqa[ocr] reads"),
     Format("rtf", "application/rtf", (".rtf",), "rtf/3", "bytes", "ragqa.load.rtf:extract",
