@@ -12,6 +12,8 @@ _BY_MACHINE = re.compile(
 )
 """The note with which Office ends a description that it wrote itself."""
 _FILE_NAME = re.compile(r"[^\n]*\.(?:avif|bmp|emf|gif|heic|jfif|jpe?g|pdf|png|svgz?|tiff?|webp|wmf)", re.IGNORECASE)
+_PROSE = re.compile(r"[,:;.!?] |(?: \S+){8}")
+"""What no name of a file has: a mark with a space behind it, or very many words."""
 _ADDRESS = re.compile(r"(?:https?://|data:|cid:|file:)\S*", re.IGNORECASE)
 _NO_DESCRIPTION = re.compile(
     r"(?:the |an? )?(?:picture|image|img|photo|photograph|graphic|grafik|graphique|bild|foto|icon|logo|spacer|untitled|"
@@ -28,7 +30,11 @@ def picture(text: str | None) -> str:
     a description that ends with the note that a program wrote it.
     """
     given = " ".join((text or "").split())
-    unwritten = _FILE_NAME.fullmatch(given) or _ADDRESS.fullmatch(given) or _NO_DESCRIPTION.fullmatch(given)
+    unwritten = (
+        (_FILE_NAME.fullmatch(given) and not _PROSE.search(given))
+        or _ADDRESS.fullmatch(given)
+        or _NO_DESCRIPTION.fullmatch(given)
+    )
     if unwritten or _BY_MACHINE.search(given) or not any(map(str.isalnum, given)):
         return ""
     return f"[picture: {given}]"

@@ -16,6 +16,7 @@ from pathlib import PurePosixPath
 from typing import Any, Literal
 
 from ragqa.errors import RejectedError
+from ragqa.load import no_suffix
 from ragqa.load.bounds import Limits
 from ragqa.load.choice import Choice
 from ragqa.load.disk import refuse_size
@@ -144,6 +145,7 @@ class _Walk:
         if member.reason:
             yield _status(path, member.status, member.reason)
             return
+        media_type = media_type or self._type_by_content(member)
         if media_type is None:
             yield _status(path, "skipped", self._choice.unsupported(path))
             return
@@ -164,6 +166,16 @@ class _Walk:
         if wanted and self._choice.has_text(media_type):
             yield [path, len(data), hashlib.sha256(data).hexdigest(), media_type, "", ""]
         yield from inner
+
+    def _type_by_content(self, member: Member) -> str | None:
+        """Return the media type of a member without a suffix that is text; else None."""
+        try:
+            is_small = no_suffix.may_be_text(member.name, member.size)
+            return no_suffix.type_of(member.name, self._content(member)) if is_small else None
+        except TooMuchError:
+            raise
+        except RejectedError:
+            return None
 
     def _content(self, member: Member) -> bytes:
         if member.size > self._limits.file_bytes:

@@ -13,7 +13,7 @@ from pathlib import Path, PurePath
 from ragqa import arguments
 from ragqa.arguments import AnyPath
 from ragqa.errors import RejectedError, UsageError
-from ragqa.load import disk
+from ragqa.load import disk, no_suffix
 from ragqa.load.bounds import Limits
 from ragqa.load.choice import Choice
 from ragqa.load.formats import BINARY, PICTURES, PLAIN, types_read
@@ -37,7 +37,7 @@ class FolderLoader:
     followed; but a path given here may itself be a link. A file that is named here is read whatever the globs are. A
     hidden file that is named is listed as skipped. A source is the path relative to its folder; with several paths the
     folder's name comes first. Bytes of a name that are not UTF-8 are written as backslash escapes. A file that is named
-    here and has an unknown type is read as plain text.
+    here and has an unknown type is read as plain text, and so is a file without a suffix whose content is text in UTF-8.
 
     :param globs: the files of the folders to read, and those of them to read as plain text.
     :param text_field: of JSON lines, the field that holds the text.
@@ -149,6 +149,7 @@ class FolderLoader:
                 return [FileStatus(name, "skipped", "hidden: its name begins with a dot")]
             if self._passwords.are_in(path):
                 return [FileStatus(name, "skipped", "the passwords of load.passwords")]
+            media_type = media_type or self._type_by_content(path)
             if media_type is None:
                 return [FileStatus(name, "skipped", self._choice.unsupported(disk.printable(PurePath(path).name)))]
             if reason := "" if named else self._choice.file_reason(relative):
@@ -172,6 +173,14 @@ class FolderLoader:
         except RejectedError as error:
             return [FileStatus(name, "rejected", str(error))]
         return [SourceFile(name, path, sha256, size, media_type)]
+
+    def _type_by_content(self, path: str) -> str | None:
+        """Return the media type of a file without a suffix that is text; else None."""
+        try:
+            is_small = no_suffix.may_be_text(path, os.lstat(path).st_size)
+            return no_suffix.type_of(path, disk.content(path, self._limits)) if is_small else None
+        except RejectedError:
+            return None
 
     def read(self, file: SourceFile) -> Document:
         """Return the present content of a file that `scan` found, as a document.

@@ -28,6 +28,7 @@ XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 XLS = "application/vnd.ms-excel"
 ODS = "application/vnd.oasis.opendocument.spreadsheet"
 IMAGE = "image/any"
+CODE_TYPE = "text/x-code"
 BINARY = "binary content"
 """The beginning of the reason why a file that is no text is not read as one."""
 UNSUPPORTED = "unsupported type"
@@ -83,7 +84,7 @@ CODE = tuple(_CODE.split())
 FORMATS = (
     Format("text", PLAIN, (".txt", ".text"), "text/2", "text", "ragqa.load.text:plain"),
     Format("markdown", MARKDOWN, (".md", ".markdown", ".mdx"), "markdown/4", "text", "ragqa.load.text:markdown"),
-    Format("html", HTML, (".html", ".htm"), "html/3", "bytes", "ragqa.load.html:page",
+    Format("html", HTML, (".html", ".htm"), "html/4", "bytes", "ragqa.load.html:page",
            lost="menus, page headers and footers, pictures, text that is struck out"),
     Format("csv", CSV, (".csv",), "csv/2", "text", "ragqa.load.table:comma_separated"),
     Format("tsv", TSV, (".tsv",), "tsv/2", "text", "ragqa.load.table:tab_separated"),
@@ -94,22 +95,22 @@ FORMATS = (
            lost="pictures, embedded objects, text that is hidden or struck out"),
     Format("pptx", PPTX, (".pptx", ".pptm", ".ppsx", ".ppsm"), "pptx/2", "bytes", "ragqa.load.pptx:extract",
            secrets=("passwords",), lost="pictures, films, embedded objects, text that is hidden or struck out"),
-    Format("odt", ODT, (".odt", ".ott", ".fodt"), "odt/2", "bytes", "ragqa.load.odf:text_document",
+    Format("odt", ODT, (".odt", ".ott", ".fodt"), "odt/3", "bytes", "ragqa.load.odf:text_document",
            lost="pictures, embedded objects, text that is hidden or struck out"),
-    Format("odp", ODP, (".odp", ".otp", ".fodp"), "odp/2", "bytes", "ragqa.load.odf:presentation",
+    Format("odp", ODP, (".odp", ".otp", ".fodp"), "odp/3", "bytes", "ragqa.load.odf:presentation",
            lost="pictures, films, embedded objects, text that is hidden or struck out"),
-    Format("xlsx", XLSX, (".xlsx", ".xlsm", ".xlsb"), "xlsx/2", "bytes", "ragqa.load.sheets:workbook",
+    Format("xlsx", XLSX, (".xlsx", ".xlsm", ".xlsb"), "xlsx/3", "bytes", "ragqa.load.sheets:workbook",
            secrets=("passwords",), lost="pictures, macros, colours of cells, text that is struck out"),
-    Format("xls", XLS, (".xls",), "xls/2 xlrd", "bytes", "ragqa.load.sheets:workbook",
+    Format("xls", XLS, (".xls",), "xls/3 xlrd", "bytes", "ragqa.load.sheets:workbook",
            secrets=("passwords",), lost="charts, pictures, macros, colours of cells, text that is struck out"),
-    Format("ods", ODS, (".ods", ".fods"), "ods/2", "bytes", "ragqa.load.sheets:opendocument",
+    Format("ods", ODS, (".ods", ".fods"), "ods/3", "bytes", "ragqa.load.sheets:opendocument",
            lost="pictures, macros, colours of cells, text that is struck out"),
-    Format("epub", EPUB, (".epub",), "epub/2", "bytes", "ragqa.load.epub:extract", lost="pictures, the contents page, text that is struck out"),
-    Format("pdf", PDF, (".pdf",), "pdf/4 pypdf", "bytes", "ragqa.load.pdf:extract", ("ocr",),
-           secrets=("passwords",), lost="pictures; text that annotations strike out; pages that are scans, without the extra ragqa[ocr]"),
+    Format("epub", EPUB, (".epub",), "epub/3", "bytes", "ragqa.load.epub:extract", lost="pictures, the contents page, text that is struck out"),
+    Format("pdf", PDF, (".pdf",), "pdf/5 pypdf", "bytes", "ragqa.load.pdf:extract", ("ocr",),
+           secrets=("passwords",), lost="pictures; text that annotations strike out (not what a drawn line strikes out: that is read); pages that are scans, without the extra ragqa[ocr]"),
     Format("image", IMAGE, (".png", ".jpg", ".jpeg", ".tif", ".tiff", ".webp", ".bmp", ".gif"), "image/1", "bytes",
            "ragqa.load.ocr.images:extract", ("ocr",), lost="all but the text, which the extra ragqa[ocr] reads"),
-    Format("rtf", "application/rtf", (".rtf",), "rtf/2", "bytes", "ragqa.load.rtf:extract",
+    Format("rtf", "application/rtf", (".rtf",), "rtf/3", "bytes", "ragqa.load.rtf:extract",
            lost="pictures, embedded objects, text that is hidden or struck out"),
     Format("rst", "text/x-rst", (".rst", ".rest"), "rst/1", "text", "ragqa.load.markup:restructured"),
     Format("org", "text/x-org", (".org",), "org/1", "text", "ragqa.load.markup:org"),
@@ -126,9 +127,9 @@ FORMATS = (
            lost="notes, styles"),
     Format("ini", "text/x-ini", (".ini", ".cfg", ".conf", ".properties"), "text/2", "text", "ragqa.load.text:verbatim"),
     Format("log", "text/x-log", (".log",), "text/2", "text", "ragqa.load.text:verbatim"),
-    Format("code", "text/x-code", CODE, "code/1", "text", "ragqa.load.text:verbatim"),
-    Format("eml", EML, (".eml",), "eml/2", "bytes", "ragqa.load.mail:eml_text", lost="quoted messages, pictures"),
-    Format("msg", MSG, (".msg",), "msg/2 olefile", "bytes", "ragqa.load.mail:msg_text",
+    Format("code", CODE_TYPE, CODE, "code/1", "text", "ragqa.load.text:verbatim"),
+    Format("eml", EML, (".eml",), "eml/3", "bytes", "ragqa.load.mail:eml_text", lost="quoted messages, pictures"),
+    Format("msg", MSG, (".msg",), "msg/3 olefile", "bytes", "ragqa.load.mail:msg_text",
            lost="quoted messages, pictures"),
 )
 # fmt: on

@@ -19,6 +19,7 @@ from ragqa.load.bounds import Limits
 from ragqa.load.pdf_fonts import UNDECODABLE, own_decoding
 from ragqa.load.pdf_forms import lines_of, refuse_xfa
 from ragqa.load.pdf_objects import string
+from ragqa.load.pdf_scripts import own_scripts
 from ragqa.load.pdf_spaces import own_spaces
 from ragqa.load.pdf_tables import PageText, page_text, with_tables
 from ragqa.load.pdf_text import cleaned
@@ -60,7 +61,7 @@ def extract(data: bytes, limits: Limits, ocr: str | None = None, passwords: Sequ
         raise RejectedError(f"too long: {count:,} pages; at most {limits.pages:,}")
     if not count:
         raise RejectedError("damaged: no pages")
-    with own_decoding() as encodings, own_spaces():
+    with own_decoding() as encodings, own_spaces(), own_scripts():
         drawn, added, struck = _read(reader, count, limits)
     refuse_xfa(reader, drawn[0] if drawn else "")
     drawn = [_NO_TEXT.sub(UNDECODABLE, page) for page in cleaned(drawn)]

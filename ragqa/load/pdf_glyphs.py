@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 from pypdf.generic._font import Font
 
 Glyph = tuple[str, float, bool, bool]
@@ -35,6 +37,16 @@ class Glyphs:
             if len(glyphs) <= _LONGEST_KEPT and len(self._shown) < _MOST_KEPT:
                 self._shown[shown] = glyphs
         return glyphs
+
+    def parts(self, shown: bytes | str) -> list[bytes | str]:
+        """Return what is shown of each glyph: as many bytes as its code has."""
+        encoding = self._font.encoding
+        codes = self._codes(shown.encode("latin-1", "replace") if isinstance(shown, str) else shown)
+        ends = [0]
+        for code in codes:
+            size = len(code.encode(encoding, "replace")) if isinstance(code, str) and isinstance(encoding, str) else 1
+            ends.append(ends[-1] + size)
+        return [shown[begin:end] for begin, end in pairwise(ends)]
 
     def _of_code(self, code: int | str) -> Glyph:
         if code not in self._known:

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 from ragqa.load.pdf_places import Piece
+from ragqa.load.pdf_scripts import mark
 
 _SAME_LINE = 0.45
 """Baselines closer than this part of the font's size are those of one line, with raised and lowered characters."""
@@ -108,9 +109,13 @@ def lines_of_pieces(pieces: Iterable[Piece]) -> list[Line]:
 def line_text(pieces: Sequence[Piece]) -> str:
     """Return the text of pieces of a line, which are in order from left to right."""
     text, end, has_space = "", 0.0, False
+    base: Piece | None = None
     for piece in pieces:
-        text += (" " if text and (has_space or piece.x0 - end > _NO_SPACE * piece.size) else "") + piece.text
+        is_apart = text and (has_space or piece.x0 - end > _NO_SPACE * piece.size)
+        beside = base if base is not None and not is_apart else piece
+        text += (" " if is_apart else mark(text, piece.text, piece.y - beside.y, piece.size, beside.size)) + piece.text
         end, has_space = max(end, piece.x1), piece.has_space_after
+        base = piece if base is None or is_apart or piece.size >= base.size else base
     return text
 
 

@@ -258,7 +258,12 @@ class _Reader:
                 moves.append(-1000 * step / (size * scale))
                 at += step
             is_any_struck = is_any_struck or any(struck)
-            kept += _left(part, struck, moves) if any(struck) else [part]
+            codes = state.font.parts(part) if any(struck) else []
+            kept += (
+                [move if gone else own for own, gone, move in zip(codes, struck, moves, strict=True)]
+                if codes
+                else [part]
+            )
         if is_any_struck:
             self._struck.kept[self._shown] = kept
         return kept if is_any_struck else parts
@@ -302,20 +307,6 @@ _HANDLERS: dict[bytes, Any] = {
     b"Tm": _Reader.place, b"T*": _Reader.next_line, b"Do": _Reader.begin_form, END: _Reader.end_form,
     b"m": _Reader.move_to, b"l": _Reader.line_to, b"h": _Reader.close, b"re": _Reader.rectangle,
 }  # fmt: skip
-
-
-def _left(part: bytes | str, struck: Sequence[bool], moves: Sequence[float]) -> list[Any]:
-    """Return what is left of a text: for each glyph its bytes, or a move where it is struck out.
-
-    A text whose glyphs have different numbers of bytes is left out whole.
-    """
-    length, rest = divmod(len(part), len(struck))
-    if rest:
-        return [sum(moves)]
-    return [
-        move if gone else part[number * length : (number + 1) * length]
-        for number, (gone, move) in enumerate(zip(struck, moves, strict=True))
-    ]
 
 
 def placed(page: PageObject, recorder: Recorder, skipped: Set[int], struck: Struck) -> Placed:

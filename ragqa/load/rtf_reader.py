@@ -10,6 +10,7 @@ from typing import Any
 from ragqa.errors import RejectedError
 from ragqa.load.docx_runs import Piece, joined
 from ragqa.load.rtf_flow import Flow
+from ragqa.load.rtf_shown import DESTINATIONS, Shown
 from ragqa.load.rtf_words import (
     CODE_PAGES,
     ENTERED,
@@ -18,6 +19,7 @@ from ragqa.load.rtf_words import (
     SKIPPED,
     SYMBOL_CHARSET,
     SYMBOLS,
+    TOKEN,
     WORDS,
     code_page,
     of_charset,
@@ -25,12 +27,7 @@ from ragqa.load.rtf_words import (
 )
 from ragqa.load.symbols import shown
 
-_TOKEN = re.compile(
-    rb"\\([A-Za-z]{1,32})(-?\d{1,10})? ?|\\'([0-9A-Fa-f]{2})|\\(\r\n|[^A-Za-z])|([{}])|[\r\n\0]+|([^\\{}\r\n\0]+)",
-    re.DOTALL,
-)
-_DEPTH = 1_000
-"""The deepest nesting of groups that is read."""
+_DEPTH = 1_000  # the deepest nesting of groups that is read
 _HEADING = re.compile(r"heading ([1-9])\b", re.IGNORECASE)
 
 
@@ -79,12 +76,13 @@ class Reader:
     to_skip: int = 0
     waiting: bytearray = field(default_factory=bytearray)
     commenter: list[str] = field(default_factory=list)
+    shown: Shown = field(default_factory=Shown)
     not_read: Counter[str] = field(default_factory=Counter)
 
     def read(self) -> None:
         """Read all tokens."""
         at = 0
-        while match := _TOKEN.match(self.data, at):
+        while match := TOKEN.match(self.data, at):
             at = match.end()
             word, number, code, symbol, brace, text = match.groups()
             if text or code:
@@ -127,12 +125,21 @@ class Reader:
         if ended.into != self.state.into:
             if ended.into == "style":
                 self._end_style()
+            elif ended.into in DESTINATIONS:
+                self._show(self.shown.end(ended.into))
             elif ended.into in ("notes", "comments", "margins") and (flow := self.flows.get(ended.into)):
                 if ended.into == "comments" and flow.parts:
                     by = " ".join(without_halves("".join(self.commenter)).split())
                     flow.parts[:] = [Piece(f"Comment{f' by {by}' if by else ''}: {joined(flow.parts).lstrip()}")]
                     self.commenter.clear()
                 flow.paragraph()
+
+    def _show(self, text: str) -> None:
+        """Add what a picture or a field shows to the flow in which it is."""
+        into = next((each.into for each in (self.state, *reversed(self.groups)) if each.into in self.flows), "")
+        if text and into:
+            parts = self.flows[into].parts
+            self.flows[into].add(f" {text}" if parts and parts[-1].text[-1:].strip() else text)
 
     def _end_style(self) -> None:
         """Note the level of a style that is one of headings."""
@@ -177,6 +184,8 @@ class Reader:
             self.fonts[state.font].name += text.partition(";")[0]
         elif into == "style":
             self.style[1].append(text.partition(";")[0])
+        elif into in DESTINATIONS:
+            self.shown.take(into, text)
         elif into == "commenter":
             self.commenter.append(text)
         elif into.startswith("info:"):
@@ -211,6 +220,8 @@ class Reader:
             _CHARACTERS[word](self, number)
         elif self.flow is not None:
             self._paragraph_word(word, number)
+        elif self.state.into == "formfield":
+            self.shown.form[word] = number or 0
         elif word == "s" and self.state.into == "style":
             self.style = (number or 0, *self.style[1:])
         elif word == "outlinelevel" and self.state.into == "style":
@@ -219,7 +230,7 @@ class Reader:
     def _destination(self, word: str, optional: bool) -> bool:
         """Let the text of this group go where its first word says; tell whether the word is a destination."""
         state, into = self.state, self.state.into
-        if word in ("pict", "object") and into:
+        if word in ("pict", "object") and into and into not in DESTINATIONS:
             self.not_read["pictures" if word == "pict" else "embedded objects"] += 1
         if word in SKIPPED or (optional and word not in ENTERED):
             state.into = ""
@@ -227,7 +238,7 @@ class Reader:
             self.state = _State(into=FLOWS[word], skip=state.skip, font=state.font)
         elif word in ("listtext", "pntext") and into == "body":
             state.into = "mark"
-        elif word in ("fonttbl", "stylesheet", "info"):
+        elif word in ("fonttbl", "stylesheet", "info", *DESTINATIONS):
             state.into = word
         elif into == "info":
             state.into = f"info:{INFO[word]}" if word in INFO else ""

@@ -3,7 +3,13 @@
 from __future__ import annotations
 
 import codecs
+import re
 
+TOKEN = re.compile(
+    rb"\\([A-Za-z]{1,32})(-?\d{1,10})? ?|\\'([0-9A-Fa-f]{2})|\\(\r\n|[^A-Za-z])|([{}])|[\r\n\0]+|([^\\{}\r\n\0]+)",
+    re.DOTALL,
+)
+"""A control word with its number, the code of a character, a control symbol, a brace, or characters."""
 _CHARSETS = {
     0: "cp1252", 77: "mac_roman", 128: "cp932", 129: "cp949", 130: "johab", 134: "gb18030", 136: "cp950", 161: "cp1253",
     162: "cp1254", 163: "cp1258", 177: "cp1255", 178: "cp1256", 186: "cp1257", 204: "cp1251", 222: "cp874", 238: "cp1250",
@@ -41,7 +47,9 @@ _SKIPPED = (
 )
 SKIPPED = frozenset(_SKIPPED.split())
 """Destinations without text of the document."""
-ENTERED = frozenset({"shpinst", "shppict", "ud", "nesttableprops", "annotation", "atnauthor", "moMath", "moMathPara"})
+ENTERED = frozenset(
+    {"shpinst", "shppict", "ud", "nesttableprops", "annotation", "atnauthor", "moMath", "moMathPara", "formfield"}
+)
 """Destinations that are marked as optional, and hold text or pictures all the same."""
 INFO = {"title": "title", "subject": "subject", "author": "author", "keywords": "keywords"}
 """The properties of a document that are read, by their destinations."""

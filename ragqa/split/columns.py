@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import re
-from bisect import bisect_right
+from bisect import bisect_left, bisect_right
 
-from ragqa.markdown import tables
+from ragqa.markdown import Table, tables
 from ragqa.records import Document
 
 _DELIMITER = re.compile(r"[,;\t]")
@@ -26,3 +26,8 @@ class Columns:
         if number < 0 or offset >= self._tables[number].end:
             return self._whole
         return self._tables[number].names
+
+    def tables(self, low: int, high: int) -> list[Table]:
+        """Return the tables with pipes between two offsets."""
+        first, last = bisect_left(self._starts, low), bisect_left(self._starts, high)
+        return [table for table in self._tables[first:last] if table.end <= high]

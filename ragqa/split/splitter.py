@@ -11,22 +11,25 @@ import json
 import time
 from abc import ABC, abstractmethod
 from bisect import bisect_left
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import replace
 from functools import cached_property, lru_cache
 from importlib.metadata import version
 
 from ragqa.config.slots import BYTES_PER_TOKEN, CONTEXT_TOKENS
 from ragqa.config.specs import SizedSplit
 from ragqa.errors import RejectedError
+from ragqa.markdown import Table
 from ragqa.records import Chunk, Document, body_start
 from ragqa.records.delimited import delimiter_of, rows, tables_of
 from ragqa.split.columns import Columns
 from ragqa.split.cutter import WORD_START, Cutter, Separators, prose_separators, text_length
+from ragqa.split.pipe_tables import pipe_table_pieces
 from ragqa.split.spans import Span
 from ragqa.split.tables import RECORDS, Piece, record_pieces, table_pieces
 from ragqa.stages import TokenCounter
 
-SPLITTER_VERSION = "3"
+SPLITTER_VERSION = "4"
 CONTEXT_BYTES = 512
 """The most UTF-8 bytes of title and headings, of which `CONTEXT_TOKENS` are indexed with a chunk: a tokenizer may make
 one token of a heading of any length."""
@@ -109,12 +112,32 @@ class TextSplitter(ABC):
         fitting = lru_cache(maxsize=4)(self._fitting)
         for (start, end), headings in self.sections(document):
             for low, high in document.cut_at_pages(max(start, body), end):
-                spans = self.pieces(text, low, high)
-                if delimiter:
-                    spans = self.cutter.fill(text, rows(text, delimiter, low, high))
-                for first, last in spans:
-                    names = columns.at(last - len(text[first:last].lstrip()))
-                    yield Piece(first, last, (*headings, fitting(names)), low)
+                for begin, stop, table in self._around_wide_tables(columns, fitting, low, high):
+                    if table:
+                        for piece in pipe_table_pieces(
+                            text, table, self.cutter, lambda names: not self._is_long(names)
+                        ):
+                            yield replace(piece, context=(*headings, *piece.context))
+                        continue
+                    spans = self.pieces(text, begin, stop)
+                    if delimiter:
+                        spans = self.cutter.fill(text, rows(text, delimiter, begin, stop))
+                    for first, last in spans:
+                        names = columns.at(last - len(text[first:last].lstrip()))
+                        yield Piece(first, last, (*headings, fitting(names)), begin)
+
+    def _around_wide_tables(
+        self, columns: Columns, fitting: Callable[[tuple[str, ...]], str], low: int, high: int
+    ) -> Iterator[tuple[int, int, Table | None]]:
+        """Yield the spans between tables with pipes whose names do not all fit a context, and these tables."""
+        for table in columns.tables(low, high):
+            if fitting(table.names) != " | ".join(table.names).strip():
+                if low < table.start:
+                    yield low, table.start, None
+                yield table.start, table.end, table
+                low = table.end
+        if low < high:
+            yield low, high, None
 
     def _fitting(self, names: tuple[str, ...]) -> str:
         """Return as many of a table's column names as fit a context."""

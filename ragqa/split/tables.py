@@ -68,13 +68,13 @@ def table_pieces(document: Document, cutter: Cutter, fits: Fits) -> Iterator[Pie
         heading = headings[number] if number >= 0 else Heading(start, 1, "")
         above = document.text.find("\n", start) + 1 if heading.title and heading.start == start else start
         title = _short(heading.title)
-        yield from _Table(
+        yield from DelimitedTable(
             document.text, delimiter, cutter, fits, start, max(start, min(above, header)), header, body, end, title
         ).pieces()
 
 
 @dataclass(frozen=True)
-class _Table:
+class DelimitedTable:
     """One table: a heading, other lines above its header from `above` on, its header, and its rows from `body` on.
 
     It begins with its heading, or the heading is somewhere before it.
@@ -103,7 +103,7 @@ class _Table:
 
     def _whole_rows(self, cutter: Cutter, context: tuple[str, ...], names: str = "") -> Iterator[Piece]:
         """Yield runs of rows that fit, and the parts of a row that does not."""
-        for (low, high), fits in cutter.runs(self.text, rows(self.text, self.delimiter, self.start, self.end)):
+        for (low, high), fits in cutter.runs(self.text, self._rows(self.start, self.end)):
             if fits:
                 yield Piece(low, high, context, low, names)
             elif high > self.body:
@@ -113,11 +113,19 @@ class _Table:
 
     def _parts_of_rows(self) -> Iterator[Piece]:
         """Yield what is above the rows, then each row in groups of columns whose names take at most half of a chunk."""
-        head = rows(self.text, self.delimiter, self.start, self.body)
+        head = self._rows(self.start, self.body)
         yield from (Piece(*part, self._titles, part[0]) for part in self.cutter.fill(self.text, head))
         groups = self._groups()
-        for row in rows(self.text, self.delimiter, self.body, self.end):
+        for row in self._rows(self.body, self.end):
             yield from self._cut_row(*row, groups)
+
+    def _rows(self, low: int, high: int) -> Iterator[Span]:
+        """Yield the rows between two offsets."""
+        return rows(self.text, self.delimiter, low, high)
+
+    def _cells(self, low: int, high: int) -> Iterator[Span]:
+        """Yield the cells of the row that begins at `low`."""
+        return cells(self.text, self.delimiter, low, high)
 
     @cached_property
     def _cutters(self) -> Callable[[int, int], Cutter]:
@@ -140,13 +148,13 @@ class _Table:
     @cached_property
     def _titles(self) -> tuple[str, str]:
         """Return the heading, and what else stands above the header, on one line."""
-        above = rows(self.text, self.delimiter, self.above, self.header)
-        filled = (value(self.text[slice(*cell)]) for row in above for cell in cells(self.text, self.delimiter, *row))
+        above = self._rows(self.above, self.header)
+        filled = (value(self.text[slice(*cell)]) for row in above for cell in self._cells(*row))
         return self.heading, _short(" ".join(islice(filter(None, filled), LABEL_CHARACTERS)))
 
     @cached_property
     def _names(self) -> list[str]:
-        found = islice(cells(self.text, self.delimiter, self.header, self.body), MOST_NAMES)
+        found = islice(self._cells(self.header, self.body), MOST_NAMES)
         return [_short(value(self.text[low : min(high, low + 2 * LABEL_CHARACTERS)])) for low, high in found]
 
     def _groups(self) -> list[Span]:
@@ -161,8 +169,8 @@ class _Table:
 
     def _cut_row(self, low: int, high: int, groups: Sequence[Span]) -> Iterator[Piece]:
         """Yield the parts of a row. Cells behind the last column are in a group without names."""
-        row = list(cells(self.text, self.delimiter, low, high))
-        starts = [start for start, _ in row]
+        row = list(self._cells(low, high))
+        starts = [low, *(start for start, _ in row[1:])]
         bounds = [*starts, high]
         behind = [(groups[-1][1], len(row))] if len(row) > groups[-1][1] else []
         for first, last in [*groups, *behind]:

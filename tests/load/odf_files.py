@@ -9,7 +9,7 @@ NAMESPACES = " ".join(
     f'xmlns:{name}="{_OASIS}{room}:1.0"'
     for name, room in {
         "office": "office", "text": "text", "table": "table", "style": "style", "meta": "meta", "draw": "drawing",
-        "svg": "svg-compatible", "presentation": "presentation", "chart": "chart", "manifest": "manifest",
+        "svg": "svg-compatible", "presentation": "presentation", "chart": "chart", "manifest": "manifest", "form": "form",
     }.items()
 ) + ' xmlns:dc="http://purl.org/dc/elements/1.1/" xmlns:xlink="http://www.w3.org/1999/xlink"'  # fmt: skip
 STYLES = (

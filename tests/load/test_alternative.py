@@ -9,7 +9,8 @@ from ragqa.load.alternative import picture
 
 @pytest.mark.parametrize(
     "text",
-    ["A map of the valley", "Ducks 2024", "Picture of the old quay", "Water level in cm, by hour", "図書館の地図", "Logo of the port"],
+    ["A map of the valley", "Ducks 2024", "Picture of the old quay", "Water level in cm, by hour", "図書館の地図", "Logo of the port",
+     "A map of the valley, as in map.png"],
 )  # fmt: skip
 def test_a_description_is_read(text: str) -> None:
     assert picture(f" {text}\n") == f"[picture: {text}]"

@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 
 from ragqa.errors import RejectedError, UsageError
 from ragqa.load import FORMATS, MEDIA_TYPES, FileGlobs, FolderLoader, Limits, disk
-from ragqa.load.formats import PICTURES
+from ragqa.load.formats import PICTURES, PLAIN
 from ragqa.records import Document, FileStatus, SourceFile
 from tests.torture.bounds import packed_docx
 
@@ -193,11 +193,27 @@ def test_hidden_files_and_folders_are_as_if_not_there_unless_named(tmp_path: Pat
 
 
 def test_an_unsupported_suffix_is_skipped_by_name(tmp_path: Path) -> None:
-    write(tmp_path, {"a.xyz": "x", "Makefile": "x"})
-    assert FolderLoader([tmp_path]).scan().others == (
-        FileStatus("Makefile", "skipped", "unsupported type (no suffix)"),
-        FileStatus("a.xyz", "skipped", "unsupported type .xyz"),
+    write(tmp_path, {"a.xyz": "x"})
+    assert FolderLoader([tmp_path]).scan().others == (FileStatus("a.xyz", "skipped", "unsupported type .xyz"),)
+
+
+def test_a_file_without_a_suffix_is_read_where_it_is_plainly_text(tmp_path: Path) -> None:
+    write(
+        tmp_path,
+        {
+            "LICENSE": "Free to use: \u00e9.",
+            "Makefile": "# not a title\nall:\n",
+            "id_rsa": "-----BEGIN OPENSSH PRIVATE KEY-----",
+        },
     )
+    for name, data in {"a_out": b"\x7fELF\0", "latin": "\u00e9t\u00e9".encode("latin-1"), "empty": b""}.items():
+        (tmp_path / name).write_bytes(data)
+    loader = FolderLoader([tmp_path])
+    scan = loader.scan()
+    assert [(file.source, file.media_type) for file in scan.files] == [("LICENSE", PLAIN), ("Makefile", "text/x-code")]
+    assert loader.read(scan.files[0]).text == "Free to use: \u00e9."
+    reason = "unsupported type (no suffix)"
+    assert scan.others == tuple(FileStatus(name, "skipped", reason) for name in ("a_out", "empty", "id_rsa", "latin"))
 
 
 def test_links_are_listed_and_never_followed(tmp_path: Path) -> None:
@@ -754,7 +770,7 @@ def test_the_main_text_of_a_page_is_read_with_its_tables(pages: FolderLoader) ->
     assert "Imprint" not in document.text and "secret" not in document.text and "<" not in document.text
     assert (document.title, document.encoding) == ("Opening hours", "utf-8")
     assert document.metadata["author"] == "Ada Vale" and document.metadata["date"] == "2024-05-06"
-    assert document.extractor == "html/3"
+    assert document.extractor == "html/4"
 
 
 @pytest.mark.parametrize("declaration", ['<meta charset="windows-1252">', "<meta charset = 'cp1252'>"])

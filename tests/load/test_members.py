@@ -45,19 +45,19 @@ def reasons(found: Scan) -> dict[str, str]:
 
 
 def test_each_file_of_an_archive_is_a_document_and_unknown_ones_are_skipped_by_name(tmp_path: Path) -> None:
-    files = {"inner/a.md": FERRY, "b.txt": b"A lamp.\n", "c.exe": b"x", "d.txt": b"", "LICENSE": b"MIT"}
+    files = {"inner/a.md": FERRY, "b.txt": b"A lamp.\n", "c.exe": b"x", "d.txt": b"", "LICENSE": b"MIT", "a_out": b"\0"}
     found = scan(tmp_path, {"x.zip": packed(files), "e.md": FERRY})
-    assert sources(found) == ["e.md", "x.zip/b.txt", "x.zip/inner/a.md"]
+    assert sources(found) == ["e.md", "x.zip/LICENSE", "x.zip/b.txt", "x.zip/inner/a.md"]
     assert reasons(found) == {
         "x.zip/c.exe": "skipped: unsupported type .exe",
         "x.zip/d.txt": "rejected: empty file",
-        "x.zip/LICENSE": "skipped: unsupported type (no suffix)",
+        "x.zip/a_out": "skipped: unsupported type (no suffix)",
     }
     loader = FolderLoader([tmp_path])
-    document = loader.read(found.files[2])
+    document = loader.read(found.files[3])
     assert (document.text, document.title) == (FERRY.decode(), "Ferry")
     assert document.path == str(tmp_path / "x.zip" / "inner" / "a.md")
-    assert document.id == found.files[0].document_id == found.files[2].document_id
+    assert document.id == found.files[0].document_id == found.files[3].document_id
 
 
 def test_mails_of_a_mailbox_and_their_attachments_are_documents(tmp_path: Path) -> None:
@@ -82,7 +82,7 @@ def test_mails_of_a_mailbox_and_their_attachments_are_documents(tmp_path: Path) 
 
 def test_globs_apply_to_the_path_through_the_file(tmp_path: Path) -> None:
     files = {
-        "x.zip": packed({"in/a.md": FERRY, "in/b.txt": b"b", "c.md": b"# C", "raw": b"r"}),
+        "x.zip": packed({"in/a.md": FERRY, "in/b.txt": b"b", "c.md": b"# C", "raw": b"\xe9"}),
         "y.zip": packed({"d.md": b"d"}),
     }
     assert sources(scan(tmp_path, files, FileGlobs(include=["**/*.md"]))) == [

@@ -277,3 +277,17 @@ def test_a_damaged_presentation_is_read_or_rejected() -> None:
     notes = f"<presentation:notes>{frame(box('Slowly.'), 'notes')}</presentation:notes>"
     found = outcomes(presentation, odp(shapes + notes, frame(table(["A", "B"], ["1", "2"]))))
     assert min(found["read"], found["rejected"]) > 30
+
+
+def test_the_fields_of_a_form_show_their_values() -> None:
+    fields = (
+        '<form:text xml:id="a" form:current-value="LX-2291"/><form:checkbox xml:id="b" form:label="Resident" form:current-state="checked"/>'
+        '<form:radio form:id="c" form:label="Owner"/><form:password xml:id="e" form:value="secret"/>'
+        '<form:listbox xml:id="d"><form:option form:label="Lund"/><form:option form:label="Velm" form:selected="true"/></form:listbox>'
+    )
+    drawn = "".join(f'<draw:control draw:control="{name}"/>' for name in "abcde")
+    found = text_document(
+        odt(f"<office:forms><form:form>{fields}</form:form></office:forms>" + p(f"Licence:{drawn}")), Limits()
+    )
+    assert found.text.split() == ["Licence:", "LX-2291", "[x]", "Resident", "[", "]", "Owner", "Velm"]
+    assert found.metadata["not_read"] == {"controls": 1}

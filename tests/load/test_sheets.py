@@ -319,6 +319,34 @@ def test_struck_out_cells_and_words_are_left_out_and_counted() -> None:
     assert (lines(found), found.metadata["not_read"]) == (["Pond", "Auk"], {"struck-out text": 2})
 
 
+def test_superscripts_and_subscripts_of_cells_are_marked() -> None:
+    def fill(book: Any) -> None:
+        high, low = (
+            TextBlock(InlineFont(vertAlign=f"{way}script"), text) for way, text in (("super", "6"), ("sub", "ij"))
+        )
+        book.active.append(["litres", "sum"])
+        book.active.append([CellRichText("10", high, " litres"), CellRichText("a", low)])
+
+    def fill_old(sheet: Any) -> None:
+        sheet.write(0, 0, "litres")
+        gone, high = xlwt.easyfont("struck_out on"), xlwt.easyfont("escapement superscript")
+        sheet.write_rich_text(1, 0, ["10", ("6", high), " litres ", ("or so", gone)])
+
+    styles = "".join(
+        f'<style:style style:name="{name}"><style:text-properties style:text-position="{place} 58%"/></style:style>'
+        for name, place in (("up", "super"), ("down", "-33%"))
+    )
+    row = "".join(
+        f'<table:table-cell><text:p>{before}<text:span text:style-name="{style}">{own}</text:span></text:p></table:table-cell>'
+        for before, style, own in (("10", "up", "6"), ("a", "down", "ij"))
+    )
+    sheet = f'<table:table table:name="Pond"><table:table-row>{row}</table:table-row></table:table>'
+    assert lines(read(xlsx(fill)))[2:] == ["10^6 litres\ta_ij"]
+    old = read(xls(fill_old))
+    assert (lines(old)[2:], old.metadata["not_read"]) == (["10^6 litres"], {"struck-out text": 1})
+    assert lines(opendocument(ods(sheet, styles), Limits()))[1:] == ["10^6\ta_ij"]
+
+
 def test_an_ods_has_repeated_and_merged_cells_hidden_sheets_and_comments() -> None:
     def cell(text: str, more: str = "", inside: str = "") -> str:
         return f"<table:table-cell{more}>{inside}<text:p>{text}</text:p></table:table-cell>"

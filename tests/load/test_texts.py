@@ -362,6 +362,16 @@ def test_scripts_of_rtf_are_those_of_other_formats(body: bytes, text: str) -> No
     assert rtf.extract(rb"{\rtf1\ansi " + body + rb"\par}", LIMITS).text == text
 
 
+def test_boxes_of_rtf_and_what_its_pictures_show_are_read() -> None:
+    box = rb"{\field{\*\fldinst FORMCHECKBOX {\*\formfield{\fftype1\ffres%d\ffdefres1{\*\ffname Box}}}}{\fldrslt }}"
+    name = rb"{\sp{\sn wzName}{\sv Picture 1}}"
+    picture = rb"{\pict{\*\picprop" + name + rb"{\sp{\sn wzDescription}{\sv A \u8364? coin}}}\pngblip 8950}"
+    body = box % 25 + rb" Ferry " + box % 0 + rb" Train\par{\footnote " + picture + rb" See.}"
+    found = rtf.extract(rb"{\rtf1\ansi " + body + rb"\par}", LIMITS)
+    assert found.text.splitlines()[:2] == ["[x] Ferry [ ] Train", "[picture: A € coin] See."]
+    assert found.metadata["not_read"] == {"pictures": 1}
+
+
 def test_rtf_that_is_cut_short_says_so_and_what_is_none_is_rejected() -> None:
     assert rtf.extract(RTF[:700], LIMITS).metadata["not_read"]["the end of the file"] == 1
     for data in (b"words", b"{\\rtf1" + b"{" * 2000):

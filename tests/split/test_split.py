@@ -170,6 +170,24 @@ def test_every_cell_of_a_table_stands_in_a_chunk_with_the_name_of_its_column(
     assert all((COUNTER.count(c.indexed_text) if unit == "token" else len(c.indexed_text)) <= bound for c in chunks)
 
 
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("columns", [30, 60])
+def test_every_cell_of_a_wide_table_with_pipes_stands_in_a_chunk_with_the_name_of_its_column(
+    kind: str, columns: int
+) -> None:
+    table_rows = [[f"size{n}" for n in range(columns)], ["---"] * columns]
+    table_rows += [[f"v{row}c{n}\\|x" for n in range(columns)] for row in range(4)]
+    text = "# Boats\n\nAll of them.\n\n" + "".join(f"| {' | '.join(row)} |\n" for row in table_rows) + "\nThe end."
+    chunks = splitter(kind, size=60).split(replace(document(text), media_type="text/markdown"))
+    assert_exact(text, chunks)
+    for row in range(4):
+        for n in (0, 1, columns // 2, columns - 1):
+            chunk = next(c for c in chunks if f"v{row}c{n}\\" in c.text)
+            assert f"size{n}" in re.split(r" \| | > ", chunk.context), chunk
+            assert f"v{row}c0\\" in chunk.text or f"size0: v{row}c0" in chunk.context
+    assert "The end." in chunks[-1].text and "size" not in chunks[-1].text
+
+
 def test_a_long_header_does_not_make_a_chunk_of_each_row() -> None:
     head = ",".join(f"How content are you with the {n} of the harbour" for n in ("quay", "crane", "office"))
     text = head + "\n" + "4,5,2\n" * 300

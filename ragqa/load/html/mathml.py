@@ -18,6 +18,9 @@ _ACCENTS = {"¯": "bar", "‾": "bar", "^": "hat", "ˆ": "hat", "~": "tilde", "�
             "˙": "dot", "¨": "ddot", "_": "bar", "―": "bar"}  # fmt: skip
 _SIMPLE = re.compile(r"[-−]?[^\W_][\w.,′']*|\W")
 _TEX_STYLE = re.compile(r"\\(?:display|text|script|scriptscript)style\b\s*")
+_TOKENS = ("mi", "mn", "mo", "mtext", "ms")
+_OPERANDS = ("mfrac", "msup", "mroot")
+"""Elements each of whose parts is read as one: `e^(ix)`, `1/(2a)`. A subscript of several names is one word, `a_ij`."""
 _UNREAD = ("annotation", "annotation-xml", "mphantom", "maligngroup", "malignmark", "none", "mprescripts")
 
 
@@ -43,10 +46,10 @@ def without_style(tex: str) -> str:
 def _read(element: Element, depth: int) -> str:
     if depth > _DEPTH:
         return " ".join(" ".join(element.itertext()).split())
-    tag = str(element.tag).rpartition(":")[2]
+    tag = _local(element)
     if tag in _UNREAD:
         return ""
-    if tag in ("mi", "mn", "mo", "mtext", "ms"):
+    if tag in _TOKENS:
         return " ".join("".join(_INVISIBLE.get(c, c) for c in element.text_content()).split(" ")).strip("\t\n\r ")
     if tag == "mspace":
         return " "
@@ -60,6 +63,8 @@ def _read(element: Element, depth: int) -> str:
 
 def _of_parts(tag: str, element: Element, children: Sequence[Element], parts: Sequence[str]) -> str | None:
     """Return the text of an element whose children have fixed places; None where they follow one another as in a row."""
+    if tag in _OPERANDS:
+        parts = [_whole(child, part) for child, part in zip(children, parts, strict=True)]
     if tag == "mfrac" and len(parts) == 2:
         return f"{_grouped(parts[0])}/{_grouped(parts[1])}"
     if tag == "msqrt":
@@ -94,6 +99,18 @@ def _with(base: str, below: str, above: str) -> str:
     return text + (f"^{_grouped(above)}" if above.strip() else "")
 
 
+def _whole(element: Element, text: str) -> str:
+    """Return the text of an element; in parentheses where names side by side would read as one, such as `2a`."""
+    names = [each for each in element.iter() if _local(each) in ("mi", "mn", "mtext") and each.text]
+    text = text.strip()
+    return f"({text})" if len(names) > 1 and not text.isdecimal() and _SIMPLE.fullmatch(text) else text
+
+
+def _local(element: Element) -> str:
+    """Return the name of an element without a prefix."""
+    return str(element.tag).rpartition(":")[2]
+
+
 def _grouped(text: str) -> str:
     """Return a text in parentheses unless it is one number, name or sign, or is in parentheses already."""
     text = " ".join(text.split())
@@ -106,7 +123,7 @@ def _row(parts: Iterable[tuple[Element, str]]) -> str:
     text = ""
     for element, part in parts:
         last = text.rstrip()[-1:]
-        operator = str(element.tag).rpartition(":")[2] == "mo"
+        operator = _local(element) == "mo"
         if operator and part in _SPACED and last and last not in _SPACED and last not in _OPENING:
             text = f"{text.rstrip()} {part} "
         elif _meets(text, part):

@@ -13,6 +13,7 @@ from itertools import islice
 import lxml.etree
 from lxml.html import HtmlElement as Element
 
+from ragqa.load.docx_numbering import written
 from ragqa.load.html.fields import UNCHECKED, is_picture, shown_before
 from ragqa.load.html.grid import Cell, Row, is_data, table_lines
 from ragqa.load.html.lines import BLANK_LINE, NEW_LINE, Line, Piece, item, laid_out, one_line, preformatted
@@ -33,8 +34,16 @@ _CODE = re.compile(
     r"(?:^|[\s_-])(?:code|highlight|source|src|lang(?:uage)?|shell|console|terminal|prettyprint|hljs)(?=$|[\s_-])"
 )
 """Names of classes of blocks of code."""
+_BOXES = ("button", "textarea")
 _CAPTURED = frozenset(("sup", "sub", "rt", "li", "td", "th", "table", "caption", *_HEADINGS, *_PREFORMATTED))
 """Elements whose text is written to a place of its own first, and changed when they end."""
+_NUMBERS = {
+    "a": "lowerLetter", "A": "upperLetter", "i": "lowerRoman", "I": "upperRoman", "lower-alpha": "lowerLetter",
+    "lower-latin": "lowerLetter", "upper-alpha": "upperLetter", "upper-latin": "upperLetter", "lower-roman": "lowerRoman",
+    "upper-roman": "upperRoman", "decimal-leading-zero": "decimalZero", "cjk-ideographic": "chineseCounting",
+}  # fmt: skip
+"""The formats of numbers of lists, by the attribute `type` and by their names in CSS."""
+_LIST_STYLE = re.compile(r"list-style(?:-type)?\s*:\s*([\w-]+)", re.IGNORECASE)
 _UNSHOWN = re.compile("[\u00ad\u200b\u2060\ufeff]")
 """Characters that are not shown: where a word may be broken, and where it may not."""
 
@@ -79,7 +88,7 @@ class _List:
 
     number: int | None
     step: int = 1
-    style: str = "1"
+    style: str = "decimal"
 
 
 @dataclass(slots=True)
@@ -122,15 +131,18 @@ class _Writer:
             self._outer.append(self.pieces)
             self.pieces = []
         self._write(shown_before(element))
+        self._write(" " if tag in _BOXES else "")
         self._write(element.text or "")
+        if tag == "textarea":
+            self._write(" ")
         return tag not in ("select", "textarea")
 
     def end(self, element: Element, *, tail: bool) -> None:
         """Take the end of an element, and the text after it."""
         tag = element.tag
         if not (is_hidden(element) or tag in ("math", "svg") or is_formula(element)):
-            if tag == "q":
-                self._write("”")
+            if tag == "q" or tag == "button":
+                self._write("”" if tag == "q" else " ")
             if tag in _CAPTURED:
                 inner, self.pieces = self.pieces, self._outer.pop()
                 self._close(element, inner)
@@ -160,7 +172,7 @@ class _Writer:
         elif tag == "ol":
             items = sum(1 for item in element if item.tag == "li") if "reversed" in element.attrib else 1
             step = -1 if "reversed" in element.attrib else 1
-            self._lists.append(_List(_number(element.get("start"), items), step, element.get("type") or "1"))
+            self._lists.append(_List(_number(element.get("start"), items), step, _numbers_of(element)))
         elif tag == "table":
             self._tables.append(_Table())
         elif tag == "tr" and self._tables:
@@ -256,11 +268,12 @@ def _number(value: str | None, default: int) -> int:
     return int(digits) if re.fullmatch(r"-?[0-9]{1,6}", digits) else default
 
 
+def _numbers_of(numbered: Element) -> str:
+    """Return how a numbered list writes its numbers: by its style in CSS, else by its type."""
+    css = _LIST_STYLE.search(numbered.get("style") or "")
+    return _NUMBERS.get(css[1].lower() if css else numbered.get("type") or "", "decimal")
+
+
 def _counted(number: int, style: str) -> str:
-    """Return the number of an item as its list writes it: 1, a, A, i or I."""
-    if style in ("a", "A") and 0 < number <= 26:
-        return chr(ord(style) + number - 1)
-    if style in ("i", "I") and 0 < number < 40:
-        roman = "x" * (number // 10) + ("", "i", "ii", "iii", "iv", "v", "vi", "vii", "viii", "ix")[number % 10]
-        return roman.upper() if style == "I" else roman
-    return str(number)
+    """Return the number of an item as its list writes it, such as `d` or `iv`."""
+    return str(number) if style.endswith("Letter") and number > 26 else written(number, style)

@@ -36,13 +36,15 @@ def extract(data: bytes, limits: Limits, ocr: str | None = None) -> Extracted:
     if not ocr:
         raise RejectedError("no text on a picture")
     with _picture(data) as picture:
-        frames = limits.pages + 1 if _has_more(data, limits.pages) else getattr(picture, "n_frames", 1)
+        has_more = _has_more(data, limits.pages)
+        frames = limits.pages + 1 if has_more else getattr(picture, "n_frames", 1)
         pages = frames if picture.format == "TIFF" else 1
     if pages > limits.pages:
         raise RejectedError(f"too long: more than {limits.pages:,} pages")
     metadata: dict[str, Any] = {"pages_without_text": list(range(1, pages + 1))}
     if frames > pages:
-        metadata["not_read"] = {"frames of a moving picture": frames - pages}
+        kind = "frames of a moving picture" + (", and further ones" if has_more else "")
+        metadata["not_read"] = {kind: frames - pages}
     return Extracted("\f" * (pages - 1), page_starts=tuple(range(pages)), metadata=metadata)
 
 

@@ -9,6 +9,7 @@ from typing import Any
 from ragqa.load.alternative import picture
 from ragqa.load.docx_runs import Piece, joined
 from ragqa.load.not_read import NotRead
+from ragqa.load.odf.controls import controls
 from ragqa.load.odf.lists import Counter
 from ragqa.load.odf.objects import embedded
 from ragqa.load.odf.package import Flat, Package, qn
@@ -36,6 +37,8 @@ class Context:
     not_read: NotRead = field(default_factory=NotRead)
     notes: list[Line] = field(default_factory=list)
     comments: list[Line] = field(default_factory=list)
+    controls: dict[str, str] | None = None
+    """What the fields of forms show, by their ids; None where none was asked for yet."""
 
 
 class Body:
@@ -161,9 +164,18 @@ class Body:
             found = [self.shape(each) for each in shape.iterchildren() if each.tag in _SHAPES]
             return [line for each in found for line in ([Line(each)] if isinstance(each, str) else each)]
         if shape.tag == qn("draw:control"):
-            self._context.not_read.add("controls")
-            return []
+            return self._control(shape)
         return self.lines(shape) if shape.tag in _SHAPES else []
+
+    def _control(self, control: Any) -> str | list[Line]:
+        """Return what a field of a form shows; count one that is not known."""
+        context = self._context
+        if context.controls is None:
+            context.controls = controls(control.getroottree())
+        shown = context.controls.get(control.get(qn("draw:control"), ""))
+        if shown is None:
+            context.not_read.add("controls")
+        return f" {shown} " if shown else []
 
     def _frame(self, frame: Any) -> str | list[Line]:
         """Return the first form of a frame's content that is read; others are pictures of it."""

@@ -140,16 +140,21 @@ def _look(properties: Any, base: Look) -> Look:
     """Return a look with what a style changes in it."""
     if properties is None:
         return base
-    raised, struck, hidden = base.raised, base.struck, base.hidden
+    mark, struck, hidden = base.raised, base.struck, base.hidden
     if position := properties.get(qn("style:text-position")):
-        first = position.split()[0] if position.split() else ""
-        raised = "_" if first == "sub" or first.startswith("-") else "" if not first.strip("0%") else "^"
+        mark = raised(position)
     line = properties.get(qn("style:text-line-through-style"), properties.get(qn("style:text-line-through-type")))
     if line is not None:
         struck = line != "none"
     if display := properties.get(qn("text:display")):
         hidden = display == "none"
-    return Look(raised, struck, hidden)
+    return Look(mark, struck, hidden)
+
+
+def raised(position: str | None) -> str:
+    """Return "^" for the position of a superscript and "_" for that of a subscript, such as `super 58%` and `-33% 58%`."""
+    first = (position or "").partition(" ")[0]
+    return "_" if first == "sub" or first.startswith("-") else "^" if first.strip("0%") else ""
 
 
 def whole(value: str | None, default: int) -> int:

@@ -14,9 +14,11 @@ from lxml import etree
 from ragqa.errors import RejectedError
 from ragqa.load.archive import Parts, examined
 from ragqa.load.bounds import Limits
+from ragqa.load.docx_runs import Piece, joined
 from ragqa.load.odf.body import alternative
 from ragqa.load.odf.objects import embedded
 from ragqa.load.odf.package import Flat, is_flat, without_pictures
+from ragqa.load.odf.styles import raised
 from ragqa.load.sheets.book import extracted
 from ragqa.load.sheets.sheet import MOST_COLUMNS, MOST_ROWS, Budget, Comment, Sheet
 from ragqa.load.sheets.xlsx import NO_VALUE, STRUCK, TIMES_ZIP_BYTES
@@ -85,6 +87,7 @@ class _Reader:
     column: int = 0
     hidden_styles: set[str] = field(default_factory=set)
     struck_styles: set[str] = field(default_factory=set)
+    raised_styles: dict[str, str] = field(default_factory=dict)
 
     def read(self, stream: IO[bytes]) -> None:
         """Read the XML of a file; what was read is emptied."""
@@ -127,6 +130,8 @@ class _Reader:
             lines = (properties.get(f"{_STYLE}text-line-through-{each}", "none") for each in ("style", "type"))
             if any(each != "none" for each in lines):
                 self.struck_styles.add(style.get(f"{_STYLE}name", ""))
+            if mark := raised(properties.get(f"{_STYLE}text-position")):
+                self.raised_styles[style.get(f"{_STYLE}name", "")] = mark
 
     def _column(self, column: Any) -> None:
         count = _repeated(column, "number-columns-repeated", MOST_COLUMNS)
@@ -170,7 +175,10 @@ class _Reader:
             self.not_read[STRUCK] += bool(text.strip())
         if struck:
             return ""
-        return " ".join(_flat(part, self._is_struck) for part in cell.iterchildren(f"{_TEXT}p"))
+        return " ".join(_flat(part, self._is_struck, self._raised) for part in cell.iterchildren(f"{_TEXT}p"))
+
+    def _raised(self, element: Any) -> str:
+        return self.raised_styles.get(element.get(f"{_TEXT}style-name"), "")
 
     def _is_struck(self, element: Any) -> bool:
         return element.get(f"{_TEXT}style-name") in self.struck_styles
@@ -212,22 +220,32 @@ def _repeated(element: Any, name: str, most: int) -> int:
     return min(most, max(1, int(given))) if given.isdecimal() and len(given) < 9 else 1
 
 
-def _flat(element: Any, left_out: Callable[[Any], bool] = lambda _: False) -> str:
+def _flat(
+    element: Any, left_out: Callable[[Any], bool] = lambda _: False, raised: Callable[[Any], str] = lambda _: ""
+) -> str:
     """Return the text of a paragraph; comments and drawings within it are left out.
 
     :param left_out: tells which parts of it are left out besides.
+    :param raised: returns the mark of a part that is a superscript or a subscript.
     """
-    texts = [element.text or ""]
+    parts = list(_parts(element, left_out, raised))
+    return joined(Piece(*part) for part in parts) if any(mark for _, mark in parts) else "".join(t for t, _ in parts)
+
+
+def _parts(
+    element: Any, left_out: Callable[[Any], bool], raised: Callable[[Any], str], mark: str = ""
+) -> Iterator[tuple[str, str]]:
+    """Yield the texts of a paragraph in order, each with its mark."""
+    yield element.text or "", mark
     for child in element:
         if child.tag == f"{_TEXT}s":
             count = child.get(f"{_TEXT}c", "1")
-            texts.append(" " * (min(_SPACES, int(count)) if count.isdecimal() and len(count) < 9 else 1))
+            yield " " * (min(_SPACES, int(count)) if count.isdecimal() and len(count) < 9 else 1), mark
         elif child.tag in (f"{_TEXT}tab", f"{_TEXT}line-break"):
-            texts.append(" ")
+            yield " ", mark
         elif isinstance(child.tag, str) and child.tag.startswith(_TEXT) and not left_out(child):
-            texts.append(_flat(child, left_out))
-        texts.append(child.tail or "")
-    return "".join(texts)
+            yield from _parts(child, left_out, raised, raised(child) or mark)
+        yield child.tail or "", mark
 
 
 def _empty(element: Any) -> None:

@@ -10,6 +10,7 @@ from typing import Any
 
 from ragqa.errors import RejectedError
 from ragqa.load.bounds import Limits
+from ragqa.load.docx_runs import Piece, joined
 from ragqa.load.sheets.book import extracted
 from ragqa.load.sheets.number_format import GENERAL, shown, text_shown
 from ragqa.load.sheets.sheet import Budget, Comment, Sheet
@@ -17,6 +18,8 @@ from ragqa.records import Extracted
 
 _BOUND_SHEET, _OBJECT = 0x85, 0x5D
 _CHART_SHEET = 2
+_ESCAPEMENTS = {1: "^", 2: "_"}
+"""The marks of superscripts and subscripts, by the numbers that fonts have for them."""
 _OBJECTS = {5: "charts", 6: "text boxes", 8: "pictures"}
 """What is counted of the objects on sheets, by the type that their record says."""
 
@@ -69,22 +72,39 @@ def _cells(book: Any, sheet: Any, row: int, not_read: Counter[str]) -> Iterator[
     """Yield the cells of a row as the sheet shows them; what is struck out is counted, and its cell is empty."""
     import xlrd
 
-    for kind, value, style in zip(
-        sheet.row_types(row), sheet.row_values(row), sheet._cell_xf_indexes[row], strict=True
-    ):
+    cells = zip(sheet.row_types(row), sheet.row_values(row), sheet._cell_xf_indexes[row], strict=True)
+    for column, (kind, value, style) in enumerate(cells):
         if kind not in (xlrd.XL_CELL_EMPTY, xlrd.XL_CELL_BLANK) and _is_struck(book, style):
             not_read["struck-out text"] += 1
             yield ""
         elif kind in (xlrd.XL_CELL_NUMBER, xlrd.XL_CELL_DATE):
             yield shown(float(value), _code(book, style), from_1904=book.datemode == 1)
         elif kind == xlrd.XL_CELL_TEXT:
-            yield text_shown(value, _code(book, style)) if value else ""
+            runs = sheet.rich_text_runlist_map.get((row, column))
+            text = _rich(book.font_list, value, runs, not_read) if runs else value
+            yield text_shown(text, _code(book, style)) if text else ""
         elif kind == xlrd.XL_CELL_BOOLEAN:
             yield "TRUE" if value else "FALSE"
         elif kind == xlrd.XL_CELL_ERROR:
             yield xlrd.error_text_from_code.get(value, "#ERROR")
         else:
             yield ""
+
+
+def _rich(fonts: Any, text: str, runs: list[tuple[int, int]], not_read: Counter[str]) -> str:
+    """Return a text whose parts have fonts of their own, without those that are struck out.
+
+    :param runs: where each part begins, and the place of its font.
+    """
+    pieces = [Piece(text[: runs[0][0]])]
+    for place, (begin, number) in enumerate(runs):
+        part = text[begin : runs[place + 1][0] if place + 1 < len(runs) else None]
+        font = fonts[number] if 0 <= number < len(fonts) else None
+        if font is not None and font.struck_out:
+            not_read["struck-out text"] += bool(part.strip())
+        else:
+            pieces.append(Piece(part, _ESCAPEMENTS.get(font.escapement, "") if font is not None else ""))
+    return joined(pieces)
 
 
 def _is_struck(book: Any, style: int) -> bool:

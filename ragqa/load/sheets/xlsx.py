@@ -13,6 +13,7 @@ from lxml import etree
 
 from ragqa.errors import RejectedError
 from ragqa.load.bounds import Limits
+from ragqa.load.docx_runs import Piece, joined
 from ragqa.load.ooxml import Package, qn
 from ragqa.load.sheets.book import extracted
 from ragqa.load.sheets.number_format import BUILTIN, GENERAL, shown, text_shown
@@ -23,6 +24,7 @@ from ragqa.records import Extracted
 KIND = "XLSX"
 NO_VALUE = "formulas without a value"
 STRUCK = "struck-out text"
+RAISED = {"superscript": "^", "subscript": "_"}
 TIMES_ZIP_BYTES = 4
 """How much more than other archives a spreadsheet may inflate to, since its XML is not kept in memory."""
 _READ = tuple(f"{{*}}{name}" for name in ("row", "mergeCell", "col", "oddHeader", "oddFooter"))
@@ -92,14 +94,16 @@ def _strings(package: Package, part: str, not_read: Counter[str]) -> Iterator[st
 
 def _rich(element: Any, not_read: Counter[str]) -> str:
     """Return a text with or without formatting; the pronunciation of East Asian texts and what is struck out is left out."""
-    texts = []
+    pieces = []
     for text in element.iter("{*}t"):
         parent = text.getparent()
-        if is_on(parent.find("{*}rPr/{*}strike")):
+        look = parent.find("{*}rPr")
+        if look is not None and is_on(look.find("{*}strike")):
             not_read[STRUCK] += bool((text.text or "").strip())
         elif not parent.tag.endswith("}rPh"):
-            texts.append(text.text or "")
-    return "".join(texts)
+            raised = look.find("{*}vertAlign") if look is not None else None
+            pieces.append(Piece(text.text or "", "" if raised is None else RAISED.get(raised.get("val", ""), "")))
+    return joined(pieces) if len(pieces) > 1 else "".join(piece.text for piece in pieces)
 
 
 def is_on(switch: Any) -> bool:
