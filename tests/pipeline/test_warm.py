@@ -222,7 +222,12 @@ def test_a_writer_empties_the_log_soon_although_readers_are_always_open(
     home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     checked, check = list[Any](), seal.rows_problem
-    monkeypatch.setattr(seal, "rows_problem", lambda db: checked.append(db) or check(db))
+
+    def noted(db: Any) -> str | None:
+        checked.append(db)
+        return check(db)
+
+    monkeypatch.setattr(seal, "rows_problem", noted)
     pipe, log, sizes, took = pipeline(home), home / "index" / "ragqa.db-wal", list[int](), list[float]()
     with Snapshots(lambda: pipe._opened(pipe.components.identity), seconds=0.05) as warm:
         for number in range(4):
