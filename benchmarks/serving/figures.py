@@ -73,5 +73,5 @@ def tabulated(rows: Iterable[Row]) -> str:
 
 
 def _shown(value: float, unit: str) -> str:
-    digits = f"{value:,.0f}" if value == round(value) or abs(value) >= 100 else f"{value:,.3g}"
+    digits = f"{value:,.0f}" if float(value).is_integer() or abs(value) >= 100 else f"{value:,.3g}"
     return f"{digits} {unit}".rstrip()

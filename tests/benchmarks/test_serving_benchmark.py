@@ -22,6 +22,7 @@ def test_a_percentile_is_a_value_that_was_measured() -> None:
 
 def test_a_row_tells_its_target_and_a_trend_of_a_short_run_is_not_judged() -> None:
     assert figures.at_most("p99", 0.1234, 0.1, "s").cells() == ["p99", "0.123 s", "at most 0.1 s", "**no**"]
+    assert figures.at_most("p99 of nothing", math.nan, 0.1, "s").met is False
     assert figures.at_least("rate", 1234.5, 100, "/s").cells() == ["rate", "1,234 /s", "at least 100 /s", "yes"]
     grows = [(float(second), second / 30) for second in range(200)]
     assert figures.trend("memory", grows, 1.0, "MB").met is False
