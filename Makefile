@@ -10,7 +10,7 @@ export HF_HUB_DISABLE_TELEMETRY := 1
 # Bytecode is kept, or each command that a test starts compiles all modules again.
 export PYTHONDONTWRITEBYTECODE :=
 
-.PHONY: help quickstart test test-clients coverage lint typecheck docs bench bench-incremental bench-peers bench-retrieval bench-chunking bench-scale bench-answers bench-shots bench-refusal bench-follow-ups bench-engine bench-int8 bench-start bench-first-answer bench-ask bench-mcp fit-spans fit-evidence fit-verdicts bench-people bench-tables bench-reading torture test-attacks models clean
+.PHONY: help quickstart test test-clients coverage lint typecheck docs bench bench-incremental bench-peers bench-retrieval bench-chunking bench-scale bench-answers bench-shots bench-refusal bench-follow-ups bench-engine bench-int8 bench-start bench-first-answer bench-ask bench-mcp bench-serve fit-spans fit-evidence fit-verdicts bench-people bench-tables bench-reading torture test-attacks models clean
 
 help: ## List the targets
 	@grep -E '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/:/' | sort
@@ -123,6 +123,9 @@ bench-first-answer: models ## Measure the first answer about a new folder, the 4
 bench-mcp: models ## Measure what an agent waits for over MCP: the tools, the first passages, the next ones; about a minute
 	$(BIN)/ragqa index pipelines/quickstart.yaml
 	$(BIN)/python -m benchmarks.agents $(ARGS)
+
+bench-serve: models ## Measure `ragqa serve` under load beside its targets (ARGS="search overload --minutes 1" for some); about 70 minutes
+	$(BIN)/python -m benchmarks.serving $(ARGS)
 
 bench-shots: models ## Measure answers by the number of in-context examples; about an hour
 	$(BIN)/python -m benchmarks.shots $(ARGS)

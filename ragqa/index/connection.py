@@ -31,14 +31,15 @@ class Connection(sqlite3.Connection):
     immutable = False
     """Whether it was opened as a file that nobody changes (immutable), because this process cannot write in its
     folder."""
+    opened: tuple[int, ...]
+    """The `state` when it was opened."""
     _shared: tuple[int, int]
-    _opened: tuple[int, ...]
 
     def hold(self, path: Path) -> None:
         """Share the descriptor of the database in the index folder `path`."""
         self.path = path
         self._shared = _Descriptors.hold(path / DATABASE)
-        self._opened = self.state()
+        self.opened = self.state()
 
     def sha256(self) -> str:
         """Return the SHA-256 of the database file."""
@@ -55,7 +56,7 @@ class Connection(sqlite3.Connection):
 
         :raises LockedError: the file was changed.
         """
-        if self.immutable and self.state() != self._opened:
+        if self.immutable and self.state() != self.opened:
             raise LockedError(f"{self.path} was changed by another process while it was read: ask again")
 
     def header(self) -> bytes:

@@ -183,8 +183,10 @@ class Publisher:
             self.remove_orphans()
 
     def seal(self, patience_ms: int) -> bool:
-        """Move the log into the database file and seal that file; return False where a reader still needs the log.
+        """Move the log into the database file and seal that file; return False where the log is not empty then.
 
+        :param patience_ms: how long to wait for readers of earlier generations. Readers of the present one are not waited
+            for: they may stay open for long, and read from the log, which is then emptied by the next run.
         :raises ResourceError: the disk is full; all commits are kept.
         """
         try:
@@ -195,19 +197,23 @@ class Publisher:
             ) from error
 
     def _seal(self, patience_ms: int) -> bool:
-        """Move the log into the file and write the seal; return False where a reader still needs the log."""
+        """Move the log into the file and write the seal; return False where the log could not be emptied."""
         sealed = seal.read(self.path)
         if sealed and sealed.generation == self.generation:
             if not self.db.log_size() and not sealed.log:
                 return True
             # a crash in `rewrite` has left a log that changes the file without a new generation
             durable.remove(self.path / seal.FILE)
-        self.db.execute(f"PRAGMA busy_timeout = {patience_ms}")
-        busy, *_ = self.db.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+        kept = self._checkpoint("FULL", patience_ms) or self._checkpoint("TRUNCATE", 0)
         points.reached("log emptied")
-        seal.write(self.db, self.generation, log=bool(busy))
+        seal.write(self.db, self.generation, log=kept)
         points.reached("sealed")
-        return not busy
+        return not kept
+
+    def _checkpoint(self, mode: str, patience_ms: int) -> bool:
+        """Move the log into the file; return True where readers did not leave in time."""
+        self.db.execute(f"PRAGMA busy_timeout = {patience_ms}")
+        return bool(self.db.execute(f"PRAGMA wal_checkpoint({mode})").fetchone()[0])
 
     def remove_orphans(self) -> list[Path]:
         """Remove and return the index's files that no generation refers to, after a crash or a compaction."""

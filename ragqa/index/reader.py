@@ -27,6 +27,8 @@ from ragqa.records.places import place_of
 
 Vectors = NDArray[np.float32]
 _ATTEMPTS = 5
+_MOST_PLACES = 10_000
+"""How many chunks' places are kept: those that a batch of questions finds are asked for several times."""
 _log = logging.getLogger("ragqa.index")
 
 
@@ -52,6 +54,7 @@ class LocalReader:
     ) -> None:
         self._locate = locate
         self._asked: tuple[str, LexicalQuestion] | None = None
+        self._places: dict[str, tuple[int, int]] = {}
         self.path = path
         for attempt in range(_ATTEMPTS):
             self._db = tables.open_readonly(path)
@@ -93,8 +96,12 @@ class LocalReader:
 
     @property
     def version(self) -> tuple[Any, ...]:
-        """Return what tells this state of the index and this filter from any other."""
-        return self.snapshot.version
+        """Return what tells this state of the index and this filter from any other.
+
+        It is another one as soon as the writer has moved the log into the file, too. Whoever keeps readers open opens
+        them again then: they read from the file alone, and the writer can empty the log.
+        """
+        return (*self.snapshot.version, *self._db.opened)
 
     def refuse_change(self) -> None:
         """Raise an error where the file was opened without locks and another process has changed it since.
@@ -134,8 +141,7 @@ class LocalReader:
 
     def _best(self, scores: Mapping[int, float], k: int) -> list[tuple[str, float]]:
         """Return `(chunk id, score)` of the k best of scores by row, ties by chunk id."""
-        ids = self._among("SELECT row, id FROM chunk WHERE row", list(scores))
-        scored = [(str(ids[row]), score) for row, score in scores.items()]
+        scored = [(chunk_id, scores[row]) for chunk_id, (row, _) in self._read_places("row", list(scores)).items()]
         return sorted(scored, key=lambda pair: (-pair[1], pair[0]))[:k]
 
     def hits(self, ranked: Sequence[tuple[str, float, dict[str, float]]]) -> list[Hit]:
@@ -150,8 +156,8 @@ class LocalReader:
 
     def lexical_scores(self, question: str, chunk_ids: Sequence[str]) -> list[float]:
         """Return the BM25 of each chunk, 0 where neither it nor a name of its document shares a term."""
-        rows, asked = self._of_chunks("row", chunk_ids), self._looked_up(question)
-        return [float(score) for score in asked.scores(rows, self._positions(chunk_ids))]
+        asked, (rows, positions) = self._looked_up(question), self._rows_and_positions(chunk_ids)
+        return [float(score) for score in asked.scores(rows, positions)]
 
     def lexical_bound(self, question: str) -> float:
         """Return an upper bound of the BM25 of any text for a question."""
@@ -168,7 +174,7 @@ class LocalReader:
 
     def vectors(self, chunk_ids: Sequence[str]) -> Vectors:
         """Return the vectors of chunks, float32[len(chunk_ids), dim]; a row of NaN where a chunk has none yet."""
-        return self.snapshot.store.rows(self._positions(chunk_ids))
+        return self.snapshot.store.rows(self._rows_and_positions(chunk_ids)[1])
 
     def span(self, hit: Hit, start: int, end: int) -> Hit:
         """Return a hit with the same scores and another span of its document as its text."""
@@ -248,9 +254,14 @@ class LocalReader:
         statement = "SELECT min(source) FROM source WHERE document_id = ?"
         return str(self._db.execute(statement, (document_id,)).fetchone()[0])
 
-    def _among(self, statement: str, keys: Sequence[int | str]) -> dict[Any, Any]:
-        """Return the second column of a statement's rows by the first, for these keys."""
-        return dict(self._db.execute(f"{statement} IN (SELECT value FROM json_each(?))", (json.dumps(keys),)))
+    def _read_places(self, column: str, keys: Sequence[int | str]) -> dict[str, tuple[int, int]]:
+        """Read, keep and return (row of the chunk, row of its vector) by id, of the chunks with these keys in a column."""
+        statement = f"SELECT id, row, vector FROM chunk WHERE {column} IN (SELECT value FROM json_each(?))"
+        found = {id_: (row, vector) for id_, row, vector in self._db.execute(statement, (json.dumps(keys),))}
+        if len(self._places) + len(found) > _MOST_PLACES:
+            self._places = {}
+        self._places |= found
+        return found
 
     def _looked_up(self, question: str) -> LexicalQuestion:
         """Return the postings of a question. Those of the last question are cached."""
@@ -258,12 +269,13 @@ class LocalReader:
             self._asked = question, LexicalQuestion.look_up(self._db, self.snapshot.lexicon, question)
         return self._asked[1]
 
-    def _positions(self, chunk_ids: Sequence[str]) -> NDArray[np.int64]:
-        return self._of_chunks("vector", chunk_ids) - self.snapshot.lexicon.first_row
-
-    def _of_chunks(self, column: str, chunk_ids: Sequence[str]) -> NDArray[np.int64]:
-        values = self._among(f"SELECT id, {column} FROM chunk WHERE id", chunk_ids)
-        return np.array([values[i] for i in chunk_ids], dtype=np.int64)
+    def _rows_and_positions(self, chunk_ids: Sequence[str]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """Return the rows of chunks, and the positions of their texts, int64[len(chunk_ids)] each."""
+        places = {i: self._places[i] for i in chunk_ids if i in self._places}
+        if len(places) < len(set(chunk_ids)):
+            places |= self._read_places("id", [i for i in chunk_ids if i not in places])
+        rows, vectors = np.array([places[i] for i in chunk_ids], dtype=np.int64).reshape(-1, 2).T
+        return rows, vectors - self.snapshot.lexicon.first_row
 
     def _hit(self, chunk_id: str, score: float, scores: dict[str, float]) -> Hit:
         document_id, start, end, page, context, text, metadata = self._db.execute(

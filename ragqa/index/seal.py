@@ -7,7 +7,7 @@ seal says "log kept", and its
     generation is missing      damaged log
 seal is of another generation  a crash between commit and seal, or a restored copy: the rows are checked
 
-The log is kept if a reader still needs it when the writer ends.
+The log is kept if a reader still has it open when the writer ends.
 """
 
 from __future__ import annotations

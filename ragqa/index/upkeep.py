@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import groupby
 
@@ -23,8 +24,8 @@ LEAST_VECTORS = 1000
 MOST_SEGMENTS = 32
 """Dead vectors are dropped when they are over a fifth of at least 1,000 vectors. More than 32 segments are joined."""
 
-READERS_MS = 10_000
-"""The time that a rewrite waits for readers of the old file to close it."""
+READERS_SECONDS = 10.0
+"""The time that a rewrite waits for readers of the old file and of the log to close them."""
 
 _BLOCK_ROWS = 65_536
 
@@ -143,8 +144,13 @@ def rewrite(publisher: Publisher) -> None:
         ) from error
     with publisher.publication():
         pass  # the bytes of the file have changed, so that it needs a new seal and therefore a new generation
-    if not publisher.seal(patience_ms=READERS_MS):
-        raise ResourceError(f"{publisher.path}: old bytes are still held by a reader: run it again when that has ended")
+    deadline = time.monotonic() + READERS_SECONDS
+    while not publisher.seal(patience_ms=100):
+        if time.monotonic() >= deadline:
+            raise ResourceError(
+                f"{publisher.path}: old bytes are still held by a reader: run it again when that has ended"
+            )
+        time.sleep(0.1)
     publisher.remove_orphans()
 
 

@@ -6,7 +6,7 @@ new search is one more `Search`. A new fusion is one more function in `fusion`.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 
@@ -29,11 +29,11 @@ Found = list[tuple[str, float]]
 class Search:
     """One way to search an index.
 
-    `find` returns up to k `(chunk id, score)` for each query; `score` returns exact scores of chunks.
+    `find` yields up to k `(chunk id, score)` for each query; `score` returns exact scores of chunks.
     """
 
     name: str
-    find: Callable[[Searcher, Sequence[SearchQuery], int], list[Found]]
+    find: Callable[[Searcher, Sequence[SearchQuery], int], Iterable[Found]]
     score: Callable[[Searcher, SearchQuery, Sequence[str]], list[float]]
     needs_vector: bool = False
 
@@ -61,7 +61,7 @@ def _score_dense(searcher: Searcher, query: SearchQuery, chunk_ids: Sequence[str
 DENSE = Search("dense", _find_dense, _score_dense, needs_vector=True)
 LEXICAL = Search(
     "lexical",
-    lambda searcher, queries, k: [searcher.lexical(query.text, k) for query in queries],
+    lambda searcher, queries, k: (searcher.lexical(query.text, k) for query in queries),
     lambda searcher, query, chunk_ids: searcher.lexical_scores(query.text, chunk_ids),
 )
 
@@ -96,15 +96,19 @@ class FirstStage:
             return [SearchQuery(*pair) for pair in zip(texts, embedder.embed_questions(texts), strict=True)]
         return [self.query(text, embedder) for text in texts]
 
-    def find(self, searcher: Searcher, queries: Sequence[SearchQuery], k: int) -> list[list[Scores]]:
-        """Return for each query the scores of the chunks that each search found. Vectors are compared in one pass."""
+    def find(self, searcher: Searcher, queries: Sequence[SearchQuery], k: int) -> Iterator[list[Scores]]:
+        """Yield for each query the scores of the chunks that each search found. Vectors are compared in one pass.
+
+        The words of a query are looked up when it is its turn: a searcher keeps those of the last one, which is scored next.
+        """
         depth = max(k, self.depth)
         found = [search.find(searcher, queries, depth) for search in self.searches]
-        return [[dict(each) for each in of_query] for of_query in zip(*found, strict=True)]
+        for of_query in zip(*found, strict=True):
+            yield [dict(each) for each in of_query]
 
     def rank(self, searcher: Searcher, queries: Sequence[SearchQuery], k: int) -> Scores:
         """Return the score, averaged over the queries, of every chunk that any search found for any query."""
-        return self.fuse(self, searcher, queries, self.find(searcher, queries, k))
+        return self.fuse(self, searcher, queries, list(self.find(searcher, queries, k)))
 
     def scores(self, searcher: Searcher, query: SearchQuery, chunk_ids: Sequence[str]) -> list[Scores]:
         """Return the exact scores of chunks by each search, in the order of `searches`."""
@@ -128,7 +132,7 @@ def search_index(states: Sequence[RetrievalState], *, stage: FirstStage) -> list
     `Hit.scores` belong to the question as asked. All states have the same `fetch_k`.
     """
     queries = [query for state in states for query in state.queries]
-    found = iter(stage.find(states[0].searcher, queries, states[0].fetch_k))
+    found = stage.find(states[0].searcher, queries, states[0].fetch_k)
     return [_with_found(state, [next(found) for _ in state.queries], stage) for state in states]
 
 

@@ -183,7 +183,7 @@ def test_nothing_is_erased_where_a_source_is_not_known(path: Path) -> None:
 def test_a_reader_that_holds_old_bytes_is_told_of(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     from ragqa.index import upkeep
 
-    monkeypatch.setattr(upkeep, "READERS_MS", 100)
+    monkeypatch.setattr(upkeep, "READERS_SECONDS", 0.1)
     with LocalReader(path, {}) as reader:
         reader.sources()
         with pytest.raises(ResourceError, match="old bytes are still held by a reader"):

@@ -218,6 +218,31 @@ def test_an_index_that_is_locked_for_a_time_leaves_the_last_generation_in_use(ho
         warm.lend().close()
 
 
+def test_a_writer_empties_the_log_soon_although_readers_are_always_open(
+    home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    checked, check = list[Any](), seal.rows_problem
+
+    def noted(db: Any) -> str | None:
+        checked.append(db)
+        return check(db)
+
+    monkeypatch.setattr(seal, "rows_problem", noted)
+    pipe, log, sizes, took = pipeline(home), home / "index" / "ragqa.db-wal", list[int](), list[float]()
+    with Snapshots(lambda: pipe._opened(pipe.components.identity), seconds=0.05) as warm:
+        for number in range(4):
+            add(home, number)
+            started = time.monotonic()
+            generation = pipeline(home).index().generation
+            took.append(time.monotonic() - started)
+            sizes.append(log.stat().st_size)
+            seen(lambda wanted=generation: warm.generation == wanted)  # type: ignore[misc]
+            time.sleep(0.2)  # the readers leave the log
+        assert max(sizes[1:]) <= 1.5 * sizes[0] and max(took) < 1.9, (sizes, took)
+        LocalIndex(home / "index").collect()
+        assert log.stat().st_size == 0 and warm.problem is None and checked == []
+
+
 def test_threads_that_need_a_hash_at_once_compute_it_once(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(durable, "_hashes", {})
     hashing, gate = hashed_by(monkeypatch), threading.Barrier(6)
