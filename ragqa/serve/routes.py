@@ -118,7 +118,8 @@ def _described(each: Operation) -> dict[str, Any]:
         found["security"] = []
     if each.path in ADMIN:
         found["description"] = "Needs a token of the scope admin."
-    text, whole = {"type": "string"}, {"type": "integer", "minimum": 0}
+    text: dict[str, Any] = {"type": "string"}
+    whole: dict[str, Any] = {"type": "integer", "minimum": 0}
     names = [("id", "path", text)] if "{id}" in each.path else []
     names += [(name, "query", whole) for name in each.query]
     if names:

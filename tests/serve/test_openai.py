@@ -190,7 +190,7 @@ def test_the_client_comes_again_after_a_429_when_it_was_told_to(tmp_path: Path) 
             others.submit(server.post, "/v1/chat/completions", chat(SLOW_QUESTION))
             server.wait_for(f"ragqa_questions_{name}", 1)
         began = time.monotonic()
-        late = others.submit(client.chat.completions.create, **chat())
+        late = others.submit(lambda: client.chat.completions.create(**chat()))
         server.wait_for('ragqa_requests_total{route="chat",status="429"}', 1)
         SlowGenerator.released.set()
         assert late.result().choices[0].message.content == expected(server).text
