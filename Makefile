@@ -10,7 +10,7 @@ export HF_HUB_DISABLE_TELEMETRY := 1
 # Bytecode is kept, or each command that a test starts compiles all modules again.
 export PYTHONDONTWRITEBYTECODE :=
 
-.PHONY: help quickstart test test-clients coverage lint typecheck docs bench bench-incremental bench-peers bench-retrieval bench-chunking bench-scale bench-answers bench-shots bench-refusal bench-follow-ups bench-engine bench-int8 bench-start bench-first-answer bench-ask bench-mcp bench-serve fit-spans fit-evidence fit-verdicts bench-people bench-tables bench-reading torture test-attacks models clean
+.PHONY: help quickstart test test-clients coverage lint typecheck docs bench bench-incremental bench-peers bench-retrieval bench-chunking bench-scale bench-answers bench-shots bench-refusal bench-follow-ups bench-engine bench-int8 bench-start bench-first-answer bench-ask bench-mcp bench-serve fit-spans fit-evidence fit-verdicts bench-people bench-tables bench-reading torture test-attacks test-serve models clean
 
 help: ## List the targets
 	@grep -E '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/:/' | sort
@@ -38,12 +38,17 @@ coverage: models ## Run the tests and print which lines of ragqa they do not run
 	$(BIN)/coverage combine --quiet && $(BIN)/coverage report && exit $$status
 
 CLIENTS := .venv-clients
-test-clients: models ## Run the tests of LangChain and LlamaIndex on the adapters, in an environment of their own (2 GB)
+# LlamaIndex needs an older client of OpenAI's interface.
+test-clients: models ## Run the tests of LangChain and LlamaIndex on the adapters and the server, in an environment of their own (2 GB)
 	$(PYTHON) -m venv $(CLIENTS)
+	sed 's/^openai==.*/openai==2.54.0/' constraints.txt > $(CLIENTS)/constraints.txt
 	$(CLIENTS)/bin/python -m pip install --quiet -c constraints.txt $(if $(TORCH_INDEX),--index-url $(TORCH_INDEX)) torch
-	$(CLIENTS)/bin/python -m pip install --quiet -c constraints.txt -e '.[langchain,llama-index]' hypothesis pytest langchain-tests
+	$(CLIENTS)/bin/python -m pip install --quiet -c $(CLIENTS)/constraints.txt -e '.[langchain,llama-index,serve]' hypothesis jsonschema pytest \
+		langchain-tests openai langchain-openai llama-index-llms-openai-like llama-index-embeddings-openai-like
 	$(CLIENTS)/bin/python -m pytest -q -o asyncio_default_fixture_loop_scope=function --asyncio-mode=auto tests/adapters/{clients,test}_*.py
 	$(CLIENTS)/bin/python -m pytest -q -o asyncio_default_fixture_loop_scope=function tests/test_docs.py -k "python and (langchain.md or llama_index.md)"
+	$(CLIENTS)/bin/python -m pytest -q -o asyncio_default_fixture_loop_scope=function -W default::ResourceWarning \
+		-W default::pytest.PytestUnraisableExceptionWarning tests/serve/clients_*.py tests/serve/test_openai.py
 
 lint: $(VENV)/installed ## Check style
 	$(BIN)/ruff check .
@@ -133,8 +138,14 @@ bench-shots: models ## Measure answers by the number of in-context examples; abo
 torture: $(VENV)/installed ## Try every fault of the index in full numbers (TRIALS="kills power ..." for some); about 75 minutes
 	$(BIN)/python -m tests.torture $(TRIALS)
 
-test-attacks: $(VENV)/installed ## Attack the server at length: random bodies, clients that leave, heads that trickle; about 8 minutes
-	$(BIN)/python -m tests.serve.heavy $(ARGS)
+ATTACKS := .venv-attacks
+test-attacks: models ## Attack the server at length: random bodies, clients that leave, heads that trickle, orders in documents; about half an hour
+	$(PYTHON) -m venv $(ATTACKS)
+	$(ATTACKS)/bin/python -m pip install --quiet -c constraints.txt schemathesis
+	$(BIN)/python -m tests.serve.heavy --schemathesis $(CURDIR)/$(ATTACKS)/bin/schemathesis $(ARGS)
+
+test-serve: models ## Compare the server's answers to 50 questions with those of the command line, with four pipelines; about 10 minutes
+	$(BIN)/python -m tests.serve.parity $(ARGS)
 
 clean: ## Remove what was built
-	rm -rf $(VENV) $(CLIENTS) .ragqa dist build site .pytest_cache .mypy_cache .ruff_cache .hypothesis .coverage*
+	rm -rf $(VENV) $(CLIENTS) $(ATTACKS) .ragqa dist build site .pytest_cache .mypy_cache .ruff_cache .hypothesis .coverage*

@@ -62,6 +62,7 @@ def hit(record: Hit) -> Json:
         "fields": dict(record.fields),
         "versions": dict(record.versions),
         "place": record.place,
+        "document_id": chunk.document_id,
     }
 
 

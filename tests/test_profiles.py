@@ -229,9 +229,9 @@ def test_a_command_over_a_folder_says_once_which_profile_it_takes(place: Path, c
     assert "profile" not in ragqa("plan", "pipeline.yaml", cwd=place).err
 
 
-@pytest.mark.parametrize("command", ["ask", "chat", "index", "init"])
+@pytest.mark.parametrize("command", ["ask", "chat", "index", "init", "search"])
 def test_a_profile_is_chosen_for_one_command(place: Path, command: str) -> None:
-    question = [ASKED] if command == "ask" else []
+    question = [ASKED] if command in ("ask", "search") else []
     fakes = [] if command == "init" else FAKES
     done = ragqa(command, "documents", *question, *fakes, "--profile", "endpoint", cwd=place)
     assert (done.code, "profile endpoint: asked for" in done.err) == (0, True), done.err

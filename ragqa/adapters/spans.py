@@ -13,7 +13,7 @@ _KEYS = ("document_id", "source", "place", "page", "start", "end")
 
 def of_hit(hit: Hit) -> dict[str, Any]:
     """Return where a passage stands, its score, and the fields of its document."""
-    data = wire.hit(hit) | {"document_id": hit.chunk.document_id}
+    data = wire.hit(hit)
     return {key: data[key] for key in (*_KEYS, "score", "scores", "fields")}
 
 

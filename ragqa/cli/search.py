@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import click
 
 from ragqa.cli.answers import fields_line
-from ragqa.cli.common import pipeline_options, question_argument
+from ragqa.cli.common import pipeline_options, profile_option, question_argument
 from ragqa.cli.indexing import embed_rest
 from ragqa.cli.marks import marked, name, say
 from ragqa.cli.opening import holds_documents, open_indexed
@@ -19,8 +19,11 @@ from ragqa.retrieve import check_question
 @click.command("search")
 @pipeline_options
 @question_argument
+@profile_option
 @click.option("-k", type=click.IntRange(1, 1000), help="How many hits; default: retrieve.top_k.")
-def command(file: str, overrides: tuple[str, ...], as_json: bool, question: str, k: int | None) -> None:
+def command(
+    file: str, overrides: tuple[str, ...], as_json: bool, question: str, profile: str | None, k: int | None
+) -> None:
     """Print the best passages for a question, each behind a mark.
 
     \b
@@ -29,7 +32,7 @@ def command(file: str, overrides: tuple[str, ...], as_json: bool, question: str,
       ragqa search pipelines/quickstart.yaml "ferry timetable" -k 3
     """
     check_question(question)
-    pipeline = open_indexed(file, overrides)
+    pipeline = open_indexed(file, overrides, profile)
     hits = pipeline.search(question, k)
     if as_json:
         print_json({"hits": [hit.to_dict() for hit in hits]})

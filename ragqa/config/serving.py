@@ -53,7 +53,12 @@ class HttpServe(ServeSpec):
     waiting: int = Field(32, ge=1, le=10_000, description="Most questions that wait; the next one gets 429.")
     waiting_per_token: int = Field(4, ge=1, le=10_000, description="Most questions of one token that wait.")
     per_minute: int = Field(60, ge=1, le=1_000_000, description="Most questions of one token in a minute.")
-    deadline: float = Field(120, gt=0, le=3600, description="Most seconds for an answer, the wait included.")
+    deadline: float = Field(
+        120,
+        gt=0,
+        le=3600,
+        description="Most seconds for an answer, the wait included; then it ends with what is written.",
+    )
     body_bytes: int = Field(1_048_576, ge=1024, le=64 << 20, description="Most bytes of the body of a request.")
     connections: int = Field(256, ge=1, le=10_000, description="Most connections at a time.")
     head_seconds: float = Field(10, gt=0, le=600, description="Most seconds in which the head of a request comes in.")

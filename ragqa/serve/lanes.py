@@ -14,6 +14,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, cast
 
 from ragqa.config.serving import HttpServe
+from ragqa.errors import ResourceError
 from ragqa.records import Answer, Hit, Passages
 from ragqa.serve import wire
 from ragqa.serve.errors import HttpError
@@ -31,6 +32,8 @@ AT_ONCE = 4
 """The answers that are written at a time where the generator is concurrent."""
 SAY_SECONDS = 2.0
 """How often somebody who waits is told the place in the queue."""
+GRACE_SECONDS = 10.0
+"""How long after its deadline an answer that was begun may come: it has what was written until then, with its citations."""
 _MINUTE = 60.0
 
 
@@ -105,10 +108,16 @@ class _Question:
     events: asyncio.Queue[Any] = field(default_factory=asyncio.Queue)
     gone: threading.Event = field(default_factory=threading.Event)
     asked: float = field(default_factory=time.monotonic)
+    begun: bool = False
+
+    @property
+    def left(self) -> float:
+        """The seconds for which an event may still come; an answer that was begun ends itself at the deadline."""
+        return self.deadline + (GRACE_SECONDS if self.begun else 0) - time.monotonic()
 
     def unwanted(self) -> bool:
         """Tell whether the client has left, or the time is over."""
-        return self.gone.is_set() or time.monotonic() > self.deadline
+        return self.gone.is_set() or self.left < 0
 
     def tell(self, event: object) -> None:
         """Pass an event to the request, from another thread. A loop that is closed has no request any more."""
@@ -130,12 +139,13 @@ class Answering:
         """
         asked, most = self._asked, SAY_SECONDS if within is None else within
         try:
-            event = await asyncio.wait_for(asked.events.get(), max(0.0, min(most, asked.deadline - time.monotonic())))
+            event = await asyncio.wait_for(asked.events.get(), max(0.0, min(most, asked.left)))
         except TimeoutError:
-            if time.monotonic() < asked.deadline:
+            if asked.left > 0:
                 return Waiting(self._queue.ahead(asked) or 0)
             event = Stopped()
-        if isinstance(event, Stopped):
+        failed_late = isinstance(event, ResourceError) and time.monotonic() >= asked.deadline
+        if failed_late or isinstance(event, Stopped):
             raise self._too_late()
         if isinstance(event, BaseException):
             raise event
@@ -228,11 +238,17 @@ class AnswerLane:
                 self._mean += 0.2 * (time.monotonic() - began - self._mean)
 
     def _answer(self, asked: _Question, began: float) -> None:
-        """Tell the events of a question; `Stopped` where it ends without an answer."""
+        """Tell the events of a question; `Stopped` where it ends without an answer.
+
+        At the deadline, the pipeline ends the answer with what is written.
+        """
         if asked.unwanted():
             asked.tell(Stopped())
             return
-        stream: Any = self._pipeline.stream(asked.text, history=asked.history, cancelled=asked.unwanted)
+        left, asked.begun = asked.left, True
+        stream: Any = self._pipeline.stream(
+            asked.text, history=asked.history, cancelled=asked.unwanted, deadline=max(0.0, left)
+        )
         with closing(stream) as events:
             for event in events:
                 if isinstance(event, Answer):

@@ -98,7 +98,7 @@ def _mark(question: str) -> str:
 
 
 def _hit(hit: Hit) -> Page:
-    data = wire.hit(hit) | {"document_id": hit.chunk.document_id}
+    data = wire.hit(hit)
     return {key: data[key] for key in _KEYS}
 
 

@@ -64,7 +64,7 @@ def operations(service: Service) -> list[Operation]:
         Operation("complete", "/v1/completions", openai.complete, wire.CompletionBody),
         Operation("embed", "/v1/embeddings", openai.embed, wire.EmbeddingsBody),
     ]
-    document = described(found)
+    document = described(found, service.spec.model_name)
 
     async def describe(request: Request) -> Response:
         """Return this document."""
@@ -80,8 +80,11 @@ def router(routes: list[Operation], mcp: ASGIApp | None = None) -> Router:
     return Router(listed, redirect_slashes=False)
 
 
-def described(routes: list[Operation]) -> dict[str, Any]:
-    """Return the OpenAPI document (3.1) of routes."""
+def described(routes: list[Operation], model: str) -> dict[str, Any]:
+    """Return the OpenAPI document (3.1) of routes.
+
+    :param model: the name of the one model.
+    """
     paths: dict[str, Any] = {}
     schemas: dict[str, Any] = {"Error": _ERROR}
     for each in routes:
@@ -90,6 +93,8 @@ def described(routes: list[Operation]) -> dict[str, Any]:
             schema = each.body.model_json_schema(ref_template=_SCHEMAS + "{model}")
             schemas |= schema.pop("$defs", {})
             schemas[each.body.__name__] = schema
+            if named := schema["properties"].get("model"):
+                named["enum"] = [model]
     return {
         "openapi": "3.1.0",
         "info": {"title": "ragqa", "version": __version__},
@@ -113,12 +118,13 @@ def _described(each: Operation) -> dict[str, Any]:
         found["security"] = []
     if each.path in ADMIN:
         found["description"] = "Needs a token of the scope admin."
-    names = [("id", "path", "string")] if "{id}" in each.path else []
-    names += [(name, "query", "integer") for name in each.query]
+    text: dict[str, Any] = {"type": "string"}
+    whole: dict[str, Any] = {"type": "integer", "minimum": 0}
+    names = [("id", "path", text)] if "{id}" in each.path else []
+    names += [(name, "query", whole) for name in each.query]
     if names:
         found["parameters"] = [
-            {"name": name, "in": place, "required": place == "path", "schema": {"type": kind}}
-            for name, place, kind in names
+            {"name": name, "in": place, "required": place == "path", "schema": schema} for name, place, schema in names
         ]
     if each.body:
         schema = {"$ref": f"{_SCHEMAS}{each.body.__name__}"}

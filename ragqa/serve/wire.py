@@ -141,8 +141,8 @@ def citation(record: Citation) -> Json:
 
 
 def hit(record: Hit) -> Json:
-    """Return a hit as `ragqa search --json` prints it, without its path and with the id of its document."""
-    return {**_without_path(records.hit(record)), "document_id": record.chunk.document_id}
+    """Return a hit as `ragqa search --json` prints it, without its path."""
+    return _without_path(records.hit(record))
 
 
 def sentence(record: AnswerSentence) -> Json:

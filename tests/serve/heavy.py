@@ -7,6 +7,7 @@ import json
 import os
 import random
 import socket
+import subprocess
 import sys
 import tempfile
 import threading
@@ -16,6 +17,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+from tests.serve import injections
 from tests.serve.serving import QUESTION, SLOW_QUESTION, Running, SlowGenerator, request, running
 
 VALID: dict[str, dict[str, Any]] = {
@@ -36,16 +38,29 @@ ODD: list[Any] = [
 ]  # fmt: skip
 
 
+EXAMPLES = 400
+"""The random requests to each route in one run of schemathesis."""
+
+
 def main() -> None:
     """Run the attacks."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--bodies", type=int, default=20_000)
     parser.add_argument("--leaving", type=int, default=1_000)
     parser.add_argument("--minutes", type=float, default=5.0)
+    parser.add_argument("--described", type=int, default=20_000, help="requests made from the OpenAPI document")
+    parser.add_argument("--schemathesis", default="schemathesis", help="the program")
     given = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder, running(Path(folder), waiting=100, waiting_per_token=100) as server:
-        failed = [random_bodies(server, given.bodies), leaving(server, given.leaving)]
-        failed.append(trickling(server, given.minutes * 60))
+        failed = [
+            random_bodies(server, given.bodies),
+            as_described(server, given.described, given.schemathesis),
+            leaving(server, given.leaving),
+            trickling(server, given.minutes * 60),
+        ]
+    for pipeline in ("quickstart.yaml", "chat.yaml"):
+        with tempfile.TemporaryDirectory() as folder:
+            failed.append(injections.obeyed_more(Path(folder), pipeline))
     sys.exit(any(failed))
 
 
@@ -73,6 +88,53 @@ def mutated(value: Any, rng: random.Random) -> Any:
     if isinstance(value, list):
         return [mutated(each, rng) for each in value] * rng.choice([1, 1, 1, 2, 0])
     return value
+
+
+def as_described(server: Running, count: int, program: str) -> bool:
+    """Let schemathesis make requests from the OpenAPI document; none may be an error of the server. Return whether one is.
+
+    It goes through the values that the document allows and those that it forbids, and adds random ones.
+    """
+    file, before = server.folder / "openapi.json", statuses(server)
+    file.write_text(json.dumps(without_large_bounds(server.get("/openapi.json").json)), encoding="utf-8")
+    made, seed = Counter[str](), 0
+    while sum(made.values()) < count:
+        phases = "fuzzing" if seed else "coverage,fuzzing"
+        command = [
+            program,
+            "run",
+            str(file),
+            "--url",
+            server.url,
+            "-H",
+            f"Authorization: {server.headers('root')['Authorization']}",
+        ]
+        command += ["--phases", phases, "--seed", str(seed), "-n", str(EXAMPLES), "-c", "not_a_server_error"]
+        command += ["--continue-on-failure", "--no-shrink"]
+        done = subprocess.run(command, cwd=server.folder, capture_output=True, text=True, check=False)
+        made, seed = statuses(server) - before, seed + 1
+        if not made or any(status.startswith("5") for status in made):
+            print(done.stdout, done.stderr)
+            break
+    print(f"requests by the OpenAPI document: {sum(made.values())}, {dict(sorted(made.items()))}")
+    return not made or any(status.startswith("5") for status in made)
+
+
+def without_large_bounds(value: Any) -> Any:
+    """Return a schema that allows longer values; those that are just too long take seconds to make, and get 413."""
+    if isinstance(value, dict):
+        long = {key for key in ("maxLength", "maxItems") if value.get(key, 0) > 1000}
+        return {key: without_large_bounds(each) for key, each in value.items() if key not in long}
+    return [without_large_bounds(each) for each in value] if isinstance(value, list) else value
+
+
+def statuses(server: Running) -> Counter[str]:
+    """Return how many requests had each status, as the server counts them."""
+    found = Counter[str]()
+    for line in server.get("/metrics").body.decode().splitlines():
+        if line.startswith("ragqa_requests_total"):
+            found[line.partition('status="')[2][:3]] += int(float(line.split()[-1]))
+    return found
 
 
 def leaving(server: Running, count: int) -> bool:

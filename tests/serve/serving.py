@@ -31,7 +31,7 @@ class Slow(GenerateSpec):
 
 
 class SlowGenerator(EchoGenerator):
-    """Echoes; of the mill, it writes words until it is stopped or `released` is set."""
+    """Echoes; of the mill, it writes nothing until it is stopped, `released` is set, or the time is over."""
 
     released: ClassVar[threading.Event] = threading.Event()
     writing: ClassVar[threading.Event] = threading.Event()
@@ -49,6 +49,9 @@ class SlowGenerator(EchoGenerator):
                 while not type(self).released.is_set():
                     stopping.sleep(0.01)
                     yield ""
+                    if time.monotonic() > stopping.until():
+                        yield Generation("The mill has a master", 5, "deadline")
+                        return
             except BaseException:
                 type(self).stopped.set()
                 raise
@@ -112,7 +115,7 @@ class Running:
     def headers(self, who: str = "alice") -> dict[str, str]:
         return {"Host": "localhost", "Authorization": f"Bearer {self.secrets[who]}"}
 
-    def connect(self, timeout: float = 10) -> socket.socket:
+    def connect(self, timeout: float = 60) -> socket.socket:
         return socket.create_connection(("127.0.0.1", self.port), timeout)
 
     def get(self, path: str, who: str = "alice", **headers: str) -> Reply:
@@ -222,7 +225,7 @@ def running(
     thread = threading.Thread(target=serve.serve, args=(pipeline, spec, known, listener), kwargs={"began": begin})
     thread.start()
     try:
-        assert began.wait(10)
+        assert began.wait(120)
         yield server
     finally:
         SlowGenerator.released.set()
@@ -250,3 +253,15 @@ def until(ask: Callable[[], Reply], enough: Callable[[Reply], bool], seconds: fl
         if enough(reply) or time.monotonic() > end:
             return reply
         time.sleep(0.1)
+
+
+def without_times_and_paths(answer: dict[str, Any]) -> dict[str, Any]:
+    """Return an answer without what may differ between two runs, and what is not sent."""
+
+    def clean(value: Any) -> Any:
+        if isinstance(value, dict):
+            return {key: clean(each) for key, each in value.items() if key != "path"}
+        return [clean(each) for each in value] if isinstance(value, list) else value
+
+    usage = {name: n for name, n in answer["usage"].items() if not name.endswith("_ms")}
+    return dict(clean(answer | {"usage": usage}))

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
+import subprocess
 import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -13,19 +15,7 @@ import pytest
 from jsonschema import Draft202012Validator
 
 from ragqa import Pipeline
-from tests.serve.serving import QUESTION, Running, build, running, until
-
-
-def without_times_and_paths(answer: dict[str, Any]) -> dict[str, Any]:
-    """Return an answer without what may differ between two runs, and what is not sent."""
-
-    def clean(value: Any) -> Any:
-        if isinstance(value, dict):
-            return {key: clean(each) for key, each in value.items() if key not in ("path", "document_id")}
-        return [clean(each) for each in value] if isinstance(value, list) else value
-
-    usage = {name: n for name, n in answer["usage"].items() if not name.endswith("_ms")}
-    return dict(clean(answer | {"usage": usage}))
+from tests.serve.serving import QUESTION, Running, build, running, until, without_times_and_paths
 
 
 def test_ask_replies_as_the_command_line_does_without_paths(server: Running) -> None:
@@ -50,6 +40,15 @@ def test_ask_streams_passages_then_sentences_then_the_answer_where_events_are_ac
     assert str(server.folder) not in told.body.decode()
 
 
+@pytest.mark.skipif(shutil.which("curl") is None, reason="curl is not installed")
+def test_curl_shows_the_events_as_they_come(server: Running) -> None:
+    headers = ["Authorization: Bearer " + server.secrets["alice"], "Content-Type: application/json"]
+    options = [part for each in [*headers, "Accept: text/event-stream"] for part in ("-H", each)]
+    command = ["curl", "-sSN", f"{server.url}/api/ask", *options, "-d", json.dumps({"question": QUESTION})]
+    said = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+    assert re.findall(r"^event: (\w+)$", said, re.MULTILINE) == ["passages", "token", "answer"]
+
+
 def test_ask_takes_earlier_turns(server: Running) -> None:
     turn = {"question": QUESTION, "answer": "The quay has a master called Quayson."}
     told = server.post("/api/ask", {"question": "And of it?", "history": [turn]})
@@ -60,9 +59,8 @@ def test_ask_takes_earlier_turns(server: Running) -> None:
 def test_search_finds_the_hits_of_the_pipeline(server: Running) -> None:
     told = server.post("/api/search", {"question": QUESTION, "k": 3})
     expected = [each.to_dict() for each in server.pipeline.search(QUESTION, 3)]
-    found = [{key: value for key, value in each.items() if key != "document_id"} for each in told.json["hits"]]
-    assert len(found) == 3
-    assert found == [{key: value for key, value in each.items() if key != "path"} for each in expected]
+    assert len(told.json["hits"]) == 3
+    assert told.json["hits"] == [{key: value for key, value in each.items() if key != "path"} for each in expected]
 
 
 def test_a_document_is_cut_at_code_points_into_what_is_before_marked_and_after(tmp_path: Path) -> None:
@@ -128,6 +126,7 @@ def test_the_openapi_document_describes_each_route_and_its_body(server: Running)
         assert path in document["paths"]
     body = schemas["AskBody"]
     assert body["required"] == ["question"] and body["additionalProperties"] is False
+    assert schemas["ChatBody"]["properties"]["model"]["enum"] == ["ragqa"]
 
 
 def test_searches_that_wait_are_searched_together_with_equal_hits(

@@ -16,18 +16,22 @@ from urllib.parse import quote
 import pytest
 
 from ragqa import Pipeline
-from ragqa.serve import lanes
+from ragqa.serve import lanes, mcp_pages
+from ragqa.serve.mcp_tools import TOOLS
+from tests.serve import injections
 from tests.serve.serving import (
     QUESTION,
     SLOW_QUESTION,
     Running,
     SlowGenerator,
+    build,
     drain,
     parsed,
     read,
     request,
     running,
     until,
+    without_times_and_paths,
 )
 
 ROUTES = [
@@ -508,6 +512,24 @@ def test_attack_22_unknown_paths_make_no_label(server: Running) -> None:
     assert len(after) <= len(before) + 4 and not any("nothing-" in line for line in after)
 
 
+def test_attack_23_orders_in_documents_change_no_answer_of_the_server_and_are_marked_for_agents(tmp_path: Path) -> None:
+    documents = injections.documents()[::4]
+    pipeline = build(tmp_path).with_documents(documents)
+    pipeline.index()
+    before = json.dumps(TOOLS)
+    with running(tmp_path, pipeline) as server:
+        for source, _ in documents:
+            asked = injections.question(source)
+            told = server.post("/api/ask", {"question": asked}).json
+            assert without_times_and_paths(told) == without_times_and_paths(json.loads(pipeline.ask(asked).to_json()))
+            (hit,) = pipeline.search(asked, 1)
+            notice, where, mark, *quoted = mcp_pages.shown(mcp_pages.passages(asked, [hit], 0, 1)).splitlines()
+            assert notice == mcp_pages.NOTICE and where.startswith(f"[1] {hit.source}")
+            assert mark.strip('"') == "" and mark not in hit.chunk.text  # so that a text cannot close its marks
+            assert quoted[quoted.index(mark) :] == [mark] and "\n".join(quoted[:-1]) == hit.chunk.text.rstrip("\n")
+    assert json.dumps(TOOLS) == before and injections.MARK not in before
+
+
 def test_attack_24_every_reply_has_the_security_headers_and_tells_nothing_of_the_server(server: Running) -> None:
     headers = server.headers()
     replies = [
@@ -542,14 +564,6 @@ def test_more_connections_than_the_settings_allow_are_refused(tmp_path: Path) ->
             client.close()
         time.sleep(0.1)
         assert server.get("/healthz").status == 200
-
-
-def test_an_answer_that_takes_too_long_is_told_with_the_passages_that_were_found(tmp_path: Path) -> None:
-    with running(tmp_path, deadline=1) as server:
-        told = server.post("/api/ask", {"question": SLOW_QUESTION})
-        assert told.status == 504 and told.json["error"]["code"] == "deadline"
-        assert told.json["error"]["passages"][0]["source"] == "mill.txt"
-        assert SlowGenerator.stopped.wait(2)
 
 
 def test_the_place_in_the_queue_is_told_while_a_client_waits(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

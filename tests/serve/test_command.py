@@ -183,13 +183,15 @@ def test_the_section_changes_no_fingerprint(folder: Path) -> None:
 
 
 LOADED = """
-import sys
+import importlib, sys
 from ragqa import kinds
-from ragqa.cli import ragqa
+from ragqa.cli import COMMANDS, ragqa
 from tests.fakes import ECHO, WORDS
 
 kinds.BUILTIN = kinds.BUILTIN.and_own([WORDS, ECHO])
 ragqa.main(["search", "echo.yaml", "quay"], standalone_mode=False)
+for command in {*COMMANDS} - {"serve"}:
+    importlib.import_module(f"ragqa.cli.{command}")
 libraries = ("starlette", "uvicorn", "h11", "mcp")
 print("loaded:", *[name for name in sys.modules if name.split(".")[0] in libraries or name.startswith("ragqa.serve")])
 """

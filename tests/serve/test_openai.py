@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import json
+import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -177,12 +179,22 @@ def test_settings_of_sampling_and_tools_that_need_not_be_called_mean_nothing(ser
 
 
 def test_the_client_comes_again_after_a_429_when_it_was_told_to(tmp_path: Path) -> None:
-    with running(tmp_path, per_minute=1) as server:
-        with openai.OpenAI(base_url=f"{server.url}/v1", api_key=server.secrets["alice"], max_retries=0) as client:
+    with (
+        running(tmp_path, waiting_per_token=1) as server,
+        openai.OpenAI(base_url=f"{server.url}/v1", api_key=server.secrets["alice"], max_retries=1) as client,
+        ThreadPoolExecutor() as others,
+    ):
+        for _ in range(5):  # so that an answer takes less than a second, as far as the server knows
             client.chat.completions.create(**chat())
-            with pytest.raises(openai.RateLimitError) as limited:
-                client.chat.completions.create(**chat())
-        assert 50 <= int(limited.value.response.headers["retry-after"]) <= 60
+        for name in ("running", "waiting"):
+            others.submit(server.post, "/v1/chat/completions", chat(SLOW_QUESTION))
+            server.wait_for(f"ragqa_questions_{name}", 1)
+        began = time.monotonic()
+        late = others.submit(lambda: client.chat.completions.create(**chat()))
+        server.wait_for('ragqa_requests_total{route="chat",status="429"}', 1)
+        SlowGenerator.released.set()
+        assert late.result().choices[0].message.content == expected(server).text
+        assert 1 <= time.monotonic() - began < 5  # the client alone would wait half a second
 
 
 def test_several_async_clients_are_answered_and_one_that_leaves_stops_its_work(tmp_path: Path) -> None:
@@ -201,6 +213,23 @@ def test_several_async_clients_are_answered_and_one_that_leaves_stops_its_work(t
     with running(tmp_path) as server:
         assert asyncio.run(ask(server)) == [expected(server).text] * 4
         assert SlowGenerator.stopped.wait(2)
+
+
+def test_the_async_client_lists_streams_embeds_and_is_refused(server: Running) -> None:
+    async def use() -> tuple[str, str]:
+        made = openai.AsyncOpenAI(base_url=f"{server.url}/v1", api_key=server.secrets["alice"], max_retries=0)
+        async with made as client:
+            assert [each.id async for each in client.models.list()] == [(await client.models.retrieve("ragqa")).id]
+            told = await client.embeddings.create(model="ragqa", input="the quay")
+            assert len(told.data[0].embedding) == server.pipeline.components.embedder.dim
+            with pytest.raises(openai.AuthenticationError):
+                await client.with_options(api_key="wrong").models.list()
+            chunks = await client.chat.completions.create(**chat(stream=True))
+            text = "".join([chunk.choices[0].delta.content or "" async for chunk in chunks])
+            async with client.chat.completions.stream(**chat()) as stream:
+                return text, str((await stream.get_final_completion()).choices[0].message.content)
+
+    assert asyncio.run(use()) == (expected(server).text,) * 2
 
 
 HISTORY = '\n### Chat History:\n<chat_history>\nUSER: Who is the master of the quay in the "tags" year?\nASSISTANT: Quayson\n</chat_history>'
