@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import ctypes
 import os
 import resource
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 PROC, CGROUPS = Path("/proc"), Path("/sys/fs/cgroup")
@@ -37,6 +39,12 @@ def cores(proc: Path = PROC, cgroups: Path = CGROUPS) -> int:
     """
     allowed = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     return max(1, min([allowed, *(int(quota) for quota in _quotas(proc, cgroups))]))
+
+
+def give_back_memory() -> None:
+    """Return freed memory to the machine. glibc keeps most of it otherwise; other C libraries have no such function."""
+    with suppress(AttributeError, OSError):
+        ctypes.CDLL(None).malloc_trim(0)
 
 
 def _machine(proc: Path) -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import platform
 import resource
 import subprocess
 import sys
@@ -89,3 +90,17 @@ def test_the_limits_of_the_shell_and_the_cores_of_the_process_count() -> None:
     done = subprocess.run([sys.executable, "-c", script], preexec_fn=limit, capture_output=True, text=True, check=True)
     memory, cores = map(int, done.stdout.split())
     assert (memory <= GIB, cores) == (True, 1)
+
+
+@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="only glibc keeps freed memory")
+def test_freed_memory_is_given_back() -> None:
+    def resident() -> int:
+        return int(Path("/proc/self/statm").read_text(encoding="ascii").split()[1]) * os.sysconf("SC_PAGE_SIZE")
+
+    kept = [bytearray(60_000) for _ in range(2_000)]  # each too small for a mapping of its own
+    last = kept.pop()
+    kept.clear()
+    before = resident()
+    machine.give_back_memory()
+    assert before - resident() > 60_000_000
+    assert len(last) == 60_000

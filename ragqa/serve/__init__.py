@@ -61,9 +61,9 @@ def serve(
     from ragqa.serve import server
     from ragqa.serve.mounted import mcp_endpoint
     from ragqa.serve.service import Service
-    from ragqa.serve.upkeep import indexing
+    from ragqa.serve.upkeep import upkeep
 
-    with listener, pipeline.keep_warm(), indexing(pipeline, index_every):
+    with listener, pipeline.keep_warm(), upkeep(pipeline, index_every):
         service = Service(pipeline, spec)
         mcp = mcp_endpoint(service)
         around = mcp.running() if mcp else nullcontext()

@@ -1,39 +1,50 @@
-"""Keeps the index up to date while the server runs: one run of indexing each so many seconds, in a thread."""
+"""What is done now and then while the server runs, each in a thread: indexing, and giving freed memory back."""
 
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
+from ragqa import machine
 from ragqa.serve.log import LOG
 
 if TYPE_CHECKING:
     from ragqa.pipeline import Pipeline
 
+GIVE_BACK_SECONDS = 15.0
+"""The time between two times that freed memory is given back to the machine."""
+
 
 @contextmanager
-def indexing(pipeline: Pipeline, seconds: float | None) -> Iterator[None]:
-    """Index now and then within the block. An error ends one run, and is logged by its type.
+def upkeep(pipeline: Pipeline, index_every: float | None) -> Iterator[None]:
+    """Give memory back, and index, now and then within the block.
 
-    :param seconds: the time between two runs; None for none.
+    :param index_every: seconds between two runs of indexing; None for none.
     """
     stop = threading.Event()
-
-    def work() -> None:
-        while not stop.wait(seconds):
-            try:
-                report = pipeline.index()
-                LOG.info(
-                    '{"index": %d, "embedded": %d, "removed": %d}', report.generation, report.embedded, report.removed
-                )
-            except Exception as error:
-                LOG.warning("indexing failed: %s; `ragqa index` says why", type(error).__name__)
-
-    if seconds is not None:
-        threading.Thread(target=work, name="ragqa-index", daemon=True).start()
+    _repeat(machine.give_back_memory, GIVE_BACK_SECONDS, stop, "ragqa-memory")
+    if index_every is not None:
+        _repeat(lambda: _index(pipeline), index_every, stop, "ragqa-index")
     try:
         yield
     finally:
         stop.set()
+
+
+def _repeat(work: Callable[[], None], seconds: float, stop: threading.Event, name: str) -> None:
+    def run() -> None:
+        while not stop.wait(seconds):
+            work()
+
+    threading.Thread(target=run, name=name, daemon=True).start()
+
+
+def _index(pipeline: Pipeline) -> None:
+    """Index once. An error ends this run alone, and is logged by its type."""
+    try:
+        report = pipeline.index()
+        LOG.info('{"index": %d, "embedded": %d, "removed": %d}', report.generation, report.embedded, report.removed)
+    except Exception as error:
+        LOG.warning("indexing failed: %s; `ragqa index` says why", type(error).__name__)
