@@ -177,6 +177,7 @@ def test_search_and_prompt_give_one_json_object(indexed: Path) -> None:
     assert [hit["source"] for hit in hits] == ["turbine.txt"]
     assert set(hits[0]) == {
         "source", "path", "page", "start", "end", "text", "score", "scores", "fields", "versions", "place",
+        "document_id",
     }  # fmt: skip
     prompt = json.loads(ragqa("prompt", "pipeline.yaml", "Who commands the ferry?", "--json", cwd=indexed).out)
     assert sum(prompt["tokens"].values()) > 0 and "<|im_start|>" in prompt["prompt"]

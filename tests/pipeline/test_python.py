@@ -92,6 +92,7 @@ def test_an_answer_as_a_dict_has_what_the_command_prints_and_as_json_it_is_one_l
     }  # fmt: skip
     assert list(fields["hits"][0]) == [
         "source", "path", "page", "start", "end", "text", "score", "scores", "fields", "versions", "place",
+        "document_id",
     ]  # fmt: skip
     assert fields["prompt"] == answer.prompt.text if answer.prompt else False
 

@@ -126,7 +126,8 @@ def test_questions_during_commits_of_another_process_are_right_and_none_hashes(
         assert pipe.search("Who is the master of the mast 3?", 1)[0].source == "mast3.txt"
     assert errors == []
     assert len(generations) > 2
-    assert hashing and set(hashing) == {"ragqa-snapshot"}
+    # the main thread is no question here: it may open the index itself first, to see what the latest generation is
+    assert "ragqa-snapshot" in hashing and set(hashing) <= {"ragqa-snapshot", "MainThread"}
     assert not [key for key in _Descriptors._open.values() if key[1] > 0], "a reader is left open"
 
 
