@@ -16,6 +16,9 @@ SPIN_COUNT = "10000"
 """The number of times that a thread of GNU OpenMP checks for new work before it sleeps. With the default of 300,000,
 and another program on the same cores, each of about a hundred steps of a token lasts until the scheduler's next time
 slice."""
+BLAS_TIMEOUT = "14"
+"""The binary logarithm of the cycles for which a thread of OpenBLAS, in NumPy, checks for new work before it sleeps. With its default
+of 26, a search of 100,000 vectors takes the cores from the encoder for the next question, and half of the time is lost."""
 _LEAST_SECONDS = 0.1
 """The shortest time over which the load of the cores is measured. The system counts it in hundredths of a second."""
 _SPARE = 0.25
@@ -34,6 +37,7 @@ def set_up(count: int | None = None) -> None:
     global _own_count
     if not {"OMP_WAIT_POLICY", "GOMP_SPINCOUNT"} & os.environ.keys():
         os.environ["GOMP_SPINCOUNT"] = SPIN_COUNT
+    os.environ.setdefault("OPENBLAS_THREAD_TIMEOUT", BLAS_TIMEOUT)
     if count is None and quota() < len(cores()):  # OpenMP itself does not look at the quota
         count = max(1, math.floor(quota()))
     if count is not None and os.environ.get("OMP_NUM_THREADS", _own_count) == _own_count:

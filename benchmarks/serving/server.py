@@ -96,8 +96,8 @@ async def serving(file: Path, settings: Sequence[str] = (), users: int = 1) -> A
             process = subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, stderr=stderr, text=True)
         try:
             said: Any = json.loads(await asyncio.to_thread(_first_line, process) or "null")
-            if said is None:
-                raise RuntimeError(f"the server did not begin: {log.read_text(encoding='utf-8')}")
+            if said is None or "url" not in said:
+                raise RuntimeError(f"the server did not begin: {said or log.read_text(encoding='utf-8')}")
             secrets = {name: secret for name, (secret, _) in made.items()}
             seconds = time.perf_counter() - started
             yield Server(process, int(said["url"].rpartition(":")[2]), secrets, log, seconds)
