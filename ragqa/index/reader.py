@@ -278,12 +278,12 @@ class LocalReader:
         return rows, vectors - self.snapshot.lexicon.first_row
 
     def _hit(self, chunk_id: str, score: float, scores: dict[str, float]) -> Hit:
-        document_id, start, end, page, context, text, metadata = self._db.execute(
-            "SELECT document_id, start, end, page, context, chunk.text, metadata FROM chunk "
+        document_id, start, end, page, context, text, metadata, source = self._db.execute(
+            "SELECT document_id, start, end, page, context, chunk.text, metadata, "
+            "(SELECT min(source) FROM source WHERE source.document_id = document.id) FROM chunk "
             "JOIN document ON document.id = document_id WHERE chunk.id = ?",
             (chunk_id,),
         ).fetchone()
-        source = self._source(document_id)
         chunk = Chunk(chunk_id, document_id, start, end, text, context, page)
         known = json.loads(metadata)
         place = place_of(known, page, start, lambda low, high: self._count_lines(document_id, low, high))
