@@ -5,8 +5,8 @@
     questions --evaluate--> EvaluationReport (metrics with confidence intervals)
 
 Importing this package loads no model library. `Pipeline` loads one when it first needs it. The import sets the
-environment variable `GOMP_SPINCOUNT`, which controls how threads of these libraries wait (see `ragqa.threads`), unless
-the user has set it.
+environment variables `GOMP_SPINCOUNT` and `OPENBLAS_THREAD_TIMEOUT`, which control how threads of these libraries wait
+(see `ragqa.threads`), unless the user has set them.
 """
 
 from __future__ import annotations

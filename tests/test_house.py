@@ -210,9 +210,17 @@ def test_files_stay_small_enough_to_read_whole() -> None:
     assert long == {}
 
 
-@pytest.mark.parametrize("given", [{}, {"OMP_WAIT_POLICY": "ACTIVE"}, {"GOMP_SPINCOUNT": "7"}], ids=str)
-def test_threads_that_wait_leave_the_cores_to_others_unless_the_user_says_how(given: dict[str, str]) -> None:
-    kept = {name: value for name, value in os.environ.items() if name not in ("OMP_WAIT_POLICY", "GOMP_SPINCOUNT")}
-    script = "import os, ragqa; print(os.environ.get('GOMP_SPINCOUNT'))"
+WAITING = ("OMP_WAIT_POLICY", "GOMP_SPINCOUNT", "OPENBLAS_THREAD_TIMEOUT")
+
+
+@pytest.mark.parametrize(("given", "set_to"), [
+    ({}, "10000 14"), ({"OMP_WAIT_POLICY": "ACTIVE"}, "None 14"), ({"GOMP_SPINCOUNT": "7"}, "7 14"),
+    ({"OPENBLAS_THREAD_TIMEOUT": "20"}, "10000 20"),
+], ids=str)  # fmt: skip
+def test_threads_that_wait_leave_the_cores_to_others_unless_the_user_says_how(
+    given: dict[str, str], set_to: str
+) -> None:
+    kept = {name: value for name, value in os.environ.items() if name not in WAITING}
+    script = "import os, ragqa; print(*map(os.environ.get, ('GOMP_SPINCOUNT', 'OPENBLAS_THREAD_TIMEOUT')))"
     done = subprocess.run([sys.executable, "-c", script], env=kept | given, capture_output=True, text=True, check=True)
-    assert done.stdout.strip() == ("10000" if not given else str(given.get("GOMP_SPINCOUNT")))
+    assert done.stdout.strip() == set_to

@@ -20,7 +20,7 @@ import pytest
 from ragqa import Pipeline, load_config
 from ragqa.errors import ConfigError, UsageError
 from ragqa.pipeline.assemble.check import check_file
-from ragqa.serve import tokens
+from ragqa.serve import listen, tokens
 from tests.commands import ragqa
 from tests.fakes import WORDS
 from tests.serve.serving import QUESTION, SLOW, SLOW_QUESTION, Running, build, drain, request
@@ -209,3 +209,10 @@ def test_the_command_loads_nothing_of_a_pipeline_before_it_serves_an_agent() -> 
     script = "import sys, ragqa.cli.serve; print(*(m for m in ('pydantic', 'ragqa.pipeline', 'ragqa.load') if m in sys.modules))"
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
     assert done.stdout.split() == []
+
+
+def test_what_a_connection_sends_does_not_wait_for_the_acknowledgement_of_what_was_sent_before() -> None:
+    with listen("127.0.0.1", 0) as listener, socket.create_connection(listener.getsockname()[:2]):
+        connection, _ = listener.accept()
+        with connection:
+            assert connection.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)

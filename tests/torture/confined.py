@@ -33,7 +33,7 @@ def run(folder: Path) -> Trial | None:
         sys.path.remove(str(TESTS))
         del os.environ["RAGQA_TRIAL_SECRET"]
     wrong = [f"{attempt}: {outcome}" for attempt, outcome in found.items() if outcome != "refused"]
-    own = {"LC_ALL", "GOMP_SPINCOUNT", *ONE_THREAD}
+    own = {"LC_ALL", "GOMP_SPINCOUNT", "OPENBLAS_THREAD_TIMEOUT", *ONE_THREAD}
     wrong += [f"{name} is in its environment" for name in around["environment"] if name not in own]
     if [path.name for path in folder.iterdir()] != ["secret.txt"] or (folder / "secret.txt").read_text(
         "utf-8"
