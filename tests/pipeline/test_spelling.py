@@ -24,7 +24,7 @@ TEXTS = {
     "gender": 1,
     "ctenophores": 1,
 }
-VOCABULARY = {*TEXTS, "butter", "kayak", "insure"} - {"ctenophores"}
+VOCABULARY = {*TEXTS, "butter", "kayak", "insure", "water"} - {"ctenophores"}
 
 
 class VocabularyEmbedder(WordEmbedder):
@@ -70,6 +70,15 @@ def test_a_word_that_no_text_has_is_read_as_one_that_differs_by_a_letter(typed: 
 ])  # fmt: skip
 def test_other_words_stay_as_they_are(question: str) -> None:
     assert read(question) == question
+
+
+def test_without_a_vocabulary_of_words_nothing_is_corrected() -> None:
+    class LetterEmbedder(WordEmbedder):
+        def offsets(self, text: str) -> list[tuple[int, int]]:
+            return [(at, at + 1) for at in range(len(text))]
+
+    asked = AskedQuestion("What is gendr care?")
+    assert spelled(asked, counts, LetterEmbedder()) is asked
 
 
 def test_an_answer_tells_the_question_and_what_was_searched_for(tmp_path: Path) -> None:

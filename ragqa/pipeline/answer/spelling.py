@@ -18,6 +18,8 @@ Counts = Callable[[Sequence[str]], list[int]]
 _WORD = re.compile(r"(?<![\w./:@\\-])[a-z]{5,}(?![\w@\\]|[-./:']\w)")
 """A word that may be misspelled: of small letters, since a name is not guessed, and no part of a path or an address."""
 _ENDINGS = frozenset(["s", "es", "ed", "ing", "er", "ers", "ly"])
+COMMON = "water"
+"""A word that every vocabulary of English words has. An embedder that counts letters or bytes has none."""
 LEAST_STEM = 4
 """The least letters of a word that the embedder's vocabulary has, before one of `_ENDINGS`."""
 LONGEST_ENDING = 2
@@ -34,7 +36,7 @@ def spelled(question: AskedQuestion, counts: Counts, embedder: Embedder) -> Aske
     A word is misspelled if no text has it and the embedder's vocabulary has not got it either: a good word that the
     documents lack stays, so that it can be a reason to refuse.
     """
-    if languages.language_of(question.text):
+    if languages.language_of(question.text) or not _is_known(COMMON, embedder):
         return question
     words = [word for word in dict.fromkeys(_WORD.findall(question.text)) if word not in STOP_WORDS]
     absent = [word for word, n in zip(words, counts(list(map(term, words))), strict=True) if not n]
