@@ -76,7 +76,12 @@ def extreme_asked_for(question: QuestionAnalysis, candidates: Sequence[Candidate
 def rows_counted(question: QuestionAnalysis, candidates: Sequence[Candidate], tables: Tables) -> CountedRows | None:
     """Return the rows that a question counts or lists by what is in one column of them; None where there is any doubt."""
     match = _THINGS.match(question.core)
-    if match is None or question.kind not in ("fact", "list") or _superlative(question):
+    if (
+        match is None
+        or question.kind not in ("fact", "list")
+        or _superlative(question)
+        or _NEGATED.search(question.core)
+    ):
         return None
     things = text_analysis.term(match[2].lower())
     found = [
@@ -127,7 +132,9 @@ def _asked_of_tables(
     """Return what the question asks of each table with a header in which rows were found, with one of these rows."""
     found = {}
     for each in candidates:
-        if each.kind == "row" and each.header is not None and id(table := tables.of(each)) not in found:
+        if each.kind != "row" or each.header is None or len(list(tables.like(each))) > 1:
+            continue  # the rows of one of several tables with one header say nothing about those of the others
+        if id(table := tables.of(each)) not in found:
             found[id(table)] = (AskedOfTable(question, table, each), each)
     return [pair for pair in found.values() if len(pair[0].names) > 1 and len(pair[0].table.rows) < MOST_ROWS]
 
@@ -147,7 +154,7 @@ class _Rows:
         self._all = {n: row for n, row in values.items() if len(row) == len(asked.names)}
         self._wanted = [each for each in asked.wanted if each not in own and each not in _UNSAID]
         doubts = [word for word, _ in asked.doubts if word not in own]
-        rows = {} if doubts else self._all
+        rows = {} if doubts or len(self._all) < len(values) else self._all  # a row with other cells may be the one
         self._keys = {n: [asked.columns_with(each, row) for each in self._wanted] for n, row in rows.items()}
         self._rows = {
             n: self._all[n] for n, keys in self._keys.items() if all(keys) and not self._is_total(self._all[n])
@@ -175,14 +182,17 @@ class _Rows:
         return Cell(example, start, end, " ".join(asked.table.lines[rows[0]].split()), is_row=True)
 
     def _measured(self, said: _Superlative) -> int | None:
-        """Return the column of numbers that the superlative and the other words name most; None where several or none is."""
+        """Return the column of numbers that the superlative and the other words name most; None where several or none is.
+
+        That is one of those that the word after the superlative names, else of those of its measure, where there are any.
+        """
         asked = self._asked
-        by_measure = shares(text_analysis.term(said.measure), asked.names) if said.measure else []
-        totals = [
-            total + (by_measure[n] if by_measure else 0) if self._numbers(n) else 0
-            for n, total in enumerate(asked.totals)
-        ]
-        totals = [0 if n in (asked.head or ()) else total for n, total in enumerate(totals)]
+        none = [0] * len(asked.names)
+        by_measure = shares(text_analysis.term(said.measure), asked.names) if said.measure else none
+        direct = asked.shares.get(said.after, none)  # "highest price"
+        numeric = [n for n in range(len(none)) if n not in (asked.head or ()) and self._numbers(n)]
+        numeric = [n for n in numeric if direct[n] > OPENING] or [n for n in numeric if by_measure[n]] or numeric
+        totals = [asked.totals[n] + by_measure[n] if n in numeric else 0 for n in range(len(none))]
         best = table_rows.only_greatest(totals)
         return best if best is not None and totals[best] >= HINTED else None
 
@@ -201,8 +211,16 @@ class _Rows:
         return found if len(units) == 1 and 2 * len(found) > len(self._rows) else {}
 
     def _shown(self, said: _Superlative, measured: int) -> int | None:
-        """Return the column that is asked for: that of "which boat", of the word after the superlative, or of "who"."""
+        """Return the column that is asked for: that of "the capital of", "which boat", the word after the superlative, or "who".
+
+        Return None for the whole row.
+        """
         asked = self._asked
+        naming = [share for share in asked.shares.values() if share[measured] <= OPENING]
+        others = {n for share in naming for n, each in enumerate(share) if each > OPENING} - {asked.name_column}
+        if others:
+            sums = [sum(share[n] for share in naming) if n in others else 0 for n in range(len(asked.names))]
+            return table_rows.only_greatest(sums)
         if asked.head and len(asked.head) == 1:
             return next(iter(asked.head))
         named = [n for n, share in enumerate(asked.shares.get(said.after, [])) if share > OPENING]

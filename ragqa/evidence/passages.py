@@ -74,8 +74,13 @@ def candidates(hits: Sequence[Hit], document_of: Callable[[str], Document]) -> l
         document = document_of(id_)
         headers = Headers(document)
         parts = (_of_passage(part, document, headers) for part in _joined(ranked, document))
-        found += _without_overlaps(sorted((each for part in parts for each in part), key=lambda each: each.start))
+        found += _without_overlaps(sorted((each for part in parts for each in part), key=_place))
     return found
+
+
+def _place(candidate: Candidate) -> tuple[int, int]:
+    """Return the key that puts candidates in order, of the same place that of the best hit first."""
+    return candidate.start, candidate.rank
 
 
 def _without_overlaps(found: Iterable[Candidate]) -> list[Candidate]:

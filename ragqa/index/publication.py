@@ -205,6 +205,7 @@ class Publisher:
             # a crash in `rewrite` has left a log that changes the file without a new generation
             durable.remove(self.path / seal.FILE)
         kept = self._checkpoint("FULL", patience_ms) or self._checkpoint("TRUNCATE", 0)
+        self.db.execute(f"PRAGMA busy_timeout = {patience_ms}")
         points.reached("log emptied")
         seal.write(self.db, self.generation, log=kept)
         points.reached("sealed")

@@ -10,7 +10,7 @@ from ragqa.load.formats import CODE_TYPE, PLAIN
 MOST_BYTES = 4 << 20
 """The largest file that is looked at."""
 _CONTROL = re.compile(r"[\x00-\x08\x0e-\x1a\x1c-\x1f\x7f]")
-_KEY = re.compile(r"\s*-----BEGIN [A-Z0-9 ]{0,40}PRIVATE KEY")
+_KEY = re.compile(r"-----BEGIN [A-Z0-9 ]{0,40}PRIVATE KEY")
 
 
 def may_be_text(path: str, size: int) -> bool:
@@ -27,7 +27,7 @@ def type_of(path: str, data: bytes) -> str | None:
         text = data.decode("utf-8")
     except UnicodeDecodeError:
         return None
-    if _CONTROL.search(text) or _KEY.match(text) or not text.strip():
+    if _CONTROL.search(text) or _KEY.search(text) or not text.strip():
         return None
     is_code = text.startswith("#!") or PurePosixPath(path).name.lower().endswith("file")
     return CODE_TYPE if is_code else PLAIN

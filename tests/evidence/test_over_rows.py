@@ -46,6 +46,8 @@ def count(question: str) -> int | None:
         ("Which diesel boat is the shortest?", "Osprey"),
         ("What is the oldest boat?", "Kittiwake"),
         ("Which boat is the most expensive in summer?", "Kittiwake"),
+        ("What is the engine of the longest boat?", "Diesel"),
+        ("What is the summer price of the oldest boat?", "420.00"),
     ],
 )
 def test_the_row_that_is_greatest_or_least_is_found_among_all_rows(question: str, text: str) -> None:
@@ -64,6 +66,20 @@ def test_the_row_that_is_greatest_or_least_is_found_among_all_rows(question: str
 )
 def test_no_row_is_given_where_the_column_or_the_rows_are_in_doubt(question: str) -> None:
     assert extreme(question) is None
+
+
+def test_nothing_is_given_where_another_table_or_a_row_of_other_cells_may_have_the_answer() -> None:
+    def asked(text: str) -> str | None:
+        doc = document(text, "boats.md", "text/markdown")
+        rows = candidates([passage(doc, 0, len(text))], lambda _: doc)
+        cell = extreme_asked_for(analyse("Which boat is the longest?"), rows, Tables(lambda _: doc))
+        return cell.text if cell else None
+
+    table = "| Boat | Length | Built |\n|---|---|---|\n| Heron | 4 m | 2012 |\n| Osprey | 6 m | 2008 |\n"
+    assert asked(table) == "Osprey"
+    assert asked(f"{table}| Grebe | 9 m |\n") is None
+    other = table.replace("Heron", "Grebe").replace("4 m", "9 m")
+    assert asked(f"# North\n\n{table}\n# South\n\n{other}") is None
 
 
 def test_rows_are_counted_or_listed_by_a_cell_that_the_question_names() -> None:

@@ -106,7 +106,10 @@ class ByWords:
             hits = self._reader.hits([(i, 0.0, {}) for i in new])
             self._texts |= zip(new, (hit.chunk.indexed_text for hit in hits), strict=True)
         texts = [self._texts[i] for i in chunk_ids]
-        lacking = [text for text in dict.fromkeys(texts) if text not in self._made]
+        vectors = {text: vector for text in texts if (vector := self._made.get(text)) is not None}
+        lacking = [text for text in dict.fromkeys(texts) if text not in vectors]
         if lacking:
-            self._made.update(zip(lacking, self._embedder.embed_passages(lacking), strict=True))
-        return np.array([self._made[text] for text in texts], dtype=np.float32).reshape(len(texts), self._embedder.dim)
+            made = dict(zip(lacking, self._embedder.embed_passages(lacking), strict=True))
+            self._made.update(made)
+            vectors |= made
+        return np.array([vectors[text] for text in texts], dtype=np.float32).reshape(len(texts), self._embedder.dim)

@@ -92,6 +92,8 @@ class Replies:
         for start, end in counted.spans[:MOST_ITEMS]:
             citation = self.citing.span(hit, start, end)
             sentences.append(AnswerSentence(" ".join(citation.text.split()), (citation,), 1.0))
+        if number > MOST_ITEMS:
+            sentences.append(AnswerSentence(f"and {number - MOST_ITEMS} more", (), 1.0))
         yield from sentences
         answer = self._answer(draft, "catalogue", sentences, CONFIDENCE, None)
         yield replace(answer, read=f"all {counted.of} rows of the table read")

@@ -15,13 +15,15 @@ from ragqa.text_analysis import STOP_WORDS, term
 Counts = Callable[[Sequence[str]], list[int]]
 """Returns for each search term the number of texts that have it."""
 
-_WORD = re.compile(r"(?<![\w./:@\\-])[a-z]{5,}(?![\w@\\]|[-./:']\w)")
+_WORD = re.compile(r"(?<![\w./:@\\-])[a-z]{5,20}(?![\w@\\]|[-./:'’]\w)")
 """A word that may be misspelled: of small letters, since a name is not guessed, and no part of a path or an address."""
 _ENDINGS = frozenset(["s", "es", "ed", "ing", "er", "ers", "ly"])
 COMMON = "water"
 """A word that every vocabulary of English words has. An embedder that counts letters or bytes has none."""
 LEAST_STEM = 4
 """The least letters of a word that the embedder's vocabulary has, before one of `_ENDINGS`."""
+MOST = 3
+"""The most misspelled words of a question: one with more is in another language, or no question."""
 LONGEST_ENDING = 2
 """The most letters that a word outside the vocabulary may have more than its stem, since it is known by its stem alone."""
 SHORT = 5
@@ -40,7 +42,8 @@ def spelled(question: AskedQuestion, counts: Counts, embedder: Embedder) -> Aske
         return question
     words = [word for word in dict.fromkeys(_WORD.findall(question.text)) if word not in STOP_WORDS]
     absent = [word for word, n in zip(words, counts(list(map(term, words))), strict=True) if not n]
-    meant = {word: _meant(word, counts, embedder) for word in absent if not _is_known(word, embedder)}
+    unknown = [word for word in absent if not _is_known(word, embedder)]
+    meant = {word: _meant(word, counts, embedder) for word in unknown} if len(unknown) <= MOST else {}
     text = _WORD.sub(lambda match: meant.get(match.group()) or match.group(), question.text)
     return question if text == question.text else replace(question, text=text, typed=question.text)
 
@@ -64,7 +67,7 @@ def _meant(word: str, counts: Counts, embedder: Embedder) -> str:
 
 
 def _one_letter_away(word: str) -> Iterator[str]:
-    """Yield the words with a letter more, less or another, or with two in the other order; the first letter stays.
+    """Yield the words with a letter more, less or another, or with two in the other order. The first letter stays, or changes place with the second.
 
     A short word with another letter is too often another word.
     """
