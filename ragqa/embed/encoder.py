@@ -14,8 +14,9 @@ import torch
 from ragqa import models
 from ragqa.arguments import is_unicode
 from ragqa.config.specs import ClsPoolEmbed, MeanPoolEmbed
+from ragqa.embed.base import TextEmbedder
 from ragqa.embed.pooling import cls_pool, mean_pool
-from ragqa.embed.questions import QuestionEmbedder, Vectors, refuse_long
+from ragqa.embed.questions import Vectors, refuse_long
 from ragqa.embed.tokens import ModelTokens
 from ragqa.embed.transformers_encoder import TransformersEncoder
 from ragqa.errors import ModelError
@@ -26,11 +27,13 @@ _LONGEST_PREFIX = 4_000
 """The most characters of a prompt before every text, since it uses a part of the window."""
 
 
-class EncoderEmbedder:
+class EncoderEmbedder(TextEmbedder):
     """An `Embedder` with the encoder that an `embed` section names. The weights are loaded when first needed.
 
     :raises ModelError: the model is missing, has no tokenizer.json, or the chosen engine does not support it.
     """
+
+    _tokens: ModelTokens
 
     def __init__(self, spec: MeanPoolEmbed | ClsPoolEmbed) -> None:
         self.spec = spec
@@ -46,12 +49,7 @@ class EncoderEmbedder:
         self.window = read_window(self.folder)
         self.prefixes = read_prefixes(self.folder)
         self.dtype = models.torch_dtype(spec.dtype, matrices=True)
-        self._questions = QuestionEmbedder(
-            lambda texts: self._embed(texts, "query"),
-            lambda text: self._tokens.lengths([self.prefixes["query"] + text])[0],
-            self.window,
-            spec.model,
-        )
+        self._questions = self._embedder_of_questions(self.prefixes["query"], self.window, spec.model)
         self.engine = choose_engine(self.folder, "encoder", spec.engine, spec.model)
 
     @cached_property
@@ -80,45 +78,6 @@ class EncoderEmbedder:
     def load(self) -> None:
         """Load the weights now, if they are not loaded yet."""
         self._model  # noqa: B018  # a cached property: reading it loads
-
-    def count(self, text: str) -> int:
-        """Return the number of tokens of `text`, without special tokens. A long text is counted in blocks."""
-        return self._tokens.count(text)
-
-    def offsets(self, text: str) -> list[tuple[int, int]]:
-        """Return the character span of each token of `text`."""
-        return self._tokens.offsets(text)
-
-    def unknown_share(self, text: str) -> float:
-        """Return the share of the letters of a text that are in tokens which the vocabulary lacks, between 0 and 1."""
-        return self._tokens.unknown_share(text)
-
-    def embed_passages(self, texts: Sequence[str]) -> Vectors:
-        """Return float32[len(texts), dim], rows L2-normalised; float32[0, dim] for no texts.
-
-        The row of a text is zero where the vocabulary lacks all its words.
-
-        :raises UsageError: a text is longer than the model's window.
-        """
-        if isinstance(texts, str):
-            raise TypeError("texts must be a sequence of strings, not one string")
-        return self._embed(texts, "passage")
-
-    def embed_question(self, question: str) -> Vectors:
-        """Return float32[dim], L2-normalised; zero where the vocabulary lacks all words of the question.
-
-        A question that is longer than the model's window is embedded in parts: the mean of their vectors, normalised.
-
-        :raises UsageError: the model's own prefix for questions leaves no room for a question.
-        """
-        return self._questions.one(question)
-
-    def embed_questions(self, questions: Sequence[str]) -> Vectors:
-        """Return float32[len(questions), dim]: the row of each question is what `embed_question` returns for it.
-
-        :raises UsageError: the model's own prefix for questions leaves no room for a question.
-        """
-        return self._questions.many(questions)
 
     @cached_property
     def _model(self) -> Encoder | TransformersEncoder:

@@ -13,7 +13,8 @@ from pydantic import BaseModel, ConfigDict, TypeAdapter
 
 from ragqa import models
 from ragqa.config.endpoints import OpenAIEmbed
-from ragqa.embed.questions import QuestionEmbedder, Vectors, refuse_long
+from ragqa.embed.base import TextEmbedder
+from ragqa.embed.questions import Vectors, refuse_long
 from ragqa.embed.tokens import ByteTokens, ModelTokens
 from ragqa.errors import ModelError, ResourceError
 
@@ -42,7 +43,7 @@ class _Reply(BaseModel):
 _REPLY = TypeAdapter(_Reply)
 
 
-class OpenAIEmbedder:
+class OpenAIEmbedder(TextEmbedder):
     """An `Embedder` with the endpoint that an `embed` section names. Its vectors are scaled to length 1 here.
 
     The address is not part of the identity of an index: the same model may be served elsewhere. The canaries of the index
@@ -60,12 +61,7 @@ class OpenAIEmbedder:
         self._folder = models.resolve(spec.tokenizer) if spec.tokenizer else None
         self._tokens = ModelTokens(self._folder, spec.tokenizer or "") if self._folder else ByteTokens()
         self._endpoint = EndpointClient(spec.endpoint(), "embed")
-        self._questions = QuestionEmbedder(
-            lambda texts: self._embed(texts, "query"),
-            lambda text: self._tokens.lengths([self.prefixes["query"] + text])[0],
-            self.window,
-            spec.model,
-        )
+        self._questions = self._embedder_of_questions(self.prefixes["query"], self.window, spec.model)
 
     @cached_property
     def dim(self) -> int:
@@ -94,42 +90,6 @@ class OpenAIEmbedder:
     def load(self) -> None:
         """Ask the endpoint for the number of dimensions, where it is not known yet."""
         self.dim  # noqa: B018  # a cached property: reading it asks
-
-    def count(self, text: str) -> int:
-        """Return the number of tokens of `text`, without special tokens; its UTF-8 bytes where no tokenizer is given."""
-        return self._tokens.count(text)
-
-    def offsets(self, text: str) -> list[tuple[int, int]]:
-        """Return the character span of each token of `text`."""
-        return self._tokens.offsets(text)
-
-    def unknown_share(self, text: str) -> float:
-        """Return the share of the letters of a text that are in tokens which the vocabulary lacks, between 0 and 1."""
-        return self._tokens.unknown_share(text)
-
-    def embed_passages(self, texts: Sequence[str]) -> Vectors:
-        """Return float32[len(texts), dim], rows L2-normalised; float32[0, dim] for no texts.
-
-        :raises UsageError: a text is longer than the window, or the endpoint refuses the request.
-        :raises ResourceError: the endpoint fails, or its vectors are not as they should be.
-        :raises ModelError: the endpoint does not have the model.
-        """
-        if isinstance(texts, str):
-            raise TypeError("texts must be a sequence of strings, not one string")
-        return self._embed(texts, "passage")
-
-    def embed_question(self, question: str) -> Vectors:
-        """Return float32[dim], L2-normalised.
-
-        A question that is longer than the window is embedded in parts: the mean of their vectors, normalised.
-
-        :raises ResourceError: the endpoint fails, or its vectors are not as they should be.
-        """
-        return self._questions.one(question)
-
-    def embed_questions(self, questions: Sequence[str]) -> Vectors:
-        """Return float32[len(questions), dim]: the row of each question is what `embed_question` returns for it."""
-        return self._questions.many(questions)
 
     def _embed(self, texts: Sequence[str], what: str) -> Vectors:
         """Return float32[len(texts), dim].

@@ -36,8 +36,8 @@ class QuestionEmbedder:
 
     def one(self, question: str) -> Vectors:
         """Return float32[dim], L2-normalised."""
-        if self._long and self._long[0] == question:
-            return self._long[1]
+        if (long := self._long) and long[0] == question:  # read once, since another thread may replace it
+            return long[1]
         vector: Vectors = self.many([question])[0]
         return vector
 
@@ -55,8 +55,8 @@ class QuestionEmbedder:
         if len(parts) == 1:
             only: Vectors = parts[0]
             return only
-        if self._long and self._long[0] == question:
-            return self._long[1]
+        if (long := self._long) and long[0] == question:
+            return long[1]
         _log.warning(
             "the question is longer than the %d tokens that %s reads: it was embedded in %d parts, whose mean is searched",
             self._window, self._name, len(parts),

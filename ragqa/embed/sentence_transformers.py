@@ -14,8 +14,9 @@ import torch
 
 from ragqa import models
 from ragqa.config.specs import SentenceTransformersEmbed
+from ragqa.embed.base import TextEmbedder
 from ragqa.embed.encoder import batches, config_sha256, read_prefixes, read_window
-from ragqa.embed.questions import QuestionEmbedder, Vectors, refuse_long
+from ragqa.embed.questions import Vectors, refuse_long
 from ragqa.embed.tokens import ModelTokens
 from ragqa.errors import ModelError, RagqaError, RefusedError
 
@@ -25,7 +26,7 @@ _TASKS = {"query": "query", "passage": "document"}
 """The library's names, by which a model with a part of its own for each (a Router) chooses it."""
 
 
-class SentenceTransformersEmbedder:
+class SentenceTransformersEmbedder(TextEmbedder):
     """An `Embedder` with the model that an `embed` section names. The weights are loaded when first needed.
 
     No code of the model's folder is run, and only safetensors are read.
@@ -33,6 +34,8 @@ class SentenceTransformersEmbedder:
     :raises ModelError: the model is missing, or is not one of sentence-transformers.
     :raises RefusedError: a module has only pickle weights.
     """
+
+    _tokens: ModelTokens
 
     def __init__(self, spec: SentenceTransformersEmbed) -> None:
         self.spec = spec
@@ -42,12 +45,7 @@ class SentenceTransformersEmbedder:
         self.window = _window(self.folder)
         self.prefixes = read_prefixes(self.folder)
         self.dtype = models.torch_dtype(spec.dtype, matrices=True)
-        self._questions = QuestionEmbedder(
-            lambda texts: self._embed(texts, "query"),
-            lambda text: self._tokens.lengths([self.prefixes["query"] + text])[0],
-            self.window,
-            spec.model,
-        )
+        self._questions = self._embedder_of_questions(self.prefixes["query"], self.window, spec.model)
 
     @cached_property
     def dim(self) -> int:
@@ -84,43 +82,6 @@ class SentenceTransformersEmbedder:
     def load(self) -> None:
         """Load the weights now, if they are not loaded yet."""
         self.dim  # noqa: B018  # a cached property: reading it loads
-
-    def count(self, text: str) -> int:
-        """Return the number of tokens of `text`, without special tokens. A long text is counted in blocks."""
-        return self._tokens.count(text)
-
-    def offsets(self, text: str) -> list[tuple[int, int]]:
-        """Return the character span of each token of `text`."""
-        return self._tokens.offsets(text)
-
-    def unknown_share(self, text: str) -> float:
-        """Return the share of the letters of a text that are in tokens which the vocabulary lacks, between 0 and 1."""
-        return self._tokens.unknown_share(text)
-
-    def embed_passages(self, texts: Sequence[str]) -> Vectors:
-        """Return float32[len(texts), dim], rows L2-normalised; float32[0, dim] for no texts.
-
-        The row of a text is zero where the vocabulary lacks all its words.
-
-        :raises UsageError: a text is longer than the model's window.
-        :raises ModelError: the model cannot be loaded.
-        """
-        if isinstance(texts, str):
-            raise TypeError("texts must be a sequence of strings, not one string")
-        return self._embed(texts, "passage")
-
-    def embed_question(self, question: str) -> Vectors:
-        """Return float32[dim], L2-normalised; zero where the vocabulary lacks all words of the question.
-
-        A question that is longer than the model's window is embedded in parts: the mean of their vectors, normalised.
-
-        :raises UsageError: the model's own prompt for questions leaves no room for a question.
-        """
-        return self._questions.one(question)
-
-    def embed_questions(self, questions: Sequence[str]) -> Vectors:
-        """Return float32[len(questions), dim]: the row of each question is what `embed_question` returns for it."""
-        return self._questions.many(questions)
 
     def _embed(self, texts: Sequence[str], what: str) -> Vectors:
         """Return float32[len(texts), dim].

@@ -34,6 +34,8 @@ _LEAST = {
 """Superlatives, and the words that follow "how" where a question asks for the same measure."""
 _GRADING = frozenset(["most", "least"])
 """Superlatives that may be of the word after them: "most expensive"."""
+_GRADED = set(text_analysis.terms("price strength power temperature"))
+"""Measures whose adjectives follow such a word."""
 _BEGUN = frozenset(text_analysis.terms("built born birth founded since year"))
 """Words of the names of columns in which the oldest has the least number."""
 _UNSAID = frozenset(text_analysis.terms("list listed table row entry overall altogether total work"))
@@ -117,13 +119,9 @@ def _superlative(question: QuestionAnalysis) -> _Superlative | None:
     at = places[0]
     following = [*words[at + 1 :], "", ""]
     word, measure = words[at], _GREATEST.get(words[at]) or _LEAST.get(words[at], "")
-    if word in _GRADING and shares(text_analysis.term(following[0]), [set(_measures())])[0] >= HINTED:
+    if word in _GRADING and shares(text_analysis.term(following[0]), [_GRADED])[0] >= HINTED:
         measure, following = following[0], following[1:]
     return _Superlative(word, word in _GREATEST, measure, text_analysis.term(following[0]) if following[0] else "")
-
-
-def _measures() -> set[str]:
-    return set(text_analysis.terms("price strength power temperature"))
 
 
 def _asked_of_tables(

@@ -59,7 +59,7 @@ def quote(question: QuestionAnalysis, ranked: Sequence[RankedExcerpt]) -> list[C
 
     A comparison gets the best excerpts of each thing that it names. A list, a table or a block of code is quoted whole
     where one of its parts is the best excerpt. A sentence that points to the one before it comes with it, and so does
-    the sentence after the best one, or for "why" the sentences up to the reason.
+    the sentence after the best one, or for "why" the sentences up to the reason, where one is given.
     """
     if not ranked:
         return []

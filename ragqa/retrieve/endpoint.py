@@ -120,4 +120,5 @@ def _tokenizer(name: str) -> Any:
         raise ModelError(f"{file.parent} has no tokenizer.json: save the model with a fast tokenizer")
     tokenizer = Tokenizer.from_file(str(file))
     tokenizer.no_truncation()
+    tokenizer.no_padding()
     return tokenizer
