@@ -34,7 +34,7 @@ _REQUEST = re.compile(r"^(?:can|could|would|will) you (?:please )?", re.IGNORECA
 _COMPARE = re.compile(
     r"\b(?:differences? between|differs?\b.*\bfrom|different from|compare[ds]?|comparison|versus|vs\.?)(?:\W|$)|"
     r"\b(?:better|cheaper|faster|larger|bigger|smaller|longer|shorter|older|more|less)\b.*\b(?:than|or)\b|"
-    r"^(?:which|what|who)\b.*,.*\bor\b",
+    r"^(?:which|what|who)\b.*,.*\bor\b|^[^,]+ or [^,]+, (?:which|what|who)\b",
     re.IGNORECASE,
 )
 _SUMMARY = re.compile(

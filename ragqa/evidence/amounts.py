@@ -24,6 +24,12 @@ _BOUND = re.compile(
 )
 _MARKS = re.compile(r"[.,]")
 _THOUSANDS = re.compile(r"-?[1-9]\d{0,2}(?:,\d{3})+|-?[1-9]\d{0,2}(?:\.\d{3}){2,}")
+_PRICE = re.compile(
+    r"[$€£¥₹₽₩₪฿₴₺]|(?<![A-Za-z])(?:cr|kr|rs|fr|sfr|zl)\.? ?\d|(?<![A-Za-z])(?:dollars?|euros?|pounds sterling|cents?|crowns?|francs?|yen|rupees?|pesos?|free|"
+    r"usd|eur|gbp|chf|jpy|prices?|priced|costs?|fees?|fares?|charge[ds]?|rates?|pays?|paid|wages?|salar(?:y|ies)|expensive|cheap|worth|budget)(?![A-Za-z])",
+    re.IGNORECASE,
+)
+"""A mark, code or name of a currency, or a word of prices."""
 _ENDLESS = Decimal("Infinity")
 _LITTLE = Decimal("1e-9")
 
@@ -77,6 +83,11 @@ def digits(number: str) -> str:
 def without_marks(line: str) -> str:
     """Return a line without points and commas, in which `digits` can be looked for."""
     return _MARKS.sub("", line)
+
+
+def tells_price(text: str) -> bool:
+    """Tell whether a text speaks of money: it has a currency, or a word such as price or fee."""
+    return bool(_PRICE.search(text))
 
 
 def range_of(text: str) -> Range | None:

@@ -33,6 +33,8 @@ _ITEM = re.compile(r"\s*(?:[-*+•◦▪‣·●○■–]|\(?\d{1,3}[.)]|\(?[a-
 _ROW = re.compile(r"\s*\|.*\|\s*|\s*[^\s].*\t.*")
 END = re.compile(rf"[.!?…:;{END_MARKS}][{CLOSING_MARKS}\]*_`]*(?:\[[^\]\n]{{1,20}}\])*\s*$")
 """The end of a sentence, of an introduction or of a part of a list."""
+_LEADERS = re.compile(r"(?:\.\s?){5,60}\s{0,8}\d{1,5}(?!\S)")
+"""Dots that lead to the number of a page."""
 _ABBREVIATION = re.compile(
     r"(?:\b(?:[A-Z]|Mr|Mrs|Ms|Dr|Prof|St|Sr|Jr|No|Nos|vs|etc|e\.g|i\.e|cf|ca|approx|Fig|Eq|Sec|Ch|pp?|vol|ed|eds|al|Inc|Ltd|Co|Corp|Jan|Feb|Mar|Apr|Jun|Jul|Aug|Sept?|Oct|Nov|Dec|U\.S|U\.K|a\.m|p\.m))\.$"
 )
@@ -238,9 +240,15 @@ def _cut(kind: str, lines: list[_Line], text: str) -> Iterator[tuple[int, int, E
             yield start, end, "item"
         else:
             yield from ((a, b, "item") for a, b in _sentences(text, start, end))
-    else:
+    elif not _is_of_contents(text[start:end]):
         for first, last in _sentences(text, start, end):
             yield first, last, "heading" if _is_heading(text, first, last) else "sentence"
+
+
+def _is_of_contents(text: str) -> bool:
+    """Tell whether a paragraph is of a table of contents: it ends with dots and a page, or has several of them."""
+    found = list(_LEADERS.finditer(text)) if "..." in text or ". ." in text else []
+    return len(found) > 1 or (bool(found) and not text[found[-1].end() :].strip())
 
 
 def _is_heading(text: str, start: int, end: int) -> bool:

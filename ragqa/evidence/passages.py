@@ -22,7 +22,7 @@ MARGIN = 400
 GAP = 2
 """The most characters between two hits that are joined."""
 LIST = 1200
-"""The most characters of a list that are read on the page after the one that announces it."""
+"""The most characters of a list that are read on the page after the one where it begins or is announced."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,19 +149,21 @@ def _of_passage(passage: Sequence[_Part], document: Document, headers: Headers) 
 
 
 def _on_the_next_page(last: Candidate, document: Document, bottom: int) -> list[Candidate]:
-    """Return the list with which the next page begins, where the last line of a page announces it with a colon."""
-    text = document.text
-    if not last.text.rstrip().endswith(":") or text[last.end : bottom].strip() or not text[bottom:].strip():
+    """Return the items with which the next page begins, where the last line of a page is an item or ends with a colon."""
+    text, goes_on = document.text, last.kind == "item"
+    announced = goes_on or last.text.rstrip().endswith(":")
+    if not announced or text[last.end : bottom].strip() or not text[bottom:].strip():
         return []
     low, high = document.page_span(bottom)
     found: list[Candidate] = []
+    block, before = (last.block, last.before) if goes_on else (-1, last.text)
     for excerpt in excerpts(text[low : min(high, low + LIST)]):
         start, end = low + excerpt.start, low + excerpt.end
         if excerpt.kind != "item" or end == low + LIST:
             break
-        begin = found[0].block if found else start
+        block = start if block < 0 else block
         page, said = document.page_of(start), text[start:end]
-        found.append(Candidate(last.hit, last.rank, start, end, said, excerpt, last.heading, last.text, begin, page))
+        found.append(Candidate(last.hit, last.rank, start, end, said, excerpt, last.heading, before, block, page))
     return found
 
 

@@ -7,22 +7,22 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
 from ragqa import text_analysis
+from ragqa.comparisons import compared
+from ragqa.evidence.asked_for import MARGIN, from_the_first_that_fits
 from ragqa.evidence.excerpts import END
 from ragqa.evidence.passages import Candidate
 from ragqa.evidence.ranking import RankedExcerpt
-from ragqa.question_analysis import QuestionAnalysis, QuestionKind, fits
+from ragqa.question_analysis import QuestionAnalysis, QuestionKind
 from ragqa.records import Hit
 
-LENGTHS: dict[QuestionKind, int] = {"fact": 2, "yes_no": 2, "definition": 2, "why": 2, "other": 3, "compare": 4}
+LENGTHS: dict[QuestionKind, int] = {"fact": 3, "yes_no": 4, "definition": 3, "why": 3, "how": 4, "list": 4}
 """The most sentences of a quote by the kind of question."""
 LONGEST = 5
-"""The most sentences of a quote for the other kinds: how, list, summary."""
+"""The most sentences of a quote for the other kinds: compare, summary, other."""
 LISTING: tuple[QuestionKind, ...] = ("list", "how", "summary", "other")
 """The kinds of questions that a whole list answers."""
 IN_WORDS: tuple[QuestionKind, ...] = ("why", "yes_no", "definition", "compare")
 """The kinds of questions that no line of code answers."""
-MARGIN = 1.6
-"""How far, in log-odds, an excerpt of a quote may be below the best one."""
 NEXT_MARGIN = 5.0
 """The same for the sentence after the best one."""
 MOST_ITEMS = 14
@@ -36,7 +36,6 @@ ALIKE = 0.7
 _ANSWERING = frozenset(["no", "all", "both", "most", "each", "some"])
 """Function words that may answer a question: "No dogs are allowed"."""
 _SAYING_NOTHING = frozenset(map(text_analysis.term, text_analysis.STOP_WORDS - _ANSWERING))
-_TYPED = re.compile(r"(?:(?:in |on )?(?:what|which) (?:year|date|day|month|decade|century)|how many)\b", re.IGNORECASE)
 AFTER_QUESTION = 2
 """The sentences that come with a question of the text itself, as in a list of frequently asked ones."""
 BELOW = 8
@@ -64,7 +63,7 @@ def quote(question: QuestionAnalysis, ranked: Sequence[RankedExcerpt]) -> list[C
     if not ranked:
         return []
     places = {(each.candidate.hit.chunk.document_id, each.candidate.start): each.candidate for each in ranked}
-    ranked = _about_the_names(question, _quotable(question, ranked))
+    every, ranked = ranked, _about_the_names(question, _quotable(question, ranked))
     if not ranked:
         return []
     most = LENGTHS.get(question.kind, LONGEST)
@@ -81,7 +80,8 @@ def quote(question: QuestionAnalysis, ranked: Sequence[RankedExcerpt]) -> list[C
             continue
         chosen |= {id(one): one for one in new}
         count += 1
-    for following in _after_the_best(question, ranked, places) if id(ranked[0].candidate) in chosen else []:
+    after = _after_the_best(question, ranked, every, places) if id(ranked[0].candidate) in chosen else []
+    for following in after:
         if sum(map(_size, chosen.values())) + _size(following) > MOST_CHARACTERS:
             break
         if not _is_repeated(following, chosen.values()):
@@ -94,7 +94,7 @@ def _quotable(question: QuestionAnalysis, ranked: Sequence[RankedExcerpt]) -> Se
     header or a fragment; rows where the best excerpt is a sentence and the question asks for sentences; and code where
     it asks for words.
     """
-    left = _from_the_first_that_fits(question, _say_more(question, ranked))
+    left = from_the_first_that_fits(question, _say_more(question, ranked))
     left = [each for each in left if each.candidate.kind != "header"] or left
     left = [each for each in left if not _is_fragment(each.candidate)] or left
     if question.kind in IN_WORDS:
@@ -114,19 +114,6 @@ def _say_more(question: QuestionAnalysis, ranked: Sequence[RankedExcerpt]) -> Se
         for each in ranked
         if each.candidate.kind != "sentence" or not known.issuperset(text_analysis.terms(each.candidate.text))
     ] or ranked
-
-
-def _from_the_first_that_fits(question: QuestionAnalysis, ranked: Sequence[RankedExcerpt]) -> Sequence[RankedExcerpt]:
-    """Leave out what is above the best excerpt with a year or a number, where a question asks for one by name.
-
-    Return `[]` where that is more than `MARGIN` below the best excerpt of all, or where none has one.
-    """
-    if question.kind != "fact" or not _TYPED.match(question.own):
-        return ranked
-    for place, each in enumerate(ranked):
-        if fits(question.answer_type, each.candidate.text):
-            return ranked[place:] if each.score >= ranked[0].score - MARGIN else []
-    return []
 
 
 def _is_fragment(candidate: Candidate) -> bool:
@@ -154,12 +141,13 @@ def _terms_around(candidate: Candidate) -> set[str]:
 
 
 def _of_each_name(question: QuestionAnalysis, ranked: Sequence[RankedExcerpt]) -> list[RankedExcerpt]:
-    """Return the best excerpt for each name of a question, by the words that only this name has.
+    """Return the best excerpt for each thing that a question compares, or for each of its names, by words of its own.
 
     One that has the words of another name too, such as the announcement of a comparison, is taken only where none has
     this name alone.
     """
-    names = [set(map(text_analysis.term, text_analysis.content_words(name))) for name in question.names]
+    things = compared(question.own) or question.names
+    names = [set(map(text_analysis.term, text_analysis.content_words(thing))) for thing in things]
     own = [
         name - set().union(*(other for place, other in enumerate(names) if place != number))
         for number, name in enumerate(names)
@@ -242,24 +230,31 @@ def _header_of(row: Candidate, places: dict[tuple[str, int], Candidate]) -> Cand
 
 
 def _after_the_best(
-    question: QuestionAnalysis, ranked: Sequence[RankedExcerpt], places: dict[tuple[str, int], Candidate]
+    question: QuestionAnalysis,
+    ranked: Sequence[RankedExcerpt],
+    every: Sequence[RankedExcerpt],
+    places: dict[tuple[str, int], Candidate],
 ) -> list[Candidate]:
-    """Return what is quoted after the best excerpt: the next sentence, or for "why" the sentences up to a reason."""
-    if question.kind != "why":
-        return _next_sentence(ranked)
-    gives = any(_REASON.search(each.candidate.text) for each in ranked if each.score >= ranked[0].score - MARGIN)
-    return [] if gives else _reason_after(ranked[0].candidate, places) or _next_sentence(ranked)
+    """Return what is quoted after the best excerpt: the next sentence, or for "why" the sentences up to a reason.
+
+    :param ranked: the excerpts that can be quoted alone, best first. :param every: all excerpts.
+    """
+    if question.kind == "why":
+        gives = any(_REASON.search(each.candidate.text) for each in ranked if each.score >= ranked[0].score - MARGIN)
+        if gives or (reason := _reason_after(ranked[0].candidate, places)):
+            return [] if gives else reason
+    following = _next_sentence(ranked[0], every)
+    return _with_its_block(following, question.kind, places) if following else []
 
 
-def _next_sentence(ranked: Sequence[RankedExcerpt]) -> list[Candidate]:
-    """Return the sentence after the best excerpt, which often says what that announces; `[]` where it is far less likely."""
-    best = ranked[0]
-    for each in ranked:
+def _next_sentence(best: RankedExcerpt, every: Sequence[RankedExcerpt]) -> Candidate | None:
+    """Return the sentence after the best excerpt, which often says what that announces; None where it is far less likely."""
+    for each in every:
         gap = each.candidate.start - best.candidate.end
         if each.candidate.hit.chunk.document_id == best.candidate.hit.chunk.document_id and 0 <= gap <= JOIN:
             both_prose = each.candidate.kind == best.candidate.kind == "sentence"
-            return [each.candidate] if both_prose and each.score >= best.score - NEXT_MARGIN else []
-    return []
+            return each.candidate if both_prose and each.score >= best.score - NEXT_MARGIN else None
+    return None
 
 
 def _reason_after(candidate: Candidate, places: dict[tuple[str, int], Candidate]) -> list[Candidate]:

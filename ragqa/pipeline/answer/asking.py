@@ -18,6 +18,7 @@ from ragqa.evidence.selection import spans
 from ragqa.pipeline import catalogue
 from ragqa.pipeline.answer.abstention import Abstention, before_writing
 from ragqa.pipeline.answer.citing import Citing
+from ragqa.pipeline.answer.comparing import with_each_thing
 from ragqa.pipeline.answer.draft import AskedQuestion, Clock, Draft
 from ragqa.pipeline.answer.parts import in_parts
 from ragqa.pipeline.answer.replies import Event, Replies, Written
@@ -181,7 +182,7 @@ class Asking:
             given = question.passages
             if given is None:
                 question = spelled(question, self.reader.document_counts, self.components.embedder)
-            hits = tuple(self.retrieve(question) if given is None else given)
+            hits = tuple(self._found(question) if given is None else given)
             read = hits if given is not None else tuple(without_superseded(hits, question.searched))
             clock.lap("retrieve")
             if given is not None and not hits:
@@ -192,6 +193,13 @@ class Asking:
             nearest = tuple(self._citing.span(each.hit, each.start, each.end) for each in best)
             clock.lap("evidence")
         return Draft(question, hits, read, found, nearest, clock)
+
+    def _found(self, question: AskedQuestion) -> list[Hit]:
+        """Return the best hits, with a passage of each thing that the question compares."""
+        alone = replace(question, history=())
+        return with_each_thing(
+            question.text, self.retrieve(question), lambda text: self.retrieve(replace(alone, text=text))
+        )
 
     def _without_generator(self, draft: Draft) -> Iterator[Event] | None:
         """Return the events of an abstention or a quote; None where the generator is needed."""

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 from ragqa.evidence import confidence
+from ragqa.evidence.asked_for import may_be_price
 from ragqa.evidence.cells import CONFIDENCE, Cell
 from ragqa.evidence.over_rows import CountedRows
 from ragqa.evidence.passages import Candidate
@@ -147,7 +148,8 @@ class Replies:
             in_cell = is_of_cell(text, found.question, place)
         else:
             in_cell = is_of_field(text, found.question, place.text)
-        if is_of_best and sure >= least and in_cell and fits(found.question.answer_type, text):
+        fitting = fits(found.question.answer_type, text) and may_be_price(found.question, place)
+        if is_of_best and sure >= least and in_cell and fitting:
             sentence = AnswerSentence(text, (self.citing.span(place.hit, place.start, place.end),), 1.0)
             yield sentence
             yield self._answer(draft, "span", [sentence], sure, written)
