@@ -148,6 +148,14 @@ def test_a_sentence_with_a_mark_of_a_reference_is_no_heading() -> None:
     assert found(text)[0] == ("sentence", "He left the firm.[citation needed]")
 
 
+def test_a_table_of_contents_has_no_excerpts() -> None:
+    line = ". . . . . . 20 3.4 Rules and masks . . . . . . . 21 3.5 Inserts with rules. . . . . . . . . 22"
+    assert found(line) == []
+    assert found("Introduction ........ 3\nThe sea ....... 12\n") == []
+    assert found("Name: ........ Ann\n") != []
+    assert found("It went on... and on. Then 3 came.") != []
+
+
 @pytest.mark.parametrize(
     "line",
     ["-" * 5000 + " End", "-" * 60 + "Original Message" + "-" * 60, "| " + "- " * 3000 + "x", "a" + "." * 20000 + "x"],

@@ -163,6 +163,14 @@ def test_a_list_that_begins_in_a_hit_is_read_to_its_end() -> None:
     assert [each.text for each in found] == ["Some examples include:", "panic-abort", "panic-halt", "panic-itm"]
 
 
+def test_a_list_that_goes_on_on_the_next_page_is_read_to_its_end() -> None:
+    first, second = "Our values are:\n\n1. Quality\n2. Respect\n", "3. Openness\n4. Care\n\nReviews are yearly."
+    doc = document(f"{first}\f{second}", "book.pdf", "application/pdf", page_starts=(0, len(first) + 1))
+    items = [each for each in candidates([passage(doc, 0, len(first))], lambda _: doc) if each.kind == "item"]
+    assert [(each.text, each.page) for each in items] == [("Quality", 1), ("Respect", 1), ("Openness", 2), ("Care", 2)]
+    assert len({each.block for each in items}) == 1
+
+
 def test_a_list_on_the_page_after_the_line_that_announces_it_is_read_too() -> None:
     first, second = "You need:", "- a ticket\n- a coat\n\nThe ferry leaves at noon."
     doc = document(f"{first}\f{second}", "fees.pdf", "application/pdf", page_starts=(0, len(first) + 1))

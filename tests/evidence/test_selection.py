@@ -135,6 +135,21 @@ def test_a_line_that_ends_with_a_colon_brings_what_stands_below_it_in_a_block_of
     assert quoted("What do I need to vote?", of_texts(text), "To vote") == ["To vote you need:", "a card", "a pen"]
 
 
+def test_the_sentence_after_the_best_one_brings_the_list_that_it_introduces() -> None:
+    text = "Report what is illegal. You can do this by:\n\n1. Calling us.\n\n2. Writing to us.\n\nThe office is closed."
+    chosen = quote(analyse("Who do I tell of something illegal?"), ranked(of_texts(text), "Report", rest=-3.0))
+    assert [each.text for each in chosen] == [
+        "Report what is illegal.", "You can do this by:", "Calling us.", "Writing to us.",
+    ]  # fmt: skip
+
+
+def test_things_that_are_compared_need_no_capital_letters() -> None:
+    found = of_texts("The tern is fast. Both are red. The lapwing is slow.")
+    assert quoted("tern or lapwing, which is faster?", found, "Both", "tern", "lapwing") == [
+        "The tern is fast.", "Both are red.", "The lapwing is slow.",
+    ]  # fmt: skip
+
+
 def test_a_fact_of_a_list_comes_with_the_introduction_and_without_the_other_items() -> None:
     assert quoted("Who needs a coat?", of_texts(BOARDING), "a coat") == ["To go aboard you need:", "a coat"]
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 from ragqa.evidence import confidence
-from ragqa.evidence.asked_for import may_be_price
+from ragqa.evidence.asked_for import is_disputed, may_be_price
 from ragqa.evidence.cells import CONFIDENCE, Cell
 from ragqa.evidence.over_rows import CountedRows
 from ragqa.evidence.passages import Candidate
@@ -136,7 +136,8 @@ class Replies:
     def _span(self, written: Written, place: Candidate, sure: float) -> Iterator[Event]:
         """Yield a short answer with the sentence that contains it; a quote where it is not likely to be right.
 
-        What stands in a row of a table, or in a record, must be of the column or the field that the question names.
+        What stands in a row of a table, or in a record, must be of the column or the field that the question names. Where
+        another document says otherwise, both are quoted.
         """
         draft, text = written.draft, written.generation.text.strip()
         found = draft.evidence
@@ -149,7 +150,8 @@ class Replies:
         else:
             in_cell = is_of_field(text, found.question, place.text)
         fitting = fits(found.question.answer_type, text) and may_be_price(found.question, place)
-        if is_of_best and sure >= least and in_cell and fitting:
+        disputed = self.choice == "auto" and is_disputed(found.question, place, found.ranked)
+        if is_of_best and sure >= least and in_cell and fitting and not disputed:
             sentence = AnswerSentence(text, (self.citing.span(place.hit, place.start, place.end),), 1.0)
             yield sentence
             yield self._answer(draft, "span", [sentence], sure, written)
