@@ -11,6 +11,7 @@
     families    a term -> that of its family: "wrote" and "written"
     ranking     candidates -> ranked excerpts
     confidence  ranked excerpts -> the probability that they answer the question
+    asked_for   what has no year, number or price that is asked for; numbers on which documents disagree
     selection   ranked excerpts -> a quote
     compaction  ranked excerpts -> those that a generator reads
     support     a written sentence -> the excerpts that support it

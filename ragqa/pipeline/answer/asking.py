@@ -182,7 +182,7 @@ class Asking:
             given = question.passages
             if given is None:
                 question = spelled(question, self.reader.document_counts, self.components.embedder)
-            hits = tuple(self._found(question) if given is None else given)
+            hits = tuple(with_each_thing(question, self.retrieve) if given is None else given)
             read = hits if given is not None else tuple(without_superseded(hits, question.searched))
             clock.lap("retrieve")
             if given is not None and not hits:
@@ -193,13 +193,6 @@ class Asking:
             nearest = tuple(self._citing.span(each.hit, each.start, each.end) for each in best)
             clock.lap("evidence")
         return Draft(question, hits, read, found, nearest, clock)
-
-    def _found(self, question: AskedQuestion) -> list[Hit]:
-        """Return the best hits, with a passage of each thing that the question compares."""
-        alone = replace(question, history=())
-        return with_each_thing(
-            question.text, self.retrieve(question), lambda text: self.retrieve(replace(alone, text=text))
-        )
 
     def _without_generator(self, draft: Draft) -> Iterator[Event] | None:
         """Return the events of an abstention or a quote; None where the generator is needed."""
