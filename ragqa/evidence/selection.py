@@ -32,7 +32,9 @@ MOST_CHARACTERS = 1200
 FRAGMENT = 6
 """A line of prose with fewer words may be a fragment."""
 ALIKE = 0.7
-"""Two excerpts that share this part of their words say the same."""
+"""Two excerpts of a document that share this part of their words say the same."""
+ALIKE_ELSEWHERE = 0.92
+"""The same for excerpts of two documents, which may say nearly the same of two things."""
 _ANSWERING = frozenset(["no", "all", "both", "most", "each", "some"])
 """Function words that may answer a question: "No dogs are allowed"."""
 _SAYING_NOTHING = frozenset(map(text_analysis.term, text_analysis.STOP_WORDS - _ANSWERING))
@@ -166,9 +168,13 @@ def _terms(candidate: Candidate) -> set[str]:
 
 
 def _is_repeated(candidate: Candidate, chosen: Iterable[Candidate]) -> bool:
-    words = set(text_analysis.words(candidate.text))
-    others = [set(text_analysis.words(each.text)) for each in chosen]
-    return any(len(words & other) >= ALIKE * max(1, min(len(words), len(other))) for other in others)
+    words, document = set(text_analysis.words(candidate.text)), candidate.hit.chunk.document_id
+    for each in chosen:
+        other = set(text_analysis.words(each.text))
+        share = ALIKE if each.hit.chunk.document_id == document else ALIKE_ELSEWHERE
+        if len(words & other) >= share * max(1, min(len(words), len(other))):
+            return True
+    return False
 
 
 def _with_its_block(

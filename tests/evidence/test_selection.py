@@ -229,6 +229,13 @@ def test_what_was_quoted_is_not_quoted_again_in_nearly_the_same_words() -> None:
     ]  # fmt: skip
 
 
+def test_two_documents_may_say_nearly_the_same_of_two_things() -> None:
+    found = of_texts("The Standard plan covers acupuncture at no cost.", "The Plus plan covers acupuncture at no cost.")
+    assert len(quoted("Is acupuncture covered?", found, "Standard", "Plus")) == 2
+    same = of_texts("The plan covers acupuncture at no cost.", "The plan covers acupuncture at no cost!")
+    assert len(quoted("Is acupuncture covered?", same, "cost.", "cost!")) == 1
+
+
 def test_a_quote_begins_with_the_document_of_the_best_sentence_and_follows_the_places_in_each() -> None:
     found = of_texts("One is red. Two is blue. Three is pale.", "Four is dark. Five is dim.")
     assert quoted("Describe the lamps", found, "Five", "Three", "Four", "One") == [
