@@ -139,7 +139,8 @@ class Answering:
         """
         asked, most = self._asked, SAY_SECONDS if within is None else within
         try:
-            event = await asyncio.wait_for(asked.events.get(), max(0.0, min(most, asked.left)))
+            async with asyncio.timeout(max(0.0, min(most, asked.left))):  # `wait_for` loses a cancellation in Python 3.11
+                event = await asked.events.get()
         except TimeoutError:
             if asked.left > 0:
                 return Waiting(self._queue.ahead(asked) or 0)
