@@ -139,7 +139,9 @@ class Answering:
         """
         asked, most = self._asked, SAY_SECONDS if within is None else within
         try:
-            async with asyncio.timeout(max(0.0, min(most, asked.left))):  # `wait_for` loses a cancellation in Python 3.11
+            async with asyncio.timeout(
+                max(0.0, min(most, asked.left))
+            ):  # `wait_for` loses a cancellation in Python 3.11
                 event = await asked.events.get()
         except TimeoutError:
             if asked.left > 0:

@@ -65,7 +65,7 @@ def after(passes: list[Any], most: int) -> Callable[[], bool]:
 def test_the_events_end_without_an_answer_within_a_token(home: Path) -> None:
     generator = Endless()
     events = list(pipeline(home, generator).stream(QUESTION, cancelled=lambda: generator.written >= 7))
-    assert [type(event) for event in events] == [Passages]
+    assert [type(event) for event in events] == [Passages, Passages]
     assert generator.written == 7
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -79,8 +80,8 @@ def test_a_client_that_leaves_as_an_event_comes_is_noticed(turns: int) -> None:
 
         waiting = asyncio.ensure_future(until_gone(Answering(asked, FairQueue(1, 1)).answer(), receive))
         await asyncio.sleep(0.01)  # it waits
-        first, second = lambda: asked.events.put_nowait(Passages(())), left.set
-        for each in (first, second) if turns > 0 else (second, first):
+        happenings: list[Callable[[], None]] = [lambda: asked.events.put_nowait(Passages(())), left.set]
+        for each in happenings if turns > 0 else reversed(happenings):
             each()
             for _ in range(abs(turns)):
                 await asyncio.sleep(0)
