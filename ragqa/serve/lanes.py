@@ -137,11 +137,10 @@ class Answering:
 
         :raises HttpError: the deadline is over.
         """
-        asked, most = self._asked, SAY_SECONDS if within is None else within
+        asked = self._asked
+        seconds = max(0.0, min(SAY_SECONDS if within is None else within, asked.left))
         try:
-            async with asyncio.timeout(
-                max(0.0, min(most, asked.left))
-            ):  # `wait_for` loses a cancellation in Python 3.11
+            async with asyncio.timeout(seconds):  # in Python 3.11, `wait_for` may lose a cancellation
                 event = await asked.events.get()
         except TimeoutError:
             if asked.left > 0:

@@ -70,6 +70,14 @@ def test_attack_1_no_route_but_health_opens_without_the_right_token(server: Runn
     assert server.send("GET", "/healthz", {"Host": "localhost"}).json == {"status": "ok"}
 
 
+def test_a_method_that_a_path_does_not_take_is_refused_whatever_its_body_and_after_the_token(server: Running) -> None:
+    for method, path in ROUTES[:-1]:
+        other, allow = ("POST", "GET, HEAD") if method == "GET" else ("GET", "POST")
+        told = server.send(other, path, server.headers("root") | {"Content-Length": "50000"})  # the body never comes
+        assert (told.status, told.headers["allow"]) == (405, allow), path
+        assert server.send(other, path, {"Host": "localhost", "Content-Length": "0"}).status == 401
+
+
 def test_attack_1_two_headers_of_authorization_are_refused(server: Running) -> None:
     lines = f"Authorization: Bearer x\r\nAuthorization: Bearer {server.secrets['alice']}\r\n"
     told = server.raw(f"GET /v1/models HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n{lines}\r\n".encode())
