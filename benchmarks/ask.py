@@ -31,7 +31,7 @@ started, file, question = float(sys.argv[1]), sys.argv[2], sys.argv[3]
 passages = first = processor = None
 for event in Pipeline.from_file(file).stream(question):
     if isinstance(event, Passages):
-        passages = time.time() - started
+        passages = passages or time.time() - started
     elif first is None:
         first, processor = time.time() - started, time.process_time()
 tokens = event.prompt and event.prompt.n_tokens

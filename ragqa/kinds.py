@@ -210,9 +210,10 @@ def likelihood(spec: retrieval.LikelihoodRerank, needs: Needs) -> LikelihoodScor
 
 def endpoint_reranker(spec: endpoints.EndpointRerank, needs: Needs) -> EndpointScorer:
     """Build a reranker at an endpoint."""
+    from ragqa.embed.tokens import tokens_of
     from ragqa.retrieve.endpoint import EndpointScorer
 
-    return EndpointScorer(spec)
+    return EndpointScorer(spec, tokens_of(spec.tokenizer))
 
 
 def prompter(spec: specs.InContextPrompt, needs: Needs) -> TemplatePrompter:

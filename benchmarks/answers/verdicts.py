@@ -64,7 +64,8 @@ def collect(sample: int) -> Iterator[dict[str, Any]]:
 
 
 def _row(asking: Asking, question: Question, relevant: Relevant) -> dict[str, Any]:
-    draft = asking._draft(AskedQuestion(question.question, question.history))
+    asked = AskedQuestion(question.question, question.history)
+    draft = asking._draft(asked, asking._found(asked))
     prompt, checked = asking._begin(draft)
     assert draft.evidence is not None
     # 1. Ask for the verdict and the choice, and take the quote.

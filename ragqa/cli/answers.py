@@ -50,16 +50,22 @@ def stream_answer(events: Iterator[Event]) -> Answer | None:
 
 
 def _shown_while_waiting(events: Iterator[Event]) -> Iterator[Event]:
-    """Yield the events. On a terminal, print the passages where nothing follows them for `PATIENCE` seconds."""
+    """Yield the events. On a terminal, print the passages, once, where nothing follows them for `PATIENCE` seconds."""
     timer: Timer | None = None
+    printed: list[Passages] = []
+
+    def show(passages: Passages) -> None:
+        printed.append(passages)
+        _print_nearest(passages.citations)
+
     try:
         for event in events:
             if timer:
                 timer.cancel()
                 timer.join()  # what it prints is whole before anything else is printed
             timer = None
-            if isinstance(event, Passages) and sys.stdout.isatty():
-                timer = Timer(PATIENCE, _print_nearest, [event.citations])
+            if isinstance(event, Passages) and not printed and sys.stdout.isatty():
+                timer = Timer(PATIENCE, show, [event])
                 timer.daemon = True
                 timer.start()
             yield event

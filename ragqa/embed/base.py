@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
-from ragqa.embed.questions import QuestionEmbedder, Vectors
+import numpy as np
+
+from ragqa import stopping
+from ragqa.config.specs import ClsPoolEmbed, MeanPoolEmbed, SentenceTransformersEmbed
+from ragqa.embed.questions import QuestionEmbedder, Vectors, refuse_long
 from ragqa.embed.tokens import ByteTokens, ModelTokens
 
 
@@ -72,3 +76,59 @@ class TextEmbedder(ABC):
         It raises what `embed_question` raises.
         """
         return self._questions.many(questions)
+
+
+class LocalEmbedder(TextEmbedder):
+    """An embedder whose model runs in this process, in batches of texts of similar length."""
+
+    spec: MeanPoolEmbed | ClsPoolEmbed | SentenceTransformersEmbed
+    window: int
+    prefixes: Mapping[str, str]
+    _tokens: ModelTokens
+
+    @property
+    @abstractmethod
+    def dim(self) -> int:
+        """Return the number of dimensions."""
+
+    @abstractmethod
+    def _forward(self, texts: list[str], ids: list[list[int]], what: str, rows: list[int]) -> Vectors:
+        """Return the vectors of a batch, L2-normalised.
+
+        :param ids: the tokens of each text, with its prefix and special tokens.
+        :param what: `query` or `passage`.
+        :param rows: the places of the texts among all, for messages.
+        """
+
+    def _embed(self, texts: Sequence[str], what: str) -> Vectors:
+        prefix = self.prefixes[what]
+        encodings = self._tokens.read([prefix + text for text in texts])
+        ids = [encoding.ids for encoding in encodings]
+        lengths = [len(tokens) for tokens in ids]
+        refuse_long(lengths, self.window, self.spec.model, what)
+        # Batches are computed in another order, but each row is written at the place of its text.
+        out = np.empty((len(texts), self.dim), dtype=np.float32)
+        for rows in batches(lengths, self.spec.batch_tokens):
+            stopping.check()
+            out[rows] = self._forward([texts[row] for row in rows], [ids[row] for row in rows], what, rows)
+        # The vector of unknown words alone says nothing: it is zero, and near to nothing.
+        for row, (text, encoding) in enumerate(zip(texts, encodings, strict=True)):
+            if self._tokens.is_unknown(prefix + text, len(prefix), encoding):
+                out[row] = 0.0
+        return out
+
+
+def batches(lengths: Sequence[int], batch_tokens: int) -> Iterator[list[int]]:
+    """Yield row numbers in batches of at most `batch_tokens` tokens, counted as if padded, longest rows first.
+
+    Sorting by length keeps padding small. With the longest rows first, a lack of memory shows at the beginning. A row
+    longer than `batch_tokens` is a batch of its own.
+    """
+    batch: list[int] = []
+    for row in sorted(range(len(lengths)), key=lambda i: -lengths[i]):
+        if batch and (len(batch) + 1) * lengths[batch[0]] > batch_tokens:
+            yield batch
+            batch = []
+        batch.append(row)
+    if batch:
+        yield batch

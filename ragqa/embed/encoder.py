@@ -4,19 +4,17 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterator, Sequence
 from functools import cached_property
 from pathlib import Path
 
-import numpy as np
 import torch
 
 from ragqa import models
 from ragqa.arguments import is_unicode
 from ragqa.config.specs import ClsPoolEmbed, MeanPoolEmbed
-from ragqa.embed.base import TextEmbedder
+from ragqa.embed.base import LocalEmbedder
 from ragqa.embed.pooling import cls_pool, mean_pool
-from ragqa.embed.questions import Vectors, refuse_long
+from ragqa.embed.questions import Vectors
 from ragqa.embed.tokens import ModelTokens
 from ragqa.embed.transformers_encoder import TransformersEncoder
 from ragqa.errors import ModelError
@@ -27,13 +25,13 @@ _LONGEST_PREFIX = 4_000
 """The most characters of a prompt before every text, since it uses a part of the window."""
 
 
-class EncoderEmbedder(TextEmbedder):
+class EncoderEmbedder(LocalEmbedder):
     """An `Embedder` with the encoder that an `embed` section names. The weights are loaded when first needed.
 
     :raises ModelError: the model is missing, has no tokenizer.json, or the chosen engine does not support it.
     """
 
-    _tokens: ModelTokens
+    spec: MeanPoolEmbed | ClsPoolEmbed
 
     def __init__(self, spec: MeanPoolEmbed | ClsPoolEmbed) -> None:
         self.spec = spec
@@ -43,7 +41,7 @@ class EncoderEmbedder(TextEmbedder):
         dim = models.whole_number(file, "hidden_size")
         if not dim:
             raise ModelError(f"{file} has no hidden_size: not the config of an encoder")
-        self.dim = dim
+        self._dim = dim
         self._tokens = ModelTokens(self.folder, spec.model)
         self.tokenizer = self._tokens.tokenizer
         self.window = read_window(self.folder)
@@ -52,14 +50,18 @@ class EncoderEmbedder(TextEmbedder):
         self._questions = self._embedder_of_questions(self.prefixes["query"], self.window, spec.model)
         self.engine = choose_engine(self.folder, "encoder", spec.engine, spec.model)
 
+    @property
+    def dim(self) -> int:
+        """Return the number of dimensions."""
+        return self._dim
+
     @cached_property
     def identity(self) -> dict[str, str]:
         """Return the facts that a vector depends on besides its text. Dtype and engine are not part of them."""
-        tokenizer = models.file_sha256(self.folder / "tokenizer.json")
         return {
             "weights": models.weights_sha256(self.folder),
             "config": config_sha256(self.folder),
-            "tokenizer": tokenizer,
+            "tokenizer": self._tokens.identity,
             "pooling": self.spec.kind,
             "normalise": "l2",
             "query_prefix": self.prefixes["query"],
@@ -87,48 +89,13 @@ class EncoderEmbedder(TextEmbedder):
         use_onednn(encoder)
         return encoder
 
-    def _embed(self, texts: Sequence[str], what: str) -> Vectors:
-        """Return float32[len(texts), dim].
-
-        :param what: `query` or `passage`, the prefix that is put before each text.
-        """
-        prefix = self.prefixes[what]
-        encodings = self._tokens.read([prefix + text for text in texts])
-        ids = [encoding.ids for encoding in encodings]
-        refuse_long([len(tokens) for tokens in ids], self.window, self.spec.model, what)
-        # Batches are computed in another order, but each row is written at the place of its text.
-        out = np.empty((len(ids), self.dim), dtype=np.float32)
-        for rows in batches([len(tokens) for tokens in ids], self.spec.batch_tokens):
-            out[rows] = self._forward([ids[row] for row in rows])
-        # The vector of unknown words alone says nothing: it is zero, and near to nothing.
-        for row, (text, encoding) in enumerate(zip(texts, encodings, strict=True)):
-            if self._tokens.is_unknown(prefix + text, len(prefix), encoding):
-                out[row] = 0.0
-        return out
-
     @torch.inference_mode()
-    def _forward(self, ids: list[list[int]]) -> Vectors:
+    def _forward(self, texts: list[str], ids: list[list[int]], what: str, rows: list[int]) -> Vectors:
         # Pool the token vectors of each text, and scale the result to length 1.
         pool = mean_pool if self.spec.kind == "mean_pool" else cls_pool
         pooled = torch.stack([pool(hidden) for hidden in self._model.hidden(ids)])
         unit: Vectors = torch.nn.functional.normalize(pooled, dim=1).cpu().numpy()
         return unit
-
-
-def batches(lengths: Sequence[int], batch_tokens: int) -> Iterator[list[int]]:
-    """Yield row numbers in batches of at most `batch_tokens` tokens, counted as if padded, longest rows first.
-
-    Sorting by length keeps padding small. With the longest rows first, a lack of memory shows at the beginning. A row
-    longer than `batch_tokens` is a batch of its own.
-    """
-    batch: list[int] = []
-    for row in sorted(range(len(lengths)), key=lambda i: -lengths[i]):
-        if batch and (len(batch) + 1) * lengths[batch[0]] > batch_tokens:
-            yield batch
-            batch = []
-        batch.append(row)
-    if batch:
-        yield batch
 
 
 def read_window(folder: Path) -> int:

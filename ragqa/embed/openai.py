@@ -11,11 +11,10 @@ from typing import Any
 import numpy as np
 from pydantic import BaseModel, ConfigDict, TypeAdapter
 
-from ragqa import models
 from ragqa.config.endpoints import OpenAIEmbed
 from ragqa.embed.base import TextEmbedder
 from ragqa.embed.questions import Vectors, refuse_long
-from ragqa.embed.tokens import ByteTokens, ModelTokens
+from ragqa.embed.tokens import tokens_of
 from ragqa.errors import ModelError, ResourceError
 
 try:
@@ -58,9 +57,8 @@ class OpenAIEmbedder(TextEmbedder):
         self.spec = spec
         self.window = spec.window
         self.prefixes = {"query": spec.query_prefix, "passage": spec.passage_prefix}
-        self._folder = models.resolve(spec.tokenizer) if spec.tokenizer else None
-        self._tokens = ModelTokens(self._folder, spec.tokenizer or "") if self._folder else ByteTokens()
-        self._endpoint = EndpointClient(spec.endpoint(), "embed")
+        self._tokens = tokens_of(spec.tokenizer)
+        self._endpoint = EndpointClient(spec.endpoint(), "embed", "/embeddings")
         self._questions = self._embedder_of_questions(self.prefixes["query"], self.window, spec.model)
 
     @cached_property
@@ -71,10 +69,9 @@ class OpenAIEmbedder(TextEmbedder):
     @property
     def identity(self) -> dict[str, str]:
         """Return the facts that a vector depends on besides its text."""
-        file = self._folder and self._folder / "tokenizer.json"
         return {
             "endpoint_model": self.spec.model,
-            "tokenizer": models.file_sha256(file) if file else "bytes",
+            "tokenizer": self._tokens.identity,
             "normalise": "l2",
             "query_prefix": self.prefixes["query"],
             "passage_prefix": self.prefixes["passage"],
@@ -111,7 +108,7 @@ class OpenAIEmbedder(TextEmbedder):
         body: dict[str, Any] = {"model": self.spec.model, "input": list(texts), "encoding_format": "float"}
         if self.spec.dim:
             body["dimensions"] = self.spec.dim
-        reply = self._endpoint.post("/embeddings", body, _REPLY, len(texts) * VECTOR_BYTES)
+        reply = self._endpoint.post(body, _REPLY, len(texts) * VECTOR_BYTES)
         # 1. There must be one vector for each text; their order is that of `index`, where the endpoint gives it.
         places = [row if item.index is None else item.index for row, item in enumerate(reply.data)]
         if sorted(places) != list(range(len(texts))):
@@ -119,12 +116,12 @@ class OpenAIEmbedder(TextEmbedder):
                 f"{len(places)} vectors with the places {places[:9]} for {len(texts)} texts; must be one each"
             )
         rows = [self._numbers(item.embedding) for _, item in sorted(zip(places, reply.data, strict=True), key=_place)]
-        # 2. They must have one length and finite numbers, as float32 too.
+        # 2. They must have one length, and numbers of float32.
         if len({len(row) for row in rows}) != 1 or not len(rows[0]):
             raise self._fault(f"vectors of {sorted({len(row) for row in rows})} numbers; must have one length")
         vectors = np.stack(rows)
-        if not np.isfinite(vectors).all():
-            raise self._fault("a vector has a number that is not finite")
+        if not (np.abs(vectors) <= np.finfo(np.float32).max).all():
+            raise self._fault("a vector has a number that is not finite, or too large for float32")
         # 3. Scale them; in float64, since squares of large numbers exceed float32.
         lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
         unit: Vectors = (vectors / np.where(lengths > 0, lengths, 1.0)).astype(np.float32)

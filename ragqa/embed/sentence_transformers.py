@@ -9,13 +9,12 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
 
 from ragqa import models
 from ragqa.config.specs import SentenceTransformersEmbed
-from ragqa.embed.base import TextEmbedder
-from ragqa.embed.encoder import batches, config_sha256, read_prefixes, read_window
+from ragqa.embed.base import LocalEmbedder
+from ragqa.embed.encoder import config_sha256, read_prefixes, read_window
 from ragqa.embed.questions import Vectors, refuse_long
 from ragqa.embed.tokens import ModelTokens
 from ragqa.errors import ModelError, RagqaError, RefusedError
@@ -26,7 +25,7 @@ _TASKS = {"query": "query", "passage": "document"}
 """The library's names, by which a model with a part of its own for each (a Router) chooses it."""
 
 
-class SentenceTransformersEmbedder(TextEmbedder):
+class SentenceTransformersEmbedder(LocalEmbedder):
     """An `Embedder` with the model that an `embed` section names. The weights are loaded when first needed.
 
     No code of the model's folder is run, and only safetensors are read.
@@ -35,7 +34,7 @@ class SentenceTransformersEmbedder(TextEmbedder):
     :raises RefusedError: a module has only pickle weights.
     """
 
-    _tokens: ModelTokens
+    spec: SentenceTransformersEmbed
 
     def __init__(self, spec: SentenceTransformersEmbed) -> None:
         self.spec = spec
@@ -63,7 +62,7 @@ class SentenceTransformersEmbedder(TextEmbedder):
         return {
             "weights": _weights_sha256(self.folder),
             "config": config_sha256(self.folder),
-            "tokenizer": models.file_sha256(self.folder / "tokenizer.json"),
+            "tokenizer": self._tokens.identity,
             "pooling": f"sentence_transformers {_settings_sha256(self.folder, self._modules)}",
             "normalise": "l2",
             "query_prefix": self.prefixes["query"],
@@ -83,26 +82,8 @@ class SentenceTransformersEmbedder(TextEmbedder):
         """Load the weights now, if they are not loaded yet."""
         self.dim  # noqa: B018  # a cached property: reading it loads
 
-    def _embed(self, texts: Sequence[str], what: str) -> Vectors:
-        """Return float32[len(texts), dim].
-
-        :param what: `query` or `passage`, whose prompt is put before each text.
-        """
-        prefix = self.prefixes[what]
-        encodings = self._tokens.read([prefix + text for text in texts])
-        lengths = [len(encoding) for encoding in encodings]
-        refuse_long(lengths, self.window, self.spec.model, what)
-        out = np.empty((len(texts), self.dim), dtype=np.float32)
-        for rows in batches(lengths, self.spec.batch_tokens):
-            out[rows] = self._forward([texts[row] for row in rows], what, rows)
-        # The vector of unknown words alone says nothing: it is zero, and near to nothing.
-        for row, (text, encoding) in enumerate(zip(texts, encodings, strict=True)):
-            if self._tokens.is_unknown(prefix + text, len(prefix), encoding):
-                out[row] = 0.0
-        return out
-
     @torch.inference_mode()
-    def _forward(self, texts: list[str], what: str, rows: list[int]) -> Vectors:
+    def _forward(self, texts: list[str], ids: list[list[int]], what: str, rows: list[int]) -> Vectors:
         """Return the vectors of a batch. The library itself puts the prompt before the texts, since pooling may omit it."""
         from sentence_transformers.util import batch_to_device
 

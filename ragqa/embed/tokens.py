@@ -9,13 +9,15 @@ from pathlib import Path
 
 from tokenizers import Encoding, Tokenizer
 
-from ragqa import limits
+from ragqa import limits, models
 from ragqa.config.slots import SPECIAL_TOKENS
 from ragqa.embed.unknown import letters, unknown_letters, unknown_token
 from ragqa.embed.words import LONGEST_PART, WordTokens, goes_by_words
 from ragqa.errors import ModelError, UsageError
 from ragqa.text_analysis import blocks
 
+Text = str | tuple[str, str]
+"""A text, or two that a model reads together."""
 _BLOCK_CHARACTERS = 100_000
 """The most characters to tokenise at once, since a token takes a hundred bytes of memory or more."""
 
@@ -31,11 +33,16 @@ class ModelTokens:
         path = folder / "tokenizer.json"
         if not path.exists():
             raise ModelError(f"{folder} has no tokenizer.json: save the model with a fast tokenizer")
-        self._name = name
+        self._name, self._path = name, path
         self.tokenizer = Tokenizer.from_file(str(path))
         self.tokenizer.no_truncation()
         self.tokenizer.no_padding()
         os.environ.setdefault("TOKENIZERS_PARALLELISM", "true")
+
+    @property
+    def identity(self) -> str:
+        """Return the SHA-256 of tokenizer.json."""
+        return models.file_sha256(self._path)
 
     def count(self, text: str) -> int:
         """Return the number of tokens of `text`, without special tokens. A long text is counted in blocks."""
@@ -47,14 +54,14 @@ class ModelTokens:
         """Return the character span of each token of `text`."""
         return self._words.offsets(text) if self._words else self._offsets(text)
 
-    def read(self, texts: Sequence[str]) -> list[Encoding]:
+    def read(self, texts: Sequence[Text]) -> list[Encoding]:
         """Return each text as the model reads it, with special tokens around it.
 
         :raises UsageError: the tokenizer fails on a text.
         """
         return self._tokenised(texts, special=True)
 
-    def lengths(self, texts: Sequence[str]) -> list[int]:
+    def lengths(self, texts: Sequence[Text]) -> list[int]:
         """Return the number of tokens of each text as the model reads it, special tokens included."""
         return [len(encoding) for encoding in self.read(texts)]
 
@@ -93,7 +100,7 @@ class ModelTokens:
         for start, end in blocks(text, _BLOCK_CHARACTERS):
             yield start, self._tokenised([text[start:end]], special=False)[0]
 
-    def _tokenised(self, texts: Sequence[str], *, special: bool) -> list[Encoding]:
+    def _tokenised(self, texts: Sequence[Text], *, special: bool) -> list[Encoding]:
         """Tokenise texts, with or without special tokens around each."""
         try:
             return self.tokenizer.encode_batch(list(texts), add_special_tokens=special)
@@ -112,6 +119,8 @@ class ModelTokens:
 class ByteTokens:
     """Counts UTF-8 bytes as tokens, for a model with an unknown tokenizer: no tokenizer makes more tokens than this."""
 
+    identity = "bytes"
+
     def count(self, text: str) -> int:
         """Return the number of UTF-8 bytes of `text`."""
         return len(text.encode())
@@ -120,10 +129,19 @@ class ByteTokens:
         """Return the character span of each byte of `text`."""
         return [(at, at + 1) for at, character in enumerate(text) for _ in range(len(character.encode()))]
 
-    def lengths(self, texts: Sequence[str]) -> list[int]:
+    def lengths(self, texts: Sequence[Text]) -> list[int]:
         """Return the number of UTF-8 bytes of each text, and the special tokens around it."""
-        return [self.count(text) + SPECIAL_TOKENS for text in texts]
+        parts = ((text,) if isinstance(text, str) else text for text in texts)
+        return [sum(self.count(part) + SPECIAL_TOKENS for part in each) for each in parts]
 
     def unknown_share(self, text: str) -> float:
         """Return 0: it is not known which letters the vocabulary lacks."""
         return 0.0
+
+
+def tokens_of(model: str | None) -> ModelTokens | ByteTokens:
+    """Return what counts the tokens of a model, by its name or folder; bytes where it is None.
+
+    :raises ModelError: the model is missing, or has no tokenizer.json.
+    """
+    return ByteTokens() if model is None else ModelTokens(models.resolve(model), model)

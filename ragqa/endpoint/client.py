@@ -32,24 +32,24 @@ class EndpointClient:
     Several threads may use a client at once.
 
     :param section: the key of the part in the pipeline file, such as `retrieve.rerank`.
+    :param path: what follows the address in requests, such as `/rerank`.
     :raises RefusedError: `RAGQA_OFFLINE` is set, or the user did not confirm that the key may go to this host.
     :raises UsageError: the environment variable of the key is not set, or its value is not a key.
     """
 
-    def __init__(self, endpoint: Endpoint, section: str) -> None:
+    def __init__(self, endpoint: Endpoint, section: str, path: str) -> None:
         if models.offline():
             part = {"generate": "generator", "embed": "embedder"}.get(section, "reranker")
             raise RefusedError(f"RAGQA_OFFLINE is set: no endpoint is called; unset it, or use a local {part}")
-        self.endpoint, self._section = endpoint, section
+        self.endpoint, self._section, self._path = endpoint, section, path
         self.url, credentials = without_credentials(endpoint.base_url)
         key = self._read_key(endpoint.api_key_env) if endpoint.api_key_env else ""
         self._authorization = f"Bearer {key}" if key else _basic(credentials)
         self._secrets = (key, unquote(credentials.partition(":")[2]))
 
-    def post(self, path: str, body: Mapping[str, Any], reply: TypeAdapter[Received], content_bytes: int) -> Received:
+    def post(self, body: Mapping[str, Any], reply: TypeAdapter[Received], content_bytes: int) -> Received:
         """Send an object as JSON, and return the reply.
 
-        :param path: what follows the address, such as `/rerank`.
         :param reply: the type of a valid reply, which is read from its JSON.
         :param content_bytes: the most bytes of the reply in addition to `REPLY_BYTES`.
         :raises ResourceError: the endpoint fails, the reply is malformed or too long, or it does not arrive in time.
@@ -61,7 +61,7 @@ class EndpointClient:
         most = REPLY_BYTES + content_bytes
 
         def send(client: httpx2.Client) -> bytes:
-            received = client.post(f"{self.url.rstrip('/')}{path}", json=dict(body))
+            received = client.post(f"{self.url.rstrip('/')}{self._path}", json=dict(body))
             if received.status_code >= 300:
                 said = message_in(received.text)
                 raise StatusError(received.status_code, said, received.headers.get("retry-after", ""))
@@ -125,12 +125,21 @@ class EndpointClient:
                 key = f"the key in {variable}" if variable else f"a request without {self._section}.api_key_env"
                 return UsageError(f"{self.url} refuses {key}: {said}")
             case 404:
-                return ModelError(f"{self.url} has no model {self.endpoint.model!r}, or no such path: {said}")
+                return ModelError(f"{self.url} has {self._missing()}: {said}")
             case int() if 300 <= status < 400:
                 return UsageError(f"{self.url} redirects ({status}), which is not followed: give its final base_url")
             case int() if status < 500 and status not in RETRYABLE_STATUS:
                 return UsageError(f"{self.url} refuses the request: {said}")
         return ResourceError(f"{self.url}{how}: {said}")
+
+    def _missing(self) -> str:
+        """Return what an endpoint may lack that answers 404, and which keys to check."""
+        address = f"{self._section}.base_url, to which {self._path} is added"
+        if not self.endpoint.model:
+            return f"nothing at {self._path}; check {address}"
+        return (
+            f"no model {self.endpoint.model!r}, or nothing at {self._path}; check {self._section}.model, and {address}"
+        )
 
     def _client(self, allowance: Allowance) -> httpx2.Client:
         """Return a client for one request. The transport adds the key, so that no library stores it."""

@@ -25,6 +25,7 @@ try:
 except ImportError as missing:
     raise ModelError("generate.kind openai needs an extra: pip install 'ragqa[openai]'") from missing
 
+PATH = "/chat/completions"
 TEXT_BYTES_PER_TOKEN = 32
 """An answer is cut at this number of bytes for each of `max_new_tokens`. The text of a token has 4 bytes on average."""
 REPLY_BYTES_PER_TOKEN = 4096
@@ -51,7 +52,7 @@ class OpenAIEndpoint:
         self.spec = spec
         self.window = spec.window
         self._log_probabilities = log_probabilities
-        self._endpoint = EndpointClient(spec.endpoint(), "generate")
+        self._endpoint = EndpointClient(spec.endpoint(), "generate", PATH)
 
     def count(self, text: str) -> int:
         """Return an upper bound on the number of tokens of `text`: its UTF-8 bytes."""
@@ -132,9 +133,7 @@ class OpenAIEndpoint:
         def send(client: httpx2.Client) -> openai.Stream[object]:
             library = openai.OpenAI(base_url=self._endpoint.url, api_key="none", max_retries=0, http_client=client)
             try:
-                return library.post(
-                    "/chat/completions", cast_to=object, body=request, stream=True, stream_cls=openai.Stream[object]
-                )
+                return library.post(PATH, cast_to=object, body=request, stream=True, stream_cls=openai.Stream[object])
             except openai.APIError as error:
                 raise _unwrapped(error) from None
 

@@ -251,7 +251,8 @@ class Pipeline(OverIndex):
         cancelled: Callable[[], bool] | None = None,
         deadline: float | None = None,
     ) -> Iterator[Event]:
-        """Yield the nearest `Passages`, each `AnswerSentence` when it is known and, last, the `Answer`.
+        """Yield the `Passages` that are found, the nearest places in them, each `AnswerSentence` when it is known and, last,
+        the `Answer`.
 
         :param history: earlier turns, each a question and the text cited for it or an answer; see `search`.
         :param passages: answer from these instead of retrieved ones; an empty list uses only the model's own knowledge.

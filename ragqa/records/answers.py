@@ -137,7 +137,11 @@ class AnswerSentence:
 
 @dataclass(frozen=True, slots=True)
 class Passages:
-    """The places in the documents that are nearest to a question, best first, known before anything is written."""
+    """The places in the documents that are nearest to a question, best first, known before anything is written.
+
+    Those of a later event replace those of an earlier one: first whole passages as they are found, then the sentences of
+    them that are nearest. `Answer.nearest` has what holds in the end.
+    """
 
     citations: tuple[Citation, ...]
 

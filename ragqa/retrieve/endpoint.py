@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Protocol
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
 
-from ragqa import models
 from ragqa.config.endpoints import EndpointRerank
-from ragqa.config.slots import SPECIAL_TOKENS
 from ragqa.errors import ModelError, ResourceError, UsageError
 
 try:
@@ -44,18 +42,25 @@ _SCORES = TypeAdapter(list[_Score])
 _RELEVANCES = TypeAdapter(_Relevances)
 
 
+class PairTokens(Protocol):
+    """Counts the tokens of pairs."""
+
+    def lengths(self, texts: Sequence[tuple[str, str]]) -> list[int]:
+        """Return the most tokens of each pair as a model reads it, special tokens included."""
+        ...
+
+
 class EndpointScorer:
     """A `Scorer` with the endpoint that `retrieve.rerank` names.
 
+    :param tokens: the tokens of `spec.tokenizer`, or bytes.
     :raises RefusedError: `RAGQA_OFFLINE` is set, or the user did not confirm that the key may go to this host.
     :raises UsageError: the environment variable of the key is not set, or its value is not a key.
-    :raises ModelError: the model of `tokenizer` is missing, or has no tokenizer.json.
     """
 
-    def __init__(self, spec: EndpointRerank) -> None:
-        self.spec = spec
-        self._tokenizer = _tokenizer(spec.tokenizer) if spec.tokenizer else None
-        self._endpoint = EndpointClient(spec.endpoint(), "retrieve.rerank")
+    def __init__(self, spec: EndpointRerank, tokens: PairTokens) -> None:
+        self.spec, self._tokens = spec, tokens
+        self._endpoint = EndpointClient(spec.endpoint(), "retrieve.rerank", "/rerank")
 
     def scores(self, question: str, passages: Sequence[str]) -> list[float]:
         """Return the score of each passage, in the given order; `[]` for no passages.
@@ -80,10 +85,10 @@ class EndpointScorer:
         if self.spec.form == "tei":
             # Raw scores: a sigmoid would make those of all good passages nearly equal.
             body |= {"texts": list(passages), "truncate": False, "raw_scores": True}
-            given = self._endpoint.post("/rerank", body, _SCORES, content)
+            given = self._endpoint.post(body, _SCORES, content)
         else:
             body |= {"documents": list(passages), "top_n": len(passages)}
-            given = [*self._endpoint.post("/rerank", body, _RELEVANCES, content).results]
+            given = [*self._endpoint.post(body, _RELEVANCES, content).results]
         places = [score.index for score in given]
         if sorted(places) != list(range(len(passages))):
             message = (
@@ -96,29 +101,13 @@ class EndpointScorer:
         """Refuse a pair that exceeds the window."""
         if self.spec.window is None:
             return
-        for number, passage in enumerate(passages):
-            tokens = self._length(question, passage)
+        lengths = self._tokens.lengths([(question, passage) for passage in passages])
+        for number, (passage, tokens) in enumerate(zip(passages, lengths, strict=True)):
             if tokens > self.spec.window:
-                unit = "tokens" if self._tokenizer else "bytes, each counted as a token, since no tokenizer is given,"
+                unit = (
+                    "tokens" if self.spec.tokenizer else "bytes, each counted as a token, since no tokenizer is given,"
+                )
                 raise UsageError(
                     f"the question and passage {number} ({passage[:40]!r}...) have {tokens:,} {unit} together; "
                     f"retrieve.rerank.window is {self.spec.window:,}: lower split.chunk_size, or ask a shorter question"
                 )
-
-    def _length(self, question: str, passage: str) -> int:
-        """Return the most tokens of a pair, special tokens included."""
-        if self._tokenizer is None:
-            return len(question.encode()) + len(passage.encode()) + 2 * SPECIAL_TOKENS
-        return len(self._tokenizer.encode(question, passage))
-
-
-def _tokenizer(name: str) -> Any:
-    from tokenizers import Tokenizer
-
-    file = models.resolve(name) / "tokenizer.json"
-    if not file.exists():
-        raise ModelError(f"{file.parent} has no tokenizer.json: save the model with a fast tokenizer")
-    tokenizer = Tokenizer.from_file(str(file))
-    tokenizer.no_truncation()
-    tokenizer.no_padding()
-    return tokenizer

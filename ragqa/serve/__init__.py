@@ -19,7 +19,7 @@ from __future__ import annotations
 import socket
 from collections.abc import Callable, Sequence
 from contextlib import nullcontext
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from starlette.types import ASGIApp
@@ -88,5 +88,5 @@ def application(service: Service, known: Sequence[Token], mcp: ASGIApp | None = 
         service.metrics.count("ragqa_sent_bytes_total", exchange.sent_bytes, route=name)
         log.write(exchange)
 
-    inner: Any = routes.router(routes.operations(service), mcp)
+    inner = routes.router(routes.operations(service), mcp)
     return Guard(inner, service.spec, known, ended)

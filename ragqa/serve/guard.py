@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from starlette.exceptions import HTTPException
+from starlette.routing import Match, Route, Router
 
 from ragqa.config.serving import HttpServe
 from ragqa.serve import tokens
@@ -22,7 +23,7 @@ from ragqa.serve.replies import ClientGone, as_error
 from ragqa.serve.tokens import Token
 
 if TYPE_CHECKING:
-    from starlette.types import ASGIApp, Message, Receive, Scope, Send
+    from starlette.types import Message, Receive, Scope, Send
 
 OPEN = ("/healthz",)
 """The paths that need no token."""
@@ -67,21 +68,25 @@ class Exchange:
 class Guard:
     """Lets requests in; answers the others itself.
 
-    :param app: what answers; it may raise `HttpError` and exceptions of the package.
+    :param router: what answers; it may raise `HttpError` and exceptions of the package.
     :param ended: called with each `Exchange` after its end.
     """
 
     def __init__(
-        self, app: ASGIApp, spec: HttpServe, known: Sequence[Token], ended: Callable[[Exchange], None] = lambda _: None
+        self,
+        router: Router,
+        spec: HttpServe,
+        known: Sequence[Token],
+        ended: Callable[[Exchange], None] = lambda _: None,
     ) -> None:
-        self._app, self._spec, self._known, self._ended = app, spec, tuple(known), ended
+        self._router, self._spec, self._known, self._ended = router, spec, tuple(known), ended
         own = f"[{spec.host}]" if ":" in spec.host else spec.host.lower()
         self._hosts = {*spec.hosts, *([own] if own not in ("0.0.0.0", "[::]") else [])}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer a request."""
         if scope["type"] != "http":
-            await self._app(scope, receive, send)
+            await self._router(scope, receive, send)
             return
         exchange = Exchange(scope)
         reply = _Reply(exchange, send)
@@ -111,10 +116,11 @@ class Guard:
             return
         if scope["path"] not in OPEN:
             exchange.token = self._token(exchange)
+        self._check_method(scope)
         body = await self._body(exchange, receive)
         scope["app"] = self  # a router then raises what it cannot answer
         scope["state"] = {"token": exchange.token, "request_id": exchange.id, "host": host}
-        await self._app(scope, _replayed(body, receive), reply)
+        await self._router(scope, _replayed(body, receive), reply)
 
     def _host(self, exchange: Exchange) -> str:
         """Return the header Host, which must be one of the names of this server."""
@@ -148,6 +154,19 @@ class Guard:
         if not found.may("admin" if exchange.scope["path"] in ADMIN else "read"):
             raise HttpError(403, "this needs a token of the scope admin", headers=_CLOSE)
         return found
+
+    def _check_method(self, scope: Scope) -> None:
+        """Refuse a method by which a path is not asked, whatever its body. An unknown path is left to the router."""
+        methods: set[str] = set()
+        for route in self._router.routes:
+            match, _ = route.matches(scope)
+            if match is Match.FULL:
+                return
+            if match is Match.PARTIAL and isinstance(route, Route):
+                methods |= route.methods or set()
+        if methods:
+            allow = ", ".join(sorted(methods))
+            raise HttpError(405, f"this path is asked by {allow} alone", headers={"allow": allow, **_CLOSE})
 
     async def _body(self, exchange: Exchange, receive: Receive) -> bytes:
         """Return the whole body of a request; it must be short, be JSON, and come in soon."""
@@ -232,7 +251,5 @@ def _as_http(error: Exception, request_id: str) -> HttpError:
     """Return the reply to an exception; those of the router are told in our form."""
     if not isinstance(error, HTTPException):
         return from_exception(error, request_id)
-    message = {404: "there is nothing at this path", 405: "this path is not asked by this method"}
-    return HttpError(
-        error.status_code, message.get(error.status_code, "bad request"), headers=dict(error.headers or {})
-    )
+    message = "there is nothing at this path" if error.status_code == 404 else "bad request"
+    return HttpError(error.status_code, message, headers=dict(error.headers or {}))

@@ -137,9 +137,11 @@ class Answering:
 
         :raises HttpError: the deadline is over.
         """
-        asked, most = self._asked, SAY_SECONDS if within is None else within
+        asked = self._asked
+        seconds = max(0.0, min(SAY_SECONDS if within is None else within, asked.left))
         try:
-            event = await asyncio.wait_for(asked.events.get(), max(0.0, min(most, asked.left)))
+            async with asyncio.timeout(seconds):  # in Python 3.11, `wait_for` may lose a cancellation
+                event = await asked.events.get()
         except TimeoutError:
             if asked.left > 0:
                 return Waiting(self._queue.ahead(asked) or 0)

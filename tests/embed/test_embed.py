@@ -22,7 +22,8 @@ from transformers import BertConfig, BertModel
 from ragqa import models
 from ragqa.config.specs import MeanPoolEmbed
 from ragqa.embed import words
-from ragqa.embed.encoder import EncoderEmbedder, batches
+from ragqa.embed.base import batches
+from ragqa.embed.encoder import EncoderEmbedder
 from ragqa.embed.pooling import cls_pool, mean_pool
 from ragqa.embed.transformers_encoder import TransformersEncoder
 from ragqa.embed.words import goes_by_words

@@ -92,7 +92,7 @@ def vectors(*rows: Any, **fields: Any) -> Reply:
     [
         (fails(500), ResourceError, r"failed \(0 retries\): status 500: no$"),
         (fails(401, f"bad {KEY}"), UsageError, "refuses the key in THE_KEY"),
-        (fails(404), ModelError, "has no model 'm', or no such path"),
+        (fails(404), ModelError, "has no model 'm', or nothing at /embeddings; check embed.model, and embed.base_url"),
         (fails(413, "input too long"), UsageError, "refuses the request: status 413: input too long"),
         (vectors(), ResourceError, "0 vectors with the places"),
         (vectors([1.0] * 64, [1.0] * 64), ResourceError, r"2 vectors with the places \[0, 1\] for 1 texts"),
@@ -103,6 +103,8 @@ def vectors(*rows: Any, **fields: Any) -> Reply:
         (sends(b'{"data": [{"embedding": [1e999]}]}'), ResourceError, "must be a finite number"),
         (vectors("!"), ResourceError, "not base64 of float32 numbers"),
         (vectors("AADAfw=="), ResourceError, "a number that is not finite"),
+        (vectors([1e39] * 64), ResourceError, "or too large for float32"),
+        (vectors([10**400] * 64), ResourceError, r"data\[0\]\.embedding"),
         (vectors(None), ResourceError, r"malformed reply: data\[0\]\.embedding"),
         (sends([1]), ResourceError, "malformed reply: the reply must be an object"),
         (sends(b"<html>"), ResourceError, "malformed reply: not JSON"),
@@ -118,6 +120,12 @@ def test_a_reply_that_is_no_vector_for_each_text_is_an_error_of_one_line(
         embedder(endpoint, retries=0).embed_passages(["noon"])
     (line,) = str(caught.value).splitlines()
     assert line.startswith(endpoint.url) and KEY not in line and len(line) < 500
+
+
+def test_vectors_of_several_lengths_are_an_error(endpoint: Endpoint) -> None:
+    endpoint.replies = [vectors([1.0] * 64, [1.0] * 65)]
+    with pytest.raises(ResourceError, match=r"vectors of \[64, 65\] numbers; must have one length"):
+        embedder(endpoint).embed_passages(["noon", "night"])
 
 
 def test_a_server_that_hangs_is_left_at_the_deadline(endpoint: Endpoint) -> None:

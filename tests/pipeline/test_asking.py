@@ -88,7 +88,7 @@ def test_below_the_least_confidence_nothing_is_said_and_only_places_were_shown(f
     unsure = ("prompt.answer=span", "generate.confidence=0.1")
     least = confidence(folder, *unsure) + 0.001
     events, last = streamed(pipeline(folder, *unsure, f"prompt.min_confidence={least}"))
-    assert [type(event) for event in events] == [Passages]
+    assert [type(event) for event in events] == [Passages, Passages]
     assert (last.text, last.kind, last.abstained, last.reason) == ("", "", True, "low_confidence")
     assert (last.citations, last.sentences) == ((), ())
     assert last.confidence is not None and last.confidence < least
@@ -99,7 +99,7 @@ def test_at_the_least_confidence_it_is_said_and_its_sentence_is_cited(folder: Pa
     unsure = ("prompt.answer=span", "generate.confidence=0.1")
     least = confidence(folder, *unsure) - 0.001
     events, last = streamed(pipeline(folder, *unsure, f"prompt.min_confidence={least}"))
-    nearest, sentence = events
+    _, nearest, sentence = events
     assert isinstance(nearest, Passages) and nearest.citations == last.nearest
     assert isinstance(sentence, AnswerSentence) and last.sentences == (sentence,)
     assert (last.text, last.kind, last.abstained, last.reason) == ("Quayson", "span", False, "")
@@ -111,7 +111,7 @@ def test_at_the_least_confidence_it_is_said_and_its_sentence_is_cited(folder: Pa
 def test_a_refusal_is_one_however_sure_and_is_never_shown(folder: Path, sure: str) -> None:
     events, last = streamed(pipeline(folder, "generate.answer=I do not know.", f"generate.confidence={sure}"))
     assert (last.text, last.reason, last.abstained) == ("", "not_in_passages", True)
-    assert [type(event) for event in events] == [Passages] and last.nearest and last.advice
+    assert [type(event) for event in events] == [Passages, Passages] and last.nearest and last.advice
 
 
 def test_without_a_least_confidence_any_answer_is_given(folder: Path) -> None:

@@ -156,7 +156,7 @@ def test_events_come_in_their_order_and_the_answer_last(home: Path) -> None:
             event async for event in pipeline(home).astream(QUESTIONS[1], history=[("What turns?", "The turbine.")])
         ]
 
-    nearest, sentence, answer = asyncio.run(main())
+    _, nearest, sentence, answer = asyncio.run(main())
     assert isinstance(nearest, Passages) and isinstance(sentence, AnswerSentence) and isinstance(answer, Answer)
     assert sentence.text == answer.text == "The turbine has a master called Turbineson."
 

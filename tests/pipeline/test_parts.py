@@ -36,10 +36,9 @@ def test_each_part_is_answered_in_order_and_cited(asked: Pipeline) -> None:
     assert answer.to_dict()["unanswered"] == []
 
 
-def test_passages_are_shown_once_and_each_sentence_comes_before_the_answer(asked: Pipeline) -> None:
+def test_passages_of_the_first_part_are_shown_and_each_sentence_comes_before_the_answer(asked: Pipeline) -> None:
     *events, last = asked.stream(BOTH)
-    assert isinstance(last, Answer) and isinstance(events[0], Passages)
-    assert sum(isinstance(event, Passages) for event in events) == 1
+    assert isinstance(last, Answer) and [isinstance(event, Passages) for event in events] == [True] * 2 + [False] * 2
     assert tuple(event for event in events if isinstance(event, AnswerSentence)) == last.sentences
 
 

@@ -14,7 +14,7 @@ from ragqa.pipeline.ingest import embedding, refresh
 from ragqa.records import Answer, Chunk, Document, Passages
 from ragqa.split.splitter import TextSplitter
 from ragqa.stages import System
-from tests.fakes import ECHO, PIPELINE, WORDS
+from tests.fakes import ECHO, PIPELINE, WORDS, WordEmbedder
 
 
 @pytest.fixture
@@ -285,11 +285,26 @@ def test_a_generator_that_does_not_know_abstains(folder: Path) -> None:
     assert (answer.abstained, answer.reason, answer.text) == (True, "not_in_passages", "")
 
 
+def test_passages_come_before_their_sentences_are_compared_with_the_question(folder: Path) -> None:
+    pipe = pipeline(folder)
+    pipe.index()
+    embedder = pipe.components.embedder
+    assert isinstance(embedder, WordEmbedder)
+    embedder.embedded.clear()
+    events, sentence = pipe.stream("Who is the master of the quay?"), "The quay has a master called Quayson."
+    found = next(events)
+    assert isinstance(found, Passages) and found.citations[0].text == sentence and sentence not in embedder.embedded
+    assert isinstance(next(events), Passages) and sentence in embedder.embedded
+
+
 def test_places_and_sentences_are_streamed_and_are_those_of_the_answer(folder: Path) -> None:
     pipe = pipeline(folder)
     pipe.index()
-    places, *sentences, answer = pipe.stream("Who is the master of the quay?")
-    assert isinstance(answer, Answer) and isinstance(places, Passages)
+    found, places, *sentences, answer = pipe.stream("Who is the master of the quay?")
+    assert isinstance(answer, Answer) and isinstance(found, Passages) and isinstance(places, Passages)
+    assert [(each.source, each.text) for each in found.citations] == [
+        (each.source, each.chunk.text) for each in answer.hits[:3]
+    ]
     assert places.citations == answer.nearest and tuple(sentences) == answer.sentences
     assert " ".join(each.text for each in answer.sentences) == answer.text
     assert [a.text for a in pipe.ask_many(["master of the ferry?", "master of the quay?"])] == [

@@ -13,17 +13,19 @@ import pytest
 
 from ragqa import Pipeline
 from ragqa.config.generators import CausalLMGenerate, FreeDecode, OpenAIGenerate, SpanDecode
+from ragqa.config.specs import ClsPoolEmbed
+from ragqa.embed.encoder import EncoderEmbedder
 from ragqa.errors import UsageError
 from ragqa.generate.causal_lm import CausalLM
 from ragqa.generate.decoding import BatchedRows, SingleRow
 from ragqa.generate.openai import OpenAIEndpoint
 from ragqa.records import Answer, Generation, Passages, Prompt
 from ragqa.stopping import Stopped, check, limited, stoppable, until
-from tests.fakes import ECHO, WORDS, EchoGenerator, write_project
+from tests.fakes import ECHO, WORDS, EchoGenerator, WordEmbedder, write_project
 from tests.generate.building import build_generator
 from tests.limits import no_hang
 from tests.raw_server import replies, serving
-from tests.tiny import save_tiny_llama
+from tests.tiny import save_tiny_bert, save_tiny_llama
 
 QUESTION = "Who is the master of the quay?"
 
@@ -65,7 +67,7 @@ def after(passes: list[Any], most: int) -> Callable[[], bool]:
 def test_the_events_end_without_an_answer_within_a_token(home: Path) -> None:
     generator = Endless()
     events = list(pipeline(home, generator).stream(QUESTION, cancelled=lambda: generator.written >= 7))
-    assert [type(event) for event in events] == [Passages]
+    assert [type(event) for event in events] == [Passages, Passages]
     assert generator.written == 7
 
 
@@ -116,7 +118,22 @@ def test_limits_stay_with_their_own_items() -> None:
         next(limited((each for each in items()), lambda: False))
 
 
-# Generators
+def test_a_summary_of_all_documents_stops_between_two_of_them(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("RAGQA_CACHE", str(home / "cache"))  # no summary is in it
+    pipe = pipeline(home)
+    embedder = pipe.components.embedder
+    assert isinstance(embedder, WordEmbedder)
+
+    def masters() -> list[str]:
+        return [text for text in embedder.embedded if "has a master" in text]
+
+    assert list(pipe.stream("What are these documents about?", cancelled=lambda: bool(masters()))) == []
+    assert len(masters()) == 1
+    *_, answer = pipe.stream("What are these documents about?")
+    assert isinstance(answer, Answer) and answer.kind == "summary" and len(masters()) == 2
+
+
+# Models
 
 
 @pytest.fixture(scope="module")
@@ -148,6 +165,21 @@ def prompt() -> Prompt:
 
     text = "The ferry leaves at noon. The master of the quay is Quayson.\nWho is the master?"
     return Prompt(text, {"all": 30}, (hit("The ferry leaves at noon. The master of the quay is Quayson."),))
+
+
+def test_an_embedder_stops_between_two_passes(tmp_path: Path) -> None:
+    model = str(save_tiny_bert(tmp_path))
+    made: list[Any] = []
+
+    class Noting(EncoderEmbedder):
+        def _forward(self, *batch: Any) -> Any:
+            made.append(batch)
+            return super()._forward(*batch)
+
+    embedder = Noting(ClsPoolEmbed(kind="cls_pool", model=model, engine="native", batch_tokens=64))
+    with pytest.raises(Stopped), stoppable(after(made, 1)):
+        embedder.embed_passages(["ferry " * 10] * 3)
+    assert len(made) == 1
 
 
 @pytest.mark.parametrize(("decode", "most"), [("free", 3), ("span", 1)])

@@ -19,6 +19,7 @@ from ragqa.errors import IndexCorruptError, LockedError, ModelError, NothingUsab
 from ragqa.index import durable, seal
 from ragqa.index.connection import _Descriptors
 from ragqa.index.local import LocalIndex
+from ragqa.index.publication import Publisher
 from ragqa.pipeline import snapshot
 from ragqa.pipeline.snapshot import Snapshots
 from ragqa.records import Answer
@@ -228,18 +229,26 @@ def test_a_writer_empties_the_log_soon_although_readers_are_always_open(
         checked.append(db)
         return check(db)
 
+    waits, checkpoint = list[bool](), Publisher._checkpoint
+
+    def patient(self: Publisher, mode: str, patience_ms: int) -> bool:
+        """Wait for as long as a busy machine may need; note whether it was in vain, as it is for readers that stay."""
+        kept = checkpoint(self, mode, 20_000 if patience_ms else 0)
+        waits.append(kept and patience_ms > 0)
+        return kept
+
     monkeypatch.setattr(seal, "rows_problem", noted)
-    pipe, log, sizes, took = pipeline(home), home / "index" / "ragqa.db-wal", list[int](), list[float]()
+    monkeypatch.setattr(Publisher, "_checkpoint", patient)
+    pipe, log, sizes = pipeline(home), home / "index" / "ragqa.db-wal", list[int]()
     with Snapshots(lambda: pipe._opened(pipe.components.identity), seconds=0.05) as warm:
         for number in range(4):
             add(home, number)
-            started = time.monotonic()
             generation = pipeline(home).index().generation
-            took.append(time.monotonic() - started)
             sizes.append(log.stat().st_size)
             seen(lambda wanted=generation: warm.generation == wanted)  # type: ignore[misc]
             time.sleep(0.2)  # the readers leave the log
-        assert max(sizes[1:]) <= 1.5 * sizes[0] and max(took) < 1.9, (sizes, took)
+        assert waits and not any(waits)
+        assert max(sizes[1:]) <= 1.5 * sizes[0], sizes
         LocalIndex(home / "index").collect()
         assert log.stat().st_size == 0 and warm.problem is None and checked == []
 

@@ -10,7 +10,8 @@ import pytest
 from pydantic import ValidationError
 
 from ragqa.config.endpoints import EndpointRerank
-from ragqa.errors import RagqaError, ResourceError, UsageError
+from ragqa.embed.tokens import tokens_of
+from ragqa.errors import ModelError, RagqaError, ResourceError, UsageError
 from ragqa.retrieve.endpoint import EndpointScorer
 from tests.fakes import WordEmbedder
 from tests.json_server import Endpoint, Reply, fails, scores, sends, serving
@@ -28,7 +29,8 @@ def endpoint(monkeypatch: pytest.MonkeyPatch) -> Iterator[Endpoint]:
 
 def scorer(endpoint: Endpoint, **fields: Any) -> EndpointScorer:
     values = {"kind": "endpoint", "base_url": endpoint.url, "form": "tei", "retries": 0}
-    return EndpointScorer(EndpointRerank.model_validate(values | fields))
+    spec = EndpointRerank.model_validate(values | fields)
+    return EndpointScorer(spec, tokens_of(spec.tokenizer))
 
 
 def test_form_tei_forbids_the_server_to_cut_texts_and_asks_for_raw_scores(endpoint: Endpoint) -> None:
@@ -65,6 +67,11 @@ def test_a_form_that_may_cut_texts_needs_a_window() -> None:
         (sends({"results": []}), ResourceError, "must be a valid list"),
         (fails(422, "inputs must have less than 512 tokens"), UsageError, "less than 512 tokens"),
         (fails(413, "batch size 3 > 2"), UsageError, "batch size 3 > 2"),
+        (
+            fails(404),
+            ModelError,
+            r"has nothing at /rerank; check retrieve\.rerank\.base_url, to which /rerank is added: ",
+        ),
     ],
 )
 def test_a_reply_without_one_finite_score_for_each_passage_is_an_error(

@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import asyncio
+import time
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 
 from ragqa import errors
+from ragqa.records import Passages
 from ragqa.serve.errors import from_exception
 from ragqa.serve.fair_queue import FairQueue, FullError
+from ragqa.serve.lanes import Answering, _Question
+from ragqa.serve.replies import ClientGone, until_gone
 
 
 def filled(*items: str, most: int = 100, most_each: int = 100) -> FairQueue[str]:
@@ -58,6 +64,33 @@ def test_a_closed_queue_gives_what_it_has_and_then_nothing() -> None:
     queue = filled("a1")
     queue.close()
     assert (queue.take(), queue.take()) == (["a1"], [])
+
+
+@pytest.mark.parametrize("turns", range(-4, 5))
+def test_a_client_that_leaves_as_an_event_comes_is_noticed(turns: int) -> None:
+    """The event comes so many turns of the loop before the client leaves, or after it."""
+
+    async def leave() -> None:
+        asked = _Question("", (), time.monotonic() + 60, asyncio.get_running_loop())
+        left = asyncio.Event()
+
+        async def receive() -> Any:
+            await left.wait()
+            return {"type": "http.disconnect"}
+
+        waiting = asyncio.ensure_future(until_gone(Answering(asked, FairQueue(1, 1)).answer(), receive))
+        await asyncio.sleep(0.01)  # it waits
+        happenings: list[Callable[[], None]] = [lambda: asked.events.put_nowait(Passages(())), left.set]
+        for each in happenings if turns > 0 else reversed(happenings):
+            each()
+            for _ in range(abs(turns)):
+                await asyncio.sleep(0)
+        done, _ = await asyncio.wait([waiting], timeout=5)
+        assert done, "the client has left, and its answer is still waited for"
+        with pytest.raises(ClientGone):
+            waiting.result()
+
+    asyncio.run(leave())
 
 
 def test_each_error_of_the_package_has_a_status_and_none_tells_its_message() -> None:

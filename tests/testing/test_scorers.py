@@ -11,6 +11,7 @@ import pytest
 
 from ragqa.config.endpoints import EndpointRerank
 from ragqa.config.generators import CausalLMGenerate
+from ragqa.embed.tokens import ByteTokens
 from ragqa.generate.causal_lm import CausalLM
 from ragqa.retrieve.endpoint import EndpointScorer
 from ragqa.retrieve.rerank import BiEncoderScorer, CrossEncoderScorer, LikelihoodScorer
@@ -50,7 +51,7 @@ class TestEndpoint(ScorerContract):
 
     def make(self) -> EndpointScorer:
         spec = {"kind": "endpoint", "base_url": self.server.url, "form": self.form, "model": "tiny", "window": 512}
-        return EndpointScorer(EndpointRerank.model_validate(spec | {"batch_size": 3}))
+        return EndpointScorer(EndpointRerank.model_validate(spec | {"batch_size": 3}), ByteTokens())
 
 
 class TestEndpointCohere(TestEndpoint):

@@ -18,19 +18,16 @@ from ragqa.evidence.selection import spans
 from ragqa.pipeline import catalogue
 from ragqa.pipeline.answer.abstention import Abstention, before_writing
 from ragqa.pipeline.answer.citing import Citing
-from ragqa.pipeline.answer.comparing import with_each_thing
 from ragqa.pipeline.answer.draft import AskedQuestion, Clock, Draft
 from ragqa.pipeline.answer.parts import in_parts
 from ragqa.pipeline.answer.replies import Event, Replies, Written
-from ragqa.pipeline.answer.retrieving import retrieve
-from ragqa.pipeline.answer.spelling import spelled
+from ragqa.pipeline.answer.retrieving import find, retrieve
 from ragqa.pipeline.answer.writing import CheckedText
 from ragqa.prompt import count_text
 from ragqa.question_analysis import QuestionKind, analyse
 from ragqa.question_parts import parts
 from ragqa.records import LETTERS, Answer, Coverage, Dropped, Generation, Hit, Passages, Prompt
 from ragqa.retrieve.follow_up import may_stand_alone
-from ragqa.retrieve.versions import without_superseded
 from ragqa.stages import BatchGenerator, ChoiceModel, LiteralReader, VerdictModel
 
 if TYPE_CHECKING:
@@ -79,10 +76,10 @@ class Asking:
 
     def prompt(self, question: AskedQuestion) -> Prompt:
         """Return the prompt for a question."""
-        return self._begin(self._draft(question))[0]
+        return self._begin(self._draft(question, self._found(question)))[0]
 
     def stream(self, question: AskedQuestion) -> Generator[Event, None, None]:
-        """Yield the nearest passages, the sentences of the answer as they are known and, last, the `Answer`.
+        """Yield the passages found, the nearest places in them, the sentences of the answer and, last, the `Answer`.
 
         The parts of a question that asks several are answered one after another.
         """
@@ -94,23 +91,27 @@ class Asking:
         if (known := self._of_catalogue(question)) is not None:
             yield from known
             return
-        # 1. Find the evidence, and show its best places at once. Load the generator meanwhile, where it may be needed.
+        # 1. Find passages, and show the best at once. Load the generator meanwhile, where it may be needed.
         quotes = self._quotes(analyse(question.asked).kind)
         if self._chooses or not quotes:
             self.components.load_ahead()
-        draft = self._draft(question)
+        found = self._found(question)
+        if found.read:
+            yield Passages(self._citing.passages(found.read[:NEAREST]))
+        # 2. Rank their sentences, and show the best instead.
+        draft = self._draft(question, found)
         if draft.nearest:
             yield Passages(draft.nearest)
-        # 2. Refuse or quote what needs no generator.
+        # 3. Refuse or quote what needs no generator.
         if (events := self._without_generator(draft)) is not None:
             yield from events
             return
-        # 3. Ask the generator whether the passages answer the question, and which sentence does. Refuse, or quote.
+        # 4. Ask the generator whether the passages answer the question, and which sentence does. Refuse, or quote.
         ready = self._ready(draft)
         if not isinstance(ready, Written):
             yield from ready
             return
-        # 4. Take its text as it is written.
+        # 5. Take its text as it is written.
         generation = None
         for piece in self._pieces(ready.prompt):
             if isinstance(piece, Generation):
@@ -119,7 +120,7 @@ class Asking:
                 yield from ready.checked.take(piece)
         assert generation is not None, "a generator must end with its Generation"
         draft.clock.lap("generate")
-        # 5. Close the answer.
+        # 6. Close the answer.
         yield from self._replies.written(replace(ready, generation=generation))
 
     def summarize(self, source: str | None) -> Answer:
@@ -150,15 +151,14 @@ class Asking:
         concurrent = getattr(self.components.generator, "concurrent", False)
         return nullcontext() if concurrent else self.components.lock.held()
 
-    def _draft(self, question: AskedQuestion) -> Draft:
-        """Return the evidence for a question.
+    def _draft(self, question: AskedQuestion, found: Draft) -> Draft:
+        """Return the evidence for a question in the passages that were found for it.
 
         A short question that may be a follow-up is asked alone where nothing answers it together with the turn before.
         """
-        clock = Clock()
-        draft = self._evidence(question, clock)
+        draft = self._examined(found)
         if question.follows and may_stand_alone(question.text) and not self._is_answered(draft):
-            alone = self._evidence(replace(question, history=()), clock)
+            alone = self._examined(self._found(replace(question, history=()), found.clock))
             return alone if self._is_answered(alone) else draft
         return draft
 
@@ -176,23 +176,23 @@ class Asking:
         filtered = bool(self.components.config.retrieve.filter) and not draft.hits
         return Abstention("no_evidence", filtered=True) if filtered and why and why.reason != "nothing_asked" else why
 
-    def _evidence(self, question: AskedQuestion, clock: Clock) -> Draft:
-        """Retrieve passages for a question, unless they are given, and rank their excerpts."""
+    def _found(self, question: AskedQuestion, clock: Clock | None = None) -> Draft:
+        """Return the passages for a question; see `retrieving.find`."""
         with self.components.lock.held():
-            given = question.passages
-            if given is None:
-                question = spelled(question, self.reader.document_counts, self.components.embedder)
-            hits = tuple(with_each_thing(question, self.retrieve) if given is None else given)
-            read = hits if given is not None else tuple(without_superseded(hits, question.searched))
-            clock.lap("retrieve")
-            if given is not None and not hits:
-                return Draft(question, (), (), None, (), clock)
+            return find(self.components, self.reader, question, clock or Clock())
+
+    def _examined(self, draft: Draft) -> Draft:
+        """Return a draft with the evidence in its passages; the same one where an empty list of them was given."""
+        question = draft.question
+        if question.passages is not None and not draft.hits:
+            return draft
+        with self.components.lock.held():
             asked = (question.text, question.asked, question.searched)
-            found = evidence.examine(*asked, read, self.components.embedder, self.reader)
+            found = evidence.examine(*asked, draft.read, self.components.embedder, self.reader)
             best = [each.candidate for each in found.ranked[:NEAREST]] if found.question.terms else []
             nearest = tuple(self._citing.span(each.hit, each.start, each.end) for each in best)
-            clock.lap("evidence")
-        return Draft(question, hits, read, found, nearest, clock)
+            draft.clock.lap("evidence")
+        return replace(draft, evidence=found, nearest=nearest)
 
     def _without_generator(self, draft: Draft) -> Iterator[Event] | None:
         """Return the events of an abstention or a quote; None where the generator is needed."""
@@ -317,7 +317,7 @@ class Asking:
         """Return answers that are written in one batch; each gets an equal share of the time."""
         # 1. Answer or refuse what needs no text of the generator, and build the prompts of the others.
         known = [self._apart(question) for question in questions]
-        drafts = [self._draft(question) for question in questions]
+        drafts = [self._draft(question, self._found(question)) for question in questions]
         events = [each or self._without_generator(draft) for each, draft in zip(known, drafts, strict=True)]
         asked = [each or self._ready(draft) for draft, each in zip(drafts, events, strict=True)]
         ready = [each if isinstance(each, Written) else _last(each) for each in asked]

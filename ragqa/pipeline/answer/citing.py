@@ -27,6 +27,10 @@ class Citing:
         """Return a citation of each run of excerpts that follow one another, in their order."""
         return tuple(self.span(hit, start, end) for hit, start, end in spans(chosen))
 
+    def passages(self, hits: Sequence[Hit]) -> tuple[Citation, ...]:
+        """Return the citation of each hit's whole text."""
+        return tuple(self.span(hit, hit.chunk.start, hit.chunk.end) for hit in hits)
+
     def span(self, hit: Hit, start: int, end: int) -> Citation:
         """Return the citation of a span of a hit's document. If its file has changed since, it is marked as stale.
 

@@ -70,8 +70,8 @@ class AskedQuestion:
 class Draft:
     """A question with its hits and their evidence. `read` are the hits without superseded versions of documents.
 
-    `evidence` is None where an empty list of passages was given, to ask the generator without any. `nearest` are the
-    best places of the evidence.
+    `evidence` is None until the passages are examined, and where an empty list of them was given, to ask the generator
+    without any. `nearest` are the best places of the evidence.
     """
 
     question: AskedQuestion

@@ -24,7 +24,7 @@ SEPARATORS = {"quote": "\n", "catalogue": "\n"}
 """The text between two sentences by the kind of answer; a space for the others."""
 
 Event = Passages | AnswerSentence | Answer
-"""What a stream yields: the nearest passages, then the sentences of the answer, and last the answer."""
+"""What a stream yields: the passages found, the nearest places in them, the sentences of the answer, and the answer."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,6 +13,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from ragqa import stopping
 from ragqa.models import memo
 from ragqa.pipeline.catalogue import centre, sections
 from ragqa.records import Document
@@ -68,6 +69,7 @@ class Summarizer:
         return self._kept(document, 1, GIST_EMBEDDED)
 
     def _kept(self, document: Document, most: int, embedded: int) -> Summary:
+        stopping.check()
         key = self._key(document, most)
         if found := _restored(memo.recall(KIND, key), len(document.text)):
             return found
