@@ -20,6 +20,8 @@ _NAMES = {"": ("none", ""), "relu": ("relu", ""), "gelu": ("gelu", "none"), "sil
 _LEAST_STEP = 16
 """The least step between numbers of rows. Fewer rows are not padded, since each token that is written is one."""
 
+_ROWS_AT_ONCE = 1_024
+
 
 class OneDNNLinear(nn.Module):
     """A linear layer for inference with an activation or a factor: activation(x weightᵀ + bias), or (x weightᵀ + bias)
@@ -103,6 +105,6 @@ def use_onednn(model: Stack) -> None:
 
 def _narrow(table: nn.Embedding) -> None:
     """Keep the rows of tokens in bfloat16, where that has the same values: the checkpoint had them so."""
-    narrow = table.weight.to(torch.bfloat16)
-    if torch.equal(narrow.to(table.weight.dtype), table.weight):
-        table.weight = nn.Parameter(narrow, requires_grad=False)
+    parts = table.weight.split(_ROWS_AT_ONCE)
+    if all(torch.equal(part.to(torch.bfloat16).to(part.dtype), part) for part in parts):
+        table.weight = nn.Parameter(table.weight.to(torch.bfloat16), requires_grad=False)
