@@ -105,6 +105,6 @@ def use_onednn(model: Stack) -> None:
 
 def _narrow(table: nn.Embedding) -> None:
     """Keep the rows of tokens in bfloat16, where that has the same values: the checkpoint had them so."""
-    parts = table.weight.split(_ROWS_AT_ONCE)
+    parts = torch.split(table.weight, _ROWS_AT_ONCE)
     if all(torch.equal(part.to(torch.bfloat16).to(part.dtype), part) for part in parts):
         table.weight = nn.Parameter(table.weight.to(torch.bfloat16), requires_grad=False)
