@@ -24,8 +24,7 @@ from ragqa.index.lexical import unpack
 Rows = NDArray[np.int64]
 Norm = NDArray[np.float32]
 Mask = NDArray[np.bool_]
-Parts = tuple[tuple[int, NDArray[np.uint32], NDArray[np.uint8]], ...]
-"""For each block its first position, the offsets of the texts that have a term, and the counts of the term."""
+Counts = NDArray[np.uint8]
 
 K1, B = 1.2, 0.75
 NAME_WEIGHT = 2.0
@@ -96,22 +95,19 @@ class Lexicon:
 
     def _posting(self, db: sqlite3.Connection, term: str, weight: float, named: Rows) -> Posting:
         """Read the postings of one term, and compute its idf and its bound."""
-        stored = db.execute(self._statement, (term,))
-        parts = tuple((first - self.first_row, *unpack(texts)) for first, texts in stored)
-        counts = [times for *_, times in parts]
-        if self._n < len(self.living):
-            counts = [times[self.living[first:][offsets]] for first, offsets, times in parts]
-        df = sum(map(len, counts)) if not len(named) else self._living_among(named, parts)
-        most = max((float(times.max(initial=0)) for times in counts), default=0.0)
+        stored = [(first - self.first_row, *unpack(texts)) for first, texts in db.execute(self._statement, (term,))]
+        rows = np.concatenate([_no_rows(term), *(offsets + np.int64(first) for first, offsets, _ in stored)])
+        counts = np.concatenate([np.empty(0, dtype=np.uint8), *(times for *_, times in stored)])
+        living = counts if self._n == len(self.living) else counts[self.living[rows]]
+        df = len(living) if not len(named) else self._living_among(named, rows)
+        most = float(living.max(initial=0))
         top = weight * math.log(1 + (self._n - df + 0.5) / (df + 0.5)) * (K1 + 1)
-        return Posting(term, parts, top, top * most / (most + self._least_norm) if most else 0.0)
+        return Posting(term, rows, counts, top, top * most / (most + self._least_norm) if most else 0.0)
 
-    def _living_among(self, named: Rows, parts: Parts) -> int:
+    def _living_among(self, named: Rows, rows: Rows) -> int:
         """Return the number of living texts that have a term in the text or in a name."""
         having = np.zeros(len(self.living), dtype=np.bool_)
-        having[named] = True
-        for first, offsets, _ in parts:
-            having[first:][offsets] = True
+        having[named] = having[rows] = True
         return int(np.count_nonzero(having & self.living))
 
 
@@ -150,7 +146,7 @@ class TermQuery:
             # 2. add the term's gains to all texts that have it, or to the candidates alone
             if candidates is None:
                 rows = posting.rows
-                scores[rows] += posting.gains(self.norm[rows])
+                scores[rows] += posting.gains(self.norm)
                 least = max(least, _kth(scores[rows[allowed[rows]]], k))
             else:
                 scores[candidates] += posting.gains_at(candidates, self.norm)
@@ -162,7 +158,7 @@ class TermQuery:
         if 0 < k < len(best):  # keep all that tie with the k-th: the caller orders ties by chunk id
             k = int(np.count_nonzero(scores[best] >= scores[best[k - 1]]))
         best = best[:k]
-        return [(int(position), float(scores[position])) for position in best]
+        return list(zip(best.tolist(), scores[best].tolist(), strict=True))
 
     def scores(self, positions: Rows, named: Mapping[str, Norm] = MappingProxyType({})) -> Norm:
         """Return the BM25 of each position, float32[len(positions)].
@@ -178,45 +174,36 @@ class TermQuery:
 
 @dataclass(frozen=True, slots=True)
 class Posting:
-    """The texts that have a term, dead texts included. The bytes are decoded only when needed: most blocks are skipped.
+    """The texts that have a term, dead texts included.
 
-    :param parts: for each block its first position, the offsets from that in order, and the counts of the term.
+    :param rows: their positions in order, int64[n].
+    :param counts: how often each has the term.
     :param top: idf * (k1 + 1) * the weight of the term in the query.
     :param bound: the highest gain of a living text.
     """
 
     term: str
-    parts: Parts
+    rows: Rows
+    counts: Counts
     top: float
     bound: float
 
-    @property
-    def rows(self) -> Rows:
-        """Return the positions in order, int64[n]."""
-        parts = [offsets + np.int64(first) for first, offsets, _ in self.parts]
-        return np.concatenate([np.empty(0, dtype=np.int64), *parts])
-
     def gains(self, norm: Norm) -> Norm:
-        """Return the gain of each text from this term, float32[n], from the norms of the texts."""
-        counts = np.concatenate([np.empty(0, dtype=np.uint8), *(times for *_, times in self.parts)])
-        return self._gains(counts, norm)
+        """Return the gain of each text from this term, float32[n], from the norms of all texts."""
+        return self._gains(self.counts, norm[self.rows])
 
     def gains_at(self, positions: Rows, norm: Norm, named: Norm | None = None) -> Norm:
         """Return the gain at each position, float32[len(positions)]; 0 where neither a text nor a name has the term."""
         counts = np.zeros(len(positions), dtype=np.uint8)
-        for first, offsets, times in self.parts:
-            inside = np.flatnonzero((positions >= first) & (positions <= first + np.int64(offsets[-1])))
-            wanted = (positions[inside] - first).astype(
-                np.uint32
-            )  # of the same dtype as the offsets, which would otherwise all be copied
-            places = np.searchsorted(offsets, wanted)
-            present = offsets[places] == wanted
-            counts[inside[present]] = times[places[present]]
+        if len(self.rows):
+            places = np.minimum(np.searchsorted(self.rows, positions), len(self.rows) - 1)
+            present = self.rows[places] == positions
+            counts[present] = self.counts[places[present]]
         if named is None:
             return self._gains(counts, norm[positions])
         return self._gains(counts.astype(np.float32) + np.float32(NAME_WEIGHT) * named, norm[positions])
 
-    def _gains(self, counts: NDArray[np.uint8] | Norm, norm: Norm) -> Norm:
+    def _gains(self, counts: Counts | Norm, norm: Norm) -> Norm:
         gained: Norm = np.float32(self.top) * counts / (counts + norm)
         return gained
 

@@ -15,6 +15,8 @@ from ragqa.index import durable, place
 from ragqa.index.place import APPLICATION_ID, DATABASE
 
 FORMAT_VERSION = 4
+_CACHE_KIB = 8_000
+"""The memory for pages of the file. With the default, 2,000, a search reads most pages of common words and of chunks anew."""
 UPGRADABLE = 2
 """The oldest format that a writer brings up to date. An index of an earlier format has to be built anew."""
 _OF_RESOURCES = ("SQLITE_FULL", "SQLITE_CANTOPEN", "SQLITE_READONLY", "SQLITE_PERM")
@@ -168,6 +170,7 @@ def connect(path: Path, mode: str, oldest: int = FORMAT_VERSION) -> Connection:
         _check_format(connection, oldest)
         connection.execute("PRAGMA trusted_schema = OFF")
         connection.execute("PRAGMA cell_size_check = ON")
+        connection.execute(f"PRAGMA cache_size = -{_CACHE_KIB}")
     return connection
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import logging
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from itertools import chain
 from pathlib import Path
 from types import TracebackType
@@ -146,18 +147,27 @@ class LocalReader:
 
     def hits(self, ranked: Sequence[tuple[str, float, dict[str, float]]]) -> list[Hit]:
         """Return the hits of `(chunk id, score, scores)`, in the order given."""
-        hits = [self._hit(*each) for each in ranked]
+        statement = (
+            "SELECT chunk.id, document_id, start, end, chunk.text, context, page, metadata, "
+            "(SELECT min(source) FROM source WHERE source.document_id = document.id) FROM chunk "
+            "JOIN document ON document.id = document_id WHERE chunk.id IN (SELECT value FROM json_each(?))"
+        )
+        rows = self._db.execute(statement, (json.dumps([chunk_id for chunk_id, *_ in ranked]),))
+        found = {id_: (Chunk(id_, *of_chunk), metadata, source) for id_, *of_chunk, metadata, source in rows}
+        hits = [self._hit(*found[chunk_id], score, scores) for chunk_id, score, scores in ranked]
         self._db.refuse_change()
         return hits
 
     def dense_scores(self, vector: Vectors, chunk_ids: Sequence[str]) -> list[float]:
         """Return the inner product of each chunk; NaN where it has no vector yet."""
-        return [float(score) for score in search.inner_products(self.vectors(chunk_ids), vector)]
+        scores: list[float] = search.inner_products(self.vectors(chunk_ids), vector).tolist()
+        return scores
 
     def lexical_scores(self, question: str, chunk_ids: Sequence[str]) -> list[float]:
         """Return the BM25 of each chunk, 0 where neither it nor a name of its document shares a term."""
         asked, (rows, positions) = self._looked_up(question), self._rows_and_positions(chunk_ids)
-        return [float(score) for score in asked.scores(rows, positions)]
+        scores: list[float] = asked.scores(rows, positions).tolist()
+        return scores
 
     def lexical_bound(self, question: str) -> float:
         """Return an upper bound of the BM25 of any text for a question."""
@@ -277,16 +287,10 @@ class LocalReader:
         rows, vectors = np.array([places[i] for i in chunk_ids], dtype=np.int64).reshape(-1, 2).T
         return rows, vectors - self.snapshot.lexicon.first_row
 
-    def _hit(self, chunk_id: str, score: float, scores: dict[str, float]) -> Hit:
-        document_id, start, end, page, context, text, metadata, source = self._db.execute(
-            "SELECT document_id, start, end, page, context, chunk.text, metadata, "
-            "(SELECT min(source) FROM source WHERE source.document_id = document.id) FROM chunk "
-            "JOIN document ON document.id = document_id WHERE chunk.id = ?",
-            (chunk_id,),
-        ).fetchone()
-        chunk = Chunk(chunk_id, document_id, start, end, text, context, page)
+    def _hit(self, chunk: Chunk, metadata: str, source: str, score: float, scores: dict[str, float]) -> Hit:
         known = json.loads(metadata)
-        place = place_of(known, page, start, lambda low, high: self._count_lines(document_id, low, high))
+        count = partial(self._count_lines, chunk.document_id)
+        place = place_of(known, chunk.page, chunk.start, count)
         return Hit(chunk, source, self._locate(source), score, scores, fields_of(known), place=place)
 
     def _count_lines(self, document_id: str, low: int, high: int) -> int:

@@ -65,8 +65,11 @@ LEXICAL = Search(
     lambda searcher, query, chunk_ids: searcher.lexical_scores(query.text, chunk_ids),
 )
 
-Fuse = Callable[["FirstStage", Searcher, Sequence[SearchQuery], Sequence[Sequence[Scores]]], Scores]
-"""A function that fuses the scores of each search for each query: `found[query][search]` are scores by chunk id."""
+Fuse = Callable[
+    ["FirstStage", Searcher, Sequence[SearchQuery], Sequence[Sequence[Scores]]], tuple[Scores, list[Scores]]
+]
+"""A function that fuses the scores of each search for each query: `found[query][search]` are scores by chunk id. It also
+returns the exact scores of these chunks for the first query by each search; none where it does not compute them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,7 +111,7 @@ class FirstStage:
 
     def rank(self, searcher: Searcher, queries: Sequence[SearchQuery], k: int) -> Scores:
         """Return the score, averaged over the queries, of every chunk that any search found for any query."""
-        return self.fuse(self, searcher, queries, list(self.find(searcher, queries, k)))
+        return self.fuse(self, searcher, queries, list(self.find(searcher, queries, k)))[0]
 
     def scores(self, searcher: Searcher, query: SearchQuery, chunk_ids: Sequence[str]) -> list[Scores]:
         """Return the exact scores of chunks by each search, in the order of `searches`."""
@@ -138,10 +141,12 @@ def search_index(states: Sequence[RetrievalState], *, stage: FirstStage) -> list
 
 def _with_found(state: RetrievalState, found: Sequence[Sequence[Scores]], stage: FirstStage) -> RetrievalState:
     # 1. Rank chunks by all queries together.
-    fused = stage.fuse(stage, state.searcher, state.queries, found)
+    fused, own = stage.fuse(stage, state.searcher, state.queries, found)
     best = best_ids(fused, state.fetch_k)
-    # 2. Compute each search's score of each chunk for the question itself; a BM25 of 0 means that no word is shared.
-    named = dict(zip((s.name for s in stage.searches), stage.scores(state.searcher, state.question, best), strict=True))
+    # 2. Take each search's score of each chunk for the question itself; a BM25 of 0 means that no word is shared.
+    if not own or state.queries[0] is not state.question:
+        own = stage.scores(state.searcher, state.question, best)
+    named = dict(zip((search.name for search in stage.searches), own, strict=True))
     ranked: Ranked = [
         (i, fused[i], {name: scores[i] for name, scores in named.items() if scores[i] or name == DENSE.name})
         for i in best
@@ -157,8 +162,8 @@ def best_ids(scores: Scores, k: int) -> list[str]:
 
 def _fuse_ranks(
     stage: FirstStage, searcher: Searcher, queries: Sequence[SearchQuery], found: Sequence[Sequence[Scores]]
-) -> Scores:
-    return fusion.mean([fusion.reciprocal_rank(*rankings) for rankings in found])
+) -> tuple[Scores, list[Scores]]:
+    return fusion.mean([fusion.reciprocal_rank(*rankings) for rankings in found]), []
 
 
 def _fuse_scores(
@@ -168,10 +173,14 @@ def _fuse_scores(
     found: Sequence[Sequence[Scores]],
     *,
     combine: Callable[[Searcher, SearchQuery, Sequence[Scores]], Scores],
-) -> Scores:
+) -> tuple[Scores, list[Scores]]:
     """Compute the score of every chunk found, for every query and by every search, so that no score is missing."""
     ids = list(dict.fromkeys(i for rankings in found for ranking in rankings for i in ranking))
-    return fusion.mean([combine(searcher, query, stage.scores(searcher, query, ids)) for query in queries])
+    combined, scored = list[Scores](), list[list[Scores]]()
+    for query in queries:  # one after another, since a searcher keeps the words of the last one
+        scored.append(stage.scores(searcher, query, ids))
+        combined.append(combine(searcher, query, scored[-1]))
+    return fusion.mean(combined), scored[0]
 
 
 def _only_score(searcher: Searcher, query: SearchQuery, scores: Sequence[Scores]) -> Scores:

@@ -34,5 +34,7 @@ def reciprocal_rank(*rankings: Mapping[str, float]) -> dict[str, float]:
 
 def mean(rankings: list[dict[str, float]]) -> dict[str, float]:
     """Return the mean of the scores of several rankings, by chunk id; a missing score is 0."""
+    if len(rankings) == 1:
+        return rankings[0]
     ids = dict.fromkeys(chunk_id for ranking in rankings for chunk_id in ranking)
     return {i: sum(ranking.get(i, 0.0) for ranking in rankings) / len(rankings) for i in ids}

@@ -219,7 +219,10 @@ def newest_first(
 
     :param members: returns the fields by source of all versions of a hit's document.
     """
-    left, ordered = list(hits), []
+    families = [family for source in {hit.source for hit in hits} if (family := name_of(source).family)]
+    left, ordered = list(hits), list[Hit]()
+    if len(families) == len(set(families)):
+        return left
     while left:
         older = left[0]
         newer = [hit for hit in left[1:] if _may_replace(hit, older, question)]

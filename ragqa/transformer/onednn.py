@@ -7,6 +7,7 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.nn.functional import pad
 
 from ragqa.transformer.decoder import Decoder
 from ragqa.transformer.feed_forward import FeedForward
@@ -15,6 +16,11 @@ from ragqa.transformer.stack import Stack
 _OPERATORS: Any = torch.ops.mkldnn
 _NAMES = {"": ("none", ""), "relu": ("relu", ""), "gelu": ("gelu", "none"), "silu": ("swish", "")}
 """The names of the activations in oneDNN, and the formulas that it uses."""
+
+_LEAST_STEP = 16
+"""The least step between numbers of rows. Fewer rows are not padded, since each token that is written is one."""
+
+_ROWS_AT_ONCE = 1_024
 
 
 class OneDNNLinear(nn.Module):
@@ -33,9 +39,22 @@ class OneDNNLinear(nn.Module):
     def forward(self, x: Tensor, factor: Tensor | None = None) -> Tensor:
         """Return float[..., out_features] for x float[..., in_features]; a factor is float[..., out_features]."""
         name, formula = self._activation
+        rows, shape = _padded(x), x.shape[:-1]
         if factor is None:
-            return _OPERATORS._linear_pointwise(x, self.weight, self.bias, name, [], formula)  # type: ignore[no-any-return]
-        return _OPERATORS._linear_pointwise.binary(x, factor, self.weight, self.bias, "mul")  # type: ignore[no-any-return]
+            out = _OPERATORS._linear_pointwise(rows, self.weight, self.bias, name, [], formula)
+        else:
+            out = _OPERATORS._linear_pointwise.binary(rows, _padded(factor), self.weight, self.bias, "mul")
+        return out[: shape.numel()].view(*shape, -1)  # type: ignore[no-any-return]
+
+
+def _padded(x: Tensor) -> Tensor:
+    """Return the rows of x, float[n, width], with rows of zeros behind them; their number is one of eight in each octave.
+
+    oneDNN makes a program of half a megabyte for each number of rows, and keeps it. No row depends on the others.
+    """
+    rows = x.flatten(0, -2)
+    step = max(_LEAST_STEP, 1 << max(0, len(rows).bit_length() - 4))
+    return rows if len(rows) <= step else pad(rows, (0, 0, 0, -len(rows) % step))
 
 
 class OneDNNFeedForward(nn.Module):
@@ -80,3 +99,12 @@ def use_onednn(model: Stack) -> None:
                 setattr(parent, name, OneDNNFeedForward(layer))
             elif isinstance(layer, nn.Linear):
                 setattr(parent, name, OneDNNLinear(layer.weight, layer.bias))
+    if isinstance(model, Decoder):
+        _narrow(model.tokens)
+
+
+def _narrow(table: nn.Embedding) -> None:
+    """Keep the rows of tokens in bfloat16, where that has the same values: the checkpoint had them so."""
+    parts = torch.split(table.weight, _ROWS_AT_ONCE)
+    if all(torch.equal(part.to(torch.bfloat16).to(part.dtype), part) for part in parts):
+        table.weight = nn.Parameter(table.weight.to(torch.bfloat16), requires_grad=False)

@@ -73,7 +73,7 @@ class Stack(nn.Module):
 
     def _embedded(self, tokens: Tensor, positions: Tensor) -> tuple[Tensor, tuple[Tensor, Tensor] | None]:
         """Return the input of the first block, and the rotation of its queries and keys."""
-        x = self.tokens(tokens)
+        x = self.tokens(tokens).to(self.dtype)
         rotation = self.rotary(positions, x.dtype) if self.rotary else None
         # Positions of a batch, [batch, 1, length], have a dimension for heads, which embeddings do not have.
         if self.positions is not None:
@@ -97,8 +97,8 @@ class Stack(nn.Module):
 
     @property
     def dtype(self) -> torch.dtype:
-        """The dtype of the weights and hidden states."""
-        return self.tokens.weight.dtype
+        """The dtype of the weights and hidden states. The table of tokens may have a narrower one with the same values."""
+        return self.norm.get_parameter("weight").dtype
 
 
 def _longest(mask: Mask, length: int) -> int:

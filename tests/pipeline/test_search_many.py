@@ -137,3 +137,13 @@ def test_vectors_compared_together_have_the_places_and_scores_of_one_by_one(
     together = store.nearest_many(asked, k, alive, exact=True)
     alone = [store.nearest(question, k, alive, exact=True) for question in asked]
     assert [each[:k] for each in together] == [each[:k] for each in alone]
+
+
+def test_the_nearest_of_many_vectors_are_those_of_a_sort() -> None:
+    random = np.random.default_rng(0)
+    vectors, alive = random.standard_normal((5_000, 8)).astype(np.float32), random.random(5_000) < 0.9
+    questions = random.standard_normal((3, 8)).astype(np.float32)
+    found = VectorStore([vectors[:2_000], vectors[2_000:]], 8).nearest_many(questions, 5, alive, exact=True)
+    for question, pairs in zip(questions, found, strict=True):
+        order = np.argsort(-np.where(alive, vectors @ question, -np.inf))
+        assert [position for position, _ in pairs[:5]] == order[:5].tolist()

@@ -689,6 +689,28 @@ def test_the_layers_of_onednn_compute_what_the_plain_ones_do(form: str, dtype: t
         assert left == [] if onednn.available(dtype, model.device) else left
 
 
+@pytest.mark.skipif(not onednn.available(torch.float32, torch.device("cpu")), reason="no oneDNN here")
+def test_rows_that_are_read_together_do_not_change_one_another_in_onednn() -> None:
+    layer = onednn.OneDNNLinear(torch.randn(96, 64), torch.randn(96), "gelu")
+    rows, factor = torch.randn(1, 300, 64), torch.randn(1, 300, 96)
+    whole, scaled = layer(rows), layer(rows, factor)
+    for n in (1, 16, 17, 33, 130, 299):
+        assert torch.equal(layer(rows[:, :n]), whole[:, :n])
+        assert torch.equal(layer(rows[:, :n], factor[:, :n]), scaled[:, :n])
+
+
+def test_a_table_of_tokens_takes_half_of_the_memory_where_that_changes_no_value() -> None:
+    model = decoder("llama")
+    model.tokens.weight.data = model.tokens.weight.data.bfloat16().float()
+    expected = model(random_tokens(1, 4))
+    use_onednn(model)
+    assert (model.tokens.weight.dtype, model.dtype) == (
+        torch.bfloat16 if onednn.available(torch.float32, model.device) else torch.float32,
+        torch.float32,
+    )
+    assert_close(model(random_tokens(1, 4)), expected, **close)
+
+
 def test_output_weights_of_their_own_leave_the_embeddings_as_they_are() -> None:
     model = decoder("gpt")
     kept, expected = model.tokens.weight.clone(), model(random_tokens(1, 4))

@@ -45,7 +45,7 @@ class SourceFiles:
             root, name = self._roots[0], self._resolved[0].name
             if source.split("/")[0] == name and not root.is_dir():  # the file that was named, or one inside it
                 return str(root) + source[len(name) :]
-            return str(root / source)
+            return os.path.join(root, source)
         name = source.split("/")[0]
         root = next((root for root in self._resolved if root.name == name), self._resolved[0])
         return str(root.parent / source)
