@@ -49,7 +49,7 @@ for _names in (
     _MONTHS |= {name: number for number, name in enumerate(_names.split(), start=1)}
 
 _MONTH = rf"(?:{'|'.join(sorted(_MONTHS, key=len, reverse=True))})"
-_DASHES = str.maketrans("\u2010\u2011\u2012\u2013\u2014\u2212", "------")
+_DASH = re.compile("[\u2010\u2011\u2012\u2013\u2014\u2212]")
 _GROUP_MARKS = ",'’\u00a0\u202f\u2009 "
 _TOKEN = re.compile(
     rf"""
@@ -58,7 +58,7 @@ _TOKEN = re.compile(
     | (?P<dmy>(?P<d2>\d{{1,2}})(?P<mark2>[-./])(?P<m2>\d{{1,2}})(?P=mark2)(?P<y2>\d{{4}}))(?![-./]?\d)
     | (?P<cjk>(?P<y3>\d{{4}})\s?[年년]\s?(?P<m3>\d{{1,2}})\s?[月월]\s?(?P<d3>\d{{1,2}})\s?[日일号號])
     | (?P<day>(?P<d4>\d{{1,2}})(?:st|nd|rd|th|er|\.|º)?\s{{1,3}}(?:(?:of|de)\s)?(?P<m4>{_MONTH})\b\.?,?\s{{1,3}}(?:(?:de|del)\s)?(?P<y4>\d{{4}})(?!\d))
-    | (?P<month>(?P<m5>{_MONTH})\b\.?\s{{1,3}}(?P<d5>\d{{1,2}})(?:st|nd|rd|th)?,?\s{{1,3}}(?P<y5>\d{{4}})(?!\d))
+    | (?P<month>(?=[^\W\d_]{{3,}}\.?\s{{1,3}}\d)(?P<m5>{_MONTH})\b\.?\s{{1,3}}(?P<d5>\d{{1,2}})(?:st|nd|rd|th)?,?\s{{1,3}}(?P<y5>\d{{4}})(?!\d))
     | (?P<grouped>\d{{1,3}}(?P<mark6>[{_GROUP_MARKS}])\d{{3}}(?:(?P=mark6)\d{{3}}){{0,5}}(?:\.\d{{1,9}})?)(?![^\W_]|[.,]?\d)
     | (?P<points>\d{{1,3}}(?:\.\d{{3}}){{1,6}},\d{{1,9}})(?![^\W_]|[.,]?\d)
     | (?<!\d,)(?P<comma>\d{{1,15}},\d{{1,2}})(?![^\W_]|[.,]?\d)
@@ -127,7 +127,7 @@ def identifiers(text: str) -> Iterator[Identifier]:
 
 def _placed(text: str) -> Iterator[tuple[Identifier, tuple[int, int]]]:
     """Yield the identifiers of a text and their spans."""
-    text = text if text.isascii() else text.translate(_DASHES)
+    text = text if text.isascii() else _DASH.sub("-", text)
     for low, high in _near_digits(text):
         for match in _TOKEN.finditer(text, low, high):
             found = match.group()

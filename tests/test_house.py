@@ -195,6 +195,14 @@ def test_import_help_and_check_load_no_model_library(code: str) -> None:
     assert done.stderr.strip() == ""
 
 
+def test_what_a_search_imports_has_no_library_that_it_does_not_use() -> None:
+    needed = "ragqa.split, ragqa.index.reader, ragqa.pipeline.answer.draft, ragqa.pipeline.answer.retrieving"
+    unused = ("langchain_text_splitters", "faiss", "torch", "ragqa.evidence", "ragqa.pipeline.answer.asking")
+    script = f"import sys, {needed}; print(*(m for m in {unused} if m in sys.modules))"
+    done = subprocess.run([sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == ""
+
+
 def test_the_tree_in_the_readme_is_the_tree_on_disk() -> None:
     block = re.search(r"```text\n(ragqa/\n.*?)```", (ROOT / "README.md").read_text(encoding="utf-8"), re.DOTALL)
     assert block, "README.md has no tree that begins with ragqa/"

@@ -12,7 +12,7 @@ from tokenizers import Encoding, Tokenizer
 from ragqa import limits, models
 from ragqa.config.slots import SPECIAL_TOKENS
 from ragqa.embed.unknown import letters, unknown_letters, unknown_token
-from ragqa.embed.words import LONGEST_PART, WordTokens, goes_by_words
+from ragqa.embed.words import Tokens, WordTokens, goes_by_words
 from ragqa.errors import ModelError, UsageError
 from ragqa.text_analysis import blocks
 
@@ -48,11 +48,11 @@ class ModelTokens:
         """Return the number of tokens of `text`, without special tokens. A long text is counted in blocks."""
         if self._words:
             return self._words.count(text)
-        return sum(len(encoding) for _, encoding in self._encoded(text))
+        return sum(len(encoding) for _, _, encoding in self._encoded(text))
 
     def offsets(self, text: str) -> list[tuple[int, int]]:
         """Return the character span of each token of `text`."""
-        return self._words.offsets(text) if self._words else self._offsets(text)
+        return self._words.offsets(text) if self._words else self._tokens(text).spans
 
     def read(self, texts: Sequence[Text]) -> list[Encoding]:
         """Return each text as the model reads it, with special tokens around it.
@@ -67,10 +67,8 @@ class ModelTokens:
 
     def unknown_share(self, text: str) -> float:
         """Return the share of the letters of a text that are in tokens which the vocabulary lacks, between 0 and 1."""
-        parts = [text[start:end] for start, end in blocks(text, _BLOCK_CHARACTERS)]
-        encoded = ((part, self._tokenised([part], special=False)[0]) for part in parts)
-        unknown = sum(unknown_letters(part, encoding, self._unknown) for part, encoding in encoded)
-        return unknown / max(1, letters(text))
+        unknown = self._words.unknown(text) if self._words else self._tokens(text).unknown
+        return unknown / letters(text) if unknown else 0.0
 
     def is_unknown(self, text: str, start: int, encoding: Encoding) -> bool:
         """Tell whether the vocabulary lacks all words of a text.
@@ -80,30 +78,30 @@ class ModelTokens:
         unknown = unknown_letters(text, encoding, self._unknown)
         return bool(unknown) and unknown == letters(text[start:])
 
-    def _offsets(self, text: str) -> list[tuple[int, int]]:
-        spans = ((start, span) for start, encoding in self._encoded(text) for span in encoding.offsets)
-        return [(start + low, start + high) for start, (low, high) in spans]
-
     @cached_property
     def _words(self) -> WordTokens | None:
         """The tokens of each word, where the tokenizer goes by words."""
-        return WordTokens(self.tokenizer, self._offsets_of_parts) if goes_by_words(self.tokenizer) else None
+        return WordTokens(self.tokenizer, self._tokens) if goes_by_words(self.tokenizer) else None
 
-    def _offsets_of_parts(self, parts: Sequence[str]) -> list[list[tuple[int, int]]]:
-        """Return the spans of the tokens of each part of a word; a long one is tokenised in blocks, by itself."""
-        short = [part for part in parts if len(part) <= LONGEST_PART]
-        found = dict(zip(short, self._tokenised(short, special=False), strict=True))
-        return [found[part].offsets if part in found else self._offsets(part) for part in parts]
+    def _tokens(self, text: str) -> Tokens:
+        """Return the tokens of a text, which is tokenised as a whole."""
+        spans, unknown = [], 0
+        for start, block, encoding in self._encoded(text):
+            spans += [(start + low, start + high) for low, high in encoding.offsets] if start else encoding.offsets
+            unknown += unknown_letters(block, encoding, self._unknown)
+        return Tokens(spans, unknown)
 
-    def _encoded(self, text: str) -> Iterator[tuple[int, Encoding]]:
-        """Yield the tokenised blocks of a text, each with the offset of its first character."""
+    def _encoded(self, text: str) -> Iterator[tuple[int, str, Encoding]]:
+        """Yield the blocks of a text, each with the offset of its first character and its tokens."""
         for start, end in blocks(text, _BLOCK_CHARACTERS):
-            yield start, self._tokenised([text[start:end]], special=False)[0]
+            yield start, text[start:end], self._tokenised([text[start:end]], special=False)[0]
 
     def _tokenised(self, texts: Sequence[Text], *, special: bool) -> list[Encoding]:
-        """Tokenise texts, with or without special tokens around each."""
+        """Tokenise texts, with special tokens around each, by several threads; or without, as is faster for words."""
         try:
-            return self.tokenizer.encode_batch(list(texts), add_special_tokens=special)
+            if special:
+                return self.tokenizer.encode_batch(list(texts))
+            return [self.tokenizer.encode(text, add_special_tokens=False) for text in texts]
         except BaseException as error:
             if type(error).__name__ != "PanicException":  # of the library's native code; not an `Exception`
                 raise

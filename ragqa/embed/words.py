@@ -7,9 +7,8 @@ its words. A splitter measures every part of a document several times, and has s
 from __future__ import annotations
 
 import re
-from collections import ChainMap
-from collections.abc import Callable, Iterable, MutableMapping
-from typing import TypeVar
+from collections.abc import Callable
+from typing import NamedTuple, TypeVar
 
 from tokenizers import AddedToken, Tokenizer
 from tokenizers.models import WordPiece
@@ -18,9 +17,16 @@ from tokenizers.pre_tokenizers import BertPreTokenizer
 
 Value = TypeVar("Value")
 Span = tuple[int, int]
-Spans = tuple[Span, ...]
-Tokenise = Callable[[list[str]], list[list[Span]]]
-"""Texts -> the character spans of their tokens."""
+
+
+class Tokens(NamedTuple):
+    """The character spans of the tokens of a text, and how many of its letters are in tokens that the vocabulary lacks."""
+
+    spans: list[Span]
+    unknown: int
+
+
+Tokenise = Callable[[str], Tokens]
 
 _PART = r"[!-/:-@\[-`{-~]|[^ \n!-/:-@\[-`{-~]+"
 """A mark of ASCII, or what stands between marks and blanks. It may hold other white space and marks, at which the
@@ -51,59 +57,47 @@ def _stands_alone(token: AddedToken) -> bool:
     return not depends and not set(token.content) & set(" \n")
 
 
+class _Kept(dict[str, Value]):
+    """What a function finds for words, kept for words that are not long. Several threads may use it."""
+
+    def __init__(self, find: Callable[[str], Value]) -> None:
+        super().__init__()
+        self._find = find
+
+    def __missing__(self, word: str) -> Value:
+        found = self._find(word)
+        if len(word) <= LONGEST_PART:
+            if len(self) >= MOST_WORDS:
+                self.clear()
+            self[word] = found
+        return found
+
+
 class WordTokens:
     """The tokens of texts by their words, and those of words by their parts. Several threads may use it.
 
     :param tokenizer: one that goes by words.
-    :param tokenise: is called with parts that are not kept.
+    :param tokenise: is called with a part that is not kept.
     """
 
     def __init__(self, tokenizer: Tokenizer, tokenise: Tokenise) -> None:
-        self._tokenise = tokenise
         added = sorted((token.content for token in _added(tokenizer)), key=len, reverse=True)
         self._part = re.compile("|".join([*map(re.escape, added), _PART]))
-        self._counts: dict[str, int] = {}  # by word, blanks excluded
-        self._spans: dict[str, Spans] = {}  # by part
+        self._tokens = _Kept(tokenise)  # by part
+        self._counts = _Kept(self._counted)  # by word
 
     def count(self, text: str) -> int:
         """Return the number of tokens of a text."""
-        words = text.replace("\n", " ").split(" ")
-        kept = self._counts
-        new = set(words).difference(kept)
-        if not new:
-            return sum(map(kept.__getitem__, words))
-        if len(kept) + len(new) > MOST_WORDS:
-            kept, new = {}, set(words)
-            self._counts = kept
-        counts = _added_to(kept, self._counted(new))
-        return sum(map(counts.__getitem__, words))
+        return sum(map(self._counts.__getitem__, text.replace("\n", " ").split(" ")))
 
     def offsets(self, text: str) -> list[Span]:
         """Return the character span of each token of a text."""
         parts = [(match.start(), match.group()) for match in self._part.finditer(text)]
-        spans = self._learned({part for _, part in parts})
-        return [(at + low, at + high) for at, part in parts for low, high in spans[part]]
+        return [(at + low, at + high) for at, part in parts for low, high in self._tokens[part].spans]
 
-    def _counted(self, words: Iterable[str]) -> dict[str, int]:
-        """Return the number of tokens of words."""
-        parts = {word: self._part.findall(word) for word in words}
-        spans = self._learned({part for found in parts.values() for part in found})
-        return {word: sum(len(spans[part]) for part in found) for word, found in parts.items()}
+    def unknown(self, text: str) -> int:
+        """Return the number of letters of a text that are in tokens which the vocabulary lacks."""
+        return sum(self._tokens[part].unknown for part in self._part.findall(text))
 
-    def _learned(self, parts: set[str]) -> MutableMapping[str, Spans]:
-        """Return the spans of tokens by part, for these parts at least."""
-        kept = self._spans
-        new = parts.difference(kept)
-        if not new:
-            return kept
-        if len(kept) + len(new) > MOST_WORDS:
-            kept, new = {}, parts
-            self._spans = kept
-        return _added_to(kept, dict(zip(new, map(tuple, self._tokenise(list(new))), strict=True)))
-
-
-def _added_to(kept: dict[str, Value], found: dict[str, Value]) -> MutableMapping[str, Value]:
-    """Add what is found for short words to what is kept, and return both together, with that for long words."""
-    long = {word: found.pop(word) for word in list(found) if len(word) > LONGEST_PART}
-    kept |= found
-    return ChainMap(long, kept) if long else kept
+    def _counted(self, word: str) -> int:
+        return sum(len(self._tokens[part].spans) for part in self._part.findall(word))

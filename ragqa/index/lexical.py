@@ -10,7 +10,7 @@ from __future__ import annotations
 import heapq
 import sqlite3
 from array import array
-from collections import Counter, defaultdict
+from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import groupby
 from typing import Any
@@ -60,34 +60,52 @@ def invert(texts: Iterable[str]) -> tuple[bytes, Iterator[tuple[str, bytes]]]:
 
     The terms are those of words, those of identifiers, and those of languages other than English.
     """
-    lengths, distinct, owners, counts = array("I"), array("I"), array("I"), array("I")
+    lengths, sizes, found = array("I"), array("I"), array("I")
     ids: defaultdict[str, int] = defaultdict()
     ids.default_factory = ids.__len__
+    of_words = _TermsOfWords(ids)
     for text in texts:
-        words = text_analysis.words(text)
-        counter = Counter(map(text_analysis.term, words))
-        lengths.append(counter.total())
-        for term in (*identifiers.terms(text), *languages.terms(text, languages.language_of(text, words))):
-            counter[term] += 1
-        distinct.append(len(counter))
-        owners.extend([ids[term] for term in counter])
-        counts.extend(counter.values())
-    offsets = np.repeat(np.arange(len(distinct)), np.frombuffer(distinct, dtype=distinct.typecode))
-    return _bytes(lengths, "<u4"), _by_term(ids, owners, offsets, counts)
+        words, before = text_analysis.words(text), len(found)
+        lengths.append(len(words))
+        found.extend(map(of_words.__getitem__, words))
+        found.extend([ids[term] for term in identifiers.terms(text)])
+        found.extend([ids[term] for term in languages.terms(text, languages.language_of(text, words))])
+        sizes.append(len(found) - before)
+    return _bytes(lengths, "<u4"), _by_term(ids, found, sizes)
 
 
-def _by_term(
-    ids: Mapping[str, int], owners: array[int], offsets: Rows, counts: array[int]
-) -> Iterator[tuple[str, bytes]]:
-    """Yield the packed postings of each term in order, from the flat lists of (term, offset, count)."""
-    owner = np.frombuffer(owners, dtype=owners.typecode)
-    order = np.argsort(owner, kind="stable")
-    rows, times = offsets[order], np.frombuffer(counts, dtype=counts.typecode)[order]
-    ends = np.cumsum(np.bincount(owner, minlength=len(ids)))
-    starts = ends - np.bincount(owner, minlength=len(ids))
+class _TermsOfWords(dict[str, int]):
+    """The number of the term of each word that was met."""
+
+    def __init__(self, ids: dict[str, int]) -> None:
+        super().__init__()
+        self._ids = ids
+
+    def __missing__(self, word: str) -> int:
+        number = self[word] = self._ids[text_analysis.term(word)]
+        return number
+
+
+def _by_term(ids: Mapping[str, int], found: array[int], sizes: array[int]) -> Iterator[tuple[str, bytes]]:
+    """Yield the packed postings of each term in order.
+
+    :param found: the numbers of the terms of one text after another, with repeats.
+    :param sizes: how many of them each text has.
+    """
+    # 1. Sort the pairs (term, text) as one number each. Equal pairs are then neighbours, and are counted.
+    n = max(1, len(sizes))
+    pairs = np.frombuffer(found, dtype=found.typecode).astype(np.int64) * n
+    pairs += np.repeat(np.arange(len(sizes)), np.frombuffer(sizes, dtype=sizes.typecode))
+    pairs.sort()
+    first = np.flatnonzero(np.diff(pairs, prepend=-1))
+    counts = np.minimum(np.diff(first, append=len(pairs)), 255).astype("u1").tobytes()
+    # 2. Cut the offsets and the counts of all pairs where another term begins.
+    owners, offsets = np.divmod(pairs[first], n)
+    starts = np.searchsorted(owners, np.arange(len(ids) + 1)).tolist()
+    packed = offsets.astype("<u4").tobytes()
     for term in sorted(ids):
-        part = slice(starts[ids[term]], ends[ids[term]])
-        yield term, pack(rows[part], np.minimum(times[part], 255))
+        low, high = starts[ids[term]], starts[ids[term] + 1]
+        yield term, packed[4 * low : 4 * high] + counts[low:high]
 
 
 def _bytes(values: array[int], dtype: str) -> bytes:

@@ -12,11 +12,10 @@ import logging
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cache, cached_property
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
-import faiss
 import numpy as np
 from numpy.typing import NDArray
 
@@ -48,8 +47,15 @@ _BLUR = 0.3
 measured."""
 _BLOCK = 65_536
 _SEARCH_WIDTHS = (16, 32, 64, 128, 256, 512, 1024)
-_faiss: Any = faiss  # the type hints of FAISS lack the keyword arguments of search parameters
 _log = logging.getLogger("ragqa.index")
+
+
+@cache
+def _faiss() -> Any:
+    """Return FAISS. Its import takes a tenth of a second, and an exact search needs none of it."""
+    import faiss
+
+    return faiss  # as `Any`, since its type hints lack the keyword arguments of search parameters
 
 
 def resolve(search: str, n: int) -> SearchKind:
@@ -115,11 +121,11 @@ class AnnIndex:
 
     def candidates(self, question: Vectors, k: int, alive: Mask) -> Positions:
         """Return up to k positions of living vectors near the question."""
-        selector = _faiss.IDSelectorBitmap(np.packbits(alive[: self.n], bitorder="little"))
+        selector = _faiss().IDSelectorBitmap(np.packbits(alive[: self.n], bitorder="little"))
         if self.kind == "hnsw":
-            parameters = _faiss.SearchParametersHNSW(efSearch=max(self.search_width, k), sel=selector)
+            parameters = _faiss().SearchParametersHNSW(efSearch=max(self.search_width, k), sel=selector)
         else:
-            parameters = _faiss.SearchParametersIVF(nprobe=self.search_width, sel=selector)
+            parameters = _faiss().SearchParametersIVF(nprobe=self.search_width, sel=selector)
         positions: Positions = self.index.search(question[None, :], k, params=parameters)[1][0]
         positions = positions[positions >= 0]  # FAISS returns -1 in the remaining places if it finds fewer than k
         return positions[alive[positions]]  # checked again, since one version of FAISS ignored selectors
@@ -228,7 +234,7 @@ class VectorStore:
         lists = max(1, min(int(4 * n**0.5), n // _TRAIN_ROWS_PER_LIST))
         # 1. train on a sample, then add all vectors
         recipe = "HNSW32,SQ8" if kind == "hnsw" else f"IVF{lists},SQ8"
-        index = faiss.index_factory(self._dim, recipe, faiss.METRIC_INNER_PRODUCT)
+        index = _faiss().index_factory(self._dim, recipe, _faiss().METRIC_INNER_PRODUCT)
         index.train(self.rows(np.sort(random.permutation(n)[: lists * _TRAIN_ROWS_PER_LIST])))
         for first in range(0, n, _BLOCK):
             index.add(self.rows(np.arange(first, min(first + _BLOCK, n))))
@@ -270,7 +276,7 @@ def _recall(results: Sequence[set[int]], wanted: Sequence[set[int]]) -> float:
 
 def save(folder: Path, ann: AnnIndex) -> str:
     """Write an approximate index as a file named by its hash, and return that hash."""
-    return durable.write_hashed(folder, ".ann", [faiss.serialize_index(ann.index).tobytes()])
+    return durable.write_hashed(folder, ".ann", [_faiss().serialize_index(ann.index).tobytes()])
 
 
 class AnnRow(NamedTuple):
@@ -292,14 +298,14 @@ def load(folder: Path, row: AnnRow, *, dim: int, n: int) -> AnnIndex | None:
         with _opened(path) as stream:
             problem = _content_problem(stream.fileno(), row.sha256)
             if problem is None:
-                index = faiss.deserialize_index(np.fromfile(stream, dtype=np.uint8))
+                index = _faiss().deserialize_index(np.fromfile(stream, dtype=np.uint8))
                 problem = _misfit(index, row.kind, dim, n)
                 if problem is None:
                     return AnnIndex(row.kind, index, row.search_width, row.recall)
     except FileNotFoundError:
         problem = "missing"
     except Exception:  # the bindings of FAISS raise errors of many types
-        problem = f"of another version of FAISS than {faiss.__version__}"
+        problem = f"of another version of FAISS than {_faiss().__version__}"
     _log.warning(
         "search structure %s is %s: searching exactly, which is slower; run `ragqa doctor FILE --repair`", path, problem
     )
@@ -308,8 +314,8 @@ def load(folder: Path, row: AnnRow, *, dim: int, n: int) -> AnnIndex | None:
 
 def _misfit(index: Any, kind: SearchKind, dim: int, n: int) -> str | None:
     """Return the reason why an approximate index does not fit these vectors; None if it fits."""
-    fits = isinstance(index, _faiss.IndexHNSW if kind == "hnsw" else _faiss.IndexIVF)
-    if not fits or index.metric_type != faiss.METRIC_INNER_PRODUCT:
+    fits = isinstance(index, _faiss().IndexHNSW if kind == "hnsw" else _faiss().IndexIVF)
+    if not fits or index.metric_type != _faiss().METRIC_INNER_PRODUCT:
         return f"no structure of kind {kind} but a {type(index).__name__}"
     if index.d != dim or index.ntotal > n:
         return f"for {index.ntotal:,} vectors of {index.d} dimensions, not for {n:,} of {dim}"

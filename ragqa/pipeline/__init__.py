@@ -184,9 +184,11 @@ class Pipeline(OverIndex):
         :param history: earlier turns; where the question does not stand alone, words of the last one are searched too.
         :raises UsageError: the question is empty or too long, or `k` is less than 1.
         """
+        from ragqa.pipeline.answer.retrieving import retrieve
+
         asked, depth = given.asked(question, history), None if k is None else whole(k, "k")
         with self.open_index() as reader, self.components.lock.held():
-            return self._asking(reader).retrieve(asked, depth)
+            return retrieve(self.components, reader, asked, depth)
 
     def search_many(self, questions: Sequence[str], k: int | None = None) -> list[list[Hit]]:
         """Return for each question what `search` returns for it. They are embedded together, and compared with the vectors

@@ -1,7 +1,8 @@
 """The common code of all kinds that bounds the size of spans: it cuts a text into spans within a bound.
 
-langchain-text-splitters finds the pieces; only this module imports it. With the options that keep separators and white
-space, its pieces join to the text again, so that their offsets are sums of their lengths.
+langchain-text-splitters finds the pieces; only this module imports it, and only when a text is cut, since questions need
+none of it. With the options that keep separators and white space, its pieces join to the text again, so that their
+offsets are sums of their lengths.
 """
 
 from __future__ import annotations
@@ -9,14 +10,16 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
-from functools import lru_cache
-
-from langchain_text_splitters import Language, RecursiveCharacterTextSplitter
+from functools import cached_property, lru_cache
+from typing import TYPE_CHECKING
 
 from ragqa.config.slots import BYTES_PER_TOKEN
 from ragqa.errors import UsageError
 from ragqa.split.spans import Span
 from ragqa.text_analysis import END_MARKS
+
+if TYPE_CHECKING:
+    from langchain_text_splitters import RecursiveCharacterTextSplitter
 
 SEPARATORS = [
     *("\n\n", "\f", "\r\n", "\n"),
@@ -64,6 +67,8 @@ def code_separators(language: str) -> Separators:
 
     :raises UsageError: langchain-text-splitters does not know the language.
     """
+    from langchain_text_splitters import Language, RecursiveCharacterTextSplitter
+
     try:
         member = Language(language)
     except ValueError as error:
@@ -84,14 +89,20 @@ class Cutter:
         self.separators = separators
         self.measure = measure
         self._separator = separators.pattern()
-        self.library = RecursiveCharacterTextSplitter(
-            separators=list(separators.values),
-            is_separator_regex=separators.are_patterns,
-            keep_separator="start" if separators.are_patterns else "end",
+
+    @cached_property
+    def library(self) -> RecursiveCharacterTextSplitter:
+        """The splitter of the library, with these settings."""
+        from langchain_text_splitters import RecursiveCharacterTextSplitter
+
+        return RecursiveCharacterTextSplitter(
+            separators=list(self.separators.values),
+            is_separator_regex=self.separators.are_patterns,
+            keep_separator="start" if self.separators.are_patterns else "end",
             strip_whitespace=False,
-            chunk_size=bound,
+            chunk_size=self.bound,
             chunk_overlap=0,
-            length_function=measure,
+            length_function=self.measure,
         )
 
     def within(self, taken: int) -> Cutter:

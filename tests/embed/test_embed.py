@@ -138,7 +138,7 @@ def test_words_that_are_kept_are_few_and_short(monkeypatch: pytest.MonkeyPatch) 
         text = " ".join(f"w{n}x{i}" for i in range(20)) + " " + "long" * 100
         assert embedder.count(text) == len(embedder.tokenizer.encode(text, add_special_tokens=False).ids)
         assert embedder._tokens._words is not None
-        for kept in (embedder._tokens._words._counts, embedder._tokens._words._spans):
+        for kept in (embedder._tokens._words._counts, embedder._tokens._words._tokens):
             assert 0 < len(kept) <= 50 and max(map(len, kept)) <= 100
 
 

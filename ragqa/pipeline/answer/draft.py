@@ -7,12 +7,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from ragqa.evidence.passages import Candidate
 from ragqa.records import Citation, Hit
 from ragqa.retrieve.follow_up import search_text, search_text_of_part
 
 if TYPE_CHECKING:
     from ragqa.evidence import Evidence
+    from ragqa.evidence.passages import Candidate
     from ragqa.prompt import Turn
 
 
