@@ -91,7 +91,7 @@ FORMATS = (
     Format("json", JSON, (".json",), "json/2", "text", "ragqa.load.json_records:document", ("text_field",)),
     Format("jsonl", JSON_LINES, (".jsonl", ".ndjson"), "jsonl/2", "text", "ragqa.load.json_records:json_lines",
            ("text_field",)),
-    Format("docx", DOCX, (".docx",), "docx/4", "bytes", "ragqa.load.docx:extract", secrets=("passwords",),
+    Format("docx", DOCX, (".docx",), "docx/5", "bytes", "ragqa.load.docx:extract", secrets=("passwords",),
            lost="pictures, embedded objects, text that is hidden or struck out"),
     Format("pptx", PPTX, (".pptx", ".pptm", ".ppsx", ".ppsm"), "pptx/2", "bytes", "ragqa.load.pptx:extract",
            secrets=("passwords",), lost="pictures, films, embedded objects, text that is hidden or struck out"),
@@ -99,7 +99,7 @@ FORMATS = (
            lost="pictures, embedded objects, text that is hidden or struck out"),
     Format("odp", ODP, (".odp", ".otp", ".fodp"), "odp/3", "bytes", "ragqa.load.odf:presentation",
            lost="pictures, films, embedded objects, text that is hidden or struck out"),
-    Format("xlsx", XLSX, (".xlsx", ".xlsm", ".xlsb"), "xlsx/3", "bytes", "ragqa.load.sheets:workbook",
+    Format("xlsx", XLSX, (".xlsx", ".xlsm", ".xlsb"), "xlsx/4", "bytes", "ragqa.load.sheets:workbook",
            secrets=("passwords",), lost="pictures, macros, colours of cells, text that is struck out"),
     Format("xls", XLS, (".xls",), "xls/3 xlrd", "bytes", "ragqa.load.sheets:workbook",
            secrets=("passwords",), lost="charts, pictures, macros, colours of cells, text that is struck out"),
@@ -128,8 +128,8 @@ FORMATS = (
     Format("ini", "text/x-ini", (".ini", ".cfg", ".conf", ".properties"), "text/2", "text", "ragqa.load.text:verbatim"),
     Format("log", "text/x-log", (".log",), "text/2", "text", "ragqa.load.text:verbatim"),
     Format("code", CODE_TYPE, CODE, "code/1", "text", "ragqa.load.text:verbatim"),
-    Format("eml", EML, (".eml",), "eml/3", "bytes", "ragqa.load.mail:eml_text", lost="quoted messages, pictures"),
-    Format("msg", MSG, (".msg",), "msg/3 olefile", "bytes", "ragqa.load.mail:msg_text",
+    Format("eml", EML, (".eml",), "eml/4", "bytes", "ragqa.load.mail:eml_text", lost="quoted messages, pictures"),
+    Format("msg", MSG, (".msg",), "msg/4 olefile", "bytes", "ragqa.load.mail:msg_text",
            lost="quoted messages, pictures"),
 )
 # fmt: on

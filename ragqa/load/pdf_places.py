@@ -253,9 +253,9 @@ class _Reader:
                 continue
             hidden: list[bool] = []
             moves: list[float] = []
-            for _, width, is_space, _ in state.font.of(part):
+            for _, width, is_space, is_blank in state.font.of(part):
                 place = applied(matrix, at + width * size * scale / 2, 0.3 * size)
-                hidden.append(self._unseen.has(*place, up, self._shown))
+                hidden.append(self._unseen.has(*place, up, self._shown, counts=not is_blank))
                 step = (width * size + state.character + state.word * is_space) * scale
                 moves.append(-1000 * step / (size * scale))
                 at += step

@@ -5,6 +5,7 @@ from __future__ import annotations
 from bisect import bisect_left
 from collections import Counter
 from collections.abc import Callable, Iterator
+from math import hypot
 from typing import Any
 
 from pypdf import PageObject
@@ -62,15 +63,16 @@ class Unseen:
         """Tell whether so much is not seen that it cannot be meant."""
         return self._characters[True] > _DOUBTFUL * self._characters.total()
 
-    def has(self, x: float, y: float, up: tuple[float, float], shown: int) -> bool:
+    def has(self, x: float, y: float, up: tuple[float, float], shown: int, *, counts: bool = True) -> bool:
         """Tell whether a character is not to be read.
 
-        :param x: the place of its middle on the page, with `y`. :param up: from there to nearly its upper side.
-        :param shown: the number of the operator that shows it.
+        :param x: the place of its middle on the page, with `y`. :param up: from there to nearly its upper side: a quarter of its size.
+        :param shown: the number of the operator that shows it. :param counts: it is no space.
         """
         why = set(self._reasons(x, y, up, shown))
-        self._found |= why
-        self._characters[any(kind in (COVERED, OUTSIDE) for kind, _ in why)] += 1
+        if counts:
+            self._found |= why
+            self._characters[any(kind in (COVERED, OUTSIDE) for kind, _ in why)] += 1
         return bool(why)
 
     def _reasons(self, x: float, y: float, up: tuple[float, float], shown: int) -> Iterator[tuple[str, int]]:
@@ -82,13 +84,14 @@ class Unseen:
                 box = self._painted.covers[cover][1]
                 if _is_in(x + up[0], y + up[1], box) and _is_in(x - up[0], y - up[1], box):
                     yield COVERED, cover
-            if shown in self._painted.clips and not _is_in(x, y, self._painted.clips[shown]):
+            size = 4 * hypot(*up)
+            if shown in self._painted.clips and not _is_in(x, y, self._painted.clips[shown], size):
                 yield OUTSIDE, shown
 
 
-def _is_in(x: float, y: float, box: Box) -> bool:
+def _is_in(x: float, y: float, box: Box, margin: float = 0.0) -> bool:
     left, low, right, high = box
-    return left <= x <= right and low <= y <= high
+    return left - margin <= x <= right + margin and low - margin <= y <= high + margin
 
 
 def _unless_damaged(read: Callable[[], Any], otherwise: Any) -> Any:
