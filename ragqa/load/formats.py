@@ -83,7 +83,8 @@ CODE = tuple(_CODE.split())
 # fmt: off
 FORMATS = (
     Format("text", PLAIN, (".txt", ".text"), "text/2", "text", "ragqa.load.text:plain"),
-    Format("markdown", MARKDOWN, (".md", ".markdown", ".mdx"), "markdown/4", "text", "ragqa.load.text:markdown"),
+    Format("markdown", MARKDOWN, (".md", ".markdown", ".mdx"), "markdown/5", "text", "ragqa.load.text:markdown",
+           lost="comments, text that HTML strikes out"),
     Format("html", HTML, (".html", ".htm"), "html/4", "bytes", "ragqa.load.html:page",
            lost="menus, page headers and footers, pictures, text that is struck out"),
     Format("csv", CSV, (".csv",), "csv/2", "text", "ragqa.load.table:comma_separated"),
@@ -117,7 +118,7 @@ FORMATS = (
     Format("asciidoc", "text/asciidoc", (".adoc", ".asciidoc"), "asciidoc/1", "text", "ragqa.load.markup:asciidoc"),
     Format("latex", "text/x-tex", (".tex", ".latex"), "latex/1", "text", "ragqa.load.latex:extract",
            lost="comments, the preamble, pictures"),
-    Format("notebook", "application/x-ipynb+json", (".ipynb",), "notebook/1", "text", "ragqa.load.notebook:extract",
+    Format("notebook", "application/x-ipynb+json", (".ipynb",), "notebook/2", "text", "ragqa.load.notebook:extract",
            lost="pictures and other outputs that are not text"),
     Format("xml", XML, (".xml",), "xml/1 lxml", "bytes", "ragqa.load.xml_text:extract", lost="comments, pictures"),
     Format("yaml", YAML, (".yaml", ".yml"), "yaml/1 pyyaml", "text", "ragqa.load.yaml_records:extract",
