@@ -102,7 +102,7 @@ FORMATS = (
            lost="pictures, films, embedded objects, text that is hidden or struck out"),
     Format("xlsx", XLSX, (".xlsx", ".xlsm", ".xlsb"), "xlsx/4", "bytes", "ragqa.load.sheets:workbook",
            secrets=("passwords",), lost="pictures, macros, colours of cells, text that is struck out"),
-    Format("xls", XLS, (".xls",), "xls/3 xlrd", "bytes", "ragqa.load.sheets:workbook",
+    Format("xls", XLS, (".xls",), "xls/4 xlrd", "bytes", "ragqa.load.sheets:workbook",
            secrets=("passwords",), lost="charts, pictures, macros, colours of cells, text that is struck out"),
     Format("ods", ODS, (".ods", ".fods"), "ods/3", "bytes", "ragqa.load.sheets:opendocument",
            lost="pictures, macros, colours of cells, text that is struck out"),

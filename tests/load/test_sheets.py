@@ -415,7 +415,7 @@ def encrypted() -> bytes:
         (
             ODS,
             zipped({"content.xml": "<a/>", "META-INF/manifest.xml": "<m><encryption-data/></m>"}),
-            "encrypted: save a copy without a password",
+            "encrypted: load.passwords opens no OpenDocument",
         ),
         (
             ODS,
