@@ -85,7 +85,7 @@ WORDS = words(" ".join(LINES))
 
 
 def facts(document: Document) -> list[str]:
-    return [phrase for _, phrase in unread(document.media_type, document.metadata, len(document.page_starts))]
+    return [*unread(document.media_type, document.metadata, len(document.page_starts))]
 
 
 def test_without_ocr_a_page_without_text_is_told_with_what_reads_it(tmp_path: Path) -> None:
