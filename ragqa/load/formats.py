@@ -111,7 +111,7 @@ FORMATS = (
            secrets=("passwords",), lost="pictures; text under opaque shapes, outside the page and in hidden layers; text that annotations strike out (not what a drawn line strikes out: that is read); pages that are scans, without the extra ragqa[ocr]"),
     Format("image", IMAGE, (".png", ".jpg", ".jpeg", ".tif", ".tiff", ".webp", ".bmp", ".gif"), "image/1", "bytes",
            "ragqa.load.ocr.images:extract", ("ocr",), lost="all but the text, which the extra ragqa[ocr] reads"),
-    Format("rtf", "application/rtf", (".rtf",), "rtf/3", "bytes", "ragqa.load.rtf:extract",
+    Format("rtf", "application/rtf", (".rtf",), "rtf/4", "bytes", "ragqa.load.rtf:extract",
            lost="pictures, embedded objects, text that is hidden or struck out"),
     Format("rst", "text/x-rst", (".rst", ".rest"), "rst/1", "text", "ragqa.load.markup:restructured"),
     Format("org", "text/x-org", (".org",), "org/1", "text", "ragqa.load.markup:org"),

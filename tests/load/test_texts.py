@@ -377,6 +377,11 @@ def test_boxes_of_rtf_and_what_its_pictures_show_are_read() -> None:
     assert found.metadata["not_read"] == {"pictures": 1}
 
 
+def test_headers_of_rtf_with_a_number_are_read_and_page_numbers_are_not() -> None:
+    margins = rb"{\header Form 12\par}{\footer Seite 3 von 9\par}{\footerf 4\par}"
+    assert rtf.extract(rb"{\rtf1\ansi" + margins + rb"Body.\par}", Limits()).text == "Body.\nForm 12"
+
+
 def test_rtf_that_is_cut_short_says_so_and_what_is_none_is_rejected() -> None:
     assert rtf.extract(RTF[:700], LIMITS).metadata["not_read"]["the end of the file"] == 1
     for data in (b"words", b"{\\rtf1" + b"{" * 2000):
