@@ -239,7 +239,10 @@ _HANDLERS: dict[bytes, Any] = {
 
 def page_box(page: PageObject) -> Box:
     """Return the part of a page that is shown; everywhere where it is damaged."""
-    boxes = [tuple(float(side) for side in box) for box in (page.cropbox, page.mediabox)]
+    try:
+        boxes = [tuple(float(side) for side in box) for box in (page.cropbox, page.mediabox)]
+    except (AttributeError, TypeError, ValueError, KeyError):
+        return _EVERYWHERE
     shown = _EVERYWHERE
     for x0, y0, x1, y1 in boxes:
         shown = _common(shown, (min(x0, x1), min(y0, y1), max(x0, x1), max(y0, y1)))

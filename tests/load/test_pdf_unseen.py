@@ -96,3 +96,10 @@ def test_a_move_to_the_next_line_behind_a_text_moves_nothing() -> None:
     label = b"BT 1 0 0 1 72 780 Tm /F0 12 Tf 14.4 TL (Total:) Tj T* ET BT 1 0 0 1 200 780 Tm (1,250) Tj T* ET "
     power = b"BT 1 0 0 1 72 700 Tm /F0 12 Tf (10) Tj T* ET BT 1 0 0 1 86 705 Tm /F0 7 Tf (6) Tj T* ET"
     assert extract(raw_pdf(label + power), Limits()).text.split("\n")[:2] == ["Total: 1,250", "10^6"]
+
+
+@pytest.mark.parametrize(
+    "box", [b"", b"/MediaBox 7", b"/MediaBox[0 0 595]", b"/MediaBox[0 0 0 0]", b"/MediaBox[595 842 0 0]"]
+)
+def test_a_page_whose_sides_are_damaged_is_read(box: bytes) -> None:
+    assert extract(raw_pdf(TEXT).replace(b"/MediaBox[0 0 595 842]", box), Limits()).text.split() == BOTH.split()
