@@ -20,7 +20,7 @@ from ragqa.cli.terminal import bar, escaped
 from ragqa.errors import DocumentsGoneError, LockedError
 from ragqa.load.formats import UNSUPPORTED
 from ragqa.records import FileStatus
-from ragqa.records.unread import HIDDEN, NOT_IN_THE_TEXT
+from ragqa.records.unread import Unread
 
 if TYPE_CHECKING:
     from tqdm import tqdm
@@ -47,7 +47,6 @@ _TYPES_NAMED = 10
 _ALL = "`ragqa doctor` lists all"
 SHARE_SECONDS = 5.0
 """How long a question about a folder, asked by a program, goes on embedding after its answer."""
-_COUNTED = re.compile(r"(\S.*?) \(([\d,]+)\)(?:, |$)")
 _NUMBER = re.compile(r"\d[\d,.]*(?: \d[\d,.]*)*")
 
 
@@ -172,8 +171,8 @@ def _in_part(entries: Sequence[FileStatus], *, verbose: bool) -> Iterator[str]:
         return
     facts: dict[str, list[tuple[str, str, str]]] = {}
     for entry in entries:
-        for phrase in entry.unread:
-            for kind, fact, count in _facts(phrase):
+        for each in entry.unread:
+            for kind, fact, count in _facts(each):
                 facts.setdefault(kind, []).append((entry.source, fact, count))
     ordered = sorted(facts.values(), key=lambda files: -len(files))
     yield from map(_line_of_fact, ordered[:_FACTS])
@@ -182,14 +181,11 @@ def _in_part(entries: Sequence[FileStatus], *, verbose: bool) -> Iterator[str]:
         yield f"{_IN_PART}, further facts by the number of files: {told}; {_ALL}"
 
 
-def _facts(phrase: str) -> Iterator[tuple[str, str, str]]:
-    """Yield of each fact in a phrase the group that it belongs to, its text, and how often it is so in the file."""
-    begins, _, things = phrase.partition(": ")
-    counted = _COUNTED.findall(things) if begins in (NOT_IN_THE_TEXT, HIDDEN) else []
-    for thing, count in counted:
-        yield f"{begins}: {thing}", f"{begins}: {thing}", count
-    if not counted:
-        yield _kind(phrase), phrase, ""
+def _facts(unread: Unread) -> Iterator[tuple[str, str, str]]:
+    """Yield of each fact the group that it belongs to, its text, and how often it is so in the file."""
+    yield from ((thing, thing, f"{count:,}") for thing, count in unread.counts.items())
+    if not unread.counts:
+        yield unread.kind, unread, ""
 
 
 def _line_of_fact(files: Sequence[tuple[str, str, str]]) -> str:

@@ -60,7 +60,7 @@ def _unread(db: connection.Connection) -> Iterator[str]:
     )
     for source, media_type, starts, metadata in documents:
         if facts := list(unread(media_type, json.loads(metadata), len(json.loads(starts)))):
-            yield f"{source}: {'; '.join(phrase for _, phrase in facts)}"
+            yield f"{source}: {'; '.join(facts)}"
 
 
 def repair(

@@ -31,6 +31,7 @@ class PartReader:
         self.context = context
         self.part = part
         self.fields = Fields(page_numbers)
+        self._begun: list[Piece] = []
 
     def blocks(self, parent: Any) -> Iterator[Block]:
         """Yield the paragraphs and the rows of tables within an element, those inside content controls too."""
@@ -38,6 +39,7 @@ class PartReader:
             if child.tag == qn("w:p"):
                 yield from self.paragraph(child)
             elif child.tag == qn("w:tbl"):
+                yield from self._alone()
                 yield from rows(child, self.blocks)
             elif child.tag == qn("w:sdt") and (box := child.find(CHECKBOX)) is not None:
                 yield Block(checkbox_state(box))
@@ -50,10 +52,20 @@ class PartReader:
                 yield Block(linear(child).strip())
             elif child.tag in UNREAD:
                 self.context.not_read.add(UNREAD[child.tag])
+        yield from self._alone()
+
+    def _alone(self) -> Iterator[Block]:
+        """Yield a paragraph whose mark was deleted, where no paragraph follows to which it could belong."""
+        text, self._begun = joined(self._begun), []
+        if text.strip():
+            yield Block(text)
 
     def paragraph(self, paragraph: Any) -> Iterator[Block]:
-        """Yield a paragraph, and its text boxes before or after it, so that these do not cut its sentences."""
-        pieces: list[Piece] = []
+        """Yield a paragraph, and its text boxes before or after it, so that these do not cut its sentences.
+
+        A paragraph whose mark was deleted in a tracked change is the beginning of the next one.
+        """
+        pieces, self._begun = self._begun, []
         before: list[Block] = []
         after: list[Block] = []
         properties = paragraph_properties(paragraph)
@@ -67,6 +79,10 @@ class PartReader:
         self.fields.end_paragraph()
         text = joined(pieces).strip("\n")
         yield from before
+        if properties.is_joined and text.strip():
+            self._begun = pieces
+            yield from after
+            return
         if text.strip() or not (before or after):
             yield self._labelled(properties, text)
         yield from after

@@ -2,12 +2,26 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import Any
 
 from ragqa.load.docx_styles import attribute, is_on, whole
 from ragqa.load.ooxml import qn
 
+_SWITCH = re.compile(r"\\\*\s*(?:\"[^\"]*\"|\S+)\s*")
+_PART = r"\s*([^(),;\\]*)\s*"
+_EQUATIONS = [
+    (re.compile(pattern.replace("PART", _PART), re.IGNORECASE), shown)
+    for pattern, shown in (
+        (r"\\o\s*\\a\w\s*\(\s*\\s\s*\\up\s*\d*\s*\(PART\)[,;]PART\)", r"\2(\1)"),
+        (r"\\o\s*(?:\\a\w\s*)?\(PART[,;]PART\)", r"\1\2"),
+        (r"\\f\s*\(PART[,;]PART\)", r"\1/\2"),
+        (r"\\r\s*\([,;]?PART\)", r"\\sqrt{\1}"),
+        (r"\\r\s*\(PART[,;]PART\)", r"\\sqrt[\1]{\2}"),
+    )
+]
+"""The equations of the field EQ, and how they are written."""
 _PAGE_NUMBERS = {"PAGE", "NUMPAGES", "SECTIONPAGES"}
 
 
@@ -89,4 +103,12 @@ def _without_result(field: _Field) -> str:
         chosen = whole(attribute(choices, "w:result") or attribute(choices, "w:default"), 0)
         return entries[chosen] if chosen < len(entries) else ""
     name, _, rest = field.code.strip().partition(" ")
-    return rest.strip() if name.upper() == "EQ" else ""
+    return _equation(rest) if name.upper() == "EQ" else ""
+
+
+def _equation(code: str) -> str:
+    """Return an old equation as text: readings above characters in brackets behind them, fractions, and roots."""
+    code = _SWITCH.sub("", code)
+    for pattern, shown in _EQUATIONS:
+        code = pattern.sub(shown, code)
+    return code.strip()

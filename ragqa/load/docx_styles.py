@@ -31,13 +31,17 @@ class Look:
 
 @dataclass(frozen=True, slots=True)
 class ParagraphProperties:
-    """What a paragraph itself states: its style, outline level, list, and whether its mark is deleted or hidden."""
+    """What a paragraph itself states: its style, outline level, list, and whether its mark is deleted or hidden.
+
+    :param is_joined: its mark is deleted, and the next paragraph goes on with it.
+    """
 
     style: str | None = None
     outline: str | None = None
     list_id: str | None = None
     list_level: str | None = None
     has_no_mark: bool = False
+    is_joined: bool = False
 
 
 def attribute(parent: Any, path: str, name: str = "w:val") -> str | None:
@@ -135,6 +139,7 @@ def paragraph_properties(paragraph: Any) -> ParagraphProperties:
             found["list_level"] = attribute(child, "w:ilvl")
         elif child.tag == qn("w:rPr"):
             found["has_no_mark"] = any(child.find(qn(name)) is not None for name in ("w:del", "w:moveFrom", "w:vanish"))
+            found["is_joined"] = child.find(qn("w:del")) is not None
     return ParagraphProperties(**found)
 
 

@@ -149,7 +149,8 @@ class FolderLoader:
                 return [FileStatus(name, "skipped", "hidden: its name begins with a dot")]
             if self._passwords.are_in(path):
                 return [FileStatus(name, "skipped", "the passwords of load.passwords")]
-            media_type = media_type or self._type_by_content(path)
+            data = None if media_type else self._if_text(path)
+            media_type = media_type or (None if data is None else no_suffix.type_of(path, data))
             if media_type is None:
                 return [FileStatus(name, "skipped", self._choice.unsupported(disk.printable(PurePath(path).name)))]
             if reason := "" if named else self._choice.file_reason(relative):
@@ -162,6 +163,8 @@ class FolderLoader:
                 inside = self._members.inside(file, data, disk.printable(relative), self._choice)
                 own = self._choice.has_text(media_type) and (named or self._choice.wanted(relative))
                 return [file, *inside] if own else inside
+            if data is not None:
+                return [SourceFile(name, path, hashlib.sha256(data).hexdigest(), len(data), media_type)]
             with disk.opened(path) as stream:
                 size = disk.usable_size(stream, self._limits)
                 if reason := "" if named else self._choice.content_reason(relative, stream.read):
@@ -174,11 +177,11 @@ class FolderLoader:
             return [FileStatus(name, "rejected", str(error))]
         return [SourceFile(name, path, sha256, size, media_type)]
 
-    def _type_by_content(self, path: str) -> str | None:
-        """Return the media type of a file without a suffix that is text; else None."""
+    def _if_text(self, path: str) -> bytes | None:
+        """Return the bytes of a file without a suffix that may be text; None for other files."""
         try:
             is_small = no_suffix.may_be_text(path, os.lstat(path).st_size)
-            return no_suffix.type_of(path, disk.content(path, self._limits)) if is_small else None
+            return disk.content(path, self._limits) if is_small else None
         except RejectedError:
             return None
 

@@ -27,15 +27,37 @@ def unlocked(data: bytes, passwords: Sequence[str]) -> bytes:
     """
     if not (data.startswith(_OLE) and _PACKAGE in data):
         return data
+    _refuse_document_types(data)
+    return _opened(data, passwords, verify_password=True)
+
+
+def unlocked_workbook(data: bytes, passwords: Sequence[str]) -> bytes:
+    """Return an XLS with a password without it.
+
+    :raises RejectedError: none of the passwords opens it, or it is damaged.
+    """
+    from msoffcrypto.format import xls97
+
+    vars(xls97)["tempfile"] = _Memory  # it would write the decrypted file to the disk
+    return _opened(data, passwords)
+
+
+class _Memory:
+    """Takes the place of the module `tempfile`."""
+
+    TemporaryFile = io.BytesIO
+
+
+def _opened(data: bytes, passwords: Sequence[str], **options: bool) -> bytes:
+    """Return a file as the first password that opens it does."""
     import msoffcrypto
     from msoffcrypto.exceptions import InvalidKeyError
 
-    _refuse_document_types(data)
     for password in (_OF_EXCEL, *passwords):
         opened = io.BytesIO()
         try:
             file = msoffcrypto.OfficeFile(io.BytesIO(data))
-            file.load_key(password=password, verify_password=True)
+            file.load_key(password=password, **options)
             file.decrypt(opened)
             return opened.getvalue()
         except InvalidKeyError:

@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from ragqa.errors import RejectedError
+from ragqa.load.html_parts import as_shown, html_text
 from ragqa.markdown import headings
 from ragqa.records import Extracted
 
@@ -87,7 +88,7 @@ def _cell(cell: Mapping[str, Any], language: str, not_read: Counter[str]) -> Ite
     elif source.strip():
         if pictures := len(_PICTURE.findall(source)):
             not_read["pictures"] += pictures
-        yield source
+        yield as_shown(source) if kind == "markdown" else source
 
 
 def _outputs(outputs: list[Any], not_read: Counter[str]) -> Iterator[str]:
@@ -99,7 +100,10 @@ def _outputs(outputs: list[Any], not_read: Counter[str]) -> Iterator[str]:
             continue
         yield from _shown(stream)
         stream = ""
-        yield from _shown(_output(output, not_read))
+        if table := _table(_mapping(output.get("data"))):
+            yield table
+        else:
+            yield from _shown(_output(output, not_read))
     yield from _shown(stream)
 
 
@@ -121,6 +125,17 @@ def _output(output: Mapping[str, Any], not_read: Counter[str]) -> str:
     if "data" in output and data:
         not_read["outputs without plain text"] += 1
     return ""
+
+
+def _table(data: Mapping[str, Any]) -> str:
+    """Return a table that is an output, such as a data frame, with pipes; empty for another output."""
+    html = _text(data.get("text/html"))
+    if "<table" not in html:
+        return ""
+    try:
+        return html_text(html)
+    except RejectedError:
+        return ""
 
 
 def _shown(text: str) -> Iterator[str]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import re
 import unicodedata
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 from contextlib import contextmanager
 from itertools import accumulate, chain, islice
@@ -42,13 +43,14 @@ def extract(data: bytes, limits: Limits, ocr: str | None = None, passwords: Sequ
     Text is in the order of the page's drawing commands. This order follows columns, and tables row by row; each cell
     may be on a line of its own. pypdf's layout mode keeps the rows of tables on lines, but mixes the columns of a page.
     Ligatures become letters, and words that are hyphenated at a line end are joined. The values of form fields and the
-    texts of annotations are lines at the end of their page. Text that an annotation strikes out is left out.
+    texts of annotations are lines at the end of their page. Text that an annotation strikes out, and text that is not
+    seen, such as under a shape, is left out.
 
     Metadata: `author`, `subject`; `pages_without_text`, the numbers of the pages without text, or with hardly any that
     can be decoded; `undecodable`, the number of characters that the file's fonts do not map to text, each of which
     becomes U+FFFD; `page_labels`, the labels of the pages where they are not their numbers; `annotations_not_read`, the
-    numbers of the pages whose form fields and annotations are damaged; `not_read`, the number of annotations that strike
-    out text.
+    numbers of the pages whose form fields and annotations are damaged; `not_read`, how often text is
+    struck out or not seen.
 
     :param ocr: the engine that will read the pages without text; they may be all pages then. None where there is none.
     :param passwords: tried on an encrypted file.
@@ -62,7 +64,7 @@ def extract(data: bytes, limits: Limits, ocr: str | None = None, passwords: Sequ
     if not count:
         raise RejectedError("damaged: no pages")
     with own_decoding() as encodings, own_spaces(), own_scripts():
-        drawn, added, struck = _read(reader, count, limits)
+        drawn, added, unseen = _read(reader, count, limits)
     refuse_xfa(reader, drawn[0] if drawn else "")
     drawn = [_NO_TEXT.sub(UNDECODABLE, page) for page in cleaned(drawn)]
     undecodable = sum(text.count(UNDECODABLE) for text in chain(drawn, *(lines or () for lines in added)))
@@ -79,7 +81,7 @@ def extract(data: bytes, limits: Limits, ocr: str | None = None, passwords: Sequ
         "annotations_not_read": _numbers(lines is None for lines in added),
         "undecodable": undecodable,
         "page_labels": _labels(reader, count),
-        "not_read": {"struck-out text": struck} if struck else {},
+        "not_read": dict(unseen),
     }
     starts = tuple(accumulate((len(page) + 1 for page in pages[:-1]), initial=0))
     metadata = {name: value for name, value in facts.items() if value}
@@ -127,13 +129,12 @@ def _beginning(data: bytes) -> str:
     return f"it begins with {tag[0] if tag else first[:40].rstrip()}"
 
 
-def _read(reader: PdfReader, count: int, limits: Limits) -> tuple[list[str], list[list[str] | None], int]:
-    """Return the text that is drawn on each page, and the lines for its fields and annotations, and how often text is struck out."""
+def _read(reader: PdfReader, count: int, limits: Limits) -> tuple[list[str], list[list[str] | None], Counter[str]]:
+    """Return the text that is drawn on each page, and the lines for its fields and annotations, and how often text is not read."""
     added: list[list[str] | None] = []
-    struck = 0
+    unseen: Counter[str] = Counter()
 
     def pages() -> Iterator[PageText]:
-        nonlocal struck
         total = 0
         for number in range(count):
             with _forgotten_streams(reader):
@@ -142,11 +143,11 @@ def _read(reader: PdfReader, count: int, limits: Limits) -> tuple[list[str], lis
             total += len(text.plain) + sum(len(line) + 1 for line in lines or ()) + 1
             if total > limits.characters:
                 raise RejectedError(f"too long: over {limits.characters:,} characters by page {number + 1} of {count}")
-            struck += text.struck
+            unseen.update(text.unseen)
             added.append(lines)
             yield text
 
-    return list(with_tables(pages())), added, struck
+    return list(with_tables(pages())), added, unseen
 
 
 @contextmanager

@@ -18,7 +18,7 @@ from ragqa.load.pdf_glyphs import Glyphs
 from ragqa.load.pdf_matrix import IDENTITY, Matrix, applied, matrix_of, product, turned_place, turns_of
 from ragqa.load.pdf_objects import entry
 from ragqa.load.pdf_recorder import END, LARGEST, SHOWING, Recorder
-from ragqa.load.pdf_struck import Struck
+from ragqa.load.pdf_unseen import Unseen
 
 _MOST_RULES = 4_000
 _STROKED, _FILLED = (b"S", b"s", b"B", b"B*", b"b", b"b*"), (b"f", b"F", b"f*")
@@ -95,8 +95,8 @@ class _State:
 class _Reader:
     """Interprets the operators of a page."""
 
-    def __init__(self, page: PageObject, struck: Struck) -> None:
-        self._struck = struck
+    def __init__(self, page: PageObject, unseen: Unseen) -> None:
+        self._unseen = unseen
         self.pieces: list[Piece] = []
         self.rules: list[tuple[float, float, float, float]] = []
         self.boxes: list[tuple[float, float, float, float]] = []
@@ -224,8 +224,8 @@ class _Reader:
         turned = turns_of(matrix)
         length = (matrix[0] ** 2 + matrix[1] ** 2) ** 0.5
         size = abs(state.size) * (matrix[2] ** 2 + matrix[3] ** 2) ** 0.5
-        if self._struck and state.size * state.scale:
-            parts = self._without_struck(parts, matrix)
+        if self._unseen and state.size * state.scale:
+            parts = self._without_unseen(parts, matrix)
         words, end = self._words(parts, size / length if length > 0 else 0.0)
         self._text = product((1.0, 0.0, 0.0, 1.0, end, 0.0), text)
         x, y = turned_place(matrix[4], matrix[5], turned)
@@ -240,33 +240,35 @@ class _Reader:
             pieces.append(Piece(word, left, right, y, size, name, self._shown, turned, middle, has_space_after, is_monospaced))  # fmt: skip
         return pieces
 
-    def _without_struck(self, parts: Sequence[Any], matrix: Matrix) -> Sequence[Any]:
-        """Return texts and moves without what is struck out, a move in its place; take note of what is kept."""
+    def _without_unseen(self, parts: Sequence[Any], matrix: Matrix) -> Sequence[Any]:
+        """Return texts and moves without what is not to be read, a move in its place; take note of what is kept."""
         state, size, scale = self._state, self._state.size, self._state.scale
         kept: list[Any] = []
-        at, is_any_struck = 0.0, False
+        at, is_any_gone = 0.0, False
+        up = (matrix[2] * size / 4, matrix[3] * size / 4)
         for part in parts:
             if state.font is None or not isinstance(part, bytes | str) or not part:
                 at -= float(part) / 1000 * size * scale if isinstance(part, int | float) else 0.0
                 kept.append(part)
                 continue
-            struck: list[bool] = []
+            hidden: list[bool] = []
             moves: list[float] = []
-            for _, width, is_space, _ in state.font.of(part):
-                struck.append(self._struck.has(*applied(matrix, at + width * size * scale / 2, 0.3 * size)))
+            for _, width, is_space, is_blank in state.font.of(part):
+                place = applied(matrix, at + width * size * scale / 2, 0.3 * size)
+                hidden.append(self._unseen.has(*place, up, self._shown, counts=not is_blank))
                 step = (width * size + state.character + state.word * is_space) * scale
                 moves.append(-1000 * step / (size * scale))
                 at += step
-            is_any_struck = is_any_struck or any(struck)
-            codes = state.font.parts(part) if any(struck) else []
+            is_any_gone = is_any_gone or any(hidden)
+            codes = state.font.parts(part) if any(hidden) else []
             kept += (
-                [move if gone else own for own, gone, move in zip(codes, struck, moves, strict=True)]
+                [move if gone else own for own, gone, move in zip(codes, hidden, moves, strict=True)]
                 if codes
                 else [part]
             )
-        if is_any_struck:
-            self._struck.kept[self._shown] = kept
-        return kept if is_any_struck else parts
+        if is_any_gone:
+            self._unseen.kept[self._shown] = kept
+        return kept if is_any_gone else parts
 
     def _words(self, parts: Sequence[Any], height: float) -> tuple[list[tuple[str, float, float, bool]], float]:
         """Return the words of texts and moves, each with its beginning, its end, and whether a space is after it.
@@ -309,14 +311,14 @@ _HANDLERS: dict[bytes, Any] = {
 }  # fmt: skip
 
 
-def placed(page: PageObject, recorder: Recorder, skipped: Set[int], struck: Struck) -> Placed:
+def placed(page: PageObject, recorder: Recorder, skipped: Set[int], unseen: Unseen) -> Placed:
     """Return what a page draws in the direction of most of its text, turned so that this text is upright.
 
     :param recorder: has the operators of the page.
     :param skipped: the numbers of operators that show text which is not to be read.
-    :param struck: the places that are struck out; it gets what is found there.
+    :param unseen: the text that is not to be read; it gets what is found of it.
     """
-    reader = _Reader(page, struck)
+    reader = _Reader(page, unseen)
     reader.read(recorder.operators, skipped)
     turns = Counter(piece.turned for piece in reader.pieces)
     turn = max(turns, key=lambda each: turns[each], default=0)

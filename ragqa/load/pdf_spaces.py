@@ -2,6 +2,7 @@
 
 - A font without a space glyph, as those of TeX: a gap between letters of a spaced-out line is no space.
 - Text that is drawn to the left of the text before it, on the same line, is another word.
+- A move to the next line after which no text follows, as ReportLab writes it behind each text, moves nothing.
 - What is drawn from the left begins, in a script from right to left, with the space or the mark behind its last word.
 """
 
@@ -37,6 +38,9 @@ def own_spaces() -> Iterator[None]:
     """Let pypdf set spaces as this module does."""
     names = vars(_extractor)
     original: Callable[..., tuple[str, bool, str]] = names["get_display_str"]
+    extraction = names["TextExtraction"]
+    process: Callable[..., None] = extraction.process_operation
+    is_due = False  # whether a move to the next line waits for what follows it
     place: Any = None  # where the operator that is being shown begins: the moves of its text, and its page matrix
     x = y = 0.0
     fonts: dict[int, tuple[Font, bool]] = {}  # by id: the font, kept so that no other gets its id, and its direction
@@ -70,11 +74,19 @@ def own_spaces() -> Iterator[None]:
             return (run + (marks + own)[::-1] if is_rtl else run), is_rtl, completed
         return original(text, cm, tm, resource, font, shown, size, is_rtl, visitor)
 
-    names["get_display_str"] = display
+    def moved(self: Any, operator: bytes, operands: list[Any]) -> None:
+        nonlocal is_due
+        if is_due and operator != b"ET":
+            process(self, b"T*", [])
+        is_due = operator == b"T*"
+        if not is_due:
+            process(self, operator, operands)
+
+    names["get_display_str"], extraction.process_operation = display, moved
     try:
         yield
     finally:
-        names["get_display_str"] = original
+        names["get_display_str"], extraction.process_operation = original, process
 
 
 def _text(char: str, font: Font) -> str:

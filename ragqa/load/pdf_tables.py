@@ -22,9 +22,10 @@ from ragqa.load.pdf_doubles import repeated
 from ragqa.load.pdf_grid import ruled_tables
 from ragqa.load.pdf_lines import Line, Table, line_text, lines_of_pieces
 from ragqa.load.pdf_order import column_lines
+from ragqa.load.pdf_painted import page_box
 from ragqa.load.pdf_places import Piece, Placed, placed
 from ragqa.load.pdf_recorder import SHOWING, Recorder
-from ragqa.load.pdf_struck import Struck
+from ragqa.load.pdf_unseen import Unseen
 
 Visitor = Callable[[bytes, list[Any], list[float], list[float]], None]
 
@@ -40,13 +41,13 @@ _MARK = re.compile(rf"\s*{_OPEN}(\d+){_CLOSE}\s*")
 class PageText:
     """The text of a page, with marks in place of its tables; `plain` is the text with the tables as they are drawn.
 
-    :param struck: the number of annotations whose struck-out text is left out.
+    :param unseen: how often text of each kind is left out that is struck out or not seen.
     """
 
     plain: str
     marked: str
     tables: Sequence[Table] = field(default=())
-    struck: int = 0
+    unseen: Mapping[str, int] = field(default_factory=dict)
 
 
 def page_text(page: PageObject) -> PageText:
@@ -71,19 +72,22 @@ def _parsed_once(page: PageObject) -> Iterator[None]:
 
 
 def _page_text(page: PageObject) -> PageText:
-    recorder = Recorder()
+    recorder = Recorder(page_box(page))
     text = page.extract_text(visitor_operand_before=recorder.before, visitor_operand_after=recorder.after)
-    doubles, struck = repeated(page, text), Struck(page)
-    found = _placed(page, recorder, doubles, struck) if _OPEN not in text else None
+    doubles, unseen = repeated(page, text), Unseen(page, recorder)
+    found = _placed(page, recorder, doubles, unseen) if _OPEN not in text else None
+    if unseen.is_doubtful:
+        unseen = Unseen(page, recorder, looks=False)
+        found = _placed(page, recorder, doubles, unseen)
     plain = text
-    if doubles or struck.kept:
-        plain = page.extract_text(visitor_operand_before=_without(doubles, [], struck.kept))
+    if doubles or unseen.kept:
+        plain = page.extract_text(visitor_operand_before=_without(doubles, [], unseen.kept))
     if found is None:
-        return PageText(plain, plain, struck=struck.count)
-    return replace(_with_columns(page, found, plain, doubles, struck), struck=struck.count)
+        return PageText(plain, plain, unseen=unseen.counts)
+    return replace(_with_columns(page, found, plain, doubles, unseen), unseen=unseen.counts)
 
 
-def _with_columns(page: PageObject, found: Placed, plain: str, doubles: Set[int], struck: Struck) -> PageText:
+def _with_columns(page: PageObject, found: Placed, plain: str, doubles: Set[int], unseen: Unseen) -> PageText:
     tables: list[Table] = []
     _take(tables, ruled_tables(found), found)
     if in_columns := _column_page(found, tables, plain):
@@ -92,21 +96,21 @@ def _with_columns(page: PageObject, found: Placed, plain: str, doubles: Set[int]
     if not tables:
         return PageText(plain, plain)
     tables.sort(key=lambda table: min(table.shown))
-    marked = page.extract_text(visitor_operand_before=_without(doubles, tables, struck.kept))
+    marked = page.extract_text(visitor_operand_before=_without(doubles, tables, unseen.kept))
     if sorted(map(int, _MARK.findall(marked))) != list(range(len(tables))):
         return PageText(plain, plain)
     return PageText(plain, marked, tables)
 
 
-def _placed(page: PageObject, recorder: Recorder, skipped: Set[int], struck: Struck) -> Placed | None:
+def _placed(page: PageObject, recorder: Recorder, skipped: Set[int], unseen: Unseen) -> Placed | None:
     """Return what a page draws; None where places do not matter, or its operators cannot be interpreted.
 
     :param skipped: the numbers of operators that show text which is not read.
     """
-    if not recorder.may_have_columns and not struck:
+    if not recorder.may_have_columns and not unseen:
         return None
     try:
-        found = placed(page, recorder, skipped, struck)
+        found = placed(page, recorder, skipped, unseen)
         return found if len(found.pieces) <= _MOST_PIECES else None
     except (MemoryError, RecursionError):
         raise
@@ -196,7 +200,7 @@ def _without(numbers: Set[int], tables: Sequence[Table], kept: Mapping[int, Sequ
     """Return a visitor for pypdf that empties operators that show text, and puts marks in place of tables.
 
     :param numbers: of the operators that are emptied besides those of the tables.
-    :param kept: by its number what is left of each operator that shows struck-out text.
+    :param kept: by its number what is left of each operator that shows text which is not all read.
     """
     counter = count()
     marks = {min(table.shown): f" {_mark(number)} " for number, table in enumerate(tables)}

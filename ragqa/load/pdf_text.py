@@ -13,6 +13,8 @@ _LIGATURES = {
     code: unicodedata.normalize("NFKC", chr(code)) for code in (*range(0xFB00, 0xFB07), *range(0xFB13, 0xFB18))
 }
 
+_TWO_SCRIPTS = re.compile("(?<=[\u05d0-\u05ea\u0620-\u064a])(?=[A-Za-z])|(?<=[A-Za-z])(?=[\u05d0-\u05ea\u0620-\u064a])")
+"""Where a word from right to left and a Latin one touch, since the direction changes between them."""
 _LONGEST_PART = 40
 """The most letters of a part of a word that are looked at."""
 _LETTER = r"[^\W\d_]"
@@ -73,9 +75,10 @@ class _Break:
 def cleaned(pages: Sequence[str]) -> list[str]:
     """Return the texts of pages with letters for ligatures, and with words joined that were hyphenated at a line end.
 
-    A `\v` is the end of a line in a cell of a table. It becomes a space.
+    Words of Arabic or Hebrew and Latin words that touch are apart. A `\v` is the end of a line in a cell of a table. It becomes a space.
     """
     text = "\f".join(page.replace("\f", "\n") for page in pages).translate(_LIGATURES)
+    text = _TWO_SCRIPTS.sub(" ", text)
     return _joined(text).replace(_SOFT_HYPHEN, "").replace("\v", " ").split("\f")
 
 

@@ -18,8 +18,46 @@ from ragqa.load.titles import real_title
 from ragqa.records import Extracted
 
 _BEGINNING = re.compile(rb"(?:\xef\xbb\xbf)?\s*\{\\rtf")
-_FEW_WORDS = 3
-"""A header or footer with fewer words and a number is a page number with its label."""
+_PAGE_WORDS = frozenset(
+    [
+        "page",
+        "pages",
+        "pg",
+        "p",
+        "seite",
+        "seiten",
+        "s",
+        "página",
+        "pagina",
+        "pág",
+        "pag",
+        "blad",
+        "sida",
+        "side",
+        "strona",
+        "strana",
+        "stránka",
+        "str",
+        "oldal",
+        "sivu",
+        "sayfa",
+        "страница",
+        "стр",
+        "of",
+        "von",
+        "de",
+        "di",
+        "sur",
+        "av",
+        "z",
+        "из",
+        "第",
+        "页",
+        "頁",
+        "ページ",
+    ]
+)
+"""The words beside a page number."""
 
 
 def extract(data: bytes, limits: Limits) -> Extracted:
@@ -56,5 +94,5 @@ def extract(data: bytes, limits: Limits) -> Extracted:
 def _margins(blocks: list[Block]) -> list[Block]:
     """Return the lines of headers and footers, each once, without page numbers and their labels."""
     lines = dict.fromkeys(block.text.strip() for block in blocks)
-    kept = (line for line in lines if len(line.split()) >= _FEW_WORDS or not any(map(str.isdigit, line)))
-    return [Block(line) for line in kept if any(map(str.isalpha, line))]
+    kept = (line for line in lines if not _PAGE_WORDS.issuperset(re.findall(r"[^\W\d_]+", line.casefold())))
+    return [Block(line) for line in kept]

@@ -6,6 +6,7 @@ from typing import Any
 
 from ragqa.errors import RejectedError
 from ragqa.load.front_matter import begins_with_field, fields
+from ragqa.load.html_parts import as_shown
 from ragqa.markdown import front_matter, headings
 from ragqa.records import Extracted
 
@@ -26,8 +27,9 @@ def as_text(text: str, why: str) -> Extracted:
 
 
 def markdown(text: str) -> Extracted:
-    """Return a Markdown file as it is, with its title and the metadata in its front matter, in YAML or TOML.
+    """Return a Markdown file with its title and the metadata in its front matter, in YAML or TOML.
 
+    The text is the file, but for its HTML: comments and text that is struck out are blank, and tables have pipes.
     Scalars and lists of scalars become metadata, dates as ISO strings. `front_matter` is the offset at which the front
     matter ends: it is no text to be split. A fault of the front matter is described in `front_matter_error`. The title
     is that of the front matter, else the first heading, else empty.
@@ -40,7 +42,11 @@ def markdown(text: str) -> Extracted:
         metadata["front_matter"] = block.end
     if block and "front_matter" in metadata and not text[block.end :].strip():
         raise RejectedError("no text: only front matter")
-    title = metadata.get("title") or _first_title(text, block.end if block else 0)
+    start = block.end if block else 0
+    text = as_shown(text, start)
+    if not text[start:].strip():
+        raise RejectedError("no text: only comments")
+    title = metadata.get("title") or _first_title(text, start)
     return Extracted(text, " ".join(str(title).split()), metadata=metadata)
 
 

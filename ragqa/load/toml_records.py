@@ -17,6 +17,10 @@ _TOKEN = re.compile(
     re.DOTALL,
 )
 """Strings, which may hold a number sign, and comments."""
+_NUMBER = re.compile(
+    _TOKEN.pattern + r"|(?<=[=,\[\s])([-+]?(?:0[xob]\w+|\d+(?:_\d+)+))(?=\s*(?:[,\]}#]|$))", re.DOTALL | re.MULTILINE
+)
+"""Also whole numbers whose value is written in another way than they are, such as 0x1F and 1_000."""
 
 
 def extract(text: str) -> Extracted:
@@ -28,13 +32,18 @@ def extract(text: str) -> Extracted:
     """
     plain = text.removeprefix("\ufeff")
     try:
-        value = _plain(tomllib.loads(plain.replace("\r\n", "\n"), parse_float=str))
+        value = _plain(tomllib.loads(_as_written(plain.replace("\r\n", "\n")), parse_float=str))
     except RecursionError as error:
         raise RejectedError("nested too deeply") from error
     except ValueError as error:
         return as_text(text, f"not TOML: {error}")
     comments = sum(1 for token in _TOKEN.finditer(plain) if token[1])
     return records(plain, [(1, value)], {"comments": comments})
+
+
+def _as_written(text: str) -> str:
+    """Return the file with quotation marks around whole numbers that would not be read as they are written."""
+    return _NUMBER.sub(lambda match: f'"{match[2]}"' if match[2] else match[0], text)
 
 
 def _plain(value: Any) -> Any:

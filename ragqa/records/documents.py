@@ -12,6 +12,7 @@ from typing import Any
 from ragqa import wire
 from ragqa.records.places import place_of
 from ragqa.records.shown import cut, place
+from ragqa.records.unread import Unread
 
 _OF_EXTRACTION = frozenset({
     "front_matter", "front_matter_error", "metadata_error", "headings", "header", "columns", "rows", "ragged_rows",
@@ -53,7 +54,7 @@ class FileStatus:
     source: str
     status: str
     reason: str = ""
-    unread: tuple[str, ...] = ()
+    unread: tuple[Unread, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

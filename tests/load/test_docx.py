@@ -151,6 +151,13 @@ def test_text_that_is_struck_out_hidden_or_deleted_is_left_out_and_counted() -> 
     assert found.metadata["not_read"] == {"struck-out text": 2, "hidden passages": 1, "deleted passages": 2}
 
 
+def test_a_paragraph_whose_mark_was_deleted_goes_on_in_the_next_one() -> None:
+    gone = '<w:rPr><w:del w:id="1"/></w:rPr>'
+    assert text_of(paragraph("The bene", properties=gone) + paragraph("ficiary signs.")) == "The beneficiary signs."
+    cells = table(["Boat", "Fee"], ["Yawl", "12"])
+    assert text_of(paragraph("Fees", properties=gone) + cells).split("\n")[0] == "Fees"
+
+
 def test_a_row_that_was_deleted_is_left_out() -> None:
     rows = table(["Rope", "12"], ["Oar", "9"]).replace("<w:tr>", "<w:tr><w:trPr><w:del/></w:trPr>", 1)
     assert text_of(rows) == "| Oar | 9 |"
@@ -215,6 +222,18 @@ def test_the_result_of_a_field_is_text_and_its_code_is_not() -> None:
         text_of(paragraph("Dear ", outer, " Gray of ", field(' DATE \\@ "d.M.yyyy" ', "4.5.2024")))
         == "Dear Mr Gray of 4.5.2024"
     )
+
+
+@pytest.mark.parametrize(
+    ("code", "shown"),
+    [
+        (r"EQ \f(3,4)", "3/4"),
+        (r"EQ \r(3,x)", r"\sqrt[3]{x}"),
+        (r'EQ \* jc2 \* "Font:MS Mincho" \* hps10 \o\ad(\s\up 9(みなと),港)', "港(みなと)"),
+    ],
+)
+def test_old_equations_and_readings_above_characters_are_text(code: str, shown: str) -> None:
+    assert text_of(paragraph(field(code))) == shown
 
 
 def test_a_field_without_an_end_hides_no_later_text() -> None:

@@ -131,6 +131,24 @@ def test_raised_lowered_and_struck_out_text_keeps_its_meaning(body: str, shown: 
     assert text(f"<p>{body}</p>") == shown
 
 
+@pytest.mark.parametrize(
+    "mark",
+    [
+        "<a role='doc-noteref' href='#n'>1</a>",
+        "<a epub:type='noteref' href='#n'>1</a>",
+        "<a href='#n'><sup>1</sup></a>",
+        "<sup><a role='doc-noteref' href='#n'>1</a></sup>",
+    ],
+)
+def test_the_mark_of_a_note_is_no_part_of_the_number_before_it(mark: str) -> None:
+    assert text(f"<p>The limit is 50{mark} knots.</p>") == "The limit is 50[1] knots."
+
+
+def test_pages_in_frames_are_counted() -> None:
+    found = read("<p>The quay is closed.</p><iframe src='map.html'></iframe><iframe src='x' hidden></iframe>")
+    assert found.metadata["not_read"] == {"pages in frames": 1}
+
+
 def test_what_is_struck_out_and_pictures_are_counted() -> None:
     body = "<del><p>One.</p><p>Two.<s>!</s></p></del><p><s> </s><s>40</s> 55 <img src=x alt=Harbour><img src=y width=1></p>"
     found = read(f"<main><p>{PROSE}</p>{body}<p hidden><s>no</s></p></main>")

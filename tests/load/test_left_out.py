@@ -11,6 +11,7 @@ from tqdm import tqdm
 
 from ragqa.cli.indexing import left_out, progress_bar
 from ragqa.records import FileStatus
+from ragqa.records.unread import HIDDEN, NOT_IN_THE_TEXT, Unread
 from tests.commands import fill, ragqa
 
 ADVICE = "`ragqa index --verbose` lists them"
@@ -22,6 +23,14 @@ def statuses(status: str, reason: str, *names: str) -> list[FileStatus]:
 
 def unsupported(*names: str) -> list[FileStatus]:
     return [FileStatus(name, "skipped", f"unsupported type {Path(name).suffix or '(no suffix)'}") for name in names]
+
+
+def lost(things: dict[str, int]) -> Unread:
+    return Unread.counted(NOT_IN_THE_TEXT, "not_read", things)
+
+
+def empty(phrase: str) -> Unread:
+    return Unread(phrase, "pages_without_text")
 
 
 def test_many_files_of_types_that_are_not_read_are_one_line_by_type() -> None:
@@ -98,11 +107,16 @@ def test_links_and_types_are_apart_and_what_is_indexed_is_not_named() -> None:
 
 def test_what_was_read_in_part_is_named_by_file_and_by_fact_where_it_is_many() -> None:
     facts = [
-        FileStatus(f"{n:02}.pdf", "indexed", unread=(f"no text on 2 of {n + 3} pages ({n + 1}, {n + 2})",))
+        FileStatus(f"{n:02}.pdf", "indexed", unread=(empty(f"no text on 2 of {n + 3} pages ({n + 1}, {n + 2})"),))
         for n in range(21)
     ]
     other = FileStatus(
-        "z.pdf", "indexed", unread=("no text on 1 of 3 pages (2)", "7 characters have no text in the file's fonts")
+        "z.pdf",
+        "indexed",
+        unread=(
+            empty("no text on 1 of 3 pages (2)"),
+            Unread("7 characters have no text in the file's fonts", "undecodable"),
+        ),
     )
     assert list(left_out([*facts[:2], other, FileStatus("sound.pdf", "indexed")], verbose=False)) == [
         "read in part: 00.pdf: no text on 2 of 3 pages (1, 2)",
@@ -114,7 +128,7 @@ def test_what_was_read_in_part_is_named_by_file_and_by_fact_where_it_is_many() -
 
 
 def test_what_has_brackets_in_its_name_is_told_by_it() -> None:
-    phrase = "not in the text: embedded objects (Excel.Sheet.12) (2), pictures (3)"
+    phrase = lost({"embedded objects (Excel.Sheet.12)": 2, "pictures": 3})
     entries = [FileStatus(f"{n}.docx", "indexed", unread=(phrase,)) for n in range(5)]
     objects, pictures = left_out(entries, verbose=False)
     assert (
@@ -124,14 +138,14 @@ def test_what_has_brackets_in_its_name_is_told_by_it() -> None:
 
 
 def test_what_is_not_in_the_text_of_many_files_is_a_line_for_each_kind_the_most_frequent_first() -> None:
-    def unread(name: str, *phrases: str) -> FileStatus:
+    def unread(name: str, *phrases: Unread) -> FileStatus:
         return FileStatus(name, "indexed", unread=phrases)
 
     entries = [
-        unread("a.docx", "not in the text: charts (1), pictures (1,250)"),
-        unread("b.docx", "not in the text: pictures (2), fields, and other codes (4)"),
-        unread("c.xlsx", "hidden in the file, and read: sheets (1)", "not in the text: charts (3)"),
-        *(unread(f"{n}.docx", f"not in the text: pictures ({n})") for n in range(4)),
+        unread("a.docx", lost({"charts": 1, "pictures": 1250})),
+        unread("b.docx", lost({"pictures": 2, "fields, and other codes": 4})),
+        unread("c.xlsx", Unread.counted(HIDDEN, "hidden", {"sheets": 1}), lost({"charts": 3})),
+        *(unread(f"{n}.docx", lost({"pictures": n})) for n in range(4)),
     ]
     assert list(left_out(entries, verbose=False)) == [
         "read in part 6 files: not in the text: pictures (a.docx: 1,250, b.docx: 2, 0.docx: 0, 1.docx: 1, 2.docx: 2, "
@@ -145,10 +159,7 @@ def test_what_is_not_in_the_text_of_many_files_is_a_line_for_each_kind_the_most_
 
 def test_a_folder_in_which_much_is_read_in_part_is_told_in_a_few_lines_in_which_no_fact_is_missing() -> None:
     kinds = [f"things of kind {letter}" for letter in "abcdefghijkl"]
-    entries = [
-        FileStatus(f"{n}.docx", "indexed", unread=("not in the text: " + ", ".join(f"{kind} (1)" for kind in kinds),))
-        for n in range(40)
-    ]
+    entries = [FileStatus(f"{n}.docx", "indexed", unread=(lost(dict.fromkeys(kinds, 1)),)) for n in range(40)]
     lines = list(left_out(entries, verbose=False))
     assert len(lines) == 7 and all(kind in "".join(lines) for kind in kinds)
     assert "things of kind l (40)" in lines[-1]

@@ -105,6 +105,21 @@ def test_the_plain_text_is_preferred_and_html_is_read_where_there_is_none_or_har
     assert body(parts("alternative", stub, long)).startswith("The quay is closed")
 
 
+def test_html_that_says_more_than_the_plain_text_is_read() -> None:
+    stub = "Content-Type: text/plain\n\nYour program does not show HTML."
+    short = "Content-Type: text/html\n\n<p>The quay is closed on Monday until noon.</p>"
+    assert body(parts("alternative", stub, short)) == "The quay is closed on Monday until noon."
+    cells = "Content-Type: text/plain\n\nBoat\n\nFee\n\nYawl\n\n12"
+    rows = (
+        "Content-Type: text/html\n\n<table><tr><th>Boat</th><th>Fee</th></tr><tr><td>Yawl</td><td>12</td></tr></table>"
+    )
+    assert "| Yawl | 12 |" in body(parts("alternative", cells, rows))
+
+
+def test_a_mail_of_parts_without_a_mark_between_them_is_one_text() -> None:
+    assert body(raw("Content-Type: multipart/mixed", "The quay is closed.")) == "The quay is closed."
+
+
 def test_texts_one_after_another_are_all_read() -> None:
     end = "Content-Type: text/plain\n\nBring a coat."
     assert body(parts("mixed", PLAIN, HTML.replace("noon", "one"), end)) == (
@@ -179,6 +194,8 @@ def test_the_quoted_message_of_an_html_mail_is_left_out_too() -> None:
     found = read(raw("Content-Type: text/html", html))
     assert found.text.split("\n\n", 1)[1] == "It sails at noon."
     assert found.metadata["not_read"] == {"quoted lines": 3}
+    bare = html.replace("<blockquote class='gmail_quote'>", "<blockquote>").replace("1 Mar 2024", "Friday")
+    assert body(raw("Subject: Re: Ferry\nContent-Type: text/html", bare)) == "It sails at noon."
     between = (
         "<blockquote type=cite>When?</blockquote><p>At noon.</p><blockquote type=cite>Where?</blockquote><p>There.</p>"
     )

@@ -85,13 +85,13 @@ WORDS = words(" ".join(LINES))
 
 
 def facts(document: Document) -> list[str]:
-    return [phrase for _, phrase in unread(document.media_type, document.metadata, len(document.page_starts))]
+    return [*unread(document.media_type, document.metadata, len(document.page_starts))]
 
 
 def test_without_ocr_a_page_without_text_is_told_with_what_reads_it(tmp_path: Path) -> None:
     document = read(tmp_path, "a.pdf", scan("Ferries", picture(*LINES), None), OFF)
     assert facts(document) == ["no text on 2 of 3 pages (2, 3); `load.ocr: auto` reads scans"]
-    assert document.text == "Ferries\n\f\f" and document.place_of(0) == "page 1" and "ocr" not in document.extractor
+    assert document.text == "Ferries\f\f" and document.place_of(0) == "page 1" and "ocr" not in document.extractor
 
 
 def test_without_ocr_a_scan_is_rejected_and_a_picture_is_skipped_with_what_reads_them(tmp_path: Path) -> None:
@@ -153,7 +153,7 @@ def test_metadata_of_another_form_are_no_confidences() -> None:
 def test_only_the_pages_without_text_of_a_pdf_are_read(tmp_path: Path, ocr: Ocr) -> None:
     document = read(tmp_path, "a.pdf", scan("Ferries", picture(*LINES), None), ocr)
     first, second, third = document.text.split("\f")
-    assert (first, words(second), third) == ("Ferries\n", WORDS, "")
+    assert (first, words(second), third) == ("Ferries", WORDS, "")
     assert document.metadata["ocr"]["pages"].keys() == {"2"} and document.metadata["pages_without_text"] == [3]
     assert document.place_of(0) == "page 1" and document.place_of(9).startswith("page 2 (OCR, confidence 0.9")
     assert document.extractor.endswith(f" ocr={ocr.engine}")

@@ -230,7 +230,7 @@ def test_tables_groups_footers_and_texts_of_the_master_are_read_once() -> None:
 @pytest.mark.parametrize(
     ("data", "reason"),
     [
-        (packed(document(p("A")) | {"META-INF/manifest.xml": f"<manifest:manifest {NAMESPACES}><manifest:encryption-data/></manifest:manifest>", "content.xml": "<\x01"}), "encrypted: save a copy"),
+        (packed(document(p("A")) | {"META-INF/manifest.xml": f"<manifest:manifest {NAMESPACES}><manifest:encryption-data/></manifest:manifest>", "content.xml": "<\x01"}), "encrypted: load.passwords opens no OpenDocument"),
         (odp(frame(box("A"))), "not an ODT file: its content is presentation"),
         (packed({"a.xml": "<a/>"}), r"no content\.xml"),
         (b"text", "not an ODT file, or a damaged one"),

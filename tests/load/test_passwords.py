@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import io
 import random
 import re
+import struct
 import zipfile
 import zlib
 from collections.abc import Callable
 from pathlib import Path
 
 import docx
+import olefile
 import openpyxl
 import pytest
 import pyzipper
 from msoffcrypto.format.ooxml import OOXMLFile
+from msoffcrypto.method.rc4 import DocumentRC4
 from pypdf import PdfReader, PdfWriter
 
 from ragqa.errors import RejectedError, UsageError
@@ -24,8 +28,11 @@ from ragqa.load import FolderLoader
 from ragqa.load.bounds import Limits
 from ragqa.load.docx import extract as extract_docx
 from ragqa.load.passwords import MOST
+from ragqa.load.sheets import workbook
 from ragqa.pipeline.assemble.check import check_file
+from tests.load.mail_files import ole
 from tests.load.pdfs import lines, raw_pdf
+from tests.load.sheet_files import xls
 
 SECRET = "Kråkvik-77"
 PIPELINE = """
@@ -110,6 +117,39 @@ def test_no_password_that_opens_an_office_file_is_a_reason_and_damaged_ones_neve
         damaged = data[:at] + bytes([chance.randrange(256)]) + data[at + chance.choice((0, 1, 400)) :]
         with contextlib.suppress(RejectedError):
             extract_docx(damaged, Limits(), [SECRET])
+
+
+def locked_xls(password: str) -> bytes:
+    """Return a workbook that is encrypted with RC4, block by block ([MS-XLS], section 2.2.10)."""
+    with olefile.OleFileIO(io.BytesIO(xls(lambda sheet: sheet.write(0, 0, "The vault opens at nine.")))) as file:
+        stream = file.openstream("Workbook").read().rstrip(b"\0") + bytes(3)  # its last record is `0a 00 00 00`
+    salt, verifier = bytes(range(16)), b"verifier of 16 b"
+    proof = DocumentRC4.decrypt(password, salt, io.BytesIO(verifier + hashlib.md5(verifier).digest()), 1024).read()
+    note = struct.pack("<HHHHH", 0x2F, 54, 1, 1, 1) + salt + proof
+    head = 4 + struct.unpack_from("<H", stream, 2)[0]
+    plain = stream[:head] + note + stream[head:]
+    secret = bytearray(DocumentRC4.decrypt(password, salt, io.BytesIO(plain), 1024).read())
+    at = 0
+    while at + 4 <= len(plain):
+        kind, size = struct.unpack_from("<HH", plain, at)
+        shown = 4 + (size if kind in (0x809, 0x2F, 0xE1) else 4 if kind == 0x85 else 0)
+        secret[at : at + shown] = plain[at : at + shown]
+        if kind == 0x85:  # the place of a sheet, behind the record that was added
+            struct.pack_into("<I", secret, at + 4, struct.unpack_from("<I", plain, at + 4)[0] + len(note))
+        at += 4 + size
+    return ole({"Workbook": bytes(secret)})
+
+
+def test_a_password_opens_an_old_workbook(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    data = locked_xls(SECRET)
+    monkeypatch.setenv("VAULT", SECRET)
+    (tmp_path / "vault.xls").write_bytes(data)
+    loader = FolderLoader([tmp_path], passwords="VAULT")
+    assert "The vault opens at nine." in loader.read(loader.scan().files[0]).text
+    with pytest.raises(RejectedError, match=r"none of the 1 of load\.passwords opens it"):
+        workbook(data, Limits(), ["other"])
+    with pytest.raises(RejectedError, match=r"a password is needed; add it to load\.passwords"):
+        workbook(data, Limits())
 
 
 def by_aes(text: bytes) -> bytes:

@@ -123,3 +123,7 @@ def test_the_contents_of_pages_that_are_read_are_not_kept_in_memory() -> None:
             tracemalloc.stop()
 
     assert peak(30) - peak(5) < 5 * 200_000
+
+
+def test_words_from_right_to_left_and_latin_ones_are_apart() -> None:
+    assert cleaned(["وPython أو Rust3"]) == ["و Python أو Rust3"]

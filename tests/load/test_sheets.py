@@ -109,6 +109,14 @@ def test_booleans_errors_and_values_of_formulas_are_read_and_formulas_without_a_
     assert found.metadata["not_read"] == {"formulas without a value": 1}
 
 
+def test_characters_that_an_xlsx_writes_by_their_numbers_are_read() -> None:
+    data = with_parts(
+        rows_xlsx(["Name", "Fee"], ["Ada Berg", 12]),
+        {"xl/sharedStrings.xml": lambda xml: xml.replace("Ada Berg", "Ada_x000D_Berg")},
+    )
+    assert "Ada Berg\t12" in read(data).text
+
+
 def test_days_of_a_file_that_counts_from_1904_are_right() -> None:
     def fill(book: Any) -> None:
         from openpyxl.utils.datetime import CALENDAR_MAC_1904
@@ -407,7 +415,7 @@ def encrypted() -> bytes:
         (
             ODS,
             zipped({"content.xml": "<a/>", "META-INF/manifest.xml": "<m><encryption-data/></m>"}),
-            "encrypted: save a copy without a password",
+            "encrypted: load.passwords opens no OpenDocument",
         ),
         (
             ODS,

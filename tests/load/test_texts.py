@@ -232,8 +232,8 @@ def test_yaml_that_is_damaged_or_a_bomb_is_rejected(text: str, reason: str) -> N
 def test_a_template_is_read_as_text_and_that_is_said(extract: Callable[[str], Extracted], text: str, why: str) -> None:
     found = extract(text)
     assert found.text == text and found.metadata["headings"] == []
-    ((kind, phrase),) = unread("application/yaml", found.metadata, 0)
-    assert kind == "read_as_text" and phrase.startswith(f"read as plain text ({why}")
+    (phrase,) = unread("application/yaml", found.metadata, 0)
+    assert phrase.kind == "read_as_text" and phrase.startswith(f"read as plain text ({why}")
 
 
 def test_values_of_toml_are_lines_with_their_paths() -> None:
@@ -247,6 +247,11 @@ def test_values_of_toml_are_lines_with_their_paths() -> None:
 
 
 # --- XML -------------------------------------------------------------------------------------------------------------
+
+
+def test_whole_numbers_of_toml_are_as_they_are_written() -> None:
+    text = toml_records.extract('mode = 0o755 # 0x1\nids = [0xFF, 1_000]\nname = "0x1F"\n[a]\n0x1 = 7\n').text
+    assert text.splitlines() == ["mode: 0o755", "ids: 0xFF, 1_000", "name: 0x1F", "a.0x1: 7"]
 
 
 def test_data_in_xml_are_records() -> None:
@@ -370,6 +375,11 @@ def test_boxes_of_rtf_and_what_its_pictures_show_are_read() -> None:
     found = rtf.extract(rb"{\rtf1\ansi " + body + rb"\par}", LIMITS)
     assert found.text.splitlines()[:2] == ["[x] Ferry [ ] Train", "[picture: A € coin] See."]
     assert found.metadata["not_read"] == {"pictures": 1}
+
+
+def test_headers_of_rtf_with_a_number_are_read_and_page_numbers_are_not() -> None:
+    margins = rb"{\header Form 12\par}{\footer Seite 3 von 9\par}{\footerf 4\par}"
+    assert rtf.extract(rb"{\rtf1\ansi" + margins + rb"Body.\par}", Limits()).text == "Body.\nForm 12"
 
 
 def test_rtf_that_is_cut_short_says_so_and_what_is_none_is_rejected() -> None:

@@ -47,5 +47,5 @@ def test_pages_without_text_and_undecodable_characters_are_told_at_index_and_by_
     ],
 )
 def test_each_fact_has_a_phrase(metadata: dict[str, object], phrases: list[str]) -> None:
-    assert [phrase for _, phrase in unread("application/pdf", metadata, 1200)] == phrases
+    assert [*unread("application/pdf", metadata, 1200)] == phrases
     assert list(unread("text/markdown", metadata, 0)) == []

@@ -16,7 +16,7 @@ from ragqa.load.decode import decode
 from ragqa.load.html.boilerplate import leave_out, show_again
 from ragqa.load.html.render import Rendered, render
 from ragqa.load.html.styled import mark_styled
-from ragqa.load.html.visible import hide_unseen, needs_javascript, words
+from ragqa.load.html.visible import frames, hide_unseen, needs_javascript, words
 from ragqa.records import Extracted
 
 _CHARSET = re.compile(rb"charset\s*=\s*[\"']?\s*([\w.:-]+)", re.IGNORECASE)
@@ -73,10 +73,11 @@ def extract(data: bytes) -> Extracted:
     """
     tree = parse(data)
     found = _by_trafilatura(_without_spans(parse(data)))
+    framed = frames(tree)
     hide_unseen(tree)
     struck = mark_styled(tree)
     shown, facts = _content(tree, getattr(found, "text", None) or "")
-    counts = (("pictures", shown.pictures), ("struck-out text", struck))
+    counts = (("pictures", shown.pictures), ("pages in frames", framed), ("struck-out text", struck))
     facts |= {"not_read": not_read} if (not_read := {kind: count for kind, count in counts if count}) else {}
     if needs_javascript(tree, shown.text):
         raise RejectedError(

@@ -21,7 +21,8 @@ def superscript(element: Element, text: str, before: str) -> str:
     """
     if text.lower() in _MARKS:
         return _MARKS[text.lower()]
-    if element.find(".//a") is not None or text.startswith("["):
+    is_link = element.find(".//a") is not None or next(element.iterancestors("a"), None) is not None
+    if is_link or text.startswith("["):
         return text if text.startswith(("[", "(")) else f"[{text}]"
     if _is_numerator(element):
         return f" {text}" if before.isdigit() else text

@@ -60,17 +60,21 @@ _OTHERS = frozenset(
         "th",
     ]
 )
+_EPUB_TYPE = "{http://www.idpf.org/2007/ops}type"
 _MOST_STYLES = 1 << 20
 """The most characters of style sheets that are searched."""
 
 
 def mark_styled(tree: Element) -> int:
-    """Put what CSS raises or lowers on the line into a `sup` or a `sub`, and give what is struck out the attribute `hidden`.
+    """Put what CSS raises or lowers on the line, and marks of notes, into a `sup` or a `sub`, and give what is struck out the attribute `hidden`.
 
     CSS is that of the attribute `style`, and of style sheets in the page for a class (`.c3`, `span.old`).
 
     :return: how many passages with a text are struck out.
     """
+    for link in list(tree.iter("a")):
+        if _is_reference(link):
+            _wrap(link, "sup")
     classes = dict(_classes(tree))
     for element in list(tree.iter(*_INLINE, *_OTHERS)):
         style = element.get("style") or ""
@@ -82,6 +86,13 @@ def mark_styled(tree: Element) -> int:
         if element.tag in _INLINE and (_RAISED.search(css) or _LOWERED.search(css)):
             _wrap(element, "sup" if _RAISED.search(css) else "sub")
     return _hide_struck(tree)
+
+
+def _is_reference(link: Element) -> bool:
+    """Tell whether a link is the mark of a note on the line, which would be a part of the number before it."""
+    kinds = f"{link.get('epub:type') or link.get(_EPUB_TYPE) or ''} {link.get('role') or ''}"
+    is_raised = link.find(".//sup") is not None or next(link.iterancestors("sup"), None) is not None
+    return "noteref" in kinds and not is_raised
 
 
 def _hide_struck(tree: Element) -> int:

@@ -31,6 +31,16 @@ def hide_unseen(tree: Element) -> None:
             del element.attrib["hidden"]
 
 
+def frames(tree: Element) -> int:
+    """Return how many frames with other pages a page shows, before `hide_unseen`. Small ones count visitors."""
+    found = (each for each in tree.iter("iframe") if next(each.iterancestors("noscript"), None) is None)
+    return sum(not (_is_put_away(each) or {each.get("width"), each.get("height")} & {"0", "1"}) for each in found)
+
+
+def _is_put_away(element: Element) -> bool:
+    return element.get("hidden", "until-found") != "until-found" or bool(_STYLE.search(element.get("style") or ""))
+
+
 def is_hidden(element: Element) -> bool:
     """Tell whether an element, with all that is in it, is not shown."""
     return "hidden" in element.attrib
@@ -48,8 +58,7 @@ def _is_unseen(element: Element) -> bool:
         return (element.get("type") or "").lower() in ("hidden", "file", "image", "password")
     if tag == "span" and element.get("aria-hidden") == "true" and _is_beside_formula(element):
         return True
-    hidden = element.get("hidden", "until-found") != "until-found" or bool(_STYLE.search(element.get("style") or ""))
-    return hidden and element.find(".//math") is None and tag != "math"
+    return _is_put_away(element) and element.find(".//math") is None and tag != "math"
 
 
 def is_formula(element: Element) -> bool:

@@ -42,7 +42,8 @@ def of_html(html: str, not_read: Counter[str]) -> str:
 def _mark_quotes(tree: Element) -> None:
     """Put marks around each quoted message."""
     for quote in list(tree.iter("blockquote")):
-        if quote.get("type") == "cite" or _QUOTES.search(quote.get("class") or ""):
+        classes = (each.get("class") or "" for each in (quote, *quote.iterancestors("div")))
+        if quote.get("type") == "cite" or any(map(_QUOTES.search, classes)):
             before, after = (lxml.html.Element("p") for _ in range(2))
             before.text, after.text = _BEGIN, _END
             before.tail, quote.text = quote.text, None

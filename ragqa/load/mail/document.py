@@ -20,13 +20,15 @@ _PGP_SIGNATURE = re.compile(r"-----BEGIN PGP SIGNATURE-----.*?(?:-----END PGP SI
 _BLANK_LINES = re.compile(r"\n{3,}")
 _STUB_CHARACTERS = 500
 """A shorter plain text beside an HTML body may only say that the mail is in HTML."""
-_STUB_RATIO = 3
+_STUB_SHARE = 0.5
+"""It does so where it has less than this part of the other's words."""
+_NAMED_TABLE = re.compile(r"^\|(?:---\|)+$", re.MULTILINE)
 
 
 def extracted(mail: Mail, limits: Limits) -> Extracted:
     """Return sender, recipients, date and subject, one to a line, and the body, with the subject as title.
 
-    The body is the plain text, and that of the HTML where there is no plain text. The message that a reply quotes whole
+    The body is the plain text, and that of the HTML where there is no plain text, or it says more. The message that a reply quotes whole
     at its end is left out (see `quoted`).
 
     Metadata: `from`, `to`, `cc`, `date` (ISO 8601), `subject`, `message_id`; `attachments`, their names; `not_read`, a
@@ -52,13 +54,20 @@ def extracted(mail: Mail, limits: Limits) -> Extracted:
 
 def _body(mail: Mail, not_read: Counter[str]) -> str:
     plain = mail.plain.replace("\r\n", "\n").replace("\r", "\n").replace("\0", "\ufffd")
-    if mail.html and len(plain.strip()) < _STUB_CHARACTERS:
+    if mail.html and (len(plain.strip()) < _STUB_CHARACTERS or "<table" in mail.html.lower()):
         struck: Counter[str] = Counter()
         shown = of_html(mail.html, struck)
-        if len(shown.split()) > _STUB_RATIO * len(plain.split()):
+        if _says_more(shown, plain):
             plain = shown
             not_read += struck
     return _BLANK_LINES.sub("\n\n", "\n".join(line.rstrip() for line in plain.split("\n")))
+
+
+def _says_more(shown: str, plain: str) -> bool:
+    """Tell whether the HTML of a mail says more than its plain text: a table with names of columns, or most of the words."""
+    words, own = set(shown.split()), set(plain.split())
+    is_stub = len(plain.strip()) < _STUB_CHARACTERS and len(words & own) < _STUB_SHARE * len(words)
+    return bool(_NAMED_TABLE.search(shown)) or (is_stub and len(words) > len(own))
 
 
 def _head(mail: Mail) -> str:

@@ -115,6 +115,8 @@ class _Body:
             return self._of_parts(message, kind)
         if self._is_encrypted(message, kind):
             return [], []
+        if kind.startswith("multipart/"):  # without the mark between its parts it is one text
+            kind = "text/plain"
         if kind not in ("text/plain", "text/html") or _is_attached(message):
             if kind not in _SIGNATURES:
                 self._attached.append(message)

@@ -31,6 +31,7 @@ _PROPERTIES = {
     "subject": ("dc:subject",),
     "modified": ("dc:date",),
 }
+ENCRYPTED = "encrypted: load.passwords opens no OpenDocument file; save a copy without a password"
 _DAY = len("2024-05-01")
 _PICTURE = re.compile(rb"<office:binary-data>[^<]*</office:binary-data>")
 
@@ -54,7 +55,7 @@ class Package(Parts):
         super().__init__(examined(data, limits, kind, pages=True))
         manifest = self.xml("META-INF/manifest.xml")
         if manifest is not None and next(manifest.iter(qn("manifest:encryption-data")), None) is not None:
-            raise RejectedError(f"encrypted: save a copy of the {kind} file without a password")
+            raise RejectedError(ENCRYPTED)
         if "content.xml" not in self.names:
             raise RejectedError(f"not {named(kind)} file: the archive has no content.xml")
         self.missing.clear()

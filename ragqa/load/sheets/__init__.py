@@ -23,7 +23,7 @@ def workbook(data: bytes, limits: Limits, passwords: Sequence[str] = ()) -> Extr
 
     The beginning of the file decides, since files of one of these formats often have the suffix of another.
 
-    :param passwords: tried on an encrypted XLSX.
+    :param passwords: tried on an encrypted file.
     :raises RejectedError: the file is none of these, is encrypted with another password or damaged, has no text, or exceeds the limits.
     """
     from ragqa.load.sheets import xls, xlsx
@@ -31,7 +31,7 @@ def workbook(data: bytes, limits: Limits, passwords: Sequence[str] = ()) -> Extr
     data = unlocked(data, passwords)
     if data.lstrip()[:1] == b"<":
         raise RejectedError("not a spreadsheet file but a page of HTML or XML; save it as XLSX, or as HTML")
-    return xlsx.read(data, limits) if data.startswith(_ZIP) else xls.read(data, limits)
+    return xlsx.read(data, limits) if data.startswith(_ZIP) else xls.read(data, limits, passwords)
 
 
 def opendocument(data: bytes, limits: Limits) -> Extracted:

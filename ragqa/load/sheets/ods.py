@@ -17,7 +17,7 @@ from ragqa.load.bounds import Limits
 from ragqa.load.docx_runs import Piece, joined
 from ragqa.load.odf.body import alternative
 from ragqa.load.odf.objects import embedded
-from ragqa.load.odf.package import Flat, is_flat, without_pictures
+from ragqa.load.odf.package import ENCRYPTED, Flat, is_flat, without_pictures
 from ragqa.load.odf.styles import raised
 from ragqa.load.sheets.book import extracted
 from ragqa.load.sheets.sheet import MOST_COLUMNS, MOST_ROWS, Budget, Comment, Sheet
@@ -40,31 +40,31 @@ def read(data: bytes, limits: Limits) -> Extracted:
 
     :raises RejectedError: it is encrypted or damaged, has no text, or exceeds the limits on archives.
     """
-    if is_flat(data):
-        return _read_flat(data, limits)
-    archive = examined(data, replace(limits, zip_bytes=TIMES_ZIP_BYTES * limits.zip_bytes), KIND)
-    names = set(archive.namelist())
-    if "META-INF/manifest.xml" in names and b"encryption-data" in archive.read("META-INF/manifest.xml"):
-        raise RejectedError("encrypted: save a copy without a password")
-    if "content.xml" not in names:
-        raise RejectedError(f"not an {KIND} file: the archive has no content.xml")
-    reader = _Reader(Budget(limits.characters), Parts(archive))
     try:
-        with archive.open("content.xml") as stream:
+        parts, content, properties = _opened(data, limits)
+        reader = _Reader(Budget(limits.characters), parts)
+        with content as stream:
             reader.read(stream)
-        properties = _properties(archive.read("meta.xml")) if "meta.xml" in names else {}
     except (etree.XMLSyntaxError, zipfile.BadZipFile) as error:
         raise RejectedError(f"damaged: {error}") from error
     return extracted(reader.sheets, limits, properties, reader.not_read)
 
 
-def _read_flat(data: bytes, limits: Limits) -> Extracted:
-    flat = Flat(data)
-    reader = _Reader(Budget(limits.characters), flat)
-    reader.read(io.BytesIO(without_pictures(data)))
-    properties = flat.properties()
-    properties.pop("modified", None)
-    return extracted(reader.sheets, limits, properties, reader.not_read)
+def _opened(data: bytes, limits: Limits) -> tuple[Parts | Flat, IO[bytes], dict[str, str]]:
+    """Return the parts of a file of either form, its content as a stream, and what it says about itself."""
+    if is_flat(data):
+        flat = Flat(data)
+        properties = {name: value for name, value in flat.properties().items() if name != "modified"}
+        return flat, io.BytesIO(without_pictures(data)), properties
+    archive = examined(data, replace(limits, zip_bytes=TIMES_ZIP_BYTES * limits.zip_bytes), KIND)
+    parts = Parts(archive)
+    if b"encryption-data" in (parts.data("META-INF/manifest.xml") or b""):
+        raise RejectedError(ENCRYPTED)
+    if "content.xml" not in parts.names:
+        raise RejectedError(f"not an {KIND} file: the archive has no content.xml")
+    meta = parts.data("meta.xml")
+    parts.missing.clear()
+    return parts, archive.open("content.xml"), _properties(meta) if meta else {}
 
 
 def _properties(data: bytes) -> dict[str, str]:

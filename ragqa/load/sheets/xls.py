@@ -5,12 +5,13 @@ from __future__ import annotations
 import io
 import struct
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from ragqa.errors import RejectedError
 from ragqa.load.bounds import Limits
 from ragqa.load.docx_runs import Piece, joined
+from ragqa.load.locked import unlocked_workbook
 from ragqa.load.sheets.book import extracted
 from ragqa.load.sheets.number_format import GENERAL, shown, text_shown
 from ragqa.load.sheets.sheet import Budget, Comment, Sheet
@@ -24,10 +25,11 @@ _OBJECTS = {5: "charts", 6: "text boxes", 8: "pictures"}
 """What is counted of the objects on sheets, by the type that their record says."""
 
 
-def read(data: bytes, limits: Limits) -> Extracted:
+def read(data: bytes, limits: Limits, passwords: Sequence[str] = (), *, is_unlocked: bool = False) -> Extracted:
     """Return the text of a workbook.
 
-    :raises RejectedError: it is encrypted or damaged, or has no text.
+    :param passwords: tried on an encrypted one. :param is_unlocked: one of them has opened it.
+    :raises RejectedError: it is encrypted with another password or damaged, or has no text.
     """
     import xlrd
 
@@ -45,8 +47,8 @@ def read(data: bytes, limits: Limits) -> Extracted:
     except (MemoryError, RecursionError):
         raise
     except Exception as error:  # xlrd raises what its code meets in damaged bytes, such as IndexError or AssertionError
-        if "encrypted" in str(error):
-            raise RejectedError("encrypted: save a copy without a password") from error
+        if "encrypted" in str(error) and not is_unlocked:
+            return read(unlocked_workbook(data, passwords), limits, is_unlocked=True)
         what = " ".join(str(error).split())[:200] or type(error).__name__
         raise RejectedError(f"not an XLS file, or a damaged one: {what}") from error
     author = " ".join(str(book.user_name or "").split())

@@ -29,6 +29,7 @@ TIMES_ZIP_BYTES = 4
 """How much more than other archives a spreadsheet may inflate to, since its XML is not kept in memory."""
 _READ = tuple(f"{{*}}{name}" for name in ("row", "mergeCell", "col", "oddHeader", "oddFooter"))
 _HEADER_CODE = re.compile(r'&"[^"]*"|&\d+|&K[0-9A-Fa-f]{6}|&[A-Za-z]')
+_ESCAPE = re.compile("_x([0-9A-Fa-f]{4})_")
 _MIDNIGHT = "T00:00:00"
 _ON = ("1", "true")
 
@@ -102,8 +103,15 @@ def _rich(element: Any, not_read: Counter[str]) -> str:
             not_read[STRUCK] += bool((text.text or "").strip())
         elif not parent.tag.endswith("}rPh"):
             raised = look.find("{*}vertAlign") if look is not None else None
-            pieces.append(Piece(text.text or "", "" if raised is None else RAISED.get(raised.get("val", ""), "")))
+            pieces.append(
+                Piece(_unescaped(text.text or ""), "" if raised is None else RAISED.get(raised.get("val", ""), ""))
+            )
     return joined(pieces) if len(pieces) > 1 else "".join(piece.text for piece in pieces)
+
+
+def _unescaped(text: str) -> str:
+    """Return a text with the characters that are written by their numbers, such as `_x000D_` (ECMA-376, ST_Xstring)."""
+    return _ESCAPE.sub(lambda match: chr(int(match[1], 16)), text) if "_x" in text else text
 
 
 def is_on(switch: Any) -> bool:

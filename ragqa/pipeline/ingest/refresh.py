@@ -18,6 +18,7 @@ from ragqa.pipeline.ingest.plan import Plan, PlannedFile, make_plan, why_nothing
 from ragqa.pipeline.ingest.provenance import Refusal
 from ragqa.pipeline.ingest.reading import Content, Estimate, Spent, prefetch, read_and_split
 from ragqa.records import Coverage, FileStatus, SourceFile, unread
+from ragqa.records.unread import Unread
 from ragqa.stages import Entry
 
 if TYPE_CHECKING:
@@ -125,7 +126,7 @@ class Refresh:
         self._read_ids: set[str] = set()
         self._taken_ids: set[str] = set()
         self._without_text: set[str] = set()
-        self._unread: dict[str, tuple[str, ...]] = {}
+        self._unread: dict[str, tuple[Unread, ...]] = {}
         self._waiting: list[Content] = []
         self._sources: dict[str, str | None] = {}
         self._unknown: dict[str, float] = {}
@@ -219,7 +220,7 @@ class Refresh:
         if content:
             document = content[0]
             facts = unread(document.media_type, document.metadata, len(document.page_starts))
-            self._unread[id_] = tuple(phrase for _, phrase in facts)
+            self._unread[id_] = tuple(facts)
         self._report.statuses.append(FileStatus(file.source, "indexed", unread=self._unread.get(id_, ())))
         if content and id_ not in self._taken_ids:
             self._waiting.append(content)

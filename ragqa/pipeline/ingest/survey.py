@@ -28,7 +28,10 @@ from ragqa.stages import Loader, Splitter, TokenCounter
 _HINTS = {
     "encoding": "check that its letters beyond ASCII read right; converting it to UTF-8 leaves no doubt",
     "pages_without_text": "look at these pages; where they are scans, OCR reads them: `pip install 'ragqa[ocr]'`",
-    "ocr": "look at these pages, and scan them anew, or set load.ocr_languages to theirs",
+    **dict.fromkeys(
+        ("ocr_confidence", "ocr_faults", "ocr_left"),
+        "look at these pages, and scan them anew, or set load.ocr_languages to theirs",
+    ),
     "read_as_text": "mend the line that is named, unless the file is a template",
     "annotations_not_read": "open the file in a viewer and print it to a new PDF file",
     "undecodable": "save it anew from its origin with fonts that map to text, or run OCR over it",
@@ -227,7 +230,8 @@ class _Reading:
 def _recorded(document: Document) -> Iterator[tuple[str, str]]:
     """Yield the findings of the loader in the metadata. Those of Markdown are the author's, except an error."""
     facts = document.metadata
-    yield from unread(document.media_type, facts, len(document.page_starts))
+    found = unread(document.media_type, facts, len(document.page_starts))
+    yield from ((each.kind, str(each)) for each in found)
     if document.media_type == "text/markdown":
         return
     left_out = facts.get("left_out_words", 0)
