@@ -147,7 +147,7 @@ def _sureness(answer: Answer) -> Iterator[str]:
     """Yield the least support of written sentences, and the confidence of an answer."""
     support = [each.support for each in answer.sentences if each.citations]
     if answer.kind == "write" and support:
-        yield f"its sources have at least {min(support):.0%} of the words of each sentence"
+        yield f"at least {min(support):.0%} of each sentence stands in its sources"
     if answer.confidence is not None:
         yield f"confidence that it answers: {answer.confidence:.2f}"
 

@@ -145,9 +145,9 @@ def counted(sources: Iterable[str]) -> str:
     """Return the number of files, and of files that are attached to one of them, as to a mail."""
     found = set(sources)
     attached = sum(any(str(outer) in found for outer in PurePosixPath(source).parents) for source in found)
-    told = [f"{len(found) - attached:,} files"]
-    told += [f"{attached:,} attached to {'it' if len(found) - attached == 1 else 'them'}"] if attached else []
-    return " and ".join(told)
+    files = len(found) - attached
+    noun, them = ("file", "it") if files == 1 else ("files", "them")
+    return f"{files:,} {noun}" + (f" and {attached:,} attached to {them}" if attached else "")
 
 
 def print_left_out(statuses: Sequence[FileStatus], *, verbose: bool) -> None:

@@ -527,7 +527,7 @@ def test_the_kind_of_an_answer_its_confidence_and_its_support_stand_under_it() -
         ("quote", "(quoted word for word; confidence that it answers: 0.62)"),
         (
             "write",
-            "(in the model's own words; its sources have at least 78% of the words of each sentence; "
+            "(in the model's own words; at least 78% of each sentence stands in its sources; "
             "confidence that it answers: 0.62)",
         ),
     ):
