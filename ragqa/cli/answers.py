@@ -30,7 +30,7 @@ _LIMITS = {"deadline": "generate.deadline", "length": "generate.max_new_tokens"}
 _REFUSALS = {
     "nothing_asked": "No answer: the question names nothing to look for.",
     "no_evidence": "No answer in these documents: nothing in them is near enough to the question.",
-    "not_in_passages": "No answer found in the passages that are nearest.",
+    "not_in_passages": "No sure answer in these documents: the model found none in what it read.",
     "low_confidence": "No sure answer in these documents.",
     "unsupported": "No sure answer in these documents: what the model wrote is not supported by them.",
     "deadline": "No answer in time.",
@@ -174,7 +174,7 @@ def _other_words(answer: Answer) -> Iterator[str]:
     before = [word for word in added if [word] not in meant.values()]
     if before:
         shown = ", ".join([*before[:MOST_WORDS], *(["…"] if before[MOST_WORDS:] else [])])
-        yield f"Searched with words from before: {shown}"
+        yield f"Also searched for, from what was said before: {shown}"
 
 
 def _sentence(text: str) -> str:

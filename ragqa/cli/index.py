@@ -74,8 +74,9 @@ def report_line(fields: dict[str, Any]) -> str:
     )
     rate = f" ({fields['chunks_per_second']:,} a second)" if fields["embedded"] else ""
     search = f" Search: {fields['search']}, recall@10 {fields['recall']:.3f}." if fields["recall"] is not None else ""
+    total = counted(entry["source"] for entry in fields["statuses"])
     return (
-        f"{counted(entry['source'] for entry in fields['statuses'])}: {files}. {fields['chunks']:,} chunks, {fields['embedded']:,} embedded{rate}. "
+        f"{total}: {files}. {fields['chunks']:,} chunks, {fields['embedded']:,} embedded{rate}. "
         f"{fields['seconds']} s{_shares(fields)}.{search}"
     )
 

@@ -245,7 +245,7 @@ def test_chat_answers_each_line_and_knows_the_last_question(indexed: Path) -> No
 def test_chat_shows_with_which_words_of_before_a_follow_up_was_searched(indexed: Path) -> None:
     chatted = ragqa("chat", "pipeline.yaml", cwd=indexed, stdin="Who commands the ferry Morwen?\nWhich ferry?\n")
     last = chatted.out.splitlines()[-1]
-    assert last.startswith("Searched with words from before: commands, morwen") and "Which" not in last
+    assert last.startswith("Also searched for, from what was said before: commands, morwen") and "Which" not in last
 
 
 @offline

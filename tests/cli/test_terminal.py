@@ -516,7 +516,10 @@ def test_the_last_line_says_which_words_were_corrected_or_come_from_a_turn_befor
     assert shown(corrected).splitlines() == ['Read "gendr" as "gender".']
     carried = "yuan dynasty founded chinese khan 1271 mongol\nWhen did he land?"
     follows = replace(answer("x"), question="When did he land?", searched=carried)
-    assert shown(follows) == "Searched with words from before: yuan, dynasty, founded, chinese, khan, 1271, …\n"
+    assert (
+        shown(follows)
+        == "Also searched for, from what was said before: yuan, dynasty, founded, chinese, khan, 1271, …\n"
+    )
     assert shown(replace(answer("x"), question="When did he land?", searched="When did he land?")) == ""
 
 
