@@ -117,7 +117,7 @@ def test_with_the_stronger_models_the_better_one_is_chosen(pulled: None) -> None
         pytest.skip("this machine has too little memory or too few cores at the moment")
     choice = choose()
     assert (choice.name, choice.file.name) == ("better", "better.yaml")
-    assert "its models are here" in choice.reason and "are free" in choice.reason
+    assert "its models are here" in choice.reason and "`--profile small`" in choice.reason
 
 
 def test_a_missing_extra_is_named_with_its_command(pulled: None, monkeypatch: pytest.MonkeyPatch) -> None:

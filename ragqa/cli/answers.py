@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-import os
+import difflib
 import sys
-from collections.abc import Iterable, Iterator, Mapping
-from pathlib import Path
+from collections.abc import Iterable, Iterator
 from threading import Timer
 from typing import TYPE_CHECKING
 
 import click
 
 from ragqa.cli.marks import marked, name, say
+from ragqa.cli.sources import print_place, print_sources
 from ragqa.cli.terminal import one_line
-from ragqa.records import Answer, AnswerSentence, Citation, Hit, Passages
+from ragqa.records import Answer, AnswerSentence, Citation, Passages
 from ragqa.text_analysis import words
 
 if TYPE_CHECKING:
@@ -21,29 +21,44 @@ if TYPE_CHECKING:
 
 PATIENCE = 0.5
 """The seconds after which the nearest passages are shown to somebody who waits for an answer."""
-MOST_FIELD_CHARACTERS = 200
-"""The most characters of fields that are printed with a passage."""
-_KINDS = {"span": "short answer", "quote": "quoted", "write": "written"}
+MOST_WORDS = 6
+"""The most words of an earlier turn that are printed as searched for."""
+MISSPELLED = 5
+"""The least letters of a word that is read as another one."""
+_KINDS = {"span": "short answer, word for word", "quote": "quoted word for word", "write": "in the model's own words"}
 _LIMITS = {"deadline": "generate.deadline", "length": "generate.max_new_tokens"}
+_REFUSALS = {
+    "nothing_asked": "No answer: the question names nothing to look for.",
+    "no_evidence": "No answer in these documents: nothing in them is near enough to the question.",
+    "not_in_passages": "No sure answer in these documents: the model found none in what it read.",
+    "low_confidence": "No sure answer in these documents.",
+    "unsupported": "No sure answer in these documents: what the model wrote is not supported by them.",
+    "deadline": "No answer in time.",
+}
+"""What is said for a reason of having no answer; "No answer in these documents." for others, such as an unknown name."""
+_TO_BE_READ = ("not_in_passages", "low_confidence", "unsupported")
+"""The reasons for which the nearest passages may hold the answer, so that they come before the advice."""
 
 
 def stream_answer(events: Iterator[Event]) -> Answer | None:
     """Print each sentence of an answer when it is known, with the numbers of its sources; then the sources; return it.
 
-    Where other words were searched for than those of the question, they are printed: words of the turn before, or
-    corrected ones. Where there is no answer, the reason is printed, with the nearest passages and what can be changed. Each line of the
-    answer and of a cited text is printed after a mark, so that it cannot look like a line of ragqa. On a terminal the
-    nearest passages are printed while an answer is waited for. Where the reader of stdout has ended, generation stops,
+    Where there is no answer, the reason is printed, with the nearest passages and what can be changed. The last line says
+    which other words than those of the question were searched for: corrected ones, or some of the turn before. Each line
+    of the answer and of a cited text is printed after a mark, so that it cannot look like a line of ragqa. On a terminal
+    the nearest passages are printed while an answer is waited for. Where the reader of stdout has ended, generation stops,
     and None is returned.
     """
-    numbers: dict[Citation, int] = {}
+    said: dict[Citation, list[str]] = {}  # in the order of their numbers
     for event in _shown_while_waiting(events):
         if isinstance(event, Answer):
-            _print_end(event, numbers)
+            _print_end(event, said)
             return event
         if isinstance(event, AnswerSentence):
-            marks = "".join(f" [{numbers.setdefault(each, len(numbers) + 1)}]" for each in event.citations)
-            marked(event.text + marks)
+            for citation in event.citations:
+                said.setdefault(citation, []).append(event.text)
+            numbers = [list(said).index(citation) + 1 for citation in event.citations]
+            marked(event.text + "".join(f" [{number}]" for number in numbers))
         if getattr(sys.stdout, "gone", False):
             return None
     raise AssertionError("a stream must end with its Answer")
@@ -77,51 +92,70 @@ def _shown_while_waiting(events: Iterator[Event]) -> Iterator[Event]:
 def _print_nearest(citations: Iterable[Citation]) -> None:
     click.echo("Nearest passages:")
     for citation in citations:
-        _print_place("-", citation)
+        print_place("-", citation)
+        marked(one_line(citation.text), indent="      ")
     click.echo()
 
 
-def _print_end(answer: Answer, numbers: dict[Citation, int]) -> None:
-    if set(words(answer.searched)) - set(words(answer.question)):
-        say(f"Searched for: {one_line(answer.searched)}")
-    if answer.finish in _LIMITS and not answer.abstained:
-        click.echo(f"[cut off at {_LIMITS[answer.finish]}]")
+def _print_end(answer: Answer, said: dict[Citation, list[str]]) -> None:
+    """Print what follows the sentences of an answer.
+
+    :param said: the citations in the order of their numbers, each with the lines of the answer that cite it.
+    """
     if answer.abstained:
-        say(f"No answer in these documents: {answer.reason.replace('_', ' ')}.")
-        if answer.advice:
-            say(f"{answer.advice[:1].upper()}{answer.advice[1:]}.")
-        if answer.nearest:
-            click.echo("Nearest passages:")
-            _print_places(answer, dict.fromkeys(answer.nearest, "-"))
-        return
-    if answer.kind in _KINDS:
-        click.echo(f"({_KINDS[answer.kind]}{_sureness(answer)})")
-    if answer.unsupported:
-        click.echo(f"[sentences left out because no passage supports them: {answer.unsupported}]")
-    for part in answer.unanswered:
-        say(f"No answer in these documents to: {one_line(part)}")
-    for line in _versions(answer):
+        _print_refusal(answer)
+    else:
+        for line in _notes(answer):
+            say(line)
+        if said:
+            click.echo("\nSources:")
+            marks = {citation: f"[{number}]" for number, citation in enumerate(said, start=1)}
+            print_sources(answer, marks, said)
+    for line in _other_words(answer):
         say(line)
+
+
+def _print_refusal(answer: Answer) -> None:
+    """Print why there is no answer, what the user can do, and the nearest passages."""
+    why = _REFUSALS.get(answer.reason, "No answer in these documents.")
+    advice = _sentence(answer.advice)
+    nearest = dict.fromkeys(answer.nearest, "-")
+    first = nearest and answer.reason in _TO_BE_READ
+    say(f"{why} The nearest passages:" if first else why)
+    if first:
+        print_sources(answer, nearest, {})
+    if advice:
+        say(advice)
+    if nearest and not first:
+        click.echo("Nearest passages:")
+        print_sources(answer, nearest, {})
+    if found := answer.coverage:
+        known = f"{found.vectors:,} of {found.texts:,} texts have a vector so far"
+        say(f"{known}; the answer may change when all have one.")
+
+
+def _notes(answer: Answer) -> Iterator[str]:
+    """Yield how an answer was made, what it lacks, and what else there is."""
+    if answer.finish in _LIMITS:
+        yield f"[cut off at {_LIMITS[answer.finish]}]"
+    if answer.kind in _KINDS:
+        yield f"({'; '.join([_KINDS[answer.kind], *_sureness(answer)])})"
+    if answer.unsupported:
+        yield f"[sentences left out because no passage supports them: {answer.unsupported}]"
+    for part in answer.unanswered:
+        yield f"No sure answer in these documents to: {one_line(part)}"
+    yield from _versions(answer)
     if answer.read:
-        say(f"{answer.read[:1].upper()}{answer.read[1:]}.")
-    if numbers:
-        click.echo()
-        click.echo("Sources:")
-        _print_places(answer, {citation: f"[{number}]" for citation, number in numbers.items()})
+        yield _sentence(answer.read)
 
 
-def _sureness(answer: Answer) -> str:
-    """Return the confidence of an answer, and the least support of a written sentence."""
-    sure = "" if answer.confidence is None else f", confidence {answer.confidence:.2f}"
-    least = min((each.support for each in answer.sentences), default=0.0)
-    return f"{sure}, support of its sentences from {least:.2f}" if answer.kind == "write" else sure
-
-
-def _print_places(answer: Answer, marks: Mapping[Citation, str]) -> None:
-    """Print citations after their marks, the first one of each document with the document's fields."""
-    fields = {hit.source: fields_line(hit) for hit in answer.hits if hit.fields}
-    for citation, mark in marks.items():
-        _print_place(mark, citation, fields.pop(citation.source, ""))
+def _sureness(answer: Answer) -> Iterator[str]:
+    """Yield the least support of written sentences, and the confidence of an answer."""
+    support = [each.support for each in answer.sentences if each.citations]
+    if answer.kind == "write" and support:
+        yield f"at least {min(support):.0%} of each sentence stands in its sources"
+    if answer.confidence is not None:
+        yield f"confidence that it answers: {answer.confidence:.2f}"
 
 
 def _versions(answer: Answer) -> dict[str, None]:
@@ -135,25 +169,19 @@ def _versions(answer: Answer) -> dict[str, None]:
     )
 
 
-def _print_place(mark: str, citation: Citation, fields: str = "") -> None:
-    page = f" ({one_line(citation.place)})" if citation.place else ""
-    stale = " [changed since it was indexed]" if citation.stale else ""
-    say(f"  {mark} {citation_name(citation)}{page}{stale}")
-    if fields:
-        marked(fields, indent="      ")
-    marked(one_line(citation.text), indent="      ")
+def _other_words(answer: Answer) -> Iterator[str]:
+    """Yield the words that were searched for and are not those of the question: corrected ones, and those of before."""
+    asked, searched = words(answer.question), words(answer.searched)
+    added = [word for word in dict.fromkeys(searched) if word not in asked]
+    lost = [word for word in dict.fromkeys(asked) if word not in searched and len(word) >= MISSPELLED]
+    meant = {word: difflib.get_close_matches(word, added, n=1, cutoff=0.8) for word in lost}
+    if read := [f'"{word}" as "{near[0]}"' for word, near in meant.items() if near]:
+        yield f"Read {', '.join(read)}."
+    before = [word for word in added if [word] not in meant.values()]
+    if before:
+        shown = ", ".join([*before[:MOST_WORDS], *(["…"] if before[MOST_WORDS:] else [])])
+        yield f"Also searched for, from what was said before: {shown}"
 
 
-def fields_line(hit: Hit) -> str:
-    """Return the fields of a hit's document on one line, cut where they are long."""
-    values = ((key, each if isinstance(each, list) else [each]) for key, each in hit.fields.items())
-    line = one_line("; ".join(f"{key}: {', '.join(map(str, value))}" for key, value in values))
-    return f"({line if len(line) <= MOST_FIELD_CHARACTERS else f'{line[:MOST_FIELD_CHARACTERS]}…'})"
-
-
-def citation_name(citation: Citation) -> str:
-    """Return a citation for `ragqa show`: the path (relative for a file below the working folder) and the span."""
-    path = Path(citation.path)
-    shown = os.path.relpath(path) if path.is_relative_to(Path.cwd()) else str(path)
-    shown = f"./{shown}" if shown.startswith("-") else shown  # else it would be read as an option
-    return name(f"{shown}:{citation.start}-{citation.end}")
+def _sentence(text: str) -> str:
+    return f"{text[:1].upper()}{text[1:]}." if text else ""

@@ -24,7 +24,7 @@ def converse(file: str, overrides: tuple[str, ...], as_json: bool, profile: str 
 
     Questions are read from stdin. The last four questions are shown to the model, each with the text that was cited
     for it; those about a name that no document has are not. A question that does not stand alone, such as "And for a
-    family?", is searched with words of the turn before; the text searched for is shown. The template `qa` is replaced
+    family?", is searched with words of the turn before, which are shown under the answer. The template `qa` is replaced
     by `chat`, which has a place for earlier turns. With --json each question gets an object on a line of its own, as
     `ragqa ask --json` prints it; one that fails has the key `error`.
 

@@ -76,7 +76,7 @@ def _check_index(target: str, overrides: Sequence[str], *, repair: bool, wait: f
 
 def _print_checkup(checkup: Checkup) -> None:
     click.echo(
-        f"{checkup.path}: generation {checkup.generation}, {checkup.documents:,} documents, {checkup.chunks:,} chunks, "
+        f"{checkup.path}: index version {checkup.generation}, {checkup.documents:,} documents, {checkup.chunks:,} chunks, "
         f"{checkup.vectors:,} vectors in {checkup.segments:,} segments."
     )
     if checkup.pending:

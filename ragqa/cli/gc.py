@@ -31,5 +31,5 @@ def collect_garbage(target: str, wait: float, overrides: tuple[str, ...], as_jso
         return
     click.echo(
         f"{done.vectors:,} vectors and {len(done.files):,} files dropped, {done.bytes_freed / 1e6:,.2f} MB freed; "
-        f"generation {done.generation}."
+        f"index version {done.generation}."
     )

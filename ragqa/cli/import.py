@@ -39,4 +39,4 @@ def import_index(archive: str, target: str, wait: float, overrides: tuple[str, .
     if as_json:
         print_json(asdict(done))
         return
-    say(f"{done.documents:,} documents, {done.chunks:,} chunks, generation {done.generation} -> {one_line(target)}")
+    say(f"{done.documents:,} documents, {done.chunks:,} chunks, index version {done.generation} -> {one_line(target)}")

@@ -10,7 +10,7 @@ import click
 from ragqa import wire
 from ragqa.cli import interrupts
 from ragqa.cli.common import pipeline_options, profile_option, wait_option
-from ragqa.cli.indexing import allow_empty_option, bring_up_to_date, verbose_option
+from ragqa.cli.indexing import allow_empty_option, bring_up_to_date, counted, verbose_option
 from ragqa.cli.opening import open_pipeline
 from ragqa.cli.terminal import print_json
 from ragqa.cli.watching import keep_up
@@ -74,9 +74,10 @@ def report_line(fields: dict[str, Any]) -> str:
     )
     rate = f" ({fields['chunks_per_second']:,} a second)" if fields["embedded"] else ""
     search = f" Search: {fields['search']}, recall@10 {fields['recall']:.3f}." if fields["recall"] is not None else ""
+    total = counted(entry["source"] for entry in fields["statuses"])
     return (
-        f"{fields['files']} files: {files}. {fields['chunks']:,} chunks, {fields['embedded']:,} embedded{rate}. "
-        f"{fields['seconds']} s{_shares(fields)}, generation {fields['generation']}.{search}"
+        f"{total}: {files}. {fields['chunks']:,} chunks, {fields['embedded']:,} embedded{rate}. "
+        f"{fields['seconds']} s{_shares(fields)}.{search}"
     )
 
 

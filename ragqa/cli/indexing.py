@@ -9,7 +9,7 @@ import sys
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
-from pathlib import PurePath
+from pathlib import PurePath, PurePosixPath
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -115,7 +115,8 @@ def refresh(pipeline: Pipeline, *, confirm: bool = False, allow_empty: bool = Fa
 def say_by_words(found: Coverage, target: str) -> None:
     """Say on stderr that passages are found by words where some texts of FILE have no vector yet."""
     if found.pending:
-        say(f"by words; {found}: `ragqa index {shlex.quote(target)}` embeds the rest", err=True)
+        how = f"`ragqa index {shlex.quote(target)}` embeds the rest"
+        say(f"found by words first; {found}, so answers may change: {how}", err=True)
 
 
 def embed_rest(pipeline: Pipeline, *, watched: bool) -> None:
@@ -137,6 +138,15 @@ def embed_rest(pipeline: Pipeline, *, watched: bool) -> None:
         say(f"{pipeline.changes().coverage}.", err=True)
     except LockedError:
         say("Another process embeds the rest.", err=True)
+
+
+def counted(sources: Iterable[str]) -> str:
+    """Return the number of files, and of files that are attached to one of them, as to a mail."""
+    found = set(sources)
+    attached = sum(any(str(outer) in found for outer in PurePosixPath(source).parents) for source in found)
+    files = len(found) - attached
+    noun, them = ("file", "it") if files == 1 else ("files", "them")
+    return f"{files:,} {noun}" + (f" and {attached:,} attached to {them}" if attached else "")
 
 
 def print_left_out(statuses: Sequence[FileStatus], *, verbose: bool) -> None:

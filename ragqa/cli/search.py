@@ -6,11 +6,11 @@ from collections.abc import Sequence
 
 import click
 
-from ragqa.cli.answers import fields_line
 from ragqa.cli.common import pipeline_options, profile_option, question_argument
 from ragqa.cli.indexing import embed_rest
 from ragqa.cli.marks import marked, name, say
 from ragqa.cli.opening import holds_documents, open_indexed
+from ragqa.cli.sources import about
 from ragqa.cli.terminal import one_line, print_json
 from ragqa.records import Hit
 from ragqa.retrieve import check_question
@@ -47,9 +47,9 @@ def print_hits(hits: Sequence[Hit]) -> None:
     for number, hit in enumerate(hits, start=1):
         scores = "  ".join(f"{kind} {score:.3f}" for kind, score in hit.scores.items())
         page = f", {one_line(hit.place)}" if hit.place else ""
-        say(f"[{number}] {hit.score:.3f}  {name(hit.source)}{page} [{hit.chunk.start}:{hit.chunk.end}]  {scores}")
-        if hit.fields:
-            marked(fields_line(hit), indent="    ")
+        say(
+            f"[{number}] {hit.score:.3f}  {name(hit.source)}{page} [{hit.chunk.start}:{hit.chunk.end}]  {scores}{about(hit)}"
+        )
         for source, which in hit.versions.items():
             say(f"    {which} version: {name(source)}")
         marked(one_line(hit.chunk.text), indent="    ")

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from ragqa import wire
 from ragqa.cli import interrupts
 from ragqa.cli.faults import error_report
-from ragqa.cli.indexing import progress_bar
+from ragqa.cli.indexing import counted, progress_bar
 from ragqa.cli.marks import say
 from ragqa.cli.terminal import print_json_line
 from ragqa.errors import RagqaError
@@ -85,7 +85,7 @@ def _line(report: IndexReport, rejected: Mapping[str, str]) -> str:
     did += [f"removed {report.removed:,}"] if report.removed else []
     did += [f"rejected {_some([f'{name}: {reason}' for name, reason in rejected.items()])}"] if rejected else []
     return (
-        f"{'; '.join(did) or 'nothing to do'}. {len(report.statuses):,} files, {report.chunks:,} chunks, "
+        f"{'; '.join(did) or 'nothing to do'}. {counted(entry.source for entry in report.statuses)}, {report.chunks:,} chunks, "
         f"{report.embedded:,} embedded, {report.seconds:.1f} s."
     )
 

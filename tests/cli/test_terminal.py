@@ -30,7 +30,7 @@ from ragqa.cli import answers, main, marks
 from ragqa.cli.terminal import Screen, bar, escaped, json_text
 from ragqa.errors import ResourceError
 from ragqa.pipeline.answer.replies import Event
-from ragqa.records import Answer, AnswerSentence, Chunk, Citation, Hit, Passages
+from ragqa.records import Answer, AnswerSentence, Chunk, Citation, Coverage, Hit, Passages
 from tests.cli.test_cli import run as process
 from tests.commands import Done, fill, ragqa
 
@@ -483,32 +483,77 @@ def test_each_sentence_has_the_numbers_of_its_sources_and_a_source_is_listed_onc
 
 
 def test_an_answer_that_abstains_says_why_with_the_nearest_passages_and_advice_outside_the_marks() -> None:
-    assert shown(answer("", abstained=True, reason="no_evidence")) == "No answer in these documents: no evidence.\n"
-    said = shown(answer("", abstained=True, reason="low_confidence", nearest=(CITED,), advice="ask again"))
-    assert said.splitlines() == [
-        "No answer in these documents: low confidence.", "Ask again.", "Nearest passages:", "  - 'a b.md:0-9' (page 2)", PLACE[1]
+    none = "No answer in these documents: nothing in them is near enough to the question.\n"
+    assert shown(answer("", abstained=True, reason="no_evidence")) == none
+    place = ["  - 'a b.md:0-9' (page 2)", PLACE[1]]
+    unsure = shown(answer("", abstained=True, reason="low_confidence", nearest=(CITED,), advice="ask again"))
+    assert unsure.splitlines() == ["No sure answer in these documents. The nearest passages:", *place, "Ask again."]
+    unknown = shown(answer("", abstained=True, reason="unknown_name", nearest=(CITED,), advice="no document names Eve"))
+    assert unknown.splitlines() == [
+        "No answer in these documents.", "No document names Eve.", "Nearest passages:", *place
     ]  # fmt: skip
+
+
+def test_an_answer_that_abstains_before_all_vectors_are_there_says_that_it_may_change() -> None:
+    said = shown(answer("", abstained=True, reason="low_confidence", coverage=Coverage(3, 1200)))
+    assert said.splitlines()[-1] == "3 of 1,200 texts have a vector so far; the answer may change when all have one."
+
+
+def test_a_cited_text_is_printed_where_it_says_more_than_the_answer() -> None:
+    listed = replace(CITED, text="Take:\n1. the oars\n2. the  lamp")
+    quoted = [AnswerSentence(text, (listed,), 1.0) for text in ("Take:", "the oars", "the lamp")]
+    assert shown(answer(""), *quoted).splitlines()[3:] == ["", "Sources:", PLACE[0]]
+    assert shown(answer(""), *quoted[1:]).splitlines()[-1] == "      | Take: 1. the oars 2. the lamp"
+    assert (
+        shown(answer(""), AnswerSentence("lamp", (listed,)))
+        .splitlines()[-1]
+        .endswith("| Take: 1. the oars 2. the lamp")
+    )
+
+
+def test_the_last_line_says_which_words_were_corrected_or_come_from_a_turn_before() -> None:
+    corrected = replace(answer("x"), question="Is the gendr care free?", searched="Is the gender care free?")
+    assert shown(corrected).splitlines() == ['Read "gendr" as "gender".']
+    carried = "yuan dynasty founded chinese khan 1271 mongol\nWhen did he land?"
+    follows = replace(answer("x"), question="When did he land?", searched=carried)
+    assert (
+        shown(follows)
+        == "Also searched for, from what was said before: yuan, dynasty, founded, chinese, khan, 1271, …\n"
+    )
+    assert shown(replace(answer("x"), question="When did he land?", searched="When did he land?")) == ""
 
 
 def test_the_kind_of_an_answer_its_confidence_and_its_support_stand_under_it() -> None:
     sentences = (AnswerSentence("One.", (CITED,), 0.91), AnswerSentence("Two.", (CITED,), 0.78))
     for kind, line in (
-        ("span", "(short answer, confidence 0.62)"),
-        ("quote", "(quoted, confidence 0.62)"),
-        ("write", "(written, confidence 0.62, support of its sentences from 0.78)"),
+        ("span", "(short answer, word for word; confidence that it answers: 0.62)"),
+        ("quote", "(quoted word for word; confidence that it answers: 0.62)"),
+        (
+            "write",
+            "(in the model's own words; at least 78% of each sentence stands in its sources; "
+            "confidence that it answers: 0.62)",
+        ),
     ):
         assert line in shown(answer("One. Two.", kind=kind, confidence=0.618, sentences=sentences)).splitlines()
     assert "(" not in shown(answer("3 documents.", kind="count", sentences=sentences))
 
 
-def test_the_fields_of_a_cited_document_stand_under_its_first_citation() -> None:
-    other = replace(CITED, start=20, end=30)
-    hit = Hit(
-        Chunk("c", "d", 0, 9, "x"), "a b.md", CITED.path, 1.0, {}, fields={"owner": "Jon Reed", "tags": ["a", "b"]}
-    )
-    sentence = AnswerSentence("One.", (CITED, other))
+def test_the_fields_by_which_a_document_is_judged_stand_on_the_line_of_its_first_citation() -> None:
+    fields = {
+        "author": "python-docx",
+        "modified": "2026-08-10",
+        "Valid-From": "2024",
+        "title": 'A "b"\n\x1b[2J',
+        "status": ["a", "b"],
+    }
+    hit = Hit(Chunk("c", "d", 0, 9, "x"), "a b.md", CITED.path, 1.0, {}, fields=fields)
+    sentence = AnswerSentence("One.", (CITED, replace(CITED, start=20, end=30)))
     printed = shown(replace(answer("One."), hits=(hit,)), sentence).splitlines()
-    assert [line for line in printed if "Jon Reed" in line] == ["      | (owner: Jon Reed; tags: a, b)"]
+    told = """ (title "A 'b' \\x1b[2J", status "a, b", valid from "2024")"""
+    assert [line for line in printed if line.startswith("  [")] == [
+        PLACE[0] + told, "  [2] 'a b.md:20-30' (page 2)"
+    ]  # fmt: skip
+    assert "python-docx" not in "".join(printed)
 
 
 def test_advice_that_has_names_from_the_question_cannot_write_to_the_terminal() -> None:

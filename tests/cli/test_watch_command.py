@@ -76,7 +76,7 @@ def project(folder: Path) -> Path:
 def test_each_run_is_a_line_that_says_what_it_did_and_ctrl_c_ends_it(tmp_path: Path) -> None:
     documents = project(tmp_path)
     with watching(tmp_path) as process:
-        assert "indexed ferry.md. 1 files, 1 chunks, 1 embedded" in line(process)
+        assert "indexed ferry.md. 1 file, 1 chunks, 1 embedded" in line(process)
         (documents / "bad.json").write_text("[", encoding="utf-8")
         rejected = line(process)
         assert "rejected bad.json: " in rejected and "ferry.md" not in rejected

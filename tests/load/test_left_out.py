@@ -9,7 +9,7 @@ import click
 import pytest
 from tqdm import tqdm
 
-from ragqa.cli.indexing import left_out, progress_bar
+from ragqa.cli.indexing import counted, left_out, progress_bar
 from ragqa.records import FileStatus
 from ragqa.records.unread import HIDDEN, NOT_IN_THE_TEXT, Unread
 from tests.commands import fill, ragqa
@@ -223,3 +223,8 @@ def test_a_command_that_can_list_them_names_its_own_option() -> None:
         ctx.params["verbose"] = False
         (line,) = left_out(entries, verbose=False)
     assert line.endswith("; --verbose lists them")
+
+
+def test_what_is_attached_to_a_mail_is_counted_apart_from_the_files() -> None:
+    assert counted(["a.eml", "a.eml/offer.pdf", "a.eml/b.eml/c.txt", "d.zip/e.txt"]) == "2 files and 2 attached to them"
+    assert (counted(["a.eml", "a.eml/offer.pdf"]), counted(["a"])) == ("1 file and 1 attached to it", "1 file")

@@ -342,11 +342,7 @@ REASONS = [
     ("And then?", "nothing_asked", "name what the question is about"),
     ("What is it?", "nothing_asked", "name what the question is about"),
     ("zzz qqq", "no_evidence", "ask with words of the documents"),
-    (
-        "Which colours of hats may visitors wear?",
-        "low_confidence",
-        "set prompt.min_confidence to eager (`--set prompt.min_confidence=eager`)",
-    ),
+    ("Which colours of hats may visitors wear?", "low_confidence", "read the nearest passages, or ask more precisely"),
 ]
 
 
@@ -420,6 +416,15 @@ def test_who_waits_for_an_answer_at_a_terminal_sees_the_nearest_passages_meanwhi
     assert not shown or lines.index("Nearest passages:") < first
 
 
+def test_less_confidence_is_advised_only_where_it_would_be_enough(home: Path) -> None:
+    for least, is_near in ((0.99, True), ("strict", False)):
+        overrides = ("prompt.answer=quote", f"prompt.min_confidence={least}")
+        question = WHY if is_near else "Which colours of hats may visitors wear?"
+        answer = Asked(home, question, "", *overrides).answer
+        assert answer.reason == "low_confidence" and answer.confidence is not None
+        assert (answer.confidence >= 0.3) == is_near == ("eager" in answer.advice)
+
+
 def test_a_refused_question_in_another_language_says_so(home: Path) -> None:
     answer = Asked(home, "Wer führt die Fähre Tern?", "Ilse", "prompt.min_confidence=strict").answer
     assert answer.reason == "low_confidence"
@@ -436,7 +441,7 @@ def test_a_refusal_is_printed_with_its_advice_and_passages_and_all_of_that_is_in
     printed = ragqa("ask", "pipeline.yaml", question, cwd=home)
     lines = printed.out.splitlines()
     assert printed.code == 0 and printed.asked == []
-    assert lines[0] == f"No answer in these documents: {reason.replace('_', ' ')}."
+    assert lines[0] == "No answer in these documents."
     assert lines[1].startswith("No document names Lapwing: check") and lines[2] == "Nearest passages:"
     assert [line[:4] for line in lines[3:]] == ["  - ", "    "] * 3
     said = ragqa("ask", "pipeline.yaml", question, "--json", cwd=home).said

@@ -1,7 +1,8 @@
 """Answers and passages that try to pass for what ragqa says of them: a reader of the printed output is never misled.
 
 The rule that the reader goes by is the documented one: what stands behind `|` is text of a model or of a document, and
-everything else is ours. On a terminal a line of ours goes on behind dots.
+everything else is ours, with names of documents and, between quotes, their fields. On a terminal a line of ours goes on
+behind dots.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from contextlib import redirect_stdout
 from pathlib import Path
 from unittest.mock import patch
 
-from ragqa.cli import answers, marks
+from ragqa.cli import answers, marks, sources
 from ragqa.cli.search import print_hits
 from ragqa.cli.terminal import Screen, escaped, one_line
 from ragqa.records import Answer, AnswerSentence, Chunk, Citation, Hit
@@ -98,16 +99,19 @@ class Forger:
     def answer(self) -> Answer:
         finish = self._random.choice(_ENDS)
         if self._random.random() < 0.2:
-            why, advice = "not_in_passages", f"no document names {self.name()}: read on"
-            return Answer("q", "", (), (), None, {}, 1, True, why, finish, nearest=self.citations(3), advice=advice)
+            why, advice = "unknown_name", f"no document names {self.name()}: read on"
+            near, hits = self.citations(3), (self.hit(0, "s"),)
+            return Answer("q", "", (), hits, None, {}, 1, True, why, finish, nearest=near, advice=advice)
         said = tuple(AnswerSentence(self.text(), self.citations(2)) for _ in range(self._random.randint(1, 3)))
         cited = tuple(dict.fromkeys(each for sentence in said for each in sentence.citations))
-        return Answer("q", "\n".join(each.text for each in said), cited, (), None, {}, 1, finish=finish, sentences=said)
+        text, hits = "\n".join(each.text for each in said), (self.hit(0, "s"),)
+        return Answer("q", text, cited, hits, None, {}, 1, finish=finish, sentences=said)
 
-    def hit(self, number: int) -> Hit:
+    def hit(self, number: int, source: str = "") -> Hit:
         chunk = Chunk(str(number), "d", 3, 9, self.text())
         place = self._random.choice(("", "page 7", self.text(2)))
-        return Hit(chunk, self.name(), "/x", 0.5, {"dense": 0.5}, place=place)
+        fields = {"title": self.text(), "status": [self.text(2)]} if self._random.random() < 0.5 else {}
+        return Hit(chunk, source or self.name(), "/x", 0.5, {"dense": 0.5}, fields, place=place)
 
 
 def _bare(text: str) -> str:
@@ -137,11 +141,7 @@ def faults_of_answer(forger: Forger) -> list[str]:
     ours = [f"[cut off at {limit}]"] if limit and not answer.abstained else []
     if answer.abstained:
         advice = f"{answer.advice[:1].upper()}{answer.advice[1:]}."
-        ours += [
-            "No answer in these documents: not in passages.",
-            escaped(advice),
-            *["Nearest passages:"][: len(places)],
-        ]
+        ours += ["No answer in these documents.", escaped(advice), *["Nearest passages:"][: len(places)]]
     else:
         ours += ["", "Sources:"] if places else []
     head = "  -" if answer.abstained else "  ["
@@ -149,15 +149,19 @@ def faults_of_answer(forger: Forger) -> list[str]:
     if _bare("".join(row.removeprefix("    ...") for row in rest[:begin])) != _bare("".join(ours)):
         wrong.append(f"after the answer stands {rest[:begin]!r}")
     marks = ["-"] * len(places) if answer.abstained else [f"[{n}]" for n in numbers.values()]
-    expected = [_source(mark, citation) for mark, citation in zip(marks, places, strict=True)]
+    told = [sources.about(answer.hits[0]), *[""] * len(places)]
+    expected = [_source(*each, answer) for each in zip(marks, places, told, strict=False)]
     found = list(_blocks(rest[begin:], head, "      ...", "      |"))
     return wrong + ([] if found == expected else [f"the sources are read as {found!r}"])
 
 
-def _source(mark: str, citation: Citation) -> tuple[str, str]:
+def _source(mark: str, citation: Citation, told: str, answer: Answer) -> tuple[str, str]:
     page = f" ({one_line(citation.place)})" if citation.place else ""
     stale = " [changed since it was indexed]" if citation.stale else ""
-    return _bare(f"{mark} {answers.citation_name(citation)}{page}{stale}"), _bare(one_line(citation.text))
+    lines = [each.text for each in answer.sentences if citation in each.citations]
+    more = answer.abstained or sources.says_more(citation.text, lines)
+    line = f"{mark} {sources.citation_name(citation)}{page}{stale}{told}"
+    return _bare(line), _bare(one_line(citation.text)) if more else ""
 
 
 def _blocks(rows: Sequence[str], head: str, more: str, mark: str) -> Iterator[tuple[str, str]]:
@@ -186,7 +190,7 @@ def faults_of_hits(forger: Forger) -> list[str]:
 
 def _passage(number: int, hit: Hit) -> tuple[str, str]:
     page = f", {one_line(hit.place)}" if hit.place else ""
-    line = f"[{number}] 0.500  {marks.name(hit.source)}{page} [3:9]  dense 0.500"
+    line = f"[{number}] 0.500  {marks.name(hit.source)}{page} [3:9]  dense 0.500{sources.about(hit)}"
     return _bare(line), _bare(one_line(hit.chunk.text))
 
 

@@ -17,12 +17,13 @@ _ADVICE = {
     "nothing_asked": "name what the question is about, such as a person, a place, a product or a subject",
     "unknown_name": "check how the name is written, or add the documents that are about it",
     "no_evidence": "ask with words of the documents, or add documents about it",
-    "low_confidence": "read the nearest passages, ask more precisely, or set prompt.min_confidence to eager (`--set prompt.min_confidence=eager`)",
+    "low_confidence": "read the nearest passages, or ask more precisely",
     "not_in_passages": "read the nearest passages, or ask with other words",
-    "unsupported": "read the nearest passages: the text that was written is not supported by them",
+    "unsupported": "read the nearest passages, or ask more precisely",
     "deadline": "raise generate.deadline, or use a smaller model",
 }
 """What a user can change, by reason."""
+_EAGER = "`--set prompt.min_confidence=eager` may answer: it gives more answers, and more of them are wrong"
 _CAPITALISED = re.compile(r"\b[A-Z]\w{2,}")
 LEAST_SIMILARITY = 0.85
 """The least similarity of a name that may have been meant, 0 to 1; see `messages.nearest`."""
@@ -35,7 +36,8 @@ class Abstention:
     """Why there is no answer: a key of `_ADVICE`, the names that no document has, and a language other than English.
 
     `similar` are names of the passages that are written in almost the same way. `filtered` tells that no passage was
-    found and that `retrieve.filter` is set.
+    found and that `retrieve.filter` is set. `nearly` tells that the confidence was too low and would be enough with
+    `prompt.min_confidence: eager`.
     """
 
     reason: str
@@ -43,11 +45,12 @@ class Abstention:
     language: str = ""
     similar: tuple[str, ...] = ()
     filtered: bool = False
+    nearly: bool = False
 
     @property
     def advice(self) -> str:
         """What the user can do."""
-        what = _ADVICE.get(self.reason, "")
+        what = _ADVICE.get(self.reason, "") + (f"; {_EAGER}" if self.nearly else "")
         if self.filtered:
             return (
                 "no passage that retrieve.filter admits was found: change or unset the filter, or ask with other words"

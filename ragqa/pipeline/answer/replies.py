@@ -60,7 +60,8 @@ class Replies:
     ) -> Answer:
         """Return an abstention, with the nearest passages and what can be changed."""
         language = draft.evidence.question.language if draft.evidence else ""
-        return self._answer(draft, "", (), sure, written, replace(why, language=language))
+        nearly = why.reason == "low_confidence" and sure is not None and confidence.LEAST["eager"] <= sure < self.least
+        return self._answer(draft, "", (), sure, written, replace(why, language=language, nearly=nearly))
 
     def quoted(self, draft: Draft, written: Written | None = None) -> Iterator[Event]:
         """Yield the excerpts of a quote, and the answer; an abstention where they are not likely to answer."""
