@@ -126,20 +126,20 @@ def _is_fragment(candidate: Candidate) -> bool:
 
 
 def _about_the_names(question: QuestionAnalysis, ranked: Sequence[RankedExcerpt]) -> Sequence[RankedExcerpt]:
-    """Leave out what does not have the names of the question, also not in its title or heading, if anything has them.
+    """Leave out the documents whose passages do not have the names of the question, nor their titles, if any have them.
 
     A comparison is about several names, so that nothing is left out.
     """
     wanted = {term for name in question.names for term in text_analysis.terms(name)}
     if question.kind == "compare" or not wanted:
         return ranked
-    return [each for each in ranked if wanted <= _terms_around(each.candidate)] or ranked
-
-
-def _terms_around(candidate: Candidate) -> set[str]:
-    hit = candidate.hit
-    parts = (hit.source, hit.chunk.context, candidate.heading, candidate.before, candidate.text)
-    return set(text_analysis.terms(" ".join(parts)))
+    texts: dict[str, set[str]] = {}
+    for each in ranked:
+        chunk = each.candidate.hit.chunk
+        said = (each.candidate.hit.source, chunk.context, chunk.text, each.candidate.heading, each.candidate.text)
+        texts.setdefault(chunk.document_id, set()).update(said)
+    named = {id_ for id_, said in texts.items() if wanted <= set(text_analysis.terms(" ".join(said)))}
+    return [each for each in ranked if each.candidate.hit.chunk.document_id in named] or ranked
 
 
 def _of_each_name(question: QuestionAnalysis, ranked: Sequence[RankedExcerpt]) -> list[RankedExcerpt]:
