@@ -55,6 +55,8 @@ MAX_LABEL = 6
 """The most words of the label of a value, such as a field of a form."""
 PROSE = 60
 """A line with more characters is prose, and so is a shorter one with a full stop."""
+ROOM = 0.9
+"""The part of a wrapped line that any line of the same width has; letters are not equally wide."""
 MAX_ITEM = 320
 """The most characters of a list item that is one excerpt; a longer one is cut into sentences."""
 
@@ -206,7 +208,8 @@ def _line_kind(text: str, kind: str, group: list[_Line]) -> str:
         return "item"
     if _ROW.fullmatch(text):
         return "row"
-    if kind in ("sentence", "item") and not _ends_early(group, text):
+    ended = _ends_early(group, text) or (kind == "item" and _had_room(group[-1].text, text)) if group else True
+    if kind in ("sentence", "item") and not ended:
         return "same"
     return "sentence"
 
@@ -222,6 +225,13 @@ def _ends_early(group: list[_Line], following: str) -> bool:
     width = max(width, len(following.rstrip()), 60)
     begins = following.lstrip()[:1]
     return len(last) < 0.62 * width and (begins.isupper() or begins.isdigit()) and not last.endswith((",", ";", "-"))
+
+
+def _had_room(last: str, following: str) -> bool:
+    """Tell whether a line ends although the first word of the next, longer line had room in it: so it was not wrapped."""
+    last, following = last.rstrip(), following.strip()
+    room = ROOM * len(following) - len(last)
+    return len(following) >= PROSE and following[:1].isupper() and len(following.split()[0]) < room
 
 
 def _cut(kind: str, lines: list[_Line], text: str) -> Iterator[tuple[int, int, ExcerptKind]]:

@@ -148,6 +148,16 @@ def test_a_sentence_with_a_mark_of_a_reference_is_no_heading() -> None:
     assert found(text)[0] == ("sentence", "He left the firm.[citation needed]")
 
 
+def test_an_item_ends_where_the_next_line_would_have_had_room_in_it() -> None:
+    item = "- Virtual programs (such as online yoga and classes)"
+    prose = "In addition to the wide range of activities, the plan also covers lessons\nthat promote health."
+    assert found(f"{item}\n{prose}") == [
+        ("item", item[2:]), ("sentence", prose),
+    ]  # fmt: skip
+    wrapped = "- Ask for the form that the office of the treasurer of the\nCooperative keeps, and that is sent by post to every home\nof a member."
+    assert found(wrapped) == [("item", wrapped[2:])]
+
+
 def test_a_table_of_contents_has_no_excerpts() -> None:
     line = ". . . . . . 20 3.4 Rules and masks . . . . . . . 21 3.5 Inserts with rules. . . . . . . . . 22"
     assert found(line) == []
