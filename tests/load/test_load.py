@@ -770,7 +770,7 @@ def test_the_main_text_of_a_page_is_read_with_its_tables(pages: FolderLoader) ->
     assert "Imprint" not in document.text and "secret" not in document.text and "<" not in document.text
     assert (document.title, document.encoding) == ("Opening hours", "utf-8")
     assert document.metadata["author"] == "Ada Vale" and document.metadata["date"] == "2024-05-06"
-    assert document.extractor == "html/4"
+    assert document.extractor == "html/5"
 
 
 @pytest.mark.parametrize("declaration", ['<meta charset="windows-1252">', "<meta charset = 'cp1252'>"])

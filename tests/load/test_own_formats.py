@@ -74,7 +74,7 @@ def test_built_in_formats_are_read_as_ever_beside_it(tmp_path: Path) -> None:
     scan = one.scan()
     assert [file.source for file in scan.files] == ["a.md", "b.rst", "c.rest"]
     assert [other.reason for other in scan.others] == ["unsupported type .xyz"]
-    assert one.read(scan.files[0]).extractor == "markdown/4"
+    assert one.read(scan.files[0]).extractor == "markdown/5"
 
 
 def test_one_of_a_built_in_media_type_takes_its_place_with_all_its_suffixes(tmp_path: Path) -> None:

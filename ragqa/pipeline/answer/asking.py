@@ -19,9 +19,10 @@ from ragqa.pipeline import catalogue
 from ragqa.pipeline.answer.abstention import Abstention, before_writing
 from ragqa.pipeline.answer.citing import Citing
 from ragqa.pipeline.answer.draft import AskedQuestion, Clock, Draft
+from ragqa.pipeline.answer.finding import find
 from ragqa.pipeline.answer.parts import in_parts
 from ragqa.pipeline.answer.replies import Event, Replies, Written
-from ragqa.pipeline.answer.retrieving import find, retrieve
+from ragqa.pipeline.answer.retrieving import retrieve
 from ragqa.pipeline.answer.writing import CheckedText
 from ragqa.prompt import count_text
 from ragqa.question_analysis import QuestionKind, analyse
@@ -177,7 +178,7 @@ class Asking:
         return Abstention("no_evidence", filtered=True) if filtered and why and why.reason != "nothing_asked" else why
 
     def _found(self, question: AskedQuestion, clock: Clock | None = None) -> Draft:
-        """Return the passages for a question; see `retrieving.find`."""
+        """Return the passages for a question; see `finding.find`."""
         with self.components.lock.held():
             return find(self.components, self.reader, question, clock or Clock())
 

@@ -3,32 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from ragqa.pipeline.answer import by_words
-from ragqa.pipeline.answer.comparing import with_each_thing
-from ragqa.pipeline.answer.draft import AskedQuestion, Clock, Draft
-from ragqa.pipeline.answer.spelling import spelled
 from ragqa.records import Hit
-from ragqa.retrieve.versions import without_superseded
 from ragqa.stages import BatchRetriever
 
 if TYPE_CHECKING:
+    from ragqa.pipeline.answer.draft import AskedQuestion
     from ragqa.pipeline.assemble.components import Components
     from ragqa.stages import IndexReader, Searcher
-
-
-def find(components: Components, reader: IndexReader, question: AskedQuestion, clock: Clock) -> Draft:
-    """Return the passages for a question, those given or those retrieved for its corrected words, without evidence yet."""
-    if question.passages is not None:
-        hits = read = tuple(question.passages)
-    else:
-        question = spelled(question, reader.document_counts, components.embedder)
-        hits = tuple(with_each_thing(question, partial(retrieve, components, reader)))
-        read = tuple(without_superseded(hits, question.searched))
-    clock.lap("retrieve")
-    return Draft(question, hits, read, None, (), clock)
 
 
 def retrieve(components: Components, reader: IndexReader, question: AskedQuestion, k: int | None = None) -> list[Hit]:

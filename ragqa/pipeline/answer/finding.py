@@ -1,16 +1,37 @@
-"""Searches for a thing that a question compares where the best hits are about the other thing alone."""
+"""A question -> the passages that may answer it, with one of each thing that it compares."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
+from typing import TYPE_CHECKING
 
 from ragqa import text_analysis
 from ragqa.comparisons import compared
 from ragqa.evidence import MOST_HITS
-from ragqa.pipeline.answer.draft import AskedQuestion
+from ragqa.pipeline.answer.draft import AskedQuestion, Clock, Draft
+from ragqa.pipeline.answer.retrieving import retrieve
+from ragqa.pipeline.answer.spelling import spelled
 from ragqa.question_analysis import analyse
 from ragqa.records import Hit
+from ragqa.retrieve.versions import without_superseded
+
+if TYPE_CHECKING:
+    from ragqa.pipeline.assemble.components import Components
+    from ragqa.stages import IndexReader
+
+
+def find(components: Components, reader: IndexReader, question: AskedQuestion, clock: Clock) -> Draft:
+    """Return the passages for a question, those given or those retrieved for its corrected words, without evidence yet."""
+    if question.passages is not None:
+        hits = read = tuple(question.passages)
+    else:
+        question = spelled(question, reader.document_counts, components.embedder)
+        hits = tuple(with_each_thing(question, partial(retrieve, components, reader)))
+        read = tuple(without_superseded(hits, question.searched))
+    clock.lap("retrieve")
+    return Draft(question, hits, read, None, (), clock)
 
 
 def with_each_thing(question: AskedQuestion, search: Callable[[AskedQuestion], list[Hit]]) -> list[Hit]:

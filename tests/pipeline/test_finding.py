@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from ragqa.pipeline.answer.comparing import with_each_thing
 from ragqa.pipeline.answer.draft import AskedQuestion
+from ragqa.pipeline.answer.finding import with_each_thing
 from ragqa.records import Hit
 from tests.fakes import hit
 
