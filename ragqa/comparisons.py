@@ -11,9 +11,15 @@ MOST_WORDS = 6
 _COMPARATIVE = (
     r"(?:better|worse|more|less|(?!(?:other|rather|order|number|water|paper|under|over|ever|never|after)\b)\w{2,}er)\b"
 )
-_ONE = r"(?P<one>[^,;:?]+?)"
-_OTHER = r"(?P<other>[^,;:?]+?)"
+_ONE = r"(?P<one>[^,;:?]{1,60}?)"
+_OTHER = r"(?P<other>[^,;:?]{1,60}?)"
 _END = r"\s*(?:[?.!,;:]|$)"
+EITHER = re.compile(
+    r"^(?!(?:if|when|in|on|at|for|after|before|without|with|during|from|because|since|as|until|unless)\b)"
+    rf"{_ONE},? or {_OTHER}(?:[,:]| -) ?(?:which|what|who)\b",
+    re.IGNORECASE,
+)
+"""Two things before the question: "the tern or the lapwing, which is faster"."""
 _FORMS = [
     re.compile(form, re.IGNORECASE)
     for form in (
@@ -21,7 +27,7 @@ _FORMS = [
         rf"\bcompare[ds]? (?:the )?{_ONE} (?:and|with|to|against) {_OTHER}{_END}",
         rf"^{_ONE},? (?:compared (?:to|with)|versus|vs\.?) {_OTHER}{_END}",
         rf"^(?:which|what|who)\b[^,:?]*[,:] ?(?:the )?{_ONE},? or {_OTHER}{_END}",
-        rf"^{_ONE},? or {_OTHER}(?:[,:]| -) ?(?:which|what|who)\b",
+        EITHER.pattern,
         rf"^(?:is|are|was|were) {_ONE} (?:\w+ )?{_COMPARATIVE}(?: \w+)? than {_OTHER}{_END}",
         rf"\b(?:is|are|do|does|did) {_ONE} (?:differ|different) from {_OTHER}{_END}",
     )

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from ragqa import question_words, text_analysis
+from ragqa.comparisons import EITHER
 from ragqa.languages import language_of
 
 QuestionKind = Literal["fact", "yes_no", "how", "why", "list", "compare", "summary", "definition", "other"]
@@ -34,7 +35,7 @@ _REQUEST = re.compile(r"^(?:can|could|would|will) you (?:please )?", re.IGNORECA
 _COMPARE = re.compile(
     r"\b(?:differences? between|differs?\b.*\bfrom|different from|compare[ds]?|comparison|versus|vs\.?)(?:\W|$)|"
     r"\b(?:better|cheaper|faster|larger|bigger|smaller|longer|shorter|older|more|less)\b.*\b(?:than|or)\b|"
-    r"^(?:which|what|who)\b.*,.*\bor\b|^[^,]+ or [^,]+, (?:which|what|who)\b",
+    r"^(?:which|what|who)\b.*,.*\bor\b",
     re.IGNORECASE,
 )
 _SUMMARY = re.compile(
@@ -164,7 +165,7 @@ def _kind(text: str) -> QuestionKind:
     """Return the kind of a question by the first rule that matches."""
     asked = _REQUEST.sub("", text)
     rules: tuple[tuple[QuestionKind, bool], ...] = (
-        ("compare", bool(_COMPARE.search(asked))),
+        ("compare", bool(_COMPARE.search(asked) or EITHER.match(asked))),
         ("summary", bool(_SUMMARY.search(asked))),
         ("yes_no", asked == text and bool(_YES_NO.search(text))),
         ("why", bool(_WHY.search(asked))),

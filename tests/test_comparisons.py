@@ -34,5 +34,14 @@ def test_a_question_that_names_no_two_things_compares_none(question: str) -> Non
     assert compared(question) == ()
 
 
+@pytest.mark.parametrize(
+    "question",
+    ["If it rains or snows, what should I wear?", "For children or students, what is the price of a ticket?"],
+)
+def test_two_cases_before_a_question_are_not_compared(question: str) -> None:
+    assert compared(question) == ()
+    assert analyse(question).kind != "compare"
+
+
 def test_a_distance_between_two_places_is_a_fact() -> None:
     assert analyse("How far is it between Bern and Basel?").kind == "fact"

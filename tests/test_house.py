@@ -69,6 +69,7 @@ SAME_FLOOR = {
     ("question_analysis", "text_analysis"),
     ("question_parts", "text_analysis"),
     ("comparisons", "text_analysis"),
+    ("question_analysis", "comparisons"),
     ("languages", "text_analysis"),
     ("question_analysis", "languages"),
     ("arguments", "errors"),

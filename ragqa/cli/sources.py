@@ -66,7 +66,8 @@ def about(hit: Hit) -> str:
 
 def _value(value: object) -> str:
     """Return the value of a field without line ends, controls and quotes, cut where it is long."""
-    text = one_line(", ".join(map(str, value if isinstance(value, list) else [value]))).replace('"', "'")
+    values = value if isinstance(value, list) else [value]
+    text = one_line(", ".join(str(each) for each in values if each is not None)).replace('"', "'")
     return text if len(text) <= MOST_FIELD_CHARACTERS else f"{text[:MOST_FIELD_CHARACTERS]}…"
 
 

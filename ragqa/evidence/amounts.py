@@ -24,12 +24,20 @@ _BOUND = re.compile(
 )
 _MARKS = re.compile(r"[.,]")
 _THOUSANDS = re.compile(r"-?[1-9]\d{0,2}(?:,\d{3})+|-?[1-9]\d{0,2}(?:\.\d{3}){2,}")
-_PRICE = re.compile(
-    r"[$€£¥₹₽₩₪฿₴₺]|(?<![A-Za-z])(?:cr|kr|rs|fr|sfr|zl)\.? ?\d|(?<![A-Za-z])(?:dollars?|euros?|pounds sterling|cents?|crowns?|francs?|yen|rupees?|pesos?|free|"
-    r"usd|eur|gbp|chf|jpy|prices?|priced|costs?|fees?|fares?|charge[ds]?|rates?|pays?|paid|wages?|salar(?:y|ies)|expensive|cheap|worth|budget)(?![A-Za-z])",
+_MONEY = re.compile(
+    r"[$€£¥₹₽₩₪฿₴₺]|(?<![A-Za-z])(?:dollars?|euros?|cents?|crowns?|francs?|rupees?|pesos?|usd|eur|gbp|chf|prices?|priced|costs?|fees?|fares?)(?![A-Za-z])",
     re.IGNORECASE,
 )
-"""A mark, code or name of a currency, or a word of prices."""
+"""A sign or name of a currency, or a word of prices."""
+_UNITS = """tonnes? tons? kgs? kilograms? kilos? grams? mg lbs? km kilomet(?:er|re)s? m met(?:er|re)s? cm mm miles? feet foot ft inch(?:es)?
+acres? hectares? lit(?:er|re)s? % percent degrees? years? months? weeks? days? hours? minutes? seconds? people persons? kwh kw mw fold th st nd rd s"""
+_MEASURED = re.compile(
+    rf"(?<![\w.,])\d[\d.,]*(?:[\s-]{{1,3}}(?:hundred|thousand|million|billion))?[\s-]{{0,3}}(?:(?:short|long|metric|square|cubic)\s)?(?:{'|'.join(_UNITS.split())})(?![A-Za-z])"
+    r"|(?<![\w.,])(?:1[5-9]|20)\d\d(?![\w.,]\d|\w)",
+    re.IGNORECASE,
+)
+"""A number with a unit that is no currency, and a year."""
+_PLAIN = re.compile(r"(?<![\w.,])\d[\d.,]*(?!\w)")
 _ENDLESS = Decimal("Infinity")
 _LITTLE = Decimal("1e-9")
 
@@ -85,9 +93,11 @@ def without_marks(line: str) -> str:
     return _MARKS.sub("", line)
 
 
-def tells_price(text: str) -> bool:
-    """Tell whether a text speaks of money: it has a currency, or a word such as price or fee."""
-    return bool(_PRICE.search(text))
+def may_be_price(text: str) -> bool:
+    """Tell whether a text may give a price: it speaks of money, has a number without another unit, or has no digit at all."""
+    if _MONEY.search(text) or not any(c.isdigit() for c in text):
+        return True
+    return bool(_PLAIN.search(_MEASURED.sub(" ", text)))
 
 
 def range_of(text: str) -> Range | None:

@@ -33,8 +33,10 @@ _ITEM = re.compile(r"\s*(?:[-*+•◦▪‣·●○■–]|\(?\d{1,3}[.)]|\(?[a-
 _ROW = re.compile(r"\s*\|.*\|\s*|\s*[^\s].*\t.*")
 END = re.compile(rf"[.!?…:;{END_MARKS}][{CLOSING_MARKS}\]*_`]*(?:\[[^\]\n]{{1,20}}\])*\s*$")
 """The end of a sentence, of an introduction or of a part of a list."""
-_LEADERS = re.compile(r"(?:\.\s?){5,60}\s{0,8}\d{1,5}(?!\S)")
+_LEADERS = re.compile(r"(?:\.\s?){5,60}\s{0,8}(\d{1,5})(?!\S)")
 """Dots that lead to the number of a page."""
+CONTENTS = 4
+"""The least lines of a table of contents; fewer may be a bill, or a menu."""
 _ABBREVIATION = re.compile(
     r"(?:\b(?:[A-Z]|Mr|Mrs|Ms|Dr|Prof|St|Sr|Jr|No|Nos|vs|etc|e\.g|i\.e|cf|ca|approx|Fig|Eq|Sec|Ch|pp?|vol|ed|eds|al|Inc|Ltd|Co|Corp|Jan|Feb|Mar|Apr|Jun|Jul|Aug|Sept?|Oct|Nov|Dec|U\.S|U\.K|a\.m|p\.m))\.$"
 )
@@ -91,7 +93,10 @@ def excerpts(text: str, *, table: bool = False, fence: str = "") -> list[Excerpt
     found: list[Excerpt] = []
     block = 0
     groups = _rows(text) if table else _groups(_lines(text), fence)
+    contents = _contents(text)
     for kind, lines in groups:
+        if any(lines[0].start <= place < lines[-1].end for place in contents):
+            continue
         block += _begins_block(kind, found, text)
         for start, end, one in _cut(kind, lines, text):
             span = _trimmed(text, start, end)
@@ -250,15 +255,16 @@ def _cut(kind: str, lines: list[_Line], text: str) -> Iterator[tuple[int, int, E
             yield start, end, "item"
         else:
             yield from ((a, b, "item") for a, b in _sentences(text, start, end))
-    elif not _is_of_contents(text[start:end]):
+    else:
         for first, last in _sentences(text, start, end):
             yield first, last, "heading" if _is_heading(text, first, last) else "sentence"
 
 
-def _is_of_contents(text: str) -> bool:
-    """Tell whether a paragraph is of a table of contents: it ends with dots and a page, or has several of them."""
+def _contents(text: str) -> list[int]:
+    """Return where dots lead to the numbers of pages in a table of contents: these do not fall; `[]` where there is none."""
     found = list(_LEADERS.finditer(text)) if "..." in text or ". ." in text else []
-    return len(found) > 1 or (bool(found) and not text[found[-1].end() :].strip())
+    pages = [int(match[1]) for match in found]
+    return [match.start() for match in found] if len(found) >= CONTENTS and pages == sorted(pages) else []
 
 
 def _is_heading(text: str, start: int, end: int) -> bool:

@@ -24,7 +24,7 @@ LISTING: tuple[QuestionKind, ...] = ("list", "how", "summary", "other")
 IN_WORDS: tuple[QuestionKind, ...] = ("why", "yes_no", "definition", "compare")
 """The kinds of questions that no line of code answers."""
 NEXT_MARGIN = 5.0
-"""The same for the sentence after the best one."""
+"""How far, in log-odds, the sentence after the best one may be below it."""
 MOST_ITEMS = 14
 """The most items of a list, rows of a table or lines of code that are quoted together."""
 MOST_CHARACTERS = 1200

@@ -158,12 +158,16 @@ def test_an_item_ends_where_the_next_line_would_have_had_room_in_it() -> None:
     assert found(wrapped) == [("item", wrapped[2:])]
 
 
-def test_a_table_of_contents_has_no_excerpts() -> None:
-    line = ". . . . . . 20 3.4 Rules and masks . . . . . . . 21 3.5 Inserts with rules. . . . . . . . . 22"
+def test_a_table_of_contents_has_no_excerpts_and_bills_and_menus_do() -> None:
+    line = ". . . . . . 20 3.4 Rules and masks . . . . . . . 21 3.5 Inserts with rules. . . . . . . . . 22 3.6 More . . . . . 22"
     assert found(line) == []
-    assert found("Introduction ........ 3\nThe sea ....... 12\n") == []
-    assert found("Name: ........ Ann\n") != []
-    assert found("It went on... and on. Then 3 came.") != []
+    pages = "Introduction ........ 3\nThe sea ....... 12\nThe land ....... 40\nIndex ....... 55\n"
+    assert found(f"{pages}\nThe sea is blue.") == [("sentence", "The sea is blue.")]
+    for kept in (
+        "Opening ........ 1250\nClosing ........ 900",
+        "Soup .... 5\nFish ...... 22\nCake ..... 4\nTea ..... 3",
+    ):
+        assert len(found(kept)) > 1
 
 
 @pytest.mark.parametrize(

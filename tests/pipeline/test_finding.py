@@ -24,8 +24,9 @@ def test_a_thing_that_no_best_passage_names_is_searched_for_alone() -> None:
 
     assert found(LOUD[:5]) == [*LOUD[:4], SMALL]
     assert searched == [QUESTION, "bigger tuvalu"]
-    assert found(LOUD) == [*LOUD[:4], SMALL, LOUD[4]]
-    assert found(LOUD[:2]) == [LOUD[0], SMALL]
+    assert found(LOUD) == [*LOUD[:4], SMALL, LOUD[5]]
+    assert found(LOUD[:2]) == [LOUD[0], LOUD[1], SMALL]
+    assert found(LOUD[:1]) == [LOUD[0], SMALL]
 
 
 def test_the_best_passages_stay_where_they_name_both_things_or_neither_or_none_is_found() -> None:

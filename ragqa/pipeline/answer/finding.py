@@ -35,28 +35,31 @@ def find(components: Components, reader: IndexReader, question: AskedQuestion, c
 
 
 def with_each_thing(question: AskedQuestion, search: Callable[[AskedQuestion], list[Hit]]) -> list[Hit]:
-    """Return the hits for a question, the first `MOST_HITS` with a passage of each of two things that it compares.
+    """Return the hits for a question; where it compares two things, the first `MOST_HITS` with a passage of each.
 
-    A thing that no passage there names is searched for alone; its best passage takes the place of the last one.
+    A thing that no passage there names, while the other is named, is searched for alone. Its best passage is put after
+    them, or in the place of the last one that is not the only one about the other thing, where there are as many.
 
     :param search: returns the hits for a question, best first.
     """
     hits = search(question)
     things = compared(question.text) if analyse(question.text).kind == "compare" else ()
-    names = [set(text_analysis.terms(thing)) for thing in things]
+    names = [set(map(text_analysis.term, text_analysis.content_words(thing))) for thing in things]
     best = hits[:MOST_HITS]
-    missing = [n for n, name in enumerate(names) if not any(_names(hit, name) for hit in best)]
-    if len(missing) != 1:
+    named = [[hit for hit in best if _names(hit, name)] for name in names]
+    if len(named) != 2 or bool(named[0]) == bool(named[1]):
         return hits
-    wanted, other = names[missing[0]], names[1 - missing[0]]
+    lost = 0 if named[1] else 1
+    wanted, other = names[lost], names[1 - lost]
     words = [word for word in text_analysis.words(question.text) if word not in text_analysis.STOP_WORDS]
-    known = {hit.chunk.id for hit in best}
     alone = " ".join(word for word in words if text_analysis.term(word) not in other - wanted)
-    found = search(replace(question, text=alone, history=()))
-    found = [hit for hit in found if _names(hit, wanted) and hit.chunk.id not in known][:1]
-    kept = [hit for hit in hits if hit not in found]
-    place = len(best) - len(found)
-    return [*kept[:place], *found, *kept[place:]][: len(hits)]
+    found = next((hit for hit in search(replace(question, text=alone, history=())) if _names(hit, wanted)), None)
+    if found is None:
+        return hits
+    spare = best if len(named[1 - lost]) > 1 else [hit for hit in best if hit not in named[1 - lost]]
+    if len(best) == MOST_HITS:
+        best = [hit for hit in best if hit is not spare[-1]]
+    return [*best, found, *(hit for hit in hits[MOST_HITS:] if hit.chunk.id != found.chunk.id)]
 
 
 def _names(hit: Hit, name: set[str]) -> bool:

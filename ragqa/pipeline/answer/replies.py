@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 from ragqa.evidence import confidence
-from ragqa.evidence.asked_for import is_disputed, may_be_price
+from ragqa.evidence.asked_for import is_disputed, suits_price
 from ragqa.evidence.cells import CONFIDENCE, Cell
 from ragqa.evidence.over_rows import CountedRows
 from ragqa.evidence.passages import Candidate
@@ -150,7 +150,7 @@ class Replies:
             in_cell = is_of_cell(text, found.question, place)
         else:
             in_cell = is_of_field(text, found.question, place.text)
-        fitting = fits(found.question.answer_type, text) and may_be_price(found.question, place)
+        fitting = fits(found.question.answer_type, text) and suits_price(found.question, place)
         disputed = self.choice == "auto" and is_disputed(found.question, place, found.ranked)
         if is_of_best and sure >= least and in_cell and fitting and not disputed:
             sentence = AnswerSentence(text, (self.citing.span(place.hit, place.start, place.end),), 1.0)
