@@ -145,7 +145,9 @@ def _of_passage(passage: Sequence[_Part], document: Document, headers: Headers) 
             before, block = "" if excerpt.kind == "row" else text[first:last], excerpt.block
     if not found and any(each.kind != "heading" for each in parts):
         return [_whole(passage[0], text, page)]
-    return [*found, *_on_the_next_page(found[-1], document, bottom)] if found else []
+    if not found:
+        return []
+    return [*_with_the_page_before(found, document, top), *_on_the_next_page(found[-1], document, bottom)]
 
 
 def _on_the_next_page(last: Candidate, document: Document, bottom: int) -> list[Candidate]:
@@ -165,6 +167,35 @@ def _on_the_next_page(last: Candidate, document: Document, bottom: int) -> list[
         page, said = document.page_of(start), text[start:end]
         found.append(Candidate(last.hit, last.rank, start, end, said, excerpt, last.heading, before, block, page))
     return found
+
+
+def _with_the_page_before(found: list[Candidate], document: Document, top: int) -> list[Candidate]:
+    """Return the candidates of a page; where it begins with items of a list, after the part of the list on the page before."""
+    first, text = found[0], document.text
+    if first.kind != "item" or not top or any(c.isalnum() for c in text[top : first.start]):
+        return found
+    low, high = document.page_span(top - 1)
+    low = max(low, high - LIST)
+    parts = excerpts(text[low:high])
+    if not parts or not (parts[-1].kind == "item" or text[: low + parts[-1].end].endswith(":")):
+        return found
+    # 1. Take the last block of the page before, unless its beginning may be cut off.
+    part = [each for each in parts if each.block == parts[-1].block]
+    part = part[1:] if part[0] is parts[0] and low > document.page_span(top - 1)[0] else part
+    if not part:
+        return found
+    # 2. Make one block of both parts of the list, with one introduction.
+    block, lead = low + part[0].start, next((each for each in reversed(part) if each.kind == "sentence"), None)
+    before = text[low + lead.start : low + lead.end] if lead else ""
+    earlier, page = [], document.page_of(low)
+    for each in part:
+        span = low + each.start, low + each.end
+        introduction = before if each.kind == "item" else ""
+        said = text[span[0] : span[1]]
+        earlier.append(Candidate(first.hit, first.rank, *span, said, each, first.heading, introduction, block, page))
+    return earlier + [
+        replace(each, block=block, before=before) if each.block == first.block else each for each in found
+    ]
 
 
 def _goes_on(excerpt: Excerpt, found: Sequence[Candidate]) -> bool:

@@ -171,6 +171,19 @@ def test_a_list_that_goes_on_on_the_next_page_is_read_to_its_end() -> None:
     assert len({each.block for each in items}) == 1
 
 
+def test_an_item_at_the_top_of_a_page_comes_with_the_introduction_of_its_list_on_the_page_before() -> None:
+    first, second = "Clubs are paid for. These are not:\n\n- travel\n- medicine\n", "- food\n\nAsk us."
+    doc = document(f"{first}\f{second}", "plan.pdf", "application/pdf", page_starts=(0, len(first) + 1))
+    found = candidates([passage(doc, len(first) + 1, len(first) + 7)], lambda _: doc)
+    assert [(each.text, each.page) for each in found] == [
+        ("Clubs are paid for.", 1), ("These are not:", 1), ("travel", 1), ("medicine", 1), ("food", 2),
+    ]  # fmt: skip
+    assert {each.before for each in found if each.kind == "item"} == {"These are not:"}
+    assert len({each.block for each in found}) == 1
+    alone = document(f"It is late.\f{second}", "plan.pdf", "application/pdf", page_starts=(0, 12))
+    assert [each.text for each in candidates([passage(alone, 12, 18)], lambda _: alone)] == ["food"]
+
+
 def test_a_list_on_the_page_after_the_line_that_announces_it_is_read_too() -> None:
     first, second = "You need:", "- a ticket\n- a coat\n\nThe ferry leaves at noon."
     doc = document(f"{first}\f{second}", "fees.pdf", "application/pdf", page_starts=(0, len(first) + 1))
