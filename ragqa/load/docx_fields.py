@@ -4,21 +4,22 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from ragqa.load.docx_styles import attribute, is_on, whole
 from ragqa.load.ooxml import qn
 
 _SWITCH = re.compile(r"\\\*\s*(?:\"[^\"]*\"|\S+)\s*")
-_PART = r"\s*([^(),;\\]*)\s*"
+_PART = r"([^(),;\\]*)"
 _EQUATIONS = [
     (re.compile(pattern.replace("PART", _PART), re.IGNORECASE), shown)
     for pattern, shown in (
-        (r"\\o\s*\\a\w\s*\(\s*\\s\s*\\up\s*\d*\s*\(PART\)[,;]PART\)", r"\2(\1)"),
-        (r"\\o\s*(?:\\a\w\s*)?\(PART[,;]PART\)", r"\1\2"),
-        (r"\\f\s*\(PART[,;]PART\)", r"\1/\2"),
-        (r"\\r\s*\([,;]?PART\)", r"\\sqrt{\1}"),
-        (r"\\r\s*\(PART[,;]PART\)", r"\\sqrt[\1]{\2}"),
+        (r"\\o\s*\\a\w\s*\(\s*\\s\s*\\up(?:\s*\d+)?\s*\(PART\)\s*[,;]PART\)", "{1}({0})"),
+        (r"\\o\s*(?:\\a\w\s*)?\(PART[,;]PART\)", "{0}{1}"),
+        (r"\\f\s*\(PART[,;]PART\)", "{0}/{1}"),
+        (r"\\r\s*\([,;]?PART\)", r"\sqrt{{{0}}}"),
+        (r"\\r\s*\(PART[,;]PART\)", r"\sqrt[{0}]{{{1}}}"),
     )
 ]
 """The equations of the field EQ, and how they are written."""
@@ -110,5 +111,9 @@ def _equation(code: str) -> str:
     """Return an old equation as text: readings above characters in brackets behind them, fractions, and roots."""
     code = _SWITCH.sub("", code)
     for pattern, shown in _EQUATIONS:
-        code = pattern.sub(shown, code)
+        code = pattern.sub(partial(_written, shown), code)
     return code.strip()
+
+
+def _written(shown: str, match: re.Match[str]) -> str:
+    return shown.format(*map(str.strip, match.groups()))

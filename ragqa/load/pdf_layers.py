@@ -24,6 +24,11 @@ class Layers:
             self._off, self._on = _ids(entry(shown, "/OFF")), _ids(entry(shown, "/ON"))
 
     @property
+    def has_off(self) -> bool:
+        """Tell whether the file may have layers that are switched off."""
+        return self._is_base_off or bool(self._off)
+
+    @property
     def is_off(self) -> bool:
         """Tell whether what is drawn now is not shown."""
         return any(self._inside)

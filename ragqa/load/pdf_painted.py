@@ -1,6 +1,6 @@
 """What a PDF's page paints over its text, and what it shows of it: text that nobody sees is not read.
 
-Text is hidden by a filled rectangle or a picture that is drawn after it, by a clipping path, by the edge of the page, and
+Text is hidden by a filled rectangle or a picture of a part of the page that is drawn after it, by a clipping path, by the edge of the page, and
 in a layer that is switched off. A shape that lets text shine through hides nothing. Text without colour is the text
 layer of a scan, and is read.
 """
@@ -27,6 +27,8 @@ _EVERYWHERE: Box = (-inf, -inf, inf, inf)
 _LEAST = 3.0
 """A cover is at least so high and wide; what is thinner is a line."""
 _MOST_COVERS = 4_000
+_WHOLE = 0.8
+"""A picture of at least this part of a page is the scan of it."""
 _COLOURS = frozenset((b"g", b"rg", b"k", b"cs", b"sc", b"scn"))
 _EVEN_ODD = frozenset((b"f*", b"B*", b"b*"))
 _UNSEEN_MODES = (3, 7)
@@ -80,7 +82,8 @@ class _Painter:
         self.found = Painted()
         self._number = -1
         self._layers = Layers(page)
-        self._state, self._stack = _State(clip=page_box(page)), list[_State]()
+        self._page = page_box(page)
+        self._state, self._stack = _State(clip=self._page), list[_State]()
         self._outer: list[tuple[_State, list[_State]]] = []
         self._resources: list[Any] = [entry(page, "/Resources")]
         self._path: list[list[tuple[float, float]]] = []
@@ -159,7 +162,7 @@ class _Painter:
             return
         if entry(given, "/Subtype") == "/Image":
             if not any(key in given for key in ("/SMask", "/Mask", "/ImageMask")):
-                self._cover([self._corners(0, 0, 1, 1)])
+                self._picture()
             return
         if isinstance(matrix := entry(given, "/Matrix"), list) and len(matrix) == 6:
             self.concatenate(*matrix)
@@ -167,6 +170,12 @@ class _Painter:
             self._clip([self._corners(*(float(entry_of) for entry_of in box))])
         if self._state.shines:  # the form is seen through as a whole, whatever is opaque in it
             self._shine("outer", shines=True)
+
+    def _picture(self) -> None:
+        """Take a picture as a cover, but for that of a whole page, which is a scan: text under it is its text layer."""
+        shape = self._corners(0, 0, 1, 1)
+        if _size(_common(_around([shape]), self._page)) < _WHOLE * _size(self._page):
+            self._cover([shape])
 
     def end_object(self) -> None:
         if self._outer:
@@ -263,6 +272,10 @@ def _near(first: tuple[float, float], second: tuple[float, float]) -> bool:
 def _area(shape: Sequence[tuple[float, float]]) -> float:
     """Return twice the area of a shape; less than 0 where it runs clockwise."""
     return sum(a[0] * b[1] - b[0] * a[1] for a, b in zip(shape, [*shape[1:], shape[0]], strict=True))
+
+
+def _size(box: Box) -> float:
+    return (box[2] - box[0]) * (box[3] - box[1])
 
 
 def _around(shapes: Sequence[Sequence[tuple[float, float]]]) -> Box:

@@ -152,7 +152,9 @@ class _Hiding:
         (left, low), (right, high) = map(min, zip(*path, strict=True)), map(max, zip(*path, strict=True))
         if high - low < _CLOSE or right - left < _CLOSE or high - low > LARGEST:
             return False
-        lines = [self._starts[y] for y in range(round(low), round(high) + 1) if y in self._starts]
+        inside = range(round(low), round(high) + 1)
+        rows = self._starts if len(self._starts) < len(inside) else inside
+        lines = [self._starts[y] for y in rows if y in inside and y in self._starts]
         return any(left - _FAR < x < right for line in lines for x in line)
 
 

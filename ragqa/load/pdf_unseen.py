@@ -11,6 +11,7 @@ from typing import Any
 from pypdf import PageObject
 
 from ragqa.load.pdf_forms import HIDDEN, annotations_of
+from ragqa.load.pdf_layers import Layers
 from ragqa.load.pdf_objects import entry, number, resolved
 from ragqa.load.pdf_painted import Box, Painted, painted
 from ragqa.load.pdf_recorder import Recorder
@@ -44,7 +45,7 @@ class Unseen:
         self._characters = Counter[bool]()
         self._boxes: list[tuple[int, Box]] = _unless_damaged(lambda: list(_boxes(page)), [])
         self._painted = Painted()
-        if looks and recorder.hiding.may:
+        if looks and (recorder.hiding.may or _unless_damaged(lambda: _may_have_forms_off(page, recorder), False)):
             self._painted = _unless_damaged(lambda: painted(page, recorder.operators), self._painted)
         if looks:
             self._painted.covers += [(_LAST, box) for box in _unless_damaged(lambda: list(_filled(page)), [])]
@@ -102,6 +103,11 @@ def _unless_damaged(read: Callable[[], Any], otherwise: Any) -> Any:
         raise
     except Exception:  # pypdf raises errors of many types
         return otherwise
+
+
+def _may_have_forms_off(page: PageObject, recorder: Recorder) -> bool:
+    """Tell whether a form that the page draws may be in a layer that is switched off."""
+    return Layers(page).has_off and any(operator == b"Do" for operator, _ in recorder.operators)
 
 
 def _boxes(page: PageObject) -> Iterator[tuple[int, Box]]:

@@ -18,45 +18,11 @@ from ragqa.load.titles import real_title
 from ragqa.records import Extracted
 
 _BEGINNING = re.compile(rb"(?:\xef\xbb\xbf)?\s*\{\\rtf")
-_PAGE_WORDS = frozenset(
-    [
-        "page",
-        "pages",
-        "pg",
-        "p",
-        "seite",
-        "seiten",
-        "s",
-        "página",
-        "pagina",
-        "pág",
-        "pag",
-        "blad",
-        "sida",
-        "side",
-        "strona",
-        "strana",
-        "stránka",
-        "str",
-        "oldal",
-        "sivu",
-        "sayfa",
-        "страница",
-        "стр",
-        "of",
-        "von",
-        "de",
-        "di",
-        "sur",
-        "av",
-        "z",
-        "из",
-        "第",
-        "页",
-        "頁",
-        "ページ",
-    ]
-)
+_PAGE_WORDS = frozenset((
+    "page", "pages", "pg", "p", "seite", "seiten", "s", "página", "pagina", "pág", "pag", "blad", "sida", "side",
+    "strona", "strana", "stránka", "str", "oldal", "sivu", "sayfa", "страница", "стр", "of", "von",
+    "de", "di", "sur", "av", "z", "из", "第", "页", "頁", "ページ",
+))  # fmt: skip
 """The words beside a page number."""
 
 

@@ -43,11 +43,11 @@ def markdown(text: str) -> Extracted:
     if block and "front_matter" in metadata and not text[block.end :].strip():
         raise RejectedError("no text: only front matter")
     start = block.end if block else 0
-    text = as_shown(text, start)
-    if not text[start:].strip():
+    shown = as_shown(text, start)
+    if text[start:].strip() and not shown[start:].strip():
         raise RejectedError("no text: only comments")
-    title = metadata.get("title") or _first_title(text, start)
-    return Extracted(text, " ".join(str(title).split()), metadata=metadata)
+    title = metadata.get("title") or _first_title(shown, start)
+    return Extracted(shown, " ".join(str(title).split()), metadata=metadata)
 
 
 def _first_title(text: str, start: int) -> str:

@@ -18,7 +18,8 @@ _TOKEN = re.compile(
 )
 """Strings, which may hold a number sign, and comments."""
 _NUMBER = re.compile(
-    _TOKEN.pattern + r"|(?<=[=,\[\s])([-+]?(?:0[xob]\w+|\d+(?:_\d+)+))(?=\s*(?:[,\]}#]|$))", re.DOTALL | re.MULTILINE
+    _TOKEN.pattern + r"|(?<=[=,\[\s])([-+]?(?:0x[\da-fA-F_]+|0o[0-7_]+|0b[01_]+|\d+(?:_\d+)+))(?=\s*(?:[,\]}#]|$))",
+    re.DOTALL | re.MULTILINE,
 )
 """Also whole numbers whose value is written in another way than they are, such as 0x1F and 1_000."""
 

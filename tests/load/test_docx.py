@@ -227,7 +227,8 @@ def test_the_result_of_a_field_is_text_and_its_code_is_not() -> None:
 @pytest.mark.parametrize(
     ("code", "shown"),
     [
-        (r"EQ \f(3,4)", "3/4"),
+        (r"EQ \f( 3 , 4 )", "3/4"),
+        ("EQ \\f(" + " " * 5_000 + "," + " " * 5_000, "\\f(" + " " * 5_000 + ","),
         (r"EQ \r(3,x)", r"\sqrt[3]{x}"),
         (r'EQ \* jc2 \* "Font:MS Mincho" \* hps10 \o\ad(\s\up 9(みなと),港)', "港(みなと)"),
     ],

@@ -32,10 +32,28 @@ def test_comments_and_struck_out_text_are_blank_and_later_offsets_stay() -> None
         "~~~\n<!-- a -->\n",
         "Write `<!-- a -->` and ``x ` <del>b</del>`` there.\n",
         "No end: <!-- a\n\n<table><tr><td>b\n\n<del>c\n",
+        "So:\n\n    <!-- a -->\n\n\t<s>b</s>\n",
+        "1. ```html\n   <!-- a -->\n   ```\n- ~~~\n  <s>b</s>\n",
+        "<table><tr><td>`Vec<S>`</td><td><code>Map<K></code></td></tr></table>",
+        "<table><tr><td><code>Map<K></code></td></tr></table>",
+        "Write \\<!-- and --> or <s> and `</s>` there.\n",
     ],
 )
 def test_code_and_what_has_no_end_stay(text: str) -> None:
     assert markdown(text).text == text
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("Old <s>İİİ</s> Pay 50 EUR by Friday.", "Old Pay 50 EUR by Friday."),
+        ("Pay <!--> 50 <S>40</s> <!-- later -->EUR.", "Pay 50 EUR."),
+        ("- Pay\n\n    50 <s>40</s>\n\nEUR.", "- Pay 50 EUR."),
+    ],
+)
+def test_only_what_is_struck_out_or_a_comment_is_blank(text: str, shown: str) -> None:
+    found = markdown(text).text
+    assert " ".join(found.split()) == shown and len(found) == len(text)
 
 
 def test_a_table_in_html_has_pipes_and_the_names_of_its_columns() -> None:
@@ -49,6 +67,7 @@ def test_a_table_in_html_has_pipes_and_the_names_of_its_columns() -> None:
 def test_a_text_of_comments_alone_is_none() -> None:
     with pytest.raises(RejectedError, match="only comments"):
         markdown("---\ntitle: Fees\n---\n<!-- later -->\n")
+    assert markdown("").text == ""
 
 
 def test_a_data_frame_of_a_notebook_is_a_table() -> None:
@@ -61,7 +80,10 @@ def test_a_data_frame_of_a_notebook_is_a_table() -> None:
     assert [table.names for table in tables(text)] == [("Boat", "Fee")] and "color" not in text
 
 
-@pytest.mark.parametrize("part", ["<!-- ", "<table>", "<del>", "` ``", "<!-- a --> ", "[//]: # a\n"])
+@pytest.mark.parametrize(
+    "part",
+    ["<!-- ", "<table>", "<del>", "` ``", "<!-- a --> ", "[//]: # a\n", "    <s>\n\n", "- ```a\n", "<table><code "],
+)
 def test_hostile_html_takes_time_in_proportion_to_the_text(part: str) -> None:
     begun = time.process_time()
     markdown(part * (300_000 // len(part)) + "\nx")

@@ -114,6 +114,8 @@ def test_html_that_says_more_than_the_plain_text_is_read() -> None:
         "Content-Type: text/html\n\n<table><tr><th>Boat</th><th>Fee</th></tr><tr><td>Yawl</td><td>12</td></tr></table>"
     )
     assert "| Yawl | 12 |" in body(parts("alternative", cells, rows))
+    notice = "Content-Type: text/plain\n\n" + "The quay is closed on Monday until noon. " * 20
+    assert body(parts("alternative", notice, rows)).startswith("The quay")
 
 
 def test_a_mail_of_parts_without_a_mark_between_them_is_one_text() -> None:

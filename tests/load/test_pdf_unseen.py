@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import time
+
 import pytest
 
 from ragqa.load.bounds import Limits
 from ragqa.load.pdf import extract
-from tests.load.pdfs import raw_pdf
+from tests.load.pdfs import raw_pdf, stream
 
 TEXT = b"BT /F0 12 Tf 72 700 Td (The old fee is 31) Tj 0 -40 Td (The new fee is 47) Tj ET "
 OVER = b"70 696 200 16 re f"
@@ -103,3 +105,33 @@ def test_a_move_to_the_next_line_behind_a_text_moves_nothing() -> None:
 )
 def test_a_page_whose_sides_are_damaged_is_read(box: bytes) -> None:
     assert extract(raw_pdf(TEXT).replace(b"/MediaBox[0 0 595 842]", box), Limits()).text.split() == BOTH.split()
+
+
+def test_a_form_in_a_layer_that_is_off_is_left_out() -> None:
+    form = stream(
+        b"BT /F0 12 Tf 72 500 Td (The French fee is 9) Tj ET",
+        b"/Type/XObject/Subtype/Form/BBox[0 0 595 842]/OC 10 0 R/Resources<</Font<</F0 100 0 R>>>>",
+    )
+    for off, shown in ((b"OFF", BOTH), (b"ON", f"{BOTH} The French fee is 9")):
+        catalog = b"/OCProperties<</OCGs[10 0 R]/D<</%s[10 0 R]>>>>" % off
+        data = raw_pdf(TEXT + b"/X Do", catalog=catalog, more=[b"<</Type/OCG/Name(L)>>", form])
+        data = data.replace(
+            b"/Resources<</Font<</F0 100 0 R>>>>/Annots",
+            b"/Resources<</Font<</F0 100 0 R>>/XObject<</X 11 0 R>>>>/Annots",
+        )
+        assert " ".join(extract(data, Limits()).text.split()) == shown
+
+
+def test_a_picture_of_the_whole_page_is_a_scan_and_hides_nothing() -> None:
+    picture = stream(b"\0", b"/Type/XObject/Subtype/Image/Width 1/Height 1/ColorSpace/DeviceGray/BitsPerComponent 8")
+    stamps = b" BT /F0 12 Tf 72 60 Td (Received) Tj 0 -12 Td (by the harbour) Tj 0 -12 Td (office) Tj ET"
+    for size, shown in ((b"560 0 0 800 10 10", BOTH), (b"300 0 0 30 70 690", NEW)):
+        data = raw_pdf(TEXT + b"q %s cm /X Do Q" % size + stamps, more=[picture])
+        data = data.replace(b"/Resources<<", b"/Resources<</XObject<</X 10 0 R>>")
+        assert " ".join(extract(data, Limits()).text.split()) == f"{shown} Received by the harbour office"
+
+
+def test_many_high_rectangles_take_little_time() -> None:
+    begun = time.process_time()
+    assert read(TEXT + b"500 -25000 9 50000 re f " * 2_000)[0] == BOTH
+    assert time.process_time() - begun < 1.5

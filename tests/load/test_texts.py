@@ -252,6 +252,7 @@ def test_values_of_toml_are_lines_with_their_paths() -> None:
 def test_whole_numbers_of_toml_are_as_they_are_written() -> None:
     text = toml_records.extract('mode = 0o755 # 0x1\nids = [0xFF, 1_000]\nname = "0x1F"\n[a]\n0x1 = 7\n').text
     assert text.splitlines() == ["mode: 0o755", "ids: 0xFF, 1_000", "name: 0x1F", "a.0x1: 7"]
+    assert "read_as_text" in toml_records.extract("a = 0xZZ\n").metadata
 
 
 def test_data_in_xml_are_records() -> None:

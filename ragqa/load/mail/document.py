@@ -22,6 +22,8 @@ _STUB_CHARACTERS = 500
 """A shorter plain text beside an HTML body may only say that the mail is in HTML."""
 _STUB_SHARE = 0.5
 """It does so where it has less than this part of the other's words."""
+_OWN_SHARE = 0.5
+"""HTML with a table has at least this part of the plain text's words; else the plain text says what it does not."""
 _NAMED_TABLE = re.compile(r"^\|(?:---\|)+$", re.MULTILINE)
 
 
@@ -64,10 +66,12 @@ def _body(mail: Mail, not_read: Counter[str]) -> str:
 
 
 def _says_more(shown: str, plain: str) -> bool:
-    """Tell whether the HTML of a mail says more than its plain text: a table with names of columns, or most of the words."""
+    """Tell whether the HTML of a mail says more than its plain text: a table with names of columns and what the plain text
+    says, or most of the words."""
     words, own = set(shown.split()), set(plain.split())
     is_stub = len(plain.strip()) < _STUB_CHARACTERS and len(words & own) < _STUB_SHARE * len(words)
-    return bool(_NAMED_TABLE.search(shown)) or (is_stub and len(words) > len(own))
+    has_table = bool(_NAMED_TABLE.search(shown)) and len(words & own) >= _OWN_SHARE * len(own)
+    return has_table or (is_stub and len(words) > len(own))
 
 
 def _head(mail: Mail) -> str:
