@@ -75,8 +75,7 @@ def _profile_line(profile: Profile) -> str:
     figures, hindrance = profiles.FIGURES.get(profile.name), profiles.obstacle(profile)
     models_used = ", ".join(card.name for card in profile.cards)
     needs = (
-        f"{figures.memory / 1e9:.1f} GB of memory; {figures.seconds:g} s an answer; right on {figures.right} of "
-        f"{figures.asked} {profiles.MEASURED_ON}"
+        f"{figures.memory / 1e9:.1f} GB of memory; {figures.seconds:g} s an answer; {figures.counts}"
         if figures
         else "and a model behind an address"
     )

@@ -6,13 +6,12 @@ can run, unless the user names one.
 """
 
 from ragqa.profiles.choice import AUTO, Choice, Obstacle, choose, obstacle
-from ragqa.profiles.figures import FIGURES, MEASURED_ON, Figures
+from ragqa.profiles.figures import FIGURES, Figures
 from ragqa.profiles.profile import NAMES, Profile, profile_file, read_profile
 
 __all__ = [
     "AUTO",
     "FIGURES",
-    "MEASURED_ON",
     "NAMES",
     "Choice",
     "Figures",

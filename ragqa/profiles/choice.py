@@ -9,7 +9,7 @@ from typing import Literal
 
 from ragqa import arguments, machine, settings
 from ragqa.models import Card
-from ragqa.profiles.figures import FIGURES, MEASURED_ON, Figures
+from ragqa.profiles.figures import FIGURES, Figures
 from ragqa.profiles.profile import NAMES, Profile, profile_file, read_profile
 
 AUTO = "auto"
@@ -116,7 +116,7 @@ def _gains(name: str) -> Iterator[str]:
         return
     yield f"{_size(figures.memory)} of memory"
     yield f"{figures.seconds:g} s an answer instead of {small.seconds:g}"
-    yield f"right on {figures.right} of {figures.asked} {MEASURED_ON}, instead of {small.right}"
+    yield f"{figures.counts}, instead of {small.right} and {small.wrong}"
 
 
 def _are_missing(cards: Sequence[Card]) -> str:
