@@ -247,8 +247,10 @@ def _after_the_best(
     """
     if question.kind == "why":
         gives = any(_REASON.search(each.candidate.text) for each in ranked if each.score >= ranked[0].score - MARGIN)
-        if gives or (reason := _reason_after(ranked[0].candidate, places)):
-            return [] if gives else reason
+        if gives:
+            return []
+        if reason := _reason_after(ranked[0].candidate, places):
+            return reason
     following = _next_sentence(ranked[0], every)
     return _with_its_block(following, question.kind, places) if following else []
 

@@ -18,10 +18,7 @@ from pypdf.generic import DictionaryObject
 from ragqa.load.pdf_layers import Layers
 from ragqa.load.pdf_matrix import IDENTITY, Matrix, applied, matrix_of, product
 from ragqa.load.pdf_objects import entry
-from ragqa.load.pdf_recorder import END, FILLING, PAINTING, SHOWING
-
-Box = tuple[float, float, float, float]
-"""The left, lower, right and upper side."""
+from ragqa.load.pdf_recorder import END, FILLING, PAINTING, SHOWING, Box
 
 _EVERYWHERE: Box = (-inf, -inf, inf, inf)
 _LEAST = 3.0

@@ -13,8 +13,8 @@ from pypdf import PageObject
 from ragqa.load.pdf_forms import HIDDEN, annotations_of
 from ragqa.load.pdf_layers import Layers
 from ragqa.load.pdf_objects import entry, number, resolved
-from ragqa.load.pdf_painted import Box, Painted, painted
-from ragqa.load.pdf_recorder import Recorder
+from ragqa.load.pdf_painted import Painted, painted
+from ragqa.load.pdf_recorder import Box, Recorder
 
 STRUCK, COVERED, OUTSIDE, LAYER = (
     "struck-out text",

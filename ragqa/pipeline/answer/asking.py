@@ -22,12 +22,11 @@ from ragqa.pipeline.answer.draft import AskedQuestion, Clock, Draft
 from ragqa.pipeline.answer.finding import find
 from ragqa.pipeline.answer.parts import in_parts
 from ragqa.pipeline.answer.replies import Event, Replies, Written
-from ragqa.pipeline.answer.retrieving import retrieve
 from ragqa.pipeline.answer.writing import CheckedText
 from ragqa.prompt import count_text
 from ragqa.question_analysis import QuestionKind, analyse
 from ragqa.question_parts import parts
-from ragqa.records import LETTERS, Answer, Coverage, Dropped, Generation, Hit, Passages, Prompt
+from ragqa.records import LETTERS, Answer, Coverage, Dropped, Generation, Passages, Prompt
 from ragqa.retrieve.follow_up import may_stand_alone
 from ragqa.stages import BatchGenerator, ChoiceModel, LiteralReader, VerdictModel
 
@@ -70,10 +69,6 @@ class Asking:
         """How many texts have a vector, where some have none and vectors are searched; else None."""
         coverage = self.reader.coverage()
         return coverage if coverage.pending and self.components.config.retrieve.uses_vectors else None
-
-    def retrieve(self, question: AskedQuestion, k: int | None = None) -> list[Hit]:
-        """Return the best hits; see `retrieving.retrieve`."""
-        return retrieve(self.components, self.reader, question, k)
 
     def prompt(self, question: AskedQuestion) -> Prompt:
         """Return the prompt for a question."""
