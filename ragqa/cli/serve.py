@@ -5,7 +5,8 @@ from __future__ import annotations
 import importlib.util
 import logging
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -31,6 +32,8 @@ if TYPE_CHECKING:
 @click.option("--port", type=click.IntRange(0, 65535), help="The port; 0 takes a free one. Default: serve.port, 8000.")
 @click.option("--token-file", metavar="PATH", help="The file of tokens; default: serve.tokens.")
 @click.option("--index-every", type=click.FloatRange(min=1), metavar="SECONDS", help="Index again so often.")
+@click.option("--no-page", is_flag=True, help="Without the page for people at `/`; see serve.page.")
+@click.option("--open", "opens", is_flag=True, help="Open the page in the browser of this machine.")
 @click.option("--stdio", is_flag=True, help="Be an MCP server over stdin and stdout for one client, without HTTP.")
 @click.option("--scope", type=click.Choice(["read", "admin"]), default="read", help="With `token`: what it may do.")
 @profile_option
@@ -40,7 +43,7 @@ def command(arguments: tuple[str, ...], folder: str | None, scope: Scope, as_jso
     """Answer questions over HTTP, for OpenAI's clients too, until Ctrl-C or SIGTERM.
 
     Models are loaded first. Each request needs the header `Authorization: Bearer TOKEN`. Without a file of tokens, a
-    random one for this run is printed. `ragqa serve token NAME` makes another token: it prints the token, and the line
+    random one for this run is printed, in the address of the page for people. `ragqa serve token NAME` makes another token: it prints the token, and the line
     for the file. Beyond this machine (--host), a file of tokens is required (exit code 9). With --json, the address and
     the random token are printed as a JSON object. A line of the log for each request is on stderr: it never holds a
     question or an answer. The section `serve` of the pipeline file has the other settings; see docs/serving.md.
@@ -49,6 +52,7 @@ def command(arguments: tuple[str, ...], folder: str | None, scope: Scope, as_jso
     Examples:
       ragqa serve token alice --scope read
       ragqa serve pipelines/quickstart.yaml --port 8080
+      ragqa serve --folder corpora/tarnwick/documents --open
       ragqa serve corpora/tarnwick/documents --stdio
     """
     if arguments[:1] == ("token",):
@@ -80,6 +84,8 @@ def _serve(
     port: int | None,
     token_file: str | None,
     index_every: float | None,
+    no_page: bool,
+    opens: bool,
     stdio: bool,
     profile: str | None,
     overrides: tuple[str, ...],
@@ -94,7 +100,10 @@ def _serve(
     from ragqa.cli.opening import open_pipeline
 
     pipeline = open_pipeline(target, overrides, profile)
-    spec = _settings(pipeline, host=host, port=port, tokens=token_file and str(Path(token_file).absolute()))
+    tokens_at, page = token_file and str(Path(token_file).absolute()), False if no_page else None
+    spec = _settings(pipeline, host=host, port=port, tokens=tokens_at, page=page)
+    if opens and not spec.page:
+        raise UsageError("--open opens the page: leave out --no-page, and serve.page: false")
     secret, known = _tokens(spec)
     from ragqa import serve
 
@@ -102,15 +111,18 @@ def _serve(
         _prepare(pipeline, target)
         shown = f"[{spec.host}]" if ":" in spec.host else spec.host
         url = f"http://{shown}:{listener.getsockname()[1]}"
+        page_url = f"{url}/#token={secret}" if secret else f"{url}/"
         _log_to_stderr()
-        serve.serve(
-            pipeline,
-            spec,
-            known,
-            listener,
-            began=lambda stop: _say_began(url, secret, as_json),
-            index_every=index_every,
-        )
+        with ExitStack() as at_end:
+
+            def began(stop: Callable[[], None]) -> None:
+                _say_began(url, secret, page_url if spec.page else None, as_json)
+                if opens:
+                    from ragqa.cli.browser import open_in_browser
+
+                    at_end.enter_context(open_in_browser(page_url))
+
+            serve.serve(pipeline, spec, known, listener, began=began, index_every=index_every)
 
 
 def _serve_stdio(target: str, overrides: tuple[str, ...], profile: str | None) -> None:
@@ -181,11 +193,11 @@ def _prepare(pipeline: Pipeline, target: str) -> None:
         pass
 
 
-def _say_began(url: str, secret: str | None, as_json: bool) -> None:
+def _say_began(url: str, secret: str | None, page: str | None, as_json: bool) -> None:
     if as_json:
-        print_json_line({"url": url, "token": secret})
+        print_json_line({"url": url, "token": secret, "page": page})
     else:
-        click.echo(f"serving at {url}; Ctrl-C ends this")
+        click.echo(f"serving at {page or url}; Ctrl-C ends this")
         if secret:
             click.echo(f"token of this run: {secret}")
     sys.stdout.flush()

@@ -64,6 +64,14 @@ class HttpServe(ServeSpec):
     head_seconds: float = Field(10, gt=0, le=600, description="Most seconds in which the head of a request comes in.")
     body_seconds: float = Field(10, gt=0, le=600, description="Most seconds in which the body of a request comes in.")
     send_seconds: float = Field(30, gt=0, le=600, description="A client that reads nothing for so long is cut off.")
+    page: bool = Field(True, description="Whether a page for people is at `/`; `--no-page` leaves it out.")
+    conversations: Annotated[Name | None, PathRule(content=False)] = Field(
+        None, description="A file that keeps the conversations of the page, each for its token; default: none are kept."
+    )
+    feedback: Annotated[Name | None, PathRule(content=False)] = Field(
+        None,
+        description="A questions.jsonl file to which the verdicts and corrections of the page are added; default: none are kept.",
+    )
     refusal: Name = Field("I do not know.", description="What clients of OpenAI's interface get in place of an answer.")
     model_name: Annotated[str, Field(pattern=r"^[A-Za-z0-9._:-]{1,100}$")] = Field(
         "ragqa", description="The name of the model for clients of OpenAI's interface."

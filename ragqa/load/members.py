@@ -105,15 +105,19 @@ class Members:
                 present.append(replace(file, sha256=reply.sha256, size=reply.size))
                 return reply.extracted
 
-            text = reader.completed(extracted, lambda: self._bytes(file))
+            text = reader.completed(extracted, lambda: self.content(file))
             return present[0], text
-        data = self._bytes(file)
+        data = self.content(file)
         return replace(file, sha256=hashlib.sha256(data).hexdigest(), size=len(data)), reader.read(data)
 
     def _values(self) -> dict[str, list[str]]:
         return {name: values() for name, values in self._secrets.items()}
 
-    def _bytes(self, file: SourceFile) -> bytes:
+    def content(self, file: SourceFile) -> bytes:
+        """Return the present bytes of a file inside another one.
+
+        :raises RejectedError: the file is no longer there, or cannot be unpacked.
+        """
         return base64.b64decode(self._call(file, "bytes").bytes)
 
     def sha256(self, file: SourceFile) -> str:

@@ -2,14 +2,16 @@
 
     server         uvicorn with h11: a connection, its bounds, signals, the end
     guard          host, origin, token, body: who gets in
-    routes         the table of routes, and the OpenAPI document made from it
-    api, openai    the handlers of our interface and of OpenAI's; conversation, citations and tasks help the second
+    routes         the table of routes; description makes the OpenAPI document from it
+    static         the page for people, whose files are in the folder page
+    api, documents the handlers of our interface
+    openai         those of OpenAI's; conversation, citations and tasks help it
     mounted        /mcp, where the extra is installed
     status         /healthz, /readyz, /metrics
     wire, replies  the bodies of requests, and what is sent back
     service, lanes what the handlers share: searches in batches, answers in turns; fair_queue is below
     errors         our exceptions as replies
-    tokens, log, metrics, upkeep
+    tokens, log, metrics, upkeep, progress
 
 Requests flow from the top to the bottom of this list. Nothing in a request names a file, an address or a model.
 """
@@ -60,11 +62,13 @@ def serve(
     """
     from ragqa.serve import server
     from ragqa.serve.mounted import mcp_endpoint
+    from ragqa.serve.progress import Progress
     from ragqa.serve.service import Service
     from ragqa.serve.upkeep import upkeep
 
-    with listener, pipeline.keep_warm(), upkeep(pipeline, index_every):
-        service = Service(pipeline, spec)
+    progress = Progress()
+    with listener, pipeline.keep_warm(), upkeep(pipeline, index_every, progress):
+        service = Service(pipeline, spec, progress=progress if index_every else None)
         mcp = mcp_endpoint(service)
         around = mcp.running() if mcp else nullcontext()
         try:
@@ -80,6 +84,7 @@ def application(service: Service, known: Sequence[Token], mcp: ASGIApp | None = 
     """
     from ragqa.serve import log, routes
     from ragqa.serve.guard import Exchange, Guard
+    from ragqa.serve.static import Page, page_files
 
     def ended(exchange: Exchange) -> None:
         name = log.route(exchange)
@@ -88,5 +93,6 @@ def application(service: Service, known: Sequence[Token], mcp: ASGIApp | None = 
         service.metrics.count("ragqa_sent_bytes_total", exchange.sent_bytes, route=name)
         log.write(exchange)
 
-    inner = routes.router(routes.operations(service), mcp)
-    return Guard(inner, service.spec, known, ended)
+    files = page_files() if service.spec.page else {}
+    inner = routes.router(routes.operations(service, Page(files) if files else None), mcp)
+    return Guard(inner, service.spec, known, ended, files)

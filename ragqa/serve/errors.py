@@ -16,7 +16,7 @@ from ragqa.errors import (
 )
 
 NAMES = {
-    400: "bad_request", 401: "unauthorized", 403: "forbidden", 404: "not_found", 405: "method_not_allowed", 408: "request_timeout",
+    400: "bad_request", 401: "unauthorized", 403: "forbidden", 404: "not_found", 405: "method_not_allowed", 408: "request_timeout", 409: "conflict", 410: "gone",
     413: "too_large", 415: "unsupported_media_type", 421: "misdirected_request", 422: "invalid_question",
     429: "too_many_requests", 431: "headers_too_large", 500: "internal_error", 503: "unavailable", 504: "deadline",
 }  # fmt: skip

@@ -9,7 +9,7 @@ import asyncio
 import re
 import secrets
 import time
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Collection, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from starlette.types import Message, Receive, Scope, Send
 
 OPEN = ("/healthz",)
-"""The paths that need no token."""
+"""The paths that need no token, besides those of the page."""
 ADMIN = ("/api/index",)
 """The paths that need a token of the scope `admin`."""
 SECURITY_HEADERS = (
@@ -37,6 +37,12 @@ SECURITY_HEADERS = (
     (b"cross-origin-resource-policy", b"same-origin"),
 )
 """The headers of every reply."""
+PAGE_POLICY = (
+    b"default-src 'none'; script-src 'self'; worker-src 'self'; style-src 'self'; connect-src 'self'; img-src 'self' blob:; "
+    b"font-src 'self' data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'; "
+    b"require-trusted-types-for 'script'; trusted-types ragqa"
+)
+"""The Content-Security-Policy of the page, in the place of that of the other replies."""
 _HOST = re.compile(r"([a-z0-9.-]+|\[[0-9a-f:.]+\])(?::[0-9]{1,5})?", re.ASCII)
 _JSON = re.compile(r"application/json\s*(;\s*charset\s*=\s*\"?utf-8\"?\s*)?", re.IGNORECASE)
 _CLOSE = {"connection": "close"}
@@ -70,6 +76,7 @@ class Guard:
 
     :param router: what answers; it may raise `HttpError` and exceptions of the package.
     :param ended: called with each `Exchange` after its end.
+    :param page: the paths of the page: whoever asks for them needs no token, and they may be opened from anywhere.
     """
 
     def __init__(
@@ -78,8 +85,10 @@ class Guard:
         spec: HttpServe,
         known: Sequence[Token],
         ended: Callable[[Exchange], None] = lambda _: None,
+        page: Collection[str] = (),
     ) -> None:
         self._router, self._spec, self._known, self._ended = router, spec, tuple(known), ended
+        self._page = page
         own = f"[{spec.host}]" if ":" in spec.host else spec.host.lower()
         self._hosts = {*spec.hosts, *([own] if own not in ("0.0.0.0", "[::]") else [])}
 
@@ -89,7 +98,7 @@ class Guard:
             await self._router(scope, receive, send)
             return
         exchange = Exchange(scope)
-        reply = _Reply(exchange, send)
+        reply = _Reply(exchange, send, PAGE_POLICY if scope["path"] in self._page else None)
         try:
             await self._answer(exchange, receive, reply)
         except ClientGone:
@@ -114,7 +123,7 @@ class Guard:
         if exchange.origin and scope["method"] == "OPTIONS":
             await _preflight(reply)
             return
-        if scope["path"] not in OPEN:
+        if scope["path"] not in OPEN and scope["path"] not in self._page:
             exchange.token = self._token(exchange)
         self._check_method(scope)
         body = await self._body(exchange, receive)
@@ -140,7 +149,7 @@ class Guard:
             raise HttpError(403, "a page of another origin may not call this server: see serve.origins", headers=_CLOSE)
         if values and values[0].lower() in self._spec.origins:
             exchange.origin = values[0].lower()
-        elif any(value in ("cross-site", "same-site") for value in exchange.header(b"sec-fetch-site")):
+        elif exchange.scope["path"] not in self._page and _is_from_elsewhere(exchange):
             raise HttpError(403, "a page of another site may not call this server: see serve.origins", headers=_CLOSE)
 
     def _token(self, exchange: Exchange) -> Token:
@@ -203,8 +212,10 @@ class _CutOff(Exception):
 class _Reply:
     """Passes a reply on, with the headers of every reply, and notes what was sent."""
 
-    def __init__(self, exchange: Exchange, send: Send) -> None:
+    def __init__(self, exchange: Exchange, send: Send, policy: bytes | None = None) -> None:
         self._exchange, self._send = exchange, send
+        own = {} if policy is None else {b"content-security-policy": policy}
+        self._security = dict(SECURITY_HEADERS) | own
         self.started = self.done = False
 
     async def __call__(self, message: Message) -> None:
@@ -219,18 +230,22 @@ class _Reply:
 
     def _added(self) -> list[tuple[bytes, bytes]]:
         allowed = [(b"access-control-allow-origin", self._exchange.origin.encode()), (b"vary", b"origin")]
-        own = [*SECURITY_HEADERS, (b"x-request-id", self._exchange.id.encode())]
+        own = [*self._security.items(), (b"x-request-id", self._exchange.id.encode())]
         return own + (allowed if self._exchange.origin else [])
 
     def _kept(self, headers: Any) -> list[tuple[bytes, bytes]]:
-        added = {name for name, _ in SECURITY_HEADERS}
-        return [(name, value) for name, value in headers if name.lower() not in added]
+        return [(name, value) for name, value in headers if name.lower() not in self._security]
+
+
+def _is_from_elsewhere(exchange: Exchange) -> bool:
+    """Tell whether a browser says that a page of another site made it send the request."""
+    return any(value in ("cross-site", "same-site") for value in exchange.header(b"sec-fetch-site"))
 
 
 async def _preflight(reply: _Reply) -> None:
     """Answer the question of a browser whether a page of an allowed origin may call this server."""
     headers = [
-        (b"access-control-allow-methods", b"GET, POST"),
+        (b"access-control-allow-methods", b"GET, POST, DELETE"),
         (b"access-control-allow-headers", b"authorization, content-type"),
     ]
     await reply({"type": "http.response.start", "status": 204, "headers": headers})

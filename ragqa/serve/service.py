@@ -14,6 +14,7 @@ from ragqa.retrieve import check_question
 from ragqa.serve.errors import HttpError
 from ragqa.serve.lanes import Answering, AnswerLane, SearchLane
 from ragqa.serve.metrics import Metrics
+from ragqa.serve.progress import Progress
 
 if TYPE_CHECKING:
     from starlette.requests import Request
@@ -29,13 +30,15 @@ Result = TypeVar("Result")
 class Service:
     """One pipeline that many users ask.
 
-    `draining` is set once the server ends: what is being answered is answered, and new questions are refused.
+    `draining` is set once the server ends: what is being answered is answered, and new questions are refused. `progress`
+    tells how far indexing is; None where the server does not index.
     """
 
     pipeline: Pipeline
     spec: HttpServe
     metrics: Metrics = field(default_factory=Metrics)
     draining: threading.Event = field(default_factory=threading.Event)
+    progress: Progress | None = None
     searches: SearchLane = field(init=False)
     answers: AnswerLane = field(init=False)
 

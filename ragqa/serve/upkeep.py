@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from ragqa import machine
 from ragqa.serve.log import LOG
+from ragqa.serve.progress import Progress
 
 if TYPE_CHECKING:
     from ragqa.pipeline import Pipeline
@@ -18,15 +19,16 @@ GIVE_BACK_SECONDS = 15.0
 
 
 @contextmanager
-def upkeep(pipeline: Pipeline, index_every: float | None) -> Iterator[None]:
+def upkeep(pipeline: Pipeline, index_every: float | None, progress: Progress) -> Iterator[None]:
     """Give memory back, and index, now and then within the block.
 
     :param index_every: seconds between two runs of indexing; None for none.
+    :param progress: is told how far each run is.
     """
     stop = threading.Event()
     _repeat(machine.give_back_memory, GIVE_BACK_SECONDS, stop, "ragqa-memory")
     if index_every is not None:
-        _repeat(lambda: _index(pipeline), index_every, stop, "ragqa-index")
+        _repeat(lambda: _index(pipeline, progress), index_every, stop, "ragqa-index")
     try:
         yield
     finally:
@@ -41,10 +43,13 @@ def _repeat(work: Callable[[], None], seconds: float, stop: threading.Event, nam
     threading.Thread(target=run, name=name, daemon=True).start()
 
 
-def _index(pipeline: Pipeline) -> None:
+def _index(pipeline: Pipeline, progress: Progress) -> None:
     """Index once. An error ends this run alone, and is logged by its type."""
     try:
-        report = pipeline.index()
+        with progress.run():
+            report = pipeline.index(progress=lambda done, total: progress.stage("embedding", done, total))
+        progress.ended(report)
         LOG.info('{"index": %d, "embedded": %d, "removed": %d}', report.generation, report.embedded, report.removed)
     except Exception as error:
+        progress.ended(None, type(error).__name__)
         LOG.warning("indexing failed: %s; `ragqa index` says why", type(error).__name__)

@@ -8,8 +8,10 @@ import os
 import re
 import time
 from collections.abc import Sequence
+from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
+from typing import IO
 
 from ragqa.files import open_regular
 from ragqa.load.bounds import Limits
@@ -62,32 +64,64 @@ class SourceFiles:
                 return replace(citation, source=source, path=path)
         return replace(citation, stale=True)
 
-    def _sha256(self, path: str) -> str | None:
-        """Return the SHA-256 of a file; None where it cannot be read, or is larger than an indexed file can be.
+    def opened(self, source: str, sha256: str) -> IO[bytes] | None:
+        """Return the open file of a source, at its beginning; None where it has not the bytes of this hash.
 
-        A file whose stamp (device, inode, size, times) has not changed is not read again. For a file inside another one,
-        such as an archive, the stamp is that of the outer file.
+        What is read from it are those bytes for as long as its `stamp` is the same. Close it after use.
         """
+        path = self.locate(source)
+        file, member = _file_and_member(path)
+        try:
+            with ExitStack() as closing:
+                stream = closing.enter_context(open_regular(file, follow=Path(file) in self._roots))
+                if self._hash(stream, path, file, member) != sha256:
+                    return None
+                if member:
+                    data = Members(Limits()).content(_inside(file, member))
+                    return io.BytesIO(data) if hashlib.sha256(data).hexdigest() == sha256 else None
+                stream.seek(0)
+                closing.pop_all()
+                return stream
+        except (OSError, ValueError):
+            return None
+
+    def _sha256(self, path: str) -> str | None:
+        """Return the SHA-256 of a file; None where it cannot be read, or is larger than an indexed file can be."""
         file, member = _file_and_member(path)
         try:
             with open_regular(file, follow=Path(file) in self._roots) as stream:
-                before = _stamp(os.fstat(stream.fileno()))
-                known = self._hashes.get(path)
-                if known and known[0] == before:
-                    return known[1]
-                if os.fstat(stream.fileno()).st_size > Limits().file_bytes:
-                    return None
-                digest = _digest(stream, file, member)
-                after = os.fstat(stream.fileno())
+                return self._hash(stream, path, file, member)
         except (OSError, ValueError):  # a name with a NUL raises ValueError, and `RejectedError` is one
             return None
-        if _stamp(after) == before and time.time() - max(after.st_mtime, after.st_ctime) > _SETTLED_SECONDS:
+
+    def _hash(self, stream: io.BufferedReader, path: str, file: str, member: str) -> str | None:
+        """Return the SHA-256 of an open file, or of the file inside it; None where it is too large.
+
+        A file whose stamp has not changed is not read again. For a file inside another one, such as an archive, the stamp
+        is that of the outer file.
+        """
+        before = stamp(stream)
+        known = self._hashes.get(path)
+        if known and known[0] == before:
+            return known[1]
+        if os.fstat(stream.fileno()).st_size > Limits().file_bytes:
+            return None
+        digest = _digest(stream, file, member)
+        after = os.fstat(stream.fileno())
+        if stamp(stream) == before and time.time() - max(after.st_mtime, after.st_ctime) > _SETTLED_SECONDS:
             self._hashes[path] = before, digest
         return digest
 
 
-def _stamp(status: os.stat_result) -> Stamp:
+def stamp(stream: io.BufferedReader) -> Stamp:
+    """Return what changes with the content of an open file: its device, inode, size and times."""
+    status = os.fstat(stream.fileno())
     return status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns
+
+
+def _inside(file: str, member: str) -> SourceFile:
+    """Return a file inside another one, by its path there."""
+    return SourceFile(file, os.path.realpath(file), "", 0, "", member)
 
 
 def _file_and_member(path: str) -> tuple[str, str]:
@@ -105,7 +139,7 @@ def _digest(stream: io.BufferedReader, file: str, member: str) -> str:
     """
     if not member:
         return hashlib.file_digest(stream, "sha256").hexdigest()
-    return Members(Limits()).sha256(SourceFile(file, os.path.realpath(file), "", 0, "", member))
+    return Members(Limits()).sha256(_inside(file, member))
 
 
 def _on_disk(path: str) -> str:

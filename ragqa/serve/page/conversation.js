@@ -1,0 +1,71 @@
+// The conversation that is going on: its turns, and where they are kept. The server keeps them where it is told to;
+// else they live in this tab, through a reload but no longer.
+
+import { get, post } from "./api.js";
+
+const KEY = "ragqa-conversation";
+
+/** A conversation; `turns` are `{question, answer, stale}` with the answer as the server sent it. */
+export class Conversation {
+  /** `kept` tells whether the server keeps conversations. */
+  constructor(kept, { id = null, title = "", turns = [] } = {}) {
+    Object.assign(this, { kept, id, title, turns });
+  }
+
+  /** Return the conversation that this tab had before it was loaded again; a new one where it had none. */
+  static async restored(kept) {
+    const saved = JSON.parse(sessionStorage.getItem(KEY) ?? "null");
+    if (!saved || Boolean(saved.id) !== kept) return new Conversation(kept);
+    if (!saved.id) return new Conversation(false, saved);
+    return Conversation.opened(saved.id).catch(() => new Conversation(true));
+  }
+
+  /** Return a conversation that the server keeps. */
+  static async opened(id) {
+    const conversation = new Conversation(true, await get(`/api/conversations/${id}`));
+    conversation.#save();
+    return conversation;
+  }
+
+  /**
+   * Return the body of a request that asks a question as turn `at`: those from there on are dropped.
+   * The text of an earlier turn is what was cited for it, so that no wrong word of an answer is repeated.
+   */
+  async request(question, at) {
+    const before = this.turns.slice(0, at).filter((turn) => !turn.answer.abstained);
+    const history = before.slice(-20).map((turn) => ({ question: turn.question, answer: citedText(turn.answer) }));
+    const body = { question, history, explain: true };
+    if (!this.kept) return body;
+    if (!this.id) {
+      this.title = question;
+      this.id = (await post("/api/conversations", { title: question.slice(0, 200) })).id;
+    }
+    return { ...body, conversation: this.id, ...(at < this.turns.length ? { replace_from: at } : {}) };
+  }
+
+  /** Note the answer to turn `at`; return whether it outlives a reload of the page. */
+  answered(at, question, answer) {
+    this.title ||= question;
+    this.turns.splice(at, Infinity, { question, answer, stale: false });
+    return this.#save();
+  }
+
+  /** Forget it in this tab. */
+  forget() {
+    sessionStorage.removeItem(KEY);
+  }
+
+  #save() {
+    try {
+      const { id, title, turns } = this;
+      sessionStorage.setItem(KEY, JSON.stringify(id ? { id } : { title, turns }));
+      return true;
+    } catch {
+      return false; // more than a browser keeps for a tab
+    }
+  }
+}
+
+function citedText(answer) {
+  return answer.citations.map((citation) => citation.text).join(" ") || answer.text;
+}
