@@ -12,6 +12,7 @@ from ragqa.config.serving import HttpServe
 from ragqa.errors import UsageError
 from ragqa.retrieve import check_question
 from ragqa.serve.errors import HttpError
+from ragqa.serve.kept import Kept
 from ragqa.serve.lanes import Answering, AnswerLane, SearchLane
 from ragqa.serve.metrics import Metrics
 from ragqa.serve.progress import Progress
@@ -31,7 +32,8 @@ class Service:
     """One pipeline that many users ask.
 
     `draining` is set once the server ends: what is being answered is answered, and new questions are refused. `progress`
-    tells how far indexing is; None where the server does not index.
+    tells how far indexing is; None where the server does not index. `kept` has the conversations that are kept; None where
+    none are.
     """
 
     pipeline: Pipeline
@@ -39,6 +41,7 @@ class Service:
     metrics: Metrics = field(default_factory=Metrics)
     draining: threading.Event = field(default_factory=threading.Event)
     progress: Progress | None = None
+    kept: Kept | None = None
     searches: SearchLane = field(init=False)
     answers: AnswerLane = field(init=False)
 

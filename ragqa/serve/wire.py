@@ -21,6 +21,7 @@ MOST_TEXTS = 256
 
 Question = Annotated[str, Field(min_length=1, max_length=MAX_QUESTION_CHARS)]
 Text = Annotated[str, Field(max_length=MAX_TEXT_CHARS)]
+Id = Annotated[str, Field(max_length=100)]
 
 
 class Own(BaseModel):
@@ -43,11 +44,16 @@ class Turn(Own):
 
 
 class AskBody(Own):
-    """A question, and the turns before it, the oldest first; `explain` asks for the prompt and the scores."""
+    """A question, and the turns before it, the oldest first; `explain` asks for the prompt and the scores.
+
+    The turn is kept in `conversation`, if that is given: after its turns, or in the place of those from `replace_from` on.
+    """
 
     question: Question
     history: Annotated[list[Turn], Field(max_length=MOST_TURNS)] = []
     explain: bool = False
+    conversation: Id | None = None
+    replace_from: Annotated[int, Field(ge=0, le=1_000_000)] | None = None
 
 
 class SearchBody(Own):
@@ -55,6 +61,12 @@ class SearchBody(Own):
 
     question: Question
     k: Annotated[int, Field(ge=1, le=100)] | None = None
+
+
+class ConversationBody(Own):
+    """A new conversation."""
+
+    title: Annotated[str, Field(min_length=1, max_length=200)]
 
 
 class Part(OpenAI):
