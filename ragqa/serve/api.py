@@ -43,7 +43,7 @@ class Api:
     async def search(self, request: Request) -> Response:
         """Return the best hits for a question, as `ragqa search --json` prints them."""
         body = parsed(SearchBody, await request.body())
-        hits = await self._service.search(body.question, body.k, who(request))
+        hits = await self._service.search(body.question, body.k, who(request), body.where)
         return as_json({"question": body.question, "hits": [wire.hit(each) for each in hits]})
 
     async def about(self, request: Request) -> Response:

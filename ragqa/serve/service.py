@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -50,13 +50,18 @@ class Service:
         self.answers = AnswerLane(self.pipeline, self.spec)
         self._embedding = asyncio.Lock()
 
-    async def search(self, question: str, k: int | None, who: str) -> list[Hit]:
+    async def search(self, question: str, k: int | None, who: str, where: Mapping[str, Any] | None = None) -> list[Hit]:
         """Return the best hits; see `SearchLane.search`.
 
-        :raises HttpError: the question is no question, or there is no place for it.
+        :raises HttpError: the question is no question, no document has the values of `where`, or there is no place.
         """
         self._admit(question)
-        return await self.searches.search(question, k, who)
+        try:
+            return await self.searches.search(question, k, who, where or {})
+        except UsageError as error:
+            if not where:
+                raise
+            raise HttpError(422, str(error), "invalid_value", "where") from None
 
     def ask(self, question: str, history: Sequence[Turn], who: str, param: str = "question") -> Answering:
         """Return the events of an answer to come; see `AnswerLane.ask`.
