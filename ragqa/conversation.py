@@ -16,7 +16,7 @@ TURNS = 4
 NO_ANSWER = "I do not know."
 """The text in the prompt in place of a citation, for a question without an answer."""
 
-_NOT_UNDERSTOOD = ("unknown_name", "nothing_asked")
+NOT_UNDERSTOOD = ("unknown_name", "nothing_asked")
 """The reasons of abstentions whose questions are no topic to go on with."""
 
 
@@ -40,7 +40,7 @@ class Conversation:
 
         :raises UsageError: the question is empty or too long; the conversation can continue.
         """
-        turns = [answer for answer in self.answers if answer.reason not in _NOT_UNDERSTOOD]
+        turns = [answer for answer in self.answers if answer.reason not in NOT_UNDERSTOOD]
         history = [(answer.question, _remembered(answer)) for answer in turns[-TURNS:]]
         for piece in self._pipeline.stream(question, history=history):
             if isinstance(piece, Answer):

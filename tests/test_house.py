@@ -80,7 +80,7 @@ SAME_FLOOR = {
 }
 ONLY_IMPORTERS = {
     "faiss": {"index"},
-    "sqlite3": {"index"},
+    "sqlite3": {"index", "serve"},
     "langchain_text_splitters": {"split"},
     "pypdf": {"load"},
     "olefile": {"load"},

@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import logging
 from collections.abc import Callable, Mapping, Sequence
+from copy import copy
+from dataclasses import replace
 from functools import partial
 from itertools import chain
 from pathlib import Path
@@ -110,6 +112,16 @@ class LocalReader:
         :raises LockedError: the file was changed.
         """
         self._db.refuse_change()
+
+    def within(self, where: Mapping[str, Any]) -> LocalReader:
+        """Return this reader for searches with a further filter; see `IndexReader.within`."""
+        if where and (wrong := mistakes(self._db, where)):
+            raise UsageError(f"where: {'; '.join(wrong)}")
+        view, before = copy(self), self.snapshot
+        matching = np.isin(before.rows, matching_chunks(self._db, where))
+        rows, positions = before.rows[matching], before.positions[matching]
+        view.snapshot = replace(before, rows=rows, positions=positions, filtered=True)
+        return view
 
     def __len__(self) -> int:
         """Return the number of chunks that can be found."""

@@ -11,7 +11,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import AsyncGenerator, Callable, Generator, Iterable, Iterator, Sequence
+from collections.abc import AsyncGenerator, Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from contextlib import aclosing, nullcontext
 from typing import TYPE_CHECKING, Any
 
@@ -178,29 +178,40 @@ class Pipeline(OverIndex):
         with self._refreshed_after():
             return embed_pending(self.components, seconds=seconds, wait=wait, progress=progress)
 
-    def search(self, question: str, k: int | None = None, *, history: Sequence[Turn] = ()) -> list[Hit]:
+    def search(
+        self,
+        question: str,
+        k: int | None = None,
+        *,
+        history: Sequence[Turn] = (),
+        where: Mapping[str, Any] | None = None,
+    ) -> list[Hit]:
         """Return the best hits for a question, `top_k` of them unless `k` is given.
 
         :param history: earlier turns; where the question does not stand alone, words of the last one are searched too.
-        :raises UsageError: the question is empty or too long, or `k` is less than 1.
+        :param where: find only documents with these values, as in `retrieve.filter`, which holds too.
+        :raises UsageError: the question is empty or too long, `k` is less than 1, or no document has the values of `where`.
         """
         from ragqa.pipeline.answer.retrieving import retrieve
 
-        asked, depth = given.asked(question, history), None if k is None else whole(k, "k")
+        asked, depth, wanted = given.asked(question, history), None if k is None else whole(k, "k"), given.where(where)
         with self.open_index() as reader, self.components.lock.held():
-            return retrieve(self.components, reader, asked, depth)
+            return retrieve(self.components, reader.within(wanted) if wanted else reader, asked, depth)
 
-    def search_many(self, questions: Sequence[str], k: int | None = None) -> list[list[Hit]]:
+    def search_many(
+        self, questions: Sequence[str], k: int | None = None, *, where: Mapping[str, Any] | None = None
+    ) -> list[list[Hit]]:
         """Return for each question what `search` returns for it. They are embedded together, and compared with the vectors
         of the index in one pass, which takes less time than one by one.
 
-        :raises UsageError: a question is empty or too long, or `k` is less than 1; no question is searched then.
+        :raises UsageError: as `search`, and no question is searched then.
         """
         from ragqa.pipeline.answer.retrieving import retrieve_many
 
         asked, depth = [given.asked(text) for text in given.questions(questions)], None if k is None else whole(k, "k")
+        wanted = given.where(where)
         with self.open_index() as reader, self.components.lock.held():
-            return retrieve_many(self.components, reader, asked, depth)
+            return retrieve_many(self.components, reader.within(wanted) if wanted else reader, asked, depth)
 
     def prompt(self, question: str, passages: Sequence[Hit] | None = None, *, history: Sequence[Turn] = ()) -> Prompt:
         """Return the exact prompt that `ask` would give to the generator, if it asks the generator."""

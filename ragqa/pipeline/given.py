@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from ragqa.stages import IndexReader
 
 _DOCUMENT = "a string, a pair (name, text) or a Document"
+_FILTER = "a dict of metadata such as {'media_type': 'text/csv'}"
 _TURN = "a pair (question, answer) of strings"
 
 
@@ -60,6 +61,21 @@ def history(value: Any) -> list[Turn]:
     """
     turns = arguments.items(value, "history", f"a list, each item {_TURN}")
     return [_pair(turn, f"history[{i}]", _TURN) for i, turn in enumerate(turns)]
+
+
+def where(value: Any) -> dict[str, Any]:
+    """Return a filter on metadata; empty for none.
+
+    :raises UsageTypeError: the value is not a dict of texts, numbers and lists of these by name.
+    """
+    given = {} if value is None else value
+    if not isinstance(given, Mapping) or not all(isinstance(name, str) for name in given):
+        raise wrong_type("where", value, _FILTER)
+    for name, wanted in given.items():
+        accepted = wanted if isinstance(wanted, list) else [wanted]
+        if wrong := [each for each in accepted if not isinstance(each, str | int | float)]:
+            raise wrong_type(f"where[{name!r}]", wrong[0], "a text, a number, a bool, or a list of these")
+    return dict(given)
 
 
 def passages(value: Any) -> list[Hit] | None:

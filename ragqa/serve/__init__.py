@@ -5,6 +5,7 @@
     routes         the table of routes; description makes the OpenAPI document from it
     static         the page for people, whose files are in the folder page
     api, documents the handlers of our interface
+    conversations  those of conversations that are kept; kept is their file, exports writes them for people
     openai         those of OpenAI's; conversation, citations and tasks help it
     mounted        /mcp, where the extra is installed
     status         /healthz, /readyz, /metrics
@@ -20,7 +21,8 @@ from __future__ import annotations
 
 import socket
 from collections.abc import Callable, Sequence
-from contextlib import nullcontext
+from contextlib import closing, nullcontext
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -61,14 +63,20 @@ def serve(
     :raises ModelError: a model is not here.
     """
     from ragqa.serve import server
+    from ragqa.serve.kept import Kept
     from ragqa.serve.mounted import mcp_endpoint
     from ragqa.serve.progress import Progress
     from ragqa.serve.service import Service
     from ragqa.serve.upkeep import upkeep
 
-    progress = Progress()
-    with listener, pipeline.keep_warm(), upkeep(pipeline, index_every, progress):
-        service = Service(pipeline, spec, progress=progress if index_every else None)
+    progress, kept = Progress(), spec.conversations and Kept(Path(spec.conversations))
+    with (
+        listener,
+        closing(kept) if kept else nullcontext(),
+        pipeline.keep_warm(),
+        upkeep(pipeline, index_every, progress),
+    ):
+        service = Service(pipeline, spec, progress=progress if index_every else None, kept=kept or None)
         mcp = mcp_endpoint(service)
         around = mcp.running() if mcp else nullcontext()
         try:

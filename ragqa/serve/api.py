@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from ragqa import __version__
 from ragqa.records import Answer, AnswerSentence, Passages
 from ragqa.serve import wire
+from ragqa.serve.conversations import Conversations
 from ragqa.serve.lanes import Answering, Waiting
 from ragqa.serve.progress import Progress
 from ragqa.serve.replies import EventStream, as_json, comment, event, failed, until_gone
@@ -23,13 +24,13 @@ if TYPE_CHECKING:
 class Api:
     """The handlers of `/api`."""
 
-    def __init__(self, service: Service) -> None:
-        self._service = service
+    def __init__(self, service: Service, conversations: Conversations) -> None:
+        self._service, self._conversations = service, conversations
 
     async def ask(self, request: Request) -> Response:
         """Answer a question: JSON as `ragqa ask --json` prints it, or server-sent events where `Accept` asks for them."""
         body = parsed(AskBody, await request.body())
-        history = [(turn.question, turn.answer) for turn in body.history]
+        history = await self._conversations.history(request, body)
         asked = self._service.ask(body.question, history, who(request))
         if "text/event-stream" in request.headers.get("accept", ""):
             return EventStream(self._events(request, body, asked), asked.close)
@@ -37,13 +38,12 @@ class Api:
             answer = await until_gone(asked.answer(), request.receive)
         finally:
             asked.close()
-        self._service.answered(request, answer)
-        return as_json(wire.answer(answer, explain=body.explain))
+        return as_json(await self._told(request, body, answer))
 
     async def search(self, request: Request) -> Response:
         """Return the best hits for a question, as `ragqa search --json` prints them."""
         body = parsed(SearchBody, await request.body())
-        hits = await self._service.search(body.question, body.k, who(request))
+        hits = await self._service.search(body.question, body.k, who(request), body.where)
         return as_json({"question": body.question, "hits": [wire.hit(each) for each in hits]})
 
     async def about(self, request: Request) -> Response:
@@ -69,11 +69,16 @@ class Api:
                     case AnswerSentence() as sentence:
                         yield event(wire.sentence(sentence), "token")
                     case Answer() as answer:
-                        self._service.answered(request, answer)
-                        yield event(wire.answer(answer, explain=body.explain), "answer")
+                        yield event(await self._told(request, body, answer), "answer")
                         return
         except Exception as error:
             yield failed(request, error, "error")
+
+    async def _told(self, request: Request, body: AskBody, answer: Answer) -> dict[str, Any]:
+        """Return an answer as it is sent, after it was counted and kept."""
+        self._service.answered(request, answer)
+        told = wire.answer(answer, explain=body.explain)
+        return told | await self._conversations.keep(request, body, told)
 
     def _about(self) -> dict[str, Any]:
         spec = self._service.spec

@@ -7,7 +7,7 @@ import math
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future
 from contextlib import closing, suppress
 from dataclasses import dataclass, field, replace
@@ -41,6 +41,7 @@ _MINUTE = 60.0
 class _Search:
     question: str
     k: int | None
+    where: Mapping[str, Any]
     found: Future[list[Hit]] = field(default_factory=Future)
 
 
@@ -52,13 +53,13 @@ class SearchLane:
         self._queue: FairQueue[_Search] = FairQueue(most, most)
         _start("ragqa-search", self._work)
 
-    async def search(self, question: str, k: int | None, who: str) -> list[Hit]:
+    async def search(self, question: str, k: int | None, who: str, where: Mapping[str, Any]) -> list[Hit]:
         """Return the hits of `Pipeline.search`.
 
         :param who: the name of the token that asks.
         :raises HttpError: too many searches wait.
         """
-        asked = _Search(question, k)
+        asked = _Search(question, k, where)
         try:
             self._queue.put(who, asked)
         except FullError:
@@ -73,13 +74,14 @@ class SearchLane:
         self._queue.close()
 
     def _work(self) -> None:
-        while asked := self._queue.take(BATCH, lambda each: each.k):
+        while asked := self._queue.take(BATCH, lambda each: (each.k, each.where)):
             self._search([each for each in asked if each.found.set_running_or_notify_cancel()])
 
     def _search(self, asked: Sequence[_Search]) -> None:
         """Search for questions together; where that fails, each alone, so that one of them does not spoil the others."""
         try:
-            hits = self._pipeline.search_many([each.question for each in asked], asked[0].k) if asked else []
+            questions, first = [each.question for each in asked], asked[0] if asked else None
+            hits = self._pipeline.search_many(questions, first.k, where=first.where) if first else []
             for each, found in zip(asked, hits, strict=True):
                 each.found.set_result(found)
         except BaseException as error:

@@ -11,6 +11,7 @@ from starlette.routing import Route, Router
 
 from ragqa.serve import wire
 from ragqa.serve.api import Api
+from ragqa.serve.conversations import Conversations
 from ragqa.serve.description import described
 from ragqa.serve.documents import Documents
 from ragqa.serve.openai import OpenAIApi
@@ -55,7 +56,8 @@ def operations(service: Service, page: Page | None) -> list[Operation]:
 
     :param page: what answers for the page; None for no page.
     """
-    api, documents, openai, status = Api(service), Documents(service), OpenAIApi(service), Status(service)
+    kept = Conversations(service, service.kept)
+    api, documents, openai, status = Api(service, kept), Documents(service), OpenAIApi(service), Status(service)
     found = [
         Operation("health", "/healthz", status.alive),
         Operation("ready", "/readyz", status.ready),
@@ -74,6 +76,8 @@ def operations(service: Service, page: Page | None) -> list[Operation]:
         Operation("complete", "/v1/completions", openai.complete, wire.CompletionBody, forms=OR_EVENTS, method="POST"),
         Operation("embed", "/v1/embeddings", openai.embed, wire.EmbeddingsBody, method="POST"),
     ]
+    if service.kept:
+        found += _of_conversations(kept)
     if page:
         found += [
             Operation("page", "/", page.page, forms=("text/html",), of_page=True),
@@ -86,6 +90,18 @@ def operations(service: Service, page: Page | None) -> list[Operation]:
         return as_json(document)
 
     return [*found, Operation("openapi", "/openapi.json", describe)]
+
+
+def _of_conversations(kept: Conversations) -> list[Operation]:
+    every, one = "/api/conversations", "/api/conversations/{id}"
+    return [
+        Operation("conversations", every, kept.conversations),
+        Operation("begin_conversation", every, kept.begin_conversation, wire.ConversationBody, method="POST"),
+        Operation("conversation", one, kept.conversation),
+        Operation("delete_conversation", one, kept.delete_conversation, method="DELETE"),
+        Operation("conversation_markdown", f"{one}/markdown", kept.conversation_markdown, forms=("text/markdown",)),
+        Operation("conversation_json", f"{one}/json", kept.conversation_json),
+    ]
 
 
 def router(routes: list[Operation], mcp: ASGIApp | None = None) -> Router:

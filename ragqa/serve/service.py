@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -12,6 +12,7 @@ from ragqa.config.serving import HttpServe
 from ragqa.errors import UsageError
 from ragqa.retrieve import check_question
 from ragqa.serve.errors import HttpError
+from ragqa.serve.kept import Kept
 from ragqa.serve.lanes import Answering, AnswerLane, SearchLane
 from ragqa.serve.metrics import Metrics
 from ragqa.serve.progress import Progress
@@ -31,7 +32,8 @@ class Service:
     """One pipeline that many users ask.
 
     `draining` is set once the server ends: what is being answered is answered, and new questions are refused. `progress`
-    tells how far indexing is; None where the server does not index.
+    tells how far indexing is; None where the server does not index. `kept` has the conversations that are kept; None where
+    none are.
     """
 
     pipeline: Pipeline
@@ -39,6 +41,7 @@ class Service:
     metrics: Metrics = field(default_factory=Metrics)
     draining: threading.Event = field(default_factory=threading.Event)
     progress: Progress | None = None
+    kept: Kept | None = None
     searches: SearchLane = field(init=False)
     answers: AnswerLane = field(init=False)
 
@@ -47,13 +50,18 @@ class Service:
         self.answers = AnswerLane(self.pipeline, self.spec)
         self._embedding = asyncio.Lock()
 
-    async def search(self, question: str, k: int | None, who: str) -> list[Hit]:
+    async def search(self, question: str, k: int | None, who: str, where: Mapping[str, Any] | None = None) -> list[Hit]:
         """Return the best hits; see `SearchLane.search`.
 
-        :raises HttpError: the question is no question, or there is no place for it.
+        :raises HttpError: the question is no question, no document has the values of `where`, or there is no place.
         """
         self._admit(question)
-        return await self.searches.search(question, k, who)
+        try:
+            return await self.searches.search(question, k, who, where or {})
+        except UsageError as error:
+            if not where:
+                raise
+            raise HttpError(422, str(error), "invalid_value", "where") from None
 
     def ask(self, question: str, history: Sequence[Turn], who: str, param: str = "question") -> Answering:
         """Return the events of an answer to come; see `AnswerLane.ask`.

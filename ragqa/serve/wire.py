@@ -21,6 +21,9 @@ MOST_TEXTS = 256
 
 Question = Annotated[str, Field(min_length=1, max_length=MAX_QUESTION_CHARS)]
 Text = Annotated[str, Field(max_length=MAX_TEXT_CHARS)]
+Key = Annotated[str, Field(min_length=1, max_length=200)]
+Value = Annotated[str, Field(max_length=1000)] | int | float | bool
+Id = Annotated[str, Field(max_length=100)]
 
 
 class Own(BaseModel):
@@ -43,18 +46,35 @@ class Turn(Own):
 
 
 class AskBody(Own):
-    """A question, and the turns before it, the oldest first; `explain` asks for the prompt and the scores."""
+    """A question, and the turns before it, the oldest first; `explain` asks for the prompt and the scores.
+
+    The turn is kept in `conversation`, if that is given: after its turns, or in the place of those from `replace_from` on.
+    """
 
     question: Question
     history: Annotated[list[Turn], Field(max_length=MOST_TURNS)] = []
     explain: bool = False
+    conversation: Id | None = None
+    replace_from: Annotated[int, Field(ge=0, le=1_000_000)] | None = None
 
 
 class SearchBody(Own):
-    """A question, and how many hits to return; `retrieve.top_k` of the pipeline file unless it is given."""
+    """A question, how many hits to return (`retrieve.top_k` of the pipeline file unless it is given), and a filter.
+
+    `where` has the form of `retrieve.filter`, and both hold: only documents with these values are found.
+    """
 
     question: Question
     k: Annotated[int, Field(ge=1, le=100)] | None = None
+    where: Annotated[dict[Key, Value | Annotated[list[Value], Field(max_length=100)]], Field(max_length=20)] | None = (
+        None
+    )
+
+
+class ConversationBody(Own):
+    """A new conversation."""
+
+    title: Annotated[str, Field(min_length=1, max_length=200)]
 
 
 class Part(OpenAI):

@@ -16,6 +16,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol, Self
 
+from ragqa.errors import UsageError
+
 if TYPE_CHECKING:
     from types import TracebackType
 
@@ -205,6 +207,17 @@ class IndexReader(Searcher, Indexed, Protocol):
         """Return `Document.sha256`, and all sources of a document in sort order."""
         sources = sorted(source for source, id_ in self.sources().items() if id_ == document_id)
         return self.document(document_id).sha256, sources
+
+    def within(self, where: Mapping[str, Any]) -> IndexReader:
+        """Return a reader of the same generation whose searches find only documents with these values too.
+
+        It is used, as this reader is, before this one is closed, and is not closed itself.
+
+        :param where: as in `Index.open`.
+        :raises UsageError: no document has these values, and the message says which it has; or this kind of index takes no
+            filter for a single search.
+        """
+        raise UsageError("where: this kind of index takes no filter for a single search: set retrieve.filter")
 
     def holds(self, chunk: Chunk) -> bool:
         """Tell whether the document of a chunk is indexed and has the chunk's text, not empty, at its span."""

@@ -135,9 +135,9 @@ def test_searches_that_wait_are_searched_together_with_equal_hits(
     sizes: list[int] = []
     search_many = Pipeline.search_many
 
-    def noted(self: Pipeline, questions: Any, k: int | None = None) -> Any:
+    def noted(self: Pipeline, questions: Any, k: int | None = None, **rest: Any) -> Any:
         sizes.append(len(questions))
-        return search_many(self, questions, k)
+        return search_many(self, questions, k, **rest)
 
     monkeypatch.setattr(Pipeline, "search_many", noted)
     with running(tmp_path) as server, ThreadPoolExecutor(24) as clients:

@@ -46,6 +46,7 @@ export class Ask {
     this.turns.at(-1)?.element.scrollIntoView({ block: "start" });
   }
 
+  /** Begin a new conversation. */
   startOver() {
     this.conversation.forget();
     this.cancelEdit();

@@ -4,6 +4,7 @@
 import { get, post } from "./api.js";
 
 const KEY = "ragqa-conversation";
+const MOST_TURNS = 20;
 
 /** A conversation; `turns` are `{question, answer, stale}` with the answer as the server sent it. */
 export class Conversation {
@@ -28,14 +29,12 @@ export class Conversation {
   }
 
   /**
-   * Return the body of a request that asks a question as turn `at`: those from there on are dropped.
-   * The text of an earlier turn is what was cited for it, so that no wrong word of an answer is repeated.
+   * Return the body of a request that asks a question as turn `at`: those from there on are replaced by it.
+   * The server knows the turns before of a conversation that it keeps.
    */
   async request(question, at) {
-    const before = this.turns.slice(0, at).filter((turn) => !turn.answer.abstained);
-    const history = before.slice(-20).map((turn) => ({ question: turn.question, answer: citedText(turn.answer) }));
-    const body = { question, history, explain: true };
-    if (!this.kept) return body;
+    const body = { question, explain: true };
+    if (!this.kept) return { ...body, history: this.#history(at) };
     if (!this.id) {
       this.title = question;
       this.id = (await post("/api/conversations", { title: question.slice(0, 200) })).id;
@@ -53,6 +52,12 @@ export class Conversation {
   /** Forget it in this tab. */
   forget() {
     sessionStorage.removeItem(KEY);
+  }
+
+  /** Return the last turns before `at`, each with the text cited for it, so that no wrong word of an answer is repeated. */
+  #history(at) {
+    const before = this.turns.slice(0, at).filter((turn) => !turn.answer.abstained);
+    return before.slice(-MOST_TURNS).map((turn) => ({ question: turn.question, answer: citedText(turn.answer) }));
   }
 
   #save() {

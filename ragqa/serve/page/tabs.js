@@ -1,30 +1,38 @@
 // The tabs: arrow keys move between them, and one panel is shown.
 
 export class Tabs {
-  /** `shown` is called with the name of a tab when it is chosen. */
-  constructor(shown) {
-    this.shown = shown;
+  constructor() {
+    this.panels = {}; // by name, what fills the panel: `chosen` is called when it is shown, `left` when another one is
+    this.chosen = "";
     this.tabs = [...document.querySelectorAll("[role=tab]")];
     this.list = this.tabs[0].parentElement;
-    this.tabs.forEach((tab) => tab.addEventListener("click", () => this.choose(tab.id.slice("tab-".length))));
+    this.tabs.forEach((tab) => tab.addEventListener("click", () => this.choose(nameOf(tab))));
     this.list.addEventListener("keydown", (event) => this.#move(event));
   }
 
   /** Show the panel of a tab. */
   choose(name) {
-    this.list.hidden = false;
-    for (const tab of this.tabs) {
-      const chosen = tab.id === `tab-${name}`;
-      tab.setAttribute("aria-selected", chosen);
-      tab.tabIndex = chosen ? 0 : -1;
-      document.getElementById(tab.getAttribute("aria-controls")).hidden = !chosen;
-    }
-    this.shown(name);
+    this.panels[this.chosen]?.left?.();
+    this.chosen = name;
+    this.show();
+    this.panels[name]?.chosen?.();
   }
 
+  /** Show the tabs and the panel that is chosen. */
+  show() {
+    this.list.hidden = false;
+    for (const tab of this.tabs) {
+      const chosen = nameOf(tab) === this.chosen;
+      tab.setAttribute("aria-selected", chosen);
+      tab.tabIndex = chosen ? 0 : -1;
+      panelOf(tab).hidden = !chosen;
+    }
+  }
+
+  /** Hide the tabs and all panels. */
   hide() {
     this.list.hidden = true;
-    this.tabs.forEach((tab) => (document.getElementById(tab.getAttribute("aria-controls")).hidden = true));
+    this.tabs.forEach((tab) => (panelOf(tab).hidden = true));
   }
 
   #move(event) {
@@ -36,4 +44,12 @@ export class Tabs {
     this.tabs[next].focus();
     this.tabs[next].click();
   }
+}
+
+function nameOf(tab) {
+  return tab.id.slice("tab-".length);
+}
+
+function panelOf(tab) {
+  return document.getElementById(tab.getAttribute("aria-controls"));
 }

@@ -9,6 +9,8 @@ export class Viewer {
   /** `place` is the element of the viewer, `work` the one around it that makes room for it. */
   constructor(place, work) {
     Object.assign(this, { place, work, opener: null, loading: null });
+    this.narrow = matchMedia("(max-width: 56rem)");
+    this.narrow.addEventListener("change", () => this.#cover());
     addEventListener("keydown", (event) => {
       if (event.key === "Escape" && !this.place.hidden) this.close();
     });
@@ -33,7 +35,14 @@ export class Viewer {
     this.place.hidden = true;
     this.work.classList.remove("beside");
     this.place.replaceChildren();
+    this.#cover();
     this.opener?.focus();
+  }
+
+  /** On a narrow screen the document covers the rest, which then cannot be reached. */
+  #cover() {
+    const covered = this.narrow.matches && !this.place.hidden;
+    for (const other of [document.querySelector(".top"), document.querySelector("main")]) other.inert = covered;
   }
 
   /** Make the empty frame: name, line of proof, note, and the place for the document. */
@@ -47,7 +56,8 @@ export class Viewer {
     this.place.replaceChildren(el("header", {}, this.title, this.switch, close), this.proof, this.note, this.body);
     this.place.hidden = false;
     this.work.classList.add("beside");
-    this.title.focus();
+    this.#cover();
+    this.title.focus({ preventScroll: true });
   }
 
   async #show(citation, signal) {
@@ -100,7 +110,7 @@ export class Viewer {
       const { before, marked, after } = found.segments;
       const shown = await showPdf(place, file, found.page, marked, signal, { before, after });
       this.note.textContent = shown.note ?? "";
-      if (!shown.marked) this.#fallBack(showText, shown.note || "The words cannot be found on the page: this is its text.");
+      if (marked && !shown.marked) this.#fallBack(showText, shown.note || "The words cannot be found on the page: this is its text.");
     } catch (error) {
       if (error.name === "AbortError") throw error;
       const gone = "The file is not the one that was indexed any more: this is the text that was indexed.";

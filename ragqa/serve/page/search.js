@@ -1,0 +1,71 @@
+// The tab of the search: passages for some words, with their scores, in all documents or in those of a filter.
+
+import { get, post } from "./api.js";
+import { count, el, fileName, number, own } from "./dom.js";
+import { placeName } from "./passages.js";
+import { Filter } from "./filter.js";
+
+export class Search {
+  /** `app` has `open`, which shows a hit. */
+  constructor(panel, app) {
+    this.app = app;
+    this.field = el("input", { type: "search", dir: "auto", "aria-label": "Search the documents", placeholder: "Search the documents", autocomplete: "off" });
+    this.filter = new Filter();
+    this.line = el("p", { class: "muted", role: "status" });
+    this.error = el("div", {});
+    this.list = el("ol", { class: "passages", "aria-label": "Results" });
+    const submit = (event) => {
+      event.preventDefault();
+      this.search(this.field.value.trim(), this.filter.where());
+    };
+    const line = el("div", { class: "line" }, this.field, el("button", { class: "main" }, "Search"));
+    const form = el("form", { role: "search", class: "searching", onsubmit: submit }, line, this.filter.element);
+    panel.replaceChildren(form, this.error, this.line, this.list);
+  }
+
+  /** Search what the address asks for, `#q=WORDS&where=FILTER`; return whether it asks for anything. */
+  fromAddress() {
+    const given = new URLSearchParams(location.hash.slice(1));
+    if (!given.has("q")) return false;
+    this.field.value = given.get("q");
+    this.filter.fill(given.get("where") ?? "");
+    this.search(this.field.value, this.filter.where());
+    return true;
+  }
+
+  /** Called when the tab is chosen. */
+  chosen() {
+    this.field.focus();
+  }
+
+  /** Search words, put them into the address, so that it can be sent to somebody, and show what is found. */
+  async search(words, where) {
+    if (!words) return;
+    this.running?.abort();
+    this.running = new AbortController();
+    this.field.value = words;
+    history.replaceState(null, "", `#${new URLSearchParams({ q: words, ...(where ? { where: this.filter.text() } : {}) })}`);
+    this.error.replaceChildren();
+    this.line.textContent = "Searching";
+    try {
+      const { hits } = await post("/api/search", { question: words, k: 20, ...(where ? { where } : {}) }, this.running.signal);
+      this.line.textContent = hits.length ? count(hits.length, "passage") : "No passage was found. Try other words, or a wider filter.";
+      this.list.replaceChildren(...hits.map((hit) => this.#hit(hit)));
+    } catch (error) {
+      if (error.name === "AbortError") return;
+      this.line.textContent = "";
+      this.list.replaceChildren();
+      this.error.replaceChildren(el("div", { class: "error", role: "alert" }, el("p", { dir: "auto" }, error.message)));
+    }
+  }
+
+  #hit(hit) {
+    const opener = el("button", { type: "button", class: "link", "aria-label": `Open ${placeName(hit)}`, onclick: () => this.app.open(hit, opener) }, fileName(hit.source));
+    const scores = Object.entries(hit.scores).map(([name, value]) => `${name} ${number(value, 3)}`);
+    const head = el("p", { class: "where" }, opener, hit.place ? el("span", { class: "muted" }, ` ${hit.place}`) : "");
+    const fields = Object.entries(hit.fields).map(([name, value]) => `${name}: ${[value].flat().join(", ")}`);
+    const versions = Object.entries(hit.versions).map(([source, which]) => el("p", { class: "warning" }, `${which} version: `, fileName(source)));
+    const about = el("p", { class: "scores muted" }, `score ${number(hit.score, 3)} \u00b7 ${scores.join(" \u00b7 ")}`);
+    return el("li", {}, head, own("blockquote", hit.text), ...versions, fields.length ? own("p", fields.join(" \u00b7 "), { class: "scores muted" }) : null, about);
+  }
+}
