@@ -42,7 +42,7 @@ def test_passages_are_there_before_the_answer(tab: Tab) -> None:
 def test_a_question_without_an_answer_gets_reasons_and_the_nearest_passages(tab: Tab) -> None:
     tab.ask(world.UNKNOWN)
     expect(tab.answer).to_contain_text("The documents give no answer")
-    expect(tab.answer).to_contain_text("zebras")
+    expect(tab.answer).to_contain_text("No document names Peru")
     expect(tab.passages.get_by_role("listitem")).not_to_have_count(0)
     expect(tab.answer.get_by_role("button")).to_have_count(1)
 
@@ -158,19 +158,19 @@ def test_why_this_answer_has_the_prompt_the_scores_and_the_costs(tab: Tab) -> No
 
 
 def test_enter_asks_and_shift_enter_begins_a_line(tab: Tab) -> None:
-    tab.question.press_sequentially("Who is the harbour")
+    tab.question.press_sequentially("Please tell me:")
     tab.question.press("Shift+Enter")
     expect(tab.page.get_by_role("article")).to_have_count(0)
-    tab.question.press_sequentially("master of Gull Holm?")
+    tab.question.press_sequentially(world.MASTER)
     tab.question.press("Enter")
     expect(tab.answer).to_contain_text("Ada Quist")
 
 
 def test_an_answer_in_a_form_of_markdown_is_shown_as_text(browser: Browser, server: Running, tmp_path: Path) -> None:
     (tmp_path / "documents").mkdir()
-    text = "The **bold** harbour has a [link](http://evil.test/) and <b>a tag</b>."
+    text = "A **bold** harbour [links](http://evil.test/) <b>tags</b>."
     (tmp_path / "documents" / "a.txt").write_text(text, encoding="utf-8")
     with running(tmp_path, world.built(tmp_path, {}, abstains=False)) as plain, Tab.opened(browser, plain) as tab:
-        tab.ask("What has the bold harbour?")
+        tab.ask("What links the bold harbour?")
         expect(tab.answer).to_contain_text(text)
         expect(tab.answer.locator("b, a, strong")).to_have_count(0)
