@@ -77,10 +77,12 @@ export class Ask {
   /** Ask a question as turn `at`, in place of the turns from there on. */
   async ask(question, at = this.turns.length) {
     this.running?.abort();
+    const inside = this.list.contains(document.activeElement); // on a button of a turn that goes away now
     this.turns.splice(at).forEach((turn) => turn.element.remove());
     const turn = this.#add(question);
     const running = (this.running = new AbortController());
     this.#arrange();
+    if (inside) this.stop.focus();
     turn.say("Searching the documents");
     turn.element.scrollIntoView({ block: "start" });
     try {
@@ -98,7 +100,7 @@ export class Ask {
     const show = {
       waiting: (ahead) => turn.waiting(ahead),
       passages: ({ passages }) => turn.passages(passages),
-      token: (sentence) => turn.sentence(sentence),
+      token: (sentence) => turn.add(sentence),
       answer: (answer) => turn.finish(answer),
     };
     for await (const { name, data } of events("/api/ask", body, signal)) show[name]?.(data);
@@ -121,11 +123,13 @@ export class Ask {
 
   #arrange() {
     const busy = Boolean(this.running);
+    const focused = [this.go, this.stop].includes(document.activeElement);
     this.empty.hidden = this.turns.length > 0;
     this.panel.classList.toggle("fresh", !this.turns.length);
     this.fresh.hidden = !this.turns.length;
     this.go.hidden = busy;
     this.stop.hidden = !busy;
+    if (focused) (busy ? this.stop : this.go).focus();
   }
 
   #composer() {
@@ -140,7 +144,10 @@ export class Ask {
     const form = el("form", { class: "composer", onsubmit: submit }, this.note, el("div", { class: "line" }, this.field, this.go, this.stop), this.fresh);
     this.field.addEventListener("input", () => this.#grow());
     this.field.addEventListener("keydown", (event) => {
-      if (event.key === "Escape" && this.editing) this.cancelEdit();
+      if (event.key === "Escape" && this.editing) {
+        event.stopPropagation();
+        this.cancelEdit();
+      }
       if (event.key !== "Enter" || event.shiftKey || event.isComposing) return;
       event.preventDefault();
       form.requestSubmit();

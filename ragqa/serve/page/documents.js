@@ -1,16 +1,17 @@
 // The tab of the documents: what is indexed, what could not be read and why, and how far indexing is.
 
 import { get } from "./api.js";
-import { button, count, el, fileName, number } from "./dom.js";
+import { button, count, day, el, fileName, number } from "./dom.js";
 
 const AT_ONCE = 50;
 const SOON = 1_000;
 const LATER = 15_000;
 
+const COLUMNS = ["Type", "Pages", "Passages", "Characters"];
 const STAGES = { reading: "Reading the files", embedding: "Embedding the new passages" };
 
 export class Documents {
-  /** `app` has `open`, which shows a document. */
+  /** `app` has `open`, which shows a document, and `tell`, which says how many there are. */
   constructor(panel, app) {
     this.panel = panel;
     this.app = app;
@@ -20,7 +21,7 @@ export class Documents {
     this.rows = el("tbody");
     this.more = button("More documents", () => this.#page(), { class: "quiet", hidden: true });
     this.rejected = el("section", { class: "rejected", hidden: true });
-    const head = ["Document", "Type", "Pages", "Passages", "Characters"].map((name) => el("th", { scope: "col" }, name));
+    const head = ["Document", ...COLUMNS].map((name) => el("th", { scope: "col" }, name));
     this.table = el("table", { class: "figures list", hidden: true }, el("thead", {}, el("tr", {}, ...head)), this.rows);
     panel.replaceChildren(el("h2", {}, "Documents"), this.line, this.progress, this.last, this.table, this.more, this.rejected);
   }
@@ -45,7 +46,7 @@ export class Documents {
   async #page() {
     try {
       const found = await get(`/api/documents?offset=${this.rows.children.length}&limit=${AT_ONCE}`);
-      this.generation = found.generation;
+      this.app.tell(found.total, found.generation);
       this.rows.append(...found.documents.map((each) => this.#row(each)));
       for (const each of found.documents) {
         this.ocr.pages += each.ocr_pages ?? 0;
@@ -79,7 +80,7 @@ export class Documents {
     const title = found.title && !found.source.endsWith(found.title) ? el("p", { class: "muted", dir: "auto" }, found.title) : null;
     const name = el("td", {}, opener, title, ...notes.map((note) => el("p", { class: "warning" }, note)));
     const cells = [shortType(found), found.pages ?? "", found.chunks, found.size];
-    return el("tr", {}, name, ...cells.map((cell) => el("td", {}, typeof cell === "number" ? number(cell) : cell)));
+    return el("tr", {}, name, ...cells.map((cell, i) => el("td", { "data-name": COLUMNS[i] }, typeof cell === "number" ? number(cell) : cell)));
   }
 
   #reject(found) {
@@ -116,7 +117,7 @@ export class Documents {
 }
 
 function lastRun({ ended, added, removed, rejected, error }) {
-  const when = new Date(ended).toLocaleString();
+  const when = day(ended);
   if (error) return `The last run of indexing, ${when}, failed: ${error}.`;
   return `Last indexed ${when}: ${number(added)} new or changed, ${number(removed)} removed, ${number(rejected)} rejected.`;
 }

@@ -10,7 +10,7 @@ export class Filter {
     this.from = el("input", { type: "date" });
     this.to = el("input", { type: "date" });
     this.others = el("input", { placeholder: "author=Ann, route=R2", spellcheck: "false", autocomplete: "off", dir: "auto" });
-    const fields = [["File", this.source], ["Type", this.type], ["Dated from", this.from], ["to", this.to], ["Fields", this.others]];
+    const fields = [["File", this.source], ["Type", this.type], ["Dated from", this.from], ["Dated to", this.to], ["Fields", this.others]];
     const clear = button("Clear", () => this.fill(""), { class: "quiet" });
     this.state = el("span", { class: "muted" });
     const grid = el("div", { class: "filter" }, ...fields.map(([name, field]) => el("label", {}, name, field)), clear);
@@ -30,11 +30,6 @@ export class Filter {
       if (name && value) where[name] = [...[where[name] ?? []].flat(), ...readings(value)];
     }
     return Object.keys(where).length ? where : null;
-  }
-
-  /** Return the filter as the text of an address. */
-  text() {
-    return JSON.stringify(this.where() ?? {});
   }
 
   /** Show the filter of an address; one that cannot be read is none. */

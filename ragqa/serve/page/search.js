@@ -1,7 +1,7 @@
 // The tab of the search: passages for some words, with their scores, in all documents or in those of a filter.
 
-import { get, post } from "./api.js";
-import { count, el, fileName, number, own } from "./dom.js";
+import { post } from "./api.js";
+import { count, el, fileName, number, own, sentence } from "./dom.js";
 import { placeName } from "./passages.js";
 import { Filter } from "./filter.js";
 
@@ -33,9 +33,14 @@ export class Search {
     return true;
   }
 
-  /** Called when the tab is chosen. */
+  /** Put the search into the address again; called when the tab is chosen. */
   chosen() {
-    this.field.focus();
+    if (this.address) history.replaceState(null, "", this.address);
+  }
+
+  /** Take it out of the address; called when another tab is chosen. */
+  left() {
+    history.replaceState(null, "", location.pathname);
   }
 
   /** Search words, put them into the address, so that it can be sent to somebody, and show what is found. */
@@ -44,18 +49,19 @@ export class Search {
     this.running?.abort();
     this.running = new AbortController();
     this.field.value = words;
-    history.replaceState(null, "", `#${new URLSearchParams({ q: words, ...(where ? { where: this.filter.text() } : {}) })}`);
+    this.address = `#${new URLSearchParams({ q: words, ...(where && { where: JSON.stringify(where) }) })}`;
+    history.replaceState(null, "", this.address);
     this.error.replaceChildren();
     this.line.textContent = "Searching";
     try {
-      const { hits } = await post("/api/search", { question: words, k: 20, ...(where ? { where } : {}) }, this.running.signal);
+      const { hits } = await post("/api/search", { question: words, k: 20, ...(where && { where }) }, this.running.signal);
       this.line.textContent = hits.length ? count(hits.length, "passage") : "No passage was found. Try other words, or a wider filter.";
       this.list.replaceChildren(...hits.map((hit) => this.#hit(hit)));
     } catch (error) {
       if (error.name === "AbortError") return;
       this.line.textContent = "";
       this.list.replaceChildren();
-      this.error.replaceChildren(el("div", { class: "error", role: "alert" }, el("p", { dir: "auto" }, error.message)));
+      this.error.replaceChildren(own("p", sentence(error.message), { class: "error", role: "alert" }));
     }
   }
 

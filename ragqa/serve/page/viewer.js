@@ -89,7 +89,7 @@ export class Viewer {
     const words = found.segments.marked ? "These words stand in" : "This is";
     const text = citation.stale ? `These words stood in ${name} when it was indexed; the file is another one now.` : `${words} ${name}`;
     const hash = el("span", { class: "hash", title: `SHA-256 of the indexed file: ${found.sha256}` }, `SHA-256 ${found.sha256.slice(0, 12)}`);
-    this.proof.replaceChildren(el("span", {}, text), " ", hash);
+    this.proof.replaceChildren(el("span", {}, text), " \u00b7 ", hash);
   }
 
   #text(found, sound, note) {
