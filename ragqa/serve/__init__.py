@@ -6,6 +6,7 @@
     static         the page for people, whose files are in the folder page
     api, documents the handlers of our interface
     conversations  those of conversations that are kept; kept is their file, exports writes them for people
+    feedback       what people say of answers, as questions for `ragqa eval`
     openai         those of OpenAI's; conversation, citations and tasks help it
     mounted        /mcp, where the extra is installed
     status         /healthz, /readyz, /metrics

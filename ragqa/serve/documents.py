@@ -13,6 +13,7 @@ from ragqa.records.places import confidences
 from ragqa.serve.errors import HttpError
 from ragqa.serve.replies import FileReply, as_json
 from ragqa.serve.service import Service
+from ragqa.serve.tables import table_around
 
 if TYPE_CHECKING:
     from starlette.requests import Request
@@ -47,7 +48,7 @@ class Documents:
     async def document(self, request: Request) -> Response:
         """Return the text of an indexed document around a span: `before`, `marked` and `after`, which are cut here.
 
-        Offsets are in code points, which programs in some languages cannot count.
+        Offsets are in code points, which programs in some languages cannot count. CSV files and sheets have `table` too.
         """
         id_ = _id(request)
         start, around = _number(request, "start", 0), _number(request, "around", AROUND)
@@ -127,7 +128,7 @@ def _segments(document: Document, start: int, end: int, around: int) -> dict[str
     if end - start > MOST_AROUND:
         raise HttpError(422, f"end: a span has at most {MOST_AROUND} characters", param="end")
     low, high = max(0, start - around), min(size, end + around)
-    text = document.text
+    text, table = document.text, table_around(document, start, end, around)
     return {
         "id": document.id,
         "source": document.source,
@@ -140,6 +141,7 @@ def _segments(document: Document, start: int, end: int, around: int) -> dict[str
         "start": low,
         "end": high,
         "segments": {"before": text[low:start], "marked": text[start:end], "after": text[end:high]},
+        **({"table": table} if table else {}),
     }
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from pydantic import BaseModel
@@ -14,6 +15,7 @@ from ragqa.serve.api import Api
 from ragqa.serve.conversations import Conversations
 from ragqa.serve.description import described
 from ragqa.serve.documents import Documents
+from ragqa.serve.feedback import Feedback
 from ragqa.serve.openai import OpenAIApi
 from ragqa.serve.replies import as_json
 from ragqa.serve.service import Service
@@ -78,6 +80,9 @@ def operations(service: Service, page: Page | None) -> list[Operation]:
     ]
     if service.kept:
         found += _of_conversations(kept)
+    if service.spec.feedback:
+        feedback = Feedback(service, Path(service.spec.feedback))
+        found.append(Operation("feedback", "/api/feedback", feedback.feedback, wire.FeedbackBody, method="POST"))
     if page:
         found += [
             Operation("page", "/", page.page, forms=("text/html",), of_page=True),

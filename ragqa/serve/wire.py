@@ -16,6 +16,7 @@ Json = dict[str, Any]
 Model = TypeVar("Model", bound=BaseModel)
 MAX_TEXT_CHARS = 1_000_000
 MOST_TURNS = 50
+MOST_OFFSET = 1_000_000_000
 MOST_TEXTS = 256
 """The most texts that one request embeds."""
 
@@ -75,6 +76,25 @@ class ConversationBody(Own):
     """A new conversation."""
 
     title: Annotated[str, Field(min_length=1, max_length=200)]
+
+
+class CitedSpan(Own):
+    """A span of a document, as a citation has it."""
+
+    document_id: Id
+    start: Annotated[int, Field(ge=0, le=MOST_OFFSET)]
+    end: Annotated[int, Field(ge=0, le=MOST_OFFSET)]
+
+
+class FeedbackBody(Own):
+    """What a person says of an answer, whose text is empty where there was none, and the right one, if it is another."""
+
+    question: Question
+    answer: Text
+    verdict: Literal["up", "down"]
+    correction: Text | None = None
+    citations: Annotated[list[CitedSpan], Field(max_length=100)] = []
+    history: Annotated[list[Turn], Field(max_length=MOST_TURNS)] = []
 
 
 class Part(OpenAI):
