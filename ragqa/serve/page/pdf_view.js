@@ -11,7 +11,7 @@ import { findQuote } from "./pdf_quote.js";
 const HOME = new URL("vendor/pdfjs/", import.meta.url).href;
 const SECONDS = 30; // for opening a file and marking its quote
 const MARK = "quote"; // the name of the highlight in pdf_view.css
-const policy = trustedTypes.createPolicy("pdf-worker", { createScriptURL: () => `${HOME}pdf.worker.min.mjs` });
+const policy = trustedTypes.createPolicy("ragqa", { createScriptURL: () => `${HOME}pdf.worker.min.mjs` });
 let reader = null; // the worker that reads files, kept from one to the next
 let shown = null; // the file that is shown
 
