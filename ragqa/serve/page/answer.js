@@ -42,7 +42,7 @@ const keys = new WeakMap();
 
 function sentenceWith({ text, citations }, numbers, open) {
   const buttons = citations.map((citation, i) => citationButton(numbers[i], citation, open));
-  return own("p", text, { class: "sentence" }, ...(buttons.length ? ["\u2060", ...buttons] : []));
+  return own("p", text, { class: "sentence" }, " ", ...buttons);
 }
 
 /** Return what is said below an answer: how it was made, how sure it is, and what it leaves out. */

@@ -122,8 +122,8 @@ function lastRun({ ended, added, removed, rejected, error }) {
   return `Last indexed ${when}: ${number(added)} new or changed, ${number(removed)} removed, ${number(rejected)} rejected.`;
 }
 
-/** Return the type of a document as people call it: its ending, or the second half of its media type. */
-function shortType({ source, media_type }) {
+/** Return the type of a document as people know it: its ending, or the second half of its media type. */
+export function shortType({ source, media_type }) {
   const ending = /\.([A-Za-z0-9]{1,8})$/.exec(source);
   return ending ? ending[1].toLowerCase() : media_type.split("/").at(-1);
 }

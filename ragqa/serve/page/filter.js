@@ -1,6 +1,7 @@
 // The filter of a search: by file, type, date, and what documents say about themselves.
 
 import { get } from "./api.js";
+import { shortType } from "./documents.js";
 import { button, el } from "./dom.js";
 
 export class Filter {
@@ -36,8 +37,7 @@ export class Filter {
   fill(text) {
     const { source = "", media_type = "", date = {}, ...others } = parsed(text);
     this.source.value = source;
-    if (media_type && ![...this.type.options].some((option) => option.value === media_type)) this.type.append(el("option", { value: media_type }, media_type));
-    this.type.value = media_type;
+    this.#choose(media_type);
     this.from.value = date.from ?? "";
     this.to.value = date.to ?? "";
     const pairs = Object.entries(others).flatMap(([name, values]) => [...new Set([values].flat().map(String))].map((value) => `${name}=${value}`));
@@ -50,12 +50,21 @@ export class Filter {
     this.state.textContent = n ? `(${n})` : "";
   }
 
+  /** Choose a type, also one that is not offered. */
+  #choose(type) {
+    this.type.value = type;
+    if (this.type.selectedIndex < 0) this.type.append(el("option", { value: type, selected: true }, type));
+  }
+
   /** Offer the types that there are. */
   async #offer() {
     const { documents } = await get("/api/documents?limit=200").catch(() => ({ documents: [] }));
-    const there = new Set([...this.type.options].map((option) => option.value));
-    const types = [...new Set(documents.map((each) => each.media_type))].filter((type) => !there.has(type)).sort();
-    this.type.append(...types.map((type) => el("option", { value: type }, type)));
+    const names = new Map();
+    for (const each of documents) names.set(each.media_type, (names.get(each.media_type) ?? new Set()).add(shortType(each)));
+    const chosen = this.type.value;
+    const offers = [...names].map(([type, endings]) => el("option", { value: type }, [...endings].sort().join(", ")));
+    this.type.replaceChildren(this.type.options[0], ...offers.sort((a, b) => a.text.localeCompare(b.text)));
+    this.#choose(chosen);
   }
 }
 
