@@ -26,7 +26,9 @@ function letters(texts) {
     for (const char of text) {
       const end = start + char.length;
       if (!IGNORED.test(char)) {
-        const parts = HYPHEN.test(char) && LETTER.test(last) ? "" : char.normalize("NFKD").replace(/\s/gu, "");
+        const skipped = HYPHEN.test(char) && LETTER.test(last);
+        const parts = skipped ? "" : char.normalize("NFKD").replace(/\s/gu, "");
+        if (skipped && places.at(-1).index === index) places.at(-1).end = end; // it is marked with the letter before
         joined += parts;
         for (let unit = 0; unit < parts.length; unit++) places.push({ index, start, end });
         last = char;
@@ -121,7 +123,7 @@ export function findQuote(texts, quote, context = {}) {
 function spans(places) {
   const found = [];
   for (const { index, start, end } of places) {
-    if (found.at(-1)?.index === index) found.at(-1).end = Math.max(found.at(-1).end, end);
+    if (found.at(-1)?.index === index) found.at(-1).end = end;
     else found.push({ index, start, end });
   }
   return found;

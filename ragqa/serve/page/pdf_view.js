@@ -33,6 +33,7 @@ export async function showPdf(container, bytes, number, quote, signal, context =
     return await Promise.race([stopped, draw(container, await Promise.race([stopped, task.promise]), number, quote, context)]);
   } catch (error) {
     if (signal.aborted) throw error;
+    if (shown !== task) throw new DOMException("another file is shown now", "AbortError");
     clear(container);
     return { marked: false, note: `The page cannot be drawn: ${error.message}` };
   } finally {
