@@ -57,7 +57,7 @@ export function remarks(answer) {
     add(`The index is not complete: ${number(vectors)} of ${number(texts)} texts can be found by their meaning so far.`);
   }
   if (answer.read) add(`Read: ${answer.read}`);
-  const sure = answer.confidence === null ? "" : ` \u00b7 ${number(100 * answer.confidence)}% sure`;
+  const sure = answer.confidence === null ? "" : ` \u00b7 ${number(100 * answer.confidence)}%\u00a0sure`;
   if (KINDS[answer.kind]) add(KINDS[answer.kind] + sure);
   return list;
 }

@@ -85,9 +85,10 @@ export class Ask {
     if (inside) this.stop.focus();
     turn.say("Searching the documents");
     turn.element.scrollIntoView({ block: "start" });
+    const before = this.turns.slice(0, at).filter((each) => each.answer).length; // of these, the conversation has the answers
     try {
-      const answer = await this.#answer(turn, at, running.signal);
-      if (!this.conversation.answered(at, question, answer)) this.note.textContent = "This conversation is too long to outlive a reload.";
+      const answer = await this.#answer(turn, before, running.signal);
+      if (!this.conversation.answered(before, question, answer)) this.note.textContent = "This conversation is too long to outlive a reload.";
     } catch (error) {
       this.#failed(turn, error);
     }
@@ -95,8 +96,8 @@ export class Ask {
     this.#arrange();
   }
 
-  async #answer(turn, at, signal) {
-    const body = await this.conversation.request(turn.question, at);
+  async #answer(turn, before, signal) {
+    const body = await this.conversation.request(turn.question, before);
     const show = {
       waiting: (ahead) => turn.waiting(ahead),
       passages: ({ passages }) => turn.passages(passages),

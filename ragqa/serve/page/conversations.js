@@ -70,9 +70,9 @@ export class Conversations {
     return el("li", {}, el("div", { class: "what" }, opener, el("p", { class: "muted" }, about)), acts);
   }
 
-  /** Return the button that deletes, after it is pressed a second time. */
+  /** Return the button that deletes, after it is pressed a second time, and not by a double click. */
   #deletion(title, forget) {
-    const wanted = button("Delete", () => (sure ? forget() : ask(true)), { class: "quiet", onblur: () => ask(false) });
+    const wanted = button("Delete", ({ detail }) => (sure && detail < 2 ? forget() : ask(true)), { class: "quiet", onblur: () => ask(false) });
     let sure;
     const ask = (now) => {
       sure = now;

@@ -2,6 +2,7 @@
 
 import { get } from "./api.js";
 import { button, count, day, el, fileName, number } from "./dom.js";
+import { opener } from "./passages.js";
 
 const AT_ONCE = 50;
 const SOON = 1_000;
@@ -49,7 +50,7 @@ export class Documents {
       this.app.tell(found.total, found.generation);
       this.rows.append(...found.documents.map((each) => this.#row(each)));
       for (const each of found.documents) {
-        this.ocr.pages += each.ocr_pages ?? 0;
+        this.ocr.pages += each.ocr_pages;
         this.ocr.all += each.pages ?? 0;
       }
       this.#say(found);
@@ -74,18 +75,17 @@ export class Documents {
 
   #row(found) {
     const whole = { document_id: found.id, source: found.source, start: 0, end: 0, text: "", page: null, place: "" };
-    const opener = el("button", { type: "button", class: "link", onclick: () => this.app.open(whole, opener) }, fileName(found.source));
-    const notes = [...(found.unread ?? [])];
+    const notes = [...found.unread];
     if (found.ocr_pages) notes.unshift(`${count(found.ocr_pages, "page")} read from a picture (OCR)`);
     const title = found.title && !found.source.endsWith(found.title) ? el("p", { class: "muted", dir: "auto" }, found.title) : null;
-    const name = el("td", {}, opener, title, ...notes.map((note) => el("p", { class: "warning" }, note)));
+    const name = el("td", {}, opener(whole, this.app.open), title, ...notes.map((note) => el("p", { class: "warning" }, note)));
     const cells = [shortType(found), found.pages ?? "", found.chunks, found.size];
     return el("tr", {}, name, ...cells.map((cell, i) => el("td", { "data-name": COLUMNS[i] }, typeof cell === "number" ? number(cell) : cell)));
   }
 
   #reject(found) {
     this.rejected.hidden = !found.rejected.length;
-    const all = found.rejected_total ?? found.rejected.length;
+    const all = found.rejected_total;
     const rows = found.rejected.map((each) => el("li", {}, fileName(each.source), el("p", { class: "muted", dir: "auto" }, each.reason)));
     const more = all > rows.length ? el("p", { class: "muted" }, `The first ${number(rows.length)} are listed.`) : "";
     this.rejected.replaceChildren(el("h3", {}, `${count(all, "file")} not indexed`), el("ul", { class: "rows plain" }, ...rows), more);
@@ -109,7 +109,7 @@ export class Documents {
 
   #progress({ running, stage, done, total, last }) {
     this.progress.hidden = !running;
-    const bar = el("progress", total ? { max: String(total), value: String(done), "aria-label": "Indexing" } : { "aria-label": "Indexing" });
+    const bar = el("progress", { "aria-label": "Indexing", ...(total && { max: total, value: done }) });
     const figures = total ? `: ${number(done)} of ${number(total)}` : "";
     this.progress.replaceChildren(el("p", {}, (STAGES[stage] ?? "Indexing") + figures), bar);
     this.last.textContent = last ? lastRun(last) : "";

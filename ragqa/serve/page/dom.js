@@ -25,7 +25,7 @@ export function el(name, attributes = {}, ...children) {
   return node;
 }
 
-/** Return a button with a text; `attributes` as in `el`. */
+/** Return a button that shows a text or an element; `attributes` as in `el`. */
 export function button(text, onclick, attributes = {}) {
   return el("button", { type: "button", onclick, ...attributes }, text);
 }

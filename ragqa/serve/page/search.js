@@ -2,7 +2,7 @@
 
 import { post } from "./api.js";
 import { count, el, fileName, number, own, sentence } from "./dom.js";
-import { placeName } from "./passages.js";
+import { whereLine } from "./passages.js";
 import { Filter } from "./filter.js";
 
 export class Search {
@@ -55,7 +55,7 @@ export class Search {
     this.line.textContent = "Searching";
     try {
       const { hits } = await post("/api/search", { question: words, k: 20, ...(where && { where }) }, this.running.signal);
-      this.line.textContent = hits.length ? count(hits.length, "passage") : "No passage was found. Try other words, or a wider filter.";
+      this.line.textContent = hits.length ? `The best ${count(hits.length, "passage")}` : "No passage was found. Try other words, or a wider filter.";
       this.list.replaceChildren(...hits.map((hit) => this.#hit(hit)));
     } catch (error) {
       if (error.name === "AbortError") return;
@@ -66,12 +66,10 @@ export class Search {
   }
 
   #hit(hit) {
-    const opener = el("button", { type: "button", class: "link", "aria-label": `Open ${placeName(hit)}`, onclick: () => this.app.open(hit, opener) }, fileName(hit.source));
     const scores = Object.entries(hit.scores).map(([name, value]) => `${name} ${number(value, 3)}`);
-    const head = el("p", { class: "where" }, opener, hit.place ? el("span", { class: "muted" }, ` ${hit.place}`) : "");
     const fields = Object.entries(hit.fields).map(([name, value]) => `${name}: ${[value].flat().join(", ")}`);
     const versions = Object.entries(hit.versions).map(([source, which]) => el("p", { class: "warning" }, `${which} version: `, fileName(source)));
     const about = el("p", { class: "scores muted" }, `score ${number(hit.score, 3)} \u00b7 ${scores.join(" \u00b7 ")}`);
-    return el("li", {}, head, own("blockquote", hit.text), ...versions, fields.length ? own("p", fields.join(" \u00b7 "), { class: "scores muted" }) : null, about);
+    return el("li", {}, whereLine(hit, this.app.open), own("blockquote", hit.text), ...versions, fields.length ? own("p", fields.join(" \u00b7 "), { class: "scores muted" }) : null, about);
   }
 }

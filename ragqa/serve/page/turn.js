@@ -25,6 +25,7 @@ export class Turn {
     this.region = el("section", { class: "answer", "aria-label": "Answer", "aria-live": "polite" }, this.flow);
     this.below = el("div", { class: "below" });
     this.found = el("div", { class: "found" });
+    this.listed = "";
     const edit = iconButton("edit", "Edit and ask again", () => acts.edit(this));
     const asked = el("header", { class: "question" }, own("h2", question), edit);
     this.element = el("article", { class: "turn" }, asked, this.status, this.region, this.below, this.found);
@@ -92,6 +93,9 @@ export class Turn {
     if (!cited.length && !this.nearest.length) return;
     const words = this.answer?.kind === "span" ? this.answer.text : "";
     const title = cited.length ? "Where it stands" : "Nearest passages";
+    const key = `${cited.length} ${words} ${JSON.stringify(this.nearest)}`;
+    if (key === this.listed) return; // it stays as it is, and so does the focus in it
+    this.listed = key;
     this.found.replaceChildren(el("h3", {}, title), passageList(cited, this.nearest, this.acts.open, words));
   }
 
