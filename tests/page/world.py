@@ -62,7 +62,7 @@ class ToldGenerator(SlowGenerator):
 PIPELINE = """
 version: 1
 load:     {kind: folder, path: documents}
-split:    {kind: recursive, chunk_size: 40, overlap: 8}
+split:    {kind: recursive, chunk_size: %d, overlap: 8}
 embed:    {kind: words}
 index:    {kind: faiss, path: index}
 retrieve: {kind: hybrid, top_k: 3}
@@ -84,13 +84,13 @@ def pdf(path: Path, pages: Sequence[Sequence[str]]) -> None:
     canvas.save()
 
 
-def built(folder: Path, says: dict[str, str], *, abstains: bool = True) -> Pipeline:
+def built(folder: Path, says: dict[str, str], *, abstains: bool = True, chunk_size: int = 40) -> Pipeline:
     """Index the documents of a folder.
 
     :param says: what is written for a question.
     :param abstains: whether nothing is answered where the passages give no answer.
     """
-    (folder / "pipeline.yaml").write_text(PIPELINE % (0.2 if abstains else 0), encoding="utf-8")
+    (folder / "pipeline.yaml").write_text(PIPELINE % (chunk_size, 0.2 if abstains else 0), encoding="utf-8")
     told = Kind("generate", Told, lambda spec, needs: ToldGenerator(says))
     pipeline = Pipeline.from_file(folder / "pipeline.yaml", kinds=[WORDS, told])
     pipeline.index()
