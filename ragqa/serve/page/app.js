@@ -55,7 +55,7 @@ async function show(page) {
     toAsk: () => tabs.choose("ask"),
     searchInstead: (question) => {
       tabs.choose("search");
-      search.search(question, null);
+      search.search(question, "");
       search.field.focus();
     },
     tell: (documents, generation) => {

@@ -1,6 +1,6 @@
 // The tab where questions are asked: the conversation, and the field below it.
 
-import { events, Lost, Refused } from "./api.js";
+import { events, Lost } from "./api.js";
 import { Conversation } from "./conversation.js";
 import { button, count, el } from "./dom.js";
 import { Turn } from "./turn.js";
@@ -111,8 +111,7 @@ export class Ask {
   #failed(turn, error) {
     if (error.name === "AbortError") turn.stopped();
     else if (error instanceof Lost) turn.failed(`${error.message} The question is still here.`);
-    else if (error instanceof Refused) turn.failed(error.message, error.retryAfter);
-    else throw error;
+    else turn.failed(error.message, error.retryAfter);
   }
 
   #add(question) {

@@ -13,15 +13,15 @@ const ICONS = {
 // Characters that can make a name look like another one: controls, and marks that turn the direction of writing.
 const MISLEADING = /[\u0000-\u001f\u007f-\u009f\u200b\u2028-\u202e\u2060\u2066-\u2069\ufeff]/gu;
 
-/** Return an element. A key `onNAME` is a listener; a value of null, undefined or false leaves the attribute out. */
+/** Return an element. A key `onNAME` is a listener; a value of null or false leaves the attribute out. */
 export function el(name, attributes = {}, ...children) {
   const node = document.createElement(name);
   for (const [key, value] of Object.entries(attributes)) {
-    if (value === null || value === undefined || value === false) continue;
+    if (value === null || value === false) continue;
     if (key.startsWith("on")) node.addEventListener(key.slice(2), value);
     else node.setAttribute(key, value === true ? "" : value);
   }
-  node.append(...children.filter((child) => child !== null && child !== undefined && child !== ""));
+  node.append(...children.filter((child) => child !== null && child !== ""));
   return node;
 }
 
@@ -43,7 +43,7 @@ export function own(name, text, attributes = {}, ...more) {
 
 /** Return the name of a file as an element; characters that mislead are shown as a sign. */
 export function fileName(source) {
-  return el("bdi", { class: "file" }, safeName(source));
+  return el("bdi", {}, safeName(source));
 }
 
 /** Return the name of a file with a sign in place of characters that mislead. */

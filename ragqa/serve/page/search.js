@@ -16,7 +16,7 @@ export class Search {
     this.list = el("ol", { class: "passages", "aria-label": "Results" });
     const submit = (event) => {
       event.preventDefault();
-      this.search(this.field.value.trim(), this.filter.where());
+      this.search(this.field.value.trim());
     };
     const line = el("div", { class: "line" }, this.field, el("button", { class: "main" }, "Search"));
     const form = el("form", { role: "search", class: "searching", onsubmit: submit }, line, this.filter.element);
@@ -27,9 +27,7 @@ export class Search {
   fromAddress() {
     const given = new URLSearchParams(location.hash.slice(1));
     if (!given.has("q")) return false;
-    this.field.value = given.get("q");
-    this.filter.fill(given.get("where") ?? "");
-    this.search(this.field.value, this.filter.where());
+    this.search(given.get("q"), given.get("where") ?? "");
     return true;
   }
 
@@ -43,9 +41,11 @@ export class Search {
     history.replaceState(null, "", location.pathname);
   }
 
-  /** Search words, put them into the address, so that it can be sent to somebody, and show what is found. */
-  async search(words, where) {
+  /** Search words, put them into the address, so that it can be sent to somebody, and show what is found. `filter` replaces the one that is set. */
+  async search(words, filter = null) {
+    if (filter !== null) this.filter.fill(filter);
     if (!words) return;
+    const where = this.filter.where();
     this.running?.abort();
     this.running = new AbortController();
     this.field.value = words;
