@@ -36,6 +36,8 @@ def run(site: Path, *arguments: str, cwd: Path) -> subprocess.CompletedProcess[s
 def test_the_wheel_holds_what_runs_and_nothing_else(installed: Path) -> None:
     names = {path.relative_to(installed).as_posix() for path in installed.rglob("*") if path.is_file()}
     assert {"ragqa/config/profiles/small.yaml", "ragqa/prompt/templates/qa.txt", "ragqa/py.typed"} <= names
+    page = ROOT / "ragqa" / "serve" / "page"
+    assert {file.relative_to(ROOT).as_posix() for file in page.rglob("*") if file.is_file()} <= names
     assert not [name for name in names if name.split("/")[0] not in ("ragqa",) and ".dist-info/" not in name]
 
 

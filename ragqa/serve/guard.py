@@ -39,8 +39,8 @@ SECURITY_HEADERS = (
 """The headers of every reply."""
 PAGE_POLICY = (
     b"default-src 'none'; script-src 'self'; worker-src 'self'; style-src 'self'; connect-src 'self'; img-src 'self' blob:; "
-    b"font-src 'self' data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'; "
-    b"require-trusted-types-for 'script'; trusted-types ragqa"
+    b"base-uri 'none'; form-action 'none'; frame-ancestors 'none'; "
+    b"require-trusted-types-for 'script'; trusted-types pdf-worker"
 )
 """The Content-Security-Policy of the page, in the place of that of the other replies."""
 _HOST = re.compile(r"([a-z0-9.-]+|\[[0-9a-f:.]+\])(?::[0-9]{1,5})?", re.ASCII)

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.fakes import write_project
-from tests.serve.serving import Running, running
+from tests.serve.serving import Running, build, running, write_pdf
 from tests.serve.told_pipeline import opener
 
 
@@ -31,6 +31,21 @@ def hasty(server: Running) -> Iterator[Running]:
         body_seconds=0.5,
         send_seconds=0.5,
     ) as found:
+        yield found
+
+
+@pytest.fixture(scope="package")
+def papers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
+    """Return a server that keeps conversations and feedback, over texts, a PDF file, a table and a file that is damaged."""
+    folder = tmp_path_factory.mktemp("papers")
+    pipeline, documents = build(folder), folder / "documents"
+    write_pdf(documents / "pier.pdf", "The pier has a master called Pierson.")
+    rows = [f'pier {number},{number * 10},"a ""good"" one"\n' for number in range(400)]
+    (documents / "fees.csv").write_text("".join(["Pier,Fee,Note\n", *rows]), encoding="utf-8")
+    (documents / "damaged.pdf").write_bytes(b"%PDF-1.4\nnothing")
+    pipeline.index()
+    kept, feedback = str(folder / "kept.db"), str(folder / "feedback.jsonl")
+    with running(folder, pipeline, conversations=kept, feedback=feedback) as found:
         yield found
 
 

@@ -21,8 +21,23 @@ from tests.serve import injections
 from tests.serve.serving import QUESTION, SLOW_QUESTION, Running, SlowGenerator, request, running
 
 VALID: dict[str, dict[str, Any]] = {
-    "/api/ask": {"question": QUESTION, "history": [{"question": "Who?", "answer": "Quayson."}]},
-    "/api/search": {"question": QUESTION, "k": 3},
+    "/api/ask": {
+        "question": QUESTION,
+        "history": [{"question": "Who?", "answer": "Quayson."}],
+        "explain": True,
+        "conversation": "0" * 32,
+        "replace_from": 0,
+    },
+    "/api/search": {"question": QUESTION, "k": 3, "where": {"media_type": ["text/plain", "text/csv"], "title": ""}},
+    "/api/conversations": {"title": "Of the quay"},
+    "/api/feedback": {
+        "question": QUESTION,
+        "answer": "Quayson",
+        "verdict": "down",
+        "correction": "Quayson.",
+        "citations": [{"document_id": "0" * 64, "start": 0, "end": 9}],
+        "history": [{"question": "Who?", "answer": ""}],
+    },
     "/v1/chat/completions": {
         "model": "ragqa",
         "messages": [{"role": "user", "content": [{"type": "text", "text": QUESTION}]}],
@@ -51,13 +66,15 @@ def main() -> None:
     parser.add_argument("--described", type=int, default=20_000, help="requests made from the OpenAPI document")
     parser.add_argument("--schemathesis", default="schemathesis", help="the program")
     given = parser.parse_args()
-    with tempfile.TemporaryDirectory() as folder, running(Path(folder), waiting=100, waiting_per_token=100) as server:
-        failed = [
-            random_bodies(server, given.bodies),
-            as_described(server, given.described, given.schemathesis),
-            leaving(server, given.leaving),
-            trickling(server, given.minutes * 60),
-        ]
+    with tempfile.TemporaryDirectory() as folder:
+        kept: dict[str, Any] = {"conversations": f"{folder}/kept.db", "feedback": f"{folder}/feedback.jsonl"}
+        with running(Path(folder), waiting=100, waiting_per_token=100, **kept) as server:
+            failed = [
+                random_bodies(server, given.bodies),
+                as_described(server, given.described, given.schemathesis),
+                leaving(server, given.leaving),
+                trickling(server, given.minutes * 60),
+            ]
     for pipeline in ("quickstart.yaml", "chat.yaml"):
         with tempfile.TemporaryDirectory() as folder:
             failed.append(injections.obeyed_more(Path(folder), pipeline))

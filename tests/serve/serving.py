@@ -13,6 +13,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, ClassVar, Literal
 
+from reportlab.pdfgen import canvas
+
 from ragqa import Pipeline, serve, stopping
 from ragqa.config import GenerateSpec, Kind
 from ragqa.config.serving import HttpServe
@@ -74,6 +76,13 @@ def build(folder: Path, answer: str = "write") -> Pipeline:
     return pipeline
 
 
+def write_pdf(file: Path, text: str) -> None:
+    """Write a PDF file with one line."""
+    page = canvas.Canvas(str(file))
+    page.drawString(72, 720, text)
+    page.save()
+
+
 @dataclass
 class Reply:
     """A reply of a server."""
@@ -125,6 +134,14 @@ class Running:
         data = body if isinstance(body, bytes) else json.dumps(body).encode()
         given = self.headers(who) | {"Content-Type": "application/json"} | _named(headers)
         return self.send("POST", path, given, data)
+
+    def delete(self, path: str, who: str = "alice") -> Reply:
+        return self.send("DELETE", path, self.headers(who))
+
+    def id_of(self, source: str) -> str:
+        """Return the id of an indexed document."""
+        listed = self.get("/api/documents").json["documents"]
+        return {str(each["source"]): str(each["id"]) for each in listed}[source]
 
     def send(self, method: str, path: str, headers: Mapping[str, str], body: bytes | None = None) -> Reply:
         with self.connect() as client:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import hashlib
 import json
@@ -11,12 +12,13 @@ import threading
 import time
 from pathlib import Path
 from typing import Any
-from urllib.parse import quote
+from urllib.parse import quote, unquote
 
 import pytest
 
 from ragqa import Pipeline
-from ragqa.serve import lanes, mcp_pages
+from ragqa.serve import lanes, mcp_pages, replies
+from ragqa.serve.errors import HttpError
 from ragqa.serve.mcp_tools import TOOLS
 from tests.serve import injections
 from tests.serve.serving import (
@@ -32,13 +34,21 @@ from tests.serve.serving import (
     running,
     until,
     without_times_and_paths,
+    write_pdf,
 )
 
 ROUTES = [
     ("GET", "/readyz"), ("GET", "/metrics"), ("POST", "/api/ask"), ("POST", "/api/search"), ("GET", f"/api/documents/{'0' * 64}"),
-    ("GET", "/api/index"), ("GET", "/v1/models"), ("GET", "/v1/models/ragqa"), ("POST", "/v1/chat/completions"),
+    ("GET", "/api/documents"), ("GET", f"/api/documents/{'0' * 64}/file"), ("GET", "/api/page"), ("GET", "/api/index/progress"),
+    ("GET", "/page/nothing.js"), ("GET", "/api/index"), ("GET", "/v1/models"), ("GET", "/v1/models/ragqa"), ("POST", "/v1/chat/completions"),
     ("POST", "/v1/completions"), ("POST", "/v1/embeddings"), ("GET", "/openapi.json"), ("GET", "/nothing"),
 ]  # fmt: skip
+_ONE = f"/api/conversations/{'0' * 32}"
+KEPT_ROUTES = [
+    ("GET", "/api/conversations"), ("POST", "/api/conversations"), ("GET", _ONE), ("DELETE", _ONE), ("GET", f"{_ONE}/markdown"),
+    ("GET", f"{_ONE}/json"), ("POST", "/api/feedback"),
+]  # fmt: skip
+"""The routes of a server that keeps conversations and feedback."""
 SECURITY = {"x-content-type-options": "nosniff", "cache-control": "no-store", "referrer-policy": "no-referrer"}
 
 
@@ -46,7 +56,9 @@ def asked(server: Running) -> float:
     return server.metric("ragqa_answers_total")
 
 
-def test_attack_1_no_route_but_health_opens_without_the_right_token(server: Running) -> None:
+def test_attack_1_no_route_but_health_and_the_page_opens_without_the_right_token(
+    server: Running, papers: Running
+) -> None:
     right = server.secrets["alice"]
     wrong: list[tuple[str, dict[str, str]]] = [
         ("", {}),
@@ -65,6 +77,10 @@ def test_attack_1_no_route_but_health_opens_without_the_right_token(server: Runn
             assert told.status == 401, (method, path, headers)  # although its body never comes
             assert told.json["error"]["code"] == "invalid_api_key" and told.headers["www-authenticate"] == "Bearer"
     assert server.send("GET", "/api/index", server.headers("alice")).status == 403
+    for method, path in KEPT_ROUTES:
+        for headers in ({}, {"Authorization": f"Bearer {right[:-1]}"}):
+            told = papers.send(method, path, {"Host": "localhost", "Content-Length": "50000", **headers})
+            assert told.status == 401, (method, path, headers)
     lower = {"Host": "localhost", "Authorization": f"bearer {right}"}
     assert server.send("GET", "/v1/models", lower).status == 200
     assert server.send("GET", "/healthz", {"Host": "localhost"}).json == {"status": "ok"}
@@ -362,6 +378,81 @@ def test_attack_13_a_file_changed_or_replaced_after_indexing_is_not_read(tmp_pat
         assert b"secret" not in told.body and b"Quayson" in told.body  # what was indexed
 
 
+def test_attack_13_a_pdf_file_that_is_no_longer_what_was_indexed_is_not_sent(tmp_path: Path) -> None:
+    pipeline, file = build(tmp_path), tmp_path / "documents" / "pier.pdf"
+    secret = tmp_path / "secret.pdf"
+    write_pdf(secret, "The secret of the pier.")
+    write_pdf(file, "The pier has a master called Pierson.")
+    whole, other = file.read_bytes(), secret.read_bytes()
+    pipeline.index()
+    with running(tmp_path, pipeline) as server:
+        path = f"/api/documents/{server.id_of('pier.pdf')}/file"
+        assert server.get(path).body == whole
+
+        def refused() -> None:
+            told = server.get(path)
+            assert (told.status, told.json["error"]["code"]) == (410, "file_changed")
+            assert b"%PDF" not in told.body and str(tmp_path) not in told.body.decode()
+
+        file.write_bytes(other)  # other bytes, then other bytes of the same length and time
+        refused()
+        file.write_bytes(whole[:-9] + b"000000000")
+        refused()
+        for target in (secret, "/etc/passwd", "/dev/zero", tmp_path / "nothing"):
+            file.unlink(missing_ok=True)
+            file.symlink_to(target)
+            refused()
+        file.unlink()
+        os.mkfifo(file)
+        refused()
+        file.unlink()
+        (tmp_path / "documents").rename(tmp_path / "moved")
+        (tmp_path / "other").mkdir()
+        (tmp_path / "other" / "pier.pdf").write_bytes(other)
+        (tmp_path / "documents").symlink_to(tmp_path / "other")
+        refused()
+
+
+def test_attack_13_a_file_that_changes_while_it_is_sent_ends_with_its_connection(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(replies, "PIECE_BYTES", 1000)
+    file = tmp_path / "pier.pdf"
+    write_pdf(file, "The pier has a master called Pierson.")
+    sent: list[Any] = []
+
+    async def send(message: Any) -> None:
+        sent.append(message)
+        file.write_bytes(b"another file" * 1000)
+
+    async def receive() -> Any:
+        await asyncio.sleep(60)
+
+    with pytest.raises(HttpError):
+        asyncio.run(replies.FileReply(file.open("rb"), "application/pdf")({"type": "http"}, receive, send))
+    assert [each["type"] for each in sent] == ["http.response.start"]
+
+
+def test_attack_18_a_conversation_of_another_token_is_as_unknown_as_one_that_never_was(papers: Running) -> None:
+    id_ = papers.post("/api/conversations", {"title": "Of the quay"}).json["id"]
+    assert papers.post("/api/ask", {"question": QUESTION, "conversation": id_}).json["turn"] == 0
+    guessed = ["0" * 32, id_[:-1], id_.upper(), f"{id_}0", f"{id_}%00", "'%20OR%201=1%20--", "%ff"]
+    for who, each in [("bob", id_), ("root", id_), *(("alice", guess) for guess in guessed)]:
+        path = f"/api/conversations/{each}"
+        asked = {"question": QUESTION, "conversation": unquote(each, errors="replace")}
+        told = [
+            papers.get(path, who), papers.get(f"{path}/markdown", who), papers.get(f"{path}/json", who),
+            papers.delete(path, who), papers.post("/api/ask", asked, who),
+            papers.post("/api/ask", {**asked, "replace_from": 0}, who),
+        ]  # fmt: skip
+        assert {(reply.status, reply.json["error"]["code"]) for reply in told} == {(404, "conversation_not_found")}, (
+            each
+        )
+        assert len({reply.body for reply in told}) == 1 and b"quay" not in told[0].body
+        assert id_ not in papers.get("/api/conversations", who).body.decode() or who == "alice"
+    assert len(papers.get(f"/api/conversations/{id_}").json["turns"]) == 1
+
+
 def test_attack_16_no_address_path_or_model_of_a_request_is_used(
     server: Running, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -564,6 +655,18 @@ def test_attack_24_every_reply_has_the_security_headers_and_tells_nothing_of_the
             assert not any(
                 word in text for word in ("uvicorn", "starlette", "h11", "python", "traceback", "/tmp", ".py")
             )
+
+
+def test_attack_24_what_the_page_asks_for_has_the_security_headers_and_no_other_policy(papers: Running) -> None:
+    id_ = papers.post("/api/conversations", {"title": "Of the quay"}).json["id"]
+    pdf = f"/api/documents/{papers.id_of('pier.pdf')}"
+    mine = f"/api/conversations/{id_}"
+    paths = ["/api/page", "/api/documents", pdf, f"{pdf}/file", "/api/index/progress", "/api/conversations", mine]
+    replies = [papers.get(path) for path in (*paths, f"{mine}/markdown", f"{mine}/json")]
+    replies += [papers.delete(mine), papers.post("/api/feedback", {"question": "x", "answer": "", "verdict": "down"})]
+    for told in replies:
+        assert told.status == 200 and SECURITY.items() <= told.headers.items()
+        assert told.headers["content-security-policy"] == "default-src 'none'; frame-ancestors 'none'"
 
 
 def test_more_connections_than_the_settings_allow_are_refused(tmp_path: Path) -> None:

@@ -41,6 +41,7 @@ def serving(folder: Path, *arguments: str) -> Iterator[tuple[subprocess.Popen[st
     try:
         assert started.stdout
         said = json.loads(started.stdout.readline())
+        assert said["page"] == f"{said['url']}/" + (f"#token={said['token']}" if said["token"] else "")
         pipeline: Any = None
         yield started, Running(int(said["url"].rpartition(":")[2]), pipeline, {"alice": said["token"]}, folder)
     finally:
@@ -141,6 +142,8 @@ def test_a_wrong_file_of_tokens_is_refused_with_its_line(tmp_path: Path, text: s
         (["serve", "token"], 2, "give one NAME"),
         (["serve", "token", "a b"], 2, "NAME"),
         (["serve", "missing.yaml"], 2, "missing.yaml"),
+        (["serve", "scripted.yaml", "--open", "--no-page"], 2, "--open"),
+        (["serve", "scripted.yaml", "--set", "serve.conversations=nowhere/kept.db", "--port", "0"], 2, "nowhere"),
         (["serve", "scripted.yaml", "--host", "0.0.0.0"], 9, "ragqa serve token NAME"),
         (["serve", "scripted.yaml", "--host", "203.0.113.7", "--token-file", "pipeline.yaml"], 2, "pipeline.yaml:2"),
         (["serve", "scripted.yaml", "--set", "serve.waiting=0"], 2, "serve.waiting"),

@@ -1,6 +1,6 @@
 // An answer: its sentences with their citations, what is said about it, and an abstention.
 
-import { button, count, el, number, own } from "./dom.js";
+import { button, count, el, number, own, sentence } from "./dom.js";
 import { citationButton, placeName } from "./passages.js";
 
 const KINDS = {
@@ -25,12 +25,12 @@ const FINISH = { deadline: "The time was up: the answer ends here.", length: "Th
 
 /** Show the sentences in `place`. Those that are there already stay as they are, so that they are not read aloud again. */
 export function showSentences(place, sentences, numbering, open) {
-  sentences.forEach((sentence, i) => {
-    const key = JSON.stringify([sentence.text, sentence.citations.map((each) => [each.document_id, each.start, each.end])]);
+  sentences.forEach((each, i) => {
+    const key = JSON.stringify([each.text, each.citations.map(({ document_id, start, end }) => [document_id, start, end])]);
     const there = place.children[i];
-    const numbers = sentence.citations.map((citation) => numbering.of(citation));
+    const numbers = each.citations.map((citation) => numbering.of(citation));
     if (there && keys.get(there) === key) return;
-    const shown = ownSentence(sentence, numbers, open);
+    const shown = sentenceWith(each, numbers, open);
     keys.set(shown, key);
     if (there) there.replaceWith(shown);
     else place.append(shown);
@@ -40,9 +40,9 @@ export function showSentences(place, sentences, numbering, open) {
 
 const keys = new WeakMap();
 
-function ownSentence(sentence, numbers, open) {
-  const buttons = sentence.citations.map((citation, i) => citationButton(numbers[i], citation, open));
-  return own("p", sentence.text, { class: "sentence" }, ...(buttons.length ? ["\u2060", ...buttons] : []));
+function sentenceWith({ text, citations }, numbers, open) {
+  const buttons = citations.map((citation, i) => citationButton(numbers[i], citation, open));
+  return own("p", text, { class: "sentence" }, " ", ...buttons);
 }
 
 /** Return what is said below an answer: how it was made, how sure it is, and what it leaves out. */
@@ -54,31 +54,31 @@ export function remarks(answer) {
   if (FINISH[answer.finish]) add(FINISH[answer.finish], "warning");
   if (answer.coverage) {
     const { vectors, texts } = answer.coverage;
-    add(`The index is not complete: ${number(vectors)} of ${number(texts)} texts can be found by their meaning so far.`, "warning");
+    add(`The index is not complete: ${number(vectors)} of ${number(texts)} texts can be found by their meaning so far.`);
   }
   if (answer.read) add(`Read: ${answer.read}`);
-  const sure = answer.confidence === null ? "" : ` \u00b7 ${number(100 * answer.confidence)}% sure`;
+  const sure = answer.confidence === null ? "" : ` \u00b7 ${number(100 * answer.confidence)}%\u00a0sure`;
   if (KINDS[answer.kind]) add(KINDS[answer.kind] + sure);
   return list;
 }
 
 /** Return what is shown where there is no answer: why, and what can be done. */
 export function abstention(answer, searchInstead) {
-  const advice = answer.advice && answer.advice[0].toUpperCase() + answer.advice.slice(1);
+  const advice = sentence(answer.advice);
   return el(
     "div",
     { class: "abstained" },
     el("h3", {}, "The documents give no answer"),
     answer.reason === "unknown_name" && advice ? null : own("p", REASONS[answer.reason] ?? "Nothing in them answers the question."),
-    advice ? own("p", `${advice}.`) : null,
+    advice ? own("p", advice) : null,
     el("p", {}, button("Search instead", () => searchInstead(answer.question))),
   );
 }
 
 /** Return an answer as text with its numbered sources, to be put somewhere else. */
 export function asText(answer, numbering) {
-  const numbers = (sentence) => sentence.citations.map((citation) => `[${numbering.of(citation)}]`).join("");
-  const sentences = answer.sentences.map((sentence) => sentence.text + numbers(sentence));
+  const numbers = (citations) => citations.map((citation) => `[${numbering.of(citation)}]`).join("");
+  const sentences = answer.sentences.map(({ text, citations }) => text + numbers(citations));
   const body = answer.abstained ? "The documents give no answer." : sentences.join(answer.kind === "write" ? " " : "\n");
   const sources = numbering.places.map((place, i) => `[${i + 1}] ${placeName(place)}: \u201c${place.text.trim()}\u201d`);
   return [body, sources.join("\n")].filter(Boolean).join("\n\n");

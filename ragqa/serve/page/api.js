@@ -4,11 +4,9 @@ import { token } from "./token.js";
 
 /** A reply that is an error: what the server says, and after how many seconds it makes sense to ask again. */
 export class Refused extends Error {
-  constructor(status, error, retryAfter) {
-    super(error.message);
-    this.status = status;
-    this.code = error.code;
-    this.retryAfter = retryAfter;
+  constructor(status, message, retryAfter = null) {
+    super(message);
+    Object.assign(this, { status, retryAfter });
   }
 }
 
@@ -24,14 +22,12 @@ export function onUnauthorized(listener) {
 
 /** Return the JSON of a GET, or of another method. */
 export async function get(path, { signal, method = "GET" } = {}) {
-  const reply = await send(path, { method, signal });
-  return reply.status === 204 ? null : whole(reply.json());
+  return whole((await send(path, { method, signal })).json());
 }
 
 /** Return the JSON that the server replies to a body. */
 export async function post(path, body, signal) {
-  const reply = await send(path, jsonOf(body, signal));
-  return reply.status === 204 ? null : whole(reply.json());
+  return whole((await send(path, jsonOf(body, signal))).json());
 }
 
 /** Return the bytes of a file. */
@@ -56,7 +52,7 @@ export async function* events(path, body, signal) {
   for await (const block of blocks(reply.body.pipeThrough(new TextDecoderStream()))) {
     const found = parsed(block);
     if (!found) continue;
-    if (found.name === "error") throw new Refused(500, found.data.error, null);
+    if (found.name === "error") throw new Refused(500, found.data.error.message);
     answered ||= found.name === "answer";
     yield found;
   }
@@ -71,10 +67,10 @@ async function send(path, options) {
   const headers = { ...options.headers, Authorization: `Bearer ${token()}` };
   const reply = await whole(fetch(path, { ...options, headers, cache: "no-store", credentials: "omit" }));
   if (reply.ok) return reply;
-  const error = await reply.json().then((body) => body.error, () => ({ message: `The server replied ${reply.status}.` }));
+  const message = await reply.json().then((body) => body.error.message, () => `The server replied ${reply.status}.`);
   if (reply.status === 401) whenUnauthorized();
   const seconds = Number.parseInt(reply.headers.get("Retry-After") ?? "", 10);
-  throw new Refused(reply.status, error, Number.isNaN(seconds) ? null : seconds);
+  throw new Refused(reply.status, message, Number.isNaN(seconds) ? null : seconds);
 }
 
 /** Return what a promise of fetch returns. Its errors other than a stop mean that the connection was lost. */
@@ -107,8 +103,6 @@ async function* blocks(stream) {
 function parsed(block) {
   const waiting = /^: waiting (\d+)$/m.exec(block);
   if (waiting) return { name: "waiting", data: Number(waiting[1]) };
-  const lines = block.split("\n");
-  const name = lines.find((line) => line.startsWith("event: "));
-  const data = lines.filter((line) => line.startsWith("data: ")).map((line) => line.slice("data: ".length));
-  return data.length ? { name: name?.slice("event: ".length) ?? "message", data: JSON.parse(data.join("\n")) } : null;
+  const [, name, data] = /^event: (\w+)\ndata: ([^\n]*)/.exec(block) ?? [];
+  return name && { name, data: JSON.parse(data) };
 }

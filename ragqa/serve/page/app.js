@@ -47,7 +47,6 @@ async function begin() {
 
 async function show(page) {
   at("gate").hidden = true;
-  at("facts").textContent = `${count(page.documents, "document")} \u00b7 index version ${page.generation}`;
   if (page.model_name !== "ragqa") document.title = `${page.model_name} \u00b7 ragqa`;
   const viewer = new Viewer(at("document"), at("work"));
   const app = {
@@ -56,9 +55,14 @@ async function show(page) {
     toAsk: () => tabs.choose("ask"),
     searchInstead: (question) => {
       tabs.choose("search");
-      search.search(question, null);
+      search.search(question, "");
+      search.field.focus();
+    },
+    tell: (documents, generation) => {
+      at("facts").textContent = `${count(documents, "document")} \u00b7 index version ${generation}`;
     },
   };
+  app.tell(page.documents, page.generation);
   app.ask = new Ask(at("panel-ask"), app);
   const search = new Search(at("panel-search"), app);
   const documents = new Documents(at("panel-documents"), app);

@@ -1,6 +1,6 @@
 // The tab where questions are asked: the conversation, and the field below it.
 
-import { events, Lost, Refused } from "./api.js";
+import { events, Lost } from "./api.js";
 import { Conversation } from "./conversation.js";
 import { button, count, el } from "./dom.js";
 import { Turn } from "./turn.js";
@@ -77,15 +77,18 @@ export class Ask {
   /** Ask a question as turn `at`, in place of the turns from there on. */
   async ask(question, at = this.turns.length) {
     this.running?.abort();
+    const inside = this.list.contains(document.activeElement); // on a button of a turn that goes away now
     this.turns.splice(at).forEach((turn) => turn.element.remove());
     const turn = this.#add(question);
     const running = (this.running = new AbortController());
     this.#arrange();
+    if (inside) this.stop.focus();
     turn.say("Searching the documents");
     turn.element.scrollIntoView({ block: "start" });
+    const before = this.turns.slice(0, at).filter((each) => each.answer).length; // of these, the conversation has the answers
     try {
-      const answer = await this.#answer(turn, at, running.signal);
-      if (!this.conversation.answered(at, question, answer)) this.note.textContent = "This conversation is too long to outlive a reload.";
+      const answer = await this.#answer(turn, before, running.signal);
+      if (!this.conversation.answered(before, question, answer)) this.note.textContent = "This conversation is too long to outlive a reload.";
     } catch (error) {
       this.#failed(turn, error);
     }
@@ -93,12 +96,12 @@ export class Ask {
     this.#arrange();
   }
 
-  async #answer(turn, at, signal) {
-    const body = await this.conversation.request(turn.question, at);
+  async #answer(turn, before, signal) {
+    const body = await this.conversation.request(turn.question, before);
     const show = {
       waiting: (ahead) => turn.waiting(ahead),
       passages: ({ passages }) => turn.passages(passages),
-      token: (sentence) => turn.sentence(sentence),
+      token: (sentence) => turn.add(sentence),
       answer: (answer) => turn.finish(answer),
     };
     for await (const { name, data } of events("/api/ask", body, signal)) show[name]?.(data);
@@ -108,8 +111,7 @@ export class Ask {
   #failed(turn, error) {
     if (error.name === "AbortError") turn.stopped();
     else if (error instanceof Lost) turn.failed(`${error.message} The question is still here.`);
-    else if (error instanceof Refused) turn.failed(error.message, error.retryAfter);
-    else throw error;
+    else turn.failed(error.message, error.retryAfter);
   }
 
   #add(question) {
@@ -121,11 +123,13 @@ export class Ask {
 
   #arrange() {
     const busy = Boolean(this.running);
+    const focused = [this.go, this.stop].includes(document.activeElement);
     this.empty.hidden = this.turns.length > 0;
     this.panel.classList.toggle("fresh", !this.turns.length);
     this.fresh.hidden = !this.turns.length;
     this.go.hidden = busy;
     this.stop.hidden = !busy;
+    if (focused) (busy ? this.stop : this.go).focus();
   }
 
   #composer() {
@@ -140,7 +144,10 @@ export class Ask {
     const form = el("form", { class: "composer", onsubmit: submit }, this.note, el("div", { class: "line" }, this.field, this.go, this.stop), this.fresh);
     this.field.addEventListener("input", () => this.#grow());
     this.field.addEventListener("keydown", (event) => {
-      if (event.key === "Escape" && this.editing) this.cancelEdit();
+      if (event.key === "Escape" && this.editing) {
+        event.stopPropagation();
+        this.cancelEdit();
+      }
       if (event.key !== "Enter" || event.shiftKey || event.isComposing) return;
       event.preventDefault();
       form.requestSubmit();

@@ -4,7 +4,11 @@
 import { get, post } from "./api.js";
 
 const KEY = "ragqa-conversation";
-const MOST_TURNS = 20;
+
+// How earlier turns are remembered, as in ragqa/conversation.py.
+const TURNS = 4;
+const NO_ANSWER = "I do not know.";
+const NOT_UNDERSTOOD = ["unknown_name", "nothing_asked"];
 
 /** A conversation; `turns` are `{question, answer, stale}` with the answer as the server sent it. */
 export class Conversation {
@@ -56,8 +60,8 @@ export class Conversation {
 
   /** Return the last turns before `at`, each with the text cited for it, so that no wrong word of an answer is repeated. */
   #history(at) {
-    const before = this.turns.slice(0, at).filter((turn) => !turn.answer.abstained);
-    return before.slice(-MOST_TURNS).map((turn) => ({ question: turn.question, answer: citedText(turn.answer) }));
+    const topics = this.turns.slice(0, at).filter((turn) => !NOT_UNDERSTOOD.includes(turn.answer.reason));
+    return topics.slice(-TURNS).map(({ question, answer }) => ({ question, answer: remembered(answer) }));
   }
 
   #save() {
@@ -71,6 +75,6 @@ export class Conversation {
   }
 }
 
-function citedText(answer) {
-  return answer.citations.map((citation) => citation.text).join(" ") || answer.text;
+function remembered(answer) {
+  return [...new Set(answer.citations.map((citation) => citation.text))].join(" ") || NO_ANSWER;
 }

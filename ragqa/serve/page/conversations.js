@@ -2,7 +2,7 @@
 
 import { get } from "./api.js";
 import { Conversation } from "./conversation.js";
-import { button, count, el, own } from "./dom.js";
+import { button, count, day, el, own } from "./dom.js";
 import { exported } from "./export.js";
 
 export class Conversations {
@@ -39,8 +39,7 @@ export class Conversations {
   }
 
   #kept(found) {
-    const when = new Date(found.updated);
-    const about = el("span", {}, `${count(found.turns, "question")}, `, el("time", { datetime: found.updated }, when.toLocaleString()));
+    const about = el("span", {}, `${count(found.turns, "question")}, `, el("time", { datetime: found.updated }, day(found.updated)));
     const open = async () => {
       const conversation = await Conversation.opened(found.id);
       this.#go(() => this.app.ask.show(conversation));
@@ -71,9 +70,9 @@ export class Conversations {
     return el("li", {}, el("div", { class: "what" }, opener, el("p", { class: "muted" }, about)), acts);
   }
 
-  /** Return the button that deletes, after it is pressed a second time. */
+  /** Return the button that deletes, after it is pressed a second time, and not by a double click. */
   #deletion(title, forget) {
-    const wanted = button("Delete", () => (sure ? forget() : ask(true)), { class: "quiet", onblur: () => ask(false) });
+    const wanted = button("Delete", ({ detail }) => (sure && detail < 2 ? forget() : ask(true)), { class: "quiet", onblur: () => ask(false) });
     let sure;
     const ask = (now) => {
       sure = now;

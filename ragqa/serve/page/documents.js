@@ -1,16 +1,18 @@
 // The tab of the documents: what is indexed, what could not be read and why, and how far indexing is.
 
 import { get } from "./api.js";
-import { button, count, el, fileName, number } from "./dom.js";
+import { button, count, day, el, fileName, number } from "./dom.js";
+import { opener } from "./passages.js";
 
 const AT_ONCE = 50;
 const SOON = 1_000;
 const LATER = 15_000;
 
+const COLUMNS = ["Type", "Pages", "Passages", "Characters"];
 const STAGES = { reading: "Reading the files", embedding: "Embedding the new passages" };
 
 export class Documents {
-  /** `app` has `open`, which shows a document. */
+  /** `app` has `open`, which shows a document, and `tell`, which says how many there are. */
   constructor(panel, app) {
     this.panel = panel;
     this.app = app;
@@ -20,7 +22,7 @@ export class Documents {
     this.rows = el("tbody");
     this.more = button("More documents", () => this.#page(), { class: "quiet", hidden: true });
     this.rejected = el("section", { class: "rejected", hidden: true });
-    const head = ["Document", "Type", "Pages", "Passages", "Characters"].map((name) => el("th", { scope: "col" }, name));
+    const head = ["Document", ...COLUMNS].map((name) => el("th", { scope: "col" }, name));
     this.table = el("table", { class: "figures list", hidden: true }, el("thead", {}, el("tr", {}, ...head)), this.rows);
     panel.replaceChildren(el("h2", {}, "Documents"), this.line, this.progress, this.last, this.table, this.more, this.rejected);
   }
@@ -45,10 +47,10 @@ export class Documents {
   async #page() {
     try {
       const found = await get(`/api/documents?offset=${this.rows.children.length}&limit=${AT_ONCE}`);
-      this.generation = found.generation;
+      this.app.tell(found.total, found.generation);
       this.rows.append(...found.documents.map((each) => this.#row(each)));
       for (const each of found.documents) {
-        this.ocr.pages += each.ocr_pages ?? 0;
+        this.ocr.pages += each.ocr_pages;
         this.ocr.all += each.pages ?? 0;
       }
       this.#say(found);
@@ -73,18 +75,17 @@ export class Documents {
 
   #row(found) {
     const whole = { document_id: found.id, source: found.source, start: 0, end: 0, text: "", page: null, place: "" };
-    const opener = el("button", { type: "button", class: "link", onclick: () => this.app.open(whole, opener) }, fileName(found.source));
-    const notes = [...(found.unread ?? [])];
+    const notes = [...found.unread];
     if (found.ocr_pages) notes.unshift(`${count(found.ocr_pages, "page")} read from a picture (OCR)`);
     const title = found.title && !found.source.endsWith(found.title) ? el("p", { class: "muted", dir: "auto" }, found.title) : null;
-    const name = el("td", {}, opener, title, ...notes.map((note) => el("p", { class: "warning" }, note)));
+    const name = el("td", {}, opener(whole, this.app.open), title, ...notes.map((note) => el("p", { class: "warning" }, note)));
     const cells = [shortType(found), found.pages ?? "", found.chunks, found.size];
-    return el("tr", {}, name, ...cells.map((cell) => el("td", {}, typeof cell === "number" ? number(cell) : cell)));
+    return el("tr", {}, name, ...cells.map((cell, i) => el("td", { "data-name": COLUMNS[i] }, typeof cell === "number" ? number(cell) : cell)));
   }
 
   #reject(found) {
     this.rejected.hidden = !found.rejected.length;
-    const all = found.rejected_total ?? found.rejected.length;
+    const all = found.rejected_total;
     const rows = found.rejected.map((each) => el("li", {}, fileName(each.source), el("p", { class: "muted", dir: "auto" }, each.reason)));
     const more = all > rows.length ? el("p", { class: "muted" }, `The first ${number(rows.length)} are listed.`) : "";
     this.rejected.replaceChildren(el("h3", {}, `${count(all, "file")} not indexed`), el("ul", { class: "rows plain" }, ...rows), more);
@@ -108,7 +109,7 @@ export class Documents {
 
   #progress({ running, stage, done, total, last }) {
     this.progress.hidden = !running;
-    const bar = el("progress", total ? { max: String(total), value: String(done), "aria-label": "Indexing" } : { "aria-label": "Indexing" });
+    const bar = el("progress", { "aria-label": "Indexing", ...(total && { max: total, value: done }) });
     const figures = total ? `: ${number(done)} of ${number(total)}` : "";
     this.progress.replaceChildren(el("p", {}, (STAGES[stage] ?? "Indexing") + figures), bar);
     this.last.textContent = last ? lastRun(last) : "";
@@ -116,13 +117,13 @@ export class Documents {
 }
 
 function lastRun({ ended, added, removed, rejected, error }) {
-  const when = new Date(ended).toLocaleString();
+  const when = day(ended);
   if (error) return `The last run of indexing, ${when}, failed: ${error}.`;
   return `Last indexed ${when}: ${number(added)} new or changed, ${number(removed)} removed, ${number(rejected)} rejected.`;
 }
 
-/** Return the type of a document as people call it: its ending, or the second half of its media type. */
-function shortType({ source, media_type }) {
+/** Return the type of a document as people know it: its ending, or the second half of its media type. */
+export function shortType({ source, media_type }) {
   const ending = /\.([A-Za-z0-9]{1,8})$/.exec(source);
   return ending ? ending[1].toLowerCase() : media_type.split("/").at(-1);
 }

@@ -8,25 +8,24 @@ const ICONS = {
   edit: "M4 16l1-4 8-8 3 3-8 8-4 1z",
   good: "M7 9l3-6c1.5 0 2 1 2 2v3h4l-1 8H7zM7 9H4v7h3",
   bad: "M13 11l-3 6c-1.5 0-2-1-2-2v-3H4l1-8h8zM13 11h3V4h-3",
-  again: "M15.5 7A6.3 6.3 0 1 0 16.3 11M16 3v4h-4",
 };
 
 // Characters that can make a name look like another one: controls, and marks that turn the direction of writing.
 const MISLEADING = /[\u0000-\u001f\u007f-\u009f\u200b\u2028-\u202e\u2060\u2066-\u2069\ufeff]/gu;
 
-/** Return an element. A key `onNAME` is a listener; a value of null, undefined or false leaves the attribute out. */
+/** Return an element. A key `onNAME` is a listener; a value of null or false leaves the attribute out. */
 export function el(name, attributes = {}, ...children) {
   const node = document.createElement(name);
   for (const [key, value] of Object.entries(attributes)) {
-    if (value === null || value === undefined || value === false) continue;
+    if (value === null || value === false) continue;
     if (key.startsWith("on")) node.addEventListener(key.slice(2), value);
     else node.setAttribute(key, value === true ? "" : value);
   }
-  node.append(...children.filter((child) => child !== null && child !== undefined && child !== ""));
+  node.append(...children.filter((child) => child !== null && child !== ""));
   return node;
 }
 
-/** Return a button with a text; `attributes` as in `el`. */
+/** Return a button that shows a text or an element; `attributes` as in `el`. */
 export function button(text, onclick, attributes = {}) {
   return el("button", { type: "button", onclick, ...attributes }, text);
 }
@@ -44,7 +43,7 @@ export function own(name, text, attributes = {}, ...more) {
 
 /** Return the name of a file as an element; characters that mislead are shown as a sign. */
 export function fileName(source) {
-  return el("bdi", { class: "file" }, safeName(source));
+  return el("bdi", {}, safeName(source));
 }
 
 /** Return the name of a file with a sign in place of characters that mislead. */
@@ -65,6 +64,16 @@ export function number(value, digits = 0) {
 /** Return a number of things, such as `1 document` or `2 documents`. */
 export function count(n, thing) {
   return `${number(n)} ${thing}${n === 1 ? "" : "s"}`;
+}
+
+/** Return a time as people write it. */
+export function day(time) {
+  return new Date(time).toLocaleString(undefined, { dateStyle: "medium", timeStyle: "short" });
+}
+
+/** Return a text as a sentence: with a large letter at its beginning, and a full stop. */
+export function sentence(text) {
+  return text && text[0].toUpperCase() + text.slice(1) + (/[.!?]$/.test(text) ? "" : ".");
 }
 
 /** Hand a text to the person as a file. */

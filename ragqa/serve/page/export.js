@@ -1,9 +1,8 @@
 // A conversation of this tab as a file: Markdown for people, JSON for programs. The server makes those that it keeps.
 
 import { text } from "./api.js";
-import { asText } from "./answer.js";
 import { download, safeName } from "./dom.js";
-import { Numbering } from "./passages.js";
+import { Numbering, placeName } from "./passages.js";
 
 /** Hand a conversation to the person as `markdown` or `json`. */
 export async function exported(conversation, form) {
@@ -17,8 +16,17 @@ function kept(conversation, form) {
 }
 
 function markdown({ title, turns }) {
-  const parts = turns.map(({ question, answer }) => `## ${oneLine(question)}\n\n${escaped(asText(answer, numberingOf(answer)))}`);
-  return `# ${oneLine(title)}\n\n${parts.join("\n\n")}\n`;
+  const parts = [`# ${escaped(title)}`];
+  for (const { question, answer } of turns) {
+    const numbering = new Numbering();
+    parts.push(`## ${escaped(question)}`);
+    if (answer.abstained) parts.push(`No answer: ${escaped(answer.reason)}. ${escaped(answer.advice)}`);
+    for (const { text, citations } of answer.sentences) {
+      parts.push(escaped(text) + citations.map((citation) => ` [${numbering.of(citation)}]`).join(""));
+    }
+    parts.push(...numbering.places.map((place, i) => `[${i + 1}] ${escaped(placeName(place))}:\n\n> ${escaped(place.text)}`));
+  }
+  return `${parts.join("\n\n")}\n`;
 }
 
 function json({ title, turns }) {
@@ -29,19 +37,9 @@ function json({ title, turns }) {
   return `${JSON.stringify({ title, turns: slim }, null, 2)}\n`;
 }
 
-function numberingOf(answer) {
-  const numbering = new Numbering();
-  answer.citations.forEach((citation) => numbering.of(citation));
-  return numbering;
-}
-
-/** Return a text whose characters mean nothing in Markdown. */
+/** Return a text on one line in which no character means anything in Markdown or makes a link. */
 function escaped(text) {
-  return text.replace(/[\\`*_{}<>#|]/g, "\\$&");
-}
-
-function oneLine(text) {
-  return escaped(text.replace(/\s+/g, " ").trim());
+  return text.replace(/\s+/g, " ").trim().replace(/[\\`*_{}[\]<>#|&~$@!:.+=()-]/g, "\\$&");
 }
 
 function fileNameOf(title) {

@@ -5,7 +5,7 @@ import { button, el, iconButton } from "./dom.js";
 
 /** Return `row` with the two buttons, and below it the place for a better answer. */
 export function feedback(row, answer) {
-  const line = el("span", { class: "muted", role: "status" });
+  const line = el("p", { class: "muted", role: "status" });
   const form = correction((text) => send("down", text));
   const good = iconButton("good", "Good answer", () => choose("up"), { "aria-pressed": "false" });
   const bad = iconButton("bad", "Bad answer", () => choose("down"), { "aria-pressed": "false" });
@@ -30,8 +30,8 @@ export function feedback(row, answer) {
     }
   }
 
-  row.append(good, bad, line);
-  return el("div", {}, row, form);
+  row.append(good, bad);
+  return el("div", {}, row, line, form);
 }
 
 /** Return the form for a better answer, which may stay empty. */

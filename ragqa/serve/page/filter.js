@@ -1,6 +1,7 @@
 // The filter of a search: by file, type, date, and what documents say about themselves.
 
 import { get } from "./api.js";
+import { shortType } from "./documents.js";
 import { button, el } from "./dom.js";
 
 export class Filter {
@@ -10,7 +11,7 @@ export class Filter {
     this.from = el("input", { type: "date" });
     this.to = el("input", { type: "date" });
     this.others = el("input", { placeholder: "author=Ann, route=R2", spellcheck: "false", autocomplete: "off", dir: "auto" });
-    const fields = [["File", this.source], ["Type", this.type], ["Dated from", this.from], ["to", this.to], ["Fields", this.others]];
+    const fields = [["File", this.source], ["Type", this.type], ["Dated from", this.from], ["Dated to", this.to], ["Fields", this.others]];
     const clear = button("Clear", () => this.fill(""), { class: "quiet" });
     this.state = el("span", { class: "muted" });
     const grid = el("div", { class: "filter" }, ...fields.map(([name, field]) => el("label", {}, name, field)), clear);
@@ -32,17 +33,11 @@ export class Filter {
     return Object.keys(where).length ? where : null;
   }
 
-  /** Return the filter as the text of an address. */
-  text() {
-    return JSON.stringify(this.where() ?? {});
-  }
-
   /** Show the filter of an address; one that cannot be read is none. */
   fill(text) {
     const { source = "", media_type = "", date = {}, ...others } = parsed(text);
     this.source.value = source;
-    if (media_type && ![...this.type.options].some((option) => option.value === media_type)) this.type.append(el("option", { value: media_type }, media_type));
-    this.type.value = media_type;
+    this.#choose(media_type);
     this.from.value = date.from ?? "";
     this.to.value = date.to ?? "";
     const pairs = Object.entries(others).flatMap(([name, values]) => [...new Set([values].flat().map(String))].map((value) => `${name}=${value}`));
@@ -55,12 +50,21 @@ export class Filter {
     this.state.textContent = n ? `(${n})` : "";
   }
 
+  /** Choose a type, also one that is not offered. */
+  #choose(type) {
+    this.type.value = type;
+    if (this.type.selectedIndex < 0) this.type.append(el("option", { value: type, selected: true }, type));
+  }
+
   /** Offer the types that there are. */
   async #offer() {
     const { documents } = await get("/api/documents?limit=200").catch(() => ({ documents: [] }));
-    const there = new Set([...this.type.options].map((option) => option.value));
-    const types = [...new Set(documents.map((each) => each.media_type))].filter((type) => !there.has(type)).sort();
-    this.type.append(...types.map((type) => el("option", { value: type }, type)));
+    const names = new Map();
+    for (const each of documents) names.set(each.media_type, (names.get(each.media_type) ?? new Set()).add(shortType(each)));
+    const chosen = this.type.value;
+    const offers = [...names].map(([type, endings]) => el("option", { value: type }, [...endings].sort().join(", ")));
+    this.type.replaceChildren(this.type.options[0], ...offers.sort((a, b) => a.text.localeCompare(b.text)));
+    this.#choose(chosen);
   }
 }
 

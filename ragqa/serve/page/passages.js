@@ -4,8 +4,13 @@ import { button, el, fileName, own, safeName } from "./dom.js";
 
 /** Return the name of a place, such as `notes.pdf, page 3`. */
 export function placeName(citation) {
-  const where = citation.place || (citation.page ? `page ${citation.page}` : "");
-  return safeName(citation.source) + (where ? `, ${where}` : "");
+  return [safeName(citation.source), within(citation)].filter(Boolean).join(", ");
+}
+
+/** Return the button that opens the document of a place, with the name of its file. */
+export function opener(place, open) {
+  const more = { class: "link", "aria-label": `Open ${placeName(place)}` };
+  return button(fileName(place.source), (event) => open(place, event.currentTarget), more);
 }
 
 /** Tell whether two citations are the same span of the same document. */
@@ -43,27 +48,30 @@ export function passageList(cited, nearest, open, words = "") {
   return list;
 }
 
+/** Return the line above a passage: its file, which opens it, and the place there. */
+export function whereLine(place, open) {
+  return el("p", { class: "where" }, opener(place, open), el("span", { class: "muted" }, ` ${within(place)}`));
+}
+
 /** Return a text of a passage, in which `words` are strong where they stand exactly once. */
-export function quoted(text, words) {
+function quoted(text, words) {
   const parts = words ? text.split(words) : [text];
   const shown = parts.length === 2 ? [parts[0], el("strong", {}, words), parts[1]] : [text];
   return own("blockquote", shown[0], {}, ...shown.slice(1));
 }
 
 function passage(citation, number, open, words) {
-  const where = citation.place || (citation.page ? `page ${citation.page}` : "");
-  const opener = el(
-    "button",
-    { type: "button", class: "link", "aria-label": `Open ${placeName(citation)}`, onclick: () => open(citation, opener) },
-    fileName(citation.source),
-  );
-  const head = el("p", { class: "where" }, number ? el("span", { class: "number", "aria-hidden": "true" }, `${number}`) : null, opener);
-  if (where) head.append(el("span", { class: "muted" }, ` ${where}`));
+  const head = whereLine(citation, open);
+  if (number) head.prepend(el("span", { class: "number", "aria-hidden": "true" }, String(number)));
   if (citation.stale) head.append(el("span", { class: "warning" }, " changed since it was indexed"));
-  const click = () => getSelection().isCollapsed && open(citation, opener);
   const text = quoted(citation.text, words);
-  text.addEventListener("click", click);
+  text.classList.toggle("flow", citation.page !== null); // the lines of a page end where its paper does
+  text.addEventListener("click", () => getSelection().isCollapsed && open(citation, head.querySelector("button")));
   return el("li", { class: number ? "cited" : "near" }, head, text);
+}
+
+function within({ place, page }) {
+  return place || (page ? `page ${page}` : "");
 }
 
 function holds(outer, inner) {

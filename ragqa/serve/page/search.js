@@ -1,8 +1,8 @@
 // The tab of the search: passages for some words, with their scores, in all documents or in those of a filter.
 
-import { get, post } from "./api.js";
-import { count, el, fileName, number, own } from "./dom.js";
-import { placeName } from "./passages.js";
+import { post } from "./api.js";
+import { count, el, fileName, number, own, sentence } from "./dom.js";
+import { whereLine } from "./passages.js";
 import { Filter } from "./filter.js";
 
 export class Search {
@@ -16,7 +16,7 @@ export class Search {
     this.list = el("ol", { class: "passages", "aria-label": "Results" });
     const submit = (event) => {
       event.preventDefault();
-      this.search(this.field.value.trim(), this.filter.where());
+      this.search(this.field.value.trim());
     };
     const line = el("div", { class: "line" }, this.field, el("button", { class: "main" }, "Search"));
     const form = el("form", { role: "search", class: "searching", onsubmit: submit }, line, this.filter.element);
@@ -27,45 +27,49 @@ export class Search {
   fromAddress() {
     const given = new URLSearchParams(location.hash.slice(1));
     if (!given.has("q")) return false;
-    this.field.value = given.get("q");
-    this.filter.fill(given.get("where") ?? "");
-    this.search(this.field.value, this.filter.where());
+    this.search(given.get("q"), given.get("where") ?? "");
     return true;
   }
 
-  /** Called when the tab is chosen. */
+  /** Put the search into the address again; called when the tab is chosen. */
   chosen() {
-    this.field.focus();
+    if (this.address) history.replaceState(null, "", this.address);
   }
 
-  /** Search words, put them into the address, so that it can be sent to somebody, and show what is found. */
-  async search(words, where) {
+  /** Take it out of the address; called when another tab is chosen. */
+  left() {
+    history.replaceState(null, "", location.pathname);
+  }
+
+  /** Search words, put them into the address, so that it can be sent to somebody, and show what is found. `filter` replaces the one that is set. */
+  async search(words, filter = null) {
+    if (filter !== null) this.filter.fill(filter);
     if (!words) return;
+    const where = this.filter.where();
     this.running?.abort();
     this.running = new AbortController();
     this.field.value = words;
-    history.replaceState(null, "", `#${new URLSearchParams({ q: words, ...(where ? { where: this.filter.text() } : {}) })}`);
+    this.address = `#${new URLSearchParams({ q: words, ...(where && { where: JSON.stringify(where) }) })}`;
+    history.replaceState(null, "", this.address);
     this.error.replaceChildren();
     this.line.textContent = "Searching";
     try {
-      const { hits } = await post("/api/search", { question: words, k: 20, ...(where ? { where } : {}) }, this.running.signal);
-      this.line.textContent = hits.length ? count(hits.length, "passage") : "No passage was found. Try other words, or a wider filter.";
+      const { hits } = await post("/api/search", { question: words, k: 20, ...(where && { where }) }, this.running.signal);
+      this.line.textContent = hits.length ? `The best ${count(hits.length, "passage")}` : "No passage was found. Try other words, or a wider filter.";
       this.list.replaceChildren(...hits.map((hit) => this.#hit(hit)));
     } catch (error) {
       if (error.name === "AbortError") return;
       this.line.textContent = "";
       this.list.replaceChildren();
-      this.error.replaceChildren(el("div", { class: "error", role: "alert" }, el("p", { dir: "auto" }, error.message)));
+      this.error.replaceChildren(own("p", sentence(error.message), { class: "error", role: "alert" }));
     }
   }
 
   #hit(hit) {
-    const opener = el("button", { type: "button", class: "link", "aria-label": `Open ${placeName(hit)}`, onclick: () => this.app.open(hit, opener) }, fileName(hit.source));
     const scores = Object.entries(hit.scores).map(([name, value]) => `${name} ${number(value, 3)}`);
-    const head = el("p", { class: "where" }, opener, hit.place ? el("span", { class: "muted" }, ` ${hit.place}`) : "");
     const fields = Object.entries(hit.fields).map(([name, value]) => `${name}: ${[value].flat().join(", ")}`);
     const versions = Object.entries(hit.versions).map(([source, which]) => el("p", { class: "warning" }, `${which} version: `, fileName(source)));
     const about = el("p", { class: "scores muted" }, `score ${number(hit.score, 3)} \u00b7 ${scores.join(" \u00b7 ")}`);
-    return el("li", {}, head, own("blockquote", hit.text), ...versions, fields.length ? own("p", fields.join(" \u00b7 "), { class: "scores muted" }) : null, about);
+    return el("li", {}, whereLine(hit, this.app.open), own("blockquote", hit.text), ...versions, fields.length ? own("p", fields.join(" \u00b7 "), { class: "scores muted" }) : null, about);
   }
 }

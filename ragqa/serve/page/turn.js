@@ -1,7 +1,7 @@
 // A question and all that is shown for it, from waiting to the answer.
 
 import { abstention, asText, remarks, showSentences } from "./answer.js";
-import { announce, button, copy, count, el, iconButton, own } from "./dom.js";
+import { announce, button, copy, count, el, iconButton, own, sentence } from "./dom.js";
 import { feedback } from "./feedback.js";
 import { Numbering, passageList } from "./passages.js";
 import { why } from "./why.js";
@@ -25,6 +25,7 @@ export class Turn {
     this.region = el("section", { class: "answer", "aria-label": "Answer", "aria-live": "polite" }, this.flow);
     this.below = el("div", { class: "below" });
     this.found = el("div", { class: "found" });
+    this.listed = "";
     const edit = iconButton("edit", "Edit and ask again", () => acts.edit(this));
     const asked = el("header", { class: "question" }, own("h2", question), edit);
     this.element = el("article", { class: "turn" }, asked, this.status, this.region, this.below, this.found);
@@ -47,9 +48,10 @@ export class Turn {
     this.#list();
   }
 
-  sentence(sentence) {
+  /** Show the next sentence of the answer. */
+  add(next) {
     this.say("Answering");
-    this.sentences.push(sentence);
+    this.sentences.push(next);
     showSentences(this.flow, this.sentences, this.numbering, this.acts.open);
     this.#list();
   }
@@ -57,7 +59,7 @@ export class Turn {
   /** Show the whole answer, in place of what was streamed. */
   finish(answer) {
     this.answer = answer;
-    this.nearest = answer.nearest.length ? answer.nearest : this.nearest;
+    if (answer.nearest.length) this.nearest = answer.nearest;
     this.say(searchedFor(answer), false);
     this.numbering = new Numbering();
     this.region.dataset.kind = answer.abstained ? "none" : answer.kind;
@@ -66,18 +68,19 @@ export class Turn {
     this.#list();
     this.below.replaceChildren(...(answer.abstained ? [] : [remarks(answer)]), this.#actions());
     this.found.append(why(answer, this.acts.open));
+    if (answer.not_kept) this.below.prepend(own("p", `This turn is not kept: ${answer.not_kept}`, { class: "warning" }));
   }
 
   stopped() {
     this.say("Stopped", false);
-    this.below.replaceChildren(this.#again());
+    this.below.replaceChildren(this.#again(""));
   }
 
   /** Show an error; `seconds` says after how many it makes sense to ask again. */
   failed(text, seconds = null) {
     this.say("", false);
-    const line = el("p", {}, text);
-    this.below.replaceChildren(el("div", { class: "error", role: "alert" }, line), this.#again(seconds));
+    const when = seconds ? ` Ask again in ${count(seconds, "second")}.` : "";
+    this.below.replaceChildren(own("p", sentence(text) + when, { class: "error", role: "alert" }), this.#again("", seconds));
   }
 
   /** Say that the documents are others now than when the answer was made. */
@@ -90,18 +93,23 @@ export class Turn {
     if (!cited.length && !this.nearest.length) return;
     const words = this.answer?.kind === "span" ? this.answer.text : "";
     const title = cited.length ? "Where it stands" : "Nearest passages";
+    const key = `${cited.length} ${words} ${JSON.stringify(this.nearest)}`;
+    if (key === this.listed) return; // it stays as it is, and so does the focus in it
+    this.listed = key;
     this.found.replaceChildren(el("h3", {}, title), passageList(cited, this.nearest, this.acts.open, words));
   }
 
   #actions() {
     const answer = this.answer;
     const copied = async () => announce((await copy(asText(answer, this.numbering))) ? "Copied with its sources" : "Not copied");
-    const row = el("div", { class: "actions" }, iconButton("copy", "Copy with sources", copied), this.#again());
-    return this.acts.page.feedback ? feedback(row, answer) : row;
+    const row = el("div", { class: "actions" }, iconButton("copy", "Copy with sources", copied));
+    const whole = this.acts.page.feedback ? feedback(row, answer) : row;
+    row.append(this.#again());
+    return whole;
   }
 
-  #again(seconds = null) {
-    const again = button("Ask again", () => this.acts.again(this), { class: "quiet" });
+  #again(kind = "quiet", seconds = null) {
+    const again = button("Ask again", () => this.acts.again(this), { class: kind });
     countDown(again, seconds);
     return again;
   }

@@ -1,9 +1,12 @@
 // The document beside the answer, with the cited words marked: the page of a PDF itself, else the text that is indexed.
 
 import { bytes, get } from "./api.js";
-import { button, el, fileName, iconButton, safeName } from "./dom.js";
+import { button, el, fileName, iconButton } from "./dom.js";
 import { bodyOf } from "./document_text.js";
 import { placeName } from "./passages.js";
+
+const OTHER_INDEX = "The index is another one now: these words do not stand at this place any more, so nothing is marked.";
+const OTHER_FILE = "The file is not the one that was indexed any more: this is the text that was indexed.";
 
 export class Viewer {
   /** `place` is the element of the viewer, `work` the one around it that makes room for it. */
@@ -64,63 +67,51 @@ export class Viewer {
     const { document_id: id, start, end } = citation;
     const found = await get(`/api/documents/${id}?start=${start}&end=${end}`, { signal });
     const sound = found.segments.marked === citation.text;
-    this.#prove(citation, found, sound);
-    const showText = (note = "") => this.#text(found, sound, note);
-    if (found.media_type !== "application/pdf" || !sound) return showText();
-    const showPage = () => this.#pdf(id, found, signal, showText);
-    const views = [button("Page", () => this.#choose(0, showPage)), button("Text", () => this.#choose(1, showText))];
-    this.switch.replaceChildren(...views);
-    await this.#choose(0, showPage);
+    if (sound) this.#prove(citation, found);
+    const asText = (note = sound ? "" : OTHER_INDEX) => this.#text(found, sound, note);
+    if (found.media_type !== "application/pdf" || !sound) return asText();
+    const asPage = () => this.#page(found, signal, asText);
+    this.switch.replaceChildren(button("Page", asPage), button("Text", () => asText()));
+    await asPage();
   }
 
-  async #choose(view, show) {
+  /** Say where the words stand, and which bytes have them. */
+  #prove(citation, { segments, sha256 }) {
+    const name = placeName(citation);
+    const words = segments.marked ? "These words stand in" : "This is";
+    const text = citation.stale ? `These words stood in ${name} when it was indexed; the file is another one now` : `${words} ${name}`;
+    const hash = el("span", { class: "hash", title: `SHA-256 of the indexed file: ${sha256}` }, `SHA-256 ${sha256.slice(0, 12)}`);
+    this.proof.replaceChildren(text, " \u00b7 ", hash);
+  }
+
+  /** Show the page (0) or the text (1), and say what is to be said about it. */
+  #choose(view, note, content) {
     [...this.switch.children].forEach((each, i) => each.setAttribute("aria-pressed", i === view));
-    this.note.textContent = "";
-    await show();
-  }
-
-  /** Say where the words stand, and by which bytes that was verified. */
-  #prove(citation, found, sound) {
-    const name = safeName(placeName(citation));
-    if (!sound) {
-      this.note.textContent = "The index is another one now: these words do not stand at this place any more, so nothing is marked.";
-      return;
-    }
-    const words = found.segments.marked ? "These words stand in" : "This is";
-    const text = citation.stale ? `These words stood in ${name} when it was indexed; the file is another one now.` : `${words} ${name}`;
-    const hash = el("span", { class: "hash", title: `SHA-256 of the indexed file: ${found.sha256}` }, `SHA-256 ${found.sha256.slice(0, 12)}`);
-    this.proof.replaceChildren(el("span", {}, text), " ", hash);
+    this.note.textContent = note;
+    this.body.classList.toggle("pdf", view === 0);
+    this.body.replaceChildren(content);
   }
 
   #text(found, sound, note) {
-    this.note.textContent ||= note;
-    this.body.className = "page";
-    this.body.replaceChildren(bodyOf(found, sound));
+    this.#choose(1, note, bodyOf(found, sound));
     this.body.querySelector("[data-span]")?.scrollIntoView({ block: "center" });
   }
 
   /** Show the page of a PDF; where its words cannot be marked there, the text with its mark, and why. */
-  async #pdf(id, found, signal, showText) {
-    this.body.className = "page pdf";
-    this.body.replaceChildren(el("p", { class: "status busy" }, "Opening the page"));
-    const place = el("div", {});
+  async #page({ id, page, segments: { before, marked, after } }, signal, asText) {
+    const place = el("div", {}, el("p", { class: "status busy" }, "Opening the page"));
+    this.#choose(0, "", place);
+    let note;
     try {
       const [file, { showPdf }] = await Promise.all([bytes(`/api/documents/${id}/file`, signal), import("./pdf_view.js")]);
-      this.body.replaceChildren(place);
-      const { before, marked, after } = found.segments;
-      const shown = await showPdf(place, file, found.page, marked, signal, { before, after });
-      this.note.textContent = shown.note ?? "";
-      if (marked && !shown.marked) this.#fallBack(showText, shown.note || "The words cannot be found on the page: this is its text.");
+      place.replaceChildren();
+      const shown = await showPdf(place, file, page, marked, signal, { before, after });
+      if (shown.marked || !marked) return;
+      note = shown.note || "The words cannot be found on the page: this is its text.";
     } catch (error) {
       if (error.name === "AbortError") throw error;
-      const gone = "The file is not the one that was indexed any more: this is the text that was indexed.";
-      this.#fallBack(showText, error.status === 410 ? gone : `The page cannot be shown: this is its text. ${error.message}`);
+      note = error.status === 410 ? OTHER_FILE : `The page cannot be shown: this is its text. ${error.message}`;
     }
-  }
-
-  #fallBack(showText, note) {
-    [...this.switch.children].forEach((each, i) => each.setAttribute("aria-pressed", i === 1));
-    this.note.textContent = "";
-    showText(note);
+    if (this.body.contains(place)) asText(note);
   }
 }

@@ -1,7 +1,7 @@
 // Why this answer: what was found, what the model was given, what was left out, and what it cost.
 
-import { el, fileName, number, own } from "./dom.js";
-import { placeName } from "./passages.js";
+import { el, number, own } from "./dom.js";
+import { whereLine } from "./passages.js";
 
 const STAGES = {
   queue: "Waiting for its turn",
@@ -36,10 +36,8 @@ function scores(hits, open) {
   if (!hits.length) return section("Passages found", el("p", {}, "None."));
   const names = [...new Set(hits.flatMap((hit) => Object.keys(hit.scores)))];
   const rows = hits.map((hit) => {
-    const opener = el("button", { type: "button", class: "link", "aria-label": `Show ${placeName(hit)}`, onclick: () => open(hit, opener) }, fileName(hit.source));
-    const where = hit.place ? ` ${hit.place}` : "";
     const figures = [hit.score, ...names.map((name) => hit.scores[name])];
-    return [el("span", {}, opener, where), ...figures.map((figure) => (figure === undefined ? "" : number(figure, 3)))];
+    return [whereLine(hit, open), ...figures.map((figure) => (figure === undefined ? "" : number(figure, 3)))];
   });
   return section("Passages found", table(["Passage", "score", ...names], rows));
 }
