@@ -130,8 +130,9 @@ def test_a_filter_of_one_search_finds_what_that_of_the_file_finds_and_both_hold(
     assert of_search == of_file == plain.search_many(["winch"], where={"level": 3})[0] and len(of_file) == 1
     assert len(plain.search("winch")) == 2  # the next search has no filter
     assert filtered(folder, "{level: 3}").search("winch", where={"source": "crane*"}) == []
-    for wrong in ("level", {"level": {"from": []}}, {"level": None}, {3: 3}):
+    mistakes: list[Any] = ["level", {"level": {"from": []}}, {"level": None}, {3: 3}]
+    for wrong in mistakes:
         with pytest.raises(UsageError, match="where"):
-            plain.search("winch", where=wrong)  # type: ignore[arg-type]
+            plain.search("winch", where=wrong)
     with pytest.raises(UsageError, match="did you mean 'level'"):
         plain.search("winch", where={"levle": 3})
