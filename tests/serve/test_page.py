@@ -115,6 +115,8 @@ def test_a_search_finds_only_documents_of_its_filter(papers: Running) -> None:
     found = papers.post("/api/search", {**body, "where": {"media_type": ["application/pdf", "text/csv"]}}).json["hits"]
     assert {each["source"] for each in found} == {"pier.pdf", "fees.csv"}
     expected = papers.pipeline.search(QUESTION, 5, where={"media_type": "text/plain"})
+    by_name = papers.post("/api/search", {**body, "where": {"source": "*.csv", "media_type": {"from": "text"}}}).json
+    assert {each["source"] for each in by_name["hits"]} == {"fees.csv"}
     told = papers.post("/api/search", {**body, "where": {"media_type": "text/plain"}}).json["hits"]
     assert [each["source"] for each in told] == [each.source for each in expected] and len(told) == 3
     for where, why in (
