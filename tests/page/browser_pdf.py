@@ -119,13 +119,17 @@ def test_what_cannot_be_told_for_sure_is_not_marked(tab: Tab, lines: list[str], 
 
 
 def test_lines_that_are_drawn_in_another_order_are_marked_each(tab: Tab) -> None:
-    drawn = show(tab, paper(["Second line here.", "Other line here.", "First line here."]), "First line here.\nSecond line here.")
+    drawn = show(
+        tab, paper(["Second line here.", "Other line here.", "First line here."]), "First line here.\nSecond line here."
+    )
     assert drawn["text"] == "First line here.Second line here."
     assert drawn["boxes"][0]["top"] > drawn["boxes"][1]["top"]
 
 
 def test_a_quote_over_the_end_of_a_page_is_marked_on_both(tab: Tab) -> None:
-    drawn = show(tab, paper(["Page one.", "The pilot boards"], ["at buoy nine.", "Page two."]), "The pilot boards\fat buoy nine.")
+    drawn = show(
+        tab, paper(["Page one.", "The pilot boards"], ["at buoy nine.", "Page two."]), "The pilot boards\fat buoy nine."
+    )
     assert drawn["text"] == "The pilot boardsat buoy nine."
     expect(tab.page.locator("#papers .pdf-page")).to_have_count(2)
 
@@ -175,7 +179,10 @@ def test_the_text_stays_when_it_is_chosen_while_the_page_is_on_its_way(tab: Tab)
 def test_a_quote_that_cannot_be_marked_is_shown_as_text_with_a_word_why(tab: Tab) -> None:
     """The page has the words twice, and so has the text around them."""
     tab.ask(world.LANTERN)
-    tab.page.route("**/api/documents/*/file", lambda route: route.fulfill(body=paper(["Nothing."], ["Else."]), content_type="application/pdf"))
+    tab.page.route(
+        "**/api/documents/*/file",
+        lambda route: route.fulfill(body=paper(["Nothing."], ["Else."]), content_type="application/pdf"),
+    )
     tab.citation.click()
     expect(tab.mark).to_have_text(world.LANTERN_WORDS)
     expect(tab.viewer.locator("#mark-note")).to_contain_text("not marked")
@@ -227,17 +234,23 @@ def test_attack_17_a_hostile_file_is_drawn_and_does_nothing(tab: Tab, name: str)
 
 
 @pytest.mark.parametrize(
-    "box", ["0 0 1000000 1000000", "0 0 1 14400", "0 0 14400 1", "0 0 0 0", "-1e30 -1e30 1e30 1e30"], ids=["huge", "high", "wide", "none", "endless"]
+    "box",
+    ["0 0 1000000 1000000", "0 0 1 14400", "0 0 14400 1", "0 0 0 0", "-1e30 -1e30 1e30 1e30"],
+    ids=["huge", "high", "wide", "none", "endless"],
 )
 def test_attack_17_a_page_of_any_size_leaves_the_tab_alive(tab: Tab, box: str) -> None:
     show(tab, one_page(box=box), FERRY)
-    pixels = tab.page.locator("#papers canvas").evaluate_all("all => Math.max(0, ...all.map((each) => each.width * each.height))")
+    pixels = tab.page.locator("#papers canvas").evaluate_all(
+        "all => Math.max(0, ...all.map((each) => each.width * each.height))"
+    )
     assert pixels <= 2**24 + 2**14
     tab.ask(world.MASTER)
 
 
 def test_attack_17_a_file_of_very_many_objects_leaves_the_tab_alive(tab: Tab) -> None:
-    many = "BT /F 12 Tf 50 500 Td (The ferry sails at nine.) Tj ET\n" + "q 1 0 0 1 0 0 cm 10 10 m 20 20 l S Q\n" * 300_000
+    many = (
+        "BT /F 12 Tf 50 500 Td (The ferry sails at nine.) Tj ET\n" + "q 1 0 0 1 0 0 cm 10 10 m 20 20 l S Q\n" * 300_000
+    )
     data = one_page().replace(b"BT /F 12 Tf 50 500 Td (The ferry sails at nine.) Tj ET", many.encode())
     data = re.sub(rb"/Length \d+ >>\nstream\nBT", f"/Length {len(many)} >>\nstream\nBT".encode(), data)
     drawn = show(tab, data, FERRY)
@@ -245,7 +258,11 @@ def test_attack_17_a_file_of_very_many_objects_leaves_the_tab_alive(tab: Tab) ->
     tab.ask(world.MASTER)
 
 
-@pytest.mark.parametrize("data", [b"", b"not a PDF", b"%PDF-1.7\n" + b"1 0 obj << " * 2000, one_page()[:300]], ids=["empty", "text", "nested", "cut"])
+@pytest.mark.parametrize(
+    "data",
+    [b"", b"not a PDF", b"%PDF-1.7\n" + b"1 0 obj << " * 2000, one_page()[:300]],
+    ids=["empty", "text", "nested", "cut"],
+)
 def test_attack_17_a_broken_file_is_told(tab: Tab, data: bytes) -> None:
     drawn = show(tab, data, FERRY)
     assert drawn["marked"] or drawn["note"].startswith("The page cannot be drawn")

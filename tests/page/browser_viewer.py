@@ -8,7 +8,7 @@ from playwright.sync_api import Browser, expect
 
 from tests.page import world
 from tests.page.tab import Tab
-from tests.serve.serving import Running, running
+from tests.serve.serving import running
 
 
 def test_a_mark_after_emoji_covers_the_cited_words(tab: Tab) -> None:

@@ -55,7 +55,9 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
 def keeping(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
     """Return a server that keeps conversations and feedback."""
     folder = tmp_path_factory.mktemp("keeping")
-    with world.harbour(folder, conversations=str(folder / "kept.sqlite"), feedback=str(folder / "feedback.jsonl")) as found:
+    with world.harbour(
+        folder, conversations=str(folder / "kept.sqlite"), feedback=str(folder / "feedback.jsonl")
+    ) as found:
         yield found
 
 

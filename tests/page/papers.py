@@ -76,7 +76,9 @@ def stream(text: str) -> str:
     return f"<< /Length {len(text)} >>\nstream\n{text}\nendstream"
 
 
-def one_page(catalogue: str = "", page: str = "", box: str = "0 0 420 595", text: str = "The ferry sails at nine.", *more: str) -> bytes:
+def one_page(
+    catalogue: str = "", page: str = "", box: str = "0 0 420 595", text: str = "The ferry sails at nine.", *more: str
+) -> bytes:
     """Return a PDF of one page with a text, with further keys in its catalogue and its page; `more` begins with object 6."""
     font = "<< /Type /Font /Subtype /Type1 /BaseFont /Helvetica >>"
     return raw(

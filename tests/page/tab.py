@@ -30,7 +30,9 @@ class Tab:
 
     @classmethod
     @contextlib.contextmanager
-    def opened(cls, browser: Browser, server: Running, *, who: str = "alice", path: str = "/", **options: Any) -> Iterator[Tab]:
+    def opened(
+        cls, browser: Browser, server: Running, *, who: str = "alice", path: str = "/", **options: Any
+    ) -> Iterator[Tab]:
         """Open a tab with a token; in the end, it must have kept the rules."""
         options = {"viewport": {"width": 1280, "height": 800}, **options}
         context = browser.new_context(**options)

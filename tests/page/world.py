@@ -17,12 +17,25 @@ from tests.fakes import WORDS, EchoGenerator
 from tests.serve.serving import Running, SlowGenerator, running
 
 MASTER, MASTER_WORDS = "Who is the harbour master of Gull Holm?", "The harbour master of Gull Holm is Ada Quist."
-LANTERN, LANTERN_WORDS = "How far does the lantern shine?", "The lantern of Skerry Point shines eleven miles over the sea."
+LANTERN, LANTERN_WORDS = (
+    "How far does the lantern shine?",
+    "The lantern of Skerry Point shines eleven miles over the sea.",
+)
 SEALS, SEALS_WORDS = "How many seal pups were counted?", "The wardens counted 312 seal pups 🦭 on the sandbank."
 ARABIC, ARABIC_WORDS = "متى تأسس المرفأ؟", "تأسس المرفأ القديم سنة 1931 على يد الصيادين."
 FARE, FARE_WORDS = "What is the fare from Tarn to Wick for an adult?", "Tarn to Wick,14.50,7.25"
-MINUTES, MINUTES_WORDS = "What did the council decide about the slipway?", "The council decided to repair the slipway in May."
-ANSWERS = {MASTER: MASTER_WORDS, LANTERN: LANTERN_WORDS, SEALS: SEALS_WORDS, ARABIC: ARABIC_WORDS, FARE: "14.50", MINUTES: MINUTES_WORDS}
+MINUTES, MINUTES_WORDS = (
+    "What did the council decide about the slipway?",
+    "The council decided to repair the slipway in May.",
+)
+ANSWERS = {
+    MASTER: MASTER_WORDS,
+    LANTERN: LANTERN_WORDS,
+    SEALS: SEALS_WORDS,
+    ARABIC: ARABIC_WORDS,
+    FARE: "14.50",
+    MINUTES: MINUTES_WORDS,
+}
 UNKNOWN = "What do zebras eat in Peru?"
 SLOW = "Who is the master of the mill?"
 
@@ -35,8 +48,18 @@ TEXTS = {
     "mill.txt": "The mill has a master called Millson.\n",
 }
 LIGHTS = (
-    ("The lights of the coast", "This book names every light between Tarn and Wick.", "Each light has a keeper and a log."),
-    ("Skerry Point", "The tower was built in 1876.", LANTERN_WORDS, "The keeper trims the wick at dusk.", "Note: see the log."),
+    (
+        "The lights of the coast",
+        "This book names every light between Tarn and Wick.",
+        "Each light has a keeper and a log.",
+    ),
+    (
+        "Skerry Point",
+        "The tower was built in 1876.",
+        LANTERN_WORDS,
+        "The keeper trims the wick at dusk.",
+        "Note: see the log.",
+    ),
     ("Gull Holm", "The beacon is dark in summer.", "Note: see the log.", "Note: see the log."),
 )
 """The pages of lights.pdf, line by line."""

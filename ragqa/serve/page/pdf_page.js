@@ -9,7 +9,7 @@ const TALLEST = 4; // times as high as wide; a longer page is narrower
 /** Draw a page into a new element at the end of a box, as wide as the box.
 
     @param {PDFPageProxy} page
-    @returns {{element: HTMLElement, texts: Promise<{strings: string[], nodes: Text[]}>, drawn: Promise<void>}} the texts
+    @returns {{element: HTMLElement, texts: Promise<{strings: string[], nodes: Text[], rows: () => number[][]}>, drawn: Promise<void>}} the texts
       of the page with the nodes that hold them, and a promise for its picture */
 export function addPage(box, page, before = null) {
   const natural = page.getViewport({ scale: 1 });
@@ -31,7 +31,22 @@ export function addPage(box, page, before = null) {
 async function textsOf(page, container, viewport) {
   const layer = new TextLayer({ textContentSource: page.streamTextContent(), container, viewport });
   await layer.render();
-  return { strings: layer.textContentItemsStr, nodes: layer.textDivs.map((each) => each.firstChild) };
+  return { strings: layer.textContentItemsStr, nodes: layer.textDivs.map((each) => each.firstChild), rows: () => rows(layer.textDivs) };
+}
+
+/** Return the indexes of the spans of each line, from the top to the bottom. */
+function rows(spans) {
+  const middles = spans.map((span, index) => {
+    const { top, bottom } = span.getBoundingClientRect();
+    return { index, height: bottom - top, at: (top + bottom) / 2 };
+  });
+  const lines = [];
+  for (const each of middles.filter(({ height }) => height).sort((one, other) => one.at - other.at)) {
+    const line = lines.at(-1);
+    if (line && each.at - line[0].at < each.height / 2) line.push(each);
+    else lines.push([each]);
+  }
+  return lines.map((line) => line.map(({ index }) => index));
 }
 
 function draw(page, canvas, width, natural) {

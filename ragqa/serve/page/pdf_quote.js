@@ -15,6 +15,8 @@ const ENOUGH = 12; // letters around a quote that must agree before they decide 
 const CONTEXT = 1000; // letters around a quote that are looked at
 const LINES = 60; // the most lines of a quote that are looked for one by one
 const PIECE = 8; // the fewest letters that are looked for alone
+const CELLS = 5; // the fewest words by which the row of a table is known
+const ROWS = 2000; // the most lines of a page that are compared
 
 /** Return the letters of some texts that are compared, and of each letter its text and where it begins and ends there. */
 function letters(texts) {
@@ -47,7 +49,7 @@ function occurrences(page, wanted) {
     let end = at;
     let gap = 0;
     for (const part of parts) {
-      if (part[0] === UNKNOWN) { gap = part.length; continue; }
+      if (part[0] === UNKNOWN) { gap = 4 * part.length; continue; } // a syllable is up to four letters
       const skipped = page.slice(end, end + gap + part.length).indexOf(part);
       end = skipped < 0 ? NaN : end + skipped + part.length;
       gap = 0;
@@ -57,11 +59,13 @@ function occurrences(page, wanted) {
   return found;
 }
 
-/** Return whether a place begins or ends in the middle of a word, as "art" does in "party". */
-function cutsWord({ texts, places }, [start, end]) {
+/** Return whether a place begins or ends in the middle of a word, as "art" does in "party". The rest of a word may be
+    what could not be decoded of the quote. */
+function cutsWord({ texts, places }, [start, end], quote) {
   const inside = (text, at) => WORD.test([...text.slice(0, at)].at(-1) ?? "") && WORD.test([...text.slice(at)][0] ?? "");
   const first = places[start], last = places[end - 1];
-  return inside(texts[first.index], first.start) || inside(texts[last.index], last.end);
+  const begins = quote[0] !== UNKNOWN && inside(texts[first.index], first.start);
+  return begins || (quote.at(-1) !== UNKNOWN && inside(texts[last.index], last.end));
 }
 
 /** Return how many letters two texts have in common, counted by a function of the number that gives one letter of each. */
@@ -84,9 +88,10 @@ function decided(found, page, context) {
 
 /** Return the one place `[start, end]` of a text in the letters of a page, or null. */
 function place(page, text, context) {
-  const wanted = letters([text.replace(RULE, "")]).joined.replace(/^\ufffd+|\ufffd+$/gu, "");
+  const all = letters([text.replace(RULE, "")]).joined;
+  const wanted = all.replace(/^\ufffd+|\ufffd+$/gu, "");
   if (wanted.replaceAll(UNKNOWN, "").length * 2 <= wanted.length) return null;
-  const found = occurrences(page.joined, wanted).filter((each) => !cutsWord(page, each));
+  const found = occurrences(page.joined, wanted).filter((each) => !cutsWord(page, each, all));
   return found.length > 1 ? decided(found, page.joined, context) : found[0] ?? null;
 }
 
@@ -106,17 +111,75 @@ function apart(page, lines, context) {
   return found;
 }
 
+/** Return the places of a quote that is all of some lines of the page, whose parts were read in another order, such as
+    the cells of a row; or null. The lines have its letters, no more and no less, and no other lines have them. A cell
+    over several columns of a table is read once for each: there, words are compared, and not how often they stand.
+
+    @param {number[][]} rows - the texts of each line of the page, from the top to the bottom */
+function asLines(page, quote, rows) {
+  if (rows.length > ROWS) return null;
+  const bare = quote.replace(RULE, "");
+  const places = page.texts.map(() => []);
+  page.places.forEach(({ index }, at) => places[index].push([at, at + 1]));
+  const sorted = (parts) => [...parts].sort().join("");
+  const wanted = sorted(letters([bare]).joined), cells = new Set(words(bare));
+  const lettersOf = (row) => row.flatMap((index) => places[index].map(([at]) => page.joined[at]));
+  const wordsOf = (row) => row.flatMap((index) => words(page.texts[index]));
+  let found = [];
+  if (wanted.length >= PIECE) {
+    found = windows(rows.map(lettersOf), wanted.length, (parts) => parts.length === wanted.length && sorted(parts) === wanted);
+  }
+  if (!found.length && bare.includes("|") && cells.size >= CELLS) {
+    const same = (parts) => new Set(parts).size === cells.size && parts.every((each) => cells.has(each));
+    found = windows(rows.map(wordsOf), 4 * cells.size, same);
+  }
+  if (found.length !== 1) return null;
+  return rows.slice(...found[0]).flat().sort((one, other) => one - other).flatMap((index) => places[index]);
+}
+
+function words(text) {
+  return text.normalize("NFKC").match(/[\p{L}\p{N}]+/gu) ?? [];
+}
+
+/** Return the shortest runs `[first, next]` of lines whose parts, `most` at most, are the same as those that are wanted. */
+function windows(lines, most, same) {
+  const found = [];
+  lines.forEach((line, first) => {
+    const parts = [];
+    for (let next = first; line.length && next < lines.length && parts.length <= most; next++) {
+      parts.push(...lines[next]);
+      if (!same(parts)) continue;
+      if (found.at(-1)?.[1] === next + 1) found.pop();
+      found.push([first, next + 1]);
+      return;
+    }
+  });
+  return found;
+}
+
 /** Return the spans `{index, start, end}` of the texts in which a quote stands, in its order, or null where it stands
     nowhere, or at several places between which the context does not decide.
 
     @param {string[]} texts - the texts of a page, in the order in which they are drawn
-    @param {{before?: string, after?: string}} context - the text around the quote, as it was indexed */
-export function findQuote(texts, quote, context = {}) {
+    @param {{before?: string, after?: string}} context - the text around the quote, as it was indexed
+    @param {() => number[][]} rows - returns the indexes of the texts of each line of the page */
+export function findQuote(texts, quote, context = {}, rows = () => []) {
   const page = letters(texts);
   const whole = place(page, quote, context);
+  if (whole) return spans(page.places.slice(...whole));
   const lines = quote.replace(RULE, "").split("\n").filter((line) => line.trim());
-  const found = whole ? [whole] : lines.length > 1 && lines.length <= LINES ? apart(page, lines, context) : null;
-  return found && found.flatMap(([start, end]) => spans(page.places.slice(start, end)));
+  const found = (lines.length > 1 && lines.length <= LINES && apart(page, lines, context)) || asLines(page, quote, rows());
+  return found && connected(found).flatMap(([start, end]) => spans(page.places.slice(start, end)));
+}
+
+/** Return places as few as can be: those that follow one another are one. */
+function connected(places) {
+  const found = [];
+  for (const [start, end] of places) {
+    if (found.at(-1)?.[1] === start) found.at(-1)[1] = end;
+    else found.push([start, end]);
+  }
+  return found;
 }
 
 /** Return one span for the letters of each text. */

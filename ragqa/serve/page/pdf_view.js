@@ -128,7 +128,7 @@ function marks(texts, parts, context) {
   const ranges = [];
   for (const [page, part] of parts.entries()) {
     const before = page ? "" : context.before, after = page < parts.length - 1 ? "" : context.after;
-    const spans = findQuote(texts[page].strings, part, { before, after });
+    const spans = findQuote(texts[page].strings, part, { before, after }, texts[page].rows);
     if (!spans) return null;
     for (const { index, start, end } of spans) {
       const range = document.createRange();
