@@ -40,7 +40,7 @@ SECURITY_HEADERS = (
 PAGE_POLICY = (
     b"default-src 'none'; script-src 'self'; worker-src 'self'; style-src 'self'; connect-src 'self'; img-src 'self' blob:; "
     b"base-uri 'none'; form-action 'none'; frame-ancestors 'none'; "
-    b"require-trusted-types-for 'script'; trusted-types pdf-worker"
+    b"require-trusted-types-for 'script'; trusted-types ragqa"
 )
 """The Content-Security-Policy of the page, in the place of that of the other replies."""
 _HOST = re.compile(r"([a-z0-9.-]+|\[[0-9a-f:.]+\])(?::[0-9]{1,5})?", re.ASCII)

@@ -1,0 +1,80 @@
+// The conversation that is going on: its turns, and where they are kept. The server keeps them where it is told to;
+// else they live in this tab, through a reload but no longer.
+
+import { get, post } from "./api.js";
+
+const KEY = "ragqa-conversation";
+
+// How earlier turns are remembered, as in ragqa/conversation.py.
+const TURNS = 4;
+const NO_ANSWER = "I do not know.";
+const NOT_UNDERSTOOD = ["unknown_name", "nothing_asked"];
+
+/** A conversation; `turns` are `{question, answer, stale}` with the answer as the server sent it. */
+export class Conversation {
+  /** `kept` tells whether the server keeps conversations. */
+  constructor(kept, { id = null, title = "", turns = [] } = {}) {
+    Object.assign(this, { kept, id, title, turns });
+  }
+
+  /** Return the conversation that this tab had before it was loaded again; a new one where it had none. */
+  static async restored(kept) {
+    const saved = JSON.parse(sessionStorage.getItem(KEY) ?? "null");
+    if (!saved || Boolean(saved.id) !== kept) return new Conversation(kept);
+    if (!saved.id) return new Conversation(false, saved);
+    return Conversation.opened(saved.id).catch(() => new Conversation(true));
+  }
+
+  /** Return a conversation that the server keeps. */
+  static async opened(id) {
+    const conversation = new Conversation(true, await get(`/api/conversations/${id}`));
+    conversation.#save();
+    return conversation;
+  }
+
+  /**
+   * Return the body of a request that asks a question as turn `at`: those from there on are replaced by it.
+   * The server knows the turns before of a conversation that it keeps.
+   */
+  async request(question, at) {
+    const body = { question, explain: true };
+    if (!this.kept) return { ...body, history: this.#history(at) };
+    if (!this.id) {
+      this.title = question;
+      this.id = (await post("/api/conversations", { title: question.slice(0, 200) })).id;
+    }
+    return { ...body, conversation: this.id, ...(at < this.turns.length ? { replace_from: at } : {}) };
+  }
+
+  /** Note the answer to turn `at`; return whether it outlives a reload of the page. */
+  answered(at, question, answer) {
+    this.title ||= question;
+    this.turns.splice(at, Infinity, { question, answer, stale: false });
+    return this.#save();
+  }
+
+  /** Forget it in this tab. */
+  forget() {
+    sessionStorage.removeItem(KEY);
+  }
+
+  /** Return the last turns before `at`, each with the text cited for it, so that no wrong word of an answer is repeated. */
+  #history(at) {
+    const topics = this.turns.slice(0, at).filter((turn) => !NOT_UNDERSTOOD.includes(turn.answer.reason));
+    return topics.slice(-TURNS).map(({ question, answer }) => ({ question, answer: remembered(answer) }));
+  }
+
+  #save() {
+    try {
+      const { id, title, turns } = this;
+      sessionStorage.setItem(KEY, JSON.stringify(id ? { id } : { title, turns }));
+      return true;
+    } catch {
+      return false; // more than a browser keeps for a tab
+    }
+  }
+}
+
+function remembered(answer) {
+  return [...new Set(answer.citations.map((citation) => citation.text))].join(" ") || NO_ANSWER;
+}

@@ -1,0 +1,47 @@
+// A conversation of this tab as a file: Markdown for people, JSON for programs. The server makes those that it keeps.
+
+import { text } from "./api.js";
+import { download, safeName } from "./dom.js";
+import { Numbering, placeName } from "./passages.js";
+
+/** Hand a conversation to the person as `markdown` or `json`. */
+export async function exported(conversation, form) {
+  const name = fileNameOf(conversation.title);
+  if (form === "markdown") download(`${name}.md`, conversation.id ? await kept(conversation, form) : markdown(conversation), "text/markdown");
+  else download(`${name}.json`, conversation.id ? await kept(conversation, form) : json(conversation), "application/json");
+}
+
+function kept(conversation, form) {
+  return text(`/api/conversations/${conversation.id}/${form}`);
+}
+
+function markdown({ title, turns }) {
+  const parts = [`# ${escaped(title)}`];
+  for (const { question, answer } of turns) {
+    const numbering = new Numbering();
+    parts.push(`## ${escaped(question)}`);
+    if (answer.abstained) parts.push(`No answer: ${escaped(answer.reason)}. ${escaped(answer.advice)}`);
+    for (const { text, citations } of answer.sentences) {
+      parts.push(escaped(text) + citations.map((citation) => ` [${numbering.of(citation)}]`).join(""));
+    }
+    parts.push(...numbering.places.map((place, i) => `[${i + 1}] ${escaped(placeName(place))}:\n\n> ${escaped(place.text)}`));
+  }
+  return `${parts.join("\n\n")}\n`;
+}
+
+function json({ title, turns }) {
+  const slim = turns.map(({ question, answer }) => {
+    const { text, abstained, reason, advice, kind, confidence, sentences, citations, searched, index_version } = answer;
+    return { question, answer: { text, abstained, reason, advice, kind, confidence, sentences, citations, searched, index_version } };
+  });
+  return `${JSON.stringify({ title, turns: slim }, null, 2)}\n`;
+}
+
+/** Return a text on one line in which no character means anything in Markdown or makes a link. */
+function escaped(text) {
+  return text.replace(/\s+/g, " ").trim().replace(/[\\`*_{}[\]<>#|&~$@!:.+=()-]/g, "\\$&");
+}
+
+function fileNameOf(title) {
+  return safeName(title).replace(/[^\p{L}\p{N}]+/gu, "-").replace(/^-|-$/g, "").slice(0, 60) || "conversation";
+}

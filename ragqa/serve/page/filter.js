@@ -1,0 +1,83 @@
+// The filter of a search: by file, type, date, and what documents say about themselves.
+
+import { get } from "./api.js";
+import { shortType } from "./documents.js";
+import { button, el } from "./dom.js";
+
+export class Filter {
+  constructor() {
+    this.source = el("input", { placeholder: "reports/*.pdf", spellcheck: "false", autocomplete: "off" });
+    this.type = el("select", {}, el("option", { value: "" }, "Any"));
+    this.from = el("input", { type: "date" });
+    this.to = el("input", { type: "date" });
+    this.others = el("input", { placeholder: "author=Ann, route=R2", spellcheck: "false", autocomplete: "off", dir: "auto" });
+    const fields = [["File", this.source], ["Type", this.type], ["Dated from", this.from], ["Dated to", this.to], ["Fields", this.others]];
+    const clear = button("Clear", () => this.fill(""), { class: "quiet" });
+    this.state = el("span", { class: "muted" });
+    const grid = el("div", { class: "filter" }, ...fields.map(([name, field]) => el("label", {}, name, field)), clear);
+    this.element = el("details", {}, el("summary", {}, "Filter ", this.state), grid);
+    this.element.addEventListener("toggle", () => this.#offer(), { once: true });
+    this.element.addEventListener("input", () => this.#tell());
+  }
+
+  /** Return the filter as the server takes it; null for none. */
+  where() {
+    const where = {};
+    if (this.source.value.trim()) where.source = this.source.value.trim();
+    if (this.type.value) where.media_type = this.type.value;
+    if (this.from.value || this.to.value) where.date = { ...(this.from.value && { from: this.from.value }), ...(this.to.value && { to: this.to.value }) };
+    for (const pair of this.others.value.split(",")) {
+      const [name, value] = pair.split("=").map((part) => part.trim());
+      if (name && value) where[name] = [...[where[name] ?? []].flat(), ...readings(value)];
+    }
+    return Object.keys(where).length ? where : null;
+  }
+
+  /** Show the filter of an address; one that cannot be read is none. */
+  fill(text) {
+    const { source = "", media_type = "", date = {}, ...others } = parsed(text);
+    this.source.value = source;
+    this.#choose(media_type);
+    this.from.value = date.from ?? "";
+    this.to.value = date.to ?? "";
+    const pairs = Object.entries(others).flatMap(([name, values]) => [...new Set([values].flat().map(String))].map((value) => `${name}=${value}`));
+    this.others.value = pairs.join(", ");
+    this.#tell();
+  }
+
+  #tell() {
+    const n = Object.keys(this.where() ?? {}).length;
+    this.state.textContent = n ? `(${n})` : "";
+  }
+
+  /** Choose a type, also one that is not offered. */
+  #choose(type) {
+    this.type.value = type;
+    if (this.type.selectedIndex < 0) this.type.append(el("option", { value: type, selected: true }, type));
+  }
+
+  /** Offer the types that there are. */
+  async #offer() {
+    const { documents } = await get("/api/documents?limit=200").catch(() => ({ documents: [] }));
+    const names = new Map();
+    for (const each of documents) names.set(each.media_type, (names.get(each.media_type) ?? new Set()).add(shortType(each)));
+    const chosen = this.type.value;
+    const offers = [...names].map(([type, endings]) => el("option", { value: type }, [...endings].sort().join(", ")));
+    this.type.replaceChildren(this.type.options[0], ...offers.sort((a, b) => a.text.localeCompare(b.text)));
+    this.#choose(chosen);
+  }
+}
+
+/** Return what a text may mean in the metadata of a document, where a number is not the text of that number. */
+function readings(value) {
+  const other = /^(true|false|-?\d+(\.\d+)?)$/.test(value) ? [JSON.parse(value)] : [];
+  return [value, ...other];
+}
+
+function parsed(text) {
+  try {
+    return JSON.parse(text || "{}") ?? {};
+  } catch {
+    return {};
+  }
+}

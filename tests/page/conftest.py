@@ -1,0 +1,76 @@
+"""A browser, a server, and a tab that notes whatever it must not do. Without Playwright or Chromium, all tests are skipped."""
+
+from __future__ import annotations
+
+import importlib.util
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.page import world
+from tests.serve.serving import Running
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser
+
+    from tests.page.tab import Tab
+
+CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+MISSING = [
+    name
+    for name, found in (("the package playwright", importlib.util.find_spec("playwright")), ("Chromium", CHROMIUM))
+    if not found
+]
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Skip what needs a browser where there is none."""
+    if MISSING:
+        for item in items:
+            item.add_marker(pytest.mark.skip(reason=f"{' and '.join(MISSING)} is not here"))
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Browser]:
+    """Return Chromium, started once. `--no-sandbox` lets it run as root, as in a container."""
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+        yield browser
+        browser.close()
+
+
+@pytest.fixture(scope="session")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
+    """Return a server over the documents of a harbour."""
+    with world.harbour(tmp_path_factory.mktemp("harbour")) as found:
+        yield found
+
+
+@pytest.fixture(scope="session")
+def keeping(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
+    """Return a server that keeps conversations and feedback."""
+    folder = tmp_path_factory.mktemp("keeping")
+    with world.harbour(
+        folder, conversations=str(folder / "kept.sqlite"), feedback=str(folder / "feedback.jsonl")
+    ) as found:
+        yield found
+
+
+@pytest.fixture
+def tab(browser: Browser, server: Running) -> Iterator[Tab]:
+    """Return a new tab at the page, with a token. It must do nothing that the page forbids."""
+    from tests.page.tab import Tab
+
+    with Tab.opened(browser, server) as found:
+        yield found
+
+
+@pytest.fixture(scope="session")
+def figures() -> Path:
+    """Return the folder of the pictures in the documentation."""
+    return Path(__file__).parents[2] / "docs" / "figures"
