@@ -185,9 +185,7 @@ def test_a_browser_gets_a_file_that_only_this_user_can_read_and_not_the_token(tm
     script = tmp_path / "browser"
     script.write_text(f'#!/bin/sh\necho "$1" >{tmp_path}/told\ncp "${{1#file://}}" {tmp_path}/page\nls -ld "$(dirname "${{1#file://}}")" >>{tmp_path}/told\n', encoding="utf-8")  # fmt: skip
     script.chmod(0o700)
-    code = (
-        "from ragqa.cli.browser import open_in_browser\nwith open_in_browser('http://localhost:1/#token=secret'): pass"
-    )
+    code = "from ragqa.cli.browser import open_in_browser\nwith open_in_browser('http://localhost:1/#token=secret') as opening: opening.join()"
     environment = os.environ | {"BROWSER": f"{script} %s", "TMPDIR": str(tmp_path)}
     subprocess.run([sys.executable, "-c", code], env=environment, check=True, timeout=60)
     told = (tmp_path / "told").read_text(encoding="utf-8")
