@@ -1,7 +1,7 @@
 // A conversation of this tab as a file: Markdown for people, JSON for programs. The server makes those that it keeps.
 
 import { text } from "./api.js";
-import { download, safeName } from "./dom.js";
+import { download, safeName, sentence } from "./dom.js";
 import { Numbering, placeName } from "./passages.js";
 
 /** Hand a conversation to the person as `markdown` or `json`. */
@@ -20,7 +20,7 @@ function markdown({ title, turns }) {
   for (const { question, answer } of turns) {
     const numbering = new Numbering();
     parts.push(`## ${escaped(question)}`);
-    if (answer.abstained) parts.push(`No answer: ${escaped(answer.reason)}. ${escaped(answer.advice)}`);
+    if (answer.abstained) parts.push(`No answer: ${escaped(answer.reason)}. ${escaped(sentence(answer.advice))}`);
     for (const { text, citations } of answer.sentences) {
       parts.push(escaped(text) + citations.map((citation) => ` [${numbering.of(citation)}]`).join(""));
     }
@@ -37,9 +37,10 @@ function json({ title, turns }) {
   return `${JSON.stringify({ title, turns: slim }, null, 2)}\n`;
 }
 
-/** Return a text on one line in which no character means anything in Markdown or makes a link. */
+/** Return a text on one line in which no character means anything in Markdown or makes a link; as ragqa/serve/exports.py. */
 function escaped(text) {
-  return text.replace(/\s+/g, " ").trim().replace(/[\\`*_{}[\]<>#|&~$@!:.+=()-]/g, "\\$&");
+  const line = text.replace(/\s+/g, " ").trim().replace(/[\\`*_[\]<>&|~$@]|^[#+=-]|(?<=:)\/(?=\/)|(?<=www)\./gi, "\\$&");
+  return line.replace(/^(\d+)([.)])/, "$1\\$2");
 }
 
 function fileNameOf(title) {

@@ -55,7 +55,7 @@ function costs(usage) {
   return el(
     "div",
     {},
-    section("Time", table(["Stage", "milliseconds", ""], [...times, ["All", number(all), ""]])),
+    section("Time", table(["Stage", "milliseconds", "share"], [...times, ["All", number(all), ""]])),
     counts.length ? section("Tokens", table(["Part", "tokens"], counts)) : null,
   );
 }
