@@ -4,15 +4,13 @@ import { text } from "./api.js";
 import { download, safeName, sentence } from "./dom.js";
 import { Numbering, placeName } from "./passages.js";
 
+const KEYS = ["text", "abstained", "reason", "advice", "kind", "confidence", "unanswered", "sentences", "citations"];
+
 /** Hand a conversation to the person as `markdown` or `json`. */
 export async function exported(conversation, form) {
-  const name = fileNameOf(conversation.title);
-  if (form === "markdown") download(`${name}.md`, conversation.id ? await kept(conversation, form) : markdown(conversation), "text/markdown");
-  else download(`${name}.json`, conversation.id ? await kept(conversation, form) : json(conversation), "application/json");
-}
-
-function kept(conversation, form) {
-  return text(`/api/conversations/${conversation.id}/${form}`);
+  const { id, title } = conversation;
+  const made = id ? await text(`/api/conversations/${id}/${form}`) : { markdown, json }[form](conversation);
+  download(`${fileNameOf(title)}.${form === "json" ? "json" : "md"}`, made);
 }
 
 function markdown({ title, turns }) {
@@ -30,11 +28,11 @@ function markdown({ title, turns }) {
 }
 
 function json({ title, turns }) {
-  const slim = turns.map(({ question, answer }) => {
-    const { text, abstained, reason, advice, kind, confidence, sentences, citations, searched, index_version } = answer;
-    return { question, answer: { text, abstained, reason, advice, kind, confidence, sentences, citations, searched, index_version } };
+  const plain = turns.map(({ question, answer, stale }) => {
+    const kept = Object.fromEntries(KEYS.map((key) => [key, answer[key]]));
+    return { question, ...kept, generation: answer.index_version, stale };
   });
-  return `${JSON.stringify({ title, turns: slim }, null, 2)}\n`;
+  return `${JSON.stringify({ title, turns: plain }, null, 2)}\n`;
 }
 
 /** Return a text on one line in which no character means anything in Markdown or makes a link; as ragqa/serve/exports.py. */
