@@ -112,6 +112,7 @@ export class Ask {
   }
 
   #failed(turn, error) {
+    if (turn.answer) return; // all of it is there, whatever ended the stream
     if (error.name === "AbortError") turn.stopped();
     else if (error instanceof Lost) turn.failed(`${error.message} The question is still here.`);
     else turn.failed(error.message, error.retryAfter);
