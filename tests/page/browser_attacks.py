@@ -167,7 +167,7 @@ def test_attack_14_the_head_of_a_table_is_text(attacked: Tab) -> None:
 
 def test_attack_14_the_outline_and_the_links_of_a_pdf_do_nothing(attacked: Tab) -> None:
     _all_documents(attacked)
-    attacked.button("outline.pdf").click()
+    attacked.button("Open outline.pdf").click()
     page = attacked.viewer.get_by_role("group", name="Page 1")
     expect(page).to_contain_text(PAYLOADS[4])
     page.click(position={"x": 60, "y": 60})
