@@ -8,8 +8,9 @@ export function placeName(citation) {
 }
 
 /** Return the button that opens the document of a place, with the name of its file. */
-export function opener(place, open, attributes = {}) {
-  return button(fileName(place.source), (event) => open(place, event.currentTarget), { class: "link", ...attributes });
+export function opener(place, open) {
+  const more = { class: "link", "aria-label": `Open ${placeName(place)}` };
+  return button(fileName(place.source), (event) => open(place, event.currentTarget), more);
 }
 
 /** Tell whether two citations are the same span of the same document. */
@@ -49,7 +50,7 @@ export function passageList(cited, nearest, open, words = "") {
 
 /** Return the line above a passage: its file, which opens it, and the place there. */
 export function whereLine(place, open) {
-  return el("p", { class: "where" }, opener(place, open, { "aria-label": `Open ${placeName(place)}` }), el("span", { class: "muted" }, ` ${within(place)}`));
+  return el("p", { class: "where" }, opener(place, open), el("span", { class: "muted" }, ` ${within(place)}`));
 }
 
 /** Return a text of a passage, in which `words` are strong where they stand exactly once. */
