@@ -43,10 +43,11 @@ def command(arguments: tuple[str, ...], folder: str | None, scope: Scope, as_jso
     """Answer questions over HTTP, for OpenAI's clients too, until Ctrl-C or SIGTERM.
 
     Models are loaded first. Each request needs the header `Authorization: Bearer TOKEN`. Without a file of tokens, a
-    random one for this run is printed, in the address of the page for people. `ragqa serve token NAME` makes another token: it prints the token, and the line
-    for the file. Beyond this machine (--host), a file of tokens is required (exit code 9). With --json, the address and
-    the random token are printed as a JSON object. A line of the log for each request is on stderr: it never holds a
-    question or an answer. The section `serve` of the pipeline file has the other settings; see docs/serving.md.
+    random one for this run is printed, in the address of the page for people. `ragqa serve token NAME` makes another
+    token: it prints the token, and the line for the file. Beyond this machine (--host), a file of tokens is required
+    (exit code 9). With --json, the addresses and the random token are printed as a JSON object. A line of the log for
+    each request is on stderr: it never holds a question or an answer. The section `serve` of the pipeline file has the
+    other settings; see docs/serving.md.
 
     \b
     Examples:
@@ -111,7 +112,7 @@ def _serve(
         _prepare(pipeline, target)
         shown = f"[{spec.host}]" if ":" in spec.host else spec.host
         url = f"http://{shown}:{listener.getsockname()[1]}"
-        page_url = f"{url}/#token={secret}" if secret else f"{url}/"
+        page_url = _page_url(spec, url) + (f"#token={secret}" if secret else "")
         _log_to_stderr()
         with ExitStack() as at_end:
 
@@ -191,6 +192,12 @@ def _prepare(pipeline: Pipeline, target: str) -> None:
         refresh(pipeline)
     with pipeline.open_index():
         pass
+
+
+def _page_url(spec: HttpServe, url: str) -> str:
+    """Return the address of the page. Where the server listens at all addresses, it has the first of its names."""
+    everywhere = spec.host in ("0.0.0.0", "::")
+    return f"http://{spec.hosts[0]}:{url.rpartition(':')[2]}/" if everywhere else f"{url}/"
 
 
 def _say_began(url: str, secret: str | None, page: str | None, as_json: bool) -> None:

@@ -19,6 +19,8 @@ from pydantic_core import CoreSchema, core_schema
 
 Name = Annotated[str, Field(min_length=1)]
 Scalar = str | int | float | bool
+Range = Annotated[dict[Literal["from", "to"], Scalar], Field(min_length=1)]
+"""The lower limit of a value, the upper one, or both, which are within it: numbers, or texts such as dates."""
 Mark = TypeVar("Mark")
 KINDS = "kinds"
 """The key of pydantic's validation context that holds the table of kinds."""

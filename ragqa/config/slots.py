@@ -12,7 +12,7 @@ from typing import Annotated, ClassVar, Literal, Self
 
 from pydantic import Field
 
-from ragqa.config.base import Name, Scalar, Spec
+from ragqa.config.base import Name, Range, Scalar, Spec
 
 VERSION = 1
 """The supported version of the pipeline file."""
@@ -100,8 +100,9 @@ class RetrieveSpec(Spec):
     min_score: float = Field(
         0.25, ge=-1, le=1, description="Abstain when the best cosine is below this and no content word is shared."
     )
-    filter: dict[Name, Scalar | list[Scalar]] = Field(
-        {}, description="Metadata that a document must have: a value, or a list of which one must match."
+    filter: dict[Name, Scalar | list[Scalar] | Range] = Field(
+        {},
+        description="Metadata that a document must have: a value, a list of which one must match, or a range `{from, to}`; `source` is a name with `*`.",
     )
 
     def unbounded(self) -> str:

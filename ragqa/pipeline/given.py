@@ -66,15 +66,16 @@ def history(value: Any) -> list[Turn]:
 def where(value: Any) -> dict[str, Any]:
     """Return a filter on metadata; empty for none.
 
-    :raises UsageTypeError: the value is not a dict of texts, numbers and lists of these by name.
+    :raises UsageTypeError: the value is not a dict of texts, numbers, lists of these and ranges by name.
     """
     given = {} if value is None else value
     if not isinstance(given, Mapping) or not all(isinstance(name, str) for name in given):
         raise wrong_type("where", value, _FILTER)
     for name, wanted in given.items():
-        accepted = wanted if isinstance(wanted, list) else [wanted]
-        if wrong := [each for each in accepted if not isinstance(each, str | int | float)]:
-            raise wrong_type(f"where[{name!r}]", wrong[0], "a text, a number, a bool, or a list of these")
+        limits = isinstance(wanted, Mapping) and 0 < len(wanted) == len(wanted.keys() & {"from", "to"})
+        each = list(wanted.values()) if limits else wanted if isinstance(wanted, list) else [wanted]
+        if wrong := [value for value in each if not isinstance(value, str | int | float)]:
+            raise wrong_type(f"where[{name!r}]", wrong[0], "a text, a number, a bool, a list of these, or {from, to}")
     return dict(given)
 
 

@@ -70,14 +70,14 @@ def serve(
     from ragqa.serve.service import Service
     from ragqa.serve.upkeep import upkeep
 
-    progress, kept = Progress(), spec.conversations and Kept(Path(spec.conversations))
+    progress, kept = Progress(), Kept(Path(spec.conversations)) if spec.conversations else None
     with (
         listener,
         closing(kept) if kept else nullcontext(),
         pipeline.keep_warm(),
         upkeep(pipeline, index_every, progress),
     ):
-        service = Service(pipeline, spec, progress=progress if index_every else None, kept=kept or None)
+        service = Service(pipeline, spec, progress=progress if index_every else None, kept=kept)
         mcp = mcp_endpoint(service)
         around = mcp.running() if mcp else nullcontext()
         try:

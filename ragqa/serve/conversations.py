@@ -50,17 +50,7 @@ class Conversations:
 
     async def conversation(self, request: Request) -> Response:
         """Return a conversation with its answers; a turn is `stale` where the documents have changed since."""
-        found, generation = await asyncio.to_thread(self._read, request)
-        turns = [
-            {
-                "question": turn.question,
-                "answer": turn.answer,
-                "generation": turn.generation,
-                "stale": turn.generation != generation,
-            }
-            for turn in found.turns
-        ]
-        return as_json({"id": found.id, "title": found.title, "created": found.created, "turns": turns})
+        return await asyncio.to_thread(self._shown, request)
 
     async def delete_conversation(self, request: Request) -> Response:
         """Delete a conversation; nothing of it stays in the file."""
@@ -69,16 +59,11 @@ class Conversations:
 
     async def conversation_markdown(self, request: Request) -> Response:
         """Return a conversation with its citations as a Markdown file."""
-        found, generation = await asyncio.to_thread(self._read, request)
-        headers = {"content-disposition": 'attachment; filename="conversation.md"'}
-        text = exports.markdown(found, generation).encode(errors="replace")
-        return Response(text, headers=headers, media_type="text/markdown; charset=utf-8")
+        return await asyncio.to_thread(self._markdown, request)
 
     async def conversation_json(self, request: Request) -> Response:
         """Return a conversation with its citations as a JSON file."""
-        found, generation = await asyncio.to_thread(self._read, request)
-        headers = {"content-disposition": 'attachment; filename="conversation.json"'}
-        return as_json(exports.plain(found, generation), headers=headers)
+        return await asyncio.to_thread(self._json, request)
 
     async def history(self, request: Request, body: AskBody) -> list[Turn]:
         """Return the turns before a question: those of the request, else the last ones of the conversation that it names.
@@ -113,11 +98,35 @@ class Conversations:
             return {"turn": None, "not_kept": error.message}
         return {"turn": number}
 
+    def _shown(self, request: Request) -> Response:
+        found, generation = self._read(request)
+        turns = [
+            {
+                "question": turn.question,
+                "answer": turn.answer,
+                "generation": turn.generation,
+                "stale": turn.generation != generation,
+            }
+            for turn in found.turns
+        ]
+        return as_json({"id": found.id, "title": found.title, "created": found.created, "turns": turns})
+
+    def _markdown(self, request: Request) -> Response:
+        text = exports.markdown(*self._read(request)).encode(errors="replace")
+        return Response(text, headers=_saved_as("md"), media_type="text/markdown; charset=utf-8")
+
+    def _json(self, request: Request) -> Response:
+        return as_json(exports.plain(*self._read(request)), headers=_saved_as("json"))
+
     def _read(self, request: Request) -> tuple[KeptConversation, int]:
         """Return the conversation of a request, and the number of the present commit of the index."""
         found = self._kept.read(who(request), request.path_params["id"])
         with self._pipeline.open_index() as reader:
             return found, reader.generation
+
+
+def _saved_as(suffix: str) -> dict[str, str]:
+    return {"content-disposition": f'attachment; filename="conversation.{suffix}"'}
 
 
 def _wrong(why: str) -> HttpError:

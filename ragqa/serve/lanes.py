@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import math
 import threading
 import time
@@ -44,6 +45,10 @@ class _Search:
     where: Mapping[str, Any]
     found: Future[list[Hit]] = field(default_factory=Future)
 
+    def kind(self) -> tuple[int | None, str]:
+        """Return what searches have in common that are made together. As JSON, filters for 1 and for true differ."""
+        return self.k, json.dumps(self.where, sort_keys=True)
+
 
 class SearchLane:
     """Searches in one thread. What waits while it works is searched together, so that load makes batches by itself."""
@@ -74,14 +79,13 @@ class SearchLane:
         self._queue.close()
 
     def _work(self) -> None:
-        while asked := self._queue.take(BATCH, lambda each: (each.k, each.where)):
+        while asked := self._queue.take(BATCH, _Search.kind):
             self._search([each for each in asked if each.found.set_running_or_notify_cancel()])
 
     def _search(self, asked: Sequence[_Search]) -> None:
         """Search for questions together; where that fails, each alone, so that one of them does not spoil the others."""
         try:
-            questions, first = [each.question for each in asked], asked[0] if asked else None
-            hits = self._pipeline.search_many(questions, first.k, where=first.where) if first else []
+            hits = self._together(asked) if asked else []
             for each, found in zip(asked, hits, strict=True):
                 each.found.set_result(found)
         except BaseException as error:
@@ -90,6 +94,9 @@ class SearchLane:
             else:
                 for each in asked:
                     self._search([each])
+
+    def _together(self, asked: Sequence[_Search]) -> list[list[Hit]]:
+        return self._pipeline.search_many([each.question for each in asked], asked[0].k, where=asked[0].where)
 
 
 @dataclass(frozen=True, slots=True)

@@ -24,6 +24,8 @@ Question = Annotated[str, Field(min_length=1, max_length=MAX_QUESTION_CHARS)]
 Text = Annotated[str, Field(max_length=MAX_TEXT_CHARS)]
 Key = Annotated[str, Field(min_length=1, max_length=200)]
 Value = Annotated[str, Field(max_length=1000)] | int | float | bool
+Values = Annotated[list[Value], Field(max_length=100)]
+Limits = Annotated[dict[Literal["from", "to"], Value], Field(min_length=1)]
 Id = Annotated[str, Field(max_length=100)]
 
 
@@ -67,9 +69,7 @@ class SearchBody(Own):
 
     question: Question
     k: Annotated[int, Field(ge=1, le=100)] | None = None
-    where: Annotated[dict[Key, Value | Annotated[list[Value], Field(max_length=100)]], Field(max_length=20)] | None = (
-        None
-    )
+    where: Annotated[dict[Key, Value | Values | Limits], Field(max_length=20)] | None = None
 
 
 class ConversationBody(Own):

@@ -316,7 +316,8 @@ class Index(Protocol):
         :param identity: the embedder and splitter, field by field; each field must equal that of the index. Fields that
             are left out are not compared: `{}` opens any index.
         :param where: a filter on metadata: only documents whose values equal the given value, or one of a list of
-            values, are found. `title` and `media_type` are keys too. `sources` and `documents` are not filtered.
+            values, or lie in a range `{from, to}`, are found. `title` and `media_type` are keys too, and `source`, whose
+            `*` and `?` stand for any text. `sources` and `documents` are not filtered.
         :param locate: returns the path of a source, for `Hit.path` and `Document.path`; indexes keep sources alone.
         :raises NothingUsableError: there is no generation yet.
         :raises ModelError: a field of the identity differs; the message has its name and both values.

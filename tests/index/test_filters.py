@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 
 from ragqa import Pipeline
-from ragqa.index.filters import explain
+from ragqa.errors import UsageError
+from ragqa.index.filters import explain, matches, values
 from tests.fakes import ECHO, PIPELINE, WORDS
 
 DOCUMENTS = [
@@ -43,6 +44,36 @@ def test_what_is_wrong_with_a_filter_is_said(where: dict[str, Any], sentences: l
     found = explain(DOCUMENTS, where)
     assert len(found) == len(sentences)
     assert all(sentence.startswith(begin) for sentence, begin in zip(found, sentences, strict=True)), found
+
+
+@pytest.mark.parametrize(
+    ("where", "found"),
+    [
+        ({"date": {"from": "2024"}}, True),
+        ({"date": {"to": "2024"}}, True),
+        ({"date": {"from": "2024-05-01", "to": "2024-05-01"}}, True),
+        ({"date": {"from": "2024-06"}}, False),
+        ({"date": {"to": "2024-04"}}, False),
+        ({"date": {"from": 2024}}, False),
+        ({"level": {"from": 3, "to": 3.5}}, True),
+        ({"level": {"from": 4}}, False),
+        ({"level": {"from": True}}, False),
+        ({"level": {}}, False),
+        ({"tags": {"from": 5, "to": 9}}, True),
+        ({"missing": {"from": 0}}, False),
+        ({"source": "reports/*.md"}, True),
+        ({"source": ["*.pdf", "copy.md"]}, True),
+        ({"source": "an archive"}, True),
+        ({"source": "a[1].md"}, True),
+        ({"source": "*.pdf"}, False),
+        ({"title": "*"}, False),
+    ],
+)
+def test_a_filter_takes_ranges_and_names_of_files(where: dict[str, Any], found: bool) -> None:
+    metadata = {"date": "2024-05-01", "level": 3, "tags": ["north", 7], "source": "an archive"}
+    document = values(metadata, "text/markdown", "Winches", ["copy.md", "reports/2024/winch.md", "a[1].md"])
+    assert matches(document, where) == found
+    assert bool(explain([document], where)) != found
 
 
 def test_long_values_and_many_keys_are_cut() -> None:
@@ -89,3 +120,19 @@ def test_a_filter_that_finds_nothing_does_not_make_indexed_files_new(folder: Pat
     assert pipe.changes().is_empty
     plan = pipe.plan()
     assert (plan.plan.read, len(plan.plan.unchanged), plan.to_embed) == ((), 1, 0)
+
+
+def test_a_filter_of_one_search_finds_what_that_of_the_file_finds_and_both_hold(folder: Path) -> None:
+    (folder / "documents" / "crane.md").write_text("---\nlevel: 4\n---\nThe winch is a crane.\n", encoding="utf-8")
+    plain = Pipeline.from_file(folder / "pipeline.yaml", kinds=[WORDS, ECHO])
+    plain.index()
+    of_file, of_search = filtered(folder, "{level: 3}").search("winch"), plain.search("winch", where={"level": 3})
+    assert of_search == of_file == plain.search_many(["winch"], where={"level": 3})[0] and len(of_file) == 1
+    assert len(plain.search("winch")) == 2  # the next search has no filter
+    assert filtered(folder, "{level: 3}").search("winch", where={"source": "crane*"}) == []
+    mistakes: list[Any] = ["level", {"level": {"from": []}}, {"level": None}, {3: 3}]
+    for wrong in mistakes:
+        with pytest.raises(UsageError, match="where"):
+            plain.search("winch", where=wrong)
+    with pytest.raises(UsageError, match="did you mean 'level'"):
+        plain.search("winch", where={"levle": 3})

@@ -557,10 +557,17 @@ def test_attack_20_a_token_asks_only_so_often_a_minute(tmp_path: Path) -> None:
 
 def test_attack_21_no_log_error_or_metric_holds_a_question_an_answer_or_a_token(tmp_path: Path) -> None:
     canary = "canary-Ωmega-7731"
-    with running(tmp_path) as server:
+    kept, feedback = str(tmp_path / "kept.db"), str(tmp_path / "feedback.jsonl")
+    with running(tmp_path, conversations=kept, feedback=feedback) as server:
+        id_ = server.post("/api/conversations", {"title": canary}).json["id"]
+        server.get(f"/api/conversations/{id_}/markdown")
+        said_of = {"question": canary, "answer": canary, "verdict": "down", "correction": canary}
+        assert server.post("/api/feedback", said_of).json["complete"]
+        server.post("/api/search", {"question": QUESTION, "where": {canary: canary}})
         server.pipeline.components.replace(generator=_Broken())
         bodies: list[Any] = [
             {"question": f"{canary} master of the quay?"},
+            {"question": QUESTION, "conversation": id_},
             {"question": 1, canary: 2},
             {"question": canary * 1000},
         ]

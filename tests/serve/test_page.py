@@ -23,8 +23,8 @@ NOBODY = {"Host": "localhost"}
 
 
 def test_the_page_opens_without_a_token_from_anywhere_under_a_policy_of_its_own(papers: Running) -> None:
-    files = static.page_files()
-    for path, file in files.items():
+    of_each_type = {file.suffix: (path, file) for path, file in static.page_files().items()}
+    for path, file in of_each_type.values():
         told = papers.send("GET", path, NOBODY | {"Sec-Fetch-Site": "cross-site"})
         assert told.status == 200 and told.body == file.read_bytes(), path
         assert told.headers["content-security-policy"] == PAGE_POLICY.decode()
@@ -115,6 +115,8 @@ def test_a_search_finds_only_documents_of_its_filter(papers: Running) -> None:
     found = papers.post("/api/search", {**body, "where": {"media_type": ["application/pdf", "text/csv"]}}).json["hits"]
     assert {each["source"] for each in found} == {"pier.pdf", "fees.csv"}
     expected = papers.pipeline.search(QUESTION, 5, where={"media_type": "text/plain"})
+    by_name = papers.post("/api/search", {**body, "where": {"source": "*.csv", "media_type": {"from": "text"}}}).json
+    assert {each["source"] for each in by_name["hits"]} == {"fees.csv"}
     told = papers.post("/api/search", {**body, "where": {"media_type": "text/plain"}}).json["hits"]
     assert [each["source"] for each in told] == [each.source for each in expected] and len(told) == 3
     for where, why in (
@@ -183,9 +185,7 @@ def test_a_browser_gets_a_file_that_only_this_user_can_read_and_not_the_token(tm
     script = tmp_path / "browser"
     script.write_text(f'#!/bin/sh\necho "$1" >{tmp_path}/told\ncp "${{1#file://}}" {tmp_path}/page\nls -ld "$(dirname "${{1#file://}}")" >>{tmp_path}/told\n', encoding="utf-8")  # fmt: skip
     script.chmod(0o700)
-    code = (
-        "from ragqa.cli.browser import open_in_browser\nwith open_in_browser('http://localhost:1/#token=secret'): pass"
-    )
+    code = "from ragqa.cli.browser import open_in_browser\nwith open_in_browser('http://localhost:1/#token=secret') as opening: opening.join()"
     environment = os.environ | {"BROWSER": f"{script} %s", "TMPDIR": str(tmp_path)}
     subprocess.run([sys.executable, "-c", code], env=environment, check=True, timeout=60)
     told = (tmp_path / "told").read_text(encoding="utf-8")

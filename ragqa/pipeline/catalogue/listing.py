@@ -9,7 +9,7 @@ from pathlib import PurePosixPath
 from typing import Any
 
 from ragqa import text_analysis
-from ragqa.index.filters import matches
+from ragqa.index.filters import matches, values
 from ragqa.pipeline.catalogue.asked import TYPES
 from ragqa.retrieve import versions
 from ragqa.stages import IndexReader
@@ -187,4 +187,5 @@ def _newest(sources: Sequence[str]) -> str:
 
 def _is_allowed(reader: IndexReader, document_id: str, where: Mapping[str, Any]) -> bool:
     document = reader.document(document_id)
-    return matches({**document.metadata, "media_type": document.media_type, "title": document.title}, where)
+    _, sources = reader.copies(document_id)
+    return matches(values(document.metadata, document.media_type, document.title, sources), where)
