@@ -190,7 +190,7 @@ def test_a_quote_that_cannot_be_marked_is_shown_as_text_with_a_word_why(tab: Tab
 
 def test_a_document_from_the_list_opens_at_its_first_page_without_a_mark(tab: Tab) -> None:
     tab.go("Documents")
-    tab.button("lights.pdf").click()
+    tab.button("Open lights.pdf").click()
     expect(tab.viewer.get_by_role("group", name="Page 1")).to_be_visible()
     expect(tab.viewer.locator("[data-marked]")).to_have_count(0)
     expect(tab.viewer.locator("#mark-note")).to_be_empty()

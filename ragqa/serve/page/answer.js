@@ -26,9 +26,9 @@ const FINISH = { deadline: "The time was up: the answer ends here.", length: "Th
 /** Show the sentences in `place`. Those that are there already stay as they are, so that they are not read aloud again. */
 export function showSentences(place, sentences, numbering, open) {
   sentences.forEach((each, i) => {
-    const key = JSON.stringify([each.text, each.citations.map(({ document_id, start, end }) => [document_id, start, end])]);
-    const there = place.children[i];
     const numbers = each.citations.map((citation) => numbering.of(citation));
+    const key = JSON.stringify([each.text, numbers, each.citations]);
+    const there = place.children[i];
     if (there && keys.get(there) === key) return;
     const shown = sentenceWith(each, numbers, open);
     keys.set(shown, key);

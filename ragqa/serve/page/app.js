@@ -21,6 +21,7 @@ let tabs;
 
 function start() {
   takeToken();
+  addEventListener("hashchange", () => takeToken() && location.reload()); // an address with a token, put into this tab
   tabs = new Tabs();
   onUnauthorized(() => gate(true));
   if (token()) begin();
@@ -64,6 +65,11 @@ async function show(page) {
   };
   app.tell(page.documents, page.generation);
   app.ask = new Ask(at("panel-ask"), app);
+  const toQuestion = () => {
+    app.toAsk();
+    app.ask.field.focus();
+  };
+  document.body.prepend(button("Go to the question", toQuestion, { class: "skip" }));
   const search = new Search(at("panel-search"), app);
   const documents = new Documents(at("panel-documents"), app);
   const conversations = new Conversations(at("panel-conversations"), app);

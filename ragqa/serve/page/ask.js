@@ -85,10 +85,9 @@ export class Ask {
     if (inside) this.stop.focus();
     turn.say("Searching the documents");
     turn.element.scrollIntoView({ block: "start" });
-    const before = this.turns.slice(0, at).filter((each) => each.answer).length; // of these, the conversation has the answers
+    const before = this.turns.slice(0, at).filter((each) => each.answer).length;
     try {
-      const answer = await this.#answer(turn, before, running.signal);
-      if (!this.conversation.answered(before, question, answer)) this.note.textContent = "This conversation is too long to outlive a reload.";
+      await this.#stream(turn, before, running.signal);
     } catch (error) {
       this.#failed(turn, error);
     }
@@ -96,19 +95,24 @@ export class Ask {
     this.#arrange();
   }
 
-  async #answer(turn, before, signal) {
+  /** Show the events of the answer as they come. `before` is the number of answers that the conversation has before it. */
+  async #stream(turn, before, signal) {
     const body = await this.conversation.request(turn.question, before);
     const show = {
       waiting: (ahead) => turn.waiting(ahead),
       passages: ({ passages }) => turn.passages(passages),
       token: (sentence) => turn.add(sentence),
-      answer: (answer) => turn.finish(answer),
+      answer: (answer) => {
+        const outlives = this.conversation.answered(before, turn.question, answer);
+        if (!outlives) this.note.textContent = "This conversation is too long to outlive a reload.";
+        turn.finish(answer);
+      },
     };
     for await (const { name, data } of events("/api/ask", body, signal)) show[name]?.(data);
-    return turn.answer;
   }
 
   #failed(turn, error) {
+    if (turn.answer) return; // all of it is there, whatever ended the stream
     if (error.name === "AbortError") turn.stopped();
     else if (error instanceof Lost) turn.failed(`${error.message} The question is still here.`);
     else turn.failed(error.message, error.retryAfter);

@@ -6,7 +6,7 @@ import { opener } from "./passages.js";
 
 const AT_ONCE = 50;
 const SOON = 1_000;
-const LATER = 15_000;
+const LATER = 5_000;
 
 const COLUMNS = ["Type", "Pages", "Passages", "Characters"];
 const STAGES = { reading: "Reading the files", embedding: "Embedding the new passages" };
@@ -91,7 +91,7 @@ export class Documents {
     this.rejected.replaceChildren(el("h3", {}, `${count(all, "file")} not indexed`), el("ul", { class: "rows plain" }, ...rows), more);
   }
 
-  /** Show how far indexing is, again and again while this tab is seen; list the documents anew when a run ends. */
+  /** Show how far indexing is, again and again while this tab is seen; list the documents anew when a run has changed them. */
   async #watch() {
     clearTimeout(this.timer);
     let state;
@@ -100,10 +100,10 @@ export class Documents {
     } catch {
       return; // nothing is known of it; the list says what went wrong
     }
-    const ended = !state.running && this.running;
-    this.running = state.running;
     this.#progress(state);
-    if (ended) await this.#fresh();
+    const last = state.last ?? { ended: null };
+    if (this.ended !== undefined && this.ended !== last.ended && last.added + last.removed) await this.#fresh();
+    this.ended = last.ended;
     if (!this.panel.hidden) this.timer = setTimeout(() => this.#watch(), state.running ? SOON : LATER);
   }
 

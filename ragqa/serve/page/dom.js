@@ -77,8 +77,8 @@ export function sentence(text) {
 }
 
 /** Hand a text to the person as a file. */
-export function download(name, text, type) {
-  const address = URL.createObjectURL(new Blob([text], { type }));
+export function download(name, text) {
+  const address = URL.createObjectURL(new Blob([text]));
   el("a", { href: address, download: name }).click();
   setTimeout(() => URL.revokeObjectURL(address), 10_000);
 }

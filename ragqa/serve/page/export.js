@@ -1,18 +1,16 @@
 // A conversation of this tab as a file: Markdown for people, JSON for programs. The server makes those that it keeps.
 
 import { text } from "./api.js";
-import { download, safeName } from "./dom.js";
+import { download, safeName, sentence } from "./dom.js";
 import { Numbering, placeName } from "./passages.js";
+
+const KEYS = ["text", "abstained", "reason", "advice", "kind", "confidence", "unanswered", "sentences", "citations"];
 
 /** Hand a conversation to the person as `markdown` or `json`. */
 export async function exported(conversation, form) {
-  const name = fileNameOf(conversation.title);
-  if (form === "markdown") download(`${name}.md`, conversation.id ? await kept(conversation, form) : markdown(conversation), "text/markdown");
-  else download(`${name}.json`, conversation.id ? await kept(conversation, form) : json(conversation), "application/json");
-}
-
-function kept(conversation, form) {
-  return text(`/api/conversations/${conversation.id}/${form}`);
+  const { id, title } = conversation;
+  const made = id ? await text(`/api/conversations/${id}/${form}`) : { markdown, json }[form](conversation);
+  download(`${fileNameOf(title)}.${form === "json" ? "json" : "md"}`, made);
 }
 
 function markdown({ title, turns }) {
@@ -20,7 +18,7 @@ function markdown({ title, turns }) {
   for (const { question, answer } of turns) {
     const numbering = new Numbering();
     parts.push(`## ${escaped(question)}`);
-    if (answer.abstained) parts.push(`No answer: ${escaped(answer.reason)}. ${escaped(answer.advice)}`);
+    if (answer.abstained) parts.push(`No answer: ${escaped(answer.reason)}. ${escaped(sentence(answer.advice))}`);
     for (const { text, citations } of answer.sentences) {
       parts.push(escaped(text) + citations.map((citation) => ` [${numbering.of(citation)}]`).join(""));
     }
@@ -30,16 +28,17 @@ function markdown({ title, turns }) {
 }
 
 function json({ title, turns }) {
-  const slim = turns.map(({ question, answer }) => {
-    const { text, abstained, reason, advice, kind, confidence, sentences, citations, searched, index_version } = answer;
-    return { question, answer: { text, abstained, reason, advice, kind, confidence, sentences, citations, searched, index_version } };
+  const plain = turns.map(({ question, answer, stale }) => {
+    const kept = Object.fromEntries(KEYS.map((key) => [key, answer[key]]));
+    return { question, ...kept, generation: answer.index_version, stale };
   });
-  return `${JSON.stringify({ title, turns: slim }, null, 2)}\n`;
+  return `${JSON.stringify({ title, turns: plain }, null, 2)}\n`;
 }
 
-/** Return a text on one line in which no character means anything in Markdown or makes a link. */
+/** Return a text on one line in which no character means anything in Markdown or makes a link; as ragqa/serve/exports.py. */
 function escaped(text) {
-  return text.replace(/\s+/g, " ").trim().replace(/[\\`*_{}[\]<>#|&~$@!:.+=()-]/g, "\\$&");
+  const line = text.replace(/\s+/g, " ").trim().replace(/[\\`*_[\]<>&|~$@]|^[#+=-]|(?<=:)\/(?=\/)|(?<=www)\./gi, "\\$&");
+  return line.replace(/^(\d+)([.)])/, "$1\\$2");
 }
 
 function fileNameOf(title) {

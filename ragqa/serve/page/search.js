@@ -68,7 +68,7 @@ export class Search {
   #hit(hit) {
     const scores = Object.entries(hit.scores).map(([name, value]) => `${name} ${number(value, 3)}`);
     const fields = Object.entries(hit.fields).map(([name, value]) => `${name}: ${[value].flat().join(", ")}`);
-    const versions = Object.entries(hit.versions).map(([source, which]) => el("p", { class: "warning" }, `${which} version: `, fileName(source)));
+    const versions = Object.entries(hit.versions).map(([source, which]) => el("p", { class: which === "newer" ? "warning" : "muted" }, `${which} version: `, fileName(source)));
     const about = el("p", { class: "scores muted" }, `score ${number(hit.score, 3)} \u00b7 ${scores.join(" \u00b7 ")}`);
     return el("li", {}, whereLine(hit, this.app.open), own("blockquote", hit.text), ...versions, fields.length ? own("p", fields.join(" \u00b7 "), { class: "scores muted" }) : null, about);
   }

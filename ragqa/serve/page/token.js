@@ -9,14 +9,15 @@ export function token() {
   return sessionStorage.getItem(KEY) ?? "";
 }
 
-/** Keep the token of the address for this tab, and clear it from the address and from the browser's history. */
+/** Keep the token of the address for this tab, and clear it from the address; return whether there was one. */
 export function takeToken() {
   const given = new URLSearchParams(location.hash.slice(1));
-  if (!given.has("token")) return;
+  if (!given.has("token")) return false;
   keep(given.get("token"));
   given.delete("token");
   const rest = given.toString();
   history.replaceState(null, "", location.pathname + (rest ? `#${rest}` : ""));
+  return true;
 }
 
 /** Ask for a token in `place`, and call `go` when one is given. `wrong` says that the one before was not accepted. */
@@ -32,7 +33,7 @@ export function askForToken(place, wrong, go) {
     "form",
     { class: "card", onsubmit: submit },
     el("h2", {}, "Who is asking?"),
-    wrong && token() ? el("p", { role: "alert" }, "The server does not accept this token.") : null,
+    wrong && token() ? el("p", { class: "warning", role: "alert" }, "The server does not accept this token.") : null,
     el("p", { class: "muted" }, "ragqa serve prints a token, or an address that ends with one. It stays in this tab."),
     el("label", { for: "token" }, "Token"),
     field,

@@ -17,6 +17,7 @@ export class Viewer {
     addEventListener("keydown", (event) => {
       if (event.key === "Escape" && !this.place.hidden) this.close();
     });
+    addEventListener("popstate", () => !this.place.hidden && this.#hide());
   }
 
   /** Show the document of a citation or a hit. `opener` gets the focus back when it is closed. */
@@ -33,7 +34,13 @@ export class Viewer {
     }
   }
 
+  /** Close the document. Where it covers the page, the browser's way back closes it too. */
   close() {
+    if (history.state?.document) history.back();
+    else this.#hide();
+  }
+
+  #hide() {
     this.loading?.abort();
     this.place.hidden = true;
     this.work.classList.remove("beside");
@@ -57,6 +64,7 @@ export class Viewer {
     this.body = el("div", { class: "page", tabindex: "0", role: "group", "aria-label": "Text of the document" });
     const close = iconButton("close", "Close document", () => this.close());
     this.place.replaceChildren(el("header", {}, this.title, this.switch, close), this.proof, this.note, this.body);
+    if (this.narrow.matches && this.place.hidden) history.pushState({ document: true }, "");
     this.place.hidden = false;
     this.work.classList.add("beside");
     this.#cover();

@@ -9,6 +9,7 @@ const STAGES = {
   evidence: "Ranking the sentences",
   rerank: "Reading the best passages again",
   prompt: "Making the prompt",
+  verdict: "Judging whether the passages answer",
   generate: "Writing",
   cite: "Checking the citations",
 };
@@ -44,18 +45,18 @@ function scores(hits, open) {
 
 /** Return the milliseconds and the tokens by stage. */
 function costs(usage) {
-  const ms = Object.entries(usage).filter(([name]) => name.endsWith("_ms"));
+  const ms = Object.entries({ queue_ms: 0, ...usage }).filter(([name]) => name.endsWith("_ms"));
   const tokens = Object.entries(usage).filter(([name]) => name.includes("tokens"));
   const all = ms.reduce((sum, [, value]) => sum + value, 0);
   const times = ms.map(([name, value]) => {
     const stage = name.slice(0, -"_ms".length);
     return [STAGES[stage] ?? stage.replaceAll("_", " "), number(value), share(value / all)];
   });
-  const counts = tokens.map(([name, value]) => [name.replaceAll("_", " "), number(value)]);
+  const counts = tokens.map(([name, value]) => [name.replace(/_tokens$/, "").replaceAll("_", " "), number(value)]);
   return el(
     "div",
     {},
-    section("Time", table(["Stage", "milliseconds", ""], [...times, ["All", number(all), ""]])),
+    section("Time", table(["Stage", "milliseconds", "share"], [...times, ["All", number(all), ""]])),
     counts.length ? section("Tokens", table(["Part", "tokens"], counts)) : null,
   );
 }
