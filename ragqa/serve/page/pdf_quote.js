@@ -62,7 +62,8 @@ function occurrences(page, wanted) {
 /** Return whether a place begins or ends in the middle of a word, as "art" does in "party". The rest of a word may be
     what could not be decoded of the quote. */
 function cutsWord({ texts, places }, [start, end], quote) {
-  const inside = (text, at) => WORD.test([...text.slice(0, at)].at(-1) ?? "") && WORD.test([...text.slice(at)][0] ?? "");
+  const before = (text, at) => [...text.slice(Math.max(0, at - 2), at)].at(-1) ?? "";
+  const inside = (text, at) => WORD.test(before(text, at)) && WORD.test([...text.slice(at, at + 2)][0] ?? "");
   const first = places[start], last = places[end - 1];
   const begins = quote[0] !== UNKNOWN && inside(texts[first.index], first.start);
   return begins || (quote.at(-1) !== UNKNOWN && inside(texts[last.index], last.end));
