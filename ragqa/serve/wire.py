@@ -4,7 +4,14 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    ValidationError,
+    ValidatorFunctionWrapHandler,
+    WrapValidator,
+)
 
 from ragqa import messages
 from ragqa import wire as records
@@ -24,9 +31,22 @@ Question = Annotated[str, Field(min_length=1, max_length=MAX_QUESTION_CHARS)]
 Text = Annotated[str, Field(max_length=MAX_TEXT_CHARS)]
 Key = Annotated[str, Field(min_length=1, max_length=200)]
 Value = Annotated[str, Field(max_length=1000)] | int | float | bool
+
 Values = Annotated[list[Value], Field(max_length=100)]
 Limits = Annotated[dict[Literal["from", "to"], Value], Field(min_length=1)]
 Id = Annotated[str, Field(max_length=100)]
+
+
+def _in_words(value: Any, check: ValidatorFunctionWrapHandler) -> Any:
+    """Return a checked value of a filter; one error says what it may be, in place of one for each form."""
+    try:
+        return check(value)
+    except ValidationError:
+        raise ValueError("must be a text, a number, true or false, a list of these, or a range {from, to}") from None
+
+
+Wanted = Annotated[Value | Values | Limits, WrapValidator(_in_words)]
+"""What a key of a filter must be."""
 
 
 class Own(BaseModel):
@@ -69,7 +89,7 @@ class SearchBody(Own):
 
     question: Question
     k: Annotated[int, Field(ge=1, le=100)] | None = None
-    where: Annotated[dict[Key, Value | Values | Limits], Field(max_length=20)] | None = None
+    where: Annotated[dict[Key, Wanted], Field(max_length=20)] | None = None
 
 
 class ConversationBody(Own):
