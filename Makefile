@@ -10,7 +10,7 @@ export HF_HUB_DISABLE_TELEMETRY := 1
 # Bytecode is kept, or each command that a test starts compiles all modules again.
 export PYTHONDONTWRITEBYTECODE :=
 
-.PHONY: help quickstart test test-clients coverage lint typecheck docs bench bench-incremental bench-peers bench-retrieval bench-chunking bench-scale bench-answers bench-shots bench-refusal bench-follow-ups bench-engine bench-int8 bench-start bench-first-answer bench-ask bench-mcp bench-serve fit-spans fit-evidence fit-verdicts bench-people bench-tables bench-reading torture test-attacks test-serve models clean
+.PHONY: help quickstart test test-clients coverage lint typecheck docs bench bench-incremental bench-peers bench-retrieval bench-chunking bench-scale bench-answers bench-shots bench-refusal bench-follow-ups bench-engine bench-int8 bench-start bench-first-answer bench-ask bench-mcp bench-serve fit-spans fit-evidence fit-verdicts bench-people bench-tables bench-reading torture test-attacks test-serve test-page page-figures vendor models clean
 
 help: ## List the targets
 	@grep -E '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/:/' | sort
@@ -143,6 +143,18 @@ test-attacks: models ## Attack the server at length: random bodies, clients that
 	$(PYTHON) -m venv $(ATTACKS)
 	$(ATTACKS)/bin/python -m pip install --quiet -c constraints.txt schemathesis
 	$(BIN)/python -m tests.serve.heavy --schemathesis $(CURDIR)/$(ATTACKS)/bin/schemathesis $(ARGS)
+
+vendor: $(VENV)/installed ## Fetch pdf.js for the page and axe-core for its tests by npm, and check their hashes; pdf.js is committed
+	$(BIN)/python -m tests.page.vendor
+
+# Without Playwright or Chromium, all are skipped. PDF files in RAGQA_DATA are cited too.
+test-page: models ## Test the page of `ragqa serve` in Chromium (ARGS="-k pdf" for some); about 10 minutes
+	-$(BIN)/python -c 'import playwright' 2>/dev/null || $(BIN)/python -m pip install --quiet -c constraints.txt playwright
+	-test -e .cache/axe-core/axe.min.js || $(BIN)/python -m tests.page.vendor
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -q -p no:logging tests/page/browser_*.py $(ARGS)
+
+page-figures: models ## Make the pictures of docs/page.md anew, in Chromium
+	RAGQA_PAGE_FIGURES=1 OMP_NUM_THREADS=1 $(BIN)/python -m pytest -q -p no:logging tests/page/browser_figures.py
 
 test-serve: models ## Compare the server's answers to 50 questions with those of the command line, with four pipelines; about 10 minutes
 	$(BIN)/python -m tests.serve.parity $(ARGS)

@@ -111,7 +111,8 @@ def test_a_follow_up_takes_the_cited_words_of_the_turn_before(tab: Tab) -> None:
     tab.ask(world.MASTER)
     with tab.page.expect_request("**/api/ask") as sent:
         tab.ask("Since when?")
-    assert sent.value.post_data_json["history"] == [{"question": world.MASTER, "answer": world.MASTER_WORDS}]
+    body = sent.value.post_data_json or {}
+    assert body["history"] == [{"question": world.MASTER, "answer": world.MASTER_WORDS}]
     expect(tab.page.get_by_role("article")).to_have_count(2)
 
 

@@ -42,7 +42,9 @@ def site(html: str) -> Iterator[str]:
         server.shutdown()
 
 
-def test_attack_3_a_name_that_is_bound_to_this_machine_later_reads_nothing(server: Running, launch: Callable[..., Browser]) -> None:
+def test_attack_3_a_name_that_is_bound_to_this_machine_later_reads_nothing(
+    server: Running, launch: Callable[..., Browser]
+) -> None:
     """The attacker's name has the address of the server by now, so that the browser takes both for one origin."""
     # Chromium itself forbids the page of a public address to ask a private one; here, the server alone must.
     browser = launch("--host-resolver-rules=MAP evil.test 127.0.0.1", "--disable-features=LocalNetworkAccessChecks")
@@ -53,7 +55,9 @@ def test_attack_3_a_name_that_is_bound_to_this_machine_later_reads_nothing(serve
     before = server.metric("ragqa_answers_total")
     ask = f"{{method: 'POST', body: '{QUESTION}', headers: {{'Content-Type': 'application/json', Authorization: 'Bearer {server.secrets['alice']}'}}}}"
     for path, options in (("/api/page", "{}"), ("/page/app.js", "{}"), ("/healthz", "{}"), ("/api/ask", ask)):
-        status, text = page.evaluate(f"fetch('{path}', {options}).then(async (reply) => [reply.status, await reply.text()])")
+        status, text = page.evaluate(
+            f"fetch('{path}', {options}).then(async (reply) => [reply.status, await reply.text()])"
+        )
         assert status == 421
         assert "Ada Quist" not in text
     page.unroute(f"{address}/")
@@ -106,14 +110,21 @@ def hostile(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
     documents.mkdir()
     for number, payload in enumerate(PAYLOADS):
         name = payload.replace("/", "\u2215")
-        (documents / f"{number:02} {name}.txt").write_text(f"Vessel{number:02} carries {payload} today.\n", encoding="utf-8")
+        (documents / f"{number:02} {name}.txt").write_text(
+            f"Vessel{number:02} carries {payload} today.\n", encoding="utf-8"
+        )
         escaped = payload.replace("<", "&lt;")
-        (documents / f"page{number:02}.html").write_text(f"<title>{escaped}</title><p>Buoy{number:02} is {escaped} now.</p>", encoding="utf-8")
+        (documents / f"page{number:02}.html").write_text(
+            f"<title>{escaped}</title><p>Buoy{number:02} is {escaped} now.</p>", encoding="utf-8"
+        )
     (documents / "all.md").write_text("".join(f"# {each}\n\nPier: {each}\n\n" for each in PAYLOADS), encoding="utf-8")
     with (documents / "columns.csv").open("w", encoding="utf-8", newline="") as file:
         csv.writer(file).writerows([PAYLOADS, [f"{number} {each}" for number, each in enumerate(PAYLOADS)]])
     _outlined(documents / "outline.pdf")
-    says = {f"What carries Vessel{number:02}?": f"Vessel{number:02} carries {payload} today." for number, payload in enumerate(PAYLOADS)}
+    says = {
+        f"What carries Vessel{number:02}?": f"Vessel{number:02} carries {payload} today."
+        for number, payload in enumerate(PAYLOADS)
+    }
     pipeline = world.built(folder, says, abstains=False, chunk_size=200)
     with running(folder, pipeline, conversations=str(folder / "kept.sqlite")) as found:
         yield found
@@ -261,7 +272,7 @@ def test_a_link_of_an_attacker_with_a_search_runs_no_code(browser: Browser, host
     for payload in PAYLOADS[:8]:
         with Tab.opened(browser, hostile) as tab:
             expect(tab.question).to_be_visible()
-            tab.page.evaluate("(payload) => { location.hash = new URLSearchParams({ q: payload, where: payload }); }", payload)
+            tab.page.evaluate(
+                "(payload) => { location.hash = new URLSearchParams({ q: payload, where: payload }); }", payload
+            )
             expect(tab.page.get_by_role("searchbox")).to_have_value(payload)
-
-

@@ -10,6 +10,7 @@ import os
 import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from PIL import Image
@@ -41,8 +42,8 @@ def sample(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
     overrides = [f"load.path={folder / 'documents'}", f"index.path={folder / 'index'}"]
     pipeline = Pipeline.from_file(ROOT / "pipelines" / "quickstart.yaml", overrides)
     pipeline.index()
-    kept = {"conversations": str(folder / "kept.sqlite"), "feedback": str(folder / "feedback.jsonl")}
-    with running(folder, pipeline, deadline=120, **kept) as server:
+    kept, feedback = str(folder / "kept.sqlite"), str(folder / "feedback.jsonl")
+    with running(folder, pipeline, deadline=120, conversations=kept, feedback=feedback) as server:
         yield server
 
 
@@ -60,7 +61,8 @@ def page(tab: Tab) -> None:
 
 
 def text(tab: Tab) -> None:
-    tab.cite(LOAN)
+    tab.ask(FERRY)
+    tab.page.get_by_role("button", name="Open ferries/mv-tern.md").first.click()
     expect(tab.mark).to_be_visible()
 
 
@@ -102,9 +104,9 @@ def conversations(tab: Tab) -> None:
     expect(tab.page.get_by_role("list", name="Conversations").get_by_role("listitem").nth(2)).to_be_visible()
 
 
-PHONE = {"viewport": {"width": 360, "height": 740}, "device_scale_factor": 2}
-DARK = {"color_scheme": "dark"}
-STATES: dict[str, tuple[Callable[[Tab], None], dict[str, object]]] = {
+PHONE: dict[str, Any] = {"viewport": {"width": 360, "height": 740}, "device_scale_factor": 2}
+DARK: dict[str, Any] = {"color_scheme": "dark"}
+STATES: dict[str, tuple[Callable[[Tab], None], dict[str, Any]]] = {
     "empty": (empty, {}),
     "answer": (answer, {}),
     "pdf": (page, {}),
@@ -122,9 +124,13 @@ STATES: dict[str, tuple[Callable[[Tab], None], dict[str, object]]] = {
 
 
 @pytest.mark.parametrize("name", STATES)
-def test_the_pictures_of_the_documentation_show_the_page(browser: Browser, sample: Running, name: str, tmp_path: Path) -> None:
+def test_the_pictures_of_the_documentation_show_the_page(
+    browser: Browser, sample: Running, name: str, tmp_path: Path
+) -> None:
     bring, options = STATES[name]
-    with Tab.opened(browser, sample, **{"viewport": {"width": 1180, "height": 720}, **options}) as tab:
+    who = "bob" if name == "conversations" else "alice"  # who has asked nothing yet
+    options = {"viewport": {"width": 1180, "height": 720}, **options}
+    with Tab.opened(browser, sample, who=who, **options) as tab:
         bring(tab)
         tab.page.wait_for_timeout(200)
         shot = Image.open(io.BytesIO(tab.page.screenshot()))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -13,7 +14,20 @@ from tests.page.tab import Tab
 from tests.page.vendor import AXE
 from tests.serve.serving import Running
 
-STATES = ("gate", "empty", "answer", "why", "abstention", "text", "table", "PDF", "search", "documents", "conversations", "error")
+STATES = (
+    "gate",
+    "empty",
+    "answer",
+    "why",
+    "abstention",
+    "text",
+    "table",
+    "PDF",
+    "search",
+    "documents",
+    "conversations",
+    "error",
+)
 
 
 def bring(tab: Tab, state: str) -> None:
@@ -164,7 +178,7 @@ def test_headings_go_down_step_by_step(tab: Tab) -> None:
     tab.turn.get_by_text("Why this answer").click()
     levels = tab.page.get_by_role("heading").evaluate_all("all => all.map((each) => Number(each.tagName[1]))")
     assert levels[0] == 1
-    assert all(after <= before + 1 for before, after in zip(levels, levels[1:], strict=False))
+    assert all(after <= before + 1 for before, after in pairwise(levels))
 
 
 def test_a_question_in_arabic_is_written_from_the_right(tab: Tab) -> None:

