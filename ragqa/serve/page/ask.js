@@ -87,7 +87,7 @@ export class Ask {
     const turn = this.#add(question);
     const running = (this.running = new AbortController());
     this.#arrange();
-    if (inside) this.stop.focus();
+    if (inside) this.stop.focus({ preventScroll: true });
     turn.say("Searching the documents");
     turn.element.scrollIntoView({ block: "start" });
     try {
@@ -142,7 +142,7 @@ export class Ask {
     this.fresh.hidden = !this.turns.length;
     this.go.hidden = busy;
     this.stop.hidden = !busy;
-    if (focused) (busy ? this.stop : this.go).focus();
+    if (focused) (busy ? this.stop : this.go).focus({ preventScroll: true });
   }
 
   #composer() {
