@@ -148,10 +148,10 @@ vendor: $(VENV)/installed ## Fetch pdf.js for the page and axe-core for its test
 	$(BIN)/python -m tests.page.vendor
 
 # Without Playwright or Chromium, all are skipped. PDF files in RAGQA_DATA are cited too.
-test-page: models ## Test the page of `ragqa serve` in Chromium (ARGS="-k pdf" for some); about 10 minutes
+test-page: models ## Test the page of `ragqa serve` in Chromium (ARGS="-k pdf" for some); about 6 minutes
 	-$(BIN)/python -c 'import playwright' 2>/dev/null || $(BIN)/python -m pip install --quiet -c constraints.txt playwright
 	-test -e .cache/axe-core/axe.min.js || $(BIN)/python -m tests.page.vendor
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -q -p no:logging tests/page/browser_*.py $(ARGS)
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -q -n 2 --dist loadfile -p no:logging tests/page/browser_*.py $(ARGS)
 
 page-figures: models ## Make the pictures of docs/page.md anew, in Chromium
 	RAGQA_PAGE_FIGURES=1 OMP_NUM_THREADS=1 $(BIN)/python -m pytest -q -p no:logging tests/page/browser_figures.py

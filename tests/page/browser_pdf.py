@@ -176,6 +176,21 @@ def test_the_text_stays_when_it_is_chosen_while_the_page_is_on_its_way(tab: Tab)
     expect(tab.viewer.locator("[data-marked]")).to_have_count(0)
 
 
+def test_a_page_that_is_asked_for_again_and_again_is_shown_once(tab: Tab) -> None:
+    tab.cite(world.LANTERN)
+    for _ in range(4):
+        tab.viewer.get_by_role("button", name="Page", exact=True).click()
+    expect(tab.viewer.locator("[data-marked]")).to_have_attribute("data-marked", world.LANTERN_WORDS)
+    expect(tab.viewer.get_by_role("group", name="Page 2")).to_have_count(1)
+
+
+def test_citations_that_are_opened_one_after_the_other_show_the_last(tab: Tab) -> None:
+    tab.ask(world.LANTERN)
+    for name in ("Open lights.pdf, page 2", "Open minutes.html", "Open lights.pdf, page 2"):
+        tab.passages.get_by_role("button", name=name).first.evaluate("each => each.click()")
+    expect(tab.viewer.locator("[data-marked]")).to_have_attribute("data-marked", world.LANTERN_WORDS)
+
+
 def test_a_quote_that_cannot_be_marked_is_shown_as_text_with_a_word_why(tab: Tab) -> None:
     """The page has the words twice, and so has the text around them."""
     tab.ask(world.LANTERN)

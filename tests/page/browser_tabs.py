@@ -66,6 +66,43 @@ def test_a_search_that_finds_nothing_says_so(tab: Tab) -> None:
     expect(tab.page.get_by_text("No passage was found")).to_be_visible()
 
 
+def test_a_search_is_narrowed_to_files(tab: Tab) -> None:
+    search(tab, "the harbour of Tarn and Holm")
+    before = results(tab).count()
+    tab.page.get_by_text("Filter").click()
+    tab.page.get_by_label("File", exact=True).fill("*.pdf")
+    tab.page.get_by_role("searchbox").press("Enter")
+    expect(results(tab).filter(has_text="lights.pdf")).not_to_have_count(0)
+    expect(results(tab).filter(has_not_text="lights.pdf")).to_have_count(0)
+    assert results(tab).count() < before
+    tab.page.reload()
+    expect(results(tab).filter(has_not_text="lights.pdf")).to_have_count(0)
+
+
+def test_a_filter_that_no_document_meets_is_told(tab: Tab) -> None:
+    tab.go("Search")
+    tab.page.get_by_text("Filter").click()
+    tab.page.get_by_label("Fields").fill("author=Nobody")
+    tab.page.get_by_role("searchbox").fill("harbour")
+    tab.page.get_by_role("searchbox").press("Enter")
+    expect(tab.page.get_by_role("tabpanel", name="Search").get_by_role("alert")).to_be_visible()
+
+
+def test_indexing_is_seen_while_it_runs(tab: Tab) -> None:
+    running = {"running": True, "stage": "embedding", "done": 3, "total": 10, "last": None}
+    ended = {"ended": "2026-01-02T03:04:05Z", "added": 7, "removed": 0, "rejected": 1}
+    states = [running, running, {"running": False, "stage": "", "done": 0, "total": 0, "last": ended}]
+    tab.page.route(
+        "**/api/index/progress", lambda route: route.fulfill(json=states.pop(0) if len(states) > 1 else states[0])
+    )
+    tab.go("Documents")
+    panel = tab.page.get_by_role("tabpanel", name="Documents")
+    expect(panel).to_contain_text("3 of 10")
+    expect(panel.get_by_role("progressbar")).to_be_visible()
+    expect(panel).to_contain_text("7 new or changed")
+    expect(panel.get_by_role("progressbar")).to_be_hidden()
+
+
 def test_the_documents_and_what_was_rejected_are_listed(tab: Tab) -> None:
     tab.go("Documents")
     panel = tab.page.get_by_role("tabpanel", name="Documents")
