@@ -14,7 +14,12 @@ export class Ask {
     this.turns = [];
     this.editing = null;
     this.running = null;
-    this.acts = { ...app, edit: (turn) => this.edit(turn), again: (turn) => this.ask(turn.question, this.turns.indexOf(turn)) };
+    this.acts = {
+      ...app,
+      edit: (turn) => this.edit(turn),
+      again: (turn) => this.ask(turn.question, this.turns.indexOf(turn)),
+      history: (turn) => this.conversation.history(this.#before(turn)),
+    };
     this.field = el("textarea", { id: "question", rows: "1", dir: "auto", placeholder: "Ask the documents", "aria-label": "Question" });
     this.go = el("button", { class: "main" }, "Ask");
     this.stop = button("Stop", () => this.running?.abort(), { class: "main", hidden: true });
@@ -82,12 +87,11 @@ export class Ask {
     const turn = this.#add(question);
     const running = (this.running = new AbortController());
     this.#arrange();
-    if (inside) this.stop.focus();
+    if (inside) this.stop.focus({ preventScroll: true });
     turn.say("Searching the documents");
     turn.element.scrollIntoView({ block: "start" });
-    const before = this.turns.slice(0, at).filter((each) => each.answer).length;
     try {
-      await this.#stream(turn, before, running.signal);
+      await this.#stream(turn, this.#before(turn), running.signal);
     } catch (error) {
       this.#failed(turn, error);
     }
@@ -95,7 +99,7 @@ export class Ask {
     this.#arrange();
   }
 
-  /** Show the events of the answer as they come. `before` is the number of answers that the conversation has before it. */
+  /** Show the events of the answer as they come. */
   async #stream(turn, before, signal) {
     const body = await this.conversation.request(turn.question, before);
     const show = {
@@ -118,6 +122,11 @@ export class Ask {
     else turn.failed(error.message, error.retryAfter);
   }
 
+  /** Return the number of answers before a turn: questions that failed or were stopped are no part of the conversation. */
+  #before(turn) {
+    return this.turns.slice(0, this.turns.indexOf(turn)).filter((each) => each.answer).length;
+  }
+
   #add(question) {
     const turn = new Turn(question, this.acts);
     this.turns.push(turn);
@@ -133,7 +142,7 @@ export class Ask {
     this.fresh.hidden = !this.turns.length;
     this.go.hidden = busy;
     this.stop.hidden = !busy;
-    if (focused) (busy ? this.stop : this.go).focus();
+    if (focused) (busy ? this.stop : this.go).focus({ preventScroll: true });
   }
 
   #composer() {
@@ -145,7 +154,8 @@ export class Ask {
       this.cancelEdit();
       this.ask(question, at);
     };
-    const form = el("form", { class: "composer", onsubmit: submit }, this.note, el("div", { class: "line" }, this.field, this.go, this.stop), this.fresh);
+    const line = el("div", { class: "line" }, this.field, this.go, this.stop);
+    const form = el("form", { class: "composer", onsubmit: submit }, this.note, line, this.fresh);
     this.field.addEventListener("input", () => this.#grow());
     this.field.addEventListener("keydown", (event) => {
       if (event.key === "Escape" && this.editing) {
@@ -165,12 +175,13 @@ export class Ask {
   }
 
   #empty() {
-    const documents = this.app.page.documents;
+    const { documents } = this.app.page;
+    const there = documents ? `${count(documents, "document")} can be asked.` : "Nothing is indexed yet.";
     return el(
       "div",
       { class: "empty" },
       el("h2", {}, "Ask your documents"),
-      el("p", {}, documents ? `${count(documents, "document")} can be asked.` : "", " Each sentence of an answer has a number: it opens the document at the words that it stands on."),
+      el("p", {}, `${there} Each sentence of an answer has a number: it opens the document at the words that it stands on.`),
       el("p", { class: "muted" }, "Where the documents give no answer, the page says so, and shows what comes nearest."),
     );
   }

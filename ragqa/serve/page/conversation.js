@@ -38,7 +38,7 @@ export class Conversation {
    */
   async request(question, at) {
     const body = { question, explain: true };
-    if (!this.kept) return { ...body, history: this.#history(at) };
+    if (!this.kept) return { ...body, history: this.history(at) };
     if (!this.id) {
       this.title = question;
       this.id = (await post("/api/conversations", { title: question.slice(0, 200) })).id;
@@ -59,7 +59,7 @@ export class Conversation {
   }
 
   /** Return the last turns before `at`, each with the text cited for it, so that no wrong word of an answer is repeated. */
-  #history(at) {
+  history(at) {
     const topics = this.turns.slice(0, at).filter((turn) => !NOT_UNDERSTOOD.includes(turn.answer.reason));
     return topics.slice(-TURNS).map(({ question, answer }) => ({ question, answer: remembered(answer) }));
   }

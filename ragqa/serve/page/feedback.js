@@ -3,8 +3,8 @@
 import { post } from "./api.js";
 import { button, el, iconButton } from "./dom.js";
 
-/** Return `row` with the two buttons, and below it the place for a better answer. */
-export function feedback(row, answer) {
+/** Return `row` with the two buttons, and below it the place for a better answer. `history` are the turns before. */
+export function feedback(row, answer, history) {
   const line = el("p", { class: "muted", role: "status" });
   const form = correction((text) => send("down", text));
   const good = iconButton("good", "Good answer", () => choose("up"), { "aria-pressed": "false" });
@@ -22,7 +22,8 @@ export function feedback(row, answer) {
   async function send(verdict, text) {
     const citations = answer.citations.map(({ document_id, start, end }) => ({ document_id, start, end }));
     try {
-      await post("/api/feedback", { question: answer.question, answer: answer.text, verdict, correction: text, citations });
+      const { question, text: given } = answer;
+      await post("/api/feedback", { question, answer: given, verdict, correction: text, citations, history });
       line.textContent = "Kept, thank you.";
       form.hidden = true;
     } catch (error) {

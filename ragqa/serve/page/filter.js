@@ -25,7 +25,8 @@ export class Filter {
     const where = {};
     if (this.source.value.trim()) where.source = this.source.value.trim();
     if (this.type.value) where.media_type = this.type.value;
-    if (this.from.value || this.to.value) where.date = { ...(this.from.value && { from: this.from.value }), ...(this.to.value && { to: this.to.value }) };
+    const [from, to] = [this.from.value, this.to.value];
+    if (from || to) where.date = { ...(from && { from }), ...(to && { to }) };
     for (const pair of this.others.value.split(",")) {
       const [name, value] = pair.split("=").map((part) => part.trim());
       if (name && value) where[name] = [...[where[name] ?? []].flat(), ...readings(value)];

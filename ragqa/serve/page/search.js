@@ -9,7 +9,8 @@ export class Search {
   /** `app` has `open`, which shows a hit. */
   constructor(panel, app) {
     this.app = app;
-    this.field = el("input", { type: "search", dir: "auto", "aria-label": "Search the documents", placeholder: "Search the documents", autocomplete: "off" });
+    const name = "Search the documents";
+    this.field = el("input", { type: "search", dir: "auto", "aria-label": name, placeholder: name, autocomplete: "off" });
     this.filter = new Filter();
     this.line = el("p", { class: "muted", role: "status" });
     this.error = el("div", {});
@@ -68,8 +69,11 @@ export class Search {
   #hit(hit) {
     const scores = Object.entries(hit.scores).map(([name, value]) => `${name} ${number(value, 3)}`);
     const fields = Object.entries(hit.fields).map(([name, value]) => `${name}: ${[value].flat().join(", ")}`);
-    const versions = Object.entries(hit.versions).map(([source, which]) => el("p", { class: which === "newer" ? "warning" : "muted" }, `${which} version: `, fileName(source)));
-    const about = el("p", { class: "scores muted" }, `score ${number(hit.score, 3)} \u00b7 ${scores.join(" \u00b7 ")}`);
-    return el("li", {}, whereLine(hit, this.app.open), own("blockquote", hit.text), ...versions, fields.length ? own("p", fields.join(" \u00b7 "), { class: "scores muted" }) : null, about);
+    const versions = Object.entries(hit.versions).map(([source, which]) => {
+      return el("p", { class: which === "newer" ? "warning" : "muted" }, `${which} version: `, fileName(source));
+    });
+    const line = (texts) => own("p", texts.join(" \u00b7 "), { class: "scores muted" });
+    const lines = [...versions, ...(fields.length ? [line(fields)] : []), line([`score ${number(hit.score, 3)}`, ...scores])];
+    return el("li", {}, whereLine(hit, this.app.open), own("blockquote", hit.text), ...lines);
   }
 }

@@ -9,8 +9,8 @@ import { why } from "./why.js";
 /**
  * The element of a turn.
  *
- * `acts` are what a person can do: `open(citation, opener)`, `edit(turn)`, `again(turn)`, `searchInstead(question)`,
- * and `page`, what the server offers.
+ * `acts` are what a person can do: `open(citation, opener)`, `edit(turn)`, `again(turn)`, `searchInstead(question)`;
+ * `history(turn)` are the turns before it as a request has them, and `page` is what the server offers.
  */
 export class Turn {
   constructor(question, acts) {
@@ -103,7 +103,7 @@ export class Turn {
     const answer = this.answer;
     const copied = async () => announce((await copy(asText(answer, this.numbering))) ? "Copied with its sources" : "Not copied");
     const row = el("div", { class: "actions" }, iconButton("copy", "Copy with sources", copied));
-    const whole = this.acts.page.feedback ? feedback(row, answer) : row;
+    const whole = this.acts.page.feedback ? feedback(row, answer, this.acts.history(this)) : row;
     row.append(this.#again());
     return whole;
   }

@@ -81,7 +81,8 @@ function section(title, body) {
 function table(names, rows, kind = "figures") {
   const head = el("tr", {}, ...names.map((name) => el("th", { scope: "col" }, name)));
   const body = rows.map((cells) => el("tr", {}, ...cells.map((cell) => el("td", {}, cell))));
-  return el("div", { class: "scroll", tabindex: "0", role: "group", "aria-label": names[0] }, el("table", { class: kind }, el("thead", {}, head), el("tbody", {}, ...body)));
+  const whole = el("table", { class: kind }, el("thead", {}, head), el("tbody", {}, ...body));
+  return el("div", { class: "scroll", tabindex: "0", role: "group", "aria-label": names[0] }, whole);
 }
 
 /** Return a bar as long as a share of the whole. */
