@@ -12,7 +12,7 @@ const HOME = new URL("vendor/pdfjs/", import.meta.url).href;
 const SECONDS = 30; // for opening a file and marking its quote
 const MARK = "quote"; // the name of the highlight in pdf_view.css
 const policy = trustedTypes.createPolicy("ragqa", { createScriptURL: () => `${HOME}pdf.worker.min.mjs` });
-let reader = null; // the worker that reads files, kept from one to the next
+let reader = started(); // the worker that reads files, kept from one to the next
 let shown = null; // the file that is shown
 
 /** Draw a page of a PDF and mark a quote on it. The file that was shown before is closed.
@@ -50,9 +50,13 @@ function clear(container) {
   delete container.dataset.marked;
 }
 
+function started() {
+  return new Worker(policy.createScriptURL(""), { type: "module" });
+}
+
 /** Begin to read a file. */
 function open(bytes) {
-  const port = (reader ??= new Worker(policy.createScriptURL(""), { type: "module" }));
+  const port = (reader ??= started());
   return getDocument({
     data: new Uint8Array(bytes),
     worker: PDFWorker.create({ port, verbosity: 0 }),

@@ -73,12 +73,13 @@ export class Viewer {
 
   async #show(citation, signal) {
     const { document_id: id, start, end } = citation;
+    if (/\.pdf$/i.test(citation.source)) import("./pdf_view.js").catch(() => {}); // it comes while the text is fetched
     const found = await get(`/api/documents/${id}?start=${start}&end=${end}`, { signal });
     const sound = found.segments.marked === citation.text;
     if (sound) this.#prove(citation, found);
     const asText = (note = sound ? "" : OTHER_INDEX) => this.#text(found, sound, note);
     if (found.media_type !== "application/pdf" || !sound) return asText();
-    const asPage = () => this.#page(found, signal, asText);
+    const asPage = () => this.#page(found, signal, asText).catch(unlessAborted);
     this.switch.replaceChildren(button("Page", asPage), button("Text", () => asText()));
     await asPage();
   }
@@ -122,4 +123,9 @@ export class Viewer {
     }
     if (this.body.contains(place)) asText(note);
   }
+}
+
+/** Throw an error again, unless another document or page is shown by now. */
+function unlessAborted(error) {
+  if (error.name !== "AbortError") throw error;
 }
