@@ -19,7 +19,7 @@ function asTable({ table }) {
     const shown = cells.map((cell) => (marked ? el("td", { dir: "auto" }, el("mark", {}, cell)) : own("td", cell)));
     return el("tr", marked ? { class: "marked", "data-span": "" } : {}, ...shown);
   });
-  const note = table.cut ? el("p", { class: "muted" }, "The rows around the marked one.") : null;
+  const note = table.cut ? el("p", { class: "muted" }, "These are the rows around the mark.") : null;
   return el("div", { class: "sheet" }, el("table", {}, el("thead", {}, head), el("tbody", {}, ...rows)), note);
 }
 

@@ -104,6 +104,7 @@ export class Viewer {
   #text(found, sound, note) {
     this.#choose(1, note, bodyOf(found, sound));
     this.body.querySelector("[data-span]")?.scrollIntoView({ block: "center" });
+    this.body.scrollLeft = 0; // a row that is wider than the screen is read from its beginning
   }
 
   /** Show the page of a PDF; where its words cannot be marked there, the text with its mark, and why. */
