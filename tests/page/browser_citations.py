@@ -97,14 +97,16 @@ def _citations(server: Running, folder: Path, count: int) -> list[dict[str, Any]
 
 
 def _questions(server: Running, folder: Path) -> Iterator[str]:
-    """Yield the questions that come with the files, then words that follow one another in them."""
+    """Yield the questions that come with the files and, in turn, words that follow one another in a file."""
+    asked = []
     if (folder / "ground_truth.jsonl").exists():
         lines = (folder / "ground_truth.jsonl").read_text(encoding="utf-8").splitlines()
-        yield from (json.loads(line)["question"] for line in lines)
+        asked = [json.loads(line)["question"] for line in lines]
     with server.pipeline.open_index() as reader:
         texts = [reader.document(id_).text for id_ in sorted(set(reader.sources().values()))]
     draw = random.Random(7)
-    for _ in range(500):
+    for number in range(500):
+        yield from asked[number : number + 1]
         words = draw.choice(texts).split()
         start = draw.randrange(max(1, len(words) - 8))
         yield " ".join(words[start : start + 8])
