@@ -10,7 +10,7 @@ export HF_HUB_DISABLE_TELEMETRY := 1
 # Bytecode is kept, or each command that a test starts compiles all modules again.
 export PYTHONDONTWRITEBYTECODE :=
 
-.PHONY: help quickstart test test-clients coverage lint typecheck docs bench bench-incremental bench-peers bench-retrieval bench-chunking bench-scale bench-answers bench-shots bench-refusal bench-follow-ups bench-engine bench-int8 bench-start bench-first-answer bench-ask bench-mcp bench-serve fit-spans fit-evidence fit-verdicts bench-people bench-tables bench-reading torture test-attacks test-serve test-page page-figures vendor models clean
+.PHONY: help quickstart test test-clients coverage lint typecheck docs bench bench-incremental bench-peers bench-retrieval bench-chunking bench-scale bench-answers bench-shots bench-refusal bench-follow-ups bench-engine bench-int8 bench-start bench-first-answer bench-ask bench-mcp bench-serve fit-spans fit-evidence fit-verdicts bench-people bench-tables bench-reading torture test-attacks test-serve test-page bench-page page-figures vendor models clean
 
 help: ## List the targets
 	@grep -E '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/:/' | sort
@@ -148,10 +148,16 @@ vendor: $(VENV)/installed ## Fetch pdf.js for the page and axe-core for its test
 	$(BIN)/python -m tests.page.vendor
 
 # Without Playwright or Chromium, all are skipped. PDF files in RAGQA_DATA are cited too.
-test-page: models ## Test the page of `ragqa serve` in Chromium (ARGS="-k pdf" for some); about 6 minutes
+.PHONY: browser
+browser: models
 	-$(BIN)/python -c 'import playwright' 2>/dev/null || $(BIN)/python -m pip install --quiet -c constraints.txt playwright
 	-test -e .cache/axe-core/axe.min.js || $(BIN)/python -m tests.page.vendor
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -q -n 2 --dist loadfile -p no:logging tests/page/browser_*.py $(ARGS)
+
+test-page: browser ## Test the page of `ragqa serve` in Chromium (ARGS="-k pdf" for some); about 5 minutes
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -q -n 2 --dist loadfile -p no:logging --ignore-glob "*_times.py" tests/page/browser_*.py $(ARGS)
+
+bench-page: browser ## Measure the times and the bytes of the page beside their bounds, in Chromium; a minute, on a quiet machine
+	$(BIN)/python -m pytest -q -s -p no:logging tests/page/browser_times.py
 
 page-figures: models ## Make the pictures of docs/page.md anew, in Chromium
 	RAGQA_PAGE_FIGURES=1 OMP_NUM_THREADS=1 $(BIN)/python -m pytest -q -p no:logging tests/page/browser_figures.py
