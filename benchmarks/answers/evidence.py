@@ -61,25 +61,28 @@ class Case:
     values: tuple[float, ...]
 
 
-def sets(pipeline: Pipeline) -> Iterator[tuple[str, Pipeline, Sequence[Question], Sequence[Document]]]:
+def sets(
+    pipeline: Pipeline, sample: int | None = SAMPLE
+) -> Iterator[tuple[str, Pipeline, Sequence[Question], Sequence[Document]]]:
     """Yield the name, the pipeline over the documents, the questions and the documents of each set.
 
     :param pipeline: the pipeline over the sample corpus; the others have its settings.
+    :param sample: how many questions of SQuAD; None for all.
     """
     squad = read_dataset(f"squad:{DATA / 'squad' / 'dev-v1.1.json'}")
     tune = [question for question in squad.questions if question.split == "tune"]
     articles = sorted({_article(question) for question in tune})
     of = {name: [d for d in squad.documents if d.source.partition("/")[0] == name] for name in articles}
     every = [document for name in articles for document in of[name]]
-    yield "squad", pipeline.with_documents(every), select(tune, sample=SAMPLE), every
+    yield "squad", pipeline.with_documents(every), select(tune, sample=sample), every
     half = [document for name in articles[::2] for document in of[name]]
     lost = [question for question in tune if _article(question) not in articles[::2]]
-    absent = [_unanswerable(question) for question in select(lost, sample=SAMPLE // 2)]
+    absent = [_unanswerable(question) for question in select(lost, sample=sample and sample // 2)]
     yield "absent", pipeline.with_documents(half), absent, half
     adversarial = read_dataset(f"squad:{DATA / 'squad' / 'dev-v2.0-half.json'}")
     there = [d for d in adversarial.documents if d.source.partition("/")[0] in articles]
     hard = [q for q in adversarial.questions if not q.answerable and q.group.partition("/")[0] in articles]
-    yield "adversarial", pipeline.with_documents(there), select(hard, sample=SAMPLE // 2), there
+    yield "adversarial", pipeline.with_documents(there), select(hard, sample=sample and sample // 2), there
     mtrag = read_dataset(f"mtrag:{DATA / 'mtrag_un' / 'reference.jsonl'}")
     yield "mtrag", pipeline.with_documents(mtrag.documents), select(mtrag.questions, "tune"), mtrag.documents
     for name in ("questions", "people"):
