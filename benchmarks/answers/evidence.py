@@ -62,34 +62,49 @@ class Case:
 
 
 def sets(
-    pipeline: Pipeline, sample: int | None = SAMPLE
+    pipeline: Pipeline, sample: int | None = SAMPLE, learned: bool = False
 ) -> Iterator[tuple[str, Pipeline, Sequence[Question], Sequence[Document]]]:
     """Yield the name, the pipeline over the documents, the questions and the documents of each set.
 
+    The reader that is part of the package learned from most of these questions. What reads its scores is fitted on the
+    others: every sixth article of SQuAD, every third question of the conversations and of the chunking evaluation, and all
+    about the sample corpus.
+
     :param pipeline: the pipeline over the sample corpus; the others have its settings.
     :param sample: how many questions of SQuAD; None for all.
+    :param learned: give the questions from which the reader learned instead of the others.
     """
     squad = read_dataset(f"squad:{DATA / 'squad' / 'dev-v1.1.json'}")
     tune = [question for question in squad.questions if question.split == "tune"]
     articles = sorted({_article(question) for question in tune})
+    apart = articles[2::6]
     of = {name: [d for d in squad.documents if d.source.partition("/")[0] == name] for name in articles}
     every = [document for name in articles for document in of[name]]
-    yield "squad", pipeline.with_documents(every), select(tune, sample=sample), every
-    half = [document for name in articles[::2] for document in of[name]]
-    lost = [question for question in tune if _article(question) not in articles[::2]]
-    absent = [_unanswerable(question) for question in select(lost, sample=sample and sample // 2)]
-    yield "absent", pipeline.with_documents(half), absent, half
+    own = [question for question in tune if (_article(question) in apart) is not learned]
+    yield "squad", pipeline.with_documents(every), select(own, sample=sample), every
+    others = [document for name in articles if name not in apart for document in of[name]]
+    absent = [_unanswerable(question) for question in select(own, sample=sample and sample // 2)]
+    if not learned:
+        yield "absent", pipeline.with_documents(others), absent, others
     adversarial = read_dataset(f"squad:{DATA / 'squad' / 'dev-v2.0-half.json'}")
     there = [d for d in adversarial.documents if d.source.partition("/")[0] in articles]
     hard = [q for q in adversarial.questions if not q.answerable and q.group.partition("/")[0] in articles]
+    hard = [q for q in hard if (q.group.partition("/")[0] in apart) is not learned]
     yield "adversarial", pipeline.with_documents(there), select(hard, sample=sample and sample // 2), there
     mtrag = read_dataset(f"mtrag:{DATA / 'mtrag_un' / 'reference.jsonl'}")
-    yield "mtrag", pipeline.with_documents(mtrag.documents), select(mtrag.questions, "tune"), mtrag.documents
-    for name in ("questions", "people"):
+    turns = _third(select(mtrag.questions, "tune"), learned=learned)
+    yield "mtrag", pipeline.with_documents(mtrag.documents), turns, mtrag.documents
+    over, questions, documents = _chunking(pipeline)
+    yield "chunking", over, _third(questions, learned=learned), documents
+    for name in () if learned else ("questions", "people"):
         dataset = read_dataset(f"jsonl:{ROOT / 'corpora' / 'tarnwick' / f'{name}.jsonl'}")
         pipeline.index()
         yield name, pipeline, select(dataset.questions, "dev"), list(pipeline.documents().values())
-    yield ("chunking", *_chunking(pipeline))
+
+
+def _third(questions: Sequence[Question], *, learned: bool) -> list[Question]:
+    """Return every third question; the others where `learned`."""
+    return [question for number, question in enumerate(questions) if (number % 3 == 0) is not learned]
 
 
 def _article(question: Question) -> str:
@@ -128,7 +143,8 @@ def cases(
             hits = pipeline.search(question.question, history=question.history)
             read = without_superseded(hits, asked.searched)
             texts = (asked.text, asked.asked, asked.searched)
-            found = evidence.examine(*texts, read, pipeline.components.embedder, reader)
+            components = pipeline.components
+            found = evidence.examine(*texts, read, components.embedder, reader, components.passage_reader)
             if not found.ranked:
                 continue
             weights = ranking.term_weights(found.question.terms, reader.document_counts(found.question.terms))

@@ -2,19 +2,17 @@
 
 It learns from the splits to tune on: facts of encyclopaedia articles and questions that they do not answer (SQuAD 1.1
 and 2.0), turns of conversations (MTRAG-UN, odd lines; the sentences most of whose words are in the reference answer), and
-long questions with spans as answers (Chroma's chunking evaluation). Every sixth article, and every third question of the
-other sets, are only measured; so are the questions about the sample corpus.
+long questions with spans as answers (Chroma's chunking evaluation). `sets` keeps a part of them apart.
 """
 
 from __future__ import annotations
 
 import argparse
-from collections.abc import Sequence
 from pathlib import Path
 
 from tqdm import tqdm
 
-from benchmarks.answers.evidence import _article, relevance, sets
+from benchmarks.answers.evidence import relevance, sets
 from benchmarks.run import QUICKSTART, ROOT
 from ragqa import Pipeline, evidence
 from ragqa.evaluate import Question
@@ -33,12 +31,10 @@ EPOCHS = {"squad": 1, "adversarial": 1, "mtrag": 3, "chunking": 3}
 """How often the examples of a set are read in an epoch."""
 
 
-def examples() -> tuple[list[ReaderExample], list[ReaderExample]]:
-    """Return the examples to learn from, and those that are only measured."""
-    learned: list[ReaderExample] = []
-    articles: list[str] = []
-    held: list[ReaderExample] = []
-    for name, pipeline, questions, documents in sets(Pipeline.from_file(QUICKSTART), sample=None):
+def examples(*, learned: bool) -> list[ReaderExample]:
+    """Return the examples to learn from, or those that are only measured."""
+    found: list[ReaderExample] = []
+    for name, pipeline, questions, documents in sets(Pipeline.from_file(QUICKSTART), None, learned=learned):
         if name not in NEGATIVES:
             continue
         pipeline.index()
@@ -46,20 +42,9 @@ def examples() -> tuple[list[ReaderExample], list[ReaderExample]]:
         gold = dict(locate_evidence(questions, by_source)[0])
         if name == "mtrag":
             gold |= {question.id: _sentences(pipeline, question, by_source) for question in questions}
-        articles = articles or sorted({_article(question) for question in questions})
-        apart = _held_out(name, questions, articles[2::6])
-        for into, wanted in ((learned, False), (held, True)):
-            own = [question for question in questions if (question.id in apart) is wanted]
-            found = reader_examples(pipeline, tqdm(own, desc=name), gold, by_source, NEGATIVES[name])
-            into += found if wanted else found * EPOCHS[name]
-    return learned, held
-
-
-def _held_out(name: str, questions: Sequence[Question], articles: Sequence[str]) -> set[str]:
-    """Return the ids of the questions that are only measured."""
-    if name in ("squad", "adversarial"):
-        return {question.id for question in questions if _article(question) in articles}
-    return {question.id for question in questions[::3]}
+        own = reader_examples(pipeline, tqdm(questions, desc=name), gold, by_source, NEGATIVES[name])
+        found += own * (EPOCHS[name] if learned else 1)
+    return found
 
 
 def _sentences(pipeline: Pipeline, question: Question, documents: dict[str, Document]) -> tuple[Span, ...]:
@@ -79,7 +64,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.answers.reader")
     parser.add_argument("--out", type=Path, default=ROOT / ".ragqa" / "reader", help="the folder of the training")
     out = parser.parse_args().out
-    learned, held = examples()
+    learned, held = examples(learned=True), examples(learned=False)
     print(f"{len(learned):,} examples, {len(held):,} held out", flush=True)
     settings = ReaderSettings()
     with tqdm(desc="steps") as bar:

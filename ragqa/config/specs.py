@@ -20,6 +20,7 @@ from ragqa.config.slots import (
     IndexSpec,
     LoadSpec,
     PromptSpec,
+    ReaderSpec,
     SplitSpec,
 )
 
@@ -282,6 +283,15 @@ class InContextPrompt(PromptSpec):
     def context_limit(self) -> int | None:
         """Return `max_context_tokens`."""
         return self.max_context_tokens
+
+
+class ExtractiveReader(ReaderSpec):
+    """An encoder that was trained to find where an answer begins and ends."""
+
+    kind: Literal["extractive"]
+    path: Annotated[Name | None, PathRule(exists=True)] = Field(
+        None, description="A folder that `ragqa train reader` wrote; default: the reader that is part of ragqa."
+    )
 
 
 class FileEvaluate(EvaluateSpec):

@@ -16,7 +16,7 @@
     compaction  ranked excerpts -> those that a generator reads
     support     a written sentence -> the excerpts that support it
 
-This room uses an `Embedder`, and no generator.
+This room uses an `Embedder`, a `PassageReader` where there is one, and no generator.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ from ragqa.evidence.rows import about_the_row
 from ragqa.evidence.tables import Tables
 from ragqa.question_analysis import QuestionAnalysis, analyse
 from ragqa.records import Hit
-from ragqa.stages import Embedder, IndexReader
+from ragqa.stages import Embedder, IndexReader, PassageReader
 
 MOST_HITS = 5
 """The number of best hits whose excerpts are ranked."""
@@ -60,7 +60,13 @@ class Evidence:
 
 
 def examine(
-    question: str, asked: str, searched: str, hits: Sequence[Hit], embedder: Embedder, reader: IndexReader
+    question: str,
+    asked: str,
+    searched: str,
+    hits: Sequence[Hit],
+    embedder: Embedder,
+    reader: IndexReader,
+    passage_reader: PassageReader | None = None,
 ) -> Evidence:
     """Return the evidence for a question in the best `MOST_HITS` hits.
 
@@ -79,7 +85,8 @@ def examine(
     cell = cell_asked_for(alone, passages, tables) or extreme_asked_for(alone, passages, tables)
     counted = None if cell else rows_counted(alone, passages, tables)
     found = about_the_row(analysis, passages, tables)
-    ranked = rank(analysis, found, embedder, weights)
+    read = passage_reader.read(asked, best) if passage_reader and found else ()
+    ranked = rank(analysis, found, embedder, weights, read)
     unknown = tuple(name for name in alone.names if _is_unknown(name, reader))
     if cell is None and counted is None and ranked and searched == question:
         unknown += columns.missing(alone, ranked[0].candidate, reader)

@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 
 from ragqa import identifiers
 from ragqa.evidence.passages import Candidate
+from ragqa.evidence.ranking import FEATURES as FEATURES_OF_EXCERPT
 from ragqa.evidence.ranking import RankedExcerpt, covered, spelled, terms_of
 from ragqa.evidence.selection import quote
 from ragqa.question_analysis import QuestionAnalysis
@@ -72,7 +73,7 @@ def features(
         math.log1p(len(question.terms)),
         min(gap, 3.0),
         float(any(number not in there for number in question.numbers)),
-        ranked[0].features[-1],
+        ranked[0].features[FEATURES_OF_EXCERPT.index("defines")],
         math.log1p(best.rank),
     )
 

@@ -2,15 +2,39 @@
 
 from __future__ import annotations
 
+import random
 from collections.abc import Iterable, Mapping, Sequence
 
 from ragqa.evaluate import metrics
 from ragqa.evaluate.dataset import Question, Span
-from ragqa.evaluate.runs.gold import gold_passages
+from ragqa.evaluate.runs.gold import gold_passages, locate_evidence
+from ragqa.experiments.listener import SILENT, Listener
+from ragqa.experiments.setup import EvaluationSetup
 from ragqa.pipeline import Pipeline
 from ragqa.pipeline.answer.draft import AskedQuestion
 from ragqa.records import Document, Hit
 from ragqa.train.reader import ReaderExample
+from ragqa.train.settings import ReaderSettings
+
+
+def mine_examples(
+    setup: EvaluationSetup, settings: ReaderSettings, listener: Listener = SILENT
+) -> tuple[list[ReaderExample], list[ReaderExample]]:
+    """Return the examples to learn from, and those that are only measured: whole groups of questions, drawn by the seed.
+
+    :raises MistakesError: quotes of the evidence were not found in their documents.
+    """
+    documents = setup.indexed.documents
+    gold, _ = locate_evidence(setup.questions, documents)
+    groups = sorted({question.group for question in setup.questions})
+    apart = set(random.Random(settings.seed).sample(groups, int(settings.held_out * len(groups))))
+    learned: list[ReaderExample] = []
+    held: list[ReaderExample] = []
+    for number, question in enumerate(setup.questions, 1):
+        into = held if question.group in apart else learned
+        into += reader_examples(setup.pipeline, [question], gold, documents, settings.negatives)
+        listener.asked(number, len(setup.questions))
+    return learned, held
 
 
 def reader_examples(

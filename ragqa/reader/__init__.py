@@ -2,7 +2,6 @@
 
     inputs       question and passage -> windows of tokens
     network      an encoder with adapters and two scores a token
-    scores       the scores of the tokens of a passage -> the best span, the score of an excerpt
     extractive   the `PassageReader` of the kind `extractive`
 
 The model is an encoder of the pipeline with the low-rank adapters that `ragqa train reader` made. Each window is read

@@ -6,32 +6,40 @@ from collections.abc import Sequence
 from functools import cached_property
 from pathlib import Path
 
-import numpy as np
 import torch
 
 from ragqa import models
 from ragqa.embed.tokens import ModelTokens
+from ragqa.errors import ModelError
 from ragqa.reader.inputs import MOST_TOKENS, Window, windows
-from ragqa.reader.network import ReaderNetwork, load_network
-from ragqa.reader.scores import TokenScores
-from ragqa.records import Hit
+from ragqa.reader.network import CARD, WEIGHTS, ReaderNetwork, load_network
+from ragqa.records import Hit, TokenScores
 from ragqa.transformer import use_onednn
 
 AT_ONCE = 8
 """The number of windows in one pass."""
 
 
+SHIPPED = Path(__file__).parent / "shipped"
+"""The folder of the reader that is part of the package."""
+
+
 class ExtractiveReader:
     """A `PassageReader` with adapters for an encoder. The weights are loaded when first needed.
 
-    :param encoder: the built-in name, folder or hub id of the encoder.
-    :param adapters: the file that `ragqa train reader` wrote for this encoder.
-    :raises ModelError: the encoder is missing.
+    :param folder: what `ragqa train reader` wrote. Its card names the encoder.
+    :raises ModelError: the folder has no reader, or its encoder is missing or another one than it was trained on.
     """
 
-    def __init__(self, encoder: str, adapters: Path, revision: str | None = None) -> None:
-        self.folder, self.adapters = models.resolve(encoder, revision), adapters
-        self._tokens = ModelTokens(self.folder, encoder)
+    def __init__(self, folder: Path) -> None:
+        card = models.read_json(folder / CARD)
+        encoder = card.get("encoder")
+        if not isinstance(encoder, str):
+            raise ModelError(f"{folder} has no reader: name a folder that `ragqa train reader` wrote")
+        self._adapters, self._encoder = folder / WEIGHTS, models.resolve(encoder)
+        if models.weights_sha256(self._encoder) != card.get("encoder_sha256"):
+            raise ModelError(f"{folder} was trained on another encoder than the present {encoder}: train it again")
+        self._tokens = ModelTokens(self._encoder, encoder)
 
     def load(self) -> None:
         """Load the weights now, if they are not loaded yet."""
@@ -60,7 +68,7 @@ class ExtractiveReader:
 
     @cached_property
     def _network(self) -> ReaderNetwork:
-        network = load_network(self.folder, self.adapters)
+        network = load_network(self._encoder, self._adapters)
         use_onednn(network.encoder)
         return network
 
@@ -74,6 +82,6 @@ def _joined(hit: Hit, read: Sequence[Window], logits: Sequence[torch.Tensor]) ->
         for (low, high), (start, end) in zip(window.offsets, odds, strict=True):
             before = best.get((low + shift, high + shift), (start, end))
             best[low + shift, high + shift] = max(start, before[0]), max(end, before[1])
-    offsets = np.array(list(best), dtype=np.int64).reshape(-1, 2)
-    scores = np.array(list(best.values()), dtype=np.float32).reshape(-1, 2)
-    return TokenScores(offsets, scores[:, 0], scores[:, 1])
+    places = sorted(best)
+    starts, ends = (tuple(best[place][n] for place in places) for n in (0, 1))
+    return TokenScores(hit.chunk.document_id, tuple(places), starts, ends)

@@ -15,7 +15,8 @@ from ragqa.transformer import Encoder, load_encoder
 from ragqa.transformer.low_rank import adapter_weights, add_adapters, merge_adapters
 from ragqa.transformer.masks import Packed
 
-HEAD = ("head.weight", "head.bias")
+WEIGHTS, CARD = "reader.safetensors", "reader.json"
+"""The files of a trained reader: adapters and head; and what they were made of."""
 
 
 class ReaderNetwork(nn.Module):

@@ -23,13 +23,11 @@ from ragqa.arguments import AnyPath
 from ragqa.embed.tokens import ModelTokens
 from ragqa.errors import UsageError
 from ragqa.reader.inputs import MOST_TOKENS, Window, windows
-from ragqa.reader.network import new_network, trained_weights
+from ragqa.reader.network import CARD, WEIGHTS, new_network, trained_weights
 from ragqa.train import folder
 from ragqa.train.loop import Progress, TrainingRun, train
 from ragqa.train.objectives import Loss
 from ragqa.train.settings import ReaderSettings
-
-WEIGHTS, CARD = "reader.safetensors", "reader.json"
 
 
 @dataclass(frozen=True, slots=True)

@@ -184,7 +184,9 @@ class Asking:
             return draft
         with self.components.lock.held():
             asked = (question.text, question.asked, question.searched)
-            found = evidence.examine(*asked, draft.read, self.components.embedder, self.reader)
+            found = evidence.examine(
+                *asked, draft.read, self.components.embedder, self.reader, self.components.passage_reader
+            )
             best = [each.candidate for each in found.ranked[:NEAREST]] if found.question.terms else []
             nearest = tuple(self._citing.span(each.hit, each.start, each.end) for each in best)
             draft.clock.lap("evidence")
