@@ -31,7 +31,7 @@ from ragqa.evidence.confidence import answerable
 from ragqa.evidence.over_rows import CountedRows, extreme_asked_for, rows_counted
 from ragqa.evidence.passages import Candidate as Candidate
 from ragqa.evidence.passages import candidates
-from ragqa.evidence.ranking import RankedExcerpt, only, rank, term_weights
+from ragqa.evidence.ranking import RankedExcerpt, best_span, only, rank, term_weights
 from ragqa.evidence.rows import about_the_row
 from ragqa.evidence.tables import Tables
 from ragqa.question_analysis import QuestionAnalysis, analyse
@@ -47,7 +47,8 @@ class Evidence:
     """The ranked excerpts of the passages for a question, best first.
 
     `unknown` are the names of the question that no document has. `weights` are those of the question's terms.
-    `probability` is that of the event that the excerpts answer the question. `cell` is the cell of a table that is asked for,
+    `probability` is that of the event that the excerpts answer the question. `span` is the span of the best excerpt that
+    answers by a reader, with its score. `cell` is the cell of a table that is asked for,
     and `counted` are the rows that are counted, where that is beyond doubt.
     """
 
@@ -57,6 +58,7 @@ class Evidence:
     probability: float
     cell: Cell | None = None
     counted: CountedRows | None = None
+    span: tuple[int, int, float] | None = None
 
 
 def examine(
@@ -91,7 +93,8 @@ def examine(
     if cell is None and counted is None and ranked and searched == question:
         unknown += columns.missing(alone, ranked[0].candidate, reader)
     probability = answerable(analysis, best, ranked, only(weights, alone.terms))
-    return Evidence(analysis, tuple(ranked), unknown, probability, cell, counted)
+    span = best_span(ranked[0].candidate, read) if ranked else None
+    return Evidence(analysis, tuple(ranked), unknown, probability, cell, counted, span)
 
 
 def _is_unknown(name: str, reader: IndexReader) -> bool:

@@ -30,6 +30,8 @@ VERDICT_WEIGHTS = (-1.25, 1.01, 0.43)
 """A constant, and the weights of the log-odds of the passages and of the generator's verdict."""
 SPAN_WEIGHTS = (-1.7, 0.92, 0.42)
 """A constant, and the weights of the log-odds of the passages and of the generator's own confidence in a span."""
+READER_SPAN_WEIGHTS = (-1.7, 0.92, 0.2)
+"""A constant, and the weights of the log-odds of the passages and of a reader's score of a span."""
 TEXT_WEIGHTS = (-1.02, 1.12, 0.32, 2.56)
 """As `VERDICT_WEIGHTS`, and the weight of the mean log-probability of the answer's tokens."""
 
@@ -111,6 +113,11 @@ def of_answer(probability: float, verdict: float | None, generation: Generation)
     if generation.confidence is not None:
         return _logistic(SPAN_WEIGHTS, (log_odds(probability), log_odds(generation.confidence)))
     return with_verdict(probability, verdict)
+
+
+def of_span(probability: float, score: float) -> float:
+    """Return the probability that a span is the answer, by the passages and a reader's score of the span."""
+    return _logistic(READER_SPAN_WEIGHTS, (log_odds(probability), score))
 
 
 def log_odds(probability: float) -> float:

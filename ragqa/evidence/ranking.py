@@ -144,6 +144,13 @@ def log_odds_of_answer(candidate: Candidate, read: Sequence[TokenScores]) -> flo
     return min(most, max([least, *(each.of_excerpt(candidate.start, candidate.end) for each in own)]))
 
 
+def best_span(candidate: Candidate, read: Sequence[TokenScores]) -> tuple[int, int, float] | None:
+    """Return the span of an excerpt that answers best by a reader, with its score; None where it read nothing of it."""
+    own = (each for each in read if each.document_id == candidate.hit.chunk.document_id)
+    found = [span for each in own if (span := each.best_span(candidate.start, candidate.end))]
+    return max(found, key=lambda span: span[2], default=None)
+
+
 def with_choice(
     ranked: Sequence[RankedExcerpt], passages: Sequence[Hit], choice: Sequence[float]
 ) -> list[RankedExcerpt]:

@@ -202,7 +202,12 @@ class Asking:
             return self._replies.of_cell(draft, found.cell)
         if found.counted and self.components.config.prompt.answer == "auto":
             return self._replies.of_rows(draft, found.counted)
-        return self._replies.quoted(draft) if self._quotes(found.question.kind) and not self._chooses else None
+        if self._quotes(found.question.kind) and not self._chooses:
+            return self._replies.quoted(draft)
+        spans = (
+            self.components.config.prompt.answer in ("auto", "span") and not self.components.config.generate.writes()
+        )
+        return self._replies.read(draft) if found.span and spans else None
 
     def _quotes(self, kind: QuestionKind) -> bool:
         """Tell whether a question of a kind is answered by a quote: as set, or since the generator does not write well."""
