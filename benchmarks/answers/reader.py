@@ -8,6 +8,7 @@ long questions with spans as answers (Chroma's chunking evaluation). `sets` keep
 from __future__ import annotations
 
 import argparse
+import random
 from pathlib import Path
 
 from tqdm import tqdm
@@ -29,6 +30,10 @@ NEGATIVES = {"squad": 1, "adversarial": 1, "mtrag": 3, "chunking": 3}
 """How many passages without an answer are examples, by set."""
 EPOCHS = {"squad": 1, "adversarial": 1, "mtrag": 3, "chunking": 3}
 """How often the examples of a set are read in an epoch."""
+
+
+MEASURED = 300
+"""How many of the other examples are measured at each checkpoint."""
 
 
 def examples(*, learned: bool) -> list[ReaderExample]:
@@ -64,9 +69,10 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.answers.reader")
     parser.add_argument("--out", type=Path, default=ROOT / ".ragqa" / "reader", help="the folder of the training")
     out = parser.parse_args().out
-    learned, held = examples(learned=True), examples(learned=False)
+    learned = examples(learned=True)
+    held = random.Random(0).sample(examples(learned=False), MEASURED)
     print(f"{len(learned):,} examples, {len(held):,} held out", flush=True)
-    settings = ReaderSettings()
+    settings = ReaderSettings(epochs=1.25, save_every=300)
     with tqdm(desc="steps") as bar:
 
         def progress(step: int, loss: float) -> None:
