@@ -227,9 +227,9 @@ def prompter(spec: specs.InContextPrompt, needs: Needs) -> TemplatePrompter:
 
 def extractive_reader(spec: specs.ExtractiveReader, needs: Needs) -> ExtractiveReader:
     """Build a reader with trained adapters."""
-    from ragqa.reader.extractive import SHIPPED, ExtractiveReader
+    from ragqa.reader.extractive import ExtractiveReader
 
-    return ExtractiveReader(SHIPPED if spec.path is None else Path(spec.path))
+    return ExtractiveReader(Path(spec.path))
 
 
 def _examples(spec: specs.InContextPrompt, needs: Needs) -> Examples:

@@ -11,6 +11,7 @@ relevant if most of its words are in the reference answer. Each set has the same
 
 from __future__ import annotations
 
+import argparse
 import json
 import os
 from collections import Counter
@@ -91,9 +92,9 @@ def sets(
 ) -> Iterator[tuple[str, Pipeline, Sequence[Question], Sequence[Document]]]:
     """Yield the name, the pipeline over the documents, the questions and the documents of each set.
 
-    The reader that is part of the package learned from most of these questions. What reads its scores is fitted on the
-    others: every sixth article of SQuAD, every third question of the conversations and of the chunking evaluation, and all
-    about the sample corpus.
+    The reader of `make bench-reader` learns from most of these questions. What uses its scores is fitted on the others:
+    every sixth article of SQuAD, every third question of the conversations and of the chunking evaluation, and all about
+    the sample corpus.
 
     :param pipeline: the pipeline over the sample corpus; the others have its settings.
     :param sample: how many questions of SQuAD; None for all.
@@ -295,7 +296,11 @@ def _is_right(ranked: Sequence[RankedExcerpt], case: Case) -> bool:
 
 def main() -> None:
     """Print the weights."""
-    found = [case for one in sets(Pipeline.from_file(QUICKSTART)) for case in cases(*one)]
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.answers.evidence")
+    parser.add_argument("--reader", metavar="DIR", help="a folder that `make bench-reader` wrote: fit with its scores")
+    folder = parser.parse_args().reader
+    reader = [f"prompt.reader={{kind: extractive, path: '{folder}'}}"] if folder else []
+    found = [case for one in sets(Pipeline.from_file(QUICKSTART, reader)) for case in cases(*one)]
     weights = fit_ranking(found)
     ranked = [case.ranked_by(weights) for case in found]
     fit_confidence(ranked)

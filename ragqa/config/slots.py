@@ -140,7 +140,7 @@ class PromptSpec(Spec):
     )
     reader: Annotated[ReaderSpec | None, Slot("reader", optional=True)] = Field(
         None,
-        description="What reads question and passages together to find the sentences that answer: `{kind: extractive}`.",
+        description="What reads question and passages together to find the sentences that answer: `{kind: extractive, path: DIR}`.",
     )
 
     def template_name(self) -> str:

@@ -289,9 +289,7 @@ class ExtractiveReader(ReaderSpec):
     """An encoder that was trained to find where an answer begins and ends."""
 
     kind: Literal["extractive"]
-    path: Annotated[Name | None, PathRule(exists=True)] = Field(
-        None, description="A folder that `ragqa train reader` wrote; default: the reader that is part of ragqa."
-    )
+    path: Annotated[Name, PathRule(exists=True)] = Field(description="A folder that `ragqa train reader` wrote.")
 
 
 class FileEvaluate(EvaluateSpec):

@@ -24,13 +24,13 @@ FEATURES = ("cosine", "cover_passage", "cover_quote", "terms", "gap", "numbers",
 WEIGHTS = (-4.61, 4.18, -2.31, 3.98, 0.46, 0.53, -1.36, 3.0, -0.62)
 """A constant, and the weights of `FEATURES`. A passage with words of the question that its quote lacks says less."""
 READER_FEATURES = (*FEATURES, "read", "read_most")
-READER_WEIGHTS = (-4.61, 4.18, -2.31, 3.98, 0.46, 0.53, -1.36, 3.0, -0.62, 0.0, 0.0)
+READER_WEIGHTS = (-4.51, 3.66, -1.24, 1.99, 1.04, 0.21, -0.95, 3.03, -0.68, 0.16, 0.14)
 """The same where a reader read the passages."""
 VERDICT_WEIGHTS = (-1.25, 1.01, 0.43)
 """A constant, and the weights of the log-odds of the passages and of the generator's verdict."""
 SPAN_WEIGHTS = (-1.7, 0.92, 0.42)
 """A constant, and the weights of the log-odds of the passages and of the generator's own confidence in a span."""
-READER_SPAN_WEIGHTS = (-1.7, 0.92, 0.2)
+READER_SPAN_WEIGHTS = (-1.42, 0.57, 0.23)
 """A constant, and the weights of the log-odds of the passages and of a reader's score of a span."""
 TEXT_WEIGHTS = (-1.02, 1.12, 0.32, 2.56)
 """As `VERDICT_WEIGHTS`, and the weight of the mean log-probability of the answer's tokens."""

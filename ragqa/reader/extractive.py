@@ -20,10 +20,6 @@ AT_ONCE = 8
 """The number of windows in one pass."""
 
 
-SHIPPED = Path(__file__).parent / "shipped"
-"""The folder of the reader that is part of the package."""
-
-
 class ExtractiveReader:
     """A `PassageReader` with adapters for an encoder. The weights are loaded when first needed.
 

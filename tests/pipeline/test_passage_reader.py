@@ -54,14 +54,14 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
     home = tmp_path_factory.mktemp("reader")
     (home / "documents").mkdir()
     (home / "documents" / "ferry.md").write_text(FERRY, encoding="utf-8")
-    text = PIPELINE.replace("kind: echo", "kind: told\n  sentences: false").replace("answer: write", "answer: auto")
+    text = PIPELINE.replace("kind: echo", "kind: told, sentences: false").replace("answer: write", "answer: auto")
     (home / "pipeline.yaml").write_text(text.replace("chunk_size: 40", "chunk_size: 200"), encoding="utf-8")
     Pipeline.from_file(home / "pipeline.yaml", kinds=[WORDS, TOLD]).index()
     return home
 
 
 def ask(home: Path, question: str, said: str | None, *overrides: str) -> Answer:
-    reader = [] if said is None else ["prompt.reader.kind=told_reader", f"prompt.reader.text={said!r}"]
+    reader = [] if said is None else [f"prompt.reader={{kind: told_reader, text: '{said}'}}"]
     return Pipeline.from_file(home / "pipeline.yaml", [*reader, *overrides], kinds=[WORDS, TOLD, READER]).ask(question)
 
 
