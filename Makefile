@@ -10,7 +10,7 @@ export HF_HUB_DISABLE_TELEMETRY := 1
 # Bytecode is kept, or each command that a test starts compiles all modules again.
 export PYTHONDONTWRITEBYTECODE :=
 
-.PHONY: help quickstart test test-clients coverage lint typecheck docs bench bench-incremental bench-peers bench-retrieval bench-chunking bench-scale bench-answers bench-shots bench-refusal bench-follow-ups bench-engine bench-int8 bench-start bench-first-answer bench-ask bench-mcp bench-serve fit-spans fit-evidence fit-verdicts bench-people bench-tables bench-reading torture test-attacks test-serve test-page bench-page page-figures vendor models clean
+.PHONY: help quickstart test test-clients coverage lint typecheck docs bench bench-incremental bench-peers bench-retrieval bench-chunking bench-scale bench-answers bench-shots bench-refusal bench-follow-ups bench-engine bench-int8 bench-start bench-first-answer bench-ask bench-mcp bench-serve fit-spans fit-evidence fit-verdicts bench-reader bench-people bench-tables bench-reading torture test-attacks test-serve test-page bench-page page-figures vendor models clean
 
 help: ## List the targets
 	@grep -E '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/:/' | sort
@@ -86,10 +86,13 @@ fit-spans: models ## Fit the weights by which spans are ranked, on the tuning ar
 	$(BIN)/python -m benchmarks.answers.fit $(ARGS)
 
 fit-evidence: models ## Fit the ranking of excerpts and the confidence of answers, on tuning data in RAGQA_DATA; about 15 minutes
-	$(BIN)/python -m benchmarks.answers.evidence
+	$(BIN)/python -m benchmarks.answers.evidence $(ARGS)
 
 fit-verdicts: models ## Fit what the stronger model's verdict adds to the confidence of answers; about half an hour
 	$(BIN)/python -m benchmarks.answers.verdicts $(ARGS)
+
+bench-reader: models ## Train a reader on tuning data in RAGQA_DATA, and measure it on others; about an hour
+	$(BIN)/python -m benchmarks.answers.reader $(ARGS)
 
 bench-people: models ## Ask the questions that people ask and count right, wrong and refused answers; ARGS="--pipeline FILE"
 	$(BIN)/python -m benchmarks.answers.people $(ARGS)

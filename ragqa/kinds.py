@@ -50,6 +50,7 @@ if TYPE_CHECKING:
     from ragqa.load.readers import SandboxedFormat
     from ragqa.prompt import TemplatePrompter
     from ragqa.prompt.examples import Examples
+    from ragqa.reader.extractive import ExtractiveReader
     from ragqa.retrieve.endpoint import EndpointScorer
     from ragqa.retrieve.rerank import BiEncoderScorer, CrossEncoderScorer, LikelihoodScorer
     from ragqa.retrieve.retriever import FusionRetriever
@@ -224,6 +225,13 @@ def prompter(spec: specs.InContextPrompt, needs: Needs) -> TemplatePrompter:
     return TemplatePrompter(spec, needs.generator, needs.config.generate.max_new_tokens, examples)
 
 
+def extractive_reader(spec: specs.ExtractiveReader, needs: Needs) -> ExtractiveReader:
+    """Build a reader with trained adapters."""
+    from ragqa.reader.extractive import ExtractiveReader
+
+    return ExtractiveReader(Path(spec.path))
+
+
 def _examples(spec: specs.InContextPrompt, needs: Needs) -> Examples:
     from ragqa.prompt.examples import Examples, read_pairs
 
@@ -311,6 +319,7 @@ BUILTIN = Kinds(
         Kind("rerank", retrieval.EncoderRerank, bi_encoder),
         Kind("rerank", endpoints.EndpointRerank, endpoint_reranker),
         Kind("prompt", specs.InContextPrompt, prompter),
+        Kind("reader", specs.ExtractiveReader, extractive_reader),
         Kind("generate", generators.CausalLMGenerate, causal_lm),
         Kind("generate", generators.LlamaCppGenerate, llama_cpp),
         Kind("generate", generators.OpenAIGenerate, openai),

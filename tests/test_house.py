@@ -47,6 +47,7 @@ FLOORS = (
     ("models", "transformer"),
     ("endpoint",),
     STAGES,
+    ("reader",),
     ("evaluate", "train"),
     ("kinds",),
     ("profiles",),

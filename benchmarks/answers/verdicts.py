@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 from tqdm import tqdm
 
-from benchmarks.answers.evidence import Relevant, relevance, sets, weighted_fit
+from benchmarks.answers.evidence import LEAST_F1, Relevant, relevance, sets, weighted_fit
 from benchmarks.answers.people import says
 from benchmarks.run import ROOT
 from ragqa import Pipeline
@@ -34,8 +34,6 @@ from ragqa.records import Generation
 
 BETTER = ROOT / "pipelines" / "better.yaml"
 WITHOUT_ANSWERS = ("chunking",)
-LEAST_F1 = 0.35
-"""The token F1 from which a short answer is right."""
 _ASKED = sha256((load_template("answerable").user + str(ranking.CHOICE_WEIGHT)).encode()).hexdigest()[:12]
 KEPT = ROOT / ".ragqa" / f"verdicts-{_ASKED}.jsonl"
 """The answers; another template or weight has a file of its own."""

@@ -1,4 +1,4 @@
-"""`ragqa train`: trains a model of the user from scratch."""
+"""`ragqa train`: trains a language model from scratch, or a reader on questions."""
 
 from __future__ import annotations
 
@@ -15,10 +15,12 @@ import click
 from ragqa.cli.common import json_option, set_option
 from ragqa.cli.corpus import corpus_of, exit_if_rejected
 from ragqa.cli.indexing import verbose_option
+from ragqa.cli.listening import listener
 from ragqa.cli.opening import open_pipeline
 from ragqa.cli.terminal import bar, print_json
+from ragqa.errors import UsageError
 from ragqa.kinds import BUILTIN
-from ragqa.train.settings import LMSettings
+from ragqa.train.settings import LMSettings, ReaderSettings
 
 if TYPE_CHECKING:
     from tqdm import tqdm
@@ -28,7 +30,7 @@ if TYPE_CHECKING:
 
 @click.group("train")
 def train_group() -> None:
-    """Train a model from scratch, on documents of your own.
+    """Train a language model on your documents, or a reader on questions about them.
 
     \b
     Example:
@@ -36,13 +38,17 @@ def train_group() -> None:
     """
 
 
-def settings_options(function: Callable[..., Any]) -> Callable[..., Any]:
-    """Add an option for each setting."""
-    for field in reversed(fields(LMSettings)):
-        name, text = f"--{field.name.replace('_', '-')}", field.metadata["help"]
-        option = click.option(name, type=type(field.default), default=field.default, show_default=True, help=text)
-        function = option(function)
-    return function
+def settings_options(settings: type[Any]) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """Return a decorator that adds an option for each setting of a dataclass."""
+
+    def decorated(function: Callable[..., Any]) -> Callable[..., Any]:
+        for field in reversed(fields(settings)):
+            name, text = f"--{field.name.replace('_', '-')}", field.metadata["help"]
+            option = click.option(name, type=type(field.default), default=field.default, show_default=True, help=text)
+            function = option(function)
+        return function
+
+    return decorated
 
 
 @train_group.command("lm")
@@ -50,7 +56,7 @@ def settings_options(function: Callable[..., Any]) -> Callable[..., Any]:
 @click.option("--tokenizer", required=True, metavar="TOKENIZER", help="A folder, as `ragqa tokenizer train` makes it, or the name of a model.")  # fmt: skip
 @click.option("--out", type=click.Path(path_type=Path), required=True, metavar="DIR", help="Where checkpoint and model are written.")  # fmt: skip
 @click.option("--objective", type=click.Choice(BUILTIN.names("objective")), default="next_token", show_default=True, help="What the training minimises.")  # fmt: skip
-@settings_options
+@settings_options(LMSettings)
 @verbose_option
 @set_option
 @json_option
@@ -95,6 +101,69 @@ def lm(source: str, tokenizer: str, out: Path, as_json: bool, overrides: tuple[s
     exit_if_rejected(corpus)
 
 
+@train_group.command("reader")
+@click.argument("file")
+@click.option(
+    "--dataset", metavar="KIND:PATH", help="Questions with answers and evidence; default: the section `evaluate`."
+)
+@click.option("--split", help="Learn from the questions of one split only, such as tune or dev.")
+@click.option("--out", type=click.Path(path_type=Path), required=True, metavar="DIR", help="Where checkpoint and reader are written.")  # fmt: skip
+@settings_options(ReaderSettings)
+@set_option
+@json_option
+def reader(
+    file: str,
+    dataset: str | None,
+    split: str | None,
+    out: Path,
+    as_json: bool,
+    overrides: tuple[str, ...],
+    **options: Any,
+) -> None:
+    """Train a reader: it learns from questions where in a passage the answer begins and ends, or that it is not there.
+
+    The passages are those that the pipeline finds for each question. The encoder of the section `embed` learns by low-rank
+    adapters, on the processor; some hundreds of questions are the least, some thousands are better. Checkpoints are
+    written: after a kill, the same command goes on from the last one, and ends with the weights of a run without a kill. The
+    result is a folder for `prompt: {reader: {kind: extractive, path: DIR}}`.
+
+    \b
+    Examples:
+      ragqa train reader pipelines/quickstart.yaml --split dev --out .ragqa/reader --epochs 1
+    """
+    settings = ReaderSettings(**options)
+    pipeline = open_pipeline(file, overrides)
+    from ragqa.experiments import Selection
+    from ragqa.experiments.reading import mine_examples
+    from ragqa.experiments.setup import dataset_spec, prepare
+    from ragqa.train.reader import train_reader
+
+    encoder = pipeline.config.embed.model_use()
+    if encoder is None:
+        raise UsageError("embed: a reader needs an encoder of this machine, such as {kind: mean_pool, model: ...}")
+    with listener() as told:
+        setup = prepare(pipeline, dataset_spec(pipeline.config, dataset), Selection(split), told)
+        learned, held = mine_examples(setup, settings, told)
+    with _stoppable() as stop, _progress(None) as progress:
+        run = train_reader(
+            learned, held, encoder.model, out, settings, revision=encoder.revision, progress=progress, stop=stop
+        )
+    if not run.finished:
+        raise KeyboardInterrupt(f"{out} keeps {run.step:,} steps, and the same command again goes on from there")
+    figures = {
+        "examples": len(learned),
+        "steps": run.step,
+        "training_loss": run.training_loss,
+        "validation_loss": run.validations[-1][1] if run.validations else None,
+    }
+    if as_json:
+        print_json({"out": str(out), **figures})
+    else:
+        click.echo("\n".join(_figure_lines(figures)))
+        click.echo(f"\nWritten: {out.resolve()}. To read with it, in a pipeline file:")
+        click.echo(f"  prompt: {{reader: {{kind: extractive, path: {out.resolve()}}}}}")
+
+
 @contextmanager
 def _stoppable() -> Iterator[Callable[[], bool]]:
     """Yield a function that tells whether Ctrl-C was pressed, so that a step can end; a second one interrupts it."""
@@ -114,7 +183,7 @@ def _stoppable() -> Iterator[Callable[[], bool]]:
 
 
 @contextmanager
-def _progress(steps: int) -> Iterator[Progress]:
+def _progress(steps: int | None) -> Iterator[Progress]:
     """Yield a callback that draws steps, loss and remaining time on stderr, after two seconds of training."""
     bars: list[tqdm[Any]] = []
 
@@ -149,9 +218,13 @@ def _figures(report: LMReport) -> dict[str, Any]:
     }
 
 
-def _lines(figures: dict[str, Any], out: Path) -> Iterator[str]:
+def _figure_lines(figures: dict[str, Any]) -> Iterator[str]:
     for name, figure in figures.items():
         shown = "-" if figure is None else f"{figure:.3f}" if "loss" in name or "bits" in name else f"{figure:,.0f}"
         yield f"{name.replace('_', ' '):<21}{shown:>12}"
+
+
+def _lines(figures: dict[str, Any], out: Path) -> Iterator[str]:
+    yield from _figure_lines(figures)
     yield f"\nWritten: {out}. To answer with it, in a pipeline file or by --set:"
     yield f"  generate: {{kind: causal_lm, model: {out}}}"

@@ -12,7 +12,7 @@ from typing import Annotated, ClassVar, Literal, Self
 
 from pydantic import Field
 
-from ragqa.config.base import Name, Range, Scalar, Spec
+from ragqa.config.base import Name, Range, Scalar, Slot, Spec
 
 VERSION = 1
 """The supported version of the pipeline file."""
@@ -119,6 +119,10 @@ class ExampleFile:
     shown: int
 
 
+class ReaderSpec(Spec):
+    """A kind of `prompt.reader`: builds a `PassageReader`."""
+
+
 AnswerChoice = Literal["auto", "span", "quote", "write"]
 Strictness = Literal["strict", "balanced", "eager"]
 
@@ -134,6 +138,10 @@ class PromptSpec(Spec):
     min_confidence: Strictness | Annotated[float, Field(ge=0, le=1)] = Field(
         "balanced",
         description="Answer only where the probability to be right is at least this; or strict, balanced, eager; 0 always answers.",
+    )
+    reader: Annotated[ReaderSpec | None, Slot("reader", optional=True)] = Field(
+        None,
+        description="What reads question and passages together to find the sentences that answer: `{kind: extractive, path: DIR}`.",
     )
 
     def template_name(self) -> str:
@@ -225,6 +233,7 @@ SLOTS: Mapping[str, type[Spec]] = {
     "rerank": RerankSpec,
     "rewrite": RewriteSpec,
     "constraint": ConstraintSpec,
+    "reader": ReaderSpec,
     "objective": ObjectiveSpec,
 }
 """All slots, each with the base class of its kinds: the sections, and the parts inside them."""

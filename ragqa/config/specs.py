@@ -20,6 +20,7 @@ from ragqa.config.slots import (
     IndexSpec,
     LoadSpec,
     PromptSpec,
+    ReaderSpec,
     SplitSpec,
 )
 
@@ -282,6 +283,13 @@ class InContextPrompt(PromptSpec):
     def context_limit(self) -> int | None:
         """Return `max_context_tokens`."""
         return self.max_context_tokens
+
+
+class ExtractiveReader(ReaderSpec):
+    """An encoder that was trained to find where an answer begins and ends."""
+
+    kind: Literal["extractive"]
+    path: Annotated[Name, PathRule(exists=True)] = Field(description="A folder that `ragqa train reader` wrote.")
 
 
 class FileEvaluate(EvaluateSpec):

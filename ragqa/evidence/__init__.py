@@ -16,7 +16,7 @@
     compaction  ranked excerpts -> those that a generator reads
     support     a written sentence -> the excerpts that support it
 
-This room uses an `Embedder`, and no generator.
+This room uses an `Embedder`, a `PassageReader` where there is one, and no generator.
 """
 
 from __future__ import annotations
@@ -31,12 +31,12 @@ from ragqa.evidence.confidence import answerable
 from ragqa.evidence.over_rows import CountedRows, extreme_asked_for, rows_counted
 from ragqa.evidence.passages import Candidate as Candidate
 from ragqa.evidence.passages import candidates
-from ragqa.evidence.ranking import RankedExcerpt, only, rank, term_weights
+from ragqa.evidence.ranking import RankedExcerpt, best_span, only, rank, term_weights
 from ragqa.evidence.rows import about_the_row
 from ragqa.evidence.tables import Tables
 from ragqa.question_analysis import QuestionAnalysis, analyse
 from ragqa.records import Hit
-from ragqa.stages import Embedder, IndexReader
+from ragqa.stages import Embedder, IndexReader, PassageReader
 
 MOST_HITS = 5
 """The number of best hits whose excerpts are ranked."""
@@ -47,7 +47,8 @@ class Evidence:
     """The ranked excerpts of the passages for a question, best first.
 
     `unknown` are the names of the question that no document has. `weights` are those of the question's terms.
-    `probability` is that of the event that the excerpts answer the question. `cell` is the cell of a table that is asked for,
+    `probability` is that of the event that the excerpts answer the question. `span` is the span of the best excerpt that
+    answers by a reader, with its score. `cell` is the cell of a table that is asked for,
     and `counted` are the rows that are counted, where that is beyond doubt.
     """
 
@@ -57,10 +58,17 @@ class Evidence:
     probability: float
     cell: Cell | None = None
     counted: CountedRows | None = None
+    span: tuple[int, int, float] | None = None
 
 
 def examine(
-    question: str, asked: str, searched: str, hits: Sequence[Hit], embedder: Embedder, reader: IndexReader
+    question: str,
+    asked: str,
+    searched: str,
+    hits: Sequence[Hit],
+    embedder: Embedder,
+    reader: IndexReader,
+    passage_reader: PassageReader | None = None,
 ) -> Evidence:
     """Return the evidence for a question in the best `MOST_HITS` hits.
 
@@ -79,12 +87,14 @@ def examine(
     cell = cell_asked_for(alone, passages, tables) or extreme_asked_for(alone, passages, tables)
     counted = None if cell else rows_counted(alone, passages, tables)
     found = about_the_row(analysis, passages, tables)
-    ranked = rank(analysis, found, embedder, weights)
+    read = passage_reader.read(asked, best) if passage_reader and found else ()
+    ranked = rank(analysis, found, embedder, weights, read)
     unknown = tuple(name for name in alone.names if _is_unknown(name, reader))
     if cell is None and counted is None and ranked and searched == question:
         unknown += columns.missing(alone, ranked[0].candidate, reader)
     probability = answerable(analysis, best, ranked, only(weights, alone.terms))
-    return Evidence(analysis, tuple(ranked), unknown, probability, cell, counted)
+    span = best_span(ranked[0].candidate, read) if ranked else None
+    return Evidence(analysis, tuple(ranked), unknown, probability, cell, counted, span)
 
 
 def _is_unknown(name: str, reader: IndexReader) -> bool:

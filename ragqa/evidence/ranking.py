@@ -17,7 +17,7 @@ from ragqa.evidence.families import family
 from ragqa.evidence.passages import Candidate
 from ragqa.identifiers import Identifier
 from ragqa.question_analysis import QuestionAnalysis, defines, fits
-from ragqa.records import Hit
+from ragqa.records import Hit, TokenScores
 from ragqa.stages import Embedder
 
 FEATURES = (
@@ -40,6 +40,14 @@ WEIGHTS = (0.5, 0.43, 3.2, -0.5, -0.95, 4.09, 5.19, 0.36, 0.8)
 """The weights of `FEATURES` in the log-odds that an excerpt answers the question.
 
 A later fit, with other sentence ends and dates, differs by at most 0.15 and was no better."""
+READER_FEATURES = (*FEATURES, "read", "below_best_read")
+"""The same where a reader read the passages: its log-odds that an answer begins in the excerpt, against no answer in the
+passage, and how far they are below the best ones of all excerpts."""
+READER_CONSTANT = -0.11
+READER_WEIGHTS = (-0.13, 0.69, 2.14, -1.58, -0.55, 4.32, 4.73, 0.16, 0.8, 0.11, 0.19)
+"""Fitted on questions from which that reader did not learn: `make fit-evidence ARGS="--reader DIR"`."""
+READ_BOUNDS = (-12.0, 8.0)
+"""The least and the most log-odds of a reader that count."""
 CHOICE_WEIGHT = 0.5
 """The weight of a generator's log-probability for the passage of an excerpt, relative to that of the likeliest one.
 
@@ -56,7 +64,10 @@ SHORT = 4
 
 @dataclass(frozen=True, slots=True)
 class RankedExcerpt:
-    """A candidate with its score: the log-odds that it answers the question. `features` are the values of `FEATURES`."""
+    """A candidate with its score: the log-odds that it answers the question.
+
+    `features` are the values of `FEATURES`, or of `READER_FEATURES`.
+    """
 
     candidate: Candidate
     score: float
@@ -89,10 +100,12 @@ def rank(
     candidates: Sequence[Candidate],
     embedder: Embedder,
     weights: Mapping[str, float],
+    read: Sequence[TokenScores] = (),
 ) -> list[RankedExcerpt]:
     """Return the candidates with their scores, best first; ties by their order.
 
     :param weights: the weights of the question's terms.
+    :param read: what a reader found in the passages; empty for none.
     """
     if not candidates:
         return []
@@ -105,8 +118,11 @@ def rank(
         for n, each in enumerate(candidates)
     ]
     cover, cosine = max(row[1] for row in rows), max(row[3] for row in rows)
+    odds = [log_odds_of_answer(each, read) for each in candidates]
+    best = max(odds)
+    constant, model = (READER_CONSTANT, READER_WEIGHTS) if read else (CONSTANT, WEIGHTS)
     ranked = []
-    for each, row in zip(candidates, rows, strict=True):
+    for each, row, own in zip(candidates, rows, odds, strict=True):
         short = float(len(text_analysis.words(each.text)) < SHORT)
         features = (
             *row,
@@ -115,11 +131,25 @@ def rank(
             row[3] - cosine,
             float(_is_typed(question, each)),
             _defines(question, each),
+            *((own, own - best) if read else ()),
         )
-        ranked.append(
-            RankedExcerpt(each, CONSTANT + sum(w * x for w, x in zip(WEIGHTS, features, strict=True)), features)
-        )
+        score = constant + sum(w * x for w, x in zip(model, features, strict=True))
+        ranked.append(RankedExcerpt(each, score, features))
     return sorted(ranked, key=lambda each: -each.score)
+
+
+def log_odds_of_answer(candidate: Candidate, read: Sequence[TokenScores]) -> float:
+    """Return a reader's log-odds that an answer begins in an excerpt, within `READ_BOUNDS`; the least where it read none."""
+    own = (each for each in read if each.document_id == candidate.hit.chunk.document_id)
+    least, most = READ_BOUNDS
+    return min(most, max([least, *(each.of_excerpt(candidate.start, candidate.end) for each in own)]))
+
+
+def best_span(candidate: Candidate, read: Sequence[TokenScores]) -> tuple[int, int, float] | None:
+    """Return the span of an excerpt that answers best by a reader, with its score; None where it read nothing of it."""
+    own = (each for each in read if each.document_id == candidate.hit.chunk.document_id)
+    found = [span for each in own if (span := each.best_span(candidate.start, candidate.end))]
+    return max(found, key=lambda span: span[2], default=None)
 
 
 def with_choice(

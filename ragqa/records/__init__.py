@@ -31,6 +31,7 @@ from ragqa.records.documents import (
     fields_of,
     indexed_text,
 )
+from ragqa.records.token_scores import TokenScores
 from ragqa.records.unread import unread
 
 __all__ = [
@@ -51,6 +52,7 @@ __all__ = [
     "Scan",
     "SearchTexts",
     "SourceFile",
+    "TokenScores",
     "about",
     "body_start",
     "fields_of",

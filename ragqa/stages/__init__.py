@@ -28,7 +28,7 @@ from ragqa.stages.index import (
     MaintenanceReport,
     Searcher,
 )
-from ragqa.stages.judging import ChoiceModel, LikelihoodModel, VerdictModel
+from ragqa.stages.judging import ChoiceModel, LikelihoodModel, PassageReader, VerdictModel
 from ragqa.stages.maintenance import Checkup, Collected, Fault, IndexMaintenance
 from ragqa.stages.needs import Needs
 from ragqa.stages.system import LoadableSystem, System
@@ -68,6 +68,7 @@ __all__ = [
     "Loader",
     "MaintenanceReport",
     "Needs",
+    "PassageReader",
     "Prompter",
     "Retriever",
     "Rewriter",

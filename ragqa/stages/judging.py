@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 if TYPE_CHECKING:
-    from ragqa.records import Prompt
+    from ragqa.records import Hit, Prompt, TokenScores
 
 
 @runtime_checkable
@@ -33,4 +33,12 @@ class ChoiceModel(Protocol):
 
     def choice(self, prompt: Prompt) -> list[float] | None:
         """Return for each passage the natural log-probability that it answers; None if the prompt names no letter."""
+        ...
+
+
+class PassageReader(Protocol):
+    """Finds where in passages an answer begins and ends. One thread at a time calls it."""
+
+    def read(self, question: str, hits: Sequence[Hit]) -> list[TokenScores]:
+        """Return the scores of the tokens of each hit, in the order of the hits."""
         ...

@@ -1,12 +1,13 @@
-"""texts -> models trained on them. Texts may come from anywhere. This room does not use the pipeline or its stages,
+"""texts or questions -> models trained on them. They may come from anywhere. This room does not use the pipeline or its stages,
 except the methods of a loader.
 
 corpus.py        the documents that a loader finds
 vocabulary.py    a byte-level BPE tokenizer, and a measure of how a tokenizer splits the words of a corpus
 lm.py            a small causal language model, from scratch
-loop.py          the training loop: batches, an objective's loss, checkpoints
+reader.py        a reader: where in a passage the answer to a question begins and ends
+loop.py          the training loop: a task's losses, checkpoints
 objectives.py    the objectives of training: next-token prediction, or a user's own
-settings.py      the sizes of the model, and the settings of its training
+settings.py      the settings of a training, and the sizes of a language model
 texts.py         texts -> the stream of training tokens, and that of held-out tokens
 folder.py        checkpoints to continue from, and the finished model
 """

@@ -8,7 +8,7 @@ import json
 import os
 import shutil
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -29,15 +29,17 @@ EXPORTED = ("config.json", "generation_config.json", WEIGHTS, *TOKENIZER_FILES)
 """The files of the trained model."""
 
 
-def check(out: Path) -> None:
+def check(out: Path, exported: Sequence[str] = EXPORTED) -> None:
     """Refuse a folder that contains other files than those of a training; hidden files do not count.
+
+    :param exported: the names of the files of the finished model.
 
     :raises UsageError: the folder contains another file, or it is not a folder.
     :raises RefusedError: one of the files of a training is a link.
     """
     with writing(out):
         names = sorted(os.listdir(out)) if os.path.lexists(out) else []
-    for name in (CHECKPOINT, *EXPORTED):
+    for name in (CHECKPOINT, *exported):
         check_own(out / name)
     other = next((name for name in names if not name.startswith(".")), None)
     if other and CHECKPOINT not in names:
@@ -58,7 +60,6 @@ def held(out: Path) -> Iterator[None]:
         try:
             with locked(out, wait=False):
                 sweep(out, [CHECKPOINT])
-                _sweep_exports(out)
                 yield
         except BlockingIOError:
             raise LockedError(f"another training writes {out}: wait for it to end, or name another folder") from None
@@ -100,38 +101,49 @@ def load(out: Path, identity: Mapping[str, Any]) -> dict[str, Any] | None:
     return state
 
 
-def check_exports(out: Path) -> None:
+def check_exports(out: Path, exported: Sequence[str]) -> None:
     """Refuse the folder of an unfinished training if it already contains a file with the name of one of the model's
     files.
 
     :raises UsageError: a file has one of those names.
     """
-    if taken := [name for name in EXPORTED if os.path.lexists(out / name)]:
+    if taken := [name for name in exported if os.path.lexists(out / name)]:
         raise UsageError(f"{out / taken[0]} is no file of this training, which has not ended: move it away")
 
 
-def export(model: Decoder, tokenizer: Path, eos: int, out: Path) -> None:
-    """Write the model and its tokenizer into the folder of the checkpoint, in the format of transformers; the weights
-    last.
+def export(write: Callable[[Path], None], exported: Sequence[str], out: Path) -> None:
+    """Write the finished model into the folder of the checkpoint.
 
     Existing files of these names must have the same content.
 
+    :param write: writes the files of the model into an empty folder.
+    :param exported: their names. Weights are written last.
     :raises ResourceError: the files cannot be written.
     :raises UsageError: an existing file has another content.
     """
     with writing(out), _export_folder(out) as scratch:
-        save_decoder(model, scratch)
-        (scratch / "generation_config.json").write_text(json.dumps({"eos_token_id": eos}) + "\n", encoding="utf-8")
-        for name in TOKENIZER_FILES:
-            if (tokenizer / name).exists():
-                shutil.copyfile(tokenizer / name, scratch / name)
-        files = sorted(scratch.iterdir(), key=lambda file: file.name == WEIGHTS)
+        write(scratch)
+        files = sorted(scratch.iterdir(), key=lambda file: file.suffix == ".safetensors")
+        assert {file.name for file in files} <= {*exported}, "a task must name the files that it exports"
         for file in files:
             _check_same(file, out / file.name)
         for file in files:
             sync(file)
             os.replace(file, out / file.name)
         sync(out)
+
+
+def write_lm(model: Decoder, tokenizer: Path, eos: int, out: Path) -> None:
+    """Write a language model and its tokenizer into an empty folder, in the format of transformers.
+
+    :param tokenizer: the folder of its files.
+    :param eos: the token that ends a text.
+    """
+    save_decoder(model, out)
+    (out / "generation_config.json").write_text(json.dumps({"eos_token_id": eos}) + "\n", encoding="utf-8")
+    for name in TOKENIZER_FILES:
+        if (tokenizer / name).exists():
+            shutil.copyfile(tokenizer / name, out / name)
 
 
 def _check_same(file: Path, target: Path) -> None:
@@ -152,8 +164,8 @@ def _export_folder(out: Path) -> Iterator[Path]:
         shutil.rmtree(scratch, ignore_errors=True)
 
 
-def _sweep_exports(out: Path) -> None:
+def sweep_exports(out: Path, exported: Sequence[str]) -> None:
     """Remove the parts of a model that a killed process left behind."""
     for path in out.glob(f"{_EXPORT}????????"):
-        if not path.is_symlink() and path.is_dir() and {file.name for file in path.iterdir()} <= {*EXPORTED}:
+        if not path.is_symlink() and path.is_dir() and {file.name for file in path.iterdir()} <= {*exported}:
             shutil.rmtree(path, ignore_errors=True)

@@ -3,25 +3,109 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
 
-from torch import nn
+import torch
+from torch import Tensor, nn
 
 from ragqa import arguments
 from ragqa.arguments import AnyPath
 from ragqa.errors import UsageError
 from ragqa.models import file_sha256
 from ragqa.train import folder, texts
-from ragqa.train.loop import LMReport, Progress, TrainingData, TrainingRun, train
-from ragqa.train.objectives import NextTokenPrediction, Objective
+from ragqa.train.loop import Progress, TrainingRun, train
+from ragqa.train.objectives import Loss, NextTokenPrediction, Objective
 from ragqa.train.settings import LMSettings
 from ragqa.train.vocabulary import tokenizer_file
 from ragqa.transformer import Decoder, TransformerConfig
 
-__all__ = ["LMReport", "Progress", "new_model", "read_data", "train_lm", "train_objective"]
+__all__ = ["LMReport", "Progress", "TrainingData", "new_model", "read_data", "train_lm", "train_objective"]
 
 INIT_STD = 0.02
 """The standard deviation of the initial weights."""
+
+
+@dataclass(frozen=True, slots=True)
+class LMReport:
+    """The result of a training. Losses are in nats per token.
+
+    :param losses: the loss of each step's batch, before the step.
+    :param validations: (number of steps, loss on the held-out text) at each checkpoint.
+    :param tokens, held_out_tokens: the number of training tokens; the number of tokens in the validation loss.
+    :param bits_per_byte: bits per byte of the whole held-out text, with the ends of its texts. It can be compared
+        between tokenizers.
+    :param tokens_per_second: the speed of the training steps only, over all runs.
+    :param metrics: other figures of the objective for the last batch of this run.
+    """
+
+    finished: bool
+    losses: tuple[float, ...]
+    training_loss: float | None
+    validations: tuple[tuple[int, float], ...]
+    bits_per_byte: float | None
+    parameters: int
+    tokens: int
+    held_out_tokens: int
+    tokens_per_second: float
+    metrics: Mapping[str, float] = field(default_factory=dict)
+
+    @property
+    def best(self) -> tuple[int, float] | None:
+        """Return the checkpoint with the lowest loss on the held-out text; None if there is none."""
+        return min(self.validations, key=lambda validation: validation[1], default=None)
+
+
+@dataclass(frozen=True, slots=True)
+class TrainingData:
+    """The data of a training and of its validation.
+
+    :param stream, held_out: int64[tokens]; the loss on `held_out` is measured if it has more than one token.
+    :param held_out_bytes: the size of the held-out texts in UTF-8 bytes.
+    :param tokenizer: the path of the `tokenizer.json`.
+    :param vocab_size: the number of tokens of the tokenizer.
+    :param identity: plain data that the weights depend on besides the settings: the texts and the tokenizer. `eos` is
+        the token between texts.
+    """
+
+    stream: Tensor
+    held_out: Tensor
+    held_out_bytes: int
+    tokenizer: Path
+    vocab_size: int
+    identity: Mapping[str, Any]
+
+
+class LanguageModelling:
+    """The `Task` of a causal language model: windows of one stream of tokens, by any objective."""
+
+    exported = folder.EXPORTED
+
+    def __init__(self, data: TrainingData, settings: LMSettings, objective: Objective) -> None:
+        self.model = new_model(data.vocab_size, settings)
+        self._data, self._settings, self._objective = data, settings, objective
+        self.identity = {**data.identity, **objective.identity}
+
+    def loss(self, step: int) -> Loss:
+        """Return the loss of windows drawn from the stream, each one token longer than the context."""
+        stream, size = self._data.stream, self._settings.context
+        starts = torch.randint(len(stream) - size, (self._settings.batch, 1))
+        return self._objective.loss(self.model, stream[starts + torch.arange(size + 1)])
+
+    def validate(self) -> float | None:
+        """Return the mean loss of all held-out tokens except the first, read in consecutive windows."""
+        stream, size, tokens = self._data.held_out, self._settings.context, len(self._data.held_out) - 1
+        if tokens < 1:
+            return None
+        windows = [stream[None, first : first + size + 1] for first in range(0, tokens, size)]
+        losses = [self._objective.loss(self.model, each).value.item() * (each.shape[1] - 1) for each in windows]
+        return sum(losses) / tokens
+
+    def export(self, out: Path) -> None:
+        """Write the model and its tokenizer in the format of transformers."""
+        folder.write_lm(self.model, self._data.tokenizer.parent, self._data.identity["eos"], out)
 
 
 def train_lm(
@@ -68,11 +152,28 @@ def train_objective(
     """
     out = arguments.path(out, "out")
     folder.check(out)
+    run = train(out, settings, lambda: LanguageModelling(data, settings, objective), progress=progress, stop=stop)
+    return _report(run, data, settings)
 
-    def run() -> TrainingRun:
-        return TrainingRun(new_model(data.vocab_size, settings), objective, settings)
 
-    return train(data, out, settings, run, progress=progress, stop=stop)
+def _report(run: TrainingRun, data: TrainingData, settings: LMSettings) -> LMReport:
+    """Return the figures of a training so far."""
+    bits, held_out_tokens = None, len(data.held_out) - 1
+    if run.validations:
+        bits = run.validations[-1][1] * held_out_tokens / math.log(2) / data.held_out_bytes
+    read = run.step * settings.batch * settings.context
+    return LMReport(
+        finished=run.finished,
+        losses=tuple(run.losses),
+        training_loss=run.training_loss,
+        validations=tuple(run.validations),
+        bits_per_byte=bits,
+        parameters=sum(p.numel() for p in run.task.model.parameters()),
+        tokens=len(data.stream),
+        held_out_tokens=held_out_tokens,
+        tokens_per_second=read / run.seconds if run.seconds else 0.0,
+        metrics=run.metrics,
+    )
 
 
 def read_data(read: Sequence[str], tokenizer: AnyPath, settings: LMSettings) -> TrainingData:

@@ -23,6 +23,35 @@ def _setting(default: Any, text: str) -> Any:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ReaderSettings:
+    """The settings that the training of a reader depends on besides its examples and its encoder.
+
+    :raises UsageError: a value is out of range.
+    """
+
+    epochs: float = _setting(2.0, "How often each example is learned from.")
+    batch: int = _setting(16, "Windows in a batch.")
+    rank: int = _setting(16, "Rank of the adapters.")
+    learning_rate: float = _setting(
+        1.5e-3, "The highest: it rises to this over the first tenth, and falls to a tenth of it."
+    )
+    negatives: int = _setting(2, "Passages without the answer for each question, the best that the search finds.")
+    held_out: float = _setting(0.05, "Share of the groups of questions that are only measured; 0 measures nothing.")
+    save_every: int = _setting(100, "Steps between two checkpoints, each with a validation loss.")
+    seed: int = _setting(0, "Draws the first weights, the batches and what is held out.")
+    steps: int = _setting(0, "Batches to learn from; 0 follows from the epochs.")
+
+    def __post_init__(self) -> None:
+        for name in ("batch", "rank", "save_every"):
+            check(self, name, getattr(self, name) >= 1, "at least 1")
+        for name in ("seed", "negatives", "steps"):
+            check(self, name, getattr(self, name) >= 0, "at least 0")
+        check(self, "epochs", 0 < self.epochs <= 100, "above 0 and at most 100")
+        check(self, "held_out", 0 <= self.held_out <= 0.5, "from 0 to 0.5")
+        check(self, "learning_rate", 0 < self.learning_rate < 1, "above 0 and below 1")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class LMSettings:
     """The settings that a training depends on besides its texts and its tokenizer.
 
@@ -45,14 +74,16 @@ class LMSettings:
 
     def __post_init__(self) -> None:
         for name in ("steps", "batch", "context", "d_model", "num_layers", "num_heads", "save_every"):
-            self._check(name, getattr(self, name) >= 1, "at least 1")
-        self._check("seed", self.seed >= 0, "at least 0")
-        self._check("dropout", 0 <= self.dropout < 1, "at least 0 and below 1")
-        self._check("held_out", 0 <= self.held_out <= 0.5, "from 0 to 0.5")
-        self._check("learning_rate", 0 < self.learning_rate < 1, "above 0 and below 1")
+            check(self, name, getattr(self, name) >= 1, "at least 1")
+        check(self, "seed", self.seed >= 0, "at least 0")
+        check(self, "dropout", 0 <= self.dropout < 1, "at least 0 and below 1")
+        check(self, "held_out", 0 <= self.held_out <= 0.5, "from 0 to 0.5")
+        check(self, "learning_rate", 0 < self.learning_rate < 1, "above 0 and below 1")
         even = f"a multiple of 2 * num_heads, {2 * self.num_heads}: each head has pairs of coordinates"
-        self._check("d_model", self.d_model % (2 * self.num_heads) == 0, even)
+        check(self, "d_model", self.d_model % (2 * self.num_heads) == 0, even)
 
-    def _check(self, name: str, valid: bool, range_: str) -> None:
-        if not valid:
-            raise UsageError(f"{name} is {getattr(self, name)}; it must be {range_}")
+
+def check(settings: object, name: str, valid: bool, range_: str) -> None:
+    """Refuse settings of which one is out of its range."""
+    if not valid:
+        raise UsageError(f"{name} is {getattr(settings, name)}; it must be {range_}")

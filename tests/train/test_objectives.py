@@ -13,8 +13,7 @@ from torch.nn.functional import kl_div, log_softmax
 
 from ragqa.errors import UsageError
 from ragqa.train import save_tokenizer, train_tokenizer
-from ragqa.train.lm import new_model, read_data, train_lm, train_objective
-from ragqa.train.loop import TrainingData
+from ragqa.train.lm import TrainingData, new_model, read_data, train_lm, train_objective
 from ragqa.train.objectives import Loss, NextTokenPrediction
 from ragqa.train.settings import LMSettings
 from ragqa.transformer import Decoder, load_decoder

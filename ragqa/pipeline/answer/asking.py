@@ -184,7 +184,9 @@ class Asking:
             return draft
         with self.components.lock.held():
             asked = (question.text, question.asked, question.searched)
-            found = evidence.examine(*asked, draft.read, self.components.embedder, self.reader)
+            found = evidence.examine(
+                *asked, draft.read, self.components.embedder, self.reader, self.components.passage_reader
+            )
             best = [each.candidate for each in found.ranked[:NEAREST]] if found.question.terms else []
             nearest = tuple(self._citing.span(each.hit, each.start, each.end) for each in best)
             draft.clock.lap("evidence")
@@ -200,7 +202,12 @@ class Asking:
             return self._replies.of_cell(draft, found.cell)
         if found.counted and self.components.config.prompt.answer == "auto":
             return self._replies.of_rows(draft, found.counted)
-        return self._replies.quoted(draft) if self._quotes(found.question.kind) and not self._chooses else None
+        if self._quotes(found.question.kind) and not self._chooses:
+            return self._replies.quoted(draft)
+        spans = (
+            self.components.config.prompt.answer in ("auto", "span") and not self.components.config.generate.writes()
+        )
+        return self._replies.read(draft) if found.span and spans else None
 
     def _quotes(self, kind: QuestionKind) -> bool:
         """Tell whether a question of a kind is answered by a quote: as set, or since the generator does not write well."""

@@ -122,7 +122,10 @@ class Replies:
         best_first = [each.candidate for each in found.ranked if each.candidate in checked.read]
         place = None if checked.begun else span_of(text, [*best_first, *checked.read])
         if place is not None:
-            yield from self._span(written, place, sure)
+            if written.verdict is None and place != found.ranked[0].candidate and self._prefers_quotes:
+                yield from self.quoted(draft, written)
+            else:
+                yield from self._span(draft, text.strip(), place, sure, written)
             return
         if checked.text or sure >= self.least:  # what was shown as it came stays
             yield from checked.take("" if checked.text else text, last=True)
@@ -134,25 +137,40 @@ class Replies:
             reason = "unsupported" if checked.begun else "low_confidence"
             yield self.abstained(draft, Abstention(reason), sure, written)
 
-    def _span(self, written: Written, place: Candidate, sure: float) -> Iterator[Event]:
-        """Yield a short answer with the sentence that contains it; a quote where it is not likely to be right.
+    def read(self, draft: Draft) -> Iterator[Event]:
+        """Yield the span that a reader chose, with the sentence that contains it; a quote where it is not likely right."""
+        found = draft.evidence
+        assert found is not None and found.span is not None
+        start, end, score = found.span
+        place = found.ranked[0].candidate
+        sure = confidence.of_span(found.probability, score)
+        text = place.text[start - place.start : end - place.start]
+        yield from self._span(draft, text, place, sure)
+
+    @property
+    def _prefers_quotes(self) -> bool:
+        """Tell whether a quote takes the place of a span that no generator judged and that is not sure: it is more often right."""
+        return self.choice == "auto" and self.least > 0
+
+    def _span(
+        self, draft: Draft, text: str, place: Candidate, sure: float, written: Written | None = None
+    ) -> Iterator[Event]:
+        """Yield a short answer with the excerpt that contains it; a quote where it is not likely to be right.
 
         What stands in a row of a table, or in a record, must be of the column or the field that the question names. Where
         another document says otherwise, both are quoted.
         """
-        draft, text = written.draft, written.generation.text.strip()
         found = draft.evidence
         assert found is not None
-        least, is_of_best = self.least, True
-        if self.choice == "auto" and written.verdict is None and self.least:  # a quote is more often right
-            least, is_of_best = max(least, confidence.LEAST_SPAN), place == found.ranked[0].candidate
+        judged = written is not None and written.verdict is not None
+        least = max(self.least, confidence.LEAST_SPAN) if self._prefers_quotes and not judged else self.least
         if place.kind == "row":
             in_cell = is_of_cell(text, found.question, place)
         else:
             in_cell = is_of_field(text, found.question, place.text)
         fitting = fits(found.question.answer_type, text) and suits_price(found.question, place)
         disputed = self.choice == "auto" and is_disputed(found.question, place, found.ranked)
-        if is_of_best and sure >= least and in_cell and fitting and not disputed:
+        if sure >= least and in_cell and fitting and not disputed:
             sentence = AnswerSentence(text, (self.citing.span(place.hit, place.start, place.end),), 1.0)
             yield sentence
             yield self._answer(draft, "span", [sentence], sure, written)

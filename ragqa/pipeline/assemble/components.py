@@ -22,6 +22,7 @@ if TYPE_CHECKING:
         Index,
         LikelihoodModel,
         Loader,
+        PassageReader,
         Prompter,
         Retriever,
         Splitter,
@@ -43,6 +44,7 @@ _PROTOCOLS: dict[str, type] = {
     "prompt": stages.Prompter,
     "generate": stages.Generator,
     "constraint": stages.Constraint,
+    "reader": stages.PassageReader,
 }
 """The Protocol that a part of each slot must meet."""
 
@@ -62,6 +64,7 @@ _MODELS = ("embed", "generate")
 
 _DEPENDS: dict[str, tuple[str, ...]] = {
     "embed": (),
+    "reader": (),
     "generate": (),
     "examples": ("embed",),
     "canaries": ("embed",),
@@ -126,6 +129,12 @@ class Components:
     def generator(self) -> Generator:
         """Return the `generate` stage."""
         return cast("Generator", self._section("generate"))
+
+    @property
+    def passage_reader(self) -> PassageReader | None:
+        """Return the reader of passages; None where the file names none."""
+        spec = self.config.prompt.reader
+        return None if spec is None else cast("PassageReader", self.build(spec))
 
     def generator_with(self, **settings: Any) -> Generator:
         """Return the generator with other settings for keys that its section has; return a replaced one unchanged."""
@@ -264,6 +273,7 @@ class Components:
                 self.canaries  # noqa: B018  # computing them loads the embedder
         if answers:
             parts += [self.generator, self.prompter, self.embedder]  # the embedder ranks the excerpts of passages
+            parts += [self.passage_reader]
         for part in parts:
             if isinstance(part, stages.Loadable):
                 part.load()
