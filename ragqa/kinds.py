@@ -282,11 +282,6 @@ def next_token(spec: NextTokenObjective, needs: Needs) -> NextTokenPrediction:
     return NextTokenPrediction()
 
 
-def http(spec: HttpServe, needs: Needs) -> HttpServe:
-    """Return the settings of the server as they are: `ragqa.serve` reads them, and is not below this room."""
-    return spec
-
-
 def _dataset_kind(name: str, record: DatasetKind) -> Kind[specs.FileEvaluate]:
     """Return the kind for an entry of the table of datasets."""
     named: Any = Literal[name]
@@ -326,7 +321,7 @@ BUILTIN = Kinds(
         Kind("constraint", generators.FreeDecode, free),
         Kind("constraint", generators.SpanDecode, span),
         *(_dataset_kind(name, record) for name, record in DATASETS.items()),
-        Kind("serve", HttpServe, http),
+        Kind("serve", HttpServe, lambda spec, needs: spec),  # settings, which `ragqa.serve` reads
         Kind("objective", NextTokenObjective, next_token),
     ]
 )
