@@ -37,13 +37,12 @@ export class Conversation {
    * The server knows the turns before of a conversation that it keeps.
    */
   async request(question, at) {
-    const body = { question, explain: true };
-    if (!this.kept) return { ...body, history: this.history(at) };
+    if (!this.kept) return { question, history: this.history(at) };
     if (!this.id) {
       this.title = question;
       this.id = (await post("/api/conversations", { title: question.slice(0, 200) })).id;
     }
-    return { ...body, conversation: this.id, ...(at < this.turns.length ? { replace_from: at } : {}) };
+    return { question, conversation: this.id, ...(at < this.turns.length ? { replace_from: at } : {}) };
   }
 
   /** Note the answer to turn `at`; return whether it outlives a reload of the page. */
