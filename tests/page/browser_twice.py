@@ -185,7 +185,7 @@ def test_words_of_the_head_of_a_table_are_marked_in_its_text(tab: Tab) -> None:
         "end": 11,
         "text": "Route,Adult",
     }
-    more = {"page": None, "place": "", "score": 1, "scores": {}, "fields": {}, "versions": {}}
+    more: dict[str, object] = {"page": None, "place": "", "score": 1, "scores": {}, "fields": {}, "versions": {}}
     tab.page.route("**/api/search", lambda route: route.fulfill(json={"question": "x", "hits": [hit | more]}))
     tab.go("Search")
     tab.page.get_by_role("searchbox").fill("route")
@@ -201,3 +201,45 @@ def test_a_passage_of_why_this_answer_opens_at_its_words(tab: Tab) -> None:
     why.get_by_role("button", name="Open seals.txt").first.click()
     expect(tab.mark).to_contain_text(world.SEALS_WORDS)
     expect(tab.viewer.locator("#mark-note")).to_be_empty()
+
+
+def test_a_verdict_is_kept_once_and_shown_as_kept_only_then(kept: Tab) -> None:
+    kept.ask(world.LANTERN)
+    good = kept.button("Good answer")
+    kept.page.route("**/api/feedback", lambda route: route.abort())
+    good.click()
+    expect(kept.turn.get_by_text("Not kept: ")).to_be_visible()
+    expect(good).to_have_attribute("aria-pressed", "false")
+    kept.page.unroute("**/api/feedback")
+    sent = []
+    kept.page.on("request", lambda request: sent.append(request.url) if "feedback" in request.url else None)
+    good.dblclick()
+    expect(good).to_have_attribute("aria-pressed", "true")
+    good.click()
+    assert len(sent) == 1
+
+
+def test_the_focus_is_not_lost_where_a_conversation_is_opened_or_deleted(kept: Tab) -> None:
+    kept.ask(world.FARE)
+    kept.go("Conversations")
+    row = kept.page.get_by_role("list", name="Conversations").get_by_role("listitem").filter(has_text=world.FARE)
+    row.get_by_role("button", name=world.FARE, exact=True).press("Enter")
+    expect(kept.page.get_by_role("tab", name="Ask")).to_be_focused()
+    kept.go("Conversations")
+    row.get_by_role("button", name=f"Delete {world.FARE}").press("Enter")
+    row.get_by_role("button", name=f"Delete for good? {world.FARE}").press("Enter")
+    expect(kept.page.get_by_role("tabpanel").get_by_role("button", name="New conversation")).to_be_focused()
+
+
+def test_the_types_of_a_filter_are_offered_when_they_can_be_and_say_of_which_documents(tab: Tab) -> None:
+    tab.go("Search")
+    tab.page.route("**/api/documents?*", lambda route: route.abort())
+    summary, types = tab.page.get_by_text("Filter"), tab.page.get_by_role("combobox")
+    summary.click()
+    expect(types.locator("option")).to_have_count(1)
+    summary.click()
+    first = {"media_type": "text/plain", "source": "a.txt"}
+    tab.page.unroute("**/api/documents?*")
+    tab.page.route("**/api/documents?*", lambda route: route.fulfill(json={"documents": [first], "total": 2}))
+    summary.click()
+    expect(types.locator("option")).to_have_text(["Any", "txt", "of the first 1 documents"])

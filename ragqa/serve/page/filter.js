@@ -16,7 +16,7 @@ export class Filter {
     this.state = el("span", { class: "muted" });
     const grid = el("div", { class: "filter" }, ...fields.map(([name, field]) => el("label", {}, name, field)), clear);
     this.element = el("details", {}, el("summary", {}, "Filter ", this.state), grid);
-    this.element.addEventListener("toggle", () => this.#offer(), { once: true });
+    this.element.addEventListener("toggle", () => this.#offer());
     this.element.addEventListener("input", () => this.#tell());
   }
 
@@ -58,14 +58,18 @@ export class Filter {
     if (this.type.selectedIndex < 0) this.type.append(el("option", { value: type, selected: true }, type));
   }
 
-  /** Offer the types that there are. */
+  /** Offer the types that there are, once they are known; of many documents, those of the first. */
   async #offer() {
-    const { documents } = await get("/api/documents?limit=200").catch(() => ({ documents: [] }));
+    if (this.offered) return;
+    const { documents, total } = await get("/api/documents?limit=200").catch(() => ({}));
+    if (!documents) return; // it is tried again when the filter is opened again
+    this.offered = true;
     const names = new Map();
     for (const each of documents) names.set(each.media_type, (names.get(each.media_type) ?? new Set()).add(shortType(each)));
     const chosen = this.type.value;
     const offers = [...names].map(([type, endings]) => el("option", { value: type }, [...endings].sort().join(", ")));
     this.type.replaceChildren(this.type.options[0], ...offers.sort((a, b) => a.text.localeCompare(b.text)));
+    if (total > documents.length) this.type.append(el("option", { disabled: true }, `of the first ${documents.length} documents`));
     this.#choose(chosen);
   }
 }
