@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -96,6 +97,22 @@ def test_what_is_deleted_is_in_no_byte_of_the_files(tmp_path: Path) -> None:
         server.delete(f"/api/conversations/{ids[2]}")
         assert b"Quayson" not in everything() and b"Title" not in everything()
         assert server.get("/api/conversations").json == {"conversations": []}
+
+
+def test_what_is_deleted_while_another_program_reads_leaves_the_log_at_the_next_change(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(kept, "WAIT_SECONDS", 0)
+    path = tmp_path / "kept.db"
+    file = Kept(path)
+    gone, other = file.begin("alice", "Zyxcanary"), file.begin("alice", "b")
+    with closing(sqlite3.connect(path, isolation_level=None)) as reader:
+        reader.execute("BEGIN").execute("SELECT count(*) FROM conversation").fetchone()
+        file.delete("alice", gone)
+        assert "another program reads" in caplog.text
+    file.keep("alice", other, turn("x"))
+    assert not [each for each in tmp_path.glob("kept.db*") if b"Zyxcanary" in each.read_bytes()]
+    file.close()
 
 
 def test_an_export_has_the_citations_and_no_text_in_it_is_markup(papers: Running) -> None:
