@@ -16,7 +16,7 @@ export class Filter {
     this.state = el("span", { class: "muted" });
     const grid = el("div", { class: "filter" }, ...fields.map(([name, field]) => el("label", {}, name, field)), clear);
     this.element = el("details", {}, el("summary", {}, "Filter ", this.state), grid);
-    this.element.addEventListener("toggle", () => this.#offer());
+    this.element.addEventListener("toggle", () => this.element.open && this.#offer());
     this.element.addEventListener("input", () => this.#tell());
   }
 
