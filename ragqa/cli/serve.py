@@ -94,6 +94,8 @@ def _serve(
 ) -> None:
     if any(each.startswith("serve.") for each in overrides):  # the section may be missing; it has one kind
         overrides = ("serve.kind=http", *overrides)
+    if stdio and opens:
+        raise UsageError("--open opens the page, and --stdio has none: leave out one of them")
     if stdio:
         _serve_stdio(target, overrides, profile)
         return

@@ -65,7 +65,12 @@ def _meets(key: str, value: Any, wanted: Any) -> bool:
     if isinstance(wanted, Mapping):
         return any(_in_range(each, wanted) for each in _listed(value))
     pairs = [(each, one) for each in _listed(value) for one in _listed(wanted) if type(each) is type(one)]
-    return any(each == one or (key == "source" and fnmatchcase(each, one)) for each, one in pairs)
+    return any(each == one or (key == "source" and _is_named(each, one)) for each, one in pairs)
+
+
+def _is_named(source: Any, pattern: Any) -> bool:
+    """Tell whether a name is that of a pattern, in which `[` is a character as any other."""
+    return isinstance(source, str) and fnmatchcase(source, pattern.replace("[", "[[]"))
 
 
 def _in_range(value: Any, limits: Mapping[str, Any]) -> bool:

@@ -77,7 +77,7 @@ class Api:
     async def _told(self, request: Request, body: AskBody, answer: Answer) -> dict[str, Any]:
         """Return an answer as it is sent, after it was counted and kept."""
         self._service.answered(request, answer)
-        told = wire.answer(answer, explain=body.explain)
+        told = wire.answer(answer)
         return told | await self._conversations.keep(request, body, told)
 
     def _about(self) -> dict[str, Any]:

@@ -90,8 +90,7 @@ class Conversations:
         """
         if body.conversation is None:
             return {}
-        own = {key: value for key, value in answer.items() if key != "explanation"}
-        turn = KeptTurn(own, answer["index_version"])
+        turn = KeptTurn(answer, answer["index_version"])
         try:
             number = await asyncio.to_thread(self._kept.keep, who(request), body.conversation, turn, body.replace_from)
         except HttpError as error:

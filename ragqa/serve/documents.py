@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from starlette.requests import Request
     from starlette.responses import Response
 
+    from ragqa.pipeline.answer.sources import Stamp
     from ragqa.stages import IndexReader
 
 MOST_AROUND = 20_000
@@ -59,7 +60,7 @@ class Documents:
 
     async def document_file(self, request: Request) -> Response:
         """Return the file of a PDF document, if it still has the bytes that were indexed."""
-        return FileReply(await asyncio.to_thread(self._open_pdf, _id(request)), PDF)
+        return FileReply(*await asyncio.to_thread(self._open_pdf, _id(request)), PDF)
 
     def _list(self, offset: int, limit: int) -> dict[str, Any]:
         with self._pipeline.open_index() as reader:
@@ -79,14 +80,14 @@ class Documents:
         with self._pipeline.open_index() as reader:
             return _segments(found(reader, id_), start, end, around) | {"generation": reader.generation}
 
-    def _open_pdf(self, id_: str) -> IO[bytes]:
+    def _open_pdf(self, id_: str) -> tuple[IO[bytes], Stamp]:
         with self._pipeline.open_index() as reader:
             if found(reader, id_).media_type != PDF:
                 raise HttpError(404, "only the files of PDF documents are sent", "no_file", "id")
             sha256, sources = reader.copies(id_)
         for source in sources:
-            if stream := self._pipeline.files.opened(source, sha256):
-                return stream
+            if file := self._pipeline.files.opened(source, sha256):
+                return file
         raise HttpError(410, "the file was changed or removed after it was indexed", "file_changed", "id")
 
 

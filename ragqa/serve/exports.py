@@ -35,7 +35,8 @@ def markdown(found: KeptConversation, generation: int) -> str:
         parts.append(f"## {_text(turn.question)}")
         if turn.generation != generation:
             parts.append("*The documents have changed since this answer.*")
-        parts += [f"No answer: {_text(answer['reason'])}. {_text(answer['advice'])}".strip()] * answer["abstained"]
+        if answer["abstained"]:
+            parts.append(f"No answer: {_text(answer['reason'])}. {_text(answer['advice'])}".strip())
         cited: list[dict[str, Any]] = []
         for sentence in answer["sentences"]:
             numbers = [_number(each, cited) for each in sentence["citations"]]

@@ -19,6 +19,7 @@ from ragqa import wire as records
 from ragqa.conversation import NO_ANSWER
 from ragqa.evaluate.dataset import Evidence, Question
 from ragqa.retrieve import check_question
+from ragqa.serve.documents import MOST_AROUND
 from ragqa.serve.errors import HttpError
 from ragqa.serve.replies import as_json
 from ragqa.serve.service import Service
@@ -78,7 +79,12 @@ class Feedback:
         return {"id": question.id, "complete": complete, "evidence": len(question.evidence)}
 
     def _quotes(self, body: FeedbackBody) -> tuple[Evidence, ...]:
-        """Return the cited spans in the words of the index; those that it has not any more are left out."""
+        """Return the cited spans in the words of the index; those that it has not any more are left out.
+
+        :raises HttpError: a span is longer than one that is shown.
+        """
+        if any(cited.end - cited.start > MOST_AROUND for cited in body.citations):
+            raise HttpError(422, f"citations: a span has at most {MOST_AROUND} characters", param="citations")
         found: list[Evidence] = []
         with self._pipeline.open_index() as reader:
             here = set(reader.sources().values())
@@ -91,11 +97,13 @@ class Feedback:
         return tuple(found)
 
     def _add(self, path: Path, line: bytes) -> None:
-        """Add a line to a file, as a whole or not at all."""
-        flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+        """Add a line to a file, as a whole or not at all. A last line that a person left without its end is ended."""
+        flags = os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
         try:
-            with self._guard, open(os.open(path, flags, 0o600), "ab", buffering=0) as stream:
+            with self._guard, open(os.open(path, flags, 0o600), "a+b", buffering=0) as stream:
                 before = stream.seek(0, os.SEEK_END)
+                if before and os.pread(stream.fileno(), 1, before - 1) != b"\n":
+                    line = b"\n" + line
                 if before + len(line) > MOST_BYTES:
                     raise HttpError(503, "the file of feedback is full", "feedback_full")
                 if stream.write(line) != len(line):

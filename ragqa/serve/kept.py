@@ -22,6 +22,7 @@ from typing import Any
 from ragqa import outputs
 from ragqa.errors import RefusedError, UsageError
 from ragqa.serve.errors import HttpError
+from ragqa.serve.log import LOG
 
 MOST_CONVERSATIONS = 1_000
 """The most conversations of one token."""
@@ -31,6 +32,8 @@ MOST_BYTES = 100 << 20
 """The most bytes of all turns of one token."""
 TURN_BYTES = 1 << 20
 """The most bytes of a turn."""
+WAIT_SECONDS = 10.0
+"""How long another program that uses the file is waited for."""
 APPLICATION_ID = 0x72616763
 _ID = re.compile(r"[0-9a-f]{32}", re.ASCII)
 _SCHEMA = f"""
@@ -80,7 +83,8 @@ class Kept:
     def __init__(self, path: Path) -> None:
         self._guard = threading.Lock()
         _make(path)
-        self._db = sqlite3.connect(path, isolation_level=None, check_same_thread=False, timeout=10)
+        self._db = sqlite3.connect(path, isolation_level=None, check_same_thread=False, timeout=WAIT_SECONDS)
+        self._log_is_full = False
         try:
             self._open()
         except sqlite3.Error as error:
@@ -155,7 +159,7 @@ class Kept:
                 )
             self._db.execute("INSERT INTO turn VALUES (?, ?, ?, ?, ?)", (id_, owner, count, text, turn.generation))
             self._db.execute("UPDATE conversation SET updated = ? WHERE id = ? AND owner = ?", (_now(), id_, owner))
-        if removed:
+        if removed or self._log_is_full:
             self._empty_log()
         return count
 
@@ -192,8 +196,11 @@ class Kept:
         return int(self._db.execute(statement, values).fetchone()[0])
 
     def _empty_log(self) -> None:
+        """Remove from the log of the database what was deleted; at the next change, where another program reads the file."""
         with self._using():
-            self._db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+            self._log_is_full = bool(self._one("PRAGMA wal_checkpoint(TRUNCATE)"))
+        if self._log_is_full:
+            LOG.warning("another program reads the conversations: what was deleted leaves their log at the next change")
 
     @contextmanager
     def _using(self) -> Iterator[None]:

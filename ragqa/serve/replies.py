@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import io
 import json
 import os
 from collections.abc import Callable, Coroutine, Mapping
@@ -12,7 +11,7 @@ from typing import IO, TYPE_CHECKING, Any, TypeVar
 
 from starlette.responses import Response
 
-from ragqa.pipeline.answer.sources import stamp
+from ragqa.pipeline.answer.sources import Stamp, stamp
 from ragqa.serve.errors import HttpError, from_exception
 
 if TYPE_CHECKING:
@@ -92,13 +91,15 @@ class FileReply(Response):
     """An open file, which is sent piece by piece and closed in the end.
 
     The connection is cut where the file changes meanwhile, so that its reader sees that it is not whole.
+
+    :param before: the stamp of the file when it had the bytes that are wanted.
     """
 
-    def __init__(self, stream: IO[bytes], media_type: str) -> None:
+    def __init__(self, stream: IO[bytes], before: Stamp, media_type: str) -> None:
         size = stream.seek(0, os.SEEK_END)
         stream.seek(0)
         super().__init__(media_type=media_type, headers={"content-length": str(size)})
-        self._stream, self._left, self._before = stream, size, _stamp(stream)
+        self._stream, self._left, self._before = stream, size, before
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Send the file."""
@@ -109,16 +110,11 @@ class FileReply(Response):
     async def _send(self, send: Send) -> None:
         while self._left:
             piece = await asyncio.to_thread(self._stream.read, min(PIECE_BYTES, self._left))
-            if not piece or _stamp(self._stream) != self._before:
+            if not piece or stamp(self._stream) != self._before:
                 raise HttpError(410, "the file changed while it was read")
             self._left -= len(piece)
             await send({"type": "http.response.body", "body": piece, "more_body": True})
         await send({"type": "http.response.body", "body": b"", "more_body": False})
-
-
-def _stamp(stream: IO[bytes]) -> Any:
-    """Return what changes with the content of a file; a file in memory does not change."""
-    return stamp(stream) if isinstance(stream, io.BufferedReader) else None
 
 
 async def until_gone(wanted: Coroutine[Any, Any, Result], receive: Receive) -> Result:

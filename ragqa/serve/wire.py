@@ -69,14 +69,13 @@ class Turn(Own):
 
 
 class AskBody(Own):
-    """A question, and the turns before it, the oldest first; `explain` asks for the prompt and the scores.
+    """A question, and the turns before it, the oldest first.
 
     The turn is kept in `conversation`, if that is given: after its turns, or in the place of those from `replace_from` on.
     """
 
     question: Question
     history: Annotated[list[Turn], Field(max_length=MOST_TURNS)] = []
-    explain: bool = False
     conversation: Id | None = None
     replace_from: Annotated[int, Field(ge=0, le=1_000_000)] | None = None
 
@@ -211,27 +210,15 @@ def sentence(record: AnswerSentence) -> Json:
     return {**records.answer_sentence(record), "citations": [citation(each) for each in record.citations]}
 
 
-def answer(record: Answer, *, explain: bool = False) -> Json:
-    """Return an answer as `ragqa ask --json` prints it, without the paths.
-
-    :param explain: add `explanation`: what its usage, searched text and index version do not tell of how it came about.
-    """
-    added = {"explanation": explanation(record)} if explain else {}
-    return added | {
+def answer(record: Answer) -> Json:
+    """Return an answer as `ragqa ask --json` prints it, without the paths."""
+    return {
         **records.answer(record),
         "citations": [citation(each) for each in record.citations],
         "nearest": [citation(each) for each in record.nearest],
         "sentences": [sentence(each) for each in record.sentences],
         "hits": [hit(each) for each in record.hits],
     }
-
-
-def explanation(record: Answer) -> Json:
-    """Return the exact prompt of an answer, what was left out of it, and the places that were found, with their scores."""
-    told = records.answer(record)
-    places = ("source", "document_id", "page", "place", "start", "end", "score", "scores")
-    hits = [{key: found[key] for key in places} for found in told["hits"]]
-    return {"prompt": told["prompt"], "dropped": told["dropped"], "hits": hits}
 
 
 def _without_path(data: Json) -> Json:

@@ -17,6 +17,7 @@ from urllib.parse import quote, unquote
 import pytest
 
 from ragqa import Pipeline
+from ragqa.pipeline.answer.sources import stamp
 from ragqa.serve import lanes, mcp_pages, replies
 from ragqa.serve.errors import HttpError
 from ragqa.serve.mcp_tools import TOOLS
@@ -428,8 +429,9 @@ def test_attack_13_a_file_that_changes_while_it_is_sent_ends_with_its_connection
     async def receive() -> Any:
         await asyncio.sleep(60)
 
+    stream = file.open("rb")
     with pytest.raises(HttpError):
-        asyncio.run(replies.FileReply(file.open("rb"), "application/pdf")({"type": "http"}, receive, send))
+        asyncio.run(replies.FileReply(stream, stamp(stream), "application/pdf")({"type": "http"}, receive, send))
     assert [each["type"] for each in sent] == ["http.response.start"]
 
 

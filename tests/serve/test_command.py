@@ -143,6 +143,7 @@ def test_a_wrong_file_of_tokens_is_refused_with_its_line(tmp_path: Path, text: s
         (["serve", "token", "a b"], 2, "NAME"),
         (["serve", "missing.yaml"], 2, "missing.yaml"),
         (["serve", "scripted.yaml", "--open", "--no-page"], 2, "--open"),
+        (["serve", "scripted.yaml", "--open", "--stdio"], 2, "--open"),
         (["serve", "scripted.yaml", "--set", "serve.conversations=nowhere/kept.db", "--port", "0"], 2, "nowhere"),
         (["serve", "scripted.yaml", "--host", "0.0.0.0"], 9, "ragqa serve token NAME"),
         (["serve", "scripted.yaml", "--host", "203.0.113.7", "--token-file", "pipeline.yaml"], 2, "pipeline.yaml:2"),

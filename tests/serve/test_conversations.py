@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -32,14 +33,14 @@ def turn(text: str) -> KeptTurn:
 
 def test_a_conversation_goes_on_with_the_turns_that_are_kept(papers: Running) -> None:
     id_ = begun(papers)
-    first = papers.post("/api/ask", {"question": QUESTION, "conversation": id_, "explain": True}).json
+    first = papers.post("/api/ask", {"question": QUESTION, "conversation": id_}).json
     assert first["turn"] == 0
     name, second = papers.post("/api/ask", {"question": "And of it?", "conversation": id_}, Accept="text/event-stream").events[-1]  # fmt: skip
     assert (name, second["turn"]) == ("answer", 1) and second["searched"] != "And of it?"
     told = papers.get(f"/api/conversations/{id_}").json
     assert told["title"] == "Of the quay" and [each["stale"] for each in told["turns"]] == [False, False]
     assert told["turns"][0]["answer"]["citations"] == first["citations"]
-    assert "explanation" not in told["turns"][0]["answer"] and told["turns"][0]["generation"] == first["index_version"]
+    assert told["turns"][0]["generation"] == first["index_version"]
     listed = papers.get("/api/conversations").json["conversations"]
     assert [(each["title"], each["turns"]) for each in listed if each["id"] == id_] == [("Of the quay", 2)]
     alone = papers.post("/api/ask", {"question": "And of it?", "conversation": begun(papers)}).json
@@ -96,6 +97,22 @@ def test_what_is_deleted_is_in_no_byte_of_the_files(tmp_path: Path) -> None:
         server.delete(f"/api/conversations/{ids[2]}")
         assert b"Quayson" not in everything() and b"Title" not in everything()
         assert server.get("/api/conversations").json == {"conversations": []}
+
+
+def test_what_is_deleted_while_another_program_reads_leaves_the_log_at_the_next_change(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(kept, "WAIT_SECONDS", 0)
+    path = tmp_path / "kept.db"
+    file = Kept(path)
+    gone, other = file.begin("alice", "Zyxcanary"), file.begin("alice", "b")
+    with closing(sqlite3.connect(path, isolation_level=None)) as reader:
+        reader.execute("BEGIN").execute("SELECT count(*) FROM conversation").fetchone()
+        file.delete("alice", gone)
+        assert "another program reads" in caplog.text
+    file.keep("alice", other, turn("x"))
+    assert not [each for each in tmp_path.glob("kept.db*") if b"Zyxcanary" in each.read_bytes()]
+    file.close()
 
 
 def test_an_export_has_the_citations_and_no_text_in_it_is_markup(papers: Running) -> None:

@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
+import asyncio
+import hashlib
 import json
 import os
 import subprocess
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from ragqa.evaluate.datasets.jsonl import read_questions
+from ragqa.pipeline.answer.sources import SourceFiles
 from ragqa.serve import static, tables
+from ragqa.serve.errors import HttpError
 from ragqa.serve.guard import PAGE_POLICY
 from ragqa.serve.progress import Progress
+from ragqa.serve.replies import FileReply
 from ragqa.serve.upkeep import _index
 from tests.fakes import Vectors, WordEmbedder
 from tests.serve.serving import QUESTION, Running, build, running
@@ -100,14 +106,30 @@ def test_a_span_of_a_csv_file_is_shown_as_rows_of_its_table(papers: Running, mon
     assert "table" not in papers.get(f"/api/documents/{papers.id_of('quay.txt')}").json
 
 
-def test_an_explanation_has_the_prompt_and_the_scores(papers: Running) -> None:
-    body = {"question": QUESTION, "explain": True}
-    told = papers.post("/api/ask", body).json
-    _, streamed = papers.post("/api/ask", body, Accept="text/event-stream").events[-1]
-    assert told["explanation"] == streamed["explanation"]
-    assert told["explanation"]["prompt"] == told["prompt"] and QUESTION in told["prompt"]
-    best, *_ = told["explanation"]["hits"]
-    assert best["source"] == "quay.txt" and best["scores"].keys() == {"dense", "lexical"} and "text" not in best
+def test_an_answer_has_its_prompt_and_the_passages_with_their_scores_and_words(papers: Running) -> None:
+    told = papers.post("/api/ask", {"question": QUESTION}).json
+    assert QUESTION in told["prompt"] and told["dropped"] == []
+    best, *_ = told["hits"]
+    assert best["source"] == "quay.txt" and best["scores"].keys() == {"dense", "lexical"} and "Quayson" in best["text"]
+
+
+def test_a_file_that_changes_after_it_was_compared_with_its_hash_is_not_sent(tmp_path: Path) -> None:
+    file, sent, files = tmp_path / "pier.pdf", list[Any](), SourceFiles([tmp_path])
+    file.write_bytes(b"what was indexed")
+    found = files.opened("pier.pdf", hashlib.sha256(b"what was indexed").hexdigest())
+    assert found
+    with file.open("r+b") as other:
+        other.write(b"something else !")
+
+    async def receive() -> Any:
+        await asyncio.Event().wait()
+
+    async def send(message: Any) -> None:
+        sent.append(message.get("body", b""))
+
+    with pytest.raises(HttpError, match="changed"):
+        asyncio.run(FileReply(*found, "application/pdf")({}, receive, send))
+    assert b"".join(sent) == b""
 
 
 def test_a_search_finds_only_documents_of_its_filter(papers: Running) -> None:
@@ -159,6 +181,16 @@ def test_feedback_is_read_as_questions_of_a_dataset_and_what_has_no_answer_yet_s
         == "correction"
     )
     assert papers.post("/api/feedback", {**said, "verdict": "so-so"}).json["error"]["param"] == "verdict"
+    long = {**said, "verdict": "up", "citations": [{**cited[0], "end": 20_001}]}
+    assert papers.post("/api/feedback", long).json["error"]["param"] == "citations"
+
+
+def test_feedback_begins_a_line_of_its_own_behind_one_that_a_person_did_not_end(papers: Running) -> None:
+    file, said = papers.folder / "feedback.jsonl", {"question": QUESTION, "answer": "Quayson.", "verdict": "up"}
+    first = papers.post("/api/feedback", said).json["id"]
+    file.write_bytes(file.read_bytes().removesuffix(b"\n"))
+    second = papers.post("/api/feedback", said).json["id"]
+    assert [each.id for each in read_questions(file)][-2:] == [first, second]
 
 
 def test_how_far_indexing_is_and_how_it_ended(papers: Running, tmp_path: Path) -> None:

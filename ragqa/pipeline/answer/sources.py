@@ -64,24 +64,27 @@ class SourceFiles:
                 return replace(citation, source=source, path=path)
         return replace(citation, stale=True)
 
-    def opened(self, source: str, sha256: str) -> IO[bytes] | None:
-        """Return the open file of a source, at its beginning; None where it has not the bytes of this hash.
+    def opened(self, source: str, sha256: str) -> tuple[IO[bytes], Stamp] | None:
+        """Return the open file of a source, at its beginning, and its stamp before it was compared with a hash.
 
-        What is read from it are those bytes for as long as its `stamp` is the same. Close it after use.
+        None where it has not the bytes of this hash. What is read from it are those bytes for as long as its `stamp` is
+        the returned one. Close it after use.
         """
         path = self.locate(source)
         file, member = _file_and_member(path)
         try:
             with ExitStack() as closing:
                 stream = closing.enter_context(open_regular(file, follow=Path(file) in self._roots))
+                before = stamp(stream)
                 if self._hash(stream, path, file, member) != sha256:
                     return None
                 if member:
                     data = Members(Limits()).content(_inside(file, member))
-                    return io.BytesIO(data) if hashlib.sha256(data).hexdigest() == sha256 else None
+                    inside = io.BytesIO(data)
+                    return (inside, stamp(inside)) if hashlib.sha256(data).hexdigest() == sha256 else None
                 stream.seek(0)
                 closing.pop_all()
-                return stream
+                return stream, before
         except (OSError, ValueError):
             return None
 
@@ -113,8 +116,10 @@ class SourceFiles:
         return digest
 
 
-def stamp(stream: io.BufferedReader) -> Stamp:
-    """Return what changes with the content of an open file: its device, inode, size and times."""
+def stamp(stream: IO[bytes]) -> Stamp:
+    """Return what changes with the content of an open file: its device, inode, size and times; of one in memory, nothing."""
+    if isinstance(stream, io.BytesIO):
+        return ()
     status = os.fstat(stream.fileno())
     return status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns
 

@@ -31,14 +31,20 @@ export class Ask {
     this.#arrange();
   }
 
-  /** Show the conversation of this tab again after a reload. */
+  /** Show the conversation of this tab again after a reload, unless a question is asked already. */
   async restore() {
-    this.show(await Conversation.restored(this.app.page.conversations));
+    try {
+      const conversation = await Conversation.restored(this.app.page.conversations);
+      if (!this.turns.length) this.show(conversation);
+    } catch (error) {
+      this.note.textContent = `The conversation of this tab cannot be shown now: ${error.message}`;
+    }
   }
 
   /** Show a conversation, and go on with it. */
   show(conversation) {
     this.running?.abort();
+    if (this.editing) this.cancelEdit(); // of a turn that goes away now
     this.conversation = conversation;
     this.turns = [];
     this.list.replaceChildren();
@@ -73,10 +79,14 @@ export class Ask {
   }
 
   cancelEdit() {
-    this.editing = null;
+    this.#endEdit();
     this.field.value = "";
-    this.note.replaceChildren();
     this.#grow();
+  }
+
+  #endEdit() {
+    this.editing = null;
+    this.note.replaceChildren();
   }
 
   /** Ask a question as turn `at`, in place of the turns from there on. */
@@ -84,6 +94,7 @@ export class Ask {
     this.running?.abort();
     const inside = this.list.contains(document.activeElement); // on a button of a turn that goes away now
     this.turns.splice(at).forEach((turn) => turn.element.remove());
+    if (this.editing && !this.turns.includes(this.editing)) this.#endEdit();
     const turn = this.#add(question);
     const running = (this.running = new AbortController());
     this.#arrange();

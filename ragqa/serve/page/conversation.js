@@ -10,7 +10,10 @@ const TURNS = 4;
 const NO_ANSWER = "I do not know.";
 const NOT_UNDERSTOOD = ["unknown_name", "nothing_asked"];
 
-/** A conversation; `turns` are `{question, answer, stale}` with the answer as the server sent it. */
+/**
+ * A conversation; `turns` are `{question, answer, stale, number}` with the answer as the server sent it. `number` is that of
+ * the turn on the server; null where it could not be kept.
+ */
 export class Conversation {
   /** `kept` tells whether the server keeps conversations. */
   constructor(kept, { id = null, title = "", turns = [] } = {}) {
@@ -22,12 +25,18 @@ export class Conversation {
     const saved = JSON.parse(sessionStorage.getItem(KEY) ?? "null");
     if (!saved || Boolean(saved.id) !== kept) return new Conversation(kept);
     if (!saved.id) return new Conversation(false, saved);
-    return Conversation.opened(saved.id).catch(() => new Conversation(true));
+    try {
+      return await Conversation.opened(saved.id);
+    } catch (error) {
+      if (error.status === 404) return new Conversation(true); // it was deleted, or is that of another token
+      throw error;
+    }
   }
 
   /** Return a conversation that the server keeps. */
   static async opened(id) {
     const conversation = new Conversation(true, await get(`/api/conversations/${id}`));
+    conversation.turns.forEach((turn, number) => Object.assign(turn, { number }));
     conversation.#save();
     return conversation;
   }
@@ -37,19 +46,19 @@ export class Conversation {
    * The server knows the turns before of a conversation that it keeps.
    */
   async request(question, at) {
-    const body = { question, explain: true };
-    if (!this.kept) return { ...body, history: this.history(at) };
+    if (!this.kept) return { question, history: this.history(at) };
     if (!this.id) {
       this.title = question;
-      this.id = (await post("/api/conversations", { title: question.slice(0, 200) })).id;
+      this.id = (await post("/api/conversations", { title: [...question].slice(0, 200).join("") })).id;
     }
-    return { ...body, conversation: this.id, ...(at < this.turns.length ? { replace_from: at } : {}) };
+    const replaced = this.turns.slice(at).find(({ number }) => number !== null);
+    return { question, conversation: this.id, ...(replaced && { replace_from: replaced.number }) };
   }
 
   /** Note the answer to turn `at`; return whether it outlives a reload of the page. */
   answered(at, question, answer) {
     this.title ||= question;
-    this.turns.splice(at, Infinity, { question, answer, stale: false });
+    this.turns.splice(at, Infinity, { question, answer, stale: false, number: answer.turn ?? null });
     return this.#save();
   }
 

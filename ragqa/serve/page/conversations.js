@@ -11,8 +11,8 @@ export class Conversations {
     this.app = app;
     this.line = el("p", { class: "muted", role: "status" });
     this.list = el("ul", { class: "rows", "aria-label": "Conversations" });
-    const fresh = button("New conversation", () => this.#go(() => app.ask.startOver()), { class: "main" });
-    panel.replaceChildren(el("header", { class: "heading" }, el("h2", {}, "Conversations"), fresh), this.line, this.list);
+    this.fresh = button("New conversation", () => this.#go(() => app.ask.startOver()), { class: "main" });
+    panel.replaceChildren(el("header", { class: "heading" }, el("h2", {}, "Conversations"), this.fresh), this.line, this.list);
   }
 
   /** Show what there is now; called when the tab is chosen. */
@@ -48,6 +48,7 @@ export class Conversations {
       await get(`/api/conversations/${found.id}`, { method: "DELETE" });
       if (this.app.ask.conversation.id === found.id) this.app.ask.startOver();
       await this.chosen();
+      this.fresh.focus(); // its row is gone
     };
     return this.#row(found.title, about, found, open, forget);
   }
@@ -84,8 +85,10 @@ export class Conversations {
     return wanted;
   }
 
+  /** Go to the tab where questions are asked, with the focus, and do something there. */
   #go(work = () => {}) {
     this.app.toAsk();
+    document.getElementById("tab-ask").focus({ preventScroll: true });
     work();
   }
 }

@@ -10,16 +10,19 @@ const FIXED = /^(application\/(json|xml|x-)|text\/(csv|tab-|x-))/;
 
 /** Return the element of a document that `/api/documents/ID` replied; `sound` tells whether its words may be marked. */
 export function bodyOf(found, sound) {
-  return found.table && sound ? asTable(found) : asText(found, sound);
+  const { table, segments } = found;
+  const shows = table && sound && (!segments.marked || table.rows.some((row) => row.marked)); // the words may be of its head
+  return shows ? asTable(table) : asText(found, sound);
 }
 
-function asTable({ table }) {
+function asTable(table) {
   const head = el("tr", {}, ...table.columns.map((name) => own("th", name, { scope: "col" })));
   const rows = table.rows.map(({ cells, marked }) => {
     const shown = cells.map((cell) => (marked ? el("td", { dir: "auto" }, el("mark", {}, cell)) : own("td", cell)));
     return el("tr", marked ? { class: "marked", "data-span": "" } : {}, ...shown);
   });
-  const note = table.cut ? el("p", { class: "muted" }, "These are the rows around the mark.") : null;
+  const part = table.rows.some((row) => row.marked) ? "the rows around the mark" : "its beginning";
+  const note = table.cut ? el("p", { class: "muted" }, `This is a part of the table: ${part}.`) : null;
   return el("div", { class: "sheet" }, el("table", {}, el("thead", {}, head), el("tbody", {}, ...rows)), note);
 }
 
@@ -30,7 +33,7 @@ function asText(found, sound) {
   const whole = el("div", {}, text);
   const more = { low: found.start, high: found.end };
 
-  const earlier = button("Earlier text", async () => {
+  const earlier = fetching("Earlier text", async () => {
     const part = await piece(found.id, Math.max(0, more.low - STEP), more.low);
     const height = whole.scrollHeight;
     text.prepend(part);
@@ -38,7 +41,7 @@ function asText(found, sound) {
     more.low = Math.max(0, more.low - STEP);
     earlier.hidden = more.low === 0;
   });
-  const later = button("Later text", async () => {
+  const later = fetching("Later text", async () => {
     text.append(await piece(found.id, more.high, Math.min(found.size, more.high + STEP)));
     more.high = Math.min(found.size, more.high + STEP);
     later.hidden = more.high === found.size;
@@ -48,6 +51,24 @@ function asText(found, sound) {
   whole.prepend(earlier);
   whole.append(later);
   return whole;
+}
+
+/** Return a button for work that waits for the server: pressed again meanwhile, it does nothing, and it says what fails. */
+function fetching(name, work) {
+  let busy = false;
+  const made = button(name, async () => {
+    if (busy) return;
+    busy = true;
+    try {
+      await work();
+      made.textContent = name;
+      if (made.hidden) made.closest(".page")?.focus(); // there is no more text, and the button had the focus
+    } catch (error) {
+      made.textContent = `${name}: ${error.message}`;
+    }
+    busy = false;
+  });
+  return made;
 }
 
 /** Return the text of a span; the server cuts it, since it counts characters in another way than a browser. */

@@ -44,9 +44,15 @@ export class Documents {
     await this.#page();
   }
 
+  /** List the next documents: from the first one on, where the index is another one by now. */
   async #page() {
+    this.running?.abort();
+    this.running = new AbortController();
+    const offset = this.rows.children.length;
     try {
-      const found = await get(`/api/documents?offset=${this.rows.children.length}&limit=${AT_ONCE}`);
+      const found = await get(`/api/documents?offset=${offset}&limit=${AT_ONCE}`, { signal: this.running.signal });
+      if (offset && found.generation !== this.generation) return await this.#fresh();
+      this.generation = found.generation;
       this.app.tell(found.total, found.generation);
       this.rows.append(...found.documents.map((each) => this.#row(each)));
       for (const each of found.documents) {
@@ -58,7 +64,7 @@ export class Documents {
       this.table.hidden = !found.total;
       this.more.hidden = this.rows.children.length >= found.total;
     } catch (error) {
-      this.line.textContent = error.message;
+      if (error.name !== "AbortError") this.line.textContent = error.message;
     }
   }
 
@@ -94,17 +100,19 @@ export class Documents {
   /** Show how far indexing is, again and again while this tab is seen; list the documents anew when a run has changed them. */
   async #watch() {
     clearTimeout(this.timer);
-    let state;
+    let wait = LATER;
     try {
-      state = await get("/api/index/progress");
-    } catch {
-      return; // nothing is known of it; the list says what went wrong
+      const state = await get("/api/index/progress");
+      this.#progress(state);
+      const last = state.last ?? { ended: null };
+      if (this.ended !== undefined && this.ended !== last.ended && last.added + last.removed) await this.#fresh();
+      this.ended = last.ended;
+      if (state.running) wait = SOON;
+    } catch (error) {
+      this.progress.hidden = true;
+      this.last.textContent = `How far indexing is cannot be told now: ${error.message}`;
     }
-    this.#progress(state);
-    const last = state.last ?? { ended: null };
-    if (this.ended !== undefined && this.ended !== last.ended && last.added + last.removed) await this.#fresh();
-    this.ended = last.ended;
-    if (!this.panel.hidden) this.timer = setTimeout(() => this.#watch(), state.running ? SOON : LATER);
+    if (!this.panel.hidden) this.timer = setTimeout(() => this.#watch(), wait);
   }
 
   #progress({ running, stage, done, total, last }) {

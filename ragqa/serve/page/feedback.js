@@ -10,25 +10,31 @@ export function feedback(row, answer, history) {
   const good = iconButton("good", "Good answer", () => choose("up"), { "aria-pressed": "false" });
   const bad = iconButton("bad", "Bad answer", () => choose("down"), { "aria-pressed": "false" });
 
+  let busy = false;
+
   function choose(verdict) {
-    good.setAttribute("aria-pressed", verdict === "up");
-    bad.setAttribute("aria-pressed", verdict === "down");
     form.hidden = verdict === "up";
     line.textContent = "";
     if (verdict === "up") send("up", null);
     else form.querySelector("textarea").focus();
   }
 
+  /** Have a verdict kept, once; its button is pressed from then on. */
   async function send(verdict, text) {
+    if (busy || (verdict === "up" && good.getAttribute("aria-pressed") === "true")) return;
+    busy = true;
     const citations = answer.citations.map(({ document_id, start, end }) => ({ document_id, start, end }));
     try {
       const { question, text: given } = answer;
       await post("/api/feedback", { question, answer: given, verdict, correction: text, citations, history });
+      good.setAttribute("aria-pressed", verdict === "up");
+      bad.setAttribute("aria-pressed", verdict === "down");
       line.textContent = "Kept, thank you.";
       form.hidden = true;
     } catch (error) {
       line.textContent = `Not kept: ${error.message}`;
     }
+    busy = false;
   }
 
   row.append(good, bad);

@@ -16,7 +16,7 @@ export class Filter {
     this.state = el("span", { class: "muted" });
     const grid = el("div", { class: "filter" }, ...fields.map(([name, field]) => el("label", {}, name, field)), clear);
     this.element = el("details", {}, el("summary", {}, "Filter ", this.state), grid);
-    this.element.addEventListener("toggle", () => this.#offer(), { once: true });
+    this.element.addEventListener("toggle", () => this.element.open && this.#offer());
     this.element.addEventListener("input", () => this.#tell());
   }
 
@@ -27,22 +27,23 @@ export class Filter {
     if (this.type.value) where.media_type = this.type.value;
     const [from, to] = [this.from.value, this.to.value];
     if (from || to) where.date = { ...(from && { from }), ...(to && { to }) };
-    for (const pair of this.others.value.split(",")) {
-      const [name, value] = pair.split("=").map((part) => part.trim());
-      if (name && value) where[name] = [...[where[name] ?? []].flat(), ...readings(value)];
-    }
+    for (const [name, value] of pairs(this.others.value)) where[name] = [...[where[name] ?? []].flat(), ...readings(value)];
     return Object.keys(where).length ? where : null;
   }
 
   /** Show the filter of an address; one that cannot be read is none. */
   fill(text) {
-    const { source = "", media_type = "", date = {}, ...others } = parsed(text);
+    const { source = "", media_type = "", ...others } = parsed(text);
+    const ranged = typeof others.date === "object" && !Array.isArray(others.date);
+    const { date = {} } = ranged ? others : {};
+    if (ranged) delete others.date;
     this.source.value = source;
     this.#choose(media_type);
     this.from.value = date.from ?? "";
     this.to.value = date.to ?? "";
-    const pairs = Object.entries(others).flatMap(([name, values]) => [...new Set([values].flat().map(String))].map((value) => `${name}=${value}`));
-    this.others.value = pairs.join(", ");
+    const valuesOf = (values) => [...new Set([values].flat().map(String))];
+    const written = Object.entries(others).flatMap(([name, values]) => valuesOf(values).map((value) => `${name}=${value}`));
+    this.others.value = written.join(", ");
     this.#tell();
   }
 
@@ -57,21 +58,39 @@ export class Filter {
     if (this.type.selectedIndex < 0) this.type.append(el("option", { value: type, selected: true }, type));
   }
 
-  /** Offer the types that there are. */
+  /** Offer the types that there are, once they are known; of many documents, those of the first. */
   async #offer() {
-    const { documents } = await get("/api/documents?limit=200").catch(() => ({ documents: [] }));
+    if (this.offered) return;
+    const { documents, total } = await get("/api/documents?limit=200").catch(() => ({}));
+    if (!documents) return; // it is tried again when the filter is opened again
+    this.offered = true;
     const names = new Map();
     for (const each of documents) names.set(each.media_type, (names.get(each.media_type) ?? new Set()).add(shortType(each)));
     const chosen = this.type.value;
     const offers = [...names].map(([type, endings]) => el("option", { value: type }, [...endings].sort().join(", ")));
     this.type.replaceChildren(this.type.options[0], ...offers.sort((a, b) => a.text.localeCompare(b.text)));
+    if (total > documents.length) this.type.append(el("option", { disabled: true }, `of the first ${documents.length} documents`));
     this.#choose(chosen);
   }
 }
 
+/**
+ * Return the names and values of `author=Ann, route=R2`. What has no `=` goes on with the value before, as in
+ * `author=Doe, Jane`; where there is none, it is a name, and the server says which names there are.
+ */
+function pairs(text) {
+  const found = [];
+  for (const part of text.split(",").map((each) => each.trim()).filter(Boolean)) {
+    const [name, ...value] = part.split("=");
+    if (value.length || !found.length) found.push([name.trim(), value.join("=").trim()]);
+    else found.at(-1)[1] += `, ${part}`;
+  }
+  return found;
+}
+
 /** Return what a text may mean in the metadata of a document, where a number is not the text of that number. */
 function readings(value) {
-  const other = /^(true|false|-?\d+(\.\d+)?)$/.test(value) ? [JSON.parse(value)] : [];
+  const other = /^(true|false|-?(0|[1-9]\d*)(\.\d+)?)$/.test(value) ? [JSON.parse(value)] : [];
   return [value, ...other];
 }
 

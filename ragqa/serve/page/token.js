@@ -44,6 +44,7 @@ export function askForToken(place, wrong, go) {
   field.focus();
 }
 
+/** Keep a token. A header has ASCII alone: with a sign for any other character, the server says that the token is wrong. */
 function keep(value) {
-  sessionStorage.setItem(KEY, value);
+  sessionStorage.setItem(KEY, value.replace(/[^\x21-\x7e]/g, "?"));
 }

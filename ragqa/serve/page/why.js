@@ -16,8 +16,7 @@ const STAGES = {
 
 /** Return the closed part of a turn that says all this. */
 export function why(answer, open) {
-  const told = answer.explanation ?? answer;
-  const parts = [facts(answer), scores(told.hits, open), costs(answer.usage), dropped(told.dropped), prompt(told.prompt)];
+  const parts = [facts(answer), scores(answer.hits, open), costs(answer.usage), dropped(answer.dropped), prompt(answer.prompt)];
   return el("details", { class: "why", role: "group", "aria-label": "Why this answer" }, el("summary", {}, "Why this answer"), ...parts);
 }
 
