@@ -199,11 +199,13 @@ class PathRule:
         (`local`), or unless it is a name in capitals, which is an environment variable (`file`); else it is a name.
     :param exists: `check` reports a path at which nothing exists.
     :param content: answers depend on the content at the path, not on the path; False for a place that ragqa writes to.
+    :param weights: the path is that of a model's weights: a folder, or a large file.
     """
 
     when: Literal["always", "slash", "local", "file"] = "always"
     exists: bool = False
     content: bool = True
+    weights: bool = False
 
 
 def path_rules(spec: type[BaseModel]) -> dict[str, PathRule]:

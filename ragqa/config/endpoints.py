@@ -58,7 +58,7 @@ class OpenAIEmbed(AtEndpoint, EmbedSpec):
         description="Most tokens of a text that the model reads, special tokens included. A longer passage is an error and a "
         "longer question is embedded in parts, since many servers cut texts without a word.",
     )
-    tokenizer: Annotated[Name | None, PathRule("local")] = Field(None, description=_TOKENIZER)
+    tokenizer: Annotated[Name | None, PathRule("local", weights=True)] = Field(None, description=_TOKENIZER)
     dim: int | None = Field(
         None, ge=1, description="Dimensions to ask for, of a model that can shorten its vectors (Matryoshka)."
     )
@@ -91,7 +91,7 @@ class EndpointRerank(AtEndpoint, RerankSpec):
         description="Most tokens of question and passage together, special tokens included; longer ones are an error. "
         "Form tei needs none, since its requests forbid the server to cut a text.",
     )
-    tokenizer: Annotated[Name | None, PathRule("local")] = Field(None, description=_TOKENIZER)
+    tokenizer: Annotated[Name | None, PathRule("local", weights=True)] = Field(None, description=_TOKENIZER)
     batch_size: int = Field(32, ge=1, le=1000, description="Most passages in one request.")
 
     def conflicts(self) -> Iterator[Conflict]:

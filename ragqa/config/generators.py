@@ -51,7 +51,7 @@ class CausalLMGenerate(_Generate):
     bounded_tokens: ClassVar[bool] = True
 
     kind: Literal["causal_lm"]
-    model: Annotated[Name, PathRule("local")] = Field(description="Built-in name, folder, or hub id.")
+    model: Annotated[Name, PathRule("local", weights=True)] = Field(description="Built-in name, folder, or hub id.")
     revision: Name | None = Field(None, description="Hub revision (a commit hash).")
     dtype: Literal["auto", "float32", "bfloat16", "int8"] = Field(
         "auto",
@@ -111,7 +111,7 @@ class LlamaCppGenerate(_Generate):
     extra: ClassVar[Extra | None] = Extra("llama-cpp", "xllamacpp")
 
     kind: Literal["llama_cpp"]
-    model: Annotated[Name, PathRule("local")] = Field(description="Built-in name, folder or .gguf file.")
+    model: Annotated[Name, PathRule("local", weights=True)] = Field(description="Built-in name, folder or .gguf file.")
     window: int = Field(4096, ge=256, description="Context window that is allocated, in tokens.")
     threads: int = Field(
         0,

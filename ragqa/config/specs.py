@@ -26,7 +26,7 @@ from ragqa.config.slots import (
 
 BYTES_PER_CHARACTER = 4
 """The most UTF-8 bytes of a character."""
-ModelName = Annotated[Name, PathRule("local")]
+ModelName = Annotated[Name, PathRule("local", weights=True)]
 
 
 def _switch(value: object) -> object:
@@ -289,7 +289,9 @@ class ExtractiveReader(ReaderSpec):
     """An encoder that was trained to find where an answer begins and ends."""
 
     kind: Literal["extractive"]
-    path: Annotated[Name, PathRule(exists=True)] = Field(description="A folder that `ragqa train reader` wrote.")
+    path: Annotated[Name, PathRule(exists=True, weights=True)] = Field(
+        description="A folder that `ragqa train reader` wrote."
+    )
 
 
 class FileEvaluate(EvaluateSpec):

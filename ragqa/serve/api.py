@@ -48,7 +48,7 @@ class Api:
 
     async def about(self, request: Request) -> Response:
         """Return what the page shows of this server, and which of its parts are there."""
-        return as_json(await asyncio.to_thread(self._about))
+        return as_json(await asyncio.to_thread(self._about, who(request)))
 
     async def index(self, request: Request) -> Response:
         """Return what is indexed: the number of the commit, of documents and of chunks, and how many have vectors."""
@@ -80,12 +80,13 @@ class Api:
         told = wire.answer(answer)
         return told | await self._conversations.keep(request, body, told)
 
-    def _about(self) -> dict[str, Any]:
+    def _about(self, token: str) -> dict[str, Any]:
         spec = self._service.spec
         with self._service.pipeline.open_index() as reader:
             return {
                 "model_name": spec.model_name,
                 "version": __version__,
+                "token": token,
                 "generation": reader.generation,
                 "documents": len(set(reader.sources().values())),
                 "conversations": spec.conversations is not None,

@@ -56,7 +56,7 @@ def test_without_the_page_its_paths_are_as_any_other(server: Running, tmp_path: 
 def test_what_the_page_shows_of_the_server_and_what_is_kept(papers: Running, server: Running) -> None:
     told = papers.get("/api/page").json
     expected = {"model_name": "ragqa", "documents": 5, "conversations": True, "feedback": True, "indexing": False}
-    assert expected.items() <= told.items() and told["generation"] == 2 and told["version"]
+    assert expected.items() <= told.items() and told["generation"] == 2 and told["version"] and told["token"] == "alice"
     assert not server.get("/api/page").json["conversations"]
     for path in ("/api/conversations", "/api/feedback"):
         assert server.post(path, {}).status == server.get(path).status == 404

@@ -51,7 +51,7 @@ def _content(spec: Spec) -> dict[str, Any]:
     block = spec.model_dump()
     for key, rule in path_rules(type(spec)).items():
         if rule.content:
-            block[key] = _hashed(block[key], is_model=rule.when == "local")
+            block[key] = _hashed(block[key], is_model=rule.weights)
         else:
             del block[key]
     for place, inner in spec.nested():
@@ -67,7 +67,7 @@ def _hashed(value: Any, *, is_model: bool) -> Any:
     A file that is too large for a template or for examples is not hashed; reading it later raises an error.
     """
     path = Path(value) if isinstance(value, str) and value.startswith("/") else None
-    if path is not None and os.path.isdir(path):
+    if path is not None and is_model and os.path.isdir(path):
         return models.weights_sha256(path)
     if path is None or not os.path.isfile(path) or (not is_model and path.stat().st_size > EXAMPLES_BYTES):
         return value

@@ -60,7 +60,8 @@ async function show(page) {
       search.field.focus();
     },
     tell: (documents, generation) => {
-      at("facts").textContent = `${count(documents, "document")} \u00b7 index version ${generation}`;
+      const name = page.token === "this-run" ? "" : `${page.token} \u00b7 `; // whose conversations these are
+      at("facts").textContent = `${name}${count(documents, "document")} \u00b7 index version ${generation}`;
     },
   };
   app.tell(page.documents, page.generation);

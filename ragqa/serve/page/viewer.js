@@ -15,7 +15,7 @@ export class Viewer {
     this.narrow = matchMedia("(max-width: 56rem)");
     this.narrow.addEventListener("change", () => this.#cover());
     addEventListener("keydown", (event) => {
-      if (event.key === "Escape" && !this.place.hidden) this.close();
+      if (event.key === "Escape" && !event.isComposing && !this.place.hidden) this.close();
     });
     addEventListener("popstate", () => !this.place.hidden && this.#hide());
   }
