@@ -31,6 +31,10 @@ def test_a_row_of_a_table_is_marked_in_the_table(tab: Tab) -> None:
     expect(tab.viewer.get_by_role("columnheader")).to_have_text(["Route", "Adult", "Child"])
     marked = tab.viewer.locator("tr[data-span]")
     expect(marked.filter(has_text="Tarn to Wick").get_by_role("cell")).to_have_text(["Tarn to Wick", "14.50", "7.25"])
+    tab.viewer.get_by_role("button", name="Text").click()
+    expect(tab.mark).to_contain_text("Tarn to Wick,14.50,7.25")
+    tab.viewer.get_by_role("button", name="Table").click()
+    expect(marked.filter(has_text="Tarn to Wick")).to_be_visible()
 
 
 def test_html_is_shown_as_its_text(tab: Tab) -> None:

@@ -8,14 +8,9 @@ const STEP = 8_000;
 // What is read line by line, so that its letters should have one width.
 const FIXED = /^(application\/(json|xml|x-)|text\/(csv|tab-|x-))/;
 
-/** Return the element of a document that `/api/documents/ID` replied; `sound` tells whether its words may be marked. */
-export function bodyOf(found, sound) {
-  const { table, segments } = found;
-  const shows = table && sound && (!segments.marked || table.rows.some((row) => row.marked)); // the words may be of its head
-  return shows ? asTable(table) : asText(found, sound);
-}
-
-function asTable(table) {
+/** Return a document that `/api/documents/ID` replied as a table; null where it is none, or where the cited words are of its head. */
+export function tableOf({ table, segments }) {
+  if (!table || (segments.marked && !table.rows.some((row) => row.marked))) return null;
   const head = el("tr", {}, ...table.columns.map((name) => own("th", name, { scope: "col" })));
   const rows = table.rows.map(({ cells, marked }) => {
     const shown = cells.map((cell) => (marked ? el("td", { dir: "auto" }, el("mark", {}, cell)) : own("td", cell)));
@@ -26,7 +21,8 @@ function asTable(table) {
   return el("div", { class: "sheet" }, el("table", {}, el("thead", {}, head), el("tbody", {}, ...rows)), note);
 }
 
-function asText(found, sound) {
+/** Return the same as text; `sound` tells whether its words may be marked. */
+export function textOf(found, sound) {
   const { before, marked, after } = found.segments;
   const middle = sound && marked ? el("mark", { "data-span": "" }, marked) : marked;
   const text = el("div", { class: FIXED.test(found.media_type) ? "text fixed" : "text", dir: "auto" }, before, middle, after);

@@ -2,7 +2,7 @@
 
 import { bytes, get } from "./api.js";
 import { button, el, fileName, iconButton } from "./dom.js";
-import { bodyOf } from "./document_text.js";
+import { tableOf, textOf } from "./document_text.js";
 import { placeName } from "./passages.js";
 
 const OTHER_INDEX = "The index is another one now: these words do not stand at this place any more, so nothing is marked.";
@@ -77,7 +77,13 @@ export class Viewer {
     const found = await get(`/api/documents/${id}?start=${start}&end=${end}`, { signal });
     const sound = found.segments.marked === citation.text;
     if (sound) this.#prove(citation, found);
-    const asText = (note = sound ? "" : OTHER_INDEX) => this.#text(found, sound, note);
+    const asText = (note = sound ? "" : OTHER_INDEX) => this.#choose(1, note, textOf(found, sound));
+    const table = sound && tableOf(found);
+    if (table) {
+      const asTable = () => this.#choose(0, "", table);
+      this.switch.replaceChildren(button("Table", asTable), button("Text", () => asText()));
+      return asTable();
+    }
     if (found.media_type !== "application/pdf" || !sound) return asText();
     const asPage = () => this.#page(found, signal, asText).catch(unlessAborted);
     this.switch.replaceChildren(button("Page", asPage), button("Text", () => asText()));
@@ -93,16 +99,12 @@ export class Viewer {
     this.proof.replaceChildren(text, " \u00b7 ", hash);
   }
 
-  /** Show the page (0) or the text (1), and say what is to be said about it. */
-  #choose(view, note, content) {
+  /** Show the page or the table (0), or the text (1), at its mark, and say what is to be said about it. */
+  #choose(view, note, content, isPage = false) {
     [...this.switch.children].forEach((each, i) => each.setAttribute("aria-pressed", i === view));
     this.note.textContent = note;
-    this.body.classList.toggle("pdf", view === 0);
+    this.body.classList.toggle("pdf", isPage);
     this.body.replaceChildren(content);
-  }
-
-  #text(found, sound, note) {
-    this.#choose(1, note, bodyOf(found, sound));
     this.body.querySelector("[data-span]")?.scrollIntoView({ block: "center" });
     this.body.scrollLeft = 0; // a row that is wider than the screen is read from its beginning
   }
@@ -110,7 +112,7 @@ export class Viewer {
   /** Show the page of a PDF; where its words cannot be marked there, the text with its mark, and why. */
   async #page({ id, page, segments: { before, marked, after } }, signal, asText) {
     const place = el("div", {}, el("p", { class: "status busy" }, "Opening the page"));
-    this.#choose(0, "", place);
+    this.#choose(0, "", place, true);
     let note;
     try {
       const [file, { showPdf }] = await Promise.all([bytes(`/api/documents/${id}/file`, signal), import("./pdf_view.js")]);
