@@ -157,10 +157,10 @@ browser: models
 	-test -e .cache/axe-core/axe.min.js || $(BIN)/python -m tests.page.vendor
 
 test-page: browser ## Test the page of `ragqa serve` in Chromium (ARGS="-k pdf" for some); about 5 minutes
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -q -n 2 --dist loadfile -p no:logging --ignore-glob "*_times.py" tests/page/browser_*.py $(ARGS)
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -q -n 2 --dist loadfile -p no:logging tests/page/browser_*.py $(ARGS)
 
 bench-page: browser ## Measure the times and the bytes of the page beside their bounds, in Chromium; a minute, on a quiet machine
-	$(BIN)/python -m pytest -q -s -p no:logging tests/page/browser_times.py
+	$(BIN)/python -m pytest -q -s -p no:logging tests/page/measured_times.py
 
 page-figures: models ## Make the pictures of docs/page.md anew, in Chromium
 	RAGQA_PAGE_FIGURES=1 OMP_NUM_THREADS=1 $(BIN)/python -m pytest -q -p no:logging tests/page/browser_figures.py

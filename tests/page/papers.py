@@ -19,7 +19,7 @@ SHOW = """async ([data, number, quote, context]) => {
     document.querySelector("main").append(box);
     const bytes = Uint8Array.from(atob(data), (each) => each.charCodeAt(0));
     const found = await showPdf(box, bytes.buffer, number, quote, new AbortController().signal, context);
-    return { ...found, text: box.dataset.marked ?? null, boxes: boxes() };
+    return { ...found, text: box.dataset.marked ?? null, boxes: boxes(), top: box.querySelector(".pdf-page")?.getBoundingClientRect().top ?? 0 };
 
     function boxes() {
         return [...(CSS.highlights.get("quote") ?? [])].flatMap((range) => [...range.getClientRects()].map((each) => each.toJSON()));
@@ -39,7 +39,7 @@ def found(tab: Tab, texts: list[str], quote: str, before: str = "", after: str =
 
 
 def show(tab: Tab, data: bytes, quote: str, number: int = 1, before: str = "", after: str = "") -> dict[str, Any]:
-    """Show a page of a PDF with a quote in it; return what became of it, the marked text, and the boxes of the mark."""
+    """Show a page of a PDF with a quote in it; return what became of it, the marked text, its boxes, and the top of the page."""
     context = {"before": before, "after": after}
     found: dict[str, Any] = tab.page.evaluate(SHOW, [base64.b64encode(data).decode(), number, quote, context])
     return found
