@@ -75,7 +75,7 @@ def serve(
         listener,
         closing(kept) if kept else nullcontext(),
         pipeline.keep_warm(),
-        upkeep(pipeline, index_every, progress),
+        upkeep(pipeline, index_every, progress, compares=spec.page),
     ):
         service = Service(pipeline, spec, progress=progress if index_every else None, kept=kept)
         mcp = mcp_endpoint(service)

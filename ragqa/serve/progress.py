@@ -22,6 +22,7 @@ class Progress:
         self._guard = threading.Lock()
         self._stage, self._done, self._total = "", 0, 0
         self._last: dict[str, Any] | None = None
+        self._changes: dict[str, Any] | None = None
 
     @contextmanager
     def run(self) -> Iterator[None]:
@@ -46,17 +47,30 @@ class Progress:
         :param report: None where it failed. :param error: the name of the error then.
         """
         counts = (report.count("indexed"), report.removed, report.count("rejected")) if report else (0, 0, 0)
-        now = datetime.now(UTC).isoformat(timespec="seconds")
         last = {
-            "ended": now,
+            "ended": _now(),
             **dict(zip(("added", "removed", "rejected"), counts, strict=True)),
             "error": error or None,
         }
         with self._guard:
             self._last = last
 
+    def compared(self, changed: int, removed: int, error: str = "") -> None:
+        """Note how many files are new or changed, and how many are gone, since they were indexed.
+
+        :param error: the name of the error where they could not be compared.
+        """
+        changes = {"compared": _now(), "changed": changed, "removed": removed, "error": error or None}
+        with self._guard:
+            self._changes = changes
+
     def state(self) -> dict[str, Any]:
         """Return the state as plain data."""
         with self._guard:
             stage, done, total = self._stage, self._done, self._total
-            return {"running": bool(stage), "stage": stage, "done": done, "total": total, "last": self._last}
+            known = {"last": self._last, "changes": self._changes}
+        return {"running": bool(stage), "stage": stage, "done": done, "total": total, **known}
+
+
+def _now() -> str:
+    return datetime.now(UTC).isoformat(timespec="seconds")

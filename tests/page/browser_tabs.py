@@ -103,6 +103,14 @@ def test_indexing_is_seen_while_it_runs(tab: Tab) -> None:
     expect(panel.get_by_role("progressbar")).to_be_hidden()
 
 
+def test_files_that_changed_since_they_were_indexed_are_told(tab: Tab) -> None:
+    changes = {"compared": "2026-01-02T03:04:05Z", "changed": 2, "removed": 1, "error": None}
+    state = {"running": False, "stage": "", "done": 0, "total": 0, "last": None, "changes": changes}
+    tab.page.route("**/api/index/progress", lambda route: route.fulfill(json=state))
+    tab.go("Documents")
+    expect(tab.page.get_by_role("tabpanel", name="Documents")).to_contain_text("2 files new or changed, 1 gone")
+
+
 def test_the_documents_and_what_was_rejected_are_listed(tab: Tab) -> None:
     tab.go("Documents")
     panel = tab.page.get_by_role("tabpanel", name="Documents")

@@ -21,7 +21,7 @@ from ragqa.serve.errors import HttpError
 from ragqa.serve.guard import PAGE_POLICY
 from ragqa.serve.progress import Progress
 from ragqa.serve.replies import FileReply
-from ragqa.serve.upkeep import _index
+from ragqa.serve.upkeep import _index, compare
 from tests.fakes import Vectors, WordEmbedder
 from tests.serve.serving import QUESTION, Running, build, running
 
@@ -51,6 +51,16 @@ def test_without_the_page_its_paths_are_as_any_other(server: Running, tmp_path: 
     with running(server.folder, server.pipeline, page=False) as plain:
         assert [plain.send("GET", "/", NOBODY).status, plain.get("/").status] == [401, 404]
         assert "/" not in plain.get("/openapi.json").json["paths"]
+
+
+def test_files_that_changed_since_they_were_indexed_are_counted(tmp_path: Path) -> None:
+    pipeline, progress = build(tmp_path), Progress()
+    compare(pipeline, progress)
+    assert {"changed": 0, "removed": 0, "error": None}.items() <= progress.state()["changes"].items()
+    (tmp_path / "documents" / "new.txt").write_text("The quay is new.", encoding="utf-8")
+    next(each for each in (tmp_path / "documents").iterdir() if each.name != "new.txt").unlink()
+    compare(pipeline, progress)
+    assert {"changed": 1, "removed": 1, "error": None}.items() <= progress.state()["changes"].items()
 
 
 def test_what_the_page_shows_of_the_server_and_what_is_kept(papers: Running, server: Running) -> None:
@@ -194,7 +204,7 @@ def test_feedback_begins_a_line_of_its_own_behind_one_that_a_person_did_not_end(
 
 
 def test_how_far_indexing_is_and_how_it_ended(papers: Running, tmp_path: Path) -> None:
-    idle = {"running": False, "stage": "", "done": 0, "total": 0, "last": None}
+    idle = {"running": False, "stage": "", "done": 0, "total": 0, "last": None, "changes": None}
     assert papers.get("/api/index/progress").json == idle
     pipeline, progress = build(tmp_path), Progress()
     seen: list[str] = []

@@ -115,13 +115,19 @@ export class Documents {
     if (!this.panel.hidden) this.timer = setTimeout(() => this.#watch(), wait);
   }
 
-  #progress({ running, stage, done, total, last }) {
+  #progress({ running, stage, done, total, last, changes }) {
     this.progress.hidden = !running;
     const bar = el("progress", { "aria-label": "Indexing", ...(total && { max: total, value: done }) });
     const figures = total ? `: ${number(done)} of ${number(total)}` : "";
     this.progress.replaceChildren(el("p", {}, (STAGES[stage] ?? "Indexing") + figures), bar);
-    this.last.textContent = last ? lastRun(last) : "";
+    this.last.textContent = last ? lastRun(last) : changes ? since(changes) : "";
   }
+}
+
+function since({ compared, changed, removed, error }) {
+  if (error) return `The files cannot be compared with the index (${error}).`;
+  if (!changed && !removed) return `No file has changed since it was indexed (compared ${day(compared)}).`;
+  return `Since they were indexed, ${count(changed, "file")} new or changed, ${number(removed)} gone (compared ${day(compared)}); this index has none of it yet.`;
 }
 
 function lastRun({ ended, added, removed, rejected, error }) {
