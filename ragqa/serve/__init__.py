@@ -77,7 +77,7 @@ def serve(
         pipeline.keep_warm(),
         upkeep(pipeline, index_every, progress, compares=spec.page),
     ):
-        service = Service(pipeline, spec, progress=progress if index_every else None, kept=kept)
+        service = Service(pipeline, spec, progress=progress, kept=kept)
         mcp = mcp_endpoint(service)
         around = mcp.running() if mcp else nullcontext()
         try:

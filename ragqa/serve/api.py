@@ -11,7 +11,6 @@ from ragqa.records import Answer, AnswerSentence, Passages
 from ragqa.serve import wire
 from ragqa.serve.conversations import Conversations
 from ragqa.serve.lanes import Answering, Waiting
-from ragqa.serve.progress import Progress
 from ragqa.serve.replies import EventStream, as_json, comment, event, failed, until_gone
 from ragqa.serve.service import Service, who
 from ragqa.serve.wire import AskBody, SearchBody, parsed
@@ -56,7 +55,7 @@ class Api:
 
     async def progress(self, request: Request) -> Response:
         """Return how far indexing is, where the server indexes now and then, and how the last run ended."""
-        return as_json((self._service.progress or Progress()).state())
+        return as_json(self._service.progress.state())
 
     async def _events(self, request: Request, body: AskBody, asked: Answering) -> AsyncGenerator[bytes, None]:
         try:
@@ -91,7 +90,6 @@ class Api:
                 "documents": len(set(reader.sources().values())),
                 "conversations": spec.conversations is not None,
                 "feedback": spec.feedback is not None,
-                "indexing": self._service.progress is not None,
             }
 
     def _state(self) -> dict[str, Any]:

@@ -32,7 +32,7 @@ class Service:
     """One pipeline that many users ask.
 
     `draining` is set once the server ends: what is being answered is answered, and new questions are refused. `progress`
-    tells how far indexing is; None where the server does not index. `kept` has the conversations that are kept; None where
+    tells how far indexing is, and how the files differ from the index. `kept` has the conversations that are kept; None where
     none are.
     """
 
@@ -40,7 +40,7 @@ class Service:
     spec: HttpServe
     metrics: Metrics = field(default_factory=Metrics)
     draining: threading.Event = field(default_factory=threading.Event)
-    progress: Progress | None = None
+    progress: Progress = field(default_factory=Progress)
     kept: Kept | None = None
     searches: SearchLane = field(init=False)
     answers: AnswerLane = field(init=False)
