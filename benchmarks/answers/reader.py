@@ -23,7 +23,7 @@ from ragqa.evaluate import Question, metrics, read_dataset, select
 from ragqa.evaluate.dataset import Span
 from ragqa.evaluate.metrics.statistics import interval
 from ragqa.evaluate.runs.gold import gold_passages, locate_evidence
-from ragqa.experiments.reading import reader_examples
+from ragqa.experiments.reader_examples import reader_examples
 from ragqa.pipeline.answer.draft import AskedQuestion
 from ragqa.reader.extractive import ExtractiveReader
 from ragqa.records import Document

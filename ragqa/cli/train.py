@@ -134,7 +134,7 @@ def reader(
     settings = ReaderSettings(**options)
     pipeline = open_pipeline(file, overrides)
     from ragqa.experiments import Selection
-    from ragqa.experiments.reading import mine_examples
+    from ragqa.experiments.reader_examples import mine_examples
     from ragqa.experiments.setup import dataset_spec, prepare
     from ragqa.train.reader import train_reader
 

@@ -5,6 +5,7 @@
     tune                 a pipeline file with grids -> Tuning: which combination answers best
     replay               the folder of a run -> Replay: the differences when it is done again
     draft_questions      a pipeline -> Drafts: questions with answers about its documents
+    reader_examples.py   a pipeline and questions -> examples from which a reader learns
 
 This room imports both `Pipeline` and `ragqa.evaluate`, which do not import each other. A `Listener` receives the
 progress of an experiment.

@@ -11,8 +11,8 @@ import torch
 from ragqa import models
 from ragqa.embed.tokens import ModelTokens
 from ragqa.errors import ModelError
-from ragqa.reader.inputs import MOST_TOKENS, Window, windows
-from ragqa.reader.network import CARD, WEIGHTS, ReaderNetwork, load_network
+from ragqa.reader.inputs import Window, windows
+from ragqa.reader.network import CARD, WEIGHTS, ReaderNetwork, load_network, longest_window
 from ragqa.records import Hit, TokenScores
 from ragqa.transformer import use_onednn
 
@@ -32,7 +32,7 @@ class ExtractiveReader:
         encoder = card.get("encoder")
         if not isinstance(encoder, str):
             raise ModelError(f"{folder} has no reader: name a folder that `ragqa train reader` wrote")
-        self._adapters, self._encoder = folder / WEIGHTS, models.resolve(encoder)
+        self._adapters, self._encoder = folder / WEIGHTS, models.resolve(encoder, card.get("revision"))
         if models.weights_sha256(self._encoder) != card.get("encoder_sha256"):
             raise ModelError(f"{folder} was trained on another encoder than the present {encoder}: train it again")
         self._tokens = ModelTokens(self._encoder, encoder)
@@ -59,7 +59,7 @@ class ExtractiveReader:
 
     def _windows(self, question: str, hit: Hit) -> Sequence[Window]:
         text = hit.chunk.indexed_text
-        most = min(MOST_TOKENS, self._network.encoder.config.max_length)
+        most = longest_window(self._network.encoder)
         return list(windows(self._tokens.tokenizer, question, text, len(text) - len(hit.chunk.text), most))
 
     @cached_property

@@ -11,6 +11,7 @@ from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from ragqa.errors import ModelError
+from ragqa.reader.inputs import MOST_TOKENS
 from ragqa.transformer import Encoder, load_encoder
 from ragqa.transformer.low_rank import adapter_weights, add_adapters, merge_adapters
 from ragqa.transformer.masks import Packed
@@ -39,6 +40,11 @@ class ReaderNetwork(nn.Module):
         positions = torch.cat([torch.arange(length) for length in lengths])
         hidden = self.encoder(tokens[None], Packed(lengths), positions=positions)[0]
         return self.head(hidden).float().split(lengths)  # type: ignore[no-any-return]
+
+
+def longest_window(encoder: Encoder) -> int:
+    """Return the most tokens of a window that a reader over this encoder reads."""
+    return min(MOST_TOKENS, encoder.config.max_length)
 
 
 def new_network(encoder: Path, rank: int) -> ReaderNetwork:

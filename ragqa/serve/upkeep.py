@@ -18,8 +18,6 @@ if TYPE_CHECKING:
 
 GIVE_BACK_SECONDS = 15.0
 """The time between two times that freed memory is given back to the machine."""
-
-
 COMPARE_SECONDS = 60.0
 """The time between two comparisons of the files with the index; at least twenty times as long as one takes."""
 

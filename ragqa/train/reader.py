@@ -22,12 +22,13 @@ from ragqa import arguments, models
 from ragqa.arguments import AnyPath
 from ragqa.embed.tokens import ModelTokens
 from ragqa.errors import UsageError
-from ragqa.reader.inputs import MOST_TOKENS, Window, windows
-from ragqa.reader.network import CARD, WEIGHTS, new_network, trained_weights
+from ragqa.reader.inputs import Window, windows
+from ragqa.reader.network import CARD, WEIGHTS, longest_window, new_network, trained_weights
 from ragqa.train import folder
 from ragqa.train.loop import Progress, TrainingRun, train
 from ragqa.train.objectives import Loss
 from ragqa.train.settings import ReaderSettings
+from ragqa.transformer import load_encoder
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,12 +141,14 @@ def train_reader(
         raise UsageError("no example has an answer in its passage: a reader learns from some hundreds of them or more")
     home = models.resolve(encoder, revision)
     tokenizer = ModelTokens(home, encoder).tokenizer
-    learned = [each for example in examples for each in labelled(tokenizer, example)]
-    held = [each for example in held_out for each in labelled(tokenizer, example)]
+    most = longest_window(load_encoder(home))
+    learned = [each for example in examples for each in labelled(tokenizer, example, most)]
+    held = [each for example in held_out for each in labelled(tokenizer, example, most)]
     if not settings.steps:
         settings = replace(settings, steps=math.ceil(settings.epochs * len(learned) / settings.batch))
     card = {
         "encoder": encoder,
+        "revision": revision,
         "encoder_sha256": models.weights_sha256(home),
         "examples": len(examples),
         "examples_with_answer": sum(bool(example.spans) for example in examples),
@@ -158,9 +161,12 @@ def train_reader(
     )
 
 
-def labelled(tokenizer: Tokenizer, example: ReaderExample) -> Iterator[_Labelled]:
-    """Yield the windows of an example with the right places; the first token where no answer is in a window."""
-    for window in windows(tokenizer, example.question, example.passage, example.begin, MOST_TOKENS):
+def labelled(tokenizer: Tokenizer, example: ReaderExample, most: int) -> Iterator[_Labelled]:
+    """Yield the windows of an example with the right places; the first token where no answer is in a window.
+
+    :param most: the most tokens of a window.
+    """
+    for window in windows(tokenizer, example.question, example.passage, example.begin, most):
         starts: list[int] = []
         ends: list[int] = []
         for low, high in example.spans:

@@ -26,6 +26,8 @@ def mine_examples(
     """
     documents = setup.indexed.documents
     gold, _ = locate_evidence(setup.questions, documents)
+    if left := sum(question.answerable and not gold[question.id] for question in setup.questions):
+        listener.say(f"note: {left} questions teach nothing, since their evidence is not quoted")
     groups = sorted({question.group for question in setup.questions})
     apart = set(random.Random(settings.seed).sample(groups, int(settings.held_out * len(groups))))
     learned: list[ReaderExample] = []
