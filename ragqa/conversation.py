@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING
 
 from ragqa.pipeline import Pipeline
@@ -41,7 +41,7 @@ class Conversation:
         :raises UsageError: the question is empty or too long; the conversation can continue.
         """
         turns = [answer for answer in self.answers if answer.reason not in NOT_UNDERSTOOD]
-        history = [(answer.question, _remembered(answer)) for answer in turns[-TURNS:]]
+        history = [(answer.question, remembered(each.text for each in answer.citations)) for answer in turns[-TURNS:]]
         for piece in self._pipeline.stream(question, history=history):
             if isinstance(piece, Answer):
                 self.answers.append(piece)
@@ -57,6 +57,6 @@ class Conversation:
         return self.answers[-1]
 
 
-def _remembered(answer: Answer) -> str:
-    """Return the cited text of an answer, which is a document's own; a model's words may be wrong."""
-    return " ".join(dict.fromkeys(citation.text for citation in answer.citations)) or NO_ANSWER
+def remembered(cited: Iterable[str]) -> str:
+    """Return the text by which an answer is remembered: what it cites, since a model's words may be wrong."""
+    return " ".join(dict.fromkeys(cited)) or NO_ANSWER

@@ -115,10 +115,11 @@ class LocalReader:
 
     def within(self, where: Mapping[str, Any]) -> LocalReader:
         """Return this reader for searches with a further filter; see `IndexReader.within`."""
-        if where and (wrong := mistakes(self._db, where)):
+        found = matching_chunks(self._db, where)
+        if not found and (wrong := mistakes(self._db, where)):
             raise UsageError(f"where: {'; '.join(wrong)}")
         view, before = copy(self), self.snapshot
-        matching = np.isin(before.rows, matching_chunks(self._db, where))
+        matching = np.isin(before.rows, found)
         rows, positions = before.rows[matching], before.positions[matching]
         view.snapshot = replace(before, rows=rows, positions=positions, filtered=True)
         return view

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from starlette.responses import Response
 
-from ragqa.conversation import NO_ANSWER, NOT_UNDERSTOOD, TURNS
+from ragqa.conversation import NOT_UNDERSTOOD, TURNS, remembered
 from ragqa.serve import exports
 from ragqa.serve.errors import HttpError
 from ragqa.serve.kept import MOST_TURNS, Kept, KeptConversation, KeptTurn, unknown
@@ -81,7 +81,10 @@ class Conversations:
         if body.history:
             return [(turn.question, turn.answer) for turn in body.history]
         understood = [turn.answer for turn in turns if turn.answer["reason"] not in NOT_UNDERSTOOD]
-        return [(answer["question"], _remembered(answer)) for answer in understood[-TURNS:]]
+        return [
+            (answer["question"], remembered(each["text"] for each in answer["citations"]))
+            for answer in understood[-TURNS:]
+        ]
 
     async def keep(self, request: Request, body: AskBody, answer: dict[str, Any]) -> dict[str, Any]:
         """Keep an answer in the conversation that its question names; return what to add to it.
@@ -130,8 +133,3 @@ def _saved_as(suffix: str) -> dict[str, str]:
 
 def _wrong(why: str) -> HttpError:
     return HttpError(422, f"replace_from: {why}", "invalid_value", "replace_from")
-
-
-def _remembered(answer: dict[str, Any]) -> str:
-    """Return the text by which a turn is remembered in the prompt, as `ragqa.conversation` does."""
-    return " ".join(dict.fromkeys(cited["text"] for cited in answer["citations"])) or NO_ANSWER
